@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "framework/tensor.h"
+
+namespace heed {
+
+/// Where each sequence of a batch lies among the rows of a (rows, ...) tensor: sequence i is rows [begin(i), begin(i) + length(i)).
+/// Packed, the sequences follow one another and no row is padding; padded, each starts at a multiple of the longest.
+/// Heed's models compute on packed rows, so padding costs nothing. Copies share.
+class Spans {
+ public:
+  Spans() = default;
+  static Spans packed(std::span<const Index> lengths);
+  /// Sequence i starts at i * width and its rows past lengths[i] are padding.
+  static Spans padded(std::span<const Index> lengths, Index width);
+
+  Index count() const { return data_ ? static_cast<Index>(data_->begins.size()) : 0; }
+  Index begin(Index i) const { return data_->begins[i]; }
+  Index length(Index i) const { return data_->lengths[i]; }
+  Index rows() const { return data_ ? data_->rows : 0; }          // of the tensor, padding included
+  Index tokens() const { return data_ ? data_->tokens : 0; }      // without padding
+  Index longest() const { return data_ ? data_->longest : 0; }
+  std::span<const Index> begins() const { return data_->begins; }
+  std::span<const Index> lengths() const { return data_->lengths; }
+
+ private:
+  struct Data {
+    std::vector<Index> begins, lengths;
+    Index rows = 0, tokens = 0, longest = 0;
+  };
+  std::shared_ptr<const Data> data_;
+};
+
+/// Token ids of several sequences, (spans.rows()).
+struct Sequences {
+  Ids ids;
+  Spans spans;
+};
+
+/// Packs `lines` one after the other.
+Sequences pack(std::span<const std::vector<Id>> lines);
+
+/// What a step trains on. A language model leaves `source` empty.
+struct Batch {
+  Sequences source;  // without marks, or with </s>, as the tokenizer says
+  Sequences target;  // what the decoder reads: <s> y1 ... yn
+  Ids gold;          // what it must answer, row for row of target: y1 ... yn </s>; ignored rows hold `ignored_id`
+  std::vector<Index> lines;  // which lines of the data set these are
+  Index tokens() const { return source.spans.tokens() + target.spans.tokens(); }
+};
+
+// Ids every vocabulary begins with.
+inline constexpr Id pad_id = 0, bos_id = 1, eos_id = 2, unk_id = 3, first_free_id = 4;
+inline constexpr Id ignored_id = pad_id;  // a gold id that adds nothing to a loss
+
+}  // namespace heed

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <span>
+#include <string>
+
+#include <fmt/core.h>
+
+#include "framework/types.h"
+
+namespace heed {
+
+/// Extents of up to six axes, outermost first, held inline. A scalar has none.
+class Shape {
+ public:
+  static constexpr int max_rank = 6;
+
+  Shape() = default;
+  Shape(std::initializer_list<Index> extents) : Shape(std::span<const Index>(extents.begin(), extents.size())) {}
+  explicit Shape(std::span<const Index> extents);
+
+  int rank() const { return rank_; }
+  Index operator[](int axis) const { return extents_[axis]; }
+  Index& operator[](int axis) { return extents_[axis]; }
+  Index size() const;
+  Index columns() const { return rank_ == 0 ? 1 : extents_[rank_ - 1]; }  // the last extent
+  Index rows() const { return columns() == 0 ? 0 : size() / columns(); }  // the product of all others
+
+  /// Turns -1 into the last axis, -2 into the one before; throws when there is no such axis.
+  int axis(int axis, const char* op) const;
+  /// This shape with `axis` removed or replaced.
+  Shape without(int axis) const;
+  Shape with(int axis, Index extent) const;
+
+  const Index* begin() const { return extents_.data(); }
+  const Index* end() const { return extents_.data() + rank_; }
+  friend bool operator==(const Shape& a, const Shape& b);
+
+ private:
+  std::array<Index, max_rank> extents_{};
+  int rank_ = 0;
+};
+
+std::string to_string(const Shape& shape);  // "(2, 3)", as PyTorch and NumPy print it
+
+/// The shape both broadcast to, aligned at the last axis, as in NumPy.
+Shape broadcast(const Shape& a, const Shape& b, const char* op);
+
+}  // namespace heed
+
+template <>
+struct fmt::formatter<heed::Shape> : fmt::formatter<fmt::string_view> {
+  template <class Context>
+  auto format(const heed::Shape& shape, Context& context) const {
+    return fmt::formatter<fmt::string_view>::format(heed::to_string(shape), context);
+  }
+};
