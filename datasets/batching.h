@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "datasets/pairs.h"
+#include "datasets/tokenizer.h"
+#include "framework/sequences.h"
+
+namespace heed {
+
+struct BatchOptions {
+  Index batch_tokens = 4096;  // most rows of source and target together, <s> and </s> included
+  Index max_length = 256;     // pairs with a longer side, in tokens without <s> and </s>, are dropped; 0: no limit
+  Index window = 8192;        // pairs sorted by length at a time
+  std::uint64_t seed = 1;
+  bool shuffle = true;
+};
+
+/// Where a stream of batches stands: the batch that next() gives. Three integers, so that a checkpoint can hold it.
+struct BatchPosition {
+  Index epoch = 0, window = 0, batch = 0;
+  friend bool operator==(const BatchPosition&, const BatchPosition&) = default;
+};
+
+/// Batches for training, without end. What comes next is a function of the pairs, the options and the position alone.
+/// Each epoch visits every pair once, in an order drawn from (seed, epoch); an endless corpus is read by consecutive numbers, in epoch 0.
+/// `window` pairs at a time are sorted by length and cut into batches within the budget, and those batches shuffled.
+/// source = tokens </s>, target = <s> tokens, gold = tokens </s>, packed. `lines` are numbers for PairSource::at.
+class PairBatches {
+ public:
+  /// Keeps references to both. Throws Error when an option is out of range or there are no pairs.
+  PairBatches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options);
+
+  /// Throws Error when every pair of an epoch (of 16 windows of an endless corpus) is dropped.
+  Batch next();
+  const BatchPosition& position() const { return position_; }
+  void seek(const BatchPosition& position);
+  /// Pairs of this epoch left out so far, because a side is longer than max_length or the pair alone exceeds the budget.
+  Index dropped() const { return dropped_; }
+
+ private:
+  struct Line {
+    Index number;
+    std::vector<Id> source, target;
+  };
+  bool prepare();  // the window at position_; false when nothing of it is left
+
+  const PairSource& pairs_;
+  const Tokenizer& tokenizer_;
+  BatchOptions options_;
+  BatchPosition position_;
+  Index dropped_ = 0;
+  std::vector<Index> order_;                       // of the epoch order_epoch_
+  Index order_epoch_ = -1;
+  BatchPosition prepared_{-1, -1, 0};              // the window that lines_ and cuts_ hold
+  std::vector<Line> lines_;
+  std::vector<std::pair<Index, Index>> cuts_;      // [begin, end) into lines_
+
+  friend std::vector<Batch> all_batches(const PairSource&, const Tokenizer&, const BatchOptions&, Index*);
+};
+
+/// For evaluation: every pair once, shortest first, no randomness; `lines` tells where each came from. A pair that alone exceeds the
+/// budget makes a batch of its own; those beyond max_length are dropped and counted in `dropped`. Throws Error on an endless corpus
+/// and when nothing is left.
+std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options,
+                               Index* dropped = nullptr);
+
+}  // namespace heed

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framework/types.h"
+
+namespace heed {
+
+enum class Split { train, valid, test };
+
+/// A line and what it becomes: a sentence and its translation, a document and its summary.
+struct Pair {
+  std::string source, target;
+  friend bool operator==(const Pair&, const Pair&) = default;
+};
+
+/// Pairs by number. at() is const and may be called in any order.
+class PairSource {
+ public:
+  virtual ~PairSource() = default;
+  virtual Index size() const = 0;                   // -1: endless
+  virtual Pair at(Index i) const = 0;
+  virtual std::string name() const = 0;             // as the user gave it
+  virtual Index skipped() const { return 0; }       // lines left out because a side was blank
+};
+
+class MemoryPairs final : public PairSource {
+ public:
+  explicit MemoryPairs(std::vector<Pair> pairs, std::string name = "memory", Index skipped = 0)
+      : pairs_(std::move(pairs)), name_(std::move(name)), skipped_(skipped) {}
+  Index size() const override { return static_cast<Index>(pairs_.size()); }
+  Pair at(Index i) const override { return pairs_.at(static_cast<std::size_t>(i)); }
+  std::string name() const override { return name_; }
+  Index skipped() const override { return skipped_; }
+
+ private:
+  std::vector<Pair> pairs_;
+  std::string name_;
+  Index skipped_;
+};
+
+/// Opens what the user gave to --train, --valid or --data:
+///   two line-aligned text files | FILE.tsv, two columns | FILE.jsonl, objects with source/target or document/summary | toy:NAME.
+/// `fields` is empty, or names the source and the target: 1-based column numbers of a .tsv, keys of a .jsonl.
+/// `split` and `seed` matter to toy corpora alone. Lines with a blank side are skipped and counted.
+/// Throws Error, one line that says what is wrong where and what to do.
+std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Split split,
+                                       std::uint64_t seed);
+
+}  // namespace heed
