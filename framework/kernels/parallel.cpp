@@ -1,0 +1,51 @@
+#include "framework/kernels/parallel.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <tbb/global_control.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+namespace heed {
+
+namespace {
+
+struct Workers {
+  explicit Workers(int count)
+      : threads(count > 0 ? count : tbb::info::default_concurrency()),
+        limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads)),
+        arena(threads) {}
+  int threads;
+  tbb::global_control limit;
+  tbb::task_arena arena;
+};
+
+std::unique_ptr<Workers>& workers() {
+  static auto instance = std::make_unique<Workers>(0);
+  return instance;
+}
+
+}  // namespace
+
+void set_threads(int threads) { workers() = std::make_unique<Workers>(threads); }
+int threads() { return workers()->threads; }
+
+void kernels::parallel_for(Index count, Index grain, FunctionRef<void(Index, Index)> body) {
+  const Index pieces = (count + grain - 1) / grain;
+  Workers& pool = *workers();
+  if (pieces <= 1 || pool.threads == 1) {
+    for (Index i = 0; i < pieces; ++i) body(i * grain, std::min(count, (i + 1) * grain));
+    return;
+  }
+  pool.arena.execute([&] {
+    tbb::parallel_for(
+        tbb::blocked_range<Index>(0, pieces, 1),
+        [&](const tbb::blocked_range<Index>& range) {
+          for (Index i = range.begin(); i < range.end(); ++i) body(i * grain, std::min(count, (i + 1) * grain));
+        },
+        tbb::simple_partitioner());
+  });
+}
+
+}  // namespace heed

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <type_traits>
+
+#include "framework/types.h"
+
+namespace heed {
+
+/// How many threads Heed computes on; 0 (the start) means one for each core. Results do not depend on it, to the bit.
+void set_threads(int threads);
+int threads();
+
+namespace kernels {
+
+/// A borrowed callable: valid while what it was made from lives.
+template <class Signature>
+class FunctionRef;
+template <class Result, class... Args>
+class FunctionRef<Result(Args...)> {
+ public:
+  template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef>)
+  FunctionRef(F&& f)
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
+        call_([](void* object, Args... args) -> Result { return (*static_cast<std::remove_reference_t<F>*>(object))(args...); }) {}
+  Result operator()(Args... args) const { return call_(object_, args...); }
+
+ private:
+  void* object_;
+  Result (*call_)(void*, Args...);
+};
+
+/// Runs body(begin, end) on pieces of [0, count), each `grain` long (the last may be shorter). The pieces depend on count and
+/// grain alone: pass a grain that depends on shapes, and never on the number of threads.
+void parallel_for(Index count, Index grain, FunctionRef<void(Index begin, Index end)> body);
+
+/// A grain for items of `cost` scalar operations each: a piece worth handing to another thread.
+constexpr Index grain_of(Index cost) { return cost >= 32768 ? 1 : 32768 / (cost > 0 ? cost : 1); }
+
+}  // namespace kernels
+}  // namespace heed

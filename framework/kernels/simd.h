@@ -1,0 +1,90 @@
+#pragma once
+
+// For kernels' .cpp files only: Eigen's packets behind arithmetic operators. Every element goes through the same vector
+// instructions wherever it lies, the last ones padded, so that a result never depends on position or alignment.
+
+#include <cmath>
+#include <cstring>
+
+#include <Eigen/Core>
+
+#include "framework/kernels/parallel.h"
+#include "framework/types.h"
+
+namespace heed::kernels {
+
+namespace packet = Eigen::internal;
+
+struct Vec {
+  using Packet = packet::packet_traits<Real>::type;
+  static constexpr Index width = packet::unpacket_traits<Packet>::size;
+  Packet p;
+
+  Vec() = default;
+  Vec(Packet value) : p(value) {}
+  Vec(Real value) : p(packet::pset1<Packet>(value)) {}
+  static Vec load(const Real* from) { return packet::ploadu<Packet>(from); }
+  static Vec load(const Real* from, Index count) {  // the rest is zero
+    alignas(64) Real buffer[width] = {};
+    std::memcpy(buffer, from, static_cast<std::size_t>(count) * sizeof(Real));
+    return packet::pload<Packet>(buffer);
+  }
+  void store(Real* to) const { packet::pstoreu(to, p); }
+  void store(Real* to, Index count) const {
+    alignas(64) Real buffer[width];
+    packet::pstore(buffer, p);
+    std::memcpy(to, buffer, static_cast<std::size_t>(count) * sizeof(Real));
+  }
+  void store(Real* to, Mode mode) const { (mode == Mode::assign ? *this : Vec(packet::padd(p, load(to).p))).store(to); }
+  void store(Real* to, Index count, Mode mode) const {
+    (mode == Mode::assign ? *this : Vec(packet::padd(p, load(to, count).p))).store(to, count);
+  }
+
+  friend Vec operator+(Vec a, Vec b) { return packet::padd(a.p, b.p); }
+  friend Vec operator-(Vec a, Vec b) { return packet::psub(a.p, b.p); }
+  friend Vec operator*(Vec a, Vec b) { return packet::pmul(a.p, b.p); }
+  friend Vec operator/(Vec a, Vec b) { return packet::pdiv(a.p, b.p); }
+  friend Vec operator-(Vec a) { return packet::pnegate(a.p); }
+};
+
+inline Vec multiply_add(Vec a, Vec b, Vec c) { return packet::pmadd(a.p, b.p, c.p); }
+inline Vec max(Vec a, Vec b) { return packet::pmax(a.p, b.p); }
+inline Vec min(Vec a, Vec b) { return packet::pmin(a.p, b.p); }
+inline Vec abs(Vec a) { return packet::pabs(a.p); }
+inline Vec sqrt(Vec a) { return packet::psqrt(a.p); }
+inline Vec exp(Vec a) { return packet::pexp(a.p); }
+inline Vec log(Vec a) { return packet::plog(a.p); }
+inline Vec less(Vec a, Vec b) { return packet::pcmp_lt(a.p, b.p); }  // a mask, for select
+inline Vec select(Vec mask, Vec a, Vec b) { return packet::pselect(mask.p, a.p, b.p); }
+inline Real sum(Vec a) { return packet::predux(a.p); }
+inline Real max(Vec a) { return packet::predux_max(a.p); }
+
+inline Vec tanh(Vec a) {
+  if constexpr (std::is_same_v<Real, float>) {
+    return packet::ptanh(a.p);
+  } else {
+    alignas(64) Real buffer[Vec::width];
+    packet::pstore(buffer, a.p);
+    for (Real& x : buffer) x = std::tanh(x);
+    return packet::pload<Vec::Packet>(buffer);
+  }
+}
+inline Vec sigmoid(Vec a) { return Vec(1) / (Vec(1) + exp(-a)); }
+
+/// out[i] (+)= f(in[i]...), vectorised over [0, n) on this thread.
+template <class F, class... In>
+void transform_serial(Index n, Real* out, Mode mode, F f, const In*... in) {
+  Index i = 0;
+  for (; i + Vec::width <= n; i += Vec::width) f(Vec::load(in + i)...).store(out + i, mode);
+  if (i < n) f(Vec::load(in + i, n - i)...).store(out + i, n - i, mode);
+}
+
+/// The same on all threads; `cost` is about how many operations f takes an element.
+template <class F, class... In>
+void transform(Index n, Real* out, Mode mode, Index cost, F f, const In*... in) {
+  parallel_for(n, grain_of(cost) / Vec::width * Vec::width, [&](Index begin, Index end) {
+    transform_serial(end - begin, out + begin, mode, f, (in + begin)...);
+  });
+}
+
+}  // namespace heed::kernels

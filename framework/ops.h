@@ -1,0 +1,137 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "framework/random.h"
+#include "framework/sequences.h"
+#include "framework/tape.h"
+
+// Every op. Shapes stand after the arrow; `(..., n)` is any number of leading axes. Each throws Error on shapes that do not fit,
+// with the op's name, what it expected and what it got. Negative axes count from the last.
+
+namespace heed {
+
+using Axes = std::vector<int>;
+
+// Elementwise, broadcasting as NumPy does ------------------------------------------------------------------------------------
+Variable operator+(const Operand& a, const Operand& b);
+Variable operator-(const Operand& a, const Operand& b);
+Variable operator*(const Operand& a, const Operand& b);
+Variable operator/(const Operand& a, const Operand& b);
+Variable operator-(const Operand& x);
+Variable maximum(const Operand& a, const Operand& b);                        // a tie sends its gradient to a
+Variable minimum(const Operand& a, const Operand& b);
+/// condition ? a : b, where condition is a constant whose elements are zero or not; all three broadcast
+Variable where(const Tensor& condition, const Operand& a, const Operand& b);
+/// x with `value` wherever mask is not zero; mask broadcasts to x
+Variable masked_fill(const Operand& x, const Tensor& mask, Real value);
+
+Variable exp(const Operand& x);
+Variable log(const Operand& x);
+Variable sqrt(const Operand& x);
+Variable square(const Operand& x);
+Variable abs(const Operand& x);
+Variable power(const Operand& x, Real exponent);
+Variable clamp(const Operand& x, Real low, Real high);
+Variable sin(const Operand& x);
+Variable cos(const Operand& x);
+Variable tanh(const Operand& x);
+Variable sigmoid(const Operand& x);                                          // 1 / (1 + exp -x)
+Variable relu(const Operand& x);                                             // max(x, 0)
+Variable gelu(const Operand& x);     // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks and Gimpel 2016, the tanh form)
+Variable silu(const Operand& x);                                             // x sigmoid(x) (Elfwing et al. 2018)
+Variable softplus(const Operand& x);                                         // log(1 + exp x)
+
+// Reductions over any axes; no axes given means all ---------------------------------------------------------------------------
+Variable sum(const Operand& x, const Axes& axes = {}, bool keep = false);
+Variable mean(const Operand& x, const Axes& axes = {}, bool keep = false);
+Variable max(const Operand& x, const Axes& axes = {}, bool keep = false);    // a tie sends its gradient to the first
+Variable variance(const Operand& x, const Axes& axes = {}, bool keep = false);  // over n, not n - 1
+Variable cumsum(const Operand& x, int axis);
+
+// Products --------------------------------------------------------------------------------------------------------------------
+struct Transpose {
+  bool a = false, b = false;
+};
+/// op(a) op(b), batched over the leading axes, which broadcast: (..., m, k) x (..., k, n) -> (..., m, n)
+Variable matmul(const Operand& a, const Operand& b, Transpose transpose = {});
+/// x W^T + b, W (out, in), b (out) or undefined: (..., in) -> (..., out)
+Variable linear(const Operand& x, const Operand& weight, const Operand& bias);
+Variable linear(const Operand& x, const Operand& weight);
+
+// Shape -----------------------------------------------------------------------------------------------------------------------
+Variable reshape(const Operand& x, const Shape& shape);                      // one extent may be -1; shares the elements
+Variable slice(const Operand& x, int axis, Index begin, Index end);
+Variable concat(std::span<const Operand> xs, int axis);
+Variable concat(std::initializer_list<Operand> xs, int axis);
+Variable stack(std::span<const Operand> xs, int axis);                       // along a new axis
+Variable stack(std::initializer_list<Operand> xs, int axis);
+Variable permute(const Operand& x, const Axes& order);                       // axis i of the result is axis order[i] of x
+Variable transpose(const Operand& x, int a = -1, int b = -2);                // swaps two axes
+Variable broadcast_to(const Operand& x, const Shape& shape);
+
+// Rows by number --------------------------------------------------------------------------------------------------------------
+/// x[..., ids[j], ...] along `axis`, ids of one axis: the extent of the axis becomes ids.size()
+Variable gather(const Operand& x, const Ids& ids, int axis = 0);
+/// zeros (rows, ...) with x[j] added to row ids[j]: the transpose of gather along the first axis
+Variable scatter_add(const Operand& x, const Ids& ids, Index rows);
+/// table[ids] * scale: ids (...), table (n, d) -> (..., d)
+Variable embedding(const Ids& ids, const Operand& table, Real scale = 1);
+/// x[i, ids[i]]: (n, m), ids (n) -> (n)
+Variable pick(const Operand& x, const Ids& ids);
+
+// Normalisation and regularisation ----------------------------------------------------------------------------------------------
+Variable softmax(const Operand& x);                                          // over the last axis
+Variable log_softmax(const Operand& x);
+/// (x - mean) / sqrt(variance + epsilon) * gain + bias over the last axis (Ba et al. 2016); gain, bias (n)
+Variable layer_norm(const Operand& x, const Operand& gain, const Operand& bias, Real epsilon = Real(1e-5));
+/// x / sqrt(mean x^2 + epsilon) * gain over the last axis (Zhang and Sennrich 2019)
+Variable rms_norm(const Operand& x, const Operand& gain, Real epsilon = Real(1e-5));
+/// x with each element zeroed with probability p, the others divided by 1 - p (Srivastava et al. 2014). Element i is decided by
+/// (key, i) alone. The layer Dropout draws its keys from step_random().
+Variable dropout(const Operand& x, Real p, RandomKey key);
+/// x + dropout(branch): the residual connection, in one pass
+Variable add_dropout(const Operand& x, const Operand& branch, Real p, RandomKey key);
+/// dropout(relu(x)) in one pass
+Variable relu_dropout(const Operand& x, Real p, RandomKey key);
+
+// Losses ------------------------------------------------------------------------------------------------------------------------
+struct CrossEntropy {
+  Real label_smoothing = 0;               // share of the target spread evenly over all classes (Szegedy et al. 2016)
+  std::optional<Id> ignore = std::nullopt;  // gold id of rows that add nothing
+  /// What the summed loss is divided by; 0: the number of rows that are not ignored. Accumulated batches share one.
+  Real divisor = 0;
+};
+/// mean over rows of -sum_c q_c log softmax(logits)_c: (n, classes), gold (n) -> ()
+Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntropy& options = {});
+/// cross_entropy(linear(x, weight, bias), gold), computed in blocks of rows: the logits of a batch never exist at once, and
+/// ignored rows cost nothing. The gradients are computed in the forward pass, while the probabilities are in cache.
+Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Operand& bias, const Ids& gold, const CrossEntropy& options = {});
+Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids& gold, const CrossEntropy& options = {});
+
+// Attention ---------------------------------------------------------------------------------------------------------------------
+struct Attention {
+  int heads = 1;
+  Spans queries, keys;      // the rows of each sequence; other rows are padding: they attend to nothing and yield zeros
+  bool causal = false;      // query i sees the keys up to i + (length of keys - length of queries)
+  Real scale = 0;           // 0: 1 / sqrt(d / heads)
+  Real dropout = 0;         // on the weights
+  RandomKey key = {};       // for dropout
+  std::vector<Tensor>* weights = nullptr;  // where asked for: each sequence's (heads, queries, keys), before dropout
+};
+/// softmax(q k^T scale + mask) v for each sequence and head (Vaswani et al. 2017, section 3.2): q (n, d), k and v (m, d), head h
+/// in columns [h d/heads, (h + 1) d/heads) -> (n, d). Tiled with a running softmax (Dao et al. 2022): no T x T matrix is kept.
+Variable attention(const Operand& q, const Operand& k, const Operand& v, const Attention& options);
+
+// Control -----------------------------------------------------------------------------------------------------------------------
+/// fn(inputs), keeping only the inputs for backward, which computes fn again: time for memory (Chen et al. 2016). Parameters
+/// used inside get their gradients as usual. fn must compute the same thing twice; dropout from step_random() does.
+Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn, std::span<const Operand> inputs);
+
+/// Where layers draw the keys of random ops on this thread. Training seeks it to a function of (seed, step) before each step.
+Random& step_random();
+
+}  // namespace heed
