@@ -125,6 +125,9 @@ struct Attention {
 /// softmax(q k^T scale + mask) v for each sequence and head (Vaswani et al. 2017, section 3.2): q (n, d), k and v (m, d), head h
 /// in columns [h d/heads, (h + 1) d/heads) -> (n, d). Tiled with a running softmax (Dao et al. 2022): no T x T matrix is kept.
 Variable attention(const Operand& q, const Operand& k, const Operand& v, const Attention& options);
+/// The same on the output of one product for keys and values, kv (m, 2d), or for all three, qkv (n, 3d).
+Variable attention(const Operand& q, const Operand& kv, const Attention& options);
+Variable attention(const Operand& qkv, const Attention& options);
 
 // Control -----------------------------------------------------------------------------------------------------------------------
 /// fn(inputs), keeping only the inputs for backward, which computes fn again: time for memory (Chen et al. 2016). Parameters

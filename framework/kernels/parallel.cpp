@@ -31,21 +31,29 @@ std::unique_ptr<Workers>& workers() {
 void set_threads(int threads) { workers() = std::make_unique<Workers>(threads); }
 int threads() { return workers()->threads; }
 
-void kernels::parallel_for(Index count, Index grain, FunctionRef<void(Index, Index)> body) {
+namespace kernels {
+
+void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Index, int)> body) {
   const Index pieces = (count + grain - 1) / grain;
   Workers& pool = *workers();
   if (pieces <= 1 || pool.threads == 1) {
-    for (Index i = 0; i < pieces; ++i) body(i * grain, std::min(count, (i + 1) * grain));
+    for (Index i = 0; i < pieces; ++i) body(i * grain, std::min(count, (i + 1) * grain), 0);
     return;
   }
   pool.arena.execute([&] {
     tbb::parallel_for(
         tbb::blocked_range<Index>(0, pieces, 1),
         [&](const tbb::blocked_range<Index>& range) {
-          for (Index i = range.begin(); i < range.end(); ++i) body(i * grain, std::min(count, (i + 1) * grain));
+          const int worker = tbb::this_task_arena::current_thread_index();
+          for (Index i = range.begin(); i < range.end(); ++i) body(i * grain, std::min(count, (i + 1) * grain), worker);
         },
         tbb::simple_partitioner());
   });
 }
 
+void parallel_for(Index count, Index grain, FunctionRef<void(Index, Index)> body) {
+  parallel_for_workers(count, grain, [&](Index begin, Index end, int) { body(begin, end); });
+}
+
+}  // namespace kernels
 }  // namespace heed

@@ -35,6 +35,10 @@ class FunctionRef<Result(Args...)> {
 /// grain alone: pass a grain that depends on shapes, and never on the number of threads.
 void parallel_for(Index count, Index grain, FunctionRef<void(Index begin, Index end)> body);
 
+/// The same for bodies that need scratch memory of their own: `worker`, less than threads(), is not used twice at once. What a
+/// body computes must not depend on it.
+void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index begin, Index end, int worker)> body);
+
 /// A grain for items of `cost` scalar operations each: a piece worth handing to another thread.
 constexpr Index grain_of(Index cost) { return cost >= 32768 ? 1 : 32768 / (cost > 0 ? cost : 1); }
 

@@ -17,7 +17,7 @@ namespace packet = Eigen::internal;
 
 struct Vec {
   using Packet = packet::packet_traits<Real>::type;
-  static constexpr Index width = packet::unpacket_traits<Packet>::size;
+  static constexpr Index width = packet::packet_traits<Real>::size;
   Packet p;
 
   Vec() = default;

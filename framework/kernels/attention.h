@@ -1,0 +1,42 @@
+#pragma once
+
+#include "framework/kernels/dropout.h"
+#include "framework/types.h"
+
+namespace heed::kernels {
+
+/// A (rows, width) matrix inside a wider one: row i begins at data + i * stride.
+struct Rows {
+  const Real* data;
+  Index stride;
+};
+struct MutableRows {
+  Real* data;
+  Index stride;
+  Mode mode = Mode::assign;
+};
+
+/// What is the same for every sequence and head of one attention.
+struct AttentionShape {
+  Index sequences, heads, width;                           // width: of one head
+  const Index *query_begins, *query_lengths, *key_begins, *key_lengths;
+  Index longest_query, longest_key;
+  bool causal;
+  Real scale;
+  Dropout dropout;
+};
+
+/// Numbers of scratch memory each worker needs.
+Index attention_workspace(const AttentionShape& shape);
+Index attention_backward_workspace(const AttentionShape& shape);
+
+/// y = softmax(q k^T scale + mask) v for each sequence and head; log_sums (query rows, heads) keeps each row's logsumexp. Rows of q
+/// outside the sequences are not written. `weights` (null: not wanted) points at room for heads * queries * keys a sequence.
+/// `workspace` holds attention_workspace() numbers for each of threads() workers.
+void attention(const AttentionShape& shape, Rows q, Rows k, Rows v, MutableRows y, Real* log_sums, Real* const* weights, Real* workspace);
+
+/// From dy, and what attention() took and gave. Gradients in `mode`; null data: not wanted.
+void attention_backward(const AttentionShape& shape, Rows q, Rows k, Rows v, Rows y, const Real* log_sums, Rows dy, MutableRows dq,
+                        MutableRows dk, MutableRows dv, Real* workspace);
+
+}  // namespace heed::kernels

@@ -1,0 +1,206 @@
+#include "framework/kernels/rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "framework/kernels/simd.h"
+
+namespace heed::kernels {
+
+namespace {
+
+constexpr Index norm_grain = 32;  // rows whose gain and bias gradients are summed together
+
+/// f(vector of x..., i) over the columns of one row, folded with `combine`; the tail is padded with `neutral`.
+template <class F, class Combine>
+Vec fold(Index n, Vec start, Vec neutral, F f, Combine combine) {
+  alignas(64) Real lanes[Vec::width];
+  Index i = 0;
+  for (; i + Vec::width <= n; i += Vec::width) start = combine(start, f(i, Vec::width));
+  if (i < n) {
+    alignas(64) Real rest[Vec::width];
+    f(i, n - i).store(lanes), neutral.store(rest);
+    std::copy_n(lanes, n - i, rest);
+    start = combine(start, Vec::load(rest));
+  }
+  return start;
+}
+inline Vec at(const Real* x, Index i, Index count) { return count == Vec::width ? Vec::load(x + i) : Vec::load(x + i, count); }
+
+template <class F>
+Real sum_of(Index n, F f) {
+  return sum(fold(n, Vec(0), Vec(0), f, [](Vec a, Vec b) { return a + b; }));
+}
+Real max_of(Index n, const Real* x) {
+  const Vec lowest = -std::numeric_limits<Real>::infinity();
+  return max(fold(n, lowest, lowest, [x](Index i, Index c) { return at(x, i, c); }, [](Vec a, Vec b) { return max(a, b); }));
+}
+
+template <class F>
+void for_rows(Index m, Index cost, F f) {
+  parallel_for(m, grain_of(cost), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) f(i);
+  });
+}
+
+}  // namespace
+
+void sum_rows(Index m, Index n, const Real* x, Real* y, Mode mode) {
+  // Cut by columns, so that each sum has one owner and one order.
+  parallel_for(n, 64, [&](Index begin, Index end) {
+    for (Index j = begin; j < end; j += Vec::width) {
+      const Index count = std::min(Vec::width, end - j);
+      Vec total = 0, part = 0;
+      for (Index i = 0; i < m; ++i) {
+        part = part + at(x, i * n + j, count);
+        if (i % 64 == 63) total = total + part, part = 0;
+      }
+      (total + part).store(y + j, count, mode);
+    }
+  });
+}
+
+void softmax(Index m, Index n, const Real* x, Real* y) {
+  for_rows(m, 8 * n, [=](Index i) {
+    const Real* row = x + i * n;
+    Real* out = y + i * n;
+    const Vec top = max_of(n, row);
+    transform_serial(n, out, Mode::assign, [top](Vec a) { return exp(a - top); }, row);
+    scale(n, 1 / sum_of(n, [out](Index j, Index c) { return at(out, j, c); }), out);
+  });
+}
+
+void softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode) {
+  for_rows(m, 4 * n, [=](Index i) {
+    const Real *a = y + i * n, *b = dy + i * n;
+    const Vec dot = sum_of(n, [=](Index j, Index c) { return at(a, j, c) * at(b, j, c); });
+    transform_serial(n, dx + i * n, mode, [dot](Vec p, Vec d) { return p * (d - dot); }, a, b);
+  });
+}
+
+void log_softmax(Index m, Index n, const Real* x, Real* y) {
+  for_rows(m, 8 * n, [=](Index i) {
+    const Real* row = x + i * n;
+    const Vec top = max_of(n, row);
+    Real* out = y + i * n;
+    transform_serial(n, out, Mode::assign, [top](Vec a) { return exp(a - top); }, row);
+    const Vec log_sum = std::log(sum_of(n, [out](Index j, Index c) { return at(out, j, c); }));
+    transform_serial(n, out, Mode::assign, [top, log_sum](Vec a) { return (a - top) - log_sum; }, row);
+  });
+}
+
+void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode) {
+  for_rows(m, 8 * n, [=](Index i) {
+    const Real *a = y + i * n, *b = dy + i * n;
+    const Vec total = sum_of(n, [=](Index j, Index c) { return at(b, j, c); });
+    transform_serial(n, dx + i * n, mode, [total](Vec p, Vec d) { return d - exp(p) * total; }, a, b);
+  });
+}
+
+Index norm_pieces(Index m) { return (m + norm_grain - 1) / norm_grain; }
+
+void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* bias, Real epsilon, Real* y, Real* mean, Real* scale) {
+  for_rows(m, 4 * n, [=](Index i) {
+    const Real* row = x + i * n;
+    const Real mu = sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) / static_cast<Real>(n);
+    const Vec centre = mu;
+    const Real squares = sum_of(n, [=](Index j, Index c) {
+      const Vec d = at(row, j, c) - centre;
+      return d * d;
+    });
+    const Real r = 1 / std::sqrt(squares / static_cast<Real>(n) + epsilon);
+    mean[i] = mu, scale[i] = r;
+    const Vec factor = r;
+    transform_serial(n, y + i * n, Mode::assign, [=](Vec a, Vec g, Vec b) { return (a - centre) * factor * g + b; }, row, gain, bias);
+  });
+}
+
+namespace {
+
+/// The shared loop of both norms' backward: x is centred by mean (null: not at all), and bias has a gradient only with a mean.
+void norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* mean, const Real* scale, const Real* dy, Real* dx,
+                   Mode dx_mode, Real* dgain, Mode dgain_mode, Real* dbias, Mode dbias_mode, Real* partial) {
+  const Index pieces = norm_pieces(m);
+  parallel_for(m, norm_grain, [=](Index begin, Index end) {
+    Real* gains = partial + begin / norm_grain * 2 * n;
+    Real* biases = gains + n;
+    std::fill_n(gains, 2 * n, Real{0});
+    for (Index i = begin; i < end; ++i) {
+      const Real *row = x + i * n, *d = dy + i * n;
+      const Vec mu = mean ? mean[i] : 0, r = scale[i];
+      if (dgain) transform_serial(n, gains, Mode::accumulate, [=](Vec a, Vec b) { return (a - mu) * r * b; }, row, d);
+      if (dbias) transform_serial(n, biases, Mode::accumulate, [](Vec b) { return b; }, d);
+      if (!dx) continue;
+      // dx = r (h - mean h - xhat mean(h xhat)), h = dy gain, xhat = (x - mean) r
+      const Real count = static_cast<Real>(n);
+      const Vec mean_h = mean ? sum_of(n, [=](Index j, Index c) { return at(d, j, c) * at(gain, j, c); }) / count : 0;
+      const Vec mean_hx =
+          sum_of(n, [=](Index j, Index c) { return at(d, j, c) * at(gain, j, c) * (at(row, j, c) - mu) * r; }) / count;
+      transform_serial(n, dx + i * n, dx_mode, [=](Vec a, Vec b, Vec g) { return r * (b * g - mean_h - (a - mu) * r * mean_hx); }, row, d, gain);
+    }
+  });
+  const auto total = [=](Real* out, Mode mode, Index offset) {
+    if (!out) return;
+    parallel_for(n, 256, [=](Index begin, Index end) {
+      for (Index p = 0; p < pieces; ++p)
+        transform_serial(end - begin, out + begin, p == 0 ? mode : Mode::accumulate, [](Vec a) { return a; }, partial + p * 2 * n + offset + begin);
+      if (pieces == 0 && mode == Mode::assign) std::fill(out + begin, out + end, Real{0});
+    });
+  };
+  total(dgain, dgain_mode, 0), total(dbias, dbias_mode, n);
+}
+
+}  // namespace
+
+void layer_norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* mean, const Real* scale, const Real* dy, Real* dx,
+                         Mode dx_mode, Real* dgain, Mode dgain_mode, Real* dbias, Mode dbias_mode, Real* partial) {
+  norm_backward(m, n, x, gain, mean, scale, dy, dx, dx_mode, dgain, dgain_mode, dbias, dbias_mode, partial);
+}
+
+void rms_norm(Index m, Index n, const Real* x, const Real* gain, Real epsilon, Real* y, Real* scale) {
+  for_rows(m, 3 * n, [=](Index i) {
+    const Real* row = x + i * n;
+    const Real squares = sum_of(n, [row](Index j, Index c) { return at(row, j, c) * at(row, j, c); });
+    scale[i] = 1 / std::sqrt(squares / static_cast<Real>(n) + epsilon);
+    const Vec factor = scale[i];
+    transform_serial(n, y + i * n, Mode::assign, [=](Vec a, Vec g) { return a * factor * g; }, row, gain);
+  });
+}
+
+void rms_norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* scale, const Real* dy, Real* dx, Mode dx_mode,
+                       Real* dgain, Mode dgain_mode, Real* partial) {
+  norm_backward(m, n, x, gain, nullptr, scale, dy, dx, dx_mode, dgain, dgain_mode, nullptr, Mode::assign, partial);
+}
+
+void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bool has_ignore, Id ignore, double* loss, bool gradient, Real factor) {
+  for_rows(m, 10 * n, [=](Index i) {
+    Real* row = x + i * n;
+    loss[i] = 0;
+    if (has_ignore && gold[i] == ignore) {
+      if (gradient) std::fill_n(row, n, Real{0});
+      return;
+    }
+    const Real top = max_of(n, row), answer = row[gold[i]];
+    const Real all = smoothing > 0 ? sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) / static_cast<Real>(n) : 0;
+    const Vec shift = top;
+    Real total;
+    if (gradient) {
+      transform_serial(n, row, Mode::assign, [shift](Vec a) { return exp(a - shift); }, row);
+      total = sum_of(n, [row](Index j, Index c) { return at(row, j, c); });
+      const Vec p = factor / total, q = factor * smoothing / static_cast<Real>(n);
+      transform_serial(n, row, Mode::assign, [p, q](Vec a) { return a * p - q; }, row);
+      row[gold[i]] -= factor * (1 - smoothing);
+    } else {
+      total = sum_of(n, [row, shift](Index j, Index c) { return exp(at(row, j, c) - shift); });
+    }
+    loss[i] = std::log(static_cast<double>(total)) + top - (1.0 - smoothing) * answer - static_cast<double>(smoothing) * all;
+  });
+}
+
+void scale(Index n, Real a, Real* y) {
+  const Vec factor = a;
+  transform(n, y, Mode::assign, 1, [factor](Vec v) { return factor * v; }, y);
+}
+
+}  // namespace heed::kernels

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "framework/types.h"
+
+namespace heed::kernels {
+
+// Loops over the rows of (m, n) matrices.
+
+/// y[j] = or += sum_i x[i, j]
+void sum_rows(Index m, Index n, const Real* x, Real* y, Mode mode);
+
+void softmax(Index m, Index n, const Real* x, Real* y);
+void softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode);      // dx = y (dy - sum dy y)
+void log_softmax(Index m, Index n, const Real* x, Real* y);
+void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode);  // dx = dy - exp(y) sum dy
+
+/// Also leaves each row's mean and 1 / sqrt(variance + epsilon) for backward.
+void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* bias, Real epsilon, Real* y, Real* mean, Real* scale);
+/// Any of dx, dgain, dbias may be null. `partial` has room for 2 n norm_pieces(m) numbers.
+void layer_norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* mean, const Real* scale, const Real* dy, Real* dx,
+                         Mode dx_mode, Real* dgain, Mode dgain_mode, Real* dbias, Mode dbias_mode, Real* partial);
+void rms_norm(Index m, Index n, const Real* x, const Real* gain, Real epsilon, Real* y, Real* scale);
+void rms_norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* scale, const Real* dy, Real* dx, Mode dx_mode,
+                       Real* dgain, Mode dgain_mode, Real* partial);
+Index norm_pieces(Index m);
+
+/// Per row i with gold class g: loss[i] = logsumexp(x) - (1 - s) x[g] - s/n sum x. Where `gradient` is asked for, x becomes
+/// (softmax(x) - q) * factor, q being the smoothed target; rows whose gold is `ignore` get 0 for both. `has_ignore` false: none are.
+void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bool has_ignore, Id ignore, double* loss, bool gradient, Real factor);
+
+/// y *= a
+void scale(Index n, Real a, Real* y);
+
+}  // namespace heed::kernels

@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <vector>
+
+#include "framework/kernels/gemm.h"
+#include "framework/kernels/rows.h"
+#include "framework/ops.h"
+
+namespace heed {
+
+namespace {
+
+/// Checks gold and counts the rows that are not ignored.
+Index counted_rows(const char* op, Index rows, Index classes, const Ids& gold, const CrossEntropy& options) {
+  check(gold.shape() == Shape{rows}, op, "expected a gold id for each of {} rows; got {}", rows, gold.shape());
+  check(options.label_smoothing >= 0 && options.label_smoothing < 1, op, "expected label smoothing within [0, 1); got {}", options.label_smoothing);
+  Index counted = 0;
+  for (Id id : gold.span()) {
+    if (options.ignore == id) continue;
+    check(id >= 0 && id < classes, op, "expected gold ids within [0, {}); got {}", classes, id);
+    ++counted;
+  }
+  return counted;
+}
+
+Real divisor(const CrossEntropy& options, Index counted) {
+  return options.divisor > 0 ? options.divisor : static_cast<Real>(std::max<Index>(counted, 1));
+}
+
+/// Rows of a block in linear_cross_entropy: some 8 MB of logits.
+Index block_rows(Index classes) { return std::clamp<Index>((Index{1} << 21) / std::max<Index>(classes, 1) / 32 * 32, 64, 4096); }
+
+}  // namespace
+
+Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntropy& options) {
+  check(logits.rank() == 2, "cross_entropy", "expected logits (n, classes); got {}", logits.shape());
+  const Index m = logits.rows(), n = logits.columns();
+  const Real share = 1 / divisor(options, counted_rows("cross_entropy", m, n, gold, options));
+  const bool gradient = Tape::needs_gradient(logits);
+  Tensor work = logits.value().clone();  // becomes d loss / d logits where that is wanted
+  std::vector<double> losses(static_cast<std::size_t>(m));
+  kernels::cross_entropy(m, n, work.data(), gold.data(), options.label_smoothing, options.ignore.has_value(), options.ignore.value_or(0),
+                         losses.data(), gradient, share);
+  double total = 0;
+  for (double loss : losses) total += loss;
+  Tensor y = Tensor::full({}, static_cast<Real>(total * share));
+  return record("cross_entropy", y, {logits}, [work](const Tensor& dy, Gradient dx) mutable {
+    if (dy.item() != 1) kernels::scale(work.size(), dy.item(), work.data());
+    dx.pass(std::move(work));
+  });
+}
+
+Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Operand& bias, const Ids& gold, const CrossEntropy& options) {
+  const char* op = "linear_cross_entropy";
+  check(x.rank() == 2 && weight.rank() == 2 && x.columns() == weight.columns(), op, "expected x (n, d) and weight (classes, d); got {} and {}",
+        x.shape(), weight.shape());
+  const Index d = x.columns(), classes = weight.shape()[0];
+  check(!bias.defined() || bias.shape() == Shape{classes}, op, "expected a bias of shape {}; got {}", Shape{classes}, bias.shape());
+  const Index counted = counted_rows(op, x.rows(), classes, gold, options);
+  const Real share = 1 / divisor(options, counted);
+  const bool wants_x = Tape::needs_gradient(x), wants_w = Tape::needs_gradient(weight), wants_b = Tape::needs_gradient(bias);
+  const bool gradient = wants_x || wants_w || wants_b;
+
+  // The rows that count, packed together unless all do.
+  Ids rows({counted}), answers({counted});
+  for (Index i = 0, to = 0; i < x.rows(); ++i)
+    if (options.ignore != gold[i]) rows[to] = static_cast<Id>(i), answers[to++] = gold[i];
+  const bool all = counted == x.rows();
+  Tensor packed = all ? x.value() : Tensor({counted, d});
+  if (!all)
+    for (Index i = 0; i < counted; ++i) std::copy_n(x.data() + rows[i] * d, d, packed.data() + i * d);
+
+  Tensor dpacked = wants_x ? Tensor({counted, d}) : Tensor(), dw = wants_w ? Tensor(weight.shape()) : Tensor(),
+         db = wants_b ? Tensor(bias.shape()) : Tensor();
+  if (counted == 0 && wants_w) std::fill_n(dw.data(), dw.size(), Real{0});
+  if (counted == 0 && wants_b) std::fill_n(db.data(), db.size(), Real{0});
+  const Index block = std::min(block_rows(classes), std::max<Index>(counted, 1));
+  Tensor logits({block, classes});
+  std::vector<double> losses(static_cast<std::size_t>(block));
+  double total = 0;
+  for (Index begin = 0; begin < counted; begin += block) {
+    const Index m = std::min(block, counted - begin);
+    const Mode mode = begin == 0 ? Mode::assign : Mode::accumulate;
+    const Real* in = packed.data() + begin * d;
+    kernels::linear(m, classes, d, in, weight.data(), bias.data(), logits.data());
+    kernels::cross_entropy(m, classes, logits.data(), answers.data() + begin, options.label_smoothing, false, 0, losses.data(), gradient, share);
+    for (Index i = 0; i < m; ++i) total += losses[i];
+    if (wants_x) kernels::gemm(false, false, m, d, classes, logits.data(), classes, weight.data(), d, dpacked.data() + begin * d, d, Mode::assign);
+    if (wants_w) kernels::gemm(true, false, classes, d, m, logits.data(), classes, in, d, dw.data(), d, mode);
+    if (wants_b) kernels::sum_rows(m, classes, logits.data(), db.data(), mode);
+  }
+
+  Tensor y = Tensor::full({}, static_cast<Real>(total * share));
+  return record(op, y, {x, weight, bias}, [all, rows, dpacked, dw, db](const Tensor& dy, Gradient gx, Gradient gw, Gradient gb) mutable {
+    const auto scaled = [factor = dy.item()](Tensor& part) {
+      if (factor != 1) kernels::scale(part.size(), factor, part.data());
+      return std::move(part);
+    };
+    if (gx && all) gx.pass(scaled(dpacked));
+    if (gx && !all) {
+      const Tensor part = scaled(dpacked);
+      const Index width = part.columns();
+      if (gx.mode() == Mode::assign) std::fill_n(gx.data(), gx.shape().size(), Real{0});
+      for (Index i = 0; i < part.shape()[0]; ++i) {
+        Real* to = gx.data() + rows[i] * width;
+        for (Index j = 0; j < width; ++j) to[j] += part[i * width + j];
+      }
+    }
+    if (gw) gw.pass(scaled(dw));
+    if (gb) gb.pass(scaled(db));
+  });
+}
+
+Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids& gold, const CrossEntropy& options) {
+  return linear_cross_entropy(x, weight, Operand(Variable(), x.where()), gold, options);
+}
+
+}  // namespace heed
