@@ -53,6 +53,15 @@ struct Batch {
   Index tokens() const { return source.spans.tokens() + target.spans.tokens(); }
 };
 
+/// An endless stream of batches whose position can be kept and returned to: training resumes where it was.
+class BatchStream {
+ public:
+  virtual ~BatchStream() = default;
+  virtual Batch next() = 0;
+  virtual std::vector<std::int64_t> position() const = 0;
+  virtual void seek(std::span<const std::int64_t> position) = 0;
+};
+
 // Ids every vocabulary begins with.
 inline constexpr Id pad_id = 0, bos_id = 1, eos_id = 2, unk_id = 3, first_free_id = 4;
 inline constexpr Id ignored_id = pad_id;  // a gold id that adds nothing to a loss

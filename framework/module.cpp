@@ -1,0 +1,73 @@
+#include "framework/module.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+namespace heed {
+
+namespace {
+
+struct Collect : Visitor {
+  std::vector<NamedParameter> found;
+  void on_parameter(const std::string& name, Parameter& parameter) override {
+    const auto same = [&](const NamedParameter& other) { return other.parameter == parameter; };
+    if (std::none_of(found.begin(), found.end(), same)) found.push_back({name, parameter});
+  }
+};
+
+struct SetTraining : Visitor {
+  explicit SetTraining(bool v) : value(v) {}
+  void on_training(bool& flag) override { flag = value; }
+  bool value;
+};
+
+template <class Draw>
+Tensor drawn(const Shape& shape, Draw draw) {
+  Tensor result(shape);
+  for (Real& x : result.span()) x = static_cast<Real>(draw());
+  return result;
+}
+
+}  // namespace
+
+std::vector<NamedParameter> parameters(AnyModule module) {
+  Collect collect;
+  module.visit(collect);
+  return std::move(collect.found);
+}
+
+Index parameter_count(AnyModule module) {
+  Index count = 0;
+  for (const auto& [name, parameter] : parameters(module))
+    if (parameter.trainable()) count += parameter.value().size();
+  return count;
+}
+
+void set_training(AnyModule module, bool training) {
+  SetTraining visitor(training);
+  module.visit(visitor);
+}
+
+void clear_gradients(AnyModule module) {
+  for (const auto& [name, parameter] : parameters(module)) parameter.clear_gradient();
+}
+
+Tensor xavier_uniform(const Shape& shape, Random& random, Real gain) {
+  check(shape.rank() == 2, "xavier_uniform", "expected shape (out, in); got {}", shape);
+  const Real bound = gain * std::sqrt(Real{6} / static_cast<Real>(shape[0] + shape[1]));
+  return uniform(shape, random, -bound, bound);
+}
+
+Tensor normal(const Shape& shape, Random& random, Real deviation) {
+  return drawn(shape, [&] { return deviation * random.normal(); });
+}
+
+Tensor uniform(const Shape& shape, Random& random, Real low, Real high) {
+  return drawn(shape, [&] { return random.uniform(low, high); });
+}
+
+Tensor zeros(const Shape& shape) { return Tensor::zeros(shape); }
+Tensor ones(const Shape& shape) { return Tensor::full(shape, 1); }
+
+}  // namespace heed
