@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "datasets/pairs.h"
@@ -31,6 +32,8 @@ class PairBatches {
  public:
   /// Keeps references to both. Throws Error when an option is out of range or there are no pairs.
   PairBatches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options);
+  PairBatches(PairBatches&&) noexcept;
+  ~PairBatches();
 
   /// Throws Error when every pair of an epoch (of 16 windows of an endless corpus) is dropped.
   Batch next();
@@ -40,24 +43,19 @@ class PairBatches {
   Index dropped() const { return dropped_; }
 
  private:
-  struct Line {
-    Index number;
-    std::vector<Id> source, target;
-  };
-  bool prepare();  // the window at position_; false when nothing of it is left
+  struct Window;
+  Index windows() const;  // of an epoch
+  void advance();         // to the first batch of the next window
+  void prepare();         // reads the window at position_, unless it is the one at hand
 
   const PairSource& pairs_;
   const Tokenizer& tokenizer_;
   BatchOptions options_;
   BatchPosition position_;
   Index dropped_ = 0;
-  std::vector<Index> order_;                       // of the epoch order_epoch_
+  std::vector<Index> order_;  // of the lines of epoch order_epoch_
   Index order_epoch_ = -1;
-  BatchPosition prepared_{-1, -1, 0};              // the window that lines_ and cuts_ hold
-  std::vector<Line> lines_;
-  std::vector<std::pair<Index, Index>> cuts_;      // [begin, end) into lines_
-
-  friend std::vector<Batch> all_batches(const PairSource&, const Tokenizer&, const BatchOptions&, Index*);
+  std::unique_ptr<Window> window_;
 };
 
 /// For evaluation: every pair once, shortest first, no randomness; `lines` tells where each came from. A pair that alone exceeds the

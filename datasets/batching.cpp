@@ -1,0 +1,174 @@
+#include "datasets/batching.h"
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include "framework/error.h"
+#include "framework/random.h"
+
+namespace heed {
+
+namespace {
+
+constexpr Index endless_patience = 16;  // windows of an endless corpus in which everything may be dropped
+
+// A line that becomes source </s>, <s> target and target </s>.
+struct Line {
+  Index number;
+  std::vector<Id> source, target;
+  Index rows() const { return static_cast<Index>(source.size() + target.size()) + 2; }
+};
+
+Line tokenize(const PairSource& pairs, const Tokenizer& tokenizer, Index number) {
+  const Pair pair = pairs.at(number);
+  return {number, tokenizer.encode(pair.source), tokenizer.encode(pair.target)};
+}
+
+bool too_long(const Line& line, Index max_length) {
+  return max_length > 0 && static_cast<Index>(std::max(line.source.size(), line.target.size())) > max_length;
+}
+
+// Sorts by length, equals as they stand, and cuts where the budget is reached. A line beyond the budget stands alone.
+std::vector<std::pair<Index, Index>> sort_and_cut(std::vector<Line>& lines, Index batch_tokens) {
+  std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) {
+    return a.target.size() != b.target.size() ? a.target.size() < b.target.size() : a.source.size() < b.source.size();
+  });
+  std::vector<std::pair<Index, Index>> cuts;
+  Index begin = 0, rows = 0;
+  for (Index i = 0; i < static_cast<Index>(lines.size()); ++i) {
+    if (i > begin && rows + lines[i].rows() > batch_tokens) cuts.emplace_back(std::exchange(begin, i), i), rows = 0;
+    rows += lines[i].rows();
+  }
+  if (!lines.empty()) cuts.emplace_back(begin, static_cast<Index>(lines.size()));
+  return cuts;
+}
+
+Batch make_batch(std::span<const Line> lines) {
+  std::vector<Index> source_lengths, target_lengths;
+  Batch batch;
+  for (const Line& line : lines) {
+    source_lengths.push_back(static_cast<Index>(line.source.size()) + 1);
+    target_lengths.push_back(static_cast<Index>(line.target.size()) + 1);
+    batch.lines.push_back(line.number);
+  }
+  batch.source.spans = Spans::packed(source_lengths);
+  batch.target.spans = Spans::packed(target_lengths);
+  batch.source.ids = Ids({batch.source.spans.rows()});
+  batch.target.ids = Ids({batch.target.spans.rows()});
+  batch.gold = Ids({batch.target.spans.rows()});
+  Id *source = batch.source.ids.data(), *target = batch.target.ids.data(), *gold = batch.gold.data();
+  for (const Line& line : lines) {
+    source = std::copy(line.source.begin(), line.source.end(), source), *source++ = eos_id;
+    *target++ = bos_id, target = std::copy(line.target.begin(), line.target.end(), target);
+    gold = std::copy(line.target.begin(), line.target.end(), gold), *gold++ = eos_id;
+  }
+  return batch;
+}
+
+void check_options(const PairSource& pairs, const BatchOptions& options) {
+  check(options.batch_tokens >= 1, "batches", "expected batch_tokens of at least 1; got {}", options.batch_tokens);
+  check(options.max_length >= 0, "batches", "expected max_length of at least 0 (no limit); got {}", options.max_length);
+  check(options.window >= 1, "batches", "expected a window of at least 1; got {}", options.window);
+  check(pairs.size() != 0, "batches", "expected at least one pair; {} has none", pairs.name());
+}
+
+[[noreturn]] void fail_dropped(const PairSource& pairs, const BatchOptions& options) {
+  fail("{}: every pair is longer than max_length = {} or batch_tokens = {} allow; raise them (--set data.max_length=N, "
+       "--set data.batch_tokens=N)",
+       pairs.name(), options.max_length, options.batch_tokens);
+}
+
+}  // namespace
+
+struct PairBatches::Window {
+  BatchPosition position{-1, -1, 0};
+  std::vector<Line> lines;
+  std::vector<std::pair<Index, Index>> cuts;  // [begin, end) into lines
+};
+
+PairBatches::PairBatches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options)
+    : pairs_(pairs), tokenizer_(tokenizer), options_(options), window_(std::make_unique<Window>()) {
+  check_options(pairs, options);
+}
+PairBatches::PairBatches(PairBatches&&) noexcept = default;
+PairBatches::~PairBatches() = default;
+
+Batch PairBatches::next() {
+  Index fruitless = 0;
+  for (;;) {
+    prepare();
+    if (position_.batch < static_cast<Index>(window_->cuts.size())) break;
+    fruitless = window_->cuts.empty() ? fruitless + 1 : 0;
+    if (fruitless >= (pairs_.size() < 0 ? endless_patience : windows())) fail_dropped(pairs_, options_);
+    advance();
+  }
+  const auto [begin, end] = window_->cuts[position_.batch];
+  Batch batch = make_batch(std::span(window_->lines).subspan(begin, end - begin));
+  if (++position_.batch == static_cast<Index>(window_->cuts.size())) advance();
+  return batch;
+}
+
+void PairBatches::seek(const BatchPosition& position) {
+  check(position.epoch >= 0 && position.window >= 0 && position.batch >= 0, "batches",
+        "expected a position of numbers from 0 on; got epoch {}, window {}, batch {}", position.epoch, position.window, position.batch);
+  if (pairs_.size() > 0 && position.window >= windows())
+    fail("{}: has {} windows of {} pairs, the position to resume at is in window {} (from 0); give the data and data.window of the first run",
+         pairs_.name(), windows(), options_.window, position.window);
+  position_ = position;
+}
+
+Index PairBatches::windows() const { return (pairs_.size() + options_.window - 1) / options_.window; }
+
+void PairBatches::advance() {
+  position_.batch = 0;
+  if (++position_.window == windows() && pairs_.size() > 0) position_ = {position_.epoch + 1, 0, 0};
+}
+
+void PairBatches::prepare() {
+  const BatchPosition wanted{position_.epoch, position_.window, 0};
+  if (window_->position == wanted) return;
+  const Index begin = wanted.window * options_.window;
+  Index end = begin + options_.window;
+  if (pairs_.size() > 0) {
+    end = std::min(end, pairs_.size());
+    if (order_epoch_ != wanted.epoch) {
+      order_.resize(static_cast<std::size_t>(pairs_.size()));
+      std::iota(order_.begin(), order_.end(), Index{0});
+      if (options_.shuffle) Random(options_.seed, static_cast<std::uint64_t>(wanted.epoch)).shuffle(order_);
+      order_epoch_ = wanted.epoch;
+    }
+  }
+  if (window_->position.epoch != wanted.epoch) dropped_ = 0;
+  window_->lines.clear();
+  for (Index i = begin; i < end; ++i) {
+    Line line = tokenize(pairs_, tokenizer_, pairs_.size() > 0 ? order_[i] : i);
+    if (too_long(line, options_.max_length) || line.rows() > options_.batch_tokens)
+      ++dropped_;
+    else
+      window_->lines.push_back(std::move(line));
+  }
+  window_->cuts = sort_and_cut(window_->lines, options_.batch_tokens);
+  if (options_.shuffle) {
+    const auto epoch = static_cast<std::uint64_t>(wanted.epoch), window = static_cast<std::uint64_t>(wanted.window);
+    Random(mix(options_.seed, epoch), window).shuffle(window_->cuts);
+  }
+  window_->position = wanted;
+}
+
+std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options, Index* dropped) {
+  check_options(pairs, options);
+  check(pairs.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs.name());
+  std::vector<Line> lines;
+  for (Index i = 0; i < pairs.size(); ++i)
+    if (Line line = tokenize(pairs, tokenizer, i); !too_long(line, options.max_length)) lines.push_back(std::move(line));
+  if (dropped) *dropped = pairs.size() - static_cast<Index>(lines.size());
+  if (lines.empty()) fail_dropped(pairs, options);
+  std::vector<Batch> batches;
+  for (const auto& [begin, end] : sort_and_cut(lines, options.batch_tokens))
+    batches.push_back(make_batch(std::span<const Line>(lines).subspan(begin, end - begin)));
+  return batches;
+}
+
+}  // namespace heed

@@ -1,0 +1,144 @@
+#include "datasets/metrics/bleu.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "datasets/metrics/tokenize.h"
+#include "datasets/metrics/version.h"
+#include "datasets/nearest.h"
+#include "datasets/utf8.h"
+#include "datasets/vocabulary.h"
+#include "framework/error.h"
+
+namespace heed {
+
+namespace {
+
+constexpr int orders = BleuScore::orders;
+using Counts = std::array<StringMap<Index>, orders>;
+
+const std::vector<std::string> smoothings{"exp", "floor", "add-k", "none"};
+
+struct Line {
+  std::vector<std::string> words;
+  Counts ngrams;  // words joined by spaces, which no word holds
+  Index length() const { return static_cast<Index>(words.size()); }
+};
+
+std::string_view without_trailing_space(std::string_view text) {
+  std::size_t end = 0;
+  for (std::size_t at = 0; at < text.size();)
+    if (!utf8::is_space(utf8::next(text, at))) end = at;
+  return text.substr(0, end);
+}
+
+Line count(const std::string& text, const BleuOptions& options, MetricTokenizer tokenize) {
+  const std::string cased = options.lowercase ? lowercase(text) : text;
+  Line line{tokenize(without_trailing_space(cased)), {}};
+  std::string ngram;
+  for (std::size_t i = 0; i < line.words.size(); ++i) {
+    ngram.clear();
+    for (std::size_t n = 0; n < orders && i + n < line.words.size(); ++n) {
+      if (n > 0) ngram += ' ';
+      ngram += line.words[i + n];
+      ++line.ngrams[n][ngram];
+    }
+  }
+  return line;
+}
+
+// Adds a line to the sums: its matches are clipped at the most any one reference holds; of two lengths as close, the shorter counts.
+void accumulate(BleuScore& sums, const Line& hypothesis, const std::vector<Line>& references) {
+  const auto badness = [&](const Line& r) { return std::pair(std::abs(r.length() - hypothesis.length()), r.length()); };
+  const auto closest = std::min_element(references.begin(), references.end(),
+                                        [&](const Line& a, const Line& b) { return badness(a) < badness(b); });
+  sums.sys_len += hypothesis.length();
+  sums.ref_len += closest->length();
+  for (std::size_t n = 0; n < orders; ++n)
+    for (const auto& [ngram, times] : hypothesis.ngrams[n]) {
+      Index most = 0;
+      for (const Line& reference : references)
+        if (const auto found = reference.ngrams[n].find(ngram); found != reference.ngrams[n].end()) most = std::max(most, found->second);
+      sums.counts[n] += std::min(times, most);
+      sums.totals[n] += times;
+    }
+}
+
+double smooth_value(const BleuOptions& options) { return options.smooth_value.value_or(options.smooth == "floor" ? 0.1 : 1.0); }
+
+// bp * exp(mean over n of log p_n), p_n = counts_n / totals_n smoothed
+void finish(BleuScore& bleu) {
+  const BleuOptions& options = bleu.options;
+  const double k = smooth_value(options), sys_len = static_cast<double>(bleu.sys_len), ref_len = static_cast<double>(bleu.ref_len);
+  bleu.bp = sys_len >= ref_len ? 1 : sys_len > 0 ? std::exp(1 - ref_len / sys_len) : 0;
+  if (std::all_of(bleu.counts.begin(), bleu.counts.end(), [](Index n) { return n == 0; })) return;  // smoothing makes nothing of nothing
+
+  double halving = 1, logs = 0;
+  int order = orders;
+  for (int n = 0; n < orders; ++n) {
+    const double added = options.smooth == "add-k" && n > 0 ? k : 0;
+    const double matches = static_cast<double>(bleu.counts[n]) + added, total = static_cast<double>(bleu.totals[n]) + added;
+    if (total == 0) break;
+    if (options.effective_order) order = n + 1;
+    double& precision = bleu.precisions[n];
+    if (matches > 0)
+      precision = 100 * matches / total;
+    else if (options.smooth == "exp")
+      precision = 100 / ((halving *= 2) * total);
+    else if (options.smooth == "floor")
+      precision = 100 * k / total;
+  }
+  for (int n = 0; n < order; ++n) logs += std::log(bleu.precisions[n]);  // log 0 = -inf makes the score 0
+  bleu.score = bleu.bp * std::exp(logs / order);
+}
+
+void check_options(const BleuOptions& options) {
+  if (std::find(smoothings.begin(), smoothings.end(), options.smooth) == smoothings.end())
+    fail("unknown smoothing '{}' for BLEU: expected {}{}", options.smooth, fmt::join(smoothings, ", "),
+         did_you_mean(options.smooth, smoothings));
+  if (const double k = smooth_value(options); !(k >= 0) || !std::isfinite(k))
+    fail("[bleu] expected a smoothing value of at least 0; got {}", k);
+}
+
+}  // namespace
+
+std::string BleuScore::signature() const {
+  std::string smooth = options.smooth;
+  if (smooth == "floor" || smooth == "add-k") smooth += fmt::format("[{:.2f}]", smooth_value(options));
+  return fmt::format("nrefs:{}|case:{}|eff:{}|tok:{}|smooth:{}|version:{}", references, options.lowercase ? "lc" : "mixed",
+                     options.effective_order ? "yes" : "no", options.tokenize, smooth, metrics_version);
+}
+
+BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+                      const BleuOptions& options) {
+  const MetricTokenizer tokenize = bleu_tokenizer(options.tokenize);
+  check_options(options);
+  check(!hypotheses.empty(), "bleu", "expected at least one line; got none");
+  check(!references.empty(), "bleu", "expected at least one reference; got none");
+  for (std::size_t r = 0; r < references.size(); ++r)
+    check(references[r].size() == hypotheses.size(), "bleu", "expected as many lines in reference {} as hypotheses, {}; got {}", r + 1,
+          hypotheses.size(), references[r].size());
+  BleuScore bleu;
+  bleu.options = options;
+  bleu.references = static_cast<Index>(references.size());
+  for (std::size_t i = 0; i < hypotheses.size(); ++i) {
+    std::vector<Line> lines;
+    for (const auto& reference : references) lines.push_back(count(reference[i], options, tokenize));
+    accumulate(bleu, count(hypotheses[i], options, tokenize), lines);
+  }
+  finish(bleu);
+  return bleu;
+}
+
+BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::string> references, BleuOptions options) {
+  options.effective_order = true;
+  std::vector<std::vector<std::string>> columns;
+  for (const std::string& reference : references) columns.push_back({reference});
+  return corpus_bleu(std::span(&hypothesis, 1), columns, options);
+}
+
+}  // namespace heed

@@ -1,0 +1,75 @@
+#include "datasets/text_windows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "datasets/text_file.h"
+#include "framework/error.h"
+#include "framework/random.h"
+
+namespace heed {
+
+namespace {
+
+// A batch of the windows that begin at `begins`; window i reads lengths[i] ids and predicts as many.
+Batch make_batch(std::span<const Id> ids, std::vector<Index> begins, std::span<const Index> lengths) {
+  Batch batch;
+  batch.target.spans = Spans::packed(lengths);
+  batch.target.ids = Ids({batch.target.spans.rows()});
+  batch.gold = Ids({batch.target.spans.rows()});
+  Id *target = batch.target.ids.data(), *gold = batch.gold.data();
+  for (std::size_t i = 0; i < begins.size(); ++i) {
+    target = std::copy_n(ids.begin() + begins[i], lengths[i], target);
+    gold = std::copy_n(ids.begin() + begins[i] + 1, lengths[i], gold);
+  }
+  batch.lines = std::move(begins);
+  return batch;
+}
+
+}  // namespace
+
+TextWindows::TextWindows(std::vector<Id> train, std::vector<Id> valid, const TextOptions& options)
+    : train_(std::move(train)), valid_(std::move(valid)), options_(options) {
+  check(options.context >= 1, "text", "expected a context of at least 1; got {}", options.context);
+  check(options.batch >= 1, "text", "expected at least 1 window a batch; got {}", options.batch);
+  const Index n = static_cast<Index>(train_.size());
+  check(n > options.context, "text", "expected at least {} tokens to train on, one more than the context; got {}; lower the context",
+        options.context + 1, n);
+}
+
+TextWindows TextWindows::open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer, const TextOptions& options) {
+  std::vector<Id> ids = tokenizer.encode(read_text(train));
+  if (!valid.empty()) return TextWindows(std::move(ids), tokenizer.encode(read_text(valid)), options);
+  check(options.valid_fraction >= 0 && options.valid_fraction < 1, "text", "expected a valid_fraction in [0, 1); got {}",
+        options.valid_fraction);
+  const auto kept = static_cast<std::ptrdiff_t>(std::llround(static_cast<double>(ids.size()) * (1 - options.valid_fraction)));
+  std::vector<Id> rest(ids.begin() + kept, ids.end());
+  ids.resize(static_cast<std::size_t>(kept));
+  return TextWindows(std::move(ids), std::move(rest), options);
+}
+
+Batch TextWindows::at(Index step) const {
+  check(step >= 0, "text", "expected a step of at least 0; got {}", step);
+  Random random(options_.seed, static_cast<std::uint64_t>(step));
+  std::vector<Index> begins(static_cast<std::size_t>(options_.batch));
+  for (Index& begin : begins) begin = static_cast<Index>(random.below(train_.size() - static_cast<std::size_t>(options_.context)));
+  return make_batch(train_, std::move(begins), std::vector<Index>(static_cast<std::size_t>(options_.batch), options_.context));
+}
+
+std::vector<Batch> TextWindows::valid_batches() const { return consecutive_windows(valid_, options_.context, options_.batch); }
+
+std::vector<Batch> consecutive_windows(std::span<const Id> ids, Index context, Index batch) {
+  check(context >= 1 && batch >= 1, "text", "expected a context and a batch of at least 1; got {} and {}", context, batch);
+  const Index predicted = static_cast<Index>(ids.size()) - 1;
+  std::vector<Batch> batches;
+  std::vector<Index> begins, lengths;
+  for (Index begin = 0; begin < predicted; begin += context) {
+    begins.push_back(begin), lengths.push_back(std::min(context, predicted - begin));
+    if (static_cast<Index>(begins.size()) < batch && begin + context < predicted) continue;
+    batches.push_back(make_batch(ids, std::exchange(begins, {}), std::exchange(lengths, {})));
+  }
+  return batches;
+}
+
+}  // namespace heed

@@ -1,0 +1,78 @@
+#include "datasets/utf8.h"
+
+#include "framework/error.h"
+
+namespace heed::utf8 {
+
+namespace {
+
+// Table 3-7 of the Unicode standard: the length a first byte announces and the range of the second byte, which alone
+// rules out overlong forms, surrogates and what lies above U+10FFFF.
+struct Form {
+  std::size_t length;
+  unsigned low, high;
+};
+
+Form form(unsigned first) {
+  if (first < 0x80) return {1, 0, 0};
+  if (first < 0xC2) return {0, 0, 0};
+  if (first < 0xE0) return {2, 0x80, 0xBF};
+  if (first < 0xF0) return {3, first == 0xE0 ? 0xA0u : 0x80u, first == 0xED ? 0x9Fu : 0xBFu};
+  if (first < 0xF5) return {4, first == 0xF0 ? 0x90u : 0x80u, first == 0xF4 ? 0x8Fu : 0xBFu};
+  return {0, 0, 0};
+}
+
+unsigned byte(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
+
+// The length of the sequence at `at`, 0 when it is malformed.
+std::size_t sequence_length(std::string_view text, std::size_t at) {
+  const Form f = form(byte(text, at));
+  if (f.length < 2) return f.length;
+  if (f.length > text.size() - at || byte(text, at + 1) < f.low || byte(text, at + 1) > f.high) return 0;
+  for (std::size_t i = 2; i < f.length; ++i)
+    if ((byte(text, at + i) & 0xC0) != 0x80) return 0;
+  return f.length;
+}
+
+}  // namespace
+
+std::size_t find_invalid(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = sequence_length(text, at);
+    if (length == 0) return at;
+    at += length;
+  }
+  return std::string_view::npos;
+}
+
+char32_t next(std::string_view text, std::size_t& at) {
+  const std::size_t length = sequence_length(text, at);
+  if (length == 0) fail("malformed UTF-8 at byte {} (0x{:02X}) of a text; save it as UTF-8", at + 1, byte(text, at));
+  const unsigned first = byte(text, at);
+  char32_t code = length == 1 ? first : first & (0xFFu >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) code = code << 6 | (byte(text, at + i) & 0x3F);
+  at += length;
+  return code;
+}
+
+void append(std::string& text, char32_t code) {
+  const auto put = [&](char32_t value) { text.push_back(static_cast<char>(static_cast<unsigned char>(value))); };
+  const auto tail = [&](int shift) { put(0x80 | (code >> shift & 0x3F)); };
+  if (code < 0x80) return put(code);
+  if (code < 0x800) return put(0xC0 | code >> 6), tail(0);
+  if (code < 0x10000) return put(0xE0 | code >> 12), tail(6), tail(0);
+  put(0xF0 | code >> 18), tail(12), tail(6), tail(0);
+}
+
+std::size_t length(std::string_view text) {
+  std::size_t count = 0;
+  for_each(text, [&](char32_t, std::string_view) { ++count; });
+  return count;
+}
+
+bool is_space(char32_t code) {
+  return (code >= 9 && code <= 13) || (code >= 0x1C && code <= 0x20) || code == 0x85 || code == 0xA0 || code == 0x1680 ||
+         (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+}
+
+}  // namespace heed::utf8
