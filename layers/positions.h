@@ -1,0 +1,34 @@
+#pragma once
+
+#include "framework/module.h"
+#include "framework/ops.h"
+
+namespace heed {
+
+/// P[t, 2i] = sin(t / 10000^(2i/d)), P[t, 2i + 1] = cos of the same (Vaswani et al. 2017, section 3.5), for any length. Padding rows hold zeros.
+class SinusoidalPositions {
+ public:
+  explicit SinusoidalPositions(Index d);
+  /// The vector of each row of packed or padded sequences, the first at position `offset`: (rows, d).
+  Tensor operator()(const Spans& spans, Index offset = 0) const;
+
+ private:
+  void extend(Index length) const;
+  Index d_;
+  mutable Tensor table_;  // grown on demand
+};
+
+/// A trained vector for each position below `length`.  (length, d)
+struct LearnedPositions {
+  Parameter weight;
+
+  LearnedPositions(Index length, Index d, Random& random) : weight(normal({length, d}, random, Real(0.02))) {}
+  /// (rows, d); throws Error when a sequence is longer than `length`.
+  Variable operator()(const Spans& spans, Index offset = 0) const;
+  void visit(Visitor& v) { v("weight", weight); }
+};
+
+/// Each row's position within its sequence, plus offset.
+Ids position_ids(const Spans& spans, Index offset = 0);
+
+}  // namespace heed

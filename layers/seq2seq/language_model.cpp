@@ -1,0 +1,79 @@
+#include "layers/seq2seq/language_model.h"
+
+#include "layers/attention/cache.h"
+
+namespace heed {
+
+namespace {
+
+LayerOptions layer_options(const LanguageModelOptions& o) {
+  return {.d = o.d, .heads = o.heads, .ff = o.ff > 0 ? o.ff : 4 * o.d, .dropout = o.dropout, .norm = NormPlace::pre, .activation = Activation::gelu};
+}
+
+struct State : DecoderState {
+  State(std::size_t layers, Index rows) : cache(layers, rows) {}
+  Index rows() const override { return cache.rows(); }
+  void select(std::span<const Index> rows) override { cache.select(rows); }
+  KeyValueCache cache;
+};
+
+}  // namespace
+
+LanguageModel::LanguageModel(const LanguageModelOptions& o, Random& random)
+    : options_(o), embedding_(o.vocabulary, o.d, random), positions_(o.context, o.d, random), dropout_(o.dropout), norm_(o.d) {
+  check(o.vocabulary > 0 && o.layers >= 1, "lm", "expected a vocabulary and at least one layer; got {} and {}", o.vocabulary, o.layers);
+  for (int i = 0; i < o.layers; ++i) layers_.emplace_back(layer_options(o), random);
+}
+
+void LanguageModel::visit(Visitor& v) {
+  v("embedding", embedding_), v("positions", positions_), v("dropout", dropout_), v("layers", layers_), v("norm", norm_);
+}
+
+Variable LanguageModel::body(const Sequences& text) const {
+  Variable x = dropout_(embedding_(text.ids) + positions_(text.spans));
+  for (const EncoderLayer& layer : layers_) x = layer(x, text.spans, true);
+  return norm_(x);
+}
+
+Variable LanguageModel::loss(const Batch& batch, const CrossEntropy& options) const {
+  return linear_cross_entropy(body(batch.target), embedding_.weight, batch.gold, options);
+}
+
+Variable LanguageModel::logits(const Batch& batch) const { return linear(body(batch.target), embedding_.weight); }
+
+std::unique_ptr<DecoderState> LanguageModel::start(const Sequences& source) const {
+  auto state = std::make_unique<State>(layers_.size(), source.spans.count());
+  if (source.spans.rows() > 0) {
+    const Tape::Pause pause;
+    Variable x = embedding_(source.ids) + positions_(source.spans);
+    state->cache.extend(source.spans);
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const EncoderLayer& layer = layers_[i];
+      x = layer.around_attention(x, [&](const Variable& z) { return Variable(state->cache.attend(i, layer.attention, z.value(), source.spans)); });
+      x = layer.around_feed_forward(x, layer.feed_forward);
+    }
+  }
+  return state;
+}
+
+Tensor LanguageModel::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
+  const Tape::Pause pause;
+  auto& state = dynamic_cast<State&>(decoder_state);
+  const Index rows = state.rows();
+  check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());
+  if (rows == 0) return Tensor({0, options_.vocabulary});
+  const std::vector<Index> ones(tokens.size(), 1);
+  const Spans spans = Spans::packed(ones);
+  Ids positions({rows});
+  for (Index r = 0; r < rows; ++r) positions[r] = static_cast<Id>(state.cache.position(r));
+  Variable x = embedding_(Ids({rows}, tokens)) + embedding(positions, positions_.weight);
+  state.cache.extend(spans);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const EncoderLayer& layer = layers_[i];
+    x = layer.around_attention(x, [&](const Variable& z) { return Variable(state.cache.attend(i, layer.attention, z.value(), spans)); });
+    x = layer.around_feed_forward(x, layer.feed_forward);
+  }
+  return linear(norm_(x), embedding_.weight).value();
+}
+
+}  // namespace heed

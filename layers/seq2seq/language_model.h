@@ -1,0 +1,45 @@
+#pragma once
+
+#include "layers/embedding.h"
+#include "layers/positions.h"
+#include "layers/seq2seq/model.h"
+#include "layers/transformer.h"
+
+namespace heed {
+
+struct LanguageModelOptions {
+  Index vocabulary = 0;
+  Index d = 128;
+  int layers = 4;
+  int heads = 4;
+  Index ff = 0;         // 0: 4 d
+  Index context = 64;   // positions the model can tell apart
+  Real dropout = 0;
+};
+
+/// A decoder-only Transformer as GPT-2's (Radford et al. 2019): learned positions, pre-norm, GELU, the embedding as output layer.
+class LanguageModel : public Seq2Seq {
+ public:
+  LanguageModel(const LanguageModelOptions& options, Random& random);
+
+  void visit(Visitor& visitor) override;
+  Index vocabulary() const override { return options_.vocabulary; }
+  Index longest() const override { return options_.context; }
+  Variable loss(const Batch& batch, const CrossEntropy& options) const override;
+  Variable logits(const Batch& batch) const override;
+  /// Each source is the text so far but for its last token, which is the first that step() is given.
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override;
+  Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
+
+ private:
+  Variable body(const Sequences& text) const;  // (rows, d), ready for the output layer
+
+  LanguageModelOptions options_;
+  Embedding embedding_;
+  LearnedPositions positions_;
+  Dropout dropout_;
+  std::vector<EncoderLayer> layers_;
+  LayerNorm norm_;
+};
+
+}  // namespace heed

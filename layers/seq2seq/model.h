@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "framework/module.h"
+#include "framework/ops.h"
+
+namespace heed {
+
+/// What a decoder remembers between steps, for any number of rows (partial outputs).
+class DecoderState {
+ public:
+  virtual ~DecoderState() = default;
+  virtual Index rows() const = 0;
+  /// Keeps the rows named, in that order: reorders a beam, repeats a row, drops finished ones.
+  virtual void select(std::span<const Index> rows) = 0;
+};
+
+/// A model from one sequence to another, of whatever family: training, decoding, evaluation and checkpoints know only this.
+class Seq2Seq {
+ public:
+  virtual ~Seq2Seq() = default;
+  virtual void visit(Visitor& visitor) = 0;
+  virtual Index vocabulary() const = 0;
+  virtual Index longest() const { return 0; }  // positions the model can tell apart; 0: any number
+
+  /// Cross entropy of batch.gold given batch.source and batch.target. Ids equal to options.ignore add nothing.
+  virtual Variable loss(const Batch& batch, const CrossEntropy& options) const = 0;
+  /// The same, as logits (target rows, vocabulary): for tests and for looking.
+  virtual Variable logits(const Batch& batch) const = 0;
+
+  /// Reads the sources once: a state of one row for each. Decoding needs no tape.
+  virtual std::unique_ptr<DecoderState> start(const Sequences& source) const = 0;
+  /// Feeds each row its latest token (the first is <s>): logits of the next one, (rows, vocabulary). Costs one position.
+  virtual Tensor step(DecoderState& state, std::span<const Id> tokens) const = 0;
+};
+
+}  // namespace heed

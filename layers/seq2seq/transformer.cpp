@@ -1,0 +1,111 @@
+#include "layers/seq2seq/transformer.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "layers/attention/cache.h"
+
+namespace heed {
+
+namespace {
+
+LayerOptions layer_options(const TransformerOptions& o) {
+  return {.d = o.d, .heads = o.heads, .ff = o.ff > 0 ? o.ff : 4 * o.d, .dropout = o.dropout, .norm = o.norm};
+}
+
+struct State : DecoderState {
+  State(std::size_t layers, Spans spans) : cache(layers, spans.count()), memory_spans(std::move(spans)), sentence(memory_spans.count()) {
+    std::iota(sentence.begin(), sentence.end(), Index{0});
+  }
+  Index rows() const override { return static_cast<Index>(sentence.size()); }
+  void select(std::span<const Index> chosen) override {
+    cache.select(chosen);
+    std::vector<Index> sentences;
+    for (Index row : chosen) sentences.push_back(sentence[row]);
+    sentence = std::move(sentences);
+  }
+
+  KeyValueCache cache;
+  std::vector<Tensor> memory;    // keys and values of the source, a layer each: (source rows, 2 d)
+  Spans memory_spans;
+  std::vector<Index> sentence;   // of each row
+};
+
+}  // namespace
+
+Transformer::Transformer(const TransformerOptions& o, Random& random)
+    : options_(o),
+      embedding_(o.vocabulary, o.d, random),
+      positions_(o.d),
+      dropout_(o.dropout),
+      encoder_norm_(o.d),
+      decoder_norm_(o.d) {
+  check(o.vocabulary > 0 && o.layers >= 1, "transformer", "expected a vocabulary and at least one layer; got {} and {}", o.vocabulary, o.layers);
+  for (int i = 0; i < o.layers; ++i) encoder_.emplace_back(layer_options(o), random);
+  for (int i = 0; i < o.layers; ++i) decoder_.emplace_back(layer_options(o), random);
+}
+
+void Transformer::visit(Visitor& v) {
+  v("embedding", embedding_), v("dropout", dropout_);
+  v("encoder", encoder_), v("encoder_norm", encoder_norm_);
+  v("decoder", decoder_), v("decoder_norm", decoder_norm_);
+}
+
+Variable Transformer::embed(const Ids& ids, const Spans& spans, Index offset) const {
+  return dropout_(embedding_(ids, std::sqrt(static_cast<Real>(options_.d))) + positions_(spans, offset));
+}
+
+Variable Transformer::encode(const Sequences& source) const {
+  Variable x = embed(source.ids, source.spans);
+  for (const EncoderLayer& layer : encoder_) x = layer(x, source.spans);
+  return encoder_norm_(x);
+}
+
+Variable Transformer::decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
+                             std::vector<std::vector<Tensor>>* weights) const {
+  if (weights) weights->resize(decoder_.size());
+  Variable y = embed(target.ids, target.spans);
+  for (std::size_t i = 0; i < decoder_.size(); ++i)
+    y = decoder_[i](y, target.spans, memory, memory_spans, weights ? &(*weights)[i] : nullptr);
+  return decoder_norm_(y);
+}
+
+Variable Transformer::loss(const Batch& batch, const CrossEntropy& options) const {
+  const Variable y = decode(batch.target, encode(batch.source), batch.source.spans);
+  return linear_cross_entropy(y, embedding_.weight, batch.gold, options);
+}
+
+Variable Transformer::logits(const Batch& batch) const {
+  return linear(decode(batch.target, encode(batch.source), batch.source.spans), embedding_.weight);
+}
+
+std::unique_ptr<DecoderState> Transformer::start(const Sequences& source) const {
+  const Tape::Pause pause;
+  auto state = std::make_unique<State>(decoder_.size(), source.spans);
+  const Variable memory = encode(source);
+  for (const DecoderLayer& layer : decoder_) state->memory.push_back(layer.cross.memory(memory).value());
+  return state;
+}
+
+Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
+  const Tape::Pause pause;
+  auto& state = dynamic_cast<State&>(decoder_state);
+  const Index rows = state.rows();
+  check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());
+  if (rows == 0) return Tensor({0, options_.vocabulary});
+  const std::vector<Index> ones(tokens.size(), 1);
+  const Spans spans = Spans::packed(ones);
+  Variable y = embed(Ids({rows}, tokens), spans, state.cache.position(0));
+  state.cache.extend(spans);
+  for (std::size_t i = 0; i < decoder_.size(); ++i) {
+    const DecoderLayer& layer = decoder_[i];
+    y = layer.around_attention(y, [&](const Variable& z) { return Variable(state.cache.attend(i, layer.attention, z.value(), spans)); });
+    y = layer.around_cross(y, [&](const Variable& z) {
+      return Variable(attend_memory(layer.cross, z.value(), state.memory[i], state.memory_spans, state.sentence));
+    });
+    y = layer.around_feed_forward(y, layer.feed_forward);
+  }
+  return linear(decoder_norm_(y), embedding_.weight).value();
+}
+
+}  // namespace heed

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "layers/embedding.h"
+#include "layers/positions.h"
+#include "layers/seq2seq/model.h"
+#include "layers/transformer.h"
+
+namespace heed {
+
+struct TransformerOptions {
+  Index vocabulary = 0;
+  Index d = 256;
+  int layers = 3;       // of the encoder, and as many of the decoder
+  int heads = 4;
+  Index ff = 0;         // 0: 4 d
+  Real dropout = Real(0.1);
+  NormPlace norm = NormPlace::pre;
+};
+
+/// The encoder-decoder of Vaswani et al. 2017: sinusoidal positions, one matrix for source embedding, target embedding and output
+/// (section 3.4), and a norm at the end of both stacks. Computes on packed rows: padding costs nothing.
+class Transformer : public Seq2Seq {
+ public:
+  Transformer(const TransformerOptions& options, Random& random);
+
+  void visit(Visitor& visitor) override;
+  Index vocabulary() const override { return options_.vocabulary; }
+  Variable loss(const Batch& batch, const CrossEntropy& options) const override;
+  Variable logits(const Batch& batch) const override;
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override;
+  Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
+
+  /// The encoder's output, (source rows, d).
+  Variable encode(const Sequences& source) const;
+  /// The decoder's output, (target rows, d). `weights`, where asked for, gets a list of attention weights for each layer.
+  Variable decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
+                  std::vector<std::vector<Tensor>>* weights = nullptr) const;
+
+ private:
+  Variable embed(const Ids& ids, const Spans& spans, Index offset = 0) const;
+
+  TransformerOptions options_;
+  Embedding embedding_;
+  SinusoidalPositions positions_;
+  Dropout dropout_;
+  std::vector<EncoderLayer> encoder_;
+  std::vector<DecoderLayer> decoder_;
+  LayerNorm encoder_norm_, decoder_norm_;
+};
+
+}  // namespace heed

@@ -1,0 +1,36 @@
+#include "layers/transformer.h"
+
+namespace heed {
+
+FeedForward::FeedForward(const LayerOptions& o, Random& random)
+    : up(o.d, o.ff, random), down(o.ff, o.d, random), dropout(o.dropout), activation(o.activation) {}
+
+Variable FeedForward::operator()(const Variable& x) const {
+  if (activation == Activation::gelu) return down(dropout(gelu(up(x))));
+  return down(dropout.drops() ? relu_dropout(up(x), dropout.p, step_random().next_key()) : relu(up(x)));
+}
+
+EncoderLayer::EncoderLayer(const LayerOptions& o, Random& random)
+    : attention(o.d, o.heads, o.dropout, random), feed_forward(o, random), around_attention(o), around_feed_forward(o) {}
+
+Variable EncoderLayer::operator()(const Variable& x, const Spans& spans, bool causal, std::vector<Tensor>* weights) const {
+  const Variable h = around_attention(x, [&](const Variable& z) { return attention(z, spans, causal, weights); });
+  return around_feed_forward(h, feed_forward);
+}
+
+DecoderLayer::DecoderLayer(const LayerOptions& o, Random& random)
+    : attention(o.d, o.heads, o.dropout, random),
+      cross(o.d, o.heads, o.dropout, random),
+      feed_forward(o, random),
+      around_attention(o),
+      around_cross(o),
+      around_feed_forward(o) {}
+
+Variable DecoderLayer::operator()(const Variable& x, const Spans& spans, const Variable& memory, const Spans& memory_spans,
+                                  std::vector<Tensor>* weights) const {
+  const Variable h = around_attention(x, [&](const Variable& z) { return attention(z, spans, true); });
+  const Variable c = around_cross(h, [&](const Variable& z) { return cross(z, spans, memory, memory_spans, weights); });
+  return around_feed_forward(c, feed_forward);
+}
+
+}  // namespace heed
