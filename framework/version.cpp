@@ -1,0 +1,3 @@
+#include "framework/version.h"
+
+const char* heed::version() { return HEED_VERSION; }

@@ -1,0 +1,5 @@
+#pragma once
+
+namespace heed {
+const char* version();  // "0.1.0"
+}

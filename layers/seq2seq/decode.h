@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "layers/seq2seq/model.h"
+
+namespace heed {
+
+struct DecodeOptions {
+  int beam = 5;                     // 1: greedy
+  Real length_penalty = Real(0.6);  // alpha of Wu et al. 2016, equation 14; 0: none
+  int nbest = 1;                    // hypotheses returned for each source, at most beam
+  Index min_length = 0;             // tokens before </s> is allowed
+  Index max_length = 0;             // most tokens without </s>; 0: twice the source's length + 20
+};
+
+struct Hypothesis {
+  std::vector<Id> ids;         // without <s> and </s>
+  double log_probability = 0;  // of ids and </s>, in nats
+  double score = 0;            // log probability / ((5 + length) / 6)^alpha, </s> counted in the length
+};
+
+/// The best outputs for each source, best first. Sources are decoded together, each step computing one position of every row; the
+/// result for a source does not depend on the others. Beam search keeps the `beam` best unfinished outputs of each source and ends
+/// when that many have finished or none that goes on could beat the best `nbest`.
+std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& options);
+
+}  // namespace heed
