@@ -1,0 +1,108 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/checkpoint.h"
+#include "framework/sequences.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+namespace heed {
+
+struct TrainerOptions {
+  Index steps = 0;        // stop after so many, 0: no limit
+  double seconds = 0;     // stop after so many of wall-clock time, evaluating and saving included, 0: no limit
+  Schedule schedule;      // of the optimizer's lr
+  double clip = 1;        // largest norm of the gradients, 0: no limit
+  Index accumulate = 1;   // batches a step
+  Index log_every = 20;   // steps to a row of metrics.jsonl
+  Index eval_every = 0;   // steps; 0: at the end only
+  Index save_every = 0;
+  int keep = 3;           // how many step checkpoints stay, the newest
+  int patience = 0;       // stop after so many evaluations without improvement, 0: never
+  /// Evaluate, and keep as best, the mean of the weights now and of the last average - 1 that were saved by save_every (Vaswani et
+  /// al. 2017, section 6.1). They are held in memory and in each checkpoint.
+  int average = 1;
+  std::uint64_t seed = 1;
+  std::string folder;     // of the run, "": keep nothing on disk
+  std::map<std::string, std::string> text;  // put into each checkpoint: the configuration
+};
+
+/// The sum of the losses of a batch's gold tokens divided by `divisor`, which counts the gold tokens of all batches of the step.
+using LossFunction = std::function<Variable(const Batch& batch, Real divisor)>;
+
+struct Evaluation {
+  double loss = 0;   // nats a token; the lower the better
+  double score = 0;  // for people to read: BLEU, ROUGE ...
+  std::map<std::string, double> metrics;  // further columns of the row in metrics.jsonl
+};
+using EvaluateFunction = std::function<Evaluation()>;
+
+struct StepReport {
+  Index step = 0, steps = 0;  // steps 0: limited by time alone
+  double done = 0;            // fraction of the budget
+  double loss = 0, perplexity = 0, lr = 0, gradient_norm = 0;
+  double tokens_per_s = 0;    // of source and target
+  double seconds = 0, seconds_left = 0;
+};
+
+struct EvaluationReport {
+  Index step = 0;
+  Evaluation evaluation;
+  bool best = false;
+  double seconds = 0;
+};
+
+struct Observers {
+  std::function<void(const StepReport&)> on_step;
+  std::function<void(const EvaluationReport&)> on_evaluation;
+  std::function<bool()> should_stop;  // asked before each step: true saves and returns
+};
+
+struct TrainResult {
+  Index step = 0;
+  double loss = 0;             // of the last row of metrics
+  double seconds = 0;          // earlier runs that were resumed included
+  std::optional<Evaluation> best;
+  Index best_step = 0;
+  bool interrupted = false;    // by should_stop
+  bool stopped_early = false;  // by patience
+};
+
+/// The training loop. In the run's folder it keeps `metrics.jsonl` and
+///   checkpoints/step-000123.heed  by save_every and at the end: all that decides the future
+///   checkpoints/last.heed         the same, of the newest
+///   checkpoints/best.heed         the weights ("model.*") with the lowest evaluation loss
+/// The same seed, data and options give the same bits, however often training was interrupted and resumed (a time limit with a
+/// schedule that looks at progress excepted).
+class Trainer {
+ public:
+  /// Keeps references to model and optimizer. Throws Error when an option is out of range.
+  Trainer(AnyModule model, Optimizer& optimizer, TrainerOptions options);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  /// Loads checkpoints/last.heed, so that run() continues from it; false when there is none.
+  bool resume();
+  /// Trains until a limit, the patience or should_stop ends it. Throws Error when the folder holds a run that was not resumed; when a
+  /// loss or a gradient is not finite, naming the step and the lines, before the model changes; and when all batches of a step
+  /// together have no gold token (a batch without any, among others that have, is passed over).
+  TrainResult run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate = {}, const Observers& observers = {});
+  /// Loads the best weights into the model; false when nothing was evaluated.
+  bool load_best();
+
+ private:
+  struct State;
+  AnyModule model_;
+  Optimizer& optimizer_;
+  TrainerOptions options_;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace heed
