@@ -5,6 +5,8 @@
 #include <span>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "framework/error.h"
 #include "framework/random.h"
 
@@ -83,7 +85,7 @@ void check_options(const PairSource& pairs, const BatchOptions& options) {
 }  // namespace
 
 struct PairBatches::Window {
-  BatchPosition position{-1, -1, 0};
+  Position position{-1, -1, 0};
   std::vector<Line> lines;
   std::vector<std::pair<Index, Index>> cuts;  // [begin, end) into lines
 };
@@ -110,9 +112,10 @@ Batch PairBatches::next() {
   return batch;
 }
 
-void PairBatches::seek(const BatchPosition& position) {
-  check(position.epoch >= 0 && position.window >= 0 && position.batch >= 0, "batches",
-        "expected a position of numbers from 0 on; got epoch {}, window {}, batch {}", position.epoch, position.window, position.batch);
+void PairBatches::seek(std::span<const std::int64_t> numbers) {
+  check(numbers.size() == 3 && std::all_of(numbers.begin(), numbers.end(), [](std::int64_t n) { return n >= 0; }), "batches",
+        "expected a position of three numbers from 0 on, epoch, window and batch; got ({})", fmt::join(numbers, ", "));
+  const Position position{numbers[0], numbers[1], numbers[2]};
   if (pairs_.size() > 0 && position.window >= windows())
     fail("{}: has {} windows of {} pairs, the position to resume at is in window {} (from 0); give the data and data.window of the first run",
          pairs_.name(), windows(), options_.window, position.window);
@@ -127,7 +130,7 @@ void PairBatches::advance() {
 }
 
 void PairBatches::prepare() {
-  const BatchPosition wanted{position_.epoch, position_.window, 0};
+  const Position wanted{position_.epoch, position_.window, 0};
   if (window_->position == wanted) return;
   const Index begin = wanted.window * options_.window;
   Index end = begin + options_.window;

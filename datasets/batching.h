@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "datasets/pairs.h"
@@ -18,31 +19,31 @@ struct BatchOptions {
   bool shuffle = true;
 };
 
-/// Where a stream of batches stands: the batch that next() gives. Three integers, so that a checkpoint can hold it.
-struct BatchPosition {
-  Index epoch = 0, window = 0, batch = 0;
-  friend bool operator==(const BatchPosition&, const BatchPosition&) = default;
-};
-
 /// Batches for training, without end. What comes next is a function of the pairs, the options and the position alone.
 /// Each epoch visits every pair once, in an order drawn from (seed, epoch); an endless corpus is read by consecutive numbers, in epoch 0.
 /// `window` pairs at a time are sorted by length and cut into batches within the budget, and those batches shuffled.
 /// source = tokens </s>, target = <s> tokens, gold = tokens </s>, packed. `lines` are numbers for PairSource::at.
-class PairBatches {
+class PairBatches final : public BatchStream {
  public:
   /// Keeps references to both. Throws Error when an option is out of range or there are no pairs.
   PairBatches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options);
   PairBatches(PairBatches&&) noexcept;
-  ~PairBatches();
+  ~PairBatches() override;
 
   /// Throws Error when every pair of an epoch (of 16 windows of an endless corpus) is dropped.
-  Batch next();
-  const BatchPosition& position() const { return position_; }
-  void seek(const BatchPosition& position);
+  Batch next() override;
+  /// Of the batch that next() gives: {epoch, window, batch in the window}.
+  std::vector<std::int64_t> position() const override { return {position_.epoch, position_.window, position_.batch}; }
+  void seek(std::span<const std::int64_t> position) override;
+  Index epoch() const { return position_.epoch; }
   /// Pairs of this epoch left out so far, because a side is longer than max_length or the pair alone exceeds the budget.
   Index dropped() const { return dropped_; }
 
  private:
+  struct Position {
+    Index epoch = 0, window = 0, batch = 0;
+    friend bool operator==(const Position&, const Position&) = default;
+  };
   struct Window;
   Index windows() const;  // of an epoch
   void advance();         // to the first batch of the next window
@@ -51,7 +52,7 @@ class PairBatches {
   const PairSource& pairs_;
   const Tokenizer& tokenizer_;
   BatchOptions options_;
-  BatchPosition position_;
+  Position position_;
   Index dropped_ = 0;
   std::vector<Index> order_;  // of the lines of epoch order_epoch_
   Index order_epoch_ = -1;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "datasets/text_file.h"
 #include "framework/error.h"
 #include "framework/random.h"
@@ -55,6 +57,12 @@ Batch TextWindows::at(Index step) const {
   std::vector<Index> begins(static_cast<std::size_t>(options_.batch));
   for (Index& begin : begins) begin = static_cast<Index>(random.below(train_.size() - static_cast<std::size_t>(options_.context)));
   return make_batch(train_, std::move(begins), std::vector<Index>(static_cast<std::size_t>(options_.batch), options_.context));
+}
+
+void TextWindows::seek(std::span<const std::int64_t> position) {
+  check(position.size() == 1 && position[0] >= 0, "text", "expected a position of one number from 0 on; got ({})",
+        fmt::join(position, ", "));
+  step_ = position[0];
 }
 
 std::vector<Batch> TextWindows::valid_batches() const { return consecutive_windows(valid_, options_.context, options_.batch); }

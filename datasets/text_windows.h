@@ -19,17 +19,17 @@ struct TextOptions {
 
 /// What a language model trains on: random windows of one long text. A batch has no source; target = ids[i, i + context),
 /// gold = ids[i + 1, i + context + 1), `lines` holds each i. The batch of step n is a function of (seed, n) alone.
-class TextWindows {
+class TextWindows final : public BatchStream {
  public:
   /// Throws Error when an option is out of range or `train` has not context + 1 tokens.
   TextWindows(std::vector<Id> train, std::vector<Id> valid, const TextOptions& options);
   /// Reads the .txt file `train`; validates on the file `valid`, or, when that is "", on the end of `train`.
   static TextWindows open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer, const TextOptions& options);
 
-  Batch next() { return at(step_++); }
+  Batch next() override { return at(step_++); }
   Batch at(Index step) const;
-  Index position() const { return step_; }
-  void seek(Index step) { step_ = step; }
+  std::vector<std::int64_t> position() const override { return {step_}; }
+  void seek(std::span<const std::int64_t> position) override;
 
   const std::vector<Id>& train() const { return train_; }
   const std::vector<Id>& valid() const { return valid_; }
