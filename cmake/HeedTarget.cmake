@@ -10,7 +10,8 @@ endif()
 
 function(heed_settings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
-                         -fno-math-errno -fno-trapping-math)
+                         -fno-math-errno -fno-trapping-math
+                         -Wno-stringop-overflow)  # g++ 12 mistakes fmt's buffers
   if(HEED_NATIVE)
     target_compile_options(${target} PRIVATE -march=native)
   endif()
