@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <span>
@@ -50,9 +51,11 @@ Shape broadcast(const Shape& a, const Shape& b, const char* op);
 }  // namespace heed
 
 template <>
-struct fmt::formatter<heed::Shape> : fmt::formatter<fmt::string_view> {
+struct fmt::formatter<heed::Shape> {
+  constexpr auto parse(format_parse_context& context) { return context.begin(); }
   template <class Context>
   auto format(const heed::Shape& shape, Context& context) const {
-    return fmt::formatter<fmt::string_view>::format(heed::to_string(shape), context);
+    const std::string text = heed::to_string(shape);
+    return std::copy(text.begin(), text.end(), context.out());
   }
 };
