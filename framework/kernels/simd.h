@@ -5,8 +5,13 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"  // g++ 12 warns of its own AVX-512 intrinsics (GCC bug 105593)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <Eigen/Core>
+#pragma GCC diagnostic pop
 
 #include "framework/kernels/parallel.h"
 #include "framework/types.h"
@@ -51,14 +56,25 @@ inline Vec multiply_add(Vec a, Vec b, Vec c) { return packet::pmadd(a.p, b.p, c.
 inline Vec max(Vec a, Vec b) { return packet::pmax(a.p, b.p); }
 inline Vec min(Vec a, Vec b) { return packet::pmin(a.p, b.p); }
 inline Vec abs(Vec a) { return packet::pabs(a.p); }
-inline Vec sqrt(Vec a) { return packet::psqrt(a.p); }
-inline Vec exp(Vec a) { return packet::pexp(a.p); }
 inline Vec log(Vec a) { return packet::plog(a.p); }
 inline Vec less(Vec a, Vec b) { return packet::pcmp_lt(a.p, b.p); }  // a mask, for select
+inline Vec equal(Vec a, Vec b) { return packet::pcmp_eq(a.p, b.p); }
 inline Vec select(Vec mask, Vec a, Vec b) { return packet::pselect(mask.p, a.p, b.p); }
 inline Real sum(Vec a) { return packet::predux(a.p); }
 inline Real max(Vec a) { return packet::predux_max(a.p); }
 
+inline Vec exp(Vec a) {
+  // Eigen's clamps its argument: at the ends it gives a large and a tiny number in place of infinity and 0.
+  const Vec high(std::log(std::numeric_limits<Real>::max())), low(std::log(std::numeric_limits<Real>::min()));
+  const Vec y = packet::pexp(a.p);
+  return select(less(high, a), Vec(std::numeric_limits<Real>::infinity()), select(less(a, low), Vec(Real(0)), y));
+}
+inline Vec sqrt(Vec a) {  // not Eigen's, whose Newton steps on AVX-512 give NaN for infinity and 0 for the smallest numbers
+  alignas(64) Real buffer[Vec::width];
+  packet::pstore(buffer, a.p);
+  for (Real& x : buffer) x = std::sqrt(x);
+  return packet::pload<Vec::Packet>(buffer);
+}
 inline Vec tanh(Vec a) {
   if constexpr (std::is_same_v<Real, float>) {
     return packet::ptanh(a.p);
