@@ -63,7 +63,8 @@ Variable linear(const Operand& x, const Operand& weight, const Operand& bias);
 Variable linear(const Operand& x, const Operand& weight);
 
 // Shape -----------------------------------------------------------------------------------------------------------------------
-Variable reshape(const Operand& x, const Shape& shape);                      // one extent may be -1; shares the elements
+Variable reshape(const Operand& x, const Shape& shape);                      // shares the elements
+Variable reshape(const Operand& x, std::initializer_list<Index> extents);     // one may be -1: what is left
 Variable slice(const Operand& x, int axis, Index begin, Index end);
 Variable concat(std::span<const Operand> xs, int axis);
 Variable concat(std::initializer_list<Operand> xs, int axis);

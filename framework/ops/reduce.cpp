@@ -1,0 +1,179 @@
+#include "framework/kernels/reduce.h"
+
+#include <algorithm>
+#include <array>
+
+#include "framework/kernels/elementwise.h"
+#include "framework/ops.h"
+#include "framework/ops/detail.h"
+
+namespace heed {
+
+namespace detail {
+
+void sum_into(const Tensor& x, const AxisSet& reduced, Real scale, Real* out, Mode mode) {
+  // One pass for each run of reduced axes, from the last; axes of extent 1 part no runs.
+  struct Axis {
+    Index extent;
+    bool reduced;
+  };
+  std::array<Axis, Shape::max_rank> axes;
+  int count = 0;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (x.shape()[i] == 1) continue;
+    if (count > 0 && axes[count - 1].reduced == reduced[i])
+      axes[count - 1].extent *= x.shape()[i];
+    else
+      axes[count++] = {x.shape()[i], reduced[i]};
+  }
+  int runs = 0;
+  for (int i = 0; i < count; ++i) runs += axes[i].reduced;
+  if (runs == 0) return kernels::scale_to(x.size(), scale, x.data(), out, mode);
+  Tensor from = x;
+  Index inner = 1;
+  for (int i = count - 1; i >= 0; --i) {
+    if (!axes[i].reduced) {
+      inner *= axes[i].extent;
+      continue;
+    }
+    Index outer = 1;
+    for (int k = 0; k < i; ++k) outer *= axes[k].extent;
+    if (--runs == 0) return kernels::sum(outer, axes[i].extent, inner, scale, from.data(), out, mode);
+    Tensor to({outer, inner});
+    kernels::sum(outer, axes[i].extent, inner, 1, from.data(), to.data(), Mode::assign);
+    from = to;
+  }
+}
+
+void give(const Gradient& dx, const Tensor& g, Real scale) {
+  if (!dx) return;
+  const Shape& to = dx.shape();
+  if (to.size() == g.size()) {
+    if (scale == 1) return dx.pass(g);
+    return kernels::scale_to(g.size(), scale, g.data(), dx.data(), dx.mode());
+  }
+  AxisSet reduced{};
+  for (int i = 0; i < g.rank(); ++i) {
+    const int axis = i - g.rank() + to.rank();
+    reduced[i] = axis < 0 || to[axis] != g.shape()[i];
+  }
+  sum_into(g, reduced, scale, dx.data(), dx.mode());
+}
+
+}  // namespace detail
+
+namespace {
+
+/// A reduction's axes, resolved.
+struct Reduction {
+  detail::AxisSet reduced{};
+  Shape kept, shape;  // the result with reduced axes of extent 1, and as asked for
+  Index count = 1;    // elements that make one
+
+  Reduction(const char* op, const Shape& x, const Axes& axes, bool keep) : kept(x) {
+    for (int axis : axes) {
+      const int i = x.axis(axis, op);
+      check(!reduced[i], op, "expected different axes; got axis {} twice", axis);
+      reduced[i] = true;
+    }
+    if (axes.empty()) std::fill_n(reduced.begin(), x.rank(), true);
+    for (int i = 0; i < x.rank(); ++i)
+      if (reduced[i]) count *= x[i], kept[i] = 1;
+    shape = kept;
+    if (!keep)
+      for (int i = x.rank() - 1; i >= 0; --i)
+        if (reduced[i]) shape = shape.without(i);
+  }
+};
+
+/// An (outer, n, inner) view in which n is all that is reduced; `single` is false when the reduced axes do not lie together.
+struct Middle {
+  Index outer = 1, n = 1, inner = 1;
+  bool single = true;
+
+  Middle(const Shape& x, const Reduction& reduction) {
+    bool seen = false;
+    for (int i = 0; i < x.rank(); ++i) {
+      if (x[i] == 1) continue;
+      if (reduction.reduced[i]) {
+        single = single && inner == 1;
+        n *= x[i], seen = true;
+      } else {
+        (seen ? inner : outer) *= x[i];
+      }
+    }
+  }
+};
+
+/// x with its reduced axes moved to the end and made one, the others kept in order.
+Variable gathered(const Operand& x, const Reduction& reduction) {
+  Axes order;
+  for (bool reduced : {false, true})
+    for (int i = 0; i < x.rank(); ++i)
+      if (reduction.reduced[i] == reduced) order.push_back(i);
+  const Index outer = reduction.count == 0 ? reduction.shape.size() : x.size() / reduction.count;
+  return reshape({permute(x, order), x.where()}, {outer, reduction.count});
+}
+
+/// Each element of dy, of shape `kept`, to all the elements of x that it came from.
+void spread(const Tensor& dy, const Shape& kept, Real scale, Gradient dx) {
+  kernels::broadcast(detail::layout(dx.shape(), {kept}), scale, dy.data(), dx.data(), dx.mode());
+}
+
+Variable scaled_sum(const char* op, const Operand& x, const Reduction& reduction, Real scale) {
+  Tensor y(reduction.shape);
+  detail::sum_into(x.value(), reduction.reduced, scale, y.data(), Mode::assign);
+  return record(op, y, {x}, [kept = reduction.kept, scale](const Tensor& dy, Gradient dx) {  // dx = scale dy, repeated
+    if (dy.size() == dx.shape().size() && scale == 1) return dx.pass(dy);
+    spread(dy, kept, scale, dx);
+  });
+}
+
+}  // namespace
+
+Variable sum(const Operand& x, const Axes& axes, bool keep) { return scaled_sum("sum", x, {"sum", x.shape(), axes, keep}, 1); }
+
+Variable mean(const Operand& x, const Axes& axes, bool keep) {
+  const Reduction reduction("mean", x.shape(), axes, keep);
+  return scaled_sum("mean", x, reduction, 1 / static_cast<Real>(reduction.count));
+}
+
+Variable max(const Operand& x, const Axes& axes, bool keep) {
+  const Reduction reduction("max", x.shape(), axes, keep);
+  check(reduction.count > 0, "max", "expected something along the reduced axes; got {}", x.shape());
+  const Middle m(x.shape(), reduction);
+  if (!m.single) return reshape({max({gathered(x, reduction), x.where()}, {1}), x.where()}, reduction.shape);
+  Tensor y(reduction.shape);
+  Ids position(reduction.shape);
+  kernels::max(m.outer, m.n, m.inner, x.data(), y.data(), position.data());
+  return record("max", y, {x}, [m, position](const Tensor& dy, Gradient dx) {  // dy to the largest, 0 to the rest
+    kernels::max_backward(m.outer, m.n, m.inner, position.data(), dy.data(), dx.data(), dx.mode());
+  });
+}
+
+Variable variance(const Operand& x, const Axes& axes, bool keep) {
+  const Reduction reduction("variance", x.shape(), axes, keep);
+  const Middle m(x.shape(), reduction);
+  if (!m.single) return reshape({variance({gathered(x, reduction), x.where()}, {1}), x.where()}, reduction.shape);
+  const Real share = 1 / static_cast<Real>(reduction.count);
+  Tensor average(reduction.kept), y(reduction.shape);
+  kernels::sum(m.outer, m.n, m.inner, share, x.data(), average.data(), Mode::assign);
+  kernels::squared_deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), y.data());
+  return record("variance", y, {x}, [x = x.value(), average, share](const Tensor& dy, Gradient dx) {  // dx = dy 2/n (x - mean)
+    const Shape& kept = average.shape();
+    kernels::variance_backward(detail::layout(x.shape(), {x.shape(), kept, kept}), 2 * share, x.data(), average.data(), dy.data(), dx.data(),
+                               dx.mode());
+  });
+}
+
+Variable cumsum(const Operand& x, int axis) {
+  const int i = x.shape().axis(axis, "cumsum");
+  const Index outer = detail::product(x.shape(), 0, i), n = x.shape()[i], inner = detail::product(x.shape(), i + 1, x.rank());
+  Tensor y(x.shape());
+  kernels::cumsum(outer, n, inner, false, x.data(), y.data(), Mode::assign);
+  return record("cumsum", y, {x}, [outer, n, inner](const Tensor& dy, Gradient dx) {  // dx = the same sum from the other end
+    kernels::cumsum(outer, n, inner, true, dy.data(), dx.data(), dx.mode());
+  });
+}
+
+}  // namespace heed
