@@ -1,0 +1,169 @@
+#include "datasets/metrics/bleu.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <iterator>
+
+#include "datasets/metrics/exact.h"
+#include "datasets/metrics/tokenize.h"
+#include "datasets/metrics/version.h"
+#include "tests/datasets/temporary.h"
+
+namespace heed {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+double root4(double x) { return 100 * std::pow(x, 0.25); }
+const double e = std::exp(1.0);
+
+struct Row {
+  const char* why;
+  Lines hypotheses;
+  std::vector<Lines> references;
+  BleuOptions options;
+  double score;
+};
+
+TEST(Bleu, HandComputedCorpora) {
+  const Lines papineni{"the the the the the the the"};
+  const Lines near{"a b c x"}, far{"a b c d"};  // matches 3, 2, 1, 0 of 4, 3, 2, 1
+  const Row rows[]{
+      {"itself, 7 words", {"The cat is on the mat."}, {{"The cat is on the mat."}}, {}, 100},
+      {"two words have no trigrams: 0 of 0", {"Hello world"}, {{"Hello world"}}, {}, 0},
+      {"two words, add 1: 2/2, 2/2, 1/1, 1/1", {"Hello world"}, {{"Hello world"}}, {.smooth = "add-k"}, 100},
+      {"nothing matches: never smoothed", far, {{"e f g h"}}, {}, 0},
+      {"nothing matches, floor", far, {{"e f g h"}}, {.smooth = "floor"}, 0},
+      {"clipped at 2 of 7; then exp: 1/(2*6), 1/(4*5), 1/(8*4)", papineni, {{"the cat is on the mat"}}, {},
+       root4(2.0 / 7 * 1 / 12 * 1 / 20 * 1 / 32)},
+      {"the same with the second reference of the paper: still 2 of 7", papineni, {{"the cat is on the mat"}, {"there is a cat on the mat"}}, {},
+       root4(2.0 / 7 * 1 / 12 * 1 / 20 * 1 / 32)},
+      {"clip at the most of one reference, not the sum: 2/4, 1/3, 1/(2*2), 1/(4*1)", {"a a a a"}, {{"a b c d"}, {"a a x y"}}, {},
+       root4(1.0 / 2 / 3 / 4 / 4)},
+      {"all match, 4 words for 8: exp(1 - 8/4)", far, {{"a b c d e f g h"}}, {}, 100 / e},
+      {"too long is not penalised: 4/5, 3/4, 2/3, 1/2", {"a b c d e"}, {far}, {}, root4(0.2)},
+      {"refs of 3 and 5 words are as close to 4: the shorter, no penalty", far, {{"a b c d e"}, {"a b c"}}, {}, 100},
+      {"in the other order", far, {{"a b c"}, {"a b c d e"}}, {}, 100},
+      {"refs of 9 and 5 words: 5 is closer, exp(1 - 5/4)", far, {{"a b c d e f g h i"}, {"a b c d e"}}, {}, 100 * std::exp(-0.25)},
+      {"counts add up over lines: 6/7, 4/5, 2/3, 1/2", {"a b c d e", "a b"}, {{"a b c d x", "a b"}}, {}, root4(8.0 / 35)},
+      {"an empty line costs length: 4 words for 6", {"a b c d", ""}, {{"a b c d", "e f"}}, {}, 100 * std::exp(-0.5)},
+      {"nothing said", {""}, {far}, {}, 0},
+      {"an empty reference has length 0", {"a b c d", "x"}, {{"a b c d", ""}}, {}, root4(4.0 / 5)},
+      {"exp: 3/4 2/3 1/2, then 1/(2*1)", near, {far}, {}, root4(1.0 / 8)},
+      {"floor 0.1: 3/4 2/3 1/2 0.1/1", near, {far}, {.smooth = "floor"}, root4(0.025)},
+      {"floor 0.5", near, {far}, {.smooth = "floor", .smooth_value = 0.5}, root4(0.125)},
+      {"floor 0", near, {far}, {.smooth = "floor", .smooth_value = 0.0}, 0},
+      {"add 1, but not to words: 3/4 3/4 2/3 1/2", near, {far}, {.smooth = "add-k"}, root4(3.0 / 16)},
+      {"add 2: 3/4 4/5 3/4 2/3", near, {far}, {.smooth = "add-k", .smooth_value = 2.0}, root4(0.3)},
+      {"none", near, {far}, {.smooth = "none"}, 0},
+      {"case counts", {"THE CAT SAT DOWN"}, {{"the cat sat down"}}, {}, 0},
+      {"unless lowercased", {"THE ÉCOLE SAT DOWN"}, {{"the école sat down"}}, {.lowercase = true}, 100},
+      {"13a splits punctuation", {"Hello, world!"}, {{"Hello , world !"}}, {}, 100},
+      {"none does not", {"Hello, world!"}, {{"Hello , world !"}}, {.tokenize = "none"}, 0},
+      {"entities", {"a &amp; b &lt;c&gt;"}, {{"a & b <c>"}}, {}, 100},
+      {"a line end inside a segment: 'foo-' stays at the end, joins within", {"a b c foo-\n"}, {{"a b c foo-"}}, {}, 100},
+      {"effective order stops at two words: 2/2, 1/1", {"Hello world"}, {{"Hello world"}}, {.effective_order = true}, 100},
+  };
+  for (const Row& row : rows) EXPECT_NEAR(corpus_bleu(row.hypotheses, row.references, row.options).score, row.score, 1e-9) << row.why;
+}
+
+TEST(Bleu, ShowsItsParts) {
+  const BleuScore bleu = corpus_bleu(Lines{"a b c d e", "a b"}, std::vector<Lines>{{"a b c d x y", "a b z"}});
+  EXPECT_EQ(bleu.counts, (std::array<Index, 4>{6, 4, 2, 1}));
+  EXPECT_EQ(bleu.totals, (std::array<Index, 4>{7, 5, 3, 2}));
+  EXPECT_EQ(bleu.sys_len, 7);
+  EXPECT_EQ(bleu.ref_len, 9);
+  EXPECT_DOUBLE_EQ(bleu.bp, std::exp(1 - 9.0 / 7));
+  EXPECT_DOUBLE_EQ(bleu.precisions[0], 600.0 / 7);
+  EXPECT_DOUBLE_EQ(bleu.precisions[3], 50);
+  const BleuScore none = corpus_bleu(Lines{"a"}, std::vector<Lines>{{"b c"}});
+  EXPECT_EQ(none.precisions, (std::array<double, 4>{0, 0, 0, 0}));
+  EXPECT_DOUBLE_EQ(none.bp, 1 / e);
+}
+
+TEST(Bleu, Sentences) {
+  const std::tuple<std::string, Lines, double> rows[]{
+      {"a", {"a"}, 100},                           // order 1 alone
+      {"Hello there", {"Hello world"}, 50},        // 1/2 and, smoothed, 1/(2*1)
+      {"a b c", {"a b c d"}, 100 * std::exp(1 - 4.0 / 3)},
+      {"", {"a"}, 0},
+      {"a b c x", {"a b c d"}, root4(1.0 / 8)},
+  };
+  for (const auto& [hypothesis, references, score] : rows) EXPECT_NEAR(sentence_bleu(hypothesis, references).score, score, 1e-9) << hypothesis;
+}
+
+TEST(Bleu, SignsItsScores) {
+  const auto signature = [](const BleuOptions& options, std::size_t references) {
+    return corpus_bleu(Lines{"a"}, std::vector<Lines>(references, Lines{"a"}), options).signature();
+  };
+  const std::string version = "|version:" + std::string(metrics_version);
+  EXPECT_EQ(signature({}, 1), "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp" + version);
+  EXPECT_EQ(signature({.tokenize = "none", .smooth = "floor", .lowercase = true, .effective_order = true}, 2),
+            "nrefs:2|case:lc|eff:yes|tok:none|smooth:floor[0.10]" + version);
+  EXPECT_EQ(signature({.smooth = "add-k", .smooth_value = 2.5}, 1), "nrefs:1|case:mixed|eff:no|tok:13a|smooth:add-k[2.50]" + version);
+
+  std::ifstream file(HEED_SOURCE_DIR "/CMakeLists.txt");
+  const std::string cmake{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(cmake.find("project(Heed VERSION " + std::string(metrics_version.substr(5)) + " "), std::string::npos);
+}
+
+TEST(Bleu, RefusesWhatItCannotScore) {
+  const TemporaryFolder folder;
+  const auto message = [&](const Lines& hypotheses, const std::vector<Lines>& references, const BleuOptions& options) {
+    return folder.message([&] { corpus_bleu(hypotheses, references, options); });
+  };
+  EXPECT_EQ(message({}, {{}}, {}), "[bleu] expected at least one line; got none");
+  EXPECT_EQ(message({"a"}, {}, {}), "[bleu] expected at least one reference; got none");
+  EXPECT_EQ(message({"a"}, {{"a"}, {"a", "b"}}, {}), "[bleu] expected as many lines in reference 2 as hypotheses, 1; got 2");
+  EXPECT_TRUE(message({"a"}, {{"a"}}, {.tokenize = "13b"}).starts_with("unknown tokenizer '13b' for BLEU: expected 13a, none"));
+  EXPECT_TRUE(message({"a"}, {{"a"}}, {.tokenize = "13b"}).ends_with("; did you mean 13a?"));
+  EXPECT_EQ(message({"a"}, {{"a"}}, {.smooth = "flor"}),
+            "unknown smoothing 'flor' for BLEU: expected exp, floor, add-k, none; did you mean floor?");
+  EXPECT_EQ(message({"a"}, {{"a"}}, {.smooth = "floor", .smooth_value = -1.0}), "[bleu] expected a smoothing value of at least 0; got -1");
+}
+
+// Expected words follow the rules of mteval-v13a.pl by hand.
+TEST(MetricTokenize, Rules13a) {
+  const std::pair<std::string, Lines> rows[]{
+      {"", {}},
+      {"  ", {}},
+      {"3.14 1,000", {"3.14", "1,000"}},
+      {"2. .5 1.a", {"2", ".", ".", "5", "1", ".", "a"}},
+      {"e.g. U.S.", {"e", ".", "g", ".", "U", ".", "S", "."}},
+      {"... a..b", {".", ".", ".", "a", ".", ".", "b"}},
+      {"5-3 10- x-1 well-known", {"5", "-", "3", "10", "-", "x-1", "well-known"}},
+      {"don't 'a'", {"don't", "'a'"}},
+      {"“curly” ‘q’ «g»", {"“curly”", "‘q’", "«g»"}},
+      {"$5.00, 5%.", {"$", "5.00", ",", "5", "%", "."}},
+      {"[a]{b}(c)<d> e_f/g~h`i", {"[", "a", "]", "{", "b", "}", "(", "c", ")", "<", "d", ">", "e", "_", "f", "/", "g", "~", "h", "`", "i"}},
+      {"a:b;c=d?e@f!g\"h#i&j*k+l\\m^n|o", {"a", ":", "b", ";", "c", "=", "d", "?", "e", "@", "f", "!", "g", "\"", "h", "#", "i", "&",
+                                           "j", "*", "k", "+", "l", "\\", "m", "^", "n", "|", "o"}},
+      {"&quot;hi&quot; &amp;lt; &nbsp;", {"\"", "hi", "\"", "<", "&", "nbsp", ";"}},
+      {"a<skipped>b foo-\nbar c\nd", {"ab", "foobar", "c", "d"}},
+      {"a\u00A0b\u3000c\td", {"a", "b", "c", "d"}},
+      {"日本語。 é,è", {"日本語。", "é", ",", "è"}},
+  };
+  for (const auto& [line, words] : rows) EXPECT_EQ(bleu_tokenizer("13a")(line), words) << line;
+  EXPECT_EQ(bleu_tokenizer("none")(" a,b  c.\t-d\u2003e "), (Lines{"a,b", "c.", "-d", "e"}));
+}
+
+TEST(MetricTokenize, LowercasesAsPython) {
+  const std::pair<std::string, std::string> rows[]{{"ABC xyz 1!", "abc xyz 1!"}, {"ÉCOLE ÑÜ", "école ñü"}, {"ЖУК", "жук"},
+                                                   {"Straße ẞ", "straße ß"},     {"ΟΔΟΣ ΣΑ Σ", "οδος σα σ"}, {"İ", "i\u0307"},
+                                                   {"日本 😀", "日本 😀"},        {"𐐀", "𐐨"}};
+  for (const auto& [text, expected] : rows) EXPECT_EQ(lowercase(text), expected);
+}
+
+TEST(ExactMatch, CountsEqualLines) {
+  EXPECT_DOUBLE_EQ(exact_match(Lines{"a", "b", "c", "d"}, Lines{"a", "x", "C", "d"}), 0.5);
+  EXPECT_DOUBLE_EQ(exact_match(Lines{""}, Lines{""}), 1);
+  const TemporaryFolder folder;
+  EXPECT_EQ(folder.message([] { exact_match(Lines{"a"}, Lines{}); }),
+            "[exact_match] expected as many references as hypotheses, at least one; got 0 and 1");
+  EXPECT_THROW(exact_match(Lines{}, Lines{}), Error);
+}
+
+}  // namespace
+}  // namespace heed
