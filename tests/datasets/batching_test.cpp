@@ -1,0 +1,232 @@
+#include "datasets/batching.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "tests/datasets/temporary.h"
+
+namespace heed {
+namespace {
+
+std::string letters(Index length, Index which) { return std::string(static_cast<std::size_t>(length), static_cast<char>('a' + which % 26)); }
+
+// Line i has i * 7 % 23 + 1 source and i * 5 % 19 + 1 target tokens, by characters.
+Pair line(Index i) { return {letters(i * 7 % 23 + 1, i), letters(i * 5 % 19 + 1, i + 1)}; }
+
+MemoryPairs corpus(Index lines) {
+  std::vector<Pair> pairs;
+  for (Index i = 0; i < lines; ++i) pairs.push_back(line(i));
+  return MemoryPairs(std::move(pairs), "memory");
+}
+
+struct Endless final : PairSource {
+  Index size() const override { return -1; }
+  Pair at(Index i) const override { return line(i); }
+  std::string name() const override { return "endless"; }
+};
+
+std::unique_ptr<Tokenizer> alphabet() {
+  return train_tokenizer("characters", {}, [](const TakeLine& take) { take("abcdefghijklmnopqrstuvwxyz"); });
+}
+
+std::vector<Id> row(const Sequences& s, Index i) {
+  const Id* begin = s.ids.data() + s.spans.begin(i);
+  return {begin, begin + s.spans.length(i)};
+}
+
+void expect_equal(const Batch& a, const Batch& b) {
+  EXPECT_EQ(a.lines, b.lines);
+  EXPECT_EQ(a.source.ids.to_vector(), b.source.ids.to_vector());
+  EXPECT_EQ(a.target.ids.to_vector(), b.target.ids.to_vector());
+  EXPECT_EQ(a.gold.to_vector(), b.gold.to_vector());
+  EXPECT_TRUE(std::ranges::equal(a.source.spans.lengths(), b.source.spans.lengths()));
+  EXPECT_TRUE(std::ranges::equal(a.target.spans.lengths(), b.target.spans.lengths()));
+}
+
+TEST(PairBatches, MarksSourceTargetAndGold) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs pairs(std::vector<Pair>{{"ab", "c"}});
+  const Batch batch = PairBatches(pairs, *tokenizer, {}).next();
+  const Id a = tokenizer->vocabulary().id("a"), b = tokenizer->vocabulary().id("b"), c = tokenizer->vocabulary().id("c");
+  EXPECT_EQ(batch.source.ids.to_vector(), (std::vector<Id>{a, b, eos_id}));
+  EXPECT_EQ(batch.target.ids.to_vector(), (std::vector<Id>{bos_id, c}));
+  EXPECT_EQ(batch.gold.to_vector(), (std::vector<Id>{c, eos_id}));
+  EXPECT_EQ(batch.lines, std::vector<Index>{0});
+}
+
+struct Case {
+  Index lines, batch_tokens, window;
+  bool shuffle;
+};
+
+TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
+  const auto tokenizer = alphabet();
+  for (const Case& c : {Case{1, 4096, 8192, true}, Case{100, 60, 8192, true}, Case{100, 60, 7, true}, Case{100, 60, 7, false},
+                        Case{1000, 200, 100, true}, Case{64, 4096, 64, true}, Case{50, 44, 1, true}}) {
+    const MemoryPairs pairs = corpus(c.lines);
+    PairBatches batches(pairs, *tokenizer, {.batch_tokens = c.batch_tokens, .window = c.window, .seed = 3, .shuffle = c.shuffle});
+    for (Index epoch = 0; epoch < 3; ++epoch) {
+      std::map<Index, int> seen;
+      while (batches.epoch() == epoch) {
+        const Batch batch = batches.next();
+        EXPECT_LE(batch.tokens(), c.batch_tokens);
+        EXPECT_EQ(batch.source.spans.count(), static_cast<Index>(batch.lines.size()));
+        for (std::size_t i = 0; i < batch.lines.size(); ++i) {
+          ++seen[batch.lines[i]];
+          const Pair pair = line(batch.lines[i]);
+          std::vector<Id> source = tokenizer->encode(pair.source), target = tokenizer->encode(pair.target), gold = target;
+          source.push_back(eos_id), target.insert(target.begin(), bos_id), gold.push_back(eos_id);
+          EXPECT_EQ(row(batch.source, static_cast<Index>(i)), source);
+          EXPECT_EQ(row(batch.target, static_cast<Index>(i)), target);
+          EXPECT_EQ(row({batch.gold, batch.target.spans}, static_cast<Index>(i)), gold);
+        }
+      }
+      EXPECT_EQ(static_cast<Index>(seen.size()), c.lines);
+      EXPECT_TRUE(std::ranges::all_of(seen, [](const auto& entry) { return entry.second == 1; }));
+      EXPECT_EQ(batches.dropped(), 0);
+    }
+  }
+}
+
+TEST(PairBatches, LengthsAreSimilarWithinABatch) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs pairs = corpus(23 * 19 * 4);  // four lines of each couple of lengths
+  PairBatches batches(pairs, *tokenizer, {.batch_tokens = 400});
+  while (batches.epoch() == 0) {
+    const Batch batch = batches.next();  // owns what lengths looks at
+    const auto lengths = batch.target.spans.lengths();
+    EXPECT_LE(*std::ranges::max_element(lengths) - *std::ranges::min_element(lengths), 1);
+  }
+}
+
+TEST(PairBatches, EpochsAndSeedsDiffer) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs pairs = corpus(200);
+  const auto order = [&](std::uint64_t seed, Index epoch) {
+    PairBatches batches(pairs, *tokenizer, {.batch_tokens = 100, .window = 40, .seed = seed});
+    batches.seek(std::vector<std::int64_t>{epoch, 0, 0});
+    std::vector<Index> lines;
+    while (batches.epoch() == epoch) {
+      const Batch batch = batches.next();
+      lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
+    }
+    return lines;
+  };
+  EXPECT_EQ(order(1, 0), order(1, 0));
+  EXPECT_NE(order(1, 0), order(1, 1));
+  EXPECT_NE(order(1, 0), order(2, 0));
+}
+
+TEST(PairBatches, ResumesAnywhere) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs finite = corpus(150);
+  const Endless endless;
+  for (const PairSource* pairs : {static_cast<const PairSource*>(&finite), static_cast<const PairSource*>(&endless)}) {
+    const BatchOptions options{.batch_tokens = 90, .max_length = 20, .window = 32, .seed = 5};
+    PairBatches whole(*pairs, *tokenizer, options), other(*pairs, *tokenizer, options);
+    std::vector<std::vector<std::int64_t>> positions;
+    std::vector<Batch> expected;
+    for (int i = 0; i < 120; ++i) positions.push_back(whole.position()), expected.push_back(whole.next());
+    for (std::size_t start = 0; start < positions.size(); start += 7) {
+      PairBatches fresh(*pairs, *tokenizer, options);
+      fresh.seek(positions[start]), other.seek(positions[start]);
+      for (std::size_t i = start; i < std::min(start + 12, positions.size()); ++i) {
+        EXPECT_EQ(fresh.position(), positions[i]);
+        expect_equal(fresh.next(), expected[i]);
+        expect_equal(other.next(), expected[i]);
+      }
+    }
+  }
+}
+
+TEST(PairBatches, EndlessCorporaAreReadInTurn) {
+  const auto tokenizer = alphabet();
+  const Endless endless;
+  PairBatches batches(endless, *tokenizer, {.batch_tokens = 4096, .window = 10});
+  for (Index window = 0; window < 5; ++window) {  // ten short pairs fit one batch
+    std::vector<Index> lines = batches.next().lines, expected(10);
+    std::ranges::sort(lines);
+    std::iota(expected.begin(), expected.end(), window * 10);
+    EXPECT_EQ(lines, expected);
+  }
+}
+
+TEST(PairBatches, DropsAndCountsWhatIsTooLong) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs pairs({{"aaaa", "b"}, {"aaa", "b"}, {"a", "bbbb"}, {"a", "b"}, {"aaa", "bbb"}});
+  const std::tuple<BatchOptions, std::vector<Index>> rows[]{
+      {{.max_length = 3}, {1, 3, 4}},
+      {{.max_length = 0}, {0, 1, 2, 3, 4}},
+      {{.batch_tokens = 7, .max_length = 0}, {0, 1, 2, 3}},  // 4 + 1 tokens and two marks; 3 + 3 and two marks are 8
+      {{.max_length = 1}, {3}},
+  };
+  for (const auto& [options, kept] : rows) {
+    PairBatches batches(pairs, *tokenizer, options);
+    std::vector<Index> lines;
+    while (batches.epoch() == 0)
+      for (Index i : batches.next().lines) lines.push_back(i);
+    std::ranges::sort(lines);
+    EXPECT_EQ(lines, kept);
+    EXPECT_EQ(batches.dropped(), 5 - static_cast<Index>(kept.size()));
+  }
+}
+
+TEST(PairBatches, RefusesWhatCannotWork) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs pairs = corpus(30), none(std::vector<Pair>{});
+  const Endless endless;
+  const TemporaryFolder folder;
+  const std::string dropped = ": every pair is longer than max_length = 200 or batch_tokens = 1 allow; raise them "
+                              "(--set data.max_length=N, --set data.batch_tokens=N)";
+  const BatchOptions tiny{.batch_tokens = 1, .max_length = 200, .window = 4};
+  const auto make = [&](const PairSource& source, const BatchOptions& options) {
+    return folder.message([&] { PairBatches(source, *tokenizer, options).next(); });
+  };
+  const auto seek = [&](const std::vector<std::int64_t>& position) {
+    return folder.message([&] { PairBatches(pairs, *tokenizer, {.window = 10}).seek(position); });
+  };
+  EXPECT_EQ(make(pairs, tiny), "memory" + dropped);
+  EXPECT_EQ(make(endless, tiny), "endless" + dropped);
+  EXPECT_EQ(make(none, {}), "[batches] expected at least one pair; memory has none");
+  EXPECT_EQ(make(pairs, {.batch_tokens = 0}), "[batches] expected batch_tokens of at least 1; got 0");
+  EXPECT_EQ(make(pairs, {.max_length = -1}), "[batches] expected max_length of at least 0 (no limit); got -1");
+  EXPECT_EQ(make(pairs, {.window = 0}), "[batches] expected a window of at least 1; got 0");
+  EXPECT_EQ(seek({0, 2, 0}), "no error");
+  EXPECT_EQ(seek({0, 3, 0}),
+            "memory: has 3 windows of 10 pairs, the position to resume at is in window 3 (from 0); give the data and data.window of the first run");
+  EXPECT_EQ(seek({0, -1, 0}), "[batches] expected a position of three numbers from 0 on, epoch, window and batch; got (0, -1, 0)");
+  EXPECT_EQ(seek({1}), "[batches] expected a position of three numbers from 0 on, epoch, window and batch; got (1)");
+  EXPECT_EQ(folder.message([&] { all_batches(endless, *tokenizer, {}); }), "[batches] expected a finite corpus; endless has no end");
+}
+
+TEST(AllBatches, EveryLineOnceShortestFirst) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs pairs = corpus(300);
+  Index dropped = -1, before = 0;
+  std::vector<Index> lines, expected(300);
+  for (const Batch& batch : all_batches(pairs, *tokenizer, {.batch_tokens = 100, .window = 10}, &dropped)) {
+    EXPECT_LE(batch.tokens(), 100);
+    for (Index i = 0; i < batch.target.spans.count(); ++i) {
+      EXPECT_GE(batch.target.spans.length(i), before);
+      before = batch.target.spans.length(i);
+      EXPECT_EQ(batch.target.spans.length(i), static_cast<Index>(line(batch.lines[i]).target.size()) + 1);
+      lines.push_back(batch.lines[i]);
+    }
+  }
+  std::ranges::sort(lines);
+  std::iota(expected.begin(), expected.end(), Index{0});
+  EXPECT_EQ(lines, expected);
+  EXPECT_EQ(dropped, 0);
+
+  const MemoryPairs mixed({{"aaaaaaaaaa", "bbbbbbbbbb"}, {"a", "b"}, {"aa", std::string(99, 'b')}});
+  const std::vector<Batch> batches = all_batches(mixed, *tokenizer, {.batch_tokens = 8, .max_length = 50}, &dropped);
+  ASSERT_EQ(batches.size(), 2u);  // the second exceeds the budget alone
+  EXPECT_EQ(batches[1].lines, std::vector<Index>{0});
+  EXPECT_EQ(dropped, 1);
+}
+
+}  // namespace
+}  // namespace heed
