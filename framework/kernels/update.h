@@ -30,7 +30,7 @@ void scale_gradients(std::span<const UpdateSlot> slots, Real factor);
 void sgd(std::span<const UpdateSlot> slots, Real factor, Real momentum, Real* m);
 
 struct AdamConstants {
-  Real beta1, beta2, one_minus_beta1, one_minus_beta2, epsilon;
+  Real beta2, one_minus_beta1, one_minus_beta2, epsilon;
 };
 /// g = factor gradient + penalty value;  m += (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2;
 /// value = keep value - rate m / (root sqrt(v) + epsilon)

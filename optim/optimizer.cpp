@@ -1,0 +1,125 @@
+#include "optim/optimizer.h"
+
+#include <cmath>
+
+namespace heed {
+
+namespace {
+
+std::vector<std::string> one_if(bool condition, const char* name) {
+  return condition ? std::vector<std::string>{name} : std::vector<std::string>{};
+}
+
+kernels::AdamConstants constants(double beta1, double beta2, double epsilon) {
+  return {static_cast<Real>(beta2), static_cast<Real>(1 - beta1), static_cast<Real>(1 - beta2), static_cast<Real>(epsilon)};
+}
+
+/// The corrections of Kingma and Ba 2015, section 3, in double: both moments began at zero.
+void correct_bias(kernels::UpdateSlot& slot, std::int64_t step, double lr, double beta1, double beta2) {
+  const auto t = static_cast<double>(step);
+  slot.rate = static_cast<Real>(lr / (1 - std::pow(beta1, t)));
+  slot.root = static_cast<Real>(1 / std::sqrt(1 - std::pow(beta2, t)));
+}
+
+void check_adam(const char* name, double lr, double beta1, double beta2, double epsilon, double weight_decay) {
+  check(lr >= 0, name, "expected lr of at least 0; got {}", lr);
+  check(0 <= beta1 && beta1 < 1 && 0 <= beta2 && beta2 < 1, name, "expected beta1 and beta2 within [0, 1); got {} and {}", beta1, beta2);
+  check(epsilon >= 0, name, "expected epsilon of at least 0; got {}", epsilon);
+  check(weight_decay >= 0, name, "expected weight_decay of at least 0; got {}", weight_decay);
+}
+
+}  // namespace
+
+Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moments) : lr_(lr), parameters_(heed::parameters(model)) {
+  Index begin = 0;
+  for (const auto& [name, parameter] : parameters_) {
+    slots_.push_back({.begin = begin, .size = parameter.value().size()});
+    begin += slots_.back().size;
+  }
+  steps_.assign(parameters_.size(), 0);
+  for (std::string& name : moments) moments_.push_back({std::move(name), Tensor::zeros({begin})});
+  partials_.resize(static_cast<std::size_t>(kernels::update_pieces(slots_)));
+}
+
+void Optimizer::point_slots() {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const Parameter& parameter = parameters_[i].parameter;
+    check(parameter.value().size() == slots_[i].size, "optimizer", "{} has changed its size from {} to {}; make a new optimizer",
+          parameters_[i].name, slots_[i].size, parameter.value().size());
+    const bool wanted = parameter.trainable() && parameter.gradient().defined();
+    slots_[i].value = parameter.value().data();
+    slots_[i].gradient = wanted ? parameter.gradient().data() : nullptr;
+  }
+}
+
+void Optimizer::step(double lr, double gradient_scale) {
+  point_slots();
+  for (std::size_t i = 0; i < slots_.size(); ++i)
+    if (slots_[i].gradient) prepare(slots_[i], parameters_[i].parameter.shape(), ++steps_[i], lr);
+  update(slots_, static_cast<Real>(gradient_scale));
+}
+
+void Optimizer::clear_gradients() {
+  for (const auto& [name, parameter] : parameters_) parameter.clear_gradient();
+}
+
+double Optimizer::gradient_norm() {
+  point_slots();
+  return std::sqrt(kernels::sum_of_squares(slots_, partials_.data()));
+}
+
+std::vector<NamedTensor> Optimizer::state() const {
+  std::vector<NamedTensor> result;
+  for (const auto& [moment, tensor] : moments_)
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      const Index begin = slots_[i].begin;
+      const Shape& shape = parameters_[i].parameter.shape();
+      result.push_back({moment + "." + parameters_[i].name, tensor.slice(begin, begin + slots_[i].size).reshape(shape)});
+    }
+  return result;
+}
+
+Sgd::Sgd(AnyModule model, const SgdOptions& options)
+    : Optimizer(model, options.lr, one_if(options.momentum != 0, "sgd.m")), options_(options) {
+  check(options.lr >= 0, "sgd", "expected lr of at least 0; got {}", options.lr);
+  check(options.momentum >= 0, "sgd", "expected momentum of at least 0; got {}", options.momentum);
+  check(options.weight_decay >= 0, "sgd", "expected weight_decay of at least 0; got {}", options.weight_decay);
+}
+
+void Sgd::prepare(kernels::UpdateSlot& slot, const Shape&, std::int64_t, double lr) const {
+  slot.rate = static_cast<Real>(lr);
+  slot.penalty = static_cast<Real>(options_.weight_decay);
+}
+
+void Sgd::update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) {
+  kernels::sgd(slots, gradient_scale, static_cast<Real>(options_.momentum), options_.momentum == 0 ? nullptr : moment(0));
+}
+
+Adam::Adam(AnyModule model, const AdamOptions& options) : Optimizer(model, options.lr, {"adam.m", "adam.v"}), options_(options) {
+  check_adam("adam", options.lr, options.beta1, options.beta2, options.epsilon, options.weight_decay);
+}
+
+void Adam::prepare(kernels::UpdateSlot& slot, const Shape&, std::int64_t step, double lr) const {
+  correct_bias(slot, step, lr, options_.beta1, options_.beta2);
+  slot.penalty = static_cast<Real>(options_.weight_decay);
+}
+
+void Adam::update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) {
+  kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon), moment(0), moment(1));
+}
+
+AdamW::AdamW(AnyModule model, const AdamWOptions& options) : Optimizer(model, options.lr, {"adamw.m", "adamw.v"}), options_(options) {
+  check_adam("adamw", options.lr, options.beta1, options.beta2, options.epsilon, options.weight_decay);
+}
+
+void AdamW::prepare(kernels::UpdateSlot& slot, const Shape& shape, std::int64_t step, double lr) const {
+  correct_bias(slot, step, lr, options_.beta1, options_.beta2);
+  const bool decays = options_.decay_vectors || shape.rank() > 1;
+  slot.keep = decays ? static_cast<Real>(1 - lr * options_.weight_decay) : Real{1};
+}
+
+void AdamW::update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) {
+  kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon), moment(0), moment(1));
+}
+
+}  // namespace heed
