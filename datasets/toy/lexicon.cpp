@@ -9,10 +9,10 @@ constexpr Location in = Location::in, on = Location::on, at = Location::at;
 
 constexpr NounEntry noun_table[] = {
     // people
-    {"man", "homme", m, person, "men"},
-    {"woman", "femme", f, person, "women"},
-    {"boy", "garçon", m, person},
-    {"girl", "fille", f, person},
+    {"man", "homme", m, person | anyone, "men"},
+    {"woman", "femme", f, person | anyone, "women"},
+    {"boy", "garçon", m, person | anyone},
+    {"girl", "fille", f, person | anyone},
     {"child", "enfant", m, person, "children"},
     {"baker", "boulanger", m, person},
     {"teacher", "professeur", m, person},
@@ -151,6 +151,7 @@ constexpr NounEntry noun_table[] = {
 };
 
 constexpr Kinds objects = portable | furniture | building | vehicle;
+constexpr Kinds coloured = thing | jewel | garment | instrument | furniture | building | vehicle;
 constexpr Kinds sites = building | place;
 constexpr Kinds solid_food = food | countable_food;
 
@@ -177,7 +178,7 @@ constexpr AdjectiveEntry adjective_table[] = {
     {.english = "sad", .french = "triste", .kinds = animate | text, .rank = 0, .comparative = "sadder"},
     {.english = "tired", .french = "fatigué", .kinds = animate, .rank = 0, .comparative = "more tired"},
     {.english = "proud", .french = "fier", .kinds = person, .rank = 0, .feminine = "fière", .comparative = "prouder"},
-    {.english = "kind", .french = "gentil", .kinds = person, .rank = 0, .feminine = "gentille", .comparative = "kinder"},
+    {.english = "kind", .french = "gentil", .kinds = person, .rank = 0, .feminine = "gentille", .before = true, .comparative = "kinder"},
     {.english = "lazy", .french = "paresseux", .kinds = animate, .rank = 0, .comparative = "lazier"},
     {.english = "famous", .french = "célèbre", .kinds = person | text | sites, .rank = 0, .comparative = "more famous"},
     {.english = "rich", .french = "riche", .kinds = person, .rank = 0, .comparative = "richer"},
@@ -186,7 +187,7 @@ constexpr AdjectiveEntry adjective_table[] = {
     {.english = "jealous", .french = "jaloux", .kinds = person, .rank = 0, .feminine = "jalouse", .comparative = "more jealous"},
     // things
     {.english = "heavy", .french = "lourd", .kinds = thing | furniture | instrument, .rank = 1, .comparative = "heavier"},
-    {.english = "expensive", .french = "cher", .kinds = objects, .rank = 0, .feminine = "chère", .comparative = "more expensive"},
+    {.english = "expensive", .french = "cher", .kinds = coloured, .rank = 0, .feminine = "chère", .comparative = "more expensive"},
     {.english = "empty", .french = "vide", .kinds = sites | vehicle, .rank = 0},
     {.english = "quiet", .french = "tranquille", .kinds = sites, .rank = 0, .comparative = "quieter"},
     {.english = "mysterious", .french = "mystérieux", .kinds = person | text | jewel | sites, .rank = 0,
@@ -197,12 +198,12 @@ constexpr AdjectiveEntry adjective_table[] = {
     {.english = "hot", .french = "chaud", .kinds = solid_food | drink, .rank = 1, .comparative = "hotter"},
     {.english = "cold", .french = "froid", .kinds = solid_food | drink, .rank = 1, .comparative = "colder"},
     // colours, metals, countries
-    {.english = "red", .french = "rouge", .kinds = objects, .rank = 3},
-    {.english = "green", .french = "vert", .kinds = objects, .rank = 3},
-    {.english = "blue", .french = "bleu", .kinds = objects, .rank = 3},
-    {.english = "white", .french = "blanc", .kinds = animal | objects, .rank = 3, .feminine = "blanche"},
-    {.english = "black", .french = "noir", .kinds = animal | objects, .rank = 3},
-    {.english = "grey", .french = "gris", .kinds = animal | objects, .rank = 3},
+    {.english = "red", .french = "rouge", .kinds = coloured, .rank = 3},
+    {.english = "green", .french = "vert", .kinds = coloured, .rank = 3},
+    {.english = "blue", .french = "bleu", .kinds = coloured, .rank = 3},
+    {.english = "white", .french = "blanc", .kinds = animal | coloured, .rank = 3, .feminine = "blanche"},
+    {.english = "black", .french = "noir", .kinds = animal | coloured, .rank = 3},
+    {.english = "grey", .french = "gris", .kinds = animal | coloured, .rank = 3},
     {.english = "golden", .french = "doré", .kinds = thing | jewel | furniture, .rank = 3},
     {.english = "French", .french = "français", .kinds = person | solid_food | text | vehicle, .rank = 4},
     {.english = "Italian", .french = "italien", .kinds = person | solid_food | text | vehicle, .rank = 4},
@@ -211,13 +212,13 @@ constexpr AdjectiveEntry adjective_table[] = {
 
 constexpr VerbEntry verb_table[] = {
     // with an object
-    {"see", "saw", "", "voir", animate, visible, trait::fronting},
+    {"see", "saw", "", "voir", animate, visible | furniture | place, trait::fronting},
     {"look", "looked", "looking", "chercher", animate, animate | portable | building, trait::fronting, "for"},
     {"find", "found", "finding", "trouver", animate, animate | portable, trait::fronting},
     {"lose", "lost", "losing", "perdre", person, portable, trait::fronting},
     {"hide", "hid", "hiding", "cacher", person, portable, trait::fronting},
-    {"buy", "bought", "buying", "acheter", person, portable | building | vehicle | countable_food, trait::fronting},
-    {"sell", "sold", "selling", "vendre", person, portable | building | vehicle | countable_food | food, trait::fronting},
+    {"buy", "bought", "buying", "acheter", person, furniture | portable | building | vehicle | countable_food, trait::fronting},
+    {"sell", "sold", "selling", "vendre", person, furniture | portable | building | vehicle | countable_food | food, trait::fronting},
     {"eat", "ate", "eating", "manger", animate, food | countable_food, trait::fronting},
     {"drink", "drank", "drinking", "boire", animate, drink},
     {"prepare", "prepared", "preparing", "préparer", person, food | countable_food | drink, trait::fronting},
@@ -229,16 +230,16 @@ constexpr VerbEntry verb_table[] = {
     {"forget", "forgot", "forgetting", "oublier", person, portable},
     {"carry", "carried", "carrying", "porter", person, portable},
     {"build", "built", "building", "construire", person, building | vehicle, trait::fronting},
-    {"visit", "visited", "visiting", "visiter", person, building | place},
+    {"visit", "visited", "visiting", "visiter", person, building | place, trait::fronting | trait::placeless},
     {"meet", "met", "meeting", "rencontrer", animate, animate, trait::fronting},
     {"wait", "waited", "waiting", "attendre", animate, animate | vehicle, 0, "for"},
     {"follow", "followed", "following", "suivre", animate, animate},
     {"help", "helped", "helping", "aider", animate, animate},
     {"invite", "invited", "inviting", "inviter", person, person, trait::fronting},
     {"listen", "listened", "listening", "écouter", animate, animate, 0, "to"},
-    {"love", "loved", "", "aimer", animate, animate | building | place | food | garment, trait::stative},
-    {"know", "knew", "", "connaître", person, person | building | place, trait::stative | trait::modal_free},
-    {"have", "had", "", "avoir", person, portable | building | vehicle | animal, trait::stative | trait::modal_free},
+    {"love", "loved", "", "aimer", animate, animate | building | place | food | garment, trait::stative | trait::placeless | trait::timeless},
+    {"know", "knew", "", "connaître", person, person | building | place, trait::stative | trait::modal_free | trait::placeless | trait::timeless},
+    {"have", "had", "", "avoir", person, portable | building | vehicle | animal, trait::stative | trait::modal_free | trait::placeless | trait::timeless},
     {"answer", "answered", "answering", "répondre", person, person, trait::a},
     {"obey", "obeyed", "", "obéir", person, person, trait::a},
     {"speak", "spoke", "speaking", "parler", person, animate, trait::a, "to"},
@@ -253,11 +254,11 @@ constexpr VerbEntry verb_table[] = {
     {"sing", "sang", "singing", "chanter", animate, 0},
     {"work", "worked", "working", "travailler", person, 0},
     {"laugh", "laughed", "laughing", "rire", person, 0},
-    {"travel", "travelled", "travelling", "voyager", person, 0},
+    {"travel", "travelled", "travelling", "voyager", person, 0, trait::placeless},
     {"live", "lived", "", "habiter", animate, 0, trait::stative | trait::modal_free},
     // with être
     {"arrive", "arrived", "", "arriver", animate, 0, trait::etre},
-    {"leave", "left", "", "partir", animate, 0, trait::etre},
+    {"leave", "left", "", "partir", animate, 0, trait::etre | trait::placeless},
     {"fall", "fell", "", "tomber", animate, 0, trait::etre | trait::modal_free},
     {"stay", "stayed", "", "rester", animate, 0, trait::etre},
     {"go", "went", "", "aller", person, 0, trait::etre | trait::to_place, "to", "à"},

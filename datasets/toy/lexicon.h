@@ -15,7 +15,8 @@ using Kinds = unsigned;
 namespace kind {
 inline constexpr Kinds person = 1, animal = 2, food = 4, drink = 8, text = 16, thing = 32, garment = 64, furniture = 128,
                        building = 256, place = 512, instrument = 1024, vehicle = 2048, jewel = 4096, countable_food = 8192,
-                       mass = 16384;  // no plural, no "a": bread, water
+                       mass = 16384,  // no plural, no "a": bread, water
+                       anyone = 32768;  // nobody's: "ma femme" is a wife, "ma fille" a daughter
 inline constexpr Kinds animate = person | animal;
 inline constexpr Kinds portable = thing | garment | text | jewel | instrument;
 inline constexpr Kinds visible = animate | portable | building | vehicle;
@@ -52,6 +53,7 @@ inline constexpr unsigned de = 16;        // the English object is "de quelque c
 inline constexpr unsigned fronting = 32;  // its object may stand before it (relative clause, "how many"), where the participle agrees
 inline constexpr unsigned to_place = 64;  // wants a place: goes to the market
 inline constexpr unsigned modal_free = 128;  // never under want, can, must
+inline constexpr unsigned placeless = 256, timeless = 512;  // not at the station, not at noon
 }  // namespace trait
 
 struct VerbEntry {

@@ -1,0 +1,304 @@
+#include "datasets/toy/tree.h"
+
+namespace heed::toy {
+namespace {
+
+using std::string, std::string_view;
+using Form = Phrase::Form;
+using Core = Clause::Core;
+
+constexpr string_view subjects[] = {"je", "tu", "il", "nous", "vous", "ils"};
+constexpr string_view direct[] = {"me", "te", "le", "nous", "vous", "les"};
+constexpr string_view indirect[] = {"me", "te", "lui", "nous", "vous", "leur"};
+constexpr string_view articles[] = {"le", "les", "la", "les"};  // in the order of Agreement
+
+/// Determiners by gender and number, and before a vowel in the singular.
+struct Determined {
+  string_view forms[4];
+  string_view masculine_vowel, feminine_vowel;
+  string_view of(Gender gender, bool plural, bool vowel) const {
+    if (vowel && !plural) return gender == Gender::feminine ? feminine_vowel : masculine_vowel;
+    return forms[2 * static_cast<int>(gender) + plural];
+  }
+};
+constexpr Determined a = {{"un", "des", "une", "des"}, "un", "une"};
+constexpr Determined this_ = {{"ce", "ces", "cette", "ces"}, "cet", "cette"};
+constexpr Determined my = {{"mon", "mes", "ma", "mes"}, "mon", "mon"};
+constexpr Determined his = {{"son", "ses", "sa", "ses"}, "son", "son"};
+constexpr Determined your = {{"votre", "vos", "votre", "vos"}, "votre", "votre"};
+constexpr Determined our = {{"notre", "nos", "notre", "nos"}, "notre", "notre"};
+constexpr Determined their = {{"leur", "leurs", "leur", "leurs"}, "leur", "leur"};
+constexpr Determined no = {{"aucun", "", "aucune", ""}, "aucun", "aucune"};
+constexpr Determined what = {{"quel", "quels", "quelle", "quelles"}, "quel", "quelle"};
+
+class Writer {
+ public:
+  std::vector<Word> words;
+
+  template <class... Words>
+  void say(const Words&... several) { (words.push_back({string_view(several)}), ...); }  // views: into the dictionary and literals
+  void article(Gender gender, bool plural) { words.push_back({articles[2 * static_cast<int>(gender) + plural], true}); }
+
+  // ---- noun phrases
+
+  void phrase(const Phrase& p) {
+    switch (p.form) {
+      case Form::gap: return;
+      case Form::name: return say(p.name);
+      case Form::nobody: return say("personne");
+      case Form::nothing: return say("rien");
+      case Form::pronoun: return say(pronoun(p));
+      case Form::noun: break;
+    }
+    const bool plural = p.person == Person::ils;
+    const Gender gender = p.gender;
+    const string_view noun = p.noun->french[plural];
+    string_view before;
+    if (p.before) {
+      before = p.before->french.of(gender, plural);
+      const bool bends = gender == Gender::masculine && !plural && !p.before->entry->before_vowel.empty() && elides(noun);
+      if (bends) before = p.before->entry->before_vowel;
+    }
+    determiner(p, before.empty() ? noun : before);
+    if (!before.empty()) say(before);
+    say(noun);
+    if (p.after) say(p.after->french.of(gender, plural));
+    if (p.wearing) say("à"), phrase(*p.wearing);
+    if (p.owner) say("de"), phrase(*p.owner);
+    if (p.relative) relative(*p.relative);
+  }
+
+  void determiner(const Phrase& p, string_view next) {
+    const bool plural = p.person == Person::ils, vowel = elides(next);
+    const Gender gender = p.gender;
+    const string_view number = p.count ? string_view(dictionary().numbers_french[static_cast<int>(gender)][p.count]) : "";
+    const auto one_of = [&](const Determined& d) { say(d.of(gender, plural, vowel)); };
+    switch (p.determiner) {
+      case Determiner::the: article(gender, plural); break;
+      case Determiner::a: one_of(a); break;
+      case Determiner::some:
+        if (!plural) {
+          say("de"), article(gender, false);
+        } else {
+          say(p.before ? "de" : "des");  // de beaux jardins
+        }
+        break;
+      case Determiner::any: say("de"); break;
+      case Determiner::this_: one_of(this_); break;
+      case Determiner::my: one_of(my); break;
+      case Determiner::your: one_of(your); break;
+      case Determiner::our: one_of(our); break;
+      case Determiner::his:
+      case Determiner::her: one_of(his); break;
+      case Determiner::their: one_of(their); break;
+      case Determiner::many: say("beaucoup", "de"); break;
+      case Determiner::several: say("plusieurs"); break;
+      case Determiner::every: say("chaque"); break;
+      case Determiner::all: say(gender == Gender::feminine ? "toutes" : "tous"), article(gender, true); break;
+      case Determiner::no: one_of(no); break;
+      case Determiner::what: one_of(what); break;
+      case Determiner::how_many: say("combien", "de"); break;
+      case Determiner::number: break;
+    }
+    if (!number.empty()) say(number);
+  }
+
+  static string_view pronoun(const Phrase& p) {
+    if (p.gender == Gender::feminine && p.third()) return p.person == Person::ils ? "elles" : "elle";
+    return subjects[static_cast<int>(p.person)];
+  }
+
+  void relative(const Clause& c) {
+    say(c.link == Clause::Link::subject ? "qui" : c.link == Clause::Link::place ? "où" : "que");
+    clause(c);
+  }
+
+  // ---- clauses
+
+  static const string& conjugated(const Conjugation& verb, Tense tense, Person person) {
+    const auto& row = tense == Tense::future ? verb.futur : tense == Tense::imperfect ? verb.imparfait : verb.present;
+    return row[static_cast<std::size_t>(person)];
+  }
+
+  static bool goes_before(const Phrase* p) { return p && p->form == Form::pronoun; }
+
+  // me te nous vous < le la les < lui leur
+  void clitics(const Clause& c) {
+    const bool a_verb = c.verb && c.verb->has(trait::a);
+    const Phrase* object = goes_before(c.object.get()) ? c.object.get() : nullptr;
+    const Phrase* recipient = goes_before(c.recipient.get()) ? c.recipient.get() : nullptr;
+    if (recipient && !recipient->third()) say(indirect[static_cast<int>(recipient->person)]);
+    if (object) {
+      const bool la = !a_verb && object->person == Person::il && object->gender == Gender::feminine;
+      say(la ? "la" : (a_verb ? indirect : direct)[static_cast<int>(object->person)]);
+    }
+    if (recipient && recipient->third()) say(indirect[static_cast<int>(recipient->person)]);
+  }
+
+  string_view participle(const Clause& c) const {
+    const Agreement& forms = c.verb->french.participle;
+    if (c.verb->has(trait::etre)) return forms.of(c.subject.gender, c.subject.plural());
+    const Phrase* object = c.object.get();
+    const bool precedes = object && !c.verb->has(trait::a | trait::de) && (object->form == Form::gap || goes_before(object));
+    return precedes ? forms.of(object->gender, object->plural()) : forms.of(Gender::masculine, false);
+  }
+
+  void clause(const Clause& c) {
+    if (c.time && c.time_first) time(*c.time), say(",");
+    if (c.core == Core::existence) {
+      say("il");
+    } else {
+      phrase(c.subject);
+    }
+    verb_group(c);
+    rest(c);
+    if (c.time && !c.time_first) time(*c.time);
+  }
+
+  void verb_group(const Clause& c) {
+    static constexpr string_view negations[] = {"", "pas", "jamais", "plus"};
+    const Dictionary& d = dictionary();
+    const Phrase* object = c.object.get();
+    const bool nothing = object && object->form == Form::nothing;
+    const bool nobody = object && (object->form == Form::nobody || object->determiner == Determiner::no);
+    const bool subject_no = c.subject.form == Form::nobody || (c.subject.form == Form::noun && c.subject.determiner == Determiner::no);
+    if (c.negation != Negation::none || nothing || nobody || subject_no) say("ne");
+    const bool composed = c.core == Core::verb && c.tense == Tense::past, infinitive = c.modal != Modal::none;
+    const Person person = c.core == Core::existence ? Person::il : c.subject.person;
+    if (c.core == Core::existence) say("y");
+    if (!infinitive) clitics(c);
+
+    const Conjugation* verb = c.verb ? &c.verb->french : &d.etre.french;
+    if (c.core == Core::existence || c.core == Core::age) verb = &d.avoir.french;
+    if (c.modal == Modal::want) verb = &d.vouloir.french;
+    if (c.modal == Modal::can) verb = &d.pouvoir.french;
+    if (c.modal == Modal::must) verb = &d.devoir.french;
+    if (composed) verb = c.verb->has(trait::etre) ? &d.etre.french : &d.avoir.french;
+    say(conjugated(*verb, composed ? Tense::present : c.tense, person));
+
+    if (c.negation != Negation::none) say(negations[static_cast<int>(c.negation)]);
+    if (nothing) say("rien");
+    if (c.frequency) say(c.frequency->french);
+    if (composed) say(participle(c));
+    if (infinitive) clitics(c), say(c.verb->french.infinitive);
+  }
+
+  void rest(const Clause& c) {
+    if (c.core == Core::existence) phrase(c.subject);
+    if (c.core == Core::age) say(dictionary().numbers_french[0][c.age], "ans");
+    if (c.predicate) predicate(c);
+    if (c.object && !goes_before(c.object.get()) && c.object->form != Form::nothing) {
+      if (c.verb->has(trait::a)) say("à");
+      if (c.verb->has(trait::de)) say("de");
+      phrase(*c.object);
+    }
+    if (c.recipient && !goes_before(c.recipient.get())) say("à"), phrase(*c.recipient);
+    if (c.manner) say(c.manner->french);
+    if (c.alone) {
+      static const Agreement seul = agree("seul");
+      say(seul.of(c.subject.gender, c.subject.plural()));
+    }
+    for (const Place& p : c.places) place(p);
+  }
+
+  void predicate(const Clause& c) {
+    static constexpr string_view degrees[] = {"", "très", "trop", "plus", "aussi"};
+    const bool plural = c.subject.plural();
+    if (c.degree != Degree::plain) say(degrees[static_cast<int>(c.degree)]);
+    say(c.predicate->french.of(c.subject.gender, plural));
+    if (c.standard) say("que"), phrase(*c.standard);
+  }
+
+  void place(const Place& p) {
+    static constexpr string_view locations[] = {"", "dans", "sur", "à"};
+    switch (p.preposition) {
+      case Preposition::located: {  // au marché, but dans un marché
+        const Location where = p.phrase.noun->entry->location;
+        const bool within = where == Location::at && p.phrase.determiner != Determiner::the;
+        say(locations[static_cast<int>(within ? Location::in : where)]);
+        break;
+      }
+      case Preposition::near: say("près", "de"); break;
+      case Preposition::in_front_of: say("devant"); break;
+      case Preposition::behind: say("derrière"); break;
+      case Preposition::under: say("sous"); break;
+      case Preposition::next_to: say("à", "côté", "de"); break;
+      case Preposition::to: say("à"); break;
+      case Preposition::from: say("de"); break;
+    }
+    phrase(p.phrase);
+  }
+
+  void time(const Time& t) {
+    const Dictionary& d = dictionary();
+    switch (t.kind) {
+      case Time::Kind::word: return say(time_words()[static_cast<std::size_t>(t.a)].french);
+      case Time::Kind::day: return say(weekdays[t.a].french);
+      case Time::Kind::every_day: return say("chaque", weekdays[t.a].french);
+      case Time::Kind::month: return say("en", months[t.a].french);
+      case Time::Kind::date: return say("le", t.a == 1 ? string_view("premier") : string_view(d.digits[t.a]), months[t.b].french);
+      case Time::Kind::hour: return hour(t.a, t.b);
+    }
+  }
+
+  void hour(int named, int quarters) {
+    say("à", dictionary().numbers_french[1][named], named == 1 ? "heure" : "heures");
+    if (quarters == 1) say("et", "quart");
+    if (quarters == 2) say("et", "demie");
+    if (quarters == 3) say("moins", "le", "quart");
+  }
+};
+
+}  // namespace
+
+string french(const Sentence& s) {
+  using Question = Sentence::Question;
+  using Connective = Sentence::Connective;
+  static constexpr string_view openers[] = {"", "qui", "qui", "que", "où", "quand", "pourquoi", ""};
+  Writer w;
+  const auto connect = [&] {
+    switch (s.connective) {
+      case Connective::and_: return w.say("et");
+      case Connective::but: return w.say(",", "mais");
+      case Connective::because: return w.say("parce", "que");
+      case Connective::when: return w.say("quand");
+      case Connective::while_: return w.say("pendant", "que");
+    }
+  };
+  if (s.second && s.second_first) {
+    connect();
+    w.clause(*s.second);
+    w.say(",");
+  }
+  switch (s.kind) {
+    case Sentence::Kind::statement: w.clause(s.main); break;
+    case Sentence::Kind::question:
+      if (s.fronted) w.phrase(*s.fronted);
+      if (!openers[static_cast<int>(s.question)].empty()) w.say(openers[static_cast<int>(s.question)]);
+      if (s.question != Question::who) {
+        if (s.question == Question::what) w.words.back() = {"qu'est-ce"};
+        else w.say("est-ce");
+        w.say("que");
+      }
+      w.clause(s.main);
+      break;
+    case Sentence::Kind::imperative:
+      w.verb_group(s.main);
+      w.rest(s.main);
+      break;
+    case Sentence::Kind::exclamation:
+      w.phrase(*s.fronted);
+      w.clause(s.main);
+      break;
+  }
+  if (s.second && !s.second_first) connect(), w.clause(*s.second);
+  if (s.please) w.say(",", "s'il vous plaît");
+  const bool command = s.kind == Sentence::Kind::imperative && !s.please;
+  w.say(s.kind == Sentence::Kind::question ? "?" : s.kind == Sentence::Kind::exclamation || command ? "!" : ".");
+  string text = join_french(w.words);
+  if (text.starts_with("à ")) text.replace(0, std::string_view("à").size(), "À");
+  if (text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
+}  // namespace heed::toy

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/toy/dictionary.h"
+
+// What a sentence of toy:translation says, before it is said in either language.
+namespace heed::toy {
+
+enum class Tense : std::uint8_t { present, past, imperfect, future };   // past: saw, a vu
+enum class Aspect : std::uint8_t { simple, progressive, habitual };     // of the imperfect: was, was eating, used to eat
+enum class Modal : std::uint8_t { none, want, can, must };
+enum class Negation : std::uint8_t { none, not_, never, no_longer };
+enum class Degree : std::uint8_t { plain, very, too, more, as };
+enum class Determiner : std::uint8_t {
+  the, a, some, any, this_, my, your, our, his, her, their, many, several, every, all, no, number, what, how_many
+};
+enum class Preposition : std::uint8_t { located, near, in_front_of, behind, under, next_to, to, from };
+
+struct Clause;
+
+/// A noun phrase, a pronoun, a name, or the gap that a question or a relative clause leaves where its noun belongs.
+struct Phrase {
+  enum class Form : std::uint8_t { noun, pronoun, name, nobody, nothing, gap };
+  Form form = Form::noun;
+  Person person = Person::il;  // il or ils for nouns
+  Gender gender = Gender::masculine;
+  bool human = true;           // he and she, or it
+  Determiner determiner = Determiner::the;
+  int count = 0;               // of "seven keys", "the seven keys"
+  const Noun* noun = nullptr;
+  const Adjective* before = nullptr;  // by the side of the French noun; English has both before
+  const Adjective* after = nullptr;
+  std::string_view name;
+  std::unique_ptr<Phrase> owner;    // the teacher's book
+  std::unique_ptr<Phrase> wearing;  // the girl with the red hat
+  std::unique_ptr<Clause> relative;
+  bool plural() const { return person == Person::ils || person == Person::nous; }
+  bool third() const { return person == Person::il || person == Person::ils; }
+};
+
+struct Place {
+  Preposition preposition;
+  Phrase phrase;
+};
+
+struct Time {
+  enum class Kind : std::uint8_t { word, day, every_day, month, date, hour } kind;
+  int a = 0, b = 0;  // row of the table; date: day, month; hour: hour, quarters past
+};
+
+struct Clause {
+  enum class Core : std::uint8_t { verb, copula, existence, age } core = Core::verb;
+  Phrase subject;
+  const Verb* verb = nullptr;
+  Tense tense = Tense::present;
+  Aspect aspect = Aspect::simple;
+  bool when_future = false;  // "when she arrives", "quand elle arrivera"
+  Modal modal = Modal::none;
+  Negation negation = Negation::none;
+  const AdverbEntry* frequency = nullptr;
+  const AdverbEntry* manner = nullptr;
+  bool alone = false;
+  std::unique_ptr<Phrase> object, recipient;
+  const Adjective* predicate = nullptr;
+  Degree degree = Degree::plain;
+  std::unique_ptr<Phrase> standard;  // older than whom
+  int age = 0;
+  std::vector<Place> places;
+  std::optional<Time> time;
+  bool time_first = false;
+  enum class Link : std::uint8_t { none, subject, object, place } link = Link::none;  // of a relative clause: qui, que, où
+};
+
+struct Sentence {
+  enum class Kind : std::uint8_t { statement, question, imperative, exclamation } kind = Kind::statement;
+  enum class Question : std::uint8_t { yes_no, who, whom, what, where, when, why, how_many } question = Question::yes_no;
+  enum class Connective : std::uint8_t { and_, but, because, when, while_ } connective = Connective::and_;
+  Clause main;
+  std::unique_ptr<Phrase> fronted;  // How many keys ...? What a beautiful garden ...!
+  std::unique_ptr<Clause> second;
+  bool second_first = false;  // When the queen arrives, ...
+  bool please = false;
+};
+
+std::string english(const Sentence& sentence);
+std::string french(const Sentence& sentence);
+
+}  // namespace heed::toy
