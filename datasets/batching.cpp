@@ -77,9 +77,10 @@ void check_options(const PairSource& pairs, const BatchOptions& options) {
 }
 
 [[noreturn]] void fail_dropped(const PairSource& pairs, const BatchOptions& options) {
-  fail("{}: every pair is longer than max_length = {} or batch_tokens = {} allow; raise them (--set data.max_length=N, "
-       "--set data.batch_tokens=N)",
-       pairs.name(), options.max_length, options.batch_tokens);
+  fail(
+      "{}: every pair is longer than max_length = {} or batch_tokens = {} allow; raise them (--set data.max_length=N, "
+      "--set data.batch_tokens=N)",
+      pairs.name(), options.max_length, options.batch_tokens);
 }
 
 }  // namespace
@@ -117,8 +118,10 @@ void PairBatches::seek(std::span<const std::int64_t> numbers) {
         "expected a position of three numbers from 0 on, epoch, window and batch; got ({})", fmt::join(numbers, ", "));
   const Position position{numbers[0], numbers[1], numbers[2]};
   if (pairs_.size() > 0 && position.window >= windows())
-    fail("{}: has {} windows of {} pairs, the position to resume at is in window {} (from 0); give the data and data.window of the first run",
-         pairs_.name(), windows(), options_.window, position.window);
+    fail(
+        "{}: has {} windows of {} pairs, the position to resume at is in window {} (from 0); give the data and data.window of the "
+        "first run",
+        pairs_.name(), windows(), options_.window, position.window);
   position_ = position;
 }
 

@@ -20,8 +20,8 @@ struct BatchOptions {
 };
 
 /// Batches for training, without end. What comes next is a function of the pairs, the options and the position alone.
-/// Each epoch visits every pair once, in an order drawn from (seed, epoch); an endless corpus is read by consecutive numbers, in epoch 0.
-/// `window` pairs at a time are sorted by length and cut into batches within the budget, and those batches shuffled.
+/// Each epoch visits every pair once, in an order drawn from (seed, epoch); an endless corpus is read by consecutive numbers, in
+/// epoch 0. `window` pairs at a time are sorted by length and cut into batches within the budget, and those batches shuffled.
 /// source = tokens </s>, target = <s> tokens, gold = tokens </s>, packed. `lines` are numbers for PairSource::at.
 class PairBatches final : public BatchStream {
  public:
@@ -59,9 +59,9 @@ class PairBatches final : public BatchStream {
   std::unique_ptr<Window> window_;
 };
 
-/// For evaluation: every pair once, shortest first, no randomness; `lines` tells where each came from. A pair that alone exceeds the
-/// budget makes a batch of its own; those beyond max_length are dropped and counted in `dropped`. Throws Error on an endless corpus
-/// and when nothing is left.
+/// For evaluation: every pair once, shortest first, no randomness; `lines` tells where each came from. A pair that alone exceeds
+/// the budget makes a batch of its own; those beyond max_length are dropped and counted in `dropped`. Throws Error on an endless
+/// corpus and when nothing is left.
 std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options,
                                Index* dropped = nullptr);
 

@@ -47,7 +47,8 @@ struct Collector {
 std::unique_ptr<PairSource> open_aligned(const std::string& source, const std::string& target) {
   const std::vector<std::string> sources = read_lines(source), targets = read_lines(target);
   if (sources.size() != targets.size())
-    fail("{}: has {} lines and {} has {}; line n of one must belong to line n of the other", source, sources.size(), target, targets.size());
+    fail("{}: has {} lines and {} has {}; line n of one must belong to line n of the other", source, sources.size(), target,
+         targets.size());
   Collector collector;
   for (std::size_t i = 0; i < sources.size(); ++i) collector.add(sources[i], targets[i]);
   return collector.finish(source + " " + target);
@@ -82,8 +83,8 @@ std::unique_ptr<PairSource> open_tsv(const std::string& path, const std::vector<
       fail("{}:{}: expected 2 tab-separated columns, got {}; {}", path, i + 1, columns.size(),
            columns.size() > 2 ? "choose two, as --fields 1 2" : "put a tab between source and target");
     if (const std::size_t last = std::max(source, target); columns.size() < last)
-      fail("{}:{}: has {} columns, --fields {} {} asks for column {}; correct the line or the fields", path, i + 1, columns.size(), source,
-           target, last);
+      fail("{}:{}: has {} columns, --fields {} {} asks for column {}; correct the line or the fields", path, i + 1, columns.size(),
+           source, target, last);
     collector.add(columns[source - 1], columns[target - 1]);
   }
   return collector.finish(path);
@@ -115,9 +116,11 @@ std::unique_ptr<PairSource> open_jsonl(const std::string& path, const std::vecto
         std::vector<std::string> keys;
         for (const auto& item : object.items()) keys.push_back(item.key());
         const std::string near = did_you_mean(key, keys);
-        fail("{}:{}: has no \"{}\"{}", path, i + 1, key, near.empty() ? "; add it, or name the two fields by --fields SOURCE TARGET" : near);
+        fail("{}:{}: has no \"{}\"{}", path, i + 1, key,
+             near.empty() ? "; add it, or name the two fields by --fields SOURCE TARGET" : near);
       }
-      if (!object[key].is_string()) fail("{}:{}: \"{}\" is of type {}; make it a string", path, i + 1, key, object[key].type_name());
+      if (!object[key].is_string())
+        fail("{}:{}: \"{}\" is of type {}; make it a string", path, i + 1, key, object[key].type_name());
       const std::string& value = object[key].get_ref<const std::string&>();
       check_line(value, path, i + 1);
       return std::string_view(value);

@@ -22,10 +22,10 @@ struct Pair {
 class PairSource {
  public:
   virtual ~PairSource() = default;
-  virtual Index size() const = 0;                   // -1: endless
+  virtual Index size() const = 0;  // -1: endless
   virtual Pair at(Index i) const = 0;
-  virtual std::string name() const = 0;             // as the user gave it
-  virtual Index skipped() const { return 0; }       // lines left out because a side was blank
+  virtual std::string name() const = 0;        // as the user gave it
+  virtual Index skipped() const { return 0; }  // lines left out because a side was blank
 };
 
 class MemoryPairs final : public PairSource {

@@ -18,7 +18,8 @@ namespace {
 std::string read_bytes(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) fail("{}: is a folder; name a text file", path);
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), [](std::FILE* f) { return std::fclose(f); });
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             [](std::FILE* f) { return std::fclose(f); });
   if (!file) {
     if (errno == ENOENT) fail("{}: no such file; check the name", path);
     fail("{}: cannot be read ({}); check the file and its permissions", path, std::strerror(errno));

@@ -36,11 +36,12 @@ TextWindows::TextWindows(std::vector<Id> train, std::vector<Id> valid, const Tex
   check(options.context >= 1, "text", "expected a context of at least 1; got {}", options.context);
   check(options.batch >= 1, "text", "expected at least 1 window a batch; got {}", options.batch);
   const Index n = static_cast<Index>(train_.size());
-  check(n > options.context, "text", "expected at least {} tokens to train on, one more than the context; got {}; lower the context",
-        options.context + 1, n);
+  check(n > options.context, "text",
+        "expected at least {} tokens to train on, one more than the context; got {}; lower the context", options.context + 1, n);
 }
 
-TextWindows TextWindows::open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer, const TextOptions& options) {
+TextWindows TextWindows::open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer,
+                              const TextOptions& options) {
   std::vector<Id> ids = tokenizer.encode(read_text(train));
   if (!valid.empty()) return TextWindows(std::move(ids), tokenizer.encode(read_text(valid)), options);
   check(options.valid_fraction >= 0 && options.valid_fraction < 1, "text", "expected a valid_fraction in [0, 1); got {}",

@@ -24,7 +24,8 @@ class TextWindows final : public BatchStream {
   /// Throws Error when an option is out of range or `train` has not context + 1 tokens.
   TextWindows(std::vector<Id> train, std::vector<Id> valid, const TextOptions& options);
   /// Reads the .txt file `train`; validates on the file `valid`, or, when that is "", on the end of `train`.
-  static TextWindows open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer, const TextOptions& options);
+  static TextWindows open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer,
+                          const TextOptions& options);
 
   Batch next() override { return at(step_++); }
   Batch at(Index step) const;

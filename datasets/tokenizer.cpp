@@ -64,7 +64,8 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const std::string& path) {
   try {
     json = nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size())), '\n');
+    const auto line =
+        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size())), '\n');
     fail("{}:{}: is damaged or not a tokenizer (not valid JSON); copy it again from the run that wrote it", path, line);
   }
   if (!json.is_object() || json.value("format", nlohmann::json()) != format_name)
@@ -77,7 +78,8 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const std::string& path) {
       fail("it says {} entries and holds {}", json.at("size").get<Index>(), vocabulary.size());
     return make(json.at("kind").get<std::string>(), std::move(vocabulary));
   } catch (const nlohmann::json::exception&) {
-    fail("{}: is a damaged tokenizer (kind, size or tokens missing or of the wrong type); copy it again from the run that wrote it", path);
+    fail("{}: is a damaged tokenizer (kind, size or tokens missing or of the wrong type); copy it again from the run that wrote it",
+         path);
   } catch (const Error& error) {
     fail("{}: is a damaged tokenizer ({}); copy it again from the run that wrote it", path, error.what());
   }

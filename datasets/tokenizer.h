@@ -22,9 +22,9 @@ class Tokenizer {
   virtual std::string join(std::span<const std::string> pieces) const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
 
-  std::vector<Id> encode(std::string_view text) const;   // unknown pieces become unk_id
-  std::string decode(std::span<const Id> ids) const;     // <pad>, <s> and </s> vanish; unk_id shows as "<unk>"
-  Index size() const { return vocabulary().size(); }     // ids are 0 ... size() - 1
+  std::vector<Id> encode(std::string_view text) const;  // unknown pieces become unk_id
+  std::string decode(std::span<const Id> ids) const;    // <pad>, <s> and </s> vanish; unk_id shows as "<unk>"
+  Index size() const { return vocabulary().size(); }    // ids are 0 ... size() - 1
 
   /// One UTF-8 JSON file that says what it is; load() throws Error, naming the file, when it is not one.
   void save(const std::string& path) const;

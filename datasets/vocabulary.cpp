@@ -19,10 +19,12 @@ Vocabulary::Vocabulary(const std::vector<std::string>& tokens) {
 
 Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& options) : Vocabulary() {
   check(options.max_size == 0 || options.max_size >= first_free_id, "vocabulary",
-        "max_size counts the {} marks: expected 0 (no limit) or at least {}; got {}", first_free_id, first_free_id, options.max_size);
+        "max_size counts the {} marks: expected 0 (no limit) or at least {}; got {}", first_free_id, first_free_id,
+        options.max_size);
   std::vector<std::pair<std::string_view, Index>> entries;
   for (const auto& [token, count] : counts)
-    if (count >= options.min_count && std::find(marks.begin(), marks.end(), token) == marks.end()) entries.emplace_back(token, count);
+    if (count >= options.min_count && std::find(marks.begin(), marks.end(), token) == marks.end())
+      entries.emplace_back(token, count);
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
     return a.second != b.second ? a.second > b.second : a.first < b.first;  // char_traits<char> compares bytes as unsigned
   });
@@ -33,7 +35,8 @@ Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& 
 }
 
 void Vocabulary::add(const std::string& token) {
-  check(ids_.emplace(token, static_cast<Id>(tokens_.size())).second, "vocabulary", "expected distinct tokens; got '{}' twice", token);
+  check(ids_.emplace(token, static_cast<Id>(tokens_.size())).second, "vocabulary", "expected distinct tokens; got '{}' twice",
+        token);
   tokens_.push_back(token);
 }
 

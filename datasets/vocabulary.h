@@ -32,8 +32,8 @@ class Vocabulary {
   /// By descending count, equals bytewise; a token spelled like a mark is left out.
   Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& options);
 
-  Id id(std::string_view token) const;        // unk_id when unknown
-  const std::string& token(Id id) const;      // throws Error when there is no such id
+  Id id(std::string_view token) const;    // unk_id when unknown
+  const std::string& token(Id id) const;  // throws Error when there is no such id
   Index size() const { return static_cast<Index>(tokens_.size()); }
   const std::vector<std::string>& tokens() const { return tokens_; }  // by id, the marks included
 

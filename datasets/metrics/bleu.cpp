@@ -51,18 +51,20 @@ Line count(const std::string& text, const BleuOptions& options, MetricTokenizer 
   return line;
 }
 
-// Adds a line to the sums: its matches are clipped at the most any one reference holds; of two lengths as close, the shorter counts.
+// Adds a line to the sums: its matches are clipped at the most any one reference holds; of two lengths as close, the shorter
+// counts.
 void accumulate(BleuScore& sums, const Line& hypothesis, const std::vector<Line>& references) {
   const auto badness = [&](const Line& r) { return std::pair(std::abs(r.length() - hypothesis.length()), r.length()); };
-  const auto closest = std::min_element(references.begin(), references.end(),
-                                        [&](const Line& a, const Line& b) { return badness(a) < badness(b); });
+  const auto closest =
+      std::min_element(references.begin(), references.end(), [&](const Line& a, const Line& b) { return badness(a) < badness(b); });
   sums.sys_len += hypothesis.length();
   sums.ref_len += closest->length();
   for (std::size_t n = 0; n < orders; ++n)
     for (const auto& [ngram, times] : hypothesis.ngrams[n]) {
       Index most = 0;
       for (const Line& reference : references)
-        if (const auto found = reference.ngrams[n].find(ngram); found != reference.ngrams[n].end()) most = std::max(most, found->second);
+        if (const auto found = reference.ngrams[n].find(ngram); found != reference.ngrams[n].end())
+          most = std::max(most, found->second);
       sums.counts[n] += std::min(times, most);
       sums.totals[n] += times;
     }
@@ -75,7 +77,8 @@ void finish(BleuScore& bleu) {
   const BleuOptions& options = bleu.options;
   const double k = smooth_value(options), sys_len = static_cast<double>(bleu.sys_len), ref_len = static_cast<double>(bleu.ref_len);
   bleu.bp = sys_len >= ref_len ? 1 : sys_len > 0 ? std::exp(1 - ref_len / sys_len) : 0;
-  if (std::all_of(bleu.counts.begin(), bleu.counts.end(), [](Index n) { return n == 0; })) return;  // smoothing makes nothing of nothing
+  if (std::all_of(bleu.counts.begin(), bleu.counts.end(), [](Index n) { return n == 0; }))
+    return;  // smoothing makes nothing of nothing
 
   double halving = 1, logs = 0;
   int order = orders;
@@ -120,8 +123,8 @@ BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const s
   check(!hypotheses.empty(), "bleu", "expected at least one line; got none");
   check(!references.empty(), "bleu", "expected at least one reference; got none");
   for (std::size_t r = 0; r < references.size(); ++r)
-    check(references[r].size() == hypotheses.size(), "bleu", "expected as many lines in reference {} as hypotheses, {}; got {}", r + 1,
-          hypotheses.size(), references[r].size());
+    check(references[r].size() == hypotheses.size(), "bleu", "expected as many lines in reference {} as hypotheses, {}; got {}",
+          r + 1, hypotheses.size(), references[r].size());
   BleuScore bleu;
   bleu.options = options;
   bleu.references = static_cast<Index>(references.size());

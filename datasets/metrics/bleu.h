@@ -15,27 +15,27 @@ struct BleuOptions {
   std::string smooth = "exp";            // "exp", "floor", "add-k", "none" (Chen and Cherry 2014)
   std::optional<double> smooth_value{};  // for floor (default 0.1) and add-k (default 1)
   bool lowercase = false;
-  bool effective_order = false;          // ignore orders longer than the hypothesis; sentence_bleu sets it
+  bool effective_order = false;  // ignore orders longer than the hypothesis; sentence_bleu sets it
 };
 
 /// BLEU (Papineni et al. 2002) as sacrebleu 2.6.0 computes it (Post 2018).
 struct BleuScore {
   static constexpr int orders = 4;
-  double score = 0;                          // 0 to 100
-  std::array<double, orders> precisions{};   // 0 to 100, smoothed
-  double bp = 0;                             // brevity penalty, 0 to 1
-  Index sys_len = 0, ref_len = 0;            // words
-  std::array<Index, orders> counts{};        // n-grams matched
-  std::array<Index, orders> totals{};        // n-grams of the hypotheses
+  double score = 0;                         // 0 to 100
+  std::array<double, orders> precisions{};  // 0 to 100, smoothed
+  double bp = 0;                            // brevity penalty, 0 to 1
+  Index sys_len = 0, ref_len = 0;           // words
+  std::array<Index, orders> counts{};       // n-grams matched
+  std::array<Index, orders> totals{};       // n-grams of the hypotheses
   BleuOptions options{};
-  Index references = 1;                      // a line
+  Index references = 1;  // a line
 
   /// "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:heed-0.1.0"
   std::string signature() const;
 };
 
-/// references[r][i] is the r-th reference of hypotheses[i]. Throws Error when the counts of lines differ, there are none, or an option is
-/// unknown or out of range.
+/// references[r][i] is the r-th reference of hypotheses[i]. Throws Error when the counts of lines differ, there are none, or an
+/// option is unknown or out of range.
 BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
                       const BleuOptions& options = {});
 

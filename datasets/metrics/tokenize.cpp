@@ -36,13 +36,14 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_stop(char c) { return c == '.' || c == ','; }
 bool is_symbol(char c) {  // ASCII marks but ' , - .
-  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') || (c >= ':' && c <= '@') ||
-         c == '/';
+  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') ||
+         (c >= ':' && c <= '@') || c == '/';
 }
 
-// Where two neighbouring bytes match, sets them apart as `spaced` says, then goes on behind both: as one pass of a regular expression.
+// Puts text around two neighbouring bytes that match and goes on behind both: one pass of a regular expression.
 template <class Match>
-std::string separate(const std::string& text, std::string_view before, std::string_view between, std::string_view after, Match&& match) {
+std::string separate(const std::string& text, std::string_view before, std::string_view between, std::string_view after,
+                     Match&& match) {
   std::string result;
   result.reserve(text.size() * 2);
   for (std::size_t i = 0; i < text.size();) {
@@ -107,7 +108,8 @@ const std::vector<std::string>& bleu_tokenizers() {
 MetricTokenizer bleu_tokenizer(std::string_view name) {
   for (const Named& row : table())
     if (row.name == name) return row.tokenize;
-  fail("unknown tokenizer '{}' for BLEU: expected {}{}", name, fmt::join(bleu_tokenizers(), ", "), did_you_mean(name, bleu_tokenizers()));
+  fail("unknown tokenizer '{}' for BLEU: expected {}{}", name, fmt::join(bleu_tokenizers(), ", "),
+       did_you_mean(name, bleu_tokenizers()));
 }
 
 std::string lowercase(std::string_view text) {

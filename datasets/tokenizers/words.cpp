@@ -37,7 +37,8 @@ struct Scanner {
     static constexpr std::array<std::string_view, 7> endings{"s", "t", "d", "m", "re", "ve", "ll"};
     std::string word;
     for (const std::size_t end = run(i); i < end && word.size() < 3; ++i) word += text[i].bytes;
-    std::transform(word.begin(), word.end(), word.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::transform(word.begin(), word.end(), word.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return std::find(endings.begin(), endings.end(), word) != endings.end();
   }
 

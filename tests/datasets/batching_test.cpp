@@ -11,7 +11,9 @@
 namespace heed {
 namespace {
 
-std::string letters(Index length, Index which) { return std::string(static_cast<std::size_t>(length), static_cast<char>('a' + which % 26)); }
+std::string letters(Index length, Index which) {
+  return std::string(static_cast<std::size_t>(length), static_cast<char>('a' + which % 26));
+}
 
 // Line i has i * 7 % 23 + 1 source and i * 5 % 19 + 1 target tokens, by characters.
 Pair line(Index i) { return {letters(i * 7 % 23 + 1, i), letters(i * 5 % 19 + 1, i + 1)}; }
@@ -179,8 +181,9 @@ TEST(PairBatches, RefusesWhatCannotWork) {
   const MemoryPairs pairs = corpus(30), none(std::vector<Pair>{});
   const Endless endless;
   const TemporaryFolder folder;
-  const std::string dropped = ": every pair is longer than max_length = 200 or batch_tokens = 1 allow; raise them "
-                              "(--set data.max_length=N, --set data.batch_tokens=N)";
+  const std::string dropped =
+      ": every pair is longer than max_length = 200 or batch_tokens = 1 allow; raise them "
+      "(--set data.max_length=N, --set data.batch_tokens=N)";
   const BatchOptions tiny{.batch_tokens = 1, .max_length = 200, .window = 4};
   const auto make = [&](const PairSource& source, const BatchOptions& options) {
     return folder.message([&] { PairBatches(source, *tokenizer, options).next(); });
@@ -196,10 +199,12 @@ TEST(PairBatches, RefusesWhatCannotWork) {
   EXPECT_EQ(make(pairs, {.window = 0}), "[batches] expected a window of at least 1; got 0");
   EXPECT_EQ(seek({0, 2, 0}), "no error");
   EXPECT_EQ(seek({0, 3, 0}),
-            "memory: has 3 windows of 10 pairs, the position to resume at is in window 3 (from 0); give the data and data.window of the first run");
+            "memory: has 3 windows of 10 pairs, the position to resume at is in window 3 (from 0); give the data and data.window "
+            "of the first run");
   EXPECT_EQ(seek({0, -1, 0}), "[batches] expected a position of three numbers from 0 on, epoch, window and batch; got (0, -1, 0)");
   EXPECT_EQ(seek({1}), "[batches] expected a position of three numbers from 0 on, epoch, window and batch; got (1)");
-  EXPECT_EQ(folder.message([&] { all_batches(endless, *tokenizer, {}); }), "[batches] expected a finite corpus; endless has no end");
+  EXPECT_EQ(folder.message([&] { all_batches(endless, *tokenizer, {}); }),
+            "[batches] expected a finite corpus; endless has no end");
 }
 
 TEST(AllBatches, EveryLineOnceShortestFirst) {

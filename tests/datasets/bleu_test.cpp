@@ -36,11 +36,20 @@ TEST(Bleu, HandComputedCorpora) {
       {"two words, add 1: 2/2, 2/2, 1/1, 1/1", {"Hello world"}, {{"Hello world"}}, {.smooth = "add-k"}, 100},
       {"nothing matches: never smoothed", far, {{"e f g h"}}, {}, 0},
       {"nothing matches, floor", far, {{"e f g h"}}, {.smooth = "floor"}, 0},
-      {"clipped at 2 of 7; then exp: 1/(2*6), 1/(4*5), 1/(8*4)", papineni, {{"the cat is on the mat"}}, {},
+      {"clipped at 2 of 7; then exp: 1/(2*6), 1/(4*5), 1/(8*4)",
+       papineni,
+       {{"the cat is on the mat"}},
+       {},
        root4(2.0 / 7 * 1 / 12 * 1 / 20 * 1 / 32)},
-      {"the same with the second reference of the paper: still 2 of 7", papineni, {{"the cat is on the mat"}, {"there is a cat on the mat"}}, {},
+      {"the same with the second reference of the paper: still 2 of 7",
+       papineni,
+       {{"the cat is on the mat"}, {"there is a cat on the mat"}},
+       {},
        root4(2.0 / 7 * 1 / 12 * 1 / 20 * 1 / 32)},
-      {"clip at the most of one reference, not the sum: 2/4, 1/3, 1/(2*2), 1/(4*1)", {"a a a a"}, {{"a b c d"}, {"a a x y"}}, {},
+      {"clip at the most of one reference, not the sum: 2/4, 1/3, 1/(2*2), 1/(4*1)",
+       {"a a a a"},
+       {{"a b c d"}, {"a a x y"}},
+       {},
        root4(1.0 / 2 / 3 / 4 / 4)},
       {"all match, 4 words for 8: exp(1 - 8/4)", far, {{"a b c d e f g h"}}, {}, 100 / e},
       {"too long is not penalised: 4/5, 3/4, 2/3, 1/2", {"a b c d e"}, {far}, {}, root4(0.2)},
@@ -66,7 +75,8 @@ TEST(Bleu, HandComputedCorpora) {
       {"a line end inside a segment: 'foo-' stays at the end, joins within", {"a b c foo-\n"}, {{"a b c foo-"}}, {}, 100},
       {"effective order stops at two words: 2/2, 1/1", {"Hello world"}, {{"Hello world"}}, {.effective_order = true}, 100},
   };
-  for (const Row& row : rows) EXPECT_NEAR(corpus_bleu(row.hypotheses, row.references, row.options).score, row.score, 1e-9) << row.why;
+  for (const Row& row : rows)
+    EXPECT_NEAR(corpus_bleu(row.hypotheses, row.references, row.options).score, row.score, 1e-9) << row.why;
 }
 
 TEST(Bleu, ShowsItsParts) {
@@ -85,13 +95,14 @@ TEST(Bleu, ShowsItsParts) {
 
 TEST(Bleu, Sentences) {
   const std::tuple<std::string, Lines, double> rows[]{
-      {"a", {"a"}, 100},                           // order 1 alone
-      {"Hello there", {"Hello world"}, 50},        // 1/2 and, smoothed, 1/(2*1)
+      {"a", {"a"}, 100},                     // order 1 alone
+      {"Hello there", {"Hello world"}, 50},  // 1/2 and, smoothed, 1/(2*1)
       {"a b c", {"a b c d"}, 100 * std::exp(1 - 4.0 / 3)},
       {"", {"a"}, 0},
       {"a b c x", {"a b c d"}, root4(1.0 / 8)},
   };
-  for (const auto& [hypothesis, references, score] : rows) EXPECT_NEAR(sentence_bleu(hypothesis, references).score, score, 1e-9) << hypothesis;
+  for (const auto& [hypothesis, references, score] : rows)
+    EXPECT_NEAR(sentence_bleu(hypothesis, references).score, score, 1e-9) << hypothesis;
 }
 
 TEST(Bleu, SignsItsScores) {
@@ -102,7 +113,8 @@ TEST(Bleu, SignsItsScores) {
   EXPECT_EQ(signature({}, 1), "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp" + version);
   EXPECT_EQ(signature({.tokenize = "none", .smooth = "floor", .lowercase = true, .effective_order = true}, 2),
             "nrefs:2|case:lc|eff:yes|tok:none|smooth:floor[0.10]" + version);
-  EXPECT_EQ(signature({.smooth = "add-k", .smooth_value = 2.5}, 1), "nrefs:1|case:mixed|eff:no|tok:13a|smooth:add-k[2.50]" + version);
+  EXPECT_EQ(signature({.smooth = "add-k", .smooth_value = 2.5}, 1),
+            "nrefs:1|case:mixed|eff:no|tok:13a|smooth:add-k[2.50]" + version);
 
   std::ifstream file(HEED_SOURCE_DIR "/CMakeLists.txt");
   const std::string cmake{std::istreambuf_iterator<char>(file), {}};
@@ -121,7 +133,8 @@ TEST(Bleu, RefusesWhatItCannotScore) {
   EXPECT_TRUE(message({"a"}, {{"a"}}, {.tokenize = "13b"}).ends_with("; did you mean 13a?"));
   EXPECT_EQ(message({"a"}, {{"a"}}, {.smooth = "flor"}),
             "unknown smoothing 'flor' for BLEU: expected exp, floor, add-k, none; did you mean floor?");
-  EXPECT_EQ(message({"a"}, {{"a"}}, {.smooth = "floor", .smooth_value = -1.0}), "[bleu] expected a smoothing value of at least 0; got -1");
+  EXPECT_EQ(message({"a"}, {{"a"}}, {.smooth = "floor", .smooth_value = -1.0}),
+            "[bleu] expected a smoothing value of at least 0; got -1");
 }
 
 // Expected words follow the rules of mteval-v13a.pl by hand.
@@ -137,9 +150,10 @@ TEST(MetricTokenize, Rules13a) {
       {"don't 'a'", {"don't", "'a'"}},
       {"“curly” ‘q’ «g»", {"“curly”", "‘q’", "«g»"}},
       {"$5.00, 5%.", {"$", "5.00", ",", "5", "%", "."}},
-      {"[a]{b}(c)<d> e_f/g~h`i", {"[", "a", "]", "{", "b", "}", "(", "c", ")", "<", "d", ">", "e", "_", "f", "/", "g", "~", "h", "`", "i"}},
-      {"a:b;c=d?e@f!g\"h#i&j*k+l\\m^n|o", {"a", ":", "b", ";", "c", "=", "d", "?", "e", "@", "f", "!", "g", "\"", "h", "#", "i", "&",
-                                           "j", "*", "k", "+", "l", "\\", "m", "^", "n", "|", "o"}},
+      {"[a]{b}(c)<d> e_f/g~h`i",
+       {"[", "a", "]", "{", "b", "}", "(", "c", ")", "<", "d", ">", "e", "_", "f", "/", "g", "~", "h", "`", "i"}},
+      {"a:b;c=d?e@f!g\"h#i&j*k+l\\m^n|o", {"a", ":", "b", ";", "c", "=", "d", "?", "e",  "@", "f", "!", "g", "\"", "h",
+                                           "#", "i", "&", "j", "*", "k", "+", "l", "\\", "m", "^", "n", "|", "o"}},
       {"&quot;hi&quot; &amp;lt; &nbsp;", {"\"", "hi", "\"", "<", "&", "nbsp", ";"}},
       {"a<skipped>b foo-\nbar c\nd", {"ab", "foobar", "c", "d"}},
       {"a\u00A0b\u3000c\td", {"a", "b", "c", "d"}},
@@ -150,9 +164,9 @@ TEST(MetricTokenize, Rules13a) {
 }
 
 TEST(MetricTokenize, LowercasesAsPython) {
-  const std::pair<std::string, std::string> rows[]{{"ABC xyz 1!", "abc xyz 1!"}, {"ÉCOLE ÑÜ", "école ñü"}, {"ЖУК", "жук"},
-                                                   {"Straße ẞ", "straße ß"},     {"ΟΔΟΣ ΣΑ Σ", "οδος σα σ"}, {"İ", "i\u0307"},
-                                                   {"日本 😀", "日本 😀"},        {"𐐀", "𐐨"}};
+  const std::pair<std::string, std::string> rows[]{
+      {"ABC xyz 1!", "abc xyz 1!"}, {"ÉCOLE ÑÜ", "école ñü"}, {"ЖУК", "жук"},       {"Straße ẞ", "straße ß"},
+      {"ΟΔΟΣ ΣΑ Σ", "οδος σα σ"},   {"İ", "i\u0307"},         {"日本 😀", "日本 😀"}, {"𐐀", "𐐨"}};
   for (const auto& [text, expected] : rows) EXPECT_EQ(lowercase(text), expected);
 }
 

@@ -26,9 +26,15 @@ TEST(TextFile, ReadsLines) {
       {"\xEF\xBB\xBFone\n", {"one"}, "one\n"},
       {"\n", {""}, "\n"},
       {"a\n\nb\n", {"a", "", "b"}, "a\n\nb\n"},
-      {"a\rb\r\r\nc", {"a\rb\r", "c"}, "a\rb\r\nc"},                                     // only a \r before the \n goes
-      {"a\u0085b\u2028c\vd\n", {"a\u0085b\u2028c\vd"}, "a\u0085b\u2028c\vd\n"},          // Python's splitlines would end lines there
-      {"a\n\xEF\xBB\xBF" "b\n", {"a", "\uFEFF" "b"}, "a\n\uFEFF" "b\n"},                 // a mark elsewhere is a character
+      {"a\rb\r\r\nc", {"a\rb\r", "c"}, "a\rb\r\nc"},                             // only a \r before the \n goes
+      {"a\u0085b\u2028c\vd\n", {"a\u0085b\u2028c\vd"}, "a\u0085b\u2028c\vd\n"},  // Python's splitlines would end lines there
+      {"a\n\xEF\xBB\xBF"
+       "b\n",
+       {"a",
+        "\uFEFF"
+        "b"},
+       "a\n\uFEFF"
+       "b\n"},  // a mark elsewhere is a character
       {"naïve 日本 😀\n", {"naïve 日本 😀"}, "naïve 日本 😀\n"},
   };
   const TemporaryFolder folder;
@@ -60,23 +66,25 @@ struct Malformed {
 
 TEST(TextFile, RefusesMalformedUtf8) {
   const Malformed rows[]{
-      {"\x80", 1},                // a tail alone
-      {"ab\xFFz", 3},             // never a byte of UTF-8
-      {"\xC0\xAF", 1},            // '/' in two bytes
-      {"\xC1\xBF", 1},            // U+007F in two bytes
-      {"\xE0\x9F\xBF", 1},        // U+07FF in three bytes
-      {"\xF0\x8F\xBF\xBF", 1},    // U+FFFF in four bytes
-      {"\xED\xA0\x80", 1},        // U+D800, a surrogate
-      {"x\xED\xBF\xBF", 2},       // U+DFFF
-      {"\xF4\x90\x80\x80", 1},    // U+110000
-      {"\xF5\x80\x80\x80", 1},    // beyond
+      {"\x80", 1},              // a tail alone
+      {"ab\xFFz", 3},           // never a byte of UTF-8
+      {"\xC0\xAF", 1},          // '/' in two bytes
+      {"\xC1\xBF", 1},          // U+007F in two bytes
+      {"\xE0\x9F\xBF", 1},      // U+07FF in three bytes
+      {"\xF0\x8F\xBF\xBF", 1},  // U+FFFF in four bytes
+      {"\xED\xA0\x80", 1},      // U+D800, a surrogate
+      {"x\xED\xBF\xBF", 2},     // U+DFFF
+      {"\xF4\x90\x80\x80", 1},  // U+110000
+      {"\xF5\x80\x80\x80", 1},  // beyond
       {"\xF8\x88\x80\x80\x80", 1},
-      {"\xC3", 1},                // cut short
+      {"\xC3", 1},  // cut short
       {"\xE2\x82", 1},
       {"\xF0\x9F\x98", 1},
-      {"é\xC3(", 3},              // a tail missing
+      {"é\xC3(", 3},  // a tail missing
       {"\xE2\x82(", 1},
-      {"Stra\xDF" "e", 5},        // Latin-1
+      {"Stra\xDF"
+       "e",
+       5},  // Latin-1
   };
   const TemporaryFolder folder;
   for (const Malformed& row : rows) {
@@ -90,9 +98,10 @@ TEST(TextFile, RefusesMalformedUtf8) {
 }
 
 TEST(Utf8, CodePointsThereAndBack) {
-  const std::pair<std::string, char32_t> rows[]{{"A", 0x41},        {"\x7F", 0x7F},      {"\u0080", 0x80},        {"\u07FF", 0x7FF},
-                                                {"\u0800", 0x800},  {"\uD7FF", 0xD7FF},  {"\uE000", 0xE000},      {"\uFFFD", 0xFFFD},
-                                                {"\uFFFF", 0xFFFF}, {"\U00010000", 0x10000}, {"😀", 0x1F600}, {"\U0010FFFF", 0x10FFFF}};
+  const std::pair<std::string, char32_t> rows[]{
+      {"A", 0x41},        {"\x7F", 0x7F},          {"\u0080", 0x80},   {"\u07FF", 0x7FF},
+      {"\u0800", 0x800},  {"\uD7FF", 0xD7FF},      {"\uE000", 0xE000}, {"\uFFFD", 0xFFFD},
+      {"\uFFFF", 0xFFFF}, {"\U00010000", 0x10000}, {"😀", 0x1F600},     {"\U0010FFFF", 0x10FFFF}};
   for (const auto& [bytes, code] : rows) {
     std::size_t at = 0;
     EXPECT_EQ(utf8::next(bytes, at), code);
@@ -109,8 +118,14 @@ TEST(Utf8, CodePointsThereAndBack) {
 
 TEST(Nearest, NamesWhatWasMeant) {
   const std::vector<std::string> names{"translation", "summarization", "dates", "reverse", "copy", "sort"};
-  const std::pair<std::string, std::string> rows[]{{"translatoin", "translation"}, {"COPY", "copy"}, {"date", "dates"}, {"revers", "reverse"},
-                                                   {"sorted", "sort"},             {"x", ""},        {"", ""},          {"banana", ""}};
+  const std::pair<std::string, std::string> rows[]{{"translatoin", "translation"},
+                                                   {"COPY", "copy"},
+                                                   {"date", "dates"},
+                                                   {"revers", "reverse"},
+                                                   {"sorted", "sort"},
+                                                   {"x", ""},
+                                                   {"", ""},
+                                                   {"banana", ""}};
   for (const auto& [word, expected] : rows) EXPECT_EQ(nearest(word, names), expected) << word;
   EXPECT_EQ(nearest("abc", {}), "");
   EXPECT_EQ(nearest("ab", {"aa", "bb"}), "aa");  // the first of equals

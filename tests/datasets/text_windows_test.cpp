@@ -81,8 +81,11 @@ TEST(TextWindows, OpenAFile) {
   EXPECT_EQ(tokenizer->decode(separate.valid()), "tsr");
   EXPECT_EQ(TextWindows::open(train, "", *tokenizer, {.context = 4, .valid_fraction = 0.5}).valid().size(), 10u);
 
-  const auto message = [&](const TextOptions& options) { return folder.message([&] { TextWindows::open(train, "", *tokenizer, options); }); };
-  EXPECT_EQ(message({.context = 18}), "[text] expected at least 19 tokens to train on, one more than the context; got 18; lower the context");
+  const auto message = [&](const TextOptions& options) {
+    return folder.message([&] { TextWindows::open(train, "", *tokenizer, options); });
+  };
+  EXPECT_EQ(message({.context = 18}),
+            "[text] expected at least 19 tokens to train on, one more than the context; got 18; lower the context");
   EXPECT_EQ(message({.context = 0}), "[text] expected a context of at least 1; got 0");
   EXPECT_EQ(message({.context = 4, .batch = 0}), "[text] expected at least 1 window a batch; got 0");
   EXPECT_EQ(message({.context = 4, .valid_fraction = 1}), "[text] expected a valid_fraction in [0, 1); got 1");

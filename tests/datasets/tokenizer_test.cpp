@@ -39,7 +39,8 @@ TEST(Vocabulary, OrdersByCountThenBytes) {
             "[vocabulary] max_size counts the 4 marks: expected 0 (no limit) or at least 4; got 3");
   EXPECT_EQ(folder.message([] { (void)Vocabulary(Pieces{"a", "a"}); }), "[vocabulary] expected distinct tokens; got 'a' twice");
   EXPECT_EQ(folder.message([] { (void)Vocabulary(Pieces{"<s>"}); }), "[vocabulary] expected distinct tokens; got '<s>' twice");
-  for (Id id : {-1, 4}) EXPECT_EQ(folder.message([&] { Vocabulary().token(id); }), fmt::format("[vocabulary] expected an id in [0, 4); got {}", id));
+  for (Id id : {-1, 4})
+    EXPECT_EQ(folder.message([&] { Vocabulary().token(id); }), fmt::format("[vocabulary] expected an id in [0, 4); got {}", id));
 }
 
 TEST(Words, Splits) {
@@ -108,7 +109,8 @@ TEST(Tokenizer, ShowsTheUnknown) {
   EXPECT_THROW(words->decode(std::vector<Id>{999}), Error);
   EXPECT_THROW(words->encode("\xFF"), Error);
   const TemporaryFolder folder;
-  EXPECT_EQ(folder.message([] { train("word", {}); }), "unknown tokenizer 'word': expected words or characters; did you mean words?");
+  EXPECT_EQ(folder.message([] { train("word", {}); }),
+            "unknown tokenizer 'word': expected words or characters; did you mean words?");
 }
 
 TEST(Tokenizer, CountsAndLimits) {
@@ -151,7 +153,8 @@ TEST(Tokenizer, RefusesDamagedFiles) {
        "f: is a damaged tokenizer (unknown tokenizer 'bpe': expected words or characters)" + again},
   };
   const TemporaryFolder folder;
-  for (const auto& [bytes, message] : rows) EXPECT_EQ(folder.message([&] { Tokenizer::load(folder.write("f", bytes)); }), message) << bytes;
+  for (const auto& [bytes, message] : rows)
+    EXPECT_EQ(folder.message([&] { Tokenizer::load(folder.write("f", bytes)); }), message) << bytes;
   EXPECT_EQ(folder.message([&] { Tokenizer::load(folder.path("none")); }), "none: no such file; check the name");
 }
 
