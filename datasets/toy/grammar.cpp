@@ -249,8 +249,11 @@ class Grammar {
       const bool same = person == c.subject.person || (c.subject.person == Person::nous && person == Person::je);
       const bool agrees_unseen = c.tense == Tense::past && person != Person::il && person != Person::ils;
       if ((same && !third) || agrees_unseen) person = Person::il;
-      if (c.subject.form == Form::pronoun && third && person == c.subject.person) person = person == Person::il ? Person::ils : Person::il;
-      const bool feminine = person == Person::il && chance(0.5);
+      // "she sees him", never "she sees her" nor "they see them": those could be the same people
+      const bool echo = c.subject.form == Form::pronoun && third && person == c.subject.person;
+      if (echo && person == Person::ils) person = Person::il;
+      const bool opposite = c.subject.gender == Gender::masculine;
+      const bool feminine = person == Person::il && (echo && c.subject.person == Person::il ? opposite : chance(0.5));
       c.object = boxed(pronoun(person, feminine ? Gender::feminine : Gender::masculine));
       return;
     }

@@ -243,22 +243,22 @@ TEST(French, Numbers) {
 TEST(Translation, ConstructionsCorrespond) {
   struct Row { const char *english, *french; int found = 0; };
   Row rows[] = {
-      {"^(He|She) (does not|did not) [a-z]+ ", "(ne |n')[^ ]+ pas "},
-      {"^(He|She) never ", "(ne |n')[^ ]+ jamais"},
-      {"^(He|She) no longer ", "(ne |n')[^ ]+ plus"},
+      {"^(He|She) (does not|did not) [a-z]+ ", "(ne |n').* pas[ .]"},
+      {"^(He|She) never ", "(ne |n').* jamais"},
+      {"^(He|She) no longer ", "(ne |n').* plus"},
       {"^Nobody ", "^Personne (ne |n')"},
       {"^(He|She|They) [a-z]+ nothing", "(ne |n').*rien"},
       {"^No [a-z]+ ", "^Aucune? .*(ne |n')"},
       {"^There were no ", "^Il n'y avait pas (de |d')"},
-      {"^(Do|Does|Did) ", "^Est-ce qu(e |')"},
+      {"^(Do|Does|Did) (?!not )", "^Est-ce qu(e |')"},
       {"^What (do|does|did|will) ", "^Qu'est-ce qu(e |')"},
       {"^Whom ", "^Qui est-ce qu(e |')"},
       {"^How many ", "^Combien (de |d').* est-ce qu(e |')"},
-      {"^The [a-z]+ is [a-z]+-one years old\\.$", " a .*(et un|et onze|-un|-onze) ans\\.$"},
-      {"^She has [a-z]+ [a-z]+\\.$", "^Elle a "},
-      {"^(The queen|The princess) (went|arrived|left) ", "est (allée|arrivée|partie)"},
+      {"^(The|This|My) .* is [a-z]+-one years old\\.$", " a .*(et un|et onze|-un|-onze) ans\\.$"},
+      {"^She has ", "^Elle a "},
+      {"^(The|This|My|Our) (queen|princess|nurse|aunt|sister) (went|arrived|left) ", "est (allée|arrivée|partie)"},
       {"^She saw them", "^Elle les a vus"},
-      {"^She .* her\\.$", "^Elle (la |l'|lui )"},
+      {"^She [a-z]+s him\\.$", "^Elle (le |l'|lui )"},
       {"^What (a|an) [a-z]+ house ", "^Quelle [^ ]+ maison "},
       {"half past [a-z]+\\.$", "heures? et demie\\.$"},
       {"on the first of May", "le premier mai"},
@@ -267,7 +267,7 @@ TEST(Translation, ConstructionsCorrespond) {
   std::vector<std::pair<std::regex, std::regex>> patterns;
   for (const Row& row : rows) patterns.emplace_back(row.english, row.french);
   const auto corpus = open("translation", Split::train, 11);
-  for (Index i = 0; i < 30000; ++i) {
+  for (Index i = 0; i < 60000; ++i) {
     const Pair pair = corpus->at(i);
     for (std::size_t r = 0; r < std::size(rows); ++r) {
       if (!std::regex_search(pair.source, patterns[r].first)) continue;
