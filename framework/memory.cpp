@@ -118,7 +118,8 @@ class Pool {
   }
 
   void grow(std::size_t size) {
-    const std::size_t bytes = std::max(smallest_slab, (size + slab_grain - 1) / slab_grain * slab_grain);
+    // A sixteenth more: take() looks from the list above the one that a block of exactly `size` would go to.
+    const std::size_t bytes = std::max(smallest_slab, (size + (size >> split_bits) + slab_grain - 1) / slab_grain * slab_grain);
     // Mapped with a huge page to spare, so that the slab can begin on one.
     void* mapped = mmap(nullptr, bytes + slab_grain, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED)
