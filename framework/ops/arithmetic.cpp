@@ -85,7 +85,7 @@ Variable maximum(const Operand& a, const Operand& b) {
 Variable minimum(const Operand& a, const Operand& b) {
   Tensor y(broadcast(a.shape(), b.shape(), "minimum"));
   kernels::minimum(layout(y.shape(), {a.shape(), b.shape()}), a.data(), b.data(), y.data());
-  return record("minimum", y, {b, a}, to_the_chosen(b, a, false));  // b where b < a: a tie is a's
+  return record("minimum", y, {b, a}, to_the_chosen(b, a, true));  // b where b < a: a tie is a's
 }
 
 Variable where(const Tensor& condition, const Operand& a, const Operand& b) {

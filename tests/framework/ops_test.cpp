@@ -1,0 +1,109 @@
+#include "framework/ops.h"
+
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "framework/check_gradients.h"
+#include "tests/framework/ops_table.h"
+
+namespace heed::test {
+namespace {
+
+class Gradients : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(Gradients, MatchDifferences) {
+  const OpRow& row = op_table()[GetParam()];
+  GradientCheckOptions options;
+  options.tolerance *= row.tolerance_factor;
+  for (std::uint64_t seed : {1, 2}) {
+    options.seed = seed;
+    const GradientCheck check = check_gradients(row.compute, draw(row, seed), options);
+    EXPECT_TRUE(check.passed) << row.op << ", " << row.what << ": " << check.report();
+  }
+}
+
+/// Gradients add to what is there: the same computation twice gives twice the gradient.
+TEST_P(Gradients, Accumulate) {
+  const OpRow& row = op_table()[GetParam()];
+  std::vector<Parameter> once, twice;
+  for (const Tensor& x : draw(row, 3)) once.emplace_back(x), twice.emplace_back(x);
+  const auto run = [&](const std::vector<Parameter>& parameters, int times) {
+    Tape tape;
+    const std::vector<Variable> xs(parameters.begin(), parameters.end());
+    Variable total(Tensor::zeros({}));
+    for (int i = 0; i < times; ++i) {
+      const Variable y = row.compute(xs);
+      Tensor weights(y.shape());
+      for (Index k = 0; k < weights.size(); ++k) weights[k] = static_cast<Real>(k % 5) - Real(1.5);
+      total = total + sum(y * weights);
+    }
+    tape.backward(total);
+  };
+  run(once, 1);
+  run(twice, 2);
+  run(twice, 1);
+  for (std::size_t i = 0; i < once.size(); ++i) {
+    if (!once[i].gradient().defined()) continue;
+    for (Index k = 0; k < once[i].gradient().size(); ++k)
+      ASSERT_NEAR(3 * once[i].gradient()[k], twice[i].gradient()[k], 1e-4 * (1 + std::abs(once[i].gradient()[k])))
+          << row.op << ", " << row.what << ", input " << i << ", element " << k;
+  }
+}
+
+std::vector<std::size_t> all_rows() {
+  std::vector<std::size_t> rows(op_table().size());
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i;
+  return rows;
+}
+std::string row_name(const testing::TestParamInfo<std::size_t>& info) {
+  const OpRow& row = op_table()[info.param];
+  static const std::map<char, std::string> words{{'+', "plus"}, {'-', "minus"}, {'*', "times"}, {'/', "divide"}};
+  std::string name;
+  for (char c : row.op) name += std::isalnum(c) ? std::string(1, c) : words.contains(c) ? "_" + words.at(c) : "_";
+  name += "__";
+  for (char c : row.what) name += std::isalnum(c) ? c : '_';
+  return name + "__" + std::to_string(info.param);
+}
+INSTANTIATE_TEST_SUITE_P(Ops, Gradients, testing::ValuesIn(all_rows()), row_name);
+
+TEST(Ops, EveryOneHasARow) {
+  std::ifstream in(HEED_SOURCE_DIR "/framework/ops.h");
+  ASSERT_TRUE(in) << "framework/ops.h is not where HEED_SOURCE_DIR says";
+  std::set<std::string> tested;
+  for (const OpRow& row : op_table()) tested.insert(row.op);
+  const std::regex declaration(R"(^Variable (operator\S|\w+)\()");
+  int declared = 0;
+  for (std::string line; std::getline(in, line);) {
+    std::smatch match;
+    if (!std::regex_search(line, match, declaration)) continue;
+    ++declared;
+    EXPECT_TRUE(tested.contains(match[1])) << match[1] << " has no row in tests/framework/ops_table.cpp";
+  }
+  EXPECT_GT(declared, 50);
+}
+
+TEST(CheckGradients, FindsAWrongOne) {
+  const auto wrong = [](std::span<const Variable> x) {  // x^2, with the derivative of 1.1 x^2
+    Tensor y(x[0].shape());
+    for (Index i = 0; i < y.size(); ++i) y[i] = x[0].data()[i] * x[0].data()[i];
+    return record("wrong", y, {x[0]}, [v = x[0].value()](const Tensor& dy, Gradient dx) {
+      Tensor g(v.shape());
+      for (Index i = 0; i < g.size(); ++i) g[i] = Real(2.2) * v[i] * dy[i];
+      dx.pass(g);
+    });
+  };
+  const Tensor x({3}, {1, 2, 3});
+  const GradientCheck check = check_gradients(wrong, std::vector{x});
+  EXPECT_FALSE(check);
+  EXPECT_NEAR(check.error, 0.1 / 1.1, 0.02);
+  EXPECT_NE(check.report().find("gradient check failed: worst error"), std::string::npos) << check.report();
+  EXPECT_TRUE(check_gradients([](std::span<const Variable> v) { return square(v[0]); }, std::vector{x}));
+}
+
+}  // namespace
+}  // namespace heed::test
