@@ -1,0 +1,53 @@
+#include "optim/averaging.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace heed {
+
+Snapshot blank_snapshot(AnyModule model) {
+  Snapshot snapshot{0, named_tensors(model)};
+  for (NamedTensor& weight : snapshot.weights) weight.tensor = Tensor(weight.tensor.shape());
+  return snapshot;
+}
+
+void copy(const std::vector<NamedTensor>& from, std::vector<NamedTensor>& to) {
+  for (std::size_t i = 0; i < from.size(); ++i) std::copy_n(from[i].tensor.data(), from[i].tensor.size(), to[i].tensor.data());
+}
+
+void WeightAverage::add(std::int64_t step) {
+  if (count_ == 1) return;
+  if (snapshots_.size() + 1 < count_)
+    snapshots_.push_back(blank_snapshot(model_));
+  else
+    std::rotate(snapshots_.begin(), snapshots_.begin() + 1, snapshots_.end());  // the oldest one's tensors are used again
+  snapshots_.back().step = step;
+  copy(named_tensors(model_), snapshots_.back().weights);
+}
+
+Snapshot WeightAverage::mean(std::int64_t step) const {
+  const std::vector<NamedTensor> now = named_tensors(model_);
+  Snapshot mean = blank_snapshot(model_);
+  mean.step = step;
+  for (std::size_t i = 0; i < now.size(); ++i)
+    for (Index j = 0; j < now[i].tensor.size(); ++j) {
+      double sum = now[i].tensor[j];
+      int count = 1;
+      for (const Snapshot& snapshot : snapshots_)
+        if (snapshot.step < step) sum += snapshot.weights[i].tensor[j], ++count;
+      mean.weights[i].tensor[j] = static_cast<Real>(sum / count);
+    }
+  return mean;
+}
+
+void WeightAverage::set_snapshots(std::vector<Snapshot> snapshots) {
+  const std::size_t wanted = std::min(snapshots.size(), count_ - 1);
+  snapshots.erase(snapshots.begin(), snapshots.end() - static_cast<std::ptrdiff_t>(wanted));
+  snapshots_ = std::move(snapshots);
+}
+
+void Swapped::swap() {
+  for (std::size_t i = 0; i < weights_.size(); ++i) std::swap(parameters_[i].parameter.value(), weights_[i].tensor);
+}
+
+}  // namespace heed

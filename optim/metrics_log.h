@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "framework/types.h"
+
+namespace heed {
+
+/// metrics.jsonl: a JSON object a row, {"step", "split", ...}, appended as training goes on. Numbers that are not finite become null.
+class MetricsLog {
+ public:
+  using Column = std::pair<std::string_view, double>;
+
+  /// Opens `path`, without its rows of steps after `step` and without a row that was cut short: those are computed again.
+  MetricsLog(const std::filesystem::path& path, Index step);
+  void write(Index step, std::string_view split, std::initializer_list<Column> columns, const std::map<std::string, double>& more = {});
+
+ private:
+  std::filesystem::path path_;
+  std::ofstream out_;
+};
+
+}  // namespace heed

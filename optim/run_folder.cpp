@@ -1,0 +1,58 @@
+#include "optim/run_folder.h"
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
+#include "framework/error.h"
+
+namespace heed {
+
+namespace {
+
+constexpr std::string_view step_prefix = "step-", extension = ".heed";
+
+/// The number in "step-000123.heed", or -1.
+Index step_of(const std::string& name) {
+  if (!name.starts_with(step_prefix) || !name.ends_with(extension)) return -1;
+  const char* begin = name.data() + step_prefix.size();
+  const char* end = name.data() + name.size() - extension.size();
+  Index step = -1;
+  const auto [stop, error] = std::from_chars(begin, end, step);
+  return error == std::errc() && stop == end ? step : -1;
+}
+
+}  // namespace
+
+void RunFolder::create() const {
+  std::error_code error;
+  std::filesystem::create_directories(checkpoints(), error);
+  if (error) fail("{}: cannot be created: {}", checkpoints().string(), error.message());
+}
+
+std::filesystem::path RunFolder::step(Index step) const { return checkpoints() / fmt::format("{}{:06}{}", step_prefix, step, extension); }
+
+std::vector<Index> RunFolder::steps() const {
+  std::vector<Index> result;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoints(), error))
+    if (const Index found = step_of(entry.path().filename().string()); found >= 0) result.push_back(found);
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+void RunFolder::save_step(const Checkpoint& checkpoint, Index step, int keep) const {
+  if (keep == 0) {
+    save(checkpoint, last());
+    return;
+  }
+  save(checkpoint, this->step(step));
+  link_checkpoint(this->step(step), last());
+  const std::vector<Index> saved = steps();
+  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < saved.size(); ++i) {
+    std::error_code ignored;  // what cannot be deleted today is deleted with the next
+    std::filesystem::remove(this->step(saved[i]), ignored);
+  }
+}
+
+}  // namespace heed

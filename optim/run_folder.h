@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "framework/checkpoint.h"
+
+namespace heed {
+
+/// Where the checkpoints of a run lie: FOLDER/checkpoints/{last,best,step-000123}.heed.
+class RunFolder {
+ public:
+  explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  void create() const;
+  std::filesystem::path metrics() const { return folder_ / "metrics.jsonl"; }
+  std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }
+  std::filesystem::path last() const { return checkpoints() / "last.heed"; }
+  std::filesystem::path best() const { return checkpoints() / "best.heed"; }
+  std::filesystem::path step(Index step) const;
+  /// Of the step checkpoints, oldest first.
+  std::vector<Index> steps() const;
+
+  /// Writes step-N.heed, names it last.heed as well, and deletes the oldest so that `keep` are left.
+  void save_step(const Checkpoint& checkpoint, Index step, int keep) const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace heed

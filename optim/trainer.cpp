@@ -1,0 +1,400 @@
+#include "optim/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "framework/ops.h"
+#include "optim/averaging.h"
+#include "optim/clip.h"
+#include "optim/metrics_log.h"
+#include "optim/run_folder.h"
+
+namespace heed {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+Index gold_tokens(const Batch& batch) {
+  const auto gold = batch.gold.span();
+  return static_cast<Index>(gold.size()) - std::count(gold.begin(), gold.end(), ignored_id);
+}
+
+[[noreturn]] void fail_at(Index step, const char* what, double value, std::span<const Batch> batches) {
+  std::vector<Index> lines;
+  for (const Batch& batch : batches) lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
+  const std::size_t shown = std::min<std::size_t>(lines.size(), 10);
+  for (Index& line : lines) ++line;  // people count lines from 1
+  fail("step {}: the {} is {} on lines {}{}; lower the learning rate, or look at these lines", step, what, value,
+       fmt::join(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+       shown < lines.size() ? fmt::format(" and {} more", lines.size() - shown) : "");
+}
+
+/// How far training is. Everything here is in every checkpoint.
+struct Progress {
+  std::int64_t seed = 0, step = 0;
+  std::int64_t evaluated_step = 0, best_step = 0, since_best = 0;
+  double best_loss = std::numeric_limits<double>::infinity(), best_score = 0;
+  double seconds = 0;         // of the runs before this one
+  double warmup_seconds = -1; // when the warm-up was over; -1: not yet
+  std::int64_t row_steps = 0, row_gold = 0, row_tokens = 0;  // since the last row of metrics
+  double row_loss = 0, row_norm = 0, row_seconds = 0;
+
+  template <class Visit>
+  void visit(Visit v) {
+    v("seed", seed), v("step", step), v("evaluated_step", evaluated_step), v("best_step", best_step), v("since_best", since_best);
+    v("best_loss", best_loss), v("best_score", best_score), v("seconds", seconds), v("warmup_seconds", warmup_seconds);
+    v("row_steps", row_steps), v("row_gold", row_gold), v("row_tokens", row_tokens);
+    v("row_loss", row_loss), v("row_norm", row_norm), v("row_seconds", row_seconds);
+  }
+};
+
+void put_progress(Checkpoint& checkpoint, Progress progress) {
+  struct {
+    Checkpoint& to;
+    void operator()(const char* name, std::int64_t x) { to.numbers[name] = x; }
+    void operator()(const char* name, double x) { to.reals[name] = x; }
+  } visitor{checkpoint};
+  progress.visit(visitor);
+}
+
+Progress take_progress(const Checkpoint& checkpoint) {
+  struct {
+    const Checkpoint& from;
+    void operator()(const char* name, std::int64_t& x) { x = from.number(name); }
+    void operator()(const char* name, double& x) { x = from.real(name); }
+  } visitor{checkpoint};
+  Progress progress;
+  progress.visit(visitor);
+  return progress;
+}
+
+}  // namespace
+
+struct Trainer::State {
+  AnyModule model;
+  Optimizer& optimizer;
+  const TrainerOptions& options;
+
+  State(AnyModule m, Optimizer& o, const TrainerOptions& settings)
+      : model(m), optimizer(o), options(settings), average(m, settings.average) {
+    progress.seed = static_cast<std::int64_t>(options.seed);
+    if (!options.folder.empty()) folder.emplace(options.folder);
+  }
+
+  Progress progress;
+  std::vector<std::int64_t> position;  // of the data, at progress.step
+  WeightAverage average;
+  std::optional<Snapshot> best;  // where there is no folder
+  std::optional<RunFolder> folder;
+  std::optional<MetricsLog> metrics;
+  bool saved = false;  // last.heed holds what is here
+
+  // Of one call of run():
+  Clock::time_point start{};
+  Index first_step = 0;
+  double lr = 0, row_mean_loss = 0;
+  std::vector<Batch> batches;
+
+  double seconds() const { return progress.seconds + since(start); }
+  bool patience_is_over() const { return options.patience > 0 && progress.since_best >= options.patience; }
+  bool finished() const {
+    return (options.steps > 0 && progress.step >= options.steps) || (options.seconds > 0 && seconds() >= options.seconds) ||
+           patience_is_over();
+  }
+
+  void open(BatchStream& data);
+  double learning_rate(Index step);
+  void train_step(BatchStream& data, const LossFunction& loss, const Observers& observers);
+  void report(double loss, double norm, double tokens_per_s, const Observers& observers) const;
+  void write_row();
+  void evaluate(const EvaluateFunction& evaluate, const Observers& observers);
+  void keep_best(const std::vector<NamedTensor>& weights);
+  Checkpoint checkpoint(const BatchStream& data);
+  void save_step(const BatchStream& data);
+  void save_last(const BatchStream& data);
+  TrainResult result() const;
+};
+
+void Trainer::State::open(BatchStream& data) {
+  start = Clock::now();
+  first_step = progress.step;
+  optimizer.clear_gradients();
+  if (progress.step > 0) data.seek(position);
+  if (!folder) return;
+  if (progress.step == 0 && std::filesystem::exists(folder->last()))
+    fail("{}: holds a run already; resume it, or choose another folder", options.folder);
+  folder->create();
+  metrics.emplace(folder->metrics(), progress.step);
+}
+
+double Trainer::State::learning_rate(Index step) {
+  double done = 0;
+  if (options.steps > 0) done = options.schedule.progress(step, options.steps);
+  if (options.seconds > 0 && step > options.schedule.warmup) {
+    const double now = seconds();
+    if (progress.warmup_seconds < 0) progress.warmup_seconds = options.schedule.warmup == 0 ? 0 : now;
+    done = std::max(done, (now - progress.warmup_seconds) / std::max(options.seconds - progress.warmup_seconds, 1e-9));
+  }
+  return optimizer.lr() * options.schedule.factor(step, done);
+}
+
+void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, const Observers& observers) {
+  const Clock::time_point step_start = Clock::now();
+  const Index step = progress.step + 1;
+  Index gold = 0, tokens = 0;
+  batches.clear();
+  for (Index i = 0; i < options.accumulate; ++i) {
+    batches.push_back(data.next());
+    gold += gold_tokens(batches.back()), tokens += batches.back().tokens();
+  }
+  if (gold == 0) fail("step {}: no batch has a gold token; there is nothing to learn from", step);
+
+  step_random() = Random(options.seed, static_cast<std::uint64_t>(step));  // dropout is a function of (seed, step, position)
+  double step_loss = 0;
+  for (const Batch& batch : batches) {
+    if (gold_tokens(batch) == 0) continue;
+    Tape tape;
+    const Variable part = loss(batch, static_cast<Real>(gold));
+    if (!std::isfinite(part.item())) {
+      optimizer.clear_gradients();
+      fail_at(step, "loss", part.item(), {&batch, 1});
+    }
+    step_loss += part.item();
+    tape.backward(part);
+  }
+  const double norm = optimizer.gradient_norm();
+  if (!std::isfinite(norm)) {
+    optimizer.clear_gradients();
+    fail_at(step, "norm of the gradients", norm, batches);
+  }
+  lr = learning_rate(step);
+  optimizer.step(lr, options.clip > 0 ? clip_factor(norm, options.clip) : 1);
+  optimizer.clear_gradients();
+
+  progress.step = step;
+  saved = false;
+  ++progress.row_steps, progress.row_gold += gold, progress.row_tokens += tokens;
+  progress.row_loss += step_loss * static_cast<double>(gold), progress.row_norm += norm, progress.row_seconds += since(step_start);
+  report(step_loss, norm, static_cast<double>(progress.row_tokens) / progress.row_seconds, observers);
+}
+
+void Trainer::State::report(double loss, double norm, double tokens_per_s, const Observers& observers) const {
+  if (!observers.on_step) return;
+  StepReport report{.step = progress.step, .steps = options.steps, .done = 0, .loss = loss, .perplexity = std::exp(loss), .lr = lr,
+                    .gradient_norm = norm, .tokens_per_s = tokens_per_s, .seconds = seconds(), .seconds_left = 0};
+  double left = std::numeric_limits<double>::infinity();
+  if (options.steps > 0) {
+    report.done = static_cast<double>(progress.step) / static_cast<double>(options.steps);
+    left = since(start) / static_cast<double>(progress.step - first_step) * static_cast<double>(options.steps - progress.step);
+  }
+  if (options.seconds > 0) {
+    report.done = std::max(report.done, report.seconds / options.seconds);
+    left = std::min(left, options.seconds - report.seconds);
+  }
+  report.done = std::min(report.done, 1.0), report.seconds_left = std::max(left, 0.0);
+  observers.on_step(report);
+}
+
+void Trainer::State::write_row() {
+  if (progress.row_steps == 0) return;
+  row_mean_loss = progress.row_loss / static_cast<double>(progress.row_gold);
+  if (metrics)
+    metrics->write(progress.step, "train",
+                   {{"loss", row_mean_loss},
+                    {"perplexity", std::exp(row_mean_loss)},
+                    {"lr", lr},
+                    {"gradient_norm", progress.row_norm / static_cast<double>(progress.row_steps)},
+                    {"tokens_per_s", static_cast<double>(progress.row_tokens) / progress.row_seconds},
+                    {"seconds", seconds()}});
+  progress.row_steps = progress.row_gold = progress.row_tokens = 0;
+  progress.row_loss = progress.row_norm = progress.row_seconds = 0;
+}
+
+void Trainer::State::evaluate(const EvaluateFunction& evaluate, const Observers& observers) {
+  EvaluationReport report{.step = progress.step, .evaluation = {}, .best = false, .seconds = 0};
+  Snapshot mean;
+  if (options.average > 1) mean = average.mean(progress.step);
+  {
+    const Tape::Pause pause;
+    const Evaluating evaluating(model);
+    const Swapped swapped(model, mean.weights);
+    report.evaluation = evaluate();
+  }
+  const Evaluation& found = report.evaluation;
+  report.best = found.loss < progress.best_loss;
+  if (report.best) {
+    progress.best_loss = found.loss, progress.best_score = found.score;
+    progress.best_step = progress.step, progress.since_best = 0;
+    keep_best(options.average > 1 ? mean.weights : named_tensors(model));
+  } else {
+    ++progress.since_best;
+  }
+  progress.evaluated_step = progress.step;
+  saved = false;
+  report.seconds = seconds();
+  if (metrics)
+    metrics->write(progress.step, "valid",
+                   {{"loss", found.loss}, {"perplexity", std::exp(found.loss)}, {"score", found.score}, {"seconds", report.seconds}},
+                   found.metrics);
+  if (observers.on_evaluation) observers.on_evaluation(report);
+}
+
+void Trainer::State::keep_best(const std::vector<NamedTensor>& weights) {
+  if (!folder) {
+    if (!best) best = blank_snapshot(model);
+    copy(weights, best->weights);
+    return;
+  }
+  Checkpoint kept{.tensors = {}, .text = options.text, .numbers = {{"step", progress.step}}, .reals = {}, .lists = {}};
+  if (progress.best_step > 0) kept.reals = {{"best_loss", progress.best_loss}, {"best_score", progress.best_score}};
+  put(kept, "model.", weights);
+  save(kept, folder->best());
+}
+
+Checkpoint Trainer::State::checkpoint(const BatchStream& data) {
+  Checkpoint result;
+  result.text = options.text;
+  Progress now = progress;
+  now.seconds = seconds();
+  put_progress(result, now);
+  position = data.position();
+  result.lists["data"] = position;
+  result.lists["optimizer.steps"] = {optimizer.steps().begin(), optimizer.steps().end()};
+  put(result, "model.", model);
+  put(result, "optimizer.", optimizer.state());
+  std::vector<std::int64_t>& steps = result.lists["average.steps"];
+  for (const Snapshot& snapshot : average.snapshots()) {
+    put(result, fmt::format("average.{}.", steps.size()), snapshot.weights);
+    steps.push_back(snapshot.step);
+  }
+  return result;
+}
+
+void Trainer::State::save_step(const BatchStream& data) {
+  if (folder) folder->save_step(checkpoint(data), progress.step, options.keep);
+  saved = true;
+}
+
+void Trainer::State::save_last(const BatchStream& data) {
+  if (folder && !saved) save(checkpoint(data), folder->last());
+  saved = true;
+}
+
+TrainResult Trainer::State::result() const {
+  TrainResult result{.step = progress.step, .loss = row_mean_loss, .seconds = seconds(), .best = {}, .best_step = progress.best_step,
+                     .interrupted = false, .stopped_early = patience_is_over()};
+  if (progress.best_step > 0) result.best = Evaluation{progress.best_loss, progress.best_score, {}};
+  return result;
+}
+
+Trainer::Trainer(AnyModule model, Optimizer& optimizer, TrainerOptions options)
+    : model_(model), optimizer_(optimizer), options_(std::move(options)) {
+  const TrainerOptions& o = options_;
+  check(o.steps >= 0 && o.seconds >= 0, "trainer", "expected steps and seconds of at least 0; got {} and {}", o.steps, o.seconds);
+  check(o.steps > 0 || o.seconds > 0, "trainer", "expected a limit; set steps or seconds");
+  check(o.accumulate >= 1, "trainer", "expected accumulate of at least 1; got {}", o.accumulate);
+  check(o.log_every >= 1, "trainer", "expected log_every of at least 1; got {}", o.log_every);
+  check(o.eval_every >= 0 && o.save_every >= 0 && o.keep >= 0 && o.patience >= 0 && o.clip >= 0 && o.schedule.warmup >= 0, "trainer",
+        "expected eval_every, save_every, keep, patience, clip and warmup of at least 0; got {}, {}, {}, {}, {} and {}", o.eval_every,
+        o.save_every, o.keep, o.patience, o.clip, o.schedule.warmup);
+  check(o.average >= 1, "trainer", "expected average of at least 1; got {}", o.average);
+  check(o.average == 1 || o.save_every > 0, "trainer", "average = {} takes the weights that save_every saves; set save_every", o.average);
+  state_ = std::make_unique<State>(model_, optimizer_, options_);
+}
+
+Trainer::~Trainer() = default;
+
+bool Trainer::resume() {
+  State& state = *state_;
+  if (!state.folder || !std::filesystem::exists(state.folder->last())) return false;
+  const std::string path = state.folder->last().string();
+  try {
+    const Checkpoint checkpoint = load(path);
+    const Progress progress = take_progress(checkpoint);
+    if (progress.seed != static_cast<std::int64_t>(options_.seed))
+      fail("it was trained with seed {}, not {}", static_cast<std::uint64_t>(progress.seed), options_.seed);
+    const auto& steps = checkpoint.list("optimizer.steps");
+    const auto& averaged = checkpoint.list("average.steps");
+    if (steps.size() != optimizer_.steps().size() || averaged.size() > checkpoint.tensors.size())
+      fail("the checkpoint is of another model or optimizer");
+
+    // One list of all tensors, so that nothing changes unless everything fits.
+    std::vector<NamedTensor> targets;
+    const auto want = [&](const std::string& prefix, const std::vector<NamedTensor>& tensors) {
+      for (const auto& [name, tensor] : tensors) targets.push_back({prefix + name, tensor});
+    };
+    want("model.", named_tensors(model_));
+    want("optimizer.", optimizer_.state());
+    std::vector<Snapshot> snapshots;
+    for (std::int64_t step : averaged) {
+      snapshots.push_back(blank_snapshot(model_));
+      snapshots.back().step = step;
+      want(fmt::format("average.{}.", snapshots.size() - 1), snapshots.back().weights);
+    }
+    take(checkpoint, "", targets);
+    std::copy(steps.begin(), steps.end(), optimizer_.steps().begin());
+    state.average.set_snapshots(std::move(snapshots));
+    state.progress = progress;
+    state.position = checkpoint.list("data");
+    state.saved = true;
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    throw what.starts_with(path) ? error : Error(path + ": " + what);
+  }
+  return true;
+}
+
+TrainResult Trainer::run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate, const Observers& observers) {
+  State& state = *state_;
+  const auto due = [&](Index every) { return every > 0 && state.progress.step % every == 0; };
+  bool interrupted = false;
+  state.open(data);
+  while (!state.finished()) {
+    if (observers.should_stop && observers.should_stop()) {
+      interrupted = true;
+      break;
+    }
+    state.train_step(data, loss, observers);
+    if (due(options_.log_every) || state.finished()) state.write_row();
+    if (evaluate && (due(options_.eval_every) || state.finished())) state.evaluate(evaluate, observers);
+    if (due(options_.save_every)) state.average.add(state.progress.step);
+    if (due(options_.save_every) || state.finished()) state.save_step(data);
+  }
+  if (interrupted) {
+    state.save_last(data);
+  } else {  // the time may have run out while evaluating or saving
+    state.write_row();
+    if (evaluate && state.progress.evaluated_step != state.progress.step) state.evaluate(evaluate, observers);
+    if (!state.saved) state.save_step(data);
+    if (!evaluate && options_.average > 1) state.keep_best(state.average.mean(state.progress.step).weights);
+  }
+  TrainResult result = state.result();
+  result.interrupted = interrupted;
+  state.batches.clear();
+  state.progress.seconds = state.seconds();
+  state.start = Clock::now();
+  state.position = data.position();
+  return result;
+}
+
+bool Trainer::load_best() {
+  State& state = *state_;
+  if (state.folder) {
+    if (!std::filesystem::exists(state.folder->best())) return false;
+    take(load(state.folder->best()), "model.", model_);
+    return true;
+  }
+  if (!state.best) return false;
+  std::vector<NamedTensor> weights = named_tensors(model_);
+  copy(state.best->weights, weights);
+  return true;
+}
+
+}  // namespace heed
