@@ -1,0 +1,21 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace heed::cli {
+
+// Each adds one subcommand, with its options and what it does when chosen.
+void add_train(CLI::App& app);
+void add_translate(CLI::App& app);
+void add_evaluate(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_generate(CLI::App& app);
+
+/// Thrown by a command that was interrupted and has saved: exit status 130.
+struct Interrupted {};
+
+/// True once the user has pressed Ctrl-C (SIGINT) or the system asks to end (SIGTERM, SIGHUP); a second signal ends at once.
+bool interrupted();
+void handle_signals();
+
+}  // namespace heed::cli

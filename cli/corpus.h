@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/settings.h"
+#include "datasets/pairs.h"
+#include "datasets/tokenizer.h"
+#include "framework/sequences.h"
+
+namespace heed::cli {
+
+/// What a run trains and validates on, ready for the Trainer.
+struct Corpus {
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<PairSource> train_pairs, valid_pairs;  // null for lm
+  std::unique_ptr<BatchStream> train;
+  std::vector<Batch> valid;
+  std::string description;  // for people, a line or two
+  Index batches_per_epoch = 0;  // counted only where train.epochs asks for it
+};
+
+/// Opens data.train and data.valid. `tokenizer`: of the run that is resumed, null to train one.
+Corpus open_corpus(const Settings& settings, std::unique_ptr<Tokenizer> tokenizer);
+
+/// Pairs to evaluate: `data` as the user gave it; of an endless corpus the first `lines` of its test split.
+std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Index lines,
+                                                  Split split);
+
+bool is_toy(const std::vector<std::string>& data);
+
+}  // namespace heed::cli

@@ -1,0 +1,103 @@
+#include <cmath>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/corpus.h"
+#include "cli/run.h"
+#include "datasets/batching.h"
+#include "datasets/metrics/bleu.h"
+#include "datasets/metrics/exact.h"
+#include "datasets/text_file.h"
+#include "datasets/text_windows.h"
+#include "framework/kernels/parallel.h"
+
+namespace heed::cli {
+
+namespace {
+
+struct Options {
+  std::string run, split = "test";
+  std::vector<std::string> data, fields;
+  Index lines = 1000, beam = 0;
+  int threads = 0;
+  bool json = false;
+};
+
+using Report = nlohmann::ordered_json;
+
+Report evaluate_text(const Options& o, const Run& run) {
+  if (o.data.size() > 1) fail("a language model is evaluated on one text file: --data FILE.txt");
+  std::vector<Batch> batches;
+  const Index batch = std::max<Index>(1, run.settings.data.batch_tokens / run.settings.model.context);
+  if (o.data.empty()) {
+    const auto& d = run.settings.data;
+    batches = TextWindows::open(d.train[0], d.valid.empty() ? "" : d.valid[0], *run.tokenizer,
+                                {.context = run.settings.model.context, .batch = batch, .valid_fraction = d.valid_fraction})
+                  .valid_batches();
+  } else {
+    const std::vector<Id> ids = run.tokenizer->encode(read_text(o.data[0]));
+    batches = consecutive_windows(ids, run.settings.model.context, batch);
+  }
+  const Loss loss = total_loss(*run.model, batches);
+  if (loss.tokens == 0) fail("nothing to evaluate: the text has fewer than two tokens");
+  return {{"tokens", loss.tokens}, {"loss", loss.per_token()}, {"perplexity", std::exp(loss.per_token())}};
+}
+
+Report evaluate_pairs(const Options& o, const Run& run) {
+  if (o.data.empty()) fail("what to evaluate on? give --data with files or a built-in corpus such as toy:translation");
+  const Split split = o.split == "train" ? Split::train : o.split == "valid" ? Split::valid : Split::test;
+  const auto pairs = open_evaluation_pairs(o.data, o.fields.empty() ? run.settings.data.fields : o.fields, o.lines, split);
+  std::vector<std::string> sources, references;
+  for (Index i = 0; i < pairs->size(); ++i) {
+    Pair pair = pairs->at(i);
+    sources.push_back(std::move(pair.source)), references.push_back(std::move(pair.target));
+  }
+  const Loss loss = total_loss(*run.model, all_batches(*pairs, *run.tokenizer, {.batch_tokens = run.settings.data.batch_tokens, .max_length = 0}));
+  DecodeOptions options = decode_options(run.settings);
+  if (o.beam > 0) options.beam = static_cast<int>(o.beam);
+  std::vector<std::string> hypotheses;
+  for (const auto& best : translate(*run.model, *run.tokenizer, sources, options))
+    hypotheses.push_back(best.empty() ? "" : run.tokenizer->decode(best[0].ids));
+  const BleuScore bleu = corpus_bleu(hypotheses, std::vector<std::vector<std::string>>{references});
+  return {{"lines", pairs->size()}, {"loss", loss.per_token()},     {"perplexity", std::exp(loss.per_token())},
+          {"bleu", bleu.score},     {"signature", bleu.signature()}, {"exact", exact_match(hypotheses, references)}};
+}
+
+void run_evaluate(const Options& o) {
+  set_threads(o.threads);
+  const Run run = open_run(o.run);
+  const Report report = run.settings.model.name == "lm" ? evaluate_text(o, run) : evaluate_pairs(o, run);
+  if (o.json) {
+    std::cout << report.dump() << '\n';
+    return;
+  }
+  for (const auto& [name, value] : report.items()) {
+    if (name == "exact")
+      std::cout << fmt::format("{:<12} {:.2f} %\n", name, 100 * value.get<double>());
+    else if (value.is_number_float())
+      std::cout << fmt::format("{:<12} {:.4f}\n", name, value.get<double>());
+    else
+      std::cout << fmt::format("{:<12} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto* command = app.add_subcommand("evaluate", "Loss, perplexity, BLEU and exact matches of a trained model on a set");
+  auto o = std::make_shared<Options>();
+  command->add_option("--run", o->run, "folder that `heed train --out` wrote")->required();
+  command->add_option("--data", o->data, "DATA, as --train of `heed train` (lm: one text; default: its validation part)")->expected(1, 2);
+  command->add_option("--fields", o->fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
+  command->add_option("--lines", o->lines, "of a built-in corpus: how many")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--split", o->split, "of a built-in corpus: train, valid or test")->check(CLI::IsMember({"train", "valid", "test"}))->capture_default_str();
+  command->add_option("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")->check(CLI::Range(1, 1000));
+  command->add_option("--threads", o->threads, "threads to compute on (0: one a core)")->check(CLI::NonNegativeNumber);
+  command->add_flag("--json", o->json, "one JSON object, full digits");
+  command->footer("Example:\n  heed evaluate --run runs/first --data toy:translation");
+  command->callback([o] { run_evaluate(*o); });
+}
+
+}  // namespace heed::cli

@@ -1,0 +1,46 @@
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/run.h"
+#include "framework/checkpoint.h"
+
+namespace heed::cli {
+
+namespace {
+
+void run_inspect(const std::string& what) {
+  std::filesystem::path path = what;
+  if (std::filesystem::is_directory(what)) {
+    read_run_settings(what);  // says what is wrong with a folder that is no run
+    path = checkpoint_path(what, "last");
+    if (!std::filesystem::exists(path)) fail("{}: no checkpoint yet", what);
+  }
+  const Checkpoint checkpoint = load(path);
+  std::cout << fmt::format("{}, {} bytes\n", path.string(), std::filesystem::file_size(path));
+  for (const auto& [name, value] : checkpoint.numbers) std::cout << fmt::format("{:<20} {}\n", name, value);
+  for (const auto& [name, value] : checkpoint.reals) std::cout << fmt::format("{:<20} {:.6g}\n", name, value);
+  std::cout << fmt::format("\n{:<52} {:<16} {:>12}\n", "parameter", "shape", "norm");
+  Index total = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (!name.starts_with("model.")) continue;
+    double squares = 0;
+    for (Real x : tensor.span()) squares += static_cast<double>(x) * static_cast<double>(x);
+    std::cout << fmt::format("{:<52} {:<16} {:>12.4f}\n", name.substr(6), to_string(tensor.shape()), std::sqrt(squares));
+    total += tensor.size();
+  }
+  std::cout << fmt::format("{:<52} {:<16}\n", "total", total);
+  if (const auto config = checkpoint.text.find("config"); config != checkpoint.text.end()) std::cout << '\n' << config->second;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app) {
+  auto* command = app.add_subcommand("inspect", "Show what a run or a checkpoint holds: step, parameters with shapes and norms, settings");
+  auto what = std::make_shared<std::string>();
+  command->add_option("what", *what, "a run's folder or a checkpoint file")->required();
+  command->callback([what] { run_inspect(*what); });
+}
+
+}  // namespace heed::cli

@@ -1,0 +1,40 @@
+#include "cli/model.h"
+
+#include "layers/seq2seq/language_model.h"
+#include "layers/seq2seq/transformer.h"
+
+namespace heed::cli {
+
+std::unique_ptr<Seq2Seq> make_model(const Settings& settings, Index vocabulary, Random& random) {
+  const auto& m = settings.model;
+  const auto i = [](Index value) { return static_cast<int>(value); };
+  if (m.name == "lm")
+    return std::make_unique<LanguageModel>(LanguageModelOptions{.vocabulary = vocabulary,
+                                                                .d = m.d,
+                                                                .layers = i(m.layers),
+                                                                .heads = i(m.heads),
+                                                                .ff = m.ff,
+                                                                .context = m.context,
+                                                                .dropout = static_cast<Real>(m.dropout)},
+                                           random);
+  return std::make_unique<Transformer>(TransformerOptions{.vocabulary = vocabulary,
+                                                          .d = m.d,
+                                                          .layers = i(m.layers),
+                                                          .heads = i(m.heads),
+                                                          .ff = m.ff,
+                                                          .dropout = static_cast<Real>(m.dropout),
+                                                          .norm = m.norm == "pre" ? NormPlace::pre : NormPlace::post},
+                                       random);
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const Settings& settings, Seq2Seq& model) {
+  const auto& o = settings.optim;
+  if (o.name == "sgd") return std::make_unique<Sgd>(model, SgdOptions{.lr = o.lr, .momentum = o.momentum, .weight_decay = o.weight_decay});
+  if (o.name == "adamw")
+    return std::make_unique<AdamW>(
+        model, AdamWOptions{.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = o.weight_decay});
+  return std::make_unique<Adam>(model,
+                                AdamOptions{.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = o.weight_decay});
+}
+
+}  // namespace heed::cli

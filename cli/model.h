@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+
+#include "cli/settings.h"
+#include "layers/seq2seq/model.h"
+#include "optim/optimizer.h"
+
+namespace heed::cli {
+
+std::unique_ptr<Seq2Seq> make_model(const Settings& settings, Index vocabulary, Random& random);
+std::unique_ptr<Optimizer> make_optimizer(const Settings& settings, Seq2Seq& model);
+
+}  // namespace heed::cli

@@ -1,0 +1,81 @@
+#include "cli/run.h"
+
+#include <algorithm>
+
+#include "cli/model.h"
+#include "framework/checkpoint.h"
+
+namespace heed::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t decode_batch = 64;
+
+}  // namespace
+
+fs::path config_path(const fs::path& folder) { return folder / "config.toml"; }
+fs::path tokenizer_path(const fs::path& folder) { return folder / "tokenizer.json"; }
+fs::path checkpoint_path(const fs::path& folder, const std::string& name) { return folder / "checkpoints" / (name + ".heed"); }
+
+Settings read_run_settings(const std::string& folder) {
+  if (!fs::is_directory(folder)) fail("{}: no such folder; give the folder that `heed train --out` wrote", folder);
+  const fs::path config = config_path(folder);
+  if (!fs::exists(config)) fail("{}: not a run: it holds no config.toml; give the folder that `heed train --out` wrote", folder);
+  Settings settings = default_settings("transformer");
+  read_settings(config.string(), settings);
+  check_settings(settings);
+  return settings;
+}
+
+Run open_run(const std::string& folder) {
+  Run run;
+  run.settings = read_run_settings(folder);
+  run.tokenizer = Tokenizer::load(tokenizer_path(folder).string());
+  run.checkpoint = checkpoint_path(folder, "best");
+  if (!fs::exists(run.checkpoint)) run.checkpoint = checkpoint_path(folder, "last");
+  if (!fs::exists(run.checkpoint)) fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
+  Random random(0);
+  run.model = make_model(run.settings, run.tokenizer->size(), random);
+  take(load(run.checkpoint), "model.", *run.model);
+  set_training(*run.model, false);
+  return run;
+}
+
+Loss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches) {
+  Loss total;
+  for (const Batch& batch : batches) {
+    total.sum += static_cast<double>(model.loss(batch, {.ignore = ignored_id, .divisor = 1}).item());
+    for (Id id : batch.gold.span()) total.tokens += id != ignored_id;
+  }
+  return total;
+}
+
+DecodeOptions decode_options(const Settings& s) {
+  return {.beam = static_cast<int>(s.decode.beam), .length_penalty = static_cast<Real>(s.decode.length_penalty), .max_length = s.decode.max_length};
+}
+
+std::vector<std::vector<Hypothesis>> translate(const Seq2Seq& model, const Tokenizer& tokenizer, std::span<const std::string> lines,
+                                               const DecodeOptions& options) {
+  std::vector<std::vector<Id>> sources;
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    sources.push_back(tokenizer.encode(lines[i]));
+    if (sources[i].empty()) continue;
+    sources[i].push_back(eos_id);
+    order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return sources[a].size() < sources[b].size(); });
+  std::vector<std::vector<Hypothesis>> results(lines.size());
+  for (std::size_t begin = 0; begin < order.size(); begin += decode_batch) {
+    const std::size_t end = std::min(order.size(), begin + decode_batch);
+    std::vector<std::vector<Id>> together;
+    for (std::size_t i = begin; i < end; ++i) together.push_back(std::move(sources[order[i]]));
+    auto decoded = decode(model, together, options);
+    for (std::size_t i = begin; i < end; ++i) results[order[i]] = std::move(decoded[i - begin]);
+  }
+  return results;
+}
+
+}  // namespace heed::cli

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "cli/settings.h"
+#include "datasets/pairs.h"
+#include "datasets/tokenizer.h"
+#include "layers/seq2seq/decode.h"
+#include "layers/seq2seq/model.h"
+
+namespace heed::cli {
+
+/// Names within a run's folder.
+std::filesystem::path config_path(const std::filesystem::path& folder);
+std::filesystem::path tokenizer_path(const std::filesystem::path& folder);
+std::filesystem::path checkpoint_path(const std::filesystem::path& folder, const std::string& name);
+
+/// A finished (or interrupted) run, opened for use.
+struct Run {
+  Settings settings;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<Seq2Seq> model;  // switched to evaluation
+  std::filesystem::path checkpoint;
+};
+
+/// Opens a run's folder with its best checkpoint (its last where nothing was validated). Throws Error, one line, when the folder is
+/// none, or a part is missing or damaged.
+Run open_run(const std::string& folder);
+
+/// The settings of a run's folder; throws Error when it holds none.
+Settings read_run_settings(const std::string& folder);
+
+struct Loss {
+  double sum = 0;    // nats
+  Index tokens = 0;
+  double per_token() const { return sum / static_cast<double>(tokens > 0 ? tokens : 1); }
+};
+/// The cross entropy of all gold tokens. The caller switches the model to evaluation.
+Loss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches);
+
+DecodeOptions decode_options(const Settings& settings);
+
+/// Translates lines, in order; blank ones give blank ones. Lines are decoded together, those of similar length in one batch.
+std::vector<std::vector<Hypothesis>> translate(const Seq2Seq& model, const Tokenizer& tokenizer, std::span<const std::string> lines,
+                                               const DecodeOptions& options);
+
+}  // namespace heed::cli

@@ -1,0 +1,271 @@
+#include "cli/settings.h"
+
+#include <charconv>
+#include <cmath>
+#include <sstream>
+
+#include <toml++/toml.h>
+
+#include "datasets/nearest.h"
+#include "datasets/tokenizer.h"
+#include "framework/error.h"
+
+namespace heed::cli {
+
+namespace {
+
+template <class... Visitors>
+struct Overloaded : Visitors... {
+  using Visitors::operator()...;
+};
+
+Setting& find(std::vector<Setting>& all, const std::string& key, const std::string& place) {
+  std::vector<std::string> keys;
+  for (Setting& setting : all) {
+    if (setting.key == key) return setting;
+    keys.emplace_back(setting.key);
+  }
+  const std::string near = nearest(key, keys);
+  fail("{}unknown setting '{}'{}", place, key, near.empty() ? "; `heed train --help-settings` lists them" : fmt::format("; did you mean '{}'?", near));
+}
+
+[[noreturn]] void wrong(const std::string& place, const std::string& key, const char* expected, const std::string& got) {
+  fail("{}{} takes {}; got '{}'", place, key, expected, got);
+}
+
+template <class Number>
+Number parse(const std::string& key, const std::string& text, const char* expected) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) wrong("--set ", key, expected, text);
+  return value;
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+std::string quoted(const std::string& text) {
+  std::ostringstream out;
+  out << toml::value<std::string>(text);
+  return out.str();
+}
+
+std::string number(double value) {
+  std::string text = fmt::format("{}", value);
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+
+void read_table(const toml::table& table, const std::string& prefix, const std::string& file, std::vector<Setting>& all) {
+  for (const auto& [name, node] : table) {
+    const std::string key = prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
+    const std::string place = fmt::format("{}:{}: ", file, node.source().begin.line);
+    if (node.is_table()) {
+      read_table(*node.as_table(), key, file, all);
+      continue;
+    }
+    const Setting& setting = find(all, key, place);
+    std::ostringstream shown;
+    node.visit([&](const auto& n) { shown << n; });
+    std::visit(Overloaded{[&](Index* v) {
+                            const auto x = node.value_exact<std::int64_t>();
+                            if (!x) wrong(place, key, "a whole number", shown.str());
+                            *v = *x;
+                          },
+                          [&](double* v) {
+                            const auto x = node.is_number() ? node.value<double>() : std::nullopt;
+                            if (!x) wrong(place, key, "a number", shown.str());
+                            *v = *x;
+                          },
+                          [&](std::string* v) {
+                            const auto x = node.value_exact<std::string>();
+                            if (!x) wrong(place, key, "a text in quotes", shown.str());
+                            *v = *x;
+                          },
+                          [&](std::vector<std::string>* v) {
+                            v->clear();
+                            if (!node.is_array()) wrong(place, key, "a list of texts", shown.str());
+                            for (const auto& item : *node.as_array()) {
+                              const auto x = item.value_exact<std::string>();
+                              if (!x) wrong(place, key, "a list of texts", shown.str());
+                              v->push_back(*x);
+                            }
+                          }},
+               setting.value);
+  }
+}
+
+void one_of(const char* key, const std::string& value, const std::vector<std::string>& choices) {
+  for (const std::string& choice : choices)
+    if (value == choice) return;
+  std::string list;
+  for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
+  fail("{} is one of {}; got '{}'{}", key, list, value, did_you_mean(value, choices));
+}
+
+template <class Number>
+void within(const char* key, Number value, Number low, Number high) {
+  if (!(value >= low && value <= high)) fail("{} lies within {} and {}; got {}", key, low, high, value);
+}
+
+}  // namespace
+
+std::vector<Setting> settings_of(Settings& s) {
+  return {
+      {"data.train", &s.data.train, "what to train on: two files, one .tsv, .jsonl or .txt, or toy:NAME"},
+      {"data.valid", &s.data.valid, "what to validate on; empty: held out from data.train"},
+      {"data.fields", &s.data.fields, "names of source and target in a .jsonl, or column numbers of a .tsv"},
+      {"data.tokenizer", &s.data.tokenizer, "words or characters"},
+      {"data.min_count", &s.data.min_count, "tokens seen less often become <unk>"},
+      {"data.vocab_size", &s.data.vocab_size, "most tokens in the vocabulary; 0: no limit"},
+      {"data.batch_tokens", &s.data.batch_tokens, "tokens of source and target in a batch"},
+      {"data.max_length", &s.data.max_length, "pairs with a longer side, in tokens, are left out; 0: none are"},
+      {"data.valid_fraction", &s.data.valid_fraction, "share of data.train held out when data.valid is empty"},
+      {"model.name", &s.model.name, "transformer or lm"},
+      {"model.d", &s.model.d, "width of the model"},
+      {"model.layers", &s.model.layers, "layers of the encoder, and of the decoder"},
+      {"model.heads", &s.model.heads, "attention heads"},
+      {"model.ff", &s.model.ff, "width inside the feed-forward layers; 0: 4 d"},
+      {"model.context", &s.model.context, "tokens a language model sees"},
+      {"model.dropout", &s.model.dropout, "probability of dropping an activation"},
+      {"model.norm", &s.model.norm, "pre (before each sublayer) or post (after it, as in the paper)"},
+      {"optim.name", &s.optim.name, "adam, adamw or sgd"},
+      {"optim.lr", &s.optim.lr, "peak learning rate"},
+      {"optim.schedule", &s.optim.schedule, "cosine, linear, inverse_sqrt or constant, after the warm-up"},
+      {"optim.warmup", &s.optim.warmup, "steps to reach the peak"},
+      {"optim.final_lr", &s.optim.final_lr, "where cosine and linear end, as a share of the peak"},
+      {"optim.clip", &s.optim.clip, "largest norm of the gradient; 0: no limit"},
+      {"optim.weight_decay", &s.optim.weight_decay, "of adamw (decoupled); an L2 penalty in adam and sgd"},
+      {"optim.momentum", &s.optim.momentum, "of sgd"},
+      {"optim.beta1", &s.optim.beta1, "of adam and adamw"},
+      {"optim.beta2", &s.optim.beta2, "of adam and adamw"},
+      {"optim.epsilon", &s.optim.epsilon, "of adam and adamw"},
+      {"optim.accumulate", &s.optim.accumulate, "batches whose gradients make one step"},
+      {"train.steps", &s.train.steps, "stop after so many steps; 0: no limit"},
+      {"train.epochs", &s.train.epochs, "stop after so many passes over the data; 0: no limit"},
+      {"train.time", &s.train.time, "stop after so much time (90s, 10m, 1h); empty: no limit"},
+      {"train.eval_every", &s.train.eval_every, "steps between validations; 0: at the end only"},
+      {"train.save_every", &s.train.save_every, "steps between checkpoints; 0: at the end only"},
+      {"train.keep", &s.train.keep, "step checkpoints to keep"},
+      {"train.patience", &s.train.patience, "stop after so many validations without improvement; 0: never"},
+      {"train.average", &s.train.average, "average the weights of the last N checkpoints for validation and best"},
+      {"train.log_every", &s.train.log_every, "steps between lines of the log"},
+      {"train.seed", &s.train.seed, "of weights, order and dropout"},
+      {"train.label_smoothing", &s.train.label_smoothing, "share of the target spread over all words"},
+      {"decode.beam", &s.decode.beam, "beam width; 1: greedy"},
+      {"decode.length_penalty", &s.decode.length_penalty, "alpha; larger favours longer outputs"},
+      {"decode.max_length", &s.decode.max_length, "most tokens of an output; 0: twice the source + 20"},
+  };
+}
+
+const std::vector<std::string>& model_names() {
+  static const std::vector<std::string> names = {"transformer", "lm"};
+  return names;
+}
+
+Settings default_settings(const std::string& model) {
+  one_of("--model", model, model_names());
+  Settings s{};
+  s.data = {.train = {}, .valid = {}, .fields = {}, .tokenizer = "words", .min_count = 2, .vocab_size = 0, .batch_tokens = 2048, .max_length = 128,
+            .valid_fraction = 0.05};
+  s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre"};
+  s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
+             .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
+  s.train = {.steps = 3000, .epochs = 0, .time = "", .eval_every = 500, .save_every = 500, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
+             .seed = 1, .label_smoothing = 0.1};
+  s.decode = {.beam = 5, .length_penalty = 0.6, .max_length = 0};
+  if (model == "lm") {
+    s.data.tokenizer = "characters", s.data.min_count = 1, s.data.batch_tokens = 768, s.data.valid_fraction = 0.1;
+    s.model.layers = 4, s.model.dropout = 0;
+    s.optim.name = "adamw", s.optim.lr = 1e-3, s.optim.warmup = 100, s.optim.final_lr = 0.1, s.optim.weight_decay = 0.1, s.optim.beta2 = 0.99;
+    s.optim.epsilon = 1e-8;
+    s.train.steps = 2000, s.train.label_smoothing = 0;
+  }
+  return s;
+}
+
+void read_settings(const std::string& path, Settings& settings) {
+  auto all = settings_of(settings);
+  try {
+    const toml::table table = toml::parse_file(path);
+    read_table(table, "", path, all);
+  } catch (const toml::parse_error& error) {
+    fail("{}:{}: {}", path, error.source().begin.line, error.description());
+  }
+}
+
+void set(Settings& settings, const std::string& assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string::npos) fail("--set takes key=value; got '{}'", assignment);
+  const std::string key = assignment.substr(0, equals), text = assignment.substr(equals + 1);
+  auto all = settings_of(settings);
+  std::visit(Overloaded{[&](Index* v) { *v = parse<Index>(key, text, "a whole number"); },
+                        [&](double* v) { *v = parse<double>(key, text, "a number"); }, [&](std::string* v) { *v = text; },
+                        [&](std::vector<std::string>* v) { *v = split(text); }},
+             find(all, key, "--set ").value);
+}
+
+std::string text_of(const Setting& setting) {
+  return std::visit(Overloaded{[](const Index* v) { return fmt::format("{}", *v); }, [](const double* v) { return number(*v); },
+                               [](const std::string* v) { return quoted(*v); },
+                               [](const std::vector<std::string>* v) {
+                                 std::string list;
+                                 for (const auto& item : *v) list += (list.empty() ? "" : ", ") + quoted(item);
+                                 return "[" + list + "]";
+                               }},
+                    setting.value);
+}
+
+std::string to_toml(Settings& settings) {
+  std::string out = "# Every setting of this run, resolved.\n", section;
+  for (const Setting& setting : settings_of(settings)) {
+    const std::string key = setting.key, head = key.substr(0, key.find('.'));
+    if (head != section) out += fmt::format("\n[{}]\n", section = head);
+    out += fmt::format("{:<32} # {}\n", key.substr(head.size() + 1) + " = " + text_of(setting), setting.help);
+  }
+  return out;
+}
+
+void check_settings(Settings& s) {
+  one_of("model.name", s.model.name, model_names());
+  one_of("data.tokenizer", s.data.tokenizer, tokenizer_kinds());
+  one_of("model.norm", s.model.norm, {"pre", "post"});
+  one_of("optim.name", s.optim.name, {"adam", "adamw", "sgd"});
+  one_of("optim.schedule", s.optim.schedule, {"cosine", "linear", "inverse_sqrt", "constant"});
+  constexpr Index large = Index{1} << 40, medium = 1 << 20;
+  within<Index>("data.min_count", s.data.min_count, 1, large), within<Index>("data.vocab_size", s.data.vocab_size, 0, large);
+  within<Index>("data.batch_tokens", s.data.batch_tokens, 1, large), within<Index>("data.max_length", s.data.max_length, 0, large);
+  within("data.valid_fraction", s.data.valid_fraction, 0.0, 0.5);
+  within<Index>("model.d", s.model.d, 2, medium), within<Index>("model.layers", s.model.layers, 1, 1000);
+  within<Index>("model.heads", s.model.heads, 1, s.model.d), within<Index>("model.ff", s.model.ff, 0, medium);
+  within<Index>("model.context", s.model.context, 1, medium), within("model.dropout", s.model.dropout, 0.0, 0.99);
+  if (s.model.d % s.model.heads != 0) fail("model.heads divides model.d; got {} and {}", s.model.heads, s.model.d);
+  if (s.model.d % 2 != 0) fail("model.d is even; got {}", s.model.d);
+  within("optim.lr", s.optim.lr, 0.0, 1e3), within("optim.final_lr", s.optim.final_lr, 0.0, 1.0), within("optim.clip", s.optim.clip, 0.0, 1e9);
+  within<Index>("optim.warmup", s.optim.warmup, 0, large), within("optim.weight_decay", s.optim.weight_decay, 0.0, 1e3);
+  within("optim.momentum", s.optim.momentum, 0.0, 1.0), within("optim.beta1", s.optim.beta1, 0.0, 1.0), within("optim.beta2", s.optim.beta2, 0.0, 1.0);
+  within("optim.epsilon", s.optim.epsilon, 0.0, 1.0), within<Index>("optim.accumulate", s.optim.accumulate, 1, medium);
+  within<Index>("train.steps", s.train.steps, 0, large), within<Index>("train.epochs", s.train.epochs, 0, large);
+  within<Index>("train.eval_every", s.train.eval_every, 0, large), within<Index>("train.save_every", s.train.save_every, 0, large);
+  within<Index>("train.keep", s.train.keep, 1, medium), within<Index>("train.patience", s.train.patience, 0, medium);
+  within<Index>("train.average", s.train.average, 1, 100), within<Index>("train.log_every", s.train.log_every, 1, large);
+  within("train.label_smoothing", s.train.label_smoothing, 0.0, 0.99), within<Index>("train.seed", s.train.seed, 0, std::numeric_limits<Index>::max());
+  within<Index>("decode.beam", s.decode.beam, 1, 1000), within("decode.length_penalty", s.decode.length_penalty, 0.0, 100.0);
+  within<Index>("decode.max_length", s.decode.max_length, 0, medium);
+  if (!s.train.time.empty()) parse_duration(s.train.time);
+  if (s.train.steps == 0 && s.train.epochs == 0 && s.train.time.empty()) fail("nothing ends the training; give --steps, --epochs or --time");
+}
+
+double parse_duration(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string unit(end, text.data() + text.size());
+  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
+  if (error != std::errc() || factor == 0 || !(value > 0) || !std::isfinite(value)) fail("expected a time such as 90s, 10m or 1.5h; got '{}'", text);
+  return value * factor;
+}
+
+}  // namespace heed::cli

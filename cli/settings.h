@@ -1,0 +1,75 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "framework/types.h"
+
+namespace heed::cli {
+
+/// Everything that decides a run. Each field is listed once more, with its key and help, in settings_of().
+struct Settings {
+  struct {
+    std::vector<std::string> train, valid;
+    std::vector<std::string> fields;
+    std::string tokenizer;
+    Index min_count, vocab_size, batch_tokens, max_length;
+    double valid_fraction;
+  } data;
+  struct {
+    std::string name;
+    Index d, layers, heads, ff, context;
+    double dropout;
+    std::string norm;
+  } model;
+  struct {
+    std::string name;
+    double lr;
+    std::string schedule;
+    Index warmup;
+    double final_lr, clip, weight_decay, momentum, beta1, beta2, epsilon;
+    Index accumulate;
+  } optim;
+  struct {
+    Index steps, epochs;
+    std::string time;
+    Index eval_every, save_every, keep, patience, average, log_every, seed;
+    double label_smoothing;
+  } train;
+  struct {
+    Index beam;
+    double length_penalty;
+    Index max_length;
+  } decode;
+};
+
+using Value = std::variant<Index*, double*, std::string*, std::vector<std::string>*>;
+struct Setting {
+  const char* key;
+  Value value;
+  const char* help;
+};
+/// Every setting of `settings`, in the order of config.toml.
+std::vector<Setting> settings_of(Settings& settings);
+
+/// Its value as TOML writes it.
+std::string text_of(const Setting& setting);
+
+const std::vector<std::string>& model_names();
+/// The defaults for a MODEL; throws Error for an unknown one, naming the nearest.
+Settings default_settings(const std::string& model);
+
+/// Applies a TOML file over `settings`; unknown keys and wrong types throw Error: `FILE:LINE: ...`.
+void read_settings(const std::string& path, Settings& settings);
+/// Applies `key=value`; throws Error that names the nearest key.
+void set(Settings& settings, const std::string& assignment);
+/// Everything, resolved, with each setting's help as its comment.
+std::string to_toml(Settings& settings);
+/// Throws Error unless every value is within its range.
+void check_settings(Settings& settings);
+
+/// Seconds in "90s", "10m", "1.5h" or plain "90"; throws Error otherwise.
+double parse_duration(const std::string& text);
+
+}  // namespace heed::cli
