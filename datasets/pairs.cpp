@@ -142,6 +142,12 @@ std::string extension(const std::string& path) { return std::filesystem::path(pa
 
 }  // namespace
 
+std::unique_ptr<PairSource> first_pairs(const PairSource& source, Index n) {
+  std::vector<Pair> pairs;
+  for (Index i = 0, end = source.size() < 0 ? n : std::min(n, source.size()); i < end; ++i) pairs.push_back(source.at(i));
+  return std::make_unique<MemoryPairs>(std::move(pairs), source.name(), source.skipped());
+}
+
 std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Split split,
                                        std::uint64_t seed) {
   if (data.empty() || data.size() > 2) fail("{}; got {} names", accepted, data.size());

@@ -43,6 +43,9 @@ class MemoryPairs final : public PairSource {
   Index skipped_;
 };
 
+/// The first `n` pairs (all, when there are fewer), read now: what validation takes of an endless corpus.
+std::unique_ptr<PairSource> first_pairs(const PairSource& source, Index n);
+
 /// Opens what the user gave to --train, --valid or --data:
 ///   two line-aligned text files | FILE.tsv, two columns | FILE.jsonl, objects with source/target or document/summary | toy:NAME.
 /// `fields` is empty, or names the source and the target: 1-based column numbers of a .tsv, keys of a .jsonl.

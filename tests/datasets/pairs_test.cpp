@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "datasets/toy/toy.h"
 #include "tests/datasets/temporary.h"
 
 namespace heed {
@@ -113,11 +114,20 @@ TEST(Pairs, SaysWhatIsWrongWhere) {
   const auto toy = [&](const std::string& name, const Names& fields) {
     return folder.message([&] { open_pairs({name}, fields, Split::train, 1); });
   };
-  for (const char* known : {"translation", "summarization", "dates", "reverse", "copy", "sort"})
+  for (const std::string& known : toy::names())
     EXPECT_NE(toy("toy:translate", {}).find(fmt::format("toy:{}", known)), std::string::npos);
   EXPECT_TRUE(toy("toy:revers", {}).starts_with("unknown corpus 'toy:revers': expected toy:")) << toy("toy:revers", {});
   EXPECT_TRUE(toy("toy:revers", {}).ends_with("; did you mean reverse?")) << toy("toy:revers", {});
   EXPECT_EQ(toy("toy:copy", {"1", "2"}), "--fields belongs to a .tsv or a .jsonl; got 'toy:copy'");
+}
+
+TEST(Pairs, TheFirstOfAnySource) {
+  const auto endless = open_pairs({"toy:copy"}, {}, Split::valid, 1);
+  const auto few = first_pairs(*endless, 5);
+  EXPECT_EQ(few->size(), 5);
+  for (Index i = 0; i < 5; ++i) EXPECT_EQ(few->at(i), endless->at(i));
+  EXPECT_EQ(first_pairs(*few, 9)->size(), 5);
+  EXPECT_EQ(first_pairs(*few, 0)->size(), 0);
 }
 
 TEST(Pairs, DeepJsonIsAnErrorNotACrash) {
