@@ -1,0 +1,259 @@
+#include "framework/checkpoint.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <limits>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <xxhash.h>
+
+#include "tests/datasets/temporary.h"
+
+namespace heed {
+namespace {
+
+Checkpoint sample() {
+  Checkpoint c;
+  c.tensors = {{"b", Tensor({2, 3}, {1, 2, 3, 4, 5, Real(0.1)})}, {"a", Tensor({}, {7})}, {"none", Tensor(Shape{0, 4})}};
+  c.text = {{"config", "d = 8\n"}, {"empty", ""}};
+  c.numbers = {{"least", std::numeric_limits<std::int64_t>::min()}, {"step", 12}};
+  c.reals = {{"loss", 0.1}, {"endless", std::numeric_limits<double>::infinity()}};
+  c.lists = {{"data", {3, -1, std::int64_t{1} << 40}}, {"nothing", {}}};
+  return c;
+}
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+/// A file whose length and checksum are right, around any payload.
+std::string sealed(const std::string& payload) {
+  const auto number = [](std::uint64_t x) {
+    std::string s(8, '\0');
+    for (int i = 0; i < 8; ++i) s[static_cast<std::size_t>(i)] = static_cast<char>(x >> (8 * i));
+    return s;
+  };
+  return "HEEDCKPT" + number(1) + number(payload.size()) + number(XXH3_64bits(payload.data(), payload.size())) + payload;
+}
+
+struct Pairing {
+  Parameter a{Tensor({2}, {1, 2})}, b{Tensor({1, 2}, {3, 4})}, again = a;
+  void visit(Visitor& v) { v("a", a), v("b", b), v("again", again); }
+};
+
+TEST(Checkpoint, ReturnsWhatWasPut) {
+  const TemporaryFolder folder;
+  save(sample(), folder.path("c.heed"));
+  const Checkpoint found = load(folder.path("c.heed"));
+  EXPECT_EQ(difference(found, sample()), "");
+  ASSERT_EQ(found.tensors.size(), 3u);
+  EXPECT_EQ(found.tensors[0].name, "b") << "in the order put";
+  EXPECT_EQ(to_string(found.tensors[2].tensor.shape()), "(0, 4)");
+  EXPECT_EQ(found.number("step"), 12);
+  EXPECT_EQ(found.find("nowhere"), nullptr);
+  EXPECT_THROW(found.real("nowhere"), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder.path("c.heed.partial")));
+}
+
+TEST(Checkpoint, ReturnsNothingAndMuch) {
+  const TemporaryFolder folder;
+  save({}, folder.path("empty.heed"));
+  EXPECT_EQ(difference(load(folder.path("empty.heed")), {}), "");
+  Checkpoint large;
+  for (int i = 0; i < 5; ++i) {
+    Tensor x({1000, 91});
+    for (Index j = 0; j < x.size(); ++j) x[j] = static_cast<Real>(j + i);
+    large.tensors.push_back({"x" + std::to_string(i), x});
+  }
+  large.text["long"] = std::string(200000, 'x');
+  save(large, folder.path("large.heed"));
+  EXPECT_EQ(difference(load(folder.path("large.heed")), large), "");
+}
+
+TEST(Checkpoint, IsLittleEndianWithFixedWidths) {
+  const TemporaryFolder folder;
+  Checkpoint c;
+  c.numbers["n"] = 258;
+  save(c, folder.path("c.heed"));
+  const std::string bytes = bytes_of(folder.path("c.heed"));
+  // The archive's mark of little-endian; text, numbers {"n": 258}, reals, lists, tensors, each after its 64-bit count.
+  const std::string payload = std::string("\1", 1) + std::string(8, '\0') + std::string("\1\0\0\0\0\0\0\0", 8) +
+                              std::string("\1\0\0\0\0\0\0\0n", 9) + std::string("\2\1\0\0\0\0\0\0", 8) + std::string(24, '\0');
+  EXPECT_EQ(bytes, sealed(payload));
+}
+
+TEST(Checkpoint, ConvertsTheOtherPrecision) {
+  const TemporaryFolder folder;
+  const std::string zeros(8, '\0'), one("\1\0\0\0\0\0\0\0", 8), two("\2\0\0\0\0\0\0\0", 8);
+  const auto with = [&](char bits, const std::string& elements) {
+    return sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + std::string(1, bits) + std::string(7, '\0') + one + two + elements);
+  };
+  const float floats[] = {0.5f, -3.0f};
+  const double doubles[] = {0.5, -3.0};
+  for (const std::string& bytes : {with(32, std::string(reinterpret_cast<const char*>(floats), sizeof floats)),
+                                   with(64, std::string(reinterpret_cast<const char*>(doubles), sizeof doubles))}) {
+    const Checkpoint c = load(folder.write("c.heed", bytes));
+    ASSERT_NE(c.find("x"), nullptr);
+    EXPECT_EQ(c.find("x")->to_vector(), (std::vector<Real>{Real(0.5), Real(-3)}));
+  }
+}
+
+TEST(Checkpoint, NoticesEveryTruncationAndEveryBit) {
+  const TemporaryFolder folder;
+  save(sample(), folder.path("whole.heed"));
+  const std::string whole = bytes_of(folder.path("whole.heed"));
+  const std::string damaged = folder.path("damaged.heed");
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    folder.write("damaged.heed", whole.substr(0, length));
+    EXPECT_NE(folder.message([&] { load(damaged); }).find("damaged.heed: truncated: "), std::string::npos) << length;
+  }
+  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+    std::string changed = whole;
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << (bit % 8)));
+    folder.write("damaged.heed", changed);
+    const std::string message = folder.message([&] { load(damaged); });
+    EXPECT_EQ(message.rfind("damaged.heed: ", 0), 0u) << bit << ": " << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos);
+  }
+}
+
+TEST(Checkpoint, SaysWhatIsWrongWithAFile) {
+  const TemporaryFolder folder;
+  save(sample(), folder.path("whole.heed"));
+  const std::string whole = bytes_of(folder.path("whole.heed"));
+  const std::string size = std::to_string(whole.size() - 32);
+  const std::string zeros(8, '\0'), one("\1\0\0\0\0\0\0\0", 8), huge("\0\0\0\0\0\0\0\x40", 8);
+  const auto changed = [&](std::size_t at, char to) {
+    std::string result = whole;
+    result[at] = to;
+    return result;
+  };
+  const struct {
+    std::string bytes, message;
+  } rows[] = {
+      {"", "truncated: 0 bytes are left; use another checkpoint"},
+      {"HEEDCK", "truncated: 6 bytes are left; use another checkpoint"},
+      {"d = 8\n", "is not a Heed checkpoint"},
+      {changed(0, 'h'), "is not a Heed checkpoint"},
+      {changed(8, 2), "is of format 2, and this Heed reads format 1; use a newer Heed"},
+      {changed(8, 0), "is of format 0, and this Heed reads format 1; the file is damaged"},
+      {whole.substr(0, 40), "truncated: 8 of " + size + " bytes are left; use another checkpoint"},
+      {whole + "xy", "extended: 2 bytes follow its end; use another checkpoint"},
+      {changed(24, static_cast<char>(whole[24] ^ 1)), "damaged: its checksum does not match; use another checkpoint"},
+      {changed(60, static_cast<char>(whole[60] ^ 1)), "damaged: its checksum does not match; use another checkpoint"},
+      {sealed(""), "malformed: it ends within an item; use another checkpoint"},
+      {sealed("\1" + zeros), "malformed: it ends within an item; use another checkpoint"},
+      {sealed("\1" + huge), "malformed: claims 4611686018427387904 items of 1 bytes where 0 bytes are left; use another checkpoint"},
+      {sealed("\1" + zeros + zeros + zeros + zeros + zeros + "x"), "malformed: 1 bytes are left over; use another checkpoint"},
+      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" + std::string(7, '\0') + one + huge),
+       "malformed: tensor x claims more elements than there are; use another checkpoint"},
+      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" + std::string(7, '\0') + "\2" + std::string(7, '\0') + zeros + huge),
+       "malformed: tensor x claims more elements than there are; use another checkpoint"},
+      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x21" + std::string(7, '\0') + zeros),
+       "malformed: tensor x claims numbers of 33 bits; use another checkpoint"},
+      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" + std::string(7, '\0') + zeros),
+       "malformed: tensor x claims more elements than there are; use another checkpoint"},
+  };
+  for (const auto& row : rows) {
+    const std::string path = folder.write("c.heed", row.bytes);
+    EXPECT_EQ(folder.message([&] { load(path); }), "c.heed: " + row.message);
+  }
+  EXPECT_EQ(folder.message([&] { load(folder.path("absent.heed")); }), "absent.heed: cannot be opened: No such file or directory");
+  EXPECT_NE(folder.message([&] { load(folder.path("")); }), "no error") << "a folder";
+}
+
+TEST(Checkpoint, LeavesTheOldFileWhenItCannotWrite) {
+  const TemporaryFolder folder;
+  save(sample(), folder.path("c.heed"));
+  Checkpoint broken = sample();
+  broken.tensors.push_back({"x", {}});
+  EXPECT_EQ(folder.message([&] { save(broken, folder.path("c.heed")); }), "[save] tensor x is undefined");
+  EXPECT_EQ(difference(load(folder.path("c.heed")), sample()), "");
+  std::filesystem::create_directory(folder.path("taken"));
+  EXPECT_EQ(folder.message([&] { save(sample(), folder.path("taken")); }),
+            "taken: cannot be replaced: Is a directory; the old file is left as it was");
+  EXPECT_FALSE(std::filesystem::exists(folder.path("taken.partial")));
+  EXPECT_NE(folder.message([&] { save(sample(), folder.path("nowhere/c.heed")); }), "no error");
+  if (std::filesystem::exists("/dev/full")) {  // a full disk
+    std::filesystem::create_symlink("/dev/full", folder.path("c.heed.partial"));
+    const std::string message = folder.message([&] { save(sample(), folder.path("c.heed")); });
+    EXPECT_NE(message.find("c.heed"), std::string::npos) << message;
+    EXPECT_NE(message, "no error");
+    EXPECT_EQ(difference(load(folder.path("c.heed")), sample()), "");
+  }
+}
+
+TEST(Checkpoint, HasSeveralNames) {
+  const TemporaryFolder folder;
+  Checkpoint first = sample(), second = sample();
+  second.numbers["step"] = 13;
+  save(first, folder.path("1.heed"));
+  save(second, folder.path("2.heed"));
+  for (const char* target : {"1.heed", "2.heed", "2.heed"}) {
+    link_checkpoint(folder.path(target), folder.path("last.heed"));
+    EXPECT_EQ(difference(load(folder.path("last.heed")), load(folder.path(target))), "");
+    EXPECT_FALSE(std::filesystem::exists(folder.path("last.heed.partial")));
+  }
+  save(first, folder.path("2.heed"));  // a new file: the other name keeps the old one
+  EXPECT_EQ(load(folder.path("last.heed")).number("step"), 13);
+}
+
+TEST(Checkpoint, TakesParametersByName) {
+  Pairing model, other;
+  other.a.value()[0] = 9;
+  Checkpoint c;
+  put(c, "model.", other);
+  EXPECT_EQ(c.tensors.size(), 2u) << "a shared parameter once";
+  take(c, "model.", model);
+  EXPECT_EQ(model.a.value()[0], 9);
+  EXPECT_EQ(model.again.value()[0], 9);
+  EXPECT_NE(model.a.value().data(), other.a.value().data());
+}
+
+TEST(Checkpoint, ChangesNothingUnlessEverythingFits) {
+  Pairing model;
+  const struct {
+    std::vector<NamedTensor> tensors;
+    const char* message;
+  } rows[] = {
+      {{}, "missing: a, b"},
+      {{{"m.a", Tensor({2}, {5, 6})}, {"m.b", Tensor({2}, {5, 6})}}, "of another shape: b is (2,) and should be (1, 2)"},
+      {{{"m.a", Tensor({2}, {5, 6})}, {"m.b", Tensor({1, 2}, {5, 6})}, {"m.c", Tensor({}, {5})}, {"other", Tensor({}, {5})}}, "not expected: c"},
+      {{{"m.a", Tensor({1}, {5})}, {"m.x", Tensor({}, {5})}}, "missing: b; of another shape: a is (1,) and should be (2,); not expected: x"},
+  };
+  for (const auto& row : rows) {
+    Checkpoint c;
+    c.tensors = row.tensors;
+    try {
+      take(c, "m.", model);
+      ADD_FAILURE() << row.message;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.what(), std::string("the checkpoint does not fit the model: ") + row.message);
+    }
+    EXPECT_EQ(model.a.value().to_vector(), (std::vector<Real>{1, 2}));
+    EXPECT_EQ(model.b.value().to_vector(), (std::vector<Real>{3, 4}));
+  }
+}
+
+TEST(Checkpoint, TellsTheFirstDifference) {
+  const auto changed = [](auto change) {
+    Checkpoint c = sample();
+    for (NamedTensor& x : c.tensors) x.tensor = x.tensor.clone();
+    change(c);
+    return difference(sample(), c);
+  };
+  EXPECT_EQ(changed([](Checkpoint& c) { c.numbers["step"] = 13; }), "number step: 12 and 13");
+  EXPECT_EQ(changed([](Checkpoint& c) { c.text.erase("empty"); }), "text empty: only in the first");
+  EXPECT_EQ(changed([](Checkpoint& c) { c.reals["x"] = 1; }), "real x: only in the second");
+  EXPECT_EQ(changed([](Checkpoint& c) { c.tensors[0].tensor[3] = Real(4.5); }), "tensor b: 4 and 4.5 at element 3");
+  EXPECT_EQ(changed([](Checkpoint& c) { c.tensors[1].tensor = Tensor({1, 1}, {7}); }), "tensor a: () and (1, 1)");
+}
+
+}  // namespace
+}  // namespace heed

@@ -1,0 +1,239 @@
+// Optimizers and clipping against loops in double, and against values worked out by hand from PyTorch's formulas.
+
+#include <cmath>
+#include <functional>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "framework/kernels/parallel.h"
+#include "framework/memory.h"
+#include "optim/clip.h"
+#include "optim/optimizer.h"
+
+namespace heed {
+namespace {
+
+/// Sizes around the width of a packet and the length of a piece.
+struct Several {
+  std::vector<Parameter> items;
+  explicit Several(std::vector<Shape> shapes = {{3}, {1}, {20, 9}, {}, {130, 257}, {8}, {0}, {7, 1}}) {
+    Random random(5);
+    for (const Shape& shape : shapes) items.emplace_back(uniform(shape, random, -1, 1));
+  }
+  void visit(Visitor& v) { v("items", items); }
+  void draw_gradients(std::uint64_t seed) {
+    Random random(seed);
+    for (Parameter& item : items) item.gradient() = uniform(item.shape(), random, -2, 2);
+  }
+};
+
+struct One {
+  Parameter p{Tensor({1, 1}, {1})};
+  void visit(Visitor& v) { v("p", p); }
+};
+
+using Make = std::function<std::unique_ptr<Optimizer>(AnyModule)>;
+template <class O, class Options>
+Make make(Options options) {
+  return [options](AnyModule model) { return std::make_unique<O>(model, options); };
+}
+
+/// What one number becomes: p and its moments, in double.
+struct Scalar {
+  double p, m = 0, v = 0;
+};
+using Rule = std::function<void(Scalar& x, double g, int t, bool vector)>;
+
+Rule sgd_rule(double lr, double momentum, double decay) {
+  return [=](Scalar& x, double g, int, bool) {
+    g += decay * x.p;
+    x.m = momentum * x.m + g;
+    x.p -= lr * x.m;
+  };
+}
+Rule adam_rule(double lr, double penalty, double decay, bool decay_vectors) {
+  return [=](Scalar& x, double g, int t, bool vector) {
+    if (!vector || decay_vectors) x.p *= 1 - lr * decay;
+    g += penalty * x.p;
+    x.m = 0.9 * x.m + 0.1 * g;
+    x.v = 0.98 * x.v + 0.02 * g * g;
+    x.p -= lr * (x.m / (1 - std::pow(0.9, t))) / (std::sqrt(x.v / (1 - std::pow(0.98, t))) + 1e-6);
+  };
+}
+
+struct Row {
+  const char* name;
+  Make optimizer;
+  Rule rule;
+};
+const Row rows[] = {
+    {"sgd", make<Sgd>(SgdOptions{.lr = 0.1}), sgd_rule(0.1, 0, 0)},
+    {"sgd, decay", make<Sgd>(SgdOptions{.lr = 0.1, .weight_decay = 0.2}), sgd_rule(0.1, 0, 0.2)},
+    {"sgd, momentum", make<Sgd>(SgdOptions{.lr = 0.1, .momentum = 0.9}), sgd_rule(0.1, 0.9, 0)},
+    {"sgd, both", make<Sgd>(SgdOptions{.lr = 0.1, .momentum = 0.8, .weight_decay = 0.1}), sgd_rule(0.1, 0.8, 0.1)},
+    {"adam", make<Adam>(AdamOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6}), adam_rule(0.01, 0, 0, false)},
+    {"adam, decay", make<Adam>(AdamOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.3}), adam_rule(0.01, 0.3, 0, false)},
+    {"adamw", make<AdamW>(AdamWOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.5}), adam_rule(0.01, 0, 0.5, false)},
+    {"adamw, vectors too",
+     make<AdamW>(AdamWOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.5, .decay_vectors = true}),
+     adam_rule(0.01, 0, 0.5, true)},
+};
+
+TEST(Optimizer, FollowsTheRuleForFiveSteps) {
+  for (const Row& row : rows) {
+    Several model;
+    const auto optimizer = row.optimizer(model);
+    std::vector<std::vector<Scalar>> expected;
+    for (const Parameter& item : model.items) {
+      expected.emplace_back();
+      for (Real x : item.value().span()) expected.back().push_back({static_cast<double>(x)});
+    }
+    for (int t = 1; t <= 5; ++t) {
+      model.draw_gradients(static_cast<std::uint64_t>(t));
+      const double factor = t == 3 ? 0.25 : 1;
+      for (std::size_t i = 0; i < model.items.size(); ++i)
+        for (std::size_t j = 0; j < expected[i].size(); ++j)
+          row.rule(expected[i][j], factor * static_cast<double>(model.items[i].gradient()[static_cast<Index>(j)]), t,
+                   model.items[i].shape().rank() <= 1);
+      optimizer->step(optimizer->lr(), factor);
+      for (std::size_t i = 0; i < model.items.size(); ++i)
+        for (std::size_t j = 0; j < expected[i].size(); ++j)
+          ASSERT_NEAR(model.items[i].value()[static_cast<Index>(j)], expected[i][j].p, 2e-6) << row.name << ", step " << t << ", " << i << ", " << j;
+    }
+  }
+}
+
+TEST(Optimizer, AgreesWithValuesByHand) {
+  // p = 1, gradients 0.5 and -0.25. Adam: m = 0.05, 0.02; v = 0.00025, 0.00031225; corrected 0.02 / 0.19 and 0.00031225 / 0.001999.
+  const struct {
+    const char* name;
+    Make optimizer;
+    double first, second;
+  } by_hand[] = {
+      {"adam", make<Adam>(AdamOptions{.lr = 1e-3}), 0.999, 0.99873366},
+      {"adamw", make<AdamW>(AdamWOptions{.lr = 1e-3, .weight_decay = 0.1}), 0.9989, 0.9989 * 0.9999 - 0.00026634},
+      {"sgd", make<Sgd>(SgdOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}), 0.949, 0.9271510},
+  };
+  for (const auto& row : by_hand) {
+    One model;
+    const auto optimizer = row.optimizer(model);
+    model.p.gradient() = Tensor({1, 1}, {Real(0.5)});
+    optimizer->step();
+    EXPECT_NEAR(model.p.value()[0], row.first, 2e-7) << row.name;
+    model.p.gradient() = Tensor({1, 1}, {Real(-0.25)});
+    optimizer->step();
+    EXPECT_NEAR(model.p.value()[0], row.second, 2e-7) << row.name;
+  }
+}
+
+TEST(Optimizer, LeavesParametersWithoutGradientAlone) {
+  Several model;
+  Adam adam(model, {.lr = 0.1});
+  model.draw_gradients(1);
+  model.items[2].clear_gradient();
+  model.items[5].trainable() = false;
+  const Tensor unreached = model.items[2].value().clone(), frozen = model.items[5].value().clone();
+  adam.step();
+  EXPECT_EQ(model.items[2].value().to_vector(), unreached.to_vector());
+  EXPECT_EQ(model.items[5].value().to_vector(), frozen.to_vector());
+  EXPECT_EQ(std::vector<std::int64_t>(adam.steps().begin(), adam.steps().end()), (std::vector<std::int64_t>{1, 1, 0, 1, 1, 0, 1, 1}));
+  model.draw_gradients(2);
+  adam.step();  // the first step of item 2: lr against the sign of the gradient
+  for (Index i = 0; i < unreached.size(); ++i)
+    EXPECT_NEAR(model.items[2].value()[i], unreached[i] - std::copysign(Real(0.1), model.items[2].gradient()[i]), 1e-5);
+}
+
+TEST(Optimizer, GivesTheSameBitsOnAnyNumberOfThreads) {
+  std::vector<std::vector<Real>> values;
+  std::vector<double> norms;
+  for (int count : {1, 2, 5}) {
+    set_threads(count);
+    Several model({{10}, {400, 300}, {3}, {16384}, {5, 5}});
+    AdamW adam(model, {});
+    model.draw_gradients(3);
+    norms.push_back(adam.gradient_norm());
+    adam.step();
+    values.push_back(model.items[1].value().to_vector());
+  }
+  set_threads(0);
+  for (std::size_t i = 1; i < norms.size(); ++i) {
+    EXPECT_EQ(norms[i], norms[0]);
+    EXPECT_EQ(values[i], values[0]);
+  }
+}
+
+TEST(Optimizer, SharesItsStateUnderNames) {
+  One model;
+  Adam adam(model, {});
+  model.p.gradient() = Tensor({1, 1}, {2});
+  adam.step();
+  const auto state = adam.state();
+  ASSERT_EQ(state.size(), 2u);
+  EXPECT_EQ(state[0].name, "adam.m.p");
+  EXPECT_EQ(state[1].name, "adam.v.p");
+  EXPECT_EQ(to_string(state[1].tensor.shape()), "(1, 1)");
+  EXPECT_NEAR(state[0].tensor[0], 0.2, 1e-7);
+  EXPECT_NEAR(state[1].tensor[0], 0.004, 1e-8);
+  EXPECT_TRUE(Sgd(model, {}).state().empty());
+}
+
+TEST(Optimizer, RefusesOptionsOutOfRange) {
+  One model;
+  const struct {
+    std::function<void()> act;
+    const char* message;
+  } bad[] = {
+      {[&] { Adam(model, {.lr = -1}); }, "[adam] expected lr of at least 0; got -1"},
+      {[&] { Adam(model, {.beta1 = 1}); }, "[adam] expected beta1 and beta2 within [0, 1); got 1 and 0.999"},
+      {[&] { AdamW(model, {.weight_decay = -2}); }, "[adamw] expected weight_decay of at least 0; got -2"},
+      {[&] { Sgd(model, {.momentum = -0.5}); }, "[sgd] expected momentum of at least 0; got -0.5"},
+      {[&] { clip_gradients(model, 0); }, "[clip_gradients] expected a norm above 0; got 0"},
+  };
+  for (const auto& row : bad) {
+    try {
+      row.act();
+      ADD_FAILURE() << "no error: " << row.message;
+    } catch (const Error& error) {
+      EXPECT_STREQ(error.what(), row.message);
+    }
+  }
+}
+
+TEST(Optimizer, AsksTheSystemForNoMemory) {
+  Several model;
+  Adam adam(model, {});
+  model.draw_gradients(1);
+  adam.step();
+  const std::size_t live = memory::statistics().live, requests = memory::statistics().system_requests;
+  for (int i = 0; i < 3; ++i) adam.gradient_norm(), adam.step();
+  EXPECT_EQ(memory::statistics().live, live);
+  EXPECT_EQ(memory::statistics().system_requests, requests);
+}
+
+TEST(Clip, ScalesAllGradientsTogether) {
+  struct Two {
+    Parameter a{Tensor({2}, {1, 1})}, b{Tensor({1}, {1})}, c{Tensor({1}, {1})};
+    void visit(Visitor& v) { v("a", a), v("b", b), v("c", c); }
+  } model;
+  model.a.gradient() = Tensor({2}, {3, 0});
+  model.b.gradient() = Tensor({1}, {-4});
+  EXPECT_NEAR(clip_gradients(model, 10), 5, 1e-6);
+  EXPECT_EQ(model.b.gradient()[0], -4) << "within the limit nothing changes";
+  EXPECT_NEAR(clip_gradients(model, 1), 5, 1e-6);
+  EXPECT_NEAR(model.a.gradient()[0], 0.6, 1e-6);
+  EXPECT_NEAR(model.b.gradient()[0], -0.8, 1e-6);
+  EXPECT_FALSE(model.c.gradient().defined());
+  clear_gradients(model);
+  EXPECT_EQ(clip_gradients(model, 1), 0);
+}
+
+TEST(Clip, DoesNotOverflow) {
+  One model;
+  model.p.gradient() = Tensor({1, 1}, {Real(1e30)});
+  EXPECT_NEAR(clip_gradients(model, 1) / Real(1e30), 1, 1e-6);
+  EXPECT_NEAR(model.p.gradient()[0], 1, 1e-6);
+}
+
+}  // namespace
+}  // namespace heed
