@@ -140,7 +140,8 @@ void Tape::run_node(std::size_t i) {
 }
 
 void Tape::backward(const Variable& loss) {
-  check(loss.defined() && loss.size() == 1, "backward", "expected a loss of one element; got shape {}", loss.shape());
+  check(loss.defined(), "backward", "expected a loss; got an undefined variable");
+  check(loss.size() == 1, "backward", "expected a loss of one element; got shape {}", loss.shape());
   backward(loss, Tensor::full(loss.shape(), 1));
 }
 

@@ -1,0 +1,313 @@
+#include "framework/tape.h"
+
+#include <cmath>
+#include <malloc.h>
+#include <optional>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "framework/memory.h"
+#include "framework/ops.h"
+
+namespace heed {
+namespace {
+
+Parameter parameter(std::initializer_list<Real> values) { return Parameter(Tensor({static_cast<Index>(values.size())}, values)); }
+std::vector<Real> gradient(const Parameter& p) { return p.gradient().defined() ? p.gradient().to_vector() : std::vector<Real>{}; }
+using Reals = std::vector<Real>;
+
+template <class F>
+std::string message_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Tape, GradientsAddUpOverPasses) {
+  const Parameter p = parameter({1, 2});
+  for (int pass = 1; pass <= 3; ++pass) {
+    Tape tape;
+    tape.backward(sum(p * 3));
+    EXPECT_EQ(gradient(p), Reals({Real(3 * pass), Real(3 * pass)}));
+  }
+  p.clear_gradient();
+  EXPECT_FALSE(p.gradient().defined());
+}
+
+TEST(Tape, OneVariableManyTimes) {
+  const Parameter p = parameter({3});
+  Tape tape;
+  const Variable x = p, square_ = x * x, y = square_ * x + square_ + x + x;  // x^3 + x^2 + 2x
+  tape.backward(y);
+  EXPECT_EQ(gradient(p), Reals{27 + 6 + 2});
+}
+
+TEST(Tape, SharedGradientsAreNotWrittenThrough) {
+  // Sums hand one tensor of gradients to both inputs; what is added to one must not reach the other.
+  const Parameter a = parameter({1, 2}), b = parameter({3, 4});
+  Tape tape;
+  const Variable x = a * 1, y = b * 1, s = x + y;
+  tape.backward(sum(s + x * 10 + reshape(y, {1, 2}) * 100 + s));
+  EXPECT_EQ(gradient(a), (Reals{12, 12}));
+  EXPECT_EQ(gradient(b), (Reals{102, 102}));
+}
+
+TEST(Tape, ParametersGradientsAreTheirOwn) {
+  const Parameter a = parameter({1, 2}), b = parameter({3, 4});
+  Tape tape;
+  tape.backward(sum(a + b));
+  a.gradient()[0] = 100;
+  EXPECT_EQ(gradient(b), (Reals{1, 1}));
+}
+
+TEST(Tape, FrozenParametersGetNothing) {
+  const Parameter frozen = parameter({2}), free = parameter({5});
+  frozen.trainable() = false;
+  {
+    Tape tape;
+    tape.backward(frozen * free);
+  }
+  EXPECT_EQ(gradient(frozen), Reals{});
+  EXPECT_EQ(gradient(free), Reals{2});
+  Tape tape;
+  EXPECT_EQ((frozen * 2).item(), 4);
+  EXPECT_EQ(tape.size(), 0u);  // nothing wants a gradient
+}
+
+TEST(Tape, ConstantsAreNotRecorded) {
+  Tape tape;
+  const Variable c(Tensor::full({}, 2));
+  tape.backward(c * c);
+  EXPECT_EQ(tape.size(), 0u);
+}
+
+TEST(Tape, DetachStopsTheGradient) {
+  const Parameter p = parameter({3});
+  Tape tape;
+  const Variable y = p * p;
+  tape.backward(y.detach() * p);
+  EXPECT_EQ(gradient(p), Reals{9});
+}
+
+TEST(Tape, InnermostRecords) {
+  const Parameter p = parameter({3});
+  Tape outer;
+  const Variable x = p * p;
+  {
+    Tape inner;
+    inner.backward(p * 5);
+    EXPECT_EQ(inner.size(), 1u);
+    EXPECT_EQ(outer.size(), 1u);
+    EXPECT_NE(message_of([&] { x * 2; }).find("[*] an input was recorded on another tape; detach() it; called at "), std::string::npos);
+  }
+  EXPECT_EQ(gradient(p), Reals{5});
+  outer.backward(x * 2);
+  EXPECT_EQ(gradient(p), Reals{5 + 12});
+}
+
+TEST(Tape, PauseRecordsNothing) {
+  const Parameter p = parameter({3});
+  Tape tape;
+  {
+    Tape::Pause pause;
+    EXPECT_FALSE(Tape::recording());
+    EXPECT_FALSE(Tape::needs_gradient(p));
+    EXPECT_EQ((p * p).item(), 9);
+  }
+  EXPECT_TRUE(Tape::needs_gradient(p));
+  EXPECT_EQ(tape.size(), 0u);
+}
+
+TEST(Tape, BackwardFromAParameter) {
+  const Parameter p = parameter({3});
+  Tape tape;
+  tape.backward(p);
+  EXPECT_EQ(gradient(p), Reals{1});
+}
+
+TEST(Tape, BackwardFromAGivenGradient) {
+  const Parameter p = parameter({1, 2, 3});
+  const Tensor dy({3}, {1, 0, -1});
+  Tape tape;
+  tape.backward(p * p, dy);
+  EXPECT_EQ(gradient(p), (Reals{2, 0, -6}));
+  EXPECT_EQ(dy.to_vector(), (Reals{1, 0, -1}));
+}
+
+TEST(Tape, Misuse) {
+  const Parameter p = parameter({1, 2});
+  Variable ended;
+  {
+    Tape tape;
+    ended = p * 2;
+    EXPECT_EQ(message_of([&] { tape.backward(p * 2); }), "[backward] expected a loss of one element; got shape (2,)");
+    EXPECT_EQ(message_of([&] { tape.backward(Variable()); }), "[backward] expected a loss; got an undefined variable");
+    EXPECT_EQ(message_of([&] { tape.backward(p * 2, Tensor({3})); }), "[backward] expected a gradient of shape (2,); got (3,)");
+    tape.backward(sum(ended));
+    EXPECT_EQ(message_of([&] { tape.backward(sum(p)); }).substr(0, 90),
+              std::string("[sum] the tape has run backward already; record on a new one; called at " __FILE__).substr(0, 90));
+    EXPECT_EQ(message_of([&] { tape.backward(ended, Tensor({2})); }), "[backward] the tape has run backward already; record the computation on a new one");
+    std::ostringstream out;
+    EXPECT_EQ(message_of([&] { tape.print(out); }), "[print] this tape kept no profile; open it with Tape tape({.profile = true})");
+  }
+  EXPECT_EQ((ended * 2).value().to_vector(), (Reals{4, 8}));  // its value stays
+  Tape tape;
+  EXPECT_NE(message_of([&] { ended * 2; }).find("[*] an input was recorded on another tape"), std::string::npos);
+  EXPECT_EQ(message_of([&] { tape.backward(ended, Tensor({2})); }), "[backward] the variable was recorded on another tape");
+  EXPECT_EQ((ended.detach() * 2).value().to_vector(), (Reals{4, 8}));
+}
+
+TEST(Tape, AnErrorInBackwardLeavesNothingBehind) {
+  const std::size_t live = memory::statistics().live;
+  {
+    const Parameter p = parameter({1, 2});
+    Tape tape;
+    const Variable y = record("thrower", Tensor({2}, {1, 2}), {p * 2}, [kept = Tensor({1000})](const Tensor&, Gradient) { fail("thrown"); });
+    EXPECT_EQ(message_of([&] { tape.backward(sum(y)); }), "thrown");
+    EXPECT_TRUE(Tape::recording());
+  }
+  EXPECT_EQ(memory::statistics().live, live);
+}
+
+TEST(Tape, AHundredThousandOps) {
+  const std::size_t live = memory::statistics().live;
+  {
+    const Parameter p = parameter({1});
+    Tape tape;
+    Variable y = p;
+    for (int i = 0; i < 100'000; ++i) y = y + 1;
+    EXPECT_EQ(tape.size(), 100'000u);
+    tape.backward(y);
+    EXPECT_EQ(gradient(p), Reals{1});
+  }
+  {
+    const Parameter p = parameter({1});
+    Tape tape;
+    Variable y = p;
+    for (int i = 0; i < 100'000; ++i) y = y * 1;  // dropped without a backward pass
+  }
+  EXPECT_EQ(memory::statistics().live, live);
+}
+
+/// Something like a training step: two layers, a residual, a loss, an update in place.
+void step(const Parameter& w, const Parameter& b, const Tensor& x, const Ids& gold) {
+  Tape tape;
+  const Variable h = gelu(matmul(x, w) + b), y = matmul(h, w, {.b = true}) + x;
+  tape.backward(cross_entropy(y, gold) + mean(square(variance(h, {0}))) + sum(slice(permute(h, {1, 0}), 1, 0, 3)) * 1e-3);
+  for (const Parameter& p : {w, b}) {
+    for (Index i = 0; i < p.value().size(); ++i) p.value()[i] -= Real(1e-3) * p.gradient()[i];
+    p.clear_gradient();
+  }
+}
+
+TEST(Tape, ASteadyStepAsksForNothing) {
+  const Tensor x = Tensor::full({64, 48}, Real(0.1));
+  const Ids gold = Ids::full({64}, 3);
+  const Parameter w(Tensor::full({48, 32}, Real(0.01))), b(Tensor::zeros({32}));
+  for (int i = 0; i < 20; ++i) step(w, b, x, gold);
+  const memory::Statistics before = memory::statistics();
+  const std::size_t heap = mallinfo2().uordblks;
+  for (int i = 0; i < 50; ++i) step(w, b, x, gold);
+  const memory::Statistics after = memory::statistics();
+  EXPECT_EQ(after.live, before.live);
+  EXPECT_EQ(after.system, before.system);
+  EXPECT_EQ(after.system_requests, before.system_requests);
+  EXPECT_LE(mallinfo2().uordblks, heap + 4096);
+}
+
+TEST(Tape, CheckFiniteNamesOpAndLine) {
+  const Parameter p = parameter({1, 0});
+  const Tape::Pause none;  // tapes nest in a pause as well
+  const std::string file = __FILE__;
+  {
+    Tape tape({.check_finite = true});
+    const int line = __LINE__ + 1;
+    EXPECT_EQ(message_of([&] { log(p); }), fmt::format("[log] -inf at element 1 of the output of shape (2,); called at {}:{}", file, line));
+  }
+  {
+    Tape tape({.check_finite = true});
+    const int line = __LINE__ + 1;
+    const Variable y = sum(sqrt(p));
+    const std::string message = message_of([&] { tape.backward(y); });
+    EXPECT_EQ(message, fmt::format("[sqrt] inf at element 1 of the gradient of an input of shape (2,); called at {}:{}", file, line));
+  }
+  Tape tape;
+  EXPECT_EQ(message_of([&] { tape.backward(sum(log(p))); }), "no error");
+}
+
+TEST(Tape, PrintHasARowForEveryOp) {
+  const Parameter p = parameter({1, 2});
+  Tape tape({.profile = true});
+  const Variable constant = exp(Variable(Tensor({5})));  // computed, not recorded
+  tape.backward(sum(tanh(p * 2)));
+  std::ostringstream out;
+  tape.print(out);
+  std::istringstream lines(out.str());
+  std::vector<std::string> names;
+  for (std::string line, name; std::getline(lines, line);) {
+    std::istringstream(line) >> name;
+    names.push_back(name);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"op", "exp", "*", "tanh", "sum", "total"})) << out.str();
+}
+
+/// The gradients of a deep block, directly or recomputed, and the most memory they took.
+struct Outcome {
+  std::vector<Real> x, w, loss;
+  std::size_t peak;
+  std::uint64_t position;
+};
+Outcome run_block(bool recomputed, bool nested, Real p) {
+  const Parameter x(Tensor::full({256, 256}, Real(0.3))), w(Tensor::full({256}, Real(0.9)));
+  step_random() = Random(11, 4);
+  const auto block = [&w, p](std::span<const Variable> in) {
+    Variable y = in[0];
+    for (int i = 0; i < 8; ++i) y = dropout(tanh(y * w), p, step_random().next_key());
+    return y;
+  };
+  const auto blocks = [&](std::span<const Variable> in) {
+    Variable y = in[0];
+    for (int i = 0; i < 4; ++i) y = recomputed ? recompute(block, {{y}}) : block(std::span(&y, 1));
+    return y;
+  };
+  memory::reset_peak();
+  const std::size_t before = memory::statistics().live;
+  Tape tape;
+  const Variable in = x, loss = sum(nested ? recompute(blocks, {{in}}) : blocks(std::span(&in, 1)));
+  tape.backward(loss);
+  return {gradient(x), gradient(w), {loss.item()}, memory::statistics().peak - before, step_random().position()};
+}
+
+TEST(Recompute, GivesTheSameForLessMemory) {
+  for (Real p : {Real(0), Real(0.2)}) {
+    const Outcome direct = run_block(false, false, p), recomputed = run_block(true, false, p), nested = run_block(true, true, p);
+    for (const Outcome* run : {&recomputed, &nested}) {
+      EXPECT_EQ(run->loss, direct.loss);
+      EXPECT_EQ(run->x, direct.x);
+      EXPECT_EQ(run->position, direct.position);
+      EXPECT_LT(run->peak, direct.peak * 6 / 10);
+      ASSERT_EQ(run->w.size(), direct.w.size());
+      for (std::size_t i = 0; i < run->w.size(); ++i)  // the blocks' shares are added in another order
+        EXPECT_NEAR(run->w[i], direct.w[i], 1e-4 * std::abs(direct.w[i]));
+    }
+  }
+}
+
+TEST(Recompute, InferenceJustComputes) {
+  const Parameter w = parameter({2});
+  EXPECT_EQ(recompute([&](std::span<const Variable> x) { return x[0] * w; }, {{Tensor::full({1}, 3)}}).item(), 6);
+}
+
+TEST(Recompute, ReachesParametersWhenItsInputsAreConstants) {
+  const Parameter w = parameter({2});
+  Tape tape;
+  tape.backward(recompute([&](std::span<const Variable> x) { return x[0] * w; }, {{Tensor::full({1}, 3)}}));
+  EXPECT_EQ(gradient(w), Reals{3});
+}
+
+}  // namespace
+}  // namespace heed
