@@ -1,1 +1,19 @@
-# filled in by the packaging change
+# cmake --install: headers to include/heed/<folder>/, the libraries, the `heed` program, and a package for find_package(Heed).
+include(CMakePackageConfigHelpers)
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Heed)
+install(TARGETS heed_settings heed_framework heed_layers heed_optim heed_datasets heed_all EXPORT HeedTargets)
+install(EXPORT HeedTargets NAMESPACE Heed:: DESTINATION ${package})
+if(TARGET heed)
+  install(TARGETS heed)
+endif()
+
+install(DIRECTORY framework layers optim datasets DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed
+        FILES_MATCHING PATTERN "*.h"
+        PATTERN simd.h EXCLUDE PATTERN tile.h EXCLUDE)  # those two need Eigen and are for kernels alone
+install(FILES heed.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+configure_package_config_file(cmake/HeedConfig.cmake.in ${PROJECT_BINARY_DIR}/HeedConfig.cmake INSTALL_DESTINATION ${package})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/HeedConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/HeedConfig.cmake ${PROJECT_BINARY_DIR}/HeedConfigVersion.cmake DESTINATION ${package})

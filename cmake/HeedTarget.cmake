@@ -9,9 +9,15 @@ if(HEED_DOUBLE)
 endif()
 
 function(heed_settings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
-                         -fno-math-errno -fno-trapping-math
-                         -Wno-stringop-overflow)  # g++ 12 mistakes fmt's buffers
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+                         -fno-math-errno -fno-trapping-math)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # g++ 12 mistakes fmt's buffers, and "text" + std::string (GCC bug 105651).
+    target_compile_options(${target} PRIVATE -Wno-stringop-overflow -Wno-restrict)
+    if(CMAKE_CXX_COMPILER_VERSION MATCHES "^12\\.")
+      target_compile_options(${target} PRIVATE -Werror)  # with the compiler the project is checked with, and no other
+    endif()
+  endif()
   if(HEED_NATIVE)
     target_compile_options(${target} PRIVATE -march=native)
   endif()
@@ -27,5 +33,21 @@ function(heed_folder name)
   add_library(heed_${name} STATIC ${sources})
   set_target_properties(heed_${name} PROPERTIES EXPORT_NAME ${name})
   heed_settings(heed_${name})
-  target_link_libraries(heed_${name} PUBLIC heed_settings ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE})
+  target_link_libraries(heed_${name} PUBLIC heed_settings ${ARG_DEPENDS})
+  foreach(library ${ARG_PRIVATE})
+    # What holds headers alone is needed to build Heed, not to link to an installed one.
+    set(headers_only OFF)
+    if(TARGET ${library})
+      get_target_property(type ${library} TYPE)
+      get_target_property(linked ${library} INTERFACE_LINK_LIBRARIES)
+      if(type STREQUAL INTERFACE_LIBRARY AND NOT linked)
+        set(headers_only ON)
+      endif()
+    endif()
+    if(headers_only)
+      target_link_libraries(heed_${name} PRIVATE $<BUILD_INTERFACE:${library}>)
+    else()
+      target_link_libraries(heed_${name} PRIVATE ${library})
+    endif()
+  endforeach()
 endfunction()
