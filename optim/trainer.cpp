@@ -94,7 +94,8 @@ struct Trainer::State {
   std::optional<Snapshot> best;  // where there is no folder
   std::optional<RunFolder> folder;
   std::optional<MetricsLog> metrics;
-  bool saved = false;  // last.heed holds what is here
+  bool started = false;  // here or, resumed, in an earlier run
+  bool saved = false;    // last.heed holds what is here
 
   // Of one call of run():
   Clock::time_point start{};
@@ -116,9 +117,9 @@ struct Trainer::State {
   void write_row();
   void evaluate(const EvaluateFunction& evaluate, const Observers& observers);
   void keep_best(const std::vector<NamedTensor>& weights);
-  Checkpoint checkpoint(const BatchStream& data);
-  void save_step(const BatchStream& data);
-  void save_last(const BatchStream& data);
+  Checkpoint checkpoint() const;
+  void save_step();
+  void save_last();
   TrainResult result() const;
 };
 
@@ -126,10 +127,14 @@ void Trainer::State::open(BatchStream& data) {
   start = Clock::now();
   first_step = progress.step;
   optimizer.clear_gradients();
-  if (progress.step > 0) data.seek(position);
-  if (!folder) return;
-  if (progress.step == 0 && std::filesystem::exists(folder->last()))
+  if (!started && folder && std::filesystem::exists(folder->last()))
     fail("{}: holds a run already; resume it, or choose another folder", options.folder);
+  if (started)
+    data.seek(position);
+  else
+    position = data.position();
+  started = true;
+  if (!folder) return;
   folder->create();
   metrics.emplace(folder->metrics(), progress.step);
 }
@@ -179,6 +184,7 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, con
   optimizer.clear_gradients();
 
   progress.step = step;
+  position = data.position();
   saved = false;
   ++progress.row_steps, progress.row_gold += gold, progress.row_tokens += tokens;
   progress.row_loss += step_loss * static_cast<double>(gold), progress.row_norm += norm, progress.row_seconds += since(step_start);
@@ -258,13 +264,12 @@ void Trainer::State::keep_best(const std::vector<NamedTensor>& weights) {
   save(kept, folder->best());
 }
 
-Checkpoint Trainer::State::checkpoint(const BatchStream& data) {
+Checkpoint Trainer::State::checkpoint() const {
   Checkpoint result;
   result.text = options.text;
   Progress now = progress;
   now.seconds = seconds();
   put_progress(result, now);
-  position = data.position();
   result.lists["data"] = position;
   result.lists["optimizer.steps"] = {optimizer.steps().begin(), optimizer.steps().end()};
   put(result, "model.", model);
@@ -277,13 +282,13 @@ Checkpoint Trainer::State::checkpoint(const BatchStream& data) {
   return result;
 }
 
-void Trainer::State::save_step(const BatchStream& data) {
-  if (folder) folder->save_step(checkpoint(data), progress.step, options.keep);
+void Trainer::State::save_step() {
+  if (folder) folder->save_step(checkpoint(), progress.step, options.keep);
   saved = true;
 }
 
-void Trainer::State::save_last(const BatchStream& data) {
-  if (folder && !saved) save(checkpoint(data), folder->last());
+void Trainer::State::save_last() {
+  if (folder && !saved) save(checkpoint(), folder->last());
   saved = true;
 }
 
@@ -343,7 +348,7 @@ bool Trainer::resume() {
     state.average.set_snapshots(std::move(snapshots));
     state.progress = progress;
     state.position = checkpoint.list("data");
-    state.saved = true;
+    state.started = state.saved = true;
   } catch (const Error& error) {
     const std::string what = error.what();
     throw what.starts_with(path) ? error : Error(path + ": " + what);
@@ -365,14 +370,14 @@ TrainResult Trainer::run(BatchStream& data, const LossFunction& loss, const Eval
     if (due(options_.log_every) || state.finished()) state.write_row();
     if (evaluate && (due(options_.eval_every) || state.finished())) state.evaluate(evaluate, observers);
     if (due(options_.save_every)) state.average.add(state.progress.step);
-    if (due(options_.save_every) || state.finished()) state.save_step(data);
+    if (due(options_.save_every) || state.finished()) state.save_step();
   }
   if (interrupted) {
-    state.save_last(data);
+    state.save_last();
   } else {  // the time may have run out while evaluating or saving
     state.write_row();
     if (evaluate && state.progress.evaluated_step != state.progress.step) state.evaluate(evaluate, observers);
-    if (!state.saved) state.save_step(data);
+    if (!state.saved) state.save_step();
     if (!evaluate && options_.average > 1) state.keep_best(state.average.mean(state.progress.step).weights);
   }
   TrainResult result = state.result();
@@ -380,7 +385,6 @@ TrainResult Trainer::run(BatchStream& data, const LossFunction& loss, const Eval
   state.batches.clear();
   state.progress.seconds = state.seconds();
   state.start = Clock::now();
-  state.position = data.position();
   return result;
 }
 

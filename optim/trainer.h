@@ -17,7 +17,7 @@ namespace heed {
 struct TrainerOptions {
   Index steps = 0;        // stop after so many, 0: no limit
   double seconds = 0;     // stop after so many of wall-clock time, evaluating and saving included, 0: no limit
-  Schedule schedule;      // of the optimizer's lr
+  Schedule schedule = {};  // of the optimizer's lr
   double clip = 1;        // largest norm of the gradients, 0: no limit
   Index accumulate = 1;   // batches a step
   Index log_every = 20;   // steps to a row of metrics.jsonl
@@ -29,8 +29,8 @@ struct TrainerOptions {
   /// al. 2017, section 6.1). They are held in memory and in each checkpoint.
   int average = 1;
   std::uint64_t seed = 1;
-  std::string folder;     // of the run, "": keep nothing on disk
-  std::map<std::string, std::string> text;  // put into each checkpoint: the configuration
+  std::string folder = {};  // of the run, "": keep nothing on disk
+  std::map<std::string, std::string> text = {};  // put into each checkpoint: the configuration
 };
 
 /// The sum of the losses of a batch's gold tokens divided by `divisor`, which counts the gold tokens of all batches of the step.
@@ -39,7 +39,7 @@ using LossFunction = std::function<Variable(const Batch& batch, Real divisor)>;
 struct Evaluation {
   double loss = 0;   // nats a token; the lower the better
   double score = 0;  // for people to read: BLEU, ROUGE ...
-  std::map<std::string, double> metrics;  // further columns of the row in metrics.jsonl
+  std::map<std::string, double> metrics = {};  // further columns of the row in metrics.jsonl
 };
 using EvaluateFunction = std::function<Evaluation()>;
 

@@ -1,0 +1,530 @@
+// The training loop: exactness of resuming, the files of a run, evaluation, and what it says when something is wrong.
+
+#include "optim/trainer.h"
+
+#include <cmath>
+#include <limits>
+#include <set>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "framework/memory.h"
+#include "framework/ops.h"
+#include "optim/metrics_log.h"
+#include "optim/run_folder.h"
+#include "tests/datasets/temporary.h"
+
+namespace heed {
+namespace {
+
+constexpr Index classes = 8, d = 6;
+
+/// Answers a token with a class, through dropout.
+struct Toy {
+  Parameter table, weight, bias;
+  bool training = true;
+  explicit Toy(std::uint64_t seed = 1) {
+    Random random(seed);
+    table = Parameter(normal({classes, d}, random, 1)), weight = Parameter(normal({classes, d}, random, 1)), bias = Parameter(zeros({classes}));
+  }
+  void visit(Visitor& v) { v("table", table), v("weight", weight), v("bias", bias), v.training(training); }
+
+  Variable loss(const Batch& batch, Real divisor) const {
+    Variable x = embedding(batch.target.ids, table);  // (n, d)
+    if (training) x = dropout(x, Real(0.3), step_random().next_key());
+    return cross_entropy(linear(tanh(x), weight, bias), batch.gold, {.ignore = ignored_id, .divisor = divisor});
+  }
+};
+
+/// Batch n is a function of n alone.
+struct Numbered : BatchStream {
+  std::int64_t number = 0;
+  std::set<std::int64_t> without_gold;
+  Batch next() override {
+    Random random(7, static_cast<std::uint64_t>(number));
+    std::vector<std::vector<Id>> lines(2 + random.below(2));
+    Batch batch;
+    for (auto& line : lines) {
+      line.resize(1 + random.below(4));
+      for (Id& id : line) id = static_cast<Id>(random.below(classes));
+      batch.lines.push_back(10 * number + static_cast<Index>(batch.lines.size()));
+    }
+    batch.target = pack(lines);
+    batch.gold = batch.target.ids.clone();
+    for (Id& id : batch.gold.span()) id = without_gold.contains(number) ? ignored_id : (id + 3) % classes;
+    if (batch.gold[0] == ignored_id && !without_gold.contains(number)) batch.gold[0] = 1;
+    ++number;
+    return batch;
+  }
+  std::vector<std::int64_t> position() const override { return {number}; }
+  void seek(std::span<const std::int64_t> position) override { number = position[0]; }
+};
+
+struct Training {
+  Toy model;
+  std::unique_ptr<Optimizer> optimizer;
+  Numbered data;
+  Trainer trainer;
+  std::vector<StepReport> reports;
+  std::vector<EvaluationReport> evaluations;
+
+  explicit Training(const TrainerOptions& options, std::uint64_t model_seed = 1)
+      : model(model_seed), optimizer(std::make_unique<Adam>(model, AdamOptions{.lr = 0.05})), trainer(model, *optimizer, options) {}
+
+  LossFunction loss() {
+    return [this](const Batch& batch, Real divisor) { return model.loss(batch, divisor); };
+  }
+  /// On batches that training does not see.
+  EvaluateFunction evaluate() {
+    return [this] {
+      Numbered held_out;
+      held_out.number = 1000;
+      double total = 0;
+      for (int i = 0; i < 3; ++i) total += static_cast<double>(model.loss(held_out.next(), 0).item());
+      return Evaluation{total / 3, -total, {{"bleu", 1.5}}};
+    };
+  }
+  Observers observers(std::int64_t stop_at = -1) {
+    return {.on_step = [this](const StepReport& report) { reports.push_back(report); },
+            .on_evaluation = [this](const EvaluationReport& report) { evaluations.push_back(report); },
+            .should_stop = [this, stop_at] { return !reports.empty() ? reports.back().step == stop_at : stop_at == 0; }};
+  }
+  TrainResult run(std::int64_t stop_at = -1) { return trainer.run(data, loss(), evaluate(), observers(stop_at)); }
+};
+
+Checkpoint last_of(const std::string& folder) { return load(RunFolder(folder).last()); }
+
+/// Without what the clock says.
+Checkpoint timeless(Checkpoint c) {
+  for (const char* name : {"seconds", "warmup_seconds", "row_seconds"}) c.reals.erase(name);
+  return c;
+}
+
+std::vector<nlohmann::json> rows_of(const std::string& folder) {
+  std::ifstream in(RunFolder(folder).metrics());
+  std::vector<nlohmann::json> rows;
+  for (std::string line; std::getline(in, line);) rows.push_back(nlohmann::json::parse(line));
+  return rows;
+}
+
+std::string timeless_rows(const std::string& folder) {
+  std::string text;
+  for (nlohmann::json& row : rows_of(folder)) {
+    row.erase("seconds"), row.erase("tokens_per_s");
+    text += row.dump() + "\n";
+  }
+  return text;
+}
+
+TrainerOptions options(Index steps, std::string folder = "") { return {.steps = steps, .seed = 3, .folder = std::move(folder)}; }
+
+struct Setting {
+  const char* name;
+  TrainerOptions options;
+};
+std::vector<Setting> settings() {
+  using Kind = Schedule::Kind;
+  std::vector<Setting> rows;
+  rows.push_back({"plain", options(12)});
+  rows.push_back({"accumulate", options(12)});
+  rows.back().options.accumulate = 2;
+  rows.push_back({"everything", options(12)});
+  auto& o = rows.back().options;
+  o.accumulate = 2, o.log_every = 5, o.eval_every = 3, o.save_every = 4, o.average = 3, o.clip = 0.5;
+  o.schedule = {.kind = Kind::inverse_sqrt, .warmup = 4};
+  rows.push_back({"cosine, patience", options(12)});
+  auto& p = rows.back().options;
+  p.eval_every = 2, p.patience = 2, p.log_every = 1, p.keep = 0, p.save_every = 5;
+  p.schedule = {.kind = Kind::cosine, .warmup = 3, .final = 0.1};
+  rows.push_back({"linear", options(12)});
+  rows.back().options.schedule = {.kind = Kind::linear};
+  return rows;
+}
+
+TEST(Trainer, ResumesToTheBitAfterEveryStep) {
+  const TemporaryFolder folder;
+  int made = 0;
+  for (const Setting& setting : settings()) {
+    TrainerOptions whole = setting.options;
+    whole.folder = folder.path("whole-" + std::to_string(++made));
+    Training uninterrupted(whole);
+    const TrainResult expected = uninterrupted.run();
+    EXPECT_FALSE(expected.interrupted);
+    for (Index k = 0; k < expected.step; ++k) {
+      TrainerOptions parts = setting.options;
+      parts.folder = folder.path("parts-" + std::to_string(made) + "-" + std::to_string(k));
+      const TrainResult first = Training(parts).run(k);
+      EXPECT_TRUE(first.interrupted);
+      EXPECT_EQ(first.step, k);
+      Training second(parts, /*model_seed=*/99);  // what it starts with does not matter
+      ASSERT_TRUE(second.trainer.resume());
+      const TrainResult result = second.run();
+      EXPECT_EQ(result.step, expected.step);
+      EXPECT_EQ(result.stopped_early, expected.stopped_early);
+      EXPECT_EQ(result.best_step, expected.best_step);
+      EXPECT_EQ(difference(timeless(last_of(whole.folder)), timeless(last_of(parts.folder))), "") << setting.name << ", step " << k;
+      EXPECT_EQ(difference(load(RunFolder(whole.folder).best()), load(RunFolder(parts.folder).best())), "") << setting.name << ", step " << k;
+      EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(parts.folder)) << setting.name << ", step " << k;
+      EXPECT_EQ(RunFolder(whole.folder).steps(), RunFolder(parts.folder).steps()) << setting.name << ", step " << k;
+    }
+  }
+}
+
+TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
+  const TemporaryFolder folder;
+  TrainerOptions whole = options(12, folder.path("whole")), killed = options(12, folder.path("killed"));
+  for (TrainerOptions* o : {&whole, &killed}) o->save_every = 4, o->eval_every = 3, o->average = 2, o->log_every = 2;
+  Training(whole).run();
+  {
+    Training first(killed);
+    Observers observers;
+    observers.on_step = [](const StepReport& report) {
+      if (report.step == 11) throw Error("killed");
+    };
+    EXPECT_THROW(first.trainer.run(first.data, first.loss(), first.evaluate(), observers), Error);
+    std::ofstream(RunFolder(killed.folder).metrics(), std::ios::app) << R"({"step": 11, "spl)";  // cut short
+  }
+  Training second(killed);
+  ASSERT_TRUE(second.trainer.resume());
+  second.run();
+  EXPECT_EQ(second.reports.front().step, 9);
+  EXPECT_EQ(difference(timeless(last_of(whole.folder)), timeless(last_of(killed.folder))), "");
+  EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(killed.folder));
+}
+
+TEST(Trainer, ContinuesInTheSameProgram) {
+  Training whole(options(12)), parts(options(12));
+  whole.run();
+  EXPECT_TRUE(parts.run(5).interrupted);
+  parts.reports.clear();
+  EXPECT_FALSE(parts.run().interrupted);
+  EXPECT_EQ(parts.model.weight.value().to_vector(), whole.model.weight.value().to_vector());
+}
+
+TEST(Trainer, DependsOnItsSeedAlone) {
+  Training a(options(4)), b(options(4));
+  TrainerOptions other = options(4);
+  other.seed = 4;
+  Training c(other);
+  step_random().next_key();
+  a.run(), b.run(), c.run();
+  EXPECT_EQ(a.model.table.value().to_vector(), b.model.table.value().to_vector());
+  EXPECT_NE(a.model.table.value().to_vector(), c.model.table.value().to_vector());
+}
+
+TEST(Trainer, FollowsTheLoopWrittenByHand) {
+  TrainerOptions o = options(5);
+  o.accumulate = 2, o.clip = 0.1, o.schedule = {.kind = Schedule::Kind::constant, .warmup = 3};
+  Training run(o);
+  run.run();
+  Toy model;
+  Adam adam(model, {.lr = 0.05});
+  Numbered data;
+  for (Index step = 1; step <= 5; ++step) {
+    const Batch batches[] = {data.next(), data.next()};
+    const auto gold = static_cast<Real>(std::count_if(batches[0].gold.span().begin(), batches[0].gold.span().end(), [](Id id) { return id != 0; }) +
+                                        std::count_if(batches[1].gold.span().begin(), batches[1].gold.span().end(), [](Id id) { return id != 0; }));
+    step_random() = Random(3, static_cast<std::uint64_t>(step));
+    for (const Batch& batch : batches) {
+      Tape tape;
+      tape.backward(model.loss(batch, gold));
+    }
+    const double norm = adam.gradient_norm();
+    EXPECT_NEAR(run.reports[step - 1].gradient_norm, norm, 1e-9);
+    adam.step(0.05 * std::min(1.0, static_cast<double>(step) / 3), 0.1 / norm);
+    adam.clear_gradients();
+  }
+  EXPECT_EQ(model.weight.value().to_vector(), run.model.weight.value().to_vector());
+}
+
+TEST(Trainer, Learns) {
+  TrainerOptions o = options(150);
+  o.eval_every = 50;
+  Training run(o);
+  const TrainResult result = run.run();
+  EXPECT_LT(result.best->loss, 0.3);
+  EXPECT_LT(run.evaluations.back().evaluation.loss, 0.5 * run.reports.front().loss);
+}
+
+TEST(Trainer, ReportsEveryStep) {
+  TrainerOptions o = options(6);
+  o.eval_every = 4;
+  Training run(o);
+  const TrainResult result = run.run();
+  ASSERT_EQ(run.reports.size(), 6u);
+  for (Index i = 0; i < 6; ++i) {
+    const StepReport& report = run.reports[i];
+    EXPECT_EQ(report.step, i + 1);
+    EXPECT_EQ(report.steps, 6);
+    EXPECT_NEAR(report.done, static_cast<double>(i + 1) / 6, 1e-12);
+    EXPECT_NEAR(report.perplexity, std::exp(report.loss), 1e-9);
+    EXPECT_EQ(report.lr, 0.05);
+    EXPECT_GT(report.gradient_norm, 0);
+    EXPECT_GT(report.tokens_per_s, 0);
+    EXPECT_GE(report.seconds_left, 0);
+  }
+  EXPECT_EQ(run.reports.back().seconds_left, 0);
+  ASSERT_EQ(run.evaluations.size(), 2u) << "at 4 and at the end";
+  EXPECT_EQ(run.evaluations[0].step, 4);
+  EXPECT_EQ(run.evaluations[1].step, 6);
+  EXPECT_TRUE(run.evaluations[0].best);
+  EXPECT_GT(result.seconds, 0);
+  EXPECT_TRUE(run.model.training) << "back from evaluation";
+}
+
+TEST(Trainer, WritesMetrics) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(7, folder.path("run"));
+  o.log_every = 3, o.eval_every = 5;
+  Training run(o);
+  const TrainResult result = run.run();
+  const auto rows = rows_of(o.folder);
+  std::string order;
+  for (const auto& row : rows) order += row["split"].get<std::string>() + " " + std::to_string(row["step"].get<int>()) + ", ";
+  EXPECT_EQ(order, "train 3, valid 5, train 6, train 7, valid 7, ");
+  const std::vector<const char*> train = {"loss", "perplexity", "lr", "gradient_norm", "tokens_per_s", "seconds"};
+  const std::vector<const char*> valid = {"loss", "perplexity", "score", "seconds", "bleu"};
+  for (const auto& row : rows)
+    for (const char* column : row["split"] == "train" ? train : valid)
+      EXPECT_TRUE(row.contains(column) && row[column].is_number()) << column << " in " << row.dump();
+  // The first row is the mean of its steps, weighted by their gold tokens.
+  Numbered data;
+  double loss = 0, norm = 0;
+  Index gold = 0;
+  for (Index i = 0; i < 3; ++i) {
+    const Batch batch = data.next();
+    const Index n = std::count_if(batch.gold.span().begin(), batch.gold.span().end(), [](Id id) { return id != ignored_id; });
+    loss += run.reports[i].loss * static_cast<double>(n), gold += n, norm += run.reports[i].gradient_norm / 3;
+  }
+  EXPECT_NEAR(rows[0]["loss"].get<double>(), loss / static_cast<double>(gold), 1e-9);
+  EXPECT_NEAR(rows[0]["gradient_norm"].get<double>(), norm, 1e-9);
+  EXPECT_EQ(rows[3]["loss"].get<double>(), result.loss);
+}
+
+TEST(Trainer, KeepsTheNewestTheLastAndTheBest) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(11, folder.path("run"));
+  o.save_every = 2, o.eval_every = 3, o.keep = 2;
+  o.text = {{"config", "d = 6"}};
+  Training run(o);
+  const TrainResult result = run.run();
+  const RunFolder files(o.folder);
+  EXPECT_EQ(files.steps(), (std::vector<Index>{10, 11}));
+  EXPECT_EQ(files.step(10).filename().string(), "step-000010.heed");
+  EXPECT_EQ(difference(load(files.last()), load(files.step(11))), "");
+  EXPECT_EQ(load(files.last()).text.at("config"), "d = 6");
+  const Checkpoint best = load(files.best());
+  EXPECT_EQ(best.number("step"), result.best_step);
+  EXPECT_EQ(best.real("best_loss"), result.best->loss);
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(files.checkpoints())) names.insert(entry.path().filename().string());
+  EXPECT_EQ(names, (std::set<std::string>{"best.heed", "last.heed", "step-000010.heed", "step-000011.heed"}));
+  ASSERT_TRUE(run.trainer.load_best());
+  EXPECT_NEAR(run.evaluate()().loss, result.best->loss, 1) << "with dropout: about";
+  EXPECT_EQ(run.model.weight.value().to_vector(), best.find("model.weight")->to_vector());
+}
+
+/// Evaluations that give `losses` one after the other.
+EvaluateFunction scripted(std::vector<double> losses) {
+  return [losses, i = std::size_t{0}]() mutable { return Evaluation{losses[std::min(i++, losses.size() - 1)], 0, {}}; };
+}
+
+TEST(Trainer, StopsWhenPatienceIsOver) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const struct {
+    std::vector<double> losses;
+    int patience;
+    Index step, best_step;
+    bool early;
+  } rows[] = {
+      {{3, 2, 1}, 1, 8, 6, true},  // the fourth is 1 again
+      {{3, 4, 5, 1}, 2, 6, 2, true},
+      {{3, 4, 2, 4, 4}, 2, 10, 6, true},
+      {{3, 4, 5, 6}, 0, 20, 2, false},
+      {{3, nan, nan}, 2, 6, 2, true},
+      {{nan}, 3, 6, 0, true},
+  };
+  for (const auto& row : rows) {
+    TrainerOptions o = options(20);
+    o.eval_every = 2, o.patience = row.patience;
+    Training run(o);
+    const TrainResult result = run.trainer.run(run.data, run.loss(), scripted(row.losses), {});
+    EXPECT_EQ(result.step, row.step);
+    EXPECT_EQ(result.best_step, row.best_step);
+    EXPECT_EQ(result.best.has_value(), row.best_step > 0);
+    EXPECT_EQ(result.stopped_early, row.early);
+    EXPECT_EQ(run.trainer.load_best(), row.best_step > 0);
+  }
+}
+
+TEST(Trainer, LoadsTheBestWeightsFromMemory) {
+  TrainerOptions o = options(6);
+  o.eval_every = 2;
+  Training run(o), shorter(options(4));
+  run.trainer.run(run.data, run.loss(), scripted({3, 1, 2}), {});
+  shorter.run();
+  EXPECT_NE(run.model.weight.value().to_vector(), shorter.model.weight.value().to_vector());
+  ASSERT_TRUE(run.trainer.load_best());
+  EXPECT_EQ(run.model.weight.value().to_vector(), shorter.model.weight.value().to_vector());
+}
+
+TEST(Trainer, EvaluatesTheAverage) {
+  // Saved at 2, 4, 6, 8; average = 3: at 6 the mean of 2, 4 and 6, at 7 of 4, 6 and 7, at 9 of 6, 8 and 9.
+  TrainerOptions o = options(9);
+  o.save_every = 2, o.eval_every = 1, o.average = 3;
+  Training run(o);
+  std::vector<std::vector<Real>> seen, raw;
+  Observers observers;
+  observers.on_step = [&](const StepReport&) { raw.push_back(run.model.weight.value().to_vector()); };
+  run.trainer.run(run.data, run.loss(), [&] {
+    EXPECT_FALSE(run.model.training);
+    seen.push_back(run.model.weight.value().to_vector());
+    return Evaluation{10.0 - static_cast<double>(seen.size()), 0, {}};
+  }, observers);
+  const std::vector<std::vector<Index>> of = {{1}, {2}, {2, 3}, {2, 4}, {2, 4, 5}, {2, 4, 6}, {4, 6, 7}, {4, 6, 8}, {6, 8, 9}};
+  ASSERT_EQ(seen.size(), of.size());
+  for (std::size_t i = 0; i < of.size(); ++i)
+    for (std::size_t j = 0; j < raw[0].size(); ++j) {
+      double mean = 0;
+      for (Index step : of[i]) mean += static_cast<double>(raw[step - 1][j]) / static_cast<double>(of[i].size());
+      EXPECT_NEAR(seen[i][j], mean, 1e-6);
+    }
+  EXPECT_EQ(run.model.weight.value().to_vector(), raw.back()) << "training goes on with its own weights";
+  ASSERT_TRUE(run.trainer.load_best());
+  EXPECT_EQ(run.model.weight.value().to_vector(), seen.back());
+}
+
+TEST(Trainer, AveragesWithoutEvaluation) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(4, folder.path("run"));
+  o.save_every = 2, o.average = 2;
+  Training run(o);
+  std::vector<std::vector<Real>> raw;
+  Observers observers;
+  observers.on_step = [&](const StepReport&) { raw.push_back(run.model.bias.value().to_vector()); };
+  run.trainer.run(run.data, run.loss(), {}, observers);
+  ASSERT_TRUE(run.trainer.load_best());
+  // At 4 the newest snapshot is of step 4 itself, and of the one before nothing is kept.
+  EXPECT_EQ(run.model.bias.value().to_vector(), raw.back());
+}
+
+TEST(Trainer, StopsWhenItsTimeIsOver) {
+  TrainerOptions o{.seconds = 0.2, .schedule = {.kind = Schedule::Kind::linear, .warmup = 2}, .seed = 3};
+  Training run(o);
+  const TrainResult result = run.run();
+  EXPECT_GT(result.step, 2);
+  EXPECT_GE(result.seconds, 0.2);
+  EXPECT_LT(result.seconds, 2);
+  EXPECT_LT(run.reports.back().lr, 0.02) << "the schedule goes by the time";
+  EXPECT_NEAR(run.reports[1].lr, 0.05, 1e-9);
+  EXPECT_EQ(run.evaluations.size(), 1u);
+  EXPECT_EQ(run.reports[0].steps, 0);
+}
+
+TEST(Trainer, PassesOverBatchesWithoutGold) {
+  TrainerOptions o = options(2);
+  o.accumulate = 2;
+  Training run(o);
+  run.data.without_gold = {1};
+  run.run();
+  EXPECT_TRUE(std::isfinite(run.reports.back().loss));
+}
+
+TEST(Trainer, AsksTheSystemForNoMemory) {
+  Training run(options(40));
+  std::vector<std::size_t> requests, live;
+  Observers observers;
+  observers.on_step = [&](const StepReport&) {
+    requests.push_back(memory::statistics().system_requests), live.push_back(memory::statistics().live);
+  };
+  run.trainer.run(run.data, run.loss(), {}, observers);
+  EXPECT_EQ(requests[5], requests.back());
+  EXPECT_LT(live.back(), live[5] + 4096) << "batches differ in size, and nothing piles up";
+}
+
+TEST(Trainer, SaysWhatIsWrong) {
+  const TemporaryFolder folder;
+  const auto with = [&](auto change) {
+    return folder.message([&] {
+      TrainerOptions o = options(3);
+      change(o);
+      Training run(o);
+      run.run();
+    });
+  };
+  EXPECT_EQ(with([](TrainerOptions& o) { o.steps = 0; }), "[trainer] expected a limit; set steps or seconds");
+  EXPECT_EQ(with([](TrainerOptions& o) { o.accumulate = 0; }), "[trainer] expected accumulate of at least 1; got 0");
+  EXPECT_EQ(with([](TrainerOptions& o) { o.average = 3; }), "[trainer] average = 3 takes the weights that save_every saves; set save_every");
+  EXPECT_EQ(with([](TrainerOptions& o) { o.steps = -1; }), "[trainer] expected steps and seconds of at least 0; got -1 and 0");
+
+  Training empty(options(3));
+  empty.data.without_gold = {1};
+  EXPECT_EQ(folder.message([&] { empty.run(); }), "step 2: no batch has a gold token; there is nothing to learn from");
+
+  const std::string run_folder = folder.path("run");
+  Training(options(2, run_folder)).run();
+  EXPECT_EQ(folder.message([&] { Training(options(2, run_folder)).run(); }), "run: holds a run already; resume it, or choose another folder");
+  TrainerOptions seed = options(4, run_folder);
+  seed.seed = 8;
+  EXPECT_EQ(folder.message([&] { Training(seed).trainer.resume(); }), "run/checkpoints/last.heed: it was trained with seed 3, not 8");
+  EXPECT_FALSE(Training(options(2, folder.path("new"))).trainer.resume());
+  EXPECT_FALSE(Training(options(2)).trainer.resume());
+
+  Toy model;
+  Sgd sgd(model, {.momentum = 0.9});
+  Trainer other(model, sgd, options(4, run_folder));
+  const auto before = model.weight.value().to_vector();
+  const std::string message = folder.message([&] { other.resume(); });
+  EXPECT_EQ(message.rfind("run/checkpoints/last.heed: the checkpoint does not fit the model: missing: optimizer.sgd.m.table", 0), 0u) << message;
+  EXPECT_EQ(model.weight.value().to_vector(), before);
+
+  folder.write("run/checkpoints/last.heed", "HEEDCKPT");
+  EXPECT_EQ(folder.message([&] { Training(options(4, run_folder)).trainer.resume(); }),
+            "run/checkpoints/last.heed: truncated: 8 bytes are left; use another checkpoint");
+}
+
+TEST(Trainer, StopsBeforeALossThatIsNotFinite) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(5);
+  o.accumulate = 2;
+  Training run(o);
+  int calls = 0;
+  std::vector<Real> before;
+  Observers observers;
+  observers.on_step = [&](const StepReport&) { before = run.model.weight.value().to_vector(); };
+  const LossFunction loss = [&](const Batch& batch, Real divisor) {
+    const Variable l = run.model.loss(batch, divisor);
+    return ++calls == 4 ? l * std::numeric_limits<Real>::quiet_NaN() : l;
+  };
+  const std::string message = folder.message([&] { run.trainer.run(run.data, loss, {}, observers); });
+  EXPECT_EQ(message.rfind("step 2: the loss is nan on lines 31, 32", 0), 0u) << message;
+  EXPECT_EQ(run.model.weight.value().to_vector(), before);
+  EXPECT_FALSE(run.model.weight.gradient().defined());
+  EXPECT_EQ(run.run().step, 5) << "can be tried again, from the same batch";
+  EXPECT_EQ(run.data.number, 10);
+
+  Training steep(options(5));
+  const LossFunction infinite = [&](const Batch& batch, Real divisor) {
+    return steep.model.loss(batch, divisor) + sum(sqrt(steep.model.bias));  // d sqrt(x) / dx at 0
+  };
+  const std::string norm = folder.message([&] { steep.trainer.run(steep.data, infinite); });
+  EXPECT_EQ(norm.rfind("step 1: the norm of the gradients is inf on lines 1, 2", 0), 0u) << norm;
+}
+
+TEST(MetricsLog, KeepsTheRowsOfTheStepsThatCount) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("metrics.jsonl", "{\"step\": 1}\n{\"step\": 5}\nnonsense\n[1]\n{\"step\": 6}\n{\"step\": 2}\n{\"st");
+  {
+    MetricsLog log(path, 5);
+    log.write(7, "train", {{"loss", 0.5}, {"perplexity", std::numeric_limits<double>::infinity()}}, {{"bleu", 2}});
+  }
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  EXPECT_EQ(text.str(), "{\"step\": 1}\n{\"step\": 5}\n{\"step\": 2}\n{\"step\":7,\"split\":\"train\",\"loss\":0.5,\"perplexity\":null,\"bleu\":2.0}\n");
+}
+
+}  // namespace
+}  // namespace heed
