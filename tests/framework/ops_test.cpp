@@ -3,7 +3,6 @@
 #include <cmath>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -76,13 +75,13 @@ TEST(Ops, EveryOneHasARow) {
   ASSERT_TRUE(in) << "framework/ops.h is not where HEED_SOURCE_DIR says";
   std::set<std::string> tested;
   for (const OpRow& row : op_table()) tested.insert(row.op);
-  const std::regex declaration(R"(^Variable (operator\S|\w+)\()");
+  const std::string start = "Variable ";
   int declared = 0;
   for (std::string line; std::getline(in, line);) {
-    std::smatch match;
-    if (!std::regex_search(line, match, declaration)) continue;
+    if (!line.starts_with(start)) continue;
+    const std::string op = line.substr(start.size(), line.find('(') - start.size());
     ++declared;
-    EXPECT_TRUE(tested.contains(match[1])) << match[1] << " has no row in tests/framework/ops_table.cpp";
+    EXPECT_TRUE(tested.contains(op)) << op << " has no row in tests/framework/ops_table.cpp";
   }
   EXPECT_GT(declared, 50);
 }
