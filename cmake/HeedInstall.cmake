@@ -17,3 +17,10 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 configure_package_config_file(cmake/HeedConfig.cmake.in ${PROJECT_BINARY_DIR}/HeedConfig.cmake INSTALL_DESTINATION ${package})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/HeedConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/HeedConfig.cmake ${PROJECT_BINARY_DIR}/HeedConfigVersion.cmake DESTINATION ${package})
+
+if(HEED_TESTS)
+  add_test(NAME install.package
+           COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DWORK=${PROJECT_BINARY_DIR}/package_test
+                   -P ${PROJECT_SOURCE_DIR}/tests/install/run.cmake)
+  set_tests_properties(install.package PROPERTIES LABELS package TIMEOUT 600)
+endif()
