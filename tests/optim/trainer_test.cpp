@@ -53,7 +53,7 @@ struct Numbered : BatchStream {
     }
     batch.target = pack(lines);
     batch.gold = batch.target.ids.clone();
-    for (Id& id : batch.gold.span()) id = without_gold.contains(number) ? ignored_id : (id + 3) % classes;
+    for (Id& id : batch.gold.span()) id = without_gold.contains(number) ? ignored_id : static_cast<Id>((id + 3) % classes);
     if (batch.gold[0] == ignored_id && !without_gold.contains(number)) batch.gold[0] = 1;
     ++number;
     return batch;
