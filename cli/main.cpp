@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -5,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "datasets/nearest.h"
 #include "framework/error.h"
 #include "framework/kernels/parallel.h"
 #include "framework/version.h"
@@ -18,6 +20,26 @@ volatile std::sig_atomic_t signals = 0;
 extern "C" void on_signal(int) {
   if (signals > 0) _exit(130);
   signals = 1;
+}
+
+/// CLI11 would only say that a subcommand is required.
+void check_subcommand(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
+    throw CLI::ParseError(fmt::format("'{}' is no command{}", argv[1], did_you_mean(argv[1], names)), CLI::ExitCodes::InvalidError);
+}
+
+/// CLI11's complaint, with the nearest option where one was misspelled.
+std::string explain(const CLI::ParseError& error, const CLI::App& app) {
+  if (!dynamic_cast<const CLI::ExtrasError*>(&error)) return error.what();
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (const std::string& word : app.remaining())
+    if (word.starts_with("-")) return fmt::format("unknown option {}{}", word, did_you_mean(word, names));
+  return fmt::format("unexpected argument '{}'", app.remaining().empty() ? "" : app.remaining().front());
 }
 
 }  // namespace
@@ -48,6 +70,7 @@ int main(int argc, char** argv) {
   cli::add_generate(app);
   try {
     cli::handle_signals();
+    cli::check_subcommand(app, argc, argv);
     app.parse(argc, argv);
     std::cout.flush();
     if (!std::cout) fail("standard output: cannot write; is the disk full?");
@@ -56,7 +79,7 @@ int main(int argc, char** argv) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
     const auto* chosen = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
-    std::cerr << "heed: error: " << error.what() << "; see `heed " << (chosen ? chosen->get_name() + " " : "") << "--help`\n";
+    std::cerr << "heed: error: " << cli::explain(error, chosen ? *chosen : app) << "; see `heed " << (chosen ? chosen->get_name() + " " : "") << "--help`\n";
     return 2;
   } catch (const cli::Interrupted&) {
     return 130;
