@@ -48,7 +48,7 @@ Tensor KeyValueCache::attend(std::size_t layer, const SelfAttention& attention, 
     cache = larger;
   }
   for (Index r = 0; r < rows_now; ++r) std::copy_n(qkv.data() + r * 3 * d + d, 2 * d, cache.data() + (latest_ + r) * 2 * d);
-  if (spans.longest() > 1)
+  if (spans.longest() > 1 || rows_now < rows())  // a prompt; some may be empty
     return attention.output(heed::attention(qkv, {.heads = attention.heads, .queries = spans, .keys = spans, .causal = true})).value();
   std::vector<kernels::KeyList> keys;
   for (const auto& history : histories_) keys.push_back({history.data(), 0, static_cast<Index>(history.size())});
