@@ -1,0 +1,368 @@
+#include "layers/seq2seq/decode.h"
+
+#include "tests/layers/tiny.h"
+
+#include <algorithm>
+
+namespace heed {
+namespace {
+
+/// Logits after `prefix` (its <s> included), from the whole forward pass over it alone: (vocabulary).
+std::vector<Real> full_logits(const Seq2Seq& model, const std::vector<Id>& source, const std::vector<Id>& prefix,
+                              bool reads_source) {
+  Batch batch;
+  if (reads_source) batch.source = pack(Lines{source});
+  Lines input = {prefix};
+  if (!reads_source) input[0].insert(input[0].begin(), source.begin(), source.end());  // the text so far
+  batch.target = pack(input);
+  const Tensor logits = model.logits(batch).value();
+  return logits.slice(logits.rows() - 1, logits.rows()).to_vector();
+}
+
+std::vector<double> log_probabilities(const std::vector<Real>& logits) {
+  double sum = 0;
+  const double largest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+  for (Real z : logits) sum += std::exp(static_cast<double>(z) - largest);
+  std::vector<double> result;
+  for (Real z : logits) result.push_back(static_cast<double>(z) - largest - std::log(sum));
+  return result;
+}
+
+// Cached decoding -----------------------------------------------------------------------------------------------------------------
+
+/// Decodes step by step, selecting rows in between, and compares each row's logits with the whole forward pass over what it has
+/// read.
+void expect_cache_exact(const Seq2Seq& model, const Lines& sources, bool reads_source,
+                        const std::vector<std::vector<Index>>& selections, const std::string& what) {
+  const auto state = model.start(pack(sources));
+  Lines sentences = sources, prefixes(sources.size());
+  ASSERT_EQ(state->rows(), static_cast<Index>(sources.size())) << what;
+  Random random(17);
+  for (std::size_t t = 0; t < selections.size(); ++t) {
+    std::vector<Id> tokens;
+    for (auto& prefix : prefixes) {
+      prefix.push_back(t == 0 ? bos_id
+                              : first_free_id +
+                                    static_cast<Id>(random.below(static_cast<std::uint64_t>(model.vocabulary() - first_free_id))));
+      tokens.push_back(prefix.back());
+    }
+    const Tensor logits = model.step(*state, tokens);
+    ASSERT_EQ(to_string(logits.shape()), fmt::format("({}, {})", tokens.size(), model.vocabulary())) << what << ", step " << t;
+    for (std::size_t r = 0; r < prefixes.size(); ++r)
+      EXPECT_LE(difference(logits.slice(static_cast<Index>(r), static_cast<Index>(r) + 1).span(),
+                           full_logits(model, sentences[r], prefixes[r], reads_source)),
+                10 * close)
+          << what << ", step " << t << ", row " << r;
+    state->select(selections[t]);
+    Lines chosen_sentences, chosen_prefixes;
+    for (Index r : selections[t]) {
+      chosen_sentences.push_back(sentences[static_cast<std::size_t>(r)]);
+      chosen_prefixes.push_back(prefixes[static_cast<std::size_t>(r)]);
+    }
+    sentences = chosen_sentences, prefixes = chosen_prefixes;
+    ASSERT_EQ(state->rows(), static_cast<Index>(prefixes.size())) << what;
+  }
+}
+
+struct Walk {
+  const char* name;
+  std::vector<Index> lengths;                  // of the sources, or of the text so far
+  std::vector<std::vector<Index>> selections;  // after each step
+};
+
+const std::vector<Walk>& walks() {
+  static const std::vector<Walk> all = {
+      {"one row", {3}, {{0}, {0}, {0}, {0}, {0}}},
+      {"ragged", {3, 7, 1, 5}, {{0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1, 2, 3}}},
+      {"reordered", {3, 7, 1}, {{2, 0, 1}, {1, 0, 2}, {0, 2, 1}, {2, 1, 0}}},
+      {"repeated", {4, 2}, {{0, 0, 1, 1}, {3, 0, 0, 2}, {1, 1, 1, 0}, {0, 1, 2, 3}}},
+      {"dropped", {4, 2, 6, 3}, {{3, 1, 0}, {2, 0}, {0}, {0}}},
+      {"all of it", {4, 2, 6}, {{2, 2, 0, 1}, {3, 1, 1}, {2, 0, 0, 0, 1}, {4, 2}, {1}, {}, {}}},
+      {"past the cache's first size", {2, 3, 4, 1, 5, 2, 3, 1}, std::vector<std::vector<Index>>(14, {1, 0, 3, 2, 5, 4, 7, 7})},
+  };
+  return all;
+}
+
+TEST(Cache, GivesWhatTheWholeForwardPassGives) {
+  for (NormPlace norm : {NormPlace::pre, NormPlace::post}) {
+    const Transformer model = tiny_transformer(norm);
+    for (const Walk& walk : walks())
+      expect_cache_exact(model, random_lines(walk.lengths, 31), true, walk.selections,
+                         fmt::format("{}-norm, {}", norm == NormPlace::pre ? "pre" : "post", walk.name));
+  }
+}
+
+TEST(Cache, GoesOnFromPromptsOfDifferentLengths) {
+  const LanguageModel model = tiny_language_model();
+  for (const Walk& walk : walks()) expect_cache_exact(model, random_lines(walk.lengths, 32), false, walk.selections, walk.name);
+  const std::vector<std::vector<Index>> steps(3, {1, 0});
+  for (const std::vector<Index>& lengths : {std::vector<Index>{0, 0}, {0, 4}, {4, 0}, {1, 1}, {0, 1}, {1, 0}, {2, 0}})
+    expect_cache_exact(model, random_lines(lengths, 33), false, steps, fmt::format("prompts of {} and {}", lengths[0], lengths[1]));
+}
+
+TEST(Cache, ReadsASourceOfNothing) {
+  const Transformer model = tiny_transformer();
+  expect_cache_exact(model, {{}, {5, 6}}, true, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source");
+}
+
+TEST(Cache, NeedsATokenForEachRow) {
+  const Transformer transformer = tiny_transformer();
+  const LanguageModel lm = tiny_language_model();
+  for (const Seq2Seq* model : {static_cast<const Seq2Seq*>(&transformer), static_cast<const Seq2Seq*>(&lm)}) {
+    const auto state = model->start(pack(Lines{{5, 6}, {7}}));
+    const std::vector<Id> one = {bos_id};
+    try {
+      model->step(*state, one);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& error) { EXPECT_STREQ(error.what(), "[step] expected a token for each of 2 rows; got 1"); }
+  }
+}
+
+// Search --------------------------------------------------------------------------------------------------------------------------
+
+constexpr Index small_vocabulary = 6;  // four marks, 4 and 5; <unk> may be said, <pad> and <s> may not
+
+/// A model of strong opinions.
+Transformer opinionated(std::uint64_t seed, Index vocabulary = small_vocabulary) {
+  Transformer model = tiny_transformer(NormPlace::pre, 0, vocabulary);
+  randomize(model, seed);
+  for (const auto& [name, p] : parameters(model))
+    if (name == "embedding.weight")
+      for (Real& x : p.value().span()) x *= 3;
+  return model;
+}
+
+double score_of(double log_probability, std::size_t length, double alpha) {
+  return log_probability / std::pow((5 + static_cast<double>(length)) / 6, alpha);
+}
+
+/// Every output there is, best first. Those of max_length words end there; all others must say </s>.
+std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector<Id>& source, const DecodeOptions& o) {
+  std::vector<Hypothesis> all, open = {{}};
+  const auto alpha = static_cast<double>(o.length_penalty);
+  while (!open.empty()) {
+    std::vector<Hypothesis> next;
+    for (const Hypothesis& h : open) {
+      std::vector<Id> prefix = h.ids;
+      prefix.insert(prefix.begin(), bos_id);
+      const std::vector<double> p = log_probabilities(full_logits(model, source, prefix, true));
+      if (static_cast<Index>(h.ids.size()) >= o.min_length) {
+        const double total = h.log_probability + p[eos_id];
+        all.push_back({h.ids, total, score_of(total, h.ids.size() + 1, alpha)});
+      }
+      for (Id id = unk_id; id < model.vocabulary(); ++id) {
+        Hypothesis longer = h;
+        longer.ids.push_back(id), longer.log_probability += p[static_cast<std::size_t>(id)];
+        if (static_cast<Index>(longer.ids.size()) == o.max_length) {
+          longer.score = score_of(longer.log_probability, longer.ids.size(), alpha);
+          all.push_back(longer);
+        } else {
+          next.push_back(longer);
+        }
+      }
+    }
+    open = std::move(next);
+  }
+  std::sort(all.begin(), all.end(), [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
+  return all;
+}
+
+void expect_same(const std::vector<Hypothesis>& got, std::span<const Hypothesis> expected, const std::string& what) {
+  ASSERT_EQ(got.size(), expected.size()) << what;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].ids, expected[i].ids) << what << ", rank " << i;
+    EXPECT_NEAR(got[i].log_probability, expected[i].log_probability, 1e-4) << what << ", rank " << i;
+    EXPECT_NEAR(got[i].score, expected[i].score, 1e-4) << what << ", rank " << i;
+  }
+}
+
+TEST(BeamSearch, FindsTheBestOfAllOutputsWithABeamAsWideAsTheyAre) {
+  struct Row {
+    Real length_penalty;
+    Index min_length, max_length;
+  };
+  for (std::uint64_t seed : {1, 2, 3})
+    for (const Row& row : {Row{0, 0, 3}, Row{Real(0.6), 0, 3}, Row{1, 0, 3}, Row{3, 0, 3}, Row{Real(0.6), 1, 3},
+                           Row{Real(0.6), 2, 3}, Row{0, 3, 3}, Row{1, 0, 1}, Row{1, 2, 2}}) {
+      const Transformer model = opinionated(seed);
+      const Lines sources = random_lines({3, 1, 4}, seed + 40, small_vocabulary);
+      // 1 + 3 + 9 outputs that end and 27 that are cut: 40, and no more than 27 rows at once.
+      for (int nbest : {1, 7, 40}) {
+        const DecodeOptions o{.beam = 40,
+                              .length_penalty = row.length_penalty,
+                              .nbest = nbest,
+                              .min_length = row.min_length,
+                              .max_length = row.max_length};
+        const auto found = decode(model, sources, o);
+        ASSERT_EQ(found.size(), sources.size());
+        for (std::size_t i = 0; i < sources.size(); ++i) {
+          std::vector<Hypothesis> all = enumerate(model, sources[i], o);
+          all.resize(std::min<std::size_t>(all.size(), static_cast<std::size_t>(nbest)));
+          expect_same(found[i], all,
+                      fmt::format("seed {}, penalty {}, {} to {} words, {} best, source {}", seed, row.length_penalty,
+                                  row.min_length, row.max_length, nbest, i));
+        }
+      }
+    }
+}
+
+/// Beam search of one source as its definition says, without a cache: of all continuations of the `beam` best prefixes the best go
+/// on; an ending is taken when it is among the best `beam` of its step.
+std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>& source, const DecodeOptions& o) {
+  const auto alpha = static_cast<double>(o.length_penalty);
+  const auto by_probability = [](const Hypothesis& a, const Hypothesis& b) { return a.log_probability > b.log_probability; };
+  const auto by_score = [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; };
+  std::vector<Hypothesis> live = {{}}, finished;
+  for (Index length = 0; length < o.max_length && finished.size() < static_cast<std::size_t>(o.beam); ++length) {
+    std::vector<Hypothesis> all, next;
+    for (const Hypothesis& h : live) {
+      std::vector<Id> prefix = h.ids;
+      prefix.insert(prefix.begin(), bos_id);
+      const std::vector<double> p = log_probabilities(full_logits(model, source, prefix, true));
+      for (Id id = eos_id; id < model.vocabulary(); ++id) {
+        if (id == eos_id && length < o.min_length) continue;
+        Hypothesis longer = h;
+        longer.ids.push_back(id), longer.log_probability += p[static_cast<std::size_t>(id)];
+        all.push_back(longer);
+      }
+    }
+    std::sort(all.begin(), all.end(), by_probability);
+    for (std::size_t rank = 0; rank < all.size() && next.size() < static_cast<std::size_t>(o.beam); ++rank) {
+      Hypothesis h = all[rank];
+      if (h.ids.back() != eos_id) {
+        next.push_back(h);
+      } else if (rank < static_cast<std::size_t>(o.beam)) {
+        h.score = score_of(h.log_probability, h.ids.size(), alpha);
+        h.ids.pop_back();
+        finished.push_back(h);
+      }
+    }
+    live = next;
+  }
+  if (finished.size() < static_cast<std::size_t>(o.beam))
+    for (Hypothesis& h : live) h.score = score_of(h.log_probability, h.ids.size(), alpha), finished.push_back(h);
+  std::sort(finished.begin(), finished.end(), by_score);
+  finished.resize(std::min(finished.size(), static_cast<std::size_t>(o.nbest)));
+  return finished;
+}
+
+TEST(BeamSearch, KeepsTheBestPrefixesOfEachStep) {
+  for (std::uint64_t seed : {4, 5})
+    for (int beam : {2, 3, 5})
+      for (Real alpha : {Real(0), Real(0.6), Real(1.5)}) {
+        const Transformer model = opinionated(seed, 12);
+        const Lines sources = random_lines({3, 1, 5}, seed + 50, 12);
+        const DecodeOptions o{.beam = beam, .length_penalty = alpha, .nbest = 1, .min_length = 0, .max_length = 6};
+        const auto found = decode(model, sources, o);
+        for (std::size_t i = 0; i < sources.size(); ++i) {
+          // Ending the search early may not change the best, only what follows it.
+          expect_same(found[i], plain_search(model, sources[i], o),
+                      fmt::format("seed {}, beam {}, penalty {}, source {}", seed, beam, alpha, i));
+        }
+      }
+}
+
+TEST(GreedySearch, SaysTheLikeliestWordAtEachStep) {
+  for (std::uint64_t seed : {1, 2, 3, 4}) {
+    const Transformer model = opinionated(seed, tiny_vocabulary);
+    const Lines sources = random_lines({3, 1, 6, 2}, seed + 60);
+    for (Index min_length : {0, 4}) {
+      const auto found = decode(model, sources, {.beam = 1, .length_penalty = 0, .min_length = min_length, .max_length = 8});
+      for (std::size_t i = 0; i < sources.size(); ++i) {
+        Hypothesis expected;
+        std::vector<Id> prefix = {bos_id};
+        while (expected.ids.size() < 8) {
+          std::vector<double> p = log_probabilities(full_logits(model, sources[i], prefix, true));
+          p[pad_id] = p[bos_id] = -INFINITY;
+          if (static_cast<Index>(expected.ids.size()) < min_length) p[eos_id] = -INFINITY;
+          const Id best = static_cast<Id>(std::max_element(p.begin(), p.end()) - p.begin());
+          expected.log_probability += p[static_cast<std::size_t>(best)];
+          if (best == eos_id) break;
+          expected.ids.push_back(best), prefix.push_back(best);
+        }
+        expected.score = expected.log_probability;  // without a penalty
+        expect_same(found[i], {&expected, 1}, fmt::format("seed {}, at least {}, source {}", seed, min_length, i));
+      }
+    }
+  }
+}
+
+TEST(Decode, OfASourceDoesNotDependOnTheOthers) {
+  for (int beam : {1, 4}) {
+    const Transformer model = opinionated(6, tiny_vocabulary);
+    const Lines sources = random_lines({3, 1, 6, 2, 9, 4}, 70);
+    const DecodeOptions o{.beam = beam, .nbest = beam};
+    const auto together = decode(model, sources, o);
+    for (std::size_t i = 0; i < sources.size(); ++i)
+      expect_same(together[i], decode(model, Lines{sources[i]}, o)[0], fmt::format("beam {}, source {}", beam, i));
+    Lines backwards(sources.rbegin(), sources.rend());
+    const auto reversed = decode(model, backwards, o);
+    for (std::size_t i = 0; i < sources.size(); ++i)
+      expect_same(reversed[sources.size() - 1 - i], together[i], fmt::format("reversed, source {}", i));
+  }
+}
+
+TEST(Decode, KeepsToItsLengthsAndItsOrder) {
+  for (std::uint64_t seed : {1, 2, 3}) {
+    const Transformer model = opinionated(seed, tiny_vocabulary);
+    const Lines sources = random_lines({3, 1, 6}, 80);
+    struct Row {
+      int beam, nbest;
+      Index min_length, max_length;
+    };
+    for (const Row& row : {Row{1, 1, 0, 1}, Row{5, 5, 0, 4}, Row{5, 3, 4, 4}, Row{3, 3, 2, 7}, Row{30, 30, 0, 2}}) {
+      const auto found = decode(model, sources,
+                                {.beam = row.beam, .nbest = row.nbest, .min_length = row.min_length, .max_length = row.max_length});
+      for (const auto& hypotheses : found) {
+        EXPECT_EQ(hypotheses.size(), static_cast<std::size_t>(row.nbest));
+        for (std::size_t i = 0; i < hypotheses.size(); ++i) {
+          EXPECT_GE(static_cast<Index>(hypotheses[i].ids.size()), row.min_length);
+          EXPECT_LE(static_cast<Index>(hypotheses[i].ids.size()), row.max_length);
+          for (Id id : hypotheses[i].ids) EXPECT_GE(id, unk_id) << "no mark within an output";
+          if (i > 0) {
+            EXPECT_LE(hypotheses[i].score, hypotheses[i - 1].score);
+            for (std::size_t j = 0; j < i; ++j) EXPECT_NE(hypotheses[i].ids, hypotheses[j].ids) << "no output twice";
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Decode, StopsAtTwiceTheSourceAndTwentyUnlessToldOtherwise) {
+  // A model that never ends: </s> has the least likely embedding of all, being minus the decoder's constant output.
+  Transformer model = tiny_transformer();
+  for (const auto& [name, p] : parameters(model)) {
+    if (name == "decoder_norm.gain") std::fill_n(p.value().data(), p.value().size(), Real(0));
+    if (name == "decoder_norm.bias") std::fill_n(p.value().data(), p.value().size(), Real(1));
+    if (name == "embedding.weight")
+      for (Index c = 0; c < 16; ++c) p.value()[eos_id * 16 + c] = -1;
+  }
+  const auto found = decode(model, random_lines({3, 1, 0}, 1), {.beam = 2});
+  EXPECT_EQ(found[0][0].ids.size(), 26u);
+  EXPECT_EQ(found[1][0].ids.size(), 22u);
+  EXPECT_EQ(found[2][0].ids.size(), 20u);
+}
+
+TEST(Decode, OfNoSourcesIsNoOutputs) {
+  const Transformer model = tiny_transformer();
+  EXPECT_TRUE(decode(model, {}, {}).empty());
+}
+
+TEST(Decode, RefusesBeamsThatAreNone) {
+  const Transformer model = tiny_transformer();
+  struct Row {
+    int beam, nbest;
+  };
+  for (const Row& row : {Row{0, 1}, Row{-1, 1}, Row{3, 0}, Row{3, 4}}) {
+    try {
+      decode(model, random_lines({2}, 1), {.beam = row.beam, .nbest = row.nbest});
+      ADD_FAILURE() << row.beam << ", " << row.nbest;
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()), fmt::format("[decode] expected 1 <= nbest <= beam; got {} and {}", row.nbest, row.beam));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace heed
