@@ -22,7 +22,8 @@ function(heed_settings target)
     target_compile_options(${target} PRIVATE -march=native)
   endif()
   if(HEED_SANITIZE)
-    target_compile_options(${target} PRIVATE -fsanitize=${HEED_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_compile_options(${target} PRIVATE -fsanitize=${HEED_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
+                           -Wno-maybe-uninitialized)  # g++ gives false ones under sanitizers
     target_link_options(${target} PUBLIC -fsanitize=${HEED_SANITIZE})
   endif()
 endfunction()
