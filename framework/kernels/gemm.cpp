@@ -26,26 +26,27 @@ void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, Index m, Index n, Index k, con
 #endif
 }
 
-/// How c is cut into tasks: into rows where they are many, else into columns too. Each task repacks its part of the operands,
-/// so it must be large (2^24 multiply-adds are about a fifth of a millisecond) and not thin.
+/// How c is cut into tasks of rows x columns.
 struct Cut {
   Index rows, columns;
 };
+
+/// A task packs its rows of one operand and its columns of the other for itself: of the cuts into as many tasks as the work is
+/// worth, the one that packs least, unless its tasks would be thin.
 Cut cut(Index m, Index n, Index k) {
-  constexpr Index work = Index{1} << 22, thinnest = 48, most = 32;
-  const Index tasks = std::clamp<Index>(m * n / 16 * k / (work / 16), 1, most);
-  const auto even = [](Index extent, Index parts) {
-    const Index size = (extent + parts - 1) / parts;
-    return std::max<Index>((size + 15) / 16 * 16, 16);
-  };
-  if (m >= n || m >= tasks * thinnest * 2) {
-    const Index rows = even(m, std::clamp<Index>(m / thinnest, 1, tasks));
-    const Index down = (m + rows - 1) / rows;
-    return {rows, even(n, std::clamp<Index>(tasks / down, 1, std::max<Index>(n / thinnest, 1)))};
-  }
-  const Index columns = even(n, std::clamp<Index>(n / thinnest, 1, tasks));
-  const Index across = (n + columns - 1) / columns;
-  return {even(m, std::clamp<Index>(tasks / across, 1, std::max<Index>(m / thinnest, 1))), columns};
+  constexpr Index work = Index{1} << 22, most = 16, thinnest = 48;  // multiply-adds of a task: some 50 microseconds
+  const auto part = [](Index extent, Index parts) { return ((extent + parts - 1) / parts + 15) / 16 * 16; };
+  Index tasks = 1;
+  while (tasks < most && 2 * tasks * work <= m * n * k) tasks *= 2;
+  Cut best{part(m, 1), part(n, 1)};
+  Index least = 0;
+  for (; tasks > 1 && least == 0; tasks /= 2)
+    for (Index down = 1; down <= tasks; down *= 2) {
+      const Index across = tasks / down, packed = across * m + down * n;
+      if ((down > 1 && m / down < thinnest) || (across > 1 && n / across < thinnest)) continue;
+      if (least == 0 || packed < least) least = packed, best = {part(m, down), part(n, across)};
+    }
+  return best;
 }
 
 }  // namespace

@@ -28,7 +28,10 @@ std::unique_ptr<Workers>& workers() {
 
 }  // namespace
 
-void set_threads(int threads) { workers() = std::make_unique<Workers>(threads); }
+void set_threads(int threads) {
+  workers().reset();  // first: of two limits that live together oneTBB keeps the lower
+  workers() = std::make_unique<Workers>(threads);
+}
 int threads() { return workers()->threads; }
 
 namespace kernels {
