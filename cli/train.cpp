@@ -83,10 +83,13 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
 }
 
 void write_file(const fs::path& path, const std::string& text) {
-  std::ofstream out(path, std::ios::trunc);
+  const fs::path partial = path.string() + ".partial";  // a full disk may not cost the file that was there
+  std::ofstream out(partial, std::ios::trunc);
   out << text;
   out.close();
-  if (!out) fail("{}: cannot write; is the disk full, or the folder read-only?", path.string());
+  std::error_code error;
+  if (out) fs::rename(partial, path, error);
+  if (!out || error) fail("{}: cannot write; is the disk full, or the folder read-only?", path.string());
 }
 
 struct Probe {
@@ -151,6 +154,9 @@ void train(const Options& o, const CLI::App& command) {
   options.average = static_cast<int>(s.train.average), options.seed = static_cast<std::uint64_t>(s.train.seed);
   options.folder = o.out, options.text = {{"config", to_toml(s)}};
 
+  // Whatever can be refused is, before anything is written.
+  Trainer trainer(*model, *optimizer, options);
+  const bool resumed = o.resume && trainer.resume();
   const Probe cost = probe(s, *model, *corpus.train);
   if (interrupted()) throw Interrupted();
   std::error_code error;
@@ -159,8 +165,6 @@ void train(const Options& o, const CLI::App& command) {
   if (!o.resume) corpus.tokenizer->save(tokenizer_path(o.out).string());
   write_file(config_path(o.out), to_toml(s));  // last: a folder with a config is a run
 
-  Trainer trainer(*model, *optimizer, options);
-  const bool resumed = o.resume && trainer.resume();
   Progress progress((fs::path(o.out) / "log.txt").string(), s.train.log_every);
   const double limit = options.seconds > 0 ? options.seconds : static_cast<double>(options.steps) * cost.seconds_per_step;
   progress.line(fmt::format("data      {}", corpus.description));
