@@ -38,7 +38,12 @@ Run open_run(const std::string& folder) {
   if (!fs::exists(run.checkpoint)) fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
   Random random(0);
   run.model = make_model(run.settings, run.tokenizer->size(), random);
-  take(load(run.checkpoint), "model.", *run.model);
+  try {
+    take(load(run.checkpoint), "model.", *run.model);
+  } catch (const Error& error) {
+    const std::string message = error.what(), path = run.checkpoint.string();
+    fail("{}{}", message.starts_with(path) ? "" : path + ": ", message);
+  }
   set_training(*run.model, false);
   return run;
 }
