@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 
 #include <toml++/toml.h>
@@ -69,7 +70,10 @@ void read_table(const toml::table& table, const std::string& prefix, const std::
     }
     const Setting& setting = find(all, key, place);
     std::ostringstream shown;
-    node.visit([&](const auto& n) { shown << n; });
+    if (const auto text = node.value_exact<std::string>())
+      shown << *text;
+    else
+      node.visit([&](const auto& n) { shown << n; });
     std::visit(Overloaded{[&](Index* v) {
                             const auto x = node.value_exact<std::int64_t>();
                             if (!x) wrong(place, key, "a whole number", shown.str());
@@ -174,7 +178,7 @@ Settings default_settings(const std::string& model) {
   s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre"};
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
              .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
-  s.train = {.steps = 3000, .epochs = 0, .time = "", .eval_every = 500, .save_every = 500, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
+  s.train = {.steps = 2000, .epochs = 0, .time = "", .eval_every = 500, .save_every = 500, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
              .seed = 1, .label_smoothing = 0.1};
   s.decode = {.beam = 5, .length_penalty = 0.6, .max_length = 0};
   if (model == "lm") {
@@ -188,6 +192,8 @@ Settings default_settings(const std::string& model) {
 }
 
 void read_settings(const std::string& path, Settings& settings) {
+  if (!std::filesystem::exists(path)) fail("{}: no such file; check the name", path);
+  if (std::filesystem::is_directory(path)) fail("{}: is a folder; name a file of settings", path);
   auto all = settings_of(settings);
   try {
     const toml::table table = toml::parse_file(path);
@@ -264,7 +270,7 @@ double parse_duration(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const std::string unit(end, text.data() + text.size());
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (error != std::errc() || factor == 0 || !(value > 0) || !std::isfinite(value)) fail("expected a time such as 90s, 10m or 1.5h; got '{}'", text);
+  if (error != std::errc() || factor == 0 || !(value > 0) || !std::isfinite(value * factor)) fail("expected a time such as 90s, 10m or 1.5h; got '{}'", text);
   return value * factor;
 }
 
