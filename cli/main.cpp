@@ -33,13 +33,20 @@ void check_subcommand(const CLI::App& app, int argc, char** argv) {
 
 /// CLI11's complaint, with the nearest option where one was misspelled.
 std::string explain(const CLI::ParseError& error, const CLI::App& app) {
-  if (!dynamic_cast<const CLI::ExtrasError*>(&error)) return error.what();
+  const bool nothing_left = app.remaining().empty();  // else what is missing may only be misspelled
+  if (!dynamic_cast<const CLI::ExtrasError*>(&error) && (nothing_left || !dynamic_cast<const CLI::RequiredError*>(&error))) return error.what();
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   for (const std::string& word : app.remaining())
     if (word.starts_with("-")) return fmt::format("unknown option {}{}", word, did_you_mean(word, names));
-  return fmt::format("unexpected argument '{}'", app.remaining().empty() ? "" : app.remaining().front());
+  return fmt::format("unexpected argument '{}'", nothing_left ? "" : app.remaining().front());
+}
+
+/// A message may quote what a name or a setting holds, line breaks included.
+std::string one_line(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
 }
 
 }  // namespace
@@ -79,18 +86,18 @@ int main(int argc, char** argv) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
     const auto* chosen = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
-    std::cerr << "heed: error: " << cli::explain(error, chosen ? *chosen : app) << "; see `heed " << (chosen ? chosen->get_name() + " " : "") << "--help`\n";
+    std::cerr << "heed: error: " << cli::one_line(cli::explain(error, chosen ? *chosen : app)) << "; see `heed " << (chosen ? chosen->get_name() + " " : "") << "--help`\n";
     return 2;
   } catch (const cli::Interrupted&) {
     return 130;
   } catch (const Error& error) {
-    std::cerr << "heed: error: " << error.what() << '\n';
+    std::cerr << "heed: error: " << cli::one_line(error.what()) << '\n';
     return 1;
   } catch (const std::bad_alloc&) {
     std::cerr << "heed: error: out of memory; use a smaller batch or model\n";
     return 1;
   } catch (const std::exception& error) {
-    std::cerr << "heed: error: " << error.what() << '\n';
+    std::cerr << "heed: error: " << cli::one_line(error.what()) << '\n';
     return 1;
   }
 }
