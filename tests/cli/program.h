@@ -1,0 +1,100 @@
+#pragma once
+
+#include "tests/datasets/temporary.h"
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// Runs the real program, in a folder of its own.
+
+namespace heed {
+
+inline std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+inline std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+struct Ran {
+  int code = -1;  // of exit; 128 + signal
+  std::string out, err;
+};
+
+class Program {
+ public:
+  /// Starts `heed args...` in `folder`; standard input is a file, standard output and error are kept in files, unless named.
+  Program(const TemporaryFolder& folder, std::vector<std::string> args, const std::string& input = "", std::string out_path = "")
+      : out_(out_path.empty() ? folder.path(".out") : std::move(out_path)), err_(folder.path(".err")) {
+    const std::string in = folder.write(".in", input), where = folder.path("");
+    args.insert(args.begin(), HEED_PROGRAM);
+    std::vector<char*> argv;
+    for (std::string& arg : args) argv.push_back(arg.data());
+    argv.push_back(nullptr);
+    process_ = fork();
+    if (process_ == 0) {
+      const auto open_as = [](const std::string& path, int flags, int number) {
+        return dup2(open(path.c_str(), flags, 0600), number) == number;
+      };
+      if (chdir(where.c_str()) == 0 && open_as(in, O_RDONLY, 0) && open_as(out_, O_WRONLY | O_CREAT | O_TRUNC, 1) &&
+          open_as(err_, O_WRONLY | O_CREAT | O_TRUNC, 2))
+        execv(argv[0], argv.data());
+      _exit(126);
+    }
+  }
+  ~Program() {
+    if (process_ > 0) kill(process_, SIGKILL), waitpid(process_, nullptr, 0);
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  void interrupt(int signal = SIGINT) const { kill(process_, signal); }
+  std::string err() const { return read_file(err_); }
+  Ran wait() {
+    int status = 0;
+    waitpid(std::exchange(process_, -1), &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), out_ == "/dev/full" ? "" : read_file(out_),
+            read_file(err_)};
+  }
+
+ private:
+  std::string out_, err_;
+  pid_t process_;
+};
+
+inline Ran run(const TemporaryFolder& folder, const std::vector<std::string>& args, const std::string& input = "",
+               const std::string& out_path = "") {
+  return Program(folder, args, input, out_path).wait();
+}
+
+/// Every file below the folder with its bytes; what run() itself leaves begins with a dot and is left out.
+inline std::map<std::string, std::string> contents(const TemporaryFolder& folder) {
+  std::map<std::string, std::string> files;
+  const std::string root = folder.path("");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+    const std::string name = std::filesystem::relative(entry.path(), root).string();
+    if (!name.starts_with(".")) files[name] = entry.is_directory() ? "a folder" : read_file(entry.path());
+  }
+  return files;
+}
+
+}  // namespace heed
