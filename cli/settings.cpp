@@ -134,7 +134,7 @@ std::vector<Setting> settings_of(Settings& s) {
       {"model.heads", &s.model.heads, "attention heads"},
       {"model.ff", &s.model.ff, "width inside the feed-forward layers; 0: 4 d"},
       {"model.context", &s.model.context, "tokens a language model sees"},
-      {"model.dropout", &s.model.dropout, "probability of dropping an activation"},
+      {"model.dropout", &s.model.dropout, "probability of dropping an activation (built-in corpora: 0)"},
       {"model.norm", &s.model.norm, "pre (before each sublayer) or post (after it, as in the paper)"},
       {"optim.name", &s.optim.name, "adam, adamw or sgd"},
       {"optim.lr", &s.optim.lr, "peak learning rate"},
@@ -158,7 +158,7 @@ std::vector<Setting> settings_of(Settings& s) {
       {"train.average", &s.train.average, "average the weights of the last N checkpoints for validation and best"},
       {"train.log_every", &s.train.log_every, "steps between lines of the log"},
       {"train.seed", &s.train.seed, "of weights, order and dropout"},
-      {"train.label_smoothing", &s.train.label_smoothing, "share of the target spread over all words"},
+      {"train.label_smoothing", &s.train.label_smoothing, "share of the target spread over all words (built-in corpora: 0)"},
       {"decode.beam", &s.decode.beam, "beam width; 1: greedy"},
       {"decode.length_penalty", &s.decode.length_penalty, "alpha; larger favours longer outputs"},
       {"decode.max_length", &s.decode.max_length, "most tokens of an output; 0: twice the source + 20"},
@@ -170,7 +170,7 @@ const std::vector<std::string>& model_names() {
   return names;
 }
 
-Settings default_settings(const std::string& model) {
+Settings default_settings(const std::string& model, bool endless) {
   one_of("--model", model, model_names());
   Settings s{};
   s.data = {.train = {}, .valid = {}, .fields = {}, .tokenizer = "words", .min_count = 2, .vocab_size = 0, .batch_tokens = 2048, .max_length = 128,
@@ -188,6 +188,7 @@ Settings default_settings(const std::string& model) {
     s.optim.epsilon = 1e-8;
     s.train.steps = 2000, s.train.label_smoothing = 0;
   }
+  if (endless) s.model.dropout = 0, s.train.label_smoothing = 0;
   return s;
 }
 

@@ -57,8 +57,9 @@ std::vector<Setting> settings_of(Settings& settings);
 std::string text_of(const Setting& setting);
 
 const std::vector<std::string>& model_names();
-/// The defaults for a MODEL; throws Error for an unknown one, naming the nearest.
-Settings default_settings(const std::string& model);
+/// The defaults for a MODEL; throws Error for an unknown one, naming the nearest. An endless corpus cannot be learnt by heart: no
+/// dropout and no label smoothing for it.
+Settings default_settings(const std::string& model, bool endless = false);
 
 /// Applies a TOML file over `settings`; unknown keys and wrong types throw Error: `FILE:LINE: ...`.
 void read_settings(const std::string& path, Settings& settings);

@@ -40,14 +40,15 @@ void apply_limits(const Options& o, const CLI::App& command, Settings& s) {
 
 Settings new_settings(const Options& o, const CLI::App& command) {
   std::string model = o.model;
-  if (model.empty() && !o.config.empty()) {  // the file may name it
-    Settings peek = default_settings("transformer");
-    peek.model.name = "";
+  std::vector<std::string> data = o.train;
+  if (!o.config.empty()) {  // the file may name them
+    Settings peek{};
     read_settings(o.config, peek);
-    model = peek.model.name;
+    if (model.empty()) model = peek.model.name;
+    if (data.empty()) data = peek.data.train;
   }
   if (model.empty()) fail("which model? give --model transformer or --model lm");
-  Settings s = default_settings(model);
+  Settings s = default_settings(model, is_toy(data));
   if (!o.config.empty()) read_settings(o.config, s);
   s.model.name = model;
   for (const std::string& assignment : o.assignments) set(s, assignment);
