@@ -178,7 +178,7 @@ Settings default_settings(const std::string& model, bool endless) {
   s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre"};
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
              .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
-  s.train = {.steps = 2000, .epochs = 0, .time = "", .eval_every = 500, .save_every = 500, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
+  s.train = {.steps = 1600, .epochs = 0, .time = "", .eval_every = 400, .save_every = 400, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
              .seed = 1, .label_smoothing = 0.1};
   s.decode = {.beam = 5, .length_penalty = 0.6, .max_length = 0};
   if (model == "lm") {
@@ -186,7 +186,7 @@ Settings default_settings(const std::string& model, bool endless) {
     s.model.layers = 4, s.model.dropout = 0;
     s.optim.name = "adamw", s.optim.lr = 1e-3, s.optim.warmup = 100, s.optim.final_lr = 0.1, s.optim.weight_decay = 0.1, s.optim.beta2 = 0.99;
     s.optim.epsilon = 1e-8;
-    s.train.steps = 2000, s.train.label_smoothing = 0;
+    s.train.steps = 2000, s.train.eval_every = 500, s.train.save_every = 500, s.train.label_smoothing = 0;
   }
   if (endless) s.model.dropout = 0, s.train.label_smoothing = 0;
   return s;
