@@ -32,25 +32,21 @@ bool better(const Hypothesis& a, const Hypothesis& b) { return a.score > b.score
 void advance(Search& search, std::span<const Candidate> candidates, Index first_row, const DecodeOptions& o, std::vector<Index>& rows) {
   const std::size_t beam = static_cast<std::size_t>(o.beam), wanted = static_cast<std::size_t>(std::clamp(o.nbest, 1, o.beam));
   std::vector<Hypothesis> next;
-  std::size_t rank = 0;
-  for (const Candidate& c : candidates) {
-    if (next.size() == beam) break;
+  for (const Candidate& c : candidates.first(std::min(beam, candidates.size()))) {
     const Hypothesis& parent = search.live[c.parent];
     if (c.token == eos_id) {
-      // An ending counts only among the best `beam`: further down, going on is more likely.
-      if (rank++ < beam)
-        search.finished.push_back({parent.ids, c.log_probability, penalised(c.log_probability, parent.ids.size() + 1, o.length_penalty)});
+      search.finished.push_back({parent.ids, c.log_probability, penalised(c.log_probability, parent.ids.size() + 1, o.length_penalty)});
       continue;
     }
-    ++rank;
     next.push_back({parent.ids, c.log_probability, 0});
     next.back().ids.push_back(c.token);
     rows.push_back(first_row + c.parent);
   }
-  std::sort(search.finished.begin(), search.finished.end(), better);
+  std::stable_sort(search.finished.begin(), search.finished.end(), better);
   search.live = std::move(next);
   const auto length = static_cast<Index>(search.live.empty() ? 0 : search.live.front().ids.size());
-  search.done = search.live.empty() || search.finished.size() >= beam;
+  // Not when `beam` outputs have finished: a sure model's poor alternatives end first, and would win unopposed.
+  search.done = search.live.empty();
   if (!search.done && search.finished.size() >= wanted) {
     const double hope = std::max(penalised(search.live.front().log_probability, static_cast<std::size_t>(length) + 1, o.length_penalty),
                                  penalised(search.live.front().log_probability, static_cast<std::size_t>(search.max_length) + 1, o.length_penalty));

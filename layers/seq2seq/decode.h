@@ -22,8 +22,8 @@ struct Hypothesis {
 };
 
 /// The best outputs for each source, best first. Sources are decoded together, each step computing one position of every row; the
-/// result for a source does not depend on the others. Beam search keeps the `beam` best unfinished outputs of each source and ends
-/// when that many have finished or none that goes on could beat the best `nbest`.
+/// result for a source does not depend on the others. Of all continuations of a source's outputs beam search keeps the
+/// `beam` best at each step; those that end are finished, and the search ends when none that goes on could beat the best `nbest`.
 std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& options);
 
 }  // namespace heed

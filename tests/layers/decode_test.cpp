@@ -206,14 +206,14 @@ TEST(BeamSearch, FindsTheBestOfAllOutputsWithABeamAsWideAsTheyAre) {
     }
 }
 
-/// Beam search of one source as its definition says, without a cache: of all continuations of the `beam` best prefixes the best go
-/// on; an ending is taken when it is among the best `beam` of its step.
+/// Beam search of one source as its definition says, without a cache: of all continuations of the prefixes the `beam` best
+/// are kept; those that end are finished, and the others go on until none is left or the length is reached.
 std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>& source, const DecodeOptions& o) {
   const auto alpha = static_cast<double>(o.length_penalty);
   const auto by_probability = [](const Hypothesis& a, const Hypothesis& b) { return a.log_probability > b.log_probability; };
   const auto by_score = [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; };
   std::vector<Hypothesis> live = {{}}, finished;
-  for (Index length = 0; length < o.max_length && finished.size() < static_cast<std::size_t>(o.beam); ++length) {
+  for (Index length = 0; length < o.max_length; ++length) {
     std::vector<Hypothesis> all, next;
     for (const Hypothesis& h : live) {
       std::vector<Id> prefix = h.ids;
@@ -227,11 +227,11 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
       }
     }
     std::sort(all.begin(), all.end(), by_probability);
-    for (std::size_t rank = 0; rank < all.size() && next.size() < static_cast<std::size_t>(o.beam); ++rank) {
-      Hypothesis h = all[rank];
+    all.resize(std::min(all.size(), static_cast<std::size_t>(o.beam)));
+    for (Hypothesis& h : all) {
       if (h.ids.back() != eos_id) {
         next.push_back(h);
-      } else if (rank < static_cast<std::size_t>(o.beam)) {
+      } else {
         h.score = score_of(h.log_probability, h.ids.size(), alpha);
         h.ids.pop_back();
         finished.push_back(h);
@@ -239,8 +239,7 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
     }
     live = next;
   }
-  if (finished.size() < static_cast<std::size_t>(o.beam))
-    for (Hypothesis& h : live) h.score = score_of(h.log_probability, h.ids.size(), alpha), finished.push_back(h);
+  for (Hypothesis& h : live) h.score = score_of(h.log_probability, h.ids.size(), alpha), finished.push_back(h);
   std::sort(finished.begin(), finished.end(), by_score);
   finished.resize(std::min(finished.size(), static_cast<std::size_t>(o.nbest)));
   return finished;
@@ -260,6 +259,46 @@ TEST(BeamSearch, KeepsTheBestPrefixesOfEachStep) {
                       fmt::format("seed {}, beam {}, penalty {}, source {}", seed, beam, alpha, i));
         }
       }
+}
+
+/// Says 4 5 </s> with the certainty of nearly 1: after <s> its other choices are improbable, and those end at once.
+class SureModel : public Seq2Seq {
+ public:
+  struct State : DecoderState {
+    std::vector<Index> lengths;
+    Index rows() const override { return static_cast<Index>(lengths.size()); }
+    void select(std::span<const Index> rows) override {
+      std::vector<Index> chosen;
+      for (Index row : rows) chosen.push_back(lengths[row]);
+      lengths = chosen;
+    }
+  };
+  void visit(Visitor&) override {}
+  Index vocabulary() const override { return 20; }
+  Variable loss(const Batch&, const CrossEntropy&) const override { return {}; }
+  Variable logits(const Batch&) const override { return {}; }
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override {
+    auto state = std::make_unique<State>();
+    state->lengths.assign(static_cast<std::size_t>(source.spans.count()), 0);
+    return state;
+  }
+  Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
+    auto& lengths = dynamic_cast<State&>(state).lengths;
+    Tensor logits = Tensor::full({static_cast<Index>(tokens.size()), 20}, 0);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const Index length = lengths[i]++;
+      const bool on_path = length == 0 || (length < 8 && tokens[i] == 4);
+      logits[static_cast<Index>(i) * 20 + (on_path && length < 7 ? 4 : eos_id)] = 12;
+    }
+    return logits;
+  }
+};
+
+TEST(BeamSearch, DoesNotEndWithPoorOutputsBecauseTheyEndedFirst) {
+  // Seven times 4, then </s>: each with probability 1 / (1 + 19 exp -12) > 0.9998. Whoever strays from it ends at once, so that
+  // five poor outputs have ended long before the good one.
+  const auto found = decode(SureModel(), Lines{{4}}, {.beam = 5, .length_penalty = Real(0.6)});
+  EXPECT_EQ(found[0][0].ids, std::vector<Id>(7, 4));
 }
 
 TEST(GreedySearch, SaysTheLikeliestWordAtEachStep) {
