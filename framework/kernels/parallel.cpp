@@ -7,6 +7,13 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#else
+#define __tsan_acquire(address) ((void)(address))
+#define __tsan_release(address) ((void)(address))
+#endif
+
 namespace heed {
 
 namespace {
@@ -43,15 +50,21 @@ void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Inde
     for (Index i = 0; i < pieces; ++i) body(i * grain, std::min(count, (i + 1) * grain), 0);
     return;
   }
+  // oneTBB is not instrumented: tell the thread sanitizer that pieces begin after the fork and end before the join.
+  [[maybe_unused]] char fork = 0, join = 0;
+  __tsan_release(&fork);
   pool.arena.execute([&] {
     tbb::parallel_for(
         tbb::blocked_range<Index>(0, pieces, 1),
         [&](const tbb::blocked_range<Index>& range) {
+          __tsan_acquire(&fork);
           const int worker = tbb::this_task_arena::current_thread_index();
           for (Index i = range.begin(); i < range.end(); ++i) body(i * grain, std::min(count, (i + 1) * grain), worker);
+          __tsan_release(&join);
         },
         tbb::simple_partitioner());
   });
+  __tsan_acquire(&join);
 }
 
 void parallel_for(Index count, Index grain, FunctionRef<void(Index, Index)> body) {
