@@ -130,6 +130,12 @@ Variable attention(const Operand& q, const Operand& k, const Operand& v, const A
 Variable attention(const Operand& q, const Operand& kv, const Attention& options);
 Variable attention(const Operand& qkv, const Attention& options);
 
+// Attention in pieces -------------------------------------------------------------------------------------------------------------
+
+// Recurrence ----------------------------------------------------------------------------------------------------------------------
+
+// Convolution ---------------------------------------------------------------------------------------------------------------------
+
 // Control -----------------------------------------------------------------------------------------------------------------------
 /// fn(inputs), keeping only the inputs for backward, which computes fn again: time for memory (Chen et al. 2016). Parameters
 /// used inside get their gradients as usual. fn must compute the same thing twice; dropout from step_random() does.

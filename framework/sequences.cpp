@@ -1,6 +1,7 @@
 #include "framework/sequences.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "framework/error.h"
 
@@ -33,6 +34,38 @@ Spans Spans::padded(std::span<const Index> lengths, Index width) {
   Spans result;
   result.data_ = std::move(data);
   return result;
+}
+
+Spans Spans::select(std::span<const Index> sequences) const {
+  auto data = std::make_shared<Data>();
+  for (Index i : sequences) {
+    check(0 <= i && i < count(), "spans", "expected sequences within [0, {}); got {}", count(), i);
+    data->begins.push_back(begin(i)), data->lengths.push_back(length(i));
+    data->tokens += length(i);
+    data->longest = std::max(data->longest, length(i));
+  }
+  data->rows = rows();
+  Spans result;
+  result.data_ = std::move(data);
+  return result;
+}
+
+TimeOrder time_order(const Spans& spans, bool reverse) {
+  TimeOrder order;
+  order.sequences.resize(static_cast<std::size_t>(spans.count()));
+  std::iota(order.sequences.begin(), order.sequences.end(), Index{0});
+  std::stable_sort(order.sequences.begin(), order.sequences.end(), [&](Index a, Index b) { return spans.length(a) > spans.length(b); });
+  order.rows = Ids({spans.tokens()});
+  Id* row = order.rows.data();
+  for (Index t = 0, running = spans.count(); t < spans.longest(); ++t) {
+    while (spans.length(order.sequences[running - 1]) <= t) --running;
+    order.counts.push_back(running);
+    for (Index i = 0; i < running; ++i) {
+      const Index s = order.sequences[i];
+      *row++ = static_cast<Id>(spans.begin(s) + (reverse ? spans.length(s) - 1 - t : t));
+    }
+  }
+  return order;
 }
 
 Sequences pack(std::span<const std::vector<Id>> lines) {

@@ -17,6 +17,9 @@ class Spans {
   static Spans packed(std::span<const Index> lengths);
   /// Sequence i starts at i * width and its rows past lengths[i] are padding.
   static Spans padded(std::span<const Index> lengths, Index width);
+  /// The sequences named, in that order, over the same rows: keys for the rows of a beam, or for those still running. One named
+  /// twice is for reading alone: two gradients would meet in its rows.
+  Spans select(std::span<const Index> sequences) const;
 
   Index count() const { return data_ ? static_cast<Index>(data_->begins.size()) : 0; }
   Index begin(Index i) const { return data_->begins[i]; }
@@ -34,6 +37,16 @@ class Spans {
   };
   std::shared_ptr<const Data> data_;
 };
+
+/// The rows of sequences in the order of time, for what computes one position of every sequence at once: first each one's first
+/// row, then each one's second ... The sequences stand longest first, so those still running are always the first of them.
+struct TimeOrder {
+  std::vector<Index> sequences;  // longest first; equal ones as they came
+  std::vector<Index> counts;     // how many still run, at each step
+  Ids rows;                      // which row of the tensor each is, step after step: (spans.tokens())
+};
+/// `reverse`: each sequence from its last row to its first.
+TimeOrder time_order(const Spans& spans, bool reverse = false);
 
 /// Token ids of several sequences, (spans.rows()).
 struct Sequences {

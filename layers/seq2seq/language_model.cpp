@@ -29,9 +29,13 @@ void LanguageModel::visit(Visitor& v) {
   v("embedding", embedding_), v("positions", positions_), v("dropout", dropout_), v("layers", layers_), v("norm", norm_);
 }
 
-Variable LanguageModel::body(const Sequences& text) const {
+Variable LanguageModel::body(const Sequences& text, std::vector<AttentionMap>* attention) const {
+  if (attention) attention->resize(layers_.size());
   Variable x = dropout_(embedding_(text.ids) + positions_(text.spans));
-  for (const EncoderLayer& layer : layers_) x = layer(x, text.spans, true);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (attention) (*attention)[i].layer = fmt::format("layers.{}.attention", i);
+    x = layers_[i](x, text.spans, true, attention ? &(*attention)[i].weights : nullptr);
+  }
   return norm_(x);
 }
 
@@ -39,7 +43,9 @@ Variable LanguageModel::loss(const Batch& batch, const CrossEntropy& options) co
   return linear_cross_entropy(body(batch.target), embedding_.weight, batch.gold, options);
 }
 
-Variable LanguageModel::logits(const Batch& batch) const { return linear(body(batch.target), embedding_.weight); }
+Variable LanguageModel::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
+  return linear(body(batch.target, attention), embedding_.weight);
+}
 
 std::unique_ptr<DecoderState> LanguageModel::start(const Sequences& source) const {
   auto state = std::make_unique<State>(layers_.size(), source.spans.count());

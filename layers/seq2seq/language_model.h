@@ -26,13 +26,13 @@ class LanguageModel : public Seq2Seq {
   Index vocabulary() const override { return options_.vocabulary; }
   Index longest() const override { return options_.context; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
-  Variable logits(const Batch& batch) const override;
+  Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
   /// Each source is the text so far but for its last token, which is the first that step() is given.
   std::unique_ptr<DecoderState> start(const Sequences& source) const override;
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
  private:
-  Variable body(const Sequences& text) const;  // (rows, d), ready for the output layer
+  Variable body(const Sequences& text, std::vector<AttentionMap>* attention = nullptr) const;  // (rows, d), for the output layer
 
   LanguageModelOptions options_;
   Embedding embedding_;

@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "framework/module.h"
 #include "framework/ops.h"
@@ -17,6 +19,12 @@ class DecoderState {
   virtual void select(std::span<const Index> rows) = 0;
 };
 
+/// What one layer attended to: for each sequence of a batch (heads, target, source), each row of them summing to 1.
+struct AttentionMap {
+  std::string layer;  // as the layer is named among the parameters: "decoder.0.cross"
+  std::vector<Tensor> weights;
+};
+
 /// A model from one sequence to another, of whatever family: training, decoding, evaluation and checkpoints know only this.
 class Seq2Seq {
  public:
@@ -27,8 +35,9 @@ class Seq2Seq {
 
   /// Cross entropy of batch.gold given batch.source and batch.target. Ids equal to options.ignore add nothing.
   virtual Variable loss(const Batch& batch, const CrossEntropy& options) const = 0;
-  /// The same, as logits (target rows, vocabulary): for tests and for looking.
-  virtual Variable logits(const Batch& batch) const = 0;
+  /// The same, as logits (target rows, vocabulary): for tests and for looking. `attention`, where asked for, gets a map of every
+  /// layer that attends to the source (of a language model: to the text before); none where the model does not attend.
+  virtual Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const = 0;
 
   /// Reads the sources once: a state of one row for each. Decoding needs no tape.
   virtual std::unique_ptr<DecoderState> start(const Sequences& source) const = 0;

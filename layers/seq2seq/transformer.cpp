@@ -62,11 +62,13 @@ Variable Transformer::encode(const Sequences& source) const {
 }
 
 Variable Transformer::decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
-                             std::vector<std::vector<Tensor>>* weights) const {
-  if (weights) weights->resize(decoder_.size());
+                             std::vector<AttentionMap>* attention) const {
+  if (attention) attention->resize(decoder_.size());
   Variable y = embed(target.ids, target.spans);
-  for (std::size_t i = 0; i < decoder_.size(); ++i)
-    y = decoder_[i](y, target.spans, memory, memory_spans, weights ? &(*weights)[i] : nullptr);
+  for (std::size_t i = 0; i < decoder_.size(); ++i) {
+    if (attention) (*attention)[i].layer = fmt::format("decoder.{}.cross", i);
+    y = decoder_[i](y, target.spans, memory, memory_spans, attention ? &(*attention)[i].weights : nullptr);
+  }
   return decoder_norm_(y);
 }
 
@@ -75,8 +77,8 @@ Variable Transformer::loss(const Batch& batch, const CrossEntropy& options) cons
   return linear_cross_entropy(y, embedding_.weight, batch.gold, options);
 }
 
-Variable Transformer::logits(const Batch& batch) const {
-  return linear(decode(batch.target, encode(batch.source), batch.source.spans), embedding_.weight);
+Variable Transformer::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
+  return linear(decode(batch.target, encode(batch.source), batch.source.spans, attention), embedding_.weight);
 }
 
 std::unique_ptr<DecoderState> Transformer::start(const Sequences& source) const {

@@ -26,15 +26,15 @@ class Transformer : public Seq2Seq {
   void visit(Visitor& visitor) override;
   Index vocabulary() const override { return options_.vocabulary; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
-  Variable logits(const Batch& batch) const override;
+  Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
   std::unique_ptr<DecoderState> start(const Sequences& source) const override;
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
   /// The encoder's output, (source rows, d).
   Variable encode(const Sequences& source) const;
-  /// The decoder's output, (target rows, d). `weights`, where asked for, gets a list of attention weights for each layer.
+  /// The decoder's output, (target rows, d). `attention`, where asked for, gets a map of each layer.
   Variable decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
-                  std::vector<std::vector<Tensor>>* weights = nullptr) const;
+                  std::vector<AttentionMap>* attention = nullptr) const;
 
  private:
   Variable embed(const Ids& ids, const Spans& spans, Index offset = 0) const;

@@ -4,24 +4,6 @@ namespace heed::test {
 
 namespace {
 
-using Xs = std::span<const Variable>;
-#define OP(...) [](Xs x) -> Variable { return __VA_ARGS__; }
-
-Input positive(Shape shape) { return {shape, 0.5, 2}; }
-Input away(Shape shape) { return {Input::away_from_zero, shape}; }
-Input distinct(Shape shape) { return {Input::distinct, shape}; }
-
-std::vector<Operand> operands(Xs x) { return {x.begin(), x.end()}; }
-Tensor stripes(Shape shape) {
-  Tensor mask(shape);
-  for (Index i = 0; i < mask.size(); ++i) mask[i] = static_cast<Real>(i % 3 == 1);
-  return mask;
-}
-Ids ids(std::initializer_list<Id> values) { return {{static_cast<Index>(values.size())}, values}; }
-
-Spans packed(std::initializer_list<Index> lengths) { return Spans::packed(std::span(lengths.begin(), lengths.size())); }
-Spans padded(std::initializer_list<Index> lengths, Index width) { return Spans::padded(std::span(lengths.begin(), lengths.size()), width); }
-
 void add_arithmetic(std::vector<OpRow>& t) {
   struct Pair {
     const char* what;

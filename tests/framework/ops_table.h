@@ -32,4 +32,23 @@ struct OpRow {
 const std::vector<OpRow>& op_table();
 std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed);
 
+// What the rows are written with ------------------------------------------------------------------------------------------------
+using Xs = std::span<const Variable>;
+#define OP(...) [](Xs x) -> Variable { return __VA_ARGS__; }
+
+inline Input positive(Shape shape) { return {shape, 0.5, 2}; }
+inline Input away(Shape shape) { return {Input::away_from_zero, shape}; }
+inline Input distinct(Shape shape) { return {Input::distinct, shape}; }
+
+inline std::vector<Operand> operands(Xs x) { return {x.begin(), x.end()}; }
+inline Tensor stripes(Shape shape) {
+  Tensor mask(shape);
+  for (Index i = 0; i < mask.size(); ++i) mask[i] = static_cast<Real>(i % 3 == 1);
+  return mask;
+}
+inline Ids ids(std::initializer_list<Id> values) { return {{static_cast<Index>(values.size())}, values}; }
+
+inline Spans packed(std::initializer_list<Index> lengths) { return Spans::packed(std::span(lengths.begin(), lengths.size())); }
+inline Spans padded(std::initializer_list<Index> lengths, Index width) { return Spans::padded(std::span(lengths.begin(), lengths.size()), width); }
+
 }  // namespace heed::test

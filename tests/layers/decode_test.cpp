@@ -276,7 +276,7 @@ class SureModel : public Seq2Seq {
   void visit(Visitor&) override {}
   Index vocabulary() const override { return 20; }
   Variable loss(const Batch&, const CrossEntropy&) const override { return {}; }
-  Variable logits(const Batch&) const override { return {}; }
+  Variable logits(const Batch&, std::vector<AttentionMap>*) const override { return {}; }
   std::unique_ptr<DecoderState> start(const Sequences& source) const override {
     auto state = std::make_unique<State>();
     state->lengths.assign(static_cast<std::size_t>(source.spans.count()), 0);
