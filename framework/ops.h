@@ -131,6 +131,28 @@ Variable attention(const Operand& q, const Operand& kv, const Attention& options
 Variable attention(const Operand& qkv, const Attention& options);
 
 // Attention in pieces -------------------------------------------------------------------------------------------------------------
+/// Which query meets which key, for ops on all scores at once: for each sequence i a block (heads, queries.length(i),
+/// keys.length(i)) of numbers, one block after the other. Only scores_softmax() must know what is hidden: weights are 0 there.
+struct Pairing {
+  int heads = 1;
+  int kv_heads = 0;         // of keys and values, a divisor of heads; 0: as many. Neighbouring heads share one
+  Spans queries, keys;
+  bool causal = false;      // query i sees the keys up to its own place, i + (length of keys - length of queries)
+  Index window = 0;         // where positive, the keys less than this far from it
+
+  Index size() const;       // of all blocks
+};
+/// Views of the blocks, (heads, queries, keys) each.
+std::vector<Tensor> split(const Tensor& pairs, const Pairing& pairing);
+
+/// q_i . k_j for each head: q (n, heads w), k (m, kv_heads w) -> (pairing.size())
+Variable dot_scores(const Operand& q, const Operand& k, const Pairing& pairing);
+/// sum_c v_c tanh(q_ic + k_jc) (Bahdanau et al. 2015): q (n, d), k (m, d), v (d), one head -> (pairing.size()); no n x m x d tensor is kept
+Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Pairing& pairing);
+/// softmax over the keys that each query sees: (pairing.size()) -> the same
+Variable scores_softmax(const Operand& scores, const Pairing& pairing);
+/// sum_j w_ij v_j for each head: weights (pairing.size()), values (m, kv_heads w) -> (n, heads w)
+Variable weighted_values(const Operand& weights, const Operand& values, const Pairing& pairing);
 
 // Recurrence ----------------------------------------------------------------------------------------------------------------------
 

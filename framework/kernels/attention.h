@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "framework/kernels/dropout.h"
 #include "framework/types.h"
 
@@ -14,6 +16,19 @@ struct MutableRows {
   Real* data;
   Index stride;
   Mode mode = Mode::assign;
+};
+
+/// The keys [begin, end) that query i sees. Queries stand at the end of the keys: i's own place is i + keys - queries. `causal` hides
+/// what comes after it, a window (0: none) what is that far from it or further.
+struct Visible {
+  Index begin, end;
+  Visible(bool causal, Index window, Index queries, Index keys, Index i) {
+    const Index place = i + keys - queries;
+    begin = window > 0 ? std::clamp<Index>(place - window + 1, 0, keys) : 0;
+    end = causal ? place + 1 : keys;
+    if (window > 0) end = std::min(end, place + window);
+    end = std::clamp(end, begin, keys);
+  }
 };
 
 /// What is the same for every sequence and head of one attention.

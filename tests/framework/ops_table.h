@@ -32,6 +32,9 @@ struct OpRow {
 const std::vector<OpRow>& op_table();
 std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed);
 
+/// Rows with a file of their own.
+void add_attention_pieces(std::vector<OpRow>& table);
+
 // What the rows are written with ------------------------------------------------------------------------------------------------
 using Xs = std::span<const Variable>;
 #define OP(...) [](Xs x) -> Variable { return __VA_ARGS__; }

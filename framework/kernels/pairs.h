@@ -1,0 +1,38 @@
+#pragma once
+
+#include "framework/kernels/attention.h"
+
+namespace heed::kernels {
+
+/// Blocks (heads, queries, keys) of numbers, one for each sequence. Heads h and h + 1 share keys where there are fewer of those:
+/// head h has those of h * kv_heads / heads.
+struct PairShape {
+  Index sequences, heads, kv_heads;
+  const Index *query_begins, *query_lengths, *key_begins, *key_lengths;
+  const Index* begins;  // of each block; one more at the end
+  Index longest_query, longest_key;
+  bool causal;
+  Index window;
+};
+
+// Products of the rows of queries, a (.., heads * width), those of keys, b (.., kv_heads * width), and the blocks s. Rows outside
+// the sequences are neither read nor written.
+
+/// s_ij = or += a_i . b_j
+void pair_dots(const PairShape& shape, Index width, Rows a, Rows b, Real* s, Mode mode);
+/// a_i = or += sum_j s_ij b_j
+void pair_sums(const PairShape& shape, Index width, const Real* s, Rows b, MutableRows a);
+/// b_j = or += sum_i s_ij a_i, over the heads that share b's
+void pair_sums_transposed(const PairShape& shape, Index width, const Real* s, Rows a, MutableRows b);
+
+/// s_ij = sum_c v_c tanh(q_ic + k_jc), 0 where i does not see j; one head of d columns
+void additive_scores(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v, Real* s);
+/// From ds: dq, dk = or += as their modes say, null: not wanted; dv (sequences, d) is each sequence's share, null: not wanted.
+void additive_scores_backward(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v, const Real* ds, Real* dq,
+                              Mode dq_mode, Real* dk, Mode dk_mode, Real* dv);
+
+/// Over the keys that each query sees; 0 elsewhere.
+void pair_softmax(const PairShape& shape, const Real* s, Real* y);
+void pair_softmax_backward(const PairShape& shape, const Real* y, const Real* dy, Real* ds, Mode mode);  // ds = y (dy - sum dy y)
+
+}  // namespace heed::kernels

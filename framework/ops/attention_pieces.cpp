@@ -1,0 +1,140 @@
+#include "framework/kernels/pairs.h"
+#include "framework/kernels/rows.h"
+#include "framework/ops.h"
+
+namespace heed {
+
+namespace {
+
+using kernels::MutableRows;
+using kernels::Rows;
+
+std::vector<Index> block_begins(const Pairing& p) {
+  std::vector<Index> begins{0};
+  begins.reserve(static_cast<std::size_t>(p.queries.count()) + 1);
+  for (Index i = 0; i < p.queries.count(); ++i) begins.push_back(begins.back() + p.heads * p.queries.length(i) * p.keys.length(i));
+  return begins;
+}
+
+/// A checked pairing and where its blocks begin.
+struct Plan {
+  Pairing pairing;
+  Index kv_heads;
+  std::vector<Index> begins;
+
+  Plan(const char* op, const Pairing& p) : pairing(p), kv_heads(p.kv_heads > 0 ? p.kv_heads : p.heads) {
+    check(p.heads >= 1 && p.heads % kv_heads == 0, op, "expected heads of queries that those of keys divide; got {} and {}", p.heads, kv_heads);
+    check(p.queries.count() == p.keys.count(), op, "expected as many sequences of keys as of queries; got {} and {}", p.keys.count(),
+          p.queries.count());
+    check(p.window >= 0, op, "expected a window of at least 1, or 0 for none; got {}", p.window);
+    begins = block_begins(p);
+  }
+  Index size() const { return begins.back(); }
+  kernels::PairShape shape() const {
+    const auto &q = pairing.queries, &k = pairing.keys;
+    kernels::PairShape s{q.count(), pairing.heads, kv_heads, nullptr, nullptr, nullptr, nullptr, begins.data(), q.longest(), k.longest(),
+                         pairing.causal, pairing.window};
+    if (s.sequences == 0) return s;
+    s.query_begins = q.begins().data(), s.query_lengths = q.lengths().data();
+    s.key_begins = k.begins().data(), s.key_lengths = k.lengths().data();
+    return s;
+  }
+  void check_queries(const char* op, const Variable& q) const {
+    check(q.rank() == 2 && q.columns() % pairing.heads == 0, op, "expected queries (n, {} heads * width); got {}", pairing.heads, q.shape());
+    check(pairing.queries.rows() == q.rows(), op, "expected spans over the {} rows of the queries; got {}", q.rows(), pairing.queries.rows());
+  }
+  void check_keys(const char* op, const Variable& k) const {
+    check(k.rank() == 2 && k.columns() % kv_heads == 0, op, "expected keys (m, {} heads * width); got {}", kv_heads, k.shape());
+    check(pairing.keys.rows() == k.rows(), op, "expected spans over the {} rows of the keys; got {}", k.rows(), pairing.keys.rows());
+  }
+  void check_pairs(const char* op, const Variable& x) const {
+    check(x.rank() == 1 && x.size() == size(), op, "expected a number for each of {} pairs; got {}", size(), x.shape());
+  }
+};
+
+/// Rows of no sequence are written by nobody.
+void zero_rest(Tensor& x, const Spans& spans) {
+  if (spans.tokens() != spans.rows()) std::fill_n(x.data(), x.size(), Real{0});
+}
+void zero_rest(const Gradient& dx, const Spans& spans) {
+  if (dx && dx.mode() == Mode::assign) zero_rest(dx.tensor(), spans);
+}
+
+Rows rows_of(const Tensor& x) { return {x.data(), x.columns()}; }
+MutableRows rows_of(const Gradient& dx, const Spans& spans) {
+  zero_rest(dx, spans);
+  return {dx.data(), dx.shape().columns(), dx.mode()};
+}
+
+}  // namespace
+
+Index Pairing::size() const { return block_begins(*this).back(); }
+
+std::vector<Tensor> split(const Tensor& pairs, const Pairing& pairing) {
+  const Plan plan("split", pairing);
+  plan.check_pairs("split", pairs);
+  std::vector<Tensor> result;
+  for (Index i = 0; i < pairing.queries.count(); ++i)
+    result.push_back(pairs.slice(plan.begins[i], plan.begins[i + 1]).reshape({pairing.heads, pairing.queries.length(i), pairing.keys.length(i)}));
+  return result;
+}
+
+Variable dot_scores(const Operand& q, const Operand& k, const Pairing& pairing) {
+  Plan plan("dot_scores", pairing);
+  plan.check_queries("dot_scores", q), plan.check_keys("dot_scores", k);
+  const Index width = q.columns() / pairing.heads;
+  check(k.columns() == plan.kv_heads * width, "dot_scores", "expected keys {} wide; got {}", plan.kv_heads * width, k.shape());
+  Tensor s({plan.size()});
+  kernels::pair_dots(plan.shape(), width, rows_of(q.value()), rows_of(k.value()), s.data(), Mode::assign);
+  return record("dot_scores", s, {q, k},  // dq_i = sum_j ds_ij k_j, dk_j = sum_i ds_ij q_i
+                [plan = std::move(plan), width, q = q.value(), k = k.value()](const Tensor& ds, Gradient dq, Gradient dk) {
+                  if (dq) kernels::pair_sums(plan.shape(), width, ds.data(), rows_of(k), rows_of(dq, plan.pairing.queries));
+                  if (dk) kernels::pair_sums_transposed(plan.shape(), width, ds.data(), rows_of(q), rows_of(dk, plan.pairing.keys));
+                });
+}
+
+Variable weighted_values(const Operand& weights, const Operand& values, const Pairing& pairing) {
+  Plan plan("weighted_values", pairing);
+  plan.check_pairs("weighted_values", weights), plan.check_keys("weighted_values", values);
+  const Index width = values.columns() / plan.kv_heads;
+  Tensor y({pairing.queries.rows(), pairing.heads * width});
+  zero_rest(y, pairing.queries);
+  kernels::pair_sums(plan.shape(), width, weights.data(), rows_of(values.value()), {y.data(), y.columns()});
+  return record("weighted_values", y, {weights, values},  // dw_ij = dy_i . v_j, dv_j = sum_i w_ij dy_i
+                [plan = std::move(plan), width, w = weights.value(), v = values.value()](const Tensor& dy, Gradient dw, Gradient dv) {
+                  if (dw) kernels::pair_dots(plan.shape(), width, rows_of(dy), rows_of(v), dw.data(), dw.mode());
+                  if (dv) kernels::pair_sums_transposed(plan.shape(), width, w.data(), rows_of(dy), rows_of(dv, plan.pairing.keys));
+                });
+}
+
+Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Pairing& pairing) {
+  Plan plan("additive_scores", pairing);
+  check(pairing.heads == 1, "additive_scores", "expected one head; got {}", pairing.heads);
+  plan.check_queries("additive_scores", q), plan.check_keys("additive_scores", k);
+  const Index d = q.columns();
+  check(k.columns() == d && v.rank() == 1 && v.size() == d, "additive_scores", "expected q (n, d), k (m, d) and v (d); got {}, {} and {}", q.shape(),
+        k.shape(), v.shape());
+  Tensor s({plan.size()});
+  kernels::additive_scores(plan.shape(), d, q.data(), k.data(), v.data(), s.data());
+  return record("additive_scores", s, {q, k, v},  // t = tanh(q_i + k_j): dq_i = sum_j ds_ij v (1 - t^2), dk_j alike, dv = sum ds_ij t
+                [plan = std::move(plan), d, q = q.value(), k = k.value(), v = v.value()](const Tensor& ds, Gradient dq, Gradient dk, Gradient dv) {
+                  const Index sequences = plan.pairing.queries.count();
+                  zero_rest(dq, plan.pairing.queries), zero_rest(dk, plan.pairing.keys);
+                  Tensor shares({dv ? sequences : 0, d});
+                  kernels::additive_scores_backward(plan.shape(), d, q.data(), k.data(), v.data(), ds.data(), dq ? dq.data() : nullptr, dq.mode(),
+                                                    dk ? dk.data() : nullptr, dk.mode(), dv ? shares.data() : nullptr);
+                  if (dv) kernels::sum_rows(sequences, d, shares.data(), dv.data(), dv.mode());
+                });
+}
+
+Variable scores_softmax(const Operand& scores, const Pairing& pairing) {
+  Plan plan("scores_softmax", pairing);
+  plan.check_pairs("scores_softmax", scores);
+  Tensor y({plan.size()});
+  kernels::pair_softmax(plan.shape(), scores.data(), y.data());
+  return record("scores_softmax", y, {scores}, [plan = std::move(plan), y](const Tensor& dy, Gradient ds) {  // ds = y (dy - sum dy y)
+    kernels::pair_softmax_backward(plan.shape(), y.data(), dy.data(), ds.data(), ds.mode());
+  });
+}
+
+}  // namespace heed
