@@ -18,7 +18,7 @@ namespace heed {
 
 namespace {
 
-constexpr int orders = BleuScore::orders;
+constexpr int orders = BleuCounts::orders;
 using Counts = std::array<StringMap<Index>, orders>;
 
 const std::vector<std::string> smoothings{"exp", "floor", "add-k", "none"};
@@ -51,23 +51,24 @@ Line count(const std::string& text, const BleuOptions& options, MetricTokenizer 
   return line;
 }
 
-// Adds a line to the sums: its matches are clipped at the most any one reference holds; of two lengths as close, the shorter
-// counts.
-void accumulate(BleuScore& sums, const Line& hypothesis, const std::vector<Line>& references) {
+// Matches are clipped at the most any one reference holds; of two lengths as close, the shorter counts.
+BleuCounts compare(const Line& hypothesis, const std::vector<Line>& references) {
   const auto badness = [&](const Line& r) { return std::pair(std::abs(r.length() - hypothesis.length()), r.length()); };
   const auto closest =
       std::min_element(references.begin(), references.end(), [&](const Line& a, const Line& b) { return badness(a) < badness(b); });
-  sums.sys_len += hypothesis.length();
-  sums.ref_len += closest->length();
+  BleuCounts counts;
+  counts.sys_len = hypothesis.length();
+  counts.ref_len = closest->length();
   for (std::size_t n = 0; n < orders; ++n)
     for (const auto& [ngram, times] : hypothesis.ngrams[n]) {
       Index most = 0;
       for (const Line& reference : references)
         if (const auto found = reference.ngrams[n].find(ngram); found != reference.ngrams[n].end())
           most = std::max(most, found->second);
-      sums.counts[n] += std::min(times, most);
-      sums.totals[n] += times;
+      counts.matches[n] += std::min(times, most);
+      counts.totals[n] += times;
     }
+  return counts;
 }
 
 double smooth_value(const BleuOptions& options) { return options.smooth_value.value_or(options.smooth == "floor" ? 0.1 : 1.0); }
@@ -77,14 +78,14 @@ void finish(BleuScore& bleu) {
   const BleuOptions& options = bleu.options;
   const double k = smooth_value(options), sys_len = static_cast<double>(bleu.sys_len), ref_len = static_cast<double>(bleu.ref_len);
   bleu.bp = sys_len >= ref_len ? 1 : sys_len > 0 ? std::exp(1 - ref_len / sys_len) : 0;
-  if (std::all_of(bleu.counts.begin(), bleu.counts.end(), [](Index n) { return n == 0; }))
+  if (std::all_of(bleu.matches.begin(), bleu.matches.end(), [](Index n) { return n == 0; }))
     return;  // smoothing makes nothing of nothing
 
   double halving = 1, logs = 0;
   int order = orders;
   for (int n = 0; n < orders; ++n) {
     const double added = options.smooth == "add-k" && n > 0 ? k : 0;
-    const double matches = static_cast<double>(bleu.counts[n]) + added, total = static_cast<double>(bleu.totals[n]) + added;
+    const double matches = static_cast<double>(bleu.matches[n]) + added, total = static_cast<double>(bleu.totals[n]) + added;
     if (total == 0) break;
     if (options.effective_order) order = n + 1;
     double& precision = bleu.precisions[n];
@@ -116,8 +117,14 @@ std::string BleuScore::signature() const {
                      options.effective_order ? "yes" : "no", options.tokenize, smooth, metrics_version);
 }
 
-BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
-                      const BleuOptions& options) {
+BleuCounts& BleuCounts::operator+=(const BleuCounts& other) {
+  sys_len += other.sys_len, ref_len += other.ref_len;
+  for (std::size_t n = 0; n < orders; ++n) matches[n] += other.matches[n], totals[n] += other.totals[n];
+  return *this;
+}
+
+std::vector<BleuCounts> bleu_counts(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+                                    const BleuOptions& options) {
   const MetricTokenizer tokenize = bleu_tokenizer(options.tokenize);
   check_options(options);
   check(!hypotheses.empty(), "bleu", "expected at least one line; got none");
@@ -125,16 +132,29 @@ BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const s
   for (std::size_t r = 0; r < references.size(); ++r)
     check(references[r].size() == hypotheses.size(), "bleu", "expected as many lines in reference {} as hypotheses, {}; got {}",
           r + 1, hypotheses.size(), references[r].size());
-  BleuScore bleu;
-  bleu.options = options;
-  bleu.references = static_cast<Index>(references.size());
+  std::vector<BleuCounts> counts;
   for (std::size_t i = 0; i < hypotheses.size(); ++i) {
     std::vector<Line> lines;
     for (const auto& reference : references) lines.push_back(count(reference[i], options, tokenize));
-    accumulate(bleu, count(hypotheses[i], options, tokenize), lines);
+    counts.push_back(compare(count(hypotheses[i], options, tokenize), lines));
   }
+  return counts;
+}
+
+BleuScore bleu_score(const BleuCounts& counts, Index references, const BleuOptions& options) {
+  check_options(options);
+  BleuScore bleu{counts};
+  bleu.options = options;
+  bleu.references = references;
   finish(bleu);
   return bleu;
+}
+
+BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+                      const BleuOptions& options) {
+  BleuCounts sum;
+  for (const BleuCounts& line : bleu_counts(hypotheses, references, options)) sum += line;
+  return bleu_score(sum, static_cast<Index>(references.size()), options);
 }
 
 BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::string> references, BleuOptions options) {

@@ -18,15 +18,20 @@ struct BleuOptions {
   bool effective_order = false;  // ignore orders longer than the hypothesis; sentence_bleu sets it
 };
 
-/// BLEU (Papineni et al. 2002) as sacrebleu 2.6.0 computes it (Post 2018).
-struct BleuScore {
+/// What BLEU adds up, line after line: nothing else of a line matters to a corpus' score.
+struct BleuCounts {
   static constexpr int orders = 4;
+  Index sys_len = 0, ref_len = 0;          // words
+  std::array<Index, orders> matches{};     // n-grams that a reference holds too
+  std::array<Index, orders> totals{};      // n-grams of the hypotheses
+  BleuCounts& operator+=(const BleuCounts& other);
+};
+
+/// BLEU (Papineni et al. 2002) as sacrebleu 2.6.0 computes it (Post 2018).
+struct BleuScore : BleuCounts {
   double score = 0;                         // 0 to 100
   std::array<double, orders> precisions{};  // 0 to 100, smoothed
   double bp = 0;                            // brevity penalty, 0 to 1
-  Index sys_len = 0, ref_len = 0;           // words
-  std::array<Index, orders> counts{};       // n-grams matched
-  std::array<Index, orders> totals{};       // n-grams of the hypotheses
   BleuOptions options{};
   Index references = 1;  // a line
 
@@ -38,6 +43,11 @@ struct BleuScore {
 /// option is unknown or out of range.
 BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
                       const BleuOptions& options = {});
+
+/// The counts of each line, to be added up over any lines: corpus_bleu(hypotheses, references) is bleu_score of their sum.
+std::vector<BleuCounts> bleu_counts(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+                                    const BleuOptions& options = {});
+BleuScore bleu_score(const BleuCounts& counts, Index references = 1, const BleuOptions& options = {});
 
 /// One line against its references, with effective order.
 BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::string> references, BleuOptions options = {});

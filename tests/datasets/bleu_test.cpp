@@ -81,7 +81,7 @@ TEST(Bleu, HandComputedCorpora) {
 
 TEST(Bleu, ShowsItsParts) {
   const BleuScore bleu = corpus_bleu(Lines{"a b c d e", "a b"}, std::vector<Lines>{{"a b c d x y", "a b z"}});
-  EXPECT_EQ(bleu.counts, (std::array<Index, 4>{6, 4, 2, 1}));
+  EXPECT_EQ(bleu.matches, (std::array<Index, 4>{6, 4, 2, 1}));
   EXPECT_EQ(bleu.totals, (std::array<Index, 4>{7, 5, 3, 2}));
   EXPECT_EQ(bleu.sys_len, 7);
   EXPECT_EQ(bleu.ref_len, 9);
