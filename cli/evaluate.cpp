@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/corpus.h"
+#include "cli/quality.h"
 #include "cli/run.h"
 #include "datasets/batching.h"
 #include "datasets/metrics/bleu.h"
@@ -49,20 +50,14 @@ Report evaluate_pairs(const Options& o, const Run& run) {
   if (o.data.empty()) fail("what to evaluate on? give --data with files or a built-in corpus such as toy:translation");
   const Split split = o.split == "train" ? Split::train : o.split == "valid" ? Split::valid : Split::test;
   const auto pairs = open_evaluation_pairs(o.data, o.fields.empty() ? run.settings.data.fields : o.fields, o.lines, split);
-  std::vector<std::string> sources, references;
-  for (Index i = 0; i < pairs->size(); ++i) {
-    Pair pair = pairs->at(i);
-    sources.push_back(std::move(pair.source)), references.push_back(std::move(pair.target));
-  }
+  const TestSet test = read_test_set(*pairs);
   const Loss loss = total_loss(*run.model, all_batches(*pairs, *run.tokenizer, {.batch_tokens = run.settings.data.batch_tokens, .max_length = 0}));
   DecodeOptions options = decode_options(run.settings);
   if (o.beam > 0) options.beam = static_cast<int>(o.beam);
-  std::vector<std::string> hypotheses;
-  for (const auto& best : translate(*run.model, *run.tokenizer, sources, options))
-    hypotheses.push_back(best.empty() ? "" : run.tokenizer->decode(best[0].ids));
-  const BleuScore bleu = corpus_bleu(hypotheses, std::vector<std::vector<std::string>>{references});
+  const std::vector<std::string> hypotheses = best_translations(*run.model, *run.tokenizer, test, options);
+  const BleuScore bleu = corpus_bleu(hypotheses, std::vector<std::vector<std::string>>{test.references});
   return {{"lines", pairs->size()}, {"loss", loss.per_token()},     {"perplexity", std::exp(loss.per_token())},
-          {"bleu", bleu.score},     {"signature", bleu.signature()}, {"exact", exact_match(hypotheses, references)}};
+          {"bleu", bleu.score},     {"signature", bleu.signature()}, {"exact", exact_match(hypotheses, test.references)}};
 }
 
 void run_evaluate(const Options& o) {

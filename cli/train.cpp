@@ -1,17 +1,12 @@
-#include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 
 #include "cli/commands.h"
-#include "cli/corpus.h"
-#include "cli/model.h"
 #include "cli/progress.h"
 #include "cli/run.h"
+#include "cli/training.h"
 #include "framework/kernels/parallel.h"
-#include "framework/memory.h"
-#include "optim/trainer.h"
 
 namespace heed::cli {
 
@@ -83,42 +78,6 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
   return asked;
 }
 
-void write_file(const fs::path& path, const std::string& text) {
-  const fs::path partial = path.string() + ".partial";  // a full disk may not cost the file that was there
-  std::ofstream out(partial, std::ios::trunc);
-  out << text;
-  out.close();
-  std::error_code error;
-  if (out) fs::rename(partial, path, error);
-  if (!out || error) fail("{}: cannot write; is the disk full, or the folder read-only?", path.string());
-}
-
-struct Probe {
-  double seconds_per_step = 0;
-  std::size_t bytes = 0;
-};
-
-/// What a step costs: a few are computed, and change nothing.
-Probe probe(const Settings& s, Seq2Seq& model, BatchStream& data) {
-  const auto start_position = data.position();
-  memory::reset_peak();
-  Probe result;
-  constexpr int warm_up = 1, steps = 3;
-  auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < warm_up + steps; ++i) {
-    if (i == warm_up) begin = std::chrono::steady_clock::now();
-    const Batch batch = data.next();
-    Tape tape;
-    tape.backward(model.loss(batch, {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = ignored_id}));
-    clear_gradients(model);
-  }
-  result.seconds_per_step =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / steps * static_cast<double>(s.optim.accumulate);
-  result.bytes = memory::statistics().peak + static_cast<std::size_t>(2 * parameter_count(model)) * sizeof(Real);  // and the optimizer's moments
-  data.seek(start_position);
-  return result;
-}
-
 void print_settings() {
   Settings s = default_settings("transformer");
   for (const Setting& setting : settings_of(s)) std::cout << fmt::format("{:<24} {}\n", setting.key, setting.help);
@@ -140,65 +99,37 @@ void train(const Options& o, const CLI::App& command) {
   check_settings(s);
   set_threads(o.threads);
 
-  Corpus corpus = open_corpus(s, o.resume ? Tokenizer::load(tokenizer_path(o.out).string()) : nullptr);
-  Random random(static_cast<std::uint64_t>(s.train.seed));
-  const auto model = make_model(s, corpus.tokenizer->size(), random);
-  const auto optimizer = make_optimizer(s, *model);
-
-  TrainerOptions options;
-  options.steps = s.train.epochs > 0 ? s.train.epochs * ((corpus.batches_per_epoch + s.optim.accumulate - 1) / s.optim.accumulate) : s.train.steps;
-  options.seconds = s.train.time.empty() ? 0 : parse_duration(s.train.time);
-  options.schedule = {.kind = schedule_kind(s.optim.schedule), .warmup = s.optim.warmup, .final = s.optim.final_lr};
-  options.clip = s.optim.clip, options.accumulate = s.optim.accumulate;
-  options.log_every = s.train.log_every, options.eval_every = s.train.eval_every, options.save_every = s.train.save_every;
-  options.keep = static_cast<int>(s.train.keep), options.patience = static_cast<int>(s.train.patience);
-  options.average = static_cast<int>(s.train.average), options.seed = static_cast<std::uint64_t>(s.train.seed);
-  options.folder = o.out, options.text = {{"config", to_toml(s)}};
-
-  // Whatever can be refused is, before anything is written.
-  Trainer trainer(*model, *optimizer, options);
-  const bool resumed = o.resume && trainer.resume();
-  const Probe cost = probe(s, *model, *corpus.train);
+  Training training(s, o.out, o.resume);
+  training.open();
+  const Cost cost = training.probe();
   if (interrupted()) throw Interrupted();
-  std::error_code error;
-  fs::create_directories(o.out, error);
-  if (error) fail("{}: cannot make this folder: {}", o.out, error.message());
-  if (!o.resume) corpus.tokenizer->save(tokenizer_path(o.out).string());
-  write_file(config_path(o.out), to_toml(s));  // last: a folder with a config is a run
+  training.create();
 
+  const Corpus& corpus = training.corpus;
+  const TrainerOptions& limits = training.options();
   Progress progress((fs::path(o.out) / "log.txt").string(), s.train.log_every);
-  const double limit = options.seconds > 0 ? options.seconds : static_cast<double>(options.steps) * cost.seconds_per_step;
+  const double limit = limits.seconds > 0 ? limits.seconds : static_cast<double>(limits.steps) * cost.seconds_per_step;
   progress.line(fmt::format("data      {}", corpus.description));
   progress.line(fmt::format("tokens    {} in the vocabulary ({})", corpus.tokenizer->size(), corpus.tokenizer->kind()));
-  progress.line(fmt::format("model     {}, {} parameters", s.model.name, parameter_count(*model)));
+  progress.line(fmt::format("model     {}, {} parameters", s.model.name, parameter_count(*training.model)));
   progress.line(fmt::format("plan      {}; about {} and {} MB on {} thread{}",
-                            options.seconds > 0 ? duration_text(options.seconds) : fmt::format("{} steps", options.steps), duration_text(limit),
+                            limits.seconds > 0 ? duration_text(limits.seconds) : fmt::format("{} steps", limits.steps), duration_text(limit),
                             (cost.bytes >> 20) + 30, threads(), threads() == 1 ? "" : "s"));
-  progress.line(fmt::format("run       {}{}", o.out, resumed ? ", resumed" : ""));
+  progress.line(fmt::format("run       {}{}", o.out, training.resumed() ? ", resumed" : ""));
 
-  const LossFunction loss = [&](const Batch& batch, Real divisor) {
-    return model->loss(batch, {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = ignored_id, .divisor = divisor});
-  };
-  EvaluateFunction evaluate;
-  if (!corpus.valid.empty())
-    evaluate = [&] {
-      const Evaluating evaluating(*model);
-      return Evaluation{.loss = total_loss(*model, corpus.valid).per_token(), .score = 0, .metrics = {}};
-    };
   Observers observers;
   observers.on_step = [&](const StepReport& report) { progress.step(report); };
-  observers.should_stop = [] { return interrupted(); };
   Index shown = 0;
   observers.on_evaluation = [&](const EvaluationReport& report) {
     progress.line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", report.step, report.evaluation.loss, std::exp(report.evaluation.loss),
                               report.best ? "  (best)" : ""));
     if (!corpus.valid_pairs) return;
     const Pair pair = corpus.valid_pairs->at(shown++ % corpus.valid_pairs->size());
-    const Evaluating evaluating(*model);
-    const auto best = translate(*model, *corpus.tokenizer, std::vector<std::string>{pair.source}, {.beam = 1});
+    const Evaluating evaluating(*training.model);
+    const auto best = translate(*training.model, *corpus.tokenizer, std::vector<std::string>{pair.source}, {.beam = 1});
     progress.line(fmt::format("    {}\n  = {}\n  > {}", pair.source, pair.target, best[0].empty() ? "" : corpus.tokenizer->decode(best[0][0].ids)));
   };
-  const TrainResult result = trainer.run(*corpus.train, loss, evaluate, observers);
+  const TrainResult result = training.run(observers);
   if (result.interrupted) {
     progress.line(fmt::format("stopped at step {} and saved; go on with: heed train --resume --out {}", result.step, o.out));
     throw Interrupted();

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/run.h"
+
+namespace heed::cli {
+
+/// What a translation is judged by.
+struct TestSet {
+  std::string name;
+  std::vector<std::string> sources, references;
+};
+TestSet read_test_set(const PairSource& pairs);
+
+/// The best translation of each source.
+std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizer& tokenizer, const TestSet& test, const DecodeOptions& options);
+
+}  // namespace heed::cli

@@ -1,0 +1,103 @@
+#include "cli/training.h"
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "cli/commands.h"
+#include "cli/model.h"
+#include "cli/run.h"
+#include "framework/memory.h"
+
+namespace heed::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+CrossEntropy loss_options(const Settings& s) {
+  return {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = ignored_id};
+}
+
+TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::string& folder) {
+  TrainerOptions o;
+  o.steps = s.train.epochs > 0 ? s.train.epochs * ((corpus.batches_per_epoch + s.optim.accumulate - 1) / s.optim.accumulate) : s.train.steps;
+  o.seconds = s.train.time.empty() ? 0 : parse_duration(s.train.time);
+  o.schedule = {.kind = schedule_kind(s.optim.schedule), .warmup = s.optim.warmup, .final = s.optim.final_lr};
+  o.clip = s.optim.clip, o.accumulate = s.optim.accumulate;
+  o.log_every = s.train.log_every, o.eval_every = s.train.eval_every, o.save_every = s.train.save_every;
+  o.keep = static_cast<int>(s.train.keep), o.patience = static_cast<int>(s.train.patience);
+  o.average = static_cast<int>(s.train.average), o.seed = static_cast<std::uint64_t>(s.train.seed);
+  o.folder = folder, o.text = {{"config", to_toml(s)}};
+  return o;
+}
+
+}  // namespace
+
+Training::Training(Settings s, std::string where, bool resume)
+    : settings(std::move(s)),
+      folder(std::move(where)),
+      corpus(open_corpus(settings, resume ? Tokenizer::load(tokenizer_path(folder).string()) : nullptr)),
+      resume_(resume) {
+  Random random(static_cast<std::uint64_t>(settings.train.seed));
+  model = make_model(settings, corpus.tokenizer->size(), random);
+  optimizer_ = make_optimizer(settings, *model);
+}
+
+Cost Training::probe() {
+  const auto position = corpus.train->position();
+  memory::reset_peak();
+  constexpr int warm_up = 1, steps = 3;
+  auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < warm_up + steps; ++i) {
+    if (i == warm_up) begin = std::chrono::steady_clock::now();
+    const Batch batch = corpus.train->next();
+    Tape tape;
+    tape.backward(model->loss(batch, loss_options(settings)));
+    clear_gradients(*model);
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  corpus.train->seek(position);
+  return {.seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
+          .bytes = memory::statistics().peak + static_cast<std::size_t>(2 * parameter_count(*model)) * sizeof(Real)};  // and the moments
+}
+
+void Training::open() {
+  options_ = trainer_options(settings, corpus, folder);
+  trainer_.emplace(*model, *optimizer_, options_);
+  resumed_ = resume_ && trainer_->resume();
+}
+
+void Training::create() {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail("{}: cannot make this folder: {}", folder, error.message());
+  if (!resume_) corpus.tokenizer->save(tokenizer_path(folder).string());
+  write_file(config_path(folder).string(), to_toml(settings));  // last: a folder with a config is a run
+}
+
+TrainResult Training::run(const Observers& observers) {
+  const LossFunction loss = [this](const Batch& batch, Real divisor) {
+    CrossEntropy options = loss_options(settings);
+    options.divisor = divisor;
+    return model->loss(batch, options);
+  };
+  EvaluateFunction evaluate;
+  if (!corpus.valid.empty())
+    evaluate = [this] { return Evaluation{.loss = total_loss(*model, corpus.valid).per_token(), .score = 0, .metrics = {}}; };
+  Observers all = observers;
+  all.should_stop = [] { return interrupted(); };
+  return trainer_->run(*corpus.train, loss, evaluate, all);
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  const std::string partial = path + ".partial";
+  std::ofstream out(partial, std::ios::trunc);
+  out << text;
+  out.close();
+  std::error_code error;
+  if (out) fs::rename(partial, path, error);
+  if (!out || error) fail("{}: cannot write; is the disk full, or the folder read-only?", path);
+}
+
+}  // namespace heed::cli

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/corpus.h"
+#include "cli/settings.h"
+#include "layers/seq2seq/model.h"
+#include "optim/trainer.h"
+
+namespace heed::cli {
+
+struct Cost {
+  double seconds_per_step = 0;
+  std::size_t bytes = 0;
+};
+
+/// One run of training: from settings to the folder that holds what was trained. In this order: construct, open, create, run.
+class Training {
+ public:
+  /// Reads the data and makes the model; a run that is resumed keeps its tokenizer. Writes nothing.
+  Training(Settings settings, std::string folder, bool resume);
+
+  /// What a step costs: a few are computed, and change nothing.
+  Cost probe();
+  /// Throws whatever can be refused before anything is written; takes up the last checkpoint of a run that is resumed.
+  void open();
+  /// Makes the folder a run: writes the tokenizer and the settings.
+  void create();
+  /// Trains until a limit or an interruption. Validation loss is the evaluation.
+  TrainResult run(const Observers& observers);
+  /// The weights with the lowest validation loss; those of the end where nothing was validated.
+  void load_best() { trainer_->load_best(); }
+
+  Settings settings;  // may change until open()
+  const std::string folder;
+  Corpus corpus;
+  std::unique_ptr<Seq2Seq> model;
+  bool resumed() const { return resumed_; }
+  const TrainerOptions& options() const { return options_; }
+
+ private:
+  bool resume_, resumed_ = false;
+  std::unique_ptr<Optimizer> optimizer_;
+  TrainerOptions options_;
+  std::optional<Trainer> trainer_;
+};
+
+/// Replaces a file as a whole: a full disk costs nothing that was there.
+void write_file(const std::string& path, const std::string& text);
+
+}  // namespace heed::cli
