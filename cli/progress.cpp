@@ -18,11 +18,6 @@ int terminal_width() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-std::string figures(const StepReport& r) {
-  return fmt::format("loss {:.4f}  ppl {}  {:.0f} tok/s  {} left", r.loss, r.perplexity < 1e4 ? fmt::format("{:.2f}", r.perplexity) : ">10000",
-                     r.tokens_per_s, duration_text(r.seconds_left));
-}
-
 }  // namespace
 
 std::string duration_text(double seconds) {
@@ -32,39 +27,50 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
-Progress::Progress(const std::string& log_path, Index log_every)
-    : log_(log_path, std::ios::app), log_every_(log_every), terminal_(isatty(STDERR_FILENO)) {}
+std::string step_text(const StepReport& r) {
+  const std::string count = r.steps > 0 ? fmt::format("step {}/{}", r.step, r.steps) : fmt::format("step {}", r.step);
+  return fmt::format("{}  loss {:.4f}  ppl {}  {:.0f} tok/s", count, r.loss, r.perplexity < 1e4 ? fmt::format("{:.2f}", r.perplexity) : ">10000",
+                     r.tokens_per_s);
+}
 
-Progress::~Progress() { clear(); }
+LiveLine::LiveLine() : terminal_(isatty(STDERR_FILENO)) {}
 
-void Progress::clear() {
+void LiveLine::clear() {
   if (live_) std::cerr << "\r\033[K" << std::flush;
   live_ = false;
 }
 
-void Progress::line(const std::string& text) {
-  clear();
-  std::cerr << text << '\n';
-  log_ << text << std::endl;
-}
-
-void Progress::step(const StepReport& r) {
-  const bool logged = r.step % log_every_ == 0;
-  const std::string count = r.steps > 0 ? fmt::format("step {}/{}", r.step, r.steps) : fmt::format("step {}", r.step);
-  if (!terminal_) {
-    if (logged) line(fmt::format("{}  {}", count, figures(r)));
-    return;
-  }
-  if (logged) log_ << fmt::format("{}  {}", count, figures(r)) << std::endl;
-  if (shown_ >= 0 && r.seconds - shown_ < 0.1) return;
-  shown_ = r.seconds;
-  const std::string text = fmt::format("{}  {}", count, figures(r));
+void LiveLine::show(const std::string& text, double done, double now) {
+  if (!terminal_ || (live_ && now >= shown_ && now - shown_ < 0.1)) return;
+  shown_ = now;
   const int room = std::clamp(terminal_width() - static_cast<int>(text.size()) - 5, 0, 40);
-  const int filled = static_cast<int>(std::lround(r.done * room));
+  const int filled = static_cast<int>(std::lround(std::clamp(done, 0.0, 1.0) * room));
   std::string bar;
   for (int i = 0; i < room; ++i) bar += i < filled ? "━" : " ";
   std::cerr << "\r\033[K" << (room >= 8 ? bar + "  " : "") << text.substr(0, static_cast<std::size_t>(std::max(10, terminal_width() - 1))) << std::flush;
   live_ = true;
+}
+
+Progress::Progress(const std::string& log_path, Index log_every, Shown shown)
+    : log_(log_path, std::ios::app), log_every_(log_every), shown_(shown) {}
+
+void Progress::line(const std::string& text) {
+  if (shown_ == Shown::on_stderr) {
+    live_.clear();
+    std::cerr << text << '\n';
+  }
+  log_ << text << std::endl;
+}
+
+void Progress::step(const StepReport& r) {
+  const std::string text = fmt::format("{}  {} left", step_text(r), duration_text(r.seconds_left));
+  const bool logged = r.step % log_every_ == 0;
+  if (!live_.terminal() || shown_ == Shown::in_log) {
+    if (logged) line(text);
+    return;
+  }
+  if (logged) log_ << text << std::endl;
+  live_.show(text, r.done, r.seconds);
 }
 
 }  // namespace heed::cli

@@ -7,26 +7,42 @@
 
 namespace heed::cli {
 
+/// One line on stderr that is drawn again and again: a bar and some text. Shows nothing where stderr is no terminal.
+class LiveLine {
+ public:
+  LiveLine();
+  ~LiveLine() { clear(); }
+  LiveLine(const LiveLine&) = delete;
+  LiveLine& operator=(const LiveLine&) = delete;
+
+  bool terminal() const { return terminal_; }
+  /// `done` in [0, 1]; redrawn at most ten times a second of `now`.
+  void show(const std::string& text, double done, double now);
+  void clear();
+
+ private:
+  bool terminal_, live_ = false;
+  double shown_ = -1;
+};
+
 /// Shows how training goes on stderr: one live line on a terminal, a line now and then elsewhere. Lines also go to a log file.
 class Progress {
  public:
-  Progress(const std::string& log_path, Index log_every);
-  ~Progress();
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
+  enum class Shown { on_stderr, in_log };  // in_log: somebody else speaks to the user
+  Progress(const std::string& log_path, Index log_every, Shown shown = Shown::on_stderr);
 
   void step(const StepReport& report);
   /// A line that stays, above the live one.
   void line(const std::string& text);
 
  private:
-  void clear();
   std::ofstream log_;
   Index log_every_;
-  bool terminal_, live_ = false;
-  double shown_ = -1;  // seconds at the last redraw
+  Shown shown_;
+  LiveLine live_;
 };
 
-std::string duration_text(double seconds);  // "42 s", "3 min 05 s", "2 h 10 min"
+std::string step_text(const StepReport& report);  // "step 12/1600  loss 3.2  ppl 24.5  9000 tok/s"
+std::string duration_text(double seconds);        // "42 s", "3 min 05 s", "2 h 10 min"
 
 }  // namespace heed::cli

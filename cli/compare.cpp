@@ -1,0 +1,286 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/comparison.h"
+#include "cli/duel.h"
+#include "cli/model.h"
+#include "cli/progress.h"
+#include "cli/training.h"
+#include "datasets/text_file.h"
+#include "framework/kernels/parallel.h"
+#include "framework/memory.h"
+
+namespace heed::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  Duel duel;
+  std::string out;
+  int threads = 0;
+  bool resume = false;
+};
+
+/// Names within the duel's folder.
+fs::path plan_path(const fs::path& out) { return out / "duel.json"; }
+fs::path run_folder(const fs::path& out, const std::string& model, Index seed) { return out / "runs" / fmt::format("{}-seed{}", model, seed); }
+fs::path result_path(const fs::path& run) { return run / "result.json"; }
+fs::path hypotheses_path(const fs::path& run) { return run / "test.hyp"; }
+
+Json read_json(const fs::path& path) {
+  std::ifstream in(path);
+  try {
+    return Json::parse(in);
+  } catch (const Json::exception&) {
+    fail("{}: damaged: not JSON; remove it, and what it describes is done again", path.string());
+  }
+}
+
+/// The duel in the folder; what was given again must be the same.
+Duel resumed_duel(const Options& o, const CLI::App& command) {
+  if (!fs::exists(plan_path(o.out))) fail("{}: no duel to resume here; leave out --resume to start one", o.out);
+  const Json plan = read_json(plan_path(o.out)), asked = to_json(o.duel);
+  for (const auto& [name, value] : asked.items())
+    if (command.count("--" + name) > 0 && plan.at(name) != value)
+      fail("--resume goes on with the duel as it is: --{} cannot change; start a new one with another --out", name);
+  return duel_from_json(plan);
+}
+
+struct Plan {
+  Duel duel;
+  std::vector<Settings> models;
+  TestSet test;
+};
+
+Plan make_plan(Duel duel) {
+  check_duel(duel);
+  Plan plan{std::move(duel), {}, {}};
+  for (const std::string& model : plan.duel.models) plan.models.push_back(duel_settings(plan.duel, model));
+  Settings& first = plan.models.front();
+  const std::vector<Setting> shared = settings_of(first);
+  for (Settings& other : plan.models) {
+    const std::vector<Setting> its = settings_of(other);
+    for (std::size_t i = 0; i < shared.size(); ++i)
+      if (const std::string key = shared[i].key; (key.starts_with("data.") || key.starts_with("decode.")) && text_of(shared[i]) != text_of(its[i]))
+        fail("{} differs between {} and {}: a duel is fought on one set of batches and decoded alike", key, first.model.name, other.model.name);
+  }
+  const Corpus corpus = open_corpus(first, nullptr);
+  const Index vocabulary = corpus.tokenizer->size();
+  match_parameters(plan.duel, plan.models, [&](const Settings& s) {
+    Random random(0);
+    return parameter_count(*make_model(s, vocabulary, random));
+  });
+  if (!plan.duel.test.empty() || is_toy(plan.duel.train)) {
+    plan.test = read_test_set(*open_evaluation_pairs(plan.duel.test.empty() ? plan.duel.train : plan.duel.test, plan.duel.fields, plan.duel.lines, Split::test));
+  } else {
+    if (!corpus.valid_pairs) fail("nothing to test on; give --test, or --valid");
+    plan.test = read_test_set(*corpus.valid_pairs);
+    plan.test.name += " (the validation set; choose another with --test)";
+  }
+  if (plan.test.sources.empty()) fail("{}: no lines to test on", plan.test.name);
+  return plan;
+}
+
+/// Steps between validations: about ten of a run, or one an epoch.
+Index choose_eval_every(const Training& training, const Cost& cost) {
+  const Settings& s = training.settings;
+  if (s.train.eval_every > 0) return s.train.eval_every;
+  if (s.train.epochs > 0) return std::max<Index>(1, training.corpus.batches_per_epoch / s.optim.accumulate);
+  const double steps = s.train.steps > 0 ? static_cast<double>(s.train.steps) : parse_duration(s.train.time) / cost.seconds_per_step;
+  return std::max<Index>(1, std::llround(steps / 10));
+}
+
+double mean_tokens_per_s(const fs::path& run) {
+  std::ifstream in(run / "metrics.jsonl");
+  std::vector<double> rows;
+  for (std::string line; std::getline(in, line);)
+    if (const Json row = Json::parse(line, nullptr, false); row.is_object() && row.value("split", "") == "train" && row["tokens_per_s"].is_number())
+      rows.push_back(row["tokens_per_s"]);
+  return spread_of(rows).mean;
+}
+
+void write_lines(const fs::path& path, const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  write_file(path.string(), text);
+}
+
+RunResult read_result(const fs::path& run, std::size_t lines) {
+  try {
+    RunResult result = result_from_json(read_json(result_path(run)));
+    result.hypotheses = read_lines(hypotheses_path(run).string());
+    if (result.hypotheses.size() != lines) fail("{}: expected {} lines; found {}", hypotheses_path(run).string(), lines, result.hypotheses.size());
+    return result;
+  } catch (const Json::exception&) {
+    fail("{}: damaged: a field is missing; remove it, and the run is tested again", result_path(run).string());
+  }
+}
+
+/// How long the whole takes, from what each model's runs took.
+class Estimate {
+ public:
+  Estimate(std::size_t models, double budget) : seconds_(models, budget) {}
+  void took(std::size_t model, double seconds) { seconds_[model] = seconds; }
+  double of(std::size_t model) const {
+    if (seconds_[model] > 0) return seconds_[model];
+    std::vector<double> known;
+    for (double s : seconds_)
+      if (s > 0) known.push_back(s);
+    return spread_of(known).mean;
+  }
+  /// Of runs [next, count), which go through the models in turn.
+  double left(std::size_t next, std::size_t count) const {
+    double sum = 0;
+    for (std::size_t i = next; i < count; ++i) sum += of(i % seconds_.size());
+    return sum;
+  }
+
+ private:
+  std::vector<double> seconds_;
+};
+
+RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const std::string& title, LiveLine& live, double left_after, double left_all) {
+  const bool resume = fs::exists(folder / "config.toml");
+  if (resume) s = read_run_settings(folder.string());
+  Training training(std::move(s), folder.string(), resume);
+  const Cost cost = training.probe();
+  training.settings.train.eval_every = choose_eval_every(training, cost);
+  if (training.settings.train.save_every > training.settings.train.eval_every) training.settings.train.save_every = training.settings.train.eval_every;
+  training.open();
+  training.create();
+
+  Progress log((folder / "log.txt").string(), training.settings.train.log_every, Progress::Shown::in_log);
+  Observers observers;
+  observers.on_step = [&](const StepReport& r) {
+    log.step(r);
+    const double left = r.seconds_left + left_after;
+    live.show(fmt::format("{}  {}  {} left", title, step_text(r), duration_text(left)), left_all > 0 ? 1 - left / left_all : 0, r.seconds);
+  };
+  observers.on_evaluation = [&](const EvaluationReport& r) {
+    log.line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", r.step, r.evaluation.loss, std::exp(r.evaluation.loss), r.best ? "  (best)" : ""));
+  };
+  memory::reset_peak();
+  const TrainResult trained = training.run(observers);
+  if (trained.interrupted) throw Interrupted();
+  RunResult result{.model = training.settings.model.name,
+                   .seed = training.settings.train.seed,
+                   .d = training.settings.model.d,
+                   .parameters = parameter_count(*training.model),
+                   .steps = trained.step,
+                   .best_step = trained.best_step,
+                   .seconds = trained.seconds,
+                   .tokens_per_s = mean_tokens_per_s(folder),
+                   .peak_mb = static_cast<double>(memory::statistics().peak) / (1 << 20),
+                   .valid_loss = trained.best ? trained.best->loss : trained.loss,
+                   .hypotheses = {}};
+  training.load_best();
+  const Evaluating evaluating(*training.model);
+  result.hypotheses = best_translations(*training.model, *training.corpus.tokenizer, test, decode_options(training.settings));
+  write_lines(hypotheses_path(folder), result.hypotheses);
+  write_file(result_path(folder).string(), to_json(result).dump(2) + "\n");  // last: with it the run is done
+  return result;
+}
+
+void check_out(const Options& o) {
+  if (o.out.empty()) fail("where should the duel be kept? give --out FOLDER");
+  if (fs::exists(o.out) && !fs::is_directory(o.out)) fail("{}: is a file; give --out a folder", o.out);
+  if (o.resume) return;
+  if (fs::exists(plan_path(o.out))) fail("{}: holds a duel already; add --resume to go on with it, or give another --out", o.out);
+  if (fs::exists(o.out) && !fs::is_empty(o.out)) fail("{}: is not empty; give --out a new folder", o.out);
+}
+
+void run_compare(Options& o, const CLI::App& command) {
+  check_out(o);
+  set_threads(o.threads);
+  const Plan plan = make_plan(o.resume ? resumed_duel(o, command) : o.duel);
+  const Duel& duel = plan.duel;
+  std::error_code error;
+  fs::create_directories(o.out, error);
+  if (error) fail("{}: cannot make this folder: {}", o.out, error.message());
+  write_file(plan_path(o.out).string(), to_json(duel).dump(2) + "\n");
+
+  const std::size_t count = plan.models.size() * static_cast<std::size_t>(duel.seeds);
+  const double budget = duel.time.empty() ? 0 : parse_duration(duel.time);
+  std::cerr << fmt::format("duel      {} models, {} seed{} each{}\ntest      {}: {} lines\n", plan.models.size(), duel.seeds, duel.seeds == 1 ? "" : "s",
+                           budget > 0 ? fmt::format(", {} a run: about {}", duration_text(budget), duration_text(budget * static_cast<double>(count))) : "",
+                           plan.test.name, plan.test.sources.size());
+  Estimate estimate(plan.models.size(), budget);
+  LiveLine live;
+  std::vector<RunResult> results;
+  try {
+    for (std::size_t i = 0; i < count; ++i) {  // a seed of every model, then the next: what the machine does meanwhile meets all alike
+      const std::size_t model = i % plan.models.size();
+      Settings s = plan.models[model];
+      s.train.seed = static_cast<Index>(i / plan.models.size()) + 1;
+      const fs::path folder = run_folder(o.out, s.model.name, s.train.seed);
+      const std::string title = fmt::format("[{}/{}] {} seed {}", i + 1, count, s.model.name, s.train.seed);
+      const auto begin = Clock::now();
+      const bool done = fs::exists(result_path(folder));
+      if (interrupted()) throw Interrupted();
+      results.push_back(done ? read_result(folder, plan.test.sources.size())
+                             : fight(s, folder, plan.test, title, live, estimate.left(i + 1, count), estimate.left(0, count)));
+      if (!done) estimate.took(model, std::chrono::duration<double>(Clock::now() - begin).count());
+      const RunResult& r = results.back();
+      const BleuScore bleu = corpus_bleu(r.hypotheses, std::vector<std::vector<std::string>>{plan.test.references});
+      live.clear();
+      std::cerr << fmt::format("{}: {} steps in {}, {:.0f} tok/s; validation ppl {:.3f}; test BLEU {:.2f}{}\n", title, r.steps, duration_text(r.seconds),
+                               r.tokens_per_s, std::exp(r.valid_loss), bleu.score, done ? " (done before)" : "");
+    }
+  } catch (const Interrupted&) {
+    live.clear();
+    std::cerr << fmt::format("stopped; go on with: heed compare --resume --out {}\n", o.out);
+    throw;
+  }
+  const Comparison comparison = compare(duel, plan.test, results);
+  Json json{{"duel", to_json(duel)}, {"test", {{"name", plan.test.name}, {"lines", plan.test.sources.size()}}}};
+  json.update(to_json(comparison));
+  json["runs"] = Json::array();
+  for (const RunResult& r : results) {
+    json["runs"].push_back(to_json(r));
+    json["runs"].back()["folder"] = fs::relative(run_folder(o.out, r.model, r.seed), o.out).string();
+  }
+  write_file((fs::path(o.out) / "comparison.json").string(), json.dump(2) + "\n");
+  const std::string text = to_text(comparison);
+  write_file((fs::path(o.out) / "comparison.txt").string(), text);
+  std::cout << text;
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app) {
+  auto* command = app.add_subcommand("compare", "Train several models alike, and say which is better and by how much");
+  auto o = std::make_shared<Options>();
+  Duel& d = o->duel;
+  command->add_option("--train", d.train, "DATA: two line-aligned files, one .tsv or .jsonl, or toy:NAME")->expected(1, 2);
+  command->add_option("--valid", d.valid, "DATA to validate on (else some of --train is held out)")->expected(1, 2);
+  command->add_option("--test", d.test, "DATA to test on (else a built-in corpus' test lines, or the validation set)")->expected(1, 2);
+  command->add_option("--fields", d.fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
+  command->add_option("--models", d.models, "models, separated by commas")->delimiter(',');
+  command->add_option("--seeds", d.seeds, "runs of each model")->check(CLI::Range(1, 1000))->capture_default_str();
+  command->add_option("--time", d.time, "train each run for so long: 90s, 10m, 1.5h");
+  command->add_option("--steps", d.steps, "or for N steps")->check(CLI::PositiveNumber);
+  command->add_option("--epochs", d.epochs, "or for N passes over the data")->check(CLI::PositiveNumber);
+  command->add_option("--match", d.match, "choose widths so that all have as many parameters, within 5 %: as the first model; or N; or none")->capture_default_str();
+  command->add_option("--set", d.assignments, "a setting, key=value, or of one model, MODEL:key=value; may be repeated")->expected(1)->take_all();
+  command->add_option("--lines", d.lines, "of a built-in corpus: how many to test on")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--out", o->out, "folder to keep the duel in");
+  command->add_flag("--resume", o->resume, "go on with the duel in --out; finished runs are not repeated");
+  command->add_option("--threads", o->threads, "threads to compute on (0: one a core)")->check(CLI::NonNegativeNumber);
+  command->footer("Examples:\n  heed compare --train toy:translation --models rnn,rnn+additive,conv,transformer --seeds 3 --time 90s --out duel\n"
+                  "  heed compare --train train.de train.en --valid valid.de valid.en --test test.de test.en --models conv,transformer --epochs 10 --out duel");
+  command->callback([o, command] { run_compare(*o, *command); });
+}
+
+}  // namespace heed::cli

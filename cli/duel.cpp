@@ -1,0 +1,125 @@
+#include "cli/duel.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/corpus.h"
+#include "datasets/nearest.h"
+#include "framework/error.h"
+
+namespace heed::cli {
+
+namespace {
+
+constexpr double tolerance = 0.05;  // of the parameters
+
+/// Each field once, by name: writing and reading both walk this list.
+template <class D, class Visit>
+void visit(D& duel, Visit v) {
+  v("models", duel.models), v("train", duel.train), v("valid", duel.valid), v("test", duel.test), v("fields", duel.fields);
+  v("set", duel.assignments), v("match", duel.match), v("time", duel.time), v("steps", duel.steps), v("epochs", duel.epochs);
+  v("seeds", duel.seeds), v("lines", duel.lines);
+}
+
+/// "MODEL:key=value" names a model. A '+' or a letter before the colon: keys hold none before '='.
+std::pair<std::string, std::string> split_assignment(const std::string& text) {
+  const auto colon = text.find(':'), equals = text.find('=');
+  return colon < equals ? std::pair(text.substr(0, colon), text.substr(colon + 1)) : std::pair(std::string(), text);
+}
+
+bool sets(const Duel& duel, const std::string& model, const std::string& key) {
+  return std::any_of(duel.assignments.begin(), duel.assignments.end(), [&](const std::string& text) {
+    const auto [whose, assignment] = split_assignment(text);
+    return (whose.empty() || whose == model) && assignment.starts_with(key + "=");
+  });
+}
+
+Index wanted_count(const Duel& duel, const Settings& first, const std::function<Index(const Settings&)>& count) {
+  if (duel.match == "first") return count(first);
+  Index wanted = 0;
+  std::from_chars(duel.match.data(), duel.match.data() + duel.match.size(), wanted);
+  return wanted;
+}
+
+/// Widths that a model accepts: shared evenly by its heads, and even.
+Index width_unit(const Settings& s) { return std::lcm<Index>(s.model.heads, 2); }
+
+void match_one(Settings& s, Index wanted, const std::function<Index(const Settings&)>& count) {
+  const Index unit = width_unit(s);
+  const auto at = [&](Index units) {
+    s.model.d = units * unit;
+    return count(s);
+  };
+  // Bracket from the default width upwards or downwards: counts grow with the width, and huge models are never made.
+  Index low = std::max<Index>(1, s.model.d / unit), high = low;
+  while (low > 1 && at(low) > wanted) high = low, low = std::max<Index>(1, low * 3 / 4);
+  while (at(high) < wanted) low = high, high += std::max<Index>(1, high / 4);
+  while (high - low > 1) {
+    const Index middle = (low + high) / 2;
+    (at(middle) <= wanted ? low : high) = middle;
+  }
+  const auto gap = [&](Index units) { return std::abs(static_cast<double>(at(units) - wanted)) / static_cast<double>(wanted); };
+  const Index best = gap(low) <= gap(high) ? low : high;
+  if (gap(best) > tolerance)
+    fail("{}: no width (model.d) comes within 5 % of {} parameters; the nearest has {}. Give --match another count, or none", s.model.name, wanted, at(best));
+  at(best);
+}
+
+}  // namespace
+
+nlohmann::ordered_json to_json(const Duel& duel) {
+  nlohmann::ordered_json json;
+  visit(duel, [&](const char* name, const auto& field) { json[name] = field; });
+  return json;
+}
+
+Duel duel_from_json(const nlohmann::ordered_json& json) {
+  Duel duel;
+  visit(duel, [&](const char* name, auto& field) { json.at(name).get_to(field); });
+  return duel;
+}
+
+void check_duel(const Duel& duel) {
+  if (duel.train.empty()) fail("nothing to train on; give --train with files or a built-in corpus such as toy:translation");
+  if (duel.models.empty()) fail("which models? give --models a,b,c from: {}", fmt::join(model_names(), ", "));
+  for (std::size_t i = 0; i < duel.models.size(); ++i) {
+    const std::string& model = duel.models[i];
+    default_settings(model);  // throws for a name that is none
+    if (model == "lm") fail("lm is a language model: it translates nothing, and cannot be compared");
+    if (std::find(duel.models.begin(), duel.models.begin() + static_cast<std::ptrdiff_t>(i), model) != duel.models.begin() + static_cast<std::ptrdiff_t>(i))
+      fail("{} is named twice among --models", model);
+  }
+  for (const std::string& text : duel.assignments) {
+    const std::string whose = split_assignment(text).first;
+    if (!whose.empty() && std::find(duel.models.begin(), duel.models.end(), whose) == duel.models.end())
+      fail("--set {}: {} is not among --models{}", text, whose, did_you_mean(whose, duel.models));
+  }
+  Index number = 0;
+  const auto [end, error] = std::from_chars(duel.match.data(), duel.match.data() + duel.match.size(), number);
+  const bool is_number = error == std::errc() && end == duel.match.data() + duel.match.size() && number > 0;
+  if (!is_number && duel.match != "first" && duel.match != "none") fail("--match is first, none or a number of parameters; got '{}'", duel.match);
+}
+
+Settings duel_settings(const Duel& duel, const std::string& model) {
+  Settings s = default_settings(model, is_toy(duel.train));
+  for (const std::string& text : duel.assignments)
+    if (const auto [whose, assignment] = split_assignment(text); whose.empty() || whose == model) set(s, assignment);
+  s.data.train = duel.train, s.data.valid = duel.valid, s.data.fields = duel.fields;
+  if (!duel.time.empty() || duel.steps > 0 || duel.epochs > 0) s.train.time = duel.time, s.train.steps = duel.steps, s.train.epochs = duel.epochs;
+  if (!sets(duel, model, "train.eval_every")) s.train.eval_every = 0;  // chosen when the budget is known in steps
+  check_settings(s);
+  return s;
+}
+
+void match_parameters(const Duel& duel, std::vector<Settings>& models, const std::function<Index(const Settings&)>& count) {
+  if (duel.match == "none" || models.empty()) return;
+  const Index wanted = wanted_count(duel, models.front(), count);
+  for (std::size_t i = duel.match == "first" ? 1 : 0; i < models.size(); ++i) match_one(models[i], wanted, count);
+}
+
+}  // namespace heed::cli

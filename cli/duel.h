@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "cli/settings.h"
+
+namespace heed::cli {
+
+/// What several models are set against each other on.
+struct Duel {
+  std::vector<std::string> models, train, valid, test, fields;
+  std::vector<std::string> assignments;  // key=value for all models, or MODEL:key=value for one
+  std::string match = "first";           // which count of parameters all get: "first" (the first model's), a number, "none"
+  std::string time = {};                 // of each run; or
+  Index steps = 0, epochs = 0;
+  Index seeds = 3;                       // runs of each model: seeds 1 to N
+  Index lines = 1000;                    // of a built-in corpus, to test on
+};
+
+nlohmann::ordered_json to_json(const Duel& duel);
+Duel duel_from_json(const nlohmann::ordered_json& json);
+
+/// Throws Error, naming what is wrong, unless the duel can be fought.
+void check_duel(const Duel& duel);
+
+/// The settings of one model's runs, but for the seed and the width.
+Settings duel_settings(const Duel& duel, const std::string& model);
+
+/// Chooses model.d of every model so that its count of parameters is nearest to the wanted one. Throws Error where the nearest is
+/// further than 5 %. `count` gives the parameters that settings make.
+void match_parameters(const Duel& duel, std::vector<Settings>& models, const std::function<Index(const Settings&)>& count);
+
+}  // namespace heed::cli
