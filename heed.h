@@ -22,6 +22,7 @@
 #include "layers/linear.h"
 #include "layers/norm.h"
 #include "layers/positions.h"
+#include "layers/recurrent.h"
 #include "layers/seq2seq/decode.h"
 #include "layers/seq2seq/language_model.h"
 #include "layers/seq2seq/model.h"

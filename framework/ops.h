@@ -155,6 +155,35 @@ Variable scores_softmax(const Operand& scores, const Pairing& pairing);
 Variable weighted_values(const Operand& weights, const Operand& values, const Pairing& pairing);
 
 // Recurrence ----------------------------------------------------------------------------------------------------------------------
+// A whole sequence is one op: x holds the input's share W x_t + b of every step, one `linear` outside; h_{t-1} comes from the row
+// before, the last of nothing from h0 and c0 (sequences, h), which may be undefined (zeros). weight is U, bias adds to U h, or is undefined.
+struct Recurrence {
+  Spans spans;          // the rows of each sequence; other rows are padding and yield zeros
+  bool reverse = false; // from each sequence's last row to its first
+  Real dropout = 0;     // on h_{t-1} where U multiplies it: one mask a sequence for all its steps (Gal and Ghahramani 2016)
+  RandomKey key = {};   // for dropout
+};
+/// h_t = tanh(x_t + U h_{t-1} + b) (Elman 1990): x (rows, h), weight (h, h) -> (rows, h)
+Variable elman(const Operand& x, const Operand& weight, const Operand& bias, const Operand& h0, const Recurrence& options);
+/// z = x_t + U h_{t-1} + b in parts i, f, g, o; c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g), h_t = sigmoid(o) tanh(c_t) (Hochreiter and
+/// Schmidhuber 1997; Gers et al. 2000): x (rows, 4h), weight (4h, h), bias (4h) -> (2, rows, h): every h_t, then every c_t
+Variable lstm(const Operand& x, const Operand& weight, const Operand& bias, const Operand& h0, const Operand& c0, const Recurrence& options);
+/// The same with z = x_t + gain * norm(U h_{t-1}) and h_t = sigmoid(o) tanh(cell_gain * norm(c_t) + cell_bias), where norm(v) is
+/// (v - mean) / sqrt(variance + 1e-5) (Ba et al. 2016, supplement): x, normed by the caller, as above; gain (4h), cell_gain and cell_bias (h)
+Variable norm_lstm(const Operand& x, const Operand& weight, const Operand& gain, const Operand& cell_gain, const Operand& cell_bias,
+                   const Operand& h0, const Operand& c0, const Recurrence& options);
+/// r, z = sigmoid(x_t + U h_{t-1} + b), n = tanh(x_t + r * (U h_{t-1} + b)), each of its third; h_t = (1 - z) n + z h_{t-1} (Cho et al. 2014,
+/// with r after the product): x (rows, 3h), weight (3h, h), bias (3h) -> (rows, h)
+Variable gru(const Operand& x, const Operand& weight, const Operand& bias, const Operand& h0, const Recurrence& options);
+/// One step of an LSTM from the sums of its gates: gates (n, 4h), c (n, h) -> (2, n, h): h, then c
+Variable lstm_cell(const Operand& gates, const Operand& c);
+/// One step of a GRU: x (n, 3h), u (n, 3h) = U h + b, state (n, h) -> (n, h)
+Variable gru_cell(const Operand& x, const Operand& u, const Operand& state);
+/// dropout(x) with one mask a sequence and column, for all of its rows: (rows, d) -> (rows, d)
+Variable sequence_dropout(const Operand& x, const Spans& spans, Real p, RandomKey key);
+/// The states after each sequence's last row (with `reverse` its first): states (rows, h), initial (sequences, h) for sequences of no
+/// rows, or undefined (zeros) -> (sequences, h)
+Variable final_states(const Operand& states, const Spans& spans, bool reverse, const Operand& initial);
 
 // Convolution ---------------------------------------------------------------------------------------------------------------------
 

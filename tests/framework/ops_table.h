@@ -30,6 +30,7 @@ struct OpRow {
 };
 
 const std::vector<OpRow>& op_table();
+void add_recurrence(std::vector<OpRow>& table);  // recurrent_rows.cpp
 std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed);
 
 /// Rows with a file of their own.
