@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+namespace heed::plots {
+
+/// What a picture is drawn with. Pictures name classes, never colours, so that one page shows them by day and by night.
+struct Theme {
+  const char *paper, *ink, *muted, *grid;
+  double from[3], to[3];  // the scale of weights in OKLCH: lightness, chroma, hue in degrees
+  const char* models[7];  // of series; told apart by the colour-blind too
+};
+extern const Theme light, dark;
+
+inline constexpr int levels = 48;  // of the scale: class w0 is nothing, w48 the most
+inline constexpr int series_colours = 7;
+
+/// "#rrggbb" at `part` (0 to 1) of a theme's scale: a straight line through OKLab (Ottosson 2020), so that equal differences of weight
+/// look equal; lightness alone carries it, so that it needs no sight of colour.
+std::string scale_colour(const Theme& theme, double part);
+
+/// Rules for every class that a picture uses.
+std::string picture_rules(const Theme& theme);
+
+}  // namespace heed::plots
