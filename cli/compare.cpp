@@ -5,10 +5,12 @@
 #include <fstream>
 #include <iostream>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/comparison.h"
+#include "cli/comparison_page.h"
 #include "cli/duel.h"
 #include "cli/model.h"
 #include "cli/progress.h"
@@ -166,7 +168,7 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const s
   observers.on_step = [&](const StepReport& r) {
     log.step(r);
     const double left = r.seconds_left + left_after;
-    live.show(fmt::format("{}  {}  {} left", title, step_text(r), duration_text(left)), left_all > 0 ? 1 - left / left_all : 0, r.seconds);
+    live.show(fmt::format("{}  loss {:.3f}  {} left", title, r.loss, duration_text(left)), left_all > 0 ? 1 - left / left_all : 0, r.seconds);
   };
   observers.on_evaluation = [&](const EvaluationReport& r) {
     log.line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", r.step, r.evaluation.loss, std::exp(r.evaluation.loss), r.best ? "  (best)" : ""));
@@ -191,6 +193,15 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const s
   write_lines(hypotheses_path(folder), result.hypotheses);
   write_file(result_path(folder).string(), to_json(result).dump(2) + "\n");  // last: with it the run is done
   return result;
+}
+
+std::vector<std::string> notes_of(const Plan& plan) {
+  const Duel& d = plan.duel;
+  const std::string budget = !d.time.empty() ? d.time : d.steps > 0 ? fmt::format("{} steps", d.steps) : d.epochs > 0 ? fmt::format("{} epochs", d.epochs) : "the models' own";
+  return {fmt::format("Each run trained for: {}, on {} thread{}.", budget, threads(), threads() == 1 ? "" : "s"),
+          fmt::format("Test set: {}, {} lines. BLEU: {}.", plan.test.name, plan.test.sources.size(), bleu_score({}).signature()),
+          "All models: the same vocabulary, the same batches in the same order, the same seeds; the checkpoint with the lowest validation loss.",
+          d.match == "none" ? "Counts of parameters were not matched." : "Widths were chosen so that counts of parameters agree within 5 %."};
 }
 
 void check_out(const Options& o) {
@@ -252,6 +263,10 @@ void run_compare(Options& o, const CLI::App& command) {
     json["runs"].back()["folder"] = fs::relative(run_folder(o.out, r.model, r.seed), o.out).string();
   }
   write_file((fs::path(o.out) / "comparison.json").string(), json.dump(2) + "\n");
+  std::vector<Curve> curves;
+  for (const RunResult& r : results) curves.push_back(read_curve(run_folder(o.out, r.model, r.seed), r.model, r.seed));
+  write_comparison_page((fs::path(o.out) / "comparison.html").string(), fmt::format("Duel on {}", fmt::join(duel.train, ", ")), comparison, curves,
+                        notes_of(plan));
   const std::string text = to_text(comparison);
   write_file((fs::path(o.out) / "comparison.txt").string(), text);
   std::cout << text;

@@ -55,8 +55,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
-std::string range(const LengthBucket& b) { return b.low == b.high ? fmt::format("{}", b.low) : fmt::format("{}-{}", b.low, b.high); }
-
 }  // namespace
 
 Json to_json(const RunResult& r) {
@@ -81,6 +79,8 @@ Spread spread_of(const std::vector<double>& values) {
   if (values.size() > 1) s.deviation = std::sqrt(squares / static_cast<double>(values.size() - 1));
   return s;
 }
+
+std::string LengthBucket::text() const { return low == high ? fmt::format("{}", low) : fmt::format("{}-{}", low, high); }
 
 std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources) {
   std::vector<std::pair<Index, std::size_t>> lengths;
@@ -167,7 +167,7 @@ std::string to_text(const Comparison& c) {
   std::string out = table(rows);
 
   rows = {{"BLEU by source words"}, {"lines"}};
-  for (const LengthBucket& b : c.buckets) rows[0].push_back(range(b)), rows[1].push_back(fmt::format("{}", b.lines.size()));
+  for (const LengthBucket& b : c.buckets) rows[0].push_back(b.text()), rows[1].push_back(fmt::format("{}", b.lines.size()));
   for (const ModelSummary& m : c.models) {
     rows.push_back({m.model});
     for (const Spread& s : m.by_length) rows.back().push_back(text_of(s, 1));

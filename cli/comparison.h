@@ -31,6 +31,7 @@ Spread spread_of(const std::vector<double>& values);
 struct LengthBucket {
   Index low = 0, high = 0;  // of source words
   std::vector<std::size_t> lines;
+  std::string text() const;  // "4-6"
 };
 /// About five ranges of length with as many lines each.
 std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources);

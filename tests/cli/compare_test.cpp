@@ -1,0 +1,250 @@
+#include "tests/cli/program.h"
+
+#include <cmath>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/comparison.h"
+#include "cli/duel.h"
+#include "framework/error.h"
+
+namespace heed::cli {
+namespace {
+
+using Args = std::vector<std::string>;
+using Json = nlohmann::ordered_json;
+
+// What a comparison computes --------------------------------------------------------------------------------------------------
+
+TEST(Comparison, SpreadOverSeeds) {
+  struct Row {
+    std::vector<double> values;
+    double mean, deviation;
+  };
+  for (const Row& row : std::vector<Row>{{{}, 0, 0}, {{3}, 3, 0}, {{1, 3}, 2, std::sqrt(2.0)}, {{2, 4, 9}, 5, std::sqrt((9.0 + 1 + 16) / 2)}}) {
+    EXPECT_DOUBLE_EQ(spread_of(row.values).mean, row.mean);
+    EXPECT_DOUBLE_EQ(spread_of(row.values).deviation, row.deviation);
+  }
+}
+
+TEST(Comparison, LengthBucketsHoldEveryLineOnce) {
+  struct Row {
+    std::vector<int> lengths;
+    std::vector<std::pair<Index, Index>> buckets;
+  };
+  for (const Row& row : std::vector<Row>{{{3}, {{3, 3}}},
+                                         {{4, 4, 4, 4, 4, 4}, {{4, 4}}},
+                                         {{5, 4, 3, 2, 1}, {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 5}}},
+                                         {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 10}}},
+                                         {{2, 2, 2, 2, 2, 2, 2, 3, 4, 9}, {{2, 2}, {3, 3}, {4, 9}}},
+                                         {{0, 7}, {{0, 0}, {7, 7}}}}) {
+    std::vector<std::string> sources;
+    for (int n : row.lengths) {
+      std::string line;
+      for (int i = 0; i < n; ++i) line += i > 0 ? "  w" : "w";
+      sources.push_back(line);
+    }
+    std::vector<std::pair<Index, Index>> found;
+    std::multiset<std::size_t> lines;
+    for (const LengthBucket& bucket : length_buckets(sources)) {
+      found.emplace_back(bucket.low, bucket.high);
+      for (std::size_t i : bucket.lines) {
+        lines.insert(i);
+        EXPECT_GE(row.lengths[i], bucket.low);
+        EXPECT_LE(row.lengths[i], bucket.high);
+      }
+    }
+    EXPECT_EQ(found, row.buckets);
+    EXPECT_EQ(lines.size(), sources.size());
+    EXPECT_EQ(std::set<std::size_t>(lines.begin(), lines.end()).size(), sources.size());
+  }
+}
+
+/// Two models, two seeds, four lines; `a` makes no mistake, `b` knows two lines of four.
+TEST(Comparison, SaysWhatEachRunCameTo) {
+  const TestSet test{"four", {"1 2 3 4", "1 2 3 4", "1 2 3 4 5 6", "1 2 3 4 5 6"}, {"a b c d", "a b c e", "a b c d e f", "f e d c b a"}};
+  const std::vector<std::string> poor{"a b c d", "x x x x", "a b c d e f", "x x x x x x"};
+  Duel duel;
+  duel.models = {"b", "a"}, duel.seeds = 2;
+  std::vector<RunResult> results;
+  for (Index seed : {1, 2})
+    for (const char* model : {"b", "a"})
+      results.push_back({.model = model, .seed = seed, .d = 8, .parameters = 100, .steps = 10 * seed, .best_step = 5, .seconds = 2,
+                         .tokens_per_s = 50, .peak_mb = 7, .valid_loss = std::log(2.0 * static_cast<double>(seed)),
+                         .hypotheses = *model == 'a' ? test.references : poor});
+  const Comparison c = compare(duel, test, results);
+  ASSERT_EQ(c.models.size(), 2u);
+  EXPECT_EQ(c.models[0].model, "b");
+  EXPECT_DOUBLE_EQ(c.models[0].steps.mean, 15);
+  EXPECT_NEAR(c.models[0].perplexity.mean, 3, 1e-12);
+  EXPECT_NEAR(c.models[0].perplexity.deviation, std::sqrt(2.0), 1e-12);
+  EXPECT_DOUBLE_EQ(c.models[0].exact.mean, 0.5);
+  EXPECT_NEAR(c.models[1].bleu.mean, 100, 1e-9);
+  EXPECT_EQ(c.models[1].bleu.deviation, 0);
+  // b: 10 of 20 words, 8 of 16 pairs, 6 of 12, 4 of 8.
+  EXPECT_NEAR(c.models[0].bleu.mean, 50, 1e-9);
+  ASSERT_EQ(c.buckets.size(), 2u);
+  EXPECT_NEAR(c.models[0].by_length[0].mean, 50, 1e-9);
+  ASSERT_EQ(c.pairs.size(), 1u);
+  EXPECT_EQ(c.pairs[0].better, "a");
+  EXPECT_EQ(c.pairs[0].worse, "b");
+  EXPECT_GT(c.pairs[0].difference.mean, 0);
+  const Json json = to_json(c);
+  EXPECT_EQ(json["models"][1]["test_bleu"]["mean"].get<double>(), c.models[1].bleu.mean);
+  EXPECT_EQ(json["differences"][0]["significant"].get<bool>(), c.pairs[0].difference.significant());
+  EXPECT_THROW(compare(duel, test, {results[0]}), Error);
+}
+
+TEST(Comparison, ResultsGoThroughTheirFile) {
+  const RunResult r{.model = "rnn", .seed = 3, .d = 12, .parameters = 99, .steps = 7, .best_step = 5, .seconds = 1.5, .tokens_per_s = 2.5,
+                    .peak_mb = 3.25, .valid_loss = 0.125, .hypotheses = {}};
+  EXPECT_EQ(to_json(result_from_json(to_json(r))), to_json(r));
+  Duel duel;
+  duel.models = {"rnn", "conv"}, duel.train = {"a", "b"}, duel.assignments = {"model.d=3"}, duel.match = "none", duel.time = "9s", duel.seeds = 4;
+  EXPECT_EQ(to_json(duel_from_json(to_json(duel))), to_json(duel));
+}
+
+TEST(Duel, MatchesCountsOfParameters) {
+  Duel duel;
+  duel.train = {"toy:reverse"}, duel.models = {"transformer", "rnn"};
+  const auto count = [](const Settings& s) { return s.model.name == "rnn" ? 50 * s.model.d : s.model.d * s.model.d + 7; };
+  struct Row {
+    std::string match;
+    Index first, second;
+  };
+  // The first's default is 128, which makes 16,391: 50 d comes nearest at 328 (16,400). Widths are multiples of four heads.
+  for (const Row& row : std::vector<Row>{{"none", 128, 128}, {"first", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
+    duel.match = row.match;
+    std::vector<Settings> models{duel_settings(duel, "transformer"), duel_settings(duel, "rnn")};
+    for (Settings& s : models) s.model.d = 128, s.model.heads = 4;
+    match_parameters(duel, models, count);
+    EXPECT_EQ(models[0].model.d, row.first) << row.match;
+    EXPECT_EQ(models[1].model.d, row.second) << row.match;
+  }
+  duel.match = "290";  // 50 d is 200 or 400
+  std::vector<Settings> models{duel_settings(duel, "rnn")};
+  models[0].model.heads = 4;
+  EXPECT_THROW(match_parameters(duel, models, count), Error);
+}
+
+// The program ------------------------------------------------------------------------------------------------------------------
+
+const Args small = {"--set", "model.d=16",         "--set", "model.layers=1",    "--set", "model.heads=2",   "--set", "data.batch_tokens=64",
+                    "--set", "data.min_count=1",   "--set", "optim.warmup=2",    "--set", "train.log_every=2"};
+
+Args duel_of(const Args& more) {
+  Args args{"compare", "--train", "train.src", "train.tgt"};
+  args.insert(args.end(), small.begin(), small.end());
+  args.insert(args.end(), more.begin(), more.end());
+  return args;
+}
+
+void write_pairs(const TemporaryFolder& folder) {
+  std::string source, target;
+  for (int i = 0; i < 60; ++i) {
+    std::string a, b;
+    for (int j = 0; j < 2 + i % 5; ++j) {
+      const char letter = static_cast<char>('a' + (i * 7 + j * 3) % 8);
+      a += fmt::format("{}{}", j > 0 ? " " : "", letter), b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
+    }
+    source += a + "\n", target += b + "\n";
+  }
+  folder.write("train.src", source), folder.write("train.tgt", target);
+}
+
+TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
+  const TemporaryFolder folder;
+  write_pairs(folder);
+  const Ran ran = run(folder, duel_of({"--models", "transformer,rnn+dot", "--seeds", "2", "--steps", "8", "--out", "duel"}));
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  for (const char* part : {"transformer", "rnn+dot", "valid ppl", "BLEU by source words", "better on"}) EXPECT_NE(ran.out.find(part), std::string::npos) << part << ran.out;
+  EXPECT_EQ(ran.out, read_file(folder.path("duel/comparison.txt")));
+  const Json json = Json::parse(read_file(folder.path("duel/comparison.json")));
+  ASSERT_EQ(json["runs"].size(), 4u);
+  ASSERT_EQ(json["models"].size(), 2u);
+  const double first = json["models"][0]["parameters"], second = json["models"][1]["parameters"];
+  EXPECT_LE(std::abs(first - second), 0.05 * first);
+  for (const Json& r : json["runs"]) {
+    EXPECT_EQ(r["steps"], 8);
+    const std::string where = "duel/" + r["folder"].get<std::string>();
+    EXPECT_EQ(lines_of(read_file(folder.path(where + "/test.hyp"))).size(), json["test"]["lines"].get<std::size_t>());
+    // Each is a whole run, and says of itself what the duel says of it.
+    const Ran evaluated = run(folder, {"evaluate", "--run", where, "--data", "train.src", "train.tgt", "--json"});
+    EXPECT_EQ(evaluated.code, 0) << evaluated.err;
+  }
+  // The same batches in the same order, the same vocabulary.
+  EXPECT_EQ(read_file(folder.path("duel/runs/transformer-seed1/tokenizer.json")), read_file(folder.path("duel/runs/rnn+dot-seed2/tokenizer.json")));
+
+  // Nothing is left to do: the same table, and no run is touched.
+  const auto before = contents(folder);
+  const Ran again = run(folder, {"compare", "--resume", "--out", "duel"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.out, ran.out);
+  EXPECT_EQ(contents(folder), before);
+}
+
+TEST(Compare, GoesOnWhereItWasInterrupted) {
+  const TemporaryFolder folder;
+  write_pairs(folder);
+  const Args args = duel_of({"--models", "rnn,transformer", "--seeds", "1", "--steps", "400", "--out", "duel"});
+  {
+    Program program(folder, args);
+    const std::string metrics = folder.path("duel/runs/rnn-seed1/metrics.jsonl");
+    for (int i = 0; i < 6000 && lines_of(read_file(metrics)).size() < 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    program.interrupt();
+    const Ran ran = program.wait();
+    EXPECT_EQ(ran.code, 130) << ran.err;
+    EXPECT_NE(ran.err.find("heed compare --resume --out duel"), std::string::npos) << ran.err;
+  }
+  const Ran refused = run(folder, args);
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("--resume"), std::string::npos) << refused.err;
+  const Ran resumed = run(folder, {"compare", "--resume", "--out", "duel"});
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  std::filesystem::rename(folder.path("duel"), folder.path("other"));
+  const Ran whole = run(folder, args);
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  for (const char* name : {"rnn", "transformer"})
+    EXPECT_EQ(read_file(folder.path(fmt::format("other/runs/{}-seed1/test.hyp", name))), read_file(folder.path(fmt::format("duel/runs/{}-seed1/test.hyp", name))));
+}
+
+TEST(Compare, SaysInOneLineWhatIsWrong) {
+  const TemporaryFolder folder;
+  write_pairs(folder);
+  folder.write("full/file", "x");
+  struct Row {
+    Args args;
+    std::vector<std::string> parts;
+  };
+  const Args data{"--train", "train.src", "train.tgt"};
+  const auto with = [&](Args more) {
+    Args args{"compare"};
+    args.insert(args.end(), data.begin(), data.end());
+    args.insert(args.end(), more.begin(), more.end());
+    return args;
+  };
+  for (const Row& row : std::vector<Row>{{{"compare", "--models", "rnn", "--out", "d"}, {"--train"}},
+                                         {with({"--out", "d"}), {"--models", "transformer"}},
+                                         {with({"--models", "rnn"}), {"--out"}},
+                                         {with({"--models", "rnn,transfomer", "--out", "d"}), {"transformer"}},
+                                         {with({"--models", "rnn,rnn", "--out", "d"}), {"twice"}},
+                                         {with({"--models", "rnn,lm", "--out", "d"}), {"lm"}},
+                                         {with({"--models", "rnn", "--out", "full"}), {"full", "not empty"}},
+                                         {with({"--models", "rnn", "--out", "train.src"}), {"train.src", "is a file"}},
+                                         {with({"--models", "rnn", "--out", "d", "--match", "half"}), {"--match", "half"}},
+                                         {with({"--models", "rnn", "--out", "d", "--set", "model.e=3"}), {"model.e", "model.d"}},
+                                         {with({"--models", "rnn,conv", "--out", "d", "--set", "con:model.d=3"}), {"con ", "conv"}},
+                                         {with({"--models", "rnn,conv", "--out", "d", "--set", "conv:data.min_count=3"}), {"data.min_count", "rnn", "conv"}},
+                                         {with({"--models", "rnn", "--out", "none", "--resume"}), {"none", "--resume"}}}) {
+    const Ran ran = run(folder, row.args);
+    EXPECT_NE(ran.code, 0);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
+    for (const std::string& part : row.parts) EXPECT_NE(ran.err.find(part), std::string::npos) << part << ": " << ran.err;
+    EXPECT_FALSE(std::filesystem::exists(folder.path("d")));
+  }
+}
+
+}  // namespace
+}  // namespace heed::cli
