@@ -1,9 +1,11 @@
 #include <cmath>
 #include <iostream>
+#include <optional>
 
 #include <poll.h>
 #include <unistd.h>
 
+#include "cli/attend.h"
 #include "cli/commands.h"
 #include "cli/run.h"
 #include "datasets/text_file.h"
@@ -14,7 +16,7 @@ namespace heed::cli {
 namespace {
 
 struct Options {
-  std::string run;
+  std::string run, attention;
   Index beam = 0, max_length = 0;
   double length_penalty = 0;
   int nbest = 1, threads = 0;
@@ -70,6 +72,7 @@ class Input {
 
 void run_translate(const Options& o) {
   set_threads(o.threads);
+  if (!o.attention.empty()) plots::AttentionWriter::check_path(o.attention);
   const Run run = open_run(o.run);
   if (run.settings.model.name == "lm") fail("{}: a language model; it has nothing to translate", o.run);
   DecodeOptions options = decode_options(run.settings);
@@ -78,6 +81,11 @@ void run_translate(const Options& o) {
   if (o.max_length > 0) options.max_length = o.max_length;
   options.nbest = o.nbest;
   if (options.nbest > options.beam) fail("--nbest {} needs a --beam at least as wide; it is {}", options.nbest, options.beam);
+  std::optional<plots::AttentionWriter> attention;
+  if (!o.attention.empty()) {
+    if (!attends(*run.model)) fail("{}: model.name = {} does not attend to its source; there is nothing for --attention to show", o.run, run.settings.model.name);
+    attention.emplace(o.attention);
+  }
   Input input;
   for (auto lines = input.lines(256); !lines.empty(); lines = input.lines(256)) {
     const auto results = translate(*run.model, *run.tokenizer, lines, options);
@@ -92,8 +100,11 @@ void run_translate(const Options& o) {
     }
     std::cout.flush();
     if (!std::cout) fail("standard output: cannot write");
+    if (attention)
+      for (const auto& line : attend(*run.model, *run.tokenizer, lines, results)) attention->add(line);
     if (interrupted()) throw Interrupted();
   }
+  if (attention) attention->close();
 }
 
 }  // namespace
@@ -109,9 +120,12 @@ void add_translate(CLI::App& app) {
   command->add_option("--nbest", o->nbest, "the N best of each line, as rank, score and text between tabs, a blank line after them")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command->add_option("--attention", o->attention, "file to write what the model looked at for each token of its best: .html (a page), .svg or .jsonl (the weights)")
+      ->type_name("FILE");
   command->add_option("--threads", o->threads, "threads to compute on (0: one a core)")->check(CLI::NonNegativeNumber);
   command->footer("Examples:\n  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n"
-                  "  heed translate --run runs/de-en --beam 8 < test.de > test.hyp");
+                  "  heed translate --run runs/de-en --beam 8 < test.de > test.hyp\n"
+                  "  echo 'The old sailor hides the keys.' | heed translate --run runs/first --attention page.html");
   command->callback([o] { run_translate(*o); });
 }
 

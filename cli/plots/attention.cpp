@@ -202,7 +202,7 @@ std::string html_of(const AttendedLine& line, Index number) {
 }
 
 std::string html_rules() {
-  return ".ruled rect{stroke-width:1}.cells:not(.ruled) rect{stroke:none}.cells rect:hover{stroke:currentColor}svg .n{font-size:10px;text-anchor:middle;"
+  return ".ruled rect{stroke-width:1}.cells:not(.ruled) rect{stroke:none}svg .n{font-size:10px;text-anchor:middle;"
          "pointer-events:none}.b{font-weight:600}\n"
          "#hide-special{margin-bottom:18px}details.line{border-top:1px solid;padding:10px 0}summary{cursor:pointer;font-weight:600}.heads{display:flex;flex-wrap:wrap;gap:10px}.heads figure{margin:0}"
          "figcaption svg{margin-top:8px}.heads+div{margin-top:16px}\n" +
@@ -235,7 +235,7 @@ AttentionWriter::AttentionWriter(const std::string& path) : path_(path), extensi
              "<input type=\"checkbox\" id=\"hide-special\"><label for=\"hide-special\"> Hide special tokens: &lt;s&gt; &lt;/s&gt; &lt;unk&gt; &lt;pad&gt;</label>\n";
   } else if (extension_ == ".svg") {
     file_ << svg_header(width_, height_)
-          << "<style>\nsvg text{font:12px system-ui,\"Segoe UI\",Helvetica,Arial,sans-serif}" << picture_rules(light)
+          << "<style>\nsvg text{font:12px system-ui,\"Segoe UI\",Helvetica,Arial,sans-serif}" << weight_rules(light)
           << ".cells:not(.ruled) rect{stroke:none}svg .n{font-size:10px;text-anchor:middle}.b{font-weight:600}</style>\n"
              "<rect width=\"100%\" height=\"100%\" rx=\"8\" class=\"paper\"/>\n";
     finish_svg();

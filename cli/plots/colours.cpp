@@ -11,9 +11,9 @@ namespace heed::plots {
 
 // Series: Okabe and Ito's palette (2008), without its yellow and black; by night two of them lighter.
 const Theme light = {"#ffffff", "#1c2026", "#5b6470", "#e1e5ea", {1.0, 0, 264}, {0.33, 0.15, 264},
-                     {"#0072b2", "#d55e00", "#009e73", "#aa4499", "#b98500", "#3a9bd6", "#6b6b6b"}};
+                     {"#0072b2", "#d55e00", "#009e73", "#aa4499", "#b98500", "#3a9bd6", "#6b6b6b"}, ".over"};
 const Theme dark = {"#15181d", "#e6e9ed", "#9aa4b0", "#30363e", {0.235, 0.01, 264}, {0.95, 0.07, 205},
-                    {"#4ba3e3", "#f0803c", "#2fc497", "#dd8fc3", "#e6b23c", "#8fd0f5", "#b0b0b0"}};
+                    {"#4ba3e3", "#f0803c", "#2fc497", "#dd8fc3", "#e6b23c", "#8fd0f5", "#b0b0b0"}, ".over,svg .mid"};
 
 std::string scale_colour(const Theme& theme, double part) {
   const auto lab = [](const double* lch, double* out) {
@@ -35,16 +35,20 @@ std::string scale_colour(const Theme& theme, double part) {
   return fmt::format("#{:02x}{:02x}{:02x}", bytes[0], bytes[1], bytes[2]);
 }
 
-std::string picture_rules(const Theme& theme) {
-  std::string css;
+std::string weight_rules(const Theme& theme) {
+  std::string css = ".cells rect,.swatch{fill:currentColor}.cells path{stroke:currentColor}\n";
   const auto out = std::back_inserter(css);
-  fmt::format_to(out, "svg text{{fill:{0}}}svg .muted{{fill:{1}}}.paper{{fill:{2}}}.frame{{fill:{2};stroke:{3}}}.cells rect{{stroke:{3}}}.nan{{fill:#e8743b}}\n",
+  fmt::format_to(out, "svg text{{fill:{0}}}svg .muted{{fill:{1}}}.paper{{fill:{2}}}.frame{{fill:{2};stroke:{3}}}.cells rect{{stroke:{3}}}.cells rect:hover{{stroke:{0}}}.nan{{color:#e8743b}}\n",
                  theme.ink, theme.muted, theme.paper, theme.grid);
-  fmt::format_to(out, ".grid{{stroke:{0};fill:none}}.axis{{stroke:{1};fill:none}}svg .over{{fill:{2}}}\n", theme.grid, theme.muted, theme.paper);
-  for (int i = 0; i <= levels; ++i) fmt::format_to(out, ".w{}{{fill:{}}}", i, scale_colour(theme, static_cast<double>(i) / levels));
-  css += '\n';
+  fmt::format_to(out, ".grid{{stroke:{0};fill:none}}.axis{{stroke:{1};fill:none}}svg {2}{{fill:{3}}}\n", theme.grid, theme.muted, theme.turned, theme.paper);
+  for (int i = 0; i <= levels; ++i) fmt::format_to(out, ".w{}{{color:{}}}", i, scale_colour(theme, static_cast<double>(i) / levels));
+  return css + '\n';
+}
+
+std::string chart_rules(const Theme& theme) {
+  std::string css;
   for (int i = 0; i < series_colours; ++i)
-    fmt::format_to(out, ".m{0}{{stroke:{1};fill:none}}svg .f{0}{{fill:{1}}}", i, theme.models[i]);
+    fmt::format_to(std::back_inserter(css), ".m{0}{{stroke:{1};fill:none}}svg .f{0}{{fill:{1}}}", i, theme.models[i]);
   return css + '\n';
 }
 

@@ -9,6 +9,7 @@ struct Theme {
   const char *paper, *ink, *muted, *grid;
   double from[3], to[3];  // the scale of weights in OKLCH: lightness, chroma, hue in degrees
   const char* models[7];  // of series; told apart by the colour-blind too
+  const char* turned;     // which numbers stand on cells too strong for ink: those over 0.6 of the scale, or from the middle on
 };
 extern const Theme light, dark;
 
@@ -19,7 +20,8 @@ inline constexpr int series_colours = 7;
 /// look equal; lightness alone carries it, so that it needs no sight of colour.
 std::string scale_colour(const Theme& theme, double part);
 
-/// Rules for every class that a picture uses.
-std::string picture_rules(const Theme& theme);
+/// Rules for every class that a map of weights uses, and those of charts.
+std::string weight_rules(const Theme& theme);
+std::string chart_rules(const Theme& theme);
 
 }  // namespace heed::plots

@@ -54,20 +54,25 @@ Labels labels_of(std::span<const std::string> tokens, int cell) {
 
 std::string shift(const char* name, Index cells) { return cells == 0 ? "" : fmt::format(" style=\"--{}:{}\"", name, cells); }
 
-/// Equal cells as one path, those of marks apart.
+/// Equal cells as one path, those of marks apart: each run of them in a row is a line as thick as a cell.
 void add_paths(Svg& svg, const HeatMap& map, double left, double top) {
   std::map<std::pair<int, bool>, std::string> paths;
   const std::size_t columns = map.source.size();
   for (std::size_t r = 0; r < map.target.size(); ++r) {
-    const bool row_special = is_special(map.target[r]);
-    for (std::size_t c = 0; c < columns; ++c) {
-      const int level = level_of(map.weights[r * columns + c], map.top);
-      if (level == 0) continue;  // the frame's colour
-      fmt::format_to(std::back_inserter(paths[{level, row_special || is_special(map.source[c])}]), "M{} {}h{}v{}h-{}z",
-                     length(left + static_cast<double>(c) * map.cell), length(top + static_cast<double>(r) * map.cell), map.cell, map.cell, map.cell);
+    const auto look_at = [&](std::size_t c) {
+      return std::pair(level_of(map.weights[r * columns + c], map.top), is_special(map.target[r]) || is_special(map.source[c]));
+    };
+    for (std::size_t c = 0, end = 0; c < columns; c = end) {
+      const auto look = look_at(c);
+      for (end = c + 1; end < columns && look_at(end) == look;) ++end;
+      if (look.first == 0) continue;  // the frame's colour
+      paths[look] += fmt::format("M{} {}h{}", length(left + static_cast<double>(c) * map.cell), length(top + (static_cast<double>(r) + 0.5) * map.cell),
+                                 (end - c) * static_cast<std::size_t>(map.cell));
     }
   }
+  svg.open(fmt::format("stroke-width=\"{}\"", map.cell));
   for (const auto& [key, d] : paths) svg.path(d, fmt::format("class=\"{}{}\"", class_of(key.first), key.second ? " special" : ""));
+  svg.close();
 }
 
 void add_cells(Svg& svg, const HeatMap& map, double left, double top) {
@@ -88,7 +93,7 @@ void add_cells(Svg& svg, const HeatMap& map, double left, double top) {
       const double x = left + static_cast<double>(c) * map.cell;
       svg.rect(x, y, map.cell, map.cell, fmt::format("class=\"{}{}", class_of(level), attributes[c]), fmt::format("{} ← {}: {:.6f}", target, sources[c], weight));
       if (const std::string number = number_of(weight); map.cell >= 27 && !number.empty())
-        svg.text(x + map.cell / 2.0, y + map.cell / 2.0 + 3.5, number, fmt::format("class=\"n{}{}", level > levels * 0.45 ? " over" : "", attributes[c]));
+        svg.text(x + map.cell / 2.0, y + map.cell / 2.0 + 3.5, number, fmt::format("class=\"n{}{}", level > levels * 0.6 ? " over" : level > levels * 0.45 ? " mid" : "", attributes[c]));
     }
     svg.close();
   }
@@ -120,7 +125,7 @@ void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& 
 Svg heat_map(const HeatMap& map) {
   Svg svg;
   const double wide = static_cast<double>(map.source.size()) * map.cell, high = static_cast<double>(map.target.size()) * map.cell;
-  double left = 0.5, top = 0.5, right = 0.5;  // half pixels: lines one pixel wide are sharp
+  double left = 0, top = 0, right = 0;
   Labels rows, columns;
   const bool slanted = map.cell >= 16;
   if (map.labels) {
@@ -132,13 +137,16 @@ Svg heat_map(const HeatMap& map) {
       right = std::max(right, beyond + 6);
     }
   }
-  svg.width = std::ceil(left + wide + right), svg.height = std::ceil(top + high + 0.5);
+  svg.width = std::ceil(left + wide + right), svg.height = std::ceil(top + high);
+  svg.width += 1, svg.height += 1;
+  svg.open("transform=\"translate(.5 .5)\"");  // lines one pixel wide are sharp there
   svg.rect(left, top, wide, high, "class=\"frame\"");
   svg.open(fmt::format("class=\"cells{}\"{}{}", map.cell >= 8 && map.titles ? " ruled" : "", map.attributes.empty() ? "" : " ", map.attributes));
   if (map.titles) add_cells(svg, map, left, top);
   else add_paths(svg, map, left, top);
   svg.close();
   if (map.labels) add_labels(svg, map, rows, columns, slanted, left, top);
+  svg.close();
   return svg;
 }
 
@@ -156,12 +164,12 @@ Svg scale_bar(double top, bool with_nan) {
   svg.text(0, 10, "weight 0", "class=\"muted\"");
   const double left = 58.5;
   for (int i = 0; i < steps; ++i)
-    svg.rect(left + i * step, 0.5, step, height, fmt::format("class=\"w{}\"", static_cast<int>(std::lround(levels * static_cast<double>(i) / (steps - 1)))));
+    svg.rect(left + i * step, 0.5, step, height, fmt::format("class=\"swatch w{}\"", static_cast<int>(std::lround(levels * static_cast<double>(i) / (steps - 1)))));
   svg.rect(left, 0.5, steps * step, height, "class=\"grid\"");
   svg.text(left + steps * step + 6, 10, fmt::format("{:.1f}", top), "class=\"muted\"");
   svg.width = left + steps * step + 40, svg.height = 15;
   if (with_nan) {
-    svg.rect(svg.width, 0.5, step, height, "class=\"nan\"");
+    svg.rect(svg.width, 0.5, step, height, "class=\"swatch nan\"");
     svg.text(svg.width + step + 5, 10, "not a number", "class=\"muted\"");
     svg.width += 100;
   }

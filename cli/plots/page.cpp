@@ -18,7 +18,7 @@ namespace {
 std::string page_rules(const Theme& t) {
   return fmt::format("body{{background:{0};color:{1}}}.quiet,figcaption,caption{{color:{2}}}th,td,details.line{{border-color:{3}}}\n", t.paper, t.ink, t.muted,
                      t.grid) +
-         picture_rules(t);
+         weight_rules(t) + chart_rules(t);
 }
 
 constexpr std::string_view shape_rules = R"(:root{color-scheme:light dark}

@@ -38,6 +38,7 @@ std::string shown(std::string_view text, bool end_spaces) {
   utf8::for_each(whole, [&](char32_t code, std::string_view bytes) {
     if (code < 0x20) utf8::append(result, 0x2400 + code);
     else if (code == ' ' && end_spaces && (first == std::string::npos || at < first || at > last)) utf8::append(result, 0x2423);
+    else if (code == 0xffed) utf8::append(result, 0x25aa);  // a tokenizer's joiner, a square that few fonts have
     else if (shown_by_name(code)) result += fmt::format("U+{:04X}", static_cast<unsigned>(code));
     else result += bytes;
     at += bytes.size();

@@ -1,0 +1,69 @@
+#include "cli/attend.h"
+
+#include <algorithm>
+
+namespace heed::cli {
+
+namespace {
+
+constexpr std::size_t forced_batch = 16;  // logits of every row lie in memory at once
+
+struct Forced {
+  std::vector<std::vector<Id>> sources, targets, golds;
+
+  Batch batch() const { return {.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}}; }
+};
+
+std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector<Id>& ids) {
+  std::vector<std::string> tokens;
+  for (Id id : ids) tokens.push_back(tokenizer.vocabulary().token(id));
+  return tokens;
+}
+
+void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence, plots::AttendedLine& line) {
+  for (const AttentionMap& map : maps) {
+    const Tensor& weights = map.weights[sequence];
+    plots::AttentionLayerMap& to =
+        line.layers.emplace_back(plots::AttentionLayerMap{map.layer, weights.shape()[0], weights.shape()[1], weights.shape()[2], {}});
+    for (Real weight : weights.span()) to.weights.push_back(static_cast<float>(weight));
+  }
+}
+
+}  // namespace
+
+bool attends(const Seq2Seq& model) {
+  std::vector<AttentionMap> maps;
+  model.logits(Forced{{{eos_id}}, {{bos_id}}, {{eos_id}}}.batch(), &maps);
+  return !maps.empty();
+}
+
+std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizer& tokenizer, std::span<const std::string> lines,
+                                        std::span<const std::vector<Hypothesis>> results) {
+  std::vector<plots::AttendedLine> attended(lines.size());
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    attended[i].source_text = lines[i];
+    if (results[i].empty()) continue;
+    attended[i].target_text = tokenizer.decode(results[i][0].ids);
+    order.push_back(i);
+  }
+  for (std::size_t begin = 0; begin < order.size(); begin += forced_batch) {
+    const std::size_t end = std::min(order.size(), begin + forced_batch);
+    Forced forced;
+    for (std::size_t i = begin; i < end; ++i) {
+      std::vector<Id> source = tokenizer.encode(lines[order[i]]), gold = results[order[i]][0].ids, target = {bos_id};
+      source.push_back(eos_id);
+      target.insert(target.end(), gold.begin(), gold.end());
+      gold.push_back(eos_id);
+      if (const Index most = model.longest(); most > 0 && std::ssize(target) > most) target.pop_back(), gold.pop_back();  // cut by the model's end
+      attended[order[i]].source = tokens_of(tokenizer, source), attended[order[i]].target = tokens_of(tokenizer, gold);
+      forced.sources.push_back(std::move(source)), forced.targets.push_back(std::move(target)), forced.golds.push_back(std::move(gold));
+    }
+    std::vector<AttentionMap> maps;
+    model.logits(forced.batch(), &maps);
+    for (std::size_t i = begin; i < end; ++i) add_maps(maps, i - begin, attended[order[i]]);
+  }
+  return attended;
+}
+
+}  // namespace heed::cli
