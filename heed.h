@@ -17,6 +17,7 @@
 #include "layers/attention/heads.h"
 #include "layers/attention/multi_head.h"
 #include "layers/attention/scored.h"
+#include "layers/convolution.h"
 #include "layers/dropout.h"
 #include "layers/embedding.h"
 #include "layers/linear.h"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <span>
@@ -186,6 +187,34 @@ Variable sequence_dropout(const Operand& x, const Spans& spans, Real p, RandomKe
 Variable final_states(const Operand& states, const Spans& spans, bool reverse, const Operand& initial);
 
 // Convolution ---------------------------------------------------------------------------------------------------------------------
+/// How a convolution slides along sequences. Tap j of row t is row t + (j - left) dilation of its sequence, zeros outside it; left is
+/// the kernel's width - 1 where causal, so that no row sees a later one, else half of that, rounded down.
+struct Window {
+  Spans spans;          // the rows of each sequence; other rows are padding: they yield zeros, and no window reaches them
+  bool causal = false;
+  Index dilation = 1;
+};
+/// y_t = sum_j W_j x_(tap j of t) + b: x (rows, in), weight (out, kernel, in), bias (out) or undefined -> (rows, out)
+Variable conv1d(const Operand& x, const Operand& weight, const Operand& bias, const Window& window);
+/// y_t,c = sum_j w_j,c x_(tap j of t),c + b_c, a filter for each column: x (rows, d), weight (kernel, d), bias (d) or undefined -> (rows, d)
+Variable depthwise_conv1d(const Operand& x, const Operand& weight, const Operand& bias, const Window& window);
+/// a sigmoid(b) for x = [a, b], the gated linear unit (Dauphin et al. 2017): (..., 2d) -> (..., d)
+Variable glu(const Operand& x);
+/// W = g v / ||v||, the norm over all but the first axis (Salimans and Kingma 2016): v (out, ...), g (out) -> (out, ...). A row of
+/// zeros stays zeros.
+Variable weight_norm(const Operand& v, const Operand& g);
+using Extent2d = std::array<Index, 2>;  // down, across
+struct Window2d {
+  Extent2d stride = {1, 1};
+  Extent2d padding = {0, 0};  // zeros on each side
+};
+/// y_p = sum_ij W_ij x_(p stride - padding + (i, j)) + b: x (n, height, width, in), weight (out, kernel_y, kernel_x, in), bias (out) or
+/// undefined -> (n, (height + 2 padding - kernel) / stride + 1, the same across, out)
+Variable conv2d(const Operand& x, const Operand& weight, const Operand& bias, const Window2d& window = {});
+/// The largest, or the mean, of each `size` window, one every `stride` pixels (0: size); what fills no window is left out:
+/// (n, height, width, d) -> (n, (height - size) / stride + 1, the same across, d). Equal ones send their gradient to the first.
+Variable max_pool2d(const Operand& x, Extent2d size, Extent2d stride = {0, 0});
+Variable mean_pool2d(const Operand& x, Extent2d size, Extent2d stride = {0, 0});
 
 // Control -----------------------------------------------------------------------------------------------------------------------
 /// fn(inputs), keeping only the inputs for backward, which computes fn again: time for memory (Chen et al. 2016). Parameters

@@ -35,6 +35,7 @@ std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed);
 
 /// Rows with a file of their own.
 void add_attention_pieces(std::vector<OpRow>& table);
+void add_convolution(std::vector<OpRow>& table);
 
 // What the rows are written with ------------------------------------------------------------------------------------------------
 using Xs = std::span<const Variable>;
