@@ -24,6 +24,7 @@
 #include "layers/norm.h"
 #include "layers/positions.h"
 #include "layers/recurrent.h"
+#include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/decode.h"
 #include "layers/seq2seq/language_model.h"
 #include "layers/seq2seq/model.h"

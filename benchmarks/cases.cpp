@@ -1,5 +1,6 @@
 #include "benchmarks/cases.h"
 
+#include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/language_model.h"
 #include "layers/seq2seq/transformer.h"
 
@@ -20,6 +21,12 @@ std::function<std::unique_ptr<Seq2Seq>(Random&)> language_model(Index d, int hea
   return [=](Random& random) {
     return std::make_unique<LanguageModel>(
         LanguageModelOptions{.vocabulary = symbols, .d = d, .layers = layers, .heads = heads, .context = context}, random);
+  };
+}
+
+std::function<std::unique_ptr<Seq2Seq>(Random&)> convolutional(Index d, int layers) {
+  return [=](Random& random) {
+    return std::make_unique<ConvS2S>(ConvS2SOptions{.vocabulary = vocabulary, .d = d, .layers = layers, .weight_norm = false}, random);
   };
 }
 
@@ -61,6 +68,7 @@ const std::vector<Case>& cases() {
       {"small", 64 * 40, Real(0.1), transformer(256, 4, 1024, 3), pairs(64, 20, 20)},
       {"base", 32 * 64, Real(0.1), transformer(512, 8, 2048, 6), pairs(32, 32, 32)},
       {"summ", 16 * 430, Real(0.1), transformer(256, 4, 1024, 3), pairs(16, 400, 30)},
+      {"conv", 64 * 40, Real(0.1), convolutional(256, 4), pairs(64, 20, 20)},
       {"chargpt", 12 * 64, 0, language_model(128, 4, 4, 64), characters(12, 64)},
       {"gptlong", 4 * 1024, 0, language_model(256, 4, 4, 1024), characters(4, 1024)},
   };

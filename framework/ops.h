@@ -200,6 +200,8 @@ Variable conv1d(const Operand& x, const Operand& weight, const Operand& bias, co
 Variable depthwise_conv1d(const Operand& x, const Operand& weight, const Operand& bias, const Window& window);
 /// a sigmoid(b) for x = [a, b], the gated linear unit (Dauphin et al. 2017): (..., 2d) -> (..., d)
 Variable glu(const Operand& x);
+/// scale (a + b), of equal shapes: a residual connection that keeps the variance, with a scale of sqrt(1/2)
+Variable add_scaled(const Operand& a, const Operand& b, Real scale);
 /// W = g v / ||v||, the norm over all but the first axis (Salimans and Kingma 2016): v (out, ...), g (out) -> (out, ...). A row of
 /// zeros stays zeros.
 Variable weight_norm(const Operand& v, const Operand& g);

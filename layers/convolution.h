@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "framework/module.h"
 #include "framework/ops.h"
 #include "layers/dropout.h"
@@ -14,6 +16,17 @@ struct NormedWeight {
   NormedWeight(Tensor value, bool normalised);
   Variable operator()() const { return gain.defined() ? weight_norm(weight, gain) : Variable(weight); }
   void visit(Visitor& v) { v("weight", weight), v("gain", gain); }
+};
+
+/// y = x W^T + b with a weight that may be normalised; initially normal of variance 1 / in.  x (..., in), W (out, in), y (..., out)
+struct NormedLinear {
+  NormedWeight weight;
+  Parameter bias;
+
+  NormedLinear(Index in, Index out, Random& random, bool normalised)
+      : weight(normal({out, in}, random, 1 / std::sqrt(static_cast<Real>(in))), normalised), bias(zeros({out})) {}
+  Variable operator()(const Variable& x) const { return linear(x, weight(), bias); }
+  void visit(Visitor& v) { weight.visit(v), v("bias", bias); }
 };
 
 struct Conv1dOptions {

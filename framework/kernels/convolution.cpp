@@ -131,6 +131,11 @@ void glu_backward(Index m, Index n, const Real* x, const Real* dy, Real* dx, Mod
   });
 }
 
+void add_scaled(Index n, Real scale, const Real* a, const Real* b, Real* y) {
+  const Vec factor = scale;
+  transform(n, y, Mode::assign, 2, [factor](Vec u, Vec v) { return factor * (u + v); }, a, b);
+}
+
 namespace {
 
 Real dot(Index n, const Real* a, const Real* b) {

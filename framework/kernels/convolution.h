@@ -25,6 +25,9 @@ void depthwise_backward_w(const Taps& taps, Index rows, Index n, const Real* x, 
 void glu(Index m, Index n, const Real* x, Real* y);
 void glu_backward(Index m, Index n, const Real* x, const Real* dy, Real* dx, Mode mode);
 
+/// y = scale (a + b)
+void add_scaled(Index n, Real scale, const Real* a, const Real* b, Real* y);
+
 /// w = g v / ||v|| for each row of v (m, n); leaves 1 / ||v||, 0 for a row of zeros, whose w is 0.
 void weight_norm(Index m, Index n, const Real* v, const Real* g, Real* w, Real* inverse);
 /// Any of dv, dg may be null.

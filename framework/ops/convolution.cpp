@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/kernels/elementwise.h"
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/rows.h"
 #include "framework/ops.h"
@@ -98,6 +99,17 @@ Variable glu(const Operand& x) {
   kernels::glu(m, n, x.data(), y.data());
   return record("glu", y, {x}, [m, n, x = x.value()](const Tensor& dy, Gradient dx) {  // da = dy s, db = dy a s (1 - s), s = sigmoid(b)
     kernels::glu_backward(m, n, x.data(), dy.data(), dx.data(), dx.mode());
+  });
+}
+
+Variable add_scaled(const Operand& a, const Operand& b, Real scale) {
+  check(a.shape() == b.shape(), "add_scaled", "expected equal shapes; got {} and {}", a.shape(), b.shape());
+  Tensor y(a.shape());
+  kernels::add_scaled(a.size(), scale, a.data(), b.data(), y.data());
+  return record("add_scaled", y, {a, b}, [scale](const Tensor& dy, Gradient da, Gradient db) {  // da = db = scale dy
+    Tensor g(dy.shape());
+    kernels::scale_to(dy.size(), scale, dy.data(), g.data(), Mode::assign);
+    da.pass(g), db.pass(g);
   });
 }
 

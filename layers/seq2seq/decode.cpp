@@ -75,6 +75,8 @@ std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<cons
   for (std::size_t i = 0; i < sources.size(); ++i) {
     searches[i].live.emplace_back();
     searches[i].max_length = o.max_length > 0 ? o.max_length : 2 * static_cast<Index>(sources[i].size()) + 20;
+    if (const Index most = model.longest_output(static_cast<Index>(sources[i].size())); most > 0)
+      searches[i].max_length = std::min(searches[i].max_length, most);
   }
   const auto state = model.start(pack(sources));
   const Index vocabulary = model.vocabulary();

@@ -12,7 +12,7 @@ struct DecodeOptions {
   Real length_penalty = Real(0.6);  // alpha of Wu et al. 2016, equation 14; 0: none
   int nbest = 1;                    // hypotheses returned for each source, at most beam
   Index min_length = 0;             // tokens before </s> is allowed
-  Index max_length = 0;             // most tokens without </s>; 0: twice the source's length + 20
+  Index max_length = 0;             // most tokens without </s>; 0: twice the source's length + 20; never more than the model can place
 };
 
 struct Hypothesis {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "layers/embedding.h"
 #include "layers/positions.h"
 #include "layers/seq2seq/model.h"
@@ -25,6 +27,7 @@ class LanguageModel : public Seq2Seq {
   void visit(Visitor& visitor) override;
   Index vocabulary() const override { return options_.vocabulary; }
   Index longest() const override { return options_.context; }
+  Index longest_output(Index source) const override { return std::max<Index>(1, options_.context - source); }  // they share the positions
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
   Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
   /// Each source is the text so far but for its last token, which is the first that step() is given.

@@ -32,6 +32,8 @@ class Seq2Seq {
   virtual void visit(Visitor& visitor) = 0;
   virtual Index vocabulary() const = 0;
   virtual Index longest() const { return 0; }  // positions the model can tell apart; 0: any number
+  /// Most tokens of an output that follows a source of so many; 0: any number.
+  virtual Index longest_output(Index /*source*/) const { return longest(); }
 
   /// Cross entropy of batch.gold given batch.source and batch.target. Ids equal to options.ignore add nothing.
   virtual Variable loss(const Batch& batch, const CrossEntropy& options) const = 0;

@@ -43,6 +43,11 @@ void add_convolution(std::vector<OpRow>& t) {
 
   for (const Shape& shape : {Shape{3, 8}, Shape{2, 3, 38}, Shape{2}, Shape{0, 4}, Shape{3, 64}})
     t.push_back({"glu", to_string(shape), {{Input::uniform, shape}}, OP(glu(x[0]))});
+  for (const Shape& shape : {Shape{3, 19}, Shape{}, Shape{0, 2}}) {
+    const Input input{Input::uniform, shape};
+    t.push_back({"add_scaled", to_string(shape), {input, input}, OP(add_scaled(x[0], x[1], Real(0.7)))});
+    t.push_back({"add_scaled", to_string(shape) + ", itself", {input}, OP(add_scaled(x[0], x[0], Real(0.7)))});
+  }
   for (const Shape& shape : {Shape{3, 4}, Shape{2, 3, 19}, Shape{5, 1}, Shape{1, 2, 2, 3}, Shape{0, 4}})
     t.push_back({"weight_norm", to_string(shape), {away(shape), {Input::uniform, Shape{shape[0]}}}, OP(weight_norm(x[0], x[1])), 2});
   t.push_back({"weight_norm", "of a product", {{3, 4}, {3}, {2, 4}}, OP(linear(x[2], weight_norm(x[0], x[1]))), 3});

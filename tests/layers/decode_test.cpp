@@ -92,6 +92,16 @@ TEST(Cache, GivesWhatTheWholeForwardPassGives) {
   }
 }
 
+TEST(Cache, KeepsWhatConvolutionsSee) {
+  for (const Index kernel : {1, 3, 5})
+    for (const bool plain : {true, false}) {
+      const ConvS2S model = tiny_convolutional(plain, 0, kernel);
+      for (const Walk& walk : walks())
+        expect_cache_exact(model, random_lines(walk.lengths, 31), true, walk.selections,
+                           fmt::format("kernel {}, {}, {}", kernel, plain ? "plain" : "normalised", walk.name));
+    }
+}
+
 TEST(Cache, GoesOnFromPromptsOfDifferentLengths) {
   const LanguageModel model = tiny_language_model();
   for (const Walk& walk : walks()) expect_cache_exact(model, random_lines(walk.lengths, 32), false, walk.selections, walk.name);
@@ -103,12 +113,30 @@ TEST(Cache, GoesOnFromPromptsOfDifferentLengths) {
 TEST(Cache, ReadsASourceOfNothing) {
   const Transformer model = tiny_transformer();
   expect_cache_exact(model, {{}, {5, 6}}, true, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source");
+  expect_cache_exact(tiny_convolutional(), {{}, {5, 6}}, true, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source of convolutions");
+}
+
+TEST(Decode, EndsWhereThePositionsEnd) {
+  const auto longest_of = [](const Seq2Seq& model, const Lines& sources, Index max_length) {
+    std::size_t longest = 0;
+    for (const auto& best : decode(model, sources, {.beam = 2, .min_length = 100, .max_length = max_length}))
+      for (const Hypothesis& h : best) longest = std::max(longest, h.ids.size());
+    return longest;
+  };
+  const ConvS2S convolutional = tiny_convolutional(true, 0, 3, 6);
+  EXPECT_EQ(longest_of(convolutional, {{5, 6}, {7}}, 0), 6u);
+  EXPECT_EQ(longest_of(convolutional, {{5, 6}, {7}}, 50), 6u);
+  EXPECT_EQ(longest_of(convolutional, {{5, 6}, {7}}, 4), 4u);
+  const LanguageModel lm = tiny_language_model(0, 9);
+  EXPECT_EQ(longest_of(lm, {{5, 6}}, 50), 7u) << "the prompt takes positions too";
+  EXPECT_EQ(longest_of(tiny_transformer(), {{5, 6}}, 50), 50u);
 }
 
 TEST(Cache, NeedsATokenForEachRow) {
   const Transformer transformer = tiny_transformer();
   const LanguageModel lm = tiny_language_model();
-  for (const Seq2Seq* model : {static_cast<const Seq2Seq*>(&transformer), static_cast<const Seq2Seq*>(&lm)}) {
+  const ConvS2S convolutional = tiny_convolutional();
+  for (const Seq2Seq* model : {static_cast<const Seq2Seq*>(&transformer), static_cast<const Seq2Seq*>(&lm), static_cast<const Seq2Seq*>(&convolutional)}) {
     const auto state = model->start(pack(Lines{{5, 6}, {7}}));
     const std::vector<Id> one = {bos_id};
     try {

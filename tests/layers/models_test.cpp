@@ -18,6 +18,9 @@ const std::vector<Family>& families() {
   static const std::vector<Family> all = {
       {"transformer, pre-norm", [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, p)); }, true},
       {"transformer, post-norm", [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::post, p)); }, true},
+      {"convolutional", [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p)); }, true},
+      {"convolutional, normalised and tied", [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(false, p)); }, true},
+      {"convolutional, kernel of 5", [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p, 5)); }, true},
       {"language model", [](Real p) { return std::make_unique<LanguageModel>(tiny_language_model(p)); }, false},
   };
   return all;
@@ -98,8 +101,10 @@ TEST(Models, AnEmptySequenceAddsNothingToItsBatch) {
 }
 
 TEST(Models, ASourceOfNothingIsNoNaN) {
-  for (NormPlace norm : {NormPlace::pre, NormPlace::post}) {
-    Transformer model = tiny_transformer(norm);
+  for (const Family& family : families()) {
+    if (!family.reads_source) continue;
+    const auto made = family.make(0);
+    Seq2Seq& model = *made;
     const Lines targets = random_lines({2, 3}, 1);
     const Lines sources = random_lines({0, 4}, 2);
     const Batch batch = make_batch(sources, targets), other = make_batch({sources[1]}, {targets[1]});
@@ -152,6 +157,19 @@ TEST(Models, CountTheirParameters) {
   const auto gpt = [&](Index v, Index d, Index n, Index ff, Index context) {
     return v * d + context * d + n * (attention(d) + feed_forward(d, ff) + 2 * 2 * d) + 2 * d;
   };
+  // Two tables, a convolution to 2 d a layer and side, two linear layers a decoder layer, and the output's.
+  const auto convolutional = [](Index v, Index d, Index n, Index k, Index positions) {
+    return v * d + positions * d + 2 * n * (2 * d * k * d + 2 * d) + 2 * n * (d * d + d) + d * v + v;
+  };
+  EXPECT_EQ(convolutional(8000, 256, 4, 3, 1024), 8042304);  // the case `conv`: 2,048,000 + 262,144 + 3,149,824 + 526,336 + 2,056,000
+  for (const bool tied : {false, true})
+    for (const bool normed : {false, true}) {
+      Random random(1);
+      const Index gains = normed ? 2 * 3 * 2 * 16 + 2 * 3 * 16 + (tied ? 0 : 50) : 0;
+      ConvS2S model({.vocabulary = 50, .d = 16, .layers = 3, .kernel = 5, .positions = 40, .weight_norm = normed, .tied = tied}, random);
+      EXPECT_EQ(parameter_count(model), convolutional(50, 16, 3, 5, 40) + gains - (tied ? 50 * 16 : 0));
+      EXPECT_EQ(model.longest(), 40);
+    }
   // The cases of benchmarks/, worked out by hand: tiny 1,024,000 (embedding) + 2 (198,272 + 264,576) + 512;
   // small 2,048,000 + 3 (789,760 + 1,053,440) + 1,024; base 4,096,000 + 6 (3,152,384 + 4,204,032) + 2,048;
   // chargpt 8,320 + 8,192 (positions) + 4 x 198,272 + 256; gptlong 16,640 + 262,144 + 4 x 789,760 + 512.
@@ -209,6 +227,31 @@ TEST(Models, GradientsAreDirectionalDerivatives) {
   }
 }
 
+TEST(Models, GiveMapsOfWhatTheyAttendTo) {
+  for (const Family& family : families()) {
+    if (!family.reads_source) continue;
+    const auto model = family.make(0);
+    const Batch batch = batch_of(family, source_lengths, target_lengths);
+    std::vector<AttentionMap> maps;
+    expect_close(model->logits(batch, &maps).value(), model->logits(batch).value(), family.name);
+    ASSERT_FALSE(maps.empty()) << family.name;
+    for (const AttentionMap& map : maps) {
+      EXPECT_TRUE(map.layer.starts_with("decoder.")) << map.layer;
+      ASSERT_EQ(map.weights.size(), source_lengths.size()) << map.layer;
+      for (std::size_t i = 0; i < map.weights.size(); ++i) {
+        const Tensor& w = map.weights[i];
+        EXPECT_EQ(w.shape()[1], target_lengths[i] + 1);
+        EXPECT_EQ(w.shape()[2], source_lengths[i]);
+        for (Index row = 0; row < w.rows(); ++row) {
+          double total = 0;
+          for (Index s = 0; s < w.columns(); ++s) total += static_cast<double>(w[row * w.columns() + s]);
+          EXPECT_NEAR(total, 1, 1e-5) << family.name << ", " << map.layer;
+        }
+      }
+    }
+  }
+}
+
 TEST(Models, SeeNothingOfWhatComesLater) {
   for (const Family& family : families()) {
     const auto model = family.make(0);
@@ -240,6 +283,15 @@ TEST(Models, RefuseSizesThatMakeNone) {
             "[transformer] expected a vocabulary and at least one layer; got 9 and 0");
   EXPECT_EQ(message([&] { LanguageModel({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
             "[lm] expected a vocabulary and at least one layer; got 9 and 0");
+  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 0, .d = 8}, random); }),
+            "[conv] expected a vocabulary, a width and at least one layer; got 0, 8 and 4");
+  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .kernel = 4}, random); }), "[conv] expected an odd kernel; got 4");
+  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .positions = 0}, random); }), "[conv] expected at least one position; got 0");
+  const auto convolutional = tiny_convolutional(true, 0, 3, 4);
+  EXPECT_EQ(message([&] { convolutional.logits(make_batch(random_lines({5}, 1), random_lines({3}, 1))); }),
+            "[positions] expected at most 4 positions; got 5");
+  EXPECT_EQ(message([&] { convolutional.logits(make_batch(random_lines({4}, 1), random_lines({4}, 1))); }),
+            "[positions] expected at most 4 positions; got 5");
   const auto model = tiny_language_model(0, 4);
   EXPECT_EQ(message([&] { model.logits(make_batch({}, random_lines({4}, 1))); }),
             "[positions] expected at most 4 positions; got 5");

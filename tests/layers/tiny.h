@@ -2,6 +2,7 @@
 
 #include "framework/module.h"
 #include "framework/ops.h"
+#include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/language_model.h"
 #include "layers/seq2seq/transformer.h"
 
@@ -48,6 +49,21 @@ inline LanguageModel tiny_language_model(Real dropout = 0, Index context = 24) {
   Random random(4);
   LanguageModel model(
       {.vocabulary = tiny_vocabulary, .d = 16, .layers = 2, .heads = 2, .ff = 24, .context = context, .dropout = dropout}, random);
+  randomize(model);
+  return model;
+}
+
+inline ConvS2S tiny_convolutional(bool plain = true, Real dropout = 0, Index kernel = 3, Index positions = 48) {
+  Random random(5);
+  ConvS2S model({.vocabulary = tiny_vocabulary,
+                 .d = 16,
+                 .layers = 2,
+                 .kernel = kernel,
+                 .positions = positions,
+                 .dropout = dropout,
+                 .weight_norm = !plain,
+                 .tied = !plain},
+                random);
   randomize(model);
   return model;
 }

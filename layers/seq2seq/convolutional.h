@@ -1,0 +1,65 @@
+#pragma once
+
+#include "layers/convolution.h"
+#include "layers/embedding.h"
+#include "layers/positions.h"
+#include "layers/seq2seq/model.h"
+
+namespace heed {
+
+struct ConvS2SOptions {
+  Index vocabulary = 0;
+  Index d = 256;
+  int layers = 4;           // of the encoder, and as many of the decoder
+  Index kernel = 3;         // rows a convolution sees; odd
+  Index positions = 1024;   // longest source and longest output
+  Real dropout = Real(0.1);
+  bool weight_norm = true;  // of every convolution and linear layer (Salimans and Kingma 2016)
+  bool tied = false;        // the output layer is the embedding, not normalised
+};
+
+/// The convolutional encoder-decoder of Gehring et al. 2017 (section 3): gated convolutions with residual connections, centred in the
+/// encoder and causal in the decoder, and attention to the source in every decoder layer. With c = sqrt(1/2), which keeps variances,
+///
+///   e = E[x] + P, e' = E[y] + P                   x <- c (glu(conv(dropout(x))) + x), from e, in the encoder; its end is x
+///   z = glu(conv(dropout(y))), from y = e'        a = softmax(c (query(z) + e') x^T) c (x + e)
+///   y <- c (c (back(a) + z) + y)                  logits = output(y)
+///
+/// One embedding and one table of positions serve both sides. Computes on packed rows.
+class ConvS2S : public Seq2Seq {
+ public:
+  ConvS2S(const ConvS2SOptions& options, Random& random);
+
+  void visit(Visitor& visitor) override;
+  Index vocabulary() const override { return options_.vocabulary; }
+  Index longest() const override { return options_.positions; }
+  Variable loss(const Batch& batch, const CrossEntropy& options) const override;
+  Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override;
+  Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
+
+  struct Memory {
+    Variable keys, values;  // (source rows, d)
+  };
+  Memory encode(const Sequences& source) const;
+  /// The decoder's output, (target rows, d). `attention`, where asked for, gets a map of each layer.
+  Variable decode(const Sequences& target, const Memory& memory, const Spans& memory_spans, std::vector<AttentionMap>* attention = nullptr) const;
+
+ private:
+  struct DecoderLayer {
+    GatedConv conv;
+    NormedLinear query, back;
+    DecoderLayer(const ConvS2SOptions& o, Random& random);
+    void visit(Visitor& v) { v("conv", conv), v("query", query), v("back", back); }
+  };
+
+  ConvS2SOptions options_;
+  Embedding embedding_;
+  LearnedPositions positions_;
+  Dropout dropout_;
+  std::vector<GatedConv> encoder_;
+  std::vector<DecoderLayer> decoder_;
+  NormedLinear output_;
+};
+
+}  // namespace heed
