@@ -1,5 +1,6 @@
 #include "cli/model.h"
 
+#include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/language_model.h"
 #include "layers/seq2seq/transformer.h"
 
@@ -17,6 +18,16 @@ std::unique_ptr<Seq2Seq> make_model(const Settings& settings, Index vocabulary, 
                                                                 .context = m.context,
                                                                 .dropout = static_cast<Real>(m.dropout)},
                                            random);
+  if (m.name == "conv")
+    return std::make_unique<ConvS2S>(ConvS2SOptions{.vocabulary = vocabulary,
+                                                    .d = m.d,
+                                                    .layers = i(m.layers),
+                                                    .kernel = m.kernel,
+                                                    .positions = m.positions,
+                                                    .dropout = static_cast<Real>(m.dropout),
+                                                    .weight_norm = m.weight_norm,
+                                                    .tied = m.tied},
+                                     random);
   return std::make_unique<Transformer>(TransformerOptions{.vocabulary = vocabulary,
                                                           .d = m.d,
                                                           .layers = i(m.layers),

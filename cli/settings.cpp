@@ -84,6 +84,11 @@ void read_table(const toml::table& table, const std::string& prefix, const std::
                             if (!x) wrong(place, key, "a number", shown.str());
                             *v = *x;
                           },
+                          [&](bool* v) {
+                            const auto x = node.value_exact<bool>();
+                            if (!x) wrong(place, key, "true or false", shown.str());
+                            *v = *x;
+                          },
                           [&](std::string* v) {
                             const auto x = node.value_exact<std::string>();
                             if (!x) wrong(place, key, "a text in quotes", shown.str());
@@ -128,7 +133,7 @@ std::vector<Setting> settings_of(Settings& s) {
       {"data.batch_tokens", &s.data.batch_tokens, "tokens of source and target in a batch"},
       {"data.max_length", &s.data.max_length, "pairs with a longer side, in tokens, are left out; 0: none are"},
       {"data.valid_fraction", &s.data.valid_fraction, "share of data.train held out when data.valid is empty"},
-      {"model.name", &s.model.name, "transformer or lm"},
+      {"model.name", &s.model.name, "transformer, conv or lm"},
       {"model.d", &s.model.d, "width of the model"},
       {"model.layers", &s.model.layers, "layers of the encoder, and of the decoder"},
       {"model.heads", &s.model.heads, "attention heads"},
@@ -136,6 +141,10 @@ std::vector<Setting> settings_of(Settings& s) {
       {"model.context", &s.model.context, "tokens a language model sees"},
       {"model.dropout", &s.model.dropout, "probability of dropping an activation (built-in corpora: 0)"},
       {"model.norm", &s.model.norm, "pre (before each sublayer) or post (after it, as in the paper)"},
+      {"model.kernel", &s.model.kernel, "of conv: tokens that a convolution sees; odd"},
+      {"model.positions", &s.model.positions, "of conv: longest source and longest output"},
+      {"model.weight_norm", &s.model.weight_norm, "of conv: normalise the weights"},
+      {"model.tied", &s.model.tied, "of conv: the output layer is the embedding"},
       {"optim.name", &s.optim.name, "adam, adamw or sgd"},
       {"optim.lr", &s.optim.lr, "peak learning rate"},
       {"optim.schedule", &s.optim.schedule, "cosine, linear, inverse_sqrt or constant, after the warm-up"},
@@ -166,7 +175,7 @@ std::vector<Setting> settings_of(Settings& s) {
 }
 
 const std::vector<std::string>& model_names() {
-  static const std::vector<std::string> names = {"transformer", "lm"};
+  static const std::vector<std::string> names = {"transformer", "conv", "lm"};
   return names;
 }
 
@@ -175,7 +184,8 @@ Settings default_settings(const std::string& model, bool endless) {
   Settings s{};
   s.data = {.train = {}, .valid = {}, .fields = {}, .tokenizer = "words", .min_count = 2, .vocab_size = 0, .batch_tokens = 2048, .max_length = 128,
             .valid_fraction = 0.05};
-  s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre"};
+  s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre", .kernel = 3, .positions = 1024,
+             .weight_norm = true, .tied = false};
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
              .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
   s.train = {.steps = 1600, .epochs = 0, .time = "", .eval_every = 400, .save_every = 400, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
@@ -210,13 +220,19 @@ void set(Settings& settings, const std::string& assignment) {
   const std::string key = assignment.substr(0, equals), text = assignment.substr(equals + 1);
   auto all = settings_of(settings);
   std::visit(Overloaded{[&](Index* v) { *v = parse<Index>(key, text, "a whole number"); },
-                        [&](double* v) { *v = parse<double>(key, text, "a number"); }, [&](std::string* v) { *v = text; },
+                        [&](double* v) { *v = parse<double>(key, text, "a number"); },
+                        [&](bool* v) {
+                          if (text != "true" && text != "false") wrong("--set ", key, "true or false", text);
+                          *v = text == "true";
+                        },
+                        [&](std::string* v) { *v = text; },
                         [&](std::vector<std::string>* v) { *v = split(text); }},
              find(all, key, "--set ").value);
 }
 
 std::string text_of(const Setting& setting) {
   return std::visit(Overloaded{[](const Index* v) { return fmt::format("{}", *v); }, [](const double* v) { return number(*v); },
+                               [](const bool* v) { return std::string(*v ? "true" : "false"); },
                                [](const std::string* v) { return quoted(*v); },
                                [](const std::vector<std::string>* v) {
                                  std::string list;
@@ -249,6 +265,8 @@ void check_settings(Settings& s) {
   within<Index>("model.d", s.model.d, 2, medium), within<Index>("model.layers", s.model.layers, 1, 1000);
   within<Index>("model.heads", s.model.heads, 1, s.model.d), within<Index>("model.ff", s.model.ff, 0, medium);
   within<Index>("model.context", s.model.context, 1, medium), within("model.dropout", s.model.dropout, 0.0, 0.99);
+  within<Index>("model.kernel", s.model.kernel, 1, 1001), within<Index>("model.positions", s.model.positions, 1, medium);
+  if (s.model.kernel % 2 == 0) fail("model.kernel is odd; got {}", s.model.kernel);
   if (s.model.d % s.model.heads != 0) fail("model.heads divides model.d; got {} and {}", s.model.heads, s.model.d);
   if (s.model.d % 2 != 0) fail("model.d is even; got {}", s.model.d);
   within("optim.lr", s.optim.lr, 0.0, 1e3), within("optim.final_lr", s.optim.final_lr, 0.0, 1.0), within("optim.clip", s.optim.clip, 0.0, 1e9);

@@ -22,6 +22,8 @@ struct Settings {
     Index d, layers, heads, ff, context;
     double dropout;
     std::string norm;
+    Index kernel, positions;
+    bool weight_norm, tied;
   } model;
   struct {
     std::string name;
@@ -44,7 +46,7 @@ struct Settings {
   } decode;
 };
 
-using Value = std::variant<Index*, double*, std::string*, std::vector<std::string>*>;
+using Value = std::variant<Index*, double*, bool*, std::string*, std::vector<std::string>*>;
 struct Setting {
   const char* key;
   Value value;
