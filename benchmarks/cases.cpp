@@ -2,6 +2,7 @@
 
 #include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/language_model.h"
+#include "layers/seq2seq/recurrent.h"
 #include "layers/seq2seq/transformer.h"
 
 namespace heed::bench {
@@ -21,6 +22,14 @@ std::function<std::unique_ptr<Seq2Seq>(Random&)> language_model(Index d, int hea
   return [=](Random& random) {
     return std::make_unique<LanguageModel>(
         LanguageModelOptions{.vocabulary = symbols, .d = d, .layers = layers, .heads = heads, .context = context}, random);
+  };
+}
+
+/// Bidirectional LSTM encoder of `d` per direction, LSTM decoder, additive attention (Bahdanau et al. 2015).
+std::function<std::unique_ptr<Seq2Seq>(Random&)> recurrent(Index d) {
+  return [=](Random& random) {
+    return std::make_unique<RecurrentSeq2Seq>(
+        RecurrentSeq2SeqOptions{.vocabulary = vocabulary, .d = d, .attention = "additive", .encoder_hidden = d}, random);
   };
 }
 
@@ -68,6 +77,7 @@ const std::vector<Case>& cases() {
       {"small", 64 * 40, Real(0.1), transformer(256, 4, 1024, 3), pairs(64, 20, 20)},
       {"base", 32 * 64, Real(0.1), transformer(512, 8, 2048, 6), pairs(32, 32, 32)},
       {"summ", 16 * 430, Real(0.1), transformer(256, 4, 1024, 3), pairs(16, 400, 30)},
+      {"rnn", 64 * 40, Real(0.1), recurrent(256), pairs(64, 20, 20)},
       {"conv", 64 * 40, Real(0.1), convolutional(256, 4), pairs(64, 20, 20)},
       {"chargpt", 12 * 64, 0, language_model(128, 4, 4, 64), characters(12, 64)},
       {"gptlong", 4 * 1024, 0, language_model(256, 4, 4, 1024), characters(4, 1024)},

@@ -56,8 +56,8 @@ RecurrentLayer::RecurrentLayer(CellKind cell, Index in, Index hidden, Real recur
   }
 }
 
-Variable RecurrentLayer::gates(const Variable& x) const {
-  return kind == CellKind::norm_lstm ? layer_norm(input(x), input_gain, input_bias) : input(x);
+Variable RecurrentLayer::normed(const Variable& sums) const {
+  return kind == CellKind::norm_lstm ? layer_norm(sums, input_gain, input_bias) : sums;
 }
 
 RecurrentLayer::Output RecurrentLayer::run(const Variable& gates, const Spans& spans, const CellState& initial, bool reverse) const {

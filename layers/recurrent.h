@@ -41,7 +41,8 @@ struct RecurrentLayer {
   Output operator()(const Variable& x, const Spans& spans, const CellState& initial = {}, bool reverse = false) const;
 
   /// The input's share of the gates, for any number of positions: what both of the following start from. (rows, gates hidden)
-  Variable gates(const Variable& x) const;
+  Variable gates(const Variable& x) const { return normed(input(x)); }
+  Variable normed(const Variable& sums) const;  // norm_lstm's first norm; of others the identity
   Output run(const Variable& gates, const Spans& spans, const CellState& initial = {}, bool reverse = false) const;
   /// One position of n sequences. `mask` (n, hidden), where defined, multiplies h_{t-1} on its way into the product.
   CellState step(const Variable& gates, const CellState& state, const Variable& mask = {}) const;
