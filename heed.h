@@ -28,6 +28,7 @@
 #include "layers/seq2seq/decode.h"
 #include "layers/seq2seq/language_model.h"
 #include "layers/seq2seq/model.h"
+#include "layers/seq2seq/recurrent.h"
 #include "layers/seq2seq/transformer.h"
 #include "layers/transformer.h"
 #include "optim/clip.h"

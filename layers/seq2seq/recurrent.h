@@ -17,7 +17,7 @@ struct RecurrentSeq2SeqOptions {
   Index hidden = 0;                  // of the decoder; 0: d
   int layers = 1;                    // of the encoder, and as many of the decoder
   CellKind cell = CellKind::lstm;
-  std::string attention;             // a name make_attention() knows; empty: none
+  std::string attention = {};        // a name make_attention() knows; empty: none
   int heads = 4;                     // of attention that has them
   bool bidirectional = true;         // the encoder
   Index encoder_hidden = 0;          // of each of its directions; 0: what makes its output as wide as `hidden`

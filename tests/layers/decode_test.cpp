@@ -102,6 +102,15 @@ TEST(Cache, KeepsWhatConvolutionsSee) {
     }
 }
 
+TEST(Cache, OfRecurrentModelsIsTheirState) {
+  for (const TinyRecurrent& row : tiny_recurrents()) {
+    const RecurrentSeq2Seq model = tiny_recurrent(row);
+    for (const Walk& walk : walks())
+      expect_cache_exact(model, random_lines(walk.lengths, 31), true, walk.selections, fmt::format("{}, {}", row.name, walk.name));
+    expect_cache_exact(model, {{}, {5, 6}}, true, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, fmt::format("{}, an empty source", row.name));
+  }
+}
+
 TEST(Cache, GoesOnFromPromptsOfDifferentLengths) {
   const LanguageModel model = tiny_language_model();
   for (const Walk& walk : walks()) expect_cache_exact(model, random_lines(walk.lengths, 32), false, walk.selections, walk.name);
@@ -321,6 +330,19 @@ class SureModel : public Seq2Seq {
     return logits;
   }
 };
+
+TEST(BeamSearch, ReordersTheStatesOfRecurrentModels) {
+  for (const TinyRecurrent& row : tiny_recurrents()) {
+    RecurrentSeq2Seq model = tiny_recurrent(row, 0, 12);
+    for (const auto& [name, p] : parameters(model))
+      for (Real& x : p.value().span()) x *= 3;  // strong opinions
+    const Lines sources = random_lines({3, 1, 5}, 55, 12);
+    const DecodeOptions o{.beam = 3, .length_penalty = Real(0.6), .nbest = 1, .min_length = 0, .max_length = 6};
+    const auto found = decode(model, sources, o);
+    for (std::size_t i = 0; i < sources.size(); ++i)
+      expect_same(found[i], plain_search(model, sources[i], o), fmt::format("{}, source {}", row.name, i));
+  }
+}
 
 TEST(BeamSearch, DoesNotEndWithPoorOutputsBecauseTheyEndedFirst) {
   // Seven times 4, then </s>: each with probability 1 / (1 + 19 exp -12) > 0.9998. Whoever strays from it ends at once, so that

@@ -9,20 +9,25 @@ namespace {
 
 // Each model, with what differs between them.
 struct Family {
-  const char* name;
+  std::string name;
   std::function<std::unique_ptr<Seq2Seq>(Real dropout)> make;
   bool reads_source;
 };
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> all = {
+  static const std::vector<Family> all = [] {
+    std::vector<Family> some = {
       {"transformer, pre-norm", [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, p)); }, true},
       {"transformer, post-norm", [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::post, p)); }, true},
       {"convolutional", [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p)); }, true},
       {"convolutional, normalised and tied", [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(false, p)); }, true},
       {"convolutional, kernel of 5", [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p, 5)); }, true},
       {"language model", [](Real p) { return std::make_unique<LanguageModel>(tiny_language_model(p)); }, false},
-  };
+    };
+    for (const TinyRecurrent& row : tiny_recurrents())
+      some.push_back({row.name, [row](Real p) { return std::make_unique<RecurrentSeq2Seq>(tiny_recurrent(row, p)); }, true});
+    return some;
+  }();
   return all;
 }
 
@@ -110,11 +115,11 @@ TEST(Models, ASourceOfNothingIsNoNaN) {
     const Batch batch = make_batch(sources, targets), other = make_batch({sources[1]}, {targets[1]});
     const Tensor logits = model.logits(batch).value();
     for (Real x : logits.span()) ASSERT_TRUE(std::isfinite(x));
-    expect_close(rows_of(logits, batch.target.spans, 1), model.logits(other).value(), "its neighbour");
+    expect_close(rows_of(logits, batch.target.spans, 1), model.logits(other).value(), family.name + ": its neighbour");
     const Gradients got = gradients(model, [&] { return model.loss(batch, summed); });
     Gradients sum = gradients(model, [&] { return model.loss(other, summed); });
     add(sum, gradients(model, [&] { return model.loss(make_batch({sources[0]}, {targets[0]}), summed); }));
-    expect_close(got, sum, "gradients");
+    expect_close(got, sum, family.name);
   }
 }
 

@@ -4,6 +4,7 @@
 #include "framework/ops.h"
 #include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/language_model.h"
+#include "layers/seq2seq/recurrent.h"
 #include "layers/seq2seq/transformer.h"
 
 #include <cmath>
@@ -64,6 +65,39 @@ inline ConvS2S tiny_convolutional(bool plain = true, Real dropout = 0, Index ker
                  .weight_norm = !plain,
                  .tied = !plain},
                 random);
+  randomize(model);
+  return model;
+}
+
+/// The recurrent models that the properties are checked on: every attention, every cell.
+struct TinyRecurrent {
+  const char* name;
+  RecurrentSeq2SeqOptions options;
+};
+inline const std::vector<TinyRecurrent>& tiny_recurrents() {
+  static const std::vector<TinyRecurrent> all = {
+      {"lstm", {.layers = 2, .bridge = false}},
+      {"gru, one direction", {.cell = CellKind::gru, .bidirectional = false}},
+      {"elman, untied", {.cell = CellKind::elman, .tied = false}},
+      {"normed lstm", {.layers = 2, .cell = CellKind::norm_lstm}},
+      {"lstm, additive", {.attention = "additive"}},
+      {"lstm, additive, two layers", {.hidden = 12, .layers = 2, .attention = "additive", .encoder_hidden = 7}},
+      {"gru, additive", {.cell = CellKind::gru, .attention = "additive"}},
+      {"normed lstm, additive", {.cell = CellKind::norm_lstm, .attention = "additive"}},
+      {"lstm, dot", {.attention = "dot"}},
+      {"gru, dot, two layers", {.layers = 2, .cell = CellKind::gru, .attention = "dot", .bridge = false}},
+      {"lstm, general", {.hidden = 12, .attention = "general", .encoder_hidden = 7}},
+      {"elman, general", {.cell = CellKind::elman, .attention = "general"}},
+      {"lstm, concat", {.attention = "concat"}},
+      {"lstm, multi-head", {.attention = "multi_head"}},
+  };
+  return all;
+}
+inline RecurrentSeq2Seq tiny_recurrent(const TinyRecurrent& row, Real dropout = 0, Index vocabulary = 30) {
+  Random random(5);
+  RecurrentSeq2SeqOptions o = row.options;
+  o.vocabulary = vocabulary, o.d = 16, o.dropout = dropout, o.recurrent_dropout = dropout;
+  RecurrentSeq2Seq model(o, random);
   randomize(model);
   return model;
 }
