@@ -2,6 +2,7 @@
 
 #include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/language_model.h"
+#include "layers/seq2seq/recurrent.h"
 #include "layers/seq2seq/transformer.h"
 
 namespace heed::cli {
@@ -28,6 +29,19 @@ std::unique_ptr<Seq2Seq> make_model(const Settings& settings, Index vocabulary, 
                                                     .weight_norm = m.weight_norm,
                                                     .tied = m.tied},
                                      random);
+  if (m.name.starts_with("rnn"))
+    return std::make_unique<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = vocabulary,
+                                                                      .d = m.d,
+                                                                      .hidden = m.hidden,
+                                                                      .layers = i(m.layers),
+                                                                      .cell = cell_kind(m.cell),
+                                                                      .attention = m.name == "rnn" ? "" : m.name.substr(4),
+                                                                      .heads = i(m.heads),
+                                                                      .bidirectional = m.bidirectional,
+                                                                      .dropout = static_cast<Real>(m.dropout),
+                                                                      .recurrent_dropout = static_cast<Real>(m.recurrent_dropout),
+                                                                      .tied = m.tied},
+                                              random);
   return std::make_unique<Transformer>(TransformerOptions{.vocabulary = vocabulary,
                                                           .d = m.d,
                                                           .layers = i(m.layers),

@@ -10,6 +10,8 @@
 #include "datasets/nearest.h"
 #include "datasets/tokenizer.h"
 #include "framework/error.h"
+#include "layers/attention/family.h"
+#include "layers/recurrent.h"
 
 namespace heed::cli {
 
@@ -133,7 +135,7 @@ std::vector<Setting> settings_of(Settings& s) {
       {"data.batch_tokens", &s.data.batch_tokens, "tokens of source and target in a batch"},
       {"data.max_length", &s.data.max_length, "pairs with a longer side, in tokens, are left out; 0: none are"},
       {"data.valid_fraction", &s.data.valid_fraction, "share of data.train held out when data.valid is empty"},
-      {"model.name", &s.model.name, "transformer, conv or lm"},
+      {"model.name", &s.model.name, "transformer, conv, lm, rnn or rnn+ATTENTION"},
       {"model.d", &s.model.d, "width of the model"},
       {"model.layers", &s.model.layers, "layers of the encoder, and of the decoder"},
       {"model.heads", &s.model.heads, "attention heads"},
@@ -144,7 +146,11 @@ std::vector<Setting> settings_of(Settings& s) {
       {"model.kernel", &s.model.kernel, "of conv: tokens that a convolution sees; odd"},
       {"model.positions", &s.model.positions, "of conv: longest source and longest output"},
       {"model.weight_norm", &s.model.weight_norm, "of conv: normalise the weights"},
-      {"model.tied", &s.model.tied, "of conv: the output layer is the embedding"},
+      {"model.tied", &s.model.tied, "of conv and rnn: the output layer is the embedding (where what it reads is as wide)"},
+      {"model.hidden", &s.model.hidden, "width of recurrent states; 0: model.d"},
+      {"model.cell", &s.model.cell, "of recurrent layers: elman, lstm, norm_lstm or gru"},
+      {"model.bidirectional", &s.model.bidirectional, "recurrent encoders read both ways"},
+      {"model.recurrent_dropout", &s.model.recurrent_dropout, "the same within recurrent states, one mask a sequence"},
       {"optim.name", &s.optim.name, "adam, adamw or sgd"},
       {"optim.lr", &s.optim.lr, "peak learning rate"},
       {"optim.schedule", &s.optim.schedule, "cosine, linear, inverse_sqrt or constant, after the warm-up"},
@@ -175,7 +181,11 @@ std::vector<Setting> settings_of(Settings& s) {
 }
 
 const std::vector<std::string>& model_names() {
-  static const std::vector<std::string> names = {"transformer", "conv", "lm"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = {"transformer", "conv", "lm", "rnn"};
+    for (std::string_view attention : attention_names()) all.push_back("rnn+" + std::string(attention));
+    return all;
+  }();
   return names;
 }
 
@@ -185,7 +195,7 @@ Settings default_settings(const std::string& model, bool endless) {
   s.data = {.train = {}, .valid = {}, .fields = {}, .tokenizer = "words", .min_count = 2, .vocab_size = 0, .batch_tokens = 2048, .max_length = 128,
             .valid_fraction = 0.05};
   s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre", .kernel = 3, .positions = 1024,
-             .weight_norm = true, .tied = false};
+             .weight_norm = true, .tied = false, .bidirectional = true, .hidden = 0, .cell = "lstm", .recurrent_dropout = 0};
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
              .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
   s.train = {.steps = 1600, .epochs = 0, .time = "", .eval_every = 400, .save_every = 400, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
@@ -198,6 +208,7 @@ Settings default_settings(const std::string& model, bool endless) {
     s.optim.epsilon = 1e-8;
     s.train.steps = 2000, s.train.eval_every = 500, s.train.save_every = 500, s.train.label_smoothing = 0;
   }
+  if (model.starts_with("rnn")) s.model.layers = 1, s.model.tied = true;
   if (endless) s.model.dropout = 0, s.train.label_smoothing = 0;
   return s;
 }
@@ -256,6 +267,7 @@ void check_settings(Settings& s) {
   one_of("model.name", s.model.name, model_names());
   one_of("data.tokenizer", s.data.tokenizer, tokenizer_kinds());
   one_of("model.norm", s.model.norm, {"pre", "post"});
+  one_of("model.cell", s.model.cell, cell_names());
   one_of("optim.name", s.optim.name, {"adam", "adamw", "sgd"});
   one_of("optim.schedule", s.optim.schedule, {"cosine", "linear", "inverse_sqrt", "constant"});
   constexpr Index large = Index{1} << 40, medium = 1 << 20;
@@ -267,6 +279,9 @@ void check_settings(Settings& s) {
   within<Index>("model.context", s.model.context, 1, medium), within("model.dropout", s.model.dropout, 0.0, 0.99);
   within<Index>("model.kernel", s.model.kernel, 1, 1001), within<Index>("model.positions", s.model.positions, 1, medium);
   if (s.model.kernel % 2 == 0) fail("model.kernel is odd; got {}", s.model.kernel);
+  within<Index>("model.hidden", s.model.hidden, 0, medium);
+  within("model.recurrent_dropout", s.model.recurrent_dropout, 0.0, 0.99);
+  if (s.model.hidden % 2 != 0) fail("model.hidden is even; got {}", s.model.hidden);
   if (s.model.d % s.model.heads != 0) fail("model.heads divides model.d; got {} and {}", s.model.heads, s.model.d);
   if (s.model.d % 2 != 0) fail("model.d is even; got {}", s.model.d);
   within("optim.lr", s.optim.lr, 0.0, 1e3), within("optim.final_lr", s.optim.final_lr, 0.0, 1.0), within("optim.clip", s.optim.clip, 0.0, 1e9);

@@ -23,7 +23,10 @@ struct Settings {
     double dropout;
     std::string norm;
     Index kernel, positions;
-    bool weight_norm, tied;
+    bool weight_norm, tied, bidirectional;
+    Index hidden;
+    std::string cell;
+    double recurrent_dropout;
   } model;
   struct {
     std::string name;
