@@ -48,7 +48,6 @@ Curve read_curve(const std::filesystem::path& run, const std::string& model, Ind
 void write_comparison_page(const std::string& path, const std::string& title, const Comparison& c, const std::vector<Curve>& curves,
                            const std::vector<std::string>& notes) {
   plots::Page page(title);
-  page.heading(title);
   plots::Table models{.caption = "Mean ± standard deviation over seeds",
                       .header = {"model", "parameters", "width", "steps", "tokens/s", "seconds", "peak MB", "valid ppl", "test BLEU", "exact %"}};
   for (const ModelSummary& m : c.models)

@@ -23,7 +23,7 @@ constexpr Index svg_lines = 50;            // a picture of more is no picture
 constexpr Index titled_cells = 40'000;     // of one line: more are drawn without tooltips
 constexpr Index drawn_cells = 8'000'000;   // of one line's heads: more are not drawn
 constexpr Index open_lines = 3;            // of a page, the others folded
-constexpr std::streamoff page_bytes = 64 << 20;
+constexpr std::streamoff titled_bytes = 16 << 20, page_bytes = 40 << 20;  // of a page: then heads go without tooltips; then lines undrawn
 
 std::string jsonl_of(const AttendedLine& line, Index number) {
   const auto text = [](const std::string& token) { return nlohmann::json(well_formed(token)).dump(); };
@@ -177,7 +177,7 @@ Svg drawing_of(const AttendedLine& line) {
 
 std::string cell_style(int cell) { return fmt::format("style=\"--cell:{}px\"", cell); }
 
-std::string html_of(const AttendedLine& line, Index number) {
+std::string html_of(const AttendedLine& line, Index number, bool titles) {
   const auto text = [](const std::string& s) { return escape(readable(s)); };
   std::string out = fmt::format("<details class=\"line\" id=\"line-{0}\"{1}><summary><span class=\"quiet\">{0}</span> <bdi>{2}</bdi></summary>\n", number,
                                 number <= open_lines ? " open" : "", line.source_text.empty() ? "(a blank line)" : text(line.source_text));
@@ -187,7 +187,7 @@ std::string html_of(const AttendedLine& line, Index number) {
   const HeatMap map = top_map(line, summary);
   out += "<figure>\n" + heat_map(map).element("What each token written attended to: " + summary.caption, cell_style(map.cell)) +
          "<figcaption>" + text(summary.caption) + scale_bar(map.top, has_nan(summary.weights)).element("scale of weights") + "</figcaption>\n</figure>\n";
-  const Small small = small_of(line, true);
+  const Small small = small_of(line, titles);
   if (line.layers.size() == 1 && line.layers[0].heads == 1) return out + "</details>\n";
   if (!small.drawn) return out + "<p class=\"quiet\">Its single heads are too large to draw; a .jsonl file holds them.</p>\n</details>\n";
   for (const AttentionLayerMap& layer : line.layers) {
@@ -261,7 +261,7 @@ void AttentionWriter::add(const AttendedLine& line) {
 
 void AttentionWriter::add_html(const AttendedLine& line) {
   if (left_out_ > 0 || file_.tellp() > page_bytes) ++left_out_;
-  else file_ << html_of(line, lines_);
+  else file_ << html_of(line, lines_, file_.tellp() < titled_bytes);
 }
 
 void AttentionWriter::add_svg(const AttendedLine& line) {

@@ -18,7 +18,7 @@ struct Table {
 std::string page_begin(std::string_view title, std::string_view more_rules = {});
 std::string page_end();
 
-/// A page in pieces; text is escaped.
+/// A page in pieces, under its title as the first heading; text is escaped.
 class Page {
  public:
   explicit Page(std::string_view title);

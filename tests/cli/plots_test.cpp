@@ -265,6 +265,17 @@ TEST(Attention, TakesWhateverComes) {
   EXPECT_TRUE(folder.message([&] { writer.add(wrong); }).starts_with("[attention] expected weights (1, 3, 2)"));
 }
 
+TEST(Attention, PagesHaveABound) {
+  const AttendedLine large = of_size({200, 199, 1, 1});
+  const std::string page = written("a.html", std::vector<AttendedLine>(20, large));
+  EXPECT_LT(page.size(), 50'000'000u);
+  EXPECT_GT(page.size(), 40'000'000u);
+  const std::size_t drawn = count(page, "<details class=\"line\"");
+  EXPECT_NE(page.find(fmt::format("<p class=\"quiet\">{} more lines are not drawn", 20 - drawn)), std::string::npos);
+  EXPECT_TRUE(page.ends_with("</body>\n</html>\n"));
+  EXPECT_EQ(lines_of(written("a.jsonl", std::vector<AttendedLine>(20, large))).size(), 20u) << "numbers have none";
+}
+
 // Charts
 // ----------------------------------------------------------------------------------------------------------------
 
