@@ -151,7 +151,7 @@ Svg heat_map(const HeatMap& map) {
 }
 
 std::string special_rules() {
-  return "#hide-special:checked~* .special{display:none}\n"
+  return "#hide-special:checked~* .special,#hide-special:checked~* .frame{display:none}\n"
          "#hide-special:checked~* .row{transform:translateY(calc(var(--cell,0px)*var(--r,0)*-1))}\n"
          "#hide-special:checked~* .col,#hide-special:checked~* .row rect,#hide-special:checked~* .row .n"
          "{transform:translateX(calc(var(--cell,0px)*var(--c,0)*-1))}\n";
