@@ -124,6 +124,21 @@ TEST(Attend, RefusesBeforeAnythingIsTranslated) {
   }
 }
 
+TEST(Attend, WorksForEveryFamilyThatAttends) {
+  const TemporaryFolder folder;
+  folder.write("train.tsv", "a b\tb a\nc d\td c\n");
+  for (const std::string model : {"rnn", "rnn+additive"}) {
+    const Ran trained = run(folder, {"train", "--train", "train.tsv", "--model", model, "--steps", "2", "--out", model, "--set", "model.d=8", "--set",
+                                     "model.layers=1", "--set", "data.min_count=1", "--set", "data.valid_fraction=0.5"});
+    ASSERT_EQ(trained.code, 0) << trained.err;
+    const Ran ran = run(folder, {"translate", "--run", model, "--max-length", "3", "--attention", model + ".html"}, "a b\n");
+    EXPECT_EQ(ran.code, model == "rnn" ? 1 : 0) << ran.err;
+    EXPECT_EQ(std::filesystem::exists(folder.path(model + ".html")), model != "rnn");
+    if (model == "rnn") { EXPECT_EQ(ran.err, "heed: error: rnn: model.name = rnn does not attend to its source; there is nothing for --attention to show\n"); }
+    EXPECT_EQ(ran.out.empty(), model == "rnn");
+  }
+}
+
 /// Says always the same, and looks at nothing.
 struct Blind final : Seq2Seq {
   void visit(Visitor&) override {}
