@@ -117,17 +117,21 @@ Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids
 // Attention ---------------------------------------------------------------------------------------------------------------------
 struct Attention {
   int heads = 1;
+  int kv_heads = 0;         // of keys and values, a divisor of heads; 0: as many. Neighbouring heads share one (Ainslie et al. 2023)
   Spans queries, keys;      // the rows of each sequence; other rows are padding: they attend to nothing and yield zeros
-  bool causal = false;      // query i sees the keys up to i + (length of keys - length of queries)
+  bool causal = false;      // query i sees the keys up to its own place, i + (length of keys - length of queries)
+  Index window = 0;         // where positive, the keys less than this far from it: the cost is the window's
+  Tensor slopes = {};       // (heads) where given: scores lose slope * distance (Press et al. 2022)
   Real scale = 0;           // 0: 1 / sqrt(d / heads)
   Real dropout = 0;         // on the weights
   RandomKey key = {};       // for dropout
   std::vector<Tensor>* weights = nullptr;  // where asked for: each sequence's (heads, queries, keys), before dropout
 };
-/// softmax(q k^T scale + mask) v for each sequence and head (Vaswani et al. 2017, section 3.2): q (n, d), k and v (m, d), head h
-/// in columns [h d/heads, (h + 1) d/heads) -> (n, d). Tiled with a running softmax (Dao et al. 2022): no T x T matrix is kept.
+/// softmax(q k^T scale + mask) v for each sequence and head (Vaswani et al. 2017, section 3.2): q (n, d), k and v (m, e), e = d
+/// kv_heads / heads, head h in columns [h d/heads, (h + 1) d/heads) -> (n, d). Tiled with a running softmax (Dao et al. 2022): no
+/// T x T matrix is kept.
 Variable attention(const Operand& q, const Operand& k, const Operand& v, const Attention& options);
-/// The same on the output of one product for keys and values, kv (m, 2d), or for all three, qkv (n, 3d).
+/// The same on the output of one product for keys and values, kv (m, 2e), or for all three, qkv (n, d + 2e).
 Variable attention(const Operand& q, const Operand& kv, const Attention& options);
 Variable attention(const Operand& qkv, const Attention& options);
 
@@ -152,8 +156,31 @@ Variable dot_scores(const Operand& q, const Operand& k, const Pairing& pairing);
 Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Pairing& pairing);
 /// softmax over the keys that each query sees: (pairing.size()) -> the same
 Variable scores_softmax(const Operand& scores, const Pairing& pairing);
+/// The same with one more place for each query and head, whose score is rest (n, heads) and whose weight is what is left of 1.
+Variable scores_softmax(const Operand& scores, const Operand& rest, const Pairing& pairing);
+/// m_ij e^s_ij / sum_j m_ij e^s_ij with m = clamp((ramp + z_h - distance) / ramp, 0, 1) (Sukhbaatar et al. 2019): spans z (heads)
+Variable span_softmax(const Operand& scores, const Operand& spans, Real ramp, const Pairing& pairing);
 /// sum_j w_ij v_j for each head: weights (pairing.size()), values (m, kv_heads w) -> (n, heads w)
 Variable weighted_values(const Operand& weights, const Operand& values, const Pairing& pairing);
+/// sum_i w_ij q_i, over the heads that share keys: weights (pairing.size()), queries (n, heads w) -> (m, kv_heads w)
+Variable weighted_queries(const Operand& weights, const Operand& queries, const Pairing& pairing);
+/// table[i, h, clamp(j - place of i, -reach, reach) + reach]: table (n, heads (2 reach + 1)) -> (pairing.size())
+Variable by_distance(const Operand& table, Index reach, const Pairing& pairing);
+/// The sum of what by_distance() gives one entry, its transpose: (pairing.size()) -> (n, heads (2 reach + 1))
+Variable sum_by_distance(const Operand& pairs, Index reach, const Pairing& pairing);
+/// sum_j (f(q_i) . f(k_j)) v_j / sum_j f(q_i) . f(k_j), f(x) = elu(x) + 1, for each head (Katharopoulos et al. 2020), by running
+/// sums: the cost is linear. q (n, d), k and v (m, d) -> (n, d). `weights` as attention()'s, at quadratic cost.
+Variable linear_attention(const Operand& q, const Operand& k, const Operand& v, const Pairing& pairing, std::vector<Tensor>* weights = nullptr);
+
+struct Rotary {
+  int heads = 1;
+  Real base = 10000;
+  Index offset = 0;  // of a sequence's first row
+  Spans end_of = {};  // where given, the rows are the last ones of sequences as long as these
+};
+/// Columns c and c + w/2 of each head, w wide, turned by position * base^(-2c/w) (Su et al. 2021): x (n, heads w) -> (n, heads w).
+/// Products of queries and keys so turned depend on their distance alone.
+Variable rotary(const Operand& x, const Spans& spans, const Rotary& options);
 
 // Recurrence ----------------------------------------------------------------------------------------------------------------------
 // A whole sequence is one op: x holds the input's share W x_t + b of every step, one `linear` outside; h_{t-1} comes from the row

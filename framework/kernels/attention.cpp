@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "framework/kernels/parallel.h"
-#include "framework/kernels/tile.h"
+#include "framework/kernels/pack.h"
 
-// One task is one sequence and head. Its operands are packed to rows of whole vectors (and the keys, and for backward the values,
+// One task is one sequence and head, in backward one sequence and head of keys with the heads of queries that share it. Its operands are packed to rows of whole vectors (and the keys, and for backward the values,
 // transposed), so that all products are tile_product's and only packing and unpacking know the true extents.
 
 namespace heed::kernels {
@@ -21,53 +22,27 @@ static_assert(key_tile % dropout_block == 0);
 Index mask_stride(Index keys) { return keys <= key_tile ? padded(keys) : (keys + dropout_block - 1) / dropout_block * dropout_block; }
 
 struct Task {
-  Index queries, keys, head, pair;  // pair: its number among sequences x heads
+  Index queries, keys, head, kv_head, pair;  // pair: its number among sequences x heads
   Index query_begin, key_begin;
   Index width, padded_width, padded_keys;
 
-  Task(const AttentionShape& s, Index number)
-      : head(number % s.heads), pair(number), width(s.width), padded_width(padded(s.width)) {
-    const Index i = number / s.heads;
-    queries = s.query_lengths[i], keys = s.key_lengths[i];
-    query_begin = s.query_begins[i], key_begin = s.key_begins[i];
-    padded_keys = padded(keys);
-  }
-  const Real* at(Rows rows, Index begin) const { return rows.data + begin * rows.stride + head * width; }
-  Real* at(MutableRows rows, Index begin) const { return rows.data + begin * rows.stride + head * width; }
-  /// How many keys query i sees.
-  Index visible(const AttentionShape& s, Index i) const { return s.causal ? std::clamp<Index>(i + 1 + keys - queries, 0, keys) : keys; }
+  Task(const AttentionShape& s, Index sequence, Index h)
+      : queries(s.query_lengths[sequence]), keys(s.key_lengths[sequence]), head(h), kv_head(h * s.kv_heads / s.heads),
+        pair(sequence * s.heads + h), query_begin(s.query_begins[sequence]), key_begin(s.key_begins[sequence]), width(s.width),
+        padded_width(padded(s.width)), padded_keys(padded(keys)) {}
+  auto* query(auto rows, Index i) const { return rows.data + (query_begin + i) * rows.stride + head * width; }
+  auto* key(auto rows) const { return rows.data + key_begin * rows.stride + kv_head * width; }
+  Visible visible(const AttentionShape& s, Index i) const { return {s.causal, s.window, queries, keys, i}; }
 };
 
-/// to (rows, padded width) = from * factor, the padding zero
-void pack(Index rows, Index width, const Real* from, Index stride, Real factor, Real* to) {
-  const Vec f = factor;
-  const Index ld = padded(width);
-  for (Index i = 0; i < rows; ++i, from += stride, to += ld) {
-    transform_serial(width, to, Mode::assign, [f](Vec a) { return f * a; }, from);
-    std::fill(to + width, to + ld, Real{0});
-  }
-}
+/// Those keys of a tile that some of its queries see. Tiles begin at multiples of key_tile, for the sake of the mask.
+struct Columns {
+  Index tile, skipped, begin, count;  // begin = tile + skipped
 
-/// to (width, padded rows) = from^T, the padding zero
-void pack_transposed(Index rows, Index width, const Real* from, Index stride, Real* to) {
-  const Index ld = padded(rows);
-  constexpr Index square = 16;
-  for (Index i0 = 0; i0 < rows; i0 += square)
-    for (Index j0 = 0; j0 < width; j0 += square)
-      for (Index j = j0; j < std::min(width, j0 + square); ++j)
-        for (Index i = i0; i < std::min(rows, i0 + square); ++i) to[j * ld + i] = from[i * stride + j];
-  for (Index j = 0; j < width; ++j) std::fill(to + j * ld + rows, to + (j + 1) * ld, Real{0});
-}
+  Columns(Index j0, Index first, Index last)
+      : tile(j0), skipped(std::max<Index>(0, first - j0) / 16 * 16), begin(tile + skipped), count(std::min(j0 + key_tile, last) - begin) {}
+};
 
-/// to = or += from * factor(row)
-template <class Factor>
-void unpack(Index rows, Index width, const Real* from, Factor factor, Real* to, Index stride, Mode mode) {
-  const Index ld = padded(width);
-  for (Index i = 0; i < rows; ++i) {
-    const Vec f = factor(i);
-    transform_serial(width, to + i * stride, mode, [f](Vec a) { return f * a; }, from + i * ld);
-  }
-}
 
 /// mask (rows, ld) for queries [i0, i0 + rows) and keys [j0, ...): ld is a tile's stride.
 void mask_tile(const Dropout& dropout, const Task& t, Index i0, Index rows, Index j0, Index columns, Index ld, Real* mask) {
@@ -86,15 +61,33 @@ constexpr Index tile_numbers = query_tile * key_tile + dropout_block;
 
 Index tile_stride(const Task& t) { return t.keys <= key_tile ? t.padded_keys : key_tile; }
 
+alignas(64) constexpr struct Lanes {
+  Real value[Vec::width];
+  constexpr Lanes() : value() {
+    for (Index i = 0; i < Vec::width; ++i) value[i] = static_cast<Real>(i);
+  }
+} lanes;
+
+/// s[j] -= slope |distance - j|
+void lean(Real* s, Index width, Real slope, Real distance) {
+  for (Index j = 0; j < width; j += Vec::width)
+    (Vec::load(s + j) - Vec(slope) * abs(Vec(distance - static_cast<Real>(j)) - Vec::load(lanes.value))).store(s + j);
+}
+
+/// Scores of query i with keys from `begin` on get what does not come of q and k, and -infinity where they lie before its window.
+/// Gives how many may count, 0 where it sees none.
+Index finish(const AttentionShape& shape, const Task& t, Index i, Index begin, Index columns, Real* s) {
+  const Visible seen = t.visible(shape, i);
+  const Index count = std::clamp<Index>(seen.end - begin, 0, columns), hidden = std::clamp<Index>(seen.begin - begin, 0, count);
+  if (count == hidden) return 0;
+  if (shape.slopes) lean(s, padded(count), shape.slopes[t.head], static_cast<Real>(i + t.keys - t.queries - begin));
+  std::fill_n(s, hidden, -std::numeric_limits<Real>::infinity());
+  return count;
+}
+
 /// s[j] for j < count becomes exp(s[j] - top), beyond it zero, up to the padded width.
 inline Vec exponentials(Real* s, Index count, Index width, Vec top) {
   Vec total = Real{0};
-  alignas(64) static constexpr struct Lanes {
-    Real value[Vec::width];
-    constexpr Lanes() : value() {
-      for (Index i = 0; i < Vec::width; ++i) value[i] = static_cast<Real>(i);
-    }
-  } lanes;
   Index j = 0;
   for (; j + Vec::width <= count; j += Vec::width) {
     const Vec e = exp(Vec::load(s + j) - top);
@@ -132,38 +125,39 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
   Real* const out = values + t.padded_keys * d;           // (query tile, d)
   Real* const scores = out + query_tile * d;
   Real* const mask = scores + tile_numbers;
-  pack_transposed(t.keys, t.width, t.at(k, t.key_begin), k.stride, keys);
-  pack(t.keys, t.width, t.at(v, t.key_begin), v.stride, 1, values);
+  pack_transposed(t.keys, t.width, t.key(k), k.stride, keys);
+  pack(t.keys, t.width, t.key(v), v.stride, 1, values);
   const Index ld = tile_stride(t);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
-    pack(rows, t.width, t.at(q, t.query_begin + i0), q.stride, shape.scale, queries);
+    pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, queries);
     Real tops[query_tile], sums[query_tile];
     std::fill_n(tops, rows, -std::numeric_limits<Real>::infinity()), std::fill_n(sums, rows, Real{0});
     std::fill_n(out, rows * d, Real{0});
-    const Index seen = t.visible(shape, i0 + rows - 1);
-    for (Index j0 = 0; j0 < seen; j0 += key_tile) {
-      const Index columns = std::min(key_tile, seen - j0), wide = padded(columns);
-      tile_product(rows, wide, t.width, queries, d, 1, keys + j0, t.padded_keys, scores, ld, Mode::assign);
-      if (shape.dropout.active()) mask_tile(shape.dropout, t, i0, rows, j0, columns, ld, mask);
+    const Index first = t.visible(shape, i0).begin, last = t.visible(shape, i0 + rows - 1).end, first_tile = first / key_tile * key_tile;
+    for (Index j0 = first_tile; j0 < last; j0 += key_tile) {
+      const Columns c(j0, first, last);
+      const Index wide = padded(c.count);
+      tile_product(rows, wide, t.width, queries, d, 1, keys + c.begin, t.padded_keys, scores, ld, Mode::assign);
+      if (shape.dropout.active()) mask_tile(shape.dropout, t, i0, rows, j0, c.skipped + c.count, ld, mask);
       for (Index i = 0; i < rows; ++i) {
         Real* s = scores + i * ld;
-        const Index count = std::clamp<Index>(t.visible(shape, i0 + i) - j0, 0, columns);
-        const Real top = std::max(tops[i], top_of(s, count));
+        const Index count = finish(shape, t, i0 + i, c.begin, c.count, s);
         if (count == 0) {
           std::fill_n(s, wide, Real{0});
           continue;
         }
+        const Real top = std::max(tops[i], top_of(s, count));
         const Real shrink = std::exp(tops[i] - top);  // 0 on the first tile
         sums[i] = sums[i] * shrink + sum(exponentials(s, count, wide, top));
-        if (j0 > 0 && shrink != 1)
+        if (j0 > first_tile && shrink != 1)
           for (Index j = 0; j < d; j += Vec::width) (Vec(shrink) * Vec::load(out + i * d + j)).store(out + i * d + j);
         tops[i] = top;
-        if (shape.dropout.active()) multiply(wide, mask + i * ld, s);
+        if (shape.dropout.active()) multiply(wide, mask + i * ld + c.skipped, s);
       }
-      tile_product(rows, d, columns, scores, ld, 1, values + j0 * d, d, out, d, Mode::accumulate);
+      tile_product(rows, d, c.count, scores, ld, 1, values + c.begin * d, d, out, d, Mode::accumulate);
     }
-    unpack(rows, t.width, out, [&](Index i) { return sums[i] > 0 ? 1 / sums[i] : Real{0}; }, t.at(y, t.query_begin + i0), y.stride, y.mode);
+    unpack(rows, t.width, out, [&](Index i) { return sums[i] > 0 ? 1 / sums[i] : Real{0}; }, t.query(y, i0), y.stride, y.mode);
     for (Index i = 0; i < rows; ++i)  // a row that sees nothing: exp(s - infinity) is zero in backward too
       log_sums[(t.query_begin + i0 + i) * shape.heads + t.head] =
           sums[i] > 0 ? tops[i] + std::log(sums[i]) : std::numeric_limits<Real>::infinity();
@@ -172,7 +166,7 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
       const Index columns = std::min(key_tile, t.keys - j0);
       tile_product(rows, padded(columns), t.width, queries, d, 1, keys + j0, t.padded_keys, scores, ld, Mode::assign);
       for (Index i = 0; i < rows; ++i) {
-        const Index count = std::clamp<Index>(t.visible(shape, i0 + i) - j0, 0, columns);
+        const Index count = finish(shape, t, i0 + i, j0, columns, scores + i * ld);
         exponentials(scores + i * ld, count, padded(columns), log_sums[(t.query_begin + i0 + i) * shape.heads + t.head]);
         std::copy_n(scores + i * ld, columns, weights + (t.head * t.queries + i0 + i) * t.keys + j0);
       }
@@ -180,75 +174,88 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
   }
 }
 
-void backward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v, Rows y, const Real* log_sums, Rows dy, MutableRows dq,
-              MutableRows dk, MutableRows dv, Real* work) {
-  const Index d = t.padded_width;
-  Real* const queries = work;                            // (query tile, d)
-  Real* const douts = queries + query_tile * d;          // (query tile, d)
-  Real* const dqueries = douts + query_tile * d;         // (query tile, d)
-  Real* const keys_t = dqueries + query_tile * d;        // (width, padded keys)
-  Real* const values_t = keys_t + t.width * t.padded_keys;
-  Real* const keys = values_t + t.width * t.padded_keys; // (keys, d)
-  Real* const dkeys = keys + t.padded_keys * d;          // (keys, d)
-  Real* const dvalues = dkeys + t.padded_keys * d;       // (keys, d)
-  Real* const p = dvalues + t.padded_keys * d;           // tiles
-  Real* const dp = p + tile_numbers;
-  Real* const mask = dp + tile_numbers;
-  pack_transposed(t.keys, t.width, t.at(k, t.key_begin), k.stride, keys_t);
-  pack_transposed(t.keys, t.width, t.at(v, t.key_begin), v.stride, values_t);
-  pack(t.keys, t.width, t.at(k, t.key_begin), k.stride, 1, keys);
-  std::fill_n(dkeys, t.keys * d, Real{0}), std::fill_n(dvalues, t.keys * d, Real{0});
-  const Index ld = tile_stride(t);
+/// Scratch memory of backward, and what the heads that share keys share.
+struct BackwardSpace {
+  Real *queries, *douts, *dqueries;                  // (query tile, d) each
+  Real *keys_t, *values_t, *keys, *dkeys, *dvalues;  // the first two (width, padded keys), the others (keys, d)
+  Real *p, *dp, *mask;                               // tiles
+
+  BackwardSpace(const Task& t, Real* work) {
+    const auto take = [&](Index n) { return std::exchange(work, work + n); };
+    const Index d = t.padded_width;
+    for (Real** x : {&queries, &douts, &dqueries}) *x = take(query_tile * d);
+    for (Real** x : {&keys_t, &values_t}) *x = take(t.width * t.padded_keys);
+    for (Real** x : {&keys, &dkeys, &dvalues}) *x = take(t.padded_keys * d);
+    for (Real** x : {&p, &dp, &mask}) *x = take(tile_numbers);
+  }
+};
+
+void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const Real* log_sums, Rows dy, MutableRows dq, const BackwardSpace& w) {
+  const Index d = t.padded_width, ld = tile_stride(t);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
-    pack(rows, t.width, t.at(q, t.query_begin + i0), q.stride, shape.scale, queries);
-    pack(rows, t.width, t.at(dy, t.query_begin + i0), dy.stride, 1, douts);
-    std::fill_n(dqueries, rows * d, Real{0});
+    pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, w.queries);
+    pack(rows, t.width, t.query(dy, i0), dy.stride, 1, w.douts);
+    std::fill_n(w.dqueries, rows * d, Real{0});
     Real dots[query_tile];  // sum_j p_ij dp_ij = y_i . dy_i
     for (Index i = 0; i < rows; ++i) {
-      const Real *a = t.at(y, t.query_begin + i0 + i), *b = t.at(dy, t.query_begin + i0 + i);
+      const Real *a = t.query(y, i0 + i), *b = t.query(dy, i0 + i);
       Vec dot = Real{0};
       Index j = 0;
       for (; j + Vec::width <= t.width; j += Vec::width) dot = multiply_add(Vec::load(a + j), Vec::load(b + j), dot);
       if (j < t.width) dot = multiply_add(Vec::load(a + j, t.width - j), Vec::load(b + j, t.width - j), dot);
       dots[i] = sum(dot);
     }
-    const Index seen = t.visible(shape, i0 + rows - 1);
-    for (Index j0 = 0; j0 < seen; j0 += key_tile) {
-      const Index columns = std::min(key_tile, seen - j0), wide = padded(columns);
-      tile_product(rows, wide, t.width, queries, d, 1, keys_t + j0, t.padded_keys, p, ld, Mode::assign);
-      tile_product(rows, wide, t.width, douts, d, 1, values_t + j0, t.padded_keys, dp, ld, Mode::assign);
-      if (shape.dropout.active()) mask_tile(shape.dropout, t, i0, rows, j0, columns, ld, mask);
+    const Index first = t.visible(shape, i0).begin, last = t.visible(shape, i0 + rows - 1).end;
+    for (Index j0 = first / key_tile * key_tile; j0 < last; j0 += key_tile) {
+      const Columns c(j0, first, last);
+      const Index wide = padded(c.count);
+      tile_product(rows, wide, t.width, w.queries, d, 1, w.keys_t + c.begin, t.padded_keys, w.p, ld, Mode::assign);
+      tile_product(rows, wide, t.width, w.douts, d, 1, w.values_t + c.begin, t.padded_keys, w.dp, ld, Mode::assign);
+      if (shape.dropout.active()) mask_tile(shape.dropout, t, i0, rows, j0, c.skipped + c.count, ld, w.mask);
       for (Index i = 0; i < rows; ++i) {
-        const Index count = std::clamp<Index>(t.visible(shape, i0 + i) - j0, 0, columns);
-        exponentials(p + i * ld, count, wide, log_sums[(t.query_begin + i0 + i) * shape.heads + t.head]);
+        Real *weights = w.p + i * ld, *gradients = w.dp + i * ld;
+        const Index count = finish(shape, t, i0 + i, c.begin, c.count, weights);
+        exponentials(weights, count, wide, log_sums[(t.query_begin + i0 + i) * shape.heads + t.head]);
         const Vec dot = dots[i];
-        Real *weights = p + i * ld, *gradients = dp + i * ld;
         if (shape.dropout.active()) {
-          const Real* keep = mask + i * ld;
+          const Real* keep = w.mask + i * ld + c.skipped;
           for (Index j = 0; j < wide; j += Vec::width) {
-            const Vec w = Vec::load(weights + j), m = Vec::load(keep + j);
-            (w * (m * Vec::load(gradients + j) - dot)).store(gradients + j);
-            (w * m).store(weights + j);
+            const Vec a = Vec::load(weights + j), m = Vec::load(keep + j);
+            (a * (m * Vec::load(gradients + j) - dot)).store(gradients + j);
+            (a * m).store(weights + j);
           }
         } else {
           for (Index j = 0; j < wide; j += Vec::width) (Vec::load(weights + j) * (Vec::load(gradients + j) - dot)).store(gradients + j);
         }
       }
-      tile_product(columns, d, rows, p, 1, ld, douts, d, dvalues + j0 * d, d, Mode::accumulate);   // dV += P^T dY
-      tile_product(columns, d, rows, dp, 1, ld, queries, d, dkeys + j0 * d, d, Mode::accumulate);  // dK += dS^T Q
-      tile_product(rows, d, columns, dp, ld, 1, keys + j0 * d, d, dqueries, d, Mode::accumulate);  // dQ += dS K
+      tile_product(c.count, d, rows, w.p, 1, ld, w.douts, d, w.dvalues + c.begin * d, d, Mode::accumulate);   // dV += P^T dY
+      tile_product(c.count, d, rows, w.dp, 1, ld, w.queries, d, w.dkeys + c.begin * d, d, Mode::accumulate);  // dK += dS^T Q
+      tile_product(rows, d, c.count, w.dp, ld, 1, w.keys + c.begin * d, d, w.dqueries, d, Mode::accumulate);  // dQ += dS K
     }
-    if (dq.data) unpack(rows, t.width, dqueries, [&](Index) { return shape.scale; }, t.at(dq, t.query_begin + i0), dq.stride, dq.mode);
+    if (dq.data) unpack(rows, t.width, w.dqueries, [&](Index) { return shape.scale; }, t.query(dq, i0), dq.stride, dq.mode);
   }
+}
+
+void backward(const AttentionShape& shape, Index sequence, Index kv_head, Rows q, Rows k, Rows v, Rows y, const Real* log_sums, Rows dy,
+              MutableRows dq, MutableRows dk, MutableRows dv, Real* work) {
+  const Index group = shape.heads / shape.kv_heads;
+  const Task t(shape, sequence, kv_head * group);
+  const Index d = t.padded_width;
+  const BackwardSpace space(t, work);
+  pack_transposed(t.keys, t.width, t.key(k), k.stride, space.keys_t);
+  pack_transposed(t.keys, t.width, t.key(v), v.stride, space.values_t);
+  pack(t.keys, t.width, t.key(k), k.stride, 1, space.keys);
+  std::fill_n(space.dkeys, t.keys * d, Real{0}), std::fill_n(space.dvalues, t.keys * d, Real{0});
+  for (Index head = t.head; head < t.head + group; ++head) backward(shape, Task(shape, sequence, head), q, y, log_sums, dy, dq, space);
   const auto one = [](Index) { return Real{1}; };
-  if (dk.data) unpack(t.keys, t.width, dkeys, one, t.at(dk, t.key_begin), dk.stride, dk.mode);
-  if (dv.data) unpack(t.keys, t.width, dvalues, one, t.at(dv, t.key_begin), dv.stride, dv.mode);
+  if (dk.data) unpack(t.keys, t.width, space.dkeys, one, t.key(dk), dk.stride, dk.mode);
+  if (dv.data) unpack(t.keys, t.width, space.dvalues, one, t.key(dv), dv.stride, dv.mode);
 }
 
 /// Sequences and heads a piece: enough work for a thread.
-Index tasks_grain(const AttentionShape& s) {
-  return grain_of((s.longest_query + 1) * (s.longest_key + 1) * (s.width + 8));
+Index tasks_grain(const AttentionShape& s, Index heads) {
+  return grain_of(heads * (s.longest_query + 1) * (s.longest_key + 1) * (s.width + 8));
 }
 
 }  // namespace
@@ -265,18 +272,18 @@ Index attention_backward_workspace(const AttentionShape& s) {
 
 void attention(const AttentionShape& shape, Rows q, Rows k, Rows v, MutableRows y, Real* log_sums, Real* const* weights, Real* workspace) {
   const Index numbers = padded(attention_workspace(shape));
-  parallel_for_workers(shape.sequences * shape.heads, tasks_grain(shape), [&](Index begin, Index end, int worker) {
+  parallel_for_workers(shape.sequences * shape.heads, tasks_grain(shape, 1), [&](Index begin, Index end, int worker) {
     for (Index i = begin; i < end; ++i)
-      forward(shape, Task(shape, i), q, k, v, y, log_sums, weights ? weights[i / shape.heads] : nullptr, workspace + worker * numbers);
+      forward(shape, Task(shape, i / shape.heads, i % shape.heads), q, k, v, y, log_sums, weights ? weights[i / shape.heads] : nullptr, workspace + worker * numbers);
   });
 }
 
 void attention_backward(const AttentionShape& shape, Rows q, Rows k, Rows v, Rows y, const Real* log_sums, Rows dy, MutableRows dq,
                         MutableRows dk, MutableRows dv, Real* workspace) {
   const Index numbers = padded(attention_backward_workspace(shape));
-  parallel_for_workers(shape.sequences * shape.heads, tasks_grain(shape), [&](Index begin, Index end, int worker) {
+  parallel_for_workers(shape.sequences * shape.kv_heads, tasks_grain(shape, shape.heads / shape.kv_heads), [&](Index begin, Index end, int worker) {
     for (Index i = begin; i < end; ++i)
-      backward(shape, Task(shape, i), q, k, v, y, log_sums, dy, dq, dk, dv, workspace + worker * numbers);
+      backward(shape, i / shape.kv_heads, i % shape.kv_heads, q, k, v, y, log_sums, dy, dq, dk, dv, workspace + worker * numbers);
   });
 }
 

@@ -33,10 +33,12 @@ struct Visible {
 
 /// What is the same for every sequence and head of one attention.
 struct AttentionShape {
-  Index sequences, heads, width;                           // width: of one head
+  Index sequences, heads, kv_heads, width;                 // width: of one head; heads / kv_heads neighbours share keys and values
   const Index *query_begins, *query_lengths, *key_begins, *key_lengths;
   Index longest_query, longest_key;
   bool causal;
+  Index window;                                            // 0: none
+  const Real* slopes;                                      // (heads): scores lose slope * distance; null: none
   Real scale;
   Dropout dropout;
 };
@@ -45,7 +47,7 @@ struct AttentionShape {
 Index attention_workspace(const AttentionShape& shape);
 Index attention_backward_workspace(const AttentionShape& shape);
 
-/// y = softmax(q k^T scale + mask) v for each sequence and head; log_sums (query rows, heads) keeps each row's logsumexp. Rows of q
+/// y = softmax(q k^T scale - slope distance + mask) v for each sequence and head; log_sums (query rows, heads) keeps each row's logsumexp. Rows of q
 /// outside the sequences are not written. `weights` (null: not wanted) points at room for heads * queries * keys a sequence.
 /// `workspace` holds attention_workspace() numbers for each of threads() workers.
 void attention(const AttentionShape& shape, Rows q, Rows k, Rows v, MutableRows y, Real* log_sums, Real* const* weights, Real* workspace);

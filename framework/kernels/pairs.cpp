@@ -1,32 +1,13 @@
-#include "framework/kernels/pairs.h"
+#include "framework/kernels/pair_blocks.h"
 
 #include <algorithm>
 
 #include "framework/kernels/gemm.h"
-#include "framework/kernels/rows.h"
 #include "framework/kernels/tile.h"
 
 namespace heed::kernels {
 
 namespace {
-
-/// One sequence and head (or head of keys).
-struct Block {
-  Index queries, keys, query_begin, key_begin, begin;
-
-  Block(const PairShape& s, Index sequence)
-      : queries(s.query_lengths[sequence]), keys(s.key_lengths[sequence]), query_begin(s.query_begins[sequence]),
-        key_begin(s.key_begins[sequence]), begin(s.begins[sequence]) {}
-  Index size() const { return queries * keys; }
-};
-
-/// f(block, head) for each sequence and each of `heads`; an element of a block costs `cost`.
-template <class F>
-void for_blocks(const PairShape& s, Index heads, Index cost, F f) {
-  parallel_for(s.sequences * heads, grain_of(cost * (s.longest_query + 1) * (s.longest_key + 1)), [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) f(Block(s, i / heads), i % heads);
-  });
-}
 
 /// Where a BLAS call costs more than its arithmetic, and rows are whole vectors.
 bool small(Index m, Index n, Index k, Index width) { return width % Vec::width == 0 && m * n * k <= Index{1} << 18; }
@@ -80,27 +61,6 @@ void pair_sums_transposed(const PairShape& shape, Index width, const Real* s, Ro
         tile_product(t.keys, width, t.queries, x, 1, t.keys, y, a.stride, out, b.stride, mode);
       else
         gemm_serial(true, false, t.keys, width, t.queries, x, t.keys, y, a.stride, out, b.stride, mode);
-    }
-  });
-}
-
-void pair_softmax(const PairShape& shape, const Real* s, Real* y) {
-  for_blocks(shape, shape.heads, 8, [&](const Block& t, Index head) {
-    for (Index i = 0; i < t.queries; ++i) {
-      const Index row = t.begin + head * t.size() + i * t.keys;
-      const Visible seen(shape.causal, shape.window, t.queries, t.keys, i);
-      std::fill_n(y + row, seen.begin, Real{0});
-      softmax(1, seen.end - seen.begin, s + row + seen.begin, y + row + seen.begin);
-      std::fill(y + row + seen.end, y + row + t.keys, Real{0});
-    }
-  });
-}
-
-void pair_softmax_backward(const PairShape& shape, const Real* y, const Real* dy, Real* ds, Mode mode) {
-  for_blocks(shape, shape.heads, 4, [&](const Block& t, Index head) {
-    for (Index i = 0; i < t.queries; ++i) {
-      const Index row = t.begin + head * t.size() + i * t.keys;
-      softmax_backward(1, t.keys, y + row, dy + row, ds + row, mode);
     }
   });
 }

@@ -34,5 +34,17 @@ void additive_scores_backward(const PairShape& shape, Index d, const Real* q, co
 /// Over the keys that each query sees; 0 elsewhere.
 void pair_softmax(const PairShape& shape, const Real* s, Real* y);
 void pair_softmax_backward(const PairShape& shape, const Real* y, const Real* dy, Real* ds, Mode mode);  // ds = y (dy - sum dy y)
+/// One more place for each query, whose score is rest (query rows, heads), takes part and is left out of y.
+void pair_softmax_rest(const PairShape& shape, const Real* s, const Real* rest, Real* y);
+void pair_softmax_rest_backward(const PairShape& shape, const Real* y, const Real* dy, Real* drest, Mode mode);
+/// y = m e^s / sum m e^s with m = clamp((ramp + z - distance) / ramp, 0, 1), z (heads)
+void pair_span_softmax(const PairShape& shape, const Real* s, const Real* z, Real ramp, Real* y);
+/// dz (sequences, heads): each sequence's share. ds is pair_softmax_backward's.
+void pair_span_softmax_backward(const PairShape& shape, const Real* z, Real ramp, const Real* y, const Real* dy, Real* dz);
+
+/// s_hij = or += table[i, h, clamp(j - place of i, -reach, reach) + reach], table (query rows, heads, 2 reach + 1)
+void pair_by_distance(const PairShape& shape, Index reach, const Real* table, Real* s, Mode mode);
+/// The transpose: each entry of the table = or += the sum over its pairs.
+void pair_sum_by_distance(const PairShape& shape, Index reach, const Real* s, Real* table, Mode mode);
 
 }  // namespace heed::kernels

@@ -1,13 +1,13 @@
 #include "framework/kernels/pairs.h"
 #include "framework/kernels/rows.h"
 #include "framework/ops.h"
+#include "framework/ops/sequence_rows.h"
 
 namespace heed {
 
 namespace {
 
-using kernels::MutableRows;
-using kernels::Rows;
+using detail::rows_of, detail::zero_rest;
 
 std::vector<Index> block_begins(const Pairing& p) {
   std::vector<Index> begins{0};
@@ -51,20 +51,6 @@ struct Plan {
     check(x.rank() == 1 && x.size() == size(), op, "expected a number for each of {} pairs; got {}", size(), x.shape());
   }
 };
-
-/// Rows of no sequence are written by nobody.
-void zero_rest(Tensor& x, const Spans& spans) {
-  if (spans.tokens() != spans.rows()) std::fill_n(x.data(), x.size(), Real{0});
-}
-void zero_rest(const Gradient& dx, const Spans& spans) {
-  if (dx && dx.mode() == Mode::assign) zero_rest(dx.tensor(), spans);
-}
-
-Rows rows_of(const Tensor& x) { return {x.data(), x.columns()}; }
-MutableRows rows_of(const Gradient& dx, const Spans& spans) {
-  zero_rest(dx, spans);
-  return {dx.data(), dx.shape().columns(), dx.mode()};
-}
 
 }  // namespace
 
@@ -127,6 +113,20 @@ Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, c
                 });
 }
 
+Variable weighted_queries(const Operand& weights, const Operand& queries, const Pairing& pairing) {
+  Plan plan("weighted_queries", pairing);
+  plan.check_pairs("weighted_queries", weights), plan.check_queries("weighted_queries", queries);
+  const Index width = queries.columns() / pairing.heads;
+  Tensor y({pairing.keys.rows(), plan.kv_heads * width});
+  zero_rest(y, pairing.keys);
+  kernels::pair_sums_transposed(plan.shape(), width, weights.data(), rows_of(queries.value()), {y.data(), y.columns()});
+  return record("weighted_queries", y, {weights, queries},  // dw_ij = q_i . dy_j, dq_i = sum_j w_ij dy_j
+                [plan = std::move(plan), width, w = weights.value(), q = queries.value()](const Tensor& dy, Gradient dw, Gradient dq) {
+                  if (dw) kernels::pair_dots(plan.shape(), width, rows_of(q), rows_of(dy), dw.data(), dw.mode());
+                  if (dq) kernels::pair_sums(plan.shape(), width, w.data(), rows_of(dy), rows_of(dq, plan.pairing.queries));
+                });
+}
+
 Variable scores_softmax(const Operand& scores, const Pairing& pairing) {
   Plan plan("scores_softmax", pairing);
   plan.check_pairs("scores_softmax", scores);
@@ -134,6 +134,65 @@ Variable scores_softmax(const Operand& scores, const Pairing& pairing) {
   kernels::pair_softmax(plan.shape(), scores.data(), y.data());
   return record("scores_softmax", y, {scores}, [plan = std::move(plan), y](const Tensor& dy, Gradient ds) {  // ds = y (dy - sum dy y)
     kernels::pair_softmax_backward(plan.shape(), y.data(), dy.data(), ds.data(), ds.mode());
+  });
+}
+
+Variable scores_softmax(const Operand& scores, const Operand& rest, const Pairing& pairing) {
+  Plan plan("scores_softmax", pairing);
+  plan.check_pairs("scores_softmax", scores);
+  const Index rows = pairing.queries.rows();
+  check(rest.rank() == 2 && rest.rows() == rows && rest.columns() == pairing.heads, "scores_softmax",
+        "expected a score ({}, {}) for the rest; got {}", rows, pairing.heads, rest.shape());
+  Tensor y({plan.size()});
+  kernels::pair_softmax_rest(plan.shape(), scores.data(), rest.data(), y.data());
+  return record("scores_softmax", y, {scores, rest},  // ds = y (dy - sum dy y), drest = -(1 - sum y) sum dy y
+                [plan = std::move(plan), y](const Tensor& dy, Gradient ds, Gradient drest) {
+                  zero_rest(drest, plan.pairing.queries);
+                  if (ds) kernels::pair_softmax_backward(plan.shape(), y.data(), dy.data(), ds.data(), ds.mode());
+                  if (drest) kernels::pair_softmax_rest_backward(plan.shape(), y.data(), dy.data(), drest.data(), drest.mode());
+                });
+}
+
+Variable span_softmax(const Operand& scores, const Operand& spans, Real ramp, const Pairing& pairing) {
+  Plan plan("span_softmax", pairing);
+  plan.check_pairs("span_softmax", scores);
+  check(spans.rank() == 1 && spans.size() == pairing.heads && ramp > 0, "span_softmax",
+        "expected a span for each of {} heads and a ramp above 0; got {} and {}", pairing.heads, spans.shape(), ramp);
+  Tensor y({plan.size()});
+  kernels::pair_span_softmax(plan.shape(), scores.data(), spans.data(), ramp, y.data());
+  return record("span_softmax", y, {scores, spans},  // ds = y (dy - sum dy y), dz = sum of y / m (dy - sum dy y) / R on the ramp
+                [plan = std::move(plan), ramp, y, z = spans.value()](const Tensor& dy, Gradient ds, Gradient dz) {
+                  const Index sequences = plan.pairing.queries.count(), heads = plan.pairing.heads;
+                  if (ds) kernels::pair_softmax_backward(plan.shape(), y.data(), dy.data(), ds.data(), ds.mode());
+                  if (!dz) return;
+                  Tensor shares({sequences, heads});
+                  kernels::pair_span_softmax_backward(plan.shape(), z.data(), ramp, y.data(), dy.data(), shares.data());
+                  kernels::sum_rows(sequences, heads, shares.data(), dz.data(), dz.mode());
+                });
+}
+
+Variable by_distance(const Operand& table, Index reach, const Pairing& pairing) {
+  Plan plan("by_distance", pairing);
+  const Index rows = pairing.queries.rows(), columns = pairing.heads * (2 * reach + 1);
+  check(table.rank() == 2 && table.rows() == rows && table.columns() == columns && reach >= 0, "by_distance",
+        "expected a table ({}, {} heads * {}); got {}", rows, pairing.heads, 2 * reach + 1, table.shape());
+  Tensor s({plan.size()});
+  kernels::pair_by_distance(plan.shape(), reach, table.data(), s.data(), Mode::assign);
+  return record("by_distance", s, {table}, [plan = std::move(plan), reach](const Tensor& ds, Gradient dtable) {  // its transpose
+    zero_rest(dtable, plan.pairing.queries);
+    kernels::pair_sum_by_distance(plan.shape(), reach, ds.data(), dtable.data(), dtable.mode());
+  });
+}
+
+Variable sum_by_distance(const Operand& pairs, Index reach, const Pairing& pairing) {
+  Plan plan("sum_by_distance", pairing);
+  plan.check_pairs("sum_by_distance", pairs);
+  check(reach >= 0, "sum_by_distance", "expected a reach of at least 0; got {}", reach);
+  Tensor table({pairing.queries.rows(), pairing.heads * (2 * reach + 1)});
+  zero_rest(table, pairing.queries);
+  kernels::pair_sum_by_distance(plan.shape(), reach, pairs.data(), table.data(), Mode::assign);
+  return record("sum_by_distance", table, {pairs}, [plan = std::move(plan), reach](const Tensor& dtable, Gradient ds) {  // its transpose
+    kernels::pair_by_distance(plan.shape(), reach, dtable.data(), ds.data(), ds.mode());
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 #include "layers/attention/heads.h"
 #include "layers/attention/scored.h"
@@ -10,29 +11,35 @@ namespace heed {
 
 namespace {
 
-using Make = std::unique_ptr<AttentionLayer> (*)(const AttentionOptions&, Random&);
+using O = AttentionOptions;
 
 struct Member {
   std::string_view name;
-  Make make;
+  std::unique_ptr<AttentionLayer> (*make)(const O&, Random&);
 };
 
-Index hidden(const AttentionOptions& o) { return o.hidden > 0 ? o.hidden : o.query; }
+template <class Layer, class... Args>
+std::unique_ptr<AttentionLayer> built(Args&&... args) {
+  return std::make_unique<Layer>(std::forward<Args>(args)...);
+}
+
+Index hidden(const O& o) { return o.hidden > 0 ? o.hidden : o.query; }
 
 constexpr Member members[] = {
-    {"additive", [](const AttentionOptions& o, Random& r) -> std::unique_ptr<AttentionLayer> {
-       return std::make_unique<AdditiveAttention>(o.query, o.memory, hidden(o), r);
-     }},
-    {"dot", [](const AttentionOptions& o, Random&) -> std::unique_ptr<AttentionLayer> { return std::make_unique<DotAttention>(o.query, o.memory); }},
-    {"general", [](const AttentionOptions& o, Random& r) -> std::unique_ptr<AttentionLayer> {
-       return std::make_unique<GeneralAttention>(o.query, o.memory, r);
-     }},
-    {"concat", [](const AttentionOptions& o, Random& r) -> std::unique_ptr<AttentionLayer> {
-       return std::make_unique<ConcatAttention>(o.query, o.memory, hidden(o), r);
-     }},
-    {"multi_head", [](const AttentionOptions& o, Random& r) -> std::unique_ptr<AttentionLayer> {
-       return std::make_unique<MultiHeadAttention>(o.query, o.memory, o.heads, o.dropout, r);
-     }},
+    {"additive", [](const O& o, Random& r) { return built<AdditiveAttention>(o.query, o.memory, hidden(o), r); }},
+    {"dot", [](const O& o, Random&) { return built<DotAttention>(o.query, o.memory); }},
+    {"general", [](const O& o, Random& r) { return built<GeneralAttention>(o.query, o.memory, r); }},
+    {"concat", [](const O& o, Random& r) { return built<ConcatAttention>(o.query, o.memory, hidden(o), r); }},
+    {"multi_head", [](const O& o, Random& r) { return built<MultiHeadAttention>(o.query, o.memory, o.heads, o.dropout, r); }},
+    {"multi_query", [](const O& o, Random& r) { return built<MultiQueryAttention>(o.query, o.memory, o.heads, o.dropout, r); }},
+    {"grouped_query", [](const O& o, Random& r) { return built<GroupedQueryAttention>(o.query, o.memory, o.heads, o.kv_heads, o.dropout, r); }},
+    {"linear", [](const O& o, Random& r) { return built<LinearAttention>(o.query, o.memory, o.heads, r); }},
+    {"local", [](const O& o, Random& r) { return built<LocalAttention>(o.query, o.memory, o.heads, o.window, o.dropout, r); }},
+    {"relative", [](const O& o, Random& r) { return built<RelativeAttention>(o.query, o.memory, o.heads, o.reach, o.dropout, r); }},
+    {"alibi", [](const O& o, Random& r) { return built<AlibiAttention>(o.query, o.memory, o.heads, o.dropout, r); }},
+    {"rotary", [](const O& o, Random& r) { return built<RotaryAttention>(o.query, o.memory, o.heads, o.base, o.dropout, r); }},
+    {"adaptive_span",
+     [](const O& o, Random& r) { return built<AdaptiveSpanAttention>(o.query, o.memory, o.heads, o.longest, o.ramp, o.dropout, r); }},
 };
 
 constexpr auto names = [] {

@@ -256,7 +256,7 @@ const std::vector<OpRow>& op_table() {
   static const std::vector<OpRow> table = [] {
     std::vector<OpRow> t;
     for (auto add : {add_arithmetic, add_unary, add_reductions, add_products, add_shapes, add_rows, add_normalisation, add_losses, add_attention,
-                     add_attention_pieces, add_recurrence, add_convolution, add_control})
+                     add_attention_family, add_recurrence, add_convolution, add_control})
       add(t);
     return t;
   }();

@@ -34,7 +34,7 @@ void add_recurrence(std::vector<OpRow>& table);  // recurrent_rows.cpp
 std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed);
 
 /// Rows with a file of their own.
-void add_attention_pieces(std::vector<OpRow>& table);
+void add_attention_family(std::vector<OpRow>& table);
 void add_convolution(std::vector<OpRow>& table);
 
 // What the rows are written with ------------------------------------------------------------------------------------------------

@@ -162,6 +162,76 @@ const std::vector<Member>& members() {
          });
        }},
       {"multi_head", [](const Numbers& p, const Rows& q, const Rows& m) { return with_heads(Heads(p, q, m, 4, 4)); }},
+      {"multi_query", [](const Numbers& p, const Rows& q, const Rows& m) { return with_heads(Heads(p, q, m, 4, 1)); }},
+      {"grouped_query", [](const Numbers& p, const Rows& q, const Rows& m) { return with_heads(Heads(p, q, m, 4, 2)); }},
+      {"linear",
+       [](const Numbers& p, const Rows& q, const Rows& m) {
+         const Heads s(p, q, m, 4, 4);
+         Definition d = with_heads(s);
+         d.mass = [=](int h, Index i, Index j, Index) {
+           const auto feature = [](Row x) {
+             for (double& v : x) v = v > 0 ? v + 1 : std::exp(v);
+             return x;
+           };
+           return dot(feature(s.query(h, i)), feature(s.key(h, j)));
+         };
+         return d;
+       }},
+      {"local",
+       [](const Numbers& p, const Rows& q, const Rows& m) {
+         Definition d = with_heads(Heads(p, q, m, 4, 4));
+         d.sees = [](Index j, Index place) { return std::abs(place - j) < 3; };
+         return d;
+       },
+       true, true},
+      {"relative",
+       [](const Numbers& p, const Rows& q, const Rows& m) {
+         const Heads s(p, q, m, 4, 4);
+         const auto entry = [](Index j, Index place) { return static_cast<std::size_t>(std::clamp<Index>(j - place, -2, 2) + 2); };
+         const Rows keys = p["key_distances"], values = p["value_distances"];
+         Definition d{.heads = 4, .mass = {}, .value = {}};
+         d.mass = [=](int h, Index i, Index j, Index place) {
+           return std::exp(dot(s.query(h, i), s.key(h, j) + keys[entry(j, place)]) / std::sqrt(2.0));
+         };
+         d.value = [=](int h, Index j, Index place) { return s.value(h, j) + values[entry(j, place)]; };
+         return d;
+       },
+       true, true},
+      {"alibi",
+       [](const Numbers& p, const Rows& q, const Rows& m) {
+         const Heads s(p, q, m, 4, 4);
+         Definition d = with_heads(s);
+         d.mass = [=](int h, Index i, Index j, Index place) {
+           const double slopes[] = {1.0 / 4, 1.0 / 16, 1.0 / 64, 1.0 / 256};
+           return std::exp(s.score(h, i, j) - slopes[h] * static_cast<double>(std::abs(place - j)));
+         };
+         return d;
+       },
+       true, true},
+      {"rotary",
+       [](const Numbers& p, const Rows& q, const Rows& m) {
+         const Heads s(p, q, m, 4, 4);
+         Definition d = with_heads(s);
+         d.mass = [=](int h, Index i, Index j, Index place) {  // heads of two columns: one angle, the position itself
+           const Row a = s.query(h, i), b = s.key(h, j);
+           const double turn = static_cast<double>(place - j);  // the query's product with a key that is turned by the difference
+           return std::exp((std::cos(turn) * (a[0] * b[0] + a[1] * b[1]) + std::sin(turn) * (a[0] * b[1] - a[1] * b[0])) / std::sqrt(2.0));
+         };
+         return d;
+       },
+       true, true},
+      {"adaptive_span",
+       [](const Numbers& p, const Rows& q, const Rows& m) {
+         const Heads s(p, q, m, 4, 4);
+         const Row spans = p["span"][0];
+         Definition d = with_heads(s);
+         d.mass = [=](int h, Index i, Index j, Index place) {
+           const double z = 8 * spans[static_cast<std::size_t>(h)], x = static_cast<double>(std::abs(place - j));
+           return std::clamp((2 + z - x) / 2, 0.0, 1.0) * std::exp(s.score(h, i, j));
+         };
+         return d;
+       },
+       true, true},
   };
   return all;
 }
@@ -171,13 +241,16 @@ const std::vector<Member>& members() {
 constexpr Index query_width = 8;
 
 AttentionOptions options_for(const Member& member, bool self) {
-  return {.query = query_width, .memory = self || !member.any_memory ? query_width : 12, .hidden = 5, .heads = 4};
+  return {.query = query_width, .memory = self || !member.any_memory ? query_width : 12, .hidden = 5, .heads = 4, .kv_heads = 2, .window = 3,
+          .reach = 2, .longest = 8, .ramp = 2};
 }
 
 std::unique_ptr<AttentionLayer> make(const Member& member, const AttentionOptions& options) {
   Random random(3);
   auto layer = make_attention(member.name, options, random);
   randomize(*layer);
+  for (const auto& [name, parameter] : parameters(*layer))
+    if (name == "span") parameter.value() = Tensor({4}, {Real(0.06), Real(0.3), Real(0.55), Real(0.8)});  // off the kinks, within the bounds
   return layer;
 }
 
@@ -193,6 +266,8 @@ const std::vector<Layout>& layouts() {
       {"packed", {3, 5, 1}, {4, 2, 7}},
       {"one query a sequence", {1, 1, 1}, {6, 19, 3}},
       {"longer than a tile", {70}, {135}},
+      {"several tiles of queries", {150}, {150}},
+      {"more queries than keys", {7}, {4}},
       {"padded", {3, 5, 1}, {4, 2, 7}, 6, 9},
       {"packed queries, padded keys", {2, 3}, {1, 4}, 0, 5},
       {"empty sequences", {3, 0, 2, 0}, {2, 0, 4, 3}},

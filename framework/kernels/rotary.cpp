@@ -1,0 +1,44 @@
+#include "framework/kernels/rotary.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "framework/kernels/simd.h"
+
+namespace heed::kernels {
+
+void rotary_table(Index first, Index count, Index width, double base, Real* cosines, Real* sines) {
+  const Index half = width / 2;
+  parallel_for(half, grain_of(60 * count), [=](Index begin, Index end) {
+    for (Index c = begin; c < end; ++c) {
+      const double speed = std::pow(base, -2.0 * static_cast<double>(c) / static_cast<double>(width));
+      for (Index i = 0; i < count; ++i) {
+        const double angle = static_cast<double>(first + i) * speed;
+        cosines[i * half + c] = static_cast<Real>(std::cos(angle)), sines[i * half + c] = static_cast<Real>(std::sin(angle));
+      }
+    }
+  });
+}
+
+void rotary(Index rows, Index heads, Index width, bool back, const Id* positions, const Real* cosines, const Real* sines, const Real* x, Real* y,
+            Mode mode) {
+  const Index half = width / 2;
+  const Vec sign = back ? Real{-1} : Real{1};
+  parallel_for(rows, grain_of(4 * heads * width), [=](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const Real* from = x + i * heads * width;
+      Real* to = y + i * heads * width;
+      if (positions[i] < 0) {
+        if (mode == Mode::assign) std::fill_n(to, heads * width, Real{0});
+        continue;
+      }
+      const Real *cosine = cosines + positions[i] * half, *sine = sines + positions[i] * half;
+      for (Index h = 0; h < heads; ++h, from += width, to += width) {
+        transform_serial(half, to, mode, [sign](Vec a, Vec b, Vec c, Vec s) { return a * c - sign * b * s; }, from, from + half, cosine, sine);
+        transform_serial(half, to + half, mode, [sign](Vec a, Vec b, Vec c, Vec s) { return sign * a * s + b * c; }, from, from + half, cosine, sine);
+      }
+    }
+  });
+}
+
+}  // namespace heed::kernels
