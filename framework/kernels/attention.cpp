@@ -74,15 +74,20 @@ void lean(Real* s, Index width, Real slope, Real distance) {
     (Vec::load(s + j) - Vec(slope) * abs(Vec(distance - static_cast<Real>(j)) - Vec::load(lanes.value))).store(s + j);
 }
 
-/// Scores of query i with keys from `begin` on get what does not come of q and k, and -infinity where they lie before its window.
-/// Gives how many may count, 0 where it sees none.
-Index finish(const AttentionShape& shape, const Task& t, Index i, Index begin, Index columns, Real* s) {
+/// What neither q nor k say of a row's scores with keys from `begin` on: slopes, and -infinity before its window.
+[[gnu::noinline]] Index lean_and_hide(const AttentionShape& shape, const Task& t, Index i, Index begin, Index columns, Real* s) {
   const Visible seen = t.visible(shape, i);
   const Index count = std::clamp<Index>(seen.end - begin, 0, columns), hidden = std::clamp<Index>(seen.begin - begin, 0, count);
   if (count == hidden) return 0;
   if (shape.slopes) lean(s, padded(count), shape.slopes[t.head], static_cast<Real>(i + t.keys - t.queries - begin));
   std::fill_n(s, hidden, -std::numeric_limits<Real>::infinity());
   return count;
+}
+
+/// Makes scores of the products of query i with keys from `begin` on. Gives how many may count, 0 where it sees none.
+[[gnu::always_inline]] inline Index finish(const AttentionShape& shape, const Task& t, Index i, Index begin, Index columns, Real* s) {
+  if (shape.window > 0 || shape.slopes) return lean_and_hide(shape, t, i, begin, columns, s);
+  return shape.causal ? std::clamp<Index>(i + 1 + t.keys - t.queries - begin, 0, columns) : columns;
 }
 
 /// s[j] for j < count becomes exp(s[j] - top), beyond it zero, up to the padded width.

@@ -9,7 +9,7 @@
 namespace heed::kernels {
 
 /// to (rows, padded width) = from * factor, the padding zero
-inline void pack(Index rows, Index width, const Real* from, Index stride, Real factor, Real* to) {
+[[gnu::noinline]] inline void pack(Index rows, Index width, const Real* from, Index stride, Real factor, Real* to) {
   const Vec f = factor;
   const Index ld = padded(width);
   for (Index i = 0; i < rows; ++i, from += stride, to += ld) {
@@ -19,7 +19,7 @@ inline void pack(Index rows, Index width, const Real* from, Index stride, Real f
 }
 
 /// to (width, padded rows) = from^T, the padding zero
-inline void pack_transposed(Index rows, Index width, const Real* from, Index stride, Real* to) {
+[[gnu::noinline]] inline void pack_transposed(Index rows, Index width, const Real* from, Index stride, Real* to) {
   const Index ld = padded(rows);
   constexpr Index square = 16;
   for (Index i0 = 0; i0 < rows; i0 += square)

@@ -40,7 +40,16 @@ Attention MultiHeadAttention::fused(const Spans& queries, const Spans& keys, con
 
 Variable MultiHeadAttention::combine(const Variable& q, const Spans& queries, const Memory& memory, const Spans& keys,
                                      const AttendOptions& options) const {
-  return attention(q, memory.keys, memory.values, fused(queries, keys, options));
+  return weigh(q, memory.keys, memory.values, fused(queries, keys, options));
+}
+
+Variable MultiHeadAttention::weigh(const Variable& q, const Variable& k, const Variable& v, const Attention& o) const {
+  if (o.queries.longest() != 1 || o.slopes.defined()) return attention(q, k, v, o);
+  // A decoder step: with one query a sequence, packing keys into tiles costs several times what they are used for.
+  const Pairing p{.heads = o.heads, .kv_heads = o.kv_heads, .queries = o.queries, .keys = o.keys, .causal = o.causal, .window = o.window};
+  const Variable weights = scores_softmax(dot_scores(q * (1 / std::sqrt(static_cast<Real>(head_width()))), k, p), p);
+  if (o.weights) *o.weights = split(weights.value(), p);
+  return weighted_values(o.dropout > 0 ? heed::dropout(weights, o.dropout, o.key) : weights, v, p);
 }
 
 LocalAttention::LocalAttention(Index d, Index memory, int h, Index w, Real p, Random& random)
@@ -73,7 +82,7 @@ RotaryAttention::RotaryAttention(Index d, Index memory, int h, Real b, Real p, R
 Variable RotaryAttention::combine(const Variable& q, const Spans& queries, const Memory& memory, const Spans& keys,
                                   const AttendOptions& options) const {
   const Variable turned = rotary(q, queries, {.heads = heads, .base = base, .end_of = keys});
-  return attention(turned, rotary(memory.keys, keys, {.heads = heads, .base = base}), memory.values, fused(queries, keys, options));
+  return weigh(turned, rotary(memory.keys, keys, {.heads = heads, .base = base}), memory.values, fused(queries, keys, options));
 }
 
 Variable LinearAttention::combine(const Variable& q, const Spans& queries, const Memory& memory, const Spans& keys,

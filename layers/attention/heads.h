@@ -27,7 +27,9 @@ struct MultiHeadAttention : AttentionLayer {
   Pairing pairing(const Spans& queries, const Spans& keys, const AttendOptions& options) const;
   /// What the fused op needs to know.
   virtual Attention fused(const Spans& queries, const Spans& keys, const AttendOptions& options) const;
-  /// The heads' outputs side by side, from projected queries.
+  /// The heads' outputs side by side, from queries and keys that may meet.
+  Variable weigh(const Variable& q, const Variable& k, const Variable& v, const Attention& options) const;
+  /// The same from projected queries.
   virtual Variable combine(const Variable& q, const Spans& queries, const Memory& memory, const Spans& keys, const AttendOptions& options) const;
 };
 
