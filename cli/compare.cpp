@@ -153,6 +153,7 @@ class Estimate {
   std::vector<double> seconds_;
 };
 
+/// One run, from where it is to its result. `left_after`, `left_all`: seconds of the runs after it, and of all.
 RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const std::string& title, LiveLine& live, double left_after, double left_all) {
   const bool resume = fs::exists(folder / "config.toml");
   if (resume) s = read_run_settings(folder.string());
@@ -251,7 +252,7 @@ void run_compare(Options& o, const CLI::App& command) {
     }
   } catch (const Interrupted&) {
     live.clear();
-    std::cerr << fmt::format("stopped; go on with: heed compare --resume --out {}\n", o.out);
+    std::cerr << fmt::format("stopped after {} of {} runs; go on with: heed compare --resume --out {}\n", results.size(), count, o.out);
     throw;
   }
   const Comparison comparison = compare(duel, plan.test, results);
