@@ -130,7 +130,7 @@ TEST(Duel, MatchesCountsOfParameters) {
 
 // The program ------------------------------------------------------------------------------------------------------------------
 
-const Args small = {"--set", "model.d=16",         "--set", "model.layers=1",    "--set", "model.heads=2",   "--set", "data.batch_tokens=64",
+const Args small = {"--set", "model.d=64",         "--set", "model.layers=1",    "--set", "model.heads=2",   "--set", "data.batch_tokens=64",
                     "--set", "data.min_count=1",   "--set", "optim.warmup=2",    "--set", "train.log_every=2"};
 
 Args duel_of(const Args& more) {
@@ -212,6 +212,7 @@ TEST(Compare, GoesOnWhereItWasInterrupted) {
 TEST(Compare, SaysInOneLineWhatIsWrong) {
   const TemporaryFolder folder;
   write_pairs(folder);
+  std::filesystem::create_directory(folder.path("full"));
   folder.write("full/file", "x");
   struct Row {
     Args args;
