@@ -9,12 +9,20 @@ namespace heed::kernels {
 
 void rotary_table(Index first, Index count, Index width, double base, Real* cosines, Real* sines) {
   const Index half = width / 2;
-  parallel_for(half, grain_of(60 * count), [=](Index begin, Index end) {
+  constexpr Index run = 64;  // angles are added up from multiples of this, so that a position's numbers are its own
+  parallel_for(half, grain_of(10 * (count + run)), [=](Index begin, Index end) {
     for (Index c = begin; c < end; ++c) {
       const double speed = std::pow(base, -2.0 * static_cast<double>(c) / static_cast<double>(width));
-      for (Index i = 0; i < count; ++i) {
-        const double angle = static_cast<double>(first + i) * speed;
-        cosines[i * half + c] = static_cast<Real>(std::cos(angle)), sines[i * half + c] = static_cast<Real>(std::sin(angle));
+      const double step_cosine = std::cos(speed), step_sine = std::sin(speed);
+      double x = 1, y = 0;
+      for (Index p = (first & -run); p < first + count; ++p) {
+        if (p % run == 0) {
+          const double angle = static_cast<double>(p) * speed;
+          x = std::cos(angle), y = std::sin(angle);
+        }
+        if (p >= first) cosines[(p - first) * half + c] = static_cast<Real>(x), sines[(p - first) * half + c] = static_cast<Real>(y);
+        const double turned = x * step_cosine - y * step_sine;
+        y = y * step_cosine + x * step_sine, x = turned;
       }
     }
   });
