@@ -1,6 +1,7 @@
 // SCAN (Lake and Baroni 2018): commands such as "jump left twice and walk" become the actions they mean. ConvS2S learns them from
 // examples alone; the split, the one argument, decides which: simple (at random), length, or add_jump.
-// Expected: at least 99.5 % of the unseen commands of `simple` without a mistake, in a minute or two on two cores.
+// Expected: at least 99.5 % of the unseen commands of `simple` without a mistake, in a minute or two on two cores. Measured: simple
+// 99.95 %, add_jump 1.05 %; length is not measured yet. Only the first is checked.
 
 #include <algorithm>
 #include <string>
