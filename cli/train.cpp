@@ -147,7 +147,7 @@ void add_train(CLI::App& app) {
   command->add_option("--train", o->train, "DATA: two line-aligned files, one .tsv, .jsonl or (for lm) .txt, or toy:NAME")->expected(1, 2);
   command->add_option("--valid", o->valid, "DATA to validate on (else some of --train is held out)")->expected(1, 2);
   command->add_option("--fields", o->fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
-  command->add_option("--model", o->model, "transformer, or lm (a language model)");
+  command->add_option("--model", o->model, "transformer, conv, rnn or rnn+ATTENTION such as rnn+additive, or lm (a language model)");
   command->add_option("--out", o->out, "folder to keep the run in");
   command->add_option("--steps", o->steps, "train for N steps")->check(CLI::PositiveNumber);
   command->add_option("--epochs", o->epochs, "train for N passes over the data")->check(CLI::PositiveNumber);

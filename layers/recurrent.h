@@ -14,7 +14,7 @@ enum class CellKind { elman, lstm, norm_lstm, gru };
 CellKind cell_kind(std::string_view name);  // throws Error, naming those there are
 const std::vector<std::string>& cell_names();
 
-/// What a recurrent layer remembers of n sequences. Undefined: zeros.
+/// What a recurrent layer remembers of n sequences. Before a whole sequence undefined means zeros; a step needs it defined.
 struct CellState {
   Variable h, c;  // (n, hidden); c is undefined where the cell has none
 
