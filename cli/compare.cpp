@@ -288,7 +288,7 @@ void add_compare(CLI::App& app) {
   command->add_option("--time", d.time, "train each run for so long: 90s, 10m, 1.5h");
   command->add_option("--steps", d.steps, "or for N steps")->check(CLI::PositiveNumber);
   command->add_option("--epochs", d.epochs, "or for N passes over the data")->check(CLI::PositiveNumber);
-  command->add_option("--match", d.match, "choose widths so that all have as many parameters, within 5 %: as the first model; or N; or none")->capture_default_str();
+  command->add_option("--match", d.match, "choose widths so that all have as many parameters, within 5 %: as the largest of them; or N; or none")->capture_default_str();
   command->add_option("--set", d.assignments, "a setting, key=value, or of one model, MODEL:key=value; may be repeated")->expected(1)->take_all();
   command->add_option("--lines", d.lines, "of a built-in corpus: how many to test on")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--out", o->out, "folder to keep the duel in");

@@ -39,11 +39,9 @@ bool sets(const Duel& duel, const std::string& model, const std::string& key) {
   });
 }
 
-Index wanted_count(const Duel& duel, const Settings& first, const std::function<Index(const Settings&)>& count) {
-  if (duel.match == "first") return count(first);
-  Index wanted = 0;
-  std::from_chars(duel.match.data(), duel.match.data() + duel.match.size(), wanted);
-  return wanted;
+bool parse_count(const std::string& text, Index& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number > 0;
 }
 
 /// Widths that a model accepts: shared evenly by its heads, and even.
@@ -99,10 +97,8 @@ void check_duel(const Duel& duel) {
     if (!whose.empty() && std::find(duel.models.begin(), duel.models.end(), whose) == duel.models.end())
       fail("--set {}: {} is not among --models{}", text, whose, did_you_mean(whose, duel.models));
   }
-  Index number = 0;
-  const auto [end, error] = std::from_chars(duel.match.data(), duel.match.data() + duel.match.size(), number);
-  const bool is_number = error == std::errc() && end == duel.match.data() + duel.match.size() && number > 0;
-  if (!is_number && duel.match != "first" && duel.match != "none") fail("--match is first, none or a number of parameters; got '{}'", duel.match);
+  if (Index number = 0; duel.match != "largest" && duel.match != "none" && !parse_count(duel.match, number))
+    fail("--match is largest, none or a number of parameters; got '{}'", duel.match);
 }
 
 Settings duel_settings(const Duel& duel, const std::string& model) {
@@ -118,8 +114,13 @@ Settings duel_settings(const Duel& duel, const std::string& model) {
 
 void match_parameters(const Duel& duel, std::vector<Settings>& models, const std::function<Index(const Settings&)>& count) {
   if (duel.match == "none" || models.empty()) return;
-  const Index wanted = wanted_count(duel, models.front(), count);
-  for (std::size_t i = duel.match == "first" ? 1 : 0; i < models.size(); ++i) match_one(models[i], wanted, count);
+  Index wanted = 0;
+  if (duel.match == "largest")
+    for (const Settings& s : models) wanted = std::max(wanted, count(s));
+  else
+    parse_count(duel.match, wanted);
+  for (Settings& s : models)
+    if (count(s) != wanted) match_one(s, wanted, count);
 }
 
 }  // namespace heed::cli

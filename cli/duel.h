@@ -14,7 +14,7 @@ namespace heed::cli {
 struct Duel {
   std::vector<std::string> models, train, valid, test, fields;
   std::vector<std::string> assignments;  // key=value for all models, or MODEL:key=value for one
-  std::string match = "first";           // which count of parameters all get: "first" (the first model's), a number, "none"
+  std::string match = "largest";         // which count of parameters all get: that of the largest model, a number, "none"
   std::string time = {};                 // of each run; or
   Index steps = 0, epochs = 0;
   Index seeds = 3;                       // runs of each model: seeds 1 to N

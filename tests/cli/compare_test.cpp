@@ -113,8 +113,8 @@ TEST(Duel, MatchesCountsOfParameters) {
     std::string match;
     Index first, second;
   };
-  // The first's default is 128, which makes 16,391: 50 d comes nearest at 328 (16,400). Widths are multiples of four heads.
-  for (const Row& row : std::vector<Row>{{"none", 128, 128}, {"first", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
+  // The larger's width is 128, which makes 16,391: 50 d comes nearest at 328 (16,400). Widths are multiples of four heads.
+  for (const Row& row : std::vector<Row>{{"none", 128, 128}, {"largest", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
     duel.match = row.match;
     std::vector<Settings> models{duel_settings(duel, "transformer"), duel_settings(duel, "rnn")};
     for (Settings& s : models) s.model.d = 128, s.model.heads = 4;
