@@ -42,7 +42,7 @@ Settings new_settings(const Options& o, const CLI::App& command) {
     if (model.empty()) model = peek.model.name;
     if (data.empty()) data = peek.data.train;
   }
-  if (model.empty()) fail("which model? give --model transformer, --model conv or --model lm");
+  if (model.empty()) fail("which model? give --model transformer, rnn, rnn+additive, conv or lm");
   Settings s = default_settings(model, is_toy(data));
   if (!o.config.empty()) read_settings(o.config, s);
   s.model.name = model;

@@ -18,8 +18,8 @@ struct PairedDifference {
   double mean = 0;            // of a - b
   double low = 0, high = 0;   // the middle 95 % of a - b
   double wins = 0;            // share of the sets on which a is better; ties count half
-  /// One of the two is better on at least 95 % of the sets.
-  bool significant() const { return wins >= 0.95 || wins <= 0.05; }
+  /// The middle 95 % of the sets agree which of the two is better.
+  bool significant() const { return low > 0 || high < 0; }
 };
 PairedDifference paired_difference(std::span<const double> a, std::span<const double> b);
 
