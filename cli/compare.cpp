@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 
 #include <fmt/ranges.h>
@@ -130,22 +131,20 @@ RunResult read_result(const fs::path& run, std::size_t lines) {
   }
 }
 
-/// How long the whole takes, from what each model's runs took.
+/// How long what is left takes, from what each model's runs took.
 class Estimate {
  public:
   Estimate(std::size_t models, double budget) : seconds_(models, budget) {}
   void took(std::size_t model, double seconds) { seconds_[model] = seconds; }
-  double of(std::size_t model) const {
-    if (seconds_[model] > 0) return seconds_[model];
+  /// Of runs [next, count), which go through the models in turn. A model that has not run yet takes as long as the others do;
+  /// where none has, as long as `now`.
+  double left(std::size_t next, std::size_t count, double now) const {
     std::vector<double> known;
     for (double s : seconds_)
       if (s > 0) known.push_back(s);
-    return spread_of(known).mean;
-  }
-  /// Of runs [next, count), which go through the models in turn.
-  double left(std::size_t next, std::size_t count) const {
+    const double usual = known.empty() ? now : spread_of(known).mean;
     double sum = 0;
-    for (std::size_t i = next; i < count; ++i) sum += of(i % seconds_.size());
+    for (std::size_t i = next; i < count; ++i) sum += seconds_[i % seconds_.size()] > 0 ? seconds_[i % seconds_.size()] : usual;
     return sum;
   }
 
@@ -153,8 +152,8 @@ class Estimate {
   std::vector<double> seconds_;
 };
 
-/// One run, from where it is to its result. `left_after`, `left_all`: seconds of the runs after it, and of all.
-RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const std::string& title, LiveLine& live, double left_after, double left_all) {
+/// One run, from where it is to its result.
+RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const std::function<void(const StepReport&)>& show) {
   const bool resume = fs::exists(folder / "config.toml");
   if (resume) s = read_run_settings(folder.string());
   Training training(std::move(s), folder.string(), resume);
@@ -168,8 +167,7 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const s
   Observers observers;
   observers.on_step = [&](const StepReport& r) {
     log.step(r);
-    const double left = r.seconds_left + left_after;
-    live.show(fmt::format("{}  loss {:.3f}  {} left", title, r.loss, duration_text(left)), left_all > 0 ? 1 - left / left_all : 0, r.seconds);
+    show(r);
   };
   observers.on_evaluation = [&](const EvaluationReport& r) {
     log.line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", r.step, r.evaluation.loss, std::exp(r.evaluation.loss), r.best ? "  (best)" : ""));
@@ -241,8 +239,11 @@ void run_compare(Options& o, const CLI::App& command) {
       const auto begin = Clock::now();
       const bool done = fs::exists(result_path(folder));
       if (interrupted()) throw Interrupted();
-      results.push_back(done ? read_result(folder, plan.test.sources.size())
-                             : fight(s, folder, plan.test, title, live, estimate.left(i + 1, count), estimate.left(0, count)));
+      const auto show = [&](const StepReport& r) {
+        const double left = r.seconds_left + estimate.left(i + 1, count, r.seconds + r.seconds_left);
+        live.show(fmt::format("{}  loss {:.3f}  {} left", title, r.loss, duration_text(left)), (static_cast<double>(i) + r.done) / static_cast<double>(count), r.seconds);
+      };
+      results.push_back(done ? read_result(folder, plan.test.sources.size()) : fight(s, folder, plan.test, show));
       if (!done) estimate.took(model, std::chrono::duration<double>(Clock::now() - begin).count());
       const RunResult& r = results.back();
       const BleuScore bleu = corpus_bleu(r.hypotheses, std::vector<std::vector<std::string>>{plan.test.references});
