@@ -54,8 +54,10 @@ std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizer& t
       std::vector<Id> source = tokenizer.encode(lines[order[i]]), gold = results[order[i]][0].ids, target = {bos_id};
       source.push_back(eos_id);
       target.insert(target.end(), gold.begin(), gold.end());
-      gold.push_back(eos_id);
-      if (const Index most = model.longest(); most > 0 && std::ssize(target) > most) target.pop_back(), gold.pop_back();  // cut by the model's end
+      if (results[order[i]][0].ended)
+        gold.push_back(eos_id);
+      else
+        target.pop_back();  // cut: nothing was written after the last token
       attended[order[i]].source = tokens_of(tokenizer, source), attended[order[i]].target = tokens_of(tokenizer, gold);
       forced.sources.push_back(std::move(source)), forced.targets.push_back(std::move(target)), forced.golds.push_back(std::move(gold));
     }

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <optional>
 
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -47,7 +48,7 @@ Json read_json(const fs::path& path) {
   try {
     return Json::parse(in);
   } catch (const Json::exception&) {
-    fail("{}: damaged: not JSON; remove it, and what it describes is done again", path.string());
+    return Json();
   }
 }
 
@@ -55,6 +56,8 @@ Json read_json(const fs::path& path) {
 Duel resumed_duel(const Options& o, const CLI::App& command) {
   if (!fs::exists(plan_path(o.out))) fail("{}: no duel to resume here; leave out --resume to start one", o.out);
   const Json plan = read_json(plan_path(o.out)), asked = to_json(o.duel);
+  if (!plan.is_object() || std::any_of(asked.items().begin(), asked.items().end(), [&](const auto& item) { return !plan.contains(item.key()); }))
+    fail("{}: damaged; start the duel again with another --out", plan_path(o.out).string());
   for (const auto& [name, value] : asked.items())
     if (command.count("--" + name) > 0 && plan.at(name) != value)
       fail("--resume goes on with the duel as it is: --{} cannot change; start a new one with another --out", name);
@@ -80,6 +83,7 @@ Plan make_plan(Duel duel) {
         fail("{} differs between {} and {}: a duel is fought on one set of batches and decoded alike", key, first.model.name, other.model.name);
   }
   const Corpus corpus = open_corpus(first, nullptr);
+  if (corpus.valid.empty()) fail("nothing to validate on, which chooses each model's best weights; give --valid");
   const Index vocabulary = corpus.tokenizer->size();
   match_parameters(plan.duel, plan.models, [&](const Settings& s) {
     Random random(0);
@@ -120,14 +124,15 @@ void write_lines(const fs::path& path, const std::vector<std::string>& lines) {
   write_file(path.string(), text);
 }
 
-RunResult read_result(const fs::path& run, std::size_t lines) {
+/// What a finished run came to; nothing where it is not finished, or a file of it is damaged: then it is tested again.
+std::optional<RunResult> read_result(const fs::path& run, std::size_t lines) {
+  if (!fs::exists(result_path(run)) || !fs::exists(hypotheses_path(run))) return std::nullopt;
   try {
     RunResult result = result_from_json(read_json(result_path(run)));
     result.hypotheses = read_lines(hypotheses_path(run).string());
-    if (result.hypotheses.size() != lines) fail("{}: expected {} lines; found {}", hypotheses_path(run).string(), lines, result.hypotheses.size());
-    return result;
+    return result.hypotheses.size() == lines ? std::optional(std::move(result)) : std::nullopt;
   } catch (const Json::exception&) {
-    fail("{}: damaged: a field is missing; remove it, and the run is tested again", result_path(run).string());
+    return std::nullopt;
   }
 }
 
@@ -194,13 +199,13 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const s
   return result;
 }
 
-std::vector<std::string> notes_of(const Plan& plan) {
+std::vector<std::string> notes_of(const Plan& plan, const Comparison& comparison) {
   const Duel& d = plan.duel;
   const std::string budget = !d.time.empty() ? d.time : d.steps > 0 ? fmt::format("{} steps", d.steps) : d.epochs > 0 ? fmt::format("{} epochs", d.epochs) : "the models' own";
   return {fmt::format("Each run trained for: {}, on {} thread{}.", budget, threads(), threads() == 1 ? "" : "s"),
-          fmt::format("Test set: {}, {} lines. BLEU: {}.", plan.test.name, plan.test.sources.size(), bleu_score({}).signature()),
+          fmt::format("Test set: {}, {} lines. BLEU: {}.", plan.test.name, plan.test.sources.size(), comparison.signature),
           "All models: the same vocabulary, the same batches in the same order, the same seeds; the checkpoint with the lowest validation loss.",
-          d.match == "none" ? "Counts of parameters were not matched." : "Widths were chosen so that counts of parameters agree within 5 %."};
+          d.match == "none" ? "Counts of parameters were not matched." : "Widths were chosen so that every count of parameters is within 5 % of the wanted one."};
 }
 
 void check_out(const Options& o) {
@@ -237,19 +242,25 @@ void run_compare(Options& o, const CLI::App& command) {
       const fs::path folder = run_folder(o.out, s.model.name, s.train.seed);
       const std::string title = fmt::format("[{}/{}] {} seed {}", i + 1, count, s.model.name, s.train.seed);
       const auto begin = Clock::now();
-      const bool done = fs::exists(result_path(folder));
       if (interrupted()) throw Interrupted();
+      std::optional<RunResult> result = read_result(folder, plan.test.sources.size());
+      const bool done = result.has_value();
       const auto show = [&](const StepReport& r) {
         const double left = r.seconds_left + estimate.left(i + 1, count, r.seconds + r.seconds_left);
         live.show(fmt::format("{}  loss {:.3f}  {} left", title, r.loss, duration_text(left)), (static_cast<double>(i) + r.done) / static_cast<double>(count), r.seconds);
       };
-      results.push_back(done ? read_result(folder, plan.test.sources.size()) : fight(s, folder, plan.test, show));
+      try {
+        results.push_back(done ? std::move(*result) : fight(s, folder, plan.test, show));
+      } catch (const Error& failure) {
+        live.clear();
+        fail("{}: {}", title, failure.what());
+      }
       if (!done) estimate.took(model, std::chrono::duration<double>(Clock::now() - begin).count());
       const RunResult& r = results.back();
       const BleuScore bleu = corpus_bleu(r.hypotheses, std::vector<std::vector<std::string>>{plan.test.references});
       live.clear();
-      std::cerr << fmt::format("{}: {} steps in {}, {:.0f} tok/s; validation ppl {:.3f}; test BLEU {:.2f}{}\n", title, r.steps, duration_text(r.seconds),
-                               r.tokens_per_s, std::exp(r.valid_loss), bleu.score, done ? " (done before)" : "");
+      std::cerr << fmt::format("{}: {} steps in {}, {:.0f} tok/s; validation loss {:.4f}; test BLEU {:.2f}{}\n", title, r.steps, duration_text(r.seconds),
+                               r.tokens_per_s, r.valid_loss, bleu.score, done ? " (done before)" : "");
     }
   } catch (const Interrupted&) {
     live.clear();
@@ -268,7 +279,7 @@ void run_compare(Options& o, const CLI::App& command) {
   std::vector<Curve> curves;
   for (const RunResult& r : results) curves.push_back(read_curve(run_folder(o.out, r.model, r.seed), r.model, r.seed));
   write_comparison_page((fs::path(o.out) / "comparison.html").string(), fmt::format("Duel on {}", fmt::join(duel.train, ", ")), comparison, curves,
-                        notes_of(plan));
+                        notes_of(plan, comparison));
   const std::string text = to_text(comparison);
   write_file((fs::path(o.out) / "comparison.txt").string(), text);
   std::cout << text;
@@ -286,9 +297,9 @@ void add_compare(CLI::App& app) {
   command->add_option("--fields", d.fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
   command->add_option("--models", d.models, "models, separated by commas")->delimiter(',');
   command->add_option("--seeds", d.seeds, "runs of each model")->check(CLI::Range(1, 1000))->capture_default_str();
-  command->add_option("--time", d.time, "train each run for so long: 90s, 10m, 1.5h");
-  command->add_option("--steps", d.steps, "or for N steps")->check(CLI::PositiveNumber);
-  command->add_option("--epochs", d.epochs, "or for N passes over the data")->check(CLI::PositiveNumber);
+  auto* time = command->add_option("--time", d.time, "train each run for so long: 90s, 10m, 1.5h");
+  auto* steps = command->add_option("--steps", d.steps, "or for N steps")->check(CLI::PositiveNumber)->excludes(time);
+  command->add_option("--epochs", d.epochs, "or for N passes over the data")->check(CLI::PositiveNumber)->excludes(time)->excludes(steps);
   command->add_option("--match", d.match, "choose widths so that all have as many parameters, within 5 %: as the largest of them; or N; or none")->capture_default_str();
   command->add_option("--set", d.assignments, "a setting, key=value, or of one model, MODEL:key=value; may be repeated")->expected(1)->take_all();
   command->add_option("--lines", d.lines, "of a built-in corpus: how many to test on")->check(CLI::PositiveNumber)->capture_default_str();

@@ -18,6 +18,9 @@ using Json = nlohmann::ordered_json;
 constexpr int resamples = 1000;
 constexpr std::uint64_t bootstrap_seed = 2004;
 
+/// Effective order: where no output of a set has four words (a bucket of short lines), the orders that exist are judged.
+const BleuOptions bleu_options{.effective_order = true};
+
 Index words(const std::string& text) {
   std::istringstream stream(text);
   Index count = 0;
@@ -28,12 +31,10 @@ Index words(const std::string& text) {
 double bleu_of(std::span<const BleuCounts> lines, const std::vector<std::size_t>& chosen) {
   BleuCounts sum;
   for (std::size_t i : chosen) sum += lines[i];
-  return bleu_score(sum).score;
+  return bleu_score(sum, 1, bleu_options).score;
 }
 
-Json to_json(const Spread& s) { return {{"mean", s.mean}, {"deviation", s.deviation}}; }
-
-std::string text_of(const Spread& s, int digits) { return fmt::format("{:.{}f} ± {:.{}f}", s.mean, digits, s.deviation, digits); }
+Json to_json(const Spread& s) { return {{"mean", s.mean}, {"deviation", s.deviation ? Json(*s.deviation) : Json(nullptr)}}; }
 
 /// Columns as wide as what stands in them; the first to the left, the others to the right.
 std::string table(const std::vector<std::vector<std::string>>& rows) {
@@ -80,6 +81,11 @@ Spread spread_of(const std::vector<double>& values) {
   return s;
 }
 
+std::string to_text(const Spread& s, int digits, double factor) {
+  const std::string mean = fmt::format("{:.{}f}", factor * s.mean, digits);
+  return s.deviation ? fmt::format("{} ± {:.{}f}", mean, factor * *s.deviation, digits) : mean;
+}
+
 std::string LengthBucket::text() const { return low == high ? fmt::format("{}", low) : fmt::format("{}-{}", low, high); }
 
 std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources) {
@@ -103,7 +109,7 @@ std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources
 Comparison compare(const Duel& duel, const TestSet& test, const std::vector<RunResult>& results) {
   Comparison c;
   c.buckets = length_buckets(test.sources);
-  c.signature = bleu_score({}).signature();
+  c.signature = bleu_score({}, 1, bleu_options).signature();
   const std::vector<std::vector<std::string>> references{test.references};
   std::vector<std::vector<double>> resampled;  // of each model: BLEU on each resampled test set, the mean over its seeds
   for (const std::string& name : duel.models) {
@@ -120,9 +126,9 @@ Comparison compare(const Duel& duel, const TestSet& test, const std::vector<RunR
       const std::vector<BleuCounts> lines = bleu_counts(r.hypotheses, references);
       BleuCounts sum;
       for (const BleuCounts& line : lines) sum += line;
-      bleu.push_back(bleu_score(sum).score), exact.push_back(exact_match(r.hypotheses, test.references));
+      bleu.push_back(bleu_score(sum, 1, bleu_options).score), exact.push_back(exact_match(r.hypotheses, test.references));
       for (std::size_t b = 0; b < c.buckets.size(); ++b) by_length[b].push_back(bleu_of(lines, c.buckets[b].lines));
-      const std::vector<double> scores = bootstrap_bleu(lines, resamples, bootstrap_seed);
+      const std::vector<double> scores = bootstrap_bleu(lines, resamples, bootstrap_seed, bleu_options);
       for (std::size_t i = 0; i < scores.size(); ++i) mean[i] += scores[i] / static_cast<double>(duel.seeds);
     }
     check(static_cast<Index>(bleu.size()) == duel.seeds, "compare", "expected {} runs of {}; got {}", duel.seeds, name, bleu.size());
@@ -163,14 +169,14 @@ std::string to_text(const Comparison& c) {
   for (const ModelSummary& m : c.models)
     rows.push_back({m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d), fmt::format("{:.0f}", m.steps.mean),
                     fmt::format("{:.0f}", m.tokens_per_s.mean), fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
-                    text_of(m.perplexity, 3), text_of(m.bleu, 2), text_of({100 * m.exact.mean, 100 * m.exact.deviation}, 1)});
+                    to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
   std::string out = table(rows);
 
   rows = {{"BLEU by source words"}, {"lines"}};
   for (const LengthBucket& b : c.buckets) rows[0].push_back(b.text()), rows[1].push_back(fmt::format("{}", b.lines.size()));
   for (const ModelSummary& m : c.models) {
     rows.push_back({m.model});
-    for (const Spread& s : m.by_length) rows.back().push_back(text_of(s, 1));
+    for (const Spread& s : m.by_length) rows.back().push_back(to_text(s, 1));
   }
   out += "\n" + table(rows);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,9 +25,11 @@ nlohmann::ordered_json to_json(const RunResult& result);
 RunResult result_from_json(const nlohmann::ordered_json& json);
 
 struct Spread {
-  double mean = 0, deviation = 0;  // over seeds, n - 1; 0 of one
+  double mean = 0;
+  std::optional<double> deviation = {};  // over seeds, n - 1; one has none
 };
 Spread spread_of(const std::vector<double>& values);
+std::string to_text(const Spread& spread, int digits, double factor = 1);  // "95.38 ± 1.12"
 
 struct LengthBucket {
   Index low = 0, high = 0;  // of source words

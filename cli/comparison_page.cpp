@@ -12,8 +12,6 @@ namespace heed::cli {
 
 namespace {
 
-std::string with_deviation(const Spread& s, int digits) { return fmt::format("{:.{}f} ± {:.{}f}", s.mean, digits, s.deviation, digits); }
-
 plots::LineChart learning_curves(const std::vector<Curve>& curves, const char* x_label, std::vector<double> Curve::*xs) {
   plots::LineChart chart{.title = fmt::format("Validation loss by {}", x_label), .x_label = x_label, .y_label = "nats a token", .log_y = true};
   for (const Curve& c : curves)
@@ -26,7 +24,7 @@ plots::BarChart by_length(const Comparison& c) {
   for (const LengthBucket& b : c.buckets) chart.categories.push_back(b.text());
   for (const ModelSummary& m : c.models) {
     plots::BarSeries series{.model = m.model};
-    for (const Spread& s : m.by_length) series.values.push_back(s.mean), series.errors.push_back(s.deviation);
+    for (const Spread& s : m.by_length) series.values.push_back(s.mean), series.errors.push_back(s.deviation.value_or(0));
     chart.series.push_back(std::move(series));
   }
   return chart;
@@ -53,7 +51,7 @@ void write_comparison_page(const std::string& path, const std::string& title, co
   for (const ModelSummary& m : c.models)
     models.rows.push_back({m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d), fmt::format("{:.0f}", m.steps.mean),
                            fmt::format("{:.0f}", m.tokens_per_s.mean), fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
-                           with_deviation(m.perplexity, 3), with_deviation(m.bleu, 2), with_deviation({100 * m.exact.mean, 100 * m.exact.deviation}, 1)});
+                           to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
   page.table(models);
   page.figure(plots::line_chart(learning_curves(curves, "step", &Curve::steps)), "A thin line a seed, a strong one their mean.");
   page.figure(plots::line_chart(learning_curves(curves, "second", &Curve::seconds)), "The same by time: what a model reaches in an evening.");

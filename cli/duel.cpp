@@ -16,7 +16,12 @@ namespace heed::cli {
 
 namespace {
 
-constexpr double tolerance = 0.05;  // of the parameters
+constexpr double tolerance = 0.05;                // of the parameters
+constexpr Index most_parameters = 500'000'000;    // whose models are still made to be counted
+/// What the duel itself decides, and the option that says so.
+constexpr std::pair<const char*, const char*> decided[] = {
+    {"model.name", "--models"}, {"train.seed", "--seeds"},    {"train.steps", "--steps"}, {"train.epochs", "--epochs"},
+    {"train.time", "--time"},   {"data.train", "--train"},    {"data.valid", "--valid"},  {"data.fields", "--fields"}};
 
 /// Each field once, by name: writing and reading both walk this list.
 template <class D, class Visit>
@@ -41,7 +46,7 @@ bool sets(const Duel& duel, const std::string& model, const std::string& key) {
 
 bool parse_count(const std::string& text, Index& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && number > 0;
+  return error == std::errc() && end == text.data() + text.size() && number > 0 && number <= most_parameters;
 }
 
 /// Widths that a model accepts: shared evenly by its heads, and even.
@@ -93,12 +98,14 @@ void check_duel(const Duel& duel) {
       fail("{} is named twice among --models", model);
   }
   for (const std::string& text : duel.assignments) {
-    const std::string whose = split_assignment(text).first;
+    const auto [whose, assignment] = split_assignment(text);
+    for (const auto& [key, option] : decided)
+      if (assignment.starts_with(fmt::format("{}=", key))) fail("--set {}: give {} instead; a duel decides this for all its models", text, option);
     if (!whose.empty() && std::find(duel.models.begin(), duel.models.end(), whose) == duel.models.end())
       fail("--set {}: {} is not among --models{}", text, whose, did_you_mean(whose, duel.models));
   }
   if (Index number = 0; duel.match != "largest" && duel.match != "none" && !parse_count(duel.match, number))
-    fail("--match is largest, none or a number of parameters; got '{}'", duel.match);
+    fail("--match is largest, none or a number of parameters, at most {}; got '{}'", most_parameters, duel.match);
 }
 
 Settings duel_settings(const Duel& duel, const std::string& model) {

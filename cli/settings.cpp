@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include <toml++/toml.h>
@@ -183,7 +184,10 @@ std::vector<Setting> settings_of(Settings& s) {
 const std::vector<std::string>& model_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all = {"transformer", "conv", "lm", "rnn"};
-    for (std::string_view attention : attention_names()) all.push_back("rnn+" + std::string(attention));
+    // Those that look at distances count them from the end of the source, wherever the output has come to.
+    const std::set<std::string_view> by_distance = {"local", "relative", "alibi", "rotary", "adaptive_span"};
+    for (std::string_view attention : attention_names())
+      if (!by_distance.contains(attention)) all.push_back("rnn+" + std::string(attention));
     return all;
   }();
   return names;
@@ -308,7 +312,7 @@ double parse_duration(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const std::string unit(end, text.data() + text.size());
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (error != std::errc() || factor == 0 || !(value > 0) || !std::isfinite(value * factor)) fail("expected a time such as 90s, 10m or 1.5h; got '{}'", text);
+  if (error != std::errc() || factor == 0 || !(value > 0) || !(value * factor < 1e9)) fail("expected a time such as 90s, 10m or 1.5h; got '{}'", text);
   return value * factor;
 }
 

@@ -8,14 +8,14 @@
 
 namespace heed {
 
-std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int samples, std::uint64_t seed) {
+std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int samples, std::uint64_t seed, const BleuOptions& options) {
   check(!lines.empty() && samples > 0, "bootstrap", "expected lines and samples; got {} and {}", lines.size(), samples);
   std::vector<double> scores;
   for (int i = 0; i < samples; ++i) {
     Random random(seed, static_cast<std::uint64_t>(i));
     BleuCounts sum;
     for (std::size_t j = 0; j < lines.size(); ++j) sum += lines[random.below(lines.size())];
-    scores.push_back(bleu_score(sum).score);
+    scores.push_back(bleu_score(sum, 1, options).score);
   }
   return scores;
 }

@@ -11,7 +11,7 @@ namespace heed {
 /// The BLEU of `samples` test sets, each of as many lines, drawn with replacement. Set i holds the same lines for every system with as
 /// many lines and the same seed, so two systems' scores are pairs (Koehn 2004, "Statistical significance tests for machine
 /// translation evaluation", section 4).
-std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int samples, std::uint64_t seed);
+std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int samples, std::uint64_t seed, const BleuOptions& options = {});
 
 /// How two systems compare over the same resampled test sets.
 struct PairedDifference {

@@ -99,8 +99,8 @@ Variable attention(const Operand& qkv, const Attention& options) {
   const auto part = [=](const Tensor& x, Index begin) { return Rows{x.data() + begin, stride}; };
   const Forward f = forward(plan, part(qkv.value(), 0), part(qkv.value(), d), part(qkv.value(), d + e), qkv.rows(), options.weights);
   return record("attention", f.y, {qkv}, [=, qkv = qkv.value()](const Tensor& dy, Gradient dqkv) {
-    const auto gradient = [&](Index begin) { return detail::rows_of(dqkv, begin, stride, plan.queries); };
-    backward(plan, part(qkv, 0), part(qkv, d), part(qkv, d + e), f, dy, gradient(0), gradient(d), gradient(d + e));
+    const auto gradient = [&](Index begin, const Spans& spans) { return detail::rows_of(dqkv, begin, stride, spans); };
+    backward(plan, part(qkv, 0), part(qkv, d), part(qkv, d + e), f, dy, gradient(0, plan.queries), gradient(d, plan.keys), gradient(d + e, plan.keys));
   });
 }
 

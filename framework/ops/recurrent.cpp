@@ -56,6 +56,8 @@ Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weigh
   };
   const Index count = plan.spans.count();
   expect("bias", bias, {columns}), expect("h0", h0, {count, h}), expect("c0", c0, {count, h});
+  check(cell != Cell::norm_lstm || (norms.gain.defined() && norms.cell_gain.defined() && norms.cell_bias.defined()), op,
+        "expected gain, cell_gain and cell_bias; got some undefined");
   expect("gain", norms.gain, {columns}), expect("cell_gain", norms.cell_gain, {h}), expect("cell_bias", norms.cell_bias, {h});
 
   const bool gradient = Tape::needs_gradient(x) || Tape::needs_gradient(weight) || Tape::needs_gradient(bias) || Tape::needs_gradient(h0) ||
@@ -87,6 +89,7 @@ Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weigh
                   Tensor scratch = workspace(kernels::recurrence_workspace(shape));
                   kernels::RecurrenceValues v = values;  // its inputs' data may have moved on: point at what this closure keeps
                   v.gain = gain.data(), v.cell_gain = cell_gain.data(), v.cell_bias = cell_bias.data(), v.h0 = h0.data(), v.c0 = c0.data();
+                  v.x = v.bias = nullptr;  // not kept, not read
                   {
                     Tensor packed({kernels::packed_size(columns, h)});
                     kernels::pack(columns, h, weight.data(), h, 1, packed.data());
@@ -166,7 +169,7 @@ Variable gru_cell(const Operand& x, const Operand& u, const Operand& state) {
 Variable sequence_dropout(const Operand& x, const Spans& spans, Real p, RandomKey key) {
   check(x.rank() == 2, "sequence_dropout", "expected x (rows, d); got {}", x.shape());
   const Plan plan("sequence_dropout", Cell::elman, spans, false, p, key, x.rows(), x.columns());
-  if (p == 0) return x;
+  if (p == 0 && !plan.padded()) return x;
   Tensor y = plan.rows(x.columns());
   Tensor scratch = workspace(x.columns() + kernels::dropout_block);
   kernels::sequence_dropout(plan.shape(), x.data(), y.data(), Mode::assign, scratch.data());

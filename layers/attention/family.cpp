@@ -23,6 +23,7 @@ std::unique_ptr<AttentionLayer> built(Args&&... args) {
   return std::make_unique<Layer>(std::forward<Args>(args)...);
 }
 
+int kv_heads(const O& o) { return o.kv_heads > 0 ? o.kv_heads : o.heads % 2 == 0 ? o.heads / 2 : 1; }
 Index hidden(const O& o) { return o.hidden > 0 ? o.hidden : o.query; }
 
 constexpr Member members[] = {
@@ -32,7 +33,7 @@ constexpr Member members[] = {
     {"concat", [](const O& o, Random& r) { return built<ConcatAttention>(o.query, o.memory, hidden(o), r); }},
     {"multi_head", [](const O& o, Random& r) { return built<MultiHeadAttention>(o.query, o.memory, o.heads, o.dropout, r); }},
     {"multi_query", [](const O& o, Random& r) { return built<MultiQueryAttention>(o.query, o.memory, o.heads, o.dropout, r); }},
-    {"grouped_query", [](const O& o, Random& r) { return built<GroupedQueryAttention>(o.query, o.memory, o.heads, o.kv_heads, o.dropout, r); }},
+    {"grouped_query", [](const O& o, Random& r) { return built<GroupedQueryAttention>(o.query, o.memory, o.heads, kv_heads(o), o.dropout, r); }},
     {"linear", [](const O& o, Random& r) { return built<LinearAttention>(o.query, o.memory, o.heads, r); }},
     {"local", [](const O& o, Random& r) { return built<LocalAttention>(o.query, o.memory, o.heads, o.window, o.dropout, r); }},
     {"relative", [](const O& o, Random& r) { return built<RelativeAttention>(o.query, o.memory, o.heads, o.reach, o.dropout, r); }},

@@ -13,7 +13,7 @@ struct AttentionOptions {
   Index query = 256, memory = 256;  // widths
   Index hidden = 0;                 // of additive and concat scores; 0: as wide as queries
   int heads = 4;
-  int kv_heads = 2;                 // of grouped_query
+  int kv_heads = 0;                 // of grouped_query; 0: half of heads, 1 where those are odd
   Real dropout = 0;                 // on the weights of those with heads
   Index window = 16;                // of local: how far a query sees
   Index reach = 16;                 // of relative: distances beyond are one

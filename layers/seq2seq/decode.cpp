@@ -35,7 +35,7 @@ void advance(Search& search, std::span<const Candidate> candidates, Index first_
   for (const Candidate& c : candidates.first(std::min(beam, candidates.size()))) {
     const Hypothesis& parent = search.live[c.parent];
     if (c.token == eos_id) {
-      search.finished.push_back({parent.ids, c.log_probability, penalised(c.log_probability, parent.ids.size() + 1, o.length_penalty)});
+      search.finished.push_back({parent.ids, c.log_probability, penalised(c.log_probability, parent.ids.size() + 1, o.length_penalty), true});
       continue;
     }
     next.push_back({parent.ids, c.log_probability, 0});

@@ -19,6 +19,7 @@ struct Hypothesis {
   std::vector<Id> ids;         // without <s> and </s>
   double log_probability = 0;  // of ids and </s>, in nats; where max_length cut it, of ids alone
   double score = 0;            // log probability / ((5 + length) / 6)^alpha, </s>, if it was said, counted in the length
+  bool ended = false;          // by </s>, not cut
 };
 
 /// The best outputs for each source, best first. Sources are decoded together, each step computing one position of every row; the

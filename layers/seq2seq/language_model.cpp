@@ -48,6 +48,7 @@ Variable LanguageModel::logits(const Batch& batch, std::vector<AttentionMap>* at
 }
 
 std::unique_ptr<DecoderState> LanguageModel::start(const Sequences& source) const {
+  check(source.spans.longest() < options_.context, "lm", "expected a text of at most {} tokens; got {}", options_.context, source.spans.longest() + 1);
   auto state = std::make_unique<State>(layers_.size(), source.spans.count());
   if (source.spans.rows() > 0) {
     const Tape::Pause pause;

@@ -20,11 +20,16 @@ using Json = nlohmann::ordered_json;
 TEST(Comparison, SpreadOverSeeds) {
   struct Row {
     std::vector<double> values;
-    double mean, deviation;
+    double mean, deviation;  // below 0: none
+    const char* text;
   };
-  for (const Row& row : std::vector<Row>{{{}, 0, 0}, {{3}, 3, 0}, {{1, 3}, 2, std::sqrt(2.0)}, {{2, 4, 9}, 5, std::sqrt((9.0 + 1 + 16) / 2)}}) {
+  for (const Row& row : std::vector<Row>{{{}, 0, -1, "0.0"},
+                                         {{3}, 3, -1, "3.0"},
+                                         {{1, 3}, 2, std::sqrt(2.0), "2.0 ± 1.4"},
+                                         {{2, 4, 9}, 5, std::sqrt((9.0 + 1 + 16) / 2), "5.0 ± 3.6"}}) {
     EXPECT_DOUBLE_EQ(spread_of(row.values).mean, row.mean);
-    EXPECT_DOUBLE_EQ(spread_of(row.values).deviation, row.deviation);
+    EXPECT_DOUBLE_EQ(spread_of(row.values).deviation.value_or(-1), row.deviation);
+    EXPECT_EQ(to_text(spread_of(row.values), 1), row.text);
   }
 }
 
@@ -78,10 +83,10 @@ TEST(Comparison, SaysWhatEachRunCameTo) {
   EXPECT_EQ(c.models[0].model, "b");
   EXPECT_DOUBLE_EQ(c.models[0].steps.mean, 15);
   EXPECT_NEAR(c.models[0].perplexity.mean, 3, 1e-12);
-  EXPECT_NEAR(c.models[0].perplexity.deviation, std::sqrt(2.0), 1e-12);
+  EXPECT_NEAR(*c.models[0].perplexity.deviation, std::sqrt(2.0), 1e-12);
   EXPECT_DOUBLE_EQ(c.models[0].exact.mean, 0.5);
   EXPECT_NEAR(c.models[1].bleu.mean, 100, 1e-9);
-  EXPECT_EQ(c.models[1].bleu.deviation, 0);
+  EXPECT_EQ(*c.models[1].bleu.deviation, 0);
   // b: 10 of 20 words, 8 of 16 pairs, 6 of 12, 4 of 8.
   EXPECT_NEAR(c.models[0].bleu.mean, 50, 1e-9);
   ASSERT_EQ(c.buckets.size(), 2u);
@@ -94,6 +99,17 @@ TEST(Comparison, SaysWhatEachRunCameTo) {
   EXPECT_EQ(json["models"][1]["test_bleu"]["mean"].get<double>(), c.models[1].bleu.mean);
   EXPECT_EQ(json["differences"][0]["significant"].get<bool>(), c.pairs[0].difference.significant());
   EXPECT_THROW(compare(duel, test, {results[0]}), Error);
+}
+
+TEST(Comparison, LinesOfFewWordsAreJudgedByTheOrdersThatExist) {
+  const TestSet test{"short", {"1", "2", "3 4"}, {"a", "b", "c d"}};
+  Duel duel;
+  duel.models = {"rnn"}, duel.seeds = 1;
+  RunResult right;
+  right.model = "rnn", right.hypotheses = test.references;
+  const Comparison c = compare(duel, test, {right});
+  EXPECT_NEAR(c.models[0].bleu.mean, 100, 1e-9);
+  for (const Spread& s : c.models[0].by_length) EXPECT_NEAR(s.mean, 100, 1e-9);
 }
 
 TEST(Comparison, ResultsGoThroughTheirFile) {
@@ -176,11 +192,16 @@ TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
   // The same batches in the same order, the same vocabulary.
   EXPECT_EQ(read_file(folder.path("duel/runs/transformer-seed1/tokenizer.json")), read_file(folder.path("duel/runs/rnn+dot-seed2/tokenizer.json")));
 
+  // A run whose test is damaged is tested again, to the same end.
+  std::filesystem::resize_file(folder.path("duel/runs/transformer-seed1/test.hyp"), 3);
+  const Ran mended = run(folder, {"compare", "--resume", "--out", "duel"});
+  ASSERT_EQ(mended.code, 0) << mended.err;
+
   // Nothing is left to do: the same table, and no run is touched.
   const auto before = contents(folder);
   const Ran again = run(folder, {"compare", "--resume", "--out", "duel"});
   ASSERT_EQ(again.code, 0) << again.err;
-  EXPECT_EQ(again.out, ran.out);
+  EXPECT_EQ(again.out, mended.out);
   EXPECT_EQ(contents(folder), before);
 }
 
@@ -237,6 +258,11 @@ TEST(Compare, SaysInOneLineWhatIsWrong) {
                                          {with({"--models", "rnn", "--out", "d", "--set", "model.e=3"}), {"model.e", "model.d"}},
                                          {with({"--models", "rnn,conv", "--out", "d", "--set", "con:model.d=3"}), {"con ", "conv"}},
                                          {with({"--models", "rnn,conv", "--out", "d", "--set", "conv:data.min_count=3"}), {"data.min_count", "rnn", "conv"}},
+                                         {with({"--models", "rnn", "--out", "d", "--match", "900000000000"}), {"--match", "500000000"}},
+                                         {with({"--models", "rnn", "--out", "d", "--set", "model.name=conv"}), {"model.name", "--models"}},
+                                         {with({"--models", "rnn", "--out", "d", "--set", "rnn:train.steps=3"}), {"train.steps", "--steps"}},
+                                         {with({"--models", "rnn", "--out", "d", "--steps", "3", "--time", "9s"}), {"--steps", "--time"}},
+                                         {with({"--models", "rnn", "--out", "d", "--set", "data.valid_fraction=0"}), {"--valid"}},
                                          {with({"--models", "rnn", "--out", "none", "--resume"}), {"none", "--resume"}}}) {
     const Ran ran = run(folder, row.args);
     EXPECT_NE(ran.code, 0);
