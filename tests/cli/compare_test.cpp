@@ -189,7 +189,7 @@ TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
     const Ran evaluated = run(folder, {"evaluate", "--run", where, "--data", "train.src", "train.tgt", "--json"});
     EXPECT_EQ(evaluated.code, 0) << evaluated.err;
   }
-  // The same batches in the same order, the same vocabulary.
+  // The same vocabulary.
   EXPECT_EQ(read_file(folder.path("duel/runs/transformer-seed1/tokenizer.json")), read_file(folder.path("duel/runs/rnn+dot-seed2/tokenizer.json")));
 
   // A run whose test is damaged is tested again, to the same end.
