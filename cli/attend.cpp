@@ -14,9 +14,9 @@ struct Forced {
   Batch batch() const { return {.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}}; }
 };
 
-std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector<Id>& ids) {
+std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector<Id>& ids, const std::vector<std::string>& extra) {
   std::vector<std::string> tokens;
-  for (Id id : ids) tokens.push_back(tokenizer.vocabulary().token(id));
+  for (Id id : ids) tokens.push_back(tokenizer.token(id, extra));
   return tokens;
 }
 
@@ -37,28 +37,28 @@ bool attends(const Seq2Seq& model) {
   return !maps.empty();
 }
 
-std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizer& tokenizer, std::span<const std::string> lines,
-                                        std::span<const std::vector<Hypothesis>> results) {
+std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers, std::span<const std::string> lines,
+                                        std::span<const std::vector<Translation>> results) {
   std::vector<plots::AttendedLine> attended(lines.size());
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     attended[i].source_text = lines[i];
     if (results[i].empty()) continue;
-    attended[i].target_text = tokenizer.decode(results[i][0].ids);
+    attended[i].target_text = results[i][0].text;
     order.push_back(i);
   }
   for (std::size_t begin = 0; begin < order.size(); begin += forced_batch) {
     const std::size_t end = std::min(order.size(), begin + forced_batch);
     Forced forced;
     for (std::size_t i = begin; i < end; ++i) {
-      std::vector<Id> source = tokenizer.encode(lines[order[i]]), gold = results[order[i]][0].ids, target = {bos_id};
-      source.push_back(eos_id);
+      std::vector<std::string> extra;
+      std::vector<Id> source = encode_source(model, tokenizers, lines[order[i]], extra), gold = results[order[i]][0].ids, target = {bos_id};
       target.insert(target.end(), gold.begin(), gold.end());
       if (results[order[i]][0].ended)
         gold.push_back(eos_id);
       else
         target.pop_back();  // cut: nothing was written after the last token
-      attended[order[i]].source = tokens_of(tokenizer, source), attended[order[i]].target = tokens_of(tokenizer, gold);
+      attended[order[i]].source = tokens_of(*tokenizers.source, source, extra), attended[order[i]].target = tokens_of(*tokenizers.target, gold, extra);
       forced.sources.push_back(std::move(source)), forced.targets.push_back(std::move(target)), forced.golds.push_back(std::move(gold));
     }
     std::vector<AttentionMap> maps;

@@ -82,12 +82,11 @@ Plan make_plan(Duel duel) {
       if (const std::string key = shared[i].key; (key.starts_with("data.") || key.starts_with("decode.")) && text_of(shared[i]) != text_of(its[i]))
         fail("{} differs between {} and {}: a duel is fought on one set of batches and decoded alike", key, first.model.name, other.model.name);
   }
-  const Corpus corpus = open_corpus(first, nullptr);
+  const Corpus corpus = open_corpus(first, {});
   if (corpus.valid.empty()) fail("nothing to validate on, which chooses each model's best weights; give --valid");
-  const Index vocabulary = corpus.tokenizer->size();
   match_parameters(plan.duel, plan.models, [&](const Settings& s) {
     Random random(0);
-    return parameter_count(*make_model(s, vocabulary, random));
+    return parameter_count(*make_model(s, corpus.tokenizers, random));
   });
   if (!plan.duel.test.empty() || is_toy(plan.duel.train)) {
     plan.test = read_test_set(*open_evaluation_pairs(plan.duel.test.empty() ? plan.duel.train : plan.duel.test, plan.duel.fields, plan.duel.lines, Split::test));
@@ -193,7 +192,7 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const s
                    .hypotheses = {}};
   training.load_best();
   const Evaluating evaluating(*training.model);
-  result.hypotheses = best_translations(*training.model, *training.corpus.tokenizer, test, decode_options(training.settings));
+  result.hypotheses = best_translations(*training.model, training.corpus.tokenizers, test, decode_options(training.settings));
   write_lines(hypotheses_path(folder), result.hypotheses);
   write_file(result_path(folder).string(), to_json(result).dump(2) + "\n");  // last: with it the run is done
   return result;

@@ -36,7 +36,7 @@ std::vector<Index> first(Index n) {
   return lines;
 }
 
-std::unique_ptr<Tokenizer> train_on_pairs(const Settings& s, const PairSource& pairs) {
+Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs) {
   return train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size}, [&](const TakeLine& take) {
     const Index lines = pairs.size() < 0 ? toy_vocabulary_lines : pairs.size();
     for (Index i = 0; i < lines; ++i) {
@@ -50,7 +50,7 @@ BatchOptions batch_options(const Settings& s) {
   return {.batch_tokens = s.data.batch_tokens, .max_length = s.data.max_length, .seed = static_cast<std::uint64_t>(s.train.seed)};
 }
 
-Corpus open_pair_corpus(const Settings& s, std::unique_ptr<Tokenizer> tokenizer) {
+Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
   Corpus corpus;
   corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed);
   std::string held_out;
@@ -69,11 +69,11 @@ Corpus open_pair_corpus(const Settings& s, std::unique_ptr<Tokenizer> tokenizer)
     corpus.valid_pairs = std::make_unique<ChosenPairs>(all, std::move(lines));
     held_out = " (held out; choose your own with --valid)";
   }
-  corpus.tokenizer = tokenizer ? std::move(tokenizer) : train_on_pairs(s, *corpus.train_pairs);
-  corpus.train = std::make_unique<PairBatches>(*corpus.train_pairs, *corpus.tokenizer, batch_options(s));
+  corpus.tokenizers = tokenizers.source ? tokenizers : train_on_pairs(s, *corpus.train_pairs);
+  corpus.train = std::make_unique<PairBatches>(*corpus.train_pairs, corpus.tokenizers, batch_options(s));
   if (s.train.epochs > 0) {
     if (corpus.train_pairs->size() < 0) fail("{} has no end, so no epochs; give --steps or --time", corpus.train_pairs->name());
-    PairBatches counter(*corpus.train_pairs, *corpus.tokenizer, batch_options(s));
+    PairBatches counter(*corpus.train_pairs, corpus.tokenizers, batch_options(s));
     for (; counter.epoch() == 0; counter.next()) ++corpus.batches_per_epoch;
   }
   const auto count = [](const PairSource& pairs) { return pairs.size() < 0 ? std::string("endless") : fmt::format("{} pairs", pairs.size()); };
@@ -81,7 +81,7 @@ Corpus open_pair_corpus(const Settings& s, std::unique_ptr<Tokenizer> tokenizer)
   if (const Index skipped = corpus.train_pairs->skipped(); skipped > 0) corpus.description += fmt::format(", {} with a blank side skipped", skipped);
   if (corpus.valid_pairs) {
     Index dropped = 0;
-    corpus.valid = all_batches(*corpus.valid_pairs, *corpus.tokenizer, batch_options(s), &dropped);
+    corpus.valid = all_batches(*corpus.valid_pairs, corpus.tokenizers, batch_options(s), &dropped);
     corpus.description += fmt::format("; validation: {}{}", count(*corpus.valid_pairs), held_out);
     if (dropped > 0) corpus.description += fmt::format(", {} longer than data.max_length left out", dropped);
   } else {
@@ -90,17 +90,17 @@ Corpus open_pair_corpus(const Settings& s, std::unique_ptr<Tokenizer> tokenizer)
   return corpus;
 }
 
-Corpus open_text_corpus(const Settings& s, std::unique_ptr<Tokenizer> tokenizer) {
+Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
   if (s.data.train.size() != 1 || is_toy(s.data.train) || s.data.valid.size() > 1)
     fail("--model lm trains on one text file: --train FILE.txt [--valid FILE.txt]");
   Corpus corpus;
-  corpus.tokenizer = std::move(tokenizer);
-  if (!corpus.tokenizer) {
+  corpus.tokenizers = tokenizers;
+  if (!tokenizers.source) {
     const std::string text = read_text(s.data.train[0]);
-    corpus.tokenizer = train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size},
+    corpus.tokenizers = train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size},
                                        [&](const TakeLine& take) { take(text); });
   }
-  TextWindows windows = TextWindows::open(s.data.train[0], s.data.valid.empty() ? "" : s.data.valid[0], *corpus.tokenizer,
+  TextWindows windows = TextWindows::open(s.data.train[0], s.data.valid.empty() ? "" : s.data.valid[0], *corpus.tokenizers.target,
                                           {.context = s.model.context,
                                            .batch = std::max<Index>(1, s.data.batch_tokens / s.model.context),
                                            .valid_fraction = s.data.valid_fraction,
@@ -123,8 +123,8 @@ std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>
   return std::make_unique<ChosenPairs>(std::move(pairs), first(lines));
 }
 
-Corpus open_corpus(const Settings& settings, std::unique_ptr<Tokenizer> tokenizer) {
-  return settings.model.name == "lm" ? open_text_corpus(settings, std::move(tokenizer)) : open_pair_corpus(settings, std::move(tokenizer));
+Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers) {
+  return settings.model.name == "lm" ? open_text_corpus(settings, tokenizers) : open_pair_corpus(settings, tokenizers);
 }
 
 }  // namespace heed::cli

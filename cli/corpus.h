@@ -13,7 +13,7 @@ namespace heed::cli {
 
 /// What a run trains and validates on, ready for the Trainer.
 struct Corpus {
-  std::unique_ptr<Tokenizer> tokenizer;
+  Tokenizers tokenizers;
   std::unique_ptr<PairSource> train_pairs, valid_pairs;  // null for lm
   std::unique_ptr<BatchStream> train;
   std::vector<Batch> valid;
@@ -21,8 +21,8 @@ struct Corpus {
   Index batches_per_epoch = 0;  // counted only where train.epochs asks for it
 };
 
-/// Opens data.train and data.valid. `tokenizer`: of the run that is resumed, null to train one.
-Corpus open_corpus(const Settings& settings, std::unique_ptr<Tokenizer> tokenizer);
+/// Opens data.train and data.valid. `tokenizers`: of the run that is resumed, none to train them.
+Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers);
 
 /// Pairs to evaluate: `data` as the user gave it; of an endless corpus the first `lines` of its test split.
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Index lines,

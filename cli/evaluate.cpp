@@ -34,11 +34,11 @@ Report evaluate_text(const Options& o, const Run& run) {
   const Index batch = std::max<Index>(1, run.settings.data.batch_tokens / run.settings.model.context);
   if (o.data.empty()) {
     const auto& d = run.settings.data;
-    batches = TextWindows::open(d.train[0], d.valid.empty() ? "" : d.valid[0], *run.tokenizer,
+    batches = TextWindows::open(d.train[0], d.valid.empty() ? "" : d.valid[0], *run.tokenizers.target,
                                 {.context = run.settings.model.context, .batch = batch, .valid_fraction = d.valid_fraction})
                   .valid_batches();
   } else {
-    const std::vector<Id> ids = run.tokenizer->encode(read_text(o.data[0]));
+    const std::vector<Id> ids = run.tokenizers.target->encode(read_text(o.data[0]));
     batches = consecutive_windows(ids, run.settings.model.context, batch);
   }
   const Loss loss = total_loss(*run.model, batches);
@@ -51,10 +51,10 @@ Report evaluate_pairs(const Options& o, const Run& run) {
   const Split split = o.split == "train" ? Split::train : o.split == "valid" ? Split::valid : Split::test;
   const auto pairs = open_evaluation_pairs(o.data, o.fields.empty() ? run.settings.data.fields : o.fields, o.lines, split);
   const TestSet test = read_test_set(*pairs);
-  const Loss loss = total_loss(*run.model, all_batches(*pairs, *run.tokenizer, {.batch_tokens = run.settings.data.batch_tokens, .max_length = 0}));
+  const Loss loss = total_loss(*run.model, all_batches(*pairs, run.tokenizers, {.batch_tokens = run.settings.data.batch_tokens, .max_length = 0, .widen = run.model->copies()}));
   DecodeOptions options = decode_options(run.settings);
   if (o.beam > 0) options.beam = static_cast<int>(o.beam);
-  const std::vector<std::string> hypotheses = best_translations(*run.model, *run.tokenizer, test, options);
+  const std::vector<std::string> hypotheses = best_translations(*run.model, run.tokenizers, test, options);
   const BleuScore bleu = corpus_bleu(hypotheses, std::vector<std::vector<std::string>>{test.references});
   return {{"lines", pairs->size()}, {"loss", loss.per_token()},     {"perplexity", std::exp(loss.per_token())},
           {"bleu", bleu.score},     {"signature", bleu.signature()}, {"exact", exact_match(hypotheses, test.references)}};

@@ -7,8 +7,9 @@
 
 namespace heed::cli {
 
-std::unique_ptr<Seq2Seq> make_model(const Settings& settings, Index vocabulary, Random& random) {
+std::unique_ptr<Seq2Seq> make_model(const Settings& settings, const Tokenizers& tokenizers, Random& random) {
   const auto& m = settings.model;
+  const Index vocabulary = tokenizers.target->size(), source_vocabulary = tokenizers.joint() ? 0 : tokenizers.source->size();
   const auto i = [](Index value) { return static_cast<int>(value); };
   if (m.name == "lm")
     return std::make_unique<LanguageModel>(LanguageModelOptions{.vocabulary = vocabulary,
@@ -21,6 +22,7 @@ std::unique_ptr<Seq2Seq> make_model(const Settings& settings, Index vocabulary, 
                                            random);
   if (m.name == "conv")
     return std::make_unique<ConvS2S>(ConvS2SOptions{.vocabulary = vocabulary,
+                                                    .source_vocabulary = source_vocabulary,
                                                     .d = m.d,
                                                     .layers = i(m.layers),
                                                     .kernel = m.kernel,
@@ -31,6 +33,7 @@ std::unique_ptr<Seq2Seq> make_model(const Settings& settings, Index vocabulary, 
                                      random);
   if (m.name.starts_with("rnn"))
     return std::make_unique<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = vocabulary,
+                                                                      .source_vocabulary = source_vocabulary,
                                                                       .d = m.d,
                                                                       .hidden = m.hidden,
                                                                       .layers = i(m.layers),
@@ -43,6 +46,7 @@ std::unique_ptr<Seq2Seq> make_model(const Settings& settings, Index vocabulary, 
                                                                       .tied = m.tied},
                                               random);
   return std::make_unique<Transformer>(TransformerOptions{.vocabulary = vocabulary,
+                                                          .source_vocabulary = source_vocabulary,
                                                           .d = m.d,
                                                           .layers = i(m.layers),
                                                           .heads = i(m.heads),

@@ -16,14 +16,14 @@ TestSet read_test_set(const PairSource& pairs) {
   return test;
 }
 
-std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizer& tokenizer, const TestSet& test, const DecodeOptions& options) {
+std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizers& tokenizers, const TestSet& test, const DecodeOptions& options) {
   constexpr std::size_t group = 256;  // between two the user may interrupt
   const std::span<const std::string> sources = test.sources;
   std::vector<std::string> hypotheses;
   for (std::size_t i = 0; i < sources.size(); i += group) {
     if (interrupted()) throw Interrupted();
-    for (const auto& best : translate(model, tokenizer, sources.subspan(i, std::min(group, sources.size() - i)), options))
-      hypotheses.push_back(best.empty() ? "" : tokenizer.decode(best[0].ids));
+    for (const auto& best : translate(model, tokenizers, sources.subspan(i, std::min(group, sources.size() - i)), options))
+      hypotheses.push_back(best.empty() ? "" : best[0].text);
   }
   return hypotheses;
 }

@@ -13,11 +13,24 @@ namespace {
 
 constexpr std::size_t decode_batch = 64;
 
+std::string joint_path(const fs::path& folder) { return (folder / "tokenizer.json").string(); }
+std::string source_path(const fs::path& folder) { return (folder / "tokenizer.source.json").string(); }
+std::string target_path(const fs::path& folder) { return (folder / "tokenizer.target.json").string(); }
+
 }  // namespace
 
 fs::path config_path(const fs::path& folder) { return folder / "config.toml"; }
-fs::path tokenizer_path(const fs::path& folder) { return folder / "tokenizer.json"; }
 fs::path checkpoint_path(const fs::path& folder, const std::string& name) { return folder / "checkpoints" / (name + ".heed"); }
+
+Tokenizers load_tokenizers(const fs::path& folder) {
+  if (!fs::exists(source_path(folder))) return Tokenizer::load(joint_path(folder));
+  return {Tokenizer::load(source_path(folder)), Tokenizer::load(target_path(folder))};
+}
+
+void save_tokenizers(const Tokenizers& tokenizers, const fs::path& folder) {
+  if (tokenizers.joint()) return tokenizers.source->save(joint_path(folder));
+  tokenizers.source->save(source_path(folder)), tokenizers.target->save(target_path(folder));
+}
 
 Settings read_run_settings(const std::string& folder) {
   if (!fs::is_directory(folder)) fail("{}: no such folder; give the folder that `heed train --out` wrote", folder);
@@ -32,12 +45,12 @@ Settings read_run_settings(const std::string& folder) {
 Run open_run(const std::string& folder) {
   Run run;
   run.settings = read_run_settings(folder);
-  run.tokenizer = Tokenizer::load(tokenizer_path(folder).string());
+  run.tokenizers = load_tokenizers(folder);
   run.checkpoint = checkpoint_path(folder, "best");
   if (!fs::exists(run.checkpoint)) run.checkpoint = checkpoint_path(folder, "last");
   if (!fs::exists(run.checkpoint)) fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
   Random random(0);
-  run.model = make_model(run.settings, run.tokenizer->size(), random);
+  run.model = make_model(run.settings, run.tokenizers, random);
   try {
     take(load(run.checkpoint), "model.", *run.model);
   } catch (const Error& error) {
@@ -61,24 +74,33 @@ DecodeOptions decode_options(const Settings& s) {
   return {.beam = static_cast<int>(s.decode.beam), .length_penalty = static_cast<Real>(s.decode.length_penalty), .max_length = s.decode.max_length};
 }
 
-std::vector<std::vector<Hypothesis>> translate(const Seq2Seq& model, const Tokenizer& tokenizer, std::span<const std::string> lines,
-                                               const DecodeOptions& options) {
+std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers, const std::string& line, std::vector<std::string>& extra) {
+  std::vector<Id> ids = model.copies() ? tokenizers.source->encode_widening(line, extra) : tokenizers.source->encode(line);
+  if (!ids.empty()) ids.push_back(eos_id);
+  return ids;
+}
+
+std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Tokenizers& tokenizers, std::span<const std::string> lines,
+                                                const DecodeOptions& options) {
   std::vector<std::vector<Id>> sources;
+  std::vector<std::vector<std::string>> extras(lines.size());
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    sources.push_back(tokenizer.encode(lines[i]));
-    if (sources[i].empty()) continue;
-    sources[i].push_back(eos_id);
-    order.push_back(i);
+    sources.push_back(encode_source(model, tokenizers, lines[i], extras[i]));
+    if (!sources[i].empty()) order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return sources[a].size() < sources[b].size(); });
-  std::vector<std::vector<Hypothesis>> results(lines.size());
+  std::vector<std::vector<Translation>> results(lines.size());
   for (std::size_t begin = 0; begin < order.size(); begin += decode_batch) {
     const std::size_t end = std::min(order.size(), begin + decode_batch);
     std::vector<std::vector<Id>> together;
     for (std::size_t i = begin; i < end; ++i) together.push_back(std::move(sources[order[i]]));
     auto decoded = decode(model, together, options);
-    for (std::size_t i = begin; i < end; ++i) results[order[i]] = std::move(decoded[i - begin]);
+    for (std::size_t i = begin; i < end; ++i)
+      for (Hypothesis& hypothesis : decoded[i - begin]) {
+        std::string text = tokenizers.target->decode(hypothesis.ids, extras[order[i]]);
+        results[order[i]].push_back({std::move(hypothesis), std::move(text)});
+      }
   }
   return results;
 }

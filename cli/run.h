@@ -13,13 +13,16 @@ namespace heed::cli {
 
 /// Names within a run's folder.
 std::filesystem::path config_path(const std::filesystem::path& folder);
-std::filesystem::path tokenizer_path(const std::filesystem::path& folder);
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, const std::string& name);
+
+/// The tokenizers of a run: tokenizer.json, or tokenizer.source.json and tokenizer.target.json.
+Tokenizers load_tokenizers(const std::filesystem::path& folder);
+void save_tokenizers(const Tokenizers& tokenizers, const std::filesystem::path& folder);
 
 /// A finished (or interrupted) run, opened for use.
 struct Run {
   Settings settings;
-  std::unique_ptr<Tokenizer> tokenizer;
+  Tokenizers tokenizers;
   std::unique_ptr<Seq2Seq> model;  // switched to evaluation
   std::filesystem::path checkpoint;
 };
@@ -41,8 +44,14 @@ Loss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches);
 
 DecodeOptions decode_options(const Settings& settings);
 
-/// Translates lines, in order; blank ones give blank ones. Lines are decoded together, those of similar length in one batch.
-std::vector<std::vector<Hypothesis>> translate(const Seq2Seq& model, const Tokenizer& tokenizer, std::span<const std::string> lines,
-                                               const DecodeOptions& options);
+/// The source as the model reads it, </s> last; empty for a blank line. Where the model copies, `extra` gets the unknown words.
+std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers, const std::string& line, std::vector<std::string>& extra);
+
+struct Translation : Hypothesis {
+  std::string text;
+};
+/// Translates lines, in order, best first; blank ones give none. Lines are decoded together, those of similar length in one batch.
+std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Tokenizers& tokenizers, std::span<const std::string> lines,
+                                                const DecodeOptions& options);
 
 }  // namespace heed::cli

@@ -110,7 +110,11 @@ void train(const Options& o, const CLI::App& command) {
   Progress progress((fs::path(o.out) / "log.txt").string(), s.train.log_every);
   const double limit = limits.seconds > 0 ? limits.seconds : static_cast<double>(limits.steps) * cost.seconds_per_step;
   progress.line(fmt::format("data      {}", corpus.description));
-  progress.line(fmt::format("tokens    {} in the vocabulary ({})", corpus.tokenizer->size(), corpus.tokenizer->kind()));
+  const Tokenizers& tokenizers = corpus.tokenizers;
+  progress.line(fmt::format("tokens    {} in the vocabulary ({})",
+                            tokenizers.joint() ? fmt::format("{}", tokenizers.source->size())
+                                               : fmt::format("{} and {}", tokenizers.source->size(), tokenizers.target->size()),
+                            tokenizers.source->kind()));
   progress.line(fmt::format("model     {}, {} parameters", s.model.name, parameter_count(*training.model)));
   progress.line(fmt::format("plan      {}; about {} and {} MB on {} thread{}",
                             limits.seconds > 0 ? duration_text(limits.seconds) : fmt::format("{} steps", limits.steps), duration_text(limit),
@@ -126,8 +130,8 @@ void train(const Options& o, const CLI::App& command) {
     if (!corpus.valid_pairs) return;
     const Pair pair = corpus.valid_pairs->at(shown++ % corpus.valid_pairs->size());
     const Evaluating evaluating(*training.model);
-    const auto best = translate(*training.model, *corpus.tokenizer, std::vector<std::string>{pair.source}, {.beam = 1});
-    progress.line(fmt::format("    {}\n  = {}\n  > {}", pair.source, pair.target, best[0].empty() ? "" : corpus.tokenizer->decode(best[0][0].ids)));
+    const auto best = translate(*training.model, corpus.tokenizers, std::vector<std::string>{pair.source}, {.beam = 1});
+    progress.line(fmt::format("    {}\n  = {}\n  > {}", pair.source, pair.target, best[0].empty() ? "" : best[0][0].text));
   };
   const TrainResult result = training.run(observers);
   if (result.interrupted) {

@@ -37,10 +37,10 @@ TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::str
 Training::Training(Settings s, std::string where, bool resume)
     : settings(std::move(s)),
       folder(std::move(where)),
-      corpus(open_corpus(settings, resume ? Tokenizer::load(tokenizer_path(folder).string()) : nullptr)),
+      corpus(open_corpus(settings, resume ? load_tokenizers(folder) : Tokenizers())),
       resume_(resume) {
   Random random(static_cast<std::uint64_t>(settings.train.seed));
-  model = make_model(settings, corpus.tokenizer->size(), random);
+  model = make_model(settings, corpus.tokenizers, random);
   optimizer_ = make_optimizer(settings, *model);
 }
 
@@ -72,7 +72,7 @@ void Training::create() {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail("{}: cannot make this folder: {}", folder, error.message());
-  if (!resume_) corpus.tokenizer->save(tokenizer_path(folder).string());
+  if (!resume_) save_tokenizers(corpus.tokenizers, folder);
   write_file(config_path(folder).string(), to_toml(settings));  // last: a folder with a config is a run
 }
 

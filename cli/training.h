@@ -19,14 +19,14 @@ struct Cost {
 /// One run of training: from settings to the folder that holds what was trained. In this order: construct, open, create, run.
 class Training {
  public:
-  /// Reads the data and makes the model; a run that is resumed keeps its tokenizer. Writes nothing.
+  /// Reads the data and makes the model; a run that is resumed keeps its tokenizers. Writes nothing.
   Training(Settings settings, std::string folder, bool resume);
 
   /// What a step costs: a few are computed, and change nothing.
   Cost probe();
   /// Throws whatever can be refused before anything is written; takes up the last checkpoint of a run that is resumed.
   void open();
-  /// Makes the folder a run: writes the tokenizer and the settings.
+  /// Makes the folder a run: writes the tokenizers and the settings.
   void create();
   /// Trains until a limit or an interruption. Validation loss is the evaluation.
   TrainResult run(const Observers& observers);

@@ -88,20 +88,20 @@ void run_translate(const Options& o) {
   }
   Input input;
   for (auto lines = input.lines(256); !lines.empty(); lines = input.lines(256)) {
-    const auto results = translate(*run.model, *run.tokenizer, lines, options);
+    const auto results = translate(*run.model, run.tokenizers, lines, options);
     for (const auto& hypotheses : results) {
       if (o.nbest == 1) {
-        std::cout << (hypotheses.empty() ? "" : run.tokenizer->decode(hypotheses[0].ids)) << '\n';
+        std::cout << (hypotheses.empty() ? "" : hypotheses[0].text) << '\n';
       } else {
         for (std::size_t i = 0; i < hypotheses.size(); ++i)
-          std::cout << i + 1 << '\t' << fmt::format("{:.4f}", hypotheses[i].score) << '\t' << run.tokenizer->decode(hypotheses[i].ids) << '\n';
+          std::cout << i + 1 << '\t' << fmt::format("{:.4f}", hypotheses[i].score) << '\t' << hypotheses[i].text << '\n';
         std::cout << '\n';
       }
     }
     std::cout.flush();
     if (!std::cout) fail("standard output: cannot write");
     if (attention)
-      for (const auto& line : attend(*run.model, *run.tokenizer, lines, results)) attention->add(line);
+      for (const auto& line : attend(*run.model, run.tokenizers, lines, results)) attention->add(line);
     if (interrupted()) throw Interrupted();
   }
   if (attention) attention->close();

@@ -23,9 +23,12 @@ struct Line {
   Index rows() const { return static_cast<Index>(source.size() + target.size()) + 2; }
 };
 
-Line tokenize(const PairSource& pairs, const Tokenizer& tokenizer, Index number) {
+Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, bool widen, Index number) {
   const Pair pair = pairs.at(number);
-  return {number, tokenizer.encode(pair.source), tokenizer.encode(pair.target)};
+  if (!widen) return {number, tokenizers.source->encode(pair.source), tokenizers.target->encode(pair.target)};
+  std::vector<std::string> extra;
+  std::vector<Id> source = tokenizers.source->encode_widening(pair.source, extra);
+  return {number, std::move(source), tokenizers.target->encode(pair.target, extra)};
 }
 
 bool too_long(const Line& line, Index max_length) {
@@ -69,7 +72,9 @@ Batch make_batch(std::span<const Line> lines) {
   return batch;
 }
 
-void check_options(const PairSource& pairs, const BatchOptions& options) {
+void check_options(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options) {
+  check(tokenizers.source && tokenizers.target, "batches", "expected tokenizers for both sides");
+  check(tokenizers.joint() || !options.widen, "batches", "expected one vocabulary for both sides, so that words can be copied; got two");
   check(options.batch_tokens >= 1, "batches", "expected batch_tokens of at least 1; got {}", options.batch_tokens);
   check(options.max_length >= 0, "batches", "expected max_length of at least 0 (no limit); got {}", options.max_length);
   check(options.window >= 1, "batches", "expected a window of at least 1; got {}", options.window);
@@ -91,9 +96,9 @@ struct PairBatches::Window {
   std::vector<std::pair<Index, Index>> cuts;  // [begin, end) into lines
 };
 
-PairBatches::PairBatches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options)
-    : pairs_(pairs), tokenizer_(tokenizer), options_(options), window_(std::make_unique<Window>()) {
-  check_options(pairs, options);
+PairBatches::PairBatches(const PairSource& pairs, Tokenizers tokenizers, const BatchOptions& options)
+    : pairs_(pairs), tokenizers_(std::move(tokenizers)), options_(options), window_(std::make_unique<Window>()) {
+  check_options(pairs, tokenizers_, options);
 }
 PairBatches::PairBatches(PairBatches&&) noexcept = default;
 PairBatches::~PairBatches() = default;
@@ -149,7 +154,7 @@ void PairBatches::prepare() {
   if (window_->position.epoch != wanted.epoch) dropped_ = 0;
   window_->lines.clear();
   for (Index i = begin; i < end; ++i) {
-    Line line = tokenize(pairs_, tokenizer_, pairs_.size() > 0 ? order_[i] : i);
+    Line line = tokenize(pairs_, tokenizers_, options_.widen, pairs_.size() > 0 ? order_[i] : i);
     if (too_long(line, options_.max_length) || line.rows() > options_.batch_tokens)
       ++dropped_;
     else
@@ -163,12 +168,12 @@ void PairBatches::prepare() {
   window_->position = wanted;
 }
 
-std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options, Index* dropped) {
-  check_options(pairs, options);
+std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options, Index* dropped) {
+  check_options(pairs, tokenizers, options);
   check(pairs.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs.name());
   std::vector<Line> lines;
   for (Index i = 0; i < pairs.size(); ++i)
-    if (Line line = tokenize(pairs, tokenizer, i); !too_long(line, options.max_length)) lines.push_back(std::move(line));
+    if (Line line = tokenize(pairs, tokenizers, options.widen, i); !too_long(line, options.max_length)) lines.push_back(std::move(line));
   if (dropped) *dropped = pairs.size() - static_cast<Index>(lines.size());
   if (lines.empty()) fail_dropped(pairs, options);
   std::vector<Batch> batches;

@@ -17,6 +17,7 @@ struct BatchOptions {
   Index window = 8192;        // pairs sorted by length at a time
   std::uint64_t seed = 1;
   bool shuffle = true;
+  bool widen = false;  // for models that copy: ids from the vocabulary's size on name the source's unknown words; tokenizers are joint
 };
 
 /// Batches for training, without end. What comes next is a function of the pairs, the options and the position alone.
@@ -25,8 +26,8 @@ struct BatchOptions {
 /// source = tokens </s>, target = <s> tokens, gold = tokens </s>, packed. `lines` are numbers for PairSource::at.
 class PairBatches final : public BatchStream {
  public:
-  /// Keeps references to both. Throws Error when an option is out of range or there are no pairs.
-  PairBatches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options);
+  /// Keeps a reference to `pairs`. Throws Error when an option is out of range or there are no pairs.
+  PairBatches(const PairSource& pairs, Tokenizers tokenizers, const BatchOptions& options);
   PairBatches(PairBatches&&) noexcept;
   ~PairBatches() override;
 
@@ -50,7 +51,7 @@ class PairBatches final : public BatchStream {
   void prepare();         // reads the window at position_, unless it is the one at hand
 
   const PairSource& pairs_;
-  const Tokenizer& tokenizer_;
+  Tokenizers tokenizers_;
   BatchOptions options_;
   Position position_;
   Index dropped_ = 0;
@@ -62,7 +63,7 @@ class PairBatches final : public BatchStream {
 /// For evaluation: every pair once, shortest first, no randomness; `lines` tells where each came from. A pair that alone exceeds
 /// the budget makes a batch of its own; those beyond max_length are dropped and counted in `dropped`. Throws Error on an endless
 /// corpus and when nothing is left.
-std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizer& tokenizer, const BatchOptions& options,
+std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options,
                                Index* dropped = nullptr);
 
 }  // namespace heed

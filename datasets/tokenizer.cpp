@@ -32,16 +32,40 @@ const std::vector<std::string>& tokenizer_kinds() {
   return kinds;
 }
 
-std::vector<Id> Tokenizer::encode(std::string_view text) const {
+std::vector<Id> Tokenizer::encode(std::string_view text, std::span<const std::string> extra) const {
   std::vector<Id> ids;
-  for (const std::string& piece : tokens(text)) ids.push_back(vocabulary().id(piece));
+  for (const std::string& piece : tokens(text)) {
+    ids.push_back(vocabulary().id(piece));
+    if (ids.back() != unk_id || extra.empty()) continue;
+    if (const auto found = std::find(extra.begin(), extra.end(), piece); found != extra.end())
+      ids.back() = static_cast<Id>(size() + (found - extra.begin()));
+  }
   return ids;
 }
 
-std::string Tokenizer::decode(std::span<const Id> ids) const {
+std::vector<Id> Tokenizer::encode_widening(std::string_view text, std::vector<std::string>& extra) const {
+  StringMap<Id> named;
+  for (const std::string& word : extra) named.emplace(word, static_cast<Id>(size()) + static_cast<Id>(named.size()));
+  std::vector<Id> ids;
+  for (std::string& piece : tokens(text)) {
+    ids.push_back(vocabulary().id(piece));
+    if (ids.back() != unk_id) continue;
+    const auto [entry, added] = named.emplace(piece, static_cast<Id>(size() + static_cast<Index>(extra.size())));
+    if (added) extra.push_back(std::move(piece));
+    ids.back() = entry->second;
+  }
+  return ids;
+}
+
+const std::string& Tokenizer::token(Id id, std::span<const std::string> extra) const {
+  const Index k = static_cast<Index>(id) - size();
+  return k >= 0 && k < static_cast<Index>(extra.size()) ? extra[k] : vocabulary().token(id);
+}
+
+std::string Tokenizer::decode(std::span<const Id> ids, std::span<const std::string> extra) const {
   std::vector<std::string> pieces;
   for (const Id id : ids)
-    if (id != pad_id && id != bos_id && id != eos_id) pieces.push_back(vocabulary().token(id));
+    if (id != pad_id && id != bos_id && id != eos_id) pieces.push_back(token(id, extra));
   return join(pieces);
 }
 
@@ -58,7 +82,7 @@ void Tokenizer::save(const std::string& path) const {
   if (!file) fail("{}: cannot be written; check the folder and the space on the disk", path);
 }
 
-std::unique_ptr<Tokenizer> Tokenizer::load(const std::string& path) {
+std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
   const std::string text = read_text(path);
   nlohmann::json json;
   try {
@@ -85,7 +109,7 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const std::string& path) {
   }
 }
 
-std::unique_ptr<Tokenizer> train_tokenizer(const std::string& kind, const VocabularyOptions& options,
+std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind, const VocabularyOptions& options,
                                            const std::function<void(const TakeLine&)>& feed) {
   const std::unique_ptr<Tokenizer> splitter = make(kind, Vocabulary());
   StringMap<Index> counts;

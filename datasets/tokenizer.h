@@ -22,13 +22,32 @@ class Tokenizer {
   virtual std::string join(std::span<const std::string> pieces) const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
 
-  std::vector<Id> encode(std::string_view text) const;  // unknown pieces become unk_id
-  std::string decode(std::span<const Id> ids) const;    // <pad>, <s> and </s> vanish; unk_id shows as "<unk>"
-  Index size() const { return vocabulary().size(); }    // ids are 0 ... size() - 1
+  Index size() const { return vocabulary().size(); }  // ids are 0 ... size() - 1
+  /// Unknown pieces become unk_id. <pad>, <s> and </s> vanish from text; unk_id shows as "<unk>".
+  ///
+  /// For models that copy, the words a source has and the vocabulary lacks may widen the vocabulary for that one pair: word k of
+  /// `extra` has the id size() + k (See et al. 2017, section 2.2).
+  std::vector<Id> encode(std::string_view text, std::span<const std::string> extra = {}) const;
+  std::string decode(std::span<const Id> ids, std::span<const std::string> extra = {}) const;
+  /// encode() of a source: appends to `extra` each unknown piece that it does not hold.
+  std::vector<Id> encode_widening(std::string_view text, std::vector<std::string>& extra) const;
+  /// What an id stands for.
+  const std::string& token(Id id, std::span<const std::string> extra = {}) const;
 
   /// One UTF-8 JSON file that says what it is; load() throws Error, naming the file, when it is not one.
   void save(const std::string& path) const;
-  static std::unique_ptr<Tokenizer> load(const std::string& path);
+  static std::shared_ptr<const Tokenizer> load(const std::string& path);
+};
+
+/// What reads the sources and what reads the targets: one tokenizer for both, a joint vocabulary, or one each.
+struct Tokenizers {
+  std::shared_ptr<const Tokenizer> source, target;
+
+  Tokenizers() = default;
+  Tokenizers(std::shared_ptr<const Tokenizer> both) : source(both), target(std::move(both)) {}  // NOLINT: meant to convert
+  Tokenizers(std::shared_ptr<const Tokenizer> sources, std::shared_ptr<const Tokenizer> targets)
+      : source(std::move(sources)), target(std::move(targets)) {}
+  bool joint() const { return source == target; }
 };
 
 /// Accepted by train_tokenizer: "words", "characters".
@@ -37,7 +56,7 @@ const std::vector<std::string>& tokenizer_kinds();
 using TakeLine = std::function<void(std::string_view line)>;
 
 /// `feed` is called once and hands every line of the training text to its argument. Throws Error on an unknown kind.
-std::unique_ptr<Tokenizer> train_tokenizer(const std::string& kind, const VocabularyOptions& options,
+std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind, const VocabularyOptions& options,
                                            const std::function<void(const TakeLine&)>& feed);
 
 }  // namespace heed

@@ -20,7 +20,7 @@ int main() {
   const auto tokenizer = train_tokenizer("characters", {}, [&](const TakeLine& take) {
     for (Index i = 0; i < 1000; ++i) take(train->at(i).source), take(train->at(i).target);
   });
-  PairBatches batches(*train, *tokenizer, {.batch_tokens = 2048});
+  PairBatches batches(*train, tokenizer, {.batch_tokens = 2048});
 
   Random random(1);
   RecurrentSeq2Seq model({.vocabulary = tokenizer->size(), .d = 64, .cell = CellKind::lstm, .attention = "additive", .dropout = 0}, random);

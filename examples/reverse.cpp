@@ -20,7 +20,7 @@ int main() {
   const auto tokenizer = train_tokenizer("words", {}, [&](const TakeLine& take) {
     for (Index i = 0; i < 1000; ++i) take(train->at(i).source);
   });
-  PairBatches batches(*train, *tokenizer, {.batch_tokens = 2048});
+  PairBatches batches(*train, tokenizer, {.batch_tokens = 2048});
 
   Random random(1);
   Transformer model({.vocabulary = tokenizer->size(), .d = 64, .layers = 2, .heads = 4, .dropout = 0}, random);

@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   const auto tokenizer = train_tokenizer("words", {}, [&](const TakeLine& take) {
     for (const Pair& pair : scan.train) take(pair.source), take(pair.target);
   });
-  PairBatches batches(train, *tokenizer, {.batch_tokens = 2048});
+  PairBatches batches(train, tokenizer, {.batch_tokens = 2048});
 
   Random random(1);
   ConvS2S model({.vocabulary = tokenizer->size(), .d = 64, .layers = 4, .kernel = 5, .positions = 64, .dropout = 0}, random);

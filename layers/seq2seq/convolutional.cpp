@@ -82,17 +82,23 @@ ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
       output_(o.d, o.vocabulary, random, o.weight_norm && !o.tied) {
   for (Parameter* table : {&embedding_.weight, &positions_.weight}) table->value() = normal(table->shape(), random, Real(0.1));  // section 3.5
   if (o.tied) output_.weight.weight = embedding_.weight;
+  if (o.source_vocabulary > 0) {
+    source_embedding_.emplace(o.source_vocabulary, o.d, random);
+    source_embedding_->weight.value() = normal(source_embedding_->weight.shape(), random, Real(0.1));
+  }
   for (int i = 0; i < o.layers; ++i) encoder_.emplace_back(conv_options(o, false), random);
   for (int i = 0; i < o.layers; ++i) decoder_.emplace_back(o, random);
 }
 
 void ConvS2S::visit(Visitor& v) {
-  v("embedding", embedding_), v("positions", positions_), v("dropout", dropout_);
+  v("embedding", embedding_);
+  if (source_embedding_) v("source_embedding", *source_embedding_);
+  v("positions", positions_), v("dropout", dropout_);
   v("encoder", encoder_), v("decoder", decoder_), v("output", output_);
 }
 
 ConvS2S::Memory ConvS2S::encode(const Sequences& source) const {
-  const Variable e = dropout_(embedding_(source.ids) + positions_(source.spans));
+  const Variable e = dropout_((source_embedding_ ? *source_embedding_ : embedding_)(source.ids) + positions_(source.spans));
   Variable x = e;
   for (const GatedConv& conv : encoder_) x = add_scaled(conv(dropout_(x), source.spans), x, half);
   return {x, add_scaled(x, e, half)};

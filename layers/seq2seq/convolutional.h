@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "layers/convolution.h"
 #include "layers/embedding.h"
 #include "layers/positions.h"
@@ -9,6 +11,7 @@ namespace heed {
 
 struct ConvS2SOptions {
   Index vocabulary = 0;
+  Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
   Index d = 256;
   int layers = 4;           // of the encoder, and as many of the decoder
   Index kernel = 3;         // rows a convolution sees; odd
@@ -25,7 +28,7 @@ struct ConvS2SOptions {
 ///   z = glu(conv(dropout(y))), from y = e'        a = softmax(c (query(z) + e') x^T) c (x + e)
 ///   y <- c (c (back(a) + z) + y)                  logits = output(y)
 ///
-/// One embedding and one table of positions serve both sides. Computes on packed rows.
+/// One embedding (where the vocabulary is joint) and one table of positions serve both sides. Computes on packed rows.
 class ConvS2S : public Seq2Seq {
  public:
   ConvS2S(const ConvS2SOptions& options, Random& random);
@@ -55,6 +58,7 @@ class ConvS2S : public Seq2Seq {
 
   ConvS2SOptions options_;
   Embedding embedding_;
+  std::optional<Embedding> source_embedding_;
   LearnedPositions positions_;
   Dropout dropout_;
   std::vector<GatedConv> encoder_;

@@ -30,7 +30,12 @@ class Seq2Seq {
  public:
   virtual ~Seq2Seq() = default;
   virtual void visit(Visitor& visitor) = 0;
-  virtual Index vocabulary() const = 0;
+  virtual Index vocabulary() const = 0;  // of the targets; of the sources too, unless the model has another for them
+  /// Whether the output may copy words of the source that the vocabulary lacks. Then ids from vocabulary() on, in sources, targets and
+  /// gold, name the unknown words of the sequence's own source; logits and step() have columns for as many of them as any source has,
+  /// and give log-probabilities. Columns that are no word of a row's source hold never_copied.
+  virtual bool copies() const { return false; }
+  static constexpr Real never_copied = Real(-1e30);
   virtual Index longest() const { return 0; }  // positions the model can tell apart; 0: any number
   /// Most tokens of an output that follows a source of so many; 0: any number.
   virtual Index longest_output(Index /*source*/) const { return longest(); }

@@ -45,6 +45,7 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random&
                random) {
   const RecurrentSeq2SeqOptions& o = options_;
   const Index memory = memory_width(o);
+  if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
   check(o.bridge || memory == o.hidden, "rnn", "expected an encoder as wide as the decoder, to start without a bridge; got {} and {}", memory, o.hidden);
   for (int i = 0; i < o.layers; ++i) {
     if (o.bridge) bridge_.emplace_back(memory, o.hidden, random);
@@ -63,17 +64,21 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random&
 }
 
 void RecurrentSeq2Seq::visit(Visitor& v) {
-  v("embedding", embedding_), v("dropout", dropout_), v("encoder", encoder_), v("bridge", bridge_), v("decoder", decoder_);
+  v("embedding", embedding_);
+  if (source_embedding_) v("source_embedding", *source_embedding_);
+  v("dropout", dropout_), v("encoder", encoder_), v("bridge", bridge_), v("decoder", decoder_);
   if (attention_) v("decoder.attention", *attention_);
   if (feed_) v("decoder.feed", *feed_);
   if (combine_) v("decoder.combine", *combine_);
   v("output", output_), v("output_bias", output_bias_);
 }
 
-Variable RecurrentSeq2Seq::embed(const Ids& ids) const { return dropout_(embedding_(ids, std::sqrt(static_cast<Real>(options_.d)))); }
+Variable RecurrentSeq2Seq::embed(const Embedding& table, const Ids& ids) const {
+  return dropout_(table(ids, std::sqrt(static_cast<Real>(options_.d))));
+}
 
 RecurrentSeq2Seq::Source RecurrentSeq2Seq::read(const Sequences& source) const {
-  const Recurrent::Output encoded = encoder_(embed(source.ids), source.spans);
+  const Recurrent::Output encoded = encoder_(embed(source_embedding_ ? *source_embedding_ : embedding_, source.ids), source.spans);
   Source result{{}, source.spans, {}};
   if (attention_) result.memory = attention_->remember(encoded.y, source.spans);
   const auto joined = [&](std::size_t layer, Variable CellState::*part) -> Variable {
@@ -152,13 +157,13 @@ Variable RecurrentSeq2Seq::readout_input(const Variable& features, const Variabl
 Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options) const {
   const Source source = read(batch.source);
   if (feeding_ == Feeding::nothing) {
-    const Variable h = run(embed(batch.target.ids), batch.target.spans, source);
+    const Variable h = run(embed(embedding_, batch.target.ids), batch.target.spans, source);
     return linear_cross_entropy(h, output_, output_bias_, batch.gold, options);
   }
   const TimeOrder order = time_order(batch.target.spans);
   Ids ids(order.rows.shape()), gold(order.rows.shape());
   for (Index i = 0; i < ids.size(); ++i) ids[i] = batch.target.ids[order.rows[i]], gold[i] = batch.gold[order.rows[i]];
-  const Variable y = embed(ids);
+  const Variable y = embed(embedding_, ids);
   return linear_cross_entropy(readout_input(walk(y, order, source, nullptr), y), output_, output_bias_, gold, options);
 }
 
@@ -166,11 +171,11 @@ Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>*
   const Source source = read(batch.source);
   if (attention) attention->clear();
   const Spans& spans = batch.target.spans;
-  if (feeding_ == Feeding::nothing) return linear(run(embed(batch.target.ids), spans, source), output_, output_bias_);
+  if (feeding_ == Feeding::nothing) return linear(run(embed(embedding_, batch.target.ids), spans, source), output_, output_bias_);
   const TimeOrder order = time_order(spans);
   Ids ids(order.rows.shape());
   for (Index i = 0; i < ids.size(); ++i) ids[i] = batch.target.ids[order.rows[i]];
-  const Variable y = embed(ids);
+  const Variable y = embed(embedding_, ids);
   std::vector<Tensor> steps;  // of each row, in the order of time: (heads, 1, source)
   const Variable features = readout_input(walk(y, order, source, attention ? &steps : nullptr), y);
   if (attention) {
@@ -225,7 +230,7 @@ Tensor RecurrentSeq2Seq::step(DecoderState& decoder_state, std::span<const Id> t
   const Index rows = state.rows();
   check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());
   if (rows == 0) return Tensor({0, options_.vocabulary});
-  const Variable y = embed(Ids({rows}, tokens));
+  const Variable y = embed(embedding_, Ids({rows}, tokens));
   Running running{std::move(state.states), std::move(state.attentional)};
   const Source source{state.memory, state.spans, {}};
   const Variable features = advance(decoder_[0].input(y), running, source, state.spans.select(state.sentence), {}, nullptr);

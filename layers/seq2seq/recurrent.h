@@ -13,6 +13,7 @@ namespace heed {
 
 struct RecurrentSeq2SeqOptions {
   Index vocabulary = 0;
+  Index source_vocabulary = 0;       // 0: one vocabulary and one embedding for both sides
   Index d = 256;                     // width of the embeddings
   Index hidden = 0;                  // of the decoder; 0: d
   int layers = 1;                    // of the encoder, and as many of the decoder
@@ -27,7 +28,7 @@ struct RecurrentSeq2SeqOptions {
   bool tied = true;                  // the output layer is the embedding matrix where what it reads is as wide
 };
 
-/// Recurrent encoder and decoder. One embedding serves source and target. The decoder is one of
+/// Recurrent encoder and decoder. One embedding serves source and target where the vocabulary is joint. The decoder is one of
 ///  * no attention (Sutskever et al. 2014): it starts from the encoder's final states; logits from its top state h_t;
 ///  * additive (Bahdanau et al. 2015): the context c_t of the query h_{t-1} is an input of the cell beside y_t; logits from [h_t; c_t; y_t];
 ///  * every other (Luong et al. 2015, sections 3 and 3.3): the context of the query h_t gives a_t = tanh(W [c_t; h_t]), from which come the
@@ -56,7 +57,7 @@ class RecurrentSeq2Seq : public Seq2Seq {
     Variable attentional;  // a_{t-1}, where that is fed
   };
   Source read(const Sequences& source) const;
-  Variable embed(const Ids& ids) const;
+  Variable embed(const Embedding& table, const Ids& ids) const;
   Variable initial(const Variable& last) const;
   /// The top states of a decoder without attention, over whole targets: (target rows, hidden).
   Variable run(const Variable& y, const Spans& spans, const Source& source) const;
@@ -70,6 +71,7 @@ class RecurrentSeq2Seq : public Seq2Seq {
   RecurrentSeq2SeqOptions options_;
   Feeding feeding_;
   Embedding embedding_;
+  std::optional<Embedding> source_embedding_;
   Dropout dropout_;
   Recurrent encoder_;
   std::vector<Linear> bridge_;           // one for each layer of the decoder

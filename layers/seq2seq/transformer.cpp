@@ -41,22 +41,25 @@ Transformer::Transformer(const TransformerOptions& o, Random& random)
       encoder_norm_(o.d),
       decoder_norm_(o.d) {
   check(o.vocabulary > 0 && o.layers >= 1, "transformer", "expected a vocabulary and at least one layer; got {} and {}", o.vocabulary, o.layers);
+  if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
   for (int i = 0; i < o.layers; ++i) encoder_.emplace_back(layer_options(o), random);
   for (int i = 0; i < o.layers; ++i) decoder_.emplace_back(layer_options(o), random);
 }
 
 void Transformer::visit(Visitor& v) {
-  v("embedding", embedding_), v("dropout", dropout_);
+  v("embedding", embedding_);
+  if (source_embedding_) v("source_embedding", *source_embedding_);
+  v("dropout", dropout_);
   v("encoder", encoder_), v("encoder_norm", encoder_norm_);
   v("decoder", decoder_), v("decoder_norm", decoder_norm_);
 }
 
-Variable Transformer::embed(const Ids& ids, const Spans& spans, Index offset) const {
-  return dropout_(embedding_(ids, std::sqrt(static_cast<Real>(options_.d))) + positions_(spans, offset));
+Variable Transformer::embed(const Embedding& table, const Ids& ids, const Spans& spans, Index offset) const {
+  return dropout_(table(ids, std::sqrt(static_cast<Real>(options_.d))) + positions_(spans, offset));
 }
 
 Variable Transformer::encode(const Sequences& source) const {
-  Variable x = embed(source.ids, source.spans);
+  Variable x = embed(source_embedding_ ? *source_embedding_ : embedding_, source.ids, source.spans);
   for (const EncoderLayer& layer : encoder_) x = layer(x, source.spans);
   return encoder_norm_(x);
 }
@@ -64,7 +67,7 @@ Variable Transformer::encode(const Sequences& source) const {
 Variable Transformer::decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
                              std::vector<AttentionMap>* attention) const {
   if (attention) attention->resize(decoder_.size());
-  Variable y = embed(target.ids, target.spans);
+  Variable y = embed(embedding_, target.ids, target.spans);
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
     if (attention) (*attention)[i].layer = fmt::format("decoder.{}.cross", i);
     y = decoder_[i](y, target.spans, memory, memory_spans, attention ? &(*attention)[i].weights : nullptr);
@@ -97,7 +100,7 @@ Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens
   if (rows == 0) return Tensor({0, options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
   const Spans spans = Spans::packed(ones);
-  Variable y = embed(Ids({rows}, tokens), spans, state.cache.position(0));
+  Variable y = embed(embedding_, Ids({rows}, tokens), spans, state.cache.position(0));
   state.cache.extend(spans);
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
     const DecoderLayer& layer = decoder_[i];

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "layers/embedding.h"
 #include "layers/positions.h"
 #include "layers/seq2seq/model.h"
@@ -9,6 +11,7 @@ namespace heed {
 
 struct TransformerOptions {
   Index vocabulary = 0;
+  Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
   Index d = 256;
   int layers = 3;       // of the encoder, and as many of the decoder
   int heads = 4;
@@ -17,8 +20,8 @@ struct TransformerOptions {
   NormPlace norm = NormPlace::pre;
 };
 
-/// The encoder-decoder of Vaswani et al. 2017: sinusoidal positions, one matrix for source embedding, target embedding and output
-/// (section 3.4), and a norm at the end of both stacks. Computes on packed rows: padding costs nothing.
+/// The encoder-decoder of Vaswani et al. 2017: sinusoidal positions, one matrix for source embedding (where the vocabulary is
+/// joint), target embedding and output (section 3.4), and a norm at the end of both stacks. Computes on packed rows: padding costs nothing.
 class Transformer : public Seq2Seq {
  public:
   Transformer(const TransformerOptions& options, Random& random);
@@ -37,10 +40,11 @@ class Transformer : public Seq2Seq {
                   std::vector<AttentionMap>* attention = nullptr) const;
 
  private:
-  Variable embed(const Ids& ids, const Spans& spans, Index offset = 0) const;
+  Variable embed(const Embedding& table, const Ids& ids, const Spans& spans, Index offset = 0) const;
 
   TransformerOptions options_;
   Embedding embedding_;
+  std::optional<Embedding> source_embedding_;
   SinusoidalPositions positions_;
   Dropout dropout_;
   std::vector<EncoderLayer> encoder_;

@@ -47,7 +47,7 @@ TEST(Attend, WritesTheMapsOfTheModel) {
     const nlohmann::json json = nlohmann::json::parse(lines[i], nullptr, false);
     ASSERT_TRUE(json.is_object()) << lines[i];
     EXPECT_EQ(json["line"], i + 1);
-    std::vector<Id> source = opened.tokenizer->encode(sources[i]);
+    std::vector<Id> source = opened.tokenizers.source->encode(sources[i]);
     if (source.empty()) {
       EXPECT_EQ(json, (nlohmann::json{{"line", i + 1}, {"source", nlohmann::json::array()}, {"target", nlohmann::json::array()}, {"layers", nlohmann::json::array()}}));
       continue;
@@ -57,9 +57,9 @@ TEST(Attend, WritesTheMapsOfTheModel) {
     const auto best = decode(*opened.model, std::vector<std::vector<Id>>{source}, decode_options(opened.settings));
     std::vector<Id> target = {bos_id}, gold = best[0][0].ids;
     target.insert(target.end(), gold.begin(), gold.end()), gold.push_back(eos_id);
-    EXPECT_EQ(json["source"], tokens_of(*opened.tokenizer, source));
-    EXPECT_EQ(json["target"], tokens_of(*opened.tokenizer, gold));
-    EXPECT_EQ(opened.tokenizer->decode(best[0][0].ids), outputs[i]);
+    EXPECT_EQ(json["source"], tokens_of(*opened.tokenizers.source, source));
+    EXPECT_EQ(json["target"], tokens_of(*opened.tokenizers.source, gold));
+    EXPECT_EQ(opened.tokenizers.target->decode(best[0][0].ids), outputs[i]);
     const std::vector<std::vector<Id>> s = {source}, t = {target}, g = {gold};
     std::vector<AttentionMap> maps;
     opened.model->logits(Batch{.source = pack(s), .target = pack(t), .gold = pack(g).ids, .lines = {}}, &maps);

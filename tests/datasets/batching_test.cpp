@@ -30,7 +30,7 @@ struct Endless final : PairSource {
   std::string name() const override { return "endless"; }
 };
 
-std::unique_ptr<Tokenizer> alphabet() {
+std::shared_ptr<const Tokenizer> alphabet() {
   return train_tokenizer("characters", {}, [](const TakeLine& take) { take("abcdefghijklmnopqrstuvwxyz"); });
 }
 
@@ -51,7 +51,7 @@ void expect_equal(const Batch& a, const Batch& b) {
 TEST(PairBatches, MarksSourceTargetAndGold) {
   const auto tokenizer = alphabet();
   const MemoryPairs pairs(std::vector<Pair>{{"ab", "c"}});
-  const Batch batch = PairBatches(pairs, *tokenizer, {}).next();
+  const Batch batch = PairBatches(pairs, tokenizer, {}).next();
   const Id a = tokenizer->vocabulary().id("a"), b = tokenizer->vocabulary().id("b"), c = tokenizer->vocabulary().id("c");
   EXPECT_EQ(batch.source.ids.to_vector(), (std::vector<Id>{a, b, eos_id}));
   EXPECT_EQ(batch.target.ids.to_vector(), (std::vector<Id>{bos_id, c}));
@@ -69,7 +69,7 @@ TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
   for (const Case& c : {Case{1, 4096, 8192, true}, Case{100, 60, 8192, true}, Case{100, 60, 7, true}, Case{100, 60, 7, false},
                         Case{1000, 200, 100, true}, Case{64, 4096, 64, true}, Case{50, 44, 1, true}}) {
     const MemoryPairs pairs = corpus(c.lines);
-    PairBatches batches(pairs, *tokenizer, {.batch_tokens = c.batch_tokens, .window = c.window, .seed = 3, .shuffle = c.shuffle});
+    PairBatches batches(pairs, tokenizer, {.batch_tokens = c.batch_tokens, .window = c.window, .seed = 3, .shuffle = c.shuffle});
     for (Index epoch = 0; epoch < 3; ++epoch) {
       std::map<Index, int> seen;
       while (batches.epoch() == epoch) {
@@ -96,7 +96,7 @@ TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
 TEST(PairBatches, LengthsAreSimilarWithinABatch) {
   const auto tokenizer = alphabet();
   const MemoryPairs pairs = corpus(23 * 19 * 4);  // four lines of each couple of lengths
-  PairBatches batches(pairs, *tokenizer, {.batch_tokens = 400});
+  PairBatches batches(pairs, tokenizer, {.batch_tokens = 400});
   while (batches.epoch() == 0) {
     const Batch batch = batches.next();  // owns what lengths looks at
     const auto lengths = batch.target.spans.lengths();
@@ -108,7 +108,7 @@ TEST(PairBatches, EpochsAndSeedsDiffer) {
   const auto tokenizer = alphabet();
   const MemoryPairs pairs = corpus(200);
   const auto order = [&](std::uint64_t seed, Index epoch) {
-    PairBatches batches(pairs, *tokenizer, {.batch_tokens = 100, .window = 40, .seed = seed});
+    PairBatches batches(pairs, tokenizer, {.batch_tokens = 100, .window = 40, .seed = seed});
     batches.seek(std::vector<std::int64_t>{epoch, 0, 0});
     std::vector<Index> lines;
     while (batches.epoch() == epoch) {
@@ -128,12 +128,12 @@ TEST(PairBatches, ResumesAnywhere) {
   const Endless endless;
   for (const PairSource* pairs : {static_cast<const PairSource*>(&finite), static_cast<const PairSource*>(&endless)}) {
     const BatchOptions options{.batch_tokens = 90, .max_length = 20, .window = 32, .seed = 5};
-    PairBatches whole(*pairs, *tokenizer, options), other(*pairs, *tokenizer, options);
+    PairBatches whole(*pairs, tokenizer, options), other(*pairs, tokenizer, options);
     std::vector<std::vector<std::int64_t>> positions;
     std::vector<Batch> expected;
     for (int i = 0; i < 120; ++i) positions.push_back(whole.position()), expected.push_back(whole.next());
     for (std::size_t start = 0; start < positions.size(); start += 7) {
-      PairBatches fresh(*pairs, *tokenizer, options);
+      PairBatches fresh(*pairs, tokenizer, options);
       fresh.seek(positions[start]), other.seek(positions[start]);
       for (std::size_t i = start; i < std::min(start + 12, positions.size()); ++i) {
         EXPECT_EQ(fresh.position(), positions[i]);
@@ -147,7 +147,7 @@ TEST(PairBatches, ResumesAnywhere) {
 TEST(PairBatches, EndlessCorporaAreReadInTurn) {
   const auto tokenizer = alphabet();
   const Endless endless;
-  PairBatches batches(endless, *tokenizer, {.batch_tokens = 4096, .window = 10});
+  PairBatches batches(endless, tokenizer, {.batch_tokens = 4096, .window = 10});
   for (Index window = 0; window < 5; ++window) {  // ten short pairs fit one batch
     std::vector<Index> lines = batches.next().lines, expected(10);
     std::ranges::sort(lines);
@@ -166,7 +166,7 @@ TEST(PairBatches, DropsAndCountsWhatIsTooLong) {
       {{.max_length = 1}, {3}},
   };
   for (const auto& [options, kept] : rows) {
-    PairBatches batches(pairs, *tokenizer, options);
+    PairBatches batches(pairs, tokenizer, options);
     std::vector<Index> lines;
     while (batches.epoch() == 0)
       for (Index i : batches.next().lines) lines.push_back(i);
@@ -186,10 +186,10 @@ TEST(PairBatches, RefusesWhatCannotWork) {
       "(--set data.max_length=N, --set data.batch_tokens=N)";
   const BatchOptions tiny{.batch_tokens = 1, .max_length = 200, .window = 4};
   const auto make = [&](const PairSource& source, const BatchOptions& options) {
-    return folder.message([&] { PairBatches(source, *tokenizer, options).next(); });
+    return folder.message([&] { PairBatches(source, tokenizer, options).next(); });
   };
   const auto seek = [&](const std::vector<std::int64_t>& position) {
-    return folder.message([&] { PairBatches(pairs, *tokenizer, {.window = 10}).seek(position); });
+    return folder.message([&] { PairBatches(pairs, tokenizer, {.window = 10}).seek(position); });
   };
   EXPECT_EQ(make(pairs, tiny), "memory" + dropped);
   EXPECT_EQ(make(endless, tiny), "endless" + dropped);
@@ -203,7 +203,7 @@ TEST(PairBatches, RefusesWhatCannotWork) {
             "of the first run");
   EXPECT_EQ(seek({0, -1, 0}), "[batches] expected a position of three numbers from 0 on, epoch, window and batch; got (0, -1, 0)");
   EXPECT_EQ(seek({1}), "[batches] expected a position of three numbers from 0 on, epoch, window and batch; got (1)");
-  EXPECT_EQ(folder.message([&] { all_batches(endless, *tokenizer, {}); }),
+  EXPECT_EQ(folder.message([&] { all_batches(endless, tokenizer, {}); }),
             "[batches] expected a finite corpus; endless has no end");
 }
 
@@ -212,7 +212,7 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
   const MemoryPairs pairs = corpus(300);
   Index dropped = -1, before = 0;
   std::vector<Index> lines, expected(300);
-  for (const Batch& batch : all_batches(pairs, *tokenizer, {.batch_tokens = 100, .window = 10}, &dropped)) {
+  for (const Batch& batch : all_batches(pairs, tokenizer, {.batch_tokens = 100, .window = 10}, &dropped)) {
     EXPECT_LE(batch.tokens(), 100);
     for (Index i = 0; i < batch.target.spans.count(); ++i) {
       EXPECT_GE(batch.target.spans.length(i), before);
@@ -227,11 +227,23 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
   EXPECT_EQ(dropped, 0);
 
   const MemoryPairs mixed({{"aaaaaaaaaa", "bbbbbbbbbb"}, {"a", "b"}, {"aa", std::string(99, 'b')}});
-  const std::vector<Batch> batches = all_batches(mixed, *tokenizer, {.batch_tokens = 8, .max_length = 50}, &dropped);
+  const std::vector<Batch> batches = all_batches(mixed, tokenizer, {.batch_tokens = 8, .max_length = 50}, &dropped);
   ASSERT_EQ(batches.size(), 2u);  // the second exceeds the budget alone
   EXPECT_EQ(batches[1].lines, std::vector<Index>{0});
   EXPECT_EQ(dropped, 1);
 }
 
 }  // namespace
+TEST(Batching, NamesUnknownWordsForModelsThatCopy) {
+  const auto tokenizer = alphabet();
+  const Id size = static_cast<Id>(tokenizer->size()), a = tokenizer->vocabulary().id("a");
+  const MemoryPairs pairs(std::vector<Pair>{{"1a2", "2a3"}});
+  const Batch batch = PairBatches(pairs, tokenizer, {.widen = true}).next();
+  EXPECT_EQ(row(batch.source, 0), (std::vector<Id>{size, a, size + 1, eos_id}));
+  EXPECT_EQ(row(batch.target, 0), (std::vector<Id>{bos_id, size + 1, a, unk_id}));
+  EXPECT_EQ(row(PairBatches(pairs, tokenizer, {}).next().source, 0), (std::vector<Id>{unk_id, a, unk_id, eos_id}));
+  EXPECT_EQ(all_batches(pairs, tokenizer, {.widen = true}).front().gold[0], size + 1);
+  EXPECT_THROW(PairBatches(pairs, {tokenizer, alphabet()}, {.widen = true}), Error) << "two vocabularies";
+}
+
 }  // namespace heed

@@ -10,7 +10,7 @@ namespace {
 
 using Pieces = std::vector<std::string>;
 
-std::unique_ptr<Tokenizer> train(const std::string& kind, const Pieces& lines, const VocabularyOptions& options = {}) {
+std::shared_ptr<const Tokenizer> train(const std::string& kind, const Pieces& lines, const VocabularyOptions& options = {}) {
   return train_tokenizer(kind, options, [&](const TakeLine& take) {
     for (const std::string& line : lines) take(line);
   });
@@ -159,4 +159,21 @@ TEST(Tokenizer, RefusesDamagedFiles) {
 }
 
 }  // namespace
+// See et al. 2017, section 2.2: the unknown words of a source get ids of their own, for that pair alone.
+TEST(Tokenizer, WidensTheVocabularyByTheUnknownWordsOfASource) {
+  const auto tokenizer = train("words", {"the fire in , ."});
+  const Id size = static_cast<Id>(tokenizer->size());
+  const auto id = [&](std::string_view token) { return tokenizer->vocabulary().id(token); };
+  std::vector<std::string> extra;
+  EXPECT_EQ(tokenizer->encode_widening("the fire in Torvik, Brana in Torvik", extra),
+            (std::vector<Id>{id("the"), id("fire"), id("in"), size, size + 1, size + 2, id("in"), size}));
+  EXPECT_EQ(extra, (Pieces{"Torvik", "￭,", "Brana"}));
+  const std::vector<Id> target = tokenizer->encode("Brana the Maslow fire Torvik", extra);
+  EXPECT_EQ(target, (std::vector<Id>{size + 2, id("the"), unk_id, id("fire"), size}));
+  EXPECT_EQ(tokenizer->decode(target, extra), "Brana the <unk> fire Torvik");
+  EXPECT_EQ(tokenizer->encode("Brana"), std::vector<Id>{unk_id}) << "widened for that pair alone";
+  EXPECT_THROW(tokenizer->decode(std::vector<Id>{size + 3}, extra), Error);
+  EXPECT_EQ(tokenizer->encode_widening("Zed Brana", extra), (std::vector<Id>{size + 3, size + 2})) << "appends to what is there";
+}
+
 }  // namespace heed

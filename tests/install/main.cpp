@@ -10,7 +10,7 @@ int main() {
   const auto tokenizer = train_tokenizer("words", {}, [&](const TakeLine& take) {
     for (Index i = 0; i < 100; ++i) take(pairs->at(i).source);
   });
-  PairBatches batches(*pairs, *tokenizer, {.batch_tokens = 512, .window = 256});
+  PairBatches batches(*pairs, tokenizer, {.batch_tokens = 512, .window = 256});
   Random random(1);
   Transformer model({.vocabulary = tokenizer->size(), .d = 32, .layers = 1, .heads = 2, .dropout = 0}, random);
   Adam adam(model, {.lr = 3e-3});
