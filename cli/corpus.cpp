@@ -73,17 +73,16 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
   corpus.train = std::make_unique<PairBatches>(*corpus.train_pairs, corpus.tokenizers, batch_options(s));
   if (s.train.epochs > 0) {
     if (corpus.train_pairs->size() < 0) fail("{} has no end, so no epochs; give --steps or --time", corpus.train_pairs->name());
-    PairBatches counter(*corpus.train_pairs, corpus.tokenizers, batch_options(s));
-    for (; counter.epoch() == 0; counter.next()) ++corpus.batches_per_epoch;
+    corpus.batches_per_epoch = PairBatches(*corpus.train_pairs, corpus.tokenizers, batch_options(s)).count_epoch();
   }
   const auto count = [](const PairSource& pairs) { return pairs.size() < 0 ? std::string("endless") : fmt::format("{} pairs", pairs.size()); };
   corpus.description = fmt::format("{}: {}", corpus.train_pairs->name(), count(*corpus.train_pairs));
   if (const Index skipped = corpus.train_pairs->skipped(); skipped > 0) corpus.description += fmt::format(", {} with a blank side skipped", skipped);
   if (corpus.valid_pairs) {
-    Index dropped = 0;
-    corpus.valid = all_batches(*corpus.valid_pairs, corpus.tokenizers, batch_options(s), &dropped);
+    BatchCounts counts;
+    corpus.valid = all_batches(*corpus.valid_pairs, corpus.tokenizers, batch_options(s), &counts);
     corpus.description += fmt::format("; validation: {}{}", count(*corpus.valid_pairs), held_out);
-    if (dropped > 0) corpus.description += fmt::format(", {} longer than data.max_length left out", dropped);
+    if (counts.dropped > 0) corpus.description += fmt::format(", {} longer than data.max_length left out", counts.dropped);
   } else {
     corpus.description += "; no validation";
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <span>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -31,9 +32,41 @@ Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, bool widen,
   return {number, std::move(source), tokenizers.target->encode(pair.target, extra)};
 }
 
-bool too_long(const Line& line, Index max_length) {
-  return max_length > 0 && static_cast<Index>(std::max(line.source.size(), line.target.size())) > max_length;
+// Cuts both sides to `longest`. Where the source is cut, a target may name unknown words that no longer stand in it: ids past all
+// that the source holds and past the vocabulary become <unk>.
+void cut(Line& line, std::size_t longest, Id vocabulary) {
+  for (std::vector<Id>* side : {&line.source, &line.target}) side->resize(std::min(side->size(), longest));
+  Id end = vocabulary;
+  for (const Id id : line.source) end = std::max(end, id + 1);
+  for (Id& id : line.target)
+    if (id >= end) id = unk_id;
 }
+
+// The pairs of a source as lines, those left out that the options leave out. `budget` is 0 where a line may exceed it alone.
+struct Reader {
+  const PairSource& pairs;
+  const Tokenizers& tokenizers;
+  const BatchOptions& options;
+  Index budget;
+  BatchCounts& counts;
+
+  void read(Index first, Index count, std::vector<Line>& lines) const {
+    const Index end = pairs.size() < 0 ? first + count : std::min(first + count, pairs.size());
+    const auto longest = options.max_length > 0 ? static_cast<std::size_t>(options.max_length) : std::string::npos;
+    for (Index i = first; i < end; ++i) {
+      Line line = tokenize(pairs, tokenizers, options.widen, i);
+      ++counts.read;
+      const bool too_long = std::max(line.source.size(), line.target.size()) > longest;
+      if (too_long && options.cut) cut(line, longest, static_cast<Id>(tokenizers.target->size()));
+      if ((too_long && !options.cut) || (budget > 0 && line.rows() > budget)) {
+        ++counts.dropped;
+        continue;
+      }
+      counts.cut += too_long;
+      lines.push_back(std::move(line));
+    }
+  }
+};
 
 // Sorts by length, equals as they stand, and cuts where the budget is reached. A line beyond the budget stands alone.
 std::vector<std::pair<Index, Index>> sort_and_cut(std::vector<Line>& lines, Index batch_tokens) {
@@ -130,51 +163,71 @@ void PairBatches::seek(std::span<const std::int64_t> numbers) {
   position_ = position;
 }
 
-Index PairBatches::windows() const { return (pairs_.size() + options_.window - 1) / options_.window; }
+Index PairBatches::blocks() const { return (pairs_.size() + pairs_.block() - 1) / pairs_.block(); }
+Index PairBatches::window_blocks() const { return std::max<Index>(1, options_.window / pairs_.block()); }
+Index PairBatches::windows() const { return (blocks() + window_blocks() - 1) / window_blocks(); }
 
 void PairBatches::advance() {
   position_.batch = 0;
-  if (++position_.window == windows() && pairs_.size() > 0) position_ = {position_.epoch + 1, 0, 0};
+  if (pairs_.size() > 0 && position_.window + 1 == windows())
+    position_ = {position_.epoch + 1, 0, 0};
+  else
+    ++position_.window;
 }
 
 void PairBatches::prepare() {
   const Position wanted{position_.epoch, position_.window, 0};
   if (window_->position == wanted) return;
-  const Index begin = wanted.window * options_.window;
-  Index end = begin + options_.window;
-  if (pairs_.size() > 0) {
-    end = std::min(end, pairs_.size());
+  if (window_->position.epoch != wanted.epoch || window_->position.window > wanted.window) counts_ = {};
+  window_->position = {-1, -1, 0};  // until it is whole: reading may throw
+  window_->lines.clear();
+  const auto epoch = static_cast<std::uint64_t>(wanted.epoch), window = static_cast<std::uint64_t>(wanted.window);
+  Random random(mix(options_.seed, epoch), window);
+  const Reader reader{pairs_, tokenizers_, options_, options_.batch_tokens, counts_};
+  if (pairs_.size() < 0) {
+    reader.read(wanted.window * options_.window, options_.window, window_->lines);
+  } else {
     if (order_epoch_ != wanted.epoch) {
-      order_.resize(static_cast<std::size_t>(pairs_.size()));
+      order_.resize(static_cast<std::size_t>(blocks()));
       std::iota(order_.begin(), order_.end(), Index{0});
-      if (options_.shuffle) Random(options_.seed, static_cast<std::uint64_t>(wanted.epoch)).shuffle(order_);
+      if (options_.shuffle) Random(options_.seed, epoch).shuffle(order_);
       order_epoch_ = wanted.epoch;
     }
-  }
-  if (window_->position.epoch != wanted.epoch) dropped_ = 0;
-  window_->lines.clear();
-  for (Index i = begin; i < end; ++i) {
-    Line line = tokenize(pairs_, tokenizers_, options_.widen, pairs_.size() > 0 ? order_[i] : i);
-    if (too_long(line, options_.max_length) || line.rows() > options_.batch_tokens)
-      ++dropped_;
-    else
-      window_->lines.push_back(std::move(line));
+    const Index begin = wanted.window * window_blocks(), end = std::min(begin + window_blocks(), blocks());
+    for (Index i = begin; i < end; ++i) reader.read(order_[i] * pairs_.block(), pairs_.block(), window_->lines);
+    will_need(wanted.window + 1);
+    if (options_.shuffle && pairs_.block() > 1) random.shuffle(window_->lines);  // else those of one length keep their neighbours
   }
   window_->cuts = sort_and_cut(window_->lines, options_.batch_tokens);
-  if (options_.shuffle) {
-    const auto epoch = static_cast<std::uint64_t>(wanted.epoch), window = static_cast<std::uint64_t>(wanted.window);
-    Random(mix(options_.seed, epoch), window).shuffle(window_->cuts);
-  }
+  if (options_.shuffle) random.shuffle(window_->cuts);
   window_->position = wanted;
 }
 
-std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options, Index* dropped) {
+void PairBatches::will_need(Index window) const {
+  const Index begin = window * window_blocks(), end = std::min(begin + window_blocks(), blocks());
+  for (Index i = begin; i < end; ++i) pairs_.will_need(order_[i] * pairs_.block(), pairs_.block());
+}
+
+Index PairBatches::count_epoch(BatchCounts* counts) {
+  check(pairs_.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs_.name());
+  const Position position = position_;
+  Index batches = 0;
+  for (position_ = {position.epoch, 0, 0}; position_.epoch == position.epoch; advance()) {
+    prepare();
+    batches += static_cast<Index>(window_->cuts.size());
+  }
+  if (counts) *counts = counts_;
+  position_ = position;
+  return batches;
+}
+
+std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options, BatchCounts* counts) {
   check_options(pairs, tokenizers, options);
   check(pairs.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs.name());
   std::vector<Line> lines;
-  for (Index i = 0; i < pairs.size(); ++i)
-    if (Line line = tokenize(pairs, tokenizers, options.widen, i); !too_long(line, options.max_length)) lines.push_back(std::move(line));
-  if (dropped) *dropped = pairs.size() - static_cast<Index>(lines.size());
+  BatchCounts counted;
+  Reader{pairs, tokenizers, options, 0, counted}.read(0, pairs.size(), lines);
+  if (counts) *counts = counted;
   if (lines.empty()) fail_dropped(pairs, options);
   std::vector<Batch> batches;
   for (const auto& [begin, end] : sort_and_cut(lines, options.batch_tokens))

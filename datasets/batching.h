@@ -14,15 +14,25 @@ namespace heed {
 struct BatchOptions {
   Index batch_tokens = 4096;  // most rows of source and target together, <s> and </s> included
   Index max_length = 256;     // pairs with a longer side, in tokens without <s> and </s>, are dropped; 0: no limit
+  bool cut = false;           // longer sides are cut to max_length instead
   Index window = 8192;        // pairs sorted by length at a time
   std::uint64_t seed = 1;
   bool shuffle = true;
   bool widen = false;  // for models that copy: ids from the vocabulary's size on name the source's unknown words; tokenizers are joint
 };
 
+/// What became of the pairs that were read.
+struct BatchCounts {
+  Index read = 0;
+  Index dropped = 0;  // a side is longer than max_length, or the pair alone exceeds the budget
+  Index cut = 0;      // a side was cut to max_length
+};
+
 /// Batches for training, without end. What comes next is a function of the pairs, the options and the position alone.
 /// Each epoch visits every pair once, in an order drawn from (seed, epoch); an endless corpus is read by consecutive numbers, in
 /// epoch 0. `window` pairs at a time are sorted by length and cut into batches within the budget, and those batches shuffled.
+/// Of a corpus on disk the order is one of blocks (PairSource::block): a window is as many shuffled blocks as fit, at least one,
+/// and its pairs are shuffled together. Only a window of pairs and an order of blocks are ever held.
 /// source = tokens </s>, target = <s> tokens, gold = tokens </s>, packed. `lines` are numbers for PairSource::at.
 class PairBatches final : public BatchStream {
  public:
@@ -37,8 +47,11 @@ class PairBatches final : public BatchStream {
   std::vector<std::int64_t> position() const override { return {position_.epoch, position_.window, position_.batch}; }
   void seek(std::span<const std::int64_t> position) override;
   Index epoch() const { return position_.epoch; }
-  /// Pairs of this epoch left out so far, because a side is longer than max_length or the pair alone exceeds the budget.
-  Index dropped() const { return dropped_; }
+  /// Of this epoch so far, a window at a time.
+  const BatchCounts& counts() const { return counts_; }
+  /// The number of batches in an epoch, and what becomes of its pairs: reads and tokenizes them all, once. Throws Error on an endless
+  /// corpus.
+  Index count_epoch(BatchCounts* counts = nullptr);
 
  private:
   struct Position {
@@ -46,24 +59,27 @@ class PairBatches final : public BatchStream {
     friend bool operator==(const Position&, const Position&) = default;
   };
   struct Window;
-  Index windows() const;  // of an epoch
+  Index blocks() const;         // of an epoch
+  Index window_blocks() const;  // of a window
+  Index windows() const;        // of an epoch
   void advance();         // to the first batch of the next window
   void prepare();         // reads the window at position_, unless it is the one at hand
+  void will_need(Index window) const;  // a hint to the source
 
   const PairSource& pairs_;
   Tokenizers tokenizers_;
   BatchOptions options_;
   Position position_;
-  Index dropped_ = 0;
-  std::vector<Index> order_;  // of the lines of epoch order_epoch_
+  BatchCounts counts_;
+  std::vector<Index> order_;  // of the blocks of epoch order_epoch_
   Index order_epoch_ = -1;
   std::unique_ptr<Window> window_;
 };
 
 /// For evaluation: every pair once, shortest first, no randomness; `lines` tells where each came from. A pair that alone exceeds
-/// the budget makes a batch of its own; those beyond max_length are dropped and counted in `dropped`. Throws Error on an endless
-/// corpus and when nothing is left.
+/// the budget makes a batch of its own; those beyond max_length are dropped or cut, and counted. Throws Error on an endless corpus
+/// and when nothing is left.
 std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options,
-                               Index* dropped = nullptr);
+                               BatchCounts* counts = nullptr);
 
 }  // namespace heed

@@ -26,6 +26,10 @@ class PairSource {
   virtual Pair at(Index i) const = 0;
   virtual std::string name() const = 0;        // as the user gave it
   virtual Index skipped() const { return 0; }  // lines left out because a side was blank
+  /// Pairs that are cheap to read one after the other: random orders are drawn of whole blocks, [k block(), (k + 1) block()).
+  virtual Index block() const { return 1; }
+  /// A hint that the pairs [first, first + count) will be asked for soon.
+  virtual void will_need(Index first, Index count) const { static_cast<void>(first), static_cast<void>(count); }
 };
 
 class MemoryPairs final : public PairSource {

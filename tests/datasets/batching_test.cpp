@@ -88,7 +88,8 @@ TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
       }
       EXPECT_EQ(static_cast<Index>(seen.size()), c.lines);
       EXPECT_TRUE(std::ranges::all_of(seen, [](const auto& entry) { return entry.second == 1; }));
-      EXPECT_EQ(batches.dropped(), 0);
+      EXPECT_EQ(batches.counts().dropped, 0);
+      EXPECT_EQ(batches.counts().read, c.lines);
     }
   }
 }
@@ -122,11 +123,37 @@ TEST(PairBatches, EpochsAndSeedsDiffer) {
   EXPECT_NE(order(1, 0), order(2, 0));
 }
 
+TEST(PairBatches, ACutSourceIsNotCopiedFromPastItsEnd) {
+  const Tokenizers words(train_tokenizer("words", {}, [](const TakeLine& take) { take("known"); }));
+  const MemoryPairs pairs(std::vector<Pair>{{"Ada Bob known Cy", "Cy Bob known Ada"}});
+  PairBatches batches(pairs, words, {.max_length = 3, .cut = true, .widen = true});
+  const Id ada = static_cast<Id>(words.target->size()), bob = ada + 1, known = words.target->vocabulary().id("known");
+  const Batch batch = batches.next();
+  EXPECT_EQ(row(batch.source, 0), (std::vector<Id>{ada, bob, known, eos_id}));
+  EXPECT_EQ(batch.gold.to_vector(), (std::vector<Id>{unk_id, bob, known, eos_id}));
+}
+
+// Pairs that want to be read a block at a time; remembers what it was asked for.
+struct Blocks final : PairSource {
+  Index lines, width;
+  mutable std::vector<Index> asked;
+  mutable std::map<Index, int> announced;
+  Blocks(Index n, Index b) : lines(n), width(b) {}
+  Index size() const override { return lines; }
+  Pair at(Index i) const override { return asked.push_back(i), line(i); }
+  std::string name() const override { return "blocks"; }
+  Index block() const override { return width; }
+  void will_need(Index first, Index count) const override {
+    for (Index i = first; i < std::min(first + count, lines); ++i) ++announced[i];
+  }
+};
+
 TEST(PairBatches, ResumesAnywhere) {
   const auto tokenizer = alphabet();
   const MemoryPairs finite = corpus(150);
   const Endless endless;
-  for (const PairSource* pairs : {static_cast<const PairSource*>(&finite), static_cast<const PairSource*>(&endless)}) {
+  const Blocks blocks(150, 8);
+  for (const PairSource* pairs : std::initializer_list<const PairSource*>{&finite, &endless, &blocks}) {
     const BatchOptions options{.batch_tokens = 90, .max_length = 20, .window = 32, .seed = 5};
     PairBatches whole(*pairs, tokenizer, options), other(*pairs, tokenizer, options);
     std::vector<std::vector<std::int64_t>> positions;
@@ -142,6 +169,24 @@ TEST(PairBatches, ResumesAnywhere) {
       }
     }
   }
+}
+
+TEST(PairBatches, CountsTheBatchesOfAnEpoch) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs pairs = corpus(150);
+  PairBatches batches(pairs, tokenizer, {.batch_tokens = 90, .max_length = 20, .window = 32, .seed = 5});
+  for (int i = 0; i < 9; ++i) batches.next();
+  const auto position = batches.position();
+  BatchCounts counts;
+  const Index expected = batches.count_epoch(&counts);
+  EXPECT_EQ(batches.position(), position);
+  batches.seek(std::vector<std::int64_t>{0, 0, 0});
+  Index given = 0;
+  for (; batches.epoch() == 0; ++given) batches.next();
+  EXPECT_EQ(given, expected);
+  EXPECT_EQ(counts.read, 150);
+  EXPECT_GT(counts.dropped, 0);
+  EXPECT_EQ(batches.counts().dropped, counts.dropped);
 }
 
 TEST(PairBatches, EndlessCorporaAreReadInTurn) {
@@ -172,8 +217,73 @@ TEST(PairBatches, DropsAndCountsWhatIsTooLong) {
       for (Index i : batches.next().lines) lines.push_back(i);
     std::ranges::sort(lines);
     EXPECT_EQ(lines, kept);
-    EXPECT_EQ(batches.dropped(), 5 - static_cast<Index>(kept.size()));
+    EXPECT_EQ(batches.counts().dropped, 5 - static_cast<Index>(kept.size()));
+    EXPECT_EQ(batches.counts().cut, 0);
   }
+}
+
+TEST(PairBatches, CutsAndCountsWhatIsTooLong) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs pairs({{"aaaa", "b"}, {"aaa", "b"}, {"a", "bbbb"}, {"a", "b"}, {"aaaaa", "bbbbb"}});
+  PairBatches batches(pairs, tokenizer, {.max_length = 3, .cut = true});
+  const Batch batch = batches.next();
+  std::map<Index, std::pair<Index, Index>> lengths;
+  for (Index i = 0; i < 5; ++i) lengths[batch.lines[i]] = {batch.source.spans.length(i) - 1, batch.target.spans.length(i) - 1};
+  EXPECT_EQ(lengths, (std::map<Index, std::pair<Index, Index>>{{0, {3, 1}}, {1, {3, 1}}, {2, {1, 3}}, {3, {1, 1}}, {4, {3, 3}}}));
+  EXPECT_EQ(batches.counts().read, 5);
+  EXPECT_EQ(batches.counts().cut, 3);
+  EXPECT_EQ(batches.counts().dropped, 0);
+
+  PairBatches narrow(pairs, tokenizer, {.batch_tokens = 7, .max_length = 3, .cut = true});  // 3 + 3 and two marks are 8
+  BatchCounts counts;
+  EXPECT_GT(narrow.count_epoch(&counts), 1);
+  EXPECT_EQ(counts.dropped, 1);
+  EXPECT_EQ(counts.cut, 2);
+  all_batches(pairs, tokenizer, {.max_length = 3, .cut = true}, &counts);
+  EXPECT_EQ(counts.cut, 3);
+}
+
+TEST(PairBatches, ReadsBlocksInTurnAndMixesThem) {
+  const auto tokenizer = alphabet();
+  for (const Case& c : {Case{1000, 90, 128, true}, Case{1000, 90, 128, false}, Case{1003, 90, 100, true}, Case{100, 90, 7, true},
+                        Case{10, 90, 8192, true}}) {
+    const Blocks blocks(c.lines, 16);
+    PairBatches batches(blocks, tokenizer, {.batch_tokens = c.batch_tokens, .window = c.window, .seed = 3, .shuffle = c.shuffle});
+    std::vector<Index> first;
+    for (Index epoch = 0; epoch < 2; ++epoch) {
+      blocks.asked.clear(), blocks.announced.clear();
+      std::vector<Index> lines, expected(static_cast<std::size_t>(c.lines));
+      while (batches.epoch() == epoch)
+        for (Index i : batches.next().lines) lines.push_back(i);
+      for (std::size_t i = 1; i < blocks.asked.size(); ++i)  // within a block, in the order of the file
+        if (blocks.asked[i] % 16 != 0) { EXPECT_EQ(blocks.asked[i], blocks.asked[i - 1] + 1); }
+      EXPECT_EQ(std::ranges::is_sorted(blocks.asked), !c.shuffle || c.lines == 10);
+      const auto window = static_cast<std::size_t>(std::max<Index>(c.window / 16, 1) * 16);
+      for (std::size_t i = window + 16; i < blocks.asked.size(); ++i) EXPECT_EQ(blocks.announced[blocks.asked[i]], 1) << i;
+      if (epoch == 0) first = lines;
+      if (epoch == 1 && c.lines > 10) { EXPECT_EQ(lines == first, !c.shuffle); }
+      std::ranges::sort(lines);
+      std::iota(expected.begin(), expected.end(), Index{0});
+      EXPECT_EQ(lines, expected);
+    }
+  }
+}
+
+TEST(PairBatches, LinesOfOneLengthAreMixedToo) {
+  const auto tokenizer = alphabet();
+  struct Alike final : PairSource {
+    Index size() const override { return 256; }
+    Pair at(Index) const override { return {"ab", "cd"}; }
+    std::string name() const override { return "alike"; }
+    Index block() const override { return 64; }
+  } const alike;
+  PairBatches batches(alike, tokenizer, {.batch_tokens = 48});  // eight pairs a batch
+  Index neighbours = 0;
+  while (batches.epoch() == 0) {
+    const Batch batch = batches.next();
+    for (std::size_t i = 1; i < batch.lines.size(); ++i) neighbours += batch.lines[i] == batch.lines[i - 1] + 1;
+  }
+  EXPECT_LT(neighbours, 16);
 }
 
 TEST(PairBatches, RefusesWhatCannotWork) {
@@ -210,9 +320,10 @@ TEST(PairBatches, RefusesWhatCannotWork) {
 TEST(AllBatches, EveryLineOnceShortestFirst) {
   const auto tokenizer = alphabet();
   const MemoryPairs pairs = corpus(300);
-  Index dropped = -1, before = 0;
+  BatchCounts counts;
+  Index before = 0;
   std::vector<Index> lines, expected(300);
-  for (const Batch& batch : all_batches(pairs, tokenizer, {.batch_tokens = 100, .window = 10}, &dropped)) {
+  for (const Batch& batch : all_batches(pairs, tokenizer, {.batch_tokens = 100, .window = 10}, &counts)) {
     EXPECT_LE(batch.tokens(), 100);
     for (Index i = 0; i < batch.target.spans.count(); ++i) {
       EXPECT_GE(batch.target.spans.length(i), before);
@@ -224,13 +335,13 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
   std::ranges::sort(lines);
   std::iota(expected.begin(), expected.end(), Index{0});
   EXPECT_EQ(lines, expected);
-  EXPECT_EQ(dropped, 0);
+  EXPECT_EQ(counts.dropped, 0);
 
   const MemoryPairs mixed({{"aaaaaaaaaa", "bbbbbbbbbb"}, {"a", "b"}, {"aa", std::string(99, 'b')}});
-  const std::vector<Batch> batches = all_batches(mixed, tokenizer, {.batch_tokens = 8, .max_length = 50}, &dropped);
+  const std::vector<Batch> batches = all_batches(mixed, tokenizer, {.batch_tokens = 8, .max_length = 50}, &counts);
   ASSERT_EQ(batches.size(), 2u);  // the second exceeds the budget alone
   EXPECT_EQ(batches[1].lines, std::vector<Index>{0});
-  EXPECT_EQ(dropped, 1);
+  EXPECT_EQ(counts.dropped, 1);
 }
 
 }  // namespace
