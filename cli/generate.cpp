@@ -37,7 +37,7 @@ void run_generate(const Options& o) {
 void add_generate(CLI::App& app) {
   auto* command = app.add_subcommand("generate", "Write a built-in corpus as PREFIX.src and PREFIX.tgt");
   auto o = std::make_shared<Options>();
-  command->add_option("corpus", o->corpus, "toy:translation, toy:dates, toy:reverse, toy:copy or toy:sort")->required();
+  command->add_option("corpus", o->corpus, "toy:translation, toy:summarization, toy:dates, toy:reverse, toy:copy or toy:sort")->required();
   command->add_option("--lines", o->lines, "how many")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--seed", o->seed, "another seed, other lines")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--split", o->split, "train, valid or test: no source is in two of them")->check(CLI::IsMember({"train", "valid", "test"}))->capture_default_str();

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/ranges.h>
 
 #include "datasets/toy/dates.h"
 #include "datasets/toy/grammar.h"
+#include "datasets/toy/summarization.h"
 #include "framework/error.h"
 #include "framework/random.h"
 
@@ -61,6 +63,13 @@ struct Translation {
   Sentence sentence;
 };
 
+/// An example is drawn for a split where it holds words that may not occur in every one.
+template <class Example>
+Example draw(Random& random, Split split) {
+  if constexpr (std::is_constructible_v<Example, Random&, Split>) return Example(random, split);
+  else return Example(random);
+}
+
 bool fits(const Translation&, std::string_view source) {
   const auto words = 1 + std::count(source.begin(), source.end(), ' ');
   return words >= 3 && words <= 30;
@@ -77,7 +86,7 @@ class Corpus final : public PairSource {
   Pair at(Index i) const override {
     Random random(seed_, static_cast<std::uint64_t>(i));
     for (;;) {
-      const Example example(random);
+      const Example example = draw<Example>(random, split_);
       std::string source = example.source();
       if (split_of(source) == split_ && fits(example, source)) return {std::move(source), example.target()};
     }
@@ -99,6 +108,7 @@ struct Row {
   std::unique_ptr<PairSource> (*open)(const std::string&, Split, std::uint64_t);
 };
 constexpr Row rows[] = {{"translation", corpus<Translation>},
+                        {"summarization", corpus<Report>},
                         {"dates", corpus<Date>},
                         {"reverse", corpus<Reverse>},
                         {"copy", corpus<Copy>},

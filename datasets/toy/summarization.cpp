@@ -1,0 +1,200 @@
+#include "datasets/toy/summarization.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <utility>
+
+#include "datasets/toy/summarization_events.h"
+#include "datasets/toy/summarization_names.h"
+
+namespace heed::toy {
+namespace {
+
+using news::Templates;
+
+template <class Range>
+const auto& pick(const Range& range, Random& random) {
+  return range[random.below(std::size(range))];
+}
+
+/// What is known of one event: a slot is drawn when it is first asked for, and stays.
+class Facts {
+ public:
+  Facts(Random& random, Split split) : random_(random), split_(split) {}
+
+  const std::string& operator[](std::string_view slot) {
+    for (const auto& [name, value] : known_)
+      if (name == slot) return value;
+    const bool numbered = slot.back() >= '2' && slot.back() <= '9';
+    return set(slot, news::draw(slot.substr(0, slot.size() - numbered), random_, split_));
+  }
+  const std::string& set(std::string_view slot, std::string value) { return known_.emplace_back(slot, std::move(value)).second; }
+
+  std::string fill(std::string_view pattern) {
+    std::string text;
+    for (std::size_t open; (open = pattern.find('{')) != pattern.npos;) {
+      const std::size_t close = pattern.find('}', open);
+      text += pattern.substr(0, open);
+      text += (*this)[pattern.substr(open + 1, close - open - 1)];
+      pattern.remove_prefix(close + 1);
+    }
+    return text += pattern;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> known_;
+  Random& random_;
+  Split split_;
+};
+
+std::string capitalised(std::string text) {
+  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+std::string sentence(std::string text) {
+  if (!text.ends_with(".\"")) text += '.';
+  return capitalised(std::move(text));
+}
+
+/// An event on its way into the text.
+struct Story {
+  const news::Event* event;
+  const news::Outcome* outcome;
+  Facts facts;
+  std::string lead;                         // the whole first sentence, as a template
+  std::vector<const news::Outcome*> parts;  // the outcome, who said so, or null: something else; told in this order
+  std::size_t told = 0;                     // sentences so far
+  bool attributed = false;
+
+  Story(const news::Event& e, Random& random, Split split) : event(&e), outcome(&pick(e.outcomes, random)), facts(random, split), lead(pick(e.leads, random)) {
+    facts.set("topic", std::string(e.topic));
+    facts.set("role", news::draw(e.role, random, split));
+    if (random.chance(0.35)) lead += pick(outcome->clauses, random);
+    else parts.push_back(outcome);
+    const double said = random.uniform();
+    attributed = said < 0.5;
+    if (said < 0.2) lead += pick(news::attribution().clauses, random);
+    else if (attributed) parts.push_back(&news::attribution());
+    if (random.chance(0.35)) parts.push_back(nullptr);
+    random.shuffle(parts);
+  }
+
+  bool done() const { return told > parts.size(); }
+
+  /// The next sentence; `near` when the lead stands right before it.
+  std::string tell(bool near, Random& random) {
+    if (told++ == 0) return sentence(facts.fill(lead));
+    const news::Outcome* part = parts[told - 2];
+    const Templates& templates = !part ? event->more : near && random.chance(0.6) ? part->near : part->far;
+    return sentence(facts.fill(pick(templates, random)));
+  }
+
+  std::string headline() {
+    std::string text = facts.fill(outcome->headline);
+    if (attributed) text += facts.fill(news::attribution().headline);
+    return capitalised(std::move(text));
+  }
+};
+
+/// Draws `n` of them, no two with the same key.
+template <class Item, class Key>
+std::vector<const Item*> draw_different(std::span<const Item> all, std::size_t n, Random& random, Key key) {
+  std::vector<const Item*> drawn;
+  while (drawn.size() < n) {
+    const Item* item = &pick(all, random);
+    if (std::none_of(drawn.begin(), drawn.end(), [&](const Item* other) { return key(*other) == key(*item); })) drawn.push_back(item);
+  }
+  return drawn;
+}
+
+class Page {
+ public:
+  Page(Random& random, Split split) : random_(random), split_(split) {
+    const std::size_t items = 3 + random.below(4), important = 1 + random.below(std::min<std::size_t>(3, items - 1));
+    for (const news::Event* event : draw_different(news::events(), important, random, [](const news::Event& e) { return e.rank; }))
+      stories_.emplace_back(*event, random, split);
+    asides_ = draw_different(news::asides(), items - important, random, [](const news::Aside& a) { return &a; });
+    main_ = &*std::min_element(stories_.begin(), stories_.end(), [](const Story& a, const Story& b) { return a.event->rank < b.event->rank; });
+  }
+
+  std::string headline() { return main_->headline(); }
+
+  std::string text() {
+    std::string text;
+    const auto add = [&](const std::string& words) { (text.empty() ? text : text += ' ') += words; };
+    for (Story* last = nullptr;;) {
+      std::vector<Story*> open;
+      for (Story& story : stories_)
+        if (!story.done()) open.push_back(&story);
+      if (open.empty() && asides_.empty()) return text;
+      const std::size_t next = random_.below(open.size() + asides_.size());
+      Story* story = last && !last->done() && random_.chance(0.5) ? last : next < open.size() ? open[next] : nullptr;
+      if (story) {
+        add(story->tell(story == last && story->told == 1, random_));
+      } else {
+        const news::Aside& item = *asides_.back();
+        asides_.pop_back();
+        Facts facts = setting();
+        add(sentence(facts.fill(pick(item.leads, random_))));
+        if (random_.chance(0.35)) add(sentence(facts.fill(pick(item.more, random_))));
+      }
+      last = story;
+    }
+  }
+
+ private:
+  /// Facts for an aside, now and then with the place or somebody of the story that matters.
+  Facts setting() {
+    Facts facts(random_, split_);
+    if (random_.chance(0.2)) facts.set("town", main_->facts["town"]);
+    if (random_.chance(0.2)) {
+      facts.set("first", main_->facts[main_->attributed ? "first" : "first2"]);
+      facts.set("last", main_->facts[main_->attributed ? "last" : "last2"]);
+    }
+    return facts;
+  }
+
+  Random& random_;
+  Split split_;
+  std::vector<Story> stories_;
+  std::vector<const news::Aside*> asides_;
+  Story* main_;
+};
+
+}  // namespace
+
+Report::Report(Random& random, Split split) {
+  for (std::ptrdiff_t words = 0; words < 60 || words > 150; words = 1 + std::count(text.begin(), text.end(), ' ')) {
+    Page page(random, split);
+    text = page.text();
+    headline = page.headline();
+  }
+}
+
+std::vector<std::string> ordinary_words() {
+  std::set<std::string> words;
+  const auto add = [&](std::string_view text) {
+    std::string word;
+    bool slot = false;
+    for (const char c : std::string(text) + ' ') {
+      const bool inside = std::isalpha(static_cast<unsigned char>(c)) || c == '\'';
+      slot = c == '{' || (slot && c != '}');
+      if (inside && !slot) word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      else if (!word.empty()) words.insert(std::exchange(word, {}));
+    }
+  };
+  const auto add_all = [&](const Templates& templates) { for (const auto text : templates) add(text); };
+  const auto add_outcome = [&](const news::Outcome& o) { add(o.headline), add_all(o.clauses), add_all(o.near), add_all(o.far); };
+  for (const news::Event& event : news::events()) {
+    add(event.topic), add_all(event.leads), add_all(event.more);
+    for (const news::Outcome& outcome : event.outcomes) add_outcome(outcome);
+  }
+  add_outcome(news::attribution());
+  for (const news::Aside& aside : news::asides()) add_all(aside.leads), add_all(aside.more);
+  for (const std::string& phrase : news::phrases()) add(phrase);
+  return {words.begin(), words.end()};
+}
+
+}  // namespace heed::toy

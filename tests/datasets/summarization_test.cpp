@@ -1,0 +1,211 @@
+#include "datasets/toy/summarization.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "datasets/tokenizers/words.h"
+#include "datasets/toy/toy.h"
+#include "tests/datasets/news_reader.h"
+
+namespace heed::toy {
+namespace {
+
+using std::string;
+
+std::unique_ptr<PairSource> reports(Split split, std::uint64_t seed = 1) { return open("summarization", split, seed); }
+
+// Tokens of the word tokenizer, without the marks that say where one touches the next
+std::vector<string> tokens(const string& text) {
+  static const string joiner = "￭";
+  static const Words words{Vocabulary(std::vector<string>{"<pad>", "<s>", "</s>", "<unk>"})};
+  std::vector<string> pieces = words.tokens(text);
+  for (string& piece : pieces)
+    if (!std::isalnum(static_cast<unsigned char>(piece[0])))
+      for (std::size_t at; (at = piece.find(joiner)) != string::npos;) piece.erase(at, joiner.size());
+  return pieces;
+}
+
+string lower(string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+  return text;
+}
+
+bool ordinary(const string& token) {
+  static const auto all = [] {
+    const auto words = ordinary_words();
+    return std::unordered_set<string>(words.begin(), words.end());
+  }();
+  return !std::isalnum(static_cast<unsigned char>(token[0])) || all.contains(lower(token));
+}
+
+bool is_number(const string& token) { return token.find_first_not_of("0123456789") == string::npos; }
+bool is_score(const string& token) { return token.size() == 3 && token[1] == '-' && std::isdigit(static_cast<unsigned char>(token[0])); }
+bool is_name(const string& token) {
+  return token.size() >= 5 && std::isupper(static_cast<unsigned char>(token[0])) &&
+         std::all_of(token.begin() + 1, token.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+TEST(Summarization, OfAllSplitsIsWellFormed) {
+  double words = 0;
+  for (const Split split : {Split::train, Split::valid, Split::test}) {
+    const auto corpus = reports(split);
+    for (Index i = 0; i < 3000; ++i) {
+      const auto [source, target] = corpus->at(i);
+      const auto length = [](const string& text) { return 1 + std::count(text.begin(), text.end(), ' '); };
+      ASSERT_TRUE(length(source) >= 60 && length(source) <= 150) << source;
+      ASSERT_TRUE(length(target) >= 5 && length(target) <= 16) << target;
+      for (const string& text : {source, target}) {
+        ASSERT_TRUE(text.find("  ") == string::npos && text.find_first_of("{}|*#%\n") == string::npos) << text;
+        ASSERT_TRUE(std::isupper(static_cast<unsigned char>(text[0])) || std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '"') << text;
+      }
+      ASSERT_TRUE(source.ends_with('.') || source.ends_with(".\"")) << source;
+      ASSERT_EQ(std::count(source.begin(), source.end(), '"') % 2, 0) << source;
+      const auto sentences = split_sentences(source);
+      ASSERT_GE(sentences.size(), 4u) << source;
+      words += static_cast<double>(length(source));
+    }
+  }
+  EXPECT_NEAR(words / 9000, 88, 4);
+}
+
+// What a model that copies must find: the headline's names and numbers as tokens of the report.
+TEST(Summarization, HeadlineTokensStandInTheReport) {
+  const auto corpus = reports(Split::test, 3);
+  double copied = 0;
+  const int n = 4000;
+  for (Index i = 0; i < n; ++i) {
+    const auto [source, target] = corpus->at(i);
+    const auto list = tokens(source);
+    const std::set<string> there(list.begin(), list.end());
+    for (const string& token : list) ASSERT_TRUE(ordinary(token) || is_number(token) || is_score(token) || is_name(token)) << token << "\n" << source;
+    for (const string& token : tokens(target)) {
+      if (ordinary(token)) continue;
+      ASSERT_TRUE(there.contains(token)) << token << "\n" << source << "\n" << target;
+      ++copied;
+    }
+  }
+  EXPECT_NEAR(copied / n, 2.9, 0.3);
+}
+
+TEST(Summarization, ReservedWordsNeverOccurInTraining) {
+  for (const std::uint64_t seed : {1u, 2u}) {
+    const auto corpus = reports(Split::train, seed);
+    for (Index i = 0; i < 10000; ++i)
+      for (const auto& pair = corpus->at(i); const string& token : tokens(pair.source + " " + pair.target))
+        ASSERT_TRUE(ordinary(token) || !reserved(token)) << token;
+  }
+  EXPECT_FALSE(reserved("2") || reserved("7") || reserved("12") || reserved("19"));
+  int numbers = 0;
+  for (int n = 20; n < 8020; ++n) numbers += reserved(std::to_string(n));
+  EXPECT_NEAR(numbers, 1000, 100);
+}
+
+TEST(Summarization, HalfOfTheTestHeadlinesHoldAReservedWord) {
+  for (const Split split : {Split::valid, Split::test}) {
+    const auto corpus = reports(split);
+    int held = 0, names = 0;
+    const int n = 4000;
+    for (Index i = 0; i < n; ++i) {
+      const auto list = tokens(corpus->at(i).target);
+      const auto kept = [](const string& token) { return !ordinary(token) && reserved(token); };
+      held += std::any_of(list.begin(), list.end(), kept);
+      names += std::any_of(list.begin(), list.end(), [&](const string& token) { return kept(token) && is_name(token); });
+    }
+    EXPECT_NEAR(static_cast<double>(held) / n, 0.5, 0.06);
+    EXPECT_GT(names, n / 4);
+  }
+}
+
+TEST(Summarization, WordsAreFewAndCommonAndNamesHardlyRepeat) {
+  const auto words = ordinary_words();
+  EXPECT_TRUE(std::is_sorted(words.begin(), words.end()));
+  EXPECT_GE(words.size(), 400u);
+  EXPECT_LE(words.size(), 640u);
+  const auto corpus = reports(Split::train, 5);
+  std::unordered_map<string, int> common, names;
+  int all = 0;
+  for (Index i = 0; i < 20000; ++i)
+    for (const string& token : tokens(corpus->at(i).source + " " + corpus->at(i).target))
+      if (ordinary(token)) ++common[lower(token)];
+      else if (is_name(token)) ++names[token], ++all;
+  for (const string& word : words) EXPECT_GE(common[word], 20) << word;
+  // a name is told two or three times in its report, and hardly anywhere else
+  EXPECT_GT(static_cast<double>(names.size()), 0.6 * all);
+}
+
+// ---- the headline is decided by the report
+
+// An independent reader: it knows how things are said, not how a report was made.
+TEST(Summarization, AReaderFindsTheHeadline) {
+  std::map<string, int> read;
+  for (const Split split : {Split::train, Split::test}) {
+    const auto corpus = reports(split, 9);
+    for (Index i = 0; i < 1500; ++i) {
+      const auto [source, target] = corpus->at(i);
+      const Reading reading = read_report(source);
+      ++read[reading.topic];
+      ASSERT_EQ(reading.headline, target) << source;
+    }
+  }
+  EXPECT_EQ(read.size(), 13u);
+  for (const auto& [topic, count] : read) EXPECT_GT(count, 20) << topic;
+}
+
+TEST(Summarization, NeitherPlaceNorWordDecides) {
+  const auto corpus = reports(Split::train, 4);
+  std::map<string, int> place;
+  int apart = 0, mentioned = 0, two = 0;
+  const int n = 1500;
+  for (Index i = 0; i < n; ++i) {
+    const auto [source, target] = corpus->at(i);
+    const Reading reading = read_report(source);
+    ++place[reading.lead == 0 ? "first" : reading.lead + 1 == reading.sentences ? "last" : "middle"];
+    apart += reading.apart;
+    two += reading.events > 1;
+    mentioned += reading.topic != "fire" && (source.find(" fire ") != string::npos || source.find(" flood ") != string::npos);
+  }
+  EXPECT_NEAR(place["first"], 0.22 * n, 0.08 * n);
+  EXPECT_GT(place["middle"], 0.5 * n);
+  EXPECT_GT(place["last"], 0.05 * n);
+  EXPECT_GT(apart, 0.2 * n);      // another event stands between the sentences the headline needs
+  EXPECT_GT(two, 0.5 * n);        // several events, of which importance chooses
+  EXPECT_GT(mentioned, 0.05 * n);  // a fire, but long ago or less than what else happened
+}
+
+// F of the longest common subsequence of lower-case words, as ROUGE-L has it (Lin 2004)
+double overlap(const string& one, const string& other) {
+  const auto words = [](const string& text) {
+    std::vector<string> all;
+    for (string& token : tokens(lower(text)))
+      if (std::isalnum(static_cast<unsigned char>(token[0]))) all.push_back(token);
+    return all;
+  };
+  const auto a = words(one), b = words(other);
+  std::vector<std::size_t> row(b.size() + 1);
+  for (const string& word : a)
+    for (std::size_t j = 0, diagonal = 0; j < b.size(); ++j) {
+      const std::size_t above = row[j + 1];
+      row[j + 1] = word == b[j] ? diagonal + 1 : std::max(above, row[j]);
+      diagonal = above;
+    }
+  return 2.0 * static_cast<double>(row.back()) / static_cast<double>(a.size() + b.size());
+}
+
+TEST(Summarization, TheFirstSentenceIsAPoorHeadline) {
+  const auto corpus = reports(Split::test);
+  double sum = 0;
+  for (Index i = 0; i < 1000; ++i) sum += overlap(split_sentences(corpus->at(i).source).at(0), corpus->at(i).target);
+  EXPECT_LT(sum / 1000, 0.2);
+  EXPECT_GT(sum / 1000, 0.05);
+}
+
+}  // namespace
+}  // namespace heed::toy
