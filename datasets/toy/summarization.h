@@ -26,7 +26,7 @@ struct Report {
   std::string text, headline;
 };
 
-/// Whether a made-up name, or a number written in digits, is kept from training: a hash of it alone.
+/// Whether a made-up name or a number written in digits is kept from training: a hash of it alone. Scores ("3-1") never are.
 bool reserved(std::string_view name_or_number);
 
 /// Every word a report or a headline may hold that is not made up, in lower case and in order, common names included.

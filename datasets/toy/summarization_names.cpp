@@ -191,8 +191,8 @@ std::vector<std::string> phrases() {
 }  // namespace news
 
 bool reserved(std::string_view word) {
-  const bool number = word.find_first_not_of("0123456789") == word.npos;
-  if (number && (word.size() < 2 || (word.size() == 2 && word[0] < '2'))) return false;
+  const bool number = word[0] >= '0' && word[0] <= '9', score = number && word.find('-') != word.npos;
+  if (score || (number && (word.size() < 2 || (word.size() == 2 && word[0] < '2')))) return false;
   std::uint64_t h = 0;
   for (const char c : word) h = mix(h, static_cast<unsigned char>(c));
   return h % 8 == 0;

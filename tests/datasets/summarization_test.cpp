@@ -4,10 +4,7 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
-#include <regex>
 #include <set>
-#include <sstream>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -25,7 +22,7 @@ std::unique_ptr<PairSource> reports(Split split, std::uint64_t seed = 1) { retur
 // Tokens of the word tokenizer, without the marks that say where one touches the next
 std::vector<string> tokens(const string& text) {
   static const string joiner = "￭";
-  static const Words words{Vocabulary(std::vector<string>{"<pad>", "<s>", "</s>", "<unk>"})};
+  static const Words words{Vocabulary(std::vector<string>{})};
   std::vector<string> pieces = words.tokens(text);
   for (string& piece : pieces)
     if (!std::isalnum(static_cast<unsigned char>(piece[0])))
@@ -53,11 +50,37 @@ bool is_name(const string& token) {
          std::all_of(token.begin() + 1, token.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
+// Read by a person: the headline is what the report says of what matters most in it.
+TEST(Summarization, FirstReports) {
+  const Pair golden[] = {
+      {"Lena Jenvisen and Bruno Plumremann have been married for 94 years in Quarley. Beans cost 56 crowns a sack at the "
+       "market of Dunsholm on Friday. Vogidon has decided to give up its soap factory in Corvale in June. The work will move "
+       "to Treakilvik. In Quarley, the river Kajiemax rose over its banks shortly before 7 on Monday. The minister, David "
+       "Ladrirnov, told reporters the news. 83 soldiers are building walls against the flood. 73 families had to flee from "
+       "the flood. \"We can't say more,\" the director Tudearis Falhilin said of the plan. The composer Konrad Tastrulin won "
+       "the Flenfleta Prize in Nasevik early on Tuesday, at the age of 66. \"We're still counting,\" the professor Elena "
+       "Kemjimver said of the prize.",
+       "River Kajiemax floods Quarley, 73 families flee, minister Ladrirnov says"},
+      {"The trawler Zenhiemnis sank off Trugomby late on Tuesday. Trams from Zalflewick to Morvane will run every 30 minutes "
+       "from September on. After the sinking, 35 people are missing. Bespata will belong to its rival Risreta of Bistumholm "
+       "from August on. Beans cost 135 crowns a sack at the market of Trugomby on Sunday. \"We're still counting,\" the "
+       "manager Simon Miepanov said of the sale. Bespata was founded in 1958. 1727 people at Bespata will lose their jobs.",
+       "Trawler Zenhiemnis sinks off Trugomby, 35 missing"},
+      {"The museum of Zenkalton will close at 11 in July. It has 1622 visitors a month. The school of Zelmar has 44 new "
+       "pupils. \"We're very happy,\" the teacher Julia Gomgiver said. A new road from Nulzienvik to Vakasvik will open in "
+       "February. Drivers should go through Tamtonstad. Late on Saturday, the people of Semvuley chose Hugo Sandrik as mayor. "
+       "Plums cost 316 crowns a sack at the market of Silverwick on Wednesday. The margin in the election was 764 votes.",
+       "Sandrik elected mayor of Semvuley by 764 votes"},
+  };
+  const auto corpus = reports(Split::train);
+  for (Index i = 0; i < 3; ++i) EXPECT_EQ(corpus->at(i), golden[i]);
+}
+
 TEST(Summarization, OfAllSplitsIsWellFormed) {
   double words = 0;
   for (const Split split : {Split::train, Split::valid, Split::test}) {
     const auto corpus = reports(split);
-    for (Index i = 0; i < 3000; ++i) {
+    for (Index i = 0; i < 2000; ++i) {
       const auto [source, target] = corpus->at(i);
       const auto length = [](const string& text) { return 1 + std::count(text.begin(), text.end(), ' '); };
       ASSERT_TRUE(length(source) >= 60 && length(source) <= 150) << source;
@@ -69,18 +92,18 @@ TEST(Summarization, OfAllSplitsIsWellFormed) {
       ASSERT_TRUE(source.ends_with('.') || source.ends_with(".\"")) << source;
       ASSERT_EQ(std::count(source.begin(), source.end(), '"') % 2, 0) << source;
       const auto sentences = split_sentences(source);
-      ASSERT_GE(sentences.size(), 4u) << source;
+      ASSERT_GE(sentences.size(), 3u) << source;
       words += static_cast<double>(length(source));
     }
   }
-  EXPECT_NEAR(words / 9000, 88, 4);
+  EXPECT_NEAR(words / 6000, 88, 4);
 }
 
 // What a model that copies must find: the headline's names and numbers as tokens of the report.
 TEST(Summarization, HeadlineTokensStandInTheReport) {
   const auto corpus = reports(Split::test, 3);
   double copied = 0;
-  const int n = 4000;
+  const int n = 2000;
   for (Index i = 0; i < n; ++i) {
     const auto [source, target] = corpus->at(i);
     const auto list = tokens(source);
@@ -112,7 +135,7 @@ TEST(Summarization, HalfOfTheTestHeadlinesHoldAReservedWord) {
   for (const Split split : {Split::valid, Split::test}) {
     const auto corpus = reports(split);
     int held = 0, names = 0;
-    const int n = 4000;
+    const int n = 2000;
     for (Index i = 0; i < n; ++i) {
       const auto list = tokens(corpus->at(i).target);
       const auto kept = [](const string& token) { return !ordinary(token) && reserved(token); };
@@ -167,14 +190,14 @@ TEST(Summarization, NeitherPlaceNorWordDecides) {
   for (Index i = 0; i < n; ++i) {
     const auto [source, target] = corpus->at(i);
     const Reading reading = read_report(source);
-    ++place[reading.lead == 0 ? "first" : reading.lead + 1 == reading.sentences ? "last" : "middle"];
+    ++place[reading.lead == 0 ? "first" : 2 * reading.lead < reading.sentences ? "early" : "late"];
     apart += reading.apart;
     two += reading.events > 1;
     mentioned += reading.topic != "fire" && (source.find(" fire ") != string::npos || source.find(" flood ") != string::npos);
   }
   EXPECT_NEAR(place["first"], 0.22 * n, 0.08 * n);
-  EXPECT_GT(place["middle"], 0.5 * n);
-  EXPECT_GT(place["last"], 0.05 * n);
+  EXPECT_GT(place["early"], 0.25 * n);
+  EXPECT_GT(place["late"], 0.25 * n);
   EXPECT_GT(apart, 0.2 * n);      // another event stands between the sentences the headline needs
   EXPECT_GT(two, 0.5 * n);        // several events, of which importance chooses
   EXPECT_GT(mentioned, 0.05 * n);  // a fire, but long ago or less than what else happened
