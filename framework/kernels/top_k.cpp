@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "framework/kernels/simd.h"
 
@@ -9,32 +10,47 @@ namespace heed::kernels {
 
 namespace {
 
-void top_k_row(Index n, Index k, const Real* x, Real* values, Id* columns) {
-  Index found = 0;
-  for (Index j = 0; j < n; ++j) {
-    if (found == k && !(x[j] > values[k - 1])) continue;
-    Index at = found < k ? found++ : k - 1;
-    for (; at > 0 && x[j] > values[at - 1]; --at) values[at] = values[at - 1], columns[at] = columns[at - 1];
-    values[at] = x[j], columns[at] = static_cast<Id>(j);
-  }
+Real largest(Index n, const Real* x) {
+  Vec best(-std::numeric_limits<Real>::infinity());
+  Index j = 0;
+  for (; j + Vec::width <= n; j += Vec::width) best = max(best, Vec::load(x + j));
+  Real result = max(best);
+  for (; j < n; ++j) result = std::max(result, x[j]);
+  return result;
 }
 
 }  // namespace
 
-void top_k_log_softmax(Index m, Index n, Index k, const Real* x, Real* values, Id* columns) {
+void log_sum_exp(Index m, Index n, const Real* x, Real* y) {
   parallel_for(m, grain_of(6 * n), [=](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const Real* row = x + i * n;
-      Real* best = values + i * k;
-      top_k_row(n, k, row, best, columns + i * k);
-      const Vec top = best[0];
+      const Real top = largest(n, row);
+      y[i] = top;
+      if (top == -std::numeric_limits<Real>::infinity()) continue;
       Vec total = Real{0};
       Index j = 0;
-      for (; j + Vec::width <= n; j += Vec::width) total = total + exp(Vec::load(row + j) - top);
+      for (; j + Vec::width <= n; j += Vec::width) total = total + exp(Vec::load(row + j) - Vec(top));
       Real sum_of_all = sum(total);
-      for (; j < n; ++j) sum_of_all += std::exp(row[j] - best[0]);
-      const Real log_sum = best[0] + std::log(sum_of_all);
-      for (Index c = 0; c < k; ++c) best[c] -= log_sum;
+      for (; j < n; ++j) sum_of_all += std::exp(row[j] - top);
+      y[i] += std::log(sum_of_all);
+    }
+  });
+}
+
+void top_k(Index m, Index n, Index k, const Real* x, Real* values, Id* columns) {
+  parallel_for(m, grain_of(2 * n), [=](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const Real* row = x + i * n;
+      Real* best = values + i * k;
+      Id* column = columns + i * k;
+      Index found = 0;
+      for (Index j = 0; j < n; ++j) {
+        if (found == k && !(row[j] > best[k - 1])) continue;
+        Index at = found < k ? found++ : k - 1;
+        for (; at > 0 && row[j] > best[at - 1]; --at) best[at] = best[at - 1], column[at] = column[at - 1];
+        best[at] = row[j], column[at] = static_cast<Id>(j);
+      }
     }
   });
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -7,24 +8,55 @@
 
 namespace heed {
 
+/// docs/decoding.md has the equations.
 struct DecodeOptions {
   int beam = 5;                     // 1: greedy
   Real length_penalty = Real(0.6);  // alpha of Wu et al. 2016, equation 14; 0: none
-  int nbest = 1;                    // hypotheses returned for each source, at most beam
+  int nbest = 1;                    // hypotheses returned for each source, at most beam; where sampled, how many are drawn
   Index min_length = 0;             // tokens before </s> is allowed
   Index max_length = 0;             // most tokens without </s>; 0: twice the source's length + 20; never more than the model can place
+  Index usual_length = 0;           // where max_length is 0, no more than this either; 0: no such limit
+  Index no_repeat_ngram = 0;        // no n tokens in a row stand twice in an output; 0: they may
+  double coverage_penalty = 0;      // beta of Wu et al. 2016, equation 14; 0: none. Needs a model that attends to its source
+
+  bool sample = false;  // draw each token from the model's distribution, in place of the search
+  double temperature = 1;  // p^(1 / temperature), normalised; 0: always the likeliest
+  Index top_k = 0;         // draw from the k likeliest alone; 0: from all
+  double top_p = 1;        // then from the fewest of these that hold this share of the probability (Holtzman et al. 2020); 1: all
+  std::uint64_t seed = 1;
 };
 
 struct Hypothesis {
   std::vector<Id> ids;         // without <s> and </s>
-  double log_probability = 0;  // of ids and </s>, in nats; where max_length cut it, of ids alone
-  double score = 0;            // log probability / ((5 + length) / 6)^alpha, </s>, if it was said, counted in the length
+  double log_probability = 0;  // of ids and </s>, in nats; where it was cut, of ids alone
+  double score = 0;            // log probability / ((5 + length) / 6)^alpha, </s>, if it was said, counted in the length; plus the
+                               // coverage penalty. Of a sample: its log probability
   bool ended = false;          // by </s>, not cut
 };
 
 /// The best outputs for each source, best first. Sources are decoded together, each step computing one position of every row; the
 /// result for a source does not depend on the others. Of all continuations of a source's outputs beam search keeps the
 /// `beam` best at each step; those that end are finished, and the search ends when none that goes on could beat the best `nbest`.
-std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& options);
+///
+/// With a coverage penalty the search goes on until `beam` have finished and none that goes on could beat these; the attention over
+/// all that have finished is then computed in one forced pass, and they are ranked with it.
+///
+/// Sampling draws `nbest` outputs for each source, in the order drawn. A draw is a function of the seed, the source's number (from
+/// `numbers`; its place in `sources` where there are none), the sample's and the position's: never of what is decoded beside it.
+///
+/// An output that may say nothing more (blocked n-grams and min_length rule out all tokens) ends there, as if cut; it is returned
+/// only where there are not `nbest` others. There is always one hypothesis, and there may be fewer than nbest.
+std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& options,
+                                            std::span<const std::uint64_t> numbers = {});
+
+struct TargetScore {
+  double log_probability = 0;  // sum over tokens of log p(token | those before, source), in nats
+  Index tokens = 0;            // </s> included
+};
+
+/// How likely the model finds targets[i] and </s> after sources[i]: one forced pass, those of similar length together. Targets hold
+/// neither <s> nor </s>. A result does not depend on the others.
+std::vector<TargetScore> score_targets(const Seq2Seq& model, std::span<const std::vector<Id>> sources,
+                                       std::span<const std::vector<Id>> targets);
 
 }  // namespace heed

@@ -36,6 +36,7 @@ class Seq2Seq {
   /// and give log-probabilities. Columns that are no word of a row's source hold never_copied.
   virtual bool copies() const { return false; }
   static constexpr Real never_copied = Real(-1e30);
+  virtual bool reads_source() const { return true; }  // false of a language model, whose source is the text before its output
   virtual Index longest() const { return 0; }  // positions the model can tell apart; 0: any number
   /// Most tokens of an output that follows a source of so many; 0: any number.
   virtual Index longest_output(Index /*source*/) const { return longest(); }

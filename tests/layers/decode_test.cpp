@@ -1,38 +1,13 @@
-#include "layers/seq2seq/decode.h"
-
-#include "tests/layers/tiny.h"
-
-#include <algorithm>
+#include "tests/layers/decoding.h"
 
 namespace heed {
 namespace {
-
-/// Logits after `prefix` (its <s> included), from the whole forward pass over it alone: (vocabulary).
-std::vector<Real> full_logits(const Seq2Seq& model, const std::vector<Id>& source, const std::vector<Id>& prefix,
-                              bool reads_source) {
-  Batch batch;
-  if (reads_source) batch.source = pack(Lines{source});
-  Lines input = {prefix};
-  if (!reads_source) input[0].insert(input[0].begin(), source.begin(), source.end());  // the text so far
-  batch.target = pack(input);
-  const Tensor logits = model.logits(batch).value();
-  return logits.slice(logits.rows() - 1, logits.rows()).to_vector();
-}
-
-std::vector<double> log_probabilities(const std::vector<Real>& logits) {
-  double sum = 0;
-  const double largest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
-  for (Real z : logits) sum += std::exp(static_cast<double>(z) - largest);
-  std::vector<double> result;
-  for (Real z : logits) result.push_back(static_cast<double>(z) - largest - std::log(sum));
-  return result;
-}
 
 // Cached decoding -----------------------------------------------------------------------------------------------------------------
 
 /// Decodes step by step, selecting rows in between, and compares each row's logits with the whole forward pass over what it has
 /// read.
-void expect_cache_exact(const Seq2Seq& model, const Lines& sources, bool reads_source,
+void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
                         const std::vector<std::vector<Index>>& selections, const std::string& what) {
   const auto state = model.start(pack(sources));
   Lines sentences = sources, prefixes(sources.size());
@@ -50,7 +25,7 @@ void expect_cache_exact(const Seq2Seq& model, const Lines& sources, bool reads_s
     ASSERT_EQ(to_string(logits.shape()), fmt::format("({}, {})", tokens.size(), model.vocabulary())) << what << ", step " << t;
     for (std::size_t r = 0; r < prefixes.size(); ++r)
       EXPECT_LE(difference(logits.slice(static_cast<Index>(r), static_cast<Index>(r) + 1).span(),
-                           full_logits(model, sentences[r], prefixes[r], reads_source)),
+                           full_logits(model, sentences[r], prefixes[r])),
                 10 * close)
           << what << ", step " << t << ", row " << r;
     state->select(selections[t]);
@@ -87,7 +62,7 @@ TEST(Cache, GivesWhatTheWholeForwardPassGives) {
   for (NormPlace norm : {NormPlace::pre, NormPlace::post}) {
     const Transformer model = tiny_transformer(norm);
     for (const Walk& walk : walks())
-      expect_cache_exact(model, random_lines(walk.lengths, 31), true, walk.selections,
+      expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections,
                          fmt::format("{}-norm, {}", norm == NormPlace::pre ? "pre" : "post", walk.name));
   }
 }
@@ -97,7 +72,7 @@ TEST(Cache, KeepsWhatConvolutionsSee) {
     for (const bool plain : {true, false}) {
       const ConvS2S model = tiny_convolutional(plain, 0, kernel);
       for (const Walk& walk : walks())
-        expect_cache_exact(model, random_lines(walk.lengths, 31), true, walk.selections,
+        expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections,
                            fmt::format("kernel {}, {}, {}", kernel, plain ? "plain" : "normalised", walk.name));
     }
 }
@@ -106,23 +81,23 @@ TEST(Cache, OfRecurrentModelsIsTheirState) {
   for (const TinyRecurrent& row : tiny_recurrents()) {
     const RecurrentSeq2Seq model = tiny_recurrent(row);
     for (const Walk& walk : walks())
-      expect_cache_exact(model, random_lines(walk.lengths, 31), true, walk.selections, fmt::format("{}, {}", row.name, walk.name));
-    expect_cache_exact(model, {{}, {5, 6}}, true, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, fmt::format("{}, an empty source", row.name));
+      expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections, fmt::format("{}, {}", row.name, walk.name));
+    expect_cache_exact(model, {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, fmt::format("{}, an empty source", row.name));
   }
 }
 
 TEST(Cache, GoesOnFromPromptsOfDifferentLengths) {
   const LanguageModel model = tiny_language_model();
-  for (const Walk& walk : walks()) expect_cache_exact(model, random_lines(walk.lengths, 32), false, walk.selections, walk.name);
+  for (const Walk& walk : walks()) expect_cache_exact(model, random_lines(walk.lengths, 32), walk.selections, walk.name);
   const std::vector<std::vector<Index>> steps(3, {1, 0});
   for (const std::vector<Index>& lengths : {std::vector<Index>{0, 0}, {0, 4}, {4, 0}, {1, 1}, {0, 1}, {1, 0}, {2, 0}})
-    expect_cache_exact(model, random_lines(lengths, 33), false, steps, fmt::format("prompts of {} and {}", lengths[0], lengths[1]));
+    expect_cache_exact(model, random_lines(lengths, 33), steps, fmt::format("prompts of {} and {}", lengths[0], lengths[1]));
 }
 
 TEST(Cache, ReadsASourceOfNothing) {
   const Transformer model = tiny_transformer();
-  expect_cache_exact(model, {{}, {5, 6}}, true, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source");
-  expect_cache_exact(tiny_convolutional(), {{}, {5, 6}}, true, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source of convolutions");
+  expect_cache_exact(model, {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source");
+  expect_cache_exact(tiny_convolutional(), {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source of convolutions");
 }
 
 TEST(Decode, EndsWhereThePositionsEnd) {
@@ -156,62 +131,6 @@ TEST(Cache, NeedsATokenForEachRow) {
 }
 
 // Search --------------------------------------------------------------------------------------------------------------------------
-
-constexpr Index small_vocabulary = 6;  // four marks, 4 and 5; <unk> may be said, <pad> and <s> may not
-
-/// A model of strong opinions.
-Transformer opinionated(std::uint64_t seed, Index vocabulary = small_vocabulary) {
-  Transformer model = tiny_transformer(NormPlace::pre, 0, vocabulary);
-  randomize(model, seed);
-  for (const auto& [name, p] : parameters(model))
-    if (name == "embedding.weight")
-      for (Real& x : p.value().span()) x *= 3;
-  return model;
-}
-
-double score_of(double log_probability, std::size_t length, double alpha) {
-  return log_probability / std::pow((5 + static_cast<double>(length)) / 6, alpha);
-}
-
-/// Every output there is, best first. Those of max_length words end there; all others must say </s>.
-std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector<Id>& source, const DecodeOptions& o) {
-  std::vector<Hypothesis> all, open = {{}};
-  const auto alpha = static_cast<double>(o.length_penalty);
-  while (!open.empty()) {
-    std::vector<Hypothesis> next;
-    for (const Hypothesis& h : open) {
-      std::vector<Id> prefix = h.ids;
-      prefix.insert(prefix.begin(), bos_id);
-      const std::vector<double> p = log_probabilities(full_logits(model, source, prefix, true));
-      if (static_cast<Index>(h.ids.size()) >= o.min_length) {
-        const double total = h.log_probability + p[eos_id];
-        all.push_back({h.ids, total, score_of(total, h.ids.size() + 1, alpha)});
-      }
-      for (Id id = unk_id; id < model.vocabulary(); ++id) {
-        Hypothesis longer = h;
-        longer.ids.push_back(id), longer.log_probability += p[static_cast<std::size_t>(id)];
-        if (static_cast<Index>(longer.ids.size()) == o.max_length) {
-          longer.score = score_of(longer.log_probability, longer.ids.size(), alpha);
-          all.push_back(longer);
-        } else {
-          next.push_back(longer);
-        }
-      }
-    }
-    open = std::move(next);
-  }
-  std::sort(all.begin(), all.end(), [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
-  return all;
-}
-
-void expect_same(const std::vector<Hypothesis>& got, std::span<const Hypothesis> expected, const std::string& what) {
-  ASSERT_EQ(got.size(), expected.size()) << what;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    EXPECT_EQ(got[i].ids, expected[i].ids) << what << ", rank " << i;
-    EXPECT_NEAR(got[i].log_probability, expected[i].log_probability, 1e-4) << what << ", rank " << i;
-    EXPECT_NEAR(got[i].score, expected[i].score, 1e-4) << what << ", rank " << i;
-  }
-}
 
 TEST(BeamSearch, FindsTheBestOfAllOutputsWithABeamAsWideAsTheyAre) {
   struct Row {
@@ -255,7 +174,7 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
     for (const Hypothesis& h : live) {
       std::vector<Id> prefix = h.ids;
       prefix.insert(prefix.begin(), bos_id);
-      const std::vector<double> p = log_probabilities(full_logits(model, source, prefix, true));
+      const std::vector<double> p = log_probabilities(full_logits(model, source, prefix));
       for (Id id = eos_id; id < model.vocabulary(); ++id) {
         if (id == eos_id && length < o.min_length) continue;
         Hypothesis longer = h;
@@ -361,7 +280,7 @@ TEST(GreedySearch, SaysTheLikeliestWordAtEachStep) {
         Hypothesis expected;
         std::vector<Id> prefix = {bos_id};
         while (expected.ids.size() < 8) {
-          std::vector<double> p = log_probabilities(full_logits(model, sources[i], prefix, true));
+          std::vector<double> p = log_probabilities(full_logits(model, sources[i], prefix));
           p[pad_id] = p[bos_id] = -INFINITY;
           if (static_cast<Index>(expected.ids.size()) < min_length) p[eos_id] = -INFINITY;
           const Id best = static_cast<Id>(std::max_element(p.begin(), p.end()) - p.begin());

@@ -1,0 +1,109 @@
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "framework/kernels/top_k.h"
+#include "framework/tape.h"
+#include "layers/seq2seq/search.h"
+
+namespace heed {
+
+namespace {
+
+constexpr std::size_t most_outputs = 64;       // in one pass
+constexpr Index most_logits = Index{1} << 24;  // of a pass, unless one output has more
+constexpr double least_coverage = 1e-6;
+
+std::size_t rows_of(const Forced& f) { return f.target.size() + (f.ended ? 1 : 0); }
+
+/// The outputs in batches, those of similar length together; `take` gets each batch and which outputs it holds.
+void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs, const std::function<void(const Batch&, std::span<const std::size_t>)>& take) {
+  const Tape::Pause pause;
+  std::vector<std::size_t> order(outputs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return outputs[a].source.size() + outputs[a].target.size() < outputs[b].source.size() + outputs[b].target.size();
+  });
+  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    std::vector<std::vector<Id>> sources, targets, golds;
+    Index rows = 0;
+    for (; end < order.size() && end - begin < most_outputs; ++end) {
+      const Forced& f = outputs[order[end]];
+      const bool reads = model.reads_source();
+      std::vector<Id> target(f.target.begin(), f.target.end());
+      std::vector<Id>& gold = golds.emplace_back(target);
+      target.insert(target.begin(), bos_id);
+      if (f.ended)
+        gold.push_back(eos_id);
+      else
+        target.pop_back();  // cut: nothing was said after the last token
+      if (!reads) target.insert(target.begin(), f.source.begin(), f.source.end()), gold.insert(gold.begin(), f.source.size(), ignored_id);
+      rows += static_cast<Index>(target.size());
+      if (end > begin && rows * model.vocabulary() > most_logits) {
+        golds.pop_back();
+        break;
+      }
+      sources.emplace_back(f.source.begin(), f.source.end()), targets.push_back(std::move(target));
+    }
+    take({.source = model.reads_source() ? pack(sources) : Sequences{}, .target = pack(targets), .gold = pack(golds).ids, .lines = {}},
+         std::span(order).subspan(begin, end - begin));
+  }
+}
+
+}  // namespace
+
+std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outputs) {
+  check(model.reads_source(), "coverage", "expected a model that attends to its source; this one has none");
+  std::vector<double> result(outputs.size());
+  std::vector<Forced> said;  // attention over nothing is nothing
+  std::vector<std::size_t> which;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    result[i] = static_cast<double>(outputs[i].source.size()) * std::log(least_coverage);
+    if (rows_of(outputs[i]) > 0) said.push_back(outputs[i]), which.push_back(i);
+  }
+  for_each_batch(model, said, [&](const Batch& batch, std::span<const std::size_t> members) {
+    std::vector<AttentionMap> maps;
+    model.logits(batch, &maps);
+    check(!maps.empty(), "coverage", "expected a model that attends to its source; this one does not");
+    for (std::size_t s = 0; s < members.size(); ++s) {
+      const Tensor& weights = maps.back().weights[s];
+      const Index heads = weights.shape()[0], targets = weights.shape()[1], sources = weights.shape()[2];
+      double sum = 0;
+      for (Index i = 0; i < sources; ++i) {
+        double covered = 0;
+        for (Index row = 0; row < heads * targets; ++row) covered += static_cast<double>(weights[row * sources + i]);
+        sum += std::log(std::clamp(covered / static_cast<double>(heads), least_coverage, 1.0));
+      }
+      result[which[members[s]]] = sum;
+    }
+  });
+  return result;
+}
+
+std::vector<TargetScore> score_targets(const Seq2Seq& model, std::span<const std::vector<Id>> sources,
+                                       std::span<const std::vector<Id>> targets) {
+  check(sources.size() == targets.size(), "score_targets", "expected a target for each of {} sources; got {}", sources.size(), targets.size());
+  std::vector<Forced> outputs;
+  for (std::size_t i = 0; i < sources.size(); ++i) outputs.push_back({sources[i], targets[i], true});
+  std::vector<TargetScore> scores(sources.size());
+  for_each_batch(model, outputs, [&](const Batch& batch, std::span<const std::size_t> members) {
+    const Tensor logits = model.logits(batch).value();
+    const Index m = logits.rows(), n = logits.columns();
+    Tensor sums({m});
+    kernels::log_sum_exp(m, n, logits.data(), sums.data());
+    const Spans& spans = batch.target.spans;
+    for (std::size_t s = 0; s < members.size(); ++s) {
+      TargetScore& score = scores[members[s]];
+      const auto i = static_cast<Index>(s), first = spans.length(i) - static_cast<Index>(rows_of(outputs[members[s]]));
+      for (Index row = spans.begin(i) + first; row < spans.begin(i) + spans.length(i); ++row) {
+        const Id gold = batch.gold[row];
+        check(gold >= 0 && gold < n, "score_targets", "expected ids below {}; got {}", n, gold);
+        score.log_probability += static_cast<double>(logits[row * n + gold] - sums[row]), ++score.tokens;
+      }
+    }
+  });
+  return scores;
+}
+
+}  // namespace heed
