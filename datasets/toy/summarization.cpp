@@ -1,6 +1,7 @@
 #include "datasets/toy/summarization.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <set>
 #include <utility>
@@ -68,7 +69,8 @@ struct Story {
   std::size_t told = 0;                     // sentences so far
   bool attributed = false;
 
-  Story(const news::Event& e, Random& random, Split split) : event(&e), outcome(&pick(e.outcomes, random)), facts(random, split), lead(pick(e.leads, random)) {
+  Story(const news::Event& e, Random& random, Split split)
+      : event(&e), outcome(&pick(e.outcomes, random)), facts(random, split), lead(pick(e.leads, random)) {
     facts.set("topic", std::string(e.topic));
     facts.set("role", news::draw(e.role, random, split));
     if (random.chance(0.35)) lead += pick(outcome->clauses, random);
@@ -112,11 +114,13 @@ std::vector<const Item*> draw_different(std::span<const Item> all, std::size_t n
 class Page {
  public:
   Page(Random& random, Split split) : random_(random), split_(split) {
-    const std::size_t items = 3 + random.below(4), important = 1 + random.below(std::min<std::size_t>(3, items - 1));
-    for (const news::Event* event : draw_different(news::events(), important, random, [](const news::Event& e) { return e.rank; }))
-      stories_.emplace_back(*event, random, split);
-    asides_ = draw_different(news::asides(), items - important, random, [](const news::Aside& a) { return &a; });
-    main_ = &*std::min_element(stories_.begin(), stories_.end(), [](const Story& a, const Story& b) { return a.event->rank < b.event->rank; });
+    const std::size_t items = pick(std::array<std::size_t, 10>{3, 3, 3, 3, 4, 4, 4, 5, 5, 6}, random);
+    const std::size_t important = 1 + random.below(std::min<std::size_t>(3, items - 1));
+    const auto rank = [](const news::Event& event) { return event.rank; };
+    for (const news::Event* event : draw_different(news::events(), important, random, rank)) stories_.emplace_back(*event, random, split);
+    asides_ = draw_different(news::asides(), items - important, random, [](const news::Aside& aside) { return &aside; });
+    const auto by_rank = [&](const Story& a, const Story& b) { return rank(*a.event) < rank(*b.event); };
+    main_ = &*std::min_element(stories_.begin(), stories_.end(), by_rank);
   }
 
   std::string headline() { return main_->headline(); }

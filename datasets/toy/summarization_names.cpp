@@ -183,8 +183,11 @@ std::string draw(std::string_view name, Random& random, Split split) {
 std::vector<std::string> phrases() {
   std::vector<std::string> all;
   for (const Slot& slot : slots)
-    for (std::string_view rest = slot.words; !rest.empty(); rest.remove_prefix(std::min(rest.size(), rest.find('|')) + (rest.find('|') != rest.npos)))
-      all.emplace_back(rest.substr(0, rest.find('|')));
+    for (std::size_t begin = 0; begin < slot.words.size();) {
+      const std::size_t end = std::min(slot.words.find('|', begin), slot.words.size());
+      all.emplace_back(slot.words.substr(begin, end - begin));
+      begin = end + 1;
+    }
   return all;
 }
 

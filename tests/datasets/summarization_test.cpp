@@ -53,19 +53,17 @@ bool is_name(const string& token) {
 // Read by a person: the headline is what the report says of what matters most in it.
 TEST(Summarization, FirstReports) {
   const Pair golden[] = {
-      {"Lena Jenvisen and Bruno Plumremann have been married for 94 years in Quarley. Beans cost 56 crowns a sack at the "
-       "market of Dunsholm on Friday. Vogidon has decided to give up its soap factory in Corvale in June. The work will move "
-       "to Treakilvik. In Quarley, the river Kajiemax rose over its banks shortly before 7 on Monday. The minister, David "
-       "Ladrirnov, told reporters the news. 83 soldiers are building walls against the flood. 73 families had to flee from "
-       "the flood. \"We can't say more,\" the director Tudearis Falhilin said of the plan. The composer Konrad Tastrulin won "
-       "the Flenfleta Prize in Nasevik early on Tuesday, at the age of 66. \"We're still counting,\" the professor Elena "
-       "Kemjimver said of the prize.",
-       "River Kajiemax floods Quarley, 73 families flee, minister Ladrirnov says"},
-      {"The trawler Zenhiemnis sank off Trugomby late on Tuesday. Trams from Zalflewick to Morvane will run every 30 minutes "
-       "from September on. After the sinking, 35 people are missing. Bespata will belong to its rival Risreta of Bistumholm "
-       "from August on. Beans cost 135 crowns a sack at the market of Trugomby on Sunday. \"We're still counting,\" the "
-       "manager Simon Miepanov said of the sale. Bespata was founded in 1958. 1727 people at Bespata will lose their jobs.",
-       "Trawler Zenhiemnis sinks off Trugomby, 35 missing"},
+      {"On Monday evening, the trawler Mumhanis went down near Nulevik, and 11 people are missing. Apples cost 378 crowns a "
+       "sack at the market of Hesteby on Wednesday. Fledimdon went down 4-1 against the hockey team of Pumstuta in Minzuley "
+       "late on Monday, but Olga Rodmar was sent off. The library of Nulevik will close at 6 in August. Klolaka Rehosen and "
+       "David Ladrirnov have been married for 73 years in Bistamby.",
+       "Trawler Mumhanis sinks off Nulevik, 11 missing"},
+      {"Lisfledon will belong to its rival Zeltedon of Garlowe from July on. A goat that got lost in Tabommar walked home to "
+       "Viefeaton in 3 weeks. The trawler Fohunmax sank off Sisdastad shortly before 6 on Sunday. 24 people on board the "
+       "trawler are still missing. The oldest baker of Maslov, Boris Flurnonov, celebrated on Sunday. The last tram leaves "
+       "Sisdastad at 6 on Tuesday. Farmers around Sisdastad expect 4231 tons of plums in July. The manager Frida Buljalson "
+       "gave the news of the sale. Lisfledon was founded in 1872. The sale will cost 1469 jobs.",
+       "Trawler Fohunmax sinks off Sisdastad, 24 missing"},
       {"The museum of Zenkalton will close at 11 in July. It has 1622 visitors a month. The school of Zelmar has 44 new "
        "pupils. \"We're very happy,\" the teacher Julia Gomgiver said. A new road from Nulzienvik to Vakasvik will open in "
        "February. Drivers should go through Tamtonstad. Late on Saturday, the people of Semvuley chose Hugo Sandrik as mayor. "
@@ -96,7 +94,7 @@ TEST(Summarization, OfAllSplitsIsWellFormed) {
       words += static_cast<double>(length(source));
     }
   }
-  EXPECT_NEAR(words / 6000, 88, 4);
+  EXPECT_NEAR(words / 6000, 83, 4);
 }
 
 // What a model that copies must find: the headline's names and numbers as tokens of the report.
@@ -185,7 +183,7 @@ TEST(Summarization, AReaderFindsTheHeadline) {
 TEST(Summarization, NeitherPlaceNorWordDecides) {
   const auto corpus = reports(Split::train, 4);
   std::map<string, int> place;
-  int apart = 0, mentioned = 0, two = 0;
+  int apart = 0, mentioned = 0, two = 0, again = 0;
   const int n = 1500;
   for (Index i = 0; i < n; ++i) {
     const auto [source, target] = corpus->at(i);
@@ -193,6 +191,10 @@ TEST(Summarization, NeitherPlaceNorWordDecides) {
     ++place[reading.lead == 0 ? "first" : 2 * reading.lead < reading.sentences ? "early" : "late"];
     apart += reading.apart;
     two += reading.events > 1;
+    const auto list = tokens(source), headline = tokens(target);
+    again += std::any_of(headline.begin(), headline.end(), [&](const string& token) {
+      return is_name(token) && !ordinary(token) && std::count(list.begin(), list.end(), token) > 1;
+    });
     mentioned += reading.topic != "fire" && (source.find(" fire ") != string::npos || source.find(" flood ") != string::npos);
   }
   EXPECT_NEAR(place["first"], 0.22 * n, 0.08 * n);
@@ -200,6 +202,7 @@ TEST(Summarization, NeitherPlaceNorWordDecides) {
   EXPECT_GT(place["late"], 0.25 * n);
   EXPECT_GT(apart, 0.2 * n);      // another event stands between the sentences the headline needs
   EXPECT_GT(two, 0.5 * n);        // several events, of which importance chooses
+  EXPECT_GT(again, 0.2 * n);      // a name of the headline stands elsewhere, too
   EXPECT_GT(mentioned, 0.05 * n);  // a fire, but long ago or less than what else happened
 }
 
