@@ -9,6 +9,7 @@ void add_train(CLI::App& app);
 void add_translate(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_evaluate(CLI::App& app);
+void add_score(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_generate(CLI::App& app);
 

@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
   cli::add_train(app);
   cli::add_translate(app);
   cli::add_evaluate(app);
+  cli::add_score(app);
   cli::add_compare(app);
   cli::add_inspect(app);
   cli::add_generate(app);

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "datasets/metrics/lines.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
 #include "datasets/nearest.h"
@@ -127,11 +128,7 @@ std::vector<BleuCounts> bleu_counts(std::span<const std::string> hypotheses, std
                                     const BleuOptions& options) {
   const MetricTokenizer tokenize = bleu_tokenizer(options.tokenize);
   check_options(options);
-  check(!hypotheses.empty(), "bleu", "expected at least one line; got none");
-  check(!references.empty(), "bleu", "expected at least one reference; got none");
-  for (std::size_t r = 0; r < references.size(); ++r)
-    check(references[r].size() == hypotheses.size(), "bleu", "expected as many lines in reference {} as hypotheses, {}; got {}",
-          r + 1, hypotheses.size(), references[r].size());
+  check_aligned("bleu", hypotheses, references);
   std::vector<BleuCounts> counts;
   for (std::size_t i = 0; i < hypotheses.size(); ++i) {
     std::vector<Line> lines;
@@ -159,9 +156,7 @@ BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const s
 
 BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::string> references, BleuOptions options) {
   options.effective_order = true;
-  std::vector<std::vector<std::string>> columns;
-  for (const std::string& reference : references) columns.push_back({reference});
-  return corpus_bleu(std::span(&hypothesis, 1), columns, options);
+  return corpus_bleu(std::span(&hypothesis, 1), columns(references), options);
 }
 
 }  // namespace heed

@@ -1,10 +1,10 @@
 #include "datasets/metrics/tokenize.h"
 
-#include <cwctype>
-#include <locale.h>
+#include <algorithm>
 
 #include <fmt/format.h>
 
+#include "datasets/metrics/unicode.h"
 #include "datasets/nearest.h"
 #include "datasets/utf8.h"
 #include "framework/error.h"
@@ -40,15 +40,19 @@ bool is_symbol(char c) {  // ASCII marks but ' , - .
          (c >= ':' && c <= '@') || c == '/';
 }
 
-// Puts text around two neighbouring bytes that match and goes on behind both: one pass of a regular expression.
-template <class Match>
-std::string separate(const std::string& text, std::string_view before, std::string_view between, std::string_view after,
-                     Match&& match) {
-  std::string result;
+enum class Around { first, second };
+
+// Puts spaces around one of two neighbours that match and goes on behind both: one pass of a regular expression.
+template <class Text, class Match>
+Text separate(const Text& text, Around which, Match&& match) {
+  Text result;
   result.reserve(text.size() * 2);
   for (std::size_t i = 0; i < text.size();) {
     if (i + 1 < text.size() && match(text[i], text[i + 1])) {
-      result.append(before).append(1, text[i]).append(between).append(1, text[i + 1]).append(after);
+      if (which == Around::first) result += ' ';
+      (result += text[i]) += ' ';
+      result += text[i + 1];
+      if (which == Around::second) result += ' ';
       i += 2;
     } else {
       result += text[i++];
@@ -58,8 +62,17 @@ std::string separate(const std::string& text, std::string_view before, std::stri
 }
 
 // The rules of mteval-v13a.pl in its order; each rule sees what the one before it left. Bytes suffice: all it looks for is ASCII.
+std::vector<std::string> split_marks(std::string_view text) {
+  std::string marked;
+  for (const char c : text) is_symbol(c) ? marked.append({' ', c, ' '}) : marked.append(1, c);
+  marked = separate(marked, Around::second, [](char a, char b) { return !is_digit(a) && is_stop(b); });
+  marked = separate(marked, Around::first, [](char a, char b) { return is_stop(a) && !is_digit(b); });
+  marked = separate(marked, Around::second, [](char a, char b) { return is_digit(a) && b == '-'; });
+  return split(marked);
+}
+
 std::vector<std::string> tokenize_13a(std::string_view line) {
-  std::string text = " " + std::string(line) + " ";
+  std::string text(line);
   replace_all(text, "<skipped>", "");
   replace_all(text, "-\n", "");
   replace_all(text, "\n", " ");
@@ -67,12 +80,54 @@ std::vector<std::string> tokenize_13a(std::string_view line) {
   replace_all(text, "&amp;", "&");  // before the two below, so that &amp;lt; ends as <
   replace_all(text, "&lt;", "<");
   replace_all(text, "&gt;", ">");
-  std::string marked;
-  for (const char c : text) is_symbol(c) ? marked.append({' ', c, ' '}) : marked.append(1, c);
-  text = separate(marked, "", " ", " ", [](char a, char b) { return !is_digit(a) && is_stop(b); });
-  text = separate(text, " ", " ", "", [](char a, char b) { return is_stop(a) && !is_digit(b); });
-  text = separate(text, "", " ", " ", [](char a, char b) { return is_digit(a) && b == '-'; });
-  return split(text);
+  return split_marks(" " + text + " ");
+}
+
+// mteval-v14.pl --international-tokenization. It adds no spaces at the ends, so a full stop behind a final number stays there.
+std::vector<std::string> tokenize_intl(std::string_view line) {
+  std::u32string text;
+  utf8::for_each(line, [&](char32_t code, std::string_view) { text += code; });
+  text = separate(text, Around::second, [](char32_t a, char32_t b) { return !unicode::is_number(a) && unicode::is_punctuation(b); });
+  text = separate(text, Around::first, [](char32_t a, char32_t b) { return unicode::is_punctuation(a) && !unicode::is_number(b); });
+  std::string result;
+  for (const char32_t code : text) {
+    const bool symbol = unicode::is_symbol(code);
+    if (symbol) result += ' ';
+    utf8::append(result, code);
+    if (symbol) result += ' ';
+  }
+  return split(result);
+}
+
+std::vector<std::string> tokenize_char(std::string_view line) {
+  std::vector<std::string> words;
+  utf8::for_each(line, [&](char32_t code, std::string_view bytes) {
+    if (!utf8::is_space(code)) words.emplace_back(bytes);
+  });
+  return words;
+}
+
+// What sacrebleu's zh takes for Chinese. Its two ranges past U+FFFF are misspelt there and amount to U+2001-2A6D and U+2F81-2FA1,
+// so rarer ideographs (U+20000 and above) stay together while curly quotes, dashes and arrows are split: scores hang on it.
+bool is_chinese(char32_t code) {
+  static constexpr char32_t ranges[][2] = {{0x2001, 0x2A6D}, {0x2E80, 0x2FDF}, {0x2FF0, 0x303F}, {0x3100, 0x312F}, {0x31A0, 0x31EF},
+                                           {0x3200, 0x4DB5}, {0x4E00, 0x9FBB}, {0xF900, 0xFA2D}, {0xFA30, 0xFA6A}, {0xFA70, 0xFAD9},
+                                           {0xFE10, 0xFE1F}, {0xFE30, 0xFE4F}, {0xFF00, 0xFFEF}};
+  return std::any_of(std::begin(ranges), std::end(ranges), [&](const auto& r) { return code >= r[0] && code <= r[1]; });
+}
+
+std::vector<std::string> tokenize_zh(std::string_view line) {
+  std::string text;
+  std::size_t end = 0;  // behind the last character that is no space: white space at the ends hides marks from the rules
+  utf8::for_each(line, [&](char32_t code, std::string_view bytes) {
+    if (text.empty() && utf8::is_space(code)) return;
+    const bool chinese = is_chinese(code);
+    if (chinese) text += ' ';
+    text += bytes;
+    if (chinese) text += ' ';
+    if (!utf8::is_space(code)) end = text.size();
+  });
+  return split_marks(std::string_view(text).substr(0, end));
 }
 
 struct Named {
@@ -81,17 +136,9 @@ struct Named {
 };
 
 const std::vector<Named>& table() {
-  static const std::vector<Named> rows{{"13a", tokenize_13a}, {"none", split}};
+  static const std::vector<Named> rows{
+      {"13a", tokenize_13a}, {"intl", tokenize_intl}, {"char", tokenize_char}, {"zh", tokenize_zh}, {"none", split}};
   return rows;
-}
-
-locale_t unicode() {
-  static const locale_t locale = [] {
-    const locale_t found = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-    if (!found) fail("[lowercase] this system has no locale C.UTF-8; install it, or score without --lowercase");
-    return found;
-  }();
-  return locale;
 }
 
 }  // namespace
@@ -114,25 +161,26 @@ MetricTokenizer bleu_tokenizer(std::string_view name) {
 
 std::string lowercase(std::string_view text) {
   constexpr char32_t dotted_i = 0x130, dot_above = 0x307, capital_sigma = 0x3A3, final_sigma = 0x3C2;
-  const auto cased = [](char32_t c) {
-    return iswupper_l(static_cast<wint_t>(c), unicode()) || iswlower_l(static_cast<wint_t>(c), unicode());
+  const auto ends_word = [&](std::size_t at) {  // no cased character follows but for accents, apostrophes and the like
+    while (at < text.size())
+      if (const char32_t code = utf8::next(text, at); !unicode::is_case_ignorable(code)) return !unicode::is_cased(code);
+    return true;
   };
   std::string result;
   result.reserve(text.size());
-  char32_t before = 0;
+  bool cased_before = false;
   for (std::size_t at = 0; at < text.size();) {
     const char32_t code = utf8::next(text, at);
-    std::size_t ahead = at;
     if (code < 0x80) {
       result += static_cast<char>(code >= 'A' && code <= 'Z' ? code + 32 : code);
     } else if (code == dotted_i) {
       result += 'i', utf8::append(result, dot_above);
-    } else if (code == capital_sigma && cased(before) && !(at < text.size() && cased(utf8::next(text, ahead)))) {
+    } else if (code == capital_sigma && cased_before && ends_word(at)) {
       utf8::append(result, final_sigma);
     } else {
-      utf8::append(result, static_cast<char32_t>(towlower_l(static_cast<wint_t>(code), unicode())));
+      utf8::append(result, unicode::to_lower(code));
     }
-    before = code;
+    if (!unicode::is_case_ignorable(code)) cased_before = unicode::is_cased(code);
   }
   return result;
 }

@@ -73,10 +73,61 @@ TEST(Bleu, HandComputedCorpora) {
       {"none does not", {"Hello, world!"}, {{"Hello , world !"}}, {.tokenize = "none"}, 0},
       {"entities", {"a &amp; b &lt;c&gt;"}, {{"a & b <c>"}}, {}, 100},
       {"a line end inside a segment: 'foo-' stays at the end, joins within", {"a b c foo-\n"}, {{"a b c foo-"}}, {}, 100},
+      {"char: a b c d against a b c e, 3/4 2/3 1/2 1/2", {"ab cd"}, {{"abc e"}}, {.tokenize = "char"}, root4(1.0 / 8)},
+      {"zh: 我 爱 吃 鱼 against 我 爱 吃 肉", {"我爱吃鱼"}, {{"我爱吃肉"}}, {.tokenize = "zh"}, root4(1.0 / 8)},
+      {"13a: one word, nothing matches", {"我爱吃鱼"}, {{"我爱吃肉"}}, {}, 0},
+      {"intl parts « and a of «a b c»: 5 of 5 words", {"«a b c»"}, {{"« a b c »"}}, {.tokenize = "intl"}, 100},
+      {"13a does not: b alone of «a b c» matches, 1/3 1/(2*2) 1/(4*1), no 4-gram", {"«a b c»"}, {{"« a b c »"}}, {}, 0},
+      {"3 references share the words, a b and c d two of 3 pairs: 4/4 2/3, then 1/(2*2) 1/(4*1)",
+       {"a b c d"},
+       {{"a b"}, {"x c d y"}, {"b q"}},
+       {},
+       root4(4.0 / 4 * 2 / 3 * 1 / 4 * 1 / 4)},
       {"effective order stops at two words: 2/2, 1/1", {"Hello world"}, {{"Hello world"}}, {.effective_order = true}, 100},
   };
   for (const Row& row : rows)
     EXPECT_NEAR(corpus_bleu(row.hypotheses, row.references, row.options).score, row.score, 1e-9) << row.why;
+}
+
+// The digits printed in sacrebleu's own documentation and tests: README.md, test/test_bleu.py (score / 100 there where it says so) and
+// test/test_sentence_bleu.py, an example of its issue 98. They are given to three or more digits.
+TEST(Bleu, PublishedFigures) {
+  const Lines readme{"The dog bit the man.", "It wasn't surprising.", "The man had just bitten him."};
+  const std::vector<Lines> references{{"The dog bit the man.", "It was not unexpected.", "The man bit him first."},
+                                      {"The dog had bit the man.", "No one was surprised.", "The man had bitten the dog."}};
+  const Row corpora[]{
+      {"test_bleu.py, default", readme, references, {}, 48.530827},
+      {"none", readme, references, {.tokenize = "none"}, 49.1919566},
+      {"13a", readme, references, {.tokenize = "13a"}, 48.530827},
+      {"intl", readme, references, {.tokenize = "intl"}, 43.91623493},
+      {"unsmoothed", readme, references, {.smooth = "none"}, 48.530827},
+      {"empty lines are lines", {"", "", ""}, references, {}, 0},
+      {"no match", {"this is a test", "another test"}, {{"ref1", "ref2"}}, {}, 0},
+      {"a fest, floor 0.01", {"this is a fest"}, {{"this is a test"}}, {.smooth = "floor", .smooth_value = 0.01}, 22.3606797749979},
+      {"floor 0.1", {"am I am a character sequence"}, {{"I am a symbol string sequence a a"}}, {.smooth = "floor"}, 15.55722182},
+      {"floor 0", {"am I am a character sequence"}, {{"I am a symbol string sequence a a"}}, {.smooth = "floor", .smooth_value = 0.0}, 0},
+  };
+  for (const Row& row : corpora)
+    EXPECT_NEAR(corpus_bleu(row.hypotheses, row.references, row.options).score, row.score, 1e-5) << row.why;
+
+  const std::string reference = "producţia de zahăr brut se exprimă în zahăr alb;";
+  const std::string hypothesis = "Producția de zahăr primă va fi exprimată în ceea ce privește zahărul alb;";
+  const std::pair<BleuOptions, double> sentences[]{
+      {{}, 8.493},
+      {{.smooth = "none"}, 0},
+      {{.smooth = "floor"}, 4.51688},
+      {{.smooth = "floor", .smooth_value = 0.5}, 10.10},
+      {{.smooth = "add-k"}, 14.882},
+      {{.smooth = "add-k", .smooth_value = 2.0}, 21.389},
+      {{.tokenize = "none"}, 7.347},
+      {{.tokenize = "intl"}, 8.493},
+      {{.tokenize = "char"}, 40.8759},
+      {{.tokenize = "char", .lowercase = true}, 42.0267},
+  };
+  for (const auto& [options, score] : sentences) {
+    const BleuScore bleu = sentence_bleu(hypothesis, Lines{reference}, options);
+    EXPECT_NEAR(bleu.score, score, 1e-3) << bleu.signature();
+  }
 }
 
 TEST(Bleu, ShowsItsParts) {
@@ -100,6 +151,10 @@ TEST(Bleu, Sentences) {
       {"a b c", {"a b c d"}, 100 * std::exp(1 - 4.0 / 3)},
       {"", {"a"}, 0},
       {"a b c x", {"a b c d"}, root4(1.0 / 8)},
+      {"a b", {"b a"}, 100 * std::sqrt(1.0 / 2)},              // 2/2 and, smoothed, 1/(2*1)
+      {"a b", {"c", "a b c"}, 100},                            // 1 and 3 words are as close: the shorter, no penalty
+      {"test", {"a test"}, 100 / e},                           // test_bleu.py: 0.3678794411714425
+      {"   ", {"a"}, 0},
   };
   for (const auto& [hypothesis, references, score] : rows)
     EXPECT_NEAR(sentence_bleu(hypothesis, references).score, score, 1e-9) << hypothesis;
@@ -129,7 +184,7 @@ TEST(Bleu, RefusesWhatItCannotScore) {
   EXPECT_EQ(message({}, {{}}, {}), "[bleu] expected at least one line; got none");
   EXPECT_EQ(message({"a"}, {}, {}), "[bleu] expected at least one reference; got none");
   EXPECT_EQ(message({"a"}, {{"a"}, {"a", "b"}}, {}), "[bleu] expected as many lines in reference 2 as hypotheses, 1; got 2");
-  EXPECT_TRUE(message({"a"}, {{"a"}}, {.tokenize = "13b"}).starts_with("unknown tokenizer '13b' for BLEU: expected 13a, none"));
+  EXPECT_TRUE(message({"a"}, {{"a"}}, {.tokenize = "13b"}).starts_with("unknown tokenizer '13b' for BLEU: expected 13a, intl, char, zh, none"));
   EXPECT_TRUE(message({"a"}, {{"a"}}, {.tokenize = "13b"}).ends_with("; did you mean 13a?"));
   EXPECT_EQ(message({"a"}, {{"a"}}, {.smooth = "flor"}),
             "unknown smoothing 'flor' for BLEU: expected exp, floor, add-k, none; did you mean floor?");
@@ -163,10 +218,54 @@ TEST(MetricTokenize, Rules13a) {
   EXPECT_EQ(bleu_tokenizer("none")(" a,b  c.\t-d\u2003e "), (Lines{"a,b", "c.", "-d", "e"}));
 }
 
+// The rules of mteval-v14.pl --international-tokenization by hand: punctuation unless between digits, then every symbol. No spaces are
+// put at the ends, so that nothing is split behind a final number.
+TEST(MetricTokenize, RulesIntl) {
+  const std::pair<std::string, Lines> rows[]{
+      {"", {}},
+      {"Hello, world!", {"Hello", ",", "world", "!"}},
+      {"3.14 1,000 5-3", {"3.14", "1,000", "5-3"}},
+      {"in 1990.", {"in", "1990."}},
+      {"in 1990. Then", {"in", "1990", ".", "Then"}},
+      {".5 x", {".5", "x"}},
+      {"x .5", {"x", ".", "5"}},
+      {"10-year don't", {"10", "-", "year", "don", "'", "t"}},
+      {"“curly” «g» …", {"“", "curly", "”", "«", "g", "»", "…"}},
+      {"$5 €5 5°C a+b x^2", {"$", "5", "€", "5", "5", "°", "C", "a", "+", "b", "x", "^", "2"}},
+      {"a_b ..", {"a", "_", "b", ".", "."}},
+      {"2². ½.", {"2²", ".", "½."}},
+      {"你好，世界。", {"你好", "，", "世界", "。"}},
+      {"😀ok", {"😀", "ok"}},
+      {"&quot;a <skipped>", {"&", "quot", ";", "a", "<", "skipped", ">"}},
+      {"a bc​d", {"a", "b", "c​d"}},
+  };
+  for (const auto& [line, words] : rows) EXPECT_EQ(bleu_tokenizer("intl")(line), words) << line;
+}
+
+TEST(MetricTokenize, RulesCharAndZh) {
+  EXPECT_EQ(bleu_tokenizer("char")(" a b　é日 "), (Lines{"a", "b", "é", "日"}));
+  EXPECT_EQ(bleu_tokenizer("char")(""), Lines{});
+  const std::pair<std::string, Lines> rows[]{
+      {"", {}},
+      {"我爱 AI，3.5%吧", {"我", "爱", "AI", "，", "3.5", "%", "吧"}},
+      {"他说：“好”", {"他", "说", "：", "“", "好", "”"}},
+      {"２０２０年", {"２", "０", "２", "０", "年"}},
+      {"Hello, world.", {"Hello", ",", "world", "."}},
+      {"5. .5", {"5", ".", ".", "5"}},
+      {".5", {".5"}},  // unlike 13a, no spaces at the ends
+      {"中5.", {"中", "5."}},
+      {" 　a.　 ", {"a", "."}},
+      {"a—b→c", {"a", "—", "b", "→", "c"}},           // U+2014, U+2192: sacrebleu's misspelt range
+      {"𠀀𠀁中", {"𠀀𠀁", "中"}},                       // U+20000, left out by it
+      {"カナ한글", {"カナ한글"}},                        // neither kana nor hangul
+  };
+  for (const auto& [line, words] : rows) EXPECT_EQ(bleu_tokenizer("zh")(line), words) << line;
+}
+
 TEST(MetricTokenize, LowercasesAsPython) {
   const std::pair<std::string, std::string> rows[]{
       {"ABC xyz 1!", "abc xyz 1!"}, {"ÉCOLE ÑÜ", "école ñü"}, {"ЖУК", "жук"},       {"Straße ẞ", "straße ß"},
-      {"ΟΔΟΣ ΣΑ Σ", "οδος σα σ"},   {"İ", "i\u0307"},         {"日本 😀", "日本 😀"}, {"𐐀", "𐐨"}};
+      {"ΟΔΟΣ ΣΑ Σ", "οδος σα σ"}, {"ΑΣ' ΑΣ'Α Α'Σ", "ας' ασ'α α'ς"}, {"\u212A \u212B", "k å"}, {"ᾼ ǅ", "ᾳ ǆ"},   {"İ", "i\u0307"},         {"日本 😀", "日本 😀"}, {"𐐀", "𐐨"}};
   for (const auto& [text, expected] : rows) EXPECT_EQ(lowercase(text), expected);
 }
 
