@@ -78,7 +78,7 @@ TEST(Summarization, OfAllSplitsIsWellFormed) {
   double words = 0;
   for (const Split split : {Split::train, Split::valid, Split::test}) {
     const auto corpus = reports(split);
-    for (Index i = 0; i < 2000; ++i) {
+    for (Index i = 0; i < 1000; ++i) {
       const auto [source, target] = corpus->at(i);
       const auto length = [](const string& text) { return 1 + std::count(text.begin(), text.end(), ' '); };
       ASSERT_TRUE(length(source) >= 60 && length(source) <= 150) << source;
@@ -94,7 +94,7 @@ TEST(Summarization, OfAllSplitsIsWellFormed) {
       words += static_cast<double>(length(source));
     }
   }
-  EXPECT_NEAR(words / 6000, 83, 4);
+  EXPECT_NEAR(words / 3000, 83, 4);
 }
 
 // What a model that copies must find: the headline's names and numbers as tokens of the report.
@@ -133,7 +133,7 @@ TEST(Summarization, HalfOfTheTestHeadlinesHoldAReservedWord) {
   for (const Split split : {Split::valid, Split::test}) {
     const auto corpus = reports(split);
     int held = 0, names = 0;
-    const int n = 2000;
+    const int n = 1000;
     for (Index i = 0; i < n; ++i) {
       const auto list = tokens(corpus->at(i).target);
       const auto kept = [](const string& token) { return !ordinary(token) && reserved(token); };
