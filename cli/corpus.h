@@ -26,7 +26,7 @@ Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers);
 
 /// Pairs to evaluate: `data` as the user gave it; of an endless corpus the first `lines` of its test split.
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Index lines,
-                                                  Split split);
+                                                  Split split, const ReadOptions& options = {});
 
 bool is_toy(const std::vector<std::string>& data);
 

@@ -134,7 +134,9 @@ std::vector<Setting> settings_of(Settings& s) {
       {"data.min_count", &s.data.min_count, "tokens seen less often become <unk>"},
       {"data.vocab_size", &s.data.vocab_size, "most tokens in the vocabulary; 0: no limit"},
       {"data.batch_tokens", &s.data.batch_tokens, "tokens of source and target in a batch"},
-      {"data.max_length", &s.data.max_length, "pairs with a longer side, in tokens, are left out; 0: none are"},
+      {"data.max_length", &s.data.max_length, "most tokens of a side; 0: no limit"},
+      {"data.long", &s.data.long_pairs, "pairs with a longer side: drop, or cut that side to data.max_length"},
+      {"data.blank", &s.data.blank, "lines with a blank side: skip, or error"},
       {"data.valid_fraction", &s.data.valid_fraction, "share of data.train held out when data.valid is empty"},
       {"model.name", &s.model.name, "transformer, conv, lm, rnn or rnn+ATTENTION"},
       {"model.d", &s.model.d, "width of the model"},
@@ -197,7 +199,7 @@ Settings default_settings(const std::string& model, bool endless) {
   one_of("--model", model, model_names());
   Settings s{};
   s.data = {.train = {}, .valid = {}, .fields = {}, .tokenizer = "words", .min_count = 2, .vocab_size = 0, .batch_tokens = 2048, .max_length = 128,
-            .valid_fraction = 0.05};
+            .valid_fraction = 0.05, .blank = "skip", .long_pairs = "drop"};
   s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre", .kernel = 3, .positions = 1024,
              .weight_norm = true, .tied = false, .bidirectional = true, .hidden = 0, .cell = "lstm", .recurrent_dropout = 0};
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
@@ -274,6 +276,7 @@ std::string to_toml(Settings& settings) {
 void check_settings(Settings& s) {
   one_of("model.name", s.model.name, model_names());
   one_of("data.tokenizer", s.data.tokenizer, tokenizer_kinds());
+  one_of("data.long", s.data.long_pairs, {"drop", "cut"}), one_of("data.blank", s.data.blank, {"skip", "error"});
   one_of("model.norm", s.model.norm, {"pre", "post"});
   one_of("model.cell", s.model.cell, cell_names());
   one_of("optim.name", s.optim.name, {"adam", "adamw", "sgd"});

@@ -16,6 +16,7 @@ struct Settings {
     std::string tokenizer;
     Index min_count, vocab_size, batch_tokens, max_length;
     double valid_fraction;
+    std::string blank, long_pairs;
   } data;
   struct {
     std::string name;

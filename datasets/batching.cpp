@@ -216,6 +216,7 @@ Index PairBatches::count_epoch(BatchCounts* counts) {
     prepare();
     batches += static_cast<Index>(window_->cuts.size());
   }
+  if (batches == 0) fail_dropped(pairs_, options_);
   if (counts) *counts = counts_;
   position_ = position;
   return batches;

@@ -50,7 +50,7 @@ class PairBatches final : public BatchStream {
   /// Of this epoch so far, a window at a time.
   const BatchCounts& counts() const { return counts_; }
   /// The number of batches in an epoch, and what becomes of its pairs: reads and tokenizes them all, once. Throws Error on an endless
-  /// corpus.
+  /// corpus and when every pair is dropped.
   Index count_epoch(BatchCounts* counts = nullptr);
 
  private:

@@ -50,12 +50,22 @@ class MemoryPairs final : public PairSource {
 /// The first `n` pairs (all, when there are fewer), read now: what validation takes of an endless corpus.
 std::unique_ptr<PairSource> first_pairs(const PairSource& source, Index n);
 
+/// Takes `n` pairs at random out of a finite source: all the others, and those, read now. They depend on its size, n and the seed alone.
+std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(std::unique_ptr<PairSource> source, Index n,
+                                                                             std::uint64_t seed);
+
+struct ReadOptions {
+  bool blank_is_error = false;  // where a side is blank; else such lines are skipped and counted
+};
+
 /// Opens what the user gave to --train, --valid or --data:
 ///   two line-aligned text files | FILE.tsv, two columns | FILE.jsonl, objects with source/target or document/summary | toy:NAME.
+/// Files may be packed by gzip (FILE.tsv.gz) and larger than memory (FilePairs). Sides come without white space at their ends, and
+/// line ends inside those of a .jsonl become spaces.
 /// `fields` is empty, or names the source and the target: 1-based column numbers of a .tsv, keys of a .jsonl.
-/// `split` and `seed` matter to toy corpora alone. Lines with a blank side are skipped and counted.
+/// `split` and `seed` matter to toy corpora alone.
 /// Throws Error, one line that says what is wrong where and what to do.
 std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Split split,
-                                       std::uint64_t seed);
+                                       std::uint64_t seed, const ReadOptions& options = {});
 
 }  // namespace heed

@@ -6,9 +6,8 @@
 
 namespace heed {
 
-/// The lines of a UTF-8 text file. Only \n ends a line (so U+0085 and U+2028 stay inside); a \r before it and a byte order mark at
-/// the start of the file are dropped; a last line without \n counts. Throws Error, `FILE: ...` or `FILE:LINE: ...`, when the file
-/// is missing, a folder, unreadable or empty, or holds malformed UTF-8 or a NUL byte.
+/// The lines of a UTF-8 text file, packed by gzip or not, as LineReader splits them, all at once and of any length. Throws Error,
+/// `FILE: ...` or `FILE:LINE: ...`, when the file is missing, unreadable (InputFile) or empty, or holds malformed UTF-8 or a NUL byte.
 std::vector<std::string> read_lines(const std::string& path);
 
 /// The same file as one string, lines ended by \n; the last as it stands in the file.

@@ -1,5 +1,8 @@
 #include "datasets/utf8.h"
 
+#include <cstdint>
+#include <cstring>
+
 #include "framework/error.h"
 
 namespace heed::utf8 {
@@ -38,6 +41,11 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
 
 std::size_t find_invalid(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
+    std::uint64_t eight;  // most text is ASCII
+    if (text.size() - at >= sizeof eight && (std::memcpy(&eight, text.data() + at, sizeof eight), (eight & 0x8080808080808080) == 0)) {
+      at += sizeof eight;
+      continue;
+    }
     const std::size_t length = sequence_length(text, at);
     if (length == 0) return at;
     at += length;
@@ -68,6 +76,19 @@ std::size_t length(std::string_view text) {
   std::size_t count = 0;
   for_each(text, [&](char32_t, std::string_view) { ++count; });
   return count;
+}
+
+std::string_view trim(std::string_view text) {
+  for (std::size_t end = 0; end < text.size(); text.remove_prefix(end), end = 0)
+    if (!is_space(next(text, end))) break;
+  while (!text.empty()) {
+    std::size_t begin = text.size() - 1;
+    while (begin > 0 && (byte(text, begin) & 0xC0) == 0x80) --begin;
+    std::size_t at = begin;
+    if (!is_space(next(text, at))) break;
+    text = text.substr(0, begin);
+  }
+  return text;
 }
 
 bool is_space(char32_t code) {

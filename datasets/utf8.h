@@ -32,4 +32,7 @@ std::size_t length(std::string_view text);
 /// What Python's str.isspace calls white space; metrics split words there.
 bool is_space(char32_t code);
 
+/// Without white space at either end.
+std::string_view trim(std::string_view text);
+
 }  // namespace heed::utf8

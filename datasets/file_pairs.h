@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "datasets/input_file.h"
+#include "datasets/pairs.h"
+
+namespace heed {
+
+/// How records become pairs. A record is a line of each file, all of one number.
+class RecordFormat {
+ public:
+  virtual ~RecordFormat() = default;
+  struct Record {
+    std::string_view source, target;  // empty where it is blank; they last until the next read()
+  };
+  /// Messages about it begin with `file`:`line`.
+  virtual Record read(std::span<const std::string_view> lines, const std::string& file, Index line) = 0;
+};
+
+std::unique_ptr<RecordFormat> aligned_format();                                        // two files, a side each
+std::unique_ptr<RecordFormat> tsv_format(const std::vector<std::string>& fields);    // column numbers; none: there are two
+std::unique_ptr<RecordFormat> jsonl_format(const std::vector<std::string>& fields);  // keys; none: the known ones
+
+/// Pairs that stay in their files, one of which may be larger than memory. Opening reads everything once, checks it, and keeps where
+/// every 64th pair begins; at() reads from there on, so that pairs asked for in their order cost one pass. Not for several threads at once.
+class FilePairs final : public PairSource {
+ public:
+  FilePairs(const std::vector<std::string>& paths, std::unique_ptr<RecordFormat> format, const ReadOptions& options);
+  ~FilePairs() override;
+
+  Index size() const override { return size_; }
+  Pair at(Index i) const override;
+  std::string name() const override { return name_; }
+  Index skipped() const override { return skipped_; }
+  Index block() const override { return block_pairs; }
+  void will_need(Index first, Index count) const override;
+
+ private:
+  static constexpr Index block_pairs = 64;
+  struct Cursor;
+  struct Block {
+    std::int64_t offsets[2];  // in each file
+    Index lines;              // before it
+  };
+  bool next(Pair& pair) const;  // the next pair that is not blank; false at the end
+
+  std::string name_;
+  ReadOptions options_;
+  std::vector<InputFile> files_;
+  std::vector<Block> blocks_;
+  Index size_ = 0, skipped_ = 0;
+  std::unique_ptr<Cursor> cursor_;
+};
+
+}  // namespace heed

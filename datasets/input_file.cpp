@@ -1,0 +1,157 @@
+#include "datasets/input_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "datasets/gzip.h"
+#include "framework/error.h"
+
+namespace heed {
+
+namespace {
+
+// Fills `into` through `read`, a read() or pread() at the byte given; fewer only at the end.
+template <class Read>
+std::size_t fill(const std::string& path, std::span<char> into, Read&& read) {
+  std::size_t got = 0;
+  while (got < into.size()) {
+    const ssize_t n = read(into.data() + got, into.size() - got, got);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("{}: cannot be read to its end ({}); check the disk", path, std::strerror(errno));
+    if (n == 0) break;
+    got += static_cast<std::size_t>(n);
+  }
+  return got;
+}
+
+// Files that are no text but tell what they are.
+void check_start(const std::string& path, std::string_view start) {
+  using namespace std::string_view_literals;
+  struct Kind {
+    std::string_view magic;
+    const char* what;
+  };
+  static constexpr std::array kinds{Kind{"\xFD"
+                                         "7zXZ\0"sv,
+                                         "packed by xz; unpack it (xz -d) or pack it by gzip"},
+                                    Kind{"\x28\xB5\x2F\xFD"sv, "packed by zstd; unpack it (zstd -d) or pack it by gzip"},
+                                    Kind{"BZh91AY&SY"sv, "packed by bzip2; unpack it (bzip2 -d) or pack it by gzip"},
+                                    Kind{"PK\x03\x04"sv, "a zip archive; unpack it and name the files in it"},
+                                    Kind{"\xFF\xFE"sv, "UTF-16; save it as UTF-8"},
+                                    Kind{"\xFE\xFF"sv, "UTF-16; save it as UTF-8"}};
+  for (const Kind& kind : kinds)
+    if (start.starts_with(kind.magic)) fail("{}: is {}", path, kind.what);
+}
+
+// A file that nobody else can open and that vanishes with its descriptor.
+int temporary_file(const std::string& path, std::string& folder) {
+  std::error_code error;
+  folder = std::filesystem::temp_directory_path(error).string();
+  std::string name = folder + "/heed-XXXXXX";
+  const int file = error ? -1 : mkostemp(name.data(), O_CLOEXEC);
+  if (file < 0)
+    fail("{}: must be unpacked into a temporary file, and {} takes none ({}); set TMPDIR to a folder that does", path,
+         error ? "TMPDIR" : folder, error ? error.message() : std::strerror(errno));
+  unlink(name.c_str());
+  return file;
+}
+
+}  // namespace
+
+InputFile::InputFile(std::string path) : path_(std::move(path)) {
+  try {
+    open_itself();
+  } catch (...) {
+    if (file_ >= 0) close(file_);
+    throw;
+  }
+}
+
+InputFile::InputFile(InputFile&& other) noexcept
+    : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)), opened_(other.opened_), copied_(other.copied_) {}
+
+InputFile::~InputFile() {
+  if (file_ >= 0) close(file_);
+}
+
+void InputFile::open_itself() {
+  file_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file_ < 0 && errno == ENOENT) fail("{}: no such file; check the name", path_);
+  if (file_ < 0) fail("{}: cannot be read ({}); check the file and its permissions", path_, std::strerror(errno));
+  if (fstat(file_, &opened_) != 0) fail("{}: cannot be read ({}); check the disk", path_, std::strerror(errno));
+  if (S_ISDIR(opened_.st_mode)) fail("{}: is a folder; name a text file", path_);
+  if (S_ISCHR(opened_.st_mode) || S_ISBLK(opened_.st_mode)) fail("{}: is a device; name a text file", path_);
+  const bool pipe = !S_ISREG(opened_.st_mode);
+  std::array<char, 16> bytes{};
+  const std::size_t n = fill(path_, bytes, [&](char* to, std::size_t count, std::size_t at) {
+    return pipe ? ::read(file_, to, count) : pread(file_, to, count, static_cast<off_t>(at));
+  });
+  const std::string_view start(bytes.data(), n);
+  check_start(path_, start);
+  if (pipe || is_gzip(start)) spill(pipe ? start : std::string_view());
+}
+
+void InputFile::spill(std::string_view start) {
+  std::string folder;
+  const int copy = temporary_file(path_, folder);
+  const int from = std::exchange(file_, copy);  // now closed by whoever closes this
+  std::int64_t written = 0;
+  const auto read = [&](std::span<char> into) {
+    if (start.empty()) return fill(path_, into, [&](char* to, std::size_t count, std::size_t) { return ::read(from, to, count); });
+    const std::size_t n = std::min(into.size(), start.size());
+    std::copy_n(start.begin(), n, into.begin());
+    start.remove_prefix(n);
+    return n;
+  };
+  const auto write = [&](std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t n = ::write(copy, text.data(), text.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0)
+        fail("{}: {} holds no more of it than {} MB, unpacked ({}); make room, or set TMPDIR to a folder with more", path_, folder,
+             written >> 20, std::strerror(errno));
+      text.remove_prefix(static_cast<std::size_t>(n)), written += n;
+    }
+  };
+  try {
+    if (S_ISREG(opened_.st_mode) || is_gzip(start)) {
+      gunzip(read, write, path_);
+    } else {
+      std::array<char, 1 << 16> bytes;
+      while (const std::size_t n = read(bytes)) write({bytes.data(), n});
+    }
+  } catch (...) {
+    close(from);
+    throw;
+  }
+  close(from);
+  copied_ = true;
+}
+
+std::size_t InputFile::read(std::int64_t offset, std::span<char> into) const {
+  return fill(path_, into, [&](char* to, std::size_t count, std::size_t at) {
+    return pread(file_, to, count, static_cast<off_t>(offset + static_cast<std::int64_t>(at)));
+  });
+}
+
+void InputFile::will_need(std::int64_t offset, std::int64_t length) const {
+  posix_fadvise(file_, offset, length, POSIX_FADV_WILLNEED);
+}
+
+void InputFile::check_unchanged() const {
+  if (copied_) return;
+  struct stat now {};
+  if (fstat(file_, &now) != 0) fail("{}: cannot be read any more ({}); check the disk", path_, std::strerror(errno));
+  if (now.st_size != opened_.st_size || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec || now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec)
+    fail("{}: has changed since it was opened; leave the data alone while they are in use, and start again", path_);
+}
+
+}  // namespace heed
