@@ -9,9 +9,13 @@
 #include "cli/run.h"
 #include "datasets/batching.h"
 #include "datasets/metrics/bleu.h"
+#include "datasets/metrics/chrf.h"
 #include "datasets/metrics/exact.h"
+#include "datasets/metrics/perplexity.h"
+#include "datasets/metrics/rouge.h"
 #include "datasets/text_file.h"
 #include "datasets/text_windows.h"
+#include "datasets/utf8.h"
 #include "framework/kernels/parallel.h"
 
 namespace heed::cli {
@@ -28,22 +32,33 @@ struct Options {
 
 using Report = nlohmann::ordered_json;
 
+Report perplexities(const Loss& loss, std::size_t characters) {
+  const Perplexity p{.nats = loss.sum, .tokens = loss.tokens, .characters = static_cast<Index>(characters)};
+  return {{"loss", loss.per_token()}, {"perplexity", p.per_token()}, {"perplexity_per_character", p.per_character()}};
+}
+
+Report operator+(Report a, const Report& b) {
+  a.update(b);
+  return a;
+}
+
 Report evaluate_text(const Options& o, const Run& run) {
   if (o.data.size() > 1) fail("a language model is evaluated on one text file: --data FILE.txt");
-  std::vector<Batch> batches;
+  const Tokenizer& tokenizer = *run.tokenizers.target;
   const Index batch = std::max<Index>(1, run.settings.data.batch_tokens / run.settings.model.context);
+  std::vector<Id> ids;
   if (o.data.empty()) {
     const auto& d = run.settings.data;
-    batches = TextWindows::open(d.train[0], d.valid.empty() ? "" : d.valid[0], *run.tokenizers.target,
-                                {.context = run.settings.model.context, .batch = batch, .valid_fraction = d.valid_fraction})
-                  .valid_batches();
+    ids = TextWindows::open(d.train[0], d.valid.empty() ? "" : d.valid[0], tokenizer,
+                            {.context = run.settings.model.context, .batch = batch, .valid_fraction = d.valid_fraction})
+              .valid();
   } else {
-    const std::vector<Id> ids = run.tokenizers.target->encode(read_text(o.data[0]));
-    batches = consecutive_windows(ids, run.settings.model.context, batch);
+    ids = tokenizer.encode(read_text(o.data[0]));
   }
-  const Loss loss = total_loss(*run.model, batches);
+  const Loss loss = total_loss(*run.model, consecutive_windows(ids, run.settings.model.context, batch));
   if (loss.tokens == 0) fail("nothing to evaluate: the text has fewer than two tokens");
-  return {{"tokens", loss.tokens}, {"loss", loss.per_token()}, {"perplexity", std::exp(loss.per_token())}};
+  const std::string foretold = tokenizer.decode(std::span(ids).subspan(1));  // all but the first
+  return Report{{"tokens", loss.tokens}} + perplexities(loss, utf8::length(foretold));
 }
 
 Report evaluate_pairs(const Options& o, const Run& run) {
@@ -55,9 +70,19 @@ Report evaluate_pairs(const Options& o, const Run& run) {
   DecodeOptions options = decode_options(run.settings);
   if (o.beam > 0) options.beam = static_cast<int>(o.beam);
   const std::vector<std::string> hypotheses = best_translations(*run.model, run.tokenizers, test, options);
-  const BleuScore bleu = corpus_bleu(hypotheses, std::vector<std::vector<std::string>>{test.references});
-  return {{"lines", pairs->size()}, {"loss", loss.per_token()},     {"perplexity", std::exp(loss.per_token())},
-          {"bleu", bleu.score},     {"signature", bleu.signature()}, {"exact", exact_match(hypotheses, test.references)}};
+  const std::vector<std::vector<std::string>> references{test.references};
+  const BleuScore bleu = corpus_bleu(hypotheses, references);
+  const RougeScore rouge = mean_rouge(hypotheses, references);
+  std::size_t characters = 0;
+  for (const std::string& reference : test.references) characters += utf8::length(reference) + 1;
+  return Report{{"lines", pairs->size()}} + perplexities(loss, characters) +
+         Report{{"bleu", bleu.score},
+                {"signature", bleu.signature()},
+                {"chrf", corpus_chrf(hypotheses, references).score},
+                {"rouge1", rouge.rouge1.fmeasure},
+                {"rouge2", rouge.rouge2.fmeasure},
+                {"rougeL", rouge.rougeL.fmeasure},
+                {"exact", exact_match(hypotheses, test.references)}};
 }
 
 void run_evaluate(const Options& o) {
@@ -72,7 +97,7 @@ void run_evaluate(const Options& o) {
     if (name == "exact")
       std::cout << fmt::format("{:<12} {:.2f} %\n", name, 100 * value.get<double>());
     else if (value.is_number_float())
-      std::cout << fmt::format("{:<12} {:.4f}\n", name, value.get<double>());
+      std::cout << fmt::format("{:<12} {:.4f}\n", name == "perplexity_per_character" ? "  a character" : name, value.get<double>());
     else
       std::cout << fmt::format("{:<12} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
   }
@@ -81,7 +106,7 @@ void run_evaluate(const Options& o) {
 }  // namespace
 
 void add_evaluate(CLI::App& app) {
-  auto* command = app.add_subcommand("evaluate", "Loss, perplexity, BLEU and exact matches of a trained model on a set");
+  auto* command = app.add_subcommand("evaluate", "Loss, perplexity, BLEU, chrF, ROUGE and exact matches of a trained model on a set");
   auto o = std::make_shared<Options>();
   command->add_option("--run", o->run, "folder that `heed train --out` wrote")->required();
   command->add_option("--data", o->data, "DATA, as --train of `heed train` (lm: one text; default: its validation part)")->expected(1, 2);

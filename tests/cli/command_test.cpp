@@ -380,11 +380,13 @@ TEST(Command, EvaluatesAndInspects) {
   ASSERT_TRUE(report.is_object()) << json.out;
   EXPECT_EQ(report["lines"], 40);
   EXPECT_NEAR(report["perplexity"].get<double>(), std::exp(report["loss"].get<double>()), 1e-6);
-  for (const auto& [key, most] : std::map<std::string, double>{{"bleu", 100}, {"exact", 1}}) {
+  for (const auto& [key, most] : std::map<std::string, double>{{"bleu", 100}, {"chrf", 100}, {"rouge1", 1}, {"rouge2", 1}, {"rougeL", 1}, {"exact", 1}}) {
     EXPECT_GE(report[key].get<double>(), 0) << key;
     EXPECT_LE(report[key].get<double>(), most) << key;
   }
   EXPECT_TRUE(report["signature"].is_string());
+  // A target of n letters is n words and </s>, and n letters, n - 1 spaces and the line's end: 40 times 2 to 6 letters, 4 on average.
+  EXPECT_NEAR(std::log(report["perplexity_per_character"].get<double>()) * (40 * 2 * 4), report["loss"].get<double>() * (40 * (4 + 1)), 1e-6);
   const Ran plain =
       run(folder, {"evaluate", "--run", "run", "--data", "toy:copy", "--lines", "3", "--split", "valid", "--beam", "1"});
   EXPECT_EQ(plain.code, 0) << plain.err;
@@ -419,6 +421,7 @@ TEST(Command, TrainsALanguageModel) {
   const nlohmann::json report = nlohmann::json::parse(json.out, nullptr, false);
   ASSERT_TRUE(report.is_object()) << json.out;
   EXPECT_GT(report["tokens"].get<int>(), 100);
+  EXPECT_NEAR(report["perplexity_per_character"].get<double>(), report["perplexity"].get<double>(), 1e-6) << "its tokens are characters";
   EXPECT_NEAR(report["perplexity"].get<double>(), std::exp(report["loss"].get<double>()), 1e-6);
   const Ran given = run(folder, {"evaluate", "--run", "lm", "--data", "text.txt", "--json"});
   EXPECT_EQ(nlohmann::json::parse(given.out)["tokens"].get<std::size_t>(), text.size())
