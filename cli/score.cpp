@@ -47,10 +47,19 @@ void stop_if_interrupted() {
 
 std::string file_of(const std::string& name) { return name == "-" ? "/dev/stdin" : name; }
 
+Lines read(const std::string& name) {
+  try {
+    return read_lines(file_of(name));
+  } catch (const Error&) {
+    stop_if_interrupted();  // while it waited for input, say
+    throw;
+  }
+}
+
 Sides read_sides(const Options& o) {
-  Sides sides{read_lines(file_of(o.hyp)), {}};
+  Sides sides{read(o.hyp), {}};
   for (const std::string& name : o.refs) {
-    sides.references.push_back(read_lines(file_of(name)));
+    sides.references.push_back(read(name));
     const std::size_t expected = sides.hypotheses.size(), got = sides.references.back().size();
     if (got != expected)
       fail("{}: has {} {} and {} has {}; each line is scored against its reference, so give as many", file_of(o.hyp), expected,
