@@ -1,0 +1,10 @@
+// Gzip data, as the pairs of a .tsv. Checksums guard them, so most of what a fuzzer makes is damaged: seeds matter here.
+#include "tests/fuzz/input.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace heed;
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  static const fuzz::File file(".tsv.gz");
+  fuzz::read_pairs({file.holding("\x1F\x8B" + std::string(input))});
+  return 0;
+}

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "datasets/batching.h"
+#include "datasets/pairs.h"
+#include "datasets/text_file.h"
+#include "framework/error.h"
+
+/// What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput: Error is how bad input ends, anything else is a find.
+namespace heed::fuzz {
+
+/// A file in memory that holds what it was last given, under a name whose ending says what it is.
+class File {
+ public:
+  explicit File(const std::string& ending) {
+    static int made = 0;
+    const std::filesystem::path folder = std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
+    path_ = (folder / fmt::format("heed-fuzz-{}-{}{}", ::getpid(), ++made, ending)).string();
+  }
+  ~File() { ::unlink(path_.c_str()); }
+  const std::string& holding(std::string_view bytes) const {
+    std::FILE* file = std::fopen(path_.c_str(), "wb");
+    if (!file || std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fclose(file) != 0) std::abort();
+    return path_;
+  }
+
+ private:
+  std::string path_;
+};
+
+inline void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+/// Opens pairs, and holds them to what every source promises: sides that are trimmed text, the same in any order, and batches.
+inline void read_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields = {}) {
+  try {
+    open_pairs(data, fields, Split::train, 1, {.blank_is_error = true});
+  } catch (const Error& error) {
+    require(std::string_view(error.what()).find('\n') == std::string_view::npos);
+  }
+  try {
+    const auto pairs = open_pairs(data, fields, Split::train, 1);
+    require(pairs->size() > 0);
+    std::vector<Pair> all;
+    for (Index i = 0; i < pairs->size(); ++i) {
+      all.push_back(pairs->at(i));
+      for (const std::string& side : {all.back().source, all.back().target}) {
+        check_line(side, "a pair", static_cast<std::size_t>(i));
+        require(!side.empty() && side.find('\n') == std::string::npos);
+      }
+    }
+    for (Index i = pairs->size() - 1; i >= 0; i -= 1 + pairs->size() / 100) require(pairs->at(i) == all[static_cast<std::size_t>(i)]);
+    const std::shared_ptr<const Tokenizer> words =
+        train_tokenizer("words", {.max_size = 100}, [&](const TakeLine& take) { take(all[0].source), take(all[0].target); });
+    PairBatches batches(*pairs, words, {.batch_tokens = 4096, .max_length = 1000, .cut = true, .window = 128});
+    Index seen = 0;
+    while (batches.epoch() == 0) seen += static_cast<Index>(batches.next().lines.size());
+    require(seen == pairs->size());
+  } catch (const Error& error) {
+    require(std::string_view(error.what()).find('\n') == std::string_view::npos);
+  }
+}
+
+}  // namespace heed::fuzz
