@@ -1,9 +1,14 @@
 #include "benchmarks/cases.h"
 
+#include <algorithm>
+#include <iostream>
+
+#include "framework/error.h"
 #include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/language_model.h"
 #include "layers/seq2seq/recurrent.h"
 #include "layers/seq2seq/transformer.h"
+#include "optim/clip.h"
 
 namespace heed::bench {
 
@@ -83,6 +88,43 @@ const std::vector<Case>& cases() {
       {"gptlong", 4 * 1024, 0, language_model(256, 4, 4, 1024), characters(4, 1024)},
   };
   return all;
+}
+
+const Case& find_case(std::string_view name) {
+  for (const Case& c : cases())
+    if (c.name == name) return c;
+  fail("no case '{}'", name);
+}
+
+TrainingStep::TrainingStep(const Case& which, Random& random)
+    : model_(which.model(random)), adam_(*model_, {.lr = Real(3e-4)}), label_smoothing_(which.label_smoothing) {
+  step_random() = Random(1);  // dropout
+}
+
+Real TrainingStep::operator()(const Batch& batch, TapeOptions options) {
+  adam_.clear_gradients();
+  Tape tape(options);
+  const Variable loss = model_->loss(batch, {.label_smoothing = label_smoothing_, .ignore = ignored_id});
+  tape.backward(loss);
+  clip_gradients(*model_, 1);
+  adam_.step();
+  if (options.profile) tape.print(std::cerr);
+  return loss.item();
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double median_seconds(double seconds, const std::function<void()>& act) {
+  std::vector<double> times;
+  for (const auto start = std::chrono::steady_clock::now(); seconds_since(start) < seconds || times.size() < 5;) {
+    const auto begin = std::chrono::steady_clock::now();
+    act();
+    times.push_back(seconds_since(begin));
+  }
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  return times[times.size() / 2];
 }
 
 }  // namespace heed::bench

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "framework/tape.h"
 #include "layers/seq2seq/model.h"
+#include "optim/optimizer.h"
 
 namespace heed::bench {
 
@@ -19,6 +23,25 @@ struct Case {
 };
 
 const std::vector<Case>& cases();
+const Case& find_case(std::string_view name);
+
+/// A model and its optimizer, and what is timed: clear gradients, forward, loss, backward, clip to norm 1, Adam.
+class TrainingStep {
+ public:
+  TrainingStep(const Case& which, Random& random);
+  Real operator()(const Batch& batch, TapeOptions options = {});  // its loss; prints the ops to stderr where they are profiled
+  Index parameters() const { return parameter_count(*model_); }
+
+ private:
+  std::unique_ptr<Seq2Seq> model_;
+  Adam adam_;
+  Real label_smoothing_;
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start);
+
+/// The median of how long `act` takes, done for `seconds` and five times at least.
+double median_seconds(double seconds, const std::function<void()>& act);
 
 /// Random ids; lengths uniform in [n / 2, n].
 std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random);

@@ -1,56 +1,26 @@
 // Times whole training steps: clear gradients, forward, loss, backward, clip to norm 1, Adam. One JSON line a case.
 
-#include <algorithm>
-#include <chrono>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
 
 #include "benchmarks/cases.h"
 #include "framework/kernels/parallel.h"
-#include "framework/memory.h"
 #include "framework/version.h"
-#include "optim/clip.h"
-#include "optim/optimizer.h"
 
 namespace {
 
 using namespace heed;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
 void measure(const bench::Case& which, double seconds, bool profile) {
   Random random(0);
-  const auto model = which.model(random);
+  bench::TrainingStep step(which, random);
   const Batch batch = which.batch(random);
-  Adam adam(*model, {.lr = Real(3e-4)});
-  Random& dropout = step_random();
-  dropout = Random(1);
-
-  const auto step = [&](TapeOptions options) {
-    adam.clear_gradients();
-    Tape tape(options);
-    const Variable loss = model->loss(batch, {.label_smoothing = which.label_smoothing, .ignore = ignored_id});
-    tape.backward(loss);
-    clip_gradients(*model, 1);
-    adam.step();
-    if (options.profile) tape.print(std::cerr);
-    return loss.item();
-  };
-  for (int i = 0; i < 3; ++i) step({});
-  if (profile) step({.profile = true});
-  std::vector<double> times;
-  for (const auto start = Clock::now(); seconds_since(start) < seconds || times.size() < 5;) {
-    const auto begin = Clock::now();
-    step({});
-    times.push_back(seconds_since(begin));
-  }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-  const double median = times[times.size() / 2];
+  for (int i = 0; i < 3; ++i) step(batch);
+  if (profile) step(batch, {.profile = true});
+  const double median = bench::median_seconds(seconds, [&] { step(batch); });
   std::cout << fmt::format(
                    R"({{"engine": "heed {}", "case": "{}", "precision": "fp32", "threads": {}, "params": {}, "ms": {:.2f}, "tokens_per_s": {:.0f}}})",
-                   version(), which.name, threads(), parameter_count(*model), median * 1e3, static_cast<double>(which.positions) / median)
+                   version(), which.name, threads(), step.parameters(), median * 1e3, static_cast<double>(which.positions) / median)
             << std::endl;
 }
 

@@ -18,6 +18,9 @@ namespace {
 
 constexpr const char* format_name = "heed tokenizer";
 constexpr int format_version = 1;
+// Distinct pieces counted at a time, about 40 MB of them: past that the rarest so far are forgotten, as in lossy counting (Manku and
+// Motwani 2002), so that a vocabulary of any corpus needs bounded memory. Frequent ones are not touched.
+constexpr std::size_t most_counted = std::size_t{1} << 19;
 
 std::unique_ptr<Tokenizer> make(const std::string& kind, Vocabulary vocabulary) {
   if (kind == "words") return std::make_unique<Words>(std::move(vocabulary));
@@ -115,6 +118,9 @@ std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind, const 
   StringMap<Index> counts;
   feed([&](std::string_view line) {
     for (std::string& piece : splitter->tokens(line)) ++counts[std::move(piece)];
+    if (counts.size() <= most_counted) return;
+    for (Index rare = 1; counts.size() > most_counted / 2; ++rare)
+      std::erase_if(counts, [rare](const auto& entry) { return entry.second <= rare; });
   });
   return make(kind, Vocabulary(counts, options));
 }
