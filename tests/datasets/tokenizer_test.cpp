@@ -158,9 +158,9 @@ TEST(Tokenizer, RefusesDamagedFiles) {
   EXPECT_EQ(folder.message([&] { Tokenizer::load(folder.path("none")); }), "none: no such file; check the name");
 }
 
-TEST(Tokenizer, CountsInBoundedMemory) {  // a million words that occur once must not push out those that do not
+TEST(Tokenizer, CountsInBoundedMemory) {  // many words that occur once must not push out those that do not
   const auto words = train_tokenizer("words", {.min_count = 5}, [](const TakeLine& take) {
-    for (int i = 0; i < 1'000'000; ++i) take(fmt::format("w{}{}", i, i % 1000 == 0 ? " often" : i % 10'000 == 1 ? " now" : ""));
+    for (int i = 0; i < 700'000; ++i) take(fmt::format("w{}{}", i, i % 1000 == 0 ? " often" : i % 10'000 == 1 ? " now" : ""));
   });
   EXPECT_EQ(words->vocabulary().tokens(), (std::vector<std::string>{"<pad>", "<s>", "</s>", "<unk>", "often", "now"}));
 }
