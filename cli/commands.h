@@ -7,6 +7,7 @@ namespace heed::cli {
 // Each adds one subcommand, with its options and what it does when chosen.
 void add_train(CLI::App& app);
 void add_translate(CLI::App& app);
+void add_summarize(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_score(CLI::App& app);

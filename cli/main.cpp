@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(36);
   cli::add_train(app);
   cli::add_translate(app);
+  cli::add_summarize(app);
   cli::add_evaluate(app);
   cli::add_score(app);
   cli::add_compare(app);

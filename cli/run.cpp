@@ -11,7 +11,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t decode_batch = 64;
+// Of a batch: sources, their tokens, and rows of the search.
+constexpr std::size_t most_sources = 64, most_tokens = 16384, most_rows = 1024;
 
 std::string joint_path(const fs::path& folder) { return (folder / "tokenizer.json").string(); }
 std::string source_path(const fs::path& folder) { return (folder / "tokenizer.source.json").string(); }
@@ -71,17 +72,24 @@ Loss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches) {
 }
 
 DecodeOptions decode_options(const Settings& s) {
-  return {.beam = static_cast<int>(s.decode.beam), .length_penalty = static_cast<Real>(s.decode.length_penalty), .max_length = s.decode.max_length};
+  return {.beam = static_cast<int>(s.decode.beam),
+          .length_penalty = static_cast<Real>(s.decode.length_penalty),
+          .min_length = s.decode.min_length,
+          .max_length = s.decode.max_length,
+          .usual_length = s.data.max_length > 0 ? s.data.max_length : 1024,
+          .no_repeat_ngram = s.decode.no_repeat_ngram,
+          .coverage_penalty = s.decode.coverage_penalty};
 }
 
 std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers, const std::string& line, std::vector<std::string>& extra) {
   std::vector<Id> ids = model.copies() ? tokenizers.source->encode_widening(line, extra) : tokenizers.source->encode(line);
+  if (const auto longest = static_cast<std::size_t>(model.longest()); longest > 0 && ids.size() >= longest) ids.resize(longest - 1);
   if (!ids.empty()) ids.push_back(eos_id);
   return ids;
 }
 
 std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Tokenizers& tokenizers, std::span<const std::string> lines,
-                                                const DecodeOptions& options) {
+                                                const DecodeOptions& options, std::uint64_t first) {
   std::vector<std::vector<Id>> sources;
   std::vector<std::vector<std::string>> extras(lines.size());
   std::vector<std::size_t> order;
@@ -91,11 +99,16 @@ std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Toke
   }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return sources[a].size() < sources[b].size(); });
   std::vector<std::vector<Translation>> results(lines.size());
-  for (std::size_t begin = 0; begin < order.size(); begin += decode_batch) {
-    const std::size_t end = std::min(order.size(), begin + decode_batch);
+  const std::size_t width = static_cast<std::size_t>(options.sample ? options.nbest : options.beam);
+  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     std::vector<std::vector<Id>> together;
-    for (std::size_t i = begin; i < end; ++i) together.push_back(std::move(sources[order[i]]));
-    auto decoded = decode(model, together, options);
+    std::vector<std::uint64_t> numbers;
+    for (std::size_t tokens = 0; end < order.size(); ++end) {
+      tokens += sources[order[end]].size();
+      if (end > begin && (end - begin == most_sources || tokens > most_tokens || (end - begin + 1) * width > most_rows)) break;
+      together.push_back(std::move(sources[order[end]])), numbers.push_back(first + order[end]);
+    }
+    auto decoded = decode(model, together, options, numbers);
     for (std::size_t i = begin; i < end; ++i)
       for (Hypothesis& hypothesis : decoded[i - begin]) {
         std::string text = tokenizers.target->decode(hypothesis.ids, extras[order[i]]);

@@ -42,16 +42,20 @@ struct Loss {
 /// The cross entropy of all gold tokens. The caller switches the model to evaluation.
 Loss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches);
 
+/// A run's own. Where decode.max_length leaves the length open, an output has no more than data.max_length tokens, as in training; 1,024
+/// where that is open too, so that a long line does not stall.
 DecodeOptions decode_options(const Settings& settings);
 
-/// The source as the model reads it, </s> last; empty for a blank line. Where the model copies, `extra` gets the unknown words.
+/// The source as the model reads it, </s> last, cut to the tokens the model can place; empty for a blank line. Where the model copies,
+/// `extra` gets the unknown words.
 std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers, const std::string& line, std::vector<std::string>& extra);
 
 struct Translation : Hypothesis {
   std::string text;
 };
 /// Translates lines, in order, best first; blank ones give none. Lines are decoded together, those of similar length in one batch.
+/// `first`: the number of the first line, which samples depend on.
 std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Tokenizers& tokenizers, std::span<const std::string> lines,
-                                                const DecodeOptions& options);
+                                                const DecodeOptions& options, std::uint64_t first = 0);
 
 }  // namespace heed::cli

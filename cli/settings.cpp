@@ -179,7 +179,10 @@ std::vector<Setting> settings_of(Settings& s) {
       {"train.label_smoothing", &s.train.label_smoothing, "share of the target spread over all words (built-in corpora: 0)"},
       {"decode.beam", &s.decode.beam, "beam width; 1: greedy"},
       {"decode.length_penalty", &s.decode.length_penalty, "alpha; larger favours longer outputs"},
-      {"decode.max_length", &s.decode.max_length, "most tokens of an output; 0: twice the source + 20"},
+      {"decode.min_length", &s.decode.min_length, "fewest tokens of an output"},
+      {"decode.max_length", &s.decode.max_length, "most tokens of an output; 0: twice the source + 20, no more than data.max_length (1024 where that is 0)"},
+      {"decode.no_repeat_ngram", &s.decode.no_repeat_ngram, "no N tokens in a row stand twice in an output; 0: they may"},
+      {"decode.coverage_penalty", &s.decode.coverage_penalty, "beta; larger favours outputs that looked at all of the source"},
   };
 }
 
@@ -206,7 +209,7 @@ Settings default_settings(const std::string& model, bool endless) {
              .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
   s.train = {.steps = 1600, .epochs = 0, .time = "", .eval_every = 400, .save_every = 400, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
              .seed = 1, .label_smoothing = 0.1};
-  s.decode = {.beam = 5, .length_penalty = 0.6, .max_length = 0};
+  s.decode = {.beam = 5, .length_penalty = 0.6, .min_length = 0, .max_length = 0, .no_repeat_ngram = 0, .coverage_penalty = 0};
   if (model == "lm") {
     s.data.tokenizer = "characters", s.data.min_count = 1, s.data.batch_tokens = 768, s.data.valid_fraction = 0.1;
     s.model.layers = 4, s.model.dropout = 0;
@@ -305,7 +308,12 @@ void check_settings(Settings& s) {
   within<Index>("train.average", s.train.average, 1, 100), within<Index>("train.log_every", s.train.log_every, 1, large);
   within("train.label_smoothing", s.train.label_smoothing, 0.0, 0.99), within<Index>("train.seed", s.train.seed, 0, std::numeric_limits<Index>::max());
   within<Index>("decode.beam", s.decode.beam, 1, 1000), within("decode.length_penalty", s.decode.length_penalty, 0.0, 100.0);
-  within<Index>("decode.max_length", s.decode.max_length, 0, medium);
+  within<Index>("decode.max_length", s.decode.max_length, 0, medium), within<Index>("decode.min_length", s.decode.min_length, 0, medium);
+  within<Index>("decode.no_repeat_ngram", s.decode.no_repeat_ngram, 0, medium), within("decode.coverage_penalty", s.decode.coverage_penalty, 0.0, 100.0);
+  if (s.decode.max_length > 0 && s.decode.min_length > s.decode.max_length)
+    fail("decode.min_length is at most decode.max_length; got {} and {}", s.decode.min_length, s.decode.max_length);
+  if (s.decode.coverage_penalty > 0 && (s.model.name == "rnn" || s.model.name == "lm"))
+    fail("decode.coverage_penalty needs a model that attends to its source; model.name = {} does not", s.model.name);
   if (!s.train.time.empty()) parse_duration(s.train.time);
   if (s.train.steps == 0 && s.train.epochs == 0 && s.train.time.empty()) fail("nothing ends the training; give --steps, --epochs or --time");
 }

@@ -46,7 +46,8 @@ struct Settings {
   struct {
     Index beam;
     double length_penalty;
-    Index max_length;
+    Index min_length, max_length, no_repeat_ngram;
+    double coverage_penalty;
   } decode;
 };
 

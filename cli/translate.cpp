@@ -1,12 +1,11 @@
-#include <cmath>
 #include <iostream>
 #include <optional>
 
-#include <poll.h>
 #include <unistd.h>
 
 #include "cli/attend.h"
 #include "cli/commands.h"
+#include "cli/line_input.h"
 #include "cli/run.h"
 #include "datasets/text_file.h"
 #include "framework/kernels/parallel.h"
@@ -15,118 +14,195 @@ namespace heed::cli {
 
 namespace {
 
+/// What is not given is as the run's settings say.
 struct Options {
-  std::string run, attention;
-  Index beam = 0, max_length = 0;
-  double length_penalty = 0;
-  int nbest = 1, threads = 0;
+  std::string run, attention, score;
+  std::optional<int> beam, nbest;
+  std::optional<double> length_penalty, coverage_penalty, temperature, top_p;
+  std::optional<Index> min_length, max_length, no_repeat_ngram, top_k;
+  std::optional<std::uint64_t> seed;
+  bool sample = false;
+  int threads = 0;
 };
 
-/// Lines from standard input, as many as are there without waiting: a pipe is read in batches, a person is answered at once.
-class Input {
+[[noreturn]] void wrong_usage(const std::string& message) { throw CLI::ParseError(message, CLI::ExitCodes::InvalidError); }
+
+/// What the parser cannot see.
+void check_usage(const Options& o) {
+  if (o.min_length && o.max_length && *o.min_length > *o.max_length)
+    wrong_usage(fmt::format("--min-length {} is more than --max-length {}", *o.min_length, *o.max_length));
+  if (o.nbest && o.beam && *o.nbest > *o.beam) wrong_usage(fmt::format("--nbest {} needs a --beam at least as wide; it is {}", *o.nbest, *o.beam));
+}
+
+/// The run's own options under those given. One that is given outweighs any of the run's that contradicts it.
+DecodeOptions chosen_options(const Options& o, const Settings& settings) {
+  DecodeOptions d = decode_options(settings);
+  d.nbest = o.nbest.value_or(1);
+  d.beam = o.beam.value_or(std::max(d.beam, d.nbest));
+  if (o.length_penalty) d.length_penalty = static_cast<Real>(*o.length_penalty);
+  d.coverage_penalty = o.sample ? 0 : o.coverage_penalty.value_or(d.coverage_penalty);
+  d.no_repeat_ngram = o.no_repeat_ngram.value_or(d.no_repeat_ngram);
+  if (o.min_length) d.min_length = *o.min_length, d.max_length = d.max_length > 0 ? std::max(d.max_length, d.min_length) : 0;
+  if (o.max_length) d.max_length = *o.max_length, d.min_length = std::min(d.min_length, d.max_length);
+  d.sample = o.sample;
+  d.temperature = o.temperature.value_or(1), d.top_k = o.top_k.value_or(0), d.top_p = o.top_p.value_or(1), d.seed = o.seed.value_or(1);
+  return d;
+}
+
+/// Warns of the first source that the model cannot place whole.
+class CutWarning {
  public:
-  /// The next lines, at most `most`; waits for the first. Empty at the end.
-  std::vector<std::string> lines(std::size_t most) {
-    std::vector<std::string> result;
-    while (result.size() < most) {
-      if (const auto end = buffer_.find('\n', begin_); end != std::string::npos) {
-        result.push_back(checked(buffer_.substr(begin_, end - begin_)));
-        begin_ = end + 1;
-      } else if (ended_) {
-        if (begin_ < buffer_.size()) result.push_back(checked(buffer_.substr(begin_)));
-        begin_ = buffer_.size();
-        break;
-      } else if (!result.empty() && !ready()) {
-        break;
-      } else {
-        fill();
-      }
+  explicit CutWarning(const Run& run) : run_(run), longest_(static_cast<std::size_t>(run.model->longest())) {}
+  void look_at(std::span<const std::string> lines, std::size_t first) {
+    for (std::size_t i = 0; i < lines.size() && longest_ > 0; ++i) {
+      if (lines[i].size() + 2 <= longest_) continue;  // a token takes a byte or more
+      const std::size_t tokens = run_.tokenizers.source->tokens(lines[i]).size() + 1;
+      if (tokens <= longest_) continue;
+      std::cerr << fmt::format("heed: warning: standard input:{}: has {} tokens, </s> among them; cut to the {} that the model can place, as is any longer line\n",
+                               first + i + 1, tokens, longest_);
+      longest_ = 0;
     }
-    return result;
   }
 
  private:
-  static bool ready() {
-    pollfd descriptor{STDIN_FILENO, POLLIN, 0};
-    return poll(&descriptor, 1, 0) > 0;
-  }
-  void fill() {
-    buffer_.erase(0, std::exchange(begin_, 0));
-    char chunk[1 << 16];
-    const ssize_t got = read(STDIN_FILENO, chunk, sizeof chunk);
-    if (interrupted()) throw Interrupted();
-    if (got < 0) fail("standard input: cannot read");
-    if (got == 0) ended_ = true;
-    buffer_.append(chunk, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  }
-  std::string checked(std::string line) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    check_line(line, "standard input", ++number_);
-    return line;
-  }
-
-  std::string buffer_;
-  std::size_t begin_ = 0, number_ = 0;
-  bool ended_ = false;
+  const Run& run_;
+  std::size_t longest_;  // 0: nothing to warn of
 };
 
-void run_translate(const Options& o) {
+/// A line break that a tokenizer's bytes may spell would break the order of lines.
+std::string one_line(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
+void print(const std::vector<Translation>& outputs, int nbest) {
+  if (nbest == 1) {
+    std::cout << (outputs.empty() ? "" : one_line(outputs[0].text)) << '\n';
+    return;
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) std::cout << fmt::format("{}\t{:.4f}\t{}\n", i + 1, outputs[i].score, one_line(outputs[i].text));
+  std::cout << '\n';
+}
+
+void flush() {
+  std::cout.flush();
+  if (!std::cout) fail("standard output: cannot write");
+  if (interrupted()) throw Interrupted();
+}
+
+/// The lines of FILE are the targets of those on standard input.
+void score_lines(const Options& o, const Run& run, LineInput& input) {
+  const std::vector<std::string> targets = read_lines(o.score);
+  CutWarning warning(run);
+  std::size_t done = 0;
+  const auto longest = static_cast<std::size_t>(run.model->longest());
+  for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
+    warning.look_at(lines, done);
+    std::vector<std::vector<Id>> sources, golds;
+    std::string trouble;
+    for (std::size_t i = 0; i < lines.size() && trouble.empty(); ++i) {
+      if (done + i == targets.size()) {
+        trouble = fmt::format("{}: has {} line{} and standard input has more; give each line of one its line of the other", o.score, targets.size(), targets.size() == 1 ? "" : "s");
+        break;
+      }
+      std::vector<std::string> extra;
+      std::vector<Id> source = encode_source(*run.model, run.tokenizers, lines[i], extra), gold = run.tokenizers.target->encode(targets[done + i], extra);
+      if (source.empty()) source.push_back(eos_id);
+      if (longest > 0 && gold.size() + 1 > longest) {
+        trouble = fmt::format("{}:{}: has {} tokens; the model can place {}", o.score, done + i + 1, gold.size(), longest - 1);
+        break;
+      }
+      sources.push_back(std::move(source)), golds.push_back(std::move(gold));
+    }
+    for (const TargetScore& score : score_targets(*run.model, sources, golds)) std::cout << fmt::format("{:.6f}\t{}\n", score.log_probability, score.tokens);
+    flush();
+    done += lines.size();
+    if (!trouble.empty()) fail("{}", trouble);
+  }
+  if (done < targets.size())
+    fail("{}: has {} lines and standard input has {}; give each line of one its line of the other", o.score, targets.size(), done);
+}
+
+void translate_lines(const Options& o, const Run& run, LineInput& input) {
+  const DecodeOptions options = chosen_options(o, run.settings);
+  if ((!o.attention.empty() || options.coverage_penalty > 0) && !attends(*run.model))
+    fail("{}: model.name = {} does not attend to its source; {}", o.run, run.settings.model.name,
+         o.attention.empty() ? "--coverage-penalty has nothing to weigh" : "there is nothing for --attention to show");
+  std::optional<plots::AttentionWriter> attention;
+  if (!o.attention.empty()) attention.emplace(o.attention);
+  CutWarning warning(run);
+  std::size_t done = 0;
+  for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
+    warning.look_at(lines, done);
+    const auto results = translate(*run.model, run.tokenizers, lines, options, done);
+    for (const auto& outputs : results) print(outputs, options.nbest);
+    done += lines.size();
+    if (attention) {
+      std::cout.flush();
+      for (const auto& line : attend(*run.model, run.tokenizers, lines, results)) attention->add(line);
+    }
+    flush();
+  }
+  if (attention) attention->close();
+}
+
+void run_decoder(const Options& o, const char* verb) {
+  check_usage(o);
   set_threads(o.threads);
   if (!o.attention.empty()) plots::AttentionWriter::check_path(o.attention);
   const Run run = open_run(o.run);
-  if (run.settings.model.name == "lm") fail("{}: a language model; it has nothing to translate", o.run);
-  DecodeOptions options = decode_options(run.settings);
-  if (o.beam > 0) options.beam = static_cast<int>(o.beam);
-  if (o.length_penalty >= 0) options.length_penalty = static_cast<Real>(o.length_penalty);
-  if (o.max_length > 0) options.max_length = o.max_length;
-  options.nbest = o.nbest;
-  if (options.nbest > options.beam) fail("--nbest {} needs a --beam at least as wide; it is {}", options.nbest, options.beam);
-  std::optional<plots::AttentionWriter> attention;
-  if (!o.attention.empty()) {
-    if (!attends(*run.model)) fail("{}: model.name = {} does not attend to its source; there is nothing for --attention to show", o.run, run.settings.model.name);
-    attention.emplace(o.attention);
-  }
-  Input input;
-  for (auto lines = input.lines(256); !lines.empty(); lines = input.lines(256)) {
-    const auto results = translate(*run.model, run.tokenizers, lines, options);
-    for (const auto& hypotheses : results) {
-      if (o.nbest == 1) {
-        std::cout << (hypotheses.empty() ? "" : hypotheses[0].text) << '\n';
-      } else {
-        for (std::size_t i = 0; i < hypotheses.size(); ++i)
-          std::cout << i + 1 << '\t' << fmt::format("{:.4f}", hypotheses[i].score) << '\t' << hypotheses[i].text << '\n';
-        std::cout << '\n';
-      }
-    }
-    std::cout.flush();
-    if (!std::cout) fail("standard output: cannot write");
-    if (attention)
-      for (const auto& line : attend(*run.model, run.tokenizers, lines, results)) attention->add(line);
-    if (interrupted()) throw Interrupted();
-  }
-  if (attention) attention->close();
+  if (!run.model->reads_source()) fail("{}: a language model; it has nothing to {}", o.run, verb);
+  LineInput input;
+  if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) std::cerr << fmt::format("heed: type what to {}, a line each; Ctrl-D ends\n", verb);
+  o.score.empty() ? translate_lines(o, run, input) : score_lines(o, run, input);
+}
+
+CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
+  auto* command = app.add_subcommand(verb, what);
+  auto o = std::make_shared<Options>();
+  command->add_option("--run", o->run, "folder that `heed train --out` wrote")->required();
+  std::vector<CLI::Option*> search, sampling, both;
+  search.push_back(command->add_option("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")->check(CLI::Range(1, 1000)));
+  search.push_back(command->add_option("--length-penalty", o->length_penalty, "alpha; larger favours longer outputs (default: the run's)")->check(CLI::Range(0.0, 100.0)));
+  search.push_back(command->add_option("--coverage-penalty", o->coverage_penalty, "beta; larger favours outputs that looked at all of the source (default: the run's)")->check(CLI::Range(0.0, 100.0)));
+  CLI::Option* sample = command->add_flag("--sample", o->sample, "draw outputs at random by their probability, in place of beam search");
+  sampling.push_back(command->add_option("--temperature", o->temperature, "of --sample: below 1 surer, above 1 more varied; 0: the likeliest token each time")->check(CLI::Range(0.0, 1000.0)));
+  sampling.push_back(command->add_option("--top-k", o->top_k, "of --sample: from the K likeliest tokens alone; 0: from all")->check(CLI::NonNegativeNumber));
+  sampling.push_back(command->add_option("--top-p", o->top_p, "of --sample: from the fewest tokens that hold this share of the probability")->check(CLI::Range(0.0, 1.0)));
+  sampling.push_back(command->add_option("--seed", o->seed, "of --sample: the same seed draws the same from the same lines (default: 1)")->check(CLI::NonNegativeNumber));
+  both.push_back(sample);
+  both.push_back(command->add_option("--nbest", o->nbest, "the N best of each line (of --sample: N draws), as rank, score and text between tabs, a blank line after them")->check(CLI::Range(1, 1000)));
+  both.push_back(command->add_option("--min-length", o->min_length, "fewest tokens of an output (default: the run's)")->check(CLI::Range(0, 1 << 20)));
+  both.push_back(command->add_option("--max-length", o->max_length, "most tokens of an output (default: the run's; else twice the source + 20, no more than data.max_length)")->check(CLI::Range(1, 1 << 20)));
+  both.push_back(command->add_option("--no-repeat-ngram", o->no_repeat_ngram, "no N tokens in a row twice in an output; 0: they may (default: the run's)")->check(CLI::Range(0, 1 << 20)));
+  both.push_back(command->add_option("--attention", o->attention, "file to write what the model looked at for each token of its best: .html (a page), .svg or .jsonl (the weights)")
+                     ->type_name("FILE"));
+  CLI::Option* score = command->add_option("--score", o->score, "decode nothing: FILE's lines are the outputs of the lines read; prints the log probability of each, a tab, and its tokens, </s> among them")
+                           ->type_name("FILE");
+  command->add_option("--threads", o->threads, "threads to compute on (0: one a core)")->check(CLI::NonNegativeNumber);
+  for (CLI::Option* option : search) option->excludes(sample), both.push_back(option);
+  for (CLI::Option* option : sampling) option->needs(sample), both.push_back(option);
+  for (CLI::Option* option : both) option->excludes(score);
+  command->callback([o, verb] { run_decoder(*o, verb); });
+  return command;
 }
 
 }  // namespace
 
 void add_translate(CLI::App& app) {
-  auto* command = app.add_subcommand("translate", "Translate standard input with a trained model: a line in, a line out, in order");
-  auto o = std::make_shared<Options>();
-  o->length_penalty = -1;
-  command->add_option("--run", o->run, "folder that `heed train --out` wrote")->required();
-  command->add_option("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")->check(CLI::Range(1, 1000));
-  command->add_option("--length-penalty", o->length_penalty, "alpha; larger favours longer outputs (default: the run's)")->check(CLI::Range(0.0, 100.0));
-  command->add_option("--max-length", o->max_length, "most tokens of an output (default: twice the source + 20)")->check(CLI::PositiveNumber);
-  command->add_option("--nbest", o->nbest, "the N best of each line, as rank, score and text between tabs, a blank line after them")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command->add_option("--attention", o->attention, "file to write what the model looked at for each token of its best: .html (a page), .svg or .jsonl (the weights)")
-      ->type_name("FILE");
-  command->add_option("--threads", o->threads, "threads to compute on (0: one a core)")->check(CLI::NonNegativeNumber);
-  command->footer("Examples:\n  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n"
-                  "  heed translate --run runs/de-en --beam 8 < test.de > test.hyp\n"
-                  "  echo 'The old sailor hides the keys.' | heed translate --run runs/first --attention page.html");
-  command->callback([o] { run_translate(*o); });
+  add_decoder(app, "translate", "Translate standard input with a trained model: a line in, a line out, in order")
+      ->footer("Examples:\n  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n"
+               "  heed translate --run runs/de-en --beam 8 < test.de > test.hyp\n"
+               "  heed translate --run runs/de-en --sample --top-p 0.9 --nbest 5 < test.de\n"
+               "  heed translate --run runs/de-en --score test.hyp < test.de\n"
+               "  echo 'The old sailor hides the keys.' | heed translate --run runs/first --attention page.html");
+}
+
+void add_summarize(CLI::App& app) {
+  add_decoder(app, "summarize", "Summarize standard input with a trained model: a document a line in, a summary a line out, in order")
+      ->footer("Examples:\n  heed summarize --run runs/news < documents.txt > summaries.txt\n"
+               "  heed summarize --run runs/news --no-repeat-ngram 3 --min-length 10 --coverage-penalty 0.2 < documents.txt\n"
+               "  heed summarize --run runs/news --score summaries.txt < documents.txt");
 }
 
 }  // namespace heed::cli

@@ -97,6 +97,7 @@ TEST(Command, RefusesWrongUsage) {
                              {{"translate", "--run", "r", "--beam", "0"}, 2, {"--beam"}},
                              {{"translate", "--run", "r", "--nbest", "0"}, 2, {"--nbest"}},
                              {{"translate", "--run", "r", "extra"}, 2, {"extra"}},
+                             {{"summarize"}, 2, {"--run"}},
                              {{"evaluate", "--run", "r", "--split", "dev"}, 2, {"--split"}},
                              {{"inspect"}, 2, {"what"}},
                              {{"generate", "toy:copy"}, 2, {"--out"}},
@@ -232,11 +233,10 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
                   {{"train", "--resume", "--out", "run", "--seed", "7"}, 1, {"train.seed cannot change"}},
                   {{"train", "--resume", "--out", "run", "--train", "toy:copy"}, 1, {"data.train cannot change"}},
                   {{"train", "--resume", "--out", "run", "--model", "lm"}, 1, {"model.name cannot change"}},
-                  {{"translate", "--run", "run", "--beam", "2", "--nbest", "3"}, 1, {"--nbest 3 needs a --beam at least as wide"}},
                   {{"evaluate", "--run", "run"}, 1, {"--data"}},
                   {{"evaluate", "--run", "run", "--data", "nowhere.tsv"}, 1, {"nowhere.tsv: no such file"}},
               });
-  expect_error(run(folder, translate("run"), "a b\nc\n\xff\n"), 1, {"standard input:3: malformed UTF-8"}, "bad input");
+  expect_error(run(folder, translate("run"), "\xff\n"), 1, {"standard input:1: malformed UTF-8"}, "bad input");
 }
 
 // What works
@@ -426,7 +426,8 @@ TEST(Command, TrainsALanguageModel) {
   const Ran given = run(folder, {"evaluate", "--run", "lm", "--data", "text.txt", "--json"});
   EXPECT_EQ(nlohmann::json::parse(given.out)["tokens"].get<std::size_t>(), text.size())
       << "every character but the first, and the newline";
-  expect_error(run(folder, {"translate", "--run", "lm"}, "a\n"), 1, {"lm: a language model"}, "translate");
+  expect_error(run(folder, {"translate", "--run", "lm"}, "a\n"), 1, {"lm: a language model; it has nothing to translate"}, "translate");
+  expect_error(run(folder, {"summarize", "--run", "lm"}, "a\n"), 1, {"lm: a language model; it has nothing to summarize"}, "summarize");
 }
 
 TEST(Command, GeneratesAlignedFiles) {
