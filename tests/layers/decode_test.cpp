@@ -179,6 +179,7 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
         if (id == eos_id && length < o.min_length) continue;
         Hypothesis longer = h;
         longer.ids.push_back(id), longer.log_probability += p[static_cast<std::size_t>(id)];
+        if (id != eos_id && repeats(longer.ids, o.no_repeat_ngram)) continue;
         all.push_back(longer);
       }
     }
@@ -204,15 +205,15 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
 TEST(BeamSearch, KeepsTheBestPrefixesOfEachStep) {
   for (std::uint64_t seed : {4, 5})
     for (int beam : {2, 3, 5})
-      for (Real alpha : {Real(0), Real(0.6), Real(1.5)}) {
+      for (const auto& [alpha, ngram] : std::vector<std::pair<Real, Index>>{{0, 0}, {Real(0.6), 0}, {Real(1.5), 0}, {Real(0.6), 1}, {Real(1.5), 1}, {1, 2}}) {
         const Transformer model = opinionated(seed, 12);
         const Lines sources = random_lines({3, 1, 5}, seed + 50, 12);
-        const DecodeOptions o{.beam = beam, .length_penalty = alpha, .nbest = 1, .min_length = 0, .max_length = 6};
+        const DecodeOptions o{.beam = beam, .length_penalty = alpha, .nbest = 1, .min_length = 0, .max_length = 6, .no_repeat_ngram = ngram};
         const auto found = decode(model, sources, o);
         for (std::size_t i = 0; i < sources.size(); ++i) {
           // Ending the search early may not change the best, only what follows it.
           expect_same(found[i], plain_search(model, sources[i], o),
-                      fmt::format("seed {}, beam {}, penalty {}, source {}", seed, beam, alpha, i));
+                      fmt::format("seed {}, beam {}, penalty {}, n-grams of {}, source {}", seed, beam, alpha, ngram, i));
         }
       }
 }
