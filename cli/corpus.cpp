@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "cli/commands.h"
 #include "datasets/batching.h"
 #include "datasets/text_windows.h"
 #include "framework/error.h"
@@ -19,6 +20,7 @@ Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs) {
   return train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size}, [&](const TakeLine& take) {
     const Index lines = pairs.size() < 0 ? toy_vocabulary_lines : pairs.size();
     for (Index i = 0; i < lines; ++i) {
+      if (interrupted()) throw Interrupted();
       const Pair pair = pairs.at(i);
       take(pair.source), take(pair.target);
     }
@@ -84,12 +86,11 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
     fail("--model lm trains on one text file: --train FILE.txt [--valid FILE.txt]");
   Corpus corpus;
   corpus.tokenizers = tokenizers;
-  if (!tokenizers.source) {
-    const std::string text = read_text(s.data.train[0]);
+  const std::string text = read_text(s.data.train[0]);  // once: it may come through a pipe
+  if (!tokenizers.source)
     corpus.tokenizers = train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size},
-                                       [&](const TakeLine& take) { take(text); });
-  }
-  TextWindows windows = TextWindows::open(s.data.train[0], s.data.valid.empty() ? "" : s.data.valid[0], *corpus.tokenizers.target,
+                                        [&](const TakeLine& take) { take(text); });
+  TextWindows windows = TextWindows::of_texts(text, s.data.valid.empty() ? "" : read_text(s.data.valid[0]), *corpus.tokenizers.target,
                                           {.context = s.model.context,
                                            .batch = std::max<Index>(1, s.data.batch_tokens / s.model.context),
                                            .valid_fraction = s.data.valid_fraction,

@@ -42,8 +42,12 @@ TextWindows::TextWindows(std::vector<Id> train, std::vector<Id> valid, const Tex
 
 TextWindows TextWindows::open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer,
                               const TextOptions& options) {
-  std::vector<Id> ids = tokenizer.encode(read_text(train));
-  if (!valid.empty()) return TextWindows(std::move(ids), tokenizer.encode(read_text(valid)), options);
+  return of_texts(read_text(train), valid.empty() ? "" : read_text(valid), tokenizer, options);
+}
+
+TextWindows TextWindows::of_texts(std::string_view train, std::string_view valid, const Tokenizer& tokenizer, const TextOptions& options) {
+  std::vector<Id> ids = tokenizer.encode(train);
+  if (!valid.empty()) return TextWindows(std::move(ids), tokenizer.encode(valid), options);
   check(options.valid_fraction >= 0 && options.valid_fraction < 1, "text", "expected a valid_fraction in [0, 1); got {}",
         options.valid_fraction);
   const auto kept = static_cast<std::ptrdiff_t>(std::llround(static_cast<double>(ids.size()) * (1 - options.valid_fraction)));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "datasets/tokenizer.h"
@@ -26,6 +27,8 @@ class TextWindows final : public BatchStream {
   /// Reads the .txt file `train`; validates on the file `valid`, or, when that is "", on the end of `train`.
   static TextWindows open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer,
                           const TextOptions& options);
+  /// The same with the texts themselves, where they have been read already.
+  static TextWindows of_texts(std::string_view train, std::string_view valid, const Tokenizer& tokenizer, const TextOptions& options);
 
   Batch next() override { return at(step_++); }
   Batch at(Index step) const;
