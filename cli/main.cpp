@@ -1,9 +1,6 @@
 #include <algorithm>
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
-
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "datasets/nearest.h"
@@ -14,13 +11,6 @@
 namespace heed::cli {
 
 namespace {
-
-volatile std::sig_atomic_t signals = 0;
-
-extern "C" void on_signal(int) {
-  if (signals > 0) _exit(130);
-  signals = 1;
-}
 
 /// CLI11 would only say that a subcommand is required.
 void check_subcommand(const CLI::App& app, int argc, char** argv) {
@@ -50,15 +40,6 @@ std::string one_line(std::string text) {
 }
 
 }  // namespace
-
-bool interrupted() { return signals > 0; }
-
-void handle_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_signal;  // no SA_RESTART: a read that waits for input returns
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
-  std::signal(SIGPIPE, SIG_DFL);
-}
 
 }  // namespace heed::cli
 

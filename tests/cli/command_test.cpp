@@ -116,7 +116,7 @@ TEST(Command, RefusesBadData) {
       folder.write("bad.jsonl", "{\"source\": \"a\", \"target\": \"b\"}\n{\"source\": 3, \"target\": \"b\"}\n");
   folder.write("bad.toml", "[model]\nlayer = 3\n"), folder.write("type.toml", "[model]\nd = \"wide\"\n"),
       folder.write("broken.toml", "[model\n");
-  folder.write("few.txt", "ab");
+  folder.write("few.txt", "ab"), folder.write("cut.tsv.gz", "\x1f\x8b\x08"), folder.write("gap.tsv", "a\tb\n\nc\td\n");
   std::filesystem::create_directory(folder.path("folder"));
   const auto train = [](Args data, Args more = {}) {
     return Args{"train", "--train"} + data + Args{"--model", "transformer", "--out", "run", "--steps", "2"} + tiny + more;
@@ -133,6 +133,8 @@ TEST(Command, RefusesBadData) {
           {train({"latin.src", "latin.tgt"}), 1, {"latin.src:3: malformed UTF-8"}},
           {train({"bad.tsv"}), 1, {"bad.tsv:2: expected 2 tab-separated columns, got 1"}},
           {train({"bad.jsonl"}), 1, {"bad.jsonl:2: \"source\" is of type number"}},
+          {train({"cut.tsv.gz"}), 1, {"cut.tsv.gz: ends in the middle of its gzip data, after 3 bytes"}},
+          {train({"gap.tsv"}, {"--set", "data.blank=error"}), 1, {"gap.tsv:2: the line is blank", "data.blank=skip"}},
           {train({"one.txt"}), 1, {"one.txt", "--model lm"}},
           {train({"toy:coppy"}), 1, {"unknown corpus 'toy:coppy'", "did you mean copy?"}},
           {train({"toy:copy"}, {"--epochs", "1"}), 1, {"no epochs"}},
@@ -140,6 +142,8 @@ TEST(Command, RefusesBadData) {
           {train(good, {"--set", "model.layer=2"}), 1, {"unknown setting 'model.layer'", "did you mean 'model.layers'?"}},
           {train(good, {"--set", "model.d=wide"}), 1, {"model.d takes a whole number; got 'wide'"}},
           {train(good, {"--set", "model.d=18", "--set", "model.heads=4"}), 1, {"model.heads divides model.d"}},
+          {train(good, {"--set", "data.blank=drop"}), 1, {"data.blank is one of skip, error; got 'drop'"}},
+          {train(good, {"--set", "data.long=ct"}), 1, {"data.long is one of drop, cut; got 'ct'", "did you mean cut?"}},
           {train(good, {"--set", "optim.name=adm"}), 1, {"optim.name is one of adam, adamw, sgd; got 'adm'", "did you mean adam?"}},
           {train(good, {"--set", "train.average=3", "--set", "train.save_every=0"}), 1, {"average"}},
           {train(good, {"--set", "data.max_length=1"}), 1, {"max_length"}},
@@ -428,6 +432,24 @@ TEST(Command, TrainsALanguageModel) {
       << "every character but the first, and the newline";
   expect_error(run(folder, {"translate", "--run", "lm"}, "a\n"), 1, {"lm: a language model; it has nothing to translate"}, "translate");
   expect_error(run(folder, {"summarize", "--run", "lm"}, "a\n"), 1, {"lm: a language model; it has nothing to summarize"}, "summarize");
+}
+
+TEST(Command, TrainsOnWhatPeopleHaveAndSaysWhatItLeavesOut) {
+  const TemporaryFolder folder;
+  std::string text = "\xEF\xBB\xBF";
+  for (int i = 0; i < 60; ++i) text += fmt::format(" a{} b c \t d{} e\r\n{}", i % 7, i % 5, i % 20 == 3 ? "\r\n" : "");
+  for (int i = 0; i < 2; ++i) text += "a b c d e f g h i j\tx\r\n";
+  folder.write("messy.tsv", text), folder.write("valid.tsv", "a1 b\td1\na b c d e f g\td\n");
+  const Args train = {"train", "--train", "messy.tsv", "--valid", "valid.tsv", "--model", "transformer", "--steps", "2", "--set", "data.max_length=5"};
+  const auto said = [&](const char* out, const Args& more, const std::string& expected) {
+    const Ran ran = run(folder, train + Args{"--out", out} + tiny + more);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_EQ(ran.err.substr(0, ran.err.find('\n')), "data      messy.tsv: " + expected);
+  };
+  const std::string long_ones = " too long (data.max_length, data.batch_tokens) and dropped";
+  said("drop", {}, "62 pairs, 3 with a blank side skipped, 2" + long_ones + "; validation: 2 pairs, 1" + long_ones);
+  said("cut", {"--set", "data.long=cut"},
+       "62 pairs, 3 with a blank side skipped, 2 cut to data.max_length; validation: 2 pairs, 1 cut to data.max_length");
 }
 
 TEST(Command, GeneratesAlignedFiles) {
