@@ -24,9 +24,17 @@ struct Line {
   Index rows() const { return static_cast<Index>(source.size() + target.size()) + 2; }
 };
 
-Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, bool widen, Index number) {
+// `epoch`: for which a segmentation is drawn; evaluation, -1, always takes the best one.
+Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options, Index epoch, Index number) {
   const Pair pair = pairs.at(number);
-  if (!widen) return {number, tokenizers.source->encode(pair.source), tokenizers.target->encode(pair.target)};
+  if (options.subword_sampling > 0 && epoch >= 0) {
+    constexpr std::uint64_t salt = 0x5ab;  // apart from the draws that shuffle
+    const std::uint64_t seed = mix(mix(mix(options.seed, salt), static_cast<std::uint64_t>(epoch)), static_cast<std::uint64_t>(number));
+    Random source(seed, 0), target(seed, 1);
+    return {number, tokenizers.source->sample(pair.source, options.subword_sampling, source),
+            tokenizers.target->sample(pair.target, options.subword_sampling, target)};
+  }
+  if (!options.widen) return {number, tokenizers.source->encode(pair.source), tokenizers.target->encode(pair.target)};
   std::vector<std::string> extra;
   std::vector<Id> source = tokenizers.source->encode_widening(pair.source, extra);
   return {number, std::move(source), tokenizers.target->encode(pair.target, extra)};
@@ -48,13 +56,14 @@ struct Reader {
   const Tokenizers& tokenizers;
   const BatchOptions& options;
   Index budget;
+  Index epoch;  // -1: evaluation
   BatchCounts& counts;
 
   void read(Index first, Index count, std::vector<Line>& lines) const {
     const Index end = pairs.size() < 0 ? first + count : std::min(first + count, pairs.size());
     const auto longest = options.max_length > 0 ? static_cast<std::size_t>(options.max_length) : std::string::npos;
     for (Index i = first; i < end; ++i) {
-      Line line = tokenize(pairs, tokenizers, options.widen, i);
+      Line line = tokenize(pairs, tokenizers, options, epoch, i);
       ++counts.read;
       const bool too_long = std::max(line.source.size(), line.target.size()) > longest;
       if (too_long && options.cut) cut(line, longest, static_cast<Id>(tokenizers.target->size()));
@@ -183,7 +192,7 @@ void PairBatches::prepare() {
   window_->lines.clear();
   const auto epoch = static_cast<std::uint64_t>(wanted.epoch), window = static_cast<std::uint64_t>(wanted.window);
   Random random(mix(options_.seed, epoch), window);
-  const Reader reader{pairs_, tokenizers_, options_, options_.batch_tokens, counts_};
+  const Reader reader{pairs_, tokenizers_, options_, options_.batch_tokens, wanted.epoch, counts_};
   if (pairs_.size() < 0) {
     reader.read(wanted.window * options_.window, options_.window, window_->lines);
   } else {
@@ -227,7 +236,7 @@ std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokeni
   check(pairs.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs.name());
   std::vector<Line> lines;
   BatchCounts counted;
-  Reader{pairs, tokenizers, options, 0, counted}.read(0, pairs.size(), lines);
+  Reader{pairs, tokenizers, options, 0, -1, counted}.read(0, pairs.size(), lines);
   if (counts) *counts = counted;
   if (lines.empty()) fail_dropped(pairs, options);
   std::vector<Batch> batches;

@@ -19,6 +19,7 @@ struct BatchOptions {
   std::uint64_t seed = 1;
   bool shuffle = true;
   bool widen = false;  // for models that copy: ids from the vocabulary's size on name the source's unknown words; tokenizers are joint
+  double subword_sampling = 0;  // above 0: each line is cut anew in each epoch, a draw from (seed, epoch, line, side); Tokenizer::sample
 };
 
 /// What became of the pairs that were read.

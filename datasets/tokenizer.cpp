@@ -1,13 +1,18 @@
 #include "datasets/tokenizer.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <sstream>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <xxhash.h>
 
 #include "datasets/nearest.h"
 #include "datasets/text_file.h"
 #include "datasets/tokenizers/characters.h"
+#include "datasets/tokenizers/sentencepiece.h"
 #include "datasets/tokenizers/words.h"
 #include "framework/error.h"
 #include "framework/sequences.h"
@@ -25,21 +30,59 @@ constexpr std::size_t most_counted = std::size_t{1} << 19;
 std::unique_ptr<Tokenizer> make(const std::string& kind, Vocabulary vocabulary) {
   if (kind == "words") return std::make_unique<Words>(std::move(vocabulary));
   if (kind == "characters") return std::make_unique<Characters>(std::move(vocabulary));
-  fail("unknown tokenizer '{}': expected words or characters{}", kind, did_you_mean(kind, tokenizer_kinds()));
+  fail("unknown tokenizer '{}': expected {}{}", kind, fmt::join(tokenizer_kinds(), ", "), did_you_mean(kind, tokenizer_kinds()));
+}
+
+std::string hash_of(std::string_view bytes) { return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size())); }
+
+void write(const std::string& path, std::string_view bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file << bytes;
+  file.close();
+  if (!file) fail("{}: cannot be written; check the folder and the space on the disk", path);
+}
+
+std::string read_bytes(const std::string& path) {
+  if (!std::filesystem::exists(path)) fail("{}: no such file; it belongs to the tokenizer beside it: copy both", path);
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (!(bytes << file.rdbuf())) fail("{}: cannot be read, or is empty; copy it again from the run that wrote it", path);
+  return bytes.str();
+}
+
+std::string model_path(const std::string& path) { return std::filesystem::path(path).replace_extension(".model").string(); }
+
+// The model beside a tokenizer, which says how many bytes it has and what they hash to.
+std::string read_model(const std::string& path, const nlohmann::json& said) {
+  std::string model = read_bytes(path);
+  if (said.at("bytes").get<std::size_t>() != model.size() || said.at("xxh3").get<std::string>() != hash_of(model))
+    fail("{}: is damaged, or belongs to another tokenizer; copy it again from the run that wrote it", path);
+  return model;
 }
 
 }  // namespace
 
 const std::vector<std::string>& tokenizer_kinds() {
-  static const std::vector<std::string> kinds{"words", "characters"};
+  static const std::vector<std::string> kinds{"words", "characters", "unigram", "bpe"};
   return kinds;
 }
 
+bool has_subwords(const std::string& kind) { return kind == "unigram" || kind == "bpe"; }
+
+std::vector<Id> Tokenizer::known(std::string_view text) const {
+  std::vector<Id> ids;
+  for (const std::string& piece : tokens(text)) ids.push_back(vocabulary().id(piece));
+  return ids;
+}
+
+std::vector<Id> Tokenizer::sample(std::string_view text, double, Random&) const { return encode(text); }
+
 std::vector<Id> Tokenizer::encode(std::string_view text, std::span<const std::string> extra) const {
+  if (extra.empty()) return known(text);
   std::vector<Id> ids;
   for (const std::string& piece : tokens(text)) {
     ids.push_back(vocabulary().id(piece));
-    if (ids.back() != unk_id || extra.empty()) continue;
+    if (ids.back() != unk_id) continue;
     if (const auto found = std::find(extra.begin(), extra.end(), piece); found != extra.end())
       ids.back() = static_cast<Id>(size() + (found - extra.begin()));
   }
@@ -73,16 +116,15 @@ std::string Tokenizer::decode(std::span<const Id> ids, std::span<const std::stri
 }
 
 void Tokenizer::save(const std::string& path) const {
-  const auto& all = vocabulary().tokens();
-  const nlohmann::ordered_json json{{"format", format_name},
-                                    {"version", format_version},
-                                    {"kind", kind()},
-                                    {"size", size()},
-                                    {"tokens", std::vector<std::string>(all.begin() + first_free_id, all.end())}};
-  std::ofstream file(path, std::ios::binary);
-  file << json.dump(1) << '\n';
-  file.close();
-  if (!file) fail("{}: cannot be written; check the folder and the space on the disk", path);
+  nlohmann::ordered_json json{{"format", format_name}, {"version", format_version}, {"kind", kind()}, {"size", size()}};
+  if (const std::string bytes = model(); !bytes.empty()) {
+    write(model_path(path), bytes);
+    json["model"] = {{"file", std::filesystem::path(model_path(path)).filename().string()}, {"bytes", bytes.size()}, {"xxh3", hash_of(bytes)}};
+  } else {
+    const auto& all = vocabulary().tokens();
+    json["tokens"] = std::vector<std::string>(all.begin() + first_free_id, all.end());
+  }
+  write(path, json.dump(1) + '\n');  // last: it vouches for the model
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
@@ -99,21 +141,30 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
     fail("{}: is not a tokenizer of Heed; name the tokenizer file of a run", path);
   if (json.value("version", nlohmann::json()) != format_version)
     fail("{}: is a tokenizer of another version of Heed; expected version {}", path, format_version);
+  const std::string again = "copy it again from the run that wrote it";
   try {
-    Vocabulary vocabulary(json.at("tokens").get<std::vector<std::string>>());
-    if (json.at("size").get<Index>() != vocabulary.size())
-      fail("it says {} entries and holds {}", json.at("size").get<Index>(), vocabulary.size());
-    return make(json.at("kind").get<std::string>(), std::move(vocabulary));
+    const auto kind = json.at("kind").get<std::string>();
+    const std::string model = has_subwords(kind) ? read_model(model_path(path), json.at("model")) : "";
+    try {
+      std::unique_ptr<Tokenizer> tokenizer;
+      if (has_subwords(kind))
+        tokenizer = std::make_unique<SentencePiece>(kind, model);
+      else
+        tokenizer = make(kind, Vocabulary(json.at("tokens").get<std::vector<std::string>>()));
+      if (const auto size = json.at("size").get<Index>(); size != tokenizer->size())
+        fail("it says {} entries and holds {}", size, tokenizer->size());
+      return tokenizer;
+    } catch (const Error& error) {
+      fail("{}: is a damaged tokenizer ({}); {}", path, error.what(), again);
+    }
   } catch (const nlohmann::json::exception&) {
-    fail("{}: is a damaged tokenizer (kind, size or tokens missing or of the wrong type); copy it again from the run that wrote it",
-         path);
-  } catch (const Error& error) {
-    fail("{}: is a damaged tokenizer ({}); copy it again from the run that wrote it", path, error.what());
+    fail("{}: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type); {}", path, again);
   }
 }
 
 std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind, const VocabularyOptions& options,
-                                           const std::function<void(const TakeLine&)>& feed) {
+                                                 const std::function<void(const TakeLine&)>& feed) {
+  if (has_subwords(kind)) return std::make_shared<SentencePiece>(kind, SentencePiece::train(kind, options, feed));
   const std::unique_ptr<Tokenizer> splitter = make(kind, Vocabulary());
   StringMap<Index> counts;
   feed([&](std::string_view line) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "datasets/vocabulary.h"
+#include "framework/random.h"
 #include "framework/types.h"
 
 namespace heed {
@@ -31,12 +32,20 @@ class Tokenizer {
   std::string decode(std::span<const Id> ids, std::span<const std::string> extra = {}) const;
   /// encode() of a source: appends to `extra` each unknown piece that it does not hold.
   std::vector<Id> encode_widening(std::string_view text, std::vector<std::string>& extra) const;
+  /// encode() of one of the segmentations that `strength` makes likely (Segmentation::sample); kinds that know but one give that.
+  virtual std::vector<Id> sample(std::string_view text, double strength, Random& random) const;
   /// What an id stands for.
   const std::string& token(Id id, std::span<const std::string> extra = {}) const;
 
-  /// One UTF-8 JSON file that says what it is; load() throws Error, naming the file, when it is not one.
+  /// The bytes of a file that other programs read, of SentencePiece; empty for the other kinds.
+  virtual std::string model() const { return {}; }
+  /// One UTF-8 JSON file, NAME.json, that says what it is, and beside it NAME.model where there is a model, whose length and hash the
+  /// first one holds. load() throws Error, naming the file, when one of them is missing, damaged or something else.
   void save(const std::string& path) const;
   static std::shared_ptr<const Tokenizer> load(const std::string& path);
+
+ private:
+  virtual std::vector<Id> known(std::string_view text) const;  // encode() without `extra`
 };
 
 /// What reads the sources and what reads the targets: one tokenizer for both, a joint vocabulary, or one each.
@@ -50,13 +59,15 @@ struct Tokenizers {
   bool joint() const { return source == target; }
 };
 
-/// Accepted by train_tokenizer: "words", "characters".
+/// Accepted by train_tokenizer: "words", "characters", "unigram", "bpe".
 const std::vector<std::string>& tokenizer_kinds();
+/// Whether it cuts text into subwords, in more than one way: "unigram", "bpe".
+bool has_subwords(const std::string& kind);
 
 using TakeLine = std::function<void(std::string_view line)>;
 
 /// `feed` is called once and hands every line of the training text to its argument. Throws Error on an unknown kind.
 std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind, const VocabularyOptions& options,
-                                           const std::function<void(const TakeLine&)>& feed);
+                                                 const std::function<void(const TakeLine&)>& feed);
 
 }  // namespace heed

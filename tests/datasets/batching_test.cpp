@@ -345,6 +345,71 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
 }
 
 }  // namespace
+TEST(Batching, CutsLinesAnewInEachEpoch) {
+  std::vector<Pair> lines;
+  const std::vector<std::string> words{"sleep", "sleeps", "sleeping", "walk", "walks", "walking", "swim", "swims", "swimming"};
+  Random random(5);
+  for (Index i = 0; i < 60; ++i) {
+    const auto word = [&] { return words[random.below(words.size())]; };
+    lines.push_back({word() + " " + word() + " " + word(), word() + " " + word()});
+  }
+  const MemoryPairs pairs(lines);
+  for (const std::string kind : {"unigram", "bpe"}) {
+    const Tokenizers tokenizers = train_tokenizer(kind, {}, [&](const TakeLine& take) {
+      for (const Pair& pair : lines) take(pair.source), take(pair.target);
+    });
+    BatchOptions options{.batch_tokens = 60, .subword_sampling = kind == "bpe" ? 0.3 : 0.2};
+    PairBatches batches(pairs, tokenizers, options);
+    std::map<std::pair<Index, Index>, std::vector<Id>> sources;  // by epoch and line
+    Index best = 0;
+    std::vector<std::vector<std::int64_t>> positions;
+    std::vector<Batch> seen;
+    while (batches.epoch() < 3) {
+      const Index epoch = batches.epoch();
+      positions.push_back(batches.position());
+      seen.push_back(batches.next());
+      for (Index i = 0; i < seen.back().source.spans.count(); ++i) {
+        std::vector<Id> ids = row(seen.back().source, i), gold = row({seen.back().gold, seen.back().target.spans}, i);
+        const Pair& pair = lines[seen.back().lines[i]];
+        EXPECT_EQ(tokenizers.source->decode(ids), pair.source);
+        EXPECT_EQ(tokenizers.target->decode(gold), pair.target);
+        ids.pop_back();
+        best += ids == tokenizers.source->encode(pair.source);
+        sources[{epoch, seen.back().lines[i]}] = std::move(ids);
+      }
+    }
+    EXPECT_EQ(sources.size(), 180u);
+    EXPECT_LT(best, 170);
+    Index changed = 0;
+    for (Index i = 0; i < 60; ++i) changed += sources[{0, i}] != sources[{1, i}];
+    EXPECT_GT(changed, 15) << kind;
+    // Whatever was read before: a batch is a function of its position.
+    PairBatches others(pairs, tokenizers, options);
+    for (std::size_t i = positions.size(); i-- > 0;) {
+      others.seek(positions[i]);
+      expect_equal(others.next(), seen[i]);
+    }
+    // Another order of the lines or size of the window draws the same for a line.
+    options.window = 7, options.shuffle = false;
+    PairBatches narrow(pairs, tokenizers, options);
+    while (narrow.epoch() < 1) {
+      const Batch batch = narrow.next();
+      for (Index i = 0; i < batch.source.spans.count(); ++i) {
+        std::vector<Id> ids = row(batch.source, i);
+        ids.pop_back();
+        EXPECT_EQ(ids, (sources[{0, batch.lines[i]}]));
+      }
+    }
+    // Evaluation takes the best.
+    for (const Batch& batch : all_batches(pairs, tokenizers, options))
+      for (Index i = 0; i < batch.source.spans.count(); ++i) {
+        std::vector<Id> ids = row(batch.source, i);
+        ids.pop_back();
+        EXPECT_EQ(ids, tokenizers.source->encode(lines[batch.lines[i]].source));
+      }
+  }
+}
+
 TEST(Batching, NamesUnknownWordsForModelsThatCopy) {
   const auto tokenizer = alphabet();
   const Id size = static_cast<Id>(tokenizer->size()), a = tokenizer->vocabulary().id("a");

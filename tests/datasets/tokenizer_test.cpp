@@ -110,7 +110,7 @@ TEST(Tokenizer, ShowsTheUnknown) {
   EXPECT_THROW(words->encode("\xFF"), Error);
   const TemporaryFolder folder;
   EXPECT_EQ(folder.message([] { train("word", {}); }),
-            "unknown tokenizer 'word': expected words or characters; did you mean words?");
+            "unknown tokenizer 'word': expected words, characters, unigram, bpe; did you mean words?");
 }
 
 TEST(Tokenizer, CountsAndLimits) {
@@ -142,15 +142,15 @@ TEST(Tokenizer, RefusesDamagedFiles) {
       {"{\"format\": \"bert\"}", "f: is not a tokenizer of Heed; name the tokenizer file of a run"},
       {R"({"format": "heed tokenizer", "version": 9})", "f: is a tokenizer of another version of Heed; expected version 1"},
       {R"({"format": "heed tokenizer", "version": 1, "kind": "words", "size": 5})",
-       "f: is a damaged tokenizer (kind, size or tokens missing or of the wrong type)" + again},
+       "f: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type)" + again},
       {R"({"format": "heed tokenizer", "version": 1, "kind": "words", "size": "5", "tokens": ["a"]})",
-       "f: is a damaged tokenizer (kind, size or tokens missing or of the wrong type)" + again},
+       "f: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type)" + again},
       {R"({"format": "heed tokenizer", "version": 1, "kind": "words", "size": 7, "tokens": ["a"]})",
        "f: is a damaged tokenizer (it says 7 entries and holds 5)" + again},
       {R"({"format": "heed tokenizer", "version": 1, "kind": "words", "size": 6, "tokens": ["a", "a"]})",
        "f: is a damaged tokenizer ([vocabulary] expected distinct tokens; got 'a' twice)" + again},
-      {R"({"format": "heed tokenizer", "version": 1, "kind": "bpe", "size": 5, "tokens": ["a"]})",
-       "f: is a damaged tokenizer (unknown tokenizer 'bpe': expected words or characters)" + again},
+      {R"({"format": "heed tokenizer", "version": 1, "kind": "pieces", "size": 5, "tokens": ["a"]})",
+       "f: is a damaged tokenizer (unknown tokenizer 'pieces': expected words, characters, unigram, bpe)" + again},
   };
   const TemporaryFolder folder;
   for (const auto& [bytes, message] : rows)
