@@ -17,19 +17,24 @@ constexpr Index toy_vocabulary_lines = 20000, toy_valid_lines = 500;
 constexpr std::uint64_t toy_seed = 1;  // the corpus is the same whatever the seed of training
 
 Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs) {
-  return train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size}, [&](const TakeLine& take) {
-    const Index lines = pairs.size() < 0 ? toy_vocabulary_lines : pairs.size();
-    for (Index i = 0; i < lines; ++i) {
-      if (interrupted()) throw Interrupted();
-      const Pair pair = pairs.at(i);
-      take(pair.source), take(pair.target);
-    }
-  });
+  const auto train = [&](bool sources, bool targets) {
+    return train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size}, [&](const TakeLine& take) {
+      const Index lines = pairs.size() < 0 ? toy_vocabulary_lines : pairs.size();
+      for (Index i = 0; i < lines; ++i) {
+        if (interrupted()) throw Interrupted();
+        const Pair pair = pairs.at(i);
+        if (sources) take(pair.source);
+        if (targets) take(pair.target);
+      }
+    });
+  };
+  if (s.data.joint_vocabulary) return train(true, true);
+  return {train(true, false), train(false, true)};
 }
 
 BatchOptions batch_options(const Settings& s) {
   return {.batch_tokens = s.data.batch_tokens, .max_length = s.data.max_length, .cut = s.data.long_pairs == "cut",
-          .seed = static_cast<std::uint64_t>(s.train.seed)};
+          .seed = static_cast<std::uint64_t>(s.train.seed), .subword_sampling = s.data.subword_sampling};
 }
 
 ReadOptions read_options(const Settings& s) { return {.blank_is_error = s.data.blank == "error"}; }

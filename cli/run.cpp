@@ -112,6 +112,7 @@ std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Toke
     for (std::size_t i = begin; i < end; ++i)
       for (Hypothesis& hypothesis : decoded[i - begin]) {
         std::string text = tokenizers.target->decode(hypothesis.ids, extras[order[i]]);
+        std::replace(text.begin(), text.end(), '\n', ' ');  // subwords can spell any byte; a line in, a line out
         results[order[i]].push_back({std::move(hypothesis), std::move(text)});
       }
   }

@@ -10,6 +10,7 @@
 
 #include "datasets/nearest.h"
 #include "datasets/tokenizer.h"
+#include "datasets/tokenizers/sentencepiece.h"
 #include "framework/error.h"
 #include "layers/attention/family.h"
 #include "layers/recurrent.h"
@@ -130,9 +131,11 @@ std::vector<Setting> settings_of(Settings& s) {
       {"data.train", &s.data.train, "what to train on: two files, one .tsv, .jsonl or .txt, or toy:NAME"},
       {"data.valid", &s.data.valid, "what to validate on; empty: held out from data.train"},
       {"data.fields", &s.data.fields, "names of source and target in a .jsonl, or column numbers of a .tsv"},
-      {"data.tokenizer", &s.data.tokenizer, "words or characters"},
-      {"data.min_count", &s.data.min_count, "tokens seen less often become <unk>"},
-      {"data.vocab_size", &s.data.vocab_size, "most tokens in the vocabulary; 0: no limit"},
+      {"data.tokenizer", &s.data.tokenizer, "words, characters, or subwords: unigram or bpe"},
+      {"data.min_count", &s.data.min_count, "tokens seen less often become <unk>; subwords have no such limit"},
+      {"data.vocab_size", &s.data.vocab_size, "most tokens in the vocabulary; 0: no limit (subwords: 8000, fewer where the text is small)"},
+      {"data.joint_vocabulary", &s.data.joint_vocabulary, "one vocabulary for sources and targets"},
+      {"data.subword_sampling", &s.data.subword_sampling, "0: off. Cuts each line anew in each epoch; unigram: alpha, smaller varies more; bpe: dropout"},
       {"data.batch_tokens", &s.data.batch_tokens, "tokens of source and target in a batch"},
       {"data.max_length", &s.data.max_length, "most tokens of a side; 0: no limit"},
       {"data.long", &s.data.long_pairs, "pairs with a longer side: drop, or cut that side to data.max_length"},
@@ -202,7 +205,7 @@ Settings default_settings(const std::string& model, bool endless) {
   one_of("--model", model, model_names());
   Settings s{};
   s.data = {.train = {}, .valid = {}, .fields = {}, .tokenizer = "words", .min_count = 2, .vocab_size = 0, .batch_tokens = 2048, .max_length = 128,
-            .valid_fraction = 0.05, .blank = "skip", .long_pairs = "drop"};
+            .valid_fraction = 0.05, .blank = "skip", .long_pairs = "drop", .joint_vocabulary = true, .subword_sampling = 0};
   s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre", .kernel = 3, .positions = 1024,
              .weight_norm = true, .tied = false, .bidirectional = true, .hidden = 0, .cell = "lstm", .recurrent_dropout = 0};
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
@@ -285,6 +288,13 @@ void check_settings(Settings& s) {
   one_of("optim.name", s.optim.name, {"adam", "adamw", "sgd"});
   one_of("optim.schedule", s.optim.schedule, {"cosine", "linear", "inverse_sqrt", "constant"});
   constexpr Index large = Index{1} << 40, medium = 1 << 20;
+  if (has_subwords(s.data.tokenizer) && s.data.vocab_size != 0)
+    within<Index>("data.vocab_size of subwords", s.data.vocab_size, SentencePiece::smallest_size, SentencePiece::largest_size);
+  within("data.subword_sampling", s.data.subword_sampling, 0.0, s.data.tokenizer == "bpe" ? 0.9 : 1.0);
+  if (s.data.subword_sampling > 0 && !has_subwords(s.data.tokenizer))
+    fail("data.subword_sampling needs data.tokenizer unigram or bpe; got {}, which cuts a text in one way", s.data.tokenizer);
+  if (s.model.name == "lm" && (s.data.subword_sampling > 0 || !s.data.joint_vocabulary))
+    fail("data.subword_sampling and data.joint_vocabulary are for pairs; --model lm reads one text");
   within<Index>("data.min_count", s.data.min_count, 1, large), within<Index>("data.vocab_size", s.data.vocab_size, 0, large);
   within<Index>("data.batch_tokens", s.data.batch_tokens, 1, large), within<Index>("data.max_length", s.data.max_length, 0, large);
   within("data.valid_fraction", s.data.valid_fraction, 0.0, 0.5);

@@ -17,6 +17,8 @@ struct Settings {
     Index min_count, vocab_size, batch_tokens, max_length;
     double valid_fraction;
     std::string blank, long_pairs;
+    bool joint_vocabulary;
+    double subword_sampling;
   } data;
   struct {
     std::string name;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -111,10 +112,13 @@ void train(const Options& o, const CLI::App& command) {
   const double limit = limits.seconds > 0 ? limits.seconds : static_cast<double>(limits.steps) * cost.seconds_per_step;
   progress.line(fmt::format("data      {}", corpus.description));
   const Tokenizers& tokenizers = corpus.tokenizers;
-  progress.line(fmt::format("tokens    {} in the vocabulary ({})",
+  const Index largest = std::max(tokenizers.source->size(), tokenizers.target->size());
+  const std::string fewer = has_subwords(s.data.tokenizer) && largest < s.data.vocab_size
+                                ? fmt::format("; the text has too few words for data.vocab_size = {}", s.data.vocab_size) : "";
+  progress.line(fmt::format("tokens    {} in the vocabulary ({}){}",
                             tokenizers.joint() ? fmt::format("{}", tokenizers.source->size())
                                                : fmt::format("{} and {}", tokenizers.source->size(), tokenizers.target->size()),
-                            tokenizers.source->kind()));
+                            tokenizers.source->kind(), fewer));
   progress.line(fmt::format("model     {}, {} parameters", s.model.name, parameter_count(*training.model)));
   progress.line(fmt::format("plan      {}; about {} and {} MB on {} thread{}",
                             limits.seconds > 0 ? duration_text(limits.seconds) : fmt::format("{} steps", limits.steps), duration_text(limit),

@@ -190,6 +190,9 @@ TEST(Settings, HaveRanges) {
                           "data.batch_tokens=0",
                           "data.min_count=0",
                           "data.valid_fraction=0.6",
+                          "data.subword_sampling=-0.1",
+                          "data.subword_sampling=1.5",
+                          "data.subword_sampling=0.1",
                           "data.max_length=-1",
                           "train.steps=0"}) {
     Settings s = default_settings("transformer");
