@@ -113,6 +113,11 @@ Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntrop
 /// ignored rows cost nothing. The gradients are computed in the forward pass, while the probabilities are in cache.
 Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Operand& bias, const Ids& gold, const CrossEntropy& options = {});
 Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids& gold, const CrossEntropy& options = {});
+/// The loss of a pointer-generator (See et al. 2017, equations 6 and 9): mean over rows of -log(g P_gold + (1 - g) c), P = softmax(linear(x,
+/// weight, bias)), g = sigmoid(gate). gate, copied c (n): how probably copying gives the gold. Gold ids from classes on can only be
+/// copied: P is 0 there. A share s of label smoothing is P's alone: (1 - s) of that - s/classes sum log P.
+Variable copy_cross_entropy(const Operand& x, const Operand& weight, const Operand& bias, const Operand& gate, const Operand& copied,
+                            const Ids& gold, const CrossEntropy& options = {});
 
 // Attention ---------------------------------------------------------------------------------------------------------------------
 struct Attention {
@@ -154,6 +159,8 @@ std::vector<Tensor> split(const Tensor& pairs, const Pairing& pairing);
 Variable dot_scores(const Operand& q, const Operand& k, const Pairing& pairing);
 /// sum_c v_c tanh(q_ic + k_jc) (Bahdanau et al. 2015): q (n, d), k (m, d), v (d), one head -> (pairing.size()); no n x m x d tensor is kept
 Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Pairing& pairing);
+/// sum_c v_c tanh(q_ic + k_jc + u_ij w_c): what has been looked at, covered u (pairing.size()), takes part by weight w (d) (See et al. 2017, equation 11)
+Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Operand& covered, const Operand& weight, const Pairing& pairing);
 /// softmax over the keys that each query sees: (pairing.size()) -> the same
 Variable scores_softmax(const Operand& scores, const Pairing& pairing);
 /// The same with one more place for each query and head, whose score is rest (n, heads) and whose weight is what is left of 1.
@@ -162,6 +169,9 @@ Variable scores_softmax(const Operand& scores, const Operand& rest, const Pairin
 Variable span_softmax(const Operand& scores, const Operand& spans, Real ramp, const Pairing& pairing);
 /// sum_j w_ij v_j for each head: weights (pairing.size()), values (m, kv_heads w) -> (n, heads w)
 Variable weighted_values(const Operand& weights, const Operand& values, const Pairing& pairing);
+/// sum_j w_ij [tokens_j = wanted_i], one head: how probably a pointer gives the token wanted (See et al. 2017, equation 9): weights
+/// (pairing.size()), tokens (m), wanted (n) -> (n)
+Variable copy_probability(const Operand& weights, const Ids& tokens, const Ids& wanted, const Pairing& pairing);
 /// sum_i w_ij q_i, over the heads that share keys: weights (pairing.size()), queries (n, heads w) -> (m, kv_heads w)
 Variable weighted_queries(const Operand& weights, const Operand& queries, const Pairing& pairing);
 /// table[i, h, clamp(j - place of i, -reach, reach) + reach]: table (n, heads (2 reach + 1)) -> (pairing.size())

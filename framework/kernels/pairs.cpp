@@ -65,4 +65,26 @@ void pair_sums_transposed(const PairShape& shape, Index width, const Real* s, Ro
   });
 }
 
+void pair_matches(const PairShape& shape, const Id* tokens, const Id* wanted, const Real* s, Real* y) {
+  for_blocks(shape, 1, 1, [=](const Block& t, Index) {
+    for (Index i = 0; i < t.queries; ++i) {
+      Real total = 0;
+      for (Index j = 0; j < t.keys; ++j)
+        if (tokens[t.key_begin + j] == wanted[t.query_begin + i]) total += s[t.begin + i * t.keys + j];
+      y[t.query_begin + i] = total;
+    }
+  });
+}
+
+void pair_matches_backward(const PairShape& shape, const Id* tokens, const Id* wanted, const Real* dy, Real* ds, Mode mode) {
+  for_blocks(shape, 1, 1, [=](const Block& t, Index) {
+    for (Index i = 0; i < t.queries; ++i)
+      for (Index j = 0; j < t.keys; ++j) {
+        const Real share = tokens[t.key_begin + j] == wanted[t.query_begin + i] ? dy[t.query_begin + i] : 0;
+        Real& to = ds[t.begin + i * t.keys + j];
+        to = mode == Mode::assign ? share : to + share;
+      }
+  });
+}
+
 }  // namespace heed::kernels

@@ -25,11 +25,29 @@ void pair_sums(const PairShape& shape, Index width, const Real* s, Rows b, Mutab
 /// b_j = or += sum_i s_ij a_i, over the heads that share b's
 void pair_sums_transposed(const PairShape& shape, Index width, const Real* s, Rows a, MutableRows b);
 
-/// s_ij = sum_c v_c tanh(q_ic + k_jc), 0 where i does not see j; one head of d columns
-void additive_scores(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v, Real* s);
-/// From ds: dq, dk = or += as their modes say, null: not wanted; dv (sequences, d) is each sequence's share, null: not wanted.
-void additive_scores_backward(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v, const Real* ds, Real* dq,
-                              Mode dq_mode, Real* dk, Mode dk_mode, Real* dv);
+/// How much each pair has been looked at before, u (as the blocks), and what that adds inside the tanh, u_ij w_c; none where null.
+struct Coverage {
+  const Real *amounts = nullptr, *weight = nullptr;
+};
+/// s_ij = sum_c v_c tanh(q_ic + k_jc + u_ij w_c), 0 where i does not see j; one head of d columns
+void additive_scores(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v, Coverage cover, Real* s);
+/// Null: not wanted. Rows of q and k = or += as their modes say; v and weight (sequences, d) get each sequence's share; amounts
+/// (additive_blocks(d), pairs) are to be summed over their rows, and only pairs that see each other are written.
+struct AdditiveGradients {
+  Real* q;
+  Mode q_mode;
+  Real* k;
+  Mode k_mode;
+  Real *v, *amounts, *weight;
+};
+Index additive_blocks(Index d);
+void additive_scores_backward(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v, Coverage cover, const Real* ds,
+                              const AdditiveGradients& to);
+
+/// y_i = sum_j s_ij [tokens_j = wanted_i] for the rows of queries; one head
+void pair_matches(const PairShape& shape, const Id* tokens, const Id* wanted, const Real* s, Real* y);
+/// ds_ij = or += dy_i [tokens_j = wanted_i]
+void pair_matches_backward(const PairShape& shape, const Id* tokens, const Id* wanted, const Real* dy, Real* ds, Mode mode);
 
 /// Over the keys that each query sees; 0 elsewhere.
 void pair_softmax(const PairShape& shape, const Real* s, Real* y);

@@ -93,24 +93,55 @@ Variable weighted_values(const Operand& weights, const Operand& values, const Pa
                 });
 }
 
-Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Pairing& pairing) {
+Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Operand& covered, const Operand& weight,
+                         const Pairing& pairing) {
   Plan plan("additive_scores", pairing);
   check(pairing.heads == 1, "additive_scores", "expected one head; got {}", pairing.heads);
   plan.check_queries("additive_scores", q), plan.check_keys("additive_scores", k);
   const Index d = q.columns();
   check(k.columns() == d && v.rank() == 1 && v.size() == d, "additive_scores", "expected q (n, d), k (m, d) and v (d); got {}, {} and {}", q.shape(),
         k.shape(), v.shape());
+  if (covered.defined()) {
+    plan.check_pairs("additive_scores", covered);
+    check(weight.defined() && weight.shape() == Shape{d}, "additive_scores", "expected a weight of coverage of shape {}", Shape{d});
+  }
+  const auto cover = [](const Tensor& u, const Tensor& w) { return u.defined() ? kernels::Coverage{u.data(), w.data()} : kernels::Coverage{}; };
+  const Tensor none, u = covered.defined() ? covered.value() : none, w = covered.defined() ? weight.value() : none;
   Tensor s({plan.size()});
-  kernels::additive_scores(plan.shape(), d, q.data(), k.data(), v.data(), s.data());
-  return record("additive_scores", s, {q, k, v},  // t = tanh(q_i + k_j): dq_i = sum_j ds_ij v (1 - t^2), dk_j alike, dv = sum ds_ij t
-                [plan = std::move(plan), d, q = q.value(), k = k.value(), v = v.value()](const Tensor& ds, Gradient dq, Gradient dk, Gradient dv) {
-                  const Index sequences = plan.pairing.queries.count();
+  kernels::additive_scores(plan.shape(), d, q.data(), k.data(), v.data(), cover(u, w), s.data());
+  // t = tanh(q_i + k_j + u_ij w): dq_i = sum_j ds_ij v (1 - t^2), dk_j alike, dv = sum ds_ij t, du_ij = ds_ij sum v (1 - t^2) w, dw alike
+  return record("additive_scores", s, {q, k, v, covered, weight},
+                [plan = std::move(plan), d, cover, q = q.value(), k = k.value(), v = v.value(), u, w](const Tensor& ds, Gradient dq, Gradient dk,
+                                                                                                      Gradient dv, Gradient du, Gradient dw) {
+                  const Index sequences = plan.pairing.queries.count(), blocks = kernels::additive_blocks(d);
                   zero_rest(dq, plan.pairing.queries), zero_rest(dk, plan.pairing.keys);
-                  Tensor shares({dv ? sequences : 0, d});
-                  kernels::additive_scores_backward(plan.shape(), d, q.data(), k.data(), v.data(), ds.data(), dq ? dq.data() : nullptr, dq.mode(),
-                                                    dk ? dk.data() : nullptr, dk.mode(), dv ? shares.data() : nullptr);
-                  if (dv) kernels::sum_rows(sequences, d, shares.data(), dv.data(), dv.mode());
+                  Tensor v_shares({dv ? sequences : 0, d}), w_shares({dw ? sequences : 0, d}), u_shares = Tensor::zeros({blocks, du ? plan.size() : 0});
+                  kernels::additive_scores_backward(plan.shape(), d, q.data(), k.data(), v.data(), cover(u, w), ds.data(),
+                                                    {dq ? dq.data() : nullptr, dq.mode(), dk ? dk.data() : nullptr, dk.mode(),
+                                                     dv ? v_shares.data() : nullptr, du ? u_shares.data() : nullptr, dw ? w_shares.data() : nullptr});
+                  if (dv) kernels::sum_rows(sequences, d, v_shares.data(), dv.data(), dv.mode());
+                  if (dw) kernels::sum_rows(sequences, d, w_shares.data(), dw.data(), dw.mode());
+                  if (du) kernels::sum_rows(blocks, plan.size(), u_shares.data(), du.data(), du.mode());
                 });
+}
+
+Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Pairing& pairing) {
+  const Operand none(Variable(), q.where());
+  return additive_scores(q, k, v, none, none, pairing);
+}
+
+Variable copy_probability(const Operand& weights, const Ids& tokens, const Ids& wanted, const Pairing& pairing) {
+  const char* op = "copy_probability";
+  Plan plan(op, pairing);
+  check(pairing.heads == 1, op, "expected one head; got {}", pairing.heads);
+  plan.check_pairs(op, weights);
+  check(tokens.shape() == Shape{pairing.keys.rows()} && wanted.shape() == Shape{pairing.queries.rows()}, op,
+        "expected a token for each of {} keys and {} queries; got {} and {}", pairing.keys.rows(), pairing.queries.rows(), tokens.shape(), wanted.shape());
+  Tensor y = Tensor::zeros({pairing.queries.rows()});
+  kernels::pair_matches(plan.shape(), tokens.data(), wanted.data(), weights.data(), y.data());
+  return record(op, y, {weights}, [plan = std::move(plan), tokens, wanted](const Tensor& dy, Gradient dw) {  // dw_ij = dy_i [token_j = wanted_i]
+    kernels::pair_matches_backward(plan.shape(), tokens.data(), wanted.data(), dy.data(), dw.data(), dw.mode());
+  });
 }
 
 Variable weighted_queries(const Operand& weights, const Operand& queries, const Pairing& pairing) {

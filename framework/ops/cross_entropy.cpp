@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "framework/kernels/gemm.h"
@@ -49,26 +50,55 @@ Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntrop
   });
 }
 
-Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Operand& bias, const Ids& gold, const CrossEntropy& options) {
-  const char* op = "linear_cross_entropy";
+namespace {
+
+/// The rows that count, packed together unless all do.
+struct Counted {
+  Ids rows, answers;
+  bool all;
+
+  Counted(const Ids& gold, const CrossEntropy& options, Index counted) : rows({counted}), answers({counted}), all(counted == gold.size()) {
+    for (Index i = 0, to = 0; i < gold.size(); ++i)
+      if (options.ignore != gold[i]) rows[to] = static_cast<Id>(i), answers[to++] = gold[i];
+  }
+  Tensor pack(const Tensor& x) const {  // (n, ...) -> (counted, ...)
+    if (all) return x;
+    const Index width = x.shape()[0] > 0 ? x.size() / x.shape()[0] : 0;
+    Shape shape = x.shape();
+    shape[0] = rows.size();
+    Tensor packed(shape);
+    for (Index i = 0; i < rows.size(); ++i) std::copy_n(x.data() + rows[i] * width, width, packed.data() + i * width);
+    return packed;
+  }
+  void unpack(Tensor part, Gradient& to) const {
+    if (all) return to.pass(std::move(part));
+    const Index width = part.shape()[0] > 0 ? part.size() / part.shape()[0] : 0;
+    if (to.mode() == Mode::assign) std::fill_n(to.data(), to.shape().size(), Real{0});
+    for (Index i = 0; i < rows.size(); ++i)
+      for (Index j = 0; j < width; ++j) to.data()[rows[i] * width + j] += part[i * width + j];
+  }
+};
+
+/// Both losses that read a linear layer; a `gate` that is defined makes it the one that may copy.
+Variable linear_loss(const char* op, const Operand& x, const Operand& weight, const Operand& bias, const Operand& gate, const Operand& copied,
+                     const Ids& gold, const CrossEntropy& options) {
   check(x.rank() == 2 && weight.rank() == 2 && x.columns() == weight.columns(), op, "expected x (n, d) and weight (classes, d); got {} and {}",
         x.shape(), weight.shape());
-  const Index d = x.columns(), classes = weight.shape()[0];
+  const Index n = x.rows(), d = x.columns(), classes = weight.shape()[0];
   check(!bias.defined() || bias.shape() == Shape{classes}, op, "expected a bias of shape {}; got {}", Shape{classes}, bias.shape());
-  const Index counted = counted_rows(op, x.rows(), classes, gold, options);
+  const bool copies = gate.defined();
+  check(!copies || (gate.shape() == Shape{n} && copied.shape() == Shape{n}), op, "expected a gate and a probability for each of {} rows; got {} and {}", n,
+        copies ? gate.shape() : Shape{}, copies ? copied.shape() : Shape{});
+  const Index counted = counted_rows(op, n, copies ? std::numeric_limits<Id>::max() : classes, gold, options);
   const Real share = 1 / divisor(options, counted);
   const bool wants_x = Tape::needs_gradient(x), wants_w = Tape::needs_gradient(weight), wants_b = Tape::needs_gradient(bias);
-  const bool gradient = wants_x || wants_w || wants_b;
+  const bool wants_copy = copies && (Tape::needs_gradient(gate) || Tape::needs_gradient(copied));
+  const bool gradient = wants_x || wants_w || wants_b || wants_copy;
 
-  // The rows that count, packed together unless all do.
-  Ids rows({counted}), answers({counted});
-  for (Index i = 0, to = 0; i < x.rows(); ++i)
-    if (options.ignore != gold[i]) rows[to] = static_cast<Id>(i), answers[to++] = gold[i];
-  const bool all = counted == x.rows();
-  Tensor packed = all ? x.value() : Tensor({counted, d});
-  if (!all)
-    for (Index i = 0; i < counted; ++i) std::copy_n(x.data() + rows[i] * d, d, packed.data() + i * d);
-
+  const Counted chosen(gold, options, counted);
+  const Tensor packed = chosen.pack(x.value());
+  // These become their own gradients.
+  Tensor gates = copies ? chosen.pack(gate.value()).clone() : Tensor(), pointed = copies ? chosen.pack(copied.value()).clone() : Tensor();
   Tensor dpacked = wants_x ? Tensor({counted, d}) : Tensor(), dw = wants_w ? Tensor(weight.shape()) : Tensor(),
          db = wants_b ? Tensor(bias.shape()) : Tensor();
   if (counted == 0 && wants_w) std::fill_n(dw.data(), dw.size(), Real{0});
@@ -81,8 +111,13 @@ Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ope
     const Index m = std::min(block, counted - begin);
     const Mode mode = begin == 0 ? Mode::assign : Mode::accumulate;
     const Real* in = packed.data() + begin * d;
+    const Id* answers = chosen.answers.data() + begin;
     kernels::linear(m, classes, d, in, weight.data(), bias.data(), logits.data());
-    kernels::cross_entropy(m, classes, logits.data(), answers.data() + begin, options.label_smoothing, false, 0, losses.data(), gradient, share);
+    if (copies)
+      kernels::copy_cross_entropy(m, classes, logits.data(), gates.data() + begin, pointed.data() + begin, answers, options.label_smoothing,
+                                  losses.data(), gradient, share);
+    else
+      kernels::cross_entropy(m, classes, logits.data(), answers, options.label_smoothing, false, 0, losses.data(), gradient, share);
     for (Index i = 0; i < m; ++i) total += losses[i];
     if (wants_x) kernels::gemm(false, false, m, d, classes, logits.data(), classes, weight.data(), d, dpacked.data() + begin * d, d, Mode::assign);
     if (wants_w) kernels::gemm(true, false, classes, d, m, logits.data(), classes, in, d, dw.data(), d, mode);
@@ -90,28 +125,35 @@ Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ope
   }
 
   Tensor y = Tensor::full({}, static_cast<Real>(total * share));
-  return record(op, y, {x, weight, bias}, [all, rows, dpacked, dw, db](const Tensor& dy, Gradient gx, Gradient gw, Gradient gb) mutable {
-    const auto scaled = [factor = dy.item()](Tensor& part) {
-      if (factor != 1) kernels::scale(part.size(), factor, part.data());
-      return std::move(part);
-    };
-    if (gx && all) gx.pass(scaled(dpacked));
-    if (gx && !all) {
-      const Tensor part = scaled(dpacked);
-      const Index width = part.columns();
-      if (gx.mode() == Mode::assign) std::fill_n(gx.data(), gx.shape().size(), Real{0});
-      for (Index i = 0; i < part.shape()[0]; ++i) {
-        Real* to = gx.data() + rows[i] * width;
-        for (Index j = 0; j < width; ++j) to[j] += part[i * width + j];
-      }
-    }
-    if (gw) gw.pass(scaled(dw));
-    if (gb) gb.pass(scaled(db));
-  });
+  return record(op, y, {x, weight, bias, gate, copied},
+                [chosen, dpacked, dw, db, gates, pointed](const Tensor& dy, Gradient gx, Gradient gw, Gradient gb, Gradient ggate, Gradient gcopied) mutable {
+                  const auto scaled = [factor = dy.item()](Tensor& part) {
+                    if (factor != 1) kernels::scale(part.size(), factor, part.data());
+                    return std::move(part);
+                  };
+                  if (gx) chosen.unpack(scaled(dpacked), gx);
+                  if (gw) gw.pass(scaled(dw));
+                  if (gb) gb.pass(scaled(db));
+                  if (ggate) chosen.unpack(scaled(gates), ggate);
+                  if (gcopied) chosen.unpack(scaled(pointed), gcopied);
+                });
+}
+
+}  // namespace
+
+Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Operand& bias, const Ids& gold, const CrossEntropy& options) {
+  const Operand none(Variable(), x.where());
+  return linear_loss("linear_cross_entropy", x, weight, bias, none, none, gold, options);
 }
 
 Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids& gold, const CrossEntropy& options) {
   return linear_cross_entropy(x, weight, Operand(Variable(), x.where()), gold, options);
+}
+
+Variable copy_cross_entropy(const Operand& x, const Operand& weight, const Operand& bias, const Operand& gate, const Operand& copied,
+                            const Ids& gold, const CrossEntropy& options) {
+  check(gate.defined() && copied.defined(), "copy_cross_entropy", "expected a gate and what copying gives the gold");
+  return linear_loss("copy_cross_entropy", x, weight, bias, gate, copied, gold, options);
 }
 
 }  // namespace heed

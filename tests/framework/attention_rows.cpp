@@ -48,6 +48,14 @@ void add_attention_pieces(std::vector<OpRow>& t) {
       t.push_back({"sum_by_distance", what, {pairs}, [=](Xs x) { return sum_by_distance(x[0], 2, p); }});
       if (heads == 1)
         t.push_back({"additive_scores", c.what, {draw(n, w), draw(m, w), {w}}, [=](Xs x) { return additive_scores(x[0], x[1], x[2], p); }, 3});
+      if (heads == 1) {
+        t.push_back({"additive_scores", fmt::format("{}, with coverage", c.what), {draw(n, w), draw(m, w), {w}, pairs, {w}},
+                     [=](Xs x) { return additive_scores(x[0], x[1], x[2], x[3], x[4], p); }, 3});
+        Ids tokens({m}), wanted({n});  // some twice in a source, some not at all
+        for (Index j = 0; j < m; ++j) tokens[j] = static_cast<Id>(j % 3);
+        for (Index i = 0; i < n; ++i) wanted[i] = static_cast<Id>(i % 4);
+        t.push_back({"copy_probability", c.what, {pairs}, [=](Xs x) { return copy_probability(x[0], tokens, wanted, p); }});
+      }
       for (int kv_heads = heads; kv_heads >= 1; kv_heads /= 2) {
         p.kv_heads = kv_heads;
         const std::string shared = fmt::format("{}, {} of keys", what, kv_heads);

@@ -205,6 +205,13 @@ void add_losses(std::vector<OpRow>& t) {
                  }});
   }
   t.push_back({"cross_entropy", "all ignored", {{2, 3}}, OP(cross_entropy(x[0], ids({1, 1}), {.ignore = 1}))});
+  const auto probability = [](Shape shape) { return Input{shape, 0.1, 0.9}; };
+  for (const auto& [what, options] : {std::pair{"plain", CrossEntropy{}}, {"smoothed", CrossEntropy{.label_smoothing = Real(0.2)}},
+                                      {"ignoring", CrossEntropy{.label_smoothing = Real(0.1), .ignore = 2}}, {"divided", CrossEntropy{.divisor = 3}}})
+    t.push_back({"copy_cross_entropy", what, {{5, 3}, {4, 3}, {4}, {5}, probability({5})}, [=](Xs x) {  // 4 and 6 can only be copied
+                   return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({1, 4, 2, 6, 0}), options);
+                 }});
+  t.push_back({"copy_cross_entropy", "only copied", {{1, 3}, {2, 3}, {2}, {1}, probability({1})}, OP(copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({7})))});
   t.push_back({"linear_cross_entropy", "all ignored", {{2, 3}, {4, 3}}, OP(linear_cross_entropy(x[0], x[1], ids({1, 1}), {.ignore = 1}))});
 }
 
