@@ -15,6 +15,8 @@ struct Memory {
 struct AttendOptions {
   bool causal = false;                     // query i sees the keys up to i + (length of keys - length of queries)
   std::vector<Tensor>* weights = nullptr;  // where asked for: each sequence's (heads, queries, keys), before dropout
+  Variable* pairs = nullptr;               // where asked for, of layers that point: the weights as ops on pairs have them, with their gradient
+  Variable covered = {};                   // of layers with coverage: how much each pair was looked at before, (pairs)
 };
 
 /// Attention of queries to a memory, whatever the score. Rows belong to sequences as the spans say; query sequence i attends to
@@ -30,6 +32,9 @@ class AttentionLayer {
   /// (query rows, query width) -> (query rows, width()). `keys` are the spans remember() was given, or a selection of them.
   virtual Variable attend(const Variable& queries, const Spans& query_spans, const Memory& memory, const Spans& keys,
                           const AttendOptions& options = {}) const = 0;
+
+  /// Whether it has one distribution over the memory, and so can point at words to copy.
+  virtual bool points() const { return false; }
 
   /// Self-attention.
   Variable operator()(const Variable& x, const Spans& spans, const AttendOptions& options = {}) const {

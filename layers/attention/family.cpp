@@ -27,7 +27,7 @@ int kv_heads(const O& o) { return o.kv_heads > 0 ? o.kv_heads : o.heads % 2 == 0
 Index hidden(const O& o) { return o.hidden > 0 ? o.hidden : o.query; }
 
 constexpr Member members[] = {
-    {"additive", [](const O& o, Random& r) { return built<AdditiveAttention>(o.query, o.memory, hidden(o), r); }},
+    {"additive", [](const O& o, Random& r) { return built<AdditiveAttention>(o.query, o.memory, hidden(o), r, o.coverage); }},
     {"dot", [](const O& o, Random&) { return built<DotAttention>(o.query, o.memory); }},
     {"general", [](const O& o, Random& r) { return built<GeneralAttention>(o.query, o.memory, r); }},
     {"concat", [](const O& o, Random& r) { return built<ConcatAttention>(o.query, o.memory, hidden(o), r); }},
@@ -54,6 +54,7 @@ constexpr auto names = [] {
 std::span<const std::string_view> attention_names() { return names; }
 
 std::unique_ptr<AttentionLayer> make_attention(std::string_view name, const AttentionOptions& options, Random& random) {
+  check(!options.coverage || name == "additive", "attention", "expected additive attention for coverage; got {}", name);
   for (const Member& member : members)
     if (member.name == name) return member.make(options, random);
   std::string all;

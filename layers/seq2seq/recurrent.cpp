@@ -1,5 +1,6 @@
 #include "layers/seq2seq/recurrent.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -53,12 +54,17 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random&
   }
   Index features = o.hidden;
   if (feeding_ != Feeding::nothing) {
-    attention_ = make_attention(o.attention, {.query = o.hidden, .memory = memory, .heads = o.heads, .dropout = o.dropout}, random);
+    attention_ = make_attention(o.attention, {.query = o.hidden, .memory = memory, .coverage = o.coverage > 0, .heads = o.heads, .dropout = o.dropout}, random);
     const Index context = attention_->width();
     feed_.emplace(feeding_ == Feeding::context ? context : o.hidden, decoder_[0].input.weight.shape()[0], random, false);
     if (feeding_ == Feeding::attentional) combine_.emplace(context + o.hidden, o.hidden, random, false);
     if (feeding_ == Feeding::context) features = o.hidden + context + o.d;
   }
+  check(!o.copy || (attention_ && attention_->points()), "rnn", "expected attention that points (additive, dot, general, concat), to copy with; got '{}'",
+        o.attention);
+  check(o.coverage == 0 || attention_, "rnn", "expected attention, for coverage of it");
+  check(!o.copy || o.source_vocabulary == 0, "rnn", "expected one vocabulary for both sides, so that words can be copied");
+  if (o.copy) gate_.emplace(features, 1, random);
   output_ = o.tied && features == o.d ? embedding_.weight : Parameter(xavier_uniform({o.vocabulary, features}, random));
   output_bias_ = Parameter(zeros({o.vocabulary}));
 }
@@ -70,6 +76,7 @@ void RecurrentSeq2Seq::visit(Visitor& v) {
   if (attention_) v("decoder.attention", *attention_);
   if (feed_) v("decoder.feed", *feed_);
   if (combine_) v("decoder.combine", *combine_);
+  if (gate_) v("gate", *gate_);
   v("output", output_), v("output_bias", output_bias_);
 }
 
@@ -78,7 +85,7 @@ Variable RecurrentSeq2Seq::embed(const Embedding& table, const Ids& ids) const {
 }
 
 RecurrentSeq2Seq::Source RecurrentSeq2Seq::read(const Sequences& source) const {
-  const Recurrent::Output encoded = encoder_(embed(source_embedding_ ? *source_embedding_ : embedding_, source.ids), source.spans);
+  const Recurrent::Output encoded = encoder_(embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids)), source.spans);
   Source result{{}, source.spans, {}};
   if (attention_) result.memory = attention_->remember(encoded.y, source.spans);
   const auto joined = [&](std::size_t layer, Variable CellState::*part) -> Variable {
@@ -102,9 +109,12 @@ Variable RecurrentSeq2Seq::run(const Variable& y, const Spans& spans, const Sour
 }
 
 Variable RecurrentSeq2Seq::advance(const Variable& share, Running& running, const Source& source, const Spans& keys, std::span<const Tensor> masks,
-                                   std::vector<Tensor>* weights) const {
+                                   const AttendOptions& asked) const {
   const Index n = share.rows();
-  const AttendOptions attend{.weights = weights};
+  AttendOptions attend = asked;
+  Variable weights;
+  attend.covered = running.covered;
+  if (options_.coverage > 0 && !attend.pairs) attend.pairs = &weights;
   Variable sums = share, context;
   if (feeding_ == Feeding::context) {
     context = attention_->attend(running.states.back().h, ones(n), source.memory, keys, attend);
@@ -118,12 +128,15 @@ Variable RecurrentSeq2Seq::advance(const Variable& share, Running& running, cons
   }
   const Variable& h = running.states.back().h;
   if (feeding_ == Feeding::nothing) return h;
-  if (feeding_ == Feeding::context) return concat({h, context}, 1);
-  context = attention_->attend(h, ones(n), source.memory, keys, attend);
-  return running.attentional = tanh((*combine_)(concat({context, h}, 1)));
+  if (feeding_ == Feeding::attentional) {
+    context = attention_->attend(h, ones(n), source.memory, keys, attend);
+    running.attentional = tanh((*combine_)(concat({context, h}, 1)));
+  }
+  if (options_.coverage > 0) running.covered = running.covered.defined() ? running.covered + *attend.pairs : *attend.pairs;
+  return feeding_ == Feeding::context ? concat({h, context}, 1) : running.attentional;
 }
 
-Variable RecurrentSeq2Seq::walk(const Variable& y, const TimeOrder& order, const Source& source, std::vector<Tensor>* weights) const {
+RecurrentSeq2Seq::Walk RecurrentSeq2Seq::walk(const Variable& y, const TimeOrder& order, const Source& source, std::vector<Tensor>* weights) const {
   const Spans keys = source.spans.select(order.sequences);
   const std::span<const Index> all = order.sequences;
   std::vector<Tensor> masks;
@@ -136,19 +149,36 @@ Variable RecurrentSeq2Seq::walk(const Variable& y, const TimeOrder& order, const
     }
   }
   const Variable shares = decoder_[0].input(y);
-  std::vector<Operand> steps;
+  std::vector<Operand> steps, pairs, repeated;
   std::vector<Tensor> step_weights;
+  std::vector<Index> sources;  // of each token
   Index begin = 0;
   for (const Index n : order.counts) {
     for (CellState& state : running.states) state = {first_rows(state.h, n), first_rows(state.c, n)};
     running.attentional = first_rows(running.attentional, n);
     const Spans active = n == keys.count() ? keys : source.spans.select(all.first(static_cast<std::size_t>(n)));
-    steps.emplace_back(advance(slice(shares, 0, begin, begin + n), running, source, active, masks, weights ? &step_weights : nullptr));
+    if (running.covered.defined()) running.covered = slice(running.covered, 0, 0, active.tokens());
+    const Variable before = running.covered;
+    Variable seen;
+    steps.emplace_back(advance(slice(shares, 0, begin, begin + n), running, source, active, masks,
+                               {.weights = weights ? &step_weights : nullptr, .pairs = attention_->points() ? &seen : nullptr}));
     if (weights) weights->insert(weights->end(), step_weights.begin(), step_weights.end());
+    if (options_.copy) pairs.emplace_back(seen), sources.insert(sources.end(), all.begin(), all.begin() + n);
+    if (options_.coverage > 0 && before.defined()) repeated.emplace_back(sum(minimum(seen, before)));
     begin += n;
   }
-  return steps.empty() ? Variable(Tensor({0, output_.shape()[1] - (feeding_ == Feeding::context ? options_.d : 0)})) : concat(steps, 0);
+  Walk walk;
+  const Index width = output_.shape()[1] - (feeding_ == Feeding::context ? options_.d : 0);
+  walk.features = steps.empty() ? Variable(Tensor({0, width})) : concat(steps, 0);
+  walk.repeated = Variable(Tensor::zeros({}));
+  for (const Operand& term : repeated) walk.repeated = walk.repeated + term;
+  if (!options_.copy) return walk;
+  walk.weights = pairs.empty() ? Variable(Tensor({0})) : concat(pairs, 0);
+  walk.pairing = {.queries = ones(begin), .keys = source.spans.select(sources)};
+  return walk;
 }
+
+Variable RecurrentSeq2Seq::open(const Variable& readout) const { return reshape((*gate_)(readout), {readout.rows()}); }
 
 Variable RecurrentSeq2Seq::readout_input(const Variable& features, const Variable& y) const {
   return feeding_ == Feeding::context ? concat({features, y}, 1) : features;
@@ -163,8 +193,20 @@ Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options)
   const TimeOrder order = time_order(batch.target.spans);
   Ids ids(order.rows.shape()), gold(order.rows.shape());
   for (Index i = 0; i < ids.size(); ++i) ids[i] = batch.target.ids[order.rows[i]], gold[i] = batch.gold[order.rows[i]];
-  const Variable y = embed(embedding_, ids);
-  return linear_cross_entropy(readout_input(walk(y, order, source, nullptr), y), output_, output_bias_, gold, options);
+  const Variable y = embed(embedding_, known(ids));
+  const Walk walked = walk(y, order, source, nullptr);
+  const Variable readout = readout_input(walked.features, y);
+  Variable loss;
+  if (options_.copy) {
+    const Variable copied = copy_probability(walked.weights, batch.source.ids, gold, walked.pairing);
+    loss = copy_cross_entropy(readout, output_, output_bias_, open(readout), copied, gold, options);
+  } else {
+    loss = linear_cross_entropy(readout, output_, output_bias_, gold, options);
+  }
+  if (options_.coverage == 0 || !dropout_.active) return loss;  // in evaluation the loss is that of the answers alone
+  const auto counted = std::count_if(gold.span().begin(), gold.span().end(), [&](Id id) { return options.ignore != id; });
+  const Real divisor = options.divisor > 0 ? options.divisor : static_cast<Real>(std::max<std::ptrdiff_t>(counted, 1));
+  return loss + walked.repeated * (options_.coverage / divisor);
 }
 
 Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
@@ -175,9 +217,10 @@ Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>*
   const TimeOrder order = time_order(spans);
   Ids ids(order.rows.shape());
   for (Index i = 0; i < ids.size(); ++i) ids[i] = batch.target.ids[order.rows[i]];
-  const Variable y = embed(embedding_, ids);
+  const Variable y = embed(embedding_, known(ids));
   std::vector<Tensor> steps;  // of each row, in the order of time: (heads, 1, source)
-  const Variable features = readout_input(walk(y, order, source, attention ? &steps : nullptr), y);
+  const Walk walked = walk(y, order, source, attention ? &steps : nullptr);
+  const Variable readout = readout_input(walked.features, y);
   if (attention) {
     AttentionMap& map = attention->emplace_back(AttentionMap{"decoder.attention", std::vector<Tensor>(static_cast<std::size_t>(spans.count()))});
     for (Index s = 0; s < spans.count(); ++s)
@@ -191,7 +234,10 @@ Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>*
           std::copy_n(step->data() + head * sources, sources, whole.data() + (head * targets + static_cast<Index>(t)) * sources);
       }
   }
-  return linear(scatter_add(features, order.rows, spans.rows()), output_, output_bias_);
+  if (!options_.copy) return linear(scatter_add(readout, order.rows, spans.rows()), output_, output_bias_);
+  const Tensor p = copy_log_probabilities(linear(readout, output_, output_bias_).value(), open(readout).value(), walked.weights.value(), walked.pairing,
+                                          batch.source.ids, copy_columns(options_.vocabulary, batch.source.ids));
+  return scatter_add(p, order.rows, spans.rows());
 }
 
 namespace {
@@ -203,13 +249,26 @@ struct State : DecoderState {
     if (attentional.defined()) attentional = CellState{attentional, {}}.select(chosen).h;
     std::vector<Index> sentences;
     for (Index row : chosen) sentences.push_back(sentence[row]);
+    if (covered.defined()) {
+      std::vector<Index> begins{0};  // of each row's part
+      for (Index of : sentence) begins.push_back(begins.back() + spans.length(of));
+      Index size = 0;
+      for (Index of : sentences) size += spans.length(of);
+      Tensor next({size});
+      Real* to = next.data();
+      for (Index row : chosen) to = std::copy(covered.data() + begins[row], covered.data() + begins[row + 1], to);
+      covered = next;
+    }
     sentence = std::move(sentences);
   }
   Memory memory;
   Spans spans;
   std::vector<CellState> states;
   Variable attentional;
+  Tensor covered;               // each row's part, as long as its source, after the other
   std::vector<Index> sentence;  // of each row
+  Ids tokens;                   // of the source, of a model that copies
+  Index columns = 0;
 };
 
 }  // namespace
@@ -221,6 +280,7 @@ std::unique_ptr<DecoderState> RecurrentSeq2Seq::start(const Sequences& source) c
   state->memory = read_source.memory, state->spans = read_source.spans, state->states = read_source.states;
   state->sentence.resize(static_cast<std::size_t>(source.spans.count()));
   std::iota(state->sentence.begin(), state->sentence.end(), Index{0});
+  if (options_.copy) state->tokens = source.ids, state->columns = copy_columns(options_.vocabulary, source.ids);
   return state;
 }
 
@@ -230,12 +290,17 @@ Tensor RecurrentSeq2Seq::step(DecoderState& decoder_state, std::span<const Id> t
   const Index rows = state.rows();
   check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());
   if (rows == 0) return Tensor({0, options_.vocabulary});
-  const Variable y = embed(embedding_, Ids({rows}, tokens));
-  Running running{std::move(state.states), std::move(state.attentional)};
+  const Variable y = embed(embedding_, known(Ids({rows}, tokens)));
+  Running running{std::move(state.states), std::move(state.attentional), state.covered.defined() ? Variable(state.covered) : Variable()};
   const Source source{state.memory, state.spans, {}};
-  const Variable features = advance(decoder_[0].input(y), running, source, state.spans.select(state.sentence), {}, nullptr);
+  const Spans keys = state.spans.select(state.sentence);
+  Variable weights;
+  const Variable features = advance(decoder_[0].input(y), running, source, keys, {}, {.pairs = options_.copy ? &weights : nullptr});
   state.states = std::move(running.states), state.attentional = std::move(running.attentional);
-  return linear(readout_input(features, y), output_, output_bias_).value();
+  if (running.covered.defined()) state.covered = running.covered.value();
+  const Variable readout = readout_input(features, y), scores = linear(readout, output_, output_bias_);
+  if (!options_.copy) return scores.value();
+  return copy_log_probabilities(scores.value(), open(readout).value(), weights.value(), {.queries = ones(rows), .keys = keys}, state.tokens, state.columns);
 }
 
 }  // namespace heed

@@ -8,6 +8,7 @@
 #include "layers/embedding.h"
 #include "layers/recurrent.h"
 #include "layers/seq2seq/model.h"
+#include "layers/seq2seq/pointer.h"
 
 namespace heed {
 
@@ -25,6 +26,8 @@ struct RecurrentSeq2SeqOptions {
   bool bridge = true;                // h_0 = tanh(W [last forward; last backward] + b), c_0 = 0; else the encoder's final states as they are
   Real dropout = Real(0.1);          // on embeddings and between layers
   Real recurrent_dropout = 0;        // on h_{t-1}, one mask a sequence
+  bool copy = false;                 // a pointer-generator: words the vocabulary lacks can be copied from the source
+  Real coverage = 0;                 // weight of the coverage loss (See et al. 2017, equation 13); 0: no coverage
   bool tied = true;                  // the output layer is the embedding matrix where what it reads is as wide
 };
 
@@ -33,12 +36,16 @@ struct RecurrentSeq2SeqOptions {
 ///  * additive (Bahdanau et al. 2015): the context c_t of the query h_{t-1} is an input of the cell beside y_t; logits from [h_t; c_t; y_t];
 ///  * every other (Luong et al. 2015, sections 3 and 3.3): the context of the query h_t gives a_t = tanh(W [c_t; h_t]), from which come the
 ///    logits, and which is an input of the next step beside y_{t+1}.
+/// With `copy`, attention that points (additive, dot, general, concat) makes it a pointer-generator (See et al. 2017, section 2.2): its
+/// weights are the distribution copied from, and the gate reads what the output layer reads. `coverage` (section 2.3), of additive
+/// attention, sums those weights over the steps, lets the score see the sum, and in training adds coverage sum_i min(a_i, c_i) a step.
 class RecurrentSeq2Seq : public Seq2Seq {
  public:
   RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& options, Random& random);
 
   void visit(Visitor& visitor) override;
   Index vocabulary() const override { return options_.vocabulary; }
+  bool copies() const override { return options_.copy; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
   Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
   std::unique_ptr<DecoderState> start(const Sequences& source) const override;
@@ -55,6 +62,14 @@ class RecurrentSeq2Seq : public Seq2Seq {
   struct Running {  // n outputs under way
     std::vector<CellState> states;
     Variable attentional;  // a_{t-1}, where that is fed
+    Variable covered;      // where there is coverage: the sum of the weights so far, as ops on pairs have them
+  };
+  /// What a decoder that attends has done over whole targets, in the order of time.
+  struct Walk {
+    Variable features;  // (target tokens, ...)
+    Variable weights;   // of attention that points, (pairing.size())
+    Variable repeated;  // the coverage loss, summed
+    Pairing pairing;    // every target token by itself, and its source
   };
   Source read(const Sequences& source) const;
   Variable embed(const Embedding& table, const Ids& ids) const;
@@ -63,9 +78,13 @@ class RecurrentSeq2Seq : public Seq2Seq {
   Variable run(const Variable& y, const Spans& spans, const Source& source) const;
   /// The next position of n outputs: from its embedding's share of the gates (n, gates hidden) what the output layer reads, but for y_t.
   Variable advance(const Variable& share, Running& running, const Source& source, const Spans& keys, std::span<const Tensor> masks,
-                   std::vector<Tensor>* weights) const;
-  /// advance() over whole targets, in the order of time: (target tokens, ...).
-  Variable walk(const Variable& y, const TimeOrder& order, const Source& source, std::vector<Tensor>* weights) const;
+                   const AttendOptions& attend) const;
+  /// advance() over whole targets. `weights`, where asked for, gets each token's (heads, 1, source).
+  Walk walk(const Variable& y, const TimeOrder& order, const Source& source, std::vector<Tensor>* weights) const;
+  /// The gate of each row of what the output layer reads, (n).
+  Variable open(const Variable& readout) const;
+  /// Ids as the embeddings know them.
+  Ids known(const Ids& ids) const { return options_.copy ? known_ids(ids, options_.vocabulary) : ids; }
   Variable readout_input(const Variable& features, const Variable& y) const;
 
   RecurrentSeq2SeqOptions options_;
@@ -79,6 +98,7 @@ class RecurrentSeq2Seq : public Seq2Seq {
   std::unique_ptr<AttentionLayer> attention_;
   std::optional<Linear> feed_;           // the fed vector's share of the gates
   std::optional<Linear> combine_;        // W of a_t
+  std::optional<Linear> gate_;           // of copying
   Parameter output_, output_bias_;
 };
 

@@ -29,6 +29,10 @@ struct State : DecoderState {
   std::vector<Tensor> memory;    // keys and values of the source, a layer each: (source rows, 2 d)
   Spans memory_spans;
   std::vector<Index> sentence;   // of each row
+  // Of a model that copies:
+  Ids tokens;                    // of the source
+  Tensor pointed, pointer_keys;  // (source rows, d)
+  Index columns = 0;
 };
 
 }  // namespace
@@ -44,6 +48,8 @@ Transformer::Transformer(const TransformerOptions& o, Random& random)
   if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
   for (int i = 0; i < o.layers; ++i) encoder_.emplace_back(layer_options(o), random);
   for (int i = 0; i < o.layers; ++i) decoder_.emplace_back(layer_options(o), random);
+  check(!o.copy || o.source_vocabulary == 0, "transformer", "expected one vocabulary for both sides, so that words can be copied");
+  if (o.copy) pointer_.emplace(o.d, random);
 }
 
 void Transformer::visit(Visitor& v) {
@@ -52,6 +58,7 @@ void Transformer::visit(Visitor& v) {
   v("dropout", dropout_);
   v("encoder", encoder_), v("encoder_norm", encoder_norm_);
   v("decoder", decoder_), v("decoder_norm", decoder_norm_);
+  if (pointer_) v("decoder.pointer", *pointer_);
 }
 
 Variable Transformer::embed(const Embedding& table, const Ids& ids, const Spans& spans, Index offset) const {
@@ -59,7 +66,7 @@ Variable Transformer::embed(const Embedding& table, const Ids& ids, const Spans&
 }
 
 Variable Transformer::encode(const Sequences& source) const {
-  Variable x = embed(source_embedding_ ? *source_embedding_ : embedding_, source.ids, source.spans);
+  Variable x = embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
   for (const EncoderLayer& layer : encoder_) x = layer(x, source.spans);
   return encoder_norm_(x);
 }
@@ -67,7 +74,7 @@ Variable Transformer::encode(const Sequences& source) const {
 Variable Transformer::decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
                              std::vector<AttentionMap>* attention) const {
   if (attention) attention->resize(decoder_.size());
-  Variable y = embed(embedding_, target.ids, target.spans);
+  Variable y = embed(embedding_, known(target.ids), target.spans);
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
     if (attention) (*attention)[i].layer = fmt::format("decoder.{}.cross", i);
     y = decoder_[i](y, target.spans, memory, memory_spans, attention ? &(*attention)[i].weights : nullptr);
@@ -76,12 +83,23 @@ Variable Transformer::decode(const Sequences& target, const Variable& memory, co
 }
 
 Variable Transformer::loss(const Batch& batch, const CrossEntropy& options) const {
-  const Variable y = decode(batch.target, encode(batch.source), batch.source.spans);
-  return linear_cross_entropy(y, embedding_.weight, batch.gold, options);
+  const Variable memory = encode(batch.source), y = decode(batch.target, memory, batch.source.spans);
+  if (!pointer_) return linear_cross_entropy(y, embedding_.weight, batch.gold, options);
+  const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};
+  const Pointer::Look look = (*pointer_)(y, pointer_->key(memory), memory, pairing);
+  const Variable copied = copy_probability(look.weights, batch.source.ids, batch.gold, pairing);
+  return copy_cross_entropy(y, embedding_.weight, Variable(), look.gate, copied, batch.gold, options);
 }
 
 Variable Transformer::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
-  return linear(decode(batch.target, encode(batch.source), batch.source.spans, attention), embedding_.weight);
+  const Variable memory = encode(batch.source), y = decode(batch.target, memory, batch.source.spans, attention);
+  const Variable scores = linear(y, embedding_.weight);
+  if (!pointer_) return scores;
+  const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};
+  const Pointer::Look look = (*pointer_)(y, pointer_->key(memory), memory, pairing);
+  if (attention) attention->push_back({"decoder.pointer", split(look.weights.value(), pairing)});
+  return Variable(copy_log_probabilities(scores.value(), look.gate.value(), look.weights.value(), pairing, batch.source.ids,
+                                         copy_columns(options_.vocabulary, batch.source.ids)));
 }
 
 std::unique_ptr<DecoderState> Transformer::start(const Sequences& source) const {
@@ -89,6 +107,10 @@ std::unique_ptr<DecoderState> Transformer::start(const Sequences& source) const 
   auto state = std::make_unique<State>(decoder_.size(), source.spans);
   const Variable memory = encode(source);
   for (const DecoderLayer& layer : decoder_) state->memory.push_back(layer.cross.memory(memory).value());
+  if (pointer_) {
+    state->tokens = source.ids, state->columns = copy_columns(options_.vocabulary, source.ids);
+    state->pointed = memory.value(), state->pointer_keys = pointer_->key(memory).value();
+  }
   return state;
 }
 
@@ -100,7 +122,7 @@ Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens
   if (rows == 0) return Tensor({0, options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
   const Spans spans = Spans::packed(ones);
-  Variable y = embed(embedding_, Ids({rows}, tokens), spans, state.cache.position(0));
+  Variable y = embed(embedding_, known(Ids({rows}, tokens)), spans, state.cache.position(0));
   state.cache.extend(spans);
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
     const DecoderLayer& layer = decoder_[i];
@@ -110,7 +132,12 @@ Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens
     });
     y = layer.around_feed_forward(y, layer.feed_forward);
   }
-  return linear(decoder_norm_(y), embedding_.weight).value();
+  y = decoder_norm_(y);
+  const Variable scores = linear(y, embedding_.weight);
+  if (!pointer_) return scores.value();
+  const Pairing pairing{.queries = spans, .keys = state.memory_spans.select(state.sentence)};
+  const Pointer::Look look = (*pointer_)(y, Variable(state.pointer_keys), Variable(state.pointed), pairing);
+  return copy_log_probabilities(scores.value(), look.gate.value(), look.weights.value(), pairing, state.tokens, state.columns);
 }
 
 }  // namespace heed

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "layers/seq2seq/pointer.h"
 #include "layers/embedding.h"
 #include "layers/positions.h"
 #include "layers/seq2seq/model.h"
@@ -18,16 +19,19 @@ struct TransformerOptions {
   Index ff = 0;         // 0: 4 d
   Real dropout = Real(0.1);
   NormPlace norm = NormPlace::pre;
+  bool copy = false;    // a pointer over the source beside the output layer: words the vocabulary lacks can be copied
 };
 
 /// The encoder-decoder of Vaswani et al. 2017: sinusoidal positions, one matrix for source embedding (where the vocabulary is
-/// joint), target embedding and output (section 3.4), and a norm at the end of both stacks. Computes on packed rows: padding costs nothing.
+/// joint), target embedding and output (section 3.4), and a norm at the end of both stacks. Computes on packed rows: padding costs nothing. With `copy` a
+/// pointer-generator (See et al. 2017, section 2.2) stands on the decoder's output; layers/seq2seq/pointer.h has its equations.
 class Transformer : public Seq2Seq {
  public:
   Transformer(const TransformerOptions& options, Random& random);
 
   void visit(Visitor& visitor) override;
   Index vocabulary() const override { return options_.vocabulary; }
+  bool copies() const override { return options_.copy; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
   Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
   std::unique_ptr<DecoderState> start(const Sequences& source) const override;
@@ -40,6 +44,8 @@ class Transformer : public Seq2Seq {
                   std::vector<AttentionMap>* attention = nullptr) const;
 
  private:
+  /// Ids as the embeddings know them.
+  Ids known(const Ids& ids) const { return options_.copy ? known_ids(ids, options_.vocabulary) : ids; }
   Variable embed(const Embedding& table, const Ids& ids, const Spans& spans, Index offset = 0) const;
 
   TransformerOptions options_;
@@ -50,6 +56,7 @@ class Transformer : public Seq2Seq {
   std::vector<EncoderLayer> encoder_;
   std::vector<DecoderLayer> decoder_;
   LayerNorm encoder_norm_, decoder_norm_;
+  std::optional<Pointer> pointer_;
 };
 
 }  // namespace heed

@@ -67,6 +67,11 @@ TEST(Cache, GivesWhatTheWholeForwardPassGives) {
   }
 }
 
+TEST(Cache, KeepsWhatIsPointedAt) {
+  const Transformer model = tiny_transformer(NormPlace::pre, 0, tiny_vocabulary, true);
+  for (const Walk& walk : walks()) expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections, walk.name);
+}
+
 TEST(Cache, KeepsWhatConvolutionsSee) {
   for (const Index kernel : {1, 3, 5})
     for (const bool plain : {true, false}) {

@@ -38,9 +38,9 @@ inline Tensor random_tensor(const Shape& shape, std::uint64_t seed) {
   return x;
 }
 
-inline Transformer tiny_transformer(NormPlace norm = NormPlace::pre, Real dropout = 0, Index vocabulary = tiny_vocabulary) {
+inline Transformer tiny_transformer(NormPlace norm = NormPlace::pre, Real dropout = 0, Index vocabulary = tiny_vocabulary, bool copy = false) {
   Random random(3);
-  Transformer model({.vocabulary = vocabulary, .d = 16, .layers = 2, .heads = 4, .ff = 24, .dropout = dropout, .norm = norm},
+  Transformer model({.vocabulary = vocabulary, .d = 16, .layers = 2, .heads = 4, .ff = 24, .dropout = dropout, .norm = norm, .copy = copy},
                     random);
   randomize(model);
   return model;
@@ -90,6 +90,9 @@ inline const std::vector<TinyRecurrent>& tiny_recurrents() {
       {"elman, general", {.cell = CellKind::elman, .attention = "general"}},
       {"lstm, concat", {.attention = "concat"}},
       {"lstm, multi-head", {.attention = "multi_head"}},
+      {"gru, additive, copying with coverage", {.cell = CellKind::gru, .attention = "additive", .copy = true, .coverage = Real(0.7)}},
+      {"lstm, additive, coverage alone", {.attention = "additive", .coverage = 1}},
+      {"lstm, general, copying", {.hidden = 12, .attention = "general", .encoder_hidden = 7, .copy = true}},
   };
   return all;
 }

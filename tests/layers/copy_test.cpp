@@ -1,0 +1,208 @@
+#include <cmath>
+
+#include "layers/seq2seq/decode.h"
+#include "optim/optimizer.h"
+#include "tests/layers/tiny.h"
+
+// Copying words that the vocabulary lacks (See et al. 2017).
+
+namespace heed {
+namespace {
+
+constexpr Index v = tiny_vocabulary;
+
+struct Copier {
+  const char* name;
+  std::function<std::unique_ptr<Seq2Seq>()> make;
+};
+const std::vector<Copier>& copiers() {
+  static const std::vector<Copier> all = [] {
+    std::vector<Copier> some = {{"transformer", [] { return std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, 0, v, true)); }}};
+    for (const TinyRecurrent& row : tiny_recurrents())
+      if (row.options.copy) some.push_back({row.name, [row] { return std::make_unique<RecurrentSeq2Seq>(tiny_recurrent(row)); }});
+    return some;
+  }();
+  return all;
+}
+
+// Sources with unknown words: v and v + 1 are other words in each.
+const Lines sources = {{5, v, 6, v + 1, v, 2}, {7, v, 2}, {8, 9, 2}}, targets = {{v + 1, 7, v}, {v}, {9, 3, 8, 8}};
+
+// log((1 - g) sum_j a_j [token_j = w] + g softmax(z)_w), worked out in double.
+TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
+  const Tensor logits = random_tensor({3, 4}, 1), gate = random_tensor({3}, 2);
+  const std::vector<Index> query_lengths = {2, 1}, key_lengths = {3, 2};
+  const Pairing pairing{.queries = Spans::packed(query_lengths), .keys = Spans::packed(key_lengths)};
+  const std::vector<Real> weights = {Real(0.2), Real(0.3), Real(0.5), 1, 0, 0, Real(0.25), Real(0.75)};
+  const std::vector<Id> tokens = {4, 1, 4, 5, 0};
+  const Tensor y = copy_log_probabilities(logits, gate, Tensor({8}, weights), pairing, Ids({5}, tokens), 6);
+  const std::vector<std::vector<std::pair<Id, double>>> pointed = {{{4, 0.2}, {1, 0.3}, {4, 0.5}}, {{4, 1}, {1, 0}, {4, 0}}, {{5, 0.25}, {0, 0.75}}};
+  for (Index row = 0; row < 3; ++row) {
+    double total = 0, sum = 0;
+    for (Index c = 0; c < 4; ++c) total += std::exp(static_cast<double>(logits[row * 4 + c]));
+    const double g = 1 / (1 + std::exp(-static_cast<double>(gate[row])));
+    for (Index c = 0; c < 6; ++c) {
+      double p = c < 4 ? g * std::exp(static_cast<double>(logits[row * 4 + c])) / total : 0;
+      for (const auto& [word, weight] : pointed[static_cast<std::size_t>(row)])
+        if (word == c) p += (1 - g) * weight;
+      if (p == 0)
+        EXPECT_EQ(y[row * 6 + c], Seq2Seq::never_copied) << row << ' ' << c;
+      else
+        EXPECT_NEAR(y[row * 6 + c], std::log(p), 10 * close) << row << ' ' << c;
+      sum += p;
+    }
+    EXPECT_NEAR(sum, 1, 1e-6);
+  }
+}
+
+// The loss by plain ops, -log of the mixture, and its gradients.
+TEST(Copying, FusedLossIsItsComposition) {
+  const Index n = 5, d = 3;
+  const std::vector<Id> answers = {1, 3, 0, 2, 3};
+  const Ids gold({n}, answers);
+  struct Inputs {
+    Parameter x, weight, bias, gate, copied;
+    void visit(Visitor& t) { t("x", x), t("weight", weight), t("bias", bias), t("gate", gate), t("copied", copied); }
+  } in{Parameter(random_tensor({n, d}, 1)), Parameter(random_tensor({4, d}, 2)), Parameter(random_tensor({4}, 3)), Parameter(random_tensor({n}, 4)),
+       Parameter(random_tensor({n}, 5))};
+  for (Real& c : in.copied.value().span()) c = std::abs(c);
+  for (const Real smoothing : {Real(0), Real(0.3)}) {
+    const Gradients got = gradients(in, [&] { return copy_cross_entropy(in.x, in.weight, in.bias, in.gate, in.copied, gold, {.label_smoothing = smoothing}); });
+    const Gradients expected = gradients(in, [&] {
+      const Variable logs = log_softmax(linear(in.x, in.weight, in.bias)), g = sigmoid(in.gate);
+      const Variable p = g * exp(pick(logs, gold)) + (1 - g) * in.copied;
+      return mean(log(p)) * (smoothing - 1) - mean(logs) * smoothing;
+    });
+    expect_close(got, expected, fmt::format("smoothing of {}", smoothing));
+  }
+}
+
+TEST(Copying, LossIsThatOfItsDistribution) {
+  for (const Copier& copier : copiers()) {
+    const auto model = copier.make();
+    set_training(*model, false);
+    const Batch batch = make_batch(sources, targets);
+    const Tensor y = model->logits(batch).value();
+    ASSERT_EQ(to_string(y.shape()), fmt::format("({}, {})", batch.target.spans.rows(), v + 2)) << copier.name;
+    double loss = 0;
+    for (Index row = 0; row < y.rows(); ++row) {
+      double sum = 0;
+      for (Index c = 0; c < v + 2; ++c) sum += std::exp(static_cast<double>(y[row * (v + 2) + c]));
+      EXPECT_NEAR(sum, 1, 1e-5) << copier.name;
+      loss -= static_cast<double>(y[row * (v + 2) + batch.gold[row]]);
+    }
+    EXPECT_NEAR(model->loss(batch, {.divisor = 1}).item(), loss, 1e-4) << copier.name;
+    const auto at = [&](Index sentence, Index c) { return y[batch.target.spans.begin(sentence) * (v + 2) + c]; };
+    EXPECT_GT(at(0, v + 1), -60) << copier.name;
+    EXPECT_EQ(at(1, v + 1), Seq2Seq::never_copied) << copier.name << ": the second has one unknown word";
+    EXPECT_EQ(at(2, v), Seq2Seq::never_copied) << copier.name << ": the third has none";
+  }
+}
+
+TEST(Copying, UnknownWordsOfOthersChangeNothing) {
+  for (const Copier& copier : copiers()) {
+    const auto model = copier.make();
+    const CrossEntropy summed{.label_smoothing = Real(0.1), .divisor = 1};
+    const Batch together = make_batch(sources, targets);
+    const Gradients got = gradients(*model, [&] { return model->loss(together, summed); });
+    Gradients expected;
+    for (std::size_t i = 0; i < sources.size(); ++i)
+      add(expected, gradients(*model, [&] { return model->loss(make_batch({sources[i]}, {targets[i]}), summed); }));
+    expect_close(got, expected, copier.name);
+    // Step by step, the second and the third alone.
+    const auto state = model->start(pack(sources));
+    const std::vector<Index> chosen = {2, 0};
+    const std::vector<Id> first(3, bos_id), second = {9, v + 1};
+    model->step(*state, first);
+    state->select(chosen);
+    const Tensor stepped = model->step(*state, second);
+    for (std::size_t r = 0; r < chosen.size(); ++r) {
+      const Batch whole = make_batch({sources[static_cast<std::size_t>(chosen[r])]}, {{second[r]}});
+      const Tensor y = model->logits(whole).value();
+      const Index columns = y.columns();
+      EXPECT_LE(difference(stepped.slice(static_cast<Index>(r), static_cast<Index>(r) + 1).span().first(static_cast<std::size_t>(columns)),
+                           y.slice(1, 2).span()), 10 * close) << copier.name;
+    }
+  }
+}
+
+TEST(Copying, OutputsNameWordsOfTheirOwnSource) {
+  for (const Copier& copier : copiers()) {
+    const auto model = copier.make();
+    set_training(*model, false);
+    for (const int beam : {1, 4}) {
+      const auto results = decode(*model, sources, {.beam = beam, .nbest = beam, .max_length = 8});
+      const Id most[] = {v + 1, v, v - 1};
+      for (std::size_t i = 0; i < sources.size(); ++i)
+        for (const Hypothesis& h : results[i])
+          for (Id id : h.ids) EXPECT_LE(id, most[i]) << copier.name << ", source " << i;
+    }
+  }
+}
+
+// The first word is to be said, whatever it is: half of them are known, and no unknown one means anything but its place.
+TEST(Copying, SaysWordsItHasNeverSeen) {
+  for (const bool recurrent : {false, true}) {
+    Random random(6), data(7);
+    std::unique_ptr<Seq2Seq> model;
+    if (recurrent)
+      model = std::make_unique<RecurrentSeq2Seq>(
+          RecurrentSeq2SeqOptions{.vocabulary = v, .d = 32, .cell = CellKind::gru, .attention = "additive", .dropout = 0, .copy = true, .coverage = 1}, random);
+    else
+      model = std::make_unique<Transformer>(TransformerOptions{.vocabulary = v, .d = 32, .layers = 1, .heads = 2, .dropout = 0, .copy = true}, random);
+    const auto draw = [&](Lines& from, Lines& to) {
+      from.clear(), to.clear();
+      for (int i = 0; i < 16; ++i) {
+        std::vector<Id> line;
+        const Index length = 2 + static_cast<Index>(data.below(4));
+        Id unknown = v;
+        for (Index j = 0; j < length; ++j) {
+          line.push_back(data.below(2) ? unknown++ : static_cast<Id>(5 + data.below(20)));
+        }
+        to.push_back({line.front()});
+        line.push_back(eos_id);
+        from.push_back(line);
+      }
+    };
+    Adam adam(*model, {.lr = 5e-3});
+    Lines from, to;
+    for (int step = 0; step < 300; ++step) {
+      draw(from, to);
+      Tape tape;
+      tape.backward(model->loss(make_batch(from, to), {}));
+      adam.step();
+      adam.clear_gradients();
+    }
+    set_training(*model, false);
+    draw(from, to);
+    const auto results = decode(*model, from, {.beam = 1});
+    int right = 0;
+    for (std::size_t i = 0; i < from.size(); ++i) right += results[i][0].ids == to[i];
+    EXPECT_GE(right, 15) << (recurrent ? "recurrent" : "transformer");
+  }
+}
+
+TEST(Copying, NeedsOneVocabularyAndAttentionThatPoints) {
+  Random random(1);
+  const auto message = [](auto f) -> std::string {
+    try {
+      f();
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message([&] { Transformer({.vocabulary = 9, .source_vocabulary = 8, .copy = true}, random); }),
+            "[transformer] expected one vocabulary for both sides, so that words can be copied");
+  EXPECT_EQ(message([&] { RecurrentSeq2Seq({.vocabulary = 9, .attention = "multi_head", .copy = true}, random); }),
+            "[rnn] expected attention that points (additive, dot, general, concat), to copy with; got 'multi_head'");
+  EXPECT_EQ(message([&] { RecurrentSeq2Seq({.vocabulary = 9, .copy = true}, random); }),
+            "[rnn] expected attention that points (additive, dot, general, concat), to copy with; got ''");
+  EXPECT_EQ(message([&] { RecurrentSeq2Seq({.vocabulary = 9, .attention = "dot", .coverage = 1}, random); }),
+            "[attention] expected additive attention for coverage; got dot");
+  const Transformer plain = tiny_transformer();
+  EXPECT_NE(message([&] { plain.start(pack(Lines{{v}})); }), "no error") << "a model that does not copy knows no such id";
+}
+
+}  // namespace
+}  // namespace heed
