@@ -34,7 +34,7 @@ Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs) {
 
 BatchOptions batch_options(const Settings& s) {
   return {.batch_tokens = s.data.batch_tokens, .max_length = s.data.max_length, .cut = s.data.long_pairs == "cut",
-          .seed = static_cast<std::uint64_t>(s.train.seed), .subword_sampling = s.data.subword_sampling};
+          .seed = static_cast<std::uint64_t>(s.train.seed), .widen = s.model.copy, .subword_sampling = s.data.subword_sampling};
 }
 
 ReadOptions read_options(const Settings& s) { return {.blank_is_error = s.data.blank == "error"}; }
@@ -108,8 +108,6 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
 }
 
 }  // namespace
-
-bool is_toy(const std::vector<std::string>& data) { return data.size() == 1 && data[0].starts_with("toy:"); }
 
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Index lines,
                                                   Split split, const ReadOptions& options) {

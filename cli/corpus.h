@@ -28,6 +28,4 @@ Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers);
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Index lines,
                                                   Split split, const ReadOptions& options = {});
 
-bool is_toy(const std::vector<std::string>& data);
-
 }  // namespace heed::cli

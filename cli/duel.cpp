@@ -109,7 +109,7 @@ void check_duel(const Duel& duel) {
 }
 
 Settings duel_settings(const Duel& duel, const std::string& model) {
-  Settings s = default_settings(model, is_toy(duel.train));
+  Settings s = default_settings(model, duel.train);
   for (const std::string& text : duel.assignments)
     if (const auto [whose, assignment] = split_assignment(text); whose.empty() || whose == model) set(s, assignment);
   s.data.train = duel.train, s.data.valid = duel.valid, s.data.fields = duel.fields;

@@ -43,6 +43,8 @@ std::unique_ptr<Seq2Seq> make_model(const Settings& settings, const Tokenizers& 
                                                                       .bidirectional = m.bidirectional,
                                                                       .dropout = static_cast<Real>(m.dropout),
                                                                       .recurrent_dropout = static_cast<Real>(m.recurrent_dropout),
+                                                                      .copy = m.copy,
+                                                                      .coverage = static_cast<Real>(m.coverage),
                                                                       .tied = m.tied},
                                               random);
   return std::make_unique<Transformer>(TransformerOptions{.vocabulary = vocabulary,
@@ -52,7 +54,8 @@ std::unique_ptr<Seq2Seq> make_model(const Settings& settings, const Tokenizers& 
                                                           .heads = i(m.heads),
                                                           .ff = m.ff,
                                                           .dropout = static_cast<Real>(m.dropout),
-                                                          .norm = m.norm == "pre" ? NormPlace::pre : NormPlace::post},
+                                                          .norm = m.norm == "pre" ? NormPlace::pre : NormPlace::post,
+                                                          .copy = m.copy},
                                        random);
 }
 

@@ -119,6 +119,11 @@ void one_of(const char* key, const std::string& value, const std::vector<std::st
   fail("{} is one of {}; got '{}'{}", key, list, value, did_you_mean(value, choices));
 }
 
+bool can_copy(std::string_view model) {
+  static const std::set<std::string_view> pointing = {"transformer", "rnn+additive", "rnn+dot", "rnn+general", "rnn+concat"};
+  return pointing.contains(model);
+}
+
 template <class Number>
 void within(const char* key, Number value, Number low, Number high) {
   if (!(value >= low && value <= high)) fail("{} lies within {} and {}; got {}", key, low, high, value);
@@ -157,6 +162,8 @@ std::vector<Setting> settings_of(Settings& s) {
       {"model.cell", &s.model.cell, "of recurrent layers: elman, lstm, norm_lstm or gru"},
       {"model.bidirectional", &s.model.bidirectional, "recurrent encoders read both ways"},
       {"model.recurrent_dropout", &s.model.recurrent_dropout, "the same within recurrent states, one mask a sequence"},
+      {"model.copy", &s.model.copy, "of transformer and rnn+ATTENTION: words may be copied from the source (pointer-generator)"},
+      {"model.coverage", &s.model.coverage, "of rnn+additive: weight of the loss for attending twice; 0: none (1 in the paper)"},
       {"optim.name", &s.optim.name, "adam, adamw or sgd"},
       {"optim.lr", &s.optim.lr, "peak learning rate"},
       {"optim.schedule", &s.optim.schedule, "cosine, linear, inverse_sqrt or constant, after the warm-up"},
@@ -201,13 +208,15 @@ const std::vector<std::string>& model_names() {
   return names;
 }
 
-Settings default_settings(const std::string& model, bool endless) {
+bool is_toy(const std::vector<std::string>& data) { return data.size() == 1 && data[0].starts_with("toy:"); }
+
+Settings default_settings(const std::string& model, const std::vector<std::string>& data) {
   one_of("--model", model, model_names());
   Settings s{};
-  s.data = {.train = {}, .valid = {}, .fields = {}, .tokenizer = "words", .min_count = 2, .vocab_size = 0, .batch_tokens = 2048, .max_length = 128,
+  s.data = {.train = {}, .valid = {}, .fields = {}, .tokenizer = "words", .min_count = 2, .vocab_size = 0, .batch_tokens = 2048, .max_length = 512,
             .valid_fraction = 0.05, .blank = "skip", .long_pairs = "drop", .joint_vocabulary = true, .subword_sampling = 0};
   s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre", .kernel = 3, .positions = 1024,
-             .weight_norm = true, .tied = false, .bidirectional = true, .hidden = 0, .cell = "lstm", .recurrent_dropout = 0};
+             .weight_norm = true, .tied = false, .bidirectional = true, .hidden = 0, .cell = "lstm", .recurrent_dropout = 0, .copy = false, .coverage = 0};
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
              .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
   s.train = {.steps = 1600, .epochs = 0, .time = "", .eval_every = 400, .save_every = 400, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
@@ -225,7 +234,8 @@ Settings default_settings(const std::string& model, bool endless) {
     s.model.layers = 1, s.model.tied = true, s.optim.lr = 5e-3, s.optim.warmup = 50;
     if (model == "rnn" || model == "rnn+additive") s.model.cell = "gru";  // as in their papers, and better; fed attentional vectors prefer an LSTM
   }
-  if (endless) s.model.dropout = 0, s.train.label_smoothing = 0;
+  if (is_toy(data)) s.model.dropout = 0, s.train.label_smoothing = 0;
+  if (is_toy(data) && data[0] == "toy:summarization") s.model.copy = can_copy(model), s.data.min_count = 20;
   return s;
 }
 
@@ -305,6 +315,9 @@ void check_settings(Settings& s) {
   if (s.model.kernel % 2 == 0) fail("model.kernel is odd; got {}", s.model.kernel);
   within<Index>("model.hidden", s.model.hidden, 0, medium);
   within("model.recurrent_dropout", s.model.recurrent_dropout, 0.0, 0.99);
+  within("model.coverage", s.model.coverage, 0.0, 100.0);
+  if (s.model.copy && !can_copy(s.model.name)) fail("model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got {}", s.model.name);
+  if (s.model.coverage > 0 && s.model.name != "rnn+additive") fail("model.coverage needs rnn+additive; got {}", s.model.name);
   if (s.model.hidden % 2 != 0) fail("model.hidden is even; got {}", s.model.hidden);
   if (s.model.d % s.model.heads != 0) fail("model.heads divides model.d; got {} and {}", s.model.heads, s.model.d);
   if (s.model.d % 2 != 0) fail("model.d is even; got {}", s.model.d);

@@ -30,6 +30,8 @@ struct Settings {
     Index hidden;
     std::string cell;
     double recurrent_dropout;
+    bool copy;
+    double coverage;
   } model;
   struct {
     std::string name;
@@ -66,9 +68,12 @@ std::vector<Setting> settings_of(Settings& settings);
 std::string text_of(const Setting& setting);
 
 const std::vector<std::string>& model_names();
-/// The defaults for a MODEL; throws Error for an unknown one, naming the nearest. An endless corpus cannot be learnt by heart: no
-/// dropout and no label smoothing for it.
-Settings default_settings(const std::string& model, bool endless = false);
+/// The defaults for a MODEL trained on `data`; throws Error for an unknown one, naming the nearest. A built-in corpus has no end and
+/// cannot be learnt by heart: no dropout and no label smoothing for it. toy:summarization is full of names that were never seen: models
+/// that can copy do, and words that are rare are left to copying.
+Settings default_settings(const std::string& model, const std::vector<std::string>& data = {});
+
+bool is_toy(const std::vector<std::string>& data);
 
 /// Applies a TOML file over `settings`; unknown keys and wrong types throw Error: `FILE:LINE: ...`.
 void read_settings(const std::string& path, Settings& settings);

@@ -44,7 +44,7 @@ Settings new_settings(const Options& o, const CLI::App& command) {
     if (data.empty()) data = peek.data.train;
   }
   if (model.empty()) fail("which model? give --model transformer, rnn, rnn+additive, conv or lm");
-  Settings s = default_settings(model, is_toy(data));
+  Settings s = default_settings(model, data);
   if (!o.config.empty()) read_settings(o.config, s);
   s.model.name = model;
   for (const std::string& assignment : o.assignments) set(s, assignment);
