@@ -317,6 +317,7 @@ void check_settings(Settings& s) {
   within("model.recurrent_dropout", s.model.recurrent_dropout, 0.0, 0.99);
   within("model.coverage", s.model.coverage, 0.0, 100.0);
   if (s.model.copy && !can_copy(s.model.name)) fail("model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got {}", s.model.name);
+  if (s.model.copy && !s.data.joint_vocabulary) fail("model.copy needs data.joint_vocabulary = true: a word that is copied has one id on both sides");
   if (s.model.coverage > 0 && s.model.name != "rnn+additive") fail("model.coverage needs rnn+additive; got {}", s.model.name);
   if (s.model.hidden % 2 != 0) fail("model.hidden is even; got {}", s.model.hidden);
   if (s.model.d % s.model.heads != 0) fail("model.heads divides model.d; got {} and {}", s.model.heads, s.model.d);

@@ -213,6 +213,32 @@ TEST(Settings, HaveRanges) {
   EXPECT_NE(folder.message([] { default_settings("transfomer"); }).find("did you mean transformer?"), std::string::npos);
 }
 
+TEST(Settings, LetThoseCopyThatCan) {
+  const TemporaryFolder folder;
+  struct Row {
+    const char* model;
+    std::vector<std::string> set;
+    const char* message;
+  };
+  for (const Row& row : {Row{"transformer", {"model.copy=true"}, "no error"},
+                         Row{"rnn+additive", {"model.copy=true", "model.coverage=1"}, "no error"},
+                         Row{"rnn+additive", {"model.coverage=0.5"}, "no error"},
+                         Row{"rnn", {"model.copy=true"}, "model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got rnn"},
+                         Row{"conv", {"model.copy=true"}, "model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got conv"},
+                         Row{"rnn+dot", {"model.coverage=1"}, "model.coverage needs rnn+additive; got rnn+dot"},
+                         Row{"transformer", {"model.copy=true", "data.joint_vocabulary=false"},
+                             "model.copy needs data.joint_vocabulary = true: a word that is copied has one id on both sides"}}) {
+    Settings s = default_settings(row.model);
+    for (const std::string& assignment : row.set) set(s, assignment);
+    EXPECT_EQ(folder.message([&] { check_settings(s); }), row.message);
+  }
+  EXPECT_TRUE(default_settings("transformer", {"toy:summarization"}).model.copy);
+  EXPECT_FALSE(default_settings("conv", {"toy:summarization"}).model.copy) << "it cannot";
+  EXPECT_FALSE(default_settings("transformer", {"toy:translation"}).model.copy);
+  EXPECT_EQ(default_settings("transformer", {"toy:dates"}).model.dropout, 0);
+  EXPECT_GT(default_settings("transformer", {"a.src", "a.tgt"}).model.dropout, 0);
+}
+
 TEST(Settings, ReadDurations) {
   const TemporaryFolder folder;
   struct Row {
