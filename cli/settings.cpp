@@ -235,7 +235,10 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
     if (model == "rnn" || model == "rnn+additive") s.model.cell = "gru";  // as in their papers, and better; fed attentional vectors prefer an LSTM
   }
   if (is_toy(data)) s.model.dropout = 0, s.train.label_smoothing = 0;
-  if (is_toy(data) && data[0] == "toy:summarization") s.model.copy = can_copy(model), s.data.min_count = 20;
+  if (is_toy(data) && data[0] == "toy:summarization") {
+    s.data.min_count = 20, s.model.copy = can_copy(model), s.model.coverage = model == "rnn+additive" ? 1 : 0;
+    s.train.steps = 3000, s.train.eval_every = 500, s.train.save_every = 500, s.decode.no_repeat_ngram = 3;
+  }
   return s;
 }
 

@@ -70,7 +70,7 @@ std::string text_of(const Setting& setting);
 const std::vector<std::string>& model_names();
 /// The defaults for a MODEL trained on `data`; throws Error for an unknown one, naming the nearest. A built-in corpus has no end and
 /// cannot be learnt by heart: no dropout and no label smoothing for it. toy:summarization is full of names that were never seen: models
-/// that can copy do, and words that are rare are left to copying.
+/// that can copy do, words that are rare are left to copying, and nothing is said twice.
 Settings default_settings(const std::string& model, const std::vector<std::string>& data = {});
 
 bool is_toy(const std::vector<std::string>& data);
