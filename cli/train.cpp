@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/plots/text.h"
 #include "cli/progress.h"
 #include "cli/run.h"
 #include "cli/training.h"
@@ -128,14 +129,18 @@ void train(const Options& o, const CLI::App& command) {
   Observers observers;
   observers.on_step = [&](const StepReport& report) { progress.step(report); };
   Index shown = 0;
+  constexpr int widest = 600;  // columns of a document; sentences are shown whole
+  DecodeOptions greedy = decode_options(s);
+  greedy.beam = 1, greedy.coverage_penalty = 0;
   observers.on_evaluation = [&](const EvaluationReport& report) {
     progress.line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", report.step, report.evaluation.loss, std::exp(report.evaluation.loss),
                               report.best ? "  (best)" : ""));
     if (!corpus.valid_pairs) return;
     const Pair pair = corpus.valid_pairs->at(shown++ % corpus.valid_pairs->size());
     const Evaluating evaluating(*training.model);
-    const auto best = translate(*training.model, corpus.tokenizers, std::vector<std::string>{pair.source}, {.beam = 1});
-    progress.line(fmt::format("    {}\n  = {}\n  > {}", pair.source, pair.target, best[0].empty() ? "" : best[0][0].text));
+    const auto best = translate(*training.model, corpus.tokenizers, std::vector<std::string>{pair.source}, greedy);
+    progress.line(fmt::format("    {}\n  = {}\n  > {}", plots::shortened(pair.source, widest), plots::shortened(pair.target, widest),
+                              plots::shortened(best[0].empty() ? "" : best[0][0].text, widest)));
   };
   const TrainResult result = training.run(observers);
   if (result.interrupted) {
