@@ -163,7 +163,7 @@ std::vector<Setting> settings_of(Settings& s) {
       {"model.bidirectional", &s.model.bidirectional, "recurrent encoders read both ways"},
       {"model.recurrent_dropout", &s.model.recurrent_dropout, "the same within recurrent states, one mask a sequence"},
       {"model.copy", &s.model.copy, "of transformer and rnn+ATTENTION: words may be copied from the source (pointer-generator)"},
-      {"model.coverage", &s.model.coverage, "of rnn+additive: weight of the loss for attending twice; 0: none (1 in the paper)"},
+      {"model.coverage", &s.model.coverage, "of rnn+additive: weight of the loss for attending twice, a part of the training loss that is shown; 0: none (1 in the paper)"},
       {"optim.name", &s.optim.name, "adam, adamw or sgd"},
       {"optim.lr", &s.optim.lr, "peak learning rate"},
       {"optim.schedule", &s.optim.schedule, "cosine, linear, inverse_sqrt or constant, after the warm-up"},

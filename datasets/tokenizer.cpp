@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <unordered_map>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -79,12 +80,13 @@ std::vector<Id> Tokenizer::sample(std::string_view text, double, Random&) const 
 
 std::vector<Id> Tokenizer::encode(std::string_view text, std::span<const std::string> extra) const {
   if (extra.empty()) return known(text);
+  std::unordered_map<std::string_view, Id> named;
+  for (const std::string& word : extra) named.emplace(word, static_cast<Id>(size()) + static_cast<Id>(named.size()));
   std::vector<Id> ids;
   for (const std::string& piece : tokens(text)) {
     ids.push_back(vocabulary().id(piece));
     if (ids.back() != unk_id) continue;
-    if (const auto found = std::find(extra.begin(), extra.end(), piece); found != extra.end())
-      ids.back() = static_cast<Id>(size() + (found - extra.begin()));
+    if (const auto found = named.find(piece); found != named.end()) ids.back() = found->second;
   }
   return ids;
 }

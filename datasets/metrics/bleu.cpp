@@ -105,8 +105,8 @@ void check_options(const BleuOptions& options) {
   if (std::find(smoothings.begin(), smoothings.end(), options.smooth) == smoothings.end())
     fail("unknown smoothing '{}' for BLEU: expected {}{}", options.smooth, fmt::join(smoothings, ", "),
          did_you_mean(options.smooth, smoothings));
-  if (const double k = smooth_value(options); !(k >= 0) || !std::isfinite(k))
-    fail("[bleu] expected a smoothing value of at least 0; got {}", k);
+  if (const double k = smooth_value(options); !(k >= 0 && k <= 1e6))  // far beyond sense, the score would no longer be a number
+    fail("[bleu] expected a smoothing value within [0, 1000000]; got {}", k);
 }
 
 }  // namespace

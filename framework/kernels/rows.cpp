@@ -199,7 +199,9 @@ void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bo
 }
 
 void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, const Id* gold, Real smoothing, double* loss, bool gradient, Real factor) {
-  constexpr double least = 1e-30;  // a word that neither way gives at all: keeps its loss, 69 nats, and its gradients finite
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  constexpr double least = -69;  // log p of a word that neither way gives at all: keeps its loss and its gradients finite
+  const auto softplus = [](double t) { return std::max(t, 0.0) + std::log1p(std::exp(-std::abs(t))); };
   for_rows(m, 10 * n, [=](Index i) {
     Real* row = x + i * n;
     const bool known = gold[i] < n;
@@ -209,18 +211,21 @@ void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, con
     transform_serial(n, row, Mode::assign, [shift](Vec a) { return exp(a - shift); }, row);
     const Real total = sum_of(n, [row](Index j, Index c) { return at(row, j, c); });
     const double log_total = std::log(static_cast<double>(total)) + top, s = smoothing;
-    const double generate = 1 / (1 + std::exp(-static_cast<double>(gate[i]))), copy = 1 / (1 + std::exp(static_cast<double>(gate[i])));
-    const double said = known ? std::exp(answer - log_total) : 0, pointed = copied[i];
-    const double p = std::max(generate * said + copy * pointed, least);
-    loss[i] = -(1 - s) * std::log(p) + s * (log_total - all);
+    // log(g P[gold]) and log((1 - g) c): what one of them says surely must not underflow in their sum.
+    const double open = gate[i], log_g = -softplus(-open), log_rest = -softplus(open);
+    const double said = known ? log_g + static_cast<double>(answer) - log_total : -infinity;
+    const double pointed = copied[i] > 0 ? log_rest + std::log(static_cast<double>(copied[i])) : -infinity;
+    const double larger = std::max(said, pointed);
+    const double log_p = larger == -infinity ? least : larger + std::log1p(std::exp(-std::abs(said - pointed)));
+    loss[i] = -(1 - s) * log_p + s * (log_total - all);
     if (!gradient) return;
-    // r = g P[gold] / p: dx = (1 - s) r (P - [gold]) + s (P - 1/n), dgate = (1 - s) (c - P[gold]) g (1 - g) / p, dc = -(1 - s) (1 - g) / p
-    const double r = generate * said / p;
+    // r = g P[gold] / p: dx = (1 - s) r (P - [gold]) + s (P - 1/n), dgate = (1 - s) (g - r), dc = -(1 - s) (1 - g) / p
+    const double r = std::exp(said - log_p);
     const Vec scale_of = static_cast<Real>(factor * ((1 - s) * r + s)) / total, even = factor * smoothing / static_cast<Real>(n);
     transform_serial(n, row, Mode::assign, [scale_of, even](Vec a) { return a * scale_of - even; }, row);
     if (known) row[gold[i]] -= static_cast<Real>(factor * (1 - s) * r);
-    gate[i] = static_cast<Real>(factor * (1 - s) * (pointed - said) * generate * copy / p);
-    copied[i] = static_cast<Real>(-factor * (1 - s) * copy / p);
+    gate[i] = static_cast<Real>(factor * (1 - s) * (std::exp(log_g) - r));
+    copied[i] = static_cast<Real>(-factor * (1 - s) * std::exp(std::min(log_rest - log_p, -least)));
   });
 }
 

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t most_outputs = 64;       // in one pass
 constexpr Index most_logits = Index{1} << 24;  // of a pass, unless one output has more
+constexpr Index most_pairs = Index{1} << 20;   // of a target's and a source's tokens, likewise: maps of attention have a number for each
+constexpr Index most_sources = Index{1} << 14; // tokens, likewise
 constexpr double least_coverage = 1e-6;
 
 std::size_t rows_of(const Forced& f) { return f.target.size() + (f.ended ? 1 : 0); }
@@ -27,7 +29,7 @@ void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs, const
   });
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     std::vector<std::vector<Id>> sources, targets, golds;
-    Index rows = 0;
+    Index rows = 0, pairs = 0, read = 0;
     for (; end < order.size() && end - begin < most_outputs; ++end) {
       const Forced& f = outputs[order[end]];
       const bool reads = model.reads_source();
@@ -39,8 +41,9 @@ void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs, const
       else
         target.pop_back();  // cut: nothing was said after the last token
       if (!reads) target.insert(target.begin(), f.source.begin(), f.source.end()), gold.insert(gold.begin(), f.source.size(), ignored_id);
-      rows += static_cast<Index>(target.size());
-      if (end > begin && rows * model.vocabulary() > most_logits) {
+      const auto length = static_cast<Index>(target.size()), from = static_cast<Index>(f.source.size());
+      rows += length, pairs += length * from, read += from;
+      if (end > begin && (rows * model.vocabulary() > most_logits || pairs > most_pairs || read > most_sources)) {
         golds.pop_back();
         break;
       }

@@ -73,7 +73,6 @@ class RecurrentSeq2Seq : public Seq2Seq {
   };
   Source read(const Sequences& source) const;
   Variable embed(const Embedding& table, const Ids& ids) const;
-  Variable initial(const Variable& last) const;
   /// The top states of a decoder without attention, over whole targets: (target rows, hidden).
   Variable run(const Variable& y, const Spans& spans, const Source& source) const;
   /// The next position of n outputs: from its embedding's share of the gates (n, gates hidden) what the output layer reads, but for y_t.

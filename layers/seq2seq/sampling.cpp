@@ -52,8 +52,9 @@ std::vector<Choice> choices(std::span<const Real> logits, const DecodeOptions& o
   Real best = -std::numeric_limits<Real>::infinity();
   for (std::size_t j = 0; j < logits.size(); ++j)
     if (usable(logits[j])) all.push_back({static_cast<Id>(j), logits[j], 0}), best = std::max(best, logits[j]);
-  keep_top_k(all, o.temperature > 0 ? static_cast<std::size_t>(o.top_k) : 1);
-  const double sharper = o.temperature > 0 ? 1 / o.temperature : 1;
+  const bool greedy = !std::isfinite(1 / o.temperature);  // 0, or so near that its reciprocal overflows
+  keep_top_k(all, greedy ? 1 : static_cast<std::size_t>(o.top_k));
+  const double sharper = greedy ? 1 : 1 / o.temperature;
   for (Choice& c : all) c.weight = std::exp(static_cast<double>(c.logit - best) * sharper);
   keep_top_p(all, o.top_p);
   return all;

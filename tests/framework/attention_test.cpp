@@ -112,6 +112,14 @@ TEST(AdditiveScores, EqualTheirComposition) {
     expect_same(fmt::format("width {}", d), {random_rows(20, d, 1), random_rows(33, d, 2), Parameter(uniform({d}, random, -1, 1))},
                 [&](auto x) { return additive_scores(x[0], x[1], x[2], p); },
                 [&](auto x) { return reshape(sum(tanh(reshape(x[0], {20, 1, d}) + reshape(x[1], {1, 33, d})) * x[2], {2}), {660}); });
+    expect_same(fmt::format("width {}, with coverage", d),
+                {random_rows(20, d, 1), random_rows(33, d, 2), Parameter(uniform({d}, random, -1, 1)), Parameter(uniform({660}, random, 0, 2)),
+                 Parameter(uniform({d}, random, -1, 1))},
+                [&](auto x) { return additive_scores(x[0], x[1], x[2], x[3], x[4], p); },
+                [&](auto x) {
+                  const Variable inside = reshape(x[0], {20, 1, d}) + reshape(x[1], {1, 33, d}) + reshape(x[3], {20, 33, 1}) * x[4];
+                  return reshape(sum(tanh(inside) * x[2], {2}), {660});
+                });
   }
 }
 

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include "layers/seq2seq/decode.h"
 #include "optim/optimizer.h"
@@ -74,6 +75,64 @@ TEST(Copying, FusedLossIsItsComposition) {
       return mean(log(p)) * (smoothing - 1) - mean(logs) * smoothing;
     });
     expect_close(got, expected, fmt::format("smoothing of {}", smoothing));
+  }
+}
+
+// Answers outside the vocabulary, ignored rows, and rows where one way or both give next to nothing, in double by the definition.
+TEST(Copying, LossHoldsAtItsEdges) {
+  const double inf = std::numeric_limits<double>::infinity();
+  struct Row {
+    Real gate, copied;
+    Id gold;
+    double loss;  // of logits 0, -200
+  };
+  const Row rows[] = {{0, Real(0.5), 0, -std::log(0.5 * 1 + 0.5 * 0.5)},  // generated or copied
+                      {0, Real(0.5), 7, -std::log(0.5 * 0.5)},            // outside: copied alone
+                      {2, 0, 0, std::log1p(std::exp(-2.0))},              // no way but to generate
+                      {0, 0, 1, std::log(2.0) + 200},                     // sure of another word: as much as plain cross entropy, and a log 2
+                      {-3, 1, 1, std::log1p(std::exp(-3.0))},             // never generated, surely copied
+                      {0, 0, 5, 69},                                      // by no way at all
+                      {0, Real(0.5), 4, inf}};                            // ignored
+  for (const Row& row : rows) {
+    Parameter x(Tensor::full({1, 1}, 1)), weight(Tensor({2, 1}, {0, -200})), gate(Tensor::full({1}, row.gate)), copied(Tensor::full({1}, row.copied));
+    Tape tape;
+    const Variable loss = copy_cross_entropy(x, weight, Variable(), gate, copied, Ids::full({1}, row.gold), {.ignore = 4});
+    EXPECT_NEAR(loss.item(), row.gold == 4 ? 0 : row.loss, 1e-4) << row.gold;
+    tape.backward(loss);
+    for (const Parameter* p : {&x, &weight, &gate, &copied})
+      for (Real g : p->gradient().span()) EXPECT_TRUE(std::isfinite(g)) << row.gold;
+    if (row.gold == 1 && row.copied == 0) {
+      EXPECT_NEAR(weight.gradient()[1], -1, 1e-5) << "a wrong answer pulls as hard as in plain cross entropy";
+    }
+  }
+}
+
+// In training the loss has lambda sum_t sum_i min(a_ti, c_ti) more, c_t the sum of the weights before t (equations 10, 12, 13).
+TEST(Coverage, CostsWhatIsLookedAtTwice) {
+  for (const TinyRecurrent& row : tiny_recurrents()) {
+    if (row.options.coverage == 0) continue;
+    RecurrentSeq2Seq model = tiny_recurrent(row);
+    const Batch batch = make_batch(random_lines({4, 1, 6}, 3), random_lines({5, 2, 0}, 4));
+    const Index answers = batch.target.spans.tokens();
+    const CrossEntropy mean{.ignore = ignored_id};
+    const double training = model.loss(batch, mean).item();
+    set_training(model, false);
+    const double evaluation = model.loss(batch, mean).item();
+    std::vector<AttentionMap> maps;
+    model.logits(batch, &maps);
+    double repeated = 0;
+    for (const Tensor& weights : maps.front().weights) {  // (1, steps, words)
+      const Index steps = weights.shape()[1], words = weights.shape()[2];
+      for (Index i = 0; i < words; ++i) {
+        double covered = 0;
+        for (Index t = 0; t < steps; ++t) {
+          const double a = weights[t * words + i];
+          repeated += std::min(a, covered), covered += a;
+        }
+      }
+    }
+    EXPECT_GT(repeated, 0.1);
+    EXPECT_NEAR(training - evaluation, static_cast<double>(row.options.coverage) * repeated / static_cast<double>(answers), 1e-4) << row.name;
   }
 }
 
