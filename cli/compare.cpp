@@ -68,11 +68,21 @@ struct Plan {
   Duel duel;
   std::vector<Settings> models;
   TestSet test;
+  Tokenizers tokenizers;  // of every run
 };
 
-Plan make_plan(Duel duel) {
+/// The tokenizers that an interrupted duel's runs have; none where there is no run yet.
+Tokenizers kept_tokenizers(const fs::path& out, const Duel& duel) {
+  for (Index seed = 1; seed <= duel.seeds; ++seed)
+    for (const std::string& model : duel.models)
+      if (const fs::path folder = run_folder(out, model, seed); fs::exists(folder / "config.toml")) return load_tokenizers(folder);
+  return {};
+}
+
+/// `known`: tokenizers, none to train them.
+Plan make_plan(Duel duel, const Tokenizers& known) {
   check_duel(duel);
-  Plan plan{std::move(duel), {}, {}};
+  Plan plan{std::move(duel), {}, {}, {}};
   for (const std::string& model : plan.duel.models) plan.models.push_back(duel_settings(plan.duel, model));
   Settings& first = plan.models.front();
   const std::vector<Setting> shared = settings_of(first);
@@ -82,7 +92,8 @@ Plan make_plan(Duel duel) {
       if (const std::string key = shared[i].key; (key.starts_with("data.") || key.starts_with("decode.")) && text_of(shared[i]) != text_of(its[i]))
         fail("{} differs between {} and {}: a duel is fought on one set of batches and decoded alike", key, first.model.name, other.model.name);
   }
-  const Corpus corpus = open_corpus(first, {});
+  const Corpus corpus = open_corpus(first, known);
+  plan.tokenizers = corpus.tokenizers;
   if (corpus.valid.empty()) fail("nothing to validate on, which chooses each model's best weights; give --valid");
   match_parameters(plan.duel, plan.models, [&](const Settings& s) {
     Random random(0);
@@ -157,10 +168,10 @@ class Estimate {
 };
 
 /// One run, from where it is to its result.
-RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const std::function<void(const StepReport&)>& show) {
+RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const Tokenizers& tokenizers, const std::function<void(const StepReport&)>& show) {
   const bool resume = fs::exists(folder / "config.toml");
   if (resume) s = read_run_settings(folder.string());
-  Training training(std::move(s), folder.string(), resume);
+  Training training(std::move(s), folder.string(), resume, tokenizers);
   const Cost cost = training.probe();
   training.settings.train.eval_every = choose_eval_every(training, cost);
   if (training.settings.train.save_every > training.settings.train.eval_every) training.settings.train.save_every = training.settings.train.eval_every;
@@ -218,7 +229,8 @@ void check_out(const Options& o) {
 void run_compare(Options& o, const CLI::App& command) {
   check_out(o);
   set_threads(o.threads);
-  const Plan plan = make_plan(o.resume ? resumed_duel(o, command) : o.duel);
+  const Duel asked = o.resume ? resumed_duel(o, command) : o.duel;
+  const Plan plan = make_plan(asked, o.resume ? kept_tokenizers(o.out, asked) : Tokenizers());
   const Duel& duel = plan.duel;
   std::error_code error;
   fs::create_directories(o.out, error);
@@ -249,7 +261,7 @@ void run_compare(Options& o, const CLI::App& command) {
         live.show(fmt::format("{}  loss {:.3f}  {} left", title, r.loss, duration_text(left)), (static_cast<double>(i) + r.done) / static_cast<double>(count), r.seconds);
       };
       try {
-        results.push_back(done ? std::move(*result) : fight(s, folder, plan.test, show));
+        results.push_back(done ? std::move(*result) : fight(s, folder, plan.test, plan.tokenizers, show));
       } catch (const Error& failure) {
         live.clear();
         fail("{}: {}", title, failure.what());

@@ -111,7 +111,8 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
 
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Index lines,
                                                   Split split, const ReadOptions& options) {
-  std::unique_ptr<PairSource> pairs = open_pairs(data, fields, split, toy_seed, options);
+  const bool takes_fields = data.size() == 1 && !is_toy(data);  // those of the training data say nothing of two files
+  std::unique_ptr<PairSource> pairs = open_pairs(data, takes_fields ? fields : std::vector<std::string>{}, split, toy_seed, options);
   return pairs->size() >= 0 ? std::move(pairs) : first_pairs(*pairs, lines);
 }
 

@@ -24,7 +24,7 @@ struct Corpus {
 /// Opens data.train and data.valid. `tokenizers`: of the run that is resumed, none to train them.
 Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers);
 
-/// Pairs to evaluate: `data` as the user gave it; of an endless corpus the first `lines` of its test split.
+/// Pairs to validate or evaluate on: `data` as the user gave it; of an endless corpus the first `lines` of its test split.
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Index lines,
                                                   Split split, const ReadOptions& options = {});
 

@@ -64,9 +64,11 @@ Report evaluate_text(const Options& o, const Run& run) {
 Report evaluate_pairs(const Options& o, const Run& run) {
   if (o.data.empty()) fail("what to evaluate on? give --data with files or a built-in corpus such as toy:translation");
   const Split split = o.split == "train" ? Split::train : o.split == "valid" ? Split::valid : Split::test;
-  const auto pairs = open_evaluation_pairs(o.data, o.fields.empty() ? run.settings.data.fields : o.fields, o.lines, split);
+  const auto pairs = open_evaluation_pairs(o.data, o.fields.empty() ? run.settings.data.fields : o.fields, o.lines, split,
+                                           {.blank_is_error = run.settings.data.blank == "error"});
   const TestSet test = read_test_set(*pairs);
-  const Loss loss = total_loss(*run.model, all_batches(*pairs, run.tokenizers, {.batch_tokens = run.settings.data.batch_tokens, .max_length = 0, .widen = run.model->copies()}));
+  const Loss loss = total_loss(*run.model, all_batches(*pairs, run.tokenizers, {.batch_tokens = run.settings.data.batch_tokens, .max_length = run.model->longest() > 0 ? run.model->longest() - 1 : 0,
+                                                                                     .cut = true, .widen = run.model->copies()}));
   DecodeOptions options = decode_options(run.settings);
   if (o.beam > 0) options.beam = static_cast<int>(o.beam);
   const std::vector<std::string> hypotheses = best_translations(*run.model, run.tokenizers, test, options);
@@ -75,7 +77,8 @@ Report evaluate_pairs(const Options& o, const Run& run) {
   const RougeScore rouge = mean_rouge(hypotheses, references);
   std::size_t characters = 0;
   for (const std::string& reference : test.references) characters += utf8::length(reference) + 1;
-  return Report{{"lines", pairs->size()}} + perplexities(loss, characters) +
+  const Report blank = pairs->skipped() > 0 ? Report{{"skipped", pairs->skipped()}} : Report::object();
+  return Report{{"lines", pairs->size()}} + blank + perplexities(loss, characters) +
          Report{{"bleu", bleu.score},
                 {"signature", bleu.signature()},
                 {"chrf", corpus_chrf(hypotheses, references).score},

@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "datasets/text_file.h"
+#include "datasets/utf8.h"
 #include "framework/error.h"
 
 namespace heed::cli {
@@ -62,6 +63,8 @@ bool LineInput::next(std::string& line, bool wait) {
   if (number_ == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
   if (line.ends_with('\r')) line.pop_back();
   check_line(line, "standard input", number_);
+  const std::string_view inner = utf8::trim(line);  // as corpora are read
+  line = std::string(inner);
   return true;
 }
 

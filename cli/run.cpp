@@ -24,7 +24,7 @@ fs::path config_path(const fs::path& folder) { return folder / "config.toml"; }
 fs::path checkpoint_path(const fs::path& folder, const std::string& name) { return folder / "checkpoints" / (name + ".heed"); }
 
 Tokenizers load_tokenizers(const fs::path& folder) {
-  if (!fs::exists(source_path(folder))) return Tokenizer::load(joint_path(folder));
+  if (!fs::exists(source_path(folder)) && !fs::exists(target_path(folder))) return Tokenizer::load(joint_path(folder));
   return {Tokenizer::load(source_path(folder)), Tokenizer::load(target_path(folder))};
 }
 
@@ -81,9 +81,14 @@ DecodeOptions decode_options(const Settings& s) {
           .coverage_penalty = s.decode.coverage_penalty};
 }
 
+std::size_t longest_source(const Seq2Seq& model) {
+  constexpr std::size_t most = 16384;
+  return model.longest() > 0 ? std::min(most, static_cast<std::size_t>(model.longest())) : most;
+}
+
 std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers, const std::string& line, std::vector<std::string>& extra) {
   std::vector<Id> ids = model.copies() ? tokenizers.source->encode_widening(line, extra) : tokenizers.source->encode(line);
-  if (const auto longest = static_cast<std::size_t>(model.longest()); longest > 0 && ids.size() >= longest) ids.resize(longest - 1);
+  ids.resize(std::min(ids.size(), longest_source(model) - 1));
   if (!ids.empty()) ids.push_back(eos_id);
   return ids;
 }
@@ -112,7 +117,8 @@ std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Toke
     for (std::size_t i = begin; i < end; ++i)
       for (Hypothesis& hypothesis : decoded[i - begin]) {
         std::string text = tokenizers.target->decode(hypothesis.ids, extras[order[i]]);
-        std::replace(text.begin(), text.end(), '\n', ' ');  // subwords can spell any byte; a line in, a line out
+        // Subwords can spell any byte; a line in, a line out.
+        std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
         results[order[i]].push_back({std::move(hypothesis), std::move(text)});
       }
   }

@@ -46,7 +46,9 @@ Loss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches);
 /// where that is open too, so that a long line does not stall.
 DecodeOptions decode_options(const Settings& settings);
 
-/// The source as the model reads it, </s> last, cut to the tokens the model can place; empty for a blank line. Where the model copies,
+/// Most tokens of a source, </s> included: what the model can place, and never more than take seconds (attention costs their square).
+std::size_t longest_source(const Seq2Seq& model);
+/// The source as the model reads it, cut to longest_source(), </s> last, cut to the tokens the model can place; empty for a blank line. Where the model copies,
 /// `extra` gets the unknown words.
 std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers, const std::string& line, std::vector<std::string>& extra);
 

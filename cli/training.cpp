@@ -34,10 +34,10 @@ TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::str
 
 }  // namespace
 
-Training::Training(Settings s, std::string where, bool resume)
+Training::Training(Settings s, std::string where, bool resume, const Tokenizers& tokenizers)
     : settings(std::move(s)),
       folder(std::move(where)),
-      corpus(open_corpus(settings, resume ? load_tokenizers(folder) : Tokenizers())),
+      corpus(open_corpus(settings, resume ? load_tokenizers(folder) : tokenizers)),
       resume_(resume) {
   Random random(static_cast<std::uint64_t>(settings.train.seed));
   model = make_model(settings, corpus.tokenizers, random);
@@ -72,6 +72,7 @@ void Training::create() {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail("{}: cannot make this folder: {}", folder, error.message());
+  if (!resume_ && fs::exists(config_path(folder))) fail("{}: another training has made its run here; give another --out", folder);
   if (!resume_) save_tokenizers(corpus.tokenizers, folder);
   write_file(config_path(folder).string(), to_toml(settings));  // last: a folder with a config is a run
 }

@@ -19,8 +19,9 @@ struct Cost {
 /// One run of training: from settings to the folder that holds what was trained. In this order: construct, open, create, run.
 class Training {
  public:
-  /// Reads the data and makes the model; a run that is resumed keeps its tokenizers. Writes nothing.
-  Training(Settings settings, std::string folder, bool resume);
+  /// Reads the data and makes the model; a run that is resumed keeps its tokenizers, another trains them unless they are given.
+  /// Writes nothing.
+  Training(Settings settings, std::string folder, bool resume, const Tokenizers& tokenizers = {});
 
   /// What a step costs: a few are computed, and change nothing.
   Cost probe();

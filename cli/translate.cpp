@@ -8,6 +8,7 @@
 #include "cli/line_input.h"
 #include "cli/run.h"
 #include "datasets/text_file.h"
+#include "datasets/utf8.h"
 #include "framework/kernels/parallel.h"
 
 namespace heed::cli {
@@ -52,13 +53,13 @@ DecodeOptions chosen_options(const Options& o, const Settings& settings) {
 /// Warns of the first source that the model cannot place whole.
 class CutWarning {
  public:
-  explicit CutWarning(const Run& run) : run_(run), longest_(static_cast<std::size_t>(run.model->longest())) {}
+  explicit CutWarning(const Run& run) : run_(run), longest_(longest_source(*run.model)) {}
   void look_at(std::span<const std::string> lines, std::size_t first) {
     for (std::size_t i = 0; i < lines.size() && longest_ > 0; ++i) {
       if (lines[i].size() + 2 <= longest_) continue;  // a token takes a byte or more
       const std::size_t tokens = run_.tokenizers.source->tokens(lines[i]).size() + 1;
       if (tokens <= longest_) continue;
-      std::cerr << fmt::format("heed: warning: standard input:{}: has {} tokens, </s> among them; cut to the {} that the model can place, as is any longer line\n",
+      std::cerr << fmt::format("heed: warning: standard input:{}: has {} tokens, </s> among them; cut to {}, as is any longer line\n",
                                first + i + 1, tokens, longest_);
       longest_ = 0;
     }
@@ -69,18 +70,12 @@ class CutWarning {
   std::size_t longest_;  // 0: nothing to warn of
 };
 
-/// A line break that a tokenizer's bytes may spell would break the order of lines.
-std::string one_line(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return text;
-}
-
 void print(const std::vector<Translation>& outputs, int nbest) {
   if (nbest == 1) {
-    std::cout << (outputs.empty() ? "" : one_line(outputs[0].text)) << '\n';
+    std::cout << (outputs.empty() ? "" : outputs[0].text) << '\n';
     return;
   }
-  for (std::size_t i = 0; i < outputs.size(); ++i) std::cout << fmt::format("{}\t{:.4f}\t{}\n", i + 1, outputs[i].score, one_line(outputs[i].text));
+  for (std::size_t i = 0; i < outputs.size(); ++i) std::cout << fmt::format("{}\t{:.4f}\t{}\n", i + 1, outputs[i].score, outputs[i].text);
   std::cout << '\n';
 }
 
@@ -106,7 +101,7 @@ void score_lines(const Options& o, const Run& run, LineInput& input) {
         break;
       }
       std::vector<std::string> extra;
-      std::vector<Id> source = encode_source(*run.model, run.tokenizers, lines[i], extra), gold = run.tokenizers.target->encode(targets[done + i], extra);
+      std::vector<Id> source = encode_source(*run.model, run.tokenizers, lines[i], extra), gold = run.tokenizers.target->encode(utf8::trim(targets[done + i]), extra);
       if (source.empty()) source.push_back(eos_id);
       if (longest > 0 && gold.size() + 1 > longest) {
         trouble = fmt::format("{}:{}: has {} tokens; the model can place {}", o.score, done + i + 1, gold.size(), longest - 1);

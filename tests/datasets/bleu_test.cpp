@@ -189,7 +189,7 @@ TEST(Bleu, RefusesWhatItCannotScore) {
   EXPECT_EQ(message({"a"}, {{"a"}}, {.smooth = "flor"}),
             "unknown smoothing 'flor' for BLEU: expected exp, floor, add-k, none; did you mean floor?");
   EXPECT_EQ(message({"a"}, {{"a"}}, {.smooth = "floor", .smooth_value = -1.0}),
-            "[bleu] expected a smoothing value of at least 0; got -1");
+            "[bleu] expected a smoothing value within [0, 1000000]; got -1");
 }
 
 // Expected words follow the rules of mteval-v13a.pl by hand.
