@@ -412,6 +412,19 @@ TEST(Command, EvaluatesAndInspects) {
   }
 }
 
+TEST(Command, EvaluatesOnFilesOfAnotherKindThanItTrainedOn) {
+  const TemporaryFolder folder;
+  std::string table, source, target;
+  for (int i = 0; i < 20; ++i) table += "n\ta b c\tc b a\n", source += i == 3 ? "\n" : "a b c\n", target += "c b a\n";
+  folder.write("t.tsv", table), folder.write("t.src", source), folder.write("t.tgt", target);
+  const Ran trained = run(folder, {"train", "--train", "t.tsv", "--fields", "2", "3", "--valid", "t.src", "t.tgt", "--model", "transformer", "--set", "model.d=8", "--set", "model.heads=2",
+                                   "--steps", "2", "--out", "run"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Ran ran = run(folder, {"evaluate", "--run", "run", "--data", "t.src", "t.tgt", "--json"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("\"lines\":19,\"skipped\":1,"), std::string::npos) << ran.out;
+}
+
 TEST(Command, TrainsALanguageModel) {
   const TemporaryFolder folder;
   std::string text;

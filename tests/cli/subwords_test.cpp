@@ -61,6 +61,11 @@ TEST(Subwords, FromTextToTranslation) {
     const Ran evaluated = run(folder, {"evaluate", "--run", row.name, "--data", "t.en", "t.fr"});
     EXPECT_EQ(evaluated.code, 0) << evaluated.err;
   }
+  // Lines are read as corpora are: without the blanks around them, which subwords would see.
+  EXPECT_EQ(run(folder, {"translate", "--run", "joint"}, " \t the cat sleeps.  \n").out, run(folder, {"translate", "--run", "joint"}, "the cat sleeps.\n").out);
+  // One of two vocabularies is gone.
+  std::filesystem::remove(folder.path("words/tokenizer.source.json"));
+  EXPECT_EQ(run(folder, {"translate", "--run", "words"}, "a\n").err, "heed: error: words/tokenizer.source.json: no such file; check the name\n");
   // The library's log stays silent.
   EXPECT_EQ(read_file(folder.path("joint/log.txt")).find("LOG("), std::string::npos);
   // A model that is not the tokenizer's own.

@@ -216,6 +216,34 @@ TEST_F(Translate, ScoresGivenTargets) {
   EXPECT_NE(cut.err.find("long.txt:2: has 50 tokens; the model can place 39"), std::string::npos) << cut.err;
 }
 
+// A model that copies, from the command line: the words it has no number for come out as they stand in the source.
+TEST(Summarize, CopiesWhatItHasNoWordFor) {
+  const TemporaryFolder folder;
+  const Ran trained = run(folder, {"train", "--train", "toy:summarization", "--model", "rnn+additive", "--set", "model.d=24", "--set", "optim.lr=0.02", "--set", "data.min_count=200",
+                                   "--set", "train.eval_every=0", "--steps", "40", "--threads", "1", "--out", "run"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const std::string input = "A fire broke out in Xyzzyton. 17 people were hurt.\n\n<unk> </s> Qwertyholm\nXyzzyton Xyzzyton Plugh\n";
+  const Ran ran = run(folder, {"summarize", "--run", "run", "--min-length", "4", "--attention", "a.jsonl"}, input);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto outputs = lines_of(ran.out), sources = lines_of(input), maps = lines_of(read_file(folder.path("a.jsonl")));
+  ASSERT_EQ(outputs.size(), 4u);
+  ASSERT_EQ(maps.size(), 4u);
+  EXPECT_EQ(outputs[1], "");
+  EXPECT_NE(maps[0].find("\"Xyzzyton\""), std::string::npos) << "a word of the source is shown as itself";
+  int copied = 0;
+  for (const char* word : {"Xyzzyton", "Qwertyholm", "Plugh"})
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      if (outputs[i].find(word) != std::string::npos) {
+        ++copied;
+        EXPECT_NE(sources[i].find(word), std::string::npos) << "a word of another line: " << outputs[i];
+      }
+  EXPECT_GT(copied, 0) << ran.out;
+  folder.write("targets", "Xyzzyton\nPlugh\n");
+  const auto scores = lines_of(run(folder, {"summarize", "--run", "run", "--score", "targets"}, "Fire in Xyzzyton.\nFire in Xyzzyton.\n").out);
+  ASSERT_EQ(scores.size(), 2u);
+  EXPECT_NE(scores[0], scores[1]) << "the source has the one; the other is any unknown word";
+}
+
 TEST_F(Translate, RefusesWhatContradictsItself) {
   struct Bad {
     Args args;
