@@ -162,7 +162,7 @@ std::vector<Setting> settings_of(Settings& s) {
       {"model.cell", &s.model.cell, "of recurrent layers: elman, lstm, norm_lstm or gru"},
       {"model.bidirectional", &s.model.bidirectional, "recurrent encoders read both ways"},
       {"model.recurrent_dropout", &s.model.recurrent_dropout, "the same within recurrent states, one mask a sequence"},
-      {"model.copy", &s.model.copy, "of transformer and rnn+ATTENTION: words may be copied from the source (pointer-generator)"},
+      {"model.copy", &s.model.copy, "of transformer, rnn+additive, dot, general and concat: words may be copied from the source (pointer-generator)"},
       {"model.coverage", &s.model.coverage, "of rnn+additive: weight of the loss for attending twice, a part of the training loss that is shown; 0: none (1 in the paper)"},
       {"optim.name", &s.optim.name, "adam, adamw or sgd"},
       {"optim.lr", &s.optim.lr, "peak learning rate"},
