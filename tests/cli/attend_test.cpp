@@ -11,7 +11,6 @@
 namespace heed::cli {
 namespace {
 
-using Args = std::vector<std::string>;
 
 /// A run of two layers with two heads each, trained a little: what it attends to is not even.
 void train(const TemporaryFolder& folder) {

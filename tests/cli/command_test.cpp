@@ -8,13 +8,6 @@
 namespace heed {
 namespace {
 
-using Args = std::vector<std::string>;
-
-Args operator+(Args a, const Args& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 /// A model and a run so small that neither is worth waiting for.
 const Args tiny = {"--set", "model.d=16",           "--set", "model.layers=1",     "--set", "model.heads=2",
                    "--set", "data.batch_tokens=64", "--set", "data.min_count=1",   "--set", "optim.warmup=2",

@@ -12,7 +12,6 @@
 namespace heed::cli {
 namespace {
 
-using Args = std::vector<std::string>;
 using Json = nlohmann::ordered_json;
 
 // What a comparison computes --------------------------------------------------------------------------------------------------

@@ -35,6 +35,13 @@ inline std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+using Args = std::vector<std::string>;
+
+inline Args operator+(Args a, const Args& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
 struct Ran {
   int code = -1;  // of exit; 128 + signal
   std::string out, err;

@@ -7,13 +7,7 @@
 namespace heed {
 namespace {
 
-using Args = std::vector<std::string>;
 using Json = nlohmann::json;
-
-Args operator+(Args a, const Args& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 const std::string version = "|version:heed-0.1.0";
 

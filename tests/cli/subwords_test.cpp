@@ -5,13 +5,6 @@
 namespace heed {
 namespace {
 
-using Args = std::vector<std::string>;
-
-Args operator+(Args a, const Args& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 void write_corpus(const TemporaryFolder& folder) {
   std::string en, fr;
   for (int i = 0; i < 40; ++i)
