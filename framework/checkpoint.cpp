@@ -1,17 +1,12 @@
 #include "framework/checkpoint.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <istream>
-#include <limits>
 #include <memory>
 #include <ostream>
+#include <set>
 #include <streambuf>
 #include <utility>
 
@@ -20,6 +15,7 @@
 #include <xxhash.h>
 
 #include "framework/error.h"
+#include "framework/files.h"
 
 namespace heed {
 
@@ -28,9 +24,9 @@ namespace {
 using Path = std::filesystem::path;
 
 constexpr std::string_view magic = "HEEDCKPT";
-constexpr std::uint64_t version = 1;
-constexpr std::size_t header_bytes = 32;  // magic, version, length, hash
-using Header = std::array<char, header_bytes>;
+constexpr std::uint64_t version = 2;
+constexpr std::size_t first_header_bytes = 32;  // of format 1: magic, version, length, hash of the payload
+constexpr std::size_t header_bytes = 40;        // since format 2: the same, and the hash of those 32 bytes
 
 void put_number(char* to, std::uint64_t number) {
   for (int i = 0; i < 8; ++i) to[i] = static_cast<char>(number >> (8 * i));
@@ -42,100 +38,29 @@ std::uint64_t get_number(const char* from) {
   return number;
 }
 
-class Descriptor {
- public:
-  Descriptor(const Path& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-    if (number_ < 0) fail("{}: cannot be opened: {}", path.string(), std::strerror(errno));
-  }
-  ~Descriptor() { ::close(number_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
-/// Takes a file that is not finished away again, unless it was kept.
-class Unfinished {
- public:
-  explicit Unfinished(Path path) : path_(std::move(path)) {}
-  ~Unfinished() {
-    if (!path_.empty()) ::unlink(path_.c_str());
-  }
-  Unfinished(const Unfinished&) = delete;
-  Unfinished& operator=(const Unfinished&) = delete;
-  const Path& path() const { return path_; }
-  void rename_to(const Path& path) {
-    if (::rename(path_.c_str(), path.c_str()) != 0)
-      fail("{}: cannot be replaced: {}; the old file is left as it was", path.string(), std::strerror(errno));
-    path_.clear();
-  }
-
- private:
-  Path path_;
-};
-
-Path beside(const Path& path) { return path.string() + ".partial"; }
-
-void sync_folder(const Path& path) {
-  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
-  const Descriptor descriptor(folder, O_RDONLY | O_DIRECTORY);
-  ::fsync(descriptor.number());  // not every file system can; the rename stands anyway
-}
-
-/// Writes the payload to the file and hashes it on the way; what goes wrong shows in `error`, since streams do not throw.
+/// Hashes what goes into the file on its way. The file's errors pass through cereal, which asks this buffer directly.
 class PayloadBuffer : public std::streambuf {
  public:
-  explicit PayloadBuffer(int file) : file_(file) {
-    XXH3_64bits_reset(state_.get());
-    setp(buffer_.data(), buffer_.data() + buffer_.size());
-  }
+  explicit PayloadBuffer(FileWriter& file) : file_(file) { XXH3_64bits_reset(state_.get()); }
   std::uint64_t length() const { return length_; }
   std::uint64_t hash() const { return XXH3_64bits_digest(state_.get()); }
-  int error() const { return error_; }
-  bool flush() {
-    write(pbase(), static_cast<std::size_t>(pptr() - pbase()));
-    setp(buffer_.data(), buffer_.data() + buffer_.size());
-    return error_ == 0;
-  }
 
  protected:
   int_type overflow(int_type c) override {
-    if (!flush()) return traits_type::eof();
-    return traits_type::eq_int_type(c, traits_type::eof()) ? traits_type::not_eof(c) : sputc(traits_type::to_char_type(c));
+    const char byte = traits_type::to_char_type(c);
+    return traits_type::eq_int_type(c, traits_type::eof()) || xsputn(&byte, 1) == 1 ? traits_type::not_eof(c) : traits_type::eof();
   }
   std::streamsize xsputn(const char* from, std::streamsize count) override {
-    if (count > epptr() - pptr() && !flush()) return 0;
-    if (count > epptr() - pptr()) {
-      write(from, static_cast<std::size_t>(count));
-      return error_ == 0 ? count : 0;
-    }
-    std::copy_n(from, count, pptr());
-    pbump(static_cast<int>(count));
+    XXH3_64bits_update(state_.get(), from, static_cast<std::size_t>(count));
+    file_.write(from, static_cast<std::size_t>(count));
+    length_ += static_cast<std::uint64_t>(count);
     return count;
   }
 
  private:
-  void write(const char* from, std::size_t count) {
-    if (error_ != 0) return;
-    XXH3_64bits_update(state_.get(), from, count);
-    length_ += count;
-    while (count > 0) {
-      const ssize_t written = ::write(file_, from, count);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) {
-        error_ = written < 0 ? errno : EIO;
-        return;
-      }
-      from += written, count -= static_cast<std::size_t>(written);
-    }
-  }
-
-  int file_, error_ = 0;
+  FileWriter& file_;
   std::uint64_t length_ = 0;
   std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_{XXH3_createState(), XXH3_freeState};
-  std::vector<char> buffer_ = std::vector<char>(std::size_t{1} << 16);
 };
 
 class Writer {
@@ -209,11 +134,17 @@ class Reader {
   void operator()(std::map<std::string, T>& xs) {
     for (std::uint64_t n = count(1); n > 0; --n) {
       std::string name;
-      (*this)(name), (*this)(xs[name]);
+      (*this)(name);
+      if (xs.contains(name)) fail("entry {} stands twice", name);
+      (*this)(xs[name]);
     }
   }
   void operator()(std::vector<NamedTensor>& xs) {
-    for (std::uint64_t n = count(1); n > 0; --n) (*this)(xs.emplace_back());
+    std::set<std::string> names;
+    for (std::uint64_t n = count(1); n > 0; --n) {
+      (*this)(xs.emplace_back());
+      if (!names.insert(xs.back().name).second) fail("tensor {} stands twice", xs.back().name);
+    }
   }
 
  private:
@@ -257,14 +188,37 @@ void fields(Archive& archive, C& checkpoint) {
   archive(checkpoint.text), archive(checkpoint.numbers), archive(checkpoint.reals), archive(checkpoint.lists), archive(checkpoint.tensors);
 }
 
-void read_exactly(int file, char* to, std::size_t count, const Path& path) {
-  while (count > 0) {
-    const ssize_t got = ::read(file, to, count);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("{}: cannot be read: {}", path.string(), std::strerror(errno));
-    if (got == 0) fail("{}: became shorter while it was read; try again", path.string());
-    to += got, count -= static_cast<std::size_t>(got);
+/// What the header of a checkpoint says, once it has been held against the file.
+struct Header {
+  std::uint64_t version = 0, length = 0, hash = 0;
+  std::size_t bytes() const { return version == 1 ? first_header_bytes : header_bytes; }
+};
+
+/// Reads and judges the header. That of format 1 has no hash of its own, so damage to it shows as something else.
+Header read_header(FileReader& file, const Path& path) {
+  std::array<char, header_bytes> bytes{};
+  const std::uint64_t size = file.size();
+  file.read(bytes.data(), std::min<std::size_t>(size, first_header_bytes));
+  if (std::string_view(bytes.data(), std::min<std::size_t>(size, magic.size())) != magic.substr(0, size))
+    fail("{}: is not a Heed checkpoint", path.string());
+  const char* const use_another = "; use another checkpoint";
+  if (size < first_header_bytes) fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
+  const Header header{get_number(bytes.data() + 8), get_number(bytes.data() + 16), get_number(bytes.data() + 24)};
+  if (const std::uint64_t swapped = __builtin_bswap64(header.version); swapped > 0 && swapped <= 255)
+    fail("{}: its numbers have their bytes in the other order (big-endian); Heed writes them little-endian{}", path.string(), use_another);
+  if (header.version != 1) {
+    if (size < header_bytes) fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
+    file.read(bytes.data() + first_header_bytes, header_bytes - first_header_bytes);
+    if (XXH3_64bits(bytes.data(), first_header_bytes) != get_number(bytes.data() + first_header_bytes))
+      fail("{}: damaged: the checksum of its header does not match{}", path.string(), use_another);
+    if (header.version > version)
+      fail("{}: is of format {}, and this Heed reads formats 1 to {}; use a newer Heed", path.string(), header.version, version);
+    if (header.version == 0) fail("{}: is of format 0, which there never was{}", path.string(), use_another);
   }
+  const std::uint64_t left = size - header.bytes();
+  if (left < header.length) fail("{}: truncated: {} of {} bytes are left{}", path.string(), left, header.length, use_another);
+  if (left > header.length) fail("{}: extended: {} bytes follow its end{}", path.string(), left - header.length, use_another);
+  return header;
 }
 
 template <class T>
@@ -288,60 +242,32 @@ const std::vector<std::int64_t>& Checkpoint::list(const std::string& name) const
 
 void save(const Checkpoint& checkpoint, const Path& path) {
   for (const NamedTensor& x : checkpoint.tensors) check(x.tensor.defined(), "save", "tensor {} is undefined", x.name);
-  Path partial = beside(path);
-  const Descriptor file(partial, O_WRONLY | O_CREAT | O_TRUNC);
-  Unfinished unfinished(std::move(partial));
-  Header header{};
-  PayloadBuffer buffer(file.number());
-  const auto give_up = [&](int error) {
-    fail("{}: cannot be written: {}; {}", path.string(), std::strerror(error),
-         std::filesystem::exists(path) ? "the old file is left as it was" : "free some space or choose another folder");
-  };
-  if (::lseek(file.number(), header_bytes, SEEK_SET) < 0) give_up(errno);
-  try {
-    std::ostream out(&buffer);
-    Writer writer(out);
-    fields(writer, checkpoint);
-  } catch (const cereal::Exception&) {  // the buffer could not write
-    give_up(buffer.error() != 0 ? buffer.error() : EIO);
-  }
-  if (!buffer.flush()) give_up(buffer.error());
+  FileWriter file(path);
+  std::array<char, header_bytes> header{};
+  file.write(header.data(), header.size());
+  PayloadBuffer buffer(file);
+  std::ostream out(&buffer);
+  Writer writer(out);
+  fields(writer, checkpoint);
   std::copy(magic.begin(), magic.end(), header.begin());
   put_number(header.data() + 8, version);
   put_number(header.data() + 16, buffer.length());
   put_number(header.data() + 24, buffer.hash());
-  if (::pwrite(file.number(), header.data(), header.size(), 0) != static_cast<ssize_t>(header.size())) give_up(errno);
-  if (::fsync(file.number()) != 0) give_up(errno);
-  unfinished.rename_to(path);
-  sync_folder(path);
+  put_number(header.data() + first_header_bytes, XXH3_64bits(header.data(), first_header_bytes));
+  file.write_at(0, header.data(), header.size());
+  file.commit();
 }
 
 Checkpoint load(const Path& path) {
-  const Descriptor file(path, O_RDONLY);
-  struct stat status{};
-  if (::fstat(file.number(), &status) != 0) fail("{}: cannot be read: {}", path.string(), std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) fail("{}: is not a file", path.string());
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  Header header{};
-  read_exactly(file.number(), header.data(), std::min<std::size_t>(size, header_bytes), path);
-  if (std::string_view(header.data(), std::min<std::size_t>(size, magic.size())) != magic.substr(0, size))
-    fail("{}: is not a Heed checkpoint", path.string());
-  if (size < header_bytes) fail("{}: truncated: {} bytes are left; use another checkpoint", path.string(), size);
-  const std::uint64_t found_version = get_number(header.data() + 8), length = get_number(header.data() + 16);
-  if (found_version != version)
-    fail("{}: is of format {}, and this Heed reads format {}; {}", path.string(), found_version, version,
-         found_version > version ? "use a newer Heed" : "the file is damaged");
-  if (size - header_bytes < length)
-    fail("{}: truncated: {} of {} bytes are left; use another checkpoint", path.string(), size - header_bytes, length);
-  if (size - header_bytes > length)
-    fail("{}: extended: {} bytes follow its end; use another checkpoint", path.string(), size - header_bytes - length);
-  const auto payload = std::make_unique_for_overwrite<char[]>(length);
-  read_exactly(file.number(), payload.get(), length, path);
-  if (XXH3_64bits(payload.get(), length) != get_number(header.data() + 24))
+  FileReader file(path);
+  const Header header = read_header(file, path);
+  const auto payload = std::make_unique_for_overwrite<char[]>(header.length);
+  file.read(payload.get(), header.length);
+  if (XXH3_64bits(payload.get(), header.length) != header.hash)
     fail("{}: damaged: its checksum does not match; use another checkpoint", path.string());
   try {
     Checkpoint checkpoint;
-    Reader reader(std::span<char>(payload.get(), length));
+    Reader reader(std::span<char>(payload.get(), header.length));
     fields(reader, checkpoint);
     if (reader.left() != 0) fail("{} bytes are left over", reader.left());
     return checkpoint;
@@ -350,21 +276,6 @@ Checkpoint load(const Path& path) {
   } catch (const Error& error) {
     fail("{}: malformed: {}; use another checkpoint", path.string(), error.what());
   }
-}
-
-void link_checkpoint(const Path& path, const Path& link) {
-  Unfinished unfinished(beside(link));
-  ::unlink(unfinished.path().c_str());
-  if (::link(path.c_str(), unfinished.path().c_str()) != 0) {
-    std::error_code error;
-    std::filesystem::copy_file(path, unfinished.path(), std::filesystem::copy_options::overwrite_existing, error);
-    if (error) fail("{}: cannot be written: {}", link.string(), error.message());
-    ::fsync(Descriptor(unfinished.path(), O_RDONLY).number());
-  }
-  std::error_code error;
-  if (std::filesystem::equivalent(path, link, error)) return;  // rename() would leave both names
-  unfinished.rename_to(link);
-  sync_folder(link);
 }
 
 std::vector<NamedTensor> named_tensors(AnyModule module) {

@@ -20,8 +20,8 @@ struct NamedTensor {
 
 /// What a checkpoint file holds: tensors in the order they were put, and small values under names.
 ///
-/// The file: "HEEDCKPT", then little-endian 64-bit format version, length of the payload and its XXH3 hash; then the payload, a cereal
-/// portable binary archive. Tensors are stored as 32- or 64-bit floats, as the program that wrote them computes, and converted when
+/// The file: "HEEDCKPT", then little-endian 64-bit format version, length of the payload, its XXH3 hash, and the XXH3 hash of these 32
+/// bytes; then the payload, a cereal portable binary archive. Format 1 had no hash of its header; it loads for ever. Tensors are stored as 32- or 64-bit floats, as the program that wrote them computes, and converted when
 /// loaded into one that computes with the other.
 struct Checkpoint {
   std::vector<NamedTensor> tensors;
@@ -36,13 +36,10 @@ struct Checkpoint {
   const std::vector<std::int64_t>& list(const std::string& name) const;
 };
 
-/// Replaces `path` at once: whoever reads it, even after a power failure, finds the old file or the new one, whole. On failure throws
-/// Error and leaves the old file as it was.
+/// Replaces `path` as a whole (FileWriter).
 void save(const Checkpoint& checkpoint, const std::filesystem::path& path);
 /// Throws Error, naming the file, when it is no checkpoint, is truncated, extended or damaged, or is of a newer format.
 Checkpoint load(const std::filesystem::path& path);
-/// Makes `link` another name of the file `path`, replacing at once what it named (a copy where the file system has no hard links).
-void link_checkpoint(const std::filesystem::path& path, const std::filesystem::path& link);
 
 /// Every parameter under its name; the checkpoint shares the elements, so save it before they change.
 std::vector<NamedTensor> named_tensors(AnyModule module);

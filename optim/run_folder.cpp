@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "framework/error.h"
+#include "framework/files.h"
 
 namespace heed {
 
@@ -47,7 +48,7 @@ void RunFolder::save_step(const Checkpoint& checkpoint, Index step, int keep) co
     return;
   }
   save(checkpoint, this->step(step));
-  link_checkpoint(this->step(step), last());
+  replace_by_link(this->step(step), last());
   const std::vector<Index> saved = steps();
   for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < saved.size(); ++i) {
     std::error_code ignored;  // what cannot be deleted today is deleted with the next
