@@ -43,8 +43,17 @@ int threads() { return workers()->threads; }
 
 namespace kernels {
 
+namespace {
+
+thread_local std::uint64_t cut_so_far = 0;
+
+}  // namespace
+
+std::uint64_t pieces_cut() { return cut_so_far; }
+
 void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Index, int)> body) {
   const Index pieces = (count + grain - 1) / grain;
+  if (pieces > 1) cut_so_far += static_cast<std::uint64_t>(pieces);
   Workers& pool = *workers();
   if (pieces <= 1 || pool.threads == 1) {
     for (Index i = 0; i < pieces; ++i) body(i * grain, std::min(count, (i + 1) * grain), 0);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 
@@ -38,6 +39,10 @@ void parallel_for(Index count, Index grain, FunctionRef<void(Index begin, Index 
 /// The same for bodies that need scratch memory of their own: `worker`, less than threads(), is not used twice at once. What a
 /// body computes must not depend on it.
 void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index begin, Index end, int worker)> body);
+
+/// How many pieces the calls of this thread have been cut into so far, leaving out calls of one piece. A function of the work alone: tests
+/// see by it that work was shared out, and alike on any number of threads.
+std::uint64_t pieces_cut();
 
 /// A grain for items of `cost` scalar operations each: a piece worth handing to another thread.
 constexpr Index grain_of(Index cost) { return cost >= 32768 ? 1 : 32768 / (cost > 0 ? cost : 1); }
