@@ -36,14 +36,29 @@ const char* advice(int error) {
 }
 
 [[noreturn]] void cannot_write(const Path& path, int error) {
+  fail("{}: cannot be written: {}{}", path.string(), std::strerror(error), advice(error));
+}
+
+[[noreturn]] void cannot_replace(const Path& path, int error) {
   std::error_code ignored;
   fail("{}: cannot be written: {}{}{}", path.string(), std::strerror(error), advice(error),
        std::filesystem::exists(path, ignored) ? "; the old file is left as it was" : "");
 }
 
+/// Whatever the number of calls it takes; 0, or what went wrong.
+int write_all(int file, const char* from, std::size_t count) {
+  while (count > 0) {
+    const ssize_t written = ::write(file, from, count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return written < 0 ? errno : EIO;
+    from += written, count -= static_cast<std::size_t>(written);
+  }
+  return 0;
+}
+
 /// For a file whose bytes are on the disk: puts it under its name.
 void rename_durably(const Path& from, const Path& path) {
-  if (::rename(from.c_str(), path.c_str()) != 0) cannot_write(path, errno);
+  if (::rename(from.c_str(), path.c_str()) != 0) cannot_replace(path, errno);
   const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int error = descriptor < 0 || ::fsync(descriptor) != 0 ? errno : 0;
@@ -59,7 +74,7 @@ void rename_durably(const Path& from, const Path& path) {
 FileWriter::FileWriter(Path path) : path_(std::move(path)), partial_(partial_of(path_)) {
   ::unlink(partial_.c_str());  // never opened again: it may be another name of a checkpoint, left by a process that was killed
   file_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file_ < 0) cannot_write(path_, errno);
+  if (file_ < 0) cannot_replace(path_, errno);
   buffer_.reserve(buffer_bytes);
 }
 
@@ -77,34 +92,43 @@ void FileWriter::write(const void* bytes, std::size_t count) {
     buffer_.insert(buffer_.end(), from, from + count);
 }
 
+void FileWriter::write_through(const char* from, std::size_t count) {
+  if (const int error = write_all(file_, from, count)) cannot_replace(path_, error);
+}
+
 void FileWriter::flush() {
   write_through(buffer_.data(), buffer_.size());
   buffer_.clear();
 }
 
-void FileWriter::write_through(const char* from, std::size_t count) {
-  while (count > 0) {
-    const ssize_t written = ::write(file_, from, count);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) cannot_write(path_, written < 0 ? errno : EIO);
-    from += written, count -= static_cast<std::size_t>(written);
-  }
-}
-
 void FileWriter::write_at(std::uint64_t offset, const void* bytes, std::size_t count) {
   flush();
   const off_t end = ::lseek(file_, 0, SEEK_CUR);
-  if (end < 0 || ::lseek(file_, static_cast<off_t>(offset), SEEK_SET) < 0) cannot_write(path_, errno);
+  if (end < 0 || ::lseek(file_, static_cast<off_t>(offset), SEEK_SET) < 0) cannot_replace(path_, errno);
   write_through(static_cast<const char*>(bytes), count);
-  if (::lseek(file_, end, SEEK_SET) < 0) cannot_write(path_, errno);
+  if (::lseek(file_, end, SEEK_SET) < 0) cannot_replace(path_, errno);
 }
 
 void FileWriter::commit() {
   flush();
-  if (::fsync(file_) != 0) cannot_write(path_, errno);
-  if (::close(std::exchange(file_, -1)) != 0) cannot_write(path_, errno);
+  if (::fsync(file_) != 0 || ::close(std::exchange(file_, -1)) != 0) cannot_replace(path_, errno);
   rename_durably(partial_, path_);
   partial_.clear();
+}
+
+FileAppender::FileAppender(Path path)
+    : path_(std::move(path)), file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+  if (file_ < 0) cannot_write(path_, errno);
+}
+
+FileAppender::~FileAppender() { ::close(file_); }
+
+void FileAppender::write(std::string_view text) {
+  if (const int error = write_all(file_, text.data(), text.size())) cannot_write(path_, error);
+}
+
+void FileAppender::sync() {
+  if (::fsync(file_) != 0 && errno != EINVAL) cannot_write(path_, errno);  // EINVAL: what it is cannot be synced, as a pipe
 }
 
 void replace_file(const Path& path, std::string_view bytes) {

@@ -33,6 +33,22 @@ class FileWriter {
   std::vector<char> buffer_;
 };
 
+/// Lines at the end of a file, which is made where there is none. What fails throws Error, naming the file.
+class FileAppender {
+ public:
+  explicit FileAppender(std::filesystem::path path);
+  ~FileAppender();
+  FileAppender(const FileAppender&) = delete;
+  FileAppender& operator=(const FileAppender&) = delete;
+
+  void write(std::string_view text);  // at once: a reader sees whole lines
+  void sync();                        // to the disk
+
+ private:
+  std::filesystem::path path_;
+  int file_;
+};
+
 void replace_file(const std::filesystem::path& path, std::string_view bytes);
 /// Makes `name` another name of the file `path`, in the place of what it named (a copy where the file system has no hard links).
 void replace_by_link(const std::filesystem::path& path, const std::filesystem::path& name);

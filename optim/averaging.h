@@ -29,6 +29,7 @@ class WeightAverage {
   Snapshot mean(std::int64_t step) const;
 
   const std::vector<Snapshot>& snapshots() const { return snapshots_; }  // oldest first
+  std::int64_t newest() const { return snapshots_.empty() ? 0 : snapshots_.back().step; }
   /// Keeps the newest that are needed.
   void set_snapshots(std::vector<Snapshot> snapshots);
 

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "framework/files.h"
 #include "framework/types.h"
 
 namespace heed {
@@ -20,10 +20,14 @@ class MetricsLog {
   /// Opens `path`, without its rows of steps after `step` and without a row that was cut short: those are computed again.
   MetricsLog(const std::filesystem::path& path, Index step);
   void write(Index step, std::string_view split, std::initializer_list<Column> columns, const std::map<std::string, double>& more = {});
+  /// Brings the rows to the disk.
+  void sync() { file_.sync(); }
+  /// The column "seconds" of the last row that was there; 0 when there was none.
+  double seconds() const { return seconds_; }
 
  private:
-  std::filesystem::path path_;
-  std::ofstream out_;
+  double seconds_ = 0;
+  FileAppender file_;
 };
 
 }  // namespace heed

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <system_error>
 
+#include <fmt/ranges.h>
+
 #include "framework/error.h"
 #include "framework/files.h"
 
@@ -42,6 +44,31 @@ std::vector<Index> RunFolder::steps() const {
   return result;
 }
 
+std::optional<std::filesystem::path> RunFolder::newest() const {
+  if (std::filesystem::exists(last())) return last();
+  const std::vector<Index> saved = steps();
+  if (saved.empty()) return std::nullopt;
+  return step(saved.back());
+}
+
+std::filesystem::path RunFolder::named(const std::string& name) const {
+  std::vector<std::filesystem::path> known = {last(), best()};
+  for (Index saved : steps()) known.push_back(step(saved));
+  std::vector<std::string> names;
+  for (const auto& path : known) {
+    if (!std::filesystem::exists(path)) continue;
+    names.push_back(path.stem().string());
+    if (names.back() == name) return path;
+  }
+  fail("{}: no checkpoint '{}' here; there is {}", checkpoints().string(), name, names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+}
+
+void RunFolder::remove_partial() const {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoints(), error))
+    if (entry.path().extension() == ".partial") std::filesystem::remove(entry.path(), error);
+}
+
 void RunFolder::save_step(const Checkpoint& checkpoint, Index step, int keep) const {
   if (keep == 0) {
     save(checkpoint, last());
@@ -49,7 +76,8 @@ void RunFolder::save_step(const Checkpoint& checkpoint, Index step, int keep) co
   }
   save(checkpoint, this->step(step));
   replace_by_link(this->step(step), last());
-  const std::vector<Index> saved = steps();
+  std::vector<Index> saved = steps();
+  std::erase_if(saved, [step](Index other) { return other > step; });  // of a future that an older checkpoint was taken up before
   for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < saved.size(); ++i) {
     std::error_code ignored;  // what cannot be deleted today is deleted with the next
     std::filesystem::remove(this->step(saved[i]), ignored);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,14 @@ class RunFolder {
   std::filesystem::path step(Index step) const;
   /// Of the step checkpoints, oldest first.
   std::vector<Index> steps() const;
+  /// last.heed, or where there is none, as after a kill within the first save, the newest step.
+  std::optional<std::filesystem::path> newest() const;
+  /// "last", "best" or one such as "step-000400". Throws Error, naming those there are, when this is none of them.
+  std::filesystem::path named(const std::string& name) const;
+  /// Takes away what a killed process left unfinished. Only for whom the folder is locked.
+  void remove_partial() const;
 
-  /// Writes step-N.heed, names it last.heed as well, and deletes the oldest so that `keep` are left.
+  /// Writes step-N.heed, names it last.heed as well, and deletes the oldest before it so that `keep` are left.
   void save_step(const Checkpoint& checkpoint, Index step, int keep) const;
 
  private:

@@ -7,10 +7,12 @@
 
 #include <fmt/format.h>
 
+#include "framework/files.h"
 #include "framework/ops.h"
 #include "optim/averaging.h"
 #include "optim/clip.h"
 #include "optim/metrics_log.h"
+#include "optim/progress.h"
 #include "optim/run_folder.h"
 
 namespace heed {
@@ -36,45 +38,6 @@ Index gold_tokens(const Batch& batch) {
        shown < lines.size() ? fmt::format(" and {} more", lines.size() - shown) : "");
 }
 
-/// How far training is. Everything here is in every checkpoint.
-struct Progress {
-  std::int64_t seed = 0, step = 0;
-  std::int64_t evaluated_step = 0, best_step = 0, since_best = 0;
-  double best_loss = std::numeric_limits<double>::infinity(), best_score = 0;
-  double seconds = 0;         // of the runs before this one
-  double warmup_seconds = -1; // when the warm-up was over; -1: not yet
-  std::int64_t row_steps = 0, row_gold = 0, row_tokens = 0;  // since the last row of metrics
-  double row_loss = 0, row_norm = 0, row_seconds = 0;
-
-  template <class Visit>
-  void visit(Visit v) {
-    v("seed", seed), v("step", step), v("evaluated_step", evaluated_step), v("best_step", best_step), v("since_best", since_best);
-    v("best_loss", best_loss), v("best_score", best_score), v("seconds", seconds), v("warmup_seconds", warmup_seconds);
-    v("row_steps", row_steps), v("row_gold", row_gold), v("row_tokens", row_tokens);
-    v("row_loss", row_loss), v("row_norm", row_norm), v("row_seconds", row_seconds);
-  }
-};
-
-void put_progress(Checkpoint& checkpoint, Progress progress) {
-  struct {
-    Checkpoint& to;
-    void operator()(const char* name, std::int64_t x) { to.numbers[name] = x; }
-    void operator()(const char* name, double x) { to.reals[name] = x; }
-  } visitor{checkpoint};
-  progress.visit(visitor);
-}
-
-Progress take_progress(const Checkpoint& checkpoint) {
-  struct {
-    const Checkpoint& from;
-    void operator()(const char* name, std::int64_t& x) { x = from.number(name); }
-    void operator()(const char* name, double& x) { x = from.real(name); }
-  } visitor{checkpoint};
-  Progress progress;
-  progress.visit(visitor);
-  return progress;
-}
-
 }  // namespace
 
 struct Trainer::State {
@@ -93,14 +56,19 @@ struct Trainer::State {
   WeightAverage average;
   std::optional<Snapshot> best;  // where there is no folder
   std::optional<RunFolder> folder;
+  std::optional<FolderLock> lock;
   std::optional<MetricsLog> metrics;
-  bool started = false;  // here or, resumed, in an earlier run
-  bool saved = false;    // last.heed holds what is here
+  bool started = false;     // here or, resumed, in an earlier run
+  Index saved_step = -1;    // of the newest checkpoint with all that is needed to go on
+  bool saved = false;       // it holds what is here
+  bool best_is_due = false; // the weights here are the best, and not yet kept
 
   // Of one call of run():
   Clock::time_point start{};
   Index first_step = 0;
   double lr = 0, row_mean_loss = 0;
+  Index speed_tokens = 0;  // since the last row, and the time they took: for the columns that only people read
+  double speed_seconds = 0;
   std::vector<Batch> batches;
 
   double seconds() const { return progress.seconds + since(start); }
@@ -109,34 +77,52 @@ struct Trainer::State {
     return (options.steps > 0 && progress.step >= options.steps) || (options.seconds > 0 && seconds() >= options.seconds) ||
            patience_is_over();
   }
+  bool due(Index every) const { return every > 0 && progress.step > 0 && progress.step % every == 0; }
 
+  void lock_folder();
+  void claim();
   void open(BatchStream& data);
   double learning_rate(Index step);
   void train_step(BatchStream& data, const LossFunction& loss, const Observers& observers);
-  void report(double loss, double norm, double tokens_per_s, const Observers& observers) const;
+  void finish_step(const EvaluateFunction& evaluate, const Observers& observers);
+  void report(double loss, double norm, const Observers& observers) const;
   void write_row();
   void evaluate(const EvaluateFunction& evaluate, const Observers& observers);
-  void keep_best(const std::vector<NamedTensor>& weights);
+  void keep_best();
   Checkpoint checkpoint() const;
   void save_step();
   void save_last();
+  std::string rescue() noexcept;
   TrainResult result() const;
 };
+
+void Trainer::State::lock_folder() {
+  if (lock) return;
+  folder->create();
+  lock.emplace(options.folder);
+  folder->remove_partial();
+}
+
+void Trainer::State::claim() {
+  if (!folder) return;
+  lock_folder();
+  if (!started && folder->newest()) fail("{}: holds a run already; resume it, or choose another folder", options.folder);
+}
 
 void Trainer::State::open(BatchStream& data) {
   start = Clock::now();
   first_step = progress.step;
   optimizer.clear_gradients();
-  if (!started && folder && std::filesystem::exists(folder->last()))
-    fail("{}: holds a run already; resume it, or choose another folder", options.folder);
+  claim();
   if (started)
     data.seek(position);
   else
     position = data.position();
   started = true;
   if (!folder) return;
-  folder->create();
   metrics.emplace(folder->metrics(), progress.step);
+  if (progress.seconds == 0) progress.seconds = metrics->seconds();
+  if (saved_step >= 0) save_last();  // taken up from an older checkpoint
 }
 
 double Trainer::State::learning_rate(Index step) {
@@ -187,14 +173,28 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, con
   position = data.position();
   saved = false;
   ++progress.row_steps, progress.row_gold += gold, progress.row_tokens += tokens;
-  progress.row_loss += step_loss * static_cast<double>(gold), progress.row_norm += norm, progress.row_seconds += since(step_start);
-  report(step_loss, norm, static_cast<double>(progress.row_tokens) / progress.row_seconds, observers);
+  progress.row_loss += step_loss * static_cast<double>(gold), progress.row_norm += norm;
+  speed_tokens += tokens, speed_seconds += since(step_start);
+  report(step_loss, norm, observers);
 }
 
-void Trainer::State::report(double loss, double norm, double tokens_per_s, const Observers& observers) const {
+/// Does what the step that was trained last makes due and is not done yet: after a resume that may be any part of it.
+void Trainer::State::finish_step(const EvaluateFunction& evaluation, const Observers& observers) {
+  if (due(options.log_every) || finished()) write_row();
+  if (evaluation && progress.evaluated_step != progress.step && (due(options.eval_every) || finished())) evaluate(evaluation, observers);
+  if (!evaluation && options.average > 1 && finished()) best_is_due = true;
+  // Everything is saved before the best weights are: those can be had again from a checkpoint of their step. And before the average
+  // forgets its oldest weights, which they may need.
+  if (!saved && (due(options.save_every) || finished())) save_step();
+  if (best_is_due) save_last(), keep_best();
+  if (due(options.save_every) && average.newest() < progress.step) average.add(progress.step);
+}
+
+void Trainer::State::report(double loss, double norm, const Observers& observers) const {
   if (!observers.on_step) return;
   StepReport report{.step = progress.step, .steps = options.steps, .done = 0, .loss = loss, .perplexity = std::exp(loss), .lr = lr,
-                    .gradient_norm = norm, .tokens_per_s = tokens_per_s, .seconds = seconds(), .seconds_left = 0};
+                    .gradient_norm = norm, .tokens_per_s = static_cast<double>(speed_tokens) / speed_seconds, .seconds = seconds(),
+                    .seconds_left = 0};
   double left = std::numeric_limits<double>::infinity();
   if (options.steps > 0) {
     report.done = static_cast<double>(progress.step) / static_cast<double>(options.steps);
@@ -217,10 +217,12 @@ void Trainer::State::write_row() {
                     {"perplexity", std::exp(row_mean_loss)},
                     {"lr", lr},
                     {"gradient_norm", progress.row_norm / static_cast<double>(progress.row_steps)},
-                    {"tokens_per_s", static_cast<double>(progress.row_tokens) / progress.row_seconds},
+                    {"tokens_per_s", speed_seconds > 0 ? static_cast<double>(speed_tokens) / speed_seconds : std::nan("")},
                     {"seconds", seconds()}});
   progress.row_steps = progress.row_gold = progress.row_tokens = 0;
-  progress.row_loss = progress.row_norm = progress.row_seconds = 0;
+  progress.row_loss = progress.row_norm = 0;
+  speed_tokens = 0, speed_seconds = 0;
+  saved = false;
 }
 
 void Trainer::State::evaluate(const EvaluateFunction& evaluate, const Observers& observers) {
@@ -235,24 +237,28 @@ void Trainer::State::evaluate(const EvaluateFunction& evaluate, const Observers&
   }
   const Evaluation& found = report.evaluation;
   report.best = found.loss < progress.best_loss;
-  if (report.best) {
-    progress.best_loss = found.loss, progress.best_score = found.score;
-    progress.best_step = progress.step, progress.since_best = 0;
-    keep_best(options.average > 1 ? mean.weights : named_tensors(model));
-  } else {
-    ++progress.since_best;
-  }
-  progress.evaluated_step = progress.step;
-  saved = false;
   report.seconds = seconds();
   if (metrics)
     metrics->write(progress.step, "valid",
                    {{"loss", found.loss}, {"perplexity", std::exp(found.loss)}, {"score", found.score}, {"seconds", report.seconds}},
                    found.metrics);
+  if (report.best) {
+    progress.best_loss = found.loss, progress.best_score = found.score;
+    progress.best_step = progress.step, progress.since_best = 0;
+    best_is_due = true;
+  } else {
+    ++progress.since_best;
+  }
+  progress.evaluated_step = progress.step;
+  saved = false;
   if (observers.on_evaluation) observers.on_evaluation(report);
 }
 
-void Trainer::State::keep_best(const std::vector<NamedTensor>& weights) {
+void Trainer::State::keep_best() {
+  Snapshot mean;
+  if (options.average > 1) mean = average.mean(progress.step);
+  const std::vector<NamedTensor> weights = options.average > 1 ? std::move(mean.weights) : named_tensors(model);
+  best_is_due = false;
   if (!folder) {
     if (!best) best = blank_snapshot(model);
     copy(weights, best->weights);
@@ -269,7 +275,7 @@ Checkpoint Trainer::State::checkpoint() const {
   result.text = options.text;
   Progress now = progress;
   now.seconds = seconds();
-  put_progress(result, now);
+  put_progress(result, now, options.seconds > 0);
   result.lists["data"] = position;
   result.lists["optimizer.steps"] = {optimizer.steps().begin(), optimizer.steps().end()};
   put(result, "model.", model);
@@ -283,13 +289,32 @@ Checkpoint Trainer::State::checkpoint() const {
 }
 
 void Trainer::State::save_step() {
+  if (metrics) metrics->sync();  // what a checkpoint has behind it must be there when it is
   if (folder) folder->save_step(checkpoint(), progress.step, options.keep);
-  saved = true;
+  saved = true, saved_step = progress.step;
 }
 
 void Trainer::State::save_last() {
-  if (folder && !saved) save(checkpoint(), folder->last());
-  saved = true;
+  if (saved) return;
+  if (metrics) metrics->sync();
+  if (folder) save(checkpoint(), folder->last());
+  saved = true, saved_step = progress.step;
+}
+
+/// After an error: saves what was trained before it. Returns what to add to the message.
+std::string Trainer::State::rescue() noexcept {
+  try {
+    optimizer.clear_gradients();
+    batches.clear();
+    if (!folder) return "";
+    try {
+      if (progress.step > 0) save_last();
+    } catch (...) {  // what went wrong first is what is told
+    }
+    return saved_step < 0 ? "" : fmt::format("; step {} is saved, and can be resumed from", saved_step);
+  } catch (...) {
+    return "";
+  }
 }
 
 TrainResult Trainer::State::result() const {
@@ -316,10 +341,13 @@ Trainer::Trainer(AnyModule model, Optimizer& optimizer, TrainerOptions options)
 
 Trainer::~Trainer() = default;
 
-bool Trainer::resume() {
+bool Trainer::resume(const std::string& which) {
   State& state = *state_;
-  if (!state.folder || !std::filesystem::exists(state.folder->last())) return false;
-  const std::string path = state.folder->last().string();
+  if (!state.folder) return false;
+  const std::optional<std::filesystem::path> found = which.empty() ? state.folder->newest() : state.folder->named(which);
+  if (!found) return false;
+  state.lock_folder();
+  const std::string path = found->string();
   try {
     const Checkpoint checkpoint = load(path);
     const Progress progress = take_progress(checkpoint);
@@ -348,7 +376,10 @@ bool Trainer::resume() {
     state.average.set_snapshots(std::move(snapshots));
     state.progress = progress;
     state.position = checkpoint.list("data");
-    state.started = state.saved = true;
+    state.started = true;
+    state.saved = *found == state.folder->last();
+    state.saved_step = progress.step;
+    state.best_is_due = progress.best_step == progress.step && progress.step > 0;  // it may have been killed before it kept them
   } catch (const Error& error) {
     const std::string what = error.what();
     throw what.starts_with(path) ? error : Error(path + ": " + what);
@@ -356,29 +387,30 @@ bool Trainer::resume() {
   return true;
 }
 
+void Trainer::claim() { state_->claim(); }
+
 TrainResult Trainer::run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate, const Observers& observers) {
   State& state = *state_;
-  const auto due = [&](Index every) { return every > 0 && state.progress.step % every == 0; };
+  const auto asked = [](const std::function<bool()>& question) { return question && question(); };
   bool interrupted = false;
-  state.open(data);
-  while (!state.finished()) {
-    if (observers.should_stop && observers.should_stop()) {
-      interrupted = true;
-      break;
+  try {
+    state.open(data);
+    state.finish_step(evaluate, observers);
+    while (!state.finished() && !(interrupted = asked(observers.should_stop))) {
+      if (asked(observers.should_save)) state.save_last();
+      state.train_step(data, loss, observers);
+      state.finish_step(evaluate, observers);
     }
-    state.train_step(data, loss, observers);
-    if (due(options_.log_every) || state.finished()) state.write_row();
-    if (evaluate && (due(options_.eval_every) || state.finished())) state.evaluate(evaluate, observers);
-    if (due(options_.save_every)) state.average.add(state.progress.step);
-    if (due(options_.save_every) || state.finished()) state.save_step();
-  }
-  if (interrupted) {
-    state.save_last();
-  } else {  // the time may have run out while evaluating or saving
-    state.write_row();
-    if (evaluate && state.progress.evaluated_step != state.progress.step) state.evaluate(evaluate, observers);
-    if (!state.saved) state.save_step();
-    if (!evaluate && options_.average > 1) state.keep_best(state.average.mean(state.progress.step).weights);
+    if (interrupted) {
+      state.save_last();
+    } else {
+      state.finish_step(evaluate, observers);  // the time may have run out while evaluating or saving
+    }
+  } catch (const Error& error) {
+    throw Error(error.what() + state.rescue());
+  } catch (...) {
+    state.rescue();
+    throw;
   }
   TrainResult result = state.result();
   result.interrupted = interrupted;

@@ -59,9 +59,10 @@ struct EvaluationReport {
 };
 
 struct Observers {
-  std::function<void(const StepReport&)> on_step;
-  std::function<void(const EvaluationReport&)> on_evaluation;
-  std::function<bool()> should_stop;  // asked before each step: true saves and returns
+  std::function<void(const StepReport&)> on_step = {};
+  std::function<void(const EvaluationReport&)> on_evaluation = {};
+  std::function<bool()> should_stop = {};  // asked before each step: true saves and returns
+  std::function<bool()> should_save = {};  // asked before each step: true saves and goes on
 };
 
 struct TrainResult {
@@ -78,8 +79,8 @@ struct TrainResult {
 ///   checkpoints/step-000123.heed  by save_every and at the end: all that decides the future
 ///   checkpoints/last.heed         the same, of the newest
 ///   checkpoints/best.heed         the weights ("model.*") with the lowest evaluation loss
-/// The same seed, data and options give the same bits, however often training was interrupted and resumed (a time limit with a
-/// schedule that looks at progress excepted).
+/// The same seed, data and options give the same bytes in every one of them, and the same rows of metrics but for times, however often
+/// training was interrupted, killed and resumed (a limit of time excepted).
 class Trainer {
  public:
   /// Keeps references to model and optimizer. Throws Error when an option is out of range.
@@ -88,11 +89,16 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Loads checkpoints/last.heed, so that run() continues from it; false when there is none.
-  bool resume();
-  /// Trains until a limit, the patience or should_stop ends it. Throws Error when the folder holds a run that was not resumed; when a
-  /// loss or a gradient is not finite, naming the step and the lines, before the model changes; and when all batches of a step
-  /// together have no gold token (a batch without any, among others that have, is passed over).
+  /// Loads the newest checkpoint, or that of a name such as "step-000400", so that run() continues from it; false when there is none.
+  /// The folder is claimed.
+  bool resume(const std::string& which = {});
+  /// Makes the folder this trainer's alone, until it ends: throws Error when another process has it, or when it holds a run that was not
+  /// resumed. run() does so too.
+  void claim();
+  /// Trains until a limit, the patience or should_stop ends it. Throws Error when the folder cannot be claimed; when a loss or a
+  /// gradient is not finite, naming the step and the lines, before the model changes; and when all batches of a step together have no
+  /// gold token (a batch without any, among others that have, is passed over). Whatever error or exception ends it, what was trained
+  /// before is saved, where that can still be done, and the message says from where to resume.
   TrainResult run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate = {}, const Observers& observers = {});
   /// Loads the best weights into the model; false when nothing was evaluated.
   bool load_best();

@@ -96,10 +96,18 @@ struct Training {
 
 Checkpoint last_of(const std::string& folder) { return load(RunFolder(folder).last()); }
 
-/// Without what the clock says.
-Checkpoint timeless(Checkpoint c) {
-  for (const char* name : {"seconds", "warmup_seconds", "row_seconds"}) c.reals.erase(name);
-  return c;
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+/// Every checkpoint of a run by name, to the byte.
+std::map<std::string, std::string> checkpoints_of(const std::string& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(RunFolder(folder).checkpoints())) files[entry.path().filename()] = bytes_of(entry.path());
+  return files;
 }
 
 std::vector<nlohmann::json> rows_of(const std::string& folder) {
@@ -164,34 +172,91 @@ TEST(Trainer, ResumesToTheBitAfterEveryStep) {
       EXPECT_EQ(result.step, expected.step);
       EXPECT_EQ(result.stopped_early, expected.stopped_early);
       EXPECT_EQ(result.best_step, expected.best_step);
-      EXPECT_EQ(difference(timeless(last_of(whole.folder)), timeless(last_of(parts.folder))), "") << setting.name << ", step " << k;
-      EXPECT_EQ(difference(load(RunFolder(whole.folder).best()), load(RunFolder(parts.folder).best())), "") << setting.name << ", step " << k;
+      EXPECT_EQ(difference(last_of(whole.folder), last_of(parts.folder)), "") << setting.name << ", step " << k;
+      EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(parts.folder)) << setting.name << ", step " << k;
       EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(parts.folder)) << setting.name << ", step " << k;
-      EXPECT_EQ(RunFolder(whole.folder).steps(), RunFolder(parts.folder).steps()) << setting.name << ", step " << k;
     }
   }
 }
 
 TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
   const TemporaryFolder folder;
-  TrainerOptions whole = options(12, folder.path("whole")), killed = options(12, folder.path("killed"));
-  for (TrainerOptions* o : {&whole, &killed}) o->save_every = 4, o->eval_every = 3, o->average = 2, o->log_every = 2;
-  Training(whole).run();
-  {
-    Training first(killed);
-    Observers observers;
-    observers.on_step = [](const StepReport& report) {
-      if (report.step == 11) throw Error("killed");
+  int made = 0;
+  for (const Setting& setting : settings()) {
+    TrainerOptions whole = setting.options;
+    whole.folder = folder.path("whole-" + std::to_string(++made));
+    std::vector<std::string> killed;  // what a kill within each step, and within each evaluation, leaves on the disk
+    const auto leave = [&](const char* when) {
+      killed.push_back(folder.path(fmt::format("killed-{}-{}-{}", made, killed.size(), when)));
+      std::filesystem::copy(whole.folder, killed.back(), std::filesystem::copy_options::recursive);
+      std::ofstream(RunFolder(killed.back()).metrics(), std::ios::app) << R"({"step": 1, "spl)";  // cut short
+      std::ofstream(RunFolder(killed.back()).checkpoints() / "last.heed.partial") << "HEED";
     };
-    EXPECT_THROW(first.trainer.run(first.data, first.loss(), first.evaluate(), observers), Error);
-    std::ofstream(RunFolder(killed.folder).metrics(), std::ios::app) << R"({"step": 11, "spl)";  // cut short
+    Training uninterrupted(whole);
+    Observers observers;
+    observers.on_step = [&](const StepReport&) { leave("step"); };
+    observers.on_evaluation = [&](const EvaluationReport&) { leave("evaluation"); };
+    uninterrupted.trainer.run(uninterrupted.data, uninterrupted.loss(), uninterrupted.evaluate(), observers);
+    EXPECT_GE(killed.size(), 13u);
+    for (const std::string& left : killed) {
+      TrainerOptions again = setting.options;
+      again.folder = left;
+      Training second(again);
+      second.trainer.resume();  // nothing had been saved before the first checkpoint
+      second.run();
+      EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(left)) << setting.name << ", " << left;
+      EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(left)) << setting.name << ", " << left;
+    }
   }
-  Training second(killed);
-  ASSERT_TRUE(second.trainer.resume());
-  second.run();
-  EXPECT_EQ(second.reports.front().step, 9);
-  EXPECT_EQ(difference(timeless(last_of(whole.folder)), timeless(last_of(killed.folder))), "");
-  EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(killed.folder));
+}
+
+TEST(Trainer, SavesWhatWasTrainedBeforeAnError) {
+  const TemporaryFolder folder;
+  TrainerOptions whole = options(12, folder.path("whole"));
+  whole.save_every = 5, whole.eval_every = 4, whole.log_every = 3, whole.average = 2;
+  Training(whole).run();
+  enum { in_data, in_loss, in_step, in_evaluation };
+  for (const int where : {in_data, in_loss, in_step, in_evaluation})
+    for (const Index step : {2, 4, 8, 11}) {
+      TrainerOptions broken = whole;
+      broken.folder = folder.path(fmt::format("broken-{}-{}", where, step));
+      auto first = std::make_unique<Training>(broken);
+      Index steps = 0;
+      const auto fail_when = [&](bool now) {
+        if (now) throw Error("the disk was pulled out");
+      };
+      Observers observers;
+      observers.on_step = [&](const StepReport& report) {
+        steps = report.step;
+        fail_when(where == in_step && steps == step);
+      };
+      const LossFunction loss = [&](const Batch& batch, Real divisor) {
+        fail_when(where == in_loss && steps == step);
+        return first->model.loss(batch, divisor);
+      };
+      const EvaluateFunction evaluate = [&] {
+        fail_when(where == in_evaluation && steps >= step);
+        return first->evaluate()();
+      };
+      struct Pulled : Numbered {
+        std::function<void()> before;
+        Batch next() override { return before(), Numbered::next(); }
+      } data;
+      data.before = [&] { fail_when(where == in_data && steps == step); };
+      const std::string message = folder.message([&] { first->trainer.run(data, loss, evaluate, observers); });
+      const Index saved = where == in_evaluation && step == 2 ? 4 : where == in_evaluation && step == 11 ? 12 : step;
+      EXPECT_EQ(message, fmt::format("the disk was pulled out; step {} is saved, and can be resumed from", saved)) << where;
+      EXPECT_FALSE(first->model.weight.gradient().defined());
+      EXPECT_EQ(last_of(broken.folder).number("step"), saved);
+      Training second(broken, 99);
+      EXPECT_EQ(folder.message([&] { second.trainer.resume(); }),
+                fmt::format("broken-{}-{}: another process is training here; wait until it has ended, or choose another folder", where, step));
+      first.reset();
+      ASSERT_TRUE(second.trainer.resume());
+      second.run();
+      EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(broken.folder)) << where << ", step " << step;
+      EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(broken.folder)) << where << ", step " << step;
+    }
 }
 
 TEST(Trainer, ContinuesInTheSameProgram) {
@@ -474,11 +539,12 @@ TEST(Trainer, SaysWhatIsWrong) {
 
   Toy model;
   Sgd sgd(model, {.momentum = 0.9});
-  Trainer other(model, sgd, options(4, run_folder));
   const auto before = model.weight.value().to_vector();
-  const std::string message = folder.message([&] { other.resume(); });
+  const std::string message = folder.message([&] { Trainer(model, sgd, options(4, run_folder)).resume(); });
   EXPECT_EQ(message.rfind("run/checkpoints/last.heed: the checkpoint does not fit the model: missing: optimizer.sgd.m.table", 0), 0u) << message;
   EXPECT_EQ(model.weight.value().to_vector(), before);
+  EXPECT_EQ(folder.message([&] { Training(options(4, run_folder)).trainer.resume("step-1"); }),
+            "run/checkpoints: no checkpoint 'step-1' here; there is last, best, step-000002");
 
   folder.write("run/checkpoints/last.heed", "HEEDCKPT");
   EXPECT_EQ(folder.message([&] { Training(options(4, run_folder)).trainer.resume(); }),
