@@ -123,7 +123,7 @@ std::string SentencePiece::train(const std::string& kind, const VocabularyOption
           {"vocab_size", std::to_string(size)},
           {"hard_vocab_limit", "false"},
           {"byte_fallback", "true"},
-          {"character_coverage", "1.0"},  // choose_alphabet has chosen
+          {"character_coverage", "1"},  // choose_alphabet has chosen. Read in the global locale, which may have no point: write no fraction
           {"required_chars", std::string(space)},
           {"normalization_rule_name", "identity"},
           {"remove_extra_whitespaces", "false"},
