@@ -9,6 +9,7 @@
 #include "framework/module.h"
 #include "framework/ops.h"
 #include "framework/random.h"
+#include "framework/reuse.h"
 #include "framework/sequences.h"
 #include "framework/tape.h"
 #include "framework/tensor.h"

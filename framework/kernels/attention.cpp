@@ -182,7 +182,8 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
 /// Scratch memory of backward, and what the heads that share keys share.
 struct BackwardSpace {
   Real *queries, *douts, *dqueries;                  // (query tile, d) each
-  Real *keys_t, *values_t, *keys, *dkeys, *dvalues;  // the first two (width, padded keys), the others (keys, d)
+  Real *keys_t, *values_t, *keys, *dkeys, *dvalues;  // the first two (width, padded keys), the others (keys, d); the last two null
+                                                     // where nobody wants them
   Real *p, *dp, *mask;                               // tiles
 
   BackwardSpace(const Task& t, Real* work) {
@@ -234,9 +235,10 @@ void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const 
           for (Index j = 0; j < wide; j += Vec::width) (Vec::load(weights + j) * (Vec::load(gradients + j) - dot)).store(gradients + j);
         }
       }
-      tile_product(c.count, d, rows, w.p, 1, ld, w.douts, d, w.dvalues + c.begin * d, d, Mode::accumulate);   // dV += P^T dY
-      tile_product(c.count, d, rows, w.dp, 1, ld, w.queries, d, w.dkeys + c.begin * d, d, Mode::accumulate);  // dK += dS^T Q
-      tile_product(rows, d, c.count, w.dp, ld, 1, w.keys + c.begin * d, d, w.dqueries, d, Mode::accumulate);  // dQ += dS K
+      // dV += P^T dY, dK += dS^T Q, dQ += dS K
+      if (w.dvalues) tile_product(c.count, d, rows, w.p, 1, ld, w.douts, d, w.dvalues + c.begin * d, d, Mode::accumulate);
+      if (w.dkeys) tile_product(c.count, d, rows, w.dp, 1, ld, w.queries, d, w.dkeys + c.begin * d, d, Mode::accumulate);
+      if (dq.data) tile_product(rows, d, c.count, w.dp, ld, 1, w.keys + c.begin * d, d, w.dqueries, d, Mode::accumulate);
     }
     if (dq.data) unpack(rows, t.width, w.dqueries, [&](Index) { return shape.scale; }, t.query(dq, i0), dq.stride, dq.mode);
   }
@@ -247,11 +249,16 @@ void backward(const AttentionShape& shape, Index sequence, Index kv_head, Rows q
   const Index group = shape.heads / shape.kv_heads;
   const Task t(shape, sequence, kv_head * group);
   const Index d = t.padded_width;
-  const BackwardSpace space(t, work);
+  BackwardSpace space(t, work);
   pack_transposed(t.keys, t.width, t.key(k), k.stride, space.keys_t);
   pack_transposed(t.keys, t.width, t.key(v), v.stride, space.values_t);
   pack(t.keys, t.width, t.key(k), k.stride, 1, space.keys);
-  std::fill_n(space.dkeys, t.keys * d, Real{0}), std::fill_n(space.dvalues, t.keys * d, Real{0});
+  for (auto [out, wanted] : {std::pair(&space.dkeys, dk.data != nullptr), std::pair(&space.dvalues, dv.data != nullptr)}) {
+    if (wanted)
+      std::fill_n(*out, t.keys * d, Real{0});
+    else
+      *out = nullptr;
+  }
   for (Index head = t.head; head < t.head + group; ++head) backward(shape, Task(shape, sequence, head), q, y, log_sums, dy, dq, space);
   const auto one = [](Index) { return Real{1}; };
   if (dk.data) unpack(t.keys, t.width, space.dkeys, one, t.key(dk), dk.stride, dk.mode);

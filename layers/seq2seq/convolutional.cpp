@@ -97,6 +97,13 @@ void ConvS2S::visit(Visitor& v) {
   v("encoder", encoder_), v("decoder", decoder_), v("output", output_);
 }
 
+VocabularyParameters ConvS2S::vocabulary_parameters() const {
+  VocabularyParameters result{{}, {embedding_.weight, output_.weight.weight, output_.bias}};
+  if (output_.weight.gain.defined()) result.target.push_back(output_.weight.gain);
+  if (source_embedding_) result.source = {source_embedding_->weight};
+  return result;
+}
+
 ConvS2S::Memory ConvS2S::encode(const Sequences& source) const {
   const Variable e = dropout_((source_embedding_ ? *source_embedding_ : embedding_)(source.ids) + positions_(source.spans));
   Variable x = e;

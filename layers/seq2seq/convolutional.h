@@ -35,6 +35,7 @@ class ConvS2S : public Seq2Seq {
 
   void visit(Visitor& visitor) override;
   Index vocabulary() const override { return options_.vocabulary; }
+  VocabularyParameters vocabulary_parameters() const override;
   Index longest() const override { return options_.positions; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
   Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;

@@ -25,6 +25,8 @@ LanguageModel::LanguageModel(const LanguageModelOptions& o, Random& random)
   for (int i = 0; i < o.layers; ++i) layers_.emplace_back(layer_options(o), random);
 }
 
+VocabularyParameters LanguageModel::vocabulary_parameters() const { return {{}, {embedding_.weight}}; }
+
 void LanguageModel::visit(Visitor& v) {
   v("embedding", embedding_), v("positions", positions_), v("dropout", dropout_), v("layers", layers_), v("norm", norm_);
 }

@@ -26,6 +26,7 @@ class LanguageModel : public Seq2Seq {
 
   void visit(Visitor& visitor) override;
   Index vocabulary() const override { return options_.vocabulary; }
+  VocabularyParameters vocabulary_parameters() const override;
   bool reads_source() const override { return false; }
   Index longest() const override { return options_.context; }
   Index longest_output(Index source) const override { return std::max<Index>(1, options_.context - source); }  // they share the positions

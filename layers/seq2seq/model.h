@@ -25,12 +25,18 @@ struct AttentionMap {
   std::vector<Tensor> weights;
 };
 
+/// Parameters with a row for each token of a vocabulary, by which rows find their place when a model gets another vocabulary.
+struct VocabularyParameters {
+  std::vector<Parameter> source, target;  // source: none where both sides have one vocabulary
+};
+
 /// A model from one sequence to another, of whatever family: training, decoding, evaluation and checkpoints know only this.
 class Seq2Seq {
  public:
   virtual ~Seq2Seq() = default;
   virtual void visit(Visitor& visitor) = 0;
   virtual Index vocabulary() const = 0;  // of the targets; of the sources too, unless the model has another for them
+  virtual VocabularyParameters vocabulary_parameters() const { return {}; }
   /// Whether the output may copy words of the source that the vocabulary lacks. Then ids from vocabulary() on, in sources, targets and
   /// gold, name the unknown words of the sequence's own source; logits and step() have columns for as many of them as any source has,
   /// and give log-probabilities. Columns that are no word of a row's source hold never_copied.

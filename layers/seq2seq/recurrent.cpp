@@ -80,6 +80,12 @@ void RecurrentSeq2Seq::visit(Visitor& v) {
   v("output", output_), v("output_bias", output_bias_);
 }
 
+VocabularyParameters RecurrentSeq2Seq::vocabulary_parameters() const {
+  VocabularyParameters result{{}, {embedding_.weight, output_, output_bias_}};
+  if (source_embedding_) result.source = {source_embedding_->weight};
+  return result;
+}
+
 Variable RecurrentSeq2Seq::embed(const Embedding& table, const Ids& ids) const {
   return dropout_(table(ids, std::sqrt(static_cast<Real>(options_.d))));
 }

@@ -45,6 +45,7 @@ class RecurrentSeq2Seq : public Seq2Seq {
 
   void visit(Visitor& visitor) override;
   Index vocabulary() const override { return options_.vocabulary; }
+  VocabularyParameters vocabulary_parameters() const override;
   bool copies() const override { return options_.copy; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
   Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;

@@ -61,6 +61,12 @@ void Transformer::visit(Visitor& v) {
   if (pointer_) v("decoder.pointer", *pointer_);
 }
 
+VocabularyParameters Transformer::vocabulary_parameters() const {
+  VocabularyParameters result{{}, {embedding_.weight}};
+  if (source_embedding_) result.source = {source_embedding_->weight};
+  return result;
+}
+
 Variable Transformer::embed(const Embedding& table, const Ids& ids, const Spans& spans, Index offset) const {
   return dropout_(table(ids, std::sqrt(static_cast<Real>(options_.d))) + positions_(spans, offset));
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -52,6 +53,40 @@ TEST_P(Gradients, Accumulate) {
       ASSERT_NEAR(3 * once[i].gradient()[k], twice[i].gradient()[k], 1e-4 * (1 + std::abs(once[i].gradient()[k])))
           << row.op << ", " << row.what << ", input " << i << ", element " << k;
   }
+}
+
+/// Frozen inputs get no gradient, and those of the others are the same, to the bit: each alone frozen, and each alone left.
+TEST_P(Gradients, SkipFrozenInputs) {
+  const OpRow& row = op_table()[GetParam()];
+  const std::vector<Tensor> inputs = draw(row, 4);
+  const std::size_t count = inputs.size();
+  const auto run = [&](const std::function<bool(std::size_t)>& frozen) {
+    std::vector<Parameter> parameters;
+    for (std::size_t i = 0; i < count; ++i) {
+      parameters.emplace_back(inputs[i].clone());
+      parameters[i].trainable() = !frozen(i);
+    }
+    Tape tape;
+    const Variable y = row.compute(std::vector<Variable>(parameters.begin(), parameters.end()));
+    Tensor dy(y.shape());
+    for (Index k = 0; k < dy.size(); ++k) dy[k] = static_cast<Real>(k % 5) - Real(1.5);
+    tape.backward(y, dy);
+    std::vector<Tensor> gradients;
+    for (const Parameter& p : parameters) gradients.push_back(p.gradient());
+    return gradients;
+  };
+  const std::vector<Tensor> all = run([](std::size_t) { return false; });
+  for (std::size_t k = 0; k < count; ++k)
+    for (const bool alone : {true, false}) {
+      const auto frozen = [&](std::size_t i) { return (i == k) == alone; };
+      const std::vector<Tensor> some = run(frozen);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::string what = fmt::format("{}, {}: input {} with {} {} frozen", row.op, row.what, i, alone ? "only" : "all but", k);
+        ASSERT_EQ(some[i].defined(), all[i].defined() && !frozen(i)) << what;
+        if (!some[i].defined()) continue;
+        ASSERT_EQ(some[i].to_vector(), all[i].to_vector()) << what;
+      }
+    }
 }
 
 std::vector<std::size_t> all_rows() {

@@ -1,5 +1,6 @@
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
+#include "framework/reuse.h"
 #include "tests/layers/tiny.h"
 
 #include <algorithm>
@@ -428,6 +429,68 @@ TEST(Recompute, OfALayerWithDropoutChangesNothing) {
 }
 
 // Memory --------------------------------------------------------------------------------------------------------------------------
+
+/// What is frozen gets no gradient, and what is not the same one as in a model that learns whole, to the bit.
+TEST(Models, GiveTheSameGradientsAroundFrozenParts) {
+  constexpr const char* parts[] = {"encoder*", "*decoder*", "*embedding*", "*bias", "*weight", "*output*", "*attention*", "*norm*", "!*.0.*"};
+  for (const Family& family : families()) {
+    const Batch batch = batch_of(family, source_lengths, target_lengths);
+    const auto whole = family.make(0);
+    const Gradients expected = gradients(*whole, [&] { return whole->loss(batch, summed); });
+    int frozen_somewhere = 0;
+    for (const char* part : parts) {
+      const NamePatterns patterns({part});
+      const auto model = family.make(0);
+      if (!unmatched(*model, patterns).empty()) continue;
+      frozen_somewhere += freeze(*model, patterns);
+      const Gradients got = gradients(*model, [&] { return model->loss(batch, summed); });
+      EXPECT_EQ(got.loss, expected.loss) << family.name;
+      const auto all = parameters(*model);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const std::string what = fmt::format("{} with {} frozen: {}", family.name, part, all[i].name);
+        if (all[i].parameter.trainable())
+          EXPECT_EQ(got.values[i], expected.values[i]) << what;
+        else
+          EXPECT_TRUE(got.values[i].empty()) << what;
+      }
+    }
+    EXPECT_GT(frozen_somewhere, 10) << family.name;
+  }
+}
+
+TEST(Models, FrozenPartsWithNothingToLearnBeforeThemAreNotRecorded) {
+  const Family& family = families().front();
+  const Batch batch = batch_of(family, source_lengths, target_lengths);
+  const auto recorded = [&](const NamePatterns& frozen) {
+    const auto model = family.make(0);
+    freeze(*model, frozen);
+    Tape tape;
+    (void)model->loss(batch, summed);
+    return tape.size();
+  };
+  const std::size_t whole = recorded(NamePatterns({"decoder.1.cross.memory.bias"})), half = recorded(NamePatterns({"encoder*", "embedding*"}));
+  EXPECT_LT(half, whole * 2 / 3) << "the encoder reads frozen embeddings: its ops are no nodes";
+  EXPECT_LE(recorded(NamePatterns({"encoder*"})), whole) << "the embeddings before it still learn";
+}
+
+TEST(Models, ListTheParametersThatBelongToTheirVocabulary) {
+  for (const Family& family : families()) {
+    const auto model = family.make(0);
+    const VocabularyParameters listed = model->vocabulary_parameters();
+    EXPECT_TRUE(listed.source.empty()) << family.name << " has one vocabulary";
+    for (const auto& [name, parameter] : parameters(*model))  // nothing else in these models is 30 high
+      EXPECT_EQ(std::count(listed.target.begin(), listed.target.end(), parameter) > 0, parameter.shape()[0] == tiny_vocabulary)
+          << family.name << ": " << name;
+  }
+  Random random(1);
+  const Transformer transformer({.vocabulary = 30, .source_vocabulary = 31, .d = 16, .layers = 1, .heads = 2}, random);
+  const ConvS2S conv({.vocabulary = 30, .source_vocabulary = 31, .d = 16, .layers = 1}, random);
+  const RecurrentSeq2Seq rnn({.vocabulary = 30, .source_vocabulary = 31, .d = 16}, random);
+  for (const Seq2Seq* model : {static_cast<const Seq2Seq*>(&transformer), static_cast<const Seq2Seq*>(&conv), static_cast<const Seq2Seq*>(&rnn)}) {
+    ASSERT_EQ(model->vocabulary_parameters().source.size(), 1u);
+    EXPECT_EQ(model->vocabulary_parameters().source[0].shape()[0], 31);
+  }
+}
 
 TEST(Models, LeaveNoBytesBehind) {
   for (const Family& family : families()) {

@@ -8,6 +8,7 @@
 
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
+#include "framework/ops.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 
@@ -142,6 +143,39 @@ TEST(Optimizer, LeavesParametersWithoutGradientAlone) {
   adam.step();  // the first step of item 2: lr against the sign of the gradient
   for (Index i = 0; i < unreached.size(); ++i)
     EXPECT_NEAR(model.items[2].value()[i], unreached[i] - std::copysign(Real(0.1), model.items[2].gradient()[i]), 1e-5);
+}
+
+/// Weight decay and momentum do not reach what is frozen either.
+TEST(Optimizer, LeavesFrozenParametersAsTheyAre) {
+  struct Pair {
+    Parameter frozen{Tensor({3}, {1, -2, Real(0.3)})}, other{Tensor({3}, {1, -2, Real(0.3)})};
+    void visit(Visitor& v) { v("frozen", frozen), v("other", other); }
+  };
+  const std::function<std::unique_ptr<Optimizer>(Pair&)> makers[] = {
+      [](Pair& p) { return std::make_unique<Sgd>(p, SgdOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.1}); },
+      [](Pair& p) { return std::make_unique<Adam>(p, AdamOptions{.lr = 0.1, .weight_decay = 0.1}); },
+      [](Pair& p) { return std::make_unique<AdamW>(p, AdamWOptions{.lr = 0.1, .weight_decay = 0.1, .decay_vectors = true}); }};
+  for (const auto& make : makers) {
+    Pair pair;
+    pair.frozen.trainable() = false;
+    const auto optimizer = make(pair);
+    for (int step = 0; step < 20; ++step) {
+      {
+        Tape tape;
+        tape.backward(sum(square(pair.frozen * pair.other)));
+      }
+      double squares = 0;
+      for (Real g : pair.other.gradient().span()) squares += static_cast<double>(g) * static_cast<double>(g);
+      EXPECT_NEAR(optimizer->gradient_norm(), std::sqrt(squares), 1e-6 * std::sqrt(squares)) << "the norm is of what learns";
+      optimizer->step(), optimizer->clear_gradients();
+    }
+    EXPECT_EQ(pair.frozen.value().to_vector(), (std::vector<Real>{1, -2, Real(0.3)}));
+    for (Index i = 0; i < 3; ++i) EXPECT_NE(pair.other.value()[i], pair.frozen.value()[i]);
+    EXPECT_EQ(optimizer->steps()[0], 0);
+    EXPECT_EQ(optimizer->steps()[1], 20);
+    for (const auto& [name, moment] : optimizer->state())
+      for (Real x : moment.span()) EXPECT_EQ(x == 0, name.ends_with("frozen")) << name;
+  }
 }
 
 TEST(Optimizer, GivesTheSameBitsOnAnyNumberOfThreads) {

@@ -1,0 +1,45 @@
+#include "framework/name_patterns.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "framework/error.h"
+
+namespace heed {
+
+bool matches(std::string_view pattern, std::string_view name) {
+  // After a mismatch only the last * need take one character more: those before it matched as early as they could.
+  std::size_t p = 0, n = 0, star = std::string_view::npos, taken = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*')
+      star = p++, taken = n;
+    else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n]))
+      ++p, ++n;
+    else if (star != std::string_view::npos)
+      p = star + 1, n = ++taken;
+    else
+      return false;
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+NamePatterns::NamePatterns(std::vector<std::string> patterns) : patterns_(std::move(patterns)) {
+  for (const std::string& pattern : patterns_) {
+    if (pattern.empty() || pattern == "!") fail("an empty pattern matches no name; give one such as 'encoder.*' or '!*.bias'");
+    only_exclusions_ = only_exclusions_ && pattern.front() == '!';
+  }
+}
+
+bool NamePatterns::chooses(std::span<const std::string> names) const {
+  bool chosen = only_exclusions_;
+  for (const std::string& pattern : patterns_) {
+    const bool excludes = pattern.front() == '!';
+    const std::string_view glob = std::string_view(pattern).substr(excludes ? 1 : 0);
+    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return matches(glob, name); })) continue;
+    if (excludes) return false;
+    chosen = true;
+  }
+  return chosen;
+}
+
+}  // namespace heed

@@ -1,0 +1,232 @@
+#include "framework/reuse.h"
+
+#include <functional>
+
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+
+#include "framework/error.h"
+#include "framework/name_patterns.h"
+#include "framework/ops.h"
+
+namespace heed {
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::string message_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(NamePatterns, MatchWholeNames) {
+  const struct {
+    const char *pattern, *name;
+    bool expected;
+  } rows[] = {
+      {"a", "a", true},           {"a", "ab", false},          {"a", "", false},           {"", "", true},
+      {"*", "", true},            {"*", "a.b", true},          {"a*", "a", true},          {"a*", "ba", false},
+      {"*a", "ba", true},         {"*a", "ab", false},         {"?", "a", true},           {"?", "", false},
+      {"??", "a", false},         {"a?c", "abc", true},        {"a?c", "a.c", true},       {"encoder.*", "encoder.0.weight", true},
+      {"encoder.*", "encoder_norm.gain", false},               {"encoder*", "encoder_norm.gain", true},
+      {"*.bias", "encoder.0.bias", true},                      {"*.bias", "bias", false},
+      {"*.0.*", "encoder.0.bias", true},                       {"*.0.*", "encoder.10.bias", false},
+      {"a*b*c", "aXbYbZc", true}, {"a*b*c", "aXbYbZ", false},  {"*a*a*", "a", false},      {"**", "x", true},
+      {"a**", "a", true},         {"*ab", "aab", true},        {"[ab]", "a", false},       {"[ab]", "[ab]", true},
+      {"A", "a", false},
+  };
+  for (const auto& row : rows) EXPECT_EQ(matches(row.pattern, row.name), row.expected) << row.pattern << " and " << row.name;
+  // Many stars on a long name that they nearly match: quadratic, not exponential.
+  std::string stars, name(4000, 'a');
+  for (int i = 0; i < 40; ++i) stars += "*a";
+  EXPECT_FALSE(matches(stars + "b", name));
+}
+
+TEST(NamePatterns, ChooseAndExclude) {
+  const Names all = {"embedding.weight", "encoder.0.bias", "encoder.0.weight", "encoder_norm.gain", "output.bias"};
+  const struct {
+    Names patterns;
+    std::vector<int> expected;
+  } rows[] = {
+      {{}, {0, 1, 2, 3, 4}},
+      {{"*"}, {0, 1, 2, 3, 4}},
+      {{"encoder.*"}, {1, 2}},
+      {{"encoder*", "embedding*"}, {0, 1, 2, 3}},
+      {{"!embedding*"}, {1, 2, 3, 4}},
+      {{"!*.bias", "!*.gain"}, {0, 2}},
+      {{"encoder*", "!*.bias"}, {2, 3}},
+      {{"!*.bias", "encoder*"}, {2, 3}},  // in whatever order
+      {{"encoder.0.bias", "!encoder*"}, {}},
+      {{"!*"}, {}},
+      {{"nothing"}, {}},
+  };
+  for (const auto& row : rows) {
+    const NamePatterns patterns(row.patterns);
+    std::vector<int> chosen;
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (patterns.chooses(all[i])) chosen.push_back(static_cast<int>(i));
+    EXPECT_EQ(chosen, row.expected) << fmt::format("{}", fmt::join(row.patterns, " "));
+  }
+  for (const Names& bad : {Names{""}, Names{"!"}, Names{"a", ""}})
+    EXPECT_NE(message_of([&] { NamePatterns{bad}; }).find("an empty pattern"), std::string::npos);
+  const Names both = {"embedding.weight", "output"};
+  EXPECT_TRUE(NamePatterns({"output"}).chooses(both)) << "any of its names";
+  EXPECT_FALSE(NamePatterns({"embedding*", "!output"}).chooses(both));
+}
+
+/// Named as a small encoder-decoder is; its output is its embedding.
+struct Net {
+  Parameter embedding{Tensor::full({4, 2}, 1)}, weight{Tensor::full({2, 3}, 2)}, bias{Tensor::full({2}, 3)}, decoder{Tensor::full({3}, 4)};
+  Parameter output = embedding;
+  void visit(Visitor& v) {
+    v("embedding", embedding), v("encoder.weight", weight), v("encoder.bias", bias), v("decoder.weight", decoder), v("output", output);
+  }
+};
+
+const std::vector<NamedTensor> fitting = {{"embedding", Tensor::full({4, 2}, 10)},
+                                          {"encoder.weight", Tensor::full({2, 3}, 20)},
+                                          {"encoder.bias", Tensor::full({2}, 30)},
+                                          {"decoder.weight", Tensor::full({3}, 40)}};
+
+std::vector<NamedTensor> with(std::vector<NamedTensor> tensors, const NamedTensor& other) {
+  for (NamedTensor& tensor : tensors)
+    if (tensor.name == other.name) return tensor = other, tensors;
+  tensors.push_back(other);
+  return tensors;
+}
+std::vector<NamedTensor> without(std::vector<NamedTensor> tensors, const std::string& name) {
+  std::erase_if(tensors, [&](const NamedTensor& tensor) { return tensor.name == name; });
+  return tensors;
+}
+
+std::vector<double> firsts(Net& net) {
+  std::vector<double> result;
+  for (const auto& [name, parameter] : parameters(net)) result.push_back(static_cast<double>(parameter.value()[0]));
+  return result;
+}
+
+TEST(Loading, ListsEveryNameBeforeAnythingChanges) {
+  const struct {
+    const char* what;
+    std::vector<NamedTensor> source;
+    Names patterns, loaded, unselected, missing, mismatched, extra, unmatched;
+    const char* problems;
+    std::vector<double> after;
+  } rows[] = {
+      {"all of it", fitting, {}, {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"}, {}, {}, {}, {}, {}, "", {10, 20, 30, 40}},
+      {"a part", fitting, {"encoder.*"}, {"encoder.weight", "encoder.bias"}, {"embedding", "decoder.weight"}, {}, {}, {}, {}, "", {1, 20, 30, 4}},
+      {"all but a part", fitting, {"!*.weight"}, {"embedding", "encoder.bias"}, {"encoder.weight", "decoder.weight"}, {}, {}, {}, {}, "", {10, 2, 30, 4}},
+      {"by another of its names", fitting, {"output"}, {"embedding"}, {"encoder.weight", "encoder.bias", "decoder.weight"}, {}, {}, {}, {}, "", {10, 2, 3, 4}},
+      {"more than there is room for", with(fitting, {"pointer", Tensor({1}, {5})}), {"decoder*"}, {"decoder.weight"},
+       {"embedding", "encoder.weight", "encoder.bias"}, {}, {}, {"pointer"}, {}, "", {1, 2, 3, 40}},
+      {"missing", without(without(fitting, "embedding"), "decoder.weight"), {}, {"encoder.weight", "encoder.bias"}, {}, {"embedding", "decoder.weight"}, {}, {},
+       {}, "missing: embedding, decoder.weight", {1, 2, 3, 4}},
+      {"missing, and not chosen", without(fitting, "embedding"), {"!embedding"}, {"encoder.weight", "encoder.bias", "decoder.weight"}, {"embedding"}, {}, {},
+       {}, {}, "", {1, 20, 30, 40}},
+      {"of other shapes", with(with(fitting, {"encoder.bias", Tensor({3})}), {"decoder.weight", Tensor({3, 1})}), {}, {"embedding", "encoder.weight"}, {}, {},
+       {"encoder.bias", "decoder.weight"}, {}, {}, "of another shape: encoder.bias is (3,) and should be (2,), decoder.weight is (3, 1) and should be (3,)",
+       {1, 2, 3, 4}},
+      {"everything wrong at once", with(without(with(fitting, {"encoder.bias", Tensor(Shape{})}), "embedding"), {"more", Tensor({1})}),
+       {"*", "encodr*", "!outputs"}, {"encoder.weight", "decoder.weight"}, {}, {"embedding"}, {"encoder.bias"}, {"more"}, {"encodr*", "!outputs"},
+       "missing: embedding; of another shape: encoder.bias is () and should be (2,); patterns that match no parameter: encodr*, !outputs", {1, 2, 3, 4}},
+      {"nothing chosen", fitting, {"!*"}, {}, {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"}, {}, {}, {}, {}, "nothing is chosen",
+       {1, 2, 3, 4}},
+      {"an empty source", {}, {"encoder.bias"}, {}, {"embedding", "encoder.weight", "decoder.weight"}, {"encoder.bias"}, {}, {}, {}, "missing: encoder.bias",
+       {1, 2, 3, 4}},
+  };
+  for (const auto& row : rows) {
+    Net net;
+    const LoadingPlan plan = plan_loading(row.source, net, NamePatterns(row.patterns));
+    Names loaded, mismatched;
+    for (const auto& item : plan.loaded) loaded.push_back(item.name);
+    for (const auto& item : plan.mismatched) mismatched.push_back(item.name);
+    EXPECT_EQ(loaded, row.loaded) << row.what;
+    EXPECT_EQ(plan.unselected, row.unselected) << row.what;
+    EXPECT_EQ(plan.missing, row.missing) << row.what;
+    EXPECT_EQ(mismatched, row.mismatched) << row.what;
+    EXPECT_EQ(plan.extra, row.extra) << row.what;
+    EXPECT_EQ(plan.unmatched, row.unmatched) << row.what;
+    EXPECT_EQ(plan.problems(), row.problems) << row.what;
+    EXPECT_EQ(firsts(net), (std::vector<double>{1, 2, 3, 4})) << row.what << ": planning changed something";
+    const std::string said = message_of([&] { apply(plan); });
+    EXPECT_EQ(said, *row.problems == '\0' ? "" : fmt::format("[apply] expected a plan that fits; got {}", row.problems)) << row.what;
+    EXPECT_EQ(firsts(net), row.after) << row.what;
+    EXPECT_EQ(net.output.value()[0], net.embedding.value()[0]) << row.what << ": no longer shared";
+  }
+}
+
+TEST(Loading, FindsRowsByTheirMap) {
+  const std::vector<NamedTensor> source = {{"embedding", Tensor({3, 2}, {1, 2, 3, 4, 5, 6})}, {"encoder.bias", Tensor({3}, {7, 8, 9})}};
+  Net net;
+  const std::vector<RowMap> maps = {{net.embedding, {2, -1, 0, -1}, 3}, {net.bias, {-1, 1}, 3}};
+  const LoadingPlan plan = plan_loading(source, net, NamePatterns({"embedding", "encoder.bias"}), maps);
+  ASSERT_EQ(plan.problems(), "");
+  EXPECT_EQ(plan.loaded[0].numbers(), 4);
+  EXPECT_EQ(plan.loaded[1].numbers(), 1);
+  apply(plan);
+  EXPECT_EQ(net.embedding.value().to_vector(), (std::vector<Real>{5, 6, 1, 1, 1, 2, 1, 1}));
+  EXPECT_EQ(net.bias.value().to_vector(), (std::vector<Real>{3, 8}));
+
+  const struct {
+    const char* what;
+    Tensor tensor;
+    RowMap map;
+  } bad[] = {
+      {"another width", Tensor({3, 3}), {net.embedding, {0, 1, 2, -1}, 3}},
+      {"fewer rows than its vocabulary", Tensor({2, 2}), {net.embedding, {0, 1, 2, -1}, 3}},
+      {"another rank", Tensor({3}), {net.embedding, {0, 1, 2, -1}, 3}},
+      {"a scalar", Tensor(Shape{}), {net.embedding, {0, 1, 2, -1}, 3}},
+      {"a map of another length", Tensor({3, 2}), {net.embedding, {0, 1, 2}, 3}},
+  };
+  for (const auto& row : bad) {
+    const std::vector<NamedTensor> other = {{"embedding", row.tensor}};
+    EXPECT_EQ(plan_loading(other, net, NamePatterns({"embedding"}), std::span(&row.map, 1)).mismatched.size(), 1u) << row.what;
+  }
+  const RowMap beyond{net.embedding, {3, 0, 0, 0}, 3};
+  EXPECT_EQ(message_of([&] { plan_loading(source, net, NamePatterns({"embedding"}), std::span(&beyond, 1)); }),
+            "[plan_loading] expected rows below 3; got 3");
+}
+
+TEST(Loading, TakesWhatACheckpointHoldsUnderAPrefix) {
+  Checkpoint checkpoint;
+  checkpoint.tensors = {{"model.a", Tensor({1}, {1})}, {"optimizer.a", Tensor({1}, {2})}, {"model", Tensor({1}, {3})}, {"model.b", Tensor({1}, {4})}};
+  Names names;
+  for (const auto& [name, tensor] : tensors_under(checkpoint, "model.")) names.push_back(name);
+  EXPECT_EQ(names, (Names{"a", "b"}));
+}
+
+TEST(Freezing, StopsGradientsOfWhatIsChosen) {
+  const struct {
+    Names patterns;
+    std::vector<bool> trainable;  // of the parameters in order
+    const char* error;
+  } rows[] = {
+      {{"encoder.*"}, {true, false, false, true}, ""},
+      {{"*.weight"}, {true, false, true, false}, ""},
+      {{"!decoder*"}, {false, false, false, true}, ""},
+      {{"output"}, {false, true, true, true}, ""},  // the embedding by its other name
+      {{"*", "!*.bias"}, {false, false, true, false}, ""},
+      {{"*"}, {true, true, true, true}, "[freeze] expected something left to train; got patterns that freeze every parameter"},
+      {{}, {true, true, true, true}, "[freeze] expected something left to train; got patterns that freeze every parameter"},
+      {{"encoder*", "dcoder*", "!x"}, {true, true, true, true}, "[freeze] expected patterns that match parameters; got dcoder*, !x"},
+  };
+  for (const auto& row : rows) {
+    const std::string what = fmt::format("{}", fmt::join(row.patterns, " "));
+    Net net;
+    EXPECT_EQ(message_of([&] { freeze(net, NamePatterns(row.patterns)); }), row.error) << what;
+    const auto all = parameters(net);
+    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].parameter.trainable(), row.trainable[i]) << what << ": " << all[i].name;
+    Tape tape;
+    tape.backward(sum(net.embedding * Real{2}) + sum(net.output) + sum(square(net.weight)) + sum(net.bias) + sum(net.decoder));
+    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].parameter.gradient().defined(), row.trainable[i]) << what << ": " << all[i].name;
+    if (!row.trainable[0]) continue;
+    EXPECT_EQ(net.embedding.gradient()[0], 3) << what << ": both of its uses count";
+  }
+}
+
+}  // namespace
+}  // namespace heed
