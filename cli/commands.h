@@ -13,12 +13,19 @@ void add_evaluate(CLI::App& app);
 void add_score(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_generate(CLI::App& app);
+void add_verify_resume(CLI::App& app);
 
 /// Thrown by a command that was interrupted and has saved: exit status 130.
 struct Interrupted {};
 
 /// True once the user has pressed Ctrl-C (SIGINT) or the system asks to end (SIGTERM, SIGHUP); a second signal ends at once.
 bool interrupted();
+/// Throws Interrupted in that case.
+void stop_if_interrupted();
+/// True once after each SIGUSR1: training saves, and goes on.
+bool save_requested();
+/// For commands whose work must not end because nobody reads their progress any more.
+void outlive_the_reader();
 void handle_signals();
 
 }  // namespace heed::cli

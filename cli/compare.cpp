@@ -18,6 +18,7 @@
 #include "cli/progress.h"
 #include "cli/training.h"
 #include "datasets/text_file.h"
+#include "framework/files.h"
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
 
@@ -131,7 +132,7 @@ double mean_tokens_per_s(const fs::path& run) {
 void write_lines(const fs::path& path, const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
-  write_file(path.string(), text);
+  replace_file(path, text);
 }
 
 /// What a finished run came to; nothing where it is not finished, or a file of it is damaged: then it is tested again.
@@ -205,7 +206,7 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const T
   const Evaluating evaluating(*training.model);
   result.hypotheses = best_translations(*training.model, training.corpus.tokenizers, test, decode_options(training.settings));
   write_lines(hypotheses_path(folder), result.hypotheses);
-  write_file(result_path(folder).string(), to_json(result).dump(2) + "\n");  // last: with it the run is done
+  replace_file(result_path(folder), to_json(result).dump(2) + "\n");  // last: with it the run is done
   return result;
 }
 
@@ -228,14 +229,19 @@ void check_out(const Options& o) {
 
 void run_compare(Options& o, const CLI::App& command) {
   check_out(o);
+  outlive_the_reader();
   set_threads(o.threads);
   const Duel asked = o.resume ? resumed_duel(o, command) : o.duel;
+  std::optional<FolderLock> lock;
+  if (o.resume) lock.emplace(o.out);
   const Plan plan = make_plan(asked, o.resume ? kept_tokenizers(o.out, asked) : Tokenizers());
   const Duel& duel = plan.duel;
   std::error_code error;
   fs::create_directories(o.out, error);
   if (error) fail("{}: cannot make this folder: {}", o.out, error.message());
-  write_file(plan_path(o.out).string(), to_json(duel).dump(2) + "\n");
+  if (!lock) lock.emplace(o.out);
+  if (!o.resume) check_out(o);  // again: another may have made its duel here meanwhile
+  replace_file(plan_path(o.out), to_json(duel).dump(2) + "\n");
 
   const std::size_t count = plan.models.size() * static_cast<std::size_t>(duel.seeds);
   const double budget = duel.time.empty() ? 0 : parse_duration(duel.time);
@@ -253,7 +259,7 @@ void run_compare(Options& o, const CLI::App& command) {
       const fs::path folder = run_folder(o.out, s.model.name, s.train.seed);
       const std::string title = fmt::format("[{}/{}] {} seed {}", i + 1, count, s.model.name, s.train.seed);
       const auto begin = Clock::now();
-      if (interrupted()) throw Interrupted();
+      stop_if_interrupted();
       std::optional<RunResult> result = read_result(folder, plan.test.sources.size());
       const bool done = result.has_value();
       const auto show = [&](const StepReport& r) {
@@ -286,13 +292,13 @@ void run_compare(Options& o, const CLI::App& command) {
     json["runs"].push_back(to_json(r));
     json["runs"].back()["folder"] = fs::relative(run_folder(o.out, r.model, r.seed), o.out).string();
   }
-  write_file((fs::path(o.out) / "comparison.json").string(), json.dump(2) + "\n");
+  replace_file(fs::path(o.out) / "comparison.json", json.dump(2) + "\n");
   std::vector<Curve> curves;
   for (const RunResult& r : results) curves.push_back(read_curve(run_folder(o.out, r.model, r.seed), r.model, r.seed));
   write_comparison_page((fs::path(o.out) / "comparison.html").string(), fmt::format("Duel on {}", fmt::join(duel.train, ", ")), comparison, curves,
                         notes_of(plan, comparison));
   const std::string text = to_text(comparison);
-  write_file((fs::path(o.out) / "comparison.txt").string(), text);
+  replace_file(fs::path(o.out) / "comparison.txt", text);
   std::cout << text;
 }
 

@@ -21,7 +21,7 @@ Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs) {
     return train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size}, [&](const TakeLine& take) {
       const Index lines = pairs.size() < 0 ? toy_vocabulary_lines : pairs.size();
       for (Index i = 0; i < lines; ++i) {
-        if (interrupted()) throw Interrupted();
+        stop_if_interrupted();
         const Pair pair = pairs.at(i);
         if (sources) take(pair.source);
         if (targets) take(pair.target);

@@ -23,7 +23,7 @@ namespace heed::cli {
 namespace {
 
 struct Options {
-  std::string run, split = "test";
+  std::string run, checkpoint, split = "test";
   std::vector<std::string> data, fields;
   Index lines = 1000, beam = 0;
   int threads = 0;
@@ -90,7 +90,7 @@ Report evaluate_pairs(const Options& o, const Run& run) {
 
 void run_evaluate(const Options& o) {
   set_threads(o.threads);
-  const Run run = open_run(o.run);
+  const Run run = open_run(o.run, o.checkpoint);
   const Report report = run.settings.model.name == "lm" ? evaluate_text(o, run) : evaluate_pairs(o, run);
   if (o.json) {
     std::cout << report.dump() << '\n';
@@ -112,6 +112,7 @@ void add_evaluate(CLI::App& app) {
   auto* command = app.add_subcommand("evaluate", "Loss, perplexity, BLEU, chrF, ROUGE and exact matches of a trained model on a set");
   auto o = std::make_shared<Options>();
   command->add_option("--run", o->run, "folder that `heed train --out` wrote")->required();
+  command->add_option("--checkpoint", o->checkpoint, checkpoint_help);
   command->add_option("--data", o->data, "DATA, as --train of `heed train` (lm: one text; default: its validation part)")->expected(1, 2);
   command->add_option("--fields", o->fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
   command->add_option("--lines", o->lines, "of a built-in corpus: how many")->check(CLI::PositiveNumber)->capture_default_str();

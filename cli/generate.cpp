@@ -17,7 +17,7 @@ struct Options {
 void write(const std::string& path, const PairSource& pairs, Index lines, std::string Pair::*side) {
   std::ofstream out(path, std::ios::trunc | std::ios::binary);
   for (Index i = 0; i < lines && out; ++i) {
-    if (interrupted()) throw Interrupted();
+    stop_if_interrupted();
     out << pairs.at(i).*side << '\n';
   }
   out.close();

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/run.h"
 #include "framework/checkpoint.h"
+#include "optim/run_folder.h"
 
 namespace heed::cli {
 
@@ -14,8 +15,9 @@ void run_inspect(const std::string& what) {
   std::filesystem::path path = what;
   if (std::filesystem::is_directory(what)) {
     read_run_settings(what);  // says what is wrong with a folder that is no run
-    path = checkpoint_path(what, "last");
-    if (!std::filesystem::exists(path)) fail("{}: no checkpoint yet", what);
+    const auto newest = RunFolder(what).newest();
+    if (!newest) fail("{}: no checkpoint yet", what);
+    path = *newest;
   }
   const Checkpoint checkpoint = load(path);
   std::cout << fmt::format("{}, {} bytes\n", path.string(), std::filesystem::file_size(path));

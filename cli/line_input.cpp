@@ -72,7 +72,7 @@ void LineInput::fill() {
   buffer_.erase(0, std::exchange(begin_, 0));
   char chunk[1 << 16];
   const ssize_t got = read(STDIN_FILENO, chunk, sizeof chunk);
-  if (interrupted()) throw Interrupted();
+  stop_if_interrupted();
   if (got < 0 && errno == EINTR) return;
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
     pollfd descriptor{STDIN_FILENO, POLLIN, 0};

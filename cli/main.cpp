@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   cli::add_compare(app);
   cli::add_inspect(app);
   cli::add_generate(app);
+  cli::add_verify_resume(app);
   try {
     cli::handle_signals();
     cli::check_subcommand(app, argc, argv);

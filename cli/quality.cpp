@@ -21,7 +21,7 @@ std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizer
   const std::span<const std::string> sources = test.sources;
   std::vector<std::string> hypotheses;
   for (std::size_t i = 0; i < sources.size(); i += group) {
-    if (interrupted()) throw Interrupted();
+    stop_if_interrupted();
     for (const auto& best : translate(model, tokenizers, sources.subspan(i, std::min(group, sources.size() - i)), options))
       hypotheses.push_back(best.empty() ? "" : best[0].text);
   }

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 
+#include <fmt/ranges.h>
+
 #include "cli/model.h"
+#include "cli/commands.h"
 #include "framework/checkpoint.h"
+#include "optim/run_folder.h"
 
 namespace heed::cli {
 
@@ -21,7 +25,6 @@ std::string target_path(const fs::path& folder) { return (folder / "tokenizer.ta
 }  // namespace
 
 fs::path config_path(const fs::path& folder) { return folder / "config.toml"; }
-fs::path checkpoint_path(const fs::path& folder, const std::string& name) { return folder / "checkpoints" / (name + ".heed"); }
 
 Tokenizers load_tokenizers(const fs::path& folder) {
   if (!fs::exists(source_path(folder)) && !fs::exists(target_path(folder))) return Tokenizer::load(joint_path(folder));
@@ -43,20 +46,24 @@ Settings read_run_settings(const std::string& folder) {
   return settings;
 }
 
-Run open_run(const std::string& folder) {
+std::string other_checkpoints(const std::string& folder) {
+  return fmt::format("; there is {} (--checkpoint NAME)", fmt::join(RunFolder(folder).names(), ", "));
+}
+
+Run open_run(const std::string& folder, const std::string& checkpoint) {
   Run run;
   run.settings = read_run_settings(folder);
   run.tokenizers = load_tokenizers(folder);
-  run.checkpoint = checkpoint_path(folder, "best");
-  if (!fs::exists(run.checkpoint)) run.checkpoint = checkpoint_path(folder, "last");
-  if (!fs::exists(run.checkpoint)) fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
+  const RunFolder checkpoints(folder);
+  if (checkpoints.names().empty()) fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
+  run.checkpoint = !checkpoint.empty() ? checkpoints.named(checkpoint) : fs::exists(checkpoints.best()) ? checkpoints.best() : *checkpoints.newest();
   Random random(0);
   run.model = make_model(run.settings, run.tokenizers, random);
   try {
     take(load(run.checkpoint), "model.", *run.model);
   } catch (const Error& error) {
     const std::string message = error.what(), path = run.checkpoint.string();
-    fail("{}{}", message.starts_with(path) ? "" : path + ": ", message);
+    fail("{}{}{}", message.starts_with(path) ? "" : path + ": ", message, other_checkpoints(folder));
   }
   set_training(*run.model, false);
   return run;
@@ -65,6 +72,7 @@ Run open_run(const std::string& folder) {
 Loss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches) {
   Loss total;
   for (const Batch& batch : batches) {
+    stop_if_interrupted();
     total.sum += static_cast<double>(model.loss(batch, {.ignore = ignored_id, .divisor = 1}).item());
     for (Id id : batch.gold.span()) total.tokens += id != ignored_id;
   }

@@ -13,7 +13,6 @@ namespace heed::cli {
 
 /// Names within a run's folder.
 std::filesystem::path config_path(const std::filesystem::path& folder);
-std::filesystem::path checkpoint_path(const std::filesystem::path& folder, const std::string& name);
 
 /// The tokenizers of a run: tokenizer.json, or tokenizer.source.json and tokenizer.target.json.
 Tokenizers load_tokenizers(const std::filesystem::path& folder);
@@ -27,9 +26,13 @@ struct Run {
   std::filesystem::path checkpoint;
 };
 
-/// Opens a run's folder with its best checkpoint (its last where nothing was validated). Throws Error, one line, when the folder is
-/// none, or a part is missing or damaged.
-Run open_run(const std::string& folder);
+/// Opens a run's folder with the checkpoint named, or its best (its last where nothing was validated). Throws Error, one line, when the
+/// folder is none, or a part is missing or damaged.
+Run open_run(const std::string& folder, const std::string& checkpoint = {});
+/// The help of the option that names one.
+inline constexpr const char* checkpoint_help = "last, best or one such as step-000400 (default: best, else last)";
+/// To end a complaint about one checkpoint: "; there is last, step-000400 (--checkpoint NAME)".
+std::string other_checkpoints(const std::string& folder);
 
 /// The settings of a run's folder; throws Error when it holds none.
 Settings read_run_settings(const std::string& folder);

@@ -41,10 +41,6 @@ struct Sides {
   }
 };
 
-void stop_if_interrupted() {
-  if (interrupted()) throw Interrupted();
-}
-
 std::string file_of(const std::string& name) { return name == "-" ? "/dev/stdin" : name; }
 
 Lines read(const std::string& name) {

@@ -8,9 +8,13 @@ namespace heed::cli {
 
 namespace {
 
-volatile std::sig_atomic_t signals = 0;
+volatile std::sig_atomic_t signals = 0, saves = 0;
 
-extern "C" void on_signal(int) {
+extern "C" void on_signal(int signal) {
+  if (signal == SIGUSR1) {
+    saves = 1;
+    return;
+  }
   if (signals > 0) _exit(130);
   signals = 1;
 }
@@ -19,11 +23,26 @@ extern "C" void on_signal(int) {
 
 bool interrupted() { return signals > 0; }
 
+void stop_if_interrupted() {
+  if (interrupted()) throw Interrupted();
+}
+
+bool save_requested() {
+  const bool requested = saves > 0;
+  saves = 0;
+  return requested;
+}
+
+void outlive_the_reader() { std::signal(SIGPIPE, SIG_IGN); }
+
 void handle_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;  // no SA_RESTART: a read that waits for input returns
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  action.sa_flags = SA_RESTART;  // and one for this does not
+  sigaction(SIGUSR1, &action, nullptr);
   std::signal(SIGPIPE, SIG_DFL);
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit fails, and says so
 }
 
 }  // namespace heed::cli

@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "cli/run.h"
 #include "cli/training.h"
+#include "cli/verify_resume.h"
 #include "framework/kernels/parallel.h"
 
 namespace heed::cli {
@@ -18,21 +19,25 @@ namespace {
 
 struct Options {
   std::vector<std::string> train, valid, fields, assignments;
-  std::string model, out, config, time;
-  Index steps = 0, epochs = 0, seed = 1;
+  std::string model, out, config, time, checkpoint;
+  Index steps = 0, epochs = 0, seed = 1, keep = 0;
   int threads = 0;
   bool resume = false, list_settings = false;
   std::string precision = "fp32";
 };
 
-bool given(const CLI::App& command, const char* option) { return command.count(option) > 0; }
+bool given(const CLI::App& command, const char* option) {
+  const CLI::Option* found = command.get_option_no_throw(option);
+  return found && found->count() > 0;
+}
 
-/// Limits given on the command line replace the default one.
+/// Limits given on the command line replace the default one. They and what is kept may differ from what a resumed run began with.
 void apply_limits(const Options& o, const CLI::App& command, Settings& s) {
   if (given(command, "--steps") || given(command, "--epochs") || given(command, "--time")) s.train.steps = 0, s.train.epochs = 0, s.train.time = "";
   if (given(command, "--steps")) s.train.steps = o.steps;
   if (given(command, "--epochs")) s.train.epochs = o.epochs;
   if (given(command, "--time")) s.train.time = o.time;
+  if (given(command, "--keep")) s.train.keep = o.keep;
 }
 
 Settings new_settings(const Options& o, const CLI::App& command) {
@@ -85,13 +90,22 @@ void print_settings() {
   for (const Setting& setting : settings_of(s)) std::cout << fmt::format("{:<24} {}\n", setting.key, setting.help);
 }
 
+/// Whether a training that was killed before it had made its run has left nothing else here.
+bool holds_a_start_alone(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!(name == "checkpoints" && fs::is_empty(entry.path())) && !name.starts_with("tokenizer.") && entry.path().extension() != ".partial") return false;
+  }
+  return true;
+}
+
 void check_out(const Options& o) {
   if (o.out.empty()) fail("where should the run be kept? give --out FOLDER");
   if (fs::exists(o.out) && !fs::is_directory(o.out)) fail("{}: is a file; give --out a folder", o.out);
   const bool holds_run = fs::exists(config_path(o.out));
   if (!o.resume && holds_run) fail("{}: holds a run already; add --resume to go on with it, or give another --out", o.out);
   if (o.resume && !holds_run) fail("{}: no run to resume here; leave out --resume to start one", o.out);
-  if (!o.resume && fs::exists(o.out) && !fs::is_empty(o.out)) fail("{}: is not empty; give --out a new folder", o.out);
+  if (!o.resume && fs::exists(o.out) && !holds_a_start_alone(o.out)) fail("{}: is not empty; give --out a new folder", o.out);
 }
 
 void train(const Options& o, const CLI::App& command) {
@@ -99,12 +113,14 @@ void train(const Options& o, const CLI::App& command) {
   check_out(o);
   Settings s = o.resume ? resumed_settings(o, command) : new_settings(o, command);
   check_settings(s);
+  if (!o.resume && !o.checkpoint.empty()) fail("--checkpoint {}: says from where to go on; add --resume", o.checkpoint);
+  outlive_the_reader();
   set_threads(o.threads);
 
   Training training(s, o.out, o.resume);
-  training.open();
+  training.open(o.checkpoint);
   const Cost cost = training.probe();
-  if (interrupted()) throw Interrupted();
+  stop_if_interrupted();
   training.create();
 
   const Corpus& corpus = training.corpus;
@@ -142,9 +158,14 @@ void train(const Options& o, const CLI::App& command) {
     progress.line(fmt::format("    {}\n  = {}\n  > {}", plots::shortened(pair.source, widest), plots::shortened(pair.target, widest),
                               plots::shortened(best[0].empty() ? "" : best[0][0].text, widest)));
   };
-  const TrainResult result = training.run(observers);
+  TrainResult result;
+  try {
+    result = training.run(observers);
+  } catch (const Interrupted&) {
+    result.interrupted = true;  // within a validation, which is begun again
+  }
   if (result.interrupted) {
-    progress.line(fmt::format("stopped at step {} and saved; go on with: heed train --resume --out {}", result.step, o.out));
+    progress.line(fmt::format("stopped at step {} and saved; go on with: heed train --resume --out {}", training.step(), o.out));
     throw Interrupted();
   }
   std::string summary = fmt::format("done: {} steps in {}", result.step, duration_text(result.seconds));
@@ -152,16 +173,12 @@ void train(const Options& o, const CLI::App& command) {
   progress.line(summary + (result.stopped_early ? "; stopped early, it no longer improved" : ""));
 }
 
-}  // namespace
-
-void add_train(CLI::App& app) {
-  auto* command = app.add_subcommand("train", "Train a model and keep it in a folder");
-  auto o = std::make_shared<Options>();
+/// The options that say what is trained, and how.
+void add_what_and_how(CLI::App* command, const std::shared_ptr<Options>& o) {
   command->add_option("--train", o->train, "DATA: two line-aligned files, one .tsv, .jsonl or (for lm) .txt, or toy:NAME")->expected(1, 2);
   command->add_option("--valid", o->valid, "DATA to validate on (else some of --train is held out)")->expected(1, 2);
   command->add_option("--fields", o->fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
   command->add_option("--model", o->model, "transformer, conv, rnn or rnn+ATTENTION such as rnn+additive, or lm (a language model)");
-  command->add_option("--out", o->out, "folder to keep the run in");
   command->add_option("--steps", o->steps, "train for N steps")->check(CLI::PositiveNumber);
   command->add_option("--epochs", o->epochs, "train for N passes over the data")->check(CLI::PositiveNumber);
   command->add_option("--time", o->time, "train for so long: 90s, 10m, 1.5h");
@@ -169,14 +186,41 @@ void add_train(CLI::App& app) {
   command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
   command->add_option("--config", o->config, "settings from a TOML file");
   command->add_option("--set", o->assignments, "a setting, key=value, as in config.toml; may be repeated")->expected(1)->take_all();
-  command->add_flag("--resume", o->resume, "go on with the run in --out");
   command->add_option("--precision", o->precision, "of storage and products")->check(CLI::IsMember({"fp32"}))->capture_default_str();
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto* command = app.add_subcommand("train", "Train a model and keep it in a folder");
+  auto o = std::make_shared<Options>();
+  add_what_and_how(command, o);
+  command->add_option("--out", o->out, "folder to keep the run in");
+  command->add_option("--keep", o->keep, "step checkpoints to keep, the newest (train.keep)")->check(CLI::Range(1, 1 << 20));
+  command->add_flag("--resume", o->resume, "go on with the run in --out");
+  command->add_option("--checkpoint", o->checkpoint, "with --resume: from where, last or one such as step-000400 (default: the newest)");
   command->add_flag("--help-settings", o->list_settings, "list every setting that --set and --config take");
   command->footer("Examples:\n  heed train --train toy:translation --model transformer --out runs/first\n"
                   "  heed train --train train.de train.en --valid valid.de valid.en --model transformer --epochs 20 --out runs/de-en\n"
                   "  heed train --train corpus.txt --model lm --steps 2000 --out runs/lm\n"
                   "  heed train --resume --steps 6000 --out runs/first");
   command->callback([o, command] { train(*o, *command); });
+}
+
+void add_verify_resume(CLI::App& app) {
+  auto* command = app.add_subcommand("verify-resume", "Show that training, killed and resumed, gives the bytes of training that was not");
+  auto o = std::make_shared<Options>();
+  add_what_and_how(command, o);
+  command->footer("Trains --steps N twice: in one go; and saved at step N/2, killed a step or two later, resumed. Then compares every file of the two\n"
+                  "runs. Exit status 1 where they differ.\n\n"
+                  "Example:\n  heed verify-resume --train toy:translation --model transformer --steps 40");
+  command->callback([o, command] {
+    if (!given(*command, "--steps")) fail("how many steps? give --steps N; a run limited by time or epochs cannot be compared");
+    if (o->steps < 2) fail("--steps {}: a run of one step cannot be killed half-way; give 2 or more", o->steps);
+    Settings s = new_settings(*o, *command);
+    check_settings(s);
+    verify_resume(s, o->threads);
+  });
 }
 
 }  // namespace heed::cli

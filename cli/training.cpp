@@ -2,11 +2,11 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 
 #include "cli/commands.h"
 #include "cli/model.h"
 #include "cli/run.h"
+#include "framework/files.h"
 #include "framework/memory.h"
 
 namespace heed::cli {
@@ -62,19 +62,21 @@ Cost Training::probe() {
           .bytes = memory::statistics().peak + static_cast<std::size_t>(2 * parameter_count(*model)) * sizeof(Real)};  // and the moments
 }
 
-void Training::open() {
+void Training::open(const std::string& checkpoint) {
   options_ = trainer_options(settings, corpus, folder);
   trainer_.emplace(*model, *optimizer_, options_);
-  resumed_ = resume_ && trainer_->resume();
+  try {
+    resumed_ = resume_ && trainer_->resume(checkpoint);
+  } catch (const Error& error) {
+    fail("{}{}", error.what(), other_checkpoints(folder));
+  }
 }
 
 void Training::create() {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail("{}: cannot make this folder: {}", folder, error.message());
+  trainer_->claim();
   if (!resume_ && fs::exists(config_path(folder))) fail("{}: another training has made its run here; give another --out", folder);
   if (!resume_) save_tokenizers(corpus.tokenizers, folder);
-  write_file(config_path(folder).string(), to_toml(settings));  // last: a folder with a config is a run
+  replace_file(config_path(folder), to_toml(settings));  // last: a folder with a config is a run
 }
 
 TrainResult Training::run(const Observers& observers) {
@@ -88,17 +90,8 @@ TrainResult Training::run(const Observers& observers) {
     evaluate = [this] { return Evaluation{.loss = total_loss(*model, corpus.valid).per_token(), .score = 0, .metrics = {}}; };
   Observers all = observers;
   all.should_stop = [] { return interrupted(); };
+  if (!all.should_save) all.should_save = [] { return save_requested(); };
   return trainer_->run(*corpus.train, loss, evaluate, all);
-}
-
-void write_file(const std::string& path, const std::string& text) {
-  const std::string partial = path + ".partial";
-  std::ofstream out(partial, std::ios::trunc);
-  out << text;
-  out.close();
-  std::error_code error;
-  if (out) fs::rename(partial, path, error);
-  if (!out || error) fail("{}: cannot write; is the disk full, or the folder read-only?", path);
 }
 
 }  // namespace heed::cli

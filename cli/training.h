@@ -25,9 +25,9 @@ class Training {
 
   /// What a step costs: a few are computed, and change nothing.
   Cost probe();
-  /// Throws whatever can be refused before anything is written; takes up the last checkpoint of a run that is resumed.
-  void open();
-  /// Makes the folder a run: writes the tokenizers and the settings.
+  /// Throws whatever can be refused before anything is written; takes up the newest checkpoint of a run that is resumed, or the one named.
+  void open(const std::string& checkpoint = {});
+  /// Makes the folder a run, and this training's alone: writes the tokenizers and the settings.
   void create();
   /// Trains until a limit or an interruption. Validation loss is the evaluation.
   TrainResult run(const Observers& observers);
@@ -39,6 +39,7 @@ class Training {
   Corpus corpus;
   std::unique_ptr<Seq2Seq> model;
   bool resumed() const { return resumed_; }
+  Index step() const { return trainer_->step(); }
   const TrainerOptions& options() const { return options_; }
 
  private:
@@ -47,8 +48,5 @@ class Training {
   TrainerOptions options_;
   std::optional<Trainer> trainer_;
 };
-
-/// Replaces a file as a whole: a full disk costs nothing that was there.
-void write_file(const std::string& path, const std::string& text);
 
 }  // namespace heed::cli

@@ -17,7 +17,7 @@ namespace {
 
 /// What is not given is as the run's settings say.
 struct Options {
-  std::string run, attention, score;
+  std::string run, checkpoint, attention, score;
   std::optional<int> beam, nbest;
   std::optional<double> length_penalty, coverage_penalty, temperature, top_p;
   std::optional<Index> min_length, max_length, no_repeat_ngram, top_k;
@@ -82,7 +82,7 @@ void print(const std::vector<Translation>& outputs, int nbest) {
 void flush() {
   std::cout.flush();
   if (!std::cout) fail("standard output: cannot write");
-  if (interrupted()) throw Interrupted();
+  stop_if_interrupted();
 }
 
 /// The lines of FILE are the targets of those on standard input.
@@ -145,7 +145,7 @@ void run_decoder(const Options& o, const char* verb) {
   check_usage(o);
   set_threads(o.threads);
   if (!o.attention.empty()) plots::AttentionWriter::check_path(o.attention);
-  const Run run = open_run(o.run);
+  const Run run = open_run(o.run, o.checkpoint);
   if (!run.model->reads_source()) fail("{}: a language model; it has nothing to {}", o.run, verb);
   LineInput input;
   if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) std::cerr << fmt::format("heed: type what to {}, a line each; Ctrl-D ends\n", verb);
@@ -156,6 +156,7 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
   auto* command = app.add_subcommand(verb, what);
   auto o = std::make_shared<Options>();
   command->add_option("--run", o->run, "folder that `heed train --out` wrote")->required();
+  command->add_option("--checkpoint", o->checkpoint, checkpoint_help);
   std::vector<CLI::Option*> search, sampling, both;
   search.push_back(command->add_option("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")->check(CLI::Range(1, 1000)));
   search.push_back(command->add_option("--length-penalty", o->length_penalty, "alpha; larger favours longer outputs (default: the run's)")->check(CLI::Range(0.0, 100.0)));

@@ -51,16 +51,19 @@ std::optional<std::filesystem::path> RunFolder::newest() const {
   return step(saved.back());
 }
 
+std::vector<std::string> RunFolder::names() const {
+  std::vector<std::string> result;
+  for (const auto& path : {last(), best()})
+    if (std::filesystem::exists(path)) result.push_back(path.stem().string());
+  for (Index saved : steps()) result.push_back(step(saved).stem().string());
+  return result;
+}
+
 std::filesystem::path RunFolder::named(const std::string& name) const {
-  std::vector<std::filesystem::path> known = {last(), best()};
-  for (Index saved : steps()) known.push_back(step(saved));
-  std::vector<std::string> names;
-  for (const auto& path : known) {
-    if (!std::filesystem::exists(path)) continue;
-    names.push_back(path.stem().string());
-    if (names.back() == name) return path;
-  }
-  fail("{}: no checkpoint '{}' here; there is {}", checkpoints().string(), name, names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+  const std::vector<std::string> known = names();
+  if (std::find(known.begin(), known.end(), name) == known.end())
+    fail("{}: no checkpoint '{}' here; there is {}", checkpoints().string(), name, known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+  return checkpoints() / (name + std::string(extension));
 }
 
 void RunFolder::remove_partial() const {

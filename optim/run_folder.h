@@ -24,6 +24,8 @@ class RunFolder {
   std::vector<Index> steps() const;
   /// last.heed, or where there is none, as after a kill within the first save, the newest step.
   std::optional<std::filesystem::path> newest() const;
+  /// "last", "best", "step-000400": those there are.
+  std::vector<std::string> names() const;
   /// "last", "best" or one such as "step-000400". Throws Error, naming those there are, when this is none of them.
   std::filesystem::path named(const std::string& name) const;
   /// Takes away what a killed process left unfinished. Only for whom the folder is locked.

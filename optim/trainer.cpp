@@ -344,6 +344,7 @@ Trainer::~Trainer() = default;
 bool Trainer::resume(const std::string& which) {
   State& state = *state_;
   if (!state.folder) return false;
+  if (which == "best") fail("{}: holds weights alone; resume from last or from a step", state.folder->best().string());
   const std::optional<std::filesystem::path> found = which.empty() ? state.folder->newest() : state.folder->named(which);
   if (!found) return false;
   state.lock_folder();
@@ -387,6 +388,7 @@ bool Trainer::resume(const std::string& which) {
   return true;
 }
 
+Index Trainer::step() const { return state_->progress.step; }
 void Trainer::claim() { state_->claim(); }
 
 TrainResult Trainer::run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate, const Observers& observers) {

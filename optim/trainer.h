@@ -100,6 +100,7 @@ class Trainer {
   /// gold token (a batch without any, among others that have, is passed over). Whatever error or exception ends it, what was trained
   /// before is saved, where that can still be done, and the message says from where to resume.
   TrainResult run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate = {}, const Observers& observers = {});
+  Index step() const;  // how many were trained
   /// Loads the best weights into the model; false when nothing was evaluated.
   bool load_best();
 

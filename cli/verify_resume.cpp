@@ -1,0 +1,151 @@
+#include "cli/verify_resume.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <set>
+#include <sstream>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/training.h"
+#include "framework/checkpoint.h"
+#include "framework/files.h"
+#include "framework/kernels/parallel.h"
+
+namespace heed::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_((fs::temp_directory_path() / "heed-verify-XXXXXX").string()) {
+    if (!::mkdtemp(path_.data())) fail("{}: cannot make a temporary folder; set TMPDIR to where there is room", path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  fs::path operator/(const char* name) const { return fs::path(path_) / name; }
+
+ private:
+  std::string path_;
+};
+
+/// Does it in a process of its own, which may be killed; returns the signal that killed it, 0 for none. This process must not have
+/// computed anything yet: threads do not survive a fork.
+int in_a_process(const std::function<void()>& act) {
+  std::cout.flush();
+  const pid_t child = ::fork();
+  if (child < 0) fail("cannot start a process to train in: {}", std::strerror(errno));
+  if (child == 0) {
+    try {
+      act();
+      ::_exit(0);
+    } catch (const Interrupted&) {
+      ::_exit(130);
+    } catch (const std::exception& error) {
+      std::cerr << "heed: error: " << error.what() << std::endl;
+      ::_exit(1);
+    }
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  stop_if_interrupted();
+  if (WIFSIGNALED(status)) return WTERMSIG(status);
+  if (WEXITSTATUS(status) != 0) fail("the training failed, see above; nothing could be compared");
+  return 0;
+}
+
+void train(const Settings& settings, const fs::path& folder, int threads, bool resume, const Observers& observers = {}) {
+  set_threads(threads);
+  Training training(settings, folder.string(), resume);
+  training.open();
+  training.create();
+  if (training.run(observers).interrupted) throw Interrupted();
+}
+
+/// A run but for its log: names, relative to its folder.
+std::set<std::string> files_of(const fs::path& run) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(run))
+    if (entry.is_regular_file()) names.insert(fs::relative(entry.path(), run).string());
+  return names;
+}
+
+/// What time does not change of metrics.jsonl, a row a line.
+std::string timeless(const std::string& rows) {
+  std::istringstream in(rows);
+  std::string kept;
+  for (std::string line; std::getline(in, line);) {
+    auto row = nlohmann::ordered_json::parse(line);
+    row.erase("seconds"), row.erase("tokens_per_s");
+    kept += row.dump() + '\n';
+  }
+  return kept;
+}
+
+/// "" where the file is the same in both runs.
+std::string difference_of(const std::string& name, const fs::path& a, const fs::path& b) {
+  if (!fs::exists(a / name)) return "only the run that was resumed has it";
+  if (!fs::exists(b / name)) return "only the run in one go has it";
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+  const std::string first = read_file(a / name, most), second = read_file(b / name, most);
+  if (name == "metrics.jsonl") return timeless(first) == timeless(second) ? "" : "a row differs";
+  if (first == second) return "";
+  const std::string found = name.ends_with(".heed") ? difference(load(a / name), load(b / name)) : "";
+  return found.empty() ? "bytes differ" : found;
+}
+
+}  // namespace
+
+void verify_resume(const Settings& settings, int threads) {
+  const Index steps = settings.train.steps, half = steps / 2, killed_in = std::min(steps, half + 2);
+  const TemporaryFolder folder;
+  const fs::path whole = folder / "whole", parts = folder / "parts";
+  std::cout << fmt::format("train    {} steps of {}, in one go\n", steps, settings.model.name);
+  in_a_process([&] { train(settings, whole, threads, false); });
+
+  std::cout << fmt::format("train    the same, saved at step {}, killed in step {}\n", half, killed_in);
+  const int signal = in_a_process([&] {
+    Index step = 0;
+    Observers observers;
+    observers.on_step = [&](const StepReport& report) {
+      step = report.step;
+      if (step == killed_in) std::raise(SIGKILL);
+    };
+    observers.should_save = [&] { return step == half; };
+    train(settings, parts, threads, false, observers);
+  });
+  if (signal != SIGKILL) fail("the training ended in step {} before it could be killed", killed_in);
+
+  std::cout << fmt::format("resume   from step {} to step {}\n", half, steps);
+  in_a_process([&] { train(settings, parts, threads, true); });
+
+  std::set<std::string> names = files_of(whole);
+  names.merge(files_of(parts));
+  names.erase("log.txt");
+  std::size_t differing = 0;
+  for (const std::string& name : names) {
+    const std::string found = difference_of(name, whole, parts);
+    differing += !found.empty();
+    std::cout << fmt::format("compare  {:<32} {:>12} bytes  {}\n", name == "metrics.jsonl" ? "metrics.jsonl, but for times" : name,
+                             fs::exists(whole / name) ? fs::file_size(whole / name) : 0, found.empty() ? "the same" : "DIFFER: " + found);
+  }
+  if (differing > 0) fail("resuming is not exact on these settings: {} of {} files differ", differing, names.size());
+  std::cout << fmt::format("the same: resuming is exact on these settings\n");
+}
+
+}  // namespace heed::cli
