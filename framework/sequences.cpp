@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+
 #include "framework/error.h"
 
 namespace heed {
@@ -76,6 +78,19 @@ Sequences pack(std::span<const std::vector<Id>> lines) {
   Id* out = result.ids.data();
   for (const auto& line : lines) out = std::copy(line.begin(), line.end(), out);
   return result;
+}
+
+std::string BatchStream::describe(std::span<const Index> lines) const {
+  std::vector<Index> numbers(lines.begin(), lines.end());
+  for (Index& number : numbers) ++number;  // people count from 1
+  return listed("line", numbers);
+}
+
+std::string listed(std::string_view noun, std::span<const Index> numbers) {
+  constexpr std::size_t most = 10;
+  const auto shown = numbers.first(std::min(numbers.size(), most));
+  return fmt::format("{}{} {}{}", noun, numbers.size() == 1 ? "" : "s", fmt::join(shown, ", "),
+                     numbers.size() > most ? fmt::format(" and {} more", numbers.size() - most) : "");
 }
 
 }  // namespace heed

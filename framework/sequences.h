@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "framework/tensor.h"
@@ -73,7 +75,12 @@ class BatchStream {
   virtual Batch next() = 0;
   virtual std::vector<std::int64_t> position() const = 0;
   virtual void seek(std::span<const std::int64_t> position) = 0;
+  /// What a person calls these of its batches' lines: "lines 3, 17 of train.src".
+  virtual std::string describe(std::span<const Index> lines) const;
 };
+
+/// "line 3", "lines 3, 17", "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 27 more".
+std::string listed(std::string_view noun, std::span<const Index> numbers);
 
 // Ids every vocabulary begins with.
 inline constexpr Id pad_id = 0, bos_id = 1, eos_id = 2, unk_id = 3, first_free_id = 4;

@@ -8,17 +8,12 @@
 namespace heed {
 
 thread_local Tape* Tape::current_ = nullptr;
+thread_local Tape* Tape::running_ = nullptr;
 thread_local Tape::Storage Tape::spare_;
 
 namespace {
 
 std::string place(const Operand::Where& where) { return fmt::format("{}:{}", where.file_name(), where.line()); }
-
-void check_finite(const char* op, const Tensor& tensor, const char* what, const Operand::Where& where) {
-  const Index bad = kernels::first_nonfinite(tensor.size(), tensor.data());
-  if (bad < tensor.size())
-    fail("[{}] {} at element {} of the {} of shape {}; called at {}", op, tensor[bad], bad, what, tensor.shape(), place(where));
-}
 
 double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -43,15 +38,32 @@ Tape::Tape(TapeOptions options) : options_(options), enclosing_(current_), stora
   static std::atomic<std::uint64_t> serials{0};
   serial_ = ++serials;
   current_ = this;
+  if ((outer_ = running_)) {
+    options_.check_finite |= outer_->options_.check_finite, options_.profile |= outer_->options_.profile;
+    if (const std::size_t node = outer_->running_node_; node > 0 && !outer_->used_by_.empty())
+      used_.assign(outer_->used_.begin(), outer_->used_.begin() + static_cast<std::ptrdiff_t>(outer_->used_by_[node - 1]));
+  }
   last_ = std::chrono::steady_clock::now();
 }
 
 Tape::~Tape() {
+  if (outer_ && outer_->options_.profile)
+    for (const Row& row : rows_) outer_->rows_.push_back(row), outer_->inner_ms_ += row.forward_ms + row.backward_ms;
   for (Node& node : storage_.nodes)
     if (node.closure) node.destroy(node.closure);
   storage_.nodes.clear(), storage_.inputs.clear(), storage_.arena.reset();
   spare_ = std::move(storage_);
   current_ = enclosing_;
+}
+
+void Tape::check_finite(const char* op, const Tensor& tensor, bool gradient, const Operand::Where& where, std::size_t used) const {
+  const Index bad = kernels::first_nonfinite(tensor.size(), tensor.data());
+  if (bad == tensor.size()) return;
+  std::vector<Parameter> parameters;
+  for (std::size_t i = used; i-- > 0;) parameters.push_back(Parameter(used_[i]));
+  throw NotFinite(fmt::format("[{}] {} at element {} of the {} of shape {}; called at {}", op, tensor[bad], bad,
+                              gradient ? "gradient of an input" : "output", tensor.shape(), place(where)),
+                  op, static_cast<double>(tensor[bad]), gradient, std::move(parameters));
 }
 
 void* Tape::Arena::allocate(std::size_t bytes) {
@@ -64,7 +76,7 @@ void* Tape::Arena::allocate(std::size_t bytes) {
 }
 
 bool Tape::needs_gradient(const Variable& variable) {
-  if (!current_) return false;
+  if (!recording()) return false;
   return variable.parameter_ ? variable.parameter_->trainable : variable.node_ >= 0;
 }
 
@@ -72,7 +84,11 @@ Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> 
   Tape* tape = current_;
   if (!tape) return nullptr;
   const Operand::Where where = inputs.empty() ? Operand::Where::current() : inputs.front().where();
-  if (tape->options_.check_finite) check_finite(op, y, "output", where);
+  if (tape->options_.check_finite) {
+    for (std::size_t i = inputs.size(); i-- > 0;)  // a weight stands before its bias, and names the layer
+      if (const auto& p = inputs[i].parameter_; p && (tape->used_.empty() || tape->used_.back() != p)) tape->used_.push_back(p);
+    tape->check_finite(op, y, false, where, tape->used_.size());
+  }
   if (tape->options_.profile) {
     tape->rows_.push_back({op, y.shape(), since(tape->last_), 0});
     tape->last_ = std::chrono::steady_clock::now();
@@ -91,6 +107,7 @@ Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> 
     storage.inputs.push_back({input.node_, input.parameter_ && input.parameter_->trainable ? input.parameter_ : nullptr});
   storage.nodes.push_back({op, where, y.shape(), {}, first, static_cast<std::uint32_t>(inputs.size()),
                            static_cast<std::int32_t>(tape->rows_.size()) - 1, nullptr, nullptr, nullptr});
+  if (tape->options_.check_finite) tape->used_by_.push_back(tape->used_.size());
   result.node_ = static_cast<std::int32_t>(storage.nodes.size() - 1);
   result.tape_ = tape->serial_;
   return &storage.nodes.back();
@@ -116,6 +133,7 @@ Gradient Tape::gradient_of(const Input& input) {
 
 void Tape::run_node(std::size_t i) {
   Node& node = storage_.nodes[i];
+  running_node_ = i;
   const auto start = std::chrono::steady_clock::now();
   const std::span<const Input> inputs(storage_.inputs.data() + node.first_input, node.inputs);
   auto& gradients = storage_.gradients;
@@ -135,8 +153,8 @@ void Tape::run_node(std::size_t i) {
   node.destroy(std::exchange(node.closure, nullptr));
   if (options_.check_finite)
     for (const Gradient& gradient : gradients)
-      if (gradient && gradient.target_->defined()) check_finite(node.op, *gradient.target_, "gradient of an input", node.where);
-  if (options_.profile) rows_[node.row].backward_ms = since(start);
+      if (gradient && gradient.target_->defined()) check_finite(node.op, *gradient.target_, true, node.where, used_by_[i]);
+  if (options_.profile) rows_[node.row].backward_ms = since(start) - std::exchange(inner_ms_, 0);
 }
 
 void Tape::backward(const Variable& loss) {
@@ -156,6 +174,11 @@ void Tape::backward(const Variable& output, const Tensor& gradient) {
   if (output.node_ < 0) return;  // a constant: every gradient is zero
   check(output.tape_ == serial_, "backward", "the variable was recorded on another tape");
   Pause pause;
+  const struct Running {
+    explicit Running(Tape* tape) : outer(std::exchange(running_, tape)) {}
+    ~Running() { running_ = outer; }
+    Tape* outer;
+  } running(this);
   storage_.nodes[output.node_].gradient = gradient;
   for (std::size_t i = storage_.nodes.size(); i-- > 0;) {
     Node& node = storage_.nodes[i];

@@ -8,6 +8,7 @@
 #include <new>
 #include <source_location>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -37,6 +38,8 @@ class Parameter {
  private:
   friend class Variable;
   friend class Tape;
+  struct State;
+  explicit Parameter(std::shared_ptr<State> state) : state_(std::move(state)) {}
   struct State {
     Tensor value, gradient;
     bool trainable;
@@ -109,8 +112,19 @@ class Gradient {
 };
 
 struct TapeOptions {
-  bool check_finite = false;  // throw at the first op whose output or gradient holds a NaN or an infinity, naming op and line
+  bool check_finite = false;  // throw NotFinite at the first op whose output or gradient holds a NaN or an infinity
   bool profile = false;       // keep op, shape, bytes and milliseconds of every op, for print()
+};
+
+/// What TapeOptions::check_finite throws: `what()` names op, element and source line.
+struct NotFinite : Error {
+  NotFinite(const std::string& what, const char* name, double found, bool in_gradient, std::vector<Parameter> used)
+      : Error(what), op(name), value(found), gradient(in_gradient), parameters(std::move(used)) {}
+  std::string op;
+  double value;
+  bool gradient;  // met in a gradient, on the way back
+  /// What the computation had used up to this op, the latest first: the op belongs to that one's layer.
+  std::vector<Parameter> parameters;
 };
 
 /// Records what the ops on this thread compute, from its construction to its end, and runs it backwards once:
@@ -149,7 +163,22 @@ class Tape {
     Tape* paused_;
   };
 
-  static bool recording() { return current_ != nullptr; }
+  /// While it lives, ops on this thread are checked and profiled as the tape's options ask for, but not recorded.
+  class Unrecorded {
+   public:
+    Unrecorded() : tape_(current_), recorded_(tape_ && std::exchange(tape_->recording_, false)) {}
+    ~Unrecorded() {
+      if (tape_) tape_->recording_ = recorded_;
+    }
+    Unrecorded(const Unrecorded&) = delete;
+    Unrecorded& operator=(const Unrecorded&) = delete;
+
+   private:
+    Tape* tape_;
+    bool recorded_;
+  };
+
+  static bool recording() { return current_ && current_->recording_; }
   /// True when a gradient would flow to `variable`: ops that prepare for backward in their forward pass ask first.
   static bool needs_gradient(const Variable& variable);
 
@@ -204,16 +233,24 @@ class Tape {
   static Node* add(const char* op, const Tensor& y, std::span<const Operand> inputs, Variable& result);
   void run_node(std::size_t i);
   Gradient gradient_of(const Input& input);
+  void check_finite(const char* op, const Tensor& tensor, bool gradient, const Operand::Where& where, std::size_t used) const;
 
   static thread_local Tape* current_;
+  static thread_local Tape* running_;  // backward: a tape made by a backward function takes its options, and tells it its rows
   static thread_local Storage spare_;
 
   TapeOptions options_;
   Tape* enclosing_;
   std::uint64_t serial_;
-  bool consumed_ = false;
+  bool consumed_ = false, recording_ = true;
   Storage storage_;
   std::vector<Row> rows_;
+  Tape* outer_ = nullptr;  // what was running_ when this one was made
+  std::size_t running_node_ = 0;
+  double inner_ms_ = 0;    // of the rows that the running node's own tapes have told
+  // Under check_finite alone: the parameters in the order of their use, and how many had been used when each node was added.
+  std::vector<std::shared_ptr<Parameter::State>> used_;
+  std::vector<std::size_t> used_by_;
   std::chrono::steady_clock::time_point last_;
 };
 

@@ -8,7 +8,7 @@ Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn,
   const Random before = step_random();
   Tensor y;
   {
-    Tape::Pause pause;
+    Tape::Unrecorded pause;
     const std::vector<Variable> values(inputs.begin(), inputs.end());
     y = fn(values).value();
   }

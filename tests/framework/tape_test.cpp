@@ -1,6 +1,9 @@
 #include "framework/tape.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <malloc.h>
 #include <optional>
 #include <sstream>
@@ -237,6 +240,84 @@ TEST(Tape, CheckFiniteNamesOpAndLine) {
   }
   Tape tape;
   EXPECT_EQ(message_of([&] { tape.backward(sum(log(p))); }), "no error");
+}
+
+/// What check_finite throws in `f`.
+std::optional<NotFinite> not_finite(const std::function<void(Tape&)>& f) {
+  Tape tape({.check_finite = true});
+  try {
+    f(tape);
+  } catch (const NotFinite& error) {
+    return error;
+  }
+  return std::nullopt;
+}
+
+TEST(Tape, CheckFiniteSaysWhatWasUsedLast) {
+  const Parameter a = parameter({1, 2}), b = parameter({0, 1}), c = parameter({std::numeric_limits<Real>::max(), 1}), frozen = parameter({0, 1});
+  frozen.trainable() = false;
+  const Tensor x({2}, {1, 1});
+  const auto in = [&](const Parameter& p) { return [p](std::span<const Variable> v) { return v[0] * log(p); }; };
+  const auto into = [&](const Parameter& p) { return [p](std::span<const Variable> v) { return v[0] * sqrt(p); }; };
+  const struct {
+    const char* name;
+    std::function<void(Tape&)> run;
+    const char* op;
+    bool gradient;
+    Parameter used;  // last of those that are a's, b's, c's or frozen
+  } rows[] = {
+      {"the op's own parameter", [&](Tape&) { x * a * log(b); }, "log", false, b},
+      {"an op without one", [&](Tape&) { exp(exp(tanh(x * a) * b) * 1e3); }, "exp", false, b},
+      {"a frozen one", [&](Tape&) { log(Variable(frozen) * a * frozen); }, "log", false, frozen},
+      {"overflow", [&](Tape&) { Variable(a) * 2 + Variable(c) * c; }, "*", false, c},
+      {"back, the op's own", [&](Tape& tape) { tape.backward(sum(Variable(a) * sqrt(b) * c)); }, "sqrt", true, b},
+      {"back, an op without one", [&](Tape& tape) { tape.backward(sum(sqrt(Variable(b) * 2) * a)); }, "sqrt", true, b},
+      {"recompute", [&](Tape&) { recompute(in(b), {{Variable(a) * 2}}) * c; }, "log", false, b},
+      {"recompute, back", [&](Tape& tape) { tape.backward(sum(recompute(into(b), {{Variable(a) * 2}}) * a)); }, "sqrt", true, b},
+      {"recompute in recompute, back",
+       [&](Tape& tape) {
+         const auto outer = [&](std::span<const Variable> v) { return recompute(into(b), {{v[0] * a}}) * a; };
+         tape.backward(sum(recompute(outer, {{Variable(a) * 2}}) * a));
+       },
+       "sqrt", true, b},
+      {"recompute, back, before any of its own",
+       [&](Tape& tape) {
+         const auto block = [&](std::span<const Variable> v) { return sqrt(v[0] * 1) * c * 0; };
+         tape.backward(sum(recompute(block, {{Variable(a) * b}}) * x));
+       },
+       "sqrt", true, b},
+  };
+  for (const auto& row : rows) {
+    const auto error = not_finite(row.run);
+    ASSERT_TRUE(error) << row.name;
+    EXPECT_EQ(error->op, row.op) << row.name << ": " << error->what();
+    EXPECT_EQ(error->gradient, row.gradient) << row.name;
+    EXPECT_FALSE(std::isfinite(error->value)) << row.name;
+    const auto mine = std::find_if(error->parameters.begin(), error->parameters.end(),
+                                   [&](const Parameter& p) { return p == a || p == b || p == c || p == frozen; });
+    ASSERT_NE(mine, error->parameters.end()) << row.name;
+    EXPECT_TRUE(*mine == row.used) << row.name;
+    for (const Parameter& p : {a, b, c}) p.clear_gradient();
+  }
+  const auto constant = not_finite([&](Tape&) { log(x - 1); });
+  ASSERT_TRUE(constant);
+  EXPECT_TRUE(constant->parameters.empty());
+  EXPECT_FALSE(not_finite([&](Tape& tape) { tape.backward(sum(recompute(into(a), {{Variable(a) * 2}}))); }));
+  Tape ordinary;  // a check that failed leaves nothing behind
+  ordinary.backward(sum(sqrt(b)));
+  EXPECT_FALSE(std::isfinite(b.gradient()[0]));
+}
+
+TEST(Tape, PrintTellsOfWhatIsRecomputed) {
+  const Parameter p = parameter({1, 2});
+  Tape tape({.profile = true});
+  tape.backward(sum(recompute([&](std::span<const Variable> x) { return tanh(x[0] * p); }, {{Variable(p) * 2}})));
+  std::ostringstream out;
+  tape.print(out);
+  std::istringstream lines(out.str());
+  std::string names;
+  for (std::string line, name; std::getline(lines, line); names += name + " ") std::istringstream(line) >> name;
+  EXPECT_EQ(names, "op * * tanh recompute sum * tanh total ") << "once forward, once when going back: " << out.str();
 }
 
 TEST(Tape, PrintHasARowForEveryOp) {
