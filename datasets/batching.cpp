@@ -160,6 +160,13 @@ Batch PairBatches::next() {
   return batch;
 }
 
+std::string PairBatches::describe(std::span<const Index> lines) const {
+  std::vector<Index> numbers;
+  for (Index line : lines) numbers.push_back(pairs_.line(line));
+  std::sort(numbers.begin(), numbers.end());
+  return fmt::format("{} of {}", listed("line", numbers), pairs_.name());
+}
+
 void PairBatches::seek(std::span<const std::int64_t> numbers) {
   check(numbers.size() == 3 && std::all_of(numbers.begin(), numbers.end(), [](std::int64_t n) { return n >= 0; }), "batches",
         "expected a position of three numbers from 0 on, epoch, window and batch; got ({})", fmt::join(numbers, ", "));

@@ -47,6 +47,7 @@ class PairBatches final : public BatchStream {
   /// Of the batch that next() gives: {epoch, window, batch in the window}.
   std::vector<std::int64_t> position() const override { return {position_.epoch, position_.window, position_.batch}; }
   void seek(std::span<const std::int64_t> position) override;
+  std::string describe(std::span<const Index> lines) const override;
   Index epoch() const { return position_.epoch; }
   /// Of this epoch so far, a window at a time.
   const BatchCounts& counts() const { return counts_; }

@@ -86,6 +86,11 @@ Pair FilePairs::at(Index i) const {
   return pair;
 }
 
+Index FilePairs::line(Index i) const {
+  at(i);
+  return cursor_->readers[0].number();
+}
+
 void FilePairs::will_need(Index first, Index count) const {
   if (count <= 0 || first < 0 || first >= size_) return;
   const auto begin = static_cast<std::size_t>(first / block_pairs);

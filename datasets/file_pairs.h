@@ -37,6 +37,7 @@ class FilePairs final : public PairSource {
   Pair at(Index i) const override;
   std::string name() const override { return name_; }
   Index skipped() const override { return skipped_; }
+  Index line(Index i) const override;
   Index block() const override { return block_pairs; }
   void will_need(Index first, Index count) const override;
 

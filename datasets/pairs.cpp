@@ -45,6 +45,7 @@ class Rest final : public PairSource {
   Pair at(Index i) const override { return all_->at(number(i)); }
   std::string name() const override { return all_->name(); }
   Index skipped() const override { return all_->skipped(); }
+  Index line(Index i) const override { return all_->line(number(i)); }
   Index block() const override { return all_->block(); }
   void will_need(Index first, Index count) const override {
     const Index last = std::min(first + count, size()) - 1;

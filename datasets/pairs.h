@@ -26,6 +26,7 @@ class PairSource {
   virtual Pair at(Index i) const = 0;
   virtual std::string name() const = 0;        // as the user gave it
   virtual Index skipped() const { return 0; }  // lines left out because a side was blank
+  virtual Index line(Index i) const { return i + 1; }  // where pair i stands in its file, from 1
   /// Pairs that are cheap to read one after the other: random orders are drawn of whole blocks, [k block(), (k + 1) block()).
   virtual Index block() const { return 1; }
   /// A hint that the pairs [first, first + count) will be asked for soon.

@@ -70,6 +70,12 @@ void TextWindows::seek(std::span<const std::int64_t> position) {
   step_ = position[0];
 }
 
+std::string TextWindows::describe(std::span<const Index> lines) const {
+  std::vector<Index> numbers(lines.begin(), lines.end());
+  for (Index& number : numbers) ++number;  // people count from 1
+  return fmt::format("the windows from {} of the text on", listed("token", numbers));
+}
+
 std::vector<Batch> TextWindows::valid_batches() const { return consecutive_windows(valid_, options_.context, options_.batch); }
 
 std::vector<Batch> consecutive_windows(std::span<const Id> ids, Index context, Index batch) {

@@ -34,6 +34,7 @@ class TextWindows final : public BatchStream {
   Batch at(Index step) const;
   std::vector<std::int64_t> position() const override { return {step_}; }
   void seek(std::span<const std::int64_t> position) override;
+  std::string describe(std::span<const Index> lines) const override;
 
   const std::vector<Id>& train() const { return train_; }
   const std::vector<Id>& valid() const { return valid_; }
