@@ -112,6 +112,18 @@ Real TrainingStep::operator()(const Batch& batch, TapeOptions options) {
   return loss.item();
 }
 
+Checkpoint TrainingStep::checkpoint() const {
+  Checkpoint result = weights();
+  put(result, "optimizer.", adam_.state());
+  return result;
+}
+
+Checkpoint TrainingStep::weights() const {
+  Checkpoint result;
+  put(result, "model.", *model_);
+  return result;
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/checkpoint.h"
 #include "framework/tape.h"
 #include "layers/seq2seq/model.h"
 #include "optim/optimizer.h"
@@ -31,6 +32,8 @@ class TrainingStep {
   TrainingStep(const Case& which, Random& random);
   Real operator()(const Batch& batch, TapeOptions options = {});  // its loss; prints the ops to stderr where they are profiled
   Index parameters() const { return parameter_count(*model_); }
+  Checkpoint checkpoint() const;  // all that training goes on from: weights and moments
+  Checkpoint weights() const;
 
  private:
   std::unique_ptr<Seq2Seq> model_;
