@@ -56,14 +56,15 @@ Run open_run(const std::string& folder, const std::string& checkpoint) {
   run.tokenizers = load_tokenizers(folder);
   const RunFolder checkpoints(folder);
   if (checkpoints.names().empty()) fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
-  run.checkpoint = !checkpoint.empty() ? checkpoints.named(checkpoint) : fs::exists(checkpoints.best()) ? checkpoints.best() : *checkpoints.newest();
+  run.checkpoint = fs::exists(checkpoints.best()) ? checkpoints.best() : *checkpoints.newest();
   Random random(0);
   run.model = make_model(run.settings, run.tokenizers, random);
   try {
+    if (!checkpoint.empty()) run.checkpoint = checkpoints.named(checkpoint);
     take(load(run.checkpoint), "model.", *run.model);
   } catch (const Error& error) {
     const std::string message = error.what(), path = run.checkpoint.string();
-    fail("{}{}{}", message.starts_with(path) ? "" : path + ": ", message, other_checkpoints(folder));
+    fail("{}{}{}", message.starts_with(checkpoints.checkpoints().string()) ? "" : path + ": ", message, other_checkpoints(folder));
   }
   set_training(*run.model, false);
   return run;

@@ -4,8 +4,6 @@
 #include <charconv>
 #include <system_error>
 
-#include <fmt/ranges.h>
-
 #include "framework/error.h"
 #include "framework/files.h"
 
@@ -61,8 +59,7 @@ std::vector<std::string> RunFolder::names() const {
 
 std::filesystem::path RunFolder::named(const std::string& name) const {
   const std::vector<std::string> known = names();
-  if (std::find(known.begin(), known.end(), name) == known.end())
-    fail("{}: no checkpoint '{}' here; there is {}", checkpoints().string(), name, known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+  if (std::find(known.begin(), known.end(), name) == known.end()) fail("{}: no checkpoint '{}' here", checkpoints().string(), name);
   return checkpoints() / (name + std::string(extension));
 }
 

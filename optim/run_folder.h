@@ -26,7 +26,7 @@ class RunFolder {
   std::optional<std::filesystem::path> newest() const;
   /// "last", "best", "step-000400": those there are.
   std::vector<std::string> names() const;
-  /// "last", "best" or one such as "step-000400". Throws Error, naming those there are, when this is none of them.
+  /// "last", "best" or one such as "step-000400". Throws Error when it is none of them.
   std::filesystem::path named(const std::string& name) const;
   /// Takes away what a killed process left unfinished. Only for whom the folder is locked.
   void remove_partial() const;
