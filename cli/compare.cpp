@@ -56,13 +56,18 @@ Json read_json(const fs::path& path) {
 /// The duel in the folder; what was given again must be the same.
 Duel resumed_duel(const Options& o, const CLI::App& command) {
   if (!fs::exists(plan_path(o.out))) fail("{}: no duel to resume here; leave out --resume to start one", o.out);
-  const Json plan = read_json(plan_path(o.out)), asked = to_json(o.duel);
+  Duel given = o.duel;
+  find_data(given);
+  const Json plan = read_json(plan_path(o.out)), asked = to_json(given);
   if (!plan.is_object() || std::any_of(asked.items().begin(), asked.items().end(), [&](const auto& item) { return !plan.contains(item.key()); }))
     fail("{}: damaged; start the duel again with another --out", plan_path(o.out).string());
+  Duel duel = duel_from_json(plan);
+  find_data(duel);
+  const Json kept = to_json(duel);
   for (const auto& [name, value] : asked.items())
-    if (command.count("--" + name) > 0 && plan.at(name) != value)
+    if (command.count("--" + name) > 0 && kept.at(name) != value)
       fail("--resume goes on with the duel as it is: --{} cannot change; start a new one with another --out", name);
-  return duel_from_json(plan);
+  return duel;
 }
 
 struct Plan {
@@ -83,6 +88,7 @@ Tokenizers kept_tokenizers(const fs::path& out, const Duel& duel) {
 /// `known`: tokenizers, none to train them.
 Plan make_plan(Duel duel, const Tokenizers& known) {
   check_duel(duel);
+  find_data(duel);
   Plan plan{std::move(duel), {}, {}, {}};
   for (const std::string& model : plan.duel.models) plan.models.push_back(duel_settings(plan.duel, model));
   Settings& first = plan.models.front();
@@ -293,9 +299,11 @@ void run_compare(Options& o, const CLI::App& command) {
     json["runs"].back()["folder"] = fs::relative(run_folder(o.out, r.model, r.seed), o.out).string();
   }
   replace_file(fs::path(o.out) / "comparison.json", json.dump(2) + "\n");
+  std::vector<std::string> names;
+  for (const std::string& name : duel.train) names.push_back(fs::path(name).filename().string());
   std::vector<Curve> curves;
   for (const RunResult& r : results) curves.push_back(read_curve(run_folder(o.out, r.model, r.seed), r.model, r.seed));
-  write_comparison_page((fs::path(o.out) / "comparison.html").string(), fmt::format("Duel on {}", fmt::join(duel.train, ", ")), comparison, curves,
+  write_comparison_page((fs::path(o.out) / "comparison.html").string(), fmt::format("Duel on {}", fmt::join(names, ", ")), comparison, curves,
                         notes_of(plan, comparison));
   const std::string text = to_text(comparison);
   replace_file(fs::path(o.out) / "comparison.txt", text);
@@ -322,7 +330,7 @@ void add_compare(CLI::App& app) {
   command->add_option("--lines", d.lines, "of a built-in corpus: how many to test on")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--out", o->out, "folder to keep the duel in");
   command->add_flag("--resume", o->resume, "go on with the duel in --out; finished runs are not repeated");
-  command->add_option("--threads", o->threads, "threads to compute on (0: one a core)")->check(CLI::NonNegativeNumber);
+  command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
   command->footer("Examples:\n  heed compare --train toy:translation --models rnn,rnn+additive,conv,transformer --seeds 3 --time 90s --out duel\n"
                   "  heed compare --train train.de train.en --valid valid.de valid.en --test test.de test.en --models conv,transformer --epochs 10 --out duel");
   command->callback([o, command] { run_compare(*o, *command); });

@@ -87,6 +87,10 @@ Duel duel_from_json(const nlohmann::ordered_json& json) {
   return duel;
 }
 
+void find_data(Duel& duel) {
+  for (auto* data : {&duel.train, &duel.valid, &duel.test}) *data = absolute_data(*data);
+}
+
 void check_duel(const Duel& duel) {
   if (duel.train.empty()) fail("nothing to train on; give --train with files or a built-in corpus such as toy:translation");
   if (duel.models.empty()) fail("which models? give --models a,b,c from: {}", fmt::join(model_names(), ", "));

@@ -24,6 +24,9 @@ struct Duel {
 nlohmann::ordered_json to_json(const Duel& duel);
 Duel duel_from_json(const nlohmann::ordered_json& json);
 
+/// Makes the names of its data absolute.
+void find_data(Duel& duel);
+
 /// Throws Error, naming what is wrong, unless the duel can be fought.
 void check_duel(const Duel& duel);
 

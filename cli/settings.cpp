@@ -210,6 +210,18 @@ const std::vector<std::string>& model_names() {
 
 bool is_toy(const std::vector<std::string>& data) { return data.size() == 1 && data[0].starts_with("toy:"); }
 
+std::vector<std::string> absolute_data(std::vector<std::string> data) {
+  if (is_toy(data)) return data;
+  for (std::string& name : data) {
+    std::error_code error;
+    const std::filesystem::path whole = std::filesystem::absolute(name, error), normal = whole.lexically_normal();
+    if (name.empty() || error) continue;
+    const bool same = std::filesystem::equivalent(whole, normal, error) || !std::filesystem::exists(whole, error);  // not where .. follows a link
+    name = (same ? normal : whole).string();
+  }
+  return data;
+}
+
 Settings default_settings(const std::string& model, const std::vector<std::string>& data) {
   one_of("--model", model, model_names());
   Settings s{};

@@ -74,6 +74,8 @@ const std::vector<std::string>& model_names();
 Settings default_settings(const std::string& model, const std::vector<std::string>& data = {});
 
 bool is_toy(const std::vector<std::string>& data);
+/// DATA's files by their absolute names, so that what was begun in one folder is found from another; toy:NAME as it is.
+std::vector<std::string> absolute_data(std::vector<std::string> data);
 
 /// Applies a TOML file over `settings`; unknown keys and wrong types throw Error: `FILE:LINE: ...`.
 void read_settings(const std::string& path, Settings& settings);

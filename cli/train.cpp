@@ -66,6 +66,8 @@ Settings new_settings(const Options& o, const CLI::App& command) {
 /// The settings of a run that goes on: what decides its future may not change, but for how long it trains.
 Settings resumed_settings(const Options& o, const CLI::App& command) {
   Settings s = read_run_settings(o.out);
+  const auto find_data = [](Settings& of) { of.data.train = absolute_data(of.data.train), of.data.valid = absolute_data(of.data.valid); };
+  find_data(s);
   Settings asked = s;
   for (const std::string& assignment : o.assignments) set(asked, assignment);
   if (given(command, "--train")) asked.data.train = o.train;
@@ -75,6 +77,7 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
   if (given(command, "--fields")) asked.data.fields = o.fields;
   if (!o.config.empty()) read_settings(o.config, asked);
   apply_limits(o, command, asked);
+  find_data(asked);
   const std::vector<Setting> before = settings_of(s), after = settings_of(asked);
   for (std::size_t i = 0; i < before.size(); ++i) {
     const std::string key = before[i].key;

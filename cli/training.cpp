@@ -39,6 +39,7 @@ Training::Training(Settings s, std::string where, bool resume, const Tokenizers&
       folder(std::move(where)),
       corpus(open_corpus(settings, resume ? load_tokenizers(folder) : tokenizers)),
       resume_(resume) {
+  settings.data.train = absolute_data(settings.data.train), settings.data.valid = absolute_data(settings.data.valid);
   Random random(static_cast<std::uint64_t>(settings.train.seed));
   model = make_model(settings, corpus.tokenizers, random);
   optimizer_ = make_optimizer(settings, *model);
