@@ -118,7 +118,7 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--lines", o->lines, "of a built-in corpus: how many")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--split", o->split, "of a built-in corpus: train, valid or test")->check(CLI::IsMember({"train", "valid", "test"}))->capture_default_str();
   command->add_option("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")->check(CLI::Range(1, 1000));
-  command->add_option("--threads", o->threads, "threads to compute on (0: one a core)")->check(CLI::NonNegativeNumber);
+  command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
   command->add_flag("--json", o->json, "one JSON object, full digits");
   command->footer("Example:\n  heed evaluate --run runs/first --data toy:translation");
   command->callback([o] { run_evaluate(*o); });

@@ -175,7 +175,7 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
                      ->type_name("FILE"));
   CLI::Option* score = command->add_option("--score", o->score, "decode nothing: FILE's lines are the outputs of the lines read; prints the log probability of each, a tab, and its tokens, </s> among them")
                            ->type_name("FILE");
-  command->add_option("--threads", o->threads, "threads to compute on (0: one a core)")->check(CLI::NonNegativeNumber);
+  command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
   for (CLI::Option* option : search) option->excludes(sample), both.push_back(option);
   for (CLI::Option* option : sampling) option->needs(sample), both.push_back(option);
   for (CLI::Option* option : both) option->excludes(score);
