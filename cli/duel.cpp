@@ -105,6 +105,8 @@ void check_duel(const Duel& duel) {
     const auto [whose, assignment] = split_assignment(text);
     for (const auto& [key, option] : decided)
       if (assignment.starts_with(fmt::format("{}=", key))) fail("--set {}: give {} instead; a duel decides this for all its models", text, option);
+    if (assignment.starts_with("train.init") || assignment.starts_with("train.freeze"))
+      fail("--set {}: the models of a duel start afresh and train whole; reuse weights with `heed train --init`", text);
     if (!whose.empty() && std::find(duel.models.begin(), duel.models.end(), whose) == duel.models.end())
       fail("--set {}: {} is not among --models{}", text, whose, did_you_mean(whose, duel.models));
   }

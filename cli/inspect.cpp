@@ -1,6 +1,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 
 #include "cli/commands.h"
 #include "cli/run.h"
@@ -10,6 +11,14 @@
 namespace heed::cli {
 
 namespace {
+
+/// Of the parameter in this place: training went on and never changed it. Known where the optimizer's counts are in the file.
+bool never_updated(const Checkpoint& checkpoint, Index at) {
+  const auto steps = checkpoint.lists.find("optimizer.steps");
+  const auto step = checkpoint.numbers.find("step");
+  return steps != checkpoint.lists.end() && step != checkpoint.numbers.end() && step->second > 0 && at < std::ssize(steps->second) &&
+         steps->second[static_cast<std::size_t>(at)] == 0;
+}
 
 void run_inspect(const std::string& what) {
   std::filesystem::path path = what;
@@ -24,12 +33,13 @@ void run_inspect(const std::string& what) {
   for (const auto& [name, value] : checkpoint.numbers) std::cout << fmt::format("{:<20} {}\n", name, value);
   for (const auto& [name, value] : checkpoint.reals) std::cout << fmt::format("{:<20} {:.6g}\n", name, value);
   std::cout << fmt::format("\n{:<52} {:<16} {:>12}\n", "parameter", "shape", "norm");
-  Index total = 0;
+  Index total = 0, at = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) {
     if (!name.starts_with("model.")) continue;
+    const bool untouched = never_updated(checkpoint, at++);
     double squares = 0;
     for (Real x : tensor.span()) squares += static_cast<double>(x) * static_cast<double>(x);
-    std::cout << fmt::format("{:<52} {:<16} {:>12.4f}\n", name.substr(6), to_string(tensor.shape()), std::sqrt(squares));
+    std::cout << fmt::format("{:<52} {:<16} {:>12.4f}{}\n", name.substr(6), to_string(tensor.shape()), std::sqrt(squares), untouched ? "  frozen" : "");
     total += tensor.size();
   }
   std::cout << fmt::format("{:<52} {:<16}\n", "total", total);

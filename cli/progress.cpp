@@ -54,12 +54,14 @@ void LiveLine::show(const std::string& text, double done, double now) {
 Progress::Progress(const std::string& log_path, Index log_every, Shown shown)
     : log_(log_path, std::ios::app), log_every_(log_every), shown_(shown) {}
 
-void Progress::line(const std::string& text) {
+void Progress::line(const std::string& text) { lines({text}, {text}); }
+
+void Progress::lines(const std::vector<std::string>& shown, const std::vector<std::string>& logged) {
   if (shown_ == Shown::on_stderr) {
     live_.clear();
-    std::cerr << text << '\n';
+    for (const std::string& text : shown) std::cerr << text << '\n';
   }
-  log_ << text << std::endl;
+  for (const std::string& text : logged) log_ << text << std::endl;
 }
 
 void Progress::step(const StepReport& r) {

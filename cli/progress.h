@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "optim/trainer.h"
 
@@ -34,6 +35,8 @@ class Progress {
   void step(const StepReport& report);
   /// A line that stays, above the live one.
   void line(const std::string& text);
+  /// Several, where the log has another, longer wording.
+  void lines(const std::vector<std::string>& shown, const std::vector<std::string>& logged);
 
  private:
   std::ofstream log_;

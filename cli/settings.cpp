@@ -187,6 +187,9 @@ std::vector<Setting> settings_of(Settings& s) {
       {"train.log_every", &s.train.log_every, "steps between lines of the log"},
       {"train.seed", &s.train.seed, "of weights, order and dropout"},
       {"train.label_smoothing", &s.train.label_smoothing, "share of the target spread over all words (built-in corpora: 0)"},
+      {"train.init", &s.train.init, "begin with the weights of this run, .heed or .safetensors file; empty: afresh"},
+      {"train.init_only", &s.train.init_only, "patterns of the parameters that train.init loads (! leaves out); none: all"},
+      {"train.freeze", &s.train.freeze, "patterns of the parameters that stay as they are (! leaves out)"},
       {"decode.beam", &s.decode.beam, "beam width; 1: greedy"},
       {"decode.length_penalty", &s.decode.length_penalty, "alpha; larger favours longer outputs"},
       {"decode.min_length", &s.decode.min_length, "fewest tokens of an output"},
@@ -232,7 +235,7 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
              .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
   s.train = {.steps = 1600, .epochs = 0, .time = "", .eval_every = 400, .save_every = 400, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
-             .seed = 1, .label_smoothing = 0.1};
+             .seed = 1, .label_smoothing = 0.1, .init = "", .init_only = {}, .freeze = {}};
   s.decode = {.beam = 5, .length_penalty = 0.6, .min_length = 0, .max_length = 0, .no_repeat_ngram = 0, .coverage_penalty = 0};
   if (model == "lm") {
     s.data.tokenizer = "characters", s.data.min_count = 1, s.data.batch_tokens = 768, s.data.valid_fraction = 0.1;
@@ -353,6 +356,7 @@ void check_settings(Settings& s) {
     fail("decode.min_length is at most decode.max_length; got {} and {}", s.decode.min_length, s.decode.max_length);
   if (s.decode.coverage_penalty > 0 && (s.model.name == "rnn" || s.model.name == "lm"))
     fail("decode.coverage_penalty needs a model that attends to its source; model.name = {} does not", s.model.name);
+  if (s.train.init.empty() && !s.train.init_only.empty()) fail("--init-only chooses what --init loads; give --init too");
   if (!s.train.time.empty()) parse_duration(s.train.time);
   if (s.train.steps == 0 && s.train.epochs == 0 && s.train.time.empty()) fail("nothing ends the training; give --steps, --epochs or --time");
 }

@@ -46,6 +46,8 @@ struct Settings {
     std::string time;
     Index eval_every, save_every, keep, patience, average, log_every, seed;
     double label_smoothing;
+    std::string init;
+    std::vector<std::string> init_only, freeze;
   } train;
   struct {
     Index beam;

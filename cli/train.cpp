@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/plots/text.h"
 #include "cli/progress.h"
+#include "cli/reuse.h"
 #include "cli/run.h"
 #include "cli/training.h"
 #include "cli/verify_resume.h"
@@ -18,8 +19,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  std::vector<std::string> train, valid, fields, assignments;
-  std::string model, out, config, time, checkpoint;
+  std::vector<std::string> train, valid, fields, assignments, init_only, freeze;
+  std::string model, out, config, time, checkpoint, init;
   Index steps = 0, epochs = 0, seed = 1, keep = 0;
   int threads = 0;
   bool resume = false, list_settings = false;
@@ -29,6 +30,12 @@ struct Options {
 bool given(const CLI::App& command, const char* option) {
   const CLI::Option* found = command.get_option_no_throw(option);
   return found && found->count() > 0;
+}
+
+void apply_reuse(const Options& o, const CLI::App& command, Settings& s) {
+  if (given(command, "--init")) s.train.init = o.init;
+  if (given(command, "--init-only")) s.train.init_only = o.init_only;
+  if (given(command, "--freeze")) s.train.freeze = o.freeze;
 }
 
 /// Limits given on the command line replace the default one. They and what is kept may differ from what a resumed run began with.
@@ -58,6 +65,8 @@ Settings new_settings(const Options& o, const CLI::App& command) {
   if (given(command, "--valid")) s.data.valid = o.valid;
   if (given(command, "--fields")) s.data.fields = o.fields;
   if (given(command, "--seed")) s.train.seed = o.seed;
+  apply_reuse(o, command, s);
+  if (!s.train.init.empty()) s.train.init = initial_source(s.train.init);
   apply_limits(o, command, s);
   if (s.data.train.empty()) fail("nothing to train on; give --train with files or a built-in corpus such as toy:translation");
   return s;
@@ -76,13 +85,16 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
   if (given(command, "--model")) asked.model.name = o.model;
   if (given(command, "--fields")) asked.data.fields = o.fields;
   if (!o.config.empty()) read_settings(o.config, asked);
+  apply_reuse(o, command, asked);
+  if (!asked.train.init.empty()) asked.train.init = fs::absolute(asked.train.init).lexically_normal().string();
   apply_limits(o, command, asked);
   find_data(asked);
   const std::vector<Setting> before = settings_of(s), after = settings_of(asked);
   for (std::size_t i = 0; i < before.size(); ++i) {
     const std::string key = before[i].key;
     const bool same = text_of(before[i]) == text_of(after[i]);
-    if (!same && (key.starts_with("data.") || key.starts_with("model.") || key.starts_with("optim.") || key == "train.seed"))
+    if (!same && (key.starts_with("data.") || key.starts_with("model.") || key.starts_with("optim.") || key == "train.seed" ||
+                  key.starts_with("train.init") || key == "train.freeze"))
       fail("--resume goes on with the run as it is: {} cannot change; start a new run with another --out", key);
   }
   return asked;
@@ -139,7 +151,8 @@ void train(const Options& o, const CLI::App& command) {
                             tokenizers.joint() ? fmt::format("{}", tokenizers.source->size())
                                                : fmt::format("{} and {}", tokenizers.source->size(), tokenizers.target->size()),
                             tokenizers.source->kind(), fewer));
-  progress.line(fmt::format("model     {}, {} parameters", s.model.name, parameter_count(*training.model)));
+  progress.line(fmt::format("model     {}, {}", s.model.name, parameters_text(*training.model)));
+  for (const Notes* notes : {&training.initial, &training.frozen}) progress.lines(notes->shown, notes->logged);
   progress.line(fmt::format("plan      {}; about {} and {} MB on {} thread{}",
                             limits.seconds > 0 ? duration_text(limits.seconds) : fmt::format("{} steps", limits.steps), duration_text(limit),
                             (cost.bytes >> 20) + 30, threads(), threads() == 1 ? "" : "s"));
@@ -189,6 +202,9 @@ void add_what_and_how(CLI::App* command, const std::shared_ptr<Options>& o) {
   command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
   command->add_option("--config", o->config, "settings from a TOML file");
   command->add_option("--set", o->assignments, "a setting, key=value, as in config.toml; may be repeated")->expected(1)->take_all();
+  command->add_option("--init", o->init, "begin with the weights of this run's folder, .heed or .safetensors file");
+  command->add_option("--init-only", o->init_only, "patterns of the parameters to load, such as 'encoder*'; '!decoder*' leaves out")->take_all();
+  command->add_option("--freeze", o->freeze, "patterns of the parameters that stay as they are")->take_all();
   command->add_option("--precision", o->precision, "of storage and products")->check(CLI::IsMember({"fp32"}))->capture_default_str();
 }
 
@@ -206,6 +222,7 @@ void add_train(CLI::App& app) {
   command->footer("Examples:\n  heed train --train toy:translation --model transformer --out runs/first\n"
                   "  heed train --train train.de train.en --valid valid.de valid.en --model transformer --epochs 20 --out runs/de-en\n"
                   "  heed train --train corpus.txt --model lm --steps 2000 --out runs/lm\n"
+                  "  heed train --train other.de other.en --model transformer --init runs/de-en --freeze 'encoder*' --out runs/other\n"
                   "  heed train --resume --steps 6000 --out runs/first");
   command->callback([o, command] { train(*o, *command); });
 }

@@ -42,6 +42,7 @@ Training::Training(Settings s, std::string where, bool resume, const Tokenizers&
   settings.data.train = absolute_data(settings.data.train), settings.data.valid = absolute_data(settings.data.valid);
   Random random(static_cast<std::uint64_t>(settings.train.seed));
   model = make_model(settings, corpus.tokenizers, random);
+  frozen = freeze_chosen(settings, *model);
   optimizer_ = make_optimizer(settings, *model);
 }
 
@@ -71,6 +72,7 @@ void Training::open(const std::string& checkpoint) {
   } catch (const Error& error) {
     fail("{}{}", error.what(), other_checkpoints(folder));
   }
+  if (!resumed_ && !settings.train.init.empty()) initial = load_initial(settings, corpus.tokenizers, *model);
 }
 
 void Training::create() {

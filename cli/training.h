@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/corpus.h"
+#include "cli/reuse.h"
 #include "cli/settings.h"
 #include "layers/seq2seq/model.h"
 #include "optim/trainer.h"
@@ -38,6 +39,7 @@ class Training {
   const std::string folder;
   Corpus corpus;
   std::unique_ptr<Seq2Seq> model;
+  Notes initial, frozen;  // what open() loaded from elsewhere, and what never learns
   bool resumed() const { return resumed_; }
   Index step() const { return trainer_->step(); }
   const TrainerOptions& options() const { return options_; }
