@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
@@ -22,10 +23,12 @@ struct Workers {
   explicit Workers(int count)
       : threads(count > 0 ? count : tbb::info::default_concurrency()),
         limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads)),
-        arena(threads) {}
+        arena(threads),
+        places(static_cast<std::size_t>(threads)) {}
   int threads;
   tbb::global_control limit;
   tbb::task_arena arena;
+  std::vector<char> places;  // one of each worker: addresses for the thread sanitizer, never read
 };
 
 std::unique_ptr<Workers>& workers() {
@@ -59,7 +62,8 @@ void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Inde
     for (Index i = 0; i < pieces; ++i) body(i * grain, std::min(count, (i + 1) * grain), 0);
     return;
   }
-  // oneTBB is not instrumented: tell the thread sanitizer that pieces begin after the fork and end before the join.
+  // oneTBB is not instrumented: tell the thread sanitizer that pieces begin after the fork and end before the join, and that of pieces with
+  // one worker's number each ends before the next begins, though other threads of the user's may have taken that place in the arena.
   [[maybe_unused]] char fork = 0, join = 0;
   __tsan_release(&fork);
   pool.arena.execute([&] {
@@ -68,7 +72,10 @@ void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Inde
         [&](const tbb::blocked_range<Index>& range) {
           __tsan_acquire(&fork);
           const int worker = tbb::this_task_arena::current_thread_index();
+          [[maybe_unused]] char* place = pool.places.data() + worker;
+          __tsan_acquire(place);
           for (Index i = range.begin(); i < range.end(); ++i) body(i * grain, std::min(count, (i + 1) * grain), worker);
+          __tsan_release(place);
           __tsan_release(&join);
         },
         tbb::simple_partitioner());
