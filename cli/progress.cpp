@@ -52,7 +52,7 @@ void LiveLine::show(const std::string& text, double done, double now) {
 }
 
 Progress::Progress(const std::string& log_path, Index log_every, Shown shown)
-    : log_(log_path, std::ios::app), log_every_(log_every), shown_(shown) {}
+    : log_path_(log_path), log_every_(log_every), shown_(shown) {}
 
 void Progress::line(const std::string& text) { lines({text}, {text}); }
 
@@ -61,7 +61,19 @@ void Progress::lines(const std::vector<std::string>& shown, const std::vector<st
     live_.clear();
     for (const std::string& text : shown) std::cerr << text << '\n';
   }
-  for (const std::string& text : logged) log_ << text << std::endl;
+  for (const std::string& text : logged) log(text);
+}
+
+void Progress::log(const std::string& text) {
+  if (without_log_) return;
+  try {
+    if (!log_) log_.emplace(log_path_);
+    log_->write(text + '\n');
+  } catch (const Error& error) {
+    without_log_ = true;
+    live_.clear();
+    std::cerr << error.what() << "; the run goes on without it\n";
+  }
 }
 
 void Progress::step(const StepReport& r) {
@@ -71,7 +83,7 @@ void Progress::step(const StepReport& r) {
     if (logged) line(text);
     return;
   }
-  if (logged) log_ << text << std::endl;
+  if (logged) log(text);
   live_.show(text, r.done, r.seconds);
 }
 

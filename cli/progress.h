@@ -1,9 +1,10 @@
 #pragma once
 
-#include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "framework/files.h"
 #include "optim/trainer.h"
 
 namespace heed::cli {
@@ -26,7 +27,8 @@ class LiveLine {
   double shown_ = -1;
 };
 
-/// Shows how training goes on stderr: one live line on a terminal, a line now and then elsewhere. Lines also go to a log file.
+/// Shows how training goes on stderr: one live line on a terminal, a line now and then elsewhere. Lines also go to a log file; training goes on
+/// where that cannot be written.
 class Progress {
  public:
   enum class Shown { on_stderr, in_log };  // in_log: somebody else speaks to the user
@@ -39,7 +41,11 @@ class Progress {
   void lines(const std::vector<std::string>& shown, const std::vector<std::string>& logged);
 
  private:
-  std::ofstream log_;
+  void log(const std::string& text);
+
+  std::string log_path_;
+  std::optional<FileAppender> log_;
+  bool without_log_ = false;  // it cannot be written, and that was said
   Index log_every_;
   Shown shown_;
   LiveLine live_;

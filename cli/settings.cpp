@@ -1,5 +1,6 @@
 #include "cli/settings.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -11,7 +12,9 @@
 #include "datasets/nearest.h"
 #include "datasets/tokenizer.h"
 #include "datasets/tokenizers/sentencepiece.h"
+#include "datasets/utf8.h"
 #include "framework/error.h"
+#include "framework/files.h"
 #include "layers/attention/family.h"
 #include "layers/recurrent.h"
 
@@ -23,6 +26,14 @@ template <class... Visitors>
 struct Overloaded : Visitors... {
   using Visitors::operator()...;
 };
+template <class... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;  // clang before 17 does not see it
+
+/// For messages: a line of text however long it is.
+std::string shortened(const std::string& text) {
+  constexpr std::size_t most = 100;
+  return text.size() <= most ? text : text.substr(0, most) + "...";
+}
 
 Setting& find(std::vector<Setting>& all, const std::string& key, const std::string& place) {
   std::vector<std::string> keys;
@@ -31,11 +42,11 @@ Setting& find(std::vector<Setting>& all, const std::string& key, const std::stri
     keys.emplace_back(setting.key);
   }
   const std::string near = nearest(key, keys);
-  fail("{}unknown setting '{}'{}", place, key, near.empty() ? "; `heed train --help-settings` lists them" : fmt::format("; did you mean '{}'?", near));
+  fail("{}unknown setting '{}'{}", place, shortened(key), near.empty() ? "; `heed train --help-settings` lists them" : fmt::format("; did you mean '{}'?", near));
 }
 
 [[noreturn]] void wrong(const std::string& place, const std::string& key, const char* expected, const std::string& got) {
-  fail("{}{} takes {}; got '{}'", place, key, expected, got);
+  fail("{}{} takes {}; got '{}'", place, key, expected, shortened(got));
 }
 
 template <class Number>
@@ -53,10 +64,20 @@ std::vector<std::string> split(const std::string& text) {
   return parts;
 }
 
+/// A literal string of TOML, or where that cannot be a basic one.
 std::string quoted(const std::string& text) {
-  std::ostringstream out;
-  out << toml::value<std::string>(text);
-  return out.str();
+  const auto control = [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; };
+  if (text.find('\'') == std::string::npos && std::none_of(text.begin(), text.end(), control)) return "'" + text + "'";
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out += '\\', out += c;
+    else if (control(c))
+      out += fmt::format("\\u{:04x}", static_cast<int>(c));
+    else
+      out += c;
+  }
+  return out + '"';
 }
 
 std::string number(double value) {
@@ -68,7 +89,8 @@ void read_table(const toml::table& table, const std::string& prefix, const std::
   for (const auto& [name, node] : table) {
     const std::string key = prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
     const std::string place = fmt::format("{}:{}: ", file, node.source().begin.line);
-    if (node.is_table()) {
+    const bool section = prefix.empty() && std::any_of(all.begin(), all.end(), [&](const Setting& s) { return std::string_view(s.key).starts_with(key + "."); });
+    if (node.is_table() && section) {
       read_table(*node.as_table(), key, file, all);
       continue;
     }
@@ -111,12 +133,33 @@ void read_table(const toml::table& table, const std::string& prefix, const std::
   }
 }
 
+constexpr std::ptrdiff_t most_dots = 100;
+constexpr std::uint64_t most_bytes = std::uint64_t{1} << 18;
+
+/// A key such as a.a.a.a makes tables within tables, which toml++ destroys by recursion: thousands would overflow the stack.
+void check_depth(const std::string& text, const std::string& file) {
+    std::istringstream lines(text);
+  Index number = 1;
+  for (std::string line; std::getline(lines, line); ++number)
+    if (std::count(line.begin(), line.end(), '.') > most_dots) fail("{}:{}: has more than {} dots; settings are written section.name = value", file, number, most_dots);
+}
+
 void one_of(const char* key, const std::string& value, const std::vector<std::string>& choices) {
   for (const std::string& choice : choices)
     if (value == choice) return;
   std::string list;
   for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
-  fail("{} is one of {}; got '{}'{}", key, list, value, did_you_mean(value, choices));
+  fail("{} is one of {}; got '{}'{}", key, list, shortened(value), did_you_mean(value, choices));
+}
+
+/// TOML holds no other text, so that a run of it could not be opened again.
+void check_text(const Setting& setting) {
+  const auto check_one = [&](const std::string& text) {
+    if (utf8::find_invalid(text) != std::string::npos)
+      fail("{} is not UTF-8: '{}'; rename the file, or set your terminal to UTF-8", setting.key, shortened(text));
+  };
+  if (const auto* text = std::get_if<std::string*>(&setting.value)) check_one(**text);
+  if (const auto* texts = std::get_if<std::vector<std::string>*>(&setting.value)) std::for_each((*texts)->begin(), (*texts)->end(), check_one);
 }
 
 bool can_copy(std::string_view model) {
@@ -260,9 +303,11 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
 void read_settings(const std::string& path, Settings& settings) {
   if (!std::filesystem::exists(path)) fail("{}: no such file; check the name", path);
   if (std::filesystem::is_directory(path)) fail("{}: is a folder; name a file of settings", path);
+  const std::string text = heed::read_file(path, most_bytes);
+  check_depth(text, path);
   auto all = settings_of(settings);
   try {
-    const toml::table table = toml::parse_file(path);
+    const toml::table table = toml::parse(text, path);
     read_table(table, "", path, all);
   } catch (const toml::parse_error& error) {
     fail("{}:{}: {}", path, error.source().begin.line, error.description());
@@ -308,6 +353,11 @@ std::string to_toml(Settings& settings) {
 }
 
 void check_settings(Settings& s) {
+  for (const Setting& setting : settings_of(s)) {
+    check_text(setting);
+    const std::string text = text_of(setting);  // its line is written, with its help, and read again
+    if (std::count(text.begin(), text.end(), '.') > most_dots - 20) fail("{} has more than {} dots: {}", setting.key, most_dots - 20, shortened(text));
+  }
   one_of("model.name", s.model.name, model_names());
   one_of("data.tokenizer", s.data.tokenizer, tokenizer_kinds());
   one_of("data.long", s.data.long_pairs, {"drop", "cut"}), one_of("data.blank", s.data.blank, {"skip", "error"});

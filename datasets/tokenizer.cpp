@@ -53,10 +53,13 @@ std::string read_bytes(const std::string& path) {
 
 std::string model_path(const std::string& path) { return std::filesystem::path(path).replace_extension(".model").string(); }
 
+// json would convert a fraction, and 1e99 to anything. -1 where it is no whole number.
+Index whole(const nlohmann::json& number) { return number.is_number_integer() ? number.get<Index>() : -1; }
+
 // The model beside a tokenizer, which says how many bytes it has and what they hash to.
 std::string read_model(const std::string& path, const nlohmann::json& said) {
   std::string model = read_bytes(path);
-  if (said.at("bytes").get<std::size_t>() != model.size() || said.at("xxh3").get<std::string>() != hash_of(model))
+  if (whole(said.at("bytes")) != static_cast<Index>(model.size()) || said.at("xxh3").get<std::string>() != hash_of(model))
     fail("{}: is damaged, or belongs to another tokenizer; copy it again from the run that wrote it", path);
   return model;
 }
@@ -138,6 +141,8 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
     const auto line =
         1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size())), '\n');
     fail("{}:{}: is damaged or not a tokenizer (not valid JSON); copy it again from the run that wrote it", path, line);
+  } catch (const nlohmann::json::exception&) {  // a number such as 1e999
+    fail("{}: is damaged or not a tokenizer (a number in it is too large); copy it again from the run that wrote it", path);
   }
   if (!json.is_object() || json.value("format", nlohmann::json()) != format_name)
     fail("{}: is not a tokenizer of Heed; name the tokenizer file of a run", path);
@@ -153,7 +158,7 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
         tokenizer = std::make_unique<SentencePiece>(kind, model);
       else
         tokenizer = make(kind, Vocabulary(json.at("tokens").get<std::vector<std::string>>()));
-      if (const auto size = json.at("size").get<Index>(); size != tokenizer->size())
+      if (const Index size = whole(json.at("size")); size != tokenizer->size())
         fail("it says {} entries and holds {}", size, tokenizer->size());
       return tokenizer;
     } catch (const Error& error) {

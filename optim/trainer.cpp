@@ -119,6 +119,7 @@ void Trainer::State::open(BatchStream& data) {
   else
     position = data.position();
   started = true;
+  if (progress.step > 0) lr = learning_rate(progress.step);  // for a row that is still to be written
   if (!folder) return;
   metrics.emplace(folder->metrics(), progress.step);
   if (progress.seconds == 0) progress.seconds = metrics->seconds();
@@ -311,7 +312,7 @@ std::string Trainer::State::rescue() noexcept {
       if (progress.step > 0) save_last();
     } catch (...) {  // what went wrong first is what is told
     }
-    return saved_step < 0 ? "" : fmt::format("; step {} is saved, and can be resumed from", saved_step);
+    return saved_step < 0 || !folder->newest() ? "" : fmt::format("; step {} is saved, and can be resumed from", saved_step);
   } catch (...) {
     return "";
   }

@@ -20,20 +20,25 @@
 /// What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput: Error is how bad input ends, anything else is a find.
 namespace heed::fuzz {
 
+/// The path of a file in memory that there is not yet.
+inline std::string unused_path() {
+  static int made = 0;
+  const std::filesystem::path folder = std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
+  return (folder / fmt::format("heed-fuzz-{}-{}", ::getpid(), ++made)).string();
+}
+
 /// A file in memory that holds what it was last given, under a name whose ending says what it is.
 class File {
  public:
-  explicit File(const std::string& ending) {
-    static int made = 0;
-    const std::filesystem::path folder = std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
-    path_ = (folder / fmt::format("heed-fuzz-{}-{}{}", ::getpid(), ++made, ending)).string();
-  }
+  explicit File(const std::string& ending) : File(unused_path(), ending) {}
+  File(const std::string& stem, const std::string& ending) : path_(stem + ending) {}
   ~File() { ::unlink(path_.c_str()); }
   const std::string& holding(std::string_view bytes) const {
     std::FILE* file = std::fopen(path_.c_str(), "wb");
     if (!file || std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fclose(file) != 0) std::abort();
     return path_;
   }
+  const std::string& path() const { return path_; }
 
  private:
   std::string path_;
