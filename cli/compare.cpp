@@ -191,6 +191,7 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const T
     log.step(r);
     show(r);
   };
+  observers.on_warning = [&](const std::string& text) { log.line("warning: " + text); };
   observers.on_evaluation = [&](const EvaluationReport& r) {
     log.line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", r.step, r.evaluation.loss, std::exp(r.evaluation.loss), r.best ? "  (best)" : ""));
   };

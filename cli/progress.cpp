@@ -29,8 +29,8 @@ std::string duration_text(double seconds) {
 
 std::string step_text(const StepReport& r) {
   const std::string count = r.steps > 0 ? fmt::format("step {}/{}", r.step, r.steps) : fmt::format("step {}", r.step);
-  return fmt::format("{}  loss {:.4f}  ppl {}  {:.0f} tok/s", count, r.loss, r.perplexity < 1e4 ? fmt::format("{:.2f}", r.perplexity) : ">10000",
-                     r.tokens_per_s);
+  return fmt::format("{}  loss {:.4f}  ppl {}  {:.0f} tok/s{}", count, r.loss, r.perplexity >= 1e4 ? ">10000" : fmt::format("{:.2f}", r.perplexity),
+                     r.tokens_per_s, r.skipped > 0 ? fmt::format("  {} skipped", r.skipped) : "");
 }
 
 LiveLine::LiveLine() : terminal_(isatty(STDERR_FILENO)) {}

@@ -48,6 +48,7 @@ struct Settings {
     double label_smoothing;
     std::string init;
     std::vector<std::string> init_only, freeze;
+    std::string on_nan;
   } train;
   struct {
     Index beam;

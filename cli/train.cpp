@@ -20,7 +20,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> train, valid, fields, assignments, init_only, freeze;
-  std::string model, out, config, time, checkpoint, init;
+  std::string model, out, config, time, checkpoint, init, on_nan;
   Index steps = 0, epochs = 0, seed = 1, keep = 0;
   int threads = 0;
   bool resume = false, list_settings = false;
@@ -67,6 +67,7 @@ Settings new_settings(const Options& o, const CLI::App& command) {
   if (given(command, "--seed")) s.train.seed = o.seed;
   apply_reuse(o, command, s);
   if (!s.train.init.empty()) s.train.init = initial_source(s.train.init);
+  if (given(command, "--on-nan")) s.train.on_nan = o.on_nan;
   apply_limits(o, command, s);
   if (s.data.train.empty()) fail("nothing to train on; give --train with files or a built-in corpus such as toy:translation");
   return s;
@@ -87,6 +88,7 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
   if (!o.config.empty()) read_settings(o.config, asked);
   apply_reuse(o, command, asked);
   if (!asked.train.init.empty()) asked.train.init = fs::absolute(asked.train.init).lexically_normal().string();
+  if (given(command, "--on-nan")) asked.train.on_nan = o.on_nan;
   apply_limits(o, command, asked);
   find_data(asked);
   const std::vector<Setting> before = settings_of(s), after = settings_of(asked);
@@ -160,6 +162,7 @@ void train(const Options& o, const CLI::App& command) {
 
   Observers observers;
   observers.on_step = [&](const StepReport& report) { progress.step(report); };
+  observers.on_warning = [&](const std::string& text) { progress.line("warning: " + text); };
   Index shown = 0;
   constexpr int widest = 600;  // columns of a document; sentences are shown whole
   DecodeOptions greedy = decode_options(s);
@@ -186,6 +189,7 @@ void train(const Options& o, const CLI::App& command) {
   }
   std::string summary = fmt::format("done: {} steps in {}", result.step, duration_text(result.seconds));
   if (result.best) summary += fmt::format("; best validation loss {:.4f} (ppl {:.3f}) at step {}", result.best->loss, std::exp(result.best->loss), result.best_step);
+  if (result.skipped > 0) summary += fmt::format("; {} step{} skipped, not finite", result.skipped, result.skipped == 1 ? "" : "s");
   progress.line(summary + (result.stopped_early ? "; stopped early, it no longer improved" : ""));
 }
 
@@ -200,6 +204,8 @@ void add_what_and_how(CLI::App* command, const std::shared_ptr<Options>& o) {
   command->add_option("--time", o->time, "train for so long: 90s, 10m, 1.5h");
   command->add_option("--seed", o->seed, "of weights, order and dropout")->check(CLI::NonNegativeNumber);
   command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
+  command->add_option("--on-nan", o->on_nan, "where a loss or gradient is not finite: stop (default), or skip the step, and count it")
+      ->check(CLI::IsMember({"stop", "skip"}));
   command->add_option("--config", o->config, "settings from a TOML file");
   command->add_option("--set", o->assignments, "a setting, key=value, as in config.toml; may be repeated")->expected(1)->take_all();
   command->add_option("--init", o->init, "begin with the weights of this run's folder, .heed or .safetensors file");

@@ -28,6 +28,7 @@ TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::str
   o.log_every = s.train.log_every, o.eval_every = s.train.eval_every, o.save_every = s.train.save_every;
   o.keep = static_cast<int>(s.train.keep), o.patience = static_cast<int>(s.train.patience);
   o.average = static_cast<int>(s.train.average), o.seed = static_cast<std::uint64_t>(s.train.seed);
+  o.on_nan = s.train.on_nan == "skip" ? OnNan::skip : OnNan::stop;
   o.folder = folder, o.text = {{"config", to_toml(s)}};
   return o;
 }

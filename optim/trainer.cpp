@@ -12,8 +12,10 @@
 #include "optim/averaging.h"
 #include "optim/clip.h"
 #include "optim/metrics_log.h"
+#include "optim/not_finite.h"
 #include "optim/progress.h"
 #include "optim/run_folder.h"
+#include "optim/watch.h"
 
 namespace heed {
 
@@ -28,14 +30,11 @@ Index gold_tokens(const Batch& batch) {
   return static_cast<Index>(gold.size()) - std::count(gold.begin(), gold.end(), ignored_id);
 }
 
-[[noreturn]] void fail_at(Index step, const char* what, double value, std::span<const Batch> batches) {
-  std::vector<Index> lines;
-  for (const Batch& batch : batches) lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
-  const std::size_t shown = std::min<std::size_t>(lines.size(), 10);
-  for (Index& line : lines) ++line;  // people count lines from 1
-  fail("step {}: the {} is {} on lines {}{}; lower the learning rate, or look at these lines", step, what, value,
-       fmt::join(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
-       shown < lines.size() ? fmt::format(" and {} more", lines.size() - shown) : "");
+constexpr Index most_skipped = 50;    // in a row
+constexpr Index skips_explained = 3;  // of all; the others are counted
+
+void warn(const Observers& observers, const std::string& text) {
+  if (observers.on_warning && !text.empty()) observers.on_warning(text);
 }
 
 }  // namespace
@@ -84,6 +83,7 @@ struct Trainer::State {
   void open(BatchStream& data);
   double learning_rate(Index step);
   void train_step(BatchStream& data, const LossFunction& loss, const Observers& observers);
+  void pass_over(NotFiniteStep failed, const BatchStream& data, const LossFunction& loss, const Observers& observers);
   void finish_step(const EvaluateFunction& evaluate, const Observers& observers);
   void report(double loss, double norm, const Observers& observers) const;
   void write_row();
@@ -149,39 +149,66 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, con
   if (gold == 0) fail("step {}: no batch has a gold token; there is nothing to learn from", step);
 
   step_random() = Random(options.seed, static_cast<std::uint64_t>(step));  // dropout is a function of (seed, step, position)
-  double step_loss = 0;
+  double step_loss = 0, norm = 0;
+  std::size_t computed = 0;
   for (const Batch& batch : batches) {
+    ++computed;
     if (gold_tokens(batch) == 0) continue;
     Tape tape;
     const Variable part = loss(batch, static_cast<Real>(gold));
-    if (!std::isfinite(part.item())) {
-      optimizer.clear_gradients();
-      fail_at(step, "loss", part.item(), {&batch, 1});
-    }
     step_loss += part.item();
+    if (!std::isfinite(step_loss)) break;
     tape.backward(part);
   }
-  const double norm = optimizer.gradient_norm();
-  if (!std::isfinite(norm)) {
-    optimizer.clear_gradients();
-    fail_at(step, "norm of the gradients", norm, batches);
-  }
+  const bool finite_loss = std::isfinite(step_loss);
+  if (finite_loss) norm = optimizer.gradient_norm();
+  const bool finite = finite_loss && std::isfinite(norm);
+  if (!finite)
+    pass_over({.step = step, .seed = options.seed, .divisor = static_cast<Real>(gold), .batches = {batches.data(), computed},
+               .gradient = finite_loss, .value = finite_loss ? norm : step_loss}, data, loss, observers);
   lr = learning_rate(step);
-  optimizer.step(lr, options.clip > 0 ? clip_factor(norm, options.clip) : 1);
+  if (finite) optimizer.step(lr, options.clip > 0 ? clip_factor(norm, options.clip) : 1);
   optimizer.clear_gradients();
 
   progress.step = step;
   position = data.position();
   saved = false;
-  ++progress.row_steps, progress.row_gold += gold, progress.row_tokens += tokens;
-  progress.row_loss += step_loss * static_cast<double>(gold), progress.row_norm += norm;
+  progress.row_tokens += tokens;
+  if (finite) {
+    progress.skipped_in_a_row = 0;
+    ++progress.row_steps, progress.row_gold += gold;
+    progress.row_loss += step_loss * static_cast<double>(gold), progress.row_norm += norm;
+  } else {
+    ++progress.skipped, ++progress.skipped_in_a_row, ++progress.row_skipped;
+  }
   speed_tokens += tokens, speed_seconds += since(step_start);
+  // Observers come when the step is whole: they may throw.
+  const std::string noticed = finite ? watch(progress.watched, step, step_loss, norm, options.clip, options.schedule.warmup) : "";
   report(step_loss, norm, observers);
+  warn(observers, noticed);
+}
+
+/// Of a step that is not finite: returns where it is to be skipped.
+void Trainer::State::pass_over(NotFiniteStep failed, const BatchStream& data, const LossFunction& loss, const Observers& observers) {
+  optimizer.clear_gradients();
+  const bool hopeless = !bad_parameter(model).empty();
+  if (hopeless) saved = true;  // what was saved before is worth more than this
+  failed.skips = options.on_nan == OnNan::skip && !hopeless;
+  if (!failed.skips) throw Error(explain(failed, model, loss, data));
+  if (progress.skipped_in_a_row + 1 >= most_skipped)
+    fail("{} steps in a row were not finite, so the weights no longer give finite numbers; go back to an older checkpoint, and lower optim.lr. "
+         "The last: {}", most_skipped, explain(failed, model, loss, data));
+  if (progress.skipped < skips_explained) warn(observers, explain(failed, model, loss, data));
 }
 
 /// Does what the step that was trained last makes due and is not done yet: after a resume that may be any part of it.
 void Trainer::State::finish_step(const EvaluateFunction& evaluation, const Observers& observers) {
-  if (due(options.log_every) || finished()) write_row();
+  if (due(options.log_every) || finished()) {
+    if (progress.row_skipped > 0 && progress.skipped > skips_explained)
+      warn(observers, fmt::format("step {}: {} of the last {} steps were not finite and skipped, {} in all", progress.step, progress.row_skipped,
+                                  progress.row_skipped + progress.row_steps, progress.skipped));
+    write_row();
+  }
   if (evaluation && progress.evaluated_step != progress.step && (due(options.eval_every) || finished())) evaluate(evaluation, observers);
   if (!evaluation && options.average > 1 && finished()) best_is_due = true;
   // Everything is saved before the best weights are: those can be had again from a checkpoint of their step. And before the average
@@ -195,7 +222,7 @@ void Trainer::State::report(double loss, double norm, const Observers& observers
   if (!observers.on_step) return;
   StepReport report{.step = progress.step, .steps = options.steps, .done = 0, .loss = loss, .perplexity = std::exp(loss), .lr = lr,
                     .gradient_norm = norm, .tokens_per_s = static_cast<double>(speed_tokens) / speed_seconds, .seconds = seconds(),
-                    .seconds_left = 0};
+                    .seconds_left = 0, .skipped = progress.skipped};
   double left = std::numeric_limits<double>::infinity();
   if (options.steps > 0) {
     report.done = static_cast<double>(progress.step) / static_cast<double>(options.steps);
@@ -210,8 +237,10 @@ void Trainer::State::report(double loss, double norm, const Observers& observers
 }
 
 void Trainer::State::write_row() {
-  if (progress.row_steps == 0) return;
+  if (progress.row_steps == 0 && progress.row_skipped == 0) return;
   row_mean_loss = progress.row_loss / static_cast<double>(progress.row_gold);
+  std::map<std::string, double> skipped;
+  if (progress.row_skipped > 0) skipped["skipped"] = static_cast<double>(progress.row_skipped);
   if (metrics)
     metrics->write(progress.step, "train",
                    {{"loss", row_mean_loss},
@@ -219,8 +248,9 @@ void Trainer::State::write_row() {
                     {"lr", lr},
                     {"gradient_norm", progress.row_norm / static_cast<double>(progress.row_steps)},
                     {"tokens_per_s", speed_seconds > 0 ? static_cast<double>(speed_tokens) / speed_seconds : std::nan("")},
-                    {"seconds", seconds()}});
-  progress.row_steps = progress.row_gold = progress.row_tokens = 0;
+                    {"seconds", seconds()}},
+                   skipped);
+  progress.row_steps = progress.row_gold = progress.row_tokens = progress.row_skipped = 0;
   progress.row_loss = progress.row_norm = 0;
   speed_tokens = 0, speed_seconds = 0;
   saved = false;
@@ -237,7 +267,7 @@ void Trainer::State::evaluate(const EvaluateFunction& evaluate, const Observers&
     report.evaluation = evaluate();
   }
   const Evaluation& found = report.evaluation;
-  report.best = found.loss < progress.best_loss;
+  report.best = std::isfinite(found.loss) && found.loss < progress.best_loss;
   report.seconds = seconds();
   if (metrics)
     metrics->write(progress.step, "valid",
@@ -252,6 +282,8 @@ void Trainer::State::evaluate(const EvaluateFunction& evaluate, const Observers&
   }
   progress.evaluated_step = progress.step;
   saved = false;
+  if (!std::isfinite(found.loss))
+    warn(observers, fmt::format("step {}: the validation loss is {}; the best checkpoint stays as it is", progress.step, found.loss));
   if (observers.on_evaluation) observers.on_evaluation(report);
 }
 
@@ -320,7 +352,7 @@ std::string Trainer::State::rescue() noexcept {
 
 TrainResult Trainer::State::result() const {
   TrainResult result{.step = progress.step, .loss = row_mean_loss, .seconds = seconds(), .best = {}, .best_step = progress.best_step,
-                     .interrupted = false, .stopped_early = patience_is_over()};
+                     .interrupted = false, .stopped_early = patience_is_over(), .skipped = progress.skipped};
   if (progress.best_step > 0) result.best = Evaluation{progress.best_loss, progress.best_score, {}};
   return result;
 }

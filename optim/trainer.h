@@ -14,6 +14,8 @@
 
 namespace heed {
 
+enum class OnNan { stop, skip };
+
 struct TrainerOptions {
   Index steps = 0;        // stop after so many, 0: no limit
   double seconds = 0;     // stop after so many of wall-clock time, evaluating and saving included, 0: no limit
@@ -28,6 +30,8 @@ struct TrainerOptions {
   /// Evaluate, and keep as best, the mean of the weights now and of the last average - 1 that were saved by save_every (Vaswani et
   /// al. 2017, section 6.1). They are held in memory and in each checkpoint.
   int average = 1;
+  /// Where a loss or a gradient is not finite. skip: the model and the optimizer stay as they are, and the step counts; 50 in a row stop.
+  OnNan on_nan = OnNan::stop;
   std::uint64_t seed = 1;
   std::string folder = {};  // of the run, "": keep nothing on disk
   std::map<std::string, std::string> text = {};  // put into each checkpoint: the configuration
@@ -49,6 +53,7 @@ struct StepReport {
   double loss = 0, perplexity = 0, lr = 0, gradient_norm = 0;
   double tokens_per_s = 0;    // of source and target
   double seconds = 0, seconds_left = 0;
+  Index skipped = 0;          // steps so far, because they were not finite: then loss or gradient_norm is not
 };
 
 struct EvaluationReport {
@@ -61,6 +66,7 @@ struct EvaluationReport {
 struct Observers {
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const EvaluationReport&)> on_evaluation = {};
+  std::function<void(const std::string&)> on_warning = {};  // a line for people; training goes on
   std::function<bool()> should_stop = {};  // asked before each step: true saves and returns
   std::function<bool()> should_save = {};  // asked before each step: true saves and goes on
 };
@@ -73,6 +79,7 @@ struct TrainResult {
   Index best_step = 0;
   bool interrupted = false;    // by should_stop
   bool stopped_early = false;  // by patience
+  Index skipped = 0;           // steps, because they were not finite
 };
 
 /// The training loop. In the run's folder it keeps `metrics.jsonl` and
@@ -96,7 +103,7 @@ class Trainer {
   /// resumed. run() does so too.
   void claim();
   /// Trains until a limit, the patience or should_stop ends it. Throws Error when the folder cannot be claimed; when a loss or a
-  /// gradient is not finite, naming the step and the lines, before the model changes; and when all batches of a step together have no
+  /// gradient is not finite, naming the step, the op, the layer and the lines, before the model changes (see on_nan); and when all batches of a step together have no
   /// gold token (a batch without any, among others that have, is passed over). Whatever error or exception ends it, what was trained
   /// before is saved, where that can still be done, and the message says from where to resume.
   TrainResult run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate = {}, const Observers& observers = {});

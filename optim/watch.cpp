@@ -9,6 +9,7 @@ namespace heed {
 namespace {
 
 std::string divergence(Watched& w, Index step, double loss) {
+  if (!(w.lowest < std::numeric_limits<double>::infinity())) w.lowest = loss, w.lowest_step = step;  // what is known before anything is learnt
   w.block_loss += loss;
   if (++w.block_steps < watch_block_steps) return "";
   const double mean = w.block_loss / static_cast<double>(w.block_steps);

@@ -27,7 +27,8 @@ inline constexpr Index watch_block_steps = 20, watch_high_blocks = 3, watch_clip
 
 /// Looks at a step that changed the model, and returns what a person would want to know, or ""; each thing once.
 ///
-/// Divergence: over three times 20 steps in a row, the mean loss was each time both twice the lowest such mean and 1 above it.
+/// Divergence: over three times 20 steps in a row, the mean loss was each time both twice the lowest such mean (or the loss of
+/// the first step) and 1 above it.
 /// Clipping (`clip` is the largest norm, 0: no limit): each of the last 500 gradients was clipped, and those are half of all after the
 /// warm-up.
 std::string watch(Watched& watched, Index step, double loss, double norm, double clip, Index warmup);

@@ -36,14 +36,15 @@ TEST(Watch, Divergence) {
     Index first;  // step at which it is said; 0: never
   } rows[] = {
       {"falling", falling, 0},
-      {"noise of half its size", [&](Index) { return 2 + random.uniform(-1, 1); }, 0},
+      {"noise of half its size", [&](Index step) { return step == 1 ? 3 : 2 + random.uniform(-1, 1); }, 0},
       {"twice, but not one above", [](Index step) { return step <= 100 ? 0.3 : 0.9; }, 0},
       {"one above, but not twice", [](Index step) { return step <= 100 ? 4 : 6.0; }, 0},
       {"a peak of two blocks", [](Index step) { return step > 100 && step <= 140 ? 50 : 2.0; }, 0},
       {"a step up", [](Index step) { return step <= 100 ? 2 : 4.1; }, 160},
       {"a step up within a block", [](Index step) { return step <= 110 ? 2 : 40; }, 160},
-      {"from the start", [](Index step) { return 5 + static_cast<double>(step); }, 80},
-      {"slowly", [](Index step) { return 2 + 0.01 * static_cast<double>(step); }, 280},
+      {"from the start", [](Index step) { return 5 + static_cast<double>(step); }, 60},
+      {"slowly", [](Index step) { return 2 + 0.01 * static_cast<double>(step); }, 260},
+      {"at once, by the first steps", [](Index step) { return step == 1 ? 3.4 : 1e5; }, 60},
       {"nothing learnt", [](Index) { return 7.5; }, 0},
   };
   for (const auto& row : rows) {
@@ -54,7 +55,7 @@ TEST(Watch, Divergence) {
     }
   }
   EXPECT_EQ(said(200, rows[5].loss, small)[0].text,
-            "the loss rose from 2 (step 20) to 4.1 (step 160): training diverges; lower optim.lr or raise optim.warmup");
+            "the loss rose from 2 (step 1) to 4.1 (step 160): training diverges; lower optim.lr or raise optim.warmup");
 }
 
 TEST(Watch, Clipping) {
