@@ -20,27 +20,31 @@ struct FilePairs::Cursor {
 };
 
 FilePairs::FilePairs(const std::vector<std::string>& paths, std::unique_ptr<RecordFormat> format, const ReadOptions& options)
-    : name_(fmt::format("{}", fmt::join(paths, " "))), options_(options), cursor_(std::make_unique<Cursor>()) {
+    : name_(fmt::format("{}", fmt::join(paths, " "))), blank_is_error_(options.blank_is_error), cursor_(std::make_unique<Cursor>()) {
   files_.reserve(paths.size());  // the readers keep references
   for (const std::string& path : paths) files_.emplace_back(path);
   cursor_->format = std::move(format);
   for (const InputFile& file : files_) cursor_->readers.emplace_back(file);
   cursor_->lines.resize(files_.size());
-  Pair pair;
+  RecordFormat::Record pair;
+  Fingerprint fingerprint;
   for (;;) {
     Block block{{}, cursor_->readers[0].number()};
     for (std::size_t i = 0; i < files_.size(); ++i) block.offsets[i] = cursor_->readers[i].offset();
     if (!next(pair)) break;
+    fingerprint.add(pair.source, pair.target);
+    if (options.progress && size_ % (64 * block_pairs) == 0)
+      options.progress(static_cast<double>(block.offsets[0]) / static_cast<double>(std::max<std::int64_t>(1, files_[0].bytes())));
     if (size_++ % block_pairs == 0) blocks_.push_back(block);
   }
-  skipped_ = cursor_->skipped;
+  skipped_ = cursor_->skipped, fingerprint_ = fingerprint.of(size_);
   blocks_.shrink_to_fit();
   if (size_ == 0) fail("{}: no line has text on both sides ({} skipped); check that these are the right files", name_, skipped_);
 }
 
 FilePairs::~FilePairs() = default;
 
-bool FilePairs::next(Pair& pair) const {
+bool FilePairs::next(RecordFormat::Record& pair) const {
   Cursor& c = *cursor_;
   for (;;) {
     std::size_t lines = 0, shorter = 0;
@@ -53,18 +57,15 @@ bool FilePairs::next(Pair& pair) const {
            files_[1].path(), c.readers[1].number());
     }
     const Index line = c.readers[0].number();
-    auto [source, target] = c.format->read(c.lines, files_[0].path(), line);
-    source = utf8::trim(source), target = utf8::trim(target);
-    if (!source.empty() && !target.empty()) {
-      pair.source = source, pair.target = target;
-      return true;
-    }
+    const auto [source, target] = c.format->read(c.lines, files_[0].path(), line);
+    pair = {utf8::trim(source), utf8::trim(target)};
+    if (!pair.source.empty() && !pair.target.empty()) return true;
     ++c.skipped;
-    if (!options_.blank_is_error) continue;
-    const bool both = source.empty() && target.empty();
+    if (!blank_is_error_) continue;
+    const bool both = pair.source.empty() && pair.target.empty();
     fail("{}:{}: {} is blank; write it, or have such lines skipped (--set data.blank=skip)",
-         files_[source.empty() ? 0 : files_.size() - 1].path(), line,
-         both || files_.size() == 2 ? "the line" : source.empty() ? "the source" : "the target");
+         files_[pair.source.empty() ? 0 : files_.size() - 1].path(), line,
+         both || files_.size() == 2 ? "the line" : pair.source.empty() ? "the source" : "the target");
   }
 }
 
@@ -79,11 +80,16 @@ Pair FilePairs::at(Index i) const {
     for (std::size_t f = 0; f < files_.size(); ++f) c.readers[f].seek(block.offsets[f], block.lines);
     c.number = first;
   }
-  Pair pair;
-  for (Index at = std::exchange(c.number, -1); at <= i; ++at)  // -1 stays where next() throws
-    if (!next(pair)) fail("{}: has fewer pairs than when it was opened; leave the data alone while they are in use", name_);
+  RecordFormat::Record pair;
+  try {
+    for (Index at = std::exchange(c.number, -1); at <= i; ++at)  // -1 stays where next() throws
+      if (!next(pair)) fail("{}: has fewer pairs than when it was opened; leave the data alone while they are in use", name_);
+  } catch (const Error&) {
+    for (const InputFile& file : files_) file.check_unchanged();  // all was well when it was opened: most likely this is why
+    throw;
+  }
   c.number = i + 1;
-  return pair;
+  return {std::string(pair.source), std::string(pair.target)};
 }
 
 Index FilePairs::line(Index i) const {

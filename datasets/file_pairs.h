@@ -39,6 +39,7 @@ class FilePairs final : public PairSource {
   Index skipped() const override { return skipped_; }
   Index line(Index i) const override;
   Index block() const override { return block_pairs; }
+  std::uint64_t fingerprint() const override { return fingerprint_; }
   void will_need(Index first, Index count) const override;
 
  private:
@@ -48,13 +49,14 @@ class FilePairs final : public PairSource {
     std::int64_t offsets[2];  // in each file
     Index lines;              // before it
   };
-  bool next(Pair& pair) const;  // the next pair that is not blank; false at the end
+  bool next(RecordFormat::Record& pair) const;  // the next that is not blank, trimmed; false at the end
 
   std::string name_;
-  ReadOptions options_;
+  bool blank_is_error_;
   std::vector<InputFile> files_;
   std::vector<Block> blocks_;
   Index size_ = 0, skipped_ = 0;
+  std::uint64_t fingerprint_ = 0;
   std::unique_ptr<Cursor> cursor_;
 };
 

@@ -142,6 +142,11 @@ std::size_t InputFile::read(std::int64_t offset, std::span<char> into) const {
   });
 }
 
+std::int64_t InputFile::bytes() const {
+  struct stat now {};
+  return fstat(file_, &now) == 0 ? now.st_size : 0;
+}
+
 void InputFile::will_need(std::int64_t offset, std::int64_t length) const {
   posix_fadvise(file_, offset, length, POSIX_FADV_WILLNEED);
 }

@@ -20,6 +20,7 @@ class InputFile {
   ~InputFile();
 
   const std::string& path() const { return path_; }
+  std::int64_t bytes() const;  // unpacked
   /// Fills `into` from byte `offset` on and says how many bytes it got: fewer only at the end.
   std::size_t read(std::int64_t offset, std::span<char> into) const;
   /// Tells the system that these bytes will be read soon.

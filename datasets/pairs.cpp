@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include "datasets/file_pairs.h"
 #include "datasets/nearest.h"
@@ -47,6 +48,11 @@ class Rest final : public PairSource {
   Index skipped() const override { return all_->skipped(); }
   Index line(Index i) const override { return all_->line(number(i)); }
   Index block() const override { return all_->block(); }
+  std::uint64_t fingerprint() const override {  // of what was read once and what is left out, not read again
+    std::uint64_t hash = mix(all_->fingerprint(), static_cast<std::uint64_t>(before_.size()));
+    for (const Index n : before_) hash = mix(hash, static_cast<std::uint64_t>(n));
+    return hash;
+  }
   void will_need(Index first, Index count) const override {
     const Index last = std::min(first + count, size()) - 1;
     if (first <= last) all_->will_need(number(first), number(last) - number(first) + 1);
@@ -60,6 +66,23 @@ class Rest final : public PairSource {
 };
 
 }  // namespace
+
+std::uint64_t hash_of(std::string_view source, std::string_view target, std::uint64_t before) {
+  return mix(before ^ XXH3_64bits(source.data(), source.size()), XXH3_64bits(target.data(), target.size()));
+}
+
+std::uint64_t Fingerprint::of(Index size) const { return mix(hash_, static_cast<std::uint64_t>(size)); }
+
+std::uint64_t PairSource::fingerprint() const {
+  constexpr Index endless = 256;
+  Fingerprint all;
+  if (size() < 0) all.add(name(), "");
+  for (Index i = 0, end = size() < 0 ? endless : size(); i < end; ++i) {
+    const Pair pair = at(i);
+    all.add(pair.source, pair.target);
+  }
+  return all.of(size());
+}
 
 std::unique_ptr<PairSource> first_pairs(const PairSource& source, Index n) {
   std::vector<Pair> pairs;

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,9 @@ struct Pair {
   friend bool operator==(const Pair&, const Pair&) = default;
 };
 
+/// Pairs that differ in a byte, or in the side on which it stands, hash apart, as do those that come after others.
+std::uint64_t hash_of(std::string_view source, std::string_view target, std::uint64_t before = 0);
+
 /// Pairs by number. at() is const and may be called in any order.
 class PairSource {
  public:
@@ -31,6 +36,19 @@ class PairSource {
   virtual Index block() const { return 1; }
   /// A hint that the pairs [first, first + count) will be asked for soon.
   virtual void will_need(Index first, Index count) const { static_cast<void>(first), static_cast<void>(count); }
+  /// A hash of all pairs in their order, whatever holds them: what a run was trained on is known again by it. Reads them all where that
+  /// was not done before; an endless corpus is known by its name and its first 256.
+  virtual std::uint64_t fingerprint() const;
+};
+
+/// fingerprint() of pairs that come one after the other.
+class Fingerprint {
+ public:
+  void add(std::string_view source, std::string_view target) { hash_ = hash_of(source, target, hash_); }
+  std::uint64_t of(Index size) const;  // -1: they have no end
+
+ private:
+  std::uint64_t hash_ = 0;
 };
 
 class MemoryPairs final : public PairSource {
@@ -57,6 +75,7 @@ std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(std
 
 struct ReadOptions {
   bool blank_is_error = false;  // where a side is blank; else such lines are skipped and counted
+  std::function<void(double)> progress = {};  // told now and then what part of a file has been read, while it is opened
 };
 
 /// Opens what the user gave to --train, --valid or --data:

@@ -120,6 +120,14 @@ std::string Tokenizer::decode(std::span<const Id> ids, std::span<const std::stri
   return join(pieces);
 }
 
+std::uint64_t Tokenizer::fingerprint() const {
+  std::uint64_t hash = 0;
+  const auto add = [&](std::string_view text) { hash = mix(hash, XXH3_64bits(text.data(), text.size())); };
+  add(kind()), add(model());
+  for (const std::string& token : vocabulary().tokens()) add(token);
+  return hash;
+}
+
 void Tokenizer::save(const std::string& path) const {
   nlohmann::ordered_json json{{"format", format_name}, {"version", format_version}, {"kind", kind()}, {"size", size()}};
   if (const std::string bytes = model(); !bytes.empty()) {

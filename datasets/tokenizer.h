@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -39,6 +40,8 @@ class Tokenizer {
 
   /// The bytes of a file that other programs read, of SentencePiece; empty for the other kinds.
   virtual std::string model() const { return {}; }
+  /// A hash of all that decides how text becomes ids.
+  std::uint64_t fingerprint() const;
   /// One UTF-8 JSON file, NAME.json, that says what it is, and beside it NAME.model where there is a model, whose length and hash the
   /// first one holds. load() throws Error, naming the file, when one of them is missing, damaged or something else.
   void save(const std::string& path) const;

@@ -382,8 +382,9 @@ bool Trainer::resume(const std::string& which) {
   if (!found) return false;
   state.lock_folder();
   const std::string path = found->string();
+  const Checkpoint checkpoint = load(path);
+  if (options_.accept) options_.accept(checkpoint.text);
   try {
-    const Checkpoint checkpoint = load(path);
     const Progress progress = take_progress(checkpoint);
     if (progress.seed != static_cast<std::int64_t>(options_.seed))
       fail("it was trained with seed {}, not {}", static_cast<std::uint64_t>(progress.seed), options_.seed);

@@ -35,6 +35,8 @@ struct TrainerOptions {
   std::uint64_t seed = 1;
   std::string folder = {};  // of the run, "": keep nothing on disk
   std::map<std::string, std::string> text = {};  // put into each checkpoint: the configuration
+  /// Given the text of the checkpoint that resume() is about to take up: throws, naming a file, where it belongs to other data.
+  std::function<void(const std::map<std::string, std::string>& text)> accept = {};
 };
 
 /// The sum of the losses of a batch's gold tokens divided by `divisor`, which counts the gold tokens of all batches of the step.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
 #include <thread>
 
 #include "datasets/line_reader.h"
@@ -269,6 +270,68 @@ TEST(Pairs, AFileThatChangesIsAnErrorAndOneThatVanishesIsNone) {
   std::ofstream(b, std::ios::trunc).close();
   EXPECT_EQ(folder.message([&] { changed->at(0); }),
             "b: has changed since it was opened; leave the data alone while they are in use, and start again");
+}
+
+// Whatever becomes of a name, the file that was opened is read to its end; what is written into it is told, and so is a disk that fails.
+TEST(Pairs, AFileStaysWhatItWasOpenedAs) {
+  const TemporaryFolder folder;
+  const auto [source, target] = numbered(1000);
+  const auto open = [&] { return open_pairs({folder.write("a", source), folder.write("b", target)}, {}, Split::train, 1); };
+  const auto expected = read_all(*open());
+  const std::string a = folder.path("a");
+  const std::pair<const char*, std::function<void()>> harmless[]{
+      {"deleted", [&] { std::filesystem::remove(a); }},
+      {"replaced", [&] { std::filesystem::rename(folder.write("c", "other\n"), a); }},
+      {"moved", [&] { std::filesystem::rename(a, folder.path("elsewhere")); }},
+      {"forbidden", [&] { std::filesystem::permissions(a, std::filesystem::perms::none); }},
+  };
+  for (const auto& [name, act] : harmless) {
+    const auto pairs = open();
+    act();
+    EXPECT_EQ(read_all(*pairs), expected) << name;
+    std::filesystem::remove(a);
+  }
+  const std::pair<const char*, std::function<void()>> harmful[]{
+      {"truncated", [&] { std::filesystem::resize_file(a, 100); }},
+      {"rewritten", [&] { std::ofstream(a) << std::string(source.size(), 'x'); }},
+      {"rewritten as rubbish", [&] { std::ofstream(a) << std::string(source.size(), '\xff'); }},
+  };
+  for (const auto& [name, act] : harmful)
+    for (const Index next : {4, 700}) {  // of the same block, which is being read, and of another
+      const auto pairs = open();
+      pairs->at(3);
+      act();
+      const std::string message = folder.message([&] { pairs->at(next), pairs->at(next + 64); });
+      EXPECT_EQ(message, "a: has changed since it was opened; leave the data alone while they are in use, and start again") << name;
+    }
+  EXPECT_EQ(folder.message([] { open_pairs({"/proc/self/mem", "/proc/self/mem"}, {}, Split::train, 1); }),
+            "/proc/self/mem: cannot be read to its end (Input/output error); check the disk");
+}
+
+TEST(Pairs, AFingerprintIsOfWhatTheyHold) {
+  const TemporaryFolder folder;
+  const Pair first{"eins zwei", "one two"}, second{"drei", "three"};
+  const std::string a = folder.write("a", "eins zwei\n\ndrei"), b = folder.write("b", "one two\nx\nthree");
+  const auto of = [&](const Names& data) { return open_pairs(data, {}, Split::train, 1)->fingerprint(); };
+  const auto memory = [](std::vector<Pair> pairs) { return MemoryPairs(std::move(pairs)).fingerprint(); };
+  const std::uint64_t print = memory({first, second});
+  EXPECT_EQ(of({a, b}), print);
+  EXPECT_EQ(of({folder.write("a.gz", gzip(" eins zwei\r\ndrei\n")), folder.write("b.gz", gzip("one two\nthree\n"))}), print);
+  EXPECT_EQ(of({folder.write("c.tsv", "eins zwei\tone two\ndrei\tthree\n")}), print);
+  EXPECT_EQ(of({folder.write("d.jsonl", "{\"source\":\"eins zwei\",\"target\":\"one two\"}\n{\"target\":\"three\",\"source\":\"drei\"}\n")}), print);
+  EXPECT_EQ(first_pairs(*open_pairs({a, b}, {}, Split::train, 1), 9)->fingerprint(), print);
+  std::set<std::uint64_t> others{print};  // each another
+  const std::vector<Pair> different[]{{second, first}, {first}, {first, second, second}, {}, {{"eins zwei", "one twp"}, second}, {{"one two", "eins zwei"}, second},
+                                      {{"eins", "zwei one two"}, second}, {{"eins zwei one two", ""}, second}, {first, {"three", "drei"}}, {{"eins zwei", "three"}, {"drei", "one two"}}};
+  for (const std::vector<Pair>& pairs : different) EXPECT_TRUE(others.insert(memory(pairs)).second) << pairs.size();
+  const auto hold = [&](std::uint64_t seed) { return hold_out(open_pairs({folder.write("s", numbered(500).first), folder.write("t", numbered(500).second)}, {}, Split::train, 1), 20, seed); };
+  const auto [rest, held] = hold(1);
+  EXPECT_EQ(rest->fingerprint(), hold(1).first->fingerprint());
+  EXPECT_EQ(held->fingerprint(), hold(1).second->fingerprint());
+  EXPECT_TRUE(others.insert(rest->fingerprint()).second && others.insert(held->fingerprint()).second && others.insert(hold(2).first->fingerprint()).second);
+  for (const std::string& name : toy::names())
+    for (const Split split : {Split::train, Split::valid}) EXPECT_TRUE(others.insert(open_pairs({"toy:" + name}, {}, split, 1)->fingerprint()).second) << name;
+  EXPECT_EQ(of({"toy:dates"}), of({"toy:dates"}));
 }
 
 TEST(Pairs, HoldOutSomeAtRandom) {

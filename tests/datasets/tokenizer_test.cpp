@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "framework/sequences.h"
 #include "tests/datasets/temporary.h"
 
@@ -181,6 +183,22 @@ TEST(Tokenizer, WidensTheVocabularyByTheUnknownWordsOfASource) {
   EXPECT_EQ(tokenizer->encode("Brana"), std::vector<Id>{unk_id}) << "widened for that pair alone";
   EXPECT_THROW(tokenizer->decode(std::vector<Id>{size + 3}, extra), Error);
   EXPECT_EQ(tokenizer->encode_widening("Zed Brana", extra), (std::vector<Id>{size + 3, size + 2})) << "appends to what is there";
+}
+
+TEST(Tokenizer, AFingerprintIsOfAllThatDecidesItsIds) {
+  const TemporaryFolder folder;
+  std::set<std::uint64_t> prints;
+  Pieces text;
+  for (int i = 0; i < 400; ++i) text.push_back(fmt::format("word{} is not word{}", i * 7 % 90, i * 11 % 70));
+  Pieces more = text;
+  more.push_back("anöther");
+  for (const std::string& kind : tokenizer_kinds())
+    for (const Pieces& lines : {text, more}) {
+      const auto tokenizer = train(kind, lines);
+      EXPECT_TRUE(prints.insert(tokenizer->fingerprint()).second) << kind << lines.size();
+      tokenizer->save(folder.path(kind + ".json"));
+      EXPECT_EQ(Tokenizer::load(folder.path(kind + ".json"))->fingerprint(), tokenizer->fingerprint()) << kind;
+    }
 }
 
 }  // namespace heed
