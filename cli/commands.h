@@ -14,6 +14,8 @@ void add_score(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_verify_resume(CLI::App& app);
+void add_export(CLI::App& app);
+void add_import(CLI::App& app);
 
 /// Thrown by a command that was interrupted and has saved: exit status 130.
 struct Interrupted {};

@@ -60,6 +60,8 @@ int main(int argc, char** argv) {
   cli::add_inspect(app);
   cli::add_generate(app);
   cli::add_verify_resume(app);
+  cli::add_export(app);
+  cli::add_import(app);
   try {
     cli::handle_signals();
     cli::check_subcommand(app, argc, argv);

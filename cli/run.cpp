@@ -24,6 +24,7 @@ std::string target_path(const fs::path& folder) { return (folder / "tokenizer.ta
 
 }  // namespace
 
+fs::path imported_path(const fs::path& folder) { return folder / "imported.txt"; }
 fs::path config_path(const fs::path& folder) { return folder / "config.toml"; }
 
 Tokenizers load_tokenizers(const fs::path& folder) {

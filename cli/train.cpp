@@ -122,6 +122,8 @@ void check_out(const Options& o) {
   const bool holds_run = fs::exists(config_path(o.out));
   if (!o.resume && holds_run) fail("{}: holds a run already; add --resume to go on with it, or give another --out", o.out);
   if (o.resume && !holds_run) fail("{}: no run to resume here; leave out --resume to start one", o.out);
+  if (o.resume && fs::exists(imported_path(o.out)))
+    fail("{}: was imported, and holds weights without what else a training needs to go on; train a new run with another --out", o.out);
   if (!o.resume && fs::exists(o.out) && !holds_a_start_alone(o.out)) fail("{}: is not empty; give --out a new folder", o.out);
 }
 

@@ -1,0 +1,218 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "cli/commands.h"
+#include "cli/model.h"
+#include "cli/run.h"
+#include "framework/checkpoint.h"
+#include "framework/files.h"
+#include "framework/safetensors.h"
+#include "framework/version.h"
+
+namespace heed::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Files of a run that are text, and those that are not: metadata holds them under "heed." and their names, the latter in hexadecimal.
+constexpr const char* config_name = "config.toml";
+constexpr std::array tokenizer_names{"tokenizer", "tokenizer.source", "tokenizer.target"};
+constexpr std::uint64_t most_bytes = 100'000'000;  // of one of them: more than a header may have
+using Files = std::map<std::string, std::string>;
+
+std::string to_hex(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return text;
+}
+
+std::string from_hex(std::string_view text, const std::string& key) {
+  const auto digit = [&](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    fail("its metadata {} is not written in hexadecimal digits; export it again", key);
+  };
+  if (text.size() % 2 != 0) fail("its metadata {} has an odd number of hexadecimal digits; export it again", key);
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); i += 2) bytes += static_cast<char>(digit(text[i]) * 16 + digit(text[i + 1]));
+  return bytes;
+}
+
+/// The configuration and the tokenizers of a run, by the names of their files.
+Files files_of(const fs::path& folder) {
+  Files files{{config_name, read_file(config_path(folder), most_bytes)}};
+  for (const std::string name : tokenizer_names)
+    for (const std::string& file : {name + ".json", name + ".model"})
+      if (fs::exists(folder / file)) files[file] = read_file(folder / file, most_bytes);
+  return files;
+}
+
+std::map<std::string, std::string> metadata_of(const Files& files) {
+  std::map<std::string, std::string> metadata{{"format", "pt"}, {"heed.version", version()}};
+  for (const auto& [name, bytes] : files) metadata["heed." + name] = name.ends_with(".model") ? to_hex(bytes) : bytes;
+  return metadata;
+}
+
+Files files_of(const std::map<std::string, std::string>& metadata) {
+  if (!metadata.contains(std::string("heed.") + config_name))
+    fail("its metadata holds no {}; was it saved elsewhere? name with --like a run whose configuration and tokenizers it has", config_name);
+  Files files;
+  for (const std::string name : tokenizer_names)
+    for (const std::string& file : {name + ".json", name + ".model", std::string(config_name)}) {
+      const auto found = metadata.find("heed." + file);
+      if (found != metadata.end()) files[file] = file.ends_with(".model") ? from_hex(found->second, found->first) : found->second;
+    }
+  return files;
+}
+
+void run_export(const std::string& folder, const std::string& checkpoint, const std::string& out) {
+  if (fs::is_directory(out)) fail("{}: is a folder; give --out a file", out);
+  const Run run = open_run(folder, checkpoint);
+  const std::vector<NamedTensor> tensors = named_tensors(*run.model);
+  save_safetensors(out, tensors, metadata_of(files_of(folder)));
+  std::cerr << fmt::format("wrote {}: {} tensors, {} parameters, from {}\n", out, tensors.size(), parameter_count(*run.model), run.checkpoint.string());
+}
+
+/// Fewer than the model of these settings has, so that one far larger than the file is not made only to be refused.
+double fewest_parameters(const Settings& s, Index vocabulary) {
+  const auto& m = s.model;
+  const auto d = static_cast<double>(m.d), layers = static_cast<double>(m.layers), hidden = m.hidden > 0 ? static_cast<double>(m.hidden) : d;
+  const double table = static_cast<double>(vocabulary) * d;
+  if (m.name == "conv") return table + layers * static_cast<double>(m.kernel) * d * d + static_cast<double>(m.positions) * d;
+  if (m.name.starts_with("rnn")) return table + layers * hidden * hidden + hidden * d;
+  const double ff = m.ff > 0 ? static_cast<double>(m.ff) : 4 * d;
+  return table + layers * (d * d + ff * d) + (m.name == "lm" ? static_cast<double>(m.context) * d : 0);
+}
+
+/// A run's folder under construction, beside its place: gone unless it is finished.
+class Unfinished {
+ public:
+  explicit Unfinished(const fs::path& out) : out_(out), folder_(out.string() + ".partial") {
+    std::error_code error;
+    if (out_.has_parent_path()) fs::create_directories(out_.parent_path(), error);
+    if (fs::exists(folder_)) fail("{}: is left from an import that was interrupted; remove it", folder_.string());
+    if (!fs::create_directory(folder_, error)) fail("{}: cannot make this folder: {}", out.string(), error.message());
+  }
+  ~Unfinished() {
+    std::error_code ignored;
+    if (!folder_.empty()) fs::remove_all(folder_, ignored);
+  }
+  Unfinished(const Unfinished&) = delete;
+  Unfinished& operator=(const Unfinished&) = delete;
+  const fs::path& folder() const { return folder_; }
+  void finish() {
+    std::error_code error;
+    fs::rename(folder_, out_, error);
+    if (error) fail("{}: cannot make this folder: {}", out_.string(), error.message());
+    folder_.clear();
+  }
+
+ private:
+  fs::path out_, folder_;
+};
+
+void write_files(const Files& files, const fs::path& folder) {
+  for (const auto& [name, bytes] : files)
+    if (name != config_name) replace_file(folder / name, bytes);
+  replace_file(config_path(folder), files.at(config_name));  // last: a folder with a config is a run
+}
+
+void warn_of_values(const std::string& file, const Safetensors& found) {
+  const std::string own = sizeof(Real) == 4 ? "F32" : "F64";
+  for (const std::string& dtype : found.dtypes)
+    if (dtype != own) std::cerr << fmt::format("heed: note: {}: holds {}, which is kept as {}\n", file, dtype, own);
+  std::size_t wrong = 0, all = 0;
+  std::string first;
+  for (const auto& [name, tensor] : found.tensors) {
+    const auto here = std::count_if(tensor.span().begin(), tensor.span().end(), [](Real x) { return !std::isfinite(x); });
+    if (here > 0 && wrong == 0) first = name;
+    wrong += static_cast<std::size_t>(here), all += tensor.span().size();
+  }
+  if (wrong > 0) std::cerr << fmt::format("heed: warning: {}: {} of {} weights are NaN or infinite, the first in {}\n", file, wrong, all, first);
+}
+
+/// take(), in words that fit.
+void fit(const Checkpoint& checkpoint, Seq2Seq& model, const std::string& whose) {
+  try {
+    take(checkpoint, "model.", model);
+  } catch (const Error& error) {
+    const std::string why = error.what(), begin = "the checkpoint does not fit the model";
+    fail("{}", why.starts_with(begin) ? "does not fit the model of " + whose + why.substr(begin.size()) : why);
+  }
+}
+
+void run_import(const std::string& file, const std::string& out, const std::string& like) {
+  if (fs::exists(out) && (!fs::is_directory(out) || !fs::is_empty(out))) fail("{}: holds something already; give --out a new folder", out);
+  Safetensors found = load_safetensors(file);
+  const fs::path place = fs::path(out).has_filename() ? fs::path(out) : fs::path(out).parent_path();  // "run/" is "run"
+  Unfinished run(place);
+  const std::string folder = run.folder().string();
+  Checkpoint checkpoint;
+  try {
+    if (!like.empty()) read_run_settings(like);  // says what is wrong with a folder that is no run
+    const Files files = like.empty() ? files_of(found.metadata) : files_of(fs::path(like));
+    write_files(files, folder);
+    const Settings settings = read_run_settings(folder);
+    const Tokenizers tokenizers = load_tokenizers(folder);
+    Index held = 0;
+    for (const NamedTensor& x : found.tensors) held += x.tensor.size();
+    if (const double fewest = fewest_parameters(settings, tokenizers.target->size()); fewest > static_cast<double>(held) + (1 << 20))
+      fail("its configuration describes a model of more than {:.0f} parameters, and it holds {}", fewest, held);
+    put(checkpoint, "model.", found.tensors);
+    Random random(0);
+    const std::unique_ptr<Seq2Seq> model = make_model(settings, tokenizers, random);
+    fit(checkpoint, *model, like.empty() ? "its configuration" : like);
+    checkpoint = {.tensors = {}, .text = {{"config", files.at(config_name)}}, .numbers = {}, .reals = {}, .lists = {}};
+    put(checkpoint, "model.", *model);
+  } catch (const Error& error) {  // what is within the file has no name of its own
+    std::string why = error.what();
+    if (const std::string prefix = folder + "/"; why.starts_with(prefix))
+      why = (like.empty() ? file : like) + "/" + why.substr(prefix.size());
+    else if (like.empty() || !why.starts_with(like + ":"))
+      why = file + ": " + why;
+    fail("{}", why);
+  }
+  warn_of_values(file, found);
+  fs::create_directory(run.folder() / "checkpoints");
+  save(checkpoint, checkpoint_path(folder, "best"));
+  replace_by_link(checkpoint_path(folder, "best"), checkpoint_path(folder, "last"));
+  replace_file(imported_path(folder), fmt::format("Imported from {} by heed {}: weights alone, without the state of an optimizer.\n", file, version()));
+  if (interrupted()) throw Interrupted();
+  run.finish();
+  std::cerr << fmt::format("wrote {}: {} tensors\n", out, checkpoint.tensors.size());
+}
+
+}  // namespace
+
+void add_export(CLI::App& app) {
+  auto* command = app.add_subcommand("export", "Write a run's weights as safetensors, which PyTorch and others read");
+  struct Options {
+    std::string run, checkpoint, out;
+  };
+  auto o = std::make_shared<Options>();
+  command->add_option("--run", o->run, "the run's folder")->required();
+  command->add_option("--out", o->out, "FILE.safetensors to write")->required();
+  command->add_option("--checkpoint", o->checkpoint, "which one: best, last or step-N, as in its checkpoints folder (else the best, or last)");
+  command->footer("Example:\n  heed export --run runs/first --out first.safetensors\n\ndocs/pytorch.md says how to use the weights from Python.");
+  command->callback([o] { run_export(o->run, o->checkpoint, o->out); });
+}
+
+void add_import(CLI::App& app) {
+  auto* command = app.add_subcommand("import", "Make a run of weights in a safetensors file");
+  struct Options {
+    std::string file, out, like;
+  };
+  auto o = std::make_shared<Options>();
+  command->add_option("file", o->file, "FILE.safetensors, which `heed export` or another program wrote")->required();
+  command->add_option("--out", o->out, "folder to keep the run in")->required();
+  command->add_option("--like", o->like, "a run whose configuration and tokenizers are taken, in place of the file's own");
+  command->footer("Example:\n  heed import first.safetensors --out runs/again");
+  command->callback([o] { run_import(o->file, o->out, o->like); });
+}
+
+}  // namespace heed::cli

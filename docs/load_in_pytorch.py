@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""Weights that `heed export` wrote, in PyTorch: how to read them, and what Heed computes with them, in plain tensor functions.
+
+    python3 load_in_pytorch.py MODEL.safetensors [--batch BATCH.safetensors] [--out FILE.safetensors]
+
+As a library:
+
+    model = Model("first.safetensors")
+    logits = model.logits(source_ids, target_ids)     # (target, vocabulary): row t is what follows target_ids[:t + 1]
+    model.save("again.safetensors")                   # for `heed import`
+
+Needs Python 3.11, NumPy and PyTorch 1.12 or later. Sequences go through one at a time, so that there are no masks to think of; in each
+function x is (length, width). docs/pytorch.md explains.
+"""
+import argparse
+import json
+import math
+import tomllib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+# The file ---------------------------------------------------------------------------------------------------------------------------
+
+NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+
+
+def read_safetensors(path):
+    """Eight bytes say how long the header is; the header, JSON, says where in the rest each tensor lies."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        elements = file.read()
+    metadata = header.pop("__metadata__", {})
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        numbers = np.frombuffer(elements[begin:end], NUMPY_TYPES[entry["dtype"]])
+        tensors[name] = torch.from_numpy(numbers.reshape(entry["shape"]).copy())
+    return tensors, metadata
+
+
+def write_safetensors(path, tensors, metadata):
+    header, elements = {"__metadata__": metadata}, b""
+    for name, tensor in sorted(tensors.items()):
+        numbers = tensor.detach().cpu().float().numpy().astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(elements), len(elements) + len(numbers)]}
+        elements += numbers
+    text = json.dumps(header, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + elements)
+
+
+# The layers; w holds the weights by name ----------------------------------------------------------------------------------------------
+
+
+def linear(w, name, x):
+    return F.linear(x, w[name + ".weight"], w.get(name + ".bias"))
+
+
+def layer_norm(w, name, x):
+    return F.layer_norm(x, x.shape[-1:], w[name + ".gain"], w[name + ".bias"])
+
+
+def attend(q, k, v, heads=1, causal=False, scale=None):
+    """softmax(q k^T scale) v for each head, whose columns stand side by side."""
+    q, k, v = (x.view(len(x), heads, -1).transpose(0, 1) for x in (q, k, v))  # (heads, length, width)
+    scores = q @ k.transpose(1, 2) * (q.shape[-1] ** -0.5 if scale is None else scale)
+    if causal:
+        scores += torch.full(scores.shape[1:], -math.inf).triu(1)
+    return (scores.softmax(-1) @ v).transpose(0, 1).flatten(1)
+
+
+def residual(w, name, x, pre, f):
+    return x + f(layer_norm(w, name + ".norm", x)) if pre else layer_norm(w, name + ".norm", x + f(x))
+
+
+def self_attention(w, name, x, heads, causal):
+    return linear(w, name + ".output", attend(*linear(w, name + ".input", x).chunk(3, -1), heads, causal))
+
+
+def cross_attention(w, name, x, memory, heads):
+    return linear(w, name + ".output", attend(linear(w, name + ".query", x), *linear(w, name + ".memory", memory).chunk(2, -1), heads))
+
+
+def transformer_layer(w, name, x, heads, pre, activation, causal=False, memory=None):
+    x = residual(w, name + ".around_attention", x, pre, lambda z: self_attention(w, name + ".attention", z, heads, causal))
+    if memory is not None:
+        x = residual(w, name + ".around_cross", x, pre, lambda z: cross_attention(w, name + ".cross", z, memory, heads))
+    feed_forward = lambda z: linear(w, name + ".feed_forward.down", activation(linear(w, name + ".feed_forward.up", z)))
+    return residual(w, name + ".around_feed_forward", x, pre, feed_forward)
+
+
+def sinusoids(length, d):
+    angles = torch.arange(length).double()[:, None] / 10000 ** (torch.arange(0, d, 2).double() / d)
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1).float()
+
+
+def normed(w, name):
+    """A weight that may be kept as direction and length (weight normalisation)."""
+    v, g = w[name + ".weight"], w.get(name + ".gain")
+    return v if g is None else v * (g / v.flatten(1).norm(dim=1)).view(-1, *[1] * (v.dim() - 1))
+
+
+def normed_linear(w, name, x):
+    return F.linear(x, normed(w, name), w[name + ".bias"])
+
+
+def gated_convolution(w, name, x, causal):
+    weight = normed(w, name).permute(0, 2, 1)  # (2 d, kernel, d) as PyTorch has it
+    before = weight.shape[2] - 1 if causal else (weight.shape[2] - 1) // 2
+    x = F.pad(x.T[None], (before, weight.shape[2] - 1 - before))
+    return F.glu(F.conv1d(x, weight, w[name + ".bias"])[0].T, -1)
+
+
+def cell_step(kind, w, name, share, h, c):
+    """One step of a recurrent layer from the input's share of the gates; the gates stand in PyTorch's order."""
+    if kind == "norm_lstm":  # (Ba et al. 2016)
+        norm = lambda x: F.layer_norm(x, x.shape[-1:])
+        u = w[name + ".gain"] * norm(F.linear(h, w[name + ".weight"]))
+    else:
+        u = F.linear(h, w[name + ".weight"], w[name + ".bias"])
+    if kind == "elman":
+        return torch.tanh(share + u), c
+    if kind == "gru":
+        (r, z, n), (ur, uz, un) = share.chunk(3, -1), u.chunk(3, -1)
+        z = torch.sigmoid(z + uz)
+        return (1 - z) * torch.tanh(n + torch.sigmoid(r + ur) * un) + z * h, c
+    i, f, g, o = (share + u).chunk(4, -1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    seen = w[name + ".cell_gain"] * norm(c) + w[name + ".cell_bias"] if kind == "norm_lstm" else c
+    return torch.sigmoid(o) * torch.tanh(seen), c
+
+
+def share_of_gates(kind, w, name, x):
+    x = linear(w, name + ".input", x)
+    return F.layer_norm(x, x.shape[-1:], w[name + ".input_gain"], w[name + ".input_bias"]) if kind == "norm_lstm" else x
+
+
+def recurrent_layer(kind, w, name, x):
+    hidden = w[name + ".weight"].shape[1]
+    h, c, states = torch.zeros(hidden), torch.zeros(hidden), []
+    for share in share_of_gates(kind, w, name, x):
+        h, c = cell_step(kind, w, name, share, h, c)
+        states.append(h)
+    return torch.stack(states)
+
+
+# The models: (source ids, target ids) to logits -----------------------------------------------------------------------------------------
+
+
+def transformer(w, model, source, target):
+    """Vaswani et al. 2017; the embedding is the output layer too."""
+    table, heads, pre = w["embedding.weight"], model["heads"], model["norm"] == "pre"
+    embed = lambda table, ids: table[ids] * math.sqrt(model["d"]) + sinusoids(len(ids), model["d"])
+    x, y = embed(w.get("source_embedding.weight", table), source), embed(table, target)
+    for i in range(model["layers"]):
+        x = transformer_layer(w, f"encoder.{i}", x, heads, pre, F.relu)
+    memory = layer_norm(w, "encoder_norm", x)
+    for i in range(model["layers"]):
+        y = transformer_layer(w, f"decoder.{i}", y, heads, pre, F.relu, causal=True, memory=memory)
+    return layer_norm(w, "decoder_norm", y) @ table.T
+
+
+def language_model(w, model, source, target):
+    """A decoder as GPT-2's; it reads the target alone."""
+    gelu = lambda x: F.gelu(x, approximate="tanh")
+    x = w["embedding.weight"][target] + w["positions.weight"][: len(target)]
+    for i in range(model["layers"]):
+        x = transformer_layer(w, f"layers.{i}", x, model["heads"], True, gelu, causal=True)
+    return layer_norm(w, "norm", x) @ w["embedding.weight"].T
+
+
+def convolutional(w, model, source, target):
+    """Gehring et al. 2017."""
+    half, table = math.sqrt(0.5), w["embedding.weight"]
+    embed = lambda table, ids: table[ids] + w["positions.weight"][: len(ids)]
+    e = x = embed(w.get("source_embedding.weight", table), source)
+    for i in range(model["layers"]):
+        x = (gated_convolution(w, f"encoder.{i}", x, causal=False) + x) * half
+    keys, values = x, (x + e) * half
+    e = y = embed(table, target)
+    for i in range(model["layers"]):
+        z = gated_convolution(w, f"decoder.{i}.conv", y, causal=True)
+        context = attend((normed_linear(w, f"decoder.{i}.query", z) + e) * half, keys, values, scale=1)
+        y = ((normed_linear(w, f"decoder.{i}.back", context) + z) * half + y) * half
+    return F.linear(y, table, w["output.bias"]) if model["tied"] else normed_linear(w, "output", y)
+
+
+def scores(kind, w, name, query, memory):
+    """How much the decoder's state, a vector, wants each row of the memory."""
+    if kind == "dot":
+        return memory @ query
+    if kind == "general":
+        return linear(w, name + ".key", memory) @ query
+    return torch.tanh(linear(w, name + ".query", query) + linear(w, name + ".key", memory)) @ w[name + ".energy"]  # additive, concat
+
+
+def recurrent(w, model, source, target):
+    """Sutskever et al. 2014 without attention; Bahdanau et al. 2015 with additive; Luong et al. 2015 with any other."""
+    kind, attention = model["cell"], model["name"].removeprefix("rnn").removeprefix("+")
+    if attention not in ("", "additive", "dot", "general", "concat") or model["coverage"] > 0:
+        raise SystemExit(f"the attention of {model['name']} is not shown here")
+    table = w["embedding.weight"]
+    embed = lambda table, ids: table[ids] * math.sqrt(model["d"])
+
+    x, states = embed(w.get("source_embedding.weight", table), source), []  # the encoder, and with its ends the decoder begins
+    for i in range(model["layers"]):
+        outputs = [recurrent_layer(kind, w, f"encoder.forward.{i}", x)]
+        ends = [outputs[0][-1]]
+        if model["bidirectional"]:
+            outputs.append(recurrent_layer(kind, w, f"encoder.backward.{i}", x.flip(0)).flip(0))
+            ends.append(outputs[1][0])
+        x = torch.cat(outputs, -1)
+        h = torch.tanh(linear(w, f"bridge.{i}", torch.cat(ends)))
+        states.append((h, torch.zeros_like(h)))
+
+    look = lambda query: scores(attention, w, "decoder.attention", query, x).softmax(-1) @ x
+    readout, fed = [], None
+    for y in embed(table, target):
+        share = linear(w, "decoder.0.input", y)
+        if attention == "additive":
+            context = look(states[-1][0])
+            fed = context
+        if fed is not None:
+            share = share + linear(w, "decoder.feed", fed)
+        for i in range(model["layers"]):
+            if i > 0:
+                share = linear(w, f"decoder.{i}.input", states[i - 1][0])
+            if kind == "norm_lstm":
+                share = F.layer_norm(share, share.shape[-1:], w[f"decoder.{i}.input_gain"], w[f"decoder.{i}.input_bias"])
+            states[i] = cell_step(kind, w, f"decoder.{i}", share, *states[i])
+        h = states[-1][0]
+        if attention == "additive":
+            h = torch.cat([h, context, y])
+        elif attention:
+            h = fed = torch.tanh(linear(w, "decoder.combine", torch.cat([look(h), h])))
+        readout.append(h)
+    return F.linear(torch.stack(readout), w.get("output", table), w["output_bias"])
+
+
+class Model:
+    """What an exported file holds: weights, settings and, as text, the tokenizers."""
+
+    def __init__(self, path):
+        self.weights, self.metadata = read_safetensors(path)
+        self.settings = tomllib.loads(self.metadata["heed.config.toml"])["model"]
+        if self.settings["copy"]:
+            raise SystemExit("models that copy words are not shown here")
+
+    def logits(self, source, target):
+        families = {"transformer": transformer, "conv": convolutional, "lm": language_model}
+        with torch.no_grad():
+            return families.get(self.settings["name"], recurrent)(self.weights, self.settings, source, target)
+
+    def save(self, path):
+        write_safetensors(path, self.weights, self.metadata)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Compute with weights that `heed export` wrote.")
+    parser.add_argument("model")
+    parser.add_argument("--batch", help="source.I, target.I and logits.I, to compare with")
+    parser.add_argument("--out", help="write the weights to this file")
+    options = parser.parse_args()
+    model = Model(options.model)
+    print(f"{model.settings['name']}: {sum(x.numel() for x in model.weights.values())} parameters")
+    if options.batch:
+        batch, _ = read_safetensors(options.batch)
+        worst = 0.0
+        for i in range(sum(name.startswith("logits.") for name in batch)):
+            found = model.logits(batch[f"source.{i}"].long(), batch[f"target.{i}"].long())
+            worst = max(worst, float((found - batch[f"logits.{i}"]).abs().max()))
+        print(f"largest difference {worst:.3g}")
+    if options.out:
+        model.save(options.out)
+
+
+if __name__ == "__main__":
+    main()
