@@ -10,6 +10,7 @@
 #include "framework/ops.h"
 #include "framework/random.h"
 #include "framework/reuse.h"
+#include "framework/safetensors.h"
 #include "framework/sequences.h"
 #include "framework/tape.h"
 #include "framework/tensor.h"

@@ -12,6 +12,7 @@
 #include "framework/files.h"
 #include "framework/safetensors.h"
 #include "framework/version.h"
+#include "optim/run_folder.h"
 
 namespace heed::cli {
 
@@ -178,9 +179,10 @@ void run_import(const std::string& file, const std::string& out, const std::stri
     fail("{}", why);
   }
   warn_of_values(file, found);
-  fs::create_directory(run.folder() / "checkpoints");
-  save(checkpoint, checkpoint_path(folder, "best"));
-  replace_by_link(checkpoint_path(folder, "best"), checkpoint_path(folder, "last"));
+  fs::create_directory(RunFolder(folder).checkpoints());
+  const RunFolder checkpoints(folder);
+  save(checkpoint, checkpoints.best());
+  replace_by_link(checkpoints.best(), checkpoints.last());
   replace_file(imported_path(folder), fmt::format("Imported from {} by heed {}: weights alone, without the state of an optimizer.\n", file, version()));
   if (interrupted()) throw Interrupted();
   run.finish();
@@ -197,7 +199,7 @@ void add_export(CLI::App& app) {
   auto o = std::make_shared<Options>();
   command->add_option("--run", o->run, "the run's folder")->required();
   command->add_option("--out", o->out, "FILE.safetensors to write")->required();
-  command->add_option("--checkpoint", o->checkpoint, "which one: best, last or step-N, as in its checkpoints folder (else the best, or last)");
+  command->add_option("--checkpoint", o->checkpoint, checkpoint_help);
   command->footer("Example:\n  heed export --run runs/first --out first.safetensors\n\ndocs/pytorch.md says how to use the weights from Python.");
   command->callback([o] { run_export(o->run, o->checkpoint, o->out); });
 }

@@ -1,6 +1,7 @@
 // `heed export` and `heed import`: what goes out comes back, and what cannot be is refused before anything is written.
 
-#include <cmath>
+#include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "framework/safetensors.h"
@@ -151,6 +152,26 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
   EXPECT_EQ(warned.code, 0);
   EXPECT_NE(warned.err.find("heed: warning: m: 1 of "), std::string::npos) << warned.err;
   EXPECT_NE(warned.err.find("weights are NaN or infinite, the first in " + nan.tensors[1].name), std::string::npos) << warned.err;
+
+  // Half the bits: taken as they are, and said.
+  std::string header = "{", elements;
+  for (const auto& [name, tensor] : good.tensors) {
+    const std::size_t begin = elements.size();
+    for (const Real x : tensor.span()) {
+      const auto bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(x)) >> 16);
+      elements += static_cast<char>(bits & 0xFF), elements += static_cast<char>(bits >> 8);
+    }
+    header += fmt::format("{}\"{}\":{{\"dtype\":\"BF16\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", header.size() > 1 ? "," : "", name,
+                          fmt::join(tensor.shape().begin(), tensor.shape().end(), ","), begin, elements.size());
+  }
+  header += "}";
+  std::string length(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i));
+  folder.write("m", length + header + elements);
+  const Ran half = run(folder, {"import", "m", "--out", "half", "--like", "run"});
+  EXPECT_EQ(half.code, 0);
+  EXPECT_NE(half.err.find(sizeof(Real) == 4 ? "heed: note: m: holds BF16, which is kept as F32\n" : "heed: note: m: holds BF16, which is kept as F64\n"), std::string::npos) << half.err;
+  EXPECT_EQ(run(folder, {"translate", "--run", "half"}, "May 1, 2001\n").code, 0);
 
   // An import that was killed leaves no run, and says so the next time.
   std::filesystem::create_directory(folder.path("new.partial"));
