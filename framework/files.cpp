@@ -151,7 +151,8 @@ void replace_by_link(const Path& path, const Path& name) {
   }
 }
 
-FileReader::FileReader(Path path) : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
+// Not blocking: a pipe, which is refused below, would be waited for.
+FileReader::FileReader(Path path) : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   if (file_ < 0) fail("{}: cannot be opened: {}", path_.string(), std::strerror(errno));
   struct stat status{};
   const int error = ::fstat(file_, &status) != 0 ? errno : 0;

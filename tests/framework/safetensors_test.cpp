@@ -1,6 +1,7 @@
 #include "framework/safetensors.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -242,6 +243,8 @@ TEST(Safetensors, RefusesHostileFilesByName) {
             "m: is no valid safetensors file: it has more than 250000 tensors; copy or export it again");
   EXPECT_EQ(folder.message([&] { load_safetensors(folder.path("nowhere")); }), "nowhere: cannot be opened: No such file or directory");
   EXPECT_EQ(folder.message([&] { load_safetensors(folder.path(".")); }), ".: is not a file");
+  ASSERT_EQ(::mkfifo(folder.path("pipe").c_str(), 0600), 0);
+  EXPECT_EQ(folder.message([&] { load_safetensors(folder.path("pipe")); }), "pipe: is not a file") << "and is not waited for";
 }
 
 TEST(Safetensors, RefusesEveryTruncationAndSurvivesEveryFlippedBit) {
