@@ -30,4 +30,15 @@ bool save_requested();
 void outlive_the_reader();
 void handle_signals();
 
+/// While one lives nothing is at stake: a signal ends the program at once, with exit status 130, wherever it is. Standard output must
+/// be flushed. One at a time.
+class AtOnce {
+ public:
+  /// `line` is what is then said on stderr. Throws Interrupted where a signal has come before.
+  explicit AtOnce(const std::string& line = "");
+  ~AtOnce();
+  AtOnce(const AtOnce&) = delete;
+  AtOnce& operator=(const AtOnce&) = delete;
+};
+
 }  // namespace heed::cli

@@ -75,6 +75,7 @@ struct Plan {
   std::vector<Settings> models;
   TestSet test;
   Tokenizers tokenizers;  // of every run
+  std::vector<std::string> warnings;
 };
 
 /// The tokenizers that an interrupted duel's runs have; none where there is no run yet.
@@ -89,7 +90,7 @@ Tokenizers kept_tokenizers(const fs::path& out, const Duel& duel) {
 Plan make_plan(Duel duel, const Tokenizers& known) {
   check_duel(duel);
   find_data(duel);
-  Plan plan{std::move(duel), {}, {}, {}};
+  Plan plan{std::move(duel), {}, {}, {}, {}};
   for (const std::string& model : plan.duel.models) plan.models.push_back(duel_settings(plan.duel, model));
   Settings& first = plan.models.front();
   const std::vector<Setting> shared = settings_of(first);
@@ -100,7 +101,7 @@ Plan make_plan(Duel duel, const Tokenizers& known) {
         fail("{} differs between {} and {}: a duel is fought on one set of batches and decoded alike", key, first.model.name, other.model.name);
   }
   const Corpus corpus = open_corpus(first, known);
-  plan.tokenizers = corpus.tokenizers;
+  plan.tokenizers = corpus.tokenizers, plan.warnings = corpus.warnings;
   if (corpus.valid.empty()) fail("nothing to validate on, which chooses each model's best weights; give --valid");
   match_parameters(plan.duel, plan.models, [&](const Settings& s) {
     Random random(0);
@@ -175,7 +176,10 @@ class Estimate {
 };
 
 /// One run, from where it is to its result.
-RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const Tokenizers& tokenizers, const std::function<void(const StepReport&)>& show) {
+/// `stopped`: what to say when it is interrupted before it is begun.
+RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const Tokenizers& tokenizers, const std::string& stopped,
+                const std::function<void(const StepReport&)>& show) {
+  std::optional<AtOnce> nothing_written(std::in_place, stopped);
   const bool resume = fs::exists(folder / "config.toml");
   if (resume) s = read_run_settings(folder.string());
   Training training(std::move(s), folder.string(), resume, tokenizers);
@@ -183,6 +187,7 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const T
   training.settings.train.eval_every = choose_eval_every(training, cost);
   if (training.settings.train.save_every > training.settings.train.eval_every) training.settings.train.save_every = training.settings.train.eval_every;
   training.open();
+  nothing_written.reset();
   training.create();
 
   Progress log((folder / "log.txt").string(), training.settings.train.log_every, Progress::Shown::in_log);
@@ -241,7 +246,10 @@ void run_compare(Options& o, const CLI::App& command) {
   const Duel asked = o.resume ? resumed_duel(o, command) : o.duel;
   std::optional<FolderLock> lock;
   if (o.resume) lock.emplace(o.out);
+  std::optional<AtOnce> nothing_written(std::in_place);
   const Plan plan = make_plan(asked, o.resume ? kept_tokenizers(o.out, asked) : Tokenizers());
+  nothing_written.reset();
+  for (const std::string& warning : plan.warnings) std::cerr << "warning: " << warning << '\n';
   const Duel& duel = plan.duel;
   std::error_code error;
   fs::create_directories(o.out, error);
@@ -258,6 +266,7 @@ void run_compare(Options& o, const CLI::App& command) {
   Estimate estimate(plan.models.size(), budget);
   LiveLine live;
   std::vector<RunResult> results;
+  const auto stopped = [&] { return fmt::format("stopped after {} of {} runs; go on with: heed compare --resume --out {}", results.size(), count, o.out); };
   try {
     for (std::size_t i = 0; i < count; ++i) {  // a seed of every model, then the next: what the machine does meanwhile meets all alike
       const std::size_t model = i % plan.models.size();
@@ -274,7 +283,7 @@ void run_compare(Options& o, const CLI::App& command) {
         live.show(fmt::format("{}  loss {:.3f}  {} left", title, r.loss, duration_text(left)), (static_cast<double>(i) + r.done) / static_cast<double>(count), r.seconds);
       };
       try {
-        results.push_back(done ? std::move(*result) : fight(s, folder, plan.test, plan.tokenizers, show));
+        results.push_back(done ? std::move(*result) : fight(s, folder, plan.test, plan.tokenizers, stopped(), show));
       } catch (const Error& failure) {
         live.clear();
         fail("{}: {}", title, failure.what());
@@ -288,7 +297,7 @@ void run_compare(Options& o, const CLI::App& command) {
     }
   } catch (const Interrupted&) {
     live.clear();
-    std::cerr << fmt::format("stopped after {} of {} runs; go on with: heed compare --resume --out {}\n", results.size(), count, o.out);
+    std::cerr << stopped() << '\n';
     throw;
   }
   const Comparison comparison = compare(duel, plan.test, results);

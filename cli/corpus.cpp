@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <tuple>
 
+#include <fmt/ranges.h>
+
 #include "cli/commands.h"
+#include "cli/data_warnings.h"
+#include "cli/progress.h"
 #include "datasets/batching.h"
+#include "datasets/text_file.h"
 #include "datasets/text_windows.h"
 #include "framework/error.h"
-#include "datasets/text_file.h"
 
 namespace heed::cli {
 
@@ -16,16 +20,22 @@ namespace {
 constexpr Index toy_vocabulary_lines = 20000, toy_valid_lines = 500;
 constexpr std::uint64_t toy_seed = 1;  // the corpus is the same whatever the seed of training
 
-Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs) {
+constexpr const char *counting_words = "reading the text for the vocabulary", *learning_subwords = "learning subwords";
+
+/// `overlap` sees every pair that is read.
+Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs, Overlap& overlap, Preparing& preparing) {
   const auto train = [&](bool sources, bool targets) {
+    preparing.now(counting_words);
     return train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size}, [&](const TakeLine& take) {
       const Index lines = pairs.size() < 0 ? toy_vocabulary_lines : pairs.size();
       for (Index i = 0; i < lines; ++i) {
         stop_if_interrupted();
+        if (i % 4096 == 0) preparing.done(static_cast<double>(i) / static_cast<double>(lines));
         const Pair pair = pairs.at(i);
-        if (sources) take(pair.source);
+        if (sources) take(pair.source), overlap.train_on(pair);
         if (targets) take(pair.target);
       }
+      if (has_subwords(s.data.tokenizer)) preparing.now(learning_subwords);
     });
   };
   if (s.data.joint_vocabulary) return train(true, true);
@@ -37,7 +47,31 @@ BatchOptions batch_options(const Settings& s) {
           .seed = static_cast<std::uint64_t>(s.train.seed), .widen = s.model.copy, .subword_sampling = s.data.subword_sampling};
 }
 
-ReadOptions read_options(const Settings& s) { return {.blank_is_error = s.data.blank == "error"}; }
+ReadOptions read_options(const Settings& s, Preparing& preparing) {
+  preparing.now(fmt::format("reading {}", fmt::join(s.data.train, " ")));
+  return {.blank_is_error = s.data.blank == "error", .progress = [&preparing](double part) { preparing.done(part); }};
+}
+
+std::string hex(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
+
+std::string fingerprint_of(const Tokenizers& tokenizers) {
+  const std::string source = hex(tokenizers.source->fingerprint());
+  return tokenizers.joint() ? source : source + " " + hex(tokenizers.target->fingerprint());
+}
+
+void add_warning(Corpus& corpus, std::string text) {
+  if (!text.empty()) corpus.warnings.push_back(std::move(text));
+}
+
+/// Those of the window that comes next, which stays at hand.
+std::vector<Batch> first_window(PairBatches& batches) {
+  const auto begin = batches.position();
+  std::vector<Batch> window;
+  do window.push_back(batches.next());
+  while (batches.position()[0] == begin[0] && batches.position()[1] == begin[1]);
+  batches.seek(begin);
+  return window;
+}
 
 /// What became of those too long: ", 3 too long (data.max_length) dropped", of all `size` pairs or of the first that were read.
 std::string too_long(const BatchCounts& counts, Index size) {
@@ -50,28 +84,34 @@ std::string too_long(const BatchCounts& counts, Index size) {
 
 Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
   Corpus corpus;
-  corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, read_options(s));
+  Preparing preparing;
+  const ReadOptions reading = read_options(s, preparing);
+  corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
   std::string held_out;
   if (!s.data.valid.empty() || is_toy(s.data.train)) {
     corpus.valid_pairs = open_evaluation_pairs(s.data.valid.empty() ? s.data.train : s.data.valid, s.data.fields, toy_valid_lines, Split::valid,
-                                               read_options(s));
+                                               reading);
   } else if (const Index n = corpus.train_pairs->size(), valid = std::min<Index>(1000, static_cast<Index>(static_cast<double>(n) * s.data.valid_fraction));
              valid > 0) {
     // The same lines whatever the seed of training: runs of several seeds are judged by one set.
     std::tie(corpus.train_pairs, corpus.valid_pairs) = hold_out(std::move(corpus.train_pairs), valid, 0);
     held_out = " (held out; choose your own with --valid)";
   }
-  corpus.tokenizers = tokenizers.source ? tokenizers : train_on_pairs(s, *corpus.train_pairs);
+  const bool begins = !tokenizers.source;
+  Overlap overlap;
+  if (begins && corpus.valid_pairs) overlap.validate_on(*corpus.valid_pairs);
+  corpus.tokenizers = begins ? train_on_pairs(s, *corpus.train_pairs, overlap, preparing) : tokenizers;
+  add_warning(corpus, overlap.warning(!held_out.empty()));
   auto batches = std::make_unique<PairBatches>(*corpus.train_pairs, corpus.tokenizers, batch_options(s));
   BatchCounts counts;  // of the first window, or of all
   if (s.train.epochs > 0) {
     if (corpus.train_pairs->size() < 0) fail("{} has no end, so no epochs; give --steps or --time", corpus.train_pairs->name());
+    preparing.now("counting the batches of an epoch");
     corpus.batches_per_epoch = batches->count_epoch(&counts);
-  } else {
-    const auto position = batches->position();
-    batches->next(), batches->seek(position);
-    counts = batches->counts();
   }
+  const std::vector<Batch> window = first_window(*batches);
+  if (s.train.epochs == 0) counts = batches->counts();
+  if (begins) add_warning(corpus, unknown_warning(window, s, corpus.tokenizers));
   corpus.train = std::move(batches);
   const auto count = [](const PairSource& pairs) { return pairs.size() < 0 ? std::string("endless") : fmt::format("{} pairs", pairs.size()); };
   corpus.description = fmt::format("{}: {}", corpus.train_pairs->name(), count(*corpus.train_pairs));
@@ -83,6 +123,9 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
   } else {
     corpus.description += "; no validation";
   }
+  corpus.fingerprints = {{"data.train", hex(corpus.train_pairs->fingerprint())},
+                         {"data.valid", corpus.valid_pairs ? hex(corpus.valid_pairs->fingerprint()) : "none"},
+                         {"tokenizer", fingerprint_of(corpus.tokenizers)}};
   return corpus;
 }
 
@@ -91,15 +134,28 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
     fail("--model lm trains on one text file: --train FILE.txt [--valid FILE.txt]");
   Corpus corpus;
   corpus.tokenizers = tokenizers;
+  Preparing preparing;
+  preparing.now(fmt::format("reading {}", s.data.train[0]));
   const std::string text = read_text(s.data.train[0]);  // once: it may come through a pipe
-  if (!tokenizers.source)
+  const std::string valid = s.data.valid.empty() ? "" : read_text(s.data.valid[0]);
+  const bool begins = !tokenizers.source;
+  if (begins) {
+    preparing.now(has_subwords(s.data.tokenizer) ? learning_subwords : counting_words);
     corpus.tokenizers = train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size},
                                         [&](const TakeLine& take) { take(text); });
-  TextWindows windows = TextWindows::of_texts(text, s.data.valid.empty() ? "" : read_text(s.data.valid[0]), *corpus.tokenizers.target,
+    Overlap overlap;
+    overlap.validate_on(valid), overlap.train_on(text);
+    add_warning(corpus, overlap.warning(false));
+  }
+  preparing.now("cutting the text into tokens");
+  TextWindows windows = TextWindows::of_texts(text, valid, *corpus.tokenizers.target,
                                           {.context = s.model.context,
                                            .batch = std::max<Index>(1, s.data.batch_tokens / s.model.context),
                                            .valid_fraction = s.data.valid_fraction,
                                            .seed = static_cast<std::uint64_t>(s.train.seed)});
+  if (begins) add_warning(corpus, unknown_warning(windows.train(), s, corpus.tokenizers));
+  corpus.fingerprints = {{"data.train", hex(hash_of(text, {}))}, {"data.valid", s.data.valid.empty() ? "none" : hex(hash_of(valid, {}))},
+                         {"tokenizer", fingerprint_of(corpus.tokenizers)}};
   corpus.valid = windows.valid_batches();
   corpus.batches_per_epoch = std::max<Index>(1, static_cast<Index>(windows.train().size()) / s.data.batch_tokens);
   corpus.description = fmt::format("{}: {} tokens; validation: {} tokens", s.data.train[0], windows.train().size(), windows.valid().size());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,9 +20,12 @@ struct Corpus {
   std::vector<Batch> valid;
   std::string description;  // for people, a line or two
   Index batches_per_epoch = 0;  // counted only where train.epochs asks for it
+  /// Of what a run must find again when it is resumed: "data.train", "data.valid" and "tokenizer" ("SOURCE TARGET" where there are two).
+  std::map<std::string, std::string> fingerprints;
+  std::vector<std::string> warnings;  // of data that a run begins with: none where the tokenizers are known
 };
 
-/// Opens data.train and data.valid. `tokenizers`: of the run that is resumed, none to train them.
+/// Opens data.train and data.valid. `tokenizers`: of the run that is resumed, none to train them. A live line shows what takes long.
 Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers);
 
 /// Pairs to validate or evaluate on: `data` as the user gave it; of an endless corpus the first `lines` of its test split.

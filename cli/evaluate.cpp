@@ -1,5 +1,6 @@
 #include <cmath>
 #include <iostream>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -90,8 +91,10 @@ Report evaluate_pairs(const Options& o, const Run& run) {
 
 void run_evaluate(const Options& o) {
   set_threads(o.threads);
+  std::optional<AtOnce> nothing_said(std::in_place);
   const Run run = open_run(o.run, o.checkpoint);
   const Report report = run.settings.model.name == "lm" ? evaluate_text(o, run) : evaluate_pairs(o, run);
+  nothing_said.reset();
   if (o.json) {
     std::cout << report.dump() << '\n';
     return;

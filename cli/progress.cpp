@@ -51,6 +51,41 @@ void LiveLine::show(const std::string& text, double done, double now) {
   live_ = true;
 }
 
+Preparing::Preparing() {
+  if (live_.terminal()) thread_ = std::thread([this] { show(); });
+}
+
+Preparing::~Preparing() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Preparing::now(std::string what) {
+  const std::lock_guard lock(mutex_);
+  what_ = std::move(what), done_ = 0, begin_ = std::chrono::steady_clock::now();
+}
+
+void Preparing::done(double part) {
+  const std::lock_guard lock(mutex_);
+  done_ = part;
+}
+
+void Preparing::show() {
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, std::chrono::milliseconds(500), [this] { return stop_; })) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    if (what_.empty() || seconds < 1) continue;
+    const std::string part = done_ > 0 ? fmt::format(", {:.0f} %", 100 * done_) : "";
+    live_.show(fmt::format("{}{}, {}", what_, part, duration_text(seconds)), done_, seconds);
+  }
+  live_.clear();
+}
+
 Progress::Progress(const std::string& log_path, Index log_every, Shown shown)
     : log_path_(log_path), log_every_(log_every), shown_(shown) {}
 

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "framework/files.h"
@@ -49,6 +53,31 @@ class Progress {
   Index log_every_;
   Shown shown_;
   LiveLine live_;
+};
+
+/// A live line that says what is being done before anything is to be told, and for how long, once that takes longer than a second.
+/// Nothing where stderr is no terminal.
+class Preparing {
+ public:
+  Preparing();
+  ~Preparing();
+  Preparing(const Preparing&) = delete;
+  Preparing& operator=(const Preparing&) = delete;
+
+  void now(std::string what);  // the next thing
+  void done(double part);      // of it, in [0, 1]
+
+ private:
+  void show();  // in a thread, until stop_
+
+  LiveLine live_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string what_;
+  double done_ = 0;
+  std::chrono::steady_clock::time_point begin_;  // of what_
+  bool stop_ = false;
+  std::thread thread_;
 };
 
 std::string step_text(const StepReport& report);  // "step 12/1600  loss 3.2  ppl 24.5  9000 tok/s"

@@ -1,4 +1,6 @@
+#include <atomic>
 #include <csignal>
+#include <string>
 
 #include <unistd.h>
 
@@ -10,10 +12,17 @@ namespace {
 
 volatile std::sig_atomic_t signals = 0, saves = 0;
 
+volatile std::sig_atomic_t at_once = 0;
+std::string last_words;  // not touched while at_once is set
+
 extern "C" void on_signal(int signal) {
   if (signal == SIGUSR1) {
     saves = 1;
     return;
+  }
+  if (at_once) {
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, last_words.data(), last_words.size());
+    _exit(130);
   }
   if (signals > 0) _exit(130);
   signals = 1;
@@ -34,6 +43,18 @@ bool save_requested() {
 }
 
 void outlive_the_reader() { std::signal(SIGPIPE, SIG_IGN); }
+
+AtOnce::AtOnce(const std::string& line) {
+  last_words = (isatty(STDERR_FILENO) ? "\r\033[K" : "") + line + (line.empty() ? "" : "\n");  // over a live line
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  at_once = 1;
+  if (interrupted()) {
+    at_once = 0;
+    throw Interrupted();
+  }
+}
+
+AtOnce::~AtOnce() { at_once = 0; }
 
 void handle_signals() {
   struct sigaction action {};

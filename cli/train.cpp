@@ -2,6 +2,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/plots/text.h"
@@ -73,7 +74,8 @@ Settings new_settings(const Options& o, const CLI::App& command) {
   return s;
 }
 
-/// The settings of a run that goes on: what decides its future may not change, but for how long it trains.
+/// The settings of a run that goes on: what decides its future may not change, but for how long it trains, and where its data are: that
+/// they are the same is found when they have been read.
 Settings resumed_settings(const Options& o, const CLI::App& command) {
   Settings s = read_run_settings(o.out);
   const auto find_data = [](Settings& of) { of.data.train = absolute_data(of.data.train), of.data.valid = absolute_data(of.data.valid); };
@@ -95,7 +97,8 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
   for (std::size_t i = 0; i < before.size(); ++i) {
     const std::string key = before[i].key;
     const bool same = text_of(before[i]) == text_of(after[i]);
-    if (!same && (key.starts_with("data.") || key.starts_with("model.") || key.starts_with("optim.") || key == "train.seed" ||
+    const bool moved = (key == "data.train" && !o.train.empty()) || (key == "data.valid" && !o.valid.empty() && !s.data.valid.empty());
+    if (!same && !moved && (key.starts_with("data.") || key.starts_with("model.") || key.starts_with("optim.") || key == "train.seed" ||
                   key.starts_with("train.init") || key == "train.freeze"))
       fail("--resume goes on with the run as it is: {} cannot change; start a new run with another --out", key);
   }
@@ -136,9 +139,11 @@ void train(const Options& o, const CLI::App& command) {
   outlive_the_reader();
   set_threads(o.threads);
 
+  std::optional<AtOnce> nothing_written(std::in_place);
   Training training(s, o.out, o.resume);
   training.open(o.checkpoint);
   const Cost cost = training.probe();
+  nothing_written.reset();
   stop_if_interrupted();
   training.create();
 
@@ -160,6 +165,7 @@ void train(const Options& o, const CLI::App& command) {
   progress.line(fmt::format("plan      {}; about {} and {} MB on {} thread{}",
                             limits.seconds > 0 ? duration_text(limits.seconds) : fmt::format("{} steps", limits.steps), duration_text(limit),
                             (cost.bytes >> 20) + 30, threads(), threads() == 1 ? "" : "s"));
+  for (const std::string& warning : corpus.warnings) progress.line("warning: " + warning);
   progress.line(fmt::format("run       {}{}", o.out, training.resumed() ? ", resumed" : ""));
 
   Observers observers;
@@ -224,7 +230,7 @@ void add_train(CLI::App& app) {
   add_what_and_how(command, o);
   command->add_option("--out", o->out, "folder to keep the run in");
   command->add_option("--keep", o->keep, "step checkpoints to keep, the newest (train.keep)")->check(CLI::Range(1, 1 << 20));
-  command->add_flag("--resume", o->resume, "go on with the run in --out");
+  command->add_flag("--resume", o->resume, "go on with the run in --out; its data may have moved (--train, --valid), not changed");
   command->add_option("--checkpoint", o->checkpoint, "with --resume: from where, last or one such as step-000400 (default: the newest)");
   command->add_flag("--help-settings", o->list_settings, "list every setting that --set and --config take");
   command->footer("Examples:\n  heed train --train toy:translation --model transformer --out runs/first\n"

@@ -3,9 +3,12 @@
 #include <chrono>
 #include <filesystem>
 
+#include <fmt/ranges.h>
+
 #include "cli/commands.h"
 #include "cli/model.h"
 #include "cli/run.h"
+#include "framework/error.h"
 #include "framework/files.h"
 #include "framework/memory.h"
 
@@ -15,8 +18,39 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Another checkpoint would not help.
+struct OtherData : Error {
+  using Error::Error;
+};
+
 CrossEntropy loss_options(const Settings& s) {
   return {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = ignored_id};
+}
+
+/// Throws Error unless the data and the tokenizers are those that the checkpoint was trained with, whatever they are called now. One that
+/// does not say what they were takes those of their old names.
+void check_same_data(const std::map<std::string, std::string>& text, const Settings& s, const Corpus& corpus, const std::string& folder) {
+  Settings before = read_run_settings(folder);
+  before.data.train = absolute_data(before.data.train), before.data.valid = absolute_data(before.data.valid);
+  for (const auto& [key, now] : corpus.fingerprints) {
+    const auto then = text.find(key);
+    const bool known = then != text.end(), same = known && then->second == now;
+    if (key == "tokenizer") {
+      if (known && !same)
+        fail("{}: the tokenizer here is not the one this run was trained with; copy it again from where the run comes from", folder);
+      continue;
+    }
+    const bool train = key == "data.train" || s.data.valid.empty();
+    const std::vector<std::string>&was = train ? before.data.train : before.data.valid, &is = train ? s.data.train : s.data.valid;
+    if (same || (!known && was == is)) continue;
+    const std::string names = fmt::format("{}", fmt::join(is, " and "));
+    if (!known) fail("--resume goes on with the run as it is, and its checkpoint does not say what it was trained on: {} cannot change", key);
+    if (was != is)
+      fail("{}: not the text of {}, which this run began with; give the same by --{} PATH, or start a new run with another --out", names,
+           fmt::join(was, " and "), key.substr(5));
+    fail("{}: {} changed since this run began; give the data it was trained on (--{} PATH if {} moved), or start a new run with another --out",
+         names, is.size() == 1 ? "has" : "have", key.substr(5), is.size() == 1 ? "it has" : "they have");
+  }
 }
 
 TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::string& folder) {
@@ -29,7 +63,14 @@ TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::str
   o.keep = static_cast<int>(s.train.keep), o.patience = static_cast<int>(s.train.patience);
   o.average = static_cast<int>(s.train.average), o.seed = static_cast<std::uint64_t>(s.train.seed);
   o.on_nan = s.train.on_nan == "skip" ? OnNan::skip : OnNan::stop;
-  o.folder = folder, o.text = {{"config", to_toml(s)}};
+  o.folder = folder, o.text = corpus.fingerprints, o.text["config"] = to_toml(s);
+  o.accept = [&s, &corpus, folder](const auto& text) {
+    try {
+      check_same_data(text, s, corpus, folder);
+    } catch (const Error& error) {
+      throw OtherData(error.what());
+    }
+  };
   return o;
 }
 
@@ -70,6 +111,8 @@ void Training::open(const std::string& checkpoint) {
   trainer_.emplace(*model, *optimizer_, options_);
   try {
     resumed_ = resume_ && trainer_->resume(checkpoint);
+  } catch (const OtherData&) {
+    throw;
   } catch (const Error& error) {
     fail("{}{}", error.what(), other_checkpoints(folder));
   }

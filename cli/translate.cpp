@@ -109,7 +109,11 @@ void score_lines(const Options& o, const Run& run, LineInput& input) {
       }
       sources.push_back(std::move(source)), golds.push_back(std::move(gold));
     }
-    for (const TargetScore& score : score_targets(*run.model, sources, golds)) std::cout << fmt::format("{:.6f}\t{}\n", score.log_probability, score.tokens);
+    const auto scores = [&] {
+      const AtOnce lines_before_are_out;
+      return score_targets(*run.model, sources, golds);
+    }();
+    for (const TargetScore& score : scores) std::cout << fmt::format("{:.6f}\t{}\n", score.log_probability, score.tokens);
     flush();
     done += lines.size();
     if (!trouble.empty()) fail("{}", trouble);
@@ -129,7 +133,10 @@ void translate_lines(const Options& o, const Run& run, LineInput& input) {
   std::size_t done = 0;
   for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
     warning.look_at(lines, done);
-    const auto results = translate(*run.model, run.tokenizers, lines, options, done);
+    const auto results = [&] {
+      const AtOnce lines_before_are_out;
+      return translate(*run.model, run.tokenizers, lines, options, done);
+    }();
     for (const auto& outputs : results) print(outputs, options.nbest);
     done += lines.size();
     if (attention) {
@@ -145,7 +152,10 @@ void run_decoder(const Options& o, const char* verb) {
   check_usage(o);
   set_threads(o.threads);
   if (!o.attention.empty()) plots::AttentionWriter::check_path(o.attention);
-  const Run run = open_run(o.run, o.checkpoint);
+  const Run run = [&] {
+    const AtOnce nothing_said;
+    return open_run(o.run, o.checkpoint);
+  }();
   if (!run.model->reads_source()) fail("{}: a language model; it has nothing to {}", o.run, verb);
   LineInput input;
   if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) std::cerr << fmt::format("heed: type what to {}, a line each; Ctrl-D ends\n", verb);

@@ -228,7 +228,7 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
                   {train_pairs + Args{"--steps", "2", "--out", "run"}, 1, {"run: holds a run already", "--resume"}},
                   {{"train", "--resume", "--out", "run", "--set", "model.d=32"}, 1, {"model.d cannot change"}},
                   {{"train", "--resume", "--out", "run", "--seed", "7"}, 1, {"train.seed cannot change"}},
-                  {{"train", "--resume", "--out", "run", "--train", "toy:copy"}, 1, {"data.train cannot change"}},
+                  {{"train", "--resume", "--out", "run", "--train", "toy:copy"}, 1, {"toy:copy: not the text of", "train.src"}},
                   {{"train", "--resume", "--out", "run", "--model", "lm"}, 1, {"model.name cannot change"}},
                   {{"evaluate", "--run", "run"}, 1, {"--data"}},
                   {{"evaluate", "--run", "run", "--data", "nowhere.tsv"}, 1, {"nowhere.tsv: no such file"}},

@@ -1,0 +1,104 @@
+#include "cli/data_warnings.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "datasets/utf8.h"
+
+namespace heed::cli {
+
+namespace {
+
+constexpr Index shortest_line = 20;
+
+template <class Take>
+void for_each_line(std::string_view text, Take&& take) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = utf8::trim(text.substr(0, end));
+    if (line.size() >= shortest_line && static_cast<Index>(utf8::length(line)) >= shortest_line) take(hash_of(line, {}));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+struct Share {
+  Index tokens = 0, unknown = 0;
+  void add(std::span<const Id> ids) {
+    for (const Id id : ids)
+      if (id != pad_id && id != bos_id && id != eos_id) ++tokens, unknown += id == unk_id;
+  }
+  bool large() const { return 4 * unknown > tokens; }
+  std::string text(std::string_view side) const {
+    return fmt::format("{:.0f} % of the {}tokens", 100.0 * static_cast<double>(unknown) / static_cast<double>(tokens), side);
+  }
+};
+
+std::string explain(const std::vector<std::string>& shares, const Settings& s, const Tokenizers& tokenizers) {
+  if (shares.empty()) return "";
+  std::vector<std::string> remedies;
+  const Index largest = std::max(tokenizers.source->size(), tokenizers.target->size());
+  if (s.data.vocab_size > 0 && largest >= s.data.vocab_size) remedies.push_back(fmt::format("raise data.vocab_size ({})", s.data.vocab_size));
+  if (s.data.min_count > 1 && !has_subwords(s.data.tokenizer)) remedies.push_back(fmt::format("lower data.min_count ({})", s.data.min_count));
+  if (s.data.tokenizer == "words" && !s.model.copy) remedies.push_back("learn subwords (data.tokenizer=unigram)");
+  return fmt::format("{} are unknown, and all one to the model (<unk>){}{}", fmt::join(shares, " and "), remedies.empty() ? "" : ": ",
+                     fmt::join(remedies, ", or "));
+}
+
+}  // namespace
+
+void Overlap::validate_on(std::uint64_t hash) { ++entries_[hash].times, ++size_; }
+
+void Overlap::train_on(std::uint64_t hash) {
+  if (const auto entry = entries_.find(hash); entry != entries_.end()) entry->second.trained = true;
+}
+
+void Overlap::validate_on(const PairSource& pairs) {
+  for (Index i = 0; i < pairs.size(); ++i) {
+    const Pair pair = pairs.at(i);
+    validate_on(hash_of(pair.source, pair.target));
+  }
+}
+
+void Overlap::validate_on(std::string_view text) {
+  lines_ = true;
+  for_each_line(text, [&](std::uint64_t hash) { validate_on(hash); });
+}
+
+void Overlap::train_on(const Pair& pair) {
+  if (!entries_.empty()) train_on(hash_of(pair.source, pair.target));
+}
+
+void Overlap::train_on(std::string_view text) {
+  if (!entries_.empty()) for_each_line(text, [&](std::uint64_t hash) { train_on(hash); });
+}
+
+std::string Overlap::warning(bool held_out) const {
+  Index shared = 0;
+  for (const auto& [hash, entry] : entries_) shared += entry.trained ? entry.times : 0;
+  if (shared == 0 || shared * (lines_ ? 20 : 100) < size_) return "";
+  return fmt::format("{} of the {} {} stand in the training data too, so the validation loss flatters; {}", shared, size_,
+                     lines_     ? fmt::format("validation lines of {} characters and more", shortest_line)
+                     : held_out ? "pairs held out to validate on"
+                                : "validation pairs",
+                     held_out ? "take repeated pairs out of the data, or give a validation set of its own (--valid)"
+                              : "take them out of one of the two");
+}
+
+std::string unknown_warning(const std::vector<Batch>& batches, const Settings& settings, const Tokenizers& tokenizers) {
+  Share source, target;
+  for (const Batch& batch : batches) source.add(batch.source.ids.span()), target.add(batch.gold.span());
+  std::vector<std::string> shares;
+  if (source.large()) shares.push_back(source.text("source "));
+  if (target.large()) shares.push_back(target.text("target "));
+  return explain(shares, settings, tokenizers);
+}
+
+std::string unknown_warning(std::span<const Id> text, const Settings& settings, const Tokenizers& tokenizers) {
+  Share share;
+  share.add(text);
+  return explain(share.large() ? std::vector{share.text("")} : std::vector<std::string>{}, settings, tokenizers);
+}
+
+}  // namespace heed::cli
