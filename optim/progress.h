@@ -17,7 +17,7 @@ struct Progress {
   std::int64_t row_steps = 0, row_gold = 0, row_tokens = 0;  // since the last row of metrics
   double row_loss = 0, row_norm = 0;
   std::int64_t skipped = 0, skipped_in_a_row = 0, row_skipped = 0;  // steps that were not finite; row_steps counts the others
-  Watched watched;
+  Watched watched = {};
   double seconds = 0;          // of the runs before this one
   double warmup_seconds = -1;  // when the warm-up was over; -1: not yet
 };

@@ -16,17 +16,17 @@ std::string letters(Index length, Index which) {
 }
 
 // Line i has i * 7 % 23 + 1 source and i * 5 % 19 + 1 target tokens, by characters.
-Pair line(Index i) { return {letters(i * 7 % 23 + 1, i), letters(i * 5 % 19 + 1, i + 1)}; }
+Pair pair_of(Index i) { return {letters(i * 7 % 23 + 1, i), letters(i * 5 % 19 + 1, i + 1)}; }
 
 MemoryPairs corpus(Index lines) {
   std::vector<Pair> pairs;
-  for (Index i = 0; i < lines; ++i) pairs.push_back(line(i));
+  for (Index i = 0; i < lines; ++i) pairs.push_back(pair_of(i));
   return MemoryPairs(std::move(pairs), "memory");
 }
 
 struct Endless final : PairSource {
   Index size() const override { return -1; }
-  Pair at(Index i) const override { return line(i); }
+  Pair at(Index i) const override { return pair_of(i); }
   std::string name() const override { return "endless"; }
 };
 
@@ -78,7 +78,7 @@ TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
         EXPECT_EQ(batch.source.spans.count(), static_cast<Index>(batch.lines.size()));
         for (std::size_t i = 0; i < batch.lines.size(); ++i) {
           ++seen[batch.lines[i]];
-          const Pair pair = line(batch.lines[i]);
+          const Pair pair = pair_of(batch.lines[i]);
           std::vector<Id> source = tokenizer->encode(pair.source), target = tokenizer->encode(pair.target), gold = target;
           source.push_back(eos_id), target.insert(target.begin(), bos_id), gold.push_back(eos_id);
           EXPECT_EQ(row(batch.source, static_cast<Index>(i)), source);
@@ -140,7 +140,7 @@ struct Blocks final : PairSource {
   mutable std::map<Index, int> announced;
   Blocks(Index n, Index b) : lines(n), width(b) {}
   Index size() const override { return lines; }
-  Pair at(Index i) const override { return asked.push_back(i), line(i); }
+  Pair at(Index i) const override { return asked.push_back(i), pair_of(i); }
   std::string name() const override { return "blocks"; }
   Index block() const override { return width; }
   void will_need(Index first, Index count) const override {
@@ -328,7 +328,7 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
     for (Index i = 0; i < batch.target.spans.count(); ++i) {
       EXPECT_GE(batch.target.spans.length(i), before);
       before = batch.target.spans.length(i);
-      EXPECT_EQ(batch.target.spans.length(i), static_cast<Index>(line(batch.lines[i]).target.size()) + 1);
+      EXPECT_EQ(batch.target.spans.length(i), static_cast<Index>(pair_of(batch.lines[i]).target.size()) + 1);
       lines.push_back(batch.lines[i]);
     }
   }
