@@ -246,7 +246,7 @@ void add_verify_resume(CLI::App& app) {
   auto o = std::make_shared<Options>();
   add_what_and_how(command, o);
   for (const char* limit : {"--epochs", "--time"}) command->remove_option(command->get_option(limit));
-  command->footer("Trains --steps N twice: in one go; and saved at step N/2, killed a step or two later, resumed. Then compares every file of the two\n"
+  command->footer("Trains N steps twice: in one go; and saved at step N/2, killed a step or two later, resumed. Then compares every file of the two\n"
                   "runs. Exit status 1 where they differ.\n\n"
                   "Example:\n  heed verify-resume --train toy:translation --model transformer --steps 40");
   command->callback([o, command] {

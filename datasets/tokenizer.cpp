@@ -16,6 +16,7 @@
 #include "datasets/tokenizers/sentencepiece.h"
 #include "datasets/tokenizers/words.h"
 #include "framework/error.h"
+#include "framework/files.h"
 #include "framework/sequences.h"
 
 namespace heed {
@@ -36,13 +37,6 @@ std::unique_ptr<Tokenizer> make(const std::string& kind, Vocabulary vocabulary) 
 
 std::string hash_of(std::string_view bytes) { return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size())); }
 
-void write(const std::string& path, std::string_view bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file << bytes;
-  file.close();
-  if (!file) fail("{}: cannot be written; check the folder and the space on the disk", path);
-}
-
 std::string read_bytes(const std::string& path) {
   if (!std::filesystem::exists(path)) fail("{}: no such file; it belongs to the tokenizer beside it: copy both", path);
   std::ifstream file(path, std::ios::binary);
@@ -53,8 +47,8 @@ std::string read_bytes(const std::string& path) {
 
 std::string model_path(const std::string& path) { return std::filesystem::path(path).replace_extension(".model").string(); }
 
-// json would convert a fraction, and 1e99 to anything. -1 where it is no whole number.
-Index whole(const nlohmann::json& number) { return number.is_number_integer() ? number.get<Index>() : -1; }
+// json would convert a fraction, and 1e99 to anything: -1 for these. What is no number throws its exception.
+Index whole(const nlohmann::json& number) { return number.is_number_float() ? -1 : number.get<Index>(); }
 
 // The model beside a tokenizer, which says how many bytes it has and what they hash to.
 std::string read_model(const std::string& path, const nlohmann::json& said) {
@@ -131,13 +125,13 @@ std::uint64_t Tokenizer::fingerprint() const {
 void Tokenizer::save(const std::string& path) const {
   nlohmann::ordered_json json{{"format", format_name}, {"version", format_version}, {"kind", kind()}, {"size", size()}};
   if (const std::string bytes = model(); !bytes.empty()) {
-    write(model_path(path), bytes);
+    replace_file(model_path(path), bytes);
     json["model"] = {{"file", std::filesystem::path(model_path(path)).filename().string()}, {"bytes", bytes.size()}, {"xxh3", hash_of(bytes)}};
   } else {
     const auto& all = vocabulary().tokens();
     json["tokens"] = std::vector<std::string>(all.begin() + first_free_id, all.end());
   }
-  write(path, json.dump(1) + '\n');  // last: it vouches for the model
+  replace_file(path, json.dump(1) + '\n');  // last: it vouches for the model
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {

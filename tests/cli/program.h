@@ -53,6 +53,7 @@ class Program {
   Program(const TemporaryFolder& folder, std::vector<std::string> args, const std::string& input = "", std::string out_path = "")
       : out_(out_path.empty() ? folder.path(".out") : std::move(out_path)), err_(folder.path(".err")) {
     const std::string in = folder.write(".in", input), where = folder.path("");
+    std::filesystem::remove(err_);  // of the program before
     args.insert(args.begin(), HEED_PROGRAM);
     std::vector<char*> argv;
     for (std::string& arg : args) argv.push_back(arg.data());

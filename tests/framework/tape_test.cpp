@@ -285,7 +285,7 @@ TEST(Tape, CheckFiniteSaysWhatWasUsedLast) {
          const auto block = [&](std::span<const Variable> v) { return sqrt(v[0] * 1) * c * 0; };
          tape.backward(sum(recompute(block, {{Variable(a) * b}}) * x));
        },
-       "sqrt", true, b},
+       "sqrt", true, a},  // of two that an op uses the first names it
   };
   for (const auto& row : rows) {
     const auto error = not_finite(row.run);
