@@ -76,6 +76,8 @@ struct Trainer::State {
     return (options.steps > 0 && progress.step >= options.steps) || (options.seconds > 0 && seconds() >= options.seconds) ||
            patience_is_over();
   }
+  /// Whether the checkpoint of this step stands under its own name too; an error or a signal saves as last alone.
+  bool has_step() const { return !folder || options.keep == 0 || std::filesystem::exists(folder->step(progress.step)); }
   bool due(Index every) const { return every > 0 && progress.step > 0 && progress.step % every == 0; }
 
   void lock_folder();
@@ -213,7 +215,7 @@ void Trainer::State::finish_step(const EvaluateFunction& evaluation, const Obser
   if (!evaluation && options.average > 1 && finished()) best_is_due = true;
   // Everything is saved before the best weights are: those can be had again from a checkpoint of their step. And before the average
   // forgets its oldest weights, which they may need.
-  if (!saved && (due(options.save_every) || finished())) save_step();
+  if ((due(options.save_every) || finished()) && !(saved && has_step())) save_step();
   if (best_is_due) save_last(), keep_best();
   if (due(options.save_every) && average.newest() < progress.step) average.add(progress.step);
 }

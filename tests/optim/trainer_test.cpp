@@ -217,7 +217,7 @@ TEST(Trainer, SavesWhatWasTrainedBeforeAnError) {
   Training(whole).run();
   enum { in_data, in_loss, in_step, in_evaluation };
   for (const int where : {in_data, in_loss, in_step, in_evaluation})
-    for (const Index step : {2, 4, 8, 11}) {
+    for (const Index step : {2, 4, 5, 8, 10, 11}) {
       TrainerOptions broken = whole;
       broken.folder = folder.path(fmt::format("broken-{}-{}", where, step));
       auto first = std::make_unique<Training>(broken);
@@ -244,7 +244,7 @@ TEST(Trainer, SavesWhatWasTrainedBeforeAnError) {
       } data;
       data.before = [&] { fail_when(where == in_data && steps == step); };
       const std::string message = folder.message([&] { first->trainer.run(data, loss, evaluate, observers); });
-      const Index saved = where == in_evaluation && step == 2 ? 4 : where == in_evaluation && step == 11 ? 12 : step;
+      const Index saved = where == in_evaluation ? (step + 3) / 4 * 4 : step;
       EXPECT_EQ(message, fmt::format("the disk was pulled out; step {} is saved, and can be resumed from", saved)) << where;
       EXPECT_FALSE(first->model.weight.gradient().defined());
       EXPECT_EQ(last_of(broken.folder).number("step"), saved);
