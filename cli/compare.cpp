@@ -64,9 +64,17 @@ Duel resumed_duel(const Options& o, const CLI::App& command) {
   Duel duel = duel_from_json(plan);
   find_data(duel);
   const Json kept = to_json(duel);
-  for (const auto& [name, value] : asked.items())
-    if (command.count("--" + name) > 0 && kept.at(name) != value)
+  for (const auto& [name, value] : asked.items()) {
+    if (command.count("--" + name) == 0 || kept.at(name) == value) continue;
+    if (name == "train")  // it has moved: check_contents() sees whether it is the same
+      duel.train = given.train;
+    else if (name == "valid" && !duel.valid.empty())
+      duel.valid = given.valid;
+    else if (name == "test" && !duel.test.empty())
+      duel.test = given.test;
+    else
       fail("--resume goes on with the duel as it is: --{} cannot change; start a new one with another --out", name);
+  }
   return duel;
 }
 
@@ -75,6 +83,7 @@ struct Plan {
   std::vector<Settings> models;
   TestSet test;
   Tokenizers tokenizers;  // of every run
+  std::map<std::string, std::string> contents;  // fingerprints of the data and the tokenizers
   std::vector<std::string> warnings;
 };
 
@@ -90,7 +99,7 @@ Tokenizers kept_tokenizers(const fs::path& out, const Duel& duel) {
 Plan make_plan(Duel duel, const Tokenizers& known) {
   check_duel(duel);
   find_data(duel);
-  Plan plan{std::move(duel), {}, {}, {}, {}};
+  Plan plan{std::move(duel), {}, {}, {}, {}, {}};
   for (const std::string& model : plan.duel.models) plan.models.push_back(duel_settings(plan.duel, model));
   Settings& first = plan.models.front();
   const std::vector<Setting> shared = settings_of(first);
@@ -115,7 +124,20 @@ Plan make_plan(Duel duel, const Tokenizers& known) {
     plan.test.name += " (the validation set; choose another with --test)";
   }
   if (plan.test.sources.empty()) fail("{}: no lines to test on", plan.test.name);
+  plan.contents = corpus.fingerprints;
+  std::uint64_t test = 0;
+  for (std::size_t i = 0; i < plan.test.sources.size(); ++i) test = hash_of(plan.test.sources[i], plan.test.references[i], test);
+  plan.contents["data.test"] = fmt::format("{:016x}", test);
   return plan;
+}
+
+/// A duel that goes on must find the data it began with; those of earlier versions did not keep what tells.
+void check_contents(const Plan& plan, const fs::path& out) {
+  const Json kept = read_json(plan_path(out)).value("contents", Json::object());
+  for (const auto& [key, fingerprint] : plan.contents)
+    if (kept.contains(key) && kept.at(key) != fingerprint)
+      fail("{}: {} changed since this duel began; give what it began with, or start a new one with another --out", out.string(),
+           key == "tokenizer" ? "the tokenizers of its runs have" : "the data of --" + key.substr(5) + " have");
 }
 
 /// Steps between validations: about ten of a run, or one an epoch.
@@ -181,7 +203,11 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const T
                 const std::function<void(const StepReport&)>& show) {
   std::optional<AtOnce> nothing_written(std::in_place, stopped);
   const bool resume = fs::exists(folder / "config.toml");
-  if (resume) s = read_run_settings(folder.string());
+  if (resume) {
+    const auto train_data = s.data.train, valid_data = s.data.valid;
+    s = read_run_settings(folder.string());
+    s.data.train = train_data, s.data.valid = valid_data;  // they may have moved
+  }
   Training training(std::move(s), folder.string(), resume, tokenizers);
   const Cost cost = training.probe();
   training.settings.train.eval_every = choose_eval_every(training, cost);
@@ -249,6 +275,7 @@ void run_compare(Options& o, const CLI::App& command) {
   std::optional<AtOnce> nothing_written(std::in_place);
   const Plan plan = make_plan(asked, o.resume ? kept_tokenizers(o.out, asked) : Tokenizers());
   nothing_written.reset();
+  if (o.resume) check_contents(plan, o.out);
   for (const std::string& warning : plan.warnings) std::cerr << "warning: " << warning << '\n';
   const Duel& duel = plan.duel;
   std::error_code error;
@@ -256,7 +283,9 @@ void run_compare(Options& o, const CLI::App& command) {
   if (error) fail("{}: cannot make this folder: {}", o.out, error.message());
   if (!lock) lock.emplace(o.out);
   if (!o.resume) check_out(o);  // again: another may have made its duel here meanwhile
-  replace_file(plan_path(o.out), to_json(duel).dump(2) + "\n");
+  Json kept = to_json(duel);
+  kept["contents"] = plan.contents;
+  replace_file(plan_path(o.out), kept.dump(2) + "\n");
 
   const std::size_t count = plan.models.size() * static_cast<std::size_t>(duel.seeds);
   const double budget = duel.time.empty() ? 0 : parse_duration(duel.time);

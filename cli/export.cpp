@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/model.h"
@@ -73,6 +75,10 @@ Files files_of(const std::map<std::string, std::string>& metadata) {
 
 void run_export(const std::string& folder, const std::string& checkpoint, const std::string& out) {
   if (fs::is_directory(out)) fail("{}: is a folder; give --out a file", out);
+  if (fs::exists(fs::symlink_status(out)) && !fs::is_regular_file(fs::symlink_status(out)))
+    fail("{}: is no plain file, and would be replaced by one; give --out another name", out);
+  const std::string inside = fs::weakly_canonical(out).lexically_relative(fs::weakly_canonical(folder)).string();
+  if (!inside.empty() && !inside.starts_with("..")) fail("{}: lies within the run; give --out a file elsewhere", out);
   const Run run = open_run(folder, checkpoint);
   const std::vector<NamedTensor> tensors = named_tensors(*run.model);
   save_safetensors(out, tensors, metadata_of(files_of(folder)));
@@ -96,8 +102,14 @@ class Unfinished {
   explicit Unfinished(const fs::path& out) : out_(out), folder_(out.string() + ".partial") {
     std::error_code error;
     if (out_.has_parent_path()) fs::create_directories(out_.parent_path(), error);
-    if (fs::exists(folder_)) fail("{}: is left from an import that was interrupted; remove it", folder_.string());
-    if (!fs::create_directory(folder_, error)) fail("{}: cannot make this folder: {}", out.string(), error.message());
+    fs::create_directory(folder_, error);
+    if (error) fail("{}: cannot make this folder: {}", out.string(), error.message());
+    lock_.emplace(folder_);  // before anything that a killed import left is taken away: another may be at it
+    for (const auto& entry : fs::directory_iterator(folder_))
+      if (const std::string name = entry.path().filename().string(); !name.starts_with("tokenizer.") && name != "checkpoints" && name != config_name &&
+                                                                      name != imported_path("").string() && entry.path().extension() != ".partial")
+        fail("{}: is in the way, and no import left it: it holds {}; move it", std::exchange(folder_, {}).string(), name);
+    for (const auto& entry : fs::directory_iterator(folder_)) fs::remove_all(entry.path());
   }
   ~Unfinished() {
     std::error_code ignored;
@@ -108,13 +120,14 @@ class Unfinished {
   const fs::path& folder() const { return folder_; }
   void finish() {
     std::error_code error;
-    fs::rename(folder_, out_, error);
+    fs::rename(folder_, out_, error);  // what is in it is on the disk; after a power failure it may still have the other name
     if (error) fail("{}: cannot make this folder: {}", out_.string(), error.message());
     folder_.clear();
   }
 
  private:
   fs::path out_, folder_;
+  std::optional<FolderLock> lock_;
 };
 
 void write_files(const Files& files, const fs::path& folder) {
@@ -150,7 +163,8 @@ void fit(const Checkpoint& checkpoint, Seq2Seq& model, const std::string& whose)
 void run_import(const std::string& file, const std::string& out, const std::string& like) {
   if (fs::exists(out) && (!fs::is_directory(out) || !fs::is_empty(out))) fail("{}: holds something already; give --out a new folder", out);
   Safetensors found = load_safetensors(file);
-  const fs::path place = fs::path(out).has_filename() ? fs::path(out) : fs::path(out).parent_path();  // "run/" is "run"
+  fs::path place = fs::absolute(out).lexically_normal();
+  if (!place.has_filename()) place = place.parent_path();  // "run/" is "run"
   Unfinished run(place);
   const std::string folder = run.folder().string();
   Checkpoint checkpoint;

@@ -28,6 +28,7 @@ void run_inspect(const std::string& what) {
     if (!newest) fail("{}: no checkpoint yet", what);
     path = *newest;
   }
+  if (path.extension() == ".safetensors") fail("{}: is no checkpoint of Heed; make a run of it with `heed import`", what);
   const Checkpoint checkpoint = load(path);
   std::cout << fmt::format("{}, {} bytes\n", path.string(), std::filesystem::file_size(path));
   for (const auto& [name, value] : checkpoint.numbers) std::cout << fmt::format("{:<20} {}\n", name, value);

@@ -15,6 +15,7 @@
 #include "framework/reuse.h"
 #include "framework/safetensors.h"
 #include "framework/sequences.h"
+#include "optim/not_finite.h"
 #include "optim/run_folder.h"
 
 namespace heed::cli {
@@ -195,6 +196,8 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2S
   if (plan.loaded.empty() && plan.missing.empty() && plan.mismatched.empty()) fail("--init-only chooses nothing; leave out --init to start afresh");
   if (!plan.fits()) refuse(source, plan, settings.train.init_only);
   apply(plan);
+  if (const std::string name = bad_parameter(model); !name.empty())
+    fail("{}: its weights of {} are not finite; give another --init, or leave them out with --init-only '!{}'", source.path.string(), name, name);
 
   const Names all = names_of(model);
   Names loaded;

@@ -43,12 +43,19 @@ Settings read_run_settings(const std::string& folder) {
   if (!fs::exists(config)) fail("{}: not a run: it holds no config.toml; give the folder that `heed train --out` wrote", folder);
   Settings settings = default_settings("transformer");
   read_settings(config.string(), settings);
+  if (settings.data.train.empty()) fail("{}: names no data.train, so it is not what `heed train` wrote; copy it again from where the run comes from", config.string());
   check_settings(settings);
   return settings;
 }
 
-std::string other_checkpoints(const std::string& folder) {
-  return fmt::format("; there is {} (--checkpoint NAME)", fmt::join(RunFolder(folder).names(), ", "));
+std::string other_checkpoints(const std::string& folder, const fs::path& not_this) {
+  const RunFolder run(folder);
+  std::vector<std::string> names = run.names();
+  std::erase_if(names, [&](const std::string& name) {
+    std::error_code ignored;
+    return fs::equivalent(run.named(name), not_this, ignored);  // another name of the same file is no help
+  });
+  return names.empty() ? "" : fmt::format("; there is {} (--checkpoint NAME)", fmt::join(names, ", "));
 }
 
 Run open_run(const std::string& folder, const std::string& checkpoint) {
@@ -65,7 +72,7 @@ Run open_run(const std::string& folder, const std::string& checkpoint) {
     take(load(run.checkpoint), "model.", *run.model);
   } catch (const Error& error) {
     const std::string message = error.what(), path = run.checkpoint.string();
-    fail("{}{}{}", message.starts_with(checkpoints.checkpoints().string()) ? "" : path + ": ", message, other_checkpoints(folder));
+    fail("{}{}{}", message.starts_with(checkpoints.checkpoints().string()) ? "" : path + ": ", message, other_checkpoints(folder, run.checkpoint));
   }
   set_training(*run.model, false);
   return run;

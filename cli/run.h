@@ -32,8 +32,8 @@ struct Run {
 Run open_run(const std::string& folder, const std::string& checkpoint = {});
 /// The help of the option that names one.
 inline constexpr const char* checkpoint_help = "last, best or one such as step-000400 (default: best, else last)";
-/// To end a complaint about one checkpoint: "; there is last, step-000400 (--checkpoint NAME)".
-std::string other_checkpoints(const std::string& folder);
+/// To end a complaint about the checkpoint `not_this`: "; there is step-000400, best (--checkpoint NAME)"; "" where there is no other file.
+std::string other_checkpoints(const std::string& folder, const std::filesystem::path& not_this);
 
 /// The settings of a run's folder; throws Error when it holds none.
 Settings read_run_settings(const std::string& folder);

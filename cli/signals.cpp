@@ -59,7 +59,11 @@ AtOnce::~AtOnce() { at_once = 0; }
 void handle_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;  // no SA_RESTART: a read that waits for input returns
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);  // nohup, or a shell's background job
+  }
   action.sa_flags = SA_RESTART;  // and one for this does not
   sigaction(SIGUSR1, &action, nullptr);
   std::signal(SIGPIPE, SIG_DFL);

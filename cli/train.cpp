@@ -12,6 +12,7 @@
 #include "cli/training.h"
 #include "cli/verify_resume.h"
 #include "framework/kernels/parallel.h"
+#include "optim/run_folder.h"
 
 namespace heed::cli {
 
@@ -126,7 +127,7 @@ void check_out(const Options& o) {
   if (!o.resume && holds_run) fail("{}: holds a run already; add --resume to go on with it, or give another --out", o.out);
   if (o.resume && !holds_run) fail("{}: no run to resume here; leave out --resume to start one", o.out);
   if (o.resume && fs::exists(imported_path(o.out)))
-    fail("{}: was imported, and holds weights without what else a training needs to go on; train a new run with another --out", o.out);
+    fail("{}: was imported, and holds weights without what else a training needs to go on; begin a new run with them: --init {} --out another", o.out, o.out);
   if (!o.resume && fs::exists(o.out) && !holds_a_start_alone(o.out)) fail("{}: is not empty; give --out a new folder", o.out);
 }
 
@@ -135,6 +136,8 @@ void train(const Options& o, const CLI::App& command) {
   check_out(o);
   Settings s = o.resume ? resumed_settings(o, command) : new_settings(o, command);
   check_settings(s);
+  if (o.resume && RunFolder(o.out).names().empty() && (!o.train.empty() || !o.valid.empty()))
+    fail("{}: no checkpoint yet, by which data given again could be known; leave out --train and --valid", o.out);
   if (!o.resume && !o.checkpoint.empty()) fail("--checkpoint {}: says from where to go on; add --resume", o.checkpoint);
   outlive_the_reader();
   set_threads(o.threads);
@@ -150,7 +153,8 @@ void train(const Options& o, const CLI::App& command) {
   const Corpus& corpus = training.corpus;
   const TrainerOptions& limits = training.options();
   Progress progress((fs::path(o.out) / "log.txt").string(), s.train.log_every);
-  const double limit = limits.seconds > 0 ? limits.seconds : static_cast<double>(limits.steps) * cost.seconds_per_step;
+  const Index left = std::max<Index>(0, limits.steps - training.step());
+  const double limit = limits.seconds > 0 ? limits.seconds : static_cast<double>(left) * cost.seconds_per_step;
   progress.line(fmt::format("data      {}", corpus.description));
   const Tokenizers& tokenizers = corpus.tokenizers;
   const Index largest = std::max(tokenizers.source->size(), tokenizers.target->size());
@@ -163,10 +167,10 @@ void train(const Options& o, const CLI::App& command) {
   progress.line(fmt::format("model     {}, {}", s.model.name, parameters_text(*training.model)));
   for (const Notes* notes : {&training.initial, &training.frozen}) progress.lines(notes->shown, notes->logged);
   progress.line(fmt::format("plan      {}; about {} and {} MB on {} thread{}",
-                            limits.seconds > 0 ? duration_text(limits.seconds) : fmt::format("{} steps", limits.steps), duration_text(limit),
+                            limits.seconds > 0 ? duration_text(limits.seconds) : left < limits.steps ? fmt::format("{} of {} steps", left, limits.steps) : fmt::format("{} steps", limits.steps), duration_text(limit),
                             (cost.bytes >> 20) + 30, threads(), threads() == 1 ? "" : "s"));
   for (const std::string& warning : corpus.warnings) progress.line("warning: " + warning);
-  progress.line(fmt::format("run       {}{}", o.out, training.resumed() ? ", resumed" : ""));
+  progress.line(fmt::format("run       {}{}", o.out, training.resumed() ? ", resumed" : o.resume ? ", begun again: it had no checkpoint" : ""));
 
   Observers observers;
   observers.on_step = [&](const StepReport& report) { progress.step(report); };
@@ -254,6 +258,7 @@ void add_verify_resume(CLI::App& app) {
     if (o->steps < 2) fail("--steps {}: a run of one step cannot be killed half-way; give 2 or more", o->steps);
     Settings s = new_settings(*o, *command);
     check_settings(s);
+    outlive_the_reader();
     verify_resume(s, o->threads);
   });
 }

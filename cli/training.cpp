@@ -1,5 +1,6 @@
 #include "cli/training.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
@@ -11,6 +12,7 @@
 #include "framework/error.h"
 #include "framework/files.h"
 #include "framework/memory.h"
+#include "optim/run_folder.h"
 
 namespace heed::cli {
 
@@ -109,12 +111,16 @@ Cost Training::probe() {
 void Training::open(const std::string& checkpoint) {
   options_ = trainer_options(settings, corpus, folder);
   trainer_.emplace(*model, *optimizer_, options_);
+  if (resume_) trainer_->claim();
+  const RunFolder checkpoints(folder);
   try {
     resumed_ = resume_ && trainer_->resume(checkpoint);
   } catch (const OtherData&) {
     throw;
   } catch (const Error& error) {
-    fail("{}{}", error.what(), other_checkpoints(folder));
+    const auto known = checkpoints.names();
+    const bool named = std::find(known.begin(), known.end(), checkpoint) != known.end();
+    fail("{}{}", error.what(), other_checkpoints(folder, named ? checkpoints.named(checkpoint) : checkpoint.empty() ? checkpoints.last() : ""));
   }
   if (!resumed_ && !settings.train.init.empty()) initial = load_initial(settings, corpus.tokenizers, *model);
 }

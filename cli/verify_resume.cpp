@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,8 +29,10 @@ namespace {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_((fs::temp_directory_path() / "heed-verify-XXXXXX").string()) {
-    if (!::mkdtemp(path_.data())) fail("{}: cannot make a temporary folder; set TMPDIR to where there is room", path_);
+  TemporaryFolder() {
+    std::error_code error;
+    path_ = (fs::temp_directory_path(error) / "heed-verify-XXXXXX").string();
+    if (error || !::mkdtemp(path_.data())) fail("cannot make a temporary folder {}; set TMPDIR to a folder where there is room", path_);
   }
   ~TemporaryFolder() {
     std::error_code ignored;
@@ -50,6 +53,7 @@ int in_a_process(const std::function<void()>& act) {
   const pid_t child = ::fork();
   if (child < 0) fail("cannot start a process to train in: {}", std::strerror(errno));
   if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     try {
       act();
       ::_exit(0);
@@ -61,8 +65,8 @@ int in_a_process(const std::function<void()>& act) {
     }
   }
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR)
+    if (interrupted()) ::kill(child, SIGKILL);  // nothing it has is wanted
   stop_if_interrupted();
   if (WIFSIGNALED(status)) return WTERMSIG(status);
   if (WEXITSTATUS(status) != 0) fail("the training failed, see above; nothing could be compared");

@@ -118,6 +118,8 @@ std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data, con
         fail("{}: holds both sides, so it stands alone; got '{}'", path, fmt::join(data, " "));
     without_fields();
     std::error_code ignored;
+    for (const std::string& path : data)
+      if (std::filesystem::is_directory(path, ignored)) fail("{}: is a folder; name a file", path);
     if (data[0] == data[1] && std::filesystem::exists(data[0], ignored) && !std::filesystem::is_regular_file(data[0], ignored))
       fail("{}: is no plain file, so it can be read only once; name a file for each side", data[0]);
     return std::make_unique<FilePairs>(data, aligned_format(), options);

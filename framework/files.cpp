@@ -28,7 +28,7 @@ const char* advice(int error) {
     case ENOSPC: return "; free some space";
     case EDQUOT: return "; the quota is used up: free some space";
     case EFBIG: return "; raise the limit on the size of files (ulimit -f)";
-    case ENOENT: return "; its folder is gone";
+    case ENOENT: return "; there is no such folder";
     case EACCES: case EPERM: case EROFS: return "; may its folder be written to?";
     case EIO: return "; the disk may be failing";
     default: return "";

@@ -76,6 +76,11 @@ void RunFolder::save_step(const Checkpoint& checkpoint, Index step, int keep) co
   }
   save(checkpoint, this->step(step));
   replace_by_link(this->step(step), last());
+  prune(step, keep);
+}
+
+void RunFolder::prune(Index step, int keep) const {
+  if (keep == 0) return;
   std::vector<Index> saved = steps();
   std::erase_if(saved, [step](Index other) { return other > step; });  // of a future that an older checkpoint was taken up before
   for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < saved.size(); ++i) {

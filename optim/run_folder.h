@@ -33,6 +33,8 @@ class RunFolder {
 
   /// Writes step-N.heed, names it last.heed as well, and deletes the oldest before it so that `keep` are left.
   void save_step(const Checkpoint& checkpoint, Index step, int keep) const;
+  /// That deletion alone, of which a kill may have left something to do.
+  void prune(Index step, int keep) const;
 
  private:
   std::filesystem::path folder_;

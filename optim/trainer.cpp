@@ -80,7 +80,6 @@ struct Trainer::State {
   bool has_step() const { return !folder || options.keep == 0 || std::filesystem::exists(folder->step(progress.step)); }
   bool due(Index every) const { return every > 0 && progress.step > 0 && progress.step % every == 0; }
 
-  void lock_folder();
   void claim();
   void open(BatchStream& data);
   double learning_rate(Index step);
@@ -98,17 +97,11 @@ struct Trainer::State {
   TrainResult result() const;
 };
 
-void Trainer::State::lock_folder() {
-  if (lock) return;
+void Trainer::State::claim() {
+  if (!folder || lock) return;
   folder->create();
   lock.emplace(options.folder);
   folder->remove_partial();
-}
-
-void Trainer::State::claim() {
-  if (!folder) return;
-  lock_folder();
-  if (!started && folder->newest()) fail("{}: holds a run already; resume it, or choose another folder", options.folder);
 }
 
 void Trainer::State::open(BatchStream& data) {
@@ -116,6 +109,7 @@ void Trainer::State::open(BatchStream& data) {
   first_step = progress.step;
   optimizer.clear_gradients();
   claim();
+  if (!started && folder && folder->newest()) fail("{}: holds a run already; resume it, or choose another folder", options.folder);
   if (started)
     data.seek(position);
   else
@@ -125,7 +119,9 @@ void Trainer::State::open(BatchStream& data) {
   if (!folder) return;
   metrics.emplace(folder->metrics(), progress.step);
   if (progress.seconds == 0) progress.seconds = metrics->seconds();
-  if (saved_step >= 0) save_last();  // taken up from an older checkpoint
+  if (saved_step < 0) return;
+  save_last();  // taken up from an older checkpoint
+  folder->prune(progress.step, options.keep);
 }
 
 double Trainer::State::learning_rate(Index step) {
@@ -382,7 +378,7 @@ bool Trainer::resume(const std::string& which) {
   if (which == "best") fail("{}: holds weights alone; resume from last or from a step", state.folder->best().string());
   const std::optional<std::filesystem::path> found = which.empty() ? state.folder->newest() : state.folder->named(which);
   if (!found) return false;
-  state.lock_folder();
+  state.claim();
   const std::string path = found->string();
   const Checkpoint checkpoint = load(path);
   if (options_.accept) options_.accept(checkpoint.text);

@@ -101,10 +101,11 @@ class Trainer {
   /// Loads the newest checkpoint, or that of a name such as "step-000400", so that run() continues from it; false when there is none.
   /// The folder is claimed.
   bool resume(const std::string& which = {});
-  /// Makes the folder this trainer's alone, until it ends: throws Error when another process has it, or when it holds a run that was not
-  /// resumed. run() does so too.
+  /// Makes the folder, where there is none, and keeps it for this trainer alone until it ends; throws Error when another process has it.
+  /// resume() and run() do so too.
   void claim();
-  /// Trains until a limit, the patience or should_stop ends it. Throws Error when the folder cannot be claimed; when a loss or a
+  /// Trains until a limit, the patience or should_stop ends it. Throws Error when the folder cannot be claimed or holds a run that was not
+  /// resumed; when a loss or a
   /// gradient is not finite, naming the step, the op, the layer and the lines, before the model changes (see on_nan); and when all batches of a step together have no
   /// gold token (a batch without any, among others that have, is passed over). Whatever error or exception ends it, what was trained
   /// before is saved, where that can still be done, and the message says from where to resume.

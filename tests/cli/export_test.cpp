@@ -68,7 +68,7 @@ TEST(Export, ComesBackAsItWas) {
   EXPECT_EQ(twice.err, "heed: error: there: holds something already; give --out a new folder\n");
   const Ran resumed = run(folder, {"train", "--resume", "--out", "there"});
   EXPECT_EQ(resumed.code, 1);
-  EXPECT_EQ(resumed.err, "heed: error: there: was imported, and holds weights without what else a training needs to go on; train a new run with another --out\n");
+  EXPECT_EQ(resumed.err, "heed: error: there: was imported, and holds weights without what else a training needs to go on; begin a new run with them: --init there --out another\n");
   // A checkpoint by its name.
   EXPECT_EQ(run(folder, {"export", "--run", "words", "--checkpoint", "last", "--out", "last.safetensors"}).code, 0);
   const Ran none = run(folder, {"export", "--run", "words", "--checkpoint", "lost", "--out", "no.safetensors"});
@@ -173,9 +173,22 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
   EXPECT_NE(half.err.find(sizeof(Real) == 4 ? "heed: note: m: holds BF16, which is kept as F32\n" : "heed: note: m: holds BF16, which is kept as F64\n"), std::string::npos) << half.err;
   EXPECT_EQ(run(folder, {"translate", "--run", "half"}, "May 1, 2001\n").code, 0);
 
-  // An import that was killed leaves no run, and says so the next time.
-  std::filesystem::create_directory(folder.path("new.partial"));
-  EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "new"}).err, "heed: error: new.partial: is left from an import that was interrupted; remove it\n");
+  // An import that was killed leaves no run; what it had begun is taken away by the next, and nothing else is.
+  std::filesystem::create_directories(folder.path("new.partial/checkpoints"));
+  folder.write("new.partial/tokenizer.json", "cut short");
+  folder.write("new.partial/letters.txt", "mine");
+  EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "new"}).err,
+            fmt::format("heed: error: {}: is in the way, and no import left it: it holds letters.txt; move it\n", folder.path("new.partial")));
+  EXPECT_EQ(read_file(folder.path("new.partial/letters.txt")), "mine");
+  std::filesystem::remove(folder.path("new.partial/letters.txt"));
+  EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "new"}).code, 0);
+  EXPECT_EQ(run(folder, {"translate", "--run", "new"}, "May 1, 2001\n").code, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder.path("new.partial")));
+  const std::string inside = folder.path("run/config.toml"), before = read_file(inside);
+  EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "run/config.toml"}).err, "heed: error: run/config.toml: lies within the run; give --out a file elsewhere\n");
+  std::filesystem::create_symlink("/dev/null", folder.path("link"));
+  EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "link"}).err, "heed: error: link: is no plain file, and would be replaced by one; give --out another name\n");
+  EXPECT_EQ(read_file(inside), before);
   EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "good.safetensors"}).err, "heed: error: good.safetensors: holds something already; give --out a new folder\n");
 }
 

@@ -43,7 +43,7 @@ inline Args operator+(Args a, const Args& b) {
 }
 
 struct Ran {
-  int code = -1;  // of exit; 128 + signal
+  int code = -1;  // of exit; 256 + signal of one that was killed, which 128 + signal would not tell from 130
   std::string out, err;
 };
 
@@ -80,7 +80,7 @@ class Program {
   Ran wait() {
     int status = 0;
     waitpid(std::exchange(process_, -1), &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), out_ == "/dev/full" ? "" : read_file(out_),
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status), out_ == "/dev/full" ? "" : read_file(out_),
             read_file(err_)};
   }
 
