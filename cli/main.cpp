@@ -2,6 +2,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include <unistd.h>
+
 #include "cli/commands.h"
 #include "datasets/nearest.h"
 #include "framework/error.h"
@@ -37,6 +39,12 @@ std::string explain(const CLI::ParseError& error, const CLI::App& app) {
 std::string one_line(std::string text) {
   std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return text;
+}
+
+/// Not by way of exit(): OpenBLAS waits there for a thread of its own that, where memory is short, never ends.
+[[noreturn]] void leave(int code) {
+  std::cout.flush();
+  _exit(code);
 }
 
 }  // namespace
@@ -79,12 +87,12 @@ int main(int argc, char** argv) {
     return 130;
   } catch (const Error& error) {
     std::cerr << "heed: error: " << cli::one_line(error.what()) << '\n';
-    return 1;
+    cli::leave(1);
   } catch (const std::bad_alloc&) {
     std::cerr << "heed: error: out of memory; use a smaller batch or model\n";
-    return 1;
+    cli::leave(1);
   } catch (const std::exception& error) {
     std::cerr << "heed: error: " << cli::one_line(error.what()) << '\n';
-    return 1;
+    cli::leave(1);
   }
 }

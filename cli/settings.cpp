@@ -317,7 +317,7 @@ void read_settings(const std::string& path, Settings& settings) {
 
 void set(Settings& settings, const std::string& assignment) {
   const auto equals = assignment.find('=');
-  if (equals == std::string::npos) fail("--set takes key=value; got '{}'", assignment);
+  if (equals == std::string::npos) fail("--set takes key=value; got '{}'", shortened(assignment));
   const std::string key = assignment.substr(0, equals), text = assignment.substr(equals + 1);
   auto all = settings_of(settings);
   std::visit(Overloaded{[&](Index* v) { *v = parse<Index>(key, text, "a whole number"); },

@@ -99,7 +99,7 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
     const std::string key = before[i].key;
     const bool same = text_of(before[i]) == text_of(after[i]);
     const bool moved = (key == "data.train" && !o.train.empty()) || (key == "data.valid" && !o.valid.empty() && !s.data.valid.empty());
-    if (!same && !moved && (key.starts_with("data.") || key.starts_with("model.") || key.starts_with("optim.") || key == "train.seed" ||
+    if (!same && !moved && (key.starts_with("data.") || key.starts_with("model.") || key.starts_with("optim.") || key == "train.seed" || key == "train.label_smoothing" || key == "train.average" ||
                   key.starts_with("train.init") || key == "train.freeze"))
       fail("--resume goes on with the run as it is: {} cannot change; start a new run with another --out", key);
   }
@@ -192,8 +192,9 @@ void train(const Options& o, const CLI::App& command) {
   TrainResult result;
   try {
     result = training.run(observers);
-  } catch (const Interrupted&) {
-    result.interrupted = true;  // within a validation, which is begun again
+  } catch (const Interrupted&) {  // within a validation, which is begun again
+    if (!training.saved()) fail("{}: stopped at step {}, which could not be saved", o.out, training.step());
+    result.interrupted = true;
   }
   if (result.interrupted) {
     progress.line(fmt::format("stopped at step {} and saved; go on with: heed train --resume --out {}", training.step(), o.out));

@@ -42,6 +42,7 @@ class Training {
   Notes initial, frozen;  // what open() loaded from elsewhere, and what never learns
   bool resumed() const { return resumed_; }
   Index step() const { return trainer_->step(); }
+  bool saved() const { return trainer_->saved(); }
   const TrainerOptions& options() const { return options_; }
 
  private:

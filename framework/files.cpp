@@ -185,7 +185,7 @@ std::string read_file(const Path& path, std::uint64_t most) {
   return bytes;
 }
 
-FolderLock::FolderLock(const Path& folder) : folder_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+FolderLock::FolderLock(const Path& folder) : path_(folder), folder_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (folder_ < 0) fail("{}: cannot be opened: {}", folder.string(), std::strerror(errno));
   if (::flock(folder_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(folder_);
@@ -194,5 +194,11 @@ FolderLock::FolderLock(const Path& folder) : folder_(::open(folder.c_str(), O_RD
 }
 
 FolderLock::~FolderLock() { ::close(folder_); }
+
+void FolderLock::check() const {
+  struct stat held{}, named{};
+  if (::fstat(folder_, &held) != 0 || ::stat(path_.c_str(), &named) != 0 || held.st_dev != named.st_dev || held.st_ino != named.st_ino)
+    fail("{}: the folder was moved or removed; nothing more is written", path_.string());
+}
 
 }  // namespace heed

@@ -82,7 +82,11 @@ class FolderLock {
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
+  /// Throws Error when the folder has been moved or removed: what has its name now, if anything, is another one's.
+  void check() const;
+
  private:
+  std::filesystem::path path_;
   int folder_;
 };
 

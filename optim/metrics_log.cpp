@@ -1,6 +1,8 @@
 #include "optim/metrics_log.h"
 
-#include <fstream>
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -9,33 +11,32 @@ namespace heed {
 
 namespace {
 
-/// The column "seconds" of a row of `step` or before it (0 where it has none); -1 for any other line.
-double seconds_of(const std::string& line, Index step) {
+/// The column "seconds" of a row that stays (0 where it has none); -1 for any other line.
+double seconds_of(const std::string& line, Index trained, Index evaluated) {
   const auto row = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  const bool belongs = row.is_object() && row.contains("step") && row["step"].is_number_integer() && row["step"].get<Index>() <= step;
-  if (!belongs) return -1;
+  if (!row.is_object() || !row.contains("step") || !row["step"].is_number_integer()) return -1;
+  const bool valid = row.contains("split") && row["split"] == "valid";
+  if (row["step"].get<Index>() > (valid ? evaluated : trained)) return -1;
   return row.contains("seconds") && row["seconds"].is_number() ? std::max(0.0, row["seconds"].get<double>()) : 0;
 }
 
-/// Takes away what follows `step`; returns the path.
-const std::filesystem::path& cut(const std::filesystem::path& path, Index step, double& seconds) {
-  std::ifstream in(path, std::ios::binary);
+/// Takes away what follows; returns the path.
+const std::filesystem::path& cut(const std::filesystem::path& path, Index trained, Index evaluated, double& seconds) {
+  if (!std::filesystem::exists(path)) return path;
+  const std::string rows = read_file(path, std::numeric_limits<std::uint64_t>::max());
   std::string kept;
-  bool all = true;
-  for (std::string line; std::getline(in, line);) {
-    const double found = in.eof() ? -1 : seconds_of(line, step);  // a row without its line end was cut short
-    if (found < 0)
-      all = false;
-    else
-      kept += line + '\n', seconds = std::max(seconds, found);
+  for (std::size_t begin = 0, end; (end = rows.find('\n', begin)) != std::string::npos; begin = end + 1) {  // what has no line end was cut short
+    const std::string line = rows.substr(begin, end - begin);
+    const double found = seconds_of(line, trained, evaluated);
+    if (found >= 0) kept += line + '\n', seconds = std::max(seconds, found);
   }
-  if (!all) replace_file(path, kept);
+  if (kept.size() != rows.size()) replace_file(path, kept);
   return path;
 }
 
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& path, Index step) : file_(cut(path, step, seconds_)) {}
+MetricsLog::MetricsLog(const std::filesystem::path& path, Index trained, Index evaluated) : file_(cut(path, trained, evaluated, seconds_)) {}
 
 void MetricsLog::write(Index step, std::string_view split, std::initializer_list<Column> columns,
                        const std::map<std::string, double>& more) {

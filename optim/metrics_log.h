@@ -17,8 +17,9 @@ class MetricsLog {
  public:
   using Column = std::pair<std::string_view, double>;
 
-  /// Opens `path`, without its rows of steps after `step` and without a row that was cut short: those are computed again.
-  MetricsLog(const std::filesystem::path& path, Index step);
+  /// Opens `path`, without its rows of training after step `trained`, of validation after step `evaluated`, and without a row that was cut
+  /// short: those are computed again.
+  MetricsLog(const std::filesystem::path& path, Index trained, Index evaluated);
   void write(Index step, std::string_view split, std::initializer_list<Column> columns, const std::map<std::string, double>& more = {});
   /// Brings the rows to the disk.
   void sync() { file_.sync(); }

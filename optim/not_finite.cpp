@@ -89,7 +89,7 @@ std::string bad_parameter(AnyModule model) {
 std::string explain(const NotFiniteStep& step, AnyModule model, const LossFunction& loss, const BatchStream& data) {
   const std::string what = fmt::format("step {}: the {} is {}", step.step, step.gradient ? "norm of the gradients" : "loss", shown(step.value));
   if (const std::string name = bad_parameter(model); !name.empty())
-    return fmt::format("{}: the weights of layer {} ({}) are not finite since an earlier step; go back to an older checkpoint, and lower optim.lr",
+    return fmt::format("{}: the weights of layer {} ({}) are not finite since an earlier step; begin a new run with a lower optim.lr",
                        what, layer_of(name), name);
   const auto what_to_do = [&](bool look) -> std::string {
     if (step.skips) return "; skipped";

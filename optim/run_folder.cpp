@@ -79,6 +79,14 @@ void RunFolder::save_step(const Checkpoint& checkpoint, Index step, int keep) co
   prune(step, keep);
 }
 
+void RunFolder::set_aside(Index step) const {
+  std::vector<std::filesystem::path> later;
+  for (Index saved : steps())
+    if (saved > step) later.push_back(this->step(saved));
+  if (std::filesystem::exists(best()) && load(best()).number("step") > step) later.push_back(best());
+  for (const auto& path : later) std::filesystem::rename(path, path.string() + ".aside");
+}
+
 void RunFolder::prune(Index step, int keep) const {
   if (keep == 0) return;
   std::vector<Index> saved = steps();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -60,6 +61,7 @@ struct Trainer::State {
   bool started = false;     // here or, resumed, in an earlier run
   Index saved_step = -1;    // of the newest checkpoint with all that is needed to go on
   bool saved = false;       // it holds what is here
+  bool gave_up_future = false;  // resumed from a checkpoint that is not the newest, as was asked
   bool best_is_due = false; // the weights here are the best, and not yet kept
 
   // Of one call of run():
@@ -91,6 +93,7 @@ struct Trainer::State {
   void evaluate(const EvaluateFunction& evaluate, const Observers& observers);
   void keep_best();
   Checkpoint checkpoint() const;
+  void check_place() const;
   void save_step();
   void save_last();
   std::string rescue() noexcept;
@@ -115,13 +118,16 @@ void Trainer::State::open(BatchStream& data) {
   else
     position = data.position();
   started = true;
+  if (folder) {
+    if (saved_step >= 0) {
+      save_last();  // taken up from an older checkpoint; before rows that follow it are cut off
+      if (gave_up_future) folder->set_aside(progress.step);
+      folder->prune(progress.step, options.keep);
+    }
+    metrics.emplace(folder->metrics(), progress.step - progress.row_steps - progress.row_skipped, progress.evaluated_step);
+    if (progress.seconds == 0) progress.seconds = metrics->seconds();
+  }
   if (progress.step > 0) lr = learning_rate(progress.step);  // for a row that is still to be written
-  if (!folder) return;
-  metrics.emplace(folder->metrics(), progress.step);
-  if (progress.seconds == 0) progress.seconds = metrics->seconds();
-  if (saved_step < 0) return;
-  save_last();  // taken up from an older checkpoint
-  folder->prune(progress.step, options.keep);
 }
 
 double Trainer::State::learning_rate(Index step) {
@@ -137,6 +143,8 @@ double Trainer::State::learning_rate(Index step) {
 
 void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, const Observers& observers) {
   const Clock::time_point step_start = Clock::now();
+  // Not sooner: the average forgets its oldest weights, which the best of this step may need, here or after a resume.
+  if (due(options.save_every) && average.newest() < progress.step) average.add(progress.step);
   const Index step = progress.step + 1;
   Index gold = 0, tokens = 0;
   batches.clear();
@@ -194,7 +202,7 @@ void Trainer::State::pass_over(NotFiniteStep failed, const BatchStream& data, co
   failed.skips = options.on_nan == OnNan::skip && !hopeless;
   if (!failed.skips) throw Error(explain(failed, model, loss, data));
   if (progress.skipped_in_a_row + 1 >= most_skipped)
-    fail("{} steps in a row were not finite, so the weights no longer give finite numbers; go back to an older checkpoint, and lower optim.lr. "
+    fail("{} steps in a row were not finite, so the weights no longer give finite numbers; begin a new run with a lower optim.lr. "
          "The last: {}", most_skipped, explain(failed, model, loss, data));
   if (progress.skipped < skips_explained) warn(observers, explain(failed, model, loss, data));
 }
@@ -209,11 +217,9 @@ void Trainer::State::finish_step(const EvaluateFunction& evaluation, const Obser
   }
   if (evaluation && progress.evaluated_step != progress.step && (due(options.eval_every) || finished())) evaluate(evaluation, observers);
   if (!evaluation && options.average > 1 && finished()) best_is_due = true;
-  // Everything is saved before the best weights are: those can be had again from a checkpoint of their step. And before the average
-  // forgets its oldest weights, which they may need.
+  // Everything is saved before the best weights are: those can be had again from a checkpoint of their step.
   if ((due(options.save_every) || finished()) && !(saved && has_step())) save_step();
   if (best_is_due) save_last(), keep_best();
-  if (due(options.save_every) && average.newest() < progress.step) average.add(progress.step);
 }
 
 void Trainer::State::report(double loss, double norm, const Observers& observers) const {
@@ -298,6 +304,7 @@ void Trainer::State::keep_best() {
   Checkpoint kept{.tensors = {}, .text = options.text, .numbers = {{"step", progress.step}}, .reals = {}, .lists = {}};
   if (progress.best_step > 0) kept.reals = {{"best_loss", progress.best_loss}, {"best_score", progress.best_score}};
   put(kept, "model.", weights);
+  check_place();
   save(kept, folder->best());
 }
 
@@ -319,7 +326,15 @@ Checkpoint Trainer::State::checkpoint() const {
   return result;
 }
 
+/// Before a save: throws where it would go to another run's folder, or would keep weights that nothing can be done with.
+void Trainer::State::check_place() const {
+  if (lock) lock->check();
+  if (const std::string name = bad_parameter(model); !name.empty())
+    fail("step {}: the weights of {} are no longer finite, and are not saved; begin a new run with a lower optim.lr", progress.step, name);
+}
+
 void Trainer::State::save_step() {
+  check_place();
   if (metrics) metrics->sync();  // what a checkpoint has behind it must be there when it is
   if (folder) folder->save_step(checkpoint(), progress.step, options.keep);
   saved = true, saved_step = progress.step;
@@ -327,6 +342,7 @@ void Trainer::State::save_step() {
 
 void Trainer::State::save_last() {
   if (saved) return;
+  check_place();
   if (metrics) metrics->sync();
   if (folder) save(checkpoint(), folder->last());
   saved = true, saved_step = progress.step;
@@ -339,7 +355,7 @@ std::string Trainer::State::rescue() noexcept {
     batches.clear();
     if (!folder) return "";
     try {
-      if (progress.step > 0) save_last();
+      if (progress.step > first_step) save_last();
     } catch (...) {  // what went wrong first is what is told
     }
     return saved_step < 0 || !folder->newest() ? "" : fmt::format("; step {} is saved, and can be resumed from", saved_step);
@@ -398,19 +414,27 @@ bool Trainer::resume(const std::string& which) {
     };
     want("model.", named_tensors(model_));
     want("optimizer.", optimizer_.state());
+    std::map<std::string_view, const Tensor*> held;
+    for (const auto& [name, tensor] : checkpoint.tensors) held.emplace(name, &tensor);
     std::vector<Snapshot> snapshots;
     for (std::int64_t step : averaged) {
+      for (const auto& [name, tensor] : named_tensors(model_)) {  // before as much is allocated
+        const auto at = held.find(fmt::format("average.{}.{}", snapshots.size(), name));
+        if (at == held.end() || at->second->shape() != tensor.shape()) fail("the checkpoint lacks weights of step {}, which it says it averages", step);
+      }
       snapshots.push_back(blank_snapshot(model_));
       snapshots.back().step = step;
       want(fmt::format("average.{}.", snapshots.size() - 1), snapshots.back().weights);
     }
+    const std::vector<std::int64_t> position = checkpoint.list("data");
     take(checkpoint, "", targets);
     std::copy(steps.begin(), steps.end(), optimizer_.steps().begin());
     state.average.set_snapshots(std::move(snapshots));
     state.progress = progress;
-    state.position = checkpoint.list("data");
+    state.position = position;
     state.started = true;
     state.saved = *found == state.folder->last();
+    state.gave_up_future = !which.empty() && !state.saved;
     state.saved_step = progress.step;
     state.best_is_due = progress.best_step == progress.step && progress.step > 0;  // it may have been killed before it kept them
   } catch (const Error& error) {
@@ -421,6 +445,7 @@ bool Trainer::resume(const std::string& which) {
 }
 
 Index Trainer::step() const { return state_->progress.step; }
+bool Trainer::saved() const { return state_->saved; }
 void Trainer::claim() { state_->claim(); }
 
 TrainResult Trainer::run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate, const Observers& observers) {

@@ -111,6 +111,7 @@ class Trainer {
   /// before is saved, where that can still be done, and the message says from where to resume.
   TrainResult run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate = {}, const Observers& observers = {});
   Index step() const;  // how many were trained
+  bool saved() const;  // all of them are in a checkpoint
   /// Loads the best weights into the model; false when nothing was evaluated.
   bool load_best();
 

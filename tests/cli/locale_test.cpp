@@ -53,8 +53,8 @@ std::map<std::string, std::string> written() {
   all["duel"] = cli::to_json(duel).dump();
   all["duel, read"] = cli::to_json(cli::duel_from_json(nlohmann::ordered_json::parse(all["duel"]))).dump();
 
-  MetricsLog(folder.path("metrics.jsonl"), 0).write(12345, "train", {{"loss", 1234.5678}, {"lr", 1e-5}}, {{"more", 0.25}});
-  MetricsLog(folder.path("metrics.jsonl"), 12345).write(12346, "valid", {{"loss", 0.5}});
+  MetricsLog(folder.path("metrics.jsonl"), 0, 0).write(12345, "train", {{"loss", 1234.5678}, {"lr", 1e-5}}, {{"more", 0.25}});
+  MetricsLog(folder.path("metrics.jsonl"), 12345, 12345).write(12346, "valid", {{"loss", 0.5}});
   all["metrics"] = read_file(folder.path("metrics.jsonl"));
   cli::Progress(folder.path("log.txt"), 1, cli::Progress::Shown::in_log).step({.step = 12345, .steps = 1234567, .done = 0.5, .loss = 1234.5, .perplexity = 12.5, .lr = 0.5, .gradient_norm = 1.5, .tokens_per_s = 12345.6, .seconds = 1234.5, .seconds_left = 1234.5});
   all["log"] = read_file(folder.path("log.txt"));

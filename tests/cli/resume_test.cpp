@@ -54,7 +54,7 @@ std::map<std::string, std::string> timeless(const std::string& run) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::recursive_directory_iterator(run)) {
     const std::string name = fs::relative(entry.path(), run).string();
-    if (entry.is_regular_file() && name != "log.txt") files[name] = read_file(entry.path());
+    if (entry.is_regular_file() && name != "log.txt" && entry.path().extension() != ".aside") files[name] = read_file(entry.path());
   }
   std::string& rows = files["metrics.jsonl"];
   std::string kept;
@@ -228,6 +228,8 @@ TEST(Resume, NamesADamagedCheckpointAndTakesAnOlderOneWhenAsked) {
   }
   const Ran on = run(folder, resume + Args{"--checkpoint", "step-000016"});
   EXPECT_EQ(on.code, 0) << on.err;
+  for (const char* name : {"step-000024", "step-000032", "step-000040", "best"})
+    EXPECT_TRUE(fs::exists(folder.path(fmt::format("run/checkpoints/{}.heed.aside", name)))) << name << ": nothing is lost";
   EXPECT_EQ(differing(timeless(folder.path("run")), expected), std::vector<std::string>{});
 
   damage("run/checkpoints/best.heed");

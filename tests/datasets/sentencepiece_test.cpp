@@ -200,7 +200,7 @@ TEST(SentencePiece, SavesAndLoads) {
     sentencepiece::SentencePieceProcessor processor;  // as any other program would
     EXPECT_TRUE(processor.Load(folder.path("tokenizer.source.model")).ok());
     EXPECT_EQ(folder.message([&] { tokenizer->save(folder.path("no/where.json")); }),
-              "no/where.model: cannot be written; check the folder and the space on the disk");
+              "no/where.model: cannot be written: No such file or directory; there is no such folder");
   }
 }
 

@@ -132,7 +132,7 @@ TEST(Tokenizer, SavesAndLoads) {
     EXPECT_EQ(loaded->encode("b L'été"), tokenizer->encode("b L'été"));
   }
   EXPECT_EQ(folder.message([&] { train("words", {})->save(folder.path("no/where")); }),
-            "no/where: cannot be written; check the folder and the space on the disk");
+            "no/where: cannot be written: No such file or directory; there is no such folder");
 }
 
 TEST(Tokenizer, RefusesDamagedFiles) {

@@ -208,7 +208,7 @@ TEST(Checkpoint, LeavesTheOldFileWhenItCannotWrite) {
             "taken: cannot be written: Is a directory; the old file is left as it was");
   EXPECT_FALSE(std::filesystem::exists(folder.path("taken.partial")));
   EXPECT_EQ(folder.message([&] { save(sample(), folder.path("nowhere/c.heed")); }),
-            "nowhere/c.heed: cannot be written: No such file or directory; its folder is gone");
+            "nowhere/c.heed: cannot be written: No such file or directory; there is no such folder");
 }
 
 TEST(Checkpoint, DoesNotWriteThroughWhatAKilledProcessLeft) {

@@ -82,8 +82,8 @@ TEST(NotFinite, WeightsAreToBlameWhereTheyHoldIt) {
       const Real kept = std::exchange(p.value()[p.value().size() - 1], i % 2 == 0 ? not_a_number : -std::numeric_limits<Real>::infinity());
       const Batch batch = batch_for(*family.model, {});
       EXPECT_EQ(explained(family, {&batch, 1}),
-                fmt::format("step 8: the loss is inf: the weights of layer {} ({}) are not finite since an earlier step; go back to an older "
-                            "checkpoint, and lower optim.lr", name.substr(0, name.rfind('.')), name)) << family.name;
+                fmt::format("step 8: the loss is inf: the weights of layer {} ({}) are not finite since an earlier step; begin a new "
+                            "run with a lower optim.lr", name.substr(0, name.rfind('.')), name)) << family.name;
       p.value()[p.value().size() - 1] = kept;
     }
   }

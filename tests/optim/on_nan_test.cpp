@@ -299,8 +299,8 @@ TEST(OnNan, ManyInARowStop) {
   bad.insert(54);
   TrainerOptions o = options(60, OnNan::skip, 1, folder.path("run"));
   const std::string message = folder.message([&] { Training(o, bad).run(); });
-  EXPECT_EQ(message.rfind("50 steps in a row were not finite, so the weights no longer give finite numbers; go back to an older checkpoint, and "
-                          "lower optim.lr. The last: step 55: the loss is -inf: [log] -inf in layer embedding, on line 542", 0), 0u) << message;
+  EXPECT_EQ(message.rfind("50 steps in a row were not finite, so the weights no longer give finite numbers; begin a new run with "
+                          "a lower optim.lr. The last: step 55: the loss is -inf: [log] -inf in layer embedding, on line 542", 0), 0u) << message;
   EXPECT_EQ(load(RunFolder(o.folder).last()).number("step"), 54);
   Training again(o, bad);
   ASSERT_TRUE(again.trainer.resume());
@@ -320,8 +320,8 @@ TEST(OnNan, WeightsThatAreNotFiniteStopAndAreNotSaved) {
       };
       run.trainer.run(run.data, [&](const Batch& b, Real divisor) { return loss_of(run.model, b, divisor, Fault::loss); }, {}, observers);
     });
-    EXPECT_EQ(message.rfind("step 6: the loss is nan: the weights of layer output (output.weight) are not finite since an earlier step; go "
-                            "back to an older checkpoint, and lower optim.lr", 0), 0u) << message;
+    EXPECT_EQ(message.rfind("step 6: the loss is nan: the weights of layer output (output.weight) are not finite since an earlier step; begin "
+                            "a new run with a lower optim.lr", 0), 0u) << message;
     EXPECT_EQ(load(RunFolder(o.folder).last()).number("step"), 4);
   }
 }

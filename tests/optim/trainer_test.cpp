@@ -259,6 +259,47 @@ TEST(Trainer, SavesWhatWasTrainedBeforeAnError) {
     }
 }
 
+TEST(Trainer, WritesNothingIntoAFolderThatTookItsPlace) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(6, folder.path("run"));
+  o.save_every = 2;
+  Training training(o);
+  Observers observers;
+  observers.on_step = [&](const StepReport& report) {
+    if (report.step != 3) return;
+    std::filesystem::rename(folder.path("run"), folder.path("away"));
+    std::filesystem::create_directories(RunFolder(o.folder).checkpoints());
+  };
+  EXPECT_EQ(folder.message([&] { training.trainer.run(training.data, training.loss(), training.evaluate(), observers); }),
+            folder.path("run").substr(folder.path("").size()) + ": the folder was moved or removed; nothing more is written");
+  EXPECT_TRUE(std::filesystem::is_empty(RunFolder(o.folder).checkpoints()));
+  EXPECT_EQ(last_of(folder.path("away")).number("step"), 2);
+}
+
+TEST(Trainer, TakesAllOfACheckpointOrNothing) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(4, folder.path("run"));
+  o.save_every = 2, o.average = 2;
+  Training(o).run();
+  const std::string last = RunFolder(o.folder).last().string();
+  const Checkpoint whole = load(last);
+  const struct {
+    std::function<void(Checkpoint&)> change;
+    const char* message;
+  } rows[] = {{[](Checkpoint& c) { c.lists.erase("data"); }, "the checkpoint has no entry data; it was not written by training"},
+              {[](Checkpoint& c) { c.lists["average.steps"].assign(3, 2); }, "the checkpoint lacks weights of step 2, which it says it averages"},
+              {[](Checkpoint& c) { c.numbers["row_steps"] = -1; }, "the checkpoint counts to -1; it was not written by training"}};
+  for (const auto& row : rows) {
+    Checkpoint changed = whole;
+    row.change(changed);
+    save(changed, last);
+    Training other(o, 99);
+    const auto before = other.model.weight.value().to_vector();
+    EXPECT_EQ(folder.message([&] { other.trainer.resume(); }), std::string("run/checkpoints/last.heed: ") + row.message);
+    EXPECT_EQ(other.model.weight.value().to_vector(), before) << row.message;
+  }
+}
+
 TEST(Trainer, ContinuesInTheSameProgram) {
   Training whole(options(12)), parts(options(12));
   whole.run();
@@ -471,8 +512,8 @@ TEST(Trainer, AveragesWithoutEvaluation) {
   observers.on_step = [&](const StepReport&) { raw.push_back(run.model.bias.value().to_vector()); };
   run.trainer.run(run.data, run.loss(), {}, observers);
   ASSERT_TRUE(run.trainer.load_best());
-  // At 4 the newest snapshot is of step 4 itself, and of the one before nothing is kept.
-  EXPECT_EQ(run.model.bias.value().to_vector(), raw.back());
+  const std::vector<Real> mean = run.model.bias.value().to_vector();
+  for (std::size_t i = 0; i < mean.size(); ++i) EXPECT_NEAR(mean[i], (raw[1][i] + raw[3][i]) / 2, 1e-6) << "of the steps 2 and 4";
 }
 
 TEST(Trainer, StopsWhenItsTimeIsOver) {
@@ -481,7 +522,6 @@ TEST(Trainer, StopsWhenItsTimeIsOver) {
   const TrainResult result = run.run();
   EXPECT_GT(result.step, 2);
   EXPECT_GE(result.seconds, 0.2);
-  EXPECT_LT(result.seconds, 2);
   EXPECT_LT(run.reports.back().lr, 0.02) << "the schedule goes by the time";
   EXPECT_NEAR(run.reports[1].lr, 0.05, 1e-9);
   EXPECT_EQ(run.evaluations.size(), 1u);
@@ -581,15 +621,15 @@ TEST(Trainer, StopsBeforeALossThatIsNotFinite) {
 
 TEST(MetricsLog, KeepsTheRowsOfTheStepsThatCount) {
   const TemporaryFolder folder;
-  const std::string path = folder.write("metrics.jsonl", "{\"step\": 1}\n{\"step\": 5}\nnonsense\n[1]\n{\"step\": 6}\n{\"step\": 2}\n{\"st");
+  const std::string path = folder.write("metrics.jsonl", "{\"step\": 1}\n{\"step\": 5}\nnonsense\n[1]\n{\"step\": 6}\n{\"split\": \"valid\", \"step\": 4}\n{\"split\": \"valid\", \"step\": 3}\n{\"step\": 2}\n{\"st");
   {
-    MetricsLog log(path, 5);
+    MetricsLog log(path, 5, 3);
     log.write(7, "train", {{"loss", 0.5}, {"perplexity", std::numeric_limits<double>::infinity()}}, {{"bleu", 2}});
   }
   std::ifstream in(path);
   std::stringstream text;
   text << in.rdbuf();
-  EXPECT_EQ(text.str(), "{\"step\": 1}\n{\"step\": 5}\n{\"step\": 2}\n{\"step\":7,\"split\":\"train\",\"loss\":0.5,\"perplexity\":null,\"bleu\":2.0}\n");
+  EXPECT_EQ(text.str(), "{\"step\": 1}\n{\"step\": 5}\n{\"split\": \"valid\", \"step\": 3}\n{\"step\": 2}\n{\"step\":7,\"split\":\"train\",\"loss\":0.5,\"perplexity\":null,\"bleu\":2.0}\n");
 }
 
 }  // namespace
