@@ -7,6 +7,7 @@
 #include "cli/model.h"
 #include "cli/commands.h"
 #include "framework/checkpoint.h"
+#include "framework/memory.h"
 #include "optim/run_folder.h"
 
 namespace heed::cli {
@@ -70,6 +71,8 @@ Run open_run(const std::string& folder, const std::string& checkpoint) {
   try {
     if (!checkpoint.empty()) run.checkpoint = checkpoints.named(checkpoint);
     take(load(run.checkpoint), "model.", *run.model);
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const Error& error) {
     const std::string message = error.what(), path = run.checkpoint.string();
     fail("{}{}{}", message.starts_with(checkpoints.checkpoints().string()) ? "" : path + ": ", message, other_checkpoints(folder, run.checkpoint));

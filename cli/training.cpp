@@ -117,6 +117,8 @@ void Training::open(const std::string& checkpoint) {
     resumed_ = resume_ && trainer_->resume(checkpoint);
   } catch (const OtherData&) {
     throw;
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const Error& error) {
     const auto known = checkpoints.names();
     const bool named = std::find(known.begin(), known.end(), checkpoint) != known.end();

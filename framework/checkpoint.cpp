@@ -16,6 +16,7 @@
 
 #include "framework/error.h"
 #include "framework/files.h"
+#include "framework/memory.h"
 
 namespace heed {
 
@@ -273,6 +274,8 @@ Checkpoint load(const Path& path) {
     return checkpoint;
   } catch (const cereal::Exception&) {
     fail("{}: malformed: it ends within an item; use another checkpoint", path.string());
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const Error& error) {
     fail("{}: malformed: {}; use another checkpoint", path.string(), error.what());
   }

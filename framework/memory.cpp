@@ -123,7 +123,7 @@ class Pool {
     // Mapped with a huge page to spare, so that the slab can begin on one.
     void* mapped = mmap(nullptr, bytes + slab_grain, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED)
-      fail("[memory] the system has no {} MiB more (Heed holds {} MiB); use a smaller batch or model", bytes >> 20, statistics_.system >> 20);
+      throw OutOfMemory(fmt::format("[memory] the system has no {} MiB more (Heed holds {} MiB); use a smaller batch or model", bytes >> 20, statistics_.system >> 20));
     const auto begin = (reinterpret_cast<std::uintptr_t>(mapped) + slab_grain - 1) / slab_grain * slab_grain;
     auto* slab = reinterpret_cast<Block*>(begin);
     madvise(slab, bytes, MADV_HUGEPAGE);

@@ -2,10 +2,21 @@
 
 #include <cstddef>
 
+#include "framework/error.h"
+
+namespace heed {
+
+/// The system has no more memory: not the fault of what was read or computed.
+struct OutOfMemory : Error {
+  using Error::Error;
+};
+
+}  // namespace heed
+
 namespace heed::memory {
 
 /// 64-byte aligned, uninitialised. Served from pages that Heed keeps: a steady-state step asks the system for none.
-/// Two-level segregated fit (Masmano et al. 2004): constant time, neighbours coalesce. Throws Error when the system has no more.
+/// Two-level segregated fit (Masmano et al. 2004): constant time, neighbours coalesce. Throws OutOfMemory.
 void* allocate(std::size_t bytes);
 void release(void* block) noexcept;
 
