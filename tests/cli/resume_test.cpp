@@ -114,6 +114,12 @@ TEST(Resume, IsExactAfterEveryStepInEveryFamily) {
   }
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int wanted = 20;  // a run takes seconds there
+#else
+constexpr int wanted = 100;
+#endif
+
 TEST(Resume, IsExactAfterAHundredKills) {
   const TemporaryFolder folder;
   write_corpus(folder);
@@ -126,26 +132,24 @@ TEST(Resume, IsExactAfterAHundredKills) {
 
   Random random(1);
   int kills = 0, finished = 0, resumed = 0;
-  for (int runs = 0; kills < 100 && runs < 100; ++runs) {
+  for (int runs = 0; kills < wanted || resumed == 0; ++runs) {
     const std::string out = fmt::format("run{}", runs);
-    for (int starts = 0; starts < 200; ++starts) {
+    for (std::uint64_t starts = 0;; ++starts) {  // each lives longer than the one before, so that a slow machine comes to save, too
       const bool resume = fs::exists(folder.path(out + "/config.toml"));
       Program program(folder, start(out) + (resume ? Args{"--resume"} : Args{}));
-      std::this_thread::sleep_for(std::chrono::microseconds(random.below(120'000)));
+      std::this_thread::sleep_for(std::chrono::microseconds(random.below(120'000 + 20'000 * starts)));
       program.interrupt(SIGKILL);
       const Ran ran = program.wait();
       resumed += ran.err.find(", resumed") != std::string::npos;
       ASSERT_TRUE(ran.code == 0 || ran.code == 256 + SIGKILL) << ran.code << ": " << ran.err;
       if (ran.code == 0) break;
-      if (++kills >= 100 && starts > 0) break;
+      if (++kills >= wanted && resumed > 0) break;
     }
     const Ran last = run(folder, start(out) + (fs::exists(folder.path(out + "/config.toml")) ? Args{"--resume"} : Args{}));
     ASSERT_EQ(last.code, 0) << last.err;
     EXPECT_EQ(differing(timeless(folder.path(out)), expected), std::vector<std::string>{}) << out << " after " << kills << " kills";
     ++finished;
   }
-  EXPECT_GE(kills, 100);
-  EXPECT_GT(resumed, 0) << "no kill came after a save";
   RecordProperty("kills", kills);
   RecordProperty("runs", finished);
 }
