@@ -272,5 +272,23 @@ TEST(Compare, SaysInOneLineWhatIsWrong) {
   }
 }
 
+TEST(Compare, GoesOnWithTheDataItBeganWithWhereverTheyAre) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(run(folder, {"generate", "toy:copy", "--lines", "60", "--out", "a"}).code, 0);
+  ASSERT_EQ(run(folder, {"generate", "toy:copy", "--lines", "20", "--seed", "9", "--out", "t"}).code, 0);
+  const Ran first = run(folder, {"compare", "--train", "a.src", "a.tgt", "--test", "t.src", "t.tgt", "--models", "rnn,rnn+dot", "--seeds", "1", "--steps", "2",
+                                 "--match", "none", "--set", "model.d=8", "--set", "data.min_count=1", "--out", "duel"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  for (const char* end : {"src", "tgt"}) std::filesystem::rename(folder.path(fmt::format("t.{}", end)), folder.path(fmt::format("moved.{}", end)));
+  const Args again = {"compare", "--resume", "--out", "duel", "--test", "moved.src", "moved.tgt"};
+  const Ran moved = run(folder, again);
+  EXPECT_EQ(moved.code, 0) << moved.err;
+  EXPECT_EQ(moved.out, first.out);
+  std::ofstream(folder.path("moved.tgt"), std::ios::trunc) << std::string(read_file(folder.path("moved.src"))).replace(0, 1, "#");
+  const Ran edited = run(folder, again);
+  EXPECT_EQ(edited.code, 1);
+  EXPECT_EQ(edited.err, "heed: error: duel: the data of --test have changed since this duel began; give what it began with, or start a new one with another --out\n");
+}
+
 }  // namespace
 }  // namespace heed::cli
