@@ -27,8 +27,11 @@ Real divisor(const CrossEntropy& options, Index counted) {
   return options.divisor > 0 ? options.divisor : static_cast<Real>(std::max<Index>(counted, 1));
 }
 
-/// Rows of a block in linear_cross_entropy: some 8 MB of logits.
-Index block_rows(Index classes) { return std::clamp<Index>((Index{1} << 21) / std::max<Index>(classes, 1) / 32 * 32, 64, 4096); }
+/// Rows of a block in linear_cross_entropy: at most some 16 MB of logits, in blocks of one size.
+Index block_rows(Index rows, Index classes) {
+  const Index most = std::clamp<Index>((Index{1} << 22) / std::max<Index>(classes, 1), 64, 4096), blocks = std::max<Index>(1, (rows + most - 1) / most);
+  return std::max<Index>(1, (rows + blocks - 1) / blocks);
+}
 
 }  // namespace
 
@@ -103,7 +106,7 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight, co
          db = wants_b ? Tensor(bias.shape()) : Tensor();
   if (counted == 0 && wants_w) std::fill_n(dw.data(), dw.size(), Real{0});
   if (counted == 0 && wants_b) std::fill_n(db.data(), db.size(), Real{0});
-  const Index block = std::min(block_rows(classes), std::max<Index>(counted, 1));
+  const Index block = block_rows(counted, classes);
   Tensor logits({block, classes});
   std::vector<double> losses(static_cast<std::size_t>(block));
   double total = 0;
