@@ -11,9 +11,8 @@ struct KeyList {
 };
 
 /// Attention for decoding, one query a row: y_r = softmax(q_r K_r^T scale) V_r for each head, where K and V are the halves of the
-/// rows of kv (.., 2 d) in keys[r], d = heads * width. A row without keys yields zeros. `scores` has room for `longest` numbers for
-/// each of threads() workers.
-void attend_rows(Index rows, Index heads, Index width, Real scale, const Real* q, Index q_stride, const Real* kv, const KeyList* keys,
-                 Index longest, Real* y, Real* scores);
+/// rows of kv (.., 2 d) in keys[r], d = heads * width. A row without keys yields zeros. `serial`: on this thread alone.
+void attend_rows(Index rows, Index heads, Index width, Real scale, const Real* q, Index q_stride, const Real* kv, const KeyList* keys, Real* y,
+                 bool serial = false);
 
 }  // namespace heed::kernels

@@ -1,66 +1,70 @@
 #include "layers/attention/cache.h"
 
 #include <algorithm>
-#include <cmath>
-
-#include "framework/kernels/attend_rows.h"
-#include "framework/kernels/parallel.h"
 
 namespace heed {
 
-namespace {
-
-Real scale_of(Index d, int heads) { return 1 / std::sqrt(static_cast<Real>(d / heads)); }
-
-Tensor attend(int heads, const Tensor& q, Index q_stride, Index d, const Tensor& kv, const std::vector<kernels::KeyList>& keys) {
-  Index longest = 1;
-  for (const auto& list : keys) longest = std::max(longest, list.count);
-  const Index rows = static_cast<Index>(keys.size());
-  Tensor y({rows, d}), scores({threads(), longest});
-  kernels::attend_rows(rows, heads, d / heads, scale_of(d, heads), q.data(), q_stride, kv.data(), keys.data(), longest, y.data(), scores.data());
-  return y;
+void KeyValueCache::select(std::span<const Index> rows) {
+  chosen_.resize(rows.size() * static_cast<std::size_t>(stride_));
+  std::vector<Index> lengths;
+  lengths.reserve(rows.size());
+  auto to = chosen_.begin();
+  for (Index row : rows) {
+    std::copy_n(histories_.begin() + row * stride_, lengths_[row], to);
+    to += stride_;
+    lengths.push_back(lengths_[row]);
+  }
+  std::swap(histories_, chosen_);
+  lengths_ = std::move(lengths);
 }
 
-}  // namespace
-
-void KeyValueCache::select(std::span<const Index> rows) {
-  std::vector<std::vector<Id>> chosen;
-  chosen.reserve(rows.size());
-  for (Index row : rows) chosen.push_back(histories_[row]);
-  histories_ = std::move(chosen);
+void KeyValueCache::reserve(Index longest) {
+  const Index stride = longest <= stride_ ? stride_ : std::max<Index>(2 * stride_, longest + 16);
+  if (stride == stride_ && histories_.size() == lengths_.size() * static_cast<std::size_t>(stride)) return;
+  chosen_.resize(lengths_.size() * static_cast<std::size_t>(stride));
+  for (Index r = 0; r < rows(); ++r) std::copy_n(histories_.begin() + r * stride_, lengths_[r], chosen_.begin() + r * stride);
+  std::swap(histories_, chosen_), stride_ = stride;
 }
 
 void KeyValueCache::extend(const Spans& spans) {
   check(spans.count() == rows(), "cache", "expected {} rows; got {}", rows(), spans.count());
+  Index longest = 0;
+  for (Index r = 0; r < rows(); ++r) longest = std::max(longest, lengths_[r] + spans.length(r));
+  reserve(longest);
   latest_ = used_;
-  for (Index r = 0; r < spans.count(); ++r)
-    for (Index t = 0; t < spans.length(r); ++t) histories_[r].push_back(static_cast<Id>(latest_ + spans.begin(r) + t));
+  for (Index r = 0; r < rows(); ++r)
+    for (Index t = 0; t < spans.length(r); ++t) histories_[r * stride_ + lengths_[r]++] = static_cast<Id>(latest_ + spans.begin(r) + t);
   used_ += spans.rows();
 }
 
-Tensor KeyValueCache::attend(std::size_t layer, const SelfAttention& attention, const Tensor& x, const Spans& spans) {
-  const Index d = x.columns(), rows_now = x.rows();
-  const Tensor qkv = attention.input(x).value();  // (rows, 3 d)
+void KeyValueCache::extend() {
+  reserve(lengths_.empty() ? 0 : *std::max_element(lengths_.begin(), lengths_.end()) + 1);
+  latest_ = used_;
+  for (Index r = 0; r < rows(); ++r) histories_[r * stride_ + lengths_[r]++] = static_cast<Id>(used_++);
+}
+
+Variable KeyValueCache::prompt(std::size_t layer, const SelfAttention& attention, const Variable& x, const Spans& spans) {
+  const Index d = x.columns();
+  const Variable qkv = attention.input(x);  // (rows, 3 d)
+  for (Index r = 0; r < x.rows(); ++r) std::copy_n(qkv.value().data() + r * 3 * d + d, 2 * d, data(layer, d) + (latest_ + r) * 2 * d);
+  return attention.output(heed::attention(qkv, {.heads = attention.heads, .queries = spans, .keys = spans, .causal = true}));
+}
+
+Real* KeyValueCache::data(std::size_t layer, Index d) {
   Tensor& cache = layers_[layer];
   if (!cache.defined() || cache.shape()[0] < used_) {
     Tensor larger({std::max<Index>(2 * used_, 64), 2 * d});
     if (cache.defined()) std::copy_n(cache.data(), latest_ * 2 * d, larger.data());
     cache = larger;
   }
-  for (Index r = 0; r < rows_now; ++r) std::copy_n(qkv.data() + r * 3 * d + d, 2 * d, cache.data() + (latest_ + r) * 2 * d);
-  if (spans.longest() > 1 || rows_now < rows())  // a prompt; some may be empty
-    return attention.output(heed::attention(qkv, {.heads = attention.heads, .queries = spans, .keys = spans, .causal = true})).value();
-  std::vector<kernels::KeyList> keys;
-  for (const auto& history : histories_) keys.push_back({history.data(), 0, static_cast<Index>(history.size())});
-  return attention.output(heed::attend(attention.heads, qkv, 3 * d, d, cache, keys)).value();
+  return cache.data();
 }
 
-Tensor attend_memory(const CrossAttention& attention, const Tensor& x, const Tensor& kv, const Spans& memory_spans,
-                     std::span<const Index> sentence) {
-  const Tensor q = attention.query(x).value();
-  std::vector<kernels::KeyList> keys;
-  for (Index i : sentence) keys.push_back({nullptr, memory_spans.begin(i), memory_spans.length(i)});
-  return attention.output(attend(attention.heads, q, q.columns(), q.columns(), kv, keys)).value();
+std::vector<kernels::KeyList> KeyValueCache::keys() const {
+  std::vector<kernels::KeyList> result;
+  result.reserve(lengths_.size());
+  for (Index r = 0; r < rows(); ++r) result.push_back({histories_.data() + r * stride_, 0, lengths_[r]});
+  return result;
 }
 
 }  // namespace heed

@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "framework/kernels/attend_rows.h"
 #include "layers/attention/multi_head.h"
 
 namespace heed {
@@ -11,24 +12,34 @@ namespace heed {
 /// reordering a beam moves numbers and no keys.
 class KeyValueCache {
  public:
-  KeyValueCache(std::size_t layers, Index rows) : layers_(layers), histories_(static_cast<std::size_t>(rows)) {}
+  KeyValueCache(std::size_t layers, Index rows) : layers_(layers), lengths_(static_cast<std::size_t>(rows), 0) {}
 
-  Index rows() const { return static_cast<Index>(histories_.size()); }
-  Index position(Index row) const { return static_cast<Index>(histories_[row].size()); }
+  Index rows() const { return static_cast<Index>(lengths_.size()); }
+  Index position(Index row) const { return lengths_[row]; }
   void select(std::span<const Index> rows);
 
   /// Makes room for spans.length(r) more positions of row r, in every layer; call once before a step's layers.
   void extend(const Spans& spans);
-  /// attention(x) of one layer over the extended histories. x (spans.rows(), d); with longer spans (a prompt), histories were empty.
-  Tensor attend(std::size_t layer, const SelfAttention& attention, const Tensor& x, const Spans& spans);
+  /// The same for one more position of every row.
+  void extend();
+
+  /// attention(x) of one layer over a prompt, whose keys and values are kept. x (spans.rows(), d); histories were empty.
+  Variable prompt(std::size_t layer, const SelfAttention& attention, const Variable& x, const Spans& spans);
+
+  /// Keys and values of a layer, (.., 2 d): this step's begin at row latest().
+  Real* data(std::size_t layer, Index d);
+  Index latest() const { return latest_; }
+  /// What each row may see: all of its history. Valid until rows change.
+  std::vector<kernels::KeyList> keys() const;
 
  private:
-  std::vector<Tensor> layers_;                // (capacity, 2 d)
-  std::vector<std::vector<Id>> histories_;
-  Index used_ = 0, latest_ = 0;               // cache rows in use; the first of this step
-};
+  void reserve(Index longest);
 
-/// Cross attention of one query a row to the keys and values kv (memory rows, 2 d) of sentence[r].
-Tensor attend_memory(const CrossAttention& attention, const Tensor& x, const Tensor& kv, const Spans& memory_spans, std::span<const Index> sentence);
+  std::vector<Tensor> layers_;             // (capacity, 2 d)
+  std::vector<Id> histories_, chosen_;     // (rows, stride_); chosen_: room for the next selection
+  std::vector<Index> lengths_;             // of the histories
+  Index stride_ = 0;
+  Index used_ = 0, latest_ = 0;            // cache rows in use; the first of this step
+};
 
 }  // namespace heed

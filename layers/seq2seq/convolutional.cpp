@@ -63,9 +63,9 @@ void push(Tensor& recent, const Tensor& x) {
 Tensor attend(const Tensor& q, const State& state) {
   std::vector<kernels::KeyList> keys;
   for (Index i : state.sentence) keys.push_back({nullptr, state.memory_spans.begin(i), state.memory_spans.length(i)});
-  const Index longest = std::max<Index>(state.memory_spans.longest(), 1), d = q.columns();
-  Tensor y(q.shape()), scores({threads(), longest});
-  kernels::attend_rows(q.rows(), 1, d, 1, q.data(), d, state.memory.data(), keys.data(), longest, y.data(), scores.data());
+  const Index d = q.columns();
+  Tensor y(q.shape());
+  kernels::attend_rows(q.rows(), 1, d, 1, q.data(), d, state.memory.data(), keys.data(), y.data());
   return y;
 }
 

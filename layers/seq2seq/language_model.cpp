@@ -1,6 +1,6 @@
 #include "layers/seq2seq/language_model.h"
 
-#include "layers/attention/cache.h"
+#include "layers/step_decoder.h"
 
 namespace heed {
 
@@ -11,10 +11,10 @@ LayerOptions layer_options(const LanguageModelOptions& o) {
 }
 
 struct State : DecoderState {
-  State(std::size_t layers, Index rows) : cache(layers, rows) {}
-  Index rows() const override { return cache.rows(); }
-  void select(std::span<const Index> rows) override { cache.select(rows); }
-  KeyValueCache cache;
+  State(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output, Index rows) : decoder(layers, norm, output, rows) {}
+  Index rows() const override { return decoder.cache.rows(); }
+  void select(std::span<const Index> rows) override { decoder.cache.select(rows); }
+  StepDecoder decoder;
 };
 
 }  // namespace
@@ -51,14 +51,14 @@ Variable LanguageModel::logits(const Batch& batch, std::vector<AttentionMap>* at
 
 std::unique_ptr<DecoderState> LanguageModel::start(const Sequences& source) const {
   check(source.spans.longest() < options_.context, "lm", "expected a text of at most {} tokens; got {}", options_.context, source.spans.longest() + 1);
-  auto state = std::make_unique<State>(layers_.size(), source.spans.count());
+  auto state = std::make_unique<State>(layers_, norm_, embedding_.weight.value(), source.spans.count());
   if (source.spans.rows() > 0) {
     const Tape::Pause pause;
     Variable x = embedding_(source.ids) + positions_(source.spans);
-    state->cache.extend(source.spans);
+    state->decoder.cache.extend(source.spans);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       const EncoderLayer& layer = layers_[i];
-      x = layer.around_attention(x, [&](const Variable& z) { return Variable(state->cache.attend(i, layer.attention, z.value(), source.spans)); });
+      x = layer.around_attention(x, [&](const Variable& z) { return state->decoder.cache.prompt(i, layer.attention, z, source.spans); });
       x = layer.around_feed_forward(x, layer.feed_forward);
     }
   }
@@ -71,18 +71,10 @@ Tensor LanguageModel::step(DecoderState& decoder_state, std::span<const Id> toke
   const Index rows = state.rows();
   check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());
   if (rows == 0) return Tensor({0, options_.vocabulary});
-  const std::vector<Index> ones(tokens.size(), 1);
-  const Spans spans = Spans::packed(ones);
   Ids positions({rows});
-  for (Index r = 0; r < rows; ++r) positions[r] = static_cast<Id>(state.cache.position(r));
-  Variable x = embedding_(Ids({rows}, tokens)) + embedding(positions, positions_.weight);
-  state.cache.extend(spans);
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const EncoderLayer& layer = layers_[i];
-    x = layer.around_attention(x, [&](const Variable& z) { return Variable(state.cache.attend(i, layer.attention, z.value(), spans)); });
-    x = layer.around_feed_forward(x, layer.feed_forward);
-  }
-  return linear(norm_(x), embedding_.weight).value();
+  for (Index r = 0; r < rows; ++r) positions[r] = static_cast<Id>(state.decoder.cache.position(r));
+  Tensor x = (embedding_(Ids({rows}, tokens)) + embedding(positions, positions_.weight)).value();
+  return state.decoder.step(x);
 }
 
 }  // namespace heed

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "layers/attention/cache.h"
+#include "layers/step_decoder.h"
 
 namespace heed {
 
@@ -14,18 +14,19 @@ LayerOptions layer_options(const TransformerOptions& o) {
 }
 
 struct State : DecoderState {
-  State(std::size_t layers, Spans spans) : cache(layers, spans.count()), memory_spans(std::move(spans)), sentence(memory_spans.count()) {
+  State(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output, Spans spans)
+      : decoder(layers, norm, output, spans.count()), memory_spans(std::move(spans)), sentence(memory_spans.count()) {
     std::iota(sentence.begin(), sentence.end(), Index{0});
   }
   Index rows() const override { return static_cast<Index>(sentence.size()); }
   void select(std::span<const Index> chosen) override {
-    cache.select(chosen);
+    decoder.cache.select(chosen);
     std::vector<Index> sentences;
     for (Index row : chosen) sentences.push_back(sentence[row]);
     sentence = std::move(sentences);
   }
 
-  KeyValueCache cache;
+  StepDecoder decoder;
   std::vector<Tensor> memory;    // keys and values of the source, a layer each: (source rows, 2 d)
   Spans memory_spans;
   std::vector<Index> sentence;   // of each row
@@ -110,7 +111,7 @@ Variable Transformer::logits(const Batch& batch, std::vector<AttentionMap>* atte
 
 std::unique_ptr<DecoderState> Transformer::start(const Sequences& source) const {
   const Tape::Pause pause;
-  auto state = std::make_unique<State>(decoder_.size(), source.spans);
+  auto state = std::make_unique<State>(decoder_, decoder_norm_, embedding_.weight.value(), source.spans);
   const Variable memory = encode(source);
   for (const DecoderLayer& layer : decoder_) state->memory.push_back(layer.cross.memory(memory).value());
   if (pointer_) {
@@ -128,22 +129,12 @@ Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens
   if (rows == 0) return Tensor({0, options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
   const Spans spans = Spans::packed(ones);
-  Variable y = embed(embedding_, known(Ids({rows}, tokens)), spans, state.cache.position(0));
-  state.cache.extend(spans);
-  for (std::size_t i = 0; i < decoder_.size(); ++i) {
-    const DecoderLayer& layer = decoder_[i];
-    y = layer.around_attention(y, [&](const Variable& z) { return Variable(state.cache.attend(i, layer.attention, z.value(), spans)); });
-    y = layer.around_cross(y, [&](const Variable& z) {
-      return Variable(attend_memory(layer.cross, z.value(), state.memory[i], state.memory_spans, state.sentence));
-    });
-    y = layer.around_feed_forward(y, layer.feed_forward);
-  }
-  y = decoder_norm_(y);
-  const Variable scores = linear(y, embedding_.weight);
-  if (!pointer_) return scores.value();
+  Tensor y = embed(embedding_, known(Ids({rows}, tokens)), spans, state.decoder.cache.position(0)).value();
+  const Tensor scores = state.decoder.step(y, state.memory, state.memory_spans, state.sentence);
+  if (!pointer_) return scores;
   const Pairing pairing{.queries = spans, .keys = state.memory_spans.select(state.sentence)};
-  const Pointer::Look look = (*pointer_)(y, Variable(state.pointer_keys), Variable(state.pointed), pairing);
-  return copy_log_probabilities(scores.value(), look.gate.value(), look.weights.value(), pairing, state.tokens, state.columns);
+  const Pointer::Look look = (*pointer_)(Variable(y), Variable(state.pointer_keys), Variable(state.pointed), pairing);
+  return copy_log_probabilities(scores, look.gate.value(), look.weights.value(), pairing, state.tokens, state.columns);
 }
 
 }  // namespace heed

@@ -1,0 +1,120 @@
+#include "framework/kernels/decoder_step.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "framework/kernels/packed.h"
+#include "framework/kernels/rows.h"
+#include "framework/kernels/simd.h"
+#include "framework/kernels/unary.h"
+
+namespace heed::kernels {
+
+namespace {
+
+constexpr Index panel = packed_columns(1);
+constexpr Index block = 32;  // rows that go through all layers as one task, where there are more
+constexpr Real epsilon = Real(1e-5);
+
+/// tile's columns, with bias, activation and residual, into y's.
+void finish(Index rows, Index columns, const Real* tile, const Real* bias, bool relu, const Real* residual, Real* y, Index ldy) {
+  for (Index i = 0; i < rows; ++i)
+    for (Index j = 0; j < columns; j += Vec::width) {
+      const Index count = std::min(Vec::width, columns - j);
+      const auto at = [count](const Real* from) { return count == Vec::width ? Vec::load(from) : Vec::load(from, count); };
+      Vec v = Vec::load(tile + i * panel + j);
+      if (bias) v = v + at(bias + j);
+      if (relu) v = max(v, Vec(Real{0}));
+      if (residual) v = v + at(residual + i * ldy + j);
+      if (count == Vec::width)
+        v.store(y + i * ldy + j);
+      else
+        v.store(y + i * ldy + j, count);
+    }
+}
+
+/// Scratch of a block's rows.
+struct Scratch {
+  Real *wide, *narrow, *mean, *scale;  // (rows, widest), (rows, d), (rows), (rows)
+  Index widest;
+};
+Index widest(const DecoderStep& model) { return std::max(3 * model.d, model.ff); }
+Index scratch_of_row(const DecoderStep& model) { return widest(model) + model.d + 2; }
+
+/// Rows [begin, begin + m) through all layers. `grain`: of the products' panels, 0 where these are to be shared out.
+void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Index m, Index grain, Real* x, const Scratch& s, Real* logits) {
+  const Index d = model.d, width = d / model.heads;
+  const Real scale = 1 / std::sqrt(static_cast<Real>(width));
+  const auto norm = [&](const StepNorm& n, Real* to) { layer_norm(m, d, x, n.gain, n.bias, epsilon, to, s.mean, s.scale); };
+  /// x + f(norm(x)) or norm(x + f(x)); f(in) leaves what its last product reads, and that product adds it to x.
+  const auto around = [&](const StepNorm& n, auto f) {
+    if (model.norm_first) norm(n, s.narrow);
+    f(model.norm_first ? s.narrow : x);
+    if (!model.norm_first) norm(n, x);
+  };
+  for (const StepLayer* layer = model.layers; layer < model.layers + model.layer_count; ++layer) {
+    around(layer->attention_norm, [&](const Real* in) {
+      step_linear(m, layer->input, in, d, false, nullptr, s.wide, s.widest, grain);
+      for (Index r = 0; r < m; ++r) std::copy_n(s.wide + r * s.widest + d, 2 * d, layer->cache + (rows.first + begin + r) * 2 * d);
+      attend_rows(m, model.heads, width, scale, s.wide, s.widest, layer->cache, rows.past + begin, s.narrow, grain > 0);
+      step_linear(m, layer->output, s.narrow, d, false, x, x, d, grain);
+    });
+    if (layer->query.packed)
+      around(layer->cross_norm, [&](const Real* in) {
+        step_linear(m, layer->query, in, d, false, nullptr, s.wide, s.widest, grain);
+        attend_rows(m, model.heads, width, scale, s.wide, s.widest, layer->memory, rows.source + begin, s.narrow, grain > 0);
+        step_linear(m, layer->cross_output, s.narrow, d, false, x, x, d, grain);
+      });
+    around(layer->feed_forward_norm, [&](const Real* in) {
+      step_linear(m, layer->up, in, d, !model.gelu, nullptr, s.wide, s.widest, grain);
+      if (model.gelu)
+        for (Index r = 0; r < m; ++r) gelu(model.ff, s.wide + r * s.widest, s.wide + r * s.widest);
+      step_linear(m, layer->down, s.wide, s.widest, false, x, x, d, grain);
+    });
+  }
+  norm(model.norm, x);
+  step_linear(m, model.scores, x, d, false, nullptr, logits, model.scores.out, grain);
+}
+
+}  // namespace
+
+void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, const Real* residual, Real* y, Index ldy, Index grain) {
+  const Index panels = packed_columns(w.out) / panel;
+  parallel_for(panels, grain > 0 ? grain : grain_of(m * w.in), [&](Index begin, Index end) {
+    alignas(64) Real tile[block * panel];
+    for (Index p = begin; p < end; ++p)
+      for (Index i = 0; i < m; i += block) {
+        const Index rows = std::min(block, m - i), j = p * panel, columns = std::min(panel, w.out - j);
+        const Real* weight = w.packed + j * w.in;
+        Real* out = y + i * ldy + j;
+        if (columns == panel && !w.bias && !relu && !residual) {
+          packed_product(rows, panel, w.in, x + i * ldx, ldx, weight, out, ldy, Mode::assign);
+          continue;
+        }
+        packed_product(rows, panel, w.in, x + i * ldx, ldx, weight, tile, panel, Mode::assign);
+        finish(rows, columns, tile, w.bias ? w.bias + j : nullptr, relu, residual ? residual + i * ldy + j : nullptr, out, ldy);
+      }
+  });
+}
+
+Index decoder_step_scratch(const DecoderStep& model, Index rows) { return rows * scratch_of_row(model); }
+
+void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch, Real* logits) {
+  const Index blocks = (rows.count + block - 1) / block;
+  if (blocks == 0) return;
+  const auto run = [&](Index begin, Index m, Index grain) {
+    Real* at = scratch + begin * scratch_of_row(model);
+    const Index wide = widest(model);
+    const Scratch s{at, at + m * wide, at + m * (wide + model.d), at + m * (wide + model.d + 1), wide};
+    step_block(model, rows, begin, m, grain, x + begin * model.d, s, logits + begin * model.scores.out);
+  };
+  if (blocks == 1) return run(0, rows.count, 0);
+  parallel_for(blocks, 1, [&](Index from, Index to) {
+    for (Index b = from; b < to; ++b) {
+      const Index begin = rows.count * b / blocks, end = rows.count * (b + 1) / blocks;
+      run(begin, end - begin, packed_columns(model.scores.out + widest(model)));  // more panels than any product has: one piece
+    }
+  });
+}
+
+}  // namespace heed::kernels
