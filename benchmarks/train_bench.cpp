@@ -6,6 +6,7 @@
 
 #include "benchmarks/cases.h"
 #include "framework/kernels/parallel.h"
+#include "framework/precision.h"
 #include "framework/version.h"
 
 namespace {
@@ -19,8 +20,8 @@ void measure(const bench::Case& which, double seconds, bool profile) {
   if (profile) step(batch, {.profile = true});
   const double median = bench::median_seconds(seconds, [&] { step(batch); });
   std::cout << fmt::format(
-                   R"({{"engine": "heed {}", "case": "{}", "precision": "fp32", "threads": {}, "params": {}, "ms": {:.2f}, "tokens_per_s": {:.0f}}})",
-                   version(), which.name, threads(), step.parameters(), median * 1e3, static_cast<double>(which.positions) / median)
+                   R"({{"engine": "heed {}", "case": "{}", "precision": "{}", "threads": {}, "params": {}, "ms": {:.2f}, "tokens_per_s": {:.0f}}})",
+                   version(), which.name, precision() == Precision::bf16 ? "bf16" : "fp32", threads(), step.parameters(), median * 1e3, static_cast<double>(which.positions) / median)
             << std::endl;
 }
 
@@ -38,10 +39,17 @@ int main(int argc, char** argv) {
   app.add_option("--case", chosen, "cases, separated by commas")->delimiter(',')->check(CLI::IsMember(names));
   app.add_option("--threads", thread_count, "threads to compute on")->capture_default_str();
   app.add_option("--seconds", seconds, "how long to measure each case")->capture_default_str();
-  app.add_option("--precision", precision, "of storage and products")->check(CLI::IsMember({"fp32"}))->capture_default_str();
+  app.add_option("--precision", precision, "of large products")->check(CLI::IsMember({"fp32", "bf16"}))->capture_default_str();
   app.add_flag("--profile", profile, "print one step's ops with their times to stderr");
   CLI11_PARSE(app, argc, argv);
   set_threads(thread_count);
+  if (precision == "bf16") {
+    if (const std::string why = precision_obstacle(Precision::bf16); !why.empty()) {
+      std::cerr << "train_bench: error: --precision bf16 " << why << "; use fp32\n";
+      return 1;
+    }
+    set_precision(Precision::bf16);
+  }
   for (const std::string& name : chosen)
     for (const auto& c : bench::cases())
       if (c.name == name) measure(c, seconds, profile);

@@ -4,6 +4,7 @@
 
 #include <cblas.h>
 
+#include "framework/kernels/bf16.h"
 #include "framework/kernels/packed.h"
 #include "framework/kernels/parallel.h"
 
@@ -75,6 +76,8 @@ bool own_kernel(Index m, Index n, Index k) { return packed_beats_blas && m >= 32
 void product(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const Real* a, Index lda, const Real* b, Index ldb, const Real* bias,
              Real* c, Index ldc, Mode mode) {
   if (m == 0 || n == 0) return;
+  if (uses_bf16() && bf16_is_worth(m, n, k, ldc))
+    return bf16_gemm(m, n, k, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b, transpose_b ? 1 : ldb, transpose_b ? ldb : 1, bias, c, mode);
   if (own_kernel(m, n, k))
     return panel_gemm(m, n, k, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b, transpose_b ? 1 : ldb, transpose_b ? ldb : 1, bias, c, ldc, mode);
   const Cut size = cut(m, n, k);
