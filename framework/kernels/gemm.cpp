@@ -70,7 +70,8 @@ namespace {
 
 /// Whether our own kernel beats OpenBLAS's: it does by a tenth on AVX-512, where b is used often enough to be worth packing for all
 /// threads. Elsewhere OpenBLAS chooses one for the processor at run time.
-bool own_kernel(Index m, Index n, Index k) { return packed_beats_blas && m >= 32 && m * n * k >= Index{1} << 17; }
+constexpr Index fewest_rows = 32;
+bool own_kernel(Index m, Index n, Index k) { return packed_beats_blas && m >= fewest_rows && m * n * k >= Index{1} << 17; }
 
 /// c = bias, in every row, or = or += 0, before op(a) op(b) is added
 void product(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const Real* a, Index lda, const Real* b, Index ldb, const Real* bias,
@@ -99,6 +100,21 @@ void product(bool transpose_a, bool transpose_b, Index m, Index n, Index k, cons
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const Real* a, Index lda, const Real* b, Index ldb, Real* c,
           Index ldc, Mode mode) {
   product(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, nullptr, c, ldc, mode);
+}
+
+RightOperand::RightOperand(Index rows, bool transpose, Index k, Index n, const Real* b, Index ldb)
+    : transpose_(transpose), k_(k), n_(n), b_(b), ldb_(ldb) {
+  constexpr Index most = Index{1} << 21;  // numbers: a larger one is packed by the way, sparing memory
+  if (!own_kernel(rows, n, k) || k * n > most) return;
+  packed_.emplace(packed_size(k, n));
+  pack(k, n, b, transpose ? 1 : ldb, transpose ? ldb : 1, packed_->data());
+}
+
+void RightOperand::multiply(Index m, const Real* a, Index lda, const Real* bias, Real* c, Index ldc, Mode mode) const {
+  if (packed_)
+    packed_gemm(m, n_, k_, a, lda, 1, packed_->data(), bias, c, ldc, mode);
+  else
+    product(false, transpose_, m, n_, k_, a, lda, b_, ldb_, bias, c, ldc, mode);
 }
 
 void linear(Index m, Index n, Index k, const Real* x, const Real* w, const Real* bias, Real* y) {

@@ -27,9 +27,9 @@ Real divisor(const CrossEntropy& options, Index counted) {
   return options.divisor > 0 ? options.divisor : static_cast<Real>(std::max<Index>(counted, 1));
 }
 
-/// Rows of a block in linear_cross_entropy: at most some 16 MB of logits, in blocks of one size.
-Index block_rows(Index rows, Index classes) {
-  const Index most = std::clamp<Index>((Index{1} << 22) / std::max<Index>(classes, 1), 64, 4096), blocks = std::max<Index>(1, (rows + most - 1) / most);
+/// Rows of a block in linear_cross_entropy, all of one size: some 8 MB of logits, or 16 where each block packs the weight anew.
+Index block_rows(Index rows, Index classes, bool packed) {
+  const Index most = std::clamp<Index>((Index{1} << (packed ? 21 : 22)) / std::max<Index>(classes, 1), 64, 4096), blocks = std::max<Index>(1, (rows + most - 1) / most);
   return std::max<Index>(1, (rows + blocks - 1) / blocks);
 }
 
@@ -106,7 +106,8 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight, co
          db = wants_b ? Tensor(bias.shape()) : Tensor();
   if (counted == 0 && wants_w) std::fill_n(dw.data(), dw.size(), Real{0});
   if (counted == 0 && wants_b) std::fill_n(db.data(), db.size(), Real{0});
-  const Index block = block_rows(counted, classes);
+  const kernels::RightOperand forward(counted, true, d, classes, weight.data(), d), backward(wants_x ? counted : 0, false, classes, d, weight.data(), d);
+  const Index block = block_rows(counted, classes, forward.packed());
   Tensor logits({block, classes});
   std::vector<double> losses(static_cast<std::size_t>(block));
   double total = 0;
@@ -115,14 +116,14 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight, co
     const Mode mode = begin == 0 ? Mode::assign : Mode::accumulate;
     const Real* in = packed.data() + begin * d;
     const Id* answers = chosen.answers.data() + begin;
-    kernels::linear(m, classes, d, in, weight.data(), bias.data(), logits.data());
+    forward.multiply(m, in, d, bias.data(), logits.data(), classes, Mode::assign);
     if (copies)
       kernels::copy_cross_entropy(m, classes, logits.data(), gates.data() + begin, pointed.data() + begin, answers, options.label_smoothing,
                                   losses.data(), gradient, share);
     else
       kernels::cross_entropy(m, classes, logits.data(), answers, options.label_smoothing, false, 0, losses.data(), gradient, share);
     for (Index i = 0; i < m; ++i) total += losses[i];
-    if (wants_x) kernels::gemm(false, false, m, d, classes, logits.data(), classes, weight.data(), d, dpacked.data() + begin * d, d, Mode::assign);
+    if (wants_x) backward.multiply(m, logits.data(), classes, nullptr, dpacked.data() + begin * d, d, Mode::assign);
     if (wants_w) kernels::gemm(true, false, classes, d, m, logits.data(), classes, in, d, dw.data(), d, mode);
     if (wants_b) kernels::sum_rows(m, classes, logits.data(), db.data(), mode);
   }
