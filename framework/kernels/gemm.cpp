@@ -105,7 +105,7 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const R
 RightOperand::RightOperand(Index rows, bool transpose, Index k, Index n, const Real* b, Index ldb)
     : transpose_(transpose), k_(k), n_(n), b_(b), ldb_(ldb) {
   constexpr Index most = Index{1} << 21;  // numbers: a larger one is packed by the way, sparing memory
-  if (!own_kernel(rows, n, k) || k * n > most) return;
+  if (!own_kernel(rows, n, k) || k * n > most || uses_bf16()) return;
   packed_.emplace(packed_size(k, n));
   pack(k, n, b, transpose ? 1 : ldb, transpose ? ldb : 1, packed_->data());
 }
