@@ -13,7 +13,7 @@ namespace {
 
 constexpr Index depth = 256;  // of k at a time: a panel's part is 48 KB, the rows of a task stay in the second cache level
 constexpr Index tall = 96;    // rows of a task
-constexpr Index least_task = Index{1} << 20, enough_tasks = 16;  // multiply-adds that are worth a task, tasks that keep all threads busy
+constexpr Index least_task = Index{1} << 19, enough_tasks = 32;  // multiply-adds that are worth a task, tasks that keep all threads busy
 // A task packs its panels of a large b for itself, sparing memory, where a has rows enough to be worth it and few enough to stay in cache.
 constexpr Index large = Index{1} << 19, fewest_alone = 192, most_alone = 1024;
 
