@@ -1,0 +1,182 @@
+// Times every fused op against its composition from plain ops, forward and forward with backward, on the shapes of the cases; products in
+// GFLOP/s; and clipping with Adam in one pass against the same from plain ops. Google Benchmark's options choose and repeat; --table prints
+// one row of Markdown for each op and shape: before, after, and how many times faster.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iostream>
+#include <map>
+
+#include "framework/error.h"
+#include "framework/kernels/parallel.h"
+#include "framework/module.h"
+#include "optim/clip.h"
+#include "optim/optimizer.h"
+#include "tests/framework/compositions.h"
+
+namespace {
+
+using namespace heed;
+
+void forward(benchmark::State& state, const test::Composition& c, const test::Compute& f) {
+  const std::vector<Tensor> inputs = test::draw(c, 1);
+  const std::vector<Variable> xs(inputs.begin(), inputs.end());
+  for (auto _ : state) benchmark::DoNotOptimize(f(xs).data());
+}
+
+void both(benchmark::State& state, const test::Composition& c, const test::Compute& f) {
+  const std::vector<Tensor> inputs = test::draw(c, 1);
+  const std::vector<Parameter> parameters(inputs.begin(), inputs.end());
+  const std::vector<Variable> xs(parameters.begin(), parameters.end());
+  const Tensor dy = Tensor::full(f(xs).shape(), Real(0.5));
+  for (auto _ : state) {
+    for (const Parameter& p : parameters) p.clear_gradient();
+    Tape tape;
+    tape.backward(f(xs), dy);
+  }
+}
+
+/// Parameters as many as `small` has: a table and matrices, with gradients.
+struct Weights {
+  std::vector<Parameter> all;
+  Weights() {
+    Random random(1);
+    for (const Shape& shape : {Shape{8000, 256}, {1024, 256}, {256, 1024}, {768, 256}, {256, 256}, {256}})
+      for (int i = 0; i < (shape.rows() == 8000 ? 1 : 6); ++i) {
+        all.emplace_back(uniform(shape, random, Real(-0.1), Real(0.1)));
+        all.back().gradient() = uniform(shape, random, -1, 1);
+      }
+  }
+  void visit(Visitor& v) {
+    for (std::size_t i = 0; i < all.size(); ++i) v(std::to_string(i), all[i]);
+  }
+};
+
+void fused_update(benchmark::State& state) {
+  Weights weights;
+  Adam adam(weights, {.lr = 1e-3});
+  for (auto _ : state) clip_gradients(weights, 1), adam.step();
+}
+
+/// The same rule, one plain op after the other.
+void plain_update(benchmark::State& state) {
+  Weights weights;
+  std::vector<Tensor> m, v;
+  for (const Parameter& p : weights.all) m.push_back(Tensor::zeros(p.shape())), v.push_back(Tensor::zeros(p.shape()));
+  double step = 0;
+  for (auto _ : state) {
+    double squares = 0;
+    for (const Parameter& p : weights.all) squares += static_cast<double>(sum(square(p.gradient())).item());
+    const double factor = clip_factor(std::sqrt(squares), 1), rate = 1e-3 / (1 - std::pow(0.9, ++step)), root = 1 / std::sqrt(1 - std::pow(0.999, step));
+    for (std::size_t i = 0; i < weights.all.size(); ++i) {
+      const Parameter& p = weights.all[i];
+      const Variable g = Variable(p.gradient()) * factor;
+      m[i] = (Variable(m[i]) * 0.9 + g * 0.1).value();
+      v[i] = (Variable(v[i]) * 0.999 + square(g) * 0.001).value();
+      p.value() = (Variable(p.value()) - Variable(m[i]) * rate / (sqrt(v[i]) * root + 1e-8)).value();
+    }
+  }
+}
+
+void product(benchmark::State& state, Index m, Index k, Index n, Transpose transpose) {
+  Random random(1);
+  const Tensor a = uniform(transpose.a ? Shape{k, m} : Shape{m, k}, random, -1, 1), b = uniform(transpose.b ? Shape{n, k} : Shape{k, n}, random, -1, 1);
+  for (auto _ : state) benchmark::DoNotOptimize(matmul(a, b, transpose).data());
+  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * static_cast<double>(m * k * n), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void register_all() {
+  const auto add = [](const std::string& name, auto f) { benchmark::RegisterBenchmark(name.c_str(), f)->UseRealTime()->Unit(benchmark::kMicrosecond); };
+  for (const test::Composition& c : test::case_compositions()) {
+    const std::string name = fmt::format("{}/{}", c.op, c.what);
+    add(name + "/forward/before", [&c](benchmark::State& s) { forward(s, c, c.composed); });
+    add(name + "/forward/after", [&c](benchmark::State& s) { forward(s, c, c.fused); });
+    add(name + "/both/before", [&c](benchmark::State& s) { both(s, c, c.composed); });
+    add(name + "/both/after", [&c](benchmark::State& s) { both(s, c, c.fused); });
+  }
+  add("clip + Adam/small/both/before", plain_update);
+  add("clip + Adam/small/both/after", fused_update);
+  struct Extents {
+    const char* what;
+    Index rows, in, out;
+  };
+  for (const auto& [what, m, k, n] : {Extents{"peak", 2048, 2048, 2048}, {"tiny, ff", 960, 128, 512}, {"tiny, words", 960, 128, 8000}, {"small, ff", 960, 256, 1024},
+                                      {"base, ff", 768, 512, 2048}, {"base, words", 768, 512, 8000}, {"gptlong, ff", 4096, 256, 1024}, {"one row, words", 1, 256, 8000}}) {
+    const std::string name = fmt::format("matmul/{}: {} x {} -> {}", what, m, k, n);
+    add(name + "/x W^T", [=](benchmark::State& s) { product(s, m, k, n, {.b = true}); });
+    add(name + "/dy W", [=](benchmark::State& s) { product(s, m, n, k, {}); });
+    add(name + "/dy^T x", [=](benchmark::State& s) { product(s, n, m, k, {.a = true}); });
+  }
+}
+
+/// One row of Markdown for each op and shape: before and after in microseconds and their ratio, of both passes; the least of all repetitions.
+class Table : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
+      const std::string name = run.run_name.function_name;
+      const double time = run.GetAdjustedRealTime();
+      const auto [at, first] = times_.try_emplace(name, time);
+      at->second = std::min(at->second, time);
+      if (first && name.ends_with("/after")) rows_.push_back(name.substr(0, name.rfind("/both/") == std::string::npos ? name.rfind("/forward/") : name.rfind("/both/")));
+    }
+  }
+  void Finalize() override {
+    rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
+    std::cout << "| op | shapes | forward: composed, us | fused, us | faster | with backward: composed, us | fused, us | faster |\n|---|---|---|---|---|---|---|---|\n";
+    for (const std::string& row : rows_) {
+      const std::size_t slash = row.find('/');
+      std::cout << fmt::format("| {} | {} |{}{}\n", row.substr(0, slash), row.substr(slash + 1), pass(row + "/forward"), pass(row + "/both"));
+    }
+  }
+
+ private:
+  std::string pass(const std::string& name) const {
+    const auto before = times_.find(name + "/before"), after = times_.find(name + "/after");
+    if (before == times_.end() || after == times_.end()) return " | | |";
+    return fmt::format(" {:.0f} | {:.0f} | {:.1f} |", before->second, after->second, before->second / after->second);
+  }
+  std::map<std::string, double> times_;
+  std::vector<std::string> rows_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int thread_count = 2;
+  bool table = false;
+  std::vector<char*> left{argv[0]};
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view option = argv[i];
+    if (option == "--table") {
+      table = true;
+    } else if (option.starts_with("--threads=")) {
+      const std::string_view number = option.substr(10);
+      const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), thread_count);
+      if (error != std::errc() || end != number.data() + number.size() || thread_count < 1) {
+        std::cerr << "ops_bench: error: expected --threads=N, 1 or more; got '" << option << "'\n";
+        return 2;
+      }
+    } else {
+      left.push_back(argv[i]);
+    }
+  }
+  int count = static_cast<int>(left.size());
+  benchmark::Initialize(&count, left.data());
+  if (benchmark::ReportUnrecognizedArguments(count, left.data())) return 2;
+  set_threads(thread_count);
+  try {
+    register_all();
+    Table rows;
+    if (table) benchmark::RunSpecifiedBenchmarks(&rows);
+    else benchmark::RunSpecifiedBenchmarks();
+  } catch (const Error& error) {
+    std::cerr << "ops_bench: error: " << error.what() << '\n';
+    return 1;
+  }
+}
