@@ -14,60 +14,64 @@ namespace heed::bench {
 
 namespace {
 
-constexpr Index vocabulary = 8000, symbols = 65;
+constexpr Index words = 8000, symbols = 65;
+constexpr Real smoothing = Real(0.1);
 
-std::function<std::unique_ptr<Seq2Seq>(Random&)> transformer(Index d, int heads, Index ff, int layers) {
-  return [=](Random& random) {
+using MakeModel = decltype(Case::make_model);
+
+MakeModel transformer(Index d, int heads, Index ff, int layers) {
+  return [=](Random& random, const Case& c) {
     return std::make_unique<Transformer>(
-        TransformerOptions{.vocabulary = vocabulary, .d = d, .layers = layers, .heads = heads, .ff = ff, .norm = NormPlace::post}, random);
+        TransformerOptions{.vocabulary = c.vocabulary, .d = d, .layers = layers, .heads = heads, .ff = ff, .norm = NormPlace::post}, random);
   };
 }
 
-std::function<std::unique_ptr<Seq2Seq>(Random&)> language_model(Index d, int heads, int layers, Index context) {
-  return [=](Random& random) {
+MakeModel language_model(Index d, int heads, int layers) {
+  return [=](Random& random, const Case& c) {
     return std::make_unique<LanguageModel>(
-        LanguageModelOptions{.vocabulary = symbols, .d = d, .layers = layers, .heads = heads, .context = context}, random);
+        LanguageModelOptions{.vocabulary = c.vocabulary, .d = d, .layers = layers, .heads = heads, .context = c.size.target}, random);
   };
 }
 
 /// Bidirectional LSTM encoder of `d` per direction, LSTM decoder, additive attention (Bahdanau et al. 2015).
-std::function<std::unique_ptr<Seq2Seq>(Random&)> recurrent(Index d) {
-  return [=](Random& random) {
+MakeModel recurrent(Index d) {
+  return [=](Random& random, const Case& c) {
     return std::make_unique<RecurrentSeq2Seq>(
-        RecurrentSeq2SeqOptions{.vocabulary = vocabulary, .d = d, .attention = "additive", .encoder_hidden = d}, random);
+        RecurrentSeq2SeqOptions{.vocabulary = c.vocabulary, .d = d, .attention = "additive", .encoder_hidden = d}, random);
   };
 }
 
-std::function<std::unique_ptr<Seq2Seq>(Random&)> convolutional(Index d, int layers) {
-  return [=](Random& random) {
-    return std::make_unique<ConvS2S>(ConvS2SOptions{.vocabulary = vocabulary, .d = d, .layers = layers, .weight_norm = false}, random);
+MakeModel convolutional(Index d, int layers) {
+  return [=](Random& random, const Case& c) {
+    return std::make_unique<ConvS2S>(ConvS2SOptions{.vocabulary = c.vocabulary, .d = d, .layers = layers, .weight_norm = false}, random);
   };
 }
 
-std::function<Batch(Random&)> pairs(Index count, Index source, Index target) {
-  return [=](Random& random) {
-    Batch batch{.source = pack(random_lines(count, source, random)), .target = pack(random_lines(count, target, random)), .gold = {}, .lines = {}};
-    batch.gold = Ids(batch.target.ids.shape());
-    for (Id& id : batch.gold.span()) id = first_free_id + static_cast<Id>(random.below(vocabulary - first_free_id));
-    return batch;
-  };
-}
-
-std::function<Batch(Random&)> characters(Index count, Index context) {
-  return [=](Random& random) {
-    const std::vector<Index> lengths(static_cast<std::size_t>(count), context);
-    Batch batch;
-    batch.target = {Ids({count * context}), Spans::packed(lengths)};
-    batch.gold = Ids({count * context});
-    for (Id& id : batch.target.ids.span()) id = static_cast<Id>(random.below(symbols));
-    for (Id& id : batch.gold.span()) id = 1 + static_cast<Id>(random.below(symbols - 1));  // 0 would be ignored
-    return batch;
-  };
+const Case& named(const std::vector<Case>& all, std::string_view name) {
+  for (const Case& c : all)
+    if (c.name == name) return c;
+  fail("no case '{}'", name);
 }
 
 }  // namespace
 
-std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random) {
+Batch Case::batch(Random& random) const {
+  Batch result;
+  if (size.source > 0) {
+    result.source = pack(random_lines(size.count, size.source, random, vocabulary));
+    result.target = pack(random_lines(size.count, size.target, random, vocabulary));
+  } else {
+    const std::vector<Index> lengths(static_cast<std::size_t>(size.count), size.target);
+    result.target = {Ids({size.positions()}), Spans::packed(lengths)};
+    for (Id& id : result.target.ids.span()) id = static_cast<Id>(random.below(vocabulary));
+  }
+  const Index first = size.source > 0 ? first_free_id : 1;  // 0 would be ignored
+  result.gold = Ids(result.target.ids.shape());
+  for (Id& id : result.gold.span()) id = static_cast<Id>(first + static_cast<Index>(random.below(vocabulary - first)));
+  return result;
+}
+
+std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random, Index vocabulary) {
   std::vector<std::vector<Id>> lines(static_cast<std::size_t>(count));
   for (auto& line : lines) {
     line.resize(static_cast<std::size_t>(n / 2) + random.below(static_cast<std::uint64_t>(n - n / 2) + 1));
@@ -78,23 +82,30 @@ std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random) 
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> all = {
-      {"tiny", 64 * 40, Real(0.1), transformer(128, 4, 512, 2), pairs(64, 20, 20)},
-      {"small", 64 * 40, Real(0.1), transformer(256, 4, 1024, 3), pairs(64, 20, 20)},
-      {"base", 32 * 64, Real(0.1), transformer(512, 8, 2048, 6), pairs(32, 32, 32)},
-      {"summ", 16 * 430, Real(0.1), transformer(256, 4, 1024, 3), pairs(16, 400, 30)},
-      {"rnn", 64 * 40, Real(0.1), recurrent(256), pairs(64, 20, 20)},
-      {"conv", 64 * 40, Real(0.1), convolutional(256, 4), pairs(64, 20, 20)},
-      {"chargpt", 12 * 64, 0, language_model(128, 4, 4, 64), characters(12, 64)},
-      {"gptlong", 4 * 1024, 0, language_model(256, 4, 4, 1024), characters(4, 1024)},
+      {"tiny", {64, 20, 20}, words, smoothing, transformer(128, 4, 512, 2)},
+      {"small", {64, 20, 20}, words, smoothing, transformer(256, 4, 1024, 3)},
+      {"base", {32, 32, 32}, words, smoothing, transformer(512, 8, 2048, 6)},
+      {"summ", {16, 400, 30}, words, smoothing, transformer(256, 4, 1024, 3)},
+      {"rnn", {64, 20, 20}, words, smoothing, recurrent(256)},
+      {"conv", {64, 20, 20}, words, smoothing, convolutional(256, 4)},
+      {"chargpt", {12, 0, 64}, symbols, 0, language_model(128, 4, 4)},
+      {"gptlong", {4, 0, 1024}, symbols, 0, language_model(256, 4, 4)},
   };
   return all;
 }
 
-const Case& find_case(std::string_view name) {
-  for (const Case& c : cases())
-    if (c.name == name) return c;
-  fail("no case '{}'", name);
+const std::vector<Case>& counted_cases() {
+  static const std::vector<Case> all = {
+      {"transformer", {12, 12, 12}, 1000, smoothing, transformer(64, 2, 256, 2)},
+      {"lm", {4, 0, 64}, symbols, 0, language_model(64, 2, 3)},
+      {"rnn", {12, 12, 12}, 1000, smoothing, recurrent(64)},
+      {"conv", {12, 12, 12}, 1000, smoothing, convolutional(64, 3)},
+  };
+  return all;
 }
+
+const Case& find_case(std::string_view name) { return named(cases(), name); }
+const Case& find_counted_case(std::string_view name) { return named(counted_cases(), name); }
 
 TrainingStep::TrainingStep(const Case& which, Random& random)
     : model_(which.model(random)), adam_(*model_, {.lr = Real(3e-4)}), label_smoothing_(which.label_smoothing) {

@@ -14,17 +14,29 @@
 
 namespace heed::bench {
 
+/// A batch: so many pairs of at most `source` and `target` tokens; of a language model, which has no source, so many texts.
+struct BatchSize {
+  Index count, source, target;
+  Index positions() const { return count * (source + target); }  // padding included: what tokens/s counts
+};
+
 /// A training step of fixed size: a model and one batch drawn as its table in README.md says.
 struct Case {
   std::string name;
-  Index positions;  // of a batch, padding included: what tokens/s counts
+  BatchSize size;
+  Index vocabulary;
   Real label_smoothing;
-  std::function<std::unique_ptr<Seq2Seq>(Random&)> model;
-  std::function<Batch(Random&)> batch;
+  std::function<std::unique_ptr<Seq2Seq>(Random&, const Case&)> make_model;
+
+  std::unique_ptr<Seq2Seq> model(Random& random) const { return make_model(random, *this); }
+  Batch batch(Random& random) const;
 };
 
 const std::vector<Case>& cases();
 const Case& find_case(std::string_view name);
+/// Smaller ones, whose instructions are counted (check).
+const std::vector<Case>& counted_cases();
+const Case& find_counted_case(std::string_view name);
 
 /// A model and its optimizer, and what is timed: clear gradients, forward, loss, backward, clip to norm 1, Adam.
 class TrainingStep {
@@ -47,6 +59,6 @@ double seconds_since(std::chrono::steady_clock::time_point start);
 double median_seconds(double seconds, const std::function<void()>& act);
 
 /// Random ids; lengths uniform in [n / 2, n].
-std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random);
+std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random, Index vocabulary = 8000);
 
 }  // namespace heed::bench

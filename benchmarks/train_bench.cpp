@@ -21,7 +21,7 @@ void measure(const bench::Case& which, double seconds, bool profile) {
   const double median = bench::median_seconds(seconds, [&] { step(batch); });
   std::cout << fmt::format(
                    R"({{"engine": "heed {}", "case": "{}", "precision": "{}", "threads": {}, "params": {}, "ms": {:.2f}, "tokens_per_s": {:.0f}}})",
-                   version(), which.name, precision() == Precision::bf16 ? "bf16" : "fp32", threads(), step.parameters(), median * 1e3, static_cast<double>(which.positions) / median)
+                   version(), which.name, precision() == Precision::bf16 ? "bf16" : "fp32", threads(), step.parameters(), median * 1e3, static_cast<double>(which.size.positions()) / median)
             << std::endl;
 }
 
