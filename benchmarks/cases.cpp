@@ -1,7 +1,6 @@
 #include "benchmarks/cases.h"
 
 #include <algorithm>
-#include <iostream>
 
 #include "framework/error.h"
 #include "layers/seq2seq/convolutional.h"
@@ -112,14 +111,18 @@ TrainingStep::TrainingStep(const Case& which, Random& random)
   step_random() = Random(1);  // dropout
 }
 
-Real TrainingStep::operator()(const Batch& batch, TapeOptions options) {
+Real TrainingStep::operator()(const Batch& batch, TapeOptions options, const std::function<void(const Tape&)>& look) {
+  const auto start = std::chrono::steady_clock::now();
   adam_.clear_gradients();
+  const double cleared = seconds_since(start);
   Tape tape(options);
   const Variable loss = model_->loss(batch, {.label_smoothing = label_smoothing_, .ignore = ignored_id});
   tape.backward(loss);
+  const auto computed = std::chrono::steady_clock::now();
   clip_gradients(*model_, 1);
   adam_.step();
-  if (options.profile) tape.print(std::cerr);
+  update_ms_ = (cleared + seconds_since(computed)) * 1e3;
+  if (look) look(tape);
   return loss.item();
 }
 

@@ -42,7 +42,9 @@ const Case& find_counted_case(std::string_view name);
 class TrainingStep {
  public:
   TrainingStep(const Case& which, Random& random);
-  Real operator()(const Batch& batch, TapeOptions options = {});  // its loss; prints the ops to stderr where they are profiled
+  /// Its loss. `look`, where given, sees the tape after the step.
+  Real operator()(const Batch& batch, TapeOptions options = {}, const std::function<void(const Tape&)>& look = {});
+  double update_ms() const { return update_ms_; }  // of the last step: what it did besides forward and backward
   Index parameters() const { return parameter_count(*model_); }
   Checkpoint checkpoint() const;  // all that training goes on from: weights and moments
   Checkpoint weights() const;
@@ -51,6 +53,7 @@ class TrainingStep {
   std::unique_ptr<Seq2Seq> model_;
   Adam adam_;
   Real label_smoothing_;
+  double update_ms_ = 0;
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start);

@@ -90,7 +90,8 @@ Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> 
     tape->check_finite(op, y, false, where, tape->used_.size());
   }
   if (tape->options_.profile) {
-    tape->rows_.push_back({op, y.shape(), since(tape->last_), 0});
+    tape->rows_.push_back({op, y.shape(), {}, since(tape->last_), 0});
+    for (const Operand& input : inputs) tape->rows_.back().inputs.push_back(input.shape());
     tape->last_ = std::chrono::steady_clock::now();
   }
   bool wanted = false;

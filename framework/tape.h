@@ -148,6 +148,14 @@ class Tape {
   void backward(const Variable& output, const Tensor& gradient);
 
   std::size_t size() const { return storage_.nodes.size(); }  // ops recorded
+  /// What TapeOptions::profile keeps of each op, in the order of the calls.
+  struct Row {
+    const char* op;
+    Shape shape;                // of the result
+    std::vector<Shape> inputs;  // an undefined one is ()
+    double forward_ms, backward_ms;
+  };
+  std::span<const Row> rows() const { return rows_; }
   /// A table of the recorded ops; needs TapeOptions::profile.
   void print(std::ostream& out) const;
 
@@ -205,11 +213,6 @@ class Tape {
     void* closure;
     Run run;
     Destroy destroy;
-  };
-  struct Row {  // of print()
-    const char* op;
-    Shape shape;
-    double forward_ms, backward_ms;
   };
   /// Bump allocation for closures; the chunks are kept from tape to tape.
   class Arena {
