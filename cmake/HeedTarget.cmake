@@ -22,7 +22,7 @@ function(heed_settings target)
     target_compile_options(${target} PRIVATE -march=native)
   elseif(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     # Vectors wider than the registers: g++ tells how it would pass them, and takes parts of one for more than it holds.
-    target_compile_options(${target} PRIVATE -Wno-psabi -Wno-array-bounds)
+    target_compile_options(${target} PRIVATE -Wno-psabi -Wno-array-bounds -Wno-stringop-overread)
   endif()
   if(HEED_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${HEED_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
