@@ -23,7 +23,8 @@ bool uses_bf16() { return in_use.load(std::memory_order_relaxed); }
 
 #if defined(__x86_64__) && !defined(HEED_DOUBLE)
 
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // g++ 12 gives false ones for intrinsics (GCC bug 105593)
+#pragma GCC diagnostic ignored "-Wuninitialized"  // g++ 12 gives false ones for intrinsics (GCC bug 105593)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 
 // Compiled for these instructions whatever the rest of Heed is compiled for: onednn::obstacle() has asked the processor.
