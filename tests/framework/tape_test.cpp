@@ -336,7 +336,7 @@ TEST(Tape, PrintHasARowForEveryOp) {
   EXPECT_EQ(names, (std::vector<std::string>{"op", "exp", "*", "tanh", "sum", "total"})) << out.str();
   ASSERT_EQ(tape.rows().size(), 4u);
   EXPECT_EQ(tape.rows()[1].op, std::string("*"));
-  EXPECT_EQ(to_string(tape.rows()[1].shape), "(2)");
+  EXPECT_EQ(to_string(tape.rows()[1].shape), "(2,)");
   ASSERT_EQ(tape.rows()[1].inputs.size(), 2u);
   EXPECT_EQ(to_string(tape.rows()[1].inputs[1]), "()");
 }

@@ -91,7 +91,7 @@ void add_products(std::vector<Row>& t) {
   for (const Case& c : std::vector<Case>{{"square", 211, 203, 199},
                                          {"tall", 5003, 41, 47},
                                          {"wide", 41, 5003, 47},
-                                         {"deep", 31, 47, 5003, false, true},  // a sum is never shared: only the gradients are cut
+                                         {"deep", 31, 47, 9001, false, true},  // a sum is never shared: only the gradients are cut
                                          {"row", 1, 3001, 3001},
                                          {"column", 3001, 1, 3001},
                                          {"large", 530, 517, 260},
