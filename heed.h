@@ -8,6 +8,7 @@
 #include "framework/memory.h"
 #include "framework/module.h"
 #include "framework/ops.h"
+#include "framework/precision.h"
 #include "framework/random.h"
 #include "framework/reuse.h"
 #include "framework/safetensors.h"

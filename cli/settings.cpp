@@ -234,6 +234,7 @@ std::vector<Setting> settings_of(Settings& s) {
       {"train.init_only", &s.train.init_only, "patterns of the parameters that train.init loads (! leaves out); none: all"},
       {"train.freeze", &s.train.freeze, "patterns of the parameters that stay as they are (! leaves out)"},
       {"train.on_nan", &s.train.on_nan, "where a loss or gradient is not finite: stop, or skip the step, and count it"},
+      {"train.precision", &s.train.precision, "of large products while training: fp32, or bf16 where the processor has it"},
       {"decode.beam", &s.decode.beam, "beam width; 1: greedy"},
       {"decode.length_penalty", &s.decode.length_penalty, "alpha; larger favours longer outputs"},
       {"decode.min_length", &s.decode.min_length, "fewest tokens of an output"},
@@ -279,7 +280,7 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
              .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
   s.train = {.steps = 1600, .epochs = 0, .time = "", .eval_every = 400, .save_every = 400, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
-             .seed = 1, .label_smoothing = 0.1, .init = "", .init_only = {}, .freeze = {}, .on_nan = "stop"};
+             .seed = 1, .label_smoothing = 0.1, .init = "", .init_only = {}, .freeze = {}, .on_nan = "stop", .precision = "fp32"};
   s.decode = {.beam = 5, .length_penalty = 0.6, .min_length = 0, .max_length = 0, .no_repeat_ngram = 0, .coverage_penalty = 0};
   if (model == "lm") {
     s.data.tokenizer = "characters", s.data.min_count = 1, s.data.batch_tokens = 768, s.data.valid_fraction = 0.1;
@@ -366,6 +367,7 @@ void check_settings(Settings& s) {
   one_of("model.cell", s.model.cell, cell_names());
   one_of("optim.name", s.optim.name, {"adam", "adamw", "sgd"});
   one_of("train.on_nan", s.train.on_nan, {"stop", "skip"});
+  one_of("train.precision", s.train.precision, {"fp32", "bf16"});
   one_of("optim.schedule", s.optim.schedule, {"cosine", "linear", "inverse_sqrt", "constant"});
   constexpr Index large = Index{1} << 40, medium = 1 << 20;
   if (has_subwords(s.data.tokenizer) && s.data.vocab_size != 0)

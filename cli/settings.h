@@ -48,7 +48,7 @@ struct Settings {
     double label_smoothing;
     std::string init;
     std::vector<std::string> init_only, freeze;
-    std::string on_nan;
+    std::string on_nan, precision;
   } train;
   struct {
     Index beam;

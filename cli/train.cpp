@@ -70,6 +70,7 @@ Settings new_settings(const Options& o, const CLI::App& command) {
   apply_reuse(o, command, s);
   if (!s.train.init.empty()) s.train.init = initial_source(s.train.init);
   if (given(command, "--on-nan")) s.train.on_nan = o.on_nan;
+  if (given(command, "--precision")) s.train.precision = o.precision;
   apply_limits(o, command, s);
   if (s.data.train.empty()) fail("nothing to train on; give --train with files or a built-in corpus such as toy:translation");
   return s;
@@ -92,6 +93,7 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
   apply_reuse(o, command, asked);
   if (!asked.train.init.empty()) asked.train.init = fs::absolute(asked.train.init).lexically_normal().string();
   if (given(command, "--on-nan")) asked.train.on_nan = o.on_nan;
+  if (given(command, "--precision")) asked.train.precision = o.precision;
   apply_limits(o, command, asked);
   find_data(asked);
   const std::vector<Setting> before = settings_of(s), after = settings_of(asked);
@@ -169,6 +171,7 @@ void train(const Options& o, const CLI::App& command) {
   progress.line(fmt::format("plan      {}; about {} and {} MB on {} thread{}",
                             limits.seconds > 0 ? duration_text(limits.seconds) : left < limits.steps ? fmt::format("{} of {} steps", left, limits.steps) : fmt::format("{} steps", limits.steps), duration_text(limit),
                             (cost.bytes >> 20) + 30, threads(), threads() == 1 ? "" : "s"));
+  if (s.train.precision != "fp32") progress.line(fmt::format("precision {}", s.train.precision));
   for (const std::string& warning : corpus.warnings) progress.line("warning: " + warning);
   progress.line(fmt::format("run       {}{}", o.out, training.resumed() ? ", resumed" : o.resume ? ", begun again: it had no checkpoint" : ""));
 
@@ -224,7 +227,7 @@ void add_what_and_how(CLI::App* command, const std::shared_ptr<Options>& o) {
   command->add_option("--init", o->init, "begin with the weights of this run's folder, .heed or .safetensors file");
   command->add_option("--init-only", o->init_only, "patterns of the parameters to load, such as 'encoder*'; '!decoder*' leaves out")->take_all();
   command->add_option("--freeze", o->freeze, "patterns of the parameters that stay as they are")->take_all();
-  command->add_option("--precision", o->precision, "of storage and products")->check(CLI::IsMember({"fp32"}))->capture_default_str();
+  command->add_option("--precision", o->precision, "of large products (storage and sums are fp32); bf16 needs AVX512-BF16 or AMX-BF16")->check(CLI::IsMember({"fp32", "bf16"}))->capture_default_str();
 }
 
 }  // namespace

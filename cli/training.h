@@ -17,6 +17,15 @@ struct Cost {
   std::size_t bytes = 0;
 };
 
+/// Large products in this precision while it lives (the process's setting), then in fp32 again. Throws Error where there is none here.
+class InPrecision {
+ public:
+  explicit InPrecision(const std::string& name);
+  ~InPrecision();
+  InPrecision(const InPrecision&) = delete;
+  InPrecision& operator=(const InPrecision&) = delete;
+};
+
 /// One run of training: from settings to the folder that holds what was trained. In this order: construct, open, create, run.
 class Training {
  public:
@@ -36,6 +45,7 @@ class Training {
   void load_best() { trainer_->load_best(); }
 
   Settings settings;  // may change until open()
+  const InPrecision precision;
   const std::string folder;
   Corpus corpus;
   std::unique_ptr<Seq2Seq> model;
