@@ -21,14 +21,22 @@ namespace {
 
 using namespace heed;
 
+/// The latest ones are kept: a benchmark is entered several times, until it has run for long enough.
+const std::vector<Tensor>& inputs_of(const test::Composition& c) {
+  static const test::Composition* drawn = nullptr;
+  static std::vector<Tensor> inputs;
+  if (drawn != &c) inputs = test::draw(c, 1), drawn = &c;
+  return inputs;
+}
+
 void forward(benchmark::State& state, const test::Composition& c, const test::Compute& f) {
-  const std::vector<Tensor> inputs = test::draw(c, 1);
+  const std::vector<Tensor>& inputs = inputs_of(c);
   const std::vector<Variable> xs(inputs.begin(), inputs.end());
   for (auto _ : state) benchmark::DoNotOptimize(f(xs).data());
 }
 
 void both(benchmark::State& state, const test::Composition& c, const test::Compute& f) {
-  const std::vector<Tensor> inputs = test::draw(c, 1);
+  const std::vector<Tensor>& inputs = inputs_of(c);
   const std::vector<Parameter> parameters(inputs.begin(), inputs.end());
   const std::vector<Variable> xs(parameters.begin(), parameters.end());
   const Tensor dy = Tensor::full(f(xs).shape(), Real(0.5));
@@ -91,7 +99,7 @@ void product(benchmark::State& state, Index m, Index k, Index n, Transpose trans
 void register_all() {
   const auto add = [](const std::string& name, auto f) { benchmark::RegisterBenchmark(name.c_str(), f)->UseRealTime()->Unit(benchmark::kMicrosecond); };
   for (const test::Composition& c : test::case_compositions()) {
-    const std::string name = fmt::format("{}/{}", c.op, c.what);
+    const std::string name = fmt::format("{}/{} {}", c.op, c.what, to_string(c.inputs[0]));
     add(name + "/forward/before", [&c](benchmark::State& s) { forward(s, c, c.composed); });
     add(name + "/forward/after", [&c](benchmark::State& s) { forward(s, c, c.fused); });
     add(name + "/both/before", [&c](benchmark::State& s) { both(s, c, c.composed); });
@@ -112,37 +120,41 @@ void register_all() {
   }
 }
 
-/// One row of Markdown for each op and shape: before and after in microseconds and their ratio, of both passes; the least of all repetitions.
+/// One row of Markdown for each op and shape: composed and fused in microseconds and their ratio, of both passes; the least of all repetitions.
 class Table : public benchmark::BenchmarkReporter {
  public:
-  bool ReportContext(const Context&) override { return true; }
+  bool ReportContext(const Context&) override {
+    std::cout << "| op | shapes | forward: composed, us | fused, us | faster | with backward: composed, us | fused, us | faster |\n"
+                 "|---|---|---|---|---|---|---|---|\n";
+    return true;
+  }
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
       if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
-      const std::string name = run.run_name.function_name;
-      const double time = run.GetAdjustedRealTime();
-      const auto [at, first] = times_.try_emplace(name, time);
-      at->second = std::min(at->second, time);
-      if (first && name.ends_with("/after")) rows_.push_back(name.substr(0, name.rfind("/both/") == std::string::npos ? name.rfind("/forward/") : name.rfind("/both/")));
+      const std::string& name = run.run_name.function_name;  // op/shapes/pass/which
+      const std::size_t which = name.rfind('/'), pass = which == std::string::npos ? which : name.rfind('/', which - 1);
+      if (pass == std::string::npos) continue;
+      if (const std::string row = name.substr(0, pass); row != row_) print_row(), row_ = row;
+      const auto [at, first] = times_.try_emplace(name.substr(pass + 1), run.GetAdjustedRealTime());
+      at->second = std::min(at->second, run.GetAdjustedRealTime());
     }
   }
-  void Finalize() override {
-    rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
-    std::cout << "| op | shapes | forward: composed, us | fused, us | faster | with backward: composed, us | fused, us | faster |\n|---|---|---|---|---|---|---|---|\n";
-    for (const std::string& row : rows_) {
-      const std::size_t slash = row.find('/');
-      std::cout << fmt::format("| {} | {} |{}{}\n", row.substr(0, slash), row.substr(slash + 1), pass(row + "/forward"), pass(row + "/both"));
-    }
-  }
+  void Finalize() override { print_row(); }
 
  private:
+  void print_row() {
+    const std::size_t slash = row_.find('/');
+    if (times_.contains("forward/after") || times_.contains("both/after"))
+      std::cout << fmt::format("| {} | {} |{}{}\n", row_.substr(0, slash), row_.substr(slash + 1), pass("forward"), pass("both")) << std::flush;
+    times_.clear();
+  }
   std::string pass(const std::string& name) const {
     const auto before = times_.find(name + "/before"), after = times_.find(name + "/after");
     if (before == times_.end() || after == times_.end()) return " | | |";
     return fmt::format(" {:.0f} | {:.0f} | {:.1f} |", before->second, after->second, before->second / after->second);
   }
+  std::string row_;
   std::map<std::string, double> times_;
-  std::vector<std::string> rows_;
 };
 
 }  // namespace
