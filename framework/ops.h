@@ -100,6 +100,13 @@ Variable add_dropout(const Operand& x, const Operand& branch, Real p, RandomKey 
 /// dropout(relu(x)) in one pass
 Variable relu_dropout(const Operand& x, Real p, RandomKey key);
 
+enum class Activation { relu, gelu };
+/// dropout(f(x W1^T + b1)) W2^T + b2, a Transformer's feed-forward block (Vaswani et al. 2017, section 3.3), f the activation: x (..., d), W1
+/// (hidden, d), W2 (out, hidden), b1 and b2 or undefined -> (..., out). Computed in blocks of rows, whose hidden numbers stay in cache;
+/// backward keeps one number for each of them. Element i of the hidden (..., hidden) is dropped by (key, i).
+Variable feed_forward(const Operand& x, const Operand& w1, const Operand& b1, const Operand& w2, const Operand& b2, Activation activation,
+                      Real p = 0, RandomKey key = {});
+
 // Losses ------------------------------------------------------------------------------------------------------------------------
 struct CrossEntropy {
   Real label_smoothing = 0;               // share of the target spread evenly over all classes (Szegedy et al. 2016)

@@ -186,6 +186,8 @@ class Tape {
     bool recorded_;
   };
 
+  /// True under TapeOptions::check_finite: ops of several steps then take them one by one, for the message to name the one.
+  static bool checks_finite() { return current_ && current_->options_.check_finite; }
   static bool recording() { return current_ && current_->recording_; }
   /// True when a gradient would flow to `variable`: ops that prepare for backward in their forward pass ask first.
   static bool needs_gradient(const Variable& variable);

@@ -6,8 +6,8 @@ FeedForward::FeedForward(const LayerOptions& o, Random& random)
     : up(o.d, o.ff, random), down(o.ff, o.d, random), dropout(o.dropout), activation(o.activation) {}
 
 Variable FeedForward::operator()(const Variable& x) const {
-  if (activation == Activation::gelu) return down(dropout(gelu(up(x))));
-  return down(dropout.drops() ? relu_dropout(up(x), dropout.p, step_random().next_key()) : relu(up(x)));
+  const bool drops = dropout.drops();
+  return feed_forward(x, up.weight, up.bias, down.weight, down.bias, activation, drops ? dropout.p : 0, drops ? step_random().next_key() : RandomKey());
 }
 
 EncoderLayer::EncoderLayer(const LayerOptions& o, Random& random)

@@ -6,7 +6,6 @@
 namespace heed {
 
 enum class NormPlace { pre, post };     // x + f(norm(x)) (Xiong et al. 2020), or norm(x + f(x)) (Vaswani et al. 2017)
-enum class Activation { relu, gelu };
 
 /// What every layer of a Transformer shares.
 struct LayerOptions {

@@ -1,9 +1,8 @@
 #include "framework/kernels/unary.h"
 
 #include <cmath>
-#include <numbers>
 
-#include "framework/kernels/simd.h"
+#include "framework/kernels/gelu.h"
 
 namespace heed::kernels {
 
@@ -30,10 +29,6 @@ Vec cos(Vec v) {
   else
     return each(v, [](Real a) { return std::cos(a); });
 }
-
-/// tanh of gelu's argument: sqrt(2/pi) (x + 0.044715 x^3)
-constexpr Real gelu_scale = static_cast<Real>(std::numbers::sqrt2 * std::numbers::inv_sqrtpi), gelu_cube = Real(0.044715);
-Vec gelu_tanh(Vec v) { return tanh(v * gelu_scale * multiply_add(v * v, gelu_cube, 1)); }
 
 }  // namespace
 
@@ -125,14 +120,10 @@ void relu_backward(Index n, const Real* y, const Real* dy, Real* dx, Mode mode) 
 }
 
 void gelu(Index n, const Real* x, Real* y) {
-  transform(n, y, Mode::assign, 30, [](Vec v) { return Vec(Real(0.5)) * v * (Vec(1) + gelu_tanh(v)); }, x);
+  transform(n, y, Mode::assign, 30, [](Vec v) { return Gelu(v).value(); }, x);
 }
 void gelu_backward(Index n, const Real* x, const Real* dy, Real* dx, Mode mode) {
-  transform(n, dx, mode, 40, [](Vec v, Vec g) { 
-    // with u the argument of tanh: d/dx x/2 (1 + tanh u) = (1 + tanh u)/2 + x/2 (1 - tanh^2 u) u'
-    const Vec t = gelu_tanh(v), slope = multiply_add(v * v, 3 * gelu_cube, 1) * gelu_scale;
-    return g * Real(0.5) * (Vec(1) + t + v * (Vec(1) - t * t) * slope);
-   }, x, dy);
+  transform(n, dx, mode, 40, [](Vec v, Vec g) { return Gelu(v).backward(g); }, x, dy);
 }
 
 void silu(Index n, const Real* x, Real* y) {

@@ -183,6 +183,22 @@ void add_normalisation(std::vector<OpRow>& t) {
   t.push_back({"add_dropout", "none", {{3, 4}, {3, 4}}, OP(add_dropout(x[0], x[1], 0, {7, 1}))});
   t.push_back({"add_dropout", "itself", {{3, 4}}, OP(add_dropout(x[0], x[0], Real(0.5), {7, 1}))});
   t.push_back({"relu_dropout", "none", {away({3, 4})}, OP(relu_dropout(x[0], 0, {7, 1}))});
+  for (const Activation f : {Activation::gelu, Activation::relu}) {
+    const std::string name = f == Activation::gelu ? "gelu" : "relu";
+    // With relu the biases, as large as what they are added to, keep what it bends at away from 0.
+    const Input b1 = f == Activation::gelu ? Input{19} : Input(Input::away_from_zero, {19}, 2, 3);
+    const auto small = [](std::initializer_list<Index> shape) { return Input(Shape(shape), -0.4, 0.4); };
+    for (const Shape& shape : {Shape{4, 5}, Shape{2, 2, 5}, Shape{5}, Shape{0, 5}}) {
+      const std::string what = fmt::format("{}, {}", name, to_string(shape));
+      const Input x(shape, -0.5, 0.5);
+      t.push_back({"feed_forward", what, {x, small({19, 5}), b1, small({3, 19}), {3}}, [f](Xs v) { return feed_forward(v[0], v[1], v[2], v[3], v[4], f); }, 2});
+      t.push_back({"feed_forward", what + ", dropped", {x, small({19, 5}), b1, small({3, 19}), {3}},
+                   [f](Xs v) { return feed_forward(v[0], v[1], v[2], v[3], v[4], f, Real(0.4), {7, 4}); }, 2});
+    }
+  }
+  t.push_back({"feed_forward", "no biases", {{4, 5}, {7, 5}, {3, 7}},
+               OP(feed_forward(x[0], x[1], Variable(), x[2], Variable(), Activation::gelu))});
+  t.push_back({"feed_forward", "one weight twice", {{3, 4}, {4, 4}, {4}}, OP(feed_forward(x[0], x[1], x[2], x[1], x[2], Activation::gelu))});
 }
 
 void add_losses(std::vector<OpRow>& t) {

@@ -104,6 +104,11 @@ void add_products(std::vector<Row>& t) {
     }
     t.push_back({{"linear", c.what, {any({c.m, c.k}), any({c.n, c.k}), any({c.n})}, OP(linear(x[0], x[1], x[2]))}, c.forward, c.backward || c.n > 64});
   }
+  for (const Index rows : {Index{211}, Index{3001}})  // one block of rows, and several
+    for (const Activation f : {Activation::relu, Activation::gelu})
+      t.push_back({{"feed_forward", fmt::format("{} rows, {}", rows, f == Activation::relu ? "relu" : "gelu"),
+                    {any({rows, 130}), any({211, 130}), any({211}), any({131, 211}), any({131})},
+                    [f](Xs x) { return feed_forward(x[0], x[1], x[2], x[3], x[4], f, Real(0.4), {7, 3}); }}});
   t.push_back({{"matmul", "many small", {any({70, 23, 21}), any({70, 21, 19})}, OP(matmul(x[0], x[1]))}});
   t.push_back({{"matmul", "many small, one a", {any({23, 21}), any({70, 21, 19})}, OP(matmul(x[0], x[1]))}});
   t.push_back({{"matmul", "many small, one b transposed", {any({700, 23, 21}), any({1, 31, 21})}, OP(matmul(x[0], x[1], {.b = true}))}});

@@ -369,6 +369,11 @@ TEST(Errors, SayWhatWasExpected) {
       {[=] { return linear_cross_entropy(a, b, ids({0, 1})); }, "[linear_cross_entropy] expected x (n, d) and weight (classes, d); got (2, 3) and (4, 5)"},
       {[=] { return dropout(a, 2, {}); }, "[dropout] expected a probability within [0, 1]; got 2"},
       {[=] { return add_dropout(a, b, Real(0.5), {}); }, "[add_dropout] expected equal shapes; got (2, 3) and (4, 5)"},
+      {[=] { return feed_forward(a, b, Variable(), b, Variable(), Activation::relu); }, "[feed_forward] expected x (..., d) and W1 (hidden, d); got (2, 3) and (4, 5)"},
+      {[=] { return feed_forward(a, a, Variable(), a, Variable(), Activation::relu); }, "[feed_forward] expected W2 (out, 2); got (2, 3)"},
+      {[=] { return feed_forward(v, a, v, Tensor({4, 2}), Variable(), Activation::gelu); }, "[feed_forward] expected b1 of shape (2,); got (3,)"},
+      {[=] { return feed_forward(v, a, Variable(), Tensor({4, 2}), v, Activation::gelu); }, "[feed_forward] expected b2 of shape (4,); got (3,)"},
+      {[=] { return feed_forward(v, a, Variable(), Tensor({4, 2}), Variable(), Activation::gelu, 2); }, "[feed_forward] expected a probability within [0, 1]; got 2"},
       {[=] { return softmax(Tensor::full({}, 1)); }, "[softmax] expected at least one axis; got a scalar"},
   };
   for (const BadRow& row : rows) try {

@@ -1,0 +1,79 @@
+#include "framework/kernels/feed_forward.h"
+
+#include <algorithm>
+
+#include "framework/kernels/gemm.h"
+#include "framework/kernels/rows.h"
+#include "framework/ops.h"
+
+namespace heed {
+
+namespace {
+
+/// Rows whose hidden numbers exist at once: enough for products to be efficient, few enough for the cache. Blocks of several begin at whole
+/// blocks of the dropout mask.
+Index block_rows(Index rows) {
+  constexpr Index about = 1024;
+  if (rows < 3 * about / 2) return std::max<Index>(rows, 1);
+  const Index blocks = (rows + about / 2) / about, even = (rows + blocks - 1) / blocks;
+  return (even + kernels::dropout_block - 1) / kernels::dropout_block * kernels::dropout_block;
+}
+
+void check_shapes(const Operand& x, const Operand& w1, const Operand& b1, const Operand& w2, const Operand& b2) {
+  const char* op = "feed_forward";
+  check(x.rank() >= 1 && w1.rank() == 2 && x.columns() == w1.columns(), op, "expected x (..., d) and W1 (hidden, d); got {} and {}", x.shape(), w1.shape());
+  check(w2.rank() == 2 && w2.columns() == w1.shape()[0], op, "expected W2 (out, {}); got {}", w1.shape()[0], w2.shape());
+  check(!b1.defined() || b1.shape() == Shape{w1.shape()[0]}, op, "expected b1 of shape {}; got {}", Shape{w1.shape()[0]}, b1.shape());
+  check(!b2.defined() || b2.shape() == Shape{w2.shape()[0]}, op, "expected b2 of shape {}; got {}", Shape{w2.shape()[0]}, b2.shape());
+}
+
+}  // namespace
+
+Variable feed_forward(const Operand& x, const Operand& w1, const Operand& b1, const Operand& w2, const Operand& b2, Activation activation, Real p,
+                      RandomKey key) {
+  check_shapes(x, w1, b1, w2, b2);
+  check(p >= 0 && p <= 1, "feed_forward", "expected a probability within [0, 1]; got {}", p);
+  const bool relu_like = activation == Activation::relu;
+  const Operand::Where at = x.where();
+  if (Tape::checks_finite()) {  // step by step, so that the message names the product or activation that it is
+    const Variable z = linear(Operand(x, at), Operand(w1, at), Operand(b1, at));
+    const Variable h = relu_like ? relu_dropout(Operand(z, at), p, key) : dropout(Operand(gelu(Operand(z, at)), at), p, key);
+    return linear(Operand(h, at), Operand(w2, at), Operand(b2, at));
+  }
+  const kernels::Dropout mask(p, key);
+  const Index m = x.rows(), d = x.columns(), n = w2.shape()[0], hidden = w1.shape()[0], block = block_rows(m);
+  bool keeps = false;
+  for (const Operand* input : {&x, &w1, &b1, &w2, &b2}) keeps = keeps || Tape::needs_gradient(*input);
+  Tensor y(x.shape().with(x.rank() - 1, n)), kept({keeps ? m : block, hidden});  // relu's mask * f(z), gelu's z
+  Tensor values = relu_like || !keeps ? kept : Tensor({block, hidden});
+  for (Index i = 0; i < m; i += block) {
+    const Index rows = std::min(block, m - i);
+    Real *z = kept.data() + (keeps ? i * hidden : 0), *h = relu_like ? z : values.data();
+    kernels::linear(rows, hidden, d, x.data() + i * d, w1.data(), b1.data(), z);
+    (relu_like ? kernels::relu_hidden : kernels::gelu_hidden)(rows * hidden, mask, i * hidden, z, h);
+    kernels::linear(rows, n, hidden, h, w2.data(), b2.data(), y.data() + i * n);
+  }
+  return record("feed_forward", y, {x, w1, b1, w2, b2},
+                [=, x = x.value(), w1 = w1.value(), w2 = w2.value()](const Tensor& dy, Gradient dx, Gradient dw1, Gradient db1, Gradient dw2,
+                                                                  Gradient db2) mutable {
+                  Tensor dhidden({block, hidden});
+                  for (Index i = 0; i < std::max<Index>(m, 1); i += block) {
+                    const Index rows = std::min(block, m - i);
+                    const auto mode = [i](const Gradient& g) { return i == 0 ? g.mode() : Mode::accumulate; };
+                    const Real *dout = dy.data() + i * n, *in = x.data() + i * d;
+                    Real *h = kept.data() + i * hidden, *dz = dhidden.data();
+                    kernels::gemm(false, false, rows, hidden, n, dout, n, w2.data(), hidden, dz, hidden, Mode::assign);  // dh = dy W2
+                    if (relu_like)
+                      kernels::relu_hidden_backward(rows * hidden, mask, h, dz);  // dz = dh mask f'(z)
+                    else
+                      kernels::gelu_hidden_backward(rows * hidden, mask, i * hidden, h, dz);  // and h from z, which nobody reads again
+                    if (dw2) kernels::gemm(true, false, n, hidden, rows, dout, n, h, hidden, dw2.data(), hidden, mode(dw2));  // dW2 = dy^T h
+                    if (dw1) kernels::gemm(true, false, hidden, d, rows, dz, hidden, in, d, dw1.data(), d, mode(dw1));        // dW1 = dz^T x
+                    if (db1) kernels::sum_rows(rows, hidden, dz, db1.data(), mode(db1));
+                    if (dx) kernels::gemm(false, false, rows, d, hidden, dz, hidden, w1.data(), d, dx.data() + i * d, d, dx.mode());  // dx = dz W1
+                  }
+                  if (db2) kernels::sum_rows(m, n, dy.data(), db2.data(), db2.mode());
+                });
+}
+
+}  // namespace heed
