@@ -46,23 +46,26 @@ Variable feed_forward(const Operand& x, const Operand& w1, const Operand& b1, co
   for (const Operand* input : {&x, &w1, &b1, &w2, &b2}) keeps = keeps || Tape::needs_gradient(*input);
   Tensor y(x.shape().with(x.rank() - 1, n)), kept({keeps ? m : block, hidden});  // relu's mask * f(z), gelu's z
   Tensor values = relu_like || !keeps ? kept : Tensor({block, hidden});
+  const kernels::RightOperand up(m, true, d, hidden, w1.data(), d), down(m, true, hidden, n, w2.data(), hidden);
   for (Index i = 0; i < m; i += block) {
     const Index rows = std::min(block, m - i);
     Real *z = kept.data() + (keeps ? i * hidden : 0), *h = relu_like ? z : values.data();
-    kernels::linear(rows, hidden, d, x.data() + i * d, w1.data(), b1.data(), z);
+    up.multiply(rows, x.data() + i * d, d, b1.data(), z, hidden, Mode::assign);
     (relu_like ? kernels::relu_hidden : kernels::gelu_hidden)(rows * hidden, mask, i * hidden, z, h);
-    kernels::linear(rows, n, hidden, h, w2.data(), b2.data(), y.data() + i * n);
+    down.multiply(rows, h, hidden, b2.data(), y.data() + i * n, n, Mode::assign);
   }
   return record("feed_forward", y, {x, w1, b1, w2, b2},
                 [=, x = x.value(), w1 = w1.value(), w2 = w2.value()](const Tensor& dy, Gradient dx, Gradient dw1, Gradient db1, Gradient dw2,
                                                                   Gradient db2) mutable {
                   Tensor dhidden({block, hidden});
+                  const kernels::RightOperand to_hidden(m, false, n, hidden, w2.data(), hidden);
+                  const kernels::RightOperand to_input(dx ? m : 0, false, hidden, d, w1.data(), d);
                   for (Index i = 0; i < std::max<Index>(m, 1); i += block) {
                     const Index rows = std::min(block, m - i);
                     const auto mode = [i](const Gradient& g) { return i == 0 ? g.mode() : Mode::accumulate; };
                     const Real *dout = dy.data() + i * n, *in = x.data() + i * d;
                     Real *h = kept.data() + i * hidden, *dz = dhidden.data();
-                    kernels::gemm(false, false, rows, hidden, n, dout, n, w2.data(), hidden, dz, hidden, Mode::assign);  // dh = dy W2
+                    to_hidden.multiply(rows, dout, n, nullptr, dz, hidden, Mode::assign);  // dh = dy W2
                     if (relu_like)
                       kernels::relu_hidden_backward(rows * hidden, mask, h, dz);  // dz = dh mask f'(z)
                     else
@@ -70,7 +73,7 @@ Variable feed_forward(const Operand& x, const Operand& w1, const Operand& b1, co
                     if (dw2) kernels::gemm(true, false, n, hidden, rows, dout, n, h, hidden, dw2.data(), hidden, mode(dw2));  // dW2 = dy^T h
                     if (dw1) kernels::gemm(true, false, hidden, d, rows, dz, hidden, in, d, dw1.data(), d, mode(dw1));        // dW1 = dz^T x
                     if (db1) kernels::sum_rows(rows, hidden, dz, db1.data(), mode(db1));
-                    if (dx) kernels::gemm(false, false, rows, d, hidden, dz, hidden, w1.data(), d, dx.data() + i * d, d, dx.mode());  // dx = dz W1
+                    if (dx) to_input.multiply(rows, dz, hidden, nullptr, dx.data() + i * d, d, dx.mode());  // dx = dz W1
                   }
                   if (db2) kernels::sum_rows(m, n, dy.data(), db2.data(), db2.mode());
                 });
