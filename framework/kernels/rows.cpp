@@ -129,14 +129,22 @@ void norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real
     for (Index i = begin; i < end; ++i) {
       const Real *row = x + i * n, *d = dy + i * n;
       const Vec mu = mean ? mean[i] : 0, r = scale[i];
-      if (dgain) transform_serial(n, gains, Mode::accumulate, [=](Vec a, Vec b) { return (a - mu) * r * b; }, row, d);
-      if (dbias) transform_serial(n, biases, Mode::accumulate, [](Vec b) { return b; }, d);
-      if (!dx) continue;
       // dx = r (h - mean h - xhat mean(h xhat)), h = dy gain, xhat = (x - mean) r
+      Vec total_h = 0, total_hx = 0;
+      const auto step = [&](Vec a, Vec b, Vec g, Vec sum_of_gains, Vec sum_of_biases, auto store) {
+        const Vec h = b * g, xhat = (a - mu) * r;
+        total_h = total_h + h, total_hx = multiply_add(h, xhat, total_hx);
+        store(multiply_add(xhat, b, sum_of_gains), gains), store(sum_of_biases + b, biases);
+      };
+      Index j = 0;
+      for (; j + Vec::width <= n; j += Vec::width)
+        step(Vec::load(row + j), Vec::load(d + j), Vec::load(gain + j), Vec::load(gains + j), Vec::load(biases + j), [j](Vec v, Real* to) { v.store(to + j); });
+      if (const Index rest = n - j; rest > 0)
+        step(Vec::load(row + j, rest), Vec::load(d + j, rest), Vec::load(gain + j, rest), Vec::load(gains + j, rest), Vec::load(biases + j, rest),
+             [j, rest](Vec v, Real* to) { v.store(to + j, rest); });
+      if (!dx) continue;
       const Real count = static_cast<Real>(n);
-      const Vec mean_h = mean ? sum_of(n, [=](Index j, Index c) { return at(d, j, c) * at(gain, j, c); }) / count : 0;
-      const Vec mean_hx =
-          sum_of(n, [=](Index j, Index c) { return at(d, j, c) * at(gain, j, c) * (at(row, j, c) - mu) * r; }) / count;
+      const Vec mean_h = mean ? sum(total_h) / count : 0, mean_hx = sum(total_hx) / count;
       transform_serial(n, dx + i * n, dx_mode, [=](Vec a, Vec b, Vec g) { return r * (b * g - mean_h - (a - mu) * r * mean_hx); }, row, d, gain);
     }
   });
