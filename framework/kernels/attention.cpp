@@ -15,8 +15,10 @@ namespace heed::kernels {
 
 namespace {
 
-constexpr Index query_tile = 64, key_tile = 128;  // a tile of scores is 32 KB
+constexpr Index query_tile = 64, key_tile = 128;  // a tile of scores is 36 KB
 static_assert(key_tile % dropout_block == 0);
+constexpr Index panel = 64;        // transposed keys lie in panels (width, 64): rows as far apart as a sequence's keys would share cache sets
+constexpr Index diagonal_rows = 24;  // that a tile on the edge of what is seen goes by
 
 /// The stride of scores in the dropout mask's numbering: whole blocks a row where rows are long, so that a tile's row is blocks.
 Index mask_stride(Index keys) { return keys <= key_tile ? padded(keys) : (keys + dropout_block - 1) / dropout_block * dropout_block; }
@@ -57,9 +59,62 @@ void mask_tile(const Dropout& dropout, const Task& t, Index i0, Index rows, Inde
 }
 static_assert(query_tile * padded(1) % dropout_block == 0, "tiles of short sequences begin at whole blocks of the mask");
 
-constexpr Index tile_numbers = query_tile * key_tile + dropout_block;
+constexpr Index tile_numbers = query_tile * (key_tile + 16) + dropout_block;
+constexpr Index panels(Index keys) { return (keys + panel - 1) / panel; }
 
-Index tile_stride(const Task& t) { return t.keys <= key_tile ? t.padded_keys : key_tile; }
+Index mask_tile_stride(const Task& t) { return t.keys <= key_tile ? t.padded_keys : key_tile; }
+/// Not a multiple of 64: columns of a tile, which backward reads, would share cache sets.
+Index tile_stride(const Task& t) {
+  const Index columns = std::min(t.padded_keys, key_tile);
+  return columns % 64 == 0 ? columns + 16 : columns;
+}
+
+void pack_panels(const Task& t, const Real* rows, Index stride, Real* to) {
+  for (Index j = 0; j < t.keys; j += panel) pack_transposed(std::min(panel, t.keys - j), t.width, rows + j * stride, stride, to + j * t.width, panel);
+}
+
+/// f(begin, rows) on the queries of a tile: on all at once, or where some do not see all of its keys on a few at a time.
+template <class F>
+void query_groups(bool edge, Index rows, F f) {
+  for (Index r = 0, step = edge ? diagonal_rows : rows; r < rows; r += step) f(r, std::min(step, rows - r));
+}
+
+/// The products of a tile of queries (or gradients) and keys (or values), left out past what the last query of a group sees.
+template <class Seen>
+void key_products(bool edge, Index rows, const Task& t, const Columns& c, const Real* left, const Real* right, Real* out, Index ld, Seen seen) {
+  query_groups(edge, rows, [&](Index r, Index count) {
+    const Index end = c.begin + padded(edge ? seen(r + count - 1) : c.count);
+    for (Index j = c.begin; j < end;) {
+      const Index wide = std::min(end, (j / panel + 1) * panel) - j;
+      tile_product(count, wide, t.width, left + r * t.padded_width, t.padded_width, 1, right + j / panel * panel * t.width + j % panel, panel,
+                   out + r * ld + j - c.begin, ld, Mode::assign);
+      j += wide;
+    }
+  });
+}
+
+/// out += tile * right: of a tile of weights (or their gradients) and values (or keys).
+template <class Seen>
+void query_sums(bool edge, Index rows, const Task& t, const Columns& c, const Real* tile, Index ld, const Real* right, Real* out, Seen seen) {
+  const Index d = t.padded_width;
+  query_groups(edge, rows, [&](Index r, Index count) {
+    const Index end = edge ? seen(r + count - 1) : c.count;
+    for (Index j = 0; j < end; j += panel)
+      tile_product(count, d, std::min(panel, end - j), tile + r * ld + j, ld, 1, right + (c.begin + j) * d, d, out + r * d, d, Mode::accumulate);
+  });
+}
+
+/// out += tile^T * right, over the queries that see a group of keys.
+template <class Seen>
+void key_sums(bool edge, Index rows, const Task& t, const Columns& c, const Real* tile, Index ld, const Real* right, Real* out, Seen seen) {
+  const Index d = t.padded_width;
+  Index first = 0;
+  for (Index j = 0, step = edge ? diagonal_rows : c.count; j < c.count; j += step) {
+    while (edge && first < rows && seen(first) <= j) ++first;
+    tile_product(std::min(step, c.count - j), d, rows - first, tile + first * ld + j, 1, ld, right + first * d, d, out + (c.begin + j) * d, d,
+                 Mode::accumulate);
+  }
+}
 
 alignas(64) constexpr struct Lanes {
   Real value[Vec::width];
@@ -125,14 +180,14 @@ void multiply(Index n, const Real* mask, Real* s) {
 void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v, MutableRows y, Real* log_sums, Real* weights, Real* work) {
   const Index d = t.padded_width;
   Real* const queries = work;
-  Real* const keys = queries + query_tile * d;            // (width, padded keys)
-  Real* const values = keys + t.width * t.padded_keys;    // (keys, d)
+  Real* const keys = queries + query_tile * d;            // panels (width, 64)
+  Real* const values = keys + t.width * panel * panels(t.keys);  // (keys, d)
   Real* const out = values + t.padded_keys * d;           // (query tile, d)
   Real* const scores = out + query_tile * d;
   Real* const mask = scores + tile_numbers;
-  pack_transposed(t.keys, t.width, t.key(k), k.stride, keys);
+  pack_panels(t, t.key(k), k.stride, keys);
   pack(t.keys, t.width, t.key(v), v.stride, 1, values);
-  const Index ld = tile_stride(t);
+  const Index ld = tile_stride(t), mask_ld = mask_tile_stride(t);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, queries);
@@ -143,8 +198,10 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
     for (Index j0 = first_tile; j0 < last; j0 += key_tile) {
       const Columns c(j0, first, last);
       const Index wide = padded(c.count);
-      tile_product(rows, wide, t.width, queries, d, 1, keys + c.begin, t.padded_keys, scores, ld, Mode::assign);
-      if (shape.dropout.active()) mask_tile(shape.dropout, t, i0, rows, j0, c.skipped + c.count, ld, mask);
+      const auto seen = [&](Index i) { return std::clamp<Index>(t.visible(shape, i0 + i).end - c.begin, 0, c.count); };
+      const bool edge = seen(0) < c.count;
+      key_products(edge, rows, t, c, queries, keys, scores, ld, seen);
+      if (shape.dropout.active()) mask_tile(shape.dropout, t, i0, rows, j0, c.skipped + c.count, mask_ld, mask);
       for (Index i = 0; i < rows; ++i) {
         Real* s = scores + i * ld;
         const Index count = finish(shape, t, i0 + i, c.begin, c.count, s);
@@ -153,14 +210,14 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
           continue;
         }
         const Real top = std::max(tops[i], top_of(s, count));
-        const Real shrink = std::exp(tops[i] - top);  // 0 on the first tile
+        const Real shrink = j0 > first_tile ? std::exp(tops[i] - top) : 0;
         sums[i] = sums[i] * shrink + sum(exponentials(s, count, wide, top));
         if (j0 > first_tile && shrink != 1)
           for (Index j = 0; j < d; j += Vec::width) (Vec(shrink) * Vec::load(out + i * d + j)).store(out + i * d + j);
         tops[i] = top;
-        if (shape.dropout.active()) multiply(wide, mask + i * ld + c.skipped, s);
+        if (shape.dropout.active()) multiply(wide, mask + i * mask_ld + c.skipped, s);
       }
-      tile_product(rows, d, c.count, scores, ld, 1, values + c.begin * d, d, out, d, Mode::accumulate);
+      query_sums(edge, rows, t, c, scores, ld, values, out, seen);
     }
     unpack(rows, t.width, out, [&](Index i) { return sums[i] > 0 ? 1 / sums[i] : Real{0}; }, t.query(y, i0), y.stride, y.mode);
     for (Index i = 0; i < rows; ++i)  // a row that sees nothing: exp(s - infinity) is zero in backward too
@@ -169,7 +226,7 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
     if (!weights) continue;
     for (Index j0 = 0; j0 < t.keys; j0 += key_tile) {
       const Index columns = std::min(key_tile, t.keys - j0);
-      tile_product(rows, padded(columns), t.width, queries, d, 1, keys + j0, t.padded_keys, scores, ld, Mode::assign);
+      key_products(false, rows, t, Columns(j0, 0, t.keys), queries, keys, scores, ld, [](Index) { return Index{0}; });
       for (Index i = 0; i < rows; ++i) {
         const Index count = finish(shape, t, i0 + i, j0, columns, scores + i * ld);
         exponentials(scores + i * ld, count, padded(columns), log_sums[(t.query_begin + i0 + i) * shape.heads + t.head]);
@@ -182,7 +239,7 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
 /// Scratch memory of backward, and what the heads that share keys share.
 struct BackwardSpace {
   Real *queries, *douts, *dqueries;                  // (query tile, d) each
-  Real *keys_t, *values_t, *keys, *dkeys, *dvalues;  // the first two (width, padded keys), the others (keys, d); the last two null
+  Real *keys_t, *values_t, *keys, *dkeys, *dvalues;  // the first two panels (width, 64), the others (keys, d); the last two null
                                                      // where nobody wants them
   Real *p, *dp, *mask;                               // tiles
 
@@ -190,14 +247,14 @@ struct BackwardSpace {
     const auto take = [&](Index n) { return std::exchange(work, work + n); };
     const Index d = t.padded_width;
     for (Real** x : {&queries, &douts, &dqueries}) *x = take(query_tile * d);
-    for (Real** x : {&keys_t, &values_t}) *x = take(t.width * t.padded_keys);
+    for (Real** x : {&keys_t, &values_t}) *x = take(t.width * panel * panels(t.keys));
     for (Real** x : {&keys, &dkeys, &dvalues}) *x = take(t.padded_keys * d);
     for (Real** x : {&p, &dp, &mask}) *x = take(tile_numbers);
   }
 };
 
 void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const Real* log_sums, Rows dy, MutableRows dq, const BackwardSpace& w) {
-  const Index d = t.padded_width, ld = tile_stride(t);
+  const Index d = t.padded_width, ld = tile_stride(t), mask_ld = mask_tile_stride(t);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, w.queries);
@@ -216,29 +273,33 @@ void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const 
     for (Index j0 = first / key_tile * key_tile; j0 < last; j0 += key_tile) {
       const Columns c(j0, first, last);
       const Index wide = padded(c.count);
-      tile_product(rows, wide, t.width, w.queries, d, 1, w.keys_t + c.begin, t.padded_keys, w.p, ld, Mode::assign);
-      tile_product(rows, wide, t.width, w.douts, d, 1, w.values_t + c.begin, t.padded_keys, w.dp, ld, Mode::assign);
-      if (shape.dropout.active()) mask_tile(shape.dropout, t, i0, rows, j0, c.skipped + c.count, ld, w.mask);
+      const auto seen = [&](Index i) { return std::clamp<Index>(t.visible(shape, i0 + i).end - c.begin, 0, c.count); };
+      const bool edge = seen(0) < c.count;
+      key_products(edge, rows, t, c, w.queries, w.keys_t, w.p, ld, seen);
+      key_products(edge, rows, t, c, w.douts, w.values_t, w.dp, ld, seen);
+      if (shape.dropout.active()) mask_tile(shape.dropout, t, i0, rows, j0, c.skipped + c.count, mask_ld, w.mask);
       for (Index i = 0; i < rows; ++i) {
         Real *weights = w.p + i * ld, *gradients = w.dp + i * ld;
         const Index count = finish(shape, t, i0 + i, c.begin, c.count, weights);
         exponentials(weights, count, wide, log_sums[(t.query_begin + i0 + i) * shape.heads + t.head]);
         const Vec dot = dots[i];
+        const Index some = padded(count);  // what lies beyond was not computed
         if (shape.dropout.active()) {
-          const Real* keep = w.mask + i * ld + c.skipped;
-          for (Index j = 0; j < wide; j += Vec::width) {
+          const Real* keep = w.mask + i * mask_ld + c.skipped;
+          for (Index j = 0; j < some; j += Vec::width) {
             const Vec a = Vec::load(weights + j), m = Vec::load(keep + j);
             (a * (m * Vec::load(gradients + j) - dot)).store(gradients + j);
             (a * m).store(weights + j);
           }
         } else {
-          for (Index j = 0; j < wide; j += Vec::width) (Vec::load(weights + j) * (Vec::load(gradients + j) - dot)).store(gradients + j);
+          for (Index j = 0; j < some; j += Vec::width) (Vec::load(weights + j) * (Vec::load(gradients + j) - dot)).store(gradients + j);
         }
+        std::fill(gradients + some, gradients + wide, Real{0});
       }
       // dV += P^T dY, dK += dS^T Q, dQ += dS K
-      if (w.dvalues) tile_product(c.count, d, rows, w.p, 1, ld, w.douts, d, w.dvalues + c.begin * d, d, Mode::accumulate);
-      if (w.dkeys) tile_product(c.count, d, rows, w.dp, 1, ld, w.queries, d, w.dkeys + c.begin * d, d, Mode::accumulate);
-      if (dq.data) tile_product(rows, d, c.count, w.dp, ld, 1, w.keys + c.begin * d, d, w.dqueries, d, Mode::accumulate);
+      if (w.dvalues) key_sums(edge, rows, t, c, w.p, ld, w.douts, w.dvalues, seen);
+      if (w.dkeys) key_sums(edge, rows, t, c, w.dp, ld, w.queries, w.dkeys, seen);
+      if (dq.data) query_sums(edge, rows, t, c, w.dp, ld, w.keys, w.dqueries, seen);
     }
     if (dq.data) unpack(rows, t.width, w.dqueries, [&](Index) { return shape.scale; }, t.query(dq, i0), dq.stride, dq.mode);
   }
@@ -250,8 +311,8 @@ void backward(const AttentionShape& shape, Index sequence, Index kv_head, Rows q
   const Task t(shape, sequence, kv_head * group);
   const Index d = t.padded_width;
   BackwardSpace space(t, work);
-  pack_transposed(t.keys, t.width, t.key(k), k.stride, space.keys_t);
-  pack_transposed(t.keys, t.width, t.key(v), v.stride, space.values_t);
+  pack_panels(t, t.key(k), k.stride, space.keys_t);
+  pack_panels(t, t.key(v), v.stride, space.values_t);
   pack(t.keys, t.width, t.key(k), k.stride, 1, space.keys);
   for (auto [out, wanted] : {std::pair(&space.dkeys, dk.data != nullptr), std::pair(&space.dvalues, dv.data != nullptr)}) {
     if (wanted)
@@ -274,12 +335,12 @@ Index tasks_grain(const AttentionShape& s, Index heads) {
 
 Index attention_workspace(const AttentionShape& s) {
   const Index d = padded(s.width), keys = padded(s.longest_key);
-  return 2 * query_tile * d + s.width * keys + keys * d + 2 * tile_numbers;
+  return 2 * query_tile * d + s.width * panel * panels(keys) + keys * d + 2 * tile_numbers;
 }
 
 Index attention_backward_workspace(const AttentionShape& s) {
   const Index d = padded(s.width), keys = padded(s.longest_key);
-  return 3 * query_tile * d + 2 * s.width * keys + 3 * keys * d + 3 * tile_numbers;
+  return 3 * query_tile * d + 2 * s.width * panel * panels(keys) + 3 * keys * d + 3 * tile_numbers;
 }
 
 void attention(const AttentionShape& shape, Rows q, Rows k, Rows v, MutableRows y, Real* log_sums, Real* const* weights, Real* workspace) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "framework/kernels/tile.h"
+#include "framework/kernels/transpose.h"
 
 namespace heed::kernels {
 
@@ -18,15 +19,26 @@ namespace heed::kernels {
   }
 }
 
-/// to (width, padded rows) = from^T, the padding zero
-[[gnu::noinline]] inline void pack_transposed(Index rows, Index width, const Real* from, Index stride, Real* to) {
-  const Index ld = padded(rows);
-  constexpr Index square = 16;
-  for (Index i0 = 0; i0 < rows; i0 += square)
-    for (Index j0 = 0; j0 < width; j0 += square)
-      for (Index j = j0; j < std::min(width, j0 + square); ++j)
-        for (Index i = i0; i < std::min(rows, i0 + square); ++i) to[j * ld + i] = from[i * stride + j];
-  for (Index j = 0; j < width; ++j) std::fill(to + j * ld + rows, to + (j + 1) * ld, Real{0});
+/// to (width, padded rows), rows `ld` apart, = from^T, the padding zero
+[[gnu::noinline]] inline void pack_transposed(Index rows, Index width, const Real* from, Index stride, Real* to, Index ld) {
+  constexpr Index square = Vec::width;
+  for (Index i0 = 0; i0 < padded(rows); i0 += square)
+    for (Index j0 = 0; j0 < width; j0 += square) {
+      const Index down = std::clamp<Index>(rows - i0, 0, square), across = std::min(width - j0, square);
+      const Real* corner = from + i0 * stride + j0;
+      Square block;
+#pragma GCC unroll 16
+      for (Index i = 0; i < square; ++i)
+        block.packet[i] = (i >= down ? Vec(Real{0}) : across == square ? Vec::load(corner + i * stride) : Vec::load(corner + i * stride, across)).p;
+      packet::ptranspose(block);
+      Real* out = to + j0 * ld + i0;
+#pragma GCC unroll 16
+      for (Index j = 0; j < square; ++j)
+        if (j < across) Vec(block.packet[j]).store(out + j * ld);
+    }
+}
+inline void pack_transposed(Index rows, Index width, const Real* from, Index stride, Real* to) {
+  pack_transposed(rows, width, from, stride, to, padded(rows));
 }
 
 /// to = or += from * factor(row)

@@ -13,7 +13,7 @@ static_assert(16 % Vec::width == 0);
 
 /// rows x vectors of c, kept in registers over all k.
 template <int rows, int vectors>
-inline void tile_block(Index k, const Real* a, Index a_row, Index a_step, const Real* b, Index ldb, Real* c, Index ldc, Mode mode) {
+[[gnu::noinline]] void tile_block(Index k, const Real* a, Index a_row, Index a_step, const Real* b, Index ldb, Real* c, Index ldc, Mode mode) {
   Vec sums[rows][vectors];
 #pragma GCC unroll 8
   for (int i = 0; i < rows; ++i)
@@ -22,7 +22,7 @@ inline void tile_block(Index k, const Real* a, Index a_row, Index a_step, const 
   for (Index p = 0; p < k; ++p) {
     Vec row[vectors];
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) row[j] = Vec::load(b + p * ldb + j * Vec::width);
+    for (int j = 0; j < vectors; ++j) row[j] = Vec::load(b + p * ldb + j * Vec::width), keep_in_register(row[j]);
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
       const Vec factor = a[i * a_row + p * a_step];
@@ -45,6 +45,7 @@ inline void tile_columns(Index m, Index k, const Real* a, Index a_row, Index a_s
 #endif
   Index i = 0;
   for (; i + tall <= m; i += tall) tile_block<tall, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
+  if (i + 4 <= m) tile_block<4, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode), i += 4;
   for (; i + 2 <= m; i += 2) tile_block<2, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
   if (i < m) tile_block<1, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
 }
