@@ -107,6 +107,9 @@ void add_functions(std::vector<Composition>& t, const std::vector<Rows>& rows) {
     t.push_back({"gelu", what, {{m, n}}, [](Xs x) { return gelu(x[0]); }, [](Xs x) {
                    return x[0] * 0.5 * (1 + tanh((x[0] + power(x[0], 3) * 0.044715) * 0.7978845608028654));
                  }});
+    t.push_back({"feed_forward", what, {{m, n}, {19, n}, {19}, {7, 19}, {7}},
+                 [](Xs x) { return feed_forward(x[0], x[1], x[2], x[3], x[4], Activation::gelu, Real(0.1), {7, 5}); },
+                 [](Xs x) { return linear(dropout(gelu(linear(x[0], x[1], x[2])), Real(0.1), {7, 5}), x[3], x[4]); }, -1, 1, 4});
     t.push_back({"silu", what, {{m, n}}, [](Xs x) { return silu(x[0]); }, [](Xs x) { return x[0] * sigmoid(x[0]); }});
     t.push_back({"softplus", what, {{m, n}}, [](Xs x) { return softplus(x[0]); }, [](Xs x) { return log(1 + exp(x[0])); }});
     t.push_back({"add_scaled", what, {{m, n}, {m, n}}, [](Xs x) { return add_scaled(x[0], x[1], Real(0.7)); },
