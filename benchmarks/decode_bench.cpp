@@ -30,8 +30,9 @@ void measure(const DecodingCase& which, double seconds) {
   std::vector<std::vector<Id>> sources(which.sentences, std::vector<Id>(length));
   for (auto& source : sources)
     for (Id& id : source) id = first_free_id + static_cast<Id>(random.below(static_cast<std::uint64_t>(model->vocabulary() - first_free_id)));
+  const Decoder decoder(*model);
   const auto run = [&] {
-    const auto outputs = decode(*model, sources, {.beam = which.beam, .min_length = length, .max_length = length});
+    const auto outputs = decoder(sources, {.beam = which.beam, .min_length = length, .max_length = length});
     for (const auto& output : outputs)
       check(output.front().ids.size() == length, "decode_bench", "expected {} tokens out; got {}", length, output.front().ids.size());
   };

@@ -123,6 +123,7 @@ std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Toke
     if (!sources[i].empty()) order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return sources[a].size() < sources[b].size(); });
+  const Decoder decoder(model);
   std::vector<std::vector<Translation>> results(lines.size());
   const std::size_t width = static_cast<std::size_t>(options.sample ? options.nbest : options.beam);
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
@@ -133,7 +134,7 @@ std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Toke
       if (end > begin && (end - begin == most_sources || tokens > most_tokens || (end - begin + 1) * width > most_rows)) break;
       together.push_back(std::move(sources[order[end]])), numbers.push_back(first + order[end]);
     }
-    auto decoded = decode(model, together, options, numbers);
+    auto decoded = decoder(together, options, numbers);
     for (std::size_t i = begin; i < end; ++i)
       for (Hypothesis& hypothesis : decoded[i - begin]) {
         std::string text = tokenizers.target->decode(hypothesis.ids, extras[order[i]]);

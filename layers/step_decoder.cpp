@@ -9,15 +9,20 @@ PackedLinear::PackedLinear(const Tensor& weight, const Tensor& bias)
   kernels::pack(in_, out_, weight.data(), 1, in_, packed_.data());
 }
 
-kernels::StepNorm StepDecoder::keep(const LayerNorm& norm) {
+Tensor PackedLinear::operator()(const Tensor& x, bool relu) const {
+  Tensor y(x.shape().with(x.rank() - 1, out_));
+  kernels::step_linear(x.rows(), view(), x.data(), in_, relu, nullptr, y.data(), out_);
+  return y;
+}
+
+kernels::StepNorm StepWeights::keep(const LayerNorm& norm) {
   kept_.push_back(norm.gain.value()), kept_.push_back(norm.bias.value());
   return {norm.gain.value().data(), norm.bias.value().data()};
 }
 
-template <class Layer>
-StepDecoder::StepDecoder(const std::vector<Layer>& layers, const LayerNorm& norm, const Tensor& output, Index rows, int)
-    : cache(layers.size(), rows) {
-  for (const Layer& layer : layers) {
+template <class Layers>
+void StepWeights::pack_all(const Layers& layers, const LayerNorm& norm, const Tensor& output) {
+  for (const auto& layer : layers) {
     kernels::StepLayer& to = layers_.emplace_back();
     to.input = pack(PackedLinear(layer.attention.input)), to.output = pack(PackedLinear(layer.attention.output));
     to.attention_norm = keep(layer.around_attention.norm);
@@ -28,7 +33,7 @@ StepDecoder::StepDecoder(const std::vector<Layer>& layers, const LayerNorm& norm
     to.up = pack(PackedLinear(layer.feed_forward.up)), to.down = pack(PackedLinear(layer.feed_forward.down));
     to.feed_forward_norm = keep(layer.around_feed_forward.norm);
   }
-  const Layer& first = layers.front();
+  const auto& first = layers.front();
   model_ = {.layers = nullptr,
             .layer_count = static_cast<Index>(layers.size()),
             .d = output.columns(),
@@ -40,10 +45,32 @@ StepDecoder::StepDecoder(const std::vector<Layer>& layers, const LayerNorm& norm
             .scores = pack(PackedLinear(output))};
 }
 
-StepDecoder::StepDecoder(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output, Index rows)
-    : StepDecoder(layers, norm, output, rows, 0) {}
-StepDecoder::StepDecoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output, Index rows)
-    : StepDecoder(layers, norm, output, rows, 0) {}
+StepWeights::StepWeights(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output) { pack_all(layers, norm, output); }
+StepWeights::StepWeights(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output) { pack_all(layers, norm, output); }
+
+PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm) : norm_(norm) {
+  for (const EncoderLayer& layer : layers)
+    layers_.push_back({layer, PackedLinear(layer.attention.input), PackedLinear(layer.attention.output), PackedLinear(layer.feed_forward.up),
+                       PackedLinear(layer.feed_forward.down)});
+}
+
+Tensor PackedEncoder::operator()(const Tensor& x, const Spans& spans) const {
+  Variable y(x);
+  for (const Layer& layer : layers_) {
+    y = layer.plain.around_attention(y, [&](const Variable& z) {
+      const Variable qkv(layer.input(z.value()));
+      return Variable(layer.output(attention(qkv, {.heads = layer.plain.attention.heads, .queries = spans, .keys = spans}).value()));
+    });
+    y = layer.plain.around_feed_forward(y, [&](const Variable& z) {
+      if (layer.plain.feed_forward.activation == Activation::relu) return Variable(layer.down(layer.up(z.value(), true)));
+      return Variable(layer.down(gelu(Variable(layer.up(z.value()))).value()));
+    });
+  }
+  return norm_(y).value();
+}
+
+StepDecoder::StepDecoder(const StepWeights& weights, Index rows)
+    : cache(weights.layers_.size(), rows), layers_(weights.layers_), model_(weights.model_) {}
 
 Tensor StepDecoder::step(Tensor& x, std::span<const Tensor> memory, const Spans& memory_spans, std::span<const Index> sentence) {
   const Index rows = x.rows();

@@ -9,11 +9,13 @@
 
 namespace heed {
 
-/// y = x W^T + b with W packed once, for products of a few rows again and again. A copy: what becomes of W later does not reach it.
+/// y = x W^T + b with W packed once, for products with the same W again and again. A copy: what becomes of W later does not reach it. Each
+/// row of y depends on its row of x alone, to the bit.
 class PackedLinear {
  public:
   explicit PackedLinear(const Tensor& weight, const Tensor& bias = {});
   explicit PackedLinear(const Linear& layer) : PackedLinear(layer.weight.value(), layer.bias.defined() ? layer.bias.value() : Tensor()) {}
+  Tensor operator()(const Tensor& x, bool relu = false) const;  // (rows, in) -> (rows, out); relu: max(0, y)
   kernels::StepLinear view() const { return {packed_.data(), bias_.data(), in_, out_}; }
 
  private:
@@ -21,28 +23,55 @@ class PackedLinear {
   Index in_, out_;
 };
 
-/// The decoder of a Transformer, or a decoder-only model, that computes one position of every row at a time (docs/kernels.md, "A step of
-/// decoding"). It lives as long as one decoding: weights may not change meanwhile.
-class StepDecoder {
+/// The weights of a Transformer's decoder, or of a decoder-only model, packed for single steps. They may not change while this is used.
+class StepWeights {
  public:
   /// `norm` after the last layer, `output` (vocabulary, d) after that.
-  StepDecoder(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output, Index rows);
-  StepDecoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output, Index rows);
-
-  /// One more position: x (rows, d) embeddings, which become what `norm` gives; returns logits (rows, vocabulary). memory[layer]: keys and
-  /// values of the sources, (source rows, 2 d), of which row r sees those of sentence[r].
-  Tensor step(Tensor& x, std::span<const Tensor> memory = {}, const Spans& memory_spans = {}, std::span<const Index> sentence = {});
-
-  KeyValueCache cache;
+  StepWeights(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output);
+  StepWeights(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output);
+  StepWeights(const StepWeights&) = delete;
+  StepWeights& operator=(const StepWeights&) = delete;
 
  private:
-  template <class Layer>
-  StepDecoder(const std::vector<Layer>& layers, const LayerNorm& norm, const Tensor& output, Index rows, int);
+  friend class StepDecoder;
+  template <class Layers>
+  void pack_all(const Layers& layers, const LayerNorm& norm, const Tensor& output);
   kernels::StepLinear pack(const PackedLinear& layer) { return packed_.push_back(layer), layer.view(); }
   kernels::StepNorm keep(const LayerNorm& norm);
 
   std::vector<PackedLinear> packed_;
   std::vector<Tensor> kept_;
+  std::vector<kernels::StepLayer> layers_;
+  kernels::DecoderStep model_;
+};
+
+/// A Transformer's encoder for decoding: what its layers compute, with packed weights.
+class PackedEncoder {
+ public:
+  PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm);
+  Tensor operator()(const Tensor& x, const Spans& spans) const;  // (rows, d) -> (rows, d)
+
+ private:
+  struct Layer {
+    EncoderLayer plain;  // shares its parameters
+    PackedLinear input, output, up, down;
+  };
+  std::vector<Layer> layers_;
+  LayerNorm norm_;
+};
+
+/// Computes one position of every row at a time (docs/kernels.md, "A step of decoding").
+class StepDecoder {
+ public:
+  StepDecoder(const StepWeights& weights, Index rows);
+
+  /// One more position: x (rows, d) embeddings, which become what the last norm gives; returns logits (rows, vocabulary). memory[layer]:
+  /// keys and values of the sources, (source rows, 2 d), of which row r sees those of sentence[r].
+  Tensor step(Tensor& x, std::span<const Tensor> memory = {}, const Spans& memory_spans = {}, std::span<const Index> sentence = {});
+
+  KeyValueCache cache;
+
+ private:
   std::vector<kernels::StepLayer> layers_;
   kernels::DecoderStep model_;
 };

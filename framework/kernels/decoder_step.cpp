@@ -14,6 +14,7 @@ namespace {
 
 constexpr Index panel = packed_columns(1);
 constexpr Index block = 32;  // rows that go through all layers as one task, where there are more
+constexpr Index group = 256;  // rows that one task of a product computes a panel of columns of; a multiple of `block`
 constexpr Real epsilon = Real(1e-5);
 
 /// tile's columns, with bias, activation and residual, into y's.
@@ -79,12 +80,12 @@ void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Ind
 }  // namespace
 
 void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, const Real* residual, Real* y, Index ldy, Index grain) {
-  const Index panels = packed_columns(w.out) / panel;
-  parallel_for(panels, grain > 0 ? grain : grain_of(m * w.in), [&](Index begin, Index end) {
+  const Index panels = packed_columns(w.out) / panel, groups = (m + group - 1) / group;
+  parallel_for(groups * panels, grain > 0 ? grain : grain_of(std::min(m, group) * w.in), [&](Index begin, Index end) {
     alignas(64) Real tile[block * panel];
-    for (Index p = begin; p < end; ++p)
-      for (Index i = 0; i < m; i += block) {
-        const Index rows = std::min(block, m - i), j = p * panel, columns = std::min(panel, w.out - j);
+    for (Index item = begin; item < end; ++item)
+      for (Index i = item / panels * group; i < std::min(m, (item / panels + 1) * group); i += block) {
+        const Index rows = std::min(block, m - i), j = item % panels * panel, columns = std::min(panel, w.out - j);
         const Real* weight = w.packed + j * w.in;
         Real* out = y + i * ldy + j;
         if (columns == panel && !w.bias && !relu && !residual) {

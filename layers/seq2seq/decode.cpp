@@ -49,13 +49,19 @@ void rule_out(std::span<const Id> ids, const DecodeOptions& o, std::span<Real> l
     if (std::equal(latest.begin(), latest.end(), ids.begin() + static_cast<std::ptrdiff_t>(i))) logits[static_cast<std::size_t>(ids[i + before])] = never;
 }
 
-std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& o,
+std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& options,
                                             std::span<const std::uint64_t> numbers) {
+  check_options(options);
+  return Decoder(model)(sources, options, numbers);
+}
+
+std::vector<std::vector<Hypothesis>> Decoder::operator()(std::span<const std::vector<Id>> sources, const DecodeOptions& o,
+                                                         std::span<const std::uint64_t> numbers) const {
   check_options(o);
   check(numbers.empty() || numbers.size() == sources.size(), "decode", "expected a number for each of {} sources; got {}", sources.size(), numbers.size());
   if (sources.empty()) return {};
-  Decoding decoding{model, sources, o, {}};
-  for (const auto& source : sources) decoding.most.push_back(most_tokens(model, static_cast<Index>(source.size()), o));
+  Decoding decoding{model_, sources, o, {}, prepared_};
+  for (const auto& source : sources) decoding.most.push_back(most_tokens(model_, static_cast<Index>(source.size()), o));
   return o.sample ? draw_samples(decoding, numbers) : beam_search(decoding);
 }
 

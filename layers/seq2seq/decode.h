@@ -49,6 +49,18 @@ struct Hypothesis {
 std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& options,
                                             std::span<const std::uint64_t> numbers = {});
 
+/// decode() of many batches by one model whose weights do not change meanwhile: what each batch needs of them is prepared once.
+class Decoder {
+ public:
+  explicit Decoder(const Seq2Seq& model) : model_(model), prepared_(model.prepare()) {}
+  std::vector<std::vector<Hypothesis>> operator()(std::span<const std::vector<Id>> sources, const DecodeOptions& options,
+                                                  std::span<const std::uint64_t> numbers = {}) const;
+
+ private:
+  const Seq2Seq& model_;
+  std::shared_ptr<const Prepared> prepared_;
+};
+
 struct TargetScore {
   double log_probability = 0;  // sum over tokens of log p(token | those before, source), in nats
   Index tokens = 0;            // </s> included

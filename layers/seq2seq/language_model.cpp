@@ -10,10 +10,16 @@ LayerOptions layer_options(const LanguageModelOptions& o) {
   return {.d = o.d, .heads = o.heads, .ff = o.ff > 0 ? o.ff : 4 * o.d, .dropout = o.dropout, .norm = NormPlace::pre, .activation = Activation::gelu};
 }
 
+struct PackedModel : Prepared {
+  PackedModel(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output) : decoder(layers, norm, output) {}
+  StepWeights decoder;
+};
+
 struct State : DecoderState {
-  State(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output, Index rows) : decoder(layers, norm, output, rows) {}
+  State(const std::shared_ptr<const PackedModel>& weights, Index rows) : packed(weights), decoder(weights->decoder, rows) {}
   Index rows() const override { return decoder.cache.rows(); }
   void select(std::span<const Index> rows) override { decoder.cache.select(rows); }
+  std::shared_ptr<const PackedModel> packed;
   StepDecoder decoder;
 };
 
@@ -49,9 +55,15 @@ Variable LanguageModel::logits(const Batch& batch, std::vector<AttentionMap>* at
   return linear(body(batch.target, attention), embedding_.weight);
 }
 
-std::unique_ptr<DecoderState> LanguageModel::start(const Sequences& source) const {
+std::shared_ptr<const Prepared> LanguageModel::prepare() const {
+  return std::make_shared<PackedModel>(layers_, norm_, embedding_.weight.value());
+}
+
+std::unique_ptr<DecoderState> LanguageModel::start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
+  const auto packed = std::dynamic_pointer_cast<const PackedModel>(prepared);
+  check(packed != nullptr, "start_prepared", "expected what a language model prepared");
   check(source.spans.longest() < options_.context, "lm", "expected a text of at most {} tokens; got {}", options_.context, source.spans.longest() + 1);
-  auto state = std::make_unique<State>(layers_, norm_, embedding_.weight.value(), source.spans.count());
+  auto state = std::make_unique<State>(packed, source.spans.count());
   if (source.spans.rows() > 0) {
     const Tape::Pause pause;
     Variable x = embedding_(source.ids) + positions_(source.spans);

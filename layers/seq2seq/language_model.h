@@ -33,7 +33,9 @@ class LanguageModel : public Seq2Seq {
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
   Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
   /// Each source is the text so far but for its last token, which is the first that step() is given.
-  std::unique_ptr<DecoderState> start(const Sequences& source) const override;
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override { return start_prepared(source, prepare()); }
+  std::shared_ptr<const Prepared> prepare() const override;
+  std::unique_ptr<DecoderState> start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const override;
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
  private:

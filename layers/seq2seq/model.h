@@ -19,6 +19,12 @@ class DecoderState {
   virtual void select(std::span<const Index> rows) = 0;
 };
 
+/// What a model makes of its weights once so that decoding is quick. It serves as long as they do not change.
+class Prepared {
+ public:
+  virtual ~Prepared() = default;
+};
+
 /// What one layer attended to: for each sequence of a batch (heads, target, source), each row of them summing to 1.
 struct AttentionMap {
   std::string layer;  // as the layer is named among the parameters: "decoder.0.cross"
@@ -55,6 +61,11 @@ class Seq2Seq {
 
   /// Reads the sources once: a state of one row for each. Decoding needs no tape.
   virtual std::unique_ptr<DecoderState> start(const Sequences& source) const = 0;
+  /// The same with what prepare() gave; null of models that have nothing to prepare.
+  virtual std::shared_ptr<const Prepared> prepare() const { return nullptr; }
+  virtual std::unique_ptr<DecoderState> start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& /*prepared*/) const {
+    return start(source);
+  }
   /// Feeds each row its latest token (the first is <s>): logits of the next one, (rows, vocabulary). Costs one position.
   virtual Tensor step(DecoderState& state, std::span<const Id> tokens) const = 0;
 };

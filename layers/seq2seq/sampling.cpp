@@ -75,7 +75,7 @@ Id draw(std::span<const Choice> choices, double u) {
 std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d, std::span<const std::uint64_t> numbers) {
   const DecodeOptions& o = d.options;
   std::vector<std::vector<Hypothesis>> results(d.sources.size(), std::vector<Hypothesis>(static_cast<std::size_t>(o.nbest)));
-  const auto state = d.model.start(pack(d.sources));
+  const auto state = d.model.start_prepared(pack(d.sources), d.prepared);
   std::vector<Row> live;
   std::vector<Index> rows;
   for (std::size_t i = 0; i < results.size(); ++i)

@@ -12,6 +12,7 @@ struct Decoding {
   std::span<const std::vector<Id>> sources;
   const DecodeOptions& options;
   std::vector<Index> most;
+  std::shared_ptr<const Prepared> prepared;
 };
 std::vector<std::vector<Hypothesis>> beam_search(const Decoding& decoding);
 std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& decoding, std::span<const std::uint64_t> numbers);

@@ -13,9 +13,20 @@ LayerOptions layer_options(const TransformerOptions& o) {
   return {.d = o.d, .heads = o.heads, .ff = o.ff > 0 ? o.ff : 4 * o.d, .dropout = o.dropout, .norm = o.norm};
 }
 
+struct PackedTransformer : Prepared {
+  PackedTransformer(const std::vector<EncoderLayer>& encoder_layers, const LayerNorm& encoder_norm, const std::vector<DecoderLayer>& layers,
+                    const LayerNorm& norm, const Tensor& output)
+      : encoder(encoder_layers, encoder_norm), decoder(layers, norm, output) {
+    for (const DecoderLayer& layer : layers) memory.emplace_back(layer.cross.memory);
+  }
+  PackedEncoder encoder;
+  std::vector<PackedLinear> memory;
+  StepWeights decoder;
+};
+
 struct State : DecoderState {
-  State(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output, Spans spans)
-      : decoder(layers, norm, output, spans.count()), memory_spans(std::move(spans)), sentence(memory_spans.count()) {
+  State(const std::shared_ptr<const PackedTransformer>& weights, Spans spans)
+      : packed(weights), decoder(weights->decoder, spans.count()), memory_spans(std::move(spans)), sentence(memory_spans.count()) {
     std::iota(sentence.begin(), sentence.end(), Index{0});
   }
   Index rows() const override { return static_cast<Index>(sentence.size()); }
@@ -26,6 +37,7 @@ struct State : DecoderState {
     sentence = std::move(sentences);
   }
 
+  std::shared_ptr<const PackedTransformer> packed;
   StepDecoder decoder;
   std::vector<Tensor> memory;    // keys and values of the source, a layer each: (source rows, 2 d)
   Spans memory_spans;
@@ -109,11 +121,18 @@ Variable Transformer::logits(const Batch& batch, std::vector<AttentionMap>* atte
                                          copy_columns(options_.vocabulary, batch.source.ids)));
 }
 
-std::unique_ptr<DecoderState> Transformer::start(const Sequences& source) const {
+std::shared_ptr<const Prepared> Transformer::prepare() const {
+  return std::make_shared<PackedTransformer>(encoder_, encoder_norm_, decoder_, decoder_norm_, embedding_.weight.value());
+}
+
+std::unique_ptr<DecoderState> Transformer::start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
   const Tape::Pause pause;
-  auto state = std::make_unique<State>(decoder_, decoder_norm_, embedding_.weight.value(), source.spans);
-  const Variable memory = encode(source);
-  for (const DecoderLayer& layer : decoder_) state->memory.push_back(layer.cross.memory(memory).value());
+  const auto packed = std::dynamic_pointer_cast<const PackedTransformer>(prepared);
+  check(packed != nullptr, "start_prepared", "expected what a Transformer prepared");
+  auto state = std::make_unique<State>(packed, source.spans);
+  const Variable x = embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
+  const Variable memory(packed->encoder(x.value(), source.spans));
+  for (const PackedLinear& layer : packed->memory) state->memory.push_back(layer(memory.value()));
   if (pointer_) {
     state->tokens = source.ids, state->columns = copy_columns(options_.vocabulary, source.ids);
     state->pointed = memory.value(), state->pointer_keys = pointer_->key(memory).value();

@@ -35,7 +35,9 @@ class Transformer : public Seq2Seq {
   bool copies() const override { return options_.copy; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
   Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
-  std::unique_ptr<DecoderState> start(const Sequences& source) const override;
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override { return start_prepared(source, prepare()); }
+  std::shared_ptr<const Prepared> prepare() const override;
+  std::unique_ptr<DecoderState> start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const override;
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
   /// The encoder's output, (source rows, d).

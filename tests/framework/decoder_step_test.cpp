@@ -1,0 +1,92 @@
+#include "framework/kernels/decoder_step.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "framework/kernels/packed.h"
+#include "framework/random.h"
+
+// The kernels of a step of decoding against plain loops in double precision; whole steps are compared in tests/layers/decode_test.cpp.
+
+namespace heed {
+namespace {
+
+std::vector<Real> random_numbers(Index n, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<Real> x(static_cast<std::size_t>(n));
+  for (Real& v : x) v = static_cast<Real>(random.uniform() * 2 - 1);
+  return x;
+}
+
+TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
+  struct Row {
+    Index m, in, out;
+    bool bias, relu, residual;
+  };
+  for (const Row& row : {Row{1, 19, 7, true, false, false}, Row{5, 64, 64, false, false, false}, Row{33, 20, 65, true, true, false},
+                         Row{2, 256, 130, true, false, true}, Row{40, 3, 64, false, true, true}, Row{300, 17, 70, true, true, true},
+                         Row{0, 8, 8, true, false, false}, Row{1, 1, 1, false, false, true}}) {
+    const Index ldx = row.in + 3, ldy = row.out + 2;
+    const auto x = random_numbers(row.m * ldx, 1), w = random_numbers(row.out * row.in, 2), b = random_numbers(row.out, 3);
+    const auto before = random_numbers(row.m * ldy, 4);
+    std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(row.in, row.out)));
+    kernels::pack(row.in, row.out, w.data(), 1, row.in, packed.data());
+    const kernels::StepLinear linear{packed.data(), row.bias ? b.data() : nullptr, row.in, row.out};
+    for (const Index grain : {0, 1, 1000}) {
+      std::vector<Real> y = before;
+      kernels::step_linear(row.m, linear, x.data(), ldx, row.relu, row.residual ? y.data() : nullptr, y.data(), ldy, grain);
+      for (Index i = 0; i < row.m; ++i) {
+        for (Index j = 0; j < row.out; ++j) {
+          double expected = row.bias ? static_cast<double>(b[j]) : 0;
+          for (Index p = 0; p < row.in; ++p) expected += static_cast<double>(x[i * ldx + p]) * static_cast<double>(w[j * row.in + p]);
+          if (row.relu) expected = std::max(expected, 0.0);
+          if (row.residual) expected += static_cast<double>(before[i * ldy + j]);
+          ASSERT_NEAR(y[i * ldy + j], expected, 2e-5) << row.m << " x " << row.in << " x " << row.out << " at " << i << ", " << j;
+        }
+        for (Index j = row.out; j < ldy; ++j) ASSERT_EQ(y[i * ldy + j], before[i * ldy + j]) << "beyond the row";
+        // The same bits alone.
+        std::vector<Real> alone(before.begin() + i * ldy, before.begin() + (i + 1) * ldy);
+        kernels::step_linear(1, linear, x.data() + i * ldx, ldx, row.relu, row.residual ? alone.data() : nullptr, alone.data(), ldy);
+        for (Index j = 0; j < row.out; ++j) ASSERT_EQ(alone[j], y[i * ldy + j]) << "row " << i;
+      }
+    }
+  }
+}
+
+TEST(AttendRows, IsSoftmaxTimesValues) {
+  for (const auto& [heads, width] : {std::pair<Index, Index>{1, 1}, {4, 64}, {2, 19}, {3, 16}, {1, 130}})
+    for (const Index longest : {0, 1, 20, 64, 65, 200}) {
+      const Index d = heads * width, rows = 3, q_stride = d + 5;
+      const auto q = random_numbers(rows * q_stride, 5), kv = random_numbers((longest + 1) * 2 * d, 6);
+      std::vector<Id> order;
+      for (Index j = 0; j < longest; ++j) order.push_back(static_cast<Id>((j * 7 + 3) % (longest + 1)));
+      const kernels::KeyList keys[] = {{order.data(), 0, longest}, {nullptr, 1, longest}, {order.data(), 0, longest / 2}};
+      const Real scale = Real(3) / std::sqrt(static_cast<Real>(width));
+      for (const bool serial : {false, true}) {
+        std::vector<Real> y(static_cast<std::size_t>(rows * d), Real(7));
+        kernels::attend_rows(rows, heads, width, scale, q.data(), q_stride, kv.data(), keys, y.data(), serial);
+        for (Index r = 0; r < rows; ++r)
+          for (Index h = 0; h < heads; ++h) {
+            std::vector<double> e;
+            double total = 0;
+            const auto at = [&](Index j) { return kv.data() + (keys[r].rows ? keys[r].rows[j] : keys[r].begin + j) * 2 * d + h * width; };
+            for (Index j = 0; j < keys[r].count; ++j) {
+              double s = 0;
+              for (Index c = 0; c < width; ++c) s += static_cast<double>(q[r * q_stride + h * width + c]) * static_cast<double>(at(j)[c]);
+              e.push_back(std::exp(s * static_cast<double>(scale))), total += e.back();
+            }
+            for (Index c = 0; c < width; ++c) {
+              double expected = 0;
+              for (Index j = 0; j < keys[r].count; ++j) expected += e[j] / total * static_cast<double>(at(j)[d + c]);
+              ASSERT_NEAR(y[r * d + h * width + c], expected, 2e-5) << heads << " heads of " << width << ", " << longest << " keys, row " << r;
+            }
+          }
+      }
+    }
+}
+
+}  // namespace
+}  // namespace heed
