@@ -100,7 +100,10 @@ Plan make_plan(Duel duel, const Tokenizers& known) {
   check_duel(duel);
   find_data(duel);
   Plan plan{std::move(duel), {}, {}, {}, {}, {}};
-  for (const std::string& model : plan.duel.models) plan.models.push_back(duel_settings(plan.duel, model));
+  for (const std::string& model : plan.duel.models) {
+    plan.models.push_back(duel_settings(plan.duel, model));
+    check_precision(plan.models.back().train.precision);
+  }
   Settings& first = plan.models.front();
   const std::vector<Setting> shared = settings_of(first);
   for (Settings& other : plan.models) {
@@ -113,7 +116,7 @@ Plan make_plan(Duel duel, const Tokenizers& known) {
   plan.tokenizers = corpus.tokenizers, plan.warnings = corpus.warnings;
   if (corpus.valid.empty()) fail("nothing to validate on, which chooses each model's best weights; give --valid");
   match_parameters(plan.duel, plan.models, [&](const Settings& s) {
-    Random random(0);
+    Random random = Random::blank();
     return parameter_count(*make_model(s, corpus.tokenizers, random));
   });
   if (!plan.duel.test.empty() || is_toy(plan.duel.train)) {
@@ -242,6 +245,7 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const T
                    .hypotheses = {}};
   training.load_best();
   const Evaluating evaluating(*training.model);
+  const InPrecision as_every_reader("fp32");
   result.hypotheses = best_translations(*training.model, training.corpus.tokenizers, test, decode_options(training.settings));
   write_lines(hypotheses_path(folder), result.hypotheses);
   replace_file(result_path(folder), to_json(result).dump(2) + "\n");  // last: with it the run is done

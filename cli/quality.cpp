@@ -20,9 +20,10 @@ std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizer
   constexpr std::size_t group = 256;  // between two the user may interrupt
   const std::span<const std::string> sources = test.sources;
   std::vector<std::string> hypotheses;
+  const Decoder decoder(model);
   for (std::size_t i = 0; i < sources.size(); i += group) {
     stop_if_interrupted();
-    for (const auto& best : translate(model, tokenizers, sources.subspan(i, std::min(group, sources.size() - i)), options))
+    for (const auto& best : translate(decoder, tokenizers, sources.subspan(i, std::min(group, sources.size() - i)), options))
       hypotheses.push_back(best.empty() ? "" : best[0].text);
   }
   return hypotheses;

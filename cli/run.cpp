@@ -66,7 +66,7 @@ Run open_run(const std::string& folder, const std::string& checkpoint) {
   const RunFolder checkpoints(folder);
   if (checkpoints.names().empty()) fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
   run.checkpoint = fs::exists(checkpoints.best()) ? checkpoints.best() : *checkpoints.newest();
-  Random random(0);
+  Random random = Random::blank();
   run.model = make_model(run.settings, run.tokenizers, random);
   try {
     if (!checkpoint.empty()) run.checkpoint = checkpoints.named(checkpoint);
@@ -113,8 +113,9 @@ std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers
   return ids;
 }
 
-std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Tokenizers& tokenizers, std::span<const std::string> lines,
+std::vector<std::vector<Translation>> translate(const Decoder& decoder, const Tokenizers& tokenizers, std::span<const std::string> lines,
                                                 const DecodeOptions& options, std::uint64_t first) {
+  const Seq2Seq& model = decoder.model();
   std::vector<std::vector<Id>> sources;
   std::vector<std::vector<std::string>> extras(lines.size());
   std::vector<std::size_t> order;
@@ -123,7 +124,6 @@ std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Toke
     if (!sources[i].empty()) order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return sources[a].size() < sources[b].size(); });
-  const Decoder decoder(model);
   std::vector<std::vector<Translation>> results(lines.size());
   const std::size_t width = static_cast<std::size_t>(options.sample ? options.nbest : options.beam);
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {

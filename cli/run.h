@@ -61,7 +61,7 @@ struct Translation : Hypothesis {
 };
 /// Translates lines, in order, best first; blank ones give none. Lines are decoded together, those of similar length in one batch.
 /// `first`: the number of the first line, which samples depend on.
-std::vector<std::vector<Translation>> translate(const Seq2Seq& model, const Tokenizers& tokenizers, std::span<const std::string> lines,
+std::vector<std::vector<Translation>> translate(const Decoder& decoder, const Tokenizers& tokenizers, std::span<const std::string> lines,
                                                 const DecodeOptions& options, std::uint64_t first = 0);
 
 }  // namespace heed::cli

@@ -188,7 +188,7 @@ void train(const Options& o, const CLI::App& command) {
     if (!corpus.valid_pairs) return;
     const Pair pair = corpus.valid_pairs->at(shown++ % corpus.valid_pairs->size());
     const Evaluating evaluating(*training.model);
-    const auto best = translate(*training.model, corpus.tokenizers, std::vector<std::string>{pair.source}, greedy);
+    const auto best = translate(Decoder(*training.model), corpus.tokenizers, std::vector<std::string>{pair.source}, greedy);
     progress.line(fmt::format("    {}\n  = {}\n  > {}", plots::shortened(pair.source, widest), plots::shortened(pair.target, widest),
                               plots::shortened(best[0].empty() ? "" : best[0][0].text, widest)));
   };

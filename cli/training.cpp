@@ -12,7 +12,6 @@
 #include "framework/error.h"
 #include "framework/files.h"
 #include "framework/memory.h"
-#include "framework/precision.h"
 #include "optim/run_folder.h"
 
 namespace heed::cli {
@@ -79,12 +78,16 @@ TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::str
 
 }  // namespace
 
-InPrecision::InPrecision(const std::string& name) {
+void check_precision(const std::string& name) {
   if (name != "bf16") return;
   if (const std::string why = precision_obstacle(Precision::bf16); !why.empty()) fail("--precision bf16 {}; use fp32", why);
-  set_precision(Precision::bf16);
 }
-InPrecision::~InPrecision() { set_precision(Precision::fp32); }
+
+InPrecision::InPrecision(const std::string& name) {
+  check_precision(name);
+  set_precision(name == "bf16" ? Precision::bf16 : Precision::fp32);
+}
+InPrecision::~InPrecision() { set_precision(before_); }
 
 Training::Training(Settings s, std::string where, bool resume, const Tokenizers& tokenizers)
     : settings(std::move(s)),

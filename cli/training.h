@@ -7,6 +7,7 @@
 #include "cli/corpus.h"
 #include "cli/reuse.h"
 #include "cli/settings.h"
+#include "framework/precision.h"
 #include "layers/seq2seq/model.h"
 #include "optim/trainer.h"
 
@@ -17,13 +18,19 @@ struct Cost {
   std::size_t bytes = 0;
 };
 
-/// Large products in this precision while it lives (the process's setting), then in fp32 again. Throws Error where there is none here.
+/// Throws Error where this machine or build has no such precision.
+void check_precision(const std::string& name);
+
+/// Large products in this precision while it lives (the process's setting), then in the one before. Throws as check_precision().
 class InPrecision {
  public:
   explicit InPrecision(const std::string& name);
   ~InPrecision();
   InPrecision(const InPrecision&) = delete;
   InPrecision& operator=(const InPrecision&) = delete;
+
+ private:
+  Precision before_ = heed::precision();
 };
 
 /// One run of training: from settings to the folder that holds what was trained. In this order: construct, open, create, run.

@@ -130,12 +130,13 @@ void translate_lines(const Options& o, const Run& run, LineInput& input) {
   std::optional<plots::AttentionWriter> attention;
   if (!o.attention.empty()) attention.emplace(o.attention);
   CutWarning warning(run);
+  const Decoder decoder(*run.model);
   std::size_t done = 0;
   for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
     warning.look_at(lines, done);
     const auto results = [&] {
       const AtOnce lines_before_are_out;
-      return translate(*run.model, run.tokenizers, lines, options, done);
+      return translate(decoder, run.tokenizers, lines, options, done);
     }();
     for (const auto& outputs : results) print(outputs, options.nbest);
     done += lines.size();

@@ -23,8 +23,9 @@ struct SetTraining : Visitor {
 };
 
 template <class Draw>
-Tensor drawn(const Shape& shape, Draw draw) {
+Tensor drawn(const Shape& shape, const Random& random, Draw draw) {
   Tensor result(shape);
+  if (random.is_blank()) return result;
   for (Real& x : result.span()) x = static_cast<Real>(draw());
   return result;
 }
@@ -60,11 +61,11 @@ Tensor xavier_uniform(const Shape& shape, Random& random, Real gain) {
 }
 
 Tensor normal(const Shape& shape, Random& random, Real deviation) {
-  return drawn(shape, [&] { return deviation * random.normal(); });
+  return drawn(shape, random, [&] { return deviation * random.normal(); });
 }
 
 Tensor uniform(const Shape& shape, Random& random, Real low, Real high) {
-  return drawn(shape, [&] { return random.uniform(low, high); });
+  return drawn(shape, random, [&] { return random.uniform(low, high); });
 }
 
 Tensor zeros(const Shape& shape) { return Tensor::zeros(shape); }

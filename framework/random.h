@@ -22,6 +22,15 @@ class Random {
   using result_type = std::uint32_t;
   explicit Random(std::uint64_t seed = 0, std::uint64_t stream = 0) : key_{seed, stream} {}
 
+  /// For a model whose numbers are about to be loaded: xavier_uniform(), normal() and uniform() of module.h draw nothing with it, and what
+  /// they give is not set.
+  static Random blank() {
+    Random random;
+    random.blank_ = true;
+    return random;
+  }
+  bool is_blank() const { return blank_; }
+
   std::uint32_t operator()();
   static constexpr std::uint32_t min() { return 0; }
   static constexpr std::uint32_t max() { return ~std::uint32_t{0}; }
@@ -48,6 +57,7 @@ class Random {
  private:
   RandomKey key_;
   std::uint64_t position_ = 0;  // in 32-bit words
+  bool blank_ = false;
 };
 
 /// A well-mixed 64-bit function of its arguments (the finalizer of SplitMix64, Steele et al. 2014), for seeding and hashing.

@@ -49,9 +49,11 @@ StepWeights::StepWeights(const std::vector<DecoderLayer>& layers, const LayerNor
 StepWeights::StepWeights(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output) { pack_all(layers, norm, output); }
 
 PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm) : norm_(norm) {
-  for (const EncoderLayer& layer : layers)
+  for (const EncoderLayer& layer : layers) {
     layers_.push_back({layer, PackedLinear(layer.attention.input), PackedLinear(layer.attention.output), PackedLinear(layer.feed_forward.up),
                        PackedLinear(layer.feed_forward.down)});
+    set_training(layers_.back().plain, false);  // the copy's dropout: the model may be in the middle of training
+  }
 }
 
 Tensor PackedEncoder::operator()(const Tensor& x, const Spans& spans) const {

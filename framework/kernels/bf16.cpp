@@ -17,7 +17,7 @@ std::atomic<bool> in_use = false;
 }  // namespace
 
 void use_bf16(bool on) { in_use = on; }
-bool uses_bf16() { return in_use.load(std::memory_order_relaxed); }
+bool uses_bf16() { return in_use.load(std::memory_order_acquire); }
 
 }  // namespace heed::kernels
 

@@ -55,6 +55,7 @@ class Decoder {
   explicit Decoder(const Seq2Seq& model) : model_(model), prepared_(model.prepare()) {}
   std::vector<std::vector<Hypothesis>> operator()(std::span<const std::vector<Id>> sources, const DecodeOptions& options,
                                                   std::span<const std::uint64_t> numbers = {}) const;
+  const Seq2Seq& model() const { return model_; }
 
  private:
   const Seq2Seq& model_;

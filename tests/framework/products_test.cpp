@@ -85,6 +85,21 @@ TEST_P(Products, RowsDoNotDependOnTheOthers) {
   EXPECT_EQ(by_the_way, whole);
 }
 
+TEST_P(Products, OfAPackedRightOperandAreTheSame) {
+  const auto [m, n, k] = GetParam();
+  const std::vector<Real> a = numbers(m * k, 1), b = numbers(n * k, 2), before = numbers(m * n, 3);
+  for (const bool transpose : {false, true}) {
+    const Index ldb = transpose ? k : n;
+    std::vector<Real> once = before, again = before;
+    kernels::gemm(false, transpose, m, n, k, a.data(), k, b.data(), std::max<Index>(ldb, 1), once.data(), n, Mode::accumulate);
+    const kernels::RightOperand right(m, transpose, k, n, b.data(), std::max<Index>(ldb, 1));
+    const Index half = m / 2;
+    right.multiply(half, a.data(), k, nullptr, again.data(), n, Mode::accumulate);
+    right.multiply(m - half, a.data() + half * k, k, nullptr, again.data() + half * n, n, Mode::accumulate);
+    for (Index i = 0; i < m * n; ++i) ASSERT_NEAR(once[i], again[i], 1e-5 * std::sqrt(static_cast<double>(k) + 1)) << i << " of " << m << " x " << n;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(, Products, testing::ValuesIn(sizes), [](const auto& tested) {
   return fmt::format("{}x{}x{}", tested.param.m, tested.param.n, tested.param.k);
 });
