@@ -11,7 +11,7 @@ PackedLinear::PackedLinear(const Tensor& weight, const Tensor& bias)
 
 Tensor PackedLinear::operator()(const Tensor& x, bool relu) const {
   Tensor y(x.shape().with(x.rank() - 1, out_));
-  kernels::step_linear(x.rows(), view(), x.data(), in_, relu, nullptr, y.data(), out_);
+  kernels::step_linear(x.rows(), view(), x.data(), in_, relu, y.data(), out_, Mode::assign);
   return y;
 }
 

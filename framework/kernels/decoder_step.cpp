@@ -12,27 +12,10 @@ namespace heed::kernels {
 
 namespace {
 
-constexpr Index panel = packed_columns(1);
+constexpr Index panel = panel_columns;
 constexpr Index block = 32;  // rows that go through all layers as one task, where there are more
 constexpr Index group = 256;  // rows that one task of a product computes a panel of columns of; a multiple of `block`
 constexpr Real epsilon = Real(1e-5);
-
-/// tile's columns, with bias, activation and residual, into y's.
-void finish(Index rows, Index columns, const Real* tile, const Real* bias, bool relu, const Real* residual, Real* y, Index ldy) {
-  for (Index i = 0; i < rows; ++i)
-    for (Index j = 0; j < columns; j += Vec::width) {
-      const Index count = std::min(Vec::width, columns - j);
-      const auto at = [count](const Real* from) { return count == Vec::width ? Vec::load(from) : Vec::load(from, count); };
-      Vec v = Vec::load(tile + i * panel + j);
-      if (bias) v = v + at(bias + j);
-      if (relu) v = max(v, Vec(Real{0}));
-      if (residual) v = v + at(residual + i * ldy + j);
-      if (count == Vec::width)
-        v.store(y + i * ldy + j);
-      else
-        v.store(y + i * ldy + j, count);
-    }
-}
 
 /// Scratch of a block's rows.
 struct Scratch {
@@ -55,45 +38,40 @@ void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Ind
   };
   for (const StepLayer* layer = model.layers; layer < model.layers + model.layer_count; ++layer) {
     around(layer->attention_norm, [&](const Real* in) {
-      step_linear(m, layer->input, in, d, false, nullptr, s.wide, s.widest, grain);
+      step_linear(m, layer->input, in, d, false, s.wide, s.widest, Mode::assign, grain);
       for (Index r = 0; r < m; ++r) std::copy_n(s.wide + r * s.widest + d, 2 * d, layer->cache + (rows.first + begin + r) * 2 * d);
       attend_rows(m, model.heads, width, scale, s.wide, s.widest, layer->cache, rows.past + begin, s.narrow, grain > 0);
-      step_linear(m, layer->output, s.narrow, d, false, x, x, d, grain);
+      step_linear(m, layer->output, s.narrow, d, false, x, d, Mode::accumulate, grain);
     });
     if (layer->query.packed)
       around(layer->cross_norm, [&](const Real* in) {
-        step_linear(m, layer->query, in, d, false, nullptr, s.wide, s.widest, grain);
+        step_linear(m, layer->query, in, d, false, s.wide, s.widest, Mode::assign, grain);
         attend_rows(m, model.heads, width, scale, s.wide, s.widest, layer->memory, rows.source + begin, s.narrow, grain > 0);
-        step_linear(m, layer->cross_output, s.narrow, d, false, x, x, d, grain);
+        step_linear(m, layer->cross_output, s.narrow, d, false, x, d, Mode::accumulate, grain);
       });
     around(layer->feed_forward_norm, [&](const Real* in) {
-      step_linear(m, layer->up, in, d, !model.gelu, nullptr, s.wide, s.widest, grain);
+      step_linear(m, layer->up, in, d, !model.gelu, s.wide, s.widest, Mode::assign, grain);
       if (model.gelu)
         for (Index r = 0; r < m; ++r) gelu(model.ff, s.wide + r * s.widest, s.wide + r * s.widest);
-      step_linear(m, layer->down, s.wide, s.widest, false, x, x, d, grain);
+      step_linear(m, layer->down, s.wide, s.widest, false, x, d, Mode::accumulate, grain);
     });
   }
   norm(model.norm, x);
-  step_linear(m, model.scores, x, d, false, nullptr, logits, model.scores.out, grain);
+  step_linear(m, model.scores, x, d, false, logits, model.scores.out, Mode::assign, grain);
 }
 
 }  // namespace
 
-void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, const Real* residual, Real* y, Index ldy, Index grain) {
+void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, Real* y, Index ldy, Mode mode, Index grain) {
   const Index panels = packed_columns(w.out) / panel, groups = (m + group - 1) / group;
   parallel_for(groups * panels, grain > 0 ? grain : grain_of(std::min(m, group) * w.in), [&](Index begin, Index end) {
-    alignas(64) Real tile[block * panel];
     for (Index item = begin; item < end; ++item)
       for (Index i = item / panels * group; i < std::min(m, (item / panels + 1) * group); i += block) {
         const Index rows = std::min(block, m - i), j = item % panels * panel, columns = std::min(panel, w.out - j);
-        const Real* weight = w.packed + j * w.in;
         Real* out = y + i * ldy + j;
-        if (columns == panel && !w.bias && !relu && !residual) {
-          packed_product(rows, panel, w.in, x + i * ldx, ldx, weight, out, ldy, Mode::assign);
-          continue;
-        }
-        packed_product(rows, panel, w.in, x + i * ldx, ldx, weight, tile, panel, Mode::assign);
-        finish(rows, columns, tile, w.bias ? w.bias + j : nullptr, relu, residual ? residual + i * ldy + j : nullptr, out, ldy);
+        packed_product(rows, columns, w.in, x + i * ldx, ldx, w.packed + j * w.in, w.bias ? w.bias + j : nullptr, out, ldy, mode);
+        if (relu)
+          for (Index r = 0; r < rows; ++r) transform_serial(columns, out + r * ldy, Mode::assign, [](Vec v) { return max(v, Vec(Real{0})); }, out + r * ldy);
       }
   });
 }

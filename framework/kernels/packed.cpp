@@ -91,8 +91,8 @@ void packed_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step
   });
 }
 
-void packed_product(Index m, Index n, Index k, const Real* a, Index lda, const Real* packed, Real* c, Index ldc, Mode mode) {
-  block(m, n, k, {a, lda, 1}, packed, nullptr, c, ldc, mode);
+void packed_product(Index m, Index n, Index k, const Real* a, Index lda, const Real* packed, const Real* bias, Real* c, Index ldc, Mode mode) {
+  block(m, n, k, {a, lda, 1}, packed, bias, c, ldc, mode);
 }
 
 }  // namespace heed::kernels

@@ -23,8 +23,8 @@ struct Left {
   const Real* at(Index i, Index p) const { return data + i * row + p * step; }
 };
 
-/// c (rows, count) = start + a (rows, k) b, b's rows panel_columns apart. Sums go along k alone, one after the other from what c or
-/// bias holds: a row of c has the same bits however the product is cut.
+/// c (rows, count) = start + a (rows, k) b, b's rows panel_columns apart. Sums go along k alone, one after the other from what c and
+/// bias hold: a row of c has the same bits however the product is cut.
 template <int rows, int vectors>
 [[gnu::always_inline]] inline void strip_block(Index k, const Left& left, const Real* b, const Real* bias, Real* c, Index ldc, Mode mode, Index count) {
   const Index last = count - (vectors - 1) * Vec::width;  // numbers in the last vector
@@ -35,14 +35,17 @@ template <int rows, int vectors>
 #pragma GCC unroll 8
   for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) sums[i][j] = mode == Mode::accumulate ? load(c + i * ldc, j) : bias ? load(bias, j) : Vec(Real{0});
+    for (int j = 0; j < vectors; ++j) {
+      sums[i][j] = bias ? load(bias, j) : Vec(Real{0});
+      if (mode == Mode::accumulate) sums[i][j] = sums[i][j] + load(c + i * ldc, j);
+    }
   const Real* a = left.data;
   for (Index p = 0; p < k; ++p, a += left.step, b += panel_columns) {
     Vec row[vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
       row[j] = Vec::load(b + j * Vec::width);
-      __builtin_prefetch(b + 8 * panel_columns + j * Vec::width);
+      __builtin_prefetch(b + 32 * panel_columns + j * Vec::width);
     }
     __builtin_prefetch(a + 12 * left.step);
 #pragma GCC unroll 8

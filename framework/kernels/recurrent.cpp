@@ -133,7 +133,7 @@ void forward(const RecurrenceShape& s, const RecurrenceValues& v, Real* workspac
     for (Index i = 0; i < group.count; ++i) group.drop(w, i, group.before(i, 0, v.y, v.h0, w.zeros), w.state + i * w.columns);
     Index running = group.count;
     for (Index t = 0; (running = group.running(t, running)) > 0; ++t) {
-      packed_product(running, columns, h, w.state, w.columns, v.weight, w.sums, w.gate_columns, Mode::assign);
+      packed_product(running, columns, h, w.state, w.columns, v.weight, nullptr, w.sums, w.gate_columns, Mode::assign);
       for (Index i = 0; i < running; ++i) {
         const Index r = group.row(i, t);
         forward_row<cell>(h, v, r, w.sums + i * w.gate_columns, group.before(i, t, v.y, v.h0, w.zeros), group.before(i, t, v.cells, v.c0, w.zeros),
@@ -159,7 +159,7 @@ void backward(const RecurrenceShape& s, const RecurrenceValues& v, const Recurre
                            w.carry_cell + i * w.columns);
         std::copy_n(g.du + r * columns, columns, w.sums + i * w.gate_columns);
       }
-      packed_product(running, h, columns, w.sums, w.gate_columns, v.weight, w.state, w.columns, Mode::assign);  // d(mask h') = du U
+      packed_product(running, h, columns, w.sums, w.gate_columns, v.weight, nullptr, w.state, w.columns, Mode::assign);  // d(mask h') = du U
       for (Index i = 0; i < running; ++i) {
         const Real* d = w.state + i * w.columns;
         Real* carry = w.carry + i * w.columns;

@@ -67,6 +67,9 @@ inline Vec log(Vec a) { return packet::plog(a.p); }
 inline Vec less(Vec a, Vec b) { return packet::pcmp_lt(a.p, b.p); }  // a mask, for select
 inline Vec equal(Vec a, Vec b) { return packet::pcmp_eq(a.p, b.p); }
 inline Vec select(Vec mask, Vec a, Vec b) { return packet::pselect(mask.p, a.p, b.p); }
+inline bool any_less(Vec a, Vec b) {  // of a number that is none: false
+  return packet::predux_any(packet::pcmp_lt(a.p, b.p));
+}
 inline Real sum(Vec a) { return packet::predux(a.p); }
 inline Real max(Vec a) { return packet::predux_max(a.p); }
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "framework/kernels/packed.h"
+#include "framework/kernels/top_k.h"
 #include "framework/random.h"
 
 // The kernels of a step of decoding against plain loops in double precision; whole steps are compared in tests/layers/decode_test.cpp.
@@ -24,11 +26,13 @@ std::vector<Real> random_numbers(Index n, std::uint64_t seed) {
 TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
   struct Row {
     Index m, in, out;
-    bool bias, relu, residual;
+    bool bias, relu;
+    Mode mode;
   };
-  for (const Row& row : {Row{1, 19, 7, true, false, false}, Row{5, 64, 64, false, false, false}, Row{33, 20, 65, true, true, false},
-                         Row{2, 256, 130, true, false, true}, Row{40, 3, 64, false, true, true}, Row{300, 17, 70, true, true, true},
-                         Row{0, 8, 8, true, false, false}, Row{1, 1, 1, false, false, true}}) {
+  constexpr Mode assign = Mode::assign, accumulate = Mode::accumulate;
+  for (const Row& row : {Row{1, 19, 7, true, false, assign}, Row{5, 64, 64, false, false, assign}, Row{33, 20, 65, true, true, assign},
+                         Row{2, 256, 130, true, false, accumulate}, Row{40, 3, 64, false, true, accumulate}, Row{300, 17, 70, true, true, accumulate},
+                         Row{9, 600, 50, true, true, accumulate}, Row{0, 8, 8, true, false, assign}, Row{1, 1, 1, false, false, accumulate}}) {
     const Index ldx = row.in + 3, ldy = row.out + 2;
     const auto x = random_numbers(row.m * ldx, 1), w = random_numbers(row.out * row.in, 2), b = random_numbers(row.out, 3);
     const auto before = random_numbers(row.m * ldy, 4);
@@ -37,19 +41,19 @@ TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
     const kernels::StepLinear linear{packed.data(), row.bias ? b.data() : nullptr, row.in, row.out};
     for (const Index grain : {0, 1, 1000}) {
       std::vector<Real> y = before;
-      kernels::step_linear(row.m, linear, x.data(), ldx, row.relu, row.residual ? y.data() : nullptr, y.data(), ldy, grain);
+      kernels::step_linear(row.m, linear, x.data(), ldx, row.relu, y.data(), ldy, row.mode, grain);
       for (Index i = 0; i < row.m; ++i) {
         for (Index j = 0; j < row.out; ++j) {
           double expected = row.bias ? static_cast<double>(b[j]) : 0;
           for (Index p = 0; p < row.in; ++p) expected += static_cast<double>(x[i * ldx + p]) * static_cast<double>(w[j * row.in + p]);
+          if (row.mode == accumulate) expected += static_cast<double>(before[i * ldy + j]);
           if (row.relu) expected = std::max(expected, 0.0);
-          if (row.residual) expected += static_cast<double>(before[i * ldy + j]);
           ASSERT_NEAR(y[i * ldy + j], expected, 2e-5) << row.m << " x " << row.in << " x " << row.out << " at " << i << ", " << j;
         }
         for (Index j = row.out; j < ldy; ++j) ASSERT_EQ(y[i * ldy + j], before[i * ldy + j]) << "beyond the row";
         // The same bits alone.
         std::vector<Real> alone(before.begin() + i * ldy, before.begin() + (i + 1) * ldy);
-        kernels::step_linear(1, linear, x.data() + i * ldx, ldx, row.relu, row.residual ? alone.data() : nullptr, alone.data(), ldy);
+        kernels::step_linear(1, linear, x.data() + i * ldx, ldx, row.relu, alone.data(), ldy, row.mode);
         for (Index j = 0; j < row.out; ++j) ASSERT_EQ(alone[j], y[i * ldy + j]) << "row " << i;
       }
     }
@@ -57,7 +61,7 @@ TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
 }
 
 TEST(AttendRows, IsSoftmaxTimesValues) {
-  for (const auto& [heads, width] : {std::pair<Index, Index>{1, 1}, {4, 64}, {2, 19}, {3, 16}, {1, 130}})
+  for (const auto& [heads, width] : {std::pair<Index, Index>{1, 1}, {4, 64}, {2, 19}, {3, 16}, {1, 130}, {10, 8}})
     for (const Index longest : {0, 1, 20, 64, 65, 200}) {
       const Index d = heads * width, rows = 3, q_stride = d + 5;
       const auto q = random_numbers(rows * q_stride, 5), kv = random_numbers((longest + 1) * 2 * d, 6);
@@ -86,6 +90,38 @@ TEST(AttendRows, IsSoftmaxTimesValues) {
           }
       }
     }
+}
+
+// Against a sort of all: the largest first, of equal ones the first first, and no NaN takes another's place.
+TEST(TopK, IsTheHeadOfTheSorted) {
+  struct Row {
+    const char* name;
+    Index n, k;
+    int values;  // that occur: few make ties
+    bool nan;
+  };
+  for (const Row& row : {Row{"one of one", 1, 1, 9, false}, Row{"all", 20, 20, 1000, false}, Row{"greedy", 8000, 1, 100'000, false}, Row{"a beam", 8000, 5, 100'000, false},
+                         Row{"ties", 1000, 7, 5, false}, Row{"short of a vector", 15, 3, 100, false}, Row{"beside NaN", 300, 4, 1000, true}, Row{"all equal", 77, 3, 1, false}}) {
+    constexpr Index m = 5;
+    Random random(3);
+    std::vector<Real> x(static_cast<std::size_t>(m * row.n)), values(static_cast<std::size_t>(m * row.k));
+    for (Real& v : x) v = static_cast<Real>(static_cast<int>(random.below(static_cast<std::uint64_t>(row.values)))) - 3;
+    if (row.nan)
+      for (Index i = 0; i < m; ++i)
+        for (Index j = row.k; j < row.n; j += 3) x[i * row.n + j] = std::numeric_limits<Real>::quiet_NaN();
+    std::vector<Id> columns(values.size());
+    kernels::top_k(m, row.n, row.k, x.data(), values.data(), columns.data());
+    for (Index i = 0; i < m; ++i) {
+      std::vector<Id> order;
+      for (Index j = 0; j < row.n; ++j)
+        if (!std::isnan(x[i * row.n + j])) order.push_back(static_cast<Id>(j));
+      std::stable_sort(order.begin(), order.end(), [&](Id a, Id b) { return x[i * row.n + a] > x[i * row.n + b]; });
+      for (Index c = 0; c < row.k; ++c) {
+        ASSERT_EQ(columns[i * row.k + c], order[c]) << row.name << ", row " << i;
+        ASSERT_EQ(values[i * row.k + c], x[i * row.n + order[c]]) << row.name << ", row " << i;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ TEST_P(Products, RowsDoNotDependOnTheOthers) {
   kernels::pack(k, n, b.data(), n, 1, packed.data());
   kernels::packed_gemm(m, n, k, a.data(), k, 1, packed.data(), nullptr, whole.data(), n, Mode::assign);
   for (Index i = 0; i < m; ++i) {
-    kernels::packed_product(1, n, k, a.data() + i * k, k, packed.data(), single.data(), n, Mode::assign);
+    kernels::packed_product(1, n, k, a.data() + i * k, k, packed.data(), nullptr, single.data(), n, Mode::assign);
     ASSERT_TRUE(std::equal(single.begin(), single.end(), whole.begin() + i * n)) << "row " << i;
   }
   std::vector<Real> by_the_way(whole.size());
