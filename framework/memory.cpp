@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t grain = 64;                     // sizes, headers and alignment are multiples of it
 constexpr std::size_t slab_grain = std::size_t{1} << 21;  // slabs are whole huge pages
-constexpr std::size_t smallest_slab = std::size_t{1} << 25;
+constexpr std::size_t smallest_slab = (std::size_t{1} << 25) + slab_grain;  // matrices are often a power of two: room for two of 16 MiB and their headers
 constexpr int split_bits = 4;                         // 16 lists to each power of two: at most 6 % of a block is wasted
 constexpr int powers = 48;
 
