@@ -53,6 +53,7 @@ std::string one_line(std::string text) {
 
 int main(int argc, char** argv) {
   using namespace heed;
+  cli::handle_signals();
   CLI::App app("Heed trains small attention models on an ordinary CPU, and translates with them.\n\nA first run, two minutes or so:\n"
                "  heed train --train toy:translation --model transformer --out runs/first\n"
                "  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n");
@@ -71,7 +72,6 @@ int main(int argc, char** argv) {
   cli::add_export(app);
   cli::add_import(app);
   try {
-    cli::handle_signals();
     cli::check_subcommand(app, argc, argv);
     app.parse(argc, argv);
     std::cout.flush();

@@ -14,8 +14,9 @@ namespace {
 constexpr Index depth = 256;  // of k at a time: a panel's part is 48 KB, the rows of a task stay in the second cache level
 constexpr Index tall = 96;    // rows of a task
 constexpr Index least_task = Index{1} << 19, enough_tasks = 32;  // multiply-adds that are worth a task, tasks that keep all threads busy
-// A task packs its panels of a large b for itself, sparing memory, where a has rows enough to be worth it and few enough to stay in cache.
-constexpr Index large = Index{1} << 19, fewest_alone = 192, most_alone = 1024;
+// A task packs its panels of a large b for itself, sparing memory, where a has rows enough to be worth it and is small enough to stay in
+// cache: every panel reads it anew.
+constexpr Index large = Index{1} << 19, fewest_alone = 192, most_alone = 1024, cached = Index{1} << 20;
 
 constexpr Index parts(Index extent, Index size) { return (extent + size - 1) / size; }
 
@@ -55,7 +56,7 @@ void pack(Index k, Index n, const Real* b, Index row, Index column, Real* packed
 void panel_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step, const Real* b, Index b_row, Index b_column, const Real* bias, Real* c,
                 Index ldc, Mode mode) {
   const Index panels = parts(n, panel_columns);
-  if (m < fewest_alone || m > most_alone || k * n < large) {
+  if (m < fewest_alone || m > most_alone || m * k > cached || k * n < large) {
     const Scratch packed(packed_size(k, n));
     pack(k, n, b, b_row, b_column, packed.data());
     return packed_gemm(m, n, k, a, row, step, packed.data(), bias, c, ldc, mode);
@@ -75,11 +76,11 @@ void panel_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step,
 
 void packed_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step, const Real* packed, const Real* bias, Real* c, Index ldc, Mode mode) {
   if (m == 0 || n == 0) return;
-  // A task is a band of rows and some neighbouring panels: of 1 to 4 million multiply-adds, where there are so many. Cutting costs
+  // A task is a band of rows and some neighbouring panels: of 1 to 16 million multiply-adds, where there are so many. Cutting costs
   // nothing but the tasks themselves: nothing is packed in them.
   const Index panels = parts(n, panel_columns), rows = parts(parts(m, parts(m, tall)), strip_rows) * strip_rows, bands = parts(m, rows);
   Index wide = panels;
-  while (wide > 1 && (bands * parts(panels, wide) < enough_tasks || rows * wide * panel_columns * k > 4 * least_task) && rows * wide * panel_columns * k >= 2 * least_task)
+  while (wide > 1 && (bands * parts(panels, wide) < enough_tasks || rows * wide * panel_columns * k > 32 * least_task) && rows * wide * panel_columns * k >= 2 * least_task)
     wide = parts(wide, 2);
   const Index across = parts(panels, wide), of_task = std::max<Index>(1, rows * wide * panel_columns * k);
   parallel_for(bands * across, std::max<Index>(1, least_task / of_task), [=](Index begin, Index end) {

@@ -75,7 +75,11 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  void interrupt(int signal = SIGINT) const { kill(process_, signal); }
+  /// Sends the signal once the program has a handler for it: one that is still being loaded would die of it.
+  void interrupt(int signal = SIGINT) const {
+    for (int i = 0; signal != SIGKILL && i < 6000 && !catches(signal); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    kill(process_, signal);
+  }
   std::string err() const { return read_file(err_); }
   Ran wait() {
     int status = 0;
@@ -85,6 +89,13 @@ class Program {
   }
 
  private:
+  /// Whether its mask of caught signals (SigCgt of proc(5)) has this one; true of a process that has ended.
+  bool catches(int signal) const {
+    for (const std::string& line : lines_of(read_file(fmt::format("/proc/{}/status", process_))))
+      if (line.starts_with("SigCgt:")) return std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1;
+    return true;
+  }
+
   std::string out_, err_;
   pid_t process_;
 };
