@@ -1,5 +1,6 @@
 # heed_folder(NAME [DEPENDS target ...] [PRIVATE target ...]): the library of one folder, from every .cpp below it.
 # heed_settings(TARGET): the compiler settings that every target of the project shares.
+# heed_unoptimised(TARGET): for tests and the command, which compute little themselves.
 
 add_library(heed_settings INTERFACE)
 target_compile_features(heed_settings INTERFACE cxx_std_20)
@@ -28,6 +29,13 @@ function(heed_settings target)
     target_compile_options(${target} PRIVATE -fsanitize=${HEED_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
                            -Wno-maybe-uninitialized)  # g++ gives false ones under sanitizers
     target_link_options(${target} PUBLIC -fsanitize=${HEED_SANITIZE})
+  endif()
+endfunction()
+
+# Under sanitizers, what does not compute need not be optimised: it is half of the time that they take to build.
+function(heed_unoptimised target)
+  if(HEED_SANITIZE)
+    target_compile_options(${target} PRIVATE -O0)
   endif()
 endfunction()
 
