@@ -69,12 +69,17 @@ void max_pool(const Sliding& s, const Real* x, Real* y, Id* which) {
   for_rows(s.n, s.out_height, s.out_width * s.kernel_y * s.kernel_x * c, [&](Index image, Index row) {
     for (Index column = 0; column < s.out_width; ++column) {
       const Index at = ((image * s.out_height + row) * s.out_width + column) * c;
-      for (Index i = 0; i < s.kernel_y; ++i)
-        for (Index j = 0; j < s.kernel_x; ++j) {
-          const Real* from = x + ((image * s.height + row * s.stride_y + i) * s.width + column * s.stride_x + j) * c;
-          for (Index k = 0; k < c; ++k)
-            if ((i == 0 && j == 0) || from[k] > y[at + k]) y[at + k] = from[k], which[at + k] = static_cast<Id>(i * s.kernel_x + j);
+      Real* __restrict best = y + at;  // without branches, which the compiler can make vectors of
+      Id* __restrict place = which + at;
+      const auto window = [&](Index i, Index j) { return x + ((image * s.height + row * s.stride_y + i) * s.width + column * s.stride_x + j) * c; };
+      std::copy_n(window(0, 0), c, best), std::fill_n(place, c, Id{0});
+      for (Id tap = 1; tap < s.kernel_y * s.kernel_x; ++tap) {
+        const Real* __restrict from = window(tap / s.kernel_x, tap % s.kernel_x);
+        for (Index k = 0; k < c; ++k) {
+          const bool more = from[k] > best[k];
+          best[k] = more ? from[k] : best[k], place[k] = more ? tap : place[k];
         }
+      }
     }
   });
 }
@@ -88,8 +93,11 @@ void max_pool_backward(const Sliding& s, const Id* which, const Real* dy, Real* 
       for (Index column = 0; column < s.width; ++column)
         for_readers(column, 0, s.stride_x, s.kernel_x, s.out_width, [&](Index x, Index j) {
           const Index at = ((image * s.out_height + y) * s.out_width + x) * c;
-          for (Index k = 0; k < c; ++k)
-            if (which[at + k] == static_cast<Id>(i * s.kernel_x + j)) to[column * c + k] += dy[at + k];
+          const Id* __restrict place = which + at;
+          const Real* __restrict from = dy + at;
+          Real* __restrict sums = to + column * c;
+          const Id tap = static_cast<Id>(i * s.kernel_x + j);
+          for (Index k = 0; k < c; ++k) sums[k] += place[k] == tap ? from[k] : 0;
         });
     });
   });

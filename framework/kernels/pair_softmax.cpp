@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "framework/kernels/fold.h"
 #include "framework/kernels/pair_blocks.h"
 #include "framework/kernels/rows.h"
-#include "framework/kernels/simd.h"
 
 namespace heed::kernels {
 
@@ -17,27 +17,25 @@ void for_rows(const PairShape& shape, Index cost, F f) {
   });
 }
 
+Real total_of(Index n, const Real* a) {
+  return sum_of(n, [a](Index j, Index c) { return at(a, j, c); });
+}
 /// y = m e^s / (sum m e^s + e^rest), y holding m at first
 void row_softmax(Index n, const Real* s, Real rest, Real* y) {
-  Real top = rest;
-  for (Index j = 0; j < n; ++j)
-    if (y[j] > 0) top = std::max(top, s[j]);
+  const Vec none = -std::numeric_limits<Real>::infinity();
+  const Real top = std::max(rest, max_of(n, [=](Index j, Index c) { return select(less(Vec(0), at(y, j, c)), at(s, j, c), none); }));
   if (top == -std::numeric_limits<Real>::infinity()) return;  // y is 0 throughout
   transform_serial(n, y, Mode::assign, [top](Vec a, Vec m) { return m * exp(min(a - Vec(top), Vec(Real{0}))); }, s, y);
-  Real total = std::exp(rest - top);
-  for (Index j = 0; j < n; ++j) total += y[j];
-  scale(n, 1 / total, y);
+  scale(n, 1 / (std::exp(rest - top) + total_of(n, y)), y);
 }
 
 Real dot(Index n, const Real* a, const Real* b) {
-  Real total = 0;
-  for (Index j = 0; j < n; ++j) total += a[j] * b[j];
-  return total;
+  return sum_of(n, [=](Index j, Index c) { return at(a, j, c) * at(b, j, c); });
 }
 
-/// m for the keys at distances from |place - begin| on
-void soft_mask(Index begin, Index end, Index place, Real z, Real ramp, Real* m) {
-  for (Index j = begin; j < end; ++j) m[j] = std::clamp<Real>((ramp + z - static_cast<Real>(std::abs(place - j))) / ramp, 0, 1);
+/// (ramp + z - distance) / ramp of the keys from j on, which is m where it lies within [0, 1]
+Vec ramp_at(Index place, Index j, Real z, Real ramp) {
+  return (Vec(ramp + z) - abs(count_from(static_cast<Real>(j - place)))) / Vec(ramp);
 }
 
 }  // namespace
@@ -58,17 +56,16 @@ void pair_softmax_backward(const PairShape& shape, const Real* y, const Real* dy
 void pair_softmax_rest(const PairShape& shape, const Real* s, const Real* rest, Real* y) {
   for_rows(shape, 8, [&](const Block& t, Index head, Index i, Index row) {
     const Visible seen(shape.causal, shape.window, t.queries, t.keys, i);
-    for (Index j = 0; j < t.keys; ++j) y[row + j] = static_cast<Real>(seen.begin <= j && j < seen.end);
+    std::fill_n(y + row, t.keys, Real{0});
+    std::fill(y + row + seen.begin, y + row + seen.end, Real{1});
     row_softmax(t.keys, s + row, rest[(t.query_begin + i) * shape.heads + head], y + row);
   });
 }
 
 void pair_softmax_rest_backward(const PairShape& shape, const Real* y, const Real* dy, Real* drest, Mode mode) {
   for_rows(shape, 4, [&](const Block& t, Index head, Index i, Index row) {
-    Real total = 0;
-    for (Index j = 0; j < t.keys; ++j) total += y[row + j];
     Real& out = drest[(t.query_begin + i) * shape.heads + head];
-    const Real value = (total - 1) * dot(t.keys, y + row, dy + row);
+    const Real value = (total_of(t.keys, y + row) - 1) * dot(t.keys, y + row, dy + row);
     out = mode == Mode::assign ? value : out + value;
   });
 }
@@ -77,7 +74,9 @@ void pair_span_softmax(const PairShape& shape, const Real* s, const Real* z, Rea
   for_rows(shape, 12, [&](const Block& t, Index head, Index i, Index row) {
     const Visible seen(shape.causal, shape.window, t.queries, t.keys, i);
     std::fill_n(y + row, t.keys, Real{0});
-    soft_mask(seen.begin, seen.end, i + t.keys - t.queries, z[head], ramp, y + row);
+    const Index place = i + t.keys - t.queries;
+    for (Index j = seen.begin; j < seen.end; j += Vec::width)
+      min(max(ramp_at(place, j, z[head], ramp), Vec(0)), Vec(1)).store(y + row + j, std::min(Vec::width, seen.end - j));
     row_softmax(t.keys, s + row, -std::numeric_limits<Real>::infinity(), y + row);
   });
 }
@@ -90,11 +89,11 @@ void pair_span_softmax_backward(const PairShape& shape, const Real* z, Real ramp
       for (Index head = 0; head < shape.heads; ++head)
         for (Index i = 0; i < t.queries; ++i) {
           const Index row = t.begin + head * t.size() + i * t.keys, place = i + t.keys - t.queries;
-          const Real mean = dot(t.keys, y + row, dy + row);
-          for (Index j = 0; j < t.keys; ++j) {
-            const Real m = (ramp + z[head] - static_cast<Real>(std::abs(place - j))) / ramp;
-            if (m > 0 && m < 1) dz[sequence * shape.heads + head] += y[row + j] / m * (dy[row + j] - mean) / ramp;
-          }
+          const Vec mean = dot(t.keys, y + row, dy + row);
+          dz[sequence * shape.heads + head] += sum_of(t.keys, [&](Index j, Index c) {  // where 0 < m < 1
+            const Vec m = ramp_at(place, j, z[head], ramp), d = at(y + row, j, c) / m * (at(dy + row, j, c) - mean) / Vec(ramp);
+            return select(less(Vec(0), m), select(less(m, Vec(1)), d, Vec(0)), Vec(0));
+          });
         }
     }
   });

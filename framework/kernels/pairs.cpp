@@ -68,22 +68,29 @@ void pair_sums_transposed(const PairShape& shape, Index width, const Real* s, Ro
 void pair_matches(const PairShape& shape, const Id* tokens, const Id* wanted, const Real* s, Real* y) {
   for_blocks(shape, 1, 1, [=](const Block& t, Index) {
     for (Index i = 0; i < t.queries; ++i) {
-      Real total = 0;
-      for (Index j = 0; j < t.keys; ++j)
-        if (tokens[t.key_begin + j] == wanted[t.query_begin + i]) total += s[t.begin + i * t.keys + j];
-      y[t.query_begin + i] = total;
+      const Id *token = tokens + t.key_begin, want = wanted[t.query_begin + i];
+      const Real* row = s + t.begin + i * t.keys;
+      Real sums[Vec::width] = {};  // that the compiler may make a vector of
+      Index j = 0;
+      for (; j + Vec::width <= t.keys; j += Vec::width)
+        for (Index c = 0; c < Vec::width; ++c) sums[c] += token[j + c] == want ? row[j + c] : 0;
+      for (; j < t.keys; ++j) sums[0] += token[j] == want ? row[j] : 0;
+      y[t.query_begin + i] = sum(Vec::load(sums));
     }
   });
 }
 
 void pair_matches_backward(const PairShape& shape, const Id* tokens, const Id* wanted, const Real* dy, Real* ds, Mode mode) {
   for_blocks(shape, 1, 1, [=](const Block& t, Index) {
-    for (Index i = 0; i < t.queries; ++i)
-      for (Index j = 0; j < t.keys; ++j) {
-        const Real share = tokens[t.key_begin + j] == wanted[t.query_begin + i] ? dy[t.query_begin + i] : 0;
-        Real& to = ds[t.begin + i * t.keys + j];
-        to = mode == Mode::assign ? share : to + share;
-      }
+    for (Index i = 0; i < t.queries; ++i) {
+      const Id *token = tokens + t.key_begin, want = wanted[t.query_begin + i];
+      const Real share = dy[t.query_begin + i];
+      Real* row = ds + t.begin + i * t.keys;
+      if (mode == Mode::assign)
+        for (Index j = 0; j < t.keys; ++j) row[j] = token[j] == want ? share : 0;
+      else
+        for (Index j = 0; j < t.keys; ++j) row[j] += token[j] == want ? share : 0;
+    }
   });
 }
 

@@ -4,38 +4,13 @@
 #include <cmath>
 #include <limits>
 
-#include "framework/kernels/simd.h"
+#include "framework/kernels/fold.h"
 
 namespace heed::kernels {
 
 namespace {
 
 constexpr Index norm_grain = 32;  // rows whose gain and bias gradients are summed together
-
-/// f(vector of x..., i) over the columns of one row, folded with `combine`; the tail is padded with `neutral`.
-template <class F, class Combine>
-Vec fold(Index n, Vec start, Vec neutral, F f, Combine combine) {
-  alignas(64) Real lanes[Vec::width];
-  Index i = 0;
-  for (; i + Vec::width <= n; i += Vec::width) start = combine(start, f(i, Vec::width));
-  if (i < n) {
-    alignas(64) Real rest[Vec::width];
-    f(i, n - i).store(lanes), neutral.store(rest);
-    std::copy_n(lanes, n - i, rest);
-    start = combine(start, Vec::load(rest));
-  }
-  return start;
-}
-inline Vec at(const Real* x, Index i, Index count) { return count == Vec::width ? Vec::load(x + i) : Vec::load(x + i, count); }
-
-template <class F>
-Real sum_of(Index n, F f) {
-  return sum(fold(n, Vec(0), Vec(0), f, [](Vec a, Vec b) { return a + b; }));
-}
-Real max_of(Index n, const Real* x) {
-  const Vec lowest = -std::numeric_limits<Real>::infinity();
-  return max(fold(n, lowest, lowest, [x](Index i, Index c) { return at(x, i, c); }, [](Vec a, Vec b) { return max(a, b); }));
-}
 
 template <class F>
 void for_rows(Index m, Index cost, F f) {
@@ -65,7 +40,7 @@ void softmax(Index m, Index n, const Real* x, Real* y) {
   for_rows(m, 8 * n, [=](Index i) {
     const Real* row = x + i * n;
     Real* out = y + i * n;
-    const Vec top = max_of(n, row);
+    const Vec top = largest(n, row);
     transform_serial(n, out, Mode::assign, [top](Vec a) { return exp(a - top); }, row);
     scale(n, 1 / sum_of(n, [out](Index j, Index c) { return at(out, j, c); }), out);
   });
@@ -82,7 +57,7 @@ void softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx,
 void log_softmax(Index m, Index n, const Real* x, Real* y) {
   for_rows(m, 8 * n, [=](Index i) {
     const Real* row = x + i * n;
-    const Vec top = max_of(n, row);
+    const Vec top = largest(n, row);
     Real* out = y + i * n;
     transform_serial(n, out, Mode::assign, [top](Vec a) { return exp(a - top); }, row);
     const Vec log_sum = std::log(sum_of(n, [out](Index j, Index c) { return at(out, j, c); }));
@@ -189,7 +164,7 @@ void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bo
       if (gradient) std::fill_n(row, n, Real{0});
       return;
     }
-    const Real top = max_of(n, row), answer = row[gold[i]];
+    const Real top = largest(n, row), answer = row[gold[i]];
     const Real all = smoothing > 0 ? sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) / static_cast<Real>(n) : 0;
     const Vec shift = top;
     Real total;
@@ -213,7 +188,7 @@ void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, con
   for_rows(m, 10 * n, [=](Index i) {
     Real* row = x + i * n;
     const bool known = gold[i] < n;
-    const Real top = max_of(n, row), answer = known ? row[gold[i]] : 0;
+    const Real top = largest(n, row), answer = known ? row[gold[i]] : 0;
     const Real all = smoothing > 0 ? sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) / static_cast<Real>(n) : 0;
     const Vec shift = top;
     transform_serial(n, row, Mode::assign, [shift](Vec a) { return exp(a - shift); }, row);

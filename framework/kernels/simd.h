@@ -30,15 +30,23 @@ struct Vec {
   Vec(Real value) : p(packet::pset1<Packet>(value)) {}
   static Vec load(const Real* from) { return packet::ploadu<Packet>(from); }
   static Vec load(const Real* from, Index count) {  // the rest is zero
+#if defined(__AVX512F__) && !defined(HEED_DOUBLE)
+    return _mm512_maskz_loadu_ps(first(count), from);
+#else
     alignas(64) Real buffer[width] = {};
     std::memcpy(buffer, from, static_cast<std::size_t>(count) * sizeof(Real));
     return packet::pload<Packet>(buffer);
+#endif
   }
   void store(Real* to) const { packet::pstoreu(to, p); }
   void store(Real* to, Index count) const {
+#if defined(__AVX512F__) && !defined(HEED_DOUBLE)
+    _mm512_mask_storeu_ps(to, first(count), p);
+#else
     alignas(64) Real buffer[width];
     packet::pstore(buffer, p);
     std::memcpy(to, buffer, static_cast<std::size_t>(count) * sizeof(Real));
+#endif
   }
   void store(Real* to, Mode mode) const { (mode == Mode::assign ? *this : Vec(packet::padd(p, load(to).p))).store(to); }
   void store(Real* to, Index count, Mode mode) const {
@@ -50,6 +58,11 @@ struct Vec {
   friend Vec operator*(Vec a, Vec b) { return packet::pmul(a.p, b.p); }
   friend Vec operator/(Vec a, Vec b) { return packet::pdiv(a.p, b.p); }
   friend Vec operator-(Vec a) { return packet::pnegate(a.p); }
+
+#if defined(__AVX512F__) && !defined(HEED_DOUBLE)
+ private:
+  static __mmask16 first(Index count) { return static_cast<__mmask16>((1u << count) - 1); }
+#endif
 };
 
 /// Else the compiler may read it again from memory at each use, and a loop of products waits for its loads.
@@ -62,6 +75,7 @@ inline void keep_in_register([[maybe_unused]] Vec& a) {
 inline Vec multiply_add(Vec a, Vec b, Vec c) { return packet::pmadd(a.p, b.p, c.p); }
 inline Vec max(Vec a, Vec b) { return packet::pmax(a.p, b.p); }
 inline Vec min(Vec a, Vec b) { return packet::pmin(a.p, b.p); }
+inline Vec count_from(Real first) { return packet::plset<Vec::Packet>(first); }  // first, first + 1, ...
 inline Vec abs(Vec a) { return packet::pabs(a.p); }
 inline Vec log(Vec a) { return packet::plog(a.p); }
 inline Vec less(Vec a, Vec b) { return packet::pcmp_lt(a.p, b.p); }  // a mask, for select

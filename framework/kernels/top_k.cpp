@@ -4,22 +4,9 @@
 #include <cmath>
 #include <limits>
 
-#include "framework/kernels/simd.h"
+#include "framework/kernels/fold.h"
 
 namespace heed::kernels {
-
-namespace {
-
-Real largest(Index n, const Real* x) {
-  Vec best(-std::numeric_limits<Real>::infinity());
-  Index j = 0;
-  for (; j + Vec::width <= n; j += Vec::width) best = max(best, Vec::load(x + j));
-  Real result = max(best);
-  for (; j < n; ++j) result = std::max(result, x[j]);
-  return result;
-}
-
-}  // namespace
 
 void log_sum_exp(Index m, Index n, const Real* x, Real* y) {
   parallel_for(m, grain_of(6 * n), [=](Index begin, Index end) {
@@ -28,12 +15,7 @@ void log_sum_exp(Index m, Index n, const Real* x, Real* y) {
       const Real top = largest(n, row);
       y[i] = top;
       if (top == -std::numeric_limits<Real>::infinity()) continue;
-      Vec total = Real{0};
-      Index j = 0;
-      for (; j + Vec::width <= n; j += Vec::width) total = total + exp(Vec::load(row + j) - Vec(top));
-      Real sum_of_all = sum(total);
-      for (; j < n; ++j) sum_of_all += std::exp(row[j] - top);
-      y[i] += std::log(sum_of_all);
+      y[i] += std::log(sum_of(n, [=](Index j, Index c) { return exp(at(row, j, c) - Vec(top)); }));
     }
   });
 }
