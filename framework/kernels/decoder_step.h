@@ -47,7 +47,8 @@ Index decoder_step_scratch(const DecoderStep& model, Index rows);
 /// x (rows, d): embeddings; becomes what the last norm gives. logits (rows, vocabulary). Each row's depend on its own keys alone, to the bit.
 void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch, Real* logits);
 
-/// y (m, out) = or += x W^T + b, and y = max(0, y) where `relu` asks for it. x and y have leading dimensions. Panels of columns are shared out among the threads in pieces of `grain` (0: as many as a piece is worth).
+/// y (m, out) = or += x W^T + b, and y = max(0, y) where `relu` asks for it. x and y have leading dimensions. Panels of columns are shared out
+/// among the threads in pieces of `grain` (0: as many as a piece is worth).
 void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, Real* y, Index ldy, Mode mode, Index grain = 0);
 
 }  // namespace heed::kernels

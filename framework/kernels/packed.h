@@ -20,9 +20,8 @@ constexpr Index packed_size(Index k, Index n) { return k * packed_columns(n); }
 /// b (k, n) with b[p, j] at b + p row + j column, one of which is 1: it may be transposed.
 void pack(Index k, Index n, const Real* b, Index row, Index column, Real* packed);
 
-/// c (m, n) = or += a (m, k) b + bias (n; null: none), split over all threads. a[i, p] at a + i row + p step: it
-/// is read in place and may be transposed. Each row of c depends on its row of a alone, to the bit, and so do those of
-/// packed_product().
+/// c (m, n) = or += a (m, k) b + bias (n; null: none), split over all threads. a[i, p] at a + i row + p step: it is read in place and may be
+/// transposed. Each row of c depends on its row of a alone, to the bit, and so do those of packed_product().
 void packed_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step, const Real* packed, const Real* bias, Real* c, Index ldc, Mode mode);
 
 /// The same of b[p, j] at b + p b_row + j b_column: packs it by the way.
