@@ -13,8 +13,8 @@ namespace heed::kernels {
 namespace {
 
 constexpr Index panel = panel_columns;
-constexpr Index block = 32;  // rows that go through all layers as one task, where there are more
-constexpr Index group = 256;  // rows that one task of a product computes a panel of columns of; a multiple of `block`
+constexpr Index fewest = 32, most = 64, enough = 8;  // rows that go through all layers as one task, where there are more; such tasks
+constexpr Index group = 256;  // rows that one task of a product computes a panel of columns of
 constexpr Real epsilon = Real(1e-5);
 
 /// Scratch of a block's rows.
@@ -65,21 +65,21 @@ void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Ind
 void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, Real* y, Index ldy, Mode mode, Index grain) {
   const Index panels = packed_columns(w.out) / panel, groups = (m + group - 1) / group;
   parallel_for(groups * panels, grain > 0 ? grain : grain_of(std::min(m, group) * w.in), [&](Index begin, Index end) {
-    for (Index item = begin; item < end; ++item)
-      for (Index i = item / panels * group; i < std::min(m, (item / panels + 1) * group); i += block) {
-        const Index rows = std::min(block, m - i), j = item % panels * panel, columns = std::min(panel, w.out - j);
-        Real* out = y + i * ldy + j;
-        packed_product(rows, columns, w.in, x + i * ldx, ldx, w.packed + j * w.in, w.bias ? w.bias + j : nullptr, out, ldy, mode);
-        if (relu)
-          for (Index r = 0; r < rows; ++r) transform_serial(columns, out + r * ldy, Mode::assign, [](Vec v) { return max(v, Vec(Real{0})); }, out + r * ldy);
-      }
+    for (Index item = begin; item < end; ++item) {
+      const Index i = item / panels * group, j = item % panels * panel, rows = std::min(group, m - i), columns = std::min(panel, w.out - j);
+      Real* out = y + i * ldy + j;
+      packed_product(rows, columns, w.in, x + i * ldx, ldx, w.packed + j * w.in, w.bias ? w.bias + j : nullptr, out, ldy, mode);
+      if (relu)
+        for (Index r = 0; r < rows; ++r) transform_serial(columns, out + r * ldy, Mode::assign, [](Vec v) { return max(v, Vec(Real{0})); }, out + r * ldy);
+    }
   });
 }
 
 Index decoder_step_scratch(const DecoderStep& model, Index rows) { return rows * scratch_of_row(model); }
 
 void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch, Real* logits) {
-  const Index blocks = (rows.count + block - 1) / block;
+  const auto parts = [&rows](Index size) { return (rows.count + size - 1) / size; };
+  const Index blocks = std::max(std::min(parts(fewest), enough), parts(most));  // each reads all the weights: no more than keep threads busy
   if (blocks == 0) return;
   const auto run = [&](Index begin, Index m, Index grain) {
     Real* at = scratch + begin * scratch_of_row(model);
