@@ -3,7 +3,6 @@
 
 #include "framework/kernels/fold.h"
 #include "framework/kernels/pair_blocks.h"
-#include "framework/kernels/rows.h"
 
 namespace heed::kernels {
 
@@ -20,13 +19,22 @@ void for_rows(const PairShape& shape, Index cost, F f) {
 Real total_of(Index n, const Real* a) {
   return sum_of(n, [a](Index j, Index c) { return at(a, j, c); });
 }
+void multiply(Index n, Real a, Real* y) {
+  transform_serial(n, y, Mode::assign, [a](Vec v) { return Vec(a) * v; }, y);
+}
+/// y = e^s / sum e^s
+void row_softmax(Index n, const Real* s, Real* y) {
+  const Vec top = largest(n, s);
+  transform_serial(n, y, Mode::assign, [top](Vec a) { return exp(a - top); }, s);
+  multiply(n, 1 / total_of(n, y), y);
+}
 /// y = m e^s / (sum m e^s + e^rest), y holding m at first
 void row_softmax(Index n, const Real* s, Real rest, Real* y) {
   const Vec none = -std::numeric_limits<Real>::infinity();
   const Real top = std::max(rest, max_of(n, [=](Index j, Index c) { return select(less(Vec(0), at(y, j, c)), at(s, j, c), none); }));
   if (top == -std::numeric_limits<Real>::infinity()) return;  // y is 0 throughout
   transform_serial(n, y, Mode::assign, [top](Vec a, Vec m) { return m * exp(min(a - Vec(top), Vec(Real{0}))); }, s, y);
-  scale(n, 1 / (std::exp(rest - top) + total_of(n, y)), y);
+  multiply(n, 1 / (std::exp(rest - top) + total_of(n, y)), y);
 }
 
 Real dot(Index n, const Real* a, const Real* b) {
@@ -35,7 +43,7 @@ Real dot(Index n, const Real* a, const Real* b) {
 
 /// (ramp + z - distance) / ramp of the keys from j on, which is m where it lies within [0, 1]
 Vec ramp_at(Index place, Index j, Real z, Real ramp) {
-  return (Vec(ramp + z) - abs(count_from(static_cast<Real>(j - place)))) / Vec(ramp);
+  return (Vec(ramp + z) - abs(count_from(static_cast<Real>(j - place)))) * Vec(1 / ramp);
 }
 
 }  // namespace
@@ -44,13 +52,16 @@ void pair_softmax(const PairShape& shape, const Real* s, Real* y) {
   for_rows(shape, 8, [&](const Block& t, Index, Index i, Index row) {
     const Visible seen(shape.causal, shape.window, t.queries, t.keys, i);
     std::fill_n(y + row, seen.begin, Real{0});
-    softmax(1, seen.end - seen.begin, s + row + seen.begin, y + row + seen.begin);
+    row_softmax(seen.end - seen.begin, s + row + seen.begin, y + row + seen.begin);
     std::fill(y + row + seen.end, y + row + t.keys, Real{0});
   });
 }
 
 void pair_softmax_backward(const PairShape& shape, const Real* y, const Real* dy, Real* ds, Mode mode) {
-  for_rows(shape, 4, [&](const Block& t, Index, Index, Index row) { softmax_backward(1, t.keys, y + row, dy + row, ds + row, mode); });
+  for_rows(shape, 4, [&](const Block& t, Index, Index, Index row) {
+    const Vec mean = dot(t.keys, y + row, dy + row);
+    transform_serial(t.keys, ds + row, mode, [mean](Vec p, Vec d) { return p * (d - mean); }, y + row, dy + row);
+  });
 }
 
 void pair_softmax_rest(const PairShape& shape, const Real* s, const Real* rest, Real* y) {
@@ -91,7 +102,7 @@ void pair_span_softmax_backward(const PairShape& shape, const Real* z, Real ramp
           const Index row = t.begin + head * t.size() + i * t.keys, place = i + t.keys - t.queries;
           const Vec mean = dot(t.keys, y + row, dy + row);
           dz[sequence * shape.heads + head] += sum_of(t.keys, [&](Index j, Index c) {  // where 0 < m < 1
-            const Vec m = ramp_at(place, j, z[head], ramp), d = at(y + row, j, c) / m * (at(dy + row, j, c) - mean) / Vec(ramp);
+            const Vec m = ramp_at(place, j, z[head], ramp), d = at(y + row, j, c) / m * (at(dy + row, j, c) - mean) * Vec(1 / ramp);
             return select(less(Vec(0), m), select(less(m, Vec(1)), d, Vec(0)), Vec(0));
           });
         }
