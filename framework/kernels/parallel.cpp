@@ -31,8 +31,9 @@ struct Workers {
   std::vector<char> places;  // one of each worker: addresses for the thread sanitizer, never read
 };
 
+// Never destroyed: at exit the threads would end, with what each of them keeps, beside the destructors of the libraries that they use.
 std::unique_ptr<Workers>& workers() {
-  static auto instance = std::make_unique<Workers>(0);
+  static auto& instance = *new auto(std::make_unique<Workers>(0));
   return instance;
 }
 
