@@ -71,7 +71,7 @@ void power(Index n, Real exponent, const Real* x, Real* y) {
   transform(n, y, Mode::assign, 64, [exponent](Vec v) { return each(v, [exponent](Real a) { return std::pow(a, exponent); }); }, x);
 }
 void power_backward(Index n, Real exponent, const Real* x, const Real* dy, Real* dx, Mode mode) {
-  transform(n, dx, mode, 64, [exponent](Vec v, Vec g) { 
+  transform(n, dx, mode, 64, [exponent](Vec v, Vec g) {
     if (exponent == 0) return Vec(Real(0));  // and not 0 * infinity at 0
     return g * exponent * each(v, [exponent](Real a) { return std::pow(a, exponent - 1); });
    }, x, dy);
@@ -130,14 +130,14 @@ void silu(Index n, const Real* x, Real* y) {
   transform(n, y, Mode::assign, 20, [](Vec v) { return v * sigmoid(v); }, x);
 }
 void silu_backward(Index n, const Real* x, const Real* dy, Real* dx, Mode mode) {
-  transform(n, dx, mode, 24, [](Vec v, Vec g) { 
+  transform(n, dx, mode, 24, [](Vec v, Vec g) {
     const Vec s = sigmoid(v);
     return g * s * (Vec(1) + v * (Vec(1) - s));
    }, x, dy);
 }
 
 void softplus(Index n, const Real* x, Real* y) {
-  transform(n, y, Mode::assign, 40, [](Vec v) { 
+  transform(n, y, Mode::assign, 40, [](Vec v) {
     // max(x, 0) + log(1 + e), e = exp(-|x|) <= 1; log1p by Kahan's correction for the rounding of 1 + e
     const Vec e = exp(-abs(v)), u = Vec(1) + e;
     return max(v, Real(0)) + select(equal(u, Vec(1)), e, log(u) * e / (u - Vec(1)));

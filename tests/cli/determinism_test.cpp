@@ -1,5 +1,7 @@
 #include "tests/cli/program.h"
 
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <optional>
 
@@ -245,7 +247,7 @@ TEST(Determinism, ATerminalChangesNothing) {
     winsize size{.ws_row = 24, .ws_col = static_cast<unsigned short>(columns), .ws_xpixel = 0, .ws_ypixel = 0};
     int master = -1;
     const pid_t process = forkpty(&master, nullptr, nullptr, &size);
-    ASSERT_GE(process, 0);
+    if (process < 0) GTEST_SKIP() << "no terminal can be had here: " << std::strerror(errno);
     if (process == 0) {
       if (chdir(where.c_str()) == 0) execv(argv[0], argv.data());
       _exit(126);
