@@ -43,7 +43,7 @@ Real dot(Index n, const Real* a, const Real* b) {
 
 /// (ramp + z - distance) / ramp of the keys from j on, which is m where it lies within [0, 1]
 Vec ramp_at(Index place, Index j, Real z, Real ramp) {
-  return (Vec(ramp + z) - abs(count_from(static_cast<Real>(j - place)))) * Vec(1 / ramp);
+  return (Vec(ramp + z) - abs(count_from(static_cast<Real>(j - place)))) / Vec(ramp);  // ramp (1 / ramp) may not be 1
 }
 
 }  // namespace

@@ -153,6 +153,17 @@ TEST(LinearAttention, EqualsItsComposition) {
     }
 }
 
+// Two equal scores at distances 1 and 0 of a span of 0: m = (40/41, 1), y = m / (81/41), and of dy = (0, 1)
+// dz = sum over 0 < m < 1 of y (dy - y dy) / (ramp m) = -(41/81)^2 / 41. In float 41 times 1/41 is less than 1.
+TEST(SpanSoftmax, IsFlatWhereItsRampEnds) {
+  const Parameter scores(Tensor::zeros({2})), reach(Tensor::zeros({1}));
+  Tape tape;
+  const Variable y = span_softmax(scores, reach, 41, {.heads = 1, .queries = packed({1}), .keys = packed({2})});
+  tape.backward(y, Tensor({2}, {0, 1}));
+  EXPECT_NEAR(y.value()[0], 40. / 81, 1e-6);
+  EXPECT_NEAR(reach.gradient()[0], -41. / 6561, 1e-6);
+}
+
 TEST(AttentionFamilyOps, ThreadsChangeNoBit) {
   std::vector<Index> lengths(40, 9);
   lengths[3] = 150, lengths[7] = 0;
