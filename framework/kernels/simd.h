@@ -20,6 +20,10 @@ namespace heed::kernels {
 
 namespace packet = Eigen::internal;
 
+#if defined(__AVX512F__) && !defined(HEED_DOUBLE) && !defined(__SANITIZE_ADDRESS__)  // which does not look into masked access
+#define HEED_MASKED_ACCESS
+#endif
+
 struct Vec {
   using Packet = packet::packet_traits<Real>::type;
   static constexpr Index width = packet::packet_traits<Real>::size;
@@ -30,7 +34,7 @@ struct Vec {
   Vec(Real value) : p(packet::pset1<Packet>(value)) {}
   static Vec load(const Real* from) { return packet::ploadu<Packet>(from); }
   static Vec load(const Real* from, Index count) {  // the rest is zero
-#if defined(__AVX512F__) && !defined(HEED_DOUBLE)
+#ifdef HEED_MASKED_ACCESS
     return _mm512_maskz_loadu_ps(first(count), from);
 #else
     alignas(64) Real buffer[width] = {};
@@ -40,7 +44,7 @@ struct Vec {
   }
   void store(Real* to) const { packet::pstoreu(to, p); }
   void store(Real* to, Index count) const {
-#if defined(__AVX512F__) && !defined(HEED_DOUBLE)
+#ifdef HEED_MASKED_ACCESS
     _mm512_mask_storeu_ps(to, first(count), p);
 #else
     alignas(64) Real buffer[width];
@@ -59,7 +63,7 @@ struct Vec {
   friend Vec operator/(Vec a, Vec b) { return packet::pdiv(a.p, b.p); }
   friend Vec operator-(Vec a) { return packet::pnegate(a.p); }
 
-#if defined(__AVX512F__) && !defined(HEED_DOUBLE)
+#ifdef HEED_MASKED_ACCESS
  private:
   static __mmask16 first(Index count) { return static_cast<__mmask16>((1u << count) - 1); }
 #endif
