@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "framework/kernels/gelu.h"
 #include "framework/kernels/packed.h"
 #include "framework/kernels/rows.h"
-#include "framework/kernels/simd.h"
-#include "framework/kernels/unary.h"
 
 namespace heed::kernels {
 
@@ -29,7 +28,10 @@ Index scratch_of_row(const DecoderStep& model) { return widest(model) + model.d 
 void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Index m, Index grain, Real* x, const Scratch& s, Real* logits) {
   const Index d = model.d, width = d / model.heads;
   const Real scale = 1 / std::sqrt(static_cast<Real>(width));
-  const auto norm = [&](const StepNorm& n, Real* to) { layer_norm(m, d, x, n.gain, n.bias, epsilon, to, s.mean, s.scale); };
+  const auto norm = [&](const StepNorm& n, Real* to) {
+    const Index at_once = grain > 0 ? 1 : m;  // one row is not shared out
+    for (Index r = 0; r < m; r += at_once) layer_norm(at_once, d, x + r * d, n.gain, n.bias, epsilon, to + r * d, s.mean + r, s.scale + r);
+  };
   /// x + f(norm(x)) or norm(x + f(x)); f(in) leaves what its last product reads, and that product adds it to x.
   const auto around = [&](const StepNorm& n, auto f) {
     if (model.norm_first) norm(n, s.narrow);
@@ -52,7 +54,7 @@ void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Ind
     around(layer->feed_forward_norm, [&](const Real* in) {
       step_linear(m, layer->up, in, d, !model.gelu, s.wide, s.widest, Mode::assign, grain);
       if (model.gelu)
-        for (Index r = 0; r < m; ++r) gelu(model.ff, s.wide + r * s.widest, s.wide + r * s.widest);
+        for (Index r = 0; r < m; ++r) transform_serial(model.ff, s.wide + r * s.widest, Mode::assign, [](Vec v) { return Gelu(v).value(); }, s.wide + r * s.widest);
       step_linear(m, layer->down, s.wide, s.widest, false, x, d, Mode::accumulate, grain);
     });
   }
