@@ -76,7 +76,7 @@ void panel_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step,
 
 void packed_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step, const Real* packed, const Real* bias, Real* c, Index ldc, Mode mode) {
   if (m == 0 || n == 0) return;
-  // A task is a band of rows and some neighbouring panels: of 1 to 16 million multiply-adds, where there are so many. Cutting costs
+  // A task is a band of rows and some neighbouring panels: of half a million to 16 million multiply-adds, where there are so many. Cutting costs
   // nothing but the tasks themselves: nothing is packed in them.
   const Index panels = parts(n, panel_columns), rows = parts(parts(m, parts(m, tall)), strip_rows) * strip_rows, bands = parts(m, rows);
   Index wide = panels;

@@ -49,9 +49,9 @@ TEST(PrecisionCommand, SaysWhereItCannotBe) {
   std::string why = precision_obstacle(Precision::bf16);
   if (why.empty()) why = "needs a oneDNN that has a fast kernel for this processor (is ONEDNN_MAX_CPU_ISA set?)";
   const TemporaryFolder folder;
-  setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);  // the program's oneDNN then takes the processor for one that has no bfloat16
+  std::optional<Setting> older(std::in_place, "ONEDNN_MAX_CPU_ISA", "AVX2");  // the program's oneDNN then finds no bfloat16
   const Ran ran = run(folder, train + Args{"--steps", "2", "--out", "run", "--precision", "bf16"});
-  unsetenv("ONEDNN_MAX_CPU_ISA");
+  older.reset();
   EXPECT_EQ(ran.code, 1) << ran.err;
   EXPECT_EQ(ran.err, "heed: error: --precision bf16 " + why + "; use fp32\n");
   EXPECT_FALSE(std::filesystem::exists(folder.path("run")));

@@ -3,9 +3,11 @@
 #include "tests/datasets/temporary.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -92,12 +94,29 @@ class Program {
   /// Whether its mask of caught signals (SigCgt of proc(5)) has this one; true of a process that has ended.
   bool catches(int signal) const {
     for (const std::string& line : lines_of(read_file(fmt::format("/proc/{}/status", process_))))
-      if (line.starts_with("SigCgt:")) return std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1;
+      if (line.starts_with("State:\tZ")) return true;
+      else if (line.starts_with("SigCgt:")) return std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1;
     return true;
   }
 
   std::string out_, err_;
   pid_t process_;
+};
+
+/// A variable of this process, and of the programs it starts, while it lives.
+class Setting {
+ public:
+  Setting(const char* name, const char* value) : name_(name) {
+    if (const char* was = std::getenv(name)) was_ = was;
+    setenv(name, value, 1);
+  }
+  ~Setting() { was_ ? setenv(name_, was_->c_str(), 1) : unsetenv(name_); }
+  Setting(const Setting&) = delete;
+  Setting& operator=(const Setting&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> was_;
 };
 
 inline Ran run(const TemporaryFolder& folder, const std::vector<std::string>& args, const std::string& input = "",

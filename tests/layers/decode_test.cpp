@@ -69,12 +69,13 @@ TEST(Cache, GivesWhatTheWholeForwardPassGives) {
 
 // More rows than go through the layers as one block, then few again; more keys than are looked at together.
 TEST(Cache, OfManyRowsAndOfLongSources) {
-  std::vector<Index> lengths, backwards, some;
-  for (Index r = 0; r < 270; ++r) lengths.push_back(1 + r * 5 % 11), backwards.push_back(269 - r);
+  std::vector<Index> lengths, backwards, some, few;
+  for (Index r = 0; r < 520; ++r) lengths.push_back(1 + r * 5 % 11), backwards.push_back(519 - r);
   for (Index r = 0; r < 35; ++r) some.push_back(2 * r % 35);
-  const std::vector<std::vector<Index>> selections = {backwards, some, {34, 0, 17}, {0, 1, 2}};
-  expect_cache_exact(tiny_transformer(), random_lines(lengths, 34), selections, "270 sources");
-  expect_cache_exact(tiny_language_model(), random_lines(lengths, 34), selections, "270 texts");
+  for (Index r = 0; r < 20; ++r) few.push_back(34 - r);
+  const std::vector<std::vector<Index>> selections = {backwards, some, few, {19, 0, 17}, {0, 1, 2}};
+  expect_cache_exact(tiny_transformer(), random_lines(lengths, 34), selections, "520 sources");
+  expect_cache_exact(tiny_language_model(), random_lines(lengths, 34), selections, "520 texts");
   const std::vector<std::vector<Index>> swaps(3, {2, 0, 1});
   expect_cache_exact(tiny_transformer(NormPlace::post), random_lines({70, 3, 130}, 35), swaps, "long sources");
   expect_cache_exact(tiny_language_model(0, 140), random_lines({64, 3, 130}, 35), swaps, "long texts");
