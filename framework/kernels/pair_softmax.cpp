@@ -3,6 +3,7 @@
 
 #include "framework/kernels/fold.h"
 #include "framework/kernels/pair_blocks.h"
+#include "framework/kernels/rows.h"
 
 namespace heed::kernels {
 
@@ -19,22 +20,14 @@ void for_rows(const PairShape& shape, Index cost, F f) {
 Real total_of(Index n, const Real* a) {
   return sum_of(n, [a](Index j, Index c) { return at(a, j, c); });
 }
-void multiply(Index n, Real a, Real* y) {
-  transform_serial(n, y, Mode::assign, [a](Vec v) { return Vec(a) * v; }, y);
-}
-/// y = e^s / sum e^s
-void row_softmax(Index n, const Real* s, Real* y) {
-  const Vec top = largest(n, s);
-  transform_serial(n, y, Mode::assign, [top](Vec a) { return exp(a - top); }, s);
-  multiply(n, 1 / total_of(n, y), y);
-}
 /// y = m e^s / (sum m e^s + e^rest), y holding m at first
-void row_softmax(Index n, const Real* s, Real rest, Real* y) {
+void softmax_with_rest(Index n, const Real* s, Real rest, Real* y) {
   const Vec none = -std::numeric_limits<Real>::infinity();
   const Real top = std::max(rest, max_of(n, [=](Index j, Index c) { return select(less(Vec(0), at(y, j, c)), at(s, j, c), none); }));
   if (top == -std::numeric_limits<Real>::infinity()) return;  // y is 0 throughout
   transform_serial(n, y, Mode::assign, [top](Vec a, Vec m) { return m * exp(min(a - Vec(top), Vec(Real{0}))); }, s, y);
-  multiply(n, 1 / (std::exp(rest - top) + total_of(n, y)), y);
+  const Vec factor = 1 / (std::exp(rest - top) + total_of(n, y));
+  transform_serial(n, y, Mode::assign, [factor](Vec a) { return factor * a; }, y);
 }
 
 Real dot(Index n, const Real* a, const Real* b) {
@@ -52,16 +45,13 @@ void pair_softmax(const PairShape& shape, const Real* s, Real* y) {
   for_rows(shape, 8, [&](const Block& t, Index, Index i, Index row) {
     const Visible seen(shape.causal, shape.window, t.queries, t.keys, i);
     std::fill_n(y + row, seen.begin, Real{0});
-    row_softmax(seen.end - seen.begin, s + row + seen.begin, y + row + seen.begin);
+    softmax_row(seen.end - seen.begin, s + row + seen.begin, y + row + seen.begin);
     std::fill(y + row + seen.end, y + row + t.keys, Real{0});
   });
 }
 
 void pair_softmax_backward(const PairShape& shape, const Real* y, const Real* dy, Real* ds, Mode mode) {
-  for_rows(shape, 4, [&](const Block& t, Index, Index, Index row) {
-    const Vec mean = dot(t.keys, y + row, dy + row);
-    transform_serial(t.keys, ds + row, mode, [mean](Vec p, Vec d) { return p * (d - mean); }, y + row, dy + row);
-  });
+  for_rows(shape, 4, [&](const Block& t, Index, Index, Index row) { softmax_row_backward(t.keys, y + row, dy + row, ds + row, mode); });
 }
 
 void pair_softmax_rest(const PairShape& shape, const Real* s, const Real* rest, Real* y) {
@@ -69,7 +59,7 @@ void pair_softmax_rest(const PairShape& shape, const Real* s, const Real* rest, 
     const Visible seen(shape.causal, shape.window, t.queries, t.keys, i);
     std::fill_n(y + row, t.keys, Real{0});
     std::fill(y + row + seen.begin, y + row + seen.end, Real{1});
-    row_softmax(t.keys, s + row, rest[(t.query_begin + i) * shape.heads + head], y + row);
+    softmax_with_rest(t.keys, s + row, rest[(t.query_begin + i) * shape.heads + head], y + row);
   });
 }
 
@@ -88,7 +78,7 @@ void pair_span_softmax(const PairShape& shape, const Real* s, const Real* z, Rea
     const Index place = i + t.keys - t.queries;
     for (Index j = seen.begin; j < seen.end; j += Vec::width)
       min(max(ramp_at(place, j, z[head], ramp), Vec(0)), Vec(1)).store(y + row + j, std::min(Vec::width, seen.end - j));
-    row_softmax(t.keys, s + row, -std::numeric_limits<Real>::infinity(), y + row);
+    softmax_with_rest(t.keys, s + row, -std::numeric_limits<Real>::infinity(), y + row);
   });
 }
 

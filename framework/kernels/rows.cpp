@@ -36,22 +36,24 @@ void sum_rows(Index m, Index n, const Real* x, Real* y, Mode mode) {
   });
 }
 
+void softmax_row(Index n, const Real* x, Real* y) {
+  const Vec top = largest(n, x);
+  transform_serial(n, y, Mode::assign, [top](Vec a) { return exp(a - top); }, x);
+  const Vec factor = 1 / sum_of(n, [y](Index j, Index c) { return at(y, j, c); });
+  transform_serial(n, y, Mode::assign, [factor](Vec a) { return factor * a; }, y);
+}
+
+void softmax_row_backward(Index n, const Real* y, const Real* dy, Real* dx, Mode mode) {
+  const Vec dot = sum_of(n, [=](Index j, Index c) { return at(y, j, c) * at(dy, j, c); });
+  transform_serial(n, dx, mode, [dot](Vec p, Vec d) { return p * (d - dot); }, y, dy);
+}
+
 void softmax(Index m, Index n, const Real* x, Real* y) {
-  for_rows(m, 8 * n, [=](Index i) {
-    const Real* row = x + i * n;
-    Real* out = y + i * n;
-    const Vec top = largest(n, row);
-    transform_serial(n, out, Mode::assign, [top](Vec a) { return exp(a - top); }, row);
-    scale(n, 1 / sum_of(n, [out](Index j, Index c) { return at(out, j, c); }), out);
-  });
+  for_rows(m, 8 * n, [=](Index i) { softmax_row(n, x + i * n, y + i * n); });
 }
 
 void softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode) {
-  for_rows(m, 4 * n, [=](Index i) {
-    const Real *a = y + i * n, *b = dy + i * n;
-    const Vec dot = sum_of(n, [=](Index j, Index c) { return at(a, j, c) * at(b, j, c); });
-    transform_serial(n, dx + i * n, mode, [dot](Vec p, Vec d) { return p * (d - dot); }, a, b);
-  });
+  for_rows(m, 4 * n, [=](Index i) { softmax_row_backward(n, y + i * n, dy + i * n, dx + i * n, mode); });
 }
 
 void log_softmax(Index m, Index n, const Real* x, Real* y) {

@@ -9,8 +9,12 @@ namespace heed::kernels {
 /// y[j] = or += sum_i x[i, j]
 void sum_rows(Index m, Index n, const Real* x, Real* y, Mode mode);
 
+/// y = e^x / sum e^x and dx = y (dy - sum dy y) of one row, on this thread.
+void softmax_row(Index n, const Real* x, Real* y);
+void softmax_row_backward(Index n, const Real* y, const Real* dy, Real* dx, Mode mode);
+
 void softmax(Index m, Index n, const Real* x, Real* y);
-void softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode);      // dx = y (dy - sum dy y)
+void softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode);
 void log_softmax(Index m, Index n, const Real* x, Real* y);
 void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode);  // dx = dy - exp(y) sum dy
 
