@@ -4,6 +4,8 @@
 #include <limits>
 #include <vector>
 
+#include <dlfcn.h>
+
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
@@ -37,6 +39,16 @@ struct InBf16 {
 
 #define NEEDS_BF16() \
   if (const std::string why = precision_obstacle(Precision::bf16); !why.empty()) GTEST_SKIP() << "bf16 " << why
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/// True where oneDNN is loaded before main, hence before anything asked for bf16.
+const bool loaded_at_start = dlopen("libdnnl.so.2", RTLD_LAZY | RTLD_NOLOAD) != nullptr;
+
+TEST(Bf16, SanitizersFindOneDnnLoadedAtStart) {  // framework/CMakeLists.txt says why
+  NEEDS_BF16();
+  EXPECT_TRUE(loaded_at_start);
+}
+#endif
 
 std::vector<Real> numbers(Index count, std::uint64_t seed) {
   Random random(seed);
