@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "datasets/unicode.h"
 #include "framework/error.h"
 
 namespace heed::utf8 {
@@ -92,9 +93,8 @@ std::string_view trim(std::string_view text) {
 }
 
 bool is_space(char32_t code) {
-  return (code >= 9 && code <= 13) || (code >= 0x1C && code <= 0x20) || code == 0x85 || code == 0xA0 || code == 0x1680 ||
-         (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F ||
-         code == 0x3000;
+  if (code < 0x80) return (code >= 9 && code <= 13) || (code >= 0x1C && code <= 0x20);
+  return unicode::is_space(code);
 }
 
 }  // namespace heed::utf8

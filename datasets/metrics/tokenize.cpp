@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "datasets/metrics/unicode.h"
 #include "datasets/nearest.h"
+#include "datasets/unicode.h"
 #include "datasets/utf8.h"
 #include "framework/error.h"
 

@@ -1,0 +1,147 @@
+#include "datasets/unicode.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <iterator>
+#include <memory>
+#include <new>
+
+#include <utf8proc.h>
+
+#include "framework/error.h"
+
+namespace heed::unicode {
+
+namespace {
+
+constexpr auto compose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+
+const utf8proc_property_t& properties(char32_t code) {
+  return *utf8proc_get_property(static_cast<utf8proc_int32_t>(code));
+}
+
+// Whether a code point with a canonical decomposition is what that composes to: not where it only
+// stands for another one, or is excluded from composition.
+bool composes_again(char32_t code) {
+  const auto same = static_cast<utf8proc_int32_t>(code);
+  utf8proc_int32_t parts[8];
+  int boundary = 0;
+  const auto count =
+      utf8proc_decompose_char(same, parts, std::size(parts), UTF8PROC_DECOMPOSE, &boundary);
+  return utf8proc_normalize_utf32(parts, count, compose) == 1 && parts[0] == same;
+}
+
+// By utf8proc's number of a general category.
+constexpr auto category_table = [] {
+  std::array<Category, UTF8PROC_CATEGORY_CO + 1> table{};
+  const auto fill = [&](int first, int last, Category category) {
+    for (int i = first; i <= last; ++i) table[static_cast<std::size_t>(i)] = category;
+  };
+  fill(0, UTF8PROC_CATEGORY_CO, Category::other);
+  fill(UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LO, Category::letter);
+  fill(UTF8PROC_CATEGORY_MN, UTF8PROC_CATEGORY_ME, Category::mark);
+  fill(UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO, Category::number);
+  fill(UTF8PROC_CATEGORY_PC, UTF8PROC_CATEGORY_PO, Category::punctuation);
+  fill(UTF8PROC_CATEGORY_SM, UTF8PROC_CATEGORY_SO, Category::symbol);
+  fill(UTF8PROC_CATEGORY_ZS, UTF8PROC_CATEGORY_ZP, Category::separator);
+  fill(UTF8PROC_CATEGORY_CC, UTF8PROC_CATEGORY_CC, Category::control);
+  fill(UTF8PROC_CATEGORY_CF, UTF8PROC_CATEGORY_CF, Category::format);
+  return table;
+}();
+
+Category category_of(const utf8proc_property_t& p) {
+  return category_table[static_cast<std::size_t>(p.category)];
+}
+
+struct Range {
+  char32_t first, last;
+};
+
+// Sorted ranges.
+template <std::size_t n>
+bool holds(const Range (&ranges)[n], char32_t code) {
+  const auto after =
+      std::upper_bound(std::begin(ranges), std::end(ranges), code,
+                       [](char32_t c, const Range& range) { return c < range.first; });
+  return after != std::begin(ranges) && code <= std::prev(after)->last;
+}
+
+// Two properties that utf8proc does not have and no category implies.
+// Other_Lowercase and Other_Uppercase.
+constexpr Range other_cased[] = {
+    {0xAA, 0xAA},       {0xBA, 0xBA},       {0x2B0, 0x2B8},     {0x2C0, 0x2C1},
+    {0x2E0, 0x2E4},     {0x345, 0x345},     {0x37A, 0x37A},     {0x10FC, 0x10FC},
+    {0x1D2C, 0x1D6A},   {0x1D78, 0x1D78},   {0x1D9B, 0x1DBF},   {0x2071, 0x2071},
+    {0x207F, 0x207F},   {0x2090, 0x209C},   {0x2160, 0x217F},   {0x24B6, 0x24E9},
+    {0x2C7C, 0x2C7D},   {0xA69C, 0xA69D},   {0xA770, 0xA770},   {0xA7F2, 0xA7F4},
+    {0xA7F8, 0xA7F9},   {0xAB5C, 0xAB5F},   {0xAB69, 0xAB69},   {0x10780, 0x10780},
+    {0x10783, 0x10785}, {0x10787, 0x107B0}, {0x107B2, 0x107BA}, {0x1E030, 0x1E06D},
+    {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189},
+};
+// Word_Break MidLetter, MidNumLet and Single_Quote.
+constexpr Range within_words[] = {
+    {0x27, 0x27},     {0x2E, 0x2E},     {0x3A, 0x3A},     {0xB7, 0xB7},
+    {0x387, 0x387},   {0x55F, 0x55F},   {0x5F4, 0x5F4},   {0x2018, 0x2019},
+    {0x2024, 0x2024}, {0x2027, 0x2027}, {0xFE13, 0xFE13}, {0xFE52, 0xFE52},
+    {0xFE55, 0xFE55}, {0xFF07, 0xFF07}, {0xFF0E, 0xFF0E}, {0xFF1A, 0xFF1A},
+};
+
+}  // namespace
+
+Category category(char32_t code) { return category_of(properties(code)); }
+
+Traits traits(char32_t code) {
+  const utf8proc_property_t& p = properties(code);
+  const Category category = category_of(p);
+  const bool hangul_letter = code >= 0x1100 && code < 0x1200;  // such become syllables
+  const bool canonical = p.decomp_seqindex != UINT16_MAX && p.decomp_type == 0;
+  const bool changes =
+      category == Category::mark || hangul_letter || (canonical && !composes_again(code));
+  return {category, code >= 0x300 && changes};
+}
+
+bool is_number(char32_t code) { return category(code) == Category::number; }
+bool is_punctuation(char32_t code) { return category(code) == Category::punctuation; }
+bool is_symbol(char32_t code) { return category(code) == Category::symbol; }
+
+bool is_cased(char32_t code) {
+  const auto kind = properties(code).category;
+  return kind == UTF8PROC_CATEGORY_LU || kind == UTF8PROC_CATEGORY_LL ||
+         kind == UTF8PROC_CATEGORY_LT || holds(other_cased, code);
+}
+
+bool is_case_ignorable(char32_t code) {
+  const auto kind = properties(code).category;
+  return kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_ME ||
+         kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_LM ||
+         kind == UTF8PROC_CATEGORY_SK || holds(within_words, code);
+}
+
+bool is_space(char32_t code) {
+  const utf8proc_property_t& p = properties(code);
+  return p.category == UTF8PROC_CATEGORY_ZS || p.bidi_class == UTF8PROC_BIDI_CLASS_WS ||
+         p.bidi_class == UTF8PROC_BIDI_CLASS_B || p.bidi_class == UTF8PROC_BIDI_CLASS_S;
+}
+
+char32_t to_lower(char32_t code) {
+  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code)));
+}
+
+bool ends_cluster(char32_t before, char32_t code, std::int32_t& state) {
+  return utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(before),
+                                          static_cast<utf8proc_int32_t>(code), &state);
+}
+
+std::string nfc(std::string_view text) {
+  utf8proc_uint8_t* composed = nullptr;
+  const utf8proc_ssize_t bytes =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &composed, compose);
+  const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owned(composed, std::free);
+  if (bytes == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
+  if (bytes < 0) fail("a text cannot be brought into normal form C ({})", utf8proc_errmsg(bytes));
+  return {reinterpret_cast<const char*>(composed), static_cast<std::size_t>(bytes)};
+}
+
+}  // namespace heed::unicode
