@@ -24,14 +24,14 @@ namespace heed {
 namespace {
 
 constexpr const char* format_name = "heed tokenizer";
-constexpr int format_version = 1;
 // Distinct pieces counted at a time, about 40 MB of them: past that the rarest so far are forgotten, as in lossy counting (Manku and
 // Motwani 2002), so that a vocabulary of any corpus needs bounded memory. Frequent ones are not touched.
 constexpr std::size_t most_counted = std::size_t{1} << 19;
 
-std::unique_ptr<Tokenizer> make(const std::string& kind, Vocabulary vocabulary) {
-  if (kind == "words") return std::make_unique<Words>(std::move(vocabulary));
-  if (kind == "characters") return std::make_unique<Characters>(std::move(vocabulary));
+std::unique_ptr<Tokenizer> make(const std::string& kind, Vocabulary vocabulary,
+                                int version = Tokenizer::newest_version) {
+  if (kind == "words") return std::make_unique<Words>(std::move(vocabulary), version);
+  if (kind == "characters") return std::make_unique<Characters>(std::move(vocabulary), version);
   fail("unknown tokenizer '{}': expected {}{}", kind, fmt::join(tokenizer_kinds(), ", "), did_you_mean(kind, tokenizer_kinds()));
 }
 
@@ -49,6 +49,17 @@ std::string model_path(const std::string& path) { return std::filesystem::path(p
 
 // json would convert a fraction, and 1e99 to anything: -1 for these. What is no number throws its exception.
 Index whole(const nlohmann::json& number) { return number.is_number_float() ? -1 : number.get<Index>(); }
+
+// The version in a tokenizer's file; 1 where it says none.
+int read_version(const nlohmann::json& json, const std::string& path) {
+  const auto version = json.find("version");
+  if (version == json.end()) return 1;
+  const Index number = version->is_number() ? whole(*version) : -1;
+  if (number < 1 || number > Tokenizer::newest_version)
+    fail("{}: is a tokenizer of another version of Heed; expected version 1 to {}", path,
+         Tokenizer::newest_version);
+  return static_cast<int>(number);
+}
 
 // The model beside a tokenizer, which says how many bytes it has and what they hash to.
 std::string read_model(const std::string& path, const nlohmann::json& said) {
@@ -118,12 +129,14 @@ std::uint64_t Tokenizer::fingerprint() const {
   std::uint64_t hash = 0;
   const auto add = [&](std::string_view text) { hash = mix(hash, XXH3_64bits(text.data(), text.size())); };
   add(kind()), add(model());
+  if (version() > 1) add(fmt::format("version {}", version()));  // version 1 keeps its hash
   for (const std::string& token : vocabulary().tokens()) add(token);
   return hash;
 }
 
 void Tokenizer::save(const std::string& path) const {
-  nlohmann::ordered_json json{{"format", format_name}, {"version", format_version}, {"kind", kind()}, {"size", size()}};
+  nlohmann::ordered_json json{
+      {"format", format_name}, {"version", version()}, {"kind", kind()}, {"size", size()}};
   if (const std::string bytes = model(); !bytes.empty()) {
     replace_file(model_path(path), bytes);
     json["model"] = {{"file", std::filesystem::path(model_path(path)).filename().string()}, {"bytes", bytes.size()}, {"xxh3", hash_of(bytes)}};
@@ -148,8 +161,7 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
   }
   if (!json.is_object() || json.value("format", nlohmann::json()) != format_name)
     fail("{}: is not a tokenizer of Heed; name the tokenizer file of a run", path);
-  if (json.value("version", nlohmann::json()) != format_version)
-    fail("{}: is a tokenizer of another version of Heed; expected version {}", path, format_version);
+  const int version = read_version(json, path);
   const std::string again = "copy it again from the run that wrote it";
   try {
     const auto kind = json.at("kind").get<std::string>();
@@ -157,9 +169,10 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
     try {
       std::unique_ptr<Tokenizer> tokenizer;
       if (has_subwords(kind))
-        tokenizer = std::make_unique<SentencePiece>(kind, model);
+        tokenizer = std::make_unique<SentencePiece>(kind, model, version);
       else
-        tokenizer = make(kind, Vocabulary(json.at("tokens").get<std::vector<std::string>>()));
+        tokenizer =
+            make(kind, Vocabulary(json.at("tokens").get<std::vector<std::string>>()), version);
       if (const Index size = whole(json.at("size")); size != tokenizer->size())
         fail("it says {} entries and holds {}", size, tokenizer->size());
       return tokenizer;

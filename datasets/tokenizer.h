@@ -17,7 +17,13 @@ namespace heed {
 /// Text to ids and back, without <s> or </s>. Text must be well-formed UTF-8, else Error.
 class Tokenizer {
  public:
+  static constexpr int newest_version = 2;
+
+  /// `version`: how it cuts text. A version cuts as it always did; what is trained now has the
+  /// newest. Of words, 1 knows ASCII alone (tokenizers/words.h); the other kinds cut alike in both.
+  explicit Tokenizer(int version = newest_version) : version_(version) {}
   virtual ~Tokenizer() = default;
+  int version() const { return version_; }
   virtual std::string kind() const = 0;
   virtual std::vector<std::string> tokens(std::string_view text) const = 0;  // the pieces, known or not
   /// Pieces to text. Pieces that are marks of the vocabulary are kept as they are.
@@ -49,6 +55,8 @@ class Tokenizer {
 
  private:
   virtual std::vector<Id> known(std::string_view text) const;  // encode() without `extra`
+
+  int version_;
 };
 
 /// What reads the sources and what reads the targets: one tokenizer for both, a joint vocabulary, or one each.

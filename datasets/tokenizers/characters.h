@@ -7,7 +7,8 @@ namespace heed {
 /// Every code point a piece, the space included: join(tokens(text)) == text, always.
 class Characters final : public Tokenizer {
  public:
-  explicit Characters(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {}
+  explicit Characters(Vocabulary vocabulary, int version = newest_version)
+      : Tokenizer(version), vocabulary_(std::move(vocabulary)) {}
   std::string kind() const override { return "characters"; }
   std::vector<std::string> tokens(std::string_view text) const override;
   std::string join(std::span<const std::string> pieces) const override;

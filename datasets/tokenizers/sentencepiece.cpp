@@ -79,7 +79,8 @@ std::string well_formed(std::string_view text) {
 
 }  // namespace
 
-SentencePiece::SentencePiece(std::string kind, std::string model) : kind_(std::move(kind)), model_(std::move(model)) {
+SentencePiece::SentencePiece(std::string kind, std::string model, int version)
+    : Tokenizer(version), kind_(std::move(kind)), model_(std::move(model)) {
   sentencepiece::SentencePieceProcessor processor;
   if (!processor.LoadFromSerializedProto(model_).ok()) fail("its model is not one of SentencePiece");
   std::vector<std::string> names;

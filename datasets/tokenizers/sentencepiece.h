@@ -14,7 +14,7 @@ namespace heed {
 class SentencePiece final : public Tokenizer {
  public:
   /// `model`: the bytes of a model file that train() gave. Throws Error when it is none.
-  SentencePiece(std::string kind, std::string model);
+  SentencePiece(std::string kind, std::string model, int version = newest_version);
   /// options.max_size is the number of ids, 0 or from smallest_size to largest_size; a text that has too few different words gets
   /// fewer. 0: 8000, or about half as many as the different words. min_count has no meaning here. The same text gives the same bytes, whatever the
   /// machine. Throws Error when there is no text.

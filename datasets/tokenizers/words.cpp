@@ -2,59 +2,207 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
+#include "datasets/unicode.h"
 #include "datasets/utf8.h"
 
 namespace heed {
 
 namespace {
 
-constexpr std::string_view joiner = "￭", escape = "％", escaped_joiner = "％ffed", escaped_escape = "％ff05";
-constexpr char32_t joiner_code = 0xFFED, escape_code = 0xFF05, quote = 0x2019;
+constexpr std::string_view joiner = "￭", escape = "％";
+constexpr std::string_view escaped_joiner = "％ffed", escaped_escape = "％ff05";
+constexpr char first_byte_of_both = '\xEF';  // of joiner and escape
+constexpr char32_t quote = 0x2019, plain_hyphen = 0x2010, no_break_hyphen = 0x2011;
+constexpr char32_t soft_hyphen = 0xAD, zero_width_non_joiner = 0x200C, zero_width_joiner = 0x200D;
 
-struct Character {
-  char32_t code;
-  std::string_view bytes;
+enum class Kind : std::uint8_t {
+  letter,
+  accent,  // continues a word, begins none
+  apostrophe,
+  hyphen,  // and all else that stays in a word between two letters
+  mark,
 };
 
-bool is_apostrophe(char32_t c) { return c == '\'' || c == quote; }
-bool is_letter(char32_t c) {
-  if (c >= 0x80) return c != quote;
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+Kind kind_of_ascii(char32_t code) {
+  const bool digit = code >= '0' && code <= '9';
+  const bool letter = (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
+  if (digit || letter) return Kind::letter;
+  if (code == '\'') return Kind::apostrophe;
+  return code == '-' ? Kind::hyphen : Kind::mark;
 }
 
-struct Scanner {
-  std::vector<Character> text;
+// Of what lies beyond ASCII.
+Kind kind_in_version_1(char32_t code) { return code == quote ? Kind::apostrophe : Kind::letter; }
 
-  bool letter(std::size_t i) const { return i < text.size() && is_letter(text[i].code); }
-  std::size_t run(std::size_t i) const {  // the end of the letters that begin at i
-    while (letter(i)) ++i;
-    return i;
+Kind kind_by_category(char32_t code, unicode::Category category) {
+  if (code == quote) return Kind::apostrophe;
+  if (code == plain_hyphen || code == no_break_hyphen || code == soft_hyphen) return Kind::hyphen;
+  if (code == zero_width_joiner || code == zero_width_non_joiner) return Kind::hyphen;
+  switch (category) {
+    case unicode::Category::letter:
+    case unicode::Category::number: return Kind::letter;
+    case unicode::Category::other:
+      return Kind::letter;  // most of what Unicode adds later are letters
+    case unicode::Category::mark: return Kind::accent;
+    default: return Kind::mark;
   }
+}
 
-  // Whether the letters at i are what English contracts: don't, Anna's, we'll. There an apostrophe elides nothing before it.
-  bool english_ending(std::size_t i) const {
-    static constexpr std::array<std::string_view, 7> endings{"s", "t", "d", "m", "re", "ve", "ll"};
-    std::string word;
-    for (const std::size_t end = run(i); i < end && word.size() < 3; ++i) word += text[i].bytes;
-    std::transform(word.begin(), word.end(), word.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return std::find(endings.begin(), endings.end(), word) != endings.end();
+// What stands between two spaces of a text, and how it is cut.
+class Stretch {
+ public:
+  explicit Stretch(int version) : version_(version) {}
+
+  // Reads from byte `at` to the next space, and says where that is.
+  std::size_t read(std::string_view text, std::size_t at);
+  void cut(std::vector<std::string>& pieces) const;
+
+ private:
+  // A code point; of marks a grapheme cluster. It ends where the next one begins.
+  struct Character {
+    Kind kind;
+    std::size_t begin;
+  };
+
+  void clear(std::string_view text);
+  // The code point at byte `at`, which moves behind it. False where the text is to be normalised.
+  bool add(std::size_t& at);
+  bool continues_cluster(char32_t code, Kind kind);
+  bool letter(std::size_t i) const {
+    return i < characters_.size() && characters_[i].kind == Kind::letter;
   }
+  std::size_t run(std::size_t i) const;
+  std::size_t word(std::size_t i) const;
+  std::string_view bytes(std::size_t first, std::size_t last) const;
+  bool english_ending(std::size_t i) const;
 
-  std::size_t word(std::size_t i) const {  // the end of the word that begins at i
-    for (;;) {
-      i = run(i);
-      if (i >= text.size() || !letter(i + 1)) return i;
-      if (is_apostrophe(text[i].code)) {
-        if (!english_ending(i + 1)) return i + 1;
-      } else if (text[i].code != '-') {
-        return i;
-      }
-      ++i;
+  int version_;
+  std::string_view text_;
+  std::string composed_;
+  std::vector<Character> characters_;
+  std::size_t end_ = 0;       // of the last character
+  char32_t before_ = 0;       // the code point added last
+  std::int32_t cluster_ = 0;  // the state of ends_cluster
+};
+
+void Stretch::clear(std::string_view text) {
+  text_ = text;
+  characters_.clear();
+}
+
+std::size_t Stretch::read(std::string_view text, std::size_t at) {
+  const std::size_t begin = at;
+  bool composed = true;
+  clear(text);
+  while (at < text.size() && text[at] != ' ') composed = add(at) && composed;
+  end_ = at;
+  if (composed) return at;
+  composed_ = unicode::nfc(text.substr(begin, at - begin));
+  clear(composed_);
+  for (end_ = 0; end_ < composed_.size();) add(end_);
+  return at;
+}
+
+bool Stretch::add(std::size_t& at) {
+  const std::size_t begin = at;
+  const auto byte = static_cast<unsigned char>(text_[at]);
+  if (byte < 0x80) {
+    characters_.push_back({kind_of_ascii(byte), begin});
+    before_ = byte;
+    cluster_ = 0;
+    ++at;
+    return true;
+  }
+  const char32_t code = utf8::next(text_, at);
+  if (version_ == 1) {
+    characters_.push_back({kind_in_version_1(code), begin});
+    return true;
+  }
+  const unicode::Traits traits = unicode::traits(code);
+  const Kind kind = kind_by_category(code, traits.category);
+  if (!continues_cluster(code, kind)) characters_.push_back({kind, begin});
+  before_ = code;
+  return !traits.may_change_in_nfc;
+}
+
+// A cluster of a letter and its accents stays apart: they are of one word anyway.
+bool Stretch::continues_cluster(char32_t code, Kind kind) {
+  const bool after_mark = !characters_.empty() && characters_.back().kind != Kind::letter;
+  if (kind != Kind::letter && after_mark && !unicode::ends_cluster(before_, code, cluster_))
+    return true;
+  cluster_ = 0;
+  return false;
+}
+
+// The end of the letters and accents that begin at i.
+std::size_t Stretch::run(std::size_t i) const {
+  while (letter(i) || (i < characters_.size() && characters_[i].kind == Kind::accent)) ++i;
+  return i;
+}
+
+// Whether the letters at i are what English contracts: don't, Anna's, we'll. There an apostrophe
+// elides nothing before it.
+bool Stretch::english_ending(std::size_t i) const {
+  static constexpr std::array<std::string_view, 7> endings{"s", "t", "d", "m", "re", "ve", "ll"};
+  const std::string_view letters = bytes(i, run(i));
+  if (letters.size() > 2) return false;
+  std::string ending(letters);
+  for (char& c : ending)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return std::find(endings.begin(), endings.end(), ending) != endings.end();
+}
+
+// The end of the word that begins at i.
+std::size_t Stretch::word(std::size_t i) const {
+  for (;;) {
+    i = run(i);
+    if (!letter(i + 1)) return i;
+    if (characters_[i].kind == Kind::mark) return i;
+    if (characters_[i].kind == Kind::apostrophe && !english_ending(i + 1)) return i + 1;
+    ++i;
+  }
+}
+
+std::string_view Stretch::bytes(std::size_t first, std::size_t last) const {
+  const std::size_t begin = characters_[first].begin;
+  const std::size_t end = last < characters_.size() ? characters_[last].begin : end_;
+  return text_.substr(begin, end - begin);
+}
+
+void append_escaped(std::string_view bytes, std::string& piece) {
+  for (std::size_t at; (at = bytes.find(first_byte_of_both)) != std::string_view::npos;) {
+    piece += bytes.substr(0, at);
+    bytes.remove_prefix(at);
+    if (bytes.starts_with(joiner)) {
+      piece += escaped_joiner;
+      bytes.remove_prefix(joiner.size());
+    } else if (bytes.starts_with(escape)) {
+      piece += escaped_escape;
+      bytes.remove_prefix(escape.size());
+    } else {
+      piece += bytes[0];
+      bytes.remove_prefix(1);
     }
   }
-};
+  piece += bytes;
+}
+
+void Stretch::cut(std::vector<std::string>& pieces) const {
+  for (std::size_t i = 0; i < characters_.size();) {
+    const bool touches = i > 0, is_word = letter(i);
+    const std::size_t end = is_word ? word(i) : i + 1;
+    std::string piece;
+    if (touches && is_word)
+      pieces.back() += joiner;
+    else if (touches)
+      piece += joiner;
+    append_escaped(bytes(i, end), piece);
+    pieces.push_back(std::move(piece));
+    i = end;
+  }
+}
 
 void unescape(std::string_view piece, std::string& out) {
   while (!piece.empty()) {
@@ -73,29 +221,11 @@ void unescape(std::string_view piece, std::string& out) {
 }  // namespace
 
 std::vector<std::string> Words::tokens(std::string_view text) const {
-  Scanner scanner;
-  scanner.text.reserve(text.size());
-  utf8::for_each(text, [&](char32_t code, std::string_view bytes) { scanner.text.push_back({code, bytes}); });
   std::vector<std::string> pieces;
-  bool touches = false;  // the piece before ends where this one begins
-  for (std::size_t i = 0; i < scanner.text.size();) {
-    if (scanner.text[i].code == ' ') {
-      touches = false, ++i;
-      continue;
-    }
-    const bool word = scanner.letter(i);
-    const std::size_t end = word ? scanner.word(i) : i + 1;
-    std::string piece;
-    if (touches && word)
-      pieces.back() += joiner;
-    else if (touches)
-      piece += joiner;
-    for (; i < end; ++i) {
-      const Character& c = scanner.text[i];
-      piece += c.code == joiner_code ? escaped_joiner : c.code == escape_code ? escaped_escape : c.bytes;
-    }
-    pieces.push_back(std::move(piece));
-    touches = true;
+  Stretch stretch(version());
+  for (std::size_t at = 0; at < text.size(); ++at) {  // behind the space
+    at = stretch.read(text, at);
+    stretch.cut(pieces);
   }
   return pieces;
 }

@@ -13,7 +13,9 @@ void use(const Tokenizer& tokenizer) {
   std::vector<Id> all;
   for (Id id = 0; id < static_cast<Id>(tokenizer.size()); ++id) all.push_back(id), tokenizer.token(id);
   tokenizer.decode(all);
-  for (const std::string_view text : {"", " ", "the dogs  sleep.", "l'été à Zürich, 日本語 😀\n▁￭", "<s> <0x41> aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
+  for (const std::string_view text : {"", " ", "the dogs  sleep.", "l'été à Zürich, 日本語 😀\n▁￭",
+                                      "“e\u0301” 👩\u200D👧\u200B，\u00A0é",
+                                      "<s> <0x41> aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
     std::vector<std::string> extra;
     for (const auto& ids : {tokenizer.encode(text), tokenizer.sample(text, 0.5, random), tokenizer.encode_widening(text, extra)})
       for (const Id id : ids) fuzz::require(id >= 0 && id < static_cast<Id>(tokenizer.size()) + static_cast<Id>(extra.size()));
