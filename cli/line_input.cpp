@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "datasets/foreign_text.h"
 #include "datasets/text_file.h"
 #include "datasets/utf8.h"
 #include "framework/error.h"
@@ -53,6 +54,8 @@ bool LineInput::next(std::string& line, bool wait) {
   if (begin_ == buffer_.size()) return false;
   const bool last = end == std::string::npos;
   const std::size_t size = (last ? buffer_.size() : end) - begin_;
+  const std::string_view first_line = std::string_view(buffer_).substr(0, size + 1);
+  if (number_ == 0) check_start(first_line, "standard input");
   ++number_;
   if (size > longest) {
     ended_ = true, begin_ = buffer_.size();

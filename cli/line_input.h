@@ -14,7 +14,8 @@ class LineInput {
   static constexpr std::size_t group = 256, group_bytes = 1 << 16;  // a group takes no line more once it has either
 
   /// The next lines; waits for the first. Empty at the end. Throws Error, `standard input:LINE: ...`, at a line that is malformed or
-  /// too long, once all before it have been given out; Interrupted when a signal ends the waiting.
+  /// too long, once all before it have been given out, and `standard input: ...` where the first
+  /// line is not one of a text (foreign_text.h); Interrupted when a signal ends the waiting.
   std::vector<std::string> lines();
 
  private:

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "datasets/foreign_text.h"
 #include "datasets/gzip.h"
 #include "framework/error.h"
 
@@ -32,23 +33,12 @@ std::size_t fill(const std::string& path, std::span<char> into, Read&& read) {
   return got;
 }
 
-// Files that are no text but tell what they are.
-void check_start(const std::string& path, std::string_view start) {
-  using namespace std::string_view_literals;
-  struct Kind {
-    std::string_view magic;
-    const char* what;
-  };
-  static constexpr std::array kinds{Kind{"\xFD"
-                                         "7zXZ\0"sv,
-                                         "packed by xz; unpack it (xz -d) or pack it by gzip"},
-                                    Kind{"\x28\xB5\x2F\xFD"sv, "packed by zstd; unpack it (zstd -d) or pack it by gzip"},
-                                    Kind{"BZh91AY&SY"sv, "packed by bzip2; unpack it (bzip2 -d) or pack it by gzip"},
-                                    Kind{"PK\x03\x04"sv, "a zip archive; unpack it and name the files in it"},
-                                    Kind{"\xFF\xFE"sv, "UTF-16; save it as UTF-8"},
-                                    Kind{"\xFE\xFF"sv, "UTF-16; save it as UTF-8"}};
-  for (const Kind& kind : kinds)
-    if (start.starts_with(kind.magic)) fail("{}: is {}", path, kind.what);
+// gzip is unpacked here; of the text inside, LineReader looks at the start.
+void check_packing(const std::string& path, std::string_view start) {
+  const auto foreign = foreign_text(start);
+  if (!foreign || is_gzip(start)) return;
+  const char* or_gzip = foreign->packed ? " or pack it by gzip" : "";
+  fail("{}: is {}; {}{}", path, foreign->what, foreign->remedy, or_gzip);
 }
 
 // A file that nobody else can open and that vanishes with its descriptor.
@@ -95,7 +85,7 @@ void InputFile::open_itself() {
     return pipe ? ::read(file_, to, count) : pread(file_, to, count, static_cast<off_t>(at));
   });
   const std::string_view start(bytes.data(), n);
-  check_start(path_, start);
+  check_packing(path_, start);
   if (pipe || is_gzip(start)) spill(pipe ? start : std::string_view());
 }
 

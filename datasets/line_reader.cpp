@@ -4,6 +4,7 @@
 #include <cstring>
 #include <span>
 
+#include "datasets/foreign_text.h"
 #include "datasets/text_file.h"
 #include "framework/error.h"
 
@@ -24,9 +25,18 @@ bool LineReader::fill() {
   return n > 0;
 }
 
+// Reads the start of the file, looks what it is, and goes behind a byte order mark.
+void LineReader::begin() {
+  if (!fill()) return;
+  const std::string_view start(buffer_.data(), end_);
+  check_start(start, file_->path());
+  if (!start.starts_with(byte_order_mark)) return;
+  begin_ = byte_order_mark.size();
+  offset_ = static_cast<std::int64_t>(begin_);
+}
+
 bool LineReader::next(std::string_view& line) {
-  if (offset_ == 0 && begin_ == end_ && fill() && std::string_view(buffer_.data(), end_).starts_with(byte_order_mark))
-    begin_ = byte_order_mark.size(), offset_ = static_cast<std::int64_t>(begin_);
+  if (offset_ == 0 && begin_ == end_) begin();
   std::size_t seen = 0;  // bytes of the line without \n
   const void* found = nullptr;
   for (;;) {

@@ -19,7 +19,8 @@ class LineReader {
   explicit LineReader(const InputFile& file, std::size_t longest = most_bytes) : file_(&file), longest_(longest) {}
 
   /// False at the end. `line` lasts until the next call. Throws Error, `FILE:LINE: ...`, when a line is too long or holds malformed
-  /// UTF-8 or a NUL byte, and `FILE: ...` when the file is empty.
+  /// UTF-8 or a NUL byte, and `FILE: ...` when the file is empty, or begins as no text with lines
+  /// does (foreign_text.h).
   bool next(std::string_view& line);
   Index number() const { return number_; }            // of the line that next() gave, from 1
   bool ended() const { return ended_; }               // whether it was ended by \n
@@ -27,6 +28,7 @@ class LineReader {
   void seek(std::int64_t offset, Index lines_before);  // next() gives the line that begins at `offset`
 
  private:
+  void begin();
   bool fill();
 
   const InputFile* file_;

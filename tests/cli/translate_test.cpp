@@ -112,6 +112,31 @@ TEST_F(Translate, GivesWhatCameBeforeABadLine) {
   }
 }
 
+TEST_F(Translate, SaysWhatIsNoTextInLines) {
+  using namespace std::string_literals;
+  const std::pair<std::string, std::string> rows[]{
+      {"\x1F\x8B\x08\0\0\0\0\0\0\x03..."s, "packed by gzip; unpack it (gzip -d)"},
+      {"\x1F\x8B\x08\0..."s + std::string(3 << 20, 'a'), "packed by gzip; unpack it (gzip -d)"},
+      {"\xFD"s + "7zXZ\0..."s, "packed by xz; unpack it (xz -d)"},
+      {"\xFF\xFEh\0i\0\n\0"s, "UTF-16; save it as UTF-8"},
+      {"\xFE\xFF\0h\0i\0\n"s, "UTF-16; save it as UTF-8"},
+      {"h\0i\0\n\0"s, "UTF-16; save it as UTF-8"},
+  };
+  for (const auto& [input, message] : rows) {
+    const Ran ran = translate({}, input);
+    EXPECT_EQ(ran.code, 1) << message;
+    EXPECT_EQ(ran.out, "") << message;
+    EXPECT_EQ(ran.err, "heed: error: standard input: is " + message + "\n");
+  }
+  const std::string mac =
+      "heed: error: standard input: its lines end in carriage returns alone, as on old Macs; "
+      "write line feeds (tr '\\r' '\\n')\n";
+  for (const char* input : {"a b\rc a\r", "a b\rc a", "a b\rc a\rb\n"})
+    EXPECT_EQ(translate({}, input).err, mac) << input;
+  for (const char* input : {"a b\r\nc a\r\n", "a b\r", "a b\rc a\n"})
+    EXPECT_EQ(translate({}, input).code, 0) << input;
+}
+
 TEST_F(Translate, NeitherCrashesNorStallsOnALongLine) {
   std::string line;
   for (int i = 0; i < 5000; ++i) line += fmt::format("{} ", static_cast<char>('a' + i % 8));

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "datasets/line_reader.h"
+#include "datasets/pairs.h"
 #include "datasets/text_file.h"
 #include "tests/datasets/gzip.h"
 #include "tests/datasets/temporary.h"
@@ -107,6 +108,10 @@ TEST(InputFile, SaysWhatItCannotRead) {
   EXPECT_EQ(message("PK\x03\x04..."), "f: is a zip archive; unpack it and name the files in it");
   EXPECT_EQ(message("\xFF\xFEh\0i\0"s), "f: is UTF-16; save it as UTF-8");
   EXPECT_EQ(message("\xFE\xFF\0h\0i"s), "f: is UTF-16; save it as UTF-8");
+  EXPECT_EQ(message("\xFF\xFE\0\0h\0\0\0"s), "f: is UTF-32; save it as UTF-8");
+  EXPECT_EQ(message("\0\0\xFE\xFF\0\0\0h"s), "f: is UTF-32; save it as UTF-8");
+  EXPECT_EQ(message("h\0i\0\n\0"s), "f: is UTF-16; save it as UTF-8");
+  EXPECT_EQ(message("\0h\0i\0\n"s), "f: is UTF-16; save it as UTF-8");
   EXPECT_EQ(message("BZhang is a name\n"), "no error");
   EXPECT_EQ(folder.message([] { InputFile("/dev/null"); }), "/dev/null: is a device; name a text file");
 }
@@ -121,6 +126,51 @@ TEST(InputFile, SaysWhereThereIsNoRoom) {
   before ? setenv("TMPDIR", kept.c_str(), 1) : unsetenv("TMPDIR");
   EXPECT_TRUE(message.starts_with("f.gz: must be unpacked into a temporary file, and TMPDIR takes none (")) << message;
   EXPECT_TRUE(message.ends_with("); set TMPDIR to a folder that does")) << message;
+}
+
+const std::string of_an_old_mac =
+    R"(: its lines end in carriage returns alone, as on old Macs; write line feeds (tr '\r' '\n'))";
+
+TEST(LineReader, SaysWhatHasNoLines) {
+  const std::string mac = "f" + of_an_old_mac;
+  const std::pair<std::string, std::string> rows[]{
+      {"one\rtwo\rthree\r", mac},
+      {"one\rtwo", mac},
+      {"one\rtwo\rthree\n", mac},
+      {"one\r\rtwo\r", mac},
+      {gzip("one\rtwo\r"), mac},
+      {"one\n\rtwo\rthree\rfour\rfive\r", mac},
+      {"one\r", "no error"},
+      {"one\rtwo\n", "no error"},
+      {"one\r\ntwo\r\n", "no error"},
+      {"one\r\r\ntwo\r\r\n", "no error"},
+      {"a\rstray\nbetween\nlines\n", "no error"},
+      {gzip("\xFF\xFEh\0i\0"s), "f: is UTF-16; save it as UTF-8"},
+      {gzip(gzip("one\n")), "f: is packed by gzip; unpack it (gzip -d)"},
+      {gzip("\x28\xB5\x2F\xFD..."), "f: is packed by zstd; unpack it (zstd -d)"},
+  };
+  const TemporaryFolder folder;
+  for (const auto& [bytes, message] : rows) {
+    const std::string path = folder.write("f", bytes);
+    EXPECT_EQ(folder.message([&] { read_text(path); }), message) << bytes;
+    EXPECT_EQ(folder.message([&] { read_lines(path); }), message) << bytes;
+  }
+}
+
+// However pairs are written.
+TEST(LineReader, SaysWhatHasNoLinesToEveryReaderOfPairs) {
+  const TemporaryFolder folder;
+  const auto message = [&](std::vector<std::string> paths) {
+    return folder.message([&] { open_pairs(paths, {}, Split::train, 1); });
+  };
+  const std::string good = folder.write("good", "one\ntwo\n");
+  const std::string mac = folder.write("mac", "one\rtwo\r");
+  EXPECT_EQ(message({good, mac}), "mac" + of_an_old_mac);
+  EXPECT_EQ(message({mac, mac}), "mac" + of_an_old_mac);
+  EXPECT_EQ(message({folder.write("mac.tsv", "a\tb\rc\td\r")}), "mac.tsv" + of_an_old_mac);
+  const std::string object = R"({"source": "a", "target": "b"})";
+  EXPECT_EQ(message({folder.write("mac.jsonl", object + "\r" + object + "\r")}),
+            "mac.jsonl" + of_an_old_mac);
 }
 
 TEST(LineReader, GoesOnFromAnyLine) {
