@@ -111,7 +111,10 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
   }
   const std::vector<Batch> window = first_window(*batches);
   if (s.train.epochs == 0) counts = batches->counts();
-  if (begins) add_warning(corpus, unknown_warning(window, s, corpus.tokenizers));
+  if (begins) {
+    add_warning(corpus, uncut_warning(*corpus.train_pairs, s));
+    add_warning(corpus, unknown_warning(window, s, corpus.tokenizers));
+  }
   corpus.train = std::move(batches);
   const auto count = [](const PairSource& pairs) { return pairs.size() < 0 ? std::string("endless") : fmt::format("{} pairs", pairs.size()); };
   corpus.description = fmt::format("{}: {}", corpus.train_pairs->name(), count(*corpus.train_pairs));
@@ -153,7 +156,10 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
                                            .batch = std::max<Index>(1, s.data.batch_tokens / s.model.context),
                                            .valid_fraction = s.data.valid_fraction,
                                            .seed = static_cast<std::uint64_t>(s.train.seed)});
-  if (begins) add_warning(corpus, unknown_warning(windows.train(), s, corpus.tokenizers));
+  if (begins) {
+    add_warning(corpus, uncut_warning(text, s));
+    add_warning(corpus, unknown_warning(windows.train(), s, corpus.tokenizers));
+  }
   corpus.fingerprints = {{"data.train", hex(hash_of(text, {}))}, {"data.valid", s.data.valid.empty() ? "none" : hex(hash_of(valid, {}))},
                          {"tokenizer", fingerprint_of(corpus.tokenizers)}};
   corpus.valid = windows.valid_batches();

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "datasets/unicode.h"
 #include "datasets/utf8.h"
 
 namespace heed::cli {
@@ -34,6 +35,43 @@ struct Share {
     return fmt::format("{:.0f} % of the {}tokens", 100.0 * static_cast<double>(unknown) / static_cast<double>(tokens), side);
   }
 };
+
+// Of scripts that set no blanks between words: Thai, Lao, Burmese, Khmer, and what Chinese and
+// Japanese are written in.
+bool is_unspaced(char32_t code) {
+  static constexpr char32_t ranges[][2] = {{0xE00, 0xEFF},   {0x1000, 0x109F}, {0x1780, 0x17FF},
+                                           {0x3041, 0x30FF}, {0x31F0, 0x31FF}, {0x3400, 0x4DBF},
+                                           {0x4E00, 0x9FFF}, {0xF900, 0xFAFF}, {0x20000, 0x3FFFD}};
+  return std::ranges::any_of(ranges, [&](const auto& r) { return code >= r[0] && code <= r[1]; });
+}
+
+// Of the letters of a text, those of such scripts.
+struct Unspaced {
+  static constexpr Index most_pairs = 1000;
+  static constexpr std::size_t most_bytes = 1 << 20;
+
+  Index letters = 0, unspaced = 0;
+  void add(std::string_view text) {
+    utf8::for_each(text, [&](char32_t code, std::string_view) {
+      if (unicode::category(code) != unicode::Category::letter) return;
+      ++letters;
+      unspaced += is_unspaced(code);
+    });
+  }
+  bool large() const { return unspaced > 0 && 4 * unspaced >= letters; }
+  std::string text(std::string_view side) const {
+    const double part = static_cast<double>(unspaced) / static_cast<double>(letters);
+    return fmt::format("{:.0f} % of the letters of the {}", 100 * part, side);
+  }
+};
+
+std::string explain_unspaced(const std::vector<std::string>& shares) {
+  if (shares.empty()) return "";
+  return fmt::format(
+      "data.tokenizer=words cuts at blanks and marks alone, and {} belong to scripts without "
+      "blanks between words (Chinese, Japanese, Thai ...): learn subwords (data.tokenizer=unigram)",
+      fmt::join(shares, " and "));
+}
 
 std::string explain(const std::vector<std::string>& shares, const Settings& s, const Tokenizers& tokenizers) {
   if (shares.empty()) return "";
@@ -99,6 +137,35 @@ std::string unknown_warning(std::span<const Id> text, const Settings& settings, 
   Share share;
   share.add(text);
   return explain(share.large() ? std::vector{share.text("")} : std::vector<std::string>{}, settings, tokenizers);
+}
+
+std::string uncut_warning(const PairSource& pairs, const Settings& settings) {
+  if (settings.data.tokenizer != "words") return "";
+  if (pairs.size() < 0) return "";  // a built-in corpus
+  Unspaced source, target;
+  const Index size = std::min(pairs.size(), Unspaced::most_pairs);
+  for (Index i = 0; i < size; ++i) {
+    const Pair pair = pairs.at(i);
+    source.add(pair.source);
+    target.add(pair.target);
+  }
+  std::vector<std::string> shares;
+  if (source.large()) shares.push_back(source.text("source"));
+  if (target.large()) shares.push_back(target.text("target"));
+  return explain_unspaced(shares);
+}
+
+std::string uncut_warning(std::string_view text, const Settings& settings) {
+  if (settings.data.tokenizer != "words") return "";
+  std::size_t end = std::min(text.size(), Unspaced::most_bytes);
+  const auto continues = [&](std::size_t at) {  // a code point that began before
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+  };
+  while (continues(end)) ++end;
+  Unspaced share;
+  share.add(text.substr(0, end));
+  if (!share.large()) return "";
+  return explain_unspaced({share.text("text")});
 }
 
 }  // namespace heed::cli

@@ -38,4 +38,9 @@ class Overlap {
 std::string unknown_warning(const std::vector<Batch>& batches, const Settings& settings, const Tokenizers& tokenizers);
 std::string unknown_warning(std::span<const Id> text, const Settings& settings, const Tokenizers& tokenizers);
 
+/// Where words are to be cut and a quarter or more of the letters that a side begins with are of
+/// scripts that set no blanks between words.
+std::string uncut_warning(const PairSource& pairs, const Settings& settings);
+std::string uncut_warning(std::string_view text, const Settings& settings);
+
 }  // namespace heed::cli

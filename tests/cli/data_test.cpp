@@ -127,6 +127,13 @@ TEST(Data, WarnsOfWhatMakesARunWorthless) {
     words += fmt::format("u{} v{} w{} the\n", i, i, i), long_lines += fmt::format("this is line {} of a text\n", i), others += fmt::format("and {} is another line of it\n", i);
   folder.write("rare.src", words), folder.write("rare.tgt", lines(300, 3).target);
   folder.write("a.txt", long_lines + others), folder.write("half.txt", long_lines + lines(300, 4).source + lines(300, 5).target), folder.write("short.txt", "ab cd\n" + long_lines.substr(0, 20) + "ef\n");
+  std::string han, thai, hangul;
+  for (int i = 0; i < 200; ++i) {
+    han += "你好，世界。\n";
+    thai += "สวสด abcd\n";
+    hangul += "안녕 세상\n";
+  }
+  folder.write("han.tgt", han), folder.write("thai.src", thai), folder.write("hangul.tgt", hangul);
   const struct {
     Args data, more, settings;
     std::vector<std::string> warnings;
@@ -141,6 +148,14 @@ TEST(Data, WarnsOfWhatMakesARunWorthless) {
       {{"rare.src", "rare.tgt"}, {}, {"data.min_count=2"}, {"75 % of the source tokens are unknown, and all one to the model (<unk>): lower data.min_count (2), or learn subwords (data.tokenizer=unigram)"}},
       {{"a.src", "a.tgt"}, {}, {"data.vocab_size=6"}, {"% of the source tokens and ", "% of the target tokens are unknown", "raise data.vocab_size (6), or learn subwords"}},
       {{"rare.src", "rare.tgt"}, {}, {"data.min_count=2", "data.tokenizer=unigram"}, {}},
+      {{"a.src", "han.tgt"}, {}, {},
+       {"data.tokenizer=words cuts at blanks and marks alone, and 100 % of the letters of the "
+        "target belong to scripts without blanks between words (Chinese, Japanese, Thai ...): "
+        "learn subwords (data.tokenizer=unigram)"}},
+      {{"thai.src", "han.tgt"}, {}, {},
+       {"50 % of the letters of the source and 100 % of the letters of the target belong"}},
+      {{"a.src", "han.tgt"}, {}, {"data.tokenizer=characters"}, {}},
+      {{"a.src", "hangul.tgt"}, {}, {}, {}},
   };
   for (std::size_t i = 0; i < std::size(rows); ++i) {
     const auto& row = rows[i];
