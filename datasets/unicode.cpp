@@ -2,34 +2,64 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <iterator>
-#include <memory>
-#include <new>
+#include <vector>
 
 #include <utf8proc.h>
 
+#include "datasets/utf8.h"
 #include "framework/error.h"
 
 namespace heed::unicode {
 
 namespace {
 
-constexpr auto compose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-
 const utf8proc_property_t& properties(char32_t code) {
   return *utf8proc_get_property(static_cast<utf8proc_int32_t>(code));
+}
+
+using Codes = std::vector<utf8proc_int32_t>;
+
+// Appends the canonical decomposition of a code point.
+void decompose(char32_t code, Codes& codes) {
+  utf8proc_int32_t parts[8];
+  int boundary = 0;
+  const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code), parts,
+                                             std::size(parts), UTF8PROC_DECOMPOSE, &boundary);
+  check(count > 0 && count <= static_cast<utf8proc_ssize_t>(std::size(parts)), "nfc",
+        "U+{:04X} cannot be decomposed", static_cast<unsigned>(code));
+  codes.insert(codes.end(), parts, parts + count);
+}
+
+int combining_class(utf8proc_int32_t code) { return utf8proc_get_property(code)->combining_class; }
+
+// The canonical order of accents. utf8proc's own sort takes the square of their number: a line of
+// accents alone would take minutes.
+void order(Codes& codes) {
+  const auto starts = [](utf8proc_int32_t code) { return combining_class(code) == 0; };
+  for (auto begin = codes.begin(); begin != codes.end();) {
+    begin = std::find_if_not(begin, codes.end(), starts);
+    const auto end = std::find_if(begin, codes.end(), starts);
+    std::ranges::stable_sort(begin, end, {}, combining_class);
+    begin = end;
+  }
+}
+
+void compose(Codes& codes) {
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  const auto size = static_cast<utf8proc_ssize_t>(codes.size());
+  const utf8proc_ssize_t left = utf8proc_normalize_utf32(codes.data(), size, options);
+  check(left >= 0, "nfc", "a text cannot be composed ({})", utf8proc_errmsg(left));
+  codes.resize(static_cast<std::size_t>(left));
 }
 
 // Whether a code point with a canonical decomposition is what that composes to: not where it only
 // stands for another one, or is excluded from composition.
 bool composes_again(char32_t code) {
-  const auto same = static_cast<utf8proc_int32_t>(code);
-  utf8proc_int32_t parts[8];
-  int boundary = 0;
-  const auto count =
-      utf8proc_decompose_char(same, parts, std::size(parts), UTF8PROC_DECOMPOSE, &boundary);
-  return utf8proc_normalize_utf32(parts, count, compose) == 1 && parts[0] == same;
+  Codes codes;
+  decompose(code, codes);
+  compose(codes);
+  return codes.size() == 1 && static_cast<char32_t>(codes[0]) == code;
 }
 
 // By utf8proc's number of a general category.
@@ -94,11 +124,11 @@ Category category(char32_t code) { return category_of(properties(code)); }
 Traits traits(char32_t code) {
   const utf8proc_property_t& p = properties(code);
   const Category category = category_of(p);
+  if (code < 0x300) return {category, false};
   const bool hangul_letter = code >= 0x1100 && code < 0x1200;  // such become syllables
+  if (category == Category::mark || hangul_letter) return {category, true};
   const bool canonical = p.decomp_seqindex != UINT16_MAX && p.decomp_type == 0;
-  const bool changes =
-      category == Category::mark || hangul_letter || (canonical && !composes_again(code));
-  return {category, code >= 0x300 && changes};
+  return {category, canonical && !composes_again(code)};
 }
 
 bool is_number(char32_t code) { return category(code) == Category::number; }
@@ -134,14 +164,15 @@ bool ends_cluster(char32_t before, char32_t code, std::int32_t& state) {
 }
 
 std::string nfc(std::string_view text) {
-  utf8proc_uint8_t* composed = nullptr;
-  const utf8proc_ssize_t bytes =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &composed, compose);
-  const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owned(composed, std::free);
-  if (bytes == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
-  if (bytes < 0) fail("a text cannot be brought into normal form C ({})", utf8proc_errmsg(bytes));
-  return {reinterpret_cast<const char*>(composed), static_cast<std::size_t>(bytes)};
+  Codes codes;
+  codes.reserve(text.size());
+  utf8::for_each(text, [&](char32_t code, std::string_view) { decompose(code, codes); });
+  order(codes);
+  compose(codes);
+  std::string composed;
+  composed.reserve(text.size());
+  for (const utf8proc_int32_t code : codes) utf8::append(composed, static_cast<char32_t>(code));
+  return composed;
 }
 
 }  // namespace heed::unicode

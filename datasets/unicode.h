@@ -44,7 +44,7 @@ char32_t to_lower(char32_t code);
 /// begins, and is handed from each pair of it to the next.
 bool ends_cluster(char32_t before, char32_t code, std::int32_t& state);
 
-/// The text in normal form C (UAX #15). It must be well-formed UTF-8.
+/// The text in normal form C (UAX #15). Throws Error unless it is well-formed UTF-8.
 std::string nfc(std::string_view text);
 
 }  // namespace heed::unicode

@@ -63,5 +63,16 @@ TEST(Unicode, ComposesAccents) {
   for (const auto& [text, composed] : rows) EXPECT_EQ(nfc(text), composed) << text;
 }
 
+// Sorting them must not take the square of their number: this would be minutes.
+TEST(Unicode, ComposesManyAccents) {
+  std::string text = "a", below = "\u1EA1", above;
+  for (int i = 0; i < 100'000; ++i) {
+    text += "\u0301\u0323";
+    above += "\u0301";
+    if (i > 0) below += "\u0323";
+  }
+  EXPECT_TRUE(nfc(text) == below + above);
+}
+
 }  // namespace
 }  // namespace heed::unicode
