@@ -116,6 +116,29 @@ void key_sums(bool edge, Index rows, const Task& t, const Columns& c, const Real
   }
 }
 
+/// Whether there is neither an infinity nor a NaN: 0 times one is no number.
+bool all_finite(Index n, const Real* x) {
+  Vec zero = Real{0};
+  for (Index i = 0; i < n; i += Vec::width) zero = multiply_add(Vec::load(x + i), Vec(Real{0}), zero);
+  return sum(zero) == 0;
+}
+
+/// f(i, j, weight) for each query of a tile and each key of it that the query sees. The products of
+/// whole tiles multiply what is hidden by 0, which is not enough where it is not finite.
+template <class F>
+void for_seen(const AttentionShape& shape, const Task& t, Index i0, Index rows, const Columns& c, const Real* tile, Index ld, F f) {
+  for (Index i = 0; i < rows; ++i) {
+    const Visible seen = t.visible(shape, i0 + i);
+    const Index end = std::min(seen.end - c.begin, c.count);
+    for (Index j = std::max<Index>(seen.begin - c.begin, 0); j < end; ++j) f(i, c.begin + j, tile[i * ld + j]);
+  }
+}
+
+/// to += factor from
+void add_scaled_row(Index n, Real factor, const Real* from, Real* to) {
+  transform_serial(n, to, Mode::accumulate, [factor](Vec v) { return Vec(factor) * v; }, from);
+}
+
 alignas(64) constexpr struct Lanes {
   Real value[Vec::width];
   constexpr Lanes() : value() {
@@ -188,6 +211,7 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
   pack_panels(t, t.key(k), k.stride, keys);
   pack(t.keys, t.width, t.key(v), v.stride, 1, values);
   const Index ld = tile_stride(t), mask_ld = mask_tile_stride(t);
+  const bool by_element = shape.hides() && !all_finite(t.keys * d, values);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, queries);
@@ -210,6 +234,10 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
           continue;
         }
         const Real top = std::max(tops[i], top_of(s, count));
+        if (top == -std::numeric_limits<Real>::infinity()) {  // all hidden by the scores themselves
+          std::fill_n(s, wide, Real{0});
+          continue;
+        }
         const Real shrink = j0 > first_tile ? std::exp(tops[i] - top) : 0;
         sums[i] = sums[i] * shrink + sum(exponentials(s, count, wide, top));
         if (j0 > first_tile && shrink != 1)
@@ -217,7 +245,13 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
         tops[i] = top;
         if (shape.dropout.active()) multiply(wide, mask + i * mask_ld + c.skipped, s);
       }
-      query_sums(edge, rows, t, c, scores, ld, values, out, seen);
+      if (by_element) {
+        for_seen(shape, t, i0, rows, c, scores, ld, [&](Index i, Index key, Real weight) {
+          add_scaled_row(d, weight, values + key * d, out + i * d);
+        });
+      } else {
+        query_sums(edge, rows, t, c, scores, ld, values, out, seen);
+      }
     }
     unpack(rows, t.width, out, [&](Index i) { return sums[i] > 0 ? 1 / sums[i] : Real{0}; }, t.query(y, i0), y.stride, y.mode);
     for (Index i = 0; i < rows; ++i)  // a row that sees nothing: exp(s - infinity) is zero in backward too
@@ -255,10 +289,12 @@ struct BackwardSpace {
 
 void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const Real* log_sums, Rows dy, MutableRows dq, const BackwardSpace& w) {
   const Index d = t.padded_width, ld = tile_stride(t), mask_ld = mask_tile_stride(t);
+  const bool finite_keys = !shape.hides() || all_finite(t.keys * d, w.keys);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, w.queries);
     pack(rows, t.width, t.query(dy, i0), dy.stride, 1, w.douts);
+    const bool by_element = shape.hides() && !(finite_keys && all_finite(rows * d, w.queries) && all_finite(rows * d, w.douts));
     std::fill_n(w.dqueries, rows * d, Real{0});
     Real dots[query_tile];  // sum_j p_ij dp_ij = y_i . dy_i
     for (Index i = 0; i < rows; ++i) {
@@ -297,6 +333,16 @@ void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const 
         std::fill(gradients + some, gradients + wide, Real{0});
       }
       // dV += P^T dY, dK += dS^T Q, dQ += dS K
+      if (by_element) {
+        for_seen(shape, t, i0, rows, c, w.p, ld, [&](Index i, Index key, Real weight) {
+          if (w.dvalues) add_scaled_row(d, weight, w.douts + i * d, w.dvalues + key * d);
+        });
+        for_seen(shape, t, i0, rows, c, w.dp, ld, [&](Index i, Index key, Real gradient) {
+          if (w.dkeys) add_scaled_row(d, gradient, w.queries + i * d, w.dkeys + key * d);
+          if (dq.data) add_scaled_row(d, gradient, w.keys + key * d, w.dqueries + i * d);
+        });
+        continue;
+      }
       if (w.dvalues) key_sums(edge, rows, t, c, w.p, ld, w.douts, w.dvalues, seen);
       if (w.dkeys) key_sums(edge, rows, t, c, w.dp, ld, w.queries, w.dkeys, seen);
       if (dq.data) query_sums(edge, rows, t, c, w.dp, ld, w.keys, w.dqueries, seen);

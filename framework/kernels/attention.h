@@ -41,6 +41,8 @@ struct AttentionShape {
   const Real* slopes;                                      // (heads): scores lose slope * distance; null: none
   Real scale;
   Dropout dropout;
+
+  bool hides() const { return causal || window > 0; }  // some keys from some queries
 };
 
 /// Numbers of scratch memory each worker needs.

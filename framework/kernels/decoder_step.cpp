@@ -18,11 +18,12 @@ constexpr Real epsilon = Real(1e-5);
 
 /// Scratch of a block's rows.
 struct Scratch {
-  Real *wide, *narrow, *mean, *scale;  // (rows, widest), (rows, d), (rows), (rows)
+  Real* wide;    // (rows, widest)
+  Real* narrow;  // (rows, d)
   Index widest;
 };
 Index widest(const DecoderStep& model) { return std::max(3 * model.d, model.ff); }
-Index scratch_of_row(const DecoderStep& model) { return widest(model) + model.d + 2; }
+Index scratch_of_row(const DecoderStep& model) { return widest(model) + model.d; }
 
 /// Rows [begin, begin + m) through all layers. `grain`: of the products' panels, 0 where these are to be shared out.
 void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Index m, Index grain, Real* x, const Scratch& s, Real* logits) {
@@ -30,7 +31,7 @@ void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Ind
   const Real scale = 1 / std::sqrt(static_cast<Real>(width));
   const auto norm = [&](const StepNorm& n, Real* to) {
     const Index at_once = grain > 0 ? 1 : m;  // one row is not shared out
-    for (Index r = 0; r < m; r += at_once) layer_norm(at_once, d, x + r * d, n.gain, n.bias, epsilon, to + r * d, s.mean + r, s.scale + r);
+    for (Index r = 0; r < m; r += at_once) layer_norm(at_once, d, x + r * d, n.gain, n.bias, epsilon, to + r * d, nullptr);
   };
   /// x + f(norm(x)) or norm(x + f(x)); f(in) leaves what its last product reads, and that product adds it to x.
   const auto around = [&](const StepNorm& n, auto f) {
@@ -86,7 +87,7 @@ void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real*
   const auto run = [&](Index begin, Index m, Index grain) {
     Real* at = scratch + begin * scratch_of_row(model);
     const Index wide = widest(model);
-    const Scratch s{at, at + m * wide, at + m * (wide + model.d), at + m * (wide + model.d + 1), wide};
+    const Scratch s{at, at + m * wide, wide};
     step_block(model, rows, begin, m, grain, x + begin * model.d, s, logits + begin * model.scores.out);
   };
   if (blocks == 1) return run(0, rows.count, 0);

@@ -143,8 +143,9 @@ void broadcast(const Layout<1>& layout, Real scale, const Real* x, Real* y, Mode
   map<1>(layout, {x}, y, mode, [scale](Vec v) { return v * scale; });
 }
 
-void variance_backward(const Layout<3>& layout, Real scale, const Real* x, const Real* mean, const Real* dy, Real* dx, Mode mode) {
-  map<3>(layout, {x, mean, dy}, dx, mode, [scale](Vec v, Vec m, Vec g) { return (v - m) * g * scale; });
+void variance_backward(const Layout<4>& layout, Real scale, const Real* x, const Real* mean, const Real* rest, const Real* dy, Real* dx,
+                       Mode mode) {
+  map<4>(layout, {x, mean, rest, dy}, dx, mode, [scale](Vec v, Vec m, Vec r, Vec g) { return (v - m - r) * g * scale; });
 }
 
 }  // namespace heed::kernels

@@ -37,7 +37,8 @@ void where_less(const Layout<3>& layout, bool wanted, const Real* x, const Real*
 void where(const Layout<3>& layout, const Real* condition, const Real* a, const Real* b, Real* y, Mode mode);
 /// x repeated
 void broadcast(const Layout<1>& layout, Real scale, const Real* x, Real* y, Mode mode);
-/// (x - mean) dy scale
-void variance_backward(const Layout<3>& layout, Real scale, const Real* x, const Real* mean, const Real* dy, Real* dx, Mode mode);
+/// (x - mean - rest) dy scale
+void variance_backward(const Layout<4>& layout, Real scale, const Real* x, const Real* mean, const Real* rest, const Real* dy, Real* dx,
+                       Mode mode);
 
 }  // namespace heed::kernels

@@ -19,10 +19,49 @@ Vec fold(Index n, Vec start, Vec neutral, F f, Combine combine) {
 }
 inline Vec at(const Real* x, Index i, Index count) { return count == Vec::width ? Vec::load(x + i) : Vec::load(x + i, count); }
 
+/// Terms of a row that are added as Real; the sums of such blocks are added in double, so that a
+/// row of millions keeps its digits.
+constexpr Index sum_block = 16384;
+
 /// sum_i f(i)
 template <class F>
 Real sum_of(Index n, F f) {
-  return sum(fold(n, Vec(0), Vec(0), f, [](Vec a, Vec b) { return a + b; }));
+  const auto add = [](Vec a, Vec b) { return a + b; };
+  if (n <= sum_block) return sum(fold(n, Vec(0), Vec(0), f, add));
+  double total = 0;
+  for (Index begin = 0; begin < n; begin += sum_block) {
+    const auto shifted = [&](Index i, Index count) { return f(begin + i, count); };
+    total += sum(fold(std::min(sum_block, n - begin), Vec(0), Vec(0), shifted, add));
+  }
+  return static_cast<Real>(total);
+}
+
+struct Deviations {
+  double sum = 0;      // of x - centre
+  double squares = 0;  // of (x - centre)^2
+};
+
+/// One pass over a row for both sums.
+inline Deviations deviations_of(Index n, const Real* x, Vec centre) {
+  Deviations total;
+  for (Index begin = 0; begin < n; begin += sum_block) {
+    Vec sums = 0;
+    Vec squares = 0;
+    const auto add = [&](Vec d) {
+      sums = sums + d;
+      squares = squares + d * d;
+    };
+    const Index end = std::min(n, begin + sum_block);
+    Index i = begin;
+    for (; i + Vec::width <= end; i += Vec::width) add(Vec::load(x + i) - centre);
+    if (i < end) {
+      const Vec inside = less(count_from(0), Vec(static_cast<Real>(end - i)));
+      add(select(inside, Vec::load(x + i, end - i) - centre, Vec(0)));
+    }
+    total.sum += sum(sums);
+    total.squares += sum(squares);
+  }
+  return total;
 }
 /// max_i f(i)
 template <class F>

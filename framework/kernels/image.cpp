@@ -76,7 +76,7 @@ void max_pool(const Sliding& s, const Real* x, Real* y, Id* which) {
       for (Id tap = 1; tap < s.kernel_y * s.kernel_x; ++tap) {
         const Real* __restrict from = window(tap / s.kernel_x, tap % s.kernel_x);
         for (Index k = 0; k < c; ++k) {
-          const bool more = from[k] > best[k];
+          const bool more = replaces(from[k], best[k]);
           best[k] = more ? from[k] : best[k], place[k] = more ? tap : place[k];
         }
       }

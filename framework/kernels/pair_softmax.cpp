@@ -24,8 +24,14 @@ Real total_of(Index n, const Real* a) {
 void softmax_with_rest(Index n, const Real* s, Real rest, Real* y) {
   const Vec none = -std::numeric_limits<Real>::infinity();
   const Real top = std::max(rest, max_of(n, [=](Index j, Index c) { return select(less(Vec(0), at(y, j, c)), at(s, j, c), none); }));
-  if (top == -std::numeric_limits<Real>::infinity()) return;  // y is 0 throughout
-  transform_serial(n, y, Mode::assign, [top](Vec a, Vec m) { return m * exp(min(a - Vec(top), Vec(Real{0}))); }, s, y);
+  if (top == -std::numeric_limits<Real>::infinity()) {  // nothing is seen
+    std::fill_n(y, n, Real{0});
+    return;
+  }
+  const auto weight = [top](Vec a, Vec m) {  // a hidden score may be no number
+    return select(less(Vec(0), m), m * exp(min(a - Vec(top), Vec(0))), Vec(0));
+  };
+  transform_serial(n, y, Mode::assign, weight, s, y);
   const Vec factor = 1 / (std::exp(rest - top) + total_of(n, y));
   transform_serial(n, y, Mode::assign, [factor](Vec a) { return factor * a; }, y);
 }
@@ -45,7 +51,7 @@ void pair_softmax(const PairShape& shape, const Real* s, Real* y) {
   for_rows(shape, 8, [&](const Block& t, Index, Index i, Index row) {
     const Visible seen(shape.causal, shape.window, t.queries, t.keys, i);
     std::fill_n(y + row, seen.begin, Real{0});
-    softmax_row(seen.end - seen.begin, s + row + seen.begin, y + row + seen.begin);
+    scores_softmax_row(seen.end - seen.begin, s + row + seen.begin, y + row + seen.begin);
     std::fill(y + row + seen.end, y + row + t.keys, Real{0});
   });
 }

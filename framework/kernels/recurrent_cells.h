@@ -102,6 +102,9 @@ inline Real normalise(Index n, const Real* x, Real* to) {
   const Real count = static_cast<Real>(n);
   const Vec mean = sum_lanes(n, [=](auto lane) { return lane.load(x); }) / count;
   lanes(n, [=](auto lane) { lane.store(lane.load(x) - mean, to); });
+  // The mean is rounded: what is left of it counts where it is large beside the spread.
+  const Vec rest = sum_lanes(n, [=](auto lane) { return lane.load(to); }) / count;
+  lanes(n, [=](auto lane) { lane.store(lane.load(to) - rest, to); });
   const Real variance = sum_lanes(n, [=](auto lane) { return lane.load(to) * lane.load(to); }) / count;
   const Real scale = 1 / std::sqrt(variance + Real(1e-5));
   const Vec factor = scale;

@@ -9,45 +9,82 @@ namespace heed::kernels {
 
 namespace {
 
-constexpr Index block = 1024;  // elements of a row that are added as Real
+constexpr Index block = 1024;  // elements of a row that are added as Real, before they go to a double
 constexpr Index strip = 64;    // columns that one task adds
 constexpr Index block_rows = 32;
 
-/// The sum of f over [0, n). The lanes are added in a fixed order; the remainder is padded with zeros after f.
+Vec lanes_at(const Real* x, Index lanes) {
+  return lanes == Vec::width ? Vec::load(x) : Vec::load(x, lanes);
+}
+
+/// A sum of vectors that also adds up what rounding takes off it.
+class CompensatedSum {
+ public:
+  void add(Vec term) {
+    const Vec sum = total_ + term;
+    const Vec part = sum - total_;
+    // What sum lacks of total and of term, exactly (Knuth's two-sum).
+    lost_ = lost_ + ((total_ - (sum - part)) + (term - part));
+    total_ = sum;
+  }
+  Vec total() const { return total_; }
+  Vec lost() const { return lost_; }
+  double value() const {
+    alignas(64) Real totals[Vec::width];
+    alignas(64) Real losses[Vec::width];
+    total_.store(totals);
+    lost_.store(losses);
+    double sum = 0;
+    for (Index k = 0; k < Vec::width; ++k) sum += static_cast<double>(totals[k]) + losses[k];
+    return sum;
+  }
+
+ private:
+  Vec total_ = Vec(Real{0});
+  Vec lost_ = Vec(Real{0});
+};
+
+/// The sum of f over [0, n). The lanes are added in a fixed order; the remainder is padded with
+/// zeros after f.
 template <class F>
-Real block_sum(Index n, const Real* x, F f) {
-  Vec total[4] = {Real(0), Real(0), Real(0), Real(0)};
+double block_sum(Index n, const Real* x, F f) {
+  CompensatedSum sums[4];
   Index i = 0;
-  for (; i + 4 * Vec::width <= n; i += 4 * Vec::width)
-    for (int k = 0; k < 4; ++k) total[k] = total[k] + f(Vec::load(x + i + k * Vec::width));
-  for (; i + Vec::width <= n; i += Vec::width) total[0] = total[0] + f(Vec::load(x + i));
-  Real rest = 0;
+  for (; i + 4 * Vec::width <= n; i += 4 * Vec::width) {
+    for (int k = 0; k < 4; ++k) sums[k].add(f(Vec::load(x + i + k * Vec::width)));
+  }
+  for (; i + Vec::width <= n; i += Vec::width) sums[0].add(f(Vec::load(x + i)));
+  double rest = 0;
   if (i < n) {
     alignas(64) Real lanes[Vec::width];
     f(Vec::load(x + i, n - i)).store(lanes);
     for (Index k = 0; k < n - i; ++k) rest += lanes[k];
   }
-  return sum((total[0] + total[1]) + (total[2] + total[3])) + rest;
+  return (sums[0].value() + sums[1].value()) + (sums[2].value() + sums[3].value()) + rest;
 }
 
 template <class F>
 double long_sum(Index n, const Real* x, F f) {
   double total = 0;
-  for (Index i = 0; i < n; i += block) total += static_cast<double>(block_sum(std::min(block, n - i), x + i, f));
+  for (Index i = 0; i < n; i += block) total += block_sum(std::min(block, n - i), x + i, f);
   return total;
 }
 
-void put(double value, Real* y, Mode mode) { *y = static_cast<Real>(mode == Mode::assign ? value : static_cast<double>(*y) + value); }
+void put(double value, Real* y, Mode mode) {
+  *y = static_cast<Real>(mode == Mode::assign ? value : static_cast<double>(*y) + value);
+}
 
 /// Sums of rows: inner = 1. f(row) gives the function of an element.
 template <class F>
-void sum_along_rows(Index outer, Index n, Real scale, const Real* x, Real* y, Mode mode, F f) {
+void sum_along_rows(Index outer, Index n, double scale, const Real* x, Real* y, Mode mode, F f) {
   constexpr Index pieces = 64;
   if (outer < pieces && n >= pieces * 4 * block) {  // few rows, so long that each is cut
     const Index piece = (n / pieces + block) / block * block;
     for (Index row = 0; row < outer; ++row) {
       std::array<double, pieces> parts{};
-      parallel_for(n, piece, [&](Index begin, Index end) { parts[begin / piece] = long_sum(end - begin, x + row * n + begin, f(row)); });
+      parallel_for(n, piece, [&](Index begin, Index end) {
+        parts[begin / piece] = long_sum(end - begin, x + row * n + begin, f(row));
+      });
       double total = 0;
       for (double part : parts) total += part;
       put(total * scale, y + row, mode);
@@ -55,58 +92,76 @@ void sum_along_rows(Index outer, Index n, Real scale, const Real* x, Real* y, Mo
     return;
   }
   parallel_for(outer, grain_of(n), [&](Index begin, Index end) {
-    for (Index row = begin; row < end; ++row) put(long_sum(n, x + row * n, f(row)) * scale, y + row, mode);
+    for (Index row = begin; row < end; ++row) {
+      put(long_sum(n, x + row * n, f(row)) * scale, y + row, mode);
+    }
   });
 }
 
-/// Sums of columns: inner > 1. f(vector, first output) is the function of a vector of elements.
+/// Sums of columns: inner > 1. f(vector, first output, lanes) is the function of a vector of
+/// elements.
 template <class F>
-void sum_along_columns(Index outer, Index n, Index inner, Real scale, const Real* x, Real* y, Mode mode, F f) {
+void sum_along_columns(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode, F f) {
   const Index strips = (inner + strip - 1) / strip;
   parallel_for(outer * strips, grain_of(n * std::min(inner, strip)), [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
-      const Index o = task / strips, first = task % strips * strip, width = std::min(strip, inner - first);
+      const Index o = task / strips;
+      const Index first = task % strips * strip;
+      const Index width = std::min(strip, inner - first);
       const Real* from = x + o * n * inner + first;
       const Index out = o * inner + first;
       std::array<double, strip> totals{};
       for (Index row = 0; row < n; row += block_rows) {
-        alignas(64) std::array<Real, strip> part{};
         const Index end_row = std::min(n, row + block_rows);
         for (Index column = 0; column < width; column += Vec::width) {
           const Index lanes = std::min(Vec::width, width - column);
-          Vec total{Real(0)};
-          if (lanes == Vec::width)
-            for (Index i = row; i < end_row; ++i) total = total + f(Vec::load(from + i * inner + column), out + column, lanes);
-          else
-            for (Index i = row; i < end_row; ++i) total = total + f(Vec::load(from + i * inner + column, lanes), out + column, lanes);
-          total.store(part.data() + column);
+          CompensatedSum sum;
+          for (Index i = row; i < end_row; ++i) {
+            sum.add(f(lanes_at(from + i * inner + column, lanes), out + column, lanes));
+          }
+          alignas(64) Real parts[2][Vec::width];
+          sum.total().store(parts[0]);
+          sum.lost().store(parts[1]);
+          for (Index k = 0; k < lanes; ++k) {
+            totals[column + k] += static_cast<double>(parts[0][k]) + parts[1][k];
+          }
         }
-        for (Index k = 0; k < width; ++k) totals[k] += static_cast<double>(part[k]);
       }
       for (Index k = 0; k < width; ++k) put(totals[k] * scale, y + out + k, mode);
     }
   });
 }
 
-}  // namespace
-
-void sum(Index outer, Index n, Index inner, Real scale, const Real* x, Real* y, Mode mode) {
-  if (inner == 1)
-    sum_along_rows(outer, n, scale, x, y, mode, [](Index) { return [](Vec v) { return v; }; });
-  else
-    sum_along_columns(outer, n, inner, scale, x, y, mode, [](Vec v, Index, Index) { return v; });
+/// y = or += scale times the sum of f(x, at), at(values) giving the vector of values that belongs to
+/// the output.
+template <class F>
+void sum_with(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode, F f) {
+  if (inner == 1) {
+    sum_along_rows(outer, n, scale, x, y, mode, [f](Index row) {
+      return [f, row](Vec v) { return f(v, [row](const Real* values) { return Vec(values[row]); }); };
+    });
+    return;
+  }
+  sum_along_columns(outer, n, inner, scale, x, y, mode, [f](Vec v, Index out, Index lanes) {
+    return f(v, [out, lanes](const Real* values) { return lanes_at(values + out, lanes); });
+  });
 }
 
-void squared_deviations(Index outer, Index n, Index inner, Real scale, const Real* x, const Real* mean, Real* y) {
-  if (inner == 1)
-    sum_along_rows(outer, n, scale, x, y, Mode::assign, [mean](Index row) {
-      return [m = Vec(mean[row])](Vec v) { return (v - m) * (v - m); };
-    });
-  else
-    sum_along_columns(outer, n, inner, scale, x, y, Mode::assign, [mean](Vec v, Index out, Index lanes) {
-      const Vec d = v - (lanes == Vec::width ? Vec::load(mean + out) : Vec::load(mean + out, lanes));
-      return d * d;
-    });
+}  // namespace
+
+void sum(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode) {
+  sum_with(outer, n, inner, scale, x, y, mode, [](Vec v, auto) { return v; });
+}
+
+void deviations(Index outer, Index n, Index inner, double scale, const Real* x, const Real* mean, Real* y) {
+  sum_with(outer, n, inner, scale, x, y, Mode::assign, [mean](Vec v, auto at) { return v - at(mean); });
+}
+
+void squared_deviations(Index outer, Index n, Index inner, double scale, const Real* x, const Real* mean, const Real* rest, Real* y) {
+  sum_with(outer, n, inner, scale, x, y, Mode::assign, [mean, rest](Vec v, auto at) {
+    const Vec d = v - at(mean) - at(rest);
+    return d * d;
+  });
 }
 
 void max(Index outer, Index n, Index inner, const Real* x, Real* y, Id* position) {
@@ -121,8 +176,9 @@ void max(Index outer, Index n, Index inner, const Real* x, Real* y, Id* position
       for (Index i = 1; i < n; ++i)
         for (Index k = 0; k < width; ++k) {
           const Real value = from[i * inner + k];
-          const bool larger = !(value <= best[k]) && best[k] == best[k];  // true for the first NaN too
-          best[k] = larger ? value : best[k], where[k] = larger ? static_cast<Id>(i) : where[k];
+          const bool larger = replaces(value, best[k]);
+          best[k] = larger ? value : best[k];
+          where[k] = larger ? static_cast<Id>(i) : where[k];
         }
     }
   });

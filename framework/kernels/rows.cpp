@@ -36,11 +36,25 @@ void sum_rows(Index m, Index n, const Real* x, Real* y, Mode mode) {
   });
 }
 
-void softmax_row(Index n, const Real* x, Real* y) {
-  const Vec top = largest(n, x);
+namespace {
+
+/// e^(x - top) / sum e^(x - top)
+void softmax_below(Index n, Vec top, const Real* x, Real* y) {
   transform_serial(n, y, Mode::assign, [top](Vec a) { return exp(a - top); }, x);
   const Vec factor = 1 / sum_of(n, [y](Index j, Index c) { return at(y, j, c); });
   transform_serial(n, y, Mode::assign, [factor](Vec a) { return factor * a; }, y);
+}
+
+}  // namespace
+
+void softmax_row(Index n, const Real* x, Real* y) { softmax_below(n, largest(n, x), x, y); }
+
+void scores_softmax_row(Index n, const Real* x, Real* y) {
+  const Real top = largest(n, x);
+  if (top == -std::numeric_limits<Real>::infinity())
+    std::fill_n(y, n, Real{0});
+  else
+    softmax_below(n, top, x, y);
 }
 
 void softmax_row_backward(Index n, const Real* y, const Real* dy, Real* dx, Mode mode) {
@@ -77,26 +91,26 @@ void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real*
 
 Index norm_pieces(Index m) { return (m + norm_grain - 1) / norm_grain; }
 
-void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* bias, Real epsilon, Real* y, Real* mean, Real* scale) {
+void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* bias, Real epsilon, Real* y, RowMoments* moments) {
   for_rows(m, 4 * n, [=](Index i) {
     const Real* row = x + i * n;
-    const Real mu = sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) / static_cast<Real>(n);
-    const Vec centre = mu;
-    const Real squares = sum_of(n, [=](Index j, Index c) {
-      const Vec d = at(row, j, c) - centre;
-      return d * d;
-    });
-    const Real r = 1 / std::sqrt(squares / static_cast<Real>(n) + epsilon);
-    mean[i] = mu, scale[i] = r;
-    const Vec factor = r;
-    transform_serial(n, y + i * n, Mode::assign, [=](Vec a, Vec g, Vec b) { return (a - centre) * factor * g + b; }, row, gain, bias);
+    const auto count = static_cast<double>(n);
+    const Real mean = sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) / static_cast<Real>(n);
+    const Deviations d = deviations_of(n, row, mean);
+    const double left = d.sum / count;  // of the mean, after rounding
+    const auto rest = static_cast<Real>(left);
+    const double variance = std::max(0.0, d.squares / count - left * left);
+    const auto scale = static_cast<Real>(1 / std::sqrt(variance + static_cast<double>(epsilon)));
+    if (moments) moments[i] = {mean, rest, scale};
+    const auto norm = [=](Vec a, Vec g, Vec b) { return (a - Vec(mean) - Vec(rest)) * Vec(scale) * g + b; };
+    transform_serial(n, y + i * n, Mode::assign, norm, row, gain, bias);
   });
 }
 
 namespace {
 
-/// The shared loop of both norms' backward: x is centred by mean (null: not at all), and bias has a gradient only with a mean.
-void norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* mean, const Real* scale, const Real* dy, Real* dx,
+/// The shared loop of both norms' backward; dx of one that is centred takes the mean of h away.
+void norm_backward(Index m, Index n, bool centred, const Real* x, const Real* gain, const RowMoments* moments, const Real* dy, Real* dx,
                    Mode dx_mode, Real* dgain, Mode dgain_mode, Real* dbias, Mode dbias_mode, Real* partial) {
   const Index pieces = norm_pieces(m);
   parallel_for(m, norm_grain, [=](Index begin, Index end) {
@@ -105,24 +119,27 @@ void norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real
     std::fill_n(gains, 2 * n, Real{0});
     for (Index i = begin; i < end; ++i) {
       const Real *row = x + i * n, *d = dy + i * n;
-      const Vec mu = mean ? mean[i] : 0, r = scale[i];
+      const Vec mu = moments[i].mean;
+      const Vec rest = moments[i].rest;
+      const Vec r = moments[i].scale;
+      const auto normal = [=](Vec a) { return (a - mu - rest) * r; };
       // dx = r (h - mean h - xhat mean(h xhat)), h = dy gain, xhat = (x - mean) r
       Vec total_h = 0, total_hx = 0;
       const auto step = [&](Vec a, Vec b, Vec g, Vec sum_of_gains, Vec sum_of_biases, auto store) {
-        const Vec h = b * g, xhat = (a - mu) * r;
+        const Vec h = b * g, xhat = normal(a);
         total_h = total_h + h, total_hx = multiply_add(h, xhat, total_hx);
         store(multiply_add(xhat, b, sum_of_gains), gains), store(sum_of_biases + b, biases);
       };
       Index j = 0;
       for (; j + Vec::width <= n; j += Vec::width)
         step(Vec::load(row + j), Vec::load(d + j), Vec::load(gain + j), Vec::load(gains + j), Vec::load(biases + j), [j](Vec v, Real* to) { v.store(to + j); });
-      if (const Index rest = n - j; rest > 0)
-        step(Vec::load(row + j, rest), Vec::load(d + j, rest), Vec::load(gain + j, rest), Vec::load(gains + j, rest), Vec::load(biases + j, rest),
-             [j, rest](Vec v, Real* to) { v.store(to + j, rest); });
+      if (const Index tail = n - j; tail > 0)
+        step(Vec::load(row + j, tail), Vec::load(d + j, tail), Vec::load(gain + j, tail), Vec::load(gains + j, tail), Vec::load(biases + j, tail),
+             [j, tail](Vec v, Real* to) { v.store(to + j, tail); });
       if (!dx) continue;
       const Real count = static_cast<Real>(n);
-      const Vec mean_h = mean ? sum(total_h) / count : 0, mean_hx = sum(total_hx) / count;
-      transform_serial(n, dx + i * n, dx_mode, [=](Vec a, Vec b, Vec g) { return r * (b * g - mean_h - (a - mu) * r * mean_hx); }, row, d, gain);
+      const Vec mean_h = centred ? sum(total_h) / count : 0, mean_hx = sum(total_hx) / count;
+      transform_serial(n, dx + i * n, dx_mode, [=](Vec a, Vec b, Vec g) { return r * (b * g - mean_h - normal(a) * mean_hx); }, row, d, gain);
     }
   });
   const auto total = [=](Real* out, Mode mode, Index offset) {
@@ -138,24 +155,25 @@ void norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real
 
 }  // namespace
 
-void layer_norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* mean, const Real* scale, const Real* dy, Real* dx,
+void layer_norm_backward(Index m, Index n, const Real* x, const Real* gain, const RowMoments* moments, const Real* dy, Real* dx,
                          Mode dx_mode, Real* dgain, Mode dgain_mode, Real* dbias, Mode dbias_mode, Real* partial) {
-  norm_backward(m, n, x, gain, mean, scale, dy, dx, dx_mode, dgain, dgain_mode, dbias, dbias_mode, partial);
+  norm_backward(m, n, true, x, gain, moments, dy, dx, dx_mode, dgain, dgain_mode, dbias, dbias_mode, partial);
 }
 
-void rms_norm(Index m, Index n, const Real* x, const Real* gain, Real epsilon, Real* y, Real* scale) {
+void rms_norm(Index m, Index n, const Real* x, const Real* gain, Real epsilon, Real* y, RowMoments* moments) {
   for_rows(m, 3 * n, [=](Index i) {
     const Real* row = x + i * n;
     const Real squares = sum_of(n, [row](Index j, Index c) { return at(row, j, c) * at(row, j, c); });
-    scale[i] = 1 / std::sqrt(squares / static_cast<Real>(n) + epsilon);
-    const Vec factor = scale[i];
+    const Real scale = 1 / std::sqrt(squares / static_cast<Real>(n) + epsilon);
+    if (moments) moments[i] = {0, 0, scale};
+    const Vec factor = scale;
     transform_serial(n, y + i * n, Mode::assign, [=](Vec a, Vec g) { return a * factor * g; }, row, gain);
   });
 }
 
-void rms_norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* scale, const Real* dy, Real* dx, Mode dx_mode,
+void rms_norm_backward(Index m, Index n, const Real* x, const Real* gain, const RowMoments* moments, const Real* dy, Real* dx, Mode dx_mode,
                        Real* dgain, Mode dgain_mode, Real* partial) {
-  norm_backward(m, n, x, gain, nullptr, scale, dy, dx, dx_mode, dgain, dgain_mode, nullptr, Mode::assign, partial);
+  norm_backward(m, n, false, x, gain, moments, dy, dx, dx_mode, dgain, dgain_mode, nullptr, Mode::assign, partial);
 }
 
 void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bool has_ignore, Id ignore, double* loss, bool gradient, Real factor) {

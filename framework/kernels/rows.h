@@ -11,6 +11,8 @@ void sum_rows(Index m, Index n, const Real* x, Real* y, Mode mode);
 
 /// y = e^x / sum e^x and dx = y (dy - sum dy y) of one row, on this thread.
 void softmax_row(Index n, const Real* x, Real* y);
+/// The same for scores: y is 0 where all are -infinity, since nothing is seen.
+void scores_softmax_row(Index n, const Real* x, Real* y);
 void softmax_row_backward(Index n, const Real* y, const Real* dy, Real* dx, Mode mode);
 
 void softmax(Index m, Index n, const Real* x, Real* y);
@@ -18,13 +20,20 @@ void softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx,
 void log_softmax(Index m, Index n, const Real* x, Real* y);
 void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode);  // dx = dy - exp(y) sum dy
 
-/// Also leaves each row's mean and 1 / sqrt(variance + epsilon) for backward.
-void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* bias, Real epsilon, Real* y, Real* mean, Real* scale);
+/// What backward needs of a row. The mean is rounded to a Real, which is off by as much as the
+/// spread where the mean is large beside it; `rest` is the mean of what is left after subtracting.
+struct RowMoments {
+  Real mean = 0;
+  Real rest = 0;
+  Real scale = 1;  // 1 / sqrt(variance + epsilon)
+};
+/// moments: one a row, or null where there will be no backward.
+void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* bias, Real epsilon, Real* y, RowMoments* moments);
 /// Any of dx, dgain, dbias may be null. `partial` has room for 2 n norm_pieces(m) numbers.
-void layer_norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* mean, const Real* scale, const Real* dy, Real* dx,
+void layer_norm_backward(Index m, Index n, const Real* x, const Real* gain, const RowMoments* moments, const Real* dy, Real* dx,
                          Mode dx_mode, Real* dgain, Mode dgain_mode, Real* dbias, Mode dbias_mode, Real* partial);
-void rms_norm(Index m, Index n, const Real* x, const Real* gain, Real epsilon, Real* y, Real* scale);
-void rms_norm_backward(Index m, Index n, const Real* x, const Real* gain, const Real* scale, const Real* dy, Real* dx, Mode dx_mode,
+void rms_norm(Index m, Index n, const Real* x, const Real* gain, Real epsilon, Real* y, RowMoments* moments);
+void rms_norm_backward(Index m, Index n, const Real* x, const Real* gain, const RowMoments* moments, const Real* dy, Real* dx, Mode dx_mode,
                        Real* dgain, Mode dgain_mode, Real* partial);
 Index norm_pieces(Index m);
 

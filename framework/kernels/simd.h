@@ -81,7 +81,6 @@ inline Vec max(Vec a, Vec b) { return packet::pmax(a.p, b.p); }
 inline Vec min(Vec a, Vec b) { return packet::pmin(a.p, b.p); }
 inline Vec count_from(Real first) { return packet::plset<Vec::Packet>(first); }  // first, first + 1, ...
 inline Vec abs(Vec a) { return packet::pabs(a.p); }
-inline Vec log(Vec a) { return packet::plog(a.p); }
 inline Vec less(Vec a, Vec b) { return packet::pcmp_lt(a.p, b.p); }  // a mask, for select
 inline Vec equal(Vec a, Vec b) { return packet::pcmp_eq(a.p, b.p); }
 inline Vec select(Vec mask, Vec a, Vec b) { return packet::pselect(mask.p, a.p, b.p); }
@@ -90,6 +89,17 @@ inline bool any_less(Vec a, Vec b) {  // of a number that is none: false
 }
 inline Real sum(Vec a) { return packet::predux(a.p); }
 inline Real max(Vec a) { return packet::predux_max(a.p); }
+/// What a running maximum takes: a larger number, or the first that is none.
+inline bool replaces(Real value, Real largest) { return !(value <= largest) && largest == largest; }
+
+inline Vec log(Vec a) {
+  // Eigen's takes denormal numbers for the smallest normal one: multiply them by 2^64 first.
+  constexpr Real two_to_64 = Real(18446744073709551616.0);
+  constexpr Real log_of_it = Real(44.3614195558364998);
+  const Vec tiny = less(a, Vec(std::numeric_limits<Real>::min()));
+  const Vec y = packet::plog(select(tiny, a * Vec(two_to_64), a).p);
+  return y - select(tiny, Vec(log_of_it), Vec(0));
+}
 
 inline Vec exp(Vec a) {
   const Real low = std::log(std::numeric_limits<Real>::min());  // below it 0: no denormal numbers

@@ -126,13 +126,16 @@ void gelu_backward(Index n, const Real* x, const Real* dy, Real* dx, Mode mode) 
   transform(n, dx, mode, 40, [](Vec v, Vec g) { return Gelu(v).backward(g); }, x, dy);
 }
 
+// Stands for -infinity, which times 0 is no number; max's order keeps a NaN.
+constexpr Real lowest = std::numeric_limits<Real>::lowest();
+
 void silu(Index n, const Real* x, Real* y) {
-  transform(n, y, Mode::assign, 20, [](Vec v) { return v * sigmoid(v); }, x);
+  transform(n, y, Mode::assign, 20, [](Vec v) { return max(v, lowest) * sigmoid(v); }, x);
 }
 void silu_backward(Index n, const Real* x, const Real* dy, Real* dx, Mode mode) {
   transform(n, dx, mode, 24, [](Vec v, Vec g) {
     const Vec s = sigmoid(v);
-    return g * s * (Vec(1) + v * (Vec(1) - s));
+    return g * s * (Vec(1) + min(max(v, lowest), -lowest) * (Vec(1) - s));
    }, x, dy);
 }
 

@@ -50,7 +50,7 @@ kernels::Layout<N> layout(const Shape& out, const Shape (&shapes)[N]) {
 }
 
 /// out = or += scale times the sum of x over `reduced`.
-void sum_into(const Tensor& x, const AxisSet& reduced, Real scale, Real* out, Mode mode);
+void sum_into(const Tensor& x, const AxisSet& reduced, double scale, Real* out, Mode mode);
 
 /// Gives dx the gradient of an input that was broadcast to g: scale g, summed over the axes along which it repeated.
 void give(const Gradient& dx, const Tensor& g, Real scale = 1);

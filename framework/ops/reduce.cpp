@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "framework/kernels/elementwise.h"
 #include "framework/ops.h"
@@ -11,7 +12,7 @@ namespace heed {
 
 namespace detail {
 
-void sum_into(const Tensor& x, const AxisSet& reduced, Real scale, Real* out, Mode mode) {
+void sum_into(const Tensor& x, const AxisSet& reduced, double scale, Real* out, Mode mode) {
   // One pass for each run of reduced axes, from the last; axes of extent 1 part no runs.
   struct Axis {
     Index extent;
@@ -28,8 +29,9 @@ void sum_into(const Tensor& x, const AxisSet& reduced, Real scale, Real* out, Mo
   }
   int runs = 0;
   for (int i = 0; i < count; ++i) runs += axes[i].reduced;
-  if (runs == 0) return kernels::scale_to(x.size(), scale, x.data(), out, mode);
-  Tensor from = x;
+  if (runs == 0) return kernels::scale_to(x.size(), static_cast<Real>(scale), x.data(), out, mode);
+  const Real* from = x.data();
+  Tensor to;
   Index inner = 1;
   for (int i = count - 1; i >= 0; --i) {
     if (!axes[i].reduced) {
@@ -38,10 +40,11 @@ void sum_into(const Tensor& x, const AxisSet& reduced, Real scale, Real* out, Mo
     }
     Index outer = 1;
     for (int k = 0; k < i; ++k) outer *= axes[k].extent;
-    if (--runs == 0) return kernels::sum(outer, axes[i].extent, inner, scale, from.data(), out, mode);
-    Tensor to({outer, inner});
-    kernels::sum(outer, axes[i].extent, inner, 1, from.data(), to.data(), Mode::assign);
-    from = to;
+    if (--runs == 0) return kernels::sum(outer, axes[i].extent, inner, scale, from, out, mode);
+    Tensor sums({outer, inner});
+    kernels::sum(outer, axes[i].extent, inner, 1, from, sums.data(), Mode::assign);
+    to = std::move(sums);
+    from = std::as_const(to).data();
   }
 }
 
@@ -120,12 +123,13 @@ void spread(const Tensor& dy, const Shape& kept, Real scale, Gradient dx) {
   kernels::broadcast(detail::layout(dx.shape(), {kept}), scale, dy.data(), dx.data(), dx.mode());
 }
 
-Variable scaled_sum(const char* op, const Operand& x, const Reduction& reduction, Real scale) {
+Variable scaled_sum(const char* op, const Operand& x, const Reduction& reduction, double scale) {
   Tensor y(reduction.shape);
   detail::sum_into(x.value(), reduction.reduced, scale, y.data(), Mode::assign);
-  return record(op, y, {x}, [kept = reduction.kept, scale](const Tensor& dy, Gradient dx) {  // dx = scale dy, repeated
-    if (dy.size() == dx.shape().size() && scale == 1) return dx.pass(dy);
-    spread(dy, kept, scale, dx);
+  const auto factor = static_cast<Real>(scale);
+  return record(op, y, {x}, [kept = reduction.kept, factor](const Tensor& dy, Gradient dx) {  // dx = scale dy, repeated
+    if (dy.size() == dx.shape().size() && factor == 1) return dx.pass(dy);
+    spread(dy, kept, factor, dx);
   });
 }
 
@@ -135,7 +139,9 @@ Variable sum(const Operand& x, const Axes& axes, bool keep) { return scaled_sum(
 
 Variable mean(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("mean", x.shape(), axes, keep);
-  return scaled_sum("mean", x, reduction, 1 / static_cast<Real>(reduction.count));
+  check(reduction.count > 0 || reduction.shape.size() == 0, "mean",
+        "expected something along the reduced axes; got {}", x.shape());
+  return scaled_sum("mean", x, reduction, 1 / static_cast<double>(reduction.count));
 }
 
 Variable max(const Operand& x, const Axes& axes, bool keep) {
@@ -155,14 +161,19 @@ Variable variance(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("variance", x.shape(), axes, keep);
   const Middle m(x.shape(), reduction);
   if (!m.single) return reshape({variance({gathered(x, reduction), x.where()}, {1}), x.where()}, reduction.shape);
-  const Real share = 1 / static_cast<Real>(reduction.count);
-  Tensor average(reduction.kept), y(reduction.shape);
+  check(reduction.count > 0 || reduction.shape.size() == 0, "variance",
+        "expected something along the reduced axes; got {}", x.shape());
+  const double share = 1 / static_cast<double>(reduction.count);
+  Tensor average(reduction.kept);
+  Tensor rest(reduction.kept);  // what rounding left of the mean
+  Tensor y(reduction.shape);
   kernels::sum(m.outer, m.n, m.inner, share, x.data(), average.data(), Mode::assign);
-  kernels::squared_deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), y.data());
-  return record("variance", y, {x}, [x = x.value(), average, share](const Tensor& dy, Gradient dx) {  // dx = dy 2/n (x - mean)
+  kernels::deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), rest.data());
+  kernels::squared_deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), rest.data(), y.data());
+  return record("variance", y, {x}, [x = x.value(), average, rest, share](const Tensor& dy, Gradient dx) {  // dx = dy 2/n (x - mean)
     const Shape& kept = average.shape();
-    kernels::variance_backward(detail::layout(x.shape(), {x.shape(), kept, kept}), 2 * share, x.data(), average.data(), dy.data(), dx.data(),
-                               dx.mode());
+    kernels::variance_backward(detail::layout(x.shape(), {x.shape(), kept, kept, kept}), static_cast<Real>(2 * share), x.data(),
+                               average.data(), rest.data(), dy.data(), dx.data(), dx.mode());
   });
 }
 
