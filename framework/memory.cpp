@@ -1,10 +1,12 @@
 #include "framework/memory.h"
 
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
 #include <cstdint>
 #include <mutex>
 
@@ -117,11 +119,24 @@ class Pool {
     return block;
   }
 
+  /// More than this machine can ever hold: its memory and what it may swap out.
+  static std::size_t most_bytes() {
+    static const std::size_t most = [] {
+      struct sysinfo info{};
+      if (sysinfo(&info) != 0) return std::numeric_limits<std::size_t>::max();
+      return (static_cast<std::size_t>(info.totalram) + info.totalswap) * info.mem_unit;
+    }();
+    return most;
+  }
+
   void grow(std::size_t size) {
     // A sixteenth more: take() looks from the list above the one that a block of exactly `size` would go to.
     const std::size_t bytes = std::max(smallest_slab, (size + (size >> split_bits) + slab_grain - 1) / slab_grain * slab_grain);
-    // Mapped with a huge page to spare, so that the slab can begin on one.
-    void* mapped = mmap(nullptr, bytes + slab_grain, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    // Mapped with a huge page to spare, so that the slab can begin on one. Without a reservation the
+    // system promises any amount, and kills the program when it is used.
+    void* mapped = MAP_FAILED;
+    if (bytes <= most_bytes())
+      mapped = mmap(nullptr, bytes + slab_grain, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED)
       throw OutOfMemory(fmt::format("[memory] the system has no {} MiB more (Heed holds {} MiB); use a smaller batch or model", bytes >> 20, statistics_.system >> 20));
     const auto begin = (reinterpret_cast<std::uintptr_t>(mapped) + slab_grain - 1) / slab_grain * slab_grain;

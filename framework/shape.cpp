@@ -1,6 +1,7 @@
 #include "framework/shape.h"
 
 #include <algorithm>
+#include <ostream>
 
 #include "framework/error.h"
 
@@ -23,6 +24,12 @@ Index Shape::size() const {
   return total;
 }
 
+Index Shape::rows() const {
+  Index total = 1;
+  for (int i = 0; i + 1 < rank_; ++i) total *= extents_[i];
+  return total;
+}
+
 int Shape::axis(int axis, const char* op) const {
   const int resolved = axis < 0 ? axis + rank_ : axis;
   check(resolved >= 0 && resolved < rank_, op, "expected an axis of {}; got {}", *this, axis);
@@ -37,6 +44,7 @@ Shape Shape::without(int axis) const {
 }
 
 Shape Shape::with(int axis, Index extent) const {
+  check(extent >= 0, "shape", "expected an extent of 0 or more; got {} for axis {} of {}", extent, axis, *this);
   Shape result = *this;
   result.extents_[axis] = extent;
   return result;
@@ -49,6 +57,8 @@ std::string to_string(const Shape& shape) {
   for (int i = 0; i < shape.rank(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + (shape.rank() == 1 ? ",)" : ")");
 }
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << to_string(shape); }
 
 Shape broadcast(const Shape& a, const Shape& b, const char* op) {
   const int rank = std::max(a.rank(), b.rank());

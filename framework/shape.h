@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <string>
 
@@ -26,11 +27,11 @@ class Shape {
   Index& operator[](int axis) { return extents_[axis]; }
   Index size() const;
   Index columns() const { return rank_ == 0 ? 1 : extents_[rank_ - 1]; }  // the last extent
-  Index rows() const { return columns() == 0 ? 0 : size() / columns(); }  // the product of all others
+  Index rows() const;                                                     // the product of all others
 
   /// Turns -1 into the last axis, -2 into the one before; throws when there is no such axis.
   int axis(int axis, const char* op) const;
-  /// This shape with `axis` removed or replaced.
+  /// This shape with `axis` removed or replaced. Throws Error on an extent below 0.
   Shape without(int axis) const;
   Shape with(int axis, Index extent) const;
 
@@ -44,6 +45,7 @@ class Shape {
 };
 
 std::string to_string(const Shape& shape);  // "(2, 3)", as PyTorch and NumPy print it
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
 /// The shape both broadcast to, aligned at the last axis, as in NumPy.
 Shape broadcast(const Shape& a, const Shape& b, const char* op);

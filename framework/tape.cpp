@@ -1,15 +1,18 @@
 #include "framework/tape.h"
 
 #include <atomic>
+#include <map>
+#include <mutex>
 #include <ostream>
 
 #include "framework/kernels/elementwise.h"
 
 namespace heed {
 
-thread_local Tape* Tape::current_ = nullptr;
+constinit thread_local Tape::Thread* Tape::thread_ = nullptr;
 thread_local Tape* Tape::running_ = nullptr;
 thread_local Tape::Storage Tape::spare_;
+thread_local std::vector<Tape::Unoptimized> Tape::unoptimized_;
 
 namespace {
 
@@ -19,7 +22,58 @@ double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Which threads have living tapes. Read only where an op on a thread without a tape gets what a
+/// tape recorded, which is rare.
+class LivingTapes {
+ public:
+  void add(std::uint64_t serial, const void* thread) {
+    const std::lock_guard lock(mutex_);
+    threads_[serial] = thread;
+  }
+  void remove(std::uint64_t serial) {
+    const std::lock_guard lock(mutex_);
+    threads_.erase(serial);
+  }
+  /// Whether the tape lives and belongs to another thread than this one.
+  bool elsewhere(std::uint64_t serial, const void* thread) {
+    const std::lock_guard lock(mutex_);
+    const auto found = threads_.find(serial);
+    return found != threads_.end() && found->second != thread;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::uint64_t, const void*> threads_;
+};
+
+LivingTapes& living_tapes() {
+  static LivingTapes& tapes = *new LivingTapes;  // tapes of static storage outlive other statics
+  return tapes;
+}
+
 }  // namespace
+
+/// Kept by the thread and by its tapes.
+const std::shared_ptr<Tape::Thread>& Tape::owner_of_this_thread() {
+  static thread_local const std::shared_ptr<Thread> owner = std::make_shared<Thread>();
+  thread_ = owner.get();
+  return owner;
+}
+
+Parameter::Parameter(Tensor value)
+    : Parameter(over(value.unique() || !value.defined() ? std::move(value) : value.clone())) {}
+
+Parameter Parameter::over(Tensor value) {
+  auto state = std::make_shared<State>();
+  state->value = std::move(value);
+  return Parameter(std::move(state));
+}
+
+void Operand::refuse_undefined() const {
+  fail("[operand] expected a value; got an undefined one (a layer made without bias has none); "
+       "called at {}",
+       place(where_));
+}
 
 Tensor& Gradient::tensor() const {
   if (!target_->defined()) *target_ = Tensor(*shape_);
@@ -34,12 +88,18 @@ void Gradient::pass(Tensor gradient) const {
     kernels::add_to(gradient.size(), gradient.data(), data());
 }
 
-Tape::Tape(TapeOptions options) : options_(options), enclosing_(current_), storage_(std::move(spare_)) {
+Tape::Thread& Tape::this_thread() { return *owner_of_this_thread(); }
+
+Tape::Tape(TapeOptions options)
+    : options_(options), owner_(owner_of_this_thread()), storage_(std::move(spare_)) {
   static std::atomic<std::uint64_t> serials{0};
   serial_ = ++serials;
-  current_ = this;
-  if ((outer_ = running_)) {
-    options_.check_finite |= outer_->options_.check_finite, options_.profile |= outer_->options_.profile;
+  enclosing_ = std::exchange(owner_->newest, this);
+  living_tapes().add(serial_, owner_.get());
+  outer_ = running_;
+  if (outer_) {
+    options_.check_finite |= outer_->options_.check_finite;
+    options_.profile |= outer_->options_.profile;
     if (const std::size_t node = outer_->running_node_; node > 0 && !outer_->used_by_.empty())
       used_.assign(outer_->used_.begin(), outer_->used_.begin() + static_cast<std::ptrdiff_t>(outer_->used_by_[node - 1]));
   }
@@ -47,13 +107,78 @@ Tape::Tape(TapeOptions options) : options_(options), enclosing_(current_), stora
 }
 
 Tape::~Tape() {
-  if (outer_ && outer_->options_.profile)
-    for (const Row& row : rows_) outer_->rows_.push_back(row), outer_->inner_ms_ += row.forward_ms + row.backward_ms;
-  for (Node& node : storage_.nodes)
+  if (outer_ && outer_->options_.profile) {
+    for (const Row& row : rows_) {
+      outer_->rows_.push_back(row);
+      outer_->inner_ms_ += row.forward_ms + row.backward_ms;
+    }
+  }
+  for (Node& node : storage_.nodes) {
     if (node.closure) node.destroy(node.closure);
-  storage_.nodes.clear(), storage_.inputs.clear(), storage_.arena.reset();
+  }
+  storage_.nodes.clear();
+  storage_.inputs.clear();
+  storage_.held.clear();
+  storage_.arena.reset();
   spare_ = std::move(storage_);
-  current_ = enclosing_;
+  living_tapes().remove(serial_);
+  Tape** link = &owner_->newest;  // tapes may end in any order
+  while (*link != this) link = &(*link)->enclosing_;
+  *link = enclosing_;
+}
+
+Tape* Tape::living(std::uint64_t serial) {
+  Tape* tape = thread_ ? thread_->newest : nullptr;
+  while (tape && tape->serial_ != serial) tape = tape->enclosing_;
+  return tape;
+}
+
+Tape::Pause::Pause() : tape_(0) {
+  Thread& thread = this_thread();
+  ++thread.pauses;
+  if (thread.newest) {
+    ++thread.newest->paused_;
+    tape_ = thread.newest->serial_;
+  }
+}
+
+Tape::Pause::~Pause() {
+  --this_thread().pauses;
+  if (Tape* tape = living(tape_)) --tape->paused_;
+}
+
+Tape::Unrecorded::Unrecorded() : tape_(0) {
+  if (Tape* tape = current()) {
+    ++tape->unrecorded_;
+    tape_ = tape->serial_;
+  }
+}
+
+Tape::Unrecorded::~Unrecorded() {
+  if (Tape* tape = living(tape_)) --tape->unrecorded_;
+}
+
+void Tape::refuse_other_threads(const char* op, std::span<const Operand> inputs) {
+  if (thread_ && thread_->pauses > 0) return;
+  for (const Operand& input : inputs) {
+    if (input.node_ < 0) continue;
+    check(!living_tapes().elsewhere(input.tape_, thread_), op,
+          "an input was recorded on the tape of another thread, which does not see this op; compute "
+          "it there, or under a Tape::Pause; called at {}",
+          place(inputs.front().where()));
+  }
+}
+
+void Tape::check_optimized(const char* optimizer) {
+  for (const Unoptimized& reached : unoptimized_) {
+    const auto parameter = reached.parameter.lock();
+    if (!parameter || parameter->optimized || !parameter->gradient.defined()) continue;
+    check(++parameter->missed_steps < 2, optimizer,
+          "a parameter of shape {} gets gradients, but no optimizer was made for it; list it in its "
+          "module's visit(), or freeze it with trainable() = false; {} uses it at {}",
+          parameter->value.shape(), reached.op, place(reached.where));
+  }
+  unoptimized_.clear();
 }
 
 void Tape::check_finite(const char* op, const Tensor& tensor, bool gradient, const Operand::Where& where, std::size_t used) const {
@@ -81,8 +206,11 @@ bool Tape::needs_gradient(const Variable& variable) {
 }
 
 Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> inputs, Variable& result) {
-  Tape* tape = current_;
-  if (!tape) return nullptr;
+  Tape* tape = current();
+  if (!tape) {
+    refuse_other_threads(op, inputs);
+    return nullptr;
+  }
   const Operand::Where where = inputs.empty() ? Operand::Where::current() : inputs.front().where();
   if (tape->options_.check_finite) {
     for (std::size_t i = inputs.size(); i-- > 0;)  // a weight stands before its bias, and names the layer
@@ -104,43 +232,72 @@ Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> 
 
   Storage& storage = tape->storage_;
   const auto first = static_cast<std::uint32_t>(storage.inputs.size());
-  for (const Operand& input : inputs)
-    storage.inputs.push_back({input.node_, input.parameter_ && input.parameter_->trainable ? input.parameter_ : nullptr});
+  for (const Operand& input : inputs) {
+    const bool trained = input.parameter_ && input.parameter_->trainable;
+    storage.inputs.push_back({input.node_, trained ? input.parameter_ : nullptr, input.shape()});
+  }
   storage.nodes.push_back({op, where, y.shape(), {}, first, static_cast<std::uint32_t>(inputs.size()),
-                           static_cast<std::int32_t>(tape->rows_.size()) - 1, nullptr, nullptr, nullptr});
+                           storage.held.size(), static_cast<std::int32_t>(tape->rows_.size()) - 1,
+                           nullptr, nullptr, nullptr});
   if (tape->options_.check_finite) tape->used_by_.push_back(tape->used_.size());
   result.node_ = static_cast<std::int32_t>(storage.nodes.size() - 1);
   result.tape_ = tape->serial_;
   return &storage.nodes.back();
 }
 
-Gradient Tape::gradient_of(const Input& input) {
+Gradient Tape::gradient_of(const char* op, const Operand::Where& where, const Input& input) {
   Gradient gradient;
   if (input.node >= 0) {
-    Node& node = storage_.nodes[input.node];
-    gradient.target_ = &node.gradient, gradient.shape_ = &node.shape;
+    Node& from = storage_.nodes[input.node];
+    gradient.target_ = &from.gradient;
+    gradient.shape_ = &from.shape;
   } else if (input.parameter) {
-    gradient.target_ = &input.parameter->gradient, gradient.shape_ = &input.parameter->value.shape();
+    Parameter::State& parameter = *input.parameter;
+    check(parameter.value.shape() == input.shape, op,
+          "a parameter of shape {} had shape {} when it was used; called at {}",
+          parameter.value.shape(), input.shape, place(where));
+    check(!parameter.gradient.defined() || parameter.gradient.shape() == input.shape, op,
+          "a parameter of shape {} has a gradient of shape {}; call clear_gradient() where its value "
+          "is replaced; called at {}",
+          input.shape, parameter.gradient.shape(), place(where));
+    gradient.target_ = &parameter.gradient;
+    gradient.shape_ = &parameter.value.shape();
     gradient.parameter_ = true;
+    if (!parameter.optimized) reached_.push_back({input.parameter, op, where});
   } else {
     return gradient;
   }
   if (gradient.target_->defined()) {
     gradient.mode_ = Mode::accumulate;
-    if (!gradient.target_->unique()) *gradient.target_ = gradient.target_->clone();  // pass() shares: add to a copy
+    // pass() shares: add to a copy.
+    if (!gradient.target_->unique()) *gradient.target_ = gradient.target_->clone();
   }
   return gradient;
+}
+
+void Tape::check_held(std::size_t i) const {
+  const Node& node = storage_.nodes[i];
+  const bool last = i + 1 == storage_.nodes.size();
+  const std::size_t end = last ? storage_.held.size() : storage_.nodes[i + 1].first_held;
+  for (std::size_t k = node.first_held; k < end; ++k) {
+    const detail::Held& held = storage_.held[k];
+    check(held.storage->version.load(std::memory_order_relaxed) == held.version, node.op,
+          "what backward needs has changed since it was computed; change it later, or a clone() of "
+          "it, and read it through a const Tensor; called at {}",
+          place(node.where));
+  }
 }
 
 void Tape::run_node(std::size_t i) {
   Node& node = storage_.nodes[i];
   running_node_ = i;
+  check_held(i);
   const auto start = std::chrono::steady_clock::now();
   const std::span<const Input> inputs(storage_.inputs.data() + node.first_input, node.inputs);
   auto& gradients = storage_.gradients;
   gradients.clear();
   for (std::size_t k = 0; k < inputs.size(); ++k) {
-    Gradient gradient = gradient_of(inputs[k]);
+    Gradient gradient = gradient_of(node.op, node.where, inputs[k]);
     // The same variable twice (x * x): both contributions must add up, in whatever order they are written.
     for (std::size_t j = 0; j < k && gradient; ++j) {
       if (gradients[j].target_ != gradient.target_) continue;
@@ -167,13 +324,17 @@ void Tape::backward(const Variable& loss) {
 void Tape::backward(const Variable& output, const Tensor& gradient) {
   check(output.shape() == gradient.shape(), "backward", "expected a gradient of shape {}; got {}", output.shape(), gradient.shape());
   check(!consumed_, "backward", "the tape has run backward already; record the computation on a new one");
-  consumed_ = true;
   if (output.parameter_ && output.parameter_->trainable) {
-    gradient_of({-1, output.parameter_}).pass(gradient);
+    consumed_ = true;
+    const Input input{-1, output.parameter_, output.shape()};
+    gradient_of("backward", Operand::Where::current(), input).pass(gradient);
     return;
   }
-  if (output.node_ < 0) return;  // a constant: every gradient is zero
+  check(output.node_ >= 0, "backward",
+        "expected what this tape recorded; got a constant: it depends on no parameter that can be "
+        "trained, or was computed before the tape began");
   check(output.tape_ == serial_, "backward", "the variable was recorded on another tape");
+  consumed_ = true;
   Pause pause;
   const struct Running {
     explicit Running(Tape* tape) : outer(std::exchange(running_, tape)) {}
@@ -188,6 +349,9 @@ void Tape::backward(const Variable& output, const Tensor& gradient) {
     else
       node.destroy(std::exchange(node.closure, nullptr));
   }
+  auto& reached = outer_ ? outer_->reached_ : unoptimized_;
+  if (!outer_) reached.clear();
+  reached.insert(reached.end(), reached_.begin(), reached_.end());
 }
 
 void Tape::print(std::ostream& out) const {

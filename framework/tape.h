@@ -25,25 +25,34 @@ class Tape;
 class Parameter {
  public:
   Parameter() = default;
-  explicit Parameter(Tensor value) : state_(std::make_shared<State>(State{std::move(value), {}, true})) {}
+  /// Elements that others hold too are copied: an optimizer would change them for all.
+  explicit Parameter(Tensor value);
+  /// A parameter over elements that others keep, for a backward pass of its own.
+  static Parameter over(Tensor value);
 
   bool defined() const { return state_ != nullptr; }
-  Tensor& value() const { return state_->value; }
-  Tensor& gradient() const { return state_->gradient; }
-  bool& trainable() const { return state_->trainable; }  // a frozen parameter gets no gradient
-  void clear_gradient() const { state_->gradient = {}; }
+  Tensor& value() const { return state().value; }
+  Tensor& gradient() const { return state().gradient; }
+  bool& trainable() const { return state().trainable; }  // a frozen parameter gets no gradient
+  void clear_gradient() const { state().gradient = {}; }
+  void mark_optimized() const { state().optimized = true; }  // what optimizers do at their start
   const Shape& shape() const { return value().shape(); }
   friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_ == b.state_; }
 
  private:
   friend class Variable;
   friend class Tape;
-  struct State;
-  explicit Parameter(std::shared_ptr<State> state) : state_(std::move(state)) {}
   struct State {
     Tensor value, gradient;
-    bool trainable;
+    bool trainable = true;
+    bool optimized = false;  // an optimizer was made for it
+    int missed_steps = 0;    // of optimizers, since it got a gradient that none of them uses
   };
+  explicit Parameter(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  State& state() const {
+    check(defined(), "parameter", "expected a parameter; got an undefined one");
+    return *state_;
+  }
   std::shared_ptr<State> state_;
 };
 
@@ -52,7 +61,11 @@ class Variable {
  public:
   Variable() = default;
   Variable(Tensor value) : value_(std::move(value)) {}
-  Variable(const Parameter& parameter) : value_(parameter.value()), parameter_(parameter.state_) {}
+  Variable(const Parameter& parameter) {
+    if (!parameter.defined()) return;
+    value_ = parameter.value();
+    parameter_ = parameter.state_;
+  }
 
   bool defined() const { return value_.defined(); }
   const Tensor& value() const { return value_; }
@@ -74,20 +87,54 @@ class Variable {
   std::uint64_t tape_ = 0;  // the serial number of the tape that node_ is on
 };
 
-/// An op's argument: a Variable (or what turns into one) and the source line of the call, for messages about it.
+/// An op's argument: a Variable (or what turns into one) and the source line of the call, for
+/// messages about it. Throws Error where it is undefined.
 class Operand : public Variable {
  public:
   using Where = std::source_location;
-  Operand(const Variable& variable, Where where = Where::current()) : Variable(variable), where_(where) {}
-  Operand(const Parameter& parameter, Where where = Where::current()) : Variable(parameter), where_(where) {}
-  Operand(const Tensor& constant, Where where = Where::current()) : Variable(constant), where_(where) {}
+  Operand(const Variable& variable, Where where = Where::current())
+      : Variable(variable), where_(where) {
+    check_defined();
+  }
+  Operand(const Parameter& parameter, Where where = Where::current())
+      : Variable(parameter), where_(where) {
+    check_defined();
+  }
+  Operand(const Tensor& constant, Where where = Where::current())
+      : Variable(constant), where_(where) {
+    check_defined();
+  }
   template <class Number>
     requires std::is_arithmetic_v<Number>
-  Operand(Number scalar, Where where = Where::current()) : Variable(Tensor::full({}, static_cast<Real>(scalar))), where_(where) {}
+  Operand(Number scalar, Where where = Where::current())
+      : Variable(Tensor::full({}, static_cast<Real>(scalar))), where_(where) {}
   const Where& where() const { return where_; }
 
+ protected:
+  struct MayBeUndefined {};
+  Operand(const Variable& variable, Where where, MayBeUndefined)
+      : Variable(variable), where_(where) {}
+
  private:
+  void check_defined() const {
+    if (!defined()) [[unlikely]]
+      refuse_undefined();
+  }
+  [[noreturn]] void refuse_undefined() const;
+
   Where where_;
+};
+
+/// An argument that an op does without where it is undefined, such as a bias.
+class OptionalOperand : public Operand {
+ public:
+  OptionalOperand(const Variable& variable, Where where = Where::current())
+      : Operand(variable, where, MayBeUndefined{}) {}
+  OptionalOperand(const Parameter& parameter, Where where = Where::current())
+      : Operand(parameter, where, MayBeUndefined{}) {}
+  OptionalOperand(const Tensor& constant, Where where = Where::current())
+      : Operand(constant, where, MayBeUndefined{}) {}
+  OptionalOperand(const Operand& operand) : Operand(operand, operand.where(), MayBeUndefined{}) {}
 };
 
 /// Where a backward function leaves the gradient of one input: assign it or add it, as mode() says, to data().
@@ -133,8 +180,13 @@ struct NotFinite : Error {
 ///     Variable loss = mean(square(model(x) - y));
 ///     tape.backward(loss);   // every parameter's gradient() has grown by d loss / d parameter
 ///
-/// Without a tape ops only compute. Tapes nest; the innermost records. Nodes lie in execution order, so their reverse is a
-/// topological order and backward is one loop, however deep the computation.
+/// - Without a tape ops only compute. Tapes nest: the newest that lives records, in whatever order
+///   they end.
+/// - Nodes lie in execution order, so their reverse is a topological order and backward is one loop,
+///   however deep the computation.
+/// - A tape records its own thread. An op on another thread whose operand it recorded throws Error.
+/// - backward() throws Error where what an op needs to go back has changed since, and where a
+///   parameter's value or gradient has another shape than the op saw.
 class Tape {
  public:
   explicit Tape(TapeOptions options = {});
@@ -142,7 +194,9 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Adds d loss / d p to the gradient of every parameter p, freeing each node as it is consumed. `loss` has one element.
+  /// Adds d loss / d p to the gradient of every parameter p, freeing each node as it is consumed.
+  /// `loss` has one element. Throws Error where it depends on no parameter that can be trained, as
+  /// one does that was computed before the tape began.
   void backward(const Variable& loss);
   /// The same from any variable, given the gradient of some loss towards it.
   void backward(const Variable& output, const Tensor& gradient);
@@ -159,38 +213,48 @@ class Tape {
   /// A table of the recorded ops; needs TapeOptions::profile.
   void print(std::ostream& out) const;
 
-  /// While it lives, ops on this thread are not recorded.
+  /// While it lives, ops on this thread are not recorded; a tape that begins meanwhile records.
   class Pause {
    public:
-    Pause() : paused_(std::exchange(current_, nullptr)) {}
-    ~Pause() { current_ = paused_; }
+    Pause();
+    ~Pause();
     Pause(const Pause&) = delete;
     Pause& operator=(const Pause&) = delete;
+    static void* operator new(std::size_t) = delete;
 
    private:
-    Tape* paused_;
+    std::uint64_t tape_;  // the serial number of the one that pauses, 0: none
   };
 
-  /// While it lives, ops on this thread are checked and profiled as the tape's options ask for, but not recorded.
+  /// While it lives, ops on this thread are checked and profiled as the tape's options ask for, but
+  /// not recorded.
   class Unrecorded {
    public:
-    Unrecorded() : tape_(current_), recorded_(tape_ && std::exchange(tape_->recording_, false)) {}
-    ~Unrecorded() {
-      if (tape_) tape_->recording_ = recorded_;
-    }
+    Unrecorded();
+    ~Unrecorded();
     Unrecorded(const Unrecorded&) = delete;
     Unrecorded& operator=(const Unrecorded&) = delete;
+    static void* operator new(std::size_t) = delete;
 
    private:
-    Tape* tape_;
-    bool recorded_;
+    std::uint64_t tape_;
   };
 
   /// True under TapeOptions::check_finite: ops of several steps then take them one by one, for the message to name the one.
-  static bool checks_finite() { return current_ && current_->options_.check_finite; }
-  static bool recording() { return current_ && current_->recording_; }
+  static bool checks_finite() {
+    const Tape* tape = current();
+    return tape && tape->options_.check_finite;
+  }
+  static bool recording() {
+    const Tape* tape = current();
+    return tape && tape->unrecorded_ == 0;
+  }
   /// True when a gradient would flow to `variable`: ops that prepare for backward in their forward pass ask first.
   static bool needs_gradient(const Variable& variable);
+  /// For optimizers, before a step: throws Error in the name of one where a parameter that no
+  /// optimizer was made for has had gradients for two steps. It was left out of visit(), and would
+  /// never learn.
+  static void check_optimized(const char* optimizer);
 
  private:
   template <std::size_t N, class Backward>
@@ -204,6 +268,7 @@ class Tape {
   struct Input {
     std::int32_t node = -1;
     std::shared_ptr<Parameter::State> parameter;
+    Shape shape;  // of the parameter, when it was used
   };
   struct Node {
     const char* op;
@@ -211,6 +276,7 @@ class Tape {
     Shape shape;
     Tensor gradient;
     std::uint32_t first_input, inputs;
+    std::size_t first_held;  // of what the closure holds
     std::int32_t row;  // of print(), or -1
     void* closure;
     Run run;
@@ -230,25 +296,60 @@ class Tape {
   struct Storage {
     std::vector<Node> nodes;
     std::vector<Input> inputs;
+    std::vector<detail::Held> held;  // the arrays in each node's closure, with their versions
     std::vector<Gradient> gradients;
     Arena arena;
+  };
+  /// The living tapes of one thread, and how often it has paused them.
+  struct Thread {
+    Tape* newest = nullptr;
+    int pauses = 0;
+  };
+  /// Notes the arrays that a closure takes along.
+  class Holding {
+   public:
+    explicit Holding(Storage& storage) { detail::holding = &storage.held; }
+    ~Holding() { detail::holding = nullptr; }
+    Holding(const Holding&) = delete;
+    Holding& operator=(const Holding&) = delete;
+  };
+  /// A parameter that backward gave a gradient though no optimizer was made for it.
+  struct Unoptimized {
+    std::weak_ptr<Parameter::State> parameter;
+    const char* op;
+    Operand::Where where;
   };
 
   /// Adds a node for y unless no input needs a gradient; returns it without its closure, or null.
   static Node* add(const char* op, const Tensor& y, std::span<const Operand> inputs, Variable& result);
+  static Tape* current() {
+    Tape* tape = thread_ ? thread_->newest : nullptr;
+    return tape && tape->paused_ == 0 ? tape : nullptr;
+  }
+  static const std::shared_ptr<Thread>& owner_of_this_thread();
+  static Thread& this_thread();
+  /// The living tape of this thread that has the serial number, or null.
+  static Tape* living(std::uint64_t serial);
+  static void refuse_other_threads(const char* op, std::span<const Operand> inputs);
   void run_node(std::size_t i);
-  Gradient gradient_of(const Input& input);
+  void check_held(std::size_t i) const;
+  Gradient gradient_of(const char* op, const Operand::Where& where, const Input& input);
   void check_finite(const char* op, const Tensor& tensor, bool gradient, const Operand::Where& where, std::size_t used) const;
 
-  static thread_local Tape* current_;
+  static constinit thread_local Thread* thread_;  // null until it has a tape or a pause
   static thread_local Tape* running_;  // backward: a tape made by a backward function takes its options, and tells it its rows
   static thread_local Storage spare_;
+  static thread_local std::vector<Unoptimized> unoptimized_;  // of the last backward
 
   TapeOptions options_;
-  Tape* enclosing_;
+  std::shared_ptr<Thread> owner_;  // kept as long as a tape may be linked to it
+  Tape* enclosing_;                // the next older one of the thread
   std::uint64_t serial_;
-  bool consumed_ = false, recording_ = true;
+  bool consumed_ = false;
+  int paused_ = 0;
+  int unrecorded_ = 0;
   Storage storage_;
+  std::vector<Unoptimized> reached_;
   std::vector<Row> rows_;
   Tape* outer_ = nullptr;  // what was running_ when this one was made
   std::size_t running_node_ = 0;
@@ -266,7 +367,10 @@ Variable record(const char* op, Tensor y, std::span<const Operand> inputs, Backw
   static_assert(alignof(Backward) <= alignof(std::max_align_t));
   Variable result(std::move(y));
   if (Tape::Node* node = Tape::add(op, result.value(), inputs, result)) {
-    node->closure = new (Tape::current_->storage_.arena.allocate(sizeof(Backward))) Backward(std::move(backward));
+    Tape::Storage& storage = Tape::current()->storage_;
+    void* place = storage.arena.allocate(sizeof(Backward));
+    const Tape::Holding holding(storage);
+    node->closure = new (place) Backward(std::move(backward));
     node->run = [](void* closure, const Tensor& dy, std::span<Gradient> gradients) {
       (*static_cast<Backward*>(closure))(dy, gradients);
     };

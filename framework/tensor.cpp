@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <ostream>
 
 #include "framework/error.h"
 #include "framework/memory.h"
@@ -9,14 +10,22 @@
 namespace heed {
 
 namespace {
-constexpr std::size_t header = 64;  // the reference count, and the elements still aligned to a cache line
+
+constexpr std::size_t header = 64;  // the storage, with the elements still aligned to a cache line
+
+/// Extents come from callers through Shape::with() and [] too, which do not check them together.
+const Shape& checked(const Shape& shape) {
+  static_cast<void>(Shape(std::span(shape.begin(), shape.end())));
+  return shape;
 }
 
+}  // namespace
+
 template <class T>
-Array<T>::Array(const Shape& shape) : shape_(shape) {
-  static_assert(sizeof(Storage) <= header);
+Array<T>::Array(const Shape& shape) : shape_(checked(shape)) {
+  static_assert(sizeof(detail::Storage) <= header);
   auto* block = static_cast<std::byte*>(memory::allocate(header + static_cast<std::size_t>(shape.size()) * sizeof(T)));
-  storage_ = new (block) Storage{1};
+  storage_ = new (block) detail::Storage{1, 0};
   data_ = reinterpret_cast<T*>(block + header);
 }
 
@@ -27,8 +36,10 @@ Array<T>::Array(const Shape& shape, std::span<const T> values) : Array(shape) {
 }
 
 template <class T>
-Array<T>::Array(const Array& other) noexcept : storage_(other.storage_), data_(other.data_), shape_(other.shape_) {
+Array<T>::Array(const Array& other) noexcept
+    : storage_(other.storage_), data_(other.data_), shape_(other.shape_) {
   if (storage_) storage_->references.fetch_add(1, std::memory_order_relaxed);
+  note_held();
 }
 
 template <class T>
@@ -51,6 +62,7 @@ T Array<T>::item() const {
 
 template <class T>
 Array<T> Array<T>::reshape(const Shape& shape) const {
+  check(defined(), "reshape", "expected a tensor; got an undefined one");
   check(shape.size() == size(), "reshape", "expected {} elements, as in {}; got {}", size(), shape_, shape);
   Array result = *this;
   result.shape_ = shape;
@@ -59,6 +71,7 @@ Array<T> Array<T>::reshape(const Shape& shape) const {
 
 template <class T>
 Array<T> Array<T>::slice(Index begin, Index end) const {
+  check(defined(), "slice", "expected a tensor; got an undefined one");
   check(rank() >= 1 && 0 <= begin && begin <= end && end <= shape_[0], "slice", "expected rows within {}; got [{}, {})", shape_, begin, end);
   Array result = *this;
   result.data_ += begin * (shape_[0] == 0 ? 0 : size() / shape_[0]);
@@ -68,6 +81,7 @@ Array<T> Array<T>::slice(Index begin, Index end) const {
 
 template <class T>
 Array<T> Array<T>::clone() const {
+  check(defined(), "clone", "expected a tensor; got an undefined one");
   return Array(shape_, span());
 }
 
@@ -76,7 +90,50 @@ bool Array<T>::unique() const {
   return storage_ && storage_->references.load(std::memory_order_acquire) == 1;
 }
 
+template <class T>
+void Array<T>::refuse_value() {
+  fail("[tensor] expected whole numbers that an id holds");
+}
+
 template class Array<Real>;
 template class Array<Id>;
+
+namespace {
+
+constexpr Index shown_at_ends = 3;  // of an axis of more than twice as many
+
+/// Prints the elements below one index of the axes before `axis`.
+template <class T>
+void print(std::ostream& out, const Shape& shape, int axis, const T* data) {
+  if (axis == shape.rank()) {
+    out << fmt::format("{}", *data);
+    return;
+  }
+  const Index extent = shape[axis];
+  Index below = 1;
+  for (int i = axis + 1; i < shape.rank(); ++i) below *= shape[i];
+  out << '[';
+  for (Index i = 0; i < extent; ++i) {
+    if (i > 0) out << ", ";
+    if (i == shown_at_ends && extent > 2 * shown_at_ends) {
+      out << "..., ";
+      i = extent - shown_at_ends;
+    }
+    print(out, shape, axis + 1, data + i * below);
+  }
+  out << ']';
+}
+
+}  // namespace
+
+template <class T>
+std::ostream& operator<<(std::ostream& out, const Array<T>& array) {
+  if (!array.defined()) return out << "undefined";
+  out << to_string(array.shape()) << ' ';
+  print(out, array.shape(), 0, array.data());
+  return out;
+}
+template std::ostream& operator<<(std::ostream& out, const Tensor& array);
+template std::ostream& operator<<(std::ostream& out, const Ids& array);
 
 }  // namespace heed

@@ -28,11 +28,24 @@ void check_adam(const char* name, double lr, double beta1, double beta2, double 
   check(weight_decay >= 0, name, "expected weight_decay of at least 0; got {}", weight_decay);
 }
 
+/// Of two parameters over the same elements, each would move them once a step.
+void check_own_elements(const std::vector<NamedParameter>& parameters) {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      check(!parameters[i].parameter.value().shares_with(parameters[k].parameter.value()), "optimizer",
+            "{} and {} share their elements; make one Parameter for both, or clone() the value",
+            parameters[k].name, parameters[i].name);
+    }
+  }
+}
+
 }  // namespace
 
 Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moments) : lr_(lr), parameters_(heed::parameters(model)) {
+  check_own_elements(parameters_);
   Index begin = 0;
   for (const auto& [name, parameter] : parameters_) {
+    parameter.mark_optimized();
     slots_.push_back({.begin = begin, .size = parameter.value().size()});
     begin += slots_.back().size;
   }
@@ -43,19 +56,29 @@ Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moment
 
 void Optimizer::point_slots() {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const Parameter& parameter = parameters_[i].parameter;
-    check(parameter.value().size() == slots_[i].size, "optimizer", "{} has changed its size from {} to {}; make a new optimizer",
-          parameters_[i].name, slots_[i].size, parameter.value().size());
-    const bool wanted = parameter.trainable() && parameter.gradient().defined();
-    slots_[i].value = parameter.value().data();
-    slots_[i].gradient = wanted ? parameter.gradient().data() : nullptr;
+    const auto& [name, parameter] = parameters_[i];
+    const Tensor& value = parameter.value();
+    check(value.size() == slots_[i].size, "optimizer",
+          "{} has changed its size from {} to {}; make a new optimizer", name, slots_[i].size,
+          value.size());
+    Tensor& gradient = parameter.gradient();
+    check(!gradient.defined() || gradient.size() == value.size(), "optimizer",
+          "{} of shape {} has a gradient of shape {}; clear the gradients where a value is replaced",
+          name, value.shape(), gradient.shape());
+    const bool wanted = parameter.trainable() && gradient.defined();
+    slots_[i].gradient = wanted ? gradient.data() : nullptr;
   }
 }
 
 void Optimizer::step(double lr, double gradient_scale) {
+  Tape::check_optimized("optimizer");
   point_slots();
-  for (std::size_t i = 0; i < slots_.size(); ++i)
-    if (slots_[i].gradient) prepare(slots_[i], parameters_[i].parameter.shape(), ++steps_[i], lr);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (!slots_[i].gradient) continue;
+    const Parameter& parameter = parameters_[i].parameter;
+    slots_[i].value = parameter.value().data();
+    prepare(slots_[i], parameter.shape(), ++steps_[i], lr);
+  }
   update(slots_, static_cast<Real>(gradient_scale));
 }
 

@@ -48,7 +48,7 @@ class Optimizer {
   Real* moment(std::size_t i) { return moments_[i].tensor.data(); }
 
  private:
-  void point_slots();  // at where values and gradients are now
+  void point_slots();  // at where gradients are now
 
   double lr_;
   std::vector<NamedParameter> parameters_;

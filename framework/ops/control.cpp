@@ -1,8 +1,22 @@
+#include <bit>
+#include <cstdint>
 #include <vector>
 
 #include "framework/ops.h"
 
 namespace heed {
+
+namespace {
+
+/// Of the elements' bits, in their order (Fowler, Noll and Vo's hash, an element at a time).
+std::uint64_t checksum(const Tensor& x) {
+  using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
+  std::uint64_t hash = 14695981039346656037u;
+  for (const Real value : x.span()) hash = (hash ^ std::bit_cast<Bits>(value)) * 1099511628211u;
+  return hash;
+}
+
+}  // namespace
 
 Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn, std::span<const Operand> inputs) {
   const Random before = step_random();
@@ -11,6 +25,7 @@ Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn,
     Tape::Unrecorded pause;
     const std::vector<Variable> values(inputs.begin(), inputs.end());
     y = fn(values).value();
+    check(y.defined(), "recompute", "expected fn to give a value; got an undefined one");
   }
   if (!Tape::recording()) return y;
   // fn may use parameters that are not among its inputs: one more input that wants a gradient makes sure of a place on the tape.
@@ -19,16 +34,20 @@ Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn,
   operands.push_back(operands.empty() ? Operand(always) : Operand(always, operands.front().where()));
   std::vector<Tensor> kept;
   for (const Operand& input : inputs) kept.push_back(input.value());
-  return record("recompute", y, operands, [fn, before, kept](const Tensor& dy, std::span<Gradient> dxs) {
+  const std::uint64_t sum = checksum(y);
+  return record("recompute", y, operands, [fn, before, kept, sum](const Tensor& dy, std::span<Gradient> dxs) {
     const Random after = std::exchange(step_random(), before);
     std::vector<Parameter> leaves;
     std::vector<Variable> values;
     for (std::size_t i = 0; i < kept.size(); ++i) {
-      leaves.emplace_back(kept[i]);
+      leaves.push_back(Parameter::over(kept[i]));
       values.push_back(dxs[i] ? Variable(leaves[i]) : Variable(kept[i]));
     }
     Tape tape;
-    tape.backward(fn(values), dy);
+    const Variable again = fn(values);
+    check(again.shape() == dy.shape() && checksum(again.value()) == sum, "recompute",
+          "fn computed something else the second time: what it uses has changed, or it keeps a state");
+    if (Tape::needs_gradient(again)) tape.backward(again, dy);
     step_random() = after;
     for (std::size_t i = 0; i < leaves.size(); ++i)
       if (Tensor& gradient = leaves[i].gradient(); gradient.defined()) dxs[i].pass(std::move(gradient));

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -94,6 +95,33 @@ TEST(Tensor, Misuse) {
   EXPECT_EQ(message_of([] { Tensor({2}).item(); }), "[item] expected one element; got shape (2,)");
   EXPECT_EQ(message_of([] { Tensor().item(); }), "[item] expected one element; got shape ()");
   EXPECT_EQ(message_of([] { Tensor({3}, {1, 2}); }), "[tensor] expected 3 values for shape (3,); got 2");
+}
+
+TEST(Tensor, FromVectors) {
+  const std::vector<double> doubles{1, 2.5};
+  const std::vector<int> numbers{1, 2, 3};
+  const std::vector<std::int64_t> large{1, std::int64_t{1} << 40};
+  EXPECT_EQ(Tensor({1, 2}, doubles).to_vector(), (std::vector<Real>{1, 2.5}));
+  EXPECT_EQ(Tensor(doubles).shape(), Shape{2});
+  EXPECT_EQ(Ids(numbers).to_vector(), (std::vector<Id>{1, 2, 3}));
+  EXPECT_EQ(Ids({3}, numbers).shape(), Shape{3});
+  EXPECT_EQ(message_of([&] { Ids{large}; }), "[tensor] expected whole numbers that an id holds");
+  EXPECT_EQ(message_of([&] { Tensor({3}, doubles); }), "[tensor] expected 3 values for shape (3,); got 2");
+}
+
+TEST(Tensor, Prints) {
+  const auto printed = [](const auto& x) {
+    std::ostringstream out;
+    out << x;
+    return out.str();
+  };
+  EXPECT_EQ(printed(Shape{2, 3}), "(2, 3)");
+  EXPECT_EQ(printed(Tensor()), "undefined");
+  EXPECT_EQ(printed(Tensor({}, {1.5})), "() 1.5");
+  EXPECT_EQ(printed(Tensor({2, 2}, {1, 2, 3, 4})), "(2, 2) [[1, 2], [3, 4]]");
+  EXPECT_EQ(printed(Ids({3}, {7, 8, 9})), "(3,) [7, 8, 9]");
+  EXPECT_EQ(printed(Tensor({2, 0})), "(2, 0) [[], []]");
+  EXPECT_EQ(printed(Ids({8}, {0, 1, 2, 3, 4, 5, 6, 7})), "(8,) [0, 1, 2, ..., 5, 6, 7]");
 }
 
 TEST(Spans, PackedAndPadded) {

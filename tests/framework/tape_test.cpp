@@ -5,8 +5,10 @@
 #include <functional>
 #include <limits>
 #include <malloc.h>
+#include <memory>
 #include <optional>
 #include <sstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -84,8 +86,18 @@ TEST(Tape, FrozenParametersGetNothing) {
 TEST(Tape, ConstantsAreNotRecorded) {
   Tape tape;
   const Variable c(Tensor::full({}, 2));
-  tape.backward(c * c);
+  const Variable y = c * c;
   EXPECT_EQ(tape.size(), 0u);
+  EXPECT_EQ(message_of([&] { tape.backward(y); }),
+            "[backward] expected what this tape recorded; got a constant: it depends on no parameter "
+            "that can be trained, or was computed before the tape began");
+}
+
+TEST(Tape, RefusesALossFromBeforeItBegan) {
+  const Parameter p = parameter({3});
+  const Variable loss = p * p;
+  Tape tape;
+  EXPECT_NE(message_of([&] { tape.backward(loss); }).find("before the tape began"), std::string::npos);
 }
 
 TEST(Tape, DetachStopsTheGradient) {
@@ -123,6 +135,208 @@ TEST(Tape, PauseRecordsNothing) {
   }
   EXPECT_TRUE(Tape::needs_gradient(p));
   EXPECT_EQ(tape.size(), 0u);
+}
+
+/// Tapes end in any order: a member that each step renews makes the new one before the old one ends.
+TEST(Tape, TheNewestThatLivesRecords) {
+  const Parameter p = parameter({3});
+  auto renewed = std::make_unique<Tape>();
+  for (int step = 0; step < 3; ++step) {
+    renewed->backward(p * p);
+    EXPECT_EQ(gradient(p), Reals{6}) << step;
+    p.clear_gradient();
+    renewed = std::make_unique<Tape>();
+  }
+  renewed.reset();
+  EXPECT_FALSE(Tape::recording());
+
+  auto outer = std::make_unique<Tape>();
+  auto middle = std::make_unique<Tape>();
+  auto inner = std::make_unique<Tape>();
+  middle.reset();
+  (void)(p * 2);
+  EXPECT_EQ(inner->size(), 1u);
+  inner.reset();
+  (void)(p * 2);
+  EXPECT_EQ(outer->size(), 1u);
+  outer.reset();
+  EXPECT_FALSE(Tape::recording());
+  EXPECT_EQ((p * 2).item(), 6);
+}
+
+TEST(Tape, MayEndBeforeItsPauseOrOnAnotherThread) {
+  const Parameter p = parameter({3});
+  auto tape = std::make_unique<Tape>();
+  {
+    const Tape::Pause pause;
+    const Tape::Unrecorded none;
+    tape.reset();
+  }
+  EXPECT_FALSE(Tape::recording());
+  {
+    Tape other;
+    const Tape::Unrecorded none;
+    EXPECT_FALSE(Tape::recording());
+  }
+  tape = std::make_unique<Tape>();
+  std::thread([&] { tape.reset(); }).join();
+  EXPECT_FALSE(Tape::recording());
+  std::unique_ptr<Tape> made_there;
+  std::thread([&] { made_there = std::make_unique<Tape>(); }).join();
+  EXPECT_FALSE(Tape::recording());
+}
+
+TEST(Tape, RefusesWhatAnotherThreadsTapeRecorded) {
+  const Parameter p = parameter({3});
+  Tape tape;
+  const Variable h = p * 2;
+  std::string unrecorded;
+  std::string own_tape;
+  Real paused = 0;
+  std::thread([&] {
+    unrecorded = message_of([&] { h * 5; });
+    {
+      const Tape::Pause pause;
+      paused = (h * 5).item();
+    }
+    Tape mine;
+    own_tape = message_of([&] { h * 5; });
+  }).join();
+  EXPECT_TRUE(unrecorded.starts_with("[*] an input was recorded on the tape of another thread")) << unrecorded;
+  EXPECT_TRUE(own_tape.starts_with("[*] an input was recorded on another tape")) << own_tape;
+  EXPECT_EQ(paused, 30);
+  tape.backward(h * 5);
+  EXPECT_EQ(gradient(p), Reals{10});
+}
+
+/// What an op's backward reads must be what its forward read, whoever wrote to it meanwhile.
+TEST(Tape, RefusesWhatChangedSinceForward) {
+  struct Row {
+    const char* what;
+    std::function<void(Tape&, const Parameter&, Tensor&)> run;
+    const char* op;  // that refuses; "" where the gradient is right, 4
+  };
+  const std::vector<Row> rows = {
+      {"a parameter, by []", [](Tape& t, const Parameter& p, Tensor&) {
+         const Variable y = p * p;
+         p.value()[0] = 100;
+         t.backward(y);
+       }, "*"},
+      {"a parameter, by data()", [](Tape& t, const Parameter& p, Tensor&) {
+         const Variable y = square(p);
+         p.value().data()[0] = 100;
+         t.backward(y);
+       }, "square"},
+      {"a parameter, by a copy that shares", [](Tape& t, const Parameter& p, Tensor&) {
+         const Variable y = p * p;
+         Tensor copy = p.value();
+         copy.span()[0] = 100;
+         t.backward(y);
+       }, "*"},
+      {"a parameter, by a view", [](Tape& t, const Parameter& p, Tensor&) {
+         const Variable y = p * p;
+         p.value().reshape({1, 1})[0] = 100;
+         t.backward(y);
+       }, "*"},
+      {"a result", [](Tape& t, const Parameter& p, Tensor&) {
+         const Variable y = exp(p);
+         Tensor copy = y.value();
+         copy[0] = 100;
+         t.backward(y);
+       }, "exp"},
+      {"a constant", [](Tape& t, const Parameter& p, Tensor& c) {
+         const Variable y = p * c;
+         c[0] = 100;
+         t.backward(y);
+       }, "*"},
+      {"a mask", [](Tape& t, const Parameter& p, Tensor& c) {
+         const Variable y = masked_fill(p, c, 0);
+         c[0] = 0;
+         t.backward(y);
+       }, "masked_fill"},
+      {"ids", [](Tape& t, const Parameter& p, Tensor&) {
+         Ids ids({1}, {0});
+         const Variable y = sum(gather(p, ids));
+         ids[0] = 7;
+         t.backward(y);
+       }, "gather"},
+      {"a step of an optimizer", [](Tape& t, const Parameter& p, Tensor&) {
+         const Variable y = p * p;
+         for (Real& number : p.value().span()) number -= 1;
+         t.backward(y);
+       }, "*"},
+      {"what no backward reads", [](Tape& t, const Parameter& p, Tensor& c) {
+         const Variable y = (p + c) * 4;
+         c[0] = 100;
+         t.backward(y);
+       }, ""},
+      {"another value in its place", [](Tape& t, const Parameter& p, Tensor&) {
+         const Variable y = p * p;
+         p.value() = Tensor({1}, {100});
+         t.backward(y);
+       }, ""},
+  };
+  for (const Row& row : rows) {
+    const Parameter p = parameter({2});
+    Tensor c({1}, {3});
+    Tape tape;
+    const std::string message = message_of([&] { row.run(tape, p, c); });
+    if (std::string(row.op).empty()) {
+      EXPECT_EQ(message, "no error") << row.what;
+      EXPECT_EQ(gradient(p), Reals{4}) << row.what;
+    } else {
+      const std::string start = fmt::format("[{}] what backward needs has changed", row.op);
+      EXPECT_TRUE(message.starts_with(start)) << row.what << ": " << message;
+    }
+  }
+}
+
+TEST(Tape, RefusesGradientsOfAnotherShape) {
+  const Parameter p = parameter({1, 2});
+  {
+    Tape tape;
+    tape.backward(sum(p * p));
+  }
+  p.value() = Tensor::full({2000}, 1);
+  {
+    Tape tape;
+    EXPECT_TRUE(message_of([&] { tape.backward(sum(p * p)); })
+                    .starts_with("[*] a parameter of shape (2000,) has a gradient of shape (2,)"));
+  }
+  p.clear_gradient();
+  Tape tape;
+  const Variable loss = sum(p * p);
+  p.value() = Tensor::full({3}, 1);
+  EXPECT_TRUE(message_of([&] { tape.backward(loss); })
+                  .starts_with("[*] a parameter of shape (3,) had shape (2000,) when it was used"));
+}
+
+TEST(Tape, UndefinedOperandsAreNamed) {
+  const Parameter undefined;
+  const Variable none;
+  EXPECT_EQ(none.size(), 0);
+  EXPECT_EQ(Tensor().size(), 0);
+  EXPECT_FALSE(Variable(undefined).defined());
+  const std::string start = "[operand] expected a value; got an undefined one";
+  for (const auto& call : std::vector<std::function<void()>>{
+           [&] { none + 1; }, [&] { 1 - Variable(none); }, [&] { exp(undefined); }, [&] { sum(none); },
+           [&] { concat({none, none}, 0); }, [&] { reshape(none, {1}); }, [&] { Variable(undefined) * 2; }}) {
+    const std::string message = message_of(call);
+    EXPECT_TRUE(message.starts_with(start)) << message;
+    EXPECT_NE(message.find("tape_test.cpp"), std::string::npos) << message;
+  }
+  EXPECT_EQ(message_of([&] { undefined.value(); }), "[parameter] expected a parameter; got an undefined one");
+  EXPECT_EQ(message_of([] { Tensor().clone(); }), "[clone] expected a tensor; got an undefined one");
+  EXPECT_EQ(message_of([] { Tensor().reshape({}); }), "[reshape] expected a tensor; got an undefined one");
+}
+
+TEST(Tape, ParametersOfOneTensorAreTheirOwn) {
+  const Tensor initial = Tensor::full({1}, 1);
+  const Parameter a(initial);
+  const Parameter b(initial);
+  a.value()[0] = 7;
+  EXPECT_EQ(b.value()[0], 1);
+  EXPECT_EQ(initial[0], 1);
 }
 
 TEST(Tape, BackwardFromAParameter) {

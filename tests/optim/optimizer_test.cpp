@@ -269,5 +269,90 @@ TEST(Clip, DoesNotOverflow) {
   EXPECT_NEAR(model.p.gradient()[0], 1, 1e-6);
 }
 
+template <class F>
+std::string message_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+struct Two {
+  Parameter seen{Tensor({2}, {1, 2})};
+  Parameter forgotten{Tensor({2}, {3, 4})};
+  void visit(Visitor& v) { v("seen", seen); }
+
+  void pass() const {
+    Tape tape;
+    tape.backward(sum(seen * forgotten));
+  }
+};
+
+/// What visit() leaves out gathers gradient and would never learn.
+TEST(Optimizer, NamesAParameterThatIsLeftOut) {
+  Two model;
+  Sgd sgd(model, {.lr = 0.1});
+  const auto step = [&] {
+    model.pass();
+    sgd.step();
+    sgd.clear_gradients();
+  };
+  step();  // a parameter may be another optimizer's, made later
+  const std::string message = message_of(step);
+  EXPECT_TRUE(message.starts_with("[optimizer] a parameter of shape (2,) gets gradients, but no optimizer was made for it"))
+      << message;
+  EXPECT_NE(message.find("* uses it at"), std::string::npos) << message;
+  EXPECT_NE(message.find("optimizer_test.cpp"), std::string::npos) << message;
+}
+
+TEST(Optimizer, LeavesAloneWhatIsFrozenClearedOrAnotherOptimizers) {
+  struct Row {
+    const char* what;
+    std::function<void(Two&)> prepare;
+    std::function<void(Two&)> between;
+  };
+  struct Only {
+    Parameter& p;
+    void visit(Visitor& v) { v("p", p); }
+  };
+  std::vector<std::unique_ptr<Optimizer>> others;
+  const std::vector<Row> rows = {
+      {"frozen", [](Two& m) { m.forgotten.trainable() = false; }, [](Two&) {}},
+      {"cleared", [](Two&) {}, [](Two& m) { m.forgotten.clear_gradient(); }},
+      {"another optimizer's", [&](Two& m) {
+         Only only{m.forgotten};
+         others.push_back(std::make_unique<Sgd>(only));
+       }, [](Two&) {}},
+  };
+  for (const Row& row : rows) {
+    Two model;
+    Sgd sgd(model, {.lr = 0.1});
+    row.prepare(model);
+    for (int i = 0; i < 4; ++i) {
+      model.pass();
+      row.between(model);
+      EXPECT_EQ(message_of([&] { sgd.step(); }), "no error") << row.what;
+      sgd.clear_gradients();
+    }
+  }
+}
+
+TEST(Optimizer, RefusesParametersOverTheSameElements) {
+  Several model({{3}, {4}});
+  model.items[1].value() = model.items[0].value();
+  EXPECT_EQ(message_of([&] { Sgd{model}; }),
+            "[optimizer] items.0 and items.1 share their elements; make one Parameter for both, or clone() the value");
+}
+
+TEST(Optimizer, RefusesAGradientOfAnotherSize) {
+  One model;
+  Sgd sgd(model);
+  model.p.gradient() = Tensor::zeros({5});
+  EXPECT_EQ(message_of([&] { sgd.step(); }),
+            "[optimizer] p of shape (1, 1) has a gradient of shape (5,); clear the gradients where a value is replaced");
+}
+
 }  // namespace
 }  // namespace heed
