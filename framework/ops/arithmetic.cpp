@@ -53,6 +53,11 @@ Variable operator/(const Operand& a, const Operand& b) {
   });
 }
 
+Variable& operator+=(Variable& a, const Operand& b) { return a = a + b; }
+Variable& operator-=(Variable& a, const Operand& b) { return a = a - b; }
+Variable& operator*=(Variable& a, const Operand& b) { return a = a * b; }
+Variable& operator/=(Variable& a, const Operand& b) { return a = a / b; }
+
 Variable operator-(const Operand& x) {
   Tensor y(x.shape());
   kernels::scale_to(x.size(), -1, x.data(), y.data(), Mode::assign);
@@ -89,6 +94,7 @@ Variable minimum(const Operand& a, const Operand& b) {
 }
 
 Variable where(const Tensor& condition, const Operand& a, const Operand& b) {
+  check(condition.defined(), "where", "expected a condition; got an undefined tensor");
   Tensor y(broadcast(condition.shape(), broadcast(a.shape(), b.shape(), "where"), "where"));
   kernels::where(layout(y.shape(), {condition.shape(), a.shape(), b.shape()}), condition.data(), a.data(), b.data(), y.data(), Mode::assign);
   return record("where", y, {a, b}, [condition](const Tensor& dy, Gradient da, Gradient db) {  // dy goes where its value came from
@@ -104,6 +110,7 @@ Variable where(const Tensor& condition, const Operand& a, const Operand& b) {
 }
 
 Variable masked_fill(const Operand& x, const Tensor& mask, Real value) {
+  check(mask.defined(), "masked_fill", "expected a mask; got an undefined tensor");
   check(broadcast(x.shape(), mask.shape(), "masked_fill") == x.shape(), "masked_fill", "expected a mask that broadcasts to {}; got {}",
         x.shape(), mask.shape());
   Tensor y(x.shape());

@@ -25,8 +25,9 @@ struct Plan {
     check(o.dropout >= 0 && o.dropout < 1, op, "expected a dropout probability within [0, 1); got {}", o.dropout);
     check(!slopes.defined() || slopes.size() == o.heads, op, "expected a slope for each of {} heads; got {}", o.heads, slopes.shape());
     check(o.window >= 0, op, "expected a window of at least 1, or 0 for none; got {}", o.window);
+    check(!o.scale || std::isfinite(*o.scale), op, "expected a finite scale; got {}", o.scale.value_or(0));
     shape = {queries.count(), o.heads, kv_heads_of(o), d / o.heads, nullptr, nullptr, nullptr, nullptr, queries.longest(), keys.longest(), o.causal,
-             o.window, slopes.defined() ? std::as_const(slopes).data() : nullptr, o.scale > 0 ? o.scale : 1 / std::sqrt(static_cast<Real>(d / o.heads)), {o.dropout, o.key}};
+             o.window, slopes.defined() ? std::as_const(slopes).data() : nullptr, o.scale.value_or(1 / std::sqrt(static_cast<Real>(d / o.heads))), {o.dropout, o.key}};
     if (shape.sequences == 0) return;
     shape.query_begins = queries.begins().data(), shape.query_lengths = queries.lengths().data();
     shape.key_begins = keys.begins().data(), shape.key_lengths = keys.lengths().data();
@@ -36,6 +37,7 @@ struct Plan {
   /// Columns of k and of v, where q has d.
   static Index kv_width(const Attention& o, Index d) {
     const int kv_heads = kv_heads_of(o);
+    check(o.kv_heads >= 0, "attention", "expected heads of keys of at least 1, or 0 for as many as of queries; got {}", o.kv_heads);
     check(o.heads >= 1 && d % o.heads == 0, "attention", "expected a width that {} heads share evenly; got {}", o.heads, d);
     check(o.heads % kv_heads == 0, "attention", "expected heads of queries that those of keys divide; got {} and {}", o.heads, kv_heads);
     return d / o.heads * kv_heads;
@@ -91,10 +93,13 @@ Variable attention(const Operand& q, const Operand& kv, const Attention& options
 }
 
 Variable attention(const Operand& qkv, const Attention& options) {
-  const int kv_heads = Plan::kv_heads_of(options);
-  check(qkv.rank() == 2 && qkv.columns() * options.heads % (options.heads + 2 * kv_heads) == 0, "attention",
-        "expected qkv (n, d + 2 d * {} / {}); got {}", kv_heads, options.heads, qkv.shape());
-  const Index stride = qkv.columns(), d = stride * options.heads / (options.heads + 2 * kv_heads), e = Plan::kv_width(options, d);
+  const Index heads = options.heads;
+  const Index kv_heads = Plan::kv_heads_of(options);
+  check(options.heads >= 1 && options.kv_heads >= 0, "attention", "expected heads of at least 1; got {} and {} of keys", options.heads,
+        options.kv_heads);
+  check(qkv.rank() == 2 && qkv.columns() * heads % (heads + 2 * kv_heads) == 0, "attention",
+        "expected qkv (n, d + 2 d * {} / {}); got {}", kv_heads, heads, qkv.shape());
+  const Index stride = qkv.columns(), d = stride * heads / (heads + 2 * kv_heads), e = Plan::kv_width(options, d);
   const Plan plan(options, qkv.rows(), qkv.rows(), d);
   const auto part = [=](const Tensor& x, Index begin) { return Rows{x.data() + begin, stride}; };
   const Forward f = forward(plan, part(qkv.value(), 0), part(qkv.value(), d), part(qkv.value(), d + e), qkv.rows(), options.weights);

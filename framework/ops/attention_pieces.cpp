@@ -23,6 +23,7 @@ struct Plan {
   std::vector<Index> begins;
 
   Plan(const char* op, const Pairing& p) : pairing(p), kv_heads(p.kv_heads > 0 ? p.kv_heads : p.heads) {
+    check(p.kv_heads >= 0, op, "expected heads of keys of at least 1, or 0 for as many as of queries; got {}", p.kv_heads);
     check(p.heads >= 1 && p.heads % kv_heads == 0, op, "expected heads of queries that those of keys divide; got {} and {}", p.heads, kv_heads);
     check(p.queries.count() == p.keys.count(), op, "expected as many sequences of keys as of queries; got {} and {}", p.keys.count(),
           p.queries.count());
@@ -52,9 +53,14 @@ struct Plan {
   }
 };
 
+void check_reach(const char* op, Index reach) {
+  constexpr Index most = Index{1} << 31;
+  check(0 <= reach && reach <= most, op, "expected a reach within [0, {}]; got {}", most, reach);
+}
+
 }  // namespace
 
-Index Pairing::size() const { return block_begins(*this).back(); }
+Index Pairing::size() const { return Plan("pairing", *this).size(); }
 
 std::vector<Tensor> split(const Tensor& pairs, const Pairing& pairing) {
   const Plan plan("split", pairing);
@@ -93,8 +99,8 @@ Variable weighted_values(const Operand& weights, const Operand& values, const Pa
                 });
 }
 
-Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Operand& covered, const Operand& weight,
-                         const Pairing& pairing) {
+Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const OptionalOperand& covered,
+                         const OptionalOperand& weight, const Pairing& pairing) {
   Plan plan("additive_scores", pairing);
   check(pairing.heads == 1, "additive_scores", "expected one head; got {}", pairing.heads);
   plan.check_queries("additive_scores", q), plan.check_keys("additive_scores", k);
@@ -126,7 +132,7 @@ Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, c
 }
 
 Variable additive_scores(const Operand& q, const Operand& k, const Operand& v, const Pairing& pairing) {
-  const Operand none(Variable(), q.where());
+  const OptionalOperand none(Variable(), q.where());
   return additive_scores(q, k, v, none, none, pairing);
 }
 
@@ -204,8 +210,9 @@ Variable span_softmax(const Operand& scores, const Operand& spans, Real ramp, co
 
 Variable by_distance(const Operand& table, Index reach, const Pairing& pairing) {
   Plan plan("by_distance", pairing);
+  check_reach("by_distance", reach);
   const Index rows = pairing.queries.rows(), columns = pairing.heads * (2 * reach + 1);
-  check(table.rank() == 2 && table.rows() == rows && table.columns() == columns && reach >= 0, "by_distance",
+  check(table.rank() == 2 && table.rows() == rows && table.columns() == columns , "by_distance",
         "expected a table ({}, {} heads * {}); got {}", rows, pairing.heads, 2 * reach + 1, table.shape());
   Tensor s({plan.size()});
   kernels::pair_by_distance(plan.shape(), reach, table.data(), s.data(), Mode::assign);
@@ -218,7 +225,7 @@ Variable by_distance(const Operand& table, Index reach, const Pairing& pairing) 
 Variable sum_by_distance(const Operand& pairs, Index reach, const Pairing& pairing) {
   Plan plan("sum_by_distance", pairing);
   plan.check_pairs("sum_by_distance", pairs);
-  check(reach >= 0, "sum_by_distance", "expected a reach of at least 0; got {}", reach);
+  check_reach("sum_by_distance", reach);
   Tensor table({pairing.queries.rows(), pairing.heads * (2 * reach + 1)});
   zero_rest(table, pairing.queries);
   kernels::pair_sum_by_distance(plan.shape(), reach, pairs.data(), table.data(), Mode::assign);

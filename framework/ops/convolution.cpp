@@ -26,7 +26,8 @@ struct Plan {
       std::fill(begins.data() + begin, begins.data() + end, static_cast<Id>(begin));
       std::fill(ends.data() + begin, ends.data() + end, static_cast<Id>(end));
     }
-    taps = {kernel, window.dilation, window.causal ? kernel - 1 : (kernel - 1) / 2, begins.data(), ends.data()};
+    const Index dilation = std::min(window.dilation, rows + 1);  // further taps lie outside all the same
+    taps = {kernel, dilation, window.causal ? kernel - 1 : (kernel - 1) / 2, begins.data(), ends.data()};
   }
   bool padded() const { return spans.tokens() != spans.rows(); }
   /// The rows are their own windows.
@@ -54,7 +55,7 @@ struct Plan {
 
 }  // namespace
 
-Variable conv1d(const Operand& x, const Operand& weight, const Operand& bias, const Window& window) {
+Variable conv1d(const Operand& x, const Operand& weight, const OptionalOperand& bias, const Window& window) {
   const char* op = "conv1d";
   check(x.rank() == 2 && weight.rank() == 3 && weight.columns() == x.columns(), op, "expected x (rows, in) and weight (out, kernel, in); got {} and {}",
         x.shape(), weight.shape());
@@ -62,12 +63,16 @@ Variable conv1d(const Operand& x, const Operand& weight, const Operand& bias, co
   check(!bias.defined() || bias.shape() == Shape{out}, op, "expected a bias of shape {}; got {}", Shape{out}, bias.shape());
   const Plan plan(op, window, rows, weight.shape()[1]);
   Tensor y({rows, out});
-  kernels::linear(rows, out, k, plan.windows(x.value()).data(), weight.data(), bias.data(), y.data());
+  const Tensor windows = plan.windows(x.value());
+  kernels::linear(rows, out, k, windows.data(), weight.data(), bias.data(), y.data());
   if (plan.padded()) plan.zero_padding(y);
   return record(op, y, {x, weight, bias}, [=, x = x.value(), w = weight.value()](const Tensor& dy_rows, Gradient dx, Gradient dw, Gradient db) {
     const Tensor dy = plan.of_sequences(dy_rows);
     if (db) kernels::sum_rows(rows, out, dy.data(), db.data(), db.mode());
-    if (dw) kernels::gemm(true, false, out, k, rows, dy.data(), out, plan.windows(x).data(), k, dw.data(), k, dw.mode());  // dW = dy^T windows
+    if (dw) {  // dW = dy^T windows
+      const Tensor again = plan.windows(x);
+      kernels::gemm(true, false, out, k, rows, dy.data(), out, again.data(), k, dw.data(), k, dw.mode());
+    }
     if (!dx) return;
     if (plan.plain()) return kernels::gemm(false, false, rows, k, out, dy.data(), out, w.data(), k, dx.data(), k, dx.mode());
     Tensor dwindows({rows, k});  // dx = the windows' gradients dy W, added up where they overlap
@@ -76,7 +81,7 @@ Variable conv1d(const Operand& x, const Operand& weight, const Operand& bias, co
   });
 }
 
-Variable depthwise_conv1d(const Operand& x, const Operand& weight, const Operand& bias, const Window& window) {
+Variable depthwise_conv1d(const Operand& x, const Operand& weight, const OptionalOperand& bias, const Window& window) {
   const char* op = "depthwise_conv1d";
   check(x.rank() == 2 && weight.rank() == 2 && weight.columns() == x.columns(), op, "expected x (rows, d) and weight (kernel, d); got {} and {}",
         x.shape(), weight.shape());

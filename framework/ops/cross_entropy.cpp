@@ -83,7 +83,7 @@ struct Counted {
 };
 
 /// Both losses that read a linear layer; a `gate` that is defined makes it the one that may copy.
-Variable linear_loss(const char* op, const Operand& x, const Operand& weight, const Operand& bias, const Operand& gate, const Operand& copied,
+Variable linear_loss(const char* op, const Operand& x, const Operand& weight, const OptionalOperand& bias, const OptionalOperand& gate, const OptionalOperand& copied,
                      const Ids& gold, const CrossEntropy& options) {
   check(x.rank() == 2 && weight.rank() == 2 && x.columns() == weight.columns(), op, "expected x (n, d) and weight (classes, d); got {} and {}",
         x.shape(), weight.shape());
@@ -145,16 +145,16 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight, co
 
 }  // namespace
 
-Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Operand& bias, const Ids& gold, const CrossEntropy& options) {
-  const Operand none(Variable(), x.where());
+Variable linear_cross_entropy(const Operand& x, const Operand& weight, const OptionalOperand& bias, const Ids& gold, const CrossEntropy& options) {
+  const OptionalOperand none(Variable(), x.where());
   return linear_loss("linear_cross_entropy", x, weight, bias, none, none, gold, options);
 }
 
 Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids& gold, const CrossEntropy& options) {
-  return linear_cross_entropy(x, weight, Operand(Variable(), x.where()), gold, options);
+  return linear_cross_entropy(x, weight, OptionalOperand(Variable(), x.where()), gold, options);
 }
 
-Variable copy_cross_entropy(const Operand& x, const Operand& weight, const Operand& bias, const Operand& gate, const Operand& copied,
+Variable copy_cross_entropy(const Operand& x, const Operand& weight, const OptionalOperand& bias, const Operand& gate, const Operand& copied,
                             const Ids& gold, const CrossEntropy& options) {
   check(gate.defined() && copied.defined(), "copy_cross_entropy", "expected a gate and what copying gives the gold");
   return linear_loss("copy_cross_entropy", x, weight, bias, gate, copied, gold, options);

@@ -19,7 +19,7 @@ Index block_rows(Index rows) {
   return (even + kernels::dropout_block - 1) / kernels::dropout_block * kernels::dropout_block;
 }
 
-void check_shapes(const Operand& x, const Operand& w1, const Operand& b1, const Operand& w2, const Operand& b2) {
+void check_shapes(const Operand& x, const Operand& w1, const OptionalOperand& b1, const Operand& w2, const OptionalOperand& b2) {
   const char* op = "feed_forward";
   check(x.rank() >= 1 && w1.rank() == 2 && x.columns() == w1.columns(), op, "expected x (..., d) and W1 (hidden, d); got {} and {}", x.shape(), w1.shape());
   check(w2.rank() == 2 && w2.columns() == w1.shape()[0], op, "expected W2 (out, {}); got {}", w1.shape()[0], w2.shape());
@@ -29,21 +29,21 @@ void check_shapes(const Operand& x, const Operand& w1, const Operand& b1, const 
 
 }  // namespace
 
-Variable feed_forward(const Operand& x, const Operand& w1, const Operand& b1, const Operand& w2, const Operand& b2, Activation activation, Real p,
+Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand& b1, const Operand& w2, const OptionalOperand& b2, Activation activation, Real p,
                       RandomKey key) {
   check_shapes(x, w1, b1, w2, b2);
   check(p >= 0 && p <= 1, "feed_forward", "expected a probability within [0, 1]; got {}", p);
   const bool relu_like = activation == Activation::relu;
   const Operand::Where at = x.where();
   if (Tape::checks_finite()) {  // step by step, so that the message names the product or activation that it is
-    const Variable z = linear(Operand(x, at), Operand(w1, at), Operand(b1, at));
+    const Variable z = linear(Operand(x, at), Operand(w1, at), OptionalOperand(b1, at));
     const Variable h = relu_like ? relu_dropout(Operand(z, at), p, key) : dropout(Operand(gelu(Operand(z, at)), at), p, key);
-    return linear(Operand(h, at), Operand(w2, at), Operand(b2, at));
+    return linear(Operand(h, at), Operand(w2, at), OptionalOperand(b2, at));
   }
   const kernels::Dropout mask(p, key);
   const Index m = x.rows(), d = x.columns(), n = w2.shape()[0], hidden = w1.shape()[0], block = block_rows(m);
   bool keeps = false;
-  for (const Operand* input : {&x, &w1, &b1, &w2, &b2}) keeps = keeps || Tape::needs_gradient(*input);
+  for (const Variable* input : std::initializer_list<const Variable*>{&x, &w1, &b1, &w2, &b2}) keeps = keeps || Tape::needs_gradient(*input);
   Tensor y(x.shape().with(x.rank() - 1, n)), kept({keeps ? m : block, hidden});  // relu's mask * f(z), gelu's z
   Tensor values = relu_like || !keeps ? kept : Tensor({block, hidden});
   const kernels::RightOperand up(m, true, d, hidden, w1.data(), d), down(m, true, hidden, n, w2.data(), hidden);
@@ -57,13 +57,14 @@ Variable feed_forward(const Operand& x, const Operand& w1, const Operand& b1, co
   return record("feed_forward", y, {x, w1, b1, w2, b2},
                 [=, x = x.value(), w1 = w1.value(), w2 = w2.value()](const Tensor& dy, Gradient dx, Gradient dw1, Gradient db1, Gradient dw2,
                                                                   Gradient db2) mutable {
+                  const auto read = [](const Tensor& t) { return t.data(); };  // the closure may change `kept` alone
                   Tensor dhidden({block, hidden});
-                  const kernels::RightOperand to_hidden(m, false, n, hidden, w2.data(), hidden);
-                  const kernels::RightOperand to_input(dx ? m : 0, false, hidden, d, w1.data(), d);
+                  const kernels::RightOperand to_hidden(m, false, n, hidden, read(w2), hidden);
+                  const kernels::RightOperand to_input(dx ? m : 0, false, hidden, d, read(w1), d);
                   for (Index i = 0; i < std::max<Index>(m, 1); i += block) {
                     const Index rows = std::min(block, m - i);
                     const auto mode = [i](const Gradient& g) { return i == 0 ? g.mode() : Mode::accumulate; };
-                    const Real *dout = dy.data() + i * n, *in = x.data() + i * d;
+                    const Real *dout = dy.data() + i * n, *in = read(x) + i * d;
                     Real *h = kept.data() + i * hidden, *dz = dhidden.data();
                     to_hidden.multiply(rows, dout, n, nullptr, dz, hidden, Mode::assign);  // dh = dy W2
                     if (relu_like)

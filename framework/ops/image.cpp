@@ -40,11 +40,12 @@ Sliding pooling(const char* op, const Operand& x, Extent2d size, Extent2d stride
 
 }  // namespace
 
-Variable conv2d(const Operand& x, const Operand& weight, const Operand& bias, const Window2d& window) {
+Variable conv2d(const Operand& x, const Operand& weight, const OptionalOperand& bias, const Window2d& window) {
   const char* op = "conv2d";
   check(x.rank() == 4 && weight.rank() == 4 && weight.columns() == x.columns(), op,
         "expected x (n, height, width, in) and weight (out, kernel, kernel, in); got {} and {}", x.shape(), weight.shape());
-  const Index out = weight.shape()[0], k = out > 0 ? weight.size() / out : 0;
+  const Index out = weight.shape()[0];
+  const Index k = weight.shape()[1] * weight.shape()[2] * weight.shape()[3];
   check(!bias.defined() || bias.shape() == Shape{out}, op, "expected a bias of shape {}; got {}", Shape{out}, bias.shape());
   const Sliding all = sliding(op, x, {weight.shape()[1], weight.shape()[2]}, window.stride, window.padding);
   const Index pixels = all.out_height * all.out_width, image = all.height * all.width * all.channels;
@@ -61,7 +62,11 @@ Variable conv2d(const Operand& x, const Operand& weight, const Operand& bias, co
   });
   return record(op, y, {x, weight, bias}, [=, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx, Gradient dw, Gradient db) {
     if (db) kernels::sum_rows(all.n * pixels, out, dy.data(), db.data(), db.mode());
-    if (dw && all.n == 0 && dw.mode() == Mode::assign) std::fill_n(dw.data(), w.size(), Real{0});
+    if (all.n == 0) {  // no group of images writes them
+      if (dw && dw.mode() == Mode::assign) std::fill_n(dw.data(), w.size(), Real{0});
+      if (dx) dx.tensor();
+      return;
+    }
     for_groups(all, [&](Index first, Index count) {
       const Real* d = dy.data() + first * pixels * out;
       Tensor windows({count * pixels, k});

@@ -5,7 +5,7 @@
 
 namespace heed {
 
-Variable linear(const Operand& x, const Operand& weight, const Operand& bias) {
+Variable linear(const Operand& x, const Operand& weight, const OptionalOperand& bias) {
   check(weight.rank() == 2 && x.rank() >= 1 && x.columns() == weight.columns(), "linear",
         "expected x (..., in) and weight (out, in); got {} and {}", x.shape(), weight.shape());
   const Index m = x.rows(), n = weight.shape()[0], k = weight.columns();
@@ -19,6 +19,6 @@ Variable linear(const Operand& x, const Operand& weight, const Operand& bias) {
   });
 }
 
-Variable linear(const Operand& x, const Operand& weight) { return linear(x, weight, Operand(Variable(), x.where())); }
+Variable linear(const Operand& x, const Operand& weight) { return linear(x, weight, OptionalOperand(Variable(), x.where())); }
 
 }  // namespace heed

@@ -39,11 +39,13 @@ struct Plan {
 Tensor workspace(Index numbers) { return Tensor({threads(), (numbers + 15) / 16 * 16}); }
 
 struct Norms {
-  Operand gain, cell_gain, cell_bias;
+  OptionalOperand gain;
+  OptionalOperand cell_gain;
+  OptionalOperand cell_bias;
 };
 
-Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weight, const Operand& bias, const Norms& norms, const Operand& h0,
-               const Operand& c0, const Recurrence& o) {
+Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weight, const OptionalOperand& bias, const Norms& norms,
+               const OptionalOperand& h0, const OptionalOperand& c0, const Recurrence& o) {
   const Index gates = kernels::gates_of(cell);
   check(weight.rank() == 2 && weight.shape() == Shape{gates * weight.columns(), weight.columns()} && x.rank() == 2 && x.columns() == weight.shape()[0],
         op, "expected x (rows, {0}) and weight ({0}, h); got {1} and {2}", gates == 1 ? std::string("h") : fmt::format("{}h", gates), x.shape(),
@@ -115,25 +117,25 @@ Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weigh
                 });
 }
 
-Operand none(const Operand& x) { return {Variable(), x.where()}; }
+OptionalOperand none(const Operand& x) { return {Variable(), x.where()}; }
 Norms no_norms(const Operand& x) { return {none(x), none(x), none(x)}; }
 
 }  // namespace
 
-Variable elman(const Operand& x, const Operand& weight, const Operand& bias, const Operand& h0, const Recurrence& options) {
+Variable elman(const Operand& x, const Operand& weight, const OptionalOperand& bias, const OptionalOperand& h0, const Recurrence& options) {
   return recur("elman", Cell::elman, x, weight, bias, no_norms(x), h0, none(x), options);
 }
 
-Variable lstm(const Operand& x, const Operand& weight, const Operand& bias, const Operand& h0, const Operand& c0, const Recurrence& options) {
+Variable lstm(const Operand& x, const Operand& weight, const OptionalOperand& bias, const OptionalOperand& h0, const OptionalOperand& c0, const Recurrence& options) {
   return recur("lstm", Cell::lstm, x, weight, bias, no_norms(x), h0, c0, options);
 }
 
 Variable norm_lstm(const Operand& x, const Operand& weight, const Operand& gain, const Operand& cell_gain, const Operand& cell_bias,
-                   const Operand& h0, const Operand& c0, const Recurrence& options) {
+                   const OptionalOperand& h0, const OptionalOperand& c0, const Recurrence& options) {
   return recur("norm_lstm", Cell::norm_lstm, x, weight, none(x), {gain, cell_gain, cell_bias}, h0, c0, options);
 }
 
-Variable gru(const Operand& x, const Operand& weight, const Operand& bias, const Operand& h0, const Recurrence& options) {
+Variable gru(const Operand& x, const Operand& weight, const OptionalOperand& bias, const OptionalOperand& h0, const Recurrence& options) {
   return recur("gru", Cell::gru, x, weight, bias, no_norms(x), h0, none(x), options);
 }
 
@@ -180,7 +182,7 @@ Variable sequence_dropout(const Operand& x, const Spans& spans, Real p, RandomKe
   });
 }
 
-Variable final_states(const Operand& states, const Spans& spans, bool reverse, const Operand& initial) {
+Variable final_states(const Operand& states, const Spans& spans, bool reverse, const OptionalOperand& initial) {
   const char* op = "final_states";
   check(states.rank() == 2 && states.rows() == spans.rows(), op, "expected states (rows, h) with spans over them; got {} and {} rows", states.shape(),
         spans.rows());
@@ -193,7 +195,8 @@ Variable final_states(const Operand& states, const Spans& spans, bool reverse, c
     rows[i] = static_cast<Id>(spans.length(i) == 0 ? spans.rows() + i : spans.begin(i) + (reverse ? 0 : spans.length(i) - 1));
   }
   if (!empty) return gather(states, rows);
-  return gather(concat({states, initial.defined() ? initial : Operand(Tensor::zeros({count, h}))}, 0), rows);
+  const Operand before = initial.defined() ? Operand(initial) : Operand(Tensor::zeros({count, h}));
+  return gather(concat({states, before}, 0), rows);
 }
 
 }  // namespace heed

@@ -10,6 +10,8 @@ Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
   const char* op = "rotary";
   check(x.rank() == 2 && o.heads >= 1 && x.columns() % (2 * o.heads) == 0, op, "expected a width that {} heads share in pairs; got {}", o.heads,
         x.shape());
+  constexpr Index furthest = Index{1} << 31;
+  check(-furthest <= o.offset && o.offset <= furthest, op, "expected an offset within +-{}; got {}", furthest, o.offset);
   check(spans.rows() == x.rows(), op, "expected spans over the {} rows of x; got {}", x.rows(), spans.rows());
   check(o.end_of.count() == 0 || o.end_of.count() == spans.count(), op, "expected as many sequences to be at the end of as there are; got {} and {}",
         o.end_of.count(), spans.count());

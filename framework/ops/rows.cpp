@@ -7,6 +7,7 @@
 namespace heed {
 
 void detail::check_ids(const char* op, const Ids& ids, Index extent) {
+  check(ids.defined(), op, "expected ids; got undefined ones");
   const Index bad = kernels::first_outside(ids.size(), ids.data(), extent);
   if (bad < ids.size()) check(false, op, "expected ids within [0, {}); got {} at position {}", extent, ids[bad], bad);
 }

@@ -85,6 +85,21 @@ Variable concat(std::span<const Operand> xs, int axis) {
 
 Variable concat(std::initializer_list<Operand> xs, int axis) { return concat(std::span(xs.begin(), xs.size()), axis); }
 
+namespace {
+
+std::vector<Operand> operands(const std::vector<Variable>& xs, const Operand::Where& where) {
+  std::vector<Operand> result;
+  result.reserve(xs.size());
+  for (const Variable& x : xs) result.emplace_back(x, where);
+  return result;
+}
+
+}  // namespace
+
+Variable concat(const std::vector<Variable>& xs, int axis, Operand::Where where) {
+  return concat(operands(xs, where), axis);
+}
+
 Variable stack(std::span<const Operand> xs, int axis) {
   check(!xs.empty(), "stack", "expected at least one tensor; got none");
   const Shape& first = xs[0].shape();
@@ -102,6 +117,10 @@ Variable stack(std::span<const Operand> xs, int axis) {
 }
 
 Variable stack(std::initializer_list<Operand> xs, int axis) { return stack(std::span(xs.begin(), xs.size()), axis); }
+
+Variable stack(const std::vector<Variable>& xs, int axis, Operand::Where where) {
+  return stack(operands(xs, where), axis);
+}
 
 namespace {
 

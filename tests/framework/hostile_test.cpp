@@ -1,0 +1,374 @@
+// No op reads or writes outside its tensors, whatever it is given: it gives a value or throws Error.
+// The address sanitizer watches (preset asan-ubsan). Operands are spoilt by rule, in every row of
+// the table of ops; what is no operand (ids, spans, numbers) by the rows below.
+
+#include <fstream>
+#include <limits>
+#include <regex>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "framework/error.h"
+#include "tests/framework/ops_table.h"
+
+namespace heed::test {
+namespace {
+
+constexpr Real infinity = std::numeric_limits<Real>::infinity();
+constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
+constexpr Index huge = Index{1} << 40;
+constexpr Index lowest = std::numeric_limits<Index>::min();
+
+/// Forward and, where that gave something, backward; true where both gave values.
+bool survives(const std::function<Variable()>& call) {
+  try {
+    Tape tape;
+    const Variable y = call();
+    if (!y.defined()) return true;
+    const Tensor dy = Tensor::full(y.shape(), 1);
+    if (Tape::needs_gradient(y)) tape.backward(y, dy);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+Tensor filled(const Shape& shape, Real value) { return Tensor::full(shape, value); }
+
+Shape of_rank(const Shape& shape, int rank) {
+  std::vector<Index> extents(shape.begin(), shape.end());
+  while (static_cast<int>(extents.size()) > rank) extents.erase(extents.begin());
+  while (static_cast<int>(extents.size()) < rank) extents.insert(extents.begin(), 2);
+  return Shape(extents);
+}
+
+/// What stands in for an operand, one after the other.
+std::vector<Variable> spoilt(const Tensor& operand) {
+  const Shape& shape = operand.shape();
+  std::vector<Variable> result{Variable()};
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    for (const Index extent : {Index{0}, shape[axis] + 1, shape[axis] - 1, 3 * shape[axis] + 2}) {
+      if (extent >= 0) result.emplace_back(Parameter(filled(shape.with(axis, extent), Real(0.5))));
+    }
+  }
+  for (const int rank : {0, shape.rank() - 1, shape.rank() + 1, Shape::max_rank}) {
+    if (rank < 0 || rank > Shape::max_rank) continue;
+    result.emplace_back(Parameter(filled(of_rank(shape, rank), Real(0.5))));
+  }
+  const Real denormal = std::numeric_limits<Real>::denorm_min();
+  const Real largest = std::numeric_limits<Real>::max();
+  for (const Real value : {nan, infinity, -infinity, denormal, largest, -largest}) {
+    result.emplace_back(Parameter(filled(shape, value)));
+  }
+  if (operand.size() > 0) {  // one bad number among good ones
+    Tensor one = operand.clone();
+    one[operand.size() / 2] = nan;
+    result.emplace_back(Parameter(one));
+  }
+  return result;
+}
+
+TEST(Hostile, Operands) {
+  int values = 0;
+  int errors = 0;
+  for (const OpRow& row : op_table()) {
+    const std::vector<Tensor> inputs = draw(row, 1);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      for (const Variable& bad : spoilt(inputs[i])) {
+        std::vector<Variable> operands;
+        for (const Tensor& input : inputs) operands.emplace_back(Parameter(input.clone()));
+        operands[i] = bad;
+        ++(survives([&] { return row.compute(operands); }) ? values : errors);
+      }
+    }
+  }
+  EXPECT_GT(values, 1000);
+  EXPECT_GT(errors, 1000);
+}
+
+struct Call {
+  const char* op;
+  std::function<Variable()> run;
+};
+
+Variable parameter(const Shape& shape) { return Parameter(filled(shape, Real(0.25))); }
+
+/// Spans that fit `rows` rows in no way, or badly.
+std::vector<Spans> spans_for(Index rows) {
+  return {Spans(),
+          packed({}),
+          packed({rows + 1}),
+          packed({0, 0}),
+          packed({0, rows}),
+          packed({rows, 0}),
+          padded({1}, rows),
+          packed({1, rows - 1}),
+          packed({rows})};
+}
+
+std::vector<Ids> ids_for(Index count) {
+  std::vector<Ids> result{Ids(), Ids({0}), Ids({count, 1})};
+  for (const Id id : {-1, 0, 3, 4, 1000, std::numeric_limits<Id>::min(), std::numeric_limits<Id>::max()}) {
+    result.push_back(Ids::full({count}, id));
+    result.push_back(Ids::full({count + 1}, id));
+  }
+  return result;
+}
+
+void add_shapes(std::vector<Call>& calls) {
+  const Variable x = parameter({3, 4});
+  for (const int axis : {-100, -3, -2, 0, 1, 2, 100}) {
+    for (const auto& reduce : {+[](const Operand& v, const Axes& a) { return sum(v, a); },
+                               +[](const Operand& v, const Axes& a) { return mean(v, a); },
+                               +[](const Operand& v, const Axes& a) { return max(v, a); },
+                               +[](const Operand& v, const Axes& a) { return variance(v, a); }}) {
+      for (const char* op : {"sum", "mean", "max", "variance"}) {
+        calls.push_back({op, [=] { return reduce(x, {axis}); }});
+        calls.push_back({op, [=] { return reduce(x, {axis, axis}); }});
+        calls.push_back({op, [=] { return reduce(parameter({0, 4}), {axis}); }});
+        calls.push_back({op, [=] { return reduce(parameter({0}), {}); }});
+      }
+    }
+    calls.push_back({"cumsum", [=] { return cumsum(x, axis); }});
+    calls.push_back({"gather", [=] { return gather(x, ids({0, 2}), axis); }});
+    calls.push_back({"concat", [=] { return concat({x, x}, axis); }});
+    calls.push_back({"concat", [=] { return concat(std::vector<Variable>{x, Variable()}, axis); }});
+    calls.push_back({"stack", [=] { return stack({x, x}, axis); }});
+    calls.push_back({"stack", [=] { return stack(std::vector<Variable>{}, axis); }});
+    calls.push_back({"transpose", [=] { return transpose(x, axis, 0); }});
+    calls.push_back({"permute", [=] { return permute(x, {axis, 0}); }});
+    calls.push_back({"permute", [=] { return permute(x, {axis}); }});
+    for (const Index bound : {lowest, Index{-1}, Index{0}, Index{2}, Index{5}, huge}) {
+      calls.push_back({"slice", [=] { return slice(x, axis, bound, 3); }});
+      calls.push_back({"slice", [=] { return slice(x, axis, 0, bound); }});
+    }
+  }
+  calls.push_back({"concat", [] { return concat(std::vector<Variable>{}, 0); }});
+  for (const Index extent : {lowest, Index{-2}, Index{-1}, Index{0}, Index{5}, huge}) {
+    calls.push_back({"reshape", [=] { return reshape(x, {extent, 4}); }});
+    calls.push_back({"reshape", [=] { return reshape(x, {-1, extent}); }});
+    calls.push_back({"reshape", [=] { return reshape(parameter({0, 4}), {-1, extent}); }});
+    calls.push_back({"broadcast_to", [=] {
+                       Shape shape{1, 4};
+                       shape[0] = extent;
+                       return broadcast_to(parameter({1, 4}), shape);
+                     }});
+    calls.push_back({"scatter_add", [=] { return scatter_add(x, ids({0, 1, 2}), extent); }});
+    calls.push_back({"scatter_add", [=] { return scatter_add(parameter({0, 2}), Ids({0}), extent); }});
+  }
+}
+
+void add_numbers(std::vector<Call>& calls) {
+  const Variable x = parameter({3, 4});
+  const Tensor none;
+  for (const Real value : {Real(-1), Real(0), Real(1), Real(2), nan, infinity, -infinity}) {
+    calls.push_back({"power", [=] { return power(x, value); }});
+    calls.push_back({"clamp", [=] { return clamp(x, value, -value); }});
+    calls.push_back({"masked_fill", [=] { return masked_fill(x, filled({3, 1}, 1), value); }});
+    calls.push_back({"layer_norm", [=] { return layer_norm(x, parameter({4}), parameter({4}), value); }});
+    calls.push_back({"rms_norm", [=] { return rms_norm(x, parameter({4}), value); }});
+    calls.push_back({"dropout", [=] { return dropout(x, value, {}); }});
+    calls.push_back({"add_dropout", [=] { return add_dropout(x, x, value, {}); }});
+    calls.push_back({"relu_dropout", [=] { return relu_dropout(x, value, {}); }});
+    calls.push_back({"feed_forward", [=] {
+                       return feed_forward(x, parameter({5, 4}), Variable(), parameter({2, 5}),
+                                           Variable(), Activation::gelu, value, {});
+                     }});
+    calls.push_back({"add_scaled", [=] { return add_scaled(x, x, value); }});
+    calls.push_back({"embedding", [=] { return embedding(ids({0}), x, value); }});
+    calls.push_back({"sequence_dropout", [=] { return sequence_dropout(x, packed({3}), value, {}); }});
+  }
+  calls.push_back({"where", [=] { return where(none, x, x); }});
+  calls.push_back({"where", [=] { return where(filled({7}, 1), x, x); }});
+  calls.push_back({"masked_fill", [=] { return masked_fill(x, none, 1); }});
+  calls.push_back({"masked_fill", [=] { return masked_fill(x, filled({2, 3, 4}, 1), 1); }});
+  calls.push_back({"matmul", [=] { return matmul(x, x, {.a = true, .b = true}); }});
+  calls.push_back({"matmul", [=] { return matmul(parameter({3, 0}), parameter({0, 2})); }});
+  calls.push_back({"linear", [=] { return linear(parameter({2, 0}), parameter({4, 0}), parameter({4})); }});
+  calls.push_back({"recompute", [=] {
+                     const auto fn = [](std::span<const Variable>) { return Variable(); };
+                     const std::vector<Operand> inputs{x};
+                     return recompute(fn, inputs);
+                   }});
+  calls.push_back({"recompute", [] {
+                     const auto fn = [](std::span<const Variable> v) { return v[0] + v[1]; };
+                     return recompute(fn, std::vector<Operand>{Operand(1), Operand(2)});
+                   }});
+}
+
+void add_ids(std::vector<Call>& calls) {
+  const Variable x = parameter({3, 4});
+  for (const Ids& bad : ids_for(3)) {
+    calls.push_back({"gather", [=] { return gather(x, bad, 0); }});
+    calls.push_back({"scatter_add", [=] { return scatter_add(x, bad, 3); }});
+    calls.push_back({"embedding", [=] { return embedding(bad, x); }});
+    calls.push_back({"pick", [=] { return pick(x, bad); }});
+    calls.push_back({"cross_entropy", [=] { return cross_entropy(x, bad); }});
+    calls.push_back({"linear_cross_entropy", [=] { return linear_cross_entropy(x, parameter({5, 4}), bad); }});
+    calls.push_back({"copy_cross_entropy", [=] {
+                       return copy_cross_entropy(x, parameter({5, 4}), Variable(), parameter({3}),
+                                                 parameter({3}), bad);
+                     }});
+    Pairing p;
+    p.queries = packed({3});
+    p.keys = packed({3});
+    calls.push_back({"copy_probability", [=] { return copy_probability(parameter({9}), bad, Ids::zeros({3}), p); }});
+    calls.push_back({"copy_probability", [=] { return copy_probability(parameter({9}), Ids::zeros({3}), bad, p); }});
+  }
+  for (const Real value : {Real(-1), Real(0), Real(1), nan, infinity}) {
+    calls.push_back({"cross_entropy", [=] { return cross_entropy(x, ids({0, 1, 2}), {.label_smoothing = value}); }});
+    calls.push_back({"cross_entropy", [=] { return cross_entropy(x, ids({0, 1, 2}), {.divisor = value}); }});
+    calls.push_back({"linear_cross_entropy", [=] {
+                       return linear_cross_entropy(x, parameter({5, 4}), ids({0, 1, 2}), {.divisor = value});
+                     }});
+  }
+  calls.push_back({"cross_entropy", [=] { return cross_entropy(parameter({0, 0}), Ids({0})); }});
+  calls.push_back({"cross_entropy", [=] { return cross_entropy(parameter({2, 0}), ids({0, 0})); }});
+}
+
+void add_attention(std::vector<Call>& calls, const Spans& queries, const Spans& keys, int heads, int kv_heads, Index window) {
+  const Variable q = parameter({3, 4});
+  const Variable k = parameter({5, 4});
+  Attention o;
+  o.heads = heads;
+  o.kv_heads = kv_heads;
+  o.queries = queries;
+  o.keys = keys;
+  o.causal = true;
+  o.window = window;
+  auto weights = std::make_shared<std::vector<Tensor>>();
+  calls.push_back({"attention", [=] { return attention(q, k, k, o); }});
+  calls.push_back({"attention", [=] { return attention(q, parameter({5, 8}), o); }});
+  calls.push_back({"attention", [=] {
+                     Attention kept = o;
+                     kept.keys = kept.queries;
+                     kept.weights = weights.get();
+                     return attention(parameter({3, 12}), kept);
+                   }});
+  Pairing p;
+  p.heads = heads;
+  p.kv_heads = kv_heads;
+  p.queries = queries;
+  p.keys = keys;
+  p.causal = true;
+  p.window = window;
+  const auto pairs = [p] {  // as many as the blocks, where they can be counted
+    return parameter({std::max<Index>(0, std::min<Index>(p.size(), 1000))});
+  };
+  calls.push_back({"dot_scores", [=] { return dot_scores(q, k, p); }});
+  calls.push_back({"additive_scores", [=] { return additive_scores(q, k, parameter({4}), p); }});
+  calls.push_back({"additive_scores", [=] { return additive_scores(q, k, parameter({4}), pairs(), parameter({4}), p); }});
+  calls.push_back({"scores_softmax", [=] { return scores_softmax(pairs(), p); }});
+  calls.push_back({"scores_softmax", [=] { return scores_softmax(pairs(), parameter({3, 1}), p); }});
+  calls.push_back({"weighted_values", [=] { return weighted_values(pairs(), k, p); }});
+  calls.push_back({"weighted_queries", [=] { return weighted_queries(pairs(), q, p); }});
+  calls.push_back({"copy_probability", [=] { return copy_probability(pairs(), Ids::zeros({5}), Ids::zeros({3}), p); }});
+  calls.push_back({"linear_attention", [=] { return linear_attention(q, k, k, p, weights.get()); }});
+  for (const Real ramp : {Real(-1), Real(0), Real(2), nan}) {
+    calls.push_back({"span_softmax", [=] { return span_softmax(pairs(), parameter({1}), ramp, p); }});
+  }
+  for (const Index reach : {lowest, Index{-1}, Index{0}, Index{2}, huge}) {
+    calls.push_back({"by_distance", [=] { return by_distance(parameter({3, 5}), reach, p); }});
+    calls.push_back({"sum_by_distance", [=] { return sum_by_distance(pairs(), reach, p); }});
+  }
+}
+
+void add_spans(std::vector<Call>& calls) {
+  for (const Spans& queries : spans_for(3)) {
+    for (const Spans& keys : spans_for(5)) add_attention(calls, queries, keys, 1, 0, 0);
+  }
+  for (const int heads : {-4, -1, 0, 1, 2, 3, 1 << 30}) {
+    for (const int kv_heads : {-1, 0, 1, 2, 3}) add_attention(calls, packed({3}), packed({5}), heads, kv_heads, 0);
+  }
+  for (const Index window : {lowest, Index{-1}, Index{0}, Index{1}, huge}) {
+    add_attention(calls, packed({1, 2}), packed({5, 0}), 1, 0, window);
+  }
+  const Variable x = parameter({3, 4});
+  for (const Spans& spans : spans_for(3)) {
+    for (const Real p : {Real(-1), Real(0), Real(0.5), Real(1), nan}) {
+      const Recurrence o{.spans = spans, .reverse = true, .dropout = p};
+      const Variable none;
+      calls.push_back({"elman", [=] { return elman(x, parameter({4, 4}), none, none, o); }});
+      calls.push_back({"lstm", [=] { return lstm(x, parameter({4, 1}), none, none, parameter({2, 1}), o); }});
+      calls.push_back({"gru", [=] { return gru(parameter({3, 6}), parameter({6, 2}), none, parameter({1, 2}), o); }});
+      calls.push_back({"norm_lstm", [=] {
+                         return norm_lstm(x, parameter({4, 1}), parameter({4}), parameter({1}), parameter({1}), none, none, o);
+                       }});
+      calls.push_back({"sequence_dropout", [=] { return sequence_dropout(x, spans, p, {}); }});
+    }
+    calls.push_back({"final_states", [=] { return final_states(x, spans, false, Variable()); }});
+    calls.push_back({"final_states", [=] { return final_states(x, spans, true, parameter({2, 4})); }});
+    for (const Index dilation : {lowest, Index{-1}, Index{0}, Index{1}, huge}) {
+      const Window window{.spans = spans, .causal = true, .dilation = dilation};
+      calls.push_back({"conv1d", [=] { return conv1d(x, parameter({2, 3, 4}), Variable(), window); }});
+      calls.push_back({"conv1d", [=] { return conv1d(x, parameter({2, 0, 4}), Variable(), window); }});
+      calls.push_back({"depthwise_conv1d", [=] { return depthwise_conv1d(x, parameter({3, 4}), Variable(), window); }});
+    }
+    for (const Index offset : {lowest, -huge, Index{-1}, Index{0}, huge}) {
+      for (const Spans& end : spans_for(4)) {
+        calls.push_back({"rotary", [=] { return rotary(x, spans, {.heads = 2, .offset = offset, .end_of = end}); }});
+      }
+    }
+    for (const int heads : {-1, 0, 3}) calls.push_back({"rotary", [=] { return rotary(x, spans, {.heads = heads}); }});
+    for (const Real base : {Real(-1), Real(0), nan, infinity}) {
+      calls.push_back({"rotary", [=] { return rotary(x, spans, {.base = base}); }});
+    }
+  }
+}
+
+void add_images(std::vector<Call>& calls) {
+  const Variable x = parameter({2, 3, 4, 2});
+  for (const Index i : {lowest, Index{-1}, Index{0}, Index{1}, Index{5}, huge}) {
+    calls.push_back({"max_pool2d", [=] { return max_pool2d(x, {i, 1}); }});
+    calls.push_back({"max_pool2d", [=] { return max_pool2d(x, {1, 2}, {1, i}); }});
+    calls.push_back({"mean_pool2d", [=] { return mean_pool2d(x, {2, i}); }});
+    calls.push_back({"mean_pool2d", [=] { return mean_pool2d(x, {2, 2}, {i, i}); }});
+    calls.push_back({"conv2d", [=] { return conv2d(x, parameter({3, 2, 2, 2}), Variable(), {.stride = {i, 1}}); }});
+    calls.push_back({"conv2d", [=] { return conv2d(x, parameter({3, 2, 2, 2}), Variable(), {.padding = {1, i}}); }});
+  }
+}
+
+const std::vector<Call>& hostile_calls() {
+  static const std::vector<Call> calls = [] {
+    std::vector<Call> result;
+    add_shapes(result);
+    add_numbers(result);
+    add_ids(result);
+    add_spans(result);
+    add_images(result);
+    return result;
+  }();
+  return calls;
+}
+
+TEST(Hostile, Options) {
+  int errors = 0;
+  for (const Call& call : hostile_calls()) errors += !survives(call.run);
+  EXPECT_GT(errors, 500);
+}
+
+/// The ops of ops.h that take more than operands: names, with the text of their parameters.
+std::set<std::string> ops_with_options() {
+  std::ifstream in(HEED_SOURCE_DIR "/framework/ops.h");
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  const std::regex declaration(R"(\nVariable (operator.|[a-z_0-9]+)\(([^;{]*)\))");
+  const std::regex option(R"(Ids|Spans|Index|int |Real|Axes|Shape|Tensor|options|Pairing|Window|Extent|initializer_list|function|span<)");
+  std::set<std::string> names;
+  for (std::sregex_iterator i(text.begin(), text.end(), declaration), end; i != end; ++i) {
+    const std::string parameters = (*i)[2].str();
+    if (std::regex_search(parameters, option)) names.insert((*i)[1].str());
+  }
+  return names;
+}
+
+TEST(Hostile, EveryOpWithOptionsHasACall) {
+  std::set<std::string> called;
+  for (const Call& call : hostile_calls()) called.insert(call.op);
+  const std::set<std::string> ops = ops_with_options();
+  EXPECT_GT(ops.size(), 40u);
+  for (const std::string& op : ops) EXPECT_TRUE(called.contains(op)) << op << " has no row in hostile_test.cpp";
+}
+
+}  // namespace
+}  // namespace heed::test
