@@ -95,6 +95,7 @@ std::vector<std::pair<Index, Index>> sort_and_cut(std::vector<Line>& lines, Inde
 Batch make_batch(std::span<const Line> lines) {
   std::vector<Index> source_lengths, target_lengths;
   Batch batch;
+  batch.ignored = ignored_id;
   for (const Line& line : lines) {
     source_lengths.push_back(static_cast<Index>(line.source.size()) + 1);
     target_lengths.push_back(static_cast<Index>(line.target.size()) + 1);

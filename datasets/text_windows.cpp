@@ -17,6 +17,7 @@ namespace {
 // A batch of the windows that begin at `begins`; window i reads lengths[i] ids and predicts as many.
 Batch make_batch(std::span<const Id> ids, std::vector<Index> begins, std::span<const Index> lengths) {
   Batch batch;
+  batch.ignored = ignored_id;
   batch.target.spans = Spans::packed(lengths);
   batch.target.ids = Ids({batch.target.spans.rows()});
   batch.gold = Ids({batch.target.spans.rows()});

@@ -137,10 +137,15 @@ Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand
 
 // Losses ------------------------------------------------------------------------------------------------------------------------
 struct CrossEntropy {
-  Real label_smoothing = 0;               // share of the target spread evenly over all classes (Szegedy et al. 2016)
-  std::optional<Id> ignore = std::nullopt;  // gold id of rows that add nothing
-  /// What the summed loss is divided by; 0: the number of rows that are not ignored. Accumulated batches share one.
-  Real divisor = 0;
+  /// Share of the target spread evenly over all classes, in [0, 1) (Szegedy et al. 2016).
+  Real label_smoothing = 0;
+  std::optional<Id> ignore = std::nullopt;  // gold id of rows that add nothing; not given: none
+  /// What the summed loss is divided by, more than 0; not given: the number of rows that are not
+  /// ignored. Accumulated batches share one.
+  std::optional<Real> divisor = std::nullopt;
+  /// Where given, it becomes the sum of -log P(gold) over the rows that are not ignored: without
+  /// smoothing, not divided. Perplexity is exp of it a row. It comes out of the same pass.
+  double* nats = nullptr;
 };
 /// mean over rows of -sum_c q_c log softmax(logits)_c: (n, classes), gold (n) -> ()
 Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntropy& options = {});

@@ -80,6 +80,12 @@ Sequences pack(std::span<const std::vector<Id>> lines) {
   return result;
 }
 
+Index Batch::weight() const {
+  const auto ids = gold.span();
+  const auto all = static_cast<Index>(ids.size());
+  return ignored ? all - std::count(ids.begin(), ids.end(), *ignored) : all;
+}
+
 std::string BatchStream::describe(std::span<const Index> lines) const {
   std::vector<Index> numbers(lines.begin(), lines.end());
   for (Index& number : numbers) ++number;  // people count from 1

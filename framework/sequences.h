@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,8 +64,12 @@ Sequences pack(std::span<const std::vector<Id>> lines);
 struct Batch {
   Sequences source;  // without marks, or with </s>, as the tokenizer says
   Sequences target;  // what the decoder reads: <s> y1 ... yn
-  Ids gold;          // what it must answer, row for row of target: y1 ... yn </s>; ignored rows hold `ignored_id`
+  Ids gold;          // what it must answer, row for row of target: y1 ... yn </s>; or a class each
   std::vector<Index> lines;  // which lines of the data set these are
+  /// The gold id of rows that add nothing to the loss. Nothing unless it is said: 0 may be a class.
+  /// Batches of text say `ignored_id`.
+  std::optional<Id> ignored = std::nullopt;
+  Index weight() const;  // gold ids that count: what the sum of their losses is divided by
   Index tokens() const { return source.spans.tokens() + target.spans.tokens(); }
 };
 
@@ -84,6 +89,6 @@ std::string listed(std::string_view noun, std::span<const Index> numbers);
 
 // Ids every vocabulary begins with.
 inline constexpr Id pad_id = 0, bos_id = 1, eos_id = 2, unk_id = 3, first_free_id = 4;
-inline constexpr Id ignored_id = pad_id;  // a gold id that adds nothing to a loss
+inline constexpr Id ignored_id = pad_id;  // of text: a gold id that adds nothing to a loss
 
 }  // namespace heed

@@ -10,11 +10,6 @@ namespace heed {
 
 namespace {
 
-bool has_gold(const Batch& batch) {
-  const auto gold = batch.gold.span();
-  return std::any_of(gold.begin(), gold.end(), [](Id id) { return id != ignored_id; });
-}
-
 /// The name of a parameter's layer: decoder.1.cross.query of decoder.1.cross.query.weight; its own where it has no layer.
 std::string layer_of(const std::string& parameter) { return parameter.substr(0, parameter.rfind('.')); }
 
@@ -40,10 +35,10 @@ std::optional<Found> find(const NotFiniteStep& step, std::span<const Batch> batc
   step_random() = Random(step.seed, static_cast<std::uint64_t>(step.step));
   std::optional<Found> found;
   for (std::size_t i = 0; i < batches.size() && !found; ++i) {
-    if (!has_gold(batches[i])) continue;
+    if (batches[i].weight() == 0) continue;
     try {
       Tape tape({.check_finite = true});
-      tape.backward(loss(batches[i], step.divisor));
+      tape.backward(loss(batches[i], step.divisor).optimised);
     } catch (const NotFinite& error) {
       found = Found{error.op, layer(error), error.value, error.gradient, i};
     }
@@ -60,7 +55,11 @@ Sequences sequence(const Sequences& all, Index i) {
 
 /// Line i of a batch as a batch.
 Batch line_of(const Batch& batch, Index i) {
-  Batch one{.source = {}, .target = sequence(batch.target, i), .gold = sequence({batch.gold, batch.target.spans}, i).ids, .lines = {batch.lines[i]}};
+  Batch one{.source = {},
+            .target = sequence(batch.target, i),
+            .gold = sequence({batch.gold, batch.target.spans}, i).ids,
+            .lines = {batch.lines[i]},
+            .ignored = batch.ignored};
   if (batch.source.spans.count() > 0) one.source = sequence(batch.source, i);
   return one;
 }
@@ -72,7 +71,7 @@ std::vector<Index> guilty_lines(const NotFiniteStep& step, const Batch& batch, A
   if (batch.target.spans.count() != count || (batch.source.spans.count() != 0 && batch.source.spans.count() != count)) return guilty;
   for (Index i = 0; i < count; ++i) {
     const Batch one = line_of(batch, i);
-    if (has_gold(one) && find(step, {&one, 1}, model, loss)) guilty.push_back(batch.lines[i]);
+    if (one.weight() > 0 && find(step, {&one, 1}, model, loss)) guilty.push_back(batch.lines[i]);
   }
   return guilty;
 }

@@ -17,6 +17,7 @@ void visit(P& p, Always always, Later later, Optional optional) {
   always("row_steps", p.row_steps), always("row_gold", p.row_gold), always("row_tokens", p.row_tokens);
   always("row_loss", p.row_loss), always("row_norm", p.row_norm);
   later("skipped", p.skipped), later("skipped_in_a_row", p.skipped_in_a_row), later("row_skipped", p.row_skipped);
+  later("row_nats", p.row_nats);
   Watched::visit(p.watched, later);
   optional("seconds", p.seconds), optional("warmup_seconds", p.warmup_seconds);
 }
@@ -50,6 +51,7 @@ void put_progress(Checkpoint& checkpoint, const Progress& progress, bool with_ti
 Progress take_progress(const Checkpoint& checkpoint) {
   Progress p;
   visit(p, Take{checkpoint, false}, Take{checkpoint, true}, Take{checkpoint, true});
+  if (!checkpoint.reals.contains("row_nats")) p.row_nats = p.row_loss;  // both were one
   for (std::int64_t count : {p.step, p.evaluated_step, p.best_step, p.since_best, p.row_steps, p.row_gold, p.row_tokens, p.skipped, p.skipped_in_a_row,
                              p.row_skipped, p.watched.block_steps, p.watched.high_blocks, p.watched.clipped})
     if (count < 0) fail("the checkpoint counts to {}; it was not written by training", count);

@@ -15,11 +15,14 @@ struct Progress {
   std::int64_t evaluated_step = 0, best_step = 0, since_best = 0;
   double best_loss = std::numeric_limits<double>::infinity(), best_score = 0;
   std::int64_t row_steps = 0, row_gold = 0, row_tokens = 0;  // since the last row of metrics
-  double row_loss = 0, row_norm = 0;
+  double row_loss = 0, row_nats = 0, row_norm = 0;  // row_loss: what was optimised
   std::int64_t skipped = 0, skipped_in_a_row = 0, row_skipped = 0;  // steps that were not finite; row_steps counts the others
   Watched watched = {};
   double seconds = 0;          // of the runs before this one
   double warmup_seconds = -1;  // when the warm-up was over; -1: not yet
+
+  /// A gold token's part of a sum over the row; NaN where every step of it was skipped.
+  double row_mean(double sum) const { return sum / static_cast<double>(row_gold); }
 };
 
 void put_progress(Checkpoint& checkpoint, const Progress& progress, bool with_times);

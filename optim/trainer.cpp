@@ -26,11 +26,6 @@ using Clock = std::chrono::steady_clock;
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-Index gold_tokens(const Batch& batch) {
-  const auto gold = batch.gold.span();
-  return static_cast<Index>(gold.size()) - std::count(gold.begin(), gold.end(), ignored_id);
-}
-
 constexpr Index most_skipped = 50;    // in a row
 constexpr Index skips_explained = 3;  // of all; the others are counted
 
@@ -88,7 +83,7 @@ struct Trainer::State {
   void train_step(BatchStream& data, const LossFunction& loss, const Observers& observers);
   void pass_over(NotFiniteStep failed, const BatchStream& data, const LossFunction& loss, const Observers& observers);
   void finish_step(const EvaluateFunction& evaluate, const Observers& observers);
-  void report(double loss, double norm, const Observers& observers) const;
+  void report(double norm, const Observers& observers) const;
   void write_row();
   void evaluate(const EvaluateFunction& evaluate, const Observers& observers);
   void keep_best();
@@ -150,21 +145,24 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, con
   batches.clear();
   for (Index i = 0; i < options.accumulate; ++i) {
     batches.push_back(data.next());
-    gold += gold_tokens(batches.back()), tokens += batches.back().tokens();
+    gold += batches.back().weight();
+    tokens += batches.back().tokens();
   }
   if (gold == 0) fail("step {}: no batch has a gold token; there is nothing to learn from", step);
 
   step_random() = Random(options.seed, static_cast<std::uint64_t>(step));  // dropout is a function of (seed, step, position)
-  double step_loss = 0, norm = 0;
+  double step_loss = 0, step_nats = 0, norm = 0;
   std::size_t computed = 0;
   for (const Batch& batch : batches) {
     ++computed;
-    if (gold_tokens(batch) == 0) continue;
+    if (batch.weight() == 0) continue;
     Tape tape;
-    const Variable part = loss(batch, static_cast<Real>(gold));
-    step_loss += part.item();
+    const Loss part = loss(batch, static_cast<Real>(gold));
+    const double optimised = part.optimised.item();
+    step_loss += optimised;
+    step_nats += part.nats.value_or(optimised * static_cast<double>(gold));
     if (!std::isfinite(step_loss)) break;
-    tape.backward(part);
+    tape.backward(part.optimised);
   }
   const bool finite_loss = std::isfinite(step_loss);
   if (finite_loss) norm = optimizer.gradient_norm();
@@ -184,13 +182,14 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, con
     progress.skipped_in_a_row = 0;
     ++progress.row_steps, progress.row_gold += gold;
     progress.row_loss += step_loss * static_cast<double>(gold), progress.row_norm += norm;
+    progress.row_nats += step_nats;
   } else {
     ++progress.skipped, ++progress.skipped_in_a_row, ++progress.row_skipped;
   }
   speed_tokens += tokens, speed_seconds += since(step_start);
   // Observers come when the step is whole: they may throw.
   const std::string noticed = finite ? watch(progress.watched, step, step_loss, norm, options.clip, options.schedule.warmup) : "";
-  report(step_loss, norm, observers);
+  report(norm, observers);
   warn(observers, noticed);
 }
 
@@ -222,11 +221,13 @@ void Trainer::State::finish_step(const EvaluateFunction& evaluation, const Obser
   if (best_is_due) save_last(), keep_best();
 }
 
-void Trainer::State::report(double loss, double norm, const Observers& observers) const {
+void Trainer::State::report(double norm, const Observers& observers) const {
   if (!observers.on_step) return;
+  const double loss = progress.row_mean(progress.row_nats);
   StepReport report{.step = progress.step, .steps = options.steps, .done = 0, .loss = loss, .perplexity = std::exp(loss), .lr = lr,
                     .gradient_norm = norm, .tokens_per_s = static_cast<double>(speed_tokens) / speed_seconds, .seconds = seconds(),
-                    .seconds_left = 0, .skipped = progress.skipped};
+                    .seconds_left = 0, .skipped = progress.skipped,
+                    .objective = progress.row_mean(progress.row_loss)};
   double left = std::numeric_limits<double>::infinity();
   if (options.steps > 0) {
     report.done = static_cast<double>(progress.step) / static_cast<double>(options.steps);
@@ -242,20 +243,21 @@ void Trainer::State::report(double loss, double norm, const Observers& observers
 
 void Trainer::State::write_row() {
   if (progress.row_steps == 0 && progress.row_skipped == 0) return;
-  row_mean_loss = progress.row_loss / static_cast<double>(progress.row_gold);
+  row_mean_loss = progress.row_mean(progress.row_nats);
   std::map<std::string, double> skipped;
   if (progress.row_skipped > 0) skipped["skipped"] = static_cast<double>(progress.row_skipped);
   if (metrics)
     metrics->write(progress.step, "train",
                    {{"loss", row_mean_loss},
                     {"perplexity", std::exp(row_mean_loss)},
+                    {"objective", progress.row_mean(progress.row_loss)},
                     {"lr", lr},
                     {"gradient_norm", progress.row_norm / static_cast<double>(progress.row_steps)},
                     {"tokens_per_s", speed_seconds > 0 ? static_cast<double>(speed_tokens) / speed_seconds : std::nan("")},
                     {"seconds", seconds()}},
                    skipped);
   progress.row_steps = progress.row_gold = progress.row_tokens = progress.row_skipped = 0;
-  progress.row_loss = progress.row_norm = 0;
+  progress.row_loss = progress.row_nats = progress.row_norm = 0;
   speed_tokens = 0, speed_seconds = 0;
   saved = false;
 }

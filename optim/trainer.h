@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/checkpoint.h"
@@ -39,8 +40,18 @@ struct TrainerOptions {
   std::function<void(const std::map<std::string, std::string>& text)> accept = {};
 };
 
-/// The sum of the losses of a batch's gold tokens divided by `divisor`, which counts the gold tokens of all batches of the step.
-using LossFunction = std::function<Variable(const Batch& batch, Real divisor)>;
+/// What a batch costs.
+struct Loss {
+  Variable optimised;          // with smoothing and penalties, divided by the divisor
+  std::optional<double> nats;  // the plain cross entropy of its gold, summed, which metrics show
+
+  /// Where no nats are given, what is optimised is shown.
+  Loss(Variable loss, std::optional<double> plain = std::nullopt)  // NOLINT: meant to convert
+      : optimised(std::move(loss)), nats(plain) {}
+};
+/// The sum of the losses of a batch's gold tokens divided by `divisor`, which counts the gold
+/// tokens of all batches of the step: the sum of their Batch::weight().
+using LossFunction = std::function<Loss(const Batch& batch, Real divisor)>;
 
 struct Evaluation {
   double loss = 0;   // nats a token; the lower the better
@@ -52,10 +63,14 @@ using EvaluateFunction = std::function<Evaluation()>;
 struct StepReport {
   Index step = 0, steps = 0;  // steps 0: limited by time alone
   double done = 0;            // fraction of the budget
-  double loss = 0, perplexity = 0, lr = 0, gradient_norm = 0;
+  /// Loss (nats a gold token) and perplexity are means over the steps since the last row of
+  /// metrics, without those that were skipped; NaN where none is left.
+  double loss = 0, perplexity = 0, lr = 0;
+  double gradient_norm = 0;   // of this step
   double tokens_per_s = 0;    // of source and target
   double seconds = 0, seconds_left = 0;
-  Index skipped = 0;          // steps so far, because they were not finite: then loss or gradient_norm is not
+  Index skipped = 0;          // steps so far, because they were not finite
+  double objective = 0;       // such a mean of what is optimised: with smoothing and penalties
 };
 
 struct EvaluationReport {
@@ -75,7 +90,7 @@ struct Observers {
 
 struct TrainResult {
   Index step = 0;
-  double loss = 0;             // of the last row of metrics
+  double loss = 0;             // of the last row of metrics, the plain cross entropy
   double seconds = 0;          // earlier runs that were resumed included
   std::optional<Evaluation> best;
   Index best_step = 0;

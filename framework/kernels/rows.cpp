@@ -176,10 +176,12 @@ void rms_norm_backward(Index m, Index n, const Real* x, const Real* gain, const 
   norm_backward(m, n, false, x, gain, moments, dy, dx, dx_mode, dgain, dgain_mode, nullptr, Mode::assign, partial);
 }
 
-void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bool has_ignore, Id ignore, double* loss, bool gradient, Real factor) {
+void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bool has_ignore,
+                   Id ignore, double* loss, double* nats, bool gradient, Real factor) {
   for_rows(m, 10 * n, [=](Index i) {
     Real* row = x + i * n;
     loss[i] = 0;
+    if (nats) nats[i] = 0;
     if (has_ignore && gold[i] == ignore) {
       if (gradient) std::fill_n(row, n, Real{0});
       return;
@@ -197,11 +199,14 @@ void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bo
     } else {
       total = sum_of(n, [row, shift](Index j, Index c) { return exp(at(row, j, c) - shift); });
     }
-    loss[i] = std::log(static_cast<double>(total)) + top - (1.0 - smoothing) * answer - static_cast<double>(smoothing) * all;
+    const double log_total = std::log(static_cast<double>(total)) + top;
+    loss[i] = log_total - (1.0 - smoothing) * answer - static_cast<double>(smoothing) * all;
+    if (nats) nats[i] = log_total - answer;
   });
 }
 
-void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, const Id* gold, Real smoothing, double* loss, bool gradient, Real factor) {
+void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, const Id* gold,
+                        Real smoothing, double* loss, double* nats, bool gradient, Real factor) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   constexpr double least = -69;  // log p of a word that neither way gives at all: keeps its loss and its gradients finite
   const auto softplus = [](double t) { return std::max(t, 0.0) + std::log1p(std::exp(-std::abs(t))); };
@@ -221,6 +226,7 @@ void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, con
     const double larger = std::max(said, pointed);
     const double log_p = larger == -infinity ? least : larger + std::log1p(std::exp(-std::abs(said - pointed)));
     loss[i] = -(1 - s) * log_p + s * (log_total - all);
+    if (nats) nats[i] = -log_p;
     if (!gradient) return;
     // r = g P[gold] / p: dx = (1 - s) r (P - [gold]) + s (P - 1/n), dgate = (1 - s) (g - r), dc = -(1 - s) (1 - g) / p
     const double r = std::exp(said - log_p);

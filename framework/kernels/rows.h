@@ -39,11 +39,14 @@ Index norm_pieces(Index m);
 
 /// Per row i with gold class g: loss[i] = logsumexp(x) - (1 - s) x[g] - s/n sum x. Where `gradient` is asked for, x becomes
 /// (softmax(x) - q) * factor, q being the smoothed target; rows whose gold is `ignore` get 0 for both. `has_ignore` false: none are.
-void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bool has_ignore, Id ignore, double* loss, bool gradient, Real factor);
+/// nats[i], where not null, is the loss without smoothing: -log P[g].
+void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bool has_ignore,
+                   Id ignore, double* loss, double* nats, bool gradient, Real factor);
 
 /// The same with P = softmax(x) mixed with copying: loss[i] = -(1 - s) log(g P[gold] + (1 - g) c) - s/n sum log P, g = sigmoid(gate[i]), c =
 /// copied[i]; P[gold] is 0 for gold >= n. Where `gradient` is asked for, gate and copied become their gradients times factor too.
-void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, const Id* gold, Real smoothing, double* loss, bool gradient, Real factor);
+void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, const Id* gold,
+                        Real smoothing, double* loss, double* nats, bool gradient, Real factor);
 
 /// y *= a
 void scale(Index n, Real a, Real* y);

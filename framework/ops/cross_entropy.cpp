@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -23,9 +24,32 @@ Index counted_rows(const char* op, Index rows, Index classes, const Ids& gold, c
   return counted;
 }
 
-Real divisor(const CrossEntropy& options, Index counted) {
-  return options.divisor > 0 ? options.divisor : static_cast<Real>(std::max<Index>(counted, 1));
+/// What a row's loss counts: 1 / divisor.
+Real share_of(const char* op, const CrossEntropy& options, Index counted) {
+  const Real divisor = options.divisor.value_or(static_cast<Real>(std::max<Index>(counted, 1)));
+  check(divisor > 0 && std::isfinite(divisor), op,
+        "expected a divisor above 0, or none, which counts the rows; got {}", divisor);
+  return 1 / divisor;
 }
+
+/// The losses of some rows, and beside them the plain cross entropies where they are asked for.
+/// Rows are summed in their order, whatever the threads.
+struct RowLosses {
+  std::vector<double> losses, plain;
+  double total = 0, nats = 0;
+
+  RowLosses(Index rows, const CrossEntropy& options)
+      : losses(static_cast<std::size_t>(rows)),
+        plain(static_cast<std::size_t>(options.nats ? rows : 0)) {}
+  double* loss() { return losses.data(); }
+  double* nats_or_null() { return plain.empty() ? nullptr : plain.data(); }
+  /// Adds those of the first `rows`.
+  void add(Index rows) {
+    for (Index i = 0; i < rows; ++i) total += losses[i];
+    if (plain.empty()) return;
+    for (Index i = 0; i < rows; ++i) nats += plain[i];
+  }
+};
 
 /// Rows of a block in linear_cross_entropy, all of one size: some 8 MB of logits, or 16 where each block packs the weight anew.
 Index block_rows(Index rows, Index classes, bool packed) {
@@ -38,15 +62,17 @@ Index block_rows(Index rows, Index classes, bool packed) {
 Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntropy& options) {
   check(logits.rank() == 2, "cross_entropy", "expected logits (n, classes); got {}", logits.shape());
   const Index m = logits.rows(), n = logits.columns();
-  const Real share = 1 / divisor(options, counted_rows("cross_entropy", m, n, gold, options));
+  const Index counted = counted_rows("cross_entropy", m, n, gold, options);
+  const Real share = share_of("cross_entropy", options, counted);
   const bool gradient = Tape::needs_gradient(logits);
   Tensor work = logits.value().clone();  // becomes d loss / d logits where that is wanted
-  std::vector<double> losses(static_cast<std::size_t>(m));
-  kernels::cross_entropy(m, n, work.data(), gold.data(), options.label_smoothing, options.ignore.has_value(), options.ignore.value_or(0),
-                         losses.data(), gradient, share);
-  double total = 0;
-  for (double loss : losses) total += loss;
-  Tensor y = Tensor::full({}, static_cast<Real>(total * share));
+  RowLosses rows(m, options);
+  kernels::cross_entropy(m, n, work.data(), gold.data(), options.label_smoothing,
+                         options.ignore.has_value(), options.ignore.value_or(0), rows.loss(),
+                         rows.nats_or_null(), gradient, share);
+  rows.add(m);
+  if (options.nats) *options.nats = rows.nats;
+  Tensor y = Tensor::full({}, static_cast<Real>(rows.total * share));
   return record("cross_entropy", y, {logits}, [work](const Tensor& dy, Gradient dx) mutable {
     if (dy.item() != 1) kernels::scale(work.size(), dy.item(), work.data());
     dx.pass(std::move(work));
@@ -93,7 +119,7 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight, co
   check(!copies || (gate.shape() == Shape{n} && copied.shape() == Shape{n}), op, "expected a gate and a probability for each of {} rows; got {} and {}", n,
         copies ? gate.shape() : Shape{}, copies ? copied.shape() : Shape{});
   const Index counted = counted_rows(op, n, copies ? std::numeric_limits<Id>::max() : classes, gold, options);
-  const Real share = 1 / divisor(options, counted);
+  const Real share = share_of(op, options, counted);
   const bool wants_x = Tape::needs_gradient(x), wants_w = Tape::needs_gradient(weight), wants_b = Tape::needs_gradient(bias);
   const bool wants_copy = copies && (Tape::needs_gradient(gate) || Tape::needs_gradient(copied));
   const bool gradient = wants_x || wants_w || wants_b || wants_copy;
@@ -109,8 +135,7 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight, co
   const kernels::RightOperand forward(counted, true, d, classes, weight.data(), d), backward(wants_x ? counted : 0, false, classes, d, weight.data(), d);
   const Index block = block_rows(counted, classes, forward.packed());
   Tensor logits({block, classes});
-  std::vector<double> losses(static_cast<std::size_t>(block));
-  double total = 0;
+  RowLosses losses(block, options);
   for (Index begin = 0; begin < counted; begin += block) {
     const Index m = std::min(block, counted - begin);
     const Mode mode = begin == 0 ? Mode::assign : Mode::accumulate;
@@ -118,17 +143,20 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight, co
     const Id* answers = chosen.answers.data() + begin;
     forward.multiply(m, in, d, bias.data(), logits.data(), classes, Mode::assign);
     if (copies)
-      kernels::copy_cross_entropy(m, classes, logits.data(), gates.data() + begin, pointed.data() + begin, answers, options.label_smoothing,
-                                  losses.data(), gradient, share);
+      kernels::copy_cross_entropy(m, classes, logits.data(), gates.data() + begin,
+                                  pointed.data() + begin, answers, options.label_smoothing,
+                                  losses.loss(), losses.nats_or_null(), gradient, share);
     else
-      kernels::cross_entropy(m, classes, logits.data(), answers, options.label_smoothing, false, 0, losses.data(), gradient, share);
-    for (Index i = 0; i < m; ++i) total += losses[i];
+      kernels::cross_entropy(m, classes, logits.data(), answers, options.label_smoothing, false, 0,
+                             losses.loss(), losses.nats_or_null(), gradient, share);
+    losses.add(m);
     if (wants_x) backward.multiply(m, logits.data(), classes, nullptr, dpacked.data() + begin * d, d, Mode::assign);
     if (wants_w) kernels::gemm(true, false, classes, d, m, logits.data(), classes, in, d, dw.data(), d, mode);
     if (wants_b) kernels::sum_rows(m, classes, logits.data(), db.data(), mode);
   }
 
-  Tensor y = Tensor::full({}, static_cast<Real>(total * share));
+  if (options.nats) *options.nats = losses.nats;
+  Tensor y = Tensor::full({}, static_cast<Real>(losses.total * share));
   return record(op, y, {x, weight, bias, gate, copied},
                 [chosen, dpacked, dw, db, gates, pointed](const Tensor& dy, Gradient gx, Gradient gw, Gradient gb, Gradient ggate, Gradient gcopied) mutable {
                   const auto scaled = [factor = dy.item()](Tensor& part) {

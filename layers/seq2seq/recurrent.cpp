@@ -211,7 +211,8 @@ Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options)
   }
   if (options_.coverage == 0 || !dropout_.active) return loss;  // in evaluation the loss is that of the answers alone
   const auto counted = std::count_if(gold.span().begin(), gold.span().end(), [&](Id id) { return options.ignore != id; });
-  const Real divisor = options.divisor > 0 ? options.divisor : static_cast<Real>(std::max<std::ptrdiff_t>(counted, 1));
+  const auto rows = static_cast<Real>(std::max<std::ptrdiff_t>(counted, 1));
+  const Real divisor = options.divisor.value_or(rows);
   return loss + walked.repeated * (options_.coverage / divisor);
 }
 

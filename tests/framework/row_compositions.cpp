@@ -40,7 +40,7 @@ Variable composed_cross_entropy(const Variable& logits, const Ids& gold, const C
     if (o.ignore && gold[i] == *o.ignore) counts[i] = 0;
     counted += counts[i] > 0;
   }
-  return sum(rows * counts) / (o.divisor > 0 ? o.divisor : static_cast<Real>(std::max<Index>(counted, 1)));
+  return sum(rows * counts) / o.divisor.value_or(static_cast<Real>(std::max<Index>(counted, 1)));
 }
 
 void add_norms(std::vector<Composition>& t, const std::vector<Rows>& rows) {

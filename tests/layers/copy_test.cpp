@@ -114,10 +114,13 @@ TEST(Coverage, CostsWhatIsLookedAtTwice) {
     RecurrentSeq2Seq model = tiny_recurrent(row);
     const Batch batch = make_batch(random_lines({4, 1, 6}, 3), random_lines({5, 2, 0}, 4));
     const Index answers = batch.target.spans.tokens();
-    const CrossEntropy mean{.ignore = ignored_id};
+    double nats = 0;
+    const CrossEntropy mean{.ignore = ignored_id, .nats = &nats};
     const double training = model.loss(batch, mean).item();
+    const double plain = nats / static_cast<double>(answers);
     set_training(model, false);
     const double evaluation = model.loss(batch, mean).item();
+    EXPECT_NEAR(plain, evaluation, 1e-5) << row.name << ": what is shown is without it";
     std::vector<AttentionMap> maps;
     model.logits(batch, &maps);
     double repeated = 0;

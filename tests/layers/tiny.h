@@ -143,7 +143,8 @@ inline Batch make_batch(const Lines& sources, const Lines& targets, Widths width
   Batch batch{.source = {},
               .target = lay_out(inputs, widths.target, filler),
               .gold = lay_out(gold, widths.target, ignored_id).ids,
-              .lines = {}};
+              .lines = {},
+              .ignored = ignored_id};
   if (!sources.empty()) batch.source = lay_out(sources, widths.source, filler);
   return batch;
 }

@@ -134,7 +134,7 @@ TEST(NotFinite, NamesTheLinesThatGiveItAlone) {
         const Batch batches[] = {batch_for(*family.model, {}), batch_for(*family.model, row.marked, widths)};
         double whole = 0, alone = 0;
         const LossFunction loss = [&](const Batch& batch, Real divisor) {
-          const Variable value = family.loss()(batch, divisor);
+          const Variable value = family.loss()(batch, divisor).optimised;
           if (batch.lines.size() == 1) alone += value.item();
           else whole = value.item();
           const auto marks = [](const Ids& ids) { return std::count(ids.span().begin(), ids.span().end(), marked); };
@@ -155,7 +155,7 @@ struct Numbers {
 };
 
 Batch numbers(const Lines& lines, Index first_line) {
-  Batch batch{.source = {}, .target = pack(lines), .gold = {}, .lines = {}};
+  Batch batch{.source = {}, .target = pack(lines), .gold = {}, .lines = {}, .ignored = ignored_id};
   batch.gold = Ids::full({batch.target.spans.rows()}, 1);
   for (std::size_t i = 0; i < lines.size(); ++i) batch.lines.push_back(first_line + static_cast<Index>(i));
   return batch;
@@ -211,7 +211,7 @@ TEST(NotFinite, DropoutIsThatOfTheStep) {
   const LossFunction loss = [&](const Batch& b, Real) { return sum(dropout(embedding(b.target.ids, model.table), Real(0.5), step_random().next_key())); };
   for (Index step = 1; step <= 12; ++step) {
     step_random() = Random(5, static_cast<std::uint64_t>(step));
-    const bool bad = !std::isfinite(loss(batch, 1).item());
+    const bool bad = !std::isfinite(loss(batch, 1).optimised.item());
     const std::string message = explain({.step = step, .seed = 5, .divisor = 1, .batches = {&batch, 1}}, model, loss, NoData());
     EXPECT_EQ(message.find("[dropout]") != std::string::npos, bad) << message;
     seen += bad ? 'b' : 'g';

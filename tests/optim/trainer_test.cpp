@@ -52,6 +52,7 @@ struct Numbered : BatchStream {
       batch.lines.push_back(10 * number + static_cast<Index>(batch.lines.size()));
     }
     batch.target = pack(lines);
+    batch.ignored = ignored_id;
     batch.gold = batch.target.ids.clone();
     for (Id& id : batch.gold.span()) id = without_gold.contains(number) ? ignored_id : static_cast<Id>((id + 3) % classes);
     if (batch.gold[0] == ignored_id && !without_gold.contains(number)) batch.gold[0] = 1;
@@ -82,7 +83,10 @@ struct Training {
       Numbered held_out;
       held_out.number = 1000;
       double total = 0;
-      for (int i = 0; i < 3; ++i) total += static_cast<double>(model.loss(held_out.next(), 0).item());
+      for (int i = 0; i < 3; ++i) {
+        const Batch batch = held_out.next();
+        total += static_cast<double>(model.loss(batch, static_cast<Real>(batch.weight())).item());
+      }
       return Evaluation{total / 3, -total, {{"bleu", 1.5}}};
     };
   }
@@ -385,12 +389,19 @@ TEST(Trainer, WritesMetrics) {
   TrainerOptions o = options(7, folder.path("run"));
   o.log_every = 3, o.eval_every = 5;
   Training run(o);
-  const TrainResult result = run.run();
+  std::vector<double> losses;  // of each step
+  const LossFunction noting = [&](const Batch& batch, Real divisor) {
+    const Variable loss = run.model.loss(batch, divisor);
+    losses.push_back(loss.item());
+    return loss;
+  };
+  const TrainResult result = run.trainer.run(run.data, noting, run.evaluate(), run.observers());
   const auto rows = rows_of(o.folder);
   std::string order;
   for (const auto& row : rows) order += row["split"].get<std::string>() + " " + std::to_string(row["step"].get<int>()) + ", ";
   EXPECT_EQ(order, "train 3, valid 5, train 6, train 7, valid 7, ");
-  const std::vector<const char*> train = {"loss", "perplexity", "lr", "gradient_norm", "tokens_per_s", "seconds"};
+  const std::vector<const char*> train = {"loss",          "perplexity",   "objective", "lr",
+                                          "gradient_norm", "tokens_per_s", "seconds"};
   const std::vector<const char*> valid = {"loss", "perplexity", "score", "seconds", "bleu"};
   for (const auto& row : rows)
     for (const char* column : row["split"] == "train" ? train : valid)
@@ -402,11 +413,135 @@ TEST(Trainer, WritesMetrics) {
   for (Index i = 0; i < 3; ++i) {
     const Batch batch = data.next();
     const Index n = std::count_if(batch.gold.span().begin(), batch.gold.span().end(), [](Id id) { return id != ignored_id; });
-    loss += run.reports[i].loss * static_cast<double>(n), gold += n, norm += run.reports[i].gradient_norm / 3;
+    loss += losses[i] * static_cast<double>(n);
+    gold += n;
+    norm += run.reports[i].gradient_norm / 3;
+    EXPECT_NEAR(run.reports[i].loss, loss / static_cast<double>(gold), 1e-9) << "of the row so far";
   }
   EXPECT_NEAR(rows[0]["loss"].get<double>(), loss / static_cast<double>(gold), 1e-9);
+  EXPECT_EQ(rows[0]["loss"].get<double>(), run.reports[2].loss) << "what the screen shows";
+  EXPECT_EQ(rows[0]["objective"].get<double>(), rows[0]["loss"].get<double>()) << "one loss alone";
   EXPECT_NEAR(rows[0]["gradient_norm"].get<double>(), norm, 1e-9);
   EXPECT_EQ(rows[3]["loss"].get<double>(), result.loss);
+}
+
+/// Batches of the gold given, one after the other, and again; they say that `ignored` adds nothing.
+struct GoldOf : BatchStream {
+  std::vector<std::vector<Id>> gold;
+  std::optional<Id> ignored;
+  std::size_t at = 0;
+  GoldOf(std::vector<std::vector<Id>> g, std::optional<Id> i) : gold(std::move(g)), ignored(i) {}
+  Batch next() override {
+    const std::vector<Id>& ids = gold[at++ % gold.size()];
+    Batch batch;
+    batch.gold = Ids({std::ssize(ids)});
+    std::copy(ids.begin(), ids.end(), batch.gold.data());
+    batch.ignored = ignored;
+    return batch;
+  }
+  std::vector<std::int64_t> position() const override { return {static_cast<std::int64_t>(at)}; }
+  void seek(std::span<const std::int64_t> position) override {
+    at = static_cast<std::size_t>(position[0]);
+  }
+};
+
+TEST(Trainer, CountsTheGoldThatItsBatchDoesNotIgnore) {
+  const struct {
+    const char* name;
+    std::vector<std::vector<Id>> gold;  // of the batches of a step
+    std::optional<Id> ignored;
+    double divisor;  // 0: nothing to learn from
+  } rows[] = {{"class 0 and another", {{0, 0, 0, 1}}, std::nullopt, 4},
+              {"class 0 alone", {{0, 0, 0, 0}}, std::nullopt, 4},
+              {"padding", {{0, 0, 0, 1}}, 0, 1},
+              {"another padding", {{0, 2, 0, 1}}, 2, 3},
+              {"padding alone", {{0, 0}}, 0, 0},
+              {"two batches", {{0, 1}, {0, 0, 0}}, std::nullopt, 5},
+              {"two batches, one of padding", {{0, 1, 1}, {0, 0, 0}}, 0, 2},
+              {"negative padding", {{-1, 1, 0}}, -1, 2}};
+  for (const auto& row : rows) {
+    Toy model;
+    Sgd sgd(model, {.lr = 0});
+    TrainerOptions o = options(2);
+    o.log_every = 1, o.accumulate = std::ssize(row.gold);
+    Trainer trainer(model, sgd, o);
+    GoldOf data(row.gold, row.ignored);
+    std::vector<double> losses;
+    const Observers observers{.on_step = [&](const StepReport& r) { losses.push_back(r.loss); }};
+    const LossFunction loss = [&](const Batch& batch, Real divisor) {
+      EXPECT_EQ(divisor, row.divisor) << row.name;
+      const Variable zeros = matmul(Tensor::zeros({batch.gold.size(), classes}), model.weight) * 0;
+      const Variable logits = matmul(zeros, model.weight, {.b = true});
+      return cross_entropy(logits, batch.gold, {.ignore = batch.ignored, .divisor = divisor});
+    };
+    std::string message;
+    try {
+      trainer.run(data, loss, {}, observers);
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    const bool nothing = message.find("no batch has a gold token") != std::string::npos;
+    EXPECT_EQ(nothing, row.divisor == 0) << row.name;
+    for (const double found : losses) EXPECT_NEAR(found, std::log(8.0), 1e-5) << row.name;
+    EXPECT_EQ(losses.size(), row.divisor == 0 ? 0u : 2u) << row.name << ": " << message;
+  }
+}
+
+/// What is optimised is twice the plain loss and 1 more.
+LossFunction with_penalty(Toy& model) {
+  return [&model](const Batch& batch, Real divisor) {
+    const Variable plain = model.loss(batch, divisor);
+    const double nats = static_cast<double>(plain.item()) * static_cast<double>(divisor);
+    return Loss(plain * 2 + static_cast<Real>(batch.weight()) / divisor, nats);
+  };
+}
+
+TEST(Trainer, ShowsThePlainLossAndWhatIsOptimisedBesideIt) {
+  const TemporaryFolder folder;
+  for (const Index accumulate : {1, 3}) {
+    TrainerOptions o = options(6, folder.path(fmt::format("run-{}", accumulate)));
+    o.log_every = 4, o.accumulate = accumulate;
+    Training run(o);
+    const LossFunction loss_function = with_penalty(run.model);
+    const TrainResult result = run.trainer.run(run.data, loss_function, {}, run.observers());
+    const auto rows = rows_of(o.folder);
+    ASSERT_EQ(rows.size(), 2u);
+    for (const auto& row : rows) {
+      const double loss = row["loss"].get<double>();
+      EXPECT_NEAR(row["perplexity"].get<double>(), std::exp(loss), 1e-9);
+      EXPECT_NEAR(row["objective"].get<double>(), 2 * loss + 1, 1e-5) << accumulate;
+      const StepReport& report = run.reports[row["step"].get<std::size_t>() - 1];
+      EXPECT_EQ(report.loss, loss);
+      EXPECT_EQ(report.perplexity, std::exp(loss));
+      EXPECT_EQ(report.objective, row["objective"].get<double>());
+    }
+    EXPECT_EQ(result.loss, rows[1]["loss"].get<double>());
+  }
+}
+
+TEST(Trainer, GoesOnWithTheRowOfACheckpointThatKnewOneLossAlone) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(6, folder.path("run"));
+  o.log_every = 4;
+  Training whole(o);
+  whole.run();
+  const auto expected = rows_of(o.folder);
+  for (const bool old : {false, true}) {
+    o.folder = folder.path(old ? "old" : "new");
+    Training(o).run(2);
+    if (old) {
+      Checkpoint checkpoint = last_of(o.folder);
+      checkpoint.reals.erase("row_nats");
+      save(checkpoint, RunFolder(o.folder).last());
+    }
+    Training on(o);
+    ASSERT_TRUE(on.trainer.resume());
+    on.run();
+    const auto rows = rows_of(o.folder);
+    ASSERT_EQ(rows.size(), expected.size());
+    for (const char* column : {"loss", "perplexity", "objective"})
+      EXPECT_EQ(rows[0][column], expected[0][column]) << column << (old ? " of an old one" : "");
+  }
 }
 
 TEST(Trainer, KeepsTheNewestTheLastAndTheBest) {
