@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/data_warnings.h"
 #include "cli/progress.h"
+#include "cli/run.h"
 #include "datasets/batching.h"
 #include "datasets/text_file.h"
 #include "datasets/text_windows.h"
@@ -53,11 +54,6 @@ ReadOptions read_options(const Settings& s, Preparing& preparing) {
 }
 
 std::string hex(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
-
-std::string fingerprint_of(const Tokenizers& tokenizers) {
-  const std::string source = hex(tokenizers.source->fingerprint());
-  return tokenizers.joint() ? source : source + " " + hex(tokenizers.target->fingerprint());
-}
 
 void add_warning(Corpus& corpus, std::string text) {
   if (!text.empty()) corpus.warnings.push_back(std::move(text));

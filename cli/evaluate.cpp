@@ -1,6 +1,9 @@
 #include <cmath>
 #include <iostream>
+#include <iterator>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -33,8 +36,8 @@ struct Options {
 
 using Report = nlohmann::ordered_json;
 
-Report perplexities(const Loss& loss, std::size_t characters) {
-  const Perplexity p{.nats = loss.sum, .tokens = loss.tokens, .characters = static_cast<Index>(characters)};
+Report perplexities(const TotalLoss& loss, Index characters) {
+  const Perplexity p{.nats = loss.sum, .tokens = loss.tokens, .characters = characters};
   return {{"loss", loss.per_token()}, {"perplexity", p.per_token()}, {"perplexity_per_character", p.per_character()}};
 }
 
@@ -43,23 +46,64 @@ Report operator+(Report a, const Report& b) {
   return a;
 }
 
+/// A text to evaluate on, from the token `begin` on.
+struct EvaluatedText {
+  std::string text;
+  Index begin = 0;
+};
+
+/// The text of the run's data.train or data.valid, as `key` says; throws Error where it is not the
+/// one the checkpoint was trained with, as far as it says.
+std::string text_of_run(const Run& run, const std::string& key, const std::string& path) {
+  std::string text = read_text(path);
+  const auto then = run.text.find(key);
+  if (then != run.text.end() && then->second != fmt::format("{:016x}", hash_of(text, {})))
+    fail("{}: has changed since this run began; give the text it was trained on, or name a text to "
+         "evaluate on: --data FILE.txt",
+         path);
+  return text;
+}
+
+/// What the run was validated on.
+EvaluatedText validation_text(const Run& run, Index batch) {
+  const auto& d = run.settings.data;
+  if (!d.valid.empty()) return {text_of_run(run, "data.valid", d.valid[0])};
+  std::string text = text_of_run(run, "data.train", d.train[0]);
+  const TextOptions options{.context = run.settings.model.context,
+                            .batch = batch,
+                            .valid_fraction = d.valid_fraction};
+  const TextWindows windows = TextWindows::of_texts(text, "", *run.tokenizers.target, options);
+  const auto begin = static_cast<Index>(windows.train().size());
+  return {std::move(text), begin};
+}
+
 Report evaluate_text(const Options& o, const Run& run) {
   if (o.data.size() > 1) fail("a language model is evaluated on one text file: --data FILE.txt");
   const Tokenizer& tokenizer = *run.tokenizers.target;
-  const Index batch = std::max<Index>(1, run.settings.data.batch_tokens / run.settings.model.context);
-  std::vector<Id> ids;
-  if (o.data.empty()) {
-    const auto& d = run.settings.data;
-    ids = TextWindows::open(d.train[0], d.valid.empty() ? "" : d.valid[0], tokenizer,
-                            {.context = run.settings.model.context, .batch = batch, .valid_fraction = d.valid_fraction})
-              .valid();
-  } else {
-    ids = tokenizer.encode(read_text(o.data[0]));
-  }
-  const Loss loss = total_loss(*run.model, consecutive_windows(ids, run.settings.model.context, batch));
+  const Index context = run.settings.model.context;
+  const Index batch = std::max<Index>(1, run.settings.data.batch_tokens / context);
+  const EvaluatedText chosen =
+      o.data.empty() ? validation_text(run, batch) : EvaluatedText{read_text(o.data[0])};
+  const std::vector<Id> ids = tokenizer.encode(chosen.text);
+  const auto evaluated = std::span(ids).subspan(static_cast<std::size_t>(chosen.begin));
+  const TotalLoss loss = total_loss(*run.model, consecutive_windows(evaluated, context, batch));
   if (loss.tokens == 0) fail("nothing to evaluate: the text has fewer than two tokens");
-  const std::string foretold = tokenizer.decode(std::span(ids).subspan(1));  // all but the first
-  return Report{{"tokens", loss.tokens}} + perplexities(loss, utf8::length(foretold));
+  // The first token is given, all that stands behind it is predicted.
+  const std::size_t given = end_of_tokens(tokenizer, chosen.text, chosen.begin + 1);
+  const std::size_t characters = utf8::length(std::string_view(chosen.text).substr(given));
+  return Report{{"tokens", loss.tokens}} + perplexities(loss, static_cast<Index>(characters));
+}
+
+/// Code points of the references that are predicted, each line's end counted as one: of a line
+/// that is longer than `longest` tokens, where that is not 0, only those of its first ones.
+Index predicted_characters(const TestSet& test, const Tokenizer& tokenizer, Index longest) {
+  std::size_t characters = 0;
+  for (const std::string& line : test.references) {
+    const bool cut = longest > 0 && std::ssize(tokenizer.encode(line)) > longest;
+    const std::size_t end = cut ? end_of_tokens(tokenizer, line, longest) : line.size();
+    characters += utf8::length(std::string_view(line).substr(0, end)) + 1;
+  }
+  return static_cast<Index>(characters);
 }
 
 Report evaluate_pairs(const Options& o, const Run& run) {
@@ -68,16 +112,19 @@ Report evaluate_pairs(const Options& o, const Run& run) {
   const auto pairs = open_evaluation_pairs(o.data, o.fields.empty() ? run.settings.data.fields : o.fields, o.lines, split,
                                            {.blank_is_error = run.settings.data.blank == "error"});
   const TestSet test = read_test_set(*pairs);
-  const Loss loss = total_loss(*run.model, all_batches(*pairs, run.tokenizers, {.batch_tokens = run.settings.data.batch_tokens, .max_length = run.model->longest() > 0 ? run.model->longest() - 1 : 0,
-                                                                                     .cut = true, .widen = run.model->copies()}));
+  const Index longest = std::max<Index>(0, run.model->longest() - 1);
+  const BatchOptions batches{.batch_tokens = run.settings.data.batch_tokens,
+                             .max_length = longest,
+                             .cut = true,
+                             .widen = run.model->copies()};
+  const TotalLoss loss = total_loss(*run.model, all_batches(*pairs, run.tokenizers, batches));
   DecodeOptions options = decode_options(run.settings);
   if (o.beam > 0) options.beam = static_cast<int>(o.beam);
   const std::vector<std::string> hypotheses = best_translations(*run.model, run.tokenizers, test, options);
   const std::vector<std::vector<std::string>> references{test.references};
   const BleuScore bleu = corpus_bleu(hypotheses, references);
   const RougeScore rouge = mean_rouge(hypotheses, references);
-  std::size_t characters = 0;
-  for (const std::string& reference : test.references) characters += utf8::length(reference) + 1;
+  const Index characters = predicted_characters(test, *run.tokenizers.target, longest);
   const Report blank = pairs->skipped() > 0 ? Report{{"skipped", pairs->skipped()}} : Report::object();
   return Report{{"lines", pairs->size()}} + blank + perplexities(loss, characters) +
          Report{{"bleu", bleu.score},

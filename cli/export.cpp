@@ -182,7 +182,12 @@ void run_import(const std::string& file, const std::string& out, const std::stri
     Random random(0);
     const std::unique_ptr<Seq2Seq> model = make_model(settings, tokenizers, random);
     fit(checkpoint, *model, like.empty() ? "its configuration" : like);
-    checkpoint = {.tensors = {}, .text = {{"config", files.at(config_name)}}, .numbers = {}, .reals = {}, .lists = {}};
+    checkpoint = {.tensors = {},
+                  .text = {{"config", files.at(config_name)},
+                           {"tokenizer", fingerprint_of(tokenizers)}},
+                  .numbers = {},
+                  .reals = {},
+                  .lists = {}};
     put(checkpoint, "model.", *model);
   } catch (const Error& error) {  // what is within the file has no name of its own
     std::string why = error.what();

@@ -132,7 +132,13 @@ Source open_source(const std::string& from) {
     run = source.path.parent_path().parent_path();
   }
   if (!run.empty()) source.tokenizers = load_tokenizers(run);
-  source.tensors = source.path.extension() == ".safetensors" ? load_safetensors(source.path).tensors : tensors_under(load(source.path), "model.");
+  if (source.path.extension() == ".safetensors") {
+    source.tensors = load_safetensors(source.path).tensors;
+  } else {
+    const Checkpoint checkpoint = load(source.path);
+    if (!run.empty()) check_same_tokenizers(run.string(), source.tokenizers, checkpoint.text);
+    source.tensors = tensors_under(checkpoint, "model.");
+  }
   if (source.tensors.empty()) fail("{}: holds no parameters of a model; {}", source.path.string(), takes);
   return source;
 }

@@ -1,6 +1,7 @@
 #include "cli/run.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/ranges.h>
 
@@ -23,6 +24,40 @@ std::string joint_path(const fs::path& folder) { return (folder / "tokenizer.jso
 std::string source_path(const fs::path& folder) { return (folder / "tokenizer.source.json").string(); }
 std::string target_path(const fs::path& folder) { return (folder / "tokenizer.target.json").string(); }
 
+/// What a key means that a configuration lacks.
+Settings saved_settings() { return default_settings("transformer"); }
+
+/// "model.heads = 8 (was 2)" for each that differs and may not.
+std::vector<std::string> differences(Settings now, Settings then) {
+  const std::vector<Setting> is = settings_of(now);
+  const std::vector<Setting> was = settings_of(then);
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < is.size(); ++i) {
+    const std::string_view key = is[i].key;
+    const std::string value = text_of(is[i]);
+    const std::string before = text_of(was[i]);
+    const bool path = key == "data.train" || key == "data.valid";
+    const bool moved = path && value != "[]" && before != "[]";
+    if (!is_fixed(key) || moved || value == before) continue;
+    found.push_back(fmt::format("{} = {} (was {})", key, value, before));
+  }
+  return found;
+}
+
+/// Those of the tokenizer's files that are not as the fingerprint says.
+std::vector<std::string> other_files(const Tokenizers& tokenizers, const std::string& fingerprint) {
+  const std::string now = fingerprint_of(tokenizers);
+  const auto half = [](const std::string& both, bool second) {
+    const auto space = both.find(' ');
+    return second ? both.substr(space + 1) : both.substr(0, space);
+  };
+  if (tokenizers.joint()) return {"tokenizer.json"};
+  std::vector<std::string> files;
+  if (half(now, false) != half(fingerprint, false)) files.emplace_back("tokenizer.source.json");
+  if (half(now, true) != half(fingerprint, true)) files.emplace_back("tokenizer.target.json");
+  return files;
+}
+
 }  // namespace
 
 fs::path imported_path(const fs::path& folder) { return folder / "imported.txt"; }
@@ -42,11 +77,44 @@ Settings read_run_settings(const std::string& folder) {
   if (!fs::is_directory(folder)) fail("{}: no such folder; give the folder that `heed train --out` wrote", folder);
   const fs::path config = config_path(folder);
   if (!fs::exists(config)) fail("{}: not a run: it holds no config.toml; give the folder that `heed train --out` wrote", folder);
-  Settings settings = default_settings("transformer");
+  Settings settings = saved_settings();
   read_settings(config.string(), settings);
   if (settings.data.train.empty()) fail("{}: names no data.train, so it is not what `heed train` wrote; copy it again from where the run comes from", config.string());
   check_settings(settings);
   return settings;
+}
+
+Settings settings_of_checkpoint(const std::string& toml, const std::string& path) {
+  Settings settings = saved_settings();
+  read_settings_text(toml, path, settings);
+  return settings;
+}
+
+std::string fingerprint_of(const Tokenizers& tokenizers) {
+  const auto hex = [](std::uint64_t hash) { return fmt::format("{:016x}", hash); };
+  const std::string source = hex(tokenizers.source->fingerprint());
+  return tokenizers.joint() ? source : source + " " + hex(tokenizers.target->fingerprint());
+}
+
+void check_same_settings(const std::string& folder, const Settings& settings,
+                         const std::map<std::string, std::string>& text) {
+  const auto config = text.find("config");
+  if (config == text.end()) return;
+  const std::vector<std::string> found =
+      differences(settings, settings_of_checkpoint(config->second, folder + "/checkpoints"));
+  if (found.empty()) return;
+  const char* each = found.size() == 1 ? "it" : "them";
+  fail("{}: is not what this run was trained with: {}; set {} back, or start a new run with {}",
+       config_path(folder).string(), fmt::join(found, ", "), each, each);
+}
+
+void check_same_tokenizers(const std::string& folder, const Tokenizers& tokenizers,
+                           const std::map<std::string, std::string>& text) {
+  const auto then = text.find("tokenizer");
+  if (then == text.end() || then->second == fingerprint_of(tokenizers)) return;
+  fail("{}: the tokenizer here is not the one this run was trained with ({}); copy it again from "
+       "where the run comes from",
+       folder, fmt::join(other_files(tokenizers, then->second), " and "));
 }
 
 std::string other_checkpoints(const std::string& folder, const fs::path& not_this) {
@@ -66,27 +134,40 @@ Run open_run(const std::string& folder, const std::string& checkpoint) {
   const RunFolder checkpoints(folder);
   if (checkpoints.names().empty()) fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
   run.checkpoint = fs::exists(checkpoints.best()) ? checkpoints.best() : *checkpoints.newest();
+  const auto or_name_others = [&](const std::function<void()>& read) {
+    try {
+      read();
+    } catch (const OutOfMemory&) {
+      throw;
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      const bool named = message.starts_with(checkpoints.checkpoints().string());
+      const std::string place = named ? "" : run.checkpoint.string() + ": ";
+      fail("{}{}{}", place, message, other_checkpoints(folder, run.checkpoint));
+    }
+  };
+  Checkpoint found;
+  or_name_others([&] {
+    if (!checkpoint.empty()) run.checkpoint = checkpoints.named(checkpoint);
+    found = load(run.checkpoint);
+  });
+  run.text = found.text;
+  check_same_settings(folder, run.settings, run.text);
+  check_same_tokenizers(folder, run.tokenizers, run.text);
   Random random = Random::blank();
   run.model = make_model(run.settings, run.tokenizers, random);
-  try {
-    if (!checkpoint.empty()) run.checkpoint = checkpoints.named(checkpoint);
-    take(load(run.checkpoint), "model.", *run.model);
-  } catch (const OutOfMemory&) {
-    throw;
-  } catch (const Error& error) {
-    const std::string message = error.what(), path = run.checkpoint.string();
-    fail("{}{}{}", message.starts_with(checkpoints.checkpoints().string()) ? "" : path + ": ", message, other_checkpoints(folder, run.checkpoint));
-  }
+  or_name_others([&] { take(found, "model.", *run.model); });
   set_training(*run.model, false);
   return run;
 }
 
-Loss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches) {
-  Loss total;
+TotalLoss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches) {
+  TotalLoss total;
   for (const Batch& batch : batches) {
     stop_if_interrupted();
-    total.sum += static_cast<double>(model.loss(batch, {.ignore = ignored_id, .divisor = 1}).item());
-    for (Id id : batch.gold.span()) total.tokens += id != ignored_id;
+    const CrossEntropy summed{.ignore = batch.ignored, .divisor = 1};
+    total.sum += static_cast<double>(model.loss(batch, summed).item());
+    total.tokens += batch.weight();
   }
   return total;
 }

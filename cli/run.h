@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "cli/settings.h"
 #include "datasets/pairs.h"
@@ -25,10 +27,12 @@ struct Run {
   Tokenizers tokenizers;
   std::unique_ptr<Seq2Seq> model;  // switched to evaluation
   std::filesystem::path checkpoint;
+  std::map<std::string, std::string> text;  // of the checkpoint: what it was trained with
 };
 
-/// Opens a run's folder with the checkpoint named, or its best (its last where nothing was validated). Throws Error, one line, when the
-/// folder is none, or a part is missing or damaged.
+/// Opens a run's folder with the checkpoint named, or its best (its last where nothing was
+/// validated). Throws Error, one line, when the folder is none, when a part is missing or damaged,
+/// or when it is not what the checkpoint was trained with.
 Run open_run(const std::string& folder, const std::string& checkpoint = {});
 /// The help of the option that names one.
 inline constexpr const char* checkpoint_help = "last, best or one such as step-000400 (default: best, else last)";
@@ -37,14 +41,26 @@ std::string other_checkpoints(const std::string& folder, const std::filesystem::
 
 /// The settings of a run's folder; throws Error when it holds none.
 Settings read_run_settings(const std::string& folder);
+/// Those that a checkpoint of a run holds, which `path` names in messages.
+Settings settings_of_checkpoint(const std::string& toml, const std::string& path);
 
-struct Loss {
+/// A hash of what cuts the text, "SOURCE TARGET" where there are two.
+std::string fingerprint_of(const Tokenizers& tokenizers);
+/// What a checkpoint was trained with is in its text; those of an older Heed do not say everything.
+/// These throw Error, one line, where config.toml or a tokenizer of the run in `folder` is another.
+/// Settings that a resumed run may change may differ, and so may the names of the data.
+void check_same_settings(const std::string& folder, const Settings& settings,
+                         const std::map<std::string, std::string>& text);
+void check_same_tokenizers(const std::string& folder, const Tokenizers& tokenizers,
+                           const std::map<std::string, std::string>& text);
+
+struct TotalLoss {
   double sum = 0;    // nats
   Index tokens = 0;
   double per_token() const { return sum / static_cast<double>(tokens > 0 ? tokens : 1); }
 };
 /// The cross entropy of all gold tokens. The caller switches the model to evaluation.
-Loss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches);
+TotalLoss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches);
 
 /// A run's own. Where decode.max_length leaves the length open, an output has no more than data.max_length tokens, as in training; 1,024
 /// where that is open too, so that a long line does not stall.

@@ -1,6 +1,7 @@
 #include "cli/settings.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -206,7 +207,8 @@ std::vector<Setting> settings_of(Settings& s) {
       {"model.bidirectional", &s.model.bidirectional, "recurrent encoders read both ways"},
       {"model.recurrent_dropout", &s.model.recurrent_dropout, "the same within recurrent states, one mask a sequence"},
       {"model.copy", &s.model.copy, "of transformer, rnn+additive, dot, general and concat: words may be copied from the source (pointer-generator)"},
-      {"model.coverage", &s.model.coverage, "of rnn+additive: weight of the loss for attending twice, a part of the training loss that is shown; 0: none (1 in the paper)"},
+      {"model.coverage", &s.model.coverage,
+       "of rnn+additive: weight of the loss for attending twice; 0: none (1 in the paper)"},
       {"optim.name", &s.optim.name, "adam, adamw or sgd"},
       {"optim.lr", &s.optim.lr, "peak learning rate"},
       {"optim.schedule", &s.optim.schedule, "cosine, linear, inverse_sqrt or constant, after the warm-up"},
@@ -305,7 +307,10 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
 void read_settings(const std::string& path, Settings& settings) {
   if (!std::filesystem::exists(path)) fail("{}: no such file; check the name", path);
   if (std::filesystem::is_directory(path)) fail("{}: is a folder; name a file of settings", path);
-  const std::string text = heed::read_file(path, most_bytes);
+  read_settings_text(heed::read_file(path, most_bytes), path, settings);
+}
+
+void read_settings_text(const std::string& text, const std::string& path, Settings& settings) {
   check_depth(text, path);
   auto all = settings_of(settings);
   try {
@@ -314,6 +319,15 @@ void read_settings(const std::string& path, Settings& settings) {
   } catch (const toml::parse_error& error) {
     fail("{}:{}: {}", path, error.source().begin.line, error.description());
   }
+}
+
+bool is_fixed(std::string_view key) {
+  constexpr std::array<std::string_view, 6> training{
+      "train.seed", "train.label_smoothing", "train.average",
+      "train.init", "train.init_only",       "train.freeze"};
+  for (const std::string_view section : {"data.", "model.", "optim."})
+    if (key.starts_with(section)) return true;
+  return std::find(training.begin(), training.end(), key) != training.end();
 }
 
 void set(Settings& settings, const std::string& assignment) {

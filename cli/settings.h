@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -82,6 +83,11 @@ std::vector<std::string> absolute_data(std::vector<std::string> data);
 
 /// Applies a TOML file over `settings`; unknown keys and wrong types throw Error: `FILE:LINE: ...`.
 void read_settings(const std::string& path, Settings& settings);
+/// The same with its text; `path` is the name in messages.
+void read_settings_text(const std::string& text, const std::string& path, Settings& settings);
+/// Whether a run that is resumed keeps this setting as it was: what decides the weights. Limits,
+/// what is logged and kept, the precision and how outputs are decoded may change.
+bool is_fixed(std::string_view key);
 /// Applies `key=value`; throws Error that names the nearest key.
 void set(Settings& settings, const std::string& assignment);
 /// Everything, resolved, with each setting's help as its comment.

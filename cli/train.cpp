@@ -101,8 +101,7 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
     const std::string key = before[i].key;
     const bool same = text_of(before[i]) == text_of(after[i]);
     const bool moved = (key == "data.train" && !o.train.empty()) || (key == "data.valid" && !o.valid.empty() && !s.data.valid.empty());
-    if (!same && !moved && (key.starts_with("data.") || key.starts_with("model.") || key.starts_with("optim.") || key == "train.seed" || key == "train.label_smoothing" || key == "train.average" ||
-                  key.starts_with("train.init") || key == "train.freeze"))
+    if (!same && !moved && is_fixed(key))
       fail("--resume goes on with the run as it is: {} cannot change; start a new run with another --out", key);
   }
   return asked;

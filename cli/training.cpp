@@ -25,8 +25,8 @@ struct OtherData : Error {
   using Error::Error;
 };
 
-CrossEntropy loss_options(const Settings& s) {
-  return {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = ignored_id};
+CrossEntropy loss_options(const Settings& s, const Batch& batch) {
+  return {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = batch.ignored};
 }
 
 /// Throws Error unless the data and the tokenizers are those that the checkpoint was trained with, whatever they are called now. One that
@@ -36,12 +36,8 @@ void check_same_data(const std::map<std::string, std::string>& text, const Setti
   before.data.train = absolute_data(before.data.train), before.data.valid = absolute_data(before.data.valid);
   for (const auto& [key, now] : corpus.fingerprints) {
     const auto then = text.find(key);
+    if (key == "tokenizer") continue;
     const bool known = then != text.end(), same = known && then->second == now;
-    if (key == "tokenizer") {
-      if (known && !same)
-        fail("{}: the tokenizer here is not the one this run was trained with; copy it again from where the run comes from", folder);
-      continue;
-    }
     const bool train = key == "data.train" || s.data.valid.empty();
     const std::vector<std::string>&was = train ? before.data.train : before.data.valid, &is = train ? s.data.train : s.data.valid;
     if (same || (!known && was == is)) continue;
@@ -53,6 +49,7 @@ void check_same_data(const std::map<std::string, std::string>& text, const Setti
     fail("{}: {} changed since this run began; give the data it was trained on (--{} PATH if {} moved), or start a new run with another --out",
          names, is.size() == 1 ? "has" : "have", key.substr(5), is.size() == 1 ? "it has" : "they have");
   }
+  check_same_tokenizers(folder, corpus.tokenizers, text);
 }
 
 TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::string& folder) {
@@ -68,6 +65,7 @@ TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::str
   o.folder = folder, o.text = corpus.fingerprints, o.text["config"] = to_toml(s);
   o.accept = [&s, &corpus, folder](const auto& text) {
     try {
+      check_same_settings(folder, s, text);
       check_same_data(text, s, corpus, folder);
     } catch (const Error& error) {
       throw OtherData(error.what());
@@ -111,7 +109,7 @@ Cost Training::probe() {
     if (i == warm_up) begin = std::chrono::steady_clock::now();
     const Batch batch = corpus.train->next();
     Tape tape;
-    tape.backward(model->loss(batch, loss_options(settings)));
+    tape.backward(model->loss(batch, loss_options(settings, batch)));
     clear_gradients(*model);
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -148,9 +146,12 @@ void Training::create() {
 
 TrainResult Training::run(const Observers& observers) {
   const LossFunction loss = [this](const Batch& batch, Real divisor) {
-    CrossEntropy options = loss_options(settings);
+    double nats = 0;
+    CrossEntropy options = loss_options(settings, batch);
     options.divisor = divisor;
-    return model->loss(batch, options);
+    options.nats = &nats;
+    const Variable optimised = model->loss(batch, options);
+    return Loss(optimised, nats);
   };
   EvaluateFunction evaluate;
   if (!corpus.valid.empty())
