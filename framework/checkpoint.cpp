@@ -16,6 +16,7 @@
 
 #include "framework/error.h"
 #include "framework/files.h"
+#include "framework/listing.h"
 #include "framework/memory.h"
 
 namespace heed {
@@ -297,25 +298,30 @@ void take(const Checkpoint& checkpoint, std::string_view prefix, std::span<Named
   std::map<std::string_view, const Tensor*> found;
   for (const auto& [name, tensor] : checkpoint.tensors)
     if (name.starts_with(prefix)) found.emplace(std::string_view(name).substr(prefix.size()), &tensor);
-  std::string missing, reshaped, extra;
-  const auto list = [](std::string& to, const std::string& item) { to += (to.empty() ? "" : ", ") + item; };
+  std::vector<std::string> missing;
+  std::vector<std::string> reshaped;
+  std::vector<std::string> extra;
   std::vector<const Tensor*> sources;
   for (const auto& [name, tensor] : targets) {
     const auto at = found.find(name);
     if (at == found.end()) {
-      list(missing, name);
+      missing.push_back(name);
       continue;
     }
     if (at->second->shape() != tensor.shape())
-      list(reshaped, fmt::format("{} is {} and should be {}", name, at->second->shape(), tensor.shape()));
+      reshaped.push_back(
+          fmt::format("{} is {} and should be {}", name, at->second->shape(), tensor.shape()));
     sources.push_back(at->second);
     found.erase(at);
   }
   for (const auto& [name, tensor] : checkpoint.tensors)
-    if (name.starts_with(prefix) && found.contains(std::string_view(name).substr(prefix.size()))) list(extra, name.substr(prefix.size()));
+    if (name.starts_with(prefix) && found.contains(std::string_view(name).substr(prefix.size())))
+      extra.push_back(name.substr(prefix.size()));
   std::string differences;
   for (const auto& [what, names] : {std::pair{"missing", &missing}, {"of another shape", &reshaped}, {"not expected", &extra}})
-    if (!names->empty()) differences += fmt::format("{}{}: {}", differences.empty() ? "" : "; ", what, *names);
+    if (!names->empty())
+      differences +=
+          fmt::format("{}{}: {}", differences.empty() ? "" : "; ", what, first_three(*names));
   if (!differences.empty()) fail("the checkpoint does not fit the model: {}", differences);
   for (std::size_t i = 0; i < targets.size(); ++i) std::copy(sources[i]->span().begin(), sources[i]->span().end(), targets[i].tensor.data());
 }

@@ -46,7 +46,8 @@ std::vector<NamedTensor> named_tensors(AnyModule module);
 void put(Checkpoint& checkpoint, std::string_view prefix, std::span<const NamedTensor> tensors);
 void put(Checkpoint& checkpoint, std::string_view prefix, AnyModule module);
 /// Copies the tensors whose names begin with `prefix` into `targets`. Throws Error before anything is changed when names or shapes
-/// differ, listing each tensor that is missing, not expected or of another shape.
+/// differ, naming tensors that are missing, not expected or of another shape: three of each, and
+/// how many more.
 void take(const Checkpoint& checkpoint, std::string_view prefix, std::span<NamedTensor> targets);
 void take(const Checkpoint& checkpoint, std::string_view prefix, AnyModule module);
 

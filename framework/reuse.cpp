@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "framework/error.h"
+#include "framework/listing.h"
 
 namespace heed {
 
@@ -71,11 +72,12 @@ Index LoadingPlan::Loaded::numbers() const {
 std::string LoadingPlan::problems() const {
   std::string text;
   const auto say = [&](const std::string& what) { text += (text.empty() ? "" : "; ") + what; };
-  if (!missing.empty()) say(fmt::format("missing: {}", fmt::join(missing, ", ")));
+  if (!missing.empty()) say(fmt::format("missing: {}", first_three(missing)));
   std::vector<std::string> shapes;
   for (const Mismatch& m : mismatched) shapes.push_back(fmt::format("{} is {} and should be {}", m.name, m.source, m.model));
-  if (!shapes.empty()) say(fmt::format("of another shape: {}", fmt::join(shapes, ", ")));
-  if (!unmatched.empty()) say(fmt::format("patterns that match no parameter: {}", fmt::join(unmatched, ", ")));
+  if (!shapes.empty()) say(fmt::format("of another shape: {}", first_three(shapes)));
+  if (!unmatched.empty())
+    say(fmt::format("patterns that match no parameter: {}", first_three(unmatched)));
   if (text.empty() && loaded.empty()) say("nothing is chosen");
   return text;
 }

@@ -59,7 +59,8 @@ struct LoadingPlan {
   std::vector<std::string> unmatched;      // patterns that match no parameter of the model
 
   bool fits() const { return !loaded.empty() && missing.empty() && mismatched.empty() && unmatched.empty(); }
-  /// Why it does not fit, everything named, or "": "missing: a, b; of another shape: c is (2, 3) and should be (4, 3)".
+  /// Why it does not fit, three of each kind named, or "":
+  /// "missing: a, b, c and 9 more; of another shape: d is (2, 3) and should be (4, 3)".
   std::string problems() const;
 };
 
