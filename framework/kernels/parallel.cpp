@@ -1,7 +1,9 @@
 #include "framework/kernels/parallel.h"
 
 #include <algorithm>
+#include <latch>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include <tbb/global_control.h>
@@ -21,7 +23,7 @@ namespace {
 
 struct Workers {
   explicit Workers(int count)
-      : threads(count > 0 ? count : tbb::info::default_concurrency()),
+      : threads(count),
         limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads)),
         arena(threads),
         places(static_cast<std::size_t>(threads)) {}
@@ -31,19 +33,63 @@ struct Workers {
   std::vector<char> places;  // one of each worker: addresses for the thread sanitizer, never read
 };
 
+/// How many of `wanted` threads the system starts, all of them alive at once.
+int startable(int wanted) {
+  std::vector<std::thread> started;
+  std::latch end(1);
+  try {
+    started.reserve(static_cast<std::size_t>(wanted));
+    for (int i = 0; i < wanted; ++i) started.emplace_back([&end] { end.wait(); });
+  } catch (const std::exception&) {  // no thread, or no memory for one
+  }
+  end.count_down();
+  for (std::thread& thread : started) thread.join();
+  return static_cast<int>(started.size());
+}
+
+/// Of `wanted` threads, this one among them, those that there can be. oneTBB has to be spared an
+/// attempt that fails: it starts some of its threads from others, and there the exception is caught
+/// by nobody.
+int available(int wanted) {
+  static int tried = 1;  // the most that have been alive
+  if (wanted <= tried) return wanted;
+  tried = std::max(tried, 1 + startable(wanted - 1));
+  return std::min(wanted, tried);
+}
+
+int one_a_core() { return available(std::min(tbb::info::default_concurrency(), most_threads)); }
+
 // Never destroyed: at exit the threads would end, with what each of them keeps, beside the destructors of the libraries that they use.
-std::unique_ptr<Workers>& workers() {
-  static auto& instance = *new auto(std::make_unique<Workers>(0));
-  return instance;
+std::unique_ptr<Workers>& instance() {
+  static auto& pointer = *new std::unique_ptr<Workers>;
+  return pointer;
+}
+
+bool make_default() {
+  if (!instance()) instance() = std::make_unique<Workers>(one_a_core());
+  return true;
+}
+
+Workers& workers() {
+  [[maybe_unused]] static const bool made = make_default();  // once, whichever thread comes first
+  return *instance();
 }
 
 }  // namespace
 
+OutOfThreads::OutOfThreads(int count)
+    : Error(fmt::format("[set_threads] the system cannot start {} threads; use fewer", count)),
+      wanted(count) {}
+
 void set_threads(int threads) {
-  workers().reset();  // first: of two limits that live together oneTBB keeps the lower
-  workers() = std::make_unique<Workers>(threads);
+  check(threads >= 0 && threads <= most_threads, "set_threads", "expected 0 to {} threads; got {}",
+        most_threads, threads);
+  const int count = threads > 0 ? threads : one_a_core();
+  if (available(count) < count) throw OutOfThreads(count);
+  instance().reset();  // first: of two limits that live together oneTBB keeps the lower
+  instance() = std::make_unique<Workers>(count);
 }
-int threads() { return workers()->threads; }
+int threads() { return workers().threads; }
 
 namespace kernels {
 
@@ -58,7 +104,7 @@ std::uint64_t pieces_cut() { return cut_so_far; }
 void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Index, int)> body) {
   const Index pieces = (count + grain - 1) / grain;
   if (pieces > 1) cut_so_far += static_cast<std::uint64_t>(pieces);
-  Workers& pool = *workers();
+  Workers& pool = workers();
   if (pieces <= 1 || pool.threads == 1) {
     for (Index i = 0; i < pieces; ++i) body(i * grain, std::min(count, (i + 1) * grain), 0);
     return;
