@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/values.h"
 #include "datasets/metrics/exact.h"
 #include "framework/error.h"
 
@@ -184,7 +185,9 @@ std::string to_text(const Comparison& c) {
     rows = {{"better", "worse", "BLEU", "95 % of test sets", "better on", ""}};
     for (const ModelPair& p : c.pairs) {
       const PairedDifference& d = p.difference;
-      rows.push_back({p.better, p.worse, fmt::format("{:+.2f}", d.mean), fmt::format("{:+.2f} to {:+.2f}", d.low, d.high), fmt::format("{:.1f} %", 100 * d.wins),
+      rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
+                      fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
+                      fmt::format("{:.1f} %", 100 * d.wins),
                       d.significant() ? "significant" : "may be chance"});
     }
     out += "\n" + table(rows);

@@ -6,6 +6,7 @@
 
 #include "cli/plots/chart.h"
 #include "cli/plots/page.h"
+#include "cli/values.h"
 #include "framework/error.h"
 
 namespace heed::cli {
@@ -58,9 +59,13 @@ void write_comparison_page(const std::string& path, const std::string& title, co
   page.figure(plots::bar_chart(by_length(c)), "Mean over seeds; the bars are a standard deviation.");
   plots::Table pairs{.caption = "Paired bootstrap (Koehn 2004): 1,000 test sets drawn with replacement",
                      .header = {"better", "worse", "BLEU", "95 % of test sets", "better on", "verdict"}};
-  for (const ModelPair& p : c.pairs)
-    pairs.rows.push_back({p.better, p.worse, fmt::format("{:+.2f}", p.difference.mean), fmt::format("{:+.2f} to {:+.2f}", p.difference.low, p.difference.high),
-                          fmt::format("{:.1f} %", 100 * p.difference.wins), p.difference.significant() ? "significant" : "may be chance"});
+  for (const ModelPair& p : c.pairs) {
+    const PairedDifference& d = p.difference;
+    pairs.rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
+                          fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
+                          fmt::format("{:.1f} %", 100 * d.wins),
+                          d.significant() ? "significant" : "may be chance"});
+  }
   if (!pairs.rows.empty()) page.table(pairs);
   page.notes(notes);
   page.write(path);

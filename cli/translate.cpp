@@ -6,7 +6,9 @@
 #include "cli/attend.h"
 #include "cli/commands.h"
 #include "cli/line_input.h"
+#include "cli/nbest.h"
 #include "cli/run.h"
+#include "cli/values.h"
 #include "datasets/text_file.h"
 #include "datasets/utf8.h"
 #include "framework/kernels/parallel.h"
@@ -70,12 +72,19 @@ class CutWarning {
   std::size_t longest_;  // 0: nothing to warn of
 };
 
-void print(const std::vector<Translation>& outputs, int nbest) {
-  if (nbest == 1) {
-    std::cout << (outputs.empty() ? "" : outputs[0].text) << '\n';
-    return;
+constexpr int score_digits = 6;
+constexpr Index longest_asked = 1 << 20;  // tokens
+
+void print_best(const std::vector<Translation>& outputs) {
+  std::cout << (outputs.empty() ? "" : outputs[0].text) << '\n';
+}
+
+void print_list(const std::vector<Translation>& outputs) {
+  Index rank = 0;
+  for (const Translation& output : outputs) {
+    ++rank;
+    std::cout << fmt::format("{}\t{}\t{}\n", rank, fixed(output.score, score_digits), output.text);
   }
-  for (std::size_t i = 0; i < outputs.size(); ++i) std::cout << fmt::format("{}\t{:.4f}\t{}\n", i + 1, outputs[i].score, outputs[i].text);
   std::cout << '\n';
 }
 
@@ -113,7 +122,10 @@ void score_lines(const Options& o, const Run& run, LineInput& input) {
       const AtOnce lines_before_are_out;
       return score_targets(*run.model, sources, golds);
     }();
-    for (const TargetScore& score : scores) std::cout << fmt::format("{:.6f}\t{}\n", score.log_probability, score.tokens);
+    for (const TargetScore& score : scores) {
+      const std::string nats = fixed(score.log_probability, score_digits);
+      std::cout << fmt::format("{}\t{}\n", nats, score.tokens);
+    }
     flush();
     done += lines.size();
     if (!trouble.empty()) fail("{}", trouble);
@@ -136,9 +148,9 @@ void translate_lines(const Options& o, const Run& run, LineInput& input) {
     warning.look_at(lines, done);
     const auto results = [&] {
       const AtOnce lines_before_are_out;
-      return translate(decoder, run.tokenizers, lines, options, done);
+      return translate_nbest(decoder, run.tokenizers, lines, options, done);
     }();
-    for (const auto& outputs : results) print(outputs, options.nbest);
+    for (const auto& outputs : results) o.nbest ? print_list(outputs) : print_best(outputs);
     done += lines.size();
     if (attention) {
       std::cout.flush();
@@ -168,25 +180,59 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
   auto o = std::make_shared<Options>();
   command->add_option("--run", o->run, "folder that `heed train --out` wrote")->required();
   command->add_option("--checkpoint", o->checkpoint, checkpoint_help);
-  std::vector<CLI::Option*> search, sampling, both;
-  search.push_back(command->add_option("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")->check(CLI::Range(1, 1000)));
-  search.push_back(command->add_option("--length-penalty", o->length_penalty, "alpha; larger favours longer outputs (default: the run's)")->check(CLI::Range(0.0, 100.0)));
-  search.push_back(command->add_option("--coverage-penalty", o->coverage_penalty, "beta; larger favours outputs that looked at all of the source (default: the run's)")->check(CLI::Range(0.0, 100.0)));
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    return command->add_option(name, value, help);
+  };
   CLI::Option* sample = command->add_flag("--sample", o->sample, "draw outputs at random by their probability, in place of beam search");
-  sampling.push_back(command->add_option("--temperature", o->temperature, "of --sample: below 1 surer, above 1 more varied; 0: the likeliest token each time")->check(CLI::Range(0.0, 1000.0)));
-  sampling.push_back(command->add_option("--top-k", o->top_k, "of --sample: from the K likeliest tokens alone; 0: from all")->check(CLI::NonNegativeNumber));
-  sampling.push_back(command->add_option("--top-p", o->top_p, "of --sample: from the fewest tokens that hold this share of the probability")->check(CLI::Range(0.0, 1.0)));
-  sampling.push_back(command->add_option("--seed", o->seed, "of --sample: the same seed draws the same from the same lines (default: 1)")->check(CLI::NonNegativeNumber));
-  both.push_back(sample);
-  both.push_back(command->add_option("--nbest", o->nbest, "the N best of each line (of --sample: N draws), as rank, score and text between tabs, a blank line after them")->check(CLI::Range(1, 1000)));
-  both.push_back(command->add_option("--min-length", o->min_length, "fewest tokens of an output (default: the run's)")->check(CLI::Range(0, 1 << 20)));
-  both.push_back(command->add_option("--max-length", o->max_length, "most tokens of an output (default: the run's; else twice the source + 20, no more than data.max_length)")->check(CLI::Range(1, 1 << 20)));
-  both.push_back(command->add_option("--no-repeat-ngram", o->no_repeat_ngram, "no N tokens in a row twice in an output; 0: they may (default: the run's)")->check(CLI::Range(0, 1 << 20)));
-  both.push_back(command->add_option("--attention", o->attention, "file to write what the model looked at for each token of its best: .html (a page), .svg or .jsonl (the weights)")
-                     ->type_name("FILE"));
+  std::vector<CLI::Option*> search = {
+      add("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")
+          ->transform(whole(1, 1000)),
+      add("--length-penalty", o->length_penalty,
+          "alpha; larger favours longer outputs (default: the run's)")
+          ->transform(number(0, 100)),
+      add("--coverage-penalty", o->coverage_penalty,
+          "beta; larger favours outputs that looked at all of the source (default: the run's)")
+          ->transform(number(0, 100)),
+  };
+  std::vector<CLI::Option*> sampling = {
+      add("--temperature", o->temperature,
+          "of --sample: below 1 surer, above 1 more varied; 0: the likeliest token each time")
+          ->transform(number(0, 1000)),
+      add("--top-k", o->top_k, "of --sample: from the K likeliest tokens alone; 0: from all")
+          ->transform(whole(0)),
+      add("--top-p", o->top_p,
+          "of --sample: from the fewest tokens that hold this share of the probability")
+          ->transform(number(0, 1)),
+      add("--seed", o->seed,
+          "of --sample: the same seed draws the same from the same lines (default: 1)")
+          ->transform(whole<std::uint64_t>(0)),
+  };
+  std::vector<CLI::Option*> both = {
+      sample,
+      add("--nbest", o->nbest,
+          "up to N different outputs of each line, the best (of --sample: as drawn): rank, score "
+          "and text between tabs, a blank line after them")
+          ->transform(whole(1, 1000)),
+      add("--min-length", o->min_length, "fewest tokens of an output (default: the run's)")
+          ->transform(whole(0, longest_asked)),
+      add("--max-length", o->max_length,
+          "most tokens of an output (default: the run's; else twice the source + 20, no more "
+          "than data.max_length)")
+          ->transform(whole(1, longest_asked)),
+      add("--no-repeat-ngram", o->no_repeat_ngram,
+          "no N tokens in a row twice in an output; 0: they may (default: the run's)")
+          ->transform(whole(0, longest_asked)),
+      add("--attention", o->attention,
+          "file to write what the model looked at for each token of its best: .html (a page), .svg "
+          "or .jsonl (the weights)")
+          ->type_name("FILE"),
+  };
   CLI::Option* score = command->add_option("--score", o->score, "decode nothing: FILE's lines are the outputs of the lines read; prints the log probability of each, a tab, and its tokens, </s> among them")
                            ->type_name("FILE");
-  command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--threads", o->threads,
+                   "threads to compute on (0: one a core); results do not depend on it")
+      ->transform(thread_count());
   for (CLI::Option* option : search) option->excludes(sample), both.push_back(option);
   for (CLI::Option* option : sampling) option->needs(sample), both.push_back(option);
   for (CLI::Option* option : both) option->excludes(score);

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "framework/kernels/parallel.h"
+#include "framework/types.h"
+
+// Values of options, and numbers as people read and write them.
+
+namespace heed::cli {
+
+/// `value` with so many digits after the point, and never "-0.00".
+std::string fixed(double value, int digits);
+/// The same with its sign, for differences: "+0.25", "-0.25", "+0.00".
+std::string signed_fixed(double value, int digits);
+
+/// "expected a whole number from 1 to 9; got 0".
+std::string wrong_number(const std::string& expected, const std::string& given);
+
+/// "a whole number above 0", "a number from 0 to 1", ...; no `most`: any number from `least` on.
+std::string range_text(const std::string& kind, const std::string& least, const std::string& most);
+
+/// "+5" is 5.
+std::string_view without_plus(std::string_view text);
+
+/// An option's value is a whole number of type T from `least` to `most`. For transform(), not
+/// check(): it is handed on in plain digits, as CLI11 itself would read "010" as eight.
+template <class T = Index>
+CLI::Validator whole(std::type_identity_t<T> least,
+                     std::type_identity_t<T> most = std::numeric_limits<T>::max()) {
+  const bool open = most == std::numeric_limits<T>::max();
+  const std::string low = std::to_string(least);
+  const std::string high = std::to_string(most);
+  const auto check = [=](std::string& text) -> std::string {
+    const std::string_view digits = without_plus(text);
+    const char* const end = digits.data() + digits.size();
+    T value{};
+    const auto [stopped, error] = std::from_chars(digits.data(), end, value);
+    const bool number = !digits.empty() && stopped == end;
+    const bool fits = error == std::errc();
+    if (number && fits && value >= least && value <= most) {
+      text = std::to_string(value);
+      return "";
+    }
+    const bool too_large = number && !fits && digits.front() != '-';
+    return wrong_number(range_text("a whole number", low, open && !too_large ? "" : high), text);
+  };
+  return CLI::Validator(check, open ? low + ".." : low + ".." + high, "whole");
+}
+
+/// An option's value is a number from `least` to `most`, finite.
+CLI::Validator number(double least, double most = std::numeric_limits<double>::infinity());
+
+/// An option's value is one of these; what is misspelt is answered with the nearest.
+CLI::Validator one_of(std::vector<std::string> names);
+
+/// No text where a name or a file is wanted, as from a shell's variable that is not set.
+std::string not_empty(const std::string& value);
+
+/// --threads.
+inline CLI::Validator thread_count() { return whole<Index>(0, most_threads); }
+
+}  // namespace heed::cli
