@@ -30,6 +30,10 @@ bool save_requested();
 void outlive_the_reader();
 void handle_signals();
 
+/// At the start: where standard input, output or error is closed, the next file that is opened
+/// would take its place, and get what is printed. Reading and writing still fail.
+void open_standard_descriptors();
+
 /// While one lives nothing is at stake: a signal ends the program at once, with exit status 130, wherever it is. Standard output must
 /// be flushed. One at a time.
 class AtOnce {

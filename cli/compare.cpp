@@ -17,6 +17,7 @@
 #include "cli/model.h"
 #include "cli/progress.h"
 #include "cli/training.h"
+#include "cli/values.h"
 #include "datasets/text_file.h"
 #include "framework/files.h"
 #include "framework/kernels/parallel.h"
@@ -364,16 +365,28 @@ void add_compare(CLI::App& app) {
   command->add_option("--test", d.test, "DATA to test on (else a built-in corpus' test lines, or the validation set)")->expected(1, 2);
   command->add_option("--fields", d.fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
   command->add_option("--models", d.models, "models, separated by commas")->delimiter(',');
-  command->add_option("--seeds", d.seeds, "runs of each model")->check(CLI::Range(1, 1000))->capture_default_str();
+  command->add_option("--seeds", d.seeds, "runs of each model")
+      ->transform(whole(1, 1000))
+      ->capture_default_str();
   auto* time = command->add_option("--time", d.time, "train each run for so long: 90s, 10m, 1.5h");
-  auto* steps = command->add_option("--steps", d.steps, "or for N steps")->check(CLI::PositiveNumber)->excludes(time);
-  command->add_option("--epochs", d.epochs, "or for N passes over the data")->check(CLI::PositiveNumber)->excludes(time)->excludes(steps);
+  auto* steps = command->add_option("--steps", d.steps, "or for N steps")
+                    ->transform(whole(1))
+                    ->excludes(time);
+  command->add_option("--epochs", d.epochs, "or for N passes over the data")
+      ->transform(whole(1))
+      ->excludes(time)
+      ->excludes(steps);
   command->add_option("--match", d.match, "choose widths so that all have as many parameters, within 5 %: as the largest of them; or N; or none")->capture_default_str();
   command->add_option("--set", d.assignments, "a setting, key=value, or of one model, MODEL:key=value; may be repeated")->expected(1)->take_all();
-  command->add_option("--lines", d.lines, "of a built-in corpus: how many to test on")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--lines", d.lines, "of a built-in corpus: how many to test on")
+      ->transform(whole(1))
+      ->capture_default_str();
   command->add_option("--out", o->out, "folder to keep the duel in");
   command->add_flag("--resume", o->resume, "go on with the duel in --out; finished runs are not repeated");
-  command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--threads", o->threads,
+                   "threads to compute on (0: one a core); results do not depend on it")
+      ->transform(thread_count());
   command->footer("Examples:\n  heed compare --train toy:translation --models rnn,rnn+additive,conv,transformer --seeds 3 --time 90s --out duel\n"
                   "  heed compare --train train.de train.en --valid valid.de valid.en --test test.de test.en --models conv,transformer --epochs 10 --out duel");
   command->callback([o, command] { run_compare(*o, *command); });

@@ -11,6 +11,7 @@
 #include "cli/corpus.h"
 #include "cli/quality.h"
 #include "cli/run.h"
+#include "cli/values.h"
 #include "datasets/batching.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
@@ -165,10 +166,18 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--checkpoint", o->checkpoint, checkpoint_help);
   command->add_option("--data", o->data, "DATA, as --train of `heed train` (lm: one text; default: its validation part)")->expected(1, 2);
   command->add_option("--fields", o->fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
-  command->add_option("--lines", o->lines, "of a built-in corpus: how many")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--split", o->split, "of a built-in corpus: train, valid or test")->check(CLI::IsMember({"train", "valid", "test"}))->capture_default_str();
-  command->add_option("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")->check(CLI::Range(1, 1000));
-  command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
+  command->add_option("--lines", o->lines, "of a built-in corpus: how many")
+      ->transform(whole(1))
+      ->capture_default_str();
+  command->add_option("--split", o->split, "of a built-in corpus: train, valid or test")
+      ->check(one_of({"train", "valid", "test"}))
+      ->capture_default_str();
+  command->add_option("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")
+      ->transform(whole(1, 1000));
+  command
+      ->add_option("--threads", o->threads,
+                   "threads to compute on (0: one a core); results do not depend on it")
+      ->transform(thread_count());
   command->add_flag("--json", o->json, "one JSON object, full digits");
   command->footer("Example:\n  heed evaluate --run runs/first --data toy:translation");
   command->callback([o] { run_evaluate(*o); });

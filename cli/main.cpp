@@ -1,14 +1,20 @@
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/messages.h"
+#include "cli/values.h"
 #include "datasets/nearest.h"
 #include "framework/error.h"
-#include "framework/kernels/parallel.h"
 #include "framework/version.h"
+
+/// In place of OpenBLAS's own. While it is loaded OpenBLAS starts a thread for each processor that
+/// it counts, and where the system gives none, it ends the program. Heed needs one (gemm.cpp).
+extern "C" int get_num_procs() { return 1; }
 
 namespace heed::cli {
 
@@ -23,28 +29,88 @@ void check_subcommand(const CLI::App& app, int argc, char** argv) {
     throw CLI::ParseError(fmt::format("'{}' is no command{}", argv[1], did_you_mean(argv[1], names)), CLI::ExitCodes::InvalidError);
 }
 
-/// CLI11's complaint, with the nearest option where one was misspelled.
-std::string explain(const CLI::ParseError& error, const CLI::App& app) {
-  const bool nothing_left = app.remaining().empty();  // else what is missing may only be misspelled
-  if (!dynamic_cast<const CLI::ExtrasError*>(&error) && (nothing_left || !dynamic_cast<const CLI::RequiredError*>(&error))) return error.what();
+/// CLI11's counts, "At Most 1 required but received 2", in plain words.
+std::string explain_count(const CLI::ArgumentMismatch& error, const CLI::App& app) {
+  const std::string what = error.what();
+  const std::string name = what.substr(0, what.find(':'));
+  const CLI::Option* option = app.get_option_no_throw(name);
+  if (!option) return what;
+  const int least = option->get_items_expected_min();
+  const int most = option->get_items_expected_max();
+  std::string counts = most == 1 ? "a value" : fmt::format("{} values", most);
+  if (least < most) counts = fmt::format("{} to {} values", least, most);
+  if (most >= CLI::detail::expected_max_vector_size) counts = "a value or more";
+  const std::string received = "received ";
+  const auto at = what.rfind(received);
+  if (at == std::string::npos) return fmt::format("{}: takes {}", name, counts);
+  return fmt::format("{}: takes {}; got {}", name, counts, what.substr(at + received.size()));
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  for (const std::string& word : app.remaining())
-    if (word.starts_with("-")) return fmt::format("unknown option {}{}", word, did_you_mean(word, names));
-  return fmt::format("unexpected argument '{}'", nothing_left ? "" : app.remaining().front());
+  return names;
 }
 
-/// A message may quote what a name or a setting holds, line breaks included.
-std::string one_line(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return text;
+/// CLI11's complaint, with the nearest option where one was misspelled.
+std::string explain(const CLI::ParseError& error, const CLI::App& app) {
+  if (const auto* mismatch = dynamic_cast<const CLI::ArgumentMismatch*>(&error))
+    return explain_count(*mismatch, app);
+  const std::vector<std::string> left = app.remaining();
+  const bool missing = dynamic_cast<const CLI::RequiredError*>(&error);  // or only misspelled
+  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error);
+  if (!unknown && !(missing && !left.empty())) return error.what();
+  for (const std::string& word : left)
+    if (word.starts_with("-"))
+      return fmt::format("unknown option {}{}", word, did_you_mean(word, option_names(app)));
+  return fmt::format("unexpected argument '{}'", left.empty() ? "" : left.front());
 }
+
+/// Of all commands. Patterns and settings say themselves what is wrong with an empty one.
+void refuse_empty_values(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    for (CLI::Option* option : command->get_options()) {
+      const std::string name = option->get_name();
+      const bool itself = name == "--init-only" || name == "--freeze" || name == "--set";
+      if (option->get_items_expected_max() > 0 && !itself) option->check(not_empty);
+    }
+}
+
+void say(const std::string& message) { std::cerr << "heed: error: " << one_line(message) << '\n'; }
 
 /// Not by way of exit(): OpenBLAS waits there for a thread of its own that, where memory is short, never ends.
 [[noreturn]] void leave(int code) {
   std::cout.flush();
   _exit(code);
+}
+
+/// Of an exception that nobody caught, such as one within a thread of oneTBB.
+[[noreturn]] void on_terminate() {
+  try {
+    if (const std::exception_ptr error = std::current_exception()) std::rethrow_exception(error);
+    say("ended by an error within Heed");
+  } catch (const std::exception& error) {
+    say(message_of(error));
+  } catch (...) {
+    say("ended by an error within Heed");
+  }
+  _exit(1);
+}
+
+void flush_output() {
+  std::cout.flush();
+  if (!std::cout) fail("standard output: cannot write; is it closed, or the disk full?");
+}
+
+void run(CLI::App& app, int argc, char** argv) {
+  try {
+    check_subcommand(app, argc, argv);
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    app.exit(success);
+  }
+  flush_output();
 }
 
 }  // namespace
@@ -53,6 +119,8 @@ std::string one_line(std::string text) {
 
 int main(int argc, char** argv) {
   using namespace heed;
+  cli::open_standard_descriptors();
+  std::set_terminate(cli::on_terminate);
   cli::handle_signals();
   CLI::App app("Heed trains small attention models on an ordinary CPU, and translates with them.\n\nA first run, two minutes or so:\n"
                "  heed train --train toy:translation --model transformer --out runs/first\n"
@@ -71,28 +139,20 @@ int main(int argc, char** argv) {
   cli::add_verify_resume(app);
   cli::add_export(app);
   cli::add_import(app);
+  cli::refuse_empty_values(app);
   try {
-    cli::check_subcommand(app, argc, argv);
-    app.parse(argc, argv);
-    std::cout.flush();
-    if (!std::cout) fail("standard output: cannot write; is the disk full?");
+    cli::run(app, argc, argv);
     return 0;
-  } catch (const CLI::Success& success) {  // --help, --version
-    return app.exit(success);
   } catch (const CLI::ParseError& error) {
     const auto* chosen = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
-    std::cerr << "heed: error: " << cli::one_line(cli::explain(error, chosen ? *chosen : app)) << "; see `heed " << (chosen ? chosen->get_name() + " " : "") << "--help`\n";
+    const std::string name = chosen ? chosen->get_name() + " " : "";
+    const std::string what = cli::explain(error, chosen ? *chosen : app);
+    cli::say(fmt::format("{}; see `heed {}--help`", what, name));
     return 2;
   } catch (const cli::Interrupted&) {
     return 130;
-  } catch (const Error& error) {
-    std::cerr << "heed: error: " << cli::one_line(error.what()) << '\n';
-    cli::leave(1);
-  } catch (const std::bad_alloc&) {
-    std::cerr << "heed: error: out of memory; use a smaller batch or model\n";
-    cli::leave(1);
   } catch (const std::exception& error) {
-    std::cerr << "heed: error: " << cli::one_line(error.what()) << '\n';
+    cli::say(cli::message_of(error));
     cli::leave(1);
   }
 }

@@ -52,7 +52,11 @@ void LiveLine::show(const std::string& text, double done, double now) {
 }
 
 Preparing::Preparing() {
-  if (live_.terminal()) thread_ = std::thread([this] { show(); });
+  if (!live_.terminal()) return;
+  try {
+    thread_ = std::thread([this] { show(); });
+  } catch (const std::system_error&) {  // the system has no thread more: without the line, then
+  }
 }
 
 Preparing::~Preparing() {

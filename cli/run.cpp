@@ -74,6 +74,8 @@ void save_tokenizers(const Tokenizers& tokenizers, const fs::path& folder) {
 }
 
 Settings read_run_settings(const std::string& folder) {
+  if (fs::is_regular_file(folder))
+    fail("{}: is a file; give the folder that `heed train --out` wrote", folder);
   if (!fs::is_directory(folder)) fail("{}: no such folder; give the folder that `heed train --out` wrote", folder);
   const fs::path config = config_path(folder);
   if (!fs::exists(config)) fail("{}: not a run: it holds no config.toml; give the folder that `heed train --out` wrote", folder);

@@ -2,10 +2,14 @@
 #include <cmath>
 #include <iostream>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/values.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
 #include "datasets/metrics/rouge.h"
@@ -43,7 +47,14 @@ struct Sides {
 
 std::string file_of(const std::string& name) { return name == "-" ? "/dev/stdin" : name; }
 
+/// Where it was closed it can only be written: see open_standard_descriptors().
+void check_standard_input() {
+  const int access = fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE;
+  if (access == O_WRONLY) fail("standard input: cannot be read");
+}
+
 Lines read(const std::string& name) {
+  if (name == "-") check_standard_input();
   try {
     return read_lines(file_of(name));
   } catch (const Error&) {
@@ -159,12 +170,13 @@ void check_usage(const CLI::App& command, const Options& o) {
   only("--lowercase", {"bleu", "chrf"}, "ROUGE never tells capitals from small letters");
   if (given("--smooth-value") && o.bleu.smooth != "floor" && o.bleu.smooth != "add-k")
     throw CLI::ValidationError("--smooth-value", fmt::format("--smooth {} takes no value; only floor and add-k do", o.bleu.smooth));
-  if (!std::isfinite(o.smooth_value) || o.smooth_value < 0)
-    throw CLI::ValidationError("--smooth-value", "expected a number of at least 0");
-  if (o.chrf.word_order != 0 && o.chrf.word_order != 2)
-    throw CLI::ValidationError("--word-order", "expected 0 (chrF) or 2 (chrF++)");
   if ((o.hyp == "-") + std::count(o.refs.begin(), o.refs.end(), "-") > 1)
     throw CLI::ValidationError("-", "standard input can be read only once");
+}
+
+std::string word_order(const std::string& given) {
+  if (given == "0" || given == "2") return "";
+  return wrong_number("0 (chrF) or 2 (chrF++)", given);
 }
 
 }  // namespace
@@ -172,13 +184,26 @@ void check_usage(const CLI::App& command, const Options& o) {
 void add_score(CLI::App& app) {
   auto* command = app.add_subcommand("score", "BLEU, chrF or ROUGE of lines against their references");
   auto o = std::make_shared<Options>();
-  command->add_option("--metric", o->metric, "bleu, chrf or rouge")->required()->check(CLI::IsMember({"bleu", "chrf", "rouge"}));
+  command->add_option("--metric", o->metric, "bleu, chrf or rouge")
+      ->required()
+      ->check(one_of({"bleu", "chrf", "rouge"}));
   command->add_option("--hyp", o->hyp, "FILE with what is scored, a line each; -: standard input")->required();
   command->add_option("--ref", o->refs, "FILE with the references, line for line; several files: several for each")->required()->expected(1, -1);
-  command->add_option("--tokenize", o->bleu.tokenize, "bleu: where words end, 13a, intl, char, zh or none")->check(CLI::IsMember(bleu_tokenizers()))->capture_default_str();
-  command->add_option("--smooth", o->bleu.smooth, "bleu: exp, floor, add-k or none")->check(CLI::IsMember({"exp", "floor", "add-k", "none"}))->capture_default_str();
-  command->add_option("--smooth-value", o->smooth_value, "bleu: of floor (default 0.1) and add-k (default 1)");
-  command->add_option("--word-order", o->chrf.word_order, "chrf: 2 for chrF++")->capture_default_str();
+  command
+      ->add_option("--tokenize", o->bleu.tokenize,
+                   "bleu: where words end, 13a, intl, char, zh or none")
+      ->check(one_of(bleu_tokenizers()))
+      ->capture_default_str();
+  command->add_option("--smooth", o->bleu.smooth, "bleu: exp, floor, add-k or none")
+      ->check(one_of({"exp", "floor", "add-k", "none"}))
+      ->capture_default_str();
+  command
+      ->add_option("--smooth-value", o->smooth_value,
+                   "bleu: of floor (default 0.1) and add-k (default 1)")
+      ->transform(number(0));
+  command->add_option("--word-order", o->chrf.word_order, "chrf: 2 for chrF++")
+      ->check(word_order)
+      ->capture_default_str();
   command->add_flag("--lowercase", o->lowercase, "bleu, chrf: capitals count as small letters");
   command->add_flag("--stem", o->rouge.stem, "rouge: compare stems (Porter) of words longer than three letters");
   command->add_flag("--sentence-level", o->sentence_level, "a score for each line (bleu: with effective order)");

@@ -2,6 +2,7 @@
 #include <csignal>
 #include <string>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -68,6 +69,14 @@ void handle_signals() {
   sigaction(SIGUSR1, &action, nullptr);
   std::signal(SIGPIPE, SIG_DFL);
   std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit fails, and says so
+}
+
+void open_standard_descriptors() {
+  for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) >= 0) continue;
+    const int the_other_way = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    [[maybe_unused]] const int lowest = open("/dev/null", the_other_way);  // this descriptor
+  }
 }
 
 }  // namespace heed::cli

@@ -10,6 +10,7 @@
 #include "cli/reuse.h"
 #include "cli/run.h"
 #include "cli/training.h"
+#include "cli/values.h"
 #include "cli/verify_resume.h"
 #include "framework/kernels/parallel.h"
 #include "optim/run_folder.h"
@@ -214,19 +215,28 @@ void add_what_and_how(CLI::App* command, const std::shared_ptr<Options>& o) {
   command->add_option("--valid", o->valid, "DATA to validate on (else some of --train is held out)")->expected(1, 2);
   command->add_option("--fields", o->fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
   command->add_option("--model", o->model, "transformer, conv, rnn or rnn+ATTENTION such as rnn+additive, or lm (a language model)");
-  command->add_option("--steps", o->steps, "train for N steps")->check(CLI::PositiveNumber);
-  command->add_option("--epochs", o->epochs, "train for N passes over the data")->check(CLI::PositiveNumber);
+  command->add_option("--steps", o->steps, "train for N steps")->transform(whole(1));
+  command->add_option("--epochs", o->epochs, "train for N passes over the data")
+      ->transform(whole(1));
   command->add_option("--time", o->time, "train for so long: 90s, 10m, 1.5h");
-  command->add_option("--seed", o->seed, "of weights, order and dropout")->check(CLI::NonNegativeNumber);
-  command->add_option("--threads", o->threads, "threads to compute on (0: one a core); results do not depend on it")->check(CLI::NonNegativeNumber);
+  command->add_option("--seed", o->seed, "of weights, order and dropout")->transform(whole(0));
+  command
+      ->add_option("--threads", o->threads,
+                   "threads to compute on (0: one a core); results do not depend on it")
+      ->transform(thread_count());
   command->add_option("--on-nan", o->on_nan, "where a loss or gradient is not finite: stop (default), or skip the step, and count it")
-      ->check(CLI::IsMember({"stop", "skip"}));
+      ->check(one_of({"stop", "skip"}));
   command->add_option("--config", o->config, "settings from a TOML file");
   command->add_option("--set", o->assignments, "a setting, key=value, as in config.toml; may be repeated")->expected(1)->take_all();
   command->add_option("--init", o->init, "begin with the weights of this run's folder, .heed or .safetensors file");
   command->add_option("--init-only", o->init_only, "patterns of the parameters to load, such as 'encoder*'; '!decoder*' leaves out")->take_all();
   command->add_option("--freeze", o->freeze, "patterns of the parameters that stay as they are")->take_all();
-  command->add_option("--precision", o->precision, "of large products (storage and sums are fp32); bf16 needs AVX512-BF16 or AMX-BF16")->check(CLI::IsMember({"fp32", "bf16"}))->capture_default_str();
+  command
+      ->add_option("--precision", o->precision,
+                   "of large products (storage and sums are fp32); bf16 needs AVX512-BF16 or "
+                   "AMX-BF16")
+      ->check(one_of({"fp32", "bf16"}))
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -236,7 +246,8 @@ void add_train(CLI::App& app) {
   auto o = std::make_shared<Options>();
   add_what_and_how(command, o);
   command->add_option("--out", o->out, "folder to keep the run in");
-  command->add_option("--keep", o->keep, "step checkpoints to keep, the newest (train.keep)")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--keep", o->keep, "step checkpoints to keep, the newest (train.keep)")
+      ->transform(whole(1, 1 << 20));
   command->add_flag("--resume", o->resume, "go on with the run in --out; its data may have moved (--train, --valid), not changed");
   command->add_option("--checkpoint", o->checkpoint, "with --resume: from where, last or one such as step-000400 (default: the newest)");
   command->add_flag("--help-settings", o->list_settings, "list every setting that --set and --config take");

@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/messages.h"
 #include "cli/training.h"
 #include "framework/checkpoint.h"
 #include "framework/files.h"
@@ -46,12 +47,26 @@ class TemporaryFolder {
   std::string path_;
 };
 
+/// All that is written to the other end until it is closed.
+std::string read_all(int descriptor) {
+  std::string text;
+  char chunk[4096];
+  while (true) {
+    const ssize_t got = ::read(descriptor, chunk, sizeof chunk);
+    if (got < 0 && errno == EINTR && !interrupted()) continue;
+    if (got <= 0) return text;
+    text.append(chunk, static_cast<std::size_t>(got));
+  }
+}
+
 /// Does it in a process of its own, which may be killed; returns the signal that killed it, 0 for none. This process must not have
-/// computed anything yet: threads do not survive a fork.
+/// computed anything yet: threads do not survive a fork. Throws the Error that the process ended
+/// with.
 int in_a_process(const std::function<void()>& act) {
   std::cout.flush();
+  int error_pipe[2];
+  if (::pipe(error_pipe) != 0) fail("cannot start a process to train in: {}", std::strerror(errno));
   const pid_t child = ::fork();
-  if (child < 0) fail("cannot start a process to train in: {}", std::strerror(errno));
   if (child == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     try {
@@ -60,16 +75,23 @@ int in_a_process(const std::function<void()>& act) {
     } catch (const Interrupted&) {
       ::_exit(130);
     } catch (const std::exception& error) {
-      std::cerr << "heed: error: " << error.what() << std::endl;
+      const std::string why = message_of(error);
+      [[maybe_unused]] const ssize_t written = ::write(error_pipe[1], why.data(), why.size());
       ::_exit(1);
     }
   }
+  ::close(error_pipe[1]);
+  const std::string why = child < 0 ? "" : read_all(error_pipe[0]);
+  ::close(error_pipe[0]);
+  if (child < 0) fail("cannot start a process to train in: {}", std::strerror(errno));
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR)
+  do {
     if (interrupted()) ::kill(child, SIGKILL);  // nothing it has is wanted
+  } while (::waitpid(child, &status, 0) < 0 && errno == EINTR);
   stop_if_interrupted();
   if (WIFSIGNALED(status)) return WTERMSIG(status);
-  if (WEXITSTATUS(status) != 0) fail("the training failed, see above; nothing could be compared");
+  if (!why.empty()) fail("{}", why);
+  if (WEXITSTATUS(status) != 0) fail("the training failed; nothing could be compared");
   return 0;
 }
 

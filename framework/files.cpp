@@ -31,6 +31,7 @@ const char* advice(int error) {
     case ENOENT: return "; there is no such folder";
     case EACCES: case EPERM: case EROFS: return "; may its folder be written to?";
     case EIO: return "; the disk may be failing";
+    case ENAMETOOLONG: return "; a name has 255 bytes at most, a whole path 4095";
     default: return "";
   }
 }

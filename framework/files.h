@@ -19,6 +19,7 @@ class FileWriter {
   FileWriter& operator=(const FileWriter&) = delete;
 
   void write(const void* bytes, std::size_t count);
+  void write(std::string_view bytes) { write(bytes.data(), bytes.size()); }
   /// Over what was written before, for a header that is known at the end.
   void write_at(std::uint64_t offset, const void* bytes, std::size_t count);
   /// To the disk, then under its name, then the name to the disk.

@@ -172,7 +172,7 @@ TEST(Command, RefusesBadData) {
           {{"inspect", "train.src"}, 1, {"train.src: is not a Heed checkpoint"}},
           {{"inspect", "empty.src"}, 1, {"empty.src"}},
           {{"generate", "toy:cpoy", "--out", "x"}, 1, {"toy:cpoy", "toy:copy"}},
-          {{"generate", "toy:copy", "--out", "nowhere/x"}, 1, {"nowhere/x.src: cannot write"}},
+          {{"generate", "toy:copy", "--out", "nowhere/x"}, 1, {"nowhere/x.src: cannot be written", "no such folder"}},
       });
 }
 
@@ -468,7 +468,7 @@ TEST(Command, GeneratesAlignedFiles) {
   };
   const std::string a = generate("toy:copy", "a", {"--seed", "5"});
   EXPECT_EQ(a, generate("toy:copy", "b", {"--seed", "5"})) << "same seed, same bytes";
-  EXPECT_EQ(a, generate("copy", "b", {"--seed", "5"})) << "over what is there";
+  EXPECT_EQ(a, generate("copy", "b", {"--seed", "5", "--force"})) << "over what is there, when asked";
   EXPECT_NE(a, generate("toy:copy", "c", {"--seed", "6"}));
   EXPECT_NE(a, generate("toy:copy", "d", {"--seed", "5", "--split", "test"}));
   const auto sources = lines_of(read_file(folder.path("a.src"))), targets = lines_of(read_file(folder.path("a.tgt")));

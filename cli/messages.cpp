@@ -1,0 +1,68 @@
+#include "cli/messages.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <new>
+#include <stdexcept>
+#include <typeinfo>
+
+#include <fmt/format.h>
+
+#include "framework/kernels/parallel.h"
+
+namespace heed::cli {
+
+namespace {
+
+/// The name of a file or an argument can be of any length. Whoever reads the message needs its
+/// ends.
+std::string shortened(const std::string& word) {
+  constexpr std::size_t longest = 255;  // of a file's name
+  constexpr std::size_t shown = 100;    // of each end
+  if (word.size() <= longest) return word;
+  const auto within = [&](std::size_t at) {
+    return (word[at] & '\xc0') == '\x80';
+  };  // a UTF-8 character
+  std::size_t head = shown;
+  while (head > 0 && within(head)) --head;
+  std::size_t tail = word.size() - shown;
+  while (tail < word.size() && within(tail)) ++tail;
+  return word.substr(0, head) + "..." + word.substr(tail);
+}
+
+std::string file_message(const std::filesystem::filesystem_error& error) {
+  std::string reason = error.code().message();
+  if (error.code() == std::errc::filename_too_long)
+    reason += "; a name has 255 bytes at most, a whole path 4095";
+  return error.path1().empty() ? reason : fmt::format("{}: {}", error.path1().string(), reason);
+}
+
+}  // namespace
+
+std::string one_line(std::string text) {
+  const auto steers = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+  std::replace_if(text.begin(), text.end(), steers, ' ');
+  std::string line;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    line += shortened(text.substr(begin, end - begin)) + (end < text.size() ? " " : "");
+    begin = end + 1;
+  }
+  return line;
+}
+
+std::string message_of(const std::exception& error) {
+  const std::string what = error.what();
+  if (const auto* threads = dynamic_cast<const OutOfThreads*>(&error))
+    return fmt::format("cannot start {} threads; give --threads fewer", threads->wanted);
+  const bool of_tbb = typeid(error) == typeid(std::runtime_error);
+  if (of_tbb && what.find("pthread_create") != std::string::npos)
+    return "cannot start another thread; give --threads fewer";
+  if (dynamic_cast<const std::bad_alloc*>(&error))
+    return "out of memory; use a smaller batch or model";
+  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
+    return file_message(*file);
+  return what;
+}
+
+}  // namespace heed::cli
