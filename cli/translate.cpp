@@ -183,7 +183,6 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
   const auto add = [&](const char* name, auto& value, const char* help) {
     return command->add_option(name, value, help);
   };
-  CLI::Option* sample = command->add_flag("--sample", o->sample, "draw outputs at random by their probability, in place of beam search");
   std::vector<CLI::Option*> search = {
       add("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")
           ->transform(whole(1, 1000)),
@@ -194,6 +193,8 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
           "beta; larger favours outputs that looked at all of the source (default: the run's)")
           ->transform(number(0, 100)),
   };
+  CLI::Option* sample = command->add_flag(
+      "--sample", o->sample, "draw outputs at random by their probability, in place of beam search");
   std::vector<CLI::Option*> sampling = {
       add("--temperature", o->temperature,
           "of --sample: below 1 surer, above 1 more varied; 0: the likeliest token each time")

@@ -33,7 +33,7 @@ struct Workers {
   std::vector<char> places;  // one of each worker: addresses for the thread sanitizer, never read
 };
 
-/// How many of `wanted` threads the system starts, all of them alive at once.
+/// How many of `wanted` threads the system starts beside this one, all of them alive at once.
 int startable(int wanted) {
   std::vector<std::thread> started;
   std::latch end(1);
@@ -47,14 +47,12 @@ int startable(int wanted) {
   return static_cast<int>(started.size());
 }
 
-/// Of `wanted` threads, this one among them, those that there can be. oneTBB has to be spared an
-/// attempt that fails: it starts some of its threads from others, and there the exception is caught
-/// by nobody.
+/// Of `wanted` threads, this one among them, those that there can be, with one to spare. oneTBB must
+/// not try in vain: it starts some of its threads from others, where nobody catches the exception.
 int available(int wanted) {
-  static int tried = 1;  // the most that have been alive
-  if (wanted <= tried) return wanted;
-  tried = std::max(tried, 1 + startable(wanted - 1));
-  return std::min(wanted, tried);
+  static int found = 1;  // the most so far
+  if (wanted > found) found = std::max(found, startable(wanted));
+  return std::min(wanted, found);
 }
 
 int one_a_core() { return available(std::min(tbb::info::default_concurrency(), most_threads)); }
