@@ -1,6 +1,7 @@
 #include "framework/sequences.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -9,10 +10,19 @@
 
 namespace heed {
 
+namespace {
+
+constexpr Index most_rows = std::numeric_limits<Index>::max() / 2;  // sums of rows stay numbers
+
+}  // namespace
+
 Spans Spans::packed(std::span<const Index> lengths) {
   auto data = std::make_shared<Data>();
   data->lengths.assign(lengths.begin(), lengths.end());
   for (Index length : lengths) {
+    check(length >= 0, "spans", "expected lengths of at least 0; got {}", length);
+    check(length <= most_rows - data->tokens, "spans",
+          "expected at most {} rows; got a length of {} more", most_rows, length);
     data->begins.push_back(data->tokens);
     data->tokens += length;
     data->longest = std::max(data->longest, length);
@@ -24,6 +34,9 @@ Spans Spans::packed(std::span<const Index> lengths) {
 }
 
 Spans Spans::padded(std::span<const Index> lengths, Index width) {
+  check(width >= 0, "spans", "expected a width of at least 0; got {}", width);
+  check(lengths.empty() || width <= most_rows / static_cast<Index>(lengths.size()), "spans",
+        "expected at most {} rows; got {} sequences of width {}", most_rows, lengths.size(), width);
   auto data = std::make_shared<Data>();
   data->lengths.assign(lengths.begin(), lengths.end());
   for (Index length : lengths) {

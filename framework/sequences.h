@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -7,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/error.h"
 #include "framework/tensor.h"
 
 namespace heed {
@@ -16,24 +18,46 @@ namespace heed {
 /// Heed's models compute on packed rows, so padding costs nothing. Copies share.
 class Spans {
  public:
-  Spans() = default;
+  Spans() = default;  // of no sequences
   static Spans packed(std::span<const Index> lengths);
+  static Spans packed(std::initializer_list<Index> lengths) {
+    return packed(std::span(lengths.begin(), lengths.size()));
+  }
   /// Sequence i starts at i * width and its rows past lengths[i] are padding.
   static Spans padded(std::span<const Index> lengths, Index width);
+  static Spans padded(std::initializer_list<Index> lengths, Index width) {
+    return padded(std::span(lengths.begin(), lengths.size()), width);
+  }
   /// The sequences named, in that order, over the same rows: keys for the rows of a beam, or for those still running. One named
   /// twice is for reading alone: two gradients would meet in its rows.
   Spans select(std::span<const Index> sequences) const;
+  Spans select(std::initializer_list<Index> sequences) const {
+    return select(std::span(sequences.begin(), sequences.size()));
+  }
 
   Index count() const { return data_ ? static_cast<Index>(data_->begins.size()) : 0; }
-  Index begin(Index i) const { return data_->begins[i]; }
-  Index length(Index i) const { return data_->lengths[i]; }
+  Index begin(Index i) const {
+    check_sequence(i);
+    return data_->begins[i];
+  }
+  Index length(Index i) const {
+    check_sequence(i);
+    return data_->lengths[i];
+  }
   Index rows() const { return data_ ? data_->rows : 0; }          // of the tensor, padding included
   Index tokens() const { return data_ ? data_->tokens : 0; }      // without padding
   Index longest() const { return data_ ? data_->longest : 0; }
-  std::span<const Index> begins() const { return data_->begins; }
-  std::span<const Index> lengths() const { return data_->lengths; }
+  std::span<const Index> begins() const {
+    return data_ ? std::span<const Index>(data_->begins) : std::span<const Index>();
+  }
+  std::span<const Index> lengths() const {
+    return data_ ? std::span<const Index>(data_->lengths) : std::span<const Index>();
+  }
 
  private:
+  void check_sequence(Index i) const {
+    check(0 <= i && i < count(), "spans", "expected a sequence within [0, {}); got {}", count(), i);
+  }
   struct Data {
     std::vector<Index> begins, lengths;
     Index rows = 0, tokens = 0, longest = 0;
@@ -59,6 +83,9 @@ struct Sequences {
 
 /// Packs `lines` one after the other.
 Sequences pack(std::span<const std::vector<Id>> lines);
+inline Sequences pack(std::initializer_list<std::vector<Id>> lines) {
+  return pack(std::span(lines.begin(), lines.size()));
+}
 
 /// What a step trains on. A language model leaves `source` empty.
 struct Batch {
