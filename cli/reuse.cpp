@@ -146,14 +146,15 @@ Source open_source(const std::string& from) {
 /// Of each parameter with a row a token, where the rows are in the source; nothing where the vocabularies are the same.
 std::vector<RowMap> rows_by_token(const Tokenizers& theirs, const Tokenizers& ours, const Seq2Seq& model) {
   std::vector<RowMap> maps;
-  const auto add = [&](const Vocabulary& from, const Vocabulary& to, const std::vector<Parameter>& parameters) {
+  const auto add = [&](const Vocabulary& from, const Vocabulary& to,
+                       const std::vector<ParameterRef>& parameters) {
     if (from.tokens() == to.tokens()) return;
     std::vector<Index> rows;
     for (Id i = 0; i < to.size(); ++i) {
       const Id at = from.id(to.token(i));
       rows.push_back(at == unk_id && i != unk_id ? -1 : at);
     }
-    for (const Parameter& parameter : parameters) maps.push_back({parameter, rows, from.size()});
+    for (const ParameterRef& parameter : parameters) maps.push_back({parameter, rows, from.size()});
   };
   const VocabularyParameters parameters = model.vocabulary_parameters();
   add(theirs.source->vocabulary(), ours.source->vocabulary(), parameters.source);
@@ -227,7 +228,7 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2S
   for (const auto& [name, tensor] : source.tensors) theirs.push_back(name);
   note(notes, "not used", printable(plan.extra), printable(theirs), " (this model has no such parameters)");
   const VocabularyParameters words = model.vocabulary_parameters();
-  const auto of_words = [&](const Parameter& p) {
+  const auto of_words = [&](const ParameterRef& p) {
     return std::count(words.source.begin(), words.source.end(), p) + std::count(words.target.begin(), words.target.end(), p) > 0;
   };
   Names assumed;

@@ -16,6 +16,16 @@ struct Collect : Visitor {
   }
 };
 
+/// Where everything is, in the order of the visits.
+struct CollectMembers : Visitor {
+  std::vector<Parameter*> parameters;
+  std::vector<bool*> flags;
+  void on_parameter(const std::string& /*name*/, Parameter& parameter) override {
+    parameters.push_back(&parameter);
+  }
+  void on_training(bool& flag) override { flags.push_back(&flag); }
+};
+
 struct SetTraining : Visitor {
   explicit SetTraining(bool v) : value(v) {}
   void on_training(bool& flag) override { flag = value; }
@@ -48,6 +58,36 @@ Index parameter_count(AnyModule module) {
 void set_training(AnyModule module, bool training) {
   SetTraining visitor(training);
   module.visit(visitor);
+}
+
+void copy_parameters(AnyModule from, AnyModule to) {
+  CollectMembers theirs, ours;
+  from.visit(theirs);
+  to.visit(ours);
+  check(theirs.parameters.size() == ours.parameters.size() &&
+            theirs.flags.size() == ours.flags.size(),
+        "copy_parameters", "expected two modules of one structure; got {} and {} parameters",
+        theirs.parameters.size(), ours.parameters.size());
+  for (std::size_t i = 0; i < theirs.parameters.size(); ++i) {
+    Parameter& to_parameter = *ours.parameters[i];
+    const Parameter& from_parameter = *theirs.parameters[i];
+    if (Parameter::Copying::active())
+      to_parameter = Parameter(from_parameter);  // clone() or share() decides which it is
+    else
+      to_parameter = from_parameter;  // the numbers
+  }
+  for (std::size_t i = 0; i < theirs.flags.size(); ++i) *ours.flags[i] = *theirs.flags[i];
+}
+
+Evaluating::Evaluating(AnyModule module) {
+  CollectMembers members;
+  module.visit(members);
+  for (bool* flag : members.flags) before_.emplace_back(flag, *flag);
+  for (bool* flag : members.flags) *flag = false;
+}
+
+Evaluating::~Evaluating() {
+  for (auto flag = before_.rbegin(); flag != before_.rend(); ++flag) *flag->first = flag->second;
 }
 
 void clear_gradients(AnyModule module) {

@@ -1,8 +1,13 @@
 #pragma once
 
+#include <array>
 #include <concepts>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "framework/random.h"
@@ -33,7 +38,25 @@ class Visitor {
   }
   template <class T>
   void operator()(std::string_view name, std::vector<T>& items) {
-    for (std::size_t i = 0; i < items.size(); ++i) (*this)(std::string(name) + "." + std::to_string(i), items[i]);
+    each(name, items);
+  }
+  template <class T, std::size_t n>
+  void operator()(std::string_view name, std::array<T, n>& items) {
+    each(name, items);
+  }
+  template <class T>
+  void operator()(std::string_view name, std::optional<T>& item) {
+    if (item) (*this)(name, *item);  // an absent one has no parameters
+  }
+  template <class T>
+  void operator()(std::string_view name, std::unique_ptr<T>& item) {
+    if (item) (*this)(name, *item);
+  }
+  template <class T>
+  void operator()(std::string_view /*name*/, T& /*member*/) {
+    static_assert(Module<T>,
+                  "visit() lists parameters and modules: this member is neither. Leave it out if "
+                  "it has no parameters; else give its type a member  void visit(Visitor&)");
   }
   /// A flag that is true in training and false in evaluation.
   void training(bool& flag) { on_training(flag); }
@@ -43,6 +66,11 @@ class Visitor {
   virtual void on_training(bool& /*flag*/) {}
 
  private:
+  template <class Items>
+  void each(std::string_view name, Items& items) {
+    for (std::size_t i = 0; i < items.size(); ++i)
+      (*this)(std::string(name) + "." + std::to_string(i), items[i]);
+  }
   std::string join(std::string_view name) const { return path_.empty() ? std::string(name) : path_ + "." + std::string(name); }
   std::string path_;
 };
@@ -62,7 +90,7 @@ class AnyModule {
 
 struct NamedParameter {
   std::string name;
-  Parameter parameter;
+  ParameterRef parameter;
 };
 
 /// Every parameter once, in the order of the visits; a shared one under its first name.
@@ -72,16 +100,42 @@ Index parameter_count(AnyModule module);
 void set_training(AnyModule module, bool training);
 void clear_gradients(AnyModule module);
 
-/// Switches to evaluation (no dropout), and back at the end.
+/// A module whose weights are its own, equal to those of `module` now: "keep the best", or a second
+/// layer like the first. What shares a parameter within `module` shares one within the copy. A
+/// plain copy (`best = model`) is the same where nothing is tied.
+template <Module M>
+M clone(const M& module) {
+  static_assert(std::is_copy_constructible_v<M>,
+                "clone() needs a copy constructor; a member such as a unique_ptr takes it away");
+  const Parameter::Copying copying(Parameter::Copying::Weights::own);
+  return M(module);
+}
+
+/// A module with the same parameters: training one trains the other. Everything else, as whether it
+/// drops, is its own.
+template <Module M>
+M share(const M& module) {
+  static_assert(std::is_copy_constructible_v<M>,
+                "share() needs a copy constructor; a member such as a unique_ptr takes it away");
+  const Parameter::Copying copying(Parameter::Copying::Weights::shared);
+  return M(module);
+}
+
+/// For a module that writes its own copy constructor or assignment: copies parameters and modes
+/// from one of the same structure.
+void copy_parameters(AnyModule from, AnyModule to);
+
+/// Switches to evaluation (no dropout). At the end each part is again in the mode it was in. The
+/// module may not move meanwhile.
 class Evaluating {
  public:
-  explicit Evaluating(AnyModule module) : module_(module) { set_training(module_, false); }
-  ~Evaluating() { set_training(module_, true); }
+  explicit Evaluating(AnyModule module);
+  ~Evaluating();
   Evaluating(const Evaluating&) = delete;
   Evaluating& operator=(const Evaluating&) = delete;
 
  private:
-  AnyModule module_;
+  std::vector<std::pair<bool*, bool>> before_;
 };
 
 // Initial values --------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ namespace heed {
 
 /// A parameter with all its names: one that two layers share has several, and a pattern that matches any of them matches it.
 struct ParameterNames {
-  Parameter parameter;
+  ParameterRef parameter;
   std::vector<std::string> names;  // the first is the one in checkpoints
 };
 /// In the order of parameters().
@@ -33,7 +33,7 @@ int freeze(AnyModule module, const NamePatterns& patterns);
 
 /// Where the rows (of the first axis) of a parameter are to be found in the source, -1: nowhere, they stay as they are.
 struct RowMap {
-  Parameter parameter;
+  ParameterRef parameter;
   std::vector<Index> rows;
   Index source_rows = 0;
 };
@@ -43,7 +43,7 @@ struct LoadingPlan {
   struct Loaded {
     std::string name;
     Tensor from;
-    Parameter to;
+    ParameterRef to;
     std::vector<Index> rows;  // empty: all of it, as it is; else as in RowMap
     Index numbers() const;    // that are copied
   };

@@ -1,5 +1,6 @@
 #include "framework/tape.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -10,6 +11,54 @@
 namespace heed {
 
 constinit thread_local Tape::Thread* Tape::thread_ = nullptr;
+thread_local Parameter::Copying* Parameter::Copying::current_ = nullptr;
+
+Parameter::Copying::Copying(Weights weights)
+    : weights_(weights), enclosing_(std::exchange(current_, this)) {}
+Parameter::Copying::~Copying() { current_ = enclosing_; }
+
+Parameter::Parameter(const Parameter& other) : ParameterRef() {
+  if (!other.defined()) return;
+  const auto copy = [&] {
+    return std::make_shared<State>(
+        State{.value = other.value().clone(), .gradient = {}, .trainable = other.trainable()});
+  };
+  Copying* const copying = Copying::current_;
+  if (!copying) {
+    check(!other.tied_, "parameter",
+          "expected a module whose parameters are its own; a copy would lose what share() tied "
+          "together: use clone(module)");
+    state_ = copy();
+    return;
+  }
+  if (copying->weights_ == Copying::Weights::shared) {
+    state_ = other.state_;
+    tied_ = other.tied_;
+    return;
+  }
+  const auto made =
+      std::find_if(copying->made_.begin(), copying->made_.end(),
+                   [&](const auto& pair) { return pair.first == other.state_.get(); });
+  tied_ = made != copying->made_.end();
+  state_ = tied_ ? made->second : copying->made_.emplace_back(other.state_.get(), copy()).second;
+}
+
+Parameter& Parameter::operator=(const Parameter& other) {
+  if (this == &other || *this == other) return *this;
+  if (!defined() || !other.defined() || shape() != other.shape()) return *this = Parameter(other);
+  value() = other.value().clone();
+  clear_gradient();
+  trainable() = other.trainable();
+  return *this;
+}
+
+Parameter Parameter::share() const {
+  Parameter shared;
+  shared.state_ = state_;
+  shared.tied_ = true;
+  return shared;
+}
+
 thread_local Tape* Tape::running_ = nullptr;
 thread_local Tape::Storage Tape::spare_;
 thread_local std::vector<Tape::Unoptimized> Tape::unoptimized_;
@@ -184,8 +233,8 @@ void Tape::check_optimized(const char* optimizer) {
 void Tape::check_finite(const char* op, const Tensor& tensor, bool gradient, const Operand::Where& where, std::size_t used) const {
   const Index bad = kernels::first_nonfinite(tensor.size(), tensor.data());
   if (bad == tensor.size()) return;
-  std::vector<Parameter> parameters;
-  for (std::size_t i = used; i-- > 0;) parameters.push_back(Parameter(used_[i]));
+  std::vector<ParameterRef> parameters;
+  for (std::size_t i = used; i-- > 0;) parameters.push_back(ParameterRef(used_[i]));
   throw NotFinite(fmt::format("[{}] {} at element {} of the {} of shape {}; called at {}", op, tensor[bad], bad,
                               gradient ? "gradient of an input" : "output", tensor.shape(), place(where)),
                   op, static_cast<double>(tensor[bad]), gradient, std::move(parameters));
@@ -252,7 +301,7 @@ Gradient Tape::gradient_of(const char* op, const Operand::Where& where, const In
     gradient.target_ = &from.gradient;
     gradient.shape_ = &from.shape;
   } else if (input.parameter) {
-    Parameter::State& parameter = *input.parameter;
+    ParameterRef::State& parameter = *input.parameter;
     check(parameter.value.shape() == input.shape, op,
           "a parameter of shape {} had shape {} when it was used; called at {}",
           parameter.value.shape(), input.shape, place(where));
@@ -352,6 +401,23 @@ void Tape::backward(const Variable& output, const Tensor& gradient) {
   auto& reached = outer_ ? outer_->reached_ : unoptimized_;
   if (!outer_) reached.clear();
   reached.insert(reached.end(), reached_.begin(), reached_.end());
+  release_parameters();
+}
+
+/// Throws Error where a parameter got a gradient that nobody can read, because it lives no longer
+/// than the tape.
+void Tape::release_parameters() {
+  for (const Node& node : storage_.nodes) {
+    for (std::uint32_t k = 0; k < node.inputs; ++k) {
+      const std::shared_ptr<ParameterRef::State> parameter =
+          std::move(storage_.inputs[node.first_input + k].parameter);
+      if (!parameter || parameter.use_count() > 1 || !parameter->gradient.defined()) continue;
+      fail("[{}] its parameter of shape {} is gone, and with it what it would learn: take layers "
+           "by reference, as in for (const auto& layer : layers), for a copy has parameters of its "
+           "own; called at {}",
+           node.op, parameter->value.shape(), place(node.where));
+    }
+  }
 }
 
 void Tape::print(std::ostream& out) const {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <iosfwd>
 #include <memory>
 #include <new>
@@ -20,15 +21,12 @@ namespace heed {
 
 class Tape;
 
-/// A tensor that training changes, with the gradient of the loss towards it. A handle: copies are the same parameter, which is
-/// how two layers share a weight. The gradient is undefined until a backward pass reaches the parameter; passes add up.
-class Parameter {
+/// A tensor that training changes, with the gradient of the loss towards it, held by whoever asks
+/// for it: copies name the same parameter. The gradient is undefined until a backward pass reaches
+/// the parameter; passes add up.
+class ParameterRef {
  public:
-  Parameter() = default;
-  /// Elements that others hold too are copied: an optimizer would change them for all.
-  explicit Parameter(Tensor value);
-  /// A parameter over elements that others keep, for a backward pass of its own.
-  static Parameter over(Tensor value);
+  ParameterRef() = default;
 
   bool defined() const { return state_ != nullptr; }
   Tensor& value() const { return state().value; }
@@ -37,9 +35,12 @@ class Parameter {
   void clear_gradient() const { state().gradient = {}; }
   void mark_optimized() const { state().optimized = true; }  // what optimizers do at their start
   const Shape& shape() const { return value().shape(); }
-  friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_ == b.state_; }
+  /// Whether both name one parameter.
+  friend bool operator==(const ParameterRef& a, const ParameterRef& b) {
+    return a.state_ == b.state_;
+  }
 
- private:
+ protected:
   friend class Variable;
   friend class Tape;
   struct State {
@@ -48,7 +49,7 @@ class Parameter {
     bool optimized = false;  // an optimizer was made for it
     int missed_steps = 0;    // of optimizers, since it got a gradient that none of them uses
   };
-  explicit Parameter(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  explicit ParameterRef(std::shared_ptr<State> state) : state_(std::move(state)) {}
   State& state() const {
     check(defined(), "parameter", "expected a parameter; got an undefined one");
     return *state_;
@@ -56,12 +57,60 @@ class Parameter {
   std::shared_ptr<State> state_;
 };
 
+/// A parameter as a member of a layer. It is a value: a copy has numbers of its own and no
+/// gradient, so what computes takes layers by reference. Two layers have one weight where one was
+/// given share() of the other's:
+///     output.weight = embedding.weight.share();
+class Parameter : public ParameterRef {
+ public:
+  Parameter() = default;
+  /// Elements that others hold too are copied: an optimizer would change them for all.
+  explicit Parameter(Tensor value);
+  /// A parameter over elements that others keep, for a backward pass of its own.
+  static Parameter over(Tensor value);
+  /// Throws Error for what share() gave: the copy of a whole module would lose the tie. clone() of
+  /// framework/module.h keeps it.
+  Parameter(const Parameter& other);
+  Parameter(Parameter&&) noexcept = default;
+  /// Copies the numbers into this parameter, which stays the one that optimizers and ties know; of
+  /// another shape it is a new one.
+  Parameter& operator=(const Parameter& other);
+  Parameter& operator=(Parameter&&) noexcept = default;
+
+  /// The same parameter once more, for a member of another layer.
+  Parameter share() const;
+
+  /// What copies on this thread do while it lives: clone() and share() of framework/module.h.
+  class Copying {
+   public:
+    enum class Weights : std::uint8_t { own, shared };
+    explicit Copying(Weights weights);
+    ~Copying();
+    Copying(const Copying&) = delete;
+    Copying& operator=(const Copying&) = delete;
+    static bool active() { return current_ != nullptr; }
+
+   private:
+    friend class Parameter;
+    static thread_local Copying* current_;
+    Weights weights_;
+    Copying* enclosing_;
+    /// Of each parameter its copy, so that ties stay.
+    std::vector<std::pair<const State*, std::shared_ptr<State>>> made_;
+  };
+
+ private:
+  explicit Parameter(std::shared_ptr<State> state) : ParameterRef(std::move(state)) {}
+
+  bool tied_ = false;  // by share()
+};
+
 /// A value in a computation: a constant, a parameter, or what an op recorded on the current tape gave.
 class Variable {
  public:
   Variable() = default;
   Variable(Tensor value) : value_(std::move(value)) {}
-  Variable(const Parameter& parameter) {
+  Variable(const ParameterRef& parameter) {
     if (!parameter.defined()) return;
     value_ = parameter.value();
     parameter_ = parameter.state_;
@@ -82,7 +131,7 @@ class Variable {
  private:
   friend class Tape;
   Tensor value_;
-  std::shared_ptr<Parameter::State> parameter_;
+  std::shared_ptr<ParameterRef::State> parameter_;
   std::int32_t node_ = -1;
   std::uint64_t tape_ = 0;  // the serial number of the tape that node_ is on
 };
@@ -96,7 +145,7 @@ class Operand : public Variable {
       : Variable(variable), where_(where) {
     check_defined();
   }
-  Operand(const Parameter& parameter, Where where = Where::current())
+  Operand(const ParameterRef& parameter, Where where = Where::current())
       : Variable(parameter), where_(where) {
     check_defined();
   }
@@ -130,7 +179,7 @@ class OptionalOperand : public Operand {
  public:
   OptionalOperand(const Variable& variable, Where where = Where::current())
       : Operand(variable, where, MayBeUndefined{}) {}
-  OptionalOperand(const Parameter& parameter, Where where = Where::current())
+  OptionalOperand(const ParameterRef& parameter, Where where = Where::current())
       : Operand(parameter, where, MayBeUndefined{}) {}
   OptionalOperand(const Tensor& constant, Where where = Where::current())
       : Operand(constant, where, MayBeUndefined{}) {}
@@ -165,13 +214,14 @@ struct TapeOptions {
 
 /// What TapeOptions::check_finite throws: `what()` names op, element and source line.
 struct NotFinite : Error {
-  NotFinite(const std::string& what, const char* name, double found, bool in_gradient, std::vector<Parameter> used)
+  NotFinite(const std::string& what, const char* name, double found, bool in_gradient,
+            std::vector<ParameterRef> used)
       : Error(what), op(name), value(found), gradient(in_gradient), parameters(std::move(used)) {}
   std::string op;
   double value;
   bool gradient;  // met in a gradient, on the way back
   /// What the computation had used up to this op, the latest first: the op belongs to that one's layer.
-  std::vector<Parameter> parameters;
+  std::vector<ParameterRef> parameters;
 };
 
 /// Records what the ops on this thread compute, from its construction to its end, and runs it backwards once:
@@ -267,7 +317,7 @@ class Tape {
 
   struct Input {
     std::int32_t node = -1;
-    std::shared_ptr<Parameter::State> parameter;
+    std::shared_ptr<ParameterRef::State> parameter;
     Shape shape;  // of the parameter, when it was used
   };
   struct Node {
@@ -315,7 +365,7 @@ class Tape {
   };
   /// A parameter that backward gave a gradient though no optimizer was made for it.
   struct Unoptimized {
-    std::weak_ptr<Parameter::State> parameter;
+    std::weak_ptr<ParameterRef::State> parameter;
     const char* op;
     Operand::Where where;
   };
@@ -334,6 +384,7 @@ class Tape {
   void run_node(std::size_t i);
   void check_held(std::size_t i) const;
   Gradient gradient_of(const char* op, const Operand::Where& where, const Input& input);
+  void release_parameters();
   void check_finite(const char* op, const Tensor& tensor, bool gradient, const Operand::Where& where, std::size_t used) const;
 
   static constinit thread_local Thread* thread_;  // null until it has a tape or a pause
@@ -355,7 +406,7 @@ class Tape {
   std::size_t running_node_ = 0;
   double inner_ms_ = 0;    // of the rows that the running node's own tapes have told
   // Under check_finite alone: the parameters in the order of their use, and how many had been used when each node was added.
-  std::vector<std::shared_ptr<Parameter::State>> used_;
+  std::vector<std::shared_ptr<ParameterRef::State>> used_;
   std::vector<std::size_t> used_by_;
   std::chrono::steady_clock::time_point last_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace heed {
 
@@ -12,31 +13,63 @@ Ids position_ids(const Spans& spans, Index offset) {
   return result;
 }
 
-SinusoidalPositions::SinusoidalPositions(Index d) : d_(d) {
-  check(d >= 2 && d % 2 == 0, "positions", "expected an even width; got {}", d);
-  extend(256);
+namespace {
+
+constexpr Index first_length = 256;
+constexpr Index most_kept = Index{1} << 16;  // those beyond are computed each time
+constexpr Index most_positions = std::numeric_limits<Id>::max();
+
+void check_offset(const Spans& spans, Index offset) {
+  check(offset >= 0, "positions", "expected an offset of at least 0; got {}", offset);
+  check(offset <= most_positions - spans.longest(), "positions",
+        "expected positions below {}; got {} rows from {} on", most_positions, spans.longest(),
+        offset);
 }
 
-void SinusoidalPositions::extend(Index length) const {
-  Tensor table({length, d_});
-  for (Index t = 0; t < length; ++t)
-    for (Index i = 0; i < d_; i += 2) {
-      const double angle = static_cast<double>(t) * std::exp(-std::log(1e4) * static_cast<double>(i) / static_cast<double>(d_));
-      table[t * d_ + i] = static_cast<Real>(std::sin(angle)), table[t * d_ + i + 1] = static_cast<Real>(std::cos(angle));
+/// Of the positions [first, first + length).
+Tensor sinusoids(Index first, Index length, Index d) {
+  Tensor table({length, d});
+  for (Index t = 0; t < length; ++t) {
+    for (Index i = 0; i < d; i += 2) {
+      const double angle =
+          static_cast<double>(first + t) *
+          std::exp(-std::log(1e4) * static_cast<double>(i) / static_cast<double>(d));
+      table[t * d + i] = static_cast<Real>(std::sin(angle));
+      table[t * d + i + 1] = static_cast<Real>(std::cos(angle));
     }
-  table_ = table;
+  }
+  return table;
+}
+
+}  // namespace
+
+SinusoidalPositions::SinusoidalPositions(Index d) : d_(d), table_(std::make_shared<Table>()) {
+  check(d >= 2 && d % 2 == 0, "positions", "expected an even width; got {}", d);
+  table_->at_least(first_length, d);
+}
+
+Tensor SinusoidalPositions::Table::at_least(Index length, Index d) {
+  const std::lock_guard lock(mutex_);
+  const Index have = rows_.defined() ? rows_.shape()[0] : 0;
+  if (have < length) rows_ = sinusoids(0, std::max(2 * have, length), d);
+  return rows_;
 }
 
 Tensor SinusoidalPositions::operator()(const Spans& spans, Index offset) const {
-  if (spans.longest() + offset > table_.shape()[0]) extend(std::max(2 * table_.shape()[0], spans.longest() + offset));
+  check_offset(spans, offset);
+  const Index end = spans.longest() + offset;
+  const bool kept = end <= most_kept;
+  const Tensor table = kept ? table_->at_least(end, d_) : sinusoids(offset, spans.longest(), d_);
+  const Real* from = table.data() + (kept ? offset * d_ : 0);
   Tensor result({spans.rows(), d_});
   if (spans.tokens() != spans.rows()) std::fill_n(result.data(), result.size(), Real{0});
   for (Index i = 0; i < spans.count(); ++i)
-    std::copy_n(table_.data() + offset * d_, spans.length(i) * d_, result.data() + spans.begin(i) * d_);
+    std::copy_n(from, spans.length(i) * d_, result.data() + spans.begin(i) * d_);
   return result;
 }
 
 Variable LearnedPositions::operator()(const Spans& spans, Index offset) const {
+  check_offset(spans, offset);
   check(spans.longest() + offset <= weight.shape()[0], "positions", "expected at most {} positions; got {}", weight.shape()[0],
         spans.longest() + offset);
   return embedding(position_ids(spans, offset), weight);

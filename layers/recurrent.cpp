@@ -49,10 +49,13 @@ RecurrentLayer::RecurrentLayer(CellKind cell, Index in, Index hidden, Real recur
   Parameter offset(zeros({gates * hidden}));
   if (has_cells()) std::fill_n(offset.value().data() + hidden, hidden, Real{1});
   if (kind == CellKind::norm_lstm) {
-    input_gain = Parameter(ones({4 * hidden})), input_bias = offset, gain = Parameter(ones({4 * hidden}));
+    input_gain = Parameter(ones({4 * hidden}));
+    input_bias = std::move(offset);
+    gain = Parameter(ones({4 * hidden}));
     cell_gain = Parameter(ones({hidden})), cell_bias = Parameter(zeros({hidden}));
   } else {
-    input.bias = Parameter(zeros({gates * hidden})), bias = offset;
+    input.bias = Parameter(zeros({gates * hidden}));
+    bias = std::move(offset);
   }
 }
 

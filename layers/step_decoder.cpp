@@ -48,9 +48,11 @@ void StepWeights::pack_all(const Layers& layers, const LayerNorm& norm, const Te
 StepWeights::StepWeights(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output) { pack_all(layers, norm, output); }
 StepWeights::StepWeights(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output) { pack_all(layers, norm, output); }
 
-PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm) : norm_(norm) {
+PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm)
+    : norm_(share(norm)) {
   for (const EncoderLayer& layer : layers) {
-    layers_.push_back({layer, PackedLinear(layer.attention.input), PackedLinear(layer.attention.output), PackedLinear(layer.feed_forward.up),
+    layers_.push_back({share(layer), PackedLinear(layer.attention.input),
+                       PackedLinear(layer.attention.output), PackedLinear(layer.feed_forward.up),
                        PackedLinear(layer.feed_forward.down)});
     set_training(layers_.back().plain, false);  // the copy's dropout: the model may be in the middle of training
   }

@@ -53,7 +53,7 @@ class PackedEncoder {
 
  private:
   struct Layer {
-    EncoderLayer plain;  // shares its parameters
+    EncoderLayer plain;  // its norms and structure; shares its parameters
     PackedLinear input, output, up, down;
   };
   std::vector<Layer> layers_;

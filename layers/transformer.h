@@ -36,7 +36,7 @@ struct Residual {
 
   explicit Residual(const LayerOptions& o) : norm(o.d), dropout(o.dropout), place(o.norm) {}
   template <class F>
-  Variable operator()(const Variable& x, F f) const {
+  Variable operator()(const Variable& x, const F& f) const {
     return place == NormPlace::pre ? dropout.residual(x, f(norm(x))) : norm(dropout.residual(x, f(x)));
   }
   void visit(Visitor& v) { v("norm", norm), v("dropout", dropout); }

@@ -26,7 +26,7 @@ struct Found {
 std::optional<Found> find(const NotFiniteStep& step, std::span<const Batch> batches, AnyModule model, const LossFunction& loss) {
   const std::vector<NamedParameter> named = parameters(model);
   const auto layer = [&](const NotFinite& error) -> std::string {
-    for (const Parameter& used : error.parameters)  // those that no layer has are of recompute()
+    for (const ParameterRef& used : error.parameters)  // those that no layer has are of recompute()
       for (const auto& [name, parameter] : named)
         if (parameter == used) return layer_of(name);
     return "";

@@ -75,7 +75,7 @@ void Optimizer::step(double lr, double gradient_scale) {
   point_slots();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (!slots_[i].gradient) continue;
-    const Parameter& parameter = parameters_[i].parameter;
+    const ParameterRef& parameter = parameters_[i].parameter;
     slots_[i].value = parameter.value().data();
     prepare(slots_[i], parameter.shape(), ++steps_[i], lr);
   }

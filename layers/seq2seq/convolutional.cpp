@@ -80,8 +80,9 @@ ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
       positions_(o.positions, o.d, random),
       dropout_(o.dropout),
       output_(o.d, o.vocabulary, random, o.weight_norm && !o.tied) {
-  for (Parameter* table : {&embedding_.weight, &positions_.weight}) table->value() = normal(table->shape(), random, Real(0.1));  // section 3.5
-  if (o.tied) output_.weight.weight = embedding_.weight;
+  for (const Parameter* table : {&embedding_.weight, &positions_.weight})
+    table->value() = normal(table->shape(), random, Real(0.1));  // section 3.5
+  if (o.tied) output_.weight.weight = embedding_.weight.share();
   if (o.source_vocabulary > 0) {
     source_embedding_.emplace(o.source_vocabulary, o.d, random);
     source_embedding_->weight.value() = normal(source_embedding_->weight.shape(), random, Real(0.1));
@@ -89,6 +90,12 @@ ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
   for (int i = 0; i < o.layers; ++i) encoder_.emplace_back(conv_options(o, false), random);
   for (int i = 0; i < o.layers; ++i) decoder_.emplace_back(o, random);
 }
+
+ConvS2S::ConvS2S(const ConvS2S& other, Random blank) : ConvS2S(other.options_, blank) {
+  copy_parameters(const_cast<ConvS2S&>(other), *this);  // visits, and changes nothing
+}
+
+ConvS2S::ConvS2S(const ConvS2S& other) : ConvS2S(other, Random::blank()) {}
 
 void ConvS2S::visit(Visitor& v) {
   v("embedding", embedding_);
@@ -136,6 +143,7 @@ Variable ConvS2S::logits(const Batch& batch, std::vector<AttentionMap>* attentio
 
 std::unique_ptr<DecoderState> ConvS2S::start(const Sequences& source) const {
   const Tape::Pause pause;
+  const NoDropout evaluate;
   auto state = std::make_unique<State>();
   const Memory memory = encode(source);
   state->memory = concat({memory.keys, memory.values}, 1).value();
@@ -152,6 +160,7 @@ std::unique_ptr<DecoderState> ConvS2S::start(const Sequences& source) const {
 
 Tensor ConvS2S::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
   const Tape::Pause pause;
+  const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
   check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());

@@ -32,6 +32,10 @@ struct ConvS2SOptions {
 class ConvS2S : public Seq2Seq {
  public:
   ConvS2S(const ConvS2SOptions& options, Random& random);
+  ConvS2S(const ConvS2S& other);
+  ConvS2S(ConvS2S&&) noexcept = default;
+  ConvS2S& operator=(const ConvS2S& other) = default;
+  ConvS2S& operator=(ConvS2S&&) noexcept = default;
 
   void visit(Visitor& visitor) override;
   Index vocabulary() const override { return options_.vocabulary; }
@@ -56,6 +60,8 @@ class ConvS2S : public Seq2Seq {
     DecoderLayer(const ConvS2SOptions& o, Random& random);
     void visit(Visitor& v) { v("conv", conv), v("query", query), v("back", back); }
   };
+
+  ConvS2S(const ConvS2S& other, Random blank);
 
   ConvS2SOptions options_;
   Embedding embedding_;

@@ -33,10 +33,12 @@ struct AttentionMap {
 
 /// Parameters with a row for each token of a vocabulary, by which rows find their place when a model gets another vocabulary.
 struct VocabularyParameters {
-  std::vector<Parameter> source, target;  // source: none where both sides have one vocabulary
+  std::vector<ParameterRef> source, target;  // source: none where both sides have one vocabulary
 };
 
-/// A model from one sequence to another, of whatever family: training, decoding, evaluation and checkpoints know only this.
+/// A model from one sequence to another, of whatever family: training, decoding, evaluation and
+/// checkpoints know only this. Any number of threads may call the const functions of one model at
+/// once while nothing changes it.
 class Seq2Seq {
  public:
   virtual ~Seq2Seq() = default;
@@ -59,14 +61,17 @@ class Seq2Seq {
   /// layer that attends to the source (of a language model: to the text before); none where the model does not attend.
   virtual Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const = 0;
 
-  /// Reads the sources once: a state of one row for each. Decoding needs no tape.
+  /// Reads the sources once: a state of one row for each. Decoding needs no tape, and never drops
+  /// activations, whatever mode the model is in. A language model's source is its text but for the
+  /// last token, which is the first that step() is given.
   virtual std::unique_ptr<DecoderState> start(const Sequences& source) const = 0;
   /// The same with what prepare() gave; null of models that have nothing to prepare.
   virtual std::shared_ptr<const Prepared> prepare() const { return nullptr; }
   virtual std::unique_ptr<DecoderState> start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& /*prepared*/) const {
     return start(source);
   }
-  /// Feeds each row its latest token (the first is <s>): logits of the next one, (rows, vocabulary). Costs one position.
+  /// Feeds each row its latest token (the first is <s>, of a language model the text's last):
+  /// logits of the next one, (rows, vocabulary). Costs one position.
   virtual Tensor step(DecoderState& state, std::span<const Id> tokens) const = 0;
 };
 

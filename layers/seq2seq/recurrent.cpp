@@ -65,8 +65,23 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random&
   check(o.coverage == 0 || attention_, "rnn", "expected attention, for coverage of it");
   check(!o.copy || o.source_vocabulary == 0, "rnn", "expected one vocabulary for both sides, so that words can be copied");
   if (o.copy) gate_.emplace(features, 1, random);
-  output_ = o.tied && features == o.d ? embedding_.weight : Parameter(xavier_uniform({o.vocabulary, features}, random));
+  output_ = o.tied && features == o.d ? embedding_.weight.share()
+                                      : Parameter(xavier_uniform({o.vocabulary, features}, random));
   output_bias_ = Parameter(zeros({o.vocabulary}));
+}
+
+RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2Seq& other, Random blank)
+    : RecurrentSeq2Seq(other.options_, blank) {
+  copy_parameters(const_cast<RecurrentSeq2Seq&>(other), *this);  // visits, and changes nothing
+}
+
+RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2Seq& other)
+    : RecurrentSeq2Seq(other, Random::blank()) {}
+
+RecurrentSeq2Seq& RecurrentSeq2Seq::operator=(const RecurrentSeq2Seq& other) {
+  if (!(options_ == other.options_)) return *this = RecurrentSeq2Seq(other);
+  copy_parameters(const_cast<RecurrentSeq2Seq&>(other), *this);
+  return *this;
 }
 
 void RecurrentSeq2Seq::visit(Visitor& v) {
@@ -282,6 +297,7 @@ struct State : DecoderState {
 
 std::unique_ptr<DecoderState> RecurrentSeq2Seq::start(const Sequences& source) const {
   const Tape::Pause pause;
+  const NoDropout evaluate;
   Source read_source = read(source);
   auto state = std::make_unique<State>();
   state->memory = read_source.memory, state->spans = read_source.spans, state->states = read_source.states;
@@ -293,6 +309,7 @@ std::unique_ptr<DecoderState> RecurrentSeq2Seq::start(const Sequences& source) c
 
 Tensor RecurrentSeq2Seq::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
   const Tape::Pause pause;
+  const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
   check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());

@@ -29,6 +29,8 @@ struct RecurrentSeq2SeqOptions {
   bool copy = false;                 // a pointer-generator: words the vocabulary lacks can be copied from the source
   Real coverage = 0;                 // weight of the coverage loss (See et al. 2017, equation 13); 0: no coverage
   bool tied = true;                  // the output layer is the embedding matrix where what it reads is as wide
+
+  bool operator==(const RecurrentSeq2SeqOptions&) const = default;
 };
 
 /// Recurrent encoder and decoder. One embedding serves source and target where the vocabulary is joint. The decoder is one of
@@ -42,6 +44,10 @@ struct RecurrentSeq2SeqOptions {
 class RecurrentSeq2Seq : public Seq2Seq {
  public:
   RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& options, Random& random);
+  RecurrentSeq2Seq(const RecurrentSeq2Seq& other);
+  RecurrentSeq2Seq(RecurrentSeq2Seq&&) noexcept = default;
+  RecurrentSeq2Seq& operator=(const RecurrentSeq2Seq& other);
+  RecurrentSeq2Seq& operator=(RecurrentSeq2Seq&&) noexcept = default;
 
   void visit(Visitor& visitor) override;
   Index vocabulary() const override { return options_.vocabulary; }
@@ -72,6 +78,7 @@ class RecurrentSeq2Seq : public Seq2Seq {
     Variable repeated;  // the coverage loss, summed
     Pairing pairing;    // every target token by itself, and its source
   };
+  RecurrentSeq2Seq(const RecurrentSeq2Seq& other, Random blank);
   Source read(const Sequences& source) const;
   Variable embed(const Embedding& table, const Ids& ids) const;
   /// The top states of a decoder without attention, over whole targets: (target rows, hidden).

@@ -127,6 +127,7 @@ std::shared_ptr<const Prepared> Transformer::prepare() const {
 
 std::unique_ptr<DecoderState> Transformer::start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
   const Tape::Pause pause;
+  const NoDropout evaluate;
   const auto packed = std::dynamic_pointer_cast<const PackedTransformer>(prepared);
   check(packed != nullptr, "start_prepared", "expected what a Transformer prepared");
   auto state = std::make_unique<State>(packed, source.spans);
@@ -142,6 +143,7 @@ std::unique_ptr<DecoderState> Transformer::start_prepared(const Sequences& sourc
 
 Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
   const Tape::Pause pause;
+  const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
   check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());

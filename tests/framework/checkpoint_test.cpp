@@ -51,7 +51,7 @@ std::string sealed(const std::string& payload) { return header(2, payload.size()
 std::string sealed_first(const std::string& payload) { return header(1, payload.size(), hash(payload)).substr(0, 32) + payload; }
 
 struct Pairing {
-  Parameter a{Tensor({2}, {1, 2})}, b{Tensor({1, 2}, {3, 4})}, again = a;
+  Parameter a{Tensor({2}, {1, 2})}, b{Tensor({1, 2}, {3, 4})}, again = a.share();
   void visit(Visitor& v) { v("a", a), v("b", b), v("again", again); }
 };
 

@@ -29,7 +29,9 @@ struct Inputs {
     x = draw({rows, g}, -1, 1), weight = draw({g, h}, -0.7, 0.7), bias = draw({g}, -1, 1), gain = draw({g}, 0.5, 1.5);
     cell_gain = draw({h}, 0.5, 1.5), cell_bias = draw({h}, -1, 1), h0 = draw({count, h}, -1, 1), c0 = draw({count, h}, -1, 1);
   }
-  std::vector<Parameter> all() const { return {x, weight, bias, gain, cell_gain, cell_bias, h0, c0}; }
+  std::vector<ParameterRef> all() const {
+    return {x, weight, bias, gain, cell_gain, cell_bias, h0, c0};
+  }
 };
 
 Variable fused(Kind kind, const Inputs& in, const Recurrence& o) {
@@ -103,7 +105,7 @@ Result run(const Inputs& in, const std::function<Variable()>& f) {
   for (Real& w : weights.span()) w = static_cast<Real>(random.uniform(-1, 1));
   tape.backward(sum(y * weights));
   result.value = y.value().to_vector();
-  for (const Parameter& p : in.all()) {
+  for (const ParameterRef& p : in.all()) {
     result.gradients.push_back(p.gradient().defined() ? p.gradient().to_vector() : std::vector<Real>());
     p.clear_gradient();
   }

@@ -81,7 +81,7 @@ TEST(NamePatterns, ChooseAndExclude) {
 /// Named as a small encoder-decoder is; its output is its embedding.
 struct Net {
   Parameter embedding{Tensor::full({4, 2}, 1)}, weight{Tensor::full({2, 3}, 2)}, bias{Tensor::full({2}, 3)}, decoder{Tensor::full({3}, 4)};
-  Parameter output = embedding;
+  Parameter output = embedding.share();
   void visit(Visitor& v) {
     v("embedding", embedding), v("encoder.weight", weight), v("encoder.bias", bias), v("decoder.weight", decoder), v("output", output);
   }

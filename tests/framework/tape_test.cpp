@@ -415,7 +415,7 @@ void step(const Parameter& w, const Parameter& b, const Tensor& x, const Ids& go
   Tape tape;
   const Variable h = gelu(matmul(x, w) + b), y = matmul(h, w, {.b = true}) + x;
   tape.backward(cross_entropy(y, gold) + mean(square(variance(h, {0}))) + sum(slice(permute(h, {1, 0}), 1, 0, 3)) * 1e-3);
-  for (const Parameter& p : {w, b}) {
+  for (const ParameterRef& p : std::initializer_list<ParameterRef>{w, b}) {
     for (Index i = 0; i < p.value().size(); ++i) p.value()[i] -= Real(1e-3) * p.gradient()[i];
     p.clear_gradient();
   }
@@ -471,14 +471,18 @@ TEST(Tape, CheckFiniteSaysWhatWasUsedLast) {
   const Parameter a = parameter({1, 2}), b = parameter({0, 1}), c = parameter({std::numeric_limits<Real>::max(), 1}), frozen = parameter({0, 1});
   frozen.trainable() = false;
   const Tensor x({2}, {1, 1});
-  const auto in = [&](const Parameter& p) { return [p](std::span<const Variable> v) { return v[0] * log(p); }; };
-  const auto into = [&](const Parameter& p) { return [p](std::span<const Variable> v) { return v[0] * sqrt(p); }; };
+  const auto in = [&](const ParameterRef& p) {
+    return [p](std::span<const Variable> v) { return v[0] * log(p); };
+  };
+  const auto into = [&](const ParameterRef& p) {
+    return [p](std::span<const Variable> v) { return v[0] * sqrt(p); };
+  };
   const struct {
     const char* name;
     std::function<void(Tape&)> run;
     const char* op;
     bool gradient;
-    Parameter used;  // last of those that are a's, b's, c's or frozen
+    ParameterRef used;  // last of those that are a's, b's, c's or frozen
   } rows[] = {
       {"the op's own parameter", [&](Tape&) { x * a * log(b); }, "log", false, b},
       {"an op without one", [&](Tape&) { exp(exp(tanh(x * a) * b) * 1e3); }, "exp", false, b},
@@ -507,11 +511,12 @@ TEST(Tape, CheckFiniteSaysWhatWasUsedLast) {
     EXPECT_EQ(error->op, row.op) << row.name << ": " << error->what();
     EXPECT_EQ(error->gradient, row.gradient) << row.name;
     EXPECT_FALSE(std::isfinite(error->value)) << row.name;
-    const auto mine = std::find_if(error->parameters.begin(), error->parameters.end(),
-                                   [&](const Parameter& p) { return p == a || p == b || p == c || p == frozen; });
+    const auto mine = std::find_if(
+        error->parameters.begin(), error->parameters.end(),
+        [&](const ParameterRef& p) { return p == a || p == b || p == c || p == frozen; });
     ASSERT_NE(mine, error->parameters.end()) << row.name;
     EXPECT_TRUE(*mine == row.used) << row.name;
-    for (const Parameter& p : {a, b, c}) p.clear_gradient();
+    for (const ParameterRef& p : std::initializer_list<ParameterRef>{a, b, c}) p.clear_gradient();
   }
   const auto constant = not_finite([&](Tape&) { log(x - 1); });
   ASSERT_TRUE(constant);

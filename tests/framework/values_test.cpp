@@ -289,7 +289,7 @@ TEST(Values, ATieGoesToTheFirst) {
   const auto gradients = [](auto compute) {
     Parameter a(vector({1, 2, 2})), b(vector({1, 2, 1}));
     Tape tape;
-    tape.backward(compute(a, b));
+    tape.backward(compute(Variable(a), Variable(b)));
     return std::pair(a.gradient().defined() ? a.gradient().to_vector() : std::vector<Real>{}, b.gradient().defined() ? b.gradient().to_vector() : std::vector<Real>{});
   };
   using Pair = std::pair<std::vector<Real>, std::vector<Real>>;
@@ -306,7 +306,8 @@ TEST(Values, ThreadsChangeNoBit) {
     const Variable h = gelu(a * b + exp(b)), y = matmul(h, w, {.b = true});
     tape.backward(mean(square(y)) + variance(h) + sum(cumsum(softplus(y), 0), {0, 1}));
     std::vector<Real> all = y.value().to_vector();
-    for (const Parameter& p : {a, b, w}) all.insert(all.end(), p.gradient().span().begin(), p.gradient().span().end());
+    for (const ParameterRef& p : std::initializer_list<ParameterRef>{a, b, w})
+      all.insert(all.end(), p.gradient().span().begin(), p.gradient().span().end());
     return all;
   };
   const int before = threads();
