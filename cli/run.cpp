@@ -199,6 +199,11 @@ std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers
 std::vector<std::vector<Translation>> translate(const Decoder& decoder, const Tokenizers& tokenizers, std::span<const std::string> lines,
                                                 const DecodeOptions& options, std::uint64_t first) {
   const Seq2Seq& model = decoder.model();
+  DecodeOptions placed = options;  // a run's own lengths may be more than its model can place
+  if (const Index most = model.longest_output(0); most > 0) {
+    placed.min_length = std::min(placed.min_length, most);
+    placed.max_length = std::min(placed.max_length, most);
+  }
   std::vector<std::vector<Id>> sources;
   std::vector<std::vector<std::string>> extras(lines.size());
   std::vector<std::size_t> order;
@@ -217,7 +222,7 @@ std::vector<std::vector<Translation>> translate(const Decoder& decoder, const To
       if (end > begin && (end - begin == most_sources || tokens > most_tokens || (end - begin + 1) * width > most_rows)) break;
       together.push_back(std::move(sources[order[end]])), numbers.push_back(first + order[end]);
     }
-    auto decoded = decoder(together, options, numbers);
+    auto decoded = decoder(together, placed, numbers);
     for (std::size_t i = begin; i < end; ++i)
       for (Hypothesis& hypothesis : decoded[i - begin]) {
         std::string text = tokenizers.target->decode(hypothesis.ids, extras[order[i]]);

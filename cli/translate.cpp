@@ -134,7 +134,21 @@ void score_lines(const Options& o, const Run& run, LineInput& input) {
     fail("{}: has {} lines and standard input has {}; give each line of one its line of the other", o.score, targets.size(), done);
 }
 
+/// What is asked for here is given or refused; a run's own lengths are cut to what its model can
+/// place, as they were in training.
+void check_lengths(const Options& o, const Run& run) {
+  const Index most = run.model->longest_output(0);
+  if (most == 0) return;
+  if (o.max_length.value_or(0) > most)
+    fail("--max-length {}: the model has {} positions (model.positions); ask for no more tokens",
+         *o.max_length, most);
+  if (o.min_length.value_or(0) > most)
+    fail("--min-length {}: the model has {} positions (model.positions); ask for no more tokens",
+         *o.min_length, most);
+}
+
 void translate_lines(const Options& o, const Run& run, LineInput& input) {
+  check_lengths(o, run);
   const DecodeOptions options = chosen_options(o, run.settings);
   if ((!o.attention.empty() || options.coverage_penalty > 0) && !attends(*run.model))
     fail("{}: model.name = {} does not attend to its source; {}", o.run, run.settings.model.name,

@@ -82,8 +82,7 @@ std::vector<std::vector<Hypothesis>> beam_search(const Decoding& d) {
   const DecodeOptions& o = d.options;
   std::vector<Search> searches(d.sources.size());
   for (std::size_t i = 0; i < searches.size(); ++i) searches[i].live.emplace_back(), searches[i].max_length = d.most[i];
-  const auto state = d.model.start_prepared(pack(d.sources), d.prepared);
-  std::vector<Id> tokens(d.sources.size(), bos_id);
+  auto [state, tokens] = begin(d);
   std::vector<Index> rows;
   std::vector<Candidate> candidates;
   while (!tokens.empty()) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "layers/dropout.h"
 #include "layers/seq2seq/search.h"
 
 namespace heed {
@@ -14,6 +15,8 @@ void check_options(const DecodeOptions& o) {
   check(o.beam >= 1 && o.nbest >= 1 && (o.sample || o.nbest <= o.beam), "decode", "expected 1 <= nbest <= beam; got {} and {}", o.nbest, o.beam);
   check(o.min_length >= 0 && o.max_length >= 0 && o.usual_length >= 0 && o.no_repeat_ngram >= 0, "decode",
         "expected lengths of at least 0; got {}, {}, {} and n-grams of {}", o.min_length, o.max_length, o.usual_length, o.no_repeat_ngram);
+  check(o.max_length == 0 || o.min_length <= o.max_length, "decode",
+        "expected min_length of at most max_length; got {} and {}", o.min_length, o.max_length);
   check(o.coverage_penalty >= 0 && std::isfinite(o.coverage_penalty), "decode", "expected a coverage penalty of at least 0; got {}", o.coverage_penalty);
   if (!o.sample) return;
   check(o.coverage_penalty == 0, "decode", "expected no coverage penalty: samples are not ranked; got {}", o.coverage_penalty);
@@ -29,10 +32,37 @@ Index most_tokens(const Seq2Seq& model, Index source, const DecodeOptions& o) {
     most = std::max(most, o.min_length);
   }
   const Index placed = model.longest_output(source);
-  return placed > 0 ? std::min(most, placed) : most;
+  if (placed == 0) return most;
+  check(
+      o.max_length <= placed && o.min_length <= placed, "decode",
+      "expected max_length and min_length of at most {}, the positions of the model; got {} and {}",
+      placed, o.max_length, o.min_length);
+  return std::min(most, placed);
 }
 
 }  // namespace
+
+void check_texts(const char* op, const Seq2Seq& model, std::span<const std::vector<Id>> sources) {
+  if (model.reads_source()) return;
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    check(
+        !sources[i].empty(), op,
+        "a language model goes on from a text: expected at least one token; got none in source {}",
+        i);
+}
+
+Beginning begin(const Decoding& d) {
+  if (d.model.reads_source())
+    return {d.model.start_prepared(pack(d.sources), d.prepared),
+            std::vector<Id>(d.sources.size(), bos_id)};
+  std::vector<std::vector<Id>> before;
+  std::vector<Id> last;
+  for (const std::vector<Id>& text : d.sources) {
+    before.emplace_back(text.begin(), text.end() - 1);
+    last.push_back(text.back());
+  }
+  return {d.model.start_prepared(pack(before), d.prepared), std::move(last)};
+}
 
 double penalised(double log_probability, std::size_t length, Real alpha) {
   return log_probability / std::pow((5.0 + static_cast<double>(length)) / 6.0, static_cast<double>(alpha));
@@ -59,7 +89,9 @@ std::vector<std::vector<Hypothesis>> Decoder::operator()(std::span<const std::ve
                                                          std::span<const std::uint64_t> numbers) const {
   check_options(o);
   check(numbers.empty() || numbers.size() == sources.size(), "decode", "expected a number for each of {} sources; got {}", sources.size(), numbers.size());
+  check_texts("decode", model_, sources);
   if (sources.empty()) return {};
+  const NoDropout evaluate;
   Decoding decoding{model_, sources, o, {}, prepared_};
   for (const auto& source : sources) decoding.most.push_back(most_tokens(model_, static_cast<Index>(source.size()), o));
   return o.sample ? draw_samples(decoding, numbers) : beam_search(decoding);

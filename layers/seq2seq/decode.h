@@ -1,6 +1,8 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -14,7 +16,7 @@ struct DecodeOptions {
   Real length_penalty = Real(0.6);  // alpha of Wu et al. 2016, equation 14; 0: none
   int nbest = 1;                    // hypotheses returned for each source, at most beam; where sampled, how many are drawn
   Index min_length = 0;             // tokens before </s> is allowed
-  Index max_length = 0;             // most tokens without </s>; 0: twice the source's length + 20; never more than the model can place
+  Index max_length = 0;             // most tokens without </s>; 0: twice the source's + 20
   Index usual_length = 0;           // where max_length is 0, no more than this either; 0: no such limit
   Index no_repeat_ngram = 0;        // no n tokens in a row stand twice in an output; 0: they may
   double coverage_penalty = 0;      // beta of Wu et al. 2016, equation 14; 0: none. Needs a model that attends to its source
@@ -34,20 +36,46 @@ struct Hypothesis {
   bool ended = false;          // by </s>, not cut
 };
 
-/// The best outputs for each source, best first. Sources are decoded together, each step computing one position of every row; the
-/// result for a source does not depend on the others. Of all continuations of a source's outputs beam search keeps the
-/// `beam` best at each step; those that end are finished, and the search ends when none that goes on could beat the best `nbest`.
+/// The best outputs for each source, best first. Sources are decoded together, each step computing
+/// one position of every row; the result for a source does not depend on the others. Of all
+/// continuations of a source's outputs beam search keeps the `beam` best at each step; those that
+/// end are finished, and the search ends when none that goes on could beat the best `nbest`.
 ///
-/// With a coverage penalty the search goes on until `beam` have finished and none that goes on could beat these; the attention over
-/// all that have finished is then computed in one forced pass, and they are ranked with it.
+/// A language model's source is the text that its output goes on from: at least one token, of which
+/// it sees the last `context`. Nothing is put between the two, as nothing stood between them in
+/// training; a model that was trained on lines after <s> is given bos_id as the text's first token.
+/// Decoding never drops activations, whatever mode the model is in. Any number of threads may
+/// decode with one model.
 ///
-/// Sampling draws `nbest` outputs for each source, in the order drawn. A draw is a function of the seed, the source's number (from
-/// `numbers`; its place in `sources` where there are none), the sample's and the position's: never of what is decoded beside it.
+/// With a coverage penalty the search goes on until `beam` have finished and none that goes on
+/// could beat these; the attention over all that have finished is then computed in one forced pass,
+/// and they are ranked with it.
 ///
-/// An output that may say nothing more (blocked n-grams and min_length rule out all tokens) ends there, as if cut; it is returned
-/// only where there are not `nbest` others. There is always one hypothesis, and there may be fewer than nbest.
+/// Sampling draws `nbest` outputs for each source, in the order drawn. A draw is a function of the
+/// seed, the source's number (from `numbers`; its place in `sources` where there are none), the
+/// sample's and the position's: never of what is decoded beside it.
+///
+/// An output that may say nothing more (blocked n-grams and min_length rule out all tokens) ends
+/// there, as if cut; it is returned only where there are not `nbest` others. There is always one
+/// hypothesis, and there may be fewer than nbest.
+///
+/// Throws Error when an option is out of range, when max_length or min_length is more than the
+/// model can place (a ConvS2S has positions; every other model goes on for any length), and when a
+/// language model's text is empty. Where max_length is 0, an output ends where the positions do.
 std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& options,
                                             std::span<const std::uint64_t> numbers = {});
+
+/// The same of a list of sources, and of one source.
+inline std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model,
+                                                   std::initializer_list<std::vector<Id>> sources,
+                                                   const DecodeOptions& options) {
+  return decode(model, std::span(sources.begin(), sources.size()), options);
+}
+template <std::same_as<std::vector<Id>> Source>
+std::vector<Hypothesis> decode(const Seq2Seq& model, const Source& source,
+                               const DecodeOptions& options) {
+  return decode(model, std::span<const std::vector<Id>>(&source, 1), options).front();
+}
 
 /// decode() of many batches by one model whose weights do not change meanwhile: what each batch needs of them is prepared once.
 class Decoder {
@@ -64,12 +92,14 @@ class Decoder {
 
 struct TargetScore {
   double log_probability = 0;  // sum over tokens of log p(token | those before, source), in nats
-  Index tokens = 0;            // </s> included
+  Index tokens = 0;            // </s> included, where it was asked for
 };
 
-/// How likely the model finds targets[i] and </s> after sources[i]: one forced pass, those of similar length together. Targets hold
-/// neither <s> nor </s>. A result does not depend on the others.
+/// How likely the model finds targets[i] and </s> after sources[i]: one forced pass, those of
+/// similar length together. Targets hold neither <s> nor </s>. Not `ended`: without </s>, as of a
+/// part of a text. Training by TextWindows shows a language model no </s>. A result does not depend
+/// on the others. Sources are those of decode().
 std::vector<TargetScore> score_targets(const Seq2Seq& model, std::span<const std::vector<Id>> sources,
-                                       std::span<const std::vector<Id>> targets);
+                                       std::span<const std::vector<Id>> targets, bool ended = true);
 
 }  // namespace heed

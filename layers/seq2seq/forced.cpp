@@ -5,6 +5,7 @@
 
 #include "framework/kernels/top_k.h"
 #include "framework/tape.h"
+#include "layers/dropout.h"
 #include "layers/seq2seq/search.h"
 
 namespace heed {
@@ -19,9 +20,26 @@ constexpr double least_coverage = 1e-6;
 
 std::size_t rows_of(const Forced& f) { return f.target.size() + (f.ended ? 1 : 0); }
 
+/// What a forced pass over one output reads, and what it must answer at each token of that.
+struct Line {
+  std::vector<Id> read, gold;
+};
+Line forced_line(const Seq2Seq& model, const Forced& f) {
+  std::vector<Id> said(f.target.begin(), f.target.end());
+  if (f.ended) said.push_back(eos_id);
+  Line line{{bos_id}, {}};
+  if (!model.reads_source()) line.read.assign(f.source.begin(), f.source.end());
+  line.gold.assign(line.read.size() - 1, ignored_id);
+  line.gold.insert(line.gold.end(), said.begin(), said.end());
+  line.read.insert(line.read.end(), said.begin(), said.end());
+  line.read.pop_back();  // nothing was said after the last token
+  return line;
+}
+
 /// The outputs in batches, those of similar length together; `take` gets each batch and which outputs it holds.
 void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs, const std::function<void(const Batch&, std::span<const std::size_t>)>& take) {
   const Tape::Pause pause;
+  const NoDropout evaluate;
   std::vector<std::size_t> order(outputs.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -32,22 +50,16 @@ void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs, const
     Index rows = 0, pairs = 0, read = 0;
     for (; end < order.size() && end - begin < most_outputs; ++end) {
       const Forced& f = outputs[order[end]];
-      const bool reads = model.reads_source();
-      std::vector<Id> target(f.target.begin(), f.target.end());
-      std::vector<Id>& gold = golds.emplace_back(target);
-      target.insert(target.begin(), bos_id);
-      if (f.ended)
-        gold.push_back(eos_id);
-      else
-        target.pop_back();  // cut: nothing was said after the last token
-      if (!reads) target.insert(target.begin(), f.source.begin(), f.source.end()), gold.insert(gold.begin(), f.source.size(), ignored_id);
-      const auto length = static_cast<Index>(target.size()), from = static_cast<Index>(f.source.size());
+      Line line = forced_line(model, f);
+      const auto length = static_cast<Index>(line.read.size()),
+                 from = static_cast<Index>(f.source.size());
       rows += length, pairs += length * from, read += from;
-      if (end > begin && (rows * model.vocabulary() > most_logits || pairs > most_pairs || read > most_sources)) {
-        golds.pop_back();
+      if (end > begin &&
+          (rows * model.vocabulary() > most_logits || pairs > most_pairs || read > most_sources))
         break;
-      }
-      sources.emplace_back(f.source.begin(), f.source.end()), targets.push_back(std::move(target));
+      sources.emplace_back(f.source.begin(), f.source.end());
+      targets.push_back(std::move(line.read));
+      golds.push_back(std::move(line.gold));
     }
     take({.source = model.reads_source() ? pack(sources) : Sequences{}, .target = pack(targets), .gold = pack(golds).ids, .lines = {}},
          std::span(order).subspan(begin, end - begin));
@@ -85,10 +97,12 @@ std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outpu
 }
 
 std::vector<TargetScore> score_targets(const Seq2Seq& model, std::span<const std::vector<Id>> sources,
-                                       std::span<const std::vector<Id>> targets) {
+                                       std::span<const std::vector<Id>> targets, bool ended) {
   check(sources.size() == targets.size(), "score_targets", "expected a target for each of {} sources; got {}", sources.size(), targets.size());
+  check_texts("score_targets", model, sources);
   std::vector<Forced> outputs;
-  for (std::size_t i = 0; i < sources.size(); ++i) outputs.push_back({sources[i], targets[i], true});
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    outputs.push_back({sources[i], targets[i], ended});
   std::vector<TargetScore> scores(sources.size());
   for_each_batch(model, outputs, [&](const Batch& batch, std::span<const std::size_t> members) {
     const Tensor logits = model.logits(batch).value();

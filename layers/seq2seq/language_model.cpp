@@ -1,5 +1,7 @@
 #include "layers/seq2seq/language_model.h"
 
+#include <algorithm>
+
 #include "layers/step_decoder.h"
 
 namespace heed {
@@ -15,13 +17,34 @@ struct PackedModel : Prepared {
   StepWeights decoder;
 };
 
+/// What one row has read last, no more than the context, and whether it has read more.
+struct Text {
+  std::vector<Id> ids;
+  bool longer = false;
+
+  void add(Id id, Index context) {
+    ids.push_back(id);
+    if (static_cast<Index>(ids.size()) <= context) return;
+    ids.erase(ids.begin());
+    longer = true;
+  }
+};
+
 struct State : DecoderState {
   State(const std::shared_ptr<const PackedModel>& weights, Index rows) : packed(weights), decoder(weights->decoder, rows) {}
   Index rows() const override { return decoder.cache.rows(); }
-  void select(std::span<const Index> rows) override { decoder.cache.select(rows); }
+  void select(std::span<const Index> rows) override {
+    decoder.cache.select(rows);
+    std::vector<Text> chosen;
+    for (Index row : rows) chosen.push_back(texts[static_cast<std::size_t>(row)]);
+    texts = std::move(chosen);
+  }
   std::shared_ptr<const PackedModel> packed;
   StepDecoder decoder;
+  std::vector<Text> texts;  // of each row
 };
+
+constexpr Index most_window_rows = Index{1} << 14;  // tokens that go through the layers together
 
 }  // namespace
 
@@ -62,31 +85,77 @@ std::shared_ptr<const Prepared> LanguageModel::prepare() const {
 std::unique_ptr<DecoderState> LanguageModel::start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
   const auto packed = std::dynamic_pointer_cast<const PackedModel>(prepared);
   check(packed != nullptr, "start_prepared", "expected what a language model prepared");
-  check(source.spans.longest() < options_.context, "lm", "expected a text of at most {} tokens; got {}", options_.context, source.spans.longest() + 1);
+  const Tape::Pause pause;
+  const NoDropout evaluate;
   auto state = std::make_unique<State>(packed, source.spans.count());
-  if (source.spans.rows() > 0) {
-    const Tape::Pause pause;
-    Variable x = embedding_(source.ids) + positions_(source.spans);
-    state->decoder.cache.extend(source.spans);
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      const EncoderLayer& layer = layers_[i];
-      x = layer.around_attention(x, [&](const Variable& z) { return state->decoder.cache.prompt(i, layer.attention, z, source.spans); });
-      x = layer.around_feed_forward(x, layer.feed_forward);
-    }
+  std::vector<std::vector<Id>> cached;  // nothing of a text that fills the context
+  for (Index i = 0; i < source.spans.count(); ++i) {
+    const Id* const begin = source.ids.data() + source.spans.begin(i);
+    Text& text = state->texts.emplace_back();
+    for (Index t = std::max<Index>(0, source.spans.length(i) - options_.context);
+         t < source.spans.length(i); ++t)
+      text.add(begin[t], options_.context);
+    text.longer = source.spans.length(i) > options_.context;
+    cached.push_back(source.spans.length(i) < options_.context ? text.ids : std::vector<Id>());
+  }
+  const Sequences text = pack(cached);
+  if (text.spans.rows() == 0) return state;
+  Variable x = embedding_(text.ids) + positions_(text.spans);
+  state->decoder.cache.extend(text.spans);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const EncoderLayer& layer = layers_[i];
+    x = layer.around_attention(x, [&](const Variable& z) {
+      return state->decoder.cache.prompt(i, layer.attention, z, text.spans);
+    });
+    x = layer.around_feed_forward(x, layer.feed_forward);
   }
   return state;
 }
 
+Tensor LanguageModel::logits_after(std::span<const std::vector<Id>> texts) const {
+  const Index n = static_cast<Index>(texts.size()), vocabulary = options_.vocabulary;
+  const auto together =
+      static_cast<std::size_t>(std::max<Index>(1, most_window_rows / options_.context));
+  Tensor logits({n, vocabulary});
+  Real* to = logits.data();
+  for (std::size_t begin = 0; begin < texts.size(); begin += together) {
+    const Sequences windows = pack(texts.subspan(begin, std::min(together, texts.size() - begin)));
+    Ids last({windows.spans.count()});
+    for (Index i = 0; i < last.size(); ++i)
+      last[i] = static_cast<Id>(windows.spans.begin(i) + windows.spans.length(i) - 1);
+    const Tensor some = linear(gather(body(windows), last), embedding_.weight).value();
+    to = std::copy_n(some.data(), some.size(), to);
+  }
+  return logits;
+}
+
 Tensor LanguageModel::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
   const Tape::Pause pause;
+  const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
   check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());
   if (rows == 0) return Tensor({0, options_.vocabulary});
-  Ids positions({rows});
-  for (Index r = 0; r < rows; ++r) positions[r] = static_cast<Id>(state.decoder.cache.position(r));
+  std::vector<std::vector<Id>> windows;  // of the rows that have read more than the context
+  std::vector<Index> whose;
+  for (Index r = 0; r < rows; ++r) {
+    Text& text = state.texts[static_cast<std::size_t>(r)];
+    text.add(tokens[static_cast<std::size_t>(r)], options_.context);
+    if (!text.longer) continue;
+    windows.push_back(text.ids);
+    whose.push_back(r);
+  }
+  if (static_cast<Index>(whose.size()) == rows) return logits_after(windows);
+  Ids positions({rows});  // what the cache gives a row that has read more is not used
+  for (Index r = 0; r < rows; ++r)
+    positions[r] = static_cast<Id>(std::min(state.decoder.cache.position(r), options_.context - 1));
   Tensor x = (embedding_(Ids({rows}, tokens)) + embedding(positions, positions_.weight)).value();
-  return state.decoder.step(x);
+  Tensor logits = state.decoder.step(x);
+  const Tensor computed = logits_after(windows);
+  for (std::size_t i = 0; i < whose.size(); ++i)
+    std::copy_n(computed.data() + static_cast<Index>(i) * options_.vocabulary, options_.vocabulary,
+                logits.data() + whose[i] * options_.vocabulary);
+  return logits;
 }
 
 }  // namespace heed

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "layers/embedding.h"
 #include "layers/positions.h"
 #include "layers/seq2seq/model.h"
@@ -15,7 +13,7 @@ struct LanguageModelOptions {
   int layers = 4;
   int heads = 4;
   Index ff = 0;         // 0: 4 d
-  Index context = 64;   // positions the model can tell apart
+  Index context = 64;   // tokens the model sees at once
   Real dropout = 0;
 };
 
@@ -29,10 +27,13 @@ class LanguageModel : public Seq2Seq {
   VocabularyParameters vocabulary_parameters() const override;
   bool reads_source() const override { return false; }
   Index longest() const override { return options_.context; }
-  Index longest_output(Index source) const override { return std::max<Index>(1, options_.context - source); }  // they share the positions
+  Index longest_output(Index /*source*/) const override { return 0; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
   Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
-  /// Each source is the text so far but for its last token, which is the first that step() is given.
+  /// Each source is the text so far but for its last token, which is the first that step() is
+  /// given. A text may grow longer than the context: the model then sees its last `context` tokens,
+  /// at positions from 0 on, as in training. Such a step computes all of them, since keys and
+  /// values of the positions before do not hold any more.
   std::unique_ptr<DecoderState> start(const Sequences& source) const override { return start_prepared(source, prepare()); }
   std::shared_ptr<const Prepared> prepare() const override;
   std::unique_ptr<DecoderState> start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const override;
@@ -40,6 +41,8 @@ class LanguageModel : public Seq2Seq {
 
  private:
   Variable body(const Sequences& text, std::vector<AttentionMap>* attention = nullptr) const;  // (rows, d), for the output layer
+  /// Logits after the last token of each text: (texts, vocabulary).
+  Tensor logits_after(std::span<const std::vector<Id>> texts) const;
 
   LanguageModelOptions options_;
   Embedding embedding_;

@@ -75,16 +75,17 @@ Id draw(std::span<const Choice> choices, double u) {
 std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d, std::span<const std::uint64_t> numbers) {
   const DecodeOptions& o = d.options;
   std::vector<std::vector<Hypothesis>> results(d.sources.size(), std::vector<Hypothesis>(static_cast<std::size_t>(o.nbest)));
-  const auto state = d.model.start_prepared(pack(d.sources), d.prepared);
+  const auto [state, first] = begin(d);
   std::vector<Row> live;
   std::vector<Index> rows;
+  std::vector<Id> tokens, chosen;
   for (std::size_t i = 0; i < results.size(); ++i)
     for (std::size_t s = 0; s < results[i].size(); ++s) {
       live.push_back({&results[i][s], d.most[i], {o.seed, mix(numbers.empty() ? i : numbers[i], s)}});
       rows.push_back(static_cast<Index>(i));
+      tokens.push_back(first[i]);
     }
   state->select(rows);
-  std::vector<Id> tokens(live.size(), bos_id), chosen;
   for (Index position = 0; !live.empty(); ++position) {
     Tensor logits = d.model.step(*state, tokens);
     const Index m = logits.shape()[0], n = logits.shape()[1];

@@ -14,6 +14,16 @@ struct Decoding {
   std::vector<Index> most;
   std::shared_ptr<const Prepared> prepared;
 };
+/// Where outputs begin: the state of one row for each source, and the token that its first step
+/// feeds: <s>, or where the model goes on from a text, the last of it. (Training shows a language
+/// model no <s>.)
+struct Beginning {
+  std::unique_ptr<DecoderState> state;
+  std::vector<Id> tokens;
+};
+Beginning begin(const Decoding& decoding);
+/// Throws Error where a language model has no text to go on from.
+void check_texts(const char* op, const Seq2Seq& model, std::span<const std::vector<Id>> sources);
 std::vector<std::vector<Hypothesis>> beam_search(const Decoding& decoding);
 std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& decoding, std::span<const std::uint64_t> numbers);
 
@@ -28,7 +38,8 @@ double penalised(double log_probability, std::size_t length, Real alpha);
 
 /// Given outputs to be computed in one forced pass.
 struct Forced {
-  std::span<const Id> source, target;  // target without <s> and </s>
+  std::span<const Id> source;  // of a language model the text before
+  std::span<const Id> target;  // without <s> and </s>
   bool ended;                          // </s> follows it
 };
 /// sum_i log min(1, sum_j p_ij), p_ij the attention of target token j to source token i: the mean over the heads of the last layer

@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "framework/ops.h"
+#include "layers/positions.h"
+#include "layers/seq2seq/convolutional.h"
+#include "layers/seq2seq/decode.h"
+#include "layers/seq2seq/language_model.h"
 #include "layers/seq2seq/recurrent.h"
 #include "layers/seq2seq/transformer.h"
 #include "tests/framework/threads.h"
@@ -138,6 +142,133 @@ TEST(Concurrent, FourModelsTrainedAtOnceAreThoseTrainedAlone) {
     std::vector<std::vector<Tensor>> together(users);
     at_once(users, [&](int user) { together[user] = train_one(user); });
     for (int user = 0; user < users; ++user) EXPECT_EQ(first_difference(together[user], alone[user]), "") << "model " << user << ", on " << count << " threads";
+  }
+}
+
+// One model of the user's, which is const for all
+// ----------------------------------------------------------------------------------
+
+constexpr int readers = 8;
+
+struct Answers {
+  std::vector<std::vector<Id>> ids;
+  std::vector<double> numbers;
+  bool operator==(const Answers&) const = default;
+};
+
+void add(std::span<const std::vector<Hypothesis>> found, Answers& answers) {
+  for (const auto& hypotheses : found)
+    for (const Hypothesis& h : hypotheses) {
+      answers.ids.push_back(h.ids);
+      answers.numbers.push_back(h.log_probability);
+    }
+}
+
+/// What reader `user` asks of a model: searches, samples, scores and a loss, on lines of its own.
+Answers ask(const Seq2Seq& model, int user) {
+  Random random(static_cast<std::uint64_t>(user), 12);
+  std::vector<std::vector<Id>> sources, targets;
+  for (Index i = 0; i < 3; ++i) {
+    const auto line = [&](std::uint64_t length) {
+      std::vector<Id> ids;
+      for (std::uint64_t k = 0; k < length; ++k)
+        ids.push_back(static_cast<Id>(first_free_id + static_cast<Id>(random.below(20))));
+      return ids;
+    };
+    sources.push_back(line(1 + random.below(9)));
+    targets.push_back(line(1 + random.below(6)));
+  }
+  Answers answers;
+  add(decode(model, sources, {.beam = 3, .nbest = 2, .max_length = 10}), answers);
+  add(decode(model, sources, {.nbest = 2, .max_length = 10, .sample = true, .seed = 5}), answers);
+  for (const TargetScore& score : score_targets(model, sources, targets))
+    answers.numbers.push_back(score.log_probability);
+  const Sequences target = pack(targets);
+  const Batch batch{model.reads_source() ? pack(sources) : Sequences{}, target, target.ids, {}};
+  answers.numbers.push_back(static_cast<double>(model.loss(batch, {}).item()));
+  return answers;
+}
+
+std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> families() {
+  Random random(3);
+  const Real dropout = Real(0.2);  // decoding leaves it out by itself
+  const Index v = 24, d = 16;
+  std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> all;
+  all.emplace_back(
+      "transformer",
+      std::make_unique<Transformer>(
+          TransformerOptions{
+              .vocabulary = v, .d = d, .layers = 2, .heads = 2, .dropout = dropout, .copy = true},
+          random));
+  all.emplace_back(
+      "conv",
+      std::make_unique<ConvS2S>(
+          ConvS2SOptions{.vocabulary = v, .d = d, .layers = 2, .positions = 16, .dropout = dropout},
+          random));
+  all.emplace_back(
+      "rnn", std::make_unique<RecurrentSeq2Seq>(
+                 RecurrentSeq2SeqOptions{.vocabulary = v, .d = d, .dropout = dropout}, random));
+  all.emplace_back("rnn+additive", std::make_unique<RecurrentSeq2Seq>(
+                                       RecurrentSeq2SeqOptions{.vocabulary = v,
+                                                               .d = d,
+                                                               .cell = CellKind::gru,
+                                                               .attention = "additive",
+                                                               .dropout = dropout,
+                                                               .copy = true},
+                                       random));
+  all.emplace_back("rnn+multi_head",
+                   std::make_unique<RecurrentSeq2Seq>(
+                       RecurrentSeq2SeqOptions{
+                           .vocabulary = v, .d = d, .attention = "multi_head", .dropout = dropout},
+                       random));
+  all.emplace_back(
+      "lm",
+      std::make_unique<LanguageModel>(
+          LanguageModelOptions{
+              .vocabulary = v, .d = d, .layers = 2, .heads = 2, .context = 15, .dropout = dropout},
+          random));
+  for (auto& [name, model] : all) set_training(*model, false);
+  return all;
+}
+
+TEST(Concurrent, OneModelAnswersEightThreadsAsItAnswersEachAlone) {
+  for (const auto& [name, model] : families()) {
+    std::vector<Answers> alone;
+    {
+      const Threads one(1);
+      for (int user = 0; user < readers; ++user) alone.push_back(ask(*model, user));
+    }
+    for (int count : {1, 3}) {
+      const Threads threads(count);
+      std::vector<Answers> together(readers);
+      at_once(readers, [&, &model = model](int user) {
+        together[static_cast<std::size_t>(user)] = ask(*model, user);
+      });
+      for (std::size_t user = 0; user < readers; ++user)
+        EXPECT_TRUE(together[user] == alone[user])
+            << name << ", reader " << user << ", on " << count << " threads";
+    }
+  }
+}
+
+TEST(Concurrent, PositionsAreTheSameWhileTheirTableGrows) {
+  const auto of_length = [](const SinusoidalPositions& positions, Index n) {
+    return positions(Spans::packed({n}), n % 7);
+  };
+  std::vector<Tensor> alone;
+  for (Index user = 0; user < readers; ++user)
+    alone.push_back(of_length(SinusoidalPositions(8), 60 << user));
+  for (int round = 0; round < 20; ++round) {
+    const SinusoidalPositions positions(8);
+    std::atomic<int> wrong{0};
+    at_once(readers, [&](int user) {
+      for (int i = 0; i < readers; ++i) {
+        const int which = (user + i) % readers;
+        if (!same_bytes(of_length(positions, 60 << which), alone[static_cast<std::size_t>(which)]))
+          ++wrong;
+      }
+    });
+    EXPECT_EQ(wrong.load(), 0);
   }
 }
 

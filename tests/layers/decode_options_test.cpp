@@ -256,19 +256,30 @@ TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {
 TEST(ScoreTargets, SumsTheirLogProbabilities) {
   for (const Family& family : families()) {
     const auto model = family.make(5);
-    const Lines sources = random_lines({3, 1, 6, 2, 0, 4}, 71, small_vocabulary), targets = random_lines({2, 5, 0, 1, 3, 8}, 72, small_vocabulary);
+    const Index least =
+        model->reads_source() ? 0 : 1;  // a language model needs a text to go on from
+    const Lines sources = random_lines({3, 1, 6, 2, least, 4}, 71, small_vocabulary);
+    const Lines targets = random_lines({2, 5, 0, 1, 3, 8}, 72, small_vocabulary);
     const auto scores = score_targets(*model, sources, targets);
     ASSERT_EQ(scores.size(), sources.size());
     for (std::size_t i = 0; i < sources.size(); ++i) {
       double sum = 0;
-      std::vector<Id> prefix = {bos_id}, gold = targets[i];
+      std::vector<Id> prefix = output_so_far(*model, {}), gold = targets[i];
       gold.push_back(eos_id);
+      double last = 0;
       for (Id id : gold) {
-        sum += log_probabilities(full_logits(*model, sources[i], prefix))[static_cast<std::size_t>(id)];
+        last = log_probabilities(
+            full_logits(*model, sources[i], prefix))[static_cast<std::size_t>(id)];
+        sum += last;
         prefix.push_back(id);
       }
       EXPECT_NEAR(scores[i].log_probability, sum, 1e-4) << family.name << ", " << i;
       EXPECT_EQ(scores[i].tokens, static_cast<Index>(gold.size()));
+      const TargetScore open =
+          score_targets(*model, Lines{sources[i]}, Lines{targets[i]}, false)[0];
+      EXPECT_NEAR(open.log_probability, sum - last, 1e-4)
+          << family.name << ", " << i << ", without </s>";
+      EXPECT_EQ(open.tokens, static_cast<Index>(targets[i].size()));
       EXPECT_NEAR(score_targets(*model, std::span(sources).subspan(i, 1), std::span(targets).subspan(i, 1))[0].log_probability, scores[i].log_probability, 1e-4);
     }
     // What decoding says of an output, scoring says of it too.

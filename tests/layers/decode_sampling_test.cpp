@@ -99,9 +99,8 @@ std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<
   while (!open.empty()) {
     const auto [ids, probability] = open.back();
     open.pop_back();
-    std::vector<Id> prefix = ids;
-    prefix.insert(prefix.begin(), bos_id);
-    const std::vector<double> log_p = log_probabilities(full_logits(model, source, prefix));
+    const std::vector<double> log_p =
+        log_probabilities(full_logits(model, source, output_so_far(model, ids)));
     std::vector<std::pair<double, Id>> next;
     for (Id id = eos_id; id < model.vocabulary(); ++id) {
       std::vector<Id> longer = ids;

@@ -119,20 +119,42 @@ TEST(Cache, ReadsASourceOfNothing) {
   expect_cache_exact(tiny_convolutional(), {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source of convolutions");
 }
 
-TEST(Decode, EndsWhereThePositionsEnd) {
-  const auto longest_of = [](const Seq2Seq& model, const Lines& sources, Index max_length) {
-    std::size_t longest = 0;
-    for (const auto& best : decode(model, sources, {.beam = 2, .min_length = 100, .max_length = max_length}))
-      for (const Hypothesis& h : best) longest = std::max(longest, h.ids.size());
-    return longest;
-  };
+TEST(Decode, EndsWhereThePositionsEndAndPromisesNoMore) {
   const ConvS2S convolutional = tiny_convolutional(true, 0, 3, 6);
-  EXPECT_EQ(longest_of(convolutional, {{5, 6}, {7}}, 0), 6u);
-  EXPECT_EQ(longest_of(convolutional, {{5, 6}, {7}}, 50), 6u);
-  EXPECT_EQ(longest_of(convolutional, {{5, 6}, {7}}, 4), 4u);
   const LanguageModel lm = tiny_language_model(0, 9);
-  EXPECT_EQ(longest_of(lm, {{5, 6}}, 50), 7u) << "the prompt takes positions too";
-  EXPECT_EQ(longest_of(tiny_transformer(), {{5, 6}}, 50), 50u);
+  const Transformer transformer = tiny_transformer();
+  const std::string refused =
+      "[decode] expected max_length and min_length of at most 6, the positions of the model; got ";
+  const struct {
+    const Seq2Seq& model;
+    Index min_length, max_length;
+    std::size_t longest;
+    std::string message;
+  } rows[] = {
+      {convolutional, 6, 0, 6, ""},
+      {convolutional, 4, 4, 4, ""},
+      {convolutional, 6, 6, 6, ""},
+      {convolutional, 0, 7, 0, refused + "7 and 0"},
+      {convolutional, 7, 0, 0, refused + "0 and 7"},
+      {lm, 50, 50, 50, ""},
+      {transformer, 50, 50, 50, ""},
+      {transformer, 5, 4, 0, "[decode] expected min_length of at most max_length; got 5 and 4"},
+  };
+  for (const auto& row : rows)
+    for (const bool sample : {false, true}) {
+      const Lines sources = {{5, 6}, {7}};
+      const DecodeOptions o{
+          .beam = 2, .min_length = row.min_length, .max_length = row.max_length, .sample = sample};
+      std::size_t longest = 0;
+      std::string message;
+      try {
+        for (const auto& best : decode(row.model, sources, o))
+          for (const Hypothesis& h : best) longest = std::max(longest, h.ids.size());
+      } catch (const Error& error) { message = error.what(); }
+      EXPECT_EQ(message, row.message);
+      EXPECT_EQ(longest, row.longest)
+          << row.min_length << " to " << row.max_length << (sample ? ", sampled" : "");
+    }
 }
 
 TEST(Cache, NeedsATokenForEachRow) {

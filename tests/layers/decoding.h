@@ -11,7 +11,8 @@
 
 namespace heed {
 
-/// Logits after `prefix` (its <s> included), from the whole forward pass over it alone: (vocabulary).
+/// Logits after `prefix` (see output_so_far), from the whole forward pass over it alone:
+/// (vocabulary).
 inline std::vector<Real> full_logits(const Seq2Seq& model, const std::vector<Id>& source, const std::vector<Id>& prefix) {
   Batch batch;
   if (model.reads_source()) batch.source = pack(Lines{source});
@@ -20,6 +21,13 @@ inline std::vector<Real> full_logits(const Seq2Seq& model, const std::vector<Id>
   batch.target = pack(input);
   const Tensor logits = model.logits(batch).value();
   return logits.slice(logits.rows() - 1, logits.rows()).to_vector();
+}
+
+/// What the model has read of its output: <s> before it, but not of a language model, which goes on
+/// from its text.
+inline std::vector<Id> output_so_far(const Seq2Seq& model, std::vector<Id> ids) {
+  if (model.reads_source()) ids.insert(ids.begin(), bos_id);
+  return ids;
 }
 
 inline std::vector<double> log_probabilities(const std::vector<Real>& logits) {
@@ -84,9 +92,8 @@ inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector
   while (!open.empty()) {
     std::vector<Hypothesis> next;
     for (const Hypothesis& h : open) {
-      std::vector<Id> prefix = h.ids;
-      prefix.insert(prefix.begin(), bos_id);
-      const std::vector<double> p = log_probabilities(full_logits(model, source, prefix));
+      const std::vector<double> p =
+          log_probabilities(full_logits(model, source, output_so_far(model, h.ids)));
       const bool may_end = static_cast<Index>(h.ids.size()) >= o.min_length;
       if (may_end) all.push_back({h.ids, h.log_probability + p[eos_id], 0, true});
       bool goes_on = false;

@@ -1,0 +1,350 @@
+#include "tests/layers/decoding.h"
+
+#include "layers/linear.h"
+#include "layers/norm.h"
+#include "layers/attention/family.h"
+#include "optim/optimizer.h"
+
+// What copies share, what modules may hold, and in which mode they are.
+
+namespace heed {
+namespace {
+
+std::string message(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) { return error.what(); }
+  return "";
+}
+
+/// Whether two modules name one parameter at their i-th place, for every place.
+std::vector<bool> shared(AnyModule a, AnyModule b) {
+  const auto first = parameters(a), second = parameters(b);
+  std::vector<bool> result;
+  for (std::size_t i = 0; i < std::min(first.size(), second.size()); ++i)
+    result.push_back(first[i].parameter == second[i].parameter);
+  return result;
+}
+
+std::vector<std::vector<Real>> values(AnyModule module) {
+  std::vector<std::vector<Real>> result;
+  for (const auto& [name, parameter] : parameters(module))
+    result.push_back(parameter.value().to_vector());
+  return result;
+}
+
+void change(AnyModule module) {
+  for (const auto& [name, parameter] : parameters(module))
+    for (Real& x : parameter.value().span()) x += 1;
+}
+
+struct Tied {
+  Embedding embedding;
+  Linear output;
+  Dropout dropout{Real(0.5)};
+
+  explicit Tied(Random& random) : embedding(6, 4, random), output(4, 6, random) {
+    output.weight = embedding.weight.share();
+  }
+  void visit(Visitor& v) {
+    v("embedding", embedding);
+    v("output", output);
+    v("dropout", dropout);
+  }
+};
+
+// Copies
+// --------------------------------------------------------------------------------------------------------------------------
+
+TEST(Copies, HaveWeightsOfTheirOwn) {
+  Random random(1);
+  struct Net {
+    std::vector<Linear> layers;
+    void visit(Visitor& v) { v("layers", layers); }
+  };
+  Net net{std::vector<Linear>(3, Linear(4, 4, random))};
+  EXPECT_EQ(parameter_count(net), 60);
+  Linear model(2, 3, random);
+  const std::vector<std::vector<Real>> before = values(model);
+  Linear constructed = model, assigned(2, 3, random), of_another_size(5, 1, random),
+         cloned = clone(model), twin = share(model);
+  assigned = model;
+  of_another_size = model;
+  model.bias.gradient() = ones({3});
+  change(model);
+  for (Linear* copy : {&constructed, &assigned, &of_another_size, &cloned}) {
+    EXPECT_EQ(values(*copy), before);
+    EXPECT_FALSE(copy->bias.gradient().defined()) << "a copy has no gradient yet";
+  }
+  EXPECT_EQ(values(twin), values(model));
+  EXPECT_TRUE(twin.bias.gradient().defined()) << "what is shared has one gradient";
+  Linear without(2, 3, random, false);
+  without = Linear(2, 3, random, false);
+  assigned = without;
+  EXPECT_FALSE(assigned.bias.defined());
+}
+
+TEST(Copies, IntoAModelAreWhatItsOptimizerGoesOnFrom) {
+  Random random(1);
+  Linear model(2, 3, random);
+  Sgd sgd(model, {.lr = 1});
+  const Linear best = model;
+  change(model);
+  model = best;  // back to the best
+  model.weight.gradient() = ones({3, 2});
+  sgd.step();
+  EXPECT_EQ(model.weight.value()[0], best.weight.value()[0] - 1);
+}
+
+TEST(Copies, OfTiedWeightsAreTiedAgainOrRefused) {
+  Random random(1);
+  Tied model(random);
+  EXPECT_EQ(parameters(model).size(), 2u) << "a shared one counts once";
+  const std::vector<std::vector<Real>> before = values(model);
+  Tied cloned = clone(model), twin = share(model);
+  EXPECT_NE(message([&] { const Tied copy = model; }), "") << "it would be tied no more";
+  EXPECT_TRUE(cloned.output.weight == cloned.embedding.weight);
+  EXPECT_EQ(shared(cloned, model), std::vector<bool>(2, false));
+  EXPECT_EQ(shared(twin, model), std::vector<bool>(2, true));
+  change(model);
+  EXPECT_EQ(values(cloned), before);
+  cloned = model;  // the numbers; its ties are its own
+  EXPECT_EQ(values(cloned), values(model));
+  EXPECT_TRUE(cloned.output.weight == cloned.embedding.weight);
+  EXPECT_EQ(shared(cloned, model), std::vector<bool>(2, false));
+  Tied again = clone(clone(model));
+  EXPECT_TRUE(again.output.weight == again.embedding.weight);
+  const Tied moved = std::move(again);
+  EXPECT_TRUE(moved.output.weight == moved.embedding.weight);
+}
+
+TEST(Copies, ThatTrainAndAreGoneAreSaid) {
+  Random random(1);
+  const std::vector<Linear> layers(2, Linear(3, 3, random));
+  const auto train = [&](auto&& forward) {
+    Tape tape;
+    tape.backward(sum(square(forward(Variable(ones({2, 3}))))));
+  };
+  const auto by_value = [&](Variable x) {
+    for (auto layer : layers) x = tanh(layer(x));  // trains copies
+    return x;
+  };
+  const auto by_reference = [&](Variable x) {
+    for (const auto& layer : layers) x = tanh(layer(x));
+    return x;
+  };
+  EXPECT_NE(message([&] {
+              train(by_value);
+            }).find("is gone, and with it what it would learn: take layers by reference"),
+            std::string::npos);
+  EXPECT_EQ(message([&] { train(by_reference); }), "");
+  EXPECT_TRUE(layers[0].weight.gradient().defined());
+}
+
+/// Is shown a model, what was made of it, and whether the two share their weights.
+using Look = std::function<void(Seq2Seq& model, Seq2Seq& copy, bool sharing)>;
+
+struct CopiedFamily {
+  std::string name;
+  std::function<void(const Look&)> each;  // every way to make one of another
+};
+
+template <class Make>
+CopiedFamily copied_family(const std::string& name, Make make) {
+  return {name, [make](const Look& look) {
+            auto model = make();
+            auto copy = model;
+            auto cloned = clone(model);
+            auto twin = share(model);
+            look(model, copy, false);
+            look(model, cloned, false);
+            look(model, twin, true);
+            auto assigned = make();
+            change(assigned);
+            assigned = model;
+            look(model, assigned, false);
+          }};
+}
+
+/// A model of every family, and those with ties and with parts that are no values.
+std::vector<CopiedFamily> copied_families() {
+  const auto copying = [] { return tiny_transformer(NormPlace::post, 0, tiny_vocabulary, true); };
+  std::vector<CopiedFamily> all = {
+      copied_family("transformer", [] { return tiny_transformer(); }),
+      copied_family("copying transformer", copying),
+      copied_family("conv", [] { return tiny_convolutional(); }),
+      copied_family("tied conv", [] { return tiny_convolutional(false); }),
+      copied_family("lm", [] { return tiny_language_model(); }),
+  };
+  for (const TinyRecurrent& row : tiny_recurrents())
+    all.push_back(copied_family(row.name, [&row] { return tiny_recurrent(row); }));
+  return all;
+}
+
+TEST(Copies, OfEveryFamilyComputeTheSameAndShareWhatTheirWordSays) {
+  for (const auto& [name, each] : copied_families()) {
+    each([&name = name](Seq2Seq& model, Seq2Seq& copy, bool sharing) {
+      EXPECT_EQ(parameter_count(model), parameter_count(copy)) << name;
+      EXPECT_EQ(shared(model, copy), std::vector<bool>(parameters(model).size(), sharing)) << name;
+      const Batch batch = make_batch(model.reads_source() ? Lines{{5, 6, 7}} : Lines{}, {{8, 9}});
+      EXPECT_EQ(model.logits(batch).value().to_vector(), copy.logits(batch).value().to_vector())
+          << name;
+      change(copy);
+      EXPECT_EQ(values(model) == values(copy), sharing) << name;
+      for (const auto& [parameter_name, parameter] : parameters(copy))
+        for (Real& x : parameter.value().span()) x -= 1;
+    });
+  }
+}
+
+// Members
+// -------------------------------------------------------------------------------------------------------------------------
+
+TEST(Visitor, WalksWhateverHoldsModules) {
+  struct Holder {
+    std::unique_ptr<AttentionLayer> attention, no_attention;
+    std::optional<Linear> linear, no_linear;
+    std::optional<Parameter> parameter;
+    std::array<LayerNorm, 2> norms{LayerNorm(2), LayerNorm(2)};
+    std::vector<std::unique_ptr<Linear>> list;
+    SinusoidalPositions positions{4};
+    void visit(Visitor& v) {
+      v("attention", attention);
+      v("no_attention", no_attention);
+      v("linear", linear);
+      v("no_linear", no_linear);
+      v("parameter", parameter);
+      v("norms", norms);
+      v("list", list);
+      v("positions", positions);
+    }
+  } holder;
+  Random random(1);
+  holder.attention = make_attention("general", {.query = 2, .memory = 3}, random);
+  holder.linear.emplace(2, 1, random);
+  holder.parameter.emplace(zeros({3}));
+  holder.list.push_back(std::make_unique<Linear>(1, 1, random, false));
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : parameters(holder)) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"attention.key.weight", "linear.weight", "linear.bias",
+                                             "parameter", "norms.0.gain", "norms.0.bias",
+                                             "norms.1.gain", "norms.1.bias", "list.0.weight"}));
+}
+
+// Modes
+// ---------------------------------------------------------------------------------------------------------------------------
+
+TEST(Evaluating, RestoresEachModeThatItFound) {
+  struct Parts {
+    Dropout a{Real(0.5)}, b{Real(0.5)};
+    void visit(Visitor& v) {
+      v("a", a);
+      v("b", b);
+    }
+  };
+  for (const bool a : {true, false})
+    for (const bool b : {true, false}) {
+      Parts parts;
+      parts.a.active = a;
+      parts.b.active = b;
+      {
+        const Evaluating evaluating(parts);
+        EXPECT_FALSE(parts.a.active || parts.b.active);
+        {
+          const Evaluating inner(parts);
+          EXPECT_FALSE(parts.a.active || parts.b.active);
+        }
+        EXPECT_FALSE(parts.a.active || parts.b.active) << "an inner one gives back what it found";
+      }
+      EXPECT_EQ(parts.a.active, a);
+      EXPECT_EQ(parts.b.active, b);
+      try {
+        const Evaluating evaluating(parts);
+        fail("thrown");
+      } catch (const Error&) {}
+      EXPECT_EQ(parts.a.active, a);
+    }
+}
+
+TEST(Dropout, IsAProbability) {
+  for (const Real p :
+       {Real(-1), Real(-0.001), Real(1), Real(2), std::numeric_limits<Real>::quiet_NaN()})
+    EXPECT_NE(message([&] { Dropout{p}; }), "") << p;
+  EXPECT_FALSE(Dropout(0).drops());
+  EXPECT_TRUE(Dropout(Real(0.5)).drops());
+}
+
+/// Models that drop half of everything.
+std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> dropping() {
+  const Real p = Real(0.5);
+  std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> all;
+  all.emplace_back("transformer",
+                   std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, p)));
+  all.emplace_back("transformer that copies", std::make_unique<Transformer>(tiny_transformer(
+                                                  NormPlace::post, p, tiny_vocabulary, true)));
+  all.emplace_back("conv", std::make_unique<ConvS2S>(tiny_convolutional(true, p)));
+  all.emplace_back("lm", std::make_unique<LanguageModel>(tiny_language_model(p, 10)));
+  for (const TinyRecurrent& row : tiny_recurrents())
+    all.emplace_back(row.name, std::make_unique<RecurrentSeq2Seq>(tiny_recurrent(row, p)));
+  return all;
+}
+
+TEST(Decode, DropsNothingWhateverTheMode) {
+  const Lines sources = {{5, 6, 7, 8, 9, 2}, {4, 5}}, targets = {{6, 7, 8}, {9}};
+  for (const auto& [name, model] : dropping()) {
+    const auto everything = [&, &model = model] {
+      std::vector<std::vector<Id>> ids;
+      std::vector<double> numbers;
+      for (const DecodeOptions& o :
+           {DecodeOptions{.beam = 1, .max_length = 6},
+            DecodeOptions{.beam = 3, .nbest = 2, .max_length = 6},
+            DecodeOptions{.nbest = 2, .max_length = 12, .sample = true, .seed = 3}})
+        for (const auto& hypotheses : decode(*model, sources, o))
+          for (const Hypothesis& h : hypotheses) {
+            ids.push_back(h.ids);
+            numbers.push_back(h.log_probability);
+          }
+      for (const TargetScore& score : score_targets(*model, sources, targets))
+        numbers.push_back(score.log_probability);
+      const auto state = model->start(pack(sources));
+      const std::vector<Id> tokens = {4, 5};
+      const Tensor logits = model->step(*state, tokens);
+      numbers.insert(numbers.end(), logits.span().begin(), logits.span().end());
+      return std::pair(ids, numbers);
+    };
+    set_training(*model, false);
+    const auto evaluated = everything();
+    set_training(*model, true);
+    step_random() = Random(3, 4);
+    EXPECT_EQ(everything(), evaluated) << name;
+    // The model is in training as before.
+    const Batch batch = make_batch(model->reads_source() ? sources : Lines{}, targets);
+    EXPECT_NE(model->loss(batch, {}).item(), model->loss(batch, {}).item()) << name;
+  }
+}
+
+// Positions
+// -----------------------------------------------------------------------------------------------------------------------
+
+TEST(SinusoidalPositions, AreSinesOfAnyPositionAndOfNoneBelowZero) {
+  const SinusoidalPositions positions(4);
+  for (const Index offset : {0, 5, 255, 256, 3000, 65535, 65536, 1000000}) {
+    const Tensor p = positions(Spans::packed({2}), offset);
+    for (Index t = 0; t < 2; ++t) {
+      const auto place = static_cast<double>(offset + t);
+      EXPECT_NEAR(p[t * 4], std::sin(place), 1e-6) << place;
+      EXPECT_NEAR(p[t * 4 + 1], std::cos(place), 1e-6) << place;
+      EXPECT_NEAR(p[t * 4 + 2], std::sin(place / 100), 1e-6) << place;
+    }
+  }
+  Random random(1);
+  const LearnedPositions learned(8, 4, random);
+  for (const Index offset : {Index{-1}, Index{-1000000000}, std::numeric_limits<Index>::min(),
+                             std::numeric_limits<Index>::max()}) {
+    EXPECT_NE(message([&] { positions(Spans::packed({3}), offset); }), "") << offset;
+    EXPECT_NE(message([&] { learned(Spans::packed({3}), offset); }), "") << offset;
+  }
+}
+
+}  // namespace
+}  // namespace heed
