@@ -12,6 +12,9 @@ install(DIRECTORY framework layers optim datasets DESTINATION ${CMAKE_INSTALL_IN
         FILES_MATCHING PATTERN "*.h"
         PATTERN simd.h EXCLUDE PATTERN tile.h EXCLUDE PATTERN panel.h EXCLUDE PATTERN pack.h EXCLUDE PATTERN gelu.h EXCLUDE PATTERN transpose.h EXCLUDE PATTERN recurrent_cells.h EXCLUDE)  # those need Eigen and are for kernels alone
 install(FILES heed.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed)
+# A user's project may have folders of these names too, which must not answer for Heed's.
+install(CODE "set(HEED_HEADERS \"${CMAKE_INSTALL_INCLUDEDIR}/heed\")")
+install(SCRIPT cmake/relative_includes.cmake)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 configure_package_config_file(cmake/HeedConfig.cmake.in ${PROJECT_BINARY_DIR}/HeedConfig.cmake INSTALL_DESTINATION ${package})

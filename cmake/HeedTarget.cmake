@@ -4,7 +4,11 @@
 
 add_library(heed_settings INTERFACE)
 target_compile_features(heed_settings INTERFACE cxx_std_20)
-target_include_directories(heed_settings INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/heed>)
+# Installed, <heed/heed.h>, <heed.h> and "framework/ops.h" are all found.
+target_include_directories(heed_settings INTERFACE
+                           $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                           $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+                           $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/heed>)
 if(HEED_DOUBLE)
   target_compile_definitions(heed_settings INTERFACE HEED_DOUBLE)
 endif()

@@ -1,8 +1,10 @@
 // Twenty steps of a tiny Transformer that copies. Expected: the loss falls by more than a tenth.
 
-#include <heed.h>
+#include <heed/heed.h>
 
 #include <cstdio>
+
+#include "layers/linear.h"  // this project's own, not Heed's
 
 int main() {
   using namespace heed;
@@ -26,5 +28,6 @@ int main() {
     if (step == 1) first = last;
   }
   std::printf("heed %s: loss %.3f after 20 steps, %.3f after the first\n", version(), static_cast<double>(last), static_cast<double>(first));
+  static_assert(mine::Linear::is_mine);
   return last < Real(0.9) * first ? 0 : 1;
 }

@@ -6,9 +6,11 @@ endfunction()
 
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)  # a second time over the first
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/app -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_BUILD_TYPE=Release)
 run(${CMAKE_COMMAND} --build ${WORK}/app)
 run(${WORK}/app/app)
+run(${WORK}/app/short)
 if(EXISTS ${WORK}/prefix/bin/heed)
   run(${WORK}/prefix/bin/heed --help)
 endif()
