@@ -56,7 +56,10 @@ TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::str
   TrainerOptions o;
   o.steps = s.train.epochs > 0 ? s.train.epochs * ((corpus.batches_per_epoch + s.optim.accumulate - 1) / s.optim.accumulate) : s.train.steps;
   o.seconds = s.train.time.empty() ? 0 : parse_duration(s.train.time);
-  o.schedule = {.kind = schedule_kind(s.optim.schedule), .warmup = s.optim.warmup, .final = s.optim.final_lr};
+  o.schedule = {.kind = schedule_kind(s.optim.schedule),
+                .warmup = s.optim.warmup,
+                .final = s.optim.final_lr,
+                .zero_at_last = true};  // as in runs that exist; optim.final_lr is the last step's
   o.clip = s.optim.clip, o.accumulate = s.optim.accumulate;
   o.log_every = s.train.log_every, o.eval_every = s.train.eval_every, o.save_every = s.train.save_every;
   o.keep = static_cast<int>(s.train.keep), o.patience = static_cast<int>(s.train.patience);

@@ -23,7 +23,10 @@ double Schedule::factor(Index step, double progress) const {
 
 double Schedule::progress(Index step, Index steps) const {
   if (step <= warmup) return 0;
-  return steps <= warmup ? 1 : std::min(1.0, static_cast<double>(step - warmup) / static_cast<double>(steps - warmup));
+  if (steps <= warmup) return 1;
+  const Index after = final == 0 && !zero_at_last ? 1 : 0;
+  return std::min(1.0,
+                  static_cast<double>(step - warmup) / static_cast<double>(steps - warmup + after));
 }
 
 Schedule::Kind schedule_kind(std::string_view name) {

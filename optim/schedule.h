@@ -17,7 +17,8 @@ struct Schedule {
   };
   Kind kind = Kind::constant;
   Index warmup = 0;   // steps
-  double final = 0;   // share of the peak that linear and cosine end at
+  double final = 0;   // share of the peak that linear and cosine end at, at the last step; 0: after it
+  bool zero_at_last = false;  // 0 at the last step too, which then changes nothing
 
   /// What the optimizer's lr is multiplied by at `step`, counted from 1. `progress` is how much of the training after the warm-up
   /// is done, in [0, 1]; constant and inverse_sqrt do not look at it.
