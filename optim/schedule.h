@@ -17,7 +17,7 @@ struct Schedule {
   };
   Kind kind = Kind::constant;
   Index warmup = 0;   // steps
-  double final = 0;   // share of the peak that linear and cosine end at, at the last step; 0: after it
+  double final = 0;   // share of the peak that linear and cosine end at; 0: a step after the last
   bool zero_at_last = false;  // 0 at the last step too, which then changes nothing
 
   /// What the optimizer's lr is multiplied by at `step`, counted from 1. `progress` is how much of the training after the warm-up

@@ -104,7 +104,8 @@ Computed compute(const std::string& op, const Inputs& in, const CrossEntropy& op
     loss = copy_cross_entropy(x, weight, Variable(), gate, copied, in.gold, options);
   tape.backward(loss);
   Computed result{.loss = loss.item(), .gradients = {}};
-  for (const Parameter& p : {logits, x, weight, gate, copied})
+  for (const ParameterRef& p :
+       std::initializer_list<ParameterRef>{logits, x, weight, gate, copied})
     result.gradients.push_back(p.gradient().defined() ? p.gradient().to_vector()
                                                       : std::vector<Real>());
   return result;

@@ -53,8 +53,7 @@ struct Tied {
   }
 };
 
-// Copies
-// --------------------------------------------------------------------------------------------------------------------------
+// Copies ------------------------------------------------------------------------------------------
 
 TEST(Copies, HaveWeightsOfTheirOwn) {
   Random random(1);
@@ -197,8 +196,7 @@ TEST(Copies, OfEveryFamilyComputeTheSameAndShareWhatTheirWordSays) {
   }
 }
 
-// Members
-// -------------------------------------------------------------------------------------------------------------------------
+// Members -----------------------------------------------------------------------------------------
 
 TEST(Visitor, WalksWhateverHoldsModules) {
   struct Holder {
@@ -231,8 +229,7 @@ TEST(Visitor, WalksWhateverHoldsModules) {
                                              "norms.1.gain", "norms.1.bias", "list.0.weight"}));
 }
 
-// Modes
-// ---------------------------------------------------------------------------------------------------------------------------
+// Modes -------------------------------------------------------------------------------------------
 
 TEST(Evaluating, RestoresEachModeThatItFound) {
   struct Parts {
@@ -323,8 +320,7 @@ TEST(Decode, DropsNothingWhateverTheMode) {
   }
 }
 
-// Positions
-// -----------------------------------------------------------------------------------------------------------------------
+// Positions ---------------------------------------------------------------------------------------
 
 TEST(SinusoidalPositions, AreSinesOfAnyPositionAndOfNoneBelowZero) {
   const SinusoidalPositions positions(4);
