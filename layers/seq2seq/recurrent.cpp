@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "layers/attention/family.h"
 
@@ -225,7 +226,9 @@ Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options)
     loss = linear_cross_entropy(readout, output_, output_bias_, gold, options);
   }
   if (options_.coverage == 0 || !dropout_.active) return loss;  // in evaluation the loss is that of the answers alone
-  const auto counted = std::count_if(gold.span().begin(), gold.span().end(), [&](Id id) { return options.ignore != id; });
+  const std::span<const Id> answers = std::as_const(gold).span();  // backward reads them: no change
+  const auto counted =
+      std::count_if(answers.begin(), answers.end(), [&](Id id) { return options.ignore != id; });
   const auto rows = static_cast<Real>(std::max<std::ptrdiff_t>(counted, 1));
   const Real divisor = options.divisor.value_or(rows);
   return loss + walked.repeated * (options_.coverage / divisor);
