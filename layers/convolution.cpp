@@ -48,7 +48,7 @@ LightweightConv1d::LightweightConv1d(const LightweightOptions& o, Random& random
   check(o.heads >= 1 && o.d % o.heads == 0, "lightweight_conv1d", "expected a width that {} heads share evenly; got {}", o.heads, o.d);
 }
 
-Variable LightweightConv1d::operator()(const Variable& x, const Spans& spans) const {
+Variable LightweightConv1d::operator()(const Operand& x, const Spans& spans) const {
   const Index heads = weight.shape()[0], kernel = weight.shape()[1];
   const Variable taps = dropout(softmax(weight));                                                                 // (heads, kernel)
   const Variable filters = reshape(broadcast_to(reshape(taps, {heads, 1, kernel}), {heads, d / heads, kernel}), {d, kernel});

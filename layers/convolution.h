@@ -25,7 +25,7 @@ struct NormedLinear {
 
   NormedLinear(Index in, Index out, Random& random, bool normalised)
       : weight(normal({out, in}, random, 1 / std::sqrt(static_cast<Real>(in))), normalised), bias(zeros({out})) {}
-  Variable operator()(const Variable& x) const { return linear(x, weight(), bias); }
+  Variable operator()(const Operand& x) const { return linear(x, weight(), bias); }
   void visit(Visitor& v) { weight.visit(v), v("bias", bias); }
 };
 
@@ -49,7 +49,7 @@ struct Conv1d {
   Index dilation;
 
   Conv1d(const Conv1dOptions& o, Random& random);
-  Variable operator()(const Variable& x, const Spans& spans) const { return conv1d(x, weight(), bias, {spans, causal, dilation}); }
+  Variable operator()(const Operand& x, const Spans& spans) const { return conv1d(x, weight(), bias, {spans, causal, dilation}); }
   /// Rows before a row that it sees.
   Index history() const { return (weight.weight.shape()[1] - 1) * dilation; }
   void visit(Visitor& v) { weight.visit(v), v("bias", bias); }
@@ -60,7 +60,7 @@ struct GatedConv {
   Conv1d conv;
 
   GatedConv(Conv1dOptions o, Random& random);
-  Variable operator()(const Variable& x, const Spans& spans) const { return glu(conv(x, spans)); }
+  Variable operator()(const Operand& x, const Spans& spans) const { return glu(conv(x, spans)); }
   void visit(Visitor& v) { conv.visit(v); }
 };
 
@@ -79,7 +79,7 @@ struct DepthwiseConv1d {
   Index dilation;
 
   DepthwiseConv1d(const DepthwiseOptions& o, Random& random);
-  Variable operator()(const Variable& x, const Spans& spans) const { return depthwise_conv1d(x, weight, bias, {spans, causal, dilation}); }
+  Variable operator()(const Operand& x, const Spans& spans) const { return depthwise_conv1d(x, weight, bias, {spans, causal, dilation}); }
   void visit(Visitor& v) { v("weight", weight), v("bias", bias); }
 };
 
@@ -100,7 +100,7 @@ struct LightweightConv1d {
   Dropout dropout;
 
   LightweightConv1d(const LightweightOptions& o, Random& random);
-  Variable operator()(const Variable& x, const Spans& spans) const;
+  Variable operator()(const Operand& x, const Spans& spans) const;
   void visit(Visitor& v) { v("weight", weight), v("dropout", dropout); }
 };
 
@@ -111,7 +111,7 @@ struct Conv2d {
   Window2d window;
 
   Conv2d(Index in, Index out, Extent2d kernel, Random& random, const Window2d& window = {});
-  Variable operator()(const Variable& x) const { return conv2d(x, weight, bias, window); }
+  Variable operator()(const Operand& x) const { return conv2d(x, weight, bias, window); }
   void visit(Visitor& v) { v("weight", weight), v("bias", bias); }
 };
 

@@ -11,7 +11,7 @@ struct Linear {
 
   Linear(Index in, Index out, Random& random, bool with_bias = true)
       : weight(xavier_uniform({out, in}, random)), bias(with_bias ? Parameter(zeros({out})) : Parameter()) {}
-  Variable operator()(const Variable& x) const { return bias.defined() ? linear(x, weight, bias) : linear(x, weight); }
+  Variable operator()(const Operand& x) const { return bias.defined() ? linear(x, weight, bias) : linear(x, weight); }
   void visit(Visitor& v) { v("weight", weight), v("bias", bias); }
 };
 

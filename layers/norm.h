@@ -10,7 +10,7 @@ struct LayerNorm {
   Parameter gain, bias;
 
   explicit LayerNorm(Index d) : gain(ones({d})), bias(zeros({d})) {}
-  Variable operator()(const Variable& x) const { return layer_norm(x, gain, bias); }
+  Variable operator()(const Operand& x) const { return layer_norm(x, gain, bias); }
   void visit(Visitor& v) { v("gain", gain), v("bias", bias); }
 };
 
@@ -19,7 +19,7 @@ struct RmsNorm {
   Parameter gain;
 
   explicit RmsNorm(Index d) : gain(ones({d})) {}
-  Variable operator()(const Variable& x) const { return rms_norm(x, gain); }
+  Variable operator()(const Operand& x) const { return rms_norm(x, gain); }
   void visit(Visitor& v) { v("gain", gain); }
 };
 

@@ -76,7 +76,7 @@ RecurrentLayer::Output RecurrentLayer::run(const Variable& gates, const Spans& s
   return {y, {final_states(y, spans, reverse, initial.h), final_states(part(both, 1), spans, reverse, initial.c)}};
 }
 
-RecurrentLayer::Output RecurrentLayer::operator()(const Variable& x, const Spans& spans, const CellState& initial, bool reverse) const {
+RecurrentLayer::Output RecurrentLayer::operator()(const Operand& x, const Spans& spans, const CellState& initial, bool reverse) const {
   return run(gates(x), spans, initial, reverse);
 }
 
@@ -107,7 +107,7 @@ Recurrent::Recurrent(const RecurrentOptions& o, Random& random) : dropout_(o.dro
   }
 }
 
-Recurrent::Output Recurrent::operator()(const Variable& x, const Spans& spans, std::span<const CellState> initial) const {
+Recurrent::Output Recurrent::operator()(const Operand& x, const Spans& spans, std::span<const CellState> initial) const {
   check(initial.empty() || (initial.size() == forward_.size() && backward_.empty()), "recurrent",
         "expected initial states for none or for all {} layers, in one direction; got {}", forward_.size(), initial.size());
   Output result{x, {}, {}};

@@ -38,10 +38,10 @@ struct RecurrentLayer {
     Variable y;       // (rows, hidden)
     CellState final;  // after each sequence's last row, or its first
   };
-  Output operator()(const Variable& x, const Spans& spans, const CellState& initial = {}, bool reverse = false) const;
+  Output operator()(const Operand& x, const Spans& spans, const CellState& initial = {}, bool reverse = false) const;
 
   /// The input's share of the gates, for any number of positions: what both of the following start from. (rows, gates hidden)
-  Variable gates(const Variable& x) const { return normed(input(x)); }
+  Variable gates(const Operand& x) const { return normed(input(x)); }
   Variable normed(const Variable& sums) const;  // norm_lstm's first norm; of others the identity
   Output run(const Variable& gates, const Spans& spans, const CellState& initial = {}, bool reverse = false) const;
   /// One position of n sequences. `mask` (n, hidden), where defined, multiplies h_{t-1} on its way into the product.
@@ -72,7 +72,7 @@ class Recurrent {
     std::vector<CellState> forward, backward;  // final states, a layer each
   };
   /// `initial`, where given, has a state for each layer; for one direction alone.
-  Output operator()(const Variable& x, const Spans& spans, std::span<const CellState> initial = {}) const;
+  Output operator()(const Operand& x, const Spans& spans, std::span<const CellState> initial = {}) const;
   /// One position of n sequences, in one direction: y (n, hidden), and each layer's state moves on.
   Variable step(const Variable& x, std::vector<CellState>& states) const;
 

@@ -24,7 +24,7 @@ struct FeedForward {
   Activation activation;
 
   FeedForward(const LayerOptions& o, Random& random);
-  Variable operator()(const Variable& x) const;
+  Variable operator()(const Operand& x) const;
   void visit(Visitor& v) { v("up", up), v("down", down), v("dropout", dropout); }
 };
 
@@ -36,7 +36,7 @@ struct Residual {
 
   explicit Residual(const LayerOptions& o) : norm(o.d), dropout(o.dropout), place(o.norm) {}
   template <class F>
-  Variable operator()(const Variable& x, const F& f) const {
+  Variable operator()(const Operand& x, const F& f) const {
     return place == NormPlace::pre ? dropout.residual(x, f(norm(x))) : norm(dropout.residual(x, f(x)));
   }
   void visit(Visitor& v) { v("norm", norm), v("dropout", dropout); }
@@ -49,7 +49,7 @@ struct EncoderLayer {
   Residual around_attention, around_feed_forward;
 
   EncoderLayer(const LayerOptions& o, Random& random);
-  Variable operator()(const Variable& x, const Spans& spans, bool causal = false, std::vector<Tensor>* weights = nullptr) const;
+  Variable operator()(const Operand& x, const Spans& spans, bool causal = false, std::vector<Tensor>* weights = nullptr) const;
   void visit(Visitor& v) {
     v("attention", attention), v("feed_forward", feed_forward), v("around_attention", around_attention);
     v("around_feed_forward", around_feed_forward);
@@ -64,7 +64,7 @@ struct DecoderLayer {
   Residual around_attention, around_cross, around_feed_forward;
 
   DecoderLayer(const LayerOptions& o, Random& random);
-  Variable operator()(const Variable& x, const Spans& spans, const Variable& memory, const Spans& memory_spans,
+  Variable operator()(const Operand& x, const Spans& spans, const Variable& memory, const Spans& memory_spans,
                       std::vector<Tensor>* weights = nullptr) const;
   void visit(Visitor& v) {
     v("attention", attention), v("cross", cross), v("feed_forward", feed_forward), v("around_attention", around_attention);

@@ -37,7 +37,7 @@ class AttentionLayer {
   virtual bool points() const { return false; }
 
   /// Self-attention.
-  Variable operator()(const Variable& x, const Spans& spans, const AttendOptions& options = {}) const {
+  Variable operator()(const Operand& x, const Spans& spans, const AttendOptions& options = {}) const {
     return attend(x, spans, remember(x, spans), spans, options);
   }
 };

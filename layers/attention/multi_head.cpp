@@ -16,7 +16,7 @@ SelfAttention::SelfAttention(Index d, int h, Real p, Random& random) : heads(h),
   check(h >= 1 && d % h == 0, "attention", "expected a width that {} heads share evenly; got {}", h, d);
 }
 
-Variable SelfAttention::operator()(const Variable& x, const Spans& spans, bool causal, std::vector<Tensor>* weights) const {
+Variable SelfAttention::operator()(const Operand& x, const Spans& spans, bool causal, std::vector<Tensor>* weights) const {
   return output(attention(input(x), options(heads, spans, spans, causal, dropout, weights)));
 }
 
@@ -25,7 +25,7 @@ CrossAttention::CrossAttention(Index d, int h, Real p, Random& random)
   check(h >= 1 && d % h == 0, "attention", "expected a width that {} heads share evenly; got {}", h, d);
 }
 
-Variable CrossAttention::operator()(const Variable& x, const Spans& spans, const Variable& memory_rows, const Spans& memory_spans,
+Variable CrossAttention::operator()(const Operand& x, const Spans& spans, const Variable& memory_rows, const Spans& memory_spans,
                                     std::vector<Tensor>* weights) const {
   return output(attention(query(x), memory(memory_rows), options(heads, spans, memory_spans, false, dropout, weights)));
 }

@@ -16,7 +16,7 @@ struct SelfAttention {
   Dropout dropout;  // on the weights
 
   SelfAttention(Index d, int heads, Real dropout, Random& random);
-  Variable operator()(const Variable& x, const Spans& spans, bool causal, std::vector<Tensor>* weights = nullptr) const;
+  Variable operator()(const Operand& x, const Spans& spans, bool causal, std::vector<Tensor>* weights = nullptr) const;
   void visit(Visitor& v) { v("input", input), v("output", output), v("dropout", dropout); }
 };
 
@@ -27,7 +27,7 @@ struct CrossAttention {
   Dropout dropout;
 
   CrossAttention(Index d, int heads, Real dropout, Random& random);
-  Variable operator()(const Variable& x, const Spans& spans, const Variable& memory_rows, const Spans& memory_spans,
+  Variable operator()(const Operand& x, const Spans& spans, const Variable& memory_rows, const Spans& memory_spans,
                       std::vector<Tensor>* weights = nullptr) const;
   void visit(Visitor& v) { v("query", query), v("memory", memory), v("output", output), v("dropout", dropout); }
 };

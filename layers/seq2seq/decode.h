@@ -95,11 +95,14 @@ struct TargetScore {
   Index tokens = 0;            // </s> included, where it was asked for
 };
 
-/// How likely the model finds targets[i] and </s> after sources[i]: one forced pass, those of
-/// similar length together. Targets hold neither <s> nor </s>. Not `ended`: without </s>, as of a
-/// part of a text. Training by TextWindows shows a language model no </s>. A result does not depend
-/// on the others. Sources are those of decode().
+/// How likely the model finds targets[i] after sources[i]: one forced pass, those of similar length
+/// together. Targets hold neither <s> nor </s>. Sources are those of decode(). A result does not
+/// depend on the others.
+///
+/// `ended`: whether </s> follows each target. Not given: of a model that reads sources; a language
+/// model is shown none in training (TextWindows).
 std::vector<TargetScore> score_targets(const Seq2Seq& model, std::span<const std::vector<Id>> sources,
-                                       std::span<const std::vector<Id>> targets, bool ended = true);
+                                       std::span<const std::vector<Id>> targets,
+                                       std::optional<bool> ended = std::nullopt);
 
 }  // namespace heed

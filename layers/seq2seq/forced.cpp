@@ -97,12 +97,12 @@ std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outpu
 }
 
 std::vector<TargetScore> score_targets(const Seq2Seq& model, std::span<const std::vector<Id>> sources,
-                                       std::span<const std::vector<Id>> targets, bool ended) {
+                                       std::span<const std::vector<Id>> targets, std::optional<bool> ended) {
   check(sources.size() == targets.size(), "score_targets", "expected a target for each of {} sources; got {}", sources.size(), targets.size());
   check_texts("score_targets", model, sources);
   std::vector<Forced> outputs;
   for (std::size_t i = 0; i < sources.size(); ++i)
-    outputs.push_back({sources[i], targets[i], ended});
+    outputs.push_back({sources[i], targets[i], ended.value_or(model.reads_source())});
   std::vector<TargetScore> scores(sources.size());
   for_each_batch(model, outputs, [&](const Batch& batch, std::span<const std::size_t> members) {
     const Tensor logits = model.logits(batch).value();

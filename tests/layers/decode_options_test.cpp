@@ -260,7 +260,7 @@ TEST(ScoreTargets, SumsTheirLogProbabilities) {
         model->reads_source() ? 0 : 1;  // a language model needs a text to go on from
     const Lines sources = random_lines({3, 1, 6, 2, least, 4}, 71, small_vocabulary);
     const Lines targets = random_lines({2, 5, 0, 1, 3, 8}, 72, small_vocabulary);
-    const auto scores = score_targets(*model, sources, targets);
+    const auto scores = score_targets(*model, sources, targets, true);
     ASSERT_EQ(scores.size(), sources.size());
     for (std::size_t i = 0; i < sources.size(); ++i) {
       double sum = 0;
@@ -280,12 +280,12 @@ TEST(ScoreTargets, SumsTheirLogProbabilities) {
       EXPECT_NEAR(open.log_probability, sum - last, 1e-4)
           << family.name << ", " << i << ", without </s>";
       EXPECT_EQ(open.tokens, static_cast<Index>(targets[i].size()));
-      EXPECT_NEAR(score_targets(*model, std::span(sources).subspan(i, 1), std::span(targets).subspan(i, 1))[0].log_probability, scores[i].log_probability, 1e-4);
+      EXPECT_NEAR(score_targets(*model, std::span(sources).subspan(i, 1), std::span(targets).subspan(i, 1), true)[0].log_probability, scores[i].log_probability, 1e-4);
     }
     // What decoding says of an output, scoring says of it too.
     for (std::size_t i = 0; i < sources.size(); ++i)
       for (const Hypothesis& h : decode_one(*model, sources[i], {.beam = 4, .nbest = 4, .max_length = 6}))
-        if (h.ended) { EXPECT_NEAR(score_targets(*model, Lines{sources[i]}, Lines{h.ids})[0].log_probability, h.log_probability, 1e-4) << family.name; }
+        if (h.ended) { EXPECT_NEAR(score_targets(*model, Lines{sources[i]}, Lines{h.ids}, true)[0].log_probability, h.log_probability, 1e-4) << family.name; }
   }
 }
 

@@ -99,8 +99,8 @@ TEST(LanguageModel, ScoresTheTextItWasTrainedOn) {
   const LanguageModel model = trained_on_periods();
   const Lines texts = {periodic(5, 3), periodic(9, 1)};
   const Lines right = {periodic(8, 4), periodic(10, 6)}, wrong = {periodic(9, 4), periodic(5, 6)};
-  const auto good = score_targets(model, texts, right, false),
-             bad = score_targets(model, texts, wrong, false);
+  const auto good = score_targets(model, texts, right),
+             bad = score_targets(model, texts, wrong);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     EXPECT_GT(good[i].log_probability, -0.5) << i;
     EXPECT_LT(bad[i].log_probability, -3) << i;
