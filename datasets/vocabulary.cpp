@@ -18,9 +18,9 @@ Vocabulary::Vocabulary(const std::vector<std::string>& tokens) {
 }
 
 Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& options) : Vocabulary() {
-  check(options.max_size == 0 || options.max_size >= first_free_id, "vocabulary",
-        "max_size counts the {} marks: expected 0 (no limit) or at least {}; got {}", first_free_id, first_free_id,
-        options.max_size);
+  check_argument(options.max_size == 0 || options.max_size >= first_free_id, "vocabulary",
+                 "max_size", options.max_size,
+                 "of 0 (no limit) or at least {}, the marks that it counts", first_free_id);
   std::vector<std::pair<std::string_view, Index>> entries;
   for (const auto& [token, count] : counts)
     if (count >= options.min_count && std::find(marks.begin(), marks.end(), token) == marks.end())

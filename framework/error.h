@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -10,6 +11,23 @@ namespace heed {
 /// The one exception Heed throws: `what()` is a line for the person at the keyboard, saying what, where and what to do.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
+};
+
+/// An argument is out of its range. What is wrong is kept as values, for a caller that knows where
+/// the value came from.
+struct ArgumentError : Error {
+  std::string where;     // which part of Heed refuses it: "adam"
+  std::string argument;  // by its name there: "beta1"
+  std::string value;     // "1.5"
+  std::string range;     // after "expected": "within [0, 1)"
+
+  ArgumentError(const std::string& message, std::string part, std::string name, std::string got,
+                std::string expected)
+      : Error(message),
+        where(std::move(part)),
+        argument(std::move(name)),
+        value(std::move(got)),
+        range(std::move(expected)) {}
 };
 
 template <class... Args>
@@ -22,6 +40,18 @@ template <class... Args>
 void check(bool condition, const char* op, fmt::format_string<Args...> message, Args&&... args) {
   if (!condition) [[unlikely]]
     throw Error(fmt::format("[{}] {}", op, fmt::format(message, std::forward<Args>(args)...)));
+}
+
+/// Throws ArgumentError, `[where] expected ARGUMENT RANGE; got VALUE`, unless `condition` holds.
+template <class Value, class... Args>
+void check_argument(bool condition, const char* where, const char* argument, const Value& value,
+                    fmt::format_string<Args...> range, Args&&... args) {
+  if (condition) [[likely]]
+    return;
+  const std::string expected = fmt::format(range, std::forward<Args>(args)...);
+  const std::string got = fmt::format("{}", value);
+  throw ArgumentError(fmt::format("[{}] expected {} {}; got {}", where, argument, expected, got),
+                      where, argument, got, expected);
 }
 
 }  // namespace heed

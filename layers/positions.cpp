@@ -70,8 +70,8 @@ Tensor SinusoidalPositions::operator()(const Spans& spans, Index offset) const {
 
 Variable LearnedPositions::operator()(const Spans& spans, Index offset) const {
   check_offset(spans, offset);
-  check(spans.longest() + offset <= weight.shape()[0], "positions", "expected at most {} positions; got {}", weight.shape()[0],
-        spans.longest() + offset);
+  check_argument(spans.longest() + offset <= weight.shape()[0], "positions", "positions",
+                 spans.longest() + offset, "of at most {}", weight.shape()[0]);
   return embedding(position_ids(spans, offset), weight);
 }
 

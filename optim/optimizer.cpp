@@ -22,10 +22,11 @@ void correct_bias(kernels::UpdateSlot& slot, std::int64_t step, double lr, doubl
 }
 
 void check_adam(const char* name, double lr, double beta1, double beta2, double epsilon, double weight_decay) {
-  check(lr >= 0, name, "expected lr of at least 0; got {}", lr);
-  check(0 <= beta1 && beta1 < 1 && 0 <= beta2 && beta2 < 1, name, "expected beta1 and beta2 within [0, 1); got {} and {}", beta1, beta2);
-  check(epsilon >= 0, name, "expected epsilon of at least 0; got {}", epsilon);
-  check(weight_decay >= 0, name, "expected weight_decay of at least 0; got {}", weight_decay);
+  check_argument(lr >= 0, name, "lr", lr, "of at least 0");
+  check_argument(0 <= beta1 && beta1 < 1, name, "beta1", beta1, "within [0, 1)");
+  check_argument(0 <= beta2 && beta2 < 1, name, "beta2", beta2, "within [0, 1)");
+  check_argument(epsilon >= 0, name, "epsilon", epsilon, "of at least 0");
+  check_argument(weight_decay >= 0, name, "weight_decay", weight_decay, "of at least 0");
 }
 
 /// Of two parameters over the same elements, each would move them once a step.
@@ -104,9 +105,10 @@ std::vector<NamedTensor> Optimizer::state() const {
 
 Sgd::Sgd(AnyModule model, const SgdOptions& options)
     : Optimizer(model, options.lr, one_if(options.momentum != 0, "sgd.m")), options_(options) {
-  check(options.lr >= 0, "sgd", "expected lr of at least 0; got {}", options.lr);
-  check(options.momentum >= 0, "sgd", "expected momentum of at least 0; got {}", options.momentum);
-  check(options.weight_decay >= 0, "sgd", "expected weight_decay of at least 0; got {}", options.weight_decay);
+  check_argument(options.lr >= 0, "sgd", "lr", options.lr, "of at least 0");
+  check_argument(options.momentum >= 0, "sgd", "momentum", options.momentum, "of at least 0");
+  check_argument(options.weight_decay >= 0, "sgd", "weight_decay", options.weight_decay,
+                 "of at least 0");
 }
 
 void Sgd::prepare(kernels::UpdateSlot& slot, const Shape&, std::int64_t, double lr) const {

@@ -8,7 +8,8 @@ namespace {
 
 /// Columns of keys and values.
 Index kv_width(Index d, int heads, int kv_heads) {
-  check(heads >= 1 && d % heads == 0, "attention", "expected a width that {} heads share evenly; got {}", heads, d);
+  check_argument(heads >= 1 && d % heads == 0, "attention", "heads", heads,
+                 "of a number that shares a width of {} evenly", d);
   check(kv_heads >= 1 && heads % kv_heads == 0, "attention", "expected heads of queries that those of keys divide; got {} and {}", heads, kv_heads);
   return d / heads * kv_heads;
 }

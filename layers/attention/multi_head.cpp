@@ -13,7 +13,8 @@ Attention options(int heads, const Spans& queries, const Spans& keys, bool causa
 }  // namespace
 
 SelfAttention::SelfAttention(Index d, int h, Real p, Random& random) : heads(h), input(d, 3 * d, random), output(d, d, random), dropout(p) {
-  check(h >= 1 && d % h == 0, "attention", "expected a width that {} heads share evenly; got {}", h, d);
+  check_argument(h >= 1 && d % h == 0, "attention", "heads", h,
+                 "of a number that shares a width of {} evenly", d);
 }
 
 Variable SelfAttention::operator()(const Operand& x, const Spans& spans, bool causal, std::vector<Tensor>* weights) const {
@@ -22,7 +23,8 @@ Variable SelfAttention::operator()(const Operand& x, const Spans& spans, bool ca
 
 CrossAttention::CrossAttention(Index d, int h, Real p, Random& random)
     : heads(h), query(d, d, random), memory(d, 2 * d, random), output(d, d, random), dropout(p) {
-  check(h >= 1 && d % h == 0, "attention", "expected a width that {} heads share evenly; got {}", h, d);
+  check_argument(h >= 1 && d % h == 0, "attention", "heads", h,
+                 "of a number that shares a width of {} evenly", d);
 }
 
 Variable CrossAttention::operator()(const Operand& x, const Spans& spans, const Variable& memory_rows, const Spans& memory_spans,

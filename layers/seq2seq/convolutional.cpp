@@ -14,11 +14,12 @@ namespace {
 constexpr Real half = static_cast<Real>(1 / std::numbers::sqrt2);  // the variance of a sum of two, halved
 
 const ConvS2SOptions& checked(const ConvS2SOptions& o) {
-  check(o.vocabulary > 0 && o.d > 0 && o.layers >= 1, "conv", "expected a vocabulary, a width and at least one layer; got {}, {} and {}",
-        o.vocabulary, o.d, o.layers);
-  check(o.kernel >= 1 && o.kernel % 2 == 1, "conv", "expected an odd kernel; got {}", o.kernel);
-  check(o.positions >= 1, "conv", "expected at least one position; got {}", o.positions);
-  check(o.dropout >= 0 && o.dropout < 1, "conv", "expected a dropout probability within [0, 1); got {}", o.dropout);
+  check_argument(o.vocabulary > 0, "conv", "vocabulary", o.vocabulary, "above 0");
+  check_argument(o.d > 0, "conv", "d", o.d, "above 0");
+  check_argument(o.layers >= 1, "conv", "layers", o.layers, "of at least 1");
+  check_argument(o.kernel >= 1 && o.kernel % 2 == 1, "conv", "kernel", o.kernel, "above 0 and odd");
+  check_argument(o.positions >= 1, "conv", "positions", o.positions, "of at least 1");
+  check_argument(o.dropout >= 0 && o.dropout < 1, "conv", "dropout", o.dropout, "within [0, 1)");
   return o;
 }
 

@@ -50,7 +50,8 @@ constexpr Index most_window_rows = Index{1} << 14;  // tokens that go through th
 
 LanguageModel::LanguageModel(const LanguageModelOptions& o, Random& random)
     : options_(o), embedding_(o.vocabulary, o.d, random), positions_(o.context, o.d, random), dropout_(o.dropout), norm_(o.d) {
-  check(o.vocabulary > 0 && o.layers >= 1, "lm", "expected a vocabulary and at least one layer; got {} and {}", o.vocabulary, o.layers);
+  check_argument(o.vocabulary > 0, "lm", "vocabulary", o.vocabulary, "above 0");
+  check_argument(o.layers >= 1, "lm", "layers", o.layers, "of at least 1");
   for (int i = 0; i < o.layers; ++i) layers_.emplace_back(layer_options(o), random);
 }
 

@@ -12,10 +12,12 @@ namespace heed {
 namespace {
 
 RecurrentSeq2SeqOptions resolved(RecurrentSeq2SeqOptions o) {
-  check(o.vocabulary > 0 && o.layers >= 1, "rnn", "expected a vocabulary and at least one layer; got {} and {}", o.vocabulary, o.layers);
+  check_argument(o.vocabulary > 0, "rnn", "vocabulary", o.vocabulary, "above 0");
+  check_argument(o.layers >= 1, "rnn", "layers", o.layers, "of at least 1");
   if (o.hidden == 0) o.hidden = o.d;
   if (o.encoder_hidden == 0) {
-    check(!o.bidirectional || o.hidden % 2 == 0, "rnn", "expected an even hidden width, for two directions; got {}", o.hidden);
+    check_argument(!o.bidirectional || o.hidden % 2 == 0, "rnn", "hidden", o.hidden,
+                   "of an even number, for two directions");
     o.encoder_hidden = o.bidirectional ? o.hidden / 2 : o.hidden;
   }
   return o;

@@ -57,7 +57,8 @@ Transformer::Transformer(const TransformerOptions& o, Random& random)
       dropout_(o.dropout),
       encoder_norm_(o.d),
       decoder_norm_(o.d) {
-  check(o.vocabulary > 0 && o.layers >= 1, "transformer", "expected a vocabulary and at least one layer; got {} and {}", o.vocabulary, o.layers);
+  check_argument(o.vocabulary > 0, "transformer", "vocabulary", o.vocabulary, "above 0");
+  check_argument(o.layers >= 1, "transformer", "layers", o.layers, "of at least 1");
   if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
   for (int i = 0; i < o.layers; ++i) encoder_.emplace_back(layer_options(o), random);
   for (int i = 0; i < o.layers; ++i) decoder_.emplace_back(layer_options(o), random);

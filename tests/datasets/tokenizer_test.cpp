@@ -41,7 +41,8 @@ TEST(Vocabulary, OrdersByCountThenBytes) {
   }
   const TemporaryFolder folder;
   EXPECT_EQ(folder.message([&] { Vocabulary(counts, {.max_size = 3}); }),
-            "[vocabulary] max_size counts the 4 marks: expected 0 (no limit) or at least 4; got 3");
+            "[vocabulary] expected max_size of 0 (no limit) or at least 4, the marks that it "
+            "counts; got 3");
   EXPECT_EQ(folder.message([] { (void)Vocabulary(Pieces{"a", "a"}); }), "[vocabulary] expected distinct tokens; got 'a' twice");
   EXPECT_EQ(folder.message([] { (void)Vocabulary(Pieces{"<s>"}); }), "[vocabulary] expected distinct tokens; got '<s>' twice");
   for (Id id : {-1, 4})

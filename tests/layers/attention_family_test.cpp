@@ -531,8 +531,9 @@ TEST(AttentionFamily, SaysWhatItExpected) {
   Random random(1);
   EXPECT_EQ(message([&] { make_attention("dot", {.query = 8, .memory = 16}, random); }),
             "[attention] expected queries as wide as the memory for dot scores; got 8 and 16");
-  EXPECT_EQ(message([&] { make_attention("multi_head", {.query = 8, .memory = 8, .heads = 3}, random); }),
-            "[attention] expected a width that 3 heads share evenly; got 8");
+  EXPECT_EQ(
+      message([&] { make_attention("multi_head", {.query = 8, .memory = 8, .heads = 3}, random); }),
+      "[attention] expected heads of a number that shares a width of 8 evenly; got 3");
   EXPECT_TRUE(message([&] { make_attention("adittive", {}, random); }).starts_with("[attention] expected one of additive, dot, general, concat"));
 }
 

@@ -219,9 +219,13 @@ TEST(Attention, NeedsHeadsThatShareTheWidth) {
   Random random(1);
   for (int heads : {0, -1, 3, 16}) {
     EXPECT_EQ(message([&] { SelfAttention(8, heads, 0, random); }),
-              fmt::format("[attention] expected a width that {} heads share evenly; got 8", heads));
+              fmt::format(
+                  "[attention] expected heads of a number that shares a width of 8 evenly; got {}",
+                  heads));
     EXPECT_EQ(message([&] { CrossAttention(8, heads, 0, random); }),
-              fmt::format("[attention] expected a width that {} heads share evenly; got 8", heads));
+              fmt::format(
+                  "[attention] expected heads of a number that shares a width of 8 evenly; got {}",
+                  heads));
   }
 }
 
@@ -278,8 +282,9 @@ TEST(LearnedPositions, EndWhereTheTableEnds) {
     Index length, offset;
     const char* message;
   };
-  for (const Row& row : {Row{5, 0, "no error"}, Row{2, 3, "no error"}, Row{6, 0, "[positions] expected at most 5 positions; got 6"},
-                         Row{1, 5, "[positions] expected at most 5 positions; got 6"}})
+  for (const Row& row : {Row{5, 0, "no error"}, Row{2, 3, "no error"},
+                         Row{6, 0, "[positions] expected positions of at most 5; got 6"},
+                         Row{1, 5, "[positions] expected positions of at most 5; got 6"}})
     EXPECT_EQ(message([&] { positions(of(row.length), row.offset); }), row.message) << row.length << " at " << row.offset;
 }
 

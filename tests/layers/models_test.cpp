@@ -290,23 +290,29 @@ TEST(Models, RefuseSizesThatMakeNone) {
     return "no error";
   };
   EXPECT_EQ(message([&] { Transformer({.vocabulary = 0, .d = 8}, random); }),
-            "[transformer] expected a vocabulary and at least one layer; got 0 and 3");
+            "[transformer] expected vocabulary above 0; got 0");
   EXPECT_EQ(message([&] { Transformer({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
-            "[transformer] expected a vocabulary and at least one layer; got 9 and 0");
+            "[transformer] expected layers of at least 1; got 0");
   EXPECT_EQ(message([&] { LanguageModel({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
-            "[lm] expected a vocabulary and at least one layer; got 9 and 0");
+            "[lm] expected layers of at least 1; got 0");
   EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 0, .d = 8}, random); }),
-            "[conv] expected a vocabulary, a width and at least one layer; got 0, 8 and 4");
-  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .kernel = 4}, random); }), "[conv] expected an odd kernel; got 4");
-  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .positions = 0}, random); }), "[conv] expected at least one position; got 0");
+            "[conv] expected vocabulary above 0; got 0");
+  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .kernel = 4}, random); }),
+            "[conv] expected kernel above 0 and odd; got 4");
+  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .positions = 0}, random); }),
+            "[conv] expected positions of at least 1; got 0");
   const auto convolutional = tiny_convolutional(true, 0, 3, 4);
-  EXPECT_EQ(message([&] { convolutional.logits(make_batch(random_lines({5}, 1), random_lines({3}, 1))); }),
-            "[positions] expected at most 4 positions; got 5");
-  EXPECT_EQ(message([&] { convolutional.logits(make_batch(random_lines({4}, 1), random_lines({4}, 1))); }),
-            "[positions] expected at most 4 positions; got 5");
+  EXPECT_EQ(message([&] {
+              convolutional.logits(make_batch(random_lines({5}, 1), random_lines({3}, 1)));
+            }),
+            "[positions] expected positions of at most 4; got 5");
+  EXPECT_EQ(message([&] {
+              convolutional.logits(make_batch(random_lines({4}, 1), random_lines({4}, 1)));
+            }),
+            "[positions] expected positions of at most 4; got 5");
   const auto model = tiny_language_model(0, 4);
   EXPECT_EQ(message([&] { model.logits(make_batch({}, random_lines({4}, 1))); }),
-            "[positions] expected at most 4 positions; got 5");
+            "[positions] expected positions of at most 4; got 5");
 }
 
 // Dropout -------------------------------------------------------------------------------------------------------------------------

@@ -131,8 +131,9 @@ TEST(RecurrentSeq2Seq, RefusesSizesThatMakeNone) {
     } catch (const Error& error) { return error.what(); }
     return "no error";
   };
-  EXPECT_EQ(message({}), "[rnn] expected a vocabulary and at least one layer; got 0 and 1");
-  EXPECT_EQ(message({.vocabulary = 9, .d = 7}), "[rnn] expected an even hidden width, for two directions; got 7");
+  EXPECT_EQ(message({}), "[rnn] expected vocabulary above 0; got 0");
+  EXPECT_EQ(message({.vocabulary = 9, .d = 7}),
+            "[rnn] expected hidden of an even number, for two directions; got 7");
   EXPECT_EQ(message({.vocabulary = 9, .d = 8, .encoder_hidden = 3, .bridge = false}),
             "[rnn] expected an encoder as wide as the decoder, to start without a bridge; got 6 and 8");
   EXPECT_EQ(message({.vocabulary = 9, .d = 8, .attention = "dot", .encoder_hidden = 3}),
