@@ -66,8 +66,12 @@ struct Reader {
       Line line = tokenize(pairs, tokenizers, options, epoch, i);
       ++counts.read;
       const bool too_long = std::max(line.source.size(), line.target.size()) > longest;
+      if (too_long && (counts.first_long < 0 || i < counts.first_long)) counts.first_long = i;
       if (too_long && options.cut) cut(line, longest, static_cast<Id>(tokenizers.target->size()));
-      if ((too_long && !options.cut) || (budget > 0 && line.rows() > budget)) {
+      const bool left_out = too_long && !options.cut;
+      const bool over_budget = !left_out && budget > 0 && line.rows() > budget;
+      counts.over_budget += over_budget;
+      if (left_out || over_budget) {
         ++counts.dropped;
         continue;
       }
@@ -118,17 +122,18 @@ Batch make_batch(std::span<const Line> lines) {
 void check_options(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options) {
   check(tokenizers.source && tokenizers.target, "batches", "expected tokenizers for both sides");
   check(tokenizers.joint() || !options.widen, "batches", "expected one vocabulary for both sides, so that words can be copied; got two");
-  check(options.batch_tokens >= 1, "batches", "expected batch_tokens of at least 1; got {}", options.batch_tokens);
-  check(options.max_length >= 0, "batches", "expected max_length of at least 0 (no limit); got {}", options.max_length);
-  check(options.window >= 1, "batches", "expected a window of at least 1; got {}", options.window);
+  check_argument(options.batch_tokens >= 1, "batches", "batch_tokens", options.batch_tokens,
+                 "of at least 1");
+  check_argument(options.max_length >= 0, "batches", "max_length", options.max_length,
+                 "of at least 0 (no limit)");
+  check_argument(options.window >= 1, "batches", "window", options.window, "of at least 1");
   check(pairs.size() != 0, "batches", "expected at least one pair; {} has none", pairs.name());
 }
 
 [[noreturn]] void fail_dropped(const PairSource& pairs, const BatchOptions& options) {
-  fail(
-      "{}: every pair is longer than max_length = {} or batch_tokens = {} allow; raise them (--set data.max_length=N, "
-      "--set data.batch_tokens=N)",
-      pairs.name(), options.max_length, options.batch_tokens);
+  throw NothingLeft(
+      fmt::format("{}: every pair is longer than max_length = {} or batch_tokens = {} allow",
+                  pairs.name(), options.max_length, options.batch_tokens));
 }
 
 }  // namespace
@@ -237,6 +242,36 @@ Index PairBatches::count_epoch(BatchCounts* counts) {
   if (counts) *counts = counts_;
   position_ = position;
   return batches;
+}
+
+bool PairBatches::epochs_are_alike() const {
+  return pairs_.size() > 0 && windows() == 1 && options_.subword_sampling == 0;
+}
+
+BatchCounts count_pairs(const PairSource& pairs, const Tokenizers& tokenizers,
+                        const BatchOptions& options) {
+  check_options(pairs, tokenizers, options);
+  check(pairs.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs.name());
+  constexpr Index tokens_a_byte =
+      8;  // at most: subwords are cut after NFKC, which makes 18 letters of the 3 bytes of U+FDFA
+  constexpr Index rows_of_marks = 2;
+  Index allowed = options.batch_tokens;
+  if (options.max_length > 0) allowed = std::min(allowed, options.max_length + rows_of_marks);
+  BatchCounts counts;
+  const Reader reader{pairs, tokenizers, options, options.batch_tokens, 0, counts};
+  std::vector<Line> lines;
+  for (Index i = 0; i < pairs.size(); ++i) {
+    const Pair pair = pairs.at(i);
+    const Index most =
+        static_cast<Index>(pair.source.size() + pair.target.size()) * tokens_a_byte + rows_of_marks;
+    if (most <= allowed) {
+      ++counts.read;
+      continue;
+    }
+    lines.clear();
+    reader.read(i, 1, lines);
+  }
+  return counts;
 }
 
 std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options, BatchCounts* counts) {

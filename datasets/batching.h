@@ -7,6 +7,7 @@
 
 #include "datasets/pairs.h"
 #include "datasets/tokenizer.h"
+#include "framework/error.h"
 #include "framework/sequences.h"
 
 namespace heed {
@@ -22,11 +23,19 @@ struct BatchOptions {
   double subword_sampling = 0;  // above 0: each line is cut anew in each epoch, a draw from (seed, epoch, line, side); Tokenizer::sample
 };
 
+/// Every pair was dropped.
+struct NothingLeft : Error {
+  using Error::Error;
+};
+
 /// What became of the pairs that were read.
 struct BatchCounts {
   Index read = 0;
   Index dropped = 0;  // a side is longer than max_length, or the pair alone exceeds the budget
   Index cut = 0;      // a side was cut to max_length
+  Index over_budget = 0;  // of those dropped: no side is too long, but the pair exceeds the budget
+  Index first_long =
+      -1;  // the lowest number of a pair with a side that is too long; -1: there is none
 };
 
 /// Batches for training, without end. What comes next is a function of the pairs, the options and the position alone.
@@ -42,18 +51,23 @@ class PairBatches final : public BatchStream {
   PairBatches(PairBatches&&) noexcept;
   ~PairBatches() override;
 
-  /// Throws Error when every pair of an epoch (of 16 windows of an endless corpus) is dropped.
+  /// Throws NothingLeft when every pair of an epoch (of 16 windows of an endless corpus) is
+  /// dropped.
   Batch next() override;
   /// Of the batch that next() gives: {epoch, window, batch in the window}.
   std::vector<std::int64_t> position() const override { return {position_.epoch, position_.window, position_.batch}; }
   void seek(std::span<const std::int64_t> position) override;
   std::string describe(std::span<const Index> lines) const override;
   Index epoch() const { return position_.epoch; }
+  Index epochs() const override { return position_.epoch; }
   /// Of this epoch so far, a window at a time.
   const BatchCounts& counts() const { return counts_; }
   /// The number of batches in an epoch, and what becomes of its pairs: reads and tokenizes them all, once. Throws Error on an endless
   /// corpus and when every pair is dropped.
   Index count_epoch(BatchCounts* counts = nullptr);
+  /// Whether every epoch has as many batches as count_epoch() finds: all pairs are one window, cut
+  /// alike each time.
+  bool epochs_are_alike() const;
 
  private:
   struct Position {
@@ -77,6 +91,11 @@ class PairBatches final : public BatchStream {
   Index order_epoch_ = -1;
   std::unique_ptr<Window> window_;
 };
+
+/// What becomes of the pairs of a finite corpus. Tokenizes only those that have bytes enough to be
+/// too long.
+BatchCounts count_pairs(const PairSource& pairs, const Tokenizers& tokenizers,
+                        const BatchOptions& options);
 
 /// For evaluation: every pair once, shortest first, no randomness; `lines` tells where each came from. A pair that alone exceeds
 /// the budget makes a batch of its own; those beyond max_length are dropped or cut, and counted. Throws Error on an endless corpus

@@ -34,11 +34,11 @@ Batch make_batch(std::span<const Id> ids, std::vector<Index> begins, std::span<c
 
 TextWindows::TextWindows(std::vector<Id> train, std::vector<Id> valid, const TextOptions& options)
     : train_(std::move(train)), valid_(std::move(valid)), options_(options) {
-  check(options.context >= 1, "text", "expected a context of at least 1; got {}", options.context);
-  check(options.batch >= 1, "text", "expected at least 1 window a batch; got {}", options.batch);
+  check_argument(options.context >= 1, "text", "context", options.context, "of at least 1");
+  check_argument(options.batch >= 1, "text", "batch", options.batch, "of at least 1 window");
   const Index n = static_cast<Index>(train_.size());
-  check(n > options.context, "text",
-        "expected at least {} tokens to train on, one more than the context; got {}; lower the context", options.context + 1, n);
+  check_argument(n > options.context, "text", "context", options.context,
+                 "below {}, the number of tokens to train on", n);
 }
 
 TextWindows TextWindows::open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer,
@@ -49,8 +49,8 @@ TextWindows TextWindows::open(const std::string& train, const std::string& valid
 TextWindows TextWindows::of_texts(std::string_view train, std::string_view valid, const Tokenizer& tokenizer, const TextOptions& options) {
   std::vector<Id> ids = tokenizer.encode(train);
   if (!valid.empty()) return TextWindows(std::move(ids), tokenizer.encode(valid), options);
-  check(options.valid_fraction >= 0 && options.valid_fraction < 1, "text", "expected a valid_fraction in [0, 1); got {}",
-        options.valid_fraction);
+  check_argument(options.valid_fraction >= 0 && options.valid_fraction < 1, "text",
+                 "valid_fraction", options.valid_fraction, "within [0, 1)");
   const auto kept = static_cast<std::ptrdiff_t>(std::llround(static_cast<double>(ids.size()) * (1 - options.valid_fraction)));
   std::vector<Id> rest(ids.begin() + kept, ids.end());
   ids.resize(static_cast<std::size_t>(kept));
@@ -69,6 +69,14 @@ void TextWindows::seek(std::span<const std::int64_t> position) {
   check(position.size() == 1 && position[0] >= 0, "text", "expected a position of one number from 0 on; got ({})",
         fmt::join(position, ", "));
   step_ = position[0];
+}
+
+Index TextWindows::batches_in(Index epochs) const {
+  const Index text = static_cast<Index>(train_.size());
+  const Index batch = tokens_a_batch();
+  const Index rest =
+      epochs * (text % batch);  // of dividing epochs * text, which may be too large a number
+  return epochs * (text / batch) + (rest + batch - 1) / batch;
 }
 
 std::string TextWindows::describe(std::span<const Index> lines) const {

@@ -34,6 +34,12 @@ class TextWindows final : public BatchStream {
   Batch at(Index step) const;
   std::vector<std::int64_t> position() const override { return {step_}; }
   void seek(std::span<const std::int64_t> position) override;
+  /// As many tokens as the text has are a pass over it, wherever the windows lay.
+  Index epochs() const override {
+    return step_ * tokens_a_batch() / static_cast<Index>(train_.size());
+  }
+  /// The batches after which epochs() is `epochs`.
+  Index batches_in(Index epochs) const;
   std::string describe(std::span<const Index> lines) const override;
 
   const std::vector<Id>& train() const { return train_; }
@@ -42,6 +48,8 @@ class TextWindows final : public BatchStream {
   std::vector<Batch> valid_batches() const;
 
  private:
+  Index tokens_a_batch() const { return options_.context * options_.batch; }
+
   std::vector<Id> train_, valid_;
   TextOptions options_;
   Index step_ = 0;

@@ -107,6 +107,8 @@ class BatchStream {
   virtual Batch next() = 0;
   virtual std::vector<std::int64_t> position() const = 0;
   virtual void seek(std::span<const std::int64_t> position) = 0;
+  /// Whole passes over the data that next() has given so far; 0 where the data have no end.
+  virtual Index epochs() const { return 0; }
   /// What a person calls these of its batches' lines: "lines 3, 17 of train.src".
   virtual std::string describe(std::span<const Index> lines) const;
 };

@@ -48,6 +48,7 @@ struct Trainer::State {
 
   Progress progress;
   std::vector<std::int64_t> position;  // of the data, at progress.step
+  Index epochs_read = 0;               // there
   WeightAverage average;
   std::optional<Snapshot> best;  // where there is no folder
   std::optional<RunFolder> folder;
@@ -69,9 +70,16 @@ struct Trainer::State {
 
   double seconds() const { return progress.seconds + since(start); }
   bool patience_is_over() const { return options.patience > 0 && progress.since_best >= options.patience; }
-  bool finished() const {
-    return (options.steps > 0 && progress.step >= options.steps) || (options.seconds > 0 && seconds() >= options.seconds) ||
-           patience_is_over();
+  EndedBy ended_by() const {
+    if (options.steps > 0 && progress.step >= options.steps) return EndedBy::steps;
+    if (options.epochs > 0 && epochs_read >= options.epochs) return EndedBy::epochs;
+    if (options.seconds > 0 && seconds() >= options.seconds) return EndedBy::seconds;
+    return patience_is_over() ? EndedBy::patience : EndedBy::nothing;
+  }
+  bool finished() const { return ended_by() != EndedBy::nothing; }
+  /// 0: only time tells.
+  Index last_step() const {
+    return options.expected_steps > 0 ? options.expected_steps : options.steps;
   }
   /// Whether the checkpoint of this step stands under its own name too; an error or a signal saves as last alone.
   bool has_step() const { return !folder || options.keep == 0 || std::filesystem::exists(folder->step(progress.step)); }
@@ -112,6 +120,7 @@ void Trainer::State::open(BatchStream& data) {
     data.seek(position);
   else
     position = data.position();
+  epochs_read = data.epochs();
   started = true;
   if (folder) {
     if (saved_step >= 0) {
@@ -127,7 +136,7 @@ void Trainer::State::open(BatchStream& data) {
 
 double Trainer::State::learning_rate(Index step) {
   double done = 0;
-  if (options.steps > 0) done = options.schedule.progress(step, options.steps);
+  if (last_step() > 0) done = options.schedule.progress(step, last_step());
   if (options.seconds > 0 && step > options.schedule.warmup) {
     const double now = seconds();
     if (progress.warmup_seconds < 0) progress.warmup_seconds = options.schedule.warmup == 0 ? 0 : now;
@@ -176,6 +185,7 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, con
 
   progress.step = step;
   position = data.position();
+  epochs_read = data.epochs();
   saved = false;
   progress.row_tokens += tokens;
   if (finite) {
@@ -224,14 +234,17 @@ void Trainer::State::finish_step(const EvaluateFunction& evaluation, const Obser
 void Trainer::State::report(double norm, const Observers& observers) const {
   if (!observers.on_step) return;
   const double loss = progress.row_mean(progress.row_nats);
-  StepReport report{.step = progress.step, .steps = options.steps, .done = 0, .loss = loss, .perplexity = std::exp(loss), .lr = lr,
+  // The end is expected, and may be passed.
+  const Index last = last_step() > 0 ? std::max(last_step(), progress.step) : 0;
+  StepReport report{.step = progress.step, .steps = last, .done = 0, .loss = loss, .perplexity = std::exp(loss), .lr = lr,
                     .gradient_norm = norm, .tokens_per_s = static_cast<double>(speed_tokens) / speed_seconds, .seconds = seconds(),
                     .seconds_left = 0, .skipped = progress.skipped,
                     .objective = progress.row_mean(progress.row_loss)};
   double left = std::numeric_limits<double>::infinity();
-  if (options.steps > 0) {
-    report.done = static_cast<double>(progress.step) / static_cast<double>(options.steps);
-    left = since(start) / static_cast<double>(progress.step - first_step) * static_cast<double>(options.steps - progress.step);
+  if (last > 0) {
+    report.done = static_cast<double>(progress.step) / static_cast<double>(last);
+    left = since(start) / static_cast<double>(progress.step - first_step) *
+           static_cast<double>(last - progress.step);
   }
   if (options.seconds > 0) {
     report.done = std::max(report.done, report.seconds / options.seconds);
@@ -367,8 +380,16 @@ std::string Trainer::State::rescue() noexcept {
 }
 
 TrainResult Trainer::State::result() const {
-  TrainResult result{.step = progress.step, .loss = row_mean_loss, .seconds = seconds(), .best = {}, .best_step = progress.best_step,
-                     .interrupted = false, .stopped_early = patience_is_over(), .skipped = progress.skipped};
+  TrainResult result{.step = progress.step,
+                     .trained = progress.step - first_step,
+                     .ended_by = ended_by(),
+                     .loss = row_mean_loss,
+                     .seconds = seconds(),
+                     .best = {},
+                     .best_step = progress.best_step,
+                     .interrupted = false,
+                     .stopped_early = patience_is_over(),
+                     .skipped = progress.skipped};
   if (progress.best_step > 0) result.best = Evaluation{progress.best_loss, progress.best_score, {}};
   return result;
 }
@@ -377,14 +398,17 @@ Trainer::Trainer(AnyModule model, Optimizer& optimizer, TrainerOptions options)
     : model_(model), optimizer_(optimizer), options_(std::move(options)) {
   const TrainerOptions& o = options_;
   check(o.steps >= 0 && o.seconds >= 0, "trainer", "expected steps and seconds of at least 0; got {} and {}", o.steps, o.seconds);
-  check(o.steps > 0 || o.seconds > 0, "trainer", "expected a limit; set steps or seconds");
-  check(o.accumulate >= 1, "trainer", "expected accumulate of at least 1; got {}", o.accumulate);
-  check(o.log_every >= 1, "trainer", "expected log_every of at least 1; got {}", o.log_every);
+  check_argument(o.epochs >= 0, "trainer", "epochs", o.epochs, "of at least 0");
+  check(o.steps > 0 || o.epochs > 0 || o.seconds > 0, "trainer",
+        "expected a limit; set steps, epochs or seconds");
+  check_argument(o.accumulate >= 1, "trainer", "accumulate", o.accumulate, "of at least 1");
+  check_argument(o.log_every >= 1, "trainer", "log_every", o.log_every, "of at least 1");
   check(o.eval_every >= 0 && o.save_every >= 0 && o.keep >= 0 && o.patience >= 0 && o.clip >= 0 && o.schedule.warmup >= 0, "trainer",
         "expected eval_every, save_every, keep, patience, clip and warmup of at least 0; got {}, {}, {}, {}, {} and {}", o.eval_every,
         o.save_every, o.keep, o.patience, o.clip, o.schedule.warmup);
-  check(o.average >= 1, "trainer", "expected average of at least 1; got {}", o.average);
-  check(o.average == 1 || o.save_every > 0, "trainer", "average = {} takes the weights that save_every saves; set save_every", o.average);
+  check_argument(o.average >= 1, "trainer", "average", o.average, "of at least 1");
+  check_argument(o.average == 1 || o.save_every > 0, "trainer", "save_every", o.save_every,
+                 "above 0: average = {} takes the weights that it saves", o.average);
   state_ = std::make_unique<State>(model_, optimizer_, options_);
 }
 
@@ -447,6 +471,15 @@ bool Trainer::resume(const std::string& which) {
 }
 
 Index Trainer::step() const { return state_->progress.step; }
+EndedBy Trainer::ended_by(BatchStream& data) {
+  State& state = *state_;
+  state.start = Clock::now();
+  if (state.started) data.seek(state.position);
+  state.epochs_read = data.epochs();
+  return state.ended_by();
+}
+
+double Trainer::seconds() const { return state_->progress.seconds; }
 bool Trainer::saved() const { return state_->saved; }
 void Trainer::claim() { state_->claim(); }
 

@@ -19,6 +19,11 @@ enum class OnNan { stop, skip };
 
 struct TrainerOptions {
   Index steps = 0;        // stop after so many, 0: no limit
+  Index epochs = 0;  // stop after so many passes over the data, as BatchStream::epochs() counts
+                     // them, 0: no limit
+  /// The step at which steps and epochs are expected to end the training: the schedule and what is
+  /// shown of the rest follow it. 0: `steps`.
+  Index expected_steps = 0;
   double seconds = 0;     // stop after so many of wall-clock time, evaluating and saving included, 0: no limit
   Schedule schedule = {};  // of the optimizer's lr
   double clip = 1;        // largest norm of the gradients, 0: no limit
@@ -88,8 +93,13 @@ struct Observers {
   std::function<bool()> should_save = {};  // asked before each step: true saves and goes on
 };
 
+/// What ended a training, or ends it before its next step.
+enum class EndedBy { nothing, steps, epochs, seconds, patience };
+
 struct TrainResult {
   Index step = 0;
+  Index trained = 0;  // steps of this run alone
+  EndedBy ended_by = EndedBy::nothing;
   double loss = 0;             // of the last row of metrics, the plain cross entropy
   double seconds = 0;          // earlier runs that were resumed included
   std::optional<Evaluation> best;
@@ -125,7 +135,11 @@ class Trainer {
   /// gold token (a batch without any, among others that have, is passed over). Whatever error or exception ends it, what was trained
   /// before is saved, where that can still be done, and the message says from where to resume.
   TrainResult run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate = {}, const Observers& observers = {});
+  /// What has ended the training already, of one that was resumed: run() would train no step.
+  /// `data` goes to where it was.
+  EndedBy ended_by(BatchStream& data);
   Index step() const;  // how many were trained
+  double seconds() const;  // for how long, where a time limits the training
   bool saved() const;  // all of them are in a checkpoint
   /// Loads the best weights into the model; false when nothing was evaluated.
   bool load_best();

@@ -189,6 +189,27 @@ TEST(PairBatches, CountsTheBatchesOfAnEpoch) {
   EXPECT_EQ(batches.counts().dropped, counts.dropped);
 }
 
+TEST(PairBatches, WhatIsTooLongIsCountedWithoutMakingBatches) {
+  const auto tokenizer = alphabet();
+  const MemoryPairs pairs = corpus(150);  // up to 23 letters
+  for (const Index max_length : {0, 3, 9, 20, 30}) {
+    for (const bool cut : {false, true}) {
+      const BatchOptions options{
+          .batch_tokens = 35, .max_length = max_length, .cut = cut, .window = 400};
+      BatchCounts whole;
+      PairBatches(pairs, tokenizer, options).count_epoch(&whole);
+      const BatchCounts counts = count_pairs(pairs, tokenizer, options);
+      EXPECT_EQ(counts.read, 150);
+      EXPECT_EQ(counts.dropped, whole.dropped);
+      EXPECT_EQ(counts.cut, whole.cut);
+      EXPECT_EQ(counts.over_budget, whole.over_budget);
+      EXPECT_EQ(counts.first_long, whole.first_long);
+    }
+  }
+  EXPECT_EQ(count_pairs(pairs, tokenizer, {.batch_tokens = 900, .max_length = 22}).first_long,
+            13);  // 13 * 7 % 23 + 1 = 23
+}
+
 TEST(PairBatches, EndlessCorporaAreReadInTurn) {
   const auto tokenizer = alphabet();
   const Endless endless;
@@ -292,8 +313,7 @@ TEST(PairBatches, RefusesWhatCannotWork) {
   const Endless endless;
   const TemporaryFolder folder;
   const std::string dropped =
-      ": every pair is longer than max_length = 200 or batch_tokens = 1 allow; raise them "
-      "(--set data.max_length=N, --set data.batch_tokens=N)";
+      ": every pair is longer than max_length = 200 or batch_tokens = 1 allow";
   const BatchOptions tiny{.batch_tokens = 1, .max_length = 200, .window = 4};
   const auto make = [&](const PairSource& source, const BatchOptions& options) {
     return folder.message([&] { PairBatches(source, tokenizer, options).next(); });
@@ -306,7 +326,7 @@ TEST(PairBatches, RefusesWhatCannotWork) {
   EXPECT_EQ(make(none, {}), "[batches] expected at least one pair; memory has none");
   EXPECT_EQ(make(pairs, {.batch_tokens = 0}), "[batches] expected batch_tokens of at least 1; got 0");
   EXPECT_EQ(make(pairs, {.max_length = -1}), "[batches] expected max_length of at least 0 (no limit); got -1");
-  EXPECT_EQ(make(pairs, {.window = 0}), "[batches] expected a window of at least 1; got 0");
+  EXPECT_EQ(make(pairs, {.window = 0}), "[batches] expected window of at least 1; got 0");
   EXPECT_EQ(seek({0, 2, 0}), "no error");
   EXPECT_EQ(seek({0, 3, 0}),
             "memory: has 3 windows of 10 pairs, the position to resume at is in window 3 (from 0); give the data and data.window "

@@ -81,14 +81,31 @@ TEST(TextWindows, OpenAFile) {
   EXPECT_EQ(tokenizer->decode(separate.valid()), "tsr");
   EXPECT_EQ(TextWindows::open(train, "", *tokenizer, {.context = 4, .valid_fraction = 0.5}).valid().size(), 10u);
 
+  struct Epochs {
+    Index text, context, batch, epochs, batches;
+  };
+  for (const Epochs& row :
+       {Epochs{100, 10, 5, 1, 2}, Epochs{100, 10, 5, 3, 6}, Epochs{101, 10, 5, 1, 3},
+        Epochs{101, 10, 5, 2, 5}, Epochs{16550, 64, 12, 2, 44}, Epochs{16550, 512, 1, 2, 65},
+        Epochs{16550, 1024, 1, 2, 33}}) {
+    TextWindows windows(counting(row.text), {}, {.context = row.context, .batch = row.batch});
+    EXPECT_EQ(windows.batches_in(row.epochs), row.batches);
+    windows.seek(std::vector<std::int64_t>{row.batches - 1});
+    EXPECT_LT(windows.epochs(), row.epochs);
+    windows.next();
+    EXPECT_GE(windows.epochs(), row.epochs);
+  }
+
   const auto message = [&](const TextOptions& options) {
     return folder.message([&] { TextWindows::open(train, "", *tokenizer, options); });
   };
   EXPECT_EQ(message({.context = 18}),
-            "[text] expected at least 19 tokens to train on, one more than the context; got 18; lower the context");
-  EXPECT_EQ(message({.context = 0}), "[text] expected a context of at least 1; got 0");
-  EXPECT_EQ(message({.context = 4, .batch = 0}), "[text] expected at least 1 window a batch; got 0");
-  EXPECT_EQ(message({.context = 4, .valid_fraction = 1}), "[text] expected a valid_fraction in [0, 1); got 1");
+            "[text] expected context below 18, the number of tokens to train on; got 18");
+  EXPECT_EQ(message({.context = 0}), "[text] expected context of at least 1; got 0");
+  EXPECT_EQ(message({.context = 4, .batch = 0}),
+            "[text] expected batch of at least 1 window; got 0");
+  EXPECT_EQ(message({.context = 4, .valid_fraction = 1}),
+            "[text] expected valid_fraction within [0, 1); got 1");
   EXPECT_EQ(folder.message([&] { TextWindows(counting(9), {}, {.context = 3}).seek(std::vector<std::int64_t>{-1}); }),
             "[text] expected a position of one number from 0 on; got (-1)");
 }

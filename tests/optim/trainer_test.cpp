@@ -61,6 +61,7 @@ struct Numbered : BatchStream {
   }
   std::vector<std::int64_t> position() const override { return {number}; }
   void seek(std::span<const std::int64_t> position) override { number = position[0]; }
+  Index epochs() const override { return number / 5; }
 };
 
 struct Training {
@@ -684,6 +685,39 @@ TEST(Trainer, AsksTheSystemForNoMemory) {
   EXPECT_LT(live.back(), live[5] + 4096) << "batches differ in size, and nothing piles up";
 }
 
+TEST(Trainer, EndsByWhatWasRead) {
+  struct Row {
+    Index steps, epochs, accumulate, expected;  // five batches an epoch
+    EndedBy ended_by;
+  };
+  for (const Row& row : {Row{0, 2, 1, 10, EndedBy::epochs}, Row{0, 2, 4, 3, EndedBy::epochs},
+                         Row{0, 1, 8, 1, EndedBy::epochs}, Row{7, 2, 1, 7, EndedBy::steps},
+                         Row{12, 2, 1, 10, EndedBy::epochs}}) {
+    TrainerOptions o = options(row.steps);
+    o.epochs = row.epochs, o.accumulate = row.accumulate;
+    Training run(o);
+    const TrainResult result = run.run();
+    EXPECT_EQ(result.step, row.expected);
+    EXPECT_EQ(result.trained, row.expected);
+    EXPECT_EQ(result.ended_by, row.ended_by);
+    EXPECT_EQ(run.data.number, row.expected * row.accumulate);
+  }
+}
+
+TEST(Trainer, TheScheduleFollowsTheExpectedEnd) {
+  TrainerOptions o = options(0);
+  o.epochs = 2, o.expected_steps = 8,
+  o.schedule = {.kind = Schedule::Kind::linear, .warmup = 0, .final = 0.5};
+  Training run(o);
+  EXPECT_EQ(run.run().step, 10) << "what was read ends it, though it was counted wrongly";
+  ASSERT_EQ(run.reports.size(), 10u);
+  EXPECT_DOUBLE_EQ(run.reports[3].lr, 0.05 * 0.75);
+  EXPECT_DOUBLE_EQ(run.reports[7].lr, 0.05 * 0.5);
+  EXPECT_DOUBLE_EQ(run.reports[9].lr, 0.05 * 0.5);
+  EXPECT_EQ(run.reports[3].steps, 8);
+  EXPECT_EQ(run.reports[9].steps, 10);
+}
+
 TEST(Trainer, SaysWhatIsWrong) {
   const TemporaryFolder folder;
   const auto with = [&](auto change) {
@@ -694,9 +728,12 @@ TEST(Trainer, SaysWhatIsWrong) {
       run.run();
     });
   };
-  EXPECT_EQ(with([](TrainerOptions& o) { o.steps = 0; }), "[trainer] expected a limit; set steps or seconds");
+  EXPECT_EQ(with([](TrainerOptions& o) { o.steps = 0; }),
+            "[trainer] expected a limit; set steps, epochs or seconds");
   EXPECT_EQ(with([](TrainerOptions& o) { o.accumulate = 0; }), "[trainer] expected accumulate of at least 1; got 0");
-  EXPECT_EQ(with([](TrainerOptions& o) { o.average = 3; }), "[trainer] average = 3 takes the weights that save_every saves; set save_every");
+  EXPECT_EQ(
+      with([](TrainerOptions& o) { o.average = 3; }),
+      "[trainer] expected save_every above 0: average = 3 takes the weights that it saves; got 0");
   EXPECT_EQ(with([](TrainerOptions& o) { o.steps = -1; }), "[trainer] expected steps and seconds of at least 0; got -1 and 0");
 
   Training empty(options(3));
