@@ -63,6 +63,7 @@ Duel resumed_duel(const Options& o, const CLI::App& command) {
   if (!plan.is_object() || std::any_of(asked.items().begin(), asked.items().end(), [&](const auto& item) { return !plan.contains(item.key()); }))
     fail("{}: damaged; start the duel again with another --out", plan_path(o.out).string());
   Duel duel = duel_from_json(plan);
+  duel.exact_epochs = plan.value("exact_epochs", false);
   find_data(duel);
   const Json kept = to_json(duel);
   for (const auto& [name, value] : asked.items()) {
@@ -86,6 +87,8 @@ struct Plan {
   Tokenizers tokenizers;  // of every run
   std::map<std::string, std::string> contents;  // fingerprints of the data and the tokenizers
   std::vector<std::string> warnings;
+  std::vector<std::string> misses;  // models that do not have as many parameters
+  std::string data;                 // what is trained on, a line for people
 };
 
 /// The tokenizers that an interrupted duel's runs have; none where there is no run yet.
@@ -96,11 +99,31 @@ Tokenizers kept_tokenizers(const fs::path& out, const Duel& duel) {
   return {};
 }
 
+/// ", 3 longer than model.positions = 10 of conv allows, and cut", of the lines to be translated;
+/// "" where there are none.
+std::string cut_sources(const Plan& plan) {
+  std::string text;
+  for (const Settings& s : plan.models) {
+    const Index longest = longest_side(s);
+    if (longest == 0) continue;
+    const Index count = std::count_if(
+        plan.test.sources.begin(), plan.test.sources.end(), [&](const std::string& line) {
+          return static_cast<Index>(plan.tokenizers.source->encode(line).size()) > longest;
+        });
+    if (count == 0) continue;
+    text +=
+        fmt::format(", {} longer than model.positions = {} of {} allows, </s> among them, and cut",
+                    count, s.model.positions, s.model.name);
+  }
+  return text;
+}
+
 /// `known`: tokenizers, none to train them.
-Plan make_plan(Duel duel, const Tokenizers& known) {
+Plan make_plan(Duel duel, const Tokenizers& known, bool lines_given) {
   check_duel(duel);
   find_data(duel);
-  Plan plan{std::move(duel), {}, {}, {}, {}, {}};
+  Plan plan;
+  plan.duel = std::move(duel);
   for (const std::string& model : plan.duel.models) {
     plan.models.push_back(duel_settings(plan.duel, model));
     check_precision(plan.models.back().train.precision);
@@ -113,10 +136,18 @@ Plan make_plan(Duel duel, const Tokenizers& known) {
       if (const std::string key = shared[i].key; (key.starts_with("data.") || key.starts_with("decode.")) && text_of(shared[i]) != text_of(its[i]))
         fail("{} differs between {} and {}: a duel is fought on one set of batches and decoded alike", key, first.model.name, other.model.name);
   }
+  plan.warnings = unused_assignments(plan.duel, plan.models);
+  const bool tests_toy =
+      is_toy(plan.duel.test) || (plan.duel.test.empty() && is_toy(plan.duel.train));
+  if (lines_given && !tests_toy)
+    plan.warnings.push_back("--lines has no effect: the test set is no built-in corpus");
+  for (std::string& note : match_lengths(plan.models)) plan.warnings.push_back(std::move(note));
   const Corpus corpus = open_corpus(first, known);
-  plan.tokenizers = corpus.tokenizers, plan.warnings = corpus.warnings;
+  plan.tokenizers = corpus.tokenizers;
+  plan.data = corpus.description;
+  plan.warnings.insert(plan.warnings.end(), corpus.warnings.begin(), corpus.warnings.end());
   if (corpus.valid.empty()) fail("nothing to validate on, which chooses each model's best weights; give --valid");
-  match_parameters(plan.duel, plan.models, [&](const Settings& s) {
+  plan.misses = match_parameters(plan.duel, plan.models, [&](const Settings& s) {
     Random random = Random::blank();
     return parameter_count(*make_model(s, corpus.tokenizers, random));
   });
@@ -148,7 +179,8 @@ void check_contents(const Plan& plan, const fs::path& out) {
 Index choose_eval_every(const Training& training, const Cost& cost) {
   const Settings& s = training.settings;
   if (s.train.eval_every > 0) return s.train.eval_every;
-  if (s.train.epochs > 0) return std::max<Index>(1, training.corpus.batches_per_epoch / s.optim.accumulate);
+  const Index last = limits_of(s, training.corpus).last_step();
+  if (s.train.epochs > 0) return std::max<Index>(1, last / s.train.epochs);
   const double steps = s.train.steps > 0 ? static_cast<double>(s.train.steps) : parse_duration(s.train.time) / cost.seconds_per_step;
   return std::max<Index>(1, std::llround(steps / 10));
 }
@@ -202,9 +234,12 @@ class Estimate {
 };
 
 /// One run, from where it is to its result.
-/// `stopped`: what to say when it is interrupted before it is begun.
-RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const Tokenizers& tokenizers, const std::string& stopped,
-                const std::function<void(const StepReport&)>& show) {
+/// `stopped`: what to say when it is interrupted before it is begun. `warn`: of what its settings
+/// cannot do.
+RunResult fight(Settings s, const fs::path& folder, const TestSet& test,
+                const Tokenizers& tokenizers, const std::string& stopped,
+                const std::function<void(const StepReport&)>& show,
+                const std::function<void(const std::string&)>& warn) {
   std::optional<AtOnce> nothing_written(std::in_place, stopped);
   const bool resume = fs::exists(folder / "config.toml");
   if (resume) {
@@ -221,6 +256,10 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const T
   training.create();
 
   Progress log((folder / "log.txt").string(), training.settings.train.log_every, Progress::Shown::in_log);
+  for (const std::string& text : training.warnings(cost)) {
+    log.line("warning: " + text);
+    warn(text);
+  }
   Observers observers;
   observers.on_step = [&](const StepReport& r) {
     log.step(r);
@@ -253,13 +292,24 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test, const T
   return result;
 }
 
+std::string matching_note(const Plan& plan) {
+  if (plan.duel.match == "none") return "Counts of parameters were not matched.";
+  std::string note =
+      "Widths were chosen so that every count of parameters is within 5 % of the wanted one";
+  if (!plan.misses.empty()) note += fmt::format(", but: {}", fmt::join(plan.misses, "; "));
+  return note + ".";
+}
+
 std::vector<std::string> notes_of(const Plan& plan, const Comparison& comparison) {
   const Duel& d = plan.duel;
   const std::string budget = !d.time.empty() ? d.time : d.steps > 0 ? fmt::format("{} steps", d.steps) : d.epochs > 0 ? fmt::format("{} epochs", d.epochs) : "the models' own";
-  return {fmt::format("Each run trained for: {}, on {} thread{}.", budget, threads(), threads() == 1 ? "" : "s"),
-          fmt::format("Test set: {}, {} lines. BLEU: {}.", plan.test.name, plan.test.sources.size(), comparison.signature),
-          "All models: the same vocabulary, the same batches in the same order, the same seeds; the checkpoint with the lowest validation loss.",
-          d.match == "none" ? "Counts of parameters were not matched." : "Widths were chosen so that every count of parameters is within 5 % of the wanted one."};
+  return {fmt::format("Each run trained for: {}, on {} thread{}.", budget, threads(),
+                      threads() == 1 ? "" : "s"),
+          fmt::format("Test set: {}, {} lines. BLEU: {}.", plan.test.name, plan.test.sources.size(),
+                      comparison.signature),
+          "All models: the same vocabulary, the same batches in the same order, the same seeds; "
+          "the checkpoint with the lowest validation loss.",
+          matching_note(plan)};
 }
 
 void check_out(const Options& o) {
@@ -278,10 +328,12 @@ void run_compare(Options& o, const CLI::App& command) {
   std::optional<FolderLock> lock;
   if (o.resume) lock.emplace(o.out);
   std::optional<AtOnce> nothing_written(std::in_place);
-  const Plan plan = make_plan(asked, o.resume ? kept_tokenizers(o.out, asked) : Tokenizers());
+  const Plan plan = make_plan(asked, o.resume ? kept_tokenizers(o.out, asked) : Tokenizers(),
+                              command.count("--lines") > 0);
   nothing_written.reset();
   if (o.resume) check_contents(plan, o.out);
-  for (const std::string& warning : plan.warnings) std::cerr << "warning: " << warning << '\n';
+  for (const auto* lines : {&plan.warnings, &plan.misses})
+    for (const std::string& warning : *lines) std::cerr << "warning: " << warning << '\n';
   const Duel& duel = plan.duel;
   std::error_code error;
   fs::create_directories(o.out, error);
@@ -289,14 +341,20 @@ void run_compare(Options& o, const CLI::App& command) {
   if (!lock) lock.emplace(o.out);
   if (!o.resume) check_out(o);  // again: another may have made its duel here meanwhile
   Json kept = to_json(duel);
+  kept["exact_epochs"] = duel.exact_epochs;
   kept["contents"] = plan.contents;
   replace_file(plan_path(o.out), kept.dump(2) + "\n");
 
   const std::size_t count = plan.models.size() * static_cast<std::size_t>(duel.seeds);
   const double budget = duel.time.empty() ? 0 : parse_duration(duel.time);
-  std::cerr << fmt::format("duel      {} models, {} seed{} each{}\ntest      {}: {} lines\n", plan.models.size(), duel.seeds, duel.seeds == 1 ? "" : "s",
-                           budget > 0 ? fmt::format(", {} a run: about {}", duration_text(budget), duration_text(budget * static_cast<double>(count))) : "",
-                           plan.test.name, plan.test.sources.size());
+  std::cerr << fmt::format("data      {}\n", plan.data);
+  std::cerr << fmt::format("duel      {} models, {} seed{} each{}\ntest      {}: {} lines{}\n",
+                           plan.models.size(), duel.seeds, duel.seeds == 1 ? "" : "s",
+                           budget > 0
+                               ? fmt::format(", {} a run: about {}", duration_text(budget),
+                                             duration_text(budget * static_cast<double>(count)))
+                               : "",
+                           plan.test.name, plan.test.sources.size(), cut_sources(plan));
   Estimate estimate(plan.models.size(), budget);
   LiveLine live;
   std::vector<RunResult> results;
@@ -316,8 +374,14 @@ void run_compare(Options& o, const CLI::App& command) {
         const double left = r.seconds_left + estimate.left(i + 1, count, r.seconds + r.seconds_left);
         live.show(fmt::format("{}  loss {:.3f}  {} left", title, r.loss, duration_text(left)), (static_cast<double>(i) + r.done) / static_cast<double>(count), r.seconds);
       };
+      const auto warn = [&](const std::string& text) {
+        live.clear();
+        if (s.train.seed == 1) std::cerr << fmt::format("warning: {}: {}\n", s.model.name, text);
+      };
       try {
-        results.push_back(done ? std::move(*result) : fight(s, folder, plan.test, plan.tokenizers, stopped(), show));
+        results.push_back(
+            done ? std::move(*result)
+                 : fight(s, folder, plan.test, plan.tokenizers, stopped(), show, warn));
       } catch (const Error& failure) {
         live.clear();
         fail("{}: {}", title, failure.what());
@@ -376,7 +440,11 @@ void add_compare(CLI::App& app) {
       ->transform(whole(1))
       ->excludes(time)
       ->excludes(steps);
-  command->add_option("--match", d.match, "choose widths so that all have as many parameters, within 5 %: as the largest of them; or N; or none")->capture_default_str();
+  command
+      ->add_option("--match", d.match,
+                   "choose the widths nearest to as many parameters for all: as the largest of "
+                   "them; or N; or none")
+      ->capture_default_str();
   command->add_option("--set", d.assignments, "a setting, key=value, or of one model, MODEL:key=value; may be repeated")->expected(1)->take_all();
   command->add_option("--lines", d.lines, "of a built-in corpus: how many to test on")
       ->transform(whole(1))

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/data_warnings.h"
+#include "cli/model.h"
 #include "cli/progress.h"
 #include "cli/run.h"
 #include "datasets/batching.h"
@@ -43,9 +44,20 @@ Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs, Overlap& o
   return {train(true, false), train(false, true)};
 }
 
+/// Whether the model takes shorter sides than data.max_length allows.
+bool model_is_stricter(const Settings& s) {
+  const Index longest = longest_side(s);
+  return longest > 0 && (s.data.max_length == 0 || longest < s.data.max_length);
+}
+
 BatchOptions batch_options(const Settings& s) {
-  return {.batch_tokens = s.data.batch_tokens, .max_length = s.data.max_length, .cut = s.data.long_pairs == "cut",
-          .seed = static_cast<std::uint64_t>(s.train.seed), .widen = s.model.copy, .subword_sampling = s.data.subword_sampling};
+  const Index max_length = model_is_stricter(s) ? longest_side(s) : s.data.max_length;
+  return {.batch_tokens = s.data.batch_tokens,
+          .max_length = max_length,
+          .cut = s.data.long_pairs == "cut",
+          .seed = static_cast<std::uint64_t>(s.train.seed),
+          .widen = s.model.copy,
+          .subword_sampling = s.data.subword_sampling};
 }
 
 ReadOptions read_options(const Settings& s, Preparing& preparing) {
@@ -69,9 +81,29 @@ std::vector<Batch> first_window(PairBatches& batches) {
   return window;
 }
 
+/// Of those with a side that the model cannot take: ", 3 longer than model.positions = 9 allows,
+/// line 7 first, and dropped".
+std::string beyond_model(const BatchCounts& counts, const PairSource& pairs, const Settings& s,
+                         const std::string& some) {
+  const Index count = counts.cut + counts.dropped - counts.over_budget;
+  std::string text;
+  if (count > 0)
+    text = fmt::format(
+        ", {}{} longer than model.positions = {} allows, </s> among them (line {} is the first), "
+        "and {}",
+        count, some, s.model.positions, pairs.line(counts.first_long),
+        counts.cut > 0 ? "cut" : "dropped");
+  if (counts.over_budget > 0)
+    text +=
+        fmt::format(", {}{} too long (data.batch_tokens) and dropped", counts.over_budget, some);
+  return text;
+}
+
 /// What became of those too long: ", 3 too long (data.max_length) dropped", of all `size` pairs or of the first that were read.
-std::string too_long(const BatchCounts& counts, Index size) {
-  const std::string some = counts.read == size ? "" : fmt::format(" of the first {}", counts.read);
+std::string too_long(const BatchCounts& counts, const PairSource& pairs, const Settings& s) {
+  const std::string some =
+      counts.read == pairs.size() ? "" : fmt::format(" of the first {}", counts.read);
+  if (model_is_stricter(s)) return beyond_model(counts, pairs, s, some);
   std::string text;
   if (counts.dropped > 0) text += fmt::format(", {}{} too long (data.max_length, data.batch_tokens) and dropped", counts.dropped, some);
   if (counts.cut > 0) text += fmt::format(", {}{} cut to data.max_length", counts.cut, some);
@@ -103,10 +135,15 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
   if (s.train.epochs > 0) {
     if (corpus.train_pairs->size() < 0) fail("{} has no end, so no epochs; give --steps or --time", corpus.train_pairs->name());
     preparing.now("counting the batches of an epoch");
-    corpus.batches_per_epoch = batches->count_epoch(&counts);
+    corpus.epoch_batches = s.train.epochs * batches->count_epoch(&counts);
+    corpus.epochs_are_alike = batches->epochs_are_alike();
   }
   const std::vector<Batch> window = first_window(*batches);
   if (s.train.epochs == 0) counts = batches->counts();
+  if (s.train.epochs == 0 && model_is_stricter(s) && corpus.train_pairs->size() > counts.read) {
+    preparing.now("looking for what is too long");
+    counts = count_pairs(*corpus.train_pairs, corpus.tokenizers, batch_options(s));
+  }
   if (begins) {
     add_warning(corpus, uncut_warning(*corpus.train_pairs, s));
     add_warning(corpus, unknown_warning(window, s, corpus.tokenizers));
@@ -115,10 +152,11 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
   const auto count = [](const PairSource& pairs) { return pairs.size() < 0 ? std::string("endless") : fmt::format("{} pairs", pairs.size()); };
   corpus.description = fmt::format("{}: {}", corpus.train_pairs->name(), count(*corpus.train_pairs));
   if (const Index skipped = corpus.train_pairs->skipped(); skipped > 0) corpus.description += fmt::format(", {} with a blank side skipped", skipped);
-  corpus.description += too_long(counts, corpus.train_pairs->size());
+  corpus.description += too_long(counts, *corpus.train_pairs, s);
   if (corpus.valid_pairs) {
     corpus.valid = all_batches(*corpus.valid_pairs, corpus.tokenizers, batch_options(s), &counts);
-    corpus.description += fmt::format("; validation: {}{}{}", count(*corpus.valid_pairs), held_out, too_long(counts, counts.read));
+    corpus.description += fmt::format("; validation: {}{}{}", count(*corpus.valid_pairs), held_out,
+                                      too_long(counts, *corpus.valid_pairs, s));
   } else {
     corpus.description += "; no validation";
   }
@@ -159,7 +197,10 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
   corpus.fingerprints = {{"data.train", hex(hash_of(text, {}))}, {"data.valid", s.data.valid.empty() ? "none" : hex(hash_of(valid, {}))},
                          {"tokenizer", fingerprint_of(corpus.tokenizers)}};
   corpus.valid = windows.valid_batches();
-  corpus.batches_per_epoch = std::max<Index>(1, static_cast<Index>(windows.train().size()) / s.data.batch_tokens);
+  const Index rounded =
+      std::max<Index>(1, static_cast<Index>(windows.train().size()) / s.data.batch_tokens);
+  corpus.epoch_batches =
+      s.train.exact_epochs ? windows.batches_in(s.train.epochs) : s.train.epochs * rounded;
   corpus.description = fmt::format("{}: {} tokens; validation: {} tokens", s.data.train[0], windows.train().size(), windows.valid().size());
   corpus.train = std::make_unique<TextWindows>(std::move(windows));
   return corpus;
@@ -175,7 +216,16 @@ std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>
 }
 
 Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers) {
-  return settings.model.name == "lm" ? open_text_corpus(settings, tokenizers) : open_pair_corpus(settings, tokenizers);
+  const auto open = [&] {
+    return settings.model.name == "lm" ? open_text_corpus(settings, tokenizers)
+                                       : open_pair_corpus(settings, tokenizers);
+  };
+  try {
+    return naming_settings(open);
+  } catch (const NothingLeft& error) {
+    const char* remedy = model_is_stricter(settings) ? "model.positions" : "data.max_length";
+    fail("{}; raise {} or data.batch_tokens", error.what(), remedy);
+  }
 }
 
 }  // namespace heed::cli

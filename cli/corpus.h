@@ -19,8 +19,11 @@ struct Corpus {
   std::unique_ptr<BatchStream> train;
   std::vector<Batch> valid;
   std::string description;  // for people, a line or two
-  Index batches_per_epoch = 0;  // counted only where train.epochs asks for it
-  /// Of what a run must find again when it is resumed: "data.train", "data.valid" and "tokenizer" ("SOURCE TARGET" where there are two).
+  Index epoch_batches =
+      0;  // of train.epochs, as far as reading one tells; counted only where there is such a limit
+  bool epochs_are_alike = true;  // then that is exact
+  /// Of what a run must find again when it is resumed: "data.train", "data.valid" and "tokenizer"
+  /// ("SOURCE TARGET" where there are two).
   std::map<std::string, std::string> fingerprints;
   std::vector<std::string> warnings;  // of data that a run begins with: none where the tokenizers are known
 };

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/corpus.h"
+#include "cli/model.h"
+#include "cli/setting_warnings.h"
 #include "datasets/nearest.h"
 #include "framework/error.h"
 
@@ -52,7 +54,9 @@ bool parse_count(const std::string& text, Index& number) {
 /// Widths that a model accepts: shared evenly by its heads, and even.
 Index width_unit(const Settings& s) { return std::lcm<Index>(s.model.heads, 2); }
 
-void match_one(Settings& s, Index wanted, const std::function<Index(const Settings&)>& count) {
+/// Returns a line where the nearest width misses by more than the tolerance.
+std::string match_one(Settings& s, Index wanted,
+                      const std::function<Index(const Settings&)>& count) {
   const Index unit = width_unit(s);
   const auto at = [&](Index units) {
     s.model.d = units * unit;
@@ -68,9 +72,13 @@ void match_one(Settings& s, Index wanted, const std::function<Index(const Settin
   }
   const auto gap = [&](Index units) { return std::abs(static_cast<double>(at(units) - wanted)) / static_cast<double>(wanted); };
   const Index best = gap(low) <= gap(high) ? low : high;
-  if (gap(best) > tolerance)
-    fail("{}: no width (model.d) comes within 5 % of {} parameters; the nearest has {}. Give --match another count, or none", s.model.name, wanted, at(best));
-  at(best);
+  const Index parameters = at(best);
+  if (gap(best) <= tolerance) return "";
+  const double difference =
+      100 * (static_cast<double>(parameters) / static_cast<double>(wanted) - 1);
+  return fmt::format(
+      "{} has {} parameters, {:+.1f} % of the {} wanted: model.d = {} is the nearest of its widths",
+      s.model.name, parameters, difference, wanted, s.model.d);
 }
 
 }  // namespace
@@ -115,7 +123,8 @@ void check_duel(const Duel& duel) {
 }
 
 Settings duel_settings(const Duel& duel, const std::string& model) {
-  Settings s = default_settings(model, duel.train);
+  Settings s =
+      duel.exact_epochs ? new_run_settings(model, duel.train) : default_settings(model, duel.train);
   for (const std::string& text : duel.assignments)
     if (const auto [whose, assignment] = split_assignment(text); whose.empty() || whose == model) set(s, assignment);
   s.data.train = duel.train, s.data.valid = duel.valid, s.data.fields = duel.fields;
@@ -125,15 +134,54 @@ Settings duel_settings(const Duel& duel, const std::string& model) {
   return s;
 }
 
-void match_parameters(const Duel& duel, std::vector<Settings>& models, const std::function<Index(const Settings&)>& count) {
-  if (duel.match == "none" || models.empty()) return;
+std::vector<std::string> unused_assignments(const Duel& duel, std::vector<Settings>& models) {
+  std::vector<std::string> warnings;
+  for (const std::string& text : duel.assignments) {
+    const auto [whose, assignment] = split_assignment(text);
+    const std::string key = assignment.substr(0, assignment.find('='));
+    std::vector<std::string> unused;
+    std::size_t meant = 0;
+    for (Settings& s : models) {
+      if (!whose.empty() && whose != s.model.name) continue;
+      ++meant;
+      for (std::string& warning : unused_settings(s, {key})) unused.push_back(std::move(warning));
+    }
+    if (unused.size() == meant)
+      warnings.push_back(fmt::format("--set {}: {}", text, fmt::join(unused, "; ")));
+  }
+  return warnings;
+}
+
+std::vector<std::string> match_lengths(std::vector<Settings>& models) {
+  const Settings* strictest = nullptr;
+  for (const Settings& s : models) {
+    const Index longest = longest_side(s);
+    if (longest > 0 && (!strictest || longest < longest_side(*strictest))) strictest = &s;
+  }
+  if (!strictest) return {};
+  const Index longest = longest_side(*strictest);
+  const Index allowed = models.front().data.max_length;  // the same for all
+  if (allowed > 0 && allowed <= longest) return {};
+  const std::string text =
+      fmt::format("data.max_length = {} for all models: {} takes no more with model.positions = {}",
+                  longest, strictest->model.name, strictest->model.positions);
+  for (Settings& s : models) s.data.max_length = longest;
+  return {text};
+}
+
+std::vector<std::string> match_parameters(const Duel& duel, std::vector<Settings>& models,
+                                          const std::function<Index(const Settings&)>& count) {
+  if (duel.match == "none" || models.empty()) return {};
   Index wanted = 0;
   if (duel.match == "largest")
     for (const Settings& s : models) wanted = std::max(wanted, count(s));
   else
     parse_count(duel.match, wanted);
+  std::vector<std::string> misses;
   for (Settings& s : models)
-    if (count(s) != wanted) match_one(s, wanted, count);
+    if (count(s) != wanted) misses.push_back(match_one(s, wanted, count));
+  std::erase(misses, "");
+  return misses;
 }
 
 }  // namespace heed::cli

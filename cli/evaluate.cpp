@@ -137,12 +137,32 @@ Report evaluate_pairs(const Options& o, const Run& run) {
                 {"exact", exact_match(hypotheses, test.references)}};
 }
 
-void run_evaluate(const Options& o) {
+/// Says which options can have no effect.
+void warn_of_unused(const Options& o, const CLI::App& command, bool language_model) {
+  const auto warn = [&](const char* option, const char* why) {
+    if (command.count(option) > 0)
+      std::cerr << fmt::format("heed: warning: {} has no effect {}\n", option, why);
+  };
+  if (language_model) {
+    for (const char* option : {"--beam", "--lines", "--split", "--fields"})
+      warn(option, "on a language model");
+    return;
+  }
+  if (!is_toy(o.data)) {
+    for (const char* option : {"--lines", "--split"})
+      warn(option, "on files: it is for built-in corpora");
+  }
+  if (is_toy(o.data) || o.data.size() == 2)
+    warn("--fields", "on this data: it is for a .tsv or a .jsonl");
+}
+
+void run_evaluate(const Options& o, const CLI::App& command) {
   set_threads(o.threads);
   std::optional<AtOnce> nothing_said(std::in_place);
   const Run run = open_run(o.run, o.checkpoint);
   const Report report = run.settings.model.name == "lm" ? evaluate_text(o, run) : evaluate_pairs(o, run);
   nothing_said.reset();
+  warn_of_unused(o, command, run.settings.model.name == "lm");
   if (o.json) {
     std::cout << report.dump() << '\n';
     return;
@@ -180,7 +200,7 @@ void add_evaluate(CLI::App& app) {
       ->transform(thread_count());
   command->add_flag("--json", o->json, "one JSON object, full digits");
   command->footer("Example:\n  heed evaluate --run runs/first --data toy:translation");
-  command->callback([o] { run_evaluate(*o); });
+  command->callback([o, command] { run_evaluate(*o, *command); });
 }
 
 }  // namespace heed::cli

@@ -7,7 +7,10 @@
 
 namespace heed::cli {
 
-std::unique_ptr<Seq2Seq> make_model(const Settings& settings, const Tokenizers& tokenizers, Random& random) {
+namespace {
+
+std::unique_ptr<Seq2Seq> build_model(const Settings& settings, const Tokenizers& tokenizers,
+                                     Random& random) {
   const auto& m = settings.model;
   const Index vocabulary = tokenizers.target->size(), source_vocabulary = tokenizers.joint() ? 0 : tokenizers.source->size();
   const auto i = [](Index value) { return static_cast<int>(value); };
@@ -59,7 +62,7 @@ std::unique_ptr<Seq2Seq> make_model(const Settings& settings, const Tokenizers& 
                                        random);
 }
 
-std::unique_ptr<Optimizer> make_optimizer(const Settings& settings, Seq2Seq& model) {
+std::unique_ptr<Optimizer> build_optimizer(const Settings& settings, Seq2Seq& model) {
   const auto& o = settings.optim;
   if (o.name == "sgd") return std::make_unique<Sgd>(model, SgdOptions{.lr = o.lr, .momentum = o.momentum, .weight_decay = o.weight_decay});
   if (o.name == "adamw")
@@ -67,6 +70,21 @@ std::unique_ptr<Optimizer> make_optimizer(const Settings& settings, Seq2Seq& mod
         model, AdamWOptions{.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = o.weight_decay});
   return std::make_unique<Adam>(model,
                                 AdamOptions{.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = o.weight_decay});
+}
+
+}  // namespace
+
+Index longest_side(const Settings& settings) {
+  return settings.model.name == "conv" ? settings.model.positions - 1 : 0;
+}
+
+std::unique_ptr<Seq2Seq> make_model(const Settings& settings, const Tokenizers& tokenizers,
+                                    Random& random) {
+  return naming_settings([&] { return build_model(settings, tokenizers, random); });
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const Settings& settings, Seq2Seq& model) {
+  return naming_settings([&] { return build_optimizer(settings, model); });
 }
 
 }  // namespace heed::cli

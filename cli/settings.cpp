@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -86,16 +87,34 @@ std::string number(double value) {
   return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
 }
 
-void read_table(const toml::table& table, const std::string& prefix, const std::string& file, std::vector<Setting>& all) {
+/// A number, or true or false, that stands in quotes.
+bool quoted_value(const toml::node& node) {
+  const auto text = node.value_exact<std::string>();
+  if (!text) return false;
+  double number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  const bool whole = error == std::errc() && end == text->data() + text->size();
+  return whole || *text == "true" || *text == "false";
+}
+
+void read_table(const toml::table& table, const std::string& prefix, const std::string& file,
+                std::vector<Setting>& all, GivenKeys& given) {
   for (const auto& [name, node] : table) {
     const std::string key = prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
     const std::string place = fmt::format("{}:{}: ", file, node.source().begin.line);
     const bool section = prefix.empty() && std::any_of(all.begin(), all.end(), [&](const Setting& s) { return std::string_view(s.key).starts_with(key + "."); });
     if (node.is_table() && section) {
-      read_table(*node.as_table(), key, file, all);
+      read_table(*node.as_table(), key, file, all, given);
       continue;
     }
     const Setting& setting = find(all, key, place);
+    given.insert(key);
+    const bool wants_text = std::holds_alternative<std::string*>(setting.value) ||
+                            std::holds_alternative<std::vector<std::string>*>(setting.value);
+    if (!wants_text && quoted_value(node)) {
+      const std::string text = *node.value_exact<std::string>();
+      fail("{}{} takes no quotes; write {} = {}", place, key, name.str(), text);
+    }
     std::ostringstream shown;
     if (const auto text = node.value_exact<std::string>())
       shown << *text;
@@ -168,6 +187,12 @@ bool can_copy(std::string_view model) {
   return pointing.contains(model);
 }
 
+void check_duration(const std::string& time) {
+  try {
+    parse_duration(time);
+  } catch (const Error& error) { fail("train.time: {}", error.what()); }
+}
+
 template <class Number>
 void within(const char* key, Number value, Number low, Number high) {
   if (!(value >= low && value <= high)) fail("{} lies within {} and {}; got {}", key, low, high, value);
@@ -177,45 +202,62 @@ void within(const char* key, Number value, Number low, Number high) {
 
 std::vector<Setting> settings_of(Settings& s) {
   return {
-      {"data.train", &s.data.train, "what to train on: two files, one .tsv, .jsonl or .txt, or toy:NAME"},
+      {"data.train", &s.data.train,
+       "what to train on: two files, one .tsv, .jsonl or .txt, or toy:NAME"},
       {"data.valid", &s.data.valid, "what to validate on; empty: held out from data.train"},
-      {"data.fields", &s.data.fields, "names of source and target in a .jsonl, or column numbers of a .tsv"},
+      {"data.fields", &s.data.fields,
+       "names of source and target in a .jsonl, or column numbers of a .tsv"},
       {"data.tokenizer", &s.data.tokenizer, "words, characters, or subwords: unigram or bpe"},
-      {"data.min_count", &s.data.min_count, "tokens seen less often become <unk>; subwords have no such limit"},
-      {"data.vocab_size", &s.data.vocab_size, "most tokens in the vocabulary; 0: no limit (subwords: 8000, fewer where the text is small)"},
+      {"data.min_count", &s.data.min_count,
+       "tokens seen less often become <unk>; subwords have no such limit"},
+      {"data.vocab_size", &s.data.vocab_size,
+       "most tokens in the vocabulary; 0: no limit (subwords: 8000, fewer where the text is "
+       "small)"},
       {"data.joint_vocabulary", &s.data.joint_vocabulary, "one vocabulary for sources and targets"},
-      {"data.subword_sampling", &s.data.subword_sampling, "0: off. Cuts each line anew in each epoch; unigram: alpha, smaller varies more; bpe: dropout"},
+      {"data.subword_sampling", &s.data.subword_sampling,
+       "0: off. Cuts each line anew in each epoch; unigram: alpha, smaller varies more; bpe: "
+       "dropout"},
       {"data.batch_tokens", &s.data.batch_tokens, "tokens of source and target in a batch"},
       {"data.max_length", &s.data.max_length, "most tokens of a side; 0: no limit"},
-      {"data.long", &s.data.long_pairs, "pairs with a longer side: drop, or cut that side to data.max_length"},
+      {"data.long", &s.data.long_pairs,
+       "pairs with a longer side: drop, or cut that side to data.max_length"},
       {"data.blank", &s.data.blank, "lines with a blank side: skip, or error"},
-      {"data.valid_fraction", &s.data.valid_fraction, "share of data.train held out when data.valid is empty"},
+      {"data.valid_fraction", &s.data.valid_fraction,
+       "share of data.train held out when data.valid is empty"},
       {"model.name", &s.model.name, "transformer, conv, lm, rnn or rnn+ATTENTION"},
       {"model.d", &s.model.d, "width of the model"},
       {"model.layers", &s.model.layers, "layers of the encoder, and of the decoder"},
       {"model.heads", &s.model.heads, "attention heads"},
       {"model.ff", &s.model.ff, "width inside the feed-forward layers; 0: 4 d"},
       {"model.context", &s.model.context, "tokens a language model sees"},
-      {"model.dropout", &s.model.dropout, "probability of dropping an activation (built-in corpora: 0)"},
-      {"model.norm", &s.model.norm, "pre (before each sublayer) or post (after it, as in the paper)"},
+      {"model.dropout", &s.model.dropout,
+       "probability of dropping an activation (built-in corpora: 0)"},
+      {"model.norm", &s.model.norm,
+       "pre (before each sublayer) or post (after it, as in the paper)"},
       {"model.kernel", &s.model.kernel, "of conv: tokens that a convolution sees; odd"},
       {"model.positions", &s.model.positions, "of conv: longest source and longest output"},
       {"model.weight_norm", &s.model.weight_norm, "of conv: normalise the weights"},
-      {"model.tied", &s.model.tied, "of conv and rnn: the output layer is the embedding (where what it reads is as wide)"},
+      {"model.tied", &s.model.tied,
+       "of conv and rnn: the output layer is the embedding (where what it reads is as wide)"},
       {"model.hidden", &s.model.hidden, "width of recurrent states; 0: model.d"},
       {"model.cell", &s.model.cell, "of recurrent layers: elman, lstm, norm_lstm or gru"},
       {"model.bidirectional", &s.model.bidirectional, "recurrent encoders read both ways"},
-      {"model.recurrent_dropout", &s.model.recurrent_dropout, "the same within recurrent states, one mask a sequence"},
-      {"model.copy", &s.model.copy, "of transformer, rnn+additive, dot, general and concat: words may be copied from the source (pointer-generator)"},
+      {"model.recurrent_dropout", &s.model.recurrent_dropout,
+       "the same within recurrent states, one mask a sequence"},
+      {"model.copy", &s.model.copy,
+       "of transformer, rnn+additive, dot, general and concat: words may be copied from the source "
+       "(pointer-generator)"},
       {"model.coverage", &s.model.coverage,
        "of rnn+additive: weight of the loss for attending twice; 0: none (1 in the paper)"},
       {"optim.name", &s.optim.name, "adam, adamw or sgd"},
       {"optim.lr", &s.optim.lr, "peak learning rate"},
-      {"optim.schedule", &s.optim.schedule, "cosine, linear, inverse_sqrt or constant, after the warm-up"},
+      {"optim.schedule", &s.optim.schedule,
+       "cosine, linear, inverse_sqrt or constant, after the warm-up"},
       {"optim.warmup", &s.optim.warmup, "steps to reach the peak"},
       {"optim.final_lr", &s.optim.final_lr, "where cosine and linear end, as a share of the peak"},
       {"optim.clip", &s.optim.clip, "largest norm of the gradient; 0: no limit"},
-      {"optim.weight_decay", &s.optim.weight_decay, "of adamw (decoupled); an L2 penalty in adam and sgd"},
+      {"optim.weight_decay", &s.optim.weight_decay,
+       "of adamw (decoupled); an L2 penalty in adam and sgd"},
       {"optim.momentum", &s.optim.momentum, "of sgd"},
       {"optim.beta1", &s.optim.beta1, "of adam and adamw"},
       {"optim.beta2", &s.optim.beta2, "of adam and adamw"},
@@ -224,25 +266,40 @@ std::vector<Setting> settings_of(Settings& s) {
       {"train.steps", &s.train.steps, "stop after so many steps; 0: no limit"},
       {"train.epochs", &s.train.epochs, "stop after so many passes over the data; 0: no limit"},
       {"train.time", &s.train.time, "stop after so much time (90s, 10m, 1h); empty: no limit"},
+      {"train.exact_epochs", &s.train.exact_epochs,
+       "an epoch is what is read; false: whole steps, beside which train.steps does not count "
+       "(runs begun before)"},
       {"train.eval_every", &s.train.eval_every, "steps between validations; 0: at the end only"},
       {"train.save_every", &s.train.save_every, "steps between checkpoints; 0: at the end only"},
       {"train.keep", &s.train.keep, "step checkpoints to keep"},
-      {"train.patience", &s.train.patience, "stop after so many validations without improvement; 0: never"},
-      {"train.average", &s.train.average, "average the weights of the last N checkpoints for validation and best"},
+      {"train.patience", &s.train.patience,
+       "stop after so many validations without improvement; 0: never"},
+      {"train.average", &s.train.average,
+       "average the weights of the last N checkpoints for validation and best"},
       {"train.log_every", &s.train.log_every, "steps between lines of the log"},
       {"train.seed", &s.train.seed, "of weights, order and dropout"},
-      {"train.label_smoothing", &s.train.label_smoothing, "share of the target spread over all words (built-in corpora: 0)"},
-      {"train.init", &s.train.init, "begin with the weights of this run, .heed or .safetensors file; empty: afresh"},
-      {"train.init_only", &s.train.init_only, "patterns of the parameters that train.init loads (! leaves out); none: all"},
-      {"train.freeze", &s.train.freeze, "patterns of the parameters that stay as they are (! leaves out)"},
-      {"train.on_nan", &s.train.on_nan, "where a loss or gradient is not finite: stop, or skip the step, and count it"},
-      {"train.precision", &s.train.precision, "of large products while training: fp32, or bf16 where the processor has it"},
+      {"train.label_smoothing", &s.train.label_smoothing,
+       "share of the target spread over all words (built-in corpora: 0)"},
+      {"train.init", &s.train.init,
+       "begin with the weights of this run, .heed or .safetensors file; empty: afresh"},
+      {"train.init_only", &s.train.init_only,
+       "patterns of the parameters that train.init loads (! leaves out); none: all"},
+      {"train.freeze", &s.train.freeze,
+       "patterns of the parameters that stay as they are (! leaves out)"},
+      {"train.on_nan", &s.train.on_nan,
+       "where a loss or gradient is not finite: stop, or skip the step, and count it"},
+      {"train.precision", &s.train.precision,
+       "of large products while training: fp32, or bf16 where the processor has it"},
       {"decode.beam", &s.decode.beam, "beam width; 1: greedy"},
       {"decode.length_penalty", &s.decode.length_penalty, "alpha; larger favours longer outputs"},
       {"decode.min_length", &s.decode.min_length, "fewest tokens of an output"},
-      {"decode.max_length", &s.decode.max_length, "most tokens of an output; 0: twice the source + 20, no more than data.max_length (1024 where that is 0)"},
-      {"decode.no_repeat_ngram", &s.decode.no_repeat_ngram, "no N tokens in a row stand twice in an output; 0: they may"},
-      {"decode.coverage_penalty", &s.decode.coverage_penalty, "beta; larger favours outputs that looked at all of the source"},
+      {"decode.max_length", &s.decode.max_length,
+       "most tokens of an output; 0: twice the source + 20, no more than data.max_length (1024 "
+       "where that is 0)"},
+      {"decode.no_repeat_ngram", &s.decode.no_repeat_ngram,
+       "no N tokens in a row stand twice in an output; 0: they may"},
+      {"decode.coverage_penalty", &s.decode.coverage_penalty,
+       "beta; larger favours outputs that looked at all of the source"},
   };
 }
 
@@ -281,8 +338,23 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
              .weight_norm = true, .tied = false, .bidirectional = true, .hidden = 0, .cell = "lstm", .recurrent_dropout = 0, .copy = false, .coverage = 0};
   s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
              .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
-  s.train = {.steps = 1600, .epochs = 0, .time = "", .eval_every = 400, .save_every = 400, .keep = 3, .patience = 0, .average = 1, .log_every = 50,
-             .seed = 1, .label_smoothing = 0.1, .init = "", .init_only = {}, .freeze = {}, .on_nan = "stop", .precision = "fp32"};
+  s.train = {.steps = 1600,
+             .epochs = 0,
+             .time = "",
+             .exact_epochs = false,
+             .eval_every = 400,
+             .save_every = 400,
+             .keep = 3,
+             .patience = 0,
+             .average = 1,
+             .log_every = 50,
+             .seed = 1,
+             .label_smoothing = 0.1,
+             .init = "",
+             .init_only = {},
+             .freeze = {},
+             .on_nan = "stop",
+             .precision = "fp32"};
   s.decode = {.beam = 5, .length_penalty = 0.6, .min_length = 0, .max_length = 0, .no_repeat_ngram = 0, .coverage_penalty = 0};
   if (model == "lm") {
     s.data.tokenizer = "characters", s.data.min_count = 1, s.data.batch_tokens = 768, s.data.valid_fraction = 0.1;
@@ -304,21 +376,29 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
   return s;
 }
 
-void read_settings(const std::string& path, Settings& settings) {
-  if (!std::filesystem::exists(path)) fail("{}: no such file; check the name", path);
-  if (std::filesystem::is_directory(path)) fail("{}: is a folder; name a file of settings", path);
-  read_settings_text(heed::read_file(path, most_bytes), path, settings);
+Settings new_run_settings(const std::string& model, const std::vector<std::string>& data) {
+  Settings s = default_settings(model, data);
+  s.train.exact_epochs = true;
+  return s;
 }
 
-void read_settings_text(const std::string& text, const std::string& path, Settings& settings) {
+GivenKeys read_settings(const std::string& path, Settings& settings) {
+  if (!std::filesystem::exists(path)) fail("{}: no such file; check the name", path);
+  if (std::filesystem::is_directory(path)) fail("{}: is a folder; name a file of settings", path);
+  return read_settings_text(heed::read_file(path, most_bytes), path, settings);
+}
+
+GivenKeys read_settings_text(const std::string& text, const std::string& path, Settings& settings) {
   check_depth(text, path);
   auto all = settings_of(settings);
+  GivenKeys given;
   try {
     const toml::table table = toml::parse(text, path);
-    read_table(table, "", path, all);
+    read_table(table, "", path, all, given);
   } catch (const toml::parse_error& error) {
     fail("{}:{}: {}", path, error.source().begin.line, error.description());
   }
+  return given;
 }
 
 bool is_fixed(std::string_view key) {
@@ -330,7 +410,7 @@ bool is_fixed(std::string_view key) {
   return std::find(training.begin(), training.end(), key) != training.end();
 }
 
-void set(Settings& settings, const std::string& assignment) {
+std::string set(Settings& settings, const std::string& assignment) {
   const auto equals = assignment.find('=');
   if (equals == std::string::npos) fail("--set takes key=value; got '{}'", shortened(assignment));
   const std::string key = assignment.substr(0, equals), text = assignment.substr(equals + 1);
@@ -344,6 +424,7 @@ void set(Settings& settings, const std::string& assignment) {
                         [&](std::string* v) { *v = text; },
                         [&](std::vector<std::string>* v) { *v = split(text); }},
              find(all, key, "--set ").value);
+  return key;
 }
 
 std::string text_of(const Setting& setting) {
@@ -356,6 +437,11 @@ std::string text_of(const Setting& setting) {
                                  return "[" + list + "]";
                                }},
                     setting.value);
+}
+
+std::string text_of(Settings& settings, const std::string& key) {
+  auto all = settings_of(settings);
+  return text_of(find(all, key, ""));
 }
 
 std::string to_toml(Settings& settings) {
@@ -425,8 +511,30 @@ void check_settings(Settings& s) {
   if (s.decode.coverage_penalty > 0 && (s.model.name == "rnn" || s.model.name == "lm"))
     fail("decode.coverage_penalty needs a model that attends to its source; model.name = {} does not", s.model.name);
   if (s.train.init.empty() && !s.train.init_only.empty()) fail("--init-only chooses what --init loads; give --init too");
-  if (!s.train.time.empty()) parse_duration(s.train.time);
+  if (s.model.name == "conv" && s.model.positions < 2)
+    fail("model.positions = 1 has no place for a token before </s>; give at least 2");
+  if (!s.train.time.empty()) check_duration(s.train.time);
   if (s.train.steps == 0 && s.train.epochs == 0 && s.train.time.empty()) fail("nothing ends the training; give --steps, --epochs or --time");
+}
+
+Error named_by_setting(const ArgumentError& error) {
+  static const std::map<std::string_view, const char*> others = {// those that no key ends with
+                                                                 {"max_size", "data.vocab_size"},
+                                                                 {"final", "optim.final_lr"},
+                                                                 {"kind", "optim.schedule"},
+                                                                 {"seconds", "train.time"}};
+  std::string key;
+  if (const auto found = others.find(error.argument); found != others.end()) key = found->second;
+  Settings s{};
+  for (const Setting& setting : settings_of(s)) {
+    const std::string name = setting.key;
+    const bool section = error.where != "decode" || name.starts_with("decode.");
+    if (key.empty() && section && name.ends_with("." + error.argument)) key = name;
+  }
+  if (key.empty()) return Error(error.what());
+  const bool of = error.range.starts_with("of ");  // "layers of at least 1"
+  return Error(
+      fmt::format("{}: expected {}; got {}", key, error.range.substr(of ? 3 : 0), error.value));
 }
 
 double parse_duration(const std::string& text) {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "framework/error.h"
 #include "framework/types.h"
 
 namespace heed::cli {
@@ -45,6 +47,7 @@ struct Settings {
   struct {
     Index steps, epochs;
     std::string time;
+    bool exact_epochs;
     Index eval_every, save_every, keep, patience, average, log_every, seed;
     double label_smoothing;
     std::string init;
@@ -70,30 +73,50 @@ std::vector<Setting> settings_of(Settings& settings);
 
 /// Its value as TOML writes it.
 std::string text_of(const Setting& setting);
+std::string text_of(Settings& settings, const std::string& key);
 
 const std::vector<std::string>& model_names();
-/// The defaults for a MODEL trained on `data`; throws Error for an unknown one, naming the nearest. A built-in corpus has no end and
-/// cannot be learnt by heart: no dropout and no label smoothing for it. toy:summarization is full of names that were never seen: models
-/// that can copy do, words that are rare are left to copying, and nothing is said twice.
+/// The defaults for a MODEL trained on `data`; throws Error for an unknown one, naming the nearest.
+/// A built-in corpus has no end and cannot be learnt by heart: no dropout and no label smoothing
+/// for it. toy:summarization is full of names that were never seen: models that can copy do, words
+/// that are rare are left to copying, and nothing is said twice. What they leave open is as it was
+/// before the setting existed, so that a run's config.toml that lacks a key is read as it was
+/// meant.
 Settings default_settings(const std::string& model, const std::vector<std::string>& data = {});
+
+/// The same for a run that begins now.
+Settings new_run_settings(const std::string& model, const std::vector<std::string>& data = {});
 
 bool is_toy(const std::vector<std::string>& data);
 /// DATA's files by their absolute names, so that what was begun in one folder is found from another; toy:NAME as it is.
 std::vector<std::string> absolute_data(std::vector<std::string> data);
 
-/// Applies a TOML file over `settings`; unknown keys and wrong types throw Error: `FILE:LINE: ...`.
-void read_settings(const std::string& path, Settings& settings);
+using GivenKeys = std::set<std::string>;
+/// Applies a TOML file over `settings`, and returns the keys it names; unknown keys and wrong types
+/// throw Error: `FILE:LINE: ...`.
+GivenKeys read_settings(const std::string& path, Settings& settings);
 /// The same with its text; `path` is the name in messages.
-void read_settings_text(const std::string& text, const std::string& path, Settings& settings);
+GivenKeys read_settings_text(const std::string& text, const std::string& path, Settings& settings);
 /// Whether a run that is resumed keeps this setting as it was: what decides the weights. Limits,
 /// what is logged and kept, the precision and how outputs are decoded may change.
 bool is_fixed(std::string_view key);
-/// Applies `key=value`; throws Error that names the nearest key.
-void set(Settings& settings, const std::string& assignment);
+/// Applies `key=value`, and returns the key; throws Error that names the nearest key.
+std::string set(Settings& settings, const std::string& assignment);
 /// Everything, resolved, with each setting's help as its comment.
 std::string to_toml(Settings& settings);
 /// Throws Error unless every value is within its range.
 void check_settings(Settings& settings);
+
+/// The same complaint, of the setting that the value comes from; as it is where that is none.
+Error named_by_setting(const ArgumentError& error);
+/// Returns what `act` returns; an argument out of its range is called by the setting that it comes
+/// from.
+template <class Act>
+auto naming_settings(Act&& act) {
+  try {
+    return act();
+  } catch (const ArgumentError& error) { throw named_by_setting(error); }
+}
 
 /// Seconds in "90s", "10m", "1.5h" or plain "90"; throws Error otherwise.
 double parse_duration(const std::string& text);

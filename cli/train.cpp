@@ -9,6 +9,7 @@
 #include "cli/progress.h"
 #include "cli/reuse.h"
 #include "cli/run.h"
+#include "cli/setting_warnings.h"
 #include "cli/training.h"
 #include "cli/values.h"
 #include "cli/verify_resume.h"
@@ -35,67 +36,126 @@ bool given(const CLI::App& command, const char* option) {
   return found && found->count() > 0;
 }
 
-void apply_reuse(const Options& o, const CLI::App& command, Settings& s) {
-  if (given(command, "--init")) s.train.init = o.init;
-  if (given(command, "--init-only")) s.train.init_only = o.init_only;
-  if (given(command, "--freeze")) s.train.freeze = o.freeze;
-}
+/// Options that are settings, too.
+struct OptionSetting {
+  const char* option;
+  const char* key;
+  void (*apply)(const Options& o, Settings& s);
+};
 
-/// Limits given on the command line replace the default one. They and what is kept may differ from what a resumed run began with.
-void apply_limits(const Options& o, const CLI::App& command, Settings& s) {
-  if (given(command, "--steps") || given(command, "--epochs") || given(command, "--time")) s.train.steps = 0, s.train.epochs = 0, s.train.time = "";
-  if (given(command, "--steps")) s.train.steps = o.steps;
-  if (given(command, "--epochs")) s.train.epochs = o.epochs;
-  if (given(command, "--time")) s.train.time = o.time;
-  if (given(command, "--keep")) s.train.keep = o.keep;
-}
+const OptionSetting option_settings[] = {
+    {"--model", "model.name", [](const Options& o, Settings& s) { s.model.name = o.model; }},
+    {"--train", "data.train", [](const Options& o, Settings& s) { s.data.train = o.train; }},
+    {"--valid", "data.valid", [](const Options& o, Settings& s) { s.data.valid = o.valid; }},
+    {"--fields", "data.fields", [](const Options& o, Settings& s) { s.data.fields = o.fields; }},
+    {"--steps", "train.steps", [](const Options& o, Settings& s) { s.train.steps = o.steps; }},
+    {"--epochs", "train.epochs", [](const Options& o, Settings& s) { s.train.epochs = o.epochs; }},
+    {"--time", "train.time", [](const Options& o, Settings& s) { s.train.time = o.time; }},
+    {"--keep", "train.keep", [](const Options& o, Settings& s) { s.train.keep = o.keep; }},
+    {"--seed", "train.seed", [](const Options& o, Settings& s) { s.train.seed = o.seed; }},
+    {"--init", "train.init", [](const Options& o, Settings& s) { s.train.init = o.init; }},
+    {"--init-only", "train.init_only",
+     [](const Options& o, Settings& s) { s.train.init_only = o.init_only; }},
+    {"--freeze", "train.freeze", [](const Options& o, Settings& s) { s.train.freeze = o.freeze; }},
+    {"--on-nan", "train.on_nan", [](const Options& o, Settings& s) { s.train.on_nan = o.on_nan; }},
+    {"--precision", "train.precision",
+     [](const Options& o, Settings& s) { s.train.precision = o.precision; }},
+};
 
-Settings new_settings(const Options& o, const CLI::App& command) {
-  std::string model = o.model;
-  std::vector<std::string> data = o.train;
-  if (!o.config.empty()) {  // the file may name them
-    Settings peek{};
-    read_settings(o.config, peek);
-    if (model.empty()) model = peek.model.name;
-    if (data.empty()) data = peek.data.train;
+/// Applies --set and the options that are settings; returns their keys. One that is given as both
+/// must be the same.
+GivenKeys apply_command_line(const Options& o, const CLI::App& command, Settings& s) {
+  GivenKeys given_keys;
+  for (const std::string& assignment : o.assignments) given_keys.insert(set(s, assignment));
+  for (const OptionSetting& option : option_settings) {
+    if (!given(command, option.option)) continue;
+    const std::string before = text_of(s, option.key);
+    option.apply(o, s);
+    const std::string after = text_of(s, option.key);
+    const bool twice = !given_keys.insert(option.key).second;
+    if (twice && before != after)
+      fail("{} asks for {}, and --set {} for {}; give one of them", option.option, after,
+           option.key, before);
   }
-  if (model.empty()) fail("which model? give --model transformer, rnn, rnn+additive, conv or lm");
-  Settings s = default_settings(model, data);
+  return given_keys;
+}
+
+/// What of a run's defaults depends on, wherever it was given.
+Settings model_and_data(const Options& o, const CLI::App& command) {
+  Settings s{};
   if (!o.config.empty()) read_settings(o.config, s);
-  s.model.name = model;
-  for (const std::string& assignment : o.assignments) set(s, assignment);
-  if (given(command, "--train")) s.data.train = o.train;
-  if (given(command, "--valid")) s.data.valid = o.valid;
-  if (given(command, "--fields")) s.data.fields = o.fields;
-  if (given(command, "--seed")) s.train.seed = o.seed;
-  apply_reuse(o, command, s);
-  if (!s.train.init.empty()) s.train.init = initial_source(s.train.init);
-  if (given(command, "--on-nan")) s.train.on_nan = o.on_nan;
-  if (given(command, "--precision")) s.train.precision = o.precision;
-  apply_limits(o, command, s);
-  if (s.data.train.empty()) fail("nothing to train on; give --train with files or a built-in corpus such as toy:translation");
+  apply_command_line(o, command, s);
   return s;
 }
 
-/// The settings of a run that goes on: what decides its future may not change, but for how long it trains, and where its data are: that
-/// they are the same is found when they have been read.
-Settings resumed_settings(const Options& o, const CLI::App& command) {
+/// Limits that were given replace the default one.
+void drop_default_limits(const GivenKeys& given_keys, Settings& s) {
+  const bool steps = given_keys.contains("train.steps") && s.train.steps != 0;
+  const bool epochs = given_keys.contains("train.epochs") && s.train.epochs != 0;
+  const bool time = given_keys.contains("train.time") && !s.train.time.empty();
+  if ((epochs || time) && !steps) s.train.steps = 0;
+}
+
+/// Leaves of the keys that a file names those that it changes: one that was written by a run names
+/// every setting.
+void erase_defaults(GivenKeys& keys, Settings& s, Settings defaults) {
+  std::erase_if(keys,
+                [&](const std::string& key) { return text_of(s, key) == text_of(defaults, key); });
+}
+
+struct NewRun {
+  Settings settings;
+  GivenKeys given;
+  std::vector<std::string> warnings;
+};
+
+NewRun new_run(const Options& o, const CLI::App& command) {
+  const Settings first = model_and_data(o, command);
+  if (first.model.name.empty())
+    fail("which model? give --model transformer, rnn, rnn+additive, conv or lm");
+  const Settings defaults = new_run_settings(first.model.name, first.data.train);
+  NewRun run{defaults, {}, {}};
+  Settings& s = run.settings;
+  GivenKeys in_file;
+  if (!o.config.empty()) in_file = read_settings(o.config, s);
+  if (s.model.name != first.model.name)
+    run.warnings.push_back(fmt::format("--model {} replaces the model.name of {}, {}",
+                                       first.model.name, o.config, s.model.name));
+  run.given = apply_command_line(o, command, s);
+  GivenKeys limits = in_file;
+  limits.insert(run.given.begin(), run.given.end());
+  drop_default_limits(limits, s);
+  erase_defaults(in_file, s, defaults);
+  run.given.merge(in_file);
+  for (std::string& warning : unused_settings(s, run.given))
+    run.warnings.push_back(std::move(warning));
+  if (!s.train.init.empty()) s.train.init = initial_source(s.train.init);
+  if (s.data.train.empty()) fail("nothing to train on; give --train with files or a built-in corpus such as toy:translation");
+  return run;
+}
+
+struct ResumedRun {
+  Settings settings;
+  bool new_limits = false;
+  std::vector<std::string> warnings;
+};
+
+/// The settings of a run that goes on: what decides its future may not change, but for how long it
+/// trains (a limit replaces the one of its own kind), and where its data are: that they are the
+/// same is found when they have been read.
+ResumedRun resumed_run(const Options& o, const CLI::App& command) {
   Settings s = read_run_settings(o.out);
   const auto find_data = [](Settings& of) { of.data.train = absolute_data(of.data.train), of.data.valid = absolute_data(of.data.valid); };
   find_data(s);
   Settings asked = s;
-  for (const std::string& assignment : o.assignments) set(asked, assignment);
-  if (given(command, "--train")) asked.data.train = o.train;
-  if (given(command, "--valid")) asked.data.valid = o.valid;
-  if (given(command, "--seed")) asked.train.seed = o.seed;
-  if (given(command, "--model")) asked.model.name = o.model;
-  if (given(command, "--fields")) asked.data.fields = o.fields;
-  if (!o.config.empty()) read_settings(o.config, asked);
-  apply_reuse(o, command, asked);
-  if (!asked.train.init.empty()) asked.train.init = fs::absolute(asked.train.init).lexically_normal().string();
-  if (given(command, "--on-nan")) asked.train.on_nan = o.on_nan;
-  if (given(command, "--precision")) asked.train.precision = o.precision;
-  apply_limits(o, command, asked);
+  GivenKeys given_keys = apply_command_line(o, command, asked);
+  std::vector<std::string> warnings = unused_settings(asked, given_keys);
+  if (!o.config.empty()) {  // what the command line says replaces what the file says
+    given_keys.merge(read_settings(o.config, asked));
+    apply_command_line(o, command, asked);
+  }
+  if (!asked.train.init.empty())
+    asked.train.init = fs::absolute(asked.train.init).lexically_normal().string();
   find_data(asked);
   const std::vector<Setting> before = settings_of(s), after = settings_of(asked);
   for (std::size_t i = 0; i < before.size(); ++i) {
@@ -105,7 +165,12 @@ Settings resumed_settings(const Options& o, const CLI::App& command) {
     if (!same && !moved && is_fixed(key))
       fail("--resume goes on with the run as it is: {} cannot change; start a new run with another --out", key);
   }
-  return asked;
+  const bool new_limits = !same_limits(s, asked);
+  if (new_limits && !s.train.exact_epochs) {  // it was begun when steps did not count beside epochs
+    if (s.train.epochs > 0 && !given_keys.contains("train.steps")) asked.train.steps = 0;
+    asked.train.exact_epochs = true;
+  }
+  return {std::move(asked), new_limits, std::move(warnings)};
 }
 
 void print_settings() {
@@ -133,10 +198,28 @@ void check_out(const Options& o) {
   if (!o.resume && fs::exists(o.out) && !holds_a_start_alone(o.out)) fail("{}: is not empty; give --out a new folder", o.out);
 }
 
+std::string plan_text(const Training& training, const Cost& cost) {
+  const Limits& limits = training.limits();
+  const Index left = std::max<Index>(0, limits.last_step() - training.step());
+  double seconds = static_cast<double>(left) * cost.seconds_per_step;
+  if (limits.seconds > 0 && (limits.last_step() == 0 || limits.seconds < seconds))
+    seconds = limits.seconds;
+  constexpr std::size_t program_mb = 30;
+  return fmt::format("plan      {}; about {} and {} MB on {} thread{}",
+                     limits.text(training.step()), duration_text(seconds),
+                     (cost.bytes >> 20) + program_mb, threads(), threads() == 1 ? "" : "s");
+}
+
 void train(const Options& o, const CLI::App& command) {
   if (o.list_settings) return print_settings();
   check_out(o);
-  Settings s = o.resume ? resumed_settings(o, command) : new_settings(o, command);
+  ResumedRun resumed;
+  NewRun begun;
+  if (o.resume)
+    resumed = resumed_run(o, command);
+  else
+    begun = new_run(o, command);
+  Settings s = o.resume ? resumed.settings : begun.settings;
   check_settings(s);
   if (o.resume && RunFolder(o.out).names().empty() && (!o.train.empty() || !o.valid.empty()))
     fail("{}: no checkpoint yet, by which data given again could be known; leave out --train and --valid", o.out);
@@ -147,16 +230,17 @@ void train(const Options& o, const CLI::App& command) {
   std::optional<AtOnce> nothing_written(std::in_place);
   Training training(s, o.out, o.resume);
   training.open(o.checkpoint);
+  const std::string over =
+      training.resumed() ? why_ended(training.ended_by(), s, training.step()) : "";
+  if (!over.empty() && resumed.new_limits)
+    fail("{}: done, with nothing left to train: {}", o.out, over);
   const Cost cost = training.probe();
   nothing_written.reset();
   stop_if_interrupted();
   training.create();
 
   const Corpus& corpus = training.corpus;
-  const TrainerOptions& limits = training.options();
   Progress progress((fs::path(o.out) / "log.txt").string(), s.train.log_every);
-  const Index left = std::max<Index>(0, limits.steps - training.step());
-  const double limit = limits.seconds > 0 ? limits.seconds : static_cast<double>(left) * cost.seconds_per_step;
   progress.line(fmt::format("data      {}", corpus.description));
   const Tokenizers& tokenizers = corpus.tokenizers;
   const Index largest = std::max(tokenizers.source->size(), tokenizers.target->size());
@@ -168,11 +252,14 @@ void train(const Options& o, const CLI::App& command) {
                             tokenizers.source->kind(), fewer));
   progress.line(fmt::format("model     {}, {}", s.model.name, parameters_text(*training.model)));
   for (const Notes* notes : {&training.initial, &training.frozen}) progress.lines(notes->shown, notes->logged);
-  progress.line(fmt::format("plan      {}; about {} and {} MB on {} thread{}",
-                            limits.seconds > 0 ? duration_text(limits.seconds) : left < limits.steps ? fmt::format("{} of {} steps", left, limits.steps) : fmt::format("{} steps", limits.steps), duration_text(limit),
-                            (cost.bytes >> 20) + 30, threads(), threads() == 1 ? "" : "s"));
+  progress.line(plan_text(training, cost));
   if (s.train.precision != "fp32") progress.line(fmt::format("precision {}", s.train.precision));
   for (const std::string& warning : corpus.warnings) progress.line("warning: " + warning);
+  for (const std::string& warning : o.resume ? resumed.warnings : begun.warnings)
+    progress.line("warning: " + warning);
+  if (over.empty())
+    for (const std::string& warning : training.warnings(cost, resumed.new_limits))
+      progress.line("warning: " + warning);
   progress.line(fmt::format("run       {}{}", o.out, training.resumed() ? ", resumed" : o.resume ? ", begun again: it had no checkpoint" : ""));
 
   Observers observers;
@@ -206,7 +293,11 @@ void train(const Options& o, const CLI::App& command) {
   std::string summary = fmt::format("done: {} steps in {}", result.step, duration_text(result.seconds));
   if (result.best) summary += fmt::format("; best validation loss {:.4f} (ppl {:.3f}) at step {}", result.best->loss, std::exp(result.best->loss), result.best_step);
   if (result.skipped > 0) summary += fmt::format("; {} step{} skipped, not finite", result.skipped, result.skipped == 1 ? "" : "s");
-  progress.line(summary + (result.stopped_early ? "; stopped early, it no longer improved" : ""));
+  if (training.resumed() && result.trained == 0)
+    summary += "; nothing was left to train: " + why_ended(result.ended_by, s, result.step);
+  else if (result.stopped_early)
+    summary += "; stopped early, it no longer improved";
+  progress.line(summary);
 }
 
 /// The options that say what is trained, and how.
@@ -215,10 +306,11 @@ void add_what_and_how(CLI::App* command, const std::shared_ptr<Options>& o) {
   command->add_option("--valid", o->valid, "DATA to validate on (else some of --train is held out)")->expected(1, 2);
   command->add_option("--fields", o->fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
   command->add_option("--model", o->model, "transformer, conv, rnn or rnn+ATTENTION such as rnn+additive, or lm (a language model)");
-  command->add_option("--steps", o->steps, "train for N steps")->transform(whole(1));
-  command->add_option("--epochs", o->epochs, "train for N passes over the data")
+  command->add_option("--steps", o->steps, "stop after N steps; the first of several limits ends the training")
       ->transform(whole(1));
-  command->add_option("--time", o->time, "train for so long: 90s, 10m, 1.5h");
+  command->add_option("--epochs", o->epochs, "stop after N passes over the data")
+      ->transform(whole(1));
+  command->add_option("--time", o->time, "stop after so long: 90s, 10m, 1.5h");
   command->add_option("--seed", o->seed, "of weights, order and dropout")->transform(whole(0));
   command
       ->add_option("--threads", o->threads,
@@ -270,8 +362,10 @@ void add_verify_resume(CLI::App& app) {
   command->callback([o, command] {
     if (!given(*command, "--steps")) fail("how many steps? give --steps N");
     if (o->steps < 2) fail("--steps {}: a run of one step cannot be killed half-way; give 2 or more", o->steps);
-    Settings s = new_settings(*o, *command);
+    NewRun begun = new_run(*o, *command);
+    Settings& s = begun.settings;
     check_settings(s);
+    for (const std::string& warning : begun.warnings) std::cerr << "warning: " << warning << '\n';
     outlive_the_reader();
     verify_resume(s, o->threads);
   });

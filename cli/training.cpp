@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/model.h"
 #include "cli/run.h"
+#include "cli/setting_warnings.h"
 #include "framework/error.h"
 #include "framework/files.h"
 #include "framework/memory.h"
@@ -52,10 +53,13 @@ void check_same_data(const std::map<std::string, std::string>& text, const Setti
   check_same_tokenizers(folder, corpus.tokenizers, text);
 }
 
-TrainerOptions trainer_options(Settings& s, const Corpus& corpus, const std::string& folder) {
+TrainerOptions trainer_options(Settings& s, const Limits& limits, const Corpus& corpus,
+                               const std::string& folder) {
   TrainerOptions o;
-  o.steps = s.train.epochs > 0 ? s.train.epochs * ((corpus.batches_per_epoch + s.optim.accumulate - 1) / s.optim.accumulate) : s.train.steps;
-  o.seconds = s.train.time.empty() ? 0 : parse_duration(s.train.time);
+  o.steps = limits.steps;
+  o.epochs = limits.epochs;
+  o.seconds = limits.seconds;
+  o.expected_steps = limits.last_step();
   o.schedule = {.kind = schedule_kind(s.optim.schedule),
                 .warmup = s.optim.warmup,
                 .final = s.optim.final_lr,
@@ -122,8 +126,9 @@ Cost Training::probe() {
 }
 
 void Training::open(const std::string& checkpoint) {
-  options_ = trainer_options(settings, corpus, folder);
-  trainer_.emplace(*model, *optimizer_, options_);
+  limits_ = limits_of(settings, corpus);
+  options_ = trainer_options(settings, limits_, corpus, folder);
+  naming_settings([&] { trainer_.emplace(*model, *optimizer_, options_); });
   if (resume_) trainer_->claim();
   const RunFolder checkpoints(folder);
   try {
@@ -138,6 +143,21 @@ void Training::open(const std::string& checkpoint) {
     fail("{}{}", error.what(), other_checkpoints(folder, named ? checkpoints.named(checkpoint) : checkpoint.empty() ? checkpoints.last() : ""));
   }
   if (!resumed_ && !settings.train.init.empty()) initial = load_initial(settings, corpus.tokenizers, *model);
+}
+
+std::vector<std::string> Training::warnings(const Cost& cost, bool new_limits) const {
+  TrainingLength length{.steps = limits_.last_step()};
+  if (limits_.seconds > 0) {
+    const auto steps = static_cast<Index>(std::min(limits_.seconds / cost.seconds_per_step, 1e15));
+    if (length.steps == 0 || steps < length.steps)
+      length = {.steps = std::max<Index>(1, steps), .about = true};
+  }
+  std::vector<std::string> all = unreached_settings(settings, length, !corpus.valid.empty());
+  if (resumed_ && new_limits)
+    if (std::string jump = rate_jump(settings, options_, step(), trainer_->seconds());
+        !jump.empty())
+      all.push_back(std::move(jump));
+  return all;
 }
 
 void Training::create() {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/corpus.h"
+#include "cli/limits.h"
 #include "cli/reuse.h"
 #include "cli/settings.h"
 #include "framework/precision.h"
@@ -44,6 +45,11 @@ class Training {
   Cost probe();
   /// Throws whatever can be refused before anything is written; takes up the newest checkpoint of a run that is resumed, or the one named.
   void open(const std::string& checkpoint = {});
+  /// What has ended a run that is resumed, so that it cannot train another step; after open().
+  EndedBy ended_by() { return trainer_->ended_by(*corpus.train); }
+  /// What a user should know of the settings' effect on this training; after open(). `new_limits`:
+  /// of a run that goes on with them.
+  std::vector<std::string> warnings(const Cost& cost, bool new_limits = false) const;
   /// Makes the folder a run, and this training's alone: writes the tokenizers and the settings.
   void create();
   /// Trains until a limit or an interruption. Validation loss is the evaluation.
@@ -51,7 +57,7 @@ class Training {
   /// The weights with the lowest validation loss; those of the end where nothing was validated.
   void load_best() { trainer_->load_best(); }
 
-  Settings settings;  // may change until open()
+  Settings settings;  // may change until open(), but for what the corpus depends on
   const InPrecision precision;
   const std::string folder;
   Corpus corpus;
@@ -61,10 +67,12 @@ class Training {
   Index step() const { return trainer_->step(); }
   bool saved() const { return trainer_->saved(); }
   const TrainerOptions& options() const { return options_; }
+  const Limits& limits() const { return limits_; }
 
  private:
   bool resume_, resumed_ = false;
   std::unique_ptr<Optimizer> optimizer_;
+  Limits limits_;
   TrainerOptions options_;
   std::optional<Trainer> trainer_;
 };

@@ -140,7 +140,60 @@ TEST(Duel, MatchesCountsOfParameters) {
   duel.match = "290";  // 50 d is 200 or 400
   std::vector<Settings> models{duel_settings(duel, "rnn")};
   models[0].model.heads = 4;
-  EXPECT_THROW(match_parameters(duel, models, count), Error);
+  EXPECT_EQ(match_parameters(duel, models, count),
+            std::vector<std::string>{"rnn has 200 parameters, -31.0 % of the 290 wanted: model.d = "
+                                     "4 is the nearest of its widths"});
+  EXPECT_EQ(models[0].model.d, 4);
+}
+
+TEST(Duel, TakesTheShortestSidesThatAModelPlaces) {
+  struct Row {
+    Index max_length, positions, expected;
+    std::vector<std::string> said;
+  };
+  for (const Row& row : std::vector<Row>{
+           {512, 1024, 512, {}},
+           {0,
+            1024,
+            1023,
+            {"data.max_length = 1023 for all models: conv takes no more with model.positions = "
+             "1024"}},
+           {10,
+            10,
+            9,
+            {"data.max_length = 9 for all models: conv takes no more with model.positions = 10"}},
+           {9, 10, 9, {}}}) {
+    std::vector<Settings> models{default_settings("transformer"), default_settings("conv")};
+    for (Settings& s : models)
+      s.data.max_length = row.max_length, s.model.positions = row.positions;
+    EXPECT_EQ(match_lengths(models), row.said);
+    for (const Settings& s : models) EXPECT_EQ(s.data.max_length, row.expected);
+  }
+  std::vector<Settings> others{default_settings("transformer"), default_settings("rnn")};
+  EXPECT_TRUE(match_lengths(others).empty());
+}
+
+TEST(Duel, SaysWhatHasNoEffectOnAnyOfItsModels) {
+  struct Row {
+    const char* assignment;
+    std::vector<std::string> said;
+  };
+  for (const Row& row :
+       std::vector<Row>{{"model.kernel=5", {}},
+                        {"model.cell=lstm",
+                         {"--set model.cell=lstm: model.cell = 'lstm' has no effect with "
+                          "model.name = 'transformer'; "
+                          "model.cell = 'lstm' has no effect with model.name = 'conv'"}},
+                        {"transformer:model.kernel=5",
+                         {"--set transformer:model.kernel=5: model.kernel = 5 has no effect with "
+                          "model.name = 'transformer'"}}}) {
+    Duel duel;
+    duel.train = {"toy:copy"}, duel.models = {"transformer", "conv"},
+    duel.assignments = {row.assignment};
+    std::vector<Settings> models;
+    for (const std::string& model : duel.models) models.push_back(duel_settings(duel, model));
+    EXPECT_EQ(unused_assignments(duel, models), row.said);
+  }
 }
 
 // The program ------------------------------------------------------------------------------------------------------------------
@@ -202,6 +255,25 @@ TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
   ASSERT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(again.out, mended.out);
   EXPECT_EQ(contents(folder), before);
+}
+
+TEST(Compare, EveryModelReadsTheSameEpochs) {
+  const TemporaryFolder folder;
+  write_pairs(folder);
+  const Ran ran =
+      run(folder, duel_of({"--models", "transformer,rnn", "--seeds", "1", "--epochs", "5",
+                           "--match", "none", "--lines", "9", "--set", "data.batch_tokens=100000",
+                           "--set", "rnn:optim.accumulate=3", "--out", "duel"}));
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json json = Json::parse(read_file(folder.path("duel/comparison.json")));
+  EXPECT_EQ(json["runs"][0]["steps"], 5);
+  EXPECT_EQ(json["runs"][1]["steps"], 2) << "a batch an epoch: 6 of 5";
+  EXPECT_NE(ran.err.find(": 57 pairs; validation: 3 pairs"),
+            std::string::npos)
+      << ran.err;
+  EXPECT_NE(ran.err.find("warning: --lines has no effect: the test set is no built-in corpus\n"),
+            std::string::npos)
+      << ran.err;
 }
 
 TEST(Compare, GoesOnWhereItWasInterrupted) {

@@ -124,20 +124,27 @@ TEST(Settings, SayWhichLineOfAFileIsWrong) {
   struct Row {
     const char *text, *message;
   };
-  for (const Row& row : {Row{"[model]\nlayer = 3\n", "c.toml:2: unknown setting 'model.layer'; did you mean 'model.layers'?"},
-                         Row{"steps = 3\n", "c.toml:1: unknown setting 'steps'; `heed train --help-settings` lists them"},
-                         Row{"[model]\n\nd = \"wide\"\n", "c.toml:3: model.d takes a whole number; got 'wide'"},
-                         Row{"[model]\nd = 3.5\n", "c.toml:2: model.d takes a whole number; got '3.5'"},
-                         Row{"[model]\ntied = 1\n", "c.toml:2: model.tied takes true or false; got '1'"},
-                         Row{"[model]\ntied = true\n", "no error"},
-                         Row{"[model]\nd = true\n", "c.toml:2: model.d takes a whole number; got 'true'"},
-                         Row{"model.dropout = \"much\"\n", "c.toml:1: model.dropout takes a number; got 'much'"},
-                         Row{"model.norm = 3\n", "c.toml:1: model.norm takes a text in quotes; got '3'"},
-                         Row{"data.train = \"a.tsv\"\n", "c.toml:1: data.train takes a list of texts; got 'a.tsv'"},
-                         Row{"[data]\ntrain = [1]\n", "c.toml:2: data.train takes a list of texts; got '[ 1 ]'"},
-                         Row{"[model]\nd = 8\nd = 9\n", "c.toml:3: "},  // what follows is the parser's
-                         Row{"[model\nd = 8\n", "c.toml:1: "}, Row{"[model]\nd = \n", "c.toml:2: "},
-                         Row{"model.dropout = 1\noptim.lr = 1e-3", "no error"}}) {
+  for (const Row& row :
+       {Row{"[model]\nlayer = 3\n",
+            "c.toml:2: unknown setting 'model.layer'; did you mean 'model.layers'?"},
+        Row{"steps = 3\n",
+            "c.toml:1: unknown setting 'steps'; `heed train --help-settings` lists them"},
+        Row{"[model]\n\nd = \"wide\"\n", "c.toml:3: model.d takes a whole number; got 'wide'"},
+        Row{"[model]\nd = \"16\"\n", "c.toml:2: model.d takes no quotes; write d = 16"},
+        Row{"optim.lr = '1e-3'\n", "c.toml:1: optim.lr takes no quotes; write lr = 1e-3"},
+        Row{"[model]\ntied = 'true'\n", "c.toml:2: model.tied takes no quotes; write tied = true"},
+        Row{"[optim]\nname = '16'\n", "no error"},
+        Row{"[model]\nd = 3.5\n", "c.toml:2: model.d takes a whole number; got '3.5'"},
+        Row{"[model]\ntied = 1\n", "c.toml:2: model.tied takes true or false; got '1'"},
+        Row{"[model]\ntied = true\n", "no error"},
+        Row{"[model]\nd = true\n", "c.toml:2: model.d takes a whole number; got 'true'"},
+        Row{"model.dropout = \"much\"\n", "c.toml:1: model.dropout takes a number; got 'much'"},
+        Row{"model.norm = 3\n", "c.toml:1: model.norm takes a text in quotes; got '3'"},
+        Row{"data.train = \"a.tsv\"\n", "c.toml:1: data.train takes a list of texts; got 'a.tsv'"},
+        Row{"[data]\ntrain = [1]\n", "c.toml:2: data.train takes a list of texts; got '[ 1 ]'"},
+        Row{"[model]\nd = 8\nd = 9\n", "c.toml:3: "},  // what follows is the parser's
+        Row{"[model\nd = 8\n", "c.toml:1: "}, Row{"[model]\nd = \n", "c.toml:2: "},
+        Row{"model.dropout = 1\noptim.lr = 1e-3", "no error"}}) {
     Settings s = default_settings("transformer");
     const std::string path = folder.write("c.toml", row.text), expected = row.message;
     const std::string message = folder.message([&] { read_settings(path, s); });
