@@ -117,9 +117,13 @@ void key_sums(bool edge, Index rows, const Task& t, const Columns& c, const Real
 }
 
 /// Whether there is neither an infinity nor a NaN: 0 times one is no number.
-bool all_finite(Index n, const Real* x) {
+bool all_finite(Index rows, Index width, const Real* x, Index stride) {
   Vec zero = Real{0};
-  for (Index i = 0; i < n; i += Vec::width) zero = multiply_add(Vec::load(x + i), Vec(Real{0}), zero);
+  for (Index i = 0; i < rows; ++i, x += stride) {
+    Index j = 0;
+    for (; j + Vec::width <= width; j += Vec::width) zero = multiply_add(Vec::load(x + j), Vec(Real{0}), zero);
+    if (j < width) zero = multiply_add(Vec::load(x + j, width - j), Vec(Real{0}), zero);
+  }
   return sum(zero) == 0;
 }
 
@@ -211,7 +215,7 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
   pack_panels(t, t.key(k), k.stride, keys);
   pack(t.keys, t.width, t.key(v), v.stride, 1, values);
   const Index ld = tile_stride(t), mask_ld = mask_tile_stride(t);
-  const bool by_element = shape.hides() && !all_finite(t.keys * d, values);
+  const bool by_element = shape.hides() && !all_finite(t.keys, d, values, d);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, queries);
@@ -276,6 +280,7 @@ struct BackwardSpace {
   Real *keys_t, *values_t, *keys, *dkeys, *dvalues;  // the first two panels (width, 64), the others (keys, d); the last two null
                                                      // where nobody wants them
   Real *p, *dp, *mask;                               // tiles
+  bool finite_keys = true;                           // and values, where some are hidden
 
   BackwardSpace(const Task& t, Real* work) {
     const auto take = [&](Index n) { return std::exchange(work, work + n); };
@@ -289,12 +294,12 @@ struct BackwardSpace {
 
 void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const Real* log_sums, Rows dy, MutableRows dq, const BackwardSpace& w) {
   const Index d = t.padded_width, ld = tile_stride(t), mask_ld = mask_tile_stride(t);
-  const bool finite_keys = !shape.hides() || all_finite(t.keys * d, w.keys);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, w.queries);
     pack(rows, t.width, t.query(dy, i0), dy.stride, 1, w.douts);
-    const bool by_element = shape.hides() && !(finite_keys && all_finite(rows * d, w.queries) && all_finite(rows * d, w.douts));
+    const bool by_element =
+        shape.hides() && !(w.finite_keys && all_finite(rows, d, w.queries, d) && all_finite(rows, d, w.douts, d));
     std::fill_n(w.dqueries, rows * d, Real{0});
     Real dots[query_tile];  // sum_j p_ij dp_ij = y_i . dy_i
     for (Index i = 0; i < rows; ++i) {
@@ -360,6 +365,10 @@ void backward(const AttentionShape& shape, Index sequence, Index kv_head, Rows q
   pack_panels(t, t.key(k), k.stride, space.keys_t);
   pack_panels(t, t.key(v), v.stride, space.values_t);
   pack(t.keys, t.width, t.key(k), k.stride, 1, space.keys);
+  if (shape.hides()) {
+    const bool values = all_finite(t.keys, t.width, t.key(v), v.stride);
+    space.finite_keys = values && all_finite(t.keys, t.width, t.key(k), k.stride);
+  }
   for (auto [out, wanted] : {std::pair(&space.dkeys, dk.data != nullptr), std::pair(&space.dvalues, dv.data != nullptr)}) {
     if (wanted)
       std::fill_n(*out, t.keys * d, Real{0});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "framework/kernels/simd.h"
 
@@ -27,15 +28,22 @@ class CompensatedSum {
     lost_ = lost_ + ((total_ - (sum - part)) + (term - part));
     total_ = sum;
   }
-  Vec total() const { return total_; }
-  Vec lost() const { return lost_; }
-  double value() const {
+  /// The sum of each lane. Of infinite ones nothing can be lost, and lost_ is no number.
+  std::array<double, Vec::width> lanes() const {
     alignas(64) Real totals[Vec::width];
     alignas(64) Real losses[Vec::width];
     total_.store(totals);
     lost_.store(losses);
+    std::array<double, Vec::width> sums;
+    for (Index k = 0; k < Vec::width; ++k) {
+      const double lost = std::isfinite(totals[k]) ? losses[k] : 0;
+      sums[static_cast<std::size_t>(k)] = totals[k] + lost;
+    }
+    return sums;
+  }
+  double value() const {
     double sum = 0;
-    for (Index k = 0; k < Vec::width; ++k) sum += static_cast<double>(totals[k]) + losses[k];
+    for (const double lane : lanes()) sum += lane;
     return sum;
   }
 
@@ -119,12 +127,8 @@ void sum_along_columns(Index outer, Index n, Index inner, double scale, const Re
           for (Index i = row; i < end_row; ++i) {
             sum.add(f(lanes_at(from + i * inner + column, lanes), out + column, lanes));
           }
-          alignas(64) Real parts[2][Vec::width];
-          sum.total().store(parts[0]);
-          sum.lost().store(parts[1]);
-          for (Index k = 0; k < lanes; ++k) {
-            totals[column + k] += static_cast<double>(parts[0][k]) + parts[1][k];
-          }
+          const auto parts = sum.lanes();
+          for (Index k = 0; k < lanes; ++k) totals[column + k] += parts[k];
         }
       }
       for (Index k = 0; k < width; ++k) put(totals[k] * scale, y + out + k, mode);

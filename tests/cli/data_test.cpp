@@ -187,7 +187,7 @@ TEST(Data, AnInterruptionIsHeededWhileTheyArePrepared) {
   std::string text;
   Random random(1);
   for (int i = 0; i < 60'000; ++i) {
-    for (int j = 0; j < 8; ++j) text += static_cast<char>('a' + random.below(26)), text += j % 3 == 2 ? " " : "";
+    for (int j = 0; j < 40; ++j) text += static_cast<char>('a' + random.below(26));
     text += "\n";
   }
   folder.write("big.src", text), folder.write("big.tgt", text), write(folder, "a", lines(60, 1));
@@ -206,7 +206,7 @@ TEST(Data, AnInterruptionIsHeededWhileTheyArePrepared) {
   };
   for (const auto& row : rows) {
     Program program(folder, row.args, row.input);
-    std::this_thread::sleep_for(std::chrono::milliseconds(400));  // whenever it comes: what is waited for takes minutes, or for ever
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));  // whenever it comes: what is waited for takes half a minute or more
     program.interrupt();
     const Ran ran = program.wait();
     EXPECT_EQ(ran.code, 130) << row.name << ran.err;

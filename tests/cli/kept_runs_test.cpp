@@ -21,9 +21,6 @@ struct Kept {
   const char* name;
   const char* command;  // translate, summarize or evaluate
   std::vector<const char*> data;
-  /// How far the weights may lie from those of then after 20 more steps, as a share of the distance
-  /// that these steps go. Another processor rounds differently, and Adam enlarges what it rounds.
-  double tolerance = 0.02;
 };
 
 void PrintTo(const Kept& kept, std::ostream* out) { *out << kept.name; }
@@ -57,10 +54,22 @@ std::map<std::string, Tensor> exported(const TemporaryFolder& folder, const std:
   return tensors;
 }
 
+/// How far the weights may lie from those of then after 20 more steps, as a share of the distance
+/// that these steps go. Another processor rounds differently. So does layer norm, which subtracts
+/// what rounding left of the mean since then: of a Transformer 4e-6 of the distance.
+constexpr double tolerance = 0.01;
+
+/// A bias of keys adds the same to all scores of a query, and softmax takes that away: its gradient
+/// is 0 but for rounding, which Adam scales up to whole steps. These tensors hold one.
+bool holds_a_bias_of_keys(const std::string& name) {
+  return name.ends_with("attention.input.bias") || name.ends_with("cross.memory.bias");
+}
+
 double distance(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
   EXPECT_EQ(a.size(), b.size());
   double squares = 0;
   for (const auto& [name, tensor] : a) {
+    if (holds_a_bias_of_keys(name)) continue;
     const Tensor& other = b.at(name);
     EXPECT_EQ(tensor.shape(), other.shape()) << name;
     for (Index i = 0; i < tensor.size(); ++i) {
@@ -107,7 +116,7 @@ TEST_P(KeptRuns, ComeToTheSameWeights) {
   for (const NamedTensor& named : load_safetensors(file).tensors) then[named.name] = named.tensor;
   const double share = distance(exported(folder, "run"), then) / distance(before, then);
   RecordProperty("share", std::to_string(share));
-  EXPECT_LT(share, kept.tolerance);
+  EXPECT_LT(share, tolerance);
 }
 
 const std::vector<Kept> kept_runs = {

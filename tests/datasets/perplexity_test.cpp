@@ -29,7 +29,7 @@ TEST(EndOfTokens, IsThatOfTheTextItself) {
        {"", "the", "the  cat", "the  cat,", "the  cat, кот", "the  cat, кот\n"}},
       {"words",
        "l'homme ￭a\n\nb",
-       {"", "l'", "l'homme", "l'homme ￭a", "l'homme ￭a\n", "l'homme ￭a\n\n"}},
+       {"", "l'", "l'homme", "l'homme ￭", "l'homme ￭a", "l'homme ￭a\n", "l'homme ￭a\n\n"}},
       {"words",
        " two  lines\nfor  two",
        {"", " two", " two  lines", " two  lines\n", " two  lines\nfor", " two  lines\nfor  two"}},

@@ -115,6 +115,28 @@ TEST(Extremes, EqualNumbersHaveNoSpread) {
   }
 }
 
+TEST(Extremes, SumsOfInfinitiesAndNaN) {
+  for (const Index n : {1, 3, 16, 17, 70, 2000}) {
+    for (const Index inner : {1, 3, 20}) {
+      for (const Index at : {Index{0}, n / 2, n - 1}) {
+        for (const Real value : {infinity, -infinity, nan, std::numeric_limits<Real>::max()}) {
+          Tensor x = Tensor::full({n, inner}, 1);
+          x[at * inner] = value;
+          const std::string what = fmt::format("{} at {} of {} x {}", value, at, n, inner);
+          for (const Variable& y : {sum(x, 0), mean(x, 0) * static_cast<Real>(n)}) {
+            const Real first = y.data()[0];
+            EXPECT_TRUE(std::isnan(value) ? std::isnan(first) : first == value) << what;
+            if (inner > 1) {
+              EXPECT_NEAR(y.data()[1], static_cast<double>(n), 1e-3) << what;
+            }
+          }
+        }
+      }
+    }
+  }
+  EXPECT_TRUE(std::isnan(sum(Tensor({2}, {infinity, -infinity})).item()));
+}
+
 /// offset + spread * (0, 1/n, 2/n ...), as it is after rounding.
 Tensor ramp(Index n, double offset, double spread) {
   Tensor x({1, n});
@@ -178,9 +200,9 @@ TEST(Extremes, NormsWithinAnLstmFarFromZero) {
   // One step from h0 of ones: U h0 is the row sums of U, all but equal, and their norm must be exact.
   const Index h = 8;
   Tensor u({4 * h, h});
-  for (Index i = 0; i < u.size(); ++i) u[i] = static_cast<Real>(1000 + (i / h) * 1e-2);
+  for (Index i = 0; i < u.size(); ++i) u[i] = static_cast<Real>(1000 + static_cast<double>(i / h) * 1e-2);
   Tensor sums({1, 4 * h});
-  for (Index i = 0; i < 4 * h; ++i) sums[i] = static_cast<Real>(h * static_cast<double>(u[i * h]));
+  for (Index i = 0; i < 4 * h; ++i) sums[i] = static_cast<Real>(h) * u[i * h];
   const Moments right = moments_of(sums);
   const auto normal_of = [&](Index i) {
     return (static_cast<double>(sums[i]) - right.mean) / std::sqrt(right.variance + 1e-5);

@@ -60,7 +60,10 @@ TEST(Models, ABatchGivesWhatItsSequencesGiveAlone) {
                    fmt::format("{}: logits of sequence {}", family.name, i));
       add(expected, gradients(*model, [&] { return model->loss(alone, summed); }));
     }
-    expect_close(got, expected, family.name);
+    // Products over a batch add up in another order than those over one sequence, and the norms of
+    // an LSTM's 8 numbers divide what rounding leaves by their spread.
+    const bool normed = std::string(family.name).starts_with("normed lstm");
+    expect_close(got, expected, family.name, normed ? 10 * close : close);
   }
 }
 

@@ -309,7 +309,7 @@ TEST(Optimizer, NamesAParameterThatIsLeftOut) {
 }
 
 TEST(Optimizer, LeavesAloneWhatIsFrozenClearedOrAnotherOptimizers) {
-  struct Row {
+  struct Case {
     const char* what;
     std::function<void(Two&)> prepare;
     std::function<void(Two&)> between;
@@ -319,7 +319,7 @@ TEST(Optimizer, LeavesAloneWhatIsFrozenClearedOrAnotherOptimizers) {
     void visit(Visitor& v) { v("p", p); }
   };
   std::vector<std::unique_ptr<Optimizer>> others;
-  const std::vector<Row> rows = {
+  const std::vector<Case> cases = {
       {"frozen", [](Two& m) { m.forgotten.trainable() = false; }, [](Two&) {}},
       {"cleared", [](Two&) {}, [](Two& m) { m.forgotten.clear_gradient(); }},
       {"another optimizer's", [&](Two& m) {
@@ -327,14 +327,14 @@ TEST(Optimizer, LeavesAloneWhatIsFrozenClearedOrAnotherOptimizers) {
          others.push_back(std::make_unique<Sgd>(only));
        }, [](Two&) {}},
   };
-  for (const Row& row : rows) {
+  for (const Case& each : cases) {
     Two model;
     Sgd sgd(model, {.lr = 0.1});
-    row.prepare(model);
+    each.prepare(model);
     for (int i = 0; i < 4; ++i) {
       model.pass();
-      row.between(model);
-      EXPECT_EQ(message_of([&] { sgd.step(); }), "no error") << row.what;
+      each.between(model);
+      EXPECT_EQ(message_of([&] { sgd.step(); }), "no error") << each.what;
       sgd.clear_gradients();
     }
   }
