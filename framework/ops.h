@@ -52,8 +52,8 @@ Variable silu(const Operand& x);                                             // 
 Variable softplus(const Operand& x);                                         // log(1 + exp x)
 
 // Reductions over any axes; no axes given means all ---------------------------------------------------------------------------
-/// Compensated: rounded once, but for the last digit. Costs 2.5 times a plain sum of numbers in cache,
-/// nothing of those in memory.
+/// Sums and means are compensated: rounded once, but for the last digit (docs/kernels.md has the
+/// cost). The mean and the variance of nothing are NaN; the largest of nothing is an Error.
 Variable sum(const Operand& x, const Axes& axes = {}, bool keep = false);
 Variable mean(const Operand& x, const Axes& axes = {}, bool keep = false);
 Variable max(const Operand& x, const Axes& axes = {}, bool keep = false);    // a tie sends its gradient to the first

@@ -280,7 +280,7 @@ struct BackwardSpace {
   Real *keys_t, *values_t, *keys, *dkeys, *dvalues;  // the first two panels (width, 64), the others (keys, d); the last two null
                                                      // where nobody wants them
   Real *p, *dp, *mask;                               // tiles
-  bool finite_keys = true;                           // and values, where some are hidden
+  bool finite_keys = true;                           // and values; known of windows alone
 
   BackwardSpace(const Task& t, Real* work) {
     const auto take = [&](Index n) { return std::exchange(work, work + n); };
@@ -292,14 +292,24 @@ struct BackwardSpace {
   }
 };
 
+/// Whether all that a tile of queries reads is finite, by the sums over it: what is not in a query or
+/// a key makes the log_sum of a row that sees it infinite or no number, what is not in a value or in
+/// dy the dot. Each key of the tile is seen by one of its queries, unless there is a window.
+bool finite_rows(const AttentionShape& shape, const Task& t, Index i0, Index rows, const Real* log_sums, const Real* dots) {
+  Real zero = 0;
+  for (Index i = 0; i < rows; ++i) {
+    const Real log_sum = log_sums[(t.query_begin + i0 + i) * shape.heads + t.head];
+    zero += (log_sum + dots[i]) * 0;
+  }
+  return zero == 0;
+}
+
 void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const Real* log_sums, Rows dy, MutableRows dq, const BackwardSpace& w) {
   const Index d = t.padded_width, ld = tile_stride(t), mask_ld = mask_tile_stride(t);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, w.queries);
     pack(rows, t.width, t.query(dy, i0), dy.stride, 1, w.douts);
-    const bool by_element =
-        shape.hides() && !(w.finite_keys && all_finite(rows, d, w.queries, d) && all_finite(rows, d, w.douts, d));
     std::fill_n(w.dqueries, rows * d, Real{0});
     Real dots[query_tile];  // sum_j p_ij dp_ij = y_i . dy_i
     for (Index i = 0; i < rows; ++i) {
@@ -310,6 +320,7 @@ void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const 
       if (j < t.width) dot = multiply_add(Vec::load(a + j, t.width - j), Vec::load(b + j, t.width - j), dot);
       dots[i] = sum(dot);
     }
+    const bool by_element = shape.hides() && !(w.finite_keys && finite_rows(shape, t, i0, rows, log_sums, dots));
     const Index first = t.visible(shape, i0).begin, last = t.visible(shape, i0 + rows - 1).end;
     for (Index j0 = first / key_tile * key_tile; j0 < last; j0 += key_tile) {
       const Columns c(j0, first, last);
@@ -365,7 +376,7 @@ void backward(const AttentionShape& shape, Index sequence, Index kv_head, Rows q
   pack_panels(t, t.key(k), k.stride, space.keys_t);
   pack_panels(t, t.key(v), v.stride, space.values_t);
   pack(t.keys, t.width, t.key(k), k.stride, 1, space.keys);
-  if (shape.hides()) {
+  if (shape.window > 0) {
     const bool values = all_finite(t.keys, t.width, t.key(v), v.stride);
     space.finite_keys = values && all_finite(t.keys, t.width, t.key(k), k.stride);
   }

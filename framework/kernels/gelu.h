@@ -2,7 +2,6 @@
 
 // For kernels' .cpp files only: gelu(x) = x/2 (1 + tanh u), u = sqrt(2/pi) (x + 0.044715 x^3), and its derivative.
 
-#include <limits>
 #include <numbers>
 
 #include "framework/kernels/simd.h"
@@ -14,14 +13,13 @@ struct Gelu {
   static constexpr Real far = 1000;  // tanh u is 1 long before
   Vec x, t;
 
-  /// -infinity times 0 is no number: the lowest finite one stands for it. max's order keeps a NaN.
-  explicit Gelu(Vec v)
-      : x(max(v, std::numeric_limits<Real>::lowest())), t(tanh(v * scale * multiply_add(v * v, cube, 1))) {}
+  /// Below -far the value is 0, and -infinity times 0 is no number. max's order keeps a NaN.
+  explicit Gelu(Vec v) : x(max(v, -far)), t(tanh(x * scale * multiply_add(x * x, cube, 1))) {}
   Vec value() const { return Vec(Real(0.5)) * x * (Vec(1) + t); }
   /// g times the derivative: (1 + tanh u)/2 + x/2 (1 - tanh^2 u) u'
   Vec backward(Vec g) const {
     // Far from 0 the second term is 0 times a slope that must stay finite.
-    const Vec near = min(max(x, -far), far);
+    const Vec near = min(x, far);
     const Vec slope = multiply_add(near * near, 3 * cube, 1) * scale;
     return g * Real(0.5) * (Vec(1) + t + near * (Vec(1) - t * t) * slope);
   }

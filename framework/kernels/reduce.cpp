@@ -18,6 +18,27 @@ Vec lanes_at(const Real* x, Index lanes) {
   return lanes == Vec::width ? Vec::load(x) : Vec::load(x, lanes);
 }
 
+/// The numbers of a vector, in double.
+std::array<double, Vec::width> numbers_of(Vec v) {
+  alignas(64) Real lanes[Vec::width];
+  v.store(lanes);
+  std::array<double, Vec::width> numbers;
+  std::copy(std::begin(lanes), std::end(lanes), numbers.begin());
+  return numbers;
+}
+
+/// A sum of vectors, lane by lane.
+class PlainSum {
+ public:
+  void add(Vec term) { total_ = total_ + term; }
+  void add(const PlainSum& other) { add(other.total_); }
+  std::array<double, Vec::width> lanes() const { return numbers_of(total_); }
+  double value() const { return sum(total_); }
+
+ private:
+  Vec total_ = Vec(Real{0});
+};
+
 /// A sum of vectors that also adds up what rounding takes off it.
 class CompensatedSum {
  public:
@@ -28,23 +49,23 @@ class CompensatedSum {
     lost_ = lost_ + ((total_ - (sum - part)) + (term - part));
     total_ = sum;
   }
-  /// The sum of each lane. Of infinite ones nothing can be lost, and lost_ is no number.
+  void add(const CompensatedSum& other) {
+    add(other.total_);
+    lost_ = lost_ + other.lost_;
+  }
+  /// Of infinite sums nothing can be lost, and lost_ is no number.
   std::array<double, Vec::width> lanes() const {
-    alignas(64) Real totals[Vec::width];
-    alignas(64) Real losses[Vec::width];
-    total_.store(totals);
-    lost_.store(losses);
-    std::array<double, Vec::width> sums;
-    for (Index k = 0; k < Vec::width; ++k) {
-      const double lost = std::isfinite(totals[k]) ? losses[k] : 0;
-      sums[static_cast<std::size_t>(k)] = totals[k] + lost;
+    std::array<double, Vec::width> sums = numbers_of(total_);
+    const std::array<double, Vec::width> lost = numbers_of(lost_);
+    for (std::size_t k = 0; k < sums.size(); ++k) {
+      if (std::isfinite(sums[k])) sums[k] += lost[k];
     }
     return sums;
   }
   double value() const {
-    double sum = 0;
-    for (const double lane : lanes()) sum += lane;
-    return sum;
+    double value = 0;
+    for (const double lane : lanes()) value += lane;
+    return value;
   }
 
  private:
@@ -54,9 +75,9 @@ class CompensatedSum {
 
 /// The sum of f over [0, n). The lanes are added in a fixed order; the remainder is padded with
 /// zeros after f.
-template <class F>
+template <class Sum, class F>
 double block_sum(Index n, const Real* x, F f) {
-  CompensatedSum sums[4];
+  Sum sums[4];
   Index i = 0;
   for (; i + 4 * Vec::width <= n; i += 4 * Vec::width) {
     for (int k = 0; k < 4; ++k) sums[k].add(f(Vec::load(x + i + k * Vec::width)));
@@ -68,13 +89,16 @@ double block_sum(Index n, const Real* x, F f) {
     f(Vec::load(x + i, n - i)).store(lanes);
     for (Index k = 0; k < n - i; ++k) rest += lanes[k];
   }
-  return (sums[0].value() + sums[1].value()) + (sums[2].value() + sums[3].value()) + rest;
+  sums[0].add(sums[1]);
+  sums[2].add(sums[3]);
+  sums[0].add(sums[2]);
+  return sums[0].value() + rest;
 }
 
-template <class F>
+template <class Sum, class F>
 double long_sum(Index n, const Real* x, F f) {
   double total = 0;
-  for (Index i = 0; i < n; i += block) total += block_sum(std::min(block, n - i), x + i, f);
+  for (Index i = 0; i < n; i += block) total += block_sum<Sum>(std::min(block, n - i), x + i, f);
   return total;
 }
 
@@ -83,7 +107,7 @@ void put(double value, Real* y, Mode mode) {
 }
 
 /// Sums of rows: inner = 1. f(row) gives the function of an element.
-template <class F>
+template <class Sum, class F>
 void sum_along_rows(Index outer, Index n, double scale, const Real* x, Real* y, Mode mode, F f) {
   constexpr Index pieces = 64;
   if (outer < pieces && n >= pieces * 4 * block) {  // few rows, so long that each is cut
@@ -91,7 +115,7 @@ void sum_along_rows(Index outer, Index n, double scale, const Real* x, Real* y, 
     for (Index row = 0; row < outer; ++row) {
       std::array<double, pieces> parts{};
       parallel_for(n, piece, [&](Index begin, Index end) {
-        parts[begin / piece] = long_sum(end - begin, x + row * n + begin, f(row));
+        parts[begin / piece] = long_sum<Sum>(end - begin, x + row * n + begin, f(row));
       });
       double total = 0;
       for (double part : parts) total += part;
@@ -101,14 +125,14 @@ void sum_along_rows(Index outer, Index n, double scale, const Real* x, Real* y, 
   }
   parallel_for(outer, grain_of(n), [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
-      put(long_sum(n, x + row * n, f(row)) * scale, y + row, mode);
+      put(long_sum<Sum>(n, x + row * n, f(row)) * scale, y + row, mode);
     }
   });
 }
 
 /// Sums of columns: inner > 1. f(vector, first output, lanes) is the function of a vector of
 /// elements.
-template <class F>
+template <class Sum, class F>
 void sum_along_columns(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode, F f) {
   const Index strips = (inner + strip - 1) / strip;
   parallel_for(outer * strips, grain_of(n * std::min(inner, strip)), [&](Index begin, Index end) {
@@ -123,7 +147,7 @@ void sum_along_columns(Index outer, Index n, Index inner, double scale, const Re
         const Index end_row = std::min(n, row + block_rows);
         for (Index column = 0; column < width; column += Vec::width) {
           const Index lanes = std::min(Vec::width, width - column);
-          CompensatedSum sum;
+          Sum sum;
           for (Index i = row; i < end_row; ++i) {
             sum.add(f(lanes_at(from + i * inner + column, lanes), out + column, lanes));
           }
@@ -138,15 +162,15 @@ void sum_along_columns(Index outer, Index n, Index inner, double scale, const Re
 
 /// y = or += scale times the sum of f(x, at), at(values) giving the vector of values that belongs to
 /// the output.
-template <class F>
+template <class Sum, class F>
 void sum_with(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode, F f) {
   if (inner == 1) {
-    sum_along_rows(outer, n, scale, x, y, mode, [f](Index row) {
+    sum_along_rows<Sum>(outer, n, scale, x, y, mode, [f](Index row) {
       return [f, row](Vec v) { return f(v, [row](const Real* values) { return Vec(values[row]); }); };
     });
     return;
   }
-  sum_along_columns(outer, n, inner, scale, x, y, mode, [f](Vec v, Index out, Index lanes) {
+  sum_along_columns<Sum>(outer, n, inner, scale, x, y, mode, [f](Vec v, Index out, Index lanes) {
     return f(v, [out, lanes](const Real* values) { return lanes_at(values + out, lanes); });
   });
 }
@@ -154,15 +178,15 @@ void sum_with(Index outer, Index n, Index inner, double scale, const Real* x, Re
 }  // namespace
 
 void sum(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode) {
-  sum_with(outer, n, inner, scale, x, y, mode, [](Vec v, auto) { return v; });
+  sum_with<CompensatedSum>(outer, n, inner, scale, x, y, mode, [](Vec v, auto) { return v; });
 }
 
 void deviations(Index outer, Index n, Index inner, double scale, const Real* x, const Real* mean, Real* y) {
-  sum_with(outer, n, inner, scale, x, y, Mode::assign, [mean](Vec v, auto at) { return v - at(mean); });
+  sum_with<PlainSum>(outer, n, inner, scale, x, y, Mode::assign, [mean](Vec v, auto at) { return v - at(mean); });
 }
 
 void squared_deviations(Index outer, Index n, Index inner, double scale, const Real* x, const Real* mean, const Real* rest, Real* y) {
-  sum_with(outer, n, inner, scale, x, y, Mode::assign, [mean, rest](Vec v, auto at) {
+  sum_with<PlainSum>(outer, n, inner, scale, x, y, Mode::assign, [mean, rest](Vec v, auto at) {
     const Vec d = v - at(mean) - at(rest);
     return d * d;
   });

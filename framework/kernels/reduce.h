@@ -4,10 +4,10 @@
 
 namespace heed::kernels {
 
-// Over the middle axis of (outer, n, inner) arrays. Sums are compensated (Kahan 1965; Neumaier 1974)
-// and end in double, so that the result is the sum of the elements rounded once, but for the last
-// digit; in an order that shapes alone decide.
+// Over the middle axis of (outer, n, inner) arrays. Sums are taken in blocks whose results add up in
+// double, so that millions of floats keep their precision; in an order that shapes alone decide.
 
+/// Compensated (Kahan 1965; Neumaier 1974): rounded once, but for the last digit.
 /// y (outer, inner) = or += scale sum_i x[:, i, :]
 void sum(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode);
 /// y = scale sum_i (x[:, i, :] - mean)

@@ -92,15 +92,15 @@ void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real*
 Index norm_pieces(Index m) { return (m + norm_grain - 1) / norm_grain; }
 
 void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* bias, Real epsilon, Real* y, RowMoments* moments) {
+  const double share = 1 / static_cast<double>(n);
   for_rows(m, 4 * n, [=](Index i) {
     const Real* row = x + i * n;
-    const auto count = static_cast<double>(n);
-    const Real mean = sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) / static_cast<Real>(n);
+    const Real mean = sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) * static_cast<Real>(share);
     const Deviations d = deviations_of(n, row, mean);
-    const double left = d.sum / count;  // of the mean, after rounding
+    const double left = d.sum * share;  // of the mean, after rounding
+    const double variance = std::max(0.0, d.squares * share - left * left);
     const auto rest = static_cast<Real>(left);
-    const double variance = std::max(0.0, d.squares / count - left * left);
-    const auto scale = static_cast<Real>(1 / std::sqrt(variance + static_cast<double>(epsilon)));
+    const Real scale = 1 / std::sqrt(static_cast<Real>(variance) + epsilon);
     if (moments) moments[i] = {mean, rest, scale};
     const auto norm = [=](Vec a, Vec g, Vec b) { return (a - Vec(mean) - Vec(rest)) * Vec(scale) * g + b; };
     transform_serial(n, y + i * n, Mode::assign, norm, row, gain, bias);

@@ -92,12 +92,13 @@ inline Real max(Vec a) { return packet::predux_max(a.p); }
 /// What a running maximum takes: a larger number, or the first that is none.
 inline bool replaces(Real value, Real largest) { return !(value <= largest) && largest == largest; }
 
+inline Vec log_of_normal(Vec a) { return packet::plog(a.p); }  // denormal: that of the smallest one
 inline Vec log(Vec a) {
-  // Eigen's takes denormal numbers for the smallest normal one: multiply them by 2^64 first.
+  // Multiply denormal numbers by 2^64 first.
   constexpr Real two_to_64 = Real(18446744073709551616.0);
   constexpr Real log_of_it = Real(44.3614195558364998);
   const Vec tiny = less(a, Vec(std::numeric_limits<Real>::min()));
-  const Vec y = packet::plog(select(tiny, a * Vec(two_to_64), a).p);
+  const Vec y = log_of_normal(select(tiny, a * Vec(two_to_64), a));
   return y - select(tiny, Vec(log_of_it), Vec(0));
 }
 

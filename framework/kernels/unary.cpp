@@ -143,7 +143,7 @@ void softplus(Index n, const Real* x, Real* y) {
   transform(n, y, Mode::assign, 40, [](Vec v) {
     // max(x, 0) + log(1 + e), e = exp(-|x|) <= 1; log1p by Kahan's correction for the rounding of 1 + e
     const Vec e = exp(-abs(v)), u = Vec(1) + e;
-    return max(v, Real(0)) + select(equal(u, Vec(1)), e, log(u) * e / (u - Vec(1)));
+    return max(v, Real(0)) + select(equal(u, Vec(1)), e, log_of_normal(u) * e / (u - Vec(1)));
    }, x);
 }
 void softplus_backward(Index n, const Real* x, const Real* dy, Real* dx, Mode mode) {

@@ -139,8 +139,6 @@ Variable sum(const Operand& x, const Axes& axes, bool keep) { return scaled_sum(
 
 Variable mean(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("mean", x.shape(), axes, keep);
-  check(reduction.count > 0 || reduction.shape.size() == 0, "mean",
-        "expected something along the reduced axes; got {}", x.shape());
   return scaled_sum("mean", x, reduction, 1 / static_cast<double>(reduction.count));
 }
 
@@ -161,8 +159,6 @@ Variable variance(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("variance", x.shape(), axes, keep);
   const Middle m(x.shape(), reduction);
   if (!m.single) return reshape({variance({gathered(x, reduction), x.where()}, {1}), x.where()}, reduction.shape);
-  check(reduction.count > 0 || reduction.shape.size() == 0, "variance",
-        "expected something along the reduced axes; got {}", x.shape());
   const double share = 1 / static_cast<double>(reduction.count);
   Tensor average(reduction.kept);
   Tensor rest(reduction.kept);  // what rounding left of the mean

@@ -102,6 +102,8 @@ TEST(Values, ByHand) {
       {"sum of nothing", [=] { return sum(Tensor({3, 0}), {1}); }, {3}, {0, 0, 0}},
       {"mean", [=] { return mean(a, {0}); }, {3}, {2.5, 3.5, 4.5}},
       {"mean, kept", [=] { return mean(a, {-1}, true); }, {2, 1}, {2, 5}},
+      {"mean of nothing", [=] { return mean(Tensor({0})); }, {}, {nan}},
+      {"variance of nothing", [=] { return variance(Tensor({0})); }, {}, {nan}},
       {"max", [=] { return max(a, {1}); }, {2}, {3, 6}},
       {"max with NaN", [=] { return max(tensor({2, 3}, {1, nan, 3, -inf, -inf, -inf}), {1}); }, {2}, {nan, -inf}},
       {"max of columns with NaN", [=] { return max(tensor({2, 3}, {1, nan, 3, nan, -inf, -inf}), {0}); }, {3}, {nan, nan, 3}},
