@@ -224,7 +224,8 @@ void Tape::check_optimized(const char* optimizer) {
     if (!parameter || parameter->optimized || !parameter->gradient.defined()) continue;
     check(++parameter->missed_steps < 2, optimizer,
           "a parameter of shape {} gets gradients, but no optimizer was made for it; list it in its "
-          "module's visit(), or freeze it with trainable() = false; {} uses it at {}",
+          "module's visit(), or freeze it with trainable() = false (mark_optimized() where you change it "
+          "yourself); {} uses it at {}",
           parameter->value.shape(), reached.op, place(reached.where));
   }
   unoptimized_.clear();
@@ -371,6 +372,7 @@ void Tape::backward(const Variable& loss) {
 }
 
 void Tape::backward(const Variable& output, const Tensor& gradient) {
+  check(output.defined() && gradient.defined(), "backward", "expected a variable and a gradient; got an undefined one");
   check(output.shape() == gradient.shape(), "backward", "expected a gradient of shape {}; got {}", output.shape(), gradient.shape());
   check(!consumed_, "backward", "the tape has run backward already; record the computation on a new one");
   if (output.parameter_ && output.parameter_->trainable) {

@@ -6,7 +6,21 @@
 
 namespace heed {
 
+namespace {
+
+constexpr Index most_positions = std::numeric_limits<Id>::max();
+
+void check_offset(const Spans& spans, Index offset) {
+  check(offset >= 0, "positions", "expected an offset of at least 0; got {}", offset);
+  check(offset <= most_positions - spans.longest(), "positions",
+        "expected positions below {}; got {} rows from {} on", most_positions, spans.longest(),
+        offset);
+}
+
+}  // namespace
+
 Ids position_ids(const Spans& spans, Index offset) {
+  check_offset(spans, offset);
   Ids result = Ids::zeros({spans.rows()});
   for (Index i = 0; i < spans.count(); ++i)
     for (Index t = 0; t < spans.length(i); ++t) result[spans.begin(i) + t] = static_cast<Id>(t + offset);
@@ -17,14 +31,6 @@ namespace {
 
 constexpr Index first_length = 256;
 constexpr Index most_kept = Index{1} << 16;  // those beyond are computed each time
-constexpr Index most_positions = std::numeric_limits<Id>::max();
-
-void check_offset(const Spans& spans, Index offset) {
-  check(offset >= 0, "positions", "expected an offset of at least 0; got {}", offset);
-  check(offset <= most_positions - spans.longest(), "positions",
-        "expected positions below {}; got {} rows from {} on", most_positions, spans.longest(),
-        offset);
-}
 
 /// Of the positions [first, first + length).
 Tensor sinusoids(Index first, Index length, Index d) {

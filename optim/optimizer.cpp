@@ -29,10 +29,13 @@ void check_adam(const char* name, double lr, double beta1, double beta2, double 
   check_argument(weight_decay >= 0, name, "weight_decay", weight_decay, "of at least 0");
 }
 
-/// Of two parameters over the same elements, each would move them once a step.
-void check_own_elements(const std::vector<NamedParameter>& parameters) {
+/// Of two parameters over the same elements, each would move them once a step. Two of one name could
+/// be saved, and not be loaded.
+void check_distinct(const std::vector<NamedParameter>& parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
+      check(parameters[i].name != parameters[k].name, "optimizer", "two parameters are named {}; give the parts of visit() names of their own",
+            parameters[i].name);
       check(!parameters[i].parameter.value().shares_with(parameters[k].parameter.value()), "optimizer",
             "{} and {} share their elements; make one Parameter for both, or clone() the value",
             parameters[k].name, parameters[i].name);
@@ -43,7 +46,7 @@ void check_own_elements(const std::vector<NamedParameter>& parameters) {
 }  // namespace
 
 Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moments) : lr_(lr), parameters_(heed::parameters(model)) {
-  check_own_elements(parameters_);
+  check_distinct(parameters_);
   Index begin = 0;
   for (const auto& [name, parameter] : parameters_) {
     parameter.mark_optimized();
@@ -63,7 +66,7 @@ void Optimizer::point_slots() {
           "{} has changed its size from {} to {}; make a new optimizer", name, slots_[i].size,
           value.size());
     Tensor& gradient = parameter.gradient();
-    check(!gradient.defined() || gradient.size() == value.size(), "optimizer",
+    check(!gradient.defined() || gradient.shape() == value.shape(), "optimizer",
           "{} of shape {} has a gradient of shape {}; clear the gradients where a value is replaced",
           name, value.shape(), gradient.shape());
     const bool wanted = parameter.trainable() && gradient.defined();

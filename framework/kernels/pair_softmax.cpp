@@ -29,7 +29,7 @@ void softmax_with_rest(Index n, const Real* s, Real rest, Real* y) {
     return;
   }
   const auto weight = [top](Vec a, Vec m) {  // a hidden score may be no number
-    return select(less(Vec(0), m), m * exp(min(a - Vec(top), Vec(0))), Vec(0));
+    return select(equal(m, Vec(0)), Vec(0), m * exp(min(a - Vec(top), Vec(0))));
   };
   transform_serial(n, y, Mode::assign, weight, s, y);
   const Vec factor = 1 / (std::exp(rest - top) + total_of(n, y));

@@ -53,10 +53,10 @@ Variable operator/(const Operand& a, const Operand& b) {
   });
 }
 
-Variable& operator+=(Variable& a, const Operand& b) { return a = a + b; }
-Variable& operator-=(Variable& a, const Operand& b) { return a = a - b; }
-Variable& operator*=(Variable& a, const Operand& b) { return a = a * b; }
-Variable& operator/=(Variable& a, const Operand& b) { return a = a / b; }
+Variable& operator+=(Variable& a, const Operand& b) { return a = Operand(a, b.where()) + b; }
+Variable& operator-=(Variable& a, const Operand& b) { return a = Operand(a, b.where()) - b; }
+Variable& operator*=(Variable& a, const Operand& b) { return a = Operand(a, b.where()) * b; }
+Variable& operator/=(Variable& a, const Operand& b) { return a = Operand(a, b.where()) / b; }
 
 Variable operator-(const Operand& x) {
   Tensor y(x.shape());

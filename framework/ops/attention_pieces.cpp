@@ -212,7 +212,7 @@ Variable by_distance(const Operand& table, Index reach, const Pairing& pairing) 
   Plan plan("by_distance", pairing);
   check_reach("by_distance", reach);
   const Index rows = pairing.queries.rows(), columns = pairing.heads * (2 * reach + 1);
-  check(table.rank() == 2 && table.rows() == rows && table.columns() == columns , "by_distance",
+  check(table.rank() == 2 && table.rows() == rows && table.columns() == columns, "by_distance",
         "expected a table ({}, {} heads * {}); got {}", rows, pairing.heads, 2 * reach + 1, table.shape());
   Tensor s({plan.size()});
   kernels::pair_by_distance(plan.shape(), reach, table.data(), s.data(), Mode::assign);

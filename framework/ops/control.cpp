@@ -16,6 +16,24 @@ std::uint64_t checksum(const Tensor& x) {
   return hash;
 }
 
+std::vector<Tensor> values_of(std::span<const Operand> inputs) {
+  std::vector<Tensor> values;
+  for (const Operand& input : inputs) values.push_back(input.value());
+  return values;
+}
+
+/// Puts step_random() at another place, and back at the end, whatever ends it.
+class StepRandom {
+ public:
+  explicit StepRandom(const Random& place) : after_(std::exchange(step_random(), place)) {}
+  ~StepRandom() { step_random() = after_; }
+  StepRandom(const StepRandom&) = delete;
+  StepRandom& operator=(const StepRandom&) = delete;
+
+ private:
+  Random after_;
+};
+
 }  // namespace
 
 Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn, std::span<const Operand> inputs) {
@@ -32,11 +50,12 @@ Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn,
   static const Parameter always{Tensor::zeros({})};
   std::vector<Operand> operands(inputs.begin(), inputs.end());
   operands.push_back(operands.empty() ? Operand(always) : Operand(always, operands.front().where()));
-  std::vector<Tensor> kept;
-  for (const Operand& input : inputs) kept.push_back(input.value());
+  // const, so that the closure's copy is copied again when the tape takes it: a vector that moves
+  // does not move its tensors, and the tape would not note them.
+  const std::vector<Tensor> kept = values_of(inputs);
   const std::uint64_t sum = checksum(y);
   return record("recompute", y, operands, [fn, before, kept, sum](const Tensor& dy, std::span<Gradient> dxs) {
-    const Random after = std::exchange(step_random(), before);
+    const StepRandom again_from(before);
     std::vector<Parameter> leaves;
     std::vector<Variable> values;
     for (std::size_t i = 0; i < kept.size(); ++i) {
@@ -48,7 +67,6 @@ Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn,
     check(again.shape() == dy.shape() && checksum(again.value()) == sum, "recompute",
           "fn computed something else the second time: what it uses has changed, or it keeps a state");
     if (Tape::needs_gradient(again)) tape.backward(again, dy);
-    step_random() = after;
     for (std::size_t i = 0; i < leaves.size(); ++i)
       if (Tensor& gradient = leaves[i].gradient(); gradient.defined()) dxs[i].pass(std::move(gradient));
   });

@@ -24,6 +24,7 @@ void check_row(const char* op, const Operand& x, const char* name, const Operand
 }  // namespace
 
 Variable layer_norm(const Operand& x, const Operand& gain, const Operand& bias, Real epsilon) {
+  check(epsilon >= 0, "layer_norm", "expected an epsilon of at least 0; got {}", epsilon);
   check_row("layer_norm", x, "gain", gain), check_row("layer_norm", x, "bias", bias);
   const Index m = x.rows(), n = x.columns();
   Tensor y(x.shape());
@@ -38,6 +39,7 @@ Variable layer_norm(const Operand& x, const Operand& gain, const Operand& bias, 
 }
 
 Variable rms_norm(const Operand& x, const Operand& gain, Real epsilon) {
+  check(epsilon >= 0, "rms_norm", "expected an epsilon of at least 0; got {}", epsilon);
   check_row("rms_norm", x, "gain", gain);
   const Index m = x.rows(), n = x.columns();
   Tensor y(x.shape());

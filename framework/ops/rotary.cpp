@@ -1,6 +1,7 @@
 #include "framework/kernels/rotary.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "framework/ops.h"
 
@@ -10,6 +11,7 @@ Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
   const char* op = "rotary";
   check(x.rank() == 2 && o.heads >= 1 && x.columns() % (2 * o.heads) == 0, op, "expected a width that {} heads share in pairs; got {}", o.heads,
         x.shape());
+  check(o.base > 0 && std::isfinite(o.base), op, "expected a base above 0; got {}", o.base);
   constexpr Index furthest = Index{1} << 31;
   check(-furthest <= o.offset && o.offset <= furthest, op, "expected an offset within +-{}; got {}", furthest, o.offset);
   check(spans.rows() == x.rows(), op, "expected spans over the {} rows of x; got {}", x.rows(), spans.rows());

@@ -1,10 +1,12 @@
 #include "layers/attention/cache.h"
+#include "layers/seq2seq/checks.h"
 
 #include <algorithm>
 
 namespace heed {
 
 void KeyValueCache::select(std::span<const Index> rows) {
+  detail::check_selected("select", rows, this->rows());
   chosen_.resize(rows.size() * static_cast<std::size_t>(stride_));
   std::vector<Index> lengths;
   lengths.reserve(rows.size());

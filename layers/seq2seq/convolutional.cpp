@@ -6,6 +6,7 @@
 
 #include "framework/kernels/attend_rows.h"
 #include "framework/kernels/parallel.h"
+#include "layers/seq2seq/checks.h"
 
 namespace heed {
 
@@ -14,7 +15,8 @@ namespace {
 constexpr Real half = static_cast<Real>(1 / std::numbers::sqrt2);  // the variance of a sum of two, halved
 
 const ConvS2SOptions& checked(const ConvS2SOptions& o) {
-  check_argument(o.vocabulary > 0, "conv", "vocabulary", o.vocabulary, "above 0");
+  check_argument(o.vocabulary >= first_free_id, "conv", "vocabulary", o.vocabulary,
+                 "of at least {}, the marks among them", first_free_id);
   check_argument(o.d > 0, "conv", "d", o.d, "above 0");
   check_argument(o.layers >= 1, "conv", "layers", o.layers, "of at least 1");
   check_argument(o.kernel >= 1 && o.kernel % 2 == 1, "conv", "kernel", o.kernel, "above 0 and odd");
@@ -36,6 +38,7 @@ struct LayerState {
 struct State : DecoderState {
   Index rows() const override { return static_cast<Index>(sentence.size()); }
   void select(std::span<const Index> chosen) override {
+    detail::check_selected("select", chosen, rows());
     std::vector<Index> sentences;
     Ids ids({static_cast<Index>(chosen.size())});
     for (std::size_t i = 0; i < chosen.size(); ++i) sentences.push_back(sentence[chosen[i]]), ids[static_cast<Index>(i)] = static_cast<Id>(chosen[i]);
@@ -98,6 +101,12 @@ ConvS2S::ConvS2S(const ConvS2S& other, Random blank) : ConvS2S(other.options_, b
 
 ConvS2S::ConvS2S(const ConvS2S& other) : ConvS2S(other, Random::blank()) {}
 
+ConvS2S& ConvS2S::operator=(const ConvS2S& other) {
+  if (!(options_ == other.options_)) return *this = ConvS2S(other);
+  copy_parameters(const_cast<ConvS2S&>(other), *this);
+  return *this;
+}
+
 void ConvS2S::visit(Visitor& v) {
   v("embedding", embedding_);
   if (source_embedding_) v("source_embedding", *source_embedding_);
@@ -113,6 +122,7 @@ VocabularyParameters ConvS2S::vocabulary_parameters() const {
 }
 
 ConvS2S::Memory ConvS2S::encode(const Sequences& source) const {
+  detail::check_sequences("encode", source);
   const Variable e = dropout_((source_embedding_ ? *source_embedding_ : embedding_)(source.ids) + positions_(source.spans));
   Variable x = e;
   for (const GatedConv& conv : encoder_) x = add_scaled(conv(dropout_(x), source.spans), x, half);
@@ -120,6 +130,7 @@ ConvS2S::Memory ConvS2S::encode(const Sequences& source) const {
 }
 
 Variable ConvS2S::decode(const Sequences& target, const Memory& memory, const Spans& memory_spans, std::vector<AttentionMap>* attention) const {
+  detail::check_sequences("decode", target);
   if (attention) attention->resize(decoder_.size());
   const Variable e = dropout_(embedding_(target.ids) + positions_(target.spans));
   Variable y = e;

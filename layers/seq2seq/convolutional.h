@@ -19,6 +19,8 @@ struct ConvS2SOptions {
   Real dropout = Real(0.1);
   bool weight_norm = true;  // of every convolution and linear layer (Salimans and Kingma 2016)
   bool tied = false;        // the output layer is the embedding, not normalised
+
+  bool operator==(const ConvS2SOptions&) const = default;
 };
 
 /// The convolutional encoder-decoder of Gehring et al. 2017 (section 3): gated convolutions with residual connections, centred in the
@@ -34,7 +36,7 @@ class ConvS2S : public Seq2Seq {
   ConvS2S(const ConvS2SOptions& options, Random& random);
   ConvS2S(const ConvS2S& other);
   ConvS2S(ConvS2S&&) noexcept = default;
-  ConvS2S& operator=(const ConvS2S& other) = default;
+  ConvS2S& operator=(const ConvS2S& other);
   ConvS2S& operator=(ConvS2S&&) noexcept = default;
 
   void visit(Visitor& visitor) override;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "layers/step_decoder.h"
+#include "layers/seq2seq/checks.h"
 
 namespace heed {
 
@@ -50,8 +51,11 @@ constexpr Index most_window_rows = Index{1} << 14;  // tokens that go through th
 
 LanguageModel::LanguageModel(const LanguageModelOptions& o, Random& random)
     : options_(o), embedding_(o.vocabulary, o.d, random), positions_(o.context, o.d, random), dropout_(o.dropout), norm_(o.d) {
-  check_argument(o.vocabulary > 0, "lm", "vocabulary", o.vocabulary, "above 0");
+  check_argument(o.vocabulary >= first_free_id, "lm", "vocabulary", o.vocabulary,
+                 "of at least {}, the marks among them", first_free_id);
   check_argument(o.layers >= 1, "lm", "layers", o.layers, "of at least 1");
+  check_argument(o.context >= 1, "lm", "context", o.context, "of at least 1");
+  check_argument(o.ff >= 0, "lm", "ff", o.ff, "of at least 1, or 0 for 4 d");
   for (int i = 0; i < o.layers; ++i) layers_.emplace_back(layer_options(o), random);
 }
 
@@ -62,6 +66,7 @@ void LanguageModel::visit(Visitor& v) {
 }
 
 Variable LanguageModel::body(const Sequences& text, std::vector<AttentionMap>* attention) const {
+  detail::check_sequences("lm", text);
   if (attention) attention->resize(layers_.size());
   Variable x = dropout_(embedding_(text.ids) + positions_(text.spans));
   for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -88,6 +93,7 @@ std::unique_ptr<DecoderState> LanguageModel::start_prepared(const Sequences& sou
   check(packed != nullptr, "start_prepared", "expected what a language model prepared");
   const Tape::Pause pause;
   const NoDropout evaluate;
+  detail::check_sequences("start", source);
   auto state = std::make_unique<State>(packed, source.spans.count());
   std::vector<std::vector<Id>> cached;  // nothing of a text that fills the context
   for (Index i = 0; i < source.spans.count(); ++i) {

@@ -6,13 +6,15 @@
 #include <utility>
 
 #include "layers/attention/family.h"
+#include "layers/seq2seq/checks.h"
 
 namespace heed {
 
 namespace {
 
 RecurrentSeq2SeqOptions resolved(RecurrentSeq2SeqOptions o) {
-  check_argument(o.vocabulary > 0, "rnn", "vocabulary", o.vocabulary, "above 0");
+  check_argument(o.vocabulary >= first_free_id, "rnn", "vocabulary", o.vocabulary,
+                 "of at least {}, the marks among them", first_free_id);
   check_argument(o.layers >= 1, "rnn", "layers", o.layers, "of at least 1");
   if (o.hidden == 0) o.hidden = o.d;
   if (o.encoder_hidden == 0) {
@@ -109,6 +111,7 @@ Variable RecurrentSeq2Seq::embed(const Embedding& table, const Ids& ids) const {
 }
 
 RecurrentSeq2Seq::Source RecurrentSeq2Seq::read(const Sequences& source) const {
+  detail::check_sequences("read", source);
   const Recurrent::Output encoded = encoder_(embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids)), source.spans);
   Source result{{}, source.spans, {}};
   if (attention_) result.memory = attention_->remember(encoded.y, source.spans);
@@ -209,6 +212,9 @@ Variable RecurrentSeq2Seq::readout_input(const Variable& features, const Variabl
 }
 
 Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options) const {
+  detail::check_sequences("loss", batch.target);
+  check(batch.gold.size() == batch.target.ids.size(), "loss", "expected a gold id for each of {}; got {}", batch.target.ids.size(),
+        batch.gold.size());
   const Source source = read(batch.source);
   if (feeding_ == Feeding::nothing) {
     const Variable h = run(embed(embedding_, batch.target.ids), batch.target.spans, source);
@@ -237,6 +243,7 @@ Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options)
 }
 
 Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
+  detail::check_sequences("logits", batch.target);
   const Source source = read(batch.source);
   if (attention) attention->clear();
   const Spans& spans = batch.target.spans;
@@ -272,6 +279,7 @@ namespace {
 struct State : DecoderState {
   Index rows() const override { return static_cast<Index>(sentence.size()); }
   void select(std::span<const Index> chosen) override {
+    detail::check_selected("select", chosen, rows());
     for (CellState& state : states) state = state.select(chosen);
     if (attentional.defined()) attentional = CellState{attentional, {}}.select(chosen).h;
     std::vector<Index> sentences;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "layers/step_decoder.h"
+#include "layers/seq2seq/checks.h"
 
 namespace heed {
 
@@ -57,8 +58,10 @@ Transformer::Transformer(const TransformerOptions& o, Random& random)
       dropout_(o.dropout),
       encoder_norm_(o.d),
       decoder_norm_(o.d) {
-  check_argument(o.vocabulary > 0, "transformer", "vocabulary", o.vocabulary, "above 0");
+  check_argument(o.vocabulary >= first_free_id, "transformer", "vocabulary", o.vocabulary,
+                 "of at least {}, the marks among them", first_free_id);
   check_argument(o.layers >= 1, "transformer", "layers", o.layers, "of at least 1");
+  check_argument(o.ff >= 0, "transformer", "ff", o.ff, "of at least 1, or 0 for 4 d");
   if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
   for (int i = 0; i < o.layers; ++i) encoder_.emplace_back(layer_options(o), random);
   for (int i = 0; i < o.layers; ++i) decoder_.emplace_back(layer_options(o), random);
@@ -86,6 +89,7 @@ Variable Transformer::embed(const Embedding& table, const Ids& ids, const Spans&
 }
 
 Variable Transformer::encode(const Sequences& source) const {
+  detail::check_sequences("encode", source);
   Variable x = embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
   for (const EncoderLayer& layer : encoder_) x = layer(x, source.spans);
   return encoder_norm_(x);
@@ -93,6 +97,7 @@ Variable Transformer::encode(const Sequences& source) const {
 
 Variable Transformer::decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
                              std::vector<AttentionMap>* attention) const {
+  detail::check_sequences("decode", target);
   if (attention) attention->resize(decoder_.size());
   Variable y = embed(embedding_, known(target.ids), target.spans);
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
@@ -131,6 +136,7 @@ std::unique_ptr<DecoderState> Transformer::start_prepared(const Sequences& sourc
   const NoDropout evaluate;
   const auto packed = std::dynamic_pointer_cast<const PackedTransformer>(prepared);
   check(packed != nullptr, "start_prepared", "expected what a Transformer prepared");
+  detail::check_sequences("start", source);
   auto state = std::make_unique<State>(packed, source.spans);
   const Variable x = embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
   const Variable memory(packed->encoder(x.value(), source.spans));

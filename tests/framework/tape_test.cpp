@@ -265,6 +265,12 @@ TEST(Tape, RefusesWhatChangedSinceForward) {
          for (Real& number : p.value().span()) number -= 1;
          t.backward(y);
        }, "*"},
+      {"an input of recompute, where the result is the same", [](Tape& t, const Parameter& p, Tensor& c) {
+         const std::vector<Operand> inputs{p - 2, c};
+         const Variable y = recompute([](std::span<const Variable> v) { return v[0] * v[1]; }, inputs);
+         c[0] = 100;
+         t.backward(y);
+       }, "recompute"},
       {"what no backward reads", [](Tape& t, const Parameter& p, Tensor& c) {
          const Variable y = (p + c) * 4;
          c[0] = 100;
@@ -324,6 +330,11 @@ TEST(Tape, UndefinedOperandsAreNamed) {
     const std::string message = message_of(call);
     EXPECT_TRUE(message.starts_with(start)) << message;
     EXPECT_NE(message.find("tape_test.cpp"), std::string::npos) << message;
+  }
+  {
+    Tape tape;
+    EXPECT_EQ(message_of([&] { tape.backward(Variable(Tensor::zeros({})), Tensor()); }),
+              "[backward] expected a variable and a gradient; got an undefined one");
   }
   EXPECT_EQ(message_of([&] { undefined.value(); }), "[parameter] expected a parameter; got an undefined one");
   EXPECT_EQ(message_of([] { Tensor().clone(); }), "[clone] expected a tensor; got an undefined one");

@@ -293,13 +293,13 @@ TEST(Models, RefuseSizesThatMakeNone) {
     return "no error";
   };
   EXPECT_EQ(message([&] { Transformer({.vocabulary = 0, .d = 8}, random); }),
-            "[transformer] expected vocabulary above 0; got 0");
+            "[transformer] expected vocabulary of at least 4, the marks among them; got 0");
   EXPECT_EQ(message([&] { Transformer({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
             "[transformer] expected layers of at least 1; got 0");
   EXPECT_EQ(message([&] { LanguageModel({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
             "[lm] expected layers of at least 1; got 0");
   EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 0, .d = 8}, random); }),
-            "[conv] expected vocabulary above 0; got 0");
+            "[conv] expected vocabulary of at least 4, the marks among them; got 0");
   EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .kernel = 4}, random); }),
             "[conv] expected kernel above 0 and odd; got 4");
   EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .positions = 0}, random); }),

@@ -131,7 +131,7 @@ TEST(RecurrentSeq2Seq, RefusesSizesThatMakeNone) {
     } catch (const Error& error) { return error.what(); }
     return "no error";
   };
-  EXPECT_EQ(message({}), "[rnn] expected vocabulary above 0; got 0");
+  EXPECT_EQ(message({}), "[rnn] expected vocabulary of at least 4, the marks among them; got 0");
   EXPECT_EQ(message({.vocabulary = 9, .d = 7}),
             "[rnn] expected hidden of an even number, for two directions; got 7");
   EXPECT_EQ(message({.vocabulary = 9, .d = 8, .encoder_hidden = 3, .bridge = false}),

@@ -347,12 +347,27 @@ TEST(Optimizer, RefusesParametersOverTheSameElements) {
             "[optimizer] items.0 and items.1 share their elements; make one Parameter for both, or clone() the value");
 }
 
-TEST(Optimizer, RefusesAGradientOfAnotherSize) {
+TEST(Optimizer, RefusesTwoParametersOfOneName) {
+  struct Twice {
+    Parameter a{Tensor({1}, {1})};
+    Parameter b{Tensor({1}, {2})};
+    void visit(Visitor& v) {
+      v("x", a);
+      v("x", b);
+    }
+  } model;
+  EXPECT_EQ(message_of([&] { Sgd{model}; }),
+            "[optimizer] two parameters are named x; give the parts of visit() names of their own");
+}
+
+TEST(Optimizer, RefusesAGradientOfAnotherShape) {
   One model;
   Sgd sgd(model);
-  model.p.gradient() = Tensor::zeros({5});
-  EXPECT_EQ(message_of([&] { sgd.step(); }),
-            "[optimizer] p of shape (1, 1) has a gradient of shape (5,); clear the gradients where a value is replaced");
+  for (const Shape& shape : {Shape{5}, Shape{1}}) {
+    model.p.gradient() = Tensor::zeros(shape);
+    EXPECT_EQ(message_of([&] { sgd.step(); }),
+              fmt::format("[optimizer] p of shape (1, 1) has a gradient of shape {}; clear the gradients where a value is replaced", shape));
+  }
 }
 
 }  // namespace
