@@ -52,6 +52,7 @@ void add_settings(const std::string& toml, const std::string& path, Summary& sum
   try {
     settings = settings_of_checkpoint(toml, path);
     usual = default_settings(settings.model.name, settings.data.train);
+    usual.train.exact_epochs = settings.train.exact_epochs;  // tells how old a run is: nobody sets it
   } catch (const Error&) {  // a program of its own wrote it
     return;
   }

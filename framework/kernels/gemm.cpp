@@ -1,20 +1,37 @@
 #include "framework/kernels/gemm.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <cblas.h>
 
 #include "framework/kernels/bf16.h"
 #include "framework/kernels/packed.h"
 #include "framework/kernels/parallel.h"
+#include "framework/memory.h"
 
 namespace heed::kernels {
 
 namespace {
 
+/// OpenBLAS takes its buffer at the first product, and asks for ever where the system refuses it.
+void check_room_for_blas() {
+  constexpr std::size_t buffer = (std::size_t{1} << 27) + 4096;
+  void* const room = std::malloc(buffer);
+  if (!room) {
+    throw OutOfMemory(fmt::format("[memory] the system has no {} MiB, which OpenBLAS needs", buffer >> 20));
+  }
+  *static_cast<volatile char*>(room) = 0;  // else the compiler takes both calls away
+  std::free(room);
+}
+
 /// OpenBLAS keeps threads of its own unless told not to; ours are TBB's.
 void use_one_blas_thread() {
-  static const bool done = (openblas_set_num_threads(1), true);
+  static const bool done = [] {
+    check_room_for_blas();
+    openblas_set_num_threads(1);
+    return true;
+  }();
   (void)done;
 }
 
