@@ -102,11 +102,12 @@ std::uint64_t pieces_cut() { return cut_so_far; }
 void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Index, int)> body) {
   const Index pieces = (count + grain - 1) / grain;
   if (pieces > 1) cut_so_far += static_cast<std::uint64_t>(pieces);
-  Workers& pool = workers();
-  if (pieces <= 1 || pool.threads == 1) {
+  // One piece asks for no workers: a process that saves or reads alone starts no thread.
+  if (pieces <= 1 || workers().threads == 1) {
     for (Index i = 0; i < pieces; ++i) body(i * grain, std::min(count, (i + 1) * grain), 0);
     return;
   }
+  Workers& pool = workers();
   // oneTBB is not instrumented: tell the thread sanitizer that pieces begin after the fork and end before the join, and that of pieces with
   // one worker's number each ends before the next begins, though other threads of the user's may have taken that place in the arena.
   [[maybe_unused]] char fork = 0, join = 0;
