@@ -23,7 +23,7 @@ Real total_of(Index n, const Real* a) {
 /// y = m e^s / (sum m e^s + e^rest), y holding m at first
 void softmax_with_rest(Index n, const Real* s, Real rest, Real* y) {
   const Vec none = -std::numeric_limits<Real>::infinity();
-  const Real top = std::max(rest, max_of(n, [=](Index j, Index c) { return select(less(Vec(0), at(y, j, c)), at(s, j, c), none); }));
+  const Real top = std::max(rest, max_of(n, [=](Index j, Index c) { return select(equal(at(y, j, c), Vec(0)), none, at(s, j, c)); }));
   if (top == -std::numeric_limits<Real>::infinity()) {  // nothing is seen
     std::fill_n(y, n, Real{0});
     return;

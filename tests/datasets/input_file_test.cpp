@@ -157,6 +157,16 @@ TEST(LineReader, SaysWhatHasNoLines) {
   }
 }
 
+// Bytes of other programs hold returns too, and another line end would spoil them.
+TEST(LineReader, CallsNoBinaryFileATextOfOldMacs) {
+  const TemporaryFolder folder;
+  for (const std::string& bytes : {"a\rb\0c\rd"s, "a\rb\xFF\xFE\xFF\rccccccc\rd"s}) {
+    const std::string path = folder.write("f", bytes);
+    const std::string message = folder.message([&] { read_lines(path); });
+    EXPECT_EQ(message.find("old Macs"), std::string::npos) << message;
+  }
+}
+
 // However pairs are written.
 TEST(LineReader, SaysWhatHasNoLinesToEveryReaderOfPairs) {
   const TemporaryFolder folder;

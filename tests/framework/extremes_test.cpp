@@ -271,6 +271,14 @@ TEST(Extremes, ScoresThatAreAllMinusInfinity) {
   }
 }
 
+/// A span that has diverged must be seen, and not become attention to nothing.
+TEST(Extremes, ASpanThatIsNoNumberStaysOne) {
+  Pairing p;
+  p.queries = p.keys = packed({2});
+  const Variable weights = span_softmax(Tensor({4}, {1, 2, 3, 4}), Tensor({1}, {nan}), 1, p);
+  for (Index i = 0; i < 4; ++i) EXPECT_TRUE(std::isnan(weights.data()[i])) << i;
+}
+
 TEST(Extremes, FusedAttentionOverScoresThatAreAllMinusInfinity) {
   const Parameter q(Tensor({2, 1}, {-infinity, 1}));
   const Parameter v(Tensor({2, 1}, {3, 5}));

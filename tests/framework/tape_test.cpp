@@ -100,6 +100,32 @@ TEST(Tape, RefusesALossFromBeforeItBegan) {
   EXPECT_NE(message_of([&] { tape.backward(loss); }).find("before the tape began"), std::string::npos);
 }
 
+TEST(Tape, AssigningOpsGiveNewValues) {
+  const Parameter p = parameter({3});
+  Tape tape;
+  Variable x = p * 2;
+  const Variable before = x;
+  x += 4;
+  x *= p;
+  x -= 1;
+  x /= 2;  // ((2p + 4) p - 1) / 2
+  EXPECT_EQ(before.item(), 6);
+  EXPECT_EQ(x.item(), 14.5);
+  tape.backward(x);
+  EXPECT_EQ(gradient(p), Reals{8});  // 2p + 2
+}
+
+TEST(Tape, AxesAndListsMayBePlain) {
+  const Variable x(Tensor({2, 2}, {1, 2, 3, 6}));
+  EXPECT_EQ(sum(x, 1).value().to_vector(), (Reals{3, 9}));
+  EXPECT_EQ(mean(x, -2).value().to_vector(), (Reals{2, 4}));
+  EXPECT_EQ(max(x, 0, true).shape(), (Shape{1, 2}));
+  EXPECT_EQ(variance(x, 0).value().to_vector(), (Reals{1, 4}));
+  const std::vector<Variable> rows{x, x};
+  EXPECT_EQ(concat(rows, 0).shape(), (Shape{4, 2}));
+  EXPECT_EQ(stack(rows, 0).shape(), (Shape{2, 2, 2}));
+}
+
 TEST(Tape, DetachStopsTheGradient) {
   const Parameter p = parameter({3});
   Tape tape;
