@@ -1,9 +1,9 @@
 #include "framework/kernels/gemm.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <cblas.h>
+#include <sys/mman.h>
 
 #include "framework/kernels/bf16.h"
 #include "framework/kernels/packed.h"
@@ -17,12 +17,11 @@ namespace {
 /// OpenBLAS takes its buffer at the first product, and asks for ever where the system refuses it.
 void check_room_for_blas() {
   constexpr std::size_t buffer = (std::size_t{1} << 27) + 4096;
-  void* const room = std::malloc(buffer);
-  if (!room) {
+  void* const room = mmap(nullptr, buffer, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) {
     throw OutOfMemory(fmt::format("[memory] the system has no {} MiB, which OpenBLAS needs", buffer >> 20));
   }
-  *static_cast<volatile char*>(room) = 0;  // else the compiler takes both calls away
-  std::free(room);
+  munmap(room, buffer);
 }
 
 /// OpenBLAS keeps threads of its own unless told not to; ours are TBB's.
