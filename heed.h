@@ -1,7 +1,20 @@
 #pragma once
 
-// All of Heed. Inside the project include the single headers instead: they are the faster to compile.
+// All of Heed. Inside the project include the single headers instead: they are the faster to
+// compile.
 
+#include "datasets/batching.h"
+#include "datasets/metrics/bleu.h"
+#include "datasets/metrics/chrf.h"
+#include "datasets/metrics/exact.h"
+#include "datasets/metrics/perplexity.h"
+#include "datasets/metrics/rouge.h"
+#include "datasets/pairs.h"
+#include "datasets/text_file.h"
+#include "datasets/text_windows.h"
+#include "datasets/tokenizer.h"
+#include "datasets/toy/toy.h"
+#include "datasets/vocabulary.h"
 #include "framework/checkpoint.h"
 #include "framework/error.h"
 #include "framework/kernels/parallel.h"  // set_threads
@@ -40,15 +53,3 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "optim/trainer.h"
-#include "datasets/batching.h"
-#include "datasets/metrics/bleu.h"
-#include "datasets/metrics/chrf.h"
-#include "datasets/metrics/exact.h"
-#include "datasets/metrics/perplexity.h"
-#include "datasets/metrics/rouge.h"
-#include "datasets/pairs.h"
-#include "datasets/text_file.h"
-#include "datasets/text_windows.h"
-#include "datasets/tokenizer.h"
-#include "datasets/toy/toy.h"
-#include "datasets/vocabulary.h"

@@ -20,29 +20,43 @@ using MakeModel = decltype(Case::make_model);
 
 MakeModel transformer(Index d, int heads, Index ff, int layers) {
   return [=](Random& random, const Case& c) {
-    return std::make_unique<Transformer>(
-        TransformerOptions{.vocabulary = c.vocabulary, .d = d, .layers = layers, .heads = heads, .ff = ff, .norm = NormPlace::post}, random);
+    return std::make_unique<Transformer>(TransformerOptions{.vocabulary = c.vocabulary,
+                                                            .d = d,
+                                                            .layers = layers,
+                                                            .heads = heads,
+                                                            .ff = ff,
+                                                            .norm = NormPlace::post},
+                                         random);
   };
 }
 
 MakeModel language_model(Index d, int heads, int layers) {
   return [=](Random& random, const Case& c) {
-    return std::make_unique<LanguageModel>(
-        LanguageModelOptions{.vocabulary = c.vocabulary, .d = d, .layers = layers, .heads = heads, .context = c.size.target}, random);
+    return std::make_unique<LanguageModel>(LanguageModelOptions{.vocabulary = c.vocabulary,
+                                                                .d = d,
+                                                                .layers = layers,
+                                                                .heads = heads,
+                                                                .context = c.size.target},
+                                           random);
   };
 }
 
-/// Bidirectional LSTM encoder of `d` per direction, LSTM decoder, additive attention (Bahdanau et al. 2015).
+/// Bidirectional LSTM encoder of `d` per direction, LSTM decoder, additive attention (Bahdanau et
+/// al. 2015).
 MakeModel recurrent(Index d) {
   return [=](Random& random, const Case& c) {
     return std::make_unique<RecurrentSeq2Seq>(
-        RecurrentSeq2SeqOptions{.vocabulary = c.vocabulary, .d = d, .attention = "additive", .encoder_hidden = d}, random);
+        RecurrentSeq2SeqOptions{
+            .vocabulary = c.vocabulary, .d = d, .attention = "additive", .encoder_hidden = d},
+        random);
   };
 }
 
 MakeModel convolutional(Index d, int layers) {
   return [=](Random& random, const Case& c) {
-    return std::make_unique<ConvS2S>(ConvS2SOptions{.vocabulary = c.vocabulary, .d = d, .layers = layers, .weight_norm = false}, random);
+    return std::make_unique<ConvS2S>(
+        ConvS2SOptions{.vocabulary = c.vocabulary, .d = d, .layers = layers, .weight_norm = false},
+        random);
   };
 }
 
@@ -62,19 +76,23 @@ Batch Case::batch(Random& random) const {
   } else {
     const std::vector<Index> lengths(static_cast<std::size_t>(size.count), size.target);
     result.target = {Ids({size.positions()}), Spans::packed(lengths)};
-    for (Id& id : result.target.ids.span()) id = static_cast<Id>(random.below(vocabulary));
+    for (Id& id : result.target.ids.span())
+      id = static_cast<Id>(random.below(vocabulary));
   }
   const Index first = size.source > 0 ? first_free_id : 1;  // 0 would be ignored
   result.gold = Ids(result.target.ids.shape());
-  for (Id& id : result.gold.span()) id = static_cast<Id>(first + static_cast<Index>(random.below(vocabulary - first)));
+  for (Id& id : result.gold.span())
+    id = static_cast<Id>(first + static_cast<Index>(random.below(vocabulary - first)));
   return result;
 }
 
 std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random, Index vocabulary) {
   std::vector<std::vector<Id>> lines(static_cast<std::size_t>(count));
   for (auto& line : lines) {
-    line.resize(static_cast<std::size_t>(n / 2) + random.below(static_cast<std::uint64_t>(n - n / 2) + 1));
-    for (Id& id : line) id = first_free_id + static_cast<Id>(random.below(vocabulary - first_free_id));
+    line.resize(static_cast<std::size_t>(n / 2) +
+                random.below(static_cast<std::uint64_t>(n - n / 2) + 1));
+    for (Id& id : line)
+      id = first_free_id + static_cast<Id>(random.below(vocabulary - first_free_id));
   }
   return lines;
 }
@@ -107,16 +125,20 @@ const Case& find_case(std::string_view name) { return named(cases(), name); }
 const Case& find_counted_case(std::string_view name) { return named(counted_cases(), name); }
 
 TrainingStep::TrainingStep(const Case& which, Random& random)
-    : model_(which.model(random)), adam_(*model_, {.lr = Real(3e-4)}), label_smoothing_(which.label_smoothing) {
+    : model_(which.model(random)),
+      adam_(*model_, {.lr = Real(3e-4)}),
+      label_smoothing_(which.label_smoothing) {
   step_random() = Random(1);  // dropout
 }
 
-Real TrainingStep::operator()(const Batch& batch, TapeOptions options, const std::function<void(const Tape&)>& look) {
+Real TrainingStep::operator()(const Batch& batch, TapeOptions options,
+                              const std::function<void(const Tape&)>& look) {
   const auto start = std::chrono::steady_clock::now();
   adam_.clear_gradients();
   const double cleared = seconds_since(start);
   Tape tape(options);
-  const Variable loss = model_->loss(batch, {.label_smoothing = label_smoothing_, .ignore = ignored_id});
+  const Variable loss =
+      model_->loss(batch, {.label_smoothing = label_smoothing_, .ignore = ignored_id});
   tape.backward(loss);
   const auto computed = std::chrono::steady_clock::now();
   clip_gradients(*model_, 1);
@@ -144,12 +166,14 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 double median_seconds(double seconds, const std::function<void()>& act) {
   std::vector<double> times;
-  for (const auto start = std::chrono::steady_clock::now(); seconds_since(start) < seconds || times.size() < 5;) {
+  for (const auto start = std::chrono::steady_clock::now();
+       seconds_since(start) < seconds || times.size() < 5;) {
     const auto begin = std::chrono::steady_clock::now();
     act();
     times.push_back(seconds_since(begin));
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
+                   times.end());
   return times[times.size() / 2];
 }
 

@@ -14,10 +14,13 @@
 
 namespace heed::bench {
 
-/// A batch: so many pairs of at most `source` and `target` tokens; of a language model, which has no source, so many texts.
+/// A batch: so many pairs of at most `source` and `target` tokens; of a language model, which has
+/// no source, so many texts.
 struct BatchSize {
   Index count, source, target;
-  Index positions() const { return count * (source + target); }  // padding included: what tokens/s counts
+  Index positions() const {
+    return count * (source + target);
+  }  // padding included: what tokens/s counts
 };
 
 /// A training step of fixed size: a model and one batch drawn as its table in README.md says.
@@ -38,13 +41,17 @@ const Case& find_case(std::string_view name);
 const std::vector<Case>& counted_cases();
 const Case& find_counted_case(std::string_view name);
 
-/// A model and its optimizer, and what is timed: clear gradients, forward, loss, backward, clip to norm 1, Adam.
+/// A model and its optimizer, and what is timed: clear gradients, forward, loss, backward, clip to
+/// norm 1, Adam.
 class TrainingStep {
  public:
   TrainingStep(const Case& which, Random& random);
   /// Its loss. `look`, where given, sees the tape after the step.
-  Real operator()(const Batch& batch, TapeOptions options = {}, const std::function<void(const Tape&)>& look = {});
-  double update_ms() const { return update_ms_; }  // of the last step: what it did besides forward and backward
+  Real operator()(const Batch& batch, TapeOptions options = {},
+                  const std::function<void(const Tape&)>& look = {});
+  double update_ms() const {
+    return update_ms_;
+  }  // of the last step: what it did besides forward and backward
   Index parameters() const { return parameter_count(*model_); }
   Checkpoint checkpoint() const;  // all that training goes on from: weights and moments
   Checkpoint weights() const;
@@ -62,6 +69,7 @@ double seconds_since(std::chrono::steady_clock::time_point start);
 double median_seconds(double seconds, const std::function<void()>& act);
 
 /// Random ids; lengths uniform in [n / 2, n].
-std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random, Index vocabulary = 8000);
+std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random,
+                                          Index vocabulary = 8000);
 
 }  // namespace heed::bench

@@ -1,5 +1,5 @@
-// usage: count_steps CASE STEPS. What benchmarks/check counts the instructions of: steps of training of one small model, once all that a
-// first step does besides (memory, tables) is done.
+// usage: count_steps CASE STEPS. What benchmarks/check counts the instructions of: steps of
+// training of one small model, once all that a first step does besides (memory, tables) is done.
 
 #include <charconv>
 #include <iostream>
@@ -9,8 +9,10 @@
 #include "framework/kernels/parallel.h"
 
 /// Callgrind counts while this runs, and finds it by its name.
-extern "C" [[gnu::noinline]] void heed_counted_steps(heed::bench::TrainingStep& step, const heed::Batch& batch, int count) {
-  for (int i = 0; i < count; ++i) step(batch);
+extern "C" [[gnu::noinline]] void heed_counted_steps(heed::bench::TrainingStep& step,
+                                                     const heed::Batch& batch, int count) {
+  for (int i = 0; i < count; ++i)
+    step(batch);
 }
 
 int main(int argc, char** argv) {
@@ -18,13 +20,16 @@ int main(int argc, char** argv) {
   try {
     int count = 0;
     const std::string_view given = argc == 3 ? argv[2] : "";
-    if (std::from_chars(given.data(), given.data() + given.size(), count).ec != std::errc() || count < 1) fail("usage: count_steps CASE STEPS");
+    if (std::from_chars(given.data(), given.data() + given.size(), count).ec != std::errc() ||
+        count < 1)
+      fail("usage: count_steps CASE STEPS");
     const bench::Case& which = bench::find_counted_case(argv[1]);
     set_threads(1);
     Random random(0);
     bench::TrainingStep step(which, random);
     const Batch batch = which.batch(random);
-    for (int i = 0; i < 2; ++i) step(batch);
+    for (int i = 0; i < 2; ++i)
+      step(batch);
     const auto start = std::chrono::steady_clock::now();
     heed_counted_steps(step, batch, count);
     std::cout << fmt::format("{:.1f} ms a step\n", bench::seconds_since(start) * 1e3 / count);

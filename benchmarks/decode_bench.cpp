@@ -1,4 +1,5 @@
-// Times decode() on whole batches, encoder included: the model of `small` with random weights, 20 tokens in and 20 out. One JSON line a case.
+// Times decode() on whole batches, encoder included: the model of `small` with random weights, 20
+// tokens in and 20 out. One JSON line a case.
 
 #include <iostream>
 
@@ -21,7 +22,8 @@ struct DecodingCase {
   int beam;
 };
 
-const std::vector<DecodingCase> cases = {{"decode64", 64, 1}, {"decode64beam5", 64, 5}, {"decode1", 1, 1}, {"decode1beam5", 1, 5}};
+const std::vector<DecodingCase> cases = {
+    {"decode64", 64, 1}, {"decode64beam5", 64, 5}, {"decode1", 1, 1}, {"decode1beam5", 1, 5}};
 
 void measure(const DecodingCase& which, double seconds) {
   Random random(0);
@@ -29,34 +31,49 @@ void measure(const DecodingCase& which, double seconds) {
   const Evaluating evaluating(*model);
   std::vector<std::vector<Id>> sources(which.sentences, std::vector<Id>(length));
   for (auto& source : sources)
-    for (Id& id : source) id = first_free_id + static_cast<Id>(random.below(static_cast<std::uint64_t>(model->vocabulary() - first_free_id)));
+    for (Id& id : source)
+      id = first_free_id + static_cast<Id>(random.below(
+                               static_cast<std::uint64_t>(model->vocabulary() - first_free_id)));
   const Decoder decoder(*model);
   const auto run = [&] {
-    const auto outputs = decoder(sources, {.beam = which.beam, .min_length = length, .max_length = length});
+    const auto outputs =
+        decoder(sources, {.beam = which.beam, .min_length = length, .max_length = length});
     for (const auto& output : outputs)
-      check(output.front().ids.size() == length, "decode_bench", "expected {} tokens out; got {}", length, output.front().ids.size());
+      check(output.front().ids.size() == length, "decode_bench", "expected {} tokens out; got {}",
+            length, output.front().ids.size());
   };
-  for (int i = 0; i < 3; ++i) run();
+  for (int i = 0; i < 3; ++i)
+    run();
   const double median = bench::median_seconds(seconds, run);
-  std::cout << fmt::format(R"({{"engine": "heed {}", "case": "{}", "precision": "fp32", "threads": {}, "ms": {:.2f}, "sentences_per_s": {:.1f}}})",
-                           version(), which.name, threads(), median * 1e3, static_cast<double>(which.sentences) / median)
-            << std::endl;
+  std::cout
+      << fmt::format(
+             R"({{"engine": "heed {}", "case": "{}", "precision": "fp32", "threads": {}, "ms": {:.2f}, "sentences_per_s": {:.1f}}})",
+             version(), which.name, threads(), median * 1e3,
+             static_cast<double>(which.sentences) / median)
+      << std::endl;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Times the decoding of batches of fixed size; README.md beside this program describes the cases.");
+  CLI::App app(
+      "Times the decoding of batches of fixed size; README.md beside this program describes the "
+      "cases.");
   std::vector<std::string> names;
-  for (const auto& c : cases) names.push_back(c.name);
+  for (const auto& c : cases)
+    names.push_back(c.name);
   std::vector<std::string> chosen = names;
   int thread_count = 2;
   double seconds = 4;
   std::string precision = "fp32";
-  app.add_option("--case", chosen, "cases, separated by commas")->delimiter(',')->check(CLI::IsMember(names));
+  app.add_option("--case", chosen, "cases, separated by commas")
+      ->delimiter(',')
+      ->check(CLI::IsMember(names));
   app.add_option("--threads", thread_count, "threads to compute on")->capture_default_str();
   app.add_option("--seconds", seconds, "how long to measure each case")->capture_default_str();
-  app.add_option("--precision", precision, "of storage and products")->check(CLI::IsMember({"fp32"}))->capture_default_str();
+  app.add_option("--precision", precision, "of storage and products")
+      ->check(CLI::IsMember({"fp32"}))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   set_threads(thread_count);
   for (const std::string& name : chosen)

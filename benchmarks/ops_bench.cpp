@@ -1,14 +1,15 @@
-// Times every fused op against its composition from plain ops, forward and forward with backward, on the shapes of the cases; products in
-// GFLOP/s; and clipping with Adam in one pass against the same from plain ops. Google Benchmark's options choose and repeat; --table prints
-// one row of Markdown for each op and shape: before, after, and how many times faster.
-
-#include <benchmark/benchmark.h>
+// Times every fused op against its composition from plain ops, forward and forward with backward,
+// on the shapes of the cases; products in GFLOP/s; and clipping with Adam in one pass against the
+// same from plain ops. Google Benchmark's options choose and repeat; --table prints one row of
+// Markdown for each op and shape: before, after, and how many times faster.
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iostream>
 #include <map>
+
+#include <benchmark/benchmark.h>
 
 #include "framework/error.h"
 #include "framework/kernels/parallel.h"
@@ -21,7 +22,8 @@ namespace {
 
 using namespace heed;
 
-/// The latest ones are kept: a benchmark is entered several times, until it has run for long enough.
+/// The latest ones are kept: a benchmark is entered several times, until it has run for long
+/// enough.
 const std::vector<Tensor>& inputs_of(const test::Composition& c) {
   static const test::Composition* drawn = nullptr;
   static std::vector<Tensor> inputs;
@@ -33,7 +35,8 @@ void forward(benchmark::State& state, const test::Composition& c, const test::Co
   const std::vector<Tensor>& inputs = inputs_of(c);
   const std::vector<Variable> xs(inputs.begin(), inputs.end());
   f(xs);  // the first asks the system for memory
-  for (auto _ : state) benchmark::DoNotOptimize(f(xs).data());
+  for (auto _ : state)
+    benchmark::DoNotOptimize(f(xs).data());
 }
 
 void both(benchmark::State& state, const test::Composition& c, const test::Compute& f) {
@@ -42,12 +45,14 @@ void both(benchmark::State& state, const test::Composition& c, const test::Compu
   const std::vector<Variable> xs(parameters.begin(), parameters.end());
   const Tensor dy = Tensor::full(f(xs).shape(), Real(0.5));
   const auto pass = [&] {
-    for (const Parameter& p : parameters) p.clear_gradient();
+    for (const Parameter& p : parameters)
+      p.clear_gradient();
     Tape tape;
     tape.backward(f(xs), dy);
   };
   pass();
-  for (auto _ : state) pass();
+  for (auto _ : state)
+    pass();
 }
 
 /// Parameters as many as `small` has: a table and matrices, with gradients.
@@ -55,52 +60,65 @@ struct Weights {
   std::vector<Parameter> all;
   Weights() {
     Random random(1);
-    for (const Shape& shape : {Shape{8000, 256}, {1024, 256}, {256, 1024}, {768, 256}, {256, 256}, {256}})
+    for (const Shape& shape :
+         {Shape{8000, 256}, {1024, 256}, {256, 1024}, {768, 256}, {256, 256}, {256}})
       for (int i = 0; i < (shape.rows() == 8000 ? 1 : 6); ++i) {
         all.emplace_back(uniform(shape, random, Real(-0.1), Real(0.1)));
         all.back().gradient() = uniform(shape, random, -1, 1);
       }
   }
   void visit(Visitor& v) {
-    for (std::size_t i = 0; i < all.size(); ++i) v(std::to_string(i), all[i]);
+    for (std::size_t i = 0; i < all.size(); ++i)
+      v(std::to_string(i), all[i]);
   }
 };
 
 void fused_update(benchmark::State& state) {
   Weights weights;
   Adam adam(weights, {.lr = 1e-3});
-  for (auto _ : state) clip_gradients(weights, 1), adam.step();
+  for (auto _ : state)
+    clip_gradients(weights, 1), adam.step();
 }
 
 /// The same rule, one plain op after the other.
 void plain_update(benchmark::State& state) {
   Weights weights;
   std::vector<Tensor> m, v;
-  for (const Parameter& p : weights.all) m.push_back(Tensor::zeros(p.shape())), v.push_back(Tensor::zeros(p.shape()));
+  for (const Parameter& p : weights.all)
+    m.push_back(Tensor::zeros(p.shape())), v.push_back(Tensor::zeros(p.shape()));
   double step = 0;
   for (auto _ : state) {
     double squares = 0;
-    for (const Parameter& p : weights.all) squares += static_cast<double>(sum(square(p.gradient())).item());
-    const double factor = clip_factor(std::sqrt(squares), 1), rate = 1e-3 / (1 - std::pow(0.9, ++step)), root = 1 / std::sqrt(1 - std::pow(0.999, step));
+    for (const Parameter& p : weights.all)
+      squares += static_cast<double>(sum(square(p.gradient())).item());
+    const double factor = clip_factor(std::sqrt(squares), 1),
+                 rate = 1e-3 / (1 - std::pow(0.9, ++step)),
+                 root = 1 / std::sqrt(1 - std::pow(0.999, step));
     for (std::size_t i = 0; i < weights.all.size(); ++i) {
       const Parameter& p = weights.all[i];
       const Variable g = Variable(p.gradient()) * factor;
       m[i] = (Variable(m[i]) * 0.9 + g * 0.1).value();
       v[i] = (Variable(v[i]) * 0.999 + square(g) * 0.001).value();
-      p.value() = (Variable(p.value()) - Variable(m[i]) * rate / (sqrt(v[i]) * root + 1e-8)).value();
+      p.value() =
+          (Variable(p.value()) - Variable(m[i]) * rate / (sqrt(v[i]) * root + 1e-8)).value();
     }
   }
 }
 
 void product(benchmark::State& state, Index m, Index k, Index n, Transpose transpose) {
   Random random(1);
-  const Tensor a = uniform(transpose.a ? Shape{k, m} : Shape{m, k}, random, -1, 1), b = uniform(transpose.b ? Shape{n, k} : Shape{k, n}, random, -1, 1);
-  for (auto _ : state) benchmark::DoNotOptimize(matmul(a, b, transpose).data());
-  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * static_cast<double>(m * k * n), benchmark::Counter::kIsIterationInvariantRate);
+  const Tensor a = uniform(transpose.a ? Shape{k, m} : Shape{m, k}, random, -1, 1),
+               b = uniform(transpose.b ? Shape{n, k} : Shape{k, n}, random, -1, 1);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(matmul(a, b, transpose).data());
+  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * static_cast<double>(m * k * n),
+                                                 benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void register_all() {
-  const auto add = [](const std::string& name, auto f) { benchmark::RegisterBenchmark(name.c_str(), f)->UseRealTime()->Unit(benchmark::kMicrosecond); };
+  const auto add = [](const std::string& name, auto f) {
+    benchmark::RegisterBenchmark(name.c_str(), f)->UseRealTime()->Unit(benchmark::kMicrosecond);
+  };
   for (const test::Composition& c : test::case_compositions()) {
     const std::string name = fmt::format("{}/{} {}", c.op, c.what, to_string(c.inputs[0]));
     add(name + "/forward/before", [&c](benchmark::State& s) { forward(s, c, c.composed); });
@@ -114,8 +132,14 @@ void register_all() {
     const char* what;
     Index rows, in, out;
   };
-  for (const auto& [what, m, k, n] : {Extents{"peak", 2048, 2048, 2048}, {"tiny, ff", 960, 128, 512}, {"tiny, words", 960, 128, 8000}, {"small, ff", 960, 256, 1024},
-                                      {"base, ff", 768, 512, 2048}, {"base, words", 768, 512, 8000}, {"gptlong, ff", 4096, 256, 1024}, {"one row, words", 1, 256, 8000}}) {
+  for (const auto& [what, m, k, n] : {Extents{"peak", 2048, 2048, 2048},
+                                      {"tiny, ff", 960, 128, 512},
+                                      {"tiny, words", 960, 128, 8000},
+                                      {"small, ff", 960, 256, 1024},
+                                      {"base, ff", 768, 512, 2048},
+                                      {"base, words", 768, 512, 8000},
+                                      {"gptlong, ff", 4096, 256, 1024},
+                                      {"one row, words", 1, 256, 8000}}) {
     const std::string name = fmt::format("matmul/{}: {} x {} -> {}", what, m, k, n);
     add(name + "/x W^T", [=](benchmark::State& s) { product(s, m, k, n, {.b = true}); });
     add(name + "/dy W", [=](benchmark::State& s) { product(s, m, n, k, {}); });
@@ -123,11 +147,13 @@ void register_all() {
   }
 }
 
-/// One row of Markdown for each op and shape: composed and fused in microseconds and their ratio, of both passes; the least of all repetitions.
+/// One row of Markdown for each op and shape: composed and fused in microseconds and their ratio,
+/// of both passes; the least of all repetitions.
 class Table : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override {
-    std::cout << "| op | shapes | forward: composed, us | fused, us | faster | with backward: composed, us | fused, us | faster |\n"
+    std::cout << "| op | shapes | forward: composed, us | fused, us | faster | with backward: "
+                 "composed, us | fused, us | faster |\n"
                  "|---|---|---|---|---|---|---|---|\n";
     return true;
   }
@@ -135,7 +161,8 @@ class Table : public benchmark::BenchmarkReporter {
     for (const Run& run : runs) {
       if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
       const std::string& name = run.run_name.function_name;  // op/shapes/pass/which
-      const std::size_t which = name.rfind('/'), pass = which == std::string::npos ? which : name.rfind('/', which - 1);
+      const std::size_t which = name.rfind('/'),
+                        pass = which == std::string::npos ? which : name.rfind('/', which - 1);
       if (pass == std::string::npos) continue;
       if (const std::string row = name.substr(0, pass); row != row_) print_row(), row_ = row;
       const auto [at, first] = times_.try_emplace(name.substr(pass + 1), run.GetAdjustedRealTime());
@@ -148,13 +175,16 @@ class Table : public benchmark::BenchmarkReporter {
   void print_row() {
     const std::size_t slash = row_.find('/');
     if (times_.contains("forward/after") || times_.contains("both/after"))
-      std::cout << fmt::format("| {} | {} |{}{}\n", row_.substr(0, slash), row_.substr(slash + 1), pass("forward"), pass("both")) << std::flush;
+      std::cout << fmt::format("| {} | {} |{}{}\n", row_.substr(0, slash), row_.substr(slash + 1),
+                               pass("forward"), pass("both"))
+                << std::flush;
     times_.clear();
   }
   std::string pass(const std::string& name) const {
     const auto before = times_.find(name + "/before"), after = times_.find(name + "/after");
     if (before == times_.end() || after == times_.end()) return " | | |";
-    return fmt::format(" {:.0f} | {:.0f} | {:.1f} |", before->second, after->second, before->second / after->second);
+    return fmt::format(" {:.0f} | {:.0f} | {:.1f} |", before->second, after->second,
+                       before->second / after->second);
   }
   std::string row_;
   std::map<std::string, double> times_;
@@ -172,7 +202,8 @@ int main(int argc, char** argv) {
       table = true;
     } else if (option.starts_with("--threads=")) {
       const std::string_view number = option.substr(10);
-      const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), thread_count);
+      const auto [end, error] =
+          std::from_chars(number.data(), number.data() + number.size(), thread_count);
       if (error != std::errc() || end != number.data() + number.size() || thread_count < 1) {
         std::cerr << "ops_bench: error: expected --threads=N, 1 or more; got '" << option << "'\n";
         return 2;
@@ -188,8 +219,10 @@ int main(int argc, char** argv) {
   try {
     register_all();
     Table rows;
-    if (table) benchmark::RunSpecifiedBenchmarks(&rows);
-    else benchmark::RunSpecifiedBenchmarks();
+    if (table)
+      benchmark::RunSpecifiedBenchmarks(&rows);
+    else
+      benchmark::RunSpecifiedBenchmarks();
   } catch (const Error& error) {
     std::cerr << "ops_bench: error: " << error.what() << '\n';
     return 1;

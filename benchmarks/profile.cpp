@@ -11,7 +11,8 @@ namespace heed::bench {
 
 namespace {
 
-/// How many pairs of query and key an attention computes, from the spans its rows have in the batch.
+/// How many pairs of query and key an attention computes, from the spans its rows have in the
+/// batch.
 double pairs(Index queries, Index keys, bool causal, const Batch& batch) {
   const bool target = queries == batch.target.spans.rows();
   const Spans& q = target ? batch.target.spans : batch.source.spans;
@@ -24,25 +25,37 @@ double pairs(Index queries, Index keys, bool causal, const Batch& batch) {
   return sum;
 }
 
-/// Of the products of one call, in 1e9 operations. What is frozen or constant is taken to need its gradient too.
+/// Of the products of one call, in 1e9 operations. What is frozen or constant is taken to need its
+/// gradient too.
 double gflop(const Tape::Row& row, const Batch& batch) {
   const std::string_view op = row.op;
   const auto rows = static_cast<double>(row.shape.rows());
-  const auto extent = [&](std::size_t input, int axis) { return static_cast<double>(row.inputs[input][axis]); };
-  const auto size = [&](std::size_t input) { return static_cast<double>(row.inputs[input].size()); };
+  const auto extent = [&](std::size_t input, int axis) {
+    return static_cast<double>(row.inputs[input][axis]);
+  };
+  const auto size = [&](std::size_t input) {
+    return static_cast<double>(row.inputs[input].size());
+  };
   constexpr double passes = 3;  // y; dx and dW
   if (op == "linear" || op == "conv1d" || op == "conv2d") return 2e-9 * passes * rows * size(1);
   if (op == "feed_forward") return 2e-9 * passes * rows * (size(1) + size(3));
   if (op == "matmul" && row.shape.rank() >= 2)
-    return 2e-9 * passes * static_cast<double>(row.shape.size()) * size(0) / static_cast<double>(row.inputs[0].rows() == 0 ? 1 : row.shape.size() / row.shape.columns());
-  if (op == "linear_cross_entropy" || op == "copy_cross_entropy") return 2e-9 * passes * static_cast<double>(row.inputs[0].rows()) * size(1);
-  if (op == "elman" || op == "gru" || op == "lstm" || op == "norm_lstm") return 2e-9 * passes * extent(0, 0) * size(1);
-  if (op == "dot_scores" || op == "weighted_values" || op == "weighted_queries")  // of one head, as the recurrent decoder's
-    return 2e-9 * passes * (op == "dot_scores" ? static_cast<double>(row.shape.size()) : size(0)) * static_cast<double>(row.inputs[1].columns());
+    return 2e-9 * passes * static_cast<double>(row.shape.size()) * size(0) /
+           static_cast<double>(row.inputs[0].rows() == 0 ? 1
+                                                         : row.shape.size() / row.shape.columns());
+  if (op == "linear_cross_entropy" || op == "copy_cross_entropy")
+    return 2e-9 * passes * static_cast<double>(row.inputs[0].rows()) * size(1);
+  if (op == "elman" || op == "gru" || op == "lstm" || op == "norm_lstm")
+    return 2e-9 * passes * extent(0, 0) * size(1);
+  if (op == "dot_scores" || op == "weighted_values" ||
+      op == "weighted_queries")  // of one head, as the recurrent decoder's
+    return 2e-9 * passes * (op == "dot_scores" ? static_cast<double>(row.shape.size()) : size(0)) *
+           static_cast<double>(row.inputs[1].columns());
   if (op == "attention") {
     const Index queries = row.shape.rows(), keys = row.inputs.back().rows();
     const bool causal = row.inputs.size() == 1 && queries == batch.target.spans.rows();
-    return 2e-9 * (2 + 5) * pairs(queries, keys, causal, batch) * static_cast<double>(row.shape.columns());
+    return 2e-9 * (2 + 5) * pairs(queries, keys, causal, batch) *
+           static_cast<double>(row.shape.columns());
   }
   return 0;
 }
@@ -51,7 +64,8 @@ double gflop(const Tape::Row& row, const Batch& batch) {
 
 double StepProfile::gflop() const {
   double sum = 0;
-  for (const OpTime& op : ops) sum += op.gflop;
+  for (const OpTime& op : ops)
+    sum += op.gflop;
   return sum;
 }
 
@@ -64,13 +78,17 @@ StepProfile profile(TrainingStep& step, const Batch& batch, int steps) {
       for (const Tape::Row& row : tape.rows()) {
         OpTime& op = by_name[row.op];
         op.op = row.op;
-        ++op.calls, op.forward_ms += row.forward_ms / steps, op.backward_ms += row.backward_ms / steps, op.gflop += gflop(row, batch) / steps;
+        ++op.calls, op.forward_ms += row.forward_ms / steps,
+            op.backward_ms += row.backward_ms / steps, op.gflop += gflop(row, batch) / steps;
       }
     });
-    result.step_ms += seconds_since(start) * 1e3 / steps, result.update_ms += step.update_ms() / steps;
+    result.step_ms += seconds_since(start) * 1e3 / steps,
+        result.update_ms += step.update_ms() / steps;
   }
-  for (auto& [name, op] : by_name) op.calls /= steps, result.ops.push_back(op);
-  std::sort(result.ops.begin(), result.ops.end(), [](const OpTime& a, const OpTime& b) { return a.ms() > b.ms(); });
+  for (auto& [name, op] : by_name)
+    op.calls /= steps, result.ops.push_back(op);
+  std::sort(result.ops.begin(), result.ops.end(),
+            [](const OpTime& a, const OpTime& b) { return a.ms() > b.ms(); });
   return result;
 }
 
@@ -88,9 +106,12 @@ double peak_gflops() {
 
 void print(std::ostream& out, const std::string& name, const StepProfile& p, double peak) {
   const double rate = p.gflop() / (p.step_ms * 1e-3);
-  out << fmt::format("**{}**, {} threads: {:.1f} ms a step for {:.1f} GFLOP of products, {:.0f} GFLOP/s: {:.0f} % of the {:.0f} that a large product reaches.\n\n",
-                     name, threads(), p.step_ms, p.gflop(), rate, 100 * rate / peak, peak);
-  out << "| op | calls | forward, ms | backward, ms | share of the step | GFLOP/s |\n|---|---|---|---|---|---|\n";
+  out << fmt::format(
+      "**{}**, {} threads: {:.1f} ms a step for {:.1f} GFLOP of products, {:.0f} GFLOP/s: {:.0f} % "
+      "of the {:.0f} that a large product reaches.\n\n",
+      name, threads(), p.step_ms, p.gflop(), rate, 100 * rate / peak, peak);
+  out << "| op | calls | forward, ms | backward, ms | share of the step | GFLOP/s "
+         "|\n|---|---|---|---|---|---|\n";
   double rest = p.step_ms - p.update_ms, small = 0;
   Index small_calls = 0;
   for (const OpTime& op : p.ops) {
@@ -99,11 +120,14 @@ void print(std::ostream& out, const std::string& name, const StepProfile& p, dou
       small += op.ms(), small_calls += op.calls;
       continue;
     }
-    out << fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.1f} % | {} |\n", op.op, op.calls, op.forward_ms, op.backward_ms, 100 * op.ms() / p.step_ms,
+    out << fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.1f} % | {} |\n", op.op, op.calls,
+                       op.forward_ms, op.backward_ms, 100 * op.ms() / p.step_ms,
                        op.gflop > 0 ? fmt::format("{:.0f}", op.gflop / (op.ms() * 1e-3)) : "");
   }
-  out << fmt::format("| ops of less than 0.5 % | {} | {:.2f} | | {:.1f} % | |\n", small_calls, small, 100 * small / p.step_ms);
-  out << fmt::format("| clearing gradients, clipping, Adam | | {:.2f} | | {:.1f} % | |\n", p.update_ms, 100 * p.update_ms / p.step_ms);
+  out << fmt::format("| ops of less than 0.5 % | {} | {:.2f} | | {:.1f} % | |\n", small_calls,
+                     small, 100 * small / p.step_ms);
+  out << fmt::format("| clearing gradients, clipping, Adam | | {:.2f} | | {:.1f} % | |\n",
+                     p.update_ms, 100 * p.update_ms / p.step_ms);
   out << fmt::format("| between ops | | {:.2f} | | {:.1f} % | |\n\n", rest, 100 * rest / p.step_ms);
 }
 

@@ -8,7 +8,8 @@
 
 namespace heed::bench {
 
-/// All calls of one op in a step. `gflop`: multiplications and additions of its matrix products, in both passes; 0 where it has none.
+/// All calls of one op in a step. `gflop`: multiplications and additions of its matrix products, in
+/// both passes; 0 where it has none.
 struct OpTime {
   std::string op;
   Index calls = 0;

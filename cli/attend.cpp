@@ -11,21 +11,27 @@ constexpr std::size_t forced_batch = 16;  // logits of every row lie in memory a
 struct Forced {
   std::vector<std::vector<Id>> sources, targets, golds;
 
-  Batch batch() const { return {.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}}; }
+  Batch batch() const {
+    return {.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}};
+  }
 };
 
-std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector<Id>& ids, const std::vector<std::string>& extra) {
+std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector<Id>& ids,
+                                   const std::vector<std::string>& extra) {
   std::vector<std::string> tokens;
-  for (Id id : ids) tokens.push_back(tokenizer.token(id, extra));
+  for (Id id : ids)
+    tokens.push_back(tokenizer.token(id, extra));
   return tokens;
 }
 
-void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence, plots::AttendedLine& line) {
+void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence,
+              plots::AttendedLine& line) {
   for (const AttentionMap& map : maps) {
     const Tensor& weights = map.weights[sequence];
-    plots::AttentionLayerMap& to =
-        line.layers.emplace_back(plots::AttentionLayerMap{map.layer, weights.shape()[0], weights.shape()[1], weights.shape()[2], {}});
-    for (Real weight : weights.span()) to.weights.push_back(static_cast<float>(weight));
+    plots::AttentionLayerMap& to = line.layers.emplace_back(plots::AttentionLayerMap{
+        map.layer, weights.shape()[0], weights.shape()[1], weights.shape()[2], {}});
+    for (Real weight : weights.span())
+      to.weights.push_back(static_cast<float>(weight));
   }
 }
 
@@ -37,7 +43,8 @@ bool attends(const Seq2Seq& model) {
   return !maps.empty();
 }
 
-std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers, std::span<const std::string> lines,
+std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers,
+                                        std::span<const std::string> lines,
                                         std::span<const std::vector<Translation>> results) {
   std::vector<plots::AttendedLine> attended(lines.size());
   std::vector<std::size_t> order;
@@ -52,18 +59,22 @@ std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& 
     Forced forced;
     for (std::size_t i = begin; i < end; ++i) {
       std::vector<std::string> extra;
-      std::vector<Id> source = encode_source(model, tokenizers, lines[order[i]], extra), gold = results[order[i]][0].ids, target = {bos_id};
+      std::vector<Id> source = encode_source(model, tokenizers, lines[order[i]], extra),
+                      gold = results[order[i]][0].ids, target = {bos_id};
       target.insert(target.end(), gold.begin(), gold.end());
       if (results[order[i]][0].ended)
         gold.push_back(eos_id);
       else
         target.pop_back();  // cut: nothing was written after the last token
-      attended[order[i]].source = tokens_of(*tokenizers.source, source, extra), attended[order[i]].target = tokens_of(*tokenizers.target, gold, extra);
-      forced.sources.push_back(std::move(source)), forced.targets.push_back(std::move(target)), forced.golds.push_back(std::move(gold));
+      attended[order[i]].source = tokens_of(*tokenizers.source, source, extra),
+      attended[order[i]].target = tokens_of(*tokenizers.target, gold, extra);
+      forced.sources.push_back(std::move(source)), forced.targets.push_back(std::move(target)),
+          forced.golds.push_back(std::move(gold));
     }
     std::vector<AttentionMap> maps;
     model.logits(forced.batch(), &maps);
-    for (std::size_t i = begin; i < end; ++i) add_maps(maps, i - begin, attended[order[i]]);
+    for (std::size_t i = begin; i < end; ++i)
+      add_maps(maps, i - begin, attended[order[i]]);
   }
   return attended;
 }

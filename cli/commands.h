@@ -20,7 +20,8 @@ void add_import(CLI::App& app);
 /// Thrown by a command that was interrupted and has saved: exit status 130.
 struct Interrupted {};
 
-/// True once the user has pressed Ctrl-C (SIGINT) or the system asks to end (SIGTERM, SIGHUP); a second signal ends at once.
+/// True once the user has pressed Ctrl-C (SIGINT) or the system asks to end (SIGTERM, SIGHUP); a
+/// second signal ends at once.
 bool interrupted();
 /// Throws Interrupted in that case.
 void stop_if_interrupted();
@@ -34,8 +35,8 @@ void handle_signals();
 /// would take its place, and get what is printed. Reading and writing still fail.
 void open_standard_descriptors();
 
-/// While one lives nothing is at stake: a signal ends the program at once, with exit status 130, wherever it is. Standard output must
-/// be flushed. One at a time.
+/// While one lives nothing is at stake: a signal ends the program at once, with exit status 130,
+/// wherever it is. Standard output must be flushed. One at a time.
 class AtOnce {
  public:
   /// `line` is what is then said on stderr. Throws Interrupted where a signal has come before.

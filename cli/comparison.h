@@ -17,9 +17,10 @@ namespace heed::cli {
 struct RunResult {
   std::string model;
   Index seed = 0, d = 0, parameters = 0, steps = 0, best_step = 0;
-  double seconds = 0, tokens_per_s = 0, peak_mb = 0;  // of training; memory: the most that tensors took at once
-  double valid_loss = 0;                              // nats a token
-  std::vector<std::string> hypotheses;                // of the test set; in a file of their own
+  double seconds = 0, tokens_per_s = 0,
+         peak_mb = 0;                   // of training; memory: the most that tensors took at once
+  double valid_loss = 0;                // nats a token
+  std::vector<std::string> hypotheses;  // of the test set; in a file of their own
 };
 nlohmann::ordered_json to_json(const RunResult& result);
 RunResult result_from_json(const nlohmann::ordered_json& json);
@@ -54,8 +55,8 @@ struct ModelPair {
 struct Comparison {
   std::vector<ModelSummary> models;  // as the duel names them
   std::vector<LengthBucket> buckets;
-  std::vector<ModelPair> pairs;      // best first
-  std::string signature;             // of BLEU
+  std::vector<ModelPair> pairs;  // best first
+  std::string signature;         // of BLEU
 };
 
 /// `results` holds every run of the duel.

@@ -13,19 +13,29 @@ namespace heed::cli {
 
 namespace {
 
-plots::LineChart learning_curves(const std::vector<Curve>& curves, const char* x_label, std::vector<double> Curve::*xs) {
-  plots::LineChart chart{.title = fmt::format("Validation loss by {}", x_label), .x_label = x_label, .y_label = "nats a token", .log_y = true};
+plots::LineChart learning_curves(const std::vector<Curve>& curves, const char* x_label,
+                                 std::vector<double> Curve::*xs) {
+  plots::LineChart chart{.title = fmt::format("Validation loss by {}", x_label),
+                         .x_label = x_label,
+                         .y_label = "nats a token",
+                         .log_y = true};
   for (const Curve& c : curves)
-    chart.series.push_back({.name = fmt::format("{} seed {}", c.model, c.seed), .model = c.model, .xs = c.*xs, .ys = c.loss});
+    chart.series.push_back({.name = fmt::format("{} seed {}", c.model, c.seed),
+                            .model = c.model,
+                            .xs = c.*xs,
+                            .ys = c.loss});
   return chart;
 }
 
 plots::BarChart by_length(const Comparison& c) {
-  plots::BarChart chart{.title = "Test BLEU by length of the source", .x_label = "words", .y_label = "BLEU"};
-  for (const LengthBucket& b : c.buckets) chart.categories.push_back(b.text());
+  plots::BarChart chart{
+      .title = "Test BLEU by length of the source", .x_label = "words", .y_label = "BLEU"};
+  for (const LengthBucket& b : c.buckets)
+    chart.categories.push_back(b.text());
   for (const ModelSummary& m : c.models) {
     plots::BarSeries series{.model = m.model};
-    for (const Spread& s : m.by_length) series.values.push_back(s.mean), series.errors.push_back(s.deviation.value_or(0));
+    for (const Spread& s : m.by_length)
+      series.values.push_back(s.mean), series.errors.push_back(s.deviation.value_or(0));
     chart.series.push_back(std::move(series));
   }
   return chart;
@@ -39,26 +49,35 @@ Curve read_curve(const std::filesystem::path& run, const std::string& model, Ind
   for (std::string line; std::getline(in, line);) {
     const auto row = nlohmann::json::parse(line, nullptr, false);
     if (!row.is_object() || row.value("split", "") != "valid" || !row["loss"].is_number()) continue;
-    curve.steps.push_back(row["step"]), curve.seconds.push_back(row["seconds"]), curve.loss.push_back(row["loss"]);
+    curve.steps.push_back(row["step"]), curve.seconds.push_back(row["seconds"]),
+        curve.loss.push_back(row["loss"]);
   }
   return curve;
 }
 
-void write_comparison_page(const std::string& path, const std::string& title, const Comparison& c, const std::vector<Curve>& curves,
+void write_comparison_page(const std::string& path, const std::string& title, const Comparison& c,
+                           const std::vector<Curve>& curves,
                            const std::vector<std::string>& notes) {
   plots::Page page(title);
   plots::Table models{.caption = "Mean ± standard deviation over seeds",
-                      .header = {"model", "parameters", "width", "steps", "tokens/s", "seconds", "peak MB", "valid ppl", "test BLEU", "exact %"}};
+                      .header = {"model", "parameters", "width", "steps", "tokens/s", "seconds",
+                                 "peak MB", "valid ppl", "test BLEU", "exact %"}};
   for (const ModelSummary& m : c.models)
-    models.rows.push_back({m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d), fmt::format("{:.0f}", m.steps.mean),
-                           fmt::format("{:.0f}", m.tokens_per_s.mean), fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
-                           to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
+    models.rows.push_back(
+        {m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
+         fmt::format("{:.0f}", m.steps.mean), fmt::format("{:.0f}", m.tokens_per_s.mean),
+         fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
+         to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
   page.table(models);
-  page.figure(plots::line_chart(learning_curves(curves, "step", &Curve::steps)), "A thin line a seed, a strong one their mean.");
-  page.figure(plots::line_chart(learning_curves(curves, "second", &Curve::seconds)), "The same by time: what a model reaches in an evening.");
-  page.figure(plots::bar_chart(by_length(c)), "Mean over seeds; the bars are a standard deviation.");
-  plots::Table pairs{.caption = "Paired bootstrap (Koehn 2004): 1,000 test sets drawn with replacement",
-                     .header = {"better", "worse", "BLEU", "95 % of test sets", "better on", "verdict"}};
+  page.figure(plots::line_chart(learning_curves(curves, "step", &Curve::steps)),
+              "A thin line a seed, a strong one their mean.");
+  page.figure(plots::line_chart(learning_curves(curves, "second", &Curve::seconds)),
+              "The same by time: what a model reaches in an evening.");
+  page.figure(plots::bar_chart(by_length(c)),
+              "Mean over seeds; the bars are a standard deviation.");
+  plots::Table pairs{
+      .caption = "Paired bootstrap (Koehn 2004): 1,000 test sets drawn with replacement",
+      .header = {"better", "worse", "BLEU", "95 % of test sets", "better on", "verdict"}};
   for (const ModelPair& p : c.pairs) {
     const PairedDifference& d = p.difference;
     pairs.rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),

@@ -15,8 +15,10 @@ struct Curve {
 };
 Curve read_curve(const std::filesystem::path& run, const std::string& model, Index seed);
 
-/// The comparison as a page of its own: tables, learning curves by step and by second, quality by length of the source.
-void write_comparison_page(const std::string& path, const std::string& title, const Comparison& comparison, const std::vector<Curve>& curves,
+/// The comparison as a page of its own: tables, learning curves by step and by second, quality by
+/// length of the source.
+void write_comparison_page(const std::string& path, const std::string& title,
+                           const Comparison& comparison, const std::vector<Curve>& curves,
                            const std::vector<std::string>& notes);
 
 }  // namespace heed::cli

@@ -22,23 +22,27 @@ namespace {
 constexpr Index toy_vocabulary_lines = 20000, toy_valid_lines = 500;
 constexpr std::uint64_t toy_seed = 1;  // the corpus is the same whatever the seed of training
 
-constexpr const char *counting_words = "reading the text for the vocabulary", *learning_subwords = "learning subwords";
+constexpr const char *counting_words = "reading the text for the vocabulary",
+                     *learning_subwords = "learning subwords";
 
 /// `overlap` sees every pair that is read.
-Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs, Overlap& overlap, Preparing& preparing) {
+Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs, Overlap& overlap,
+                          Preparing& preparing) {
   const auto train = [&](bool sources, bool targets) {
     preparing.now(counting_words);
-    return train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size}, [&](const TakeLine& take) {
-      const Index lines = pairs.size() < 0 ? toy_vocabulary_lines : pairs.size();
-      for (Index i = 0; i < lines; ++i) {
-        stop_if_interrupted();
-        if (i % 4096 == 0) preparing.done(static_cast<double>(i) / static_cast<double>(lines));
-        const Pair pair = pairs.at(i);
-        if (sources) take(pair.source), overlap.train_on(pair);
-        if (targets) take(pair.target);
-      }
-      if (has_subwords(s.data.tokenizer)) preparing.now(learning_subwords);
-    });
+    return train_tokenizer(
+        s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size},
+        [&](const TakeLine& take) {
+          const Index lines = pairs.size() < 0 ? toy_vocabulary_lines : pairs.size();
+          for (Index i = 0; i < lines; ++i) {
+            stop_if_interrupted();
+            if (i % 4096 == 0) preparing.done(static_cast<double>(i) / static_cast<double>(lines));
+            const Pair pair = pairs.at(i);
+            if (sources) take(pair.source), overlap.train_on(pair);
+            if (targets) take(pair.target);
+          }
+          if (has_subwords(s.data.tokenizer)) preparing.now(learning_subwords);
+        });
   };
   if (s.data.joint_vocabulary) return train(true, true);
   return {train(true, false), train(false, true)};
@@ -62,7 +66,8 @@ BatchOptions batch_options(const Settings& s) {
 
 ReadOptions read_options(const Settings& s, Preparing& preparing) {
   preparing.now(fmt::format("reading {}", fmt::join(s.data.train, " ")));
-  return {.blank_is_error = s.data.blank == "error", .progress = [&preparing](double part) { preparing.done(part); }};
+  return {.blank_is_error = s.data.blank == "error",
+          .progress = [&preparing](double part) { preparing.done(part); }};
 }
 
 std::string hex(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
@@ -75,7 +80,8 @@ void add_warning(Corpus& corpus, std::string text) {
 std::vector<Batch> first_window(PairBatches& batches) {
   const auto begin = batches.position();
   std::vector<Batch> window;
-  do window.push_back(batches.next());
+  do
+    window.push_back(batches.next());
   while (batches.position()[0] == begin[0] && batches.position()[1] == begin[1]);
   batches.seek(begin);
   return window;
@@ -99,13 +105,16 @@ std::string beyond_model(const BatchCounts& counts, const PairSource& pairs, con
   return text;
 }
 
-/// What became of those too long: ", 3 too long (data.max_length) dropped", of all `size` pairs or of the first that were read.
+/// What became of those too long: ", 3 too long (data.max_length) dropped", of all `size` pairs or
+/// of the first that were read.
 std::string too_long(const BatchCounts& counts, const PairSource& pairs, const Settings& s) {
   const std::string some =
       counts.read == pairs.size() ? "" : fmt::format(" of the first {}", counts.read);
   if (model_is_stricter(s)) return beyond_model(counts, pairs, s, some);
   std::string text;
-  if (counts.dropped > 0) text += fmt::format(", {}{} too long (data.max_length, data.batch_tokens) and dropped", counts.dropped, some);
+  if (counts.dropped > 0)
+    text += fmt::format(", {}{} too long (data.max_length, data.batch_tokens) and dropped",
+                        counts.dropped, some);
   if (counts.cut > 0) text += fmt::format(", {}{} cut to data.max_length", counts.cut, some);
   return text;
 }
@@ -117,23 +126,30 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
   corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
   std::string held_out;
   if (!s.data.valid.empty() || is_toy(s.data.train)) {
-    corpus.valid_pairs = open_evaluation_pairs(s.data.valid.empty() ? s.data.train : s.data.valid, s.data.fields, toy_valid_lines, Split::valid,
-                                               reading);
-  } else if (const Index n = corpus.train_pairs->size(), valid = std::min<Index>(1000, static_cast<Index>(static_cast<double>(n) * s.data.valid_fraction));
+    corpus.valid_pairs =
+        open_evaluation_pairs(s.data.valid.empty() ? s.data.train : s.data.valid, s.data.fields,
+                              toy_valid_lines, Split::valid, reading);
+  } else if (const Index n = corpus.train_pairs->size(),
+             valid = std::min<Index>(
+                 1000, static_cast<Index>(static_cast<double>(n) * s.data.valid_fraction));
              valid > 0) {
     // The same lines whatever the seed of training: runs of several seeds are judged by one set.
-    std::tie(corpus.train_pairs, corpus.valid_pairs) = hold_out(std::move(corpus.train_pairs), valid, 0);
+    std::tie(corpus.train_pairs, corpus.valid_pairs) =
+        hold_out(std::move(corpus.train_pairs), valid, 0);
     held_out = " (held out; choose your own with --valid)";
   }
   const bool begins = !tokenizers.source;
   Overlap overlap;
   if (begins && corpus.valid_pairs) overlap.validate_on(*corpus.valid_pairs);
-  corpus.tokenizers = begins ? train_on_pairs(s, *corpus.train_pairs, overlap, preparing) : tokenizers;
+  corpus.tokenizers =
+      begins ? train_on_pairs(s, *corpus.train_pairs, overlap, preparing) : tokenizers;
   add_warning(corpus, overlap.warning(!held_out.empty()));
-  auto batches = std::make_unique<PairBatches>(*corpus.train_pairs, corpus.tokenizers, batch_options(s));
+  auto batches =
+      std::make_unique<PairBatches>(*corpus.train_pairs, corpus.tokenizers, batch_options(s));
   BatchCounts counts;  // of the first window, or of all
   if (s.train.epochs > 0) {
-    if (corpus.train_pairs->size() < 0) fail("{} has no end, so no epochs; give --steps or --time", corpus.train_pairs->name());
+    if (corpus.train_pairs->size() < 0)
+      fail("{} has no end, so no epochs; give --steps or --time", corpus.train_pairs->name());
     preparing.now("counting the batches of an epoch");
     corpus.epoch_batches = s.train.epochs * batches->count_epoch(&counts);
     corpus.epochs_are_alike = batches->epochs_are_alike();
@@ -149,9 +165,13 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
     add_warning(corpus, unknown_warning(window, s, corpus.tokenizers));
   }
   corpus.train = std::move(batches);
-  const auto count = [](const PairSource& pairs) { return pairs.size() < 0 ? std::string("endless") : fmt::format("{} pairs", pairs.size()); };
-  corpus.description = fmt::format("{}: {}", corpus.train_pairs->name(), count(*corpus.train_pairs));
-  if (const Index skipped = corpus.train_pairs->skipped(); skipped > 0) corpus.description += fmt::format(", {} with a blank side skipped", skipped);
+  const auto count = [](const PairSource& pairs) {
+    return pairs.size() < 0 ? std::string("endless") : fmt::format("{} pairs", pairs.size());
+  };
+  corpus.description =
+      fmt::format("{}: {}", corpus.train_pairs->name(), count(*corpus.train_pairs));
+  if (const Index skipped = corpus.train_pairs->skipped(); skipped > 0)
+    corpus.description += fmt::format(", {} with a blank side skipped", skipped);
   corpus.description += too_long(counts, *corpus.train_pairs, s);
   if (corpus.valid_pairs) {
     corpus.valid = all_batches(*corpus.valid_pairs, corpus.tokenizers, batch_options(s), &counts);
@@ -160,9 +180,10 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
   } else {
     corpus.description += "; no validation";
   }
-  corpus.fingerprints = {{"data.train", hex(corpus.train_pairs->fingerprint())},
-                         {"data.valid", corpus.valid_pairs ? hex(corpus.valid_pairs->fingerprint()) : "none"},
-                         {"tokenizer", fingerprint_of(corpus.tokenizers)}};
+  corpus.fingerprints = {
+      {"data.train", hex(corpus.train_pairs->fingerprint())},
+      {"data.valid", corpus.valid_pairs ? hex(corpus.valid_pairs->fingerprint()) : "none"},
+      {"tokenizer", fingerprint_of(corpus.tokenizers)}};
   return corpus;
 }
 
@@ -178,40 +199,48 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
   const bool begins = !tokenizers.source;
   if (begins) {
     preparing.now(has_subwords(s.data.tokenizer) ? learning_subwords : counting_words);
-    corpus.tokenizers = train_tokenizer(s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size},
-                                        [&](const TakeLine& take) { take(text); });
+    corpus.tokenizers = train_tokenizer(
+        s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size},
+        [&](const TakeLine& take) { take(text); });
     Overlap overlap;
     overlap.validate_on(valid), overlap.train_on(text);
     add_warning(corpus, overlap.warning(false));
   }
   preparing.now("cutting the text into tokens");
-  TextWindows windows = TextWindows::of_texts(text, valid, *corpus.tokenizers.target,
-                                          {.context = s.model.context,
-                                           .batch = std::max<Index>(1, s.data.batch_tokens / s.model.context),
-                                           .valid_fraction = s.data.valid_fraction,
-                                           .seed = static_cast<std::uint64_t>(s.train.seed)});
+  TextWindows windows =
+      TextWindows::of_texts(text, valid, *corpus.tokenizers.target,
+                            {.context = s.model.context,
+                             .batch = std::max<Index>(1, s.data.batch_tokens / s.model.context),
+                             .valid_fraction = s.data.valid_fraction,
+                             .seed = static_cast<std::uint64_t>(s.train.seed)});
   if (begins) {
     add_warning(corpus, uncut_warning(text, s));
     add_warning(corpus, unknown_warning(windows.train(), s, corpus.tokenizers));
   }
-  corpus.fingerprints = {{"data.train", hex(hash_of(text, {}))}, {"data.valid", s.data.valid.empty() ? "none" : hex(hash_of(valid, {}))},
+  corpus.fingerprints = {{"data.train", hex(hash_of(text, {}))},
+                         {"data.valid", s.data.valid.empty() ? "none" : hex(hash_of(valid, {}))},
                          {"tokenizer", fingerprint_of(corpus.tokenizers)}};
   corpus.valid = windows.valid_batches();
   const Index rounded =
       std::max<Index>(1, static_cast<Index>(windows.train().size()) / s.data.batch_tokens);
   corpus.epoch_batches =
       s.train.exact_epochs ? windows.batches_in(s.train.epochs) : s.train.epochs * rounded;
-  corpus.description = fmt::format("{}: {} tokens; validation: {} tokens", s.data.train[0], windows.train().size(), windows.valid().size());
+  corpus.description = fmt::format("{}: {} tokens; validation: {} tokens", s.data.train[0],
+                                   windows.train().size(), windows.valid().size());
   corpus.train = std::make_unique<TextWindows>(std::move(windows));
   return corpus;
 }
 
 }  // namespace
 
-std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Index lines,
-                                                  Split split, const ReadOptions& options) {
-  const bool takes_fields = data.size() == 1 && !is_toy(data);  // those of the training data say nothing of two files
-  std::unique_ptr<PairSource> pairs = open_pairs(data, takes_fields ? fields : std::vector<std::string>{}, split, toy_seed, options);
+std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data,
+                                                  const std::vector<std::string>& fields,
+                                                  Index lines, Split split,
+                                                  const ReadOptions& options) {
+  const bool takes_fields =
+      data.size() == 1 && !is_toy(data);  // those of the training data say nothing of two files
+  std::unique_ptr<PairSource> pairs = open_pairs(
+      data, takes_fields ? fields : std::vector<std::string>{}, split, toy_seed, options);
   return pairs->size() >= 0 ? std::move(pairs) : first_pairs(*pairs, lines);
 }
 

@@ -25,14 +25,19 @@ struct Corpus {
   /// Of what a run must find again when it is resumed: "data.train", "data.valid" and "tokenizer"
   /// ("SOURCE TARGET" where there are two).
   std::map<std::string, std::string> fingerprints;
-  std::vector<std::string> warnings;  // of data that a run begins with: none where the tokenizers are known
+  std::vector<std::string>
+      warnings;  // of data that a run begins with: none where the tokenizers are known
 };
 
-/// Opens data.train and data.valid. `tokenizers`: of the run that is resumed, none to train them. A live line shows what takes long.
+/// Opens data.train and data.valid. `tokenizers`: of the run that is resumed, none to train them. A
+/// live line shows what takes long.
 Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers);
 
-/// Pairs to validate or evaluate on: `data` as the user gave it; of an endless corpus the first `lines` of its test split.
-std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Index lines,
-                                                  Split split, const ReadOptions& options = {});
+/// Pairs to validate or evaluate on: `data` as the user gave it; of an endless corpus the first
+/// `lines` of its test split.
+std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data,
+                                                  const std::vector<std::string>& fields,
+                                                  Index lines, Split split,
+                                                  const ReadOptions& options = {});
 
 }  // namespace heed::cli

@@ -19,7 +19,8 @@ void for_each_line(std::string_view text, Take&& take) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = utf8::trim(text.substr(0, end));
-    if (line.size() >= shortest_line && static_cast<Index>(utf8::length(line)) >= shortest_line) take(hash_of(line, {}));
+    if (line.size() >= shortest_line && static_cast<Index>(utf8::length(line)) >= shortest_line)
+      take(hash_of(line, {}));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
 }
@@ -32,7 +33,8 @@ struct Share {
   }
   bool large() const { return 4 * unknown > tokens; }
   std::string text(std::string_view side) const {
-    return fmt::format("{:.0f} % of the {}tokens", 100.0 * static_cast<double>(unknown) / static_cast<double>(tokens), side);
+    return fmt::format("{:.0f} % of the {}tokens",
+                       100.0 * static_cast<double>(unknown) / static_cast<double>(tokens), side);
   }
 };
 
@@ -73,14 +75,19 @@ std::string explain_unspaced(const std::vector<std::string>& shares) {
       fmt::join(shares, " and "));
 }
 
-std::string explain(const std::vector<std::string>& shares, const Settings& s, const Tokenizers& tokenizers) {
+std::string explain(const std::vector<std::string>& shares, const Settings& s,
+                    const Tokenizers& tokenizers) {
   if (shares.empty()) return "";
   std::vector<std::string> remedies;
   const Index largest = std::max(tokenizers.source->size(), tokenizers.target->size());
-  if (s.data.vocab_size > 0 && largest >= s.data.vocab_size) remedies.push_back(fmt::format("raise data.vocab_size ({})", s.data.vocab_size));
-  if (s.data.min_count > 1 && !has_subwords(s.data.tokenizer)) remedies.push_back(fmt::format("lower data.min_count ({})", s.data.min_count));
-  if (s.data.tokenizer == "words" && !s.model.copy) remedies.push_back("learn subwords (data.tokenizer=unigram)");
-  return fmt::format("{} are unknown, and all one to the model (<unk>){}{}", fmt::join(shares, " and "), remedies.empty() ? "" : ": ",
+  if (s.data.vocab_size > 0 && largest >= s.data.vocab_size)
+    remedies.push_back(fmt::format("raise data.vocab_size ({})", s.data.vocab_size));
+  if (s.data.min_count > 1 && !has_subwords(s.data.tokenizer))
+    remedies.push_back(fmt::format("lower data.min_count ({})", s.data.min_count));
+  if (s.data.tokenizer == "words" && !s.model.copy)
+    remedies.push_back("learn subwords (data.tokenizer=unigram)");
+  return fmt::format("{} are unknown, and all one to the model (<unk>){}{}",
+                     fmt::join(shares, " and "), remedies.empty() ? "" : ": ",
                      fmt::join(remedies, ", or "));
 }
 
@@ -114,29 +121,37 @@ void Overlap::train_on(std::string_view text) {
 
 std::string Overlap::warning(bool held_out) const {
   Index shared = 0;
-  for (const auto& [hash, entry] : entries_) shared += entry.trained ? entry.times : 0;
+  for (const auto& [hash, entry] : entries_)
+    shared += entry.trained ? entry.times : 0;
   if (shared == 0 || shared * (lines_ ? 20 : 100) < size_) return "";
-  return fmt::format("{} of the {} {} stand in the training data too, so the validation loss flatters; {}", shared, size_,
-                     lines_     ? fmt::format("validation lines of {} characters and more", shortest_line)
-                     : held_out ? "pairs held out to validate on"
-                                : "validation pairs",
-                     held_out ? "take repeated pairs out of the data, or give a validation set of its own (--valid)"
-                              : "take them out of one of the two");
+  return fmt::format(
+      "{} of the {} {} stand in the training data too, so the validation loss flatters; {}", shared,
+      size_,
+      lines_     ? fmt::format("validation lines of {} characters and more", shortest_line)
+      : held_out ? "pairs held out to validate on"
+                 : "validation pairs",
+      held_out
+          ? "take repeated pairs out of the data, or give a validation set of its own (--valid)"
+          : "take them out of one of the two");
 }
 
-std::string unknown_warning(const std::vector<Batch>& batches, const Settings& settings, const Tokenizers& tokenizers) {
+std::string unknown_warning(const std::vector<Batch>& batches, const Settings& settings,
+                            const Tokenizers& tokenizers) {
   Share source, target;
-  for (const Batch& batch : batches) source.add(batch.source.ids.span()), target.add(batch.gold.span());
+  for (const Batch& batch : batches)
+    source.add(batch.source.ids.span()), target.add(batch.gold.span());
   std::vector<std::string> shares;
   if (source.large()) shares.push_back(source.text("source "));
   if (target.large()) shares.push_back(target.text("target "));
   return explain(shares, settings, tokenizers);
 }
 
-std::string unknown_warning(std::span<const Id> text, const Settings& settings, const Tokenizers& tokenizers) {
+std::string unknown_warning(std::span<const Id> text, const Settings& settings,
+                            const Tokenizers& tokenizers) {
   Share share;
   share.add(text);
-  return explain(share.large() ? std::vector{share.text("")} : std::vector<std::string>{}, settings, tokenizers);
+  return explain(share.large() ? std::vector{share.text("")} : std::vector<std::string>{}, settings,
+                 tokenizers);
 }
 
 std::string uncut_warning(const PairSource& pairs, const Settings& settings) {
@@ -161,7 +176,8 @@ std::string uncut_warning(std::string_view text, const Settings& settings) {
   const auto continues = [&](std::size_t at) {  // a code point that began before
     return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
   };
-  while (continues(end)) ++end;
+  while (continues(end))
+    ++end;
   Unspaced share;
   share.add(text.substr(0, end));
   if (!share.large()) return "";

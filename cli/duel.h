@@ -14,11 +14,12 @@ namespace heed::cli {
 struct Duel {
   std::vector<std::string> models, train, valid, test, fields;
   std::vector<std::string> assignments;  // key=value for all models, or MODEL:key=value for one
-  std::string match = "largest";         // which count of parameters all get: that of the largest model, a number, "none"
-  std::string time = {};                 // of each run; or
+  std::string match =
+      "largest";  // which count of parameters all get: that of the largest model, a number, "none"
+  std::string time = {};  // of each run; or
   Index steps = 0, epochs = 0;
-  Index seeds = 3;                       // runs of each model: seeds 1 to N
-  Index lines = 1000;                    // of a built-in corpus, to test on
+  Index seeds = 3;           // runs of each model: seeds 1 to N
+  Index lines = 1000;        // of a built-in corpus, to test on
   bool exact_epochs = true;  // false in one that an earlier Heed began; see train.exact_epochs
 };
 

@@ -39,7 +39,9 @@ using Report = nlohmann::ordered_json;
 
 Report perplexities(const TotalLoss& loss, Index characters) {
   const Perplexity p{.nats = loss.sum, .tokens = loss.tokens, .characters = characters};
-  return {{"loss", loss.per_token()}, {"perplexity", p.per_token()}, {"perplexity_per_character", p.per_character()}};
+  return {{"loss", loss.per_token()},
+          {"perplexity", p.per_token()},
+          {"perplexity_per_character", p.per_character()}};
 }
 
 Report operator+(Report a, const Report& b) {
@@ -59,9 +61,10 @@ std::string text_of_run(const Run& run, const std::string& key, const std::strin
   std::string text = read_text(path);
   const auto then = run.text.find(key);
   if (then != run.text.end() && then->second != fmt::format("{:016x}", hash_of(text, {})))
-    fail("{}: has changed since this run began; give the text it was trained on, or name a text to "
-         "evaluate on: --data FILE.txt",
-         path);
+    fail(
+        "{}: has changed since this run began; give the text it was trained on, or name a text to "
+        "evaluate on: --data FILE.txt",
+        path);
   return text;
 }
 
@@ -70,9 +73,8 @@ EvaluatedText validation_text(const Run& run, Index batch) {
   const auto& d = run.settings.data;
   if (!d.valid.empty()) return {text_of_run(run, "data.valid", d.valid[0])};
   std::string text = text_of_run(run, "data.train", d.train[0]);
-  const TextOptions options{.context = run.settings.model.context,
-                            .batch = batch,
-                            .valid_fraction = d.valid_fraction};
+  const TextOptions options{
+      .context = run.settings.model.context, .batch = batch, .valid_fraction = d.valid_fraction};
   const TextWindows windows = TextWindows::of_texts(text, "", *run.tokenizers.target, options);
   const auto begin = static_cast<Index>(windows.train().size());
   return {std::move(text), begin};
@@ -108,10 +110,15 @@ Index predicted_characters(const TestSet& test, const Tokenizer& tokenizer, Inde
 }
 
 Report evaluate_pairs(const Options& o, const Run& run) {
-  if (o.data.empty()) fail("what to evaluate on? give --data with files or a built-in corpus such as toy:translation");
-  const Split split = o.split == "train" ? Split::train : o.split == "valid" ? Split::valid : Split::test;
-  const auto pairs = open_evaluation_pairs(o.data, o.fields.empty() ? run.settings.data.fields : o.fields, o.lines, split,
-                                           {.blank_is_error = run.settings.data.blank == "error"});
+  if (o.data.empty())
+    fail(
+        "what to evaluate on? give --data with files or a built-in corpus such as toy:translation");
+  const Split split = o.split == "train"   ? Split::train
+                      : o.split == "valid" ? Split::valid
+                                           : Split::test;
+  const auto pairs =
+      open_evaluation_pairs(o.data, o.fields.empty() ? run.settings.data.fields : o.fields, o.lines,
+                            split, {.blank_is_error = run.settings.data.blank == "error"});
   const TestSet test = read_test_set(*pairs);
   const Index longest = std::max<Index>(0, run.model->longest() - 1);
   const BatchOptions batches{.batch_tokens = run.settings.data.batch_tokens,
@@ -121,12 +128,14 @@ Report evaluate_pairs(const Options& o, const Run& run) {
   const TotalLoss loss = total_loss(*run.model, all_batches(*pairs, run.tokenizers, batches));
   DecodeOptions options = decode_options(run.settings);
   if (o.beam > 0) options.beam = static_cast<int>(o.beam);
-  const std::vector<std::string> hypotheses = best_translations(*run.model, run.tokenizers, test, options);
+  const std::vector<std::string> hypotheses =
+      best_translations(*run.model, run.tokenizers, test, options);
   const std::vector<std::vector<std::string>> references{test.references};
   const BleuScore bleu = corpus_bleu(hypotheses, references);
   const RougeScore rouge = mean_rouge(hypotheses, references);
   const Index characters = predicted_characters(test, *run.tokenizers.target, longest);
-  const Report blank = pairs->skipped() > 0 ? Report{{"skipped", pairs->skipped()}} : Report::object();
+  const Report blank =
+      pairs->skipped() > 0 ? Report{{"skipped", pairs->skipped()}} : Report::object();
   return Report{{"lines", pairs->size()}} + blank + perplexities(loss, characters) +
          Report{{"bleu", bleu.score},
                 {"signature", bleu.signature()},
@@ -160,7 +169,8 @@ void run_evaluate(const Options& o, const CLI::App& command) {
   set_threads(o.threads);
   std::optional<AtOnce> nothing_said(std::in_place);
   const Run run = open_run(o.run, o.checkpoint);
-  const Report report = run.settings.model.name == "lm" ? evaluate_text(o, run) : evaluate_pairs(o, run);
+  const Report report =
+      run.settings.model.name == "lm" ? evaluate_text(o, run) : evaluate_pairs(o, run);
   nothing_said.reset();
   warn_of_unused(o, command, run.settings.model.name == "lm");
   if (o.json) {
@@ -171,21 +181,32 @@ void run_evaluate(const Options& o, const CLI::App& command) {
     if (name == "exact")
       std::cout << fmt::format("{:<12} {:.2f} %\n", name, 100 * value.get<double>());
     else if (value.is_number_float())
-      std::cout << fmt::format("{:<12} {:.4f}\n", name == "perplexity_per_character" ? "  a character" : name, value.get<double>());
+      std::cout << fmt::format("{:<12} {:.4f}\n",
+                               name == "perplexity_per_character" ? "  a character" : name,
+                               value.get<double>());
     else
-      std::cout << fmt::format("{:<12} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+      std::cout << fmt::format("{:<12} {}\n", name,
+                               value.is_string() ? value.get<std::string>() : value.dump());
   }
 }
 
 }  // namespace
 
 void add_evaluate(CLI::App& app) {
-  auto* command = app.add_subcommand("evaluate", "Loss, perplexity, BLEU, chrF, ROUGE and exact matches of a trained model on a set");
+  auto* command = app.add_subcommand(
+      "evaluate",
+      "Loss, perplexity, BLEU, chrF, ROUGE and exact matches of a trained model on a set");
   auto o = std::make_shared<Options>();
   command->add_option("--run", o->run, "folder that `heed train --out` wrote")->required();
   command->add_option("--checkpoint", o->checkpoint, checkpoint_help);
-  command->add_option("--data", o->data, "DATA, as --train of `heed train` (lm: one text; default: its validation part)")->expected(1, 2);
-  command->add_option("--fields", o->fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
+  command
+      ->add_option("--data", o->data,
+                   "DATA, as --train of `heed train` (lm: one text; default: its validation part)")
+      ->expected(1, 2);
+  command
+      ->add_option("--fields", o->fields,
+                   "source and target: keys of a .jsonl, or columns of a .tsv")
+      ->expected(2);
   command->add_option("--lines", o->lines, "of a built-in corpus: how many")
       ->transform(whole(1))
       ->capture_default_str();

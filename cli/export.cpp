@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Files of a run that are text, and those that are not: metadata holds them under "heed." and their names, the latter in hexadecimal.
+// Files of a run that are text, and those that are not: metadata holds them under "heed." and their
+// names, the latter in hexadecimal.
 constexpr const char* config_name = "config.toml";
 constexpr std::array tokenizer_names{"tokenizer", "tokenizer.source", "tokenizer.target"};
 constexpr std::uint64_t most_bytes = 100'000'000;  // of one of them: more than a header may have
@@ -30,7 +31,8 @@ using Files = std::map<std::string, std::string>;
 
 std::string to_hex(std::string_view bytes) {
   std::string text;
-  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  for (const char c : bytes)
+    text += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return text;
 }
 
@@ -40,9 +42,11 @@ std::string from_hex(std::string_view text, const std::string& key) {
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     fail("its metadata {} is not written in hexadecimal digits; export it again", key);
   };
-  if (text.size() % 2 != 0) fail("its metadata {} has an odd number of hexadecimal digits; export it again", key);
+  if (text.size() % 2 != 0)
+    fail("its metadata {} has an odd number of hexadecimal digits; export it again", key);
   std::string bytes;
-  for (std::size_t i = 0; i < text.size(); i += 2) bytes += static_cast<char>(digit(text[i]) * 16 + digit(text[i + 1]));
+  for (std::size_t i = 0; i < text.size(); i += 2)
+    bytes += static_cast<char>(digit(text[i]) * 16 + digit(text[i + 1]));
   return bytes;
 }
 
@@ -57,18 +61,24 @@ Files files_of(const fs::path& folder) {
 
 std::map<std::string, std::string> metadata_of(const Files& files) {
   std::map<std::string, std::string> metadata{{"format", "pt"}, {"heed.version", version()}};
-  for (const auto& [name, bytes] : files) metadata["heed." + name] = name.ends_with(".model") ? to_hex(bytes) : bytes;
+  for (const auto& [name, bytes] : files)
+    metadata["heed." + name] = name.ends_with(".model") ? to_hex(bytes) : bytes;
   return metadata;
 }
 
 Files files_of(const std::map<std::string, std::string>& metadata) {
   if (!metadata.contains(std::string("heed.") + config_name))
-    fail("its metadata holds no {}; was it saved elsewhere? name with --like a run whose configuration and tokenizers it has", config_name);
+    fail(
+        "its metadata holds no {}; was it saved elsewhere? name with --like a run whose "
+        "configuration and tokenizers it has",
+        config_name);
   Files files;
   for (const std::string name : tokenizer_names)
     for (const std::string& file : {name + ".json", name + ".model", std::string(config_name)}) {
       const auto found = metadata.find("heed." + file);
-      if (found != metadata.end()) files[file] = file.ends_with(".model") ? from_hex(found->second, found->first) : found->second;
+      if (found != metadata.end())
+        files[file] =
+            file.ends_with(".model") ? from_hex(found->second, found->first) : found->second;
     }
   return files;
 }
@@ -77,23 +87,31 @@ void run_export(const std::string& folder, const std::string& checkpoint, const 
   if (fs::is_directory(out)) fail("{}: is a folder; give --out a file", out);
   if (fs::exists(fs::symlink_status(out)) && !fs::is_regular_file(fs::symlink_status(out)))
     fail("{}: is no plain file, and would be replaced by one; give --out another name", out);
-  const std::string inside = fs::weakly_canonical(out).lexically_relative(fs::weakly_canonical(folder)).string();
-  if (!inside.empty() && !inside.starts_with("..")) fail("{}: lies within the run; give --out a file elsewhere", out);
+  const std::string inside =
+      fs::weakly_canonical(out).lexically_relative(fs::weakly_canonical(folder)).string();
+  if (!inside.empty() && !inside.starts_with(".."))
+    fail("{}: lies within the run; give --out a file elsewhere", out);
   const Run run = open_run(folder, checkpoint);
   const std::vector<NamedTensor> tensors = named_tensors(*run.model);
   save_safetensors(out, tensors, metadata_of(files_of(folder)));
-  std::cerr << fmt::format("wrote {}: {} tensors, {} parameters, from {}\n", out, tensors.size(), parameter_count(*run.model), run.checkpoint.string());
+  std::cerr << fmt::format("wrote {}: {} tensors, {} parameters, from {}\n", out, tensors.size(),
+                           parameter_count(*run.model), run.checkpoint.string());
 }
 
-/// Fewer than the model of these settings has, so that one far larger than the file is not made only to be refused.
+/// Fewer than the model of these settings has, so that one far larger than the file is not made
+/// only to be refused.
 double fewest_parameters(const Settings& s, Index vocabulary) {
   const auto& m = s.model;
-  const auto d = static_cast<double>(m.d), layers = static_cast<double>(m.layers), hidden = m.hidden > 0 ? static_cast<double>(m.hidden) : d;
+  const auto d = static_cast<double>(m.d), layers = static_cast<double>(m.layers),
+             hidden = m.hidden > 0 ? static_cast<double>(m.hidden) : d;
   const double table = static_cast<double>(vocabulary) * d;
-  if (m.name == "conv") return table + layers * static_cast<double>(m.kernel) * d * d + static_cast<double>(m.positions) * d;
+  if (m.name == "conv")
+    return table + layers * static_cast<double>(m.kernel) * d * d +
+           static_cast<double>(m.positions) * d;
   if (m.name.starts_with("rnn")) return table + layers * hidden * hidden + hidden * d;
   const double ff = m.ff > 0 ? static_cast<double>(m.ff) : 4 * d;
-  return table + layers * (d * d + ff * d) + (m.name == "lm" ? static_cast<double>(m.context) * d : 0);
+  return table + layers * (d * d + ff * d) +
+         (m.name == "lm" ? static_cast<double>(m.context) * d : 0);
 }
 
 /// A run's folder under construction, beside its place: gone unless it is finished.
@@ -104,12 +122,16 @@ class Unfinished {
     if (out_.has_parent_path()) fs::create_directories(out_.parent_path(), error);
     fs::create_directory(folder_, error);
     if (error) fail("{}: cannot make this folder: {}", out.string(), error.message());
-    lock_.emplace(folder_);  // before anything that a killed import left is taken away: another may be at it
+    lock_.emplace(
+        folder_);  // before anything that a killed import left is taken away: another may be at it
     for (const auto& entry : fs::directory_iterator(folder_))
-      if (const std::string name = entry.path().filename().string(); !name.starts_with("tokenizer.") && name != "checkpoints" && name != config_name &&
-                                                                      name != imported_path("").string() && entry.path().extension() != ".partial")
-        fail("{}: is in the way, and no import left it: it holds {}; move it", std::exchange(folder_, {}).string(), name);
-    for (const auto& entry : fs::directory_iterator(folder_)) fs::remove_all(entry.path());
+      if (const std::string name = entry.path().filename().string();
+          !name.starts_with("tokenizer.") && name != "checkpoints" && name != config_name &&
+          name != imported_path("").string() && entry.path().extension() != ".partial")
+        fail("{}: is in the way, and no import left it: it holds {}; move it",
+             std::exchange(folder_, {}).string(), name);
+    for (const auto& entry : fs::directory_iterator(folder_))
+      fs::remove_all(entry.path());
   }
   ~Unfinished() {
     std::error_code ignored;
@@ -120,7 +142,8 @@ class Unfinished {
   const fs::path& folder() const { return folder_; }
   void finish() {
     std::error_code error;
-    fs::rename(folder_, out_, error);  // what is in it is on the disk; after a power failure it may still have the other name
+    fs::rename(folder_, out_, error);  // what is in it is on the disk; after a power failure it may
+                                       // still have the other name
     if (error) fail("{}: cannot make this folder: {}", out_.string(), error.message());
     folder_.clear();
   }
@@ -133,21 +156,27 @@ class Unfinished {
 void write_files(const Files& files, const fs::path& folder) {
   for (const auto& [name, bytes] : files)
     if (name != config_name) replace_file(folder / name, bytes);
-  replace_file(config_path(folder), files.at(config_name));  // last: a folder with a config is a run
+  replace_file(config_path(folder),
+               files.at(config_name));  // last: a folder with a config is a run
 }
 
 void warn_of_values(const std::string& file, const Safetensors& found) {
   const std::string own = sizeof(Real) == 4 ? "F32" : "F64";
   for (const std::string& dtype : found.dtypes)
-    if (dtype != own) std::cerr << fmt::format("heed: note: {}: holds {}, which is kept as {}\n", file, dtype, own);
+    if (dtype != own)
+      std::cerr << fmt::format("heed: note: {}: holds {}, which is kept as {}\n", file, dtype, own);
   std::size_t wrong = 0, all = 0;
   std::string first;
   for (const auto& [name, tensor] : found.tensors) {
-    const auto here = std::count_if(tensor.span().begin(), tensor.span().end(), [](Real x) { return !std::isfinite(x); });
+    const auto here = std::count_if(tensor.span().begin(), tensor.span().end(),
+                                    [](Real x) { return !std::isfinite(x); });
     if (here > 0 && wrong == 0) first = name;
     wrong += static_cast<std::size_t>(here), all += tensor.span().size();
   }
-  if (wrong > 0) std::cerr << fmt::format("heed: warning: {}: {} of {} weights are NaN or infinite, the first in {}\n", file, wrong, all, first);
+  if (wrong > 0)
+    std::cerr << fmt::format(
+        "heed: warning: {}: {} of {} weights are NaN or infinite, the first in {}\n", file, wrong,
+        all, first);
 }
 
 /// take(), in words that fit.
@@ -156,12 +185,15 @@ void fit(const Checkpoint& checkpoint, Seq2Seq& model, const std::string& whose)
     take(checkpoint, "model.", model);
   } catch (const Error& error) {
     const std::string why = error.what(), begin = "the checkpoint does not fit the model";
-    fail("{}", why.starts_with(begin) ? "does not fit the model of " + whose + why.substr(begin.size()) : why);
+    fail("{}", why.starts_with(begin)
+                   ? "does not fit the model of " + whose + why.substr(begin.size())
+                   : why);
   }
 }
 
 void run_import(const std::string& file, const std::string& out, const std::string& like) {
-  if (fs::exists(out) && (!fs::is_directory(out) || !fs::is_empty(out))) fail("{}: holds something already; give --out a new folder", out);
+  if (fs::exists(out) && (!fs::is_directory(out) || !fs::is_empty(out)))
+    fail("{}: holds something already; give --out a new folder", out);
   Safetensors found = load_safetensors(file);
   fs::path place = fs::absolute(out).lexically_normal();
   if (!place.has_filename()) place = place.parent_path();  // "run/" is "run"
@@ -175,19 +207,22 @@ void run_import(const std::string& file, const std::string& out, const std::stri
     const Settings settings = read_run_settings(folder);
     const Tokenizers tokenizers = load_tokenizers(folder);
     Index held = 0;
-    for (const NamedTensor& x : found.tensors) held += x.tensor.size();
-    if (const double fewest = fewest_parameters(settings, tokenizers.target->size()); fewest > static_cast<double>(held) + (1 << 20))
-      fail("its configuration describes a model of more than {:.0f} parameters, and it holds {}", fewest, held);
+    for (const NamedTensor& x : found.tensors)
+      held += x.tensor.size();
+    if (const double fewest = fewest_parameters(settings, tokenizers.target->size());
+        fewest > static_cast<double>(held) + (1 << 20))
+      fail("its configuration describes a model of more than {:.0f} parameters, and it holds {}",
+           fewest, held);
     put(checkpoint, "model.", found.tensors);
     Random random(0);
     const std::unique_ptr<Seq2Seq> model = make_model(settings, tokenizers, random);
     fit(checkpoint, *model, like.empty() ? "its configuration" : like);
-    checkpoint = {.tensors = {},
-                  .text = {{"config", files.at(config_name)},
-                           {"tokenizer", fingerprint_of(tokenizers)}},
-                  .numbers = {},
-                  .reals = {},
-                  .lists = {}};
+    checkpoint = {
+        .tensors = {},
+        .text = {{"config", files.at(config_name)}, {"tokenizer", fingerprint_of(tokenizers)}},
+        .numbers = {},
+        .reals = {},
+        .lists = {}};
     put(checkpoint, "model.", *model);
   } catch (const Error& error) {  // what is within the file has no name of its own
     std::string why = error.what();
@@ -202,7 +237,11 @@ void run_import(const std::string& file, const std::string& out, const std::stri
   const RunFolder checkpoints(folder);
   save(checkpoint, checkpoints.best());
   replace_by_link(checkpoints.best(), checkpoints.last());
-  replace_file(imported_path(folder), fmt::format("Imported from {} by heed {}: weights alone, without the state of an optimizer.\n", file, version()));
+  replace_file(
+      imported_path(folder),
+      fmt::format(
+          "Imported from {} by heed {}: weights alone, without the state of an optimizer.\n", file,
+          version()));
   if (interrupted()) throw Interrupted();
   run.finish();
   std::cerr << fmt::format("wrote {}: {} tensors\n", out, checkpoint.tensors.size());
@@ -211,7 +250,8 @@ void run_import(const std::string& file, const std::string& out, const std::stri
 }  // namespace
 
 void add_export(CLI::App& app) {
-  auto* command = app.add_subcommand("export", "Write a run's weights as safetensors, which PyTorch and others read");
+  auto* command = app.add_subcommand(
+      "export", "Write a run's weights as safetensors, which PyTorch and others read");
   struct Options {
     std::string run, checkpoint, out;
   };
@@ -219,7 +259,9 @@ void add_export(CLI::App& app) {
   command->add_option("--run", o->run, "the run's folder")->required();
   command->add_option("--out", o->out, "FILE.safetensors to write")->required();
   command->add_option("--checkpoint", o->checkpoint, checkpoint_help);
-  command->footer("Example:\n  heed export --run runs/first --out first.safetensors\n\ndocs/pytorch.md says how to use the weights from Python.");
+  command->footer(
+      "Example:\n  heed export --run runs/first --out first.safetensors\n\ndocs/pytorch.md says "
+      "how to use the weights from Python.");
   command->callback([o] { run_export(o->run, o->checkpoint, o->out); });
 }
 
@@ -229,9 +271,14 @@ void add_import(CLI::App& app) {
     std::string file, out, like;
   };
   auto o = std::make_shared<Options>();
-  command->add_option("file", o->file, "FILE.safetensors, which `heed export` or another program wrote")->required();
+  command
+      ->add_option("file", o->file,
+                   "FILE.safetensors, which `heed export` or another program wrote")
+      ->required();
   command->add_option("--out", o->out, "folder to keep the run in")->required();
-  command->add_option("--like", o->like, "a run whose configuration and tokenizers are taken, in place of the file's own");
+  command->add_option(
+      "--like", o->like,
+      "a run whose configuration and tokenizers are taken, in place of the file's own");
   command->footer("Example:\n  heed import first.safetensors --out runs/again");
   command->callback([o] { run_import(o->file, o->out, o->like); });
 }

@@ -56,9 +56,14 @@ void run_generate(const Options& o) {
 }  // namespace
 
 void add_generate(CLI::App& app) {
-  auto* command = app.add_subcommand("generate", "Write a built-in corpus as PREFIX.src and PREFIX.tgt");
+  auto* command =
+      app.add_subcommand("generate", "Write a built-in corpus as PREFIX.src and PREFIX.tgt");
   auto o = std::make_shared<Options>();
-  command->add_option("corpus", o->corpus, "toy:translation, toy:summarization, toy:dates, toy:reverse, toy:copy or toy:sort")->required();
+  command
+      ->add_option(
+          "corpus", o->corpus,
+          "toy:translation, toy:summarization, toy:dates, toy:reverse, toy:copy or toy:sort")
+      ->required();
   command->add_option("--lines", o->lines, "how many")->transform(whole(1))->capture_default_str();
   command->add_option("--seed", o->seed, "another seed, other lines")
       ->transform(whole<std::uint64_t>(0))

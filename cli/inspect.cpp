@@ -52,8 +52,9 @@ void add_settings(const std::string& toml, const std::string& path, Summary& sum
   try {
     settings = settings_of_checkpoint(toml, path);
     usual = default_settings(settings.model.name, settings.data.train);
-    usual.train.exact_epochs = settings.train.exact_epochs;  // tells how old a run is: nobody sets it
-  } catch (const Error&) {  // a program of its own wrote it
+    usual.train.exact_epochs =
+        settings.train.exact_epochs;  // tells how old a run is: nobody sets it
+  } catch (const Error&) {            // a program of its own wrote it
     return;
   }
   summary.model = settings.model.name;
@@ -116,7 +117,8 @@ void print_json(const Summary& summary, const std::string& path) {
   }
   json["parameters"] = summary.parameters;
   json["settings"] = nlohmann::ordered_json::object();
-  for (const Chosen& setting : summary.chosen) json["settings"][setting.key] = setting.json;
+  for (const Chosen& setting : summary.chosen)
+    json["settings"][setting.key] = setting.json;
   std::cout << json.dump() << '\n';
 }
 
@@ -127,7 +129,8 @@ void print_parameters(const Checkpoint& checkpoint) {
     if (!name.starts_with("model.")) continue;
     const bool untouched = never_updated(checkpoint, at++);
     double squares = 0;
-    for (Real x : tensor.span()) squares += static_cast<double>(x) * static_cast<double>(x);
+    for (Real x : tensor.span())
+      squares += static_cast<double>(x) * static_cast<double>(x);
     std::cout << fmt::format("{:<52} {:<16} {:>12.4f}{}\n", name.substr(6),
                              to_string(tensor.shape()), std::sqrt(squares),
                              untouched ? "  frozen" : "");
@@ -142,8 +145,10 @@ void print_internals(const Checkpoint& checkpoint) {
   const auto row = [](const std::string& name, const std::string& value) {
     std::cout << fmt::format("{:<20} {}\n", name, value);
   };
-  for (const auto& [name, value] : checkpoint.numbers) row(name, fmt::format("{}", value));
-  for (const auto& [name, value] : checkpoint.reals) row(name, fmt::format("{:.6g}", value));
+  for (const auto& [name, value] : checkpoint.numbers)
+    row(name, fmt::format("{}", value));
+  for (const auto& [name, value] : checkpoint.reals)
+    row(name, fmt::format("{:.6g}", value));
   for (const auto& [name, value] : checkpoint.text)
     if (name != "config") row(name, value);
   if (const auto config = find(checkpoint.text, "config")) std::cout << '\n' << *config;
@@ -155,7 +160,9 @@ void warn_of_other_parts(const std::string& folder, const Settings& settings,
   try {
     check_same_settings(folder, settings, checkpoint.text);
     check_same_tokenizers(folder, load_tokenizers(folder), checkpoint.text);
-  } catch (const Error& error) { std::cerr << fmt::format("heed: warning: {}\n", error.what()); }
+  } catch (const Error& error) {
+    std::cerr << fmt::format("heed: warning: {}\n", error.what());
+  }
 }
 
 void run_inspect(const Options& o) {

@@ -29,7 +29,8 @@ std::vector<std::string> LineInput::lines() {
   std::size_t bytes = 0;
   try {
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
-    for (std::string line; result.size() < group && bytes < group_bytes && next(line, result.empty());) {
+    for (std::string line;
+         result.size() < group && bytes < group_bytes && next(line, result.empty());) {
       bytes += line.size();
       result.push_back(std::move(line));
     }

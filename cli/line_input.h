@@ -6,16 +6,21 @@
 
 namespace heed::cli {
 
-/// Lines from standard input, as many as are there without waiting: a pipe is read in groups, a person is answered at once. Lines
-/// end in \n or \r\n, the last may end in nothing; a byte order mark before the first is dropped.
+/// Lines from standard input, as many as are there without waiting: a pipe is read in groups, a
+/// person is answered at once. Lines end in \n or \r\n, the last may end in nothing; a byte order
+/// mark before the first is dropped.
 class LineInput {
  public:
-  static constexpr std::size_t longest = std::size_t{1} << 20;      // bytes of a line: no more memory than that, whatever comes
-  static constexpr std::size_t group = 256, group_bytes = 1 << 16;  // a group takes no line more once it has either
+  static constexpr std::size_t longest =
+      std::size_t{1} << 20;  // bytes of a line: no more memory than that, whatever comes
+  static constexpr std::size_t group = 256,
+                               group_bytes =
+                                   1 << 16;  // a group takes no line more once it has either
 
-  /// The next lines; waits for the first. Empty at the end. Throws Error, `standard input:LINE: ...`, at a line that is malformed or
-  /// too long, once all before it have been given out, and `standard input: ...` where the first
-  /// line is not one of a text (foreign_text.h); Interrupted when a signal ends the waiting.
+  /// The next lines; waits for the first. Empty at the end. Throws Error, `standard input:LINE:
+  /// ...`, at a line that is malformed or too long, once all before it have been given out, and
+  /// `standard input: ...` where the first line is not one of a text (foreign_text.h); Interrupted
+  /// when a signal ends the waiting.
   std::vector<std::string> lines();
 
  private:

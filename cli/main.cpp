@@ -24,9 +24,12 @@ namespace {
 void check_subcommand(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
   if (std::find(names.begin(), names.end(), argv[1]) == names.end())
-    throw CLI::ParseError(fmt::format("'{}' is no command{}", argv[1], did_you_mean(argv[1], names)), CLI::ExitCodes::InvalidError);
+    throw CLI::ParseError(
+        fmt::format("'{}' is no command{}", argv[1], did_you_mean(argv[1], names)),
+        CLI::ExitCodes::InvalidError);
 }
 
 /// CLI11's counts, "At Most 1 required but received 2", in plain words.
@@ -49,7 +52,8 @@ std::string explain_count(const CLI::ArgumentMismatch& error, const CLI::App& ap
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_lnames())
+      names.push_back("--" + name);
   return names;
 }
 
@@ -79,7 +83,8 @@ void refuse_empty_values(CLI::App& app) {
 
 void say(const std::string& message) { std::cerr << "heed: error: " << one_line(message) << '\n'; }
 
-/// Not by way of exit(): OpenBLAS waits there for a thread of its own that, where memory is short, never ends.
+/// Not by way of exit(): OpenBLAS waits there for a thread of its own that, where memory is short,
+/// never ends.
 [[noreturn]] void leave(int code) {
   std::cout.flush();
   _exit(code);
@@ -122,9 +127,11 @@ int main(int argc, char** argv) {
   cli::open_standard_descriptors();
   std::set_terminate(cli::on_terminate);
   cli::handle_signals();
-  CLI::App app("Heed trains small attention models on an ordinary CPU, and translates with them.\n\nA first run, two minutes or so:\n"
-               "  heed train --train toy:translation --model transformer --out runs/first\n"
-               "  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n");
+  CLI::App app(
+      "Heed trains small attention models on an ordinary CPU, and translates with them.\n\nA first "
+      "run, two minutes or so:\n"
+      "  heed train --train toy:translation --model transformer --out runs/first\n"
+      "  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n");
   app.set_version_flag("--version", std::string("heed ") + version());
   app.require_subcommand(1);
   app.get_formatter()->column_width(36);

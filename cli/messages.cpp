@@ -24,9 +24,11 @@ std::string shortened(const std::string& word) {
     return (word[at] & '\xc0') == '\x80';
   };  // a UTF-8 character
   std::size_t head = shown;
-  while (head > 0 && within(head)) --head;
+  while (head > 0 && within(head))
+    --head;
   std::size_t tail = word.size() - shown;
-  while (tail < word.size() && within(tail)) ++tail;
+  while (tail < word.size() && within(tail))
+    ++tail;
   return word.substr(0, head) + "..." + word.substr(tail);
 }
 

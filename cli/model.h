@@ -13,7 +13,8 @@ namespace heed::cli {
 Index longest_side(const Settings& settings);
 
 /// Both throw Error, naming the setting, where a value is out of its range.
-std::unique_ptr<Seq2Seq> make_model(const Settings& settings, const Tokenizers& tokenizers, Random& random);
+std::unique_ptr<Seq2Seq> make_model(const Settings& settings, const Tokenizers& tokenizers,
+                                    Random& random);
 std::unique_ptr<Optimizer> make_optimizer(const Settings& settings, Seq2Seq& model);
 
 }  // namespace heed::cli

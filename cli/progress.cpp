@@ -28,8 +28,10 @@ std::string duration_text(double seconds) {
 }
 
 std::string step_text(const StepReport& r) {
-  const std::string count = r.steps > 0 ? fmt::format("step {}/{}", r.step, r.steps) : fmt::format("step {}", r.step);
-  return fmt::format("{}  loss {:.4f}  ppl {}  {:.0f} tok/s{}", count, r.loss, r.perplexity >= 1e4 ? ">10000" : fmt::format("{:.2f}", r.perplexity),
+  const std::string count =
+      r.steps > 0 ? fmt::format("step {}/{}", r.step, r.steps) : fmt::format("step {}", r.step);
+  return fmt::format("{}  loss {:.4f}  ppl {}  {:.0f} tok/s{}", count, r.loss,
+                     r.perplexity >= 1e4 ? ">10000" : fmt::format("{:.2f}", r.perplexity),
                      r.tokens_per_s, r.skipped > 0 ? fmt::format("  {} skipped", r.skipped) : "");
 }
 
@@ -46,8 +48,11 @@ void LiveLine::show(const std::string& text, double done, double now) {
   const int room = std::clamp(terminal_width() - static_cast<int>(text.size()) - 5, 0, 40);
   const int filled = static_cast<int>(std::lround(std::clamp(done, 0.0, 1.0) * room));
   std::string bar;
-  for (int i = 0; i < room; ++i) bar += i < filled ? "━" : " ";
-  std::cerr << "\r\033[K" << (room >= 8 ? bar + "  " : "") << text.substr(0, static_cast<std::size_t>(std::max(10, terminal_width() - 1))) << std::flush;
+  for (int i = 0; i < room; ++i)
+    bar += i < filled ? "━" : " ";
+  std::cerr << "\r\033[K" << (room >= 8 ? bar + "  " : "")
+            << text.substr(0, static_cast<std::size_t>(std::max(10, terminal_width() - 1)))
+            << std::flush;
   live_ = true;
 }
 
@@ -82,7 +87,8 @@ void Preparing::done(double part) {
 void Preparing::show() {
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, std::chrono::milliseconds(500), [this] { return stop_; })) {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
     if (what_.empty() || seconds < 1) continue;
     const std::string part = done_ > 0 ? fmt::format(", {:.0f} %", 100 * done_) : "";
     live_.show(fmt::format("{}{}, {}", what_, part, duration_text(seconds)), done_, seconds);
@@ -95,12 +101,15 @@ Progress::Progress(const std::string& log_path, Index log_every, Shown shown)
 
 void Progress::line(const std::string& text) { lines({text}, {text}); }
 
-void Progress::lines(const std::vector<std::string>& shown, const std::vector<std::string>& logged) {
+void Progress::lines(const std::vector<std::string>& shown,
+                     const std::vector<std::string>& logged) {
   if (shown_ == Shown::on_stderr) {
     live_.clear();
-    for (const std::string& text : shown) std::cerr << text << '\n';
+    for (const std::string& text : shown)
+      std::cerr << text << '\n';
   }
-  for (const std::string& text : logged) log(text);
+  for (const std::string& text : logged)
+    log(text);
 }
 
 void Progress::log(const std::string& text) {

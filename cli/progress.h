@@ -13,7 +13,8 @@
 
 namespace heed::cli {
 
-/// One line on stderr that is drawn again and again: a bar and some text. Shows nothing where stderr is no terminal.
+/// One line on stderr that is drawn again and again: a bar and some text. Shows nothing where
+/// stderr is no terminal.
 class LiveLine {
  public:
   LiveLine();
@@ -31,8 +32,8 @@ class LiveLine {
   double shown_ = -1;
 };
 
-/// Shows how training goes on stderr: one live line on a terminal, a line now and then elsewhere. Lines also go to a log file; training goes on
-/// where that cannot be written.
+/// Shows how training goes on stderr: one live line on a terminal, a line now and then elsewhere.
+/// Lines also go to a log file; training goes on where that cannot be written.
 class Progress {
  public:
   enum class Shown { on_stderr, in_log };  // in_log: somebody else speaks to the user
@@ -55,8 +56,8 @@ class Progress {
   LiveLine live_;
 };
 
-/// A live line that says what is being done before anything is to be told, and for how long, once that takes longer than a second.
-/// Nothing where stderr is no terminal.
+/// A live line that says what is being done before anything is to be told, and for how long, once
+/// that takes longer than a second. Nothing where stderr is no terminal.
 class Preparing {
  public:
   Preparing();

@@ -15,6 +15,7 @@ struct TestSet {
 TestSet read_test_set(const PairSource& pairs);
 
 /// The best translation of each source.
-std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizers& tokenizers, const TestSet& test, const DecodeOptions& options);
+std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizers& tokenizers,
+                                           const TestSet& test, const DecodeOptions& options);
 
 }  // namespace heed::cli

@@ -5,8 +5,8 @@
 
 #include <fmt/ranges.h>
 
-#include "cli/model.h"
 #include "cli/commands.h"
+#include "cli/model.h"
 #include "framework/checkpoint.h"
 #include "framework/memory.h"
 #include "optim/run_folder.h"
@@ -21,8 +21,12 @@ namespace {
 constexpr std::size_t most_sources = 64, most_tokens = 16384, most_rows = 1024;
 
 std::string joint_path(const fs::path& folder) { return (folder / "tokenizer.json").string(); }
-std::string source_path(const fs::path& folder) { return (folder / "tokenizer.source.json").string(); }
-std::string target_path(const fs::path& folder) { return (folder / "tokenizer.target.json").string(); }
+std::string source_path(const fs::path& folder) {
+  return (folder / "tokenizer.source.json").string();
+}
+std::string target_path(const fs::path& folder) {
+  return (folder / "tokenizer.target.json").string();
+}
 
 /// What a key means that a configuration lacks.
 Settings saved_settings() { return default_settings("transformer"); }
@@ -64,7 +68,8 @@ fs::path imported_path(const fs::path& folder) { return folder / "imported.txt";
 fs::path config_path(const fs::path& folder) { return folder / "config.toml"; }
 
 Tokenizers load_tokenizers(const fs::path& folder) {
-  if (!fs::exists(source_path(folder)) && !fs::exists(target_path(folder))) return Tokenizer::load(joint_path(folder));
+  if (!fs::exists(source_path(folder)) && !fs::exists(target_path(folder)))
+    return Tokenizer::load(joint_path(folder));
   return {Tokenizer::load(source_path(folder)), Tokenizer::load(target_path(folder))};
 }
 
@@ -76,12 +81,19 @@ void save_tokenizers(const Tokenizers& tokenizers, const fs::path& folder) {
 Settings read_run_settings(const std::string& folder) {
   if (fs::is_regular_file(folder))
     fail("{}: is a file; give the folder that `heed train --out` wrote", folder);
-  if (!fs::is_directory(folder)) fail("{}: no such folder; give the folder that `heed train --out` wrote", folder);
+  if (!fs::is_directory(folder))
+    fail("{}: no such folder; give the folder that `heed train --out` wrote", folder);
   const fs::path config = config_path(folder);
-  if (!fs::exists(config)) fail("{}: not a run: it holds no config.toml; give the folder that `heed train --out` wrote", folder);
+  if (!fs::exists(config))
+    fail("{}: not a run: it holds no config.toml; give the folder that `heed train --out` wrote",
+         folder);
   Settings settings = saved_settings();
   read_settings(config.string(), settings);
-  if (settings.data.train.empty()) fail("{}: names no data.train, so it is not what `heed train` wrote; copy it again from where the run comes from", config.string());
+  if (settings.data.train.empty())
+    fail(
+        "{}: names no data.train, so it is not what `heed train` wrote; copy it again from where "
+        "the run comes from",
+        config.string());
   check_settings(settings);
   return settings;
 }
@@ -114,9 +126,10 @@ void check_same_tokenizers(const std::string& folder, const Tokenizers& tokenize
                            const std::map<std::string, std::string>& text) {
   const auto then = text.find("tokenizer");
   if (then == text.end() || then->second == fingerprint_of(tokenizers)) return;
-  fail("{}: the tokenizer here is not the one this run was trained with ({}); copy it again from "
-       "where the run comes from",
-       folder, fmt::join(other_files(tokenizers, then->second), " and "));
+  fail(
+      "{}: the tokenizer here is not the one this run was trained with ({}); copy it again from "
+      "where the run comes from",
+      folder, fmt::join(other_files(tokenizers, then->second), " and "));
 }
 
 std::string other_checkpoints(const std::string& folder, const fs::path& not_this) {
@@ -124,9 +137,11 @@ std::string other_checkpoints(const std::string& folder, const fs::path& not_thi
   std::vector<std::string> names = run.names();
   std::erase_if(names, [&](const std::string& name) {
     std::error_code ignored;
-    return fs::equivalent(run.named(name), not_this, ignored);  // another name of the same file is no help
+    return fs::equivalent(run.named(name), not_this,
+                          ignored);  // another name of the same file is no help
   });
-  return names.empty() ? "" : fmt::format("; there is {} (--checkpoint NAME)", fmt::join(names, ", "));
+  return names.empty() ? ""
+                       : fmt::format("; there is {} (--checkpoint NAME)", fmt::join(names, ", "));
 }
 
 Run open_run(const std::string& folder, const std::string& checkpoint) {
@@ -134,7 +149,8 @@ Run open_run(const std::string& folder, const std::string& checkpoint) {
   run.settings = read_run_settings(folder);
   run.tokenizers = load_tokenizers(folder);
   const RunFolder checkpoints(folder);
-  if (checkpoints.names().empty()) fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
+  if (checkpoints.names().empty())
+    fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
   run.checkpoint = fs::exists(checkpoints.best()) ? checkpoints.best() : *checkpoints.newest();
   const auto or_name_others = [&](const std::function<void()>& read) {
     try {
@@ -189,14 +205,18 @@ std::size_t longest_source(const Seq2Seq& model) {
   return model.longest() > 0 ? std::min(most, static_cast<std::size_t>(model.longest())) : most;
 }
 
-std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers, const std::string& line, std::vector<std::string>& extra) {
-  std::vector<Id> ids = model.copies() ? tokenizers.source->encode_widening(line, extra) : tokenizers.source->encode(line);
+std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers,
+                              const std::string& line, std::vector<std::string>& extra) {
+  std::vector<Id> ids = model.copies() ? tokenizers.source->encode_widening(line, extra)
+                                       : tokenizers.source->encode(line);
   ids.resize(std::min(ids.size(), longest_source(model) - 1));
   if (!ids.empty()) ids.push_back(eos_id);
   return ids;
 }
 
-std::vector<std::vector<Translation>> translate(const Decoder& decoder, const Tokenizers& tokenizers, std::span<const std::string> lines,
+std::vector<std::vector<Translation>> translate(const Decoder& decoder,
+                                                const Tokenizers& tokenizers,
+                                                std::span<const std::string> lines,
                                                 const DecodeOptions& options, std::uint64_t first) {
   const Seq2Seq& model = decoder.model();
   DecodeOptions placed = options;  // a run's own lengths may be more than its model can place
@@ -211,7 +231,9 @@ std::vector<std::vector<Translation>> translate(const Decoder& decoder, const To
     sources.push_back(encode_source(model, tokenizers, lines[i], extras[i]));
     if (!sources[i].empty()) order.push_back(i);
   }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return sources[a].size() < sources[b].size(); });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return sources[a].size() < sources[b].size();
+  });
   std::vector<std::vector<Translation>> results(lines.size());
   const std::size_t width = static_cast<std::size_t>(options.sample ? options.nbest : options.beam);
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
@@ -219,7 +241,9 @@ std::vector<std::vector<Translation>> translate(const Decoder& decoder, const To
     std::vector<std::uint64_t> numbers;
     for (std::size_t tokens = 0; end < order.size(); ++end) {
       tokens += sources[order[end]].size();
-      if (end > begin && (end - begin == most_sources || tokens > most_tokens || (end - begin + 1) * width > most_rows)) break;
+      if (end > begin && (end - begin == most_sources || tokens > most_tokens ||
+                          (end - begin + 1) * width > most_rows))
+        break;
       together.push_back(std::move(sources[order[end]])), numbers.push_back(first + order[end]);
     }
     auto decoded = decoder(together, placed, numbers);
@@ -227,7 +251,8 @@ std::vector<std::vector<Translation>> translate(const Decoder& decoder, const To
       for (Hypothesis& hypothesis : decoded[i - begin]) {
         std::string text = tokenizers.target->decode(hypothesis.ids, extras[order[i]]);
         // Subwords can spell any byte; a line in, a line out.
-        std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+        std::replace_if(
+            text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
         results[order[i]].push_back({std::move(hypothesis), std::move(text)});
       }
   }

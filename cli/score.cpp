@@ -3,10 +3,9 @@
 #include <iostream>
 
 #include <fcntl.h>
-#include <unistd.h>
-
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/values.h"
@@ -40,7 +39,8 @@ struct Sides {
   std::vector<Lines> references;  // references[r][i] is the r-th of hypotheses[i]
   Lines of(std::size_t i) const {
     Lines line;
-    for (const Lines& reference : references) line.push_back(reference[i]);
+    for (const Lines& reference : references)
+      line.push_back(reference[i]);
     return line;
   }
 };
@@ -69,28 +69,37 @@ Sides read_sides(const Options& o) {
     sides.references.push_back(read(name));
     const std::size_t expected = sides.hypotheses.size(), got = sides.references.back().size();
     if (got != expected)
-      fail("{}: has {} {} and {} has {}; each line is scored against its reference, so give as many", file_of(o.hyp), expected,
-           expected == 1 ? "line" : "lines", file_of(name), got);
+      fail(
+          "{}: has {} {} and {} has {}; each line is scored against its reference, so give as many",
+          file_of(o.hyp), expected, expected == 1 ? "line" : "lines", file_of(name), got);
   }
   stop_if_interrupted();
   return sides;
 }
 
-// Of each metric: its score as JSON, as a line of text among others, and as the text for a whole corpus.
+// Of each metric: its score as JSON, as a line of text among others, and as the text for a whole
+// corpus.
 
-Report json_of(const BleuScore& s) { return {{"metric", "bleu"}, {"score", s.score}, {"signature", s.signature()}}; }
-Report json_of(const ChrfScore& s) { return {{"metric", "chrf"}, {"score", s.score}, {"signature", s.signature()}}; }
+Report json_of(const BleuScore& s) {
+  return {{"metric", "bleu"}, {"score", s.score}, {"signature", s.signature()}};
+}
+Report json_of(const ChrfScore& s) {
+  return {{"metric", "chrf"}, {"score", s.score}, {"signature", s.signature()}};
+}
 
-constexpr std::pair<const char*, PrecisionRecall RougeScore::*> rouges[] = {{"rouge1", &RougeScore::rouge1},
-                                                                             {"rouge2", &RougeScore::rouge2},
-                                                                             {"rouge3", &RougeScore::rouge3},
-                                                                             {"rougeL", &RougeScore::rougeL},
-                                                                             {"rougeLsum", &RougeScore::rougeLsum}};
+constexpr std::pair<const char*, PrecisionRecall RougeScore::*> rouges[] = {
+    {"rouge1", &RougeScore::rouge1},
+    {"rouge2", &RougeScore::rouge2},
+    {"rouge3", &RougeScore::rouge3},
+    {"rougeL", &RougeScore::rougeL},
+    {"rougeLsum", &RougeScore::rougeLsum}};
 
 Report json_of(const RougeScore& s) {
   Report report = {{"metric", "rouge"}};
   for (const auto& [name, part] : rouges)
-    report[name] = {{"precision", (s.*part).precision}, {"recall", (s.*part).recall}, {"fmeasure", (s.*part).fmeasure}};
+    report[name] = {{"precision", (s.*part).precision},
+                    {"recall", (s.*part).recall},
+                    {"fmeasure", (s.*part).fmeasure}};
   return report;
 }
 
@@ -98,25 +107,30 @@ std::string line_of(const BleuScore& s) { return fmt::format("{:.4f}", s.score);
 std::string line_of(const ChrfScore& s) { return fmt::format("{:.4f}", s.score); }
 std::string line_of(const RougeScore& s) {
   std::string line;
-  for (const auto& [name, part] : rouges) line += fmt::format("{}{:.4f}", line.empty() ? "" : "\t", (s.*part).fmeasure);
+  for (const auto& [name, part] : rouges)
+    line += fmt::format("{}{:.4f}", line.empty() ? "" : "\t", (s.*part).fmeasure);
   return line;
 }
 
 std::string text_of(const BleuScore& s) {
-  return fmt::format("BLEU {:.4f}   precisions {:.1f}, brevity penalty {:.3f}, {} words for {}\n", s.score, fmt::join(s.precisions, "/"),
-                     s.bp, s.sys_len, s.ref_len);
+  return fmt::format("BLEU {:.4f}   precisions {:.1f}, brevity penalty {:.3f}, {} words for {}\n",
+                     s.score, fmt::join(s.precisions, "/"), s.bp, s.sys_len, s.ref_len);
 }
-std::string text_of(const ChrfScore& s) { return fmt::format("chrF2{} {:.4f}\n", s.options.word_order == 2 ? "++" : "", s.score); }
+std::string text_of(const ChrfScore& s) {
+  return fmt::format("chrF2{} {:.4f}\n", s.options.word_order == 2 ? "++" : "", s.score);
+}
 std::string text_of(const RougeScore& s) {
   std::string text = fmt::format("{:<10} {:>9} {:>9} {:>9}\n", "", "precision", "recall", "F");
   for (const auto& [name, part] : rouges)
-    text += fmt::format("{:<10} {:9.4f} {:9.4f} {:9.4f}\n", name, (s.*part).precision, (s.*part).recall, (s.*part).fmeasure);
+    text += fmt::format("{:<10} {:9.4f} {:9.4f} {:9.4f}\n", name, (s.*part).precision,
+                        (s.*part).recall, (s.*part).fmeasure);
   return text;
 }
 
 /// `score` gives the score of line i, `corpus` that of all; both know their signature.
 template <class Score, class Corpus, class Signature>
-void print(const Options& o, std::size_t lines, Score&& score, Corpus&& corpus, Signature&& signature) {
+void print(const Options& o, std::size_t lines, Score&& score, Corpus&& corpus,
+           Signature&& signature) {
   if (!o.sentence_level) {
     const auto all = corpus();
     stop_if_interrupted();
@@ -130,7 +144,8 @@ void print(const Options& o, std::size_t lines, Score&& score, Corpus&& corpus, 
     stop_if_interrupted();
     const auto one = score(i);
     if (o.json)
-      std::cout << (i == 0 ? "[\n" : ",\n") << json_of(one).dump() << (i + 1 == lines ? "\n]\n" : "");
+      std::cout << (i == 0 ? "[\n" : ",\n") << json_of(one).dump()
+                << (i + 1 == lines ? "\n]\n" : "");
     else
       std::cout << line_of(one) << '\n';
     if (i == 0 && !o.json) std::cerr << "signature " << signature(one) << '\n';
@@ -142,25 +157,36 @@ void run_score(const Options& o) {
   const auto& [hypotheses, references] = sides;
   const auto signature = [](const auto& score) { return score.signature(); };
   if (o.metric == "bleu") {
-    print(o, hypotheses.size(), [&](std::size_t i) { return sentence_bleu(hypotheses[i], sides.of(i), o.bleu); },
-          [&] { return corpus_bleu(hypotheses, references, o.bleu); }, signature);
+    print(
+        o, hypotheses.size(),
+        [&](std::size_t i) { return sentence_bleu(hypotheses[i], sides.of(i), o.bleu); },
+        [&] { return corpus_bleu(hypotheses, references, o.bleu); }, signature);
   } else if (o.metric == "chrf") {
-    print(o, hypotheses.size(), [&](std::size_t i) { return sentence_chrf(hypotheses[i], sides.of(i), o.chrf); },
-          [&] { return corpus_chrf(hypotheses, references, o.chrf); }, signature);
+    print(
+        o, hypotheses.size(),
+        [&](std::size_t i) { return sentence_chrf(hypotheses[i], sides.of(i), o.chrf); },
+        [&] { return corpus_chrf(hypotheses, references, o.chrf); }, signature);
   } else {
-    print(o, hypotheses.size(), [&](std::size_t i) { return rouge(hypotheses[i], sides.of(i), o.rouge); },
-          [&] { return mean_rouge(hypotheses, references, o.rouge); },
-          [&](const RougeScore&) { return rouge_signature(static_cast<Index>(references.size()), o.rouge); });
+    print(
+        o, hypotheses.size(),
+        [&](std::size_t i) { return rouge(hypotheses[i], sides.of(i), o.rouge); },
+        [&] { return mean_rouge(hypotheses, references, o.rouge); },
+        [&](const RougeScore&) {
+          return rouge_signature(static_cast<Index>(references.size()), o.rouge);
+        });
   }
 }
 
 /// What CLI11 cannot know: which option belongs to which metric.
 void check_usage(const CLI::App& command, const Options& o) {
   const auto given = [&](const char* name) { return command.count(name) > 0; };
-  const auto only = [&](const char* name, std::initializer_list<const char*> metrics, const char* why) {
+  const auto only = [&](const char* name, std::initializer_list<const char*> metrics,
+                        const char* why) {
     for (const char* metric : metrics)
       if (o.metric == metric) return;
-    if (given(name)) throw CLI::ValidationError(name, fmt::format("does not go with --metric {}: {}", o.metric, why));
+    if (given(name))
+      throw CLI::ValidationError(name,
+                                 fmt::format("does not go with --metric {}: {}", o.metric, why));
   };
   only("--tokenize", {"bleu"}, "it says how BLEU finds words");
   only("--smooth", {"bleu"}, "BLEU alone is smoothed");
@@ -169,7 +195,9 @@ void check_usage(const CLI::App& command, const Options& o) {
   only("--stem", {"rouge"}, "ROUGE alone compares stems");
   only("--lowercase", {"bleu", "chrf"}, "ROUGE never tells capitals from small letters");
   if (given("--smooth-value") && o.bleu.smooth != "floor" && o.bleu.smooth != "add-k")
-    throw CLI::ValidationError("--smooth-value", fmt::format("--smooth {} takes no value; only floor and add-k do", o.bleu.smooth));
+    throw CLI::ValidationError(
+        "--smooth-value",
+        fmt::format("--smooth {} takes no value; only floor and add-k do", o.bleu.smooth));
   if ((o.hyp == "-") + std::count(o.refs.begin(), o.refs.end(), "-") > 1)
     throw CLI::ValidationError("-", "standard input can be read only once");
 }
@@ -182,13 +210,19 @@ std::string word_order(const std::string& given) {
 }  // namespace
 
 void add_score(CLI::App& app) {
-  auto* command = app.add_subcommand("score", "BLEU, chrF or ROUGE of lines against their references");
+  auto* command =
+      app.add_subcommand("score", "BLEU, chrF or ROUGE of lines against their references");
   auto o = std::make_shared<Options>();
   command->add_option("--metric", o->metric, "bleu, chrf or rouge")
       ->required()
       ->check(one_of({"bleu", "chrf", "rouge"}));
-  command->add_option("--hyp", o->hyp, "FILE with what is scored, a line each; -: standard input")->required();
-  command->add_option("--ref", o->refs, "FILE with the references, line for line; several files: several for each")->required()->expected(1, -1);
+  command->add_option("--hyp", o->hyp, "FILE with what is scored, a line each; -: standard input")
+      ->required();
+  command
+      ->add_option("--ref", o->refs,
+                   "FILE with the references, line for line; several files: several for each")
+      ->required()
+      ->expected(1, -1);
   command
       ->add_option("--tokenize", o->bleu.tokenize,
                    "bleu: where words end, 13a, intl, char, zh or none")
@@ -205,10 +239,14 @@ void add_score(CLI::App& app) {
       ->check(word_order)
       ->capture_default_str();
   command->add_flag("--lowercase", o->lowercase, "bleu, chrf: capitals count as small letters");
-  command->add_flag("--stem", o->rouge.stem, "rouge: compare stems (Porter) of words longer than three letters");
-  command->add_flag("--sentence-level", o->sentence_level, "a score for each line (bleu: with effective order)");
+  command->add_flag("--stem", o->rouge.stem,
+                    "rouge: compare stems (Porter) of words longer than three letters");
+  command->add_flag("--sentence-level", o->sentence_level,
+                    "a score for each line (bleu: with effective order)");
   command->add_flag("--json", o->json, "JSON, full digits");
-  command->footer("Examples:\n  heed score --metric bleu --hyp out.txt --ref test.fr\n  heed translate --run RUN < test.en | heed score --metric chrf --hyp - --ref test.fr --json");
+  command->footer(
+      "Examples:\n  heed score --metric bleu --hyp out.txt --ref test.fr\n  heed translate --run "
+      "RUN < test.en | heed score --metric chrf --hyp - --ref test.fr --json");
   command->callback([o, command] {
     check_usage(*command, *o);
     if (command->count("--smooth-value") > 0) o->bleu.smooth_value = o->smooth_value;

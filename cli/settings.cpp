@@ -44,10 +44,13 @@ Setting& find(std::vector<Setting>& all, const std::string& key, const std::stri
     keys.emplace_back(setting.key);
   }
   const std::string near = nearest(key, keys);
-  fail("{}unknown setting '{}'{}", place, shortened(key), near.empty() ? "; `heed train --help-settings` lists them" : fmt::format("; did you mean '{}'?", near));
+  fail("{}unknown setting '{}'{}", place, shortened(key),
+       near.empty() ? "; `heed train --help-settings` lists them"
+                    : fmt::format("; did you mean '{}'?", near));
 }
 
-[[noreturn]] void wrong(const std::string& place, const std::string& key, const char* expected, const std::string& got) {
+[[noreturn]] void wrong(const std::string& place, const std::string& key, const char* expected,
+                        const std::string& got) {
   fail("{}{} takes {}; got '{}'", place, key, expected, shortened(got));
 }
 
@@ -55,21 +58,24 @@ template <class Number>
 Number parse(const std::string& key, const std::string& text, const char* expected) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) wrong("--set ", key, expected, text);
+  if (error != std::errc() || end != text.data() + text.size())
+    wrong("--set ", key, expected, text);
   return value;
 }
 
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts;
   std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  for (std::string part; std::getline(stream, part, ',');)
+    parts.push_back(part);
   return parts;
 }
 
 /// A literal string of TOML, or where that cannot be a basic one.
 std::string quoted(const std::string& text) {
   const auto control = [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; };
-  if (text.find('\'') == std::string::npos && std::none_of(text.begin(), text.end(), control)) return "'" + text + "'";
+  if (text.find('\'') == std::string::npos && std::none_of(text.begin(), text.end(), control))
+    return "'" + text + "'";
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\')
@@ -100,9 +106,13 @@ bool quoted_value(const toml::node& node) {
 void read_table(const toml::table& table, const std::string& prefix, const std::string& file,
                 std::vector<Setting>& all, GivenKeys& given) {
   for (const auto& [name, node] : table) {
-    const std::string key = prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
+    const std::string key =
+        prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
     const std::string place = fmt::format("{}:{}: ", file, node.source().begin.line);
-    const bool section = prefix.empty() && std::any_of(all.begin(), all.end(), [&](const Setting& s) { return std::string_view(s.key).starts_with(key + "."); });
+    const bool section =
+        prefix.empty() && std::any_of(all.begin(), all.end(), [&](const Setting& s) {
+          return std::string_view(s.key).starts_with(key + ".");
+        });
     if (node.is_table() && section) {
       read_table(*node.as_table(), key, file, all, given);
       continue;
@@ -156,19 +166,23 @@ void read_table(const toml::table& table, const std::string& prefix, const std::
 constexpr std::ptrdiff_t most_dots = 100;
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 18;
 
-/// A key such as a.a.a.a makes tables within tables, which toml++ destroys by recursion: thousands would overflow the stack.
+/// A key such as a.a.a.a makes tables within tables, which toml++ destroys by recursion: thousands
+/// would overflow the stack.
 void check_depth(const std::string& text, const std::string& file) {
-    std::istringstream lines(text);
+  std::istringstream lines(text);
   Index number = 1;
   for (std::string line; std::getline(lines, line); ++number)
-    if (std::count(line.begin(), line.end(), '.') > most_dots) fail("{}:{}: has more than {} dots; settings are written section.name = value", file, number, most_dots);
+    if (std::count(line.begin(), line.end(), '.') > most_dots)
+      fail("{}:{}: has more than {} dots; settings are written section.name = value", file, number,
+           most_dots);
 }
 
 void one_of(const char* key, const std::string& value, const std::vector<std::string>& choices) {
   for (const std::string& choice : choices)
     if (value == choice) return;
   std::string list;
-  for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
+  for (const std::string& choice : choices)
+    list += (list.empty() ? "" : ", ") + choice;
   fail("{} is one of {}; got '{}'{}", key, list, shortened(value), did_you_mean(value, choices));
 }
 
@@ -176,26 +190,32 @@ void one_of(const char* key, const std::string& value, const std::vector<std::st
 void check_text(const Setting& setting) {
   const auto check_one = [&](const std::string& text) {
     if (utf8::find_invalid(text) != std::string::npos)
-      fail("{} is not UTF-8: '{}'; rename the file, or set your terminal to UTF-8", setting.key, shortened(text));
+      fail("{} is not UTF-8: '{}'; rename the file, or set your terminal to UTF-8", setting.key,
+           shortened(text));
   };
   if (const auto* text = std::get_if<std::string*>(&setting.value)) check_one(**text);
-  if (const auto* texts = std::get_if<std::vector<std::string>*>(&setting.value)) std::for_each((*texts)->begin(), (*texts)->end(), check_one);
+  if (const auto* texts = std::get_if<std::vector<std::string>*>(&setting.value))
+    std::for_each((*texts)->begin(), (*texts)->end(), check_one);
 }
 
 bool can_copy(std::string_view model) {
-  static const std::set<std::string_view> pointing = {"transformer", "rnn+additive", "rnn+dot", "rnn+general", "rnn+concat"};
+  static const std::set<std::string_view> pointing = {"transformer", "rnn+additive", "rnn+dot",
+                                                      "rnn+general", "rnn+concat"};
   return pointing.contains(model);
 }
 
 void check_duration(const std::string& time) {
   try {
     parse_duration(time);
-  } catch (const Error& error) { fail("train.time: {}", error.what()); }
+  } catch (const Error& error) {
+    fail("train.time: {}", error.what());
+  }
 }
 
 template <class Number>
 void within(const char* key, Number value, Number low, Number high) {
-  if (!(value >= low && value <= high)) fail("{} lies within {} and {}; got {}", key, low, high, value);
+  if (!(value >= low && value <= high))
+    fail("{} lies within {} and {}; got {}", key, low, high, value);
 }
 
 }  // namespace
@@ -306,8 +326,10 @@ std::vector<Setting> settings_of(Settings& s) {
 const std::vector<std::string>& model_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all = {"transformer", "conv", "lm", "rnn"};
-    // Those that look at distances count them from the end of the source, wherever the output has come to.
-    const std::set<std::string_view> by_distance = {"local", "relative", "alibi", "rotary", "adaptive_span"};
+    // Those that look at distances count them from the end of the source, wherever the output has
+    // come to.
+    const std::set<std::string_view> by_distance = {"local", "relative", "alibi", "rotary",
+                                                    "adaptive_span"};
     for (std::string_view attention : attention_names())
       if (!by_distance.contains(attention)) all.push_back("rnn+" + std::string(attention));
     return all;
@@ -315,15 +337,19 @@ const std::vector<std::string>& model_names() {
   return names;
 }
 
-bool is_toy(const std::vector<std::string>& data) { return data.size() == 1 && data[0].starts_with("toy:"); }
+bool is_toy(const std::vector<std::string>& data) {
+  return data.size() == 1 && data[0].starts_with("toy:");
+}
 
 std::vector<std::string> absolute_data(std::vector<std::string> data) {
   if (is_toy(data)) return data;
   for (std::string& name : data) {
     std::error_code error;
-    const std::filesystem::path whole = std::filesystem::absolute(name, error), normal = whole.lexically_normal();
+    const std::filesystem::path whole = std::filesystem::absolute(name, error),
+                                normal = whole.lexically_normal();
     if (name.empty() || error) continue;
-    const bool same = std::filesystem::equivalent(whole, normal, error) || !std::filesystem::exists(whole, error);  // not where .. follows a link
+    const bool same = std::filesystem::equivalent(whole, normal, error) ||
+                      !std::filesystem::exists(whole, error);  // not where .. follows a link
     name = (same ? normal : whole).string();
   }
   return data;
@@ -332,12 +358,49 @@ std::vector<std::string> absolute_data(std::vector<std::string> data) {
 Settings default_settings(const std::string& model, const std::vector<std::string>& data) {
   one_of("--model", model, model_names());
   Settings s{};
-  s.data = {.train = {}, .valid = {}, .fields = {}, .tokenizer = "words", .min_count = 2, .vocab_size = 0, .batch_tokens = 2048, .max_length = 512,
-            .valid_fraction = 0.05, .blank = "skip", .long_pairs = "drop", .joint_vocabulary = true, .subword_sampling = 0};
-  s.model = {.name = model, .d = 128, .layers = 3, .heads = 4, .ff = 0, .context = 64, .dropout = 0.1, .norm = "pre", .kernel = 3, .positions = 1024,
-             .weight_norm = true, .tied = false, .bidirectional = true, .hidden = 0, .cell = "lstm", .recurrent_dropout = 0, .copy = false, .coverage = 0};
-  s.optim = {.name = "adam", .lr = 2e-3, .schedule = "cosine", .warmup = 200, .final_lr = 0.02, .clip = 1, .weight_decay = 0, .momentum = 0.9,
-             .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .accumulate = 1};
+  s.data = {.train = {},
+            .valid = {},
+            .fields = {},
+            .tokenizer = "words",
+            .min_count = 2,
+            .vocab_size = 0,
+            .batch_tokens = 2048,
+            .max_length = 512,
+            .valid_fraction = 0.05,
+            .blank = "skip",
+            .long_pairs = "drop",
+            .joint_vocabulary = true,
+            .subword_sampling = 0};
+  s.model = {.name = model,
+             .d = 128,
+             .layers = 3,
+             .heads = 4,
+             .ff = 0,
+             .context = 64,
+             .dropout = 0.1,
+             .norm = "pre",
+             .kernel = 3,
+             .positions = 1024,
+             .weight_norm = true,
+             .tied = false,
+             .bidirectional = true,
+             .hidden = 0,
+             .cell = "lstm",
+             .recurrent_dropout = 0,
+             .copy = false,
+             .coverage = 0};
+  s.optim = {.name = "adam",
+             .lr = 2e-3,
+             .schedule = "cosine",
+             .warmup = 200,
+             .final_lr = 0.02,
+             .clip = 1,
+             .weight_decay = 0,
+             .momentum = 0.9,
+             .beta1 = 0.9,
+             .beta2 = 0.98,
+             .epsilon = 1e-9,
+             .accumulate = 1};
   s.train = {.steps = 1600,
              .epochs = 0,
              .time = "",
@@ -355,23 +418,38 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
              .freeze = {},
              .on_nan = "stop",
              .precision = "fp32"};
-  s.decode = {.beam = 5, .length_penalty = 0.6, .min_length = 0, .max_length = 0, .no_repeat_ngram = 0, .coverage_penalty = 0};
+  s.decode = {.beam = 5,
+              .length_penalty = 0.6,
+              .min_length = 0,
+              .max_length = 0,
+              .no_repeat_ngram = 0,
+              .coverage_penalty = 0};
   if (model == "lm") {
-    s.data.tokenizer = "characters", s.data.min_count = 1, s.data.batch_tokens = 768, s.data.valid_fraction = 0.1;
+    s.data.tokenizer = "characters", s.data.min_count = 1, s.data.batch_tokens = 768,
+    s.data.valid_fraction = 0.1;
     s.model.layers = 4, s.model.dropout = 0;
-    s.optim.name = "adamw", s.optim.lr = 1e-3, s.optim.warmup = 100, s.optim.final_lr = 0.1, s.optim.weight_decay = 0.1, s.optim.beta2 = 0.99;
+    s.optim.name = "adamw", s.optim.lr = 1e-3, s.optim.warmup = 100, s.optim.final_lr = 0.1,
+    s.optim.weight_decay = 0.1, s.optim.beta2 = 0.99;
     s.optim.epsilon = 1e-8;
-    s.train.steps = 2000, s.train.eval_every = 500, s.train.save_every = 500, s.train.label_smoothing = 0;
+    s.train.steps = 2000, s.train.eval_every = 500, s.train.save_every = 500,
+    s.train.label_smoothing = 0;
   }
-  if (model == "conv") s.optim.lr = 6e-3;  // normalised weights bear it, and learn far slower at the 2e-3 of the others
-  if (model.starts_with("rnn")) {  // short of steps they learn fastest at 1e-2; with more, better at half of it
+  if (model == "conv")
+    s.optim.lr =
+        6e-3;  // normalised weights bear it, and learn far slower at the 2e-3 of the others
+  if (model.starts_with(
+          "rnn")) {  // short of steps they learn fastest at 1e-2; with more, better at half of it
     s.model.layers = 1, s.model.tied = true, s.optim.lr = 5e-3, s.optim.warmup = 50;
-    if (model == "rnn" || model == "rnn+additive") s.model.cell = "gru";  // as in their papers, and better; fed attentional vectors prefer an LSTM
+    if (model == "rnn" || model == "rnn+additive")
+      s.model.cell =
+          "gru";  // as in their papers, and better; fed attentional vectors prefer an LSTM
   }
   if (is_toy(data)) s.model.dropout = 0, s.train.label_smoothing = 0;
   if (is_toy(data) && data[0] == "toy:summarization") {
-    s.data.min_count = 20, s.model.copy = can_copy(model), s.model.coverage = model == "rnn+additive" ? 1 : 0;
-    s.train.steps = 3000, s.train.eval_every = 500, s.train.save_every = 500, s.decode.no_repeat_ngram = 3;
+    s.data.min_count = 20, s.model.copy = can_copy(model),
+    s.model.coverage = model == "rnn+additive" ? 1 : 0;
+    s.train.steps = 3000, s.train.eval_every = 500, s.train.save_every = 500,
+    s.decode.no_repeat_ngram = 3;
   }
   return s;
 }
@@ -402,9 +480,9 @@ GivenKeys read_settings_text(const std::string& text, const std::string& path, S
 }
 
 bool is_fixed(std::string_view key) {
-  constexpr std::array<std::string_view, 6> training{
-      "train.seed", "train.label_smoothing", "train.average",
-      "train.init", "train.init_only",       "train.freeze"};
+  constexpr std::array<std::string_view, 6> training{"train.seed",      "train.label_smoothing",
+                                                     "train.average",   "train.init",
+                                                     "train.init_only", "train.freeze"};
   for (const std::string_view section : {"data.", "model.", "optim."})
     if (key.starts_with(section)) return true;
   return std::find(training.begin(), training.end(), key) != training.end();
@@ -418,7 +496,8 @@ std::string set(Settings& settings, const std::string& assignment) {
   std::visit(Overloaded{[&](Index* v) { *v = parse<Index>(key, text, "a whole number"); },
                         [&](double* v) { *v = parse<double>(key, text, "a number"); },
                         [&](bool* v) {
-                          if (text != "true" && text != "false") wrong("--set ", key, "true or false", text);
+                          if (text != "true" && text != "false")
+                            wrong("--set ", key, "true or false", text);
                           *v = text == "true";
                         },
                         [&](std::string* v) { *v = text; },
@@ -428,12 +507,14 @@ std::string set(Settings& settings, const std::string& assignment) {
 }
 
 std::string text_of(const Setting& setting) {
-  return std::visit(Overloaded{[](const Index* v) { return fmt::format("{}", *v); }, [](const double* v) { return number(*v); },
+  return std::visit(Overloaded{[](const Index* v) { return fmt::format("{}", *v); },
+                               [](const double* v) { return number(*v); },
                                [](const bool* v) { return std::string(*v ? "true" : "false"); },
                                [](const std::string* v) { return quoted(*v); },
                                [](const std::vector<std::string>* v) {
                                  std::string list;
-                                 for (const auto& item : *v) list += (list.empty() ? "" : ", ") + quoted(item);
+                                 for (const auto& item : *v)
+                                   list += (list.empty() ? "" : ", ") + quoted(item);
                                  return "[" + list + "]";
                                }},
                     setting.value);
@@ -449,7 +530,8 @@ std::string to_toml(Settings& settings) {
   for (const Setting& setting : settings_of(settings)) {
     const std::string key = setting.key, head = key.substr(0, key.find('.'));
     if (head != section) out += fmt::format("\n[{}]\n", section = head);
-    out += fmt::format("{:<32} # {}\n", key.substr(head.size() + 1) + " = " + text_of(setting), setting.help);
+    out += fmt::format("{:<32} # {}\n", key.substr(head.size() + 1) + " = " + text_of(setting),
+                       setting.help);
   }
   return out;
 }
@@ -457,12 +539,15 @@ std::string to_toml(Settings& settings) {
 void check_settings(Settings& s) {
   for (const Setting& setting : settings_of(s)) {
     check_text(setting);
-    const std::string text = text_of(setting);  // its line is written, with its help, and read again
-    if (std::count(text.begin(), text.end(), '.') > most_dots - 20) fail("{} has more than {} dots: {}", setting.key, most_dots - 20, shortened(text));
+    const std::string text =
+        text_of(setting);  // its line is written, with its help, and read again
+    if (std::count(text.begin(), text.end(), '.') > most_dots - 20)
+      fail("{} has more than {} dots: {}", setting.key, most_dots - 20, shortened(text));
   }
   one_of("model.name", s.model.name, model_names());
   one_of("data.tokenizer", s.data.tokenizer, tokenizer_kinds());
-  one_of("data.long", s.data.long_pairs, {"drop", "cut"}), one_of("data.blank", s.data.blank, {"skip", "error"});
+  one_of("data.long", s.data.long_pairs, {"drop", "cut"}),
+      one_of("data.blank", s.data.blank, {"skip", "error"});
   one_of("model.norm", s.model.norm, {"pre", "post"});
   one_of("model.cell", s.model.cell, cell_names());
   one_of("optim.name", s.optim.name, {"adam", "adamw", "sgd"});
@@ -471,50 +556,88 @@ void check_settings(Settings& s) {
   one_of("optim.schedule", s.optim.schedule, {"cosine", "linear", "inverse_sqrt", "constant"});
   constexpr Index large = Index{1} << 40, medium = 1 << 20;
   if (has_subwords(s.data.tokenizer) && s.data.vocab_size != 0)
-    within<Index>("data.vocab_size of subwords", s.data.vocab_size, SentencePiece::smallest_size, SentencePiece::largest_size);
-  within("data.subword_sampling", s.data.subword_sampling, 0.0, s.data.tokenizer == "bpe" ? 0.9 : 1.0);
+    within<Index>("data.vocab_size of subwords", s.data.vocab_size, SentencePiece::smallest_size,
+                  SentencePiece::largest_size);
+  within("data.subword_sampling", s.data.subword_sampling, 0.0,
+         s.data.tokenizer == "bpe" ? 0.9 : 1.0);
   if (s.data.subword_sampling > 0 && !has_subwords(s.data.tokenizer))
-    fail("data.subword_sampling needs data.tokenizer unigram or bpe; got {}, which cuts a text in one way", s.data.tokenizer);
+    fail(
+        "data.subword_sampling needs data.tokenizer unigram or bpe; got {}, which cuts a text in "
+        "one way",
+        s.data.tokenizer);
   if (s.model.name == "lm" && (s.data.subword_sampling > 0 || !s.data.joint_vocabulary))
-    fail("data.subword_sampling and data.joint_vocabulary are for pairs; --model lm reads one text");
-  within<Index>("data.min_count", s.data.min_count, 1, large), within<Index>("data.vocab_size", s.data.vocab_size, 0, large);
-  within<Index>("data.batch_tokens", s.data.batch_tokens, 1, large), within<Index>("data.max_length", s.data.max_length, 0, large);
+    fail(
+        "data.subword_sampling and data.joint_vocabulary are for pairs; --model lm reads one text");
+  within<Index>("data.min_count", s.data.min_count, 1, large),
+      within<Index>("data.vocab_size", s.data.vocab_size, 0, large);
+  within<Index>("data.batch_tokens", s.data.batch_tokens, 1, large),
+      within<Index>("data.max_length", s.data.max_length, 0, large);
   within("data.valid_fraction", s.data.valid_fraction, 0.0, 0.5);
-  within<Index>("model.d", s.model.d, 2, medium), within<Index>("model.layers", s.model.layers, 1, 1000);
-  within<Index>("model.heads", s.model.heads, 1, s.model.d), within<Index>("model.ff", s.model.ff, 0, medium);
-  within<Index>("model.context", s.model.context, 1, medium), within("model.dropout", s.model.dropout, 0.0, 0.99);
-  within<Index>("model.kernel", s.model.kernel, 1, 1001), within<Index>("model.positions", s.model.positions, 1, medium);
+  within<Index>("model.d", s.model.d, 2, medium),
+      within<Index>("model.layers", s.model.layers, 1, 1000);
+  within<Index>("model.heads", s.model.heads, 1, s.model.d),
+      within<Index>("model.ff", s.model.ff, 0, medium);
+  within<Index>("model.context", s.model.context, 1, medium),
+      within("model.dropout", s.model.dropout, 0.0, 0.99);
+  within<Index>("model.kernel", s.model.kernel, 1, 1001),
+      within<Index>("model.positions", s.model.positions, 1, medium);
   if (s.model.kernel % 2 == 0) fail("model.kernel is odd; got {}", s.model.kernel);
   within<Index>("model.hidden", s.model.hidden, 0, medium);
   within("model.recurrent_dropout", s.model.recurrent_dropout, 0.0, 0.99);
   within("model.coverage", s.model.coverage, 0.0, 100.0);
-  if (s.model.copy && !can_copy(s.model.name)) fail("model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got {}", s.model.name);
-  if (s.model.copy && !s.data.joint_vocabulary) fail("model.copy needs data.joint_vocabulary = true: a word that is copied has one id on both sides");
-  if (s.model.coverage > 0 && s.model.name != "rnn+additive") fail("model.coverage needs rnn+additive; got {}", s.model.name);
+  if (s.model.copy && !can_copy(s.model.name))
+    fail("model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got {}",
+         s.model.name);
+  if (s.model.copy && !s.data.joint_vocabulary)
+    fail(
+        "model.copy needs data.joint_vocabulary = true: a word that is copied has one id on both "
+        "sides");
+  if (s.model.coverage > 0 && s.model.name != "rnn+additive")
+    fail("model.coverage needs rnn+additive; got {}", s.model.name);
   if (s.model.hidden % 2 != 0) fail("model.hidden is even; got {}", s.model.hidden);
-  if (s.model.d % s.model.heads != 0) fail("model.heads divides model.d; got {} and {}", s.model.heads, s.model.d);
+  if (s.model.d % s.model.heads != 0)
+    fail("model.heads divides model.d; got {} and {}", s.model.heads, s.model.d);
   if (s.model.d % 2 != 0) fail("model.d is even; got {}", s.model.d);
-  within("optim.lr", s.optim.lr, 0.0, 1e3), within("optim.final_lr", s.optim.final_lr, 0.0, 1.0), within("optim.clip", s.optim.clip, 0.0, 1e9);
-  within<Index>("optim.warmup", s.optim.warmup, 0, large), within("optim.weight_decay", s.optim.weight_decay, 0.0, 1e3);
-  within("optim.momentum", s.optim.momentum, 0.0, 1.0), within("optim.beta1", s.optim.beta1, 0.0, 1.0), within("optim.beta2", s.optim.beta2, 0.0, 1.0);
-  within("optim.epsilon", s.optim.epsilon, 0.0, 1.0), within<Index>("optim.accumulate", s.optim.accumulate, 1, medium);
-  within<Index>("train.steps", s.train.steps, 0, large), within<Index>("train.epochs", s.train.epochs, 0, large);
-  within<Index>("train.eval_every", s.train.eval_every, 0, large), within<Index>("train.save_every", s.train.save_every, 0, large);
-  within<Index>("train.keep", s.train.keep, 1, medium), within<Index>("train.patience", s.train.patience, 0, medium);
-  within<Index>("train.average", s.train.average, 1, 100), within<Index>("train.log_every", s.train.log_every, 1, large);
-  within("train.label_smoothing", s.train.label_smoothing, 0.0, 0.99), within<Index>("train.seed", s.train.seed, 0, std::numeric_limits<Index>::max());
-  within<Index>("decode.beam", s.decode.beam, 1, 1000), within("decode.length_penalty", s.decode.length_penalty, 0.0, 100.0);
-  within<Index>("decode.max_length", s.decode.max_length, 0, medium), within<Index>("decode.min_length", s.decode.min_length, 0, medium);
-  within<Index>("decode.no_repeat_ngram", s.decode.no_repeat_ngram, 0, medium), within("decode.coverage_penalty", s.decode.coverage_penalty, 0.0, 100.0);
+  within("optim.lr", s.optim.lr, 0.0, 1e3), within("optim.final_lr", s.optim.final_lr, 0.0, 1.0),
+      within("optim.clip", s.optim.clip, 0.0, 1e9);
+  within<Index>("optim.warmup", s.optim.warmup, 0, large),
+      within("optim.weight_decay", s.optim.weight_decay, 0.0, 1e3);
+  within("optim.momentum", s.optim.momentum, 0.0, 1.0),
+      within("optim.beta1", s.optim.beta1, 0.0, 1.0),
+      within("optim.beta2", s.optim.beta2, 0.0, 1.0);
+  within("optim.epsilon", s.optim.epsilon, 0.0, 1.0),
+      within<Index>("optim.accumulate", s.optim.accumulate, 1, medium);
+  within<Index>("train.steps", s.train.steps, 0, large),
+      within<Index>("train.epochs", s.train.epochs, 0, large);
+  within<Index>("train.eval_every", s.train.eval_every, 0, large),
+      within<Index>("train.save_every", s.train.save_every, 0, large);
+  within<Index>("train.keep", s.train.keep, 1, medium),
+      within<Index>("train.patience", s.train.patience, 0, medium);
+  within<Index>("train.average", s.train.average, 1, 100),
+      within<Index>("train.log_every", s.train.log_every, 1, large);
+  within("train.label_smoothing", s.train.label_smoothing, 0.0, 0.99),
+      within<Index>("train.seed", s.train.seed, 0, std::numeric_limits<Index>::max());
+  within<Index>("decode.beam", s.decode.beam, 1, 1000),
+      within("decode.length_penalty", s.decode.length_penalty, 0.0, 100.0);
+  within<Index>("decode.max_length", s.decode.max_length, 0, medium),
+      within<Index>("decode.min_length", s.decode.min_length, 0, medium);
+  within<Index>("decode.no_repeat_ngram", s.decode.no_repeat_ngram, 0, medium),
+      within("decode.coverage_penalty", s.decode.coverage_penalty, 0.0, 100.0);
   if (s.decode.max_length > 0 && s.decode.min_length > s.decode.max_length)
-    fail("decode.min_length is at most decode.max_length; got {} and {}", s.decode.min_length, s.decode.max_length);
+    fail("decode.min_length is at most decode.max_length; got {} and {}", s.decode.min_length,
+         s.decode.max_length);
   if (s.decode.coverage_penalty > 0 && (s.model.name == "rnn" || s.model.name == "lm"))
-    fail("decode.coverage_penalty needs a model that attends to its source; model.name = {} does not", s.model.name);
-  if (s.train.init.empty() && !s.train.init_only.empty()) fail("--init-only chooses what --init loads; give --init too");
+    fail(
+        "decode.coverage_penalty needs a model that attends to its source; model.name = {} does "
+        "not",
+        s.model.name);
+  if (s.train.init.empty() && !s.train.init_only.empty())
+    fail("--init-only chooses what --init loads; give --init too");
   if (s.model.name == "conv" && s.model.positions < 2)
     fail("model.positions = 1 has no place for a token before </s>; give at least 2");
   if (!s.train.time.empty()) check_duration(s.train.time);
-  if (s.train.steps == 0 && s.train.epochs == 0 && s.train.time.empty()) fail("nothing ends the training; give --steps, --epochs or --time");
+  if (s.train.steps == 0 && s.train.epochs == 0 && s.train.time.empty())
+    fail("nothing ends the training; give --steps, --epochs or --time");
 }
 
 Error named_by_setting(const ArgumentError& error) {
@@ -542,7 +665,8 @@ double parse_duration(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const std::string unit(end, text.data() + text.size());
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (error != std::errc() || factor == 0 || !(value > 0) || !(value * factor < 1e9)) fail("expected a time such as 90s, 10m or 1.5h; got '{}'", text);
+  if (error != std::errc() || factor == 0 || !(value > 0) || !(value * factor < 1e9))
+    fail("expected a time such as 90s, 10m or 1.5h; got '{}'", text);
   return value * factor;
 }
 

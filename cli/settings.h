@@ -11,7 +11,8 @@
 
 namespace heed::cli {
 
-/// Everything that decides a run. Each field is listed once more, with its key and help, in settings_of().
+/// Everything that decides a run. Each field is listed once more, with its key and help, in
+/// settings_of().
 struct Settings {
   struct {
     std::vector<std::string> train, valid;
@@ -88,7 +89,8 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
 Settings new_run_settings(const std::string& model, const std::vector<std::string>& data = {});
 
 bool is_toy(const std::vector<std::string>& data);
-/// DATA's files by their absolute names, so that what was begun in one folder is found from another; toy:NAME as it is.
+/// DATA's files by their absolute names, so that what was begun in one folder is found from
+/// another; toy:NAME as it is.
 std::vector<std::string> absolute_data(std::vector<std::string> data);
 
 using GivenKeys = std::set<std::string>;
@@ -115,7 +117,9 @@ template <class Act>
 auto naming_settings(Act&& act) {
   try {
     return act();
-  } catch (const ArgumentError& error) { throw named_by_setting(error); }
+  } catch (const ArgumentError& error) {
+    throw named_by_setting(error);
+  }
 }
 
 /// Seconds in "90s", "10m", "1.5h" or plain "90"; throws Error otherwise.

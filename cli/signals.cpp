@@ -22,7 +22,8 @@ extern "C" void on_signal(int signal) {
     return;
   }
   if (at_once) {
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, last_words.data(), last_words.size());
+    [[maybe_unused]] const ssize_t written =
+        write(STDERR_FILENO, last_words.data(), last_words.size());
     _exit(130);
   }
   if (signals > 0) _exit(130);
@@ -46,7 +47,8 @@ bool save_requested() {
 void outlive_the_reader() { std::signal(SIGPIPE, SIG_IGN); }
 
 AtOnce::AtOnce(const std::string& line) {
-  last_words = (isatty(STDERR_FILENO) ? "\r\033[K" : "") + line + (line.empty() ? "" : "\n");  // over a live line
+  last_words = (isatty(STDERR_FILENO) ? "\r\033[K" : "") + line +
+               (line.empty() ? "" : "\n");  // over a live line
   std::atomic_signal_fence(std::memory_order_seq_cst);
   at_once = 1;
   if (interrupted()) {
@@ -63,7 +65,8 @@ void handle_signals() {
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction before {};
     sigaction(signal, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);  // nohup, or a shell's background job
+    if (before.sa_handler != SIG_IGN)
+      sigaction(signal, &action, nullptr);  // nohup, or a shell's background job
   }
   action.sa_flags = SA_RESTART;  // and one for this does not
   sigaction(SIGUSR1, &action, nullptr);

@@ -66,7 +66,8 @@ const OptionSetting option_settings[] = {
 /// must be the same.
 GivenKeys apply_command_line(const Options& o, const CLI::App& command, Settings& s) {
   GivenKeys given_keys;
-  for (const std::string& assignment : o.assignments) given_keys.insert(set(s, assignment));
+  for (const std::string& assignment : o.assignments)
+    given_keys.insert(set(s, assignment));
   for (const OptionSetting& option : option_settings) {
     if (!given(command, option.option)) continue;
     const std::string before = text_of(s, option.key);
@@ -130,7 +131,10 @@ NewRun new_run(const Options& o, const CLI::App& command) {
   for (std::string& warning : unused_settings(s, run.given))
     run.warnings.push_back(std::move(warning));
   if (!s.train.init.empty()) s.train.init = initial_source(s.train.init);
-  if (s.data.train.empty()) fail("nothing to train on; give --train with files or a built-in corpus such as toy:translation");
+  if (s.data.train.empty())
+    fail(
+        "nothing to train on; give --train with files or a built-in corpus such as "
+        "toy:translation");
   return run;
 }
 
@@ -145,7 +149,9 @@ struct ResumedRun {
 /// same is found when they have been read.
 ResumedRun resumed_run(const Options& o, const CLI::App& command) {
   Settings s = read_run_settings(o.out);
-  const auto find_data = [](Settings& of) { of.data.train = absolute_data(of.data.train), of.data.valid = absolute_data(of.data.valid); };
+  const auto find_data = [](Settings& of) {
+    of.data.train = absolute_data(of.data.train), of.data.valid = absolute_data(of.data.valid);
+  };
   find_data(s);
   Settings asked = s;
   GivenKeys given_keys = apply_command_line(o, command, asked);
@@ -161,9 +167,13 @@ ResumedRun resumed_run(const Options& o, const CLI::App& command) {
   for (std::size_t i = 0; i < before.size(); ++i) {
     const std::string key = before[i].key;
     const bool same = text_of(before[i]) == text_of(after[i]);
-    const bool moved = (key == "data.train" && !o.train.empty()) || (key == "data.valid" && !o.valid.empty() && !s.data.valid.empty());
+    const bool moved = (key == "data.train" && !o.train.empty()) ||
+                       (key == "data.valid" && !o.valid.empty() && !s.data.valid.empty());
     if (!same && !moved && is_fixed(key))
-      fail("--resume goes on with the run as it is: {} cannot change; start a new run with another --out", key);
+      fail(
+          "--resume goes on with the run as it is: {} cannot change; start a new run with another "
+          "--out",
+          key);
   }
   const bool new_limits = !same_limits(s, asked);
   if (new_limits && !s.train.exact_epochs) {  // it was begun when steps did not count beside epochs
@@ -175,27 +185,37 @@ ResumedRun resumed_run(const Options& o, const CLI::App& command) {
 
 void print_settings() {
   Settings s = default_settings("transformer");
-  for (const Setting& setting : settings_of(s)) std::cout << fmt::format("{:<24} {}\n", setting.key, setting.help);
+  for (const Setting& setting : settings_of(s))
+    std::cout << fmt::format("{:<24} {}\n", setting.key, setting.help);
 }
 
 /// Whether a training that was killed before it had made its run has left nothing else here.
 bool holds_a_start_alone(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (!(name == "checkpoints" && fs::is_empty(entry.path())) && !name.starts_with("tokenizer.") && entry.path().extension() != ".partial") return false;
+    if (!(name == "checkpoints" && fs::is_empty(entry.path())) && !name.starts_with("tokenizer.") &&
+        entry.path().extension() != ".partial")
+      return false;
   }
   return true;
 }
 
 void check_out(const Options& o) {
   if (o.out.empty()) fail("where should the run be kept? give --out FOLDER");
-  if (fs::exists(o.out) && !fs::is_directory(o.out)) fail("{}: is a file; give --out a folder", o.out);
+  if (fs::exists(o.out) && !fs::is_directory(o.out))
+    fail("{}: is a file; give --out a folder", o.out);
   const bool holds_run = fs::exists(config_path(o.out));
-  if (!o.resume && holds_run) fail("{}: holds a run already; add --resume to go on with it, or give another --out", o.out);
-  if (o.resume && !holds_run) fail("{}: no run to resume here; leave out --resume to start one", o.out);
+  if (!o.resume && holds_run)
+    fail("{}: holds a run already; add --resume to go on with it, or give another --out", o.out);
+  if (o.resume && !holds_run)
+    fail("{}: no run to resume here; leave out --resume to start one", o.out);
   if (o.resume && fs::exists(imported_path(o.out)))
-    fail("{}: was imported, and holds weights without what else a training needs to go on; begin a new run with them: --init {} --out another", o.out, o.out);
-  if (!o.resume && fs::exists(o.out) && !holds_a_start_alone(o.out)) fail("{}: is not empty; give --out a new folder", o.out);
+    fail(
+        "{}: was imported, and holds weights without what else a training needs to go on; begin a "
+        "new run with them: --init {} --out another",
+        o.out, o.out);
+  if (!o.resume && fs::exists(o.out) && !holds_a_start_alone(o.out))
+    fail("{}: is not empty; give --out a new folder", o.out);
 }
 
 std::string plan_text(const Training& training, const Cost& cost) {
@@ -222,8 +242,12 @@ void train(const Options& o, const CLI::App& command) {
   Settings s = o.resume ? resumed.settings : begun.settings;
   check_settings(s);
   if (o.resume && RunFolder(o.out).names().empty() && (!o.train.empty() || !o.valid.empty()))
-    fail("{}: no checkpoint yet, by which data given again could be known; leave out --train and --valid", o.out);
-  if (!o.resume && !o.checkpoint.empty()) fail("--checkpoint {}: says from where to go on; add --resume", o.checkpoint);
+    fail(
+        "{}: no checkpoint yet, by which data given again could be known; leave out --train and "
+        "--valid",
+        o.out);
+  if (!o.resume && !o.checkpoint.empty())
+    fail("--checkpoint {}: says from where to go on; add --resume", o.checkpoint);
   outlive_the_reader();
   set_threads(o.threads);
 
@@ -244,23 +268,31 @@ void train(const Options& o, const CLI::App& command) {
   progress.line(fmt::format("data      {}", corpus.description));
   const Tokenizers& tokenizers = corpus.tokenizers;
   const Index largest = std::max(tokenizers.source->size(), tokenizers.target->size());
-  const std::string fewer = has_subwords(s.data.tokenizer) && largest < s.data.vocab_size
-                                ? fmt::format("; the text has too few words for data.vocab_size = {}", s.data.vocab_size) : "";
+  const std::string fewer =
+      has_subwords(s.data.tokenizer) && largest < s.data.vocab_size
+          ? fmt::format("; the text has too few words for data.vocab_size = {}", s.data.vocab_size)
+          : "";
   progress.line(fmt::format("tokens    {} in the vocabulary ({}){}",
                             tokenizers.joint() ? fmt::format("{}", tokenizers.source->size())
-                                               : fmt::format("{} and {}", tokenizers.source->size(), tokenizers.target->size()),
+                                               : fmt::format("{} and {}", tokenizers.source->size(),
+                                                             tokenizers.target->size()),
                             tokenizers.source->kind(), fewer));
   progress.line(fmt::format("model     {}, {}", s.model.name, parameters_text(*training.model)));
-  for (const Notes* notes : {&training.initial, &training.frozen}) progress.lines(notes->shown, notes->logged);
+  for (const Notes* notes : {&training.initial, &training.frozen})
+    progress.lines(notes->shown, notes->logged);
   progress.line(plan_text(training, cost));
   if (s.train.precision != "fp32") progress.line(fmt::format("precision {}", s.train.precision));
-  for (const std::string& warning : corpus.warnings) progress.line("warning: " + warning);
+  for (const std::string& warning : corpus.warnings)
+    progress.line("warning: " + warning);
   for (const std::string& warning : o.resume ? resumed.warnings : begun.warnings)
     progress.line("warning: " + warning);
   if (over.empty())
     for (const std::string& warning : training.warnings(cost, resumed.new_limits))
       progress.line("warning: " + warning);
-  progress.line(fmt::format("run       {}{}", o.out, training.resumed() ? ", resumed" : o.resume ? ", begun again: it had no checkpoint" : ""));
+  progress.line(fmt::format("run       {}{}", o.out,
+                            training.resumed() ? ", resumed"
+                            : o.resume         ? ", begun again: it had no checkpoint"
+                                               : ""));
 
   Observers observers;
   observers.on_step = [&](const StepReport& report) { progress.step(report); };
@@ -270,29 +302,40 @@ void train(const Options& o, const CLI::App& command) {
   DecodeOptions greedy = decode_options(s);
   greedy.beam = 1, greedy.coverage_penalty = 0;
   observers.on_evaluation = [&](const EvaluationReport& report) {
-    progress.line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", report.step, report.evaluation.loss, std::exp(report.evaluation.loss),
+    progress.line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", report.step,
+                              report.evaluation.loss, std::exp(report.evaluation.loss),
                               report.best ? "  (best)" : ""));
     if (!corpus.valid_pairs) return;
     const Pair pair = corpus.valid_pairs->at(shown++ % corpus.valid_pairs->size());
     const Evaluating evaluating(*training.model);
-    const auto best = translate(Decoder(*training.model), corpus.tokenizers, std::vector<std::string>{pair.source}, greedy);
-    progress.line(fmt::format("    {}\n  = {}\n  > {}", plots::shortened(pair.source, widest), plots::shortened(pair.target, widest),
+    const auto best = translate(Decoder(*training.model), corpus.tokenizers,
+                                std::vector<std::string>{pair.source}, greedy);
+    progress.line(fmt::format("    {}\n  = {}\n  > {}", plots::shortened(pair.source, widest),
+                              plots::shortened(pair.target, widest),
                               plots::shortened(best[0].empty() ? "" : best[0][0].text, widest)));
   };
   TrainResult result;
   try {
     result = training.run(observers);
   } catch (const Interrupted&) {  // within a validation, which is begun again
-    if (!training.saved()) fail("{}: stopped at step {}, which could not be saved", o.out, training.step());
+    if (!training.saved())
+      fail("{}: stopped at step {}, which could not be saved", o.out, training.step());
     result.interrupted = true;
   }
   if (result.interrupted) {
-    progress.line(fmt::format("stopped at step {} and saved; go on with: heed train --resume --out {}", training.step(), o.out));
+    progress.line(
+        fmt::format("stopped at step {} and saved; go on with: heed train --resume --out {}",
+                    training.step(), o.out));
     throw Interrupted();
   }
-  std::string summary = fmt::format("done: {} steps in {}", result.step, duration_text(result.seconds));
-  if (result.best) summary += fmt::format("; best validation loss {:.4f} (ppl {:.3f}) at step {}", result.best->loss, std::exp(result.best->loss), result.best_step);
-  if (result.skipped > 0) summary += fmt::format("; {} step{} skipped, not finite", result.skipped, result.skipped == 1 ? "" : "s");
+  std::string summary =
+      fmt::format("done: {} steps in {}", result.step, duration_text(result.seconds));
+  if (result.best)
+    summary += fmt::format("; best validation loss {:.4f} (ppl {:.3f}) at step {}",
+                           result.best->loss, std::exp(result.best->loss), result.best_step);
+  if (result.skipped > 0)
+    summary += fmt::format("; {} step{} skipped, not finite", result.skipped,
+                           result.skipped == 1 ? "" : "s");
   if (training.resumed() && result.trained == 0)
     summary += "; nothing was left to train: " + why_ended(result.ended_by, s, result.step);
   else if (result.stopped_early)
@@ -302,11 +345,22 @@ void train(const Options& o, const CLI::App& command) {
 
 /// The options that say what is trained, and how.
 void add_what_and_how(CLI::App* command, const std::shared_ptr<Options>& o) {
-  command->add_option("--train", o->train, "DATA: two line-aligned files, one .tsv, .jsonl or (for lm) .txt, or toy:NAME")->expected(1, 2);
-  command->add_option("--valid", o->valid, "DATA to validate on (else some of --train is held out)")->expected(1, 2);
-  command->add_option("--fields", o->fields, "source and target: keys of a .jsonl, or columns of a .tsv")->expected(2);
-  command->add_option("--model", o->model, "transformer, conv, rnn or rnn+ATTENTION such as rnn+additive, or lm (a language model)");
-  command->add_option("--steps", o->steps, "stop after N steps; the first of several limits ends the training")
+  command
+      ->add_option("--train", o->train,
+                   "DATA: two line-aligned files, one .tsv, .jsonl or (for lm) .txt, or toy:NAME")
+      ->expected(1, 2);
+  command->add_option("--valid", o->valid, "DATA to validate on (else some of --train is held out)")
+      ->expected(1, 2);
+  command
+      ->add_option("--fields", o->fields,
+                   "source and target: keys of a .jsonl, or columns of a .tsv")
+      ->expected(2);
+  command->add_option(
+      "--model", o->model,
+      "transformer, conv, rnn or rnn+ATTENTION such as rnn+additive, or lm (a language model)");
+  command
+      ->add_option("--steps", o->steps,
+                   "stop after N steps; the first of several limits ends the training")
       ->transform(whole(1));
   command->add_option("--epochs", o->epochs, "stop after N passes over the data")
       ->transform(whole(1));
@@ -316,13 +370,25 @@ void add_what_and_how(CLI::App* command, const std::shared_ptr<Options>& o) {
       ->add_option("--threads", o->threads,
                    "threads to compute on (0: one a core); results do not depend on it")
       ->transform(thread_count());
-  command->add_option("--on-nan", o->on_nan, "where a loss or gradient is not finite: stop (default), or skip the step, and count it")
+  command
+      ->add_option(
+          "--on-nan", o->on_nan,
+          "where a loss or gradient is not finite: stop (default), or skip the step, and count it")
       ->check(one_of({"stop", "skip"}));
   command->add_option("--config", o->config, "settings from a TOML file");
-  command->add_option("--set", o->assignments, "a setting, key=value, as in config.toml; may be repeated")->expected(1)->take_all();
-  command->add_option("--init", o->init, "begin with the weights of this run's folder, .heed or .safetensors file");
-  command->add_option("--init-only", o->init_only, "patterns of the parameters to load, such as 'encoder*'; '!decoder*' leaves out")->take_all();
-  command->add_option("--freeze", o->freeze, "patterns of the parameters that stay as they are")->take_all();
+  command
+      ->add_option("--set", o->assignments,
+                   "a setting, key=value, as in config.toml; may be repeated")
+      ->expected(1)
+      ->take_all();
+  command->add_option("--init", o->init,
+                      "begin with the weights of this run's folder, .heed or .safetensors file");
+  command
+      ->add_option("--init-only", o->init_only,
+                   "patterns of the parameters to load, such as 'encoder*'; '!decoder*' leaves out")
+      ->take_all();
+  command->add_option("--freeze", o->freeze, "patterns of the parameters that stay as they are")
+      ->take_all();
   command
       ->add_option("--precision", o->precision,
                    "of large products (storage and sums are fp32); bf16 needs AVX512-BF16 or "
@@ -340,32 +406,47 @@ void add_train(CLI::App& app) {
   command->add_option("--out", o->out, "folder to keep the run in");
   command->add_option("--keep", o->keep, "step checkpoints to keep, the newest (train.keep)")
       ->transform(whole(1, 1 << 20));
-  command->add_flag("--resume", o->resume, "go on with the run in --out; its data may have moved (--train, --valid), not changed");
-  command->add_option("--checkpoint", o->checkpoint, "with --resume: from where, last or one such as step-000400 (default: the newest)");
-  command->add_flag("--help-settings", o->list_settings, "list every setting that --set and --config take");
-  command->footer("Examples:\n  heed train --train toy:translation --model transformer --out runs/first\n"
-                  "  heed train --train train.de train.en --valid valid.de valid.en --model transformer --epochs 20 --out runs/de-en\n"
-                  "  heed train --train corpus.txt --model lm --steps 2000 --out runs/lm\n"
-                  "  heed train --train other.de other.en --model transformer --init runs/de-en --freeze 'encoder*' --out runs/other\n"
-                  "  heed train --resume --steps 6000 --out runs/first");
+  command->add_flag(
+      "--resume", o->resume,
+      "go on with the run in --out; its data may have moved (--train, --valid), not changed");
+  command->add_option(
+      "--checkpoint", o->checkpoint,
+      "with --resume: from where, last or one such as step-000400 (default: the newest)");
+  command->add_flag("--help-settings", o->list_settings,
+                    "list every setting that --set and --config take");
+  command->footer(
+      "Examples:\n  heed train --train toy:translation --model transformer --out runs/first\n"
+      "  heed train --train train.de train.en --valid valid.de valid.en --model transformer "
+      "--epochs 20 --out runs/de-en\n"
+      "  heed train --train corpus.txt --model lm --steps 2000 --out runs/lm\n"
+      "  heed train --train other.de other.en --model transformer --init runs/de-en --freeze "
+      "'encoder*' --out runs/other\n"
+      "  heed train --resume --steps 6000 --out runs/first");
   command->callback([o, command] { train(*o, *command); });
 }
 
 void add_verify_resume(CLI::App& app) {
-  auto* command = app.add_subcommand("verify-resume", "Show that training, killed and resumed, gives the bytes of training that was not");
+  auto* command = app.add_subcommand(
+      "verify-resume",
+      "Show that training, killed and resumed, gives the bytes of training that was not");
   auto o = std::make_shared<Options>();
   add_what_and_how(command, o);
-  for (const char* limit : {"--epochs", "--time"}) command->remove_option(command->get_option(limit));
-  command->footer("Trains N steps twice: in one go; and saved at step N/2, killed a step or two later, resumed. Then compares every file of the two\n"
-                  "runs. Exit status 1 where they differ.\n\n"
-                  "Example:\n  heed verify-resume --train toy:translation --model transformer --steps 40");
+  for (const char* limit : {"--epochs", "--time"})
+    command->remove_option(command->get_option(limit));
+  command->footer(
+      "Trains N steps twice: in one go; and saved at step N/2, killed a step or two later, "
+      "resumed. Then compares every file of the two\n"
+      "runs. Exit status 1 where they differ.\n\n"
+      "Example:\n  heed verify-resume --train toy:translation --model transformer --steps 40");
   command->callback([o, command] {
     if (!given(*command, "--steps")) fail("how many steps? give --steps N");
-    if (o->steps < 2) fail("--steps {}: a run of one step cannot be killed half-way; give 2 or more", o->steps);
+    if (o->steps < 2)
+      fail("--steps {}: a run of one step cannot be killed half-way; give 2 or more", o->steps);
     NewRun begun = new_run(*o, *command);
     Settings& s = begun.settings;
     check_settings(s);
-    for (const std::string& warning : begun.warnings) std::cerr << "warning: " << warning << '\n';
+    for (const std::string& warning : begun.warnings)
+      std::cerr << "warning: " << warning << '\n';
     outlive_the_reader();
     verify_resume(s, o->threads);
   });

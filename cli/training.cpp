@@ -30,25 +30,38 @@ CrossEntropy loss_options(const Settings& s, const Batch& batch) {
   return {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = batch.ignored};
 }
 
-/// Throws Error unless the data and the tokenizers are those that the checkpoint was trained with, whatever they are called now. One that
-/// does not say what they were takes those of their old names.
-void check_same_data(const std::map<std::string, std::string>& text, const Settings& s, const Corpus& corpus, const std::string& folder) {
+/// Throws Error unless the data and the tokenizers are those that the checkpoint was trained with,
+/// whatever they are called now. One that does not say what they were takes those of their old
+/// names.
+void check_same_data(const std::map<std::string, std::string>& text, const Settings& s,
+                     const Corpus& corpus, const std::string& folder) {
   Settings before = read_run_settings(folder);
-  before.data.train = absolute_data(before.data.train), before.data.valid = absolute_data(before.data.valid);
+  before.data.train = absolute_data(before.data.train),
+  before.data.valid = absolute_data(before.data.valid);
   for (const auto& [key, now] : corpus.fingerprints) {
     const auto then = text.find(key);
     if (key == "tokenizer") continue;
     const bool known = then != text.end(), same = known && then->second == now;
     const bool train = key == "data.train" || s.data.valid.empty();
-    const std::vector<std::string>&was = train ? before.data.train : before.data.valid, &is = train ? s.data.train : s.data.valid;
+    const std::vector<std::string>&was = train ? before.data.train : before.data.valid,
+          &is = train ? s.data.train : s.data.valid;
     if (same || (!known && was == is)) continue;
     const std::string names = fmt::format("{}", fmt::join(is, " and "));
-    if (!known) fail("--resume goes on with the run as it is, and its checkpoint does not say what it was trained on: {} cannot change", key);
+    if (!known)
+      fail(
+          "--resume goes on with the run as it is, and its checkpoint does not say what it was "
+          "trained on: {} cannot change",
+          key);
     if (was != is)
-      fail("{}: not the text of {}, which this run began with; give the same by --{} PATH, or start a new run with another --out", names,
-           fmt::join(was, " and "), key.substr(5));
-    fail("{}: {} changed since this run began; give the data it was trained on (--{} PATH if {} moved), or start a new run with another --out",
-         names, is.size() == 1 ? "has" : "have", key.substr(5), is.size() == 1 ? "it has" : "they have");
+      fail(
+          "{}: not the text of {}, which this run began with; give the same by --{} PATH, or start "
+          "a new run with another --out",
+          names, fmt::join(was, " and "), key.substr(5));
+    fail(
+        "{}: {} changed since this run began; give the data it was trained on (--{} PATH if {} "
+        "moved), or start a new run with another --out",
+        names, is.size() == 1 ? "has" : "have", key.substr(5),
+        is.size() == 1 ? "it has" : "they have");
   }
   check_same_tokenizers(folder, corpus.tokenizers, text);
 }
@@ -65,7 +78,8 @@ TrainerOptions trainer_options(Settings& s, const Limits& limits, const Corpus& 
                 .final = s.optim.final_lr,
                 .zero_at_last = true};  // as in runs that exist; optim.final_lr is the last step's
   o.clip = s.optim.clip, o.accumulate = s.optim.accumulate;
-  o.log_every = s.train.log_every, o.eval_every = s.train.eval_every, o.save_every = s.train.save_every;
+  o.log_every = s.train.log_every, o.eval_every = s.train.eval_every,
+  o.save_every = s.train.save_every;
   o.keep = static_cast<int>(s.train.keep), o.patience = static_cast<int>(s.train.patience);
   o.average = static_cast<int>(s.train.average), o.seed = static_cast<std::uint64_t>(s.train.seed);
   o.on_nan = s.train.on_nan == "skip" ? OnNan::skip : OnNan::stop;
@@ -85,7 +99,8 @@ TrainerOptions trainer_options(Settings& s, const Limits& limits, const Corpus& 
 
 void check_precision(const std::string& name) {
   if (name != "bf16") return;
-  if (const std::string why = precision_obstacle(Precision::bf16); !why.empty()) fail("--precision bf16 {}; use fp32", why);
+  if (const std::string why = precision_obstacle(Precision::bf16); !why.empty())
+    fail("--precision bf16 {}; use fp32", why);
 }
 
 InPrecision::InPrecision(const std::string& name) {
@@ -100,7 +115,8 @@ Training::Training(Settings s, std::string where, bool resume, const Tokenizers&
       folder(std::move(where)),
       corpus(open_corpus(settings, resume ? load_tokenizers(folder) : tokenizers)),
       resume_(resume) {
-  settings.data.train = absolute_data(settings.data.train), settings.data.valid = absolute_data(settings.data.valid);
+  settings.data.train = absolute_data(settings.data.train),
+  settings.data.valid = absolute_data(settings.data.valid);
   Random random(static_cast<std::uint64_t>(settings.train.seed));
   model = make_model(settings, corpus.tokenizers, random);
   frozen = freeze_chosen(settings, *model);
@@ -119,10 +135,13 @@ Cost Training::probe() {
     tape.backward(model->loss(batch, loss_options(settings, batch)));
     clear_gradients(*model);
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   corpus.train->seek(position);
-  return {.seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
-          .bytes = memory::statistics().peak + static_cast<std::size_t>(2 * parameter_count(*model)) * sizeof(Real)};  // and the moments
+  return {
+      .seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
+      .bytes = memory::statistics().peak + static_cast<std::size_t>(2 * parameter_count(*model)) *
+                                               sizeof(Real)};  // and the moments
 }
 
 void Training::open(const std::string& checkpoint) {
@@ -140,9 +159,13 @@ void Training::open(const std::string& checkpoint) {
   } catch (const Error& error) {
     const auto known = checkpoints.names();
     const bool named = std::find(known.begin(), known.end(), checkpoint) != known.end();
-    fail("{}{}", error.what(), other_checkpoints(folder, named ? checkpoints.named(checkpoint) : checkpoint.empty() ? checkpoints.last() : ""));
+    fail("{}{}", error.what(),
+         other_checkpoints(folder, named                ? checkpoints.named(checkpoint)
+                                   : checkpoint.empty() ? checkpoints.last()
+                                                        : ""));
   }
-  if (!resumed_ && !settings.train.init.empty()) initial = load_initial(settings, corpus.tokenizers, *model);
+  if (!resumed_ && !settings.train.init.empty())
+    initial = load_initial(settings, corpus.tokenizers, *model);
 }
 
 std::vector<std::string> Training::warnings(const Cost& cost, bool new_limits) const {
@@ -162,7 +185,8 @@ std::vector<std::string> Training::warnings(const Cost& cost, bool new_limits) c
 
 void Training::create() {
   trainer_->claim();
-  if (!resume_ && fs::exists(config_path(folder))) fail("{}: another training has made its run here; give another --out", folder);
+  if (!resume_ && fs::exists(config_path(folder)))
+    fail("{}: another training has made its run here; give another --out", folder);
   if (!resume_) save_tokenizers(corpus.tokenizers, folder);
   replace_file(config_path(folder), to_toml(settings));  // last: a folder with a config is a run
 }
@@ -178,7 +202,10 @@ TrainResult Training::run(const Observers& observers) {
   };
   EvaluateFunction evaluate;
   if (!corpus.valid.empty())
-    evaluate = [this] { return Evaluation{.loss = total_loss(*model, corpus.valid).per_token(), .score = 0, .metrics = {}}; };
+    evaluate = [this] {
+      return Evaluation{
+          .loss = total_loss(*model, corpus.valid).per_token(), .score = 0, .metrics = {}};
+    };
   Observers all = observers;
   all.should_stop = [] { return interrupted(); };
   if (!all.should_save) all.should_save = [] { return save_requested(); };

@@ -22,7 +22,8 @@ struct Cost {
 /// Throws Error where this machine or build has no such precision.
 void check_precision(const std::string& name);
 
-/// Large products in this precision while it lives (the process's setting), then in the one before. Throws as check_precision().
+/// Large products in this precision while it lives (the process's setting), then in the one before.
+/// Throws as check_precision().
 class InPrecision {
  public:
   explicit InPrecision(const std::string& name);
@@ -34,16 +35,18 @@ class InPrecision {
   Precision before_ = heed::precision();
 };
 
-/// One run of training: from settings to the folder that holds what was trained. In this order: construct, open, create, run.
+/// One run of training: from settings to the folder that holds what was trained. In this order:
+/// construct, open, create, run.
 class Training {
  public:
-  /// Reads the data and makes the model; a run that is resumed keeps its tokenizers, another trains them unless they are given.
-  /// Writes nothing.
+  /// Reads the data and makes the model; a run that is resumed keeps its tokenizers, another trains
+  /// them unless they are given. Writes nothing.
   Training(Settings settings, std::string folder, bool resume, const Tokenizers& tokenizers = {});
 
   /// What a step costs: a few are computed, and change nothing.
   Cost probe();
-  /// Throws whatever can be refused before anything is written; takes up the newest checkpoint of a run that is resumed, or the one named.
+  /// Throws whatever can be refused before anything is written; takes up the newest checkpoint of a
+  /// run that is resumed, or the one named.
   void open(const std::string& checkpoint = {});
   /// What has ended a run that is resumed, so that it cannot train another step; after open().
   EndedBy ended_by() { return trainer_->ended_by(*corpus.train); }

@@ -28,16 +28,22 @@ struct Options {
   int threads = 0;
 };
 
-[[noreturn]] void wrong_usage(const std::string& message) { throw CLI::ParseError(message, CLI::ExitCodes::InvalidError); }
+[[noreturn]] void wrong_usage(const std::string& message) {
+  throw CLI::ParseError(message, CLI::ExitCodes::InvalidError);
+}
 
 /// What the parser cannot see.
 void check_usage(const Options& o) {
   if (o.min_length && o.max_length && *o.min_length > *o.max_length)
-    wrong_usage(fmt::format("--min-length {} is more than --max-length {}", *o.min_length, *o.max_length));
-  if (o.nbest && o.beam && *o.nbest > *o.beam) wrong_usage(fmt::format("--nbest {} needs a --beam at least as wide; it is {}", *o.nbest, *o.beam));
+    wrong_usage(
+        fmt::format("--min-length {} is more than --max-length {}", *o.min_length, *o.max_length));
+  if (o.nbest && o.beam && *o.nbest > *o.beam)
+    wrong_usage(
+        fmt::format("--nbest {} needs a --beam at least as wide; it is {}", *o.nbest, *o.beam));
 }
 
-/// The run's own options under those given. One that is given outweighs any of the run's that contradicts it.
+/// The run's own options under those given. One that is given outweighs any of the run's that
+/// contradicts it.
 DecodeOptions chosen_options(const Options& o, const Settings& settings) {
   DecodeOptions d = decode_options(settings);
   d.nbest = o.nbest.value_or(1);
@@ -45,10 +51,14 @@ DecodeOptions chosen_options(const Options& o, const Settings& settings) {
   if (o.length_penalty) d.length_penalty = static_cast<Real>(*o.length_penalty);
   d.coverage_penalty = o.sample ? 0 : o.coverage_penalty.value_or(d.coverage_penalty);
   d.no_repeat_ngram = o.no_repeat_ngram.value_or(d.no_repeat_ngram);
-  if (o.min_length) d.min_length = *o.min_length, d.max_length = d.max_length > 0 ? std::max(d.max_length, d.min_length) : 0;
-  if (o.max_length) d.max_length = *o.max_length, d.min_length = std::min(d.min_length, d.max_length);
+  if (o.min_length)
+    d.min_length = *o.min_length,
+    d.max_length = d.max_length > 0 ? std::max(d.max_length, d.min_length) : 0;
+  if (o.max_length)
+    d.max_length = *o.max_length, d.min_length = std::min(d.min_length, d.max_length);
   d.sample = o.sample;
-  d.temperature = o.temperature.value_or(1), d.top_k = o.top_k.value_or(0), d.top_p = o.top_p.value_or(1), d.seed = o.seed.value_or(1);
+  d.temperature = o.temperature.value_or(1), d.top_k = o.top_k.value_or(0),
+  d.top_p = o.top_p.value_or(1), d.seed = o.seed.value_or(1);
   return d;
 }
 
@@ -61,8 +71,10 @@ class CutWarning {
       if (lines[i].size() + 2 <= longest_) continue;  // a token takes a byte or more
       const std::size_t tokens = run_.tokenizers.source->tokens(lines[i]).size() + 1;
       if (tokens <= longest_) continue;
-      std::cerr << fmt::format("heed: warning: standard input:{}: has {} tokens, </s> among them; cut to {}, as is any longer line\n",
-                               first + i + 1, tokens, longest_);
+      std::cerr << fmt::format(
+          "heed: warning: standard input:{}: has {} tokens, </s> among them; cut to {}, as is any "
+          "longer line\n",
+          first + i + 1, tokens, longest_);
       longest_ = 0;
     }
   }
@@ -106,14 +118,19 @@ void score_lines(const Options& o, const Run& run, LineInput& input) {
     std::string trouble;
     for (std::size_t i = 0; i < lines.size() && trouble.empty(); ++i) {
       if (done + i == targets.size()) {
-        trouble = fmt::format("{}: has {} line{} and standard input has more; give each line of one its line of the other", o.score, targets.size(), targets.size() == 1 ? "" : "s");
+        trouble = fmt::format(
+            "{}: has {} line{} and standard input has more; give each line of one its line of the "
+            "other",
+            o.score, targets.size(), targets.size() == 1 ? "" : "s");
         break;
       }
       std::vector<std::string> extra;
-      std::vector<Id> source = encode_source(*run.model, run.tokenizers, lines[i], extra), gold = run.tokenizers.target->encode(utf8::trim(targets[done + i]), extra);
+      std::vector<Id> source = encode_source(*run.model, run.tokenizers, lines[i], extra),
+                      gold = run.tokenizers.target->encode(utf8::trim(targets[done + i]), extra);
       if (source.empty()) source.push_back(eos_id);
       if (longest > 0 && gold.size() + 1 > longest) {
-        trouble = fmt::format("{}:{}: has {} tokens; the model can place {}", o.score, done + i + 1, gold.size(), longest - 1);
+        trouble = fmt::format("{}:{}: has {} tokens; the model can place {}", o.score, done + i + 1,
+                              gold.size(), longest - 1);
         break;
       }
       sources.push_back(std::move(source)), golds.push_back(std::move(gold));
@@ -131,7 +148,8 @@ void score_lines(const Options& o, const Run& run, LineInput& input) {
     if (!trouble.empty()) fail("{}", trouble);
   }
   if (done < targets.size())
-    fail("{}: has {} lines and standard input has {}; give each line of one its line of the other", o.score, targets.size(), done);
+    fail("{}: has {} lines and standard input has {}; give each line of one its line of the other",
+         o.score, targets.size(), done);
 }
 
 /// What is asked for here is given or refused; a run's own lengths are cut to what its model can
@@ -152,7 +170,8 @@ void translate_lines(const Options& o, const Run& run, LineInput& input) {
   const DecodeOptions options = chosen_options(o, run.settings);
   if ((!o.attention.empty() || options.coverage_penalty > 0) && !attends(*run.model))
     fail("{}: model.name = {} does not attend to its source; {}", o.run, run.settings.model.name,
-         o.attention.empty() ? "--coverage-penalty has nothing to weigh" : "there is nothing for --attention to show");
+         o.attention.empty() ? "--coverage-penalty has nothing to weigh"
+                             : "there is nothing for --attention to show");
   std::optional<plots::AttentionWriter> attention;
   if (!o.attention.empty()) attention.emplace(o.attention);
   CutWarning warning(run);
@@ -164,11 +183,13 @@ void translate_lines(const Options& o, const Run& run, LineInput& input) {
       const AtOnce lines_before_are_out;
       return translate_nbest(decoder, run.tokenizers, lines, options, done);
     }();
-    for (const auto& outputs : results) o.nbest ? print_list(outputs) : print_best(outputs);
+    for (const auto& outputs : results)
+      o.nbest ? print_list(outputs) : print_best(outputs);
     done += lines.size();
     if (attention) {
       std::cout.flush();
-      for (const auto& line : attend(*run.model, run.tokenizers, lines, results)) attention->add(line);
+      for (const auto& line : attend(*run.model, run.tokenizers, lines, results))
+        attention->add(line);
     }
     flush();
   }
@@ -185,7 +206,8 @@ void run_decoder(const Options& o, const char* verb) {
   }();
   if (!run.model->reads_source()) fail("{}: a language model; it has nothing to {}", o.run, verb);
   LineInput input;
-  if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) std::cerr << fmt::format("heed: type what to {}, a line each; Ctrl-D ends\n", verb);
+  if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+    std::cerr << fmt::format("heed: type what to {}, a line each; Ctrl-D ends\n", verb);
   o.score.empty() ? translate_lines(o, run, input) : score_lines(o, run, input);
 }
 
@@ -207,8 +229,9 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
           "beta; larger favours outputs that looked at all of the source (default: the run's)")
           ->transform(number(0, 100)),
   };
-  CLI::Option* sample = command->add_flag(
-      "--sample", o->sample, "draw outputs at random by their probability, in place of beam search");
+  CLI::Option* sample =
+      command->add_flag("--sample", o->sample,
+                        "draw outputs at random by their probability, in place of beam search");
   std::vector<CLI::Option*> sampling = {
       add("--temperature", o->temperature,
           "of --sample: below 1 surer, above 1 more varied; 0: the likeliest token each time")
@@ -242,15 +265,22 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
           "or .jsonl (the weights)")
           ->type_name("FILE"),
   };
-  CLI::Option* score = command->add_option("--score", o->score, "decode nothing: FILE's lines are the outputs of the lines read; prints the log probability of each, a tab, and its tokens, </s> among them")
-                           ->type_name("FILE");
+  CLI::Option* score =
+      command
+          ->add_option("--score", o->score,
+                       "decode nothing: FILE's lines are the outputs of the lines read; prints the "
+                       "log probability of each, a tab, and its tokens, </s> among them")
+          ->type_name("FILE");
   command
       ->add_option("--threads", o->threads,
                    "threads to compute on (0: one a core); results do not depend on it")
       ->transform(thread_count());
-  for (CLI::Option* option : search) option->excludes(sample), both.push_back(option);
-  for (CLI::Option* option : sampling) option->needs(sample), both.push_back(option);
-  for (CLI::Option* option : both) option->excludes(score);
+  for (CLI::Option* option : search)
+    option->excludes(sample), both.push_back(option);
+  for (CLI::Option* option : sampling)
+    option->needs(sample), both.push_back(option);
+  for (CLI::Option* option : both)
+    option->excludes(score);
   command->callback([o, verb] { run_decoder(*o, verb); });
   return command;
 }
@@ -258,19 +288,26 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
 }  // namespace
 
 void add_translate(CLI::App& app) {
-  add_decoder(app, "translate", "Translate standard input with a trained model: a line in, a line out, in order")
-      ->footer("Examples:\n  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n"
-               "  heed translate --run runs/de-en --beam 8 < test.de > test.hyp\n"
-               "  heed translate --run runs/de-en --sample --top-p 0.9 --nbest 5 < test.de\n"
-               "  heed translate --run runs/de-en --score test.hyp < test.de\n"
-               "  echo 'The old sailor hides the keys.' | heed translate --run runs/first --attention page.html");
+  add_decoder(app, "translate",
+              "Translate standard input with a trained model: a line in, a line out, in order")
+      ->footer(
+          "Examples:\n  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n"
+          "  heed translate --run runs/de-en --beam 8 < test.de > test.hyp\n"
+          "  heed translate --run runs/de-en --sample --top-p 0.9 --nbest 5 < test.de\n"
+          "  heed translate --run runs/de-en --score test.hyp < test.de\n"
+          "  echo 'The old sailor hides the keys.' | heed translate --run runs/first --attention "
+          "page.html");
 }
 
 void add_summarize(CLI::App& app) {
-  add_decoder(app, "summarize", "Summarize standard input with a trained model: a document a line in, a summary a line out, in order")
-      ->footer("Examples:\n  heed summarize --run runs/news < documents.txt > summaries.txt\n"
-               "  heed summarize --run runs/news --no-repeat-ngram 3 --min-length 10 --coverage-penalty 0.2 < documents.txt\n"
-               "  heed summarize --run runs/news --score summaries.txt < documents.txt");
+  add_decoder(app, "summarize",
+              "Summarize standard input with a trained model: a document a line in, a summary a "
+              "line out, in order")
+      ->footer(
+          "Examples:\n  heed summarize --run runs/news < documents.txt > summaries.txt\n"
+          "  heed summarize --run runs/news --no-repeat-ngram 3 --min-length 10 --coverage-penalty "
+          "0.2 < documents.txt\n"
+          "  heed summarize --run runs/news --score summaries.txt < documents.txt");
 }
 
 }  // namespace heed::cli

@@ -9,11 +9,10 @@
 #include <set>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/messages.h"
@@ -33,7 +32,8 @@ class TemporaryFolder {
   TemporaryFolder() {
     std::error_code error;
     path_ = (fs::temp_directory_path(error) / "heed-verify-XXXXXX").string();
-    if (error || !::mkdtemp(path_.data())) fail("cannot make a temporary folder {}; set TMPDIR to a folder where there is room", path_);
+    if (error || !::mkdtemp(path_.data()))
+      fail("cannot make a temporary folder {}; set TMPDIR to a folder where there is room", path_);
   }
   ~TemporaryFolder() {
     std::error_code ignored;
@@ -59,9 +59,9 @@ std::string read_all(int descriptor) {
   }
 }
 
-/// Does it in a process of its own, which may be killed; returns the signal that killed it, 0 for none. This process must not have
-/// computed anything yet: threads do not survive a fork. Throws the Error that the process ended
-/// with.
+/// Does it in a process of its own, which may be killed; returns the signal that killed it, 0 for
+/// none. This process must not have computed anything yet: threads do not survive a fork. Throws
+/// the Error that the process ended with.
 int in_a_process(const std::function<void()>& act) {
   std::cout.flush();
   int error_pipe[2];
@@ -95,7 +95,8 @@ int in_a_process(const std::function<void()>& act) {
   return 0;
 }
 
-void train(const Settings& settings, const fs::path& folder, int threads, bool resume, const Observers& observers = {}) {
+void train(const Settings& settings, const fs::path& folder, int threads, bool resume,
+           const Observers& observers = {}) {
   set_threads(threads);
   Training training(settings, folder.string(), resume);
   training.open();
@@ -131,7 +132,8 @@ std::string difference_of(const std::string& name, const fs::path& a, const fs::
   const std::string first = read_file(a / name, most), second = read_file(b / name, most);
   if (name == "metrics.jsonl") return timeless(first) == timeless(second) ? "" : "a row differs";
   if (first == second) return "";
-  const std::string found = name.ends_with(".heed") ? difference(load(a / name), load(b / name)) : "";
+  const std::string found =
+      name.ends_with(".heed") ? difference(load(a / name), load(b / name)) : "";
   return found.empty() ? "bytes differ" : found;
 }
 
@@ -144,7 +146,8 @@ void verify_resume(const Settings& settings, int threads) {
   std::cout << fmt::format("train    {} steps of {}, in one go\n", steps, settings.model.name);
   in_a_process([&] { train(settings, whole, threads, false); });
 
-  std::cout << fmt::format("train    the same, saved at step {}, killed in step {}\n", half, killed_in);
+  std::cout << fmt::format("train    the same, saved at step {}, killed in step {}\n", half,
+                           killed_in);
   const int signal = in_a_process([&] {
     Index step = 0;
     Observers observers;
@@ -167,10 +170,13 @@ void verify_resume(const Settings& settings, int threads) {
   for (const std::string& name : names) {
     const std::string found = difference_of(name, whole, parts);
     differing += !found.empty();
-    std::cout << fmt::format("compare  {:<32} {:>12} bytes  {}\n", name == "metrics.jsonl" ? "metrics.jsonl, but for times" : name,
-                             fs::exists(whole / name) ? fs::file_size(whole / name) : 0, found.empty() ? "the same" : "DIFFER: " + found);
+    std::cout << fmt::format("compare  {:<32} {:>12} bytes  {}\n",
+                             name == "metrics.jsonl" ? "metrics.jsonl, but for times" : name,
+                             fs::exists(whole / name) ? fs::file_size(whole / name) : 0,
+                             found.empty() ? "the same" : "DIFFER: " + found);
   }
-  if (differing > 0) fail("resuming is not exact on these settings: {} of {} files differ", differing, names.size());
+  if (differing > 0)
+    fail("resuming is not exact on these settings: {} of {} files differ", differing, names.size());
   std::cout << fmt::format("the same: resuming is exact on these settings\n");
 }
 

@@ -15,7 +15,8 @@ namespace heed {
 
 namespace {
 
-constexpr Index endless_patience = 16;  // windows of an endless corpus in which everything may be dropped
+constexpr Index endless_patience =
+    16;  // windows of an endless corpus in which everything may be dropped
 
 // A line that becomes source </s>, <s> target and target </s>.
 struct Line {
@@ -25,32 +26,38 @@ struct Line {
 };
 
 // `epoch`: for which a segmentation is drawn; evaluation, -1, always takes the best one.
-Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options, Index epoch, Index number) {
+Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options,
+              Index epoch, Index number) {
   const Pair pair = pairs.at(number);
   if (options.subword_sampling > 0 && epoch >= 0) {
     constexpr std::uint64_t salt = 0x5ab;  // apart from the draws that shuffle
-    const std::uint64_t seed = mix(mix(mix(options.seed, salt), static_cast<std::uint64_t>(epoch)), static_cast<std::uint64_t>(number));
+    const std::uint64_t seed = mix(mix(mix(options.seed, salt), static_cast<std::uint64_t>(epoch)),
+                                   static_cast<std::uint64_t>(number));
     Random source(seed, 0), target(seed, 1);
     return {number, tokenizers.source->sample(pair.source, options.subword_sampling, source),
             tokenizers.target->sample(pair.target, options.subword_sampling, target)};
   }
-  if (!options.widen) return {number, tokenizers.source->encode(pair.source), tokenizers.target->encode(pair.target)};
+  if (!options.widen)
+    return {number, tokenizers.source->encode(pair.source), tokenizers.target->encode(pair.target)};
   std::vector<std::string> extra;
   std::vector<Id> source = tokenizers.source->encode_widening(pair.source, extra);
   return {number, std::move(source), tokenizers.target->encode(pair.target, extra)};
 }
 
-// Cuts both sides to `longest`. Where the source is cut, a target may name unknown words that no longer stand in it: ids past all
-// that the source holds and past the vocabulary become <unk>.
+// Cuts both sides to `longest`. Where the source is cut, a target may name unknown words that no
+// longer stand in it: ids past all that the source holds and past the vocabulary become <unk>.
 void cut(Line& line, std::size_t longest, Id vocabulary) {
-  for (std::vector<Id>* side : {&line.source, &line.target}) side->resize(std::min(side->size(), longest));
+  for (std::vector<Id>* side : {&line.source, &line.target})
+    side->resize(std::min(side->size(), longest));
   Id end = vocabulary;
-  for (const Id id : line.source) end = std::max(end, id + 1);
+  for (const Id id : line.source)
+    end = std::max(end, id + 1);
   for (Id& id : line.target)
     if (id >= end) id = unk_id;
 }
 
-// The pairs of a source as lines, those left out that the options leave out. `budget` is 0 where a line may exceed it alone.
+// The pairs of a source as lines, those left out that the options leave out. `budget` is 0 where a
+// line may exceed it alone.
 struct Reader {
   const PairSource& pairs;
   const Tokenizers& tokenizers;
@@ -61,7 +68,8 @@ struct Reader {
 
   void read(Index first, Index count, std::vector<Line>& lines) const {
     const Index end = pairs.size() < 0 ? first + count : std::min(first + count, pairs.size());
-    const auto longest = options.max_length > 0 ? static_cast<std::size_t>(options.max_length) : std::string::npos;
+    const auto longest =
+        options.max_length > 0 ? static_cast<std::size_t>(options.max_length) : std::string::npos;
     for (Index i = first; i < end; ++i) {
       Line line = tokenize(pairs, tokenizers, options, epoch, i);
       ++counts.read;
@@ -81,15 +89,18 @@ struct Reader {
   }
 };
 
-// Sorts by length, equals as they stand, and cuts where the budget is reached. A line beyond the budget stands alone.
+// Sorts by length, equals as they stand, and cuts where the budget is reached. A line beyond the
+// budget stands alone.
 std::vector<std::pair<Index, Index>> sort_and_cut(std::vector<Line>& lines, Index batch_tokens) {
   std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) {
-    return a.target.size() != b.target.size() ? a.target.size() < b.target.size() : a.source.size() < b.source.size();
+    return a.target.size() != b.target.size() ? a.target.size() < b.target.size()
+                                              : a.source.size() < b.source.size();
   });
   std::vector<std::pair<Index, Index>> cuts;
   Index begin = 0, rows = 0;
   for (Index i = 0; i < static_cast<Index>(lines.size()); ++i) {
-    if (i > begin && rows + lines[i].rows() > batch_tokens) cuts.emplace_back(std::exchange(begin, i), i), rows = 0;
+    if (i > begin && rows + lines[i].rows() > batch_tokens)
+      cuts.emplace_back(std::exchange(begin, i), i), rows = 0;
     rows += lines[i].rows();
   }
   if (!lines.empty()) cuts.emplace_back(begin, static_cast<Index>(lines.size()));
@@ -110,7 +121,8 @@ Batch make_batch(std::span<const Line> lines) {
   batch.source.ids = Ids({batch.source.spans.rows()});
   batch.target.ids = Ids({batch.target.spans.rows()});
   batch.gold = Ids({batch.target.spans.rows()});
-  Id *source = batch.source.ids.data(), *target = batch.target.ids.data(), *gold = batch.gold.data();
+  Id *source = batch.source.ids.data(), *target = batch.target.ids.data(),
+     *gold = batch.gold.data();
   for (const Line& line : lines) {
     source = std::copy(line.source.begin(), line.source.end(), source), *source++ = eos_id;
     *target++ = bos_id, target = std::copy(line.target.begin(), line.target.end(), target);
@@ -119,9 +131,11 @@ Batch make_batch(std::span<const Line> lines) {
   return batch;
 }
 
-void check_options(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options) {
+void check_options(const PairSource& pairs, const Tokenizers& tokenizers,
+                   const BatchOptions& options) {
   check(tokenizers.source && tokenizers.target, "batches", "expected tokenizers for both sides");
-  check(tokenizers.joint() || !options.widen, "batches", "expected one vocabulary for both sides, so that words can be copied; got two");
+  check(tokenizers.joint() || !options.widen, "batches",
+        "expected one vocabulary for both sides, so that words can be copied; got two");
   check_argument(options.batch_tokens >= 1, "batches", "batch_tokens", options.batch_tokens,
                  "of at least 1");
   check_argument(options.max_length >= 0, "batches", "max_length", options.max_length,
@@ -144,8 +158,12 @@ struct PairBatches::Window {
   std::vector<std::pair<Index, Index>> cuts;  // [begin, end) into lines
 };
 
-PairBatches::PairBatches(const PairSource& pairs, Tokenizers tokenizers, const BatchOptions& options)
-    : pairs_(pairs), tokenizers_(std::move(tokenizers)), options_(options), window_(std::make_unique<Window>()) {
+PairBatches::PairBatches(const PairSource& pairs, Tokenizers tokenizers,
+                         const BatchOptions& options)
+    : pairs_(pairs),
+      tokenizers_(std::move(tokenizers)),
+      options_(options),
+      window_(std::make_unique<Window>()) {
   check_options(pairs, tokenizers_, options);
 }
 PairBatches::PairBatches(PairBatches&&) noexcept = default;
@@ -157,7 +175,8 @@ Batch PairBatches::next() {
     prepare();
     if (position_.batch < static_cast<Index>(window_->cuts.size())) break;
     fruitless = window_->cuts.empty() ? fruitless + 1 : 0;
-    if (fruitless >= (pairs_.size() < 0 ? endless_patience : windows())) fail_dropped(pairs_, options_);
+    if (fruitless >= (pairs_.size() < 0 ? endless_patience : windows()))
+      fail_dropped(pairs_, options_);
     advance();
   }
   const auto [begin, end] = window_->cuts[position_.batch];
@@ -168,25 +187,32 @@ Batch PairBatches::next() {
 
 std::string PairBatches::describe(std::span<const Index> lines) const {
   std::vector<Index> numbers;
-  for (Index line : lines) numbers.push_back(pairs_.line(line));
+  for (Index line : lines)
+    numbers.push_back(pairs_.line(line));
   std::sort(numbers.begin(), numbers.end());
   return fmt::format("{} of {}", listed("line", numbers), pairs_.name());
 }
 
 void PairBatches::seek(std::span<const std::int64_t> numbers) {
-  check(numbers.size() == 3 && std::all_of(numbers.begin(), numbers.end(), [](std::int64_t n) { return n >= 0; }), "batches",
-        "expected a position of three numbers from 0 on, epoch, window and batch; got ({})", fmt::join(numbers, ", "));
+  check(numbers.size() == 3 &&
+            std::all_of(numbers.begin(), numbers.end(), [](std::int64_t n) { return n >= 0; }),
+        "batches",
+        "expected a position of three numbers from 0 on, epoch, window and batch; got ({})",
+        fmt::join(numbers, ", "));
   const Position position{numbers[0], numbers[1], numbers[2]};
   if (pairs_.size() > 0 && position.window >= windows())
     fail(
-        "{}: has {} windows of {} pairs, the position to resume at is in window {} (from 0); give the data and data.window of the "
+        "{}: has {} windows of {} pairs, the position to resume at is in window {} (from 0); give "
+        "the data and data.window of the "
         "first run",
         pairs_.name(), windows(), options_.window, position.window);
   position_ = position;
 }
 
 Index PairBatches::blocks() const { return (pairs_.size() + pairs_.block() - 1) / pairs_.block(); }
-Index PairBatches::window_blocks() const { return std::max<Index>(1, options_.window / pairs_.block()); }
+Index PairBatches::window_blocks() const {
+  return std::max<Index>(1, options_.window / pairs_.block());
+}
 Index PairBatches::windows() const { return (blocks() + window_blocks() - 1) / window_blocks(); }
 
 void PairBatches::advance() {
@@ -200,10 +226,12 @@ void PairBatches::advance() {
 void PairBatches::prepare() {
   const Position wanted{position_.epoch, position_.window, 0};
   if (window_->position == wanted) return;
-  if (window_->position.epoch != wanted.epoch || window_->position.window > wanted.window) counts_ = {};
+  if (window_->position.epoch != wanted.epoch || window_->position.window > wanted.window)
+    counts_ = {};
   window_->position = {-1, -1, 0};  // until it is whole: reading may throw
   window_->lines.clear();
-  const auto epoch = static_cast<std::uint64_t>(wanted.epoch), window = static_cast<std::uint64_t>(wanted.window);
+  const auto epoch = static_cast<std::uint64_t>(wanted.epoch),
+             window = static_cast<std::uint64_t>(wanted.window);
   Random random(mix(options_.seed, epoch), window);
   const Reader reader{pairs_, tokenizers_, options_, options_.batch_tokens, wanted.epoch, counts_};
   if (pairs_.size() < 0) {
@@ -215,10 +243,13 @@ void PairBatches::prepare() {
       if (options_.shuffle) Random(options_.seed, epoch).shuffle(order_);
       order_epoch_ = wanted.epoch;
     }
-    const Index begin = wanted.window * window_blocks(), end = std::min(begin + window_blocks(), blocks());
-    for (Index i = begin; i < end; ++i) reader.read(order_[i] * pairs_.block(), pairs_.block(), window_->lines);
+    const Index begin = wanted.window * window_blocks(),
+                end = std::min(begin + window_blocks(), blocks());
+    for (Index i = begin; i < end; ++i)
+      reader.read(order_[i] * pairs_.block(), pairs_.block(), window_->lines);
     will_need(wanted.window + 1);
-    if (options_.shuffle && pairs_.block() > 1) random.shuffle(window_->lines);  // else those of one length keep their neighbours
+    if (options_.shuffle && pairs_.block() > 1)
+      random.shuffle(window_->lines);  // else those of one length keep their neighbours
   }
   window_->cuts = sort_and_cut(window_->lines, options_.batch_tokens);
   if (options_.shuffle) random.shuffle(window_->cuts);
@@ -227,7 +258,8 @@ void PairBatches::prepare() {
 
 void PairBatches::will_need(Index window) const {
   const Index begin = window * window_blocks(), end = std::min(begin + window_blocks(), blocks());
-  for (Index i = begin; i < end; ++i) pairs_.will_need(order_[i] * pairs_.block(), pairs_.block());
+  for (Index i = begin; i < end; ++i)
+    pairs_.will_need(order_[i] * pairs_.block(), pairs_.block());
 }
 
 Index PairBatches::count_epoch(BatchCounts* counts) {
@@ -274,7 +306,8 @@ BatchCounts count_pairs(const PairSource& pairs, const Tokenizers& tokenizers,
   return counts;
 }
 
-std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options, BatchCounts* counts) {
+std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers,
+                               const BatchOptions& options, BatchCounts* counts) {
   check_options(pairs, tokenizers, options);
   check(pairs.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs.name());
   std::vector<Line> lines;

@@ -14,13 +14,16 @@ namespace heed {
 
 struct BatchOptions {
   Index batch_tokens = 4096;  // most rows of source and target together, <s> and </s> included
-  Index max_length = 256;     // pairs with a longer side, in tokens without <s> and </s>, are dropped; 0: no limit
-  bool cut = false;           // longer sides are cut to max_length instead
-  Index window = 8192;        // pairs sorted by length at a time
+  Index max_length =
+      256;  // pairs with a longer side, in tokens without <s> and </s>, are dropped; 0: no limit
+  bool cut = false;     // longer sides are cut to max_length instead
+  Index window = 8192;  // pairs sorted by length at a time
   std::uint64_t seed = 1;
   bool shuffle = true;
-  bool widen = false;  // for models that copy: ids from the vocabulary's size on name the source's unknown words; tokenizers are joint
-  double subword_sampling = 0;  // above 0: each line is cut anew in each epoch, a draw from (seed, epoch, line, side); Tokenizer::sample
+  bool widen = false;  // for models that copy: ids from the vocabulary's size on name the source's
+                       // unknown words; tokenizers are joint
+  double subword_sampling = 0;  // above 0: each line is cut anew in each epoch, a draw from (seed,
+                                // epoch, line, side); Tokenizer::sample
 };
 
 /// Every pair was dropped.
@@ -31,22 +34,25 @@ struct NothingLeft : Error {
 /// What became of the pairs that were read.
 struct BatchCounts {
   Index read = 0;
-  Index dropped = 0;  // a side is longer than max_length, or the pair alone exceeds the budget
-  Index cut = 0;      // a side was cut to max_length
+  Index dropped = 0;      // a side is longer than max_length, or the pair alone exceeds the budget
+  Index cut = 0;          // a side was cut to max_length
   Index over_budget = 0;  // of those dropped: no side is too long, but the pair exceeds the budget
   Index first_long =
       -1;  // the lowest number of a pair with a side that is too long; -1: there is none
 };
 
-/// Batches for training, without end. What comes next is a function of the pairs, the options and the position alone.
-/// Each epoch visits every pair once, in an order drawn from (seed, epoch); an endless corpus is read by consecutive numbers, in
-/// epoch 0. `window` pairs at a time are sorted by length and cut into batches within the budget, and those batches shuffled.
-/// Of a corpus on disk the order is one of blocks (PairSource::block): a window is as many shuffled blocks as fit, at least one,
-/// and its pairs are shuffled together. Only a window of pairs and an order of blocks are ever held.
-/// source = tokens </s>, target = <s> tokens, gold = tokens </s>, packed. `lines` are numbers for PairSource::at.
+/// Batches for training, without end. What comes next is a function of the pairs, the options and
+/// the position alone. Each epoch visits every pair once, in an order drawn from (seed, epoch); an
+/// endless corpus is read by consecutive numbers, in epoch 0. `window` pairs at a time are sorted
+/// by length and cut into batches within the budget, and those batches shuffled. Of a corpus on
+/// disk the order is one of blocks (PairSource::block): a window is as many shuffled blocks as fit,
+/// at least one, and its pairs are shuffled together. Only a window of pairs and an order of blocks
+/// are ever held. source = tokens </s>, target = <s> tokens, gold = tokens </s>, packed. `lines`
+/// are numbers for PairSource::at.
 class PairBatches final : public BatchStream {
  public:
-  /// Keeps a reference to `pairs`. Throws Error when an option is out of range or there are no pairs.
+  /// Keeps a reference to `pairs`. Throws Error when an option is out of range or there are no
+  /// pairs.
   PairBatches(const PairSource& pairs, Tokenizers tokenizers, const BatchOptions& options);
   PairBatches(PairBatches&&) noexcept;
   ~PairBatches() override;
@@ -55,15 +61,17 @@ class PairBatches final : public BatchStream {
   /// dropped.
   Batch next() override;
   /// Of the batch that next() gives: {epoch, window, batch in the window}.
-  std::vector<std::int64_t> position() const override { return {position_.epoch, position_.window, position_.batch}; }
+  std::vector<std::int64_t> position() const override {
+    return {position_.epoch, position_.window, position_.batch};
+  }
   void seek(std::span<const std::int64_t> position) override;
   std::string describe(std::span<const Index> lines) const override;
   Index epoch() const { return position_.epoch; }
   Index epochs() const override { return position_.epoch; }
   /// Of this epoch so far, a window at a time.
   const BatchCounts& counts() const { return counts_; }
-  /// The number of batches in an epoch, and what becomes of its pairs: reads and tokenizes them all, once. Throws Error on an endless
-  /// corpus and when every pair is dropped.
+  /// The number of batches in an epoch, and what becomes of its pairs: reads and tokenizes them
+  /// all, once. Throws Error on an endless corpus and when every pair is dropped.
   Index count_epoch(BatchCounts* counts = nullptr);
   /// Whether every epoch has as many batches as count_epoch() finds: all pairs are one window, cut
   /// alike each time.
@@ -78,8 +86,8 @@ class PairBatches final : public BatchStream {
   Index blocks() const;         // of an epoch
   Index window_blocks() const;  // of a window
   Index windows() const;        // of an epoch
-  void advance();         // to the first batch of the next window
-  void prepare();         // reads the window at position_, unless it is the one at hand
+  void advance();               // to the first batch of the next window
+  void prepare();               // reads the window at position_, unless it is the one at hand
   void will_need(Index window) const;  // a hint to the source
 
   const PairSource& pairs_;
@@ -97,10 +105,10 @@ class PairBatches final : public BatchStream {
 BatchCounts count_pairs(const PairSource& pairs, const Tokenizers& tokenizers,
                         const BatchOptions& options);
 
-/// For evaluation: every pair once, shortest first, no randomness; `lines` tells where each came from. A pair that alone exceeds
-/// the budget makes a batch of its own; those beyond max_length are dropped or cut, and counted. Throws Error on an endless corpus
-/// and when nothing is left.
-std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options,
-                               BatchCounts* counts = nullptr);
+/// For evaluation: every pair once, shortest first, no randomness; `lines` tells where each came
+/// from. A pair that alone exceeds the budget makes a batch of its own; those beyond max_length are
+/// dropped or cut, and counted. Throws Error on an endless corpus and when nothing is left.
+std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers,
+                               const BatchOptions& options, BatchCounts* counts = nullptr);
 
 }  // namespace heed

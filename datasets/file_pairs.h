@@ -19,18 +19,23 @@ class RecordFormat {
     std::string_view source, target;  // empty where it is blank; they last until the next read()
   };
   /// Messages about it begin with `file`:`line`.
-  virtual Record read(std::span<const std::string_view> lines, const std::string& file, Index line) = 0;
+  virtual Record read(std::span<const std::string_view> lines, const std::string& file,
+                      Index line) = 0;
 };
 
-std::unique_ptr<RecordFormat> aligned_format();                                        // two files, a side each
-std::unique_ptr<RecordFormat> tsv_format(const std::vector<std::string>& fields);    // column numbers; none: there are two
-std::unique_ptr<RecordFormat> jsonl_format(const std::vector<std::string>& fields);  // keys; none: the known ones
+std::unique_ptr<RecordFormat> aligned_format();  // two files, a side each
+std::unique_ptr<RecordFormat> tsv_format(
+    const std::vector<std::string>& fields);  // column numbers; none: there are two
+std::unique_ptr<RecordFormat> jsonl_format(
+    const std::vector<std::string>& fields);  // keys; none: the known ones
 
-/// Pairs that stay in their files, one of which may be larger than memory. Opening reads everything once, checks it, and keeps where
-/// every 64th pair begins; at() reads from there on, so that pairs asked for in their order cost one pass. Not for several threads at once.
+/// Pairs that stay in their files, one of which may be larger than memory. Opening reads everything
+/// once, checks it, and keeps where every 64th pair begins; at() reads from there on, so that pairs
+/// asked for in their order cost one pass. Not for several threads at once.
 class FilePairs final : public PairSource {
  public:
-  FilePairs(const std::vector<std::string>& paths, std::unique_ptr<RecordFormat> format, const ReadOptions& options);
+  FilePairs(const std::vector<std::string>& paths, std::unique_ptr<RecordFormat> format,
+            const ReadOptions& options);
   ~FilePairs() override;
 
   Index size() const override { return size_; }
@@ -49,7 +54,8 @@ class FilePairs final : public PairSource {
     std::int64_t offsets[2];  // in each file
     Index lines;              // before it
   };
-  bool next(RecordFormat::Record& pair) const;  // the next that is not blank, trimmed; false at the end
+  bool next(
+      RecordFormat::Record& pair) const;  // the next that is not blank, trimmed; false at the end
 
   std::string name_;
   bool blank_is_error_;

@@ -1,8 +1,5 @@
 #include "datasets/input_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -10,6 +7,9 @@
 #include <cstring>
 #include <filesystem>
 #include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "datasets/foreign_text.h"
 #include "datasets/gzip.h"
@@ -26,7 +26,8 @@ std::size_t fill(const std::string& path, std::span<char> into, Read&& read) {
   while (got < into.size()) {
     const ssize_t n = read(into.data() + got, into.size() - got, got);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("{}: cannot be read to its end ({}); check the disk", path, std::strerror(errno));
+    if (n < 0)
+      fail("{}: cannot be read to its end ({}); check the disk", path, std::strerror(errno));
     if (n == 0) break;
     got += static_cast<std::size_t>(n);
   }
@@ -48,8 +49,10 @@ int temporary_file(const std::string& path, std::string& folder) {
   std::string name = folder + "/heed-XXXXXX";
   const int file = error ? -1 : mkostemp(name.data(), O_CLOEXEC);
   if (file < 0)
-    fail("{}: must be unpacked into a temporary file, and {} takes none ({}); set TMPDIR to a folder that does", path,
-         error ? "TMPDIR" : folder, error ? error.message() : std::strerror(errno));
+    fail(
+        "{}: must be unpacked into a temporary file, and {} takes none ({}); set TMPDIR to a "
+        "folder that does",
+        path, error ? "TMPDIR" : folder, error ? error.message() : std::strerror(errno));
   unlink(name.c_str());
   return file;
 }
@@ -66,7 +69,10 @@ InputFile::InputFile(std::string path) : path_(std::move(path)) {
 }
 
 InputFile::InputFile(InputFile&& other) noexcept
-    : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)), opened_(other.opened_), copied_(other.copied_) {}
+    : path_(std::move(other.path_)),
+      file_(std::exchange(other.file_, -1)),
+      opened_(other.opened_),
+      copied_(other.copied_) {}
 
 InputFile::~InputFile() {
   if (file_ >= 0) close(file_);
@@ -75,10 +81,14 @@ InputFile::~InputFile() {
 void InputFile::open_itself() {
   file_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (file_ < 0 && errno == ENOENT) fail("{}: no such file; check the name", path_);
-  if (file_ < 0) fail("{}: cannot be read ({}); check the file and its permissions", path_, std::strerror(errno));
-  if (fstat(file_, &opened_) != 0) fail("{}: cannot be read ({}); check the disk", path_, std::strerror(errno));
+  if (file_ < 0)
+    fail("{}: cannot be read ({}); check the file and its permissions", path_,
+         std::strerror(errno));
+  if (fstat(file_, &opened_) != 0)
+    fail("{}: cannot be read ({}); check the disk", path_, std::strerror(errno));
   if (S_ISDIR(opened_.st_mode)) fail("{}: is a folder; name a text file", path_);
-  if (S_ISCHR(opened_.st_mode) || S_ISBLK(opened_.st_mode)) fail("{}: is a device; name a text file", path_);
+  if (S_ISCHR(opened_.st_mode) || S_ISBLK(opened_.st_mode))
+    fail("{}: is a device; name a text file", path_);
   const bool pipe = !S_ISREG(opened_.st_mode);
   std::array<char, 16> bytes{};
   const std::size_t n = fill(path_, bytes, [&](char* to, std::size_t count, std::size_t at) {
@@ -95,7 +105,10 @@ void InputFile::spill(std::string_view start) {
   const int from = std::exchange(file_, copy);  // now closed by whoever closes this
   std::int64_t written = 0;
   const auto read = [&](std::span<char> into) {
-    if (start.empty()) return fill(path_, into, [&](char* to, std::size_t count, std::size_t) { return ::read(from, to, count); });
+    if (start.empty())
+      return fill(path_, into, [&](char* to, std::size_t count, std::size_t) {
+        return ::read(from, to, count);
+      });
     const std::size_t n = std::min(into.size(), start.size());
     std::copy_n(start.begin(), n, into.begin());
     start.remove_prefix(n);
@@ -106,8 +119,10 @@ void InputFile::spill(std::string_view start) {
       const ssize_t n = ::write(copy, text.data(), text.size());
       if (n < 0 && errno == EINTR) continue;
       if (n < 0)
-        fail("{}: {} holds no more of it than {} MB, unpacked ({}); make room, or set TMPDIR to a folder with more", path_, folder,
-             written >> 20, std::strerror(errno));
+        fail(
+            "{}: {} holds no more of it than {} MB, unpacked ({}); make room, or set TMPDIR to a "
+            "folder with more",
+            path_, folder, written >> 20, std::strerror(errno));
       text.remove_prefix(static_cast<std::size_t>(n)), written += n;
     }
   };
@@ -116,7 +131,8 @@ void InputFile::spill(std::string_view start) {
       gunzip(read, write, path_);
     } else {
       std::array<char, 1 << 16> bytes;
-      while (const std::size_t n = read(bytes)) write({bytes.data(), n});
+      while (const std::size_t n = read(bytes))
+        write({bytes.data(), n});
     }
   } catch (...) {
     close(from);
@@ -144,9 +160,14 @@ void InputFile::will_need(std::int64_t offset, std::int64_t length) const {
 void InputFile::check_unchanged() const {
   if (copied_) return;
   struct stat now {};
-  if (fstat(file_, &now) != 0) fail("{}: cannot be read any more ({}); check the disk", path_, std::strerror(errno));
-  if (now.st_size != opened_.st_size || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec || now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec)
-    fail("{}: has changed since it was opened; leave the data alone while they are in use, and start again", path_);
+  if (fstat(file_, &now) != 0)
+    fail("{}: cannot be read any more ({}); check the disk", path_, std::strerror(errno));
+  if (now.st_size != opened_.st_size || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec ||
+      now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec)
+    fail(
+        "{}: has changed since it was opened; leave the data alone while they are in use, and "
+        "start again",
+        path_);
 }
 
 }  // namespace heed

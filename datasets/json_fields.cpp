@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t most_others = 100;
 
-// Told of every value in turn, so that nothing but the fields asked for needs memory, and depth is a number.
+// Told of every value in turn, so that nothing but the fields asked for needs memory, and depth is
+// a number.
 class Finder final : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit Finder(JsonFields& found) : found_(found) {}
@@ -36,10 +37,12 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
     if (depth_ != 1) return true;
     const auto field = std::ranges::find(found_.fields, name, &JsonFields::Field::key);
     field_ = field == found_.fields.end() ? nullptr : &*field;
-    if (!field_ && found_.is_object && found_.others.size() < most_others) found_.others.push_back(name);
+    if (!field_ && found_.is_object && found_.others.size() < most_others)
+      found_.others.push_back(name);
     return true;
   }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
     found_.error = std::max<std::size_t>(position, 1);
     return false;
   }
@@ -61,7 +64,8 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 void read_json_fields(std::string_view text, JsonFields& found) {
-  for (JsonFields::Field& field : found.fields) field.times = 0, field.type = "null", field.text.clear();
+  for (JsonFields::Field& field : found.fields)
+    field.times = 0, field.type = "null", field.text.clear();
   found.others.clear(), found.is_object = false, found.error = 0;
   Finder finder(found);
   nlohmann::json::sax_parse(text.begin(), text.end(), &finder);

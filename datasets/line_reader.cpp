@@ -17,10 +17,13 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 // More bytes behind those at hand, which move to the front; false at the end of the file.
 bool LineReader::fill() {
-  std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
+  std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
+            buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
   end_ -= begin_, begin_ = 0;
-  if (buffer_.size() < end_ + chunk) buffer_.resize(std::max(end_ + chunk, buffer_.size() + buffer_.size() / 2));
-  const std::size_t n = file_->read(offset_ + static_cast<std::int64_t>(end_), std::span(buffer_).subspan(end_));
+  if (buffer_.size() < end_ + chunk)
+    buffer_.resize(std::max(end_ + chunk, buffer_.size() + buffer_.size() / 2));
+  const std::size_t n =
+      file_->read(offset_ + static_cast<std::int64_t>(end_), std::span(buffer_).subspan(end_));
   end_ += n;
   return n > 0;
 }
@@ -40,11 +43,16 @@ bool LineReader::next(std::string_view& line) {
   std::size_t seen = 0;  // bytes of the line without \n
   const void* found = nullptr;
   for (;;) {
-    if (begin_ + seen < end_) found = std::memchr(buffer_.data() + begin_ + seen, '\n', end_ - begin_ - seen);
-    seen = found ? static_cast<std::size_t>(static_cast<const char*>(found) - buffer_.data()) - begin_ : end_ - begin_;
+    if (begin_ + seen < end_)
+      found = std::memchr(buffer_.data() + begin_ + seen, '\n', end_ - begin_ - seen);
+    seen = found
+               ? static_cast<std::size_t>(static_cast<const char*>(found) - buffer_.data()) - begin_
+               : end_ - begin_;
     if (seen > longest_)
-      fail("{}:{}: is longer than {} MiB; is this a text with a pair a line? break it up or leave it out", file_->path(), number_ + 1,
-           longest_ >> 20);
+      fail(
+          "{}:{}: is longer than {} MiB; is this a text with a pair a line? break it up or leave "
+          "it out",
+          file_->path(), number_ + 1, longest_ >> 20);
     if (found || !fill()) break;
   }
   if (!found && seen == 0) {

@@ -19,13 +19,15 @@ namespace heed {
 namespace {
 
 constexpr std::string_view toy_prefix = "toy:";
-constexpr const char* accepted = "expected two line-aligned files, one .tsv, one .jsonl or toy:NAME";
+constexpr const char* accepted =
+    "expected two line-aligned files, one .tsv, one .jsonl or toy:NAME";
 
 std::unique_ptr<PairSource> open_toy(const std::string& data, Split split, std::uint64_t seed) {
   const std::string name = data.substr(toy_prefix.size());
   const std::vector<std::string> names = toy::names();
   if (std::find(names.begin(), names.end(), name) == names.end())
-    fail("unknown corpus '{}': expected toy:{}{}", data, fmt::join(names, ", toy:"), did_you_mean(name, names));
+    fail("unknown corpus '{}': expected toy:{}{}", data, fmt::join(names, ", toy:"),
+         did_you_mean(name, names));
   return toy::open(name, split, seed);
 }
 
@@ -39,8 +41,10 @@ std::string extension(const std::string& name) {
 /// All pairs of a source but a few.
 class Rest final : public PairSource {
  public:
-  Rest(std::shared_ptr<const PairSource> all, const std::vector<Index>& without) : all_(std::move(all)), before_(without) {
-    for (std::size_t k = 0; k < before_.size(); ++k) before_[k] -= static_cast<Index>(k);
+  Rest(std::shared_ptr<const PairSource> all, const std::vector<Index>& without)
+      : all_(std::move(all)), before_(without) {
+    for (std::size_t k = 0; k < before_.size(); ++k)
+      before_[k] -= static_cast<Index>(k);
   }
   Index size() const override { return all_->size() - static_cast<Index>(before_.size()); }
   Pair at(Index i) const override { return all_->at(number(i)); }
@@ -48,9 +52,11 @@ class Rest final : public PairSource {
   Index skipped() const override { return all_->skipped(); }
   Index line(Index i) const override { return all_->line(number(i)); }
   Index block() const override { return all_->block(); }
-  std::uint64_t fingerprint() const override {  // of what was read once and what is left out, not read again
+  std::uint64_t fingerprint()
+      const override {  // of what was read once and what is left out, not read again
     std::uint64_t hash = mix(all_->fingerprint(), static_cast<std::uint64_t>(before_.size()));
-    for (const Index n : before_) hash = mix(hash, static_cast<std::uint64_t>(n));
+    for (const Index n : before_)
+      hash = mix(hash, static_cast<std::uint64_t>(n));
     return hash;
   }
   void will_need(Index first, Index count) const override {
@@ -59,19 +65,25 @@ class Rest final : public PairSource {
   }
 
  private:
-  Index number(Index i) const { return i + (std::upper_bound(before_.begin(), before_.end(), i) - before_.begin()); }
+  Index number(Index i) const {
+    return i + (std::upper_bound(before_.begin(), before_.end(), i) - before_.begin());
+  }
 
   std::shared_ptr<const PairSource> all_;
-  std::vector<Index> before_;  // for each left out, in order: how many of those kept stand before it
+  std::vector<Index>
+      before_;  // for each left out, in order: how many of those kept stand before it
 };
 
 }  // namespace
 
 std::uint64_t hash_of(std::string_view source, std::string_view target, std::uint64_t before) {
-  return mix(before ^ XXH3_64bits(source.data(), source.size()), XXH3_64bits(target.data(), target.size()));
+  return mix(before ^ XXH3_64bits(source.data(), source.size()),
+             XXH3_64bits(target.data(), target.size()));
 }
 
-std::uint64_t Fingerprint::of(Index size) const { return mix(hash_, static_cast<std::uint64_t>(size)); }
+std::uint64_t Fingerprint::of(Index size) const {
+  return mix(hash_, static_cast<std::uint64_t>(size));
+}
 
 std::uint64_t PairSource::fingerprint() const {
   constexpr Index endless = 256;
@@ -86,41 +98,51 @@ std::uint64_t PairSource::fingerprint() const {
 
 std::unique_ptr<PairSource> first_pairs(const PairSource& source, Index n) {
   std::vector<Pair> pairs;
-  for (Index i = 0, end = source.size() < 0 ? n : std::min(n, source.size()); i < end; ++i) pairs.push_back(source.at(i));
+  for (Index i = 0, end = source.size() < 0 ? n : std::min(n, source.size()); i < end; ++i)
+    pairs.push_back(source.at(i));
   return std::make_unique<MemoryPairs>(std::move(pairs), source.name(), source.skipped());
 }
 
-std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(std::unique_ptr<PairSource> source, Index n,
-                                                                             std::uint64_t seed) {
+std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(
+    std::unique_ptr<PairSource> source, Index n, std::uint64_t seed) {
   const Index size = source->size();
-  check(size >= 0 && n >= 0 && n <= size, "pairs", "expected to hold out at most {} pairs; got {}", std::max<Index>(size, 0), n);
+  check(size >= 0 && n >= 0 && n <= size, "pairs", "expected to hold out at most {} pairs; got {}",
+        std::max<Index>(size, 0), n);
   Random random(seed, 0x4e1d);
-  std::set<Index> chosen;  // Floyd's sampling (Bentley and Floyd 1987): n numbers below `size`, every choice as likely
+  std::set<Index> chosen;  // Floyd's sampling (Bentley and Floyd 1987): n numbers below `size`,
+                           // every choice as likely
   for (Index i = size - n; i < size; ++i)
-    if (!chosen.insert(static_cast<Index>(random.below(static_cast<std::uint64_t>(i) + 1))).second) chosen.insert(i);
+    if (!chosen.insert(static_cast<Index>(random.below(static_cast<std::uint64_t>(i) + 1))).second)
+      chosen.insert(i);
   const std::shared_ptr<const PairSource> all = std::move(source);
   std::vector<Pair> held;
-  for (const Index i : chosen) held.push_back(all->at(i));
+  for (const Index i : chosen)
+    held.push_back(all->at(i));
   return {std::make_unique<Rest>(all, std::vector<Index>(chosen.begin(), chosen.end())),
           std::make_unique<MemoryPairs>(std::move(held), all->name())};
 }
 
-std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields, Split split,
+std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data,
+                                       const std::vector<std::string>& fields, Split split,
                                        std::uint64_t seed, const ReadOptions& options) {
   if (data.empty() || data.size() > 2) fail("{}; got {} names", accepted, data.size());
-  if (!fields.empty() && fields.size() != 2) fail("--fields takes two, the source and the target; got {}", fields.size());
+  if (!fields.empty() && fields.size() != 2)
+    fail("--fields takes two, the source and the target; got {}", fields.size());
   const auto without_fields = [&] {
-    if (!fields.empty()) fail("--fields belongs to a .tsv or a .jsonl; got '{}'", fmt::join(data, " "));
+    if (!fields.empty())
+      fail("--fields belongs to a .tsv or a .jsonl; got '{}'", fmt::join(data, " "));
   };
   if (data.size() == 2) {
     for (const std::string& path : data)
-      if (const std::string end = extension(path); path.starts_with(toy_prefix) || end == ".tsv" || end == ".jsonl")
+      if (const std::string end = extension(path);
+          path.starts_with(toy_prefix) || end == ".tsv" || end == ".jsonl")
         fail("{}: holds both sides, so it stands alone; got '{}'", path, fmt::join(data, " "));
     without_fields();
     std::error_code ignored;
     for (const std::string& path : data)
       if (std::filesystem::is_directory(path, ignored)) fail("{}: is a folder; name a file", path);
-    if (data[0] == data[1] && std::filesystem::exists(data[0], ignored) && !std::filesystem::is_regular_file(data[0], ignored))
+    if (data[0] == data[1] && std::filesystem::exists(data[0], ignored) &&
+        !std::filesystem::is_regular_file(data[0], ignored))
       fail("{}: is no plain file, so it can be read only once; name a file for each side", data[0]);
     return std::make_unique<FilePairs>(data, aligned_format(), options);
   }
@@ -129,8 +151,10 @@ std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data, con
   const std::string end = extension(path);
   if (end == ".tsv") return std::make_unique<FilePairs>(data, tsv_format(fields), options);
   if (end == ".jsonl") return std::make_unique<FilePairs>(data, jsonl_format(fields), options);
-  if (end == ".txt") fail("{}: a single .txt is for a language model (--model lm); {}", path, accepted);
-  fail("{}: cannot tell what is in it; {}{}", path, accepted, end.empty() ? "" : did_you_mean(end, {".tsv", ".jsonl"}));
+  if (end == ".txt")
+    fail("{}: a single .txt is for a language model (--model lm); {}", path, accepted);
+  fail("{}: cannot tell what is in it; {}{}", path, accepted,
+       end.empty() ? "" : did_you_mean(end, {".tsv", ".jsonl"}));
 }
 
 }  // namespace heed

@@ -13,7 +13,9 @@ namespace heed {
 namespace {
 
 struct Aligned final : RecordFormat {
-  Record read(std::span<const std::string_view> lines, const std::string&, Index) override { return {lines[0], lines[1]}; }
+  Record read(std::span<const std::string_view> lines, const std::string&, Index) override {
+    return {lines[0], lines[1]};
+  }
 };
 
 std::size_t column_number(const std::string& field) {
@@ -31,7 +33,8 @@ struct Tsv final : RecordFormat {
   explicit Tsv(const std::vector<std::string>& fields) : any(!fields.empty()) {
     if (any) source = column_number(fields[0]), target = column_number(fields[1]);
   }
-  Record read(std::span<const std::string_view> lines, const std::string& file, Index line) override {
+  Record read(std::span<const std::string_view> lines, const std::string& file,
+              Index line) override {
     if (utf8::trim(lines[0]).empty()) return {};
     Record record;
     std::size_t columns = 0;
@@ -47,8 +50,10 @@ struct Tsv final : RecordFormat {
       fail("{}:{}: expected 2 tab-separated columns, got {}; {}", file, line, columns,
            columns > 2 ? "choose two, as --fields 1 2" : "put a tab between source and target");
     if (const std::size_t last = std::max(source, target); columns < last)
-      fail("{}:{}: has {} columns, --fields {} {} asks for column {}; correct the line or the fields", file, line, columns, source, target,
-           last);
+      fail(
+          "{}:{}: has {} columns, --fields {} {} asks for column {}; correct the line or the "
+          "fields",
+          file, line, columns, source, target, last);
     return record;
   }
 };
@@ -60,17 +65,24 @@ struct Jsonl final : RecordFormat {
   explicit Jsonl(const std::vector<std::string>& fields) : names(fields) {
     if (names.empty()) names = {"source", "target", "document", "summary"};
     for (const std::string& name : names)
-      if (std::ranges::find(found.fields, name, &JsonFields::Field::key) == found.fields.end()) found.fields.push_back({.key = name});
+      if (std::ranges::find(found.fields, name, &JsonFields::Field::key) == found.fields.end())
+        found.fields.push_back({.key = name});
   }
-  JsonFields::Field& field(std::size_t name) { return *std::ranges::find(found.fields, names[name], &JsonFields::Field::key); }
+  JsonFields::Field& field(std::size_t name) {
+    return *std::ranges::find(found.fields, names[name], &JsonFields::Field::key);
+  }
 
-  Record read(std::span<const std::string_view> lines, const std::string& file, Index line) override {
+  Record read(std::span<const std::string_view> lines, const std::string& file,
+              Index line) override {
     if (utf8::trim(lines[0]).empty()) return {};
     read_json_fields(lines[0], found);
-    constexpr const char* form = R"(write one object a line, as {"source": "...", "target": "..."})";
-    if (found.error > 0) fail("{}:{}: is not valid JSON at byte {}; {}", file, line, found.error, form);
+    constexpr const char* form =
+        R"(write one object a line, as {"source": "...", "target": "..."})";
+    if (found.error > 0)
+      fail("{}:{}: is not valid JSON at byte {}; {}", file, line, found.error, form);
     if (!found.is_object) fail("{}:{}: is not a JSON object; {}", file, line, form);
-    const bool other = names.size() == 4 && field(0).times + field(1).times == 0 && field(2).times + field(3).times > 0;
+    const bool other = names.size() == 4 && field(0).times + field(1).times == 0 &&
+                       field(2).times + field(3).times > 0;
     return {text(field(other ? 2 : 0), file, line), text(field(other ? 3 : 1), file, line)};
   }
 
@@ -83,11 +95,14 @@ struct Jsonl final : RecordFormat {
       fail("{}:{}: has no \"{}\"{}", file, line, field.key,
            near.empty() ? "; add it, or name the two fields by --fields SOURCE TARGET" : near);
     }
-    if (field.times > 1) fail("{}:{}: has \"{}\" {} times; keep one", file, line, field.key, field.times);
+    if (field.times > 1)
+      fail("{}:{}: has \"{}\" {} times; keep one", file, line, field.key, field.times);
     if (field.type != std::string_view("string"))
       fail("{}:{}: \"{}\" is of type {}; make it a string", file, line, field.key, field.type);
-    if (field.text.find('\0') != std::string::npos) fail("{}:{}: \"{}\" holds a NUL (\\u0000); take it out", file, line, field.key);
-    std::ranges::replace_if(field.text, [](char c) { return c == '\n' || c == '\r'; }, ' ');  // a side is a line
+    if (field.text.find('\0') != std::string::npos)
+      fail("{}:{}: \"{}\" holds a NUL (\\u0000); take it out", file, line, field.key);
+    std::ranges::replace_if(
+        field.text, [](char c) { return c == '\n' || c == '\r'; }, ' ');  // a side is a line
     return field.text;
   }
 };
@@ -95,7 +110,11 @@ struct Jsonl final : RecordFormat {
 }  // namespace
 
 std::unique_ptr<RecordFormat> aligned_format() { return std::make_unique<Aligned>(); }
-std::unique_ptr<RecordFormat> tsv_format(const std::vector<std::string>& fields) { return std::make_unique<Tsv>(fields); }
-std::unique_ptr<RecordFormat> jsonl_format(const std::vector<std::string>& fields) { return std::make_unique<Jsonl>(fields); }
+std::unique_ptr<RecordFormat> tsv_format(const std::vector<std::string>& fields) {
+  return std::make_unique<Tsv>(fields);
+}
+std::unique_ptr<RecordFormat> jsonl_format(const std::vector<std::string>& fields) {
+  return std::make_unique<Jsonl>(fields);
+}
 
 }  // namespace heed

@@ -14,8 +14,10 @@ namespace heed {
 
 namespace {
 
-// A batch of the windows that begin at `begins`; window i reads lengths[i] ids and predicts as many.
-Batch make_batch(std::span<const Id> ids, std::vector<Index> begins, std::span<const Index> lengths) {
+// A batch of the windows that begin at `begins`; window i reads lengths[i] ids and predicts as
+// many.
+Batch make_batch(std::span<const Id> ids, std::vector<Index> begins,
+                 std::span<const Index> lengths) {
   Batch batch;
   batch.ignored = ignored_id;
   batch.target.spans = Spans::packed(lengths);
@@ -41,17 +43,19 @@ TextWindows::TextWindows(std::vector<Id> train, std::vector<Id> valid, const Tex
                  "below {}, the number of tokens to train on", n);
 }
 
-TextWindows TextWindows::open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer,
-                              const TextOptions& options) {
+TextWindows TextWindows::open(const std::string& train, const std::string& valid,
+                              const Tokenizer& tokenizer, const TextOptions& options) {
   return of_texts(read_text(train), valid.empty() ? "" : read_text(valid), tokenizer, options);
 }
 
-TextWindows TextWindows::of_texts(std::string_view train, std::string_view valid, const Tokenizer& tokenizer, const TextOptions& options) {
+TextWindows TextWindows::of_texts(std::string_view train, std::string_view valid,
+                                  const Tokenizer& tokenizer, const TextOptions& options) {
   std::vector<Id> ids = tokenizer.encode(train);
   if (!valid.empty()) return TextWindows(std::move(ids), tokenizer.encode(valid), options);
   check_argument(options.valid_fraction >= 0 && options.valid_fraction < 1, "text",
                  "valid_fraction", options.valid_fraction, "within [0, 1)");
-  const auto kept = static_cast<std::ptrdiff_t>(std::llround(static_cast<double>(ids.size()) * (1 - options.valid_fraction)));
+  const auto kept = static_cast<std::ptrdiff_t>(
+      std::llround(static_cast<double>(ids.size()) * (1 - options.valid_fraction)));
   std::vector<Id> rest(ids.begin() + kept, ids.end());
   ids.resize(static_cast<std::size_t>(kept));
   return TextWindows(std::move(ids), std::move(rest), options);
@@ -61,13 +65,16 @@ Batch TextWindows::at(Index step) const {
   check(step >= 0, "text", "expected a step of at least 0; got {}", step);
   Random random(options_.seed, static_cast<std::uint64_t>(step));
   std::vector<Index> begins(static_cast<std::size_t>(options_.batch));
-  for (Index& begin : begins) begin = static_cast<Index>(random.below(train_.size() - static_cast<std::size_t>(options_.context)));
-  return make_batch(train_, std::move(begins), std::vector<Index>(static_cast<std::size_t>(options_.batch), options_.context));
+  for (Index& begin : begins)
+    begin = static_cast<Index>(
+        random.below(train_.size() - static_cast<std::size_t>(options_.context)));
+  return make_batch(train_, std::move(begins),
+                    std::vector<Index>(static_cast<std::size_t>(options_.batch), options_.context));
 }
 
 void TextWindows::seek(std::span<const std::int64_t> position) {
-  check(position.size() == 1 && position[0] >= 0, "text", "expected a position of one number from 0 on; got ({})",
-        fmt::join(position, ", "));
+  check(position.size() == 1 && position[0] >= 0, "text",
+        "expected a position of one number from 0 on; got ({})", fmt::join(position, ", "));
   step_ = position[0];
 }
 
@@ -81,14 +88,18 @@ Index TextWindows::batches_in(Index epochs) const {
 
 std::string TextWindows::describe(std::span<const Index> lines) const {
   std::vector<Index> numbers(lines.begin(), lines.end());
-  for (Index& number : numbers) ++number;  // people count from 1
+  for (Index& number : numbers)
+    ++number;  // people count from 1
   return fmt::format("the windows from {} of the text on", listed("token", numbers));
 }
 
-std::vector<Batch> TextWindows::valid_batches() const { return consecutive_windows(valid_, options_.context, options_.batch); }
+std::vector<Batch> TextWindows::valid_batches() const {
+  return consecutive_windows(valid_, options_.context, options_.batch);
+}
 
 std::vector<Batch> consecutive_windows(std::span<const Id> ids, Index context, Index batch) {
-  check(context >= 1 && batch >= 1, "text", "expected a context and a batch of at least 1; got {} and {}", context, batch);
+  check(context >= 1 && batch >= 1, "text",
+        "expected a context and a batch of at least 1; got {} and {}", context, batch);
   const Index predicted = static_cast<Index>(ids.size()) - 1;
   std::vector<Batch> batches;
   std::vector<Index> begins, lengths;

@@ -12,23 +12,27 @@
 namespace heed {
 
 struct TextOptions {
-  Index context = 128;          // tokens a window predicts
-  Index batch = 32;             // windows a step
-  double valid_fraction = 0.1;  // the end of the text, kept for validation when there is no file for it; in [0, 1)
+  Index context = 128;  // tokens a window predicts
+  Index batch = 32;     // windows a step
+  double valid_fraction =
+      0.1;  // the end of the text, kept for validation when there is no file for it; in [0, 1)
   std::uint64_t seed = 1;
 };
 
-/// What a language model trains on: random windows of one long text. A batch has no source; target = ids[i, i + context),
-/// gold = ids[i + 1, i + context + 1), `lines` holds each i. The batch of step n is a function of (seed, n) alone.
+/// What a language model trains on: random windows of one long text. A batch has no source; target
+/// = ids[i, i + context), gold = ids[i + 1, i + context + 1), `lines` holds each i. The batch of
+/// step n is a function of (seed, n) alone.
 class TextWindows final : public BatchStream {
  public:
   /// Throws Error when an option is out of range or `train` has not context + 1 tokens.
   TextWindows(std::vector<Id> train, std::vector<Id> valid, const TextOptions& options);
-  /// Reads the .txt file `train`; validates on the file `valid`, or, when that is "", on the end of `train`.
-  static TextWindows open(const std::string& train, const std::string& valid, const Tokenizer& tokenizer,
-                          const TextOptions& options);
+  /// Reads the .txt file `train`; validates on the file `valid`, or, when that is "", on the end of
+  /// `train`.
+  static TextWindows open(const std::string& train, const std::string& valid,
+                          const Tokenizer& tokenizer, const TextOptions& options);
   /// The same with the texts themselves, where they have been read already.
-  static TextWindows of_texts(std::string_view train, std::string_view valid, const Tokenizer& tokenizer, const TextOptions& options);
+  static TextWindows of_texts(std::string_view train, std::string_view valid,
+                              const Tokenizer& tokenizer, const TextOptions& options);
 
   Batch next() override { return at(step_++); }
   Batch at(Index step) const;
@@ -55,8 +59,8 @@ class TextWindows final : public BatchStream {
   Index step_ = 0;
 };
 
-/// Windows of `context` ids, the last one shorter, `batch` of them together: every id but the first is predicted exactly once.
-/// No batches when there are fewer than two ids.
+/// Windows of `context` ids, the last one shorter, `batch` of them together: every id but the first
+/// is predicted exactly once. No batches when there are fewer than two ids.
 std::vector<Batch> consecutive_windows(std::span<const Id> ids, Index context, Index batch);
 
 }  // namespace heed

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <unordered_map>
 #include <sstream>
+#include <unordered_map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -24,31 +24,42 @@ namespace heed {
 namespace {
 
 constexpr const char* format_name = "heed tokenizer";
-// Distinct pieces counted at a time, about 40 MB of them: past that the rarest so far are forgotten, as in lossy counting (Manku and
-// Motwani 2002), so that a vocabulary of any corpus needs bounded memory. Frequent ones are not touched.
+// Distinct pieces counted at a time, about 40 MB of them: past that the rarest so far are
+// forgotten, as in lossy counting (Manku and Motwani 2002), so that a vocabulary of any corpus
+// needs bounded memory. Frequent ones are not touched.
 constexpr std::size_t most_counted = std::size_t{1} << 19;
 
 std::unique_ptr<Tokenizer> make(const std::string& kind, Vocabulary vocabulary,
                                 int version = Tokenizer::newest_version) {
   if (kind == "words") return std::make_unique<Words>(std::move(vocabulary), version);
   if (kind == "characters") return std::make_unique<Characters>(std::move(vocabulary), version);
-  fail("unknown tokenizer '{}': expected {}{}", kind, fmt::join(tokenizer_kinds(), ", "), did_you_mean(kind, tokenizer_kinds()));
+  fail("unknown tokenizer '{}': expected {}{}", kind, fmt::join(tokenizer_kinds(), ", "),
+       did_you_mean(kind, tokenizer_kinds()));
 }
 
-std::string hash_of(std::string_view bytes) { return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size())); }
+std::string hash_of(std::string_view bytes) {
+  return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size()));
+}
 
 std::string read_bytes(const std::string& path) {
-  if (!std::filesystem::exists(path)) fail("{}: no such file; it belongs to the tokenizer beside it: copy both", path);
+  if (!std::filesystem::exists(path))
+    fail("{}: no such file; it belongs to the tokenizer beside it: copy both", path);
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
-  if (!(bytes << file.rdbuf())) fail("{}: cannot be read, or is empty; copy it again from the run that wrote it", path);
+  if (!(bytes << file.rdbuf()))
+    fail("{}: cannot be read, or is empty; copy it again from the run that wrote it", path);
   return bytes.str();
 }
 
-std::string model_path(const std::string& path) { return std::filesystem::path(path).replace_extension(".model").string(); }
+std::string model_path(const std::string& path) {
+  return std::filesystem::path(path).replace_extension(".model").string();
+}
 
-// json would convert a fraction, and 1e99 to anything: -1 for these. What is no number throws its exception.
-Index whole(const nlohmann::json& number) { return number.is_number_float() ? -1 : number.get<Index>(); }
+// json would convert a fraction, and 1e99 to anything: -1 for these. What is no number throws its
+// exception.
+Index whole(const nlohmann::json& number) {
+  return number.is_number_float() ? -1 : number.get<Index>();
+}
 
 // The version in a tokenizer's file; 1 where it says none.
 int read_version(const nlohmann::json& json, const std::string& path) {
@@ -64,8 +75,11 @@ int read_version(const nlohmann::json& json, const std::string& path) {
 // The model beside a tokenizer, which says how many bytes it has and what they hash to.
 std::string read_model(const std::string& path, const nlohmann::json& said) {
   std::string model = read_bytes(path);
-  if (whole(said.at("bytes")) != static_cast<Index>(model.size()) || said.at("xxh3").get<std::string>() != hash_of(model))
-    fail("{}: is damaged, or belongs to another tokenizer; copy it again from the run that wrote it", path);
+  if (whole(said.at("bytes")) != static_cast<Index>(model.size()) ||
+      said.at("xxh3").get<std::string>() != hash_of(model))
+    fail(
+        "{}: is damaged, or belongs to another tokenizer; copy it again from the run that wrote it",
+        path);
   return model;
 }
 
@@ -80,16 +94,20 @@ bool has_subwords(const std::string& kind) { return kind == "unigram" || kind ==
 
 std::vector<Id> Tokenizer::known(std::string_view text) const {
   std::vector<Id> ids;
-  for (const std::string& piece : tokens(text)) ids.push_back(vocabulary().id(piece));
+  for (const std::string& piece : tokens(text))
+    ids.push_back(vocabulary().id(piece));
   return ids;
 }
 
-std::vector<Id> Tokenizer::sample(std::string_view text, double, Random&) const { return encode(text); }
+std::vector<Id> Tokenizer::sample(std::string_view text, double, Random&) const {
+  return encode(text);
+}
 
 std::vector<Id> Tokenizer::encode(std::string_view text, std::span<const std::string> extra) const {
   if (extra.empty()) return known(text);
   std::unordered_map<std::string_view, Id> named;
-  for (const std::string& word : extra) named.emplace(word, static_cast<Id>(size()) + static_cast<Id>(named.size()));
+  for (const std::string& word : extra)
+    named.emplace(word, static_cast<Id>(size()) + static_cast<Id>(named.size()));
   std::vector<Id> ids;
   for (const std::string& piece : tokens(text)) {
     ids.push_back(vocabulary().id(piece));
@@ -99,14 +117,17 @@ std::vector<Id> Tokenizer::encode(std::string_view text, std::span<const std::st
   return ids;
 }
 
-std::vector<Id> Tokenizer::encode_widening(std::string_view text, std::vector<std::string>& extra) const {
+std::vector<Id> Tokenizer::encode_widening(std::string_view text,
+                                           std::vector<std::string>& extra) const {
   StringMap<Id> named;
-  for (const std::string& word : extra) named.emplace(word, static_cast<Id>(size()) + static_cast<Id>(named.size()));
+  for (const std::string& word : extra)
+    named.emplace(word, static_cast<Id>(size()) + static_cast<Id>(named.size()));
   std::vector<Id> ids;
   for (std::string& piece : tokens(text)) {
     ids.push_back(vocabulary().id(piece));
     if (ids.back() != unk_id) continue;
-    const auto [entry, added] = named.emplace(piece, static_cast<Id>(size() + static_cast<Index>(extra.size())));
+    const auto [entry, added] =
+        named.emplace(piece, static_cast<Id>(size() + static_cast<Index>(extra.size())));
     if (added) extra.push_back(std::move(piece));
     ids.back() = entry->second;
   }
@@ -127,10 +148,13 @@ std::string Tokenizer::decode(std::span<const Id> ids, std::span<const std::stri
 
 std::uint64_t Tokenizer::fingerprint() const {
   std::uint64_t hash = 0;
-  const auto add = [&](std::string_view text) { hash = mix(hash, XXH3_64bits(text.data(), text.size())); };
+  const auto add = [&](std::string_view text) {
+    hash = mix(hash, XXH3_64bits(text.data(), text.size()));
+  };
   add(kind()), add(model());
   if (version() > 1) add(fmt::format("version {}", version()));  // version 1 keeps its hash
-  for (const std::string& token : vocabulary().tokens()) add(token);
+  for (const std::string& token : vocabulary().tokens())
+    add(token);
   return hash;
 }
 
@@ -139,7 +163,9 @@ void Tokenizer::save(const std::string& path) const {
       {"format", format_name}, {"version", version()}, {"kind", kind()}, {"size", size()}};
   if (const std::string bytes = model(); !bytes.empty()) {
     replace_file(model_path(path), bytes);
-    json["model"] = {{"file", std::filesystem::path(model_path(path)).filename().string()}, {"bytes", bytes.size()}, {"xxh3", hash_of(bytes)}};
+    json["model"] = {{"file", std::filesystem::path(model_path(path)).filename().string()},
+                     {"bytes", bytes.size()},
+                     {"xxh3", hash_of(bytes)}};
   } else {
     const auto& all = vocabulary().tokens();
     json["tokens"] = std::vector<std::string>(all.begin() + first_free_id, all.end());
@@ -154,10 +180,19 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
     json = nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
     const auto line =
-        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size())), '\n');
-    fail("{}:{}: is damaged or not a tokenizer (not valid JSON); copy it again from the run that wrote it", path, line);
+        1 +
+        std::count(text.begin(),
+                   text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size())),
+                   '\n');
+    fail(
+        "{}:{}: is damaged or not a tokenizer (not valid JSON); copy it again from the run that "
+        "wrote it",
+        path, line);
   } catch (const nlohmann::json::exception&) {  // a number such as 1e999
-    fail("{}: is damaged or not a tokenizer (a number in it is too large); copy it again from the run that wrote it", path);
+    fail(
+        "{}: is damaged or not a tokenizer (a number in it is too large); copy it again from the "
+        "run that wrote it",
+        path);
   }
   if (!json.is_object() || json.value("format", nlohmann::json()) != format_name)
     fail("{}: is not a tokenizer of Heed; name the tokenizer file of a run", path);
@@ -165,7 +200,8 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
   const std::string again = "copy it again from the run that wrote it";
   try {
     const auto kind = json.at("kind").get<std::string>();
-    const std::string model = has_subwords(kind) ? read_model(model_path(path), json.at("model")) : "";
+    const std::string model =
+        has_subwords(kind) ? read_model(model_path(path), json.at("model")) : "";
     try {
       std::unique_ptr<Tokenizer> tokenizer;
       if (has_subwords(kind))
@@ -180,17 +216,22 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
       fail("{}: is a damaged tokenizer ({}); {}", path, error.what(), again);
     }
   } catch (const nlohmann::json::exception&) {
-    fail("{}: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type); {}", path, again);
+    fail(
+        "{}: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type); {}",
+        path, again);
   }
 }
 
-std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind, const VocabularyOptions& options,
+std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind,
+                                                 const VocabularyOptions& options,
                                                  const std::function<void(const TakeLine&)>& feed) {
-  if (has_subwords(kind)) return std::make_shared<SentencePiece>(kind, SentencePiece::train(kind, options, feed));
+  if (has_subwords(kind))
+    return std::make_shared<SentencePiece>(kind, SentencePiece::train(kind, options, feed));
   const std::unique_ptr<Tokenizer> splitter = make(kind, Vocabulary());
   StringMap<Index> counts;
   feed([&](std::string_view line) {
-    for (std::string& piece : splitter->tokens(line)) ++counts[std::move(piece)];
+    for (std::string& piece : splitter->tokens(line))
+      ++counts[std::move(piece)];
     if (counts.size() <= most_counted) return;
     for (Index rare = 1; counts.size() > most_counted / 2; ++rare)
       std::erase_if(counts, [rare](const auto& entry) { return entry.second <= rare; });

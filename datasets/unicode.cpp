@@ -66,7 +66,8 @@ bool composes_again(char32_t code) {
 constexpr auto category_table = [] {
   std::array<Category, UTF8PROC_CATEGORY_CO + 1> table{};
   const auto fill = [&](int first, int last, Category category) {
-    for (int i = first; i <= last; ++i) table[static_cast<std::size_t>(i)] = category;
+    for (int i = first; i <= last; ++i)
+      table[static_cast<std::size_t>(i)] = category;
   };
   fill(0, UTF8PROC_CATEGORY_CO, Category::other);
   fill(UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LO, Category::letter);
@@ -171,7 +172,8 @@ std::string nfc(std::string_view text) {
   compose(codes);
   std::string composed;
   composed.reserve(text.size());
-  for (const utf8proc_int32_t code : codes) utf8::append(composed, static_cast<char32_t>(code));
+  for (const utf8proc_int32_t code : codes)
+    utf8::append(composed, static_cast<char32_t>(code));
   return composed;
 }
 

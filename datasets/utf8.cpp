@@ -10,8 +10,8 @@ namespace heed::utf8 {
 
 namespace {
 
-// Table 3-7 of the Unicode standard: the length a first byte announces and the range of the second byte, which alone
-// rules out overlong forms, surrogates and what lies above U+10FFFF.
+// Table 3-7 of the Unicode standard: the length a first byte announces and the range of the second
+// byte, which alone rules out overlong forms, surrogates and what lies above U+10FFFF.
 struct Form {
   std::size_t length;
   unsigned low, high;
@@ -26,13 +26,16 @@ Form form(unsigned first) {
   return {0, 0, 0};
 }
 
-unsigned byte(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
+unsigned byte(std::string_view text, std::size_t at) {
+  return static_cast<unsigned char>(text[at]);
+}
 
 // The length of the sequence at `at`, 0 when it is malformed.
 std::size_t sequence_length(std::string_view text, std::size_t at) {
   const Form f = form(byte(text, at));
   if (f.length < 2) return f.length;
-  if (f.length > text.size() - at || byte(text, at + 1) < f.low || byte(text, at + 1) > f.high) return 0;
+  if (f.length > text.size() - at || byte(text, at + 1) < f.low || byte(text, at + 1) > f.high)
+    return 0;
   for (std::size_t i = 2; i < f.length; ++i)
     if ((byte(text, at + i) & 0xC0) != 0x80) return 0;
   return f.length;
@@ -43,7 +46,8 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
 std::size_t find_invalid(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     std::uint64_t eight;  // most text is ASCII
-    if (text.size() - at >= sizeof eight && (std::memcpy(&eight, text.data() + at, sizeof eight), (eight & 0x8080808080808080) == 0)) {
+    if (text.size() - at >= sizeof eight &&
+        (std::memcpy(&eight, text.data() + at, sizeof eight), (eight & 0x8080808080808080) == 0)) {
       at += sizeof eight;
       continue;
     }
@@ -56,16 +60,21 @@ std::size_t find_invalid(std::string_view text) {
 
 char32_t next(std::string_view text, std::size_t& at) {
   const std::size_t length = sequence_length(text, at);
-  if (length == 0) fail("malformed UTF-8 at byte {} (0x{:02X}) of a text; save it as UTF-8", at + 1, byte(text, at));
+  if (length == 0)
+    fail("malformed UTF-8 at byte {} (0x{:02X}) of a text; save it as UTF-8", at + 1,
+         byte(text, at));
   const unsigned first = byte(text, at);
   char32_t code = length == 1 ? first : first & (0xFFu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) code = code << 6 | (byte(text, at + i) & 0x3F);
+  for (std::size_t i = 1; i < length; ++i)
+    code = code << 6 | (byte(text, at + i) & 0x3F);
   at += length;
   return code;
 }
 
 void append(std::string& text, char32_t code) {
-  const auto put = [&](char32_t value) { text.push_back(static_cast<char>(static_cast<unsigned char>(value))); };
+  const auto put = [&](char32_t value) {
+    text.push_back(static_cast<char>(static_cast<unsigned char>(value)));
+  };
   const auto tail = [&](int shift) { put(0x80 | (code >> shift & 0x3F)); };
   if (code < 0x80) return put(code);
   if (code < 0x800) return put(0xC0 | code >> 6), tail(0);
@@ -84,7 +93,8 @@ std::string_view trim(std::string_view text) {
     if (!is_space(next(text, end))) break;
   while (!text.empty()) {
     std::size_t begin = text.size() - 1;
-    while (begin > 0 && (byte(text, begin) & 0xC0) == 0x80) --begin;
+    while (begin > 0 && (byte(text, begin) & 0xC0) == 0x80)
+      --begin;
     std::size_t at = begin;
     if (!is_space(next(text, at))) break;
     text = text.substr(0, begin);

@@ -10,7 +10,8 @@ namespace heed::utf8 {
 /// The byte where the first malformed sequence begins; npos when `text` is well formed.
 std::size_t find_invalid(std::string_view text);
 
-/// The code point that begins at byte `at`, and moves `at` behind it. Throws Error where the text is malformed.
+/// The code point that begins at byte `at`, and moves `at` behind it. Throws Error where the text
+/// is malformed.
 char32_t next(std::string_view text, std::size_t& at);
 
 /// Appends `code` to `text`.

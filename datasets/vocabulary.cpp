@@ -13,11 +13,14 @@ constexpr std::array<std::string_view, first_free_id> marks{"<pad>", "<s>", "</s
 }
 
 Vocabulary::Vocabulary(const std::vector<std::string>& tokens) {
-  for (std::string_view mark : marks) add(std::string(mark));
-  for (const std::string& token : tokens) add(token);
+  for (std::string_view mark : marks)
+    add(std::string(mark));
+  for (const std::string& token : tokens)
+    add(token);
 }
 
-Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& options) : Vocabulary() {
+Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& options)
+    : Vocabulary() {
   check_argument(options.max_size == 0 || options.max_size >= first_free_id, "vocabulary",
                  "max_size", options.max_size,
                  "of 0 (no limit) or at least {}, the marks that it counts", first_free_id);
@@ -26,7 +29,9 @@ Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& 
     if (count >= options.min_count && std::find(marks.begin(), marks.end(), token) == marks.end())
       entries.emplace_back(token, count);
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-    return a.second != b.second ? a.second > b.second : a.first < b.first;  // char_traits<char> compares bytes as unsigned
+    return a.second != b.second
+               ? a.second > b.second
+               : a.first < b.first;  // char_traits<char> compares bytes as unsigned
   });
   for (const auto& [token, count] : entries) {
     if (options.max_size > 0 && size() >= options.max_size) break;
@@ -35,8 +40,8 @@ Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& 
 }
 
 void Vocabulary::add(const std::string& token) {
-  check(ids_.emplace(token, static_cast<Id>(tokens_.size())).second, "vocabulary", "expected distinct tokens; got '{}' twice",
-        token);
+  check(ids_.emplace(token, static_cast<Id>(tokens_.size())).second, "vocabulary",
+        "expected distinct tokens; got '{}' twice", token);
   tokens_.push_back(token);
 }
 

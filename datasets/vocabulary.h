@@ -13,7 +13,9 @@ namespace heed {
 /// Lets maps keyed by string be searched with a string_view.
 struct StringHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
 };
 template <class Value>
 using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
@@ -27,7 +29,8 @@ struct VocabularyOptions {
 class Vocabulary {
  public:
   Vocabulary() : Vocabulary(std::vector<std::string>{}) {}
-  /// The marks, then `tokens` in their order. Throws Error when one occurs twice or is spelled like a mark.
+  /// The marks, then `tokens` in their order. Throws Error when one occurs twice or is spelled like
+  /// a mark.
   explicit Vocabulary(const std::vector<std::string>& tokens);
   /// By descending count, equals bytewise; a token spelled like a mark is left out.
   Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& options);

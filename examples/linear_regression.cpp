@@ -1,5 +1,6 @@
 // Fits y = w x + b to noisy points by gradient descent.
-// Expected: the weights come back as (2, -3.4) and the bias as 4.2, each to within 0.01, in well under a second.
+// Expected: the weights come back as (2, -3.4) and the bias as 4.2, each to within 0.01, in well
+// under a second.
 
 #include <cmath>
 
@@ -18,7 +19,8 @@ int main() {
   Tensor x = normal({n, 2}, random, 1);
   Tensor y({n, 1});
   for (Index i = 0; i < n; ++i)
-    y[i] = true_w[0] * x[2 * i] + true_w[1] * x[2 * i + 1] + true_b + static_cast<Real>(0.01 * random.normal());
+    y[i] = true_w[0] * x[2 * i] + true_w[1] * x[2 * i + 1] + true_b +
+           static_cast<Real>(0.01 * random.normal());
 
   Linear model(2, 1, random);
   Sgd sgd(model, {.lr = 0.1});
@@ -34,7 +36,8 @@ int main() {
   const Tensor& w = model.weight.value();
   const Real b = model.bias.value()[0];
   fmt::print("w = ({:.3f}, {:.3f}), b = {:.3f}\n", w[0], w[1], b);
-  const bool found = std::abs(w[0] - true_w[0]) < 0.01 && std::abs(w[1] - true_w[1]) < 0.01 && std::abs(b - true_b) < 0.01;
+  const bool found = std::abs(w[0] - true_w[0]) < 0.01 && std::abs(w[1] - true_w[1]) < 0.01 &&
+                     std::abs(b - true_b) < 0.01;
   if (!found) fmt::print("missed: expected w = (2, -3.4), b = 4.2\n");
   return found ? 0 : 1;
 }

@@ -1,5 +1,8 @@
-// An LSTM with additive attention (Bahdanau et al. 2015) learns to write dates in one way, whatever way they were written in, letter by
-// letter. Expected: at least 99 % of 500 unseen dates without a mistake, in less than 40 seconds on two cores.
+// An LSTM with additive attention (Bahdanau et al. 2015) learns to write dates in one way, whatever
+// way they were written in, letter by letter. Expected: at least 99 % of 500 unseen dates without a
+// mistake, in less than 40 seconds on two cores.
+
+#include "layers/seq2seq/recurrent.h"
 
 #include <fmt/core.h>
 
@@ -7,7 +10,6 @@
 #include "datasets/metrics/exact.h"
 #include "datasets/toy/toy.h"
 #include "layers/seq2seq/decode.h"
-#include "layers/seq2seq/recurrent.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
@@ -15,15 +17,23 @@
 using namespace heed;
 
 int main() {
-  const auto train = toy::open("dates", Split::train, 1);  // "born on oct 2 5 th 2 0 7 6" -> "2 0 7 6 - 1 0 - 2 5", without end
-  const auto test = toy::open("dates", Split::test, 1);    // shares no source with train
+  const auto train =
+      toy::open("dates", Split::train,
+                1);  // "born on oct 2 5 th 2 0 7 6" -> "2 0 7 6 - 1 0 - 2 5", without end
+  const auto test = toy::open("dates", Split::test, 1);  // shares no source with train
   const auto tokenizer = train_tokenizer("characters", {}, [&](const TakeLine& take) {
-    for (Index i = 0; i < 1000; ++i) take(train->at(i).source), take(train->at(i).target);
+    for (Index i = 0; i < 1000; ++i)
+      take(train->at(i).source), take(train->at(i).target);
   });
   PairBatches batches(*train, tokenizer, {.batch_tokens = 2048});
 
   Random random(1);
-  RecurrentSeq2Seq model({.vocabulary = tokenizer->size(), .d = 64, .cell = CellKind::lstm, .attention = "additive", .dropout = 0}, random);
+  RecurrentSeq2Seq model({.vocabulary = tokenizer->size(),
+                          .d = 64,
+                          .cell = CellKind::lstm,
+                          .attention = "additive",
+                          .dropout = 0},
+                         random);
   Adam adam(model, {.lr = 5e-3});
   const Schedule schedule{.kind = Schedule::Kind::cosine, .warmup = 50};
   constexpr Index steps = 500;
@@ -36,7 +46,8 @@ int main() {
     const Real norm = clip_gradients(model, 1);
     adam.step(adam.lr() * schedule.factor_of(step, steps));
     adam.clear_gradients();
-    if (step % 100 == 0) fmt::print("step {:4}  loss {:.4f}  gradient norm {:.2f}\n", step, loss.item(), norm);
+    if (step % 100 == 0)
+      fmt::print("step {:4}  loss {:.4f}  gradient norm {:.2f}\n", step, loss.item(), norm);
   }
 
   std::vector<std::vector<Id>> sources;
@@ -48,8 +59,10 @@ int main() {
     references.push_back(pair.target);
   }
   const Evaluating evaluating(model);
-  for (const auto& best : decode(model, sources, {.beam = 1})) outputs.push_back(tokenizer->decode(best.front().ids));
-  for (std::size_t i = 0; i < 3; ++i) fmt::print("{}\n  -> {}\n", test->at(static_cast<Index>(i)).source, outputs[i]);
+  for (const auto& best : decode(model, sources, {.beam = 1}))
+    outputs.push_back(tokenizer->decode(best.front().ids));
+  for (std::size_t i = 0; i < 3; ++i)
+    fmt::print("{}\n  -> {}\n", test->at(static_cast<Index>(i)).source, outputs[i]);
   const double exact = 100 * exact_match(outputs, references);
   fmt::print("{:.1f} % of unseen dates written without a mistake\n", exact);
   if (exact < 99) fmt::print("missed: expected at least 99 %\n");

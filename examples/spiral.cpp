@@ -15,7 +15,8 @@ using namespace heed;
 struct Perceptron {
   Linear first, second, last;
 
-  explicit Perceptron(Index hidden, Random& random) : first(2, hidden, random), second(hidden, hidden, random), last(hidden, 2, random) {}
+  explicit Perceptron(Index hidden, Random& random)
+      : first(2, hidden, random), second(hidden, hidden, random), last(hidden, 2, random) {}
   Variable operator()(const Variable& x) const {  // (n, 2) -> (n, 2): a logit for each spiral
     return last(tanh(second(tanh(first(x)))));
   }
@@ -27,9 +28,11 @@ int main() {
   Random random(1);
   Tensor points({n, 2});
   Ids spiral({n});
-  for (Index i = 0; i < n; ++i) {  // one and a half turns outwards; the second spiral is the first, turned by half a circle
+  for (Index i = 0; i < n; ++i) {  // one and a half turns outwards; the second spiral is the first,
+                                   // turned by half a circle
     spiral[i] = static_cast<Id>(i % 2);
-    const double t = random.uniform(), angle = 3 * std::numbers::pi * t + std::numbers::pi * spiral[i];
+    const double t = random.uniform(),
+                 angle = 3 * std::numbers::pi * t + std::numbers::pi * spiral[i];
     points[2 * i] = static_cast<Real>((0.2 + 2 * t) * std::cos(angle) + 0.03 * random.normal());
     points[2 * i + 1] = static_cast<Real>((0.2 + 2 * t) * std::sin(angle) + 0.03 * random.normal());
   }
@@ -47,7 +50,8 @@ int main() {
 
   const Variable logits = model(points);  // no tape: nothing is recorded
   Index right = 0;
-  for (Index i = 0; i < n; ++i) right += (logits.value()[2 * i + 1] > logits.value()[2 * i]) == (spiral[i] == 1);
+  for (Index i = 0; i < n; ++i)
+    right += (logits.value()[2 * i + 1] > logits.value()[2 * i]) == (spiral[i] == 1);
   const double accuracy = 100.0 * static_cast<double>(right) / static_cast<double>(n);
   fmt::print("{:.1f} % of the points on the right side\n", accuracy);
   if (accuracy < 99) fmt::print("missed: expected at least 99 %\n");

@@ -10,13 +10,15 @@
 namespace heed {
 
 struct GradientCheckOptions {
-  double step = sizeof(Real) == 8 ? 1e-5 : 1e-2;       // of the central difference: (f(x + step) - f(x - step)) / 2 step
+  double step = sizeof(Real) == 8
+                    ? 1e-5
+                    : 1e-2;  // of the central difference: (f(x + step) - f(x - step)) / 2 step
   double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;  // of the error, see GradientCheck
   std::uint64_t seed = 1;                              // of the projection
 };
 
-/// Where the tape's gradient is furthest from the central difference. Errors are relative to the largest gradient of the same
-/// input (to 0.01 where all are smaller).
+/// Where the tape's gradient is furthest from the central difference. Errors are relative to the
+/// largest gradient of the same input (to 0.01 where all are smaller).
 struct GradientCheck {
   bool passed = true;
   double error = 0;
@@ -30,9 +32,11 @@ struct GradientCheck {
   std::string report() const;  // a line for people
 };
 
-/// Compares the gradient of a random projection of fn(inputs) with central differences, element by element. fn must give the
-/// same every time, and be smooth within a step of the inputs. Trust it in double precision; in float it finds wrong formulas.
-GradientCheck check_gradients(const std::function<Variable(std::span<const Variable>)>& fn, std::span<const Tensor> inputs,
+/// Compares the gradient of a random projection of fn(inputs) with central differences, element by
+/// element. fn must give the same every time, and be smooth within a step of the inputs. Trust it
+/// in double precision; in float it finds wrong formulas.
+GradientCheck check_gradients(const std::function<Variable(std::span<const Variable>)>& fn,
+                              std::span<const Tensor> inputs,
                               const GradientCheckOptions& options = {});
 
 }  // namespace heed

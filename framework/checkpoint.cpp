@@ -27,20 +27,25 @@ using Path = std::filesystem::path;
 
 constexpr std::string_view magic = "HEEDCKPT";
 constexpr std::uint64_t version = 2;
-constexpr std::size_t first_header_bytes = 32;  // of format 1: magic, version, length, hash of the payload
-constexpr std::size_t header_bytes = 40;        // since format 2: the same, and the hash of those 32 bytes
+constexpr std::size_t first_header_bytes =
+    32;  // of format 1: magic, version, length, hash of the payload
+constexpr std::size_t header_bytes =
+    40;  // since format 2: the same, and the hash of those 32 bytes
 
 void put_number(char* to, std::uint64_t number) {
-  for (int i = 0; i < 8; ++i) to[i] = static_cast<char>(number >> (8 * i));
+  for (int i = 0; i < 8; ++i)
+    to[i] = static_cast<char>(number >> (8 * i));
 }
 
 std::uint64_t get_number(const char* from) {
   std::uint64_t number = 0;
-  for (int i = 0; i < 8; ++i) number |= static_cast<std::uint64_t>(static_cast<unsigned char>(from[i])) << (8 * i);
+  for (int i = 0; i < 8; ++i)
+    number |= static_cast<std::uint64_t>(static_cast<unsigned char>(from[i])) << (8 * i);
   return number;
 }
 
-/// Hashes what goes into the file on its way. The file's errors pass through cereal, which asks this buffer directly.
+/// Hashes what goes into the file on its way. The file's errors pass through cereal, which asks
+/// this buffer directly.
 class PayloadBuffer : public std::streambuf {
  public:
   explicit PayloadBuffer(FileWriter& file) : file_(file) { XXH3_64bits_reset(state_.get()); }
@@ -50,7 +55,9 @@ class PayloadBuffer : public std::streambuf {
  protected:
   int_type overflow(int_type c) override {
     const char byte = traits_type::to_char_type(c);
-    return traits_type::eq_int_type(c, traits_type::eof()) || xsputn(&byte, 1) == 1 ? traits_type::not_eof(c) : traits_type::eof();
+    return traits_type::eq_int_type(c, traits_type::eof()) || xsputn(&byte, 1) == 1
+               ? traits_type::not_eof(c)
+               : traits_type::eof();
   }
   std::streamsize xsputn(const char* from, std::streamsize count) override {
     XXH3_64bits_update(state_.get(), from, static_cast<std::size_t>(count));
@@ -62,12 +69,14 @@ class PayloadBuffer : public std::streambuf {
  private:
   FileWriter& file_;
   std::uint64_t length_ = 0;
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_{XXH3_createState(), XXH3_freeState};
+  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_{XXH3_createState(),
+                                                                  XXH3_freeState};
 };
 
 class Writer {
  public:
-  explicit Writer(std::ostream& out) : archive_(out, cereal::PortableBinaryOutputArchive::Options::LittleEndian()) {}
+  explicit Writer(std::ostream& out)
+      : archive_(out, cereal::PortableBinaryOutputArchive::Options::LittleEndian()) {}
   void operator()(std::uint64_t x) { archive_(x); }
   void operator()(std::int64_t x) { archive_(x); }
   void operator()(double x) { archive_(x); }
@@ -83,16 +92,19 @@ class Writer {
     (*this)(x.name);
     (*this)(static_cast<std::uint64_t>(sizeof(Real) * 8));
     (*this)(std::vector<std::int64_t>(x.tensor.shape().begin(), x.tensor.shape().end()));
-    archive_(cereal::binary_data(x.tensor.data(), static_cast<std::size_t>(x.tensor.size()) * sizeof(Real)));
+    archive_(cereal::binary_data(x.tensor.data(),
+                                 static_cast<std::size_t>(x.tensor.size()) * sizeof(Real)));
   }
   template <class T>
   void operator()(const std::map<std::string, T>& xs) {
     (*this)(static_cast<std::uint64_t>(xs.size()));
-    for (const auto& [name, x] : xs) (*this)(name), (*this)(x);
+    for (const auto& [name, x] : xs)
+      (*this)(name), (*this)(x);
   }
   void operator()(const std::vector<NamedTensor>& xs) {
     (*this)(static_cast<std::uint64_t>(xs.size()));
-    for (const NamedTensor& x : xs) (*this)(x);
+    for (const NamedTensor& x : xs)
+      (*this)(x);
   }
 
  private:
@@ -100,11 +112,14 @@ class Writer {
 };
 
 struct MemoryBuffer : std::streambuf {
-  explicit MemoryBuffer(std::span<char> bytes) { setg(bytes.data(), bytes.data(), bytes.data() + bytes.size()); }
+  explicit MemoryBuffer(std::span<char> bytes) {
+    setg(bytes.data(), bytes.data(), bytes.data() + bytes.size());
+  }
   std::uint64_t left() const { return static_cast<std::uint64_t>(egptr() - gptr()); }
 };
 
-/// Reads what Writer wrote from memory. A count is compared with the bytes that are left before anything is allocated for it.
+/// Reads what Writer wrote from memory. A count is compared with the bytes that are left before
+/// anything is allocated for it.
 class Reader {
  public:
   explicit Reader(std::span<char> bytes) : buffer_(bytes), in_(&buffer_), archive_(in_) {}
@@ -153,16 +168,21 @@ class Reader {
   std::uint64_t count(std::uint64_t bytes_each) {
     std::uint64_t n = 0;
     archive_(n);
-    if (n > left() / bytes_each) fail("claims {} items of {} bytes where {} bytes are left", n, bytes_each, left());
+    if (n > left() / bytes_each)
+      fail("claims {} items of {} bytes where {} bytes are left", n, bytes_each, left());
     return n;
   }
-  void check_tensor(const std::string& name, std::uint64_t bits, const std::vector<std::int64_t>& extents) const {
+  void check_tensor(const std::string& name, std::uint64_t bits,
+                    const std::vector<std::int64_t>& extents) const {
     if (bits != 32 && bits != 64) fail("tensor {} claims numbers of {} bits", name, bits);
-    if (extents.size() > static_cast<std::size_t>(Shape::max_rank)) fail("tensor {} claims {} axes", name, extents.size());
+    if (extents.size() > static_cast<std::size_t>(Shape::max_rank))
+      fail("tensor {} claims {} axes", name, extents.size());
     const bool empty = std::find(extents.begin(), extents.end(), 0) != extents.end();
-    std::uint64_t most = empty ? std::uint64_t{1} << 40 : left() / (bits / 8);  // elements that fit, divided by each extent
+    std::uint64_t most = empty ? std::uint64_t{1} << 40
+                               : left() / (bits / 8);  // elements that fit, divided by each extent
     for (std::int64_t extent : extents) {
-      if (extent < 0 || static_cast<std::uint64_t>(extent) > most) fail("tensor {} claims more elements than there are", name);
+      if (extent < 0 || static_cast<std::uint64_t>(extent) > most)
+        fail("tensor {} claims more elements than there are", name);
       most /= static_cast<std::uint64_t>(std::max<std::int64_t>(extent, 1));
     }
     if (most == 0) fail("tensor {} claims more elements than there are", name);
@@ -175,7 +195,8 @@ class Reader {
     } else {
       std::vector<Stored> stored(n);
       archive_(cereal::binary_data(stored.data(), n * sizeof(Stored)));
-      std::transform(stored.begin(), stored.end(), tensor.data(), [](Stored x) { return static_cast<Real>(x); });
+      std::transform(stored.begin(), stored.end(), tensor.data(),
+                     [](Stored x) { return static_cast<Real>(x); });
     }
   }
 
@@ -187,7 +208,8 @@ class Reader {
 /// Lists the fields once, for both directions.
 template <class Archive, class C>
 void fields(Archive& archive, C& checkpoint) {
-  archive(checkpoint.text), archive(checkpoint.numbers), archive(checkpoint.reals), archive(checkpoint.lists), archive(checkpoint.tensors);
+  archive(checkpoint.text), archive(checkpoint.numbers), archive(checkpoint.reals),
+      archive(checkpoint.lists), archive(checkpoint.tensors);
 }
 
 /// What the header of a checkpoint says, once it has been held against the file.
@@ -196,37 +218,54 @@ struct Header {
   std::size_t bytes() const { return version == 1 ? first_header_bytes : header_bytes; }
 };
 
-/// Reads and judges the header. That of format 1 has no hash of its own, so damage to it shows as something else.
+/// Reads and judges the header. That of format 1 has no hash of its own, so damage to it shows as
+/// something else.
 Header read_header(FileReader& file, const Path& path) {
   std::array<char, header_bytes> bytes{};
   const std::uint64_t size = file.size();
   file.read(bytes.data(), std::min<std::size_t>(size, first_header_bytes));
-  if (std::string_view(bytes.data(), std::min<std::size_t>(size, magic.size())) != magic.substr(0, size))
+  if (std::string_view(bytes.data(), std::min<std::size_t>(size, magic.size())) !=
+      magic.substr(0, size))
     fail("{}: is not a Heed checkpoint", path.string());
   const char* const use_another = "; use another checkpoint";
-  if (size < first_header_bytes) fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
-  const Header header{get_number(bytes.data() + 8), get_number(bytes.data() + 16), get_number(bytes.data() + 24)};
-  if (const std::uint64_t swapped = __builtin_bswap64(header.version); swapped > 0 && swapped <= 255)
-    fail("{}: its numbers have their bytes in the other order (big-endian); Heed writes them little-endian{}", path.string(), use_another);
+  if (size < first_header_bytes)
+    fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
+  const Header header{get_number(bytes.data() + 8), get_number(bytes.data() + 16),
+                      get_number(bytes.data() + 24)};
+  if (const std::uint64_t swapped = __builtin_bswap64(header.version);
+      swapped > 0 && swapped <= 255)
+    fail(
+        "{}: its numbers have their bytes in the other order (big-endian); Heed writes them "
+        "little-endian{}",
+        path.string(), use_another);
   if (header.version != 1) {
-    if (size < header_bytes) fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
+    if (size < header_bytes)
+      fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
     file.read(bytes.data() + first_header_bytes, header_bytes - first_header_bytes);
-    if (XXH3_64bits(bytes.data(), first_header_bytes) != get_number(bytes.data() + first_header_bytes))
+    if (XXH3_64bits(bytes.data(), first_header_bytes) !=
+        get_number(bytes.data() + first_header_bytes))
       fail("{}: damaged: the checksum of its header does not match{}", path.string(), use_another);
     if (header.version > version)
-      fail("{}: is of format {}, and this Heed reads formats 1 to {}; use a newer Heed", path.string(), header.version, version);
-    if (header.version == 0) fail("{}: is of format 0, which there never was{}", path.string(), use_another);
+      fail("{}: is of format {}, and this Heed reads formats 1 to {}; use a newer Heed",
+           path.string(), header.version, version);
+    if (header.version == 0)
+      fail("{}: is of format 0, which there never was{}", path.string(), use_another);
   }
   const std::uint64_t left = size - header.bytes();
-  if (left < header.length) fail("{}: truncated: {} of {} bytes are left{}", path.string(), left, header.length, use_another);
-  if (left > header.length) fail("{}: extended: {} bytes follow its end{}", path.string(), left - header.length, use_another);
+  if (left < header.length)
+    fail("{}: truncated: {} of {} bytes are left{}", path.string(), left, header.length,
+         use_another);
+  if (left > header.length)
+    fail("{}: extended: {} bytes follow its end{}", path.string(), left - header.length,
+         use_another);
   return header;
 }
 
 template <class T>
 const T& entry(const std::map<std::string, T>& entries, const std::string& name) {
   const auto at = entries.find(name);
-  if (at == entries.end()) fail("the checkpoint has no entry {}; it was not written by training", name);
+  if (at == entries.end())
+    fail("the checkpoint has no entry {}; it was not written by training", name);
   return at->second;
 }
 
@@ -240,10 +279,13 @@ const Tensor* Checkpoint::find(std::string_view name) const {
 
 std::int64_t Checkpoint::number(const std::string& name) const { return entry(numbers, name); }
 double Checkpoint::real(const std::string& name) const { return entry(reals, name); }
-const std::vector<std::int64_t>& Checkpoint::list(const std::string& name) const { return entry(lists, name); }
+const std::vector<std::int64_t>& Checkpoint::list(const std::string& name) const {
+  return entry(lists, name);
+}
 
 void save(const Checkpoint& checkpoint, const Path& path) {
-  for (const NamedTensor& x : checkpoint.tensors) check(x.tensor.defined(), "save", "tensor {} is undefined", x.name);
+  for (const NamedTensor& x : checkpoint.tensors)
+    check(x.tensor.defined(), "save", "tensor {} is undefined", x.name);
   FileWriter file(path);
   std::array<char, header_bytes> header{};
   file.write(header.data(), header.size());
@@ -284,20 +326,25 @@ Checkpoint load(const Path& path) {
 
 std::vector<NamedTensor> named_tensors(AnyModule module) {
   std::vector<NamedTensor> result;
-  for (const auto& [name, parameter] : parameters(module)) result.push_back({name, parameter.value()});
+  for (const auto& [name, parameter] : parameters(module))
+    result.push_back({name, parameter.value()});
   return result;
 }
 
 void put(Checkpoint& checkpoint, std::string_view prefix, std::span<const NamedTensor> tensors) {
-  for (const auto& [name, tensor] : tensors) checkpoint.tensors.push_back({std::string(prefix) + name, tensor});
+  for (const auto& [name, tensor] : tensors)
+    checkpoint.tensors.push_back({std::string(prefix) + name, tensor});
 }
 
-void put(Checkpoint& checkpoint, std::string_view prefix, AnyModule module) { put(checkpoint, prefix, named_tensors(module)); }
+void put(Checkpoint& checkpoint, std::string_view prefix, AnyModule module) {
+  put(checkpoint, prefix, named_tensors(module));
+}
 
 void take(const Checkpoint& checkpoint, std::string_view prefix, std::span<NamedTensor> targets) {
   std::map<std::string_view, const Tensor*> found;
   for (const auto& [name, tensor] : checkpoint.tensors)
-    if (name.starts_with(prefix)) found.emplace(std::string_view(name).substr(prefix.size()), &tensor);
+    if (name.starts_with(prefix))
+      found.emplace(std::string_view(name).substr(prefix.size()), &tensor);
   std::vector<std::string> missing;
   std::vector<std::string> reshaped;
   std::vector<std::string> extra;
@@ -318,12 +365,14 @@ void take(const Checkpoint& checkpoint, std::string_view prefix, std::span<Named
     if (name.starts_with(prefix) && found.contains(std::string_view(name).substr(prefix.size())))
       extra.push_back(name.substr(prefix.size()));
   std::string differences;
-  for (const auto& [what, names] : {std::pair{"missing", &missing}, {"of another shape", &reshaped}, {"not expected", &extra}})
+  for (const auto& [what, names] :
+       {std::pair{"missing", &missing}, {"of another shape", &reshaped}, {"not expected", &extra}})
     if (!names->empty())
       differences +=
           fmt::format("{}{}: {}", differences.empty() ? "" : "; ", what, first_three(*names));
   if (!differences.empty()) fail("the checkpoint does not fit the model: {}", differences);
-  for (std::size_t i = 0; i < targets.size(); ++i) std::copy(sources[i]->span().begin(), sources[i]->span().end(), targets[i].tensor.data());
+  for (std::size_t i = 0; i < targets.size(); ++i)
+    std::copy(sources[i]->span().begin(), sources[i]->span().end(), targets[i].tensor.data());
 }
 
 void take(const Checkpoint& checkpoint, std::string_view prefix, AnyModule module) {
@@ -333,19 +382,25 @@ void take(const Checkpoint& checkpoint, std::string_view prefix, AnyModule modul
 
 namespace {
 
-bool same_bits(std::span<const Real> a, std::span<const Real> b) { return a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0; }
+bool same_bits(std::span<const Real> a, std::span<const Real> b) {
+  return a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
 
 std::string describe(const std::string& x) { return "\"" + x + "\""; }
 std::string describe(std::int64_t x) { return std::to_string(x); }
 std::string describe(double x) { return fmt::format("{}", x); }
-std::string describe(const std::vector<std::int64_t>& x) { return fmt::format("({})", fmt::join(x, ", ")); }
+std::string describe(const std::vector<std::int64_t>& x) {
+  return fmt::format("({})", fmt::join(x, ", "));
+}
 
 template <class T>
-std::string difference(const char* kind, const std::map<std::string, T>& a, const std::map<std::string, T>& b) {
+std::string difference(const char* kind, const std::map<std::string, T>& a,
+                       const std::map<std::string, T>& b) {
   for (const auto& [name, x] : a) {
     const auto at = b.find(name);
     if (at == b.end()) return fmt::format("{} {}: only in the first", kind, name);
-    if (!(at->second == x)) return fmt::format("{} {}: {} and {}", kind, name, describe(x), describe(at->second));
+    if (!(at->second == x))
+      return fmt::format("{} {}: {} and {}", kind, name, describe(x), describe(at->second));
   }
   for (const auto& [name, x] : b)
     if (!a.contains(name)) return fmt::format("{} {}: only in the second", kind, name);
@@ -355,16 +410,19 @@ std::string difference(const char* kind, const std::map<std::string, T>& a, cons
 }  // namespace
 
 std::string difference(const Checkpoint& a, const Checkpoint& b) {
-  for (std::string found : {difference("text", a.text, b.text), difference("number", a.numbers, b.numbers),
-                            difference("real", a.reals, b.reals), difference("list", a.lists, b.lists)})
+  for (std::string found :
+       {difference("text", a.text, b.text), difference("number", a.numbers, b.numbers),
+        difference("real", a.reals, b.reals), difference("list", a.lists, b.lists)})
     if (!found.empty()) return found;
   for (const auto& [name, x] : a.tensors) {
     const Tensor* y = b.find(name);
     if (!y) return fmt::format("tensor {}: only in the first", name);
-    if (!(x.shape() == y->shape())) return fmt::format("tensor {}: {} and {}", name, x.shape(), y->shape());
+    if (!(x.shape() == y->shape()))
+      return fmt::format("tensor {}: {} and {}", name, x.shape(), y->shape());
     if (same_bits(x.span(), y->span())) continue;
     for (Index i = 0; i < x.size(); ++i)
-      if (std::memcmp(&x[i], &(*y)[i], sizeof(Real)) != 0) return fmt::format("tensor {}: {} and {} at element {}", name, x[i], (*y)[i], i);
+      if (std::memcmp(&x[i], &(*y)[i], sizeof(Real)) != 0)
+        return fmt::format("tensor {}: {} and {} at element {}", name, x[i], (*y)[i], i);
   }
   for (const auto& [name, y] : b.tensors)
     if (!a.find(name)) return fmt::format("tensor {}: only in the second", name);

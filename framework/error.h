@@ -8,7 +8,8 @@
 
 namespace heed {
 
-/// The one exception Heed throws: `what()` is a line for the person at the keyboard, saying what, where and what to do.
+/// The one exception Heed throws: `what()` is a line for the person at the keyboard, saying what,
+/// where and what to do.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

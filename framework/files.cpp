@@ -1,15 +1,15 @@
 #include "framework/files.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "framework/error.h"
 
@@ -29,7 +29,9 @@ const char* advice(int error) {
     case EDQUOT: return "; the quota is used up: free some space";
     case EFBIG: return "; raise the limit on the size of files (ulimit -f)";
     case ENOENT: return "; there is no such folder";
-    case EACCES: case EPERM: case EROFS: return "; may its folder be written to?";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "; may its folder be written to?";
     case EIO: return "; the disk may be failing";
     case ENAMETOOLONG: return "; a name has 255 bytes at most, a whole path 4095";
     default: return "";
@@ -66,14 +68,17 @@ void rename_durably(const Path& from, const Path& path) {
   if (descriptor >= 0) ::close(descriptor);
   if (error == EINVAL) error = 0;  // a file system that cannot; the name stands anyway
   if (error != 0)
-    fail("{}: was written, but its folder could not be brought to the disk: {}; after a power failure the old file may be back{}",
-         path.string(), std::strerror(error), advice(error));
+    fail(
+        "{}: was written, but its folder could not be brought to the disk: {}; after a power "
+        "failure the old file may be back{}",
+        path.string(), std::strerror(error), advice(error));
 }
 
 }  // namespace
 
 FileWriter::FileWriter(Path path) : path_(std::move(path)), partial_(partial_of(path_)) {
-  ::unlink(partial_.c_str());  // never opened again: it may be another name of a checkpoint, left by a process that was killed
+  ::unlink(partial_.c_str());  // never opened again: it may be another name of a checkpoint, left
+                               // by a process that was killed
   file_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file_ < 0) cannot_replace(path_, errno);
   buffer_.reserve(buffer_bytes);
@@ -105,7 +110,8 @@ void FileWriter::flush() {
 void FileWriter::write_at(std::uint64_t offset, const void* bytes, std::size_t count) {
   flush();
   const off_t end = ::lseek(file_, 0, SEEK_CUR);
-  if (end < 0 || ::lseek(file_, static_cast<off_t>(offset), SEEK_SET) < 0) cannot_replace(path_, errno);
+  if (end < 0 || ::lseek(file_, static_cast<off_t>(offset), SEEK_SET) < 0)
+    cannot_replace(path_, errno);
   write_through(static_cast<const char*>(bytes), count);
   if (::lseek(file_, end, SEEK_SET) < 0) cannot_replace(path_, errno);
 }
@@ -118,7 +124,8 @@ void FileWriter::commit() {
 }
 
 FileAppender::FileAppender(Path path)
-    : path_(std::move(path)), file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+    : path_(std::move(path)),
+      file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
   if (file_ < 0) cannot_write(path_, errno);
 }
 
@@ -129,7 +136,8 @@ void FileAppender::write(std::string_view text) {
 }
 
 void FileAppender::sync() {
-  if (::fsync(file_) != 0 && errno != EINVAL) cannot_write(path_, errno);  // EINVAL: what it is cannot be synced, as a pipe
+  if (::fsync(file_) != 0 && errno != EINVAL)
+    cannot_write(path_, errno);  // EINVAL: what it is cannot be synced, as a pipe
 }
 
 void replace_file(const Path& path, std::string_view bytes) {
@@ -141,9 +149,11 @@ void replace_file(const Path& path, std::string_view bytes) {
 void replace_by_link(const Path& path, const Path& name) {
   const Path partial = partial_of(name);
   std::error_code error;
-  if (std::filesystem::equivalent(path, name, error)) return;  // rename() of one file's two names does nothing
+  if (std::filesystem::equivalent(path, name, error))
+    return;  // rename() of one file's two names does nothing
   ::unlink(partial.c_str());
-  if (::link(path.c_str(), partial.c_str()) != 0) return replace_file(name, read_file(path, std::numeric_limits<std::uint64_t>::max()));
+  if (::link(path.c_str(), partial.c_str()) != 0)
+    return replace_file(name, read_file(path, std::numeric_limits<std::uint64_t>::max()));
   try {
     rename_durably(partial, name);
   } catch (const Error&) {
@@ -153,9 +163,10 @@ void replace_by_link(const Path& path, const Path& name) {
 }
 
 // Not blocking: a pipe, which is refused below, would be waited for.
-FileReader::FileReader(Path path) : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+FileReader::FileReader(Path path)
+    : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   if (file_ < 0) fail("{}: cannot be opened: {}", path_.string(), std::strerror(errno));
-  struct stat status{};
+  struct stat status {};
   const int error = ::fstat(file_, &status) != 0 ? errno : 0;
   if (error == 0 && S_ISREG(status.st_mode)) {
     size_ = static_cast<std::uint64_t>(status.st_size);
@@ -180,25 +191,30 @@ void FileReader::read(void* to, std::size_t count) {
 
 std::string read_file(const Path& path, std::uint64_t most) {
   FileReader file(path);
-  if (file.size() > most) fail("{}: has {} bytes; at most {} are read", path.string(), file.size(), most);
+  if (file.size() > most)
+    fail("{}: has {} bytes; at most {} are read", path.string(), file.size(), most);
   std::string bytes(file.size(), '\0');
   file.read(bytes.data(), bytes.size());
   return bytes;
 }
 
-FolderLock::FolderLock(const Path& folder) : path_(folder), folder_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+FolderLock::FolderLock(const Path& folder)
+    : path_(folder), folder_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (folder_ < 0) fail("{}: cannot be opened: {}", folder.string(), std::strerror(errno));
   if (::flock(folder_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(folder_);
-    fail("{}: another process is training here; wait until it has ended, or choose another folder", folder.string());
+    fail("{}: another process is training here; wait until it has ended, or choose another folder",
+         folder.string());
   }
 }
 
 FolderLock::~FolderLock() { ::close(folder_); }
 
 void FolderLock::check() const {
-  struct stat held{}, named{};
-  if (::fstat(folder_, &held) != 0 || ::stat(path_.c_str(), &named) != 0 || held.st_dev != named.st_dev || held.st_ino != named.st_ino)
+  struct stat held {
+  }, named{};
+  if (::fstat(folder_, &held) != 0 || ::stat(path_.c_str(), &named) != 0 ||
+      held.st_dev != named.st_dev || held.st_ino != named.st_ino)
     fail("{}: the folder was moved or removed; nothing more is written", path_.string());
 }
 

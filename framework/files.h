@@ -8,9 +8,10 @@
 
 namespace heed {
 
-/// Writes a file that takes the place of `path` as a whole: whoever reads it, even after a power failure, finds the old file or the new
-/// one. It grows under the name PATH.partial, which is taken away again unless commit() is reached. Whatever fails throws Error: the file,
-/// why, what to do, and what became of the old one.
+/// Writes a file that takes the place of `path` as a whole: whoever reads it, even after a power
+/// failure, finds the old file or the new one. It grows under the name PATH.partial, which is taken
+/// away again unless commit() is reached. Whatever fails throws Error: the file, why, what to do,
+/// and what became of the old one.
 class FileWriter {
  public:
   explicit FileWriter(std::filesystem::path path);
@@ -34,7 +35,8 @@ class FileWriter {
   std::vector<char> buffer_;
 };
 
-/// Lines at the end of a file, which is made where there is none. What fails throws Error, naming the file.
+/// Lines at the end of a file, which is made where there is none. What fails throws Error, naming
+/// the file.
 class FileAppender {
  public:
   explicit FileAppender(std::filesystem::path path);
@@ -51,10 +53,12 @@ class FileAppender {
 };
 
 void replace_file(const std::filesystem::path& path, std::string_view bytes);
-/// Makes `name` another name of the file `path`, in the place of what it named (a copy where the file system has no hard links).
+/// Makes `name` another name of the file `path`, in the place of what it named (a copy where the
+/// file system has no hard links).
 void replace_by_link(const std::filesystem::path& path, const std::filesystem::path& name);
 
-/// Reads a regular file from its beginning. Throws Error, naming it, when it is none, cannot be read, or is shorter than it was.
+/// Reads a regular file from its beginning. Throws Error, naming it, when it is none, cannot be
+/// read, or is shorter than it was.
 class FileReader {
  public:
   explicit FileReader(std::filesystem::path path);
@@ -74,7 +78,8 @@ class FileReader {
 /// The whole file. Throws Error, naming it, when it cannot be read or has more than `most` bytes.
 std::string read_file(const std::filesystem::path& path, std::uint64_t most);
 
-/// Keeps a folder for one process at a time, from its construction to its end (of the process, however that comes).
+/// Keeps a folder for one process at a time, from its construction to its end (of the process,
+/// however that comes).
 class FolderLock {
  public:
   /// Throws Error when another has it. Where the file system knows no locks there is none.
@@ -83,7 +88,8 @@ class FolderLock {
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
-  /// Throws Error when the folder has been moved or removed: what has its name now, if anything, is another one's.
+  /// Throws Error when the folder has been moved or removed: what has its name now, if anything, is
+  /// another one's.
   void check() const;
 
  private:

@@ -1,14 +1,14 @@
 #include "framework/memory.h"
 
-#include <sys/mman.h>
-#include <sys/sysinfo.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <limits>
 #include <cstdint>
+#include <limits>
 #include <mutex>
+
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
 
 #include "framework/error.h"
 
@@ -23,19 +23,24 @@ namespace heed::memory {
 
 namespace {
 
-constexpr std::size_t grain = 64;                     // sizes, headers and alignment are multiples of it
+constexpr std::size_t grain = 64;  // sizes, headers and alignment are multiples of it
 constexpr std::size_t slab_grain = std::size_t{1} << 21;  // slabs are whole huge pages
-constexpr std::size_t smallest_slab = (std::size_t{1} << 25) + slab_grain;  // matrices are often a power of two: room for two of 16 MiB and their headers
-constexpr int split_bits = 4;                         // 16 lists to each power of two: at most 6 % of a block is wasted
+constexpr std::size_t smallest_slab =
+    (std::size_t{1} << 25) +
+    slab_grain;  // matrices are often a power of two: room for two of 16 MiB and their headers
+constexpr int split_bits = 4;  // 16 lists to each power of two: at most 6 % of a block is wasted
 constexpr int powers = 48;
 
-/// Stands before every block. `previous` is the neighbour below in the same slab; the one above follows from the size.
+/// Stands before every block. `previous` is the neighbour below in the same slab; the one above
+/// follows from the size.
 struct alignas(grain) Block {
   std::size_t size;  // of the block, this header included
   Block* previous;
   Block *next_free, *previous_free;
-  bool free, last;   // last of its slab
-  Block* above() { return last ? nullptr : reinterpret_cast<Block*>(reinterpret_cast<std::byte*>(this) + size); }
+  bool free, last;  // last of its slab
+  Block* above() {
+    return last ? nullptr : reinterpret_cast<Block*>(reinterpret_cast<std::byte*>(this) + size);
+  }
 };
 static_assert(sizeof(Block) == grain);
 
@@ -43,13 +48,16 @@ struct Bin {
   int power, part;
 };
 
-/// The list that holds blocks of at least `size`, when rounding up; the list a block of `size` goes to otherwise.
+/// The list that holds blocks of at least `size`, when rounding up; the list a block of `size` goes
+/// to otherwise.
 Bin bin_of(std::size_t size, bool round_up) {
   std::size_t units = size / grain;
-  if (round_up && units >> split_bits) units += (std::size_t{1} << (std::bit_width(units) - 1 - split_bits)) - 1;
+  if (round_up && units >> split_bits)
+    units += (std::size_t{1} << (std::bit_width(units) - 1 - split_bits)) - 1;
   if (units >> split_bits == 0) return {0, static_cast<int>(units)};
   const int width = static_cast<int>(std::bit_width(units));
-  return {width - split_bits, static_cast<int>((units >> (width - 1 - split_bits)) & ((1u << split_bits) - 1))};
+  return {width - split_bits,
+          static_cast<int>((units >> (width - 1 - split_bits)) & ((1u << split_bits) - 1))};
 }
 
 class Pool {
@@ -100,7 +108,8 @@ class Pool {
     Bin bin = bin_of(size, true);
     std::uint32_t parts = bin.power < powers ? parts_[bin.power] & (~0u << bin.part) : 0;
     if (!parts) {
-      const std::uint64_t larger = bin.power + 1 < 64 ? nonempty_ & (~std::uint64_t{0} << (bin.power + 1)) : 0;
+      const std::uint64_t larger =
+          bin.power + 1 < 64 ? nonempty_ & (~std::uint64_t{0} << (bin.power + 1)) : 0;
       if (!larger) return nullptr;
       bin.power = std::countr_zero(larger);
       parts = parts_[bin.power];
@@ -122,7 +131,7 @@ class Pool {
   /// More than this machine can ever hold: its memory and what it may swap out.
   static std::size_t most_bytes() {
     static const std::size_t most = [] {
-      struct sysinfo info{};
+      struct sysinfo info {};
       if (sysinfo(&info) != 0) return std::numeric_limits<std::size_t>::max();
       return (static_cast<std::size_t>(info.totalram) + info.totalswap) * info.mem_unit;
     }();
@@ -130,16 +139,23 @@ class Pool {
   }
 
   void grow(std::size_t size) {
-    // A sixteenth more: take() looks from the list above the one that a block of exactly `size` would go to.
-    const std::size_t bytes = std::max(smallest_slab, (size + (size >> split_bits) + slab_grain - 1) / slab_grain * slab_grain);
-    // Mapped with a huge page to spare, so that the slab can begin on one. Without a reservation the
-    // system promises any amount, and kills the program when it is used.
+    // A sixteenth more: take() looks from the list above the one that a block of exactly `size`
+    // would go to.
+    const std::size_t bytes = std::max(
+        smallest_slab, (size + (size >> split_bits) + slab_grain - 1) / slab_grain * slab_grain);
+    // Mapped with a huge page to spare, so that the slab can begin on one. Without a reservation
+    // the system promises any amount, and kills the program when it is used.
     void* mapped = MAP_FAILED;
     if (bytes <= most_bytes())
-      mapped = mmap(nullptr, bytes + slab_grain, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      mapped = mmap(nullptr, bytes + slab_grain, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED)
-      throw OutOfMemory(fmt::format("[memory] the system has no {} MiB more (Heed holds {} MiB); use a smaller batch or model", bytes >> 20, statistics_.system >> 20));
-    const auto begin = (reinterpret_cast<std::uintptr_t>(mapped) + slab_grain - 1) / slab_grain * slab_grain;
+      throw OutOfMemory(
+          fmt::format("[memory] the system has no {} MiB more (Heed holds {} MiB); use a smaller "
+                      "batch or model",
+                      bytes >> 20, statistics_.system >> 20));
+    const auto begin =
+        (reinterpret_cast<std::uintptr_t>(mapped) + slab_grain - 1) / slab_grain * slab_grain;
     auto* slab = reinterpret_cast<Block*>(begin);
     madvise(slab, bytes, MADV_HUGEPAGE);
     *slab = {bytes, nullptr, nullptr, nullptr, true, true};

@@ -36,7 +36,8 @@ template <class Draw>
 Tensor drawn(const Shape& shape, const Random& random, Draw draw) {
   Tensor result(shape);
   if (random.is_blank()) return result;
-  for (Real& x : result.span()) x = static_cast<Real>(draw());
+  for (Real& x : result.span())
+    x = static_cast<Real>(draw());
   return result;
 }
 
@@ -76,22 +77,27 @@ void copy_parameters(AnyModule from, AnyModule to) {
     else
       to_parameter = from_parameter;  // the numbers
   }
-  for (std::size_t i = 0; i < theirs.flags.size(); ++i) *ours.flags[i] = *theirs.flags[i];
+  for (std::size_t i = 0; i < theirs.flags.size(); ++i)
+    *ours.flags[i] = *theirs.flags[i];
 }
 
 Evaluating::Evaluating(AnyModule module) {
   CollectMembers members;
   module.visit(members);
-  for (bool* flag : members.flags) before_.emplace_back(flag, *flag);
-  for (bool* flag : members.flags) *flag = false;
+  for (bool* flag : members.flags)
+    before_.emplace_back(flag, *flag);
+  for (bool* flag : members.flags)
+    *flag = false;
 }
 
 Evaluating::~Evaluating() {
-  for (auto flag = before_.rbegin(); flag != before_.rend(); ++flag) *flag->first = flag->second;
+  for (auto flag = before_.rbegin(); flag != before_.rend(); ++flag)
+    *flag->first = flag->second;
 }
 
 void clear_gradients(AnyModule module) {
-  for (const auto& [name, parameter] : parameters(module)) parameter.clear_gradient();
+  for (const auto& [name, parameter] : parameters(module))
+    parameter.clear_gradient();
 }
 
 Tensor xavier_uniform(const Shape& shape, Random& random, Real gain) {

@@ -17,12 +17,14 @@ namespace heed {
 
 class Visitor;
 
-/// A plain struct that lists what it is made of:  void visit(Visitor& v) { v("weight", weight), v("bias", bias); }
+/// A plain struct that lists what it is made of:  void visit(Visitor& v) { v("weight", weight),
+/// v("bias", bias); }
 template <class T>
 concept Module = requires(T& module, Visitor& visitor) { module.visit(visitor); };
 
-/// Walks a module and what it contains. Naming, counting, saving, loading, clearing gradients and switching between training
-/// and evaluation are all visits. Names join with dots: "encoder.layers.0.attention.weight".
+/// Walks a module and what it contains. Naming, counting, saving, loading, clearing gradients and
+/// switching between training and evaluation are all visits. Names join with dots:
+/// "encoder.layers.0.attention.weight".
 class Visitor {
  public:
   virtual ~Visitor() = default;
@@ -71,7 +73,9 @@ class Visitor {
     for (std::size_t i = 0; i < items.size(); ++i)
       (*this)(std::string(name) + "." + std::to_string(i), items[i]);
   }
-  std::string join(std::string_view name) const { return path_.empty() ? std::string(name) : path_ + "." + std::string(name); }
+  std::string join(std::string_view name) const {
+    return path_.empty() ? std::string(name) : path_ + "." + std::string(name);
+  }
   std::string path_;
 };
 
@@ -80,7 +84,8 @@ class AnyModule {
  public:
   template <Module M>
     requires(!std::same_as<M, AnyModule>)
-  AnyModule(M& module) : module_(&module), visit_([](void* m, Visitor& v) { static_cast<M*>(m)->visit(v); }) {}
+  AnyModule(M& module)
+      : module_(&module), visit_([](void* m, Visitor& v) { static_cast<M*>(m)->visit(v); }) {}
   void visit(Visitor& visitor) const { visit_(module_, visitor); }
 
  private:
@@ -138,7 +143,8 @@ class Evaluating {
   std::vector<std::pair<bool*, bool>> before_;
 };
 
-// Initial values --------------------------------------------------------------------------------------------------------------
+// Initial values
+// --------------------------------------------------------------------------------------------------------------
 /// Uniform in +-sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010); shape (out, in).
 Tensor xavier_uniform(const Shape& shape, Random& random, Real gain = 1);
 Tensor normal(const Shape& shape, Random& random, Real deviation);

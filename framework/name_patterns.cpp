@@ -8,7 +8,8 @@
 namespace heed {
 
 bool matches(std::string_view pattern, std::string_view name) {
-  // After a mismatch only the last * need take one character more: those before it matched as early as they could.
+  // After a mismatch only the last * need take one character more: those before it matched as early
+  // as they could.
   std::size_t p = 0, n = 0, star = std::string_view::npos, taken = 0;
   while (n < name.size()) {
     if (p < pattern.size() && pattern[p] == '*')
@@ -25,7 +26,8 @@ bool matches(std::string_view pattern, std::string_view name) {
 
 NamePatterns::NamePatterns(std::vector<std::string> patterns) : patterns_(std::move(patterns)) {
   for (const std::string& pattern : patterns_) {
-    if (pattern.empty() || pattern == "!") fail("an empty pattern matches no name; give one such as 'encoder.*' or '!*.bias'");
+    if (pattern.empty() || pattern == "!")
+      fail("an empty pattern matches no name; give one such as 'encoder.*' or '!*.bias'");
     only_exclusions_ = only_exclusions_ && pattern.front() == '!';
   }
 }
@@ -35,7 +37,9 @@ bool NamePatterns::chooses(std::span<const std::string> names) const {
   for (const std::string& pattern : patterns_) {
     const bool excludes = pattern.front() == '!';
     const std::string_view glob = std::string_view(pattern).substr(excludes ? 1 : 0);
-    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return matches(glob, name); })) continue;
+    if (std::none_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return matches(glob, name); }))
+      continue;
     if (excludes) return false;
     chosen = true;
   }

@@ -7,11 +7,13 @@
 
 namespace heed {
 
-/// Whether `pattern` describes the whole of `name`: * stands for any characters, dots too, and ? for one.
+/// Whether `pattern` describes the whole of `name`: * stands for any characters, dots too, and ?
+/// for one.
 bool matches(std::string_view pattern, std::string_view name);
 
-/// A choice among names: patterns such as "encoder.*", and exclusions such as "!*.bias". Chosen is what some pattern matches (anything,
-/// where there are only exclusions) and no exclusion does; their order does not matter.
+/// A choice among names: patterns such as "encoder.*", and exclusions such as "!*.bias". Chosen is
+/// what some pattern matches (anything, where there are only exclusions) and no exclusion does;
+/// their order does not matter.
 class NamePatterns {
  public:
   /// No patterns choose everything. Throws Error for one that is empty.

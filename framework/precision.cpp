@@ -6,7 +6,9 @@
 
 namespace heed {
 
-std::string precision_obstacle(Precision precision) { return precision == Precision::bf16 ? kernels::onednn::obstacle() : ""; }
+std::string precision_obstacle(Precision precision) {
+  return precision == Precision::bf16 ? kernels::onednn::obstacle() : "";
+}
 
 void set_precision(Precision precision) {
   const std::string why = precision_obstacle(precision);

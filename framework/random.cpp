@@ -13,9 +13,12 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 }
 
 std::array<std::uint32_t, 4> philox(RandomKey key, std::uint64_t counter) {
-  std::uint32_t k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
-  std::uint32_t c0 = static_cast<std::uint32_t>(counter), c1 = static_cast<std::uint32_t>(counter >> 32);
-  std::uint32_t c2 = static_cast<std::uint32_t>(key.stream), c3 = static_cast<std::uint32_t>(key.stream >> 32);
+  std::uint32_t k0 = static_cast<std::uint32_t>(key.seed),
+                k1 = static_cast<std::uint32_t>(key.seed >> 32);
+  std::uint32_t c0 = static_cast<std::uint32_t>(counter),
+                c1 = static_cast<std::uint32_t>(counter >> 32);
+  std::uint32_t c2 = static_cast<std::uint32_t>(key.stream),
+                c3 = static_cast<std::uint32_t>(key.stream >> 32);
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c0, p1 = std::uint64_t{0xCD9E8D57} * c2;
     c0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;

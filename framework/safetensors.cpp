@@ -17,23 +17,28 @@
 
 namespace heed {
 
-static_assert(std::endian::native == std::endian::little, "elements are written as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "elements are written as they lie in memory");
 
 namespace {
 
 using Path = std::filesystem::path;
 
 constexpr std::uint64_t length_bytes = 8, most_header_bytes = 100'000'000;
-constexpr std::size_t most_names = 250'000;  // a name of a few bytes costs many more in memory; large models have some thousands
+constexpr std::size_t most_names =
+    250'000;  // a name of a few bytes costs many more in memory; large models have some thousands
 constexpr std::string_view metadata_key = "__metadata__";
 
 struct Dtype {
   std::string_view name;
   std::uint64_t bits;
 };
-constexpr Dtype dtypes[] = {{"F32", 32}, {"F64", 64}, {"F16", 16}, {"BF16", 16}, {"BOOL", 8}, {"U8", 8}, {"I8", 8}, {"I16", 16},
-                            {"U16", 16}, {"I32", 32}, {"U32", 32}, {"I64", 64}, {"U64", 64}, {"C64", 64}, {"F8_E4M3", 8}, {"F8_E5M2", 8},
-                            {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}};
+constexpr Dtype dtypes[] = {{"F32", 32},    {"F64", 64},        {"F16", 16},        {"BF16", 16},
+                            {"BOOL", 8},    {"U8", 8},          {"I8", 8},          {"I16", 16},
+                            {"U16", 16},    {"I32", 32},        {"U32", 32},        {"I64", 64},
+                            {"U64", 64},    {"C64", 64},        {"F8_E4M3", 8},     {"F8_E5M2", 8},
+                            {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6},
+                            {"F6_E3M2", 6}, {"F4", 4}};
 constexpr std::ptrdiff_t weight_dtypes = 4;  // the first of them: what weights may be stored as
 constexpr Dtype own = sizeof(Real) == 4 ? dtypes[0] : dtypes[1];
 
@@ -51,8 +56,12 @@ template <class... Args>
 std::string shown(std::string_view name) {
   constexpr std::size_t most = 100;
   std::string text(name.substr(0, most));
-  while (name.size() > most && !text.empty() && (static_cast<unsigned char>(name[text.size()]) & 0xC0) == 0x80) text.pop_back();
-  std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
+  while (name.size() > most && !text.empty() &&
+         (static_cast<unsigned char>(name[text.size()]) & 0xC0) == 0x80)
+    text.pop_back();
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
   return "'" + text + (name.size() > most ? "...'" : "'");
 }
 
@@ -64,7 +73,8 @@ struct Entry {
   std::uint64_t begin = 0, end = 0;
 };
 
-/// Takes the header as it is parsed. Anything but the few forms that there are ends the parse, with `error` saying why.
+/// Takes the header as it is parsed. Anything but the few forms that there are ends the parse, with
+/// `error` saying why.
 class Header final : public nlohmann::json_sax<nlohmann::json> {
  public:
   std::vector<Entry> entries;
@@ -74,17 +84,22 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
   bool null() override { return unexpected("null"); }
   bool boolean(bool) override { return unexpected("true or false"); }
   bool number_integer(std::int64_t) override { return unexpected("a negative number"); }
-  bool number_float(double, const std::string& text) override { return unexpected("the number " + text.substr(0, 30)); }
+  bool number_float(double, const std::string& text) override {
+    return unexpected("the number " + text.substr(0, 30));
+  }
   bool binary(binary_t&) override { return unexpected("bytes"); }
   bool number_unsigned(std::uint64_t x) override {
     if (place_ == Place::shape) {
-      if (entry().rank == Shape::max_rank) return give_up("tensor {} has more than {} axes", shown(entry().name), Shape::max_rank);
-      if (x > static_cast<std::uint64_t>(std::numeric_limits<Index>::max())) return give_up("tensor {} claims more elements than there can be", shown(entry().name));
+      if (entry().rank == Shape::max_rank)
+        return give_up("tensor {} has more than {} axes", shown(entry().name), Shape::max_rank);
+      if (x > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()))
+        return give_up("tensor {} claims more elements than there can be", shown(entry().name));
       entry().extents[static_cast<std::size_t>(entry().rank++)] = static_cast<Index>(x);
       return true;
     }
     if (place_ != Place::offsets) return unexpected("a number");
-    if (offsets_ == 2) return give_up("tensor {} has more than two data_offsets", shown(entry().name));
+    if (offsets_ == 2)
+      return give_up("tensor {} has more than two data_offsets", shown(entry().name));
     (offsets_++ == 0 ? entry().begin : entry().end) = x;
     return true;
   }
@@ -94,8 +109,10 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
       return true;
     }
     if (place_ != Place::tensor || field_ != "dtype") return unexpected("a string");
-    const auto* found = std::find_if(std::begin(dtypes), std::end(dtypes), [&](const Dtype& d) { return d.name == x; });
-    if (found == std::end(dtypes)) return give_up("tensor {} has an unknown dtype {}", shown(entry().name), shown(x));
+    const auto* found = std::find_if(std::begin(dtypes), std::end(dtypes),
+                                     [&](const Dtype& d) { return d.name == x; });
+    if (found == std::end(dtypes))
+      return give_up("tensor {} has an unknown dtype {}", shown(entry().name), shown(x));
     entry().dtype = found;
     return true;
   }
@@ -106,23 +123,30 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
     }
     if (place_ != Place::root) return unexpected("an object");
     place_ = key_ == metadata_key ? Place::metadata : Place::tensor;
-    if (place_ == Place::tensor) entries.emplace_back().name = std::move(key_), seen_ = {}, offsets_ = 0;
+    if (place_ == Place::tensor)
+      entries.emplace_back().name = std::move(key_), seen_ = {}, offsets_ = 0;
     return entries.size() <= most_names || give_up("it has more than {} tensors", most_names);
   }
   bool key(std::string& x) override {
     switch (place_) {
       case Place::root:
-        if (x == metadata_key && std::exchange(has_metadata_, true)) return give_up("the key {} stands twice", shown(x));
+        if (x == metadata_key && std::exchange(has_metadata_, true))
+          return give_up("the key {} stands twice", shown(x));
         break;
       case Place::metadata:
-        if (metadata.contains(x)) return give_up("the key {} stands twice in {}", shown(x), metadata_key);
-        if (metadata.size() == most_names) return give_up("it has more than {} entries in {}", most_names, metadata_key);
+        if (metadata.contains(x))
+          return give_up("the key {} stands twice in {}", shown(x), metadata_key);
+        if (metadata.size() == most_names)
+          return give_up("it has more than {} entries in {}", most_names, metadata_key);
         break;
       default: {
         constexpr std::array<std::string_view, 3> fields{"dtype", "shape", "data_offsets"};
-        const auto at = static_cast<std::size_t>(std::find(fields.begin(), fields.end(), x) - fields.begin());
-        if (at == fields.size()) return give_up("tensor {} has an unknown key {}", shown(entry().name), shown(x));
-        if (std::exchange(seen_[at], true)) return give_up("the key {} stands twice in tensor {}", shown(x), shown(entry().name));
+        const auto at =
+            static_cast<std::size_t>(std::find(fields.begin(), fields.end(), x) - fields.begin());
+        if (at == fields.size())
+          return give_up("tensor {} has an unknown key {}", shown(entry().name), shown(x));
+        if (std::exchange(seen_[at], true))
+          return give_up("the key {} stands twice in tensor {}", shown(x), shown(entry().name));
         field_ = fields[at];
         return true;
       }
@@ -132,7 +156,10 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_object() override {
     if (place_ == Place::tensor && !(seen_[0] && seen_[1] && seen_[2]))
-      return give_up("tensor {} lacks its {}", shown(entry().name), !seen_[0] ? "dtype" : !seen_[1] ? "shape" : "data_offsets");
+      return give_up("tensor {} lacks its {}", shown(entry().name),
+                     !seen_[0]   ? "dtype"
+                     : !seen_[1] ? "shape"
+                                 : "data_offsets");
     place_ = place_ == Place::root ? Place::nowhere : Place::root;
     return true;
   }
@@ -142,13 +169,16 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool end_array() override {
-    if (place_ == Place::offsets && offsets_ != 2) return give_up("tensor {} has {} of its two data_offsets", shown(entry().name), offsets_);
+    if (place_ == Place::offsets && offsets_ != 2)
+      return give_up("tensor {} has {} of its two data_offsets", shown(entry().name), offsets_);
     place_ = Place::tensor;
     return true;
   }
-  bool parse_error(std::size_t at, const std::string&, const nlohmann::json::exception& exception) override {
+  bool parse_error(std::size_t at, const std::string&,
+                   const nlohmann::json::exception& exception) override {
     const std::string_view what = exception.what();
-    return give_up("its header is no valid {} (byte {})", what.find("UTF-8") != what.npos ? "UTF-8" : "JSON", at + length_bytes);
+    return give_up("its header is no valid {} (byte {})",
+                   what.find("UTF-8") != what.npos ? "UTF-8" : "JSON", at + length_bytes);
   }
 
  private:
@@ -164,9 +194,15 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
     switch (place_) {
       case Place::nowhere: return give_up("expected the header to be an object; got {}", what);
       case Place::root: return give_up("expected an object for {}; got {}", shown(key_), what);
-      case Place::metadata: return give_up("expected a string for {} in {}; got {}", shown(key_), metadata_key, what);
-      case Place::tensor: return give_up("expected {} for {} of tensor {}; got {}", field_ == "dtype" ? "a string" : "an array", field_, shown(entry().name), what);
-      default: return give_up("expected whole numbers from 0 in {} of tensor {}; got {}", field_, shown(entry().name), what);
+      case Place::metadata:
+        return give_up("expected a string for {} in {}; got {}", shown(key_), metadata_key, what);
+      case Place::tensor:
+        return give_up("expected {} for {} of tensor {}; got {}",
+                       field_ == "dtype" ? "a string" : "an array", field_, shown(entry().name),
+                       what);
+      default:
+        return give_up("expected whole numbers from 0 in {} of tensor {}; got {}", field_,
+                       shown(entry().name), what);
     }
   }
 
@@ -178,28 +214,40 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
   bool has_metadata_ = false;
 };
 
-/// Sorts the entries by where their elements lie; throws unless these fill the buffer, without a hole or an overlap.
+/// Sorts the entries by where their elements lie; throws unless these fill the buffer, without a
+/// hole or an overlap.
 void check_layout(std::vector<Entry>& entries, std::uint64_t buffer) {
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
-  const auto twice = std::adjacent_find(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name == b.name; });
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  const auto twice =
+      std::adjacent_find(entries.begin(), entries.end(),
+                         [](const Entry& a, const Entry& b) { return a.name == b.name; });
   if (twice != entries.end()) refuse("the key {} stands twice", shown(twice->name));
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
   std::uint64_t at = 0;
   for (const Entry& x : entries) {
     if (x.end < x.begin) refuse("tensor {} ends before it begins", shown(x.name));
-    if (x.end > buffer) refuse("tensor {} lies outside the file: its bytes {} to {} of {}", shown(x.name), x.begin, x.end, buffer);
-    std::uint64_t n = 1, bits = 0, spanned = 1;  // zeros taken for ones: extents that no shape could have are refused in empty tensors too
+    if (x.end > buffer)
+      refuse("tensor {} lies outside the file: its bytes {} to {} of {}", shown(x.name), x.begin,
+             x.end, buffer);
+    std::uint64_t n = 1, bits = 0, spanned = 1;  // zeros taken for ones: extents that no shape
+                                                 // could have are refused in empty tensors too
     for (int i = 0; i < x.rank; ++i) {
       const auto extent = static_cast<std::uint64_t>(x.extents[static_cast<std::size_t>(i)]);
-      if (__builtin_mul_overflow(spanned, std::max<std::uint64_t>(extent, 1), &spanned) || spanned > std::uint64_t{1} << 60)
+      if (__builtin_mul_overflow(spanned, std::max<std::uint64_t>(extent, 1), &spanned) ||
+          spanned > std::uint64_t{1} << 60)
         refuse("tensor {} claims more elements than there can be", shown(x.name));
       n *= extent;
     }
-    if (__builtin_mul_overflow(n, x.dtype->bits, &bits)) refuse("tensor {} claims more elements than there can be", shown(x.name));
+    if (__builtin_mul_overflow(n, x.dtype->bits, &bits))
+      refuse("tensor {} claims more elements than there can be", shown(x.name));
     if (bits % 8 != 0) refuse("tensor {} ends within a byte", shown(x.name));
     if (x.end - x.begin != bits / 8)
-      refuse("tensor {} has {} bytes, and {} of its shape ({}) take {}", shown(x.name), x.end - x.begin, x.dtype->name,
-           fmt::join(x.extents.begin(), x.extents.begin() + x.rank, ", "), bits / 8);
+      refuse("tensor {} has {} bytes, and {} of its shape ({}) take {}", shown(x.name),
+             x.end - x.begin, x.dtype->name,
+             fmt::join(x.extents.begin(), x.extents.begin() + x.rank, ", "), bits / 8);
     if (x.begin > at) refuse("a hole: no tensor has the bytes {} to {}", at, x.begin);
     if (x.begin < at) refuse("tensor {} overlaps another one", shown(x.name));
     at = x.end;
@@ -219,7 +267,8 @@ void read_converted(FileReader& file, std::span<Real> to, Convert convert) {
   while (!to.empty()) {
     const std::size_t n = std::min(to.size(), piece.size());
     file.read(piece.data(), n * sizeof(Stored));
-    std::transform(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n), to.begin(), convert);
+    std::transform(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n), to.begin(),
+                   convert);
     to = to.subspan(n);
   }
 }
@@ -232,21 +281,28 @@ void read_elements(FileReader& file, std::string_view dtype, Tensor& x) {
   else if (dtype == "F64")
     read_converted<double>(file, x.span(), to_real<double>);
   else if (dtype == "F16")
-    read_converted<std::uint16_t>(file, x.span(), [](std::uint16_t bits) { return to_real(from_half(bits)); });
+    read_converted<std::uint16_t>(file, x.span(),
+                                  [](std::uint16_t bits) { return to_real(from_half(bits)); });
   else
-    read_converted<std::uint16_t>(file, x.span(), [](std::uint16_t bits) { return to_real(from_bfloat(bits)); });
+    read_converted<std::uint16_t>(file, x.span(),
+                                  [](std::uint16_t bits) { return to_real(from_bfloat(bits)); });
 }
 
 Header read_header(FileReader& file) {
-  if (file.size() < length_bytes) refuse("it has {} bytes, and its first {} should say how long its header is", file.size(), length_bytes);
+  if (file.size() < length_bytes)
+    refuse("it has {} bytes, and its first {} should say how long its header is", file.size(),
+           length_bytes);
   std::uint64_t length = 0;
   file.read(&length, sizeof length);
-  if (length > most_header_bytes) refuse("it claims a header of {} bytes, and {} are the most", length, most_header_bytes);
-  if (length > file.size() - length_bytes) refuse("it claims a header of {} bytes, and {} are left", length, file.size() - length_bytes);
+  if (length > most_header_bytes)
+    refuse("it claims a header of {} bytes, and {} are the most", length, most_header_bytes);
+  if (length > file.size() - length_bytes)
+    refuse("it claims a header of {} bytes, and {} are left", length, file.size() - length_bytes);
   std::string text(length, '\0');
   file.read(text.data(), text.size());
   if (!text.starts_with('{')) refuse("its header does not begin with {{");
-  if (text.find('\0') != text.npos) refuse("its header holds a NUL byte");  // where the parser would take it to end
+  if (text.find('\0') != text.npos)
+    refuse("its header holds a NUL byte");      // where the parser would take it to end
   text.resize(text.find_last_not_of(' ') + 1);  // what it may be padded with
   Header header;
   if (!nlohmann::json::sax_parse(text, &header)) refuse("{}", header.error);
@@ -259,15 +315,18 @@ std::string quoted(const std::string& text, const Path& path) {
   try {
     return nlohmann::json(text).dump();
   } catch (const nlohmann::json::exception&) {
-    fail("{}: cannot be written: {} is no UTF-8, which the format asks for", path.string(), shown(text));
+    fail("{}: cannot be written: {} is no UTF-8, which the format asks for", path.string(),
+         shown(text));
   }
 }
 
 }  // namespace
 
 float from_half(std::uint16_t bits) {
-  const std::uint32_t sign = std::uint32_t{bits} >> 15 << 31, exponent = bits >> 10 & 0x1Fu, fraction = bits & 0x3FFu;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);  // an infinity or a NaN
+  const std::uint32_t sign = std::uint32_t{bits} >> 15 << 31, exponent = bits >> 10 & 0x1Fu,
+                      fraction = bits & 0x3FFu;
+  if (exponent == 31)
+    return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);  // an infinity or a NaN
   if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
   const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
   return sign != 0 ? -magnitude : magnitude;
@@ -275,18 +334,22 @@ float from_half(std::uint16_t bits) {
 
 float from_bfloat(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
-void save_safetensors(const Path& path, std::span<const NamedTensor> tensors, const std::map<std::string, std::string>& metadata) {
+void save_safetensors(const Path& path, std::span<const NamedTensor> tensors,
+                      const std::map<std::string, std::string>& metadata) {
   std::vector<const NamedTensor*> sorted;
   for (const NamedTensor& x : tensors) {
     check(x.tensor.defined(), "save_safetensors", "tensor {} is undefined", x.name);
     sorted.push_back(&x);
   }
-  std::sort(sorted.begin(), sorted.end(), [](const NamedTensor* a, const NamedTensor* b) { return a->name < b->name; });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const NamedTensor* a, const NamedTensor* b) { return a->name < b->name; });
   std::string header = "{";
   const auto next = [&] { return header.size() > 1 ? "," : ""; };
   if (!metadata.empty()) {
     std::string entries;
-    for (const auto& [key, value] : metadata) entries += fmt::format("{}{}:{}", entries.empty() ? "" : ",", quoted(key, path), quoted(value, path));
+    for (const auto& [key, value] : metadata)
+      entries += fmt::format("{}{}:{}", entries.empty() ? "" : ",", quoted(key, path),
+                             quoted(value, path));
     header += fmt::format("\"{}\":{{{}}}", metadata_key, entries);
   }
   std::uint64_t at = 0;
@@ -295,18 +358,22 @@ void save_safetensors(const Path& path, std::span<const NamedTensor> tensors, co
     if (name == metadata_key || (i > 0 && name == sorted[i - 1]->name))
       fail("{}: cannot be written: two things would be named {}", path.string(), shown(name));
     const std::uint64_t end = at + static_cast<std::uint64_t>(tensor.size()) * sizeof(Real);
-    header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", next(), quoted(name, path), own.name,
+    header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                          next(), quoted(name, path), own.name,
                           fmt::join(tensor.shape().begin(), tensor.shape().end(), ","), at, end);
     at = end;
   }
   header += '}';
   header.resize((header.size() + 7) / 8 * 8, ' ');  // elements begin where any type of them may
-  if (header.size() > most_header_bytes) fail("{}: cannot be written: its header would have more than {} bytes", path.string(), most_header_bytes);
+  if (header.size() > most_header_bytes)
+    fail("{}: cannot be written: its header would have more than {} bytes", path.string(),
+         most_header_bytes);
   FileWriter file(path);
   const std::uint64_t length = header.size();
   file.write(&length, sizeof length);
   file.write(header.data(), header.size());
-  for (const NamedTensor* x : sorted) file.write(x->tensor.data(), static_cast<std::size_t>(x->tensor.size()) * sizeof(Real));
+  for (const NamedTensor* x : sorted)
+    file.write(x->tensor.data(), static_cast<std::size_t>(x->tensor.size()) * sizeof(Real));
   file.commit();
 }
 
@@ -316,16 +383,21 @@ Safetensors load_safetensors(const Path& path) {
   try {
     header = read_header(file);
   } catch (const Malformed& malformed) {
-    fail("{}: is no valid safetensors file: {}; copy or export it again", path.string(), malformed.why);
+    fail("{}: is no valid safetensors file: {}; copy or export it again", path.string(),
+         malformed.why);
   }
   for (const Entry& x : header.entries)
     if (x.dtype - dtypes >= weight_dtypes)
-      fail("{}: tensor {} holds {}, and weights are F32, F64, F16 or BF16; convert it, or leave it out", path.string(), shown(x.name), x.dtype->name);
+      fail(
+          "{}: tensor {} holds {}, and weights are F32, F64, F16 or BF16; convert it, or leave it "
+          "out",
+          path.string(), shown(x.name), x.dtype->name);
   Safetensors result;
   result.metadata = std::move(header.metadata);
   result.tensors.reserve(header.entries.size());
   for (Entry& x : header.entries) {
-    Tensor tensor(Shape(std::span<const Index>(x.extents.data(), static_cast<std::size_t>(x.rank))));
+    Tensor tensor(
+        Shape(std::span<const Index>(x.extents.data(), static_cast<std::size_t>(x.rank))));
     read_elements(file, x.dtype->name, tensor);
     if (tensor.size() > 0) result.dtypes.emplace(x.dtype->name);
     result.tensors.push_back({std::move(x.name), std::move(tensor)});

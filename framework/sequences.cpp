@@ -40,7 +40,8 @@ Spans Spans::padded(std::span<const Index> lengths, Index width) {
   auto data = std::make_shared<Data>();
   data->lengths.assign(lengths.begin(), lengths.end());
   for (Index length : lengths) {
-    check(0 <= length && length <= width, "spans", "expected lengths of at most {}; got {}", width, length);
+    check(0 <= length && length <= width, "spans", "expected lengths of at most {}; got {}", width,
+          length);
     data->begins.push_back(static_cast<Index>(data->begins.size()) * width);
     data->tokens += length;
     data->longest = std::max(data->longest, length);
@@ -69,11 +70,13 @@ TimeOrder time_order(const Spans& spans, bool reverse) {
   TimeOrder order;
   order.sequences.resize(static_cast<std::size_t>(spans.count()));
   std::iota(order.sequences.begin(), order.sequences.end(), Index{0});
-  std::stable_sort(order.sequences.begin(), order.sequences.end(), [&](Index a, Index b) { return spans.length(a) > spans.length(b); });
+  std::stable_sort(order.sequences.begin(), order.sequences.end(),
+                   [&](Index a, Index b) { return spans.length(a) > spans.length(b); });
   order.rows = Ids({spans.tokens()});
   Id* row = order.rows.data();
   for (Index t = 0, running = spans.count(); t < spans.longest(); ++t) {
-    while (spans.length(order.sequences[running - 1]) <= t) --running;
+    while (spans.length(order.sequences[running - 1]) <= t)
+      --running;
     order.counts.push_back(running);
     for (Index i = 0; i < running; ++i) {
       const Index s = order.sequences[i];
@@ -85,11 +88,13 @@ TimeOrder time_order(const Spans& spans, bool reverse) {
 
 Sequences pack(std::span<const std::vector<Id>> lines) {
   std::vector<Index> lengths;
-  for (const auto& line : lines) lengths.push_back(static_cast<Index>(line.size()));
+  for (const auto& line : lines)
+    lengths.push_back(static_cast<Index>(line.size()));
   Sequences result{{}, Spans::packed(lengths)};
   result.ids = Ids({result.spans.rows()});
   Id* out = result.ids.data();
-  for (const auto& line : lines) out = std::copy(line.begin(), line.end(), out);
+  for (const auto& line : lines)
+    out = std::copy(line.begin(), line.end(), out);
   return result;
 }
 
@@ -101,15 +106,17 @@ Index Batch::weight() const {
 
 std::string BatchStream::describe(std::span<const Index> lines) const {
   std::vector<Index> numbers(lines.begin(), lines.end());
-  for (Index& number : numbers) ++number;  // people count from 1
+  for (Index& number : numbers)
+    ++number;  // people count from 1
   return listed("line", numbers);
 }
 
 std::string listed(std::string_view noun, std::span<const Index> numbers) {
   constexpr std::size_t most = 10;
   const auto shown = numbers.first(std::min(numbers.size(), most));
-  return fmt::format("{}{} {}{}", noun, numbers.size() == 1 ? "" : "s", fmt::join(shown, ", "),
-                     numbers.size() > most ? fmt::format(" and {} more", numbers.size() - most) : "");
+  return fmt::format(
+      "{}{} {}{}", noun, numbers.size() == 1 ? "" : "s", fmt::join(shown, ", "),
+      numbers.size() > most ? fmt::format(" and {} more", numbers.size() - most) : "");
 }
 
 }  // namespace heed

@@ -13,9 +13,10 @@
 
 namespace heed {
 
-/// Where each sequence of a batch lies among the rows of a (rows, ...) tensor: sequence i is rows [begin(i), begin(i) + length(i)).
-/// Packed, the sequences follow one another and no row is padding; padded, each starts at a multiple of the longest.
-/// Heed's models compute on packed rows, so padding costs nothing. Copies share.
+/// Where each sequence of a batch lies among the rows of a (rows, ...) tensor: sequence i is rows
+/// [begin(i), begin(i) + length(i)). Packed, the sequences follow one another and no row is
+/// padding; padded, each starts at a multiple of the longest. Heed's models compute on packed rows,
+/// so padding costs nothing. Copies share.
 class Spans {
  public:
   Spans() = default;  // of no sequences
@@ -28,8 +29,9 @@ class Spans {
   static Spans padded(std::initializer_list<Index> lengths, Index width) {
     return padded(std::span(lengths.begin(), lengths.size()), width);
   }
-  /// The sequences named, in that order, over the same rows: keys for the rows of a beam, or for those still running. One named
-  /// twice is for reading alone: two gradients would meet in its rows.
+  /// The sequences named, in that order, over the same rows: keys for the rows of a beam, or for
+  /// those still running. One named twice is for reading alone: two gradients would meet in its
+  /// rows.
   Spans select(std::span<const Index> sequences) const;
   Spans select(std::initializer_list<Index> sequences) const {
     return select(std::span(sequences.begin(), sequences.size()));
@@ -44,8 +46,8 @@ class Spans {
     check_sequence(i);
     return data_->lengths[i];
   }
-  Index rows() const { return data_ ? data_->rows : 0; }          // of the tensor, padding included
-  Index tokens() const { return data_ ? data_->tokens : 0; }      // without padding
+  Index rows() const { return data_ ? data_->rows : 0; }      // of the tensor, padding included
+  Index tokens() const { return data_ ? data_->tokens : 0; }  // without padding
   Index longest() const { return data_ ? data_->longest : 0; }
   std::span<const Index> begins() const {
     return data_ ? std::span<const Index>(data_->begins) : std::span<const Index>();
@@ -65,12 +67,13 @@ class Spans {
   std::shared_ptr<const Data> data_;
 };
 
-/// The rows of sequences in the order of time, for what computes one position of every sequence at once: first each one's first
-/// row, then each one's second ... The sequences stand longest first, so those still running are always the first of them.
+/// The rows of sequences in the order of time, for what computes one position of every sequence at
+/// once: first each one's first row, then each one's second ... The sequences stand longest first,
+/// so those still running are always the first of them.
 struct TimeOrder {
   std::vector<Index> sequences;  // longest first; equal ones as they came
   std::vector<Index> counts;     // how many still run, at each step
-  Ids rows;                      // which row of the tensor each is, step after step: (spans.tokens())
+  Ids rows;  // which row of the tensor each is, step after step: (spans.tokens())
 };
 /// `reverse`: each sequence from its last row to its first.
 TimeOrder time_order(const Spans& spans, bool reverse = false);
@@ -100,7 +103,8 @@ struct Batch {
   Index tokens() const { return source.spans.tokens() + target.spans.tokens(); }
 };
 
-/// An endless stream of batches whose position can be kept and returned to: training resumes where it was.
+/// An endless stream of batches whose position can be kept and returned to: training resumes where
+/// it was.
 class BatchStream {
  public:
   virtual ~BatchStream() = default;

@@ -11,8 +11,10 @@ Shape::Shape(std::span<const Index> extents) : rank_(static_cast<int>(extents.si
   if (rank_ > max_rank) fail("[shape] expected at most {} axes; got {}", max_rank, rank_);
   Index total = 1;
   for (int i = 0; i < rank_; ++i) {
-    if (extents[i] < 0) fail("[shape] expected extents of 0 or more; got {} on axis {}", extents[i], i);
-    if (__builtin_mul_overflow(total, std::max<Index>(extents[i], 1), &total) || total > (Index{1} << 48))
+    if (extents[i] < 0)
+      fail("[shape] expected extents of 0 or more; got {} on axis {}", extents[i], i);
+    if (__builtin_mul_overflow(total, std::max<Index>(extents[i], 1), &total) ||
+        total > (Index{1} << 48))
       fail("[shape] more than 2^48 elements");
     extents_[i] = extents[i];
   }
@@ -20,13 +22,15 @@ Shape::Shape(std::span<const Index> extents) : rank_(static_cast<int>(extents.si
 
 Index Shape::size() const {
   Index total = 1;
-  for (Index extent : *this) total *= extent;
+  for (Index extent : *this)
+    total *= extent;
   return total;
 }
 
 Index Shape::rows() const {
   Index total = 1;
-  for (int i = 0; i + 1 < rank_; ++i) total *= extents_[i];
+  for (int i = 0; i + 1 < rank_; ++i)
+    total *= extents_[i];
   return total;
 }
 
@@ -44,17 +48,21 @@ Shape Shape::without(int axis) const {
 }
 
 Shape Shape::with(int axis, Index extent) const {
-  check(extent >= 0, "shape", "expected an extent of 0 or more; got {} for axis {} of {}", extent, axis, *this);
+  check(extent >= 0, "shape", "expected an extent of 0 or more; got {} for axis {} of {}", extent,
+        axis, *this);
   Shape result = *this;
   result.extents_[axis] = extent;
   return result;
 }
 
-bool operator==(const Shape& a, const Shape& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+bool operator==(const Shape& a, const Shape& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
 
 std::string to_string(const Shape& shape) {
   std::string text = "(";
-  for (int i = 0; i < shape.rank(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  for (int i = 0; i < shape.rank(); ++i)
+    text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + (shape.rank() == 1 ? ",)" : ")");
 }
 
@@ -66,7 +74,8 @@ Shape broadcast(const Shape& a, const Shape& b, const char* op) {
   for (int i = 0; i < rank; ++i) {
     const int ia = a.rank() - rank + i, ib = b.rank() - rank + i;
     const Index ea = ia < 0 ? 1 : a[ia], eb = ib < 0 ? 1 : b[ib];
-    check(ea == eb || ea == 1 || eb == 1, op, "shapes {} and {} do not broadcast: {} against {}", a, b, ea, eb);
+    check(ea == eb || ea == 1 || eb == 1, op, "shapes {} and {} do not broadcast: {} against {}", a,
+          b, ea, eb);
     extents[i] = ea == 1 ? eb : ea;
   }
   return Shape(std::span<const Index>(extents.data(), rank));

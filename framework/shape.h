@@ -19,7 +19,8 @@ class Shape {
   static constexpr int max_rank = 6;
 
   Shape() = default;
-  Shape(std::initializer_list<Index> extents) : Shape(std::span<const Index>(extents.begin(), extents.size())) {}
+  Shape(std::initializer_list<Index> extents)
+      : Shape(std::span<const Index>(extents.begin(), extents.size())) {}
   explicit Shape(std::span<const Index> extents);
 
   int rank() const { return rank_; }
@@ -27,7 +28,7 @@ class Shape {
   Index& operator[](int axis) { return extents_[axis]; }
   Index size() const;
   Index columns() const { return rank_ == 0 ? 1 : extents_[rank_ - 1]; }  // the last extent
-  Index rows() const;                                                     // the product of all others
+  Index rows() const;  // the product of all others
 
   /// Turns -1 into the last axis, -2 into the one before; throws when there is no such axis.
   int axis(int axis, const char* op) const;

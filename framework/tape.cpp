@@ -65,10 +65,13 @@ thread_local std::vector<Tape::Unoptimized> Tape::unoptimized_;
 
 namespace {
 
-std::string place(const Operand::Where& where) { return fmt::format("{}:{}", where.file_name(), where.line()); }
+std::string place(const Operand::Where& where) {
+  return fmt::format("{}:{}", where.file_name(), where.line());
+}
 
 double since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
 }
 
 /// Which threads have living tapes. Read only where an op on a thread without a tape gets what a
@@ -119,9 +122,10 @@ Parameter Parameter::over(Tensor value) {
 }
 
 void Operand::refuse_undefined() const {
-  fail("[operand] expected a value; got an undefined one (a layer made without bias has none); "
-       "called at {}",
-       place(where_));
+  fail(
+      "[operand] expected a value; got an undefined one (a layer made without bias has none); "
+      "called at {}",
+      place(where_));
 }
 
 Tensor& Gradient::tensor() const {
@@ -132,7 +136,8 @@ Tensor& Gradient::tensor() const {
 void Gradient::pass(Tensor gradient) const {
   if (!target_) return;
   if (mode_ == Mode::assign)
-    *target_ = (parameter_ && !gradient.unique() ? gradient.clone() : std::move(gradient)).reshape(*shape_);
+    *target_ = (parameter_ && !gradient.unique() ? gradient.clone() : std::move(gradient))
+                   .reshape(*shape_);
   else
     kernels::add_to(gradient.size(), gradient.data(), data());
 }
@@ -150,7 +155,8 @@ Tape::Tape(TapeOptions options)
     options_.check_finite |= outer_->options_.check_finite;
     options_.profile |= outer_->options_.profile;
     if (const std::size_t node = outer_->running_node_; node > 0 && !outer_->used_by_.empty())
-      used_.assign(outer_->used_.begin(), outer_->used_.begin() + static_cast<std::ptrdiff_t>(outer_->used_by_[node - 1]));
+      used_.assign(outer_->used_.begin(),
+                   outer_->used_.begin() + static_cast<std::ptrdiff_t>(outer_->used_by_[node - 1]));
   }
   last_ = std::chrono::steady_clock::now();
 }
@@ -172,13 +178,15 @@ Tape::~Tape() {
   spare_ = std::move(storage_);
   living_tapes().remove(serial_);
   Tape** link = &owner_->newest;  // tapes may end in any order
-  while (*link != this) link = &(*link)->enclosing_;
+  while (*link != this)
+    link = &(*link)->enclosing_;
   *link = enclosing_;
 }
 
 Tape* Tape::living(std::uint64_t serial) {
   Tape* tape = thread_ ? thread_->newest : nullptr;
-  while (tape && tape->serial_ != serial) tape = tape->enclosing_;
+  while (tape && tape->serial_ != serial)
+    tape = tape->enclosing_;
   return tape;
 }
 
@@ -211,10 +219,11 @@ void Tape::refuse_other_threads(const char* op, std::span<const Operand> inputs)
   if (thread_ && thread_->pauses > 0) return;
   for (const Operand& input : inputs) {
     if (input.node_ < 0) continue;
-    check(!living_tapes().elsewhere(input.tape_, thread_), op,
-          "an input was recorded on the tape of another thread, which does not see this op; compute "
-          "it there, or under a Tape::Pause; called at {}",
-          place(inputs.front().where()));
+    check(
+        !living_tapes().elsewhere(input.tape_, thread_), op,
+        "an input was recorded on the tape of another thread, which does not see this op; compute "
+        "it there, or under a Tape::Pause; called at {}",
+        place(inputs.front().where()));
   }
 }
 
@@ -222,31 +231,38 @@ void Tape::check_optimized(const char* optimizer) {
   for (const Unoptimized& reached : unoptimized_) {
     const auto parameter = reached.parameter.lock();
     if (!parameter || parameter->optimized || !parameter->gradient.defined()) continue;
-    check(++parameter->missed_steps < 2, optimizer,
-          "a parameter of shape {} gets gradients, but no optimizer was made for it; list it in its "
-          "module's visit(), or freeze it with trainable() = false (mark_optimized() where you change it "
-          "yourself); {} uses it at {}",
-          parameter->value.shape(), reached.op, place(reached.where));
+    check(
+        ++parameter->missed_steps < 2, optimizer,
+        "a parameter of shape {} gets gradients, but no optimizer was made for it; list it in its "
+        "module's visit(), or freeze it with trainable() = false (mark_optimized() where you "
+        "change it "
+        "yourself); {} uses it at {}",
+        parameter->value.shape(), reached.op, place(reached.where));
   }
   unoptimized_.clear();
 }
 
-void Tape::check_finite(const char* op, const Tensor& tensor, bool gradient, const Operand::Where& where, std::size_t used) const {
+void Tape::check_finite(const char* op, const Tensor& tensor, bool gradient,
+                        const Operand::Where& where, std::size_t used) const {
   const Index bad = kernels::first_nonfinite(tensor.size(), tensor.data());
   if (bad == tensor.size()) return;
   std::vector<ParameterRef> parameters;
-  for (std::size_t i = used; i-- > 0;) parameters.push_back(ParameterRef(used_[i]));
-  throw NotFinite(fmt::format("[{}] {} at element {} of the {} of shape {}; called at {}", op, tensor[bad], bad,
-                              gradient ? "gradient of an input" : "output", tensor.shape(), place(where)),
-                  op, static_cast<double>(tensor[bad]), gradient, std::move(parameters));
+  for (std::size_t i = used; i-- > 0;)
+    parameters.push_back(ParameterRef(used_[i]));
+  throw NotFinite(
+      fmt::format("[{}] {} at element {} of the {} of shape {}; called at {}", op, tensor[bad], bad,
+                  gradient ? "gradient of an input" : "output", tensor.shape(), place(where)),
+      op, static_cast<double>(tensor[bad]), gradient, std::move(parameters));
 }
 
 void* Tape::Arena::allocate(std::size_t bytes) {
   constexpr std::size_t alignment = alignof(std::max_align_t);
   bytes = (bytes + alignment - 1) / alignment * alignment;
-  check(bytes <= chunk_bytes, "tape", "a backward function of {} bytes; at most {} fit", bytes, chunk_bytes);
+  check(bytes <= chunk_bytes, "tape", "a backward function of {} bytes; at most {} fit", bytes,
+        chunk_bytes);
   if (chunk_ < chunks_.size() && used_ + bytes > chunk_bytes) ++chunk_, used_ = 0;
-  if (chunk_ == chunks_.size()) chunks_.push_back(std::make_unique_for_overwrite<std::byte[]>(chunk_bytes));
+  if (chunk_ == chunks_.size())
+    chunks_.push_back(std::make_unique_for_overwrite<std::byte[]>(chunk_bytes));
   return chunks_[chunk_].get() + std::exchange(used_, used_ + bytes);
 }
 
@@ -255,7 +271,8 @@ bool Tape::needs_gradient(const Variable& variable) {
   return variable.parameter_ ? variable.parameter_->trainable : variable.node_ >= 0;
 }
 
-Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> inputs, Variable& result) {
+Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> inputs,
+                      Variable& result) {
   Tape* tape = current();
   if (!tape) {
     refuse_other_threads(op, inputs);
@@ -263,22 +280,28 @@ Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> 
   }
   const Operand::Where where = inputs.empty() ? Operand::Where::current() : inputs.front().where();
   if (tape->options_.check_finite) {
-    for (std::size_t i = inputs.size(); i-- > 0;)  // a weight stands before its bias, and names the layer
-      if (const auto& p = inputs[i].parameter_; p && (tape->used_.empty() || tape->used_.back() != p)) tape->used_.push_back(p);
+    for (std::size_t i = inputs.size();
+         i-- > 0;)  // a weight stands before its bias, and names the layer
+      if (const auto& p = inputs[i].parameter_;
+          p && (tape->used_.empty() || tape->used_.back() != p))
+        tape->used_.push_back(p);
     tape->check_finite(op, y, false, where, tape->used_.size());
   }
   if (tape->options_.profile) {
     tape->rows_.push_back({op, y.shape(), {}, since(tape->last_), 0});
-    for (const Operand& input : inputs) tape->rows_.back().inputs.push_back(input.shape());
+    for (const Operand& input : inputs)
+      tape->rows_.back().inputs.push_back(input.shape());
     tape->last_ = std::chrono::steady_clock::now();
   }
   bool wanted = false;
   for (const Operand& input : inputs) {
-    check(input.node_ < 0 || input.tape_ == tape->serial_, op, "an input was recorded on another tape; detach() it; called at {}", place(where));
+    check(input.node_ < 0 || input.tape_ == tape->serial_, op,
+          "an input was recorded on another tape; detach() it; called at {}", place(where));
     wanted |= needs_gradient(input);
   }
   if (!wanted) return nullptr;
-  check(!tape->consumed_, op, "the tape has run backward already; record on a new one; called at {}", place(where));
+  check(!tape->consumed_, op,
+        "the tape has run backward already; record on a new one; called at {}", place(where));
 
   Storage& storage = tape->storage_;
   const auto first = static_cast<std::uint32_t>(storage.inputs.size());
@@ -286,9 +309,17 @@ Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> 
     const bool trained = input.parameter_ && input.parameter_->trainable;
     storage.inputs.push_back({input.node_, trained ? input.parameter_ : nullptr, input.shape()});
   }
-  storage.nodes.push_back({op, where, y.shape(), {}, first, static_cast<std::uint32_t>(inputs.size()),
-                           storage.held.size(), static_cast<std::int32_t>(tape->rows_.size()) - 1,
-                           nullptr, nullptr, nullptr});
+  storage.nodes.push_back({op,
+                           where,
+                           y.shape(),
+                           {},
+                           first,
+                           static_cast<std::uint32_t>(inputs.size()),
+                           storage.held.size(),
+                           static_cast<std::int32_t>(tape->rows_.size()) - 1,
+                           nullptr,
+                           nullptr,
+                           nullptr});
   if (tape->options_.check_finite) tape->used_by_.push_back(tape->used_.size());
   result.node_ = static_cast<std::int32_t>(storage.nodes.size() - 1);
   result.tape_ = tape->serial_;
@@ -306,10 +337,11 @@ Gradient Tape::gradient_of(const char* op, const Operand::Where& where, const In
     check(parameter.value.shape() == input.shape, op,
           "a parameter of shape {} had shape {} when it was used; called at {}",
           parameter.value.shape(), input.shape, place(where));
-    check(!parameter.gradient.defined() || parameter.gradient.shape() == input.shape, op,
-          "a parameter of shape {} has a gradient of shape {}; call clear_gradient() where its value "
-          "is replaced; called at {}",
-          input.shape, parameter.gradient.shape(), place(where));
+    check(
+        !parameter.gradient.defined() || parameter.gradient.shape() == input.shape, op,
+        "a parameter of shape {} has a gradient of shape {}; call clear_gradient() where its value "
+        "is replaced; called at {}",
+        input.shape, parameter.gradient.shape(), place(where));
     gradient.target_ = &parameter.gradient;
     gradient.shape_ = &parameter.value.shape();
     gradient.parameter_ = true;
@@ -348,7 +380,8 @@ void Tape::run_node(std::size_t i) {
   gradients.clear();
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     Gradient gradient = gradient_of(node.op, node.where, inputs[k]);
-    // The same variable twice (x * x): both contributions must add up, in whatever order they are written.
+    // The same variable twice (x * x): both contributions must add up, in whatever order they are
+    // written.
     for (std::size_t j = 0; j < k && gradient; ++j) {
       if (gradients[j].target_ != gradient.target_) continue;
       if (!gradient.target_->defined()) *gradient.target_ = Tensor::zeros(*gradient.shape_);
@@ -361,7 +394,8 @@ void Tape::run_node(std::size_t i) {
   node.destroy(std::exchange(node.closure, nullptr));
   if (options_.check_finite)
     for (const Gradient& gradient : gradients)
-      if (gradient && gradient.target_->defined()) check_finite(node.op, *gradient.target_, true, node.where, used_by_[i]);
+      if (gradient && gradient.target_->defined())
+        check_finite(node.op, *gradient.target_, true, node.where, used_by_[i]);
   if (options_.profile) rows_[node.row].backward_ms = since(start) - std::exchange(inner_ms_, 0);
 }
 
@@ -372,9 +406,12 @@ void Tape::backward(const Variable& loss) {
 }
 
 void Tape::backward(const Variable& output, const Tensor& gradient) {
-  check(output.defined() && gradient.defined(), "backward", "expected a variable and a gradient; got an undefined one");
-  check(output.shape() == gradient.shape(), "backward", "expected a gradient of shape {}; got {}", output.shape(), gradient.shape());
-  check(!consumed_, "backward", "the tape has run backward already; record the computation on a new one");
+  check(output.defined() && gradient.defined(), "backward",
+        "expected a variable and a gradient; got an undefined one");
+  check(output.shape() == gradient.shape(), "backward", "expected a gradient of shape {}; got {}",
+        output.shape(), gradient.shape());
+  check(!consumed_, "backward",
+        "the tape has run backward already; record the computation on a new one");
   if (output.parameter_ && output.parameter_->trainable) {
     consumed_ = true;
     const Input input{-1, output.parameter_, output.shape()};
@@ -414,25 +451,30 @@ void Tape::release_parameters() {
       const std::shared_ptr<ParameterRef::State> parameter =
           std::move(storage_.inputs[node.first_input + k].parameter);
       if (!parameter || parameter.use_count() > 1 || !parameter->gradient.defined()) continue;
-      fail("[{}] its parameter of shape {} is gone, and with it what it would learn: take layers "
-           "by reference, as in for (const auto& layer : layers), for a copy has parameters of its "
-           "own; called at {}",
-           node.op, parameter->value.shape(), place(node.where));
+      fail(
+          "[{}] its parameter of shape {} is gone, and with it what it would learn: take layers "
+          "by reference, as in for (const auto& layer : layers), for a copy has parameters of its "
+          "own; called at {}",
+          node.op, parameter->value.shape(), place(node.where));
     }
   }
 }
 
 void Tape::print(std::ostream& out) const {
-  check(options_.profile, "print", "this tape kept no profile; open it with Tape tape({{.profile = true}})");
-  out << fmt::format("{:<28} {:<24} {:>12} {:>10} {:>10}\n", "op", "shape", "bytes", "forward ms", "back ms");
+  check(options_.profile, "print",
+        "this tape kept no profile; open it with Tape tape({{.profile = true}})");
+  out << fmt::format("{:<28} {:<24} {:>12} {:>10} {:>10}\n", "op", "shape", "bytes", "forward ms",
+                     "back ms");
   double forward = 0, back = 0;
   std::size_t bytes = 0;
   for (const Row& row : rows_) {
     const std::size_t row_bytes = static_cast<std::size_t>(row.shape.size()) * sizeof(Real);
-    out << fmt::format("{:<28} {:<24} {:>12} {:>10.3f} {:>10.3f}\n", row.op, to_string(row.shape), row_bytes, row.forward_ms, row.backward_ms);
+    out << fmt::format("{:<28} {:<24} {:>12} {:>10.3f} {:>10.3f}\n", row.op, to_string(row.shape),
+                       row_bytes, row.forward_ms, row.backward_ms);
     forward += row.forward_ms, back += row.backward_ms, bytes += row_bytes;
   }
-  out << fmt::format("{:<28} {:<24} {:>12} {:>10.3f} {:>10.3f}\n", "total", "", bytes, forward, back);
+  out << fmt::format("{:<28} {:<24} {:>12} {:>10.3f} {:>10.3f}\n", "total", "", bytes, forward,
+                     back);
 }
 
 }  // namespace heed

@@ -105,7 +105,8 @@ class Parameter : public ParameterRef {
   bool tied_ = false;  // by share()
 };
 
-/// A value in a computation: a constant, a parameter, or what an op recorded on the current tape gave.
+/// A value in a computation: a constant, a parameter, or what an op recorded on the current tape
+/// gave.
 class Variable {
  public:
   Variable() = default;
@@ -126,7 +127,9 @@ class Variable {
   Index extent(int axis) const { return value_.shape()[value_.shape().axis(axis, "extent")]; }
   const Real* data() const { return value_.data(); }
   Real item() const { return value_.item(); }
-  Variable detach() const { return Variable(value_); }  // the value alone: no gradient flows back through it
+  Variable detach() const {
+    return Variable(value_);
+  }  // the value alone: no gradient flows back through it
 
  private:
   friend class Tape;
@@ -186,7 +189,8 @@ class OptionalOperand : public Operand {
   OptionalOperand(const Operand& operand) : Operand(operand, operand.where(), MayBeUndefined{}) {}
 };
 
-/// Where a backward function leaves the gradient of one input: assign it or add it, as mode() says, to data().
+/// Where a backward function leaves the gradient of one input: assign it or add it, as mode() says,
+/// to data().
 class Gradient {
  public:
   Gradient() = default;
@@ -196,7 +200,8 @@ class Gradient {
   Mode mode() const { return mode_; }
   const Shape& shape() const { return *shape_; }
   Tensor& tensor() const;
-  /// Hands on a whole tensor of the input's size: shared where it is the first contribution, added otherwise.
+  /// Hands on a whole tensor of the input's size: shared where it is the first contribution, added
+  /// otherwise.
   void pass(Tensor gradient) const;
 
  private:
@@ -204,12 +209,14 @@ class Gradient {
   Tensor* target_ = nullptr;
   const Shape* shape_ = nullptr;
   Mode mode_ = Mode::assign;
-  bool parameter_ = false;  // optimizers scale parameters' gradients in place: those never share storage
+  bool parameter_ =
+      false;  // optimizers scale parameters' gradients in place: those never share storage
 };
 
 struct TapeOptions {
-  bool check_finite = false;  // throw NotFinite at the first op whose output or gradient holds a NaN or an infinity
-  bool profile = false;       // keep op, shape, bytes and milliseconds of every op, for print()
+  bool check_finite =
+      false;  // throw NotFinite at the first op whose output or gradient holds a NaN or an infinity
+  bool profile = false;  // keep op, shape, bytes and milliseconds of every op, for print()
 };
 
 /// What TapeOptions::check_finite throws: `what()` names op, element and source line.
@@ -220,11 +227,13 @@ struct NotFinite : Error {
   std::string op;
   double value;
   bool gradient;  // met in a gradient, on the way back
-  /// What the computation had used up to this op, the latest first: the op belongs to that one's layer.
+  /// What the computation had used up to this op, the latest first: the op belongs to that one's
+  /// layer.
   std::vector<ParameterRef> parameters;
 };
 
-/// Records what the ops on this thread compute, from its construction to its end, and runs it backwards once:
+/// Records what the ops on this thread compute, from its construction to its end, and runs it
+/// backwards once:
 ///
 ///     Tape tape;
 ///     Variable loss = mean(square(model(x) - y));
@@ -232,7 +241,8 @@ struct NotFinite : Error {
 ///
 /// - Without a tape ops only compute. Tapes nest: the newest that lives records, in whatever order
 ///   they end.
-/// - Nodes lie in execution order, so their reverse is a topological order and backward is one loop,
+/// - Nodes lie in execution order, so their reverse is a topological order and backward is one
+/// loop,
 ///   however deep the computation.
 /// - A tape records its own thread. An op on another thread whose operand it recorded throws Error.
 /// - backward() throws Error where what an op needs to go back has changed since, and where a
@@ -290,7 +300,8 @@ class Tape {
     std::uint64_t tape_;
   };
 
-  /// True under TapeOptions::check_finite: ops of several steps then take them one by one, for the message to name the one.
+  /// True under TapeOptions::check_finite: ops of several steps then take them one by one, for the
+  /// message to name the one.
   static bool checks_finite() {
     const Tape* tape = current();
     return tape && tape->options_.check_finite;
@@ -299,7 +310,8 @@ class Tape {
     const Tape* tape = current();
     return tape && tape->unrecorded_ == 0;
   }
-  /// True when a gradient would flow to `variable`: ops that prepare for backward in their forward pass ask first.
+  /// True when a gradient would flow to `variable`: ops that prepare for backward in their forward
+  /// pass ask first.
   static bool needs_gradient(const Variable& variable);
   /// For optimizers, before a step: throws Error in the name of one where a parameter that no
   /// optimizer was made for has had gradients for two steps. It was left out of visit(), and would
@@ -310,7 +322,8 @@ class Tape {
   template <std::size_t N, class Backward>
   friend Variable record(const char* op, Tensor y, const Operand (&inputs)[N], Backward backward);
   template <class Backward>
-  friend Variable record(const char* op, Tensor y, std::span<const Operand> inputs, Backward backward);
+  friend Variable record(const char* op, Tensor y, std::span<const Operand> inputs,
+                         Backward backward);
 
   using Run = void (*)(void* closure, const Tensor& dy, std::span<Gradient> gradients);
   using Destroy = void (*)(void* closure);
@@ -327,7 +340,7 @@ class Tape {
     Tensor gradient;
     std::uint32_t first_input, inputs;
     std::size_t first_held;  // of what the closure holds
-    std::int32_t row;  // of print(), or -1
+    std::int32_t row;        // of print(), or -1
     void* closure;
     Run run;
     Destroy destroy;
@@ -371,7 +384,8 @@ class Tape {
   };
 
   /// Adds a node for y unless no input needs a gradient; returns it without its closure, or null.
-  static Node* add(const char* op, const Tensor& y, std::span<const Operand> inputs, Variable& result);
+  static Node* add(const char* op, const Tensor& y, std::span<const Operand> inputs,
+                   Variable& result);
   static Tape* current() {
     Tape* tape = thread_ ? thread_->newest : nullptr;
     return tape && tape->paused_ == 0 ? tape : nullptr;
@@ -385,10 +399,12 @@ class Tape {
   void check_held(std::size_t i) const;
   Gradient gradient_of(const char* op, const Operand::Where& where, const Input& input);
   void release_parameters();
-  void check_finite(const char* op, const Tensor& tensor, bool gradient, const Operand::Where& where, std::size_t used) const;
+  void check_finite(const char* op, const Tensor& tensor, bool gradient,
+                    const Operand::Where& where, std::size_t used) const;
 
   static constinit thread_local Thread* thread_;  // null until it has a tape or a pause
-  static thread_local Tape* running_;  // backward: a tape made by a backward function takes its options, and tells it its rows
+  static thread_local Tape* running_;  // backward: a tape made by a backward function takes its
+                                       // options, and tells it its rows
   static thread_local Storage spare_;
   static thread_local std::vector<Unoptimized> unoptimized_;  // of the last backward
 
@@ -404,15 +420,17 @@ class Tape {
   std::vector<Row> rows_;
   Tape* outer_ = nullptr;  // what was running_ when this one was made
   std::size_t running_node_ = 0;
-  double inner_ms_ = 0;    // of the rows that the running node's own tapes have told
-  // Under check_finite alone: the parameters in the order of their use, and how many had been used when each node was added.
+  double inner_ms_ = 0;  // of the rows that the running node's own tapes have told
+  // Under check_finite alone: the parameters in the order of their use, and how many had been used
+  // when each node was added.
   std::vector<std::shared_ptr<ParameterRef::State>> used_;
   std::vector<std::size_t> used_by_;
   std::chrono::steady_clock::time_point last_;
 };
 
-/// Gives `y`, computed by `op` from `inputs`, and records how to go back: `backward(dy, dx1, ..., dxN)` writes each wanted
-/// gradient (see Gradient). It may hold tensors but no Variable. Inputs given as a span get `backward(dy, std::span<Gradient>)`.
+/// Gives `y`, computed by `op` from `inputs`, and records how to go back: `backward(dy, dx1, ...,
+/// dxN)` writes each wanted gradient (see Gradient). It may hold tensors but no Variable. Inputs
+/// given as a span get `backward(dy, std::span<Gradient>)`.
 template <class Backward>
 Variable record(const char* op, Tensor y, std::span<const Operand> inputs, Backward backward) {
   static_assert(alignof(Backward) <= alignof(std::max_align_t));
@@ -432,10 +450,13 @@ Variable record(const char* op, Tensor y, std::span<const Operand> inputs, Backw
 
 template <std::size_t N, class Backward>
 Variable record(const char* op, Tensor y, const Operand (&inputs)[N], Backward backward) {
-  return record(op, std::move(y), std::span<const Operand>(inputs, N),
-                [backward = std::move(backward)](const Tensor& dy, std::span<Gradient> gradients) mutable {
-                  [&]<std::size_t... I>(std::index_sequence<I...>) { backward(dy, gradients[I]...); }(std::make_index_sequence<N>());
-                });
+  return record(
+      op, std::move(y), std::span<const Operand>(inputs, N),
+      [backward = std::move(backward)](const Tensor& dy, std::span<Gradient> gradients) mutable {
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+          backward(dy, gradients[I]...);
+        }(std::make_index_sequence<N>());
+      });
 }
 
 }  // namespace heed

@@ -24,14 +24,16 @@ const Shape& checked(const Shape& shape) {
 template <class T>
 Array<T>::Array(const Shape& shape) : shape_(checked(shape)) {
   static_assert(sizeof(detail::Storage) <= header);
-  auto* block = static_cast<std::byte*>(memory::allocate(header + static_cast<std::size_t>(shape.size()) * sizeof(T)));
+  auto* block = static_cast<std::byte*>(
+      memory::allocate(header + static_cast<std::size_t>(shape.size()) * sizeof(T)));
   storage_ = new (block) detail::Storage{1, 0};
   data_ = reinterpret_cast<T*>(block + header);
 }
 
 template <class T>
 Array<T>::Array(const Shape& shape, std::span<const T> values) : Array(shape) {
-  check(static_cast<Index>(values.size()) == size(), "tensor", "expected {} values for shape {}; got {}", size(), shape, values.size());
+  check(static_cast<Index>(values.size()) == size(), "tensor",
+        "expected {} values for shape {}; got {}", size(), shape, values.size());
   std::copy(values.begin(), values.end(), data_);
 }
 
@@ -44,7 +46,8 @@ Array<T>::Array(const Array& other) noexcept
 
 template <class T>
 Array<T>::~Array() {
-  if (storage_ && storage_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) memory::release(storage_);
+  if (storage_ && storage_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    memory::release(storage_);
 }
 
 template <class T>
@@ -63,7 +66,8 @@ T Array<T>::item() const {
 template <class T>
 Array<T> Array<T>::reshape(const Shape& shape) const {
   check(defined(), "reshape", "expected a tensor; got an undefined one");
-  check(shape.size() == size(), "reshape", "expected {} elements, as in {}; got {}", size(), shape_, shape);
+  check(shape.size() == size(), "reshape", "expected {} elements, as in {}; got {}", size(), shape_,
+        shape);
   Array result = *this;
   result.shape_ = shape;
   return result;
@@ -72,7 +76,8 @@ Array<T> Array<T>::reshape(const Shape& shape) const {
 template <class T>
 Array<T> Array<T>::slice(Index begin, Index end) const {
   check(defined(), "slice", "expected a tensor; got an undefined one");
-  check(rank() >= 1 && 0 <= begin && begin <= end && end <= shape_[0], "slice", "expected rows within {}; got [{}, {})", shape_, begin, end);
+  check(rank() >= 1 && 0 <= begin && begin <= end && end <= shape_[0], "slice",
+        "expected rows within {}; got [{}, {})", shape_, begin, end);
   Array result = *this;
   result.data_ += begin * (shape_[0] == 0 ? 0 : size() / shape_[0]);
   result.shape_ = shape_.with(0, end - begin);
@@ -111,7 +116,8 @@ void print(std::ostream& out, const Shape& shape, int axis, const T* data) {
   }
   const Index extent = shape[axis];
   Index below = 1;
-  for (int i = axis + 1; i < shape.rank(); ++i) below *= shape[i];
+  for (int i = axis + 1; i < shape.rank(); ++i)
+    below *= shape[i];
   out << '[';
   for (Index i = 0; i < extent; ++i) {
     if (i > 0) out << ", ";

@@ -11,7 +11,8 @@ NormedWeight::NormedWeight(Tensor value, bool normalised) : weight(std::move(val
   Tensor norms({out});
   for (Index o = 0; o < out; ++o) {
     double squares = 0;
-    for (Index i = 0; i < n; ++i) squares += std::pow(static_cast<double>(v[o * n + i]), 2);
+    for (Index i = 0; i < n; ++i)
+      squares += std::pow(static_cast<double>(v[o * n + i]), 2);
     norms[o] = static_cast<Real>(std::sqrt(squares));
   }
   gain = Parameter(norms);
@@ -21,8 +22,12 @@ namespace {
 
 Tensor initial(const Conv1dOptions& o, Random& random) {
   check(o.in >= 1 && o.out >= 1 && o.kernel >= 1 && o.dilation >= 1, "conv1d",
-        "expected widths, a kernel and a dilation of at least 1; got in {}, out {}, kernel {} and dilation {}", o.in, o.out, o.kernel, o.dilation);
-  return normal({o.out, o.kernel, o.in}, random, std::sqrt((o.gated ? 4 : 1) * (1 - o.dropout) / static_cast<Real>(o.kernel * o.in)));
+        "expected widths, a kernel and a dilation of at least 1; got in {}, out {}, kernel {} and "
+        "dilation {}",
+        o.in, o.out, o.kernel, o.dilation);
+  return normal(
+      {o.out, o.kernel, o.in}, random,
+      std::sqrt((o.gated ? 4 : 1) * (1 - o.dropout) / static_cast<Real>(o.kernel * o.in)));
 }
 
 Conv1dOptions gated(Conv1dOptions o) {
@@ -33,7 +38,10 @@ Conv1dOptions gated(Conv1dOptions o) {
 }  // namespace
 
 Conv1d::Conv1d(const Conv1dOptions& o, Random& random)
-    : weight(initial(o, random), o.weight_norm), bias(o.bias ? Parameter(zeros({o.out})) : Parameter()), causal(o.causal), dilation(o.dilation) {}
+    : weight(initial(o, random), o.weight_norm),
+      bias(o.bias ? Parameter(zeros({o.out})) : Parameter()),
+      causal(o.causal),
+      dilation(o.dilation) {}
 
 GatedConv::GatedConv(Conv1dOptions o, Random& random) : conv(gated(o), random) {}
 
@@ -44,19 +52,25 @@ DepthwiseConv1d::DepthwiseConv1d(const DepthwiseOptions& o, Random& random)
       dilation(o.dilation) {}
 
 LightweightConv1d::LightweightConv1d(const LightweightOptions& o, Random& random)
-    : weight(xavier_uniform({o.heads, o.kernel}, random)), d(o.d), causal(o.causal), dropout(o.dropout) {
-  check(o.heads >= 1 && o.d % o.heads == 0, "lightweight_conv1d", "expected a width that {} heads share evenly; got {}", o.heads, o.d);
+    : weight(xavier_uniform({o.heads, o.kernel}, random)),
+      d(o.d),
+      causal(o.causal),
+      dropout(o.dropout) {
+  check(o.heads >= 1 && o.d % o.heads == 0, "lightweight_conv1d",
+        "expected a width that {} heads share evenly; got {}", o.heads, o.d);
 }
 
 Variable LightweightConv1d::operator()(const Operand& x, const Spans& spans) const {
   const Index heads = weight.shape()[0], kernel = weight.shape()[1];
-  const Variable taps = dropout(softmax(weight));                                                                 // (heads, kernel)
-  const Variable filters = reshape(broadcast_to(reshape(taps, {heads, 1, kernel}), {heads, d / heads, kernel}), {d, kernel});
+  const Variable taps = dropout(softmax(weight));  // (heads, kernel)
+  const Variable filters = reshape(
+      broadcast_to(reshape(taps, {heads, 1, kernel}), {heads, d / heads, kernel}), {d, kernel});
   return depthwise_conv1d(x, transpose(filters), Variable(), {spans, causal});
 }
 
 Conv2d::Conv2d(Index in, Index out, Extent2d kernel, Random& random, const Window2d& w)
-    : weight(normal({out, kernel[0], kernel[1], in}, random, std::sqrt(2 / static_cast<Real>(kernel[0] * kernel[1] * in)))),
+    : weight(normal({out, kernel[0], kernel[1], in}, random,
+                    std::sqrt(2 / static_cast<Real>(kernel[0] * kernel[1] * in)))),
       bias(zeros({out})),
       window(w) {}
 

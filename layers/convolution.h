@@ -8,23 +8,27 @@
 
 namespace heed {
 
-/// A weight (out, ...), normalised where asked for: W = g v / ||v|| for each output (Salimans and Kingma 2016), with g = ||v|| at first,
-/// so that normalising alone changes nothing.
+/// A weight (out, ...), normalised where asked for: W = g v / ||v|| for each output (Salimans and
+/// Kingma 2016), with g = ||v|| at first, so that normalising alone changes nothing.
 struct NormedWeight {
   Parameter weight, gain;  // v and g; no g: W = v
 
   NormedWeight(Tensor value, bool normalised);
-  Variable operator()() const { return gain.defined() ? weight_norm(weight, gain) : Variable(weight); }
+  Variable operator()() const {
+    return gain.defined() ? weight_norm(weight, gain) : Variable(weight);
+  }
   void visit(Visitor& v) { v("weight", weight), v("gain", gain); }
 };
 
-/// y = x W^T + b with a weight that may be normalised; initially normal of variance 1 / in.  x (..., in), W (out, in), y (..., out)
+/// y = x W^T + b with a weight that may be normalised; initially normal of variance 1 / in.  x
+/// (..., in), W (out, in), y (..., out)
 struct NormedLinear {
   NormedWeight weight;
   Parameter bias;
 
   NormedLinear(Index in, Index out, Random& random, bool normalised)
-      : weight(normal({out, in}, random, 1 / std::sqrt(static_cast<Real>(in))), normalised), bias(zeros({out})) {}
+      : weight(normal({out, in}, random, 1 / std::sqrt(static_cast<Real>(in))), normalised),
+        bias(zeros({out})) {}
   Variable operator()(const Operand& x) const { return linear(x, weight(), bias); }
   void visit(Visitor& v) { weight.visit(v), v("bias", bias); }
 };
@@ -32,16 +36,18 @@ struct NormedLinear {
 struct Conv1dOptions {
   Index in = 0, out = 0;
   Index kernel = 3;
-  bool causal = false;       // else centred
+  bool causal = false;  // else centred
   Index dilation = 1;
   bool bias = true;
   bool weight_norm = false;
-  bool gated = false;        // a GLU follows: four times the variance, since it lets about a half through, squared a quarter
-  Real dropout = 0;          // of the input, elsewhere: the initial variance makes up for it
+  bool gated = false;  // a GLU follows: four times the variance, since it lets about a half
+                       // through, squared a quarter
+  Real dropout = 0;    // of the input, elsewhere: the initial variance makes up for it
 };
 
-/// conv1d over the rows of each sequence.  x (rows, in), weight (out, kernel, in), bias (out), y (rows, out). Initially normal of
-/// variance (1 - p) / (kernel in), four times that before a GLU (Gehring et al. 2017, section 3.5).
+/// conv1d over the rows of each sequence.  x (rows, in), weight (out, kernel, in), bias (out), y
+/// (rows, out). Initially normal of variance (1 - p) / (kernel in), four times that before a GLU
+/// (Gehring et al. 2017, section 3.5).
 struct Conv1d {
   NormedWeight weight;
   Parameter bias;
@@ -49,13 +55,16 @@ struct Conv1d {
   Index dilation;
 
   Conv1d(const Conv1dOptions& o, Random& random);
-  Variable operator()(const Operand& x, const Spans& spans) const { return conv1d(x, weight(), bias, {spans, causal, dilation}); }
+  Variable operator()(const Operand& x, const Spans& spans) const {
+    return conv1d(x, weight(), bias, {spans, causal, dilation});
+  }
   /// Rows before a row that it sees.
   Index history() const { return (weight.weight.shape()[1] - 1) * dilation; }
   void visit(Visitor& v) { weight.visit(v), v("bias", bias); }
 };
 
-/// glu(conv1d(x)) with a convolution of twice the columns (Dauphin et al. 2017).  x (rows, in), y (rows, out)
+/// glu(conv1d(x)) with a convolution of twice the columns (Dauphin et al. 2017).  x (rows, in), y
+/// (rows, out)
 struct GatedConv {
   Conv1d conv;
 
@@ -79,7 +88,9 @@ struct DepthwiseConv1d {
   Index dilation;
 
   DepthwiseConv1d(const DepthwiseOptions& o, Random& random);
-  Variable operator()(const Operand& x, const Spans& spans) const { return depthwise_conv1d(x, weight, bias, {spans, causal, dilation}); }
+  Variable operator()(const Operand& x, const Spans& spans) const {
+    return depthwise_conv1d(x, weight, bias, {spans, causal, dilation});
+  }
   void visit(Visitor& v) { v("weight", weight), v("bias", bias); }
 };
 
@@ -91,8 +102,9 @@ struct LightweightOptions {
   Real dropout = 0;  // on the normalised weights
 };
 
-/// A depthwise convolution whose filters are shared by the columns of a head and sum to 1: softmax(weight) over the taps (Wu et al.
-/// 2019, section 3).  x, y (rows, d), weight (heads, kernel)
+/// A depthwise convolution whose filters are shared by the columns of a head and sum to 1:
+/// softmax(weight) over the taps (Wu et al. 2019, section 3).  x, y (rows, d), weight (heads,
+/// kernel)
 struct LightweightConv1d {
   Parameter weight;
   Index d;
@@ -104,8 +116,8 @@ struct LightweightConv1d {
   void visit(Visitor& v) { v("weight", weight), v("dropout", dropout); }
 };
 
-/// conv2d.  x (n, height, width, in), weight (out, kernel, kernel, in), bias (out). Initially normal of variance 2 / (kernel^2 in), for
-/// the rectifier that follows (He et al. 2015).
+/// conv2d.  x (n, height, width, in), weight (out, kernel, kernel, in), bias (out). Initially
+/// normal of variance 2 / (kernel^2 in), for the rectifier that follows (He et al. 2015).
 struct Conv2d {
   Parameter weight, bias;
   Window2d window;

@@ -22,8 +22,8 @@ class NoDropout {
   bool before_;
 };
 
-/// In training zeroes each element with probability p and divides the others by 1 - p (Srivastava et al. 2014); in evaluation the
-/// identity. What is zeroed follows from step_random().
+/// In training zeroes each element with probability p and divides the others by 1 - p (Srivastava
+/// et al. 2014); in evaluation the identity. What is zeroed follows from step_random().
 struct Dropout {
   Real p;
   bool active = true;
@@ -32,7 +32,9 @@ struct Dropout {
     check(p >= 0 && p < 1, "dropout", "expected a probability within [0, 1); got {}", p);
   }
   bool drops() const { return active && p > 0 && !NoDropout::active(); }
-  Variable operator()(const Variable& x) const { return drops() ? dropout(x, p, step_random().next_key()) : x; }
+  Variable operator()(const Variable& x) const {
+    return drops() ? dropout(x, p, step_random().next_key()) : x;
+  }
   /// x + dropout(branch), in one pass.
   Variable residual(const Variable& x, const Variable& branch) const {
     return drops() ? add_dropout(x, branch, p, step_random().next_key()) : x + branch;

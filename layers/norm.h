@@ -5,7 +5,8 @@
 
 namespace heed {
 
-/// (x - mean) / sqrt(variance + 1e-5) * gain + bias over the last axis (Ba et al. 2016).  x, y (..., d)
+/// (x - mean) / sqrt(variance + 1e-5) * gain + bias over the last axis (Ba et al. 2016).  x, y
+/// (..., d)
 struct LayerNorm {
   Parameter gain, bias;
 

@@ -23,7 +23,8 @@ Ids position_ids(const Spans& spans, Index offset) {
   check_offset(spans, offset);
   Ids result = Ids::zeros({spans.rows()});
   for (Index i = 0; i < spans.count(); ++i)
-    for (Index t = 0; t < spans.length(i); ++t) result[spans.begin(i) + t] = static_cast<Id>(t + offset);
+    for (Index t = 0; t < spans.length(i); ++t)
+      result[spans.begin(i) + t] = static_cast<Id>(t + offset);
   return result;
 }
 

@@ -14,7 +14,8 @@ namespace heed {
 class SinusoidalPositions {
  public:
   explicit SinusoidalPositions(Index d);
-  /// The vector of each row of packed or padded sequences, the first at position `offset`: (rows, d).
+  /// The vector of each row of packed or padded sequences, the first at position `offset`: (rows,
+  /// d).
   Tensor operator()(const Spans& spans, Index offset = 0) const;
   void visit(Visitor&) {}  // no parameters
 
@@ -37,7 +38,8 @@ class SinusoidalPositions {
 struct LearnedPositions {
   Parameter weight;
 
-  LearnedPositions(Index length, Index d, Random& random) : weight(normal({length, d}, random, Real(0.02))) {}
+  LearnedPositions(Index length, Index d, Random& random)
+      : weight(normal({length, d}, random, Real(0.02))) {}
   /// (rows, d); throws Error when a sequence is longer than `length`.
   Variable operator()(const Spans& spans, Index offset = 0) const;
   void visit(Visitor& v) { v("weight", weight); }

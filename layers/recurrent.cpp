@@ -8,26 +8,31 @@
 namespace heed {
 
 const std::vector<std::string>& cell_names() {
-  static const std::vector<std::string> names = {"elman", "lstm", "norm_lstm", "gru"};  // in the order of CellKind
+  static const std::vector<std::string> names = {"elman", "lstm", "norm_lstm",
+                                                 "gru"};  // in the order of CellKind
   return names;
 }
 
 CellKind cell_kind(std::string_view name) {
   const auto& names = cell_names();
   const auto found = std::find(names.begin(), names.end(), name);
-  check(found != names.end(), "recurrent", "expected a cell of {}; got {}", fmt::join(names, ", "), name);
+  check(found != names.end(), "recurrent", "expected a cell of {}; got {}", fmt::join(names, ", "),
+        name);
   return static_cast<CellKind>(found - names.begin());
 }
 
 CellState CellState::select(std::span<const Index> rows) const {
   Ids ids({static_cast<Index>(rows.size())});
-  std::transform(rows.begin(), rows.end(), ids.data(), [](Index row) { return static_cast<Id>(row); });
+  std::transform(rows.begin(), rows.end(), ids.data(),
+                 [](Index row) { return static_cast<Id>(row); });
   return {h.defined() ? gather(h, ids) : h, c.defined() ? gather(c, ids) : c};
 }
 
 namespace {
 
-Index gates_of(CellKind kind) { return kind == CellKind::elman ? 1 : kind == CellKind::gru ? 3 : 4; }
+Index gates_of(CellKind kind) {
+  return kind == CellKind::elman ? 1 : kind == CellKind::gru ? 3 : 4;
+}
 
 /// Every gate a Glorot matrix of its own.
 Tensor input_weight(Index gates, Index hidden, Index in, Random& random) {
@@ -35,13 +40,17 @@ Tensor input_weight(Index gates, Index hidden, Index in, Random& random) {
   return uniform({gates * hidden, in}, random, -bound, bound);
 }
 
-Variable part(const Variable& y, Index i) { return reshape(slice(y, 0, i, i + 1), {y.extent(1), y.extent(2)}); }
+Variable part(const Variable& y, Index i) {
+  return reshape(slice(y, 0, i, i + 1), {y.extent(1), y.extent(2)});
+}
 
 }  // namespace
 
-RecurrentLayer::RecurrentLayer(CellKind cell, Index in, Index hidden, Real recurrent_dropout, Random& random)
+RecurrentLayer::RecurrentLayer(CellKind cell, Index in, Index hidden, Real recurrent_dropout,
+                               Random& random)
     : kind(cell), input(0, 0, random, false), dropout(recurrent_dropout) {
-  check(in >= 1 && hidden >= 1, "recurrent", "expected an input and a hidden width of at least 1; got {} and {}", in, hidden);
+  check(in >= 1 && hidden >= 1, "recurrent",
+        "expected an input and a hidden width of at least 1; got {} and {}", in, hidden);
   const Index gates = gates_of(kind);
   const Real bound = 1 / std::sqrt(static_cast<Real>(hidden));
   input.weight = Parameter(input_weight(gates, hidden, in, random));
@@ -63,24 +72,31 @@ Variable RecurrentLayer::normed(const Variable& sums) const {
   return kind == CellKind::norm_lstm ? layer_norm(sums, input_gain, input_bias) : sums;
 }
 
-RecurrentLayer::Output RecurrentLayer::run(const Variable& gates, const Spans& spans, const CellState& initial, bool reverse) const {
+RecurrentLayer::Output RecurrentLayer::run(const Variable& gates, const Spans& spans,
+                                           const CellState& initial, bool reverse) const {
   Recurrence o{.spans = spans, .reverse = reverse};
   if (dropout.drops()) o.dropout = dropout.p, o.key = step_random().next_key();
   if (!has_cells()) {
-    const Variable y = kind == CellKind::gru ? gru(gates, weight, bias, initial.h, o) : elman(gates, weight, bias, initial.h, o);
+    const Variable y = kind == CellKind::gru ? gru(gates, weight, bias, initial.h, o)
+                                             : elman(gates, weight, bias, initial.h, o);
     return {y, {final_states(y, spans, reverse, initial.h), {}}};
   }
   const Variable both = kind == CellKind::lstm ? lstm(gates, weight, bias, initial.h, initial.c, o)
-                                               : norm_lstm(gates, weight, gain, cell_gain, cell_bias, initial.h, initial.c, o);
+                                               : norm_lstm(gates, weight, gain, cell_gain,
+                                                           cell_bias, initial.h, initial.c, o);
   const Variable y = part(both, 0);
-  return {y, {final_states(y, spans, reverse, initial.h), final_states(part(both, 1), spans, reverse, initial.c)}};
+  return {y,
+          {final_states(y, spans, reverse, initial.h),
+           final_states(part(both, 1), spans, reverse, initial.c)}};
 }
 
-RecurrentLayer::Output RecurrentLayer::operator()(const Operand& x, const Spans& spans, const CellState& initial, bool reverse) const {
+RecurrentLayer::Output RecurrentLayer::operator()(const Operand& x, const Spans& spans,
+                                                  const CellState& initial, bool reverse) const {
   return run(gates(x), spans, initial, reverse);
 }
 
-CellState RecurrentLayer::step(const Variable& gates, const CellState& state, const Variable& mask) const {
+CellState RecurrentLayer::step(const Variable& gates, const CellState& state,
+                               const Variable& mask) const {
   const Variable before = mask.defined() ? state.h * mask : state.h;
   switch (kind) {
     case CellKind::elman: return {tanh(gates + linear(before, weight, bias)), {}};
@@ -91,7 +107,8 @@ CellState RecurrentLayer::step(const Variable& gates, const CellState& state, co
     }
     default: {  // sequences of one row each
       const std::vector<Index> ones(static_cast<std::size_t>(gates.rows()), 1);
-      const Variable both = norm_lstm(gates, weight, gain, cell_gain, cell_bias, before, state.c, {.spans = Spans::packed(ones)});
+      const Variable both = norm_lstm(gates, weight, gain, cell_gain, cell_bias, before, state.c,
+                                      {.spans = Spans::packed(ones)});
       return {part(both, 0), part(both, 1)};
     }
   }
@@ -107,9 +124,11 @@ Recurrent::Recurrent(const RecurrentOptions& o, Random& random) : dropout_(o.dro
   }
 }
 
-Recurrent::Output Recurrent::operator()(const Operand& x, const Spans& spans, std::span<const CellState> initial) const {
+Recurrent::Output Recurrent::operator()(const Operand& x, const Spans& spans,
+                                        std::span<const CellState> initial) const {
   check(initial.empty() || (initial.size() == forward_.size() && backward_.empty()), "recurrent",
-        "expected initial states for none or for all {} layers, in one direction; got {}", forward_.size(), initial.size());
+        "expected initial states for none or for all {} layers, in one direction; got {}",
+        forward_.size(), initial.size());
   Output result{x, {}, {}};
   for (std::size_t i = 0; i < forward_.size(); ++i) {
     const Variable in = i > 0 ? dropout_(result.y) : result.y;
@@ -125,8 +144,10 @@ Recurrent::Output Recurrent::operator()(const Operand& x, const Spans& spans, st
 }
 
 Variable Recurrent::step(const Variable& x, std::vector<CellState>& states) const {
-  check(backward_.empty(), "recurrent", "expected layers in one direction, to go step by step; got two");
-  check(states.size() == forward_.size(), "recurrent", "expected a state for each of {} layers; got {}", forward_.size(), states.size());
+  check(backward_.empty(), "recurrent",
+        "expected layers in one direction, to go step by step; got two");
+  check(states.size() == forward_.size(), "recurrent",
+        "expected a state for each of {} layers; got {}", forward_.size(), states.size());
   Variable y = x;
   for (std::size_t i = 0; i < forward_.size(); ++i) {
     states[i] = forward_[i].step(forward_[i].gates(i > 0 ? dropout_(y) : y), states[i]);
@@ -138,7 +159,9 @@ Variable Recurrent::step(const Variable& x, std::vector<CellState>& states) cons
 std::vector<CellState> Recurrent::start(Index n) const {
   std::vector<CellState> states;
   for (const RecurrentLayer& layer : forward_)
-    states.push_back({Tensor::zeros({n, layer.hidden()}), layer.has_cells() ? Variable(Tensor::zeros({n, layer.hidden()})) : Variable()});
+    states.push_back(
+        {Tensor::zeros({n, layer.hidden()}),
+         layer.has_cells() ? Variable(Tensor::zeros({n, layer.hidden()})) : Variable()});
   return states;
 }
 

@@ -5,7 +5,10 @@
 namespace heed {
 
 PackedLinear::PackedLinear(const Tensor& weight, const Tensor& bias)
-    : packed_({kernels::packed_size(weight.columns(), weight.shape()[0])}), bias_(bias), in_(weight.columns()), out_(weight.shape()[0]) {
+    : packed_({kernels::packed_size(weight.columns(), weight.shape()[0])}),
+      bias_(bias),
+      in_(weight.columns()),
+      out_(weight.shape()[0]) {
   kernels::pack(in_, out_, weight.data(), 1, in_, packed_.data());
 }
 
@@ -24,13 +27,16 @@ template <class Layers>
 void StepWeights::pack_all(const Layers& layers, const LayerNorm& norm, const Tensor& output) {
   for (const auto& layer : layers) {
     kernels::StepLayer& to = layers_.emplace_back();
-    to.input = pack(PackedLinear(layer.attention.input)), to.output = pack(PackedLinear(layer.attention.output));
+    to.input = pack(PackedLinear(layer.attention.input)),
+    to.output = pack(PackedLinear(layer.attention.output));
     to.attention_norm = keep(layer.around_attention.norm);
     if constexpr (requires { layer.cross; }) {
-      to.query = pack(PackedLinear(layer.cross.query)), to.cross_output = pack(PackedLinear(layer.cross.output));
+      to.query = pack(PackedLinear(layer.cross.query)),
+      to.cross_output = pack(PackedLinear(layer.cross.output));
       to.cross_norm = keep(layer.around_cross.norm);
     }
-    to.up = pack(PackedLinear(layer.feed_forward.up)), to.down = pack(PackedLinear(layer.feed_forward.down));
+    to.up = pack(PackedLinear(layer.feed_forward.up)),
+    to.down = pack(PackedLinear(layer.feed_forward.down));
     to.feed_forward_norm = keep(layer.around_feed_forward.norm);
   }
   const auto& first = layers.front();
@@ -45,8 +51,14 @@ void StepWeights::pack_all(const Layers& layers, const LayerNorm& norm, const Te
             .scores = pack(PackedLinear(output))};
 }
 
-StepWeights::StepWeights(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output) { pack_all(layers, norm, output); }
-StepWeights::StepWeights(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output) { pack_all(layers, norm, output); }
+StepWeights::StepWeights(const std::vector<DecoderLayer>& layers, const LayerNorm& norm,
+                         const Tensor& output) {
+  pack_all(layers, norm, output);
+}
+StepWeights::StepWeights(const std::vector<EncoderLayer>& layers, const LayerNorm& norm,
+                         const Tensor& output) {
+  pack_all(layers, norm, output);
+}
 
 PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm)
     : norm_(share(norm)) {
@@ -54,7 +66,8 @@ PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const Laye
     layers_.push_back({share(layer), PackedLinear(layer.attention.input),
                        PackedLinear(layer.attention.output), PackedLinear(layer.feed_forward.up),
                        PackedLinear(layer.feed_forward.down)});
-    set_training(layers_.back().plain, false);  // the copy's dropout: the model may be in the middle of training
+    set_training(layers_.back().plain,
+                 false);  // the copy's dropout: the model may be in the middle of training
   }
 }
 
@@ -63,10 +76,13 @@ Tensor PackedEncoder::operator()(const Tensor& x, const Spans& spans) const {
   for (const Layer& layer : layers_) {
     y = layer.plain.around_attention(y, [&](const Variable& z) {
       const Variable qkv(layer.input(z.value()));
-      return Variable(layer.output(attention(qkv, {.heads = layer.plain.attention.heads, .queries = spans, .keys = spans}).value()));
+      return Variable(layer.output(
+          attention(qkv, {.heads = layer.plain.attention.heads, .queries = spans, .keys = spans})
+              .value()));
     });
     y = layer.plain.around_feed_forward(y, [&](const Variable& z) {
-      if (layer.plain.feed_forward.activation == Activation::relu) return Variable(layer.down(layer.up(z.value(), true)));
+      if (layer.plain.feed_forward.activation == Activation::relu)
+        return Variable(layer.down(layer.up(z.value(), true)));
       return Variable(layer.down(gelu(Variable(layer.up(z.value()))).value()));
     });
   }
@@ -76,7 +92,8 @@ Tensor PackedEncoder::operator()(const Tensor& x, const Spans& spans) const {
 StepDecoder::StepDecoder(const StepWeights& weights, Index rows)
     : cache(weights.layers_.size(), rows), layers_(weights.layers_), model_(weights.model_) {}
 
-Tensor StepDecoder::step(Tensor& x, std::span<const Tensor> memory, const Spans& memory_spans, std::span<const Index> sentence) {
+Tensor StepDecoder::step(Tensor& x, std::span<const Tensor> memory, const Spans& memory_spans,
+                         std::span<const Index> sentence) {
   const Index rows = x.rows();
   cache.extend();
   for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -85,10 +102,12 @@ Tensor StepDecoder::step(Tensor& x, std::span<const Tensor> memory, const Spans&
   }
   const std::vector<kernels::KeyList> past = cache.keys();
   std::vector<kernels::KeyList> source;
-  for (Index i : sentence) source.push_back({nullptr, memory_spans.begin(i), memory_spans.length(i)});
+  for (Index i : sentence)
+    source.push_back({nullptr, memory_spans.begin(i), memory_spans.length(i)});
   model_.layers = layers_.data();
   Tensor logits({rows, model_.scores.out}), scratch({kernels::decoder_step_scratch(model_, rows)});
-  kernels::decoder_step(model_, {rows, cache.latest(), past.data(), source.data()}, x.data(), scratch.data(), logits.data());
+  kernels::decoder_step(model_, {rows, cache.latest(), past.data(), source.data()}, x.data(),
+                        scratch.data(), logits.data());
   return logits;
 }
 

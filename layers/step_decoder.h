@@ -9,13 +9,15 @@
 
 namespace heed {
 
-/// y = x W^T + b with W packed once, for products with the same W again and again. A copy: what becomes of W later does not reach it. Each
-/// row of y depends on its row of x alone, to the bit.
+/// y = x W^T + b with W packed once, for products with the same W again and again. A copy: what
+/// becomes of W later does not reach it. Each row of y depends on its row of x alone, to the bit.
 class PackedLinear {
  public:
   explicit PackedLinear(const Tensor& weight, const Tensor& bias = {});
-  explicit PackedLinear(const Linear& layer) : PackedLinear(layer.weight.value(), layer.bias.defined() ? layer.bias.value() : Tensor()) {}
-  Tensor operator()(const Tensor& x, bool relu = false) const;  // (rows, in) -> (rows, out); relu: max(0, y)
+  explicit PackedLinear(const Linear& layer)
+      : PackedLinear(layer.weight.value(), layer.bias.defined() ? layer.bias.value() : Tensor()) {}
+  Tensor operator()(const Tensor& x,
+                    bool relu = false) const;  // (rows, in) -> (rows, out); relu: max(0, y)
   kernels::StepLinear view() const { return {packed_.data(), bias_.data(), in_, out_}; }
 
  private:
@@ -23,7 +25,8 @@ class PackedLinear {
   Index in_, out_;
 };
 
-/// The weights of a Transformer's decoder, or of a decoder-only model, packed for single steps. They may not change while this is used.
+/// The weights of a Transformer's decoder, or of a decoder-only model, packed for single steps.
+/// They may not change while this is used.
 class StepWeights {
  public:
   /// `norm` after the last layer, `output` (vocabulary, d) after that.
@@ -36,7 +39,9 @@ class StepWeights {
   friend class StepDecoder;
   template <class Layers>
   void pack_all(const Layers& layers, const LayerNorm& norm, const Tensor& output);
-  kernels::StepLinear pack(const PackedLinear& layer) { return packed_.push_back(layer), layer.view(); }
+  kernels::StepLinear pack(const PackedLinear& layer) {
+    return packed_.push_back(layer), layer.view();
+  }
   kernels::StepNorm keep(const LayerNorm& norm);
 
   std::vector<PackedLinear> packed_;
@@ -65,9 +70,11 @@ class StepDecoder {
  public:
   StepDecoder(const StepWeights& weights, Index rows);
 
-  /// One more position: x (rows, d) embeddings, which become what the last norm gives; returns logits (rows, vocabulary). memory[layer]:
-  /// keys and values of the sources, (source rows, 2 d), of which row r sees those of sentence[r].
-  Tensor step(Tensor& x, std::span<const Tensor> memory = {}, const Spans& memory_spans = {}, std::span<const Index> sentence = {});
+  /// One more position: x (rows, d) embeddings, which become what the last norm gives; returns
+  /// logits (rows, vocabulary). memory[layer]: keys and values of the sources, (source rows, 2 d),
+  /// of which row r sees those of sentence[r].
+  Tensor step(Tensor& x, std::span<const Tensor> memory = {}, const Spans& memory_spans = {},
+              std::span<const Index> sentence = {});
 
   KeyValueCache cache;
 

@@ -3,18 +3,27 @@
 namespace heed {
 
 FeedForward::FeedForward(const LayerOptions& o, Random& random)
-    : up(o.d, o.ff, random), down(o.ff, o.d, random), dropout(o.dropout), activation(o.activation) {}
+    : up(o.d, o.ff, random),
+      down(o.ff, o.d, random),
+      dropout(o.dropout),
+      activation(o.activation) {}
 
 Variable FeedForward::operator()(const Operand& x) const {
   const bool drops = dropout.drops();
-  return feed_forward(x, up.weight, up.bias, down.weight, down.bias, activation, drops ? dropout.p : 0, drops ? step_random().next_key() : RandomKey());
+  return feed_forward(x, up.weight, up.bias, down.weight, down.bias, activation,
+                      drops ? dropout.p : 0, drops ? step_random().next_key() : RandomKey());
 }
 
 EncoderLayer::EncoderLayer(const LayerOptions& o, Random& random)
-    : attention(o.d, o.heads, o.dropout, random), feed_forward(o, random), around_attention(o), around_feed_forward(o) {}
+    : attention(o.d, o.heads, o.dropout, random),
+      feed_forward(o, random),
+      around_attention(o),
+      around_feed_forward(o) {}
 
-Variable EncoderLayer::operator()(const Operand& x, const Spans& spans, bool causal, std::vector<Tensor>* weights) const {
-  const Variable h = around_attention(x, [&](const Operand& z) { return attention(z, spans, causal, weights); });
+Variable EncoderLayer::operator()(const Operand& x, const Spans& spans, bool causal,
+                                  std::vector<Tensor>* weights) const {
+  const Variable h =
+      around_attention(x, [&](const Operand& z) { return attention(z, spans, causal, weights); });
   return around_feed_forward(h, feed_forward);
 }
 
@@ -26,10 +35,12 @@ DecoderLayer::DecoderLayer(const LayerOptions& o, Random& random)
       around_cross(o),
       around_feed_forward(o) {}
 
-Variable DecoderLayer::operator()(const Operand& x, const Spans& spans, const Variable& memory, const Spans& memory_spans,
-                                  std::vector<Tensor>* weights) const {
-  const Variable h = around_attention(x, [&](const Operand& z) { return attention(z, spans, true); });
-  const Variable c = around_cross(h, [&](const Operand& z) { return cross(z, spans, memory, memory_spans, weights); });
+Variable DecoderLayer::operator()(const Operand& x, const Spans& spans, const Variable& memory,
+                                  const Spans& memory_spans, std::vector<Tensor>* weights) const {
+  const Variable h =
+      around_attention(x, [&](const Operand& z) { return attention(z, spans, true); });
+  const Variable c = around_cross(
+      h, [&](const Operand& z) { return cross(z, spans, memory, memory_spans, weights); });
   return around_feed_forward(c, feed_forward);
 }
 

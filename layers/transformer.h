@@ -5,7 +5,10 @@
 
 namespace heed {
 
-enum class NormPlace { pre, post };     // x + f(norm(x)) (Xiong et al. 2020), or norm(x + f(x)) (Vaswani et al. 2017)
+enum class NormPlace {
+  pre,
+  post
+};  // x + f(norm(x)) (Xiong et al. 2020), or norm(x + f(x)) (Vaswani et al. 2017)
 
 /// What every layer of a Transformer shares.
 struct LayerOptions {
@@ -37,21 +40,25 @@ struct Residual {
   explicit Residual(const LayerOptions& o) : norm(o.d), dropout(o.dropout), place(o.norm) {}
   template <class F>
   Variable operator()(const Operand& x, const F& f) const {
-    return place == NormPlace::pre ? dropout.residual(x, f(norm(x))) : norm(dropout.residual(x, f(x)));
+    return place == NormPlace::pre ? dropout.residual(x, f(norm(x)))
+                                   : norm(dropout.residual(x, f(x)));
   }
   void visit(Visitor& v) { v("norm", norm), v("dropout", dropout); }
 };
 
-/// Self-attention, then feed-forward (section 3.1): an encoder layer, or with `causal` a layer of a decoder-only model.
+/// Self-attention, then feed-forward (section 3.1): an encoder layer, or with `causal` a layer of a
+/// decoder-only model.
 struct EncoderLayer {
   SelfAttention attention;
   FeedForward feed_forward;
   Residual around_attention, around_feed_forward;
 
   EncoderLayer(const LayerOptions& o, Random& random);
-  Variable operator()(const Operand& x, const Spans& spans, bool causal = false, std::vector<Tensor>* weights = nullptr) const;
+  Variable operator()(const Operand& x, const Spans& spans, bool causal = false,
+                      std::vector<Tensor>* weights = nullptr) const;
   void visit(Visitor& v) {
-    v("attention", attention), v("feed_forward", feed_forward), v("around_attention", around_attention);
+    v("attention", attention), v("feed_forward", feed_forward),
+        v("around_attention", around_attention);
     v("around_feed_forward", around_feed_forward);
   }
 };
@@ -64,10 +71,11 @@ struct DecoderLayer {
   Residual around_attention, around_cross, around_feed_forward;
 
   DecoderLayer(const LayerOptions& o, Random& random);
-  Variable operator()(const Operand& x, const Spans& spans, const Variable& memory, const Spans& memory_spans,
-                      std::vector<Tensor>* weights = nullptr) const;
+  Variable operator()(const Operand& x, const Spans& spans, const Variable& memory,
+                      const Spans& memory_spans, std::vector<Tensor>* weights = nullptr) const;
   void visit(Visitor& v) {
-    v("attention", attention), v("cross", cross), v("feed_forward", feed_forward), v("around_attention", around_attention);
+    v("attention", attention), v("cross", cross), v("feed_forward", feed_forward),
+        v("around_attention", around_attention);
     v("around_cross", around_cross), v("around_feed_forward", around_feed_forward);
   }
 };

@@ -7,12 +7,14 @@ namespace heed {
 
 Snapshot blank_snapshot(AnyModule model) {
   Snapshot snapshot{0, named_tensors(model)};
-  for (NamedTensor& weight : snapshot.weights) weight.tensor = Tensor(weight.tensor.shape());
+  for (NamedTensor& weight : snapshot.weights)
+    weight.tensor = Tensor(weight.tensor.shape());
   return snapshot;
 }
 
 void copy(const std::vector<NamedTensor>& from, std::vector<NamedTensor>& to) {
-  for (std::size_t i = 0; i < from.size(); ++i) std::copy_n(from[i].tensor.data(), from[i].tensor.size(), to[i].tensor.data());
+  for (std::size_t i = 0; i < from.size(); ++i)
+    std::copy_n(from[i].tensor.data(), from[i].tensor.size(), to[i].tensor.data());
 }
 
 void WeightAverage::add(std::int64_t step) {
@@ -20,7 +22,8 @@ void WeightAverage::add(std::int64_t step) {
   if (snapshots_.size() + 1 < count_)
     snapshots_.push_back(blank_snapshot(model_));
   else
-    std::rotate(snapshots_.begin(), snapshots_.begin() + 1, snapshots_.end());  // the oldest one's tensors are used again
+    std::rotate(snapshots_.begin(), snapshots_.begin() + 1,
+                snapshots_.end());  // the oldest one's tensors are used again
   snapshots_.back().step = step;
   copy(named_tensors(model_), snapshots_.back().weights);
 }
@@ -47,7 +50,8 @@ void WeightAverage::set_snapshots(std::vector<Snapshot> snapshots) {
 }
 
 void Swapped::swap() {
-  for (std::size_t i = 0; i < weights_.size(); ++i) std::swap(parameters_[i].parameter.value(), weights_[i].tensor);
+  for (std::size_t i = 0; i < weights_.size(); ++i)
+    std::swap(parameters_[i].parameter.value(), weights_[i].tensor);
 }
 
 }  // namespace heed

@@ -18,10 +18,12 @@ struct Snapshot {
 Snapshot blank_snapshot(AnyModule model);
 void copy(const std::vector<NamedTensor>& from, std::vector<NamedTensor>& to);
 
-/// Averages the weights now with those of the last `count` - 1 steps that were added (Vaswani et al. 2017, section 6.1).
+/// Averages the weights now with those of the last `count` - 1 steps that were added (Vaswani et
+/// al. 2017, section 6.1).
 class WeightAverage {
  public:
-  WeightAverage(AnyModule model, int count) : model_(model), count_(static_cast<std::size_t>(count)) {}
+  WeightAverage(AnyModule model, int count)
+      : model_(model), count_(static_cast<std::size_t>(count)) {}
 
   /// Copies the weights of the model at `step`.
   void add(std::int64_t step);
@@ -42,7 +44,10 @@ class WeightAverage {
 /// While it lives the model has other weights.
 class Swapped {
  public:
-  Swapped(AnyModule model, std::vector<NamedTensor>& weights) : parameters_(parameters(model)), weights_(weights) { swap(); }
+  Swapped(AnyModule model, std::vector<NamedTensor>& weights)
+      : parameters_(parameters(model)), weights_(weights) {
+    swap();
+  }
   ~Swapped() { swap(); }
   Swapped(const Swapped&) = delete;
   Swapped& operator=(const Swapped&) = delete;

@@ -13,12 +13,15 @@ Real clip_gradients(AnyModule model, double max_norm) {
   Index begin = 0;
   for (const auto& [name, parameter] : parameters(model))
     if (parameter.gradient().defined()) {
-      slots.push_back({.begin = begin, .size = parameter.gradient().size(), .gradient = parameter.gradient().data()});
+      slots.push_back({.begin = begin,
+                       .size = parameter.gradient().size(),
+                       .gradient = parameter.gradient().data()});
       begin += slots.back().size;
     }
   std::vector<double> partials(static_cast<std::size_t>(kernels::update_pieces(slots)));
   const double norm = std::sqrt(kernels::sum_of_squares(slots, partials.data()));
-  if (norm > max_norm) kernels::scale_gradients(slots, static_cast<Real>(clip_factor(norm, max_norm)));
+  if (norm > max_norm)
+    kernels::scale_gradients(slots, static_cast<Real>(clip_factor(norm, max_norm)));
   return static_cast<Real>(norm);
 }
 

@@ -17,15 +17,19 @@ double seconds_of(const std::string& line, Index trained, Index evaluated) {
   if (!row.is_object() || !row.contains("step") || !row["step"].is_number_integer()) return -1;
   const bool valid = row.contains("split") && row["split"] == "valid";
   if (row["step"].get<Index>() > (valid ? evaluated : trained)) return -1;
-  return row.contains("seconds") && row["seconds"].is_number() ? std::max(0.0, row["seconds"].get<double>()) : 0;
+  return row.contains("seconds") && row["seconds"].is_number()
+             ? std::max(0.0, row["seconds"].get<double>())
+             : 0;
 }
 
 /// Takes away what follows; returns the path.
-const std::filesystem::path& cut(const std::filesystem::path& path, Index trained, Index evaluated, double& seconds) {
+const std::filesystem::path& cut(const std::filesystem::path& path, Index trained, Index evaluated,
+                                 double& seconds) {
   if (!std::filesystem::exists(path)) return path;
   const std::string rows = read_file(path, std::numeric_limits<std::uint64_t>::max());
   std::string kept;
-  for (std::size_t begin = 0, end; (end = rows.find('\n', begin)) != std::string::npos; begin = end + 1) {  // what has no line end was cut short
+  for (std::size_t begin = 0, end; (end = rows.find('\n', begin)) != std::string::npos;
+       begin = end + 1) {  // what has no line end was cut short
     const std::string line = rows.substr(begin, end - begin);
     const double found = seconds_of(line, trained, evaluated);
     if (found >= 0) kept += line + '\n', seconds = std::max(seconds, found);
@@ -36,13 +40,16 @@ const std::filesystem::path& cut(const std::filesystem::path& path, Index traine
 
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& path, Index trained, Index evaluated) : file_(cut(path, trained, evaluated, seconds_)) {}
+MetricsLog::MetricsLog(const std::filesystem::path& path, Index trained, Index evaluated)
+    : file_(cut(path, trained, evaluated, seconds_)) {}
 
 void MetricsLog::write(Index step, std::string_view split, std::initializer_list<Column> columns,
                        const std::map<std::string, double>& more) {
   nlohmann::ordered_json row{{"step", step}, {"split", split}};
-  for (const auto& [name, value] : columns) row[std::string(name)] = value;
-  for (const auto& [name, value] : more) row[name] = value;
+  for (const auto& [name, value] : columns)
+    row[std::string(name)] = value;
+  for (const auto& [name, value] : more)
+    row[name] = value;
   file_.write(row.dump() + '\n');
 }
 

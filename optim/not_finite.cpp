@@ -10,10 +10,15 @@ namespace heed {
 
 namespace {
 
-/// The name of a parameter's layer: decoder.1.cross.query of decoder.1.cross.query.weight; its own where it has no layer.
-std::string layer_of(const std::string& parameter) { return parameter.substr(0, parameter.rfind('.')); }
+/// The name of a parameter's layer: decoder.1.cross.query of decoder.1.cross.query.weight; its own
+/// where it has no layer.
+std::string layer_of(const std::string& parameter) {
+  return parameter.substr(0, parameter.rfind('.'));
+}
 
-std::string shown(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }  // a NaN may have a sign
+std::string shown(double value) {
+  return std::isnan(value) ? "nan" : fmt::format("{}", value);
+}  // a NaN may have a sign
 
 struct Found {
   std::string op, layer;  // layer "": none of the model's
@@ -23,7 +28,8 @@ struct Found {
 };
 
 /// The first op of the step that gives a number that is not finite.
-std::optional<Found> find(const NotFiniteStep& step, std::span<const Batch> batches, AnyModule model, const LossFunction& loss) {
+std::optional<Found> find(const NotFiniteStep& step, std::span<const Batch> batches,
+                          AnyModule model, const LossFunction& loss) {
   const std::vector<NamedParameter> named = parameters(model);
   const auto layer = [&](const NotFinite& error) -> std::string {
     for (const ParameterRef& used : error.parameters)  // those that no layer has are of recompute()
@@ -65,10 +71,13 @@ Batch line_of(const Batch& batch, Index i) {
 }
 
 /// Those lines of the batch that give it alone.
-std::vector<Index> guilty_lines(const NotFiniteStep& step, const Batch& batch, AnyModule model, const LossFunction& loss) {
+std::vector<Index> guilty_lines(const NotFiniteStep& step, const Batch& batch, AnyModule model,
+                                const LossFunction& loss) {
   const auto count = static_cast<Index>(batch.lines.size());
   std::vector<Index> guilty;
-  if (batch.target.spans.count() != count || (batch.source.spans.count() != 0 && batch.source.spans.count() != count)) return guilty;
+  if (batch.target.spans.count() != count ||
+      (batch.source.spans.count() != 0 && batch.source.spans.count() != count))
+    return guilty;
   for (Index i = 0; i < count; ++i) {
     const Batch one = line_of(batch, i);
     if (one.weight() > 0 && find(step, {&one, 1}, model, loss)) guilty.push_back(batch.lines[i]);
@@ -85,19 +94,26 @@ std::string bad_parameter(AnyModule model) {
   return "";
 }
 
-std::string explain(const NotFiniteStep& step, AnyModule model, const LossFunction& loss, const BatchStream& data) {
-  const std::string what = fmt::format("step {}: the {} is {}", step.step, step.gradient ? "norm of the gradients" : "loss", shown(step.value));
+std::string explain(const NotFiniteStep& step, AnyModule model, const LossFunction& loss,
+                    const BatchStream& data) {
+  const std::string what =
+      fmt::format("step {}: the {} is {}", step.step,
+                  step.gradient ? "norm of the gradients" : "loss", shown(step.value));
   if (const std::string name = bad_parameter(model); !name.empty())
-    return fmt::format("{}: the weights of layer {} ({}) are not finite since an earlier step; begin a new run with a lower optim.lr",
-                       what, layer_of(name), name);
+    return fmt::format(
+        "{}: the weights of layer {} ({}) are not finite since an earlier step; begin a new run "
+        "with a lower optim.lr",
+        what, layer_of(name), name);
   const auto what_to_do = [&](bool look) -> std::string {
     if (step.skips) return "; skipped";
-    return fmt::format("; lower optim.lr{} (--on-nan skip passes over such steps)", look ? ", or look at these" : "");
+    return fmt::format("; lower optim.lr{} (--on-nan skip passes over such steps)",
+                       look ? ", or look at these" : "");
   };
   const std::optional<Found> found = find(step, step.batches, model, loss);
   if (!found) {  // the loss function is not one of its arguments alone
     std::vector<Index> lines;
-    for (const Batch& batch : step.gradient ? step.batches : step.batches.last(1)) lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
+    for (const Batch& batch : step.gradient ? step.batches : step.batches.last(1))
+      lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
     return fmt::format("{} on {}{}", what, data.describe(lines), what_to_do(true));
   }
   const Batch& batch = step.batches[found->batch];
@@ -105,9 +121,11 @@ std::string explain(const NotFiniteStep& step, AnyModule model, const LossFuncti
   const char *each = "", *together = "";
   if (batch.lines.size() > 1 && guilty.size() == batch.lines.size()) each = "each of ";
   if (batch.lines.size() > 1 && guilty.empty()) together = " together";
-  return fmt::format("{}: [{}] {}{}{}, on {}{}{}{}", what, found->op, shown(found->value),
-                     found->gradient ? " in the gradient" : "", found->layer.empty() ? "" : (found->gradient ? " of layer " : " in layer ") + found->layer, each,
-                     data.describe(guilty.empty() ? batch.lines : guilty), together, what_to_do(!*each));
+  return fmt::format(
+      "{}: [{}] {}{}{}, on {}{}{}{}", what, found->op, shown(found->value),
+      found->gradient ? " in the gradient" : "",
+      found->layer.empty() ? "" : (found->gradient ? " of layer " : " in layer ") + found->layer,
+      each, data.describe(guilty.empty() ? batch.lines : guilty), together, what_to_do(!*each));
 }
 
 }  // namespace heed

@@ -11,17 +11,20 @@ std::vector<std::string> one_if(bool condition, const char* name) {
 }
 
 kernels::AdamConstants constants(double beta1, double beta2, double epsilon) {
-  return {static_cast<Real>(beta2), static_cast<Real>(1 - beta1), static_cast<Real>(1 - beta2), static_cast<Real>(epsilon)};
+  return {static_cast<Real>(beta2), static_cast<Real>(1 - beta1), static_cast<Real>(1 - beta2),
+          static_cast<Real>(epsilon)};
 }
 
 /// The corrections of Kingma and Ba 2015, section 3, in double: both moments began at zero.
-void correct_bias(kernels::UpdateSlot& slot, std::int64_t step, double lr, double beta1, double beta2) {
+void correct_bias(kernels::UpdateSlot& slot, std::int64_t step, double lr, double beta1,
+                  double beta2) {
   const auto t = static_cast<double>(step);
   slot.rate = static_cast<Real>(lr / (1 - std::pow(beta1, t)));
   slot.root = static_cast<Real>(1 / std::sqrt(1 - std::pow(beta2, t)));
 }
 
-void check_adam(const char* name, double lr, double beta1, double beta2, double epsilon, double weight_decay) {
+void check_adam(const char* name, double lr, double beta1, double beta2, double epsilon,
+                double weight_decay) {
   check_argument(lr >= 0, name, "lr", lr, "of at least 0");
   check_argument(0 <= beta1 && beta1 < 1, name, "beta1", beta1, "within [0, 1)");
   check_argument(0 <= beta2 && beta2 < 1, name, "beta2", beta2, "within [0, 1)");
@@ -29,14 +32,16 @@ void check_adam(const char* name, double lr, double beta1, double beta2, double 
   check_argument(weight_decay >= 0, name, "weight_decay", weight_decay, "of at least 0");
 }
 
-/// Of two parameters over the same elements, each would move them once a step. Two of one name could
-/// be saved, and not be loaded.
+/// Of two parameters over the same elements, each would move them once a step. Two of one name
+/// could be saved, and not be loaded.
 void check_distinct(const std::vector<NamedParameter>& parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
-      check(parameters[i].name != parameters[k].name, "optimizer", "two parameters are named {}; give the parts of visit() names of their own",
+      check(parameters[i].name != parameters[k].name, "optimizer",
+            "two parameters are named {}; give the parts of visit() names of their own",
             parameters[i].name);
-      check(!parameters[i].parameter.value().shares_with(parameters[k].parameter.value()), "optimizer",
+      check(!parameters[i].parameter.value().shares_with(parameters[k].parameter.value()),
+            "optimizer",
             "{} and {} share their elements; make one Parameter for both, or clone() the value",
             parameters[k].name, parameters[i].name);
     }
@@ -45,7 +50,8 @@ void check_distinct(const std::vector<NamedParameter>& parameters) {
 
 }  // namespace
 
-Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moments) : lr_(lr), parameters_(heed::parameters(model)) {
+Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moments)
+    : lr_(lr), parameters_(heed::parameters(model)) {
   check_distinct(parameters_);
   Index begin = 0;
   for (const auto& [name, parameter] : parameters_) {
@@ -54,7 +60,8 @@ Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moment
     begin += slots_.back().size;
   }
   steps_.assign(parameters_.size(), 0);
-  for (std::string& name : moments) moments_.push_back({std::move(name), Tensor::zeros({begin})});
+  for (std::string& name : moments)
+    moments_.push_back({std::move(name), Tensor::zeros({begin})});
   partials_.resize(static_cast<std::size_t>(kernels::update_pieces(slots_)));
 }
 
@@ -66,9 +73,10 @@ void Optimizer::point_slots() {
           "{} has changed its size from {} to {}; make a new optimizer", name, slots_[i].size,
           value.size());
     Tensor& gradient = parameter.gradient();
-    check(!gradient.defined() || gradient.shape() == value.shape(), "optimizer",
-          "{} of shape {} has a gradient of shape {}; clear the gradients where a value is replaced",
-          name, value.shape(), gradient.shape());
+    check(
+        !gradient.defined() || gradient.shape() == value.shape(), "optimizer",
+        "{} of shape {} has a gradient of shape {}; clear the gradients where a value is replaced",
+        name, value.shape(), gradient.shape());
     const bool wanted = parameter.trainable() && gradient.defined();
     slots_[i].gradient = wanted ? gradient.data() : nullptr;
   }
@@ -87,7 +95,8 @@ void Optimizer::step(double lr, double gradient_scale) {
 }
 
 void Optimizer::clear_gradients() {
-  for (const auto& [name, parameter] : parameters_) parameter.clear_gradient();
+  for (const auto& [name, parameter] : parameters_)
+    parameter.clear_gradient();
 }
 
 double Optimizer::gradient_norm() {
@@ -101,7 +110,8 @@ std::vector<NamedTensor> Optimizer::state() const {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       const Index begin = slots_[i].begin;
       const Shape& shape = parameters_[i].parameter.shape();
-      result.push_back({moment + "." + parameters_[i].name, tensor.slice(begin, begin + slots_[i].size).reshape(shape)});
+      result.push_back({moment + "." + parameters_[i].name,
+                        tensor.slice(begin, begin + slots_[i].size).reshape(shape)});
     }
   return result;
 }
@@ -120,11 +130,14 @@ void Sgd::prepare(kernels::UpdateSlot& slot, const Shape&, std::int64_t, double 
 }
 
 void Sgd::update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) {
-  kernels::sgd(slots, gradient_scale, static_cast<Real>(options_.momentum), options_.momentum == 0 ? nullptr : moment(0));
+  kernels::sgd(slots, gradient_scale, static_cast<Real>(options_.momentum),
+               options_.momentum == 0 ? nullptr : moment(0));
 }
 
-Adam::Adam(AnyModule model, const AdamOptions& options) : Optimizer(model, options.lr, {"adam.m", "adam.v"}), options_(options) {
-  check_adam("adam", options.lr, options.beta1, options.beta2, options.epsilon, options.weight_decay);
+Adam::Adam(AnyModule model, const AdamOptions& options)
+    : Optimizer(model, options.lr, {"adam.m", "adam.v"}), options_(options) {
+  check_adam("adam", options.lr, options.beta1, options.beta2, options.epsilon,
+             options.weight_decay);
 }
 
 void Adam::prepare(kernels::UpdateSlot& slot, const Shape&, std::int64_t step, double lr) const {
@@ -133,21 +146,26 @@ void Adam::prepare(kernels::UpdateSlot& slot, const Shape&, std::int64_t step, d
 }
 
 void Adam::update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) {
-  kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon), moment(0), moment(1));
+  kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon),
+                moment(0), moment(1));
 }
 
-AdamW::AdamW(AnyModule model, const AdamWOptions& options) : Optimizer(model, options.lr, {"adamw.m", "adamw.v"}), options_(options) {
-  check_adam("adamw", options.lr, options.beta1, options.beta2, options.epsilon, options.weight_decay);
+AdamW::AdamW(AnyModule model, const AdamWOptions& options)
+    : Optimizer(model, options.lr, {"adamw.m", "adamw.v"}), options_(options) {
+  check_adam("adamw", options.lr, options.beta1, options.beta2, options.epsilon,
+             options.weight_decay);
 }
 
-void AdamW::prepare(kernels::UpdateSlot& slot, const Shape& shape, std::int64_t step, double lr) const {
+void AdamW::prepare(kernels::UpdateSlot& slot, const Shape& shape, std::int64_t step,
+                    double lr) const {
   correct_bias(slot, step, lr, options_.beta1, options_.beta2);
   const bool decays = options_.decay_vectors || shape.rank() > 1;
   slot.keep = decays ? static_cast<Real>(1 - lr * options_.weight_decay) : Real{1};
 }
 
 void AdamW::update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) {
-  kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon), moment(0), moment(1));
+  kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon),
+                moment(0), moment(1));
 }
 
 }  // namespace heed

@@ -8,15 +8,17 @@
 
 namespace heed {
 
-/// How far training is. What decides its future, or what its rows of metrics will say, stands here and is in every checkpoint; times only
-/// where a time limits the training, so that the checkpoints of two runs with the same seed, data and settings are the same bytes.
+/// How far training is. What decides its future, or what its rows of metrics will say, stands here
+/// and is in every checkpoint; times only where a time limits the training, so that the checkpoints
+/// of two runs with the same seed, data and settings are the same bytes.
 struct Progress {
   std::int64_t seed = 0, step = 0;
   std::int64_t evaluated_step = 0, best_step = 0, since_best = 0;
   double best_loss = std::numeric_limits<double>::infinity(), best_score = 0;
   std::int64_t row_steps = 0, row_gold = 0, row_tokens = 0;  // since the last row of metrics
-  double row_loss = 0, row_nats = 0, row_norm = 0;  // row_loss: what was optimised
-  std::int64_t skipped = 0, skipped_in_a_row = 0, row_skipped = 0;  // steps that were not finite; row_steps counts the others
+  double row_loss = 0, row_nats = 0, row_norm = 0;           // row_loss: what was optimised
+  std::int64_t skipped = 0, skipped_in_a_row = 0,
+               row_skipped = 0;  // steps that were not finite; row_steps counts the others
   Watched watched = {};
   double seconds = 0;          // of the runs before this one
   double warmup_seconds = -1;  // when the warm-up was over; -1: not yet
@@ -26,7 +28,8 @@ struct Progress {
 };
 
 void put_progress(Checkpoint& checkpoint, const Progress& progress, bool with_times);
-/// Throws Error when an entry is missing that training cannot do without, or holds what no training writes.
+/// Throws Error when an entry is missing that training cannot do without, or holds what no training
+/// writes.
 Progress take_progress(const Checkpoint& checkpoint);
 
 }  // namespace heed

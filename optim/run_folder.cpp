@@ -31,13 +31,16 @@ void RunFolder::create() const {
   if (error) fail("{}: cannot be created: {}", checkpoints().string(), error.message());
 }
 
-std::filesystem::path RunFolder::step(Index step) const { return checkpoints() / fmt::format("{}{:06}{}", step_prefix, step, extension); }
+std::filesystem::path RunFolder::step(Index step) const {
+  return checkpoints() / fmt::format("{}{:06}{}", step_prefix, step, extension);
+}
 
 std::vector<Index> RunFolder::steps() const {
   std::vector<Index> result;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(checkpoints(), error))
-    if (const Index found = step_of(entry.path().filename().string()); found >= 0) result.push_back(found);
+    if (const Index found = step_of(entry.path().filename().string()); found >= 0)
+      result.push_back(found);
   std::sort(result.begin(), result.end());
   return result;
 }
@@ -53,13 +56,15 @@ std::vector<std::string> RunFolder::names() const {
   std::vector<std::string> result;
   for (const auto& path : {last(), best()})
     if (std::filesystem::exists(path)) result.push_back(path.stem().string());
-  for (Index saved : steps()) result.push_back(step(saved).stem().string());
+  for (Index saved : steps())
+    result.push_back(step(saved).stem().string());
   return result;
 }
 
 std::filesystem::path RunFolder::named(const std::string& name) const {
   const std::vector<std::string> known = names();
-  if (std::find(known.begin(), known.end(), name) == known.end()) fail("{}: no checkpoint '{}' here", checkpoints().string(), name);
+  if (std::find(known.begin(), known.end(), name) == known.end())
+    fail("{}: no checkpoint '{}' here", checkpoints().string(), name);
   return checkpoints() / (name + std::string(extension));
 }
 
@@ -83,14 +88,18 @@ void RunFolder::set_aside(Index step) const {
   std::vector<std::filesystem::path> later;
   for (Index saved : steps())
     if (saved > step) later.push_back(this->step(saved));
-  if (std::filesystem::exists(best()) && load(best()).number("step") > step) later.push_back(best());
-  for (const auto& path : later) std::filesystem::rename(path, path.string() + ".aside");
+  if (std::filesystem::exists(best()) && load(best()).number("step") > step)
+    later.push_back(best());
+  for (const auto& path : later)
+    std::filesystem::rename(path, path.string() + ".aside");
 }
 
 void RunFolder::prune(Index step, int keep) const {
   if (keep == 0) return;
   std::vector<Index> saved = steps();
-  std::erase_if(saved, [step](Index other) { return other > step; });  // of a future that an older checkpoint was taken up before
+  std::erase_if(saved, [step](Index other) {
+    return other > step;
+  });  // of a future that an older checkpoint was taken up before
   for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < saved.size(); ++i) {
     std::error_code ignored;  // what cannot be deleted today is deleted with the next
     std::filesystem::remove(this->step(saved[i]), ignored);

@@ -31,10 +31,11 @@ class RunFolder {
   /// Takes away what a killed process left unfinished. Only for whom the folder is locked.
   void remove_partial() const;
 
-  /// Writes step-N.heed, names it last.heed as well, and deletes the oldest before it so that `keep` are left.
+  /// Writes step-N.heed, names it last.heed as well, and deletes the oldest before it so that
+  /// `keep` are left.
   void save_step(const Checkpoint& checkpoint, Index step, int keep) const;
-  /// Renames to NAME.aside the checkpoints of steps after `step`, the best among them: they are of a future that was given up. Throws Error
-  /// when the best cannot be read.
+  /// Renames to NAME.aside the checkpoints of steps after `step`, the best among them: they are of
+  /// a future that was given up. Throws Error when the best cannot be read.
   void set_aside(Index step) const;
   /// That deletion alone, of which a kill may have left something to do.
   void prune(Index step, int keep) const;

@@ -24,7 +24,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 constexpr Index most_skipped = 50;    // in a row
 constexpr Index skips_explained = 3;  // of all; the others are counted
@@ -54,22 +56,25 @@ struct Trainer::State {
   std::optional<RunFolder> folder;
   std::optional<FolderLock> lock;
   std::optional<MetricsLog> metrics;
-  bool started = false;     // here or, resumed, in an earlier run
-  Index saved_step = -1;    // of the newest checkpoint with all that is needed to go on
-  bool saved = false;       // it holds what is here
+  bool started = false;         // here or, resumed, in an earlier run
+  Index saved_step = -1;        // of the newest checkpoint with all that is needed to go on
+  bool saved = false;           // it holds what is here
   bool gave_up_future = false;  // resumed from a checkpoint that is not the newest, as was asked
-  bool best_is_due = false; // the weights here are the best, and not yet kept
+  bool best_is_due = false;     // the weights here are the best, and not yet kept
 
   // Of one call of run():
   Clock::time_point start{};
   Index first_step = 0;
   double lr = 0, row_mean_loss = 0;
-  Index speed_tokens = 0;  // since the last row, and the time they took: for the columns that only people read
+  Index speed_tokens =
+      0;  // since the last row, and the time they took: for the columns that only people read
   double speed_seconds = 0;
   std::vector<Batch> batches;
 
   double seconds() const { return progress.seconds + since(start); }
-  bool patience_is_over() const { return options.patience > 0 && progress.since_best >= options.patience; }
+  bool patience_is_over() const {
+    return options.patience > 0 && progress.since_best >= options.patience;
+  }
   EndedBy ended_by() const {
     if (options.steps > 0 && progress.step >= options.steps) return EndedBy::steps;
     if (options.epochs > 0 && epochs_read >= options.epochs) return EndedBy::epochs;
@@ -81,15 +86,21 @@ struct Trainer::State {
   Index last_step() const {
     return options.expected_steps > 0 ? options.expected_steps : options.steps;
   }
-  /// Whether the checkpoint of this step stands under its own name too; an error or a signal saves as last alone.
-  bool has_step() const { return !folder || options.keep == 0 || std::filesystem::exists(folder->step(progress.step)); }
-  bool due(Index every) const { return every > 0 && progress.step > 0 && progress.step % every == 0; }
+  /// Whether the checkpoint of this step stands under its own name too; an error or a signal saves
+  /// as last alone.
+  bool has_step() const {
+    return !folder || options.keep == 0 || std::filesystem::exists(folder->step(progress.step));
+  }
+  bool due(Index every) const {
+    return every > 0 && progress.step > 0 && progress.step % every == 0;
+  }
 
   void claim();
   void open(BatchStream& data);
   double learning_rate(Index step);
   void train_step(BatchStream& data, const LossFunction& loss, const Observers& observers);
-  void pass_over(NotFiniteStep failed, const BatchStream& data, const LossFunction& loss, const Observers& observers);
+  void pass_over(NotFiniteStep failed, const BatchStream& data, const LossFunction& loss,
+                 const Observers& observers);
   void finish_step(const EvaluateFunction& evaluate, const Observers& observers);
   void report(double norm, const Observers& observers) const;
   void write_row();
@@ -115,7 +126,8 @@ void Trainer::State::open(BatchStream& data) {
   first_step = progress.step;
   optimizer.clear_gradients();
   claim();
-  if (!started && folder && folder->newest()) fail("{}: holds a run already; resume it, or choose another folder", options.folder);
+  if (!started && folder && folder->newest())
+    fail("{}: holds a run already; resume it, or choose another folder", options.folder);
   if (started)
     data.seek(position);
   else
@@ -128,10 +140,12 @@ void Trainer::State::open(BatchStream& data) {
       if (gave_up_future) folder->set_aside(progress.step);
       folder->prune(progress.step, options.keep);
     }
-    metrics.emplace(folder->metrics(), progress.step - progress.row_steps - progress.row_skipped, progress.evaluated_step);
+    metrics.emplace(folder->metrics(), progress.step - progress.row_steps - progress.row_skipped,
+                    progress.evaluated_step);
     if (progress.seconds == 0) progress.seconds = metrics->seconds();
   }
-  if (progress.step > 0) lr = learning_rate(progress.step);  // for a row that is still to be written
+  if (progress.step > 0)
+    lr = learning_rate(progress.step);  // for a row that is still to be written
 }
 
 double Trainer::State::learning_rate(Index step) {
@@ -139,15 +153,19 @@ double Trainer::State::learning_rate(Index step) {
   if (last_step() > 0) done = options.schedule.progress(step, last_step());
   if (options.seconds > 0 && step > options.schedule.warmup) {
     const double now = seconds();
-    if (progress.warmup_seconds < 0) progress.warmup_seconds = options.schedule.warmup == 0 ? 0 : now;
-    done = std::max(done, (now - progress.warmup_seconds) / std::max(options.seconds - progress.warmup_seconds, 1e-9));
+    if (progress.warmup_seconds < 0)
+      progress.warmup_seconds = options.schedule.warmup == 0 ? 0 : now;
+    done = std::max(done, (now - progress.warmup_seconds) /
+                              std::max(options.seconds - progress.warmup_seconds, 1e-9));
   }
   return optimizer.lr() * options.schedule.factor(step, done);
 }
 
-void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, const Observers& observers) {
+void Trainer::State::train_step(BatchStream& data, const LossFunction& loss,
+                                const Observers& observers) {
   const Clock::time_point step_start = Clock::now();
-  // Not sooner: the average forgets its oldest weights, which the best of this step may need, here or after a resume.
+  // Not sooner: the average forgets its oldest weights, which the best of this step may need, here
+  // or after a resume.
   if (due(options.save_every) && average.newest() < progress.step) average.add(progress.step);
   const Index step = progress.step + 1;
   Index gold = 0, tokens = 0;
@@ -159,7 +177,9 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, con
   }
   if (gold == 0) fail("step {}: no batch has a gold token; there is nothing to learn from", step);
 
-  step_random() = Random(options.seed, static_cast<std::uint64_t>(step));  // dropout is a function of (seed, step, position)
+  step_random() =
+      Random(options.seed,
+             static_cast<std::uint64_t>(step));  // dropout is a function of (seed, step, position)
   double step_loss = 0, step_nats = 0, norm = 0;
   std::size_t computed = 0;
   for (const Batch& batch : batches) {
@@ -177,8 +197,13 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, con
   if (finite_loss) norm = optimizer.gradient_norm();
   const bool finite = finite_loss && std::isfinite(norm);
   if (!finite)
-    pass_over({.step = step, .seed = options.seed, .divisor = static_cast<Real>(gold), .batches = {batches.data(), computed},
-               .gradient = finite_loss, .value = finite_loss ? norm : step_loss}, data, loss, observers);
+    pass_over({.step = step,
+               .seed = options.seed,
+               .divisor = static_cast<Real>(gold),
+               .batches = {batches.data(), computed},
+               .gradient = finite_loss,
+               .value = finite_loss ? norm : step_loss},
+              data, loss, observers);
   lr = learning_rate(step);
   if (finite) optimizer.step(lr, options.clip > 0 ? clip_factor(norm, options.clip) : 1);
   optimizer.clear_gradients();
@@ -198,35 +223,47 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss, con
   }
   speed_tokens += tokens, speed_seconds += since(step_start);
   // Observers come when the step is whole: they may throw.
-  const std::string noticed = finite ? watch(progress.watched, step, step_loss, norm, options.clip, options.schedule.warmup) : "";
+  const std::string noticed =
+      finite ? watch(progress.watched, step, step_loss, norm, options.clip, options.schedule.warmup)
+             : "";
   report(norm, observers);
   warn(observers, noticed);
 }
 
 /// Of a step that is not finite: returns where it is to be skipped.
-void Trainer::State::pass_over(NotFiniteStep failed, const BatchStream& data, const LossFunction& loss, const Observers& observers) {
+void Trainer::State::pass_over(NotFiniteStep failed, const BatchStream& data,
+                               const LossFunction& loss, const Observers& observers) {
   optimizer.clear_gradients();
   const bool hopeless = !bad_parameter(model).empty();
   if (hopeless) saved = true;  // what was saved before is worth more than this
   failed.skips = options.on_nan == OnNan::skip && !hopeless;
   if (!failed.skips) throw Error(explain(failed, model, loss, data));
   if (progress.skipped_in_a_row + 1 >= most_skipped)
-    fail("{} steps in a row were not finite, so the weights no longer give finite numbers; begin a new run with a lower optim.lr. "
-         "The last: {}", most_skipped, explain(failed, model, loss, data));
+    fail(
+        "{} steps in a row were not finite, so the weights no longer give finite numbers; begin a "
+        "new run with a lower optim.lr. "
+        "The last: {}",
+        most_skipped, explain(failed, model, loss, data));
   if (progress.skipped < skips_explained) warn(observers, explain(failed, model, loss, data));
 }
 
-/// Does what the step that was trained last makes due and is not done yet: after a resume that may be any part of it.
+/// Does what the step that was trained last makes due and is not done yet: after a resume that may
+/// be any part of it.
 void Trainer::State::finish_step(const EvaluateFunction& evaluation, const Observers& observers) {
   if (due(options.log_every) || finished()) {
     if (progress.row_skipped > 0 && progress.skipped > skips_explained)
-      warn(observers, fmt::format("step {}: {} of the last {} steps were not finite and skipped, {} in all", progress.step, progress.row_skipped,
-                                  progress.row_skipped + progress.row_steps, progress.skipped));
+      warn(observers,
+           fmt::format("step {}: {} of the last {} steps were not finite and skipped, {} in all",
+                       progress.step, progress.row_skipped,
+                       progress.row_skipped + progress.row_steps, progress.skipped));
     write_row();
   }
-  if (evaluation && progress.evaluated_step != progress.step && (due(options.eval_every) || finished())) evaluate(evaluation, observers);
+  if (evaluation && progress.evaluated_step != progress.step &&
+      (due(options.eval_every) || finished()))
+    evaluate(evaluation, observers);
   if (!evaluation && options.average > 1 && finished()) best_is_due = true;
-  // Everything is saved before the best weights are: those can be had again from a checkpoint of their step.
+  // Everything is saved before the best weights are: those can be had again from a checkpoint of
+  // their step.
   if ((due(options.save_every) || finished()) && !(saved && has_step())) save_step();
   if (best_is_due) save_last(), keep_best();
 }
@@ -236,9 +273,17 @@ void Trainer::State::report(double norm, const Observers& observers) const {
   const double loss = progress.row_mean(progress.row_nats);
   // The end is expected, and may be passed.
   const Index last = last_step() > 0 ? std::max(last_step(), progress.step) : 0;
-  StepReport report{.step = progress.step, .steps = last, .done = 0, .loss = loss, .perplexity = std::exp(loss), .lr = lr,
-                    .gradient_norm = norm, .tokens_per_s = static_cast<double>(speed_tokens) / speed_seconds, .seconds = seconds(),
-                    .seconds_left = 0, .skipped = progress.skipped,
+  StepReport report{.step = progress.step,
+                    .steps = last,
+                    .done = 0,
+                    .loss = loss,
+                    .perplexity = std::exp(loss),
+                    .lr = lr,
+                    .gradient_norm = norm,
+                    .tokens_per_s = static_cast<double>(speed_tokens) / speed_seconds,
+                    .seconds = seconds(),
+                    .seconds_left = 0,
+                    .skipped = progress.skipped,
                     .objective = progress.row_mean(progress.row_loss)};
   double left = std::numeric_limits<double>::infinity();
   if (last > 0) {
@@ -260,15 +305,17 @@ void Trainer::State::write_row() {
   std::map<std::string, double> skipped;
   if (progress.row_skipped > 0) skipped["skipped"] = static_cast<double>(progress.row_skipped);
   if (metrics)
-    metrics->write(progress.step, "train",
-                   {{"loss", row_mean_loss},
-                    {"perplexity", std::exp(row_mean_loss)},
-                    {"objective", progress.row_mean(progress.row_loss)},
-                    {"lr", lr},
-                    {"gradient_norm", progress.row_norm / static_cast<double>(progress.row_steps)},
-                    {"tokens_per_s", speed_seconds > 0 ? static_cast<double>(speed_tokens) / speed_seconds : std::nan("")},
-                    {"seconds", seconds()}},
-                   skipped);
+    metrics->write(
+        progress.step, "train",
+        {{"loss", row_mean_loss},
+         {"perplexity", std::exp(row_mean_loss)},
+         {"objective", progress.row_mean(progress.row_loss)},
+         {"lr", lr},
+         {"gradient_norm", progress.row_norm / static_cast<double>(progress.row_steps)},
+         {"tokens_per_s",
+          speed_seconds > 0 ? static_cast<double>(speed_tokens) / speed_seconds : std::nan("")},
+         {"seconds", seconds()}},
+        skipped);
   progress.row_steps = progress.row_gold = progress.row_tokens = progress.row_skipped = 0;
   progress.row_loss = progress.row_nats = progress.row_norm = 0;
   speed_tokens = 0, speed_seconds = 0;
@@ -290,7 +337,10 @@ void Trainer::State::evaluate(const EvaluateFunction& evaluate, const Observers&
   report.seconds = seconds();
   if (metrics)
     metrics->write(progress.step, "valid",
-                   {{"loss", found.loss}, {"perplexity", std::exp(found.loss)}, {"score", found.score}, {"seconds", report.seconds}},
+                   {{"loss", found.loss},
+                    {"perplexity", std::exp(found.loss)},
+                    {"score", found.score},
+                    {"seconds", report.seconds}},
                    found.metrics);
   if (report.best) {
     progress.best_loss = found.loss, progress.best_score = found.score;
@@ -302,22 +352,30 @@ void Trainer::State::evaluate(const EvaluateFunction& evaluate, const Observers&
   progress.evaluated_step = progress.step;
   saved = false;
   if (!std::isfinite(found.loss))
-    warn(observers, fmt::format("step {}: the validation loss is {}; the best checkpoint stays as it is", progress.step, found.loss));
+    warn(observers,
+         fmt::format("step {}: the validation loss is {}; the best checkpoint stays as it is",
+                     progress.step, found.loss));
   if (observers.on_evaluation) observers.on_evaluation(report);
 }
 
 void Trainer::State::keep_best() {
   Snapshot mean;
   if (options.average > 1) mean = average.mean(progress.step);
-  const std::vector<NamedTensor> weights = options.average > 1 ? std::move(mean.weights) : named_tensors(model);
+  const std::vector<NamedTensor> weights =
+      options.average > 1 ? std::move(mean.weights) : named_tensors(model);
   best_is_due = false;
   if (!folder) {
     if (!best) best = blank_snapshot(model);
     copy(weights, best->weights);
     return;
   }
-  Checkpoint kept{.tensors = {}, .text = options.text, .numbers = {{"step", progress.step}}, .reals = {}, .lists = {}};
-  if (progress.best_step > 0) kept.reals = {{"best_loss", progress.best_loss}, {"best_score", progress.best_score}};
+  Checkpoint kept{.tensors = {},
+                  .text = options.text,
+                  .numbers = {{"step", progress.step}},
+                  .reals = {},
+                  .lists = {}};
+  if (progress.best_step > 0)
+    kept.reals = {{"best_loss", progress.best_loss}, {"best_score", progress.best_score}};
   put(kept, "model.", weights);
   check_place();
   save(kept, folder->best());
@@ -341,11 +399,15 @@ Checkpoint Trainer::State::checkpoint() const {
   return result;
 }
 
-/// Before a save: throws where it would go to another run's folder, or would keep weights that nothing can be done with.
+/// Before a save: throws where it would go to another run's folder, or would keep weights that
+/// nothing can be done with.
 void Trainer::State::check_place() const {
   if (lock) lock->check();
   if (const std::string name = bad_parameter(model); !name.empty())
-    fail("step {}: the weights of {} are no longer finite, and are not saved; begin a new run with a lower optim.lr", progress.step, name);
+    fail(
+        "step {}: the weights of {} are no longer finite, and are not saved; begin a new run with "
+        "a lower optim.lr",
+        progress.step, name);
 }
 
 void Trainer::State::save_step() {
@@ -373,7 +435,9 @@ std::string Trainer::State::rescue() noexcept {
       if (progress.step > first_step) save_last();
     } catch (...) {  // what went wrong first is what is told
     }
-    return saved_step < 0 || !folder->newest() ? "" : fmt::format("; step {} is saved, and can be resumed from", saved_step);
+    return saved_step < 0 || !folder->newest()
+               ? ""
+               : fmt::format("; step {} is saved, and can be resumed from", saved_step);
   } catch (...) {
     return "";
   }
@@ -397,15 +461,19 @@ TrainResult Trainer::State::result() const {
 Trainer::Trainer(AnyModule model, Optimizer& optimizer, TrainerOptions options)
     : model_(model), optimizer_(optimizer), options_(std::move(options)) {
   const TrainerOptions& o = options_;
-  check(o.steps >= 0 && o.seconds >= 0, "trainer", "expected steps and seconds of at least 0; got {} and {}", o.steps, o.seconds);
+  check(o.steps >= 0 && o.seconds >= 0, "trainer",
+        "expected steps and seconds of at least 0; got {} and {}", o.steps, o.seconds);
   check_argument(o.epochs >= 0, "trainer", "epochs", o.epochs, "of at least 0");
   check(o.steps > 0 || o.epochs > 0 || o.seconds > 0, "trainer",
         "expected a limit; set steps, epochs or seconds");
   check_argument(o.accumulate >= 1, "trainer", "accumulate", o.accumulate, "of at least 1");
   check_argument(o.log_every >= 1, "trainer", "log_every", o.log_every, "of at least 1");
-  check(o.eval_every >= 0 && o.save_every >= 0 && o.keep >= 0 && o.patience >= 0 && o.clip >= 0 && o.schedule.warmup >= 0, "trainer",
-        "expected eval_every, save_every, keep, patience, clip and warmup of at least 0; got {}, {}, {}, {}, {} and {}", o.eval_every,
-        o.save_every, o.keep, o.patience, o.clip, o.schedule.warmup);
+  check(o.eval_every >= 0 && o.save_every >= 0 && o.keep >= 0 && o.patience >= 0 && o.clip >= 0 &&
+            o.schedule.warmup >= 0,
+        "trainer",
+        "expected eval_every, save_every, keep, patience, clip and warmup of at least 0; got {}, "
+        "{}, {}, {}, {} and {}",
+        o.eval_every, o.save_every, o.keep, o.patience, o.clip, o.schedule.warmup);
   check_argument(o.average >= 1, "trainer", "average", o.average, "of at least 1");
   check_argument(o.average == 1 || o.save_every > 0, "trainer", "save_every", o.save_every,
                  "above 0: average = {} takes the weights that it saves", o.average);
@@ -417,8 +485,10 @@ Trainer::~Trainer() = default;
 bool Trainer::resume(const std::string& which) {
   State& state = *state_;
   if (!state.folder) return false;
-  if (which == "best") fail("{}: holds weights alone; resume from last or from a step", state.folder->best().string());
-  const std::optional<std::filesystem::path> found = which.empty() ? state.folder->newest() : state.folder->named(which);
+  if (which == "best")
+    fail("{}: holds weights alone; resume from last or from a step", state.folder->best().string());
+  const std::optional<std::filesystem::path> found =
+      which.empty() ? state.folder->newest() : state.folder->named(which);
   if (!found) return false;
   state.claim();
   const std::string path = found->string();
@@ -427,7 +497,8 @@ bool Trainer::resume(const std::string& which) {
   try {
     const Progress progress = take_progress(checkpoint);
     if (progress.seed != static_cast<std::int64_t>(options_.seed))
-      fail("it was trained with seed {}, not {}", static_cast<std::uint64_t>(progress.seed), options_.seed);
+      fail("it was trained with seed {}, not {}", static_cast<std::uint64_t>(progress.seed),
+           options_.seed);
     const auto& steps = checkpoint.list("optimizer.steps");
     const auto& averaged = checkpoint.list("average.steps");
     if (steps.size() != optimizer_.steps().size() || averaged.size() > checkpoint.tensors.size())
@@ -436,17 +507,20 @@ bool Trainer::resume(const std::string& which) {
     // One list of all tensors, so that nothing changes unless everything fits.
     std::vector<NamedTensor> targets;
     const auto want = [&](const std::string& prefix, const std::vector<NamedTensor>& tensors) {
-      for (const auto& [name, tensor] : tensors) targets.push_back({prefix + name, tensor});
+      for (const auto& [name, tensor] : tensors)
+        targets.push_back({prefix + name, tensor});
     };
     want("model.", named_tensors(model_));
     want("optimizer.", optimizer_.state());
     std::map<std::string_view, const Tensor*> held;
-    for (const auto& [name, tensor] : checkpoint.tensors) held.emplace(name, &tensor);
+    for (const auto& [name, tensor] : checkpoint.tensors)
+      held.emplace(name, &tensor);
     std::vector<Snapshot> snapshots;
     for (std::int64_t step : averaged) {
       for (const auto& [name, tensor] : named_tensors(model_)) {  // before as much is allocated
         const auto at = held.find(fmt::format("average.{}.{}", snapshots.size(), name));
-        if (at == held.end() || at->second->shape() != tensor.shape()) fail("the checkpoint lacks weights of step {}, which it says it averages", step);
+        if (at == held.end() || at->second->shape() != tensor.shape())
+          fail("the checkpoint lacks weights of step {}, which it says it averages", step);
       }
       snapshots.push_back(blank_snapshot(model_));
       snapshots.back().step = step;
@@ -462,7 +536,8 @@ bool Trainer::resume(const std::string& which) {
     state.saved = *found == state.folder->last();
     state.gave_up_future = !which.empty() && !state.saved;
     state.saved_step = progress.step;
-    state.best_is_due = progress.best_step == progress.step && progress.step > 0;  // it may have been killed before it kept them
+    state.best_is_due = progress.best_step == progress.step &&
+                        progress.step > 0;  // it may have been killed before it kept them
   } catch (const Error& error) {
     const std::string what = error.what();
     throw what.starts_with(path) ? error : Error(path + ": " + what);
@@ -483,7 +558,8 @@ double Trainer::seconds() const { return state_->progress.seconds; }
 bool Trainer::saved() const { return state_->saved; }
 void Trainer::claim() { state_->claim(); }
 
-TrainResult Trainer::run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluate, const Observers& observers) {
+TrainResult Trainer::run(BatchStream& data, const LossFunction& loss,
+                         const EvaluateFunction& evaluate, const Observers& observers) {
   State& state = *state_;
   const auto asked = [](const std::function<bool()>& question) { return question && question(); };
   bool interrupted = false;
@@ -498,7 +574,8 @@ TrainResult Trainer::run(BatchStream& data, const LossFunction& loss, const Eval
     if (interrupted) {
       state.save_last();
     } else {
-      state.finish_step(evaluate, observers);  // the time may have run out while evaluating or saving
+      state.finish_step(evaluate,
+                        observers);  // the time may have run out while evaluating or saving
     }
   } catch (const Error& error) {
     throw Error(error.what() + state.rescue());

@@ -9,7 +9,8 @@ namespace heed {
 namespace {
 
 std::string divergence(Watched& w, Index step, double loss) {
-  if (!(w.lowest < std::numeric_limits<double>::infinity())) w.lowest = loss, w.lowest_step = step;  // what is known before anything is learnt
+  if (!(w.lowest < std::numeric_limits<double>::infinity()))
+    w.lowest = loss, w.lowest_step = step;  // what is known before anything is learnt
   w.block_loss += loss;
   if (++w.block_steps < watch_block_steps) return "";
   const double mean = w.block_loss / static_cast<double>(w.block_steps);
@@ -18,8 +19,10 @@ std::string divergence(Watched& w, Index step, double loss) {
   w.high_blocks = mean > std::max(2 * w.lowest, w.lowest + 1) ? w.high_blocks + 1 : 0;
   if (w.high_blocks < watch_high_blocks || w.said_diverging != 0) return "";
   w.said_diverging = 1;
-  return fmt::format("the loss rose from {:.3g} (step {}) to {:.3g} (step {}): training diverges; lower optim.lr or raise optim.warmup", w.lowest,
-                     w.lowest_step, mean, step);
+  return fmt::format(
+      "the loss rose from {:.3g} (step {}) to {:.3g} (step {}): training diverges; lower optim.lr "
+      "or raise optim.warmup",
+      w.lowest, w.lowest_step, mean, step);
 }
 
 std::string clipping(Watched& w, Index step, double norm, double clip, Index warmup) {
@@ -28,14 +31,19 @@ std::string clipping(Watched& w, Index step, double norm, double clip, Index war
   w.clipped = acts ? w.clipped + 1 : 0, w.clipped_norm = acts ? w.clipped_norm + norm : 0;
   if (w.clipped < watch_clipped_steps || w.clipped < (step - warmup) / 2) return "";
   w.said_clipping = 1;
-  return fmt::format("the gradient's norm was above optim.clip = {} in each of the last {} steps (mean {:.3g}): the learning rate is in effect "
-                     "smaller than it says; raise optim.clip or lower optim.lr", clip, w.clipped, w.clipped_norm / static_cast<double>(w.clipped));
+  return fmt::format(
+      "the gradient's norm was above optim.clip = {} in each of the last {} steps (mean {:.3g}): "
+      "the learning rate is in effect "
+      "smaller than it says; raise optim.clip or lower optim.lr",
+      clip, w.clipped, w.clipped_norm / static_cast<double>(w.clipped));
 }
 
 }  // namespace
 
-std::string watch(Watched& watched, Index step, double loss, double norm, double clip, Index warmup) {
-  const std::string risen = divergence(watched, step, loss), clipped = clipping(watched, step, norm, clip, warmup);
+std::string watch(Watched& watched, Index step, double loss, double norm, double clip,
+                  Index warmup) {
+  const std::string risen = divergence(watched, step, loss),
+                    clipped = clipping(watched, step, norm, clip, warmup);
   return risen.empty() || clipped.empty() ? risen + clipped : risen + "; " + clipped;
 }
 

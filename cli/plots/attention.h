@@ -22,9 +22,12 @@ struct AttendedLine {
 };
 
 /// Writes what lines attended to, one after the other; the file's name says how:
-///   .jsonl  an object a line: {"line": 1, "source": [tokens], "target": [tokens], "layers": [{"layer", "heads": [[[weights]]]}]}, a list
-///           a head of a list a target token of a weight a source token, digits enough to give the float back (null: not a number)
-///   .html   a page that needs nothing but itself: a large picture a line, and a small one for each head of each layer; lines after the
+///   .jsonl  an object a line: {"line": 1, "source": [tokens], "target": [tokens], "layers":
+///   [{"layer", "heads": [[[weights]]]}]}, a list
+///           a head of a list a target token of a weight a source token, digits enough to give the
+///           float back (null: not a number)
+///   .html   a page that needs nothing but itself: a large picture a line, and a small one for each
+///   head of each layer; lines after the
 ///           third are folded, those after 40 MiB left out
 ///   .svg    the pictures alone, one line below the other, the first 50 lines
 /// After every add() the file is whole: nothing that ends the program between two lines damages it.

@@ -25,7 +25,8 @@ struct Axis {
   bool takes(double value) const { return std::isfinite(value) && (!log || value > 0); }
   double at(double value) const {
     value = std::clamp(value, low, high);
-    const double part = log ? (std::log(value) - std::log(low)) / (std::log(high) - std::log(low)) : (value / 2 - low / 2) / (high / 2 - low / 2);
+    const double part = log ? (std::log(value) - std::log(low)) / (std::log(high) - std::log(low))
+                            : (value / 2 - low / 2) / (high / 2 - low / 2);
     return from + (to - from) * part;
   }
 };
@@ -41,18 +42,25 @@ Axis axis_of(Range range, bool log, bool snug, double from, double to) {
   Axis axis{.low = 0, .high = 1, .from = from, .to = to, .log = log};
   constexpr double most = std::numeric_limits<double>::max() / 4;  // room for the axis around it
   if (log) {
-    const double pad = snug && range.high > range.low ? 1 : std::max(1.03, std::pow(range.high / range.low, 0.04));
+    const double pad =
+        snug && range.high > range.low ? 1 : std::max(1.03, std::pow(range.high / range.low, 0.04));
     axis.low = range.low / pad, axis.high = std::min(range.high, most) * pad;
     axis.ticks = log_ticks(axis.low, axis.high);
-    std::erase_if(axis.ticks, [&](const Tick& tick) { return tick.value < axis.low * 0.9999 || tick.value > axis.high * 1.0001; });
+    std::erase_if(axis.ticks, [&](const Tick& tick) {
+      return tick.value < axis.low * 0.9999 || tick.value > axis.high * 1.0001;
+    });
     return axis;
   }
   range.low = std::clamp(range.low, -most, most), range.high = std::clamp(range.high, -most, most);
   axis.ticks = ticks(range.low, range.high, 6);
   axis.low = axis.ticks.front().value, axis.high = axis.ticks.back().value;
   if (snug && range.high > range.low) {
-    axis.low = axis.low >= 0 && range.low - axis.low < 0.25 * (range.high - range.low) ? axis.low : range.low, axis.high = range.high;
-    std::erase_if(axis.ticks, [&](const Tick& tick) { return tick.value < axis.low || tick.value > axis.high; });
+    axis.low = axis.low >= 0 && range.low - axis.low < 0.25 * (range.high - range.low) ? axis.low
+                                                                                       : range.low,
+    axis.high = range.high;
+    std::erase_if(axis.ticks, [&](const Tick& tick) {
+      return tick.value < axis.low || tick.value > axis.high;
+    });
   }
   return axis;
 }
@@ -68,8 +76,10 @@ std::vector<std::string> models_of(const auto& series) {
 /// The colours come round again dashed.
 std::string stroke(std::size_t model, double pixels, double opacity = 1) {
   const std::size_t round = model / series_colours;
-  return fmt::format("class=\"m{}\" stroke-width=\"{}\"{}{} stroke-linejoin=\"round\"", model % series_colours, length(pixels),
-                     round > 0 ? fmt::format(" stroke-dasharray=\"{} 3\"", 7 / round + 1) : "", opacity < 1 ? fmt::format(" opacity=\"{}\"", opacity) : "");
+  return fmt::format("class=\"m{}\" stroke-width=\"{}\"{}{} stroke-linejoin=\"round\"",
+                     model % series_colours, length(pixels),
+                     round > 0 ? fmt::format(" stroke-dasharray=\"{} 3\"", 7 / round + 1) : "",
+                     opacity < 1 ? fmt::format(" opacity=\"{}\"", opacity) : "");
 }
 std::string fill(std::size_t model) { return fmt::format("class=\"f{}\"", model % series_colours); }
 
@@ -81,14 +91,19 @@ struct EndLabel {
 };
 /// Beside the ends of their lines, none over another.
 void add_end_labels(Svg& svg, std::vector<EndLabel> labels, double x, double lowest) {
-  std::stable_sort(labels.begin(), labels.end(), [](const EndLabel& a, const EndLabel& b) { return a.y < b.y; });
+  std::stable_sort(labels.begin(), labels.end(),
+                   [](const EndLabel& a, const EndLabel& b) { return a.y < b.y; });
   double free = top - 4;
-  for (EndLabel& label : labels) label.at = std::max(label.y, free), free = label.at + line_of_text;
-  for (std::size_t i = labels.size(); i-- > 0; lowest = labels[i].at - line_of_text) labels[i].at = std::min(labels[i].at, lowest);
+  for (EndLabel& label : labels)
+    label.at = std::max(label.y, free), free = label.at + line_of_text;
+  for (std::size_t i = labels.size(); i-- > 0; lowest = labels[i].at - line_of_text)
+    labels[i].at = std::min(labels[i].at, lowest);
   for (const EndLabel& label : labels) {
     if (std::abs(label.at - label.y) > 2 || x - label.x > 12)
-      svg.path(fmt::format("M{} {}L{} {}L{} {}", length(label.x + 4), length(label.y), length(std::max(x - 6, label.x + 4)), length(label.y), length(x + 5),
-                           length(label.at)), "class=\"grid\"");
+      svg.path(fmt::format("M{} {}L{} {}L{} {}", length(label.x + 4), length(label.y),
+                           length(std::max(x - 6, label.x + 4)), length(label.y), length(x + 5),
+                           length(label.at)),
+               "class=\"grid\"");
     svg.text(x + 8, label.at + 4, label.text, fill(label.model) + " style=\"font-weight:600\"");
   }
 }
@@ -98,7 +113,8 @@ Svg frame(const std::string& title, const std::string& x_label, const std::strin
   svg.width = width, svg.height = height;
   svg.text(0, 16, readable(title), "style=\"font-size:14px;font-weight:600\"");
   svg.text(0, top - 8, readable(y_label), "class=\"muted\"");
-  svg.text((left + width) / 2, height - 10, readable(x_label), "class=\"muted\" text-anchor=\"middle\"");
+  svg.text((left + width) / 2, height - 10, readable(x_label),
+           "class=\"muted\" text-anchor=\"middle\"");
   return svg;
 }
 
@@ -115,7 +131,9 @@ void add_y_axis(Svg& svg, const Axis& y, double right) {
   }
 }
 
-std::string named(const std::vector<std::string>& models, std::size_t model) { return shortened(readable(models[model]), 24); }
+std::string named(const std::vector<std::string>& models, std::size_t model) {
+  return shortened(readable(models[model]), 24);
+}
 
 }  // namespace
 
@@ -124,7 +142,8 @@ std::string line_chart(const LineChart& chart) {
   const auto models = models_of(chart.series);
   Axis x{.log = chart.log_x}, y{.log = chart.log_y};
   Range xs, ys;
-  const auto each = [&](const Series& s, const std::function<void(double, double, bool)>& take) {  // (x, y, goes on from the one before)
+  const auto each = [&](const Series& s, const std::function<void(double, double, bool)>&
+                                             take) {  // (x, y, goes on from the one before)
     bool on = false;
     for (std::size_t i = 0; i < std::min(s.xs.size(), s.ys.size()); ++i) {
       const bool drawn = x.takes(s.xs[i]) && y.takes(s.ys[i]);
@@ -132,12 +151,15 @@ std::string line_chart(const LineChart& chart) {
       on = drawn;
     }
   };
-  for (const Series& s : chart.series) each(s, [&](double at, double value, bool) { xs.add(at), ys.add(value); });
+  for (const Series& s : chart.series)
+    each(s, [&](double at, double value, bool) { xs.add(at), ys.add(value); });
   if (xs.empty()) return no_data(std::move(svg), chart.title);
   double names = 0;
-  for (std::size_t m = 0; m < models.size(); ++m) names = std::max(names, text_width(named(models, m)) * 12);
+  for (std::size_t m = 0; m < models.size(); ++m)
+    names = std::max(names, text_width(named(models, m)) * 12);
   const double right = width - 16 - names;
-  x = axis_of(xs, chart.log_x, true, left, right), y = axis_of(ys, chart.log_y, false, height - bottom, top + 8);
+  x = axis_of(xs, chart.log_x, true, left, right),
+  y = axis_of(ys, chart.log_y, false, height - bottom, top + 8);
 
   add_y_axis(svg, y, right);
   svg.line(left, height - bottom + 0.5, right, height - bottom + 0.5, "class=\"axis\"");
@@ -145,11 +167,14 @@ std::string line_chart(const LineChart& chart) {
   for (const Tick& tick : x.ticks) {
     const double at = x.at(tick.value), half = text_width(tick.label) * 6;
     svg.line(at, height - bottom, at, height - bottom + 5, "class=\"axis\"");
-    if (at - half > free) svg.text(at, height - bottom + 19, tick.label, "class=\"muted\" text-anchor=\"middle\""), free = at + half + 6;
+    if (at - half > free)
+      svg.text(at, height - bottom + 19, tick.label, "class=\"muted\" text-anchor=\"middle\""),
+          free = at + half + 6;
   }
 
   std::vector<EndLabel> labels;
-  const auto draw = [&](const Series& s, std::size_t model, double pixels, double opacity, const std::string& title) {
+  const auto draw = [&](const Series& s, std::size_t model, double pixels, double opacity,
+                        const std::string& title) {
     std::string d;
     std::size_t points = 0;
     double end_x = 0, end_y = 0;
@@ -160,7 +185,10 @@ std::string line_chart(const LineChart& chart) {
     if (points == 0) return EndLabel{-1, 0, "", model};
     svg.path(d, stroke(model, pixels, opacity), title);
     if (points <= most_dots && opacity >= 1)
-      each(s, [&](double at, double value, bool) { svg.circle(x.at(at), y.at(value), 2.6, fill(model), fmt::format("{}: {:g}, {:g}", title, at, value)); });
+      each(s, [&](double at, double value, bool) {
+        svg.circle(x.at(at), y.at(value), 2.6, fill(model),
+                   fmt::format("{}: {:g}, {:g}", title, at, value));
+      });
     return EndLabel{end_x, end_y, named(models, model), model};
   };
   for (std::size_t m = 0; m < models.size(); ++m) {
@@ -170,8 +198,11 @@ std::string line_chart(const LineChart& chart) {
     EndLabel end{-1, 0, "", m};
     if (runs.size() > 1) {
       for (const Series* run : runs)
-        if (const EndLabel last = draw(*run, m, 1, 0.45, readable(run->name)); last.x > end.x) end = last;
-      if (const EndLabel last = draw(mean_of(runs), m, 2.4, 1, readable(models[m]) + ", mean"); last.x >= 0) end = last;
+        if (const EndLabel last = draw(*run, m, 1, 0.45, readable(run->name)); last.x > end.x)
+          end = last;
+      if (const EndLabel last = draw(mean_of(runs), m, 2.4, 1, readable(models[m]) + ", mean");
+          last.x >= 0)
+        end = last;
     } else {
       end = draw(*runs[0], m, 2.4, 1, readable(runs[0]->name.empty() ? models[m] : runs[0]->name));
     }
@@ -184,34 +215,42 @@ std::string line_chart(const LineChart& chart) {
 std::string bar_chart(const BarChart& chart) {
   Svg svg = frame(chart.title, chart.x_label, chart.y_label);
   const auto models = models_of(chart.series);
-  const auto error_of = [](const BarSeries& s, std::size_t i) { return i < s.errors.size() && std::isfinite(s.errors[i]) ? std::abs(s.errors[i]) : 0.0; };
+  const auto error_of = [](const BarSeries& s, std::size_t i) {
+    return i < s.errors.size() && std::isfinite(s.errors[i]) ? std::abs(s.errors[i]) : 0.0;
+  };
   Range range;
   for (const BarSeries& s : chart.series)
     for (std::size_t i = 0; i < std::min(s.values.size(), chart.categories.size()); ++i)
-      if (std::isfinite(s.values[i])) range.add(s.values[i] - error_of(s, i)), range.add(s.values[i] + error_of(s, i));
+      if (std::isfinite(s.values[i]))
+        range.add(s.values[i] - error_of(s, i)), range.add(s.values[i] + error_of(s, i));
   if (range.empty()) return no_data(std::move(svg), chart.title);
   if (chart.bars) range.add(0);
   double names = 0;
-  for (std::size_t m = 0; m < models.size(); ++m) names = std::max(names, text_width(named(models, m)) * 12);
+  for (std::size_t m = 0; m < models.size(); ++m)
+    names = std::max(names, text_width(named(models, m)) * 12);
   const double right = width - 16 - names, zero = height - bottom;
   const Axis y = axis_of(range, false, false, zero, top + 8);
   add_y_axis(svg, y, right);
   svg.line(left, zero + 0.5, right, zero + 0.5, "class=\"axis\"");
 
-  const double slot = (right - left) / static_cast<double>(std::max<std::size_t>(chart.categories.size(), 1));
+  const double slot =
+      (right - left) / static_cast<double>(std::max<std::size_t>(chart.categories.size(), 1));
   const double share = slot * (chart.bars ? 0.8 : 0.5) / static_cast<double>(chart.series.size());
   const auto middle = [&](std::size_t category, std::size_t series) {
-    return left + slot * (static_cast<double>(category) + 0.5) + share * (static_cast<double>(series) - static_cast<double>(chart.series.size() - 1) / 2);
+    return left + slot * (static_cast<double>(category) + 0.5) +
+           share * (static_cast<double>(series) - static_cast<double>(chart.series.size() - 1) / 2);
   };
   for (std::size_t i = 0; i < chart.categories.size(); ++i) {
     const int most = std::max(3, static_cast<int>(slot / 8));
-    svg.text(left + slot * (static_cast<double>(i) + 0.5), zero + 19, shortened(readable(chart.categories[i]), most), "class=\"muted\" text-anchor=\"middle\"",
-             readable(chart.categories[i]));
+    svg.text(left + slot * (static_cast<double>(i) + 0.5), zero + 19,
+             shortened(readable(chart.categories[i]), most),
+             "class=\"muted\" text-anchor=\"middle\"", readable(chart.categories[i]));
   }
   std::vector<EndLabel> labels;
   for (std::size_t k = 0; k < chart.series.size(); ++k) {
     const BarSeries& s = chart.series[k];
-    const auto model = static_cast<std::size_t>(std::find(models.begin(), models.end(), s.model) - models.begin());
+    const auto model =
+        static_cast<std::size_t>(std::find(models.begin(), models.end(), s.model) - models.begin());
     std::string joined;
     bool on = false;
     EndLabel end{-1, 0, named(models, model), model};
@@ -229,13 +268,21 @@ std::string bar_chart(const BarChart& chart) {
     if (!chart.bars) svg.path(joined, stroke(model, 1.2, 0.5));
     for (std::size_t i = 0; i < std::min(s.values.size(), chart.categories.size()); ++i) {
       if (!std::isfinite(s.values[i])) continue;
-      const double at = middle(i, k), value = y.at(s.values[i]), base = y.at(std::clamp(0.0, y.low, y.high)), error = error_of(s, i);
-      const std::string title = fmt::format("{}, {}: {:g}{}", readable(s.model), readable(chart.categories[i]), s.values[i], error > 0 ? fmt::format(" ± {:g}", error) : "");
-      if (chart.bars) svg.rect(at - share * 0.45, std::min(value, base), share * 0.9, std::abs(value - base), fill(model), title);
-      else svg.circle(at, value, 4, fill(model), title);
+      const double at = middle(i, k), value = y.at(s.values[i]),
+                   base = y.at(std::clamp(0.0, y.low, y.high)), error = error_of(s, i);
+      const std::string title =
+          fmt::format("{}, {}: {:g}{}", readable(s.model), readable(chart.categories[i]),
+                      s.values[i], error > 0 ? fmt::format(" ± {:g}", error) : "");
+      if (chart.bars)
+        svg.rect(at - share * 0.45, std::min(value, base), share * 0.9, std::abs(value - base),
+                 fill(model), title);
+      else
+        svg.circle(at, value, 4, fill(model), title);
       if (error > 0) {
-        const double high = y.at(s.values[i] + error), low = y.at(s.values[i] - error), half = std::min(4.0, share * 0.4);
-        svg.path(fmt::format("M{0} {1}H{2}M{3} {1}V{4}M{0} {4}H{2}", length(at - half), length(high), length(at + half), length(at), length(low)),
+        const double high = y.at(s.values[i] + error), low = y.at(s.values[i] - error),
+                     half = std::min(4.0, share * 0.4);
+        svg.path(fmt::format("M{0} {1}H{2}M{3} {1}V{4}M{0} {4}H{2}", length(at - half),
+                             length(high), length(at + half), length(at), length(low)),
                  chart.bars ? "class=\"axis\"" : stroke(model, 1.5));
       }
     }

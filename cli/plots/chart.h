@@ -5,9 +5,11 @@
 
 namespace heed::plots {
 
-/// A line of points, those of a model's run or the like. Points that are no numbers (or not above 0 on a logarithmic axis) leave gaps.
+/// A line of points, those of a model's run or the like. Points that are no numbers (or not above 0
+/// on a logarithmic axis) leave gaps.
 struct Series {
-  std::string name = {}, model = {};  // series of one model share its colour; with two or more, their mean is drawn above them
+  std::string name = {}, model = {};  // series of one model share its colour; with two or more,
+                                      // their mean is drawn above them
   std::vector<double> xs = {}, ys = {};
 };
 
@@ -29,7 +31,8 @@ struct BarChart {
   bool bars = false;  // from 0; else points joined by a thin line
 };
 
-/// An <svg> for Page::figure(); without any point to draw it says so. Models have their colours in the order they first appear.
+/// An <svg> for Page::figure(); without any point to draw it says so. Models have their colours in
+/// the order they first appear.
 std::string line_chart(const LineChart& chart);
 std::string bar_chart(const BarChart& chart);
 
@@ -37,12 +40,15 @@ struct Tick {
   double value;
   std::string label;
 };
-/// Multiples of 1, 2 or 5 times a power of ten, about `count` of them, the first not above `low`, the last not below `high`.
+/// Multiples of 1, 2 or 5 times a power of ten, about `count` of them, the first not above `low`,
+/// the last not below `high`.
 std::vector<Tick> ticks(double low, double high, int count);
-/// Powers of ten (of two or more decades), else 1, 2 and 5 times them, within [low, high] or just about.
+/// Powers of ten (of two or more decades), else 1, 2 and 5 times them, within [low, high] or just
+/// about.
 std::vector<Tick> log_ticks(double low, double high);
 
-/// The mean of several lines at every x that one of them has and all of them reach, between points on the straight line.
+/// The mean of several lines at every x that one of them has and all of them reach, between points
+/// on the straight line.
 Series mean_of(const std::vector<const Series*>& series);
 
 }  // namespace heed::plots

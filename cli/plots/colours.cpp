@@ -9,11 +9,24 @@
 
 namespace heed::plots {
 
-// Series: Okabe and Ito's palette (2008), without its yellow and black; by night two of them lighter.
-const Theme light = {"#ffffff", "#1c2026", "#5b6470", "#e1e5ea", {1.0, 0, 264}, {0.33, 0.15, 264},
-                     {"#0072b2", "#d55e00", "#009e73", "#aa4499", "#b98500", "#3a9bd6", "#6b6b6b"}, ".over"};
-const Theme dark = {"#15181d", "#e6e9ed", "#9aa4b0", "#30363e", {0.235, 0.01, 264}, {0.95, 0.07, 205},
-                    {"#4ba3e3", "#f0803c", "#2fc497", "#dd8fc3", "#e6b23c", "#8fd0f5", "#b0b0b0"}, ".over,svg .mid"};
+// Series: Okabe and Ito's palette (2008), without its yellow and black; by night two of them
+// lighter.
+const Theme light = {"#ffffff",
+                     "#1c2026",
+                     "#5b6470",
+                     "#e1e5ea",
+                     {1.0, 0, 264},
+                     {0.33, 0.15, 264},
+                     {"#0072b2", "#d55e00", "#009e73", "#aa4499", "#b98500", "#3a9bd6", "#6b6b6b"},
+                     ".over"};
+const Theme dark = {"#15181d",
+                    "#e6e9ed",
+                    "#9aa4b0",
+                    "#30363e",
+                    {0.235, 0.01, 264},
+                    {0.95, 0.07, 205},
+                    {"#4ba3e3", "#f0803c", "#2fc497", "#dd8fc3", "#e6b23c", "#8fd0f5", "#b0b0b0"},
+                    ".over,svg .mid"};
 
 std::string scale_colour(const Theme& theme, double part) {
   const auto lab = [](const double* lch, double* out) {
@@ -22,15 +35,19 @@ std::string scale_colour(const Theme& theme, double part) {
   };
   double from[3], to[3], c[3];
   lab(theme.from, from), lab(theme.to, to);
-  for (int i = 0; i < 3; ++i) c[i] = from[i] + (to[i] - from[i]) * std::clamp(part, 0.0, 1.0);
-  const double l = std::pow(c[0] + 0.3963377774 * c[1] + 0.2158037573 * c[2], 3), m = std::pow(c[0] - 0.1055613458 * c[1] - 0.0638541728 * c[2], 3),
+  for (int i = 0; i < 3; ++i)
+    c[i] = from[i] + (to[i] - from[i]) * std::clamp(part, 0.0, 1.0);
+  const double l = std::pow(c[0] + 0.3963377774 * c[1] + 0.2158037573 * c[2], 3),
+               m = std::pow(c[0] - 0.1055613458 * c[1] - 0.0638541728 * c[2], 3),
                s = std::pow(c[0] - 0.0894841775 * c[1] - 1.2914855480 * c[2], 3);
-  const double rgb[3] = {4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s, -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+  const double rgb[3] = {4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+                         -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
                          -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s};
   int bytes[3];
   for (int i = 0; i < 3; ++i) {
     const double linear = std::clamp(rgb[i], 0.0, 1.0);
-    bytes[i] = static_cast<int>(std::lround(255 * (linear <= 0.0031308 ? 12.92 * linear : 1.055 * std::pow(linear, 1 / 2.4) - 0.055)));
+    bytes[i] = static_cast<int>(std::lround(
+        255 * (linear <= 0.0031308 ? 12.92 * linear : 1.055 * std::pow(linear, 1 / 2.4) - 0.055)));
   }
   return fmt::format("#{:02x}{:02x}{:02x}", bytes[0], bytes[1], bytes[2]);
 }
@@ -38,17 +55,25 @@ std::string scale_colour(const Theme& theme, double part) {
 std::string weight_rules(const Theme& theme) {
   std::string css = ".cells rect,.swatch{fill:currentColor}.cells path{stroke:currentColor}\n";
   const auto out = std::back_inserter(css);
-  fmt::format_to(out, "svg text{{fill:{0}}}svg .muted{{fill:{1}}}.paper{{fill:{2}}}.frame{{fill:{2};stroke:{3}}}.cells rect{{stroke:{3}}}.cells rect:hover{{stroke:{0}}}.nan{{color:#e8743b}}\n",
+  fmt::format_to(out,
+                 "svg text{{fill:{0}}}svg "
+                 ".muted{{fill:{1}}}.paper{{fill:{2}}}.frame{{fill:{2};stroke:{3}}}.cells "
+                 "rect{{stroke:{3}}}.cells rect:hover{{stroke:{0}}}.nan{{color:#e8743b}}\n",
                  theme.ink, theme.muted, theme.paper, theme.grid);
-  fmt::format_to(out, ".grid{{stroke:{0};fill:none}}.axis{{stroke:{1};fill:none}}svg {2}{{fill:{3}}}\n", theme.grid, theme.muted, theme.turned, theme.paper);
-  for (int i = 0; i <= levels; ++i) fmt::format_to(out, ".w{}{{color:{}}}", i, scale_colour(theme, static_cast<double>(i) / levels));
+  fmt::format_to(out,
+                 ".grid{{stroke:{0};fill:none}}.axis{{stroke:{1};fill:none}}svg {2}{{fill:{3}}}\n",
+                 theme.grid, theme.muted, theme.turned, theme.paper);
+  for (int i = 0; i <= levels; ++i)
+    fmt::format_to(out, ".w{}{{color:{}}}", i,
+                   scale_colour(theme, static_cast<double>(i) / levels));
   return css + '\n';
 }
 
 std::string chart_rules(const Theme& theme) {
   std::string css;
   for (int i = 0; i < series_colours; ++i)
-    fmt::format_to(std::back_inserter(css), ".m{0}{{stroke:{1};fill:none}}svg .f{0}{{fill:{1}}}", i, theme.models[i]);
+    fmt::format_to(std::back_inserter(css), ".m{0}{{stroke:{1};fill:none}}svg .f{0}{{fill:{1}}}", i,
+                   theme.models[i]);
   return css + '\n';
 }
 

@@ -15,7 +15,8 @@ constexpr int label_columns = 18, title_columns = 40;
 
 int level_of(float weight, double top) {  // -1: not a number
   if (!std::isfinite(weight)) return -1;
-  return static_cast<int>(std::lround(std::clamp(static_cast<double>(weight) / top, 0.0, 1.0) * levels));
+  return static_cast<int>(
+      std::lround(std::clamp(static_cast<double>(weight) / top, 0.0, 1.0) * levels));
 }
 
 std::string class_of(int level) { return level < 0 ? "nan" : fmt::format("w{}", level); }
@@ -24,13 +25,17 @@ std::string class_of(int level) { return level < 0 ? "nan" : fmt::format("w{}", 
 std::string number_of(float weight) {
   if (!std::isfinite(weight)) return "?";
   const std::string text = fmt::format("{:.2f}", weight);
-  return text == "0.00" || text == "-0.00" ? "" : text.starts_with("0.") ? text.substr(1) : weight >= 0.995F && weight < 1.005F ? "1" : text;
+  return text == "0.00" || text == "-0.00"     ? ""
+         : text.starts_with("0.")              ? text.substr(1)
+         : weight >= 0.995F && weight < 1.005F ? "1"
+                                               : text;
 }
 
 /// How many marks stand before each token: by how many cells it moves when they are hidden.
 std::vector<Index> marks_before(std::span<const std::string> tokens) {
   std::vector<Index> before(tokens.size());
-  for (std::size_t i = 1; i < tokens.size(); ++i) before[i] = before[i - 1] + is_special(tokens[i - 1]);
+  for (std::size_t i = 1; i < tokens.size(); ++i)
+    before[i] = before[i - 1] + is_special(tokens[i - 1]);
   return before;
 }
 
@@ -52,26 +57,33 @@ Labels labels_of(std::span<const std::string> tokens, int cell) {
   return labels;
 }
 
-std::string shift(const char* name, Index cells) { return cells == 0 ? "" : fmt::format(" style=\"--{}:{}\"", name, cells); }
+std::string shift(const char* name, Index cells) {
+  return cells == 0 ? "" : fmt::format(" style=\"--{}:{}\"", name, cells);
+}
 
-/// Equal cells as one path, those of marks apart: each run of them in a row is a line as thick as a cell.
+/// Equal cells as one path, those of marks apart: each run of them in a row is a line as thick as a
+/// cell.
 void add_paths(Svg& svg, const HeatMap& map, double left, double top) {
   std::map<std::pair<int, bool>, std::string> paths;
   const std::size_t columns = map.source.size();
   for (std::size_t r = 0; r < map.target.size(); ++r) {
     const auto look_at = [&](std::size_t c) {
-      return std::pair(level_of(map.weights[r * columns + c], map.top), is_special(map.target[r]) || is_special(map.source[c]));
+      return std::pair(level_of(map.weights[r * columns + c], map.top),
+                       is_special(map.target[r]) || is_special(map.source[c]));
     };
     for (std::size_t c = 0, end = 0; c < columns; c = end) {
       const auto look = look_at(c);
-      for (end = c + 1; end < columns && look_at(end) == look;) ++end;
+      for (end = c + 1; end < columns && look_at(end) == look;)
+        ++end;
       if (look.first == 0) continue;  // the frame's colour
-      paths[look] += fmt::format("M{} {}h{}", length(left + static_cast<double>(c) * map.cell), length(top + (static_cast<double>(r) + 0.5) * map.cell),
+      paths[look] += fmt::format("M{} {}h{}", length(left + static_cast<double>(c) * map.cell),
+                                 length(top + (static_cast<double>(r) + 0.5) * map.cell),
                                  (end - c) * static_cast<std::size_t>(map.cell));
     }
   }
   svg.open(fmt::format("stroke-width=\"{}\"", map.cell));
-  for (const auto& [key, d] : paths) svg.path(d, fmt::format("class=\"{}{}\"", class_of(key.first), key.second ? " special" : ""));
+  for (const auto& [key, d] : paths)
+    svg.path(d, fmt::format("class=\"{}{}\"", class_of(key.first), key.second ? " special" : ""));
   svg.close();
 }
 
@@ -81,40 +93,59 @@ void add_cells(Svg& svg, const HeatMap& map, double left, double top) {
   std::vector<std::string> sources, attributes;
   for (std::size_t c = 0; c < columns; ++c) {
     sources.push_back(shortened(visible(map.source[c]), title_columns));
-    attributes.push_back((is_special(map.source[c]) ? " special\"" : "\"") + shift("c", columns_before[c]));
+    attributes.push_back((is_special(map.source[c]) ? " special\"" : "\"") +
+                         shift("c", columns_before[c]));
   }
   for (std::size_t r = 0; r < map.target.size(); ++r) {
     const std::string target = shortened(visible(map.target[r]), title_columns);
     const double y = top + static_cast<double>(r) * map.cell;
-    svg.open(fmt::format("class=\"row{}\"{}", is_special(map.target[r]) ? " special" : "", shift("r", rows_before[r])));
+    svg.open(fmt::format("class=\"row{}\"{}", is_special(map.target[r]) ? " special" : "",
+                         shift("r", rows_before[r])));
     for (std::size_t c = 0; c < columns; ++c) {
       const float weight = map.weights[r * columns + c];
       const int level = level_of(weight, map.top);
       const double x = left + static_cast<double>(c) * map.cell;
-      svg.rect(x, y, map.cell, map.cell, fmt::format("class=\"{}{}", class_of(level), attributes[c]), fmt::format("{} ← {}: {:.6f}", target, sources[c], weight));
+      svg.rect(x, y, map.cell, map.cell,
+               fmt::format("class=\"{}{}", class_of(level), attributes[c]),
+               fmt::format("{} ← {}: {:.6f}", target, sources[c], weight));
       if (const std::string number = number_of(weight); map.cell >= 27 && !number.empty())
-        svg.text(x + map.cell / 2.0, y + map.cell / 2.0 + 3.5, number, fmt::format("class=\"n{}{}", level > levels * 0.6 ? " over" : level > levels * 0.45 ? " mid" : "", attributes[c]));
+        svg.text(x + map.cell / 2.0, y + map.cell / 2.0 + 3.5, number,
+                 fmt::format("class=\"n{}{}",
+                             level > levels * 0.6    ? " over"
+                             : level > levels * 0.45 ? " mid"
+                                                     : "",
+                             attributes[c]));
     }
     svg.close();
   }
 }
 
-void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& columns, bool slanted, double left, double top) {
+void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& columns,
+                bool slanted, double left, double top) {
   const auto rows_before = marks_before(map.target), columns_before = marks_before(map.source);
-  const auto titled = [](const std::string& shown, const std::string& token) { return shown.ends_with("…") ? visible(token) : std::string(); };
+  const auto titled = [](const std::string& shown, const std::string& token) {
+    return shown.ends_with("…") ? visible(token) : std::string();
+  };
   for (std::size_t r = 0; r < rows.texts.size(); ++r) {
     if (rows.texts[r].empty()) continue;
-    svg.text(left - 6, top + (static_cast<double>(r) + 0.5) * map.cell + rows.font * 0.35, rows.texts[r],
-             fmt::format("class=\"row{}\" text-anchor=\"end\" style=\"font-size:{}px{}\"", is_special(map.target[r]) ? " muted special" : "", length(rows.font),
+    svg.text(left - 6, top + (static_cast<double>(r) + 0.5) * map.cell + rows.font * 0.35,
+             rows.texts[r],
+             fmt::format("class=\"row{}\" text-anchor=\"end\" style=\"font-size:{}px{}\"",
+                         is_special(map.target[r]) ? " muted special" : "", length(rows.font),
                          rows_before[r] == 0 ? "" : fmt::format(";--r:{}", rows_before[r])),
              titled(rows.texts[r], map.target[r]));
   }
   for (std::size_t c = 0; c < columns.texts.size(); ++c) {
     if (columns.texts[c].empty()) continue;
-    const double x = left + (static_cast<double>(c) + 0.5) * map.cell + (slanted ? columns.font * 0.2 : columns.font * 0.35), y = top - 6;
-    svg.open(fmt::format("class=\"col{}\"{}", is_special(map.source[c]) ? " special" : "", shift("c", columns_before[c])));
-    svg.text(x, y, columns.texts[c], fmt::format("{}transform=\"rotate({} {} {})\" style=\"font-size:{}px\"", is_special(map.source[c]) ? "class=\"muted\" " : "",
-                                                 slanted ? -45 : -90, length(x), length(y), length(columns.font)),
+    const double x = left + (static_cast<double>(c) + 0.5) * map.cell +
+                     (slanted ? columns.font * 0.2 : columns.font * 0.35),
+                 y = top - 6;
+    svg.open(fmt::format("class=\"col{}\"{}", is_special(map.source[c]) ? " special" : "",
+                         shift("c", columns_before[c])));
+    svg.text(x, y, columns.texts[c],
+             fmt::format("{}transform=\"rotate({} {} {})\" style=\"font-size:{}px\"",
+                         is_special(map.source[c]) ? "class=\"muted\" " : "", slanted ? -45 : -90,
+                         length(x), length(y), length(columns.font)),
              titled(columns.texts[c], map.source[c]));
     svg.close();
   }
@@ -124,7 +155,8 @@ void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& 
 
 Svg heat_map(const HeatMap& map) {
   Svg svg;
-  const double wide = static_cast<double>(map.source.size()) * map.cell, high = static_cast<double>(map.target.size()) * map.cell;
+  const double wide = static_cast<double>(map.source.size()) * map.cell,
+               high = static_cast<double>(map.target.size()) * map.cell;
   double left = 0, top = 0, right = 0;
   Labels rows, columns;
   const bool slanted = map.cell >= 16;
@@ -132,8 +164,10 @@ Svg heat_map(const HeatMap& map) {
     rows = labels_of(map.target, map.cell), columns = labels_of(map.source, map.cell);
     left += std::ceil(rows.extent) + 8;
     top += std::ceil((slanted ? (columns.extent + columns.font) * 0.7072 : columns.extent)) + 8;
-    for (std::size_t c = 0; slanted && c < columns.texts.size(); ++c) {  // how far the label of each column reaches beyond the cells
-      const double beyond = text_width(columns.texts[c]) * columns.font * 0.7072 - map.cell * (static_cast<double>(columns.texts.size() - c) - 0.5);
+    for (std::size_t c = 0; slanted && c < columns.texts.size();
+         ++c) {  // how far the label of each column reaches beyond the cells
+      const double beyond = text_width(columns.texts[c]) * columns.font * 0.7072 -
+                            map.cell * (static_cast<double>(columns.texts.size() - c) - 0.5);
       right = std::max(right, beyond + 6);
     }
   }
@@ -141,9 +175,12 @@ Svg heat_map(const HeatMap& map) {
   svg.width += 1, svg.height += 1;
   svg.open("transform=\"translate(.5 .5)\"");  // lines one pixel wide are sharp there
   svg.rect(left, top, wide, high, "class=\"frame\"");
-  svg.open(fmt::format("class=\"cells{}\"{}{}", map.cell >= 8 && map.titles ? " ruled" : "", map.attributes.empty() ? "" : " ", map.attributes));
-  if (map.titles) add_cells(svg, map, left, top);
-  else add_paths(svg, map, left, top);
+  svg.open(fmt::format("class=\"cells{}\"{}{}", map.cell >= 8 && map.titles ? " ruled" : "",
+                       map.attributes.empty() ? "" : " ", map.attributes));
+  if (map.titles)
+    add_cells(svg, map, left, top);
+  else
+    add_paths(svg, map, left, top);
   svg.close();
   if (map.labels) add_labels(svg, map, rows, columns, slanted, left, top);
   svg.close();
@@ -153,7 +190,8 @@ Svg heat_map(const HeatMap& map) {
 std::string special_rules() {
   return "#hide-special:checked~* .special,#hide-special:checked~* .frame{display:none}\n"
          "#hide-special:checked~* .row{transform:translateY(calc(var(--cell,0px)*var(--r,0)*-1))}\n"
-         "#hide-special:checked~* .col,#hide-special:checked~* .row rect,#hide-special:checked~* .row .n"
+         "#hide-special:checked~* .col,#hide-special:checked~* .row rect,#hide-special:checked~* "
+         ".row .n"
          "{transform:translateX(calc(var(--cell,0px)*var(--c,0)*-1))}\n";
 }
 
@@ -164,7 +202,10 @@ Svg scale_bar(double top, bool with_nan) {
   svg.text(0, 10, "weight 0", "class=\"muted\"");
   const double left = 58.5;
   for (int i = 0; i < steps; ++i)
-    svg.rect(left + i * step, 0.5, step, height, fmt::format("class=\"swatch w{}\"", static_cast<int>(std::lround(levels * static_cast<double>(i) / (steps - 1)))));
+    svg.rect(
+        left + i * step, 0.5, step, height,
+        fmt::format("class=\"swatch w{}\"",
+                    static_cast<int>(std::lround(levels * static_cast<double>(i) / (steps - 1)))));
   svg.rect(left, 0.5, steps * step, height, "class=\"grid\"");
   svg.text(left + steps * step + 6, 10, fmt::format("{:.1f}", top), "class=\"muted\"");
   svg.width = left + steps * step + 40, svg.height = 15;
@@ -177,7 +218,9 @@ Svg scale_bar(double top, bool with_nan) {
 }
 
 int fitting_cell(Index rows, Index columns, double extent, int least, int most) {
-  return std::clamp(static_cast<int>(std::lround(extent / static_cast<double>(std::max<Index>({rows, columns, 1})))), least, most);
+  return std::clamp(static_cast<int>(std::lround(
+                        extent / static_cast<double>(std::max<Index>({rows, columns, 1})))),
+                    least, most);
 }
 
 double top_of(std::span<const float> weights) {
@@ -188,7 +231,8 @@ double top_of(std::span<const float> weights) {
 }
 
 bool has_nan(std::span<const float> weights) {
-  return std::any_of(weights.begin(), weights.end(), [](float weight) { return !std::isfinite(weight); });
+  return std::any_of(weights.begin(), weights.end(),
+                     [](float weight) { return !std::isfinite(weight); });
 }
 
 }  // namespace heed::plots

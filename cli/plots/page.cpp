@@ -16,8 +16,10 @@ namespace heed::plots {
 namespace {
 
 std::string page_rules(const Theme& t) {
-  return fmt::format("body{{background:{0};color:{1}}}.quiet,figcaption,caption{{color:{2}}}th,td,details.line{{border-color:{3}}}\n", t.paper, t.ink, t.muted,
-                     t.grid) +
+  return fmt::format(
+             "body{{background:{0};color:{1}}}.quiet,figcaption,caption{{color:{2}}}th,td,details."
+             "line{{border-color:{3}}}\n",
+             t.paper, t.ink, t.muted, t.grid) +
          weight_rules(t) + chart_rules(t);
 }
 
@@ -39,12 +41,15 @@ bool is_number(std::string_view cell) {
 }  // namespace
 
 std::string page_begin(std::string_view title, std::string_view more_rules) {
-  std::string text = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+  std::string text =
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+      "'unsafe-inline'\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   text += "<title>" + escape(readable(title)) + "</title>\n<style>\n";
   text += shape_rules, text += more_rules, text += page_rules(light);
-  text += "@media (prefers-color-scheme:dark){\n" + page_rules(dark) + "}\n</style>\n</head>\n<body>\n";
+  text +=
+      "@media (prefers-color-scheme:dark){\n" + page_rules(dark) + "}\n</style>\n</head>\n<body>\n";
   return text + "<h1>" + escape(readable(title)) + "</h1>\n";
 }
 
@@ -57,22 +62,27 @@ void Page::paragraph(std::string_view text) { text_ += "<p>" + escape(readable(t
 
 void Page::table(const Table& table) {
   std::size_t columns = table.header.size();
-  for (const auto& row : table.rows) columns = std::max(columns, row.size());
+  for (const auto& row : table.rows)
+    columns = std::max(columns, row.size());
   std::vector<bool> numbers(columns, !table.rows.empty());
   for (const auto& row : table.rows)
     for (std::size_t i = 0; i < row.size(); ++i)
-      if (!row[i].empty() && row[i] != "-" && row[i] != "–") numbers[i] = numbers[i] && is_number(row[i]);
+      if (!row[i].empty() && row[i] != "-" && row[i] != "–")
+        numbers[i] = numbers[i] && is_number(row[i]);
   const auto line = [&](const std::vector<std::string>& cells, const char* tag) {
     text_ += "<tr>";
     for (std::size_t i = 0; i < columns; ++i)
-      text_ += fmt::format("<{0}{1}>{2}</{0}>", tag, numbers[i] ? " class=\"number\"" : "", i < cells.size() ? escape(readable(cells[i])) : "");
+      text_ += fmt::format("<{0}{1}>{2}</{0}>", tag, numbers[i] ? " class=\"number\"" : "",
+                           i < cells.size() ? escape(readable(cells[i])) : "");
     text_ += "</tr>\n";
   };
   text_ += "<div class=\"scroll\"><table>\n";
-  if (!table.caption.empty()) text_ += "<caption>" + escape(readable(table.caption)) + "</caption>\n";
+  if (!table.caption.empty())
+    text_ += "<caption>" + escape(readable(table.caption)) + "</caption>\n";
   if (!table.header.empty()) text_ += "<thead>\n", line(table.header, "th"), text_ += "</thead>\n";
   text_ += "<tbody>\n";
-  for (const auto& row : table.rows) line(row, "td");
+  for (const auto& row : table.rows)
+    line(row, "td");
   text_ += "</tbody>\n</table></div>\n";
 }
 
@@ -84,7 +94,8 @@ void Page::figure(std::string_view svg, std::string_view caption) {
 
 void Page::notes(const std::vector<std::string>& items) {
   text_ += "<ul class=\"quiet\">\n";
-  for (const std::string& item : items) text_ += "<li>" + escape(readable(item)) + "</li>\n";
+  for (const std::string& item : items)
+    text_ += "<li>" + escape(readable(item)) + "</li>\n";
   text_ += "</ul>\n";
 }
 

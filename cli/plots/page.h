@@ -13,8 +13,9 @@ struct Table {
   std::vector<std::vector<std::string>> rows = {};
 };
 
-/// The beginning of a page that needs nothing but itself: it fetches nothing (its content policy forbids it), runs no script, and is
-/// light or dark as the reader's system is. What follows goes straight into its body, so a page cut short after any element is whole.
+/// The beginning of a page that needs nothing but itself: it fetches nothing (its content policy
+/// forbids it), runs no script, and is light or dark as the reader's system is. What follows goes
+/// straight into its body, so a page cut short after any element is whole.
 std::string page_begin(std::string_view title, std::string_view more_rules = {});
 std::string page_end();
 
@@ -25,7 +26,8 @@ class Page {
   void heading(std::string_view text);
   void paragraph(std::string_view text);
   void table(const Table& table);
-  void figure(std::string_view svg, std::string_view caption = {});  // `svg` as line_chart() and point_chart() give it
+  void figure(std::string_view svg,
+              std::string_view caption = {});  // `svg` as line_chart() and point_chart() give it
   void notes(const std::vector<std::string>& items);
   std::string text() const { return text_ + page_end(); }
   /// Throws Error, `FILE: cannot write ...`.

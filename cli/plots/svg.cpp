@@ -21,29 +21,42 @@ void Svg::shape(std::string_view tag, std::string_view attributes, std::string_v
   if (title.empty()) {
     shapes_ += "/>";
   } else {
-    shapes_ += "><title>", shapes_ += escape(title), shapes_ += "</title></", shapes_ += tag.substr(0, tag.find(' ')), shapes_ += '>';
+    shapes_ += "><title>", shapes_ += escape(title), shapes_ += "</title></",
+        shapes_ += tag.substr(0, tag.find(' ')), shapes_ += '>';
   }
 }
 
-void Svg::rect(double x, double y, double w, double h, std::string_view attributes, std::string_view title) {
-  shape(fmt::format(R"(rect x="{}" y="{}" width="{}" height="{}")", length(x), length(y), length(w), length(h)), attributes, title);
+void Svg::rect(double x, double y, double w, double h, std::string_view attributes,
+               std::string_view title) {
+  shape(fmt::format(R"(rect x="{}" y="{}" width="{}" height="{}")", length(x), length(y), length(w),
+                    length(h)),
+        attributes, title);
 }
 void Svg::line(double x1, double y1, double x2, double y2, std::string_view attributes) {
-  shape(fmt::format(R"(path d="M{} {}L{} {}")", length(x1), length(y1), length(x2), length(y2)), attributes, {});
+  shape(fmt::format(R"(path d="M{} {}L{} {}")", length(x1), length(y1), length(x2), length(y2)),
+        attributes, {});
 }
-void Svg::circle(double x, double y, double radius, std::string_view attributes, std::string_view title) {
-  shape(fmt::format(R"(circle cx="{}" cy="{}" r="{}")", length(x), length(y), length(radius)), attributes, title);
+void Svg::circle(double x, double y, double radius, std::string_view attributes,
+                 std::string_view title) {
+  shape(fmt::format(R"(circle cx="{}" cy="{}" r="{}")", length(x), length(y), length(radius)),
+        attributes, title);
 }
-void Svg::path(std::string_view d, std::string_view attributes, std::string_view title) { shape(fmt::format(R"(path d="{}")", d), attributes, title); }
+void Svg::path(std::string_view d, std::string_view attributes, std::string_view title) {
+  shape(fmt::format(R"(path d="{}")", d), attributes, title);
+}
 
-void Svg::text(double x, double y, std::string_view text, std::string_view attributes, std::string_view title) {
-  fmt::format_to(std::back_inserter(shapes_), R"(<text x="{}" y="{}"{}{}>)", length(x), length(y), attributes.empty() ? "" : " ", attributes);
+void Svg::text(double x, double y, std::string_view text, std::string_view attributes,
+               std::string_view title) {
+  fmt::format_to(std::back_inserter(shapes_), R"(<text x="{}" y="{}"{}{}>)", length(x), length(y),
+                 attributes.empty() ? "" : " ", attributes);
   shapes_ += escape(text);
   if (!title.empty()) shapes_ += "<title>" + escape(title) + "</title>";
   shapes_ += "</text>";
 }
 
-void Svg::open(std::string_view attributes) { shapes_ += "<g ", shapes_ += attributes, shapes_ += '>'; }
+void Svg::open(std::string_view attributes) {
+  shapes_ += "<g ", shapes_ += attributes, shapes_ += '>';
+}
 void Svg::close() { shapes_ += "</g>\n"; }
 
 void Svg::add(const Svg& other, double x, double y) {
@@ -53,8 +66,10 @@ void Svg::add(const Svg& other, double x, double y) {
 }
 
 std::string Svg::element(std::string_view about, std::string_view attributes) const {
-  return fmt::format(R"(<svg role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}"{}{}>)", escape(about), length(width), length(height),
-                     length(width), length(height), attributes.empty() ? "" : " ", attributes) +
+  return fmt::format(
+             R"(<svg role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}"{}{}>)",
+             escape(about), length(width), length(height), length(width), length(height),
+             attributes.empty() ? "" : " ", attributes) +
          "\n" + shapes_ + "</svg>\n";
 }
 

@@ -15,18 +15,23 @@ bool within(char32_t code, char32_t first, char32_t last) { return code >= first
 
 /// Turns the direction of what follows, or is no character of XML, or is not seen where it matters.
 bool shown_by_name(char32_t code) {
-  return within(code, 0x7f, 0x9f) || code == 0xad || code == 0x61c || within(code, 0x200b, 0x200f) || within(code, 0x2028, 0x202e) ||
-         within(code, 0x2060, 0x206f) || code == 0xfeff || within(code, 0xfff0, 0xfffb) || (code & 0xfffe) == 0xfffe ||
-         within(code, 0xfdd0, 0xfdef);
+  return within(code, 0x7f, 0x9f) || code == 0xad || code == 0x61c ||
+         within(code, 0x200b, 0x200f) || within(code, 0x2028, 0x202e) ||
+         within(code, 0x2060, 0x206f) || code == 0xfeff || within(code, 0xfff0, 0xfffb) ||
+         (code & 0xfffe) == 0xfffe || within(code, 0xfdd0, 0xfdef);
 }
 
 int columns_of(char32_t code) {
-  if (within(code, 0x300, 0x36f) || within(code, 0x483, 0x489) || within(code, 0x591, 0x5bd) || within(code, 0x610, 0x61a) ||
-      within(code, 0x64b, 0x65f) || within(code, 0x1ab0, 0x1aff) || within(code, 0x20d0, 0x20ff) || within(code, 0xfe00, 0xfe0f))
+  if (within(code, 0x300, 0x36f) || within(code, 0x483, 0x489) || within(code, 0x591, 0x5bd) ||
+      within(code, 0x610, 0x61a) || within(code, 0x64b, 0x65f) || within(code, 0x1ab0, 0x1aff) ||
+      within(code, 0x20d0, 0x20ff) || within(code, 0xfe00, 0xfe0f))
     return 0;
-  const bool wide = within(code, 0x1100, 0x115f) || within(code, 0x2e80, 0x303e) || within(code, 0x3041, 0xa4cf) || within(code, 0xac00, 0xd7a3) ||
-                    within(code, 0xf900, 0xfaff) || within(code, 0xfe30, 0xfe6f) || within(code, 0xff00, 0xff60) ||
-                    within(code, 0x1f300, 0x1faff) || within(code, 0x20000, 0x3fffd) || code == 0xfdfd || within(code, 0x12000, 0x123ff);
+  const bool wide = within(code, 0x1100, 0x115f) || within(code, 0x2e80, 0x303e) ||
+                    within(code, 0x3041, 0xa4cf) || within(code, 0xac00, 0xd7a3) ||
+                    within(code, 0xf900, 0xfaff) || within(code, 0xfe30, 0xfe6f) ||
+                    within(code, 0xff00, 0xff60) || within(code, 0x1f300, 0x1faff) ||
+                    within(code, 0x20000, 0x3fffd) || code == 0xfdfd ||
+                    within(code, 0x12000, 0x123ff);
   return wide ? 2 : 1;
 }
 
@@ -36,11 +41,16 @@ std::string shown(std::string_view text, bool end_spaces) {
   std::string result;
   std::size_t at = 0;
   utf8::for_each(whole, [&](char32_t code, std::string_view bytes) {
-    if (code < 0x20) utf8::append(result, 0x2400 + code);
-    else if (code == ' ' && end_spaces && (first == std::string::npos || at < first || at > last)) utf8::append(result, 0x2423);
-    else if (code == 0xffed) utf8::append(result, 0x25aa);  // a tokenizer's joiner, a square that few fonts have
-    else if (shown_by_name(code)) result += fmt::format("U+{:04X}", static_cast<unsigned>(code));
-    else result += bytes;
+    if (code < 0x20)
+      utf8::append(result, 0x2400 + code);
+    else if (code == ' ' && end_spaces && (first == std::string::npos || at < first || at > last))
+      utf8::append(result, 0x2423);
+    else if (code == 0xffed)
+      utf8::append(result, 0x25aa);  // a tokenizer's joiner, a square that few fonts have
+    else if (shown_by_name(code))
+      result += fmt::format("U+{:04X}", static_cast<unsigned>(code));
+    else
+      result += bytes;
     at += bytes.size();
   });
   return result;
@@ -90,7 +100,12 @@ double text_width(std::string_view text) {
   utf8::for_each(text, [&](char32_t code, std::string_view) {
     const std::string_view narrow = "iljI.,:;'|! ()[]ft", wide = "mwMW@%&";
     const char c = code < 0x80 ? static_cast<char>(code) : 'n';
-    width += columns_of(code) == 2 ? 1.0 : columns_of(code) == 0 ? 0.0 : narrow.find(c) != narrow.npos ? 0.4 : wide.find(c) != wide.npos ? 1.0 : c >= 'A' && c <= 'Z' ? 0.75 : 0.66;
+    width += columns_of(code) == 2           ? 1.0
+             : columns_of(code) == 0         ? 0.0
+             : narrow.find(c) != narrow.npos ? 0.4
+             : wide.find(c) != wide.npos     ? 1.0
+             : c >= 'A' && c <= 'Z'          ? 0.75
+                                             : 0.66;
   });
   return width;
 }

@@ -52,11 +52,15 @@ Line count(const std::string& text, const BleuOptions& options, MetricTokenizer 
   return line;
 }
 
-// Matches are clipped at the most any one reference holds; of two lengths as close, the shorter counts.
+// Matches are clipped at the most any one reference holds; of two lengths as close, the shorter
+// counts.
 BleuCounts compare(const Line& hypothesis, const std::vector<Line>& references) {
-  const auto badness = [&](const Line& r) { return std::pair(std::abs(r.length() - hypothesis.length()), r.length()); };
+  const auto badness = [&](const Line& r) {
+    return std::pair(std::abs(r.length() - hypothesis.length()), r.length());
+  };
   const auto closest =
-      std::min_element(references.begin(), references.end(), [&](const Line& a, const Line& b) { return badness(a) < badness(b); });
+      std::min_element(references.begin(), references.end(),
+                       [&](const Line& a, const Line& b) { return badness(a) < badness(b); });
   BleuCounts counts;
   counts.sys_len = hypothesis.length();
   counts.ref_len = closest->length();
@@ -72,12 +76,15 @@ BleuCounts compare(const Line& hypothesis, const std::vector<Line>& references) 
   return counts;
 }
 
-double smooth_value(const BleuOptions& options) { return options.smooth_value.value_or(options.smooth == "floor" ? 0.1 : 1.0); }
+double smooth_value(const BleuOptions& options) {
+  return options.smooth_value.value_or(options.smooth == "floor" ? 0.1 : 1.0);
+}
 
 // bp * exp(mean over n of log p_n), p_n = counts_n / totals_n smoothed
 void finish(BleuScore& bleu) {
   const BleuOptions& options = bleu.options;
-  const double k = smooth_value(options), sys_len = static_cast<double>(bleu.sys_len), ref_len = static_cast<double>(bleu.ref_len);
+  const double k = smooth_value(options), sys_len = static_cast<double>(bleu.sys_len),
+               ref_len = static_cast<double>(bleu.ref_len);
   bleu.bp = sys_len >= ref_len ? 1 : sys_len > 0 ? std::exp(1 - ref_len / sys_len) : 0;
   if (std::all_of(bleu.matches.begin(), bleu.matches.end(), [](Index n) { return n == 0; }))
     return;  // smoothing makes nothing of nothing
@@ -86,7 +93,8 @@ void finish(BleuScore& bleu) {
   int order = orders;
   for (int n = 0; n < orders; ++n) {
     const double added = options.smooth == "add-k" && n > 0 ? k : 0;
-    const double matches = static_cast<double>(bleu.matches[n]) + added, total = static_cast<double>(bleu.totals[n]) + added;
+    const double matches = static_cast<double>(bleu.matches[n]) + added,
+                 total = static_cast<double>(bleu.totals[n]) + added;
     if (total == 0) break;
     if (options.effective_order) order = n + 1;
     double& precision = bleu.precisions[n];
@@ -97,15 +105,17 @@ void finish(BleuScore& bleu) {
     else if (options.smooth == "floor")
       precision = 100 * k / total;
   }
-  for (int n = 0; n < order; ++n) logs += std::log(bleu.precisions[n]);  // log 0 = -inf makes the score 0
+  for (int n = 0; n < order; ++n)
+    logs += std::log(bleu.precisions[n]);  // log 0 = -inf makes the score 0
   bleu.score = bleu.bp * std::exp(logs / order);
 }
 
 void check_options(const BleuOptions& options) {
   if (std::find(smoothings.begin(), smoothings.end(), options.smooth) == smoothings.end())
-    fail("unknown smoothing '{}' for BLEU: expected {}{}", options.smooth, fmt::join(smoothings, ", "),
-         did_you_mean(options.smooth, smoothings));
-  if (const double k = smooth_value(options); !(k >= 0 && k <= 1e6))  // far beyond sense, the score would no longer be a number
+    fail("unknown smoothing '{}' for BLEU: expected {}{}", options.smooth,
+         fmt::join(smoothings, ", "), did_you_mean(options.smooth, smoothings));
+  if (const double k = smooth_value(options);
+      !(k >= 0 && k <= 1e6))  // far beyond sense, the score would no longer be a number
     fail("[bleu] expected a smoothing value within [0, 1000000]; got {}", k);
 }
 
@@ -113,18 +123,22 @@ void check_options(const BleuOptions& options) {
 
 std::string BleuScore::signature() const {
   std::string smooth = options.smooth;
-  if (smooth == "floor" || smooth == "add-k") smooth += fmt::format("[{:.2f}]", smooth_value(options));
-  return fmt::format("nrefs:{}|case:{}|eff:{}|tok:{}|smooth:{}|version:{}", references, options.lowercase ? "lc" : "mixed",
-                     options.effective_order ? "yes" : "no", options.tokenize, smooth, metrics_version);
+  if (smooth == "floor" || smooth == "add-k")
+    smooth += fmt::format("[{:.2f}]", smooth_value(options));
+  return fmt::format("nrefs:{}|case:{}|eff:{}|tok:{}|smooth:{}|version:{}", references,
+                     options.lowercase ? "lc" : "mixed", options.effective_order ? "yes" : "no",
+                     options.tokenize, smooth, metrics_version);
 }
 
 BleuCounts& BleuCounts::operator+=(const BleuCounts& other) {
   sys_len += other.sys_len, ref_len += other.ref_len;
-  for (std::size_t n = 0; n < orders; ++n) matches[n] += other.matches[n], totals[n] += other.totals[n];
+  for (std::size_t n = 0; n < orders; ++n)
+    matches[n] += other.matches[n], totals[n] += other.totals[n];
   return *this;
 }
 
-std::vector<BleuCounts> bleu_counts(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+std::vector<BleuCounts> bleu_counts(std::span<const std::string> hypotheses,
+                                    std::span<const std::vector<std::string>> references,
                                     const BleuOptions& options) {
   const MetricTokenizer tokenize = bleu_tokenizer(options.tokenize);
   check_options(options);
@@ -132,7 +146,8 @@ std::vector<BleuCounts> bleu_counts(std::span<const std::string> hypotheses, std
   std::vector<BleuCounts> counts;
   for (std::size_t i = 0; i < hypotheses.size(); ++i) {
     std::vector<Line> lines;
-    for (const auto& reference : references) lines.push_back(count(reference[i], options, tokenize));
+    for (const auto& reference : references)
+      lines.push_back(count(reference[i], options, tokenize));
     counts.push_back(compare(count(hypotheses[i], options, tokenize), lines));
   }
   return counts;
@@ -147,14 +162,17 @@ BleuScore bleu_score(const BleuCounts& counts, Index references, const BleuOptio
   return bleu;
 }
 
-BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+BleuScore corpus_bleu(std::span<const std::string> hypotheses,
+                      std::span<const std::vector<std::string>> references,
                       const BleuOptions& options) {
   BleuCounts sum;
-  for (const BleuCounts& line : bleu_counts(hypotheses, references, options)) sum += line;
+  for (const BleuCounts& line : bleu_counts(hypotheses, references, options))
+    sum += line;
   return bleu_score(sum, static_cast<Index>(references.size()), options);
 }
 
-BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::string> references, BleuOptions options) {
+BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::string> references,
+                        BleuOptions options) {
   options.effective_order = true;
   return corpus_bleu(std::span(&hypothesis, 1), columns(references), options);
 }

@@ -21,9 +21,9 @@ struct BleuOptions {
 /// What BLEU adds up, line after line: nothing else of a line matters to a corpus' score.
 struct BleuCounts {
   static constexpr int orders = 4;
-  Index sys_len = 0, ref_len = 0;          // words
-  std::array<Index, orders> matches{};     // n-grams that a reference holds too
-  std::array<Index, orders> totals{};      // n-grams of the hypotheses
+  Index sys_len = 0, ref_len = 0;       // words
+  std::array<Index, orders> matches{};  // n-grams that a reference holds too
+  std::array<Index, orders> totals{};   // n-grams of the hypotheses
   BleuCounts& operator+=(const BleuCounts& other);
 };
 
@@ -39,17 +39,22 @@ struct BleuScore : BleuCounts {
   std::string signature() const;
 };
 
-/// references[r][i] is the r-th reference of hypotheses[i]. Throws Error when the counts of lines differ, there are none, or an
-/// option is unknown or out of range.
-BleuScore corpus_bleu(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+/// references[r][i] is the r-th reference of hypotheses[i]. Throws Error when the counts of lines
+/// differ, there are none, or an option is unknown or out of range.
+BleuScore corpus_bleu(std::span<const std::string> hypotheses,
+                      std::span<const std::vector<std::string>> references,
                       const BleuOptions& options = {});
 
-/// The counts of each line, to be added up over any lines: corpus_bleu(hypotheses, references) is bleu_score of their sum.
-std::vector<BleuCounts> bleu_counts(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+/// The counts of each line, to be added up over any lines: corpus_bleu(hypotheses, references) is
+/// bleu_score of their sum.
+std::vector<BleuCounts> bleu_counts(std::span<const std::string> hypotheses,
+                                    std::span<const std::vector<std::string>> references,
                                     const BleuOptions& options = {});
-BleuScore bleu_score(const BleuCounts& counts, Index references = 1, const BleuOptions& options = {});
+BleuScore bleu_score(const BleuCounts& counts, Index references = 1,
+                     const BleuOptions& options = {});
 
 /// One line against its references, with effective order.
-BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::string> references, BleuOptions options = {});
+BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::string> references,
+                        BleuOptions options = {});
 
 }  // namespace heed

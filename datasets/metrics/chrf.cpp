@@ -14,7 +14,10 @@ namespace heed {
 
 namespace {
 
-bool is_mark(char32_t c) { return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~'); }
+bool is_mark(char32_t c) {
+  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+         (c >= '{' && c <= '~');
+}
 
 struct Text {
   std::vector<std::uint32_t> characters;  // code points, without white space
@@ -51,12 +54,17 @@ Text read(const std::string& line, const ChrfOptions& options) {
 
 ChrfCounts compare(const Text& hypothesis, const Text& reference) {
   ChrfCounts counts;
-  const auto characters = ngram_overlap(hypothesis.characters, reference.characters, ChrfCounts::char_orders);
+  const auto characters =
+      ngram_overlap(hypothesis.characters, reference.characters, ChrfCounts::char_orders);
   WordNumbers number;
-  const auto words = ngram_overlap(number(hypothesis.words), number(reference.words), ChrfCounts::word_orders);
-  std::copy(words.begin(), words.end(), std::copy(characters.begin(), characters.end(), counts.orders.begin()));
+  const auto words =
+      ngram_overlap(number(hypothesis.words), number(reference.words), ChrfCounts::word_orders);
+  std::copy(words.begin(), words.end(),
+            std::copy(characters.begin(), characters.end(), counts.orders.begin()));
   for (Overlap& order : counts.orders)
-    if (order.reference == 0) order.hypothesis = 0;  // an order that the reference has not is not held against the hypothesis
+    if (order.reference == 0)
+      order.hypothesis =
+          0;  // an order that the reference has not is not held against the hypothesis
   return counts;
 }
 
@@ -87,13 +95,16 @@ ChrfCounts& ChrfCounts::operator+=(const ChrfCounts& other) {
 }
 
 std::string ChrfScore::signature() const {
-  return fmt::format("nrefs:{}|case:{}|eff:yes|nc:{}|nw:{}|space:no|version:{}", references, options.lowercase ? "lc" : "mixed",
-                     char_orders, options.word_order, metrics_version);
+  return fmt::format("nrefs:{}|case:{}|eff:yes|nc:{}|nw:{}|space:no|version:{}", references,
+                     options.lowercase ? "lc" : "mixed", char_orders, options.word_order,
+                     metrics_version);
 }
 
-std::vector<ChrfCounts> chrf_counts(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+std::vector<ChrfCounts> chrf_counts(std::span<const std::string> hypotheses,
+                                    std::span<const std::vector<std::string>> references,
                                     const ChrfOptions& options) {
-  check(options.word_order == 0 || options.word_order == 2, "chrf", "expected a word order of 0 or 2; got {}", options.word_order);
+  check(options.word_order == 0 || options.word_order == 2, "chrf",
+        "expected a word order of 0 or 2; got {}", options.word_order);
   check_aligned("chrf", hypotheses, references);
   std::vector<ChrfCounts> counts;
   for (std::size_t i = 0; i < hypotheses.size(); ++i) {
@@ -114,14 +125,17 @@ ChrfScore chrf_score(const ChrfCounts& counts, Index references, const ChrfOptio
   return {counts, f_score(counts), options, references};
 }
 
-ChrfScore corpus_chrf(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+ChrfScore corpus_chrf(std::span<const std::string> hypotheses,
+                      std::span<const std::vector<std::string>> references,
                       const ChrfOptions& options) {
   ChrfCounts sum;
-  for (const ChrfCounts& line : chrf_counts(hypotheses, references, options)) sum += line;
+  for (const ChrfCounts& line : chrf_counts(hypotheses, references, options))
+    sum += line;
   return chrf_score(sum, static_cast<Index>(references.size()), options);
 }
 
-ChrfScore sentence_chrf(const std::string& hypothesis, std::span<const std::string> references, const ChrfOptions& options) {
+ChrfScore sentence_chrf(const std::string& hypothesis, std::span<const std::string> references,
+                        const ChrfOptions& options) {
   return corpus_chrf(std::span(&hypothesis, 1), columns(references), options);
 }
 

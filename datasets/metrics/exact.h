@@ -8,12 +8,16 @@
 
 namespace heed {
 
-/// The share, 0 to 1, of lines that equal their reference byte for byte. Throws Error when the counts differ or there are no lines.
-inline double exact_match(std::span<const std::string> hypotheses, std::span<const std::string> references) {
+/// The share, 0 to 1, of lines that equal their reference byte for byte. Throws Error when the
+/// counts differ or there are no lines.
+inline double exact_match(std::span<const std::string> hypotheses,
+                          std::span<const std::string> references) {
   check(!hypotheses.empty() && hypotheses.size() == references.size(), "exact_match",
-        "expected as many references as hypotheses, at least one; got {} and {}", references.size(), hypotheses.size());
+        "expected as many references as hypotheses, at least one; got {} and {}", references.size(),
+        hypotheses.size());
   Index equal = 0;
-  for (std::size_t i = 0; i < hypotheses.size(); ++i) equal += hypotheses[i] == references[i];
+  for (std::size_t i = 0; i < hypotheses.size(); ++i)
+    equal += hypotheses[i] == references[i];
   return static_cast<double>(equal) / static_cast<double>(hypotheses.size());
 }
 

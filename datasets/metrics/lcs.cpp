@@ -12,17 +12,20 @@ namespace {
 using Words = std::span<const std::uint32_t>;
 using Bits = std::vector<std::uint64_t>;
 
-/// Row i of the table L(i, j) = LCS(a[0, i), b[0, j)) as bits: bit j is zero where L(i, j + 1) = L(i, j) + 1.
+/// Row i of the table L(i, j) = LCS(a[0, i), b[0, j)) as bits: bit j is zero where L(i, j + 1) =
+/// L(i, j) + 1.
 class Rows {
  public:
   explicit Rows(Words b) : width_((b.size() + 63) / 64), matches_(width_) {
-    for (std::size_t j = 0; j < b.size(); ++j) places_[b[j]].listed.push_back(j);
+    for (std::size_t j = 0; j < b.size(); ++j)
+      places_[b[j]].listed.push_back(j);
     for (auto& [word, places] : places_)
       if (places.listed.size() > width_) mark(places.listed, places.marked);
   }
   Bits first() const { return Bits(width_, ~std::uint64_t{0}); }
 
-  /// From row i to row i + 1, `word` being a[i]: row = (row + (row & M)) | (row & ~M), with M the places of `word` in b.
+  /// From row i to row i + 1, `word` being a[i]: row = (row + (row & M)) | (row & ~M), with M the
+  /// places of `word` in b.
   void advance(Bits& row, std::uint32_t word) {
     const auto found = places_.find(word);
     if (found == places_.end()) return;
@@ -36,25 +39,30 @@ class Rows {
       row[k] = more | (row[k] & ~matches[k]);
     }
     if (marked.empty())
-      for (const std::size_t j : listed) matches_[j / 64] = 0;
+      for (const std::size_t j : listed)
+        matches_[j / 64] = 0;
   }
 
   static Index zeros(const Bits& row, std::size_t j) {  // L(i, j)
     Index ones = 0;
-    for (std::size_t k = 0; k < j / 64; ++k) ones += std::popcount(row[k]);
+    for (std::size_t k = 0; k < j / 64; ++k)
+      ones += std::popcount(row[k]);
     if (j % 64) ones += std::popcount(row[j / 64] & ~(~std::uint64_t{0} << j % 64));
     return static_cast<Index>(j) - ones;
   }
-  static Index rises(const Bits& row, std::size_t j) { return ~row[j / 64] >> j % 64 & 1; }  // L(i, j + 1) - L(i, j)
+  static Index rises(const Bits& row, std::size_t j) {
+    return ~row[j / 64] >> j % 64 & 1;
+  }  // L(i, j + 1) - L(i, j)
 
  private:
   struct Places {
     std::vector<std::size_t> listed;  // ascending
-    Bits marked;                      // as bits, for a word at more than one place in 64: there are at most 64 of those
+    Bits marked;  // as bits, for a word at more than one place in 64: there are at most 64 of those
   };
   void mark(const std::vector<std::size_t>& places, Bits& bits) const {
     bits.resize(width_);
-    for (const std::size_t j : places) bits[j / 64] |= std::uint64_t{1} << j % 64;
+    for (const std::size_t j : places)
+      bits[j / 64] |= std::uint64_t{1} << j % 64;
   }
 
   std::size_t width_;
@@ -67,7 +75,8 @@ class Rows {
 Index lcs_length(Words a, Words b) {
   Rows rows(b);
   Bits row = rows.first();
-  for (const std::uint32_t word : a) rows.advance(row, word);
+  for (const std::uint32_t word : a)
+    rows.advance(row, word);
   return Rows::zeros(row, b.size());
 }
 
@@ -88,8 +97,10 @@ std::vector<std::size_t> lcs_positions(Words a, Words b) {
     begin -= block;
     recent.assign(1, std::move(kept[begin / block]));
     const std::size_t end = std::min(begin + block, a.size());
-    for (std::size_t i = begin; i < end; ++i) recent.push_back(recent.back()), rows.advance(recent.back(), a[i]);
-    for (std::size_t i = end; i > begin && j > 0; --i) {  // at (i, j): what of b[0, j) is taken with a[i - 1], or left out?
+    for (std::size_t i = begin; i < end; ++i)
+      recent.push_back(recent.back()), rows.advance(recent.back(), a[i]);
+    for (std::size_t i = end; i > begin && j > 0;
+         --i) {  // at (i, j): what of b[0, j) is taken with a[i - 1], or left out?
       const Bits &here = recent[i - begin], &above = recent[i - 1 - begin];
       Index length = Rows::zeros(here, j), length_above = Rows::zeros(above, j);
       while (j > 0 && a[i - 1] != b[j - 1] && length - Rows::rises(here, j - 1) > length_above)

@@ -6,7 +6,8 @@
 
 #include "framework/error.h"
 
-// What every metric over lines does with them; references[r][i] is the r-th reference of hypotheses[i].
+// What every metric over lines does with them; references[r][i] is the r-th reference of
+// hypotheses[i].
 
 namespace heed {
 
@@ -15,14 +16,16 @@ inline void check_aligned(const char* op, std::span<const std::string> hypothese
   check(!hypotheses.empty(), op, "expected at least one line; got none");
   check(!references.empty(), op, "expected at least one reference; got none");
   for (std::size_t r = 0; r < references.size(); ++r)
-    check(references[r].size() == hypotheses.size(), op, "expected as many lines in reference {} as hypotheses, {}; got {}", r + 1,
+    check(references[r].size() == hypotheses.size(), op,
+          "expected as many lines in reference {} as hypotheses, {}; got {}", r + 1,
           hypotheses.size(), references[r].size());
 }
 
 /// The references of one line as columns of one line each.
 inline std::vector<std::vector<std::string>> columns(std::span<const std::string> references) {
   std::vector<std::vector<std::string>> result;
-  for (const std::string& reference : references) result.push_back({reference});
+  for (const std::string& reference : references)
+    result.push_back({reference});
   return result;
 }
 

@@ -10,17 +10,18 @@
 
 namespace heed {
 
-/// N-grams of one order in a hypothesis and in its reference, and how many of the one the other holds too (clipped: each counts as
-/// often as the side where it is rarer).
+/// N-grams of one order in a hypothesis and in its reference, and how many of the one the other
+/// holds too (clipped: each counts as often as the side where it is rarer).
 struct Overlap {
   Index hypothesis = 0, reference = 0, matches = 0;
 };
 
 constexpr std::size_t max_overlap_order = 6;
 
-/// For each order 1 ... `orders` (at most 6). One sort of both sides' suffixes: n log n steps, memory linear in the words.
-std::vector<Overlap> ngram_overlap(std::span<const std::uint32_t> hypothesis, std::span<const std::uint32_t> reference,
-                                   std::size_t orders);
+/// For each order 1 ... `orders` (at most 6). One sort of both sides' suffixes: n log n steps,
+/// memory linear in the words.
+std::vector<Overlap> ngram_overlap(std::span<const std::uint32_t> hypothesis,
+                                   std::span<const std::uint32_t> reference, std::size_t orders);
 
 /// Numbers words so that equal ones have equal numbers.
 class WordNumbers {
@@ -30,7 +31,8 @@ class WordNumbers {
   }
   std::vector<std::uint32_t> operator()(std::span<const std::string> words) {
     std::vector<std::uint32_t> numbers;
-    for (const std::string& word : words) numbers.push_back((*this)(word));
+    for (const std::string& word : words)
+      numbers.push_back((*this)(word));
     return numbers;
   }
 

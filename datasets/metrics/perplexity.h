@@ -10,9 +10,10 @@
 
 namespace heed {
 
-/// How well a model foretells text: `nats` is -sum ln p over all tokens, natural logarithms. Perplexities per token compare only models
-/// with the same tokenizer; per character they compare any two on the same text, as long as neither has unknown tokens. Both are NaN
-/// over nothing. Characters are those of the text itself, whatever the tokenizer makes of them.
+/// How well a model foretells text: `nats` is -sum ln p over all tokens, natural logarithms.
+/// Perplexities per token compare only models with the same tokenizer; per character they compare
+/// any two on the same text, as long as neither has unknown tokens. Both are NaN over nothing.
+/// Characters are those of the text itself, whatever the tokenizer makes of them.
 struct Perplexity {
   double nats = 0;
   Index tokens = 0;      // predicted, ends of lines included
@@ -20,7 +21,9 @@ struct Perplexity {
 
   double per_token() const { return std::exp(nats / static_cast<double>(tokens)); }
   double per_character() const { return std::exp(nats / static_cast<double>(characters)); }
-  double bits_per_character() const { return nats / static_cast<double>(characters) / std::numbers::ln2; }
+  double bits_per_character() const {
+    return nats / static_cast<double>(characters) / std::numbers::ln2;
+  }
 };
 
 /// The byte of `text` behind its first `count` tokens; its size where it has no more. Blanks behind

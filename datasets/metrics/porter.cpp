@@ -13,15 +13,17 @@ namespace {
 using std::string_view;
 
 constexpr std::pair<string_view, string_view> irregular[] = {
-    {"sky", "sky"},         {"skies", "sky"},       {"dying", "die"},     {"lying", "lie"},       {"tying", "tie"},     {"news", "news"},
-    {"innings", "inning"},  {"inning", "inning"},   {"outings", "outing"}, {"outing", "outing"},  {"cannings", "canning"},
-    {"canning", "canning"}, {"howe", "howe"},       {"proceed", "proceed"}, {"exceed", "exceed"}, {"succeed", "succeed"}};
+    {"sky", "sky"},        {"skies", "sky"},       {"dying", "die"},        {"lying", "lie"},
+    {"tying", "tie"},      {"news", "news"},       {"innings", "inning"},   {"inning", "inning"},
+    {"outings", "outing"}, {"outing", "outing"},   {"cannings", "canning"}, {"canning", "canning"},
+    {"howe", "howe"},      {"proceed", "proceed"}, {"exceed", "exceed"},    {"succeed", "succeed"}};
 
 // Whether each letter is a consonant: y is one at the start and behind a vowel.
 std::vector<bool> consonants(string_view word) {
   std::vector<bool> result(word.size());
   for (std::size_t i = 0; i < word.size(); ++i)
-    result[i] = word[i] == 'y' ? i == 0 || !result[i - 1] : string_view("aeiou").find(word[i]) == string_view::npos;
+    result[i] = word[i] == 'y' ? i == 0 || !result[i - 1]
+                               : string_view("aeiou").find(word[i]) == string_view::npos;
   return result;
 }
 
@@ -29,7 +31,8 @@ std::vector<bool> consonants(string_view word) {
 int measure(string_view stem) {
   const auto consonant = consonants(stem);
   int m = 0;
-  for (std::size_t i = 1; i < stem.size(); ++i) m += !consonant[i - 1] && consonant[i];
+  for (std::size_t i = 1; i < stem.size(); ++i)
+    m += !consonant[i - 1] && consonant[i];
   return m;
 }
 
@@ -42,23 +45,27 @@ bool ends_doubled(string_view word) {  // *d
   return word.size() >= 2 && word.back() == word[word.size() - 2] && consonants(word).back();
 }
 
-bool ends_short(string_view word) {  // *o: consonant, vowel, consonant but w, x, y; NLTK: or a vowel and a consonant, nothing else
+bool ends_short(string_view word) {  // *o: consonant, vowel, consonant but w, x, y; NLTK: or a
+                                     // vowel and a consonant, nothing else
   const auto consonant = consonants(word);
   const std::size_t n = word.size();
   if (n == 2) return !consonant[0] && consonant[1];
-  return n >= 3 && consonant[n - 3] && !consonant[n - 2] && consonant[n - 1] && string_view("wxy").find(word.back()) == string_view::npos;
+  return n >= 3 && consonant[n - 3] && !consonant[n - 2] && consonant[n - 1] &&
+         string_view("wxy").find(word.back()) == string_view::npos;
 }
 
 struct Rule {
   string_view suffix, replacement;
 };
 
-// The first rule whose suffix the word has is the only one tried; it changes the word if its stem has a measure above `m`.
+// The first rule whose suffix the word has is the only one tried; it changes the word if its stem
+// has a measure above `m`.
 void apply(std::string& word, std::initializer_list<Rule> rules, int m) {
   for (const Rule& rule : rules) {
     if (!word.ends_with(rule.suffix)) continue;
     const std::size_t stem = word.size() - rule.suffix.size();
-    if (measure(string_view(word).substr(0, stem)) > m) word.replace(stem, std::string::npos, rule.replacement);
+    if (measure(string_view(word).substr(0, stem)) > m)
+      word.replace(stem, std::string::npos, rule.replacement);
     return;
   }
 }
@@ -99,12 +106,16 @@ void final_y(std::string& word) {  // step 1c
 }
 
 void double_suffixes(std::string& word) {  // step 2
-  if (word.ends_with("alli") && measure(string_view(word).substr(0, word.size() - 4)) > 0) word.resize(word.size() - 2);
-  if (word.ends_with("logi") && measure(string_view(word).substr(0, word.size() - 3)) > 0) return word.pop_back();  // the l counts
-  apply(word, {{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},   {"izer", "ize"},    {"bli", "ble"},
-               {"alli", "al"},     {"entli", "ent"},   {"eli", "e"},       {"ousli", "ous"},   {"ization", "ize"}, {"ation", "ate"},
-               {"ator", "ate"},    {"alism", "al"},    {"iveness", "ive"}, {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},
-               {"iviti", "ive"},   {"biliti", "ble"},  {"fulli", "ful"}},
+  if (word.ends_with("alli") && measure(string_view(word).substr(0, word.size() - 4)) > 0)
+    word.resize(word.size() - 2);
+  if (word.ends_with("logi") && measure(string_view(word).substr(0, word.size() - 3)) > 0)
+    return word.pop_back();  // the l counts
+  apply(word, {{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},
+               {"izer", "ize"},    {"bli", "ble"},     {"alli", "al"},     {"entli", "ent"},
+               {"eli", "e"},       {"ousli", "ous"},   {"ization", "ize"}, {"ation", "ate"},
+               {"ator", "ate"},    {"alism", "al"},    {"iveness", "ive"}, {"fulness", "ful"},
+               {"ousness", "ous"}, {"aliti", "al"},    {"iviti", "ive"},   {"biliti", "ble"},
+               {"fulli", "ful"}},
         0);
 }
 
@@ -114,8 +125,25 @@ void final_ion_and_others(std::string& word) {  // step 4
     if (measure(stem) > 1 && (stem.back() == 's' || stem.back() == 't')) cut(word, "ion");
     return;
   }
-  apply(word, {{"al", ""},  {"ance", ""}, {"ence", ""}, {"er", ""},  {"ic", ""},  {"able", ""}, {"ible", ""}, {"ant", ""}, {"ement", ""},
-               {"ment", ""}, {"ent", ""},  {"ou", ""},   {"ism", ""}, {"ate", ""}, {"iti", ""},  {"ous", ""},  {"ive", ""}, {"ize", ""}},
+  apply(word,
+        {{"al", ""},
+         {"ance", ""},
+         {"ence", ""},
+         {"er", ""},
+         {"ic", ""},
+         {"able", ""},
+         {"ible", ""},
+         {"ant", ""},
+         {"ement", ""},
+         {"ment", ""},
+         {"ent", ""},
+         {"ou", ""},
+         {"ism", ""},
+         {"ate", ""},
+         {"iti", ""},
+         {"ous", ""},
+         {"ive", ""},
+         {"ize", ""}},
         1);
 }
 
@@ -125,7 +153,8 @@ void final_e_and_l(std::string& word) {  // step 5
     const int m = measure(stem);
     if (m > 1 || (m == 1 && !ends_short(stem))) word.pop_back();
   }
-  if (word.ends_with("ll") && measure(string_view(word).substr(0, word.size() - 1)) > 1) word.pop_back();
+  if (word.ends_with("ll") && measure(string_view(word).substr(0, word.size() - 1)) > 1)
+    word.pop_back();
 }
 
 }  // namespace
@@ -138,7 +167,15 @@ std::string porter_stem(std::string word) {
   past_and_gerund(word);
   final_y(word);
   double_suffixes(word);
-  apply(word, {{"icate", "ic"}, {"ative", ""}, {"alize", "al"}, {"iciti", "ic"}, {"ical", "ic"}, {"ful", ""}, {"ness", ""}}, 0);  // step 3
+  apply(word,
+        {{"icate", "ic"},
+         {"ative", ""},
+         {"alize", "al"},
+         {"iciti", "ic"},
+         {"ical", "ic"},
+         {"ful", ""},
+         {"ness", ""}},
+        0);  // step 3
   final_ion_and_others(word);
   final_e_and_l(word);
   return word;

@@ -18,7 +18,8 @@ namespace {
 
 using Sentence = std::vector<std::uint32_t>;
 
-constexpr PrecisionRecall RougeScore::*parts[] = {&RougeScore::rouge1, &RougeScore::rouge2, &RougeScore::rouge3, &RougeScore::rougeL,
+constexpr PrecisionRecall RougeScore::*parts[] = {&RougeScore::rouge1, &RougeScore::rouge2,
+                                                  &RougeScore::rouge3, &RougeScore::rougeL,
                                                   &RougeScore::rougeLsum};
 
 struct Text {
@@ -47,19 +48,23 @@ PrecisionRecall ratios(Index matches, Index hypothesis, Index reference) {
   return r;
 }
 
-// For each sentence of the reference the union of its common subsequences with every sentence of the hypothesis; a word matches no
-// oftener than either side holds it.
+// For each sentence of the reference the union of its common subsequences with every sentence of
+// the hypothesis; a word matches no oftener than either side holds it.
 Index union_matches(const Text& hypothesis, const Text& reference, std::size_t vocabulary) {
   std::vector<Index> left_hypothesis(vocabulary), left_reference(vocabulary);
-  for (const std::uint32_t word : hypothesis.words) ++left_hypothesis[word];
-  for (const std::uint32_t word : reference.words) ++left_reference[word];
+  for (const std::uint32_t word : hypothesis.words)
+    ++left_hypothesis[word];
+  for (const std::uint32_t word : reference.words)
+    ++left_reference[word];
   Index matches = 0;
   for (const Sentence& sentence : reference.sentences) {
     std::vector<bool> covered(sentence.size());
     for (const Sentence& other : hypothesis.sentences)
-      for (const std::size_t i : lcs_positions(sentence, other)) covered[i] = true;
+      for (const std::size_t i : lcs_positions(sentence, other))
+        covered[i] = true;
     for (std::size_t i = 0; i < sentence.size(); ++i) {
-      if (!covered[i] || left_hypothesis[sentence[i]] == 0 || left_reference[sentence[i]] == 0) continue;
+      if (!covered[i] || left_hypothesis[sentence[i]] == 0 || left_reference[sentence[i]] == 0)
+        continue;
       ++matches, --left_hypothesis[sentence[i]], --left_reference[sentence[i]];
     }
   }
@@ -68,13 +73,17 @@ Index union_matches(const Text& hypothesis, const Text& reference, std::size_t v
 
 RougeScore compare(const Text& hypothesis, const Text& reference, std::size_t vocabulary) {
   RougeScore score;
-  const auto n = static_cast<Index>(hypothesis.words.size()), m = static_cast<Index>(reference.words.size());
+  const auto n = static_cast<Index>(hypothesis.words.size()),
+             m = static_cast<Index>(reference.words.size());
   const std::vector<Overlap> ngrams = ngram_overlap(hypothesis.words, reference.words, 3);
-  for (std::size_t i = 0; i < 3; ++i) score.*parts[i] = ratios(ngrams[i].matches, ngrams[i].hypothesis, ngrams[i].reference);
+  for (std::size_t i = 0; i < 3; ++i)
+    score.*parts[i] = ratios(ngrams[i].matches, ngrams[i].hypothesis, ngrams[i].reference);
   const Index common = lcs_length(reference.words, hypothesis.words);
   score.rougeL = ratios(common, n, m);
-  const bool lines = hypothesis.sentences.size() == 1 && reference.sentences.size() == 1;  // then both are the same
-  score.rougeLsum = lines ? score.rougeL : ratios(union_matches(hypothesis, reference, vocabulary), n, m);
+  const bool lines = hypothesis.sentences.size() == 1 &&
+                     reference.sentences.size() == 1;  // then both are the same
+  score.rougeLsum =
+      lines ? score.rougeL : ratios(union_matches(hypothesis, reference, vocabulary), n, m);
   return score;
 }
 
@@ -83,23 +92,27 @@ bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); 
 }  // namespace
 
 std::vector<std::string> rouge_words(std::string_view text, const RougeOptions& options) {
-  const std::string lower = lowercase(text);  // the Kelvin sign, say, becomes a k: ASCII alone would not do
+  const std::string lower =
+      lowercase(text);  // the Kelvin sign, say, becomes a k: ASCII alone would not do
   std::vector<std::string> words;
   for (auto end = lower.begin(); end != lower.end();) {
     const auto begin = std::find_if(end, lower.end(), is_word);
     end = std::find_if_not(begin, lower.end(), is_word);
     if (begin == end) break;
     words.emplace_back(begin, end);
-    if (options.stem && words.back().size() > 3) words.back() = porter_stem(std::move(words.back()));
+    if (options.stem && words.back().size() > 3)
+      words.back() = porter_stem(std::move(words.back()));
   }
   return words;
 }
 
 std::string rouge_signature(Index references, const RougeOptions& options) {
-  return fmt::format("nrefs:{}|stem:{}|version:{}", references, options.stem ? "yes" : "no", metrics_version);
+  return fmt::format("nrefs:{}|stem:{}|version:{}", references, options.stem ? "yes" : "no",
+                     metrics_version);
 }
 
-RougeScore rouge(const std::string& hypothesis, std::span<const std::string> references, const RougeOptions& options) {
+RougeScore rouge(const std::string& hypothesis, std::span<const std::string> references,
+                 const RougeOptions& options) {
   check(!references.empty(), "rouge", "expected at least one reference; got none");
   WordNumbers number;
   const Text read_hypothesis = read(hypothesis, options, number);
@@ -119,20 +132,23 @@ RougeScore mean(std::span<const RougeScore> scores) {
   for (const auto part : parts) {
     PrecisionRecall& sum = result.*part;
     for (const RougeScore& score : scores)
-      sum.precision += (score.*part).precision, sum.recall += (score.*part).recall, sum.fmeasure += (score.*part).fmeasure;
+      sum.precision += (score.*part).precision, sum.recall += (score.*part).recall,
+          sum.fmeasure += (score.*part).fmeasure;
     const auto n = static_cast<double>(scores.size());
     sum.precision /= n, sum.recall /= n, sum.fmeasure /= n;
   }
   return result;
 }
 
-RougeScore mean_rouge(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+RougeScore mean_rouge(std::span<const std::string> hypotheses,
+                      std::span<const std::vector<std::string>> references,
                       const RougeOptions& options) {
   check_aligned("rouge", hypotheses, references);
   std::vector<RougeScore> scores;
   std::vector<std::string> line(references.size());
   for (std::size_t i = 0; i < hypotheses.size(); ++i) {
-    for (std::size_t r = 0; r < references.size(); ++r) line[r] = references[r][i];
+    for (std::size_t r = 0; r < references.size(); ++r)
+      line[r] = references[r][i];
     scores.push_back(rouge(hypotheses[i], line, options));
   }
   return mean(scores);

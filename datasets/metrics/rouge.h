@@ -17,19 +17,25 @@ struct PrecisionRecall {
   double precision = 0, recall = 0, fmeasure = 0;  // 0 to 1; F = 2 P R / (P + R)
 };
 
-/// ROUGE (Lin 2004, "ROUGE: a package for automatic evaluation of summaries") as Google's rouge_score computes it: always in lower case,
-/// words are runs of a-z and 0-9, all else separates them.
+/// ROUGE (Lin 2004, "ROUGE: a package for automatic evaluation of summaries") as Google's
+/// rouge_score computes it: always in lower case, words are runs of a-z and 0-9, all else separates
+/// them.
 struct RougeScore {
   PrecisionRecall rouge1, rouge2, rouge3;  // n-grams of 1, 2, 3 words, section 2
   PrecisionRecall rougeL;                  // longest common subsequence, section 3.1
-  PrecisionRecall rougeLsum;               // of each sentence with all of the other side's, section 3.2; \n ends a sentence
+  PrecisionRecall
+      rougeLsum;  // of each sentence with all of the other side's, section 3.2; \n ends a sentence
 };
 
-/// Of several references the one with the highest F counts, each of the five scores for itself. Throws Error when there is none.
-RougeScore rouge(const std::string& hypothesis, std::span<const std::string> references, const RougeOptions& options = {});
+/// Of several references the one with the highest F counts, each of the five scores for itself.
+/// Throws Error when there is none.
+RougeScore rouge(const std::string& hypothesis, std::span<const std::string> references,
+                 const RougeOptions& options = {});
 
-/// Means over lines; references[r][i] is the r-th reference of hypotheses[i]. Throws Error when the counts of lines differ or are zero.
-RougeScore mean_rouge(std::span<const std::string> hypotheses, std::span<const std::vector<std::string>> references,
+/// Means over lines; references[r][i] is the r-th reference of hypotheses[i]. Throws Error when the
+/// counts of lines differ or are zero.
+RougeScore mean_rouge(std::span<const std::string> hypotheses,
+                      std::span<const std::vector<std::string>> references,
                       const RougeOptions& options = {});
 RougeScore mean(std::span<const RougeScore> scores);
 

@@ -36,13 +36,14 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_stop(char c) { return c == '.' || c == ','; }
 bool is_symbol(char c) {  // ASCII marks but ' , - .
-  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') ||
-         (c >= ':' && c <= '@') || c == '/';
+  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') ||
+         (c >= '(' && c <= '+') || (c >= ':' && c <= '@') || c == '/';
 }
 
 enum class Around { first, second };
 
-// Puts spaces around one of two neighbours that match and goes on behind both: one pass of a regular expression.
+// Puts spaces around one of two neighbours that match and goes on behind both: one pass of a
+// regular expression.
 template <class Text, class Match>
 Text separate(const Text& text, Around which, Match&& match) {
   Text result;
@@ -61,12 +62,16 @@ Text separate(const Text& text, Around which, Match&& match) {
   return result;
 }
 
-// The rules of mteval-v13a.pl in its order; each rule sees what the one before it left. Bytes suffice: all it looks for is ASCII.
+// The rules of mteval-v13a.pl in its order; each rule sees what the one before it left. Bytes
+// suffice: all it looks for is ASCII.
 std::vector<std::string> split_marks(std::string_view text) {
   std::string marked;
-  for (const char c : text) is_symbol(c) ? marked.append({' ', c, ' '}) : marked.append(1, c);
-  marked = separate(marked, Around::second, [](char a, char b) { return !is_digit(a) && is_stop(b); });
-  marked = separate(marked, Around::first, [](char a, char b) { return is_stop(a) && !is_digit(b); });
+  for (const char c : text)
+    is_symbol(c) ? marked.append({' ', c, ' '}) : marked.append(1, c);
+  marked =
+      separate(marked, Around::second, [](char a, char b) { return !is_digit(a) && is_stop(b); });
+  marked =
+      separate(marked, Around::first, [](char a, char b) { return is_stop(a) && !is_digit(b); });
   marked = separate(marked, Around::second, [](char a, char b) { return is_digit(a) && b == '-'; });
   return split(marked);
 }
@@ -83,12 +88,17 @@ std::vector<std::string> tokenize_13a(std::string_view line) {
   return split_marks(" " + text + " ");
 }
 
-// mteval-v14.pl --international-tokenization. It adds no spaces at the ends, so a full stop behind a final number stays there.
+// mteval-v14.pl --international-tokenization. It adds no spaces at the ends, so a full stop behind
+// a final number stays there.
 std::vector<std::string> tokenize_intl(std::string_view line) {
   std::u32string text;
   utf8::for_each(line, [&](char32_t code, std::string_view) { text += code; });
-  text = separate(text, Around::second, [](char32_t a, char32_t b) { return !unicode::is_number(a) && unicode::is_punctuation(b); });
-  text = separate(text, Around::first, [](char32_t a, char32_t b) { return unicode::is_punctuation(a) && !unicode::is_number(b); });
+  text = separate(text, Around::second, [](char32_t a, char32_t b) {
+    return !unicode::is_number(a) && unicode::is_punctuation(b);
+  });
+  text = separate(text, Around::first, [](char32_t a, char32_t b) {
+    return unicode::is_punctuation(a) && !unicode::is_number(b);
+  });
   std::string result;
   for (const char32_t code : text) {
     const bool symbol = unicode::is_symbol(code);
@@ -107,18 +117,22 @@ std::vector<std::string> tokenize_char(std::string_view line) {
   return words;
 }
 
-// What sacrebleu's zh takes for Chinese. Its two ranges past U+FFFF are misspelt there and amount to U+2001-2A6D and U+2F81-2FA1,
-// so rarer ideographs (U+20000 and above) stay together while curly quotes, dashes and arrows are split: scores hang on it.
+// What sacrebleu's zh takes for Chinese. Its two ranges past U+FFFF are misspelt there and amount
+// to U+2001-2A6D and U+2F81-2FA1, so rarer ideographs (U+20000 and above) stay together while curly
+// quotes, dashes and arrows are split: scores hang on it.
 bool is_chinese(char32_t code) {
-  static constexpr char32_t ranges[][2] = {{0x2001, 0x2A6D}, {0x2E80, 0x2FDF}, {0x2FF0, 0x303F}, {0x3100, 0x312F}, {0x31A0, 0x31EF},
-                                           {0x3200, 0x4DB5}, {0x4E00, 0x9FBB}, {0xF900, 0xFA2D}, {0xFA30, 0xFA6A}, {0xFA70, 0xFAD9},
-                                           {0xFE10, 0xFE1F}, {0xFE30, 0xFE4F}, {0xFF00, 0xFFEF}};
-  return std::any_of(std::begin(ranges), std::end(ranges), [&](const auto& r) { return code >= r[0] && code <= r[1]; });
+  static constexpr char32_t ranges[][2] = {
+      {0x2001, 0x2A6D}, {0x2E80, 0x2FDF}, {0x2FF0, 0x303F}, {0x3100, 0x312F}, {0x31A0, 0x31EF},
+      {0x3200, 0x4DB5}, {0x4E00, 0x9FBB}, {0xF900, 0xFA2D}, {0xFA30, 0xFA6A}, {0xFA70, 0xFAD9},
+      {0xFE10, 0xFE1F}, {0xFE30, 0xFE4F}, {0xFF00, 0xFFEF}};
+  return std::any_of(std::begin(ranges), std::end(ranges),
+                     [&](const auto& r) { return code >= r[0] && code <= r[1]; });
 }
 
 std::vector<std::string> tokenize_zh(std::string_view line) {
   std::string text;
-  std::size_t end = 0;  // behind the last character that is no space: white space at the ends hides marks from the rules
+  std::size_t end = 0;  // behind the last character that is no space: white space at the ends hides
+                        // marks from the rules
   utf8::for_each(line, [&](char32_t code, std::string_view bytes) {
     if (text.empty() && utf8::is_space(code)) return;
     const bool chinese = is_chinese(code);
@@ -136,8 +150,11 @@ struct Named {
 };
 
 const std::vector<Named>& table() {
-  static const std::vector<Named> rows{
-      {"13a", tokenize_13a}, {"intl", tokenize_intl}, {"char", tokenize_char}, {"zh", tokenize_zh}, {"none", split}};
+  static const std::vector<Named> rows{{"13a", tokenize_13a},
+                                       {"intl", tokenize_intl},
+                                       {"char", tokenize_char},
+                                       {"zh", tokenize_zh},
+                                       {"none", split}};
   return rows;
 }
 
@@ -146,7 +163,8 @@ const std::vector<Named>& table() {
 const std::vector<std::string>& bleu_tokenizers() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> result;
-    for (const Named& row : table()) result.push_back(row.name);
+    for (const Named& row : table())
+      result.push_back(row.name);
     return result;
   }();
   return names;
@@ -160,12 +178,15 @@ MetricTokenizer bleu_tokenizer(std::string_view name) {
 }
 
 std::string lowercase(std::string_view text) {
-  constexpr char32_t dotted_i = 0x130, dot_above = 0x307, capital_sigma = 0x3A3, final_sigma = 0x3C2;
-  const auto ends_word = [&](std::size_t at) {  // no cased character follows but for accents, apostrophes and the like
-    while (at < text.size())
-      if (const char32_t code = utf8::next(text, at); !unicode::is_case_ignorable(code)) return !unicode::is_cased(code);
-    return true;
-  };
+  constexpr char32_t dotted_i = 0x130, dot_above = 0x307, capital_sigma = 0x3A3,
+                     final_sigma = 0x3C2;
+  const auto ends_word =
+      [&](std::size_t at) {  // no cased character follows but for accents, apostrophes and the like
+        while (at < text.size())
+          if (const char32_t code = utf8::next(text, at); !unicode::is_case_ignorable(code))
+            return !unicode::is_cased(code);
+        return true;
+      };
   std::string result;
   result.reserve(text.size());
   bool cased_before = false;

@@ -13,7 +13,8 @@ std::vector<std::string> Characters::tokens(std::string_view text) const {
 
 std::string Characters::join(std::span<const std::string> pieces) const {
   std::string text;
-  for (const std::string& piece : pieces) text += piece;
+  for (const std::string& piece : pieces)
+    text += piece;
   return text;
 }
 

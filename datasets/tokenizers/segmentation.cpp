@@ -12,22 +12,26 @@ namespace heed {
 namespace {
 
 void append_bytes(std::string_view text, std::vector<Id>& ids) {
-  for (const char c : text) ids.push_back(first_byte_id + static_cast<unsigned char>(c));
+  for (const char c : text)
+    ids.push_back(first_byte_id + static_cast<unsigned char>(c));
 }
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 std::size_t character_end(std::string_view text, std::size_t at) {
-  do ++at;
+  do
+    ++at;
   while (at < text.size() && continues(text[at]));
   return at;
 }
 
-// The pieces that begin at a place of a text. Children of a node stand together, sorted by their byte.
+// The pieces that begin at a place of a text. Children of a node stand together, sorted by their
+// byte.
 class Trie {
  public:
   explicit Trie(const std::vector<ScoredPiece>& pieces) {
     std::vector<std::pair<std::string_view, Id>> sorted;
-    for (std::size_t i = 0; i < pieces.size(); ++i) sorted.emplace_back(pieces[i].text, static_cast<Id>(i));
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+      sorted.emplace_back(pieces[i].text, static_cast<Id>(i));
     std::sort(sorted.begin(), sorted.end());
     struct Range {
       std::size_t begin, end, depth, node;
@@ -36,12 +40,14 @@ class Trie {
     nodes_.push_back({}), bytes_.push_back(0);
     for (queue.push({0, sorted.size(), 0, 0}); !queue.empty(); queue.pop()) {
       auto [begin, end, depth, node] = queue.front();
-      if (begin < end && sorted[begin].first.size() == depth) nodes_[node].piece = sorted[begin++].second;
+      if (begin < end && sorted[begin].first.size() == depth)
+        nodes_[node].piece = sorted[begin++].second;
       nodes_[node].first = static_cast<std::uint32_t>(nodes_.size());
       while (begin < end) {
         const char byte = sorted[begin].first[depth];
         std::size_t next = begin;
-        while (next < end && sorted[next].first[depth] == byte) ++next;
+        while (next < end && sorted[next].first[depth] == byte)
+          ++next;
         queue.push({begin, next, depth + 1, nodes_.size()});
         nodes_.push_back({}), bytes_.push_back(static_cast<unsigned char>(byte));
         begin = next;
@@ -56,7 +62,8 @@ class Trie {
     std::size_t node = 0;
     for (std::size_t at = begin; at < text.size(); ++at) {
       const auto byte = static_cast<unsigned char>(text[at]);
-      const auto first = bytes_.begin() + nodes_[node].first, last = bytes_.begin() + nodes_[node].last;
+      const auto first = bytes_.begin() + nodes_[node].first,
+                 last = bytes_.begin() + nodes_[node].last;
       const auto found = std::lower_bound(first, last, byte);
       if (found == last || *found != byte) return;
       node = static_cast<std::size_t>(found - bytes_.begin());
@@ -79,7 +86,8 @@ class Unigram final : public Segmentation {
  public:
   explicit Unigram(const std::vector<ScoredPiece>& pieces) : trie_(pieces) {
     double lowest = 0;
-    for (const ScoredPiece& piece : pieces) scores_.push_back(piece.score), lowest = std::min(lowest, piece.score);
+    for (const ScoredPiece& piece : pieces)
+      scores_.push_back(piece.score), lowest = std::min(lowest, piece.score);
     unknown_score_ = lowest - 10;  // what SentencePiece takes
   }
 
@@ -93,7 +101,8 @@ class Unigram final : public Segmentation {
     places[0].score = 0;
     for (std::size_t begin = 0; begin < word.size(); begin = character_end(word, begin))
       arcs(word, begin, [&](std::size_t end, Id piece, double score) {
-        if (const double total = places[begin].score + score; total > places[end].score) places[end] = {total, begin, piece};
+        if (const double total = places[begin].score + score; total > places[end].score)
+          places[end] = {total, begin, piece};
       });
     const std::size_t start = ids.size();
     for (std::size_t end = word.size(); end > 0; end = places[end].begin) {
@@ -101,14 +110,18 @@ class Unigram final : public Segmentation {
       if (place.piece >= 0)
         ids.push_back(first_piece_id + place.piece);
       else
-        for (std::size_t i = end; i > place.begin; --i) append_bytes(word.substr(i - 1, 1), ids);
+        for (std::size_t i = end; i > place.begin; --i)
+          append_bytes(word.substr(i - 1, 1), ids);
     }
     std::reverse(ids.begin() + static_cast<std::ptrdiff_t>(start), ids.end());
   }
 
-  // Filters from the end of the word and draws from its beginning: the distribution of forward filtering and backward sampling.
-  void sample(std::string_view word, double strength, Random& random, std::vector<Id>& ids) const override {
-    std::vector<double> rest(word.size() + 1, nothing);  // log of the sum over all segmentations of what follows
+  // Filters from the end of the word and draws from its beginning: the distribution of forward
+  // filtering and backward sampling.
+  void sample(std::string_view word, double strength, Random& random,
+              std::vector<Id>& ids) const override {
+    std::vector<double> rest(word.size() + 1,
+                             nothing);  // log of the sum over all segmentations of what follows
     rest[word.size()] = 0;
     for (std::size_t begin = word.size(); begin-- > 0;) {
       if (continues(word[begin])) continue;
@@ -138,7 +151,8 @@ class Unigram final : public Segmentation {
   }
 
  private:
-  // take(end, piece, score) for each piece at `begin`, and for its character where that is none: piece -1.
+  // take(end, piece, score) for each piece at `begin`, and for its character where that is none:
+  // piece -1.
   template <class Take>
   void arcs(std::string_view word, std::size_t begin, Take&& take) const {
     const std::size_t character = character_end(word, begin);
@@ -163,8 +177,11 @@ class Merges final : public Segmentation {
       scores_.push_back(pieces[i].score);
     }
   }
-  void best(std::string_view word, std::vector<Id>& ids) const override { merge(word, 0, nullptr, ids); }
-  void sample(std::string_view word, double strength, Random& random, std::vector<Id>& ids) const override {
+  void best(std::string_view word, std::vector<Id>& ids) const override {
+    merge(word, 0, nullptr, ids);
+  }
+  void sample(std::string_view word, double strength, Random& random,
+              std::vector<Id>& ids) const override {
     merge(word, strength, &random, ids);
   }
 
@@ -177,7 +194,9 @@ class Merges final : public Segmentation {
     double score;
     int left, right;
     std::size_t size;  // of the union; another by now: one of the two has merged
-    bool operator<(const Candidate& other) const { return score != other.score ? score < other.score : left > other.left; }
+    bool operator<(const Candidate& other) const {
+      return score != other.score ? score < other.score : left > other.left;
+    }
   };
 
   void merge(std::string_view word, double dropout, Random* random, std::vector<Id>& ids) const {
@@ -193,9 +212,11 @@ class Merges final : public Segmentation {
       if (left < 0 || right < 0) return;
       const std::size_t size = symbols[left].size + symbols[right].size;
       const auto found = pieces_.find(word.substr(symbols[left].begin, size));
-      if (found != pieces_.end()) candidates.push({scores_[static_cast<std::size_t>(found->second)], left, right, size});
+      if (found != pieces_.end())
+        candidates.push({scores_[static_cast<std::size_t>(found->second)], left, right, size});
     };
-    for (int i = 1; i < static_cast<int>(symbols.size()); ++i) consider(i - 1, i);
+    for (int i = 1; i < static_cast<int>(symbols.size()); ++i)
+      consider(i - 1, i);
     std::vector<Candidate> dropped;  // at this step; the next draws anew
     while (!candidates.empty()) {
       const Candidate chosen = candidates.top();
@@ -208,7 +229,8 @@ class Merges final : public Segmentation {
       }
       left.size = chosen.size, right.size = 0, left.next = right.next;
       if (right.next >= 0) symbols[right.next].before = chosen.left;
-      for (const Candidate& candidate : dropped) candidates.push(candidate);
+      for (const Candidate& candidate : dropped)
+        candidates.push(candidate);
       dropped.clear();
       consider(left.before, chosen.left), consider(chosen.left, left.next);
     }
@@ -228,7 +250,11 @@ class Merges final : public Segmentation {
 
 }  // namespace
 
-std::unique_ptr<Segmentation> unigram_segmentation(const std::vector<ScoredPiece>& pieces) { return std::make_unique<Unigram>(pieces); }
-std::unique_ptr<Segmentation> merge_segmentation(const std::vector<ScoredPiece>& pieces) { return std::make_unique<Merges>(pieces); }
+std::unique_ptr<Segmentation> unigram_segmentation(const std::vector<ScoredPiece>& pieces) {
+  return std::make_unique<Unigram>(pieces);
+}
+std::unique_ptr<Segmentation> merge_segmentation(const std::vector<ScoredPiece>& pieces) {
+  return std::make_unique<Merges>(pieces);
+}
 
 }  // namespace heed

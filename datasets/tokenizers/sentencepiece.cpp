@@ -32,7 +32,8 @@ class Parts final : public sentencepiece::SentenceIterator {
   std::size_t at_ = 0;
 };
 
-// segment(word) for each word, the space before it as U+2581; literal(bytes) for the characters that are spelled in bytes.
+// segment(word) for each word, the space before it as U+2581; literal(bytes) for the characters
+// that are spelled in bytes.
 template <class Segment, class Literal>
 void split(std::string_view text, Segment&& segment, Literal&& literal) {
   std::string word;
@@ -57,13 +58,17 @@ void split(std::string_view text, Segment&& segment, Literal&& literal) {
 }
 
 void append_bytes(std::string_view text, std::vector<Id>& ids) {
-  for (const char c : text) ids.push_back(first_byte_id + static_cast<unsigned char>(c));
+  for (const char c : text)
+    ids.push_back(first_byte_id + static_cast<unsigned char>(c));
 }
 
-// The byte that a piece such as <0x0A> stands for, else -1. No other piece is spelled so: SentencePiece keeps these apart.
+// The byte that a piece such as <0x0A> stands for, else -1. No other piece is spelled so:
+// SentencePiece keeps these apart.
 int byte_of(std::string_view piece) {
   if (piece.size() != 6 || !piece.starts_with("<0x") || piece[5] != '>') return -1;
-  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -256; };
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -256;
+  };
   return std::max(-1, digit(piece[3]) * 16 + digit(piece[4]));
 }
 
@@ -82,24 +87,30 @@ std::string well_formed(std::string_view text) {
 SentencePiece::SentencePiece(std::string kind, std::string model, int version)
     : Tokenizer(version), kind_(std::move(kind)), model_(std::move(model)) {
   sentencepiece::SentencePieceProcessor processor;
-  if (!processor.LoadFromSerializedProto(model_).ok()) fail("its model is not one of SentencePiece");
+  if (!processor.LoadFromSerializedProto(model_).ok())
+    fail("its model is not one of SentencePiece");
   std::vector<std::string> names;
   std::vector<ScoredPiece> pieces;
-  bool good = processor.GetPieceSize() >= first_piece_id && processor.pad_id() == pad_id && processor.bos_id() == bos_id &&
-              processor.eos_id() == eos_id && processor.unk_id() == unk_id;
+  bool good = processor.GetPieceSize() >= first_piece_id && processor.pad_id() == pad_id &&
+              processor.bos_id() == bos_id && processor.eos_id() == eos_id &&
+              processor.unk_id() == unk_id;
   for (int id = first_free_id; good && id < processor.GetPieceSize(); ++id) {
     const std::string& piece = processor.IdToPiece(id);
     names.push_back(piece);
     if (id < first_piece_id)
       good = processor.IsByte(id) && byte_of(piece) == id - first_byte_id;
-    else if (processor.IsByte(id) || processor.IsControl(id) || processor.IsUnknown(id) || processor.IsUnused(id))
+    else if (processor.IsByte(id) || processor.IsControl(id) || processor.IsUnknown(id) ||
+             processor.IsUnused(id))
       good = false;
     else
-      good = piece.rfind(space) == std::string::npos || piece.rfind(space) == 0, pieces.push_back({piece, processor.GetScore(id)});
+      good = piece.rfind(space) == std::string::npos || piece.rfind(space) == 0,
+      pieces.push_back({piece, processor.GetScore(id)});
   }
   vocabulary_ = Vocabulary(names);
   if (!good || vocabulary_.id(space) == unk_id)
-    fail("its model is one of SentencePiece but not of Heed: other marks, or pieces that hold a space within");
+    fail(
+        "its model is one of SentencePiece but not of Heed: other marks, or pieces that hold a "
+        "space within");
   segmentation_ = kind_ == "unigram" ? unigram_segmentation(pieces) : merge_segmentation(pieces);
 }
 
@@ -107,15 +118,22 @@ std::string SentencePiece::train(const std::string& kind, const VocabularyOption
                                  const std::function<void(const TakeLine&)>& feed) {
   const Index asked = options.max_size;
   check(asked == 0 || (asked >= smallest_size && asked <= largest_size), kind.c_str(),
-        "expected a vocabulary of 0 (as the text deserves) or {} to {}: {} marks, 256 bytes, and pieces; got {}", smallest_size, largest_size,
-        first_free_id, asked);
+        "expected a vocabulary of 0 (as the text deserves) or {} to {}: {} marks, 256 bytes, and "
+        "pieces; got {}",
+        smallest_size, largest_size, first_free_id, asked);
   TrainingText text;
   feed([&](std::string_view line) { text.take(line); });
-  check(!text.parts().empty(), kind.c_str(), "expected a text to learn pieces from; got none, or blanks alone");
+  check(!text.parts().empty(), kind.c_str(),
+        "expected a text to learn pieces from; got none, or blanks alone");
   const Index words = text.distinct_words(), wanted = asked > 0 ? asked : default_size;
   const Index alphabet = text.choose_alphabet((wanted - first_piece_id) / 2) + 1;  // and U+2581
-  const Index useful = kind == "bpe" ? words : 2 * words;  // merges make a word of each; a unigram model wants the parts of words too
-  const Index size = std::min(wanted, first_piece_id + alphabet + (asked > 0 ? useful : std::min(useful, std::max<Index>(1000, words / 2))));
+  const Index useful =
+      kind == "bpe"
+          ? words
+          : 2 * words;  // merges make a word of each; a unigram model wants the parts of words too
+  const Index size = std::min(
+      wanted, first_piece_id + alphabet +
+                  (asked > 0 ? useful : std::min(useful, std::max<Index>(1000, words / 2))));
   Parts parts(text.parts());
   std::string model;
   const auto status = sentencepiece::SentencePieceTrainer::Train(
@@ -124,7 +142,8 @@ std::string SentencePiece::train(const std::string& kind, const VocabularyOption
           {"vocab_size", std::to_string(size)},
           {"hard_vocab_limit", "false"},
           {"byte_fallback", "true"},
-          {"character_coverage", "1"},  // choose_alphabet has chosen. Read in the global locale, which may have no point: write no fraction
+          {"character_coverage", "1"},  // choose_alphabet has chosen. Read in the global locale,
+                                        // which may have no point: write no fraction
           {"required_chars", std::string(space)},
           {"normalization_rule_name", "identity"},
           {"remove_extra_whitespaces", "false"},
@@ -137,18 +156,23 @@ std::string SentencePiece::train(const std::string& kind, const VocabularyOption
           {"minloglevel", "3"},
       },
       &parts, &model);
-  if (!status.ok()) fail("{}: SentencePiece cannot learn from this text ({}); try data.tokenizer=words", kind, status.error_message());
+  if (!status.ok())
+    fail("{}: SentencePiece cannot learn from this text ({}); try data.tokenizer=words", kind,
+         status.error_message());
   return model;
 }
 
 std::vector<Id> SentencePiece::known(std::string_view text) const {
   std::vector<Id> ids;
   ids.reserve(text.size() / 2);
-  split(text, [&](std::string_view word) { segmentation_->best(word, ids); }, [&](std::string_view bytes) { append_bytes(bytes, ids); });
+  split(
+      text, [&](std::string_view word) { segmentation_->best(word, ids); },
+      [&](std::string_view bytes) { append_bytes(bytes, ids); });
   return ids;
 }
 
-std::vector<Id> SentencePiece::sample(std::string_view text, double strength, Random& random) const {
+std::vector<Id> SentencePiece::sample(std::string_view text, double strength,
+                                      Random& random) const {
   std::vector<Id> ids;
   split(
       text, [&](std::string_view word) { segmentation_->sample(word, strength, random, ids); },
@@ -158,7 +182,8 @@ std::vector<Id> SentencePiece::sample(std::string_view text, double strength, Ra
 
 std::vector<std::string> SentencePiece::tokens(std::string_view text) const {
   std::vector<std::string> pieces;
-  for (const Id id : known(text)) pieces.push_back(vocabulary_.token(id));
+  for (const Id id : known(text))
+    pieces.push_back(vocabulary_.token(id));
   return pieces;
 }
 

@@ -66,13 +66,16 @@ Index TrainingText::choose_alphabet(Index most) {
       if (code != '\t' && code != ' ') ++counts[code], ++total;
     });
   std::vector<std::pair<Index, char32_t>> sorted;
-  for (const auto& [code, count] : counts) sorted.emplace_back(-count, code);
+  for (const auto& [code, count] : counts)
+    sorted.emplace_back(-count, code);
   std::sort(sorted.begin(), sorted.end());
   Index covered = 0;
   std::unordered_set<char32_t> kept;
   for (const auto& [count, code] : sorted) {
     const auto size = static_cast<Index>(kept.size());
-    if (size >= most || (static_cast<double>(covered) >= coverage * static_cast<double>(total) && size >= most / 8)) break;
+    if (size >= most ||
+        (static_cast<double>(covered) >= coverage * static_cast<double>(total) && size >= most / 8))
+      break;
     covered -= count;
     kept.insert(code);
   }

@@ -96,12 +96,14 @@ std::size_t Stretch::read(std::string_view text, std::size_t at) {
   const std::size_t begin = at;
   bool composed = true;
   clear(text);
-  while (at < text.size() && text[at] != ' ') composed = add(at) && composed;
+  while (at < text.size() && text[at] != ' ')
+    composed = add(at) && composed;
   end_ = at;
   if (composed) return at;
   composed_ = unicode::nfc(text.substr(begin, at - begin));
   clear(composed_);
-  for (end_ = 0; end_ < composed_.size();) add(end_);
+  for (end_ = 0; end_ < composed_.size();)
+    add(end_);
   return at;
 }
 
@@ -138,7 +140,8 @@ bool Stretch::continues_cluster(char32_t code, Kind kind) {
 
 // The end of the letters and accents that begin at i.
 std::size_t Stretch::run(std::size_t i) const {
-  while (letter(i) || (i < characters_.size() && characters_[i].kind == Kind::accent)) ++i;
+  while (letter(i) || (i < characters_.size() && characters_[i].kind == Kind::accent))
+    ++i;
   return i;
 }
 

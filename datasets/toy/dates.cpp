@@ -8,12 +8,15 @@
 namespace heed::toy {
 namespace {
 
-constexpr std::string_view fillers[] = {"", "", "", "", "on", "dated", "since", "before", "the meeting of", "the letter of", "born on"};
+constexpr std::string_view fillers[] = {
+    "", "", "", "", "on", "dated", "since", "before", "the meeting of", "the letter of", "born on"};
 
-// D day, T day with th, M month, A abbreviated month, L lower-case month, N month as a number, Y year.
-// Dots put the day first and dashes the year, so that no form can be read in two ways.
-constexpr std::string_view styles[] = {"D M Y",    "D A Y",     "M D , Y", "M T , Y",     "the T of M Y", "the T of M , Y", "T M Y", "Y , M D",
-                                       "Y A D",    "D . N . Y", "Y - N - D", "A D , Y",   "D L Y",        "M Y , the T",    "A T Y"};
+// D day, T day with th, M month, A abbreviated month, L lower-case month, N month as a number, Y
+// year. Dots put the day first and dashes the year, so that no form can be read in two ways.
+constexpr std::string_view styles[] = {"D M Y",        "D A Y",          "M D , Y",   "M T , Y",
+                                       "the T of M Y", "the T of M , Y", "T M Y",     "Y , M D",
+                                       "Y A D",        "D . N . Y",      "Y - N - D", "A D , Y",
+                                       "D L Y",        "M Y , the T",    "A T Y"};
 
 int below(Random& random, std::size_t n) { return static_cast<int>(random.below(n)); }
 
@@ -25,7 +28,8 @@ void put(std::string& text, std::string_view word) {
 void digits(std::string& text, int n, bool two = false) {
   const std::string number = std::to_string(n);
   if (two && n < 10) put(text, "0");
-  for (std::size_t i = 0; i < number.size(); ++i) put(text, std::string_view(number).substr(i, 1));
+  for (std::size_t i = 0; i < number.size(); ++i)
+    put(text, std::string_view(number).substr(i, 1));
 }
 
 std::string_view ordinal(int n) {
@@ -55,9 +59,12 @@ int day_of_week(int year, int month, int day) {
 }
 
 Date::Date(Random& random)
-    : year(1900 + below(random, 200)), month(1 + below(random, 12)),
-      day(1 + below(random, static_cast<std::size_t>(days_in_month(year, month)))), style(below(random, std::size(styles))),
-      filler(below(random, std::size(fillers))), weekday(random.chance(0.3)) {}
+    : year(1900 + below(random, 200)),
+      month(1 + below(random, 12)),
+      day(1 + below(random, static_cast<std::size_t>(days_in_month(year, month)))),
+      style(below(random, std::size(styles))),
+      filler(below(random, std::size(fillers))),
+      weekday(random.chance(0.3)) {}
 
 std::string Date::source() const {
   std::string text(fillers[filler]);
@@ -66,14 +73,22 @@ std::string Date::source() const {
   std::string_view pattern = styles[style];
   while (!pattern.empty()) {
     const std::string_view field = pattern.substr(0, pattern.find(' '));
-    if (field == "D") digits(text, day);
-    else if (field == "T") digits(text, day), put(text, ordinal(day));
-    else if (field == "M") put(text, name);
-    else if (field == "A") put(text, lower(name.substr(0, 3)));
-    else if (field == "L") put(text, lower(name));
-    else if (field == "N") digits(text, month);
-    else if (field == "Y") digits(text, year);
-    else put(text, field);
+    if (field == "D")
+      digits(text, day);
+    else if (field == "T")
+      digits(text, day), put(text, ordinal(day));
+    else if (field == "M")
+      put(text, name);
+    else if (field == "A")
+      put(text, lower(name.substr(0, 3)));
+    else if (field == "L")
+      put(text, lower(name));
+    else if (field == "N")
+      digits(text, month);
+    else if (field == "Y")
+      digits(text, year);
+    else
+      put(text, field);
     pattern.remove_prefix(std::min(pattern.size(), field.size() + 1));
   }
   return text;

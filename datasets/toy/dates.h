@@ -6,7 +6,8 @@
 
 namespace heed::toy {
 
-/// A day between 1900 and 2099, written in one of many ways; digits stand apart, so that a model of words can spell any year.
+/// A day between 1900 and 2099, written in one of many ways; digits stand apart, so that a model of
+/// words can spell any year.
 struct Date {
   explicit Date(Random& random);
   std::string source() const;  // "on Tuesday , the 5 th of March 1 9 8 5"

@@ -28,19 +28,25 @@ constexpr TimeWord time_table[] = {
 };
 
 constexpr Name name_table[] = {
-    {"Emma", Gender::feminine}, {"Claire", Gender::feminine}, {"Louise", Gender::feminine},
+    {"Emma", Gender::feminine},  {"Claire", Gender::feminine},  {"Louise", Gender::feminine},
     {"Paul", Gender::masculine}, {"Victor", Gender::masculine}, {"Martin", Gender::masculine},
 };
 
 }  // namespace
 
-const Weekday weekdays[7] = {{"Monday", "lundi"},   {"Tuesday", "mardi"},   {"Wednesday", "mercredi"}, {"Thursday", "jeudi"},
-                             {"Friday", "vendredi"}, {"Saturday", "samedi"}, {"Sunday", "dimanche"}};
-const Month months[12] = {{"January", "janvier"}, {"February", "février"}, {"March", "mars"},         {"April", "avril"},
-                          {"May", "mai"},         {"June", "juin"},        {"July", "juillet"},       {"August", "août"},
-                          {"September", "septembre"}, {"October", "octobre"}, {"November", "novembre"}, {"December", "décembre"}};
-const AdverbEntry frequencies[3] = {{"often", "souvent"}, {"always", "toujours"}, {"sometimes", "parfois"}};
-const AdverbEntry manners[3] = {{"slowly", "lentement"}, {"quietly", "tranquillement"}, {"together", "ensemble"}};
+const Weekday weekdays[7] = {{"Monday", "lundi"},       {"Tuesday", "mardi"},
+                             {"Wednesday", "mercredi"}, {"Thursday", "jeudi"},
+                             {"Friday", "vendredi"},    {"Saturday", "samedi"},
+                             {"Sunday", "dimanche"}};
+const Month months[12] = {
+    {"January", "janvier"}, {"February", "février"},  {"March", "mars"},
+    {"April", "avril"},     {"May", "mai"},           {"June", "juin"},
+    {"July", "juillet"},    {"August", "août"},       {"September", "septembre"},
+    {"October", "octobre"}, {"November", "novembre"}, {"December", "décembre"}};
+const AdverbEntry frequencies[3] = {
+    {"often", "souvent"}, {"always", "toujours"}, {"sometimes", "parfois"}};
+const AdverbEntry manners[3] = {
+    {"slowly", "lentement"}, {"quietly", "tranquillement"}, {"together", "ensemble"}};
 
 std::span<const TimeWord> time_words() { return time_table; }
 std::span<const Name> names_of_people() { return name_table; }
@@ -57,11 +63,15 @@ Dictionary::Dictionary() {
     adjectives.push_back({&entry, agree(entry.french, entry.feminine, entry.plural)});
   for (const NounEntry& e : toy::nouns()) {
     const bool mass = e.kinds & kind::mass;
-    const std::string many = mass ? "" : e.english_plural.empty() ? plural_english(e.english) : std::string(e.english_plural);
-    const std::string beaucoup = e.french_plural.empty() ? plural_french(e.french) : std::string(e.french_plural);
+    const std::string many = mass                       ? ""
+                             : e.english_plural.empty() ? plural_english(e.english)
+                                                        : std::string(e.english_plural);
+    const std::string beaucoup =
+        e.french_plural.empty() ? plural_french(e.french) : std::string(e.french_plural);
     Noun noun{&e, {std::string(e.english), many}, {std::string(e.french), beaucoup}, {}, {}};
     for (const Adjective& adjective : adjectives)
-      if (noun.is(adjective.entry->kinds)) (adjective.entry->before ? noun.before : noun.after).push_back(&adjective);
+      if (noun.is(adjective.entry->kinds))
+        (adjective.entry->before ? noun.before : noun.after).push_back(&adjective);
     nouns.push_back(std::move(noun));
   }
   people = nouns_of(kind::person), sites = nouns_of(kind::building | kind::place);
@@ -70,21 +80,25 @@ Dictionary::Dictionary() {
 
   verbs.reserve(toy::verbs().size());  // pointers to them are kept
   for (const VerbEntry& e : toy::verbs()) {
-    const Verb& verb = verbs.emplace_back(
-        Verb{&e, third_person_english(e.english), conjugate(e.french), nouns_of(e.subject), nouns_of(e.object)});
+    const Verb& verb =
+        verbs.emplace_back(Verb{&e, third_person_english(e.english), conjugate(e.french),
+                                nouns_of(e.subject), nouns_of(e.object)});
     if (e.object) transitive.push_back(&verb);
     if (!e.object && !verb.has(trait::to_place)) alone.push_back(&verb);
     if (verb.has(trait::to_place)) to_place.push_back(&verb);
     if (verb.has(trait::fronting)) fronting.push_back(&verb);
     if (verb.has(trait::recipient)) recipient.push_back(&verb);
   }
-  etre.french = conjugate("être"), avoir.french = conjugate("avoir"), vouloir.french = conjugate("vouloir");
+  etre.french = conjugate("être"), avoir.french = conjugate("avoir"),
+  vouloir.french = conjugate("vouloir");
   pouvoir.french = conjugate("pouvoir"), devoir.french = conjugate("devoir");
   for (int n = 1; n <= 100; ++n) {
     numbers_english[n] = number_english(n);
-    numbers_french[0][n] = number_french(n), numbers_french[1][n] = number_french(n, Gender::feminine);
+    numbers_french[0][n] = number_french(n),
+    numbers_french[1][n] = number_french(n, Gender::feminine);
   }
-  for (int n = 0; n < 32; ++n) digits[n] = std::to_string(n);
+  for (int n = 0; n < 32; ++n)
+    digits[n] = std::to_string(n);
 }
 
 const Dictionary& dictionary() {

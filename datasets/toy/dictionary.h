@@ -15,7 +15,7 @@ struct Adjective {
 
 struct Noun {
   const NounEntry* entry;
-  std::string english[2], french[2];             // singular, plural
+  std::string english[2], french[2];            // singular, plural
   std::vector<const Adjective*> before, after;  // that may qualify it
   bool is(Kinds kinds) const { return entry->kinds & kinds; }
 };
@@ -37,17 +37,28 @@ struct Dictionary {
   std::vector<Adjective> adjectives;
   std::vector<Noun> nouns;
   std::vector<Verb> verbs;
-  std::vector<const Noun*> people, sites, furniture, garments, placed;  // placed: what one finds under a table
+  std::vector<const Noun*> people, sites, furniture, garments,
+      placed;  // placed: what one finds under a table
   std::vector<const Verb*> transitive, alone, to_place, fronting, recipient;
   Verb etre, avoir, vouloir, pouvoir, devoir;
   std::string numbers_english[101], numbers_french[2][101], digits[32];
 };
 const Dictionary& dictionary();
 
-struct Weekday { std::string_view english, french; };
-struct Month { std::string_view english, french; };
-struct TimeWord { std::string_view english, french; unsigned tenses; };  // bits 1 << Tense
-struct Name { std::string_view text; Gender gender; };
+struct Weekday {
+  std::string_view english, french;
+};
+struct Month {
+  std::string_view english, french;
+};
+struct TimeWord {
+  std::string_view english, french;
+  unsigned tenses;
+};  // bits 1 << Tense
+struct Name {
+  std::string_view text;
+  Gender gender;
+};
 
 extern const Weekday weekdays[7];
 extern const Month months[12];

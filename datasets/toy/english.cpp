@@ -7,11 +7,13 @@ using std::string, std::string_view;
 using Form = Phrase::Form;
 using Core = Clause::Core;
 
-constexpr string_view determiners[] = {"the", "a",  "some",  "any",  "this",    "my",    "your", "our", "his",
-                                       "her", "their", "many", "several", "every", "all the", "no",  "",    "what", "how many"};
+constexpr string_view determiners[] = {
+    "the",   "a",    "some",    "any",   "this",    "my", "your", "our",  "his",     "her",
+    "their", "many", "several", "every", "all the", "no", "",     "what", "how many"};
 constexpr string_view subjects[] = {"I", "you", "he", "we", "you", "they"};
 constexpr string_view objects[] = {"me", "you", "him", "us", "you", "them"};
-constexpr string_view prepositions[] = {"", "near", "in front of", "behind", "under", "next to", "to", "from"};
+constexpr string_view prepositions[] = {"",      "near",    "in front of", "behind",
+                                        "under", "next to", "to",          "from"};
 constexpr string_view locations[] = {"", "in", "on", "at"};
 constexpr string_view connectives[] = {"and", "but", "because", "when", "while"};
 
@@ -46,7 +48,9 @@ class Writer {
     } else if (p.determiner == Determiner::this_) {
       say(plural ? "these" : "this");
     } else if (singular_article(p)) {
-      const string_view next = first ? first->entry->english : second ? second->entry->english : p.noun->english[0];
+      const string_view next = first    ? first->entry->english
+                               : second ? second->entry->english
+                                        : p.noun->english[0];
       if (p.determiner == Determiner::what) say("what");
       say(vowel(next) ? "an" : "a");
     } else if (!bare_) {
@@ -62,7 +66,8 @@ class Writer {
 
   static bool singular_article(const Phrase& p) {
     if (p.person == Person::ils || p.noun->is(kind::mass)) return false;
-    return p.determiner == Determiner::a || p.determiner == Determiner::what || p.determiner == Determiner::any;
+    return p.determiner == Determiner::a || p.determiner == Determiner::what ||
+           p.determiner == Determiner::any;
   }
 
   void possessive(const Phrase& owner) {
@@ -71,7 +76,8 @@ class Writer {
   }
 
   void pronoun(const Phrase& p, bool subject) {
-    if (p.person != Person::il) return say((subject ? subjects : objects)[static_cast<int>(p.person)]);
+    if (p.person != Person::il)
+      return say((subject ? subjects : objects)[static_cast<int>(p.person)]);
     if (!p.human) return say("it");
     if (p.gender == Gender::feminine) return say(subject ? "she" : "her");
     say(subject ? "he" : "him");
@@ -86,7 +92,8 @@ class Writer {
     clause(c);
   }
 
-  // What stands before the subject in a question, and the verb that is left: (does, see), (was, eating), ("", saw)
+  // What stands before the subject in a question, and the verb that is left: (does, see), (was,
+  // eating), ("", saw)
   struct Group {
     string_view auxiliary;
     string verb;
@@ -168,7 +175,8 @@ class Writer {
     if (c.recipient) say("to"), phrase(*c.recipient, false);
     if (c.manner) say(c.manner->english);
     if (c.alone) say("alone");
-    for (std::size_t i = c.verb && c.verb->has(trait::to_place); i < c.places.size(); ++i) place(c.places[i]);
+    for (std::size_t i = c.verb && c.verb->has(trait::to_place); i < c.places.size(); ++i)
+      place(c.places[i]);
   }
 
   void place(const Place& p) {
@@ -206,7 +214,8 @@ class Writer {
 };
 
 string_view opener(Sentence::Question question) {
-  static constexpr string_view words[] = {"", "who", "whom", "what", "where", "when", "why", "how many"};
+  static constexpr string_view words[] = {"",      "who",  "whom", "what",
+                                          "where", "when", "why",  "how many"};
   return words[static_cast<int>(question)];
 }
 
@@ -246,7 +255,9 @@ string english(const Sentence& s) {
   }
   if (s.please) w.mark(", please");
   const bool command = s.kind == Sentence::Kind::imperative && !s.please;
-  w.mark(s.kind == Sentence::Kind::question ? "?" : s.kind == Sentence::Kind::exclamation || command ? "!" : ".");
+  w.mark(s.kind == Sentence::Kind::question                 ? "?"
+         : s.kind == Sentence::Kind::exclamation || command ? "!"
+                                                            : ".");
   if (w.text[0] >= 'a' && w.text[0] <= 'z') w.text[0] = static_cast<char>(w.text[0] - 'a' + 'A');
   return w.text;
 }

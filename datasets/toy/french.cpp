@@ -36,8 +36,12 @@ class Writer {
   std::vector<Word> words;
 
   template <class... Words>
-  void say(const Words&... several) { (words.push_back({string_view(several)}), ...); }  // views: into the dictionary and literals
-  void article(Gender gender, bool plural) { words.push_back({articles[2 * static_cast<int>(gender) + plural], true}); }
+  void say(const Words&... several) {
+    (words.push_back({string_view(several)}), ...);
+  }  // views: into the dictionary and literals
+  void article(Gender gender, bool plural) {
+    words.push_back({articles[2 * static_cast<int>(gender) + plural], true});
+  }
 
   // ---- noun phrases
 
@@ -56,7 +60,8 @@ class Writer {
     string_view before;
     if (p.before) {
       before = p.before->french.of(gender, plural);
-      const bool bends = gender == Gender::masculine && !plural && !p.before->entry->before_vowel.empty() && elides(noun);
+      const bool bends = gender == Gender::masculine && !plural &&
+                         !p.before->entry->before_vowel.empty() && elides(noun);
       if (bends) before = p.before->entry->before_vowel;
     }
     determiner(p, before.empty() ? noun : before);
@@ -71,7 +76,8 @@ class Writer {
   void determiner(const Phrase& p, string_view next) {
     const bool plural = p.person == Person::ils, vowel = elides(next);
     const Gender gender = p.gender;
-    const string_view number = p.count ? string_view(dictionary().numbers_french[static_cast<int>(gender)][p.count]) : "";
+    const string_view number =
+        p.count ? string_view(dictionary().numbers_french[static_cast<int>(gender)][p.count]) : "";
     const auto one_of = [&](const Determined& d) { say(d.of(gender, plural, vowel)); };
     switch (p.determiner) {
       case Determiner::the: article(gender, plural); break;
@@ -94,7 +100,9 @@ class Writer {
       case Determiner::many: say("beaucoup", "de"); break;
       case Determiner::several: say("plusieurs"); break;
       case Determiner::every: say("chaque"); break;
-      case Determiner::all: say(gender == Gender::feminine ? "toutes" : "tous"), article(gender, true); break;
+      case Determiner::all:
+        say(gender == Gender::feminine ? "toutes" : "tous"), article(gender, true);
+        break;
       case Determiner::no: one_of(no); break;
       case Determiner::what: one_of(what); break;
       case Determiner::how_many: say("combien", "de"); break;
@@ -104,7 +112,8 @@ class Writer {
   }
 
   static string_view pronoun(const Phrase& p) {
-    if (p.gender == Gender::feminine && p.third()) return p.person == Person::ils ? "elles" : "elle";
+    if (p.gender == Gender::feminine && p.third())
+      return p.person == Person::ils ? "elles" : "elle";
     return subjects[static_cast<int>(p.person)];
   }
 
@@ -116,7 +125,9 @@ class Writer {
   // ---- clauses
 
   static const string& conjugated(const Conjugation& verb, Tense tense, Person person) {
-    const auto& row = tense == Tense::future ? verb.futur : tense == Tense::imperfect ? verb.imparfait : verb.present;
+    const auto& row = tense == Tense::future      ? verb.futur
+                      : tense == Tense::imperfect ? verb.imparfait
+                                                  : verb.present;
     return row[static_cast<std::size_t>(person)];
   }
 
@@ -139,8 +150,10 @@ class Writer {
     const Agreement& forms = c.verb->french.participle;
     if (c.verb->has(trait::etre)) return forms.of(c.subject.gender, c.subject.plural());
     const Phrase* object = c.object.get();
-    const bool precedes = object && !c.verb->has(trait::a | trait::de) && (object->form == Form::gap || goes_before(object));
-    return precedes ? forms.of(object->gender, object->plural()) : forms.of(Gender::masculine, false);
+    const bool precedes = object && !c.verb->has(trait::a | trait::de) &&
+                          (object->form == Form::gap || goes_before(object));
+    return precedes ? forms.of(object->gender, object->plural())
+                    : forms.of(Gender::masculine, false);
   }
 
   void clause(const Clause& c) {
@@ -160,10 +173,14 @@ class Writer {
     const Dictionary& d = dictionary();
     const Phrase* object = c.object.get();
     const bool nothing = object && object->form == Form::nothing;
-    const bool nobody = object && (object->form == Form::nobody || object->determiner == Determiner::no);
-    const bool subject_no = c.subject.form == Form::nobody || (c.subject.form == Form::noun && c.subject.determiner == Determiner::no);
+    const bool nobody =
+        object && (object->form == Form::nobody || object->determiner == Determiner::no);
+    const bool subject_no =
+        c.subject.form == Form::nobody ||
+        (c.subject.form == Form::noun && c.subject.determiner == Determiner::no);
     if (c.negation != Negation::none || nothing || nobody || subject_no) say("ne");
-    const bool composed = c.core == Core::verb && c.tense == Tense::past, infinitive = c.modal != Modal::none;
+    const bool composed = c.core == Core::verb && c.tense == Tense::past,
+               infinitive = c.modal != Modal::none;
     const Person person = c.core == Core::existence ? Person::il : c.subject.person;
     if (c.core == Core::existence) say("y");
     if (!infinitive) clitics(c);
@@ -198,7 +215,8 @@ class Writer {
       static const Agreement seul = agree("seul");
       say(seul.of(c.subject.gender, c.subject.plural()));
     }
-    for (const Place& p : c.places) place(p);
+    for (const Place& p : c.places)
+      place(p);
   }
 
   void predicate(const Clause& c) {
@@ -236,7 +254,9 @@ class Writer {
       case Time::Kind::day: return say(weekdays[t.a].french);
       case Time::Kind::every_day: return say("chaque", weekdays[t.a].french);
       case Time::Kind::month: return say("en", months[t.a].french);
-      case Time::Kind::date: return say("le", t.a == 1 ? string_view("premier") : string_view(d.digits[t.a]), months[t.b].french);
+      case Time::Kind::date:
+        return say("le", t.a == 1 ? string_view("premier") : string_view(d.digits[t.a]),
+                   months[t.b].french);
       case Time::Kind::hour: return hour(t.a, t.b);
     }
   }
@@ -274,10 +294,13 @@ string french(const Sentence& s) {
     case Sentence::Kind::statement: w.clause(s.main); break;
     case Sentence::Kind::question:
       if (s.fronted) w.phrase(*s.fronted);
-      if (!openers[static_cast<int>(s.question)].empty()) w.say(openers[static_cast<int>(s.question)]);
+      if (!openers[static_cast<int>(s.question)].empty())
+        w.say(openers[static_cast<int>(s.question)]);
       if (s.question != Question::who) {
-        if (s.question == Question::what) w.words.back() = {"qu'est-ce"};
-        else w.say("est-ce");
+        if (s.question == Question::what)
+          w.words.back() = {"qu'est-ce"};
+        else
+          w.say("est-ce");
         w.say("que");
       }
       w.clause(s.main);
@@ -294,7 +317,9 @@ string french(const Sentence& s) {
   if (s.second && !s.second_first) connect(), w.clause(*s.second);
   if (s.please) w.say(",", "s'il vous plaît");
   const bool command = s.kind == Sentence::Kind::imperative && !s.please;
-  w.say(s.kind == Sentence::Kind::question ? "?" : s.kind == Sentence::Kind::exclamation || command ? "!" : ".");
+  w.say(s.kind == Sentence::Kind::question                 ? "?"
+        : s.kind == Sentence::Kind::exclamation || command ? "!"
+                                                           : ".");
   string text = join_french(w.words);
   if (text.starts_with("à ")) text.replace(0, std::string_view("à").size(), "À");
   if (text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');

@@ -15,10 +15,13 @@ bool contains(const List& list, string_view word) {
 }
 
 bool ends_with_any(string_view word, std::initializer_list<string_view> endings) {
-  return std::any_of(endings.begin(), endings.end(), [&](string_view ending) { return word.ends_with(ending); });
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](string_view ending) { return word.ends_with(ending); });
 }
 
-string without(string_view word, std::size_t bytes) { return string(word.substr(0, word.size() - bytes)); }
+string without(string_view word, std::size_t bytes) {
+  return string(word.substr(0, word.size() - bytes));
+}
 
 // ---- verbs
 
@@ -58,15 +61,19 @@ Parts regular(string_view infinitive) {
   const string stem = without(infinitive, 2);
   if (infinitive.ends_with("er")) {
     for (int p = 0; p < 6; ++p) {
-      parts.present[p] = (mute(present_er[p]) ? weaken(stem) : soften(stem, present_er[p])) + string(present_er[p]);
+      parts.present[p] = (mute(present_er[p]) ? weaken(stem) : soften(stem, present_er[p])) +
+                         string(present_er[p]);
     }
     parts.future = weaken(stem) + "er", parts.participle = stem + "é";
   } else if (infinitive.ends_with("ir")) {
-    for (int p = 0; p < 6; ++p) parts.present[p] = stem + string(present_ir[p]);
+    for (int p = 0; p < 6; ++p)
+      parts.present[p] = stem + string(present_ir[p]);
     parts.future = infinitive, parts.participle = stem + "i";
   } else {
-    check(infinitive.ends_with("re"), "conjugate", "expected an infinitive in -er, -ir or -re; got '{}'", infinitive);
-    for (int p = 0; p < 6; ++p) parts.present[p] = stem + string(present_re[p]);
+    check(infinitive.ends_with("re"), "conjugate",
+          "expected an infinitive in -er, -ir or -re; got '{}'", infinitive);
+    for (int p = 0; p < 6; ++p)
+      parts.present[p] = stem + string(present_re[p]);
     parts.future = without(infinitive, 1), parts.participle = stem + "u";
   }
   return parts;
@@ -84,24 +91,30 @@ Parts irregular(const IrregularVerb& verb) {
 
 // ---- numbers
 
-constexpr string_view ones_french[] = {"zéro", "un",   "deux", "trois", "quatre", "cinq",   "six",      "sept",   "huit",
-                                       "neuf", "dix",  "onze", "douze", "treize", "quatorze", "quinze", "seize"};
-constexpr string_view tens_french[] = {"", "dix", "vingt", "trente", "quarante", "cinquante", "soixante"};
-constexpr string_view ones_english[] = {"zero",    "one",     "two",       "three",    "four",     "five",    "six",
-                                        "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
-                                        "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
-constexpr string_view tens_english[] = {"", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"};
+constexpr string_view ones_french[] = {"zéro",  "un",     "deux",     "trois",  "quatre", "cinq",
+                                       "six",   "sept",   "huit",     "neuf",   "dix",    "onze",
+                                       "douze", "treize", "quatorze", "quinze", "seize"};
+constexpr string_view tens_french[] = {"",         "dix",       "vingt",   "trente",
+                                       "quarante", "cinquante", "soixante"};
+constexpr string_view ones_english[] = {"zero",    "one",     "two",       "three",    "four",
+                                        "five",    "six",     "seven",     "eight",    "nine",
+                                        "ten",     "eleven",  "twelve",    "thirteen", "fourteen",
+                                        "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
+constexpr string_view tens_english[] = {"",      "ten",   "twenty",  "thirty", "forty",
+                                        "fifty", "sixty", "seventy", "eighty", "ninety"};
 
 }  // namespace
 
 bool elides(string_view word) {
-  constexpr string_view aspirated[] = {"héros", "hibou", "hiboux", "hérisson", "hérissons", "harpe", "harpes", "huit"};
+  constexpr string_view aspirated[] = {"héros",     "hibou", "hiboux", "hérisson",
+                                       "hérissons", "harpe", "harpes", "huit"};
   constexpr string_view vowels[] = {"é", "è", "ê", "â", "î", "ô", "œ", "É", "Î", "à"};
   constexpr string_view exceptions[] = {"onze", "oui"};
   if (word.empty()) return false;
   if (word[0] == 'h') return !contains(aspirated, word);
   if (word[0] == 'o' && contains(exceptions, word)) return false;
-  return string_view("aeiouyAEIOU").find(word[0]) != string_view::npos || contains(vowels, word.substr(0, 2));
+  return string_view("aeiouyAEIOU").find(word[0]) != string_view::npos ||
+         contains(vowels, word.substr(0, 2));
 }
 
 string join_french(const std::vector<Word>& words) {
@@ -118,7 +131,8 @@ string join_french(const std::vector<Word>& words) {
       const bool apostrophe = i + 2 < words.size() && elides(words[i + 2].text);
       const bool contracts = article == "les" || (article == "le" && !apostrophe);
       if (contracts) {
-        text += word == "de" ? (article == "les" ? "des" : "du") : (article == "les" ? "aux" : "au");
+        text +=
+            word == "de" ? (article == "les" ? "des" : "du") : (article == "les" ? "aux" : "au");
         ++i;
         continue;
       }
@@ -150,12 +164,16 @@ string feminine_french(string_view adjective) {
 
 Agreement agree(string_view masculine, string_view feminine, string_view masculine_plural) {
   const string she = feminine.empty() ? feminine_french(masculine) : string(feminine);
-  return {{string(masculine), masculine_plural.empty() ? plural_french(masculine) : string(masculine_plural), she, she + "s"}};
+  return {{string(masculine),
+           masculine_plural.empty() ? plural_french(masculine) : string(masculine_plural), she,
+           she + "s"}};
 }
 
 Conjugation conjugate(string_view infinitive) {
   const auto table = irregular_verbs();
-  const auto entry = std::find_if(table.begin(), table.end(), [&](const IrregularVerb& v) { return v.infinitive == infinitive; });
+  const auto entry = std::find_if(table.begin(), table.end(), [&](const IrregularVerb& v) {
+    return v.infinitive == infinitive;
+  });
   const Parts parts = entry == table.end() ? regular(infinitive) : irregular(*entry);
   // The imparfait has the stem of "nous": nous buvons, il buvait. Only être departs from it.
   string past_stem = without(parts.present[static_cast<std::size_t>(Person::nous)], 3);

@@ -7,37 +7,48 @@
 
 #include "datasets/toy/lexicon.h"
 
-// How French (and the little English there is) bends its words. Every function here is a rule of a school grammar.
+// How French (and the little English there is) bends its words. Every function here is a rule of a
+// school grammar.
 namespace heed::toy {
 
 enum class Person : std::uint8_t { je, tu, il, nous, vous, ils };
 
-/// Whether elision happens before the word: a vowel or a mute h follows ("l'homme", but "le héros").
+/// Whether elision happens before the word: a vowel or a mute h follows ("l'homme", but "le
+/// héros").
 bool elides(std::string_view word);
 
-/// One word of a French sentence, before elision and contraction. Only articles contract: "de le voisin" -> "du voisin".
+/// One word of a French sentence, before elision and contraction. Only articles contract: "de le
+/// voisin" -> "du voisin".
 struct Word {
   std::string_view text;
   bool article = false;
 };
 
-/// Joins words into French text: le + homme -> l'homme, de + les -> des, que + elle -> qu'elle; no blank before . , ! ?
+/// Joins words into French text: le + homme -> l'homme, de + les -> des, que + elle -> qu'elle; no
+/// blank before . , ! ?
 std::string join_french(const std::vector<Word>& words);
 
-std::string plural_french(std::string_view noun);                     // bijou -> bijoux, journal -> journaux, souris -> souris
-std::string feminine_french(std::string_view adjective);              // heureux -> heureuse, fier is in the dictionary
-std::string number_french(int n, Gender gender = Gender::masculine);  // 1 to 100: vingt et un, vingt et une, quatre-vingt-un
-std::string number_english(int n);                                    // 1 to 100: twenty-one
+std::string plural_french(
+    std::string_view noun);  // bijou -> bijoux, journal -> journaux, souris -> souris
+std::string feminine_french(
+    std::string_view adjective);  // heureux -> heureuse, fier is in the dictionary
+std::string number_french(
+    int n,
+    Gender gender = Gender::masculine);  // 1 to 100: vingt et un, vingt et une, quatre-vingt-un
+std::string number_english(int n);       // 1 to 100: twenty-one
 
-std::string plural_english(std::string_view noun);       // box -> boxes, story -> stories
+std::string plural_english(std::string_view noun);        // box -> boxes, story -> stories
 std::string third_person_english(std::string_view verb);  // watch -> watches, carry -> carries
 
 /// masculine and feminine, singular and plural
 struct Agreement {
   std::array<std::string, 4> forms;
-  const std::string& of(Gender gender, bool plural) const { return forms[2 * static_cast<std::size_t>(gender) + plural]; }
+  const std::string& of(Gender gender, bool plural) const {
+    return forms[2 * static_cast<std::size_t>(gender) + plural];
+  }
 };
-Agreement agree(std::string_view masculine, std::string_view feminine = {}, std::string_view masculine_plural = {});
+Agreement agree(std::string_view masculine, std::string_view feminine = {},
+                std::string_view masculine_plural = {});
 
 struct Conjugation {
   std::string infinitive;

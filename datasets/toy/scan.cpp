@@ -15,7 +15,8 @@ using Phrases = std::vector<Phrase>;
 
 std::string repeat(const std::string& actions, int times) {
   std::string result = actions;
-  for (int i = 1; i < times; ++i) result += " " + actions;
+  for (int i = 1; i < times; ++i)
+    result += " " + actions;
   return result;
 }
 Phrase joined(const Phrase& a, const char* words, const Phrase& b, const std::string& actions) {
@@ -25,15 +26,17 @@ Phrase joined(const Phrase& a, const char* words, const Phrase& b, const std::st
 /// V -> U | D | U opposite | U around, where U may also be `turn`, which never stands alone
 Phrases verbs() {
   Phrases result;
-  const Phrases actions = {{"walk", "I_WALK"}, {"look", "I_LOOK"}, {"run", "I_RUN"}, {"jump", "I_JUMP"}, {"turn", ""}};
+  const Phrases actions = {
+      {"walk", "I_WALK"}, {"look", "I_LOOK"}, {"run", "I_RUN"}, {"jump", "I_JUMP"}, {"turn", ""}};
   const Phrases directions = {{"left", "I_TURN_LEFT"}, {"right", "I_TURN_RIGHT"}};
   for (const Phrase& u : actions) {
     if (!u.target.empty()) result.push_back(u);
     const std::string then = u.target.empty() ? "" : " " + u.target;
     for (const Phrase& d : directions) {
-      result.push_back({u.source + " " + d.source, d.target + then});                                 // [u left] = turn, [u]
-      result.push_back(joined(u, "opposite", d, repeat(d.target, 2) + then));                         // turn, turn, [u]
-      result.push_back(joined(u, "around", d, repeat(d.target + then, 4)));                           // four times: turn, [u]
+      result.push_back({u.source + " " + d.source, d.target + then});  // [u left] = turn, [u]
+      result.push_back(joined(u, "opposite", d, repeat(d.target, 2) + then));  // turn, turn, [u]
+      result.push_back(
+          joined(u, "around", d, repeat(d.target + then, 4)));  // four times: turn, [u]
     }
   }
   return result;
@@ -50,7 +53,9 @@ Phrases sentences() {
   return result;
 }
 
-Index actions_of(const Pair& pair) { return 1 + std::count(pair.target.begin(), pair.target.end(), ' '); }
+Index actions_of(const Pair& pair) {
+  return 1 + std::count(pair.target.begin(), pair.target.end(), ' ');
+}
 
 }  // namespace
 
@@ -73,11 +78,15 @@ ScanSplit scan(const std::string& split, std::uint64_t seed) {
     const auto cut = all.begin() + static_cast<std::ptrdiff_t>(all.size() * 4 / 5);
     result = {{all.begin(), cut}, {cut, all.end()}};
   } else if (split == "length") {
-    for (Pair& pair : all) (actions_of(pair) <= 22 ? result.train : result.test).push_back(std::move(pair));
+    for (Pair& pair : all)
+      (actions_of(pair) <= 22 ? result.train : result.test).push_back(std::move(pair));
   } else if (split == "add_jump") {
     for (Pair& pair : all)
-      if (pair.source != "jump") (pair.source.find("jump") == std::string::npos ? result.train : result.test).push_back(std::move(pair));
-    for (std::size_t n = result.train.size() / 9; n > 0; --n) result.train.push_back({"jump", "I_JUMP"});
+      if (pair.source != "jump")
+        (pair.source.find("jump") == std::string::npos ? result.train : result.test)
+            .push_back(std::move(pair));
+    for (std::size_t n = result.train.size() / 9; n > 0; --n)
+      result.train.push_back({"jump", "I_JUMP"});
   } else {
     fail("SCAN has the splits simple, length and add_jump; got '{}'", split);
   }

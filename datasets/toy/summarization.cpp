@@ -30,7 +30,9 @@ class Facts {
     const bool numbered = slot.back() >= '2' && slot.back() <= '9';
     return set(slot, news::draw(slot.substr(0, slot.size() - numbered), random_, split_));
   }
-  const std::string& set(std::string_view slot, std::string value) { return known_.emplace_back(slot, std::move(value)).second; }
+  const std::string& set(std::string_view slot, std::string value) {
+    return known_.emplace_back(slot, std::move(value)).second;
+  }
 
   std::string fill(std::string_view pattern) {
     std::string text;
@@ -64,21 +66,29 @@ struct Story {
   const news::Event* event;
   const news::Outcome* outcome;
   Facts facts;
-  std::string lead;                         // the whole first sentence, as a template
-  std::vector<const news::Outcome*> parts;  // the outcome, who said so, or null: something else; told in this order
-  std::size_t told = 0;                     // sentences so far
+  std::string lead;  // the whole first sentence, as a template
+  std::vector<const news::Outcome*>
+      parts;             // the outcome, who said so, or null: something else; told in this order
+  std::size_t told = 0;  // sentences so far
   bool attributed = false;
 
   Story(const news::Event& e, Random& random, Split split)
-      : event(&e), outcome(&pick(e.outcomes, random)), facts(random, split), lead(pick(e.leads, random)) {
+      : event(&e),
+        outcome(&pick(e.outcomes, random)),
+        facts(random, split),
+        lead(pick(e.leads, random)) {
     facts.set("topic", std::string(e.topic));
     facts.set("role", news::draw(e.role, random, split));
-    if (random.chance(0.35)) lead += pick(outcome->clauses, random);
-    else parts.push_back(outcome);
+    if (random.chance(0.35))
+      lead += pick(outcome->clauses, random);
+    else
+      parts.push_back(outcome);
     const double said = random.uniform();
     attributed = said < 0.5;
-    if (said < 0.2) lead += pick(news::attribution().clauses, random);
-    else if (attributed) parts.push_back(&news::attribution());
+    if (said < 0.2)
+      lead += pick(news::attribution().clauses, random);
+    else if (attributed)
+      parts.push_back(&news::attribution());
     if (random.chance(0.35)) parts.push_back(nullptr);
     random.shuffle(parts);
   }
@@ -89,7 +99,9 @@ struct Story {
   std::string tell(bool near, Random& random) {
     if (told++ == 0) return sentence(facts.fill(lead));
     const news::Outcome* part = parts[told - 2];
-    const Templates& templates = !part ? event->more : near && random.chance(0.6) ? part->near : part->far;
+    const Templates& templates = !part                        ? event->more
+                                 : near && random.chance(0.6) ? part->near
+                                                              : part->far;
     return sentence(facts.fill(pick(templates, random)));
   }
 
@@ -102,11 +114,14 @@ struct Story {
 
 /// Draws `n` of them, no two with the same key.
 template <class Item, class Key>
-std::vector<const Item*> draw_different(std::span<const Item> all, std::size_t n, Random& random, Key key) {
+std::vector<const Item*> draw_different(std::span<const Item> all, std::size_t n, Random& random,
+                                        Key key) {
   std::vector<const Item*> drawn;
   while (drawn.size() < n) {
     const Item* item = &pick(all, random);
-    if (std::none_of(drawn.begin(), drawn.end(), [&](const Item* other) { return key(*other) == key(*item); })) drawn.push_back(item);
+    if (std::none_of(drawn.begin(), drawn.end(),
+                     [&](const Item* other) { return key(*other) == key(*item); }))
+      drawn.push_back(item);
   }
   return drawn;
 }
@@ -114,12 +129,17 @@ std::vector<const Item*> draw_different(std::span<const Item> all, std::size_t n
 class Page {
  public:
   Page(Random& random, Split split) : random_(random), split_(split) {
-    const std::size_t items = pick(std::array<std::size_t, 10>{3, 3, 3, 3, 4, 4, 4, 5, 5, 6}, random);
+    const std::size_t items =
+        pick(std::array<std::size_t, 10>{3, 3, 3, 3, 4, 4, 4, 5, 5, 6}, random);
     const std::size_t important = 1 + random.below(std::min<std::size_t>(3, items - 1));
     const auto rank = [](const news::Event& event) { return event.rank; };
-    for (const news::Event* event : draw_different(news::events(), important, random, rank)) stories_.emplace_back(*event, random, split);
-    asides_ = draw_different(news::asides(), items - important, random, [](const news::Aside& aside) { return &aside; });
-    const auto by_rank = [&](const Story& a, const Story& b) { return rank(*a.event) < rank(*b.event); };
+    for (const news::Event* event : draw_different(news::events(), important, random, rank))
+      stories_.emplace_back(*event, random, split);
+    asides_ = draw_different(news::asides(), items - important, random,
+                             [](const news::Aside& aside) { return &aside; });
+    const auto by_rank = [&](const Story& a, const Story& b) {
+      return rank(*a.event) < rank(*b.event);
+    };
     main_ = &*std::min_element(stories_.begin(), stories_.end(), by_rank);
   }
 
@@ -127,14 +147,18 @@ class Page {
 
   std::string text() {
     std::string text;
-    const auto add = [&](const std::string& words) { (text.empty() ? text : text += ' ') += words; };
+    const auto add = [&](const std::string& words) {
+      (text.empty() ? text : text += ' ') += words;
+    };
     for (Story* last = nullptr;;) {
       std::vector<Story*> open;
       for (Story& story : stories_)
         if (!story.done()) open.push_back(&story);
       if (open.empty() && asides_.empty()) return text;
       const std::size_t next = random_.below(open.size() + asides_.size());
-      Story* story = last && !last->done() && random_.chance(0.5) ? last : next < open.size() ? open[next] : nullptr;
+      Story* story = last && !last->done() && random_.chance(0.5) ? last
+                     : next < open.size()                         ? open[next]
+                                                                  : nullptr;
       if (story) {
         add(story->tell(story == last && story->told == 1, random_));
       } else {
@@ -170,7 +194,8 @@ class Page {
 }  // namespace
 
 Report::Report(Random& random, Split split) {
-  for (std::ptrdiff_t words = 0; words < 60 || words > 150; words = 1 + std::count(text.begin(), text.end(), ' ')) {
+  for (std::ptrdiff_t words = 0; words < 60 || words > 150;
+       words = 1 + std::count(text.begin(), text.end(), ' ')) {
     Page page(random, split);
     text = page.text();
     headline = page.headline();
@@ -185,19 +210,29 @@ std::vector<std::string> ordinary_words() {
     for (const char c : std::string(text) + ' ') {
       const bool inside = std::isalpha(static_cast<unsigned char>(c)) || c == '\'';
       slot = c == '{' || (slot && c != '}');
-      if (inside && !slot) word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-      else if (!word.empty()) words.insert(std::exchange(word, {}));
+      if (inside && !slot)
+        word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      else if (!word.empty())
+        words.insert(std::exchange(word, {}));
     }
   };
-  const auto add_all = [&](const Templates& templates) { for (const auto text : templates) add(text); };
-  const auto add_outcome = [&](const news::Outcome& o) { add(o.headline), add_all(o.clauses), add_all(o.near), add_all(o.far); };
+  const auto add_all = [&](const Templates& templates) {
+    for (const auto text : templates)
+      add(text);
+  };
+  const auto add_outcome = [&](const news::Outcome& o) {
+    add(o.headline), add_all(o.clauses), add_all(o.near), add_all(o.far);
+  };
   for (const news::Event& event : news::events()) {
     add(event.topic), add_all(event.leads), add_all(event.more);
-    for (const news::Outcome& outcome : event.outcomes) add_outcome(outcome);
+    for (const news::Outcome& outcome : event.outcomes)
+      add_outcome(outcome);
   }
   add_outcome(news::attribution());
-  for (const news::Aside& aside : news::asides()) add_all(aside.leads), add_all(aside.more);
-  for (const std::string& phrase : news::phrases()) add(phrase);
+  for (const news::Aside& aside : news::asides())
+    add_all(aside.leads), add_all(aside.more);
+  for (const std::string& phrase : news::phrases())
+    add(phrase);
   return {words.begin(), words.end()};
 }
 

@@ -46,7 +46,8 @@ std::span<const Aside> asides() {
         "{first} {last} of {town} is looking for a {colour} {animal}",
         "a {animal} that got lost in {town} walked home to {town2} in {weeks} weeks",
         "{when}, a {animal} stopped the tram in {town} for {minutes} minutes"},
-       {"the {animal} answers to the name of {pet}", "whoever finds the {animal} gets {price} crowns"}},
+       {"the {animal} answers to the name of {pet}",
+        "whoever finds the {animal} gets {price} crowns"}},
 
       {{"trams from {town} to {town2} will run every {minutes} minutes from {month} on",
         "a ticket for the tram in {town} will cost {price} crowns from {month} on",
@@ -58,7 +59,8 @@ std::span<const Aside> asides() {
         "{first} {last} is the new head of the school in {town}",
         "children in {town} planted {trees} trees on {day}",
         "the school in {town} practised a fire alarm {when}, and all left in {minutes} minutes"},
-       {"the school was built in {year}", "\"We're very happy,\" the teacher {first2} {last2} said"}},
+       {"the school was built in {year}",
+        "\"We're very happy,\" the teacher {first2} {last2} said"}},
 
       {{"{first} {last} of {town} turned {age} on {day}",
         "the oldest {job} of {town}, {first} {last}, celebrated on {day}",

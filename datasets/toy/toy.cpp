@@ -18,7 +18,8 @@ namespace {
 
 std::uint64_t hash(std::string_view text) {
   std::uint64_t h = text.size();
-  for (const char c : text) h = mix(h, static_cast<unsigned char>(c));
+  for (const char c : text)
+    h = mix(h, static_cast<unsigned char>(c));
   return h;
 }
 
@@ -30,7 +31,8 @@ Split split_of(std::string_view source) {
 /// Letters, each a word of its own.
 struct Letters {
   explicit Letters(Random& random) : text(7 + 2 * random.below(13), ' ') {
-    for (std::size_t i = 0; i < text.size(); i += 2) text[i] = static_cast<char>('a' + random.below(26));
+    for (std::size_t i = 0; i < text.size(); i += 2)
+      text[i] = static_cast<char>('a' + random.below(26));
   }
   std::string source() const { return text; }
   std::string text;
@@ -47,11 +49,13 @@ struct Sort : Letters {
   using Letters::Letters;
   std::string target() const {
     std::array<int, 26> counts{};
-    for (std::size_t i = 0; i < text.size(); i += 2) ++counts[static_cast<std::size_t>(text[i] - 'a')];
+    for (std::size_t i = 0; i < text.size(); i += 2)
+      ++counts[static_cast<std::size_t>(text[i] - 'a')];
     std::string sorted(text.size(), ' ');
     std::size_t at = 0;
     for (std::size_t letter = 0; letter < 26; ++letter)
-      for (int n = counts[letter]; n > 0; --n, at += 2) sorted[at] = static_cast<char>('a' + letter);
+      for (int n = counts[letter]; n > 0; --n, at += 2)
+        sorted[at] = static_cast<char>('a' + letter);
     return sorted;
   }
 };
@@ -66,8 +70,10 @@ struct Translation {
 /// An example is drawn for a split where it holds words that may not occur in every one.
 template <class Example>
 Example draw(Random& random, Split split) {
-  if constexpr (std::is_constructible_v<Example, Random&, Split>) return Example(random, split);
-  else return Example(random);
+  if constexpr (std::is_constructible_v<Example, Random&, Split>)
+    return Example(random, split);
+  else
+    return Example(random);
 }
 
 bool fits(const Translation&, std::string_view source) {
@@ -75,12 +81,15 @@ bool fits(const Translation&, std::string_view source) {
   return words >= 3 && words <= 30;
 }
 template <class Example>
-bool fits(const Example&, std::string_view) { return true; }
+bool fits(const Example&, std::string_view) {
+  return true;
+}
 
 template <class Example>
 class Corpus final : public PairSource {
  public:
-  Corpus(std::string name, Split split, std::uint64_t seed) : name_(std::move(name)), split_(split), seed_(mix(seed, hash(name_))) {}
+  Corpus(std::string name, Split split, std::uint64_t seed)
+      : name_(std::move(name)), split_(split), seed_(mix(seed, hash(name_))) {}
   Index size() const override { return -1; }
   std::string name() const override { return "toy:" + name_; }
   Pair at(Index i) const override {
@@ -88,7 +97,8 @@ class Corpus final : public PairSource {
     for (;;) {
       const Example example = draw<Example>(random, split_);
       std::string source = example.source();
-      if (split_of(source) == split_ && fits(example, source)) return {std::move(source), example.target()};
+      if (split_of(source) == split_ && fits(example, source))
+        return {std::move(source), example.target()};
     }
   }
 
@@ -118,7 +128,8 @@ constexpr Row rows[] = {{"translation", corpus<Translation>},
 
 std::vector<std::string> names() {
   std::vector<std::string> all;
-  for (const Row& row : rows) all.emplace_back(row.name);
+  for (const Row& row : rows)
+    all.emplace_back(row.name);
   return all;
 }
 

@@ -10,27 +10,59 @@
 // What a sentence of toy:translation says, before it is said in either language.
 namespace heed::toy {
 
-enum class Tense : std::uint8_t { present, past, imperfect, future };   // past: saw, a vu
-enum class Aspect : std::uint8_t { simple, progressive, habitual };     // of the imperfect: was, was eating, used to eat
+enum class Tense : std::uint8_t { present, past, imperfect, future };  // past: saw, a vu
+enum class Aspect : std::uint8_t {
+  simple,
+  progressive,
+  habitual
+};  // of the imperfect: was, was eating, used to eat
 enum class Modal : std::uint8_t { none, want, can, must };
 enum class Negation : std::uint8_t { none, not_, never, no_longer };
 enum class Degree : std::uint8_t { plain, very, too, more, as };
 enum class Determiner : std::uint8_t {
-  the, a, some, any, this_, my, your, our, his, her, their, many, several, every, all, no, number, what, how_many
+  the,
+  a,
+  some,
+  any,
+  this_,
+  my,
+  your,
+  our,
+  his,
+  her,
+  their,
+  many,
+  several,
+  every,
+  all,
+  no,
+  number,
+  what,
+  how_many
 };
-enum class Preposition : std::uint8_t { located, near, in_front_of, behind, under, next_to, to, from };
+enum class Preposition : std::uint8_t {
+  located,
+  near,
+  in_front_of,
+  behind,
+  under,
+  next_to,
+  to,
+  from
+};
 
 struct Clause;
 
-/// A noun phrase, a pronoun, a name, or the gap that a question or a relative clause leaves where its noun belongs.
+/// A noun phrase, a pronoun, a name, or the gap that a question or a relative clause leaves where
+/// its noun belongs.
 struct Phrase {
   enum class Form : std::uint8_t { noun, pronoun, name, nobody, nothing, gap };
   Form form = Form::noun;
   Person person = Person::il;  // il or ils for nouns
   Gender gender = Gender::masculine;
-  bool human = true;           // he and she, or it
+  bool human = true;  // he and she, or it
   Determiner determiner = Determiner::the;
-  int count = 0;               // of "seven keys", "the seven keys"
+  int count = 0;  // of "seven keys", "the seven keys"
   const Noun* noun = nullptr;
   const Adjective* before = nullptr;  // by the side of the French noun; English has both before
   const Adjective* after = nullptr;
@@ -72,13 +104,38 @@ struct Clause {
   std::vector<Place> places;
   std::optional<Time> time;
   bool time_first = false;
-  enum class Link : std::uint8_t { none, subject, object, place } link = Link::none;  // of a relative clause: qui, que, où
+  enum class Link : std::uint8_t {
+    none,
+    subject,
+    object,
+    place
+  } link = Link::none;  // of a relative clause: qui, que, où
 };
 
 struct Sentence {
-  enum class Kind : std::uint8_t { statement, question, imperative, exclamation } kind = Kind::statement;
-  enum class Question : std::uint8_t { yes_no, who, whom, what, where, when, why, how_many } question = Question::yes_no;
-  enum class Connective : std::uint8_t { and_, but, because, when, while_ } connective = Connective::and_;
+  enum class Kind : std::uint8_t {
+    statement,
+    question,
+    imperative,
+    exclamation
+  } kind = Kind::statement;
+  enum class Question : std::uint8_t {
+    yes_no,
+    who,
+    whom,
+    what,
+    where,
+    when,
+    why,
+    how_many
+  } question = Question::yes_no;
+  enum class Connective : std::uint8_t {
+    and_,
+    but,
+    because,
+    when,
+    while_
+  } connective = Connective::and_;
   Clause main;
   std::unique_ptr<Phrase> fronted;  // How many keys ...? What a beautiful garden ...!
   std::unique_ptr<Clause> second;

@@ -18,8 +18,9 @@ struct MutableRows {
   Mode mode = Mode::assign;
 };
 
-/// The keys [begin, end) that query i sees. Queries stand at the end of the keys: i's own place is i + keys - queries. `causal` hides
-/// what comes after it, a window (0: none) what is that far from it or further.
+/// The keys [begin, end) that query i sees. Queries stand at the end of the keys: i's own place is
+/// i + keys - queries. `causal` hides what comes after it, a window (0: none) what is that far from
+/// it or further.
 struct Visible {
   Index begin, end;
   Visible(bool causal, Index window, Index queries, Index keys, Index i) {
@@ -33,12 +34,13 @@ struct Visible {
 
 /// What is the same for every sequence and head of one attention.
 struct AttentionShape {
-  Index sequences, heads, kv_heads, width;                 // width: of one head; heads / kv_heads neighbours share keys and values
+  Index sequences, heads, kv_heads,
+      width;  // width: of one head; heads / kv_heads neighbours share keys and values
   const Index *query_begins, *query_lengths, *key_begins, *key_lengths;
   Index longest_query, longest_key;
   bool causal;
-  Index window;                                            // 0: none
-  const Real* slopes;                                      // (heads): scores lose slope * distance; null: none
+  Index window;        // 0: none
+  const Real* slopes;  // (heads): scores lose slope * distance; null: none
   Real scale;
   Dropout dropout;
 
@@ -49,13 +51,16 @@ struct AttentionShape {
 Index attention_workspace(const AttentionShape& shape);
 Index attention_backward_workspace(const AttentionShape& shape);
 
-/// y = softmax(q k^T scale - slope distance + mask) v for each sequence and head; log_sums (query rows, heads) keeps each row's logsumexp. Rows of q
-/// outside the sequences are not written. `weights` (null: not wanted) points at room for heads * queries * keys a sequence.
-/// `workspace` holds attention_workspace() numbers for each of threads() workers.
-void attention(const AttentionShape& shape, Rows q, Rows k, Rows v, MutableRows y, Real* log_sums, Real* const* weights, Real* workspace);
+/// y = softmax(q k^T scale - slope distance + mask) v for each sequence and head; log_sums (query
+/// rows, heads) keeps each row's logsumexp. Rows of q outside the sequences are not written.
+/// `weights` (null: not wanted) points at room for heads * queries * keys a sequence. `workspace`
+/// holds attention_workspace() numbers for each of threads() workers.
+void attention(const AttentionShape& shape, Rows q, Rows k, Rows v, MutableRows y, Real* log_sums,
+               Real* const* weights, Real* workspace);
 
 /// From dy, and what attention() took and gave. Gradients in `mode`; null data: not wanted.
-void attention_backward(const AttentionShape& shape, Rows q, Rows k, Rows v, Rows y, const Real* log_sums, Rows dy, MutableRows dq,
-                        MutableRows dk, MutableRows dv, Real* workspace);
+void attention_backward(const AttentionShape& shape, Rows q, Rows k, Rows v, Rows y,
+                        const Real* log_sums, Rows dy, MutableRows dq, MutableRows dk,
+                        MutableRows dv, Real* workspace);
 
 }  // namespace heed::kernels

@@ -4,7 +4,8 @@
 
 namespace heed::kernels {
 
-// One position of a Transformer's decoder for every row of a batch, all of its layers in one call: docs/kernels.md, "A step of decoding".
+// One position of a Transformer's decoder for every row of a batch, all of its layers in one call:
+// docs/kernels.md, "A step of decoding".
 
 /// y = x W^T + b, W (out, in) as pack(in, out, W, 1, in, packed) leaves it. bias null: none.
 struct StepLinear {
@@ -17,13 +18,14 @@ struct StepNorm {
 };
 
 struct StepLayer {
-  StepLinear input, output;        // self-attention: d -> 3 d (queries, keys, values), d -> d
+  StepLinear input, output;  // self-attention: d -> 3 d (queries, keys, values), d -> d
   StepNorm attention_norm;
-  Real* cache = nullptr;           // keys and values so far, (.., 2 d); this step's rows are written
-  StepLinear query, cross_output;  // attention to the source: d -> d, d -> d; query.packed null: there is none
+  Real* cache = nullptr;  // keys and values so far, (.., 2 d); this step's rows are written
+  StepLinear query,
+      cross_output;  // attention to the source: d -> d, d -> d; query.packed null: there is none
   StepNorm cross_norm;
-  const Real* memory = nullptr;    // keys and values of the source, (.., 2 d)
-  StepLinear up, down;             // feed-forward: d -> ff, ff -> d
+  const Real* memory = nullptr;  // keys and values of the source, (.., 2 d)
+  StepLinear up, down;           // feed-forward: d -> ff, ff -> d
   StepNorm feed_forward_norm;
 };
 
@@ -35,7 +37,8 @@ struct DecoderStep {
   StepLinear scores;                      // d -> vocabulary
 };
 
-/// The rows of a step: row r's keys and values go to row first + r of every layer's cache, and are among past[r].
+/// The rows of a step: row r's keys and values go to row first + r of every layer's cache, and are
+/// among past[r].
 struct StepRows {
   Index count = 0, first = 0;
   const KeyList *past = nullptr, *source = nullptr;
@@ -44,11 +47,15 @@ struct StepRows {
 /// How many numbers of scratch a step takes.
 Index decoder_step_scratch(const DecoderStep& model, Index rows);
 
-/// x (rows, d): embeddings; becomes what the last norm gives. logits (rows, vocabulary). Each row's depend on its own keys alone, to the bit.
-void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch, Real* logits);
+/// x (rows, d): embeddings; becomes what the last norm gives. logits (rows, vocabulary). Each row's
+/// depend on its own keys alone, to the bit.
+void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch,
+                  Real* logits);
 
-/// y (m, out) = or += x W^T + b, and y = max(0, y) where `relu` asks for it. x and y have leading dimensions. Panels of columns are shared out
-/// among the threads in pieces of `grain` (0: as many as a piece is worth).
-void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, Real* y, Index ldy, Mode mode, Index grain = 0);
+/// y (m, out) = or += x W^T + b, and y = max(0, y) where `relu` asks for it. x and y have leading
+/// dimensions. Panels of columns are shared out among the threads in pieces of `grain` (0: as many
+/// as a piece is worth).
+void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, Real* y,
+                 Index ldy, Mode mode, Index grain = 0);
 
 }  // namespace heed::kernels

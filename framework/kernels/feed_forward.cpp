@@ -8,17 +8,19 @@ namespace heed::kernels {
 
 namespace {
 
-/// f(begin, count, mask) on blocks of the dropout mask's; the mask is null where nothing is dropped.
+/// f(begin, count, mask) on blocks of the dropout mask's; the mask is null where nothing is
+/// dropped.
 template <class F>
 void blocks(Index n, const Dropout& dropout, Index first, Index cost, F f) {
-  parallel_for(n, std::max<Index>(grain_of(cost) / dropout_block, 1) * dropout_block, [&](Index begin, Index end) {
-    if (!dropout.active()) return f(begin, end - begin, nullptr);
-    alignas(64) Real mask[dropout_block];
-    for (Index i = begin; i < end; i += dropout_block) {
-      dropout_mask(dropout, (first + i) / dropout_block, mask);
-      f(i, std::min(dropout_block, end - i), mask);
-    }
-  });
+  parallel_for(n, std::max<Index>(grain_of(cost) / dropout_block, 1) * dropout_block,
+               [&](Index begin, Index end) {
+                 if (!dropout.active()) return f(begin, end - begin, nullptr);
+                 alignas(64) Real mask[dropout_block];
+                 for (Index i = begin; i < end; i += dropout_block) {
+                   dropout_mask(dropout, (first + i) / dropout_block, mask);
+                   f(i, std::min(dropout_block, end - i), mask);
+                 }
+               });
 }
 
 }  // namespace
@@ -26,24 +28,32 @@ void blocks(Index n, const Dropout& dropout, Index first, Index cost, F f) {
 void relu_hidden(Index n, const Dropout& dropout, Index first, const Real* z, Real* h) {
   blocks(n, dropout, first, 2, [=](Index i, Index count, const Real* mask) {
     if (mask)
-      transform_serial(count, h + i, Mode::assign, [](Vec v, Vec m) { return m * max(v, Vec(0)); }, z + i, mask);
+      transform_serial(
+          count, h + i, Mode::assign, [](Vec v, Vec m) { return m * max(v, Vec(0)); }, z + i, mask);
     else
-      transform_serial(count, h + i, Mode::assign, [](Vec v) { return max(v, Vec(0)); }, z + i);
+      transform_serial(
+          count, h + i, Mode::assign, [](Vec v) { return max(v, Vec(0)); }, z + i);
   });
 }
 
 void gelu_hidden(Index n, const Dropout& dropout, Index first, const Real* z, Real* h) {
   blocks(n, dropout, first, 30, [=](Index i, Index count, const Real* mask) {
     if (mask)
-      transform_serial(count, h + i, Mode::assign, [](Vec v, Vec m) { return m * Gelu(v).value(); }, z + i, mask);
+      transform_serial(
+          count, h + i, Mode::assign, [](Vec v, Vec m) { return m * Gelu(v).value(); }, z + i,
+          mask);
     else
-      transform_serial(count, h + i, Mode::assign, [](Vec v) { return Gelu(v).value(); }, z + i);
+      transform_serial(
+          count, h + i, Mode::assign, [](Vec v) { return Gelu(v).value(); }, z + i);
   });
 }
 
 void relu_hidden_backward(Index n, const Dropout& dropout, const Real* h, Real* dh) {
   const Vec scale = dropout.scale;
-  transform(n, dh, Mode::assign, 3, [scale](Vec v, Vec g) { return select(less(Vec(0), v), scale * g, Vec(0)); }, h, static_cast<const Real*>(dh));
+  transform(
+      n, dh, Mode::assign, 3,
+      [scale](Vec v, Vec g) { return select(less(Vec(0), v), scale * g, Vec(0)); }, h,
+      static_cast<const Real*>(dh));
 }
 
 void gelu_hidden_backward(Index n, const Dropout& dropout, Index first, Real* z, Real* dh) {
@@ -58,9 +68,11 @@ void gelu_hidden_backward(Index n, const Dropout& dropout, Index first, Real* z,
     Real *x = z + begin, *d = dh + begin;
     Index i = 0;
     for (; i + Vec::width <= count; i += Vec::width)
-      step(Vec::load(x + i), Vec::load(d + i), mask ? Vec::load(mask + i) : Vec(1), [=](Vec h, Vec g) { h.store(x + i), g.store(d + i); });
+      step(Vec::load(x + i), Vec::load(d + i), mask ? Vec::load(mask + i) : Vec(1),
+           [=](Vec h, Vec g) { h.store(x + i), g.store(d + i); });
     if (const Index rest = count - i; rest > 0)
-      step(Vec::load(x + i, rest), Vec::load(d + i, rest), mask ? Vec::load(mask + i, rest) : Vec(1),
+      step(Vec::load(x + i, rest), Vec::load(d + i, rest),
+           mask ? Vec::load(mask + i, rest) : Vec(1),
            [=](Vec h, Vec g) { h.store(x + i, rest), g.store(d + i, rest); });
   });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// For kernels' .cpp files only: sums and maxima over a row, a vector at a time, in an order that depends on its length alone.
+// For kernels' .cpp files only: sums and maxima over a row, a vector at a time, in an order that
+// depends on its length alone.
 
 #include <algorithm>
 #include <limits>
@@ -9,15 +10,21 @@
 
 namespace heed::kernels {
 
-/// f(i, count), the vector of numbers from i on, over [0, n), folded with `combine`; the tail is padded with `neutral`.
+/// f(i, count), the vector of numbers from i on, over [0, n), folded with `combine`; the tail is
+/// padded with `neutral`.
 template <class F, class Combine>
 Vec fold(Index n, Vec start, Vec neutral, F f, Combine combine) {
   Index i = 0;
-  for (; i + Vec::width <= n; i += Vec::width) start = combine(start, f(i, Vec::width));
-  if (i < n) start = combine(start, select(less(count_from(0), Vec(static_cast<Real>(n - i))), f(i, n - i), neutral));
+  for (; i + Vec::width <= n; i += Vec::width)
+    start = combine(start, f(i, Vec::width));
+  if (i < n)
+    start = combine(
+        start, select(less(count_from(0), Vec(static_cast<Real>(n - i))), f(i, n - i), neutral));
   return start;
 }
-inline Vec at(const Real* x, Index i, Index count) { return count == Vec::width ? Vec::load(x + i) : Vec::load(x + i, count); }
+inline Vec at(const Real* x, Index i, Index count) {
+  return count == Vec::width ? Vec::load(x + i) : Vec::load(x + i, count);
+}
 
 /// Terms of a row that are added as Real; the sums of such blocks are added in double, so that a
 /// row of millions keeps its digits.
@@ -53,7 +60,8 @@ inline Deviations deviations_of(Index n, const Real* x, Vec centre) {
     };
     const Index end = std::min(n, begin + sum_block);
     Index i = begin;
-    for (; i + Vec::width <= end; i += Vec::width) add(Vec::load(x + i) - centre);
+    for (; i + Vec::width <= end; i += Vec::width)
+      add(Vec::load(x + i) - centre);
     if (i < end) {
       const Vec inside = less(count_from(0), Vec(static_cast<Real>(end - i)));
       add(select(inside, Vec::load(x + i, end - i) - centre, Vec(0)));

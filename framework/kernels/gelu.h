@@ -1,6 +1,7 @@
 #pragma once
 
-// For kernels' .cpp files only: gelu(x) = x/2 (1 + tanh u), u = sqrt(2/pi) (x + 0.044715 x^3), and its derivative.
+// For kernels' .cpp files only: gelu(x) = x/2 (1 + tanh u), u = sqrt(2/pi) (x + 0.044715 x^3), and
+// its derivative.
 
 #include <numbers>
 
@@ -9,7 +10,8 @@
 namespace heed::kernels {
 
 struct Gelu {
-  static constexpr Real scale = static_cast<Real>(std::numbers::sqrt2 * std::numbers::inv_sqrtpi), cube = Real(0.044715);
+  static constexpr Real scale = static_cast<Real>(std::numbers::sqrt2 * std::numbers::inv_sqrtpi),
+                        cube = Real(0.044715);
   static constexpr Real far = 1000;  // tanh u is 1 long before
   Vec x, t;
 

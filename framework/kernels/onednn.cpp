@@ -20,7 +20,8 @@ namespace {
 #define HEED_STRING(x) HEED_STRING_OF(x)
 constexpr const char* library = "libdnnl.so." HEED_STRING(DNNL_VERSION_MAJOR);
 static_assert(DNNL_VERSION_MAJOR == 2, "written against oneDNN 2; configure with -DHEED_BF16=OFF");
-static_assert(DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP || DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_SEQ,
+static_assert(DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP ||
+                  DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_SEQ,
               "needs a oneDNN whose threads can be told to be one; configure with -DHEED_BF16=OFF");
 
 template <class Function>
@@ -57,14 +58,20 @@ struct Library {
 
   bool load(void* from) {
 #define HEED_FIND(name) find(from, "dnnl_" #name, name)
-    return HEED_FIND(engine_create) && HEED_FIND(stream_create) && HEED_FIND(stream_destroy) && HEED_FIND(memory_desc_init_by_tag) &&
-           HEED_FIND(memory_create) && HEED_FIND(memory_set_data_handle) && HEED_FIND(memory_destroy) && HEED_FIND(matmul_desc_init) &&
-           HEED_FIND(post_ops_create) && HEED_FIND(post_ops_append_sum) && HEED_FIND(post_ops_destroy) && HEED_FIND(primitive_attr_create) &&
-           HEED_FIND(primitive_attr_set_post_ops) && HEED_FIND(primitive_attr_set_scratchpad_mode) && HEED_FIND(primitive_attr_destroy) &&
-           HEED_FIND(primitive_desc_create) && HEED_FIND(primitive_desc_query) && HEED_FIND(primitive_desc_query_md) &&
-           HEED_FIND(primitive_desc_destroy) && HEED_FIND(primitive_create) && HEED_FIND(primitive_execute) && HEED_FIND(primitive_destroy) &&
+    return HEED_FIND(engine_create) && HEED_FIND(stream_create) && HEED_FIND(stream_destroy) &&
+           HEED_FIND(memory_desc_init_by_tag) && HEED_FIND(memory_create) &&
+           HEED_FIND(memory_set_data_handle) && HEED_FIND(memory_destroy) &&
+           HEED_FIND(matmul_desc_init) && HEED_FIND(post_ops_create) &&
+           HEED_FIND(post_ops_append_sum) && HEED_FIND(post_ops_destroy) &&
+           HEED_FIND(primitive_attr_create) && HEED_FIND(primitive_attr_set_post_ops) &&
+           HEED_FIND(primitive_attr_set_scratchpad_mode) && HEED_FIND(primitive_attr_destroy) &&
+           HEED_FIND(primitive_desc_create) && HEED_FIND(primitive_desc_query) &&
+           HEED_FIND(primitive_desc_query_md) && HEED_FIND(primitive_desc_destroy) &&
+           HEED_FIND(primitive_create) && HEED_FIND(primitive_execute) &&
+           HEED_FIND(primitive_destroy) &&
            (DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_SEQ ||
-            (find(from, "omp_get_max_threads", get_threads) && find(from, "omp_set_num_threads", set_threads)));
+            (find(from, "omp_get_max_threads", get_threads) &&
+             find(from, "omp_set_num_threads", set_threads)));
 #undef HEED_FIND
   }
 };
@@ -72,7 +79,8 @@ Library dnnl;
 dnnl_engine_t engine = nullptr;
 std::atomic<std::uint64_t> primitives_made = 0;
 
-/// oneDNN computes on the thread that calls it. The setting is the calling thread's own, and may matter to other code that runs on it.
+/// oneDNN computes on the thread that calls it. The setting is the calling thread's own, and may
+/// matter to other code that runs on it.
 class OneThread {
  public:
   OneThread() : before_(dnnl.get_threads ? dnnl.get_threads() : 1) {
@@ -89,7 +97,9 @@ class OneThread {
 };
 
 void expect(dnnl_status_t status, const char* what) {
-  if (status != dnnl_success) throw Error(fmt::format("[bf16] oneDNN could not {} (status {})", what, static_cast<int>(status)));
+  if (status != dnnl_success)
+    throw Error(
+        fmt::format("[bf16] oneDNN could not {} (status {})", what, static_cast<int>(status)));
 }
 
 /// A handle that is given back.
@@ -114,14 +124,18 @@ struct Product {
   Product(Index m, Index n, Index k, Mode mode) {
     const dnnl_dims_t a_dims = {m, k}, b_dims = {k, n}, c_dims = {m, n};
     dnnl_memory_desc_t a_desc, b_desc, c_desc;
-    expect(dnnl.memory_desc_init_by_tag(&a_desc, 2, a_dims, dnnl_bf16, dnnl_ab), "describe an operand");
-    expect(dnnl.memory_desc_init_by_tag(&b_desc, 2, b_dims, dnnl_bf16, dnnl_BA16a64b2a), "describe an operand");
-    expect(dnnl.memory_desc_init_by_tag(&c_desc, 2, c_dims, dnnl_f32, dnnl_ab), "describe a product");
+    expect(dnnl.memory_desc_init_by_tag(&a_desc, 2, a_dims, dnnl_bf16, dnnl_ab),
+           "describe an operand");
+    expect(dnnl.memory_desc_init_by_tag(&b_desc, 2, b_dims, dnnl_bf16, dnnl_BA16a64b2a),
+           "describe an operand");
+    expect(dnnl.memory_desc_init_by_tag(&c_desc, 2, c_dims, dnnl_f32, dnnl_ab),
+           "describe a product");
     dnnl_matmul_desc_t desc;
     expect(dnnl.matmul_desc_init(&desc, &a_desc, &b_desc, nullptr, &c_desc), "describe a product");
     Handle<dnnl_primitive_attr_t, &Library::primitive_attr_destroy> options;
     expect(dnnl.primitive_attr_create(&options.handle), "set options");
-    expect(dnnl.primitive_attr_set_scratchpad_mode(options.handle, dnnl_scratchpad_mode_user), "set options");
+    expect(dnnl.primitive_attr_set_scratchpad_mode(options.handle, dnnl_scratchpad_mode_user),
+           "set options");
     Handle<dnnl_post_ops_t, &Library::post_ops_destroy> then;
     if (mode == Mode::accumulate) {
       expect(dnnl.post_ops_create(&then.handle), "set options");
@@ -129,16 +143,21 @@ struct Product {
       expect(dnnl.primitive_attr_set_post_ops(options.handle, then.handle), "set options");
     }
     Handle<dnnl_primitive_desc_t, &Library::primitive_desc_destroy> chosen;
-    expect(dnnl.primitive_desc_create(&chosen.handle, &desc, options.handle, engine, nullptr), "choose a kernel");
+    expect(dnnl.primitive_desc_create(&chosen.handle, &desc, options.handle, engine, nullptr),
+           "choose a kernel");
     const char* name = "";
-    expect(dnnl.primitive_desc_query(chosen.handle, dnnl_query_impl_info_str, 0, static_cast<void*>(&name)), "name its kernel");
+    expect(dnnl.primitive_desc_query(chosen.handle, dnnl_query_impl_info_str, 0,
+                                     static_cast<void*>(&name)),
+           "name its kernel");
     fast = std::string(name).starts_with("brg");
     expect(dnnl.primitive_create(&primitive.handle, chosen.handle), "compile a kernel");
     expect(dnnl.memory_create(&a.handle, &a_desc, engine, DNNL_MEMORY_NONE), "describe an operand");
     expect(dnnl.memory_create(&b.handle, &b_desc, engine, DNNL_MEMORY_NONE), "describe an operand");
     expect(dnnl.memory_create(&c.handle, &c_desc, engine, DNNL_MEMORY_NONE), "describe a product");
-    const dnnl_memory_desc_t* space = dnnl.primitive_desc_query_md(chosen.handle, dnnl_query_scratchpad_md, 0);
-    expect(dnnl.memory_create(&scratchpad.handle, space, engine, DNNL_MEMORY_ALLOCATE), "allocate memory");
+    const dnnl_memory_desc_t* space =
+        dnnl.primitive_desc_query_md(chosen.handle, dnnl_query_scratchpad_md, 0);
+    expect(dnnl.memory_create(&scratchpad.handle, space, engine, DNNL_MEMORY_ALLOCATE),
+           "allocate memory");
     ++primitives_made;
   }
 };
@@ -149,7 +168,8 @@ struct Products {
   std::map<std::tuple<Index, Index, Index, Mode>, std::unique_ptr<Product>> known;
   Product& at(Index m, Index n, Index k, Mode mode) {
     constexpr std::size_t most = 1024;
-    if (!stream.handle) expect(dnnl.stream_create(&stream.handle, engine, dnnl_stream_default_flags), "begin");
+    if (!stream.handle)
+      expect(dnnl.stream_create(&stream.handle, engine, dnnl_stream_default_flags), "begin");
     auto& entry = known[{m, n, k, mode}];
     if (!entry) {
       if (known.size() > most) known.clear();
@@ -168,16 +188,22 @@ std::string find_obstacle() {
   if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512bw"))
     return "needs a processor with AVX512-BF16 or AMX-BF16";
   void* from = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-  if (!from) return fmt::format("needs {}, which cannot be loaded (Debian's package is libdnnl{})", library, DNNL_VERSION_MAJOR);
-  if (!dnnl.load(from)) return fmt::format("needs {} with OpenMP; the one here lacks a function", library);
-  if (dnnl.engine_create(&engine, dnnl_cpu, 0) != dnnl_success) return "needs oneDNN, which does not start here";
+  if (!from)
+    return fmt::format("needs {}, which cannot be loaded (Debian's package is libdnnl{})", library,
+                       DNNL_VERSION_MAJOR);
+  if (!dnnl.load(from))
+    return fmt::format("needs {} with OpenMP; the one here lacks a function", library);
+  if (dnnl.engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
+    return "needs oneDNN, which does not start here";
   const OneThread alone;
   bool fast = false;
   try {
     fast = Product(32, 64, 64, Mode::assign).fast;
   } catch (const Error&) {  // there is no kernel at all
   }
-  return fast ? "" : "needs a oneDNN that has a fast kernel for this processor (is ONEDNN_MAX_CPU_ISA set?)";
+  return fast ? ""
+              : "needs a oneDNN that has a fast kernel for this processor (is ONEDNN_MAX_CPU_ISA "
+                "set?)";
 }
 
 }  // namespace
@@ -187,7 +213,8 @@ const std::string& obstacle() {
   return why;
 }
 
-void product(Index m, Index n, Index k, const std::uint16_t* a, const std::uint16_t* b, float* c, Mode mode) {
+void product(Index m, Index n, Index k, const std::uint16_t* a, const std::uint16_t* b, float* c,
+             Mode mode) {
   const OneThread alone;
   Products& all = products();
   const Product& p = all.at(m, n, k, mode);
@@ -195,8 +222,10 @@ void product(Index m, Index n, Index k, const std::uint16_t* a, const std::uint1
   expect(dnnl.memory_set_data_handle(p.a.handle, at(a)), "take an operand");
   expect(dnnl.memory_set_data_handle(p.b.handle, at(b)), "take an operand");
   expect(dnnl.memory_set_data_handle(p.c.handle, c), "take a product");
-  const dnnl_exec_arg_t arguments[] = {
-      {DNNL_ARG_SRC, p.a.handle}, {DNNL_ARG_WEIGHTS, p.b.handle}, {DNNL_ARG_DST, p.c.handle}, {DNNL_ARG_SCRATCHPAD, p.scratchpad.handle}};
+  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, p.a.handle},
+                                       {DNNL_ARG_WEIGHTS, p.b.handle},
+                                       {DNNL_ARG_DST, p.c.handle},
+                                       {DNNL_ARG_SCRATCHPAD, p.scratchpad.handle}};
   expect(dnnl.primitive_execute(p.primitive.handle, all.stream.handle, 4, arguments), "multiply");
 }
 
@@ -212,7 +241,8 @@ const std::string& obstacle() {
 #ifdef HEED_DOUBLE
   static const std::string why = "needs single precision, and this Heed computes in double";
 #else
-  static const std::string why = "needs oneDNN 2 (Debian's package is libdnnl-dev), which this Heed was built without";
+  static const std::string why =
+      "needs oneDNN 2 (Debian's package is libdnnl-dev), which this Heed was built without";
 #endif
   return why;
 }

@@ -4,8 +4,8 @@
 
 namespace heed::kernels {
 
-/// Blocks (heads, queries, keys) of numbers, one for each sequence. Heads h and h + 1 share keys where there are fewer of those:
-/// head h has those of h * kv_heads / heads.
+/// Blocks (heads, queries, keys) of numbers, one for each sequence. Heads h and h + 1 share keys
+/// where there are fewer of those: head h has those of h * kv_heads / heads.
 struct PairShape {
   Index sequences, heads, kv_heads;
   const Index *query_begins, *query_lengths, *key_begins, *key_lengths;
@@ -15,24 +15,28 @@ struct PairShape {
   Index window;
 };
 
-// Products of the rows of queries, a (.., heads * width), those of keys, b (.., kv_heads * width), and the blocks s. Rows outside
-// the sequences are neither read nor written.
+// Products of the rows of queries, a (.., heads * width), those of keys, b (.., kv_heads * width),
+// and the blocks s. Rows outside the sequences are neither read nor written.
 
 /// s_ij = or += a_i . b_j
 void pair_dots(const PairShape& shape, Index width, Rows a, Rows b, Real* s, Mode mode);
 /// a_i = or += sum_j s_ij b_j
 void pair_sums(const PairShape& shape, Index width, const Real* s, Rows b, MutableRows a);
 /// b_j = or += sum_i s_ij a_i, over the heads that share b's
-void pair_sums_transposed(const PairShape& shape, Index width, const Real* s, Rows a, MutableRows b);
+void pair_sums_transposed(const PairShape& shape, Index width, const Real* s, Rows a,
+                          MutableRows b);
 
-/// How much each pair has been looked at before, u (as the blocks), and what that adds inside the tanh, u_ij w_c; none where null.
+/// How much each pair has been looked at before, u (as the blocks), and what that adds inside the
+/// tanh, u_ij w_c; none where null.
 struct Coverage {
   const Real *amounts = nullptr, *weight = nullptr;
 };
 /// s_ij = sum_c v_c tanh(q_ic + k_jc + u_ij w_c), 0 where i does not see j; one head of d columns
-void additive_scores(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v, Coverage cover, Real* s);
-/// Null: not wanted. Rows of q and k = or += as their modes say; v and weight (sequences, d) get each sequence's share; amounts
-/// (additive_blocks(d), pairs) are to be summed over their rows, and only pairs that see each other are written.
+void additive_scores(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v,
+                     Coverage cover, Real* s);
+/// Null: not wanted. Rows of q and k = or += as their modes say; v and weight (sequences, d) get
+/// each sequence's share; amounts (additive_blocks(d), pairs) are to be summed over their rows, and
+/// only pairs that see each other are written.
 struct AdditiveGradients {
   Real* q;
   Mode q_mode;
@@ -41,28 +45,37 @@ struct AdditiveGradients {
   Real *v, *amounts, *weight;
 };
 Index additive_blocks(Index d);
-void additive_scores_backward(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v, Coverage cover, const Real* ds,
+void additive_scores_backward(const PairShape& shape, Index d, const Real* q, const Real* k,
+                              const Real* v, Coverage cover, const Real* ds,
                               const AdditiveGradients& to);
 
 /// y_i = sum_j s_ij [tokens_j = wanted_i] for the rows of queries; one head
-void pair_matches(const PairShape& shape, const Id* tokens, const Id* wanted, const Real* s, Real* y);
+void pair_matches(const PairShape& shape, const Id* tokens, const Id* wanted, const Real* s,
+                  Real* y);
 /// ds_ij = or += dy_i [tokens_j = wanted_i]
-void pair_matches_backward(const PairShape& shape, const Id* tokens, const Id* wanted, const Real* dy, Real* ds, Mode mode);
+void pair_matches_backward(const PairShape& shape, const Id* tokens, const Id* wanted,
+                           const Real* dy, Real* ds, Mode mode);
 
 /// Over the keys that each query sees; 0 elsewhere.
 void pair_softmax(const PairShape& shape, const Real* s, Real* y);
-void pair_softmax_backward(const PairShape& shape, const Real* y, const Real* dy, Real* ds, Mode mode);  // ds = y (dy - sum dy y)
-/// One more place for each query, whose score is rest (query rows, heads), takes part and is left out of y.
+void pair_softmax_backward(const PairShape& shape, const Real* y, const Real* dy, Real* ds,
+                           Mode mode);  // ds = y (dy - sum dy y)
+/// One more place for each query, whose score is rest (query rows, heads), takes part and is left
+/// out of y.
 void pair_softmax_rest(const PairShape& shape, const Real* s, const Real* rest, Real* y);
-void pair_softmax_rest_backward(const PairShape& shape, const Real* y, const Real* dy, Real* drest, Mode mode);
+void pair_softmax_rest_backward(const PairShape& shape, const Real* y, const Real* dy, Real* drest,
+                                Mode mode);
 /// y = m e^s / sum m e^s with m = clamp((ramp + z - distance) / ramp, 0, 1), z (heads)
 void pair_span_softmax(const PairShape& shape, const Real* s, const Real* z, Real ramp, Real* y);
 /// dz (sequences, heads): each sequence's share. ds is pair_softmax_backward's.
-void pair_span_softmax_backward(const PairShape& shape, const Real* z, Real ramp, const Real* y, const Real* dy, Real* dz);
+void pair_span_softmax_backward(const PairShape& shape, const Real* z, Real ramp, const Real* y,
+                                const Real* dy, Real* dz);
 
-/// s_hij = or += table[i, h, clamp(j - place of i, -reach, reach) + reach], table (query rows, heads, 2 reach + 1)
+/// s_hij = or += table[i, h, clamp(j - place of i, -reach, reach) + reach], table (query rows,
+/// heads, 2 reach + 1)
 void pair_by_distance(const PairShape& shape, Index reach, const Real* table, Real* s, Mode mode);
 /// The transpose: each entry of the table = or += the sum over its pairs.
-void pair_sum_by_distance(const PairShape& shape, Index reach, const Real* s, Real* table, Mode mode);
+void pair_sum_by_distance(const PairShape& shape, Index reach, const Real* s, Real* table,
+                          Mode mode);
 
 }  // namespace heed::kernels

@@ -39,16 +39,19 @@ int startable(int wanted) {
   std::latch end(1);
   try {
     started.reserve(static_cast<std::size_t>(wanted));
-    for (int i = 0; i < wanted; ++i) started.emplace_back([&end] { end.wait(); });
+    for (int i = 0; i < wanted; ++i)
+      started.emplace_back([&end] { end.wait(); });
   } catch (const std::exception&) {  // no thread, or no memory for one
   }
   end.count_down();
-  for (std::thread& thread : started) thread.join();
+  for (std::thread& thread : started)
+    thread.join();
   return static_cast<int>(started.size());
 }
 
-/// Of `wanted` threads, this one among them, those that there can be, with one to spare. oneTBB must
-/// not try in vain: it starts some of its threads from others, where nobody catches the exception.
+/// Of `wanted` threads, this one among them, those that there can be, with one to spare. oneTBB
+/// must not try in vain: it starts some of its threads from others, where nobody catches the
+/// exception.
 int available(int wanted) {
   static int found = 1;  // the most so far
   if (wanted > found) found = std::max(found, startable(wanted));
@@ -57,7 +60,8 @@ int available(int wanted) {
 
 int one_a_core() { return available(std::min(tbb::info::default_concurrency(), most_threads)); }
 
-// Never destroyed: at exit the threads would end, with what each of them keeps, beside the destructors of the libraries that they use.
+// Never destroyed: at exit the threads would end, with what each of them keeps, beside the
+// destructors of the libraries that they use.
 std::unique_ptr<Workers>& instance() {
   static auto& pointer = *new std::unique_ptr<Workers>;
   return pointer;
@@ -104,12 +108,14 @@ void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Inde
   if (pieces > 1) cut_so_far += static_cast<std::uint64_t>(pieces);
   // One piece asks for no workers: a process that saves or reads alone starts no thread.
   if (pieces <= 1 || workers().threads == 1) {
-    for (Index i = 0; i < pieces; ++i) body(i * grain, std::min(count, (i + 1) * grain), 0);
+    for (Index i = 0; i < pieces; ++i)
+      body(i * grain, std::min(count, (i + 1) * grain), 0);
     return;
   }
   Workers& pool = workers();
-  // oneTBB is not instrumented: tell the thread sanitizer that pieces begin after the fork and end before the join, and that of pieces with
-  // one worker's number each ends before the next begins, though other threads of the user's may have taken that place in the arena.
+  // oneTBB is not instrumented: tell the thread sanitizer that pieces begin after the fork and end
+  // before the join, and that of pieces with one worker's number each ends before the next begins,
+  // though other threads of the user's may have taken that place in the arena.
   [[maybe_unused]] char fork = 0, join = 0;
   __tsan_release(&fork);
   pool.arena.execute([&] {
@@ -120,7 +126,8 @@ void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Inde
           const int worker = tbb::this_task_arena::current_thread_index();
           [[maybe_unused]] char* place = pool.places.data() + worker;
           __tsan_acquire(place);
-          for (Index i = range.begin(); i < range.end(); ++i) body(i * grain, std::min(count, (i + 1) * grain), worker);
+          for (Index i = range.begin(); i < range.end(); ++i)
+            body(i * grain, std::min(count, (i + 1) * grain), worker);
           __tsan_release(place);
           __tsan_release(&join);
         },

@@ -39,7 +39,9 @@ class FunctionRef<Result(Args...)> {
     requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef>)
   FunctionRef(F&& f)
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
-        call_([](void* object, Args... args) -> Result { return (*static_cast<std::remove_reference_t<F>*>(object))(args...); }) {}
+        call_([](void* object, Args... args) -> Result {
+          return (*static_cast<std::remove_reference_t<F>*>(object))(args...);
+        }) {}
   Result operator()(Args... args) const { return call_(object_, args...); }
 
  private:
@@ -47,16 +49,19 @@ class FunctionRef<Result(Args...)> {
   Result (*call_)(void*, Args...);
 };
 
-/// Runs body(begin, end) on pieces of [0, count), each `grain` long (the last may be shorter). The pieces depend on count and
-/// grain alone: pass a grain that depends on shapes, and never on the number of threads.
+/// Runs body(begin, end) on pieces of [0, count), each `grain` long (the last may be shorter). The
+/// pieces depend on count and grain alone: pass a grain that depends on shapes, and never on the
+/// number of threads.
 void parallel_for(Index count, Index grain, FunctionRef<void(Index begin, Index end)> body);
 
-/// The same for bodies that need scratch memory of their own: `worker`, less than threads(), is not used twice at once. What a
-/// body computes must not depend on it.
-void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index begin, Index end, int worker)> body);
+/// The same for bodies that need scratch memory of their own: `worker`, less than threads(), is not
+/// used twice at once. What a body computes must not depend on it.
+void parallel_for_workers(Index count, Index grain,
+                          FunctionRef<void(Index begin, Index end, int worker)> body);
 
-/// How many pieces the calls of this thread have been cut into so far, leaving out calls of one piece. A function of the work alone: tests
-/// see by it that work was shared out, and alike on any number of threads.
+/// How many pieces the calls of this thread have been cut into so far, leaving out calls of one
+/// piece. A function of the work alone: tests see by it that work was shared out, and alike on any
+/// number of threads.
 std::uint64_t pieces_cut();
 
 /// A grain for items of `cost` scalar operations each: a piece worth handing to another thread.

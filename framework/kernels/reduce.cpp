@@ -10,8 +10,9 @@ namespace heed::kernels {
 
 namespace {
 
-constexpr Index block = 1024;  // elements of a row that are added as Real, before they go to a double
-constexpr Index strip = 64;    // columns that one task adds
+constexpr Index block =
+    1024;                    // elements of a row that are added as Real, before they go to a double
+constexpr Index strip = 64;  // columns that one task adds
 constexpr Index block_rows = 32;
 
 Vec lanes_at(const Real* x, Index lanes) {
@@ -64,7 +65,8 @@ class CompensatedSum {
   }
   double value() const {
     double value = 0;
-    for (const double lane : lanes()) value += lane;
+    for (const double lane : lanes())
+      value += lane;
     return value;
   }
 
@@ -80,14 +82,17 @@ double block_sum(Index n, const Real* x, F f) {
   Sum sums[4];
   Index i = 0;
   for (; i + 4 * Vec::width <= n; i += 4 * Vec::width) {
-    for (int k = 0; k < 4; ++k) sums[k].add(f(Vec::load(x + i + k * Vec::width)));
+    for (int k = 0; k < 4; ++k)
+      sums[k].add(f(Vec::load(x + i + k * Vec::width)));
   }
-  for (; i + Vec::width <= n; i += Vec::width) sums[0].add(f(Vec::load(x + i)));
+  for (; i + Vec::width <= n; i += Vec::width)
+    sums[0].add(f(Vec::load(x + i)));
   double rest = 0;
   if (i < n) {
     alignas(64) Real lanes[Vec::width];
     f(Vec::load(x + i, n - i)).store(lanes);
-    for (Index k = 0; k < n - i; ++k) rest += lanes[k];
+    for (Index k = 0; k < n - i; ++k)
+      rest += lanes[k];
   }
   sums[0].add(sums[1]);
   sums[2].add(sums[3]);
@@ -98,7 +103,8 @@ double block_sum(Index n, const Real* x, F f) {
 template <class Sum, class F>
 double long_sum(Index n, const Real* x, F f) {
   double total = 0;
-  for (Index i = 0; i < n; i += block) total += block_sum<Sum>(std::min(block, n - i), x + i, f);
+  for (Index i = 0; i < n; i += block)
+    total += block_sum<Sum>(std::min(block, n - i), x + i, f);
   return total;
 }
 
@@ -118,7 +124,8 @@ void sum_along_rows(Index outer, Index n, double scale, const Real* x, Real* y, 
         parts[begin / piece] = long_sum<Sum>(end - begin, x + row * n + begin, f(row));
       });
       double total = 0;
-      for (double part : parts) total += part;
+      for (double part : parts)
+        total += part;
       put(total * scale, y + row, mode);
     }
     return;
@@ -133,7 +140,8 @@ void sum_along_rows(Index outer, Index n, double scale, const Real* x, Real* y, 
 /// Sums of columns: inner > 1. f(vector, first output, lanes) is the function of a vector of
 /// elements.
 template <class Sum, class F>
-void sum_along_columns(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode, F f) {
+void sum_along_columns(Index outer, Index n, Index inner, double scale, const Real* x, Real* y,
+                       Mode mode, F f) {
   const Index strips = (inner + strip - 1) / strip;
   parallel_for(outer * strips, grain_of(n * std::min(inner, strip)), [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
@@ -152,21 +160,25 @@ void sum_along_columns(Index outer, Index n, Index inner, double scale, const Re
             sum.add(f(lanes_at(from + i * inner + column, lanes), out + column, lanes));
           }
           const auto parts = sum.lanes();
-          for (Index k = 0; k < lanes; ++k) totals[column + k] += parts[k];
+          for (Index k = 0; k < lanes; ++k)
+            totals[column + k] += parts[k];
         }
       }
-      for (Index k = 0; k < width; ++k) put(totals[k] * scale, y + out + k, mode);
+      for (Index k = 0; k < width; ++k)
+        put(totals[k] * scale, y + out + k, mode);
     }
   });
 }
 
-/// y = or += scale times the sum of f(x, at), at(values) giving the vector of values that belongs to
-/// the output.
+/// y = or += scale times the sum of f(x, at), at(values) giving the vector of values that belongs
+/// to the output.
 template <class Sum, class F>
-void sum_with(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode, F f) {
+void sum_with(Index outer, Index n, Index inner, double scale, const Real* x, Real* y, Mode mode,
+              F f) {
   if (inner == 1) {
     sum_along_rows<Sum>(outer, n, scale, x, y, mode, [f](Index row) {
-      return [f, row](Vec v) { return f(v, [row](const Real* values) { return Vec(values[row]); }); };
+      return
+          [f, row](Vec v) { return f(v, [row](const Real* values) { return Vec(values[row]); }); };
     });
     return;
   }
@@ -181,11 +193,14 @@ void sum(Index outer, Index n, Index inner, double scale, const Real* x, Real* y
   sum_with<CompensatedSum>(outer, n, inner, scale, x, y, mode, [](Vec v, auto) { return v; });
 }
 
-void deviations(Index outer, Index n, Index inner, double scale, const Real* x, const Real* mean, Real* y) {
-  sum_with<PlainSum>(outer, n, inner, scale, x, y, Mode::assign, [mean](Vec v, auto at) { return v - at(mean); });
+void deviations(Index outer, Index n, Index inner, double scale, const Real* x, const Real* mean,
+                Real* y) {
+  sum_with<PlainSum>(outer, n, inner, scale, x, y, Mode::assign,
+                     [mean](Vec v, auto at) { return v - at(mean); });
 }
 
-void squared_deviations(Index outer, Index n, Index inner, double scale, const Real* x, const Real* mean, const Real* rest, Real* y) {
+void squared_deviations(Index outer, Index n, Index inner, double scale, const Real* x,
+                        const Real* mean, const Real* rest, Real* y) {
   sum_with<PlainSum>(outer, n, inner, scale, x, y, Mode::assign, [mean, rest](Vec v, auto at) {
     const Vec d = v - at(mean) - at(rest);
     return d * d;
@@ -194,44 +209,52 @@ void squared_deviations(Index outer, Index n, Index inner, double scale, const R
 
 void max(Index outer, Index n, Index inner, const Real* x, Real* y, Id* position) {
   const Index strips = (inner + strip - 1) / strip;
-  parallel_for(outer * strips, grain_of(2 * n * std::min(inner, strip)), [&](Index begin, Index end) {
-    for (Index task = begin; task < end; ++task) {
-      const Index o = task / strips, first = task % strips * strip, width = std::min(strip, inner - first);
-      const Real* from = x + o * n * inner + first;
-      Real* best = y + o * inner + first;
-      Id* where = position + o * inner + first;
-      for (Index k = 0; k < width; ++k) best[k] = from[k], where[k] = 0;
-      for (Index i = 1; i < n; ++i)
-        for (Index k = 0; k < width; ++k) {
-          const Real value = from[i * inner + k];
-          const bool larger = replaces(value, best[k]);
-          best[k] = larger ? value : best[k];
-          where[k] = larger ? static_cast<Id>(i) : where[k];
-        }
-    }
-  });
+  parallel_for(outer * strips, grain_of(2 * n * std::min(inner, strip)),
+               [&](Index begin, Index end) {
+                 for (Index task = begin; task < end; ++task) {
+                   const Index o = task / strips, first = task % strips * strip,
+                               width = std::min(strip, inner - first);
+                   const Real* from = x + o * n * inner + first;
+                   Real* best = y + o * inner + first;
+                   Id* where = position + o * inner + first;
+                   for (Index k = 0; k < width; ++k)
+                     best[k] = from[k], where[k] = 0;
+                   for (Index i = 1; i < n; ++i)
+                     for (Index k = 0; k < width; ++k) {
+                       const Real value = from[i * inner + k];
+                       const bool larger = replaces(value, best[k]);
+                       best[k] = larger ? value : best[k];
+                       where[k] = larger ? static_cast<Id>(i) : where[k];
+                     }
+                 }
+               });
 }
 
-void max_backward(Index outer, Index n, Index inner, const Id* position, const Real* dy, Real* dx, Mode mode) {
+void max_backward(Index outer, Index n, Index inner, const Id* position, const Real* dy, Real* dx,
+                  Mode mode) {
   parallel_for(outer, grain_of(n * inner), [&](Index begin, Index end) {
     if (mode == Mode::assign) std::fill(dx + begin * n * inner, dx + end * n * inner, Real{0});
     for (Index o = begin; o < end; ++o)
-      for (Index k = 0; k < inner; ++k) dx[(o * n + position[o * inner + k]) * inner + k] += dy[o * inner + k];
+      for (Index k = 0; k < inner; ++k)
+        dx[(o * n + position[o * inner + k]) * inner + k] += dy[o * inner + k];
   });
 }
 
 void cumsum(Index outer, Index n, Index inner, bool from_end, const Real* x, Real* y, Mode mode) {
   const Index strips = (inner + strip - 1) / strip;
-  parallel_for(outer * strips, grain_of(2 * n * std::min(inner, strip)), [&](Index begin, Index end) {
-    for (Index task = begin; task < end; ++task) {
-      const Index first = task % strips * strip, width = std::min(strip, inner - first), at = task / strips * n * inner + first;
-      std::array<double, strip> totals{};
-      for (Index i = 0; i < n; ++i) {
-        const Index row = at + (from_end ? n - 1 - i : i) * inner;
-        for (Index k = 0; k < width; ++k) put(totals[k] += static_cast<double>(x[row + k]), y + row + k, mode);
-      }
-    }
-  });
+  parallel_for(
+      outer * strips, grain_of(2 * n * std::min(inner, strip)), [&](Index begin, Index end) {
+        for (Index task = begin; task < end; ++task) {
+          const Index first = task % strips * strip, width = std::min(strip, inner - first),
+                      at = task / strips * n * inner + first;
+          std::array<double, strip> totals{};
+          for (Index i = 0; i < n; ++i) {
+            const Index row = at + (from_end ? n - 1 - i : i) * inner;
+            for (Index k = 0; k < width; ++k)
+              put(totals[k] += static_cast<double>(x[row + k]), y + row + k, mode);
+          }
+        }
+      });
 }
 
 }  // namespace heed::kernels

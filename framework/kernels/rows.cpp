@@ -15,7 +15,8 @@ constexpr Index norm_grain = 32;  // rows whose gain and bias gradients are summ
 template <class F>
 void for_rows(Index m, Index cost, F f) {
   parallel_for(m, grain_of(cost), [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) f(i);
+    for (Index i = begin; i < end; ++i)
+      f(i);
   });
 }
 
@@ -40,9 +41,11 @@ namespace {
 
 /// e^(x - top) / sum e^(x - top)
 void softmax_below(Index n, Vec top, const Real* x, Real* y) {
-  transform_serial(n, y, Mode::assign, [top](Vec a) { return exp(a - top); }, x);
+  transform_serial(
+      n, y, Mode::assign, [top](Vec a) { return exp(a - top); }, x);
   const Vec factor = 1 / sum_of(n, [y](Index j, Index c) { return at(y, j, c); });
-  transform_serial(n, y, Mode::assign, [factor](Vec a) { return factor * a; }, y);
+  transform_serial(
+      n, y, Mode::assign, [factor](Vec a) { return factor * a; }, y);
 }
 
 }  // namespace
@@ -59,7 +62,8 @@ void scores_softmax_row(Index n, const Real* x, Real* y) {
 
 void softmax_row_backward(Index n, const Real* y, const Real* dy, Real* dx, Mode mode) {
   const Vec dot = sum_of(n, [=](Index j, Index c) { return at(y, j, c) * at(dy, j, c); });
-  transform_serial(n, dx, mode, [dot](Vec p, Vec d) { return p * (d - dot); }, y, dy);
+  transform_serial(
+      n, dx, mode, [dot](Vec p, Vec d) { return p * (d - dot); }, y, dy);
 }
 
 void softmax(Index m, Index n, const Real* x, Real* y) {
@@ -67,7 +71,8 @@ void softmax(Index m, Index n, const Real* x, Real* y) {
 }
 
 void softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode) {
-  for_rows(m, 4 * n, [=](Index i) { softmax_row_backward(n, y + i * n, dy + i * n, dx + i * n, mode); });
+  for_rows(m, 4 * n,
+           [=](Index i) { softmax_row_backward(n, y + i * n, dy + i * n, dx + i * n, mode); });
 }
 
 void log_softmax(Index m, Index n, const Real* x, Real* y) {
@@ -75,9 +80,11 @@ void log_softmax(Index m, Index n, const Real* x, Real* y) {
     const Real* row = x + i * n;
     const Vec top = largest(n, row);
     Real* out = y + i * n;
-    transform_serial(n, out, Mode::assign, [top](Vec a) { return exp(a - top); }, row);
+    transform_serial(
+        n, out, Mode::assign, [top](Vec a) { return exp(a - top); }, row);
     const Vec log_sum = std::log(sum_of(n, [out](Index j, Index c) { return at(out, j, c); }));
-    transform_serial(n, out, Mode::assign, [top, log_sum](Vec a) { return (a - top) - log_sum; }, row);
+    transform_serial(
+        n, out, Mode::assign, [top, log_sum](Vec a) { return (a - top) - log_sum; }, row);
   });
 }
 
@@ -85,24 +92,29 @@ void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real*
   for_rows(m, 8 * n, [=](Index i) {
     const Real *a = y + i * n, *b = dy + i * n;
     const Vec total = sum_of(n, [=](Index j, Index c) { return at(b, j, c); });
-    transform_serial(n, dx + i * n, mode, [total](Vec p, Vec d) { return d - exp(p) * total; }, a, b);
+    transform_serial(
+        n, dx + i * n, mode, [total](Vec p, Vec d) { return d - exp(p) * total; }, a, b);
   });
 }
 
 Index norm_pieces(Index m) { return (m + norm_grain - 1) / norm_grain; }
 
-void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* bias, Real epsilon, Real* y, RowMoments* moments) {
+void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* bias, Real epsilon,
+                Real* y, RowMoments* moments) {
   const double share = 1 / static_cast<double>(n);
   for_rows(m, 4 * n, [=](Index i) {
     const Real* row = x + i * n;
-    const Real mean = sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) * static_cast<Real>(share);
+    const Real mean =
+        sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) * static_cast<Real>(share);
     const Deviations d = deviations_of(n, row, mean);
     const double left = d.sum * share;  // of the mean, after rounding
     const double variance = std::max(0.0, d.squares * share - left * left);
     const auto rest = static_cast<Real>(left);
     const Real scale = 1 / std::sqrt(static_cast<Real>(variance) + epsilon);
     if (moments) moments[i] = {mean, rest, scale};
-    const auto norm = [=](Vec a, Vec g, Vec b) { return (a - Vec(mean) - Vec(rest)) * Vec(scale) * g + b; };
+    const auto norm = [=](Vec a, Vec g, Vec b) {
+      return (a - Vec(mean) - Vec(rest)) * Vec(scale) * g + b;
+    };
     transform_serial(n, y + i * n, Mode::assign, norm, row, gain, bias);
   });
 }
@@ -110,8 +122,9 @@ void layer_norm(Index m, Index n, const Real* x, const Real* gain, const Real* b
 namespace {
 
 /// The shared loop of both norms' backward; dx of one that is centred takes the mean of h away.
-void norm_backward(Index m, Index n, bool centred, const Real* x, const Real* gain, const RowMoments* moments, const Real* dy, Real* dx,
-                   Mode dx_mode, Real* dgain, Mode dgain_mode, Real* dbias, Mode dbias_mode, Real* partial) {
+void norm_backward(Index m, Index n, bool centred, const Real* x, const Real* gain,
+                   const RowMoments* moments, const Real* dy, Real* dx, Mode dx_mode, Real* dgain,
+                   Mode dgain_mode, Real* dbias, Mode dbias_mode, Real* partial) {
   const Index pieces = norm_pieces(m);
   parallel_for(m, norm_grain, [=](Index begin, Index end) {
     Real* gains = partial + begin / norm_grain * 2 * n;
@@ -132,21 +145,28 @@ void norm_backward(Index m, Index n, bool centred, const Real* x, const Real* ga
       };
       Index j = 0;
       for (; j + Vec::width <= n; j += Vec::width)
-        step(Vec::load(row + j), Vec::load(d + j), Vec::load(gain + j), Vec::load(gains + j), Vec::load(biases + j), [j](Vec v, Real* to) { v.store(to + j); });
+        step(Vec::load(row + j), Vec::load(d + j), Vec::load(gain + j), Vec::load(gains + j),
+             Vec::load(biases + j), [j](Vec v, Real* to) { v.store(to + j); });
       if (const Index tail = n - j; tail > 0)
-        step(Vec::load(row + j, tail), Vec::load(d + j, tail), Vec::load(gain + j, tail), Vec::load(gains + j, tail), Vec::load(biases + j, tail),
+        step(Vec::load(row + j, tail), Vec::load(d + j, tail), Vec::load(gain + j, tail),
+             Vec::load(gains + j, tail), Vec::load(biases + j, tail),
              [j, tail](Vec v, Real* to) { v.store(to + j, tail); });
       if (!dx) continue;
       const Real count = static_cast<Real>(n);
       const Vec mean_h = centred ? sum(total_h) / count : 0, mean_hx = sum(total_hx) / count;
-      transform_serial(n, dx + i * n, dx_mode, [=](Vec a, Vec b, Vec g) { return r * (b * g - mean_h - normal(a) * mean_hx); }, row, d, gain);
+      transform_serial(
+          n, dx + i * n, dx_mode,
+          [=](Vec a, Vec b, Vec g) { return r * (b * g - mean_h - normal(a) * mean_hx); }, row, d,
+          gain);
     }
   });
   const auto total = [=](Real* out, Mode mode, Index offset) {
     if (!out) return;
     parallel_for(n, 256, [=](Index begin, Index end) {
       for (Index p = 0; p < pieces; ++p)
-        transform_serial(end - begin, out + begin, p == 0 ? mode : Mode::accumulate, [](Vec a) { return a; }, partial + p * 2 * n + offset + begin);
+        transform_serial(
+            end - begin, out + begin, p == 0 ? mode : Mode::accumulate, [](Vec a) { return a; },
+            partial + p * 2 * n + offset + begin);
       if (pieces == 0 && mode == Mode::assign) std::fill(out + begin, out + end, Real{0});
     });
   };
@@ -155,25 +175,33 @@ void norm_backward(Index m, Index n, bool centred, const Real* x, const Real* ga
 
 }  // namespace
 
-void layer_norm_backward(Index m, Index n, const Real* x, const Real* gain, const RowMoments* moments, const Real* dy, Real* dx,
-                         Mode dx_mode, Real* dgain, Mode dgain_mode, Real* dbias, Mode dbias_mode, Real* partial) {
-  norm_backward(m, n, true, x, gain, moments, dy, dx, dx_mode, dgain, dgain_mode, dbias, dbias_mode, partial);
+void layer_norm_backward(Index m, Index n, const Real* x, const Real* gain,
+                         const RowMoments* moments, const Real* dy, Real* dx, Mode dx_mode,
+                         Real* dgain, Mode dgain_mode, Real* dbias, Mode dbias_mode,
+                         Real* partial) {
+  norm_backward(m, n, true, x, gain, moments, dy, dx, dx_mode, dgain, dgain_mode, dbias, dbias_mode,
+                partial);
 }
 
-void rms_norm(Index m, Index n, const Real* x, const Real* gain, Real epsilon, Real* y, RowMoments* moments) {
+void rms_norm(Index m, Index n, const Real* x, const Real* gain, Real epsilon, Real* y,
+              RowMoments* moments) {
   for_rows(m, 3 * n, [=](Index i) {
     const Real* row = x + i * n;
-    const Real squares = sum_of(n, [row](Index j, Index c) { return at(row, j, c) * at(row, j, c); });
+    const Real squares =
+        sum_of(n, [row](Index j, Index c) { return at(row, j, c) * at(row, j, c); });
     const Real scale = 1 / std::sqrt(squares / static_cast<Real>(n) + epsilon);
     if (moments) moments[i] = {0, 0, scale};
     const Vec factor = scale;
-    transform_serial(n, y + i * n, Mode::assign, [=](Vec a, Vec g) { return a * factor * g; }, row, gain);
+    transform_serial(
+        n, y + i * n, Mode::assign, [=](Vec a, Vec g) { return a * factor * g; }, row, gain);
   });
 }
 
-void rms_norm_backward(Index m, Index n, const Real* x, const Real* gain, const RowMoments* moments, const Real* dy, Real* dx, Mode dx_mode,
-                       Real* dgain, Mode dgain_mode, Real* partial) {
-  norm_backward(m, n, false, x, gain, moments, dy, dx, dx_mode, dgain, dgain_mode, nullptr, Mode::assign, partial);
+void rms_norm_backward(Index m, Index n, const Real* x, const Real* gain, const RowMoments* moments,
+                       const Real* dy, Real* dx, Mode dx_mode, Real* dgain, Mode dgain_mode,
+                       Real* partial) {
+  norm_backward(m, n, false, x, gain, moments, dy, dx, dx_mode, dgain, dgain_mode, nullptr,
+                Mode::assign, partial);
 }
 
 void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bool has_ignore,
@@ -187,14 +215,18 @@ void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bo
       return;
     }
     const Real top = largest(n, row), answer = row[gold[i]];
-    const Real all = smoothing > 0 ? sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) / static_cast<Real>(n) : 0;
+    const Real all = smoothing > 0 ? sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) /
+                                         static_cast<Real>(n)
+                                   : 0;
     const Vec shift = top;
     Real total;
     if (gradient) {
-      transform_serial(n, row, Mode::assign, [shift](Vec a) { return exp(a - shift); }, row);
+      transform_serial(
+          n, row, Mode::assign, [shift](Vec a) { return exp(a - shift); }, row);
       total = sum_of(n, [row](Index j, Index c) { return at(row, j, c); });
       const Vec p = factor / total, q = factor * smoothing / static_cast<Real>(n);
-      transform_serial(n, row, Mode::assign, [p, q](Vec a) { return a * p - q; }, row);
+      transform_serial(
+          n, row, Mode::assign, [p, q](Vec a) { return a * p - q; }, row);
       row[gold[i]] -= factor * (1 - smoothing);
     } else {
       total = sum_of(n, [row, shift](Index j, Index c) { return exp(at(row, j, c) - shift); });
@@ -208,30 +240,42 @@ void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bo
 void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, const Id* gold,
                         Real smoothing, double* loss, double* nats, bool gradient, Real factor) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  constexpr double least = -69;  // log p of a word that neither way gives at all: keeps its loss and its gradients finite
-  const auto softplus = [](double t) { return std::max(t, 0.0) + std::log1p(std::exp(-std::abs(t))); };
+  constexpr double least = -69;  // log p of a word that neither way gives at all: keeps its loss
+                                 // and its gradients finite
+  const auto softplus = [](double t) {
+    return std::max(t, 0.0) + std::log1p(std::exp(-std::abs(t)));
+  };
   for_rows(m, 10 * n, [=](Index i) {
     Real* row = x + i * n;
     const bool known = gold[i] < n;
     const Real top = largest(n, row), answer = known ? row[gold[i]] : 0;
-    const Real all = smoothing > 0 ? sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) / static_cast<Real>(n) : 0;
+    const Real all = smoothing > 0 ? sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) /
+                                         static_cast<Real>(n)
+                                   : 0;
     const Vec shift = top;
-    transform_serial(n, row, Mode::assign, [shift](Vec a) { return exp(a - shift); }, row);
+    transform_serial(
+        n, row, Mode::assign, [shift](Vec a) { return exp(a - shift); }, row);
     const Real total = sum_of(n, [row](Index j, Index c) { return at(row, j, c); });
     const double log_total = std::log(static_cast<double>(total)) + top, s = smoothing;
-    // log(g P[gold]) and log((1 - g) c): what one of them says surely must not underflow in their sum.
+    // log(g P[gold]) and log((1 - g) c): what one of them says surely must not underflow in their
+    // sum.
     const double open = gate[i], log_g = -softplus(-open), log_rest = -softplus(open);
     const double said = known ? log_g + static_cast<double>(answer) - log_total : -infinity;
-    const double pointed = copied[i] > 0 ? log_rest + std::log(static_cast<double>(copied[i])) : -infinity;
+    const double pointed =
+        copied[i] > 0 ? log_rest + std::log(static_cast<double>(copied[i])) : -infinity;
     const double larger = std::max(said, pointed);
-    const double log_p = larger == -infinity ? least : larger + std::log1p(std::exp(-std::abs(said - pointed)));
+    const double log_p =
+        larger == -infinity ? least : larger + std::log1p(std::exp(-std::abs(said - pointed)));
     loss[i] = -(1 - s) * log_p + s * (log_total - all);
     if (nats) nats[i] = -log_p;
     if (!gradient) return;
-    // r = g P[gold] / p: dx = (1 - s) r (P - [gold]) + s (P - 1/n), dgate = (1 - s) (g - r), dc = -(1 - s) (1 - g) / p
+    // r = g P[gold] / p: dx = (1 - s) r (P - [gold]) + s (P - 1/n), dgate = (1 - s) (g - r), dc =
+    // -(1 - s) (1 - g) / p
     const double r = std::exp(said - log_p);
-    const Vec scale_of = static_cast<Real>(factor * ((1 - s) * r + s)) / total, even = factor * smoothing / static_cast<Real>(n);
-    transform_serial(n, row, Mode::assign, [scale_of, even](Vec a) { return a * scale_of - even; }, row);
+    const Vec scale_of = static_cast<Real>(factor * ((1 - s) * r + s)) / total,
+              even = factor * smoothing / static_cast<Real>(n);
+    transform_serial(
+        n, row, Mode::assign, [scale_of, even](Vec a) { return a * scale_of - even; }, row);
     if (known) row[gold[i]] -= static_cast<Real>(factor * (1 - s) * r);
     gate[i] = static_cast<Real>(factor * (1 - s) * (std::exp(log_g) - r));
     copied[i] = static_cast<Real>(-factor * (1 - s) * std::exp(std::min(log_rest - log_p, -least)));
@@ -240,7 +284,8 @@ void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, con
 
 void scale(Index n, Real a, Real* y) {
   const Vec factor = a;
-  transform(n, y, Mode::assign, 1, [factor](Vec v) { return factor * v; }, y);
+  transform(
+      n, y, Mode::assign, 1, [factor](Vec v) { return factor * v; }, y);
 }
 
 }  // namespace heed::kernels

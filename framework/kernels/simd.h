@@ -1,14 +1,16 @@
 #pragma once
 
-// For kernels' .cpp files only: Eigen's packets behind arithmetic operators. Every element goes through the same vector
-// instructions wherever it lies, the last ones padded, so that a result never depends on position or alignment.
+// For kernels' .cpp files only: Eigen's packets behind arithmetic operators. Every element goes
+// through the same vector instructions wherever it lies, the last ones padded, so that a result
+// never depends on position or alignment.
 
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"  // g++ 12 warns of its own AVX-512 intrinsics (GCC bug 105593)
+#pragma GCC diagnostic ignored \
+    "-Wuninitialized"  // g++ 12 warns of its own AVX-512 intrinsics (GCC bug 105593)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <Eigen/Core>
 #pragma GCC diagnostic pop
@@ -20,7 +22,8 @@ namespace heed::kernels {
 
 namespace packet = Eigen::internal;
 
-#if defined(__AVX512F__) && !defined(HEED_DOUBLE) && !defined(__SANITIZE_ADDRESS__)  // which does not look into masked access
+#if defined(__AVX512F__) && !defined(HEED_DOUBLE) && \
+    !defined(__SANITIZE_ADDRESS__)  // which does not look into masked access
 #define HEED_MASKED_ACCESS
 #endif
 
@@ -52,7 +55,9 @@ struct Vec {
     std::memcpy(to, buffer, static_cast<std::size_t>(count) * sizeof(Real));
 #endif
   }
-  void store(Real* to, Mode mode) const { (mode == Mode::assign ? *this : Vec(packet::padd(p, load(to).p))).store(to); }
+  void store(Real* to, Mode mode) const {
+    (mode == Mode::assign ? *this : Vec(packet::padd(p, load(to).p))).store(to);
+  }
   void store(Real* to, Index count, Mode mode) const {
     (mode == Mode::assign ? *this : Vec(packet::padd(p, load(to, count).p))).store(to, count);
   }
@@ -69,7 +74,8 @@ struct Vec {
 #endif
 };
 
-/// Else the compiler may read it again from memory at each use, and a loop of products waits for its loads.
+/// Else the compiler may read it again from memory at each use, and a loop of products waits for
+/// its loads.
 inline void keep_in_register([[maybe_unused]] Vec& a) {
 #ifdef __x86_64__
   asm("" : "+v"(a.p));
@@ -79,7 +85,9 @@ inline void keep_in_register([[maybe_unused]] Vec& a) {
 inline Vec multiply_add(Vec a, Vec b, Vec c) { return packet::pmadd(a.p, b.p, c.p); }
 inline Vec max(Vec a, Vec b) { return packet::pmax(a.p, b.p); }
 inline Vec min(Vec a, Vec b) { return packet::pmin(a.p, b.p); }
-inline Vec count_from(Real first) { return packet::plset<Vec::Packet>(first); }  // first, first + 1, ...
+inline Vec count_from(Real first) {
+  return packet::plset<Vec::Packet>(first);
+}  // first, first + 1, ...
 inline Vec abs(Vec a) { return packet::pabs(a.p); }
 inline Vec less(Vec a, Vec b) { return packet::pcmp_lt(a.p, b.p); }  // a mask, for select
 inline Vec equal(Vec a, Vec b) { return packet::pcmp_eq(a.p, b.p); }
@@ -105,25 +113,34 @@ inline Vec log(Vec a) {
 inline Vec exp(Vec a) {
   const Real low = std::log(std::numeric_limits<Real>::min());  // below it 0: no denormal numbers
 #if defined(__AVX512F__) && !defined(HEED_DOUBLE)
-  // 2^m e^r, m = round(a / log 2): VSCALEF overflows to infinity by itself. The order of min's operands keeps a NaN.
+  // 2^m e^r, m = round(a / log 2): VSCALEF overflows to infinity by itself. The order of min's
+  // operands keeps a NaN.
   const __m512 x = _mm512_min_ps(_mm512_set1_ps(89), a.p);
-  const Vec m = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const Vec r = multiply_add(m, Vec(-1.42860682e-06F), multiply_add(m, Vec(-0.693145752F), Vec(x))), r2 = r * r;
+  const Vec m = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)),
+                                     _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const Vec r = multiply_add(m, Vec(-1.42860682e-06F), multiply_add(m, Vec(-0.693145752F), Vec(x))),
+            r2 = r * r;
   // (e^r - 1 - r) / r^2 through its values at five Chebyshev nodes: wrong by 1e-8 of e^r at most
-  const Vec even = multiply_add(multiply_add(Vec(1.3926184e-03F), r2, Vec(4.16665546e-02F)), r2, Vec(0.5F));
+  const Vec even =
+      multiply_add(multiply_add(Vec(1.3926184e-03F), r2, Vec(4.16665546e-02F)), r2, Vec(0.5F));
   const Vec odd = multiply_add(Vec(8.3631791e-03F), r2, Vec(0.16666577F));
   const Vec y = multiply_add(multiply_add(odd, r, even), r2, r + Vec(1.0F));
-  return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(a.p, _mm512_set1_ps(low), _CMP_NLT_UQ), y.p, m.p);
+  return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(a.p, _mm512_set1_ps(low), _CMP_NLT_UQ), y.p,
+                                m.p);
 #else
-  // Eigen's clamps its argument: at the ends it gives a large and a tiny number in place of infinity and 0.
+  // Eigen's clamps its argument: at the ends it gives a large and a tiny number in place of
+  // infinity and 0.
   const Vec high(std::log(std::numeric_limits<Real>::max())), y = packet::pexp(a.p);
-  return select(less(high, a), Vec(std::numeric_limits<Real>::infinity()), select(less(a, Vec(low)), Vec(Real(0)), y));
+  return select(less(high, a), Vec(std::numeric_limits<Real>::infinity()),
+                select(less(a, Vec(low)), Vec(Real(0)), y));
 #endif
 }
-inline Vec sqrt(Vec a) {  // not Eigen's, whose Newton steps on AVX-512 give NaN for infinity and 0 for the smallest numbers
+inline Vec sqrt(Vec a) {  // not Eigen's, whose Newton steps on AVX-512 give NaN for infinity and 0
+                          // for the smallest numbers
   alignas(64) Real buffer[Vec::width];
   packet::pstore(buffer, a.p);
-  for (Real& x : buffer) x = std::sqrt(x);
+  for (Real& x : buffer)
+    x = std::sqrt(x);
   return packet::pload<Vec::Packet>(buffer);
 }
 inline Vec tanh(Vec a) {
@@ -132,7 +149,8 @@ inline Vec tanh(Vec a) {
   } else {
     alignas(64) Real buffer[Vec::width];
     packet::pstore(buffer, a.p);
-    for (Real& x : buffer) x = std::tanh(x);
+    for (Real& x : buffer)
+      x = std::tanh(x);
     return packet::pload<Vec::Packet>(buffer);
   }
 }
@@ -142,7 +160,8 @@ inline Vec sigmoid(Vec a) { return Vec(1) / (Vec(1) + exp(-a)); }
 template <class F, class... In>
 void transform_serial(Index n, Real* out, Mode mode, F f, const In*... in) {
   Index i = 0;
-  for (; i + Vec::width <= n; i += Vec::width) f(Vec::load(in + i)...).store(out + i, mode);
+  for (; i + Vec::width <= n; i += Vec::width)
+    f(Vec::load(in + i)...).store(out + i, mode);
   if (i < n) f(Vec::load(in + i, n - i)...).store(out + i, n - i, mode);
 }
 

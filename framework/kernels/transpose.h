@@ -11,22 +11,27 @@ namespace heed::kernels {
 using Square = packet::PacketBlock<Vec::Packet, Vec::width>;
 #pragma GCC diagnostic pop
 
-/// to (columns, rows) = from^T, rows of `from` being `stride` numbers apart and rows of `to` `ld`; squares of vectors are turned in registers.
-[[gnu::noinline]] inline void transpose(Index rows, Index columns, const Real* from, Index stride, Real* to, Index ld) {
+/// to (columns, rows) = from^T, rows of `from` being `stride` numbers apart and rows of `to` `ld`;
+/// squares of vectors are turned in registers.
+[[gnu::noinline]] inline void transpose(Index rows, Index columns, const Real* from, Index stride,
+                                        Real* to, Index ld) {
   constexpr Index square = Vec::width;
   const auto rest = [&](Index i0, Index i1, Index j0, Index j1) {
     for (Index j = j0; j < j1; ++j)
-      for (Index i = i0; i < i1; ++i) to[j * ld + i] = from[i * stride + j];
+      for (Index i = i0; i < i1; ++i)
+        to[j * ld + i] = from[i * stride + j];
   };
   const Index whole_rows = rows / square * square, whole_columns = columns / square * square;
   for (Index i = 0; i < whole_rows; i += square)
     for (Index j = 0; j < whole_columns; j += square) {
       Square block;
 #pragma GCC unroll 16
-      for (Index r = 0; r < square; ++r) block.packet[r] = Vec::load(from + (i + r) * stride + j).p;
+      for (Index r = 0; r < square; ++r)
+        block.packet[r] = Vec::load(from + (i + r) * stride + j).p;
       packet::ptranspose(block);
 #pragma GCC unroll 16
-      for (Index r = 0; r < square; ++r) Vec(block.packet[r]).store(to + (j + r) * ld + i);
+      for (Index r = 0; r < square; ++r)
+        Vec(block.packet[r]).store(to + (j + r) * ld + i);
     }
   rest(0, whole_rows, whole_columns, columns);
   rest(whole_rows, rows, 0, columns);

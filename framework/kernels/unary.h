@@ -19,7 +19,8 @@ void abs_backward(Index n, const Real* x, const Real* dy, Real* dx, Mode mode);
 void power(Index n, Real exponent, const Real* x, Real* y);
 void power_backward(Index n, Real exponent, const Real* x, const Real* dy, Real* dx, Mode mode);
 void clamp(Index n, Real low, Real high, const Real* x, Real* y);
-void clamp_backward(Index n, Real low, Real high, const Real* x, const Real* dy, Real* dx, Mode mode);
+void clamp_backward(Index n, Real low, Real high, const Real* x, const Real* dy, Real* dx,
+                    Mode mode);
 void sin(Index n, const Real* x, Real* y);
 void sin_backward(Index n, const Real* x, const Real* dy, Real* dx, Mode mode);
 void cos(Index n, const Real* x, Real* y);

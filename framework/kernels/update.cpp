@@ -11,16 +11,23 @@ namespace {
 
 constexpr Index piece = 16384;  // numbers: what an update makes of them takes some ten microseconds
 
-Index total(std::span<const UpdateSlot> slots) { return slots.empty() ? 0 : slots.back().begin + slots.back().size; }
+Index total(std::span<const UpdateSlot> slots) {
+  return slots.empty() ? 0 : slots.back().begin + slots.back().size;
+}
 
-/// Runs body(slot, first, count, number of the piece) on each run of numbers that lies in one parameter and in one piece.
+/// Runs body(slot, first, count, number of the piece) on each run of numbers that lies in one
+/// parameter and in one piece.
 template <class Body>
 void walk(std::span<const UpdateSlot> slots, Body body) {
   parallel_for(total(slots), piece, [&](Index begin, Index end) {
-    auto slot = std::upper_bound(slots.begin(), slots.end(), begin, [](Index at, const UpdateSlot& s) { return at < s.begin + s.size; });
+    auto slot =
+        std::upper_bound(slots.begin(), slots.end(), begin,
+                         [](Index at, const UpdateSlot& s) { return at < s.begin + s.size; });
     for (; slot != slots.end() && slot->begin < end; ++slot) {
-      const Index first = std::max(begin, slot->begin), last = std::min(end, slot->begin + slot->size);
-      if (slot->gradient && first < last) body(*slot, first - slot->begin, last - first, begin / piece);
+      const Index first = std::max(begin, slot->begin),
+                  last = std::min(end, slot->begin + slot->size);
+      if (slot->gradient && first < last)
+        body(*slot, first - slot->begin, last - first, begin / piece);
     }
   });
 }
@@ -30,29 +37,38 @@ template <class Step>
 void packets(Index n, Step step) {
   Index i = 0;
   for (; i + Vec::width <= n; i += Vec::width)
-    step([i](const Real* from) { return Vec::load(from + i); }, [i](Vec x, Real* to) { x.store(to + i); });
+    step([i](const Real* from) { return Vec::load(from + i); },
+         [i](Vec x, Real* to) { x.store(to + i); });
   if (i < n)
-    step([i, n](const Real* from) { return Vec::load(from + i, n - i); }, [i, n](Vec x, Real* to) { x.store(to + i, n - i); });
+    step([i, n](const Real* from) { return Vec::load(from + i, n - i); },
+         [i, n](Vec x, Real* to) { x.store(to + i, n - i); });
 }
 
 }  // namespace
 
-Index update_pieces(std::span<const UpdateSlot> slots) { return (total(slots) + piece - 1) / piece; }
+Index update_pieces(std::span<const UpdateSlot> slots) {
+  return (total(slots) + piece - 1) / piece;
+}
 
 double sum_of_squares(std::span<const UpdateSlot> slots, double* partials) {
   const Index pieces = update_pieces(slots);
   std::fill_n(partials, pieces, 0.0);
   walk(slots, [&](const UpdateSlot& slot, Index first, Index n, Index number) {
     const Real* g = slot.gradient + first;
-    double lanes[8] = {};  // independent sums, so that the loop becomes vector code without changing the order
+    double lanes[8] =
+        {};  // independent sums, so that the loop becomes vector code without changing the order
     Index i = 0;
     for (; i + 8 <= n; i += 8)
-      for (int lane = 0; lane < 8; ++lane) lanes[lane] += static_cast<double>(g[i + lane]) * static_cast<double>(g[i + lane]);
-    for (; i < n; ++i) lanes[0] += static_cast<double>(g[i]) * static_cast<double>(g[i]);
-    for (double lane : lanes) partials[number] += lane;
+      for (int lane = 0; lane < 8; ++lane)
+        lanes[lane] += static_cast<double>(g[i + lane]) * static_cast<double>(g[i + lane]);
+    for (; i < n; ++i)
+      lanes[0] += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+    for (double lane : lanes)
+      partials[number] += lane;
   });
   double sum = 0;
-  for (Index i = 0; i < pieces; ++i) sum += partials[i];
+  for (Index i = 0; i < pieces; ++i)
+    sum += partials[i];
   return sum;
 }
 
@@ -80,7 +96,8 @@ void sgd(std::span<const UpdateSlot> slots, Real factor, Real momentum, Real* m)
   });
 }
 
-void adam(std::span<const UpdateSlot> slots, Real factor, const AdamConstants& constants, Real* m, Real* v) {
+void adam(std::span<const UpdateSlot> slots, Real factor, const AdamConstants& constants, Real* m,
+          Real* v) {
   walk(slots, [&](const UpdateSlot& slot, Index first, Index n, Index) {
     Real* value = slot.value + first;
     const Real* gradient = slot.gradient + first;
@@ -90,10 +107,12 @@ void adam(std::span<const UpdateSlot> slots, Real factor, const AdamConstants& c
       const Vec x = load(value), old = load(mean);
       const Vec g = multiply_add(Vec(slot.penalty), x, Vec(factor) * load(gradient));
       const Vec new_mean = multiply_add(Vec(constants.one_minus_beta1), g - old, old);
-      const Vec new_square = multiply_add(Vec(constants.beta2), load(square), Vec(constants.one_minus_beta2) * g * g);
+      const Vec new_square =
+          multiply_add(Vec(constants.beta2), load(square), Vec(constants.one_minus_beta2) * g * g);
       store(new_mean, mean);
       store(new_square, square);
-      const Vec change = Vec(slot.rate) * new_mean / multiply_add(sqrt(new_square), Vec(slot.root), Vec(constants.epsilon));
+      const Vec change = Vec(slot.rate) * new_mean /
+                         multiply_add(sqrt(new_square), Vec(slot.root), Vec(constants.epsilon));
       store(Vec(slot.keep) * x - change, value);
     });
   });

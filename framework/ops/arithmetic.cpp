@@ -28,29 +28,38 @@ Variable operator-(const Operand& a, const Operand& b) {
 
 Variable operator*(const Operand& a, const Operand& b) {
   Tensor y(broadcast(a.shape(), b.shape(), "*"));
-  kernels::multiply(layout(y.shape(), {a.shape(), b.shape()}), a.data(), b.data(), y.data(), Mode::assign);
-  return record("*", y, {a, b}, [a = a.value(), b = b.value()](const Tensor& dy, Gradient da, Gradient db) {  // da = dy b, db = dy a
-    const auto times = [&dy](const Tensor& other) {
-      return [&](Real* out, Mode mode) {
-        kernels::multiply(layout(dy.shape(), {dy.shape(), other.shape()}), dy.data(), other.data(), out, mode);
-      };
-    };
-    give_computed(da, dy.shape(), times(b));
-    give_computed(db, dy.shape(), times(a));
-  });
+  kernels::multiply(layout(y.shape(), {a.shape(), b.shape()}), a.data(), b.data(), y.data(),
+                    Mode::assign);
+  return record("*", y, {a, b},
+                [a = a.value(), b = b.value()](const Tensor& dy, Gradient da,
+                                               Gradient db) {  // da = dy b, db = dy a
+                  const auto times = [&dy](const Tensor& other) {
+                    return [&](Real* out, Mode mode) {
+                      kernels::multiply(layout(dy.shape(), {dy.shape(), other.shape()}), dy.data(),
+                                        other.data(), out, mode);
+                    };
+                  };
+                  give_computed(da, dy.shape(), times(b));
+                  give_computed(db, dy.shape(), times(a));
+                });
 }
 
 Variable operator/(const Operand& a, const Operand& b) {
   Tensor y(broadcast(a.shape(), b.shape(), "/"));
-  kernels::divide(layout(y.shape(), {a.shape(), b.shape()}), a.data(), b.data(), y.data(), Mode::assign);
-  return record("/", y, {a, b}, [y, b = b.value()](const Tensor& dy, Gradient da, Gradient db) {  // da = dy / b, db = -dy y / b
-    give_computed(da, y.shape(), [&](Real* out, Mode mode) {
-      kernels::divide(layout(y.shape(), {y.shape(), b.shape()}), dy.data(), b.data(), out, mode);
-    });
-    give_computed(db, y.shape(), [&](Real* out, Mode mode) {
-      kernels::divide_backward(layout(y.shape(), {y.shape(), y.shape(), b.shape()}), dy.data(), y.data(), b.data(), out, mode);
-    });
-  });
+  kernels::divide(layout(y.shape(), {a.shape(), b.shape()}), a.data(), b.data(), y.data(),
+                  Mode::assign);
+  return record("/", y, {a, b},
+                [y, b = b.value()](const Tensor& dy, Gradient da,
+                                   Gradient db) {  // da = dy / b, db = -dy y / b
+                  give_computed(da, y.shape(), [&](Real* out, Mode mode) {
+                    kernels::divide(layout(y.shape(), {y.shape(), b.shape()}), dy.data(), b.data(),
+                                    out, mode);
+                  });
+                  give_computed(db, y.shape(), [&](Real* out, Mode mode) {
+                    kernels::divide_backward(layout(y.shape(), {y.shape(), y.shape(), b.shape()}),
+                                             dy.data(), y.data(), b.data(), out, mode);
+                  });
+                });
 }
 
 Variable& operator+=(Variable& a, const Operand& b) { return a = Operand(a, b.where()) + b; }
@@ -61,7 +70,9 @@ Variable& operator/=(Variable& a, const Operand& b) { return a = Operand(a, b.wh
 Variable operator-(const Operand& x) {
   Tensor y(x.shape());
   kernels::scale_to(x.size(), -1, x.data(), y.data(), Mode::assign);
-  return record("-", y, {x}, [](const Tensor& dy, Gradient dx) { kernels::scale_to(dy.size(), -1, dy.data(), dx.data(), dx.mode()); });
+  return record("-", y, {x}, [](const Tensor& dy, Gradient dx) {
+    kernels::scale_to(dy.size(), -1, dy.data(), dx.data(), dx.mode());
+  });
 }
 
 namespace {
@@ -71,7 +82,8 @@ auto to_the_chosen(const Operand& a, const Operand& b, bool a_where_less) {
   return [a = a.value(), b = b.value(), a_where_less](const Tensor& dy, Gradient da, Gradient db) {
     const auto where = [&](bool less) {
       return [&, less](Real* out, Mode mode) {
-        kernels::where_less(layout(dy.shape(), {dy.shape(), a.shape(), b.shape()}), less, dy.data(), a.data(), b.data(), out, mode);
+        kernels::where_less(layout(dy.shape(), {dy.shape(), a.shape(), b.shape()}), less, dy.data(),
+                            a.data(), b.data(), out, mode);
       };
     };
     give_computed(da, dy.shape(), where(a_where_less));
@@ -96,29 +108,37 @@ Variable minimum(const Operand& a, const Operand& b) {
 Variable where(const Tensor& condition, const Operand& a, const Operand& b) {
   check(condition.defined(), "where", "expected a condition; got an undefined tensor");
   Tensor y(broadcast(condition.shape(), broadcast(a.shape(), b.shape(), "where"), "where"));
-  kernels::where(layout(y.shape(), {condition.shape(), a.shape(), b.shape()}), condition.data(), a.data(), b.data(), y.data(), Mode::assign);
-  return record("where", y, {a, b}, [condition](const Tensor& dy, Gradient da, Gradient db) {  // dy goes where its value came from
-    const Real zero = 0;
-    const Shape& shape = dy.shape();
-    give_computed(da, shape, [&](Real* out, Mode mode) {
-      kernels::where(layout(shape, {condition.shape(), shape, {}}), condition.data(), dy.data(), &zero, out, mode);
-    });
-    give_computed(db, shape, [&](Real* out, Mode mode) {
-      kernels::where(layout(shape, {condition.shape(), {}, shape}), condition.data(), &zero, dy.data(), out, mode);
-    });
-  });
+  kernels::where(layout(y.shape(), {condition.shape(), a.shape(), b.shape()}), condition.data(),
+                 a.data(), b.data(), y.data(), Mode::assign);
+  return record("where", y, {a, b},
+                [condition](const Tensor& dy, Gradient da,
+                            Gradient db) {  // dy goes where its value came from
+                  const Real zero = 0;
+                  const Shape& shape = dy.shape();
+                  give_computed(da, shape, [&](Real* out, Mode mode) {
+                    kernels::where(layout(shape, {condition.shape(), shape, {}}), condition.data(),
+                                   dy.data(), &zero, out, mode);
+                  });
+                  give_computed(db, shape, [&](Real* out, Mode mode) {
+                    kernels::where(layout(shape, {condition.shape(), {}, shape}), condition.data(),
+                                   &zero, dy.data(), out, mode);
+                  });
+                });
 }
 
 Variable masked_fill(const Operand& x, const Tensor& mask, Real value) {
   check(mask.defined(), "masked_fill", "expected a mask; got an undefined tensor");
-  check(broadcast(x.shape(), mask.shape(), "masked_fill") == x.shape(), "masked_fill", "expected a mask that broadcasts to {}; got {}",
-        x.shape(), mask.shape());
+  check(broadcast(x.shape(), mask.shape(), "masked_fill") == x.shape(), "masked_fill",
+        "expected a mask that broadcasts to {}; got {}", x.shape(), mask.shape());
   Tensor y(x.shape());
-  kernels::where(layout(y.shape(), {mask.shape(), {}, x.shape()}), mask.data(), &value, x.data(), y.data(), Mode::assign);
-  return record("masked_fill", y, {x}, [mask](const Tensor& dy, Gradient dx) {  // dx = 0 where masked, dy elsewhere
-    const Real zero = 0;
-    kernels::where(layout(dy.shape(), {mask.shape(), {}, dy.shape()}), mask.data(), &zero, dy.data(), dx.data(), dx.mode());
-  });
+  kernels::where(layout(y.shape(), {mask.shape(), {}, x.shape()}), mask.data(), &value, x.data(),
+                 y.data(), Mode::assign);
+  return record("masked_fill", y, {x},
+                [mask](const Tensor& dy, Gradient dx) {  // dx = 0 where masked, dy elsewhere
+                  const Real zero = 0;
+                  kernels::where(layout(dy.shape(), {mask.shape(), {}, dy.shape()}), mask.data(),
+                                 &zero, dy.data(), dx.data(), dx.mode());
+                });
 }
 
 }  // namespace heed

@@ -12,7 +12,8 @@ namespace heed::detail {
 
 using AxisSet = std::array<bool, Shape::max_rank>;
 
-/// How contiguous inputs of `shapes` lie under `out`, to which they broadcast, in as few axes as possible.
+/// How contiguous inputs of `shapes` lie under `out`, to which they broadcast, in as few axes as
+/// possible.
 template <std::size_t N>
 kernels::Layout<N> layout(const Shape& out, const Shape (&shapes)[N]) {
   kernels::Layout<N> result;
@@ -40,22 +41,26 @@ kernels::Layout<N> layout(const Shape& out, const Shape (&shapes)[N]) {
       continue;
     }
     result.extents[axes] = out[i];
-    for (std::size_t k = 0; k < N; ++k) result.strides[k][axes] = stride[k];
+    for (std::size_t k = 0; k < N; ++k)
+      result.strides[k][axes] = stride[k];
     ++axes;
   }
   result.rank = axes > 0 ? axes : 1;
   std::reverse(result.extents.begin(), result.extents.begin() + result.rank);
-  for (auto& strides : result.strides) std::reverse(strides.begin(), strides.begin() + result.rank);
+  for (auto& strides : result.strides)
+    std::reverse(strides.begin(), strides.begin() + result.rank);
   return result;
 }
 
 /// out = or += scale times the sum of x over `reduced`.
 void sum_into(const Tensor& x, const AxisSet& reduced, double scale, Real* out, Mode mode);
 
-/// Gives dx the gradient of an input that was broadcast to g: scale g, summed over the axes along which it repeated.
+/// Gives dx the gradient of an input that was broadcast to g: scale g, summed over the axes along
+/// which it repeated.
 void give(const Gradient& dx, const Tensor& g, Real scale = 1);
 
-/// The same where g is still to be computed, as write(data, mode): straight into dx where nothing repeats.
+/// The same where g is still to be computed, as write(data, mode): straight into dx where nothing
+/// repeats.
 template <class Write>
 void give_computed(const Gradient& dx, const Shape& shape, Write write) {
   if (!dx) return;
@@ -73,7 +78,8 @@ void check_ids(const char* op, const Ids& ids, Index extent);
 /// The product of the extents of axes [begin, end).
 inline Index product(const Shape& shape, int begin, int end) {
   Index result = 1;
-  for (int i = begin; i < end; ++i) result *= shape[i];
+  for (int i = begin; i < end; ++i)
+    result *= shape[i];
   return result;
 }
 

@@ -23,17 +23,19 @@ Variable dropout(const Operand& x, Real p, RandomKey key) {
 }
 
 Variable add_dropout(const Operand& x, const Operand& branch, Real p, RandomKey key) {
-  check(x.shape() == branch.shape(), "add_dropout", "expected equal shapes; got {} and {}", x.shape(), branch.shape());
+  check(x.shape() == branch.shape(), "add_dropout", "expected equal shapes; got {} and {}",
+        x.shape(), branch.shape());
   const kernels::Dropout mask = checked("add_dropout", p, key);
   Tensor y(x.shape());
   kernels::add_dropout(x.size(), mask, x.data(), branch.data(), y.data());
-  return record("add_dropout", y, {x, branch}, [mask](const Tensor& dy, Gradient dx, Gradient dbranch) {
-    if (dbranch && mask.active())
-      kernels::dropout(dy.size(), mask, dy.data(), dbranch.data(), dbranch.mode());
-    else
-      dbranch.pass(dy);
-    dx.pass(dy);
-  });
+  return record("add_dropout", y, {x, branch},
+                [mask](const Tensor& dy, Gradient dx, Gradient dbranch) {
+                  if (dbranch && mask.active())
+                    kernels::dropout(dy.size(), mask, dy.data(), dbranch.data(), dbranch.mode());
+                  else
+                    dbranch.pass(dy);
+                  dx.pass(dy);
+                });
 }
 
 Variable relu_dropout(const Operand& x, Real p, RandomKey key) {

@@ -10,8 +10,8 @@ namespace heed {
 
 namespace {
 
-/// Rows whose hidden numbers exist at once: enough for products to be efficient, few enough for the cache. Blocks of several begin at whole
-/// blocks of the dropout mask.
+/// Rows whose hidden numbers exist at once: enough for products to be efficient, few enough for the
+/// cache. Blocks of several begin at whole blocks of the dropout mask.
 Index block_rows(Index rows) {
   constexpr Index about = 1024;
   if (rows < 3 * about / 2) return std::max<Index>(rows, 1);
@@ -19,65 +19,89 @@ Index block_rows(Index rows) {
   return (even + kernels::dropout_block - 1) / kernels::dropout_block * kernels::dropout_block;
 }
 
-void check_shapes(const Operand& x, const Operand& w1, const OptionalOperand& b1, const Operand& w2, const OptionalOperand& b2) {
+void check_shapes(const Operand& x, const Operand& w1, const OptionalOperand& b1, const Operand& w2,
+                  const OptionalOperand& b2) {
   const char* op = "feed_forward";
-  check(x.rank() >= 1 && w1.rank() == 2 && x.columns() == w1.columns(), op, "expected x (..., d) and W1 (hidden, d); got {} and {}", x.shape(), w1.shape());
-  check(w2.rank() == 2 && w2.columns() == w1.shape()[0], op, "expected W2 (out, {}); got {}", w1.shape()[0], w2.shape());
-  check(!b1.defined() || b1.shape() == Shape{w1.shape()[0]}, op, "expected b1 of shape {}; got {}", Shape{w1.shape()[0]}, b1.shape());
-  check(!b2.defined() || b2.shape() == Shape{w2.shape()[0]}, op, "expected b2 of shape {}; got {}", Shape{w2.shape()[0]}, b2.shape());
+  check(x.rank() >= 1 && w1.rank() == 2 && x.columns() == w1.columns(), op,
+        "expected x (..., d) and W1 (hidden, d); got {} and {}", x.shape(), w1.shape());
+  check(w2.rank() == 2 && w2.columns() == w1.shape()[0], op, "expected W2 (out, {}); got {}",
+        w1.shape()[0], w2.shape());
+  check(!b1.defined() || b1.shape() == Shape{w1.shape()[0]}, op, "expected b1 of shape {}; got {}",
+        Shape{w1.shape()[0]}, b1.shape());
+  check(!b2.defined() || b2.shape() == Shape{w2.shape()[0]}, op, "expected b2 of shape {}; got {}",
+        Shape{w2.shape()[0]}, b2.shape());
 }
 
 }  // namespace
 
-Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand& b1, const Operand& w2, const OptionalOperand& b2, Activation activation, Real p,
+Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand& b1,
+                      const Operand& w2, const OptionalOperand& b2, Activation activation, Real p,
                       RandomKey key) {
   check_shapes(x, w1, b1, w2, b2);
   check(p >= 0 && p <= 1, "feed_forward", "expected a probability within [0, 1]; got {}", p);
   const bool relu_like = activation == Activation::relu;
   const Operand::Where at = x.where();
-  if (Tape::checks_finite()) {  // step by step, so that the message names the product or activation that it is
+  if (Tape::checks_finite()) {  // step by step, so that the message names the product or activation
+                                // that it is
     const Variable z = linear(Operand(x, at), Operand(w1, at), OptionalOperand(b1, at));
-    const Variable h = relu_like ? relu_dropout(Operand(z, at), p, key) : dropout(Operand(gelu(Operand(z, at)), at), p, key);
+    const Variable h = relu_like ? relu_dropout(Operand(z, at), p, key)
+                                 : dropout(Operand(gelu(Operand(z, at)), at), p, key);
     return linear(Operand(h, at), Operand(w2, at), OptionalOperand(b2, at));
   }
   const kernels::Dropout mask(p, key);
-  const Index m = x.rows(), d = x.columns(), n = w2.shape()[0], hidden = w1.shape()[0], block = block_rows(m);
+  const Index m = x.rows(), d = x.columns(), n = w2.shape()[0], hidden = w1.shape()[0],
+              block = block_rows(m);
   bool keeps = false;
-  for (const Variable* input : std::initializer_list<const Variable*>{&x, &w1, &b1, &w2, &b2}) keeps = keeps || Tape::needs_gradient(*input);
-  Tensor y(x.shape().with(x.rank() - 1, n)), kept({keeps ? m : block, hidden});  // relu's mask * f(z), gelu's z
+  for (const Variable* input : std::initializer_list<const Variable*>{&x, &w1, &b1, &w2, &b2})
+    keeps = keeps || Tape::needs_gradient(*input);
+  Tensor y(x.shape().with(x.rank() - 1, n)),
+      kept({keeps ? m : block, hidden});  // relu's mask * f(z), gelu's z
   Tensor values = relu_like || !keeps ? kept : Tensor({block, hidden});
-  const kernels::RightOperand up(m, true, d, hidden, w1.data(), d), down(m, true, hidden, n, w2.data(), hidden);
+  const kernels::RightOperand up(m, true, d, hidden, w1.data(), d),
+      down(m, true, hidden, n, w2.data(), hidden);
   for (Index i = 0; i < m; i += block) {
     const Index rows = std::min(block, m - i);
     Real *z = kept.data() + (keeps ? i * hidden : 0), *h = relu_like ? z : values.data();
     up.multiply(rows, x.data() + i * d, d, b1.data(), z, hidden, Mode::assign);
-    (relu_like ? kernels::relu_hidden : kernels::gelu_hidden)(rows * hidden, mask, i * hidden, z, h);
+    (relu_like ? kernels::relu_hidden : kernels::gelu_hidden)(rows * hidden, mask, i * hidden, z,
+                                                              h);
     down.multiply(rows, h, hidden, b2.data(), y.data() + i * n, n, Mode::assign);
   }
-  return record("feed_forward", y, {x, w1, b1, w2, b2},
-                [=, x = x.value(), w1 = w1.value(), w2 = w2.value()](const Tensor& dy, Gradient dx, Gradient dw1, Gradient db1, Gradient dw2,
-                                                                  Gradient db2) mutable {
-                  const auto read = [](const Tensor& t) { return t.data(); };  // the closure may change `kept` alone
-                  Tensor dhidden({block, hidden});
-                  const kernels::RightOperand to_hidden(m, false, n, hidden, read(w2), hidden);
-                  const kernels::RightOperand to_input(dx ? m : 0, false, hidden, d, read(w1), d);
-                  for (Index i = 0; i < std::max<Index>(m, 1); i += block) {
-                    const Index rows = std::min(block, m - i);
-                    const auto mode = [i](const Gradient& g) { return i == 0 ? g.mode() : Mode::accumulate; };
-                    const Real *dout = dy.data() + i * n, *in = read(x) + i * d;
-                    Real *h = kept.data() + i * hidden, *dz = dhidden.data();
-                    to_hidden.multiply(rows, dout, n, nullptr, dz, hidden, Mode::assign);  // dh = dy W2
-                    if (relu_like)
-                      kernels::relu_hidden_backward(rows * hidden, mask, h, dz);  // dz = dh mask f'(z)
-                    else
-                      kernels::gelu_hidden_backward(rows * hidden, mask, i * hidden, h, dz);  // and h from z, which nobody reads again
-                    if (dw2) kernels::gemm(true, false, n, hidden, rows, dout, n, h, hidden, dw2.data(), hidden, mode(dw2));  // dW2 = dy^T h
-                    if (dw1) kernels::gemm(true, false, hidden, d, rows, dz, hidden, in, d, dw1.data(), d, mode(dw1));        // dW1 = dz^T x
-                    if (db1) kernels::sum_rows(rows, hidden, dz, db1.data(), mode(db1));
-                    if (dx) to_input.multiply(rows, dz, hidden, nullptr, dx.data() + i * d, d, dx.mode());  // dx = dz W1
-                  }
-                  if (db2) kernels::sum_rows(m, n, dy.data(), db2.data(), db2.mode());
-                });
+  return record(
+      "feed_forward", y, {x, w1, b1, w2, b2},
+      [=, x = x.value(), w1 = w1.value(), w2 = w2.value()](const Tensor& dy, Gradient dx,
+                                                           Gradient dw1, Gradient db1, Gradient dw2,
+                                                           Gradient db2) mutable {
+        const auto read = [](const Tensor& t) {
+          return t.data();
+        };  // the closure may change `kept` alone
+        Tensor dhidden({block, hidden});
+        const kernels::RightOperand to_hidden(m, false, n, hidden, read(w2), hidden);
+        const kernels::RightOperand to_input(dx ? m : 0, false, hidden, d, read(w1), d);
+        for (Index i = 0; i < std::max<Index>(m, 1); i += block) {
+          const Index rows = std::min(block, m - i);
+          const auto mode = [i](const Gradient& g) { return i == 0 ? g.mode() : Mode::accumulate; };
+          const Real *dout = dy.data() + i * n, *in = read(x) + i * d;
+          Real *h = kept.data() + i * hidden, *dz = dhidden.data();
+          to_hidden.multiply(rows, dout, n, nullptr, dz, hidden, Mode::assign);  // dh = dy W2
+          if (relu_like)
+            kernels::relu_hidden_backward(rows * hidden, mask, h, dz);  // dz = dh mask f'(z)
+          else
+            kernels::gelu_hidden_backward(rows * hidden, mask, i * hidden, h,
+                                          dz);  // and h from z, which nobody reads again
+          if (dw2)
+            kernels::gemm(true, false, n, hidden, rows, dout, n, h, hidden, dw2.data(), hidden,
+                          mode(dw2));  // dW2 = dy^T h
+          if (dw1)
+            kernels::gemm(true, false, hidden, d, rows, dz, hidden, in, d, dw1.data(), d,
+                          mode(dw1));  // dW1 = dz^T x
+          if (db1) kernels::sum_rows(rows, hidden, dz, db1.data(), mode(db1));
+          if (dx)
+            to_input.multiply(rows, dz, hidden, nullptr, dx.data() + i * d, d,
+                              dx.mode());  // dx = dz W1
+        }
+        if (db2) kernels::sum_rows(m, n, dy.data(), db2.data(), db2.mode());
+      });
 }
 
 }  // namespace heed

@@ -1,6 +1,5 @@
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/rows.h"
-
 #include "framework/ops.h"
 
 namespace heed {
@@ -9,16 +8,27 @@ Variable linear(const Operand& x, const Operand& weight, const OptionalOperand& 
   check(weight.rank() == 2 && x.rank() >= 1 && x.columns() == weight.columns(), "linear",
         "expected x (..., in) and weight (out, in); got {} and {}", x.shape(), weight.shape());
   const Index m = x.rows(), n = weight.shape()[0], k = weight.columns();
-  check(!bias.defined() || bias.shape() == Shape{n}, "linear", "expected a bias of shape {}; got {}", Shape{n}, bias.shape());
+  check(!bias.defined() || bias.shape() == Shape{n}, "linear",
+        "expected a bias of shape {}; got {}", Shape{n}, bias.shape());
   Tensor y(x.shape().with(x.rank() - 1, n));
   kernels::linear(m, n, k, x.data(), weight.data(), bias.data(), y.data());
-  return record("linear", y, {x, weight, bias}, [m, n, k, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx, Gradient dw, Gradient db) {
-    if (dx) kernels::gemm(false, false, m, k, n, dy.data(), n, w.data(), k, dx.data(), k, dx.mode());  // dx = dy W
-    if (dw) kernels::gemm(true, false, n, k, m, dy.data(), n, x.data(), k, dw.data(), k, dw.mode());   // dW = dy^T x
-    if (db) kernels::sum_rows(m, n, dy.data(), db.data(), db.mode());                                  // db = sum of dy's rows
-  });
+  return record("linear", y, {x, weight, bias},
+                [m, n, k, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx,
+                                                             Gradient dw, Gradient db) {
+                  if (dx)
+                    kernels::gemm(false, false, m, k, n, dy.data(), n, w.data(), k, dx.data(), k,
+                                  dx.mode());  // dx = dy W
+                  if (dw)
+                    kernels::gemm(true, false, n, k, m, dy.data(), n, x.data(), k, dw.data(), k,
+                                  dw.mode());  // dW = dy^T x
+                  if (db)
+                    kernels::sum_rows(m, n, dy.data(), db.data(),
+                                      db.mode());  // db = sum of dy's rows
+                });
 }
 
-Variable linear(const Operand& x, const Operand& weight) { return linear(x, weight, OptionalOperand(Variable(), x.where())); }
+Variable linear(const Operand& x, const Operand& weight) {
+  return linear(x, weight, OptionalOperand(Variable(), x.where()));
+}
 
 }  // namespace heed

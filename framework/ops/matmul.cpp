@@ -10,7 +10,8 @@ namespace heed {
 
 namespace {
 
-/// The leading axes of a batched product, and how far an operand moves along them, in matrices: 0 where it repeats.
+/// The leading axes of a batched product, and how far an operand moves along them, in matrices: 0
+/// where it repeats.
 struct Leading {
   Shape shape;
 
@@ -35,12 +36,16 @@ struct Matrices {
 };
 
 /// out = or += a b for each batch; batches in which `out` is the same matrix add up, in order.
-void multiply(const Shape& leading, const Matrices& a, const Matrices& b, Real* out, const std::array<Index, Shape::max_rank>& out_strides,
-              Mode mode) {
-  const Index m = a.transposed ? a.columns : a.rows, k = a.transposed ? a.rows : a.columns, n = b.transposed ? b.rows : b.columns;
+void multiply(const Shape& leading, const Matrices& a, const Matrices& b, Real* out,
+              const std::array<Index, Shape::max_rank>& out_strides, Mode mode) {
+  const Index m = a.transposed ? a.columns : a.rows, k = a.transposed ? a.rows : a.columns,
+              n = b.transposed ? b.rows : b.columns;
   Index targets = 1, terms = 1;  // matrices of out, and products that add up to each
-  for (int i = 0; i < leading.rank(); ++i) (out_strides[i] != 0 ? targets : terms) *= leading[i];
-  const bool large = targets == 1 || (targets < 64 && m * n * k >= Index{1} << 22);  // each product is cut, or each is a task
+  for (int i = 0; i < leading.rank(); ++i)
+    (out_strides[i] != 0 ? targets : terms) *= leading[i];
+  const bool large =
+      targets == 1 ||
+      (targets < 64 && m * n * k >= Index{1} << 22);  // each product is cut, or each is a task
   const auto product = large ? kernels::gemm : kernels::gemm_serial;
   const auto run = [&](Index begin, Index end) {
     for (Index target = begin; target < end; ++target)
@@ -52,11 +57,13 @@ void multiply(const Shape& leading, const Matrices& a, const Matrices& b, Real* 
           rest /= leading[i];
           at_a += at * a.strides[i], at_b += at * b.strides[i];
         }
-        product(a.transposed, b.transposed, m, n, k, a.data + at_a * a.rows * a.columns, std::max<Index>(a.columns, 1),
-                b.data + at_b * b.rows * b.columns, std::max<Index>(b.columns, 1), out + target * m * n, std::max<Index>(n, 1),
+        product(a.transposed, b.transposed, m, n, k, a.data + at_a * a.rows * a.columns,
+                std::max<Index>(a.columns, 1), b.data + at_b * b.rows * b.columns,
+                std::max<Index>(b.columns, 1), out + target * m * n, std::max<Index>(n, 1),
                 term == 0 ? mode : Mode::accumulate);
       }
-    if (terms == 0 && mode == Mode::assign) std::fill(out + begin * m * n, out + end * m * n, Real{0});
+    if (terms == 0 && mode == Mode::assign)
+      std::fill(out + begin * m * n, out + end * m * n, Real{0});
   };
   if (large)
     run(0, targets);
@@ -69,11 +76,14 @@ Shape leading_of(const Shape& shape) { return Shape(std::span(shape.begin(), sha
 }  // namespace
 
 Variable matmul(const Operand& a, const Operand& b, Transpose transpose) {
-  check(a.rank() >= 2 && b.rank() >= 2, "matmul", "expected matrices (..., m, k) and (..., k, n); got {} and {}", a.shape(), b.shape());
+  check(a.rank() >= 2 && b.rank() >= 2, "matmul",
+        "expected matrices (..., m, k) and (..., k, n); got {} and {}", a.shape(), b.shape());
   const Shape sa = a.shape(), sb = b.shape();
   const int ra = a.rank(), rb = b.rank();
-  const Index k = sa[transpose.a ? ra - 2 : ra - 1], m = sa[transpose.a ? ra - 1 : ra - 2], n = sb[transpose.b ? rb - 2 : rb - 1];
-  check(sb[transpose.b ? rb - 1 : rb - 2] == k, "matmul", "expected inner extents that agree; got {}{} and {}{}", sa,
+  const Index k = sa[transpose.a ? ra - 2 : ra - 1], m = sa[transpose.a ? ra - 1 : ra - 2],
+              n = sb[transpose.b ? rb - 2 : rb - 1];
+  check(sb[transpose.b ? rb - 1 : rb - 2] == k, "matmul",
+        "expected inner extents that agree; got {}{} and {}{}", sa,
         transpose.a ? " transposed" : "", sb, transpose.b ? " transposed" : "");
   const Shape batches = broadcast(leading_of(sa), leading_of(sb), "matmul");
   std::array<Index, Shape::max_rank> extents{};
@@ -84,21 +94,28 @@ Variable matmul(const Operand& a, const Operand& b, Transpose transpose) {
   // One matrix b for all rows of a: one product.
   const bool flat = !transpose.a && leading_of(sb).size() == 1;
   const Leading leading{flat ? Shape() : batches};
-  const Matrices x{a.data(), leading.strides(sa), flat ? detail::product(sa, 0, ra - 1) : sa[ra - 2], sa[ra - 1], transpose.a};
+  const Matrices x{a.data(), leading.strides(sa),
+                   flat ? detail::product(sa, 0, ra - 1) : sa[ra - 2], sa[ra - 1], transpose.a};
   const Matrices w{b.data(), leading.strides(sb), sb[rb - 2], sb[rb - 1], transpose.b};
   const Matrices out{nullptr, leading.strides(shape), flat ? x.rows : m, n, false};
 
   Tensor y(shape);
   multiply(leading.shape, x, w, y.data(), out.strides, Mode::assign);
-  return record("matmul", y, {a, b}, [=, a = a.value(), b = b.value()](const Tensor& dy, Gradient da, Gradient db) {
-    Matrices g = out, gt = out, xt = x, wt = w;
-    g.data = gt.data = dy.data();
-    xt.transposed = !x.transposed, wt.transposed = !w.transposed, gt.transposed = true;
-    if (da && !transpose.a) multiply(leading.shape, g, wt, da.data(), x.strides, da.mode());  // da = dy op(b)^T
-    if (da && transpose.a) multiply(leading.shape, w, gt, da.data(), x.strides, da.mode());   // da = op(b) dy^T
-    if (db && !transpose.b) multiply(leading.shape, xt, g, db.data(), w.strides, db.mode());  // db = op(a)^T dy
-    if (db && transpose.b) multiply(leading.shape, gt, x, db.data(), w.strides, db.mode());   // db = dy^T op(a)
-  });
+  return record(
+      "matmul", y, {a, b},
+      [=, a = a.value(), b = b.value()](const Tensor& dy, Gradient da, Gradient db) {
+        Matrices g = out, gt = out, xt = x, wt = w;
+        g.data = gt.data = dy.data();
+        xt.transposed = !x.transposed, wt.transposed = !w.transposed, gt.transposed = true;
+        if (da && !transpose.a)
+          multiply(leading.shape, g, wt, da.data(), x.strides, da.mode());  // da = dy op(b)^T
+        if (da && transpose.a)
+          multiply(leading.shape, w, gt, da.data(), x.strides, da.mode());  // da = op(b) dy^T
+        if (db && !transpose.b)
+          multiply(leading.shape, xt, g, db.data(), w.strides, db.mode());  // db = op(a)^T dy
+        if (db && transpose.b)
+          multiply(leading.shape, gt, x, db.data(), w.strides, db.mode());  // db = dy^T op(a)
+      });
 }
 
 }  // namespace heed

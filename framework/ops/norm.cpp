@@ -17,7 +17,8 @@ const RowMoments* moments_in(const Tensor& tensor) {
 Real* data_or_null(const Gradient& gradient) { return gradient ? gradient.data() : nullptr; }
 
 void check_row(const char* op, const Operand& x, const char* name, const Operand& row) {
-  check(x.rank() >= 1 && row.shape() == Shape{x.columns()}, op, "expected a {} of shape {} for x {}; got {}", name, Shape{x.columns()}, x.shape(),
+  check(x.rank() >= 1 && row.shape() == Shape{x.columns()}, op,
+        "expected a {} of shape {} for x {}; got {}", name, Shape{x.columns()}, x.shape(),
         row.shape());
 }
 
@@ -29,12 +30,16 @@ Variable layer_norm(const Operand& x, const Operand& gain, const Operand& bias, 
   const Index m = x.rows(), n = x.columns();
   Tensor y(x.shape());
   Tensor moments = room_for_moments(m);
-  kernels::layer_norm(m, n, x.data(), gain.data(), bias.data(), epsilon, y.data(), moments_in(moments));
+  kernels::layer_norm(m, n, x.data(), gain.data(), bias.data(), epsilon, y.data(),
+                      moments_in(moments));
   return record("layer_norm", y, {x, gain, bias},
-                [m, n, x = x.value(), gain = gain.value(), moments](const Tensor& dy, Gradient dx, Gradient dgain, Gradient dbias) {
+                [m, n, x = x.value(), gain = gain.value(), moments](
+                    const Tensor& dy, Gradient dx, Gradient dgain, Gradient dbias) {
                   Tensor partial({kernels::norm_pieces(m), 2 * n});
-                  kernels::layer_norm_backward(m, n, x.data(), gain.data(), moments_in(moments), dy.data(), data_or_null(dx), dx.mode(),
-                                               data_or_null(dgain), dgain.mode(), data_or_null(dbias), dbias.mode(), partial.data());
+                  kernels::layer_norm_backward(m, n, x.data(), gain.data(), moments_in(moments),
+                                               dy.data(), data_or_null(dx), dx.mode(),
+                                               data_or_null(dgain), dgain.mode(),
+                                               data_or_null(dbias), dbias.mode(), partial.data());
                 });
 }
 
@@ -45,11 +50,14 @@ Variable rms_norm(const Operand& x, const Operand& gain, Real epsilon) {
   Tensor y(x.shape());
   Tensor moments = room_for_moments(m);
   kernels::rms_norm(m, n, x.data(), gain.data(), epsilon, y.data(), moments_in(moments));
-  return record("rms_norm", y, {x, gain}, [m, n, x = x.value(), gain = gain.value(), moments](const Tensor& dy, Gradient dx, Gradient dgain) {
-    Tensor partial({kernels::norm_pieces(m), 2 * n});
-    kernels::rms_norm_backward(m, n, x.data(), gain.data(), moments_in(moments), dy.data(), data_or_null(dx), dx.mode(), data_or_null(dgain),
-                               dgain.mode(), partial.data());
-  });
+  return record("rms_norm", y, {x, gain},
+                [m, n, x = x.value(), gain = gain.value(), moments](const Tensor& dy, Gradient dx,
+                                                                    Gradient dgain) {
+                  Tensor partial({kernels::norm_pieces(m), 2 * n});
+                  kernels::rms_norm_backward(m, n, x.data(), gain.data(), moments_in(moments),
+                                             dy.data(), data_or_null(dx), dx.mode(),
+                                             data_or_null(dgain), dgain.mode(), partial.data());
+                });
 }
 
 }  // namespace heed

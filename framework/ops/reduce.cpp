@@ -28,7 +28,8 @@ void sum_into(const Tensor& x, const AxisSet& reduced, double scale, Real* out, 
       axes[count++] = {x.shape()[i], reduced[i]};
   }
   int runs = 0;
-  for (int i = 0; i < count; ++i) runs += axes[i].reduced;
+  for (int i = 0; i < count; ++i)
+    runs += axes[i].reduced;
   if (runs == 0) return kernels::scale_to(x.size(), static_cast<Real>(scale), x.data(), out, mode);
   const Real* from = x.data();
   Tensor to;
@@ -39,7 +40,8 @@ void sum_into(const Tensor& x, const AxisSet& reduced, double scale, Real* out, 
       continue;
     }
     Index outer = 1;
-    for (int k = 0; k < i; ++k) outer *= axes[k].extent;
+    for (int k = 0; k < i; ++k)
+      outer *= axes[k].extent;
     if (--runs == 0) return kernels::sum(outer, axes[i].extent, inner, scale, from, out, mode);
     Tensor sums({outer, inner});
     kernels::sum(outer, axes[i].extent, inner, 1, from, sums.data(), Mode::assign);
@@ -89,7 +91,8 @@ struct Reduction {
   }
 };
 
-/// An (outer, n, inner) view in which n is all that is reduced; `single` is false when the reduced axes do not lie together.
+/// An (outer, n, inner) view in which n is all that is reduced; `single` is false when the reduced
+/// axes do not lie together.
 struct Middle {
   Index outer = 1, n = 1, inner = 1;
   bool single = true;
@@ -127,15 +130,19 @@ Variable scaled_sum(const char* op, const Operand& x, const Reduction& reduction
   Tensor y(reduction.shape);
   detail::sum_into(x.value(), reduction.reduced, scale, y.data(), Mode::assign);
   const auto factor = static_cast<Real>(scale);
-  return record(op, y, {x}, [kept = reduction.kept, factor](const Tensor& dy, Gradient dx) {  // dx = scale dy, repeated
-    if (dy.size() == dx.shape().size() && factor == 1) return dx.pass(dy);
-    spread(dy, kept, factor, dx);
-  });
+  return record(
+      op, y, {x},
+      [kept = reduction.kept, factor](const Tensor& dy, Gradient dx) {  // dx = scale dy, repeated
+        if (dy.size() == dx.shape().size() && factor == 1) return dx.pass(dy);
+        spread(dy, kept, factor, dx);
+      });
 }
 
 }  // namespace
 
-Variable sum(const Operand& x, const Axes& axes, bool keep) { return scaled_sum("sum", x, {"sum", x.shape(), axes, keep}, 1); }
+Variable sum(const Operand& x, const Axes& axes, bool keep) {
+  return scaled_sum("sum", x, {"sum", x.shape(), axes, keep}, 1);
+}
 
 Variable mean(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("mean", x.shape(), axes, keep);
@@ -146,41 +153,54 @@ Variable max(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("max", x.shape(), axes, keep);
   check(reduction.count > 0, "max", "expected something along the reduced axes; got {}", x.shape());
   const Middle m(x.shape(), reduction);
-  if (!m.single) return reshape({max({gathered(x, reduction), x.where()}, {1}), x.where()}, reduction.shape);
+  if (!m.single)
+    return reshape({max({gathered(x, reduction), x.where()}, {1}), x.where()}, reduction.shape);
   Tensor y(reduction.shape);
   Ids position(reduction.shape);
   kernels::max(m.outer, m.n, m.inner, x.data(), y.data(), position.data());
-  return record("max", y, {x}, [m, position](const Tensor& dy, Gradient dx) {  // dy to the largest, 0 to the rest
-    kernels::max_backward(m.outer, m.n, m.inner, position.data(), dy.data(), dx.data(), dx.mode());
-  });
+  return record("max", y, {x},
+                [m, position](const Tensor& dy, Gradient dx) {  // dy to the largest, 0 to the rest
+                  kernels::max_backward(m.outer, m.n, m.inner, position.data(), dy.data(),
+                                        dx.data(), dx.mode());
+                });
 }
 
 Variable variance(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("variance", x.shape(), axes, keep);
   const Middle m(x.shape(), reduction);
-  if (!m.single) return reshape({variance({gathered(x, reduction), x.where()}, {1}), x.where()}, reduction.shape);
+  if (!m.single)
+    return reshape({variance({gathered(x, reduction), x.where()}, {1}), x.where()},
+                   reduction.shape);
   const double share = 1 / static_cast<double>(reduction.count);
   Tensor average(reduction.kept);
   Tensor rest(reduction.kept);  // what rounding left of the mean
   Tensor y(reduction.shape);
   kernels::sum(m.outer, m.n, m.inner, share, x.data(), average.data(), Mode::assign);
   kernels::deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), rest.data());
-  kernels::squared_deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), rest.data(), y.data());
-  return record("variance", y, {x}, [x = x.value(), average, rest, share](const Tensor& dy, Gradient dx) {  // dx = dy 2/n (x - mean)
-    const Shape& kept = average.shape();
-    kernels::variance_backward(detail::layout(x.shape(), {x.shape(), kept, kept, kept}), static_cast<Real>(2 * share), x.data(),
-                               average.data(), rest.data(), dy.data(), dx.data(), dx.mode());
-  });
+  kernels::squared_deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), rest.data(),
+                              y.data());
+  return record("variance", y, {x},
+                [x = x.value(), average, rest, share](const Tensor& dy,
+                                                      Gradient dx) {  // dx = dy 2/n (x - mean)
+                  const Shape& kept = average.shape();
+                  kernels::variance_backward(
+                      detail::layout(x.shape(), {x.shape(), kept, kept, kept}),
+                      static_cast<Real>(2 * share), x.data(), average.data(), rest.data(),
+                      dy.data(), dx.data(), dx.mode());
+                });
 }
 
 Variable cumsum(const Operand& x, int axis) {
   const int i = x.shape().axis(axis, "cumsum");
-  const Index outer = detail::product(x.shape(), 0, i), n = x.shape()[i], inner = detail::product(x.shape(), i + 1, x.rank());
+  const Index outer = detail::product(x.shape(), 0, i), n = x.shape()[i],
+              inner = detail::product(x.shape(), i + 1, x.rank());
   Tensor y(x.shape());
   kernels::cumsum(outer, n, inner, false, x.data(), y.data(), Mode::assign);
-  return record("cumsum", y, {x}, [outer, n, inner](const Tensor& dy, Gradient dx) {  // dx = the same sum from the other end
-    kernels::cumsum(outer, n, inner, true, dy.data(), dx.data(), dx.mode());
-  });
+  return record(
+      "cumsum", y, {x},
+      [outer, n, inner](const Tensor& dy, Gradient dx) {  // dx = the same sum from the other end
+        kernels::cumsum(outer, n, inner, true, dy.data(), dx.data(), dx.mode());
+      });
 }
 
 }  // namespace heed

@@ -4,8 +4,8 @@
 
 #include "framework/kernels/attention.h"
 #include "framework/kernels/parallel.h"
-#include "framework/tape.h"
 #include "framework/sequences.h"
+#include "framework/tape.h"
 
 // What ops on the rows of sequences share.
 
@@ -21,18 +21,22 @@ inline void zero_rest(const Gradient& dx, const Spans& spans) {
 
 inline kernels::Rows rows_of(const Tensor& x) { return {x.data(), x.columns()}; }
 /// Columns from `offset` on of a gradient `stride` wide; null where it is not wanted.
-inline kernels::MutableRows rows_of(const Gradient& dx, Index offset, Index stride, const Spans& spans) {
+inline kernels::MutableRows rows_of(const Gradient& dx, Index offset, Index stride,
+                                    const Spans& spans) {
   if (!dx) return {nullptr, 0};
   zero_rest(dx, spans);
   return {dx.data() + offset, stride, dx.mode()};
 }
-inline kernels::MutableRows rows_of(const Gradient& dx, const Spans& spans) { return rows_of(dx, 0, dx ? dx.shape().columns() : 0, spans); }
+inline kernels::MutableRows rows_of(const Gradient& dx, const Spans& spans) {
+  return rows_of(dx, 0, dx ? dx.shape().columns() : 0, spans);
+}
 
 /// Scratch memory for each thread.
 inline Tensor workspace(Index numbers) { return Tensor({threads(), (numbers + 15) / 16 * 16}); }
 
 /// Room for each sequence's (heads, queries, keys), left in `weights` too.
-inline std::vector<Real*> room_for(std::vector<Tensor>& weights, int heads, const Spans& queries, const Spans& keys) {
+inline std::vector<Real*> room_for(std::vector<Tensor>& weights, int heads, const Spans& queries,
+                                   const Spans& keys) {
   std::vector<Real*> room;
   weights.clear();
   for (Index i = 0; i < queries.count(); ++i) {

@@ -14,7 +14,8 @@ namespace heed {
 using detail::product;
 
 Variable reshape(const Operand& x, const Shape& shape) {
-  return record("reshape", x.value().reshape(shape), {x}, [](const Tensor& dy, Gradient dx) { dx.pass(dy); });
+  return record("reshape", x.value().reshape(shape), {x},
+                [](const Tensor& dy, Gradient dx) { dx.pass(dy); });
 }
 
 Variable reshape(const Operand& x, std::initializer_list<Index> extents) {
@@ -23,8 +24,8 @@ Variable reshape(const Operand& x, std::initializer_list<Index> extents) {
   if (open != resolved.end()) {
     *open = 1;
     const Index known = Shape(resolved).size();
-    check(known > 0 && x.size() % known == 0, "reshape", "expected extents that divide the {} elements of {}; got {}", x.size(), x.shape(),
-          known);
+    check(known > 0 && x.size() % known == 0, "reshape",
+          "expected extents that divide the {} elements of {}; got {}", x.size(), x.shape(), known);
     *open = x.size() / known;
   }
   return reshape(x, Shape(resolved));
@@ -32,8 +33,10 @@ Variable reshape(const Operand& x, std::initializer_list<Index> extents) {
 
 Variable slice(const Operand& x, int axis, Index begin, Index end) {
   const int i = x.shape().axis(axis, "slice");
-  const Index n = x.shape()[i], inner = product(x.shape(), i + 1, x.rank()), outer = product(x.shape(), 0, i);
-  check(0 <= begin && begin <= end && end <= n, "slice", "expected a range within [0, {}) on axis {} of {}; got [{}, {})", n, i, x.shape(), begin,
+  const Index n = x.shape()[i], inner = product(x.shape(), i + 1, x.rank()),
+              outer = product(x.shape(), 0, i);
+  check(0 <= begin && begin <= end && end <= n, "slice",
+        "expected a range within [0, {}) on axis {} of {}; got [{}, {})", n, i, x.shape(), begin,
         end);
   const Shape shape = x.shape().with(i, end - begin);
   const Index length = (end - begin) * inner;
@@ -42,12 +45,16 @@ Variable slice(const Operand& x, int axis, Index begin, Index end) {
     y = x.value().reshape({n * inner}).slice(begin * inner, end * inner).reshape(shape);
   } else {
     y = Tensor(shape);
-    kernels::copy_blocks(outer, length, x.data() + begin * inner, n * inner, y.data(), length, Mode::assign);
+    kernels::copy_blocks(outer, length, x.data() + begin * inner, n * inner, y.data(), length,
+                         Mode::assign);
   }
-  return record("slice", y, {x}, [=](const Tensor& dy, Gradient dx) {  // dx = dy within the range, 0 elsewhere
-    if (dx.mode() == Mode::assign && length != n * inner) kernels::fill(outer * n * inner, 0, dx.data());
-    kernels::copy_blocks(outer, length, dy.data(), length, dx.data() + begin * inner, n * inner, dx.mode());
-  });
+  return record("slice", y, {x},
+                [=](const Tensor& dy, Gradient dx) {  // dx = dy within the range, 0 elsewhere
+                  if (dx.mode() == Mode::assign && length != n * inner)
+                    kernels::fill(outer * n * inner, 0, dx.data());
+                  kernels::copy_blocks(outer, length, dy.data(), length, dx.data() + begin * inner,
+                                       n * inner, dx.mode());
+                });
 }
 
 Variable concat(std::span<const Operand> xs, int axis) {
@@ -58,8 +65,8 @@ Variable concat(std::span<const Operand> xs, int axis) {
   std::vector<Index> lengths;  // of each input's part of a block
   Index total = 0;
   for (const Operand& x : xs) {
-    check(x.rank() == first.rank() && x.shape().with(i, 0) == first.with(i, 0), "concat", "expected shapes that agree but on axis {}; got {} and {}", i,
-          first, x.shape());
+    check(x.rank() == first.rank() && x.shape().with(i, 0) == first.with(i, 0), "concat",
+          "expected shapes that agree but on axis {}; got {} and {}", i, first, x.shape());
     lengths.push_back(x.shape()[i] * inner);
     total += x.shape()[i];
   }
@@ -70,27 +77,33 @@ Variable concat(std::span<const Operand> xs, int axis) {
     kernels::copy_blocks(outer, lengths[k], xs[k].data(), lengths[k], to, stride, Mode::assign);
     to += lengths[k];
   }
-  return record("concat", y, xs, [outer, stride, lengths = std::move(lengths)](const Tensor& dy, std::span<Gradient> dxs) {
-    Index begin = 0;  // each input gets its part of dy
-    for (std::size_t k = 0; k < dxs.size(); ++k) {
-      const Index length = lengths[k];
-      if (dxs[k] && outer == 1)
-        dxs[k].pass(dy.reshape({stride}).slice(begin, begin + length));
-      else if (dxs[k])
-        kernels::copy_blocks(outer, length, dy.data() + begin, stride, dxs[k].data(), length, dxs[k].mode());
-      begin += length;
-    }
-  });
+  return record(
+      "concat", y, xs,
+      [outer, stride, lengths = std::move(lengths)](const Tensor& dy, std::span<Gradient> dxs) {
+        Index begin = 0;  // each input gets its part of dy
+        for (std::size_t k = 0; k < dxs.size(); ++k) {
+          const Index length = lengths[k];
+          if (dxs[k] && outer == 1)
+            dxs[k].pass(dy.reshape({stride}).slice(begin, begin + length));
+          else if (dxs[k])
+            kernels::copy_blocks(outer, length, dy.data() + begin, stride, dxs[k].data(), length,
+                                 dxs[k].mode());
+          begin += length;
+        }
+      });
 }
 
-Variable concat(std::initializer_list<Operand> xs, int axis) { return concat(std::span(xs.begin(), xs.size()), axis); }
+Variable concat(std::initializer_list<Operand> xs, int axis) {
+  return concat(std::span(xs.begin(), xs.size()), axis);
+}
 
 namespace {
 
 std::vector<Operand> operands(const std::vector<Variable>& xs, const Operand::Where& where) {
   std::vector<Operand> result;
   result.reserve(xs.size());
-  for (const Variable& x : xs) result.emplace_back(x, where);
+  for (const Variable& x : xs)
+    result.emplace_back(x, where);
   return result;
 }
 
@@ -103,20 +116,25 @@ Variable concat(const std::vector<Variable>& xs, int axis, Operand::Where where)
 Variable stack(std::span<const Operand> xs, int axis) {
   check(!xs.empty(), "stack", "expected at least one tensor; got none");
   const Shape& first = xs[0].shape();
-  check(first.rank() < Shape::max_rank, "stack", "expected at most {} axes; got {}", Shape::max_rank - 1, first);
+  check(first.rank() < Shape::max_rank, "stack", "expected at most {} axes; got {}",
+        Shape::max_rank - 1, first);
   std::vector<Index> extents(first.begin(), first.end());
   const int rank = first.rank() + 1, i = axis < 0 ? axis + rank : axis;
-  check(i >= 0 && i < rank, "stack", "expected a new axis within [{}, {}] of {}; got {}", -rank, rank - 1, first, axis);
+  check(i >= 0 && i < rank, "stack", "expected a new axis within [{}, {}] of {}; got {}", -rank,
+        rank - 1, first, axis);
   extents.insert(extents.begin() + i, 1);
   std::vector<Operand> parts;
   for (const Operand& x : xs) {
-    check(x.shape() == first, "stack", "expected tensors of one shape; got {} and {}", first, x.shape());
+    check(x.shape() == first, "stack", "expected tensors of one shape; got {} and {}", first,
+          x.shape());
     parts.emplace_back(reshape(x, Shape(extents)), x.where());
   }
   return concat(parts, i);
 }
 
-Variable stack(std::initializer_list<Operand> xs, int axis) { return stack(std::span(xs.begin(), xs.size()), axis); }
+Variable stack(std::initializer_list<Operand> xs, int axis) {
+  return stack(std::span(xs.begin(), xs.size()), axis);
+}
 
 Variable stack(const std::vector<Variable>& xs, int axis, Operand::Where where) {
   return stack(operands(xs, where), axis);
@@ -124,11 +142,13 @@ Variable stack(const std::vector<Variable>& xs, int axis, Operand::Where where) 
 
 namespace {
 
-/// Axis i of the output is axis order[i] of a contiguous input; neighbours that stay neighbours are merged.
+/// Axis i of the output is axis order[i] of a contiguous input; neighbours that stay neighbours are
+/// merged.
 kernels::Permutation permutation(const Shape& x, const Axes& order) {
   std::array<Index, Shape::max_rank> strides{};
   Index step = 1;
-  for (int i = x.rank() - 1; i >= 0; --i) strides[i] = step, step *= x[i];
+  for (int i = x.rank() - 1; i >= 0; --i)
+    strides[i] = step, step *= x[i];
   kernels::Permutation p;
   p.rank = 0;
   for (int axis : order) {
@@ -156,30 +176,36 @@ Variable permute(const Operand& x, const Axes& order) {
     valid = inverse[axis] < 0;
     inverse[axis] = i, resolved.push_back(axis), shape[i] = x.shape()[axis];
   }
-  check(valid, "permute", "expected each of the {} axes of {} once; got ({})", rank, x.shape(), fmt::join(order, ", "));
+  check(valid, "permute", "expected each of the {} axes of {} once; got ({})", rank, x.shape(),
+        fmt::join(order, ", "));
   const kernels::Permutation forward = permutation(x.shape(), resolved);
   if (forward.rank == 1)  // nothing moves
-    return record("permute", x.value().reshape(shape), {x}, [](const Tensor& dy, Gradient dx) { dx.pass(dy); });
+    return record("permute", x.value().reshape(shape), {x},
+                  [](const Tensor& dy, Gradient dx) { dx.pass(dy); });
   Tensor y(shape);
   kernels::permute(forward, x.data(), y.data(), Mode::assign);
-  return record("permute", y, {x}, [back = permutation(shape, inverse)](const Tensor& dy, Gradient dx) {
-    kernels::permute(back, dy.data(), dx.data(), dx.mode());
-  });
+  return record("permute", y, {x},
+                [back = permutation(shape, inverse)](const Tensor& dy, Gradient dx) {
+                  kernels::permute(back, dy.data(), dx.data(), dx.mode());
+                });
 }
 
 Variable transpose(const Operand& x, int a, int b) {
   Axes order(static_cast<std::size_t>(x.rank()));
-  for (int i = 0; i < x.rank(); ++i) order[i] = i;
+  for (int i = 0; i < x.rank(); ++i)
+    order[i] = i;
   std::swap(order[x.shape().axis(a, "transpose")], order[x.shape().axis(b, "transpose")]);
   return permute(x, order);
 }
 
 Variable broadcast_to(const Operand& x, const Shape& shape) {
-  check(broadcast(x.shape(), shape, "broadcast_to") == shape, "broadcast_to", "expected a shape that broadcasts to {}; got {}", shape, x.shape());
+  check(broadcast(x.shape(), shape, "broadcast_to") == shape, "broadcast_to",
+        "expected a shape that broadcasts to {}; got {}", shape, x.shape());
   if (x.size() == shape.size()) return reshape(x, shape);
   Tensor y(shape);
   kernels::broadcast(detail::layout(shape, {x.shape()}), 1, x.data(), y.data(), Mode::assign);
-  return record("broadcast_to", y, {x}, [](const Tensor& dy, Gradient dx) { detail::give(dx, dy); });
+  return record("broadcast_to", y, {x},
+                [](const Tensor& dy, Gradient dx) { detail::give(dx, dy); });
 }
 
 }  // namespace heed

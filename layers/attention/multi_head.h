@@ -8,15 +8,17 @@
 namespace heed {
 
 /// Multi-head attention of a sequence to itself (Vaswani et al. 2017, section 3.2.2):
-/// head_h = softmax(Q_h K_h^T / sqrt(d / heads)) V_h with Q, K, V = x W^T + b in one product; y = concat(heads) W_o^T + b_o.
-/// x, y (rows, d), the rows of each sequence given by spans; `causal` lets a position see only itself and those before it.
+/// head_h = softmax(Q_h K_h^T / sqrt(d / heads)) V_h with Q, K, V = x W^T + b in one product; y =
+/// concat(heads) W_o^T + b_o. x, y (rows, d), the rows of each sequence given by spans; `causal`
+/// lets a position see only itself and those before it.
 struct SelfAttention {
   int heads;
   Linear input, output;
   Dropout dropout;  // on the weights
 
   SelfAttention(Index d, int heads, Real dropout, Random& random);
-  Variable operator()(const Operand& x, const Spans& spans, bool causal, std::vector<Tensor>* weights = nullptr) const;
+  Variable operator()(const Operand& x, const Spans& spans, bool causal,
+                      std::vector<Tensor>* weights = nullptr) const;
   void visit(Visitor& v) { v("input", input), v("output", output), v("dropout", dropout); }
 };
 
@@ -27,9 +29,11 @@ struct CrossAttention {
   Dropout dropout;
 
   CrossAttention(Index d, int heads, Real dropout, Random& random);
-  Variable operator()(const Operand& x, const Spans& spans, const Variable& memory_rows, const Spans& memory_spans,
-                      std::vector<Tensor>* weights = nullptr) const;
-  void visit(Visitor& v) { v("query", query), v("memory", memory), v("output", output), v("dropout", dropout); }
+  Variable operator()(const Operand& x, const Spans& spans, const Variable& memory_rows,
+                      const Spans& memory_spans, std::vector<Tensor>* weights = nullptr) const;
+  void visit(Visitor& v) {
+    v("query", query), v("memory", memory), v("output", output), v("dropout", dropout);
+  }
 };
 
 }  // namespace heed

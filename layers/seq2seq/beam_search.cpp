@@ -28,15 +28,20 @@ Hypothesis cut(Hypothesis h, Real length_penalty) {
   return h;
 }
 
-/// Finishes and extends one search by its candidates (best first); appends each new live row's parent row to `rows`.
-void advance(Search& search, std::span<const Candidate> candidates, Index first_row, const DecodeOptions& o, std::vector<Index>& rows) {
+/// Finishes and extends one search by its candidates (best first); appends each new live row's
+/// parent row to `rows`.
+void advance(Search& search, std::span<const Candidate> candidates, Index first_row,
+             const DecodeOptions& o, std::vector<Index>& rows) {
   // Coverage may change the order of what has finished: enough of them, then.
   const auto wanted = static_cast<std::size_t>(o.coverage_penalty > 0 ? o.beam : o.nbest);
   std::vector<Hypothesis> next;
-  for (const Candidate& c : candidates.first(std::min(static_cast<std::size_t>(o.beam), candidates.size()))) {
+  for (const Candidate& c :
+       candidates.first(std::min(static_cast<std::size_t>(o.beam), candidates.size()))) {
     const Hypothesis& parent = search.live[c.parent];
     if (c.token == eos_id) {
-      search.finished.push_back({parent.ids, c.log_probability, penalised(c.log_probability, parent.ids.size() + 1, o.length_penalty), true});
+      search.finished.push_back(
+          {parent.ids, c.log_probability,
+           penalised(c.log_probability, parent.ids.size() + 1, o.length_penalty), true});
       continue;
     }
     next.push_back({parent.ids, c.log_probability});
@@ -46,15 +51,20 @@ void advance(Search& search, std::span<const Candidate> candidates, Index first_
   std::stable_sort(search.finished.begin(), search.finished.end(), better);
   search.live = std::move(next);
   const auto length = static_cast<Index>(search.live.empty() ? 0 : search.live.front().ids.size());
-  // Not when `beam` outputs have finished: a sure model's poor alternatives end first, and would win unopposed.
+  // Not when `beam` outputs have finished: a sure model's poor alternatives end first, and would
+  // win unopposed.
   search.done = search.live.empty();
   if (!search.done && search.finished.size() >= wanted) {
-    const double hope = std::max(penalised(search.live.front().log_probability, static_cast<std::size_t>(length) + 1, o.length_penalty),
-                                 penalised(search.live.front().log_probability, static_cast<std::size_t>(search.max_length) + 1, o.length_penalty));
+    const double hope =
+        std::max(penalised(search.live.front().log_probability,
+                           static_cast<std::size_t>(length) + 1, o.length_penalty),
+                 penalised(search.live.front().log_probability,
+                           static_cast<std::size_t>(search.max_length) + 1, o.length_penalty));
     search.done = hope <= search.finished[wanted - 1].score;
   }
   if (!search.done && length >= search.max_length) {
-    for (Hypothesis& h : search.live) search.finished.push_back(cut(std::move(h), o.length_penalty));
+    for (Hypothesis& h : search.live)
+      search.finished.push_back(cut(std::move(h), o.length_penalty));
     std::stable_sort(search.finished.begin(), search.finished.end(), better);
     search.done = true;
   }
@@ -68,12 +78,14 @@ void add_coverage(const Decoding& d, std::vector<Search>& searches) {
   std::vector<Forced> outputs;
   for (std::size_t i = 0; i < searches.size(); ++i)
     for (const auto* list : {&searches[i].finished, &searches[i].stuck})
-      for (const Hypothesis& h : *list) outputs.push_back({d.sources[i], h.ids, h.ended});
+      for (const Hypothesis& h : *list)
+        outputs.push_back({d.sources[i], h.ids, h.ended});
   const std::vector<double> covered = coverage(d.model, outputs);
   auto next = covered.begin();
   for (Search& search : searches)
     for (auto* list : {&search.finished, &search.stuck})
-      for (Hypothesis& h : *list) h.score += d.options.coverage_penalty * *next++;
+      for (Hypothesis& h : *list)
+        h.score += d.options.coverage_penalty * *next++;
 }
 
 }  // namespace
@@ -81,7 +93,8 @@ void add_coverage(const Decoding& d, std::vector<Search>& searches) {
 std::vector<std::vector<Hypothesis>> beam_search(const Decoding& d) {
   const DecodeOptions& o = d.options;
   std::vector<Search> searches(d.sources.size());
-  for (std::size_t i = 0; i < searches.size(); ++i) searches[i].live.emplace_back(), searches[i].max_length = d.most[i];
+  for (std::size_t i = 0; i < searches.size(); ++i)
+    searches[i].live.emplace_back(), searches[i].max_length = d.most[i];
   auto [state, tokens] = begin(d);
   std::vector<Index> rows;
   std::vector<Candidate> candidates;
@@ -93,7 +106,10 @@ std::vector<std::vector<Hypothesis>> beam_search(const Decoding& d) {
     kernels::log_sum_exp(m, n, logits.data(), sums.data());
     Index row = 0;
     for (const Search& search : searches)
-      for (const Hypothesis& h : search.live) rule_out(h.ids, o, logits.span().subspan(static_cast<std::size_t>(row++ * n), static_cast<std::size_t>(n)));
+      for (const Hypothesis& h : search.live)
+        rule_out(h.ids, o,
+                 logits.span().subspan(static_cast<std::size_t>(row++ * n),
+                                       static_cast<std::size_t>(n)));
     kernels::top_k(m, n, k, logits.data(), values.data(), columns.data());
     rows.clear(), row = 0;
     for (Search& search : searches) {
@@ -104,17 +120,22 @@ std::vector<std::vector<Hypothesis>> beam_search(const Decoding& d) {
         const std::size_t before = candidates.size();
         for (Index c = row * k; c < (row + 1) * k; ++c)
           if (const Real step = values[c] - sums[row]; usable(step))
-            candidates.push_back({search.live[h].log_probability + static_cast<double>(step), static_cast<Index>(h), columns[c]});
-        if (candidates.size() == before) search.stuck.push_back(cut(search.live[h], o.length_penalty));
+            candidates.push_back({search.live[h].log_probability + static_cast<double>(step),
+                                  static_cast<Index>(h), columns[c]});
+        if (candidates.size() == before)
+          search.stuck.push_back(cut(search.live[h], o.length_penalty));
       }
       std::stable_sort(candidates.begin(), candidates.end(),
-                       [](const Candidate& a, const Candidate& b) { return a.log_probability > b.log_probability; });
+                       [](const Candidate& a, const Candidate& b) {
+                         return a.log_probability > b.log_probability;
+                       });
       advance(search, candidates, first, o, rows);
     }
     state->select(rows);
     tokens.clear();
     for (const Search& search : searches)
-      for (const Hypothesis& h : search.live) tokens.push_back(h.ids.back());
+      for (const Hypothesis& h : search.live)
+        tokens.push_back(h.ids.back());
   }
   const auto nbest = static_cast<std::size_t>(o.nbest);
   for (Search& search : searches)
@@ -122,7 +143,8 @@ std::vector<std::vector<Hypothesis>> beam_search(const Decoding& d) {
   if (o.coverage_penalty > 0) add_coverage(d, searches);
   std::vector<std::vector<Hypothesis>> results;
   for (Search& search : searches) {
-    for (auto* list : {&search.finished, &search.stuck}) std::stable_sort(list->begin(), list->end(), better);
+    for (auto* list : {&search.finished, &search.stuck})
+      std::stable_sort(list->begin(), list->end(), better);
     std::move(search.stuck.begin(), search.stuck.end(), std::back_inserter(search.finished));
     search.finished.resize(std::min(search.finished.size(), nbest));
     results.push_back(std::move(search.finished));

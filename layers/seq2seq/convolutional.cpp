@@ -12,7 +12,8 @@ namespace heed {
 
 namespace {
 
-constexpr Real half = static_cast<Real>(1 / std::numbers::sqrt2);  // the variance of a sum of two, halved
+constexpr Real half =
+    static_cast<Real>(1 / std::numbers::sqrt2);  // the variance of a sum of two, halved
 
 const ConvS2SOptions& checked(const ConvS2SOptions& o) {
   check_argument(o.vocabulary >= first_free_id, "conv", "vocabulary", o.vocabulary,
@@ -26,10 +27,16 @@ const ConvS2SOptions& checked(const ConvS2SOptions& o) {
 }
 
 Conv1dOptions conv_options(const ConvS2SOptions& o, bool causal) {
-  return {.in = o.d, .out = o.d, .kernel = o.kernel, .causal = causal, .weight_norm = o.weight_norm, .dropout = o.dropout};
+  return {.in = o.d,
+          .out = o.d,
+          .kernel = o.kernel,
+          .causal = causal,
+          .weight_norm = o.weight_norm,
+          .dropout = o.dropout};
 }
 
-/// What step() reads of a layer: its weights, normalised once, and the last rows that its convolution saw.
+/// What step() reads of a layer: its weights, normalised once, and the last rows that its
+/// convolution saw.
 struct LayerState {
   Tensor conv, query, back;  // (2d, kernel d), (d, d), (d, d)
   Tensor recent;             // (rows, kernel, d), the latest last
@@ -41,14 +48,17 @@ struct State : DecoderState {
     detail::check_selected("select", chosen, rows());
     std::vector<Index> sentences;
     Ids ids({static_cast<Index>(chosen.size())});
-    for (std::size_t i = 0; i < chosen.size(); ++i) sentences.push_back(sentence[chosen[i]]), ids[static_cast<Index>(i)] = static_cast<Id>(chosen[i]);
+    for (std::size_t i = 0; i < chosen.size(); ++i)
+      sentences.push_back(sentence[chosen[i]]),
+          ids[static_cast<Index>(i)] = static_cast<Id>(chosen[i]);
     const Tape::Pause pause;
-    for (LayerState& layer : layers) layer.recent = gather(layer.recent, ids).value();
+    for (LayerState& layer : layers)
+      layer.recent = gather(layer.recent, ids).value();
     sentence = std::move(sentences);
   }
 
   std::vector<LayerState> layers;
-  Tensor output, memory;        // memory: keys and values of the source, (source rows, 2 d)
+  Tensor output, memory;  // memory: keys and values of the source, (source rows, 2 d)
   Spans memory_spans;
   std::vector<Index> sentence;  // of each row
   Index position = 0;
@@ -66,7 +76,8 @@ void push(Tensor& recent, const Tensor& x) {
 
 Tensor attend(const Tensor& q, const State& state) {
   std::vector<kernels::KeyList> keys;
-  for (Index i : state.sentence) keys.push_back({nullptr, state.memory_spans.begin(i), state.memory_spans.length(i)});
+  for (Index i : state.sentence)
+    keys.push_back({nullptr, state.memory_spans.begin(i), state.memory_spans.length(i)});
   const Index d = q.columns();
   Tensor y(q.shape());
   kernels::attend_rows(q.rows(), 1, d, 1, q.data(), d, state.memory.data(), keys.data(), y.data());
@@ -76,7 +87,9 @@ Tensor attend(const Tensor& q, const State& state) {
 }  // namespace
 
 ConvS2S::DecoderLayer::DecoderLayer(const ConvS2SOptions& o, Random& random)
-    : conv(conv_options(o, true), random), query(o.d, o.d, random, o.weight_norm), back(o.d, o.d, random, o.weight_norm) {}
+    : conv(conv_options(o, true), random),
+      query(o.d, o.d, random, o.weight_norm),
+      back(o.d, o.d, random, o.weight_norm) {}
 
 ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
     : options_(checked(o)),
@@ -89,10 +102,13 @@ ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
   if (o.tied) output_.weight.weight = embedding_.weight.share();
   if (o.source_vocabulary > 0) {
     source_embedding_.emplace(o.source_vocabulary, o.d, random);
-    source_embedding_->weight.value() = normal(source_embedding_->weight.shape(), random, Real(0.1));
+    source_embedding_->weight.value() =
+        normal(source_embedding_->weight.shape(), random, Real(0.1));
   }
-  for (int i = 0; i < o.layers; ++i) encoder_.emplace_back(conv_options(o, false), random);
-  for (int i = 0; i < o.layers; ++i) decoder_.emplace_back(o, random);
+  for (int i = 0; i < o.layers; ++i)
+    encoder_.emplace_back(conv_options(o, false), random);
+  for (int i = 0; i < o.layers; ++i)
+    decoder_.emplace_back(o, random);
 }
 
 ConvS2S::ConvS2S(const ConvS2S& other, Random blank) : ConvS2S(other.options_, blank) {
@@ -123,13 +139,16 @@ VocabularyParameters ConvS2S::vocabulary_parameters() const {
 
 ConvS2S::Memory ConvS2S::encode(const Sequences& source) const {
   detail::check_sequences("encode", source);
-  const Variable e = dropout_((source_embedding_ ? *source_embedding_ : embedding_)(source.ids) + positions_(source.spans));
+  const Variable e = dropout_((source_embedding_ ? *source_embedding_ : embedding_)(source.ids) +
+                              positions_(source.spans));
   Variable x = e;
-  for (const GatedConv& conv : encoder_) x = add_scaled(conv(dropout_(x), source.spans), x, half);
+  for (const GatedConv& conv : encoder_)
+    x = add_scaled(conv(dropout_(x), source.spans), x, half);
   return {x, add_scaled(x, e, half)};
 }
 
-Variable ConvS2S::decode(const Sequences& target, const Memory& memory, const Spans& memory_spans, std::vector<AttentionMap>* attention) const {
+Variable ConvS2S::decode(const Sequences& target, const Memory& memory, const Spans& memory_spans,
+                         std::vector<AttentionMap>* attention) const {
   detail::check_sequences("decode", target);
   if (attention) attention->resize(decoder_.size());
   const Variable e = dropout_(embedding_(target.ids) + positions_(target.spans));
@@ -138,15 +157,20 @@ Variable ConvS2S::decode(const Sequences& target, const Memory& memory, const Sp
     const DecoderLayer& layer = decoder_[i];
     if (attention) (*attention)[i].layer = fmt::format("decoder.{}.attention", i);
     const Variable z = layer.conv(dropout_(y), target.spans);
-    const Variable a = heed::attention(add_scaled(layer.query(z), e, half), memory.keys, memory.values,
-                                       {.queries = target.spans, .keys = memory_spans, .scale = 1, .weights = attention ? &(*attention)[i].weights : nullptr});
+    const Variable a =
+        heed::attention(add_scaled(layer.query(z), e, half), memory.keys, memory.values,
+                        {.queries = target.spans,
+                         .keys = memory_spans,
+                         .scale = 1,
+                         .weights = attention ? &(*attention)[i].weights : nullptr});
     y = add_scaled(add_scaled(layer.back(a), z, half), y, half);
   }
   return y;
 }
 
 Variable ConvS2S::loss(const Batch& batch, const CrossEntropy& options) const {
-  return linear_cross_entropy(decode(batch.target, encode(batch.source), batch.source.spans), output_.weight(), output_.bias, batch.gold, options);
+  return linear_cross_entropy(decode(batch.target, encode(batch.source), batch.source.spans),
+                              output_.weight(), output_.bias, batch.gold, options);
 }
 
 Variable ConvS2S::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
@@ -165,7 +189,8 @@ std::unique_ptr<DecoderState> ConvS2S::start(const Sequences& source) const {
   state->output = output_.weight().value();
   const Index d = options_.d, k = options_.kernel;
   for (const DecoderLayer& layer : decoder_)
-    state->layers.push_back({layer.conv.conv.weight().value().reshape({2 * d, k * d}), layer.query.weight().value(), layer.back.weight().value(),
+    state->layers.push_back({layer.conv.conv.weight().value().reshape({2 * d, k * d}),
+                             layer.query.weight().value(), layer.back.weight().value(),
                              Tensor::zeros({state->rows(), k, d})});
   return state;
 }
@@ -175,17 +200,21 @@ Tensor ConvS2S::step(DecoderState& decoder_state, std::span<const Id> tokens) co
   const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
-  check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());
+  check(static_cast<Index>(tokens.size()) == rows, "step",
+        "expected a token for each of {} rows; got {}", rows, tokens.size());
   if (rows == 0) return Tensor({0, options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
-  const Variable e = embedding_(Ids({rows}, tokens)) + positions_(Spans::packed(ones), state.position++);
+  const Variable e =
+      embedding_(Ids({rows}, tokens)) + positions_(Spans::packed(ones), state.position++);
   Variable y = e;
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
     const DecoderLayer& layer = decoder_[i];
     LayerState& own = state.layers[i];
     push(own.recent, y.value());
-    const Variable z = glu(linear(own.recent.reshape({rows, own.conv.columns()}), own.conv, layer.conv.conv.bias));
-    const Tensor a = attend(add_scaled(linear(z, own.query, layer.query.bias), e, half).value(), state);
+    const Variable z =
+        glu(linear(own.recent.reshape({rows, own.conv.columns()}), own.conv, layer.conv.conv.bias));
+    const Tensor a =
+        attend(add_scaled(linear(z, own.query, layer.query.bias), e, half).value(), state);
     y = add_scaled(add_scaled(linear(a, own.back, layer.back.bias), z, half), y, half);
   }
   return linear(y, state.output, output_.bias).value();

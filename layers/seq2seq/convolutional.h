@@ -13,9 +13,9 @@ struct ConvS2SOptions {
   Index vocabulary = 0;
   Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
   Index d = 256;
-  int layers = 4;           // of the encoder, and as many of the decoder
-  Index kernel = 3;         // rows a convolution sees; odd
-  Index positions = 1024;   // longest source and longest output
+  int layers = 4;          // of the encoder, and as many of the decoder
+  Index kernel = 3;        // rows a convolution sees; odd
+  Index positions = 1024;  // longest source and longest output
   Real dropout = Real(0.1);
   bool weight_norm = true;  // of every convolution and linear layer (Salimans and Kingma 2016)
   bool tied = false;        // the output layer is the embedding, not normalised
@@ -23,14 +23,17 @@ struct ConvS2SOptions {
   bool operator==(const ConvS2SOptions&) const = default;
 };
 
-/// The convolutional encoder-decoder of Gehring et al. 2017 (section 3): gated convolutions with residual connections, centred in the
-/// encoder and causal in the decoder, and attention to the source in every decoder layer. With c = sqrt(1/2), which keeps variances,
+/// The convolutional encoder-decoder of Gehring et al. 2017 (section 3): gated convolutions with
+/// residual connections, centred in the encoder and causal in the decoder, and attention to the
+/// source in every decoder layer. With c = sqrt(1/2), which keeps variances,
 ///
-///   e = E[x] + P, e' = E[y] + P                   x <- c (glu(conv(dropout(x))) + x), from e, in the encoder; its end is x
-///   z = glu(conv(dropout(y))), from y = e'        a = softmax(c (query(z) + e') x^T) c (x + e)
-///   y <- c (c (back(a) + z) + y)                  logits = output(y)
+///   e = E[x] + P, e' = E[y] + P                   x <- c (glu(conv(dropout(x))) + x), from e, in
+///   the encoder; its end is x z = glu(conv(dropout(y))), from y = e'        a = softmax(c
+///   (query(z) + e') x^T) c (x + e) y <- c (c (back(a) + z) + y)                  logits =
+///   output(y)
 ///
-/// One embedding (where the vocabulary is joint) and one table of positions serve both sides. Computes on packed rows.
+/// One embedding (where the vocabulary is joint) and one table of positions serve both sides.
+/// Computes on packed rows.
 class ConvS2S : public Seq2Seq {
  public:
   ConvS2S(const ConvS2SOptions& options, Random& random);
@@ -44,7 +47,8 @@ class ConvS2S : public Seq2Seq {
   VocabularyParameters vocabulary_parameters() const override;
   Index longest() const override { return options_.positions; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
-  Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
+  Variable logits(const Batch& batch,
+                  std::vector<AttentionMap>* attention = nullptr) const override;
   std::unique_ptr<DecoderState> start(const Sequences& source) const override;
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
@@ -52,8 +56,10 @@ class ConvS2S : public Seq2Seq {
     Variable keys, values;  // (source rows, d)
   };
   Memory encode(const Sequences& source) const;
-  /// The decoder's output, (target rows, d). `attention`, where asked for, gets a map of each layer.
-  Variable decode(const Sequences& target, const Memory& memory, const Spans& memory_spans, std::vector<AttentionMap>* attention = nullptr) const;
+  /// The decoder's output, (target rows, d). `attention`, where asked for, gets a map of each
+  /// layer.
+  Variable decode(const Sequences& target, const Memory& memory, const Spans& memory_spans,
+                  std::vector<AttentionMap>* attention = nullptr) const;
 
  private:
   struct DecoderLayer {

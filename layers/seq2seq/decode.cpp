@@ -12,16 +12,22 @@ namespace heed {
 namespace {
 
 void check_options(const DecodeOptions& o) {
-  check(o.beam >= 1 && o.nbest >= 1 && (o.sample || o.nbest <= o.beam), "decode", "expected 1 <= nbest <= beam; got {} and {}", o.nbest, o.beam);
-  check(o.min_length >= 0 && o.max_length >= 0 && o.usual_length >= 0 && o.no_repeat_ngram >= 0, "decode",
-        "expected lengths of at least 0; got {}, {}, {} and n-grams of {}", o.min_length, o.max_length, o.usual_length, o.no_repeat_ngram);
+  check(o.beam >= 1 && o.nbest >= 1 && (o.sample || o.nbest <= o.beam), "decode",
+        "expected 1 <= nbest <= beam; got {} and {}", o.nbest, o.beam);
+  check(o.min_length >= 0 && o.max_length >= 0 && o.usual_length >= 0 && o.no_repeat_ngram >= 0,
+        "decode", "expected lengths of at least 0; got {}, {}, {} and n-grams of {}", o.min_length,
+        o.max_length, o.usual_length, o.no_repeat_ngram);
   check(o.max_length == 0 || o.min_length <= o.max_length, "decode",
         "expected min_length of at most max_length; got {} and {}", o.min_length, o.max_length);
-  check(o.coverage_penalty >= 0 && std::isfinite(o.coverage_penalty), "decode", "expected a coverage penalty of at least 0; got {}", o.coverage_penalty);
+  check(o.coverage_penalty >= 0 && std::isfinite(o.coverage_penalty), "decode",
+        "expected a coverage penalty of at least 0; got {}", o.coverage_penalty);
   if (!o.sample) return;
-  check(o.coverage_penalty == 0, "decode", "expected no coverage penalty: samples are not ranked; got {}", o.coverage_penalty);
-  check(o.temperature >= 0 && std::isfinite(o.temperature) && o.top_k >= 0 && o.top_p >= 0 && o.top_p <= 1, "decode",
-        "expected temperature >= 0, top_k >= 0 and 0 <= top_p <= 1; got {}, {} and {}", o.temperature, o.top_k, o.top_p);
+  check(o.coverage_penalty == 0, "decode",
+        "expected no coverage penalty: samples are not ranked; got {}", o.coverage_penalty);
+  check(o.temperature >= 0 && std::isfinite(o.temperature) && o.top_k >= 0 && o.top_p >= 0 &&
+            o.top_p <= 1,
+        "decode", "expected temperature >= 0, top_k >= 0 and 0 <= top_p <= 1; got {}, {} and {}",
+        o.temperature, o.top_k, o.top_p);
 }
 
 Index most_tokens(const Seq2Seq& model, Index source, const DecodeOptions& o) {
@@ -65,35 +71,43 @@ Beginning begin(const Decoding& d) {
 }
 
 double penalised(double log_probability, std::size_t length, Real alpha) {
-  return log_probability / std::pow((5.0 + static_cast<double>(length)) / 6.0, static_cast<double>(alpha));
+  return log_probability /
+         std::pow((5.0 + static_cast<double>(length)) / 6.0, static_cast<double>(alpha));
 }
 
 void rule_out(std::span<const Id> ids, const DecodeOptions& o, std::span<Real> logits) {
   constexpr Real never = -std::numeric_limits<Real>::infinity();
   logits[pad_id] = logits[bos_id] = never;
   if (static_cast<Index>(ids.size()) < o.min_length) logits[eos_id] = never;
-  const auto before = static_cast<std::size_t>(o.no_repeat_ngram - 1);  // tokens of an n-gram but its last
+  const auto before =
+      static_cast<std::size_t>(o.no_repeat_ngram - 1);  // tokens of an n-gram but its last
   if (o.no_repeat_ngram == 0 || ids.size() < before) return;
   const std::span<const Id> latest = ids.last(before);
   for (std::size_t i = 0; i + before < ids.size(); ++i)
-    if (std::equal(latest.begin(), latest.end(), ids.begin() + static_cast<std::ptrdiff_t>(i))) logits[static_cast<std::size_t>(ids[i + before])] = never;
+    if (std::equal(latest.begin(), latest.end(), ids.begin() + static_cast<std::ptrdiff_t>(i)))
+      logits[static_cast<std::size_t>(ids[i + before])] = never;
 }
 
-std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& options,
+std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model,
+                                            std::span<const std::vector<Id>> sources,
+                                            const DecodeOptions& options,
                                             std::span<const std::uint64_t> numbers) {
   check_options(options);
   return Decoder(model)(sources, options, numbers);
 }
 
-std::vector<std::vector<Hypothesis>> Decoder::operator()(std::span<const std::vector<Id>> sources, const DecodeOptions& o,
-                                                         std::span<const std::uint64_t> numbers) const {
+std::vector<std::vector<Hypothesis>> Decoder::operator()(
+    std::span<const std::vector<Id>> sources, const DecodeOptions& o,
+    std::span<const std::uint64_t> numbers) const {
   check_options(o);
-  check(numbers.empty() || numbers.size() == sources.size(), "decode", "expected a number for each of {} sources; got {}", sources.size(), numbers.size());
+  check(numbers.empty() || numbers.size() == sources.size(), "decode",
+        "expected a number for each of {} sources; got {}", sources.size(), numbers.size());
   check_texts("decode", model_, sources);
   if (sources.empty()) return {};
   const NoDropout evaluate;
   Decoding decoding{model_, sources, o, {}, prepared_};
-  for (const auto& source : sources) decoding.most.push_back(most_tokens(model_, static_cast<Index>(source.size()), o));
+  for (const auto& source : sources)
+    decoding.most.push_back(most_tokens(model_, static_cast<Index>(source.size()), o));
   return o.sample ? draw_samples(decoding, numbers) : beam_search(decoding);
 }
 

@@ -14,26 +14,29 @@ namespace heed {
 struct DecodeOptions {
   int beam = 5;                     // 1: greedy
   Real length_penalty = Real(0.6);  // alpha of Wu et al. 2016, equation 14; 0: none
-  int nbest = 1;                    // hypotheses returned for each source, at most beam; where sampled, how many are drawn
-  Index min_length = 0;             // tokens before </s> is allowed
-  Index max_length = 0;             // most tokens without </s>; 0: twice the source's + 20
-  Index usual_length = 0;           // where max_length is 0, no more than this either; 0: no such limit
-  Index no_repeat_ngram = 0;        // no n tokens in a row stand twice in an output; 0: they may
-  double coverage_penalty = 0;      // beta of Wu et al. 2016, equation 14; 0: none. Needs a model that attends to its source
+  int nbest =
+      1;  // hypotheses returned for each source, at most beam; where sampled, how many are drawn
+  Index min_length = 0;       // tokens before </s> is allowed
+  Index max_length = 0;       // most tokens without </s>; 0: twice the source's + 20
+  Index usual_length = 0;     // where max_length is 0, no more than this either; 0: no such limit
+  Index no_repeat_ngram = 0;  // no n tokens in a row stand twice in an output; 0: they may
+  double coverage_penalty =
+      0;  // beta of Wu et al. 2016, equation 14; 0: none. Needs a model that attends to its source
 
-  bool sample = false;  // draw each token from the model's distribution, in place of the search
+  bool sample = false;     // draw each token from the model's distribution, in place of the search
   double temperature = 1;  // p^(1 / temperature), normalised; 0: always the likeliest
   Index top_k = 0;         // draw from the k likeliest alone; 0: from all
-  double top_p = 1;        // then from the fewest of these that hold this share of the probability (Holtzman et al. 2020); 1: all
+  double top_p = 1;        // then from the fewest of these that hold this share of the probability
+                           // (Holtzman et al. 2020); 1: all
   std::uint64_t seed = 1;
 };
 
 struct Hypothesis {
   std::vector<Id> ids;         // without <s> and </s>
   double log_probability = 0;  // of ids and </s>, in nats; where it was cut, of ids alone
-  double score = 0;            // log probability / ((5 + length) / 6)^alpha, </s>, if it was said, counted in the length; plus the
-                               // coverage penalty. Of a sample: its log probability
-  bool ended = false;          // by </s>, not cut
+  double score = 0;  // log probability / ((5 + length) / 6)^alpha, </s>, if it was said, counted in
+                     // the length; plus the coverage penalty. Of a sample: its log probability
+  bool ended = false;  // by </s>, not cut
 };
 
 /// The best outputs for each source, best first. Sources are decoded together, each step computing
@@ -62,7 +65,9 @@ struct Hypothesis {
 /// Throws Error when an option is out of range, when max_length or min_length is more than the
 /// model can place (a ConvS2S has positions; every other model goes on for any length), and when a
 /// language model's text is empty. Where max_length is 0, an output ends where the positions do.
-std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model, std::span<const std::vector<Id>> sources, const DecodeOptions& options,
+std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model,
+                                            std::span<const std::vector<Id>> sources,
+                                            const DecodeOptions& options,
                                             std::span<const std::uint64_t> numbers = {});
 
 /// The same of a list of sources, and of one source.
@@ -77,12 +82,14 @@ std::vector<Hypothesis> decode(const Seq2Seq& model, const Source& source,
   return decode(model, std::span<const std::vector<Id>>(&source, 1), options).front();
 }
 
-/// decode() of many batches by one model whose weights do not change meanwhile: what each batch needs of them is prepared once.
+/// decode() of many batches by one model whose weights do not change meanwhile: what each batch
+/// needs of them is prepared once.
 class Decoder {
  public:
   explicit Decoder(const Seq2Seq& model) : model_(model), prepared_(model.prepare()) {}
-  std::vector<std::vector<Hypothesis>> operator()(std::span<const std::vector<Id>> sources, const DecodeOptions& options,
-                                                  std::span<const std::uint64_t> numbers = {}) const;
+  std::vector<std::vector<Hypothesis>> operator()(
+      std::span<const std::vector<Id>> sources, const DecodeOptions& options,
+      std::span<const std::uint64_t> numbers = {}) const;
   const Seq2Seq& model() const { return model_; }
 
  private:
@@ -101,7 +108,8 @@ struct TargetScore {
 ///
 /// `ended`: whether </s> follows each target. Not given: of a model that reads sources; a language
 /// model is shown none in training (TextWindows).
-std::vector<TargetScore> score_targets(const Seq2Seq& model, std::span<const std::vector<Id>> sources,
+std::vector<TargetScore> score_targets(const Seq2Seq& model,
+                                       std::span<const std::vector<Id>> sources,
                                        std::span<const std::vector<Id>> targets,
                                        std::optional<bool> ended = std::nullopt);
 

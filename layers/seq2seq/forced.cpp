@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::size_t most_outputs = 64;       // in one pass
 constexpr Index most_logits = Index{1} << 24;  // of a pass, unless one output has more
-constexpr Index most_pairs = Index{1} << 20;   // of a target's and a source's tokens, likewise: maps of attention have a number for each
-constexpr Index most_sources = Index{1} << 14; // tokens, likewise
+constexpr Index most_pairs = Index{1} << 20;  // of a target's and a source's tokens, likewise: maps
+                                              // of attention have a number for each
+constexpr Index most_sources = Index{1} << 14;  // tokens, likewise
 constexpr double least_coverage = 1e-6;
 
 std::size_t rows_of(const Forced& f) { return f.target.size() + (f.ended ? 1 : 0); }
@@ -36,14 +37,17 @@ Line forced_line(const Seq2Seq& model, const Forced& f) {
   return line;
 }
 
-/// The outputs in batches, those of similar length together; `take` gets each batch and which outputs it holds.
-void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs, const std::function<void(const Batch&, std::span<const std::size_t>)>& take) {
+/// The outputs in batches, those of similar length together; `take` gets each batch and which
+/// outputs it holds.
+void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs,
+                    const std::function<void(const Batch&, std::span<const std::size_t>)>& take) {
   const Tape::Pause pause;
   const NoDropout evaluate;
   std::vector<std::size_t> order(outputs.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return outputs[a].source.size() + outputs[a].target.size() < outputs[b].source.size() + outputs[b].target.size();
+    return outputs[a].source.size() + outputs[a].target.size() <
+           outputs[b].source.size() + outputs[b].target.size();
   });
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     std::vector<std::vector<Id>> sources, targets, golds;
@@ -61,7 +65,10 @@ void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs, const
       targets.push_back(std::move(line.read));
       golds.push_back(std::move(line.gold));
     }
-    take({.source = model.reads_source() ? pack(sources) : Sequences{}, .target = pack(targets), .gold = pack(golds).ids, .lines = {}},
+    take({.source = model.reads_source() ? pack(sources) : Sequences{},
+          .target = pack(targets),
+          .gold = pack(golds).ids,
+          .lines = {}},
          std::span(order).subspan(begin, end - begin));
   }
 }
@@ -69,7 +76,8 @@ void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs, const
 }  // namespace
 
 std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outputs) {
-  check(model.reads_source(), "coverage", "expected a model that attends to its source; this one has none");
+  check(model.reads_source(), "coverage",
+        "expected a model that attends to its source; this one has none");
   std::vector<double> result(outputs.size());
   std::vector<Forced> said;  // attention over nothing is nothing
   std::vector<std::size_t> which;
@@ -80,14 +88,17 @@ std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outpu
   for_each_batch(model, said, [&](const Batch& batch, std::span<const std::size_t> members) {
     std::vector<AttentionMap> maps;
     model.logits(batch, &maps);
-    check(!maps.empty(), "coverage", "expected a model that attends to its source; this one does not");
+    check(!maps.empty(), "coverage",
+          "expected a model that attends to its source; this one does not");
     for (std::size_t s = 0; s < members.size(); ++s) {
       const Tensor& weights = maps.back().weights[s];
-      const Index heads = weights.shape()[0], targets = weights.shape()[1], sources = weights.shape()[2];
+      const Index heads = weights.shape()[0], targets = weights.shape()[1],
+                  sources = weights.shape()[2];
       double sum = 0;
       for (Index i = 0; i < sources; ++i) {
         double covered = 0;
-        for (Index row = 0; row < heads * targets; ++row) covered += static_cast<double>(weights[row * sources + i]);
+        for (Index row = 0; row < heads * targets; ++row)
+          covered += static_cast<double>(weights[row * sources + i]);
         sum += std::log(std::clamp(covered / static_cast<double>(heads), least_coverage, 1.0));
       }
       result[which[members[s]]] = sum;
@@ -96,9 +107,12 @@ std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outpu
   return result;
 }
 
-std::vector<TargetScore> score_targets(const Seq2Seq& model, std::span<const std::vector<Id>> sources,
-                                       std::span<const std::vector<Id>> targets, std::optional<bool> ended) {
-  check(sources.size() == targets.size(), "score_targets", "expected a target for each of {} sources; got {}", sources.size(), targets.size());
+std::vector<TargetScore> score_targets(const Seq2Seq& model,
+                                       std::span<const std::vector<Id>> sources,
+                                       std::span<const std::vector<Id>> targets,
+                                       std::optional<bool> ended) {
+  check(sources.size() == targets.size(), "score_targets",
+        "expected a target for each of {} sources; got {}", sources.size(), targets.size());
   check_texts("score_targets", model, sources);
   std::vector<Forced> outputs;
   for (std::size_t i = 0; i < sources.size(); ++i)
@@ -112,11 +126,13 @@ std::vector<TargetScore> score_targets(const Seq2Seq& model, std::span<const std
     const Spans& spans = batch.target.spans;
     for (std::size_t s = 0; s < members.size(); ++s) {
       TargetScore& score = scores[members[s]];
-      const auto i = static_cast<Index>(s), first = spans.length(i) - static_cast<Index>(rows_of(outputs[members[s]]));
+      const auto i = static_cast<Index>(s),
+                 first = spans.length(i) - static_cast<Index>(rows_of(outputs[members[s]]));
       for (Index row = spans.begin(i) + first; row < spans.begin(i) + spans.length(i); ++row) {
         const Id gold = batch.gold[row];
         check(gold >= 0 && gold < n, "score_targets", "expected ids below {}; got {}", n, gold);
-        score.log_probability += static_cast<double>(logits[row * n + gold] - sums[row]), ++score.tokens;
+        score.log_probability += static_cast<double>(logits[row * n + gold] - sums[row]),
+            ++score.tokens;
       }
     }
   });

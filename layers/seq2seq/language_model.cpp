@@ -2,19 +2,25 @@
 
 #include <algorithm>
 
-#include "layers/step_decoder.h"
 #include "layers/seq2seq/checks.h"
+#include "layers/step_decoder.h"
 
 namespace heed {
 
 namespace {
 
 LayerOptions layer_options(const LanguageModelOptions& o) {
-  return {.d = o.d, .heads = o.heads, .ff = o.ff > 0 ? o.ff : 4 * o.d, .dropout = o.dropout, .norm = NormPlace::pre, .activation = Activation::gelu};
+  return {.d = o.d,
+          .heads = o.heads,
+          .ff = o.ff > 0 ? o.ff : 4 * o.d,
+          .dropout = o.dropout,
+          .norm = NormPlace::pre,
+          .activation = Activation::gelu};
 }
 
 struct PackedModel : Prepared {
-  PackedModel(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output) : decoder(layers, norm, output) {}
+  PackedModel(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output)
+      : decoder(layers, norm, output) {}
   StepWeights decoder;
 };
 
@@ -32,12 +38,14 @@ struct Text {
 };
 
 struct State : DecoderState {
-  State(const std::shared_ptr<const PackedModel>& weights, Index rows) : packed(weights), decoder(weights->decoder, rows) {}
+  State(const std::shared_ptr<const PackedModel>& weights, Index rows)
+      : packed(weights), decoder(weights->decoder, rows) {}
   Index rows() const override { return decoder.cache.rows(); }
   void select(std::span<const Index> rows) override {
     decoder.cache.select(rows);
     std::vector<Text> chosen;
-    for (Index row : rows) chosen.push_back(texts[static_cast<std::size_t>(row)]);
+    for (Index row : rows)
+      chosen.push_back(texts[static_cast<std::size_t>(row)]);
     texts = std::move(chosen);
   }
   std::shared_ptr<const PackedModel> packed;
@@ -50,19 +58,27 @@ constexpr Index most_window_rows = Index{1} << 14;  // tokens that go through th
 }  // namespace
 
 LanguageModel::LanguageModel(const LanguageModelOptions& o, Random& random)
-    : options_(o), embedding_(o.vocabulary, o.d, random), positions_(o.context, o.d, random), dropout_(o.dropout), norm_(o.d) {
+    : options_(o),
+      embedding_(o.vocabulary, o.d, random),
+      positions_(o.context, o.d, random),
+      dropout_(o.dropout),
+      norm_(o.d) {
   check_argument(o.vocabulary >= first_free_id, "lm", "vocabulary", o.vocabulary,
                  "of at least {}, the marks among them", first_free_id);
   check_argument(o.layers >= 1, "lm", "layers", o.layers, "of at least 1");
   check_argument(o.context >= 1, "lm", "context", o.context, "of at least 1");
   check_argument(o.ff >= 0, "lm", "ff", o.ff, "of at least 1, or 0 for 4 d");
-  for (int i = 0; i < o.layers; ++i) layers_.emplace_back(layer_options(o), random);
+  for (int i = 0; i < o.layers; ++i)
+    layers_.emplace_back(layer_options(o), random);
 }
 
-VocabularyParameters LanguageModel::vocabulary_parameters() const { return {{}, {embedding_.weight}}; }
+VocabularyParameters LanguageModel::vocabulary_parameters() const {
+  return {{}, {embedding_.weight}};
+}
 
 void LanguageModel::visit(Visitor& v) {
-  v("embedding", embedding_), v("positions", positions_), v("dropout", dropout_), v("layers", layers_), v("norm", norm_);
+  v("embedding", embedding_), v("positions", positions_), v("dropout", dropout_),
+      v("layers", layers_), v("norm", norm_);
 }
 
 Variable LanguageModel::body(const Sequences& text, std::vector<AttentionMap>* attention) const {
@@ -88,7 +104,8 @@ std::shared_ptr<const Prepared> LanguageModel::prepare() const {
   return std::make_shared<PackedModel>(layers_, norm_, embedding_.weight.value());
 }
 
-std::unique_ptr<DecoderState> LanguageModel::start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
+std::unique_ptr<DecoderState> LanguageModel::start_prepared(
+    const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
   const auto packed = std::dynamic_pointer_cast<const PackedModel>(prepared);
   check(packed != nullptr, "start_prepared", "expected what a language model prepared");
   const Tape::Pause pause;
@@ -141,7 +158,8 @@ Tensor LanguageModel::step(DecoderState& decoder_state, std::span<const Id> toke
   const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
-  check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());
+  check(static_cast<Index>(tokens.size()) == rows, "step",
+        "expected a token for each of {} rows; got {}", rows, tokens.size());
   if (rows == 0) return Tensor({0, options_.vocabulary});
   std::vector<std::vector<Id>> windows;  // of the rows that have read more than the context
   std::vector<Index> whose;

@@ -8,15 +8,16 @@
 
 namespace heed {
 
-Pointer::Look Pointer::operator()(const Variable& y, const Variable& keys, const Variable& memory, const Pairing& pairing) const {
+Pointer::Look Pointer::operator()(const Variable& y, const Variable& keys, const Variable& memory,
+                                  const Pairing& pairing) const {
   const Real scale = 1 / std::sqrt(static_cast<Real>(y.columns()));
   const Variable weights = scores_softmax(dot_scores(query(y) * scale, keys, pairing), pairing);
   const Variable open = gate(concat({y, weighted_values(weights, memory, pairing)}, 1));  // (n, 1)
   return {weights, reshape(open, {open.rows()})};
 }
 
-Tensor copy_log_probabilities(const Tensor& logits, const Tensor& gate, const Tensor& weights, const Pairing& pairing, const Ids& tokens,
-                              Index columns) {
+Tensor copy_log_probabilities(const Tensor& logits, const Tensor& gate, const Tensor& weights,
+                              const Pairing& pairing, const Ids& tokens, Index columns) {
   const Tape::Pause pause;
   const Index n = logits.rows(), vocabulary = logits.columns();
   const Tensor generated = softmax(logits).value();
@@ -28,8 +29,10 @@ Tensor copy_log_probabilities(const Tensor& logits, const Tensor& gate, const Te
       const Index row = pairing.queries.begin(sequence) + i;
       const Real g = 1 / (1 + std::exp(-gate[row]));
       Real* to = p.data() + row * columns;
-      for (Index c = 0; c < vocabulary; ++c) to[c] = g * generated[row * vocabulary + c];
-      for (Index j = 0; j < pairing.keys.length(sequence); ++j) to[words[j]] += (1 - g) * *weight++;
+      for (Index c = 0; c < vocabulary; ++c)
+        to[c] = g * generated[row * vocabulary + c];
+      for (Index j = 0; j < pairing.keys.length(sequence); ++j)
+        to[words[j]] += (1 - g) * *weight++;
     }
   }
   Tensor y = log(p + std::numeric_limits<Real>::min()).value();
@@ -41,7 +44,8 @@ Tensor copy_log_probabilities(const Tensor& logits, const Tensor& gate, const Te
 
 Index copy_columns(Index vocabulary, const Ids& tokens) {
   Index columns = vocabulary;
-  for (Id id : tokens.span()) columns = std::max(columns, static_cast<Index>(id) + 1);
+  for (Id id : tokens.span())
+    columns = std::max(columns, static_cast<Index>(id) + 1);
   return columns;
 }
 

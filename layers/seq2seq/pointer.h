@@ -4,27 +4,30 @@
 
 namespace heed {
 
-/// A pointer to the words of the source (Vinyals et al. 2015, section 2.3), for a decoder whose own attention has several heads:
-/// a_ij = softmax_j(W_q y_i . W_k m_j / sqrt(d)), and the gate of See et al. 2017 (equation 8), w . [y_i; sum_j a_ij m_j] + b.
+/// A pointer to the words of the source (Vinyals et al. 2015, section 2.3), for a decoder whose own
+/// attention has several heads: a_ij = softmax_j(W_q y_i . W_k m_j / sqrt(d)), and the gate of See
+/// et al. 2017 (equation 8), w . [y_i; sum_j a_ij m_j] + b.
 struct Pointer {
   Linear query, key, gate;
 
-  Pointer(Index d, Random& random) : query(d, d, random, false), key(d, d, random, false), gate(2 * d, 1, random) {}
+  Pointer(Index d, Random& random)
+      : query(d, d, random, false), key(d, d, random, false), gate(2 * d, 1, random) {}
   void visit(Visitor& v) { v("query", query), v("key", key), v("gate", gate); }
 
   struct Look {
     Variable weights, gate;  // (pairing.size()), (n)
   };
   /// y (n, d); keys = key(memory), memory (m, d)
-  Look operator()(const Variable& y, const Variable& keys, const Variable& memory, const Pairing& pairing) const;
+  Look operator()(const Variable& y, const Variable& keys, const Variable& memory,
+                  const Pairing& pairing) const;
 };
 
 /// What a pointer-generator says (See et al. 2017, equation 9), for decoding:
-/// log(g softmax(logits)_w + (1 - g) sum_j a_ij [token_j = w]), g = sigmoid(gate).  logits (n, vocabulary), gate (n), weights
-/// (pairing.size()), tokens (m) -> (n, columns). A column from vocabulary on that is no token of the row's source holds
-/// Seq2Seq::never_copied.
-Tensor copy_log_probabilities(const Tensor& logits, const Tensor& gate, const Tensor& weights, const Pairing& pairing, const Ids& tokens,
-                              Index columns);
+/// log(g softmax(logits)_w + (1 - g) sum_j a_ij [token_j = w]), g = sigmoid(gate).  logits (n,
+/// vocabulary), gate (n), weights (pairing.size()), tokens (m) -> (n, columns). A column from
+/// vocabulary on that is no token of the row's source holds Seq2Seq::never_copied.
+Tensor copy_log_probabilities(const Tensor& logits, const Tensor& gate, const Tensor& weights,
+                              const Pairing& pairing, const Ids& tokens, Index columns);
 /// Columns that hold the vocabulary and every unknown word of these sources.
 Index copy_columns(Index vocabulary, const Ids& tokens);
 /// What embeddings read: ids from vocabulary on become <unk>.

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::size_t first_head = 64;  // of the likeliest tokens, sorted before more are looked at
 
-bool likelier(const Choice& a, const Choice& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
+bool likelier(const Choice& a, const Choice& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+}
 
 void keep_top_k(std::vector<Choice>& all, std::size_t k) {
   if (k == 0 || k >= all.size()) return;
@@ -25,13 +27,15 @@ void keep_top_k(std::vector<Choice>& all, std::size_t k) {
 void keep_top_p(std::vector<Choice>& all, double p) {
   if (p >= 1) return;
   double total = 0, held = 0;
-  for (const Choice& c : all) total += c.weight;
+  for (const Choice& c : all)
+    total += c.weight;
   std::size_t sorted = 0, kept = 0;
   while (kept < all.size() && (kept == 0 || held < p * total)) {
     if (kept == sorted) {
       const auto begin = all.begin() + static_cast<std::ptrdiff_t>(sorted);
       sorted = std::min(all.size(), std::max(first_head, 4 * sorted));
-      std::partial_sort(begin, all.begin() + static_cast<std::ptrdiff_t>(sorted), all.end(), likelier);
+      std::partial_sort(begin, all.begin() + static_cast<std::ptrdiff_t>(sorted), all.end(),
+                        likelier);
     }
     held += all[kept++].weight;
   }
@@ -51,18 +55,22 @@ std::vector<Choice> choices(std::span<const Real> logits, const DecodeOptions& o
   std::vector<Choice> all;
   Real best = -std::numeric_limits<Real>::infinity();
   for (std::size_t j = 0; j < logits.size(); ++j)
-    if (usable(logits[j])) all.push_back({static_cast<Id>(j), logits[j], 0}), best = std::max(best, logits[j]);
-  const bool greedy = !std::isfinite(1 / o.temperature);  // 0, or so near that its reciprocal overflows
+    if (usable(logits[j]))
+      all.push_back({static_cast<Id>(j), logits[j], 0}), best = std::max(best, logits[j]);
+  const bool greedy =
+      !std::isfinite(1 / o.temperature);  // 0, or so near that its reciprocal overflows
   keep_top_k(all, greedy ? 1 : static_cast<std::size_t>(o.top_k));
   const double sharper = greedy ? 1 : 1 / o.temperature;
-  for (Choice& c : all) c.weight = std::exp(static_cast<double>(c.logit - best) * sharper);
+  for (Choice& c : all)
+    c.weight = std::exp(static_cast<double>(c.logit - best) * sharper);
   keep_top_p(all, o.top_p);
   return all;
 }
 
 Id draw(std::span<const Choice> choices, double u) {
   double total = 0, passed = 0;
-  for (const Choice& c : choices) total += c.weight;
+  for (const Choice& c : choices)
+    total += c.weight;
   Id last = choices.front().id;
   for (const Choice& c : choices) {
     if (c.weight > 0) last = c.id;  // rounding may leave the sum short of the total
@@ -72,16 +80,19 @@ Id draw(std::span<const Choice> choices, double u) {
   return last;
 }
 
-std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d, std::span<const std::uint64_t> numbers) {
+std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d,
+                                                  std::span<const std::uint64_t> numbers) {
   const DecodeOptions& o = d.options;
-  std::vector<std::vector<Hypothesis>> results(d.sources.size(), std::vector<Hypothesis>(static_cast<std::size_t>(o.nbest)));
+  std::vector<std::vector<Hypothesis>> results(
+      d.sources.size(), std::vector<Hypothesis>(static_cast<std::size_t>(o.nbest)));
   const auto [state, first] = begin(d);
   std::vector<Row> live;
   std::vector<Index> rows;
   std::vector<Id> tokens, chosen;
   for (std::size_t i = 0; i < results.size(); ++i)
     for (std::size_t s = 0; s < results[i].size(); ++s) {
-      live.push_back({&results[i][s], d.most[i], {o.seed, mix(numbers.empty() ? i : numbers[i], s)}});
+      live.push_back(
+          {&results[i][s], d.most[i], {o.seed, mix(numbers.empty() ? i : numbers[i], s)}});
       rows.push_back(static_cast<Index>(i));
       tokens.push_back(first[i]);
     }
@@ -98,7 +109,8 @@ std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d, std::span<c
         rule_out(live[r].output->ids, o, row);
         Random random(live[r].key.seed, live[r].key.stream);
         random.seek(static_cast<std::uint64_t>(2 * position));  // two words a number
-        if (const auto from = choices(row, o); !from.empty()) chosen[r] = draw(from, random.uniform());
+        if (const auto from = choices(row, o); !from.empty())
+          chosen[r] = draw(from, random.uniform());
       }
     });
     rows.clear(), tokens.clear();
@@ -106,7 +118,8 @@ std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d, std::span<c
     for (std::size_t r = 0; r < live.size(); ++r) {
       Hypothesis& h = *live[r].output;
       if (chosen[r] == pad_id) continue;
-      h.log_probability += static_cast<double>(logits[static_cast<Index>(r) * n + chosen[r]] - sums[static_cast<Index>(r)]);
+      h.log_probability += static_cast<double>(logits[static_cast<Index>(r) * n + chosen[r]] -
+                                               sums[static_cast<Index>(r)]);
       h.ended = chosen[r] == eos_id;
       if (h.ended) continue;
       h.ids.push_back(chosen[r]);
@@ -117,7 +130,8 @@ std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d, std::span<c
     state->select(rows);
   }
   for (auto& samples : results)
-    for (Hypothesis& h : samples) h.score = h.log_probability;
+    for (Hypothesis& h : samples)
+      h.score = h.log_probability;
   return results;
 }
 

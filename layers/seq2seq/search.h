@@ -25,12 +25,15 @@ Beginning begin(const Decoding& decoding);
 /// Throws Error where a language model has no text to go on from.
 void check_texts(const char* op, const Seq2Seq& model, std::span<const std::vector<Id>> sources);
 std::vector<std::vector<Hypothesis>> beam_search(const Decoding& decoding);
-std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& decoding, std::span<const std::uint64_t> numbers);
+std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& decoding,
+                                                  std::span<const std::uint64_t> numbers);
 
-/// False of Seq2Seq::never_copied and of what is ruled out, log-probabilities taken off them or not.
+/// False of Seq2Seq::never_copied and of what is ruled out, log-probabilities taken off them or
+/// not.
 constexpr bool usable(Real logit) { return logit > Real(-1e20); }
 
-/// Makes unusable what may not follow `ids`: <pad>, <s>, </s> before min_length, and what would complete an n-gram that ids hold.
+/// Makes unusable what may not follow `ids`: <pad>, <s>, </s> before min_length, and what would
+/// complete an n-gram that ids hold.
 void rule_out(std::span<const Id> ids, const DecodeOptions& options, std::span<Real> logits);
 
 /// log P / ((5 + length) / 6)^alpha.
@@ -40,10 +43,10 @@ double penalised(double log_probability, std::size_t length, Real alpha);
 struct Forced {
   std::span<const Id> source;  // of a language model the text before
   std::span<const Id> target;  // without <s> and </s>
-  bool ended;                          // </s> follows it
+  bool ended;                  // </s> follows it
 };
-/// sum_i log min(1, sum_j p_ij), p_ij the attention of target token j to source token i: the mean over the heads of the last layer
-/// that attends. A sum below 1e-6 counts as that.
+/// sum_i log min(1, sum_j p_ij), p_ij the attention of target token j to source token i: the mean
+/// over the heads of the last layer that attends. A sum below 1e-6 counts as that.
 std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outputs);
 
 /// A token and its logit; `weight` is proportional to its probability.

@@ -3,22 +3,28 @@
 #include <cmath>
 #include <numeric>
 
-#include "layers/step_decoder.h"
 #include "layers/seq2seq/checks.h"
+#include "layers/step_decoder.h"
 
 namespace heed {
 
 namespace {
 
 LayerOptions layer_options(const TransformerOptions& o) {
-  return {.d = o.d, .heads = o.heads, .ff = o.ff > 0 ? o.ff : 4 * o.d, .dropout = o.dropout, .norm = o.norm};
+  return {.d = o.d,
+          .heads = o.heads,
+          .ff = o.ff > 0 ? o.ff : 4 * o.d,
+          .dropout = o.dropout,
+          .norm = o.norm};
 }
 
 struct PackedTransformer : Prepared {
-  PackedTransformer(const std::vector<EncoderLayer>& encoder_layers, const LayerNorm& encoder_norm, const std::vector<DecoderLayer>& layers,
-                    const LayerNorm& norm, const Tensor& output)
+  PackedTransformer(const std::vector<EncoderLayer>& encoder_layers, const LayerNorm& encoder_norm,
+                    const std::vector<DecoderLayer>& layers, const LayerNorm& norm,
+                    const Tensor& output)
       : encoder(encoder_layers, encoder_norm), decoder(layers, norm, output) {
-    for (const DecoderLayer& layer : layers) memory.emplace_back(layer.cross.memory);
+    for (const DecoderLayer& layer : layers)
+      memory.emplace_back(layer.cross.memory);
   }
   PackedEncoder encoder;
   std::vector<PackedLinear> memory;
@@ -27,22 +33,26 @@ struct PackedTransformer : Prepared {
 
 struct State : DecoderState {
   State(const std::shared_ptr<const PackedTransformer>& weights, Spans spans)
-      : packed(weights), decoder(weights->decoder, spans.count()), memory_spans(std::move(spans)), sentence(memory_spans.count()) {
+      : packed(weights),
+        decoder(weights->decoder, spans.count()),
+        memory_spans(std::move(spans)),
+        sentence(memory_spans.count()) {
     std::iota(sentence.begin(), sentence.end(), Index{0});
   }
   Index rows() const override { return static_cast<Index>(sentence.size()); }
   void select(std::span<const Index> chosen) override {
     decoder.cache.select(chosen);
     std::vector<Index> sentences;
-    for (Index row : chosen) sentences.push_back(sentence[row]);
+    for (Index row : chosen)
+      sentences.push_back(sentence[row]);
     sentence = std::move(sentences);
   }
 
   std::shared_ptr<const PackedTransformer> packed;
   StepDecoder decoder;
-  std::vector<Tensor> memory;    // keys and values of the source, a layer each: (source rows, 2 d)
+  std::vector<Tensor> memory;  // keys and values of the source, a layer each: (source rows, 2 d)
   Spans memory_spans;
-  std::vector<Index> sentence;   // of each row
+  std::vector<Index> sentence;  // of each row
   // Of a model that copies:
   Ids tokens;                    // of the source
   Tensor pointed, pointer_keys;  // (source rows, d)
@@ -63,9 +73,12 @@ Transformer::Transformer(const TransformerOptions& o, Random& random)
   check_argument(o.layers >= 1, "transformer", "layers", o.layers, "of at least 1");
   check_argument(o.ff >= 0, "transformer", "ff", o.ff, "of at least 1, or 0 for 4 d");
   if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
-  for (int i = 0; i < o.layers; ++i) encoder_.emplace_back(layer_options(o), random);
-  for (int i = 0; i < o.layers; ++i) decoder_.emplace_back(layer_options(o), random);
-  check(!o.copy || o.source_vocabulary == 0, "transformer", "expected one vocabulary for both sides, so that words can be copied");
+  for (int i = 0; i < o.layers; ++i)
+    encoder_.emplace_back(layer_options(o), random);
+  for (int i = 0; i < o.layers; ++i)
+    decoder_.emplace_back(layer_options(o), random);
+  check(!o.copy || o.source_vocabulary == 0, "transformer",
+        "expected one vocabulary for both sides, so that words can be copied");
   if (o.copy) pointer_.emplace(o.d, random);
 }
 
@@ -84,63 +97,76 @@ VocabularyParameters Transformer::vocabulary_parameters() const {
   return result;
 }
 
-Variable Transformer::embed(const Embedding& table, const Ids& ids, const Spans& spans, Index offset) const {
+Variable Transformer::embed(const Embedding& table, const Ids& ids, const Spans& spans,
+                            Index offset) const {
   return dropout_(table(ids, std::sqrt(static_cast<Real>(options_.d))) + positions_(spans, offset));
 }
 
 Variable Transformer::encode(const Sequences& source) const {
   detail::check_sequences("encode", source);
-  Variable x = embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
-  for (const EncoderLayer& layer : encoder_) x = layer(x, source.spans);
+  Variable x =
+      embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
+  for (const EncoderLayer& layer : encoder_)
+    x = layer(x, source.spans);
   return encoder_norm_(x);
 }
 
-Variable Transformer::decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
+Variable Transformer::decode(const Sequences& target, const Variable& memory,
+                             const Spans& memory_spans,
                              std::vector<AttentionMap>* attention) const {
   detail::check_sequences("decode", target);
   if (attention) attention->resize(decoder_.size());
   Variable y = embed(embedding_, known(target.ids), target.spans);
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
     if (attention) (*attention)[i].layer = fmt::format("decoder.{}.cross", i);
-    y = decoder_[i](y, target.spans, memory, memory_spans, attention ? &(*attention)[i].weights : nullptr);
+    y = decoder_[i](y, target.spans, memory, memory_spans,
+                    attention ? &(*attention)[i].weights : nullptr);
   }
   return decoder_norm_(y);
 }
 
 Variable Transformer::loss(const Batch& batch, const CrossEntropy& options) const {
-  const Variable memory = encode(batch.source), y = decode(batch.target, memory, batch.source.spans);
+  const Variable memory = encode(batch.source),
+                 y = decode(batch.target, memory, batch.source.spans);
   if (!pointer_) return linear_cross_entropy(y, embedding_.weight, batch.gold, options);
   const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};
   const Pointer::Look look = (*pointer_)(y, pointer_->key(memory), memory, pairing);
   const Variable copied = copy_probability(look.weights, batch.source.ids, batch.gold, pairing);
-  return copy_cross_entropy(y, embedding_.weight, Variable(), look.gate, copied, batch.gold, options);
+  return copy_cross_entropy(y, embedding_.weight, Variable(), look.gate, copied, batch.gold,
+                            options);
 }
 
 Variable Transformer::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
-  const Variable memory = encode(batch.source), y = decode(batch.target, memory, batch.source.spans, attention);
+  const Variable memory = encode(batch.source),
+                 y = decode(batch.target, memory, batch.source.spans, attention);
   const Variable scores = linear(y, embedding_.weight);
   if (!pointer_) return scores;
   const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};
   const Pointer::Look look = (*pointer_)(y, pointer_->key(memory), memory, pairing);
   if (attention) attention->push_back({"decoder.pointer", split(look.weights.value(), pairing)});
-  return Variable(copy_log_probabilities(scores.value(), look.gate.value(), look.weights.value(), pairing, batch.source.ids,
+  return Variable(copy_log_probabilities(scores.value(), look.gate.value(), look.weights.value(),
+                                         pairing, batch.source.ids,
                                          copy_columns(options_.vocabulary, batch.source.ids)));
 }
 
 std::shared_ptr<const Prepared> Transformer::prepare() const {
-  return std::make_shared<PackedTransformer>(encoder_, encoder_norm_, decoder_, decoder_norm_, embedding_.weight.value());
+  return std::make_shared<PackedTransformer>(encoder_, encoder_norm_, decoder_, decoder_norm_,
+                                             embedding_.weight.value());
 }
 
-std::unique_ptr<DecoderState> Transformer::start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
+std::unique_ptr<DecoderState> Transformer::start_prepared(
+    const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
   const Tape::Pause pause;
   const NoDropout evaluate;
   const auto packed = std::dynamic_pointer_cast<const PackedTransformer>(prepared);
   check(packed != nullptr, "start_prepared", "expected what a Transformer prepared");
   detail::check_sequences("start", source);
   auto state = std::make_unique<State>(packed, source.spans);
-  const Variable x = embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
+  const Variable x =
+      embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
   const Variable memory(packed->encoder(x.value(), source.spans));
-  for (const PackedLinear& layer : packed->memory) state->memory.push_back(layer(memory.value()));
+  for (const PackedLinear& layer : packed->memory)
+    state->memory.push_back(layer(memory.value()));
   if (pointer_) {
     state->tokens = source.ids, state->columns = copy_columns(options_.vocabulary, source.ids);
     state->pointed = memory.value(), state->pointer_keys = pointer_->key(memory).value();
@@ -153,16 +179,20 @@ Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens
   const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
-  check(static_cast<Index>(tokens.size()) == rows, "step", "expected a token for each of {} rows; got {}", rows, tokens.size());
+  check(static_cast<Index>(tokens.size()) == rows, "step",
+        "expected a token for each of {} rows; got {}", rows, tokens.size());
   if (rows == 0) return Tensor({0, options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
   const Spans spans = Spans::packed(ones);
-  Tensor y = embed(embedding_, known(Ids({rows}, tokens)), spans, state.decoder.cache.position(0)).value();
+  Tensor y =
+      embed(embedding_, known(Ids({rows}, tokens)), spans, state.decoder.cache.position(0)).value();
   const Tensor scores = state.decoder.step(y, state.memory, state.memory_spans, state.sentence);
   if (!pointer_) return scores;
   const Pairing pairing{.queries = spans, .keys = state.memory_spans.select(state.sentence)};
-  const Pointer::Look look = (*pointer_)(Variable(y), Variable(state.pointer_keys), Variable(state.pointed), pairing);
-  return copy_log_probabilities(scores, look.gate.value(), look.weights.value(), pairing, state.tokens, state.columns);
+  const Pointer::Look look =
+      (*pointer_)(Variable(y), Variable(state.pointer_keys), Variable(state.pointed), pairing);
+  return copy_log_probabilities(scores, look.gate.value(), look.weights.value(), pairing,
+                                state.tokens, state.columns);
 }
 
 }  // namespace heed

@@ -2,10 +2,10 @@
 
 #include <optional>
 
-#include "layers/seq2seq/pointer.h"
 #include "layers/embedding.h"
 #include "layers/positions.h"
 #include "layers/seq2seq/model.h"
+#include "layers/seq2seq/pointer.h"
 #include "layers/transformer.h"
 
 namespace heed {
@@ -14,17 +14,20 @@ struct TransformerOptions {
   Index vocabulary = 0;
   Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
   Index d = 256;
-  int layers = 3;       // of the encoder, and as many of the decoder
+  int layers = 3;  // of the encoder, and as many of the decoder
   int heads = 4;
-  Index ff = 0;         // 0: 4 d
+  Index ff = 0;  // 0: 4 d
   Real dropout = Real(0.1);
   NormPlace norm = NormPlace::pre;
-  bool copy = false;    // a pointer over the source beside the output layer: words the vocabulary lacks can be copied
+  bool copy = false;  // a pointer over the source beside the output layer: words the vocabulary
+                      // lacks can be copied
 };
 
-/// The encoder-decoder of Vaswani et al. 2017: sinusoidal positions, one matrix for source embedding (where the vocabulary is
-/// joint), target embedding and output (section 3.4), and a norm at the end of both stacks. Computes on packed rows: padding costs nothing. With `copy` a
-/// pointer-generator (See et al. 2017, section 2.2) stands on the decoder's output; layers/seq2seq/pointer.h has its equations.
+/// The encoder-decoder of Vaswani et al. 2017: sinusoidal positions, one matrix for source
+/// embedding (where the vocabulary is joint), target embedding and output (section 3.4), and a norm
+/// at the end of both stacks. Computes on packed rows: padding costs nothing. With `copy` a
+/// pointer-generator (See et al. 2017, section 2.2) stands on the decoder's output;
+/// layers/seq2seq/pointer.h has its equations.
 class Transformer : public Seq2Seq {
  public:
   Transformer(const TransformerOptions& options, Random& random);
@@ -34,22 +37,30 @@ class Transformer : public Seq2Seq {
   VocabularyParameters vocabulary_parameters() const override;
   bool copies() const override { return options_.copy; }
   Variable loss(const Batch& batch, const CrossEntropy& options) const override;
-  Variable logits(const Batch& batch, std::vector<AttentionMap>* attention = nullptr) const override;
-  std::unique_ptr<DecoderState> start(const Sequences& source) const override { return start_prepared(source, prepare()); }
+  Variable logits(const Batch& batch,
+                  std::vector<AttentionMap>* attention = nullptr) const override;
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override {
+    return start_prepared(source, prepare());
+  }
   std::shared_ptr<const Prepared> prepare() const override;
-  std::unique_ptr<DecoderState> start_prepared(const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const override;
+  std::unique_ptr<DecoderState> start_prepared(
+      const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const override;
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
   /// The encoder's output, (source rows, d).
   Variable encode(const Sequences& source) const;
-  /// The decoder's output, (target rows, d). `attention`, where asked for, gets a map of each layer.
+  /// The decoder's output, (target rows, d). `attention`, where asked for, gets a map of each
+  /// layer.
   Variable decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
                   std::vector<AttentionMap>* attention = nullptr) const;
 
  private:
   /// Ids as the embeddings know them.
-  Ids known(const Ids& ids) const { return options_.copy ? known_ids(ids, options_.vocabulary) : ids; }
-  Variable embed(const Embedding& table, const Ids& ids, const Spans& spans, Index offset = 0) const;
+  Ids known(const Ids& ids) const {
+    return options_.copy ? known_ids(ids, options_.vocabulary) : ids;
+  }
+  Variable embed(const Embedding& table, const Ids& ids, const Spans& spans,
+                 Index offset = 0) const;
 
   TransformerOptions options_;
   Embedding embedding_;

@@ -1,5 +1,3 @@
-#include "tests/cli/program.h"
-
 #include <cmath>
 #include <set>
 
@@ -8,13 +6,15 @@
 #include "cli/comparison.h"
 #include "cli/duel.h"
 #include "framework/error.h"
+#include "tests/cli/program.h"
 
 namespace heed::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What a comparison computes --------------------------------------------------------------------------------------------------
+// What a comparison computes
+// --------------------------------------------------------------------------------------------------
 
 TEST(Comparison, SpreadOverSeeds) {
   struct Row {
@@ -22,10 +22,11 @@ TEST(Comparison, SpreadOverSeeds) {
     double mean, deviation;  // below 0: none
     const char* text;
   };
-  for (const Row& row : std::vector<Row>{{{}, 0, -1, "0.0"},
-                                         {{3}, 3, -1, "3.0"},
-                                         {{1, 3}, 2, std::sqrt(2.0), "2.0 ± 1.4"},
-                                         {{2, 4, 9}, 5, std::sqrt((9.0 + 1 + 16) / 2), "5.0 ± 3.6"}}) {
+  for (const Row& row :
+       std::vector<Row>{{{}, 0, -1, "0.0"},
+                        {{3}, 3, -1, "3.0"},
+                        {{1, 3}, 2, std::sqrt(2.0), "2.0 ± 1.4"},
+                        {{2, 4, 9}, 5, std::sqrt((9.0 + 1 + 16) / 2), "5.0 ± 3.6"}}) {
     EXPECT_DOUBLE_EQ(spread_of(row.values).mean, row.mean);
     EXPECT_DOUBLE_EQ(spread_of(row.values).deviation.value_or(-1), row.deviation);
     EXPECT_EQ(to_text(spread_of(row.values), 1), row.text);
@@ -37,16 +38,18 @@ TEST(Comparison, LengthBucketsHoldEveryLineOnce) {
     std::vector<int> lengths;
     std::vector<std::pair<Index, Index>> buckets;
   };
-  for (const Row& row : std::vector<Row>{{{3}, {{3, 3}}},
-                                         {{4, 4, 4, 4, 4, 4}, {{4, 4}}},
-                                         {{5, 4, 3, 2, 1}, {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 5}}},
-                                         {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 10}}},
-                                         {{2, 2, 2, 2, 2, 2, 2, 3, 4, 9}, {{2, 2}, {3, 3}, {4, 9}}},
-                                         {{0, 7}, {{0, 0}, {7, 7}}}}) {
+  for (const Row& row : std::vector<Row>{
+           {{3}, {{3, 3}}},
+           {{4, 4, 4, 4, 4, 4}, {{4, 4}}},
+           {{5, 4, 3, 2, 1}, {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 5}}},
+           {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 10}}},
+           {{2, 2, 2, 2, 2, 2, 2, 3, 4, 9}, {{2, 2}, {3, 3}, {4, 9}}},
+           {{0, 7}, {{0, 0}, {7, 7}}}}) {
     std::vector<std::string> sources;
     for (int n : row.lengths) {
       std::string line;
-      for (int i = 0; i < n; ++i) line += i > 0 ? "  w" : "w";
+      for (int i = 0; i < n; ++i)
+        line += i > 0 ? "  w" : "w";
       sources.push_back(line);
     }
     std::vector<std::pair<Index, Index>> found;
@@ -67,15 +70,25 @@ TEST(Comparison, LengthBucketsHoldEveryLineOnce) {
 
 /// Two models, two seeds, four lines; `a` makes no mistake, `b` knows two lines of four.
 TEST(Comparison, SaysWhatEachRunCameTo) {
-  const TestSet test{"four", {"1 2 3 4", "1 2 3 4", "1 2 3 4 5 6", "1 2 3 4 5 6"}, {"a b c d", "a b c e", "a b c d e f", "f e d c b a"}};
+  const TestSet test{"four",
+                     {"1 2 3 4", "1 2 3 4", "1 2 3 4 5 6", "1 2 3 4 5 6"},
+                     {"a b c d", "a b c e", "a b c d e f", "f e d c b a"}};
   const std::vector<std::string> poor{"a b c d", "x x x x", "a b c d e f", "x x x x x x"};
   Duel duel;
   duel.models = {"b", "a"}, duel.seeds = 2;
   std::vector<RunResult> results;
   for (Index seed : {1, 2})
     for (const char* model : {"b", "a"})
-      results.push_back({.model = model, .seed = seed, .d = 8, .parameters = 100, .steps = 10 * seed, .best_step = 5, .seconds = 2,
-                         .tokens_per_s = 50, .peak_mb = 7, .valid_loss = std::log(2.0 * static_cast<double>(seed)),
+      results.push_back({.model = model,
+                         .seed = seed,
+                         .d = 8,
+                         .parameters = 100,
+                         .steps = 10 * seed,
+                         .best_step = 5,
+                         .seconds = 2,
+                         .tokens_per_s = 50,
+                         .peak_mb = 7,
+                         .valid_loss = std::log(2.0 * static_cast<double>(seed)),
                          .hypotheses = *model == 'a' ? test.references : poor});
   const Comparison c = compare(duel, test, results);
   ASSERT_EQ(c.models.size(), 2u);
@@ -108,31 +121,47 @@ TEST(Comparison, LinesOfFewWordsAreJudgedByTheOrdersThatExist) {
   right.model = "rnn", right.hypotheses = test.references;
   const Comparison c = compare(duel, test, {right});
   EXPECT_NEAR(c.models[0].bleu.mean, 100, 1e-9);
-  for (const Spread& s : c.models[0].by_length) EXPECT_NEAR(s.mean, 100, 1e-9);
+  for (const Spread& s : c.models[0].by_length)
+    EXPECT_NEAR(s.mean, 100, 1e-9);
 }
 
 TEST(Comparison, ResultsGoThroughTheirFile) {
-  const RunResult r{.model = "rnn", .seed = 3, .d = 12, .parameters = 99, .steps = 7, .best_step = 5, .seconds = 1.5, .tokens_per_s = 2.5,
-                    .peak_mb = 3.25, .valid_loss = 0.125, .hypotheses = {}};
+  const RunResult r{.model = "rnn",
+                    .seed = 3,
+                    .d = 12,
+                    .parameters = 99,
+                    .steps = 7,
+                    .best_step = 5,
+                    .seconds = 1.5,
+                    .tokens_per_s = 2.5,
+                    .peak_mb = 3.25,
+                    .valid_loss = 0.125,
+                    .hypotheses = {}};
   EXPECT_EQ(to_json(result_from_json(to_json(r))), to_json(r));
   Duel duel;
-  duel.models = {"rnn", "conv"}, duel.train = {"a", "b"}, duel.assignments = {"model.d=3"}, duel.match = "none", duel.time = "9s", duel.seeds = 4;
+  duel.models = {"rnn", "conv"}, duel.train = {"a", "b"}, duel.assignments = {"model.d=3"},
+  duel.match = "none", duel.time = "9s", duel.seeds = 4;
   EXPECT_EQ(to_json(duel_from_json(to_json(duel))), to_json(duel));
 }
 
 TEST(Duel, MatchesCountsOfParameters) {
   Duel duel;
   duel.train = {"toy:reverse"}, duel.models = {"transformer", "rnn"};
-  const auto count = [](const Settings& s) { return s.model.name == "rnn" ? 50 * s.model.d : s.model.d * s.model.d + 7; };
+  const auto count = [](const Settings& s) {
+    return s.model.name == "rnn" ? 50 * s.model.d : s.model.d * s.model.d + 7;
+  };
   struct Row {
     std::string match;
     Index first, second;
   };
-  // The larger's width is 128, which makes 16,391: 50 d comes nearest at 328 (16,400). Widths are multiples of four heads.
-  for (const Row& row : std::vector<Row>{{"none", 128, 128}, {"largest", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
+  // The larger's width is 128, which makes 16,391: 50 d comes nearest at 328 (16,400). Widths are
+  // multiples of four heads.
+  for (const Row& row : std::vector<Row>{
+           {"none", 128, 128}, {"largest", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
     duel.match = row.match;
     std::vector<Settings> models{duel_settings(duel, "transformer"), duel_settings(duel, "rnn")};
-    for (Settings& s : models) s.model.d = 128, s.model.heads = 4;
+    for (Settings& s : models)
+      s.model.d = 128, s.model.heads = 4;
     match_parameters(duel, models, count);
     EXPECT_EQ(models[0].model.d, row.first) << row.match;
     EXPECT_EQ(models[1].model.d, row.second) << row.match;
@@ -167,7 +196,8 @@ TEST(Duel, TakesTheShortestSidesThatAModelPlaces) {
     for (Settings& s : models)
       s.data.max_length = row.max_length, s.model.positions = row.positions;
     EXPECT_EQ(match_lengths(models), row.said);
-    for (const Settings& s : models) EXPECT_EQ(s.data.max_length, row.expected);
+    for (const Settings& s : models)
+      EXPECT_EQ(s.data.max_length, row.expected);
   }
   std::vector<Settings> others{default_settings("transformer"), default_settings("rnn")};
   EXPECT_TRUE(match_lengths(others).empty());
@@ -191,15 +221,19 @@ TEST(Duel, SaysWhatHasNoEffectOnAnyOfItsModels) {
     duel.train = {"toy:copy"}, duel.models = {"transformer", "conv"},
     duel.assignments = {row.assignment};
     std::vector<Settings> models;
-    for (const std::string& model : duel.models) models.push_back(duel_settings(duel, model));
+    for (const std::string& model : duel.models)
+      models.push_back(duel_settings(duel, model));
     EXPECT_EQ(unused_assignments(duel, models), row.said);
   }
 }
 
-// The program ------------------------------------------------------------------------------------------------------------------
+// The program
+// ------------------------------------------------------------------------------------------------------------------
 
-const Args small = {"--set", "model.d=64",         "--set", "model.layers=1",    "--set", "model.heads=2",   "--set", "data.batch_tokens=64",
-                    "--set", "data.min_count=1",   "--set", "optim.warmup=2",    "--set", "train.log_every=2"};
+const Args small = {"--set", "model.d=64",       "--set", "model.layers=1",
+                    "--set", "model.heads=2",    "--set", "data.batch_tokens=64",
+                    "--set", "data.min_count=1", "--set", "optim.warmup=2",
+                    "--set", "train.log_every=2"};
 
 Args duel_of(const Args& more) {
   Args args{"compare", "--train", "train.src", "train.tgt"};
@@ -214,7 +248,8 @@ void write_pairs(const TemporaryFolder& folder) {
     std::string a, b;
     for (int j = 0; j < 2 + i % 5; ++j) {
       const char letter = static_cast<char>('a' + (i * 7 + j * 3) % 8);
-      a += fmt::format("{}{}", j > 0 ? " " : "", letter), b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
+      a += fmt::format("{}{}", j > 0 ? " " : "", letter),
+          b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
     }
     source += a + "\n", target += b + "\n";
   }
@@ -224,9 +259,12 @@ void write_pairs(const TemporaryFolder& folder) {
 TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
   const TemporaryFolder folder;
   write_pairs(folder);
-  const Ran ran = run(folder, duel_of({"--models", "transformer,rnn+dot", "--seeds", "2", "--steps", "8", "--out", "duel"}));
+  const Ran ran = run(folder, duel_of({"--models", "transformer,rnn+dot", "--seeds", "2", "--steps",
+                                       "8", "--out", "duel"}));
   ASSERT_EQ(ran.code, 0) << ran.err;
-  for (const char* part : {"transformer", "rnn+dot", "valid ppl", "BLEU by source words", "better on"}) EXPECT_NE(ran.out.find(part), std::string::npos) << part << ran.out;
+  for (const char* part :
+       {"transformer", "rnn+dot", "valid ppl", "BLEU by source words", "better on"})
+    EXPECT_NE(ran.out.find(part), std::string::npos) << part << ran.out;
   EXPECT_EQ(ran.out, read_file(folder.path("duel/comparison.txt")));
   const Json json = Json::parse(read_file(folder.path("duel/comparison.json")));
   ASSERT_EQ(json["runs"].size(), 4u);
@@ -236,13 +274,16 @@ TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
   for (const Json& r : json["runs"]) {
     EXPECT_EQ(r["steps"], 8);
     const std::string where = "duel/" + r["folder"].get<std::string>();
-    EXPECT_EQ(lines_of(read_file(folder.path(where + "/test.hyp"))).size(), json["test"]["lines"].get<std::size_t>());
+    EXPECT_EQ(lines_of(read_file(folder.path(where + "/test.hyp"))).size(),
+              json["test"]["lines"].get<std::size_t>());
     // Each is a whole run, and says of itself what the duel says of it.
-    const Ran evaluated = run(folder, {"evaluate", "--run", where, "--data", "train.src", "train.tgt", "--json"});
+    const Ran evaluated =
+        run(folder, {"evaluate", "--run", where, "--data", "train.src", "train.tgt", "--json"});
     EXPECT_EQ(evaluated.code, 0) << evaluated.err;
   }
   // The same vocabulary.
-  EXPECT_EQ(read_file(folder.path("duel/runs/transformer-seed1/tokenizer.json")), read_file(folder.path("duel/runs/rnn+dot-seed2/tokenizer.json")));
+  EXPECT_EQ(read_file(folder.path("duel/runs/transformer-seed1/tokenizer.json")),
+            read_file(folder.path("duel/runs/rnn+dot-seed2/tokenizer.json")));
 
   // A run whose test is damaged is tested again, to the same end.
   std::filesystem::resize_file(folder.path("duel/runs/transformer-seed1/test.hyp"), 3);
@@ -268,9 +309,7 @@ TEST(Compare, EveryModelReadsTheSameEpochs) {
   const Json json = Json::parse(read_file(folder.path("duel/comparison.json")));
   EXPECT_EQ(json["runs"][0]["steps"], 5);
   EXPECT_EQ(json["runs"][1]["steps"], 2) << "a batch an epoch: 6 of 5";
-  EXPECT_NE(ran.err.find(": 57 pairs; validation: 3 pairs"),
-            std::string::npos)
-      << ran.err;
+  EXPECT_NE(ran.err.find(": 57 pairs; validation: 3 pairs"), std::string::npos) << ran.err;
   EXPECT_NE(ran.err.find("warning: --lines has no effect: the test set is no built-in corpus\n"),
             std::string::npos)
       << ran.err;
@@ -279,11 +318,13 @@ TEST(Compare, EveryModelReadsTheSameEpochs) {
 TEST(Compare, GoesOnWhereItWasInterrupted) {
   const TemporaryFolder folder;
   write_pairs(folder);
-  const Args args = duel_of({"--models", "rnn,transformer", "--seeds", "1", "--steps", "400", "--out", "duel"});
+  const Args args =
+      duel_of({"--models", "rnn,transformer", "--seeds", "1", "--steps", "400", "--out", "duel"});
   {
     Program program(folder, args);
     const std::string metrics = folder.path("duel/runs/rnn-seed1/metrics.jsonl");
-    for (int i = 0; i < 6000 && lines_of(read_file(metrics)).size() < 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; i < 6000 && lines_of(read_file(metrics)).size() < 3; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     program.interrupt();
     const Ran ran = program.wait();
     EXPECT_EQ(ran.code, 130) << ran.err;
@@ -298,7 +339,8 @@ TEST(Compare, GoesOnWhereItWasInterrupted) {
   const Ran whole = run(folder, args);
   ASSERT_EQ(whole.code, 0) << whole.err;
   for (const char* name : {"rnn", "transformer"})
-    EXPECT_EQ(read_file(folder.path(fmt::format("other/runs/{}-seed1/test.hyp", name))), read_file(folder.path(fmt::format("duel/runs/{}-seed1/test.hyp", name))));
+    EXPECT_EQ(read_file(folder.path(fmt::format("other/runs/{}-seed1/test.hyp", name))),
+              read_file(folder.path(fmt::format("duel/runs/{}-seed1/test.hyp", name))));
 }
 
 TEST(Compare, SaysInOneLineWhatIsWrong) {
@@ -317,29 +359,37 @@ TEST(Compare, SaysInOneLineWhatIsWrong) {
     args.insert(args.end(), more.begin(), more.end());
     return args;
   };
-  for (const Row& row : std::vector<Row>{{{"compare", "--models", "rnn", "--out", "d"}, {"--train"}},
-                                         {with({"--out", "d"}), {"--models", "transformer"}},
-                                         {with({"--models", "rnn"}), {"--out"}},
-                                         {with({"--models", "rnn,transfomer", "--out", "d"}), {"transformer"}},
-                                         {with({"--models", "rnn,rnn", "--out", "d"}), {"twice"}},
-                                         {with({"--models", "rnn,lm", "--out", "d"}), {"lm"}},
-                                         {with({"--models", "rnn", "--out", "full"}), {"full", "not empty"}},
-                                         {with({"--models", "rnn", "--out", "train.src"}), {"train.src", "is a file"}},
-                                         {with({"--models", "rnn", "--out", "d", "--match", "half"}), {"--match", "half"}},
-                                         {with({"--models", "rnn", "--out", "d", "--set", "model.e=3"}), {"model.e", "model.d"}},
-                                         {with({"--models", "rnn,conv", "--out", "d", "--set", "con:model.d=3"}), {"con ", "conv"}},
-                                         {with({"--models", "rnn,conv", "--out", "d", "--set", "conv:data.min_count=3"}), {"data.min_count", "rnn", "conv"}},
-                                         {with({"--models", "rnn", "--out", "d", "--match", "900000000000"}), {"--match", "500000000"}},
-                                         {with({"--models", "rnn", "--out", "d", "--set", "model.name=conv"}), {"model.name", "--models"}},
-                                         {with({"--models", "rnn", "--out", "d", "--set", "rnn:train.steps=3"}), {"train.steps", "--steps"}},
-                                         {with({"--models", "rnn", "--out", "d", "--steps", "3", "--time", "9s"}), {"--steps", "--time"}},
-                                         {with({"--models", "rnn", "--out", "d", "--set", "data.valid_fraction=0"}), {"--valid"}},
-                                         {with({"--models", "rnn", "--out", "none", "--resume"}), {"none", "--resume"}}}) {
+  for (const Row& row : std::vector<Row>{
+           {{"compare", "--models", "rnn", "--out", "d"}, {"--train"}},
+           {with({"--out", "d"}), {"--models", "transformer"}},
+           {with({"--models", "rnn"}), {"--out"}},
+           {with({"--models", "rnn,transfomer", "--out", "d"}), {"transformer"}},
+           {with({"--models", "rnn,rnn", "--out", "d"}), {"twice"}},
+           {with({"--models", "rnn,lm", "--out", "d"}), {"lm"}},
+           {with({"--models", "rnn", "--out", "full"}), {"full", "not empty"}},
+           {with({"--models", "rnn", "--out", "train.src"}), {"train.src", "is a file"}},
+           {with({"--models", "rnn", "--out", "d", "--match", "half"}), {"--match", "half"}},
+           {with({"--models", "rnn", "--out", "d", "--set", "model.e=3"}), {"model.e", "model.d"}},
+           {with({"--models", "rnn,conv", "--out", "d", "--set", "con:model.d=3"}),
+            {"con ", "conv"}},
+           {with({"--models", "rnn,conv", "--out", "d", "--set", "conv:data.min_count=3"}),
+            {"data.min_count", "rnn", "conv"}},
+           {with({"--models", "rnn", "--out", "d", "--match", "900000000000"}),
+            {"--match", "500000000"}},
+           {with({"--models", "rnn", "--out", "d", "--set", "model.name=conv"}),
+            {"model.name", "--models"}},
+           {with({"--models", "rnn", "--out", "d", "--set", "rnn:train.steps=3"}),
+            {"train.steps", "--steps"}},
+           {with({"--models", "rnn", "--out", "d", "--steps", "3", "--time", "9s"}),
+            {"--steps", "--time"}},
+           {with({"--models", "rnn", "--out", "d", "--set", "data.valid_fraction=0"}), {"--valid"}},
+           {with({"--models", "rnn", "--out", "none", "--resume"}), {"none", "--resume"}}}) {
     const Ran ran = run(folder, row.args);
     EXPECT_NE(ran.code, 0);
     EXPECT_EQ(ran.out, "");
     EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
-    for (const std::string& part : row.parts) EXPECT_NE(ran.err.find(part), std::string::npos) << part << ": " << ran.err;
+    for (const std::string& part : row.parts)
+      EXPECT_NE(ran.err.find(part), std::string::npos) << part << ": " << ran.err;
     EXPECT_FALSE(std::filesystem::exists(folder.path("d")));
   }
 }
@@ -347,19 +397,28 @@ TEST(Compare, SaysInOneLineWhatIsWrong) {
 TEST(Compare, GoesOnWithTheDataItBeganWithWhereverTheyAre) {
   const TemporaryFolder folder;
   ASSERT_EQ(run(folder, {"generate", "toy:copy", "--lines", "60", "--out", "a"}).code, 0);
-  ASSERT_EQ(run(folder, {"generate", "toy:copy", "--lines", "20", "--seed", "9", "--out", "t"}).code, 0);
-  const Ran first = run(folder, {"compare", "--train", "a.src", "a.tgt", "--test", "t.src", "t.tgt", "--models", "rnn,rnn+dot", "--seeds", "1", "--steps", "2",
-                                 "--match", "none", "--set", "model.d=8", "--set", "data.min_count=1", "--out", "duel"});
+  ASSERT_EQ(
+      run(folder, {"generate", "toy:copy", "--lines", "20", "--seed", "9", "--out", "t"}).code, 0);
+  const Ran first =
+      run(folder,
+          {"compare",  "--train",     "a.src",     "a.tgt", "--test",           "t.src", "t.tgt",
+           "--models", "rnn,rnn+dot", "--seeds",   "1",     "--steps",          "2",     "--match",
+           "none",     "--set",       "model.d=8", "--set", "data.min_count=1", "--out", "duel"});
   ASSERT_EQ(first.code, 0) << first.err;
-  for (const char* end : {"src", "tgt"}) std::filesystem::rename(folder.path(fmt::format("t.{}", end)), folder.path(fmt::format("moved.{}", end)));
+  for (const char* end : {"src", "tgt"})
+    std::filesystem::rename(folder.path(fmt::format("t.{}", end)),
+                            folder.path(fmt::format("moved.{}", end)));
   const Args again = {"compare", "--resume", "--out", "duel", "--test", "moved.src", "moved.tgt"};
   const Ran moved = run(folder, again);
   EXPECT_EQ(moved.code, 0) << moved.err;
   EXPECT_EQ(moved.out, first.out);
-  std::ofstream(folder.path("moved.tgt"), std::ios::trunc) << std::string(read_file(folder.path("moved.src"))).replace(0, 1, "#");
+  std::ofstream(folder.path("moved.tgt"), std::ios::trunc)
+      << std::string(read_file(folder.path("moved.src"))).replace(0, 1, "#");
   const Ran edited = run(folder, again);
   EXPECT_EQ(edited.code, 1);
-  EXPECT_EQ(edited.err, "heed: error: duel: the data of --test have changed since this duel began; give what it began with, or start a new one with another --out\n");
+  EXPECT_EQ(edited.err,
+            "heed: error: duel: the data of --test have changed since this duel began; give what "
+            "it began with, or start a new one with another --out\n");
 }
 
 }  // namespace

@@ -1,13 +1,14 @@
-// What a run knows of its data: that they are the same when it goes on, what is wrong with them, and what becomes of it when they change.
+// What a run knows of its data: that they are the same when it goes on, what is wrong with them,
+// and what becomes of it when they change.
+
+#include <algorithm>
+
+#include <sys/stat.h>
 
 #include "datasets/pairs.h"
 #include "framework/checkpoint.h"
 #include "framework/random.h"
 #include "tests/cli/program.h"
-
-#include <algorithm>
-
-#include <sys/stat.h>
 
 namespace heed {
 namespace {
@@ -19,20 +20,25 @@ const Args sizes = {"model.d=16",           "model.layers=1",     "model.heads=2
 
 Args train(const Args& data, const Args& more, const Args& settings = {}) {
   Args args = Args{"train", "--train"} + data + tiny + more;
-  for (const std::string& setting : sizes + settings) args.insert(args.end(), {"--set", setting});
+  for (const std::string& setting : sizes + settings)
+    args.insert(args.end(), {"--set", setting});
   return args;
 }
 
-/// Lines of 4 to 8 of 12 letters, drawn from a seed; targets are backwards and, apart from `first`, in capitals.
+/// Lines of 4 to 8 of 12 letters, drawn from a seed; targets are backwards and, apart from `first`,
+/// in capitals.
 Pair lines(Index count, std::uint64_t seed, char first = 'A') {
   Pair text;
   Random random(seed);
   for (Index i = 0; i < count; ++i) {
     std::string line;
-    for (std::uint64_t n = 4 + random.below(5); n > 0; --n) line += fmt::format("{}{}", line.empty() ? "" : " ", static_cast<char>('a' + random.below(12)));
+    for (std::uint64_t n = 4 + random.below(5); n > 0; --n)
+      line +=
+          fmt::format("{}{}", line.empty() ? "" : " ", static_cast<char>('a' + random.below(12)));
     text.source += line + "\n";
     std::reverse(line.begin(), line.end());
-    for (char& c : line) c = c == ' ' ? c : static_cast<char>(c - 'a' + first);
+    for (char& c : line)
+      c = c == ' ' ? c : static_cast<char>(c - 'a' + first);
     text.target += line + "\n";
   }
   return text;
@@ -48,22 +54,35 @@ TEST(Data, AResumedRunKnowsThemAgain) {
   const Pair text = lines(60, 1);
   Pair other = text, turned = text;
   other.target[other.target.size() - 2] ^= 1;
-  turned.source = text.source.substr(text.source.find('\n') + 1) + text.source.substr(0, text.source.find('\n') + 1);
-  write(folder, "a", text), write(folder, "moved", text), write(folder, "other", other), write(folder, "turned", turned);
-  write(folder, "v", lines(9, 2)), write(folder, "moved-v", lines(9, 2)), write(folder, "other-v", lines(9, 3));
+  turned.source = text.source.substr(text.source.find('\n') + 1) +
+                  text.source.substr(0, text.source.find('\n') + 1);
+  write(folder, "a", text), write(folder, "moved", text), write(folder, "other", other),
+      write(folder, "turned", turned);
+  write(folder, "v", lines(9, 2)), write(folder, "moved-v", lines(9, 2)),
+      write(folder, "other-v", lines(9, 3));
   std::string tsv;
   const auto sources = lines_of(text.source), targets = lines_of(text.target);
-  for (std::size_t i = 0; i < sources.size(); ++i) tsv += sources[i] + "\t" + targets[i] + "\n";
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    tsv += sources[i] + "\t" + targets[i] + "\n";
   folder.write("moved.tsv", tsv);
   const Args separate{"data.joint_vocabulary=false"};
-  ASSERT_EQ(run(folder, train({"a.src", "a.tgt"}, {"--valid", "v.src", "v.tgt", "--steps", "2", "--out", "run"}, separate)).code, 0);
+  ASSERT_EQ(
+      run(folder, train({"a.src", "a.tgt"},
+                        {"--valid", "v.src", "v.tgt", "--steps", "2", "--out", "run"}, separate))
+          .code,
+      0);
   ASSERT_EQ(run(folder, train({"a.src", "a.tgt"}, {"--steps", "2", "--out", "held"})).code, 0);
-  const auto copy = [&](const char* name) { fs::copy(folder.path("run"), folder.path(name), fs::copy_options::recursive); };
-  for (const char* name : {"swapped", "old", "older"}) copy(name);
+  const auto copy = [&](const char* name) {
+    fs::copy(folder.path("run"), folder.path(name), fs::copy_options::recursive);
+  };
+  for (const char* name : {"swapped", "old", "older"})
+    copy(name);
   fs::rename(folder.path("swapped/tokenizer.source.json"), folder.path("kept.json"));
-  fs::rename(folder.path("swapped/tokenizer.target.json"), folder.path("swapped/tokenizer.source.json"));
+  fs::rename(folder.path("swapped/tokenizer.target.json"),
+             folder.path("swapped/tokenizer.source.json"));
   fs::rename(folder.path("kept.json"), folder.path("swapped/tokenizer.target.json"));
-  Checkpoint old = load(folder.path("old/checkpoints/last.heed"));  // as they were before they said what they were trained on
+  Checkpoint old = load(folder.path(
+      "old/checkpoints/last.heed"));  // as they were before they said what they were trained on
   EXPECT_EQ(old.text.size(), 4u);
   std::erase_if(old.text, [](const auto& entry) { return entry.first != "config"; });
   for (const char* checkpoints : {"old/checkpoints", "older/checkpoints"}) {
@@ -81,38 +100,53 @@ TEST(Data, AResumedRunKnowsThemAgain) {
       {{"run", "--train", "moved.tsv", "--valid", "moved-v.src", "moved-v.tgt"}, {}},
       {{"run"}, {}},  // wherever they are now
       {{"held", "--train", "moved.tsv"}, {}},
-      {{"run", "--train", "other.src", "other.tgt"}, {"other.tgt: not the text of", "moved.tsv, which this run began with", "--train PATH", new_run}},
+      {{"run", "--train", "other.src", "other.tgt"},
+       {"other.tgt: not the text of", "moved.tsv, which this run began with", "--train PATH",
+        new_run}},
       {{"run", "--train", "turned.src", "turned.tgt"}, {"turned.tgt: not the text of"}},
       {{"run", "--train", "toy:copy"}, {"toy:copy: not the text of"}},
-      {{"run", "--valid", "other-v.src", "other-v.tgt"}, {"other-v.tgt: not the text of", "--valid PATH"}},
+      {{"run", "--valid", "other-v.src", "other-v.tgt"},
+       {"other-v.tgt: not the text of", "--valid PATH"}},
       {{"held", "--valid", "v.src", "v.tgt"}, {"data.valid cannot change"}},
       {{"held", "--train", "other.src", "other.tgt"}, {"not the text of", "--train PATH"}},
       {{"swapped"}, {"swapped: the tokenizer here is not the one this run was trained with"}},
       {{"old"}, {}},
-      {{"older", "--train", "moved.tsv"}, {"does not say what it was trained on: data.train cannot change"}},
+      {{"older", "--train", "moved.tsv"},
+       {"does not say what it was trained on: data.train cannot change"}},
   };
   for (const auto& row : rows) {
-    const Ran ran = run(folder, Args{"train", "--resume", "--threads", "1", "--steps", "3", "--out"} + row.args);
+    const Ran ran = run(
+        folder, Args{"train", "--resume", "--threads", "1", "--steps", "3", "--out"} + row.args);
     const std::string what = fmt::format("{}: {}", fmt::join(row.args, " "), ran.err);
     EXPECT_EQ(ran.code, row.parts.empty() ? 0 : 1) << what;
-    for (const std::string& part : row.parts) EXPECT_NE(ran.err.find(part), std::string::npos) << part << " in " << what;
-    if (!row.parts.empty()) { EXPECT_EQ(lines_of(ran.err).size(), 1u) << what; }
+    for (const std::string& part : row.parts)
+      EXPECT_NE(ran.err.find(part), std::string::npos) << part << " in " << what;
+    if (!row.parts.empty()) {
+      EXPECT_EQ(lines_of(ran.err).size(), 1u) << what;
+    }
   }
   write(folder, "a", other);
   const Ran changed = run(folder, {"train", "--resume", "--steps", "4", "--out", "swapped"});
   EXPECT_EQ(changed.code, 1);
-  EXPECT_NE(changed.err.find("a.tgt: have changed since this run began; give the data it was trained on (--train PATH if they have moved), or " + new_run),
-            std::string::npos) << changed.err;
+  EXPECT_NE(changed.err.find("a.tgt: have changed since this run began; give the data it was "
+                             "trained on (--train PATH if they have moved), or " +
+                             new_run),
+            std::string::npos)
+      << changed.err;
 }
 
 TEST(Data, ALanguageModelKnowsItsTextAgain) {
   const TemporaryFolder folder;
   const std::string text = lines(400, 1).source;
-  folder.write("a.txt", text), folder.write("moved.txt", text), folder.write("other.txt", "b" + text);
-  const Args args{"train", "--train", "a.txt", "--model", "lm", "--threads", "1", "--set", "model.d=16", "--set", "model.layers=1", "--set", "model.heads=2",
-                  "--set", "model.context=16"};
+  folder.write("a.txt", text), folder.write("moved.txt", text),
+      folder.write("other.txt", "b" + text);
+  const Args args{"train",          "--train", "a.txt",         "--model",    "lm",
+                  "--threads",      "1",       "--set",         "model.d=16", "--set",
+                  "model.layers=1", "--set",   "model.heads=2", "--set",      "model.context=16"};
   ASSERT_EQ(run(folder, args + Args{"--steps", "2", "--out", "run"}).code, 0);
-  const auto resume = [&](const char* file) { return run(folder, {"train", "--resume", "--steps", "3", "--out", "run", "--train", file}); };
+  const auto resume = [&](const char* file) {
+    return run(folder, {"train", "--resume", "--steps", "3", "--out", "run", "--train", file});
+  };
   EXPECT_EQ(resume("moved.txt").code, 0);
   const Ran other = resume("other.txt");
   EXPECT_EQ(other.code, 1);
@@ -122,12 +156,18 @@ TEST(Data, ALanguageModelKnowsItsTextAgain) {
 TEST(Data, WarnsOfWhatMakesARunWorthless) {
   const TemporaryFolder folder;
   const Pair a = lines(200, 1), b = lines(50, 2);
-  write(folder, "a", a), write(folder, "b", b), write(folder, "ab", {a.source + b.source, a.target + b.target}), write(folder, "aa", {a.source + a.source, a.target + a.target});
+  write(folder, "a", a), write(folder, "b", b),
+      write(folder, "ab", {a.source + b.source, a.target + b.target}),
+      write(folder, "aa", {a.source + a.source, a.target + a.target});
   std::string words, long_lines, others;
   for (int i = 0; i < 300; ++i)
-    words += fmt::format("u{} v{} w{} the\n", i, i, i), long_lines += fmt::format("this is line {} of a text\n", i), others += fmt::format("and {} is another line of it\n", i);
+    words += fmt::format("u{} v{} w{} the\n", i, i, i),
+        long_lines += fmt::format("this is line {} of a text\n", i),
+        others += fmt::format("and {} is another line of it\n", i);
   folder.write("rare.src", words), folder.write("rare.tgt", lines(300, 3).target);
-  folder.write("a.txt", long_lines + others), folder.write("half.txt", long_lines + lines(300, 4).source + lines(300, 5).target), folder.write("short.txt", "ab cd\n" + long_lines.substr(0, 20) + "ef\n");
+  folder.write("a.txt", long_lines + others),
+      folder.write("half.txt", long_lines + lines(300, 4).source + lines(300, 5).target),
+      folder.write("short.txt", "ab cd\n" + long_lines.substr(0, 20) + "ef\n");
   std::string han, thai, hangul;
   for (int i = 0; i < 200; ++i) {
     han += "你好，世界。\n";
@@ -143,39 +183,92 @@ TEST(Data, WarnsOfWhatMakesARunWorthless) {
       {{"a.src", "a.tgt"}, {"--valid", "b.src", "b.tgt"}, {}, {}},
       {{"toy:translation"}, {}, {"data.batch_tokens=1024"}, {}},
       {{"toy:reverse"}, {}, {"data.batch_tokens=1024"}, {}},
-      {{"ab.src", "ab.tgt"}, {"--valid", "b.src", "b.tgt"}, {}, {"50 of the 50 validation pairs stand in the training data too, so the validation loss flatters; take them out of one of the two"}},
-      {{"ab.src", "ab.tgt"}, {"--valid", "b.src", "b.tgt"}, {"data.joint_vocabulary=false", "data.tokenizer=bpe"},
-       {"50 of the 50 validation pairs", "data.min_count = 1 has no effect with data.tokenizer = 'bpe'"}},
-      {{"aa.src", "aa.tgt"}, {}, {}, {"pairs held out to validate on stand in the training data too", "(--valid)"}},
-      {{"rare.src", "rare.tgt"}, {}, {"data.min_count=2"}, {"75 % of the source tokens are unknown, and all one to the model (<unk>): lower data.min_count (2), or learn subwords (data.tokenizer=unigram)"}},
-      {{"a.src", "a.tgt"}, {}, {"data.vocab_size=6"}, {"% of the source tokens and ", "% of the target tokens are unknown", "raise data.vocab_size (6), or learn subwords"}},
-      {{"rare.src", "rare.tgt"}, {}, {"data.tokenizer=unigram"},
+      {{"ab.src", "ab.tgt"},
+       {"--valid", "b.src", "b.tgt"},
+       {},
+       {"50 of the 50 validation pairs stand in the training data too, so the validation loss "
+        "flatters; take them out of one of the two"}},
+      {{"ab.src", "ab.tgt"},
+       {"--valid", "b.src", "b.tgt"},
+       {"data.joint_vocabulary=false", "data.tokenizer=bpe"},
+       {"50 of the 50 validation pairs",
+        "data.min_count = 1 has no effect with data.tokenizer = 'bpe'"}},
+      {{"aa.src", "aa.tgt"},
+       {},
+       {},
+       {"pairs held out to validate on stand in the training data too", "(--valid)"}},
+      {{"rare.src", "rare.tgt"},
+       {},
+       {"data.min_count=2"},
+       {"75 % of the source tokens are unknown, and all one to the model (<unk>): lower "
+        "data.min_count (2), or learn subwords (data.tokenizer=unigram)"}},
+      {{"a.src", "a.tgt"},
+       {},
+       {"data.vocab_size=6"},
+       {"% of the source tokens and ", "% of the target tokens are unknown",
+        "raise data.vocab_size (6), or learn subwords"}},
+      {{"rare.src", "rare.tgt"},
+       {},
+       {"data.tokenizer=unigram"},
        {"data.min_count = 1 has no effect with data.tokenizer = 'unigram'"}},
-      {{"a.src", "han.tgt"}, {}, {},
+      {{"a.src", "han.tgt"},
+       {},
+       {},
        {"data.tokenizer=words cuts at blanks and marks alone, and 100 % of the letters of the "
         "target belong to scripts without blanks between words (Chinese, Japanese, Thai ...): "
         "learn subwords (data.tokenizer=unigram)"}},
-      {{"thai.src", "han.tgt"}, {}, {},
+      {{"thai.src", "han.tgt"},
+       {},
+       {},
        {"50 % of the letters of the source and 100 % of the letters of the target belong"}},
       {{"a.src", "han.tgt"}, {}, {"data.tokenizer=characters"}, {}},
       {{"a.src", "hangul.tgt"}, {}, {}, {}},
   };
   for (std::size_t i = 0; i < std::size(rows); ++i) {
     const auto& row = rows[i];
-    const std::string out = fmt::format("run{}", i), what = fmt::format("{} {}", fmt::join(row.data, " "), fmt::join(row.more + row.settings, " "));
-    const Ran ran = run(folder, train(row.data, row.more + Args{"--steps", "1", "--out", out}, row.settings));
+    const std::string out = fmt::format("run{}", i),
+                      what = fmt::format("{} {}", fmt::join(row.data, " "),
+                                         fmt::join(row.more + row.settings, " "));
+    const Ran ran =
+        run(folder, train(row.data, row.more + Args{"--steps", "1", "--out", out}, row.settings));
     EXPECT_EQ(ran.code, 0) << what << ran.err;
-    EXPECT_EQ(ran.err.find("warning: ") == std::string::npos, row.warnings.empty()) << what << ran.err;
-    for (const std::string& warning : row.warnings) EXPECT_NE(ran.err.find(warning), std::string::npos) << what << ran.err;
+    EXPECT_EQ(ran.err.find("warning: ") == std::string::npos, row.warnings.empty())
+        << what << ran.err;
+    for (const std::string& warning : row.warnings)
+      EXPECT_NE(ran.err.find(warning), std::string::npos) << what << ran.err;
     EXPECT_EQ(read_file(folder.path(out + "/log.txt")), ran.err);
     if (row.warnings.empty()) continue;
-    const Ran on = run(folder, {"train", "--resume", "--threads", "1", "--steps", "2", "--out", out});
+    const Ran on =
+        run(folder, {"train", "--resume", "--threads", "1", "--steps", "2", "--out", out});
     EXPECT_EQ(on.code, 0) << on.err;
     EXPECT_EQ(on.err.find("warning: "), std::string::npos) << "said once: " << on.err;
   }
-  for (const auto& [valid, warning] : std::map<std::string, std::string>{{"half.txt", "300 of the 300 validation lines of 20 characters and more"}, {"short.txt", ""}}) {
-    const Ran ran = run(folder, {"train", "--train", "a.txt", "--valid", valid, "--model", "lm", "--steps", "1", "--threads", "1", "--out", valid + ".run", "--set", "model.d=16",
-                                 "--set", "model.layers=1", "--set", "model.heads=2", "--set", "model.context=16", "--set", "optim.warmup=0"});
+  for (const auto& [valid, warning] : std::map<std::string, std::string>{
+           {"half.txt", "300 of the 300 validation lines of 20 characters and more"},
+           {"short.txt", ""}}) {
+    const Ran ran = run(folder, {"train",
+                                 "--train",
+                                 "a.txt",
+                                 "--valid",
+                                 valid,
+                                 "--model",
+                                 "lm",
+                                 "--steps",
+                                 "1",
+                                 "--threads",
+                                 "1",
+                                 "--out",
+                                 valid + ".run",
+                                 "--set",
+                                 "model.d=16",
+                                 "--set",
+                                 "model.layers=1",
+                                 "--set",
+                                 "model.heads=2",
+                                 "--set",
+                                 "model.context=16",
+                                 "--set",
+                                 "optim.warmup=0"});
     EXPECT_EQ(ran.code, 0) << ran.err;
     EXPECT_EQ(ran.err.find("warning: ") == std::string::npos, warning.empty()) << ran.err;
     EXPECT_NE(ran.err.find(warning), std::string::npos) << ran.err;
@@ -187,26 +280,34 @@ TEST(Data, AnInterruptionIsHeededWhileTheyArePrepared) {
   std::string text;
   Random random(1);
   for (int i = 0; i < 60'000; ++i) {
-    for (int j = 0; j < 40; ++j) text += static_cast<char>('a' + random.below(26));
+    for (int j = 0; j < 40; ++j)
+      text += static_cast<char>('a' + random.below(26));
     text += "\n";
   }
   folder.write("big.src", text), folder.write("big.tgt", text), write(folder, "a", lines(60, 1));
   ASSERT_EQ(mkfifo(folder.path("pipe.tsv").c_str(), 0600), 0);
   ASSERT_EQ(run(folder, train({"a.src", "a.tgt"}, {"--steps", "1", "--out", "small"})).code, 0);
   std::string input;
-  for (int i = 0; i < 250; ++i) input += "a b c d e f g h\n";
+  for (int i = 0; i < 250; ++i)
+    input += "a b c d e f g h\n";
   const struct {
     const char* name;
     Args args;
     std::string input;
   } rows[]{
       {"a pipe that nobody writes to", train({"pipe.tsv"}, {"--steps", "1", "--out", "run"}), ""},
-      {"learning subwords", train({"big.src", "big.tgt"}, {"--steps", "1", "--out", "run"}, {"data.tokenizer=unigram"}), ""},
-      {"decoding a group of lines", {"translate", "--run", "small", "--threads", "1", "--beam", "500", "--min-length", "2000", "--max-length", "2000"}, input},
+      {"learning subwords",
+       train({"big.src", "big.tgt"}, {"--steps", "1", "--out", "run"}, {"data.tokenizer=unigram"}),
+       ""},
+      {"decoding a group of lines",
+       {"translate", "--run", "small", "--threads", "1", "--beam", "500", "--min-length", "2000",
+        "--max-length", "2000"},
+       input},
   };
   for (const auto& row : rows) {
     Program program(folder, row.args, row.input);
-    std::this_thread::sleep_for(std::chrono::milliseconds(400));  // whenever it comes: what is waited for takes half a minute or more
+    std::this_thread::sleep_for(std::chrono::milliseconds(
+        400));  // whenever it comes: what is waited for takes half a minute or more
     program.interrupt();
     const Ran ran = program.wait();
     EXPECT_EQ(ran.code, 130) << row.name << ran.err;
@@ -224,26 +325,43 @@ TEST(Data, ARunWhoseDataChangeStopsAndCanGoOn) {
     std::function<void(const std::string&)> change;
     const char* error;  // null: it is no matter
   } rows[]{
-      {"grown", [](const std::string& path) { std::ofstream(path, std::ios::app) << "more\n"; }, "a.src: has changed since it was opened"},
-      {"truncated", [](const std::string& path) { fs::resize_file(path, 40); }, "a.src: has changed since it was opened"},
-      {"rewritten", [&](const std::string& path) { std::ofstream(path) << std::string(text.source.size() - 1, 'x') << "\n"; }, "a.src: has changed since it was opened"},
-      {"emptied", [](const std::string& path) { std::ofstream(path, std::ios::trunc).close(); }, "a.src: has changed since it was opened"},
+      {"grown", [](const std::string& path) { std::ofstream(path, std::ios::app) << "more\n"; },
+       "a.src: has changed since it was opened"},
+      {"truncated", [](const std::string& path) { fs::resize_file(path, 40); },
+       "a.src: has changed since it was opened"},
+      {"rewritten",
+       [&](const std::string& path) {
+         std::ofstream(path) << std::string(text.source.size() - 1, 'x') << "\n";
+       },
+       "a.src: has changed since it was opened"},
+      {"emptied", [](const std::string& path) { std::ofstream(path, std::ios::trunc).close(); },
+       "a.src: has changed since it was opened"},
       {"deleted", [](const std::string& path) { fs::remove(path); }, nullptr},
-      {"replaced", [](const std::string& path) { std::ofstream(path + ".new") << "other\n"; fs::rename(path + ".new", path); }, nullptr},
-      {"forbidden", [](const std::string& path) { fs::permissions(path, fs::perms::none); }, nullptr},
+      {"replaced",
+       [](const std::string& path) {
+         std::ofstream(path + ".new") << "other\n";
+         fs::rename(path + ".new", path);
+       },
+       nullptr},
+      {"forbidden", [](const std::string& path) { fs::permissions(path, fs::perms::none); },
+       nullptr},
   };
   for (const auto& row : rows) {
     write(folder, "a", text);
-    Program program(folder, train({"a.src", "a.tgt"}, {"--steps", row.error ? "1000000" : "400", "--out", row.name}));
-    for (int i = 0; i < 3000 && program.err().find("step 2/") == std::string::npos; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    Program program(folder, train({"a.src", "a.tgt"},
+                                  {"--steps", row.error ? "1000000" : "400", "--out", row.name}));
+    for (int i = 0; i < 3000 && program.err().find("step 2/") == std::string::npos; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     row.change(folder.path("a.src"));
     const Ran ran = program.wait();
     EXPECT_EQ(ran.code, row.error ? 1 : 0) << row.name << ran.err;
     fs::remove(folder.path("a.src"));
     if (!row.error) continue;
-    EXPECT_NE(lines_of(ran.err).back().find(row.error), std::string::npos) << row.name << lines_of(ran.err).back();
+    EXPECT_NE(lines_of(ran.err).back().find(row.error), std::string::npos)
+        << row.name << lines_of(ran.err).back();
     write(folder, "a", text);  // as they were
-    const Ran on = run(folder, {"train", "--resume", "--time", "0.1s", "--threads", "1", "--out", row.name});
+    const Ran on =
+        run(folder, {"train", "--resume", "--time", "0.1s", "--threads", "1", "--out", row.name});
     EXPECT_EQ(on.code, 0) << row.name << on.err;
     EXPECT_NE(on.err.find(", resumed"), std::string::npos) << row.name << on.err;
   }

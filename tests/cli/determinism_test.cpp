@@ -1,5 +1,3 @@
-#include "tests/cli/program.h"
-
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -9,8 +7,10 @@
 #include <pty.h>
 
 #include "framework/checkpoint.h"
+#include "tests/cli/program.h"
 
-// A run gives the same bytes on any number of threads, from any folder, and whatever the environment says.
+// A run gives the same bytes on any number of threads, from any folder, and whatever the
+// environment says.
 
 namespace heed {
 namespace {
@@ -21,24 +21,40 @@ const std::vector<std::string> thread_counts = {"1", "3"};
 const std::vector<std::string> thread_counts = {"1", "2", "3", "8"};
 #endif
 
-/// Wide enough for the products, the losses and the attention of a step to be cut into several pieces.
+/// Wide enough for the products, the losses and the attention of a step to be cut into several
+/// pieces.
 const Args settings = {"--steps", "12",
-                       "--set", "model.d=64",           "--set", "model.layers=1",          "--set", "model.heads=4",
-                       "--set", "model.dropout=0.1",    "--set", "model.context=32",        "--set", "data.batch_tokens=1400",
-                       "--set", "data.min_count=1",     "--set", "optim.warmup=2",          "--set", "optim.accumulate=2",
-                       "--set", "train.log_every=3",    "--set", "train.eval_every=6",      "--set", "train.save_every=4",
-                       "--set", "train.average=2",      "--set", "train.label_smoothing=0.1", "--set", "decode.max_length=12"};
+                       "--set",   "model.d=64",
+                       "--set",   "model.layers=1",
+                       "--set",   "model.heads=4",
+                       "--set",   "model.dropout=0.1",
+                       "--set",   "model.context=32",
+                       "--set",   "data.batch_tokens=1400",
+                       "--set",   "data.min_count=1",
+                       "--set",   "optim.warmup=2",
+                       "--set",   "optim.accumulate=2",
+                       "--set",   "train.log_every=3",
+                       "--set",   "train.eval_every=6",
+                       "--set",   "train.save_every=4",
+                       "--set",   "train.average=2",
+                       "--set",   "train.label_smoothing=0.1",
+                       "--set",   "decode.max_length=12"};
 
 void write_data(const TemporaryFolder& folder) {
-  const Ran pairs = run(folder, {"generate", "toy:translation", "--lines", "600", "--out", "train"});
+  const Ran pairs =
+      run(folder, {"generate", "toy:translation", "--lines", "600", "--out", "train"});
   ASSERT_EQ(pairs.code, 0) << pairs.err;
-  ASSERT_EQ(run(folder, {"generate", "toy:translation", "--lines", "40", "--split", "test", "--out", "test"}).code, 0);
+  ASSERT_EQ(run(folder, {"generate", "toy:translation", "--lines", "40", "--split", "test", "--out",
+                         "test"})
+                .code,
+            0);
   folder.write("text.txt", read_file(folder.path("train.src")));
   folder.write("test.txt", read_file(folder.path("test.src")));
 }
 
 Args train(const std::string& model, const std::string& out) {
-  return Args{"train", "--model", model, "--out", out, "--train"} + (model == "lm" ? Args{"text.txt"} : Args{"train.src", "train.tgt"}) + settings;
+  return Args{"train", "--model", model, "--out", out, "--train"} +
+         (model == "lm" ? Args{"text.txt"} : Args{"train.src", "train.tgt"}) + settings;
 }
 
 /// metrics.jsonl without what a clock says.
@@ -57,8 +73,11 @@ void expect_same_run(const TemporaryFolder& folder, const std::string& a, const 
   std::map<std::string, std::string> files[2];
   for (const auto& [name, bytes] : contents(folder))
     for (int i : {0, 1})
-      if (const std::string root = (i == 0 ? a : b) + "/"; name.starts_with(root)) files[i][name.substr(root.size())] = bytes;
-  ASSERT_TRUE(files[0].contains("checkpoints/best.heed") && files[0].contains("checkpoints/last.heed")) << a;
+      if (const std::string root = (i == 0 ? a : b) + "/"; name.starts_with(root))
+        files[i][name.substr(root.size())] = bytes;
+  ASSERT_TRUE(files[0].contains("checkpoints/best.heed") &&
+              files[0].contains("checkpoints/last.heed"))
+      << a;
   for (const auto& [name, bytes] : files[0]) {
     if (name == "log.txt") continue;
     ASSERT_TRUE(files[1].contains(name)) << b << " lacks " << name;
@@ -67,7 +86,10 @@ void expect_same_run(const TemporaryFolder& folder, const std::string& a, const 
       EXPECT_EQ(timeless(other), timeless(bytes)) << b;
     else
       EXPECT_TRUE(other == bytes) << b << "/" << name << " is not that of " << a
-                                  << (name.ends_with(".heed") ? ": " + difference(load(folder.path(b + "/" + name)), load(folder.path(a + "/" + name))) : "");
+                                  << (name.ends_with(".heed")
+                                          ? ": " + difference(load(folder.path(b + "/" + name)),
+                                                              load(folder.path(a + "/" + name)))
+                                          : "");
   }
   EXPECT_EQ(files[1].size(), files[0].size()) << b;
 }
@@ -93,13 +115,18 @@ TEST_P(Families, GiveTheSameBytesOnAnyNumberOfThreads) {
     const Args with = {"--run", name, "--threads", count};
     std::vector<std::string> results;
     if (model == "lm") {
-      results = {result(folder, Args{"evaluate", "--json", "--data", "test.txt"} + with), result(folder, Args{"evaluate", "--json"} + with)};
+      results = {result(folder, Args{"evaluate", "--json", "--data", "test.txt"} + with),
+                 result(folder, Args{"evaluate", "--json"} + with)};
     } else {
       const Args translate = Args{"translate"} + with;
-      results = {result(folder, Args{"evaluate", "--json", "--data", "test.src", "test.tgt"} + with),
-                 result(folder, translate + Args{"--beam", "5", "--nbest", "5"}, sources),
-                 result(folder, translate + Args{"--sample", "--top-p", "0.9", "--top-k", "9", "--nbest", "2", "--seed", "4"}, sources),
-                 result(folder, translate + Args{"--score", "test.tgt"}, sources)};
+      results = {
+          result(folder, Args{"evaluate", "--json", "--data", "test.src", "test.tgt"} + with),
+          result(folder, translate + Args{"--beam", "5", "--nbest", "5"}, sources),
+          result(folder,
+                 translate + Args{"--sample", "--top-p", "0.9", "--top-k", "9", "--nbest", "2",
+                                  "--seed", "4"},
+                 sources),
+          result(folder, translate + Args{"--score", "test.tgt"}, sources)};
     }
     if (serial.empty()) {
       serial = results;
@@ -109,32 +136,53 @@ TEST_P(Families, GiveTheSameBytesOnAnyNumberOfThreads) {
     EXPECT_EQ(results, serial) << model << " on " << count << " threads";
   }
 }
-INSTANTIATE_TEST_SUITE_P(Determinism, Families, testing::Values("transformer", "conv", "rnn", "rnn+additive", "lm"), [](const testing::TestParamInfo<const char*>& row) {
-  std::string name = row.param;
-  std::replace(name.begin(), name.end(), '+', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Determinism, Families,
+                         testing::Values("transformer", "conv", "rnn", "rnn+additive", "lm"),
+                         [](const testing::TestParamInfo<const char*>& row) {
+                           std::string name = row.param;
+                           std::replace(name.begin(), name.end(), '+', '_');
+                           return name;
+                         });
 
-// Where it is started ---------------------------------------------------------------------------------------------------------------
+// Where it is started
+// ---------------------------------------------------------------------------------------------------------------
 
 /// The current folder of the programs that run() starts: `folder`/`name`.
-Ran run_in(const TemporaryFolder& folder, const std::string& name, const Args& args, const std::string& input = "") {
-  const std::string in = folder.write(".in", input), out = folder.path(".out"), err = folder.path(".err");
+Ran run_in(const TemporaryFolder& folder, const std::string& name, const Args& args,
+           const std::string& input = "") {
+  const std::string in = folder.write(".in", input), out = folder.path(".out"),
+                    err = folder.path(".err");
   std::string command = fmt::format("cd '{}' && '{}'", folder.path(name), HEED_PROGRAM);
-  for (const std::string& arg : args) command += fmt::format(" '{}'", arg);
-  const int status = std::system(fmt::format("{} < '{}' > '{}' 2> '{}'", command, in, out, err).c_str());
+  for (const std::string& arg : args)
+    command += fmt::format(" '{}'", arg);
+  const int status =
+      std::system(fmt::format("{} < '{}' > '{}' 2> '{}'", command, in, out, err).c_str());
   return {WEXITSTATUS(status), read_file(out), read_file(err)};
 }
 
 TEST(Determinism, TheFolderItIsStartedInChangesNothing) {
   const TemporaryFolder folder;
   write_data(folder);
-  for (const char* name : {"data", "a", "a/deep", "b"}) std::filesystem::create_directory(folder.path(name));
-  for (const char* name : {"train.src", "train.tgt", "test.src", "test.tgt", "text.txt"}) std::filesystem::rename(folder.path(name), folder.path(std::string("data/") + name));
+  for (const char* name : {"data", "a", "a/deep", "b"})
+    std::filesystem::create_directory(folder.path(name));
+  for (const char* name : {"train.src", "train.tgt", "test.src", "test.tgt", "text.txt"})
+    std::filesystem::rename(folder.path(name), folder.path(std::string("data/") + name));
   const auto args = [](const std::string& up, const std::string& out) {
-    return Args{"train", "--model", "rnn", "--train", up + "data/train.src", up + "data/train.tgt", "--valid", up + "data/test.src", up + "data/test.tgt", "--out", up + out} + settings;
+    return Args{"train",
+                "--model",
+                "rnn",
+                "--train",
+                up + "data/train.src",
+                up + "data/train.tgt",
+                "--valid",
+                up + "data/test.src",
+                up + "data/test.tgt",
+                "--out",
+                up + out} +
+           settings;
   };
-  const Ran above = run_in(folder, ".", args("", "run1")), below = run_in(folder, "a/deep", args("../../b/../", "run2"));
+  const Ran above = run_in(folder, ".", args("", "run1")),
+            below = run_in(folder, "a/deep", args("../../b/../", "run2"));
   ASSERT_EQ(above.code, 0) << above.err;
   ASSERT_EQ(below.code, 0) << below.err;
   expect_same_run(folder, "run1", "run2");
@@ -143,71 +191,114 @@ TEST(Determinism, TheFolderItIsStartedInChangesNothing) {
     EXPECT_NE(config.find("'" + folder.path("data/") + name + "'"), std::string::npos) << config;
 
   // Gone on with, and used, from elsewhere; what is given again may be given by another name.
-  const Ran there = run_in(folder, "b", {"train", "--resume", "--out", "../run1", "--steps", "14", "--train", "../data/train.src", "../a/../data/train.tgt"});
+  const Ran there = run_in(folder, "b",
+                           {"train", "--resume", "--out", "../run1", "--steps", "14", "--train",
+                            "../data/train.src", "../a/../data/train.tgt"});
   EXPECT_EQ(there.code, 0) << there.err;
   const Ran here = run_in(folder, ".", {"train", "--resume", "--out", "run2", "--steps", "14"});
   EXPECT_EQ(here.code, 0) << here.err;
   expect_same_run(folder, "run1", "run2");
-  const Ran other = run_in(folder, "b", {"train", "--resume", "--out", "../run1", "--train", "../data/test.src", "../data/test.tgt"});
+  const Ran other = run_in(
+      folder, "b",
+      {"train", "--resume", "--out", "../run1", "--train", "../data/test.src", "../data/test.tgt"});
   EXPECT_EQ(other.code, 1) << other.err;
   EXPECT_NE(other.err.find("which this run began with"), std::string::npos) << other.err;
 
-  const Ran lm = run_in(folder, "a", Args{"train", "--model", "lm", "--train", "../data/text.txt", "--out", "lm"} + settings);
+  const Ran lm = run_in(
+      folder, "a",
+      Args{"train", "--model", "lm", "--train", "../data/text.txt", "--out", "lm"} + settings);
   ASSERT_EQ(lm.code, 0) << lm.err;
-  const Ran evaluated = run_in(folder, "b", {"evaluate", "--run", "../a/lm", "--json"});  // on the validation part of its own text
+  const Ran evaluated =
+      run_in(folder, "b",
+             {"evaluate", "--run", "../a/lm", "--json"});  // on the validation part of its own text
   EXPECT_EQ(evaluated.code, 0) << evaluated.err;
 
   // A built-in corpus has no folder.
-  const Ran toy = run_in(folder, "a", Args{"train", "--model", "rnn", "--train", "toy:reverse", "--out", "toy"} + settings);
+  const Ran toy =
+      run_in(folder, "a",
+             Args{"train", "--model", "rnn", "--train", "toy:reverse", "--out", "toy"} + settings);
   ASSERT_EQ(toy.code, 0) << toy.err;
-  EXPECT_NE(read_file(folder.path("a/toy/config.toml")).find("train = ['toy:reverse']"), std::string::npos);
+  EXPECT_NE(read_file(folder.path("a/toy/config.toml")).find("train = ['toy:reverse']"),
+            std::string::npos);
 }
 
 TEST(Determinism, ADuelGoesOnFromAnotherFolder) {
   const TemporaryFolder folder;
   write_data(folder);
   std::filesystem::create_directory(folder.path("b"));
-  const Ran fought = run_in(folder, ".", {"compare", "--train", "train.src", "train.tgt", "--models", "rnn", "--seeds", "1", "--steps", "2", "--out", "duel", "--set",
-                                          "model.d=16", "--set", "decode.max_length=4"});
+  const Ran fought = run_in(
+      folder, ".",
+      {"compare", "--train", "train.src", "train.tgt", "--models", "rnn", "--seeds", "1", "--steps",
+       "2", "--out", "duel", "--set", "model.d=16", "--set", "decode.max_length=4"});
   ASSERT_EQ(fought.code, 0) << fought.err;
   const std::string comparison = read_file(folder.path("duel/comparison.json"));
   std::filesystem::remove(folder.path("duel/runs/rnn-seed1/result.json"));
-  const Ran again = run_in(folder, "b", {"compare", "--resume", "--out", "../duel", "--train", "../train.src", "../train.tgt"});
+  const Ran again = run_in(
+      folder, "b",
+      {"compare", "--resume", "--out", "../duel", "--train", "../train.src", "../train.tgt"});
   ASSERT_EQ(again.code, 0) << again.err;
-  const auto duel = [](const std::string& text) { return nlohmann::json::parse(text)["duel"].dump(); };
+  const auto duel = [](const std::string& text) {
+    return nlohmann::json::parse(text)["duel"].dump();
+  };
   EXPECT_EQ(duel(read_file(folder.path("duel/comparison.json"))), duel(comparison));
 }
 
-// What the environment says ---------------------------------------------------------------------------------------------------------
+// What the environment says
+// ---------------------------------------------------------------------------------------------------------
 
-const Args small = {"--threads", "1", "--steps", "6", "--set", "model.d=16", "--set", "model.layers=1", "--set", "model.heads=2", "--set", "optim.lr=0.0125",
-                    "--set", "data.tokenizer=bpe", "--set", "data.vocab_size=400", "--set", "train.eval_every=3", "--set", "train.save_every=3", "--set", "train.log_every=2",
-                    "--set", "decode.max_length=8", "--set", "optim.warmup=2"};
+const Args small = {"--threads", "1",
+                    "--steps",   "6",
+                    "--set",     "model.d=16",
+                    "--set",     "model.layers=1",
+                    "--set",     "model.heads=2",
+                    "--set",     "optim.lr=0.0125",
+                    "--set",     "data.tokenizer=bpe",
+                    "--set",     "data.vocab_size=400",
+                    "--set",     "train.eval_every=3",
+                    "--set",     "train.save_every=3",
+                    "--set",     "train.log_every=2",
+                    "--set",     "decode.max_length=8",
+                    "--set",     "optim.warmup=2"};
 
 TEST(Determinism, TheEnvironmentChangesNothing) {
   const TemporaryFolder folder;
   write_data(folder);
   const std::string sources = read_file(folder.path("test.src"));
   const auto use = [&](const std::string& name) {
-    const Ran ran = run(folder, Args{"train", "--model", "transformer", "--train", "train.src", "train.tgt", "--out", name} + small);
+    const Ran ran = run(folder, Args{"train", "--model", "transformer", "--train", "train.src",
+                                     "train.tgt", "--out", name} +
+                                    small);
     EXPECT_EQ(ran.code, 0) << ran.err;
-    return std::vector<std::string>{result(folder, {"translate", "--run", name, "--threads", "1", "--nbest", "2", "--beam", "2", "--length-penalty", "0.7"}, sources),
-                                    result(folder, {"evaluate", "--run", name, "--threads", "1", "--json", "--data", "test.src", "test.tgt"}),
-                                    result(folder, {"score", "--metric", "bleu", "--hyp", "test.src", "--ref", "test.tgt", "--json", "--smooth", "floor", "--smooth-value", "0.25"}),
-                                    result(folder, {"inspect", name + "/checkpoints/best.heed"})};
+    return std::vector<std::string>{
+        result(folder,
+               {"translate", "--run", name, "--threads", "1", "--nbest", "2", "--beam", "2",
+                "--length-penalty", "0.7"},
+               sources),
+        result(folder, {"evaluate", "--run", name, "--threads", "1", "--json", "--data", "test.src",
+                        "test.tgt"}),
+        result(folder, {"score", "--metric", "bleu", "--hyp", "test.src", "--ref", "test.tgt",
+                        "--json", "--smooth", "floor", "--smooth-value", "0.25"}),
+        result(folder, {"inspect", name + "/checkpoints/best.heed"})};
   };
   auto expected = use("plain");
-  expected.back() = expected.back().substr(expected.back().find('\n'));  // the first line names the file
+  expected.back() =
+      expected.back().substr(expected.back().find('\n'));  // the first line names the file
   struct Row {
     const char *name, *value;
   };
   int number = 0;
-  for (const std::vector<Row>& row : std::vector<std::vector<Row>>{{{"LC_ALL", "xx_NOWHERE.UTF-8"}, {"LANG", "xx_NOWHERE"}, {"LANGUAGE", "xx"}},
-                                                                   {{"LC_ALL", "de_DE.UTF-8"}, {"LC_NUMERIC", "de_DE.UTF-8"}, {"TZ", "Asia/Kathmandu"}},
-                                                                   {{"COLUMNS", "11"}, {"LINES", "2"}, {"TERM", "no-such-terminal"}, {"TZ", "nonsense"}, {"NO_COLOR", "1"}},
-                                                                   {{"OMP_NUM_THREADS", "3"}, {"OPENBLAS_NUM_THREADS", "3"}, {"MALLOC_PERTURB_", "165"}}}) {
+  for (const std::vector<Row>& row : std::vector<std::vector<Row>>{
+           {{"LC_ALL", "xx_NOWHERE.UTF-8"}, {"LANG", "xx_NOWHERE"}, {"LANGUAGE", "xx"}},
+           {{"LC_ALL", "de_DE.UTF-8"}, {"LC_NUMERIC", "de_DE.UTF-8"}, {"TZ", "Asia/Kathmandu"}},
+           {{"COLUMNS", "11"},
+            {"LINES", "2"},
+            {"TERM", "no-such-terminal"},
+            {"TZ", "nonsense"},
+            {"NO_COLOR", "1"}},
+           {{"OMP_NUM_THREADS", "3"}, {"OPENBLAS_NUM_THREADS", "3"}, {"MALLOC_PERTURB_", "165"}}}) {
     std::vector<std::unique_ptr<Setting>> variables;
-    for (const Row& variable : row) variables.push_back(std::make_unique<Setting>(variable.name, variable.value));
+    for (const Row& variable : row)
+      variables.push_back(std::make_unique<Setting>(variable.name, variable.value));
     const std::string name = fmt::format("run{}", ++number);
     auto got = use(name);
     got.back() = got.back().substr(got.back().find('\n'));
@@ -219,18 +310,24 @@ TEST(Determinism, TheEnvironmentChangesNothing) {
 TEST(Determinism, ATerminalChangesNothing) {
   const TemporaryFolder folder;
   write_data(folder);
-  const Args args = Args{"train", "--model", "transformer", "--train", "train.src", "train.tgt"} + small;
+  const Args args =
+      Args{"train", "--model", "transformer", "--train", "train.src", "train.tgt"} + small;
   ASSERT_EQ(run(folder, args + Args{"--out", "plain"}).code, 0);
   for (const int columns : {0, 7, 200}) {
     std::string out = fmt::format("run{}", columns), where = folder.path("");
     Args full = Args{HEED_PROGRAM} + args + Args{"--out", out};
     std::vector<char*> argv;
-    for (std::string& arg : full) argv.push_back(arg.data());
+    for (std::string& arg : full)
+      argv.push_back(arg.data());
     argv.push_back(nullptr);
-    winsize size{.ws_row = 24, .ws_col = static_cast<unsigned short>(columns), .ws_xpixel = 0, .ws_ypixel = 0};
+    winsize size{.ws_row = 24,
+                 .ws_col = static_cast<unsigned short>(columns),
+                 .ws_xpixel = 0,
+                 .ws_ypixel = 0};
     int master = -1;
     const pid_t process = forkpty(&master, nullptr, nullptr, &size);
-    if (process < 0 && errno != EAGAIN && errno != ENOMEM && errno != EMFILE) GTEST_SKIP() << "no terminal can be had here: " << std::strerror(errno);
+    if (process < 0 && errno != EAGAIN && errno != ENOMEM && errno != EMFILE)
+      GTEST_SKIP() << "no terminal can be had here: " << std::strerror(errno);
     ASSERT_GE(process, 0) << std::strerror(errno);
     if (process == 0) {
       if (chdir(where.c_str()) == 0) execv(argv[0], argv.data());
@@ -238,7 +335,8 @@ TEST(Determinism, ATerminalChangesNothing) {
     }
     std::string shown;
     char chunk[4096];
-    for (ssize_t got; (got = read(master, chunk, sizeof chunk)) > 0;) shown.append(chunk, static_cast<std::size_t>(got));
+    for (ssize_t got; (got = read(master, chunk, sizeof chunk)) > 0;)
+      shown.append(chunk, static_cast<std::size_t>(got));
     int status = 0;
     waitpid(process, &status, 0), close(master);
     ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << shown;

@@ -1,4 +1,5 @@
-// `heed export` and `heed import`: what goes out comes back, and what cannot be is refused before anything is written.
+// `heed export` and `heed import`: what goes out comes back, and what cannot be is refused before
+// anything is written.
 
 #include <algorithm>
 #include <bit>
@@ -10,18 +11,34 @@
 namespace heed {
 namespace {
 
-const Args tiny{"train", "--threads", "1", "--steps", "2", "--set", "model.d=16", "--set", "model.layers=1", "--set", "model.heads=2", "--set", "data.batch_tokens=128"};
+const Args tiny{"train",
+                "--threads",
+                "1",
+                "--steps",
+                "2",
+                "--set",
+                "model.d=16",
+                "--set",
+                "model.layers=1",
+                "--set",
+                "model.heads=2",
+                "--set",
+                "data.batch_tokens=128"};
 
 void train(const TemporaryFolder& folder, const std::string& name, const Args& more) {
   const Ran ran = run(folder, tiny + Args{"--out", name} + more);
   ASSERT_EQ(ran.code, 0) << ran.err;
 }
 
-std::string bytes(const TemporaryFolder& folder, const std::string& name) { return read_file(folder.path(name)); }
+std::string bytes(const TemporaryFolder& folder, const std::string& name) {
+  return read_file(folder.path(name));
+}
 
 void write_corpus(const TemporaryFolder& folder) {
   std::string en, fr;
-  for (int i = 0; i < 40; ++i) en += "the cat sleeps.\nthe dogs are sleeping!\na cat's 2 dogs\n", fr += "le chat dort.\nles chiens dorment !\nles 2 chiens\n";
+  for (int i = 0; i < 40; ++i)
+    en += "the cat sleeps.\nthe dogs are sleeping!\na cat's 2 dogs\n",
+        fr += "le chat dort.\nles chiens dorment !\nles 2 chiens\n";
   folder.write("t.en", en), folder.write("t.fr", fr);
 }
 
@@ -34,13 +51,19 @@ TEST(Export, ComesBackAsItWas) {
     std::string input;  // none: a model that does not translate
   } rows[]{
       {"words", {"--train", "toy:dates", "--model", "transformer"}, "April 5, 1994\n"},
-      {"conv", {"--train", "t.en", "t.fr", "--model", "conv", "--set", "data.joint_vocabulary=false", "--set", "data.tokenizer=unigram"}, "the cat sleeps.\n"},
-      {"bpe", {"--train", "t.en", "t.fr", "--model", "rnn+additive", "--set", "data.tokenizer=bpe"}, "the dogs\n"},
+      {"conv",
+       {"--train", "t.en", "t.fr", "--model", "conv", "--set", "data.joint_vocabulary=false",
+        "--set", "data.tokenizer=unigram"},
+       "the cat sleeps.\n"},
+      {"bpe",
+       {"--train", "t.en", "t.fr", "--model", "rnn+additive", "--set", "data.tokenizer=bpe"},
+       "the dogs\n"},
       {"lm", {"--train", "t.en", "--model", "lm", "--set", "model.context=16"}, ""},
   };
   for (const auto& row : rows) {
     train(folder, row.name, row.more);
-    const std::string first = row.name + ".safetensors", second = row.name + "-2.safetensors", again = row.name + "-again";
+    const std::string first = row.name + ".safetensors", second = row.name + "-2.safetensors",
+                      again = row.name + "-again";
     const Ran exported = run(folder, {"export", "--run", row.name, "--out", first});
     ASSERT_EQ(exported.code, 0) << exported.err;
     EXPECT_EQ(exported.out, "");
@@ -52,12 +75,15 @@ TEST(Export, ComesBackAsItWas) {
     ASSERT_EQ(re_exported.code, 0) << re_exported.err;
     EXPECT_TRUE(bytes(folder, first) == bytes(folder, second)) << row.name;
     if (row.input.empty()) continue;
-    const Ran before = run(folder, {"translate", "--run", row.name}, row.input), after = run(folder, {"translate", "--run", again}, row.input);
+    const Ran before = run(folder, {"translate", "--run", row.name}, row.input),
+              after = run(folder, {"translate", "--run", again}, row.input);
     EXPECT_EQ(after.code, 0) << after.err;
     EXPECT_EQ(after.out, before.out);
   }
-  EXPECT_NE(run(folder, {"inspect", "words-again"}).out.find("embedding.weight"), std::string::npos);
-  EXPECT_EQ(run(folder, {"evaluate", "--run", "words-again", "--data", "toy:dates"}).out, run(folder, {"evaluate", "--run", "words", "--data", "toy:dates"}).out);
+  EXPECT_NE(run(folder, {"inspect", "words-again"}).out.find("embedding.weight"),
+            std::string::npos);
+  EXPECT_EQ(run(folder, {"evaluate", "--run", "words-again", "--data", "toy:dates"}).out,
+            run(folder, {"evaluate", "--run", "words", "--data", "toy:dates"}).out);
   // A folder that is there and empty, named as folders are completed by a shell.
   std::filesystem::create_directory(folder.path("there"));
   EXPECT_EQ(run(folder, {"import", "words.safetensors", "--out", "there/"}).code, 0);
@@ -68,14 +94,21 @@ TEST(Export, ComesBackAsItWas) {
   EXPECT_EQ(twice.err, "heed: error: there: holds something already; give --out a new folder\n");
   const Ran resumed = run(folder, {"train", "--resume", "--out", "there"});
   EXPECT_EQ(resumed.code, 1);
-  EXPECT_EQ(resumed.err, "heed: error: there: was imported, and holds weights without what else a training needs to go on; begin a new run with them: --init there --out another\n");
+  EXPECT_EQ(resumed.err,
+            "heed: error: there: was imported, and holds weights without what else a training "
+            "needs to go on; begin a new run with them: --init there --out another\n");
   // A checkpoint by its name.
-  EXPECT_EQ(run(folder, {"export", "--run", "words", "--checkpoint", "last", "--out", "last.safetensors"}).code, 0);
-  const Ran none = run(folder, {"export", "--run", "words", "--checkpoint", "lost", "--out", "no.safetensors"});
+  EXPECT_EQ(
+      run(folder, {"export", "--run", "words", "--checkpoint", "last", "--out", "last.safetensors"})
+          .code,
+      0);
+  const Ran none =
+      run(folder, {"export", "--run", "words", "--checkpoint", "lost", "--out", "no.safetensors"});
   EXPECT_EQ(none.code, 1);
   EXPECT_NE(none.err.find("lost"), std::string::npos) << none.err;
   EXPECT_FALSE(std::filesystem::exists(folder.path("no.safetensors")));
-  EXPECT_EQ(run(folder, {"export", "--run", "words", "--out", "there"}).err, "heed: error: there: is a folder; give --out a file\n");
+  EXPECT_EQ(run(folder, {"export", "--run", "words", "--out", "there"}).err,
+            "heed: error: there: is a folder; give --out a file\n");
 }
 
 /// A change to an exported file, and what `heed import` says of it.
@@ -86,9 +119,11 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
   ASSERT_EQ(run(folder, {"export", "--run", "run", "--out", "good.safetensors"}).code, 0);
   const Safetensors good = load_safetensors(folder.path("good.safetensors"));
   const auto named = [](Safetensors& s, const std::string& name) -> NamedTensor& {
-    return *std::find_if(s.tensors.begin(), s.tensors.end(), [&](const NamedTensor& x) { return x.name == name; });
+    return *std::find_if(s.tensors.begin(), s.tensors.end(),
+                         [&](const NamedTensor& x) { return x.name == name; });
   };
-  const auto replace = [](Safetensors& s, const std::string& key, const std::string& from, const std::string& to) {
+  const auto replace = [](Safetensors& s, const std::string& key, const std::string& from,
+                          const std::string& to) {
     std::string& text = s.metadata.at(key);
     ASSERT_NE(text.find(from), std::string::npos) << from;
     text.replace(text.find(from), from.size(), to);
@@ -99,25 +134,46 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
     std::function<void(Safetensors&)> change;
     std::string says;  // a part of the line
   } rows[]{
-      {"several names", [&](Safetensors& s) {
+      {"several names",
+       [&](Safetensors& s) {
          named(s, "encoder_norm.bias").name = "encoder_norm.offset";
          Tensor& x = named(s, "decoder_norm.gain").tensor;
          x = x.reshape({4, 4});
-       }, "m: does not fit the model of its configuration: missing: encoder_norm.bias; of another shape: decoder_norm.gain is (4, 4) and should be (16,); not expected: encoder_norm.offset"},
+       },
+       "m: does not fit the model of its configuration: missing: encoder_norm.bias; of another "
+       "shape: decoder_norm.gain is (4, 4) and should be (16,); not expected: encoder_norm.offset"},
       {"no tensors", [](Safetensors& s) { s.tensors.clear(); }, "missing: embedding.weight, "},
-      {"no metadata", [](Safetensors& s) { s.metadata.clear(); }, "m: its metadata holds no config.toml; was it saved elsewhere? name with --like a run"},
+      {"no metadata", [](Safetensors& s) { s.metadata.clear(); },
+       "m: its metadata holds no config.toml; was it saved elsewhere? name with --like a run"},
       {"no tokenizer", [&](Safetensors& s) { s.metadata.erase(tokenizer); }, "m/tokenizer.json: "},
       {"no TOML", [&](Safetensors& s) { s.metadata[config] = "\n{{{"; }, "m/config.toml:2: "},
-      {"NULs", [&](Safetensors& s) { s.metadata[config] = std::string("a\0b", 3); }, "m/config.toml"},
-      {"an unknown setting", [&](Safetensors& s) { replace(s, config, "heads = ", "haeds = "); }, "m/config.toml:"},
-      {"a setting out of range", [&](Safetensors& s) { replace(s, config, "d = 16", "d = 17"); }, "m: model."},
-      {"another width", [&](Safetensors& s) { replace(s, config, "d = 16", "d = 18"); }, "of another shape: embedding.weight is ("},
-      {"a giant", [&](Safetensors& s) { replace(s, config, "d = 16", "d = 1048576"), replace(s, config, "layers = 1", "layers = 1000"); }, "m: its configuration describes a model of more than "},
-      {"another tokenizer", [&](Safetensors& s) { s.metadata[tokenizer] = read_file(folder.path("other/tokenizer.json")); }, "of another shape: embedding.weight is ("},
-      {"a tokenizer that lies", [&](Safetensors& s) { replace(s, tokenizer, "\"size\": ", "\"size\": 1"); }, "m/tokenizer.json: is a damaged tokenizer (it says "},
+      {"NULs", [&](Safetensors& s) { s.metadata[config] = std::string("a\0b", 3); },
+       "m/config.toml"},
+      {"an unknown setting", [&](Safetensors& s) { replace(s, config, "heads = ", "haeds = "); },
+       "m/config.toml:"},
+      {"a setting out of range", [&](Safetensors& s) { replace(s, config, "d = 16", "d = 17"); },
+       "m: model."},
+      {"another width", [&](Safetensors& s) { replace(s, config, "d = 16", "d = 18"); },
+       "of another shape: embedding.weight is ("},
+      {"a giant",
+       [&](Safetensors& s) {
+         replace(s, config, "d = 16", "d = 1048576"),
+             replace(s, config, "layers = 1", "layers = 1000");
+       },
+       "m: its configuration describes a model of more than "},
+      {"another tokenizer",
+       [&](Safetensors& s) {
+         s.metadata[tokenizer] = read_file(folder.path("other/tokenizer.json"));
+       },
+       "of another shape: embedding.weight is ("},
+      {"a tokenizer that lies",
+       [&](Safetensors& s) { replace(s, tokenizer, "\"size\": ", "\"size\": 1"); },
+       "m/tokenizer.json: is a damaged tokenizer (it says "},
       {"no JSON", [&](Safetensors& s) { s.metadata[tokenizer] = "{"; }, "m/tokenizer.json:1: "},
-      {"half a byte", [&](Safetensors& s) { s.metadata["heed.tokenizer.model"] = "0"; }, "m: its metadata heed.tokenizer.model has an odd number of hexadecimal digits"},
-      {"no digits", [&](Safetensors& s) { s.metadata["heed.tokenizer.model"] = "0g"; }, "m: its metadata heed.tokenizer.model is not written in hexadecimal digits"},
+      {"half a byte", [&](Safetensors& s) { s.metadata["heed.tokenizer.model"] = "0"; },
+       "m: its metadata heed.tokenizer.model has an odd number of hexadecimal digits"},
+      {"no digits", [&](Safetensors& s) { s.metadata["heed.tokenizer.model"] = "0g"; },
+       "m: its metadata heed.tokenizer.model is not written in hexadecimal digits"},
   };
   for (const auto& row : rows) {
     Safetensors changed = load_safetensors(folder.path("good.safetensors"));
@@ -125,24 +181,34 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
     save_safetensors(folder.path("m"), changed.tensors, changed.metadata);
     const Ran ran = run(folder, {"import", "m", "--out", "new"});
     EXPECT_EQ(ran.code, 1) << row.what;
-    EXPECT_TRUE(ran.err.starts_with("heed: error: m") && ran.err.find(row.says) != std::string::npos && lines_of(ran.err).size() == 1) << row.what << ": " << ran.err;
-    EXPECT_FALSE(std::filesystem::exists(folder.path("new")) || std::filesystem::exists(folder.path("new.partial"))) << row.what;
+    EXPECT_TRUE(ran.err.starts_with("heed: error: m") &&
+                ran.err.find(row.says) != std::string::npos && lines_of(ran.err).size() == 1)
+        << row.what << ": " << ran.err;
+    EXPECT_FALSE(std::filesystem::exists(folder.path("new")) ||
+                 std::filesystem::exists(folder.path("new.partial")))
+        << row.what;
   }
   folder.write("m", "PK\3\4");
   EXPECT_EQ(run(folder, {"import", "m", "--out", "new"}).err,
-            "heed: error: m: is no valid safetensors file: it has 4 bytes, and its first 8 should say how long its header is; copy or export it again\n");
+            "heed: error: m: is no valid safetensors file: it has 4 bytes, and its first 8 should "
+            "say how long its header is; copy or export it again\n");
   EXPECT_EQ(run(folder, {"import", "run/checkpoints/last.heed", "--out", "new"}).code, 1);
   EXPECT_EQ(run(folder, {"import", "nowhere", "--out", "new"}).code, 1);
 
-  // Saved by another program: no metadata, other names for nothing, half precision. --like gives the rest.
+  // Saved by another program: no metadata, other names for nothing, half precision. --like gives
+  // the rest.
   save_safetensors(folder.path("m"), good.tensors, {});
   ASSERT_EQ(run(folder, {"import", "m", "--out", "liked", "--like", "run"}).code, 0);
   EXPECT_EQ(run(folder, {"export", "--run", "liked", "--out", "m2"}).code, 0);
   EXPECT_TRUE(bytes(folder, "m2") == bytes(folder, "good.safetensors"));
   const Ran unlike = run(folder, {"import", "m", "--out", "new", "--like", "other"});
   EXPECT_EQ(unlike.code, 1);
-  EXPECT_NE(unlike.err.find("heed: error: m: does not fit the model of other: missing: "), std::string::npos) << unlike.err;
-  EXPECT_EQ(run(folder, {"import", "m", "--out", "new", "--like", "nowhere"}).err, "heed: error: nowhere: no such folder; give the folder that `heed train --out` wrote\n");
+  EXPECT_NE(unlike.err.find("heed: error: m: does not fit the model of other: missing: "),
+            std::string::npos)
+      << unlike.err;
+  EXPECT_EQ(
+      run(folder, {"import", "m", "--out", "new", "--like", "nowhere"}).err,
+      "heed: error: nowhere: no such folder; give the folder that `heed train --out` wrote\n");
 
   // Weights that are no numbers are taken, with a warning.
   Safetensors nan = load_safetensors(folder.path("good.safetensors"));
@@ -151,45 +217,62 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
   const Ran warned = run(folder, {"import", "m", "--out", "nan"});
   EXPECT_EQ(warned.code, 0);
   EXPECT_NE(warned.err.find("heed: warning: m: 1 of "), std::string::npos) << warned.err;
-  EXPECT_NE(warned.err.find("weights are NaN or infinite, the first in " + nan.tensors[1].name), std::string::npos) << warned.err;
+  EXPECT_NE(warned.err.find("weights are NaN or infinite, the first in " + nan.tensors[1].name),
+            std::string::npos)
+      << warned.err;
 
   // Half the bits: taken as they are, and said.
   std::string header = "{", elements;
   for (const auto& [name, tensor] : good.tensors) {
     const std::size_t begin = elements.size();
     for (const Real x : tensor.span()) {
-      const auto bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(x)) >> 16);
+      const auto bits =
+          static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(x)) >> 16);
       elements += static_cast<char>(bits & 0xFF), elements += static_cast<char>(bits >> 8);
     }
-    header += fmt::format("{}\"{}\":{{\"dtype\":\"BF16\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", header.size() > 1 ? "," : "", name,
-                          fmt::join(tensor.shape().begin(), tensor.shape().end(), ","), begin, elements.size());
+    header += fmt::format("{}\"{}\":{{\"dtype\":\"BF16\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                          header.size() > 1 ? "," : "", name,
+                          fmt::join(tensor.shape().begin(), tensor.shape().end(), ","), begin,
+                          elements.size());
   }
   header += "}";
   std::string length(8, '\0');
-  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i));
+  for (std::size_t i = 0; i < 8; ++i)
+    length[i] = static_cast<char>(header.size() >> (8 * i));
   folder.write("m", length + header + elements);
   const Ran half = run(folder, {"import", "m", "--out", "half", "--like", "run"});
   EXPECT_EQ(half.code, 0);
-  EXPECT_NE(half.err.find(sizeof(Real) == 4 ? "heed: note: m: holds BF16, which is kept as F32\n" : "heed: note: m: holds BF16, which is kept as F64\n"), std::string::npos) << half.err;
+  EXPECT_NE(half.err.find(sizeof(Real) == 4 ? "heed: note: m: holds BF16, which is kept as F32\n"
+                                            : "heed: note: m: holds BF16, which is kept as F64\n"),
+            std::string::npos)
+      << half.err;
   EXPECT_EQ(run(folder, {"translate", "--run", "half"}, "May 1, 2001\n").code, 0);
 
-  // An import that was killed leaves no run; what it had begun is taken away by the next, and nothing else is.
+  // An import that was killed leaves no run; what it had begun is taken away by the next, and
+  // nothing else is.
   std::filesystem::create_directories(folder.path("new.partial/checkpoints"));
   folder.write("new.partial/tokenizer.json", "cut short");
   folder.write("new.partial/letters.txt", "mine");
-  EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "new"}).err,
-            fmt::format("heed: error: {}: is in the way, and no import left it: it holds letters.txt; move it\n", folder.path("new.partial")));
+  EXPECT_EQ(
+      run(folder, {"import", "good.safetensors", "--out", "new"}).err,
+      fmt::format(
+          "heed: error: {}: is in the way, and no import left it: it holds letters.txt; move it\n",
+          folder.path("new.partial")));
   EXPECT_EQ(read_file(folder.path("new.partial/letters.txt")), "mine");
   std::filesystem::remove(folder.path("new.partial/letters.txt"));
   EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "new"}).code, 0);
   EXPECT_EQ(run(folder, {"translate", "--run", "new"}, "May 1, 2001\n").code, 0);
   EXPECT_FALSE(std::filesystem::exists(folder.path("new.partial")));
   const std::string inside = folder.path("run/config.toml"), before = read_file(inside);
-  EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "run/config.toml"}).err, "heed: error: run/config.toml: lies within the run; give --out a file elsewhere\n");
+  EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "run/config.toml"}).err,
+            "heed: error: run/config.toml: lies within the run; give --out a file elsewhere\n");
   std::filesystem::create_symlink("/dev/null", folder.path("link"));
-  EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "link"}).err, "heed: error: link: is no plain file, and would be replaced by one; give --out another name\n");
+  EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "link"}).err,
+            "heed: error: link: is no plain file, and would be replaced by one; give --out another "
+            "name\n");
   EXPECT_EQ(read_file(inside), before);
-  EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "good.safetensors"}).err, "heed: error: good.safetensors: holds something already; give --out a new folder\n");
+  EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "good.safetensors"}).err,
+            "heed: error: good.safetensors: holds something already; give --out a new folder\n");
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ std::string kept_path(const std::string& name) {
 
 Args data_of(const Kept& kept) {
   Args files;
-  for (const char* file : kept.data) files.push_back(kept_path(file));
+  for (const char* file : kept.data)
+    files.push_back(kept_path(file));
   return files;
 }
 
@@ -50,7 +51,8 @@ std::map<std::string, Tensor> exported(const TemporaryFolder& folder, const std:
   const Ran ran = run(folder, {"export", "--run", run_name, "--checkpoint", "last", "--out", file});
   EXPECT_EQ(ran.code, 0) << ran.err;
   std::map<std::string, Tensor> tensors;
-  for (const NamedTensor& named : load_safetensors(file).tensors) tensors[named.name] = named.tensor;
+  for (const NamedTensor& named : load_safetensors(file).tensors)
+    tensors[named.name] = named.tensor;
   return tensors;
 }
 
@@ -82,7 +84,9 @@ double distance(const std::map<std::string, Tensor>& a, const std::map<std::stri
 
 class KeptRuns : public testing::TestWithParam<Kept> {
  protected:
-  KeptRuns() { fs::copy(kept_path(GetParam().name), folder.path("run"), fs::copy_options::recursive); }
+  KeptRuns() {
+    fs::copy(kept_path(GetParam().name), folder.path("run"), fs::copy_options::recursive);
+  }
   TemporaryFolder folder;
 };
 
@@ -90,7 +94,8 @@ TEST_P(KeptRuns, GiveWhatTheyGave) {
   const Kept& kept = GetParam();
   const std::string expected = read_file(kept_path(std::string(kept.name) + ".expected"));
   if (std::string(kept.command) == "evaluate") {
-    const Ran ran = run(folder, Args{"evaluate", "--run", "run", "--json", "--data"} + data_of(kept));
+    const Ran ran =
+        run(folder, Args{"evaluate", "--run", "run", "--json", "--data"} + data_of(kept));
     ASSERT_EQ(ran.code, 0) << ran.err;
     const auto now = nlohmann::json::parse(ran.out);
     const auto then = nlohmann::json::parse(expected);
@@ -107,13 +112,15 @@ TEST_P(KeptRuns, GiveWhatTheyGave) {
 TEST_P(KeptRuns, ComeToTheSameWeights) {
   const Kept& kept = GetParam();
   const auto before = exported(folder, "run");
-  Args resume = {"train", "--resume", "--steps", "620", "--out", "run", "--threads", "1", "--train"};
+  Args resume = {"train", "--resume",  "--steps", "620",    "--out",
+                 "run",   "--threads", "1",       "--train"};
   const Ran ran = run(folder, resume + data_of(kept));
   ASSERT_EQ(ran.code, 0) << ran.err;
 
   std::map<std::string, Tensor> then;
   const std::string file = kept_path(std::string(kept.name) + ".resumed.safetensors");
-  for (const NamedTensor& named : load_safetensors(file).tensors) then[named.name] = named.tensor;
+  for (const NamedTensor& named : load_safetensors(file).tensors)
+    then[named.name] = named.tensor;
   const double share = distance(exported(folder, "run"), then) / distance(before, then);
   RecordProperty("share", std::to_string(share));
   EXPECT_LT(share, tolerance);

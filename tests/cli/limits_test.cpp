@@ -15,7 +15,8 @@ const Args tiny = {"--set", "model.d=16",         "--set",     "model.layers=1",
 
 void train_tiny(const TemporaryFolder& folder) {
   std::string lines;
-  for (int i = 0; i < 40; ++i) lines += fmt::format("a b {}\n", i % 5);
+  for (int i = 0; i < 40; ++i)
+    lines += fmt::format("a b {}\n", i % 5);
   folder.write("lines", lines);
   const Ran ran = run(folder, Args{"train", "--train", "lines", "lines", "--model", "transformer",
                                    "--steps", "3", "--out", "run"} +
@@ -232,7 +233,8 @@ Ran with_few_threads(const TemporaryFolder& folder, rlim_t most, Args args) {
   std::filesystem::remove(err);
   args.insert(args.begin(), HEED_PROGRAM);
   std::vector<char*> argv;
-  for (std::string& arg : args) argv.push_back(arg.data());
+  for (std::string& arg : args)
+    argv.push_back(arg.data());
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child == 0) {
@@ -259,7 +261,8 @@ TEST(Limits, WithoutMoreThreadsThereIsOneLine) {
   const TemporaryFolder folder;
   namespace fs = std::filesystem;
   std::string lines;
-  for (int i = 0; i < 40; ++i) lines += fmt::format("a b {}\n", i);
+  for (int i = 0; i < 40; ++i)
+    lines += fmt::format("a b {}\n", i);
   folder.write("lines", lines);
   fs::permissions(folder.path(""), fs::perms::all);
   fs::permissions(folder.path("lines"), fs::perms::others_read, fs::perm_options::add);
@@ -286,7 +289,8 @@ TEST(Limits, WithoutMoreThreadsThereIsOneLine) {
 
 TEST(Limits, WhatIsThereIsNotReplacedUnasked) {
   const TemporaryFolder folder;
-  for (const char* name : {"a.src", "b.tgt"}) folder.write(name, "mine\n");
+  for (const char* name : {"a.src", "b.tgt"})
+    folder.write(name, "mine\n");
   for (const auto& [out, file] :
        std::map<std::string, std::string>{{"a", "a.src"}, {"b", "b.tgt"}}) {
     const Ran ran = run(folder, {"generate", "toy:copy", "--lines", "3", "--out", out});
@@ -307,7 +311,8 @@ TEST(Limits, AnOverlongNameIsOneShortLine) {
   const TemporaryFolder folder;
   train_tiny(folder);
   std::string deep;
-  for (int i = 0; i < 50; ++i) deep += std::string(99, 'd') + "/";
+  for (int i = 0; i < 50; ++i)
+    deep += std::string(99, 'd') + "/";
   for (const std::string& name : {std::string(300, 'n'), std::string(100000, 'n'), deep + "n"}) {
     const Args train = {"train", "--train", "lines", "lines", "--model", "rnn", "--steps", "1"};
     const Args compare = {"compare",  "--train",  "lines",   "lines",

@@ -1,6 +1,3 @@
-#include "tests/cli/plots.h"
-#include "tests/cli/program.h"
-
 #include <clocale>
 #include <locale>
 
@@ -18,8 +15,11 @@
 #include "datasets/tokenizer.h"
 #include "framework/checkpoint.h"
 #include "optim/metrics_log.h"
+#include "tests/cli/plots.h"
+#include "tests/cli/program.h"
 
-// A program that embeds Heed may have set a locale that writes 1.234,5 for 1234.5: files, and what is read from them, stay as they are.
+// A program that embeds Heed may have set a locale that writes 1.234,5 for 1234.5: files, and what
+// is read from them, stay as they are.
 
 namespace heed {
 namespace {
@@ -39,54 +39,89 @@ std::map<std::string, std::string> written() {
   std::map<std::string, std::string> all;
 
   cli::Settings s = cli::default_settings("transformer", {"toy:translation"});
-  for (const char* assignment : {"optim.lr=0.00125", "train.steps=1234567", "optim.epsilon=1.5e-9", "data.fields=1,2", "model.copy=true", "decode.length_penalty=1234.5"}) cli::set(s, assignment);
+  for (const char* assignment :
+       {"optim.lr=0.00125", "train.steps=1234567", "optim.epsilon=1.5e-9", "data.fields=1,2",
+        "model.copy=true", "decode.length_penalty=1234.5"})
+    cli::set(s, assignment);
   all["settings"] = cli::to_toml(s);
   cli::Settings read = cli::default_settings("rnn");
   cli::read_settings(folder.write("config.toml", all["settings"]), read);
   all["settings, read"] = cli::to_toml(read);
-  for (const char* line : {"d = 1234567.5", "d = true", "d = [1234.5, 2]", "d = 2026-11-21", "dropout = 'a'"})
-    all[std::string("message ") + line] = folder.message([&] { cli::read_settings(folder.write("wrong.toml", fmt::format("[model]\n{}\n", line)), read); });
+  for (const char* line :
+       {"d = 1234567.5", "d = true", "d = [1234.5, 2]", "d = 2026-11-21", "dropout = 'a'"})
+    all[std::string("message ") + line] = folder.message([&] {
+      cli::read_settings(folder.write("wrong.toml", fmt::format("[model]\n{}\n", line)), read);
+    });
   all["range"] = folder.message([&] { cli::set(s, "model.d=1234567890"), cli::check_settings(s); });
   all["duration"] = fmt::format("{}", cli::parse_duration("1.5h"));
 
-  cli::Duel duel{.models = {"rnn", "conv"}, .train = {"toy:copy"}, .valid = {}, .test = {}, .fields = {}, .assignments = {"optim.lr=0.5"}, .time = "1.5m", .steps = 12345};
+  cli::Duel duel{.models = {"rnn", "conv"},
+                 .train = {"toy:copy"},
+                 .valid = {},
+                 .test = {},
+                 .fields = {},
+                 .assignments = {"optim.lr=0.5"},
+                 .time = "1.5m",
+                 .steps = 12345};
   all["duel"] = cli::to_json(duel).dump();
-  all["duel, read"] = cli::to_json(cli::duel_from_json(nlohmann::ordered_json::parse(all["duel"]))).dump();
+  all["duel, read"] =
+      cli::to_json(cli::duel_from_json(nlohmann::ordered_json::parse(all["duel"]))).dump();
 
-  MetricsLog(folder.path("metrics.jsonl"), 0, 0).write(12345, "train", {{"loss", 1234.5678}, {"lr", 1e-5}}, {{"more", 0.25}});
+  MetricsLog(folder.path("metrics.jsonl"), 0, 0)
+      .write(12345, "train", {{"loss", 1234.5678}, {"lr", 1e-5}}, {{"more", 0.25}});
   MetricsLog(folder.path("metrics.jsonl"), 12345, 12345).write(12346, "valid", {{"loss", 0.5}});
   all["metrics"] = read_file(folder.path("metrics.jsonl"));
-  cli::Progress(folder.path("log.txt"), 1, cli::Progress::Shown::in_log).step({.step = 12345, .steps = 1234567, .done = 0.5, .loss = 1234.5, .perplexity = 12.5, .lr = 0.5, .gradient_norm = 1.5, .tokens_per_s = 12345.6, .seconds = 1234.5, .seconds_left = 1234.5});
+  cli::Progress(folder.path("log.txt"), 1, cli::Progress::Shown::in_log)
+      .step({.step = 12345,
+             .steps = 1234567,
+             .done = 0.5,
+             .loss = 1234.5,
+             .perplexity = 12.5,
+             .lr = 0.5,
+             .gradient_norm = 1.5,
+             .tokens_per_s = 12345.6,
+             .seconds = 1234.5,
+             .seconds_left = 1234.5});
   all["log"] = read_file(folder.path("log.txt"));
 
   for (const std::string& kind : tokenizer_kinds()) {
-    const auto tokenizer = train_tokenizer(kind, {.min_count = 1, .max_size = has_subwords(kind) ? 1100 : 0}, [](const TakeLine& take) {
-      for (int i = 0; i < 1500; ++i) take(fmt::format("word{} and {} others, 1,{} of 3.5", i * i % 977, i * 7 % 1013, i));
-    });
+    const auto tokenizer = train_tokenizer(
+        kind, {.min_count = 1, .max_size = has_subwords(kind) ? 1100 : 0},
+        [](const TakeLine& take) {
+          for (int i = 0; i < 1500; ++i)
+            take(fmt::format("word{} and {} others, 1,{} of 3.5", i * i % 977, i * 7 % 1013, i));
+        });
     tokenizer->save(folder.path("tokenizer.json"));
     all[kind] = read_file(folder.path("tokenizer.json")) + tokenizer->model();
-    const auto ids = Tokenizer::load(folder.path("tokenizer.json"))->encode("word1234 and 3.5 others, word16");
+    const auto ids =
+        Tokenizer::load(folder.path("tokenizer.json"))->encode("word1234 and 3.5 others, word16");
     all[kind + ", read"] = fmt::format("{}", fmt::join(ids, " "));
   }
 
   Checkpoint checkpoint;
   checkpoint.tensors = {{"weight", Tensor({3}, {Real(0.5), Real(-1234.5), Real(1e-7)})}};
-  checkpoint.numbers = {{"step", 1234567}}, checkpoint.reals = {{"best", 1234.5}}, checkpoint.text = {{"config", all["settings"]}}, checkpoint.lists = {{"at", {123456, 2}}};
+  checkpoint.numbers = {{"step", 1234567}}, checkpoint.reals = {{"best", 1234.5}},
+  checkpoint.text = {{"config", all["settings"]}}, checkpoint.lists = {{"at", {123456, 2}}};
   save(checkpoint, folder.path("a.heed"));
   all["checkpoint"] = read_file(folder.path("a.heed"));
   Checkpoint other = load(folder.path("a.heed"));
   EXPECT_EQ(difference(other, checkpoint), "");
   other.reals["best"] = 1235.5;
   all["difference"] = difference(other, checkpoint);
-  other.reals["best"] = 1234.5, other.tensors[0].tensor = Tensor({3}, {Real(0.5), Real(1234.5), Real(1e-7)});
+  other.reals["best"] = 1234.5,
+  other.tensors[0].tensor = Tensor({3}, {Real(0.5), Real(1234.5), Real(1e-7)});
   all["difference of tensors"] = difference(other, checkpoint);
 
   const std::vector<std::string> hypotheses = {"a cat sat on 1,234.5 mats", "the end"};
-  const std::vector<std::vector<std::string>> references = {{"the cat sat on 1,234.5 mats", "an end"}};
-  const BleuScore bleu = corpus_bleu(hypotheses, references, {.smooth = "floor", .smooth_value = 0.25});
-  all["bleu"] = nlohmann::ordered_json{{"score", bleu.score}, {"signature", bleu.signature()}}.dump();
+  const std::vector<std::vector<std::string>> references = {
+      {"the cat sat on 1,234.5 mats", "an end"}};
+  const BleuScore bleu =
+      corpus_bleu(hypotheses, references, {.smooth = "floor", .smooth_value = 0.25});
+  all["bleu"] =
+      nlohmann::ordered_json{{"score", bleu.score}, {"signature", bleu.signature()}}.dump();
   const ChrfScore chrf = corpus_chrf(hypotheses, references);
-  all["chrf"] = nlohmann::ordered_json{{"score", chrf.score}, {"signature", chrf.signature()}}.dump();
+  all["chrf"] =
+      nlohmann::ordered_json{{"score", chrf.score}, {"signature", chrf.signature()}}.dump();
   all["spread"] = cli::to_text(cli::spread_of({1234.5, 1236.25}), 2);
 
   for (const char* name : {"a.html", "a.svg", "a.jsonl"}) {
@@ -97,7 +132,11 @@ std::map<std::string, std::string> written() {
   }
   plots::Page page("Numbers");
   page.table({.caption = "1234.5", .header = {"a"}, .rows = {{"1234.5"}, {"0.25"}}});
-  page.figure(plots::line_chart({.title = "loss", .x_label = "step", .y_label = "loss", .series = {{.name = "a", .xs = {0, 5000, 12345.5}, .ys = {0.125, 1.5, 1234.5}}}}));
+  page.figure(plots::line_chart(
+      {.title = "loss",
+       .x_label = "step",
+       .y_label = "loss",
+       .series = {{.name = "a", .xs = {0, 5000, 12345.5}, .ys = {0.125, 1.5, 1234.5}}}}));
   all["page"] = page.text();
   return all;
 }
@@ -105,13 +144,18 @@ std::map<std::string, std::string> written() {
 void expect_same(const std::map<std::string, std::string>& expected, const std::string& where) {
   const auto got = written();
   ASSERT_EQ(got.size(), expected.size());
-  for (const auto& [name, text] : expected) EXPECT_TRUE(got.at(name) == text) << name << " under " << where << ":\n" << got.at(name).substr(0, 2000) << "\ninstead of\n" << text.substr(0, 2000);
+  for (const auto& [name, text] : expected)
+    EXPECT_TRUE(got.at(name) == text) << name << " under " << where << ":\n"
+                                      << got.at(name).substr(0, 2000) << "\ninstead of\n"
+                                      << text.substr(0, 2000);
 }
 
 TEST(Locale, ACommaInNumbersChangesNoFile) {
   const auto expected = written();
-  EXPECT_NE(expected.at("settings").find("lr = 0.00125 "), std::string::npos) << expected.at("settings");
-  EXPECT_NE(expected.at("metrics").find("\"step\":12345,"), std::string::npos) << expected.at("metrics");
+  EXPECT_NE(expected.at("settings").find("lr = 0.00125 "), std::string::npos)
+      << expected.at("settings");
+  EXPECT_NE(expected.at("metrics").find("\"step\":12345,"), std::string::npos)
+      << expected.at("metrics");
   struct Restored {
     std::locale before = std::locale::global(std::locale(std::locale::classic(), new Commas));
     ~Restored() { std::locale::global(before); }
@@ -123,10 +167,16 @@ TEST(Locale, ACommaInNumbersChangesNoFile) {
 TEST(Locale, ThatOfTheCLibraryChangesNoFile) {
   const auto expected = written();
   const TemporaryFolder folder;  // a locale of our own: few are installed on a small machine
-  std::string source = "comment_char %\nescape_char /\nLC_NUMERIC\ndecimal_point \",\"\nthousands_sep \".\"\ngrouping 3;3\nEND LC_NUMERIC\n";
-  for (const char* part : {"LC_CTYPE", "LC_COLLATE", "LC_MONETARY", "LC_TIME", "LC_MESSAGES"}) source += fmt::format("{0}\ncopy \"POSIX\"\nEND {0}\n", part);
+  std::string source =
+      "comment_char %\nescape_char /\nLC_NUMERIC\ndecimal_point \",\"\nthousands_sep "
+      "\".\"\ngrouping 3;3\nEND LC_NUMERIC\n";
+  for (const char* part : {"LC_CTYPE", "LC_COLLATE", "LC_MONETARY", "LC_TIME", "LC_MESSAGES"})
+    source += fmt::format("{0}\ncopy \"POSIX\"\nEND {0}\n", part);
   folder.write("source", source);
-  [[maybe_unused]] const int warned = std::system(fmt::format("cd '{}' && localedef -c -i ./source -f ANSI_X3.4-1968 ./commas > /dev/null 2>&1", folder.path("")).c_str());
+  [[maybe_unused]] const int warned = std::system(
+      fmt::format("cd '{}' && localedef -c -i ./source -f ANSI_X3.4-1968 ./commas > /dev/null 2>&1",
+                  folder.path(""))
+          .c_str());
   setenv("LOCPATH", folder.path("").c_str(), 1);
   struct Restored {
     ~Restored() { std::setlocale(LC_ALL, "C"), unsetenv("LOCPATH"); }

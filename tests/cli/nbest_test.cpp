@@ -70,7 +70,8 @@ class NBest : public testing::Test {
       target += std::string(word.rbegin(), word.rend()) + "\n";
       if (i < 20) words_ += word + "\n";
     }
-    for (int i = 0; i < 60; ++i) same += "a b c\n";
+    for (int i = 0; i < 60; ++i)
+      same += "a b c\n";
     folder_->write("source", source);
     folder_->write("target", target);
     folder_->write("same", same);
@@ -145,13 +146,15 @@ TEST_F(NBest, BeginsWithTheTranslationAndFallsFromThere) {
   }
   const auto drawn = lists_of(translated({"--sample", "--nbest", "5"}, words()));
   const auto first = lines_of(translated({"--sample"}, words()));
-  for (std::size_t i = 0; i < drawn.size(); ++i) EXPECT_EQ(drawn[i].at(0).text, first[i]);
+  for (std::size_t i = 0; i < drawn.size(); ++i)
+    EXPECT_EQ(drawn[i].at(0).text, first[i]);
 }
 
 TEST_F(NBest, GivesFewerWhereThereAreNoMore) {
   const auto greedy =
       lists_of(translated({"--sample", "--temperature", "0", "--nbest", "4"}, words()));
-  for (const auto& list : greedy) EXPECT_EQ(list.size(), 1u) << "every draw is the same";
+  for (const auto& list : greedy)
+    EXPECT_EQ(list.size(), 1u) << "every draw is the same";
   // One token of a, b, c and <unk>, or nothing at all.
   for (const Args& way : {Args{"--max-length", "1", "--nbest", "20"},
                           Args{"--max-length", "1", "--sample", "--nbest", "20"}}) {

@@ -24,7 +24,8 @@ const Args small = {"--threads", "1",
 
 std::string times(int count, const std::string& line) {
   std::string text;
-  for (int i = 0; i < count; ++i) text += line + "\n";
+  for (int i = 0; i < count; ++i)
+    text += line + "\n";
   return text;
 }
 

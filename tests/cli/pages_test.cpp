@@ -1,12 +1,11 @@
-#include "tests/cli/plots.h"
-#include "tests/cli/program.h"
-
 #include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/plots/chart.h"
 #include "cli/plots/page.h"
+#include "tests/cli/plots.h"
+#include "tests/cli/program.h"
 
 // Opens pages in Chromium: what a reader sees, not what was written.
 
@@ -15,8 +14,9 @@ namespace {
 
 bool has_browser() { return std::system("command -v chromium > /dev/null 2>&1") == 0; }
 
-/// What the browser made of a file, and what it asked the network for. Headless, as any user (so without its sandbox), with a profile
-/// of its own, cut off from the network; started again where it dies or hangs, which says nothing about the page.
+/// What the browser made of a file, and what it asked the network for. Headless, as any user (so
+/// without its sandbox), with a profile of its own, cut off from the network; started again where
+/// it dies or hangs, which says nothing about the page.
 struct Seen {
   std::string dom;
   std::vector<std::string> fetched;
@@ -24,18 +24,22 @@ struct Seen {
 Seen open_page(const TemporaryFolder& folder, const std::string& name) {
   Seen seen;
   for (int attempt = 0; attempt < 3 && seen.dom.empty(); ++attempt) {
-    const std::string home = folder.path(fmt::format("profile-{}-{}", name, attempt)), log = home + "/net.json", dom = home + "/dom.html";
+    const std::string home = folder.path(fmt::format("profile-{}-{}", name, attempt)),
+                      log = home + "/net.json", dom = home + "/dom.html";
     std::filesystem::create_directories(home);
     const std::string command = fmt::format(
-        "HOME='{0}' timeout -k 5 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --user-data-dir='{0}/data' --host-resolver-rules='MAP * ~NOTFOUND' --log-net-log='{1}' --dump-dom "
+        "HOME='{0}' timeout -k 5 120 chromium --headless --no-sandbox --disable-gpu "
+        "--disable-dev-shm-usage --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync --user-data-dir='{0}/data' "
+        "--host-resolver-rules='MAP * ~NOTFOUND' --log-net-log='{1}' --dump-dom "
         "'file://{2}' > '{3}' 2> '{0}/err.txt'",
         home, log, folder.path(name), dom);
     if (std::system(command.c_str()) != 0) continue;
     seen.dom = read_file(dom);
     // The browser's own errands have no origin; a page from a file has the origin "null".
     const std::string events = read_file(log), initiator = "\"initiator\":\"null\"";
-    for (std::size_t at = events.find(initiator); at != std::string::npos; at = events.find(initiator, at + 1)) {
+    for (std::size_t at = events.find(initiator); at != std::string::npos;
+         at = events.find(initiator, at + 1)) {
       const std::size_t line = events.rfind('\n', at) + 1;
       seen.fetched.push_back(events.substr(line, events.find('\n', at) - line));
     }
@@ -50,7 +54,8 @@ Seen open_page(const TemporaryFolder& folder, const std::string& name) {
 
 const AttendedLine& line() {
   static const AttendedLine line = [] {
-    AttendedLine made = attended({"the", "<unk>", "<b>", "日本", "</s>"}, {"le", "x&y", "<unk>", "\x01", "z", "</s>"}, 2, 3);
+    AttendedLine made = attended({"the", "<unk>", "<b>", "日本", "</s>"},
+                                 {"le", "x&y", "<unk>", "\x01", "z", "</s>"}, 2, 3);
     made.source_text = "the <script>document.title='run'</script>";
     return made;
   }();
@@ -74,12 +79,14 @@ TEST(Browser, ShowsTheWeightsGivenAndFetchesNothing) {
     auto drawn = drawn_weights(seen.dom);
     const auto expect = [&](const std::string& key, const std::vector<double>& given) {
       ASSERT_EQ(drawn[key].size(), given.size()) << name << " " << key;
-      for (std::size_t i = 0; i < given.size(); ++i) ASSERT_NEAR(drawn[key][i], given[i], 1e-6) << name << " " << key;
+      for (std::size_t i = 0; i < given.size(); ++i)
+        ASSERT_NEAR(drawn[key][i], given[i], 1e-6) << name << " " << key;
     };
     expect("mean/mean", mean_weights(line()));
     EXPECT_EQ(seen.dom.find("<parsererror"), std::string::npos) << seen.dom;
     if (name == "a.svg") continue;
-    EXPECT_NE(seen.dom.find("<title>What the model attended to</title>"), std::string::npos) << "no script ran";
+    EXPECT_NE(seen.dom.find("<title>What the model attended to</title>"), std::string::npos)
+        << "no script ran";
     for (const AttentionLayerMap& map : line().layers)
       for (Index head = 0; head < map.heads; ++head) {
         const auto begin = map.weights.begin() + head * map.rows * map.columns;
@@ -96,13 +103,16 @@ nlohmann::json ask(const TemporaryFolder& folder, std::string page, const std::s
   const std::size_t policy = page.find("<meta http-equiv=\"Content-Security-Policy\"");
   EXPECT_NE(policy, std::string::npos);
   page.erase(policy, page.find('>', policy) + 1 - policy);
-  page.insert(page.rfind("</body>"), "<pre id=\"result\"></pre><script>const result = {};\n" + script +
-                                         "\ndocument.getElementById('result').textContent = JSON.stringify(result);</script>");
+  page.insert(
+      page.rfind("</body>"),
+      "<pre id=\"result\"></pre><script>const result = {};\n" + script +
+          "\ndocument.getElementById('result').textContent = JSON.stringify(result);</script>");
   folder.write("asked.html", page);
   const std::string dom = open_page(folder, "asked.html").dom;
   const std::string tag = "<pre id=\"result\">";
   const std::size_t begin = dom.find(tag) + tag.size();
-  return nlohmann::json::parse(dom.substr(begin, dom.find("</pre>", begin) - begin), nullptr, false);
+  return nlohmann::json::parse(dom.substr(begin, dom.find("</pre>", begin) - begin), nullptr,
+                               false);
 }
 
 TEST(Browser, HidesSpecialTokens) {
@@ -127,14 +137,20 @@ TEST(Browser, HidesSpecialTokens) {
   const auto& after = result["after"];
   EXPECT_GT(before["special"].get<int>(), 20);
   EXPECT_EQ(before["cells"], nlohmann::json::array({5, 5, 5, 5, 5, 5}));
-  EXPECT_EQ(before["labels"], nlohmann::json::array({"le", "x&amp;y", "&lt;unk&gt;", "␁", "z", "&lt;/s&gt;", "the", "&lt;unk&gt;", "&lt;b&gt;", "日本", "&lt;/s&gt;"}));
+  EXPECT_EQ(before["labels"],
+            nlohmann::json::array({"le", "x&amp;y", "&lt;unk&gt;", "␁", "z", "&lt;/s&gt;", "the",
+                                   "&lt;unk&gt;", "&lt;b&gt;", "日本", "&lt;/s&gt;"}));
   EXPECT_EQ(after["special"], 0);
   EXPECT_EQ(after["cells"], nlohmann::json::array({3, 3, 3, 3}));
-  EXPECT_EQ(after["labels"], nlohmann::json::array({"le", "x&amp;y", "␁", "z", "the", "&lt;b&gt;", "日本"}));
-  // What is left closes up: the last cell shown of each row is the third, the rows follow one another.
+  EXPECT_EQ(after["labels"],
+            nlohmann::json::array({"le", "x&amp;y", "␁", "z", "the", "&lt;b&gt;", "日本"}));
+  // What is left closes up: the last cell shown of each row is the third, the rows follow one
+  // another.
   for (int row = 0; row < 4; ++row) {
-    EXPECT_EQ(after["corners"][row][0].get<int>(), before["corners"][0][0].get<int>() - 2 * 32) << row;
-    EXPECT_EQ(after["corners"][row][1].get<int>(), before["corners"][0][1].get<int>() + row * 32) << row;
+    EXPECT_EQ(after["corners"][row][0].get<int>(), before["corners"][0][0].get<int>() - 2 * 32)
+        << row;
+    EXPECT_EQ(after["corners"][row][1].get<int>(), before["corners"][0][1].get<int>() + row * 32)
+        << row;
   }
   EXPECT_EQ(result["again"], before);
 }
@@ -145,7 +161,9 @@ TEST(Browser, LabelsDoNotOverlapNorLeaveThePicture) {
   AttentionWriter writer(folder.path("a.html"));
   for (const std::size_t length : {3u, 12u, 40u, 200u}) {
     std::vector<std::string> words;
-    for (std::size_t i = 0; i + 1 < length; ++i) words.push_back(std::vector<std::string>{"extraordinarily", "mWmW", "the", "日本語", "a"}[i % 5]);
+    for (std::size_t i = 0; i + 1 < length; ++i)
+      words.push_back(
+          std::vector<std::string>{"extraordinarily", "mWmW", "the", "日本語", "a"}[i % 5]);
     words.push_back("</s>");
     writer.add(attended(words, words, 1, 1));
   }
@@ -176,12 +194,18 @@ TEST(Browser, ShowsAComparison) {
   const TemporaryFolder folder;
   Page page("Comparison");
   page.table({.header = {"model", "BLEU"}, .rows = {{"a", "1.5"}}});
-  page.figure(line_chart({.title = "loss", .series = {{.name = "1", .model = "rnn+additive", .xs = {1, 2, 3}, .ys = {3.25, 2.5, 1.125}}}}));
-  page.figure(bar_chart({.title = "length", .categories = {"1-5", "6-10"}, .series = {{"conv", {10.5, 7}, {1, 0.5}}}}));
+  page.figure(line_chart(
+      {.title = "loss",
+       .series = {
+           {.name = "1", .model = "rnn+additive", .xs = {1, 2, 3}, .ys = {3.25, 2.5, 1.125}}}}));
+  page.figure(bar_chart({.title = "length",
+                         .categories = {"1-5", "6-10"},
+                         .series = {{"conv", {10.5, 7}, {1, 0.5}}}}));
   page.write(folder.path("comparison.html"));
   const Seen seen = open_page(folder, "comparison.html");
   EXPECT_EQ(seen.fetched, std::vector<std::string>{});
-  for (const char* text : {"<title>1: 3, 1.125</title>", "<title>conv, 1-5: 10.5 ± 1</title>", "<td class=\"number\">1.5</td>"})
+  for (const char* text : {"<title>1: 3, 1.125</title>", "<title>conv, 1-5: 10.5 ± 1</title>",
+                           "<td class=\"number\">1.5</td>"})
     EXPECT_NE(seen.dom.find(text), std::string::npos) << text;
 }
 

@@ -10,24 +10,33 @@
 namespace heed {
 
 /// Weights that tell every cell of every head from every other, rows summing to 1.
-inline plots::AttendedLine attended(std::vector<std::string> source, std::vector<std::string> target, int layers, Index heads) {
-  plots::AttendedLine line{.source_text = "a source", .target_text = "a target", .source = std::move(source), .target = std::move(target)};
-  const auto rows = static_cast<Index>(line.target.size()), columns = static_cast<Index>(line.source.size());
+inline plots::AttendedLine attended(std::vector<std::string> source,
+                                    std::vector<std::string> target, int layers, Index heads) {
+  plots::AttendedLine line{.source_text = "a source",
+                           .target_text = "a target",
+                           .source = std::move(source),
+                           .target = std::move(target)};
+  const auto rows = static_cast<Index>(line.target.size()),
+             columns = static_cast<Index>(line.source.size());
   for (int k = 0; k < layers; ++k) {
-    plots::AttentionLayerMap map{"decoder." + std::to_string(k) + ".cross", heads, rows, columns, {}};
+    plots::AttentionLayerMap map{
+        "decoder." + std::to_string(k) + ".cross", heads, rows, columns, {}};
     for (Index row = 0; row < heads * rows; ++row) {
       double sum = 0;
       std::vector<double> weights;
-      for (Index j = 0; j < columns; ++j) sum += weights.emplace_back(std::exp(3 * std::sin(static_cast<double>((k + 2) * 37 * row + 11 * j * j + row * j))));
-      for (double weight : weights) map.weights.push_back(static_cast<float>(weight / sum));
+      for (Index j = 0; j < columns; ++j)
+        sum += weights.emplace_back(
+            std::exp(3 * std::sin(static_cast<double>((k + 2) * 37 * row + 11 * j * j + row * j))));
+      for (double weight : weights)
+        map.weights.push_back(static_cast<float>(weight / sum));
     }
     line.layers.push_back(std::move(map));
   }
   return line;
 }
 
-/// The numbers of the cells' tooltips, row after row, under "layer/head", from the text of a page or a picture. The pictures of
-/// several lines follow one another.
+/// The numbers of the cells' tooltips, row after row, under "layer/head", from the text of a page
+/// or a picture. The pictures of several lines follow one another.
 inline std::map<std::string, std::vector<double>> drawn_weights(const std::string& text) {
   std::map<std::string, std::vector<double>> weights;
   const auto attribute = [&](std::string_view name, std::size_t from) {
@@ -38,9 +47,11 @@ inline std::map<std::string, std::vector<double>> drawn_weights(const std::strin
   for (std::size_t at = text.find(group); at != std::string::npos;) {
     const std::size_t next = text.find(group, at + 1);
     auto& cells = weights[attribute("data-layer", at) + "/" + attribute("data-head", at)];
-    for (std::size_t rect = text.find("<rect", at); rect < next; rect = text.find("<rect", rect + 1)) {
+    for (std::size_t rect = text.find("<rect", at); rect < next;
+         rect = text.find("<rect", rect + 1)) {
       const std::size_t title = text.find('>', rect) + 1, end = text.find("</title>", title);
-      if (text.compare(title, 7, "<title>") != 0) break;  // cells have tooltips; what comes after them has none
+      if (text.compare(title, 7, "<title>") != 0)
+        break;  // cells have tooltips; what comes after them has none
       cells.push_back(std::stod(text.substr(text.rfind(' ', end), end)));
     }
     at = next;
@@ -54,9 +65,11 @@ inline std::vector<double> mean_weights(const plots::AttendedLine& line) {
   double heads = 0;
   for (const auto& map : line.layers) {
     heads += static_cast<double>(map.heads);
-    for (std::size_t i = 0; i < map.weights.size(); ++i) mean[i % mean.size()] += static_cast<double>(map.weights[i]);
+    for (std::size_t i = 0; i < map.weights.size(); ++i)
+      mean[i % mean.size()] += static_cast<double>(map.weights[i]);
   }
-  for (double& weight : mean) weight /= heads;
+  for (double& weight : mean)
+    weight /= heads;
   return mean;
 }
 

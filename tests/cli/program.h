@@ -1,7 +1,5 @@
 #pragma once
 
-#include "tests/datasets/temporary.h"
-
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -19,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/datasets/temporary.h"
+
 // Runs the real program, in a folder of its own.
 
 namespace heed {
@@ -33,7 +33,8 @@ inline std::string read_file(const std::filesystem::path& path) {
 inline std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
   return lines;
 }
 
@@ -45,27 +46,33 @@ inline Args operator+(Args a, const Args& b) {
 }
 
 struct Ran {
-  int code = -1;  // of exit; 256 + signal of one that was killed, which 128 + signal would not tell from 130
+  int code = -1;  // of exit; 256 + signal of one that was killed, which 128 + signal would not tell
+                  // from 130
   std::string out, err;
 };
 
 class Program {
  public:
-  /// Starts `heed args...` in `folder`; standard input is a file, standard output and error are kept in files, unless named.
-  Program(const TemporaryFolder& folder, std::vector<std::string> args, const std::string& input = "", std::string out_path = "")
-      : out_(out_path.empty() ? folder.path(".out") : std::move(out_path)), err_(folder.path(".err")) {
+  /// Starts `heed args...` in `folder`; standard input is a file, standard output and error are
+  /// kept in files, unless named.
+  Program(const TemporaryFolder& folder, std::vector<std::string> args,
+          const std::string& input = "", std::string out_path = "")
+      : out_(out_path.empty() ? folder.path(".out") : std::move(out_path)),
+        err_(folder.path(".err")) {
     const std::string in = folder.write(".in", input), where = folder.path("");
     std::filesystem::remove(err_);  // of the program before
     args.insert(args.begin(), HEED_PROGRAM);
     std::vector<char*> argv;
-    for (std::string& arg : args) argv.push_back(arg.data());
+    for (std::string& arg : args)
+      argv.push_back(arg.data());
     argv.push_back(nullptr);
     process_ = fork();
     if (process_ == 0) {
       const auto open_as = [](const std::string& path, int flags, int number) {
         return dup2(open(path.c_str(), flags, 0600), number) == number;
       };
-      if (chdir(where.c_str()) == 0 && open_as(in, O_RDONLY, 0) && open_as(out_, O_WRONLY | O_CREAT | O_TRUNC, 1) &&
+      if (chdir(where.c_str()) == 0 && open_as(in, O_RDONLY, 0) &&
+          open_as(out_, O_WRONLY | O_CREAT | O_TRUNC, 1) &&
           open_as(err_, O_WRONLY | O_CREAT | O_TRUNC, 2))
         execv(argv[0], argv.data());
       _exit(126);
@@ -77,25 +84,30 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  /// Sends the signal once the program has a handler for it: one that is still being loaded would die of it.
+  /// Sends the signal once the program has a handler for it: one that is still being loaded would
+  /// die of it.
   void interrupt(int signal = SIGINT) const {
-    for (int i = 0; signal != SIGKILL && i < 6000 && !catches(signal); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; signal != SIGKILL && i < 6000 && !catches(signal); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     kill(process_, signal);
   }
   std::string err() const { return read_file(err_); }
   Ran wait() {
     int status = 0;
     waitpid(std::exchange(process_, -1), &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status), out_ == "/dev/full" ? "" : read_file(out_),
-            read_file(err_)};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status),
+            out_ == "/dev/full" ? "" : read_file(out_), read_file(err_)};
   }
 
  private:
-  /// Whether its mask of caught signals (SigCgt of proc(5)) has this one; true of a process that has ended.
+  /// Whether its mask of caught signals (SigCgt of proc(5)) has this one; true of a process that
+  /// has ended.
   bool catches(int signal) const {
     for (const std::string& line : lines_of(read_file(fmt::format("/proc/{}/status", process_))))
-      if (line.starts_with("State:\tZ")) return true;
-      else if (line.starts_with("SigCgt:")) return std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1;
+      if (line.starts_with("State:\tZ"))
+        return true;
+      else if (line.starts_with("SigCgt:"))
+        return std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1;
     return true;
   }
 
@@ -119,18 +131,20 @@ class Setting {
   std::optional<std::string> was_;
 };
 
-inline Ran run(const TemporaryFolder& folder, const std::vector<std::string>& args, const std::string& input = "",
-               const std::string& out_path = "") {
+inline Ran run(const TemporaryFolder& folder, const std::vector<std::string>& args,
+               const std::string& input = "", const std::string& out_path = "") {
   return Program(folder, args, input, out_path).wait();
 }
 
-/// Every file below the folder with its bytes; what run() itself leaves begins with a dot and is left out.
+/// Every file below the folder with its bytes; what run() itself leaves begins with a dot and is
+/// left out.
 inline std::map<std::string, std::string> contents(const TemporaryFolder& folder) {
   std::map<std::string, std::string> files;
   const std::string root = folder.path("");
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
     const std::string name = std::filesystem::relative(entry.path(), root).string();
-    if (!name.starts_with(".")) files[name] = entry.is_directory() ? "a folder" : read_file(entry.path());
+    if (!name.starts_with("."))
+      files[name] = entry.is_directory() ? "a folder" : read_file(entry.path());
   }
   return files;
 }

@@ -30,31 +30,37 @@ void write_corpus(const TemporaryFolder& folder, int lines = 90) {
   folder.write("train.src", source), folder.write("train.tgt", target);
 }
 
-cli::Settings settings_for(const TemporaryFolder& folder, const std::string& model, const std::vector<std::string>& assignments = {}) {
+cli::Settings settings_for(const TemporaryFolder& folder, const std::string& model,
+                           const std::vector<std::string>& assignments = {}) {
   cli::Settings s = cli::default_settings(model);
   s.data.train = {folder.path("train.src"), folder.path("train.tgt")};
   s.data.batch_tokens = 64, s.data.min_count = 1;
   s.model.d = 8, s.model.heads = 2, s.model.layers = 1, s.model.ff = 16, s.model.positions = 64;
   s.optim.accumulate = 3, s.optim.warmup = 5;
-  s.train.steps = 40, s.train.eval_every = 9, s.train.save_every = 8, s.train.average = 2, s.train.log_every = 7, s.train.keep = 2;
-  for (const std::string& assignment : assignments) cli::set(s, assignment);
+  s.train.steps = 40, s.train.eval_every = 9, s.train.save_every = 8, s.train.average = 2,
+  s.train.log_every = 7, s.train.keep = 2;
+  for (const std::string& assignment : assignments)
+    cli::set(s, assignment);
   check_settings(s);
   return s;
 }
 
-void train(const cli::Settings& settings, const std::string& folder, bool resume, const Observers& observers = {}) {
+void train(const cli::Settings& settings, const std::string& folder, bool resume,
+           const Observers& observers = {}) {
   cli::Training training(settings, folder, resume);
   training.open();
   training.create();
   training.run(observers);
 }
 
-/// What time does not change of a run, to the byte: all but the log, and of metrics.jsonl all but times.
+/// What time does not change of a run, to the byte: all but the log, and of metrics.jsonl all but
+/// times.
 std::map<std::string, std::string> timeless(const std::string& run) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::recursive_directory_iterator(run)) {
     const std::string name = fs::relative(entry.path(), run).string();
-    if (entry.is_regular_file() && name != "log.txt" && entry.path().extension() != ".aside") files[name] = read_file(entry.path());
+    if (entry.is_regular_file() && name != "log.txt" && entry.path().extension() != ".aside")
+      files[name] = read_file(entry.path());
   }
   std::string& rows = files["metrics.jsonl"];
   std::string kept;
@@ -68,7 +74,8 @@ std::map<std::string, std::string> timeless(const std::string& run) {
 }
 
 /// The names of the files in which two runs differ.
-std::vector<std::string> differing(const std::map<std::string, std::string>& a, const std::map<std::string, std::string>& b) {
+std::vector<std::string> differing(const std::map<std::string, std::string>& a,
+                                   const std::map<std::string, std::string>& b) {
   std::vector<std::string> names;
   for (const auto& [name, bytes] : a)
     if (const auto at = b.find(name); at == b.end() || at->second != bytes) names.push_back(name);
@@ -81,9 +88,11 @@ TEST(Resume, IsExactAfterEveryStepInEveryFamily) {
   const struct {
     const char* model;
     std::vector<std::string> assignments;
-  } rows[] = {{"transformer", {"data.tokenizer=bpe", "data.subword_sampling=0.1"}},
-              {"rnn+additive", {"model.recurrent_dropout=0.1", "model.dropout=0.1", "optim.schedule=linear"}},
-              {"conv", {"data.joint_vocabulary=false", "optim.name=adamw", "optim.weight_decay=0.1"}}};
+  } rows[] = {
+      {"transformer", {"data.tokenizer=bpe", "data.subword_sampling=0.1"}},
+      {"rnn+additive",
+       {"model.recurrent_dropout=0.1", "model.dropout=0.1", "optim.schedule=linear"}},
+      {"conv", {"data.joint_vocabulary=false", "optim.name=adamw", "optim.weight_decay=0.1"}}};
   for (const auto& row : rows) {
     const TemporaryFolder folder;
     write_corpus(folder);
@@ -99,16 +108,19 @@ TEST(Resume, IsExactAfterEveryStepInEveryFamily) {
     observers.should_save = [] { return true; };
     observers.on_step = [&](const StepReport& report) {
       ASSERT_EQ(load(RunFolder(each).last()).number("step"), report.step - 1);
-      fs::copy(each, folder.path(fmt::format("killed-{}", report.step)), fs::copy_options::recursive);
+      fs::copy(each, folder.path(fmt::format("killed-{}", report.step)),
+               fs::copy_options::recursive);
       ++killed;
     };
     train(settings, each, false, observers);
     EXPECT_EQ(killed, 40);
-    EXPECT_EQ(differing(timeless(each), expected), std::vector<std::string>{}) << row.model << ": saving changes nothing";
+    EXPECT_EQ(differing(timeless(each), expected), std::vector<std::string>{})
+        << row.model << ": saving changes nothing";
     for (Index step = 1; step <= 40; ++step) {
       const std::string run = folder.path(fmt::format("killed-{}", step));
       train(settings, run, true);
-      EXPECT_EQ(differing(timeless(run), expected), std::vector<std::string>{}) << row.model << ", killed in step " << step;
+      EXPECT_EQ(differing(timeless(run), expected), std::vector<std::string>{})
+          << row.model << ", killed in step " << step;
       fs::remove_all(run);
     }
   }
@@ -123,9 +135,13 @@ constexpr int wanted = 100;
 TEST(Resume, IsExactAfterAHundredKills) {
   const TemporaryFolder folder;
   write_corpus(folder);
-  cli::Settings settings = settings_for(folder, "rnn+dot", {"train.steps=400", "train.save_every=20", "train.eval_every=30", "optim.accumulate=1"});
+  cli::Settings settings = settings_for(
+      folder, "rnn+dot",
+      {"train.steps=400", "train.save_every=20", "train.eval_every=30", "optim.accumulate=1"});
   folder.write("settings.toml", to_toml(settings));
-  const auto start = [&](const std::string& out) { return Args{"train", "--config", "settings.toml", "--threads", "1", "--out", out}; };
+  const auto start = [&](const std::string& out) {
+    return Args{"train", "--config", "settings.toml", "--threads", "1", "--out", out};
+  };
   const Ran undisturbed = run(folder, start("whole"));
   ASSERT_EQ(undisturbed.code, 0) << undisturbed.err;
   const auto expected = timeless(folder.path("whole"));
@@ -134,10 +150,12 @@ TEST(Resume, IsExactAfterAHundredKills) {
   int kills = 0, finished = 0, resumed = 0;
   for (int runs = 0; kills < wanted || resumed == 0; ++runs) {
     const std::string out = fmt::format("run{}", runs);
-    for (std::uint64_t starts = 0;; ++starts) {  // each lives longer than the one before, so that a slow machine comes to save, too
+    for (std::uint64_t starts = 0;; ++starts) {  // each lives longer than the one before, so that a
+                                                 // slow machine comes to save, too
       const bool resume = fs::exists(folder.path(out + "/config.toml"));
       Program program(folder, start(out) + (resume ? Args{"--resume"} : Args{}));
-      std::this_thread::sleep_for(std::chrono::microseconds(random.below(120'000 + 20'000 * starts)));
+      std::this_thread::sleep_for(
+          std::chrono::microseconds(random.below(120'000 + 20'000 * starts)));
       program.interrupt(SIGKILL);
       const Ran ran = program.wait();
       resumed += ran.err.find(", resumed") != std::string::npos;
@@ -145,9 +163,12 @@ TEST(Resume, IsExactAfterAHundredKills) {
       if (ran.code == 0) break;
       if (++kills >= wanted && resumed > 0) break;
     }
-    const Ran last = run(folder, start(out) + (fs::exists(folder.path(out + "/config.toml")) ? Args{"--resume"} : Args{}));
+    const Ran last = run(
+        folder,
+        start(out) + (fs::exists(folder.path(out + "/config.toml")) ? Args{"--resume"} : Args{}));
     ASSERT_EQ(last.code, 0) << last.err;
-    EXPECT_EQ(differing(timeless(folder.path(out)), expected), std::vector<std::string>{}) << out << " after " << kills << " kills";
+    EXPECT_EQ(differing(timeless(folder.path(out)), expected), std::vector<std::string>{})
+        << out << " after " << kills << " kills";
     ++finished;
   }
   RecordProperty("kills", kills);
@@ -156,7 +177,8 @@ TEST(Resume, IsExactAfterAHundredKills) {
 
 TEST(Resume, TakesUpARunOfTheFirstFormat) {
   const TemporaryFolder folder;
-  fs::copy(fs::path(HEED_SOURCE_DIR) / "tests/data/format-1", folder.path("run"), fs::copy_options::recursive);
+  fs::copy(fs::path(HEED_SOURCE_DIR) / "tests/data/format-1", folder.path("run"),
+           fs::copy_options::recursive);
   EXPECT_EQ(run(folder, {"translate", "--run", "run"}, "a b c d\n").out, "a b c d\n");
   const Ran shown = run(folder, {"inspect", "run"});
   EXPECT_NE(shown.out.find("step                 508\n"), std::string::npos) << shown.out;
@@ -172,20 +194,38 @@ TEST(Resume, TakesUpARunOfTheFirstFormat) {
 TEST(Resume, RefusesTheSecondOfTwoAtOnceAndSavesWhenAsked) {
   const TemporaryFolder folder;
   write_corpus(folder);
-  const Args args = {"train", "--train", folder.path("train.src"), folder.path("train.tgt"), "--model", "rnn", "--set", "model.d=8", "--set", "train.eval_every=0",
-                     "--set", "train.save_every=0", "--steps", "100000000", "--threads", "1"};
+  const Args args = {"train",
+                     "--train",
+                     folder.path("train.src"),
+                     folder.path("train.tgt"),
+                     "--model",
+                     "rnn",
+                     "--set",
+                     "model.d=8",
+                     "--set",
+                     "train.eval_every=0",
+                     "--set",
+                     "train.save_every=0",
+                     "--steps",
+                     "100000000",
+                     "--threads",
+                     "1"};
   Program program(folder, args + Args{"--out", "run"});
   const auto wait_for = [](const std::function<bool()>& condition) {
-    for (int i = 0; i < 6000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; i < 6000 && !condition(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return condition();
   };
-  ASSERT_TRUE(wait_for([&] { return program.err().find("step 50/") != std::string::npos; })) << program.err();
+  ASSERT_TRUE(wait_for([&] { return program.err().find("step 50/") != std::string::npos; }))
+      << program.err();
   {
     const TemporaryFolder other;  // run() keeps its output in the folder it is started in
     const std::string out = folder.path("run");
     const Ran second = run(other, {"train", "--resume", "--out", out});
     EXPECT_EQ(second.code, 1);
-    EXPECT_EQ(second.err, fmt::format("heed: error: {}: another process is training here; wait until it has ended, or choose another folder\n", out));
+    EXPECT_EQ(second.err, fmt::format("heed: error: {}: another process is training here; wait "
+                                      "until it has ended, or choose another folder\n",
+                                      out));
   }
   const std::string last = folder.path("run/checkpoints/last.heed");
   EXPECT_FALSE(fs::exists(last));
@@ -218,13 +258,19 @@ TEST(Resume, NamesADamagedCheckpointAndTakesAnOlderOneWhenAsked) {
   const std::string steps = "step-000008, step-000016, step-000024, step-000032";
   const Ran refused = run(folder, resume);
   EXPECT_EQ(refused.code, 1);
-  EXPECT_EQ(refused.err, "heed: error: run/checkpoints/last.heed: damaged: its checksum does not match; use another checkpoint; there is best, " + steps + " (--checkpoint NAME)\n");
+  EXPECT_EQ(refused.err,
+            "heed: error: run/checkpoints/last.heed: damaged: its checksum does not match; use "
+            "another checkpoint; there is best, " +
+                steps + " (--checkpoint NAME)\n");
   const struct {
     const char* name;
     const char* message;
-  } rows[] = {{"step-000040", "run/checkpoints/step-000040.heed: damaged: its checksum does not match; use another checkpoint"},
-              {"best", "run/checkpoints/best.heed: holds weights alone; resume from last or from a step"},
-              {"step-7", "run/checkpoints: no checkpoint 'step-7' here; there is last, best"}};
+  } rows[] = {
+      {"step-000040",
+       "run/checkpoints/step-000040.heed: damaged: its checksum does not match; use another "
+       "checkpoint"},
+      {"best", "run/checkpoints/best.heed: holds weights alone; resume from last or from a step"},
+      {"step-7", "run/checkpoints: no checkpoint 'step-7' here; there is last, best"}};
   for (const auto& row : rows) {
     const Ran ran = run(folder, resume + Args{"--checkpoint", row.name});
     EXPECT_EQ(ran.code, 1);
@@ -233,38 +279,51 @@ TEST(Resume, NamesADamagedCheckpointAndTakesAnOlderOneWhenAsked) {
   const Ran on = run(folder, resume + Args{"--checkpoint", "step-000016"});
   EXPECT_EQ(on.code, 0) << on.err;
   for (const char* name : {"step-000024", "step-000032", "step-000040", "best"})
-    EXPECT_TRUE(fs::exists(folder.path(fmt::format("run/checkpoints/{}.heed.aside", name)))) << name << ": nothing is lost";
+    EXPECT_TRUE(fs::exists(folder.path(fmt::format("run/checkpoints/{}.heed.aside", name))))
+        << name << ": nothing is lost";
   EXPECT_EQ(differing(timeless(folder.path("run")), expected), std::vector<std::string>{});
 
   damage("run/checkpoints/best.heed");
   const Ran translated = run(folder, {"translate", "--run", "run"}, "a b\n");
   EXPECT_EQ(translated.code, 1);
-  EXPECT_EQ(translated.err, "heed: error: run/checkpoints/best.heed: damaged: its checksum does not match; use another checkpoint; there is last, " + steps + ", step-000040 (--checkpoint NAME)\n");
+  EXPECT_EQ(translated.err,
+            "heed: error: run/checkpoints/best.heed: damaged: its checksum does not match; use "
+            "another checkpoint; there is last, " +
+                steps + ", step-000040 (--checkpoint NAME)\n");
   for (const char* name : {"last", "step-000032"}) {
-    EXPECT_EQ(run(folder, {"translate", "--run", "run", "--checkpoint", name}, "a b\n").code, 0) << name;
-    EXPECT_EQ(run(folder, {"evaluate", "--run", "run", "--data", "train.src", "train.tgt", "--checkpoint", name}).code, 0) << name;
+    EXPECT_EQ(run(folder, {"translate", "--run", "run", "--checkpoint", name}, "a b\n").code, 0)
+        << name;
+    EXPECT_EQ(run(folder, {"evaluate", "--run", "run", "--data", "train.src", "train.tgt",
+                           "--checkpoint", name})
+                  .code,
+              0)
+        << name;
   }
 }
 
 TEST(Resume, BeginsAgainWhereATrainingWasKilledBeforeItsRunWasMade) {
   const TemporaryFolder folder;
   write_corpus(folder);
-  const Args args = {"train", "--train", "train.src", "train.tgt", "--model", "rnn", "--set", "model.d=8", "--steps", "2", "--out", "run"};
+  const Args args = {"train", "--train",   "train.src", "train.tgt", "--model", "rnn",
+                     "--set", "model.d=8", "--steps",   "2",         "--out",   "run"};
   fs::create_directories(folder.path("run/checkpoints"));
   folder.write("run/tokenizer.json", "cut short");
   folder.write("run/config.toml.partial", "");
   EXPECT_EQ(run(folder, args).code, 0);
   fs::remove(folder.path("run/config.toml"));
-  EXPECT_EQ(run(folder, args).err, "heed: error: run: is not empty; give --out a new folder\n") << "it holds checkpoints";
+  EXPECT_EQ(run(folder, args).err, "heed: error: run: is not empty; give --out a new folder\n")
+      << "it holds checkpoints";
 }
 
 TEST(VerifyResume, PrintsWhatItCompared) {
   const TemporaryFolder folder;
   write_corpus(folder);
-  const Args small = {"--set", "model.d=8", "--set", "model.layers=1", "--set", "train.save_every=5", "--set", "train.eval_every=4"};
+  const Args small = {"--set", "model.d=8",          "--set", "model.layers=1",
+                      "--set", "train.save_every=5", "--set", "train.eval_every=4"};
   const Args data = {"--train", "train.src", "train.tgt"};
   for (const char* model : {"transformer", "rnn", "conv"}) {
-    const Ran ran = run(folder, Args{"verify-resume"} + data + Args{"--model", model, "--steps", "12"} + small);
+    const Ran ran =
+        run(folder, Args{"verify-resume"} + data + Args{"--model", model, "--steps", "12"} + small);
     ASSERT_EQ(ran.code, 0) << ran.err;
     const auto lines = lines_of(ran.out);
     ASSERT_EQ(lines.size(), 12u) << ran.out;
@@ -276,17 +335,22 @@ TEST(VerifyResume, PrintsWhatItCompared) {
       EXPECT_TRUE(lines[i].ends_with("bytes  the same")) << lines[i];
       names.push_back(lines[i].substr(9, lines[i].find_first_of(" ,", 9) - 9));
     }
-    EXPECT_EQ(names, (std::vector<std::string>{"checkpoints/best.heed", "checkpoints/last.heed", "checkpoints/step-000005.heed", "checkpoints/step-000010.heed",
-                                               "checkpoints/step-000012.heed", "config.toml", "metrics.jsonl", "tokenizer.json"}));
+    EXPECT_EQ(names,
+              (std::vector<std::string>{
+                  "checkpoints/best.heed", "checkpoints/last.heed", "checkpoints/step-000005.heed",
+                  "checkpoints/step-000010.heed", "checkpoints/step-000012.heed", "config.toml",
+                  "metrics.jsonl", "tokenizer.json"}));
     EXPECT_EQ(lines.back(), "the same: resuming is exact on these settings");
   }
   const struct {
     Args args;
     const char* message;
-  } rows[] = {{{"--steps", "1"}, "--steps 1: a run of one step cannot be killed half-way; give 2 or more"},
-              {{}, "how many steps? give --steps N"}};
+  } rows[] = {
+      {{"--steps", "1"}, "--steps 1: a run of one step cannot be killed half-way; give 2 or more"},
+      {{}, "how many steps? give --steps N"}};
   for (const auto& row : rows) {
-    const Ran ran = run(folder, Args{"verify-resume"} + data + Args{"--model", "rnn"} + row.args + small);
+    const Ran ran =
+        run(folder, Args{"verify-resume"} + data + Args{"--model", "rnn"} + row.args + small);
     EXPECT_EQ(ran.code, 1);
     EXPECT_EQ(ran.err, fmt::format("heed: error: {}\n", row.message));
   }

@@ -1,20 +1,23 @@
-#include "tests/cli/program.h"
+#include "framework/reuse.h"
 
 #include <set>
 
 #include "cli/run.h"
 #include "framework/checkpoint.h"
-#include "framework/reuse.h"
 #include "framework/safetensors.h"
+#include "tests/cli/program.h"
 
 // Weights of one run in another: --init, --init-only and --freeze.
 
 namespace heed {
 namespace {
 
-const Args tiny = {"--set", "model.d=16",        "--set", "model.layers=1",      "--set", "model.heads=2",  "--set", "data.batch_tokens=64",
-                   "--set", "data.min_count=1",  "--set", "optim.warmup=2",      "--set", "train.log_every=5"};
-const Args unmoved = {"--steps", "1", "--set", "optim.lr=0"};  // so that last.heed holds what training began with
+const Args tiny = {"--set", "model.d=16",       "--set", "model.layers=1",
+                   "--set", "model.heads=2",    "--set", "data.batch_tokens=64",
+                   "--set", "data.min_count=1", "--set", "optim.warmup=2",
+                   "--set", "train.log_every=5"};
+const Args unmoved = {"--steps", "1", "--set",
+                      "optim.lr=0"};  // so that last.heed holds what training began with
 
 /// 40 pairs of letters from `first` on, the target the source backwards.
 void write_pairs(const TemporaryFolder& folder, const std::string& name, char first) {
@@ -23,15 +26,18 @@ void write_pairs(const TemporaryFolder& folder, const std::string& name, char fi
     std::string a, b;
     for (int j = 0; j < 2 + i % 5; ++j) {
       const char letter = static_cast<char>(first + (i * 7 + j * 3) % 8);
-      a += fmt::format("{}{}", j > 0 ? " " : "", letter), b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
+      a += fmt::format("{}{}", j > 0 ? " " : "", letter),
+          b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
     }
     source += a + "\n", target += b + "\n";
   }
   folder.write(name + ".src", source), folder.write(name + ".tgt", target);
 }
 
-Args train(const std::string& data, const std::string& model, const std::string& out, const Args& more = {}) {
-  return Args{"train", "--train", data + ".src", data + ".tgt", "--model", model, "--out", out} + tiny + more;
+Args train(const std::string& data, const std::string& model, const std::string& out,
+           const Args& more = {}) {
+  return Args{"train", "--train", data + ".src", data + ".tgt", "--model", model, "--out", out} +
+         tiny + more;
 }
 
 /// A folder with two corpora that share half of their letters, and a run on the first.
@@ -50,11 +56,14 @@ struct Reuse : testing::Test {
     return tensors_under(load(folder.path(out + "/checkpoints/" + name + ".heed")), "model.");
   }
   /// The names of parameters that are the same, to the bit.
-  static std::set<std::string> same(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
+  static std::set<std::string> same(const std::vector<NamedTensor>& a,
+                                    const std::vector<NamedTensor>& b) {
     std::set<std::string> names;
     for (const NamedTensor& x : a)
       for (const NamedTensor& y : b)
-        if (x.name == y.name && x.tensor.shape() == y.tensor.shape() && x.tensor.to_vector() == y.tensor.to_vector()) names.insert(x.name);
+        if (x.name == y.name && x.tensor.shape() == y.tensor.shape() &&
+            x.tensor.to_vector() == y.tensor.to_vector())
+          names.insert(x.name);
     return names;
   }
   static std::set<std::string> chosen(const std::vector<NamedTensor>& all, const Args& patterns) {
@@ -86,15 +95,23 @@ TEST_F(Reuse, LoadsWhatIsChosenFromEveryKindOfSource) {
     if (!row.patterns.empty()) options = options + Args{"--init-only"} + row.patterns;
     const Ran ran = done(train("old", "transformer", out, unmoved + options));
     const auto found = weights(out), theirs = weights("a", row.checkpoint);
-    const std::set<std::string> expected = chosen(found, row.patterns), loaded = same(found, theirs);
+    const std::set<std::string> expected = chosen(found, row.patterns),
+                                loaded = same(found, theirs);
     for (const auto& [name, tensor] : found) {
-      EXPECT_TRUE(!expected.contains(name) || loaded.contains(name)) << out << ": " << name << " was to be loaded";
-      EXPECT_TRUE(expected.contains(name) || same(found, fresh).contains(name)) << out << ": " << name << " was to be fresh";
+      EXPECT_TRUE(!expected.contains(name) || loaded.contains(name))
+          << out << ": " << name << " was to be loaded";
+      EXPECT_TRUE(expected.contains(name) || same(found, fresh).contains(name))
+          << out << ": " << name << " was to be fresh";
     }
-    EXPECT_NE(ran.err.find(fmt::format("init      {}: {} of {} parameters, ", folder.path(row.file), expected.size(), found.size())), std::string::npos) << ran.err;
-    EXPECT_EQ(ran.err.find("(left out by --init-only)") != std::string::npos, !row.patterns.empty()) << ran.err;
+    EXPECT_NE(ran.err.find(fmt::format("init      {}: {} of {} parameters, ", folder.path(row.file),
+                                       expected.size(), found.size())),
+              std::string::npos)
+        << ran.err;
+    EXPECT_EQ(ran.err.find("(left out by --init-only)") != std::string::npos, !row.patterns.empty())
+        << ran.err;
     const std::string log = read_file(folder.path(out + "/log.txt"));
-    for (const auto& [name, tensor] : found) EXPECT_NE(log.find(name), std::string::npos) << out << ": the log names " << name;
+    for (const auto& [name, tensor] : found)
+      EXPECT_NE(log.find(name), std::string::npos) << out << ": the log names " << name;
     const cli::Settings settings = cli::read_run_settings(folder.path(out));
     EXPECT_EQ(settings.train.init, folder.path(row.from[0]));
     EXPECT_EQ(settings.train.init_only, row.patterns);
@@ -112,7 +129,8 @@ TEST_F(Reuse, FindsTheRowsOfTokensThatBothVocabulariesHold) {
     done(train("old", model, a, Args{"--steps", "2", "--seed", "2"} + whole));
     done(train("new", model, fresh, unmoved + whole));
     const Ran ran = done(train("new", model, b, unmoved + whole + Args{"--init", a}));
-    const Vocabulary theirs = cli::load_tokenizers(folder.path(a)).target->vocabulary(), ours = cli::load_tokenizers(folder.path(b)).target->vocabulary();
+    const Vocabulary theirs = cli::load_tokenizers(folder.path(a)).target->vocabulary(),
+                     ours = cli::load_tokenizers(folder.path(b)).target->vocabulary();
     EXPECT_EQ(ours.size(), theirs.size()) << "the shapes alone would not tell them apart";
     const auto from = weights(a, "best"), to = weights(b), untouched = weights(fresh);
     int by_token = 0;
@@ -126,33 +144,62 @@ TEST_F(Reuse, FindsTheRowsOfTokensThatBothVocabulariesHold) {
       for (Id row = 0; row < ours.size(); ++row) {
         const std::string& token = ours.token(row);
         const bool shared = std::count(theirs.tokens().begin(), theirs.tokens().end(), token) > 0;
-        EXPECT_EQ(x.slice(row, row + 1).to_vector(), shared ? old.slice(theirs.id(token), theirs.id(token) + 1).to_vector() : drawn.slice(row, row + 1).to_vector())
+        EXPECT_EQ(x.slice(row, row + 1).to_vector(),
+                  shared ? old.slice(theirs.id(token), theirs.id(token) + 1).to_vector()
+                         : drawn.slice(row, row + 1).to_vector())
             << model << ": " << to[i].name << ", row of " << token;
       }
     }
     EXPECT_GE(by_token, model == "transformer" ? 1 : 3) << model;
-    EXPECT_NE(ran.err.find("by token: embedding.weight, 8 of 12 rows; the others stay fresh\n"), std::string::npos) << ran.err;  // 4 marks, e to h
+    EXPECT_NE(ran.err.find("by token: embedding.weight, 8 of 12 rows; the others stay fresh\n"),
+              std::string::npos)
+        << ran.err;  // 4 marks, e to h
   }
   // A checkpoint that stands alone does not say what its rows were for.
   std::filesystem::copy_file(folder.path("a/checkpoints/best.heed"), folder.path("alone.heed"));
-  const Ran alone = done(train("new", "transformer", "alone", unmoved + Args{"--init", "alone.heed"}));
-  EXPECT_NE(alone.err.find("by position: embedding.weight (no tokenizer beside the file"), std::string::npos) << alone.err;
+  const Ran alone =
+      done(train("new", "transformer", "alone", unmoved + Args{"--init", "alone.heed"}));
+  EXPECT_NE(alone.err.find("by position: embedding.weight (no tokenizer beside the file"),
+            std::string::npos)
+      << alone.err;
   EXPECT_EQ(same(weights("alone"), weights("a", "best")).size(), weights("a").size());
 }
 
 TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
-  const Args options = {"--init", "a", "--freeze", "encoder*", "embedding*", "--set", "optim.schedule=constant", "--set", "train.eval_every=7", "--set",
-                        "train.average=3", "--set", "train.save_every=4", "--set", "optim.accumulate=2", "--set", "model.dropout=0.2"};
+  const Args options = {"--init",
+                        "a",
+                        "--freeze",
+                        "encoder*",
+                        "embedding*",
+                        "--set",
+                        "optim.schedule=constant",
+                        "--set",
+                        "train.eval_every=7",
+                        "--set",
+                        "train.average=3",
+                        "--set",
+                        "train.save_every=4",
+                        "--set",
+                        "optim.accumulate=2",
+                        "--set",
+                        "model.dropout=0.2"};
   const Ran ran = done(train("old", "transformer", "whole", options + Args{"--steps", "20"}));
   const auto before = weights("a", "best"), after = weights("whole");
   const std::set<std::string> frozen = chosen(after, {"encoder*", "embedding*"});
   EXPECT_EQ(same(before, after), frozen) << "these alone are as they were after 20 steps";
   EXPECT_EQ(same(before, weights("whole", "best")), frozen) << "in averaged weights too";
   Index total = 0, still = 0;
-  for (const auto& [name, tensor] : after) total += tensor.size(), still += frozen.contains(name) ? tensor.size() : 0;
-  EXPECT_NE(ran.err.find(fmt::format("model     transformer, {} parameters, {} frozen\n", total, still)), std::string::npos) << ran.err;
-  EXPECT_NE(ran.err.find(fmt::format("frozen    {} of {} parameters, {} of {} numbers: embedding.weight, encoder.* (", frozen.size(), after.size(), still, total)),
-            std::string::npos) << ran.err;
+  for (const auto& [name, tensor] : after)
+    total += tensor.size(), still += frozen.contains(name) ? tensor.size() : 0;
+  EXPECT_NE(
+      ran.err.find(fmt::format("model     transformer, {} parameters, {} frozen\n", total, still)),
+      std::string::npos)
+      << ran.err;
+  EXPECT_NE(ran.err.find(fmt::format(
+                "frozen    {} of {} parameters, {} of {} numbers: embedding.weight, encoder.* (",
+                frozen.size(), after.size(), still, total)),
+            std::string::npos)
+      << ran.err;
   const Ran table = done({"inspect", "whole"});
   for (const std::string& line : lines_of(table.out))
     for (const auto& [name, tensor] : after) {
@@ -160,7 +207,9 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
       EXPECT_EQ(line.ends_with("  frozen"), frozen.contains(name)) << line;
     }
 
-  const auto tensors = [&](const std::string& out) { return load(folder.path(out + "/checkpoints/last.heed")).tensors; };
+  const auto tensors = [&](const std::string& out) {
+    return load(folder.path(out + "/checkpoints/last.heed")).tensors;
+  };
   for (const int first : {1, 7, 12}) {
     const std::string out = fmt::format("half{}", first);
     done(train("old", "transformer", out, options + Args{"--steps", std::to_string(first)}));
@@ -173,12 +222,14 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
     ASSERT_EQ(whole.size(), halves.size());
     for (std::size_t i = 0; i < whole.size(); ++i) {
       EXPECT_EQ(whole[i].name, halves[i].name);
-      EXPECT_EQ(whole[i].tensor.to_vector(), halves[i].tensor.to_vector()) << "from step " << first << ": " << whole[i].name;
+      EXPECT_EQ(whole[i].tensor.to_vector(), halves[i].tensor.to_vector())
+          << "from step " << first << ": " << whole[i].name;
     }
   }
   // Killed before its first checkpoint, a run begins again, and from the same weights.
   done(train("old", "transformer", "early", options + Args{"--steps", "20"}));
-  std::filesystem::remove_all(folder.path("early/checkpoints")), std::filesystem::remove(folder.path("early/metrics.jsonl"));
+  std::filesystem::remove_all(folder.path("early/checkpoints")),
+      std::filesystem::remove(folder.path("early/metrics.jsonl"));
   const Ran again = done({"train", "--resume", "--out", "early"});
   EXPECT_NE(again.err.find("init      "), std::string::npos) << again.err;
   EXPECT_EQ(same(tensors("whole"), tensors("early")).size(), tensors("whole").size());
@@ -186,54 +237,79 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
 
 TEST_F(Reuse, RefusesInOneLineAndLeavesEverythingAsItWas) {
   done(train("old", "rnn+dot", "rnn", {"--steps", "1"}));
-  done(train("old", "transformer", "wide", {"--steps", "1", "--set", "model.d=24", "--set", "model.layers=2"}));
-  std::filesystem::create_directory(folder.path("empty")), std::filesystem::copy(folder.path("a"), folder.path("bare"), std::filesystem::copy_options::recursive);
+  done(train("old", "transformer", "wide",
+             {"--steps", "1", "--set", "model.d=24", "--set", "model.layers=2"}));
+  std::filesystem::create_directory(folder.path("empty")),
+      std::filesystem::copy(folder.path("a"), folder.path("bare"),
+                            std::filesystem::copy_options::recursive);
   std::filesystem::remove_all(folder.path("bare/checkpoints"));
   Checkpoint other;
   other.tensors = {{"something", Tensor({1}, {1})}};
   save(other, folder.path("other.heed"));
   const std::string bytes = read_file(folder.path("a/checkpoints/best.heed"));
   folder.write("cut.heed", bytes.substr(0, bytes.size() / 2));
-  const auto from = [](Args options) { return train("old", "transformer", "b", Args{"--steps", "1"} + options); };
-  const auto resume = [](Args options) { return Args{"train", "--resume", "--out", "a"} + options; };
+  const auto from = [](Args options) {
+    return train("old", "transformer", "b", Args{"--steps", "1"} + options);
+  };
+  const auto resume = [](Args options) {
+    return Args{"train", "--resume", "--out", "a"} + options;
+  };
   const struct {
     Args args;
     std::vector<std::string> parts;
   } rows[] = {
-      {from({"--init", "nowhere"}), {"nowhere: no such file or folder", "a run's folder, a .heed checkpoint"}},
+      {from({"--init", "nowhere"}),
+       {"nowhere: no such file or folder", "a run's folder, a .heed checkpoint"}},
       {from({"--init", "empty"}), {"not a run: it holds no config.toml"}},
       {from({"--init", "bare"}), {"bare: no checkpoint yet", "another --init"}},
       {from({"--init", "old.src"}), {"old.src", "is not a Heed checkpoint"}},
       {from({"--init", "cut.heed"}), {"cut.heed: truncated"}},
       {from({"--init", "other.heed"}), {"other.heed: holds no parameters of a model"}},
-      {from({"--init-only", "encoder*"}), {"--init-only chooses what --init loads; give --init too"}},
+      {from({"--init-only", "encoder*"}),
+       {"--init-only chooses what --init loads; give --init too"}},
       {from({"--set", "train.init_only=encoder*"}), {"give --init too"}},
-      {from({"--init", "a", "--init-only", "encodr.*"}), {"--init-only encodr.*: no parameter of this model matches; did you mean 'encoder.*'?"}},
-      {from({"--init", "a", "--init-only", "encoder*", "!embeding*"}), {"--init-only !embeding*", "did you mean '!embedding.*'?"}},
-      {from({"--init", "a", "--init-only", "frobnicate"}), {"--init-only frobnicate", "the names begin with embedding, encoder, encoder_norm, decoder, decoder_norm"}},
-      {from({"--init", "a", "--init-only", "encoder*", "--init-only", "!*"}), {"--init-only chooses nothing"}},
+      {from({"--init", "a", "--init-only", "encodr.*"}),
+       {"--init-only encodr.*: no parameter of this model matches; did you mean 'encoder.*'?"}},
+      {from({"--init", "a", "--init-only", "encoder*", "!embeding*"}),
+       {"--init-only !embeding*", "did you mean '!embedding.*'?"}},
+      {from({"--init", "a", "--init-only", "frobnicate"}),
+       {"--init-only frobnicate",
+        "the names begin with embedding, encoder, encoder_norm, decoder, decoder_norm"}},
+      {from({"--init", "a", "--init-only", "encoder*", "--init-only", "!*"}),
+       {"--init-only chooses nothing"}},
       {from({"--init", "a", "--init-only", ""}), {"--init-only: an empty pattern"}},
       {from({"--freeze", "*"}), {"--freeze leaves nothing to train"}},
       {from({"--freeze", "!"}), {"--freeze: an empty pattern"}},
       {from({"--freeze", "encoder*", "!encoder*"}), {"--freeze chooses nothing"}},
-      {from({"--freeze", "*.wieght"}), {"--freeze *.wieght: no parameter of this model matches; did you mean '*.weight'?"}},
+      {from({"--freeze", "*.wieght"}),
+       {"--freeze *.wieght: no parameter of this model matches; did you mean '*.weight'?"}},
       {from({"--init", "wide"}),
-       {"wide/checkpoints/best.heed: does not fit the model: of another shape: embedding.weight is (12, 24) and should be (12, 16), encoder.0.attention",
+       {"wide/checkpoints/best.heed: does not fit the model: of another shape: embedding.weight is "
+        "(12, 24) and should be (12, 16), encoder.0.attention",
         " more; it has nothing for this model\n"}},
-      {from({"--init", "rnn"}), {"rnn/checkpoints/best.heed: does not fit the model: missing: encoder.0.", " more; leave them out with --init-only",
-                                 " '!encoder.*' '!encoder_norm.*' '!decoder.*' '!decoder_norm.*'"}},
-      {from({"--init", "a", "--set", "model.layers=2"}), {"missing: encoder.1.attention", " more; leave them out with --init-only '!encoder.1.*' '!decoder.1.*'\n"}},
+      {from({"--init", "rnn"}),
+       {"rnn/checkpoints/best.heed: does not fit the model: missing: encoder.0.",
+        " more; leave them out with --init-only",
+        " '!encoder.*' '!encoder_norm.*' '!decoder.*' '!decoder_norm.*'"}},
+      {from({"--init", "a", "--set", "model.layers=2"}),
+       {"missing: encoder.1.attention",
+        " more; leave them out with --init-only '!encoder.1.*' '!decoder.1.*'\n"}},
       {from({"--init", "a", "--set", "model.ff=8", "--init-only", "encoder*"}),
-       {"of another shape: encoder.0.feed_forward.up.weight is (64, 16) and should be (8, 16), encoder.0.feed_forward.up.bias is (64,) and should be (8,), "
-        "encoder.0.feed_forward.down.weight is (16, 64) and should be (16, 8); leave them out by adding to --init-only: "
+       {"of another shape: encoder.0.feed_forward.up.weight is (64, 16) and should be (8, 16), "
+        "encoder.0.feed_forward.up.bias is (64,) and should be (8,), "
+        "encoder.0.feed_forward.down.weight is (16, 64) and should be (16, 8); leave them out by "
+        "adding to --init-only: "
         "'!encoder.0.feed_forward.up.*' '!encoder.0.feed_forward.down.weight'"}},
-      {resume({"--init", "wide"}), {"--resume goes on with the run as it is: train.init cannot change"}},
+      {resume({"--init", "wide"}),
+       {"--resume goes on with the run as it is: train.init cannot change"}},
       {resume({"--init-only", "encoder*"}), {"train.init_only cannot change"}},
       {resume({"--freeze", "encoder*"}), {"train.freeze cannot change"}},
       {resume({"--set", "train.freeze=encoder*"}), {"train.freeze cannot change"}},
-      {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps", "1", "--out", "duel", "--set", "rnn:train.init=a"},
+      {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps", "1", "--out",
+        "duel", "--set", "rnn:train.init=a"},
        {"--set rnn:train.init=a: the models of a duel start afresh", "heed train --init"}},
-      {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps", "1", "--out", "duel", "--set", "train.freeze=encoder*"},
+      {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps", "1", "--out",
+        "duel", "--set", "train.freeze=encoder*"},
        {"--set train.freeze=encoder*: the models of a duel start afresh"}},
   };
   const auto before = contents(folder);
@@ -242,8 +318,11 @@ TEST_F(Reuse, RefusesInOneLineAndLeavesEverythingAsItWas) {
     const Ran ran = run(folder, row.args);
     EXPECT_EQ(ran.code, 1) << what << ": " << ran.err;
     EXPECT_EQ(ran.out, "") << what;
-    EXPECT_TRUE(ran.err.starts_with("heed: error: ") && lines_of(ran.err).size() == 1) << what << ": " << ran.err;
-    for (const std::string& part : row.parts) EXPECT_NE(ran.err.find(part), std::string::npos) << what << ": expected '" << part << "' in " << ran.err;
+    EXPECT_TRUE(ran.err.starts_with("heed: error: ") && lines_of(ran.err).size() == 1)
+        << what << ": " << ran.err;
+    for (const std::string& part : row.parts)
+      EXPECT_NE(ran.err.find(part), std::string::npos)
+          << what << ": expected '" << part << "' in " << ran.err;
     EXPECT_TRUE(contents(folder) == before) << what << " changed a file";
   }
   // The same settings again are no change.

@@ -1,8 +1,8 @@
-#include "tests/cli/program.h"
-
 #include <cmath>
 
 #include <nlohmann/json.hpp>
+
+#include "tests/cli/program.h"
 
 namespace heed {
 namespace {
@@ -22,14 +22,16 @@ Json score(const TemporaryFolder& folder, const Args& args, const std::string& i
 
 std::vector<std::string> keys(const Json& object) {
   std::vector<std::string> names;
-  for (const auto& [name, value] : object.items()) names.push_back(name);
+  for (const auto& [name, value] : object.items())
+    names.push_back(name);
   return names;
 }
 
 TEST(Score, PrintsJson) {
   const TemporaryFolder folder;
   folder.write("cat", "The cat is on the mat.\n"), folder.write("hello", "Hello world\n");
-  folder.write("abcx", "a b c x\n"), folder.write("abcd", "a b c d\n"), folder.write("ABCX", "A B C X\n");
+  folder.write("abcx", "a b c x\n"), folder.write("abcd", "a b c d\n"),
+      folder.write("ABCX", "A B C X\n");
   struct Row {
     Args args;
     double score;
@@ -37,16 +39,38 @@ TEST(Score, PrintsJson) {
   };
   const double quarter = 100 * std::pow(1.0 / 8, 0.25);  // 3/4 2/3 1/2, then 1/(2*1)
   const Row rows[]{
-      {{"--metric", "bleu", "--hyp", "cat", "--ref", "cat"}, 100, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "bleu", "--hyp", "hello", "--ref", "hello"}, 0, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd"}, quarter, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "bleu", "--hyp", "ABCX", "--ref", "abcd", "--lowercase"}, quarter, "nrefs:1|case:lc|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd", "--smooth", "none", "--tokenize", "intl"}, 0, "nrefs:1|case:mixed|eff:no|tok:intl|smooth:none"},
-      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd", "--smooth", "floor", "--smooth-value", "0.5"}, quarter, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:floor[0.50]"},
-      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "hello", "abcd", "cat"}, quarter, "nrefs:3|case:mixed|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "chrf", "--hyp", "abcx", "--ref", "abcd"}, 100 * 23.0 / 48, "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no"},
-      {{"--metric", "chrf", "--hyp", "abcx", "--ref", "abcd", "--word-order", "2"}, 100 * (23.0 / 12 + 3.0 / 4 + 2.0 / 3) / 6, "nrefs:1|case:mixed|eff:yes|nc:6|nw:2|space:no"},
-      {{"--metric", "chrf", "--hyp", "ABCX", "--ref", "abcx", "--lowercase"}, 100, "nrefs:1|case:lc|eff:yes|nc:6|nw:0|space:no"},
+      {{"--metric", "bleu", "--hyp", "cat", "--ref", "cat"},
+       100,
+       "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
+      {{"--metric", "bleu", "--hyp", "hello", "--ref", "hello"},
+       0,
+       "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
+      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd"},
+       quarter,
+       "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
+      {{"--metric", "bleu", "--hyp", "ABCX", "--ref", "abcd", "--lowercase"},
+       quarter,
+       "nrefs:1|case:lc|eff:no|tok:13a|smooth:exp"},
+      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd", "--smooth", "none", "--tokenize",
+        "intl"},
+       0,
+       "nrefs:1|case:mixed|eff:no|tok:intl|smooth:none"},
+      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd", "--smooth", "floor", "--smooth-value",
+        "0.5"},
+       quarter,
+       "nrefs:1|case:mixed|eff:no|tok:13a|smooth:floor[0.50]"},
+      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "hello", "abcd", "cat"},
+       quarter,
+       "nrefs:3|case:mixed|eff:no|tok:13a|smooth:exp"},
+      {{"--metric", "chrf", "--hyp", "abcx", "--ref", "abcd"},
+       100 * 23.0 / 48,
+       "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no"},
+      {{"--metric", "chrf", "--hyp", "abcx", "--ref", "abcd", "--word-order", "2"},
+       100 * (23.0 / 12 + 3.0 / 4 + 2.0 / 3) / 6,
+       "nrefs:1|case:mixed|eff:yes|nc:6|nw:2|space:no"},
+      {{"--metric", "chrf", "--hyp", "ABCX", "--ref", "abcx", "--lowercase"},
+       100,
+       "nrefs:1|case:lc|eff:yes|nc:6|nw:0|space:no"},
   };
   for (const Row& row : rows) {
     const std::string what = fmt::format("{}", fmt::join(row.args, " "));
@@ -60,12 +84,16 @@ TEST(Score, PrintsJson) {
 
   folder.write("runs", "a runs\nb\n"), folder.write("running", "a running\nc\n");
   for (const bool stem : {false, true}) {
-    const Json rouge = score(folder, Args{"--metric", "rouge", "--hyp", "runs", "--ref", "running"} + (stem ? Args{"--stem"} : Args{}));
+    const Json rouge =
+        score(folder, Args{"--metric", "rouge", "--hyp", "runs", "--ref", "running"} +
+                          (stem ? Args{"--stem"} : Args{}));
     EXPECT_EQ(keys(rouge), (Args{"metric", "rouge1", "rouge2", "rouge3", "rougeL", "rougeLsum"}));
     EXPECT_EQ(rouge["metric"], "rouge");
     for (const char* part : {"rouge1", "rougeL", "rougeLsum"}) {
-      EXPECT_EQ(keys(rouge[part]), (Args{"fmeasure", "precision", "recall"})) << "in the parser's order";
-      for (const auto& [name, value] : rouge[part].items()) EXPECT_NEAR(value.get<double>(), stem ? 0.5 : 0.25, 1e-12) << part << name;
+      EXPECT_EQ(keys(rouge[part]), (Args{"fmeasure", "precision", "recall"}))
+          << "in the parser's order";
+      for (const auto& [name, value] : rouge[part].items())
+        EXPECT_NEAR(value.get<double>(), stem ? 0.5 : 0.25, 1e-12) << part << name;
     }
     EXPECT_EQ(rouge["rouge2"]["recall"].get<double>(), stem ? 0.5 : 0.0);
     EXPECT_EQ(rouge["rouge3"]["fmeasure"].get<double>(), 0);
@@ -74,19 +102,27 @@ TEST(Score, PrintsJson) {
 
 TEST(Score, PrintsALineEach) {
   const TemporaryFolder folder;
-  folder.write("hyp", "a\n\na b c x\n"), folder.write("ref", "a\nb\na b c d\n");  // the blank line counts
-  const Json bleu = score(folder, {"--metric", "bleu", "--hyp", "hyp", "--ref", "ref", "--sentence-level"});
+  folder.write("hyp", "a\n\na b c x\n"),
+      folder.write("ref", "a\nb\na b c d\n");  // the blank line counts
+  const Json bleu =
+      score(folder, {"--metric", "bleu", "--hyp", "hyp", "--ref", "ref", "--sentence-level"});
   ASSERT_TRUE(bleu.is_array() && bleu.size() == 3) << bleu;
   const double expected[] = {100, 0, 100 * std::pow(1.0 / 8, 0.25)};
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(bleu[i]["score"].get<double>(), expected[i], 1e-9) << i;
-  EXPECT_EQ(bleu[0]["signature"], "nrefs:1|case:mixed|eff:yes|tok:13a|smooth:exp" + version) << "with effective order";
-  const Json rouge = score(folder, {"--metric", "rouge", "--hyp", "hyp", "--ref", "ref", "--sentence-level"});
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_NEAR(bleu[i]["score"].get<double>(), expected[i], 1e-9) << i;
+  EXPECT_EQ(bleu[0]["signature"], "nrefs:1|case:mixed|eff:yes|tok:13a|smooth:exp" + version)
+      << "with effective order";
+  const Json rouge =
+      score(folder, {"--metric", "rouge", "--hyp", "hyp", "--ref", "ref", "--sentence-level"});
   ASSERT_TRUE(rouge.is_array() && rouge.size() == 3) << rouge;
   EXPECT_EQ(rouge[1]["rouge1"]["fmeasure"].get<double>(), 0);
   EXPECT_EQ(rouge[2]["rougeL"]["fmeasure"].get<double>(), 0.75);
-  EXPECT_EQ(score(folder, {"--metric", "chrf", "--hyp", "hyp", "--ref", "ref", "--sentence-level"}).size(), 3u);
+  EXPECT_EQ(score(folder, {"--metric", "chrf", "--hyp", "hyp", "--ref", "ref", "--sentence-level"})
+                .size(),
+            3u);
 
-  const Ran text = run(folder, {"score", "--metric", "chrf", "--hyp", "hyp", "--ref", "ref", "--sentence-level"});
+  const Ran text = run(
+      folder, {"score", "--metric", "chrf", "--hyp", "hyp", "--ref", "ref", "--sentence-level"});
   EXPECT_EQ(text.out, "100.0000\n0.0000\n47.9167\n");
   EXPECT_EQ(text.err, "signature nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no" + version + "\n");
 }
@@ -94,42 +130,59 @@ TEST(Score, PrintsALineEach) {
 TEST(Score, PrintsTextAndReadsAPipe) {
   const TemporaryFolder folder;
   folder.write("ref", "a b c d\n");
-  const Ran bleu = run(folder, {"score", "--metric", "bleu", "--hyp", "-", "--ref", "ref"}, "a b c x\n");
+  const Ran bleu =
+      run(folder, {"score", "--metric", "bleu", "--hyp", "-", "--ref", "ref"}, "a b c x\n");
   EXPECT_EQ(bleu.code, 0) << bleu.err;
-  EXPECT_EQ(bleu.out, "BLEU 59.4604   precisions 75.0/66.7/50.0/50.0, brevity penalty 1.000, 4 words for 4\n"
-                      "signature nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp" + version + "\n");
-  const Ran chrf = run(folder, {"score", "--metric", "chrf", "--word-order", "2", "--hyp", "ref", "--ref", "-"}, "a b c d\r\n");
+  EXPECT_EQ(bleu.out,
+            "BLEU 59.4604   precisions 75.0/66.7/50.0/50.0, brevity penalty 1.000, 4 words for 4\n"
+            "signature nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp" +
+                version + "\n");
+  const Ran chrf =
+      run(folder, {"score", "--metric", "chrf", "--word-order", "2", "--hyp", "ref", "--ref", "-"},
+          "a b c d\r\n");
   EXPECT_TRUE(chrf.out.starts_with("chrF2++ 100.0000\nsignature ")) << chrf.out << chrf.err;
   const Ran rouge = run(folder, {"score", "--metric", "rouge", "--hyp", "ref", "--ref", "ref"});
   EXPECT_EQ(lines_of(rouge.out).size(), 7u) << rouge.out;
-  EXPECT_NE(rouge.out.find("rougeLsum     1.0000    1.0000    1.0000\n"), std::string::npos) << rouge.out;
+  EXPECT_NE(rouge.out.find("rougeLsum     1.0000    1.0000    1.0000\n"), std::string::npos)
+      << rouge.out;
 }
 
 TEST(Score, RefusesWhatItCannotScore) {
   const TemporaryFolder folder;
-  folder.write("one", "a\n"), folder.write("two", "a\nb\n"), folder.write("empty", ""), folder.write("latin", "a\n\xe9\n");
+  folder.write("one", "a\n"), folder.write("two", "a\nb\n"), folder.write("empty", ""),
+      folder.write("latin", "a\n\xe9\n");
   struct Bad {
     Args args;
     int code;
     Args parts;
   };
-  const auto with = [](const char* metric, const Args& more) { return Args{"--metric", metric, "--hyp", "one", "--ref", "one"} + more; };
+  const auto with = [](const char* metric, const Args& more) {
+    return Args{"--metric", metric, "--hyp", "one", "--ref", "one"} + more;
+  };
   const Bad rows[]{
       {{"--metric", "bleu", "--hyp", "one", "--ref", "two"}, 1, {"one: has 1 line and two has 2"}},
-      {{"--metric", "rouge", "--hyp", "two", "--ref", "two", "one"}, 1, {"two: has 2 lines and one has 1"}},
+      {{"--metric", "rouge", "--hyp", "two", "--ref", "two", "one"},
+       1,
+       {"two: has 2 lines and one has 1"}},
       {{"--metric", "bleu", "--hyp", "nowhere", "--ref", "two"}, 1, {"nowhere: no such file"}},
       {{"--metric", "bleu", "--hyp", "empty", "--ref", "two"}, 1, {"empty: is empty"}},
       {{"--metric", "bleu", "--hyp", "two", "--ref", "latin"}, 1, {"latin:2: malformed UTF-8"}},
-      {{"--metric", "bleu", "--hyp", "-", "--ref", "-"}, 2, {"standard input can be read only once"}},
+      {{"--metric", "bleu", "--hyp", "-", "--ref", "-"},
+       2,
+       {"standard input can be read only once"}},
       {{"--metric", "bleu", "--hyp", "one"}, 2, {"--ref"}},
       {{"--metric", "bleu", "--ref", "one"}, 2, {"--hyp"}},
       {{"--hyp", "one", "--ref", "one"}, 2, {"--metric"}},
       {with("meteor", {}), 2, {"--metric", "bleu"}},
       {with("bleu", {"--tokenize", "13b"}), 2, {"--tokenize", "13a"}},
       {with("bleu", {"--smooth", "flor"}), 2, {"--smooth", "floor"}},
-      {with("bleu", {"--smooth", "floor", "--smooth-value", "-1"}), 2, {"--smooth-value", "at least 0"}},
+      {with("bleu", {"--smooth", "floor", "--smooth-value", "-1"}),
+       2,
+       {"--smooth-value", "at least 0"}},
       {with("bleu", {"--smooth", "add-k", "--smooth-value", "nan"}), 2, {"--smooth-value"}},
-      {with("bleu", {"--smooth-value", "0.5"}), 2, {"--smooth-value", "--smooth exp takes no value"}},
+      {with("bleu", {"--smooth-value", "0.5"}),
+       2,
+       {"--smooth-value", "--smooth exp takes no value"}},
       {with("bleu", {"--word-order", "2"}), 2, {"--word-order", "--metric bleu"}},
       {with("bleu", {"--stem"}), 2, {"--stem", "--metric bleu"}},
       {with("chrf", {"--tokenize", "13a"}), 2, {"--tokenize", "--metric chrf"}},
@@ -139,7 +192,9 @@ TEST(Score, RefusesWhatItCannotScore) {
       {with("chrf", {"--stem"}), 2, {"--stem"}},
       {with("rouge", {"--lowercase"}), 2, {"--lowercase", "ROUGE"}},
       {with("rouge", {"--smooth-value", "1"}), 2, {"--smooth-value"}},
-      {with("rouge", {"--sentence-levle"}), 2, {"--sentence-levle", "did you mean --sentence-level?"}},
+      {with("rouge", {"--sentence-levle"}),
+       2,
+       {"--sentence-levle", "did you mean --sentence-level?"}},
   };
   for (const Bad& row : rows) {
     const Ran ran = run(folder, Args{"score"} + row.args);
@@ -148,7 +203,8 @@ TEST(Score, RefusesWhatItCannotScore) {
     EXPECT_EQ(ran.out, "") << what;
     EXPECT_TRUE(ran.err.starts_with("heed: error: ")) << what;
     EXPECT_EQ(lines_of(ran.err).size(), 1u) << what;
-    for (const std::string& part : row.parts) EXPECT_NE(ran.err.find(part), std::string::npos) << "expected '" << part << "' in " << what;
+    for (const std::string& part : row.parts)
+      EXPECT_NE(ran.err.find(part), std::string::npos) << "expected '" << part << "' in " << what;
   }
 }
 

@@ -1,13 +1,13 @@
 #include "cli/settings.h"
 
-#include "tests/datasets/temporary.h"
-
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <set>
 
 #include <gtest/gtest.h>
+
+#include "tests/datasets/temporary.h"
 
 namespace heed::cli {
 namespace {
@@ -22,22 +22,25 @@ void fill(Settings& s, int round) {
   Index n = 1000 * round;
   for (const Setting& setting : settings_of(s)) {
     ++n;
-    std::visit(Overloaded{[&](Index* v) { *v = round == 2 ? std::numeric_limits<Index>::max() - n : n; },
-                          [&](double* v) {
-                            *v = round == 0   ? static_cast<double>(n)
-                                 : round == 1 ? 1 / (3.0 + static_cast<double>(n))
-                                              : 1e300 / static_cast<double>(n);
-                          },
-                          [&](bool* v) { *v = (n + round) % 2 == 0; },
-                          [&](std::string* v) {
-                            *v = round == 0 ? fmt::format("s{}", n) : round == 1 ? fmt::format("a \"b\" \\ '{}' = # é\t", n) : "";
-                          },
-                          [&](std::vector<std::string>* v) {
-                            if (round == 0) *v = {fmt::format("x{}", n)};
-                            if (round == 1) *v = {"a b", "c, \"d\"", fmt::format("ü{}\\", n)};
-                            if (round == 2) v->clear();
-                          }},
-               setting.value);
+    std::visit(
+        Overloaded{[&](Index* v) { *v = round == 2 ? std::numeric_limits<Index>::max() - n : n; },
+                   [&](double* v) {
+                     *v = round == 0   ? static_cast<double>(n)
+                          : round == 1 ? 1 / (3.0 + static_cast<double>(n))
+                                       : 1e300 / static_cast<double>(n);
+                   },
+                   [&](bool* v) { *v = (n + round) % 2 == 0; },
+                   [&](std::string* v) {
+                     *v = round == 0   ? fmt::format("s{}", n)
+                          : round == 1 ? fmt::format("a \"b\" \\ '{}' = # é\t", n)
+                                       : "";
+                   },
+                   [&](std::vector<std::string>* v) {
+                     if (round == 0) *v = {fmt::format("x{}", n)};
+                     if (round == 1) *v = {"a b", "c, \"d\"", fmt::format("ü{}\\", n)};
+                     if (round == 2) v->clear();
+                   }},
+        setting.value);
   }
 }
 
@@ -50,7 +53,8 @@ TEST(Settings, AllComeBackFromTheirFile) {
     const auto a = settings_of(written), b = settings_of(read);
     for (std::size_t i = 0; i < a.size(); ++i) {
       EXPECT_EQ(text_of(a[i]), text_of(b[i])) << a[i].key;
-      std::visit([&](auto* x) { EXPECT_EQ(*x, *std::get<decltype(x)>(b[i].value)) << a[i].key; }, a[i].value);
+      std::visit([&](auto* x) { EXPECT_EQ(*x, *std::get<decltype(x)>(b[i].value)) << a[i].key; },
+                 a[i].value);
     }
     EXPECT_EQ(to_toml(written), to_toml(read));
   }
@@ -67,11 +71,13 @@ TEST(Settings, AreListedOnceEachAndInSections) {
     EXPECT_TRUE(keys.insert(key).second) << key;
     EXPECT_TRUE(std::visit([&](auto* x) { return fields.insert(x).second; }, setting.value)) << key;
     EXPECT_GT(std::string(setting.help).size(), 5u) << key;
-    EXPECT_EQ(std::string(setting.help).find('\n'), std::string::npos) << key << ": a comment of one line";
+    EXPECT_EQ(std::string(setting.help).find('\n'), std::string::npos)
+        << key << ": a comment of one line";
     if (const std::string head = key.substr(0, key.find('.')); head != section) {
       EXPECT_TRUE(sections.insert(section = head).second) << key << ": sections stand together";
     }
-    std::visit([&](auto* x) { sizes[reinterpret_cast<std::uintptr_t>(x)] = sizeof *x; }, setting.value);
+    std::visit([&](auto* x) { sizes[reinterpret_cast<std::uintptr_t>(x)] = sizeof *x; },
+               setting.value);
   }
   auto end = reinterpret_cast<std::uintptr_t>(&s);
   sizes[end + sizeof s] = 0;
@@ -84,8 +90,9 @@ TEST(Settings, AreListedOnceEachAndInSections) {
 
 TEST(Settings, AreSetByTheirKey) {
   Settings s = default_settings("transformer");
-  for (const char* assignment : {"model.d=64", "optim.lr=1e-4", "optim.name=sgd", "data.train=a.src,b c.tgt",
-                                 "train.time=", "data.fields=", "decode.beam=007"})
+  for (const char* assignment :
+       {"model.d=64", "optim.lr=1e-4", "optim.name=sgd", "data.train=a.src,b c.tgt",
+        "train.time=", "data.fields=", "decode.beam=007"})
     set(s, assignment);
   EXPECT_EQ(s.model.d, 64);
   EXPECT_EQ(s.optim.lr, 1e-4);
@@ -104,14 +111,16 @@ TEST(Settings, SayWhatIsWrongWithAnAssignment) {
   for (const Row& row :
        {Row{"model.d", "--set takes key=value; got 'model.d'"},
         Row{"model.layer=3", "--set unknown setting 'model.layer'; did you mean 'model.layers'?"},
-        Row{"optim.learning_rate=1", "--set unknown setting 'optim.learning_rate'; `heed train --help-settings` lists them"},
+        Row{"optim.learning_rate=1",
+            "--set unknown setting 'optim.learning_rate'; `heed train --help-settings` lists them"},
         Row{"=3", "--set unknown setting ''; `heed train --help-settings` lists them"},
         Row{"model.tied=yes", "--set model.tied takes true or false; got 'yes'"},
         Row{"model.d=wide", "--set model.d takes a whole number; got 'wide'"},
         Row{"model.d=3.5", "--set model.d takes a whole number; got '3.5'"},
         Row{"model.d=", "--set model.d takes a whole number; got ''"},
         Row{"model.d= 3", "--set model.d takes a whole number; got ' 3'"},
-        Row{"model.d=99999999999999999999", "--set model.d takes a whole number; got '99999999999999999999'"},
+        Row{"model.d=99999999999999999999",
+            "--set model.d takes a whole number; got '99999999999999999999'"},
         Row{"optim.lr=fast", "--set optim.lr takes a number; got 'fast'"},
         Row{"optim.lr=1e-3x", "--set optim.lr takes a number; got '1e-3x'"}}) {
     Settings s = default_settings("transformer");
@@ -148,13 +157,17 @@ TEST(Settings, SayWhichLineOfAFileIsWrong) {
     Settings s = default_settings("transformer");
     const std::string path = folder.write("c.toml", row.text), expected = row.message;
     const std::string message = folder.message([&] { read_settings(path, s); });
-    EXPECT_EQ(message.substr(0, expected.ends_with(": ") ? expected.size() : std::string::npos), expected) << row.text;
+    EXPECT_EQ(message.substr(0, expected.ends_with(": ") ? expected.size() : std::string::npos),
+              expected)
+        << row.text;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
   Settings s = default_settings("transformer");
-  EXPECT_EQ(folder.message([&] { read_settings(folder.path("none.toml"), s); }), "none.toml: no such file; check the name");
+  EXPECT_EQ(folder.message([&] { read_settings(folder.path("none.toml"), s); }),
+            "none.toml: no such file; check the name");
   std::filesystem::create_directory(folder.path("folder"));
-  EXPECT_EQ(folder.message([&] { read_settings(folder.path("folder"), s); }), "folder: is a folder; name a file of settings");
+  EXPECT_EQ(folder.message([&] { read_settings(folder.path("folder"), s); }),
+            "folder: is a folder; name a file of settings");
 }
 
 TEST(Settings, HaveRanges) {
@@ -217,7 +230,9 @@ TEST(Settings, HaveRanges) {
     EXPECT_EQ(s.model.name, model);
   }
   EXPECT_EQ(folder.message([] { default_settings("transfomer"); }).substr(0, 10), "--model is");
-  EXPECT_NE(folder.message([] { default_settings("transfomer"); }).find("did you mean transformer?"), std::string::npos);
+  EXPECT_NE(
+      folder.message([] { default_settings("transfomer"); }).find("did you mean transformer?"),
+      std::string::npos);
 }
 
 TEST(Settings, LetThoseCopyThatCan) {
@@ -227,16 +242,26 @@ TEST(Settings, LetThoseCopyThatCan) {
     std::vector<std::string> set;
     const char* message;
   };
-  for (const Row& row : {Row{"transformer", {"model.copy=true"}, "no error"},
-                         Row{"rnn+additive", {"model.copy=true", "model.coverage=1"}, "no error"},
-                         Row{"rnn+additive", {"model.coverage=0.5"}, "no error"},
-                         Row{"rnn", {"model.copy=true"}, "model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got rnn"},
-                         Row{"conv", {"model.copy=true"}, "model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got conv"},
-                         Row{"rnn+dot", {"model.coverage=1"}, "model.coverage needs rnn+additive; got rnn+dot"},
-                         Row{"transformer", {"model.copy=true", "data.joint_vocabulary=false"},
-                             "model.copy needs data.joint_vocabulary = true: a word that is copied has one id on both sides"}}) {
+  for (const Row& row :
+       {Row{"transformer", {"model.copy=true"}, "no error"},
+        Row{"rnn+additive", {"model.copy=true", "model.coverage=1"}, "no error"},
+        Row{"rnn+additive", {"model.coverage=0.5"}, "no error"},
+        Row{"rnn",
+            {"model.copy=true"},
+            "model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got "
+            "rnn"},
+        Row{"conv",
+            {"model.copy=true"},
+            "model.copy needs transformer, rnn+additive, rnn+dot, rnn+general or rnn+concat; got "
+            "conv"},
+        Row{"rnn+dot", {"model.coverage=1"}, "model.coverage needs rnn+additive; got rnn+dot"},
+        Row{"transformer",
+            {"model.copy=true", "data.joint_vocabulary=false"},
+            "model.copy needs data.joint_vocabulary = true: a word that is copied has one id on "
+            "both sides"}}) {
     Settings s = default_settings(row.model);
-    for (const std::string& assignment : row.set) set(s, assignment);
+    for (const std::string& assignment : row.set)
+      set(s, assignment);
     EXPECT_EQ(folder.message([&] { check_settings(s); }), row.message);
   }
   EXPECT_TRUE(default_settings("transformer", {"toy:summarization"}).model.copy);
@@ -253,12 +278,17 @@ TEST(Settings, ReadDurations) {
     double seconds;  // 0: an error
   };
   for (const Row& row :
-       {Row{"90", 90}, Row{"90s", 90}, Row{"10m", 600}, Row{"1.5h", 5400}, Row{".5m", 30}, Row{"1e2s", 100}, Row{"0.01", 0.01},
-        Row{"", 0},    Row{"0", 0},    Row{"-3m", 0},   Row{"m", 0},       Row{"10 m", 0}, Row{"10min", 0},  Row{"1h30m", 0},
-        Row{"inf", 0}, Row{"nan", 0},  Row{"+5", 0},    Row{"5d", 0},      Row{" 5", 0},   Row{"1e999", 0},  Row{"1e308h", 0}}) {
+       {Row{"90", 90},    Row{"90s", 90},    Row{"10m", 600}, Row{"1.5h", 5400}, Row{".5m", 30},
+        Row{"1e2s", 100}, Row{"0.01", 0.01}, Row{"", 0},      Row{"0", 0},       Row{"-3m", 0},
+        Row{"m", 0},      Row{"10 m", 0},    Row{"10min", 0}, Row{"1h30m", 0},   Row{"inf", 0},
+        Row{"nan", 0},    Row{"+5", 0},      Row{"5d", 0},    Row{" 5", 0},      Row{"1e999", 0},
+        Row{"1e308h", 0}}) {
     double seconds = 0;
     const std::string message = folder.message([&] { seconds = parse_duration(row.text); });
-    EXPECT_EQ(message, row.seconds > 0 ? "no error" : fmt::format("expected a time such as 90s, 10m or 1.5h; got '{}'", row.text));
+    EXPECT_EQ(message,
+              row.seconds > 0
+                  ? "no error"
+                  : fmt::format("expected a time such as 90s, 10m or 1.5h; got '{}'", row.text));
     EXPECT_NEAR(seconds, row.seconds, 1e-9) << row.text;
   }
 }

@@ -2,7 +2,6 @@
 // that can have no effect.
 
 #include "cli/limits.h"
-
 #include "cli/setting_warnings.h"
 #include "framework/checkpoint.h"
 #include "tests/cli/program.h"
@@ -19,7 +18,8 @@ const Args sizes = {"model.d=16",           "model.layers=1", "model.heads=2",
 
 Args set_all(const Args& assignments) {
   Args args;
-  for (const std::string& assignment : assignments) args.insert(args.end(), {"--set", assignment});
+  for (const std::string& assignment : assignments)
+    args.insert(args.end(), {"--set", assignment});
   return args;
 }
 
@@ -155,8 +155,10 @@ TEST(Limits, AnEpochIsWhatIsRead) {
 TEST(Limits, SampledSubwordsAreCountedAsTheyAreRead) {
   const TemporaryFolder folder;
   write_pairs(folder);
-  const Ran ran = run(folder, train({"--epochs", "4", "--out", "run"},
-                                    {"data.tokenizer=unigram", "data.subword_sampling=0.1", "data.batch_tokens=60"}));
+  const Ran ran =
+      run(folder,
+          train({"--epochs", "4", "--out", "run"},
+                {"data.tokenizer=unigram", "data.subword_sampling=0.1", "data.batch_tokens=60"}));
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_NE(ran.err.find("4 epochs (about "), std::string::npos) << ran.err;
   EXPECT_EQ(position(folder, "run"), (std::vector<std::int64_t>{4, 0, 0}));
@@ -165,7 +167,8 @@ TEST(Limits, SampledSubwordsAreCountedAsTheyAreRead) {
 TEST(Limits, AnEpochOfTextIsWhatItsWindowsHold) {
   const TemporaryFolder folder;
   std::string text;
-  for (int i = 0; i < 1000; ++i) text += static_cast<char>('a' + i * 7 % 11);
+  for (int i = 0; i < 1000; ++i)
+    text += static_cast<char>('a' + i * 7 % 11);
   folder.write("lm.txt", text);
   struct Row {
     int context;
@@ -410,8 +413,8 @@ TEST(Limits, SidesThatAModelCannotPlaceAreKnownBefore) {
     const Args args = Args{"train", "--train"} + files(row.train) + Args{"--valid"} +
                       files(row.valid) + Args{"--model", row.model, "--steps", "2", "--out", out} +
                       tiny +
-                      set_all(Args{"model.d=8", "model.layers=1", "model.heads=1", "data.min_count=1",
-                               "model.positions=10", "optim.warmup=1"} +
+                      set_all(Args{"model.d=8", "model.layers=1", "model.heads=1",
+                                   "data.min_count=1", "model.positions=10", "optim.warmup=1"} +
                               row.settings);
     const Ran ran = run(folder, args);
     ASSERT_EQ(ran.code, 0) << ran.err;
@@ -424,10 +427,11 @@ TEST(Limits, SidesThatAModelCannotPlaceAreKnownBefore) {
       run(folder, train({"--valid", "only.s", "only.t", "--steps", "2", "--out", "none"},
                         {"model.positions=10"}, "conv"));
   EXPECT_EQ(none.code, 1);
-  EXPECT_EQ(none.err,
-            "heed: error: only.s only.t: every pair is longer than max_length = 9 or batch_tokens = "
-            "100000 allow; raise model.positions "
-            "or data.batch_tokens\n");
+  EXPECT_EQ(
+      none.err,
+      "heed: error: only.s only.t: every pair is longer than max_length = 9 or batch_tokens = "
+      "100000 allow; raise model.positions "
+      "or data.batch_tokens\n");
 }
 
 // Settings that can have no effect
@@ -487,7 +491,8 @@ TEST(SettingWarnings, NameWhatHasNoEffect) {
             "data.valid_fraction = 0.1 has no effect with data.valid = ['a']"}}) {
     cli::Settings s = cli::new_run_settings(row.model);
     cli::GivenKeys given;
-    for (const std::string& assignment : row.set) given.insert(cli::set(s, assignment));
+    for (const std::string& assignment : row.set)
+      given.insert(cli::set(s, assignment));
     const std::vector<std::string> expected =
         *row.warning == 0 ? std::vector<std::string>{} : std::vector<std::string>{row.warning};
     EXPECT_EQ(unused_settings(s, given), expected) << row.model << " " << row.set.back();
@@ -540,7 +545,8 @@ TEST(SettingWarnings, NameWhatTheLengthOfTheTrainingLeavesOut) {
             {"train.average = 3 has nothing to average: no weights are saved before the end "
              "(train.save_every = 1600, 1600 steps)"}}}) {
     cli::Settings s = cli::new_run_settings("transformer");
-    for (const std::string& assignment : row.set) cli::set(s, assignment);
+    for (const std::string& assignment : row.set)
+      cli::set(s, assignment);
     EXPECT_EQ(unreached_settings(s, row.length, row.validates), row.warnings);
   }
 }

@@ -1,10 +1,10 @@
 #include "datasets/batching.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <map>
 #include <numeric>
+
+#include <gtest/gtest.h>
 
 #include "tests/datasets/temporary.h"
 
@@ -20,7 +20,8 @@ Pair pair_of(Index i) { return {letters(i * 7 % 23 + 1, i), letters(i * 5 % 19 +
 
 MemoryPairs corpus(Index lines) {
   std::vector<Pair> pairs;
-  for (Index i = 0; i < lines; ++i) pairs.push_back(pair_of(i));
+  for (Index i = 0; i < lines; ++i)
+    pairs.push_back(pair_of(i));
   return MemoryPairs(std::move(pairs), "memory");
 }
 
@@ -31,7 +32,8 @@ struct Endless final : PairSource {
 };
 
 std::shared_ptr<const Tokenizer> alphabet() {
-  return train_tokenizer("characters", {}, [](const TakeLine& take) { take("abcdefghijklmnopqrstuvwxyz"); });
+  return train_tokenizer("characters", {},
+                         [](const TakeLine& take) { take("abcdefghijklmnopqrstuvwxyz"); });
 }
 
 std::vector<Id> row(const Sequences& s, Index i) {
@@ -52,7 +54,8 @@ TEST(PairBatches, MarksSourceTargetAndGold) {
   const auto tokenizer = alphabet();
   const MemoryPairs pairs(std::vector<Pair>{{"ab", "c"}});
   const Batch batch = PairBatches(pairs, tokenizer, {}).next();
-  const Id a = tokenizer->vocabulary().id("a"), b = tokenizer->vocabulary().id("b"), c = tokenizer->vocabulary().id("c");
+  const Id a = tokenizer->vocabulary().id("a"), b = tokenizer->vocabulary().id("b"),
+           c = tokenizer->vocabulary().id("c");
   EXPECT_EQ(batch.source.ids.to_vector(), (std::vector<Id>{a, b, eos_id}));
   EXPECT_EQ(batch.target.ids.to_vector(), (std::vector<Id>{bos_id, c}));
   EXPECT_EQ(batch.gold.to_vector(), (std::vector<Id>{c, eos_id}));
@@ -66,10 +69,13 @@ struct Case {
 
 TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
   const auto tokenizer = alphabet();
-  for (const Case& c : {Case{1, 4096, 8192, true}, Case{100, 60, 8192, true}, Case{100, 60, 7, true}, Case{100, 60, 7, false},
-                        Case{1000, 200, 100, true}, Case{64, 4096, 64, true}, Case{50, 44, 1, true}}) {
+  for (const Case& c : {Case{1, 4096, 8192, true}, Case{100, 60, 8192, true},
+                        Case{100, 60, 7, true}, Case{100, 60, 7, false}, Case{1000, 200, 100, true},
+                        Case{64, 4096, 64, true}, Case{50, 44, 1, true}}) {
     const MemoryPairs pairs = corpus(c.lines);
-    PairBatches batches(pairs, tokenizer, {.batch_tokens = c.batch_tokens, .window = c.window, .seed = 3, .shuffle = c.shuffle});
+    PairBatches batches(
+        pairs, tokenizer,
+        {.batch_tokens = c.batch_tokens, .window = c.window, .seed = 3, .shuffle = c.shuffle});
     for (Index epoch = 0; epoch < 3; ++epoch) {
       std::map<Index, int> seen;
       while (batches.epoch() == epoch) {
@@ -79,7 +85,8 @@ TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
         for (std::size_t i = 0; i < batch.lines.size(); ++i) {
           ++seen[batch.lines[i]];
           const Pair pair = pair_of(batch.lines[i]);
-          std::vector<Id> source = tokenizer->encode(pair.source), target = tokenizer->encode(pair.target), gold = target;
+          std::vector<Id> source = tokenizer->encode(pair.source),
+                          target = tokenizer->encode(pair.target), gold = target;
           source.push_back(eos_id), target.insert(target.begin(), bos_id), gold.push_back(eos_id);
           EXPECT_EQ(row(batch.source, static_cast<Index>(i)), source);
           EXPECT_EQ(row(batch.target, static_cast<Index>(i)), target);
@@ -127,7 +134,8 @@ TEST(PairBatches, ACutSourceIsNotCopiedFromPastItsEnd) {
   const Tokenizers words(train_tokenizer("words", {}, [](const TakeLine& take) { take("known"); }));
   const MemoryPairs pairs(std::vector<Pair>{{"Ada Bob known Cy", "Cy Bob known Ada"}});
   PairBatches batches(pairs, words, {.max_length = 3, .cut = true, .widen = true});
-  const Id ada = static_cast<Id>(words.target->size()), bob = ada + 1, known = words.target->vocabulary().id("known");
+  const Id ada = static_cast<Id>(words.target->size()), bob = ada + 1,
+           known = words.target->vocabulary().id("known");
   const Batch batch = batches.next();
   EXPECT_EQ(row(batch.source, 0), (std::vector<Id>{ada, bob, known, eos_id}));
   EXPECT_EQ(batch.gold.to_vector(), (std::vector<Id>{unk_id, bob, known, eos_id}));
@@ -144,7 +152,8 @@ struct Blocks final : PairSource {
   std::string name() const override { return "blocks"; }
   Index block() const override { return width; }
   void will_need(Index first, Index count) const override {
-    for (Index i = first; i < std::min(first + count, lines); ++i) ++announced[i];
+    for (Index i = first; i < std::min(first + count, lines); ++i)
+      ++announced[i];
   }
 };
 
@@ -153,12 +162,14 @@ TEST(PairBatches, ResumesAnywhere) {
   const MemoryPairs finite = corpus(150);
   const Endless endless;
   const Blocks blocks(150, 8);
-  for (const PairSource* pairs : std::initializer_list<const PairSource*>{&finite, &endless, &blocks}) {
+  for (const PairSource* pairs :
+       std::initializer_list<const PairSource*>{&finite, &endless, &blocks}) {
     const BatchOptions options{.batch_tokens = 90, .max_length = 20, .window = 32, .seed = 5};
     PairBatches whole(*pairs, tokenizer, options), other(*pairs, tokenizer, options);
     std::vector<std::vector<std::int64_t>> positions;
     std::vector<Batch> expected;
-    for (int i = 0; i < 120; ++i) positions.push_back(whole.position()), expected.push_back(whole.next());
+    for (int i = 0; i < 120; ++i)
+      positions.push_back(whole.position()), expected.push_back(whole.next());
     for (std::size_t start = 0; start < positions.size(); start += 7) {
       PairBatches fresh(*pairs, tokenizer, options);
       fresh.seek(positions[start]), other.seek(positions[start]);
@@ -174,15 +185,18 @@ TEST(PairBatches, ResumesAnywhere) {
 TEST(PairBatches, CountsTheBatchesOfAnEpoch) {
   const auto tokenizer = alphabet();
   const MemoryPairs pairs = corpus(150);
-  PairBatches batches(pairs, tokenizer, {.batch_tokens = 90, .max_length = 20, .window = 32, .seed = 5});
-  for (int i = 0; i < 9; ++i) batches.next();
+  PairBatches batches(pairs, tokenizer,
+                      {.batch_tokens = 90, .max_length = 20, .window = 32, .seed = 5});
+  for (int i = 0; i < 9; ++i)
+    batches.next();
   const auto position = batches.position();
   BatchCounts counts;
   const Index expected = batches.count_epoch(&counts);
   EXPECT_EQ(batches.position(), position);
   batches.seek(std::vector<std::int64_t>{0, 0, 0});
   Index given = 0;
-  for (; batches.epoch() == 0; ++given) batches.next();
+  for (; batches.epoch() == 0; ++given)
+    batches.next();
   EXPECT_EQ(given, expected);
   EXPECT_EQ(counts.read, 150);
   EXPECT_GT(counts.dropped, 0);
@@ -228,14 +242,16 @@ TEST(PairBatches, DropsAndCountsWhatIsTooLong) {
   const std::tuple<BatchOptions, std::vector<Index>> rows[]{
       {{.max_length = 3}, {1, 3, 4}},
       {{.max_length = 0}, {0, 1, 2, 3, 4}},
-      {{.batch_tokens = 7, .max_length = 0}, {0, 1, 2, 3}},  // 4 + 1 tokens and two marks; 3 + 3 and two marks are 8
+      {{.batch_tokens = 7, .max_length = 0},
+       {0, 1, 2, 3}},  // 4 + 1 tokens and two marks; 3 + 3 and two marks are 8
       {{.max_length = 1}, {3}},
   };
   for (const auto& [options, kept] : rows) {
     PairBatches batches(pairs, tokenizer, options);
     std::vector<Index> lines;
     while (batches.epoch() == 0)
-      for (Index i : batches.next().lines) lines.push_back(i);
+      for (Index i : batches.next().lines)
+        lines.push_back(i);
     std::ranges::sort(lines);
     EXPECT_EQ(lines, kept);
     EXPECT_EQ(batches.counts().dropped, 5 - static_cast<Index>(kept.size()));
@@ -245,17 +261,22 @@ TEST(PairBatches, DropsAndCountsWhatIsTooLong) {
 
 TEST(PairBatches, CutsAndCountsWhatIsTooLong) {
   const auto tokenizer = alphabet();
-  const MemoryPairs pairs({{"aaaa", "b"}, {"aaa", "b"}, {"a", "bbbb"}, {"a", "b"}, {"aaaaa", "bbbbb"}});
+  const MemoryPairs pairs(
+      {{"aaaa", "b"}, {"aaa", "b"}, {"a", "bbbb"}, {"a", "b"}, {"aaaaa", "bbbbb"}});
   PairBatches batches(pairs, tokenizer, {.max_length = 3, .cut = true});
   const Batch batch = batches.next();
   std::map<Index, std::pair<Index, Index>> lengths;
-  for (Index i = 0; i < 5; ++i) lengths[batch.lines[i]] = {batch.source.spans.length(i) - 1, batch.target.spans.length(i) - 1};
-  EXPECT_EQ(lengths, (std::map<Index, std::pair<Index, Index>>{{0, {3, 1}}, {1, {3, 1}}, {2, {1, 3}}, {3, {1, 1}}, {4, {3, 3}}}));
+  for (Index i = 0; i < 5; ++i)
+    lengths[batch.lines[i]] = {batch.source.spans.length(i) - 1, batch.target.spans.length(i) - 1};
+  EXPECT_EQ(lengths, (std::map<Index, std::pair<Index, Index>>{
+                         {0, {3, 1}}, {1, {3, 1}}, {2, {1, 3}}, {3, {1, 1}}, {4, {3, 3}}}));
   EXPECT_EQ(batches.counts().read, 5);
   EXPECT_EQ(batches.counts().cut, 3);
   EXPECT_EQ(batches.counts().dropped, 0);
 
-  PairBatches narrow(pairs, tokenizer, {.batch_tokens = 7, .max_length = 3, .cut = true});  // 3 + 3 and two marks are 8
+  PairBatches narrow(
+      pairs, tokenizer,
+      {.batch_tokens = 7, .max_length = 3, .cut = true});  // 3 + 3 and two marks are 8
   BatchCounts counts;
   EXPECT_GT(narrow.count_epoch(&counts), 1);
   EXPECT_EQ(counts.dropped, 1);
@@ -266,23 +287,33 @@ TEST(PairBatches, CutsAndCountsWhatIsTooLong) {
 
 TEST(PairBatches, ReadsBlocksInTurnAndMixesThem) {
   const auto tokenizer = alphabet();
-  for (const Case& c : {Case{1000, 90, 128, true}, Case{1000, 90, 128, false}, Case{1003, 90, 100, true}, Case{100, 90, 7, true},
-                        Case{10, 90, 8192, true}}) {
+  for (const Case& c :
+       {Case{1000, 90, 128, true}, Case{1000, 90, 128, false}, Case{1003, 90, 100, true},
+        Case{100, 90, 7, true}, Case{10, 90, 8192, true}}) {
     const Blocks blocks(c.lines, 16);
-    PairBatches batches(blocks, tokenizer, {.batch_tokens = c.batch_tokens, .window = c.window, .seed = 3, .shuffle = c.shuffle});
+    PairBatches batches(
+        blocks, tokenizer,
+        {.batch_tokens = c.batch_tokens, .window = c.window, .seed = 3, .shuffle = c.shuffle});
     std::vector<Index> first;
     for (Index epoch = 0; epoch < 2; ++epoch) {
       blocks.asked.clear(), blocks.announced.clear();
       std::vector<Index> lines, expected(static_cast<std::size_t>(c.lines));
       while (batches.epoch() == epoch)
-        for (Index i : batches.next().lines) lines.push_back(i);
-      for (std::size_t i = 1; i < blocks.asked.size(); ++i)  // within a block, in the order of the file
-        if (blocks.asked[i] % 16 != 0) { EXPECT_EQ(blocks.asked[i], blocks.asked[i - 1] + 1); }
+        for (Index i : batches.next().lines)
+          lines.push_back(i);
+      for (std::size_t i = 1; i < blocks.asked.size();
+           ++i)  // within a block, in the order of the file
+        if (blocks.asked[i] % 16 != 0) {
+          EXPECT_EQ(blocks.asked[i], blocks.asked[i - 1] + 1);
+        }
       EXPECT_EQ(std::ranges::is_sorted(blocks.asked), !c.shuffle || c.lines == 10);
       const auto window = static_cast<std::size_t>(std::max<Index>(c.window / 16, 1) * 16);
-      for (std::size_t i = window + 16; i < blocks.asked.size(); ++i) EXPECT_EQ(blocks.announced[blocks.asked[i]], 1) << i;
+      for (std::size_t i = window + 16; i < blocks.asked.size(); ++i)
+        EXPECT_EQ(blocks.announced[blocks.asked[i]], 1) << i;
       if (epoch == 0) first = lines;
-      if (epoch == 1 && c.lines > 10) { EXPECT_EQ(lines == first, !c.shuffle); }
+      if (epoch == 1 && c.lines > 10) {
+        EXPECT_EQ(lines == first, !c.shuffle);
+      }
       std::ranges::sort(lines);
       std::iota(expected.begin(), expected.end(), Index{0});
       EXPECT_EQ(lines, expected);
@@ -302,7 +333,8 @@ TEST(PairBatches, LinesOfOneLengthAreMixedToo) {
   Index neighbours = 0;
   while (batches.epoch() == 0) {
     const Batch batch = batches.next();
-    for (std::size_t i = 1; i < batch.lines.size(); ++i) neighbours += batch.lines[i] == batch.lines[i - 1] + 1;
+    for (std::size_t i = 1; i < batch.lines.size(); ++i)
+      neighbours += batch.lines[i] == batch.lines[i - 1] + 1;
   }
   EXPECT_LT(neighbours, 16);
 }
@@ -324,15 +356,22 @@ TEST(PairBatches, RefusesWhatCannotWork) {
   EXPECT_EQ(make(pairs, tiny), "memory" + dropped);
   EXPECT_EQ(make(endless, tiny), "endless" + dropped);
   EXPECT_EQ(make(none, {}), "[batches] expected at least one pair; memory has none");
-  EXPECT_EQ(make(pairs, {.batch_tokens = 0}), "[batches] expected batch_tokens of at least 1; got 0");
-  EXPECT_EQ(make(pairs, {.max_length = -1}), "[batches] expected max_length of at least 0 (no limit); got -1");
+  EXPECT_EQ(make(pairs, {.batch_tokens = 0}),
+            "[batches] expected batch_tokens of at least 1; got 0");
+  EXPECT_EQ(make(pairs, {.max_length = -1}),
+            "[batches] expected max_length of at least 0 (no limit); got -1");
   EXPECT_EQ(make(pairs, {.window = 0}), "[batches] expected window of at least 1; got 0");
   EXPECT_EQ(seek({0, 2, 0}), "no error");
   EXPECT_EQ(seek({0, 3, 0}),
-            "memory: has 3 windows of 10 pairs, the position to resume at is in window 3 (from 0); give the data and data.window "
+            "memory: has 3 windows of 10 pairs, the position to resume at is in window 3 (from 0); "
+            "give the data and data.window "
             "of the first run");
-  EXPECT_EQ(seek({0, -1, 0}), "[batches] expected a position of three numbers from 0 on, epoch, window and batch; got (0, -1, 0)");
-  EXPECT_EQ(seek({1}), "[batches] expected a position of three numbers from 0 on, epoch, window and batch; got (1)");
+  EXPECT_EQ(seek({0, -1, 0}),
+            "[batches] expected a position of three numbers from 0 on, epoch, window and batch; "
+            "got (0, -1, 0)");
+  EXPECT_EQ(
+      seek({1}),
+      "[batches] expected a position of three numbers from 0 on, epoch, window and batch; got (1)");
   EXPECT_EQ(folder.message([&] { all_batches(endless, tokenizer, {}); }),
             "[batches] expected a finite corpus; endless has no end");
 }
@@ -343,12 +382,14 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
   BatchCounts counts;
   Index before = 0;
   std::vector<Index> lines, expected(300);
-  for (const Batch& batch : all_batches(pairs, tokenizer, {.batch_tokens = 100, .window = 10}, &counts)) {
+  for (const Batch& batch :
+       all_batches(pairs, tokenizer, {.batch_tokens = 100, .window = 10}, &counts)) {
     EXPECT_LE(batch.tokens(), 100);
     for (Index i = 0; i < batch.target.spans.count(); ++i) {
       EXPECT_GE(batch.target.spans.length(i), before);
       before = batch.target.spans.length(i);
-      EXPECT_EQ(batch.target.spans.length(i), static_cast<Index>(pair_of(batch.lines[i]).target.size()) + 1);
+      EXPECT_EQ(batch.target.spans.length(i),
+                static_cast<Index>(pair_of(batch.lines[i]).target.size()) + 1);
       lines.push_back(batch.lines[i]);
     }
   }
@@ -358,7 +399,8 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
   EXPECT_EQ(counts.dropped, 0);
 
   const MemoryPairs mixed({{"aaaaaaaaaa", "bbbbbbbbbb"}, {"a", "b"}, {"aa", std::string(99, 'b')}});
-  const std::vector<Batch> batches = all_batches(mixed, tokenizer, {.batch_tokens = 8, .max_length = 50}, &counts);
+  const std::vector<Batch> batches =
+      all_batches(mixed, tokenizer, {.batch_tokens = 8, .max_length = 50}, &counts);
   ASSERT_EQ(batches.size(), 2u);  // the second exceeds the budget alone
   EXPECT_EQ(batches[1].lines, std::vector<Index>{0});
   EXPECT_EQ(counts.dropped, 1);
@@ -367,7 +409,8 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
 }  // namespace
 TEST(Batching, CutsLinesAnewInEachEpoch) {
   std::vector<Pair> lines;
-  const std::vector<std::string> words{"sleep", "sleeps", "sleeping", "walk", "walks", "walking", "swim", "swims", "swimming"};
+  const std::vector<std::string> words{"sleep",   "sleeps", "sleeping", "walk",    "walks",
+                                       "walking", "swim",   "swims",    "swimming"};
   Random random(5);
   for (Index i = 0; i < 60; ++i) {
     const auto word = [&] { return words[random.below(words.size())]; };
@@ -376,7 +419,8 @@ TEST(Batching, CutsLinesAnewInEachEpoch) {
   const MemoryPairs pairs(lines);
   for (const std::string kind : {"unigram", "bpe"}) {
     const Tokenizers tokenizers = train_tokenizer(kind, {}, [&](const TakeLine& take) {
-      for (const Pair& pair : lines) take(pair.source), take(pair.target);
+      for (const Pair& pair : lines)
+        take(pair.source), take(pair.target);
     });
     BatchOptions options{.batch_tokens = 60, .subword_sampling = kind == "bpe" ? 0.3 : 0.2};
     PairBatches batches(pairs, tokenizers, options);
@@ -389,7 +433,8 @@ TEST(Batching, CutsLinesAnewInEachEpoch) {
       positions.push_back(batches.position());
       seen.push_back(batches.next());
       for (Index i = 0; i < seen.back().source.spans.count(); ++i) {
-        std::vector<Id> ids = row(seen.back().source, i), gold = row({seen.back().gold, seen.back().target.spans}, i);
+        std::vector<Id> ids = row(seen.back().source, i),
+                        gold = row({seen.back().gold, seen.back().target.spans}, i);
         const Pair& pair = lines[seen.back().lines[i]];
         EXPECT_EQ(tokenizers.source->decode(ids), pair.source);
         EXPECT_EQ(tokenizers.target->decode(gold), pair.target);
@@ -401,7 +446,8 @@ TEST(Batching, CutsLinesAnewInEachEpoch) {
     EXPECT_EQ(sources.size(), 180u);
     EXPECT_LT(best, 170);
     Index changed = 0;
-    for (Index i = 0; i < 60; ++i) changed += sources[{0, i}] != sources[{1, i}];
+    for (Index i = 0; i < 60; ++i)
+      changed += sources[{0, i}] != sources[{1, i}];
     EXPECT_GT(changed, 15) << kind;
     // Whatever was read before: a batch is a function of its position.
     PairBatches others(pairs, tokenizers, options);
@@ -437,9 +483,11 @@ TEST(Batching, NamesUnknownWordsForModelsThatCopy) {
   const Batch batch = PairBatches(pairs, tokenizer, {.widen = true}).next();
   EXPECT_EQ(row(batch.source, 0), (std::vector<Id>{size, a, size + 1, eos_id}));
   EXPECT_EQ(row(batch.target, 0), (std::vector<Id>{bos_id, size + 1, a, unk_id}));
-  EXPECT_EQ(row(PairBatches(pairs, tokenizer, {}).next().source, 0), (std::vector<Id>{unk_id, a, unk_id, eos_id}));
+  EXPECT_EQ(row(PairBatches(pairs, tokenizer, {}).next().source, 0),
+            (std::vector<Id>{unk_id, a, unk_id, eos_id}));
   EXPECT_EQ(all_batches(pairs, tokenizer, {.widen = true}).front().gold[0], size + 1);
-  EXPECT_THROW(PairBatches(pairs, {tokenizer, alphabet()}, {.widen = true}), Error) << "two vocabularies";
+  EXPECT_THROW(PairBatches(pairs, {tokenizer, alphabet()}, {.widen = true}), Error)
+      << "two vocabularies";
 }
 
 }  // namespace heed

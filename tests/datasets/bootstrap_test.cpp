@@ -1,8 +1,8 @@
 #include "datasets/metrics/bootstrap.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "framework/error.h"
 #include "framework/random.h"
@@ -15,7 +15,8 @@ std::vector<BleuCounts> lines(const std::vector<int>& right, int words = 8) {
   std::vector<BleuCounts> counts;
   for (int r : right) {
     BleuCounts line{.sys_len = words, .ref_len = words, .matches = {}, .totals = {}};
-    for (int n = 0; n < 4; ++n) line.matches[n] = std::max(0, r - n), line.totals[n] = words - n;
+    for (int n = 0; n < 4; ++n)
+      line.matches[n] = std::max(0, r - n), line.totals[n] = words - n;
     counts.push_back(line);
   }
   return counts;
@@ -23,20 +24,23 @@ std::vector<BleuCounts> lines(const std::vector<int>& right, int words = 8) {
 
 TEST(Bootstrap, OneLineIsItsOwnScore) {
   const auto line = lines({6});  // 6/8, 5/7, 4/6, 3/5
-  for (double score : bootstrap_bleu(line, 5, 1)) EXPECT_NEAR(score, 100 * std::pow(6.0 * 5 * 4 * 3 / (8 * 7 * 6 * 5), 0.25), 1e-9);
+  for (double score : bootstrap_bleu(line, 5, 1))
+    EXPECT_NEAR(score, 100 * std::pow(6.0 * 5 * 4 * 3 / (8 * 7 * 6 * 5), 0.25), 1e-9);
 }
 
 TEST(Bootstrap, LineCountsAddUpToTheCorpus) {
   const std::vector<std::string> hypotheses{"a b c d e", "a b"}, references{"a b c d x", "a b"};
   const std::vector<std::vector<std::string>> all{references};
   BleuCounts sum;
-  for (const BleuCounts& line : bleu_counts(hypotheses, all)) sum += line;
+  for (const BleuCounts& line : bleu_counts(hypotheses, all))
+    sum += line;
   EXPECT_EQ(bleu_score(sum).score, corpus_bleu(hypotheses, all).score);
   EXPECT_EQ(sum.matches, (std::array<Index, 4>{6, 4, 2, 1}));
 }
 
 TEST(Bootstrap, SameSeedSameSetsForEverySystem) {
-  // b is a but for a worse last line: on every set b is as good where that line is not drawn and worse where it is.
+  // b is a but for a worse last line: on every set b is as good where that line is not drawn and
+  // worse where it is.
   const auto a = lines({8, 7, 6, 8, 5, 8}), b = lines({8, 7, 6, 8, 5, 4});
   const auto x = bootstrap_bleu(a, 400, 3), y = bootstrap_bleu(b, 400, 3);
   int equal = 0;
@@ -44,7 +48,8 @@ TEST(Bootstrap, SameSeedSameSetsForEverySystem) {
     EXPECT_GE(x[i], y[i]);
     equal += x[i] == y[i];
   }
-  EXPECT_NEAR(equal / 400.0, std::pow(5.0 / 6, 6), 0.08);  // the chance that six draws miss one line of six
+  EXPECT_NEAR(equal / 400.0, std::pow(5.0 / 6, 6),
+              0.08);  // the chance that six draws miss one line of six
   EXPECT_EQ(x, bootstrap_bleu(a, 400, 3));
   EXPECT_NE(x, bootstrap_bleu(a, 400, 4));
 }
@@ -57,7 +62,8 @@ TEST(Bootstrap, NamesClearDifferencesAlone) {
     same.push_back(static_cast<int>(random.below(9)));
     poor.push_back(std::max(0, good.back() - 2));
   }
-  const auto a = bootstrap_bleu(lines(good), 500, 1), b = bootstrap_bleu(lines(same), 500, 1), c = bootstrap_bleu(lines(poor), 500, 1);
+  const auto a = bootstrap_bleu(lines(good), 500, 1), b = bootstrap_bleu(lines(same), 500, 1),
+             c = bootstrap_bleu(lines(poor), 500, 1);
   EXPECT_TRUE(paired_difference(a, c).significant());
   EXPECT_GT(paired_difference(a, c).low, 0);
   EXPECT_TRUE(paired_difference(c, a).significant());
@@ -74,7 +80,8 @@ TEST(Bootstrap, HandMadeDifferences) {
   const PairedDifference d = paired_difference(a, b);
   EXPECT_DOUBLE_EQ(d.mean, 0.5);
   EXPECT_DOUBLE_EQ(d.wins, 2.5 / 4);
-  EXPECT_DOUBLE_EQ(d.low, -1); EXPECT_DOUBLE_EQ(d.high, 2);
+  EXPECT_DOUBLE_EQ(d.low, -1);
+  EXPECT_DOUBLE_EQ(d.high, 2);
 }
 
 TEST(Bootstrap, Misuse) {

@@ -8,7 +8,8 @@ namespace heed::toy {
 
 std::vector<std::string> split_sentences(const std::string& text);
 
-/// What a reader makes of a report of toy:summarization who knows the phrases of the trade, and nothing of how it was drawn.
+/// What a reader makes of a report of toy:summarization who knows the phrases of the trade, and
+/// nothing of how it was drawn.
 struct Reading {
   std::string headline, topic;
   std::size_t lead = 0, sentences = 0, events = 0;

@@ -12,7 +12,8 @@ namespace {
 
 std::shared_ptr<const Tokenizer> trained(const std::string& kind) {
   return train_tokenizer(kind, {.min_count = 1}, [](const TakeLine& take) {
-    for (int i = 0; i < 50; ++i) take("the cat sings and the dog runs");
+    for (int i = 0; i < 50; ++i)
+      take("the cat sings and the dog runs");
   });
 }
 

@@ -1,8 +1,8 @@
 #include "datasets/metrics/rouge.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "datasets/metrics/lcs.h"
 #include "datasets/metrics/perplexity.h"
@@ -15,7 +15,8 @@ namespace {
 using Lines = std::vector<std::string>;
 using Part = PrecisionRecall RougeScore::*;
 
-constexpr Part r1 = &RougeScore::rouge1, r2 = &RougeScore::rouge2, r3 = &RougeScore::rouge3, rl = &RougeScore::rougeL, rs = &RougeScore::rougeLsum;
+constexpr Part r1 = &RougeScore::rouge1, r2 = &RougeScore::rouge2, r3 = &RougeScore::rouge3,
+               rl = &RougeScore::rougeL, rs = &RougeScore::rougeLsum;
 
 struct Row {
   const char* why;
@@ -28,20 +29,26 @@ struct Row {
 void expect(const PrecisionRecall& got, double precision, double recall, const std::string& why) {
   EXPECT_NEAR(got.precision, precision, 1e-12) << why;
   EXPECT_NEAR(got.recall, recall, 1e-12) << why;
-  EXPECT_NEAR(got.fmeasure, precision + recall > 0 ? 2 * precision * recall / (precision + recall) : 0, 1e-12) << why;
+  EXPECT_NEAR(got.fmeasure,
+              precision + recall > 0 ? 2 * precision * recall / (precision + recall) : 0, 1e-12)
+      << why;
 }
 
-// Lin 2004: "ROUGE: a package for automatic evaluation of summaries". Fractions are matches / words (or n-grams) of either side.
+// Lin 2004: "ROUGE: a package for automatic evaluation of summaries". Fractions are matches / words
+// (or n-grams) of either side.
 TEST(Rouge, ExamplesOfThePaper) {
   const std::string police = "police killed the gunman";
   const Row rows[]{
       {"section 3.1, S2: 3/4", "police kill the gunman", police, rl, 3.0 / 4, 3.0 / 4},
       {"section 3.1, S3: 2/4", "the gunman kill police", police, rl, 2.0 / 4, 2.0 / 4},
-      {"section 3.1, S4, the LCS takes one of two orders: 2/4", "the gunman police killed", police, rl, 2.0 / 4, 2.0 / 4},
-      {"section 3, ROUGE-2 cannot tell S2 (the gunman) ...", "police kill the gunman", police, r2, 1.0 / 3, 1.0 / 3},
+      {"section 3.1, S4, the LCS takes one of two orders: 2/4", "the gunman police killed", police,
+       rl, 2.0 / 4, 2.0 / 4},
+      {"section 3, ROUGE-2 cannot tell S2 (the gunman) ...", "police kill the gunman", police, r2,
+       1.0 / 3, 1.0 / 3},
       {"... from S3 (the gunman)", "the gunman kill police", police, r2, 1.0 / 3, 1.0 / 3},
       {"S4 in pairs: 2/3", "the gunman police killed", police, r2, 2.0 / 3, 2.0 / 3},
-      {"section 3.2: the union of w1 w2 and w1 w3 w5 is 4 of 5; 10 words said", "w1 w2 w6 w7 w8\nw1 w3 w8 w9 w5", "w1 w2 w3 w4 w5", rs, 4.0 / 10, 4.0 / 5},
+      {"section 3.2: the union of w1 w2 and w1 w3 w5 is 4 of 5; 10 words said",
+       "w1 w2 w6 w7 w8\nw1 w3 w8 w9 w5", "w1 w2 w3 w4 w5", rs, 4.0 / 10, 4.0 / 5},
   };
   for (const Row& row : rows) {
     const RougeScore score = rouge(row.hypothesis, Lines{row.reference}, {.stem = row.stem});
@@ -69,7 +76,8 @@ TEST(Rouge, HandComputedLines) {
       {"itself, pairs", "a b c d", "a b c d", r2, 1, 1},
       {"itself, triples", "a b c d", "a b c d", r3, 1, 1},
       {"two words have no triples", "a b", "a b", r3, 0, 0},
-      {"clipped: 2/7, 2/6", "the the the the the the the", "the cat is on the mat", r1, 2.0 / 7, 2.0 / 6},
+      {"clipped: 2/7, 2/6", "the the the the the the the", "the cat is on the mat", r1, 2.0 / 7,
+       2.0 / 6},
       {"clipped pairs: a a twice of three, 2/3, 2/3", "a a a a", "a a a b", r2, 2.0 / 3, 2.0 / 3},
       {"order does not matter to words: 3/3", "c b a", "a b c", r1, 1, 1},
       {"but to pairs", "c b a", "a b c", r2, 0, 0},
@@ -97,7 +105,8 @@ TEST(Rouge, HandComputedLines) {
       {"said once, a counts once: a of 2, a of 2", "a b", "a c\na d", rs, 1.0 / 2, 1.0 / 4},
       {"expected once, a counts once", "a c\na d", "a b", rs, 1.0 / 4, 1.0 / 2},
       {"blank lines are nothing", "\n\na b\n \n", "a b", rs, 1, 1},
-      {"of x y z and y x one word is taken, not both: with z 2 of 3", "y x\nz", "x y z", rs, 2.0 / 3, 2.0 / 3},
+      {"of x y z and y x one word is taken, not both: with z 2 of 3", "y x\nz", "x y z", rs,
+       2.0 / 3, 2.0 / 3},
       // stems
       {"unstemmed", "running dogs", "runs dog", r1, 0, 0},
       {"run and dog", "running dogs", "runs dog", r1, 1, 1, true},
@@ -123,31 +132,43 @@ TEST(Rouge, TakesTheBestReferenceOfEachScore) {
 }
 
 TEST(Rouge, AveragesOverLines) {
-  const RougeScore score = mean_rouge(Lines{"a b", "", "x"}, std::vector<Lines>{{"a b", "c", "x y z"}});
+  const RougeScore score =
+      mean_rouge(Lines{"a b", "", "x"}, std::vector<Lines>{{"a b", "c", "x y z"}});
   EXPECT_NEAR(score.rouge1.precision, (1 + 0 + 1) / 3.0, 1e-12);
   EXPECT_NEAR(score.rouge1.recall, (1 + 0 + 1.0 / 3) / 3, 1e-12);
-  EXPECT_NEAR(score.rouge1.fmeasure, (1 + 0 + 1.0 / 2) / 3, 1e-12) << "the mean of F, not F of the means";
+  EXPECT_NEAR(score.rouge1.fmeasure, (1 + 0 + 1.0 / 2) / 3, 1e-12)
+      << "the mean of F, not F of the means";
   EXPECT_NEAR(score.rouge2.fmeasure, 1.0 / 3, 1e-12);
-  EXPECT_EQ(rouge_signature(2, {.stem = true}), "nrefs:2|stem:yes|version:" + std::string(metrics_version));
+  EXPECT_EQ(rouge_signature(2, {.stem = true}),
+            "nrefs:2|stem:yes|version:" + std::string(metrics_version));
   const TemporaryFolder folder;
-  EXPECT_EQ(folder.message([] { mean_rouge(Lines{}, std::vector<Lines>{{}}); }), "[rouge] expected at least one line; got none");
-  EXPECT_EQ(folder.message([] { mean_rouge(Lines{"a"}, std::vector<Lines>{{"a", "b"}}); }),
+  EXPECT_EQ(folder.message([] { mean_rouge(Lines{}, std::vector<Lines>{{}}); }),
+            "[rouge] expected at least one line; got none");
+  EXPECT_EQ(folder.message([] {
+    mean_rouge(Lines{"a"}, std::vector<Lines>{{"a", "b"}});
+  }),
             "[rouge] expected as many lines in reference 1 as hypotheses, 1; got 2");
 }
 
-// Against the whole table and its way back, on few words, so that there are many longest subsequences; and past 64 columns.
+// Against the whole table and its way back, on few words, so that there are many longest
+// subsequences; and past 64 columns.
 TEST(Lcs, FollowsTheTable) {
   std::uint32_t state = 7;
-  const auto some = [&](std::uint32_t most) { return state = state * 1664525u + 1013904223u, (state >> 16) % most; };
+  const auto some = [&](std::uint32_t most) {
+    return state = state * 1664525u + 1013904223u, (state >> 16) % most;
+  };
   for (int round = 0; round < 300; ++round) {
     const std::uint32_t longest = round % 3 == 0 ? 300 : 20, words = 1 + some(round % 2 ? 3 : 40);
     std::vector<std::uint32_t> a(some(longest)), b(some(longest));
-    for (auto& x : a) x = some(words);
-    for (auto& x : b) x = some(words);
+    for (auto& x : a)
+      x = some(words);
+    for (auto& x : b)
+      x = some(words);
     std::vector<std::vector<Index>> table(a.size() + 1, std::vector<Index>(b.size() + 1));
     for (std::size_t i = 1; i <= a.size(); ++i)
       for (std::size_t j = 1; j <= b.size(); ++j)
-        table[i][j] = a[i - 1] == b[j - 1] ? table[i - 1][j - 1] + 1 : std::max(table[i - 1][j], table[i][j - 1]);
+        table[i][j] = a[i - 1] == b[j - 1] ? table[i - 1][j - 1] + 1
+                                           : std::max(table[i - 1][j], table[i][j - 1]);
     std::vector<std::size_t> back;
     for (std::size_t i = a.size(), j = b.size(); i > 0 && j > 0;) {
       if (a[i - 1] == b[j - 1])
@@ -156,7 +177,8 @@ TEST(Lcs, FollowsTheTable) {
         table[i][j - 1] > table[i - 1][j] ? --j : --i;
     }
     EXPECT_EQ(lcs_length(a, b), table[a.size()][b.size()]);
-    EXPECT_EQ(lcs_positions(a, b), back) << a.size() << " and " << b.size() << " words of " << words;
+    EXPECT_EQ(lcs_positions(a, b), back)
+        << a.size() << " and " << b.size() << " words of " << words;
   }
 }
 
@@ -169,7 +191,9 @@ TEST(Lcs, TakesLongDocuments) {
 }
 
 TEST(Perplexity, PerTokenAndPerCharacter) {
-  const Perplexity uniform{.nats = 10 * std::log(8.0), .tokens = 10, .characters = 30};  // 8 words to choose from, 3 characters each
+  const Perplexity uniform{.nats = 10 * std::log(8.0),
+                           .tokens = 10,
+                           .characters = 30};  // 8 words to choose from, 3 characters each
   EXPECT_NEAR(uniform.per_token(), 8, 1e-12);
   EXPECT_NEAR(uniform.per_character(), 2, 1e-12);
   EXPECT_NEAR(uniform.bits_per_character(), 1, 1e-12);

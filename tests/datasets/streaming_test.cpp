@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "datasets/batching.h"
 #include "datasets/pairs.h"
@@ -8,7 +8,8 @@
 #include "tests/datasets/temporary.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr heed::Index many = 100'000;  // sanitizers keep what is freed, so there the bound below says nothing
+constexpr heed::Index many =
+    100'000;  // sanitizers keep what is freed, so there the bound below says nothing
 constexpr bool memory_is_ours = false;
 #else
 constexpr heed::Index many = 2'000'000;
@@ -31,7 +32,8 @@ void write_corpus(const std::string& source, const std::string& target, Index pa
   std::ofstream sources(source, std::ios::binary), targets(target, std::ios::binary);
   std::string from, to;
   for (Index i = 0; i < pairs; ++i) {
-    for (std::uint64_t word = mix(static_cast<std::uint64_t>(i)), n = 3 + word % 6; n > 0; --n, word >>= 9)
+    for (std::uint64_t word = mix(static_cast<std::uint64_t>(i)), n = 3 + word % 6; n > 0;
+         --n, word >>= 9)
       from += fmt::format("w{} ", word % 500), to += fmt::format("v{} ", word % 500);
     from.back() = to.back() = '\n';
     if (from.size() > 1 << 16) sources << std::exchange(from, {}), targets << std::exchange(to, {});
@@ -40,16 +42,19 @@ void write_corpus(const std::string& source, const std::string& target, Index pa
 }
 
 struct Streamed {
-  Index pairs = 0, tokens = 0, resident = 0;  // the most KiB, over those before the corpus was opened
+  Index pairs = 0, tokens = 0,
+        resident = 0;  // the most KiB, over those before the corpus was opened
 };
 
 Streamed stream(Index pairs) {
   const TemporaryFolder folder;
   const std::string source = folder.path("source"), target = folder.path("target");
   write_corpus(source, target, pairs);
-  const std::shared_ptr<const Tokenizer> words = train_tokenizer("words", {}, [](const TakeLine& take) {
-    for (int i = 0; i < 500; ++i) take(fmt::format("w{} v{}", i, i));
-  });
+  const std::shared_ptr<const Tokenizer> words =
+      train_tokenizer("words", {}, [](const TakeLine& take) {
+        for (int i = 0; i < 500; ++i)
+          take(fmt::format("w{} v{}", i, i));
+      });
   const Index before = resident();
   const auto corpus = open_pairs({source, target}, {}, Split::train, 1);
   EXPECT_EQ(corpus->size(), pairs);
@@ -63,14 +68,18 @@ Streamed stream(Index pairs) {
   return result;
 }
 
-// A window of 8,192 pairs, the order of the blocks and where they begin are all that is held: some MB, of however many pairs.
+// A window of 8,192 pairs, the order of the blocks and where they begin are all that is held: some
+// MB, of however many pairs.
 TEST(Streaming, TwoMillionPairsNeedNoMoreMemoryThanTenThousand) {
   const Streamed few = stream(10'000), all = stream(many);
   EXPECT_EQ(few.pairs, 10'000);
   EXPECT_EQ(all.pairs, many);
   EXPECT_GT(all.tokens, 11 * many);
-  RecordProperty("kib_of_few", static_cast<int>(few.resident)), RecordProperty("kib_of_all", static_cast<int>(all.resident));
-  if (memory_is_ours) { EXPECT_LT(all.resident, 24 << 10) << "KiB; of ten thousand pairs: " << few.resident; }
+  RecordProperty("kib_of_few", static_cast<int>(few.resident)),
+      RecordProperty("kib_of_all", static_cast<int>(all.resident));
+  if (memory_is_ours) {
+    EXPECT_LT(all.resident, 24 << 10) << "KiB; of ten thousand pairs: " << few.resident;
+  }
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include "datasets/toy/summarization.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
+
+#include <gtest/gtest.h>
 
 #include "datasets/tokenizers/words.h"
 #include "datasets/toy/toy.h"
@@ -17,7 +17,9 @@ namespace {
 
 using std::string;
 
-std::unique_ptr<PairSource> reports(Split split, std::uint64_t seed = 1) { return open("summarization", split, seed); }
+std::unique_ptr<PairSource> reports(Split split, std::uint64_t seed = 1) {
+  return open("summarization", split, seed);
+}
 
 // Tokens of the word tokenizer, without the marks that say where one touches the next
 std::vector<string> tokens(const string& text) {
@@ -26,12 +28,15 @@ std::vector<string> tokens(const string& text) {
   std::vector<string> pieces = words.tokens(text);
   for (string& piece : pieces)
     if (!std::isalnum(static_cast<unsigned char>(piece[0])))
-      for (std::size_t at; (at = piece.find(joiner)) != string::npos;) piece.erase(at, joiner.size());
+      for (std::size_t at; (at = piece.find(joiner)) != string::npos;)
+        piece.erase(at, joiner.size());
   return pieces;
 }
 
 string lower(string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
   return text;
 }
 
@@ -43,8 +48,12 @@ bool ordinary(const string& token) {
   return !std::isalnum(static_cast<unsigned char>(token[0])) || all.contains(lower(token));
 }
 
-bool is_number(const string& token) { return token.find_first_not_of("0123456789") == string::npos; }
-bool is_score(const string& token) { return token.size() == 3 && token[1] == '-' && std::isdigit(static_cast<unsigned char>(token[0])); }
+bool is_number(const string& token) {
+  return token.find_first_not_of("0123456789") == string::npos;
+}
+bool is_score(const string& token) {
+  return token.size() == 3 && token[1] == '-' && std::isdigit(static_cast<unsigned char>(token[0]));
+}
 bool is_name(const string& token) {
   return token.size() >= 5 && std::isupper(static_cast<unsigned char>(token[0])) &&
          std::all_of(token.begin() + 1, token.end(), [](char c) { return c >= 'a' && c <= 'z'; });
@@ -53,25 +62,37 @@ bool is_name(const string& token) {
 // Read by a person: the headline is what the report says of what matters most in it.
 TEST(Summarization, FirstReports) {
   const Pair golden[] = {
-      {"On Monday evening, the trawler Mumhanis went down near Nulevik, and 11 people are missing. Apples cost 378 crowns a "
-       "sack at the market of Hesteby on Wednesday. Fledimdon went down 4-1 against the hockey team of Pumstuta in Minzuley "
-       "late on Monday, but Olga Rodmar was sent off. The library of Nulevik will close at 6 in August. Klolaka Rehosen and "
+      {"On Monday evening, the trawler Mumhanis went down near Nulevik, and 11 people are missing. "
+       "Apples cost 378 crowns a "
+       "sack at the market of Hesteby on Wednesday. Fledimdon went down 4-1 against the hockey "
+       "team of Pumstuta in Minzuley "
+       "late on Monday, but Olga Rodmar was sent off. The library of Nulevik will close at 6 in "
+       "August. Klolaka Rehosen and "
        "David Ladrirnov have been married for 73 years in Bistamby.",
        "Trawler Mumhanis sinks off Nulevik, 11 missing"},
-      {"Lisfledon will belong to its rival Zeltedon of Garlowe from July on. A goat that got lost in Tabommar walked home to "
-       "Viefeaton in 3 weeks. The trawler Fohunmax sank off Sisdastad shortly before 6 on Sunday. 24 people on board the "
-       "trawler are still missing. The oldest baker of Maslov, Boris Flurnonov, celebrated on Sunday. The last tram leaves "
-       "Sisdastad at 6 on Tuesday. Farmers around Sisdastad expect 4231 tons of plums in July. The manager Frida Buljalson "
+      {"Lisfledon will belong to its rival Zeltedon of Garlowe from July on. A goat that got lost "
+       "in Tabommar walked home to "
+       "Viefeaton in 3 weeks. The trawler Fohunmax sank off Sisdastad shortly before 6 on Sunday. "
+       "24 people on board the "
+       "trawler are still missing. The oldest baker of Maslov, Boris Flurnonov, celebrated on "
+       "Sunday. The last tram leaves "
+       "Sisdastad at 6 on Tuesday. Farmers around Sisdastad expect 4231 tons of plums in July. The "
+       "manager Frida Buljalson "
        "gave the news of the sale. Lisfledon was founded in 1872. The sale will cost 1469 jobs.",
        "Trawler Fohunmax sinks off Sisdastad, 24 missing"},
-      {"The museum of Zenkalton will close at 11 in July. It has 1622 visitors a month. The school of Zelmar has 44 new "
-       "pupils. \"We're very happy,\" the teacher Julia Gomgiver said. A new road from Nulzienvik to Vakasvik will open in "
-       "February. Drivers should go through Tamtonstad. Late on Saturday, the people of Semvuley chose Hugo Sandrik as mayor. "
-       "Plums cost 316 crowns a sack at the market of Silverwick on Wednesday. The margin in the election was 764 votes.",
+      {"The museum of Zenkalton will close at 11 in July. It has 1622 visitors a month. The school "
+       "of Zelmar has 44 new "
+       "pupils. \"We're very happy,\" the teacher Julia Gomgiver said. A new road from Nulzienvik "
+       "to Vakasvik will open in "
+       "February. Drivers should go through Tamtonstad. Late on Saturday, the people of Semvuley "
+       "chose Hugo Sandrik as mayor. "
+       "Plums cost 316 crowns a sack at the market of Silverwick on Wednesday. The margin in the "
+       "election was 764 votes.",
        "Sandrik elected mayor of Semvuley by 764 votes"},
   };
   const auto corpus = reports(Split::train);
-  for (Index i = 0; i < 3; ++i) EXPECT_EQ(corpus->at(i), golden[i]);
+  for (Index i = 0; i < 3; ++i)
+    EXPECT_EQ(corpus->at(i), golden[i]);
 }
 
 TEST(Summarization, OfAllSplitsIsWellFormed) {
@@ -80,12 +101,18 @@ TEST(Summarization, OfAllSplitsIsWellFormed) {
     const auto corpus = reports(split);
     for (Index i = 0; i < 1000; ++i) {
       const auto [source, target] = corpus->at(i);
-      const auto length = [](const string& text) { return 1 + std::count(text.begin(), text.end(), ' '); };
+      const auto length = [](const string& text) {
+        return 1 + std::count(text.begin(), text.end(), ' ');
+      };
       ASSERT_TRUE(length(source) >= 60 && length(source) <= 150) << source;
       ASSERT_TRUE(length(target) >= 5 && length(target) <= 16) << target;
       for (const string& text : {source, target}) {
-        ASSERT_TRUE(text.find("  ") == string::npos && text.find_first_of("{}|*#%\n") == string::npos) << text;
-        ASSERT_TRUE(std::isupper(static_cast<unsigned char>(text[0])) || std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '"') << text;
+        ASSERT_TRUE(text.find("  ") == string::npos &&
+                    text.find_first_of("{}|*#%\n") == string::npos)
+            << text;
+        ASSERT_TRUE(std::isupper(static_cast<unsigned char>(text[0])) ||
+                    std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '"')
+            << text;
       }
       ASSERT_TRUE(source.ends_with('.') || source.ends_with(".\"")) << source;
       ASSERT_EQ(std::count(source.begin(), source.end(), '"') % 2, 0) << source;
@@ -106,7 +133,10 @@ TEST(Summarization, HeadlineTokensStandInTheReport) {
     const auto [source, target] = corpus->at(i);
     const auto list = tokens(source);
     const std::set<string> there(list.begin(), list.end());
-    for (const string& token : list) ASSERT_TRUE(ordinary(token) || is_number(token) || is_score(token) || is_name(token)) << token << "\n" << source;
+    for (const string& token : list)
+      ASSERT_TRUE(ordinary(token) || is_number(token) || is_score(token) || is_name(token))
+          << token << "\n"
+          << source;
     for (const string& token : tokens(target)) {
       if (ordinary(token)) continue;
       ASSERT_TRUE(there.contains(token)) << token << "\n" << source << "\n" << target;
@@ -120,12 +150,14 @@ TEST(Summarization, ReservedWordsNeverOccurInTraining) {
   for (const std::uint64_t seed : {1u, 2u}) {
     const auto corpus = reports(Split::train, seed);
     for (Index i = 0; i < 10000; ++i)
-      for (const auto& pair = corpus->at(i); const string& token : tokens(pair.source + " " + pair.target))
+      for (const auto& pair = corpus->at(i);
+           const string& token : tokens(pair.source + " " + pair.target))
         ASSERT_TRUE(ordinary(token) || !reserved(token)) << token;
   }
   EXPECT_FALSE(reserved("2") || reserved("7") || reserved("12") || reserved("19"));
   int numbers = 0;
-  for (int n = 20; n < 8020; ++n) numbers += reserved(std::to_string(n));
+  for (int n = 20; n < 8020; ++n)
+    numbers += reserved(std::to_string(n));
   EXPECT_NEAR(numbers, 1000, 100);
 }
 
@@ -138,7 +170,8 @@ TEST(Summarization, HalfOfTheTestHeadlinesHoldAReservedWord) {
       const auto list = tokens(corpus->at(i).target);
       const auto kept = [](const string& token) { return !ordinary(token) && reserved(token); };
       held += std::any_of(list.begin(), list.end(), kept);
-      names += std::any_of(list.begin(), list.end(), [&](const string& token) { return kept(token) && is_name(token); });
+      names += std::any_of(list.begin(), list.end(),
+                           [&](const string& token) { return kept(token) && is_name(token); });
     }
     EXPECT_NEAR(static_cast<double>(held) / n, 0.5, 0.06);
     EXPECT_GT(names, n / 4);
@@ -155,9 +188,12 @@ TEST(Summarization, WordsAreFewAndCommonAndNamesHardlyRepeat) {
   int all = 0;
   for (Index i = 0; i < 20000; ++i)
     for (const string& token : tokens(corpus->at(i).source + " " + corpus->at(i).target))
-      if (ordinary(token)) ++common[lower(token)];
-      else if (is_name(token)) ++names[token], ++all;
-  for (const string& word : words) EXPECT_GE(common[word], 20) << word;
+      if (ordinary(token))
+        ++common[lower(token)];
+      else if (is_name(token))
+        ++names[token], ++all;
+  for (const string& word : words)
+    EXPECT_GE(common[word], 20) << word;
   // a name is told two or three times in its report, and hardly anywhere else
   EXPECT_GT(static_cast<double>(names.size()), 0.6 * all);
 }
@@ -177,7 +213,8 @@ TEST(Summarization, AReaderFindsTheHeadline) {
     }
   }
   EXPECT_EQ(read.size(), 13u);
-  for (const auto& [topic, count] : read) EXPECT_GT(count, 20) << topic;
+  for (const auto& [topic, count] : read)
+    EXPECT_GT(count, 20) << topic;
 }
 
 TEST(Summarization, NeitherPlaceNorWordDecides) {
@@ -195,14 +232,15 @@ TEST(Summarization, NeitherPlaceNorWordDecides) {
     again += std::any_of(headline.begin(), headline.end(), [&](const string& token) {
       return is_name(token) && !ordinary(token) && std::count(list.begin(), list.end(), token) > 1;
     });
-    mentioned += reading.topic != "fire" && (source.find(" fire ") != string::npos || source.find(" flood ") != string::npos);
+    mentioned += reading.topic != "fire" &&
+                 (source.find(" fire ") != string::npos || source.find(" flood ") != string::npos);
   }
   EXPECT_NEAR(place["first"], 0.22 * n, 0.08 * n);
   EXPECT_GT(place["early"], 0.25 * n);
   EXPECT_GT(place["late"], 0.25 * n);
-  EXPECT_GT(apart, 0.2 * n);      // another event stands between the sentences the headline needs
-  EXPECT_GT(two, 0.5 * n);        // several events, of which importance chooses
-  EXPECT_GT(again, 0.2 * n);      // a name of the headline stands elsewhere, too
+  EXPECT_GT(apart, 0.2 * n);       // another event stands between the sentences the headline needs
+  EXPECT_GT(two, 0.5 * n);         // several events, of which importance chooses
+  EXPECT_GT(again, 0.2 * n);       // a name of the headline stands elsewhere, too
   EXPECT_GT(mentioned, 0.05 * n);  // a fire, but long ago or less than what else happened
 }
 
@@ -228,7 +266,8 @@ double overlap(const string& one, const string& other) {
 TEST(Summarization, TheFirstSentenceIsAPoorHeadline) {
   const auto corpus = reports(Split::test);
   double sum = 0;
-  for (Index i = 0; i < 1000; ++i) sum += overlap(split_sentences(corpus->at(i).source).at(0), corpus->at(i).target);
+  for (Index i = 0; i < 1000; ++i)
+    sum += overlap(split_sentences(corpus->at(i).source).at(0), corpus->at(i).target);
   EXPECT_LT(sum / 1000, 0.2);
   EXPECT_GT(sum / 1000, 0.05);
 }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -9,15 +7,19 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "framework/error.h"
 
 namespace heed {
 
-/// A folder that lives as long as the test; its path is left out of messages that the test compares.
+/// A folder that lives as long as the test; its path is left out of messages that the test
+/// compares.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / fmt::format("heed-datasets-{}-{}", ::getpid(), ++made())) {
+  TemporaryFolder()
+      : path_(std::filesystem::temp_directory_path() /
+              fmt::format("heed-datasets-{}-{}", ::getpid(), ++made())) {
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() {
@@ -29,14 +31,16 @@ class TemporaryFolder {
     std::ofstream(path(name), std::ios::binary) << bytes;
     return path(name);
   }
-  /// The message of the Error that `act` throws, without this folder; "no error" when it throws none.
+  /// The message of the Error that `act` throws, without this folder; "no error" when it throws
+  /// none.
   std::string message(const std::function<void()>& act) const {
     try {
       act();
     } catch (const Error& error) {
       std::string text = error.what();
       const std::string prefix = path_.string() + "/";
-      for (std::size_t at; (at = text.find(prefix)) != std::string::npos;) text.erase(at, prefix.size());
+      for (std::size_t at; (at = text.find(prefix)) != std::string::npos;)
+        text.erase(at, prefix.size());
       return text;
     }
     return "no error";

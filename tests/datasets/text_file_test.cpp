@@ -26,8 +26,10 @@ TEST(TextFile, ReadsLines) {
       {"\xEF\xBB\xBFone\n", {"one"}, "one\n"},
       {"\n", {""}, "\n"},
       {"a\n\nb\n", {"a", "", "b"}, "a\n\nb\n"},
-      {"a\rb\r\r\nc", {"a\rb\r", "c"}, "a\rb\r\nc"},                             // only a \r before the \n goes
-      {"a\u0085b\u2028c\vd\n", {"a\u0085b\u2028c\vd"}, "a\u0085b\u2028c\vd\n"},  // Python's splitlines would end lines there
+      {"a\rb\r\r\nc", {"a\rb\r", "c"}, "a\rb\r\nc"},  // only a \r before the \n goes
+      {"a\u0085b\u2028c\vd\n",
+       {"a\u0085b\u2028c\vd"},
+       "a\u0085b\u2028c\vd\n"},  // Python's splitlines would end lines there
       {"a\n\xEF\xBB\xBF"
        "b\n",
        {"a",
@@ -49,16 +51,20 @@ TEST(TextFile, ReadsLines) {
 
 TEST(TextFile, RefusesWhatIsNoText) {
   const TemporaryFolder folder;
-  EXPECT_EQ(folder.message([&] { read_lines(folder.path("none")); }), "none: no such file; check the name");
+  EXPECT_EQ(folder.message([&] { read_lines(folder.path("none")); }),
+            "none: no such file; check the name");
   std::filesystem::create_directory(folder.path("sub"));
-  EXPECT_EQ(folder.message([&] { read_lines(folder.path("sub")); }), "sub: is a folder; name a text file");
+  EXPECT_EQ(folder.message([&] { read_lines(folder.path("sub")); }),
+            "sub: is a folder; name a text file");
   for (const char* empty : {"", "\xEF\xBB\xBF"})
-    EXPECT_EQ(folder.message([&] { read_lines(folder.write("f", empty)); }), "f: is empty; expected at least one line of text");
+    EXPECT_EQ(folder.message([&] { read_lines(folder.write("f", empty)); }),
+              "f: is empty; expected at least one line of text");
   EXPECT_EQ(folder.message([&] { read_lines(folder.write("f", "ok\nab\0c\n"s)); }),
             "f:2: NUL at byte 3 of the line; is this a text file, and saved as UTF-8?");
 }
 
-// Bytes, and where the first malformed sequence begins (1-based): table 3-7 of the Unicode standard and the edges around it.
+// Bytes, and where the first malformed sequence begins (1-based): table 3-7 of the Unicode standard
+// and the edges around it.
 struct Malformed {
   std::string bytes;
   int byte;
@@ -89,10 +95,14 @@ TEST(TextFile, RefusesMalformedUtf8) {
   const TemporaryFolder folder;
   for (const Malformed& row : rows) {
     const auto byte = static_cast<unsigned char>(row.bytes[row.byte - 1]);
-    const std::string expected =
-        fmt::format("f:3: malformed UTF-8 at byte {} of the line (0x{:02X}); save the file as UTF-8", row.byte, byte);
-    EXPECT_EQ(folder.message([&] { read_lines(folder.write("f", "one\ntwo\n" + row.bytes + "\nfour\n")); }), expected);
-    EXPECT_EQ(folder.message([&] { read_text(folder.write("f", "one\r\ntwo\r\n" + row.bytes)); }), expected);
+    const std::string expected = fmt::format(
+        "f:3: malformed UTF-8 at byte {} of the line (0x{:02X}); save the file as UTF-8", row.byte,
+        byte);
+    EXPECT_EQ(folder.message(
+                  [&] { read_lines(folder.write("f", "one\ntwo\n" + row.bytes + "\nfour\n")); }),
+              expected);
+    EXPECT_EQ(folder.message([&] { read_text(folder.write("f", "one\r\ntwo\r\n" + row.bytes)); }),
+              expected);
     EXPECT_THROW(utf8::for_each(row.bytes, [](char32_t, std::string_view) {}), Error);
   }
 }
@@ -101,7 +111,7 @@ TEST(Utf8, CodePointsThereAndBack) {
   const std::pair<std::string, char32_t> rows[]{
       {"A", 0x41},        {"\x7F", 0x7F},          {"\u0080", 0x80},   {"\u07FF", 0x7FF},
       {"\u0800", 0x800},  {"\uD7FF", 0xD7FF},      {"\uE000", 0xE000}, {"\uFFFD", 0xFFFD},
-      {"\uFFFF", 0xFFFF}, {"\U00010000", 0x10000}, {"😀", 0x1F600},     {"\U0010FFFF", 0x10FFFF}};
+      {"\uFFFF", 0xFFFF}, {"\U00010000", 0x10000}, {"😀", 0x1F600},    {"\U0010FFFF", 0x10FFFF}};
   for (const auto& [bytes, code] : rows) {
     std::size_t at = 0;
     EXPECT_EQ(utf8::next(bytes, at), code);
@@ -112,12 +122,15 @@ TEST(Utf8, CodePointsThereAndBack) {
     EXPECT_EQ(utf8::find_invalid(bytes), std::string::npos);
   }
   EXPECT_EQ(utf8::length("naïve 😀"), 7u);
-  for (char32_t space : {0x20, 0x09, 0x1C, 0x85, 0xA0, 0x1680, 0x2003, 0x2028, 0x202F, 0x3000}) EXPECT_TRUE(utf8::is_space(space));
-  for (char32_t other : {0x200B, 0x180E, 0xFEFF, 0x41, 0x00}) EXPECT_FALSE(utf8::is_space(other));
+  for (char32_t space : {0x20, 0x09, 0x1C, 0x85, 0xA0, 0x1680, 0x2003, 0x2028, 0x202F, 0x3000})
+    EXPECT_TRUE(utf8::is_space(space));
+  for (char32_t other : {0x200B, 0x180E, 0xFEFF, 0x41, 0x00})
+    EXPECT_FALSE(utf8::is_space(other));
 }
 
 TEST(Nearest, NamesWhatWasMeant) {
-  const std::vector<std::string> names{"translation", "summarization", "dates", "reverse", "copy", "sort"};
+  const std::vector<std::string> names{"translation", "summarization", "dates",
+                                       "reverse",     "copy",          "sort"};
   const std::pair<std::string, std::string> rows[]{{"translatoin", "translation"},
                                                    {"COPY", "copy"},
                                                    {"date", "dates"},
@@ -126,7 +139,8 @@ TEST(Nearest, NamesWhatWasMeant) {
                                                    {"x", ""},
                                                    {"", ""},
                                                    {"banana", ""}};
-  for (const auto& [word, expected] : rows) EXPECT_EQ(nearest(word, names), expected) << word;
+  for (const auto& [word, expected] : rows)
+    EXPECT_EQ(nearest(word, names), expected) << word;
   EXPECT_EQ(nearest("abc", {}), "");
   EXPECT_EQ(nearest("ab", {"aa", "bb"}), "aa");  // the first of equals
   EXPECT_EQ(did_you_mean("copi", names), "; did you mean copy?");

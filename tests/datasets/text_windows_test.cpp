@@ -1,8 +1,8 @@
 #include "datasets/text_windows.h"
 
-#include <gtest/gtest.h>
-
 #include <numeric>
+
+#include <gtest/gtest.h>
 
 #include "tests/datasets/temporary.h"
 
@@ -33,9 +33,12 @@ TEST(TextWindows, PredictTheNextToken) {
 TEST(TextWindows, ReachEveryPlace) {
   TextWindows windows(counting(14), {}, {.context = 10, .batch = 50});
   std::vector<int> seen(4);
-  for (Index begin : windows.next().lines) ++seen.at(static_cast<std::size_t>(begin));
-  for (int count : seen) EXPECT_GT(count, 0);
-  EXPECT_EQ(TextWindows(counting(11), {}, {.context = 10, .batch = 2}).next().lines, (std::vector<Index>{0, 0}));
+  for (Index begin : windows.next().lines)
+    ++seen.at(static_cast<std::size_t>(begin));
+  for (int count : seen)
+    EXPECT_GT(count, 0);
+  EXPECT_EQ(TextWindows(counting(11), {}, {.context = 10, .batch = 2}).next().lines,
+            (std::vector<Index>{0, 0}));
 }
 
 TEST(TextWindows, ResumeAnywhere) {
@@ -71,15 +74,20 @@ TEST(TextWindows, ValidationPredictsEveryTokenButTheFirstOnce) {
 
 TEST(TextWindows, OpenAFile) {
   const TemporaryFolder folder;
-  const std::string train = folder.write("t.txt", "abcdefghij\nlmnopqrst"), valid = folder.write("v.txt", "tsr");  // 20 characters
-  const auto tokenizer = train_tokenizer("characters", {}, [](const TakeLine& take) { take("abcdefghij\nlmnopqrst"); });
+  const std::string train = folder.write("t.txt", "abcdefghij\nlmnopqrst"),
+                    valid = folder.write("v.txt", "tsr");  // 20 characters
+  const auto tokenizer = train_tokenizer(
+      "characters", {}, [](const TakeLine& take) { take("abcdefghij\nlmnopqrst"); });
   const TextWindows split = TextWindows::open(train, "", *tokenizer, {.context = 4});
   EXPECT_EQ(tokenizer->decode(split.train()), "abcdefghij\nlmnopqr");
   EXPECT_EQ(tokenizer->decode(split.valid()), "st");
   const TextWindows separate = TextWindows::open(train, valid, *tokenizer, {.context = 4});
   EXPECT_EQ(separate.train().size(), 20u);
   EXPECT_EQ(tokenizer->decode(separate.valid()), "tsr");
-  EXPECT_EQ(TextWindows::open(train, "", *tokenizer, {.context = 4, .valid_fraction = 0.5}).valid().size(), 10u);
+  EXPECT_EQ(TextWindows::open(train, "", *tokenizer, {.context = 4, .valid_fraction = 0.5})
+                .valid()
+                .size(),
+            10u);
 
   struct Epochs {
     Index text, context, batch, epochs, batches;
@@ -106,7 +114,9 @@ TEST(TextWindows, OpenAFile) {
             "[text] expected batch of at least 1 window; got 0");
   EXPECT_EQ(message({.context = 4, .valid_fraction = 1}),
             "[text] expected valid_fraction within [0, 1); got 1");
-  EXPECT_EQ(folder.message([&] { TextWindows(counting(9), {}, {.context = 3}).seek(std::vector<std::int64_t>{-1}); }),
+  EXPECT_EQ(folder.message([&] {
+    TextWindows(counting(9), {}, {.context = 3}).seek(std::vector<std::int64_t>{-1});
+  }),
             "[text] expected a position of one number from 0 on; got (-1)");
 }
 

@@ -1,8 +1,8 @@
 #include "datasets/tokenizer.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "datasets/text_file.h"
 #include "datasets/unicode.h"
@@ -15,9 +15,11 @@ namespace {
 
 using Pieces = std::vector<std::string>;
 
-std::shared_ptr<const Tokenizer> train(const std::string& kind, const Pieces& lines, const VocabularyOptions& options = {}) {
+std::shared_ptr<const Tokenizer> train(const std::string& kind, const Pieces& lines,
+                                       const VocabularyOptions& options = {}) {
   return train_tokenizer(kind, options, [&](const TakeLine& take) {
-    for (const std::string& line : lines) take(line);
+    for (const std::string& line : lines)
+      take(line);
   });
 }
 
@@ -36,17 +38,23 @@ TEST(Vocabulary, OrdersByCountThenBytes) {
     Pieces all = marks;
     all.insert(all.end(), expected.begin(), expected.end());
     EXPECT_EQ(vocabulary.tokens(), all);
-    for (Id id = 0; id < vocabulary.size(); ++id) EXPECT_EQ(vocabulary.id(vocabulary.token(id)), id);
+    for (Id id = 0; id < vocabulary.size(); ++id)
+      EXPECT_EQ(vocabulary.id(vocabulary.token(id)), id);
     EXPECT_EQ(vocabulary.id("unheard"), unk_id);
   }
   const TemporaryFolder folder;
   EXPECT_EQ(folder.message([&] { Vocabulary(counts, {.max_size = 3}); }),
             "[vocabulary] expected max_size of 0 (no limit) or at least 4, the marks that it "
             "counts; got 3");
-  EXPECT_EQ(folder.message([] { (void)Vocabulary(Pieces{"a", "a"}); }), "[vocabulary] expected distinct tokens; got 'a' twice");
-  EXPECT_EQ(folder.message([] { (void)Vocabulary(Pieces{"<s>"}); }), "[vocabulary] expected distinct tokens; got '<s>' twice");
+  EXPECT_EQ(folder.message([] {
+    (void)Vocabulary(Pieces{"a", "a"});
+  }),
+            "[vocabulary] expected distinct tokens; got 'a' twice");
+  EXPECT_EQ(folder.message([] { (void)Vocabulary(Pieces{"<s>"}); }),
+            "[vocabulary] expected distinct tokens; got '<s>' twice");
   for (Id id : {-1, 4})
-    EXPECT_EQ(folder.message([&] { Vocabulary().token(id); }), fmt::format("[vocabulary] expected an id in [0, 4); got {}", id));
+    EXPECT_EQ(folder.message([&] { Vocabulary().token(id); }),
+              fmt::format("[vocabulary] expected an id in [0, 4); got {}", id));
 }
 
 TEST(Words, Splits) {  // ASCII, and French's apostrophe
@@ -74,7 +82,8 @@ TEST(Words, Splits) {  // ASCII, and French's apostrophe
       {"  a   b ", {"a", "b"}},
   };
   const auto words = train("words", {});
-  for (const auto& [text, pieces] : rows) EXPECT_EQ(words->tokens(text), pieces) << text;
+  for (const auto& [text, pieces] : rows)
+    EXPECT_EQ(words->tokens(text), pieces) << text;
 }
 
 // Text, and its cut by Unicode's general categories. To version 1 all beyond ASCII was letters.
@@ -276,15 +285,17 @@ TEST(Tokenizer, ShowsTheUnknown) {
   const auto words = train("words", {"a b, c"});
   EXPECT_EQ(words->encode("a x"), (std::vector<Id>{words->vocabulary().id("a"), unk_id}));
   EXPECT_EQ(words->decode(words->encode("a x, c!")), "a <unk>, c <unk>");
-  EXPECT_EQ(words->decode(std::vector<Id>{bos_id, words->vocabulary().id("c"), eos_id, pad_id}), "c");
+  EXPECT_EQ(words->decode(std::vector<Id>{bos_id, words->vocabulary().id("c"), eos_id, pad_id}),
+            "c");
   EXPECT_EQ(words->decode(std::vector<Id>{}), "");
   const auto characters = train("characters", {"ab"});
   EXPECT_EQ(characters->decode(characters->encode("axb")), "a<unk>b");
   EXPECT_THROW(words->decode(std::vector<Id>{999}), Error);
   EXPECT_THROW(words->encode("\xFF"), Error);
   const TemporaryFolder folder;
-  EXPECT_EQ(folder.message([] { train("word", {}); }),
-            "unknown tokenizer 'word': expected words, characters, unigram, bpe; did you mean words?");
+  EXPECT_EQ(
+      folder.message([] { train("word", {}); }),
+      "unknown tokenizer 'word': expected words, characters, unigram, bpe; did you mean words?");
 }
 
 TEST(Tokenizer, CountsAndLimits) {
@@ -317,52 +328,64 @@ TEST(Tokenizer, RefusesDamagedFiles) {
       {R"({"format": "heed tokenizer", "version": 9})",
        "f: is a tokenizer of another version of Heed; expected version 1 to 2"},
       {R"({"format": "heed tokenizer", "version": 1, "kind": "words", "size": 5})",
-       "f: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type)" + again},
+       "f: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type)" +
+           again},
       {R"({"format": "heed tokenizer", "version": 1, "kind": "words", "size": "5", "tokens": ["a"]})",
-       "f: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type)" + again},
+       "f: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type)" +
+           again},
       {R"({"format": "heed tokenizer", "version": 1, "kind": "words", "size": 7, "tokens": ["a"]})",
        "f: is a damaged tokenizer (it says 7 entries and holds 5)" + again},
       {R"({"format": "heed tokenizer", "version": 1, "kind": "words", "size": 6, "tokens": ["a", "a"]})",
        "f: is a damaged tokenizer ([vocabulary] expected distinct tokens; got 'a' twice)" + again},
       {R"({"format": "heed tokenizer", "version": 1, "kind": "pieces", "size": 5, "tokens": ["a"]})",
-       "f: is a damaged tokenizer (unknown tokenizer 'pieces': expected words, characters, unigram, bpe)" + again},
+       "f: is a damaged tokenizer (unknown tokenizer 'pieces': expected words, characters, "
+       "unigram, bpe)" +
+           again},
   };
   const TemporaryFolder folder;
   for (const auto& [bytes, message] : rows)
     EXPECT_EQ(folder.message([&] { Tokenizer::load(folder.write("f", bytes)); }), message) << bytes;
-  EXPECT_EQ(folder.message([&] { Tokenizer::load(folder.path("none")); }), "none: no such file; check the name");
+  EXPECT_EQ(folder.message([&] { Tokenizer::load(folder.path("none")); }),
+            "none: no such file; check the name");
 }
 
-TEST(Tokenizer, CountsInBoundedMemory) {  // many words that occur once must not push out those that do not
+TEST(Tokenizer,
+     CountsInBoundedMemory) {  // many words that occur once must not push out those that do not
   const auto words = train_tokenizer("words", {.min_count = 5}, [](const TakeLine& take) {
-    for (int i = 0; i < 700'000; ++i) take(fmt::format("w{}{}", i, i % 1000 == 0 ? " often" : i % 10'000 == 1 ? " now" : ""));
+    for (int i = 0; i < 700'000; ++i)
+      take(fmt::format("w{}{}", i, i % 1000 == 0 ? " often" : i % 10'000 == 1 ? " now" : ""));
   });
-  EXPECT_EQ(words->vocabulary().tokens(), (std::vector<std::string>{"<pad>", "<s>", "</s>", "<unk>", "often", "now"}));
+  EXPECT_EQ(words->vocabulary().tokens(),
+            (std::vector<std::string>{"<pad>", "<s>", "</s>", "<unk>", "often", "now"}));
 }
 
 }  // namespace
-// See et al. 2017, section 2.2: the unknown words of a source get ids of their own, for that pair alone.
+// See et al. 2017, section 2.2: the unknown words of a source get ids of their own, for that pair
+// alone.
 TEST(Tokenizer, WidensTheVocabularyByTheUnknownWordsOfASource) {
   const auto tokenizer = train("words", {"the fire in , ."});
   const Id size = static_cast<Id>(tokenizer->size());
   const auto id = [&](std::string_view token) { return tokenizer->vocabulary().id(token); };
   std::vector<std::string> extra;
-  EXPECT_EQ(tokenizer->encode_widening("the fire in Torvik, Brana in Torvik", extra),
-            (std::vector<Id>{id("the"), id("fire"), id("in"), size, size + 1, size + 2, id("in"), size}));
+  EXPECT_EQ(
+      tokenizer->encode_widening("the fire in Torvik, Brana in Torvik", extra),
+      (std::vector<Id>{id("the"), id("fire"), id("in"), size, size + 1, size + 2, id("in"), size}));
   EXPECT_EQ(extra, (Pieces{"Torvik", "￭,", "Brana"}));
   const std::vector<Id> target = tokenizer->encode("Brana the Maslow fire Torvik", extra);
   EXPECT_EQ(target, (std::vector<Id>{size + 2, id("the"), unk_id, id("fire"), size}));
   EXPECT_EQ(tokenizer->decode(target, extra), "Brana the <unk> fire Torvik");
   EXPECT_EQ(tokenizer->encode("Brana"), std::vector<Id>{unk_id}) << "widened for that pair alone";
   EXPECT_THROW(tokenizer->decode(std::vector<Id>{size + 3}, extra), Error);
-  EXPECT_EQ(tokenizer->encode_widening("Zed Brana", extra), (std::vector<Id>{size + 3, size + 2})) << "appends to what is there";
+  EXPECT_EQ(tokenizer->encode_widening("Zed Brana", extra), (std::vector<Id>{size + 3, size + 2}))
+      << "appends to what is there";
 }
 
 TEST(Tokenizer, AFingerprintIsOfAllThatDecidesItsIds) {
   const TemporaryFolder folder;
   std::set<std::uint64_t> prints;
   Pieces text;
-  for (int i = 0; i < 400; ++i) text.push_back(fmt::format("word{} is not word{}", i * 7 % 90, i * 11 % 70));
+  for (int i = 0; i < 400; ++i)
+    text.push_back(fmt::format("word{} is not word{}", i * 7 % 90, i * 11 % 70));
   Pieces more = text;
   more.push_back("anöther");
   for (const std::string& kind : tokenizer_kinds())
@@ -370,7 +393,9 @@ TEST(Tokenizer, AFingerprintIsOfAllThatDecidesItsIds) {
       const auto tokenizer = train(kind, lines);
       EXPECT_TRUE(prints.insert(tokenizer->fingerprint()).second) << kind << lines.size();
       tokenizer->save(folder.path(kind + ".json"));
-      EXPECT_EQ(Tokenizer::load(folder.path(kind + ".json"))->fingerprint(), tokenizer->fingerprint()) << kind;
+      EXPECT_EQ(Tokenizer::load(folder.path(kind + ".json"))->fingerprint(),
+                tokenizer->fingerprint())
+          << kind;
     }
 }
 

@@ -1,13 +1,13 @@
 #include "datasets/toy/toy.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <map>
 #include <regex>
 #include <set>
 #include <sstream>
 #include <unordered_map>
+
+#include <gtest/gtest.h>
 
 #include "datasets/toy/dates.h"
 #include "datasets/toy/morphology.h"
@@ -21,7 +21,8 @@ using std::string;
 std::vector<string> split_words(const string& text) {
   std::istringstream stream(text);
   std::vector<string> words;
-  for (string word; stream >> word;) words.push_back(word);
+  for (string word; stream >> word;)
+    words.push_back(word);
   return words;
 }
 
@@ -30,8 +31,10 @@ std::vector<string> forms(const string& text) {
   std::vector<string> words(1);
   for (const char c : text) {
     const bool inside = std::isalnum(static_cast<unsigned char>(c)) || (c & 0x80);
-    if (inside) words.back() += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    else if (!words.back().empty()) words.emplace_back();
+    if (inside)
+      words.back() += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else if (!words.back().empty())
+      words.emplace_back();
   }
   if (words.back().empty()) words.pop_back();
   return words;
@@ -41,7 +44,8 @@ class EveryCorpus : public testing::TestWithParam<string> {};
 INSTANTIATE_TEST_SUITE_P(Toy, EveryCorpus, testing::ValuesIn(names()));
 
 TEST_P(EveryCorpus, IsAFunctionOfItsArguments) {
-  const auto one = open(GetParam(), Split::train, 7), same = open(GetParam(), Split::train, 7), other = open(GetParam(), Split::train, 8);
+  const auto one = open(GetParam(), Split::train, 7), same = open(GetParam(), Split::train, 7),
+             other = open(GetParam(), Split::train, 8);
   EXPECT_EQ(one->size(), -1);
   EXPECT_EQ(one->name(), "toy:" + GetParam());
   int different = 0;
@@ -69,12 +73,14 @@ TEST(Toy, UnknownNamesListTheKnown) {
     open("translations", Split::train, 1);
     FAIL();
   } catch (const Error& error) {
-    for (const string& name : names()) EXPECT_NE(string(error.what()).find(name), string::npos);
+    for (const string& name : names())
+      EXPECT_NE(string(error.what()).find(name), string::npos);
   }
 }
 
 TEST(Toy, LettersAreCopiedReversedAndSorted) {
-  const auto copy = open("copy", Split::train, 3), reverse = open("reverse", Split::valid, 3), sort = open("sort", Split::test, 3);
+  const auto copy = open("copy", Split::train, 3), reverse = open("reverse", Split::valid, 3),
+             sort = open("sort", Split::test, 3);
   for (Index i = 0; i < 2000; ++i) {
     const Pair a = copy->at(i), b = reverse->at(i), c = sort->at(i);
     EXPECT_EQ(a.source, a.target);
@@ -88,33 +94,42 @@ TEST(Toy, LettersAreCopiedReversedAndSorted) {
   }
 }
 
-// Reads a date without knowing how it was written: the four-digit run is the year, a month is a name or, between dots or dashes,
-// the middle number, and the other number is the day.
+// Reads a date without knowing how it was written: the four-digit run is the year, a month is a
+// name or, between dots or dashes, the middle number, and the other number is the day.
 string read_date(string text) {
   static const std::regex apart("([0-9]) (?=[0-9])");
   text = std::regex_replace(text, apart, "$1");
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
-  static const std::map<string, int> months = {{"jan", 1}, {"feb", 2}, {"mar", 3}, {"apr", 4},  {"may", 5},  {"jun", 6},
-                                               {"jul", 7}, {"aug", 8}, {"sep", 9}, {"oct", 10}, {"nov", 11}, {"dec", 12}};
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  static const std::map<string, int> months = {{"jan", 1}, {"feb", 2},  {"mar", 3},  {"apr", 4},
+                                               {"may", 5}, {"jun", 6},  {"jul", 7},  {"aug", 8},
+                                               {"sep", 9}, {"oct", 10}, {"nov", 11}, {"dec", 12}};
   int year = 0, month = 0, day = 0;
   std::vector<int> numbers;
   for (const string& word : split_words(text)) {
     const bool weekday = word.ends_with("day");
     if (std::isdigit(static_cast<unsigned char>(word[0]))) {
-      if (word.size() == 4) year = std::stoi(word);
-      else numbers.push_back(std::stoi(word));
+      if (word.size() == 4)
+        year = std::stoi(word);
+      else
+        numbers.push_back(std::stoi(word));
     } else if (!weekday && word.size() >= 3 && months.contains(word.substr(0, 3))) {
       month = months.at(word.substr(0, 3));
     }
   }
-  if (month) day = numbers.at(0);
-  else if (text.find('.') != string::npos) day = numbers.at(0), month = numbers.at(1);
-  else month = numbers.at(0), day = numbers.at(1);
+  if (month)
+    day = numbers.at(0);
+  else if (text.find('.') != string::npos)
+    day = numbers.at(0), month = numbers.at(1);
+  else
+    month = numbers.at(0), day = numbers.at(1);
   string target;
   char digits[16];
-  std::snprintf(digits, sizeof digits, "%04u-%02u-%02u", static_cast<unsigned>(year) % 10000, static_cast<unsigned>(month) % 100,
-                static_cast<unsigned>(day) % 100);
-  for (const char* c = digits; *c; ++c) (target += target.empty() ? "" : " ") += *c;
+  std::snprintf(digits, sizeof digits, "%04u-%02u-%02u", static_cast<unsigned>(year) % 10000,
+                static_cast<unsigned>(month) % 100, static_cast<unsigned>(day) % 100);
+  for (const char* c = digits; *c; ++c)
+    (target += target.empty() ? "" : " ") += *c;
   return target;
 }
 
@@ -130,8 +145,14 @@ TEST(Toy, DatesReadBack) {
 }
 
 TEST(Toy, WeekdaysOfKnownDays) {
-  struct Row { int year, month, day, expected; };
-  for (const Row& row : {Row{1985, 3, 5, 1}, {1900, 1, 1, 0}, {2000, 2, 29, 1}, {2024, 12, 25, 2}, {2099, 12, 31, 3}})
+  struct Row {
+    int year, month, day, expected;
+  };
+  for (const Row& row : {Row{1985, 3, 5, 1},
+                         {1900, 1, 1, 0},
+                         {2000, 2, 29, 1},
+                         {2024, 12, 25, 2},
+                         {2099, 12, 31, 3}})
     EXPECT_EQ(day_of_week(row.year, row.month, row.day), row.expected) << row.year;
   EXPECT_EQ(days_in_month(1900, 2), 28);
   EXPECT_EQ(days_in_month(2000, 2), 29);
@@ -140,7 +161,10 @@ TEST(Toy, WeekdaysOfKnownDays) {
 // ---- French
 
 TEST(French, ElisionAndContraction) {
-  struct Row { std::vector<Word> words; string expected; };
+  struct Row {
+    std::vector<Word> words;
+    string expected;
+  };
   const Word le{"le", true}, la{"la", true}, les{"les", true};
   const Row rows[] = {
       {{le, {"homme"}}, "l'homme"},
@@ -165,11 +189,15 @@ TEST(French, ElisionAndContraction) {
       {{{"veut"}, {"le"}, {"voir"}, {"."}}, "veut le voir."},
       {{{"de"}, {"onze"}, {"rois"}, {"?"}}, "de onze rois?"},
   };
-  for (const Row& row : rows) EXPECT_EQ(join_french(row.words), row.expected);
+  for (const Row& row : rows)
+    EXPECT_EQ(join_french(row.words), row.expected);
 }
 
 TEST(French, AgreementAndPlurals) {
-  struct Row { const char *masculine, *feminine; std::array<string, 4> expected; };
+  struct Row {
+    const char *masculine, *feminine;
+    std::array<string, 4> expected;
+  };
   const Row rows[] = {
       {"rouge", "", {"rouge", "rouges", "rouge", "rouges"}},
       {"vert", "", {"vert", "verts", "verte", "vertes"}},
@@ -182,22 +210,30 @@ TEST(French, AgreementAndPlurals) {
       {"beau", "belle", {"beau", "beaux", "belle", "belles"}},
       {"frais", "fraîche", {"frais", "frais", "fraîche", "fraîches"}},
   };
-  for (const Row& row : rows) EXPECT_EQ(agree(row.masculine, row.feminine).forms, row.expected);
-  const std::pair<const char*, const char*> plurals[] = {{"maison", "maisons"}, {"bijou", "bijoux"},     {"hibou", "hiboux"},
-                                                         {"voleur", "voleurs"}, {"journal", "journaux"}, {"gâteau", "gâteaux"},
-                                                         {"souris", "souris"},  {"hôpital", "hôpitaux"}};
-  for (const auto& [one, many] : plurals) EXPECT_EQ(plural_french(one), many);
+  for (const Row& row : rows)
+    EXPECT_EQ(agree(row.masculine, row.feminine).forms, row.expected);
+  const std::pair<const char*, const char*> plurals[] = {
+      {"maison", "maisons"}, {"bijou", "bijoux"},     {"hibou", "hiboux"},
+      {"voleur", "voleurs"}, {"journal", "journaux"}, {"gâteau", "gâteaux"},
+      {"souris", "souris"},  {"hôpital", "hôpitaux"}};
+  for (const auto& [one, many] : plurals)
+    EXPECT_EQ(plural_french(one), many);
 }
 
 TEST(French, Conjugations) {
-  struct Row { const char *infinitive, *je, *il, *nous, *ils, *imparfait, *futur, *participle; };
+  struct Row {
+    const char *infinitive, *je, *il, *nous, *ils, *imparfait, *futur, *participle;
+  };
   const Row rows[] = {
       {"chanter", "chante", "chante", "chantons", "chantent", "chantait", "chantera", "chanté"},
       {"manger", "mange", "mange", "mangeons", "mangent", "mangeait", "mangera", "mangé"},
-      {"commencer", "commence", "commence", "commençons", "commencent", "commençait", "commencera", "commencé"},
+      {"commencer", "commence", "commence", "commençons", "commencent", "commençait", "commencera",
+       "commencé"},
       {"acheter", "achète", "achète", "achetons", "achètent", "achetait", "achètera", "acheté"},
-      {"nettoyer", "nettoie", "nettoie", "nettoyons", "nettoient", "nettoyait", "nettoiera", "nettoyé"},
-      {"choisir", "choisis", "choisit", "choisissons", "choisissent", "choisissait", "choisira", "choisi"},
+      {"nettoyer", "nettoie", "nettoie", "nettoyons", "nettoient", "nettoyait", "nettoiera",
+       "nettoyé"},
+      {"choisir", "choisis", "choisit", "choisissons", "choisissent", "choisissait", "choisira",
+       "choisi"},
       {"vendre", "vends", "vend", "vendons", "vendent", "vendait", "vendra", "vendu"},
       {"être", "suis", "est", "sommes", "sont", "était", "sera", "été"},
       {"avoir", "ai", "a", "avons", "ont", "avait", "aura", "eu"},
@@ -223,17 +259,33 @@ TEST(French, Conjugations) {
 }
 
 TEST(French, Numbers) {
-  const std::pair<int, const char*> rows[] = {
-      {1, "un"}, {7, "sept"}, {16, "seize"}, {17, "dix-sept"}, {20, "vingt"}, {21, "vingt et un"}, {22, "vingt-deux"},
-      {60, "soixante"}, {61, "soixante et un"}, {70, "soixante-dix"}, {71, "soixante et onze"}, {77, "soixante-dix-sept"},
-      {80, "quatre-vingts"}, {81, "quatre-vingt-un"}, {90, "quatre-vingt-dix"}, {91, "quatre-vingt-onze"},
-      {95, "quatre-vingt-quinze"}, {99, "quatre-vingt-dix-neuf"}, {100, "cent"}};
-  for (const auto& [n, expected] : rows) EXPECT_EQ(number_french(n), expected);
+  const std::pair<int, const char*> rows[] = {{1, "un"},
+                                              {7, "sept"},
+                                              {16, "seize"},
+                                              {17, "dix-sept"},
+                                              {20, "vingt"},
+                                              {21, "vingt et un"},
+                                              {22, "vingt-deux"},
+                                              {60, "soixante"},
+                                              {61, "soixante et un"},
+                                              {70, "soixante-dix"},
+                                              {71, "soixante et onze"},
+                                              {77, "soixante-dix-sept"},
+                                              {80, "quatre-vingts"},
+                                              {81, "quatre-vingt-un"},
+                                              {90, "quatre-vingt-dix"},
+                                              {91, "quatre-vingt-onze"},
+                                              {95, "quatre-vingt-quinze"},
+                                              {99, "quatre-vingt-dix-neuf"},
+                                              {100, "cent"}};
+  for (const auto& [n, expected] : rows)
+    EXPECT_EQ(number_french(n), expected);
   EXPECT_EQ(number_french(31, Gender::feminine), "trente et une");
   EXPECT_EQ(number_english(42), "forty-two");
   EXPECT_THROW(number_french(0), Error);
   std::set<string> different;
-  for (int n = 1; n <= 100; ++n) different.insert(number_french(n));
+  for (int n = 1; n <= 100; ++n)
+    different.insert(number_french(n));
   EXPECT_EQ(different.size(), 100u);
 }
 
@@ -241,7 +293,10 @@ TEST(French, Numbers) {
 
 // English that has a shape, and the French shape it must have.
 TEST(Translation, ConstructionsCorrespond) {
-  struct Row { const char *english, *french; int found = 0; };
+  struct Row {
+    const char *english, *french;
+    int found = 0;
+  };
   Row rows[] = {
       {"^(He|She) (does not|did not) [a-z]+ ", "(ne |n').* pas[ .]"},
       {"^(He|She) never ", "(ne |n').* jamais"},
@@ -256,7 +311,8 @@ TEST(Translation, ConstructionsCorrespond) {
       {"^How many ", "^Combien (de |d').* est-ce qu(e |')"},
       {"^(The|This|My) .* is [a-z]+-one years old\\.$", " a .*(et un|et onze|-un|-onze) ans\\.$"},
       {"^She has ", "^Elle a "},
-      {"^(The|This|My|Our) (queen|princess|nurse|aunt|sister) (went|arrived|left) ", "est (allée|arrivée|partie)"},
+      {"^(The|This|My|Our) (queen|princess|nurse|aunt|sister) (went|arrived|left) ",
+       "est (allée|arrivée|partie)"},
       {"^She saw them", "^Elle les a vus"},
       {"^She [a-z]+s him ", "^Elle (le |l'|lui )"},
       {"^What (a|an) [a-z]+ house ", "^Quelle [^ ]+ maison "},
@@ -265,17 +321,20 @@ TEST(Translation, ConstructionsCorrespond) {
       {"the king's (house|tower|farm)", "(maison|tour|ferme) du roi"},
   };
   std::vector<std::pair<std::regex, std::regex>> patterns;
-  for (const Row& row : rows) patterns.emplace_back(row.english, row.french);
+  for (const Row& row : rows)
+    patterns.emplace_back(row.english, row.french);
   const auto corpus = open("translation", Split::train, 11);
   for (Index i = 0; i < 60000; ++i) {
     const Pair pair = corpus->at(i);
     for (std::size_t r = 0; r < std::size(rows); ++r) {
       if (!std::regex_search(pair.source, patterns[r].first)) continue;
       ++rows[r].found;
-      EXPECT_TRUE(std::regex_search(pair.target, patterns[r].second)) << pair.source << "\n" << pair.target;
+      EXPECT_TRUE(std::regex_search(pair.target, patterns[r].second)) << pair.source << "\n"
+                                                                      << pair.target;
     }
   }
-  for (const Row& row : rows) EXPECT_GT(row.found, 0) << row.english;
+  for (const Row& row : rows)
+    EXPECT_GT(row.found, 0) << row.english;
 }
 
 TEST(Translation, IsAFunctionOfTheSource) {
@@ -298,19 +357,24 @@ TEST(Translation, IsAFunctionOfTheSource) {
 
 TEST(Translation, EveryWordIsCommonEnoughToLearn) {
   std::unordered_map<string, int> source, target;
-  const auto train = open("translation", Split::train, 1), test = open("translation", Split::test, 1);
+  const auto train = open("translation", Split::train, 1),
+             test = open("translation", Split::test, 1);
   for (Index i = 0; i < 200000; ++i) {
     const Pair pair = train->at(i);
-    for (const string& word : forms(pair.source)) ++source[word];
-    for (const string& word : forms(pair.target)) ++target[word];
+    for (const string& word : forms(pair.source))
+      ++source[word];
+    for (const string& word : forms(pair.target))
+      ++target[word];
   }
   EXPECT_GE(source.size(), 500u);
   EXPECT_LE(source.size(), 720u);
   EXPECT_LE(target.size(), 1200u);
   for (Index i = 0; i < 1000; ++i) {
     const Pair pair = test->at(i);
-    for (const string& word : forms(pair.source)) EXPECT_GE(source[word], 20) << word;
-    for (const string& word : forms(pair.target)) EXPECT_GE(target[word], 20) << word;
+    for (const string& word : forms(pair.source))
+      EXPECT_GE(source[word], 20) << word;
+    for (const string& word : forms(pair.target))
+      EXPECT_GE(target[word], 20) << word;
   }
 }
 

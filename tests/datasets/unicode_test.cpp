@@ -46,7 +46,8 @@ TEST(Unicode, LowersAsPythonDoes) {
       {"İ", "i\u0307"},
       {"ǅ ẞ \u212A", "ǆ ß k"},
   };
-  for (const auto& [text, lower] : rows) EXPECT_EQ(lowercase(text), lower) << text;
+  for (const auto& [text, lower] : rows)
+    EXPECT_EQ(lowercase(text), lower) << text;
 }
 
 TEST(Unicode, ComposesAccents) {
@@ -60,7 +61,8 @@ TEST(Unicode, ComposesAccents) {
       {"\uFB01 ² ％", "\uFB01 ² ％"},  // alike to the eye alone
       {"\u0958", "\u0915\u093C"},      // never composed
   };
-  for (const auto& [text, composed] : rows) EXPECT_EQ(nfc(text), composed) << text;
+  for (const auto& [text, composed] : rows)
+    EXPECT_EQ(nfc(text), composed) << text;
 }
 
 // Sorting them must not take the square of their number: this would be minutes.

@@ -1,4 +1,5 @@
-// `heed train` where there is no room, no right, or no folder any more: it says so and ends, and the newest whole checkpoint goes on.
+// `heed train` where there is no room, no right, or no folder any more: it says so and ends, and
+// the newest whole checkpoint goes on.
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -40,10 +41,12 @@ class Full : public ::testing::Test {
  protected:
   Full() {
     std::string pairs;
-    for (int i = 0; i < 24; ++i) pairs += fmt::format("a{} b{} c\tx{} y\n", i % 3, i % 4, i % 5);
+    for (int i = 0; i < 24; ++i)
+      pairs += fmt::format("a{} b{} c\tx{} y\n", i % 3, i % 4, i % 5);
     folder_.write("pairs.tsv", pairs);
   }
-  /// Runs a script in the folder, where `heed` is the program and `start` begins a run of tiny steps, each of which is saved.
+  /// Runs a script in the folder, where `heed` is the program and `start` begins a run of tiny
+  /// steps, each of which is saved.
   void write_script(const std::string& name, const std::string& text) {
     folder_.write(name, fmt::format(R"sh(cd '{}' || exit 99
 heed='{}'
@@ -51,17 +54,20 @@ heed() {{ timeout 120 "$heed" "$@"; }}
 start() {{ heed train --train pairs.tsv --valid pairs.tsv --model transformer --threads 1 --set data.min_count=1 --set model.d=8 --set model.layers=1 \
   --set model.heads=1 --set model.ff=8 --set optim.schedule=constant --set train.log_every=1 --set train.eval_every=4 --set train.save_every=1 "$@"; }}
 code() {{ "$@" >out.txt 2>err.txt; echo $? >code.txt; }}
-{})sh", folder_.path(""), HEED_PROGRAM, text));
+{})sh",
+                                    folder_.path(""), HEED_PROGRAM, text));
   }
   int script(const std::string& name, const std::string& text) {
     write_script(name, text);
-    const int status = std::system(fmt::format("sh '{}' 2>'{}'", folder_.path(name), folder_.path("script.txt")).c_str());
+    const int status = std::system(
+        fmt::format("sh '{}' 2>'{}'", folder_.path(name), folder_.path("script.txt")).c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
   std::string error() const {
     std::string last;
     std::istringstream in(text_of(folder_.path("err.txt")));
-    for (std::string line; std::getline(in, line);) last = line;
+    for (std::string line; std::getline(in, line);)
+      last = line;
     return last;
   }
   void expect_failed(const std::string& what) const {
@@ -93,10 +99,13 @@ cp -r disk/run run || exit 97
 umount disk
 )sh";
   script("whole.sh", "start --steps 60 --set train.keep=1000 --out whole");
-  ASSERT_TRUE(fs::exists(RunFolder(folder_.path("whole")).step(60))) << text_of(folder_.path("script.txt"));
+  ASSERT_TRUE(fs::exists(RunFolder(folder_.path("whole")).step(60)))
+      << text_of(folder_.path("script.txt"));
   fs::create_directories(folder_.path("disk"));
   write_script("inner.sh", inner);
-  const int code = script("outer.sh", "options=-m; [ \"$(id -u)\" = 0 ] || options=-rm\nunshare $options true || exit 77\nunshare $options sh inner.sh");
+  const int code = script("outer.sh",
+                          "options=-m; [ \"$(id -u)\" = 0 ] || options=-rm\nunshare $options true "
+                          "|| exit 77\nunshare $options sh inner.sh");
   if (code == skipped) GTEST_SKIP() << "mounting is not permitted here";
   ASSERT_EQ(code, 0) << text_of(folder_.path("script.txt"));
   expect_failed("cannot be written: No space left on device; free some space");
@@ -112,9 +121,11 @@ code prlimit --fsize=$((size / 2)) timeout 120 "$heed" train --resume --steps 8 
 heed inspect run >inspected.txt && heed train --resume --steps 8 --out run)sh"),
             0)
       << text_of(folder_.path("script.txt"));
-  expect_failed("cannot be written: File too large; raise the limit on the size of files (ulimit -f)");
+  expect_failed(
+      "cannot be written: File too large; raise the limit on the size of files (ulimit -f)");
   EXPECT_NE(error().find("; step 4 is saved"), std::string::npos) << error();
-  EXPECT_NE(text_of(folder_.path("inspected.txt")).find("step                 4"), std::string::npos);
+  EXPECT_NE(text_of(folder_.path("inspected.txt")).find("step                 4"),
+            std::string::npos);
   expect_same("run");
 }
 
@@ -134,10 +145,15 @@ head -c $((size * 2)) /dev/zero | tr '\0' '\n' >>logged/log.txt
 prlimit --fsize=$((size + size / 2)) timeout 120 "$heed" train --resume --steps 8 --out logged 2>logged.txt)sh"),
             0)
       << text_of(folder_.path("script.txt")) << text_of(folder_.path("err.txt"));
-  expect_failed("metrics.jsonl: cannot be written: File too large; raise the limit on the size of files (ulimit -f)");
+  expect_failed(
+      "metrics.jsonl: cannot be written: File too large; raise the limit on the size of files "
+      "(ulimit -f)");
   expect_same("run");
   expect_same("logged");
-  const std::string said = text_of(folder_.path("logged.txt")), line = "log.txt: cannot be written: File too large; raise the limit on the size of files (ulimit -f); the run goes on without it";
+  const std::string said = text_of(folder_.path("logged.txt")),
+                    line =
+                        "log.txt: cannot be written: File too large; raise the limit on the size "
+                        "of files (ulimit -f); the run goes on without it";
   EXPECT_NE(said.find(line), std::string::npos) << said;
   EXPECT_EQ(said.find(line), said.rfind(line)) << "once";
 }
@@ -152,7 +168,9 @@ wait
             0)
       << text_of(folder_.path("script.txt"));
   expect_failed("run");  // met before a save or within it
-  EXPECT_TRUE(error().find(": No such file or directory") != std::string::npos || error().find("run: the folder was moved or removed; nothing more is written") != std::string::npos)
+  EXPECT_TRUE(error().find(": No such file or directory") != std::string::npos ||
+              error().find("run: the folder was moved or removed; nothing more is written") !=
+                  std::string::npos)
       << error();
   EXPECT_EQ(error().find("is saved"), std::string::npos) << error();
 }
@@ -171,7 +189,8 @@ wait
 $as test -w at/run/checkpoints && exit 77
 chmod u+w at/run/checkpoints
 $as ./program train --resume --out at/run)sh");
-  if (code == skipped) GTEST_SKIP() << "this user may write whatever the modes say, and may not be another";
+  if (code == skipped)
+    GTEST_SKIP() << "this user may write whatever the modes say, and may not be another";
   ASSERT_EQ(code, 0) << text_of(folder_.path("script.txt"));
   expect_failed("cannot be written: Permission denied; may its folder be written to?");
   EXPECT_NE(error().find("is saved, and can be resumed from"), std::string::npos) << error();

@@ -1,11 +1,11 @@
-// Loading within an address space of four times the file and 64 MiB above what the process has at its start.
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+// Loading within an address space of four times the file and 64 MiB above what the process has at
+// its start.
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "framework/checkpoint.h"
 #include "optim/optimizer.h"
@@ -35,8 +35,8 @@ std::uint64_t status(const std::string& field) {
   return 0;
 }
 
-/// Runs `act` in a process of its own, so that this one's pool stays empty, within `most` bytes of address space beyond what it has. ""
-/// when it succeeded, else the message of what it threw.
+/// Runs `act` in a process of its own, so that this one's pool stays empty, within `most` bytes of
+/// address space beyond what it has. "" when it succeeded, else the message of what it threw.
 std::string apart(const std::function<void()>& act, std::uint64_t most = std::uint64_t{1} << 40) {
   int ends[2];
   if (::pipe(ends) != 0) return "no pipe";
@@ -57,14 +57,19 @@ std::string apart(const std::function<void()>& act, std::uint64_t most = std::ui
   ::close(ends[1]);
   std::string said;
   char bytes[512];
-  for (ssize_t n; (n = ::read(ends[0], bytes, sizeof bytes)) > 0;) said.append(bytes, static_cast<std::size_t>(n));
+  for (ssize_t n; (n = ::read(ends[0], bytes, sizeof bytes)) > 0;)
+    said.append(bytes, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int ended = 0;
   ::waitpid(process, &ended, 0);
-  return WIFEXITED(ended) && WEXITSTATUS(ended) == 0 ? said : fmt::format("ended with status {}: {}", ended, said);
+  return WIFEXITED(ended) && WEXITSTATUS(ended) == 0
+             ? said
+             : fmt::format("ended with status {}: {}", ended, said);
 }
 
-std::string within_limit(const fs::path& file, const std::function<void()>& act) { return apart(act, 4 * fs::file_size(file) + slack); }
+std::string within_limit(const fs::path& file, const std::function<void()>& act) {
+  return apart(act, 4 * fs::file_size(file) + slack);
+}
 
 /// What its checkpoint holds is three times itself: its weights, and the moments of Adam.
 struct Wide {
@@ -80,17 +85,21 @@ TEST(Load, StaysWithinALimitOfMemory) {
   for (const Index rows : {small, large}) {
     const TemporaryFolder folder;
     const std::string path = folder.path("c.heed");
-    ASSERT_EQ(apart([&] {
-                Checkpoint checkpoint;
-                for (int i = 0; i < 3; ++i) checkpoint.tensors.push_back({"w" + std::to_string(i), Tensor(Shape{rows, 1024})});
-                save(checkpoint, path);
-              }),
-              "");
+    ASSERT_EQ(
+        apart([&] {
+          Checkpoint checkpoint;
+          for (int i = 0; i < 3; ++i)
+            checkpoint.tensors.push_back({"w" + std::to_string(i), Tensor(Shape{rows, 1024})});
+          save(checkpoint, path);
+        }),
+        "");
     EXPECT_EQ(within_limit(path, [&] { load(path); }), "") << rows;
-    EXPECT_EQ(within_limit(path, [&] {
-                std::ofstream(path, std::ios::app) << "x";
-                load(path);
-              }).substr(path.size()),
+    EXPECT_EQ(within_limit(path,
+                           [&] {
+                             std::ofstream(path, std::ios::app) << "x";
+                             load(path);
+                           })
+                  .substr(path.size()),
               ": extended: 1 bytes follow its end; use another checkpoint");
   }
 }
@@ -101,7 +110,9 @@ TEST(Load, OfATrainerStaysWithinALimitOfMemory) {
     const TemporaryFolder folder;
     const RunFolder run(folder.path("run"));
     run.create();
-    const auto trainer = [&](Wide& wide, Adam& adam) { return Trainer(wide, adam, {.steps = 2, .folder = folder.path("run")}); };
+    const auto trainer = [&](Wide& wide, Adam& adam) {
+      return Trainer(wide, adam, {.steps = 2, .folder = folder.path("run")});
+    };
     ASSERT_EQ(apart([&] {
                 Wide wide(rows);
                 Adam adam(wide);
@@ -112,11 +123,12 @@ TEST(Load, OfATrainerStaysWithinALimitOfMemory) {
                 save(checkpoint, run.last());
               }),
               "");
-    EXPECT_EQ(within_limit(run.last(), [&] {
-                Wide wide(rows);
-                Adam adam(wide);
-                if (!trainer(wide, adam).resume()) fail("nothing to resume");
-              }),
+    EXPECT_EQ(within_limit(run.last(),
+                           [&] {
+                             Wide wide(rows);
+                             Adam adam(wide);
+                             if (!trainer(wide, adam).resume()) fail("nothing to resume");
+                           }),
               "")
         << rows;
   }

@@ -1,13 +1,12 @@
-// A save, killed at each of its system calls and with each of them failing: the old checkpoint or the new one is there, whole, and what
-// is said of it is true.
-#include "framework/checkpoint.h"
-
+// A save, killed at each of its system calls and with each of them failing: the old checkpoint or
+// the new one is there, whole, and what is said of it is true.
 #include <fstream>
 #include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "framework/checkpoint.h"
 #include "tests/datasets/temporary.h"
 #include "tests/durability/tiny_run.h"
 #include "tests/durability/tracer.h"
@@ -43,7 +42,8 @@ class Save : public ::testing::Test {
   static constexpr Index before = 3, after = 4, end = 6;
 
   static void SetUpTestSuite() {
-    if (fs::exists("/dev/shm")) ::setenv("TMPDIR", "/dev/shm", 1);  // where thousands of syncs take no time
+    if (fs::exists("/dev/shm"))
+      ::setenv("TMPDIR", "/dev/shm", 1);  // where thousands of syncs take no time
     folder_ = new TemporaryFolder;
     base_ = folder_->path("base"), done_ = folder_->path("done"), ended_ = folder_->path("ended");
     // In processes of their own, as all computing here: one that has threads must not fork.
@@ -78,19 +78,25 @@ class Save : public ::testing::Test {
     fs::remove_all(folder);
     fs::create_directories(RunFolder(folder).checkpoints());
     for (const auto& entry : fs::recursive_directory_iterator(base_))
-      if (entry.is_regular_file()) fs::copy_file(entry.path(), folder / fs::relative(entry.path(), base_));
+      if (entry.is_regular_file())
+        fs::copy_file(entry.path(), folder / fs::relative(entry.path(), base_));
     fs::remove(RunFolder(folder).last());
     fs::create_hard_link(RunFolder(folder).step(before), RunFolder(folder).last());
     return folder;
   }
 
-  static bool same(const Checkpoint& a, const fs::path& b) { return difference(timeless(a), timeless(load(b))).empty(); }
+  static bool same(const Checkpoint& a, const fs::path& b) {
+    return difference(timeless(a), timeless(load(b))).empty();
+  }
   static bool same_weights(const Checkpoint& a, const fs::path& b) {
-    const auto weights = [](const Checkpoint& c) { return Checkpoint{c.tensors, {}, {{"step", c.number("step")}}, {}, {}}; };
+    const auto weights = [](const Checkpoint& c) {
+      return Checkpoint{c.tensors, {}, {{"step", c.number("step")}}, {}, {}};
+    };
     return difference(weights(a), weights(load(b))).empty();
   }
-  /// Every checkpoint but what is unfinished loads; last and best are the old or the new ones. Returns whether last is the new one. After
-  /// an error it may be one on the way there: the step is done, and what it makes due is not.
+  /// Every checkpoint but what is unfinished loads; last and best are the old or the new ones.
+  /// Returns whether last is the new one. After an error it may be one on the way there: the step
+  /// is done, and what it makes due is not.
   bool check_whole(const std::string& folder, bool on_the_way = false) const {
     const RunFolder run(folder), old(base_), now(done_);
     for (const auto& entry : fs::directory_iterator(run.checkpoints()))
@@ -119,16 +125,20 @@ class Save : public ::testing::Test {
     EXPECT_TRUE(same(load(RunFolder(folder).best()), RunFolder(ended_).best()));
     EXPECT_EQ(rows_of(folder), rows_of(ended_));
     EXPECT_EQ(RunFolder(folder).steps(), RunFolder(ended_).steps());
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".partial") << entry.path();
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      EXPECT_NE(entry.path().extension(), ".partial") << entry.path();
   }
   /// What the message claims of the files.
   void check_message(const std::string& folder, const Traced& saved, int error) const {
     const std::string& message = saved.message;
-    const auto says = [&](const std::string& text) { return message.find(text) != std::string::npos; };
+    const auto says = [&](const std::string& text) {
+      return message.find(text) != std::string::npos;
+    };
     EXPECT_TRUE(message.starts_with(folder)) << message << ": names no file";
     EXPECT_TRUE(says(std::strerror(error))) << message << ": gives no reason";
     EXPECT_FALSE(says("\n"));
-    const std::string file = message.substr(0, message.find(": ")), old = base_ + file.substr(std::min(file.size(), folder.size()));
+    const std::string file = message.substr(0, message.find(": ")),
+                      old = base_ + file.substr(std::min(file.size(), folder.size()));
     if (says("the old file is left as it was") && !says("is saved")) {
       EXPECT_EQ(bytes_of(file), bytes_of(old)) << message;
     }
@@ -139,8 +149,10 @@ class Save : public ::testing::Test {
     ASSERT_TRUE(newest.has_value());
     // A file whose name is not on the disk for sure is not called saved; the one before it is.
     std::int64_t step = load(*newest).number("step");
-    if (says("was written, but") && says(fmt::format("step {} is saved", before))) step = load(RunFolder(folder).step(before)).number("step");
-    EXPECT_TRUE(says(fmt::format("step {} is saved", step))) << message << ": and step " << step << " it is";
+    if (says("was written, but") && says(fmt::format("step {} is saved", before)))
+      step = load(RunFolder(folder).step(before)).number("step");
+    EXPECT_TRUE(says(fmt::format("step {} is saved", step)))
+        << message << ": and step " << step << " it is";
   }
 
   static TemporaryFolder* folder_;
@@ -152,10 +164,11 @@ std::string Save::base_, Save::done_, Save::ended_;
 
 /// All calls that files are read and written by. Memory and threads take as many as it happens to.
 const std::set<long> file_calls = {
-    SYS_open,   SYS_openat,   SYS_close,    SYS_read,     SYS_write,  SYS_pwrite64,   SYS_writev,
-    SYS_lseek,  SYS_fsync,    SYS_fdatasync, SYS_fcntl,   SYS_flock,  SYS_newfstatat, SYS_stat,
-    SYS_rename, SYS_renameat, SYS_renameat2, SYS_link,    SYS_linkat, SYS_unlink,     SYS_unlinkat,
-    SYS_mkdir,  SYS_mkdirat,  SYS_rmdir,    SYS_ftruncate, SYS_getdents64};
+    SYS_open,       SYS_openat,    SYS_close,    SYS_read,      SYS_write,     SYS_pwrite64,
+    SYS_writev,     SYS_lseek,     SYS_fsync,    SYS_fdatasync, SYS_fcntl,     SYS_flock,
+    SYS_newfstatat, SYS_stat,      SYS_rename,   SYS_renameat,  SYS_renameat2, SYS_link,
+    SYS_linkat,     SYS_unlink,    SYS_unlinkat, SYS_mkdir,     SYS_mkdirat,   SYS_rmdir,
+    SYS_ftruncate,  SYS_getdents64};
 
 TEST_F(Save, IsWholeWhereverItIsKilled) {
   int calls = 0, new_ones = 0;
@@ -164,7 +177,9 @@ TEST_F(Save, IsWholeWhereverItIsKilled) {
     for (int at = 1;; ++at) {
       const std::string folder = copy();
       const Traced saved = save(folder, {.what = what, .at = at, .calls = file_calls});
-      SCOPED_TRACE(fmt::format("killed {} call {} (number {})", what == Interference::kill_before ? "before" : "after", at, saved.number));
+      SCOPED_TRACE(fmt::format("killed {} call {} (number {})",
+                               what == Interference::kill_before ? "before" : "after", at,
+                               saved.number));
       if (!saved.met) break;
       ASSERT_EQ(saved.code, 128 + SIGKILL);
       ++calls;
@@ -184,18 +199,27 @@ TEST_F(Save, IsTrueWhateverFails) {
   const struct {
     const char* name;
     std::set<long> calls;
-  } kinds[] = {{"write", {SYS_write, SYS_pwrite64, SYS_writev}}, {"fsync", {SYS_fsync, SYS_fdatasync}},
-               {"rename", {SYS_rename, SYS_renameat, SYS_renameat2}}, {"link", {SYS_link, SYS_linkat}},
-               {"unlink", {SYS_unlink, SYS_unlinkat}}, {"open", {SYS_open, SYS_openat}},
-               {"close", {SYS_close}}, {"lseek", {SYS_lseek}}};
+  } kinds[] = {{"write", {SYS_write, SYS_pwrite64, SYS_writev}},
+               {"fsync", {SYS_fsync, SYS_fdatasync}},
+               {"rename", {SYS_rename, SYS_renameat, SYS_renameat2}},
+               {"link", {SYS_link, SYS_linkat}},
+               {"unlink", {SYS_unlink, SYS_unlinkat}},
+               {"open", {SYS_open, SYS_openat}},
+               {"close", {SYS_close}},
+               {"lseek", {SYS_lseek}}};
   int runs = 0;
   for (const auto& kind : kinds) {
     for (const int error : {ENOSPC, EIO, EDQUOT}) {
       for (const bool for_ever : {false, true}) {
         for (int at = 1;; ++at) {
           const std::string folder = copy();
-          const Traced saved = save(folder, {.what = Interference::fail, .at = at, .error = error, .for_ever = for_ever, .calls = kind.calls});
-          SCOPED_TRACE(fmt::format("{} {} fails with {}{}", kind.name, at, std::strerror(error), for_ever ? ", and all after it" : ""));
+          const Traced saved = save(folder, {.what = Interference::fail,
+                                             .at = at,
+                                             .error = error,
+                                             .for_ever = for_ever,
+                                             .calls = kind.calls});
+          SCOPED_TRACE(fmt::format("{} {} fails with {}{}", kind.name, at, std::strerror(error),
+                                   for_ever ? ", and all after it" : ""));
           if (!saved.met) {
             EXPECT_GT(at, 1) << "a save has none";
             break;
@@ -220,7 +244,10 @@ TEST_F(Save, FinishesAShortWrite) {
   for (const bool for_ever : {false, true})
     for (int at = 1;; ++at) {
       const std::string folder = copy();
-      const Traced saved = save(folder, {.what = Interference::shorten, .at = at, .for_ever = for_ever, .calls = {SYS_write, SYS_pwrite64}});
+      const Traced saved = save(folder, {.what = Interference::shorten,
+                                         .at = at,
+                                         .for_ever = for_ever,
+                                         .calls = {SYS_write, SYS_pwrite64}});
       if (!saved.met) break;
       ++runs;
       ASSERT_EQ(saved.code, 0) << saved.message;

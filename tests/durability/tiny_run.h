@@ -18,11 +18,13 @@ struct TinyModel {
   Parameter table, weight;
   TinyModel() {
     Random random(1);
-    table = Parameter(normal({tiny_classes, tiny_width}, random, 1)), weight = Parameter(normal({tiny_classes, tiny_width}, random, 1));
+    table = Parameter(normal({tiny_classes, tiny_width}, random, 1)),
+    weight = Parameter(normal({tiny_classes, tiny_width}, random, 1));
   }
   void visit(Visitor& v) { v("table", table), v("weight", weight); }
   Variable loss(const Batch& batch, Real divisor) const {
-    return cross_entropy(linear(embedding(batch.target.ids, table), weight), batch.gold, {.ignore = ignored_id, .divisor = divisor});
+    return cross_entropy(linear(embedding(batch.target.ids, table), weight), batch.gold,
+                         {.ignore = ignored_id, .divisor = divisor});
   }
 };
 
@@ -31,12 +33,14 @@ struct TinyData : BatchStream {
   std::int64_t number = 0;
   Batch next() override {
     std::vector<std::vector<Id>> lines(1);
-    for (int i = 0; i < 4; ++i) lines[0].push_back(static_cast<Id>((3 * number + i) % tiny_classes));
+    for (int i = 0; i < 4; ++i)
+      lines[0].push_back(static_cast<Id>((3 * number + i) % tiny_classes));
     Batch batch;
     batch.lines = {number++};
     batch.target = pack(lines);
     batch.gold = batch.target.ids.clone();
-    for (Id& id : batch.gold.span()) id = static_cast<Id>(1 + id % (tiny_classes - 1));
+    for (Id& id : batch.gold.span())
+      id = static_cast<Id>(1 + id % (tiny_classes - 1));
     return batch;
   }
   std::vector<std::int64_t> position() const override { return {number}; }
@@ -51,19 +55,29 @@ struct TinyRun {
 
   TinyRun(const std::string& folder, Index steps)
       : trainer(model, optimizer,
-                {.steps = steps, .schedule = {.kind = Schedule::Kind::constant}, .log_every = 1, .eval_every = 1, .save_every = 1, .keep = 2,
-                 .folder = folder, .text = {{"config", "tiny"}}}) {}
+                {.steps = steps,
+                 .schedule = {.kind = Schedule::Kind::constant},
+                 .log_every = 1,
+                 .eval_every = 1,
+                 .save_every = 1,
+                 .keep = 2,
+                 .folder = folder,
+                 .text = {{"config", "tiny"}}}) {}
   /// Each evaluation is better than those before it.
   TrainResult run() {
     return trainer.run(
         data, [this](const Batch& batch, Real divisor) { return model.loss(batch, divisor); },
-        [this] { return Evaluation{.loss = 1 / static_cast<double>(data.number), .score = 0, .metrics = {}}; });
+        [this] {
+          return Evaluation{
+              .loss = 1 / static_cast<double>(data.number), .score = 0, .metrics = {}};
+        });
   }
 };
 
 /// Without what the clock says.
 inline Checkpoint timeless(Checkpoint checkpoint) {
-  for (const char* name : {"seconds", "warmup_seconds", "row_seconds"}) checkpoint.reals.erase(name);
+  for (const char* name : {"seconds", "warmup_seconds", "row_seconds"})
+    checkpoint.reals.erase(name);
   return checkpoint;
 }
 

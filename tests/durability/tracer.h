@@ -1,12 +1,5 @@
 #pragma once
 
-#include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/user.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -14,32 +7,40 @@
 #include <set>
 #include <string>
 
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "framework/error.h"
 
-// Runs a function in a process of its own and interferes with its system calls, as strace's injection does; but a call is named by its
-// place in a section that the process marks, and a write may be cut short truly. Linux on x86-64 only.
+// Runs a function in a process of its own and interferes with its system calls, as strace's
+// injection does; but a call is named by its place in a section that the process marks, and a write
+// may be cut short truly. Linux on x86-64 only.
 
 namespace heed {
 
 /// Shared with the traced process.
 struct Section {
-  volatile int open;  // 1 while calls count
+  volatile int open;   // 1 while calls count
   char message[4000];  // of the Error that ended it
 };
 
 struct Interference {
   enum What { none, kill_before, kill_after, fail, shorten } what = none;
-  int at = 0;           // 1: the first call in the section, of `calls`
-  int error = 0;        // of fail
-  bool for_ever = false;  // fail: every call from `at` on
+  int at = 0;                 // 1: the first call in the section, of `calls`
+  int error = 0;              // of fail
+  bool for_ever = false;      // fail: every call from `at` on
   std::set<long> calls = {};  // empty: every system call
 };
 
 struct Traced {
-  int code = -1;        // of exit; 128 + signal
-  int calls = 0;        // that counted
-  bool met = false;     // there was a call to interfere with
-  long number = -1;     // of that call
+  int code = -1;     // of exit; 128 + signal
+  int calls = 0;     // that counted
+  bool met = false;  // there was a call to interfere with
+  long number = -1;  // of that call
   std::string message;
 };
 
@@ -55,9 +56,12 @@ inline bool tracing_works() {
 }
 
 #ifdef __x86_64__
-/// `body` sets section.open around what counts. The exit status is 0, or 1 when it throws Error, as that of `heed`.
-inline Traced run_traced(const std::function<void(Section&)>& body, const Interference& interference) {
-  auto* section = static_cast<Section*>(::mmap(nullptr, sizeof(Section), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+/// `body` sets section.open around what counts. The exit status is 0, or 1 when it throws Error, as
+/// that of `heed`.
+inline Traced run_traced(const std::function<void(Section&)>& body,
+                         const Interference& interference) {
+  auto* section = static_cast<Section*>(
+      ::mmap(nullptr, sizeof(Section), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   if (section == MAP_FAILED) fail("mmap: {}", std::strerror(errno));
   const pid_t process = ::fork();
   if (process == 0) {
@@ -97,7 +101,8 @@ inline Traced run_traced(const std::function<void(Section&)>& body, const Interf
       const long number = static_cast<long>(registers.orig_rax);
       if (interference.calls.empty() || interference.calls.contains(number)) {
         ++result.calls;
-        const bool here = result.calls == interference.at || (interference.for_ever && result.calls > interference.at);
+        const bool here = result.calls == interference.at ||
+                          (interference.for_ever && result.calls > interference.at);
         if (here && interference.what != Interference::none) {
           if (!result.met) result.number = number;
           result.met = act_at_exit = true;
@@ -106,13 +111,15 @@ inline Traced run_traced(const std::function<void(Section&)>& body, const Interf
             ::kill(process, SIGKILL);
           }
           if (interference.what == Interference::fail) change(registers.orig_rax, -1ULL);
-          if (interference.what == Interference::shorten) argument = registers.rdx, change(registers.rdx, argument > 1 ? argument / 2 : argument);
+          if (interference.what == Interference::shorten)
+            argument = registers.rdx, change(registers.rdx, argument > 1 ? argument / 2 : argument);
         }
       }
     } else if (!entering && act_at_exit) {
       act_at_exit = false;
       if (interference.what == Interference::kill_after) ::kill(process, SIGKILL);
-      if (interference.what == Interference::fail) change(registers.rax, static_cast<unsigned long long>(-interference.error));
+      if (interference.what == Interference::fail)
+        change(registers.rax, static_cast<unsigned long long>(-interference.error));
       if (interference.what == Interference::shorten) change(registers.rdx, argument);
     }
     entering = !entering;

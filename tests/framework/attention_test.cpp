@@ -1,14 +1,14 @@
-#include "framework/kernels/parallel.h"  // set_threads
-#include "framework/module.h"
-#include "framework/ops.h"
-
 #include <cmath>
 
 #include <gtest/gtest.h>
 
+#include "framework/kernels/parallel.h"  // set_threads
+#include "framework/module.h"
+#include "framework/ops.h"
 #include "tests/framework/ops_table.h"
 
-// Fused attention against its composition from plain ops: values and every gradient, past the edges of tiles.
+// Fused attention against its composition from plain ops: values and every gradient, past the edges
+// of tiles.
 
 namespace heed::test {
 namespace {
@@ -20,16 +20,19 @@ Parameter random_rows(Index rows, Index columns, std::uint64_t seed) {
 
 using Compute = std::function<Variable(std::span<const Parameter>)>;
 
-void expect_same(const std::string& what, std::vector<Parameter> inputs, const Compute& fused, const Compute& composed) {
+void expect_same(const std::string& what, std::vector<Parameter> inputs, const Compute& fused,
+                 const Compute& composed) {
   std::vector<Tensor> values[2];
   for (int k = 0; k < 2; ++k) {
-    for (const Parameter& p : inputs) p.clear_gradient();
+    for (const Parameter& p : inputs)
+      p.clear_gradient();
     Tape tape;
     const Variable y = (k == 0 ? fused : composed)(inputs);
     Random random(9);
     tape.backward(y, uniform(y.shape(), random, -1, 1));
     values[k].push_back(y.value());
-    for (const Parameter& p : inputs) values[k].push_back(p.gradient());
+    for (const Parameter& p : inputs)
+      values[k].push_back(p.gradient());
   }
   for (std::size_t i = 0; i < values[0].size(); ++i) {
     const Tensor &got = values[0][i], &expected = values[1][i];
@@ -37,10 +40,12 @@ void expect_same(const std::string& what, std::vector<Parameter> inputs, const C
     double largest = 1, worst = 0;
     for (Index j = 0; j < got.size(); ++j) {
       largest = std::max(largest, std::abs(static_cast<double>(expected[j])));
-      const double difference = std::abs(static_cast<double>(got[j]) - static_cast<double>(expected[j]));
+      const double difference =
+          std::abs(static_cast<double>(got[j]) - static_cast<double>(expected[j]));
       if (!(difference <= worst)) worst = std::isnan(difference) ? INFINITY : difference;
     }
-    EXPECT_LE(worst / largest, sizeof(Real) == 8 ? 1e-11 : 2e-5) << what << ": " << (i == 0 ? "value" : "gradient of input " + std::to_string(i - 1));
+    EXPECT_LE(worst / largest, sizeof(Real) == 8 ? 1e-11 : 2e-5)
+        << what << ": " << (i == 0 ? "value" : "gradient of input " + std::to_string(i - 1));
   }
 }
 
@@ -51,19 +56,23 @@ Variable compose(const Attention& o, const Variable& q, const Variable& k, const
   std::vector<Operand> parts;
   for (int h = 0; h < o.heads; ++h) {
     const Index shared = h / (o.heads / kv_heads);
-    Tensor bias = Tensor::zeros({n, m}), hidden = Tensor::zeros({n, m}), empty = Tensor::zeros({n, 1});
+    Tensor bias = Tensor::zeros({n, m}), hidden = Tensor::zeros({n, m}),
+           empty = Tensor::zeros({n, 1});
     for (Index i = 0; i < n; ++i) {
       Index seen = 0;
       for (Index j = 0; j < m; ++j) {
         const Index distance = std::abs(i + m - n - j);
         if (o.slopes.defined()) bias[i * m + j] = -o.slopes[h] * static_cast<Real>(distance);
-        hidden[i * m + j] = static_cast<Real>((o.causal && j > i + m - n) || (o.window > 0 && distance >= o.window));
+        hidden[i * m + j] = static_cast<Real>((o.causal && j > i + m - n) ||
+                                              (o.window > 0 && distance >= o.window));
         seen += hidden[i * m + j] == 0;
       }
       empty[i] = static_cast<Real>(seen == 0);
     }
-    const Variable s = matmul(slice(q, 1, h * w, (h + 1) * w), slice(k, 1, shared * w, (shared + 1) * w), {.b = true}) *
-                           (1 / std::sqrt(static_cast<double>(w))) + bias;
+    const Variable s = matmul(slice(q, 1, h * w, (h + 1) * w),
+                              slice(k, 1, shared * w, (shared + 1) * w), {.b = true}) *
+                           (1 / std::sqrt(static_cast<double>(w))) +
+                       bias;
     const Variable weights = masked_fill(softmax(masked_fill(s, hidden, Real(-1e4))), empty, 0);
     parts.emplace_back(matmul(weights, slice(v, 1, shared * w, (shared + 1) * w)));
   }
@@ -81,11 +90,21 @@ TEST(FusedAttention, EqualsItsComposition) {
         for (Index window : {0, 1, 7, 64, 130})
           for (bool leaning : {false, true}) {
             if (kv_heads != 2 && (window == 64 || leaning)) continue;
-            const Attention o{.heads = 4, .kv_heads = kv_heads, .queries = packed({e.n}), .keys = packed({e.m}), .causal = causal, .window = window,
+            const Attention o{.heads = 4,
+                              .kv_heads = kv_heads,
+                              .queries = packed({e.n}),
+                              .keys = packed({e.m}),
+                              .causal = causal,
+                              .window = window,
                               .slopes = leaning ? slopes : Tensor()};
-            expect_same(fmt::format("{} queries, {} keys, {} heads of keys, causal {}, window {}, slopes {}", e.n, e.m, kv_heads, causal, window, leaning),
-                        {random_rows(e.n, 20, 1), random_rows(e.m, 5 * kv_heads, 2), random_rows(e.m, 5 * kv_heads, 3)},
-                        [&](auto x) { return attention(x[0], x[1], x[2], o); }, [&](auto x) { return compose(o, x[0], x[1], x[2]); });
+            expect_same(
+                fmt::format(
+                    "{} queries, {} keys, {} heads of keys, causal {}, window {}, slopes {}", e.n,
+                    e.m, kv_heads, causal, window, leaning),
+                {random_rows(e.n, 20, 1), random_rows(e.m, 5 * kv_heads, 2),
+                 random_rows(e.m, 5 * kv_heads, 3)},
+                [&](auto x) { return attention(x[0], x[1], x[2], o); },
+                [&](auto x) { return compose(o, x[0], x[1], x[2]); });
           }
 }
 
@@ -93,15 +112,29 @@ TEST(FusedAttention, PiecesEqualTheFusedOp) {
   for (bool causal : {false, true})
     for (Index window : {0, 3}) {
       const Spans queries = packed({1, 30, 0, 4}), keys = packed({7, 40, 3, 2});
-      const Pairing p{.heads = 4, .kv_heads = 2, .queries = queries, .keys = keys, .causal = causal, .window = window};
+      const Pairing p{.heads = 4,
+                      .kv_heads = 2,
+                      .queries = queries,
+                      .keys = keys,
+                      .causal = causal,
+                      .window = window};
       for (Index w : {3, 16})
-        expect_same(fmt::format("causal {}, window {}, width {}", causal, window, w),
-                    {random_rows(35, 4 * w, 1), random_rows(52, 2 * w, 2), random_rows(52, 2 * w, 3)},
-                    [&](auto x) { return weighted_values(scores_softmax(dot_scores(x[0], x[1], p), p), x[2], p); },
-                    [&](auto x) {
-                      return attention(x[0], x[1], x[2], {.heads = 4, .kv_heads = 2, .queries = queries, .keys = keys, .causal = causal, .window = window,
-                                                          .scale = 1});
-                    });
+        expect_same(
+            fmt::format("causal {}, window {}, width {}", causal, window, w),
+            {random_rows(35, 4 * w, 1), random_rows(52, 2 * w, 2), random_rows(52, 2 * w, 3)},
+            [&](auto x) {
+              return weighted_values(scores_softmax(dot_scores(x[0], x[1], p), p), x[2], p);
+            },
+            [&](auto x) {
+              return attention(x[0], x[1], x[2],
+                               {.heads = 4,
+                                .kv_heads = 2,
+                                .queries = queries,
+                                .keys = keys,
+                                .causal = causal,
+                                .window = window,
+                                .scale = 1});
+            });
     }
 }
 
@@ -109,17 +142,24 @@ TEST(AdditiveScores, EqualTheirComposition) {
   for (Index d : {1, 19, 64, 200}) {
     const Pairing p{.queries = packed({20}), .keys = packed({33})};
     Random random(4);
-    expect_same(fmt::format("width {}", d), {random_rows(20, d, 1), random_rows(33, d, 2), Parameter(uniform({d}, random, -1, 1))},
-                [&](auto x) { return additive_scores(x[0], x[1], x[2], p); },
-                [&](auto x) { return reshape(sum(tanh(reshape(x[0], {20, 1, d}) + reshape(x[1], {1, 33, d})) * x[2], {2}), {660}); });
-    expect_same(fmt::format("width {}, with coverage", d),
-                {random_rows(20, d, 1), random_rows(33, d, 2), Parameter(uniform({d}, random, -1, 1)), Parameter(uniform({660}, random, 0, 2)),
-                 Parameter(uniform({d}, random, -1, 1))},
-                [&](auto x) { return additive_scores(x[0], x[1], x[2], x[3], x[4], p); },
-                [&](auto x) {
-                  const Variable inside = reshape(x[0], {20, 1, d}) + reshape(x[1], {1, 33, d}) + reshape(x[3], {20, 33, 1}) * x[4];
-                  return reshape(sum(tanh(inside) * x[2], {2}), {660});
-                });
+    expect_same(
+        fmt::format("width {}", d),
+        {random_rows(20, d, 1), random_rows(33, d, 2), Parameter(uniform({d}, random, -1, 1))},
+        [&](auto x) { return additive_scores(x[0], x[1], x[2], p); },
+        [&](auto x) {
+          return reshape(
+              sum(tanh(reshape(x[0], {20, 1, d}) + reshape(x[1], {1, 33, d})) * x[2], {2}), {660});
+        });
+    expect_same(
+        fmt::format("width {}, with coverage", d),
+        {random_rows(20, d, 1), random_rows(33, d, 2), Parameter(uniform({d}, random, -1, 1)),
+         Parameter(uniform({660}, random, 0, 2)), Parameter(uniform({d}, random, -1, 1))},
+        [&](auto x) { return additive_scores(x[0], x[1], x[2], x[3], x[4], p); },
+        [&](auto x) {
+          const Variable inside = reshape(x[0], {20, 1, d}) + reshape(x[1], {1, 33, d}) +
+                                  reshape(x[3], {20, 33, 1}) * x[4];
+          return reshape(sum(tanh(inside) * x[2], {2}), {660});
+        });
   }
 }
 
@@ -134,31 +174,38 @@ TEST(LinearAttention, EqualsItsComposition) {
     for (bool causal : {false, true}) {
       Tensor visible = Tensor::full({e.n, e.m}, 1), none = Tensor::zeros({e.n, 1});
       for (Index i = 0; i < e.n; ++i) {
-        for (Index j = 0; j < e.m && causal; ++j) visible[i * e.m + j] = static_cast<Real>(j <= i + e.m - e.n);
+        for (Index j = 0; j < e.m && causal; ++j)
+          visible[i * e.m + j] = static_cast<Real>(j <= i + e.m - e.n);
         none[i] = static_cast<Real>(causal && i + e.m - e.n < 0);
       }
       const Index w = 7;
-      const Pairing p{.heads = 2, .queries = packed({e.n}), .keys = packed({e.m}), .causal = causal};
-      expect_same(fmt::format("{} queries, {} keys, causal {}", e.n, e.m, causal), {random_rows(e.n, 2 * w, 1), random_rows(e.m, 2 * w, 2), random_rows(e.m, 2 * w, 3)},
-                  [&](auto x) { return linear_attention(x[0], x[1], x[2], p); },
-                  [&](auto x) {
-                    std::vector<Operand> parts;
-                    for (Index h = 0; h < 2; ++h) {
-                      const auto head = [&](const Variable& y) { return slice(y, 1, h * w, (h + 1) * w); };
-                      const Variable a = matmul(feature(head(x[0])), feature(head(x[1])), {.b = true}) * visible;
-                      parts.emplace_back(matmul(a, head(x[2])) / (sum(a, {1}, true) + none));
-                    }
-                    return concat(parts, 1);
-                  });
+      const Pairing p{
+          .heads = 2, .queries = packed({e.n}), .keys = packed({e.m}), .causal = causal};
+      expect_same(
+          fmt::format("{} queries, {} keys, causal {}", e.n, e.m, causal),
+          {random_rows(e.n, 2 * w, 1), random_rows(e.m, 2 * w, 2), random_rows(e.m, 2 * w, 3)},
+          [&](auto x) { return linear_attention(x[0], x[1], x[2], p); },
+          [&](auto x) {
+            std::vector<Operand> parts;
+            for (Index h = 0; h < 2; ++h) {
+              const auto head = [&](const Variable& y) { return slice(y, 1, h * w, (h + 1) * w); };
+              const Variable a =
+                  matmul(feature(head(x[0])), feature(head(x[1])), {.b = true}) * visible;
+              parts.emplace_back(matmul(a, head(x[2])) / (sum(a, {1}, true) + none));
+            }
+            return concat(parts, 1);
+          });
     }
 }
 
-// Two equal scores at distances 1 and 0 of a span of 0: m = (40/41, 1), y = m / (81/41), and of dy = (0, 1)
-// dz = sum over 0 < m < 1 of y (dy - y dy) / (ramp m) = -(41/81)^2 / 41. In float 41 times 1/41 is less than 1.
+// Two equal scores at distances 1 and 0 of a span of 0: m = (40/41, 1), y = m / (81/41), and of dy
+// = (0, 1) dz = sum over 0 < m < 1 of y (dy - y dy) / (ramp m) = -(41/81)^2 / 41. In float 41 times
+// 1/41 is less than 1.
 TEST(SpanSoftmax, IsFlatWhereItsRampEnds) {
   const Parameter scores(Tensor::zeros({2})), reach(Tensor::zeros({1}));
   Tape tape;
-  const Variable y = span_softmax(scores, reach, 41, {.heads = 1, .queries = packed({1}), .keys = packed({2})});
+  const Variable y =
+      span_softmax(scores, reach, 41, {.heads = 1, .queries = packed({1}), .keys = packed({2})});
   tape.backward(y, Tensor({2}, {0, 1}));
   EXPECT_NEAR(y.value()[0], 40. / 81, 1e-6);
   EXPECT_NEAR(reach.gradient()[0], -41. / 6561, 1e-6);
@@ -174,45 +221,68 @@ TEST(AttentionFamilyOps, ThreadsChangeNoBit) {
   const auto run = [&](int count) {
     set_threads(count);
     std::vector<Parameter> x;
-    for (std::uint64_t i = 0; i < 3; ++i) x.push_back(random_rows(spans.rows(), 64, i));
-    const Parameter energy(random_rows(1, 64, 5).value().reshape({64})), reaches(Tensor({2}, {Real(3.3), Real(5.7)}));
+    for (std::uint64_t i = 0; i < 3; ++i)
+      x.push_back(random_rows(spans.rows(), 64, i));
+    const Parameter energy(random_rows(1, 64, 5).value().reshape({64})),
+        reaches(Tensor({2}, {Real(3.3), Real(5.7)}));
     Tape tape;
     const Variable scores = dot_scores(x[0], x[1], p) + by_distance(slice(x[2], 1, 0, 10), 2, p);
-    const Variable y = weighted_values(span_softmax(scores, reaches, Real(2.5), p), x[2], p) + linear_attention(x[0], x[1], x[2], p) +
-                       attention(rotary(x[0], spans, {.heads = 2}), x[1], x[2], {.heads = 2, .queries = spans, .keys = spans, .window = 4}) +
-                       weighted_queries(scores_softmax(additive_scores(x[0], x[1], energy, one), one), x[2], one);
+    const Variable y =
+        weighted_values(span_softmax(scores, reaches, Real(2.5), p), x[2], p) +
+        linear_attention(x[0], x[1], x[2], p) +
+        attention(rotary(x[0], spans, {.heads = 2}), x[1], x[2],
+                  {.heads = 2, .queries = spans, .keys = spans, .window = 4}) +
+        weighted_queries(scores_softmax(additive_scores(x[0], x[1], energy, one), one), x[2], one);
     tape.backward(sum(square(y)));
-    std::vector<std::vector<Real>> result{y.value().to_vector(), energy.gradient().to_vector(), reaches.gradient().to_vector()};
-    for (const Parameter& parameter : x) result.push_back(parameter.gradient().to_vector());
+    std::vector<std::vector<Real>> result{y.value().to_vector(), energy.gradient().to_vector(),
+                                          reaches.gradient().to_vector()};
+    for (const Parameter& parameter : x)
+      result.push_back(parameter.gradient().to_vector());
     set_threads(0);
     return result;
   };
   const auto alone = run(1);
-  for (int count : {2, 5}) EXPECT_EQ(alone, run(count)) << count << " threads";
+  for (int count : {2, 5})
+    EXPECT_EQ(alone, run(count)) << count << " threads";
 }
 
 TEST(FusedAttention, SaysWhatItExpected) {
   const auto message = [](const std::function<void()>& act) -> std::string {
     try {
       act();
-    } catch (const Error& error) { return error.what(); }
+    } catch (const Error& error) {
+      return error.what();
+    }
     return "no error";
   };
   const Parameter q = random_rows(3, 8, 1), k = random_rows(3, 4, 2);
   const Spans s = packed({3});
   EXPECT_EQ(message([&] { attention(q, k, k, {.heads = 4, .queries = s, .keys = s}); }),
             "[attention] expected q (n, d), k (m, 8) and v (m, 8); got (3, 8), (3, 4) and (3, 4)");
-  EXPECT_EQ(message([&] { attention(q, k, k, {.heads = 4, .kv_heads = 3, .queries = s, .keys = s}); }),
-            "[attention] expected heads of queries that those of keys divide; got 4 and 3");
-  EXPECT_EQ(message([&] { attention(q, k, k, {.heads = 4, .kv_heads = 2, .queries = s, .keys = s, .window = -1}); }),
+  EXPECT_EQ(
+      message([&] { attention(q, k, k, {.heads = 4, .kv_heads = 3, .queries = s, .keys = s}); }),
+      "[attention] expected heads of queries that those of keys divide; got 4 and 3");
+  EXPECT_EQ(message([&] {
+              attention(q, k, k,
+                        {.heads = 4, .kv_heads = 2, .queries = s, .keys = s, .window = -1});
+            }),
             "[attention] expected a window of at least 1, or 0 for none; got -1");
-  EXPECT_EQ(message([&] { attention(q, q, q, {.heads = 4, .queries = s, .keys = s, .slopes = Tensor::zeros({3})}); }),
+  EXPECT_EQ(message([&] {
+              attention(q, q, q,
+                        {.heads = 4, .queries = s, .keys = s, .slopes = Tensor::zeros({3})});
+            }),
             "[attention] expected a slope for each of 4 heads; got (3,)");
-  EXPECT_EQ(message([&] { dot_scores(q, k, {.queries = s, .keys = s}); }), "[dot_scores] expected keys 8 wide; got (3, 4)");
-  EXPECT_EQ(message([&] { scores_softmax(q, {.queries = s, .keys = s}); }), "[scores_softmax] expected a number for each of 9 pairs; got (3, 8)");
-  EXPECT_EQ(message([&] { rotary(q, s, {.heads = 8}); }), "[rotary] expected a width that 8 heads share in pairs; got (3, 8)");
-  EXPECT_EQ(message([&] { linear_attention(q, q, q, {.heads = 2, .queries = s, .keys = s, .window = 2}); }),
-            "[linear_attention] expected as many heads of keys as of queries, and no window; got 0 and 2");
+  EXPECT_EQ(message([&] { dot_scores(q, k, {.queries = s, .keys = s}); }),
+            "[dot_scores] expected keys 8 wide; got (3, 4)");
+  EXPECT_EQ(message([&] { scores_softmax(q, {.queries = s, .keys = s}); }),
+            "[scores_softmax] expected a number for each of 9 pairs; got (3, 8)");
+  EXPECT_EQ(message([&] { rotary(q, s, {.heads = 8}); }),
+            "[rotary] expected a width that 8 heads share in pairs; got (3, 8)");
+  EXPECT_EQ(message([&] {
+              linear_attention(q, q, q, {.heads = 2, .queries = s, .keys = s, .window = 2});
+            }),
+            "[linear_attention] expected as many heads of keys as of queries, and no window; got 0 "
+            "and 2");
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include "framework/kernels/bf16.h"
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -5,13 +7,10 @@
 #include <vector>
 
 #include <dlfcn.h>
-
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <fmt/format.h>
-
 #include "framework/error.h"
-#include "framework/kernels/bf16.h"
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/onednn.h"
 #include "framework/memory.h"
@@ -23,7 +22,8 @@
 namespace heed::test {
 namespace {
 
-/// The nearest bfloat16, ties to even: the upper half of a float's bits. Float itself here, and no NaN.
+/// The nearest bfloat16, ties to even: the upper half of a float's bits. Float itself here, and no
+/// NaN.
 Real rounded(Real x) {
   auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(x));
   bits += 0x7fff + ((bits >> 16) & 1);
@@ -37,8 +37,9 @@ struct InBf16 {
   InBf16& operator=(const InBf16&) = delete;
 };
 
-#define NEEDS_BF16() \
-  if (const std::string why = precision_obstacle(Precision::bf16); !why.empty()) GTEST_SKIP() << "bf16 " << why
+#define NEEDS_BF16()                                                             \
+  if (const std::string why = precision_obstacle(Precision::bf16); !why.empty()) \
+  GTEST_SKIP() << "bf16 " << why
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 /// True where oneDNN is loaded before main, hence before anything asked for bf16.
@@ -53,7 +54,8 @@ TEST(Bf16, SanitizersFindOneDnnLoadedAtStart) {  // framework/CMakeLists.txt say
 std::vector<Real> numbers(Index count, std::uint64_t seed) {
   Random random(seed);
   std::vector<Real> values(static_cast<std::size_t>(count));
-  for (Real& x : values) x = static_cast<Real>(random.uniform() * 2 - 1);
+  for (Real& x : values)
+    x = static_cast<Real>(random.uniform() * 2 - 1);
   return values;
 }
 
@@ -83,16 +85,21 @@ TEST(Precision, IsRefusedWhereItCannotBe) {
 struct Size {
   Index m, n, k;
 };
-// On both sides of every edge: of a vector, a tile of conversion, a panel, a block of rows, a depth, and of what is worth it.
-const std::vector<Size> sizes = {{16, 512, 32},   {17, 500, 33},  {31, 200, 64},  {32, 128, 65},  {33, 127, 95},  {48, 65, 100}, {50, 64, 97},   {63, 63, 511},
-                                 {64, 16, 512},   {65, 17, 513},  {100, 19, 600}, {130, 90, 1025}, {511, 33, 40}, {512, 66, 48}, {700, 130, 128}, {1000, 257, 31},
-                                 {200, 2700, 70}, {1029, 48, 1100}, {1, 800, 800}, {800, 1, 800}, {800, 800, 1},  {0, 50, 50},   {50, 0, 50},   {600, 600, 0}};
+// On both sides of every edge: of a vector, a tile of conversion, a panel, a block of rows, a
+// depth, and of what is worth it.
+const std::vector<Size> sizes = {
+    {16, 512, 32},   {17, 500, 33},   {31, 200, 64},    {32, 128, 65}, {33, 127, 95},
+    {48, 65, 100},   {50, 64, 97},    {63, 63, 511},    {64, 16, 512}, {65, 17, 513},
+    {100, 19, 600},  {130, 90, 1025}, {511, 33, 40},    {512, 66, 48}, {700, 130, 128},
+    {1000, 257, 31}, {200, 2700, 70}, {1029, 48, 1100}, {1, 800, 800}, {800, 1, 800},
+    {800, 800, 1},   {0, 50, 50},     {50, 0, 50},      {600, 600, 0}};
 
 class Bf16Products : public testing::TestWithParam<Size> {};
 
-// Against double sums of the rounded operands. Their products are exact in float (8 bits times 8), so each of the k additions, in whatever
-// order, errs by at most 2^-24 of a partial sum, which is at most k: |error| <= k u sum |a b| to first order; where the product is not worth
-// rounding the operands are those given.
+// Against double sums of the rounded operands. Their products are exact in float (8 bits times 8),
+// so each of the k additions, in whatever order, errs by at most 2^-24 of a partial sum, which is
+// at most k: |error| <= k u sum |a b| to first order; where the product is not worth rounding the
+// operands are those given.
 TEST_P(Bf16Products, IsTheSumOfRoundedProducts) {
   NEEDS_BF16();
   const InBf16 on;
@@ -103,19 +110,24 @@ TEST_P(Bf16Products, IsTheSumOfRoundedProducts) {
     for (const bool tb : {false, true})
       for (const Mode mode : {Mode::assign, Mode::accumulate}) {
         const Index lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 2;
-        const std::vector<Real> a = numbers((ta ? k : m) * lda, 1), b = numbers((tb ? n : k) * ldb, 2), before = numbers(m * n, 3);
+        const std::vector<Real> a = numbers((ta ? k : m) * lda, 1),
+                                b = numbers((tb ? n : k) * ldb, 2), before = numbers(m * n, 3);
         std::vector<Real> c = before;
         kernels::gemm(ta, tb, m, n, k, a.data(), lda, b.data(), ldb, c.data(), n, mode);
         for (Index i = 0; i < m; i += std::max<Index>(1, m / 60))
           for (Index j = 0; j < n; ++j) {
             double sum = mode == Mode::accumulate ? before[i * n + j] : 0, size = std::abs(sum);
             for (Index p = 0; p < k; ++p) {
-              const Real x = a[ta ? p * lda + i : i * lda + p], y = b[tb ? j * ldb + p : p * ldb + j];
-              const double product = worth ? static_cast<double>(rounded(x)) * rounded(y) : static_cast<double>(x) * y;
+              const Real x = a[ta ? p * lda + i : i * lda + p],
+                         y = b[tb ? j * ldb + p : p * ldb + j];
+              const double product =
+                  worth ? static_cast<double>(rounded(x)) * rounded(y) : static_cast<double>(x) * y;
               sum += product, size += std::abs(product);
             }
-            ASSERT_LE(std::abs(sum - static_cast<double>(c[i * n + j])), static_cast<double>(k + 2) * unit * size)
-                << i << " " << j << " of " << m << " " << n << " " << k << " " << ta << tb << " " << (mode == Mode::accumulate);
+            ASSERT_LE(std::abs(sum - static_cast<double>(c[i * n + j])),
+                      static_cast<double>(k + 2) * unit * size)
+                << i << " " << j << " of " << m << " " << n << " " << k << " " << ta << tb << " "
+                << (mode == Mode::accumulate);
           }
       }
 }
@@ -124,13 +136,16 @@ TEST_P(Bf16Products, HasTheSameBitsOnAnyNumberOfThreads) {
   NEEDS_BF16();
   const InBf16 on;
   const auto [m, n, k] = GetParam();
-  const std::vector<Real> x = numbers(m * k, 1), w = numbers(n * k, 2), bias = numbers(n, 3), dy = numbers(m * n, 4);
+  const std::vector<Real> x = numbers(m * k, 1), w = numbers(n * k, 2), bias = numbers(n, 3),
+                          dy = numbers(m * n, 4);
   std::vector<std::vector<Real>> first;
   for (const int count : thread_counts) {
     const Threads threads(count);
-    std::vector<std::vector<Real>> now = {std::vector<Real>(static_cast<std::size_t>(m * n)), numbers(m * k, 5), numbers(n * k, 6)};
+    std::vector<std::vector<Real>> now = {std::vector<Real>(static_cast<std::size_t>(m * n)),
+                                          numbers(m * k, 5), numbers(n * k, 6)};
     kernels::linear(m, n, k, x.data(), w.data(), bias.data(), now[0].data());
-    kernels::gemm(false, false, m, k, n, dy.data(), n, w.data(), k, now[1].data(), k, Mode::accumulate);
+    kernels::gemm(false, false, m, k, n, dy.data(), n, w.data(), k, now[1].data(), k,
+                  Mode::accumulate);
     kernels::gemm(true, false, n, k, m, dy.data(), n, x.data(), k, now[2].data(), k, Mode::assign);
     if (first.empty()) first = now;
     EXPECT_EQ(now, first) << count << " threads";
@@ -142,12 +157,14 @@ TEST_P(Bf16Products, RowsDoNotDependOnTheOthers) {
   NEEDS_BF16();
   const InBf16 on;
   const auto [m, n, k] = GetParam();
-  if (m < 40 || !kernels::bf16_is_worth(m, n, k, n) || !kernels::bf16_is_worth(m - 7, n, k, n)) return;
+  if (m < 40 || !kernels::bf16_is_worth(m, n, k, n) || !kernels::bf16_is_worth(m - 7, n, k, n))
+    return;
   const std::vector<Real> x = numbers(m * k, 1), w = numbers(n * k, 2), bias = numbers(n, 3);
   std::vector<Real> whole(static_cast<std::size_t>(m * n)), part(whole);
   kernels::linear(m, n, k, x.data(), w.data(), bias.data(), whole.data());
   kernels::linear(m - 7, n, k, x.data() + 7 * k, w.data(), bias.data(), part.data());
-  for (Index i = 0; i < (m - 7) * n; ++i) ASSERT_EQ(part[i], whole[7 * n + i]) << i;
+  for (Index i = 0; i < (m - 7) * n; ++i)
+    ASSERT_EQ(part[i], whole[7 * n + i]) << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(, Bf16Products, testing::ValuesIn(sizes), [](const auto& tested) {
@@ -157,19 +174,26 @@ INSTANTIATE_TEST_SUITE_P(, Bf16Products, testing::ValuesIn(sizes), [](const auto
 TEST(Bf16, RoundsToTheNearestTiesToEven) {
   NEEDS_BF16();
   const InBf16 on;
-  // 1 + 2^-8 lies between 1 and 1 + 2^-7; 1 + 3 * 2^-8 between 1 + 2^-7 and 1 + 2^-6. Products with one leave them as they were rounded.
-  const Real given[] = {1 + Real(0x1p-8), 1 + 3 * Real(0x1p-8), 1 + Real(0x1p-8) + Real(0x1p-20), -1 - Real(0x1p-8), Real(0x1.fffp127), 3};
-  const Real expected[] = {1, 1 + Real(0x1p-6), 1 + Real(0x1p-7), -1, std::numeric_limits<Real>::infinity(), 3};
+  // 1 + 2^-8 lies between 1 and 1 + 2^-7; 1 + 3 * 2^-8 between 1 + 2^-7 and 1 + 2^-6. Products with
+  // one leave them as they were rounded.
+  const Real given[] = {1 + Real(0x1p-8),  1 + 3 * Real(0x1p-8), 1 + Real(0x1p-8) + Real(0x1p-20),
+                        -1 - Real(0x1p-8), Real(0x1.fffp127),    3};
+  const Real expected[] = {
+      1, 1 + Real(0x1p-6), 1 + Real(0x1p-7), -1, std::numeric_limits<Real>::infinity(), 3};
   constexpr Index m = 128, n = 64, k = 64;
   std::vector<Real> identity(n * k), c(m * n);
-  for (Index i = 0; i < n; ++i) identity[i * k + i] = 1;
+  for (Index i = 0; i < n; ++i)
+    identity[i * k + i] = 1;
   for (std::size_t i = 0; i < std::size(given); ++i) {
     std::vector<Real> a(m * k);
-    for (Index r = 0; r < m; ++r) a[r * k + (r % k)] = given[i];
+    for (Index r = 0; r < m; ++r)
+      a[r * k + (r % k)] = given[i];
     kernels::linear(m, n, k, a.data(), identity.data(), nullptr, c.data());
     for (Index r = 0; r < m; ++r) {
-      if (std::isinf(expected[i])) EXPECT_TRUE(!std::isfinite(c[r * n + r % k])) << i;
-      else EXPECT_EQ(c[r * n + r % k], expected[i]) << i;
+      if (std::isinf(expected[i]))
+        EXPECT_TRUE(!std::isfinite(c[r * n + r % k])) << i;
+      else
+        EXPECT_EQ(c[r * n + r % k], expected[i]) << i;
     }
   }
   std::vector<Real> a(m * k);
@@ -178,34 +202,45 @@ TEST(Bf16, RoundsToTheNearestTiesToEven) {
   EXPECT_TRUE(std::isnan(c[5 * n + 3])) << "what is not finite must be seen";
 }
 
-// y = x W^T: the three products of its passes, each of rounded operands, against the same in double.
+// y = x W^T: the three products of its passes, each of rounded operands, against the same in
+// double.
 TEST(Bf16, GradientsOfALinearLayer) {
   NEEDS_BF16();
   const InBf16 on;
   constexpr Index m = 150, n = 96, k = 80;
-  const Parameter x(uniform_tensor({m, k}, 1)), w(uniform_tensor({n, k}, 2)), b(uniform_tensor({n}, 3));
+  const Parameter x(uniform_tensor({m, k}, 1)), w(uniform_tensor({n, k}, 2)),
+      b(uniform_tensor({n}, 3));
   const Tensor dy = uniform_tensor({m, n}, 4);
   Tape tape;
   tape.backward(sum(linear(x, w, b) * Variable(dy)));
   const auto close = [](const Tensor& got, Index i, Index j, Index terms, auto&& term) {
     double total = 0;
-    for (Index p = 0; p < terms; ++p) total += term(p);
-    EXPECT_NEAR(got.data()[i * got.columns() + j], total, static_cast<double>(terms + 2) * std::ldexp(1.0, -24) * static_cast<double>(terms)) << i << " " << j;
+    for (Index p = 0; p < terms; ++p)
+      total += term(p);
+    EXPECT_NEAR(got.data()[i * got.columns() + j], total,
+                static_cast<double>(terms + 2) * std::ldexp(1.0, -24) * static_cast<double>(terms))
+        << i << " " << j;
   };
-  const auto at = [](const Tensor& t, Index i, Index j) { return static_cast<double>(rounded(t.data()[i * t.columns() + j])); };
+  const auto at = [](const Tensor& t, Index i, Index j) {
+    return static_cast<double>(rounded(t.data()[i * t.columns() + j]));
+  };
   for (Index i = 0; i < m; i += 7)
-    for (Index j = 0; j < k; ++j) close(x.gradient(), i, j, n, [&](Index p) { return at(dy, i, p) * at(w.value(), p, j); });
+    for (Index j = 0; j < k; ++j)
+      close(x.gradient(), i, j, n, [&](Index p) { return at(dy, i, p) * at(w.value(), p, j); });
   for (Index i = 0; i < n; i += 5)
-    for (Index j = 0; j < k; ++j) close(w.gradient(), i, j, m, [&](Index p) { return at(dy, p, i) * at(x.value(), p, j); });
+    for (Index j = 0; j < k; ++j)
+      close(w.gradient(), i, j, m, [&](Index p) { return at(dy, p, i) * at(x.value(), p, j); });
 }
 
-// Rows change with every batch; what is compiled for them does not keep growing, nor is memory asked of the system.
+// Rows change with every batch; what is compiled for them does not keep growing, nor is memory
+// asked of the system.
 TEST(Bf16, CompilesForFewShapes) {
   NEEDS_BF16();
   const InBf16 on;
   const Threads one(1);
   constexpr Index n = 96, k = 128, most = 1500;
-  const std::vector<Real> x = numbers(most * k, 1), w = numbers(n * k, 2), dy = numbers(most * n, 3);
+  const std::vector<Real> x = numbers(most * k, 1), w = numbers(n * k, 2),
+                          dy = numbers(most * n, 3);
   std::vector<Real> y(most * n), dx(most * k), dw(n * k);
   const auto step = [&](Index m) {
     kernels::linear(m, n, k, x.data(), w.data(), nullptr, y.data());
@@ -213,12 +248,15 @@ TEST(Bf16, CompilesForFewShapes) {
     kernels::gemm(true, false, n, k, m, dy.data(), n, x.data(), k, dw.data(), k, Mode::assign);
   };
   const std::uint64_t before = kernels::onednn::made();
-  for (Index m = 1; m <= most; ++m) step(m);
+  for (Index m = 1; m <= most; ++m)
+    step(m);
   const std::uint64_t made = kernels::onednn::made() - before;
-  // 4 heights with 1 or 2 chunks for y and dx; 8 depths, the first of which assigns and the others add, for dW
+  // 4 heights with 1 or 2 chunks for y and dx; 8 depths, the first of which assigns and the others
+  // add, for dW
   EXPECT_LE(made, 40u);
   const auto asked = memory::statistics().system_requests;
-  for (Index m = 2; m <= most; m += 3) step(m);
+  for (Index m = 2; m <= most; m += 3)
+    step(m);
   EXPECT_EQ(kernels::onednn::made() - before, made);
   EXPECT_EQ(memory::statistics().system_requests, asked);
 }

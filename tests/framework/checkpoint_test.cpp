@@ -15,7 +15,9 @@ namespace {
 
 Checkpoint sample() {
   Checkpoint c;
-  c.tensors = {{"b", Tensor({2, 3}, {1, 2, 3, 4, 5, Real(0.1)})}, {"a", Tensor({}, {7})}, {"none", Tensor(Shape{0, 4})}};
+  c.tensors = {{"b", Tensor({2, 3}, {1, 2, 3, 4, 5, Real(0.1)})},
+               {"a", Tensor({}, {7})},
+               {"none", Tensor(Shape{0, 4})}};
   c.text = {{"config", "d = 8\n"}, {"empty", ""}};
   c.numbers = {{"least", std::numeric_limits<std::int64_t>::min()}, {"step", 12}};
   c.reals = {{"loss", 0.1}, {"endless", std::numeric_limits<double>::infinity()}};
@@ -32,7 +34,8 @@ std::string bytes_of(const std::string& path) {
 
 std::string little_endian(std::uint64_t x) {
   std::string s(8, '\0');
-  for (int i = 0; i < 8; ++i) s[static_cast<std::size_t>(i)] = static_cast<char>(x >> (8 * i));
+  for (int i = 0; i < 8; ++i)
+    s[static_cast<std::size_t>(i)] = static_cast<char>(x >> (8 * i));
   return s;
 }
 
@@ -40,15 +43,20 @@ std::uint64_t hash(const std::string& bytes) { return XXH3_64bits(bytes.data(), 
 
 /// A header of any version and length whose checksum is right.
 std::string header(std::uint64_t version, std::uint64_t length, std::uint64_t payload_hash = 0) {
-  const std::string first = "HEEDCKPT" + little_endian(version) + little_endian(length) + little_endian(payload_hash);
+  const std::string first =
+      "HEEDCKPT" + little_endian(version) + little_endian(length) + little_endian(payload_hash);
   return first + little_endian(hash(first));
 }
 
 /// A file whose length and checksums are right, around any payload.
-std::string sealed(const std::string& payload) { return header(2, payload.size(), hash(payload)) + payload; }
+std::string sealed(const std::string& payload) {
+  return header(2, payload.size(), hash(payload)) + payload;
+}
 
 /// The same in format 1, whose header has no checksum.
-std::string sealed_first(const std::string& payload) { return header(1, payload.size(), hash(payload)).substr(0, 32) + payload; }
+std::string sealed_first(const std::string& payload) {
+  return header(1, payload.size(), hash(payload)).substr(0, 32) + payload;
+}
 
 struct Pairing {
   Parameter a{Tensor({2}, {1, 2})}, b{Tensor({1, 2}, {3, 4})}, again = a.share();
@@ -76,7 +84,8 @@ TEST(Checkpoint, ReturnsNothingAndMuch) {
   Checkpoint large;
   for (int i = 0; i < 5; ++i) {
     Tensor x({1000, 91});
-    for (Index j = 0; j < x.size(); ++j) x[j] = static_cast<Real>(j + i);
+    for (Index j = 0; j < x.size(); ++j)
+      x[j] = static_cast<Real>(j + i);
     large.tensors.push_back({"x" + std::to_string(i), x});
   }
   large.text["long"] = std::string(200000, 'x');
@@ -90,9 +99,12 @@ TEST(Checkpoint, IsLittleEndianWithFixedWidths) {
   c.numbers["n"] = 258;
   save(c, folder.path("c.heed"));
   const std::string bytes = bytes_of(folder.path("c.heed"));
-  // The archive's mark of little-endian; text, numbers {"n": 258}, reals, lists, tensors, each after its 64-bit count.
-  const std::string payload = std::string("\1", 1) + std::string(8, '\0') + std::string("\1\0\0\0\0\0\0\0", 8) +
-                              std::string("\1\0\0\0\0\0\0\0n", 9) + std::string("\2\1\0\0\0\0\0\0", 8) + std::string(24, '\0');
+  // The archive's mark of little-endian; text, numbers {"n": 258}, reals, lists, tensors, each
+  // after its 64-bit count.
+  const std::string payload = std::string("\1", 1) + std::string(8, '\0') +
+                              std::string("\1\0\0\0\0\0\0\0", 8) +
+                              std::string("\1\0\0\0\0\0\0\0n", 9) +
+                              std::string("\2\1\0\0\0\0\0\0", 8) + std::string(24, '\0');
   EXPECT_EQ(bytes, sealed(payload));
 }
 
@@ -100,12 +112,14 @@ TEST(Checkpoint, ConvertsTheOtherPrecision) {
   const TemporaryFolder folder;
   const std::string zeros(8, '\0'), one("\1\0\0\0\0\0\0\0", 8), two("\2\0\0\0\0\0\0\0", 8);
   const auto with = [&](char bits, const std::string& elements) {
-    return sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + std::string(1, bits) + std::string(7, '\0') + one + two + elements);
+    return sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + std::string(1, bits) +
+                  std::string(7, '\0') + one + two + elements);
   };
   const float floats[] = {0.5f, -3.0f};
   const double doubles[] = {0.5, -3.0};
-  for (const std::string& bytes : {with(32, std::string(reinterpret_cast<const char*>(floats), sizeof floats)),
-                                   with(64, std::string(reinterpret_cast<const char*>(doubles), sizeof doubles))}) {
+  for (const std::string& bytes :
+       {with(32, std::string(reinterpret_cast<const char*>(floats), sizeof floats)),
+        with(64, std::string(reinterpret_cast<const char*>(doubles), sizeof doubles))}) {
     const Checkpoint c = load(folder.write("c.heed", bytes));
     ASSERT_NE(c.find("x"), nullptr);
     EXPECT_EQ(c.find("x")->to_vector(), (std::vector<Real>{Real(0.5), Real(-3)}));
@@ -125,9 +139,14 @@ TEST(Checkpoint, NoticesEveryTruncationAndEveryBit) {
   for (const std::string& whole : {second, first}) {
     for (std::size_t length = 0; length < whole.size(); ++length) {
       folder.write("damaged.heed", whole.substr(0, length));
-      EXPECT_NE(folder.message([&] { load(damaged); }).find("damaged.heed: truncated: "), std::string::npos) << length;
+      EXPECT_NE(folder.message([&] { load(damaged); }).find("damaged.heed: truncated: "),
+                std::string::npos)
+          << length;
       folder.write("damaged.heed", whole + whole.substr(0, length + 1));
-      EXPECT_EQ(folder.message([&] { load(damaged); }), fmt::format("damaged.heed: extended: {} bytes follow its end; use another checkpoint", length + 1));
+      EXPECT_EQ(
+          folder.message([&] { load(damaged); }),
+          fmt::format("damaged.heed: extended: {} bytes follow its end; use another checkpoint",
+                      length + 1));
     }
     for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
       std::string changed = whole;
@@ -136,7 +155,8 @@ TEST(Checkpoint, NoticesEveryTruncationAndEveryBit) {
       const std::string message = folder.message([&] { load(damaged); });
       EXPECT_EQ(message.rfind("damaged.heed: ", 0), 0u) << bit << ": " << message;
       EXPECT_EQ(message.find('\n'), std::string::npos);
-      EXPECT_TRUE(whole == first || bit < 64 || message.find(": damaged: ") != std::string::npos) << bit << ": " << message;
+      EXPECT_TRUE(whole == first || bit < 64 || message.find(": damaged: ") != std::string::npos)
+          << bit << ": " << message;
     }
   }
 }
@@ -146,7 +166,8 @@ TEST(Checkpoint, SaysWhatIsWrongWithAFile) {
   save(sample(), folder.path("whole.heed"));
   const std::string whole = bytes_of(folder.path("whole.heed"));
   const std::string size = std::to_string(whole.size() - 40);
-  const std::string zeros(8, '\0'), one = little_endian(1), two = little_endian(2), bits = little_endian(32), huge("\0\0\0\0\0\0\0\x40", 8);
+  const std::string zeros(8, '\0'), one = little_endian(1), two = little_endian(2),
+                                    bits = little_endian(32), huge("\0\0\0\0\0\0\0\x40", 8);
   const auto changed = [&](std::size_t at, char to) {
     std::string result = whole;
     result[at] = to;
@@ -160,39 +181,56 @@ TEST(Checkpoint, SaysWhatIsWrongWithAFile) {
       {"d = 8\n", "is not a Heed checkpoint"},
       {changed(0, 'h'), "is not a Heed checkpoint"},
       {changed(8, 3), "damaged: the checksum of its header does not match; use another checkpoint"},
-      {changed(16, 3), "damaged: the checksum of its header does not match; use another checkpoint"},
+      {changed(16, 3),
+       "damaged: the checksum of its header does not match; use another checkpoint"},
       {header(3, 0), "is of format 3, and this Heed reads formats 1 to 2; use a newer Heed"},
       {header(0, 0), "is of format 0, which there never was; use another checkpoint"},
       {header(std::uint64_t{2} << 56, std::uint64_t{8} << 56) + "12345678",
-       "its numbers have their bytes in the other order (big-endian); Heed writes them little-endian; use another checkpoint"},
-      {header(2, std::uint64_t{1} << 63), "truncated: 0 of 9223372036854775808 bytes are left; use another checkpoint"},
-      {header(2, ~std::uint64_t{0}), "truncated: 0 of 18446744073709551615 bytes are left; use another checkpoint"},
-      {header(1, ~std::uint64_t{0}).substr(0, 32), "truncated: 0 of 18446744073709551615 bytes are left; use another checkpoint"},
+       "its numbers have their bytes in the other order (big-endian); Heed writes them "
+       "little-endian; use another checkpoint"},
+      {header(2, std::uint64_t{1} << 63),
+       "truncated: 0 of 9223372036854775808 bytes are left; use another checkpoint"},
+      {header(2, ~std::uint64_t{0}),
+       "truncated: 0 of 18446744073709551615 bytes are left; use another checkpoint"},
+      {header(1, ~std::uint64_t{0}).substr(0, 32),
+       "truncated: 0 of 18446744073709551615 bytes are left; use another checkpoint"},
       {whole.substr(0, 48), "truncated: 8 of " + size + " bytes are left; use another checkpoint"},
       {whole + "xy", "extended: 2 bytes follow its end; use another checkpoint"},
-      {changed(24, static_cast<char>(whole[24] ^ 1)), "damaged: the checksum of its header does not match; use another checkpoint"},
-      {changed(60, static_cast<char>(whole[60] ^ 1)), "damaged: its checksum does not match; use another checkpoint"},
+      {changed(24, static_cast<char>(whole[24] ^ 1)),
+       "damaged: the checksum of its header does not match; use another checkpoint"},
+      {changed(60, static_cast<char>(whole[60] ^ 1)),
+       "damaged: its checksum does not match; use another checkpoint"},
       {sealed(""), "malformed: it ends within an item; use another checkpoint"},
       {sealed("\1" + zeros), "malformed: it ends within an item; use another checkpoint"},
-      {sealed("\1" + huge), "malformed: claims 4611686018427387904 items of 1 bytes where 0 bytes are left; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + zeros + "x"), "malformed: 1 bytes are left over; use another checkpoint"},
-      {sealed("\1" + two + one + "a" + zeros + one + "a" + zeros), "malformed: entry a stands twice; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + two + one + "x" + bits + one + zeros + one + "x" + bits + one + zeros),
+      {sealed("\1" + huge),
+       "malformed: claims 4611686018427387904 items of 1 bytes where 0 bytes are left; use another "
+       "checkpoint"},
+      {sealed("\1" + zeros + zeros + zeros + zeros + zeros + "x"),
+       "malformed: 1 bytes are left over; use another checkpoint"},
+      {sealed("\1" + two + one + "a" + zeros + one + "a" + zeros),
+       "malformed: entry a stands twice; use another checkpoint"},
+      {sealed("\1" + zeros + zeros + zeros + zeros + two + one + "x" + bits + one + zeros + one +
+              "x" + bits + one + zeros),
        "malformed: tensor x stands twice; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" + std::string(7, '\0') + one + huge),
+      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" +
+              std::string(7, '\0') + one + huge),
        "malformed: tensor x claims more elements than there are; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" + std::string(7, '\0') + "\2" + std::string(7, '\0') + zeros + huge),
+      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" +
+              std::string(7, '\0') + "\2" + std::string(7, '\0') + zeros + huge),
        "malformed: tensor x claims more elements than there are; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x21" + std::string(7, '\0') + zeros),
+      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x21" +
+              std::string(7, '\0') + zeros),
        "malformed: tensor x claims numbers of 33 bits; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" + std::string(7, '\0') + zeros),
+      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" +
+              std::string(7, '\0') + zeros),
        "malformed: tensor x claims more elements than there are; use another checkpoint"},
   };
   for (const auto& row : rows) {
     const std::string path = folder.write("c.heed", row.bytes);
     EXPECT_EQ(folder.message([&] { load(path); }), "c.heed: " + row.message);
   }
-  EXPECT_EQ(folder.message([&] { load(folder.path("absent.heed")); }), "absent.heed: cannot be opened: No such file or directory");
+  EXPECT_EQ(folder.message([&] { load(folder.path("absent.heed")); }),
+            "absent.heed: cannot be opened: No such file or directory");
   EXPECT_NE(folder.message([&] { load(folder.path("")); }), "no error") << "a folder";
 }
 
@@ -201,20 +239,23 @@ TEST(Checkpoint, LeavesTheOldFileWhenItCannotWrite) {
   save(sample(), folder.path("c.heed"));
   Checkpoint broken = sample();
   broken.tensors.push_back({"x", {}});
-  EXPECT_EQ(folder.message([&] { save(broken, folder.path("c.heed")); }), "[save] tensor x is undefined");
+  EXPECT_EQ(folder.message([&] { save(broken, folder.path("c.heed")); }),
+            "[save] tensor x is undefined");
   EXPECT_EQ(difference(load(folder.path("c.heed")), sample()), "");
   std::filesystem::create_directory(folder.path("taken"));
   EXPECT_EQ(folder.message([&] { save(sample(), folder.path("taken")); }),
             "taken: cannot be written: Is a directory; the old file is left as it was");
   EXPECT_FALSE(std::filesystem::exists(folder.path("taken.partial")));
-  EXPECT_EQ(folder.message([&] { save(sample(), folder.path("nowhere/c.heed")); }),
-            "nowhere/c.heed: cannot be written: No such file or directory; there is no such folder");
+  EXPECT_EQ(
+      folder.message([&] { save(sample(), folder.path("nowhere/c.heed")); }),
+      "nowhere/c.heed: cannot be written: No such file or directory; there is no such folder");
 }
 
 TEST(Checkpoint, DoesNotWriteThroughWhatAKilledProcessLeft) {
   const TemporaryFolder folder;
   save(sample(), folder.path("1.heed"));
-  std::filesystem::create_hard_link(folder.path("1.heed"), folder.path("last.heed.partial"));  // killed before the rename
+  std::filesystem::create_hard_link(folder.path("1.heed"),
+                                    folder.path("last.heed.partial"));  // killed before the rename
   save({}, folder.path("last.heed"));
   EXPECT_EQ(difference(load(folder.path("1.heed")), sample()), "");
   EXPECT_EQ(difference(load(folder.path("last.heed")), {}), "");
@@ -254,9 +295,15 @@ TEST(Checkpoint, ChangesNothingUnlessEverythingFits) {
     const char* message;
   } rows[] = {
       {{}, "missing: a, b"},
-      {{{"m.a", Tensor({2}, {5, 6})}, {"m.b", Tensor({2}, {5, 6})}}, "of another shape: b is (2,) and should be (1, 2)"},
-      {{{"m.a", Tensor({2}, {5, 6})}, {"m.b", Tensor({1, 2}, {5, 6})}, {"m.c", Tensor({}, {5})}, {"other", Tensor({}, {5})}}, "not expected: c"},
-      {{{"m.a", Tensor({1}, {5})}, {"m.x", Tensor({}, {5})}}, "missing: b; of another shape: a is (1,) and should be (2,); not expected: x"},
+      {{{"m.a", Tensor({2}, {5, 6})}, {"m.b", Tensor({2}, {5, 6})}},
+       "of another shape: b is (2,) and should be (1, 2)"},
+      {{{"m.a", Tensor({2}, {5, 6})},
+        {"m.b", Tensor({1, 2}, {5, 6})},
+        {"m.c", Tensor({}, {5})},
+        {"other", Tensor({}, {5})}},
+       "not expected: c"},
+      {{{"m.a", Tensor({1}, {5})}, {"m.x", Tensor({}, {5})}},
+       "missing: b; of another shape: a is (1,) and should be (2,); not expected: x"},
   };
   for (const auto& row : rows) {
     Checkpoint c;
@@ -275,15 +322,20 @@ TEST(Checkpoint, ChangesNothingUnlessEverythingFits) {
 TEST(Checkpoint, TellsTheFirstDifference) {
   const auto changed = [](auto change) {
     Checkpoint c = sample();
-    for (NamedTensor& x : c.tensors) x.tensor = x.tensor.clone();
+    for (NamedTensor& x : c.tensors)
+      x.tensor = x.tensor.clone();
     change(c);
     return difference(sample(), c);
   };
   EXPECT_EQ(changed([](Checkpoint& c) { c.numbers["step"] = 13; }), "number step: 12 and 13");
   EXPECT_EQ(changed([](Checkpoint& c) { c.text.erase("empty"); }), "text empty: only in the first");
   EXPECT_EQ(changed([](Checkpoint& c) { c.reals["x"] = 1; }), "real x: only in the second");
-  EXPECT_EQ(changed([](Checkpoint& c) { c.tensors[0].tensor[3] = Real(4.5); }), "tensor b: 4 and 4.5 at element 3");
-  EXPECT_EQ(changed([](Checkpoint& c) { c.tensors[1].tensor = Tensor({1, 1}, {7}); }), "tensor a: () and (1, 1)");
+  EXPECT_EQ(changed([](Checkpoint& c) { c.tensors[0].tensor[3] = Real(4.5); }),
+            "tensor b: 4 and 4.5 at element 3");
+  EXPECT_EQ(changed([](Checkpoint& c) {
+              c.tensors[1].tensor = Tensor({1, 1}, {7});
+            }),
+            "tensor a: () and (1, 1)");
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include "tests/framework/compositions.h"
-
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -8,7 +6,10 @@
 
 #include <gtest/gtest.h>
 
-// Every fused op against its composition from plain ops: values and every gradient, on shapes that hurt.
+#include "tests/framework/compositions.h"
+
+// Every fused op against its composition from plain ops: values and every gradient, on shapes that
+// hurt.
 
 namespace heed::test {
 namespace {
@@ -22,10 +23,12 @@ std::vector<Tensor> run(const std::vector<Tensor>& inputs, const Compute& f) {
   const Variable y = f(std::vector<Variable>(parameters.begin(), parameters.end()));
   Random random(9);
   Tensor dy(y.shape());
-  for (Real& value : dy.span()) value = static_cast<Real>(random.uniform(-1, 1));
+  for (Real& value : dy.span())
+    value = static_cast<Real>(random.uniform(-1, 1));
   tape.backward(y, dy);
   std::vector<Tensor> result{y.value()};
-  for (const Parameter& p : parameters) result.push_back(p.gradient().defined() ? p.gradient() : Tensor::zeros(p.shape()));
+  for (const Parameter& p : parameters)
+    result.push_back(p.gradient().defined() ? p.gradient() : Tensor::zeros(p.shape()));
   return result;
 }
 
@@ -33,73 +36,97 @@ class Compositions : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(Compositions, EqualTheirFusedOp) {
   const Composition& c = small_compositions()[GetParam()];
-  const std::vector<Tensor> inputs = draw(c, 1), got = run(inputs, c.fused), expected = run(inputs, c.composed);
+  const std::vector<Tensor> inputs = draw(c, 1), got = run(inputs, c.fused),
+                            expected = run(inputs, c.composed);
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const std::string what = fmt::format("{}, {}: {}", c.op, c.what, i == 0 ? "value" : fmt::format("gradient of input {}", i - 1));
+    const std::string what = fmt::format(
+        "{}, {}: {}", c.op, c.what, i == 0 ? "value" : fmt::format("gradient of input {}", i - 1));
     ASSERT_EQ(to_string(got[i].shape()), to_string(expected[i].shape())) << what;
     double largest = 1;
-    for (const Real v : expected[i].span()) largest = std::max(largest, std::abs(static_cast<double>(v)));
+    for (const Real v : expected[i].span())
+      largest = std::max(largest, std::abs(static_cast<double>(v)));
     for (Index j = 0; j < got[i].size(); ++j)
-      ASSERT_NEAR(static_cast<double>(got[i][j]), static_cast<double>(expected[i][j]), close * c.tolerance_factor * largest) << what << ", element " << j;
+      ASSERT_NEAR(static_cast<double>(got[i][j]), static_cast<double>(expected[i][j]),
+                  close * c.tolerance_factor * largest)
+          << what << ", element " << j;
   }
 }
 
 std::vector<std::size_t> all_rows() {
   std::vector<std::size_t> rows(small_compositions().size());
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    rows[i] = i;
   return rows;
 }
 std::string row_name(const testing::TestParamInfo<std::size_t>& info) {
   const Composition& c = small_compositions()[info.param];
   std::string name = c.op + "__";
-  for (char letter : c.what) name += std::isalnum(static_cast<unsigned char>(letter)) ? letter : '_';
+  for (char letter : c.what)
+    name += std::isalnum(static_cast<unsigned char>(letter)) ? letter : '_';
   return name + "__" + std::to_string(info.param);
 }
 INSTANTIATE_TEST_SUITE_P(Ops, Compositions, testing::ValuesIn(all_rows()), row_name);
 
-/// Ops that are one plain loop, one product or no arithmetic: what the others are composed of, and nothing to compare with.
+/// Ops that are one plain loop, one product or no arithmetic: what the others are composed of, and
+/// nothing to compare with.
 const std::set<std::string> plain = {
-    "operator+", "operator-", "operator*", "operator/", "maximum", "minimum", "where",     "masked_fill", "exp",       "log",          "sqrt",   "square",
-    "abs",       "power",     "clamp",     "sin",       "cos",     "tanh",    "relu",      "sum",         "mean",      "max",          "cumsum", "matmul",
-    "reshape",   "slice",     "concat",    "stack",     "permute", "transpose", "broadcast_to", "gather", "scatter_add", "pick", "final_states", "recompute"};
+    "operator+",    "operator-",   "operator*",   "operator/", "maximum",      "minimum",
+    "where",        "masked_fill", "exp",         "log",       "sqrt",         "square",
+    "abs",          "power",       "clamp",       "sin",       "cos",          "tanh",
+    "relu",         "sum",         "mean",        "max",       "cumsum",       "matmul",
+    "reshape",      "slice",       "concat",      "stack",     "permute",      "transpose",
+    "broadcast_to", "gather",      "scatter_add", "pick",      "final_states", "recompute"};
 
-// A new op is plain or fused. A fused one has its composition here, the same on the shapes of the benchmarks' cases (ops_bench), and its
-// maths in docs/kernels.md, under a heading that the table at the end of that page names.
+// A new op is plain or fused. A fused one has its composition here, the same on the shapes of the
+// benchmarks' cases (ops_bench), and its maths in docs/kernels.md, under a heading that the table
+// at the end of that page names.
 TEST(FusedOps, HaveACompositionABenchmarkAndAParagraph) {
   const auto lines_of = [](const char* path) {
     std::ifstream in(path);
     EXPECT_TRUE(in) << path;
     std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    for (std::string line; std::getline(in, line);)
+      lines.push_back(line);
     return lines;
   };
   std::set<std::string> fused, composed, timed, headings;
   std::map<std::string, std::string> sections;
   for (const std::string& line : lines_of(HEED_SOURCE_DIR "/framework/ops.h"))
     if (line.starts_with("Variable "))
-      if (const std::string op = line.substr(9, line.find('(') - 9); !plain.contains(op)) fused.insert(op);
-  for (const Composition& c : small_compositions()) composed.insert(c.op);
-  for (const Composition& c : case_compositions()) timed.insert(c.op);
+      if (const std::string op = line.substr(9, line.find('(') - 9); !plain.contains(op))
+        fused.insert(op);
+  for (const Composition& c : small_compositions())
+    composed.insert(c.op);
+  for (const Composition& c : case_compositions())
+    timed.insert(c.op);
   for (const std::string& line : lines_of(HEED_SOURCE_DIR "/docs/kernels.md")) {
     if (line.starts_with("## ")) headings.insert(line.substr(3));
     if (!line.starts_with("| `")) continue;  // | `op`, `op` | heading |
     const std::size_t bar = line.find('|', 1), end = line.find('|', bar + 1);
     for (std::size_t begin = line.find('`'); begin < bar;) {
       const std::size_t close_quote = line.find('`', begin + 1);
-      sections[line.substr(begin + 1, close_quote - begin - 1)] = line.substr(bar + 2, end - bar - 3);
+      sections[line.substr(begin + 1, close_quote - begin - 1)] =
+          line.substr(bar + 2, end - bar - 3);
       begin = line.find('`', close_quote + 1);
     }
   }
   EXPECT_GT(fused.size(), 30u);
   for (const std::string& op : fused) {
-    EXPECT_TRUE(composed.contains(op)) << op << " has no composition in tests/framework/*_compositions.cpp (small), nor is it among the plain ops of this test";
-    EXPECT_TRUE(timed.contains(op)) << op << " has no row for ops_bench in tests/framework/*_compositions.cpp";
+    EXPECT_TRUE(composed.contains(op))
+        << op
+        << " has no composition in tests/framework/*_compositions.cpp (small), nor is it among the "
+           "plain ops of this test";
+    EXPECT_TRUE(timed.contains(op))
+        << op << " has no row for ops_bench in tests/framework/*_compositions.cpp";
     EXPECT_TRUE(sections.contains(op)) << op << " is not in the table of docs/kernels.md";
     if (sections.contains(op)) {
-      EXPECT_TRUE(headings.contains(sections[op])) << op << ": docs/kernels.md has no section '" << sections[op] << "'";
+      EXPECT_TRUE(headings.contains(sections[op]))
+          << op << ": docs/kernels.md has no section '" << sections[op] << "'";
     }
   }
-  for (const auto& [op, section] : sections) EXPECT_TRUE(fused.contains(op)) << "docs/kernels.md names " << op << ", which is no fused op of ops.h";
+  for (const auto& [op, section] : sections)
+    EXPECT_TRUE(fused.contains(op))
+        << "docs/kernels.md names " << op << ", which is no fused op of ops.h";
 }
 
 }  // namespace

@@ -6,7 +6,8 @@ namespace {
 
 std::vector<Composition> all(bool small) {
   std::vector<Composition> table;
-  for (auto add : {add_row_compositions, add_attention_compositions, add_sequence_compositions}) add(table, small);
+  for (auto add : {add_row_compositions, add_attention_compositions, add_sequence_compositions})
+    add(table, small);
   return table;
 }
 
@@ -26,7 +27,8 @@ std::vector<Tensor> draw(const Composition& c, std::uint64_t seed) {
   std::vector<Tensor> result;
   for (const Shape& shape : c.inputs) {
     Tensor x(shape);
-    for (Real& value : x.span()) value = static_cast<Real>(random.uniform(c.low, c.high));
+    for (Real& value : x.span())
+      value = static_cast<Real>(random.uniform(c.low, c.high));
     result.push_back(x);
   }
   return result;

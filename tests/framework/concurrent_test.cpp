@@ -12,7 +12,8 @@
 #include "layers/seq2seq/transformer.h"
 #include "tests/framework/threads.h"
 
-// Heed called from many threads of the user's at once: what each gets is what it gets alone, to the bit.
+// Heed called from many threads of the user's at once: what each gets is what it gets alone, to the
+// bit.
 
 namespace heed::test {
 namespace {
@@ -26,23 +27,34 @@ constexpr int products_each = 10'000;
 struct Product {
   Tensor a, b, bias;  // with a bias: linear(a, b, bias)
   Transpose transpose;
-  Tensor compute() const { return (bias.defined() ? linear(a, b, bias) : matmul(a, b, transpose)).value(); }
+  Tensor compute() const {
+    return (bias.defined() ? linear(a, b, bias) : matmul(a, b, transpose)).value();
+  }
 };
 
 /// Most are small; some are worth packing, and a few are cut into several tasks.
 std::vector<Product> products() {
   std::vector<Product> all;
   Random random(11);
-  const auto extent = [&](Index most) { return static_cast<Index>(random.below(static_cast<std::uint64_t>(most))) + 1; };
+  const auto extent = [&](Index most) {
+    return static_cast<Index>(random.below(static_cast<std::uint64_t>(most))) + 1;
+  };
   for (int i = 0; i < 300; ++i) {
     const Index most = i % 100 == 99 ? 330 : i % 10 == 9 ? 90 : 24, least = i % 100 == 99 ? 220 : 0;
-    const Index m = std::max(extent(most), least), n = std::max(extent(most), least), k = std::max(extent(most), least);
+    const Index m = std::max(extent(most), least), n = std::max(extent(most), least),
+                k = std::max(extent(most), least);
     const std::uint64_t seed = 2 * static_cast<std::uint64_t>(i);
     const Transpose t{.a = i % 2 == 1, .b = i % 3 == 1};
     if (i % 5 == 4)
-      all.push_back({uniform_tensor({m, k}, seed), uniform_tensor({n, k}, seed + 1), uniform_tensor({n}, seed), {}});
+      all.push_back({uniform_tensor({m, k}, seed),
+                     uniform_tensor({n, k}, seed + 1),
+                     uniform_tensor({n}, seed),
+                     {}});
     else
-      all.push_back({uniform_tensor(t.a ? Shape{k, m} : Shape{m, k}, seed), uniform_tensor(t.b ? Shape{n, k} : Shape{k, n}, seed + 1), {}, t});
+      all.push_back({uniform_tensor(t.a ? Shape{k, m} : Shape{m, k}, seed),
+                     uniform_tensor(t.b ? Shape{n, k} : Shape{k, n}, seed + 1),
+                     {},
+                     t});
   }
   return all;
 }
@@ -54,10 +66,12 @@ void at_once(int count, const std::function<void(int)>& f) {
   for (int i = 0; i < count; ++i)
     threads.emplace_back([&, i] {
       --missing;
-      while (missing.load() > 0) std::this_thread::yield();
+      while (missing.load() > 0)
+        std::this_thread::yield();
       f(i);
     });
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : threads)
+    thread.join();
 }
 
 TEST(Concurrent, TenThousandProductsOnEachOfEightThreadsEqualTheSerialOnes) {
@@ -65,7 +79,8 @@ TEST(Concurrent, TenThousandProductsOnEachOfEightThreadsEqualTheSerialOnes) {
   std::vector<Tensor> serial;
   {
     const Threads one(1);
-    for (const Product& product : all) serial.push_back(product.compute());
+    for (const Product& product : all)
+      serial.push_back(product.compute());
   }
   for (int count : {1, 3}) {
     const Threads threads(count);
@@ -79,7 +94,8 @@ TEST(Concurrent, TenThousandProductsOnEachOfEightThreadsEqualTheSerialOnes) {
       }
     });
     EXPECT_EQ(done.load(), 8 * products_each);
-    EXPECT_EQ(wrong.load(), 0) << "of " << done.load() << " products, on " << count << " of Heed's threads";
+    EXPECT_EQ(wrong.load(), 0) << "of " << done.load() << " products, on " << count
+                               << " of Heed's threads";
   }
 }
 
@@ -90,10 +106,14 @@ Batch batch_of(std::uint64_t seed) {
   std::vector<std::vector<Id>> sources(batch_lines), inputs(batch_lines);
   std::vector<Id> gold;
   for (Index i = 0; i < batch_lines; ++i) {
-    const auto token = [&] { return static_cast<Id>(first_free_id + static_cast<Id>(random.below(vocabulary - first_free_id))); };
+    const auto token = [&] {
+      return static_cast<Id>(first_free_id +
+                             static_cast<Id>(random.below(vocabulary - first_free_id)));
+    };
     const std::uint64_t length = 3 + random.below(20);
     inputs[i].push_back(bos_id);
-    for (std::uint64_t k = 0; k < length; ++k) sources[i].push_back(token()), inputs[i].push_back(token()), gold.push_back(inputs[i].back());
+    for (std::uint64_t k = 0; k < length; ++k)
+      sources[i].push_back(token()), inputs[i].push_back(token()), gold.push_back(inputs[i].back());
     gold.push_back(eos_id);
   }
   Ids answers({static_cast<Index>(gold.size())});
@@ -101,7 +121,8 @@ Batch batch_of(std::uint64_t seed) {
   return {pack(sources), pack(inputs), answers, {}};
 }
 
-/// A model of the user's own: made, and trained two steps by plain descent. Its losses, and what its weights have become.
+/// A model of the user's own: made, and trained two steps by plain descent. Its losses, and what
+/// its weights have become.
 template <class Model, class Options>
 std::vector<Tensor> train(const Options& options, std::uint64_t seed) {
   Random random(seed);
@@ -112,22 +133,36 @@ std::vector<Tensor> train(const Options& options, std::uint64_t seed) {
     clear_gradients(model);
     for (std::uint64_t part : {0, 1}) {  // accumulated
       Tape tape;
-      const Variable loss = model.loss(batch_of(seed + 10 * step + part), {.label_smoothing = Real(0.1), .ignore = ignored_id});
+      const Variable loss = model.loss(batch_of(seed + 10 * step + part),
+                                       {.label_smoothing = Real(0.1), .ignore = ignored_id});
       results.push_back(loss.value());
       tape.backward(loss);
     }
     for (const auto& [name, p] : parameters(model))
-      for (Index i = 0; i < p.value().size() && p.gradient().defined(); ++i) p.value()[i] -= Real(0.01) * p.gradient()[i];
+      for (Index i = 0; i < p.value().size() && p.gradient().defined(); ++i)
+        p.value()[i] -= Real(0.01) * p.gradient()[i];
   }
-  for (const auto& [name, p] : parameters(model)) results.push_back(p.value());
+  for (const auto& [name, p] : parameters(model))
+    results.push_back(p.value());
   return results;
 }
 
 std::vector<Tensor> train_one(int user) {
   const auto seed = static_cast<std::uint64_t>(user + 1);
   if (user % 2 == 0)
-    return train<Transformer>(TransformerOptions{.vocabulary = vocabulary, .d = 48, .layers = 2, .heads = 4, .ff = 96, .dropout = Real(0.1)}, seed);
-  return train<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = vocabulary, .d = 48, .cell = CellKind::gru, .attention = "additive", .dropout = Real(0.1)}, seed);
+    return train<Transformer>(TransformerOptions{.vocabulary = vocabulary,
+                                                 .d = 48,
+                                                 .layers = 2,
+                                                 .heads = 4,
+                                                 .ff = 96,
+                                                 .dropout = Real(0.1)},
+                              seed);
+  return train<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = vocabulary,
+                                                         .d = 48,
+                                                         .cell = CellKind::gru,
+                                                         .attention = "additive",
+                                                         .dropout = Real(0.1)},
+                                 seed);
 }
 
 TEST(Concurrent, FourModelsTrainedAtOnceAreThoseTrainedAlone) {
@@ -135,13 +170,16 @@ TEST(Concurrent, FourModelsTrainedAtOnceAreThoseTrainedAlone) {
   std::vector<std::vector<Tensor>> alone;
   {
     const Threads one(1);
-    for (int user = 0; user < users; ++user) alone.push_back(train_one(user));
+    for (int user = 0; user < users; ++user)
+      alone.push_back(train_one(user));
   }
   for (int count : thread_counts) {
     const Threads threads(count);
     std::vector<std::vector<Tensor>> together(users);
     at_once(users, [&](int user) { together[user] = train_one(user); });
-    for (int user = 0; user < users; ++user) EXPECT_EQ(first_difference(together[user], alone[user]), "") << "model " << user << ", on " << count << " threads";
+    for (int user = 0; user < users; ++user)
+      EXPECT_EQ(first_difference(together[user], alone[user]), "")
+          << "model " << user << ", on " << count << " threads";
   }
 }
 
@@ -227,7 +265,8 @@ std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> families() {
           LanguageModelOptions{
               .vocabulary = v, .d = d, .layers = 2, .heads = 2, .context = 15, .dropout = dropout},
           random));
-  for (auto& [name, model] : all) set_training(*model, false);
+  for (auto& [name, model] : all)
+    set_training(*model, false);
   return all;
 }
 
@@ -236,7 +275,8 @@ TEST(Concurrent, OneModelAnswersEightThreadsAsItAnswersEachAlone) {
     std::vector<Answers> alone;
     {
       const Threads one(1);
-      for (int user = 0; user < readers; ++user) alone.push_back(ask(*model, user));
+      for (int user = 0; user < readers; ++user)
+        alone.push_back(ask(*model, user));
     }
     for (int count : {1, 3}) {
       const Threads threads(count);

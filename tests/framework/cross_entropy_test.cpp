@@ -17,20 +17,23 @@ namespace {
 Tensor random(const Shape& shape, std::uint64_t seed, double low = -2, double high = 2) {
   Tensor x(shape);
   Random r(seed);
-  for (Real& value : x.span()) value = static_cast<Real>(r.uniform(low, high));
+  for (Real& value : x.span())
+    value = static_cast<Real>(r.uniform(low, high));
   return x;
 }
 
 Ids some_gold(Index rows, Index classes) {
   Ids gold({rows});
-  for (Index i = 0; i < rows; ++i) gold[i] = static_cast<Id>(7 * i % classes);
+  for (Index i = 0; i < rows; ++i)
+    gold[i] = static_cast<Id>(7 * i % classes);
   return gold;
 }
 
 double log_probability(const Tensor& logits, Index row, Id gold) {
   const Index n = logits.shape()[1];
   double total = 0;
-  for (Index j = 0; j < n; ++j) total += std::exp(static_cast<double>(logits[row * n + j]));
+  for (Index j = 0; j < n; ++j)
+    total += std::exp(static_cast<double>(logits[row * n + j]));
   return static_cast<double>(logits[row * n + gold]) - std::log(total);
 }
 
@@ -104,8 +107,7 @@ Computed compute(const std::string& op, const Inputs& in, const CrossEntropy& op
     loss = copy_cross_entropy(x, weight, Variable(), gate, copied, in.gold, options);
   tape.backward(loss);
   Computed result{.loss = loss.item(), .gradients = {}};
-  for (const ParameterRef& p :
-       std::initializer_list<ParameterRef>{logits, x, weight, gate, copied})
+  for (const ParameterRef& p : std::initializer_list<ParameterRef>{logits, x, weight, gate, copied})
     result.gradients.push_back(p.gradient().defined() ? p.gradient().to_vector()
                                                       : std::vector<Real>());
   return result;
@@ -164,7 +166,9 @@ TEST(CrossEntropy, TakesADivisorAboveZeroOrNone) {
       std::string message;
       try {
         compute(op, in, row.options);
-      } catch (const Error& error) { message = error.what(); }
+      } catch (const Error& error) {
+        message = error.what();
+      }
       const std::string want = *row.message ? fmt::format("[{}] {}", op, row.message) : "";
       EXPECT_EQ(message.substr(0, want.size()), want) << message;
       EXPECT_EQ(message.empty(), want.empty()) << message;

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include "framework/kernels/dropout.h"
+
+#include <gtest/gtest.h>
 
 namespace heed {
 namespace {
@@ -13,9 +13,11 @@ TEST(DropoutMask, IsTheHalfWordOfPhiloxThatItsHeaderNames) {
       Real mask[kernels::dropout_block];
       kernels::dropout_mask(dropout, block, mask);
       for (Index e = 0; e < kernels::dropout_block; ++e) {
-        const std::uint32_t word = philox(key, static_cast<std::uint64_t>(16 * block + e % 16))[e / 32];
+        const std::uint32_t word =
+            philox(key, static_cast<std::uint64_t>(16 * block + e % 16))[e / 32];
         const std::uint32_t half = (e / 16) % 2 ? word >> 16 : word & 0xffff;
-        ASSERT_EQ(mask[e], half >= 19661 ? static_cast<Real>(65536.0 / (65536.0 - 19661.0)) : 0) << "block " << block << ", element " << e;
+        ASSERT_EQ(mask[e], half >= 19661 ? static_cast<Real>(65536.0 / (65536.0 - 19661.0)) : 0)
+            << "block " << block << ", element " << e;
       }
     }
 }
@@ -27,7 +29,8 @@ TEST(DropoutMask, KeepsTheShareAskedFor) {
   Real mask[kernels::dropout_block];
   for (Index block = 0; block < blocks; ++block) {
     kernels::dropout_mask(dropout, block, mask);
-    for (Real x : mask) kept += x > 0;
+    for (Real x : mask)
+      kept += x > 0;
   }
   // 512,000 draws: the share's standard deviation is 0.0004.
   EXPECT_NEAR(static_cast<double>(kept) / (blocks * kernels::dropout_block), 0.9, 0.002);

@@ -1,8 +1,8 @@
 // Shapes, tensors, spans, random numbers and the allocator.
 
-#include <cmath>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <set>
 #include <sstream>
@@ -50,11 +50,24 @@ TEST(Shape, Counts) {
 }
 
 TEST(Shape, RefusesWhatIsTooMuch) {
-  EXPECT_EQ(message_of([] { Shape{1, 2, 3, 4, 5, 6, 7}; }), "[shape] expected at most 6 axes; got 7");
-  EXPECT_EQ(message_of([] { Shape{2, -3}; }), "[shape] expected extents of 0 or more; got -3 on axis 1");
-  EXPECT_EQ(message_of([] { Shape{Index{1} << 40, Index{1} << 40}; }), "[shape] more than 2^48 elements");
-  EXPECT_EQ(message_of([] { Shape{0, Index{1} << 40, Index{1} << 40}; }), "[shape] more than 2^48 elements");
-  EXPECT_EQ(message_of([] { (Shape{2, 3}).axis(2, "test"); }), "[test] expected an axis of (2, 3); got 2");
+  EXPECT_EQ(message_of([] { Shape{1, 2, 3, 4, 5, 6, 7}; }),
+            "[shape] expected at most 6 axes; got 7");
+  EXPECT_EQ(message_of([] {
+              Shape{2, -3};
+            }),
+            "[shape] expected extents of 0 or more; got -3 on axis 1");
+  EXPECT_EQ(message_of([] {
+              Shape{Index{1} << 40, Index{1} << 40};
+            }),
+            "[shape] more than 2^48 elements");
+  EXPECT_EQ(message_of([] {
+              Shape{0, Index{1} << 40, Index{1} << 40};
+            }),
+            "[shape] more than 2^48 elements");
+  EXPECT_EQ(message_of([] {
+              (Shape{2, 3}).axis(2, "test");
+            }),
+            "[test] expected an axis of (2, 3); got 2");
 }
 
 TEST(Shape, Broadcasts) {
@@ -62,7 +75,10 @@ TEST(Shape, Broadcasts) {
   EXPECT_EQ(broadcast({2, 1}, {1, 3}, "test"), (Shape{2, 3}));
   EXPECT_EQ(broadcast({}, {4}, "test"), (Shape{4}));
   EXPECT_EQ(broadcast({0, 1}, {1, 5}, "test"), (Shape{0, 5}));
-  EXPECT_EQ(message_of([] { broadcast({2, 3}, {0, 3}, "test"); }), "[test] shapes (2, 3) and (0, 3) do not broadcast: 2 against 0");
+  EXPECT_EQ(message_of([] {
+              broadcast({2, 3}, {0, 3}, "test");
+            }),
+            "[test] shapes (2, 3) and (0, 3) do not broadcast: 2 against 0");
 }
 
 TEST(Tensor, SharesAndViews) {
@@ -90,11 +106,20 @@ TEST(Tensor, Empty) {
 }
 
 TEST(Tensor, Misuse) {
-  EXPECT_EQ(message_of([] { Tensor({2, 3}).reshape({4}); }), "[reshape] expected 6 elements, as in (2, 3); got (4,)");
-  EXPECT_EQ(message_of([] { Tensor({2, 3}).slice(1, 3); }), "[slice] expected rows within (2, 3); got [1, 3)");
+  EXPECT_EQ(message_of([] {
+              Tensor({2, 3}).reshape({4});
+            }),
+            "[reshape] expected 6 elements, as in (2, 3); got (4,)");
+  EXPECT_EQ(message_of([] {
+              Tensor({2, 3}).slice(1, 3);
+            }),
+            "[slice] expected rows within (2, 3); got [1, 3)");
   EXPECT_EQ(message_of([] { Tensor({2}).item(); }), "[item] expected one element; got shape (2,)");
   EXPECT_EQ(message_of([] { Tensor().item(); }), "[item] expected one element; got shape ()");
-  EXPECT_EQ(message_of([] { Tensor({3}, {1, 2}); }), "[tensor] expected 3 values for shape (3,); got 2");
+  EXPECT_EQ(message_of([] {
+              Tensor({3}, {1, 2});
+            }),
+            "[tensor] expected 3 values for shape (3,); got 2");
 }
 
 TEST(Tensor, FromVectors) {
@@ -106,7 +131,8 @@ TEST(Tensor, FromVectors) {
   EXPECT_EQ(Ids(numbers).to_vector(), (std::vector<Id>{1, 2, 3}));
   EXPECT_EQ(Ids({3}, numbers).shape(), Shape{3});
   EXPECT_EQ(message_of([&] { Ids{large}; }), "[tensor] expected whole numbers that an id holds");
-  EXPECT_EQ(message_of([&] { Tensor({3}, doubles); }), "[tensor] expected 3 values for shape (3,); got 2");
+  EXPECT_EQ(message_of([&] { Tensor({3}, doubles); }),
+            "[tensor] expected 3 values for shape (3,); got 2");
 }
 
 TEST(Tensor, Prints) {
@@ -134,22 +160,27 @@ TEST(Spans, PackedAndPadded) {
   EXPECT_EQ(padded.tokens(), 5);
   EXPECT_EQ(padded.longest(), 3);
   EXPECT_EQ(Spans().count(), 0);
-  EXPECT_EQ(message_of([&] { Spans::padded(lengths, 2); }), "[spans] expected lengths of at most 2; got 3");
-  EXPECT_EQ(pack(std::vector<std::vector<Id>>{{1, 2}, {}, {3}}).ids.to_vector(), (std::vector<Id>{1, 2, 3}));
+  EXPECT_EQ(message_of([&] { Spans::padded(lengths, 2); }),
+            "[spans] expected lengths of at most 2; got 3");
+  EXPECT_EQ(pack(std::vector<std::vector<Id>>{{1, 2}, {}, {3}}).ids.to_vector(),
+            (std::vector<Id>{1, 2, 3}));
 }
 
-// Known answers of Salmon et al.'s Random123. Our counter is words 0 and 1 of theirs, our stream words 2 and 3.
+// Known answers of Salmon et al.'s Random123. Our counter is words 0 and 1 of theirs, our stream
+// words 2 and 3.
 TEST(Random, PhiloxKnownAnswers) {
   using Words = std::array<std::uint32_t, 4>;
   const std::uint64_t ones = ~std::uint64_t{0};
   EXPECT_EQ(philox({0, 0}, 0), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
   EXPECT_EQ(philox({ones, ones}, ones), (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
-  EXPECT_EQ(philox({0x299f31d0a4093822, 0x0370734413198a2e}, 0x85a308d3243f6a88), (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+  EXPECT_EQ(philox({0x299f31d0a4093822, 0x0370734413198a2e}, 0x85a308d3243f6a88),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
 TEST(Random, SeeksAndStreams) {
   Random a(7), b(7);
-  for (int i = 0; i < 10; ++i) a();
+  for (int i = 0; i < 10; ++i)
+    a();
   b.seek(10);
   EXPECT_EQ(a(), b());
   EXPECT_EQ(a.position(), 11u);
@@ -171,25 +202,31 @@ TEST(Random, Distributions) {
   EXPECT_NEAR(squares / n, 1, 0.02);
   EXPECT_NEAR(uniform / n, 0.5, 0.005);
   std::array<int, 7> counts{};
-  for (int i = 0; i < 70'000; ++i) ++counts[random.below(7)];
-  for (int count : counts) EXPECT_NEAR(count, 10'000, 500);
+  for (int i = 0; i < 70'000; ++i)
+    ++counts[random.below(7)];
+  for (int count : counts)
+    EXPECT_NEAR(count, 10'000, 500);
   EXPECT_EQ(random.below(1), 0u);
   std::array<int, 3> thirds{};  // 2^64 is far from a multiple of this: a bias would show
   const std::uint64_t third = std::uint64_t{3} << 62;
-  for (int i = 0; i < 30'000; ++i) ++thirds[random.below(third) >> 62];
-  for (int count : thirds) EXPECT_NEAR(count, 10'000, 500);
+  for (int i = 0; i < 30'000; ++i)
+    ++thirds[random.below(third) >> 62];
+  for (int count : thirds)
+    EXPECT_NEAR(count, 10'000, 500);
 }
 
 TEST(Random, ShuffleAndKeys) {
   Random random(5);
   std::vector<int> order(100);
-  for (int i = 0; i < 100; ++i) order[i] = i;
+  for (int i = 0; i < 100; ++i)
+    order[i] = i;
   const auto sorted = order;
   random.shuffle(order);
   EXPECT_NE(order, sorted);
   EXPECT_TRUE(std::is_permutation(order.begin(), order.end(), sorted.begin()));
   std::set<std::uint64_t> seeds;
-  for (int i = 0; i < 1000; ++i) seeds.insert(random.next_key().seed);
+  for (int i = 0; i < 1000; ++i)
+    seeds.insert(random.next_key().seed);
   EXPECT_EQ(seeds.size(), 1000u);
 }
 
@@ -203,7 +240,8 @@ void churn(std::uint64_t seed, int rounds, std::size_t largest) {
   std::vector<Held> held;
   Random random(seed);
   const auto release = [&](std::size_t i) {
-    for (std::size_t k = 0; k < held[i].bytes; ++k) ASSERT_EQ(held[i].data[k], held[i].pattern);
+    for (std::size_t k = 0; k < held[i].bytes; ++k)
+      ASSERT_EQ(held[i].data[k], held[i].pattern);
     memory::release(held[i].data);
     held[i] = held.back();
     held.pop_back();
@@ -213,14 +251,16 @@ void churn(std::uint64_t seed, int rounds, std::size_t largest) {
       release(random.below(held.size()));
       continue;
     }
-    const auto bytes = static_cast<std::size_t>(std::pow(static_cast<double>(largest), random.uniform()));
+    const auto bytes =
+        static_cast<std::size_t>(std::pow(static_cast<double>(largest), random.uniform()));
     auto* data = static_cast<unsigned char*>(memory::allocate(bytes));
     ASSERT_EQ(reinterpret_cast<std::uintptr_t>(data) % 64, 0u);
     const auto pattern = static_cast<unsigned char>(random());
     std::memset(data, pattern, bytes);
     held.push_back({data, bytes, pattern});
   }
-  while (!held.empty()) release(held.size() - 1);
+  while (!held.empty())
+    release(held.size() - 1);
 }
 
 TEST(Memory, HoldsWhatIsWritten) {
@@ -232,18 +272,22 @@ TEST(Memory, HoldsWhatIsWritten) {
 TEST(Memory, FromSeveralThreads) {
   const std::size_t live = memory::statistics().live;
   std::vector<std::thread> threads;
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) threads.emplace_back(churn, seed, 5'000, 100'000);
-  for (std::thread& thread : threads) thread.join();
+  for (std::uint64_t seed = 1; seed <= 4; ++seed)
+    threads.emplace_back(churn, seed, 5'000, 100'000);
+  for (std::thread& thread : threads)
+    thread.join();
   EXPECT_EQ(memory::statistics().live, live);
 }
 
 TEST(Memory, NeighboursCoalesce) {
   const std::size_t piece = 1000, count = 30'000;  // 30 MB in pieces, then in one
   std::vector<void*> pieces;
-  for (std::size_t i = 0; i < count; ++i) pieces.push_back(memory::allocate(piece));
+  for (std::size_t i = 0; i < count; ++i)
+    pieces.push_back(memory::allocate(piece));
   Random random(9);
   random.shuffle(pieces);
-  for (void* p : pieces) memory::release(p);
+  for (void* p : pieces)
+    memory::release(p);
   const std::size_t system = memory::statistics().system;
   for (int i = 0; i < 5; ++i) {
     void* whole = memory::allocate(piece * count * 9 / 10);
@@ -253,7 +297,8 @@ TEST(Memory, NeighboursCoalesce) {
 }
 
 TEST(Memory, EverySizeOfSlab) {
-  // Just below and above what the lists are cut at, and larger than any slab so far: each must be found in the slab made for it.
+  // Just below and above what the lists are cut at, and larger than any slab so far: each must be
+  // found in the slab made for it.
   for (std::size_t mib : {33, 65, 67, 129, 131, 261}) {
     auto* data = static_cast<char*>(memory::allocate((mib << 20) + 12345));
     data[0] = data[(mib << 20) + 12344] = 1;
@@ -277,7 +322,8 @@ TEST(Memory, Counts) {
 }
 
 TEST(Memory, TooMuchIsAnError) {
-  EXPECT_EQ(message_of([] { memory::allocate(std::size_t{1} << 47); }), "[memory] a tensor of 140737488355328 bytes is too large");
+  EXPECT_EQ(message_of([] { memory::allocate(std::size_t{1} << 47); }),
+            "[memory] a tensor of 140737488355328 bytes is too large");
 }
 
 }  // namespace

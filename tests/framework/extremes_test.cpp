@@ -77,7 +77,8 @@ TEST(Extremes, LogOfDenormalNumbers) {
 
 TEST(Extremes, UnaryOpsKeepNaN) {
   using Op = Variable (*)(const Operand&);
-  for (const Op op : std::initializer_list<Op>{exp, log, sqrt, square, abs, tanh, sigmoid, relu, gelu, silu, softplus}) {
+  for (const Op op : std::initializer_list<Op>{exp, log, sqrt, square, abs, tanh, sigmoid, relu,
+                                               gelu, silu, softplus}) {
     EXPECT_TRUE(std::isnan(op(Tensor({1}, {nan})).item()));
   }
 }
@@ -108,7 +109,8 @@ TEST(Extremes, EqualNumbersHaveNoSpread) {
       ASSERT_NEAR(mean(row).item(), value, off * std::abs(number)) << number << " x " << n;
       ASSERT_NEAR(variance(row).item(), 0, off * off * number * number) << number << " x " << n;
       const Variable y = layer_norm(row, ones({n}), zeros({n}));
-      for (Index i = 0; i < n; ++i) ASSERT_NEAR(y.data()[i], 0, 1e-6) << number << " x " << n;
+      for (Index i = 0; i < n; ++i)
+        ASSERT_NEAR(y.data()[i], 0, 1e-6) << number << " x " << n;
     }
     for (const Index n : {1000, 1999, 5003, 70001}) {
       const Tensor columns = Tensor::full({n, 3}, value);
@@ -130,7 +132,8 @@ TEST(Extremes, SumsOfInfinitiesAndNaN) {
           const std::string what = fmt::format("{} at {} of {} x {}", value, at, n, inner);
           const Variable total = sum(x, 0);
           const Real average = mean(x, 0).data()[0];
-          EXPECT_TRUE(std::isnan(value) ? std::isnan(total.data()[0]) : total.data()[0] == value) << what;
+          EXPECT_TRUE(std::isnan(value) ? std::isnan(total.data()[0]) : total.data()[0] == value)
+              << what;
           EXPECT_EQ(std::isnan(average), std::isnan(value)) << what;
           EXPECT_EQ(std::isinf(average), std::isinf(value)) << what;
           if (inner > 1) {
@@ -146,7 +149,8 @@ TEST(Extremes, SumsOfInfinitiesAndNaN) {
 /// offset + spread * (0, 1/n, 2/n ...), as it is after rounding.
 Tensor ramp(Index n, double offset, double spread) {
   Tensor x({1, n});
-  for (Index i = 0; i < n; ++i) x[i] = static_cast<Real>(offset + spread * static_cast<double>(i) / static_cast<double>(n));
+  for (Index i = 0; i < n; ++i)
+    x[i] = static_cast<Real>(offset + spread * static_cast<double>(i) / static_cast<double>(n));
   return x;
 }
 
@@ -157,8 +161,10 @@ struct Moments {
 Moments moments_of(const Tensor& x) {
   Moments m;
   const auto n = static_cast<double>(x.size());
-  for (const Real v : x.span()) m.mean += v / n;
-  for (const Real v : x.span()) m.variance += (v - m.mean) * (v - m.mean) / n;
+  for (const Real v : x.span())
+    m.mean += v / n;
+  for (const Real v : x.span())
+    m.variance += (v - m.mean) * (v - m.mean) / n;
   return m;
 }
 
@@ -173,7 +179,9 @@ TEST(Extremes, MomentsOfRowsFarFromZero) {
         const double deviation = std::sqrt(right.variance + 1e-5);
         const Variable y = layer_norm(x, ones({n}), zeros({n}));
         for (const Index i : {Index{0}, n / 3, n - 1}) {
-          EXPECT_NEAR(y.data()[i], (static_cast<double>(x.data()[i]) - right.mean) / deviation, 2e-5) << what;
+          EXPECT_NEAR(y.data()[i], (static_cast<double>(x.data()[i]) - right.mean) / deviation,
+                      2e-5)
+              << what;
         }
       }
     }
@@ -203,19 +211,22 @@ TEST(Extremes, GradientOfANormFarFromZero) {
 }
 
 TEST(Extremes, NormsWithinAnLstmFarFromZero) {
-  // One step from h0 of ones: U h0 is the row sums of U, all but equal, and their norm must be exact.
+  // One step from h0 of ones: U h0 is the row sums of U, all but equal, and their norm must be
+  // exact.
   const Index h = 8;
   Tensor u({4 * h, h});
-  for (Index i = 0; i < u.size(); ++i) u[i] = static_cast<Real>(1000 + static_cast<double>(i / h) * 1e-2);
+  for (Index i = 0; i < u.size(); ++i)
+    u[i] = static_cast<Real>(1000 + static_cast<double>(i / h) * 1e-2);
   Tensor sums({1, 4 * h});
-  for (Index i = 0; i < 4 * h; ++i) sums[i] = static_cast<Real>(h) * u[i * h];
+  for (Index i = 0; i < 4 * h; ++i)
+    sums[i] = static_cast<Real>(h) * u[i * h];
   const Moments right = moments_of(sums);
   const auto normal_of = [&](Index i) {
     return (static_cast<double>(sums[i]) - right.mean) / std::sqrt(right.variance + 1e-5);
   };
   const auto logistic = [](double v) { return 1 / (1 + std::exp(-v)); };
-  const Variable y = norm_lstm(zeros({1, 4 * h}), u, ones({4 * h}), ones({h}), zeros({h}), ones({1, h}),
-                               Variable(), {.spans = packed({1})});
+  const Variable y = norm_lstm(zeros({1, 4 * h}), u, ones({4 * h}), ones({h}), zeros({h}),
+                               ones({1, h}), Variable(), {.spans = packed({1})});
   for (Index i = 0; i < h; ++i) {
     const double c = logistic(normal_of(i)) * std::tanh(normal_of(2 * h + i));
     EXPECT_NEAR(y.data()[h + i], c, 1e-3) << i;  // sums of U h0 themselves are rounded
@@ -226,7 +237,8 @@ TEST(Extremes, RowsOfTenMillion) {
   const Index n = 10'000'000;
   Tensor x({1, n});
   Real* values = x.data();
-  for (Index i = 0; i < n; ++i) values[i] = static_cast<Real>(static_cast<double>(i % 1000) / 1000);
+  for (Index i = 0; i < n; ++i)
+    values[i] = static_cast<Real>(static_cast<double>(i % 1000) / 1000);
   double total = 0;
   double squares = 0;
   const double mean = moments_of(x).mean;
@@ -237,7 +249,8 @@ TEST(Extremes, RowsOfTenMillion) {
   EXPECT_NEAR(softmax(x).data()[7] / (std::exp(0.007) / total), 1, 1e-5);
   EXPECT_NEAR(log_softmax(x).data()[7], 0.007 - std::log(total), 1e-5);
   EXPECT_NEAR(cross_entropy(x, ids({7})).item(), std::log(total) - 0.007, 1e-5);
-  EXPECT_NEAR(layer_norm(x, ones({n}), zeros({n})).data()[7], (0.007 - mean) / std::sqrt(squares + 1e-5), 1e-5);
+  EXPECT_NEAR(layer_norm(x, ones({n}), zeros({n})).data()[7],
+              (0.007 - mean) / std::sqrt(squares + 1e-5), 1e-5);
 }
 
 // Attention ---------------------------------------------------------------------------------------
@@ -255,15 +268,27 @@ TEST(Extremes, ScoresThatAreAllMinusInfinity) {
   const Real half = Real(0.5);
   const std::vector<Row> rows = {
       {"plain", [&](const Variable& s) { return scores_softmax(s, p); }, {0, 0, half, half}},
-      {"with a rest of -infinity", [&](const Variable& s) { return scores_softmax(s, Tensor({2, 1}, {-infinity, -infinity}), p); }, {0, 0, half, half}},
-      {"with a rest", [&](const Variable& s) { return scores_softmax(s, Tensor({2, 1}, {0, -infinity}), p); }, {0, 0, half, half}},
-      {"with spans", [&](const Variable& s) { return span_softmax(s, Tensor({1}, {9}), 1, p); }, {0, 0, half, half}},
+      {"with a rest of -infinity",
+       [&](const Variable& s) {
+         return scores_softmax(s, Tensor({2, 1}, {-infinity, -infinity}), p);
+       },
+       {0, 0, half, half}},
+      {"with a rest",
+       [&](const Variable& s) {
+         return scores_softmax(s, Tensor({2, 1}, {0, -infinity}), p);
+       },
+       {0, 0, half, half}},
+      {"with spans",
+       [&](const Variable& s) { return span_softmax(s, Tensor({1}, {9}), 1, p); },
+       {0, 0, half, half}},
   };
   for (const Row& row : rows) {
     const Parameter s(scores);
     Tape tape;
     const Variable weights = row.run(s);
-    for (Index i = 0; i < 4; ++i) EXPECT_NEAR(weights.data()[i], row.right[static_cast<std::size_t>(i)], 1e-6) << row.what << ", " << i;
+    for (Index i = 0; i < 4; ++i)
+      EXPECT_NEAR(weights.data()[i], row.right[static_cast<std::size_t>(i)], 1e-6)
+          << row.what << ", " << i;
     tape.backward(weights, Tensor({4}, {1, 2, 3, 4}));
     EXPECT_EQ(s.gradient()[0], 0) << row.what;
     EXPECT_EQ(s.gradient()[1], 0) << row.what;
@@ -276,7 +301,8 @@ TEST(Extremes, ASpanThatIsNoNumberStaysOne) {
   Pairing p;
   p.queries = p.keys = packed({2});
   const Variable weights = span_softmax(Tensor({4}, {1, 2, 3, 4}), Tensor({1}, {nan}), 1, p);
-  for (Index i = 0; i < 4; ++i) EXPECT_TRUE(std::isnan(weights.data()[i])) << i;
+  for (Index i = 0; i < 4; ++i)
+    EXPECT_TRUE(std::isnan(weights.data()[i])) << i;
 }
 
 TEST(Extremes, FusedAttentionOverScoresThatAreAllMinusInfinity) {
@@ -303,7 +329,8 @@ TEST(Extremes, AttentionTakesTheScaleThatIsGiven) {
     double total = 0;
     double sum = 0;
     for (int j = 0; j < 3; ++j) {
-      const double weight = std::exp(scale * std::vector<double>{0, 1, 5}[static_cast<std::size_t>(j)]);
+      const double weight =
+          std::exp(scale * std::vector<double>{0, 1, 5}[static_cast<std::size_t>(j)]);
       total += weight;
       sum += weight * (j + 1);
     }
@@ -339,8 +366,10 @@ TEST(Extremes, HiddenNaNStaysHidden) {
         for (Index i = 0; i < length; ++i) {
           if (i >= bad && (window == 0 || i < bad + window)) continue;  // sees it
           for (Index c = 0; c < 8; ++c) {
-            ASSERT_NEAR(y.data()[i * 8 + c], right.data()[i * 8 + c], 1e-5) << length << ", " << window << ", row " << i;
-            ASSERT_TRUE(std::isfinite(q.gradient()[i * 8 + c])) << length << ", " << window << ", row " << i;
+            ASSERT_NEAR(y.data()[i * 8 + c], right.data()[i * 8 + c], 1e-5)
+                << length << ", " << window << ", row " << i;
+            ASSERT_TRUE(std::isfinite(q.gradient()[i * 8 + c]))
+                << length << ", " << window << ", row " << i;
           }
         }
         EXPECT_TRUE(std::isnan(y.data()[bad * 8 + 1]));
@@ -357,11 +386,17 @@ TEST(Extremes, ProductsOverNoInputsAreTheBias) {
   Tape tape;
   const Variable y = linear(Tensor::zeros({2, 0}), Tensor::zeros({4, 0}), bias);
   tape.backward(sum(y));
-  for (const Real v : y.value().span()) EXPECT_EQ(v, 1);
-  for (Index i = 0; i < 4; ++i) EXPECT_EQ(bias.gradient()[i], 2);
-  const Variable z = feed_forward(Tensor::zeros({2, 0}), Tensor::zeros({3, 0}), ones({3}), ones({4, 3}), ones({4}), Activation::relu);
-  for (const Real v : z.value().span()) EXPECT_EQ(v, 4);
-  EXPECT_NEAR(linear_cross_entropy(Tensor::zeros({2, 0}), Tensor::zeros({4, 0}), ids({0, 1})).item(), std::log(4), 1e-6);
+  for (const Real v : y.value().span())
+    EXPECT_EQ(v, 1);
+  for (Index i = 0; i < 4; ++i)
+    EXPECT_EQ(bias.gradient()[i], 2);
+  const Variable z = feed_forward(Tensor::zeros({2, 0}), Tensor::zeros({3, 0}), ones({3}),
+                                  ones({4, 3}), ones({4}), Activation::relu);
+  for (const Real v : z.value().span())
+    EXPECT_EQ(v, 4);
+  EXPECT_NEAR(
+      linear_cross_entropy(Tensor::zeros({2, 0}), Tensor::zeros({4, 0}), ids({0, 1})).item(),
+      std::log(4), 1e-6);
   EXPECT_EQ(Shape({2, 3, 0}).rows(), 6);
   EXPECT_EQ(Shape({0, 3}).rows(), 0);
   EXPECT_EQ(Shape().rows(), 1);

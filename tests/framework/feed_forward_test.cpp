@@ -8,7 +8,8 @@
 #include "framework/module.h"
 #include "framework/ops.h"
 
-// The feed-forward block against its composition from plain ops, past the edges of its blocks of rows, and what it keeps.
+// The feed-forward block against its composition from plain ops, past the edges of its blocks of
+// rows, and what it keeps.
 
 namespace heed {
 namespace {
@@ -30,32 +31,38 @@ TEST(FeedForward, EqualsItsComposition) {
   for (const Index rows : {1, 127, 1535, 1536, 1700, 2600})
     for (const Activation f : {Activation::relu, Activation::gelu})
       for (const Real dropped : {Real(0), Real(0.3), Real(1)}) {
-        const Parameter inputs[] = {drawn({rows, 6}, 1), drawn({19, 6}, 2), drawn({19}, 3), drawn({7, 19}, 4), drawn({7}, 5)};
+        const Parameter inputs[] = {drawn({rows, 6}, 1), drawn({19, 6}, 2), drawn({19}, 3),
+                                    drawn({7, 19}, 4), drawn({7}, 5)};
         std::vector<Tensor> values[2];
         for (const bool whole : {true, false}) {
-          for (const Parameter& p : inputs) p.clear_gradient();
+          for (const Parameter& p : inputs)
+            p.clear_gradient();
           Tape tape;
           const Variable y = (whole ? fused : composed)(inputs, f, dropped, {11, 12});
           Random random(9);
           tape.backward(y, uniform(y.shape(), random, -1, 1));
           values[whole ? 0 : 1].push_back(y.value());
-          for (const Parameter& p : inputs) values[whole ? 0 : 1].push_back(p.gradient());
+          for (const Parameter& p : inputs)
+            values[whole ? 0 : 1].push_back(p.gradient());
         }
         for (std::size_t i = 0; i < values[0].size(); ++i) {
           double largest = 1, worst = 0;
           for (Index j = 0; j < values[1][i].size(); ++j) {
             largest = std::max(largest, std::abs(static_cast<double>(values[1][i][j])));
-            worst = std::max(worst, std::abs(static_cast<double>(values[0][i][j]) - static_cast<double>(values[1][i][j])));
+            worst = std::max(worst, std::abs(static_cast<double>(values[0][i][j]) -
+                                             static_cast<double>(values[1][i][j])));
           }
           EXPECT_LE(worst / largest, sizeof(Real) == 8 ? 1e-12 : 1e-5)
-              << rows << " rows, " << (f == Activation::relu ? "relu" : "gelu") << ", dropped " << dropped << ", tensor " << i;
+              << rows << " rows, " << (f == Activation::relu ? "relu" : "gelu") << ", dropped "
+              << dropped << ", tensor " << i;
         }
       }
 }
 
 TEST(FeedForward, GivesTheSameWithoutATape) {
   for (const Activation f : {Activation::relu, Activation::gelu}) {
-    const Parameter inputs[] = {drawn({2600, 6}, 1), drawn({19, 6}, 2), drawn({19}, 3), drawn({7, 19}, 4), drawn({7}, 5)};
+    const Parameter inputs[] = {drawn({2600, 6}, 1), drawn({19, 6}, 2), drawn({19}, 3),
+                                drawn({7, 19}, 4), drawn({7}, 5)};
     Tape tape;
     const Tensor recorded = fused(inputs, f, Real(0.3), {1, 2}).value();
     Tape::Pause pause;
@@ -67,7 +74,8 @@ TEST(FeedForward, KeepsOneNumberForEachHidden) {
   constexpr Index rows = 8192, hidden = 256;
   const std::size_t bytes = rows * hidden * sizeof(Real);
   for (const Activation f : {Activation::relu, Activation::gelu}) {
-    const Parameter inputs[] = {drawn({rows, 8}, 1), drawn({hidden, 8}, 2), drawn({hidden}, 3), drawn({8, hidden}, 4), drawn({8}, 5)};
+    const Parameter inputs[] = {drawn({rows, 8}, 1), drawn({hidden, 8}, 2), drawn({hidden}, 3),
+                                drawn({8, hidden}, 4), drawn({8}, 5)};
     Tape tape;
     const std::size_t before = memory::statistics().live;
     memory::reset_peak();
@@ -79,22 +87,26 @@ TEST(FeedForward, KeepsOneNumberForEachHidden) {
 }
 
 TEST(FeedForward, IsCheckedStepByStep) {
-  const Parameter inputs[] = {drawn({3, 6}, 1), drawn({19, 6}, 2), drawn({19}, 3), drawn({7, 19}, 4), drawn({7}, 5)};
+  const Parameter inputs[] = {drawn({3, 6}, 1), drawn({19, 6}, 2), drawn({19}, 3),
+                              drawn({7, 19}, 4), drawn({7}, 5)};
   const auto found = [&](std::size_t which, Activation f) -> std::string {
-    const Real kept = std::exchange(inputs[which].value()[0], std::numeric_limits<Real>::infinity());
+    const Real kept =
+        std::exchange(inputs[which].value()[0], std::numeric_limits<Real>::infinity());
     std::string result = "nothing";
     try {
       Tape tape({.check_finite = true});
       feed_forward(inputs[0].value(), inputs[1], inputs[2], inputs[3], inputs[4], f);
     } catch (const NotFinite& error) {
       result = error.op;
-      EXPECT_EQ(error.parameters.front() == inputs[which], which != 2) << "a weight stands before its bias";
+      EXPECT_EQ(error.parameters.front() == inputs[which], which != 2)
+          << "a weight stands before its bias";
     }
     inputs[which].value()[0] = kept;
     return result;
   };
   for (const Activation f : {Activation::relu, Activation::gelu})
-    for (const std::size_t which : {1u, 2u, 3u}) EXPECT_EQ(found(which, f), "linear");
+    for (const std::size_t which : {1u, 2u, 3u})
+      EXPECT_EQ(found(which, f), "linear");
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// No op reads or writes outside its tensors, whatever it is given: it gives a value or throws Error.
-// The address sanitizer watches (preset asan-ubsan). Operands are spoilt by rule, in every row of
-// the table of ops; what is no operand (ids, spans, numbers) by the rows below.
+// No op reads or writes outside its tensors, whatever it is given: it gives a value or throws
+// Error. The address sanitizer watches (preset asan-ubsan). Operands are spoilt by rule, in every
+// row of the table of ops; what is no operand (ids, spans, numbers) by the rows below.
 
 #include <fstream>
 #include <limits>
@@ -38,8 +38,10 @@ Tensor filled(const Shape& shape, Real value) { return Tensor::full(shape, value
 
 Shape of_rank(const Shape& shape, int rank) {
   std::vector<Index> extents(shape.begin(), shape.end());
-  while (static_cast<int>(extents.size()) > rank) extents.erase(extents.begin());
-  while (static_cast<int>(extents.size()) < rank) extents.insert(extents.begin(), 2);
+  while (static_cast<int>(extents.size()) > rank)
+    extents.erase(extents.begin());
+  while (static_cast<int>(extents.size()) < rank)
+    extents.insert(extents.begin(), 2);
   return Shape(extents);
 }
 
@@ -77,7 +79,8 @@ TEST(Hostile, Operands) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       for (const Variable& bad : spoilt(inputs[i])) {
         std::vector<Variable> operands;
-        for (const Tensor& input : inputs) operands.emplace_back(Parameter(input.clone()));
+        for (const Tensor& input : inputs)
+          operands.emplace_back(Parameter(input.clone()));
         operands[i] = bad;
         ++(survives([&] { return row.compute(operands); }) ? values : errors);
       }
@@ -96,20 +99,15 @@ Variable parameter(const Shape& shape) { return Parameter(filled(shape, Real(0.2
 
 /// Spans that fit `rows` rows in no way, or badly.
 std::vector<Spans> spans_for(Index rows) {
-  return {Spans(),
-          packed({}),
-          packed({rows + 1}),
-          packed({0, 0}),
-          packed({0, rows}),
-          packed({rows, 0}),
-          padded({1}, rows),
-          packed({1, rows - 1}),
+  return {Spans(),           packed({}),        packed({rows + 1}), packed({0, 0}),
+          packed({0, rows}), packed({rows, 0}), padded({1}, rows),  packed({1, rows - 1}),
           packed({rows})};
 }
 
 std::vector<Ids> ids_for(Index count) {
   std::vector<Ids> result{Ids(), Ids({0}), Ids({count, 1})};
-  for (const Id id : {-1, 0, 3, 4, 1000, std::numeric_limits<Id>::min(), std::numeric_limits<Id>::max()}) {
+  for (const Id id :
+       {-1, 0, 3, 4, 1000, std::numeric_limits<Id>::min(), std::numeric_limits<Id>::max()}) {
     result.push_back(Ids::full({count}, id));
     result.push_back(Ids::full({count + 1}, id));
   }
@@ -155,7 +153,9 @@ void add_shapes(std::vector<Call>& calls) {
                        return broadcast_to(parameter({1, 4}), shape);
                      }});
     calls.push_back({"scatter_add", [=] { return scatter_add(x, ids({0, 1, 2}), extent); }});
-    calls.push_back({"scatter_add", [=] { return scatter_add(parameter({0, 2}), Ids({0}), extent); }});
+    calls.push_back({"scatter_add", [=] {
+                       return scatter_add(parameter({0, 2}), Ids({0}), extent);
+                     }});
   }
 }
 
@@ -166,7 +166,8 @@ void add_numbers(std::vector<Call>& calls) {
     calls.push_back({"power", [=] { return power(x, value); }});
     calls.push_back({"clamp", [=] { return clamp(x, value, -value); }});
     calls.push_back({"masked_fill", [=] { return masked_fill(x, filled({3, 1}, 1), value); }});
-    calls.push_back({"layer_norm", [=] { return layer_norm(x, parameter({4}), parameter({4}), value); }});
+    calls.push_back(
+        {"layer_norm", [=] { return layer_norm(x, parameter({4}), parameter({4}), value); }});
     calls.push_back({"rms_norm", [=] { return rms_norm(x, parameter({4}), value); }});
     calls.push_back({"dropout", [=] { return dropout(x, value, {}); }});
     calls.push_back({"add_dropout", [=] { return add_dropout(x, x, value, {}); }});
@@ -177,7 +178,8 @@ void add_numbers(std::vector<Call>& calls) {
                      }});
     calls.push_back({"add_scaled", [=] { return add_scaled(x, x, value); }});
     calls.push_back({"embedding", [=] { return embedding(ids({0}), x, value); }});
-    calls.push_back({"sequence_dropout", [=] { return sequence_dropout(x, packed({3}), value, {}); }});
+    calls.push_back(
+        {"sequence_dropout", [=] { return sequence_dropout(x, packed({3}), value, {}); }});
   }
   calls.push_back({"where", [=] { return where(none, x, x); }});
   calls.push_back({"where", [=] { return where(filled({7}, 1), x, x); }});
@@ -185,7 +187,9 @@ void add_numbers(std::vector<Call>& calls) {
   calls.push_back({"masked_fill", [=] { return masked_fill(x, filled({2, 3, 4}, 1), 1); }});
   calls.push_back({"matmul", [=] { return matmul(x, x, {.a = true, .b = true}); }});
   calls.push_back({"matmul", [=] { return matmul(parameter({3, 0}), parameter({0, 2})); }});
-  calls.push_back({"linear", [=] { return linear(parameter({2, 0}), parameter({4, 0}), parameter({4})); }});
+  calls.push_back({"linear", [=] {
+                     return linear(parameter({2, 0}), parameter({4, 0}), parameter({4}));
+                   }});
   calls.push_back({"recompute", [=] {
                      const auto fn = [](std::span<const Variable>) { return Variable(); };
                      const std::vector<Operand> inputs{x};
@@ -205,7 +209,9 @@ void add_ids(std::vector<Call>& calls) {
     calls.push_back({"embedding", [=] { return embedding(bad, x); }});
     calls.push_back({"pick", [=] { return pick(x, bad); }});
     calls.push_back({"cross_entropy", [=] { return cross_entropy(x, bad); }});
-    calls.push_back({"linear_cross_entropy", [=] { return linear_cross_entropy(x, parameter({5, 4}), bad); }});
+    calls.push_back({"linear_cross_entropy", [=] {
+                       return linear_cross_entropy(x, parameter({5, 4}), bad);
+                     }});
     calls.push_back({"copy_cross_entropy", [=] {
                        return copy_cross_entropy(x, parameter({5, 4}), Variable(), parameter({3}),
                                                  parameter({3}), bad);
@@ -213,21 +219,29 @@ void add_ids(std::vector<Call>& calls) {
     Pairing p;
     p.queries = packed({3});
     p.keys = packed({3});
-    calls.push_back({"copy_probability", [=] { return copy_probability(parameter({9}), bad, Ids::zeros({3}), p); }});
-    calls.push_back({"copy_probability", [=] { return copy_probability(parameter({9}), Ids::zeros({3}), bad, p); }});
+    calls.push_back({"copy_probability",
+                     [=] { return copy_probability(parameter({9}), bad, Ids::zeros({3}), p); }});
+    calls.push_back({"copy_probability",
+                     [=] { return copy_probability(parameter({9}), Ids::zeros({3}), bad, p); }});
   }
   for (const Real value : {Real(-1), Real(0), Real(1), nan, infinity}) {
-    calls.push_back({"cross_entropy", [=] { return cross_entropy(x, ids({0, 1, 2}), {.label_smoothing = value}); }});
-    calls.push_back({"cross_entropy", [=] { return cross_entropy(x, ids({0, 1, 2}), {.divisor = value}); }});
-    calls.push_back({"linear_cross_entropy", [=] {
-                       return linear_cross_entropy(x, parameter({5, 4}), ids({0, 1, 2}), {.divisor = value});
+    calls.push_back({"cross_entropy", [=] {
+                       return cross_entropy(x, ids({0, 1, 2}), {.label_smoothing = value});
                      }});
+    calls.push_back({"cross_entropy", [=] {
+                       return cross_entropy(x, ids({0, 1, 2}), {.divisor = value});
+                     }});
+    calls.push_back(
+        {"linear_cross_entropy", [=] {
+           return linear_cross_entropy(x, parameter({5, 4}), ids({0, 1, 2}), {.divisor = value});
+         }});
   }
   calls.push_back({"cross_entropy", [=] { return cross_entropy(parameter({0, 0}), Ids({0})); }});
   calls.push_back({"cross_entropy", [=] { return cross_entropy(parameter({2, 0}), ids({0, 0})); }});
 }
 
-void add_attention(std::vector<Call>& calls, const Spans& queries, const Spans& keys, int heads, int kv_heads, Index window) {
+void add_attention(std::vector<Call>& calls, const Spans& queries, const Spans& keys, int heads,
+                   int kv_heads, Index window) {
   const Variable q = parameter({3, 4});
   const Variable k = parameter({5, 4});
   Attention o;
@@ -258,15 +272,22 @@ void add_attention(std::vector<Call>& calls, const Spans& queries, const Spans& 
   };
   calls.push_back({"dot_scores", [=] { return dot_scores(q, k, p); }});
   calls.push_back({"additive_scores", [=] { return additive_scores(q, k, parameter({4}), p); }});
-  calls.push_back({"additive_scores", [=] { return additive_scores(q, k, parameter({4}), pairs(), parameter({4}), p); }});
+  calls.push_back({"additive_scores", [=] {
+                     return additive_scores(q, k, parameter({4}), pairs(), parameter({4}), p);
+                   }});
   calls.push_back({"scores_softmax", [=] { return scores_softmax(pairs(), p); }});
-  calls.push_back({"scores_softmax", [=] { return scores_softmax(pairs(), parameter({3, 1}), p); }});
+  calls.push_back({"scores_softmax", [=] {
+                     return scores_softmax(pairs(), parameter({3, 1}), p);
+                   }});
   calls.push_back({"weighted_values", [=] { return weighted_values(pairs(), k, p); }});
   calls.push_back({"weighted_queries", [=] { return weighted_queries(pairs(), q, p); }});
-  calls.push_back({"copy_probability", [=] { return copy_probability(pairs(), Ids::zeros({5}), Ids::zeros({3}), p); }});
-  calls.push_back({"linear_attention", [=] { return linear_attention(q, k, k, p, weights.get()); }});
+  calls.push_back({"copy_probability",
+                   [=] { return copy_probability(pairs(), Ids::zeros({5}), Ids::zeros({3}), p); }});
+  calls.push_back(
+      {"linear_attention", [=] { return linear_attention(q, k, k, p, weights.get()); }});
   for (const Real ramp : {Real(-1), Real(0), Real(2), nan}) {
-    calls.push_back({"span_softmax", [=] { return span_softmax(pairs(), parameter({1}), ramp, p); }});
+    calls.push_back(
+        {"span_softmax", [=] { return span_softmax(pairs(), parameter({1}), ramp, p); }});
   }
   for (const Index reach : {lowest, Index{-1}, Index{0}, Index{2}, huge}) {
     calls.push_back({"by_distance", [=] { return by_distance(parameter({3, 5}), reach, p); }});
@@ -276,10 +297,12 @@ void add_attention(std::vector<Call>& calls, const Spans& queries, const Spans& 
 
 void add_spans(std::vector<Call>& calls) {
   for (const Spans& queries : spans_for(3)) {
-    for (const Spans& keys : spans_for(5)) add_attention(calls, queries, keys, 1, 0, 0);
+    for (const Spans& keys : spans_for(5))
+      add_attention(calls, queries, keys, 1, 0, 0);
   }
   for (const int heads : {-4, -1, 0, 1, 2, 3, 1 << 30}) {
-    for (const int kv_heads : {-1, 0, 1, 2, 3}) add_attention(calls, packed({3}), packed({5}), heads, kv_heads, 0);
+    for (const int kv_heads : {-1, 0, 1, 2, 3})
+      add_attention(calls, packed({3}), packed({5}), heads, kv_heads, 0);
   }
   for (const Index window : {lowest, Index{-1}, Index{0}, Index{1}, huge}) {
     add_attention(calls, packed({1, 2}), packed({5, 0}), 1, 0, window);
@@ -290,27 +313,44 @@ void add_spans(std::vector<Call>& calls) {
       const Recurrence o{.spans = spans, .reverse = true, .dropout = p};
       const Variable none;
       calls.push_back({"elman", [=] { return elman(x, parameter({4, 4}), none, none, o); }});
-      calls.push_back({"lstm", [=] { return lstm(x, parameter({4, 1}), none, none, parameter({2, 1}), o); }});
-      calls.push_back({"gru", [=] { return gru(parameter({3, 6}), parameter({6, 2}), none, parameter({1, 2}), o); }});
+      calls.push_back({"lstm", [=] {
+                         return lstm(x, parameter({4, 1}), none, none, parameter({2, 1}), o);
+                       }});
+      calls.push_back(
+          {"gru", [=] {
+             return gru(parameter({3, 6}), parameter({6, 2}), none, parameter({1, 2}), o);
+           }});
       calls.push_back({"norm_lstm", [=] {
-                         return norm_lstm(x, parameter({4, 1}), parameter({4}), parameter({1}), parameter({1}), none, none, o);
+                         return norm_lstm(x, parameter({4, 1}), parameter({4}), parameter({1}),
+                                          parameter({1}), none, none, o);
                        }});
       calls.push_back({"sequence_dropout", [=] { return sequence_dropout(x, spans, p, {}); }});
     }
     calls.push_back({"final_states", [=] { return final_states(x, spans, false, Variable()); }});
-    calls.push_back({"final_states", [=] { return final_states(x, spans, true, parameter({2, 4})); }});
+    calls.push_back({"final_states", [=] {
+                       return final_states(x, spans, true, parameter({2, 4}));
+                     }});
     for (const Index dilation : {lowest, Index{-1}, Index{0}, Index{1}, huge}) {
       const Window window{.spans = spans, .causal = true, .dilation = dilation};
-      calls.push_back({"conv1d", [=] { return conv1d(x, parameter({2, 3, 4}), Variable(), window); }});
-      calls.push_back({"conv1d", [=] { return conv1d(x, parameter({2, 0, 4}), Variable(), window); }});
-      calls.push_back({"depthwise_conv1d", [=] { return depthwise_conv1d(x, parameter({3, 4}), Variable(), window); }});
+      calls.push_back({"conv1d", [=] {
+                         return conv1d(x, parameter({2, 3, 4}), Variable(), window);
+                       }});
+      calls.push_back({"conv1d", [=] {
+                         return conv1d(x, parameter({2, 0, 4}), Variable(), window);
+                       }});
+      calls.push_back({"depthwise_conv1d", [=] {
+                         return depthwise_conv1d(x, parameter({3, 4}), Variable(), window);
+                       }});
     }
     for (const Index offset : {lowest, -huge, Index{-1}, Index{0}, huge}) {
       for (const Spans& end : spans_for(4)) {
-        calls.push_back({"rotary", [=] { return rotary(x, spans, {.heads = 2, .offset = offset, .end_of = end}); }});
+        calls.push_back({"rotary", [=] {
+                           return rotary(x, spans, {.heads = 2, .offset = offset, .end_of = end});
+                         }});
       }
     }
-    for (const int heads : {-1, 0, 3}) calls.push_back({"rotary", [=] { return rotary(x, spans, {.heads = heads}); }});
+    for (const int heads : {-1, 0, 3})
+      calls.push_back({"rotary", [=] { return rotary(x, spans, {.heads = heads}); }});
     for (const Real base : {Real(-1), Real(0), nan, infinity}) {
       calls.push_back({"rotary", [=] { return rotary(x, spans, {.base = base}); }});
     }
@@ -324,8 +364,12 @@ void add_images(std::vector<Call>& calls) {
     calls.push_back({"max_pool2d", [=] { return max_pool2d(x, {1, 2}, {1, i}); }});
     calls.push_back({"mean_pool2d", [=] { return mean_pool2d(x, {2, i}); }});
     calls.push_back({"mean_pool2d", [=] { return mean_pool2d(x, {2, 2}, {i, i}); }});
-    calls.push_back({"conv2d", [=] { return conv2d(x, parameter({3, 2, 2, 2}), Variable(), {.stride = {i, 1}}); }});
-    calls.push_back({"conv2d", [=] { return conv2d(x, parameter({3, 2, 2, 2}), Variable(), {.padding = {1, i}}); }});
+    calls.push_back({"conv2d", [=] {
+                       return conv2d(x, parameter({3, 2, 2, 2}), Variable(), {.stride = {i, 1}});
+                     }});
+    calls.push_back({"conv2d", [=] {
+                       return conv2d(x, parameter({3, 2, 2, 2}), Variable(), {.padding = {1, i}});
+                     }});
   }
 }
 
@@ -344,7 +388,8 @@ const std::vector<Call>& hostile_calls() {
 
 TEST(Hostile, Options) {
   int errors = 0;
-  for (const Call& call : hostile_calls()) errors += !survives(call.run);
+  for (const Call& call : hostile_calls())
+    errors += !survives(call.run);
   EXPECT_GT(errors, 500);
 }
 
@@ -353,7 +398,8 @@ std::set<std::string> ops_with_options() {
   std::ifstream in(HEED_SOURCE_DIR "/framework/ops.h");
   const std::string text((std::istreambuf_iterator<char>(in)), {});
   const std::regex declaration(R"(\nVariable (operator.|[a-z_0-9]+)\(([^;{]*)\))");
-  const std::regex option(R"(Ids|Spans|Index|int |Real|Axes|Shape|Tensor|options|Pairing|Window|Extent|initializer_list|function|span<)");
+  const std::regex option(
+      R"(Ids|Spans|Index|int |Real|Axes|Shape|Tensor|options|Pairing|Window|Extent|initializer_list|function|span<)");
   std::set<std::string> names;
   for (std::sregex_iterator i(text.begin(), text.end(), declaration), end; i != end; ++i) {
     const std::string parameters = (*i)[2].str();
@@ -364,10 +410,12 @@ std::set<std::string> ops_with_options() {
 
 TEST(Hostile, EveryOpWithOptionsHasACall) {
   std::set<std::string> called;
-  for (const Call& call : hostile_calls()) called.insert(call.op);
+  for (const Call& call : hostile_calls())
+    called.insert(call.op);
   const std::set<std::string> ops = ops_with_options();
   EXPECT_GT(ops.size(), 40u);
-  for (const std::string& op : ops) EXPECT_TRUE(called.contains(op)) << op << " has no row in hostile_test.cpp";
+  for (const std::string& op : ops)
+    EXPECT_TRUE(called.contains(op)) << op << " has no row in hostile_test.cpp";
 }
 
 }  // namespace

@@ -21,24 +21,32 @@ void add_arithmetic(std::vector<OpRow>& t) {
                                          {"both ways", {2, 1, 3, 1}, {3, 1, 2}},
                                          {"extent one", {1, 1}, {1}},
                                          {"empty", {0, 3}, {3}}}) {
-    t.push_back({"operator+", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(x[0] + x[1])});
-    t.push_back({"operator-", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(x[0] - x[1])});
-    t.push_back({"operator*", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(x[0] * x[1])});
+    t.push_back(
+        {"operator+", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(x[0] + x[1])});
+    t.push_back(
+        {"operator-", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(x[0] - x[1])});
+    t.push_back(
+        {"operator*", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(x[0] * x[1])});
     t.push_back({"operator/", p.what, {{Input::uniform, p.a}, away(p.b)}, OP(x[0] / x[1])});
     t.push_back({"maximum", p.what, {distinct(p.a), distinct(p.b)}, OP(maximum(x[0], x[1]))});
     t.push_back({"minimum", p.what, {distinct(p.a), distinct(p.b)}, OP(minimum(x[0], x[1]))});
-    t.push_back({"where", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(where(stripes(x[0].shape()), x[0], x[1]))});
+    t.push_back({"where",
+                 p.what,
+                 {{Input::uniform, p.a}, {Input::uniform, p.b}},
+                 OP(where(stripes(x[0].shape()), x[0], x[1]))});
   }
   t.push_back({"operator+", "itself", {{3, 4}}, OP(x[0] + x[0])});
   t.push_back({"operator*", "itself", {{3, 4}}, OP(x[0] * x[0])});
-  t.push_back({"operator*", "itself, repeated", {{4}}, OP(x[0] * (x[0] * Tensor::full({3, 1}, 2)))});
+  t.push_back(
+      {"operator*", "itself, repeated", {{4}}, OP(x[0] * (x[0] * Tensor::full({3, 1}, 2)))});
   t.push_back({"operator-", "unary", {{3, 20}}, OP(-x[0])});
   t.push_back({"operator-", "number first", {{3, 4}}, OP(2 - x[0])});
   t.push_back({"operator/", "number first", {positive({3, 4})}, OP(2 / x[0])});
   t.push_back({"where", "broad condition", {{3}, {}}, OP(where(stripes({2, 4, 1}), x[0], x[1]))});
   t.push_back({"masked_fill", "full mask", {{3, 7}}, OP(masked_fill(x[0], stripes({3, 7}), -9))});
   t.push_back({"masked_fill", "row mask", {{2, 3, 4}}, OP(masked_fill(x[0], stripes({4}), 5))});
-  t.push_back({"masked_fill", "column mask", {{2, 3, 4}}, OP(masked_fill(x[0], stripes({3, 1}), 5))});
+  t.push_back(
+      {"masked_fill", "column mask", {{2, 3, 4}}, OP(masked_fill(x[0], stripes({3, 1}), 5))});
 }
 
 void add_unary(std::vector<OpRow>& t) {
@@ -84,10 +92,17 @@ void add_reductions(std::vector<OpRow>& t) {
                                          {{5, 70}, {0}, false},
                                          {{}, {}, false}}) {
     const std::string what = fmt::format("{} number {}", c.shape, t.size());
-    t.push_back({"sum", what, {{Input::uniform, c.shape}}, [c](Xs x) { return sum(x[0], c.axes, c.keep); }});
-    t.push_back({"mean", what, {{Input::uniform, c.shape}}, [c](Xs x) { return mean(x[0], c.axes, c.keep); }});
-    t.push_back({"max", what, {distinct(c.shape)}, [c](Xs x) { return max(x[0], c.axes, c.keep); }});
-    t.push_back({"variance", what, {{Input::uniform, c.shape}}, [c](Xs x) { return variance(x[0], c.axes, c.keep); }});
+    t.push_back({"sum", what, {{Input::uniform, c.shape}}, [c](Xs x) {
+                   return sum(x[0], c.axes, c.keep);
+                 }});
+    t.push_back({"mean", what, {{Input::uniform, c.shape}}, [c](Xs x) {
+                   return mean(x[0], c.axes, c.keep);
+                 }});
+    t.push_back(
+        {"max", what, {distinct(c.shape)}, [c](Xs x) { return max(x[0], c.axes, c.keep); }});
+    t.push_back({"variance", what, {{Input::uniform, c.shape}}, [c](Xs x) {
+                   return variance(x[0], c.axes, c.keep);
+                 }});
   }
   t.push_back({"sum", "nothing", {{2, 0}}, OP(sum(x[0], {1}))});
   t.push_back({"mean", "an axis, nothing kept", {{0, 3}}, OP(mean(x[0], {1}))});
@@ -135,11 +150,19 @@ void add_shapes(std::vector<OpRow>& t) {
   t.push_back({"slice", "middle axis", {{2, 5, 3}}, OP(slice(x[0], 1, 2, 3))});
   t.push_back({"slice", "nothing", {{2, 5}}, OP(slice(x[0], 1, 2, 2))});
   t.push_back({"slice", "overlapping", {{4, 6}}, OP(slice(x[0], 1, 0, 4) * slice(x[0], 1, 2, 6))});
-  t.push_back({"slice", "overlapping, first axis", {{6, 2}}, OP(slice(x[0], 0, 0, 4) * slice(x[0], 0, 2, 6))});
-  t.push_back({"concat", "first axis", {{2, 3}, {1, 3}, {0, 3}}, OP(concat({x[0], x[1], x[2]}, 0))});
+  t.push_back({"slice",
+               "overlapping, first axis",
+               {{6, 2}},
+               OP(slice(x[0], 0, 0, 4) * slice(x[0], 0, 2, 6))});
+  t.push_back(
+      {"concat", "first axis", {{2, 3}, {1, 3}, {0, 3}}, OP(concat({x[0], x[1], x[2]}, 0))});
   t.push_back({"concat", "last axis", {{2, 3}, {2, 1}}, OP(concat({x[0], x[1]}, -1))});
-  t.push_back({"concat", "middle axis, twice the same", {{2, 3, 2}, {2, 1, 2}}, OP(concat({x[0], x[1], x[0]}, 1))});
-  t.push_back({"concat", "first axis, twice the same", {{2, 3}}, OP(square(concat({x[0], x[0]}, 0)))});
+  t.push_back({"concat",
+               "middle axis, twice the same",
+               {{2, 3, 2}, {2, 1, 2}},
+               OP(concat({x[0], x[1], x[0]}, 1))});
+  t.push_back(
+      {"concat", "first axis, twice the same", {{2, 3}}, OP(square(concat({x[0], x[0]}, 0)))});
   t.push_back({"stack", "first", {{2, 3}, {2, 3}}, OP(stack({x[0], x[1]}, 0))});
   t.push_back({"stack", "last", {{2, 3}, {2, 3}}, OP(stack({x[0], x[1]}, -1))});
   t.push_back({"stack", "scalars", {{}, {}}, OP(stack({x[0], x[1]}, 0))});
@@ -163,7 +186,10 @@ void add_rows(std::vector<OpRow>& t) {
   t.push_back({"scatter_add", "matrix", {{4, 3}}, OP(scatter_add(x[0], ids({1, 5, 1, 0}), 6))});
   t.push_back({"scatter_add", "vector", {{4}}, OP(scatter_add(x[0], ids({1, 1, 1, 0}), 2))});
   t.push_back({"embedding", "ids of one axis", {{5, 3}}, OP(embedding(ids({4, 0, 4}), x[0]))});
-  t.push_back({"embedding", "ids of two axes, scaled", {{5, 3}}, OP(embedding(Ids({2, 2}, {4, 0, 4, 1}), x[0], 3))});
+  t.push_back({"embedding",
+               "ids of two axes, scaled",
+               {{5, 3}},
+               OP(embedding(Ids({2, 2}, {4, 0, 4, 1}), x[0], 3))});
   t.push_back({"pick", "", {{3, 4}}, OP(pick(x[0], ids({3, 0, 2})))});
 }
 
@@ -174,10 +200,12 @@ void add_normalisation(std::vector<OpRow>& t) {
     t.push_back({"softmax", what, {input}, OP(softmax(x[0]))});
     t.push_back({"log_softmax", what, {input}, OP(log_softmax(x[0]))});
     t.push_back({"dropout", what, {input}, OP(dropout(x[0], Real(0.4), {7, 1}))});
-    t.push_back({"add_dropout", what, {input, input}, OP(add_dropout(x[0], x[1], Real(0.4), {7, 2}))});
+    t.push_back(
+        {"add_dropout", what, {input, input}, OP(add_dropout(x[0], x[1], Real(0.4), {7, 2}))});
     t.push_back({"relu_dropout", what, {away(shape)}, OP(relu_dropout(x[0], Real(0.4), {7, 3}))});
     t.push_back({"rms_norm", what, {input, row}, OP(rms_norm(x[0], x[1], Real(0.1))), 2});
-    t.push_back({"layer_norm", what, {input, row, row}, OP(layer_norm(x[0], x[1], x[2], Real(0.1))), 2});
+    t.push_back(
+        {"layer_norm", what, {input, row, row}, OP(layer_norm(x[0], x[1], x[2], Real(0.1))), 2});
   }
   t.push_back({"dropout", "none", {{3, 4}}, OP(dropout(x[0], 0, {7, 1}))});
   t.push_back({"add_dropout", "none", {{3, 4}, {3, 4}}, OP(add_dropout(x[0], x[1], 0, {7, 1}))});
@@ -187,18 +215,34 @@ void add_normalisation(std::vector<OpRow>& t) {
     const std::string name = f == Activation::gelu ? "gelu" : "relu";
     // With relu the biases, as large as what they are added to, keep what it bends at away from 0.
     const Input b1 = f == Activation::gelu ? Input{19} : Input(Input::away_from_zero, {19}, 2, 3);
-    const auto small = [](std::initializer_list<Index> shape) { return Input(Shape(shape), -0.4, 0.4); };
+    const auto small = [](std::initializer_list<Index> shape) {
+      return Input(Shape(shape), -0.4, 0.4);
+    };
     for (const Shape& shape : {Shape{4, 5}, Shape{2, 2, 5}, Shape{5}, Shape{0, 5}}) {
       const std::string what = fmt::format("{}, {}", name, to_string(shape));
       const Input x(shape, -0.5, 0.5);
-      t.push_back({"feed_forward", what, {x, small({19, 5}), b1, small({3, 19}), {3}}, [f](Xs v) { return feed_forward(v[0], v[1], v[2], v[3], v[4], f); }, 2});
-      t.push_back({"feed_forward", what + ", dropped", {x, small({19, 5}), b1, small({3, 19}), {3}},
-                   [f](Xs v) { return feed_forward(v[0], v[1], v[2], v[3], v[4], f, Real(0.4), {7, 4}); }, 2});
+      t.push_back({"feed_forward",
+                   what,
+                   {x, small({19, 5}), b1, small({3, 19}), {3}},
+                   [f](Xs v) { return feed_forward(v[0], v[1], v[2], v[3], v[4], f); },
+                   2});
+      t.push_back({"feed_forward",
+                   what + ", dropped",
+                   {x, small({19, 5}), b1, small({3, 19}), {3}},
+                   [f](Xs v) {
+                     return feed_forward(v[0], v[1], v[2], v[3], v[4], f, Real(0.4), {7, 4});
+                   },
+                   2});
     }
   }
-  t.push_back({"feed_forward", "no biases", {{4, 5}, {7, 5}, {3, 7}},
+  t.push_back({"feed_forward",
+               "no biases",
+               {{4, 5}, {7, 5}, {3, 7}},
                OP(feed_forward(x[0], x[1], Variable(), x[2], Variable(), Activation::gelu))});
-  t.push_back({"feed_forward", "one weight twice", {{3, 4}, {4, 4}, {4}}, OP(feed_forward(x[0], x[1], x[2], x[1], x[2], Activation::gelu))});
+  t.push_back({"feed_forward",
+               "one weight twice",
+               {{3, 4}, {4, 4}, {4}},
+               OP(feed_forward(x[0], x[1], x[2], x[1], x[2], Activation::gelu))});
 }
 
 void add_losses(std::vector<OpRow>& t) {
@@ -212,23 +256,42 @@ void add_losses(std::vector<OpRow>& t) {
                                          {"divided", {.divisor = 7}},
                                          {"smoothed, ignoring, divided", {Real(0.1), 0, 3}}}) {
     const auto gold = [] { return ids({2, 0, 3, 2}); };
-    t.push_back({"cross_entropy", c.what, {{4, 5}}, [=](Xs x) { return cross_entropy(x[0], gold(), c.options); }});
+    t.push_back({"cross_entropy", c.what, {{4, 5}}, [=](Xs x) {
+                   return cross_entropy(x[0], gold(), c.options);
+                 }});
     t.push_back({"linear_cross_entropy", c.what, {{4, 3}, {5, 3}, {5}}, [=](Xs x) {
                    return linear_cross_entropy(x[0], x[1], x[2], gold(), c.options);
                  }});
-    t.push_back({"linear_cross_entropy", std::string(c.what) + ", no bias", {{4, 3}, {5, 3}}, [=](Xs x) {
-                   return linear_cross_entropy(x[0], x[1], gold(), c.options);
-                 }});
+    t.push_back(
+        {"linear_cross_entropy", std::string(c.what) + ", no bias", {{4, 3}, {5, 3}}, [=](Xs x) {
+           return linear_cross_entropy(x[0], x[1], gold(), c.options);
+         }});
   }
-  t.push_back({"cross_entropy", "all ignored", {{2, 3}}, OP(cross_entropy(x[0], ids({1, 1}), {.ignore = 1}))});
+  t.push_back({"cross_entropy",
+               "all ignored",
+               {{2, 3}},
+               OP(cross_entropy(x[0], ids({1, 1}), {.ignore = 1}))});
   const auto probability = [](Shape shape) { return Input{shape, 0.1, 0.9}; };
-  for (const auto& [what, options] : {std::pair{"plain", CrossEntropy{}}, {"smoothed", CrossEntropy{.label_smoothing = Real(0.2)}},
-                                      {"ignoring", CrossEntropy{.label_smoothing = Real(0.1), .ignore = 2}}, {"divided", CrossEntropy{.divisor = 3}}})
-    t.push_back({"copy_cross_entropy", what, {{5, 3}, {4, 3}, {4}, {5}, probability({5})}, [=](Xs x) {  // 4 and 6 can only be copied
-                   return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({1, 4, 2, 6, 0}), options);
-                 }});
-  t.push_back({"copy_cross_entropy", "only copied", {{1, 3}, {2, 3}, {2}, {1}, probability({1})}, OP(copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({7})))});
-  t.push_back({"linear_cross_entropy", "all ignored", {{2, 3}, {4, 3}}, OP(linear_cross_entropy(x[0], x[1], ids({1, 1}), {.ignore = 1}))});
+  for (const auto& [what, options] :
+       {std::pair{"plain", CrossEntropy{}},
+        {"smoothed", CrossEntropy{.label_smoothing = Real(0.2)}},
+        {"ignoring", CrossEntropy{.label_smoothing = Real(0.1), .ignore = 2}},
+        {"divided", CrossEntropy{.divisor = 3}}})
+    t.push_back(
+        {"copy_cross_entropy",
+         what,
+         {{5, 3}, {4, 3}, {4}, {5}, probability({5})},
+         [=](Xs x) {  // 4 and 6 can only be copied
+           return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({1, 4, 2, 6, 0}), options);
+         }});
+  t.push_back({"copy_cross_entropy",
+               "only copied",
+               {{1, 3}, {2, 3}, {2}, {1}, probability({1})},
+               OP(copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({7})))});
+  t.push_back({"linear_cross_entropy",
+               "all ignored",
+               {{2, 3}, {4, 3}},
+               OP(linear_cross_entropy(x[0], x[1], ids({1, 1}), {.ignore = 1}))});
 }
 
 void add_attention(std::vector<OpRow>& t) {
@@ -243,21 +306,35 @@ void add_attention(std::vector<OpRow>& t) {
            {"two heads, packed", {.heads = 2, .queries = two, .keys = two}},
            {"causal", {.heads = 2, .queries = two, .keys = two, .causal = true}},
            {"padded", {.heads = 2, .queries = padded({3, 1}, 4), .keys = padded({3, 1}, 4)}},
-           {"padded, causal", {.heads = 4, .queries = padded({3, 4}, 4), .keys = padded({3, 4}, 4), .causal = true}},
+           {"padded, causal",
+            {.heads = 4, .queries = padded({3, 4}, 4), .keys = padded({3, 4}, 4), .causal = true}},
            {"cross", {.heads = 2, .queries = two, .keys = long_one}},
            {"cross, padded keys", {.heads = 2, .queries = two, .keys = padded({2, 3}, 4)}},
            {"cross, causal", {.heads = 2, .queries = two, .keys = long_one, .causal = true}},
-           {"cross, causal, more queries than keys", {.heads = 2, .queries = long_one, .keys = two, .causal = true}},
+           {"cross, causal, more queries than keys",
+            {.heads = 2, .queries = long_one, .keys = two, .causal = true}},
            {"an empty sequence", {.heads = 2, .queries = with_empty, .keys = with_empty}},
            {"no keys for a query", {.heads = 2, .queries = packed({2, 1, 3}), .keys = with_empty}},
            {"scaled", {.heads = 1, .queries = two, .keys = two, .scale = Real(0.7)}, 6},
            {"odd head width", {.heads = 3, .queries = two, .keys = two}, 15},
-           {"dropout", {.heads = 2, .queries = two, .keys = two, .dropout = Real(0.3), .key = {5, 9}}},
-           {"dropout, causal", {.heads = 2, .queries = two, .keys = two, .causal = true, .dropout = Real(0.3), .key = {5, 9}}}}) {
+           {"dropout",
+            {.heads = 2, .queries = two, .keys = two, .dropout = Real(0.3), .key = {5, 9}}},
+           {"dropout, causal",
+            {.heads = 2,
+            .queries = two,
+            .keys = two,
+            .causal = true,
+            .dropout = Real(0.3),
+            .key = {5, 9}}}}) {
     const Index n = c.options.queries.rows(), m = c.options.keys.rows();
     const auto draw = [&](Index rows, Index columns) { return Input{{rows, columns}, -1, 1}; };
-    t.push_back({"attention", c.what, {draw(n, c.d), draw(m, c.d), draw(m, c.d)}, [=](Xs x) { return attention(x[0], x[1], x[2], c.options); }});
-    t.push_back({"attention", std::string(c.what) + ", kv", {draw(n, c.d), draw(m, 2 * c.d)}, [=](Xs x) { return attention(x[0], x[1], c.options); }});
+    t.push_back({"attention", c.what, {draw(n, c.d), draw(m, c.d), draw(m, c.d)}, [=](Xs x) {
+                   return attention(x[0], x[1], x[2], c.options);
+                 }});
+    t.push_back(
+        {"attention", std::string(c.what) + ", kv", {draw(n, c.d), draw(m, 2 * c.d)}, [=](Xs x) {
+           return attention(x[0], x[1], c.options);
+         }});
     if (n == m)
       t.push_back({"attention", std::string(c.what) + ", qkv", {draw(n, 3 * c.d)}, [=](Xs x) {
                      Attention same = c.options;
@@ -268,9 +345,18 @@ void add_attention(std::vector<OpRow>& t) {
 }
 
 void add_control(std::vector<OpRow>& t) {
-  t.push_back({"recompute", "two inputs", {{3, 4}, {4}}, OP(recompute([](Xs y) { return tanh(y[0] * y[1]); }, operands(x)))});
-  t.push_back({"recompute", "an input it gives back", {{3, 4}}, OP(recompute([](Xs y) { return y[0]; }, operands(x)))});
-  t.push_back({"recompute", "an input it does not use", {{3}, {2}}, OP(recompute([](Xs y) { return square(y[0]); }, operands(x)))});
+  t.push_back({"recompute",
+               "two inputs",
+               {{3, 4}, {4}},
+               OP(recompute([](Xs y) { return tanh(y[0] * y[1]); }, operands(x)))});
+  t.push_back({"recompute",
+               "an input it gives back",
+               {{3, 4}},
+               OP(recompute([](Xs y) { return y[0]; }, operands(x)))});
+  t.push_back({"recompute",
+               "an input it does not use",
+               {{3}, {2}},
+               OP(recompute([](Xs y) { return square(y[0]); }, operands(x)))});
 }
 
 }  // namespace
@@ -278,8 +364,9 @@ void add_control(std::vector<OpRow>& t) {
 const std::vector<OpRow>& op_table() {
   static const std::vector<OpRow> table = [] {
     std::vector<OpRow> t;
-    for (auto add : {add_arithmetic, add_unary, add_reductions, add_products, add_shapes, add_rows, add_normalisation, add_losses, add_attention,
-                     add_attention_family, add_recurrence, add_convolution, add_control})
+    for (auto add : {add_arithmetic, add_unary, add_reductions, add_products, add_shapes, add_rows,
+                     add_normalisation, add_losses, add_attention, add_attention_family,
+                     add_recurrence, add_convolution, add_control})
       add(t);
     return t;
   }();
@@ -294,10 +381,13 @@ std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed) {
     Tensor x(input.shape);
     for (Index k = 0; k < x.size(); ++k) {
       const double u = random.uniform(input.low, input.high);
-      // Distinct: a grid that no other input shares, so that no two elements are within a step of one another.
-      x[k] = static_cast<Real>(input.kind == Input::distinct         ? (static_cast<double>(k - x.size() / 2) + 0.4 * static_cast<double>(i)) / 8
-                               : input.kind == Input::away_from_zero ? (random.chance(0.5) ? u : -u)
-                                                                     : u);
+      // Distinct: a grid that no other input shares, so that no two elements are within a step of
+      // one another.
+      x[k] = static_cast<Real>(
+          input.kind == Input::distinct
+              ? (static_cast<double>(k - x.size() / 2) + 0.4 * static_cast<double>(i)) / 8
+          : input.kind == Input::away_from_zero ? (random.chance(0.5) ? u : -u)
+                                                : u);
     }
     if (input.kind == Input::distinct) random.shuffle(x.span());
     result.push_back(x);

@@ -10,7 +10,8 @@
 
 namespace heed::test {
 
-/// How an input of a row is drawn: inside the op's domain, and further from its kinks than a difference step.
+/// How an input of a row is drawn: inside the op's domain, and further from its kinks than a
+/// difference step.
 struct Input {
   enum Kind { uniform, away_from_zero, distinct } kind = uniform;
   Shape shape;
@@ -21,7 +22,8 @@ struct Input {
   Input(Kind k, Shape s, double l = 0.3, double h = 1.5) : kind(k), shape(s), low(l), high(h) {}
 };
 
-/// A row of the gradient table: an op, in the words of framework/ops.h, on inputs of certain shapes.
+/// A row of the gradient table: an op, in the words of framework/ops.h, on inputs of certain
+/// shapes.
 struct OpRow {
   std::string op, what;
   std::vector<Input> inputs;
@@ -37,7 +39,8 @@ std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed);
 void add_attention_family(std::vector<OpRow>& table);
 void add_convolution(std::vector<OpRow>& table);
 
-// What the rows are written with ------------------------------------------------------------------------------------------------
+// What the rows are written with
+// ------------------------------------------------------------------------------------------------
 using Xs = std::span<const Variable>;
 #define OP(...) [](Xs x) -> Variable { return __VA_ARGS__; }
 
@@ -48,12 +51,19 @@ inline Input distinct(Shape shape) { return {Input::distinct, shape}; }
 inline std::vector<Operand> operands(Xs x) { return {x.begin(), x.end()}; }
 inline Tensor stripes(Shape shape) {
   Tensor mask(shape);
-  for (Index i = 0; i < mask.size(); ++i) mask[i] = static_cast<Real>(i % 3 == 1);
+  for (Index i = 0; i < mask.size(); ++i)
+    mask[i] = static_cast<Real>(i % 3 == 1);
   return mask;
 }
-inline Ids ids(std::initializer_list<Id> values) { return {{static_cast<Index>(values.size())}, values}; }
+inline Ids ids(std::initializer_list<Id> values) {
+  return {{static_cast<Index>(values.size())}, values};
+}
 
-inline Spans packed(std::initializer_list<Index> lengths) { return Spans::packed(std::span(lengths.begin(), lengths.size())); }
-inline Spans padded(std::initializer_list<Index> lengths, Index width) { return Spans::padded(std::span(lengths.begin(), lengths.size()), width); }
+inline Spans packed(std::initializer_list<Index> lengths) {
+  return Spans::packed(std::span(lengths.begin(), lengths.size()));
+}
+inline Spans padded(std::initializer_list<Index> lengths, Index width) {
+  return Spans::padded(std::span(lengths.begin(), lengths.size()), width);
+}
 
 }  // namespace heed::test

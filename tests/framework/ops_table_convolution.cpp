@@ -8,67 +8,106 @@ void add_convolution(std::vector<OpRow>& t) {
     Window window;
     Index kernel = 3, in = 4, out = 5;
   };
-  for (const Case& c : std::vector<Case>{{"centred", {packed({4, 3})}},
-                                         {"causal", {packed({4, 3}), true}},
-                                         {"even kernel", {packed({4, 3})}, 4},
-                                         {"even kernel, causal", {packed({4, 3}), true}, 2},
-                                         {"padded", {padded({3, 1}, 4)}},
-                                         {"padded, causal", {padded({3, 4}, 5), true}},
-                                         {"an empty sequence", {packed({2, 0, 3})}},
-                                         {"an empty sequence, padded", {padded({2, 0, 3}, 3), true}},
-                                         {"kernel longer than a sequence", {packed({1, 2, 4})}, 7},
-                                         {"kernel longer than a sequence, causal", {packed({1, 2, 4}), true}, 6},
-                                         {"dilated", {packed({6, 2}), false, 2}},
-                                         {"dilated, causal", {packed({7, 3}), true, 3}},
-                                         {"dilated past the ends, padded", {padded({2, 5}, 5), true, 4}},
-                                         {"kernel of one", {packed({3, 2})}, 1},
-                                         {"kernel of one, padded", {padded({3, 2}, 4)}, 1},
-                                         {"odd widths", {packed({5}), true}, 3, 19, 17},
-                                         {"widths of one", {packed({5})}, 3, 1, 1},
-                                         {"one row", {packed({1})}},
-                                         {"no rows", {packed({0})}},
-                                         {"no sequence", {packed({})}}}) {
+  for (const Case& c :
+       std::vector<Case>{{"centred", {packed({4, 3})}},
+                         {"causal", {packed({4, 3}), true}},
+                         {"even kernel", {packed({4, 3})}, 4},
+                         {"even kernel, causal", {packed({4, 3}), true}, 2},
+                         {"padded", {padded({3, 1}, 4)}},
+                         {"padded, causal", {padded({3, 4}, 5), true}},
+                         {"an empty sequence", {packed({2, 0, 3})}},
+                         {"an empty sequence, padded", {padded({2, 0, 3}, 3), true}},
+                         {"kernel longer than a sequence", {packed({1, 2, 4})}, 7},
+                         {"kernel longer than a sequence, causal", {packed({1, 2, 4}), true}, 6},
+                         {"dilated", {packed({6, 2}), false, 2}},
+                         {"dilated, causal", {packed({7, 3}), true, 3}},
+                         {"dilated past the ends, padded", {padded({2, 5}, 5), true, 4}},
+                         {"kernel of one", {packed({3, 2})}, 1},
+                         {"kernel of one, padded", {padded({3, 2}, 4)}, 1},
+                         {"odd widths", {packed({5}), true}, 3, 19, 17},
+                         {"widths of one", {packed({5})}, 3, 1, 1},
+                         {"one row", {packed({1})}},
+                         {"no rows", {packed({0})}},
+                         {"no sequence", {packed({})}}}) {
     const Index n = c.window.spans.rows();
     const Input x{n, c.in}, weight{c.out, c.kernel, c.in}, bias{c.out};
-    t.push_back({"conv1d", c.what, {x, weight, bias}, [=](Xs v) { return conv1d(v[0], v[1], v[2], c.window); }});
-    t.push_back({"conv1d", std::string(c.what) + ", no bias", {x, weight}, [=](Xs v) { return conv1d(v[0], v[1], Variable(), c.window); }});
-    t.push_back({"depthwise_conv1d", c.what, {x, {c.kernel, c.in}, {c.in}}, [=](Xs v) { return depthwise_conv1d(v[0], v[1], v[2], c.window); }});
-    t.push_back({"depthwise_conv1d", std::string(c.what) + ", no bias", {x, {c.kernel, c.in}}, [=](Xs v) {
-                   return depthwise_conv1d(v[0], v[1], Variable(), c.window);
+    t.push_back({"conv1d", c.what, {x, weight, bias}, [=](Xs v) {
+                   return conv1d(v[0], v[1], v[2], c.window);
                  }});
+    t.push_back({"conv1d", std::string(c.what) + ", no bias", {x, weight}, [=](Xs v) {
+                   return conv1d(v[0], v[1], Variable(), c.window);
+                 }});
+    t.push_back({"depthwise_conv1d", c.what, {x, {c.kernel, c.in}, {c.in}}, [=](Xs v) {
+                   return depthwise_conv1d(v[0], v[1], v[2], c.window);
+                 }});
+    t.push_back(
+        {"depthwise_conv1d", std::string(c.what) + ", no bias", {x, {c.kernel, c.in}}, [=](Xs v) {
+           return depthwise_conv1d(v[0], v[1], Variable(), c.window);
+         }});
   }
-  t.push_back({"conv1d", "more than a group of rows", {{70, 3}, {2, 2, 3}, {2}}, OP(conv1d(x[0], x[1], x[2], {packed({66, 4}), true}))});
-  t.push_back({"depthwise_conv1d", "more than a group of rows", {{70, 3}, {2, 3}, {3}}, OP(depthwise_conv1d(x[0], x[1], x[2], {packed({66, 4}), true}))});
-  t.push_back({"depthwise_conv1d", "many columns", {{4, 70}, {3, 70}, {70}}, OP(depthwise_conv1d(x[0], x[1], x[2], {packed({4})}))});
+  t.push_back({"conv1d",
+               "more than a group of rows",
+               {{70, 3}, {2, 2, 3}, {2}},
+               OP(conv1d(x[0], x[1], x[2], {packed({66, 4}), true}))});
+  t.push_back({"depthwise_conv1d",
+               "more than a group of rows",
+               {{70, 3}, {2, 3}, {3}},
+               OP(depthwise_conv1d(x[0], x[1], x[2], {packed({66, 4}), true}))});
+  t.push_back({"depthwise_conv1d",
+               "many columns",
+               {{4, 70}, {3, 70}, {70}},
+               OP(depthwise_conv1d(x[0], x[1], x[2], {packed({4})}))});
 
   for (const Shape& shape : {Shape{3, 8}, Shape{2, 3, 38}, Shape{2}, Shape{0, 4}, Shape{3, 64}})
     t.push_back({"glu", to_string(shape), {{Input::uniform, shape}}, OP(glu(x[0]))});
   for (const Shape& shape : {Shape{3, 19}, Shape{}, Shape{0, 2}}) {
     const Input input{Input::uniform, shape};
-    t.push_back({"add_scaled", to_string(shape), {input, input}, OP(add_scaled(x[0], x[1], Real(0.7)))});
-    t.push_back({"add_scaled", to_string(shape) + ", itself", {input}, OP(add_scaled(x[0], x[0], Real(0.7)))});
+    t.push_back(
+        {"add_scaled", to_string(shape), {input, input}, OP(add_scaled(x[0], x[1], Real(0.7)))});
+    t.push_back({"add_scaled",
+                 to_string(shape) + ", itself",
+                 {input},
+                 OP(add_scaled(x[0], x[0], Real(0.7)))});
   }
-  for (const Shape& shape : {Shape{3, 4}, Shape{2, 3, 19}, Shape{5, 1}, Shape{1, 2, 2, 3}, Shape{0, 4}})
-    t.push_back({"weight_norm", to_string(shape), {away(shape), {Input::uniform, Shape{shape[0]}}}, OP(weight_norm(x[0], x[1])), 2});
-  t.push_back({"weight_norm", "of a product", {{3, 4}, {3}, {2, 4}}, OP(linear(x[2], weight_norm(x[0], x[1]))), 3});
+  for (const Shape& shape :
+       {Shape{3, 4}, Shape{2, 3, 19}, Shape{5, 1}, Shape{1, 2, 2, 3}, Shape{0, 4}})
+    t.push_back({"weight_norm",
+                 to_string(shape),
+                 {away(shape), {Input::uniform, Shape{shape[0]}}},
+                 OP(weight_norm(x[0], x[1])),
+                 2});
+  t.push_back({"weight_norm",
+               "of a product",
+               {{3, 4}, {3}, {2, 4}},
+               OP(linear(x[2], weight_norm(x[0], x[1]))),
+               3});
 
   struct Case2d {
     const char* what;
     Shape x, weight;
     Window2d window;
   };
-  for (const Case2d& c : std::vector<Case2d>{{"plain", {2, 4, 5, 3}, {2, 3, 3, 3}, {}},
-                                             {"padded", {1, 3, 4, 2}, {3, 3, 3, 2}, {.padding = {1, 1}}},
-                                             {"padded more than the kernel", {1, 2, 2, 2}, {2, 2, 1, 2}, {.padding = {2, 3}}},
-                                             {"strides", {1, 5, 7, 2}, {2, 2, 3, 2}, {.stride = {2, 3}}},
-                                             {"strides, padded", {2, 5, 4, 1}, {2, 3, 3, 1}, {.stride = {2, 2}, .padding = {1, 0}}},
-                                             {"strides that skip pixels", {1, 6, 6, 1}, {2, 1, 2, 1}, {.stride = {3, 3}}},
-                                             {"one pixel", {1, 1, 1, 3}, {2, 1, 1, 3}, {}},
-                                             {"odd widths", {1, 3, 3, 17}, {19, 2, 2, 17}, {.padding = {1, 1}}},
-                                             {"no images", {0, 4, 4, 2}, {2, 3, 3, 2}, {}}}) {
+  for (const Case2d& c : std::vector<Case2d>{
+           {"plain", {2, 4, 5, 3}, {2, 3, 3, 3}, {}},
+           {"padded", {1, 3, 4, 2}, {3, 3, 3, 2}, {.padding = {1, 1}}},
+           {"padded more than the kernel", {1, 2, 2, 2}, {2, 2, 1, 2}, {.padding = {2, 3}}},
+           {"strides", {1, 5, 7, 2}, {2, 2, 3, 2}, {.stride = {2, 3}}},
+           {"strides, padded", {2, 5, 4, 1}, {2, 3, 3, 1}, {.stride = {2, 2}, .padding = {1, 0}}},
+           {"strides that skip pixels", {1, 6, 6, 1}, {2, 1, 2, 1}, {.stride = {3, 3}}},
+           {"one pixel", {1, 1, 1, 3}, {2, 1, 1, 3}, {}},
+           {"odd widths", {1, 3, 3, 17}, {19, 2, 2, 17}, {.padding = {1, 1}}},
+           {"no images", {0, 4, 4, 2}, {2, 3, 3, 2}, {}}}) {
     const Input x{Input::uniform, c.x}, weight{Input::uniform, c.weight}, bias{c.weight[0]};
-    t.push_back({"conv2d", c.what, {x, weight, bias}, [=](Xs v) { return conv2d(v[0], v[1], v[2], c.window); }, 2});
-    t.push_back({"conv2d", std::string(c.what) + ", no bias", {x, weight}, [=](Xs v) { return conv2d(v[0], v[1], Variable(), c.window); }, 2});
+    t.push_back({"conv2d",
+                 c.what,
+                 {x, weight, bias},
+                 [=](Xs v) { return conv2d(v[0], v[1], v[2], c.window); },
+                 2});
+    t.push_back({"conv2d",
+                 std::string(c.what) + ", no bias",
+                 {x, weight},
+                 [=](Xs v) { return conv2d(v[0], v[1], Variable(), c.window); },
+                 2});
   }
   struct PoolCase {
     const char* what;
@@ -82,8 +121,12 @@ void add_convolution(std::vector<OpRow>& t) {
                                                  {"whole images", {3, 2, 3, 19}, {2, 3}},
                                                  {"single pixels", {1, 2, 2, 2}, {1, 1}},
                                                  {"no images", {0, 2, 2, 2}, {2, 2}}}) {
-    t.push_back({"max_pool2d", c.what, {distinct(c.x)}, [=](Xs v) { return max_pool2d(v[0], c.size, c.stride); }});
-    t.push_back({"mean_pool2d", c.what, {{Input::uniform, c.x}}, [=](Xs v) { return mean_pool2d(v[0], c.size, c.stride); }});
+    t.push_back({"max_pool2d", c.what, {distinct(c.x)}, [=](Xs v) {
+                   return max_pool2d(v[0], c.size, c.stride);
+                 }});
+    t.push_back({"mean_pool2d", c.what, {{Input::uniform, c.x}}, [=](Xs v) {
+                   return mean_pool2d(v[0], c.size, c.stride);
+                 }});
   }
 }
 

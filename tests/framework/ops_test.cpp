@@ -31,13 +31,15 @@ TEST_P(Gradients, MatchDifferences) {
 TEST_P(Gradients, AreDefined) {
   const OpRow& row = op_table()[GetParam()];
   std::vector<Parameter> parameters;
-  for (const Tensor& x : draw(row, 5)) parameters.emplace_back(x);
+  for (const Tensor& x : draw(row, 5))
+    parameters.emplace_back(x);
   Tape tape;
   const Variable y = row.compute(std::vector<Variable>(parameters.begin(), parameters.end()));
   tape.backward(y, Tensor::full(y.shape(), 1));
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const bool unused = row.what == "an input it does not use";
-    EXPECT_EQ(parameters[i].gradient().defined(), !(unused && i == 1)) << row.op << ", " << row.what << ", input " << i;
+    EXPECT_EQ(parameters[i].gradient().defined(), !(unused && i == 1))
+        << row.op << ", " << row.what << ", input " << i;
   }
 }
 
@@ -45,7 +47,8 @@ TEST_P(Gradients, AreDefined) {
 TEST_P(Gradients, Accumulate) {
   const OpRow& row = op_table()[GetParam()];
   std::vector<Parameter> once, twice;
-  for (const Tensor& x : draw(row, 3)) once.emplace_back(x), twice.emplace_back(x);
+  for (const Tensor& x : draw(row, 3))
+    once.emplace_back(x), twice.emplace_back(x);
   const auto run = [&](const std::vector<Parameter>& parameters, int times) {
     Tape tape;
     const std::vector<Variable> xs(parameters.begin(), parameters.end());
@@ -53,7 +56,8 @@ TEST_P(Gradients, Accumulate) {
     for (int i = 0; i < times; ++i) {
       const Variable y = row.compute(xs);
       Tensor weights(y.shape());
-      for (Index k = 0; k < weights.size(); ++k) weights[k] = static_cast<Real>(k % 5) - Real(1.5);
+      for (Index k = 0; k < weights.size(); ++k)
+        weights[k] = static_cast<Real>(k % 5) - Real(1.5);
       total = total + sum(y * weights);
     }
     tape.backward(total);
@@ -64,12 +68,14 @@ TEST_P(Gradients, Accumulate) {
   for (std::size_t i = 0; i < once.size(); ++i) {
     if (!once[i].gradient().defined()) continue;
     for (Index k = 0; k < once[i].gradient().size(); ++k)
-      ASSERT_NEAR(3 * once[i].gradient()[k], twice[i].gradient()[k], 1e-4 * (1 + std::abs(once[i].gradient()[k])))
+      ASSERT_NEAR(3 * once[i].gradient()[k], twice[i].gradient()[k],
+                  1e-4 * (1 + std::abs(once[i].gradient()[k])))
           << row.op << ", " << row.what << ", input " << i << ", element " << k;
   }
 }
 
-/// Frozen inputs get no gradient, and those of the others are the same, to the bit: each alone frozen, and each alone left.
+/// Frozen inputs get no gradient, and those of the others are the same, to the bit: each alone
+/// frozen, and each alone left.
 TEST_P(Gradients, SkipFrozenInputs) {
   const OpRow& row = op_table()[GetParam()];
   const std::vector<Tensor> inputs = draw(row, 4);
@@ -83,10 +89,12 @@ TEST_P(Gradients, SkipFrozenInputs) {
     Tape tape;
     const Variable y = row.compute(std::vector<Variable>(parameters.begin(), parameters.end()));
     Tensor dy(y.shape());
-    for (Index k = 0; k < dy.size(); ++k) dy[k] = static_cast<Real>(k % 5) - Real(1.5);
+    for (Index k = 0; k < dy.size(); ++k)
+      dy[k] = static_cast<Real>(k % 5) - Real(1.5);
     if (Tape::needs_gradient(y)) tape.backward(y, dy);
     std::vector<Tensor> gradients;
-    for (const Parameter& p : parameters) gradients.push_back(p.gradient());
+    for (const Parameter& p : parameters)
+      gradients.push_back(p.gradient());
     return gradients;
   };
   const std::vector<Tensor> all = run([](std::size_t) { return false; });
@@ -95,7 +103,8 @@ TEST_P(Gradients, SkipFrozenInputs) {
       const auto frozen = [&](std::size_t i) { return (i == k) == alone; };
       const std::vector<Tensor> some = run(frozen);
       for (std::size_t i = 0; i < count; ++i) {
-        const std::string what = fmt::format("{}, {}: input {} with {} {} frozen", row.op, row.what, i, alone ? "only" : "all but", k);
+        const std::string what = fmt::format("{}, {}: input {} with {} {} frozen", row.op, row.what,
+                                             i, alone ? "only" : "all but", k);
         ASSERT_EQ(some[i].defined(), all[i].defined() && !frozen(i)) << what;
         if (!some[i].defined()) continue;
         ASSERT_EQ(some[i].to_vector(), all[i].to_vector()) << what;
@@ -105,16 +114,20 @@ TEST_P(Gradients, SkipFrozenInputs) {
 
 std::vector<std::size_t> all_rows() {
   std::vector<std::size_t> rows(op_table().size());
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    rows[i] = i;
   return rows;
 }
 std::string row_name(const testing::TestParamInfo<std::size_t>& info) {
   const OpRow& row = op_table()[info.param];
-  static const std::map<char, std::string> words{{'+', "plus"}, {'-', "minus"}, {'*', "times"}, {'/', "divide"}};
+  static const std::map<char, std::string> words{
+      {'+', "plus"}, {'-', "minus"}, {'*', "times"}, {'/', "divide"}};
   std::string name;
-  for (char c : row.op) name += std::isalnum(c) ? std::string(1, c) : words.contains(c) ? "_" + words.at(c) : "_";
+  for (char c : row.op)
+    name += std::isalnum(c) ? std::string(1, c) : words.contains(c) ? "_" + words.at(c) : "_";
   name += "__";
-  for (char c : row.what) name += std::isalnum(c) ? c : '_';
+  for (char c : row.what)
+    name += std::isalnum(c) ? c : '_';
   return name + "__" + std::to_string(info.param);
 }
 INSTANTIATE_TEST_SUITE_P(Ops, Gradients, testing::ValuesIn(all_rows()), row_name);
@@ -123,7 +136,8 @@ TEST(Ops, EveryOneHasARow) {
   std::ifstream in(HEED_SOURCE_DIR "/framework/ops.h");
   ASSERT_TRUE(in) << "framework/ops.h is not where HEED_SOURCE_DIR says";
   std::set<std::string> tested;
-  for (const OpRow& row : op_table()) tested.insert(row.op);
+  for (const OpRow& row : op_table())
+    tested.insert(row.op);
   const std::string start = "Variable ";
   int declared = 0;
   for (std::string line; std::getline(in, line);) {
@@ -138,10 +152,12 @@ TEST(Ops, EveryOneHasARow) {
 TEST(CheckGradients, FindsAWrongOne) {
   const auto wrong = [](std::span<const Variable> x) {  // x^2, with the derivative of 1.1 x^2
     Tensor y(x[0].shape());
-    for (Index i = 0; i < y.size(); ++i) y[i] = x[0].data()[i] * x[0].data()[i];
+    for (Index i = 0; i < y.size(); ++i)
+      y[i] = x[0].data()[i] * x[0].data()[i];
     return record("wrong", y, {x[0]}, [v = x[0].value()](const Tensor& dy, Gradient dx) {
       Tensor g(v.shape());
-      for (Index i = 0; i < g.size(); ++i) g[i] = Real(2.2) * v[i] * dy[i];
+      for (Index i = 0; i < g.size(); ++i)
+        g[i] = Real(2.2) * v[i] * dy[i];
       dx.pass(g);
     });
   };
@@ -149,8 +165,10 @@ TEST(CheckGradients, FindsAWrongOne) {
   const GradientCheck check = check_gradients(wrong, std::vector{x});
   EXPECT_FALSE(check);
   EXPECT_NEAR(check.error, 0.1 / 1.1, 0.02);
-  EXPECT_NE(check.report().find("gradient check failed: worst error"), std::string::npos) << check.report();
-  EXPECT_TRUE(check_gradients([](std::span<const Variable> v) { return square(v[0]); }, std::vector{x}));
+  EXPECT_NE(check.report().find("gradient check failed: worst error"), std::string::npos)
+      << check.report();
+  EXPECT_TRUE(
+      check_gradients([](std::span<const Variable> v) { return square(v[0]); }, std::vector{x}));
 }
 
 }  // namespace

@@ -1,16 +1,16 @@
 #include <cmath>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/packed.h"
 #include "framework/random.h"
 
-// The large products against sums in double precision. Extents stand on both sides of every edge there is: of a vector, a strip of rows,
-// a panel of columns, a depth, a task, and of what is small enough for another way.
+// The large products against sums in double precision. Extents stand on both sides of every edge
+// there is: of a vector, a strip of rows, a panel of columns, a depth, a task, and of what is small
+// enough for another way.
 
 namespace heed::test {
 namespace {
@@ -18,7 +18,8 @@ namespace {
 std::vector<Real> numbers(Index count, std::uint64_t seed) {
   Random random(seed);
   std::vector<Real> values(static_cast<std::size_t>(count));
-  for (Real& x : values) x = static_cast<Real>(random.uniform() * 2 - 1);
+  for (Real& x : values)
+    x = static_cast<Real>(random.uniform() * 2 - 1);
   return values;
 }
 
@@ -26,9 +27,11 @@ struct Size {
   Index m, n, k;
 };
 const std::vector<Size> sizes = {
-    {1, 1, 1},     {1, 50, 300},   {3, 16, 5},      {7, 47, 31},    {8, 48, 256},   {9, 49, 257},  {31, 100, 64},   {32, 97, 129},    {33, 15, 513},
-    {64, 1, 700},  {95, 200, 255}, {97, 333, 100},  {100, 64, 512}, {193, 145, 77}, {257, 33, 40}, {200, 2700, 200}, {300, 1024, 520}, {1030, 800, 700},
-    {5, 3000, 90}, {1000, 520, 1050}, {40, 40, 0},    {0, 5, 7},       {5, 0, 7},
+    {1, 1, 1},        {1, 50, 300},     {3, 16, 5},       {7, 47, 31},    {8, 48, 256},
+    {9, 49, 257},     {31, 100, 64},    {32, 97, 129},    {33, 15, 513},  {64, 1, 700},
+    {95, 200, 255},   {97, 333, 100},   {100, 64, 512},   {193, 145, 77}, {257, 33, 40},
+    {200, 2700, 200}, {300, 1024, 520}, {1030, 800, 700}, {5, 3000, 90},  {1000, 520, 1050},
+    {40, 40, 0},      {0, 5, 7},        {5, 0, 7},
 };
 constexpr Real guard = 77;
 
@@ -40,21 +43,27 @@ TEST_P(Products, AreTheSums) {
     for (const bool tb : {false, true})
       for (const Mode mode : {Mode::assign, Mode::accumulate}) {
         const Index lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 2, ldc = n + 5;
-        const std::vector<Real> a = numbers((ta ? k : m) * lda, 1), b = numbers((tb ? n : k) * ldb, 2), before = numbers(m * ldc, 3);
+        const std::vector<Real> a = numbers((ta ? k : m) * lda, 1),
+                                b = numbers((tb ? n : k) * ldb, 2), before = numbers(m * ldc, 3);
         std::vector<Real> c = before;
         for (Index i = 0; i < m; ++i)
-          for (Index j = n; j < ldc; ++j) c[i * ldc + j] = guard;
+          for (Index j = n; j < ldc; ++j)
+            c[i * ldc + j] = guard;
         kernels::gemm(ta, tb, m, n, k, a.data(), lda, b.data(), ldb, c.data(), ldc, mode);
         double worst = 0;
         for (Index i = 0; i < m; i += std::max<Index>(1, m / 60))
           for (Index j = 0; j < n; ++j) {
             double sum = mode == Mode::accumulate ? before[i * ldc + j] : 0;
-            for (Index p = 0; p < k; ++p) sum += static_cast<double>(a[ta ? p * lda + i : i * lda + p]) * b[tb ? j * ldb + p : p * ldb + j];
+            for (Index p = 0; p < k; ++p)
+              sum += static_cast<double>(a[ta ? p * lda + i : i * lda + p]) *
+                     b[tb ? j * ldb + p : p * ldb + j];
             worst = std::max(worst, std::abs(sum - static_cast<double>(c[i * ldc + j])));
           }
-        EXPECT_LT(worst, 1e-5 * std::sqrt(static_cast<double>(k) + 1)) << m << " " << n << " " << k << " " << ta << tb << " " << (mode == Mode::accumulate);
+        EXPECT_LT(worst, 1e-5 * std::sqrt(static_cast<double>(k) + 1))
+            << m << " " << n << " " << k << " " << ta << tb << " " << (mode == Mode::accumulate);
         for (Index i = 0; i < m; ++i)
-          for (Index j = n; j < ldc; ++j) ASSERT_EQ(c[i * ldc + j], guard) << "beside row " << i;
+          for (Index j = n; j < ldc; ++j)
+            ASSERT_EQ(c[i * ldc + j], guard) << "beside row " << i;
       }
 }
 
@@ -66,22 +75,29 @@ TEST_P(Products, StartFromTheBias) {
   kernels::linear(m, n, k, x.data(), w.data(), nullptr, without.data());
   for (Index i = 0; i < m; ++i)
     for (Index j = 0; j < n; ++j)
-      ASSERT_NEAR(with[i * n + j], without[i * n + j] + bias[j], 1e-5 * std::sqrt(static_cast<double>(k) + 1)) << i << " " << j;
+      ASSERT_NEAR(with[i * n + j], without[i * n + j] + bias[j],
+                  1e-5 * std::sqrt(static_cast<double>(k) + 1))
+          << i << " " << j;
 }
 
-// A row of a packed product has the same bits whatever rows stand beside it, on one thread or shared out.
+// A row of a packed product has the same bits whatever rows stand beside it, on one thread or
+// shared out.
 TEST_P(Products, RowsDoNotDependOnTheOthers) {
   const auto [m, n, k] = GetParam();
   const std::vector<Real> a = numbers(m * k, 1), b = numbers(k * n, 2);
-  std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(k, n))), whole(static_cast<std::size_t>(m * n)), single(static_cast<std::size_t>(n));
+  std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(k, n))),
+      whole(static_cast<std::size_t>(m * n)), single(static_cast<std::size_t>(n));
   kernels::pack(k, n, b.data(), n, 1, packed.data());
-  kernels::packed_gemm(m, n, k, a.data(), k, 1, packed.data(), nullptr, whole.data(), n, Mode::assign);
+  kernels::packed_gemm(m, n, k, a.data(), k, 1, packed.data(), nullptr, whole.data(), n,
+                       Mode::assign);
   for (Index i = 0; i < m; ++i) {
-    kernels::packed_product(1, n, k, a.data() + i * k, k, packed.data(), nullptr, single.data(), n, Mode::assign);
+    kernels::packed_product(1, n, k, a.data() + i * k, k, packed.data(), nullptr, single.data(), n,
+                            Mode::assign);
     ASSERT_TRUE(std::equal(single.begin(), single.end(), whole.begin() + i * n)) << "row " << i;
   }
   std::vector<Real> by_the_way(whole.size());
-  kernels::panel_gemm(m, n, k, a.data(), k, 1, b.data(), n, 1, nullptr, by_the_way.data(), n, Mode::assign);
+  kernels::panel_gemm(m, n, k, a.data(), k, 1, b.data(), n, 1, nullptr, by_the_way.data(), n,
+                      Mode::assign);
   EXPECT_EQ(by_the_way, whole);
 }
 
@@ -91,12 +107,16 @@ TEST_P(Products, OfAPackedRightOperandAreTheSame) {
   for (const bool transpose : {false, true}) {
     const Index ldb = transpose ? k : n;
     std::vector<Real> once = before, again = before;
-    kernels::gemm(false, transpose, m, n, k, a.data(), k, b.data(), std::max<Index>(ldb, 1), once.data(), n, Mode::accumulate);
+    kernels::gemm(false, transpose, m, n, k, a.data(), k, b.data(), std::max<Index>(ldb, 1),
+                  once.data(), n, Mode::accumulate);
     const kernels::RightOperand right(m, transpose, k, n, b.data(), std::max<Index>(ldb, 1));
     const Index half = m / 2;
     right.multiply(half, a.data(), k, nullptr, again.data(), n, Mode::accumulate);
-    right.multiply(m - half, a.data() + half * k, k, nullptr, again.data() + half * n, n, Mode::accumulate);
-    for (Index i = 0; i < m * n; ++i) ASSERT_NEAR(once[i], again[i], 1e-5 * std::sqrt(static_cast<double>(k) + 1)) << i << " of " << m << " x " << n;
+    right.multiply(m - half, a.data() + half * k, k, nullptr, again.data() + half * n, n,
+                   Mode::accumulate);
+    for (Index i = 0; i < m * n; ++i)
+      ASSERT_NEAR(once[i], again[i], 1e-5 * std::sqrt(static_cast<double>(k) + 1))
+          << i << " of " << m << " x " << n;
   }
 }
 

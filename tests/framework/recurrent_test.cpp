@@ -11,7 +11,10 @@ namespace {
 constexpr double close = sizeof(Real) == 8 ? 1e-11 : 2e-5;
 
 enum class Kind { elman, lstm, norm_lstm, gru };
-const std::vector<std::pair<Kind, const char*>> kinds = {{Kind::elman, "elman"}, {Kind::lstm, "lstm"}, {Kind::norm_lstm, "norm_lstm"}, {Kind::gru, "gru"}};
+const std::vector<std::pair<Kind, const char*>> kinds = {{Kind::elman, "elman"},
+                                                         {Kind::lstm, "lstm"},
+                                                         {Kind::norm_lstm, "norm_lstm"},
+                                                         {Kind::gru, "gru"}};
 Index gates_of(Kind kind) { return kind == Kind::elman ? 1 : kind == Kind::gru ? 3 : 4; }
 
 /// Everything an op of this family reads.
@@ -22,12 +25,15 @@ struct Inputs {
     Random random(seed);
     const auto draw = [&](const Shape& shape, double low, double high) {
       Tensor t(shape);
-      for (Real& v : t.span()) v = static_cast<Real>(random.uniform(low, high));
+      for (Real& v : t.span())
+        v = static_cast<Real>(random.uniform(low, high));
       return Parameter(t);
     };
     const Index g = gates_of(kind) * h;
-    x = draw({rows, g}, -1, 1), weight = draw({g, h}, -0.7, 0.7), bias = draw({g}, -1, 1), gain = draw({g}, 0.5, 1.5);
-    cell_gain = draw({h}, 0.5, 1.5), cell_bias = draw({h}, -1, 1), h0 = draw({count, h}, -1, 1), c0 = draw({count, h}, -1, 1);
+    x = draw({rows, g}, -1, 1), weight = draw({g, h}, -0.7, 0.7), bias = draw({g}, -1, 1),
+    gain = draw({g}, 0.5, 1.5);
+    cell_gain = draw({h}, 0.5, 1.5), cell_bias = draw({h}, -1, 1), h0 = draw({count, h}, -1, 1),
+    c0 = draw({count, h}, -1, 1);
   }
   std::vector<ParameterRef> all() const {
     return {x, weight, bias, gain, cell_gain, cell_bias, h0, c0};
@@ -38,7 +44,8 @@ Variable fused(Kind kind, const Inputs& in, const Recurrence& o) {
   switch (kind) {
     case Kind::elman: return elman(in.x, in.weight, in.bias, in.h0, o);
     case Kind::lstm: return lstm(in.x, in.weight, in.bias, in.h0, in.c0, o);
-    case Kind::norm_lstm: return norm_lstm(in.x, in.weight, in.gain, in.cell_gain, in.cell_bias, in.h0, in.c0, o);
+    case Kind::norm_lstm:
+      return norm_lstm(in.x, in.weight, in.gain, in.cell_gain, in.cell_bias, in.h0, in.c0, o);
     default: return gru(in.x, in.weight, in.bias, in.h0, o);
   }
 }
@@ -48,9 +55,11 @@ Variable composed(Kind kind, const Inputs& in, const Recurrence& o) {
   const Index h = in.weight.shape()[1], rows = in.x.shape()[0], count = o.spans.count();
   const bool cells = kind == Kind::lstm || kind == Kind::norm_lstm;
   const std::vector<Index> ones(static_cast<std::size_t>(count), 1);
-  const Variable masks = sequence_dropout(Tensor::full({count, h}, 1), Spans::packed(ones), o.dropout, o.key);
+  const Variable masks =
+      sequence_dropout(Tensor::full({count, h}, 1), Spans::packed(ones), o.dropout, o.key);
   const auto part = [&](const Variable& z, Index i) { return slice(z, 1, i * h, (i + 1) * h); };
-  std::vector<Operand> hs{Tensor::zeros({1, h})}, cs{Tensor::zeros({1, h})};  // the first is for padding
+  std::vector<Operand> hs{Tensor::zeros({1, h})},
+      cs{Tensor::zeros({1, h})};  // the first is for padding
   Ids place = Ids::full({rows}, 0);
   for (Index s = 0; s < count; ++s) {
     Variable state = slice(in.h0, 0, s, s + 1), cell = slice(in.c0, 0, s, s + 1);
@@ -58,7 +67,8 @@ Variable composed(Kind kind, const Inputs& in, const Recurrence& o) {
       const Index row = o.spans.begin(s) + (o.reverse ? o.spans.length(s) - 1 - t : t);
       const Variable x = slice(in.x, 0, row, row + 1);
       Variable u = matmul(state * slice(masks, 0, s, s + 1), in.weight, {.b = true});
-      u = kind == Kind::norm_lstm ? layer_norm(u, in.gain, Tensor::zeros(in.gain.shape())) : u + in.bias;
+      u = kind == Kind::norm_lstm ? layer_norm(u, in.gain, Tensor::zeros(in.gain.shape()))
+                                  : u + in.bias;
       if (kind == Kind::elman) {
         state = tanh(x + u);
       } else if (kind == Kind::gru) {
@@ -67,7 +77,8 @@ Variable composed(Kind kind, const Inputs& in, const Recurrence& o) {
       } else {
         const Variable z = x + u;
         cell = sigmoid(part(z, 1)) * cell + sigmoid(part(z, 0)) * tanh(part(z, 2));
-        state = sigmoid(part(z, 3)) * tanh(kind == Kind::lstm ? cell : layer_norm(cell, in.cell_gain, in.cell_bias));
+        state = sigmoid(part(z, 3)) *
+                tanh(kind == Kind::lstm ? cell : layer_norm(cell, in.cell_gain, in.cell_bias));
       }
       place[row] = static_cast<Id>(hs.size());
       hs.emplace_back(state), cs.emplace_back(cell);
@@ -102,22 +113,27 @@ Result run(const Inputs& in, const std::function<Variable()>& f) {
   const Variable y = f();
   Tensor weights(y.shape());
   Random random(5);
-  for (Real& w : weights.span()) w = static_cast<Real>(random.uniform(-1, 1));
+  for (Real& w : weights.span())
+    w = static_cast<Real>(random.uniform(-1, 1));
   tape.backward(sum(y * weights));
   result.value = y.value().to_vector();
   for (const ParameterRef& p : in.all()) {
-    result.gradients.push_back(p.gradient().defined() ? p.gradient().to_vector() : std::vector<Real>());
+    result.gradients.push_back(p.gradient().defined() ? p.gradient().to_vector()
+                                                      : std::vector<Real>());
     p.clear_gradient();
   }
   return result;
 }
 
-void expect_close(const std::vector<Real>& got, const std::vector<Real>& expected, const std::string& what) {
+void expect_close(const std::vector<Real>& got, const std::vector<Real>& expected,
+                  const std::string& what) {
   ASSERT_EQ(got.size(), expected.size()) << what;
   double largest = 1;
-  for (Real v : expected) largest = std::max(largest, std::abs(static_cast<double>(v)));
+  for (Real v : expected)
+    largest = std::max(largest, std::abs(static_cast<double>(v)));
   for (std::size_t i = 0; i < got.size(); ++i)
-    ASSERT_NEAR(static_cast<double>(got[i]), static_cast<double>(expected[i]), close * largest) << what << ", element " << i;
+    ASSERT_NEAR(static_cast<double>(got[i]), static_cast<double>(expected[i]), close * largest)
+        << what << ", element " << i;
 }
 
 TEST(Recurrence, EqualsItsComposition) {
@@ -126,13 +142,17 @@ TEST(Recurrence, EqualsItsComposition) {
     for (const Layout& layout : layouts())
       for (bool reverse : {false, true})
         for (Real p : {Real(0), Real(0.3)}) {
-          const Recurrence o{.spans = layout.spans, .reverse = reverse, .dropout = p, .key = {3, 8}};
+          const Recurrence o{
+              .spans = layout.spans, .reverse = reverse, .dropout = p, .key = {3, 8}};
           const Inputs in(kind, layout.spans.rows(), layout.spans.count(), layout.h, 4);
-          const std::string what = fmt::format("{}, {}{}, dropout {}", name, layout.name, reverse ? ", backwards" : "", p);
-          const Result got = run(in, [&] { return fused(kind, in, o); }), expected = run(in, [&] { return composed(kind, in, o); });
+          const std::string what = fmt::format("{}, {}{}, dropout {}", name, layout.name,
+                                               reverse ? ", backwards" : "", p);
+          const Result got = run(in, [&] { return fused(kind, in, o); }),
+                       expected = run(in, [&] { return composed(kind, in, o); });
           expect_close(got.value, expected.value, what);
           for (std::size_t i = 0; i < got.gradients.size(); ++i)
-            expect_close(got.gradients[i], expected.gradients[i], fmt::format("{}: gradient of {}", what, names[i]));
+            expect_close(got.gradients[i], expected.gradients[i],
+                         fmt::format("{}: gradient of {}", what, names[i]));
         }
 }
 
@@ -144,19 +164,24 @@ TEST(Recurrence, FollowsItsEquations) {  // in double, number by number
     const Inputs in(kind, n, 1, h, 9);
     const Tensor y = fused(kind, in, {.spans = packed({n})}).value();
     std::vector<double> state(h), cell(h);
-    for (Index j = 0; j < h; ++j) state[j] = in.h0.value()[j], cell[j] = in.c0.value()[j];
+    for (Index j = 0; j < h; ++j)
+      state[j] = in.h0.value()[j], cell[j] = in.c0.value()[j];
     for (Index t = 0; t < n; ++t) {
-      const auto x = [&](Index g, Index j) { return static_cast<double>(in.x.value()[t * gates_of(kind) * h + g * h + j]); };
+      const auto x = [&](Index g, Index j) {
+        return static_cast<double>(in.x.value()[t * gates_of(kind) * h + g * h + j]);
+      };
       const auto u = [&](Index g, Index j) {
         double total = in.bias.value()[g * h + j];
-        for (Index k = 0; k < h; ++k) total += static_cast<double>(in.weight.value()[(g * h + j) * h + k]) * state[k];
+        for (Index k = 0; k < h; ++k)
+          total += static_cast<double>(in.weight.value()[(g * h + j) * h + k]) * state[k];
         return total;
       };
       std::vector<double> next(h);
       for (Index j = 0; j < h; ++j) {
         if (kind == Kind::elman) next[j] = std::tanh(x(0, j) + u(0, j));
         if (kind == Kind::lstm) {
-          const double i = logistic(x(0, j) + u(0, j)), f = logistic(x(1, j) + u(1, j)), g = std::tanh(x(2, j) + u(2, j));
+          const double i = logistic(x(0, j) + u(0, j)), f = logistic(x(1, j) + u(1, j)),
+                       g = std::tanh(x(2, j) + u(2, j));
           cell[j] = f * cell[j] + i * g;
           next[j] = logistic(x(3, j) + u(3, j)) * std::tanh(cell[j]);
         }
@@ -186,11 +211,15 @@ TEST(Recurrence, GivesASequenceTheSameBitsInAnyCompany) {
       for (Index s = 0; s < spans.count(); ++s) {
         Inputs one = in;
         one.x = Parameter(in.x.value().slice(spans.begin(s), spans.begin(s) + spans.length(s)));
-        one.h0 = Parameter(in.h0.value().slice(s, s + 1)), one.c0 = Parameter(in.c0.value().slice(s, s + 1));
-        const Tensor alone = fused(kind, one, {.spans = packed({spans.length(s)}), .reverse = reverse}).value();
+        one.h0 = Parameter(in.h0.value().slice(s, s + 1)),
+        one.c0 = Parameter(in.c0.value().slice(s, s + 1));
+        const Tensor alone =
+            fused(kind, one, {.spans = packed({spans.length(s)}), .reverse = reverse}).value();
         for (Index part = 0; part < together.size() / (spans.rows() * 33); ++part)
           for (Index i = 0; i < spans.length(s) * 33; ++i)
-            ASSERT_EQ(together[(part * spans.rows() + spans.begin(s)) * 33 + i], alone[part * spans.length(s) * 33 + i]) << name << ", " << s;
+            ASSERT_EQ(together[(part * spans.rows() + spans.begin(s)) * 33 + i],
+                      alone[part * spans.length(s) * 33 + i])
+                << name << ", " << s;
       }
     }
 }
@@ -202,7 +231,9 @@ TEST(Recurrence, GivesTheSameBitsOnAnyNumberOfThreads) {
     const Inputs in(kind, spans.rows(), spans.count(), 48, 6);
     const auto at = [&](int n) {
       set_threads(n);
-      return run(in, [&, k = kind] { return fused(k, in, {.spans = spans, .dropout = Real(0.2), .key = {1, 2}}); });
+      return run(in, [&, k = kind] {
+        return fused(k, in, {.spans = spans, .dropout = Real(0.2), .key = {1, 2}});
+      });
     };
     const Result one = at(1);
     for (int n : {2, 3, 8}) {
@@ -218,7 +249,8 @@ TEST(Recurrence, StepsOfCellsAreTheSequence) {
   const Index h = 19;
   const Inputs a(Kind::lstm, 3, 3, h, 2), b(Kind::gru, 3, 3, h, 3);
   const Tensor whole = fused(Kind::lstm, a, {.spans = packed({1, 1, 1})}).value();
-  expect_close(lstm_cell(a.x + linear(a.h0, a.weight, a.bias), a.c0).value().to_vector(), whole.to_vector(), "lstm");
+  expect_close(lstm_cell(a.x + linear(a.h0, a.weight, a.bias), a.c0).value().to_vector(),
+               whole.to_vector(), "lstm");
   expect_close(gru_cell(b.x, linear(b.h0, b.weight, b.bias), b.h0).value().to_vector(),
                fused(Kind::gru, b, {.spans = packed({1, 1, 1})}).value().to_vector(), "gru");
 }
@@ -232,10 +264,12 @@ TEST(SequenceDropout, HasOneMaskForAllRowsOfASequence) {
     for (Index r = spans.begin(s); r < spans.begin(s) + spans.length(s); ++r)
       for (Index j = 0; j < d; ++j) {
         EXPECT_EQ(y[r * d + j], y[spans.begin(s) * d + j]);
-        EXPECT_TRUE(y[r * d + j] == 0 || std::abs(static_cast<double>(y[r * d + j]) - 4.0 / 3) < 1e-6);
+        EXPECT_TRUE(y[r * d + j] == 0 ||
+                    std::abs(static_cast<double>(y[r * d + j]) - 4.0 / 3) < 1e-6);
         zeros += y[r * d + j] == 0;
       }
-  for (Index j = 0; j < d; ++j) equal += y[j] == y[3 * d + j];
+  for (Index j = 0; j < d; ++j)
+    equal += y[j] == y[3 * d + j];
   EXPECT_NEAR(static_cast<double>(zeros) / (8 * d), 0.25, 0.06);
   EXPECT_NEAR(static_cast<double>(equal) / d, 0.625, 0.12) << "of two independent masks";
 }
@@ -244,21 +278,42 @@ TEST(Recurrence, SaysWhatDoesNotFit) {
   const auto message = [](const std::function<void()>& act) -> std::string {
     try {
       act();
-    } catch (const Error& error) { return error.what(); }
+    } catch (const Error& error) {
+      return error.what();
+    }
     return "no error";
   };
   const auto t = [](const Shape& shape) { return Tensor::zeros(shape); };
   const Variable none;
-  EXPECT_EQ(message([&] { lstm(t({3, 8}), t({12, 3}), none, none, none, {.spans = packed({3})}); }),
+  EXPECT_EQ(message([&] {
+              lstm(t({3, 8}), t({12, 3}), none, none, none, {.spans = packed({3})});
+            }),
             "[lstm] expected x (rows, 4h) and weight (4h, h); got (3, 8) and (12, 3)");
-  EXPECT_EQ(message([&] { gru(t({3, 6}), t({6, 2}), none, none, {.spans = packed({2})}); }), "[gru] expected spans over the 3 rows of x; got 2");
-  EXPECT_EQ(message([&] { elman(t({3, 2}), t({2, 2}), t({3}), none, {.spans = packed({3})}); }), "[elman] expected bias of shape (2,); got (3,)");
-  EXPECT_EQ(message([&] { elman(t({3, 2}), t({2, 2}), none, t({2, 2}), {.spans = packed({3})}); }), "[elman] expected h0 of shape (1, 2); got (2, 2)");
-  EXPECT_EQ(message([&] { elman(t({3, 2}), t({2, 2}), none, none, {.spans = packed({3}), .dropout = 1}); }),
+  EXPECT_EQ(message([&] {
+              gru(t({3, 6}), t({6, 2}), none, none, {.spans = packed({2})});
+            }),
+            "[gru] expected spans over the 3 rows of x; got 2");
+  EXPECT_EQ(message([&] {
+              elman(t({3, 2}), t({2, 2}), t({3}), none, {.spans = packed({3})});
+            }),
+            "[elman] expected bias of shape (2,); got (3,)");
+  EXPECT_EQ(message([&] {
+              elman(t({3, 2}), t({2, 2}), none, t({2, 2}), {.spans = packed({3})});
+            }),
+            "[elman] expected h0 of shape (1, 2); got (2, 2)");
+  EXPECT_EQ(message([&] {
+              elman(t({3, 2}), t({2, 2}), none, none, {.spans = packed({3}), .dropout = 1});
+            }),
             "[elman] expected a dropout probability within [0, 1); got 1");
-  EXPECT_EQ(message([&] { lstm_cell(t({3, 8}), t({3, 3})); }), "[lstm_cell] expected gates (n, 4h) and c (n, h); got (3, 8) and (3, 3)");
-  EXPECT_EQ(message([&] { gru_cell(t({3, 6}), t({3, 6}), t({2, 2})); }),
-            "[gru_cell] expected x and u (n, 3h) and a state (n, h); got (3, 6), (3, 6) and (2, 2)");
+  EXPECT_EQ(message([&] {
+              lstm_cell(t({3, 8}), t({3, 3}));
+            }),
+            "[lstm_cell] expected gates (n, 4h) and c (n, h); got (3, 8) and (3, 3)");
+  EXPECT_EQ(
+      message([&] {
+        gru_cell(t({3, 6}), t({3, 6}), t({2, 2}));
+      }),
+      "[gru_cell] expected x and u (n, 3h) and a state (n, h); got (3, 6), (3, 6) and (2, 2)");
 }
 
 }  // namespace

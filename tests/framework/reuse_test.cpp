@@ -28,26 +28,50 @@ TEST(NamePatterns, MatchWholeNames) {
     const char *pattern, *name;
     bool expected;
   } rows[] = {
-      {"a", "a", true},           {"a", "ab", false},          {"a", "", false},           {"", "", true},
-      {"*", "", true},            {"*", "a.b", true},          {"a*", "a", true},          {"a*", "ba", false},
-      {"*a", "ba", true},         {"*a", "ab", false},         {"?", "a", true},           {"?", "", false},
-      {"??", "a", false},         {"a?c", "abc", true},        {"a?c", "a.c", true},       {"encoder.*", "encoder.0.weight", true},
-      {"encoder.*", "encoder_norm.gain", false},               {"encoder*", "encoder_norm.gain", true},
-      {"*.bias", "encoder.0.bias", true},                      {"*.bias", "bias", false},
-      {"*.0.*", "encoder.0.bias", true},                       {"*.0.*", "encoder.10.bias", false},
-      {"a*b*c", "aXbYbZc", true}, {"a*b*c", "aXbYbZ", false},  {"*a*a*", "a", false},      {"**", "x", true},
-      {"a**", "a", true},         {"*ab", "aab", true},        {"[ab]", "a", false},       {"[ab]", "[ab]", true},
+      {"a", "a", true},
+      {"a", "ab", false},
+      {"a", "", false},
+      {"", "", true},
+      {"*", "", true},
+      {"*", "a.b", true},
+      {"a*", "a", true},
+      {"a*", "ba", false},
+      {"*a", "ba", true},
+      {"*a", "ab", false},
+      {"?", "a", true},
+      {"?", "", false},
+      {"??", "a", false},
+      {"a?c", "abc", true},
+      {"a?c", "a.c", true},
+      {"encoder.*", "encoder.0.weight", true},
+      {"encoder.*", "encoder_norm.gain", false},
+      {"encoder*", "encoder_norm.gain", true},
+      {"*.bias", "encoder.0.bias", true},
+      {"*.bias", "bias", false},
+      {"*.0.*", "encoder.0.bias", true},
+      {"*.0.*", "encoder.10.bias", false},
+      {"a*b*c", "aXbYbZc", true},
+      {"a*b*c", "aXbYbZ", false},
+      {"*a*a*", "a", false},
+      {"**", "x", true},
+      {"a**", "a", true},
+      {"*ab", "aab", true},
+      {"[ab]", "a", false},
+      {"[ab]", "[ab]", true},
       {"A", "a", false},
   };
-  for (const auto& row : rows) EXPECT_EQ(matches(row.pattern, row.name), row.expected) << row.pattern << " and " << row.name;
+  for (const auto& row : rows)
+    EXPECT_EQ(matches(row.pattern, row.name), row.expected) << row.pattern << " and " << row.name;
   // Many stars on a long name that they nearly match: quadratic, not exponential.
   std::string stars, name(4000, 'a');
-  for (int i = 0; i < 40; ++i) stars += "*a";
+  for (int i = 0; i < 40; ++i)
+    stars += "*a";
   EXPECT_FALSE(matches(stars + "b", name));
 }
 
 TEST(NamePatterns, ChooseAndExclude) {
-  const Names all = {"embedding.weight", "encoder.0.bias", "encoder.0.weight", "encoder_norm.gain", "output.bias"};
+  const Names all = {"embedding.weight", "encoder.0.bias", "encoder.0.weight", "encoder_norm.gain",
+                     "output.bias"};
   const struct {
     Names patterns;
     std::vector<int> expected;
@@ -80,10 +104,12 @@ TEST(NamePatterns, ChooseAndExclude) {
 
 /// Named as a small encoder-decoder is; its output is its embedding.
 struct Net {
-  Parameter embedding{Tensor::full({4, 2}, 1)}, weight{Tensor::full({2, 3}, 2)}, bias{Tensor::full({2}, 3)}, decoder{Tensor::full({3}, 4)};
+  Parameter embedding{Tensor::full({4, 2}, 1)}, weight{Tensor::full({2, 3}, 2)},
+      bias{Tensor::full({2}, 3)}, decoder{Tensor::full({3}, 4)};
   Parameter output = embedding.share();
   void visit(Visitor& v) {
-    v("embedding", embedding), v("encoder.weight", weight), v("encoder.bias", bias), v("decoder.weight", decoder), v("output", output);
+    v("embedding", embedding), v("encoder.weight", weight), v("encoder.bias", bias),
+        v("decoder.weight", decoder), v("output", output);
   }
 };
 
@@ -105,7 +131,8 @@ std::vector<NamedTensor> without(std::vector<NamedTensor> tensors, const std::st
 
 std::vector<double> firsts(Net& net) {
   std::vector<double> result;
-  for (const auto& [name, parameter] : parameters(net)) result.push_back(static_cast<double>(parameter.value()[0]));
+  for (const auto& [name, parameter] : parameters(net))
+    result.push_back(static_cast<double>(parameter.value()[0]));
   return result;
 }
 
@@ -117,33 +144,139 @@ TEST(Loading, ListsEveryNameBeforeAnythingChanges) {
     const char* problems;
     std::vector<double> after;
   } rows[] = {
-      {"all of it", fitting, {}, {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"}, {}, {}, {}, {}, {}, "", {10, 20, 30, 40}},
-      {"a part", fitting, {"encoder.*"}, {"encoder.weight", "encoder.bias"}, {"embedding", "decoder.weight"}, {}, {}, {}, {}, "", {1, 20, 30, 4}},
-      {"all but a part", fitting, {"!*.weight"}, {"embedding", "encoder.bias"}, {"encoder.weight", "decoder.weight"}, {}, {}, {}, {}, "", {10, 2, 30, 4}},
-      {"by another of its names", fitting, {"output"}, {"embedding"}, {"encoder.weight", "encoder.bias", "decoder.weight"}, {}, {}, {}, {}, "", {10, 2, 3, 4}},
-      {"more than there is room for", with(fitting, {"pointer", Tensor({1}, {5})}), {"decoder*"}, {"decoder.weight"},
-       {"embedding", "encoder.weight", "encoder.bias"}, {}, {}, {"pointer"}, {}, "", {1, 2, 3, 40}},
-      {"missing", without(without(fitting, "embedding"), "decoder.weight"), {}, {"encoder.weight", "encoder.bias"}, {}, {"embedding", "decoder.weight"}, {}, {},
-       {}, "missing: embedding, decoder.weight", {1, 2, 3, 4}},
-      {"missing, and not chosen", without(fitting, "embedding"), {"!embedding"}, {"encoder.weight", "encoder.bias", "decoder.weight"}, {"embedding"}, {}, {},
-       {}, {}, "", {1, 20, 30, 40}},
-      {"of other shapes", with(with(fitting, {"encoder.bias", Tensor({3})}), {"decoder.weight", Tensor({3, 1})}), {}, {"embedding", "encoder.weight"}, {}, {},
-       {"encoder.bias", "decoder.weight"}, {}, {}, "of another shape: encoder.bias is (3,) and should be (2,), decoder.weight is (3, 1) and should be (3,)",
+      {"all of it",
+       fitting,
+       {},
+       {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"},
+       {},
+       {},
+       {},
+       {},
+       {},
+       "",
+       {10, 20, 30, 40}},
+      {"a part",
+       fitting,
+       {"encoder.*"},
+       {"encoder.weight", "encoder.bias"},
+       {"embedding", "decoder.weight"},
+       {},
+       {},
+       {},
+       {},
+       "",
+       {1, 20, 30, 4}},
+      {"all but a part",
+       fitting,
+       {"!*.weight"},
+       {"embedding", "encoder.bias"},
+       {"encoder.weight", "decoder.weight"},
+       {},
+       {},
+       {},
+       {},
+       "",
+       {10, 2, 30, 4}},
+      {"by another of its names",
+       fitting,
+       {"output"},
+       {"embedding"},
+       {"encoder.weight", "encoder.bias", "decoder.weight"},
+       {},
+       {},
+       {},
+       {},
+       "",
+       {10, 2, 3, 4}},
+      {"more than there is room for",
+       with(fitting, {"pointer", Tensor({1}, {5})}),
+       {"decoder*"},
+       {"decoder.weight"},
+       {"embedding", "encoder.weight", "encoder.bias"},
+       {},
+       {},
+       {"pointer"},
+       {},
+       "",
+       {1, 2, 3, 40}},
+      {"missing",
+       without(without(fitting, "embedding"), "decoder.weight"),
+       {},
+       {"encoder.weight", "encoder.bias"},
+       {},
+       {"embedding", "decoder.weight"},
+       {},
+       {},
+       {},
+       "missing: embedding, decoder.weight",
        {1, 2, 3, 4}},
-      {"everything wrong at once", with(without(with(fitting, {"encoder.bias", Tensor(Shape{})}), "embedding"), {"more", Tensor({1})}),
-       {"*", "encodr*", "!outputs"}, {"encoder.weight", "decoder.weight"}, {}, {"embedding"}, {"encoder.bias"}, {"more"}, {"encodr*", "!outputs"},
-       "missing: embedding; of another shape: encoder.bias is () and should be (2,); patterns that match no parameter: encodr*, !outputs", {1, 2, 3, 4}},
-      {"nothing chosen", fitting, {"!*"}, {}, {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"}, {}, {}, {}, {}, "nothing is chosen",
+      {"missing, and not chosen",
+       without(fitting, "embedding"),
+       {"!embedding"},
+       {"encoder.weight", "encoder.bias", "decoder.weight"},
+       {"embedding"},
+       {},
+       {},
+       {},
+       {},
+       "",
+       {1, 20, 30, 40}},
+      {"of other shapes",
+       with(with(fitting, {"encoder.bias", Tensor({3})}), {"decoder.weight", Tensor({3, 1})}),
+       {},
+       {"embedding", "encoder.weight"},
+       {},
+       {},
+       {"encoder.bias", "decoder.weight"},
+       {},
+       {},
+       "of another shape: encoder.bias is (3,) and should be (2,), decoder.weight is (3, 1) and "
+       "should be (3,)",
        {1, 2, 3, 4}},
-      {"an empty source", {}, {"encoder.bias"}, {}, {"embedding", "encoder.weight", "decoder.weight"}, {"encoder.bias"}, {}, {}, {}, "missing: encoder.bias",
+      {"everything wrong at once",
+       with(without(with(fitting, {"encoder.bias", Tensor(Shape{})}), "embedding"),
+            {"more", Tensor({1})}),
+       {"*", "encodr*", "!outputs"},
+       {"encoder.weight", "decoder.weight"},
+       {},
+       {"embedding"},
+       {"encoder.bias"},
+       {"more"},
+       {"encodr*", "!outputs"},
+       "missing: embedding; of another shape: encoder.bias is () and should be (2,); patterns that "
+       "match no parameter: encodr*, !outputs",
+       {1, 2, 3, 4}},
+      {"nothing chosen",
+       fitting,
+       {"!*"},
+       {},
+       {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"},
+       {},
+       {},
+       {},
+       {},
+       "nothing is chosen",
+       {1, 2, 3, 4}},
+      {"an empty source",
+       {},
+       {"encoder.bias"},
+       {},
+       {"embedding", "encoder.weight", "decoder.weight"},
+       {"encoder.bias"},
+       {},
+       {},
+       {},
+       "missing: encoder.bias",
        {1, 2, 3, 4}},
   };
   for (const auto& row : rows) {
     Net net;
     const LoadingPlan plan = plan_loading(row.source, net, NamePatterns(row.patterns));
     Names loaded, mismatched;
-    for (const auto& item : plan.loaded) loaded.push_back(item.name);
-    for (const auto& item : plan.mismatched) mismatched.push_back(item.name);
+    for (const auto& item : plan.loaded)
+      loaded.push_back(item.name);
+    for (const auto& item : plan.mismatched)
+      mismatched.push_back(item.name);
     EXPECT_EQ(loaded, row.loaded) << row.what;
     EXPECT_EQ(plan.unselected, row.unselected) << row.what;
     EXPECT_EQ(plan.missing, row.missing) << row.what;
@@ -151,19 +284,25 @@ TEST(Loading, ListsEveryNameBeforeAnythingChanges) {
     EXPECT_EQ(plan.extra, row.extra) << row.what;
     EXPECT_EQ(plan.unmatched, row.unmatched) << row.what;
     EXPECT_EQ(plan.problems(), row.problems) << row.what;
-    EXPECT_EQ(firsts(net), (std::vector<double>{1, 2, 3, 4})) << row.what << ": planning changed something";
+    EXPECT_EQ(firsts(net), (std::vector<double>{1, 2, 3, 4}))
+        << row.what << ": planning changed something";
     const std::string said = message_of([&] { apply(plan); });
-    EXPECT_EQ(said, *row.problems == '\0' ? "" : fmt::format("[apply] expected a plan that fits; got {}", row.problems)) << row.what;
+    EXPECT_EQ(said, *row.problems == '\0'
+                        ? ""
+                        : fmt::format("[apply] expected a plan that fits; got {}", row.problems))
+        << row.what;
     EXPECT_EQ(firsts(net), row.after) << row.what;
     EXPECT_EQ(net.output.value()[0], net.embedding.value()[0]) << row.what << ": no longer shared";
   }
 }
 
 TEST(Loading, FindsRowsByTheirMap) {
-  const std::vector<NamedTensor> source = {{"embedding", Tensor({3, 2}, {1, 2, 3, 4, 5, 6})}, {"encoder.bias", Tensor({3}, {7, 8, 9})}};
+  const std::vector<NamedTensor> source = {{"embedding", Tensor({3, 2}, {1, 2, 3, 4, 5, 6})},
+                                           {"encoder.bias", Tensor({3}, {7, 8, 9})}};
   Net net;
   const std::vector<RowMap> maps = {{net.embedding, {2, -1, 0, -1}, 3}, {net.bias, {-1, 1}, 3}};
-  const LoadingPlan plan = plan_loading(source, net, NamePatterns({"embedding", "encoder.bias"}), maps);
+  const LoadingPlan plan =
+      plan_loading(source, net, NamePatterns({"embedding", "encoder.bias"}), maps);
   ASSERT_EQ(plan.problems(), "");
   EXPECT_EQ(plan.loaded[0].numbers(), 4);
   EXPECT_EQ(plan.loaded[1].numbers(), 1);
@@ -184,18 +323,27 @@ TEST(Loading, FindsRowsByTheirMap) {
   };
   for (const auto& row : bad) {
     const std::vector<NamedTensor> other = {{"embedding", row.tensor}};
-    EXPECT_EQ(plan_loading(other, net, NamePatterns({"embedding"}), std::span(&row.map, 1)).mismatched.size(), 1u) << row.what;
+    EXPECT_EQ(plan_loading(other, net, NamePatterns({"embedding"}), std::span(&row.map, 1))
+                  .mismatched.size(),
+              1u)
+        << row.what;
   }
   const RowMap beyond{net.embedding, {3, 0, 0, 0}, 3};
-  EXPECT_EQ(message_of([&] { plan_loading(source, net, NamePatterns({"embedding"}), std::span(&beyond, 1)); }),
+  EXPECT_EQ(message_of([&] {
+              plan_loading(source, net, NamePatterns({"embedding"}), std::span(&beyond, 1));
+            }),
             "[plan_loading] expected rows below 3; got 3");
 }
 
 TEST(Loading, TakesWhatACheckpointHoldsUnderAPrefix) {
   Checkpoint checkpoint;
-  checkpoint.tensors = {{"model.a", Tensor({1}, {1})}, {"optimizer.a", Tensor({1}, {2})}, {"model", Tensor({1}, {3})}, {"model.b", Tensor({1}, {4})}};
+  checkpoint.tensors = {{"model.a", Tensor({1}, {1})},
+                        {"optimizer.a", Tensor({1}, {2})},
+                        {"model", Tensor({1}, {3})},
+                        {"model.b", Tensor({1}, {4})}};
   Names names;
-  for (const auto& [name, tensor] : tensors_under(checkpoint, "model.")) names.push_back(name);
+  for (const auto& [name, tensor] : tensors_under(checkpoint, "model."))
+    names.push_back(name);
   EXPECT_EQ(names, (Names{"a", "b"}));
 }
 
@@ -210,19 +358,29 @@ TEST(Freezing, StopsGradientsOfWhatIsChosen) {
       {{"!decoder*"}, {false, false, false, true}, ""},
       {{"output"}, {false, true, true, true}, ""},  // the embedding by its other name
       {{"*", "!*.bias"}, {false, false, true, false}, ""},
-      {{"*"}, {true, true, true, true}, "[freeze] expected something left to train; got patterns that freeze every parameter"},
-      {{}, {true, true, true, true}, "[freeze] expected something left to train; got patterns that freeze every parameter"},
-      {{"encoder*", "dcoder*", "!x"}, {true, true, true, true}, "[freeze] expected patterns that match parameters; got dcoder*, !x"},
+      {{"*"},
+       {true, true, true, true},
+       "[freeze] expected something left to train; got patterns that freeze every parameter"},
+      {{},
+       {true, true, true, true},
+       "[freeze] expected something left to train; got patterns that freeze every parameter"},
+      {{"encoder*", "dcoder*", "!x"},
+       {true, true, true, true},
+       "[freeze] expected patterns that match parameters; got dcoder*, !x"},
   };
   for (const auto& row : rows) {
     const std::string what = fmt::format("{}", fmt::join(row.patterns, " "));
     Net net;
     EXPECT_EQ(message_of([&] { freeze(net, NamePatterns(row.patterns)); }), row.error) << what;
     const auto all = parameters(net);
-    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].parameter.trainable(), row.trainable[i]) << what << ": " << all[i].name;
+    for (std::size_t i = 0; i < all.size(); ++i)
+      EXPECT_EQ(all[i].parameter.trainable(), row.trainable[i]) << what << ": " << all[i].name;
     Tape tape;
-    tape.backward(sum(net.embedding * Real{2}) + sum(net.output) + sum(square(net.weight)) + sum(net.bias) + sum(net.decoder));
-    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].parameter.gradient().defined(), row.trainable[i]) << what << ": " << all[i].name;
+    tape.backward(sum(net.embedding * Real{2}) + sum(net.output) + sum(square(net.weight)) +
+                  sum(net.bias) + sum(net.decoder));
+    for (std::size_t i = 0; i < all.size(); ++i)
+      EXPECT_EQ(all[i].parameter.gradient().defined(), row.trainable[i])
+          << what << ": " << all[i].name;
     if (!row.trainable[0]) continue;
     EXPECT_EQ(net.embedding.gradient()[0], 3) << what << ": both of its uses count";
   }

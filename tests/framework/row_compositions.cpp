@@ -2,7 +2,8 @@
 
 #include "tests/framework/compositions.h"
 
-// Fused ops on rows, from plain ones: norms, softmaxes, losses, dropout, elementwise functions, products with a bias.
+// Fused ops on rows, from plain ones: norms, softmaxes, losses, dropout, elementwise functions,
+// products with a bias.
 
 namespace heed::test {
 
@@ -17,7 +18,8 @@ struct Rows {
 
 Ids some_ids(Index count, Index extent) {
   Ids ids({count});
-  for (Index i = 0; i < count; ++i) ids[i] = static_cast<Id>((i * 7919 + 3) % extent);
+  for (Index i = 0; i < count; ++i)
+    ids[i] = static_cast<Id>((i * 7919 + 3) % extent);
   return ids;
 }
 
@@ -33,7 +35,8 @@ Variable composed_log_softmax(const Variable& x) {
 /// -sum_c q_c log p_c, a mean over the rows whose gold is not `ignore`.
 Variable composed_cross_entropy(const Variable& logits, const Ids& gold, const CrossEntropy& o) {
   const Variable logs = composed_log_softmax(logits);
-  const Variable rows = pick(logs, gold) * (o.label_smoothing - 1) - mean(logs, {1}) * o.label_smoothing;
+  const Variable rows =
+      pick(logs, gold) * (o.label_smoothing - 1) - mean(logs, {1}) * o.label_smoothing;
   Tensor counts = Tensor::full({gold.size()}, 1);
   Index counted = 0;
   for (Index i = 0; i < gold.size(); ++i) {
@@ -45,24 +48,52 @@ Variable composed_cross_entropy(const Variable& logits, const Ids& gold, const C
 
 void add_norms(std::vector<Composition>& t, const std::vector<Rows>& rows) {
   for (const auto& [what, m, n] : rows) {
-    t.push_back({"layer_norm", what, {{m, n}, {n}, {n}}, [](Xs x) { return layer_norm(x[0], x[1], x[2]); }, [](Xs x) {
+    t.push_back({"layer_norm",
+                 what,
+                 {{m, n}, {n}, {n}},
+                 [](Xs x) { return layer_norm(x[0], x[1], x[2]); },
+                 [](Xs x) {
                    const Variable centred = x[0] - mean(x[0], {-1}, true);
                    return centred / sqrt(mean(square(centred), {-1}, true) + 1e-5) * x[1] + x[2];
-                 }, -1, 1, n == 1 ? 1000.0 : 4.0});
-    t.push_back({"rms_norm", what, {{m, n}, {n}}, [](Xs x) { return rms_norm(x[0], x[1]); },
-                 [](Xs x) { return x[0] / sqrt(mean(square(x[0]), {-1}, true) + 1e-5) * x[1]; }, -1, 1, n == 1 ? 1000.0 : 4.0});
-    t.push_back({"variance", what, {{m, n}}, [](Xs x) { return variance(x[0], {-1}); },
+                 },
+                 -1,
+                 1,
+                 n == 1 ? 1000.0 : 4.0});
+    t.push_back({"rms_norm",
+                 what,
+                 {{m, n}, {n}},
+                 [](Xs x) { return rms_norm(x[0], x[1]); },
+                 [](Xs x) { return x[0] / sqrt(mean(square(x[0]), {-1}, true) + 1e-5) * x[1]; },
+                 -1,
+                 1,
+                 n == 1 ? 1000.0 : 4.0});
+    t.push_back({"variance",
+                 what,
+                 {{m, n}},
+                 [](Xs x) { return variance(x[0], {-1}); },
                  [](Xs x) { return mean(square(x[0] - mean(x[0], {-1}, true)), {-1}); }});
   }
 }
 
 void add_softmaxes(std::vector<Composition>& t, const std::vector<Rows>& rows) {
   for (const auto& [what, m, n] : rows) {
-    t.push_back({"softmax", what, {{m, n}}, [](Xs x) { return softmax(x[0]); }, [](Xs x) { return composed_softmax(x[0]); }});
-    t.push_back({"log_softmax", what, {{m, n}}, [](Xs x) { return log_softmax(x[0]); }, [](Xs x) { return composed_log_softmax(x[0]); }});
-    for (const CrossEntropy& o : {CrossEntropy{}, CrossEntropy{.label_smoothing = Real(0.1), .ignore = 3}}) {
+    t.push_back({"softmax",
+                 what,
+                 {{m, n}},
+                 [](Xs x) { return softmax(x[0]); },
+                 [](Xs x) { return composed_softmax(x[0]); }});
+    t.push_back({"log_softmax",
+                 what,
+                 {{m, n}},
+                 [](Xs x) { return log_softmax(x[0]); },
+                 [](Xs x) { return composed_log_softmax(x[0]); }});
+    for (const CrossEntropy& o :
+         {CrossEntropy{}, CrossEntropy{.label_smoothing = Real(0.1), .ignore = 3}}) {
       const Ids gold = some_ids(m, n);
-      t.push_back({"cross_entropy", fmt::format("{}{}", what, o.ignore ? ", smoothed" : ""), {{m, n}}, [=](Xs x) { return cross_entropy(x[0], gold, o); },
+      t.push_back({"cross_entropy",
+                   fmt::format("{}{}", what, o.ignore ? ", smoothed" : ""),
+                   {{m, n}},
+                   [=](Xs x) { return cross_entropy(x[0], gold, o); },
                    [=](Xs x) { return composed_cross_entropy(x[0], gold, o); }});
     }
   }
@@ -76,16 +107,37 @@ struct Classes {
 void add_output_layers(std::vector<Composition>& t, const std::vector<Classes>& all) {
   for (const auto& [what, n, d, classes] : all) {
     const Ids gold = some_ids(n, classes);
-    for (const CrossEntropy& o : {CrossEntropy{.label_smoothing = Real(0.1), .ignore = 3}, CrossEntropy{.divisor = 7}}) {
+    for (const CrossEntropy& o :
+         {CrossEntropy{.label_smoothing = Real(0.1), .ignore = 3}, CrossEntropy{.divisor = 7}}) {
       const std::string name = o.ignore ? fmt::format("{}, smoothed", what) : what;
-      t.push_back({"linear_cross_entropy", name, {{n, d}, {classes, d}, {classes}}, [=](Xs x) { return linear_cross_entropy(x[0], x[1], x[2], gold, o); },
-                   [=](Xs x) { return composed_cross_entropy(matmul(x[0], x[1], {.b = true}) + x[2], gold, o); }, -1, 1, 4});
+      t.push_back({"linear_cross_entropy",
+                   name,
+                   {{n, d}, {classes, d}, {classes}},
+                   [=](Xs x) { return linear_cross_entropy(x[0], x[1], x[2], gold, o); },
+                   [=](Xs x) {
+                     return composed_cross_entropy(matmul(x[0], x[1], {.b = true}) + x[2], gold, o);
+                   },
+                   -1,
+                   1,
+                   4});
     }
-    t.push_back({"copy_cross_entropy", what, {{n, d}, {classes, d}, {classes}, {n}, {n}},
-                 [=](Xs x) { return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], gold, {.label_smoothing = Real(0.1)}); }, [=](Xs x) {
-                   const Variable logs = composed_log_softmax(matmul(x[0], x[1], {.b = true}) + x[2]), g = sigmoid(x[3]);
-                   return mean(log(g * exp(pick(logs, gold)) + (1 - g) * x[4])) * Real(-0.9) - mean(logs) * Real(0.1);
-                 }, 0.1, 1, 4});
+    t.push_back({"copy_cross_entropy",
+                 what,
+                 {{n, d}, {classes, d}, {classes}, {n}, {n}},
+                 [=](Xs x) {
+                   return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], gold,
+                                             {.label_smoothing = Real(0.1)});
+                 },
+                 [=](Xs x) {
+                   const Variable logs =
+                                      composed_log_softmax(matmul(x[0], x[1], {.b = true}) + x[2]),
+                                  g = sigmoid(x[3]);
+                   return mean(log(g * exp(pick(logs, gold)) + (1 - g) * x[4])) * Real(-0.9) -
+                          mean(logs) * Real(0.1);
+                 },
+                 0.1,
+                 1,
+                 4});
   }
 }
 
@@ -94,31 +146,83 @@ void add_dropouts(std::vector<Composition>& t, const std::vector<Rows>& rows) {
   const Real p = Real(0.3);
   for (const auto& [what, m, n] : rows) {
     const Tensor ones = Tensor::full({m, n}, 1);
-    t.push_back({"dropout", what, {{m, n}}, [=](Xs x) { return dropout(x[0], p, key); }, [=](Xs x) { return x[0] * dropout(ones, p, key); }});
-    t.push_back({"add_dropout", what, {{m, n}, {m, n}}, [=](Xs x) { return add_dropout(x[0], x[1], p, key); },
+    t.push_back({"dropout",
+                 what,
+                 {{m, n}},
+                 [=](Xs x) { return dropout(x[0], p, key); },
+                 [=](Xs x) { return x[0] * dropout(ones, p, key); }});
+    t.push_back({"add_dropout",
+                 what,
+                 {{m, n}, {m, n}},
+                 [=](Xs x) { return add_dropout(x[0], x[1], p, key); },
                  [=](Xs x) { return x[0] + dropout(x[1], p, key); }});
-    t.push_back({"relu_dropout", what, {{m, n}}, [=](Xs x) { return relu_dropout(x[0], p, key); }, [=](Xs x) { return dropout(relu(x[0]), p, key); }});
+    t.push_back({"relu_dropout",
+                 what,
+                 {{m, n}},
+                 [=](Xs x) { return relu_dropout(x[0], p, key); },
+                 [=](Xs x) { return dropout(relu(x[0]), p, key); }});
   }
 }
 
 void add_functions(std::vector<Composition>& t, const std::vector<Rows>& rows) {
   for (const auto& [what, m, n] : rows) {
-    t.push_back({"sigmoid", what, {{m, n}}, [](Xs x) { return sigmoid(x[0]); }, [](Xs x) { return 1 / (1 + exp(-x[0])); }});
-    t.push_back({"gelu", what, {{m, n}}, [](Xs x) { return gelu(x[0]); }, [](Xs x) {
-                   return x[0] * 0.5 * (1 + tanh((x[0] + power(x[0], 3) * 0.044715) * 0.7978845608028654));
+    t.push_back({"sigmoid",
+                 what,
+                 {{m, n}},
+                 [](Xs x) { return sigmoid(x[0]); },
+                 [](Xs x) { return 1 / (1 + exp(-x[0])); }});
+    t.push_back({"gelu",
+                 what,
+                 {{m, n}},
+                 [](Xs x) { return gelu(x[0]); },
+                 [](Xs x) {
+                   return x[0] * 0.5 *
+                          (1 + tanh((x[0] + power(x[0], 3) * 0.044715) * 0.7978845608028654));
                  }});
-    t.push_back({"feed_forward", what, {{m, n}, {19, n}, {19}, {7, 19}, {7}},
-                 [](Xs x) { return feed_forward(x[0], x[1], x[2], x[3], x[4], Activation::gelu, Real(0.1), {7, 5}); },
-                 [](Xs x) { return linear(dropout(gelu(linear(x[0], x[1], x[2])), Real(0.1), {7, 5}), x[3], x[4]); }, -1, 1, 4});
-    t.push_back({"silu", what, {{m, n}}, [](Xs x) { return silu(x[0]); }, [](Xs x) { return x[0] * sigmoid(x[0]); }});
-    t.push_back({"softplus", what, {{m, n}}, [](Xs x) { return softplus(x[0]); }, [](Xs x) { return log(1 + exp(x[0])); }});
-    t.push_back({"add_scaled", what, {{m, n}, {m, n}}, [](Xs x) { return add_scaled(x[0], x[1], Real(0.7)); },
+    t.push_back(
+        {"feed_forward",
+         what,
+         {{m, n}, {19, n}, {19}, {7, 19}, {7}},
+         [](Xs x) {
+           return feed_forward(x[0], x[1], x[2], x[3], x[4], Activation::gelu, Real(0.1), {7, 5});
+         },
+         [](Xs x) {
+           return linear(dropout(gelu(linear(x[0], x[1], x[2])), Real(0.1), {7, 5}), x[3], x[4]);
+         },
+         -1,
+         1,
+         4});
+    t.push_back({"silu",
+                 what,
+                 {{m, n}},
+                 [](Xs x) { return silu(x[0]); },
+                 [](Xs x) { return x[0] * sigmoid(x[0]); }});
+    t.push_back({"softplus",
+                 what,
+                 {{m, n}},
+                 [](Xs x) { return softplus(x[0]); },
+                 [](Xs x) { return log(1 + exp(x[0])); }});
+    t.push_back({"add_scaled",
+                 what,
+                 {{m, n}, {m, n}},
+                 [](Xs x) { return add_scaled(x[0], x[1], Real(0.7)); },
                  [](Xs x) { return (x[0] + x[1]) * Real(0.7); }});
-    t.push_back({"glu", what, {{m, 2 * n}}, [](Xs x) { return glu(x[0]); },
+    t.push_back({"glu",
+                 what,
+                 {{m, 2 * n}},
+                 [](Xs x) { return glu(x[0]); },
                  [n](Xs x) { return slice(x[0], 1, 0, n) * sigmoid(slice(x[0], 1, n, 2 * n)); }});
     if (m == 0 || n == 0) continue;
-    t.push_back({"weight_norm", what, {{m, n}, {m}}, [](Xs x) { return weight_norm(x[0], x[1]); },
-                 [m](Xs x) { return reshape(x[1], {m, 1}) * x[0] / sqrt(sum(square(x[0]), {1}, true)); }, 0.1, 1, 4});
+    t.push_back({"weight_norm",
+                 what,
+                 {{m, n}, {m}},
+                 [](Xs x) { return weight_norm(x[0], x[1]); },
+                 [m](Xs x) {
+                   return reshape(x[1], {m, 1}) * x[0] / sqrt(sum(square(x[0]), {1}, true));
+                 },
+                 0.1,
+                 1,
+                 4});
   }
 }
 
@@ -129,14 +233,24 @@ struct Product {
 
 void add_products(std::vector<Composition>& t, const std::vector<Product>& all) {
   for (const auto& [what, m, k, n] : all)
-    t.push_back({"linear", what, {{m, k}, {n, k}, {n}}, [](Xs x) { return linear(x[0], x[1], x[2]); },
-                 [](Xs x) { return matmul(x[0], x[1], {.b = true}) + x[2]; }, -1, 1, 4});
+    t.push_back({"linear",
+                 what,
+                 {{m, k}, {n, k}, {n}},
+                 [](Xs x) { return linear(x[0], x[1], x[2]); },
+                 [](Xs x) { return matmul(x[0], x[1], {.b = true}) + x[2]; },
+                 -1,
+                 1,
+                 4});
 }
 
 void add_tables(std::vector<Composition>& t, const std::vector<Rows>& tables, Index count) {
   for (const auto& [what, n, d] : tables) {
     const Ids ids = some_ids(count, n);
-    t.push_back({"embedding", what, {{n, d}}, [ids](Xs x) { return embedding(ids, x[0], 3); }, [ids](Xs x) { return gather(x[0], ids) * 3; }});
+    t.push_back({"embedding",
+                 what,
+                 {{n, d}},
+                 [ids](Xs x) { return embedding(ids, x[0], 3); },
+                 [ids](Xs x) { return gather(x[0], ids) * 3; }});
   }
 }
 
@@ -144,20 +258,35 @@ void add_tables(std::vector<Composition>& t, const std::vector<Rows>& tables, In
 
 void add_row_compositions(std::vector<Composition>& t, bool small) {
   if (small) {
-    const std::vector<Rows> rows = {{"one element", 1, 1}, {"one row", 1, 64}, {"odd width", 7, 19}, {"many rows", 200, 33}, {"no rows", 0, 5}};
+    const std::vector<Rows> rows = {{"one element", 1, 1},
+                                    {"one row", 1, 64},
+                                    {"odd width", 7, 19},
+                                    {"many rows", 200, 33},
+                                    {"no rows", 0, 5}};
     add_norms(t, rows), add_dropouts(t, rows), add_functions(t, rows);
-    add_softmaxes(t, {{"one element", 1, 1}, {"odd width", 7, 19}, {"wide", 3, 1000}, {"many rows", 200, 5}});
-    add_output_layers(t, {{"one row", 1, 4, 5}, {"odd widths", 7, 19, 33}, {"several blocks", 700, 8, 5000}});
-    add_products(t, {{"one row", 1, 3, 5}, {"odd widths", 7, 19, 33}, {"no rows", 0, 4, 5}, {"tasks", 300, 64, 200}});
+    add_softmaxes(
+        t, {{"one element", 1, 1}, {"odd width", 7, 19}, {"wide", 3, 1000}, {"many rows", 200, 5}});
+    add_output_layers(
+        t, {{"one row", 1, 4, 5}, {"odd widths", 7, 19, 33}, {"several blocks", 700, 8, 5000}});
+    add_products(t, {{"one row", 1, 3, 5},
+                     {"odd widths", 7, 19, 33},
+                     {"no rows", 0, 4, 5},
+                     {"tasks", 300, 64, 200}});
     add_tables(t, {{"odd width", 5, 19}, {"one row", 1, 64}}, 12);
   } else {
-    const std::vector<Rows> rows = {{"tiny", 960, 128}, {"base", 1536, 512}, {"gptlong", 4096, 256}};
+    const std::vector<Rows> rows = {
+        {"tiny", 960, 128}, {"base", 1536, 512}, {"gptlong", 4096, 256}};
     add_norms(t, rows);
     add_dropouts(t, {{"tiny", 960, 512}, {"summ", 4800, 1024}});
     add_functions(t, {{"conv", 960, 256}, {"gptlong", 4096, 1024}});
     add_softmaxes(t, {{"tiny", 960, 8000}});
-    add_output_layers(t, {{"tiny", 960, 128, 8000}, {"base", 768, 512, 8000}, {"gptlong", 4096, 256, 65}});
-    add_products(t, {{"tiny", 960, 128, 512}, {"small", 960, 256, 1024}, {"base", 768, 512, 2048}, {"gptlong", 4096, 256, 768}, {"one row", 1, 256, 8000}});
+    add_output_layers(
+        t, {{"tiny", 960, 128, 8000}, {"base", 768, 512, 8000}, {"gptlong", 4096, 256, 65}});
+    add_products(t, {{"tiny", 960, 128, 512},
+                     {"small", 960, 256, 1024},
+                     {"base", 768, 512, 2048},
+                     {"gptlong", 4096, 256, 768},
+                     {"one row", 1, 256, 8000}});
     add_tables(t, {{"tiny", 8000, 128}, {"base", 8000, 512}}, 960);
   }
 }

@@ -16,15 +16,20 @@ struct State {
   Variable h, c;
 };
 /// One step: x the input's share of the gates, u the state's.
-State step(Cell cell, const Variable& x, const Variable& u, const State& s, const Variable& cell_gain, const Variable& cell_bias) {
+State step(Cell cell, const Variable& x, const Variable& u, const State& s,
+           const Variable& cell_gain, const Variable& cell_bias) {
   const Index h = s.h.columns();
   if (cell == Cell::elman) return {tanh(x + u), {}};
   if (cell == Cell::gru) {
-    const Variable r = sigmoid(part(x, h, 0) + part(u, h, 0)), z = sigmoid(part(x, h, 1) + part(u, h, 1));
+    const Variable r = sigmoid(part(x, h, 0) + part(u, h, 0)),
+                   z = sigmoid(part(x, h, 1) + part(u, h, 1));
     return {(1 - z) * tanh(part(x, h, 2) + r * part(u, h, 2)) + z * s.h, {}};
   }
-  const Variable z = x + u, c = sigmoid(part(z, h, 1)) * s.c + sigmoid(part(z, h, 0)) * tanh(part(z, h, 2));
-  return {sigmoid(part(z, h, 3)) * tanh(cell == Cell::lstm ? c : layer_norm(c, cell_gain, cell_bias)), c};
+  const Variable z = x + u,
+                 c = sigmoid(part(z, h, 1)) * s.c + sigmoid(part(z, h, 0)) * tanh(part(z, h, 2));
+  return {
+      sigmoid(part(z, h, 3)) * tanh(cell == Cell::lstm ? c : layer_norm(c, cell_gain, cell_bias)),
+      c};
 }
 
 struct Sequence {
@@ -33,19 +38,23 @@ struct Sequence {
   Index h;
 };
 
-/// All sequences side by side, those that still run a prefix of the rows: what a loop over time steps computes.
-Variable over_time(Cell cell, const Variable& x, const Variable& weight, const Variable& bias, State state, const Variable& cell_gain,
-                   const Variable& cell_bias, const Spans& spans, bool reverse) {
+/// All sequences side by side, those that still run a prefix of the rows: what a loop over time
+/// steps computes.
+Variable over_time(Cell cell, const Variable& x, const Variable& weight, const Variable& bias,
+                   State state, const Variable& cell_gain, const Variable& cell_bias,
+                   const Spans& spans, bool reverse) {
   const TimeOrder order = time_order(spans, reverse);
   const auto count = static_cast<Index>(order.sequences.size());
   const Index h = weight.columns();
   const bool cells = cell == Cell::lstm || cell == Cell::norm_lstm;
   Ids sequences({count});
-  for (Index i = 0; i < count; ++i) sequences[i] = static_cast<Id>(order.sequences[static_cast<std::size_t>(i)]);
+  for (Index i = 0; i < count; ++i)
+    sequences[i] = static_cast<Id>(order.sequences[static_cast<std::size_t>(i)]);
   state.h = gather(state.h, sequences);
   if (cells) state.c = gather(state.c, sequences);
   const Variable in_time = gather(x, order.rows);
-  std::vector<Operand> hs{Tensor::zeros({1, h})}, cs{Tensor::zeros({1, h})};  // the first is for padding
+  std::vector<Operand> hs{Tensor::zeros({1, h})},
+      cs{Tensor::zeros({1, h})};  // the first is for padding
   Index begin = 0;
   for (const Index running : order.counts) {
     if (running < state.h.rows()) {
@@ -53,14 +62,17 @@ Variable over_time(Cell cell, const Variable& x, const Variable& weight, const V
       if (cells) state.c = slice(state.c, 0, 0, running);
     }
     const Variable product = matmul(state.h, weight, {.b = true});
-    const Variable u = cell == Cell::norm_lstm ? layer_norm(product, bias, Tensor::zeros(bias.shape())) : product + bias;
+    const Variable u = cell == Cell::norm_lstm
+                           ? layer_norm(product, bias, Tensor::zeros(bias.shape()))
+                           : product + bias;
     state = step(cell, slice(in_time, 0, begin, begin + running), u, state, cell_gain, cell_bias);
     hs.emplace_back(state.h);
     if (cells) cs.emplace_back(state.c);
     begin += running;
   }
   Ids place = Ids::full({spans.rows()}, 0);
-  for (Index i = 0; i < order.rows.size(); ++i) place[order.rows[i]] = static_cast<Id>(i + 1);
+  for (Index i = 0; i < order.rows.size(); ++i)
+    place[order.rows[i]] = static_cast<Id>(i + 1);
   const Variable y = gather(concat(hs, 0), place);
   return cells ? stack({y, gather(concat(cs, 0), place)}, 0) : y;
 }
@@ -70,35 +82,88 @@ void add_recurrences(std::vector<Composition>& t, const Sequence& s, bool revers
   const Index n = spans.rows(), h = s.h, count = spans.count();
   const Recurrence o{.spans = spans, .reverse = reverse};
   const std::string what = fmt::format("{}{}", s.what, reverse ? ", backwards" : "");
-  t.push_back({"elman", what, {{n, h}, {h, h}, {h}, {count, h}}, [=](Xs x) { return elman(x[0], x[1], x[2], x[3], o); },
-               [=](Xs x) { return over_time(Cell::elman, x[0], x[1], x[2], {x[3], {}}, {}, {}, spans, reverse); }, -0.3, 0.3, 4});
-  t.push_back({"gru", what, {{n, 3 * h}, {3 * h, h}, {3 * h}, {count, h}}, [=](Xs x) { return gru(x[0], x[1], x[2], x[3], o); },
-               [=](Xs x) { return over_time(Cell::gru, x[0], x[1], x[2], {x[3], {}}, {}, {}, spans, reverse); }, -0.3, 0.3, 4});
-  t.push_back({"lstm", what, {{n, 4 * h}, {4 * h, h}, {4 * h}, {count, h}, {count, h}}, [=](Xs x) { return lstm(x[0], x[1], x[2], x[3], x[4], o); },
-               [=](Xs x) { return over_time(Cell::lstm, x[0], x[1], x[2], {x[3], x[4]}, {}, {}, spans, reverse); }, -0.3, 0.3, 4});
-  t.push_back({"norm_lstm", what, {{n, 4 * h}, {4 * h, h}, {4 * h}, {h}, {h}, {count, h}, {count, h}},
+  t.push_back(
+      {"elman",
+       what,
+       {{n, h}, {h, h}, {h}, {count, h}},
+       [=](Xs x) { return elman(x[0], x[1], x[2], x[3], o); },
+       [=](Xs x) {
+         return over_time(Cell::elman, x[0], x[1], x[2], {x[3], {}}, {}, {}, spans, reverse);
+       },
+       -0.3,
+       0.3,
+       4});
+  t.push_back({"gru",
+               what,
+               {{n, 3 * h}, {3 * h, h}, {3 * h}, {count, h}},
+               [=](Xs x) { return gru(x[0], x[1], x[2], x[3], o); },
+               [=](Xs x) {
+                 return over_time(Cell::gru, x[0], x[1], x[2], {x[3], {}}, {}, {}, spans, reverse);
+               },
+               -0.3,
+               0.3,
+               4});
+  t.push_back(
+      {"lstm",
+       what,
+       {{n, 4 * h}, {4 * h, h}, {4 * h}, {count, h}, {count, h}},
+       [=](Xs x) { return lstm(x[0], x[1], x[2], x[3], x[4], o); },
+       [=](Xs x) {
+         return over_time(Cell::lstm, x[0], x[1], x[2], {x[3], x[4]}, {}, {}, spans, reverse);
+       },
+       -0.3,
+       0.3,
+       4});
+  t.push_back({"norm_lstm",
+               what,
+               {{n, 4 * h}, {4 * h, h}, {4 * h}, {h}, {h}, {count, h}, {count, h}},
                [=](Xs x) { return norm_lstm(x[0], x[1], x[2], x[3], x[4], x[5], x[6], o); },
-               [=](Xs x) { return over_time(Cell::norm_lstm, x[0], x[1], x[2], {x[5], x[6]}, x[3], x[4], spans, reverse); }, -0.3, 0.3, 40});
+               [=](Xs x) {
+                 return over_time(Cell::norm_lstm, x[0], x[1], x[2], {x[5], x[6]}, x[3], x[4],
+                                  spans, reverse);
+               },
+               -0.3,
+               0.3,
+               40});
 }
 
 void add_cells(std::vector<Composition>& t, const char* what, Index n, Index h) {
-  t.push_back({"lstm_cell", what, {{n, 4 * h}, {n, h}}, [](Xs x) { return lstm_cell(x[0], x[1]); }, [=](Xs x) {
-                 const State s = step(Cell::lstm, x[0], Tensor::zeros({n, 4 * h}), {x[1], x[1]}, {}, {});
-                 return stack({s.h, s.c}, 0);
+  t.push_back(
+      {"lstm_cell",
+       what,
+       {{n, 4 * h}, {n, h}},
+       [](Xs x) { return lstm_cell(x[0], x[1]); },
+       [=](Xs x) {
+         const State s = step(Cell::lstm, x[0], Tensor::zeros({n, 4 * h}), {x[1], x[1]}, {}, {});
+         return stack({s.h, s.c}, 0);
+       }});
+  t.push_back({"gru_cell",
+               what,
+               {{n, 3 * h}, {n, 3 * h}, {n, h}},
+               [](Xs x) { return gru_cell(x[0], x[1], x[2]); },
+               [](Xs x) {
+                 return step(Cell::gru, x[0], x[1], {x[2], {}}, {}, {}).h;
                }});
-  t.push_back({"gru_cell", what, {{n, 3 * h}, {n, 3 * h}, {n, h}}, [](Xs x) { return gru_cell(x[0], x[1], x[2]); },
-               [](Xs x) { return step(Cell::gru, x[0], x[1], {x[2], {}}, {}, {}).h; }});
 }
 
 void add_sequence_dropout(std::vector<Composition>& t, const Sequence& s) {
-  const Spans spans = Spans::packed(s.lengths), each = Spans::packed(std::vector<Index>(s.lengths.size(), 1));
+  const Spans spans = Spans::packed(s.lengths),
+              each = Spans::packed(std::vector<Index>(s.lengths.size(), 1));
   const Index d = s.h;
   Ids owner({spans.rows()});
   for (Index i = 0; i < spans.count(); ++i)
-    for (Index r = 0; r < spans.length(i); ++r) owner[spans.begin(i) + r] = static_cast<Id>(i);
+    for (Index r = 0; r < spans.length(i); ++r)
+      owner[spans.begin(i) + r] = static_cast<Id>(i);
   const Tensor ones = Tensor::full({spans.count(), d}, 1);
-  t.push_back({"sequence_dropout", s.what, {{spans.rows(), d}}, [=](Xs x) { return sequence_dropout(x[0], spans, Real(0.3), {5, 7}); },
-               [=](Xs x) { return x[0] * gather(sequence_dropout(ones, each, Real(0.3), {5, 7}), owner); }});
+  t.push_back({"sequence_dropout",
+               s.what,
+               {{spans.rows(), d}},
+               [=](Xs x) {
+                 return sequence_dropout(x[0], spans, Real(0.3), {5, 7});
+               },
+               [=](Xs x) {
+                 return x[0] * gather(sequence_dropout(ones, each, Real(0.3), {5, 7}), owner);
+               }});
 }
 
 /// For each tap which row every row reads, the row after the last standing for zeros.
@@ -119,22 +184,41 @@ std::vector<Ids> taps(const Window& w, Index kernel) {
 std::vector<Operand> tapped(const Variable& x, const std::vector<Ids>& ids) {
   const Variable with_zeros = concat({x, Tensor::zeros({1, x.columns()})}, 0);
   std::vector<Operand> result;
-  for (const Ids& tap : ids) result.emplace_back(gather(with_zeros, tap));
+  for (const Ids& tap : ids)
+    result.emplace_back(gather(with_zeros, tap));
   return result;
 }
 
-void add_convolutions(std::vector<Composition>& t, const Sequence& s, Index out, Index kernel, const Window& shape) {
+void add_convolutions(std::vector<Composition>& t, const Sequence& s, Index out, Index kernel,
+                      const Window& shape) {
   Window w = shape;
   w.spans = Spans::packed(s.lengths);
   const Index n = w.spans.rows(), in = s.h;
   const std::vector<Ids> ids = taps(w, kernel);
-  const std::string what = fmt::format("{}, {} taps{}{}", s.what, kernel, w.causal ? ", causal" : "", w.dilation > 1 ? ", dilated" : "");
-  t.push_back({"conv1d", what, {{n, in}, {out, kernel, in}, {out}}, [=](Xs x) { return conv1d(x[0], x[1], x[2], w); },
-               [=](Xs x) { return matmul(concat(tapped(x[0], ids), 1), reshape(x[1], {out, kernel * in}), {.b = true}) + x[2]; }, -1, 1, 4});
-  t.push_back({"depthwise_conv1d", what, {{n, in}, {kernel, in}, {in}}, [=](Xs x) { return depthwise_conv1d(x[0], x[1], x[2], w); }, [=](Xs x) {
+  const std::string what =
+      fmt::format("{}, {} taps{}{}", s.what, kernel, w.causal ? ", causal" : "",
+                  w.dilation > 1 ? ", dilated" : "");
+  t.push_back({"conv1d",
+               what,
+               {{n, in}, {out, kernel, in}, {out}},
+               [=](Xs x) { return conv1d(x[0], x[1], x[2], w); },
+               [=](Xs x) {
+                 return matmul(concat(tapped(x[0], ids), 1), reshape(x[1], {out, kernel * in}),
+                               {.b = true}) +
+                        x[2];
+               },
+               -1,
+               1,
+               4});
+  t.push_back({"depthwise_conv1d",
+               what,
+               {{n, in}, {kernel, in}, {in}},
+               [=](Xs x) { return depthwise_conv1d(x[0], x[1], x[2], w); },
+               [=](Xs x) {
                  Variable y = x[2] + Tensor::zeros({n, in});
                  const std::vector<Operand> read = tapped(x[0], ids);
-                 for (Index j = 0; j < kernel; ++j) y = y + read[static_cast<std::size_t>(j)] * slice(x[1], 0, j, j + 1);
+                 for (Index j = 0; j < kernel; ++j)
+                   y = y + read[static_cast<std::size_t>(j)] * slice(x[1], 0, j, j + 1);
                  return y;
                }});
 }
@@ -144,15 +228,19 @@ struct Images {
   Index n, height, width, in, out, kernel, stride, padding;
 };
 void add_images(std::vector<Composition>& t, const Images& m) {
-  const auto pixels = [m](Index padding) {  // for each place of the kernel which pixel every output reads, the one after the last for zeros
-    const Index down = (m.height + 2 * padding - m.kernel) / m.stride + 1, across = (m.width + 2 * padding - m.kernel) / m.stride + 1;
+  const auto pixels = [m](Index padding) {  // for each place of the kernel which pixel every output
+                                            // reads, the one after the last for zeros
+    const Index down = (m.height + 2 * padding - m.kernel) / m.stride + 1,
+                across = (m.width + 2 * padding - m.kernel) / m.stride + 1;
     std::vector<Ids> result;
     for (Index i = 0; i < m.kernel; ++i)
       for (Index j = 0; j < m.kernel; ++j) {
         Ids ids = Ids::full({m.n * down * across}, static_cast<Id>(m.n * m.height * m.width));
         for (Index k = 0; k < ids.size(); ++k) {
-          const Index y = k / across % down * m.stride - padding + i, x = k % across * m.stride - padding + j;
-          if (y >= 0 && y < m.height && x >= 0 && x < m.width) ids[k] = static_cast<Id>((k / (down * across) * m.height + y) * m.width + x);
+          const Index y = k / across % down * m.stride - padding + i,
+                      x = k % across * m.stride - padding + j;
+          if (y >= 0 && y < m.height && x >= 0 && x < m.width)
+            ids[k] = static_cast<Id>((k / (down * across) * m.height + y) * m.width + x);
         }
         result.push_back(ids);
       }
@@ -161,40 +249,75 @@ void add_images(std::vector<Composition>& t, const Images& m) {
   const Shape images{m.n, m.height, m.width, m.in};
   const Index flat = m.n * m.height * m.width, taken = m.kernel * m.kernel * m.in;
   const auto shaped = [m](const Variable& y, Index padding, Index columns) {
-    return reshape(y, {m.n, (m.height + 2 * padding - m.kernel) / m.stride + 1, (m.width + 2 * padding - m.kernel) / m.stride + 1, columns});
+    return reshape(y, {m.n, (m.height + 2 * padding - m.kernel) / m.stride + 1,
+                       (m.width + 2 * padding - m.kernel) / m.stride + 1, columns});
   };
   const std::vector<Ids> padded = pixels(m.padding), inside = pixels(0);
-  t.push_back({"conv2d", m.what, {images, {m.out, m.kernel, m.kernel, m.in}, {m.out}},
-               [=](Xs x) { return conv2d(x[0], x[1], x[2], {.stride = {m.stride, m.stride}, .padding = {m.padding, m.padding}}); }, [=](Xs x) {
+  t.push_back({"conv2d",
+               m.what,
+               {images, {m.out, m.kernel, m.kernel, m.in}, {m.out}},
+               [=](Xs x) {
+                 return conv2d(x[0], x[1], x[2],
+                               {.stride = {m.stride, m.stride}, .padding = {m.padding, m.padding}});
+               },
+               [=](Xs x) {
                  const Variable windows = concat(tapped(reshape(x[0], {flat, m.in}), padded), 1);
-                 return shaped(matmul(windows, reshape(x[1], {m.out, taken}), {.b = true}) + x[2], m.padding, m.out);
-               }, -1, 1, 4});
-  t.push_back({"max_pool2d", m.what, {images}, [=](Xs x) { return max_pool2d(x[0], {m.kernel, m.kernel}, {m.stride, m.stride}); },
-               [=](Xs x) { return shaped(max(stack(tapped(reshape(x[0], {flat, m.in}), inside), 0), {0}), 0, m.in); }});
-  t.push_back({"mean_pool2d", m.what, {images}, [=](Xs x) { return mean_pool2d(x[0], {m.kernel, m.kernel}, {m.stride, m.stride}); },
-               [=](Xs x) { return shaped(mean(stack(tapped(reshape(x[0], {flat, m.in}), inside), 0), {0}), 0, m.in); }});
+                 return shaped(matmul(windows, reshape(x[1], {m.out, taken}), {.b = true}) + x[2],
+                               m.padding, m.out);
+               },
+               -1,
+               1,
+               4});
+  t.push_back(
+      {"max_pool2d",
+       m.what,
+       {images},
+       [=](Xs x) {
+         return max_pool2d(x[0], {m.kernel, m.kernel}, {m.stride, m.stride});
+       },
+       [=](Xs x) {
+         return shaped(max(stack(tapped(reshape(x[0], {flat, m.in}), inside), 0), {0}), 0, m.in);
+       }});
+  t.push_back(
+      {"mean_pool2d",
+       m.what,
+       {images},
+       [=](Xs x) {
+         return mean_pool2d(x[0], {m.kernel, m.kernel}, {m.stride, m.stride});
+       },
+       [=](Xs x) {
+         return shaped(mean(stack(tapped(reshape(x[0], {flat, m.in}), inside), 0), {0}), 0, m.in);
+       }});
 }
 
 }  // namespace
 
 void add_sequence_compositions(std::vector<Composition>& t, bool small) {
   if (small) {
-    for (const Sequence& s : {Sequence{"one row", {1}, 4}, {"odd width", {3, 5, 1}, 19}, {"empty ones", {0, 4, 0, 2}, 5}, {"many", {7, 3, 9, 1, 5, 5, 8, 2, 6, 4, 4, 3, 2}, 33}}) {
+    for (const Sequence& s : {Sequence{"one row", {1}, 4},
+                              {"odd width", {3, 5, 1}, 19},
+                              {"empty ones", {0, 4, 0, 2}, 5},
+                              {"many", {7, 3, 9, 1, 5, 5, 8, 2, 6, 4, 4, 3, 2}, 33}}) {
       add_recurrences(t, s, false), add_recurrences(t, s, true);
       add_sequence_dropout(t, s);
-      add_convolutions(t, s, 7, 3, {}), add_convolutions(t, s, 4, 2, {.spans = {}, .causal = true, .dilation = 2});
+      add_convolutions(t, s, 7, 3, {}),
+          add_convolutions(t, s, 4, 2, {.spans = {}, .causal = true, .dilation = 2});
     }
     add_cells(t, "one row", 1, 1), add_cells(t, "odd width", 7, 19), add_cells(t, "no rows", 0, 3);
-    add_images(t, {"one pixel", 1, 1, 1, 1, 1, 1, 1, 0}), add_images(t, {"strides", 2, 7, 6, 3, 5, 3, 2, 1}), add_images(t, {"windows meet", 2, 6, 6, 19, 2, 2, 1, 0});
+    add_images(t, {"one pixel", 1, 1, 1, 1, 1, 1, 1, 0}),
+        add_images(t, {"strides", 2, 7, 6, 3, 5, 3, 2, 1}),
+        add_images(t, {"windows meet", 2, 6, 6, 19, 2, 2, 1, 0});
   } else {
     Random random(3);
     std::vector<Index> lengths(64);
-    for (Index& n : lengths) n = 10 + static_cast<Index>(random.below(11));
+    for (Index& n : lengths)
+      n = 10 + static_cast<Index>(random.below(11));
     const Sequence rnn{"rnn", lengths, 256}, conv{"conv", lengths, 256};
     add_recurrences(t, rnn, false);
     add_cells(t, "rnn, one step", 64, 256);
     add_sequence_dropout(t, rnn);
-    add_convolutions(t, conv, 512, 3, {}), add_convolutions(t, conv, 512, 3, {.spans = {}, .causal = true});
+    add_convolutions(t, conv, 512, 3, {}),
+        add_convolutions(t, conv, 512, 3, {.spans = {}, .causal = true});
     add_images(t, {"32 images", 32, 16, 16, 32, 64, 3, 1, 1});
   }
 }

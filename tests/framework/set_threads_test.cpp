@@ -16,10 +16,12 @@ namespace {
 Index sum_on_threads() {
   std::vector<Index> parts(64);
   kernels::parallel_for(64, 1, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) parts[static_cast<std::size_t>(i)] = i;
+    for (Index i = begin; i < end; ++i)
+      parts[static_cast<std::size_t>(i)] = i;
   });
   Index sum = 0;
-  for (const Index part : parts) sum += part;
+  for (const Index part : parts)
+    sum += part;
   return sum;
 }
 

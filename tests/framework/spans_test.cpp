@@ -14,7 +14,9 @@ namespace {
 std::string message(const std::function<void()>& f) {
   try {
     f();
-  } catch (const Error& error) { return error.what(); }
+  } catch (const Error& error) {
+    return error.what();
+  }
   return "";
 }
 
@@ -55,17 +57,27 @@ TEST(Spans, RefuseLengthsThatAreNone) {
     std::function<void()> make;
     std::string message;
   } rows[] = {
-      {[] { Spans::packed({3, -1}); }, "[spans] expected lengths of at least 0; got -1"},
+      {[] {
+         Spans::packed({3, -1});
+       },
+       "[spans] expected lengths of at least 0; got -1"},
       {[] { Spans::packed({-3}); }, "[spans] expected lengths of at least 0; got -3"},
-      {[] { Spans::padded({3, -1}, 4); }, "[spans] expected lengths of at most 4; got -1"},
-      {[] { Spans::padded({3, 5}, 4); }, "[spans] expected lengths of at most 4; got 5"},
+      {[] {
+         Spans::padded({3, -1}, 4);
+       },
+       "[spans] expected lengths of at most 4; got -1"},
+      {[] {
+         Spans::padded({3, 5}, 4);
+       },
+       "[spans] expected lengths of at most 4; got 5"},
       {[] { Spans::padded({}, -4); }, "[spans] expected a width of at least 0; got -4"},
       {[] { Spans::packed({2}).select({1}); }, "[spans] expected sequences within [0, 1); got 1"},
       {[] { Spans::packed({2}).select({-1}); }, "[spans] expected sequences within [0, 1); got -1"},
       {[] { Spans::packed({2}).length(1); }, "[spans] expected a sequence within [0, 1); got 1"},
       {[] { Spans::packed({2}).begin(-1); }, "[spans] expected a sequence within [0, 1); got -1"},
   };
-  for (const auto& row : rows) EXPECT_EQ(message(row.make), row.message);
+  for (const auto& row : rows)
+    EXPECT_EQ(message(row.make), row.message);
   EXPECT_NE(message([] { Spans::packed({most, most}); }), "");
   EXPECT_NE(message([] { Spans::packed({most / 2, 1, most / 2}); }), "");
   EXPECT_NE(message([] { Spans::padded({1, 1, 1}, most / 2); }), "");

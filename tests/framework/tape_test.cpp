@@ -4,13 +4,13 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <malloc.h>
 #include <memory>
 #include <optional>
 #include <sstream>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "framework/memory.h"
 #include "framework/ops.h"
@@ -18,8 +18,12 @@
 namespace heed {
 namespace {
 
-Parameter parameter(std::initializer_list<Real> values) { return Parameter(Tensor({static_cast<Index>(values.size())}, values)); }
-std::vector<Real> gradient(const Parameter& p) { return p.gradient().defined() ? p.gradient().to_vector() : std::vector<Real>{}; }
+Parameter parameter(std::initializer_list<Real> values) {
+  return Parameter(Tensor({static_cast<Index>(values.size())}, values));
+}
+std::vector<Real> gradient(const Parameter& p) {
+  return p.gradient().defined() ? p.gradient().to_vector() : std::vector<Real>{};
+}
 using Reals = std::vector<Real>;
 
 template <class F>
@@ -52,7 +56,8 @@ TEST(Tape, OneVariableManyTimes) {
 }
 
 TEST(Tape, SharedGradientsAreNotWrittenThrough) {
-  // Sums hand one tensor of gradients to both inputs; what is added to one must not reach the other.
+  // Sums hand one tensor of gradients to both inputs; what is added to one must not reach the
+  // other.
   const Parameter a = parameter({1, 2}), b = parameter({3, 4});
   Tape tape;
   const Variable x = a * 1, y = b * 1, s = x + y;
@@ -88,16 +93,18 @@ TEST(Tape, ConstantsAreNotRecorded) {
   const Variable c(Tensor::full({}, 2));
   const Variable y = c * c;
   EXPECT_EQ(tape.size(), 0u);
-  EXPECT_EQ(message_of([&] { tape.backward(y); }),
-            "[backward] expected what this tape recorded; got a constant: it depends on no parameter "
-            "that can be trained, or was computed before the tape began");
+  EXPECT_EQ(
+      message_of([&] { tape.backward(y); }),
+      "[backward] expected what this tape recorded; got a constant: it depends on no parameter "
+      "that can be trained, or was computed before the tape began");
 }
 
 TEST(Tape, RefusesALossFromBeforeItBegan) {
   const Parameter p = parameter({3});
   const Variable loss = p * p;
   Tape tape;
-  EXPECT_NE(message_of([&] { tape.backward(loss); }).find("before the tape began"), std::string::npos);
+  EXPECT_NE(message_of([&] { tape.backward(loss); }).find("before the tape began"),
+            std::string::npos);
 }
 
 TEST(Tape, AssigningOpsGiveNewValues) {
@@ -143,7 +150,10 @@ TEST(Tape, InnermostRecords) {
     inner.backward(p * 5);
     EXPECT_EQ(inner.size(), 1u);
     EXPECT_EQ(outer.size(), 1u);
-    EXPECT_NE(message_of([&] { x * 2; }).find("[*] an input was recorded on another tape; detach() it; called at "), std::string::npos);
+    EXPECT_NE(message_of([&] {
+                x * 2;
+              }).find("[*] an input was recorded on another tape; detach() it; called at "),
+              std::string::npos);
   }
   EXPECT_EQ(gradient(p), Reals{5});
   outer.backward(x * 2);
@@ -163,7 +173,8 @@ TEST(Tape, PauseRecordsNothing) {
   EXPECT_EQ(tape.size(), 0u);
 }
 
-/// Tapes end in any order: a member that each step renews makes the new one before the old one ends.
+/// Tapes end in any order: a member that each step renews makes the new one before the old one
+/// ends.
 TEST(Tape, TheNewestThatLivesRecords) {
   const Parameter p = parameter({3});
   auto renewed = std::make_unique<Tape>();
@@ -228,7 +239,8 @@ TEST(Tape, RefusesWhatAnotherThreadsTapeRecorded) {
     Tape mine;
     own_tape = message_of([&] { h * 5; });
   }).join();
-  EXPECT_TRUE(unrecorded.starts_with("[*] an input was recorded on the tape of another thread")) << unrecorded;
+  EXPECT_TRUE(unrecorded.starts_with("[*] an input was recorded on the tape of another thread"))
+      << unrecorded;
   EXPECT_TRUE(own_tape.starts_with("[*] an input was recorded on another tape")) << own_tape;
   EXPECT_EQ(paused, 30);
   tape.backward(h * 5);
@@ -243,70 +255,96 @@ TEST(Tape, RefusesWhatChangedSinceForward) {
     const char* op;  // that refuses; "" where the gradient is right, 4
   };
   const std::vector<Row> rows = {
-      {"a parameter, by []", [](Tape& t, const Parameter& p, Tensor&) {
+      {"a parameter, by []",
+       [](Tape& t, const Parameter& p, Tensor&) {
          const Variable y = p * p;
          p.value()[0] = 100;
          t.backward(y);
-       }, "*"},
-      {"a parameter, by data()", [](Tape& t, const Parameter& p, Tensor&) {
+       },
+       "*"},
+      {"a parameter, by data()",
+       [](Tape& t, const Parameter& p, Tensor&) {
          const Variable y = square(p);
          p.value().data()[0] = 100;
          t.backward(y);
-       }, "square"},
-      {"a parameter, by a copy that shares", [](Tape& t, const Parameter& p, Tensor&) {
+       },
+       "square"},
+      {"a parameter, by a copy that shares",
+       [](Tape& t, const Parameter& p, Tensor&) {
          const Variable y = p * p;
          Tensor copy = p.value();
          copy.span()[0] = 100;
          t.backward(y);
-       }, "*"},
-      {"a parameter, by a view", [](Tape& t, const Parameter& p, Tensor&) {
+       },
+       "*"},
+      {"a parameter, by a view",
+       [](Tape& t, const Parameter& p, Tensor&) {
          const Variable y = p * p;
          p.value().reshape({1, 1})[0] = 100;
          t.backward(y);
-       }, "*"},
-      {"a result", [](Tape& t, const Parameter& p, Tensor&) {
+       },
+       "*"},
+      {"a result",
+       [](Tape& t, const Parameter& p, Tensor&) {
          const Variable y = exp(p);
          Tensor copy = y.value();
          copy[0] = 100;
          t.backward(y);
-       }, "exp"},
-      {"a constant", [](Tape& t, const Parameter& p, Tensor& c) {
+       },
+       "exp"},
+      {"a constant",
+       [](Tape& t, const Parameter& p, Tensor& c) {
          const Variable y = p * c;
          c[0] = 100;
          t.backward(y);
-       }, "*"},
-      {"a mask", [](Tape& t, const Parameter& p, Tensor& c) {
+       },
+       "*"},
+      {"a mask",
+       [](Tape& t, const Parameter& p, Tensor& c) {
          const Variable y = masked_fill(p, c, 0);
          c[0] = 0;
          t.backward(y);
-       }, "masked_fill"},
-      {"ids", [](Tape& t, const Parameter& p, Tensor&) {
+       },
+       "masked_fill"},
+      {"ids",
+       [](Tape& t, const Parameter& p, Tensor&) {
          Ids ids({1}, {0});
          const Variable y = sum(gather(p, ids));
          ids[0] = 7;
          t.backward(y);
-       }, "gather"},
-      {"a step of an optimizer", [](Tape& t, const Parameter& p, Tensor&) {
+       },
+       "gather"},
+      {"a step of an optimizer",
+       [](Tape& t, const Parameter& p, Tensor&) {
          const Variable y = p * p;
-         for (Real& number : p.value().span()) number -= 1;
+         for (Real& number : p.value().span())
+           number -= 1;
          t.backward(y);
-       }, "*"},
-      {"an input of recompute, where the result is the same", [](Tape& t, const Parameter& p, Tensor& c) {
+       },
+       "*"},
+      {"an input of recompute, where the result is the same",
+       [](Tape& t, const Parameter& p, Tensor& c) {
          const std::vector<Operand> inputs{p - 2, c};
-         const Variable y = recompute([](std::span<const Variable> v) { return v[0] * v[1]; }, inputs);
+         const Variable y =
+             recompute([](std::span<const Variable> v) { return v[0] * v[1]; }, inputs);
          c[0] = 100;
          t.backward(y);
-       }, "recompute"},
-      {"what no backward reads", [](Tape& t, const Parameter& p, Tensor& c) {
+       },
+       "recompute"},
+      {"what no backward reads",
+       [](Tape& t, const Parameter& p, Tensor& c) {
          const Variable y = (p + c) * 4;
          c[0] = 100;
          t.backward(y);
-       }, ""},
-      {"another value in its place", [](Tape& t, const Parameter& p, Tensor&) {
+       },
+       ""},
+      {"another value in its place",
+       [](Tape& t, const Parameter& p, Tensor&) {
          const Variable y = p * p;
          p.value() = Tensor({1}, {100});
          t.backward(y);
-       }, ""},
+       },
+       ""},
   };
   for (const Row& row : rows) {
     const Parameter p = parameter({2});
@@ -332,15 +370,17 @@ TEST(Tape, RefusesGradientsOfAnotherShape) {
   p.value() = Tensor::full({2000}, 1);
   {
     Tape tape;
-    EXPECT_TRUE(message_of([&] { tape.backward(sum(p * p)); })
-                    .starts_with("[*] a parameter of shape (2000,) has a gradient of shape (2,)"));
+    EXPECT_TRUE(message_of([&] {
+                  tape.backward(sum(p * p));
+                }).starts_with("[*] a parameter of shape (2000,) has a gradient of shape (2,)"));
   }
   p.clear_gradient();
   Tape tape;
   const Variable loss = sum(p * p);
   p.value() = Tensor::full({3}, 1);
-  EXPECT_TRUE(message_of([&] { tape.backward(loss); })
-                  .starts_with("[*] a parameter of shape (3,) had shape (2000,) when it was used"));
+  EXPECT_TRUE(message_of([&] {
+                tape.backward(loss);
+              }).starts_with("[*] a parameter of shape (3,) had shape (2000,) when it was used"));
 }
 
 TEST(Tape, UndefinedOperandsAreNamed) {
@@ -351,8 +391,12 @@ TEST(Tape, UndefinedOperandsAreNamed) {
   EXPECT_FALSE(Variable(undefined).defined());
   const std::string start = "[operand] expected a value; got an undefined one";
   for (const auto& call : std::vector<std::function<void()>>{
-           [&] { none + 1; }, [&] { 1 - Variable(none); }, [&] { exp(undefined); }, [&] { sum(none); },
-           [&] { concat({none, none}, 0); }, [&] { reshape(none, {1}); }, [&] { Variable(undefined) * 2; }}) {
+           [&] { none + 1; }, [&] { 1 - Variable(none); }, [&] { exp(undefined); },
+           [&] { sum(none); },
+           [&] {
+             concat({none, none}, 0);
+           },
+           [&] { reshape(none, {1}); }, [&] { Variable(undefined) * 2; }}) {
     const std::string message = message_of(call);
     EXPECT_TRUE(message.starts_with(start)) << message;
     EXPECT_NE(message.find("tape_test.cpp"), std::string::npos) << message;
@@ -362,9 +406,12 @@ TEST(Tape, UndefinedOperandsAreNamed) {
     EXPECT_EQ(message_of([&] { tape.backward(Variable(Tensor::zeros({})), Tensor()); }),
               "[backward] expected a variable and a gradient; got an undefined one");
   }
-  EXPECT_EQ(message_of([&] { undefined.value(); }), "[parameter] expected a parameter; got an undefined one");
-  EXPECT_EQ(message_of([] { Tensor().clone(); }), "[clone] expected a tensor; got an undefined one");
-  EXPECT_EQ(message_of([] { Tensor().reshape({}); }), "[reshape] expected a tensor; got an undefined one");
+  EXPECT_EQ(message_of([&] { undefined.value(); }),
+            "[parameter] expected a parameter; got an undefined one");
+  EXPECT_EQ(message_of([] { Tensor().clone(); }),
+            "[clone] expected a tensor; got an undefined one");
+  EXPECT_EQ(message_of([] { Tensor().reshape({}); }),
+            "[reshape] expected a tensor; got an undefined one");
 }
 
 TEST(Tape, ParametersOfOneTensorAreTheirOwn) {
@@ -398,20 +445,30 @@ TEST(Tape, Misuse) {
   {
     Tape tape;
     ended = p * 2;
-    EXPECT_EQ(message_of([&] { tape.backward(p * 2); }), "[backward] expected a loss of one element; got shape (2,)");
-    EXPECT_EQ(message_of([&] { tape.backward(Variable()); }), "[backward] expected a loss; got an undefined variable");
-    EXPECT_EQ(message_of([&] { tape.backward(p * 2, Tensor({3})); }), "[backward] expected a gradient of shape (2,); got (3,)");
+    EXPECT_EQ(message_of([&] { tape.backward(p * 2); }),
+              "[backward] expected a loss of one element; got shape (2,)");
+    EXPECT_EQ(message_of([&] { tape.backward(Variable()); }),
+              "[backward] expected a loss; got an undefined variable");
+    EXPECT_EQ(message_of([&] { tape.backward(p * 2, Tensor({3})); }),
+              "[backward] expected a gradient of shape (2,); got (3,)");
     tape.backward(sum(ended));
-    EXPECT_EQ(message_of([&] { tape.backward(sum(p)); }).substr(0, 90),
-              std::string("[sum] the tape has run backward already; record on a new one; called at " __FILE__).substr(0, 90));
-    EXPECT_EQ(message_of([&] { tape.backward(ended, Tensor({2})); }), "[backward] the tape has run backward already; record the computation on a new one");
+    EXPECT_EQ(
+        message_of([&] { tape.backward(sum(p)); }).substr(0, 90),
+        std::string(
+            "[sum] the tape has run backward already; record on a new one; called at " __FILE__)
+            .substr(0, 90));
+    EXPECT_EQ(message_of([&] { tape.backward(ended, Tensor({2})); }),
+              "[backward] the tape has run backward already; record the computation on a new one");
     std::ostringstream out;
-    EXPECT_EQ(message_of([&] { tape.print(out); }), "[print] this tape kept no profile; open it with Tape tape({.profile = true})");
+    EXPECT_EQ(message_of([&] { tape.print(out); }),
+              "[print] this tape kept no profile; open it with Tape tape({.profile = true})");
   }
   EXPECT_EQ((ended * 2).value().to_vector(), (Reals{4, 8}));  // its value stays
   Tape tape;
-  EXPECT_NE(message_of([&] { ended * 2; }).find("[*] an input was recorded on another tape"), std::string::npos);
-  EXPECT_EQ(message_of([&] { tape.backward(ended, Tensor({2})); }), "[backward] the variable was recorded on another tape");
+  EXPECT_NE(message_of([&] { ended * 2; }).find("[*] an input was recorded on another tape"),
+            std::string::npos);
+  EXPECT_EQ(message_of([&] { tape.backward(ended, Tensor({2})); }),
+            "[backward] the variable was recorded on another tape");
   EXPECT_EQ((ended.detach() * 2).value().to_vector(), (Reals{4, 8}));
 }
 
@@ -420,7 +477,8 @@ TEST(Tape, AnErrorInBackwardLeavesNothingBehind) {
   {
     const Parameter p = parameter({1, 2});
     Tape tape;
-    const Variable y = record("thrower", Tensor({2}, {1, 2}), {p * 2}, [kept = Tensor({1000})](const Tensor&, Gradient) { fail("thrown"); });
+    const Variable y = record("thrower", Tensor({2}, {1, 2}), {p * 2},
+                              [kept = Tensor({1000})](const Tensor&, Gradient) { fail("thrown"); });
     EXPECT_EQ(message_of([&] { tape.backward(sum(y)); }), "thrown");
     EXPECT_TRUE(Tape::recording());
   }
@@ -433,7 +491,8 @@ TEST(Tape, AHundredThousandOps) {
     const Parameter p = parameter({1});
     Tape tape;
     Variable y = p;
-    for (int i = 0; i < 100'000; ++i) y = y + 1;
+    for (int i = 0; i < 100'000; ++i)
+      y = y + 1;
     EXPECT_EQ(tape.size(), 100'000u);
     tape.backward(y);
     EXPECT_EQ(gradient(p), Reals{1});
@@ -442,7 +501,8 @@ TEST(Tape, AHundredThousandOps) {
     const Parameter p = parameter({1});
     Tape tape;
     Variable y = p;
-    for (int i = 0; i < 100'000; ++i) y = y * 1;  // dropped without a backward pass
+    for (int i = 0; i < 100'000; ++i)
+      y = y * 1;  // dropped without a backward pass
   }
   EXPECT_EQ(memory::statistics().live, live);
 }
@@ -451,9 +511,11 @@ TEST(Tape, AHundredThousandOps) {
 void step(const Parameter& w, const Parameter& b, const Tensor& x, const Ids& gold) {
   Tape tape;
   const Variable h = gelu(matmul(x, w) + b), y = matmul(h, w, {.b = true}) + x;
-  tape.backward(cross_entropy(y, gold) + mean(square(variance(h, {0}))) + sum(slice(permute(h, {1, 0}), 1, 0, 3)) * 1e-3);
+  tape.backward(cross_entropy(y, gold) + mean(square(variance(h, {0}))) +
+                sum(slice(permute(h, {1, 0}), 1, 0, 3)) * 1e-3);
   for (const ParameterRef& p : std::initializer_list<ParameterRef>{w, b}) {
-    for (Index i = 0; i < p.value().size(); ++i) p.value()[i] -= Real(1e-3) * p.gradient()[i];
+    for (Index i = 0; i < p.value().size(); ++i)
+      p.value()[i] -= Real(1e-3) * p.gradient()[i];
     p.clear_gradient();
   }
 }
@@ -462,10 +524,12 @@ TEST(Tape, ASteadyStepAsksForNothing) {
   const Tensor x = Tensor::full({64, 48}, Real(0.1));
   const Ids gold = Ids::full({64}, 3);
   const Parameter w(Tensor::full({48, 32}, Real(0.01))), b(Tensor::zeros({32}));
-  for (int i = 0; i < 20; ++i) step(w, b, x, gold);
+  for (int i = 0; i < 20; ++i)
+    step(w, b, x, gold);
   const memory::Statistics before = memory::statistics();
   const std::size_t heap = mallinfo2().uordblks;
-  for (int i = 0; i < 50; ++i) step(w, b, x, gold);
+  for (int i = 0; i < 50; ++i)
+    step(w, b, x, gold);
   const memory::Statistics after = memory::statistics();
   EXPECT_EQ(after.live, before.live);
   EXPECT_EQ(after.system, before.system);
@@ -480,14 +544,20 @@ TEST(Tape, CheckFiniteNamesOpAndLine) {
   {
     Tape tape({.check_finite = true});
     const int line = __LINE__ + 1;
-    EXPECT_EQ(message_of([&] { log(p); }), fmt::format("[log] -inf at element 1 of the output of shape (2,); called at {}:{}", file, line));
+    EXPECT_EQ(message_of([&] { log(p); }),
+              fmt::format("[log] -inf at element 1 of the output of shape (2,); called at {}:{}",
+                          file, line));
   }
   {
     Tape tape({.check_finite = true});
     const int line = __LINE__ + 1;
     const Variable y = sum(sqrt(p));
     const std::string message = message_of([&] { tape.backward(y); });
-    EXPECT_EQ(message, fmt::format("[sqrt] inf at element 1 of the gradient of an input of shape (2,); called at {}:{}", file, line));
+    EXPECT_EQ(
+        message,
+        fmt::format(
+            "[sqrt] inf at element 1 of the gradient of an input of shape (2,); called at {}:{}",
+            file, line));
   }
   Tape tape;
   EXPECT_EQ(message_of([&] { tape.backward(sum(log(p))); }), "no error");
@@ -505,7 +575,8 @@ std::optional<NotFinite> not_finite(const std::function<void(Tape&)>& f) {
 }
 
 TEST(Tape, CheckFiniteSaysWhatWasUsedLast) {
-  const Parameter a = parameter({1, 2}), b = parameter({0, 1}), c = parameter({std::numeric_limits<Real>::max(), 1}), frozen = parameter({0, 1});
+  const Parameter a = parameter({1, 2}), b = parameter({0, 1}),
+                  c = parameter({std::numeric_limits<Real>::max(), 1}), frozen = parameter({0, 1});
   frozen.trainable() = false;
   const Tensor x({2}, {1, 1});
   const auto in = [&](const ParameterRef& p) {
@@ -521,17 +592,23 @@ TEST(Tape, CheckFiniteSaysWhatWasUsedLast) {
     bool gradient;
     ParameterRef used;  // last of those that are a's, b's, c's or frozen
   } rows[] = {
-      {"the op's own parameter", [&](Tape&) { x * a * log(b); }, "log", false, b},
+      {"the op's own parameter", [&](Tape&) { x* a* log(b); }, "log", false, b},
       {"an op without one", [&](Tape&) { exp(exp(tanh(x * a) * b) * 1e3); }, "exp", false, b},
       {"a frozen one", [&](Tape&) { log(Variable(frozen) * a * frozen); }, "log", false, frozen},
       {"overflow", [&](Tape&) { Variable(a) * 2 + Variable(c) * c; }, "*", false, c},
-      {"back, the op's own", [&](Tape& tape) { tape.backward(sum(Variable(a) * sqrt(b) * c)); }, "sqrt", true, b},
-      {"back, an op without one", [&](Tape& tape) { tape.backward(sum(sqrt(Variable(b) * 2) * a)); }, "sqrt", true, b},
+      {"back, the op's own", [&](Tape& tape) { tape.backward(sum(Variable(a) * sqrt(b) * c)); },
+       "sqrt", true, b},
+      {"back, an op without one",
+       [&](Tape& tape) { tape.backward(sum(sqrt(Variable(b) * 2) * a)); }, "sqrt", true, b},
       {"recompute", [&](Tape&) { recompute(in(b), {{Variable(a) * 2}}) * c; }, "log", false, b},
-      {"recompute, back", [&](Tape& tape) { tape.backward(sum(recompute(into(b), {{Variable(a) * 2}}) * a)); }, "sqrt", true, b},
+      {"recompute, back",
+       [&](Tape& tape) { tape.backward(sum(recompute(into(b), {{Variable(a) * 2}}) * a)); }, "sqrt",
+       true, b},
       {"recompute in recompute, back",
        [&](Tape& tape) {
-         const auto outer = [&](std::span<const Variable> v) { return recompute(into(b), {{v[0] * a}}) * a; };
+         const auto outer = [&](std::span<const Variable> v) {
+           return recompute(into(b), {{v[0] * a}}) * a;
+         };
          tape.backward(sum(recompute(outer, {{Variable(a) * 2}}) * a));
        },
        "sqrt", true, b},
@@ -553,12 +630,14 @@ TEST(Tape, CheckFiniteSaysWhatWasUsedLast) {
         [&](const ParameterRef& p) { return p == a || p == b || p == c || p == frozen; });
     ASSERT_NE(mine, error->parameters.end()) << row.name;
     EXPECT_TRUE(*mine == row.used) << row.name;
-    for (const ParameterRef& p : std::initializer_list<ParameterRef>{a, b, c}) p.clear_gradient();
+    for (const ParameterRef& p : std::initializer_list<ParameterRef>{a, b, c})
+      p.clear_gradient();
   }
   const auto constant = not_finite([&](Tape&) { log(x - 1); });
   ASSERT_TRUE(constant);
   EXPECT_TRUE(constant->parameters.empty());
-  EXPECT_FALSE(not_finite([&](Tape& tape) { tape.backward(sum(recompute(into(a), {{Variable(a) * 2}}))); }));
+  EXPECT_FALSE(
+      not_finite([&](Tape& tape) { tape.backward(sum(recompute(into(a), {{Variable(a) * 2}}))); }));
   Tape ordinary;  // a check that failed leaves nothing behind
   ordinary.backward(sum(sqrt(b)));
   EXPECT_FALSE(std::isfinite(b.gradient()[0]));
@@ -567,13 +646,16 @@ TEST(Tape, CheckFiniteSaysWhatWasUsedLast) {
 TEST(Tape, PrintTellsOfWhatIsRecomputed) {
   const Parameter p = parameter({1, 2});
   Tape tape({.profile = true});
-  tape.backward(sum(recompute([&](std::span<const Variable> x) { return tanh(x[0] * p); }, {{Variable(p) * 2}})));
+  tape.backward(sum(
+      recompute([&](std::span<const Variable> x) { return tanh(x[0] * p); }, {{Variable(p) * 2}})));
   std::ostringstream out;
   tape.print(out);
   std::istringstream lines(out.str());
   std::string names;
-  for (std::string line, name; std::getline(lines, line); names += name + " ") std::istringstream(line) >> name;
-  EXPECT_EQ(names, "op * * tanh recompute sum * tanh total ") << "once forward, once when going back: " << out.str();
+  for (std::string line, name; std::getline(lines, line); names += name + " ")
+    std::istringstream(line) >> name;
+  EXPECT_EQ(names, "op * * tanh recompute sum * tanh total ")
+      << "once forward, once when going back: " << out.str();
 }
 
 TEST(Tape, PrintHasARowForEveryOp) {
@@ -589,7 +671,8 @@ TEST(Tape, PrintHasARowForEveryOp) {
     std::istringstream(line) >> name;
     names.push_back(name);
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"op", "exp", "*", "tanh", "sum", "total"})) << out.str();
+  EXPECT_EQ(names, (std::vector<std::string>{"op", "exp", "*", "tanh", "sum", "total"}))
+      << out.str();
   ASSERT_EQ(tape.rows().size(), 4u);
   EXPECT_EQ(tape.rows()[1].op, std::string("*"));
   EXPECT_EQ(to_string(tape.rows()[1].shape), "(2,)");
@@ -608,12 +691,14 @@ Outcome run_block(bool recomputed, bool nested, Real p) {
   step_random() = Random(11, 4);
   const auto block = [&w, p](std::span<const Variable> in) {
     Variable y = in[0];
-    for (int i = 0; i < 8; ++i) y = dropout(tanh(y * w), p, step_random().next_key());
+    for (int i = 0; i < 8; ++i)
+      y = dropout(tanh(y * w), p, step_random().next_key());
     return y;
   };
   const auto blocks = [&](std::span<const Variable> in) {
     Variable y = in[0];
-    for (int i = 0; i < 4; ++i) y = recomputed ? recompute(block, {{y}}) : block(std::span(&y, 1));
+    for (int i = 0; i < 4; ++i)
+      y = recomputed ? recompute(block, {{y}}) : block(std::span(&y, 1));
     return y;
   };
   memory::reset_peak();
@@ -621,19 +706,25 @@ Outcome run_block(bool recomputed, bool nested, Real p) {
   Tape tape;
   const Variable in = x, loss = sum(nested ? recompute(blocks, {{in}}) : blocks(std::span(&in, 1)));
   tape.backward(loss);
-  return {gradient(x), gradient(w), {loss.item()}, memory::statistics().peak - before, step_random().position()};
+  return {gradient(x),
+          gradient(w),
+          {loss.item()},
+          memory::statistics().peak - before,
+          step_random().position()};
 }
 
 TEST(Recompute, GivesTheSameForLessMemory) {
   for (Real p : {Real(0), Real(0.2)}) {
-    const Outcome direct = run_block(false, false, p), recomputed = run_block(true, false, p), nested = run_block(true, true, p);
+    const Outcome direct = run_block(false, false, p), recomputed = run_block(true, false, p),
+                  nested = run_block(true, true, p);
     for (const Outcome* run : {&recomputed, &nested}) {
       EXPECT_EQ(run->loss, direct.loss);
       EXPECT_EQ(run->x, direct.x);
       EXPECT_EQ(run->position, direct.position);
       EXPECT_LT(run->peak, direct.peak * 6 / 10);
       ASSERT_EQ(run->w.size(), direct.w.size());
-      for (std::size_t i = 0; i < run->w.size(); ++i)  // the blocks' shares are added in another order
+      for (std::size_t i = 0; i < run->w.size();
+           ++i)  // the blocks' shares are added in another order
         EXPECT_NEAR(run->w[i], direct.w[i], 1e-4 * std::abs(direct.w[i]));
     }
   }
@@ -641,13 +732,17 @@ TEST(Recompute, GivesTheSameForLessMemory) {
 
 TEST(Recompute, InferenceJustComputes) {
   const Parameter w = parameter({2});
-  EXPECT_EQ(recompute([&](std::span<const Variable> x) { return x[0] * w; }, {{Tensor::full({1}, 3)}}).item(), 6);
+  EXPECT_EQ(
+      recompute([&](std::span<const Variable> x) { return x[0] * w; }, {{Tensor::full({1}, 3)}})
+          .item(),
+      6);
 }
 
 TEST(Recompute, ReachesParametersWhenItsInputsAreConstants) {
   const Parameter w = parameter({2});
   Tape tape;
-  tape.backward(recompute([&](std::span<const Variable> x) { return x[0] * w; }, {{Tensor::full({1}, 3)}}));
+  tape.backward(
+      recompute([&](std::span<const Variable> x) { return x[0] * w; }, {{Tensor::full({1}, 3)}}));
   EXPECT_EQ(gradient(w), Reals{3});
 }
 

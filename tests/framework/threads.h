@@ -14,7 +14,8 @@
 
 namespace heed::test {
 
-inline constexpr int thread_counts[] = {1, 2, 3, 8};  // first the one that the others are compared with
+inline constexpr int thread_counts[] = {1, 2, 3,
+                                        8};  // first the one that the others are compared with
 
 /// Heed's threads while it lives; then as many as at the start.
 struct Threads {
@@ -27,23 +28,28 @@ struct Threads {
 inline Tensor uniform_tensor(const Shape& shape, std::uint64_t seed) {
   Random random(seed, 3);
   Tensor x(shape);
-  for (Real& v : x.span()) v = static_cast<Real>(random.uniform(-1, 1));
+  for (Real& v : x.span())
+    v = static_cast<Real>(random.uniform(-1, 1));
   return x;
 }
 
 inline bool same_bytes(const Tensor& a, const Tensor& b) {
   if (!a.defined() || !b.defined()) return a.defined() == b.defined();
-  return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(Real)) == 0;
+  return a.shape() == b.shape() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(Real)) == 0;
 }
 
 /// Which tensor differs first, and where; "" where all have the same bytes.
 inline std::string first_difference(std::span<const Tensor> got, std::span<const Tensor> expected) {
-  if (got.size() != expected.size()) return fmt::format("{} tensors; expected {}", got.size(), expected.size());
+  if (got.size() != expected.size())
+    return fmt::format("{} tensors; expected {}", got.size(), expected.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     if (same_bytes(got[i], expected[i])) continue;
-    if (!got[i].defined() || !expected[i].defined() || !(got[i].shape() == expected[i].shape())) return fmt::format("tensor {}: another shape", i);
+    if (!got[i].defined() || !expected[i].defined() || !(got[i].shape() == expected[i].shape()))
+      return fmt::format("tensor {}: another shape", i);
     Index k = 0;
-    while (std::memcmp(got[i].data() + k, expected[i].data() + k, sizeof(Real)) == 0) ++k;
+    while (std::memcmp(got[i].data() + k, expected[i].data() + k, sizeof(Real)) == 0)
+      ++k;
     return fmt::format("tensor {}, element {}: {} and {}", i, k, got[i][k], expected[i][k]);
   }
   return "";

@@ -1,5 +1,6 @@
 // The bytes of a checkpoint's file. Checksums guard it: checkpoint_sealed gets past them.
 #include "framework/checkpoint.h"
+
 #include "tests/fuzz/input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,10 +1,11 @@
-// The payload of a checkpoint, under a header whose length and checksums are right. The first byte says which format, and whether the rest
-// is a payload or changes to that of a run: two bytes for a place, one for what to set there. What loads is saved and loaded again, and
-// taken into a model and a trainer.
-#include <xxhash.h>
-
+// The payload of a checkpoint, under a header whose length and checksums are right. The first byte
+// says which format, and whether the rest is a payload or changes to that of a run: two bytes for a
+// place, one for what to set there. What loads is saved and loaded again, and taken into a model
+// and a trainer.
 #include <fstream>
 #include <sstream>
+
+#include <xxhash.h>
 
 #include "framework/checkpoint.h"
 #include "tests/durability/tiny_run.h"
@@ -15,8 +16,11 @@ namespace {
 using namespace heed;
 
 std::string sealed(const std::string& payload, std::uint64_t format) {
-  const auto number = [](std::uint64_t x) { return std::string(reinterpret_cast<const char*>(&x), sizeof x); };
-  const std::string header = "HEEDCKPT" + number(format) + number(payload.size()) + number(XXH3_64bits(payload.data(), payload.size()));
+  const auto number = [](std::uint64_t x) {
+    return std::string(reinterpret_cast<const char*>(&x), sizeof x);
+  };
+  const std::string header = "HEEDCKPT" + number(format) + number(payload.size()) +
+                             number(XXH3_64bits(payload.data(), payload.size()));
   return header + (format == 1 ? "" : number(XXH3_64bits(header.data(), header.size()))) + payload;
 }
 
@@ -45,12 +49,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string payload(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (data[0] & 2) {
     const std::string changes = std::exchange(payload, fixed.payload);
-    for (std::size_t i = 0; i + 2 < changes.size(); i += 3)  // most of it is elements; what tells about them stands at the beginning
-      payload[(static_cast<std::uint8_t>(changes[i]) * 256 + static_cast<std::uint8_t>(changes[i + 1])) % payload.size()] = changes[i + 2];
+    for (std::size_t i = 0; i + 2 < changes.size();
+         i += 3)  // most of it is elements; what tells about them stands at the beginning
+      payload[(static_cast<std::uint8_t>(changes[i]) * 256 +
+               static_cast<std::uint8_t>(changes[i + 1])) %
+              payload.size()] = changes[i + 2];
   }
   const std::string path = fixed.run.last().string();
   std::ofstream(path, std::ios::binary | std::ios::trunc) << sealed(payload, data[0] & 1 ? 1 : 2);
-  const auto brief = [](const Error& error) { fuzz::require(std::string_view(error.what()).size() < 4000); };
+  const auto brief = [](const Error& error) {
+    fuzz::require(std::string_view(error.what()).size() < 4000);
+  };
   try {
     const Checkpoint checkpoint = load(path);
     save(checkpoint, again.path());

@@ -1,4 +1,5 @@
-// Gzip data, as the pairs of a .tsv. Checksums guard them, so most of what a fuzzer makes is damaged: seeds matter here.
+// Gzip data, as the pairs of a .tsv. Checksums guard them, so most of what a fuzzer makes is
+// damaged: seeds matter here.
 #include "tests/fuzz/input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -11,19 +9,22 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "datasets/batching.h"
 #include "datasets/pairs.h"
 #include "datasets/text_file.h"
 #include "framework/error.h"
 
-/// What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput: Error is how bad input ends, anything else is a find.
+/// What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput: Error is how bad
+/// input ends, anything else is a find.
 namespace heed::fuzz {
 
 /// The path of a file in memory that there is not yet.
 inline std::string unused_path() {
   static int made = 0;
-  const std::filesystem::path folder = std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
+  const std::filesystem::path folder =
+      std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
   return (folder / fmt::format("heed-fuzz-{}-{}", ::getpid(), ++made)).string();
 }
 
@@ -35,7 +36,9 @@ class File {
   ~File() { ::unlink(path_.c_str()); }
   const std::string& holding(std::string_view bytes) const {
     std::FILE* file = std::fopen(path_.c_str(), "wb");
-    if (!file || std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fclose(file) != 0) std::abort();
+    if (!file || std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() ||
+        std::fclose(file) != 0)
+      std::abort();
     return path_;
   }
   const std::string& path() const { return path_; }
@@ -48,8 +51,10 @@ inline void require(bool condition) {
   if (!condition) std::abort();
 }
 
-/// Opens pairs, and holds them to what every source promises: sides that are trimmed text, the same in any order, and batches.
-inline void read_pairs(const std::vector<std::string>& data, const std::vector<std::string>& fields = {}) {
+/// Opens pairs, and holds them to what every source promises: sides that are trimmed text, the same
+/// in any order, and batches.
+inline void read_pairs(const std::vector<std::string>& data,
+                       const std::vector<std::string>& fields = {}) {
   try {
     open_pairs(data, fields, Split::train, 1, {.blank_is_error = true});
   } catch (const Error& error) {
@@ -66,12 +71,16 @@ inline void read_pairs(const std::vector<std::string>& data, const std::vector<s
         require(!side.empty() && side.find('\n') == std::string::npos);
       }
     }
-    for (Index i = pairs->size() - 1; i >= 0; i -= 1 + pairs->size() / 100) require(pairs->at(i) == all[static_cast<std::size_t>(i)]);
+    for (Index i = pairs->size() - 1; i >= 0; i -= 1 + pairs->size() / 100)
+      require(pairs->at(i) == all[static_cast<std::size_t>(i)]);
     const std::shared_ptr<const Tokenizer> words =
-        train_tokenizer("words", {.max_size = 100}, [&](const TakeLine& take) { take(all[0].source), take(all[0].target); });
-    PairBatches batches(*pairs, words, {.batch_tokens = 4096, .max_length = 1000, .cut = true, .window = 128});
+        train_tokenizer("words", {.max_size = 100},
+                        [&](const TakeLine& take) { take(all[0].source), take(all[0].target); });
+    PairBatches batches(*pairs, words,
+                        {.batch_tokens = 4096, .max_length = 1000, .cut = true, .window = 128});
     Index seen = 0;
-    while (batches.epoch() == 0) seen += static_cast<Index>(batches.next().lines.size());
+    while (batches.epoch() == 0)
+      seen += static_cast<Index>(batches.next().lines.size());
     require(seen == pairs->size());
   } catch (const Error& error) {
     require(std::string_view(error.what()).find('\n') == std::string_view::npos);

@@ -17,9 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Safetensors back = load_safetensors(path);
     fuzz::require(back.metadata == found.metadata && back.tensors.size() == found.tensors.size());
     for (const auto& [name, x] : found.tensors) {
-      const auto same = std::find_if(back.tensors.begin(), back.tensors.end(), [&](const NamedTensor& y) { return y.name == name; });
+      const auto same = std::find_if(back.tensors.begin(), back.tensors.end(),
+                                     [&](const NamedTensor& y) { return y.name == name; });
       fuzz::require(same != back.tensors.end() && same->tensor.shape() == x.shape());
-      fuzz::require(x.size() == 0 || std::memcmp(same->tensor.data(), x.data(), x.span().size_bytes()) == 0);
+      fuzz::require(x.size() == 0 ||
+                    std::memcmp(same->tensor.data(), x.data(), x.span().size_bytes()) == 0);
     }
   } catch (const Error& error) {
     fuzz::require(std::string_view(error.what()).find('\n') == std::string_view::npos);

@@ -1,5 +1,7 @@
-// A file of settings, and after a byte 0x1E an assignment for --set. What is accepted is written and read back as it was.
+// A file of settings, and after a byte 0x1E an assignment for --set. What is accepted is written
+// and read back as it was.
 #include "cli/settings.h"
+
 #include "tests/fuzz/input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,4 +1,5 @@
-// The file of a tokenizer; or the kind of one with a model, a byte 0x1E, and its model, beside a file that vouches for it.
+// The file of a tokenizer; or the kind of one with a model, a byte 0x1E, and its model, beside a
+// file that vouches for it.
 #include <xxhash.h>
 
 #include "datasets/tokenizer.h"
@@ -11,14 +12,18 @@ using namespace heed;
 void use(const Tokenizer& tokenizer) {
   Random random(1);
   std::vector<Id> all;
-  for (Id id = 0; id < static_cast<Id>(tokenizer.size()); ++id) all.push_back(id), tokenizer.token(id);
+  for (Id id = 0; id < static_cast<Id>(tokenizer.size()); ++id)
+    all.push_back(id), tokenizer.token(id);
   tokenizer.decode(all);
-  for (const std::string_view text : {"", " ", "the dogs  sleep.", "l'été à Zürich, 日本語 😀\n▁￭",
-                                      "“e\u0301” 👩\u200D👧\u200B，\u00A0é",
-                                      "<s> <0x41> aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
+  for (const std::string_view text :
+       {"", " ", "the dogs  sleep.", "l'été à Zürich, 日本語 😀\n▁￭",
+        "“e\u0301” 👩\u200D👧\u200B，\u00A0é", "<s> <0x41> aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
     std::vector<std::string> extra;
-    for (const auto& ids : {tokenizer.encode(text), tokenizer.sample(text, 0.5, random), tokenizer.encode_widening(text, extra)})
-      for (const Id id : ids) fuzz::require(id >= 0 && id < static_cast<Id>(tokenizer.size()) + static_cast<Id>(extra.size()));
+    for (const auto& ids : {tokenizer.encode(text), tokenizer.sample(text, 0.5, random),
+                            tokenizer.encode_widening(text, extra)})
+      for (const Id id : ids)
+        fuzz::require(id >= 0 &&
+                      id < static_cast<Id>(tokenizer.size()) + static_cast<Id>(extra.size()));
     tokenizer.decode(tokenizer.encode(text));
   }
 }
@@ -34,8 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (cut != std::string_view::npos) {
     const std::string_view bytes = input.substr(cut + 1);
     model.holding(bytes);
-    json = fmt::format(R"({{"format": "heed tokenizer", "version": 1, "kind": "{}", "size": 0, "model": {{"bytes": {}, "xxh3": "{:016x}"}}}})",
-                       json == "bpe" ? "bpe" : "unigram", bytes.size(), XXH3_64bits(bytes.data(), bytes.size()));
+    json = fmt::format(
+        R"({{"format": "heed tokenizer", "version": 1, "kind": "{}", "size": 0, "model": {{"bytes": {}, "xxh3": "{:016x}"}}}})",
+        json == "bpe" ? "bpe" : "unigram", bytes.size(), XXH3_64bits(bytes.data(), bytes.size()));
   }
   for (int attempt = 0; attempt < 2; ++attempt) {
     try {
@@ -47,7 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const std::size_t at = what.find(holds);
       if (cut == std::string_view::npos || at == std::string_view::npos) return 0;
       const std::string_view rest = what.substr(at + holds.size());
-      json.replace(json.find("\"size\": 0"), 9, "\"size\": " + std::string(rest.substr(0, rest.find(')'))));  // the size it has
+      json.replace(json.find("\"size\": 0"), 9,
+                   "\"size\": " + std::string(rest.substr(0, rest.find(')'))));  // the size it has
     }
   }
   return 0;

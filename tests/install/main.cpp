@@ -1,8 +1,8 @@
 // Twenty steps of a tiny Transformer that copies. Expected: the loss falls by more than a tenth.
 
-#include <heed/heed.h>
-
 #include <cstdio>
+
+#include <heed/heed.h>
 
 #include "layers/linear.h"  // this project's own, not Heed's
 
@@ -10,11 +10,13 @@ int main() {
   using namespace heed;
   const auto pairs = toy::open("copy", Split::train, 1);
   const auto tokenizer = train_tokenizer("words", {}, [&](const TakeLine& take) {
-    for (Index i = 0; i < 100; ++i) take(pairs->at(i).source);
+    for (Index i = 0; i < 100; ++i)
+      take(pairs->at(i).source);
   });
   PairBatches batches(*pairs, tokenizer, {.batch_tokens = 512, .window = 256});
   Random random(1);
-  Transformer model({.vocabulary = tokenizer->size(), .d = 32, .layers = 1, .heads = 2, .dropout = 0}, random);
+  Transformer model(
+      {.vocabulary = tokenizer->size(), .d = 32, .layers = 1, .heads = 2, .dropout = 0}, random);
   Adam adam(model, {.lr = 3e-3});
   Real first = 0, last = 0;
   for (int step = 1; step <= 20; ++step) {
@@ -27,7 +29,8 @@ int main() {
     last = loss.item();
     if (step == 1) first = last;
   }
-  std::printf("heed %s: loss %.3f after 20 steps, %.3f after the first\n", version(), static_cast<double>(last), static_cast<double>(first));
+  std::printf("heed %s: loss %.3f after 20 steps, %.3f after the first\n", version(),
+              static_cast<double>(last), static_cast<double>(first));
   static_assert(mine::Linear::is_mine);
   return last < Real(0.9) * first ? 0 : 1;
 }

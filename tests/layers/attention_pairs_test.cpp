@@ -15,7 +15,8 @@ Rows rows_of(const Tensor& x, Index begin, Index count) {
   Rows rows;
   for (Index i = begin; i < begin + count; ++i) {
     rows.emplace_back();
-    for (Index c = 0; c < x.columns(); ++c) rows.back().push_back(static_cast<double>(x[i * x.columns() + c]));
+    for (Index c = 0; c < x.columns(); ++c)
+      rows.back().push_back(static_cast<double>(x[i * x.columns() + c]));
   }
   return rows;
 }
@@ -23,26 +24,32 @@ Rows rows_of(const Parameter& p) { return rows_of(p.value(), 0, p.value().rows()
 
 double dot(const Row& a, const Row& b) {
   double total = 0;
-  for (std::size_t c = 0; c < a.size(); ++c) total += a[c] * b[c];
+  for (std::size_t c = 0; c < a.size(); ++c)
+    total += a[c] * b[c];
   return total;
 }
 Row product(const Linear& f, const Row& x) {
   Row y;
-  for (const Row& w : rows_of(f.weight)) y.push_back(dot(w, x));
+  for (const Row& w : rows_of(f.weight))
+    y.push_back(dot(w, x));
   return y;
 }
 void add(Row& to, const Row& x, double factor) {
-  for (std::size_t c = 0; c < to.size(); ++c) to[c] += factor * x[c];
+  for (std::size_t c = 0; c < to.size(); ++c)
+    to[c] += factor * x[c];
 }
 Row tanh_of(Row x) {
-  for (double& v : x) v = std::tanh(v);
+  for (double& v : x)
+    v = std::tanh(v);
   return x;
 }
 /// Each over their sum.
 Row shares(Row x) {
   double total = 0;
-  for (double& v : x) total += v = std::exp(v);
-  for (double& v : x) v /= total;
+  for (double& v : x)
+    total += v = std::exp(v);
+  for (double& v : x)
+    v /= total;
   return x;
 }
 
@@ -51,17 +58,21 @@ Parameter scattered(const Spans& spans, Index d, std::uint64_t seed) {
   Tensor x = Tensor::full({spans.rows(), d}, 1000);
   const Tensor values = random_tensor({spans.rows(), d}, seed);
   for (Index i = 0; i < spans.count(); ++i)
-    std::copy_n(values.data() + spans.begin(i) * d, spans.length(i) * d, x.data() + spans.begin(i) * d);
+    std::copy_n(values.data() + spans.begin(i) * d, spans.length(i) * d,
+                x.data() + spans.begin(i) * d);
   return Parameter(x);
 }
 
 void expect_row(const Tensor& y, Index row, const Row& expected, const std::string& what) {
   for (std::size_t c = 0; c < expected.size(); ++c)
-    EXPECT_NEAR(static_cast<double>(y[row * y.columns() + static_cast<Index>(c)]), expected[c], 10 * close) << what << ": row " << row << ", column " << c;
+    EXPECT_NEAR(static_cast<double>(y[row * y.columns() + static_cast<Index>(c)]), expected[c],
+                10 * close)
+        << what << ": row " << row << ", column " << c;
 }
 
 /// The tape's gradients against central differences of the loss.
-void expect_gradients(AnyModule module, const std::function<Variable()>& f, const std::string& what) {
+void expect_gradients(AnyModule module, const std::function<Variable()>& f,
+                      const std::string& what) {
   const Gradients got = gradients(module, f);
   const double step = sizeof(Real) == 8 ? 1e-5 : 1e-2, tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
   std::size_t number = 0;
@@ -94,9 +105,12 @@ const std::vector<Layout>& layouts() {
                                           {"empty sequences, padded", {2, 0}, {0, 2}, 3, 3}};
   return all;
 }
-Spans spans_of(const std::vector<Index>& lengths, Index width) { return width == 0 ? Spans::packed(lengths) : Spans::padded(lengths, width); }
+Spans spans_of(const std::vector<Index>& lengths, Index width) {
+  return width == 0 ? Spans::packed(lengths) : Spans::padded(lengths, width);
+}
 
-// Co-attention --------------------------------------------------------------------------------------------------------------------
+// Co-attention
+// --------------------------------------------------------------------------------------------------------------------
 
 struct CoParts {
   CoAttention& layer;
@@ -116,44 +130,62 @@ TEST(CoAttention, EqualsItsDefinition) {
     ASSERT_EQ(to_string(result.a.shape()), to_string(Shape{as.count(), 6}));
     ASSERT_EQ(to_string(result.b.shape()), to_string(Shape{as.count(), 5}));
     for (Index s = 0; s < as.count(); ++s) {
-      const Rows x = rows_of(a.value(), as.begin(s), as.length(s)), y = rows_of(b.value(), bs.begin(s), bs.length(s));
-      const auto c = [&](std::size_t i, std::size_t j) { return std::tanh(dot(x[i], product(layer.affinity, y[j]))); };
+      const Rows x = rows_of(a.value(), as.begin(s), as.length(s)),
+                 y = rows_of(b.value(), bs.begin(s), bs.length(s));
+      const auto c = [&](std::size_t i, std::size_t j) {
+        return std::tanh(dot(x[i], product(layer.affinity, y[j])));
+      };
       Row a_scores, b_scores;
       for (std::size_t i = 0; i < x.size(); ++i) {
         Row map = product(layer.first, x[i]);
-        for (std::size_t j = 0; j < y.size(); ++j) add(map, product(layer.second, y[j]), c(i, j));
+        for (std::size_t j = 0; j < y.size(); ++j)
+          add(map, product(layer.second, y[j]), c(i, j));
         a_scores.push_back(dot(rows_of(layer.energy_a)[0], tanh_of(map)));
       }
       for (std::size_t j = 0; j < y.size(); ++j) {
         Row map = product(layer.second, y[j]);
-        for (std::size_t i = 0; i < x.size(); ++i) add(map, product(layer.first, x[i]), c(i, j));
+        for (std::size_t i = 0; i < x.size(); ++i)
+          add(map, product(layer.first, x[i]), c(i, j));
         b_scores.push_back(dot(rows_of(layer.energy_b)[0], tanh_of(map)));
       }
       const Row wa = shares(a_scores), wb = shares(b_scores);
       Row ya(6, 0), yb(5, 0);
-      for (std::size_t i = 0; i < x.size(); ++i) add(ya, x[i], wa[i]);
-      for (std::size_t j = 0; j < y.size(); ++j) add(yb, y[j], wb[j]);
-      expect_row(result.a.value(), s, ya, layout.name), expect_row(result.b.value(), s, yb, layout.name);
       for (std::size_t i = 0; i < x.size(); ++i)
-        EXPECT_NEAR(static_cast<double>(a_weights[static_cast<std::size_t>(s)][static_cast<Index>(i)]), wa[i], close);
+        add(ya, x[i], wa[i]);
       for (std::size_t j = 0; j < y.size(); ++j)
-        EXPECT_NEAR(static_cast<double>(b_weights[static_cast<std::size_t>(s)][static_cast<Index>(j)]), wb[j], close);
+        add(yb, y[j], wb[j]);
+      expect_row(result.a.value(), s, ya, layout.name),
+          expect_row(result.b.value(), s, yb, layout.name);
+      for (std::size_t i = 0; i < x.size(); ++i)
+        EXPECT_NEAR(
+            static_cast<double>(a_weights[static_cast<std::size_t>(s)][static_cast<Index>(i)]),
+            wa[i], close);
+      for (std::size_t j = 0; j < y.size(); ++j)
+        EXPECT_NEAR(
+            static_cast<double>(b_weights[static_cast<std::size_t>(s)][static_cast<Index>(j)]),
+            wb[j], close);
     }
     CoParts parts{layer, a, b};
-    expect_gradients(parts, [&] {
-      const auto r = layer(a, as, b, bs);
-      return sum(r.a * random_tensor(r.a.shape(), 4)) + sum(r.b * random_tensor(r.b.shape(), 5));
-    }, layout.name);
+    expect_gradients(
+        parts,
+        [&] {
+          const auto r = layer(a, as, b, bs);
+          return sum(r.a * random_tensor(r.a.shape(), 4)) +
+                 sum(r.b * random_tensor(r.b.shape(), 5));
+        },
+        layout.name);
   }
 }
 
-// Sentinel ------------------------------------------------------------------------------------------------------------------------
+// Sentinel
+// ------------------------------------------------------------------------------------------------------------------------
 
 struct SentinelParts {
   SentinelAttention& layer;
   Parameter &input, &previous, &state, &cell, &memory;
   void visit(Visitor& v) {
-    v("layer", layer), v("input", input), v("previous", previous), v("state", state), v("cell", cell), v("memory", memory);
+    v("layer", layer), v("input", input), v("previous", previous), v("state", state),
+        v("cell", cell), v("memory", memory);
   }
 };
 
@@ -163,49 +195,68 @@ TEST(SentinelAttention, EqualsItsDefinition) {
   SentinelAttention layer(3, d, 4, random);
   randomize(layer);
   for (const Layout& layout : layouts()) {
-    const Spans queries = spans_of(layout.a, layout.a_width), keys = spans_of(layout.b, layout.b_width);
-    Parameter x = scattered(queries, 3, 1), before = scattered(queries, d, 2), h = scattered(queries, d, 3), m = scattered(queries, d, 4);
+    const Spans queries = spans_of(layout.a, layout.a_width),
+                keys = spans_of(layout.b, layout.b_width);
+    Parameter x = scattered(queries, 3, 1), before = scattered(queries, d, 2),
+              h = scattered(queries, d, 3), m = scattered(queries, d, 4);
     Parameter v = scattered(keys, d, 5);
     std::vector<Tensor> weights;
     const auto result = layer({x, before, h, m}, queries, layer.remember(v), keys, &weights);
     for (Index s = 0; s < queries.count(); ++s) {
-      const auto of = [&](const Parameter& p) { return rows_of(p.value(), queries.begin(s), queries.length(s)); };
-      const Rows xs = of(x), befores = of(before), hs = of(h), ms = of(m), vs = rows_of(v.value(), keys.begin(s), keys.length(s));
+      const auto of = [&](const Parameter& p) {
+        return rows_of(p.value(), queries.begin(s), queries.length(s));
+      };
+      const Rows xs = of(x), befores = of(before), hs = of(h), ms = of(m),
+                 vs = rows_of(v.value(), keys.begin(s), keys.length(s));
       const Row w = rows_of(layer.energy)[0];
       for (std::size_t i = 0; i < xs.size(); ++i) {
         Row sentinel = product(layer.gate_input, xs[i]);
         add(sentinel, product(layer.gate_state, befores[i]), 1);
-        for (std::size_t c = 0; c < sentinel.size(); ++c) sentinel[c] = 1 / (1 + std::exp(-sentinel[c])) * std::tanh(ms[i][c]);
+        for (std::size_t c = 0; c < sentinel.size(); ++c)
+          sentinel[c] = 1 / (1 + std::exp(-sentinel[c])) * std::tanh(ms[i][c]);
         const Row g = product(layer.state, hs[i]);
         const auto score = [&](Row of_row) {
           add(of_row, g, 1);
           return dot(w, tanh_of(of_row));
         };
         Row scores;
-        for (const Row& row : vs) scores.push_back(score(product(layer.value, row)));
+        for (const Row& row : vs)
+          scores.push_back(score(product(layer.value, row)));
         scores.push_back(score(product(layer.sentinel, sentinel)));
         const Row all = shares(scores);
         // The paper's form: attention without the sentinel, mixed with it.
         const double beta = all.back();
         scores.pop_back();
         Row y(static_cast<std::size_t>(d), 0), alone = shares(scores);
-        for (std::size_t j = 0; j < vs.size(); ++j) add(y, vs[j], (1 - beta) * alone[j]);
+        for (std::size_t j = 0; j < vs.size(); ++j)
+          add(y, vs[j], (1 - beta) * alone[j]);
         add(y, sentinel, beta);
         const Index row = queries.begin(s) + static_cast<Index>(i);
-        expect_row(result.y.value(), row, y, layout.name), expect_row(result.beta.value(), row, {beta}, layout.name);
+        expect_row(result.y.value(), row, y, layout.name),
+            expect_row(result.beta.value(), row, {beta}, layout.name);
         for (std::size_t j = 0; j < vs.size(); ++j)
-          EXPECT_NEAR(static_cast<double>(weights[static_cast<std::size_t>(s)][static_cast<Index>(i * vs.size() + j)]), all[j], 10 * close);
+          EXPECT_NEAR(
+              static_cast<double>(
+                  weights[static_cast<std::size_t>(s)][static_cast<Index>(i * vs.size() + j)]),
+              all[j], 10 * close);
       }
     }
     SentinelParts parts{layer, x, before, h, m, v};
     Tensor kept = Tensor::zeros({queries.rows(), d});
     for (Index s = 0; s < queries.count(); ++s)
-      for (Index t = 0; t < queries.length(s) * d; ++t) kept[queries.begin(s) * d + t] = static_cast<Real>(std::cos(static_cast<double>(t)));
-    expect_gradients(parts, [&] { return sum(layer({x, before, h, m}, queries, layer.remember(v), keys).y * kept); }, layout.name);
+      for (Index t = 0; t < queries.length(s) * d; ++t)
+        kept[queries.begin(s) * d + t] = static_cast<Real>(std::cos(static_cast<double>(t)));
+    expect_gradients(
+        parts,
+        [&] {
+          return sum(layer({x, before, h, m}, queries, layer.remember(v), keys).y * kept);
+        },
+        layout.name);
   }
 }
 
-// What members have to themselves -------------------------------------------------------------------------------------------------
+// What members have to themselves
+// -------------------------------------------------------------------------------------------------
 
 TEST(AdaptiveSpan, PenaltyIsTheMeanSpanWithinBounds) {
   Random random(1);
@@ -214,7 +265,8 @@ TEST(AdaptiveSpan, PenaltyIsTheMeanSpanWithinBounds) {
   EXPECT_NEAR(static_cast<double>(layer.penalty().item()), 10 * (0 + 0.25 + 0.75 + 1) / 4, close);
   const Gradients g = gradients(layer, [&] { return layer.penalty(); });
   const std::vector<double> expected = {0, 2.5, 2.5, 0};
-  for (std::size_t h = 0; h < 4; ++h) EXPECT_NEAR(static_cast<double>(g.values.back()[h]), expected[h], close) << h;
+  for (std::size_t h = 0; h < 4; ++h)
+    EXPECT_NEAR(static_cast<double>(g.values.back()[h]), expected[h], close) << h;
 }
 
 TEST(AdaptiveSpan, ASpanBelowZeroCanGrowAgain) {
@@ -224,20 +276,26 @@ TEST(AdaptiveSpan, ASpanBelowZeroCanGrowAgain) {
   layer.span.value() = Tensor::full({4}, Real(-0.1));
   const Parameter x(random_tensor({6, 8}, 2));
   const Spans spans = Spans::packed(std::vector<Index>{6});
-  const Gradients g = gradients(layer, [&] { return sum(layer(x, spans) * random_tensor({6, 8}, 3)); });
-  for (Real value : g.values.back()) EXPECT_NE(value, 0);
+  const Gradients g = gradients(layer, [&] {
+    return sum(layer(x, spans) * random_tensor({6, 8}, 3));
+  });
+  for (Real value : g.values.back())
+    EXPECT_NE(value, 0);
 }
 
 TEST(Rotary, ProductsDependOnTheDistanceAlone) {
   const Parameter q(random_tensor({1, 12}, 1)), k(random_tensor({1, 12}, 2));
   const Spans one = Spans::packed(std::vector<Index>{1});
-  const auto at = [&](const Parameter& x, Index place) { return rotary(x, one, {.heads = 2, .offset = place}).value(); };
+  const auto at = [&](const Parameter& x, Index place) {
+    return rotary(x, one, {.heads = 2, .offset = place}).value();
+  };
   for (Index head = 0; head < 2; ++head)
     for (Index distance : {0, 1, 7}) {
       const auto product_at = [&](Index place) {
         const Tensor a = at(q, place + distance), b = at(k, place);
         double total = 0;
-        for (Index c = 6 * head; c < 6 * head + 6; ++c) total += static_cast<double>(a[c] * b[c]);
+        for (Index c = 6 * head; c < 6 * head + 6; ++c)
+          total += static_cast<double>(a[c] * b[c]);
         return total;
       };
       EXPECT_NEAR(product_at(0), product_at(100), 10 * close) << distance;
@@ -248,7 +306,8 @@ TEST(Rotary, ProductsDependOnTheDistanceAlone) {
     const double angle = 2 * std::pow(10000.0, -2.0 * static_cast<double>(c) / 6);
     const double a = static_cast<double>(q.value()[c]), b = static_cast<double>(q.value()[c + 3]);
     EXPECT_NEAR(static_cast<double>(turned[c]), a * std::cos(angle) - b * std::sin(angle), close);
-    EXPECT_NEAR(static_cast<double>(turned[c + 3]), a * std::sin(angle) + b * std::cos(angle), close);
+    EXPECT_NEAR(static_cast<double>(turned[c + 3]), a * std::sin(angle) + b * std::cos(angle),
+                close);
   }
 }
 
@@ -257,8 +316,10 @@ TEST(HeadsAttention, DropsWeightsInTrainingAlone) {
   const Parameter x(random_tensor({50, 8}, 2));
   Random random(1);
   for (AttentionLayer* layer : std::initializer_list<AttentionLayer*>{
-           new MultiHeadAttention(8, 8, 2, Real(0.5), random), new RelativeAttention(8, 8, 2, 3, Real(0.5), random),
-           new AdaptiveSpanAttention(8, 8, 2, 9, 3, Real(0.5), random), new RotaryAttention(8, 8, 2, 100, Real(0.5), random)}) {
+           new MultiHeadAttention(8, 8, 2, Real(0.5), random),
+           new RelativeAttention(8, 8, 2, 3, Real(0.5), random),
+           new AdaptiveSpanAttention(8, 8, 2, 9, 3, Real(0.5), random),
+           new RotaryAttention(8, 8, 2, 100, Real(0.5), random)}) {
     const std::unique_ptr<AttentionLayer> owner(layer);
     step_random() = Random(4);
     const Tensor dropped = (*layer)(x, spans).value();

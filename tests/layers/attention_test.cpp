@@ -1,21 +1,22 @@
+#include <limits>
+
 #include "layers/attention/multi_head.h"
 #include "layers/positions.h"
 #include "tests/layers/tiny.h"
 
-#include <limits>
-
 namespace heed {
 namespace {
 
-// Attention from its definition, with plain ops: sequence by sequence, head by head -----------------------------------------------
+// Attention from its definition, with plain ops: sequence by sequence, head by head
+// -----------------------------------------------
 
 struct Composed {
   Variable y;                   // (rows of the queries, d); rows of no sequence are zeros
   std::vector<Tensor> weights;  // of each sequence: (heads, queries, keys)
 };
 
-Composed compose(const Variable& q, const Variable& k, const Variable& v, int heads, const Spans& queries, const Spans& keys,
-                 bool causal) {
+Composed compose(const Variable& q, const Variable& k, const Variable& v, int heads,
+                 const Spans& queries, const Spans& keys, bool causal) {
   const Index d = q.columns(), width = d / heads;
   Composed result;
   std::vector<Operand> pieces;
@@ -35,15 +36,18 @@ Composed compose(const Variable& q, const Variable& k, const Variable& v, int he
     }
     Tensor hidden = Tensor::zeros({n, m});
     for (Index t = 0; t < n && causal; ++t)
-      for (Index s = t + m - n + 1; s < m; ++s) hidden[t * m + s] = 1;
+      for (Index s = t + m - n + 1; s < m; ++s)
+        hidden[t * m + s] = 1;
     std::vector<Operand> columns;
     for (int h = 0; h < heads; ++h) {
       const auto part = [&](const Variable& x, Index begin, Index length) {
         return slice(slice(x, 0, begin, begin + length), 1, h * width, (h + 1) * width);
       };
-      const Variable scores = matmul(part(q, queries.begin(i), n), part(k, keys.begin(i), m), {.b = true}) *
-                              (1 / std::sqrt(static_cast<double>(width)));
-      const Variable w = softmax(masked_fill(scores, hidden, -std::numeric_limits<Real>::infinity()));
+      const Variable scores =
+          matmul(part(q, queries.begin(i), n), part(k, keys.begin(i), m), {.b = true}) *
+          (1 / std::sqrt(static_cast<double>(width)));
+      const Variable w =
+          softmax(masked_fill(scores, hidden, -std::numeric_limits<Real>::infinity()));
       std::copy_n(w.data(), n * m, result.weights.back().data() + h * n * m);
       columns.emplace_back(matmul(w, part(v, keys.begin(i), m)));
     }
@@ -55,7 +59,9 @@ Composed compose(const Variable& q, const Variable& k, const Variable& v, int he
   return result;
 }
 
-Variable plain_linear(const Variable& x, const Linear& f) { return matmul(x, f.weight, {.b = true}) + f.bias; }
+Variable plain_linear(const Variable& x, const Linear& f) {
+  return matmul(x, f.weight, {.b = true}) + f.bias;
+}
 
 struct Layout {
   const char* name;
@@ -88,27 +94,32 @@ Parameter rows_of(const Spans& spans, Index d, std::uint64_t seed) {
   Tensor x = Tensor::full({spans.rows(), d}, 1000);
   const Tensor values = random_tensor({spans.rows(), d}, seed);
   for (Index i = 0; i < spans.count(); ++i)
-    std::copy_n(values.data() + spans.begin(i) * d, spans.length(i) * d, x.data() + spans.begin(i) * d);
+    std::copy_n(values.data() + spans.begin(i) * d, spans.length(i) * d,
+                x.data() + spans.begin(i) * d);
   return Parameter(x);
 }
 
-/// What training wants of y: rows of sequences, each element with a weight of its own. Nobody reads padding.
+/// What training wants of y: rows of sequences, each element with a weight of its own. Nobody reads
+/// padding.
 Variable projected(const Variable& y, const Spans& spans) {
   Tensor r = random_tensor(y.shape(), 5), kept = Tensor::zeros(y.shape());
   const Index d = y.columns();
   for (Index i = 0; i < spans.count(); ++i)
-    std::copy_n(r.data() + spans.begin(i) * d, spans.length(i) * d, kept.data() + spans.begin(i) * d);
+    std::copy_n(r.data() + spans.begin(i) * d, spans.length(i) * d,
+                kept.data() + spans.begin(i) * d);
   return sum(where(kept, y, 0) * kept);
 }
 
-void expect_same_weights(const std::vector<Tensor>& got, const std::vector<Tensor>& expected, const std::string& what) {
+void expect_same_weights(const std::vector<Tensor>& got, const std::vector<Tensor>& expected,
+                         const std::string& what) {
   ASSERT_EQ(got.size(), expected.size()) << what;
   for (std::size_t i = 0; i < got.size(); ++i) {
     expect_close(got[i], expected[i], fmt::format("{}: weights of sequence {}", what, i));
     if (got[i].size() == 0) continue;
     for (Index row = 0; row < got[i].rows(); ++row) {
       double total = 0;
-      for (Index s = 0; s < got[i].columns(); ++s) total += static_cast<double>(got[i][row * got[i].columns() + s]);
+      for (Index s = 0; s < got[i].columns(); ++s)
+        total += static_cast<double>(got[i][row * got[i].columns() + s]);
       EXPECT_NEAR(total, 1, 1e-5) << what << ": sequence " << i << ", row " << row;
     }
   }
@@ -124,7 +135,8 @@ TEST(SelfAttention, EqualsItsDefinition) {
   for (const Layout& layout : layouts())
     for (int heads : {1, 4})
       for (bool causal : {false, true}) {
-        const std::string what = fmt::format("{}, {} heads{}", layout.name, heads, causal ? ", causal" : "");
+        const std::string what =
+            fmt::format("{}, {} heads{}", layout.name, heads, causal ? ", causal" : "");
         const Spans spans = spans_of(layout.queries, layout.query_width);
         Random random(1);
         SelfAttention layer(8, heads, 0, random);
@@ -133,10 +145,12 @@ TEST(SelfAttention, EqualsItsDefinition) {
         SelfParts parts{layer, x};
         std::vector<Tensor> weights;
         Composed expected;
-        const Gradients got = gradients(parts, [&] { return projected(layer(x, spans, causal, &weights), spans); });
+        const Gradients got =
+            gradients(parts, [&] { return projected(layer(x, spans, causal, &weights), spans); });
         const Gradients wanted = gradients(parts, [&] {
           const Variable qkv = plain_linear(x, layer.input);
-          expected = compose(slice(qkv, 1, 0, 8), slice(qkv, 1, 8, 16), slice(qkv, 1, 16, 24), heads, spans, spans, causal);
+          expected = compose(slice(qkv, 1, 0, 8), slice(qkv, 1, 8, 16), slice(qkv, 1, 16, 24),
+                             heads, spans, spans, causal);
           return projected(plain_linear(expected.y, layer.output), spans);
         });
         expect_close(got, wanted, what, 10 * close);
@@ -154,7 +168,8 @@ TEST(CrossAttention, EqualsItsDefinition) {
   for (const Layout& layout : layouts())
     for (int heads : {1, 2, 8}) {
       const std::string what = fmt::format("{}, {} heads", layout.name, heads);
-      const Spans spans = spans_of(layout.queries, layout.query_width), memory_spans = spans_of(layout.keys, layout.key_width);
+      const Spans spans = spans_of(layout.queries, layout.query_width),
+                  memory_spans = spans_of(layout.keys, layout.key_width);
       Random random(1);
       CrossAttention layer(8, heads, 0, random);
       randomize(layer);
@@ -162,11 +177,12 @@ TEST(CrossAttention, EqualsItsDefinition) {
       CrossParts parts{layer, x, memory};
       std::vector<Tensor> weights;
       Composed expected;
-      const Gradients got = gradients(parts, [&] { return projected(layer(x, spans, memory, memory_spans, &weights), spans); });
+      const Gradients got = gradients(
+          parts, [&] { return projected(layer(x, spans, memory, memory_spans, &weights), spans); });
       const Gradients wanted = gradients(parts, [&] {
         const Variable kv = plain_linear(memory, layer.memory);
-        expected =
-            compose(plain_linear(x, layer.query), slice(kv, 1, 0, 8), slice(kv, 1, 8, 16), heads, spans, memory_spans, false);
+        expected = compose(plain_linear(x, layer.query), slice(kv, 1, 0, 8), slice(kv, 1, 8, 16),
+                           heads, spans, memory_spans, false);
         return projected(plain_linear(expected.y, layer.output), spans);
       });
       expect_close(got, wanted, what, 10 * close);
@@ -177,10 +193,12 @@ TEST(CrossAttention, EqualsItsDefinition) {
 
 TEST(Attention, LooksAtNothingWhereThereIsNothing) {
   // A query without keys answers zeros, and a sequence without rows leaves no gradient behind.
-  const Parameter q(random_tensor({3, 4}, 1)), k(random_tensor({2, 4}, 2)), v(random_tensor({2, 4}, 3));
+  const Parameter q(random_tensor({3, 4}, 1)), k(random_tensor({2, 4}, 2)),
+      v(random_tensor({2, 4}, 3));
   const std::vector<Index> queries = {2, 1}, keys = {0, 2};
   Tape tape;
-  const Variable y = attention(q, k, v, {.heads = 2, .queries = Spans::packed(queries), .keys = Spans::packed(keys)});
+  const Variable y = attention(
+      q, k, v, {.heads = 2, .queries = Spans::packed(queries), .keys = Spans::packed(keys)});
   tape.backward(sum(y * random_tensor({3, 4}, 4)));
   for (Index i = 0; i < 8; ++i) {
     EXPECT_EQ(y.value()[i], 0) << i;
@@ -203,15 +221,19 @@ TEST(Attention, PaddingRowsYieldZerosAndGetNoGradient) {
   const Variable y = attention(qkv, {.heads = 2, .queries = spans, .keys = spans, .causal = true});
   tape.backward(sum(y * random_tensor({9, 4}, 2)));  // even where somebody reads padding
   for (Index row : {2, 3, 4, 5, 7, 8}) {
-    for (Index c = 0; c < 4; ++c) EXPECT_EQ(y.value()[row * 4 + c], 0) << row;
-    for (Index c = 0; c < 12; ++c) EXPECT_EQ(qkv.gradient()[row * 12 + c], 0) << row;
+    for (Index c = 0; c < 4; ++c)
+      EXPECT_EQ(y.value()[row * 4 + c], 0) << row;
+    for (Index c = 0; c < 12; ++c)
+      EXPECT_EQ(qkv.gradient()[row * 12 + c], 0) << row;
   }
 }
 
 std::string message(const std::function<void()>& act) {
   try {
     act();
-  } catch (const Error& error) { return error.what(); }
+  } catch (const Error& error) {
+    return error.what();
+  }
   return "no error";
 }
 
@@ -229,7 +251,8 @@ TEST(Attention, NeedsHeadsThatShareTheWidth) {
   }
 }
 
-// Positions -----------------------------------------------------------------------------------------------------------------------
+// Positions
+// -----------------------------------------------------------------------------------------------------------------------
 
 TEST(SinusoidalPositions, FollowTheFormula) {
   for (Index d : {2, 6, 16})
@@ -244,17 +267,21 @@ TEST(SinusoidalPositions, FollowTheFormula) {
           for (Index t = 0; t < spans.length(i); ++t)
             for (Index c = 0; c < d; ++c) {
               const double angle =
-                  static_cast<double>(t + offset) / std::pow(10000.0, static_cast<double>(c / 2 * 2) / static_cast<double>(d));
-              expected[(spans.begin(i) + t) * d + c] = static_cast<Real>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+                  static_cast<double>(t + offset) /
+                  std::pow(10000.0, static_cast<double>(c / 2 * 2) / static_cast<double>(d));
+              expected[(spans.begin(i) + t) * d + c] =
+                  static_cast<Real>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
             }
-        expect_close(p, expected, fmt::format("d {}, offset {}", d, offset), sizeof(Real) == 8 ? 1e-11 : 1e-6);
+        expect_close(p, expected, fmt::format("d {}, offset {}", d, offset),
+                     sizeof(Real) == 8 ? 1e-11 : 1e-6);
       }
     }
 }
 
 TEST(SinusoidalPositions, NeedAnEvenWidth) {
   for (Index d : {0, 1, 7})
-    EXPECT_EQ(message([&] { SinusoidalPositions p(d); }), fmt::format("[positions] expected an even width; got {}", d));
+    EXPECT_EQ(message([&] { SinusoidalPositions p(d); }),
+              fmt::format("[positions] expected an even width; got {}", d));
 }
 
 TEST(LearnedPositions, AreRowsOfTheirTable) {
@@ -262,7 +289,9 @@ TEST(LearnedPositions, AreRowsOfTheirTable) {
   LearnedPositions positions(5, 4, random);
   const std::vector<Index> lengths = {2, 0, 3};
   const Spans spans = Spans::packed(lengths);
-  const Gradients got = gradients(positions, [&] { return sum(positions(spans, 2) * random_tensor({5, 4}, 3)); });
+  const Gradients got = gradients(positions, [&] {
+    return sum(positions(spans, 2) * random_tensor({5, 4}, 3));
+  });
   const Tensor y = positions(spans, 2).value(), r = random_tensor({5, 4}, 3);
   const Index expected[] = {2, 3, 2, 3, 4};
   std::vector<Real> gradient(20, 0);
@@ -285,7 +314,8 @@ TEST(LearnedPositions, EndWhereTheTableEnds) {
   for (const Row& row : {Row{5, 0, "no error"}, Row{2, 3, "no error"},
                          Row{6, 0, "[positions] expected positions of at most 5; got 6"},
                          Row{1, 5, "[positions] expected positions of at most 5; got 6"}})
-    EXPECT_EQ(message([&] { positions(of(row.length), row.offset); }), row.message) << row.length << " at " << row.offset;
+    EXPECT_EQ(message([&] { positions(of(row.length), row.offset); }), row.message)
+        << row.length << " at " << row.offset;
 }
 
 }  // namespace

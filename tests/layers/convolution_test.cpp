@@ -5,15 +5,19 @@
 namespace heed {
 namespace {
 
-Spans packed(std::initializer_list<Index> lengths) { return Spans::packed(std::span(lengths.begin(), lengths.size())); }
+Spans packed(std::initializer_list<Index> lengths) {
+  return Spans::packed(std::span(lengths.begin(), lengths.size()));
+}
 
 TEST(Conv1dLayer, NormalisingChangesNothingAtFirst) {
   const Tensor x = random_tensor({9, 6}, 1);
   for (bool causal : {false, true}) {
     Random a(1), b(1);
     const Conv1d plain({.in = 6, .out = 5, .causal = causal, .dilation = 2}, a);
-    const Conv1d normed({.in = 6, .out = 5, .causal = causal, .dilation = 2, .weight_norm = true}, b);
-    expect_close(normed(x, packed({4, 5})).value(), plain(x, packed({4, 5})).value(), "weight norm");
+    const Conv1d normed({.in = 6, .out = 5, .causal = causal, .dilation = 2, .weight_norm = true},
+                        b);
+    expect_close(normed(x, packed({4, 5})).value(), plain(x, packed({4, 5})).value(),
+                 "weight norm");
     EXPECT_EQ(normed.history(), 4);
   }
 }
@@ -22,11 +26,14 @@ TEST(Conv1dLayer, GainsScaleAndLengthsDoNot) {
   Random random(1);
   Conv1d conv({.in = 6, .out = 5, .weight_norm = true}, random);
   const Tensor x = random_tensor({9, 6}, 1), before = conv(x, packed({9})).value();
-  for (Real& w : conv.weight.weight.value().span()) w *= 3;
+  for (Real& w : conv.weight.weight.value().span())
+    w *= 3;
   expect_close(conv(x, packed({9})).value(), before, "longer v");
-  for (Real& g : conv.weight.gain.value().span()) g *= 2;
+  for (Real& g : conv.weight.gain.value().span())
+    g *= 2;
   const Tensor after = conv(x, packed({9})).value();
-  for (Index i = 0; i < after.size(); ++i) EXPECT_NEAR(after[i], 2 * before[i], 1e-5);
+  for (Index i = 0; i < after.size(); ++i)
+    EXPECT_NEAR(after[i], 2 * before[i], 1e-5);
 }
 
 TEST(Conv1dLayer, BeginsWithTheVarianceThatKeepsActivations) {
@@ -37,9 +44,11 @@ TEST(Conv1dLayer, BeginsWithTheVarianceThatKeepsActivations) {
   };
   for (const Row& row : {Row{false, 0, 1.0}, Row{true, 0, 4.0}, Row{true, Real(0.25), 3.0}}) {
     Random random(2);
-    const Conv1d conv({.in = 40, .out = 100, .kernel = 5, .gated = row.gated, .dropout = row.dropout}, random);
+    const Conv1d conv(
+        {.in = 40, .out = 100, .kernel = 5, .gated = row.gated, .dropout = row.dropout}, random);
     double squares = 0;
-    for (Real w : conv.weight.weight.value().span()) squares += static_cast<double>(w) * static_cast<double>(w);
+    for (Real w : conv.weight.weight.value().span())
+      squares += static_cast<double>(w) * static_cast<double>(w);
     EXPECT_NEAR(squares / 20000, row.variance / 200, 0.03 * row.variance / 200);
   }
 }
@@ -51,7 +60,8 @@ TEST(GatedConv, IsAConvolutionOfTwiceTheColumnsAndItsGate) {
   const Tensor x = random_tensor({9, 6}, 1);
   const Variable both = layer.conv(x, packed({4, 0, 5}));
   ASSERT_EQ(both.columns(), 10);
-  expect_close(layer(x, packed({4, 0, 5})).value(), (slice(both, 1, 0, 5) * sigmoid(slice(both, 1, 5, 10))).value(), "glu");
+  expect_close(layer(x, packed({4, 0, 5})).value(),
+               (slice(both, 1, 0, 5) * sigmoid(slice(both, 1, 5, 10))).value(), "glu");
 }
 
 TEST(LightweightConv1d, AveragesEachHeadByItsOwnWeights) {
@@ -88,7 +98,9 @@ struct Stack {  // every layer of the file
         depthwise({.d = 4, .causal = true}, random),
         light({.d = 4, .heads = 2, .dropout = Real(0.2)}, random),
         image(4, 2, {2, 3}, random, {.padding = {0, 1}}) {}
-  void visit(Visitor& v) { v("conv", conv), v("depthwise", depthwise), v("light", light), v("image", image); }
+  void visit(Visitor& v) {
+    v("conv", conv), v("depthwise", depthwise), v("light", light), v("image", image);
+  }
 };
 
 TEST(Convolutions, HaveNamesAndGradients) {
@@ -99,13 +111,18 @@ TEST(Convolutions, HaveNamesAndGradients) {
   const Tensor x = random_tensor({6, 3}, 1), r = random_tensor({1, 2}, 2);
   const Gradients g = gradients(stack, [&] {
     const Variable rows = stack.light(stack.depthwise(stack.conv(x, spans), spans), spans);
-    return sum(reshape(mean_pool2d(max_pool2d(stack.image(reshape(rows, {1, 3, 2, 4})), {1, 2}), {2, 1}), {1, 2}) * r);
+    return sum(
+        reshape(mean_pool2d(max_pool2d(stack.image(reshape(rows, {1, 3, 2, 4})), {1, 2}), {2, 1}),
+                {1, 2}) *
+        r);
   });
-  EXPECT_EQ(g.names, (std::vector<std::string>{"conv.weight", "conv.gain", "conv.bias", "depthwise.weight", "depthwise.bias", "light.weight",
+  EXPECT_EQ(g.names, (std::vector<std::string>{"conv.weight", "conv.gain", "conv.bias",
+                                               "depthwise.weight", "depthwise.bias", "light.weight",
                                                "image.weight", "image.bias"}));
   for (std::size_t i = 0; i < g.names.size(); ++i) {
     double size = 0;
-    for (Real v : g.values[i]) size += std::abs(static_cast<double>(v));
+    for (Real v : g.values[i])
+      size += std::abs(static_cast<double>(v));
     EXPECT_GT(size, 0) << g.names[i];
   }
 }
@@ -115,11 +132,14 @@ TEST(Convolutions, RefuseSizesThatMakeNone) {
   const auto message = [](const std::function<void()>& act) -> std::string {
     try {
       act();
-    } catch (const Error& error) { return error.what(); }
+    } catch (const Error& error) {
+      return error.what();
+    }
     return "no error";
   };
   EXPECT_EQ(message([&] { Conv1d({.in = 3, .out = 0}, random); }),
-            "[conv1d] expected widths, a kernel and a dilation of at least 1; got in 3, out 0, kernel 3 and dilation 1");
+            "[conv1d] expected widths, a kernel and a dilation of at least 1; got in 3, out 0, "
+            "kernel 3 and dilation 1");
   EXPECT_EQ(message([&] { LightweightConv1d({.d = 6, .heads = 4}, random); }),
             "[lightweight_conv1d] expected a width that 4 heads share evenly; got 6");
 }

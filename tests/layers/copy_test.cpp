@@ -18,29 +18,40 @@ struct Copier {
 };
 const std::vector<Copier>& copiers() {
   static const std::vector<Copier> all = [] {
-    std::vector<Copier> some = {{"transformer", [] { return std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, 0, v, true)); }}};
+    std::vector<Copier> some = {{"transformer", [] {
+                                   return std::make_unique<Transformer>(
+                                       tiny_transformer(NormPlace::pre, 0, v, true));
+                                 }}};
     for (const TinyRecurrent& row : tiny_recurrents())
-      if (row.options.copy) some.push_back({row.name, [row] { return std::make_unique<RecurrentSeq2Seq>(tiny_recurrent(row)); }});
+      if (row.options.copy)
+        some.push_back(
+            {row.name, [row] { return std::make_unique<RecurrentSeq2Seq>(tiny_recurrent(row)); }});
     return some;
   }();
   return all;
 }
 
 // Sources with unknown words: v and v + 1 are other words in each.
-const Lines sources = {{5, v, 6, v + 1, v, 2}, {7, v, 2}, {8, 9, 2}}, targets = {{v + 1, 7, v}, {v}, {9, 3, 8, 8}};
+const Lines sources = {{5, v, 6, v + 1, v, 2}, {7, v, 2}, {8, 9, 2}},
+            targets = {{v + 1, 7, v}, {v}, {9, 3, 8, 8}};
 
 // log((1 - g) sum_j a_j [token_j = w] + g softmax(z)_w), worked out in double.
 TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
   const Tensor logits = random_tensor({3, 4}, 1), gate = random_tensor({3}, 2);
   const std::vector<Index> query_lengths = {2, 1}, key_lengths = {3, 2};
-  const Pairing pairing{.queries = Spans::packed(query_lengths), .keys = Spans::packed(key_lengths)};
-  const std::vector<Real> weights = {Real(0.2), Real(0.3), Real(0.5), 1, 0, 0, Real(0.25), Real(0.75)};
+  const Pairing pairing{.queries = Spans::packed(query_lengths),
+                        .keys = Spans::packed(key_lengths)};
+  const std::vector<Real> weights = {Real(0.2), Real(0.3), Real(0.5),  1,
+                                     0,         0,         Real(0.25), Real(0.75)};
   const std::vector<Id> tokens = {4, 1, 4, 5, 0};
-  const Tensor y = copy_log_probabilities(logits, gate, Tensor({8}, weights), pairing, Ids({5}, tokens), 6);
-  const std::vector<std::vector<std::pair<Id, double>>> pointed = {{{4, 0.2}, {1, 0.3}, {4, 0.5}}, {{4, 1}, {1, 0}, {4, 0}}, {{5, 0.25}, {0, 0.75}}};
+  const Tensor y =
+      copy_log_probabilities(logits, gate, Tensor({8}, weights), pairing, Ids({5}, tokens), 6);
+  const std::vector<std::vector<std::pair<Id, double>>> pointed = {
+      {{4, 0.2}, {1, 0.3}, {4, 0.5}}, {{4, 1}, {1, 0}, {4, 0}}, {{5, 0.25}, {0, 0.75}}};
   for (Index row = 0; row < 3; ++row) {
     double total = 0, sum = 0;
-    for (Index c = 0; c < 4; ++c) total += std::exp(static_cast<double>(logits[row * 4 + c]));
+    for (Index c = 0; c < 4; ++c)
+      total += std::exp(static_cast<double>(logits[row * 4 + c]));
     const double g = 1 / (1 + std::exp(-static_cast<double>(gate[row])));
     for (Index c = 0; c < 6; ++c) {
       double p = c < 4 ? g * std::exp(static_cast<double>(logits[row * 4 + c])) / total : 0;
@@ -63,12 +74,19 @@ TEST(Copying, FusedLossIsItsComposition) {
   const Ids gold({n}, answers);
   struct Inputs {
     Parameter x, weight, bias, gate, copied;
-    void visit(Visitor& t) { t("x", x), t("weight", weight), t("bias", bias), t("gate", gate), t("copied", copied); }
-  } in{Parameter(random_tensor({n, d}, 1)), Parameter(random_tensor({4, d}, 2)), Parameter(random_tensor({4}, 3)), Parameter(random_tensor({n}, 4)),
+    void visit(Visitor& t) {
+      t("x", x), t("weight", weight), t("bias", bias), t("gate", gate), t("copied", copied);
+    }
+  } in{Parameter(random_tensor({n, d}, 1)), Parameter(random_tensor({4, d}, 2)),
+       Parameter(random_tensor({4}, 3)), Parameter(random_tensor({n}, 4)),
        Parameter(random_tensor({n}, 5))};
-  for (Real& c : in.copied.value().span()) c = std::abs(c);
+  for (Real& c : in.copied.value().span())
+    c = std::abs(c);
   for (const Real smoothing : {Real(0), Real(0.3)}) {
-    const Gradients got = gradients(in, [&] { return copy_cross_entropy(in.x, in.weight, in.bias, in.gate, in.copied, gold, {.label_smoothing = smoothing}); });
+    const Gradients got = gradients(in, [&] {
+      return copy_cross_entropy(in.x, in.weight, in.bias, in.gate, in.copied, gold,
+                                {.label_smoothing = smoothing});
+    });
     const Gradients expected = gradients(in, [&] {
       const Variable logs = log_softmax(linear(in.x, in.weight, in.bias)), g = sigmoid(in.gate);
       const Variable p = g * exp(pick(logs, gold)) + (1 - g) * in.copied;
@@ -78,7 +96,8 @@ TEST(Copying, FusedLossIsItsComposition) {
   }
 }
 
-// Answers outside the vocabulary, ignored rows, and rows where one way or both give next to nothing, in double by the definition.
+// Answers outside the vocabulary, ignored rows, and rows where one way or both give next to
+// nothing, in double by the definition.
 TEST(Copying, LossHoldsAtItsEdges) {
   const double inf = std::numeric_limits<double>::infinity();
   struct Row {
@@ -86,28 +105,35 @@ TEST(Copying, LossHoldsAtItsEdges) {
     Id gold;
     double loss;  // of logits 0, -200
   };
-  const Row rows[] = {{0, Real(0.5), 0, -std::log(0.5 * 1 + 0.5 * 0.5)},  // generated or copied
-                      {0, Real(0.5), 7, -std::log(0.5 * 0.5)},            // outside: copied alone
-                      {2, 0, 0, std::log1p(std::exp(-2.0))},              // no way but to generate
-                      {0, 0, 1, std::log(2.0) + 200},                     // sure of another word: as much as plain cross entropy, and a log 2
-                      {-3, 1, 1, std::log1p(std::exp(-3.0))},             // never generated, surely copied
-                      {0, 0, 5, 69},                                      // by no way at all
-                      {0, Real(0.5), 4, inf}};                            // ignored
+  const Row rows[] = {
+      {0, Real(0.5), 0, -std::log(0.5 * 1 + 0.5 * 0.5)},  // generated or copied
+      {0, Real(0.5), 7, -std::log(0.5 * 0.5)},            // outside: copied alone
+      {2, 0, 0, std::log1p(std::exp(-2.0))},              // no way but to generate
+      {0, 0, 1,
+       std::log(2.0) + 200},  // sure of another word: as much as plain cross entropy, and a log 2
+      {-3, 1, 1, std::log1p(std::exp(-3.0))},  // never generated, surely copied
+      {0, 0, 5, 69},                           // by no way at all
+      {0, Real(0.5), 4, inf}};                 // ignored
   for (const Row& row : rows) {
-    Parameter x(Tensor::full({1, 1}, 1)), weight(Tensor({2, 1}, {0, -200})), gate(Tensor::full({1}, row.gate)), copied(Tensor::full({1}, row.copied));
+    Parameter x(Tensor::full({1, 1}, 1)), weight(Tensor({2, 1}, {0, -200})),
+        gate(Tensor::full({1}, row.gate)), copied(Tensor::full({1}, row.copied));
     Tape tape;
-    const Variable loss = copy_cross_entropy(x, weight, Variable(), gate, copied, Ids::full({1}, row.gold), {.ignore = 4});
+    const Variable loss = copy_cross_entropy(x, weight, Variable(), gate, copied,
+                                             Ids::full({1}, row.gold), {.ignore = 4});
     EXPECT_NEAR(loss.item(), row.gold == 4 ? 0 : row.loss, 1e-4) << row.gold;
     tape.backward(loss);
     for (const Parameter* p : {&x, &weight, &gate, &copied})
-      for (Real g : p->gradient().span()) EXPECT_TRUE(std::isfinite(g)) << row.gold;
+      for (Real g : p->gradient().span())
+        EXPECT_TRUE(std::isfinite(g)) << row.gold;
     if (row.gold == 1 && row.copied == 0) {
-      EXPECT_NEAR(weight.gradient()[1], -1, 1e-5) << "a wrong answer pulls as hard as in plain cross entropy";
+      EXPECT_NEAR(weight.gradient()[1], -1, 1e-5)
+          << "a wrong answer pulls as hard as in plain cross entropy";
     }
   }
 }
 
-// In training the loss has lambda sum_t sum_i min(a_ti, c_ti) more, c_t the sum of the weights before t (equations 10, 12, 13).
+// In training the loss has lambda sum_t sum_i min(a_ti, c_ti) more, c_t the sum of the weights
+// before t (equations 10, 12, 13).
 TEST(Coverage, CostsWhatIsLookedAtTwice) {
   for (const TinyRecurrent& row : tiny_recurrents()) {
     if (row.options.coverage == 0) continue;
@@ -135,7 +161,10 @@ TEST(Coverage, CostsWhatIsLookedAtTwice) {
       }
     }
     EXPECT_GT(repeated, 0.1);
-    EXPECT_NEAR(training - evaluation, static_cast<double>(row.options.coverage) * repeated / static_cast<double>(answers), 1e-4) << row.name;
+    EXPECT_NEAR(training - evaluation,
+                static_cast<double>(row.options.coverage) * repeated / static_cast<double>(answers),
+                1e-4)
+        << row.name;
   }
 }
 
@@ -145,18 +174,23 @@ TEST(Copying, LossIsThatOfItsDistribution) {
     set_training(*model, false);
     const Batch batch = make_batch(sources, targets);
     const Tensor y = model->logits(batch).value();
-    ASSERT_EQ(to_string(y.shape()), fmt::format("({}, {})", batch.target.spans.rows(), v + 2)) << copier.name;
+    ASSERT_EQ(to_string(y.shape()), fmt::format("({}, {})", batch.target.spans.rows(), v + 2))
+        << copier.name;
     double loss = 0;
     for (Index row = 0; row < y.rows(); ++row) {
       double sum = 0;
-      for (Index c = 0; c < v + 2; ++c) sum += std::exp(static_cast<double>(y[row * (v + 2) + c]));
+      for (Index c = 0; c < v + 2; ++c)
+        sum += std::exp(static_cast<double>(y[row * (v + 2) + c]));
       EXPECT_NEAR(sum, 1, 1e-5) << copier.name;
       loss -= static_cast<double>(y[row * (v + 2) + batch.gold[row]]);
     }
     EXPECT_NEAR(model->loss(batch, {.divisor = 1}).item(), loss, 1e-4) << copier.name;
-    const auto at = [&](Index sentence, Index c) { return y[batch.target.spans.begin(sentence) * (v + 2) + c]; };
+    const auto at = [&](Index sentence, Index c) {
+      return y[batch.target.spans.begin(sentence) * (v + 2) + c];
+    };
     EXPECT_GT(at(0, v + 1), -60) << copier.name;
-    EXPECT_EQ(at(1, v + 1), Seq2Seq::never_copied) << copier.name << ": the second has one unknown word";
+    EXPECT_EQ(at(1, v + 1), Seq2Seq::never_copied)
+        << copier.name << ": the second has one unknown word";
     EXPECT_EQ(at(2, v), Seq2Seq::never_copied) << copier.name << ": the third has none";
   }
 }
@@ -169,7 +203,9 @@ TEST(Copying, UnknownWordsOfOthersChangeNothing) {
     const Gradients got = gradients(*model, [&] { return model->loss(together, summed); });
     Gradients expected;
     for (std::size_t i = 0; i < sources.size(); ++i)
-      add(expected, gradients(*model, [&] { return model->loss(make_batch({sources[i]}, {targets[i]}), summed); }));
+      add(expected, gradients(*model, [&] {
+            return model->loss(make_batch({sources[i]}, {targets[i]}), summed);
+          }));
     expect_close(got, expected, copier.name);
     // Step by step, the second and the third alone.
     const auto state = model->start(pack(sources));
@@ -182,8 +218,12 @@ TEST(Copying, UnknownWordsOfOthersChangeNothing) {
       const Batch whole = make_batch({sources[static_cast<std::size_t>(chosen[r])]}, {{second[r]}});
       const Tensor y = model->logits(whole).value();
       const Index columns = y.columns();
-      EXPECT_LE(difference(stepped.slice(static_cast<Index>(r), static_cast<Index>(r) + 1).span().first(static_cast<std::size_t>(columns)),
-                           y.slice(1, 2).span()), 10 * close) << copier.name;
+      EXPECT_LE(difference(stepped.slice(static_cast<Index>(r), static_cast<Index>(r) + 1)
+                               .span()
+                               .first(static_cast<std::size_t>(columns)),
+                           y.slice(1, 2).span()),
+                10 * close)
+          << copier.name;
     }
   }
 }
@@ -197,21 +237,32 @@ TEST(Copying, OutputsNameWordsOfTheirOwnSource) {
       const Id most[] = {v + 1, v, v - 1};
       for (std::size_t i = 0; i < sources.size(); ++i)
         for (const Hypothesis& h : results[i])
-          for (Id id : h.ids) EXPECT_LE(id, most[i]) << copier.name << ", source " << i;
+          for (Id id : h.ids)
+            EXPECT_LE(id, most[i]) << copier.name << ", source " << i;
     }
   }
 }
 
-// The first word is to be said, whatever it is: half of them are known, and no unknown one means anything but its place.
+// The first word is to be said, whatever it is: half of them are known, and no unknown one means
+// anything but its place.
 TEST(Copying, SaysWordsItHasNeverSeen) {
   for (const bool recurrent : {false, true}) {
     Random random(6), data(7);
     std::unique_ptr<Seq2Seq> model;
     if (recurrent)
-      model = std::make_unique<RecurrentSeq2Seq>(
-          RecurrentSeq2SeqOptions{.vocabulary = v, .d = 32, .cell = CellKind::gru, .attention = "additive", .dropout = 0, .copy = true, .coverage = 1}, random);
+      model = std::make_unique<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = v,
+                                                                         .d = 32,
+                                                                         .cell = CellKind::gru,
+                                                                         .attention = "additive",
+                                                                         .dropout = 0,
+                                                                         .copy = true,
+                                                                         .coverage = 1},
+                                                 random);
     else
-      model = std::make_unique<Transformer>(TransformerOptions{.vocabulary = v, .d = 32, .layers = 1, .heads = 2, .dropout = 0, .copy = true}, random);
+      model = std::make_unique<Transformer>(
+          TransformerOptions{
+              .vocabulary = v, .d = 32, .layers = 1, .heads = 2, .dropout = 0, .copy = true},
+          random);
     const auto draw = [&](Lines& from, Lines& to) {
       from.clear(), to.clear();
       for (int i = 0; i < 16; ++i) {
@@ -239,7 +290,8 @@ TEST(Copying, SaysWordsItHasNeverSeen) {
     draw(from, to);
     const auto results = decode(*model, from, {.beam = 1});
     int right = 0;
-    for (std::size_t i = 0; i < from.size(); ++i) right += results[i][0].ids == to[i];
+    for (std::size_t i = 0; i < from.size(); ++i)
+      right += results[i][0].ids == to[i];
     EXPECT_GE(right, 15) << (recurrent ? "recurrent" : "transformer");
   }
 }
@@ -254,16 +306,25 @@ TEST(Copying, NeedsOneVocabularyAndAttentionThatPoints) {
     }
     return "no error";
   };
-  EXPECT_EQ(message([&] { Transformer({.vocabulary = 9, .source_vocabulary = 8, .copy = true}, random); }),
+  EXPECT_EQ(message([&] {
+              Transformer({.vocabulary = 9, .source_vocabulary = 8, .copy = true}, random);
+            }),
             "[transformer] expected one vocabulary for both sides, so that words can be copied");
-  EXPECT_EQ(message([&] { RecurrentSeq2Seq({.vocabulary = 9, .attention = "multi_head", .copy = true}, random); }),
-            "[rnn] expected attention that points (additive, dot, general, concat), to copy with; got 'multi_head'");
+  EXPECT_EQ(message([&] {
+              RecurrentSeq2Seq({.vocabulary = 9, .attention = "multi_head", .copy = true}, random);
+            }),
+            "[rnn] expected attention that points (additive, dot, general, concat), to copy with; "
+            "got 'multi_head'");
   EXPECT_EQ(message([&] { RecurrentSeq2Seq({.vocabulary = 9, .copy = true}, random); }),
-            "[rnn] expected attention that points (additive, dot, general, concat), to copy with; got ''");
-  EXPECT_EQ(message([&] { RecurrentSeq2Seq({.vocabulary = 9, .attention = "dot", .coverage = 1}, random); }),
+            "[rnn] expected attention that points (additive, dot, general, concat), to copy with; "
+            "got ''");
+  EXPECT_EQ(message([&] {
+              RecurrentSeq2Seq({.vocabulary = 9, .attention = "dot", .coverage = 1}, random);
+            }),
             "[attention] expected additive attention for coverage; got dot");
   const Transformer plain = tiny_transformer();
-  EXPECT_NE(message([&] { plain.start(pack(Lines{{v}})); }), "no error") << "a model that does not copy knows no such id";
+  EXPECT_NE(message([&] { plain.start(pack(Lines{{v}})); }), "no error")
+      << "a model that does not copy knows no such id";
 }
 
 }  // namespace

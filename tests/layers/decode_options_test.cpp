@@ -15,30 +15,47 @@ template <class Model>
 std::unique_ptr<Seq2Seq> opinionated_model(Model model, std::uint64_t seed) {
   randomize(model, seed);
   for (const auto& [name, p] : parameters(model))
-    for (Real& x : p.value().span()) x *= Real(name == "embedding.weight" ? 3 : 1.5);
+    for (Real& x : p.value().span())
+      x *= Real(name == "embedding.weight" ? 3 : 1.5);
   return std::make_unique<Model>(std::move(model));
 }
 
 std::unique_ptr<Seq2Seq> recurrent_model(const std::string& attention, std::uint64_t seed) {
   Random random(5);
-  return opinionated_model(RecurrentSeq2Seq({.vocabulary = small_vocabulary, .d = 16, .attention = attention, .dropout = 0}, random), seed);
+  return opinionated_model(
+      RecurrentSeq2Seq(
+          {.vocabulary = small_vocabulary, .d = 16, .attention = attention, .dropout = 0}, random),
+      seed);
 }
 
 const std::vector<Family>& families() {
   static const std::vector<Family> all = {
-      {"transformer", true, [](std::uint64_t seed) { return std::make_unique<Transformer>(opinionated(seed)); }},
+      {"transformer", true,
+       [](std::uint64_t seed) { return std::make_unique<Transformer>(opinionated(seed)); }},
       {"convolutional", true,
        [](std::uint64_t seed) {
          Random random(5);
-         return opinionated_model(ConvS2S({.vocabulary = small_vocabulary, .d = 16, .layers = 2, .positions = 20, .dropout = 0}, random), seed);
+         return opinionated_model(ConvS2S({.vocabulary = small_vocabulary,
+                                           .d = 16,
+                                           .layers = 2,
+                                           .positions = 20,
+                                           .dropout = 0},
+                                          random),
+                                  seed);
        }},
       {"recurrent", false, [](std::uint64_t seed) { return recurrent_model("", seed); }},
-      {"recurrent, additive", true, [](std::uint64_t seed) { return recurrent_model("additive", seed); }},
-      {"recurrent, multi-head", true, [](std::uint64_t seed) { return recurrent_model("multi_head", seed); }},
+      {"recurrent, additive", true,
+       [](std::uint64_t seed) { return recurrent_model("additive", seed); }},
+      {"recurrent, multi-head", true,
+       [](std::uint64_t seed) { return recurrent_model("multi_head", seed); }},
       {"language model", false,
        [](std::uint64_t seed) {
          Random random(4);
-         return opinionated_model(LanguageModel({.vocabulary = small_vocabulary, .d = 16, .layers = 2, .heads = 2, .context = 16}, random), seed);
+         return opinionated_model(
+             LanguageModel(
+                 {.vocabulary = small_vocabulary, .d = 16, .layers = 2, .heads = 2, .context = 16},
+                 random),
+             seed);
        }},
   };
   return all;
@@ -51,16 +68,19 @@ struct Row {
 };
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
-      {0, 0, 4, 1, 0},         {Real(0.6), 2, 4, 1, 0}, {Real(0.6), 0, 4, 2, 0},   {1, 3, 4, 2, 0},           {1, 0, 4, 3, 0},
-      {Real(0.6), 4, 4, 4, 0}, {0, 4, 4, 1, 0},  // after three words nothing is left to say, and too early to end
-      {0, 0, 3, 0, 0.2},       {1, 0, 3, 0, 1.5},       {Real(0.6), 1, 4, 0, 0.5}, {Real(0.6), 0, 4, 2, 0.4}, {0, 4, 4, 1, 0.3},
+      {0, 0, 4, 1, 0},           {Real(0.6), 2, 4, 1, 0}, {Real(0.6), 0, 4, 2, 0},
+      {1, 3, 4, 2, 0},           {1, 0, 4, 3, 0},         {Real(0.6), 4, 4, 4, 0},
+      {0, 4, 4, 1, 0},  // after three words nothing is left to say, and too early to end
+      {0, 0, 3, 0, 0.2},         {1, 0, 3, 0, 1.5},       {Real(0.6), 1, 4, 0, 0.5},
+      {Real(0.6), 0, 4, 2, 0.4}, {0, 4, 4, 1, 0.3},
   };
   return all;
 }
 
 std::string name_of(const Family& family, std::uint64_t seed, const Row& r) {
-  return fmt::format("{}, seed {}, penalty {}, {} to {} words, n-grams of {}, coverage {}", family.name, seed, r.length_penalty, r.min_length,
-                     r.max_length, r.ngram, r.coverage);
+  return fmt::format("{}, seed {}, penalty {}, {} to {} words, n-grams of {}, coverage {}",
+                     family.name, seed, r.length_penalty, r.min_length, r.max_length, r.ngram,
+                     r.coverage);
 }
 
 TEST(DecodeOptions, GiveTheBestOfAllOutputsThatTheyAllow) {
@@ -72,16 +92,23 @@ TEST(DecodeOptions, GiveTheBestOfAllOutputsThatTheyAllow) {
         if (r.coverage > 0 && !family.attends) continue;
         // 1 + 3 + 9 + 27 outputs that end and 81 that are cut.
         for (int nbest : {1, 5, 121}) {
-          const DecodeOptions o{.beam = 121, .length_penalty = r.length_penalty, .nbest = nbest, .min_length = r.min_length, .max_length = r.max_length,
-                                .no_repeat_ngram = r.ngram, .coverage_penalty = r.coverage};
+          const DecodeOptions o{.beam = 121,
+                                .length_penalty = r.length_penalty,
+                                .nbest = nbest,
+                                .min_length = r.min_length,
+                                .max_length = r.max_length,
+                                .no_repeat_ngram = r.ngram,
+                                .coverage_penalty = r.coverage};
           const auto found = decode(*model, sources, o);
           ASSERT_EQ(found.size(), sources.size());
           for (std::size_t i = 0; i < sources.size(); ++i) {
             std::vector<Hypothesis> all = enumerate(*model, sources[i], o);
             ASSERT_FALSE(all.empty());
             all.resize(std::min<std::size_t>(all.size(), static_cast<std::size_t>(nbest)));
-            expect_same(found[i], all, fmt::format("{}, {} best, source {}", name_of(family, seed, r), nbest, i));
-            for (std::size_t h = 0; h < all.size(); ++h) EXPECT_EQ(found[i][h].ended, all[h].ended);
+            expect_same(found[i], all,
+                        fmt::format("{}, {} best, source {}", name_of(family, seed, r), nbest, i));
+            for (std::size_t h = 0; h < all.size(); ++h)
+              EXPECT_EQ(found[i][h].ended, all[h].ended);
           }
         }
       }
@@ -95,11 +122,17 @@ TEST(DecodeOptions, OfASourceDoNotDependOnTheOthers) {
     for (const Row& r : rows())
       for (int beam : {1, 3}) {
         if (r.coverage > 0 && !family.attends) continue;
-        const DecodeOptions o{.beam = beam, .length_penalty = r.length_penalty, .nbest = beam, .min_length = r.min_length, .max_length = r.max_length,
-                              .no_repeat_ngram = r.ngram, .coverage_penalty = r.coverage};
+        const DecodeOptions o{.beam = beam,
+                              .length_penalty = r.length_penalty,
+                              .nbest = beam,
+                              .min_length = r.min_length,
+                              .max_length = r.max_length,
+                              .no_repeat_ngram = r.ngram,
+                              .coverage_penalty = r.coverage};
         const auto together = decode(*model, sources, o);
         for (std::size_t i = 0; i < sources.size(); ++i)
-          expect_same(together[i], decode(*model, Lines{sources[i]}, o)[0], fmt::format("{}, beam {}, source {}", name_of(family, 3, r), beam, i));
+          expect_same(together[i], decode(*model, Lines{sources[i]}, o)[0],
+                      fmt::format("{}, beam {}, source {}", name_of(family, 3, r), beam, i));
       }
   }
 }
@@ -111,7 +144,14 @@ TEST(NoRepeatNgram, HoldsForEveryModelAndEverySearch) {
       const Lines sources = random_lines({3, 1, 5}, seed, small_vocabulary);
       for (Index n : {1, 2, 3})
         for (int way = 0; way < 3; ++way) {
-          const auto found = decode(*model, sources, {.beam = 3, .nbest = way == 0 ? 1 : 3, .min_length = 6, .max_length = 10, .no_repeat_ngram = n, .sample = way == 2, .seed = seed});
+          const auto found = decode(*model, sources,
+                                    {.beam = 3,
+                                     .nbest = way == 0 ? 1 : 3,
+                                     .min_length = 6,
+                                     .max_length = 10,
+                                     .no_repeat_ngram = n,
+                                     .sample = way == 2,
+                                     .seed = seed});
           for (const auto& hypotheses : found) {
             EXPECT_GE(hypotheses.size(), 1u);
             for (const Hypothesis& h : hypotheses) {
@@ -120,14 +160,17 @@ TEST(NoRepeatNgram, HoldsForEveryModelAndEverySearch) {
                 EXPECT_LE(h.ids.size(), 3u);
                 EXPECT_FALSE(h.ended) << "too early";
               }
-              if (n == 3) { EXPECT_GE(h.ids.size(), 6u) << family.name << ": there was more to say"; }
+              if (n == 3) {
+                EXPECT_GE(h.ids.size(), 6u) << family.name << ": there was more to say";
+              }
             }
           }
         }
     }
 }
 
-/// After each word the same few columns, some of them of no use: a model whose rows know words of their own.
+/// After each word the same few columns, some of them of no use: a model whose rows know words of
+/// their own.
 class CopyingModel : public Seq2Seq {
  public:
   struct State : DecoderState {
@@ -135,7 +178,8 @@ class CopyingModel : public Seq2Seq {
     Index rows() const override { return static_cast<Index>(own.size()); }
     void select(std::span<const Index> rows) override {
       std::vector<Index> chosen;
-      for (Index row : rows) chosen.push_back(own[row]);
+      for (Index row : rows)
+        chosen.push_back(own[row]);
       own = chosen;
     }
   };
@@ -145,10 +189,12 @@ class CopyingModel : public Seq2Seq {
   Variable logits(const Batch&, std::vector<AttentionMap>*) const override { return {}; }
   std::unique_ptr<DecoderState> start(const Sequences& source) const override {
     auto state = std::make_unique<State>();
-    for (Index i = 0; i < source.spans.count(); ++i) state->own.push_back(source.spans.length(i));
+    for (Index i = 0; i < source.spans.count(); ++i)
+      state->own.push_back(source.spans.length(i));
     return state;
   }
-  /// As many columns as the row with the most needs: ids from the vocabulary's size on are likely, the others not.
+  /// As many columns as the row with the most needs: ids from the vocabulary's size on are likely,
+  /// the others not.
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
     const auto& own = dynamic_cast<State&>(state).own;
     const Index n = small_vocabulary + *std::max_element(own.begin(), own.end());
@@ -156,7 +202,9 @@ class CopyingModel : public Seq2Seq {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       fed.insert(tokens[i]);
       const Index usable = own[i] + 1;
-      for (Index j = 0; j < own[i]; ++j) logits[static_cast<Index>(i) * n + small_vocabulary + j] = -std::log(static_cast<Real>(usable));
+      for (Index j = 0; j < own[i]; ++j)
+        logits[static_cast<Index>(i) * n + small_vocabulary + j] =
+            -std::log(static_cast<Real>(usable));
       logits[static_cast<Index>(i) * n + eos_id] = -std::log(static_cast<Real>(usable));
     }
     return logits;
@@ -170,13 +218,23 @@ TEST(Decode, SaysWordsThatOnlyTheSourceHas) {
       const CopyingModel model;
       // The first source has one word of its own, the second four, the third none: it can only end.
       const auto found = decode(model, Lines{{5}, {4, 4, 4, 4}, {}},
-                                {.beam = 7, .nbest = 7, .min_length = 0, .max_length = 3, .no_repeat_ngram = n, .sample = sample});
+                                {.beam = 7,
+                                 .nbest = 7,
+                                 .min_length = 0,
+                                 .max_length = 3,
+                                 .no_repeat_ngram = n,
+                                 .sample = sample});
       ASSERT_EQ(found.size(), 3u);
       const std::vector<Index> own = {1, 4, 0};
       for (std::size_t i = 0; i < found.size(); ++i)
         for (const Hypothesis& h : found[i]) {
-          for (Id id : h.ids) EXPECT_TRUE(id >= small_vocabulary && id < small_vocabulary + own[i]) << "source " << i << " said " << id;
-          EXPECT_NEAR(h.log_probability, -static_cast<double>(h.ids.size() + (h.ended ? 1 : 0)) * std::log(static_cast<double>(own[i] + 1)), 1e-5);
+          for (Id id : h.ids)
+            EXPECT_TRUE(id >= small_vocabulary && id < small_vocabulary + own[i])
+                << "source " << i << " said " << id;
+          EXPECT_NEAR(h.log_probability,
+                      -static_cast<double>(h.ids.size() + (h.ended ? 1 : 0)) *
+                          std::log(static_cast<double>(own[i] + 1)),
+                      1e-5);
         }
       if (!sample) {
         EXPECT_EQ(found[0].size(), n == 0 ? 4u : 2u) << "no word, one, two, three";
@@ -190,16 +248,21 @@ TEST(Decode, SaysWordsThatOnlyTheSourceHas) {
 TEST(Decode, EndsWithAModelOfNoNumbers) {
   struct Broken : CopyingModel {
     Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
-      return Tensor::full({state.rows(), static_cast<Index>(small_vocabulary + 0 * tokens.size())}, value);
+      return Tensor::full({state.rows(), static_cast<Index>(small_vocabulary + 0 * tokens.size())},
+                          value);
     }
     Real value = 0;
   };
-  for (const Real value : {std::numeric_limits<Real>::quiet_NaN(), -std::numeric_limits<Real>::infinity(), std::numeric_limits<Real>::infinity(), Real(-1e30)})
+  for (const Real value :
+       {std::numeric_limits<Real>::quiet_NaN(), -std::numeric_limits<Real>::infinity(),
+        std::numeric_limits<Real>::infinity(), Real(-1e30)})
     for (const bool sample : {false, true}) {
       Broken model;
       model.value = value;
-      const auto found = decode(model, Lines{{5}, {4, 4}}, {.beam = 2, .nbest = 2, .max_length = 4, .sample = sample});
-      for (const auto& hypotheses : found) EXPECT_GE(hypotheses.size(), 1u) << value;
+      const auto found = decode(model, Lines{{5}, {4, 4}},
+                                {.beam = 2, .nbest = 2, .max_length = 4, .sample = sample});
+      for (const auto& hypotheses : found)
+        EXPECT_GE(hypotheses.size(), 1u) << value;
     }
 }
 
@@ -208,13 +271,17 @@ TEST(DecodeOptions, AreCheckedAndSayWhatIsWrong) {
     DecodeOptions options;
     const char* message;
   };
-  const auto transformer = families()[0].make(1), recurrent = families()[2].make(1), lm = families()[5].make(1);
+  const auto transformer = families()[0].make(1), recurrent = families()[2].make(1),
+             lm = families()[5].make(1);
   const Lines sources = {{4, 5}};
-  const auto expect = [&](const Seq2Seq& model, const DecodeOptions& o, const std::string& message) {
+  const auto expect = [&](const Seq2Seq& model, const DecodeOptions& o,
+                          const std::string& message) {
     try {
       decode(model, sources, o);
       ADD_FAILURE() << "no error: " << message;
-    } catch (const Error& error) { EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << error.what(); }
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << error.what();
+    }
   };
   for (const Bad& bad : std::vector<Bad>{
            {{.min_length = -1}, "expected lengths of at least 0"},
@@ -229,8 +296,10 @@ TEST(DecodeOptions, AreCheckedAndSayWhatIsWrong) {
            {{.sample = true, .top_p = NAN}, "0 <= top_p <= 1"},
        })
     expect(*transformer, bad.options, bad.message);
-  expect(*recurrent, {.coverage_penalty = 1}, "[coverage] expected a model that attends to its source; this one does not");
-  expect(*lm, {.coverage_penalty = 1}, "[coverage] expected a model that attends to its source; this one has none");
+  expect(*recurrent, {.coverage_penalty = 1},
+         "[coverage] expected a model that attends to its source; this one does not");
+  expect(*lm, {.coverage_penalty = 1},
+         "[coverage] expected a model that attends to its source; this one has none");
   const std::vector<std::uint64_t> two = {1, 2};
   EXPECT_THROW(decode(*transformer, sources, {}, two), Error);
 }
@@ -239,19 +308,29 @@ TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {
   const CopyingModel model;
   const auto longest = [&](const DecodeOptions& o) {
     std::size_t most = 0;
-    for (const Hypothesis& h : decode_one(model, std::vector<Id>(30, 5), o)) most = std::max(most, h.ids.size());
+    for (const Hypothesis& h : decode_one(model, std::vector<Id>(30, 5), o))
+      most = std::max(most, h.ids.size());
     return most;
   };
-  // Thirty words and </s> are equally likely, and longer outputs score better under so strong a penalty.
+  // Thirty words and </s> are equally likely, and longer outputs score better under so strong a
+  // penalty.
   EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3}), 80u);
   EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .usual_length = 12}), 12u);
   EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .usual_length = 400}), 80u);
-  EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .max_length = 15, .usual_length = 12}), 15u) << "asked for";
-  EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .min_length = 20, .usual_length = 12}), 20u) << "asked for";
-  EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .min_length = 95}), 95u) << "asked for";
+  EXPECT_EQ(
+      longest({.beam = 3, .length_penalty = 50, .nbest = 3, .max_length = 15, .usual_length = 12}),
+      15u)
+      << "asked for";
+  EXPECT_EQ(
+      longest({.beam = 3, .length_penalty = 50, .nbest = 3, .min_length = 20, .usual_length = 12}),
+      20u)
+      << "asked for";
+  EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .min_length = 95}), 95u)
+      << "asked for";
 }
 
-// Given targets -------------------------------------------------------------------------------------------------------------------
+// Given targets
+// -------------------------------------------------------------------------------------------------------------------
 
 TEST(ScoreTargets, SumsTheirLogProbabilities) {
   for (const Family& family : families()) {
@@ -280,12 +359,21 @@ TEST(ScoreTargets, SumsTheirLogProbabilities) {
       EXPECT_NEAR(open.log_probability, sum - last, 1e-4)
           << family.name << ", " << i << ", without </s>";
       EXPECT_EQ(open.tokens, static_cast<Index>(targets[i].size()));
-      EXPECT_NEAR(score_targets(*model, std::span(sources).subspan(i, 1), std::span(targets).subspan(i, 1), true)[0].log_probability, scores[i].log_probability, 1e-4);
+      EXPECT_NEAR(score_targets(*model, std::span(sources).subspan(i, 1),
+                                std::span(targets).subspan(i, 1), true)[0]
+                      .log_probability,
+                  scores[i].log_probability, 1e-4);
     }
     // What decoding says of an output, scoring says of it too.
     for (std::size_t i = 0; i < sources.size(); ++i)
-      for (const Hypothesis& h : decode_one(*model, sources[i], {.beam = 4, .nbest = 4, .max_length = 6}))
-        if (h.ended) { EXPECT_NEAR(score_targets(*model, Lines{sources[i]}, Lines{h.ids}, true)[0].log_probability, h.log_probability, 1e-4) << family.name; }
+      for (const Hypothesis& h :
+           decode_one(*model, sources[i], {.beam = 4, .nbest = 4, .max_length = 6}))
+        if (h.ended) {
+          EXPECT_NEAR(
+              score_targets(*model, Lines{sources[i]}, Lines{h.ids}, true)[0].log_probability,
+              h.log_probability, 1e-4)
+              << family.name;
+        }
   }
 }
 
@@ -294,14 +382,19 @@ TEST(ScoreTargets, OfManyOutputsAndOfNone) {
   EXPECT_TRUE(score_targets(*model, {}, {}).empty());
   Lines sources, targets;
   for (Index i = 0; i < 200; ++i) {  // more than one pass
-    sources.push_back(random_lines({1 + i % 7}, static_cast<std::uint64_t>(i), small_vocabulary)[0]);
-    targets.push_back(random_lines({i * 5 % 11}, static_cast<std::uint64_t>(i), small_vocabulary)[0]);
+    sources.push_back(
+        random_lines({1 + i % 7}, static_cast<std::uint64_t>(i), small_vocabulary)[0]);
+    targets.push_back(
+        random_lines({i * 5 % 11}, static_cast<std::uint64_t>(i), small_vocabulary)[0]);
   }
   const auto scores = score_targets(*model, sources, targets);
   for (std::size_t i = 0; i < sources.size(); i += 17)
-    EXPECT_NEAR(score_targets(*model, Lines{sources[i]}, Lines{targets[i]})[0].log_probability, scores[i].log_probability, 1e-4) << i;
+    EXPECT_NEAR(score_targets(*model, Lines{sources[i]}, Lines{targets[i]})[0].log_probability,
+                scores[i].log_probability, 1e-4)
+        << i;
   EXPECT_THROW(score_targets(*model, Lines{{4}}, Lines{}), Error);
-  EXPECT_THROW(score_targets(*model, Lines{{4}}, Lines{{small_vocabulary}}), Error) << "an id that is none";
+  EXPECT_THROW(score_targets(*model, Lines{{4}}, Lines{{small_vocabulary}}), Error)
+      << "an id that is none";
 }
 
 }  // namespace

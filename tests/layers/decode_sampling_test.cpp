@@ -1,15 +1,15 @@
-#include "tests/layers/decoding.h"
-
 #include <map>
 #include <numeric>
 
 #include "framework/random.h"
 #include "layers/seq2seq/search.h"
+#include "tests/layers/decoding.h"
 
 namespace heed {
 namespace {
 
-// What may be drawn ---------------------------------------------------------------------------------------------------------------
+// What may be drawn
+// ---------------------------------------------------------------------------------------------------------------
 
 TEST(Choices, AreTheLikeliestByCountAndByShare) {
   constexpr Real none = Real(-1e30);
@@ -25,7 +25,14 @@ TEST(Choices, AreTheLikeliestByCountAndByShare) {
   const double sum_of_squares = 0.01 + 0.16 + 0.04 + 0.09;
   for (const Row& row : std::vector<Row>{
            {four, 1, 0, 1, {{0, 0.1}, {1, 0.4}, {2, 0.2}, {3, 0.3}}},
-           {four, 0.5, 0, 1, {{0, 0.01 / sum_of_squares}, {1, 0.16 / sum_of_squares}, {2, 0.04 / sum_of_squares}, {3, 0.09 / sum_of_squares}}},
+           {four,
+            0.5,
+            0,
+            1,
+            {{0, 0.01 / sum_of_squares},
+             {1, 0.16 / sum_of_squares},
+             {2, 0.04 / sum_of_squares},
+             {3, 0.09 / sum_of_squares}}},
            {four, 1e-9, 0, 1, {{1, 1}}},  // the others underflow
            {four, 0, 0, 1, {{1, 1}}},
            {four, 1, 1, 1, {{1, 1}}},
@@ -39,10 +46,10 @@ TEST(Choices, AreTheLikeliestByCountAndByShare) {
            {four, 1, 0, 0.69, {{1, 4.0 / 7}, {3, 3.0 / 7}}},
            {four, 1, 0, 0.71, {{1, 4.0 / 9}, {3, 3.0 / 9}, {2, 2.0 / 9}}},
            {four, 1, 0, 0.999, {{0, 0.1}, {1, 0.4}, {2, 0.2}, {3, 0.3}}},
-           {four, 1, 2, 0.56, {{1, 1}}},                      // 4/7 = 0.571 of what top_k left
+           {four, 1, 2, 0.56, {{1, 1}}},  // 4/7 = 0.571 of what top_k left
            {four, 1, 2, 0.58, {{1, 4.0 / 7}, {3, 3.0 / 7}}},
-           {four, 0.5, 0, 0.5, {{1, 1}}},                     // 16/30 = 0.533 once sharpened
-           {{2, 2, 2, 2}, 1, 2, 1, {{0, 0.5}, {1, 0.5}}},     // of equal ones the first
+           {four, 0.5, 0, 0.5, {{1, 1}}},                  // 16/30 = 0.533 once sharpened
+           {{2, 2, 2, 2}, 1, 2, 1, {{0, 0.5}, {1, 0.5}}},  // of equal ones the first
            {{2, 2, 2, 2}, 1, 0, 0.4, {{0, 0.5}, {1, 0.5}}},
            {{2, 2, 2, 2}, 0, 0, 1, {{0, 1}}},
            {{none, 1, none, 1}, 1, 3, 1, {{1, 0.5}, {3, 0.5}}},
@@ -51,33 +58,43 @@ TEST(Choices, AreTheLikeliestByCountAndByShare) {
            {{500, -500}, 1, 0, 1, {{0, 1}}},
            {{-5000, -5000}, 1, 0, 1, {{0, 0.5}, {1, 0.5}}},
        }) {
-    const auto chosen = choices(row.logits, {.sample = true, .temperature = row.temperature, .top_k = row.top_k, .top_p = row.top_p});
+    const auto chosen = choices(
+        row.logits,
+        {.sample = true, .temperature = row.temperature, .top_k = row.top_k, .top_p = row.top_p});
     double total = 0;
     std::map<Id, double> got;
-    for (const Choice& c : chosen) total += c.weight;
+    for (const Choice& c : chosen)
+      total += c.weight;
     for (const Choice& c : chosen)
       if (c.weight > 0) got[c.id] = c.weight / total;
-    const std::string what = fmt::format("of {} logits, temperature {}, k {}, p {}", row.logits.size(), row.temperature, row.top_k, row.top_p);
+    const std::string what = fmt::format("of {} logits, temperature {}, k {}, p {}",
+                                         row.logits.size(), row.temperature, row.top_k, row.top_p);
     EXPECT_EQ(got.size(), row.expected.size()) << what;
-    for (const auto& [id, p] : row.expected) EXPECT_NEAR(got[id], p, 1e-6) << what << ", id " << id;
+    for (const auto& [id, p] : row.expected)
+      EXPECT_NEAR(got[id], p, 1e-6) << what << ", id " << id;
   }
 }
 
 TEST(Choices, OfAHugeVocabularyAreThoseOfSortingIt) {
   Random random(3);
   std::vector<Real> logits(30000);
-  for (Real& x : logits) x = static_cast<Real>(3 * random.normal());
+  for (Real& x : logits)
+    x = static_cast<Real>(3 * random.normal());
   for (const double p : {1e-9, 0.05, 0.5, 0.9, 0.99, 0.9999}) {
     std::vector<Id> order(logits.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](Id a, Id b) { return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)]; });
+    std::stable_sort(order.begin(), order.end(), [&](Id a, Id b) {
+      return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)];
+    });
     const std::vector<double> log_p = log_probabilities(logits);
     std::vector<Id> expected, got;
     double held = 0;
     for (std::size_t i = 0; i < order.size() && held < p; ++i)
       expected.push_back(order[i]), held += std::exp(log_p[static_cast<std::size_t>(order[i])]);
-    for (const Choice& c : choices(logits, {.sample = true, .top_p = p})) got.push_back(c.id);
-    EXPECT_NEAR(static_cast<double>(got.size()), static_cast<double>(expected.size()), 1) << p;  // a sum's rounding
+    for (const Choice& c : choices(logits, {.sample = true, .top_p = p}))
+      got.push_back(c.id);
+    EXPECT_NEAR(static_cast<double>(got.size()), static_cast<double>(expected.size()), 1)
+        << p;  // a sum's rounding
     const std::size_t both = std::min(got.size(), expected.size());
     got.resize(both), expected.resize(both);
     EXPECT_EQ(got, expected) << p;
@@ -86,15 +103,19 @@ TEST(Choices, OfAHugeVocabularyAreThoseOfSortingIt) {
 
 TEST(Draw, TakesEachChoiceForItsShareOfTheWay) {
   const std::vector<Choice> from = {{7, 0, 1}, {3, 0, 0}, {5, 0, 2}, {9, 0, 1}, {2, 0, 0}};
-  for (const auto& [u, id] : std::vector<std::pair<double, Id>>{{0, 7}, {0.249, 7}, {0.25, 5}, {0.5, 5}, {0.749, 5}, {0.75, 9}, {1 - 1e-16, 9}, {1, 9}})
+  for (const auto& [u, id] : std::vector<std::pair<double, Id>>{
+           {0, 7}, {0.249, 7}, {0.25, 5}, {0.5, 5}, {0.749, 5}, {0.75, 9}, {1 - 1e-16, 9}, {1, 9}})
     EXPECT_EQ(draw(from, u), id) << u;
 }
 
-// Whole outputs -------------------------------------------------------------------------------------------------------------------
+// Whole outputs
+// -------------------------------------------------------------------------------------------------------------------
 
 /// The probability of every output under sampling with `o`, by its definition.
-std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<Id>& source, const DecodeOptions& o) {
-  std::map<std::vector<Id>, double> all;  // cut outputs and ended ones differ in length: the latter with </s>
+std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<Id>& source,
+                                        const DecodeOptions& o) {
+  std::map<std::vector<Id>, double>
+      all;  // cut outputs and ended ones differ in length: the latter with </s>
   std::vector<std::pair<std::vector<Id>, double>> open = {{{}, 1}};
   while (!open.empty()) {
     const auto [ids, probability] = open.back();
@@ -105,20 +126,25 @@ std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<
     for (Id id = eos_id; id < model.vocabulary(); ++id) {
       std::vector<Id> longer = ids;
       if (id != eos_id) longer.push_back(id);
-      if (id == eos_id ? static_cast<Index>(ids.size()) < o.min_length : repeats(longer, o.no_repeat_ngram)) continue;
+      if (id == eos_id ? static_cast<Index>(ids.size()) < o.min_length
+                       : repeats(longer, o.no_repeat_ngram))
+        continue;
       next.push_back({std::exp(log_p[static_cast<std::size_t>(id)] / o.temperature), id});
     }
     const auto normalise = [&] {
       double sum = 0;
-      for (const auto& [p, id] : next) sum += p;
-      for (auto& [p, id] : next) p /= sum;
+      for (const auto& [p, id] : next)
+        sum += p;
+      for (auto& [p, id] : next)
+        p /= sum;
     };
     std::sort(next.rbegin(), next.rend());
     if (o.top_k > 0) next.resize(std::min(next.size(), static_cast<std::size_t>(o.top_k)));
     normalise();
     double held = 0;
     std::size_t kept = 0;
-    while (kept < next.size() && (kept == 0 || held < o.top_p)) held += next[kept++].first;
+    while (kept < next.size() && (kept == 0 || held < o.top_p))
+      held += next[kept++].first;
     next.resize(kept), normalise();
     if (next.empty()) all[ids] += probability;
     for (const auto& [p, id] : next) {
@@ -138,7 +164,8 @@ TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
   std::vector<std::unique_ptr<Seq2Seq>> models;
   models.push_back(std::make_unique<Transformer>(opinionated(2)));
   Random random(4);
-  LanguageModel lm({.vocabulary = small_vocabulary, .d = 16, .layers = 1, .heads = 2, .context = 8}, random);
+  LanguageModel lm({.vocabulary = small_vocabulary, .d = 16, .layers = 1, .heads = 2, .context = 8},
+                   random);
   randomize(lm, 3);
   models.push_back(std::make_unique<LanguageModel>(std::move(lm)));
   for (const auto& model : models)
@@ -162,8 +189,11 @@ TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
         if (h.ended) key.push_back(eos_id);
         ++counts[key];
       }
-      const std::string what = fmt::format("{} to {} words, temperature {}, k {}, p {}", o.min_length, o.max_length, o.temperature, o.top_k, o.top_p);
-      // Pearson's statistic has the mean and half the variance of its degrees of freedom; outputs too rare for it stand together.
+      const std::string what =
+          fmt::format("{} to {} words, temperature {}, k {}, p {}", o.min_length, o.max_length,
+                      o.temperature, o.top_k, o.top_p);
+      // Pearson's statistic has the mean and half the variance of its degrees of freedom; outputs
+      // too rare for it stand together.
       double statistic = 0, rare_expected = 0, total = 0;
       int classes = 0, rare = 0;
       const auto add = [&](double e, int n) {
@@ -180,21 +210,32 @@ TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
       add(rare_expected, rare);
       EXPECT_NEAR(total, 1, 1e-9) << what;
       const double freedom = std::max(1, classes - 1);
-      EXPECT_LE(statistic, freedom + 5 * std::sqrt(2 * freedom)) << what << ", " << classes << " classes";
-      for (const auto& [ids, n] : counts) EXPECT_TRUE(expected.contains(ids)) << what << ": an output that there is not";
+      EXPECT_LE(statistic, freedom + 5 * std::sqrt(2 * freedom))
+          << what << ", " << classes << " classes";
+      for (const auto& [ids, n] : counts)
+        EXPECT_TRUE(expected.contains(ids)) << what << ": an output that there is not";
     }
 }
 
 TEST(Sampling, SaysTheLogProbabilityOfTheModelWhateverTheTemperature) {
   const Transformer model = opinionated(3);
   const Lines sources = random_lines({3, 1}, 5, small_vocabulary);
-  const auto found = decode(model, sources, {.nbest = 20, .max_length = 4, .no_repeat_ngram = 2, .sample = true, .temperature = 3, .top_k = 3});
+  const auto found = decode(model, sources,
+                            {.nbest = 20,
+                             .max_length = 4,
+                             .no_repeat_ngram = 2,
+                             .sample = true,
+                             .temperature = 3,
+                             .top_k = 3});
   for (std::size_t i = 0; i < sources.size(); ++i)
     for (const Hypothesis& h : found[i]) {
       double sum = 0;
       std::vector<Id> prefix = {bos_id}, said = h.ids;
       if (h.ended) said.push_back(eos_id);
-      for (Id id : said) sum += log_probabilities(full_logits(model, sources[i], prefix))[static_cast<std::size_t>(id)], prefix.push_back(id);
+      for (Id id : said)
+        sum +=
+            log_probabilities(full_logits(model, sources[i], prefix))[static_cast<std::size_t>(id)],
+            prefix.push_back(id);
       EXPECT_NEAR(h.log_probability, sum, 1e-4);
       EXPECT_EQ(h.score, h.log_probability);
     }
@@ -210,13 +251,20 @@ TEST(Sampling, DependsOnTheSeedTheSourceTheSampleAndThePositionAlone) {
     for (int nbest : {1, 2, 7}) {
       o.nbest = nbest;
       const auto alone = decode(model, Lines{sources[i]}, o, std::span(numbers).subspan(i, 1))[0];
-      for (std::size_t s = 0; s < std::min<std::size_t>(alone.size(), 4); ++s) EXPECT_EQ(alone[s].ids, together[i][s].ids) << i << ", " << s;
+      for (std::size_t s = 0; s < std::min<std::size_t>(alone.size(), 4); ++s)
+        EXPECT_EQ(alone[s].ids, together[i][s].ids) << i << ", " << s;
     }
   // And on each of them: eight samples of twelve tokens are not the same by chance.
   const auto all_of = [&](std::uint64_t seed, std::uint64_t number) {
     std::vector<std::vector<Id>> ids;
-    const DecodeOptions eight{.nbest = 8, .min_length = 12, .max_length = 12, .sample = true, .temperature = 2, .seed = seed};
-    for (const Hypothesis& h : decode_one(model, sources[2], eight, number)) ids.push_back(h.ids);
+    const DecodeOptions eight{.nbest = 8,
+                              .min_length = 12,
+                              .max_length = 12,
+                              .sample = true,
+                              .temperature = 2,
+                              .seed = seed};
+    for (const Hypothesis& h : decode_one(model, sources[2], eight, number))
+      ids.push_back(h.ids);
     return ids;
   };
   EXPECT_EQ(all_of(1, 1), all_of(1, 1));
@@ -224,17 +272,22 @@ TEST(Sampling, DependsOnTheSeedTheSourceTheSampleAndThePositionAlone) {
   EXPECT_NE(all_of(1, 1), all_of(1, 2));
   const auto samples = all_of(1, 1);
   EXPECT_EQ(std::set<std::vector<Id>>(samples.begin(), samples.end()).size(), 8u);
-  EXPECT_GT(std::set<Id>(samples[0].begin(), samples[0].end()).size(), 3u) << "positions draw numbers of their own";
+  EXPECT_GT(std::set<Id>(samples[0].begin(), samples[0].end()).size(), 3u)
+      << "positions draw numbers of their own";
 }
 
 TEST(Sampling, WithoutTemperatureIsGreedySearch) {
   const Transformer model = opinionated(4, tiny_vocabulary);
   const Lines sources = random_lines({3, 1, 6, 2}, 9);
   const auto greedy = decode(model, sources, {.beam = 1, .max_length = 8});
-  for (const DecodeOptions& o : {DecodeOptions{.max_length = 8, .sample = true, .temperature = 0}, DecodeOptions{.max_length = 8, .sample = true, .top_k = 1},
-                                 DecodeOptions{.max_length = 8, .sample = true, .top_p = 0}, DecodeOptions{.max_length = 8, .sample = true, .temperature = 1e-6}}) {
+  for (const DecodeOptions& o :
+       {DecodeOptions{.max_length = 8, .sample = true, .temperature = 0},
+        DecodeOptions{.max_length = 8, .sample = true, .top_k = 1},
+        DecodeOptions{.max_length = 8, .sample = true, .top_p = 0},
+        DecodeOptions{.max_length = 8, .sample = true, .temperature = 1e-6}}) {
     const auto sampled = decode(model, sources, o);
-    for (std::size_t i = 0; i < sources.size(); ++i) EXPECT_EQ(sampled[i][0].ids, greedy[i][0].ids);
+    for (std::size_t i = 0; i < sources.size(); ++i)
+      EXPECT_EQ(sampled[i][0].ids, greedy[i][0].ids);
   }
 }
 

@@ -3,12 +3,14 @@
 namespace heed {
 namespace {
 
-// Cached decoding -----------------------------------------------------------------------------------------------------------------
+// Cached decoding
+// -----------------------------------------------------------------------------------------------------------------
 
-/// Decodes step by step, selecting rows in between, and compares each row's logits with the whole forward pass over what it has
-/// read.
+/// Decodes step by step, selecting rows in between, and compares each row's logits with the whole
+/// forward pass over what it has read.
 void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
-                        const std::vector<std::vector<Index>>& selections, const std::string& what) {
+                        const std::vector<std::vector<Index>>& selections,
+                        const std::string& what) {
   const auto state = model.start(pack(sources));
   Lines sentences = sources, prefixes(sources.size());
   ASSERT_EQ(state->rows(), static_cast<Index>(sources.size())) << what;
@@ -18,11 +20,13 @@ void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
     for (auto& prefix : prefixes) {
       prefix.push_back(t == 0 ? bos_id
                               : first_free_id +
-                                    static_cast<Id>(random.below(static_cast<std::uint64_t>(model.vocabulary() - first_free_id))));
+                                    static_cast<Id>(random.below(static_cast<std::uint64_t>(
+                                        model.vocabulary() - first_free_id))));
       tokens.push_back(prefix.back());
     }
     const Tensor logits = model.step(*state, tokens);
-    ASSERT_EQ(to_string(logits.shape()), fmt::format("({}, {})", tokens.size(), model.vocabulary())) << what << ", step " << t;
+    ASSERT_EQ(to_string(logits.shape()), fmt::format("({}, {})", tokens.size(), model.vocabulary()))
+        << what << ", step " << t;
     for (std::size_t r = 0; r < prefixes.size(); ++r)
       EXPECT_LE(difference(logits.slice(static_cast<Index>(r), static_cast<Index>(r) + 1).span(),
                            full_logits(model, sentences[r], prefixes[r])),
@@ -53,7 +57,9 @@ const std::vector<Walk>& walks() {
       {"repeated", {4, 2}, {{0, 0, 1, 1}, {3, 0, 0, 2}, {1, 1, 1, 0}, {0, 1, 2, 3}}},
       {"dropped", {4, 2, 6, 3}, {{3, 1, 0}, {2, 0}, {0}, {0}}},
       {"all of it", {4, 2, 6}, {{2, 2, 0, 1}, {3, 1, 1}, {2, 0, 0, 0, 1}, {4, 2}, {1}, {}, {}}},
-      {"past the cache's first size", {2, 3, 4, 1, 5, 2, 3, 1}, std::vector<std::vector<Index>>(14, {1, 0, 3, 2, 5, 4, 7, 7})},
+      {"past the cache's first size",
+       {2, 3, 4, 1, 5, 2, 3, 1},
+       std::vector<std::vector<Index>>(14, {1, 0, 3, 2, 5, 4, 7, 7})},
   };
   return all;
 }
@@ -62,28 +68,36 @@ TEST(Cache, GivesWhatTheWholeForwardPassGives) {
   for (NormPlace norm : {NormPlace::pre, NormPlace::post}) {
     const Transformer model = tiny_transformer(norm);
     for (const Walk& walk : walks())
-      expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections,
-                         fmt::format("{}-norm, {}", norm == NormPlace::pre ? "pre" : "post", walk.name));
+      expect_cache_exact(
+          model, random_lines(walk.lengths, 31), walk.selections,
+          fmt::format("{}-norm, {}", norm == NormPlace::pre ? "pre" : "post", walk.name));
   }
 }
 
-// More rows than go through the layers as one block, then few again; more keys than are looked at together.
+// More rows than go through the layers as one block, then few again; more keys than are looked at
+// together.
 TEST(Cache, OfManyRowsAndOfLongSources) {
   std::vector<Index> lengths, backwards, some, few;
-  for (Index r = 0; r < 520; ++r) lengths.push_back(1 + r * 5 % 11), backwards.push_back(519 - r);
-  for (Index r = 0; r < 35; ++r) some.push_back(2 * r % 35);
-  for (Index r = 0; r < 20; ++r) few.push_back(34 - r);
+  for (Index r = 0; r < 520; ++r)
+    lengths.push_back(1 + r * 5 % 11), backwards.push_back(519 - r);
+  for (Index r = 0; r < 35; ++r)
+    some.push_back(2 * r % 35);
+  for (Index r = 0; r < 20; ++r)
+    few.push_back(34 - r);
   const std::vector<std::vector<Index>> selections = {backwards, some, few, {19, 0, 17}, {0, 1, 2}};
   expect_cache_exact(tiny_transformer(), random_lines(lengths, 34), selections, "520 sources");
   expect_cache_exact(tiny_language_model(), random_lines(lengths, 34), selections, "520 texts");
   const std::vector<std::vector<Index>> swaps(3, {2, 0, 1});
-  expect_cache_exact(tiny_transformer(NormPlace::post), random_lines({70, 3, 130}, 35), swaps, "long sources");
-  expect_cache_exact(tiny_language_model(0, 140), random_lines({64, 3, 130}, 35), swaps, "long texts");
+  expect_cache_exact(tiny_transformer(NormPlace::post), random_lines({70, 3, 130}, 35), swaps,
+                     "long sources");
+  expect_cache_exact(tiny_language_model(0, 140), random_lines({64, 3, 130}, 35), swaps,
+                     "long texts");
 }
 
 TEST(Cache, KeepsWhatIsPointedAt) {
   const Transformer model = tiny_transformer(NormPlace::pre, 0, tiny_vocabulary, true);
-  for (const Walk& walk : walks()) expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections, walk.name);
+  for (const Walk& walk : walks())
+    expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections, walk.name);
 }
 
 TEST(Cache, KeepsWhatConvolutionsSee) {
@@ -91,8 +105,9 @@ TEST(Cache, KeepsWhatConvolutionsSee) {
     for (const bool plain : {true, false}) {
       const ConvS2S model = tiny_convolutional(plain, 0, kernel);
       for (const Walk& walk : walks())
-        expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections,
-                           fmt::format("kernel {}, {}, {}", kernel, plain ? "plain" : "normalised", walk.name));
+        expect_cache_exact(
+            model, random_lines(walk.lengths, 31), walk.selections,
+            fmt::format("kernel {}, {}, {}", kernel, plain ? "plain" : "normalised", walk.name));
     }
 }
 
@@ -100,23 +115,29 @@ TEST(Cache, OfRecurrentModelsIsTheirState) {
   for (const TinyRecurrent& row : tiny_recurrents()) {
     const RecurrentSeq2Seq model = tiny_recurrent(row);
     for (const Walk& walk : walks())
-      expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections, fmt::format("{}, {}", row.name, walk.name));
-    expect_cache_exact(model, {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, fmt::format("{}, an empty source", row.name));
+      expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections,
+                         fmt::format("{}, {}", row.name, walk.name));
+    expect_cache_exact(model, {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}},
+                       fmt::format("{}, an empty source", row.name));
   }
 }
 
 TEST(Cache, GoesOnFromPromptsOfDifferentLengths) {
   const LanguageModel model = tiny_language_model();
-  for (const Walk& walk : walks()) expect_cache_exact(model, random_lines(walk.lengths, 32), walk.selections, walk.name);
+  for (const Walk& walk : walks())
+    expect_cache_exact(model, random_lines(walk.lengths, 32), walk.selections, walk.name);
   const std::vector<std::vector<Index>> steps(3, {1, 0});
-  for (const std::vector<Index>& lengths : {std::vector<Index>{0, 0}, {0, 4}, {4, 0}, {1, 1}, {0, 1}, {1, 0}, {2, 0}})
-    expect_cache_exact(model, random_lines(lengths, 33), steps, fmt::format("prompts of {} and {}", lengths[0], lengths[1]));
+  for (const std::vector<Index>& lengths :
+       {std::vector<Index>{0, 0}, {0, 4}, {4, 0}, {1, 1}, {0, 1}, {1, 0}, {2, 0}})
+    expect_cache_exact(model, random_lines(lengths, 33), steps,
+                       fmt::format("prompts of {} and {}", lengths[0], lengths[1]));
 }
 
 TEST(Cache, ReadsASourceOfNothing) {
   const Transformer model = tiny_transformer();
   expect_cache_exact(model, {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source");
-  expect_cache_exact(tiny_convolutional(), {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}}, "an empty source of convolutions");
+  expect_cache_exact(tiny_convolutional(), {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}},
+                     "an empty source of convolutions");
 }
 
 TEST(Decode, EndsWhereThePositionsEndAndPromisesNoMore) {
@@ -149,8 +170,11 @@ TEST(Decode, EndsWhereThePositionsEndAndPromisesNoMore) {
       std::string message;
       try {
         for (const auto& best : decode(row.model, sources, o))
-          for (const Hypothesis& h : best) longest = std::max(longest, h.ids.size());
-      } catch (const Error& error) { message = error.what(); }
+          for (const Hypothesis& h : best)
+            longest = std::max(longest, h.ids.size());
+      } catch (const Error& error) {
+        message = error.what();
+      }
       EXPECT_EQ(message, row.message);
       EXPECT_EQ(longest, row.longest)
           << row.min_length << " to " << row.max_length << (sample ? ", sampled" : "");
@@ -161,17 +185,22 @@ TEST(Cache, NeedsATokenForEachRow) {
   const Transformer transformer = tiny_transformer();
   const LanguageModel lm = tiny_language_model();
   const ConvS2S convolutional = tiny_convolutional();
-  for (const Seq2Seq* model : {static_cast<const Seq2Seq*>(&transformer), static_cast<const Seq2Seq*>(&lm), static_cast<const Seq2Seq*>(&convolutional)}) {
+  for (const Seq2Seq* model :
+       {static_cast<const Seq2Seq*>(&transformer), static_cast<const Seq2Seq*>(&lm),
+        static_cast<const Seq2Seq*>(&convolutional)}) {
     const auto state = model->start(pack(Lines{{5, 6}, {7}}));
     const std::vector<Id> one = {bos_id};
     try {
       model->step(*state, one);
       ADD_FAILURE() << "no error";
-    } catch (const Error& error) { EXPECT_STREQ(error.what(), "[step] expected a token for each of 2 rows; got 1"); }
+    } catch (const Error& error) {
+      EXPECT_STREQ(error.what(), "[step] expected a token for each of 2 rows; got 1");
+    }
   }
 }
 
-// Search --------------------------------------------------------------------------------------------------------------------------
+// Search
+// --------------------------------------------------------------------------------------------------------------------------
 
 TEST(BeamSearch, FindsTheBestOfAllOutputsWithABeamAsWideAsTheyAre) {
   struct Row {
@@ -179,8 +208,9 @@ TEST(BeamSearch, FindsTheBestOfAllOutputsWithABeamAsWideAsTheyAre) {
     Index min_length, max_length;
   };
   for (std::uint64_t seed : {1, 2, 3})
-    for (const Row& row : {Row{0, 0, 3}, Row{Real(0.6), 0, 3}, Row{1, 0, 3}, Row{3, 0, 3}, Row{Real(0.6), 1, 3},
-                           Row{Real(0.6), 2, 3}, Row{0, 3, 3}, Row{1, 0, 1}, Row{1, 2, 2}}) {
+    for (const Row& row :
+         {Row{0, 0, 3}, Row{Real(0.6), 0, 3}, Row{1, 0, 3}, Row{3, 0, 3}, Row{Real(0.6), 1, 3},
+          Row{Real(0.6), 2, 3}, Row{0, 3, 3}, Row{1, 0, 1}, Row{1, 2, 2}}) {
       const Transformer model = opinionated(seed);
       const Lines sources = random_lines({3, 1, 4}, seed + 40, small_vocabulary);
       // 1 + 3 + 9 outputs that end and 27 that are cut: 40, and no more than 27 rows at once.
@@ -196,18 +226,22 @@ TEST(BeamSearch, FindsTheBestOfAllOutputsWithABeamAsWideAsTheyAre) {
           std::vector<Hypothesis> all = enumerate(model, sources[i], o);
           all.resize(std::min<std::size_t>(all.size(), static_cast<std::size_t>(nbest)));
           expect_same(found[i], all,
-                      fmt::format("seed {}, penalty {}, {} to {} words, {} best, source {}", seed, row.length_penalty,
-                                  row.min_length, row.max_length, nbest, i));
+                      fmt::format("seed {}, penalty {}, {} to {} words, {} best, source {}", seed,
+                                  row.length_penalty, row.min_length, row.max_length, nbest, i));
         }
       }
     }
 }
 
-/// Beam search of one source as its definition says, without a cache: of all continuations of the prefixes the `beam` best
-/// are kept; those that end are finished, and the others go on until none is left or the length is reached.
-std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>& source, const DecodeOptions& o) {
+/// Beam search of one source as its definition says, without a cache: of all continuations of the
+/// prefixes the `beam` best are kept; those that end are finished, and the others go on until none
+/// is left or the length is reached.
+std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>& source,
+                                     const DecodeOptions& o) {
   const auto alpha = static_cast<double>(o.length_penalty);
-  const auto by_probability = [](const Hypothesis& a, const Hypothesis& b) { return a.log_probability > b.log_probability; };
+  const auto by_probability = [](const Hypothesis& a, const Hypothesis& b) {
+    return a.log_probability > b.log_probability;
+  };
   const auto by_score = [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; };
   std::vector<Hypothesis> live = {{}}, finished;
   for (Index length = 0; length < o.max_length; ++length) {
@@ -237,7 +271,8 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
     }
     live = next;
   }
-  for (Hypothesis& h : live) h.score = score_of(h.log_probability, h.ids.size(), alpha), finished.push_back(h);
+  for (Hypothesis& h : live)
+    h.score = score_of(h.log_probability, h.ids.size(), alpha), finished.push_back(h);
   std::sort(finished.begin(), finished.end(), by_score);
   finished.resize(std::min(finished.size(), static_cast<std::size_t>(o.nbest)));
   return finished;
@@ -246,20 +281,28 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
 TEST(BeamSearch, KeepsTheBestPrefixesOfEachStep) {
   for (std::uint64_t seed : {4, 5})
     for (int beam : {2, 3, 5})
-      for (const auto& [alpha, ngram] : std::vector<std::pair<Real, Index>>{{0, 0}, {Real(0.6), 0}, {Real(1.5), 0}, {Real(0.6), 1}, {Real(1.5), 1}, {1, 2}}) {
+      for (const auto& [alpha, ngram] : std::vector<std::pair<Real, Index>>{
+               {0, 0}, {Real(0.6), 0}, {Real(1.5), 0}, {Real(0.6), 1}, {Real(1.5), 1}, {1, 2}}) {
         const Transformer model = opinionated(seed, 12);
         const Lines sources = random_lines({3, 1, 5}, seed + 50, 12);
-        const DecodeOptions o{.beam = beam, .length_penalty = alpha, .nbest = 1, .min_length = 0, .max_length = 6, .no_repeat_ngram = ngram};
+        const DecodeOptions o{.beam = beam,
+                              .length_penalty = alpha,
+                              .nbest = 1,
+                              .min_length = 0,
+                              .max_length = 6,
+                              .no_repeat_ngram = ngram};
         const auto found = decode(model, sources, o);
         for (std::size_t i = 0; i < sources.size(); ++i) {
           // Ending the search early may not change the best, only what follows it.
           expect_same(found[i], plain_search(model, sources[i], o),
-                      fmt::format("seed {}, beam {}, penalty {}, n-grams of {}, source {}", seed, beam, alpha, ngram, i));
+                      fmt::format("seed {}, beam {}, penalty {}, n-grams of {}, source {}", seed,
+                                  beam, alpha, ngram, i));
         }
       }
 }
 
-/// Says 4 5 </s> with the certainty of nearly 1: after <s> its other choices are improbable, and those end at once.
+/// Says 4 5 </s> with the certainty of nearly 1: after <s> its other choices are improbable, and
+/// those end at once.
 class SureModel : public Seq2Seq {
  public:
   struct State : DecoderState {
@@ -267,7 +310,8 @@ class SureModel : public Seq2Seq {
     Index rows() const override { return static_cast<Index>(lengths.size()); }
     void select(std::span<const Index> rows) override {
       std::vector<Index> chosen;
-      for (Index row : rows) chosen.push_back(lengths[row]);
+      for (Index row : rows)
+        chosen.push_back(lengths[row]);
       lengths = chosen;
     }
   };
@@ -296,18 +340,21 @@ TEST(BeamSearch, ReordersTheStatesOfRecurrentModels) {
   for (const TinyRecurrent& row : tiny_recurrents()) {
     RecurrentSeq2Seq model = tiny_recurrent(row, 0, 12);
     for (const auto& [name, p] : parameters(model))
-      for (Real& x : p.value().span()) x *= 3;  // strong opinions
+      for (Real& x : p.value().span())
+        x *= 3;  // strong opinions
     const Lines sources = random_lines({3, 1, 5}, 55, 12);
-    const DecodeOptions o{.beam = 3, .length_penalty = Real(0.6), .nbest = 1, .min_length = 0, .max_length = 6};
+    const DecodeOptions o{
+        .beam = 3, .length_penalty = Real(0.6), .nbest = 1, .min_length = 0, .max_length = 6};
     const auto found = decode(model, sources, o);
     for (std::size_t i = 0; i < sources.size(); ++i)
-      expect_same(found[i], plain_search(model, sources[i], o), fmt::format("{}, source {}", row.name, i));
+      expect_same(found[i], plain_search(model, sources[i], o),
+                  fmt::format("{}, source {}", row.name, i));
   }
 }
 
 TEST(BeamSearch, DoesNotEndWithPoorOutputsBecauseTheyEndedFirst) {
-  // Seven times 4, then </s>: each with probability 1 / (1 + 19 exp -12) > 0.9998. Whoever strays from it ends at once, so that
-  // five poor outputs have ended long before the good one.
+  // Seven times 4, then </s>: each with probability 1 / (1 + 19 exp -12) > 0.9998. Whoever strays
+  // from it ends at once, so that five poor outputs have ended long before the good one.
   const auto found = decode(SureModel(), Lines{{4}}, {.beam = 5, .length_penalty = Real(0.6)});
   EXPECT_EQ(found[0][0].ids, std::vector<Id>(7, 4));
 }
@@ -317,7 +364,9 @@ TEST(GreedySearch, SaysTheLikeliestWordAtEachStep) {
     const Transformer model = opinionated(seed, tiny_vocabulary);
     const Lines sources = random_lines({3, 1, 6, 2}, seed + 60);
     for (Index min_length : {0, 4}) {
-      const auto found = decode(model, sources, {.beam = 1, .length_penalty = 0, .min_length = min_length, .max_length = 8});
+      const auto found =
+          decode(model, sources,
+                 {.beam = 1, .length_penalty = 0, .min_length = min_length, .max_length = 8});
       for (std::size_t i = 0; i < sources.size(); ++i) {
         Hypothesis expected;
         std::vector<Id> prefix = {bos_id};
@@ -331,7 +380,8 @@ TEST(GreedySearch, SaysTheLikeliestWordAtEachStep) {
           expected.ids.push_back(best), prefix.push_back(best);
         }
         expected.score = expected.log_probability;  // without a penalty
-        expect_same(found[i], {&expected, 1}, fmt::format("seed {}, at least {}, source {}", seed, min_length, i));
+        expect_same(found[i], {&expected, 1},
+                    fmt::format("seed {}, at least {}, source {}", seed, min_length, i));
       }
     }
   }
@@ -344,11 +394,13 @@ TEST(Decode, OfASourceDoesNotDependOnTheOthers) {
     const DecodeOptions o{.beam = beam, .nbest = beam};
     const auto together = decode(model, sources, o);
     for (std::size_t i = 0; i < sources.size(); ++i)
-      expect_same(together[i], decode(model, Lines{sources[i]}, o)[0], fmt::format("beam {}, source {}", beam, i));
+      expect_same(together[i], decode(model, Lines{sources[i]}, o)[0],
+                  fmt::format("beam {}, source {}", beam, i));
     Lines backwards(sources.rbegin(), sources.rend());
     const auto reversed = decode(model, backwards, o);
     for (std::size_t i = 0; i < sources.size(); ++i)
-      expect_same(reversed[sources.size() - 1 - i], together[i], fmt::format("reversed, source {}", i));
+      expect_same(reversed[sources.size() - 1 - i], together[i],
+                  fmt::format("reversed, source {}", i));
   }
 }
 
@@ -360,18 +412,24 @@ TEST(Decode, KeepsToItsLengthsAndItsOrder) {
       int beam, nbest;
       Index min_length, max_length;
     };
-    for (const Row& row : {Row{1, 1, 0, 1}, Row{5, 5, 0, 4}, Row{5, 3, 4, 4}, Row{3, 3, 2, 7}, Row{30, 30, 0, 2}}) {
+    for (const Row& row :
+         {Row{1, 1, 0, 1}, Row{5, 5, 0, 4}, Row{5, 3, 4, 4}, Row{3, 3, 2, 7}, Row{30, 30, 0, 2}}) {
       const auto found = decode(model, sources,
-                                {.beam = row.beam, .nbest = row.nbest, .min_length = row.min_length, .max_length = row.max_length});
+                                {.beam = row.beam,
+                                 .nbest = row.nbest,
+                                 .min_length = row.min_length,
+                                 .max_length = row.max_length});
       for (const auto& hypotheses : found) {
         EXPECT_EQ(hypotheses.size(), static_cast<std::size_t>(row.nbest));
         for (std::size_t i = 0; i < hypotheses.size(); ++i) {
           EXPECT_GE(static_cast<Index>(hypotheses[i].ids.size()), row.min_length);
           EXPECT_LE(static_cast<Index>(hypotheses[i].ids.size()), row.max_length);
-          for (Id id : hypotheses[i].ids) EXPECT_GE(id, unk_id) << "no mark within an output";
+          for (Id id : hypotheses[i].ids)
+            EXPECT_GE(id, unk_id) << "no mark within an output";
           if (i > 0) {
             EXPECT_LE(hypotheses[i].score, hypotheses[i - 1].score);
-            for (std::size_t j = 0; j < i; ++j) EXPECT_NE(hypotheses[i].ids, hypotheses[j].ids) << "no output twice";
+            for (std::size_t j = 0; j < i; ++j)
+              EXPECT_NE(hypotheses[i].ids, hypotheses[j].ids) << "no output twice";
           }
         }
       }
@@ -380,13 +438,15 @@ TEST(Decode, KeepsToItsLengthsAndItsOrder) {
 }
 
 TEST(Decode, StopsAtTwiceTheSourceAndTwentyUnlessToldOtherwise) {
-  // A model that never ends: </s> has the least likely embedding of all, being minus the decoder's constant output.
+  // A model that never ends: </s> has the least likely embedding of all, being minus the decoder's
+  // constant output.
   Transformer model = tiny_transformer();
   for (const auto& [name, p] : parameters(model)) {
     if (name == "decoder_norm.gain") std::fill_n(p.value().data(), p.value().size(), Real(0));
     if (name == "decoder_norm.bias") std::fill_n(p.value().data(), p.value().size(), Real(1));
     if (name == "embedding.weight")
-      for (Index c = 0; c < 16; ++c) p.value()[eos_id * 16 + c] = -1;
+      for (Index c = 0; c < 16; ++c)
+        p.value()[eos_id * 16 + c] = -1;
   }
   const auto found = decode(model, random_lines({3, 1, 0}, 1), {.beam = 2});
   EXPECT_EQ(found[0][0].ids.size(), 26u);
@@ -409,7 +469,9 @@ TEST(Decode, RefusesBeamsThatAreNone) {
       decode(model, random_lines({2}, 1), {.beam = row.beam, .nbest = row.nbest});
       ADD_FAILURE() << row.beam << ", " << row.nbest;
     } catch (const Error& error) {
-      EXPECT_EQ(std::string(error.what()), fmt::format("[decode] expected 1 <= nbest <= beam; got {} and {}", row.nbest, row.beam));
+      EXPECT_EQ(
+          std::string(error.what()),
+          fmt::format("[decode] expected 1 <= nbest <= beam; got {} and {}", row.nbest, row.beam));
     }
   }
 }

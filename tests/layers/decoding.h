@@ -1,11 +1,11 @@
 #pragma once
 
-#include "layers/seq2seq/decode.h"
-#include "tests/layers/tiny.h"
-
 #include <algorithm>
 #include <memory>
 #include <set>
+
+#include "layers/seq2seq/decode.h"
+#include "tests/layers/tiny.h"
 
 // Decoding computed a second way: no cache, every output there is.
 
@@ -13,11 +13,13 @@ namespace heed {
 
 /// Logits after `prefix` (see output_so_far), from the whole forward pass over it alone:
 /// (vocabulary).
-inline std::vector<Real> full_logits(const Seq2Seq& model, const std::vector<Id>& source, const std::vector<Id>& prefix) {
+inline std::vector<Real> full_logits(const Seq2Seq& model, const std::vector<Id>& source,
+                                     const std::vector<Id>& prefix) {
   Batch batch;
   if (model.reads_source()) batch.source = pack(Lines{source});
   Lines input = {prefix};
-  if (!model.reads_source()) input[0].insert(input[0].begin(), source.begin(), source.end());  // the text so far
+  if (!model.reads_source())
+    input[0].insert(input[0].begin(), source.begin(), source.end());  // the text so far
   batch.target = pack(input);
   const Tensor logits = model.logits(batch).value();
   return logits.slice(logits.rows() - 1, logits.rows()).to_vector();
@@ -33,13 +35,16 @@ inline std::vector<Id> output_so_far(const Seq2Seq& model, std::vector<Id> ids) 
 inline std::vector<double> log_probabilities(const std::vector<Real>& logits) {
   double sum = 0;
   const double largest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
-  for (Real z : logits) sum += std::exp(static_cast<double>(z) - largest);
+  for (Real z : logits)
+    sum += std::exp(static_cast<double>(z) - largest);
   std::vector<double> result;
-  for (Real z : logits) result.push_back(static_cast<double>(z) - largest - std::log(sum));
+  for (Real z : logits)
+    result.push_back(static_cast<double>(z) - largest - std::log(sum));
   return result;
 }
 
-inline constexpr Index small_vocabulary = 6;  // four marks, 4 and 5; <unk> may be said, <pad> and <s> may not
+inline constexpr Index small_vocabulary =
+    6;  // four marks, 4 and 5; <unk> may be said, <pad> and <s> may not
 
 /// A model of strong opinions.
 inline Transformer opinionated(std::uint64_t seed, Index vocabulary = small_vocabulary) {
@@ -47,7 +52,8 @@ inline Transformer opinionated(std::uint64_t seed, Index vocabulary = small_voca
   randomize(model, seed);
   for (const auto& [name, p] : parameters(model))
     if (name == "embedding.weight")
-      for (Real& x : p.value().span()) x *= 3;
+      for (Real& x : p.value().span())
+        x *= 3;
   return model;
 }
 
@@ -64,30 +70,37 @@ inline bool repeats(const std::vector<Id>& ids, Index n) {
 }
 
 /// sum_i log min(1, sum_j p_ij) of one output, from the maps of a pass over it alone.
-inline double direct_coverage(const Seq2Seq& model, const std::vector<Id>& source, const Hypothesis& h) {
-  const auto n = static_cast<Index>(source.size()), m = static_cast<Index>(h.ids.size()) + (h.ended ? 1 : 0);
+inline double direct_coverage(const Seq2Seq& model, const std::vector<Id>& source,
+                              const Hypothesis& h) {
+  const auto n = static_cast<Index>(source.size()),
+             m = static_cast<Index>(h.ids.size()) + (h.ended ? 1 : 0);
   std::vector<AttentionMap> maps;
   if (m > 0) {
     std::vector<Id> target = h.ids;
     target.insert(target.begin(), bos_id);
     target.resize(static_cast<std::size_t>(m));
-    model.logits({.source = pack(Lines{source}), .target = pack(Lines{target}), .gold = {}, .lines = {}}, &maps);
+    model.logits(
+        {.source = pack(Lines{source}), .target = pack(Lines{target}), .gold = {}, .lines = {}},
+        &maps);
   }
   double sum = 0;
   for (Index i = 0; i < n; ++i) {
     double covered = 0;
     for (Index j = 0; j < m; ++j) {
       const Tensor& p = maps.back().weights[0];  // (heads, m, n)
-      for (Index head = 0; head < p.shape()[0]; ++head) covered += static_cast<double>(p[(head * m + j) * n + i]) / static_cast<double>(p.shape()[0]);
+      for (Index head = 0; head < p.shape()[0]; ++head)
+        covered +=
+            static_cast<double>(p[(head * m + j) * n + i]) / static_cast<double>(p.shape()[0]);
     }
     sum += std::log(std::max(1e-6, std::min(1.0, covered)));
   }
   return sum;
 }
 
-/// Every output there is, best first. Those of max_length words end there; all others must say </s>; last, those that could say
-/// nothing more before they were long enough.
-inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector<Id>& source, const DecodeOptions& o) {
+/// Every output there is, best first. Those of max_length words end there; all others must say
+/// </s>; last, those that could say nothing more before they were long enough.
+inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector<Id>& source,
+                                         const DecodeOptions& o) {
   std::vector<Hypothesis> all, stuck, open = {{}};
   while (!open.empty()) {
     std::vector<Hypothesis> next;
@@ -110,24 +123,29 @@ inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector
   }
   for (auto* list : {&all, &stuck}) {
     for (Hypothesis& h : *list) {
-      h.score = score_of(h.log_probability, h.ids.size() + (h.ended ? 1 : 0), static_cast<double>(o.length_penalty));
+      h.score = score_of(h.log_probability, h.ids.size() + (h.ended ? 1 : 0),
+                         static_cast<double>(o.length_penalty));
       if (o.coverage_penalty > 0) h.score += o.coverage_penalty * direct_coverage(model, source, h);
     }
-    std::sort(list->begin(), list->end(), [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
+    std::sort(list->begin(), list->end(),
+              [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
   }
   all.insert(all.end(), stuck.begin(), stuck.end());
   return all;
 }
 
-inline std::vector<Hypothesis> decode_one(const Seq2Seq& model, const std::vector<Id>& source, const DecodeOptions& o, std::uint64_t number = 0) {
+inline std::vector<Hypothesis> decode_one(const Seq2Seq& model, const std::vector<Id>& source,
+                                          const DecodeOptions& o, std::uint64_t number = 0) {
   return decode(model, Lines{source}, o, std::span(&number, 1)).front();
 }
 
-inline void expect_same(const std::vector<Hypothesis>& got, std::span<const Hypothesis> expected, const std::string& what) {
+inline void expect_same(const std::vector<Hypothesis>& got, std::span<const Hypothesis> expected,
+                        const std::string& what) {
   ASSERT_EQ(got.size(), expected.size()) << what;
   for (std::size_t i = 0; i < got.size(); ++i) {
     EXPECT_EQ(got[i].ids, expected[i].ids) << what << ", rank " << i;
-    EXPECT_NEAR(got[i].log_probability, expected[i].log_probability, 1e-4) << what << ", rank " << i;
+    EXPECT_NEAR(got[i].log_probability, expected[i].log_probability, 1e-4)
+        << what << ", rank " << i;
     EXPECT_NEAR(got[i].score, expected[i].score, 1e-4) << what << ", rank " << i;
   }
 }

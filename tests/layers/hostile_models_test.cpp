@@ -28,21 +28,46 @@ std::unique_ptr<Seq2Seq> made(const Options& options, Random& random) {
 }
 
 const std::vector<Family> families = {
-    {"transformer", true, [](Random& r) { return made<Transformer>(TransformerOptions{.vocabulary = 20, .d = 8, .layers = 1, .heads = 2}, r); }},
-    {"lm", false, [](Random& r) { return made<LanguageModel>(LanguageModelOptions{.vocabulary = 20, .d = 8, .layers = 1, .heads = 2, .context = 9}, r); }},
-    {"rnn", true, [](Random& r) { return made<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = 20, .d = 8}, r); }},
-    {"rnn+additive", true, [](Random& r) { return made<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = 20, .d = 8, .attention = "additive"}, r); }},
-    {"conv", true, [](Random& r) { return made<ConvS2S>(ConvS2SOptions{.vocabulary = 20, .d = 8, .layers = 1, .positions = 20}, r); }},
+    {"transformer", true,
+     [](Random& r) {
+       return made<Transformer>(
+           TransformerOptions{.vocabulary = 20, .d = 8, .layers = 1, .heads = 2}, r);
+     }},
+    {"lm", false,
+     [](Random& r) {
+       return made<LanguageModel>(
+           LanguageModelOptions{.vocabulary = 20, .d = 8, .layers = 1, .heads = 2, .context = 9},
+           r);
+     }},
+    {"rnn", true,
+     [](Random& r) {
+       return made<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = 20, .d = 8}, r);
+     }},
+    {"rnn+additive", true,
+     [](Random& r) {
+       return made<RecurrentSeq2Seq>(
+           RecurrentSeq2SeqOptions{.vocabulary = 20, .d = 8, .attention = "additive"}, r);
+     }},
+    {"conv", true,
+     [](Random& r) {
+       return made<ConvS2S>(ConvS2SOptions{.vocabulary = 20, .d = 8, .layers = 1, .positions = 20},
+                            r);
+     }},
 };
 
 TEST(HostileModels, VocabulariesWithoutTheMarksAreRefused) {
   Random random(1);
-  EXPECT_THROW(LanguageModel({.vocabulary = 2, .d = 8, .layers = 1, .heads = 2, .context = 4}, random), Error);
+  EXPECT_THROW(
+      LanguageModel({.vocabulary = 2, .d = 8, .layers = 1, .heads = 2, .context = 4}, random),
+      Error);
   EXPECT_THROW(Transformer({.vocabulary = 3, .d = 8, .layers = 1, .heads = 2}, random), Error);
   EXPECT_THROW(RecurrentSeq2Seq({.vocabulary = 3, .d = 8}, random), Error);
   EXPECT_THROW(ConvS2S({.vocabulary = 3, .d = 8, .layers = 1}, random), Error);
-  EXPECT_THROW(LanguageModel({.vocabulary = 9, .d = 8, .layers = 1, .heads = 2, .context = 0}, random), Error);
-  EXPECT_THROW(Transformer({.vocabulary = 9, .d = 8, .layers = 1, .heads = 2, .ff = -1}, random), Error);
+  EXPECT_THROW(
+      LanguageModel({.vocabulary = 9, .d = 8, .layers = 1, .heads = 2, .context = 0}, random),
+      Error);
+  EXPECT_THROW(Transformer({.vocabulary = 9, .d = 8, .layers = 1, .heads = 2, .ff = -1}, random),
+               Error);
 }
 
 TEST(HostileModels, IdsThatDoNotFitTheirSpansAreRefused) {

@@ -1,7 +1,6 @@
-#include "tests/layers/decoding.h"
-
 #include "datasets/text_windows.h"
 #include "optim/optimizer.h"
+#include "tests/layers/decoding.h"
 
 // What a language model says after a text, whichever way it is asked.
 
@@ -99,8 +98,7 @@ TEST(LanguageModel, ScoresTheTextItWasTrainedOn) {
   const LanguageModel model = trained_on_periods();
   const Lines texts = {periodic(5, 3), periodic(9, 1)};
   const Lines right = {periodic(8, 4), periodic(10, 6)}, wrong = {periodic(9, 4), periodic(5, 6)};
-  const auto good = score_targets(model, texts, right),
-             bad = score_targets(model, texts, wrong);
+  const auto good = score_targets(model, texts, right), bad = score_targets(model, texts, wrong);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     EXPECT_GT(good[i].log_probability, -0.5) << i;
     EXPECT_LT(bad[i].log_probability, -3) << i;
@@ -143,7 +141,8 @@ TEST(LanguageModel, SeesTheLastTokensOfItsContext) {
       }
       state->select(chosen);
       Lines next;
-      for (Index r : chosen) next.push_back(texts[static_cast<std::size_t>(r)]);
+      for (Index r : chosen)
+        next.push_back(texts[static_cast<std::size_t>(r)]);
       texts = next;
     }
   }
@@ -155,7 +154,9 @@ TEST(LanguageModel, NeedsATextToGoOnFrom) {
   const auto message = [](const std::function<void()>& f) -> std::string {
     try {
       f();
-    } catch (const Error& error) { return error.what(); }
+    } catch (const Error& error) {
+      return error.what();
+    }
     return "";
   };
   const std::string wanted =

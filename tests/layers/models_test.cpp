@@ -1,9 +1,9 @@
+#include <algorithm>
+
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
 #include "framework/reuse.h"
 #include "tests/layers/tiny.h"
-
-#include <algorithm>
 
 namespace heed {
 namespace {
@@ -19,16 +19,32 @@ struct Family {
 const std::vector<Family>& families() {
   static const std::vector<Family> all = [] {
     std::vector<Family> some = {
-      {"transformer, pre-norm", [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, p)); }, true},
-      {"transformer, post-norm", [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::post, p)); }, true},
-      {"transformer, copying", [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, p, tiny_vocabulary, true)); }, true},
-      {"convolutional", [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p)); }, true},
-      {"convolutional, normalised and tied", [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(false, p)); }, true},
-      {"convolutional, kernel of 5", [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p, 5)); }, true},
-      {"language model", [](Real p) { return std::make_unique<LanguageModel>(tiny_language_model(p)); }, false},
+        {"transformer, pre-norm",
+         [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, p)); },
+         true},
+        {"transformer, post-norm",
+         [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::post, p)); },
+         true},
+        {"transformer, copying",
+         [](Real p) {
+           return std::make_unique<Transformer>(
+               tiny_transformer(NormPlace::pre, p, tiny_vocabulary, true));
+         },
+         true},
+        {"convolutional",
+         [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p)); }, true},
+        {"convolutional, normalised and tied",
+         [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(false, p)); }, true},
+        {"convolutional, kernel of 5",
+         [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p, 5)); }, true},
+        {"language model",
+         [](Real p) { return std::make_unique<LanguageModel>(tiny_language_model(p)); }, false},
     };
     for (const TinyRecurrent& row : tiny_recurrents())
-      some.push_back({row.name, [row](Real p) { return std::make_unique<RecurrentSeq2Seq>(tiny_recurrent(row, p)); }, true, !row.options.attention.empty()});
+      some.push_back(
+          {row.name,
+           [row](Real p) { return std::make_unique<RecurrentSeq2Seq>(tiny_recurrent(row, p)); },
+           true, !row.options.attention.empty()});
     return some;
   }();
   return all;
@@ -36,27 +52,34 @@ const std::vector<Family>& families() {
 
 const std::vector<Index> source_lengths = {5, 1, 7, 3}, target_lengths = {2, 6, 0, 4};
 
-Batch batch_of(const Family& family, const std::vector<Index>& sources, const std::vector<Index>& targets, std::uint64_t seed = 11,
-               Widths widths = {}, Id filler = pad_id) {
-  return make_batch(family.reads_source ? random_lines(sources, seed) : Lines{}, random_lines(targets, seed + 1), widths, filler);
+Batch batch_of(const Family& family, const std::vector<Index>& sources,
+               const std::vector<Index>& targets, std::uint64_t seed = 11, Widths widths = {},
+               Id filler = pad_id) {
+  return make_batch(family.reads_source ? random_lines(sources, seed) : Lines{},
+                    random_lines(targets, seed + 1), widths, filler);
 }
 
 const CrossEntropy summed{.label_smoothing = Real(0.1), .ignore = ignored_id, .divisor = 1};
 
 /// The rows of sequence i.
-Tensor rows_of(const Tensor& x, const Spans& spans, Index i) { return x.slice(spans.begin(i), spans.begin(i) + spans.length(i)); }
+Tensor rows_of(const Tensor& x, const Spans& spans, Index i) {
+  return x.slice(spans.begin(i), spans.begin(i) + spans.length(i));
+}
 
 TEST(Models, ABatchGivesWhatItsSequencesGiveAlone) {
   for (const Family& family : families()) {
     const auto model = family.make(0);
-    const Lines sources = random_lines(source_lengths, 21), targets = random_lines(target_lengths, 22);
+    const Lines sources = random_lines(source_lengths, 21),
+                targets = random_lines(target_lengths, 22);
     const Batch together = make_batch(family.reads_source ? sources : Lines{}, targets);
     const Tensor logits = model->logits(together).value();
     const Gradients got = gradients(*model, [&] { return model->loss(together, summed); });
     Gradients expected;
     for (std::size_t i = 0; i < sources.size(); ++i) {
-      const Batch alone = make_batch(family.reads_source ? Lines{sources[i]} : Lines{}, {targets[i]});
-      expect_close(rows_of(logits, together.target.spans, static_cast<Index>(i)), model->logits(alone).value(),
+      const Batch alone =
+          make_batch(family.reads_source ? Lines{sources[i]} : Lines{}, {targets[i]});
+      expect_close(rows_of(logits, together.target.spans, static_cast<Index>(i)),
+                   model->logits(alone).value(),
                    fmt::format("{}: logits of sequence {}", family.name, i));
       add(expected, gradients(*model, [&] { return model->loss(alone, summed); }));
     }
@@ -77,13 +100,16 @@ TEST(Models, PaddingChangesNothing) {
       Widths widths;
       Id filler;
     };
-    for (const Row& row : {Row{{7, 7}, pad_id}, Row{{12, 9}, pad_id}, Row{{9, 20}, 17}, Row{{0, 8}, 5}, Row{{8, 0}, 5}}) {
-      const std::string what =
-          fmt::format("{}, {} and {} wide, filled with {}", family.name, row.widths.source, row.widths.target, row.filler);
-      const Batch padded = batch_of(family, source_lengths, target_lengths, 11, row.widths, row.filler);
+    for (const Row& row : {Row{{7, 7}, pad_id}, Row{{12, 9}, pad_id}, Row{{9, 20}, 17},
+                           Row{{0, 8}, 5}, Row{{8, 0}, 5}}) {
+      const std::string what = fmt::format("{}, {} and {} wide, filled with {}", family.name,
+                                           row.widths.source, row.widths.target, row.filler);
+      const Batch padded =
+          batch_of(family, source_lengths, target_lengths, 11, row.widths, row.filler);
       const Tensor found = model->logits(padded).value();
       for (Index i = 0; i < packed.target.spans.count(); ++i)
-        expect_close(rows_of(found, padded.target.spans, i), rows_of(logits, packed.target.spans, i),
+        expect_close(rows_of(found, padded.target.spans, i),
+                     rows_of(logits, packed.target.spans, i),
                      fmt::format("{}: sequence {}", what, i));
       expect_close(gradients(*model, [&] { return model->loss(padded, summed); }), expected, what);
     }
@@ -96,18 +122,21 @@ TEST(Models, AnEmptySequenceAddsNothingToItsBatch) {
     // The decoder's side: a sequence without rows. (Its source may be read, and changes nothing.)
     Batch with = batch_of(family, {3, 4, 2}, {2, 1, 3}), without = with;
     const auto rows = [](const Sequences& s, Index i) {
-      return std::vector<Id>(&s.ids[s.spans.begin(i)], &s.ids[s.spans.begin(i)] + s.spans.length(i));
+      return std::vector<Id>(&s.ids[s.spans.begin(i)],
+                             &s.ids[s.spans.begin(i)] + s.spans.length(i));
     };
     const Lines kept = {rows(with.target, 0), rows(with.target, 2)}, holed = {kept[0], {}, kept[1]};
     const Sequences gold{with.gold, with.target.spans};
     const Lines kept_gold = {rows(gold, 0), rows(gold, 2)};
     with.gold = without.gold = pack(kept_gold).ids;
     with.target = pack(holed), without.target = pack(kept);
-    if (family.reads_source) without.source = pack(Lines{rows(with.source, 0), rows(with.source, 2)});
+    if (family.reads_source)
+      without.source = pack(Lines{rows(with.source, 0), rows(with.source, 2)});
     const Gradients got = gradients(*model, [&] { return model->loss(with, summed); });
     expect_close(got, gradients(*model, [&] { return model->loss(without, summed); }), family.name);
     for (const auto& values : got.values)
-      for (Real g : values) ASSERT_TRUE(std::isfinite(g)) << family.name;
+      for (Real g : values)
+        ASSERT_TRUE(std::isfinite(g)) << family.name;
   }
 }
 
@@ -118,13 +147,17 @@ TEST(Models, ASourceOfNothingIsNoNaN) {
     Seq2Seq& model = *made;
     const Lines targets = random_lines({2, 3}, 1);
     const Lines sources = random_lines({0, 4}, 2);
-    const Batch batch = make_batch(sources, targets), other = make_batch({sources[1]}, {targets[1]});
+    const Batch batch = make_batch(sources, targets),
+                other = make_batch({sources[1]}, {targets[1]});
     const Tensor logits = model.logits(batch).value();
-    for (Real x : logits.span()) ASSERT_TRUE(std::isfinite(x));
-    expect_close(rows_of(logits, batch.target.spans, 1), model.logits(other).value(), family.name + ": its neighbour");
+    for (Real x : logits.span())
+      ASSERT_TRUE(std::isfinite(x));
+    expect_close(rows_of(logits, batch.target.spans, 1), model.logits(other).value(),
+                 family.name + ": its neighbour");
     const Gradients got = gradients(model, [&] { return model.loss(batch, summed); });
     Gradients sum = gradients(model, [&] { return model.loss(other, summed); });
-    add(sum, gradients(model, [&] { return model.loss(make_batch({sources[0]}, {targets[0]}), summed); }));
+    add(sum, gradients(model,
+                       [&] { return model.loss(make_batch({sources[0]}, {targets[0]}), summed); }));
     expect_close(got, sum, family.name);
   }
 }
@@ -133,7 +166,8 @@ TEST(Models, LossIsTheMeanOverGoldTokens) {
   for (const Family& family : families()) {
     const auto model = family.make(0);
     set_training(*model, false);  // nothing but the answers counts then, coverage neither
-    const double smoothing = model->copies() ? 0 : 0.1;  // of models that copy it is not the mixture's: copy_test.cpp
+    const double smoothing =
+        model->copies() ? 0 : 0.1;  // of models that copy it is not the mixture's: copy_test.cpp
     Batch batch = batch_of(family, source_lengths, target_lengths);
     for (Index ignored : {-1, 0, 4}) {  // a row more each time
       if (ignored >= 0) batch.gold[ignored] = ignored_id;
@@ -144,50 +178,70 @@ TEST(Models, LossIsTheMeanOverGoldTokens) {
         if (batch.gold[row] == ignored_id) continue;
         const Real* z = logits.data() + row * logits.columns();
         double largest = -INFINITY, sum = 0;
-        for (Index c = 0; c < logits.columns(); ++c) largest = std::max(largest, static_cast<double>(z[c]));
-        for (Index c = 0; c < logits.columns(); ++c) sum += std::exp(static_cast<double>(z[c]) - largest);
+        for (Index c = 0; c < logits.columns(); ++c)
+          largest = std::max(largest, static_cast<double>(z[c]));
+        for (Index c = 0; c < logits.columns(); ++c)
+          sum += std::exp(static_cast<double>(z[c]) - largest);
         for (Index c = 0; c < logits.columns(); ++c) {
-          const double q = smoothing / static_cast<double>(tiny_vocabulary) + (c == batch.gold[row] ? 1 - smoothing : 0.0);
+          const double q = smoothing / static_cast<double>(tiny_vocabulary) +
+                           (c == batch.gold[row] ? 1 - smoothing : 0.0);
           total -= q * (static_cast<double>(z[c]) - largest - std::log(sum));
         }
         ++counted;
       }
-      const CrossEntropy mean{.label_smoothing = static_cast<Real>(smoothing), .ignore = ignored_id};
+      const CrossEntropy mean{.label_smoothing = static_cast<Real>(smoothing),
+                              .ignore = ignored_id};
       CrossEntropy whole = mean;
       whole.divisor = 1;
-      EXPECT_NEAR(static_cast<double>(model->loss(batch, mean).item()), total / counted, 1e-5) << family.name;
-      EXPECT_NEAR(static_cast<double>(model->loss(batch, whole).item()), total, 1e-5 * total) << family.name;
+      EXPECT_NEAR(static_cast<double>(model->loss(batch, mean).item()), total / counted, 1e-5)
+          << family.name;
+      EXPECT_NEAR(static_cast<double>(model->loss(batch, whole).item()), total, 1e-5 * total)
+          << family.name;
     }
   }
 }
 
 TEST(Models, CountTheirParameters) {
-  // An attention: query, key, value and output maps, 4 (d^2 + d). Feed-forward: 2 d ff + ff + d. A norm: 2 d.
+  // An attention: query, key, value and output maps, 4 (d^2 + d). Feed-forward: 2 d ff + ff + d. A
+  // norm: 2 d.
   const auto attention = [](Index d) { return 4 * (d * d + d); };
   const auto feed_forward = [](Index d, Index ff) { return 2 * d * ff + ff + d; };
-  const auto pair = [&](Index v, Index d, Index n,
-                        Index ff) {  // encoder layers have 2 norms, decoder layers 2 attentions and 3 norms
-    return v * d + n * (3 * attention(d) + 2 * feed_forward(d, ff) + 5 * 2 * d) + 2 * 2 * d;
-  };
+  const auto pair =
+      [&](Index v, Index d, Index n,
+          Index ff) {  // encoder layers have 2 norms, decoder layers 2 attentions and 3 norms
+        return v * d + n * (3 * attention(d) + 2 * feed_forward(d, ff) + 5 * 2 * d) + 2 * 2 * d;
+      };
   const auto gpt = [&](Index v, Index d, Index n, Index ff, Index context) {
     return v * d + context * d + n * (attention(d) + feed_forward(d, ff) + 2 * 2 * d) + 2 * d;
   };
-  // Two tables, a convolution to 2 d a layer and side, two linear layers a decoder layer, and the output's.
+  // Two tables, a convolution to 2 d a layer and side, two linear layers a decoder layer, and the
+  // output's.
   const auto convolutional = [](Index v, Index d, Index n, Index k, Index positions) {
-    return v * d + positions * d + 2 * n * (2 * d * k * d + 2 * d) + 2 * n * (d * d + d) + d * v + v;
+    return v * d + positions * d + 2 * n * (2 * d * k * d + 2 * d) + 2 * n * (d * d + d) + d * v +
+           v;
   };
-  EXPECT_EQ(convolutional(8000, 256, 4, 3, 1024), 8042304);  // the case `conv`: 2,048,000 + 262,144 + 3,149,824 + 526,336 + 2,056,000
+  EXPECT_EQ(convolutional(8000, 256, 4, 3, 1024),
+            8042304);  // the case `conv`: 2,048,000 + 262,144 + 3,149,824 + 526,336 + 2,056,000
   for (const bool tied : {false, true})
     for (const bool normed : {false, true}) {
       Random random(1);
       const Index gains = normed ? 2 * 3 * 2 * 16 + 2 * 3 * 16 + (tied ? 0 : 50) : 0;
-      ConvS2S model({.vocabulary = 50, .d = 16, .layers = 3, .kernel = 5, .positions = 40, .weight_norm = normed, .tied = tied}, random);
-      EXPECT_EQ(parameter_count(model), convolutional(50, 16, 3, 5, 40) + gains - (tied ? 50 * 16 : 0));
+      ConvS2S model({.vocabulary = 50,
+                     .d = 16,
+                     .layers = 3,
+                     .kernel = 5,
+                     .positions = 40,
+                     .weight_norm = normed,
+                     .tied = tied},
+                    random);
+      EXPECT_EQ(parameter_count(model),
+                convolutional(50, 16, 3, 5, 40) + gains - (tied ? 50 * 16 : 0));
       EXPECT_EQ(model.longest(), 40);
     }
-  // The cases of benchmarks/, worked out by hand: tiny 1,024,000 (embedding) + 2 (198,272 + 264,576) + 512;
-  // small 2,048,000 + 3 (789,760 + 1,053,440) + 1,024; base 4,096,000 + 6 (3,152,384 + 4,204,032) + 2,048;
-  // chargpt 8,320 + 8,192 (positions) + 4 x 198,272 + 256; gptlong 16,640 + 262,144 + 4 x 789,760 + 512.
+  // The cases of benchmarks/, worked out by hand: tiny 1,024,000 (embedding) + 2 (198,272 +
+  // 264,576) + 512; small 2,048,000 + 3 (789,760 + 1,053,440) + 1,024; base 4,096,000 + 6
+  // (3,152,384 + 4,204,032) + 2,048; chargpt 8,320 + 8,192 (positions) + 4 x 198,272 + 256; gptlong
+  // 16,640 + 262,144 + 4 x 789,760 + 512.
   EXPECT_EQ(pair(8000, 128, 2, 512), 1950208);
   EXPECT_EQ(pair(8000, 256, 3, 1024), 7578624);
   EXPECT_EQ(pair(8000, 512, 6, 2048), 48236544);
@@ -199,16 +253,24 @@ TEST(Models, CountTheirParameters) {
     int n, heads;
     Index ff, context;  // context 0: encoder and decoder
   };
-  for (const Row& r : {Row{8000, 128, 2, 4, 512, 0}, Row{300, 32, 3, 4, 128, 0}, Row{100, 16, 6, 8, 0, 0},
-                       Row{65, 128, 4, 4, 512, 64}, Row{65, 16, 4, 4, 0, 1024}}) {
+  for (const Row& r :
+       {Row{8000, 128, 2, 4, 512, 0}, Row{300, 32, 3, 4, 128, 0}, Row{100, 16, 6, 8, 0, 0},
+        Row{65, 128, 4, 4, 512, 64}, Row{65, 16, 4, 4, 0, 1024}}) {
     Random random(1);
     const Index ff = r.ff > 0 ? r.ff : 4 * r.d;
     if (r.context > 0) {
-      LanguageModel model({.vocabulary = r.v, .d = r.d, .layers = r.n, .heads = r.heads, .ff = r.ff, .context = r.context}, random);
+      LanguageModel model({.vocabulary = r.v,
+                           .d = r.d,
+                           .layers = r.n,
+                           .heads = r.heads,
+                           .ff = r.ff,
+                           .context = r.context},
+                          random);
       EXPECT_EQ(parameter_count(model), gpt(r.v, r.d, r.n, ff, r.context));
       EXPECT_EQ(model.longest(), r.context);
     } else {
-      Transformer model({.vocabulary = r.v, .d = r.d, .layers = r.n, .heads = r.heads, .ff = r.ff}, random);
+      Transformer model({.vocabulary = r.v, .d = r.d, .layers = r.n, .heads = r.heads, .ff = r.ff},
+                        random);
       EXPECT_EQ(parameter_count(model), pair(r.v, r.d, r.n, ff));
       EXPECT_EQ(model.longest(), 0);
     }
@@ -229,15 +291,18 @@ TEST(Models, GradientsAreDirectionalDerivatives) {
       const Tensor u = random_tensor(p.shape(), 100 + i), before = p.clone();
       const auto loss_at = [&](double step) {
         for (Index j = 0; j < p.size(); ++j)
-          p[j] = static_cast<Real>(static_cast<double>(before[j]) + step * static_cast<double>(u[j]));
+          p[j] =
+              static_cast<Real>(static_cast<double>(before[j]) + step * static_cast<double>(u[j]));
         return static_cast<double>(model->loss(batch, mean).item());
       };
       const double slope = (loss_at(e) - loss_at(-e)) / (2 * e);
       loss_at(0);
       double expected = 0;
       for (Index j = 0; j < p.size(); ++j)
-        expected += static_cast<double>(g.values[i][static_cast<std::size_t>(j)]) * static_cast<double>(u[j]);
-      EXPECT_NEAR(slope, expected, tolerance * std::max(1.0, std::abs(expected))) << family.name << ": " << all[i].name;
+        expected += static_cast<double>(g.values[i][static_cast<std::size_t>(j)]) *
+                    static_cast<double>(u[j]);
+      EXPECT_NEAR(slope, expected, tolerance * std::max(1.0, std::abs(expected)))
+          << family.name << ": " << all[i].name;
     }
   }
 }
@@ -259,7 +324,8 @@ TEST(Models, GiveMapsOfWhatTheyAttendTo) {
         EXPECT_EQ(w.shape()[2], source_lengths[i]);
         for (Index row = 0; row < w.rows(); ++row) {
           double total = 0;
-          for (Index s = 0; s < w.columns(); ++s) total += static_cast<double>(w[row * w.columns() + s]);
+          for (Index s = 0; s < w.columns(); ++s)
+            total += static_cast<double>(w[row * w.columns() + s]);
           EXPECT_NEAR(total, 1, 1e-5) << family.name << ", " << map.layer;
         }
       }
@@ -275,7 +341,8 @@ TEST(Models, SeeNothingOfWhatComesLater) {
     batch.target.ids[4] = batch.target.ids[4] == 9 ? 10 : 9;
     const Tensor after = model->logits(batch).value();
     for (Index row = 0; row < before.rows(); ++row) {
-      const double moved = difference(after.slice(row, row + 1).span(), before.slice(row, row + 1).span());
+      const double moved =
+          difference(after.slice(row, row + 1).span(), before.slice(row, row + 1).span());
       if (row < 4)
         EXPECT_EQ(moved, 0) << family.name << ", row " << row;
       else
@@ -289,7 +356,9 @@ TEST(Models, RefuseSizesThatMakeNone) {
   const auto message = [](const std::function<void()>& act) -> std::string {
     try {
       act();
-    } catch (const Error& error) { return error.what(); }
+    } catch (const Error& error) {
+      return error.what();
+    }
     return "no error";
   };
   EXPECT_EQ(message([&] { Transformer({.vocabulary = 0, .d = 8}, random); }),
@@ -318,7 +387,8 @@ TEST(Models, RefuseSizesThatMakeNone) {
             "[positions] expected positions of at most 4; got 5");
 }
 
-// Dropout -------------------------------------------------------------------------------------------------------------------------
+// Dropout
+// -------------------------------------------------------------------------------------------------------------------------
 
 TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
   for (const Family& family : families()) {
@@ -335,7 +405,8 @@ TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
     EXPECT_NE(first, at(1, 2)) << family.name;
     EXPECT_NE(first, at(2, 1)) << family.name;
     EXPECT_EQ(first, at(1, 1)) << family.name;
-    EXPECT_NE(first, static_cast<double>(model->loss(batch, summed).item())) << family.name << ": the next step draws anew";
+    EXPECT_NE(first, static_cast<double>(model->loss(batch, summed).item()))
+        << family.name << ": the next step draws anew";
     {
       const Evaluating evaluating(*model);
       const std::uint64_t position = step_random().position();
@@ -347,7 +418,8 @@ TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
 }
 
 TEST(Dropout, GradientsAreThoseOfTheNetworkThatIsLeft) {
-  // With the step's draws fixed the loss is a smooth function of the parameters: its slope must be what the tape says.
+  // With the step's draws fixed the loss is a smooth function of the parameters: its slope must be
+  // what the tape says.
   const double e = sizeof(Real) == 8 ? 1e-5 : 4e-3, tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
   for (const Family& family : families()) {
     const auto model = family.make(Real(0.2));
@@ -362,15 +434,17 @@ TEST(Dropout, GradientsAreThoseOfTheNetworkThatIsLeft) {
     std::vector<Tensor> directions, before;
     double expected = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
-      directions.push_back(random_tensor(all[i].parameter.shape(), 200 + i)), before.push_back(all[i].parameter.value().clone());
+      directions.push_back(random_tensor(all[i].parameter.shape(), 200 + i)),
+          before.push_back(all[i].parameter.value().clone());
       for (Index j = 0; j < directions[i].size(); ++j)
-        expected += static_cast<double>(g.values[i][static_cast<std::size_t>(j)]) * static_cast<double>(directions[i][j]);
+        expected += static_cast<double>(g.values[i][static_cast<std::size_t>(j)]) *
+                    static_cast<double>(directions[i][j]);
     }
     const auto loss_at = [&](double step) {
       for (std::size_t i = 0; i < all.size(); ++i)
         for (Index j = 0; j < before[i].size(); ++j)
-          all[i].parameter.value()[j] =
-              static_cast<Real>(static_cast<double>(before[i][j]) + step * static_cast<double>(directions[i][j]));
+          all[i].parameter.value()[j] = static_cast<Real>(
+              static_cast<double>(before[i][j]) + step * static_cast<double>(directions[i][j]));
       return static_cast<double>(loss().item());
     };
     const double slope = (loss_at(e / 4) - loss_at(-e / 4)) / (e / 2);
@@ -388,7 +462,8 @@ TEST(Models, GiveTheSameBitsOnAnyNumberOfThreads) {
   const ThreadsRestored restored;
   for (const Family& family : families()) {
     const auto model = family.make(Real(0.2));
-    const Batch batch = batch_of(family, {40, 3, 17, 9, 25, 30}, {12, 20, 1, 9, 15, 22});  // enough rows to share out
+    const Batch batch = batch_of(family, {40, 3, 17, 9, 25, 30},
+                                 {12, 20, 1, 9, 15, 22});  // enough rows to share out
     const auto step = [&](int n) {
       set_threads(n);
       step_random() = Random(8, 9);
@@ -399,12 +474,14 @@ TEST(Models, GiveTheSameBitsOnAnyNumberOfThreads) {
       const Gradients more = step(n);
       EXPECT_EQ(one.loss, more.loss) << family.name << " on " << n;
       for (std::size_t i = 0; i < one.values.size(); ++i)
-        EXPECT_EQ(one.values[i], more.values[i]) << family.name << " on " << n << ": " << one.names[i];
+        EXPECT_EQ(one.values[i], more.values[i])
+            << family.name << " on " << n << ": " << one.names[i];
     }
   }
 }
 
-// Recomputing ---------------------------------------------------------------------------------------------------------------------
+// Recomputing
+// ---------------------------------------------------------------------------------------------------------------------
 
 struct LayerAndInput {
   EncoderLayer layer;
@@ -417,14 +494,16 @@ TEST(Recompute, OfALayerWithDropoutChangesNothing) {
     Random random(1);
     const std::vector<Index> lengths = {4, 1, 3};
     const Spans spans = Spans::packed(lengths);
-    LayerAndInput m{EncoderLayer({.d = 16, .heads = 4, .ff = 24, .dropout = Real(0.3), .norm = norm}, random),
-                    Parameter(random_tensor({8, 16}, 2))};
+    LayerAndInput m{
+        EncoderLayer({.d = 16, .heads = 4, .ff = 24, .dropout = Real(0.3), .norm = norm}, random),
+        Parameter(random_tensor({8, 16}, 2))};
     randomize(m);
     const Tensor r = random_tensor({8, 16}, 3);
     const auto both = [&](bool again) {
       step_random() = Random(4, 5);
       return gradients(m, [&] {
-        // Two in a row, and a draw after them: each must find its own place among the random numbers.
+        // Two in a row, and a draw after them: each must find its own place among the random
+        // numbers.
         const auto layer = [&](std::span<const Variable> in) { return m.layer(in[0], spans); };
         const auto apply = [&](const Variable& x) {
           const Operand in[] = {x};
@@ -437,11 +516,14 @@ TEST(Recompute, OfALayerWithDropoutChangesNothing) {
   }
 }
 
-// Memory --------------------------------------------------------------------------------------------------------------------------
+// Memory
+// --------------------------------------------------------------------------------------------------------------------------
 
-/// What is frozen gets no gradient, and what is not the same one as in a model that learns whole, to the bit.
+/// What is frozen gets no gradient, and what is not the same one as in a model that learns whole,
+/// to the bit.
 TEST(Models, GiveTheSameGradientsAroundFrozenParts) {
-  constexpr const char* parts[] = {"encoder*", "*decoder*", "*embedding*", "*bias", "*weight", "*output*", "*attention*", "*norm*", "!*.0.*"};
+  constexpr const char* parts[] = {"encoder*", "*decoder*",   "*embedding*", "*bias", "*weight",
+                                   "*output*", "*attention*", "*norm*",      "!*.0.*"};
   for (const Family& family : families()) {
     const Batch batch = batch_of(family, source_lengths, target_lengths);
     const auto whole = family.make(0);
@@ -456,7 +538,8 @@ TEST(Models, GiveTheSameGradientsAroundFrozenParts) {
       EXPECT_EQ(got.loss, expected.loss) << family.name;
       const auto all = parameters(*model);
       for (std::size_t i = 0; i < all.size(); ++i) {
-        const std::string what = fmt::format("{} with {} frozen: {}", family.name, part, all[i].name);
+        const std::string what =
+            fmt::format("{} with {} frozen: {}", family.name, part, all[i].name);
         if (all[i].parameter.trainable())
           EXPECT_EQ(got.values[i], expected.values[i]) << what;
         else
@@ -477,7 +560,8 @@ TEST(Models, FrozenPartsWithNothingToLearnBeforeThemAreNotRecorded) {
     (void)model->loss(batch, summed);
     return tape.size();
   };
-  const std::size_t whole = recorded(NamePatterns({"decoder.1.cross.memory.bias"})), half = recorded(NamePatterns({"encoder*", "embedding*"}));
+  const std::size_t whole = recorded(NamePatterns({"decoder.1.cross.memory.bias"})),
+                    half = recorded(NamePatterns({"encoder*", "embedding*"}));
   EXPECT_LT(half, whole * 2 / 3) << "the encoder reads frozen embeddings: its ops are no nodes";
   EXPECT_LE(recorded(NamePatterns({"encoder*"})), whole) << "the embeddings before it still learn";
 }
@@ -487,15 +571,20 @@ TEST(Models, ListTheParametersThatBelongToTheirVocabulary) {
     const auto model = family.make(0);
     const VocabularyParameters listed = model->vocabulary_parameters();
     EXPECT_TRUE(listed.source.empty()) << family.name << " has one vocabulary";
-    for (const auto& [name, parameter] : parameters(*model))  // nothing else in these models is 30 high
-      EXPECT_EQ(std::count(listed.target.begin(), listed.target.end(), parameter) > 0, parameter.shape()[0] == tiny_vocabulary)
+    for (const auto& [name, parameter] :
+         parameters(*model))  // nothing else in these models is 30 high
+      EXPECT_EQ(std::count(listed.target.begin(), listed.target.end(), parameter) > 0,
+                parameter.shape()[0] == tiny_vocabulary)
           << family.name << ": " << name;
   }
   Random random(1);
-  const Transformer transformer({.vocabulary = 30, .source_vocabulary = 31, .d = 16, .layers = 1, .heads = 2}, random);
+  const Transformer transformer(
+      {.vocabulary = 30, .source_vocabulary = 31, .d = 16, .layers = 1, .heads = 2}, random);
   const ConvS2S conv({.vocabulary = 30, .source_vocabulary = 31, .d = 16, .layers = 1}, random);
   const RecurrentSeq2Seq rnn({.vocabulary = 30, .source_vocabulary = 31, .d = 16}, random);
-  for (const Seq2Seq* model : {static_cast<const Seq2Seq*>(&transformer), static_cast<const Seq2Seq*>(&conv), static_cast<const Seq2Seq*>(&rnn)}) {
+  for (const Seq2Seq* model :
+       {static_cast<const Seq2Seq*>(&transformer), static_cast<const Seq2Seq*>(&conv),
+        static_cast<const Seq2Seq*>(&rnn)}) {
     ASSERT_EQ(model->vocabulary_parameters().source.size(), 1u);
     EXPECT_EQ(model->vocabulary_parameters().source[0].shape()[0], 31);
   }
@@ -531,7 +620,8 @@ TEST(Models, AskTheSystemForNothingOnceWarm) {
   for (const Family& family : families()) {
     const auto model = family.make(Real(0.1));
     std::vector<Batch> batches;
-    for (Index n : {3, 9, 1, 6}) batches.push_back(batch_of(family, {n, 2 * n, n + 1}, {n + 2, 1, 2 * n}));
+    for (Index n : {3, 9, 1, 6})
+      batches.push_back(batch_of(family, {n, 2 * n, n + 1}, {n + 2, 1, 2 * n}));
     const auto epoch = [&] {
       for (const Batch& batch : batches) {
         Tape tape;
@@ -541,7 +631,8 @@ TEST(Models, AskTheSystemForNothingOnceWarm) {
     };
     epoch(), epoch();
     const std::size_t requests = memory::statistics().system_requests;
-    for (int i = 0; i < 5; ++i) epoch();
+    for (int i = 0; i < 5; ++i)
+      epoch();
     EXPECT_EQ(memory::statistics().system_requests, requests) << family.name;
   }
 }

@@ -1,9 +1,8 @@
-#include "tests/layers/decoding.h"
-
+#include "layers/attention/family.h"
 #include "layers/linear.h"
 #include "layers/norm.h"
-#include "layers/attention/family.h"
 #include "optim/optimizer.h"
+#include "tests/layers/decoding.h"
 
 // What copies share, what modules may hold, and in which mode they are.
 
@@ -13,7 +12,9 @@ namespace {
 std::string message(const std::function<void()>& f) {
   try {
     f();
-  } catch (const Error& error) { return error.what(); }
+  } catch (const Error& error) {
+    return error.what();
+  }
   return "";
 }
 
@@ -35,7 +36,8 @@ std::vector<std::vector<Real>> values(AnyModule module) {
 
 void change(AnyModule module) {
   for (const auto& [name, parameter] : parameters(module))
-    for (Real& x : parameter.value().span()) x += 1;
+    for (Real& x : parameter.value().span())
+      x += 1;
 }
 
 struct Tied {
@@ -125,11 +127,13 @@ TEST(Copies, ThatTrainAndAreGoneAreSaid) {
     tape.backward(sum(square(forward(Variable(ones({2, 3}))))));
   };
   const auto by_value = [&](Variable x) {
-    for (auto layer : layers) x = tanh(layer(x));  // trains copies
+    for (auto layer : layers)
+      x = tanh(layer(x));  // trains copies
     return x;
   };
   const auto by_reference = [&](Variable x) {
-    for (const auto& layer : layers) x = tanh(layer(x));
+    for (const auto& layer : layers)
+      x = tanh(layer(x));
     return x;
   };
   EXPECT_NE(message([&] {
@@ -191,7 +195,8 @@ TEST(Copies, OfEveryFamilyComputeTheSameAndShareWhatTheirWordSays) {
       change(copy);
       EXPECT_EQ(values(model) == values(copy), sharing) << name;
       for (const auto& [parameter_name, parameter] : parameters(copy))
-        for (Real& x : parameter.value().span()) x -= 1;
+        for (Real& x : parameter.value().span())
+          x -= 1;
     });
   }
 }
@@ -223,7 +228,8 @@ TEST(Visitor, WalksWhateverHoldsModules) {
   holder.parameter.emplace(zeros({3}));
   holder.list.push_back(std::make_unique<Linear>(1, 1, random, false));
   std::vector<std::string> names;
-  for (const auto& [name, parameter] : parameters(holder)) names.push_back(name);
+  for (const auto& [name, parameter] : parameters(holder))
+    names.push_back(name);
   EXPECT_EQ(names, (std::vector<std::string>{"attention.key.weight", "linear.weight", "linear.bias",
                                              "parameter", "norms.0.gain", "norms.0.bias",
                                              "norms.1.gain", "norms.1.bias", "list.0.weight"}));

@@ -17,7 +17,8 @@
 namespace heed {
 namespace {
 
-constexpr Real huge = std::numeric_limits<Real>::max(), not_a_number = std::numeric_limits<Real>::quiet_NaN();
+constexpr Real huge = std::numeric_limits<Real>::max(),
+               not_a_number = std::numeric_limits<Real>::quiet_NaN();
 
 struct NoData : BatchStream {
   Batch next() override { return {}; }
@@ -30,7 +31,9 @@ struct Family {
   const char* name;
   std::shared_ptr<Seq2Seq> model;
   LossFunction loss() const {
-    return [m = model](const Batch& batch, Real divisor) { return m->loss(batch, {.ignore = ignored_id, .divisor = divisor}); };
+    return [m = model](const Batch& batch, Real divisor) {
+      return m->loss(batch, {.ignore = ignored_id, .divisor = divisor});
+    };
   }
   Tensor value(const std::string& parameter) const {
     for (const auto& [name_, p] : parameters(*model))
@@ -40,26 +43,34 @@ struct Family {
   }
 };
 std::vector<Family> families(Real dropout = Real(0.1)) {
-  return {{"transformer", std::make_shared<Transformer>(tiny_transformer(NormPlace::pre, dropout))},
-          {"conv", std::make_shared<ConvS2S>(tiny_convolutional(false, dropout))},
-          {"rnn", std::make_shared<RecurrentSeq2Seq>(tiny_recurrent(tiny_recurrents()[0], dropout))},
-          {"rnn+additive", std::make_shared<RecurrentSeq2Seq>(tiny_recurrent(tiny_recurrents()[6], dropout))},
-          {"rnn+dot", std::make_shared<RecurrentSeq2Seq>(tiny_recurrent(tiny_recurrents()[8], dropout))},
-          {"lm", std::make_shared<LanguageModel>(tiny_language_model(dropout))}};
+  return {
+      {"transformer", std::make_shared<Transformer>(tiny_transformer(NormPlace::pre, dropout))},
+      {"conv", std::make_shared<ConvS2S>(tiny_convolutional(false, dropout))},
+      {"rnn", std::make_shared<RecurrentSeq2Seq>(tiny_recurrent(tiny_recurrents()[0], dropout))},
+      {"rnn+additive",
+       std::make_shared<RecurrentSeq2Seq>(tiny_recurrent(tiny_recurrents()[6], dropout))},
+      {"rnn+dot",
+       std::make_shared<RecurrentSeq2Seq>(tiny_recurrent(tiny_recurrents()[8], dropout))},
+      {"lm", std::make_shared<LanguageModel>(tiny_language_model(dropout))}};
 }
 
 constexpr Id marked = tiny_vocabulary - 1;
 
-/// Four lines, numbered 10, 20, 30 and 40 by people; `marked` stands in the sources and targets of those named alone.
-Batch batch_for(const Seq2Seq& model, const std::vector<std::size_t>& with_mark, Widths widths = {}) {
-  Lines sources = random_lines({3, 5, 2, 4}, 11, marked), targets = random_lines({4, 2, 3, 5}, 12, marked);
-  for (std::size_t i : with_mark) sources[i].back() = targets[i].front() = marked;
+/// Four lines, numbered 10, 20, 30 and 40 by people; `marked` stands in the sources and targets of
+/// those named alone.
+Batch batch_for(const Seq2Seq& model, const std::vector<std::size_t>& with_mark,
+                Widths widths = {}) {
+  Lines sources = random_lines({3, 5, 2, 4}, 11, marked),
+        targets = random_lines({4, 2, 3, 5}, 12, marked);
+  for (std::size_t i : with_mark)
+    sources[i].back() = targets[i].front() = marked;
   Batch batch = make_batch(model.reads_source() ? sources : Lines{}, targets, widths);
   batch.lines = {9, 19, 29, 39};
   return batch;
 }
 
-std::string explained(const Family& family, std::span<const Batch> batches, const NotFiniteStep& step = {.step = 8, .seed = 5, .divisor = 16}) {
+std::string explained(const Family& family, std::span<const Batch> batches,
+                      const NotFiniteStep& step = {.step = 8, .seed = 5, .divisor = 16}) {
   NotFiniteStep s = step;
   s.batches = batches, s.value = std::numeric_limits<double>::infinity();
   return explain(s, *family.model, family.loss(), NoData());
@@ -69,7 +80,8 @@ TEST(NotFinite, HealthyStepsOfEveryFamilyPass) {
   for (const Family& family : families()) {
     const Batch batch = batch_for(*family.model, {});
     EXPECT_EQ(explained(family, {&batch, 1}),
-              "step 8: the loss is inf on lines 10, 20, 30, 40; lower optim.lr, or look at these (--on-nan skip passes over such steps)")
+              "step 8: the loss is inf on lines 10, 20, 30, 40; lower optim.lr, or look at these "
+              "(--on-nan skip passes over such steps)")
         << family.name << ": nothing to be found";
   }
 }
@@ -79,11 +91,16 @@ TEST(NotFinite, WeightsAreToBlameWhereTheyHoldIt) {
     const auto all = parameters(*family.model);
     for (std::size_t i = 0; i < all.size(); i += 3) {
       const auto& [name, p] = all[i];
-      const Real kept = std::exchange(p.value()[p.value().size() - 1], i % 2 == 0 ? not_a_number : -std::numeric_limits<Real>::infinity());
+      const Real kept =
+          std::exchange(p.value()[p.value().size() - 1],
+                        i % 2 == 0 ? not_a_number : -std::numeric_limits<Real>::infinity());
       const Batch batch = batch_for(*family.model, {});
       EXPECT_EQ(explained(family, {&batch, 1}),
-                fmt::format("step 8: the loss is inf: the weights of layer {} ({}) are not finite since an earlier step; begin a new "
-                            "run with a lower optim.lr", name.substr(0, name.rfind('.')), name)) << family.name;
+                fmt::format("step 8: the loss is inf: the weights of layer {} ({}) are not finite "
+                            "since an earlier step; begin a new "
+                            "run with a lower optim.lr",
+                            name.substr(0, name.rfind('.')), name))
+          << family.name;
       p.value()[p.value().size() - 1] = kept;
     }
   }
@@ -114,11 +131,14 @@ TEST(NotFinite, NamesTheLayerThatOverflows) {
   for (const auto& row : rows) {
     const Family family = families()[row.family];
     Tensor value = family.value(fmt::format("{}.{}", row.layer, row.parameter));
-    for (Real& x : value.span()) x = huge;
+    for (Real& x : value.span())
+      x = huge;
     const Batch batch = batch_for(*family.model, {});
     const std::string message = explained(family, {&batch, 1});
-    EXPECT_TRUE(message.starts_with(fmt::format("step 8: the loss is inf: [{}] ", row.op))) << family.name << ": " << message;
-    EXPECT_NE(message.find(fmt::format(" in layer {}, on ", row.layer)), std::string::npos) << family.name << ": " << message;
+    EXPECT_TRUE(message.starts_with(fmt::format("step 8: the loss is inf: [{}] ", row.op)))
+        << family.name << ": " << message;
+    EXPECT_NE(message.find(fmt::format(" in layer {}, on ", row.layer)), std::string::npos)
+        << family.name << ": " << message;
     EXPECT_EQ(message.find(" -nan"), std::string::npos) << message;
   }
 }
@@ -127,50 +147,71 @@ TEST(NotFinite, NamesTheLinesThatGiveItAlone) {
   const struct {
     std::vector<std::size_t> marked;
     const char* lines;
-  } rows[] = {{{1}, ", on line 20; "}, {{0, 3}, ", on lines 10, 40; "}, {{0, 1, 2, 3}, ", on each of lines 10, 20, 30, 40; "}};
+  } rows[] = {{{1}, ", on line 20; "},
+              {{0, 3}, ", on lines 10, 40; "},
+              {{0, 1, 2, 3}, ", on each of lines 10, 20, 30, 40; "}};
   for (const Family& family : families(0))
     for (const auto& row : rows)
       for (const Widths widths : {Widths{}, Widths{7, 8}}) {
-        const Batch batches[] = {batch_for(*family.model, {}), batch_for(*family.model, row.marked, widths)};
+        const Batch batches[] = {batch_for(*family.model, {}),
+                                 batch_for(*family.model, row.marked, widths)};
         double whole = 0, alone = 0;
         const LossFunction loss = [&](const Batch& batch, Real divisor) {
           const Variable value = family.loss()(batch, divisor).optimised;
-          if (batch.lines.size() == 1) alone += value.item();
-          else whole = value.item();
-          const auto marks = [](const Ids& ids) { return std::count(ids.span().begin(), ids.span().end(), marked); };
-          const bool both = marks(batch.target.ids) > 0 && (batch.source.spans.count() == 0 || marks(batch.source.ids) > 0);
+          if (batch.lines.size() == 1)
+            alone += value.item();
+          else
+            whole = value.item();
+          const auto marks = [](const Ids& ids) {
+            return std::count(ids.span().begin(), ids.span().end(), marked);
+          };
+          const bool both = marks(batch.target.ids) > 0 &&
+                            (batch.source.spans.count() == 0 || marks(batch.source.ids) > 0);
           return both ? value + log(Tensor::zeros({})) : value;
         };
-        const std::string message = explain({.step = 8, .seed = 5, .divisor = 16, .batches = batches}, *family.model, loss, NoData());
+        const std::string message =
+            explain({.step = 8, .seed = 5, .divisor = 16, .batches = batches}, *family.model, loss,
+                    NoData());
         EXPECT_NE(message.find(row.lines), std::string::npos) << family.name << ": " << message;
-        EXPECT_NEAR(alone, whole, 1e-5 * whole) << family.name << ": a batch gives what its lines give";
+        EXPECT_NEAR(alone, whole, 1e-5 * whole)
+            << family.name << ": a batch gives what its lines give";
       }
 }
 
 /// Gives a number for each token: table[id].
 struct Numbers {
   Parameter table, unused;
-  Numbers() : table(Tensor({6, 1}, {1, 2, huge * Real(0.7), 0, -1, 3})), unused(Tensor::zeros({2})) {}
+  Numbers()
+      : table(Tensor({6, 1}, {1, 2, huge * Real(0.7), 0, -1, 3})), unused(Tensor::zeros({2})) {}
   void visit(Visitor& v) { v("table", table), v("unused", unused); }
 };
 
 Batch numbers(const Lines& lines, Index first_line) {
   Batch batch{.source = {}, .target = pack(lines), .gold = {}, .lines = {}, .ignored = ignored_id};
   batch.gold = Ids::full({batch.target.spans.rows()}, 1);
-  for (std::size_t i = 0; i < lines.size(); ++i) batch.lines.push_back(first_line + static_cast<Index>(i));
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    batch.lines.push_back(first_line + static_cast<Index>(i));
   return batch;
 }
 
 TEST(NotFinite, FollowsTheStepAsItWasComputed) {
-  const Batch plain = numbers({{0, 1}, {5}}, 100), big = numbers({{2}, {0}, {2, 1}}, 0), zero = numbers({{5, 3}, {1}, {3}}, 200);
-  Batch no_gold = numbers({{2}, {2}}, 300), one_without = numbers({{2}, {2}, {3}}, 400), long_one = numbers(Lines(14, {2}), 0);
-  for (Id& id : no_gold.gold.span()) id = ignored_id;
+  const Batch plain = numbers({{0, 1}, {5}}, 100), big = numbers({{2}, {0}, {2, 1}}, 0),
+              zero = numbers({{5, 3}, {1}, {3}}, 200);
+  Batch no_gold = numbers({{2}, {2}}, 300), one_without = numbers({{2}, {2}, {3}}, 400),
+        long_one = numbers(Lines(14, {2}), 0);
+  for (Id& id : no_gold.gold.span())
+    id = ignored_id;
   one_without.gold[1] = ignored_id;
   using Unary = std::function<Variable(const Variable&)>;
   const auto total = [](const Unary& f) -> std::function<LossFunction(Numbers&)> {
-    return [f](Numbers& m) -> LossFunction { return [&m, f](const Batch& batch, Real divisor) { return sum(f(embedding(batch.target.ids, m.table))) * (1 / divisor); }; };
+    return [f](Numbers& m) -> LossFunction {
+      return [&m, f](const Batch& batch, Real divisor) {
+        return sum(f(embedding(batch.target.ids, m.table))) * (1 / divisor);
+      };
+    };
   };
-  const auto same = total([](const Variable& x) { return x; }), twice = total([](const Variable& x) { return x * 2; });
+  const auto same = total([](const Variable& x) { return x; }),
+             twice = total([](const Variable& x) { return x * 2; });
   const auto root = total([](const Variable& x) { return sqrt(x); });
   const auto recomputed = total([](const Variable& x) {
     return recompute([](std::span<const Variable> v) { return sqrt(v[0]) * 1; }, {{x}});
@@ -182,22 +223,66 @@ TEST(NotFinite, FollowsTheStepAsItWasComputed) {
     Real divisor;
     const char* expected;
   } rows[] = {
-      {"the sum alone", {plain, big}, same, 1, "[sum] inf in layer table, on lines 1, 2, 3 together; lower optim.lr, or look at these"},
-      {"each of two", {plain, big}, twice, 1, "[*] inf in layer table, on lines 1, 3; lower optim.lr, or look at these"},
-      {"a line without gold", {one_without}, twice, 1, "[*] inf in layer table, on line 401; lower optim.lr, or look at these"},
-      {"a batch without gold", {no_gold, big}, twice, 1, "[*] inf in layer table, on lines 1, 3; lower optim.lr, or look at these"},
-      {"many", {long_one}, twice, 1, "[*] inf in layer table, on each of lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 4 more; lower optim.lr ("},
-      {"in the gradient", {plain, zero}, root, 1, "[sqrt] inf in the gradient of layer table, on lines 201, 203; lower optim.lr, or look at these"},
-      {"in a gradient that is recomputed", {plain, zero}, recomputed, 1, "[sqrt] inf in the gradient of layer table, on lines 201, 203; lower"},
-      {"by the divisor", {plain}, same, std::numeric_limits<Real>::min() / 16, "[*] inf in layer table, on each of lines 101, 102; lower optim.lr ("},
-      {"by adding up gradients", {numbers({{0}}, 0), numbers({{0}}, 1)}, same, Real(1.6) / huge,
+      {"the sum alone",
+       {plain, big},
+       same,
+       1,
+       "[sum] inf in layer table, on lines 1, 2, 3 together; lower optim.lr, or look at these"},
+      {"each of two",
+       {plain, big},
+       twice,
+       1,
+       "[*] inf in layer table, on lines 1, 3; lower optim.lr, or look at these"},
+      {"a line without gold",
+       {one_without},
+       twice,
+       1,
+       "[*] inf in layer table, on line 401; lower optim.lr, or look at these"},
+      {"a batch without gold",
+       {no_gold, big},
+       twice,
+       1,
+       "[*] inf in layer table, on lines 1, 3; lower optim.lr, or look at these"},
+      {"many",
+       {long_one},
+       twice,
+       1,
+       "[*] inf in layer table, on each of lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 4 more; lower "
+       "optim.lr ("},
+      {"in the gradient",
+       {plain, zero},
+       root,
+       1,
+       "[sqrt] inf in the gradient of layer table, on lines 201, 203; lower optim.lr, or look at "
+       "these"},
+      {"in a gradient that is recomputed",
+       {plain, zero},
+       recomputed,
+       1,
+       "[sqrt] inf in the gradient of layer table, on lines 201, 203; lower"},
+      {"by the divisor",
+       {plain},
+       same,
+       std::numeric_limits<Real>::min() / 16,
+       "[*] inf in layer table, on each of lines 101, 102; lower optim.lr ("},
+      {"by adding up gradients",
+       {numbers({{0}}, 0), numbers({{0}}, 1)},
+       same,
+       Real(1.6) / huge,
        "[embedding] inf in the gradient of layer table, on line 2; lower"},
   };
   for (const auto& row : rows) {
     Numbers model;
-    const std::string message = explain({.step = 3, .seed = 1, .divisor = row.divisor, .batches = row.batches, .gradient = true, .value = std::numeric_limits<double>::infinity()},
+    const std::string message = explain({.step = 3,
+                                         .seed = 1,
+                                         .divisor = row.divisor,
+                                         .batches = row.batches,
+                                         .gradient = true,
+                                         .value = std::numeric_limits<double>::infinity()},
                                         model, row.loss(model), NoData());
-    EXPECT_TRUE(message.starts_with(std::string("step 3: the norm of the gradients is inf: ") + row.expected)) << row.name << ": " << message;
+    EXPECT_TRUE(message.starts_with(std::string("step 3: the norm of the gradients is inf: ") +
+                                    row.expected))
+        << row.name << ": " << message;
     EXPECT_FALSE(model.table.gradient().defined()) << row.name;
   }
 }
@@ -208,11 +293,14 @@ TEST(NotFinite, DropoutIsThatOfTheStep) {
   std::vector<bool> expected;
   std::string seen;
   const Batch batch = numbers({{2}}, 0);
-  const LossFunction loss = [&](const Batch& b, Real) { return sum(dropout(embedding(b.target.ids, model.table), Real(0.5), step_random().next_key())); };
+  const LossFunction loss = [&](const Batch& b, Real) {
+    return sum(dropout(embedding(b.target.ids, model.table), Real(0.5), step_random().next_key()));
+  };
   for (Index step = 1; step <= 12; ++step) {
     step_random() = Random(5, static_cast<std::uint64_t>(step));
     const bool bad = !std::isfinite(loss(batch, 1).optimised.item());
-    const std::string message = explain({.step = step, .seed = 5, .divisor = 1, .batches = {&batch, 1}}, model, loss, NoData());
+    const std::string message = explain(
+        {.step = step, .seed = 5, .divisor = 1, .batches = {&batch, 1}}, model, loss, NoData());
     EXPECT_EQ(message.find("[dropout]") != std::string::npos, bad) << message;
     seen += bad ? 'b' : 'g';
   }
@@ -223,13 +311,16 @@ TEST(NotFinite, DropoutIsThatOfTheStep) {
 TEST(NotFinite, LinesAreCalledAsInTheirFile) {
   const TemporaryFolder folder;
   std::string tsv;
-  for (int i = 0; i < 200; ++i) tsv += i % 7 == 3 ? "\n" : fmt::format("a{}\tb\n", i);  // lines 4, 11, 18 ... are blank
+  for (int i = 0; i < 200; ++i)
+    tsv += i % 7 == 3 ? "\n" : fmt::format("a{}\tb\n", i);  // lines 4, 11, 18 ... are blank
   const std::string path = folder.write("train.tsv", tsv);
   const auto pairs = [&] { return open_pairs({path}, {}, Split::train, 1); };
   const auto kept = pairs();
-  for (Index i = 0; i < kept->size(); i += 13) EXPECT_EQ(kept->at(i).source, fmt::format("a{}", kept->line(i) - 1)) << i;
+  for (Index i = 0; i < kept->size(); i += 13)
+    EXPECT_EQ(kept->at(i).source, fmt::format("a{}", kept->line(i) - 1)) << i;
   const auto [rest, held] = hold_out(pairs(), 40, 2);
-  for (Index i = 0; i < rest->size(); i += 5) EXPECT_EQ(rest->at(i).source, fmt::format("a{}", rest->line(i) - 1)) << i;
+  for (Index i = 0; i < rest->size(); i += 5)
+    EXPECT_EQ(rest->at(i).source, fmt::format("a{}", rest->line(i) - 1)) << i;
   const Tokenizers words = train_tokenizer("words", {}, [](const TakeLine& take) { take("a b"); });
   const PairBatches batches(*kept, words, {});
   EXPECT_EQ(batches.describe(std::vector<Index>{3, 0}), "lines 1, 5 of " + path);
@@ -237,7 +328,8 @@ TEST(NotFinite, LinesAreCalledAsInTheirFile) {
   const auto toy = open_pairs({"toy:copy"}, {}, Split::train, 1);
   EXPECT_EQ(PairBatches(*toy, words, {}).describe(std::vector<Index>{41}), "line 42 of toy:copy");
   const TextWindows windows(std::vector<Id>(50, 5), {}, {.context = 8});
-  EXPECT_EQ(windows.describe(std::vector<Index>{0, 30}), "the windows from tokens 1, 31 of the text on");
+  EXPECT_EQ(windows.describe(std::vector<Index>{0, 30}),
+            "the windows from tokens 1, 31 of the text on");
 }
 
 }  // namespace

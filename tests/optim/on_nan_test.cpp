@@ -24,9 +24,12 @@ struct Toy {
   bool training = true;
   explicit Toy(std::uint64_t seed = 1) {
     Random random(seed);
-    table = Parameter(normal({classes, 4}, random, 1)), weight = Parameter(normal({classes, 4}, random, 1));
+    table = Parameter(normal({classes, 4}, random, 1)),
+    weight = Parameter(normal({classes, 4}, random, 1));
   }
-  void visit(Visitor& v) { v("embedding.weight", table), v("output.weight", weight), v.training(training); }
+  void visit(Visitor& v) {
+    v("embedding.weight", table), v("output.weight", weight), v.training(training);
+  }
 };
 
 enum class Fault { loss, gradient };
@@ -41,13 +44,15 @@ struct Numbered : BatchStream {
     Batch batch;
     for (auto& line : lines) {
       line.resize(2 + random.below(3));
-      for (Id& id : line) id = static_cast<Id>(1 + random.below(classes - 1));
+      for (Id& id : line)
+        id = static_cast<Id>(1 + random.below(classes - 1));
       batch.lines.push_back(10 * number + static_cast<Index>(batch.lines.size()));
     }
     if (bad.contains(number)) lines[1][1] = 0;
     batch.target = pack(lines);
     batch.gold = Ids({batch.target.spans.rows()});
-    for (Index i = 0; i < batch.gold.size(); ++i) batch.gold[i] = static_cast<Id>(1 + (batch.target.ids[i] + 1) % (classes - 1));
+    for (Index i = 0; i < batch.gold.size(); ++i)
+      batch.gold[i] = static_cast<Id>(1 + (batch.target.ids[i] + 1) % (classes - 1));
     ++number;
     return batch;
   }
@@ -65,7 +70,9 @@ Variable loss_of(const Toy& m, const Batch& batch, Real divisor, Fault fault) {
     const Variable zero = square(x) * 0;
     extra = sum(fault == Fault::loss ? log(zero) : sqrt(zero));
   }
-  return cross_entropy(linear(tanh(x), m.weight), batch.gold, {.ignore = ignored_id, .divisor = divisor}) + extra;
+  return cross_entropy(linear(tanh(x), m.weight), batch.gold,
+                       {.ignore = ignored_id, .divisor = divisor}) +
+         extra;
 }
 
 struct Training {
@@ -77,7 +84,8 @@ struct Training {
   std::vector<std::string> warnings;
   std::vector<StepReport> reports;
 
-  explicit Training(const TrainerOptions& o, std::set<std::int64_t> bad = {}, Fault f = Fault::loss, std::uint64_t seed = 1)
+  explicit Training(const TrainerOptions& o, std::set<std::int64_t> bad = {}, Fault f = Fault::loss,
+                    std::uint64_t seed = 1)
       : model(seed), optimizer(model, {.lr = 0.05}), fault(f), trainer(model, optimizer, o) {
     data.bad = std::move(bad);
   }
@@ -85,14 +93,20 @@ struct Training {
     Observers observers;
     observers.on_step = [this](const StepReport& r) { reports.push_back(r); };
     observers.on_warning = [this](const std::string& text) { warnings.push_back(text); };
-    observers.should_stop = [this, stop_at] { return reports.empty() ? stop_at == 0 : reports.back().step == stop_at; };
-    return trainer.run(data, [this](const Batch& b, Real divisor) { return loss_of(model, b, divisor, fault); }, evaluate, observers);
+    observers.should_stop = [this, stop_at] {
+      return reports.empty() ? stop_at == 0 : reports.back().step == stop_at;
+    };
+    return trainer.run(
+        data, [this](const Batch& b, Real divisor) { return loss_of(model, b, divisor, fault); },
+        evaluate, observers);
   }
 };
 
-TrainerOptions options(Index steps, OnNan on_nan = OnNan::skip, Index accumulate = 1, const std::string& folder = "") {
+TrainerOptions options(Index steps, OnNan on_nan = OnNan::skip, Index accumulate = 1,
+                       const std::string& folder = "") {
   TrainerOptions o;
-  o.steps = steps, o.on_nan = on_nan, o.accumulate = accumulate, o.seed = 3, o.folder = folder, o.clip = 0.5;
+  o.steps = steps, o.on_nan = on_nan, o.accumulate = accumulate, o.seed = 3, o.folder = folder,
+  o.clip = 0.5;
   o.schedule = {.kind = Schedule::Kind::cosine, .warmup = 3, .final = 0.1};
   return o;
 }
@@ -100,7 +114,8 @@ TrainerOptions options(Index steps, OnNan on_nan = OnNan::skip, Index accumulate
 std::vector<nlohmann::json> rows_of(const std::string& folder) {
   std::ifstream in(RunFolder(folder).metrics());
   std::vector<nlohmann::json> rows;
-  for (std::string line; std::getline(in, line);) rows.push_back(nlohmann::json::parse(line));
+  for (std::string line; std::getline(in, line);)
+    rows.push_back(nlohmann::json::parse(line));
   return rows;
 }
 std::string timeless_rows(const std::string& folder) {
@@ -112,7 +127,8 @@ std::string timeless_rows(const std::string& folder) {
   return text;
 }
 
-/// As the Trainer does it, written by hand: steps of batches that are bad change nothing, but count.
+/// As the Trainer does it, written by hand: steps of batches that are bad change nothing, but
+/// count.
 struct ByHand {
   Toy model;
   Adam optimizer{model, {.lr = 0.05}};
@@ -141,7 +157,8 @@ struct ByHand {
         tape.backward(loss);
       }
       const double norm = optimizer.gradient_norm();
-      optimizer.step(0.05 * schedule.factor(step, schedule.progress(step, steps)), norm > 0.5 ? 0.5 / norm : 1);
+      optimizer.step(0.05 * schedule.factor(step, schedule.progress(step, steps)),
+                     norm > 0.5 ? 0.5 / norm : 1);
       optimizer.clear_gradients();
     }
   }
@@ -154,12 +171,13 @@ struct Case {
   Index skipped;               // steps
 };
 const std::vector<Case>& cases() {
-  static const std::vector<Case> all = {{"none", 1, {}, 0},
-                                        {"the first", 1, {0}, 1},
-                                        {"three in a row", 1, {4, 5, 6}, 3},
-                                        {"a whole row of metrics and the last", 1, {4, 5, 6, 7, 11}, 5},
-                                        {"the second of an accumulation", 2, {5, 13}, 2},
-                                        {"both of one", 2, {8, 9}, 1}};
+  static const std::vector<Case> all = {
+      {"none", 1, {}, 0},
+      {"the first", 1, {0}, 1},
+      {"three in a row", 1, {4, 5, 6}, 3},
+      {"a whole row of metrics and the last", 1, {4, 5, 6, 7, 11}, 5},
+      {"the second of an accumulation", 2, {5, 13}, 2},
+      {"both of one", 2, {8, 9}, 1}};
   return all;
 }
 
@@ -169,11 +187,18 @@ TEST(OnNan, SkippedStepsLeaveNoTrace) {
       Training run(options(12, OnNan::skip, c.accumulate), c.bad, fault);
       const TrainResult result = run.run();
       const ByHand expected(12, c.accumulate, c.bad);
-      EXPECT_EQ(run.model.table.value().to_vector(), expected.model.table.value().to_vector()) << c.name;
-      EXPECT_EQ(run.model.weight.value().to_vector(), expected.model.weight.value().to_vector()) << c.name;
+      EXPECT_EQ(run.model.table.value().to_vector(), expected.model.table.value().to_vector())
+          << c.name;
+      EXPECT_EQ(run.model.weight.value().to_vector(), expected.model.weight.value().to_vector())
+          << c.name;
       for (std::size_t i = 0; i < run.optimizer.state().size(); ++i)
-        EXPECT_EQ(run.optimizer.state()[i].tensor.to_vector(), expected.optimizer.state()[i].tensor.to_vector()) << c.name;
-      EXPECT_EQ(std::vector<std::int64_t>(run.optimizer.steps().begin(), run.optimizer.steps().end()), std::vector<std::int64_t>(2, 12 - c.skipped)) << c.name;
+        EXPECT_EQ(run.optimizer.state()[i].tensor.to_vector(),
+                  expected.optimizer.state()[i].tensor.to_vector())
+            << c.name;
+      EXPECT_EQ(
+          std::vector<std::int64_t>(run.optimizer.steps().begin(), run.optimizer.steps().end()),
+          std::vector<std::int64_t>(2, 12 - c.skipped))
+          << c.name;
       EXPECT_EQ(result.step, 12) << c.name;
       EXPECT_EQ(result.skipped, c.skipped) << c.name;
       EXPECT_EQ(run.data.number, 12 * c.accumulate) << c.name;
@@ -185,7 +210,8 @@ TEST(OnNan, RowsLeaveSkippedStepsOut) {
   const TemporaryFolder folder;
   int made = 0;
   for (const Case& c : cases()) {
-    TrainerOptions o = options(12, OnNan::skip, c.accumulate, folder.path("run-" + std::to_string(++made)));
+    TrainerOptions o =
+        options(12, OnNan::skip, c.accumulate, folder.path("run-" + std::to_string(++made)));
     o.log_every = 4;
     Training run(o, c.bad);
     run.run();
@@ -196,8 +222,10 @@ TEST(OnNan, RowsLeaveSkippedStepsOut) {
       double loss = 0, gold = 0;
       Index skipped = 0;
       for (std::size_t i = 4 * r; i < 4 * r + 4; ++i)
-        if (std::isnan(expected.losses[i])) ++skipped;
-        else loss += expected.losses[i] * expected.gold_counts[i], gold += expected.gold_counts[i];
+        if (std::isnan(expected.losses[i]))
+          ++skipped;
+        else
+          loss += expected.losses[i] * expected.gold_counts[i], gold += expected.gold_counts[i];
       EXPECT_EQ(rows[r]["step"], 4 * r + 4) << c.name;
       EXPECT_EQ(rows[r].contains("skipped"), skipped > 0) << c.name;
       if (skipped > 0) {
@@ -205,7 +233,8 @@ TEST(OnNan, RowsLeaveSkippedStepsOut) {
       }
       EXPECT_TRUE(rows[r]["lr"].is_number()) << c.name;
       if (skipped == 4) {
-        for (const char* column : {"loss", "perplexity", "gradient_norm"}) EXPECT_TRUE(rows[r][column].is_null()) << c.name << ": " << column;
+        for (const char* column : {"loss", "perplexity", "gradient_norm"})
+          EXPECT_TRUE(rows[r][column].is_null()) << c.name << ": " << column;
       } else {
         EXPECT_NEAR(rows[r]["loss"].get<double>(), loss / gold, 1e-9) << c.name;
         EXPECT_TRUE(std::isfinite(rows[r]["gradient_norm"].get<double>())) << c.name;
@@ -218,7 +247,8 @@ TEST(OnNan, ResumesToTheBitAcrossSkippedSteps) {
   const TemporaryFolder folder;
   int made = 0;
   for (const Case& c : cases()) {
-    TrainerOptions o = options(12, OnNan::skip, c.accumulate, folder.path("whole-" + std::to_string(++made)));
+    TrainerOptions o =
+        options(12, OnNan::skip, c.accumulate, folder.path("whole-" + std::to_string(++made)));
     o.log_every = 4, o.save_every = 5;
     Training whole(o, c.bad);
     whole.run();
@@ -234,7 +264,9 @@ TEST(OnNan, ResumesToTheBitAcrossSkippedSteps) {
       Training second(parts, c.bad, Fault::loss, 99);
       ASSERT_TRUE(second.trainer.resume());
       EXPECT_EQ(second.run().skipped, c.skipped);
-      EXPECT_EQ(difference(load(RunFolder(o.folder).last()), load(RunFolder(parts.folder).last())), "") << c.name << ", step " << k;
+      EXPECT_EQ(difference(load(RunFolder(o.folder).last()), load(RunFolder(parts.folder).last())),
+                "")
+          << c.name << ", step " << k;
       EXPECT_EQ(timeless_rows(o.folder), timeless_rows(parts.folder)) << c.name << ", step " << k;
       warnings.insert(warnings.end(), second.warnings.begin(), second.warnings.end());
       EXPECT_EQ(warnings, whole.warnings) << c.name << ", step " << k;
@@ -248,11 +280,15 @@ TEST(OnNan, SaysWhatItSkips) {
   Training rows(o, {2, 4, 5, 7, 8, 9});
   rows.run();
   const auto one = [](Index step, Index line) {
-    return fmt::format("step {}: the loss is -inf: [log] -inf in layer embedding, on line {}; skipped", step, line);
+    return fmt::format(
+        "step {}: the loss is -inf: [log] -inf in layer embedding, on line {}; skipped", step,
+        line);
   };
-  EXPECT_EQ(rows.warnings, (std::vector<std::string>{one(3, 22), one(5, 42), one(6, 52),
-                                                     "step 8: 3 of the last 4 steps were not finite and skipped, 4 in all",
-                                                     "step 12: 2 of the last 4 steps were not finite and skipped, 6 in all"}));
+  EXPECT_EQ(rows.warnings,
+            (std::vector<std::string>{
+                one(3, 22), one(5, 42), one(6, 52),
+                "step 8: 3 of the last 4 steps were not finite and skipped, 4 in all",
+                "step 12: 2 of the last 4 steps were not finite and skipped, 6 in all"}));
 }
 
 TEST(OnNan, StopsAndKeepsWhatWasThere) {
@@ -262,22 +298,35 @@ TEST(OnNan, StopsAndKeepsWhatWasThere) {
     Index accumulate, batch, step;
     const char* says;
   } rows[] = {
-      {Fault::loss, 1, 3, 4, "step 4: the loss is -inf: [log] -inf in layer embedding, on line 32; lower optim.lr, or look at these (--on-nan skip "
-                             "passes over such steps)"},
-      {Fault::loss, 2, 7, 4, "step 4: the loss is -inf: [log] -inf in layer embedding, on line 72; lower"},
-      {Fault::loss, 2, 6, 4, "step 4: the loss is -inf: [log] -inf in layer embedding, on line 62; lower"},
+      {Fault::loss, 1, 3, 4,
+       "step 4: the loss is -inf: [log] -inf in layer embedding, on line 32; lower optim.lr, or "
+       "look at these (--on-nan skip "
+       "passes over such steps)"},
+      {Fault::loss, 2, 7, 4,
+       "step 4: the loss is -inf: [log] -inf in layer embedding, on line 72; lower"},
+      {Fault::loss, 2, 6, 4,
+       "step 4: the loss is -inf: [log] -inf in layer embedding, on line 62; lower"},
       {Fault::gradient, 1, 3, 4, "step 4: the norm of the gradients is "},
       {Fault::gradient, 2, 7, 4, "step 4: the norm of the gradients is "},
   };
   int made = 0;
   for (const auto& row : rows) {
-    TrainerOptions o = options(8, OnNan::stop, row.accumulate, folder.path("run-" + std::to_string(++made)));
+    TrainerOptions o =
+        options(8, OnNan::stop, row.accumulate, folder.path("run-" + std::to_string(++made)));
     o.eval_every = 2;
     int evaluations = 0;
-    const std::string message = folder.message([&] { Training(o, {row.batch}, row.fault).run(-1, [&] { return Evaluation{3.0 - evaluations++, 0, {}}; }); });
+    const std::string message = folder.message([&] {
+      Training(o, {row.batch}, row.fault).run(-1, [&] {
+        return Evaluation{3.0 - evaluations++, 0, {}};
+      });
+    });
     EXPECT_EQ(message.rfind(row.says, 0), 0u) << message;
     if (row.fault == Fault::gradient) {
-      EXPECT_NE(message.find(fmt::format(": [sqrt] inf in the gradient of layer embedding, on line {}; ", 10 * row.batch + 2)), std::string::npos) << message;
+      EXPECT_NE(
+          message.find(fmt::format(": [sqrt] inf in the gradient of layer embedding, on line {}; ",
+                                   10 * row.batch + 2)),
+          std::string::npos)
+          << message;
     }
     EXPECT_EQ(load(RunFolder(o.folder).best()).number("step"), 2);
     EXPECT_EQ(load(RunFolder(o.folder).last()).number("step"), 3);
@@ -293,18 +342,25 @@ TEST(OnNan, StopsAndKeepsWhatWasThere) {
 TEST(OnNan, ManyInARowStop) {
   const TemporaryFolder folder;
   std::set<std::int64_t> bad;
-  for (int i = 5; i < 54; ++i) bad.insert(i);  // 49
+  for (int i = 5; i < 54; ++i)
+    bad.insert(i);  // 49
   Training few(options(60, OnNan::skip), bad);
   EXPECT_EQ(few.run().skipped, 49);
   bad.insert(54);
   TrainerOptions o = options(60, OnNan::skip, 1, folder.path("run"));
   const std::string message = folder.message([&] { Training(o, bad).run(); });
-  EXPECT_EQ(message.rfind("50 steps in a row were not finite, so the weights no longer give finite numbers; begin a new run with "
-                          "a lower optim.lr. The last: step 55: the loss is -inf: [log] -inf in layer embedding, on line 542", 0), 0u) << message;
+  EXPECT_EQ(message.rfind("50 steps in a row were not finite, so the weights no longer give finite "
+                          "numbers; begin a new run with "
+                          "a lower optim.lr. The last: step 55: the loss is -inf: [log] -inf in "
+                          "layer embedding, on line 542",
+                          0),
+            0u)
+      << message;
   EXPECT_EQ(load(RunFolder(o.folder).last()).number("step"), 54);
   Training again(o, bad);
   ASSERT_TRUE(again.trainer.resume());
-  EXPECT_EQ(folder.message([&] { again.run(); }), message) << "skipped steps before the resume count";
+  EXPECT_EQ(folder.message([&] { again.run(); }), message)
+      << "skipped steps before the resume count";
 }
 
 TEST(OnNan, WeightsThatAreNotFiniteStopAndAreNotSaved) {
@@ -318,27 +374,39 @@ TEST(OnNan, WeightsThatAreNotFiniteStopAndAreNotSaved) {
       observers.on_step = [&](const StepReport& r) {
         if (r.step == 5) run.model.weight.value()[7] = std::numeric_limits<Real>::quiet_NaN();
       };
-      run.trainer.run(run.data, [&](const Batch& b, Real divisor) { return loss_of(run.model, b, divisor, Fault::loss); }, {}, observers);
+      run.trainer.run(
+          run.data,
+          [&](const Batch& b, Real divisor) { return loss_of(run.model, b, divisor, Fault::loss); },
+          {}, observers);
     });
-    EXPECT_EQ(message.rfind("step 6: the loss is nan: the weights of layer output (output.weight) are not finite since an earlier step; begin "
-                            "a new run with a lower optim.lr", 0), 0u) << message;
+    EXPECT_EQ(message.rfind("step 6: the loss is nan: the weights of layer output (output.weight) "
+                            "are not finite since an earlier step; begin "
+                            "a new run with a lower optim.lr",
+                            0),
+              0u)
+        << message;
     EXPECT_EQ(load(RunFolder(o.folder).last()).number("step"), 4);
   }
 }
 
 TEST(OnNan, ValidationThatIsNotFiniteIsNeverTheBest) {
-  const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN(),
+               inf = std::numeric_limits<double>::infinity();
   const struct {
     std::vector<double> losses;
     Index best;
     std::vector<std::string> warnings;
   } rows[] = {
       {{3, nan, 2}, 6, {"step 4: the validation loss is nan; the best checkpoint stays as it is"}},
-      {{nan, 3, -inf}, 4, {"step 2: the validation loss is nan; the best checkpoint stays as it is",
-                           "step 6: the validation loss is -inf; the best checkpoint stays as it is"}},
-      {{inf, inf, nan}, 0, {"step 2: the validation loss is inf; the best checkpoint stays as it is",
-                            "step 4: the validation loss is inf; the best checkpoint stays as it is",
-                            "step 6: the validation loss is nan; the best checkpoint stays as it is"}},
+      {{nan, 3, -inf},
+       4,
+       {"step 2: the validation loss is nan; the best checkpoint stays as it is",
+        "step 6: the validation loss is -inf; the best checkpoint stays as it is"}},
+      {{inf, inf, nan},
+       0,
+       {"step 2: the validation loss is inf; the best checkpoint stays as it is",
+        "step 4: the validation loss is inf; the best checkpoint stays as it is",
+        "step 6: the validation loss is nan; the best checkpoint stays as it is"}},
   };
   const TemporaryFolder folder;
   int made = 0;
@@ -364,8 +432,15 @@ TEST(OnNan, CheckpointsFromBeforeItLoad) {
   whole.run();
   Training(o).run(4);
   Checkpoint old = load(RunFolder(o.folder).last());
-  EXPECT_GT(std::erase_if(old.numbers, [](const auto& entry) { return entry.first.starts_with("watch_") || entry.first.find("skipped") != std::string::npos; }), 3u);
-  EXPECT_GT(std::erase_if(old.reals, [](const auto& entry) { return entry.first.starts_with("watch_"); }), 1u);
+  EXPECT_GT(std::erase_if(old.numbers,
+                          [](const auto& entry) {
+                            return entry.first.starts_with("watch_") ||
+                                   entry.first.find("skipped") != std::string::npos;
+                          }),
+            3u);
+  EXPECT_GT(
+      std::erase_if(old.reals, [](const auto& entry) { return entry.first.starts_with("watch_"); }),
+      1u);
   save(old, RunFolder(o.folder).last());
   Training second(o);
   ASSERT_TRUE(second.trainer.resume());
@@ -393,16 +468,20 @@ TEST(OnNan, ADivergingRunIsWarnedOfOnceAcrossAResume) {
       observers.should_stop = [&] { return step == stop; };
       // 2, and 40 from batch 100 on: the weights have no say
       const auto loss = [&](const Batch& b, Real divisor) {
-        return loss_of(model, b, divisor, Fault::loss) * 0 + (b.lines[0] < 1000 ? Real(2) : Real(40));
+        return loss_of(model, b, divisor, Fault::loss) * 0 +
+               (b.lines[0] < 1000 ? Real(2) : Real(40));
       };
       trainer.run(data, loss, {}, observers);
       return warnings;
     };
     std::vector<std::string> warnings;
     if (cut > 0) warnings = run_to(cut);
-    for (std::string& text : run_to(-1)) warnings.push_back(std::move(text));
-    EXPECT_EQ(warnings, (std::vector<std::string>{"the loss rose from 2 (step 1) to 40 (step 160): training diverges; lower optim.lr or raise "
-                                                  "optim.warmup"})) << cut;
+    for (std::string& text : run_to(-1))
+      warnings.push_back(std::move(text));
+    EXPECT_EQ(warnings, (std::vector<std::string>{"the loss rose from 2 (step 1) to 40 (step 160): "
+                                                  "training diverges; lower optim.lr or raise "
+                                                  "optim.warmup"}))
+        << cut;
   }
 }
 

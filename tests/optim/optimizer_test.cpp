@@ -1,4 +1,7 @@
-// Optimizers and clipping against loops in double, and against values worked out by hand from PyTorch's formulas.
+// Optimizers and clipping against loops in double, and against values worked out by hand from
+// PyTorch's formulas.
+
+#include "optim/optimizer.h"
 
 #include <cmath>
 #include <functional>
@@ -10,7 +13,6 @@
 #include "framework/memory.h"
 #include "framework/ops.h"
 #include "optim/clip.h"
-#include "optim/optimizer.h"
 
 namespace heed {
 namespace {
@@ -18,14 +20,17 @@ namespace {
 /// Sizes around the width of a packet and the length of a piece.
 struct Several {
   std::vector<Parameter> items;
-  explicit Several(std::vector<Shape> shapes = {{3}, {1}, {20, 9}, {}, {130, 257}, {8}, {0}, {7, 1}}) {
+  explicit Several(std::vector<Shape> shapes = {
+                       {3}, {1}, {20, 9}, {}, {130, 257}, {8}, {0}, {7, 1}}) {
     Random random(5);
-    for (const Shape& shape : shapes) items.emplace_back(uniform(shape, random, -1, 1));
+    for (const Shape& shape : shapes)
+      items.emplace_back(uniform(shape, random, -1, 1));
   }
   void visit(Visitor& v) { v("items", items); }
   void draw_gradients(std::uint64_t seed) {
     Random random(seed);
-    for (Parameter& item : items) item.gradient() = uniform(item.shape(), random, -2, 2);
+    for (Parameter& item : items)
+      item.gradient() = uniform(item.shape(), random, -2, 2);
   }
 };
 
@@ -72,12 +77,19 @@ const Row rows[] = {
     {"sgd", make<Sgd>(SgdOptions{.lr = 0.1}), sgd_rule(0.1, 0, 0)},
     {"sgd, decay", make<Sgd>(SgdOptions{.lr = 0.1, .weight_decay = 0.2}), sgd_rule(0.1, 0, 0.2)},
     {"sgd, momentum", make<Sgd>(SgdOptions{.lr = 0.1, .momentum = 0.9}), sgd_rule(0.1, 0.9, 0)},
-    {"sgd, both", make<Sgd>(SgdOptions{.lr = 0.1, .momentum = 0.8, .weight_decay = 0.1}), sgd_rule(0.1, 0.8, 0.1)},
-    {"adam", make<Adam>(AdamOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6}), adam_rule(0.01, 0, 0, false)},
-    {"adam, decay", make<Adam>(AdamOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.3}), adam_rule(0.01, 0.3, 0, false)},
-    {"adamw", make<AdamW>(AdamWOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.5}), adam_rule(0.01, 0, 0.5, false)},
+    {"sgd, both", make<Sgd>(SgdOptions{.lr = 0.1, .momentum = 0.8, .weight_decay = 0.1}),
+     sgd_rule(0.1, 0.8, 0.1)},
+    {"adam", make<Adam>(AdamOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6}),
+     adam_rule(0.01, 0, 0, false)},
+    {"adam, decay",
+     make<Adam>(AdamOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.3}),
+     adam_rule(0.01, 0.3, 0, false)},
+    {"adamw",
+     make<AdamW>(AdamWOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.5}),
+     adam_rule(0.01, 0, 0.5, false)},
     {"adamw, vectors too",
-     make<AdamW>(AdamWOptions{.lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.5, .decay_vectors = true}),
+     make<AdamW>(AdamWOptions{
+         .lr = 0.01, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.5, .decay_vectors = true}),
      adam_rule(0.01, 0, 0.5, true)},
 };
 
@@ -88,33 +100,39 @@ TEST(Optimizer, FollowsTheRuleForFiveSteps) {
     std::vector<std::vector<Scalar>> expected;
     for (const Parameter& item : model.items) {
       expected.emplace_back();
-      for (Real x : item.value().span()) expected.back().push_back({static_cast<double>(x)});
+      for (Real x : item.value().span())
+        expected.back().push_back({static_cast<double>(x)});
     }
     for (int t = 1; t <= 5; ++t) {
       model.draw_gradients(static_cast<std::uint64_t>(t));
       const double factor = t == 3 ? 0.25 : 1;
       for (std::size_t i = 0; i < model.items.size(); ++i)
         for (std::size_t j = 0; j < expected[i].size(); ++j)
-          row.rule(expected[i][j], factor * static_cast<double>(model.items[i].gradient()[static_cast<Index>(j)]), t,
-                   model.items[i].shape().rank() <= 1);
+          row.rule(expected[i][j],
+                   factor * static_cast<double>(model.items[i].gradient()[static_cast<Index>(j)]),
+                   t, model.items[i].shape().rank() <= 1);
       optimizer->step(optimizer->lr(), factor);
       for (std::size_t i = 0; i < model.items.size(); ++i)
         for (std::size_t j = 0; j < expected[i].size(); ++j)
-          ASSERT_NEAR(model.items[i].value()[static_cast<Index>(j)], expected[i][j].p, 2e-6) << row.name << ", step " << t << ", " << i << ", " << j;
+          ASSERT_NEAR(model.items[i].value()[static_cast<Index>(j)], expected[i][j].p, 2e-6)
+              << row.name << ", step " << t << ", " << i << ", " << j;
     }
   }
 }
 
 TEST(Optimizer, AgreesWithValuesByHand) {
-  // p = 1, gradients 0.5 and -0.25. Adam: m = 0.05, 0.02; v = 0.00025, 0.00031225; corrected 0.02 / 0.19 and 0.00031225 / 0.001999.
+  // p = 1, gradients 0.5 and -0.25. Adam: m = 0.05, 0.02; v = 0.00025, 0.00031225; corrected 0.02 /
+  // 0.19 and 0.00031225 / 0.001999.
   const struct {
     const char* name;
     Make optimizer;
     double first, second;
   } by_hand[] = {
       {"adam", make<Adam>(AdamOptions{.lr = 1e-3}), 0.999, 0.99873366},
-      {"adamw", make<AdamW>(AdamWOptions{.lr = 1e-3, .weight_decay = 0.1}), 0.9989, 0.9989 * 0.9999 - 0.00026634},
-      {"sgd", make<Sgd>(SgdOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}), 0.949, 0.9271510},
+      {"adamw", make<AdamW>(AdamWOptions{.lr = 1e-3, .weight_decay = 0.1}), 0.9989,
+       0.9989 * 0.9999 - 0.00026634},
+      {"sgd", make<Sgd>(SgdOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}), 0.949,
+       0.9271510},
   };
   for (const auto& row : by_hand) {
     One model;
@@ -138,11 +156,13 @@ TEST(Optimizer, LeavesParametersWithoutGradientAlone) {
   adam.step();
   EXPECT_EQ(model.items[2].value().to_vector(), unreached.to_vector());
   EXPECT_EQ(model.items[5].value().to_vector(), frozen.to_vector());
-  EXPECT_EQ(std::vector<std::int64_t>(adam.steps().begin(), adam.steps().end()), (std::vector<std::int64_t>{1, 1, 0, 1, 1, 0, 1, 1}));
+  EXPECT_EQ(std::vector<std::int64_t>(adam.steps().begin(), adam.steps().end()),
+            (std::vector<std::int64_t>{1, 1, 0, 1, 1, 0, 1, 1}));
   model.draw_gradients(2);
   adam.step();  // the first step of item 2: lr against the sign of the gradient
   for (Index i = 0; i < unreached.size(); ++i)
-    EXPECT_NEAR(model.items[2].value()[i], unreached[i] - std::copysign(Real(0.1), model.items[2].gradient()[i]), 1e-5);
+    EXPECT_NEAR(model.items[2].value()[i],
+                unreached[i] - std::copysign(Real(0.1), model.items[2].gradient()[i]), 1e-5);
 }
 
 /// Weight decay and momentum do not reach what is frozen either.
@@ -152,9 +172,17 @@ TEST(Optimizer, LeavesFrozenParametersAsTheyAre) {
     void visit(Visitor& v) { v("frozen", frozen), v("other", other); }
   };
   const std::function<std::unique_ptr<Optimizer>(Pair&)> makers[] = {
-      [](Pair& p) { return std::make_unique<Sgd>(p, SgdOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.1}); },
-      [](Pair& p) { return std::make_unique<Adam>(p, AdamOptions{.lr = 0.1, .weight_decay = 0.1}); },
-      [](Pair& p) { return std::make_unique<AdamW>(p, AdamWOptions{.lr = 0.1, .weight_decay = 0.1, .decay_vectors = true}); }};
+      [](Pair& p) {
+        return std::make_unique<Sgd>(p,
+                                     SgdOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.1});
+      },
+      [](Pair& p) {
+        return std::make_unique<Adam>(p, AdamOptions{.lr = 0.1, .weight_decay = 0.1});
+      },
+      [](Pair& p) {
+        return std::make_unique<AdamW>(
+            p, AdamWOptions{.lr = 0.1, .weight_decay = 0.1, .decay_vectors = true});
+      }};
   for (const auto& make : makers) {
     Pair pair;
     pair.frozen.trainable() = false;
@@ -165,16 +193,20 @@ TEST(Optimizer, LeavesFrozenParametersAsTheyAre) {
         tape.backward(sum(square(pair.frozen * pair.other)));
       }
       double squares = 0;
-      for (Real g : pair.other.gradient().span()) squares += static_cast<double>(g) * static_cast<double>(g);
-      EXPECT_NEAR(optimizer->gradient_norm(), std::sqrt(squares), 1e-6 * std::sqrt(squares)) << "the norm is of what learns";
+      for (Real g : pair.other.gradient().span())
+        squares += static_cast<double>(g) * static_cast<double>(g);
+      EXPECT_NEAR(optimizer->gradient_norm(), std::sqrt(squares), 1e-6 * std::sqrt(squares))
+          << "the norm is of what learns";
       optimizer->step(), optimizer->clear_gradients();
     }
     EXPECT_EQ(pair.frozen.value().to_vector(), (std::vector<Real>{1, -2, Real(0.3)}));
-    for (Index i = 0; i < 3; ++i) EXPECT_NE(pair.other.value()[i], pair.frozen.value()[i]);
+    for (Index i = 0; i < 3; ++i)
+      EXPECT_NE(pair.other.value()[i], pair.frozen.value()[i]);
     EXPECT_EQ(optimizer->steps()[0], 0);
     EXPECT_EQ(optimizer->steps()[1], 20);
     for (const auto& [name, moment] : optimizer->state())
-      for (Real x : moment.span()) EXPECT_EQ(x == 0, name.ends_with("frozen")) << name;
+      for (Real x : moment.span())
+        EXPECT_EQ(x == 0, name.ends_with("frozen")) << name;
   }
 }
 
@@ -240,8 +272,10 @@ TEST(Optimizer, AsksTheSystemForNoMemory) {
   Adam adam(model, {});
   model.draw_gradients(1);
   adam.step();
-  const std::size_t live = memory::statistics().live, requests = memory::statistics().system_requests;
-  for (int i = 0; i < 3; ++i) adam.gradient_norm(), adam.step();
+  const std::size_t live = memory::statistics().live,
+                    requests = memory::statistics().system_requests;
+  for (int i = 0; i < 3; ++i)
+    adam.gradient_norm(), adam.step();
   EXPECT_EQ(memory::statistics().live, live);
   EXPECT_EQ(memory::statistics().system_requests, requests);
 }
@@ -302,7 +336,8 @@ TEST(Optimizer, NamesAParameterThatIsLeftOut) {
   };
   step();  // a parameter may be another optimizer's, made later
   const std::string message = message_of(step);
-  EXPECT_TRUE(message.starts_with("[optimizer] a parameter of shape (2,) gets gradients, but no optimizer was made for it"))
+  EXPECT_TRUE(message.starts_with(
+      "[optimizer] a parameter of shape (2,) gets gradients, but no optimizer was made for it"))
       << message;
   EXPECT_NE(message.find("* uses it at"), std::string::npos) << message;
   EXPECT_NE(message.find("optimizer_test.cpp"), std::string::npos) << message;
@@ -322,10 +357,12 @@ TEST(Optimizer, LeavesAloneWhatIsFrozenClearedOrAnotherOptimizers) {
   const std::vector<Case> cases = {
       {"frozen", [](Two& m) { m.forgotten.trainable() = false; }, [](Two&) {}},
       {"cleared", [](Two&) {}, [](Two& m) { m.forgotten.clear_gradient(); }},
-      {"another optimizer's", [&](Two& m) {
+      {"another optimizer's",
+       [&](Two& m) {
          Only only{m.forgotten};
          others.push_back(std::make_unique<Sgd>(only));
-       }, [](Two&) {}},
+       },
+       [](Two&) {}},
   };
   for (const Case& each : cases) {
     Two model;
@@ -344,7 +381,8 @@ TEST(Optimizer, RefusesParametersOverTheSameElements) {
   Several model({{3}, {4}});
   model.items[1].value() = model.items[0].value();
   EXPECT_EQ(message_of([&] { Sgd{model}; }),
-            "[optimizer] items.0 and items.1 share their elements; make one Parameter for both, or clone() the value");
+            "[optimizer] items.0 and items.1 share their elements; make one Parameter for both, or "
+            "clone() the value");
 }
 
 TEST(Optimizer, RefusesTwoParametersOfOneName) {
@@ -366,7 +404,9 @@ TEST(Optimizer, RefusesAGradientOfAnotherShape) {
   for (const Shape& shape : {Shape{5}, Shape{1}}) {
     model.p.gradient() = Tensor::zeros(shape);
     EXPECT_EQ(message_of([&] { sgd.step(); }),
-              fmt::format("[optimizer] p of shape (1, 1) has a gradient of shape {}; clear the gradients where a value is replaced", shape));
+              fmt::format("[optimizer] p of shape (1, 1) has a gradient of shape {}; clear the "
+                          "gradients where a value is replaced",
+                          shape));
   }
 }
 

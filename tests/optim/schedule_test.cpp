@@ -53,13 +53,16 @@ TEST(Schedule, Table) {
   };
   for (const auto& row : rows)
     EXPECT_NEAR(row.schedule.factor_of(row.step, row.steps), row.factor, 1e-12)
-        << "kind " << static_cast<int>(row.schedule.kind) << ", step " << row.step << " of " << row.steps;
+        << "kind " << static_cast<int>(row.schedule.kind) << ", step " << row.step << " of "
+        << row.steps;
 }
 
-TEST(Schedule, FollowsVaswaniUpToTheirFactor) {  // d^-0.5 min(s^-0.5, s w^-1.5), which peaks at (d w)^-0.5
+TEST(Schedule,
+     FollowsVaswaniUpToTheirFactor) {  // d^-0.5 min(s^-0.5, s w^-1.5), which peaks at (d w)^-0.5
   const Schedule schedule{.kind = Kind::inverse_sqrt, .warmup = 400};
   for (double s : {1., 37., 399., 400., 401., 9000.})
-    EXPECT_NEAR(schedule.factor(static_cast<Index>(s), 0), std::min(std::pow(s, -0.5), s * std::pow(400, -1.5)) * std::sqrt(400), 1e-12);
+    EXPECT_NEAR(schedule.factor(static_cast<Index>(s), 0),
+                std::min(std::pow(s, -0.5), s * std::pow(400, -1.5)) * std::sqrt(400), 1e-12);
 }
 
 TEST(Schedule, HasNames) {

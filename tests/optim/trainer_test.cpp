@@ -1,4 +1,5 @@
-// The training loop: exactness of resuming, the files of a run, evaluation, and what it says when something is wrong.
+// The training loop: exactness of resuming, the files of a run, evaluation, and what it says when
+// something is wrong.
 
 #include "optim/trainer.h"
 
@@ -27,14 +28,18 @@ struct Toy {
   bool training = true;
   explicit Toy(std::uint64_t seed = 1) {
     Random random(seed);
-    table = Parameter(normal({classes, d}, random, 1)), weight = Parameter(normal({classes, d}, random, 1)), bias = Parameter(zeros({classes}));
+    table = Parameter(normal({classes, d}, random, 1)),
+    weight = Parameter(normal({classes, d}, random, 1)), bias = Parameter(zeros({classes}));
   }
-  void visit(Visitor& v) { v("table", table), v("weight", weight), v("bias", bias), v.training(training); }
+  void visit(Visitor& v) {
+    v("table", table), v("weight", weight), v("bias", bias), v.training(training);
+  }
 
   Variable loss(const Batch& batch, Real divisor) const {
     Variable x = embedding(batch.target.ids, table);  // (n, d)
     if (training) x = dropout(x, Real(0.3), step_random().next_key());
-    return cross_entropy(linear(tanh(x), weight, bias), batch.gold, {.ignore = ignored_id, .divisor = divisor});
+    return cross_entropy(linear(tanh(x), weight, bias), batch.gold,
+                         {.ignore = ignored_id, .divisor = divisor});
   }
 };
 
@@ -48,13 +53,15 @@ struct Numbered : BatchStream {
     Batch batch;
     for (auto& line : lines) {
       line.resize(1 + random.below(4));
-      for (Id& id : line) id = static_cast<Id>(random.below(classes));
+      for (Id& id : line)
+        id = static_cast<Id>(random.below(classes));
       batch.lines.push_back(10 * number + static_cast<Index>(batch.lines.size()));
     }
     batch.target = pack(lines);
     batch.ignored = ignored_id;
     batch.gold = batch.target.ids.clone();
-    for (Id& id : batch.gold.span()) id = without_gold.contains(number) ? ignored_id : static_cast<Id>((id + 3) % classes);
+    for (Id& id : batch.gold.span())
+      id = without_gold.contains(number) ? ignored_id : static_cast<Id>((id + 3) % classes);
     if (batch.gold[0] == ignored_id && !without_gold.contains(number)) batch.gold[0] = 1;
     ++number;
     return batch;
@@ -73,7 +80,9 @@ struct Training {
   std::vector<EvaluationReport> evaluations;
 
   explicit Training(const TrainerOptions& options, std::uint64_t model_seed = 1)
-      : model(model_seed), optimizer(std::make_unique<Adam>(model, AdamOptions{.lr = 0.05})), trainer(model, *optimizer, options) {}
+      : model(model_seed),
+        optimizer(std::make_unique<Adam>(model, AdamOptions{.lr = 0.05})),
+        trainer(model, *optimizer, options) {}
 
   LossFunction loss() {
     return [this](const Batch& batch, Real divisor) { return model.loss(batch, divisor); };
@@ -92,11 +101,17 @@ struct Training {
     };
   }
   Observers observers(std::int64_t stop_at = -1) {
-    return {.on_step = [this](const StepReport& report) { reports.push_back(report); },
-            .on_evaluation = [this](const EvaluationReport& report) { evaluations.push_back(report); },
-            .should_stop = [this, stop_at] { return !reports.empty() ? reports.back().step == stop_at : stop_at == 0; }};
+    return {
+        .on_step = [this](const StepReport& report) { reports.push_back(report); },
+        .on_evaluation = [this](const EvaluationReport& report) { evaluations.push_back(report); },
+        .should_stop =
+            [this, stop_at] {
+              return !reports.empty() ? reports.back().step == stop_at : stop_at == 0;
+            }};
   }
-  TrainResult run(std::int64_t stop_at = -1) { return trainer.run(data, loss(), evaluate(), observers(stop_at)); }
+  TrainResult run(std::int64_t stop_at = -1) {
+    return trainer.run(data, loss(), evaluate(), observers(stop_at));
+  }
 };
 
 Checkpoint last_of(const std::string& folder) { return load(RunFolder(folder).last()); }
@@ -111,14 +126,16 @@ std::string bytes_of(const std::filesystem::path& path) {
 /// Every checkpoint of a run by name, to the byte.
 std::map<std::string, std::string> checkpoints_of(const std::string& folder) {
   std::map<std::string, std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(RunFolder(folder).checkpoints())) files[entry.path().filename()] = bytes_of(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(RunFolder(folder).checkpoints()))
+    files[entry.path().filename()] = bytes_of(entry.path());
   return files;
 }
 
 std::vector<nlohmann::json> rows_of(const std::string& folder) {
   std::ifstream in(RunFolder(folder).metrics());
   std::vector<nlohmann::json> rows;
-  for (std::string line; std::getline(in, line);) rows.push_back(nlohmann::json::parse(line));
+  for (std::string line; std::getline(in, line);)
+    rows.push_back(nlohmann::json::parse(line));
   return rows;
 }
 
@@ -131,7 +148,9 @@ std::string timeless_rows(const std::string& folder) {
   return text;
 }
 
-TrainerOptions options(Index steps, std::string folder = "") { return {.steps = steps, .seed = 3, .folder = std::move(folder)}; }
+TrainerOptions options(Index steps, std::string folder = "") {
+  return {.steps = steps, .seed = 3, .folder = std::move(folder)};
+}
 
 struct Setting {
   const char* name;
@@ -145,7 +164,8 @@ std::vector<Setting> settings() {
   rows.back().options.accumulate = 2;
   rows.push_back({"everything", options(12)});
   auto& o = rows.back().options;
-  o.accumulate = 2, o.log_every = 5, o.eval_every = 3, o.save_every = 4, o.average = 3, o.clip = 0.5;
+  o.accumulate = 2, o.log_every = 5, o.eval_every = 3, o.save_every = 4, o.average = 3,
+  o.clip = 0.5;
   o.schedule = {.kind = Kind::inverse_sqrt, .warmup = 4};
   rows.push_back({"cosine, patience", options(12)});
   auto& p = rows.back().options;
@@ -177,9 +197,12 @@ TEST(Trainer, ResumesToTheBitAfterEveryStep) {
       EXPECT_EQ(result.step, expected.step);
       EXPECT_EQ(result.stopped_early, expected.stopped_early);
       EXPECT_EQ(result.best_step, expected.best_step);
-      EXPECT_EQ(difference(last_of(whole.folder), last_of(parts.folder)), "") << setting.name << ", step " << k;
-      EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(parts.folder)) << setting.name << ", step " << k;
-      EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(parts.folder)) << setting.name << ", step " << k;
+      EXPECT_EQ(difference(last_of(whole.folder), last_of(parts.folder)), "")
+          << setting.name << ", step " << k;
+      EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(parts.folder))
+          << setting.name << ", step " << k;
+      EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(parts.folder))
+          << setting.name << ", step " << k;
     }
   }
 }
@@ -190,18 +213,21 @@ TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
   for (const Setting& setting : settings()) {
     TrainerOptions whole = setting.options;
     whole.folder = folder.path("whole-" + std::to_string(++made));
-    std::vector<std::string> killed;  // what a kill within each step, and within each evaluation, leaves on the disk
+    std::vector<std::string>
+        killed;  // what a kill within each step, and within each evaluation, leaves on the disk
     const auto leave = [&](const char* when) {
       killed.push_back(folder.path(fmt::format("killed-{}-{}-{}", made, killed.size(), when)));
       std::filesystem::copy(whole.folder, killed.back(), std::filesystem::copy_options::recursive);
-      std::ofstream(RunFolder(killed.back()).metrics(), std::ios::app) << R"({"step": 1, "spl)";  // cut short
+      std::ofstream(RunFolder(killed.back()).metrics(), std::ios::app)
+          << R"({"step": 1, "spl)";  // cut short
       std::ofstream(RunFolder(killed.back()).checkpoints() / "last.heed.partial") << "HEED";
     };
     Training uninterrupted(whole);
     Observers observers;
     observers.on_step = [&](const StepReport&) { leave("step"); };
     observers.on_evaluation = [&](const EvaluationReport&) { leave("evaluation"); };
-    uninterrupted.trainer.run(uninterrupted.data, uninterrupted.loss(), uninterrupted.evaluate(), observers);
+    uninterrupted.trainer.run(uninterrupted.data, uninterrupted.loss(), uninterrupted.evaluate(),
+                              observers);
     EXPECT_GE(killed.size(), 13u);
     for (const std::string& left : killed) {
       TrainerOptions again = setting.options;
@@ -248,19 +274,27 @@ TEST(Trainer, SavesWhatWasTrainedBeforeAnError) {
         Batch next() override { return before(), Numbered::next(); }
       } data;
       data.before = [&] { fail_when(where == in_data && steps == step); };
-      const std::string message = folder.message([&] { first->trainer.run(data, loss, evaluate, observers); });
+      const std::string message =
+          folder.message([&] { first->trainer.run(data, loss, evaluate, observers); });
       const Index saved = where == in_evaluation ? (step + 3) / 4 * 4 : step;
-      EXPECT_EQ(message, fmt::format("the disk was pulled out; step {} is saved, and can be resumed from", saved)) << where;
+      EXPECT_EQ(
+          message,
+          fmt::format("the disk was pulled out; step {} is saved, and can be resumed from", saved))
+          << where;
       EXPECT_FALSE(first->model.weight.gradient().defined());
       EXPECT_EQ(last_of(broken.folder).number("step"), saved);
       Training second(broken, 99);
       EXPECT_EQ(folder.message([&] { second.trainer.resume(); }),
-                fmt::format("broken-{}-{}: another process is training here; wait until it has ended, or choose another folder", where, step));
+                fmt::format("broken-{}-{}: another process is training here; wait until it has "
+                            "ended, or choose another folder",
+                            where, step));
       first.reset();
       ASSERT_TRUE(second.trainer.resume());
       second.run();
-      EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(broken.folder)) << where << ", step " << step;
-      EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(broken.folder)) << where << ", step " << step;
+      EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(broken.folder))
+          << where << ", step " << step;
+      EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(broken.folder))
+          << where << ", step " << step;
     }
 }
 
@@ -275,8 +309,11 @@ TEST(Trainer, WritesNothingIntoAFolderThatTookItsPlace) {
     std::filesystem::rename(folder.path("run"), folder.path("away"));
     std::filesystem::create_directories(RunFolder(o.folder).checkpoints());
   };
-  EXPECT_EQ(folder.message([&] { training.trainer.run(training.data, training.loss(), training.evaluate(), observers); }),
-            folder.path("run").substr(folder.path("").size()) + ": the folder was moved or removed; nothing more is written");
+  EXPECT_EQ(folder.message([&] {
+    training.trainer.run(training.data, training.loss(), training.evaluate(), observers);
+  }),
+            folder.path("run").substr(folder.path("").size()) +
+                ": the folder was moved or removed; nothing more is written");
   EXPECT_TRUE(std::filesystem::is_empty(RunFolder(o.folder).checkpoints()));
   EXPECT_EQ(last_of(folder.path("away")).number("step"), 2);
 }
@@ -291,16 +328,20 @@ TEST(Trainer, TakesAllOfACheckpointOrNothing) {
   const struct {
     std::function<void(Checkpoint&)> change;
     const char* message;
-  } rows[] = {{[](Checkpoint& c) { c.lists.erase("data"); }, "the checkpoint has no entry data; it was not written by training"},
-              {[](Checkpoint& c) { c.lists["average.steps"].assign(3, 2); }, "the checkpoint lacks weights of step 2, which it says it averages"},
-              {[](Checkpoint& c) { c.numbers["row_steps"] = -1; }, "the checkpoint counts to -1; it was not written by training"}};
+  } rows[] = {{[](Checkpoint& c) { c.lists.erase("data"); },
+               "the checkpoint has no entry data; it was not written by training"},
+              {[](Checkpoint& c) { c.lists["average.steps"].assign(3, 2); },
+               "the checkpoint lacks weights of step 2, which it says it averages"},
+              {[](Checkpoint& c) { c.numbers["row_steps"] = -1; },
+               "the checkpoint counts to -1; it was not written by training"}};
   for (const auto& row : rows) {
     Checkpoint changed = whole;
     row.change(changed);
     save(changed, last);
     Training other(o, 99);
     const auto before = other.model.weight.value().to_vector();
-    EXPECT_EQ(folder.message([&] { other.trainer.resume(); }), std::string("run/checkpoints/last.heed: ") + row.message);
+    EXPECT_EQ(folder.message([&] { other.trainer.resume(); }),
+              std::string("run/checkpoints/last.heed: ") + row.message);
     EXPECT_EQ(other.model.weight.value().to_vector(), before) << row.message;
   }
 }
@@ -335,8 +376,11 @@ TEST(Trainer, FollowsTheLoopWrittenByHand) {
   Numbered data;
   for (Index step = 1; step <= 5; ++step) {
     const Batch batches[] = {data.next(), data.next()};
-    const auto gold = static_cast<Real>(std::count_if(batches[0].gold.span().begin(), batches[0].gold.span().end(), [](Id id) { return id != 0; }) +
-                                        std::count_if(batches[1].gold.span().begin(), batches[1].gold.span().end(), [](Id id) { return id != 0; }));
+    const auto gold = static_cast<Real>(
+        std::count_if(batches[0].gold.span().begin(), batches[0].gold.span().end(),
+                      [](Id id) { return id != 0; }) +
+        std::count_if(batches[1].gold.span().begin(), batches[1].gold.span().end(),
+                      [](Id id) { return id != 0; }));
     step_random() = Random(3, static_cast<std::uint64_t>(step));
     for (const Batch& batch : batches) {
       Tape tape;
@@ -399,21 +443,24 @@ TEST(Trainer, WritesMetrics) {
   const TrainResult result = run.trainer.run(run.data, noting, run.evaluate(), run.observers());
   const auto rows = rows_of(o.folder);
   std::string order;
-  for (const auto& row : rows) order += row["split"].get<std::string>() + " " + std::to_string(row["step"].get<int>()) + ", ";
+  for (const auto& row : rows)
+    order += row["split"].get<std::string>() + " " + std::to_string(row["step"].get<int>()) + ", ";
   EXPECT_EQ(order, "train 3, valid 5, train 6, train 7, valid 7, ");
   const std::vector<const char*> train = {"loss",          "perplexity",   "objective", "lr",
                                           "gradient_norm", "tokens_per_s", "seconds"};
   const std::vector<const char*> valid = {"loss", "perplexity", "score", "seconds", "bleu"};
   for (const auto& row : rows)
     for (const char* column : row["split"] == "train" ? train : valid)
-      EXPECT_TRUE(row.contains(column) && row[column].is_number()) << column << " in " << row.dump();
+      EXPECT_TRUE(row.contains(column) && row[column].is_number())
+          << column << " in " << row.dump();
   // The first row is the mean of its steps, weighted by their gold tokens.
   Numbered data;
   double loss = 0, norm = 0;
   Index gold = 0;
   for (Index i = 0; i < 3; ++i) {
     const Batch batch = data.next();
-    const Index n = std::count_if(batch.gold.span().begin(), batch.gold.span().end(), [](Id id) { return id != ignored_id; });
+    const Index n = std::count_if(batch.gold.span().begin(), batch.gold.span().end(),
+                                  [](Id id) { return id != ignored_id; });
     loss += losses[i] * static_cast<double>(n);
     gold += n;
     norm += run.reports[i].gradient_norm / 3;
@@ -483,7 +530,8 @@ TEST(Trainer, CountsTheGoldThatItsBatchDoesNotIgnore) {
     }
     const bool nothing = message.find("no batch has a gold token") != std::string::npos;
     EXPECT_EQ(nothing, row.divisor == 0) << row.name;
-    for (const double found : losses) EXPECT_NEAR(found, std::log(8.0), 1e-5) << row.name;
+    for (const double found : losses)
+      EXPECT_NEAR(found, std::log(8.0), 1e-5) << row.name;
     EXPECT_EQ(losses.size(), row.divisor == 0 ? 0u : 2u) << row.name << ": " << message;
   }
 }
@@ -561,8 +609,10 @@ TEST(Trainer, KeepsTheNewestTheLastAndTheBest) {
   EXPECT_EQ(best.number("step"), result.best_step);
   EXPECT_EQ(best.real("best_loss"), result.best->loss);
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(files.checkpoints())) names.insert(entry.path().filename().string());
-  EXPECT_EQ(names, (std::set<std::string>{"best.heed", "last.heed", "step-000010.heed", "step-000011.heed"}));
+  for (const auto& entry : std::filesystem::directory_iterator(files.checkpoints()))
+    names.insert(entry.path().filename().string());
+  EXPECT_EQ(names, (std::set<std::string>{"best.heed", "last.heed", "step-000010.heed",
+                                          "step-000011.heed"}));
   ASSERT_TRUE(run.trainer.load_best());
   EXPECT_NEAR(run.evaluate()().loss, result.best->loss, 1) << "with dropout: about";
   EXPECT_EQ(run.model.weight.value().to_vector(), best.find("model.weight")->to_vector());
@@ -570,7 +620,9 @@ TEST(Trainer, KeepsTheNewestTheLastAndTheBest) {
 
 /// Evaluations that give `losses` one after the other.
 EvaluateFunction scripted(std::vector<double> losses) {
-  return [losses, i = std::size_t{0}]() mutable { return Evaluation{losses[std::min(i++, losses.size() - 1)], 0, {}}; };
+  return [losses, i = std::size_t{0}]() mutable {
+    return Evaluation{losses[std::min(i++, losses.size() - 1)], 0, {}};
+  };
 }
 
 TEST(Trainer, StopsWhenPatienceIsOver) {
@@ -582,10 +634,8 @@ TEST(Trainer, StopsWhenPatienceIsOver) {
     bool early;
   } rows[] = {
       {{3, 2, 1}, 1, 8, 6, true},  // the fourth is 1 again
-      {{3, 4, 5, 1}, 2, 6, 2, true},
-      {{3, 4, 2, 4, 4}, 2, 10, 6, true},
-      {{3, 4, 5, 6}, 0, 20, 2, false},
-      {{3, nan, nan}, 2, 6, 2, true},
+      {{3, 4, 5, 1}, 2, 6, 2, true},   {{3, 4, 2, 4, 4}, 2, 10, 6, true},
+      {{3, 4, 5, 6}, 0, 20, 2, false}, {{3, nan, nan}, 2, 6, 2, true},
       {{nan}, 3, 6, 0, true},
   };
   for (const auto& row : rows) {
@@ -613,27 +663,36 @@ TEST(Trainer, LoadsTheBestWeightsFromMemory) {
 }
 
 TEST(Trainer, EvaluatesTheAverage) {
-  // Saved at 2, 4, 6, 8; average = 3: at 6 the mean of 2, 4 and 6, at 7 of 4, 6 and 7, at 9 of 6, 8 and 9.
+  // Saved at 2, 4, 6, 8; average = 3: at 6 the mean of 2, 4 and 6, at 7 of 4, 6 and 7, at 9 of 6, 8
+  // and 9.
   TrainerOptions o = options(9);
   o.save_every = 2, o.eval_every = 1, o.average = 3;
   Training run(o);
   std::vector<std::vector<Real>> seen, raw;
   Observers observers;
-  observers.on_step = [&](const StepReport&) { raw.push_back(run.model.weight.value().to_vector()); };
-  run.trainer.run(run.data, run.loss(), [&] {
-    EXPECT_FALSE(run.model.training);
-    seen.push_back(run.model.weight.value().to_vector());
-    return Evaluation{10.0 - static_cast<double>(seen.size()), 0, {}};
-  }, observers);
-  const std::vector<std::vector<Index>> of = {{1}, {2}, {2, 3}, {2, 4}, {2, 4, 5}, {2, 4, 6}, {4, 6, 7}, {4, 6, 8}, {6, 8, 9}};
+  observers.on_step = [&](const StepReport&) {
+    raw.push_back(run.model.weight.value().to_vector());
+  };
+  run.trainer.run(
+      run.data, run.loss(),
+      [&] {
+        EXPECT_FALSE(run.model.training);
+        seen.push_back(run.model.weight.value().to_vector());
+        return Evaluation{10.0 - static_cast<double>(seen.size()), 0, {}};
+      },
+      observers);
+  const std::vector<std::vector<Index>> of = {{1},       {2},       {2, 3},    {2, 4},   {2, 4, 5},
+                                              {2, 4, 6}, {4, 6, 7}, {4, 6, 8}, {6, 8, 9}};
   ASSERT_EQ(seen.size(), of.size());
   for (std::size_t i = 0; i < of.size(); ++i)
     for (std::size_t j = 0; j < raw[0].size(); ++j) {
       double mean = 0;
-      for (Index step : of[i]) mean += static_cast<double>(raw[step - 1][j]) / static_cast<double>(of[i].size());
+      for (Index step : of[i])
+        mean += static_cast<double>(raw[step - 1][j]) / static_cast<double>(of[i].size());
       EXPECT_NEAR(seen[i][j], mean, 1e-6);
     }
-  EXPECT_EQ(run.model.weight.value().to_vector(), raw.back()) << "training goes on with its own weights";
+  EXPECT_EQ(run.model.weight.value().to_vector(), raw.back())
+      << "training goes on with its own weights";
   ASSERT_TRUE(run.trainer.load_best());
   EXPECT_EQ(run.model.weight.value().to_vector(), seen.back());
 }
@@ -649,11 +708,13 @@ TEST(Trainer, AveragesWithoutEvaluation) {
   run.trainer.run(run.data, run.loss(), {}, observers);
   ASSERT_TRUE(run.trainer.load_best());
   const std::vector<Real> mean = run.model.bias.value().to_vector();
-  for (std::size_t i = 0; i < mean.size(); ++i) EXPECT_NEAR(mean[i], (raw[1][i] + raw[3][i]) / 2, 1e-6) << "of the steps 2 and 4";
+  for (std::size_t i = 0; i < mean.size(); ++i)
+    EXPECT_NEAR(mean[i], (raw[1][i] + raw[3][i]) / 2, 1e-6) << "of the steps 2 and 4";
 }
 
 TEST(Trainer, StopsWhenItsTimeIsOver) {
-  TrainerOptions o{.seconds = 0.2, .schedule = {.kind = Schedule::Kind::linear, .warmup = 2}, .seed = 3};
+  TrainerOptions o{
+      .seconds = 0.2, .schedule = {.kind = Schedule::Kind::linear, .warmup = 2}, .seed = 3};
   Training run(o);
   const TrainResult result = run.run();
   EXPECT_GT(result.step, 2);
@@ -678,7 +739,8 @@ TEST(Trainer, AsksTheSystemForNoMemory) {
   std::vector<std::size_t> requests, live;
   Observers observers;
   observers.on_step = [&](const StepReport&) {
-    requests.push_back(memory::statistics().system_requests), live.push_back(memory::statistics().live);
+    requests.push_back(memory::statistics().system_requests),
+        live.push_back(memory::statistics().live);
   };
   run.trainer.run(run.data, run.loss(), {}, observers);
   EXPECT_EQ(requests[5], requests.back());
@@ -730,30 +792,40 @@ TEST(Trainer, SaysWhatIsWrong) {
   };
   EXPECT_EQ(with([](TrainerOptions& o) { o.steps = 0; }),
             "[trainer] expected a limit; set steps, epochs or seconds");
-  EXPECT_EQ(with([](TrainerOptions& o) { o.accumulate = 0; }), "[trainer] expected accumulate of at least 1; got 0");
+  EXPECT_EQ(with([](TrainerOptions& o) { o.accumulate = 0; }),
+            "[trainer] expected accumulate of at least 1; got 0");
   EXPECT_EQ(
       with([](TrainerOptions& o) { o.average = 3; }),
       "[trainer] expected save_every above 0: average = 3 takes the weights that it saves; got 0");
-  EXPECT_EQ(with([](TrainerOptions& o) { o.steps = -1; }), "[trainer] expected steps and seconds of at least 0; got -1 and 0");
+  EXPECT_EQ(with([](TrainerOptions& o) { o.steps = -1; }),
+            "[trainer] expected steps and seconds of at least 0; got -1 and 0");
 
   Training empty(options(3));
   empty.data.without_gold = {1};
-  EXPECT_EQ(folder.message([&] { empty.run(); }), "step 2: no batch has a gold token; there is nothing to learn from");
+  EXPECT_EQ(folder.message([&] { empty.run(); }),
+            "step 2: no batch has a gold token; there is nothing to learn from");
 
   const std::string run_folder = folder.path("run");
   Training(options(2, run_folder)).run();
-  EXPECT_EQ(folder.message([&] { Training(options(2, run_folder)).run(); }), "run: holds a run already; resume it, or choose another folder");
+  EXPECT_EQ(folder.message([&] { Training(options(2, run_folder)).run(); }),
+            "run: holds a run already; resume it, or choose another folder");
   TrainerOptions seed = options(4, run_folder);
   seed.seed = 8;
-  EXPECT_EQ(folder.message([&] { Training(seed).trainer.resume(); }), "run/checkpoints/last.heed: it was trained with seed 3, not 8");
+  EXPECT_EQ(folder.message([&] { Training(seed).trainer.resume(); }),
+            "run/checkpoints/last.heed: it was trained with seed 3, not 8");
   EXPECT_FALSE(Training(options(2, folder.path("new"))).trainer.resume());
   EXPECT_FALSE(Training(options(2)).trainer.resume());
 
   Toy model;
   Sgd sgd(model, {.momentum = 0.9});
   const auto before = model.weight.value().to_vector();
-  const std::string message = folder.message([&] { Trainer(model, sgd, options(4, run_folder)).resume(); });
-  EXPECT_EQ(message.rfind("run/checkpoints/last.heed: the checkpoint does not fit the model: missing: optimizer.sgd.m.table", 0), 0u) << message;
+  const std::string message =
+      folder.message([&] { Trainer(model, sgd, options(4, run_folder)).resume(); });
+  EXPECT_EQ(message.rfind("run/checkpoints/last.heed: the checkpoint does not fit the model: "
+                          "missing: optimizer.sgd.m.table",
+                          0),
+            0u)
+      << message;
   EXPECT_EQ(model.weight.value().to_vector(), before);
   EXPECT_EQ(folder.message([&] { Training(options(4, run_folder)).trainer.resume("step-1"); }),
             "run/checkpoints: no checkpoint 'step-1' here");
@@ -776,7 +848,8 @@ TEST(Trainer, StopsBeforeALossThatIsNotFinite) {
     const Variable l = run.model.loss(batch, divisor);
     return ++calls == 4 ? l * std::numeric_limits<Real>::quiet_NaN() : l;
   };
-  const std::string message = folder.message([&] { run.trainer.run(run.data, loss, {}, observers); });
+  const std::string message =
+      folder.message([&] { run.trainer.run(run.data, loss, {}, observers); });
   EXPECT_EQ(message.rfind("step 2: the loss is nan on lines 31, 32", 0), 0u) << message;
   EXPECT_EQ(run.model.weight.value().to_vector(), before);
   EXPECT_FALSE(run.model.weight.gradient().defined());
@@ -788,20 +861,30 @@ TEST(Trainer, StopsBeforeALossThatIsNotFinite) {
     return steep.model.loss(batch, divisor) + sum(sqrt(steep.model.bias));  // d sqrt(x) / dx at 0
   };
   const std::string norm = folder.message([&] { steep.trainer.run(steep.data, infinite); });
-  EXPECT_EQ(norm.rfind("step 1: the norm of the gradients is inf: [sqrt] inf in the gradient of layer bias, on each of lines 1, 2", 0), 0u) << norm;
+  EXPECT_EQ(norm.rfind("step 1: the norm of the gradients is inf: [sqrt] inf in the gradient of "
+                       "layer bias, on each of lines 1, 2",
+                       0),
+            0u)
+      << norm;
 }
 
 TEST(MetricsLog, KeepsTheRowsOfTheStepsThatCount) {
   const TemporaryFolder folder;
-  const std::string path = folder.write("metrics.jsonl", "{\"step\": 1}\n{\"step\": 5}\nnonsense\n[1]\n{\"step\": 6}\n{\"split\": \"valid\", \"step\": 4}\n{\"split\": \"valid\", \"step\": 3}\n{\"step\": 2}\n{\"st");
+  const std::string path = folder.write(
+      "metrics.jsonl",
+      "{\"step\": 1}\n{\"step\": 5}\nnonsense\n[1]\n{\"step\": 6}\n{\"split\": \"valid\", "
+      "\"step\": 4}\n{\"split\": \"valid\", \"step\": 3}\n{\"step\": 2}\n{\"st");
   {
     MetricsLog log(path, 5, 3);
-    log.write(7, "train", {{"loss", 0.5}, {"perplexity", std::numeric_limits<double>::infinity()}}, {{"bleu", 2}});
+    log.write(7, "train", {{"loss", 0.5}, {"perplexity", std::numeric_limits<double>::infinity()}},
+              {{"bleu", 2}});
   }
   std::ifstream in(path);
   std::stringstream text;
   text << in.rdbuf();
-  EXPECT_EQ(text.str(), "{\"step\": 1}\n{\"step\": 5}\n{\"split\": \"valid\", \"step\": 3}\n{\"step\": 2}\n{\"step\":7,\"split\":\"train\",\"loss\":0.5,\"perplexity\":null,\"bleu\":2.0}\n");
+  EXPECT_EQ(text.str(),
+            "{\"step\": 1}\n{\"step\": 5}\n{\"split\": \"valid\", \"step\": 3}\n{\"step\": "
+            "2}\n{\"step\":7,\"split\":\"train\",\"loss\":0.5,\"perplexity\":null,\"bleu\":2.0}\n");
 }
 
 }  // namespace

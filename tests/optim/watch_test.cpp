@@ -17,11 +17,14 @@ struct Said {
   Index step;
   std::string text;
 };
-std::vector<Said> said(Index steps, const Curve& loss, const Curve& norm, double clip = 1, Index warmup = 100) {
+std::vector<Said> said(Index steps, const Curve& loss, const Curve& norm, double clip = 1,
+                       Index warmup = 100) {
   Watched watched;
   std::vector<Said> all;
   for (Index step = 1; step <= steps; ++step)
-    if (std::string text = watch(watched, step, loss(step), norm(step), clip, warmup); !text.empty()) all.push_back({step, text});
+    if (std::string text = watch(watched, step, loss(step), norm(step), clip, warmup);
+        !text.empty())
+      all.push_back({step, text});
   return all;
 }
 
@@ -36,7 +39,8 @@ TEST(Watch, Divergence) {
     Index first;  // step at which it is said; 0: never
   } rows[] = {
       {"falling", falling, 0},
-      {"noise of half its size", [&](Index step) { return step == 1 ? 3 : 2 + random.uniform(-1, 1); }, 0},
+      {"noise of half its size",
+       [&](Index step) { return step == 1 ? 3 : 2 + random.uniform(-1, 1); }, 0},
       {"twice, but not one above", [](Index step) { return step <= 100 ? 0.3 : 0.9; }, 0},
       {"one above, but not twice", [](Index step) { return step <= 100 ? 4 : 6.0; }, 0},
       {"a peak of two blocks", [](Index step) { return step > 100 && step <= 140 ? 50 : 2.0; }, 0},
@@ -55,7 +59,8 @@ TEST(Watch, Divergence) {
     }
   }
   EXPECT_EQ(said(200, rows[5].loss, small)[0].text,
-            "the loss rose from 2 (step 1) to 4.1 (step 160): training diverges; lower optim.lr or raise optim.warmup");
+            "the loss rose from 2 (step 1) to 4.1 (step 160): training diverges; lower optim.lr or "
+            "raise optim.warmup");
 }
 
 TEST(Watch, Clipping) {
@@ -82,25 +87,31 @@ TEST(Watch, Clipping) {
     }
   }
   EXPECT_EQ(said(700, falling, rows[0].norm)[0].text,
-            "the gradient's norm was above optim.clip = 1 in each of the last 500 steps (mean 8.5): the learning rate is in effect smaller than "
+            "the gradient's norm was above optim.clip = 1 in each of the last 500 steps (mean "
+            "8.5): the learning rate is in effect smaller than "
             "it says; raise optim.clip or lower optim.lr");
 }
 
 TEST(Watch, SaysTheSameFromWhatWasKept) {
-  const Curve loss = [](Index step) { return step <= 111 ? 2 : 9.0; }, norm = [](Index) { return 3.0; };
+  const Curve loss = [](Index step) { return step <= 111 ? 2 : 9.0; },
+              norm = [](Index) { return 3.0; };
   const std::vector<Said> whole = said(700, loss, norm);
   ASSERT_EQ(whole.size(), 2u);
   for (Index cut : {7, 119, 150, 180, 300, 599, 650}) {
     Watched watched;
     std::vector<Said> all;
     for (Index step = 1; step <= 700; ++step) {
-      if (std::string text = watch(watched, step, loss(step), norm(step), 1, 100); !text.empty()) all.push_back({step, text});
+      if (std::string text = watch(watched, step, loss(step), norm(step), 1, 100); !text.empty())
+        all.push_back({step, text});
       if (step != cut) continue;
       std::vector<double> kept;
-      Watched::visit(watched, [&](const char*, auto& x) { kept.push_back(static_cast<double>(x)); });
+      Watched::visit(watched,
+                     [&](const char*, auto& x) { kept.push_back(static_cast<double>(x)); });
       watched = {};
       std::size_t i = 0;
-      Watched::visit(watched, [&](const char*, auto& x) { x = static_cast<std::decay_t<decltype(x)>>(kept[i++]); });
+      Watched::visit(watched, [&](const char*, auto& x) {
+        x = static_cast<std::decay_t<decltype(x)>>(kept[i++]);
+      });
     }
     ASSERT_EQ(all.size(), 2u);
     for (std::size_t i = 0; i < 2; ++i) {
