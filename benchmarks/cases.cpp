@@ -13,7 +13,8 @@ namespace heed::bench {
 
 namespace {
 
-constexpr Index words = 8000, symbols = 65;
+constexpr Index words = 8000;
+constexpr Index symbols = 65;
 constexpr Real smoothing = Real(0.1);
 
 using MakeModel = decltype(Case::make_model);

@@ -17,10 +17,11 @@ namespace heed::bench {
 /// A batch: so many pairs of at most `source` and `target` tokens; of a language model, which has
 /// no source, so many texts.
 struct BatchSize {
-  Index count, source, target;
-  Index positions() const {
-    return count * (source + target);
-  }  // padding included: what tokens/s counts
+  Index count;
+  Index source;
+  Index target;
+  // padding included: what tokens/s counts
+  Index positions() const { return count * (source + target); }
 };
 
 /// A training step of fixed size: a model and one batch drawn as its table in README.md says.
@@ -49,9 +50,8 @@ class TrainingStep {
   /// Its loss. `look`, where given, sees the tape after the step.
   Real operator()(const Batch& batch, TapeOptions options = {},
                   const std::function<void(const Tape&)>& look = {});
-  double update_ms() const {
-    return update_ms_;
-  }  // of the last step: what it did besides forward and backward
+  // of the last step: what it did besides forward and backward
+  double update_ms() const { return update_ms_; }
   Index parameters() const { return parameter_count(*model_); }
   Checkpoint checkpoint() const;  // all that training goes on from: weights and moments
   Checkpoint weights() const;

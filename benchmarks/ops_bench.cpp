@@ -27,7 +27,10 @@ using namespace heed;
 const std::vector<Tensor>& inputs_of(const test::Composition& c) {
   static const test::Composition* drawn = nullptr;
   static std::vector<Tensor> inputs;
-  if (drawn != &c) inputs = test::draw(c, 1), drawn = &c;
+  if (drawn != &c) {
+    inputs = test::draw(c, 1);
+    drawn = &c;
+  }
   return inputs;
 }
 
@@ -76,16 +79,20 @@ struct Weights {
 void fused_update(benchmark::State& state) {
   Weights weights;
   Adam adam(weights, {.lr = 1e-3});
-  for (auto _ : state)
-    clip_gradients(weights, 1), adam.step();
+  for (auto _ : state) {
+    clip_gradients(weights, 1);
+    adam.step();
+  }
 }
 
 /// The same rule, one plain op after the other.
 void plain_update(benchmark::State& state) {
   Weights weights;
   std::vector<Tensor> m, v;
-  for (const Parameter& p : weights.all)
-    m.push_back(Tensor::zeros(p.shape())), v.push_back(Tensor::zeros(p.shape()));
+  for (const Parameter& p : weights.all) {
+    m.push_back(Tensor::zeros(p.shape()));
+    v.push_back(Tensor::zeros(p.shape()));
+  }
   double step = 0;
   for (auto _ : state) {
     double squares = 0;
@@ -130,7 +137,9 @@ void register_all() {
   add("clip + Adam/small/both/after", fused_update);
   struct Extents {
     const char* what;
-    Index rows, in, out;
+    Index rows;
+    Index in;
+    Index out;
   };
   for (const auto& [what, m, k, n] : {Extents{"peak", 2048, 2048, 2048},
                                       {"tiny, ff", 960, 128, 512},
@@ -164,7 +173,10 @@ class Table : public benchmark::BenchmarkReporter {
       const std::size_t which = name.rfind('/'),
                         pass = which == std::string::npos ? which : name.rfind('/', which - 1);
       if (pass == std::string::npos) continue;
-      if (const std::string row = name.substr(0, pass); row != row_) print_row(), row_ = row;
+      if (const std::string row = name.substr(0, pass); row != row_) {
+        print_row();
+        row_ = row;
+      }
       const auto [at, first] = times_.try_emplace(name.substr(pass + 1), run.GetAdjustedRealTime());
       at->second = std::min(at->second, run.GetAdjustedRealTime());
     }

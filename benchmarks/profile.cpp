@@ -78,15 +78,19 @@ StepProfile profile(TrainingStep& step, const Batch& batch, int steps) {
       for (const Tape::Row& row : tape.rows()) {
         OpTime& op = by_name[row.op];
         op.op = row.op;
-        ++op.calls, op.forward_ms += row.forward_ms / steps,
-            op.backward_ms += row.backward_ms / steps, op.gflop += gflop(row, batch) / steps;
+        ++op.calls;
+        op.forward_ms += row.forward_ms / steps;
+        op.backward_ms += row.backward_ms / steps;
+        op.gflop += gflop(row, batch) / steps;
       }
     });
-    result.step_ms += seconds_since(start) * 1e3 / steps,
-        result.update_ms += step.update_ms() / steps;
+    result.step_ms += seconds_since(start) * 1e3 / steps;
+    result.update_ms += step.update_ms() / steps;
   }
-  for (auto& [name, op] : by_name)
-    op.calls /= steps, result.ops.push_back(op);
+  for (auto& [name, op] : by_name) {
+    op.calls /= steps;
+    result.ops.push_back(op);
+  }
   std::sort(result.ops.begin(), result.ops.end(),
             [](const OpTime& a, const OpTime& b) { return a.ms() > b.ms(); });
   return result;
@@ -117,7 +121,8 @@ void print(std::ostream& out, const std::string& name, const StepProfile& p, dou
   for (const OpTime& op : p.ops) {
     rest -= op.ms();
     if (op.ms() < 0.005 * p.step_ms) {
-      small += op.ms(), small_calls += op.calls;
+      small += op.ms();
+      small_calls += op.calls;
       continue;
     }
     out << fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.1f} % | {} |\n", op.op, op.calls,

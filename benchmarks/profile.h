@@ -13,7 +13,9 @@ namespace heed::bench {
 struct OpTime {
   std::string op;
   Index calls = 0;
-  double forward_ms = 0, backward_ms = 0, gflop = 0;
+  double forward_ms = 0;
+  double backward_ms = 0;
+  double gflop = 0;
   double ms() const { return forward_ms + backward_ms; }
 };
 

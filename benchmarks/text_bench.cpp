@@ -49,7 +49,8 @@ void measure(const std::string& kind, const PairSource& corpus, double seconds) 
   const Tokenizers tokenizers(train_tokenizer(kind, {.max_size = 8000}, [&](const TakeLine& take) {
     for (Index i = 0; i < corpus.size(); ++i) {
       const Pair pair = corpus.at(i);
-      take(pair.source), take(pair.target);
+      take(pair.source);
+      take(pair.target);
     }
   }));
   PairBatches batches(corpus, tokenizers, {.batch_tokens = batch_tokens});
@@ -102,7 +103,8 @@ int main(int argc, char** argv) {
     Random random(1);
     const std::vector<std::string> vocabulary = make_words(random);
     const std::string source = (folder / "source").string(), target = (folder / "target").string();
-    write_lines(source, vocabulary, random), write_lines(target, vocabulary, random);
+    write_lines(source, vocabulary, random);
+    write_lines(target, vocabulary, random);
     const auto corpus = open_pairs({source, target}, {}, Split::train, 1);
     for (const std::string& kind : chosen)
       measure(kind, *corpus, seconds);

@@ -9,7 +9,9 @@ namespace {
 constexpr std::size_t forced_batch = 16;  // logits of every row lie in memory at once
 
 struct Forced {
-  std::vector<std::vector<Id>> sources, targets, golds;
+  std::vector<std::vector<Id>> sources;
+  std::vector<std::vector<Id>> targets;
+  std::vector<std::vector<Id>> golds;
 
   Batch batch() const {
     return {.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}};
@@ -66,10 +68,11 @@ std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& 
         gold.push_back(eos_id);
       else
         target.pop_back();  // cut: nothing was written after the last token
-      attended[order[i]].source = tokens_of(*tokenizers.source, source, extra),
+      attended[order[i]].source = tokens_of(*tokenizers.source, source, extra);
       attended[order[i]].target = tokens_of(*tokenizers.target, gold, extra);
-      forced.sources.push_back(std::move(source)), forced.targets.push_back(std::move(target)),
-          forced.golds.push_back(std::move(gold));
+      forced.sources.push_back(std::move(source));
+      forced.targets.push_back(std::move(target));
+      forced.golds.push_back(std::move(gold));
     }
     std::vector<AttentionMap> maps;
     model.logits(forced.batch(), &maps);

@@ -274,7 +274,8 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test,
   if (resume) {
     const auto train_data = s.data.train, valid_data = s.data.valid;
     s = read_run_settings(folder.string());
-    s.data.train = train_data, s.data.valid = valid_data;  // they may have moved
+    s.data.train = train_data;
+    s.data.valid = valid_data;  // they may have moved
   }
   Training training(std::move(s), folder.string(), resume, tokenizers);
   const Cost cost = training.probe();
@@ -321,8 +322,8 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test,
   result.hypotheses = best_translations(*training.model, training.corpus.tokenizers, test,
                                         decode_options(training.settings));
   write_lines(hypotheses_path(folder), result.hypotheses);
-  replace_file(result_path(folder),
-               to_json(result).dump(2) + "\n");  // last: with it the run is done
+  // last: with it the run is done
+  replace_file(result_path(folder), to_json(result).dump(2) + "\n");
   return result;
 }
 

@@ -142,8 +142,8 @@ Comparison compare(const Duel& duel, const TestSet& test, const std::vector<RunR
   c.buckets = length_buckets(test.sources);
   c.signature = bleu_score({}, 1, bleu_options).signature();
   const std::vector<std::vector<std::string>> references{test.references};
-  std::vector<std::vector<double>>
-      resampled;  // of each model: BLEU on each resampled test set, the mean over its seeds
+  // of each model: BLEU on each resampled test set, the mean over its seeds
+  std::vector<std::vector<double>> resampled;
   for (const std::string& name : duel.models) {
     ModelSummary m;
     m.model = name;
@@ -152,16 +152,19 @@ Comparison compare(const Duel& duel, const TestSet& test, const std::vector<RunR
     std::vector<double> mean(resamples);
     for (const RunResult& r : results) {
       if (r.model != name) continue;
-      m.d = r.d, m.parameters = r.parameters;
-      steps.push_back(static_cast<double>(r.steps)), speed.push_back(r.tokens_per_s),
-          seconds.push_back(r.seconds), memory.push_back(r.peak_mb);
+      m.d = r.d;
+      m.parameters = r.parameters;
+      steps.push_back(static_cast<double>(r.steps));
+      speed.push_back(r.tokens_per_s);
+      seconds.push_back(r.seconds);
+      memory.push_back(r.peak_mb);
       perplexity.push_back(std::exp(r.valid_loss));
       const std::vector<BleuCounts> lines = bleu_counts(r.hypotheses, references);
       BleuCounts sum;
       for (const BleuCounts& line : lines)
         sum += line;
-      bleu.push_back(bleu_score(sum, 1, bleu_options).score),
-          exact.push_back(exact_match(r.hypotheses, test.references));
+      bleu.push_back(bleu_score(sum, 1, bleu_options).score);
+      exact.push_back(exact_match(r.hypotheses, test.references));
       for (std::size_t b = 0; b < c.buckets.size(); ++b)
         by_length[b].push_back(bleu_of(lines, c.buckets[b].lines));
       const std::vector<double> scores =
@@ -171,9 +174,13 @@ Comparison compare(const Duel& duel, const TestSet& test, const std::vector<RunR
     }
     check(static_cast<Index>(bleu.size()) == duel.seeds, "compare",
           "expected {} runs of {}; got {}", duel.seeds, name, bleu.size());
-    m.steps = spread_of(steps), m.tokens_per_s = spread_of(speed), m.seconds = spread_of(seconds),
+    m.steps = spread_of(steps);
+    m.tokens_per_s = spread_of(speed);
+    m.seconds = spread_of(seconds);
     m.peak_mb = spread_of(memory);
-    m.perplexity = spread_of(perplexity), m.bleu = spread_of(bleu), m.exact = spread_of(exact);
+    m.perplexity = spread_of(perplexity);
+    m.bleu = spread_of(bleu);
+    m.exact = spread_of(exact);
     for (const auto& scores : by_length)
       m.by_length.push_back(spread_of(scores));
     c.models.push_back(std::move(m));
@@ -238,8 +245,10 @@ std::string to_text(const Comparison& c) {
   std::string out = table(rows);
 
   rows = {{"BLEU by source words"}, {"lines"}};
-  for (const LengthBucket& b : c.buckets)
-    rows[0].push_back(b.text()), rows[1].push_back(fmt::format("{}", b.lines.size()));
+  for (const LengthBucket& b : c.buckets) {
+    rows[0].push_back(b.text());
+    rows[1].push_back(fmt::format("{}", b.lines.size()));
+  }
   for (const ModelSummary& m : c.models) {
     rows.push_back({m.model});
     for (const Spread& s : m.by_length)

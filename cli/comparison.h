@@ -16,9 +16,15 @@ namespace heed::cli {
 /// What one run of a duel came to.
 struct RunResult {
   std::string model;
-  Index seed = 0, d = 0, parameters = 0, steps = 0, best_step = 0;
-  double seconds = 0, tokens_per_s = 0,
-         peak_mb = 0;                   // of training; memory: the most that tensors took at once
+  Index seed = 0;
+  Index d = 0;
+  Index parameters = 0;
+  Index steps = 0;
+  Index best_step = 0;
+  // of training; memory: the most that tensors took at once
+  double seconds = 0;
+  double tokens_per_s = 0;
+  double peak_mb = 0;
   double valid_loss = 0;                // nats a token
   std::vector<std::string> hypotheses;  // of the test set; in a file of their own
 };
@@ -33,7 +39,9 @@ Spread spread_of(const std::vector<double>& values);
 std::string to_text(const Spread& spread, int digits, double factor = 1);  // "95.38 ± 1.12"
 
 struct LengthBucket {
-  Index low = 0, high = 0;  // of source words
+  // of source words
+  Index low = 0;
+  Index high = 0;
   std::vector<std::size_t> lines;
   std::string text() const;  // "4-6"
 };
@@ -42,13 +50,22 @@ std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources
 
 struct ModelSummary {
   std::string model;
-  Index d = 0, parameters = 0;
-  Spread steps, tokens_per_s, seconds, peak_mb, perplexity, bleu, exact;  // exact: 0 to 1
-  std::vector<Spread> by_length;                                          // BLEU in each bucket
+  Index d = 0;
+  Index parameters = 0;
+  // exact: 0 to 1
+  Spread steps;
+  Spread tokens_per_s;
+  Spread seconds;
+  Spread peak_mb;
+  Spread perplexity;
+  Spread bleu;
+  Spread exact;
+  std::vector<Spread> by_length;  // BLEU in each bucket
 };
 
 struct ModelPair {
-  std::string better, worse;
+  std::string better;
+  std::string worse;
   PairedDifference difference;  // in BLEU, the mean over seeds on each resampled test set
 };
 

@@ -34,8 +34,10 @@ plots::BarChart by_length(const Comparison& c) {
     chart.categories.push_back(b.text());
   for (const ModelSummary& m : c.models) {
     plots::BarSeries series{.model = m.model};
-    for (const Spread& s : m.by_length)
-      series.values.push_back(s.mean), series.errors.push_back(s.deviation.value_or(0));
+    for (const Spread& s : m.by_length) {
+      series.values.push_back(s.mean);
+      series.errors.push_back(s.deviation.value_or(0));
+    }
     chart.series.push_back(std::move(series));
   }
   return chart;
@@ -49,8 +51,9 @@ Curve read_curve(const std::filesystem::path& run, const std::string& model, Ind
   for (std::string line; std::getline(in, line);) {
     const auto row = nlohmann::json::parse(line, nullptr, false);
     if (!row.is_object() || row.value("split", "") != "valid" || !row["loss"].is_number()) continue;
-    curve.steps.push_back(row["step"]), curve.seconds.push_back(row["seconds"]),
-        curve.loss.push_back(row["loss"]);
+    curve.steps.push_back(row["step"]);
+    curve.seconds.push_back(row["seconds"]);
+    curve.loss.push_back(row["loss"]);
   }
   return curve;
 }

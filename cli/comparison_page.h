@@ -11,7 +11,9 @@ namespace heed::cli {
 struct Curve {
   std::string model;
   Index seed = 0;
-  std::vector<double> steps, seconds, loss;
+  std::vector<double> steps;
+  std::vector<double> seconds;
+  std::vector<double> loss;
 };
 Curve read_curve(const std::filesystem::path& run, const std::string& model, Index seed);
 

@@ -19,11 +19,12 @@ namespace heed::cli {
 
 namespace {
 
-constexpr Index toy_vocabulary_lines = 20000, toy_valid_lines = 500;
+constexpr Index toy_vocabulary_lines = 20000;
+constexpr Index toy_valid_lines = 500;
 constexpr std::uint64_t toy_seed = 1;  // the corpus is the same whatever the seed of training
 
-constexpr const char *counting_words = "reading the text for the vocabulary",
-                     *learning_subwords = "learning subwords";
+constexpr const char* counting_words = "reading the text for the vocabulary";
+constexpr const char* learning_subwords = "learning subwords";
 
 /// `overlap` sees every pair that is read.
 Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs, Overlap& overlap,
@@ -38,7 +39,10 @@ Tokenizers train_on_pairs(const Settings& s, const PairSource& pairs, Overlap& o
             stop_if_interrupted();
             if (i % 4096 == 0) preparing.done(static_cast<double>(i) / static_cast<double>(lines));
             const Pair pair = pairs.at(i);
-            if (sources) take(pair.source), overlap.train_on(pair);
+            if (sources) {
+              take(pair.source);
+              overlap.train_on(pair);
+            }
             if (targets) take(pair.target);
           }
           if (has_subwords(s.data.tokenizer)) preparing.now(learning_subwords);
@@ -203,7 +207,8 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
         s.data.tokenizer, {.min_count = s.data.min_count, .max_size = s.data.vocab_size},
         [&](const TakeLine& take) { take(text); });
     Overlap overlap;
-    overlap.validate_on(valid), overlap.train_on(text);
+    overlap.validate_on(valid);
+    overlap.train_on(text);
     add_warning(corpus, overlap.warning(false));
   }
   preparing.now("cutting the text into tokens");
@@ -237,8 +242,8 @@ std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>
                                                   const std::vector<std::string>& fields,
                                                   Index lines, Split split,
                                                   const ReadOptions& options) {
-  const bool takes_fields =
-      data.size() == 1 && !is_toy(data);  // those of the training data say nothing of two files
+  // those of the training data say nothing of two files
+  const bool takes_fields = data.size() == 1 && !is_toy(data);
   std::unique_ptr<PairSource> pairs = open_pairs(
       data, takes_fields ? fields : std::vector<std::string>{}, split, toy_seed, options);
   return pairs->size() >= 0 ? std::move(pairs) : first_pairs(*pairs, lines);

@@ -15,7 +15,9 @@ namespace heed::cli {
 /// What a run trains and validates on, ready for the Trainer.
 struct Corpus {
   Tokenizers tokenizers;
-  std::unique_ptr<PairSource> train_pairs, valid_pairs;  // null for lm
+  // null for lm
+  std::unique_ptr<PairSource> train_pairs;
+  std::unique_ptr<PairSource> valid_pairs;
   std::unique_ptr<BatchStream> train;
   std::vector<Batch> valid;
   std::string description;  // for people, a line or two
@@ -25,8 +27,8 @@ struct Corpus {
   /// Of what a run must find again when it is resumed: "data.train", "data.valid" and "tokenizer"
   /// ("SOURCE TARGET" where there are two).
   std::map<std::string, std::string> fingerprints;
-  std::vector<std::string>
-      warnings;  // of data that a run begins with: none where the tokenizers are known
+  // of data that a run begins with: none where the tokenizers are known
+  std::vector<std::string> warnings;
 };
 
 /// Opens data.train and data.valid. `tokenizers`: of the run that is resumed, none to train them. A

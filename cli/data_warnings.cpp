@@ -26,10 +26,14 @@ void for_each_line(std::string_view text, Take&& take) {
 }
 
 struct Share {
-  Index tokens = 0, unknown = 0;
+  Index tokens = 0;
+  Index unknown = 0;
   void add(std::span<const Id> ids) {
     for (const Id id : ids)
-      if (id != pad_id && id != bos_id && id != eos_id) ++tokens, unknown += id == unk_id;
+      if (id != pad_id && id != bos_id && id != eos_id) {
+        ++tokens;
+        unknown += id == unk_id;
+      }
   }
   bool large() const { return 4 * unknown > tokens; }
   std::string text(std::string_view side) const {
@@ -52,7 +56,8 @@ struct Unspaced {
   static constexpr Index most_pairs = 1000;
   static constexpr std::size_t most_bytes = 1 << 20;
 
-  Index letters = 0, unspaced = 0;
+  Index letters = 0;
+  Index unspaced = 0;
   void add(std::string_view text) {
     utf8::for_each(text, [&](char32_t code, std::string_view) {
       if (unicode::category(code) != unicode::Category::letter) return;
@@ -93,7 +98,10 @@ std::string explain(const std::vector<std::string>& shares, const Settings& s,
 
 }  // namespace
 
-void Overlap::validate_on(std::uint64_t hash) { ++entries_[hash].times, ++size_; }
+void Overlap::validate_on(std::uint64_t hash) {
+  ++entries_[hash].times;
+  ++size_;
+}
 
 void Overlap::train_on(std::uint64_t hash) {
   if (const auto entry = entries_.find(hash); entry != entries_.end()) entry->second.trained = true;
@@ -138,8 +146,10 @@ std::string Overlap::warning(bool held_out) const {
 std::string unknown_warning(const std::vector<Batch>& batches, const Settings& settings,
                             const Tokenizers& tokenizers) {
   Share source, target;
-  for (const Batch& batch : batches)
-    source.add(batch.source.ids.span()), target.add(batch.gold.span());
+  for (const Batch& batch : batches) {
+    source.add(batch.source.ids.span());
+    target.add(batch.gold.span());
+  }
   std::vector<std::string> shares;
   if (source.large()) shares.push_back(source.text("source "));
   if (target.large()) shares.push_back(target.text("target "));

@@ -17,8 +17,8 @@ namespace heed::cli {
 class Overlap {
  public:
   void validate_on(const PairSource& pairs);
-  void validate_on(
-      std::string_view text);  // its lines of 20 characters and more: shorter ones recur by chance
+  // its lines of 20 characters and more: shorter ones recur by chance
+  void validate_on(std::string_view text);
   void train_on(const Pair& pair);
   void train_on(std::string_view text);
   /// From a hundredth of the pairs on, or a twentieth of the lines, of which texts repeat some.

@@ -29,11 +29,18 @@ constexpr std::pair<const char*, const char*> decided[] = {
 /// Each field once, by name: writing and reading both walk this list.
 template <class D, class Visit>
 void visit(D& duel, Visit v) {
-  v("models", duel.models), v("train", duel.train), v("valid", duel.valid), v("test", duel.test),
-      v("fields", duel.fields);
-  v("set", duel.assignments), v("match", duel.match), v("time", duel.time), v("steps", duel.steps),
-      v("epochs", duel.epochs);
-  v("seeds", duel.seeds), v("lines", duel.lines);
+  v("models", duel.models);
+  v("train", duel.train);
+  v("valid", duel.valid);
+  v("test", duel.test);
+  v("fields", duel.fields);
+  v("set", duel.assignments);
+  v("match", duel.match);
+  v("time", duel.time);
+  v("steps", duel.steps);
+  v("epochs", duel.epochs);
+  v("seeds", duel.seeds);
+  v("lines", duel.lines);
 }
 
 /// "MODEL:key=value" names a model. A '+' or a letter before the colon: keys hold none before '='.
@@ -71,10 +78,14 @@ std::string match_one(Settings& s, Index wanted,
   // Bracket from the default width upwards or downwards: counts grow with the width, and huge
   // models are never made.
   Index low = std::max<Index>(1, s.model.d / unit), high = low;
-  while (low > 1 && at(low) > wanted)
-    high = low, low = std::max<Index>(1, low * 3 / 4);
-  while (at(high) < wanted)
-    low = high, high += std::max<Index>(1, high / 4);
+  while (low > 1 && at(low) > wanted) {
+    high = low;
+    low = std::max<Index>(1, low * 3 / 4);
+  }
+  while (at(high) < wanted) {
+    low = high;
+    high += std::max<Index>(1, high / 4);
+  }
   while (high - low > 1) {
     const Index middle = (low + high) / 2;
     (at(middle) <= wanted ? low : high) = middle;
@@ -153,11 +164,16 @@ Settings duel_settings(const Duel& duel, const std::string& model) {
   for (const std::string& text : duel.assignments)
     if (const auto [whose, assignment] = split_assignment(text); whose.empty() || whose == model)
       set(s, assignment);
-  s.data.train = duel.train, s.data.valid = duel.valid, s.data.fields = duel.fields;
-  if (!duel.time.empty() || duel.steps > 0 || duel.epochs > 0)
-    s.train.time = duel.time, s.train.steps = duel.steps, s.train.epochs = duel.epochs;
-  if (!sets(duel, model, "train.eval_every"))
-    s.train.eval_every = 0;  // chosen when the budget is known in steps
+  s.data.train = duel.train;
+  s.data.valid = duel.valid;
+  s.data.fields = duel.fields;
+  if (!duel.time.empty() || duel.steps > 0 || duel.epochs > 0) {
+    s.train.time = duel.time;
+    s.train.steps = duel.steps;
+    s.train.epochs = duel.epochs;
+  }
+  // chosen when the budget is known in steps
+  if (!sets(duel, model, "train.eval_every")) s.train.eval_every = 0;
   check_settings(s);
   return s;
 }

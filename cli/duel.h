@@ -12,12 +12,17 @@ namespace heed::cli {
 
 /// What several models are set against each other on.
 struct Duel {
-  std::vector<std::string> models, train, valid, test, fields;
+  std::vector<std::string> models;
+  std::vector<std::string> train;
+  std::vector<std::string> valid;
+  std::vector<std::string> test;
+  std::vector<std::string> fields;
   std::vector<std::string> assignments;  // key=value for all models, or MODEL:key=value for one
-  std::string match =
-      "largest";  // which count of parameters all get: that of the largest model, a number, "none"
+  // which count of parameters all get: that of the largest model, a number, "none"
+  std::string match = "largest";
   std::string time = {};  // of each run; or
-  Index steps = 0, epochs = 0;
+  Index steps = 0;
+  Index epochs = 0;
   Index seeds = 3;           // runs of each model: seeds 1 to N
   Index lines = 1000;        // of a built-in corpus, to test on
   bool exact_epochs = true;  // false in one that an earlier Heed began; see train.exact_epochs

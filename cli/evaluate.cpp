@@ -28,9 +28,13 @@ namespace heed::cli {
 namespace {
 
 struct Options {
-  std::string run, checkpoint, split = "test";
-  std::vector<std::string> data, fields;
-  Index lines = 1000, beam = 0;
+  std::string run;
+  std::string checkpoint;
+  std::string split = "test";
+  std::vector<std::string> data;
+  std::vector<std::string> fields;
+  Index lines = 1000;
+  Index beam = 0;
   int threads = 0;
   bool json = false;
 };

@@ -122,8 +122,8 @@ class Unfinished {
     if (out_.has_parent_path()) fs::create_directories(out_.parent_path(), error);
     fs::create_directory(folder_, error);
     if (error) fail("{}: cannot make this folder: {}", out.string(), error.message());
-    lock_.emplace(
-        folder_);  // before anything that a killed import left is taken away: another may be at it
+    // before anything that a killed import left is taken away: another may be at it
+    lock_.emplace(folder_);
     for (const auto& entry : fs::directory_iterator(folder_))
       if (const std::string name = entry.path().filename().string();
           !name.starts_with("tokenizer.") && name != "checkpoints" && name != config_name &&
@@ -142,22 +142,23 @@ class Unfinished {
   const fs::path& folder() const { return folder_; }
   void finish() {
     std::error_code error;
-    fs::rename(folder_, out_, error);  // what is in it is on the disk; after a power failure it may
-                                       // still have the other name
+    // what is in it is on the disk; after a power failure it may still have the other name
+    fs::rename(folder_, out_, error);
     if (error) fail("{}: cannot make this folder: {}", out_.string(), error.message());
     folder_.clear();
   }
 
  private:
-  fs::path out_, folder_;
+  fs::path out_;
+  fs::path folder_;
   std::optional<FolderLock> lock_;
 };
 
 void write_files(const Files& files, const fs::path& folder) {
   for (const auto& [name, bytes] : files)
     if (name != config_name) replace_file(folder / name, bytes);
-  replace_file(config_path(folder),
-               files.at(config_name));  // last: a folder with a config is a run
+  // last: a folder with a config is a run
+  replace_file(config_path(folder), files.at(config_name));
 }
 
 void warn_of_values(const std::string& file, const Safetensors& found) {
@@ -171,7 +172,8 @@ void warn_of_values(const std::string& file, const Safetensors& found) {
     const auto here = std::count_if(tensor.span().begin(), tensor.span().end(),
                                     [](Real x) { return !std::isfinite(x); });
     if (here > 0 && wrong == 0) first = name;
-    wrong += static_cast<std::size_t>(here), all += tensor.span().size();
+    wrong += static_cast<std::size_t>(here);
+    all += tensor.span().size();
   }
   if (wrong > 0)
     std::cerr << fmt::format(
@@ -253,7 +255,9 @@ void add_export(CLI::App& app) {
   auto* command = app.add_subcommand(
       "export", "Write a run's weights as safetensors, which PyTorch and others read");
   struct Options {
-    std::string run, checkpoint, out;
+    std::string run;
+    std::string checkpoint;
+    std::string out;
   };
   auto o = std::make_shared<Options>();
   command->add_option("--run", o->run, "the run's folder")->required();
@@ -268,7 +272,9 @@ void add_export(CLI::App& app) {
 void add_import(CLI::App& app) {
   auto* command = app.add_subcommand("import", "Make a run of weights in a safetensors file");
   struct Options {
-    std::string file, out, like;
+    std::string file;
+    std::string out;
+    std::string like;
   };
   auto o = std::make_shared<Options>();
   command

@@ -13,7 +13,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Options {
-  std::string corpus, out, split = "train";
+  std::string corpus;
+  std::string out;
+  std::string split = "train";
   Index lines = 1000;
   std::uint64_t seed = 1;
   bool force = false;

@@ -19,18 +19,22 @@ namespace {
 
 struct Options {
   std::string what;
-  bool all = false, json = false;
+  bool all = false;
+  bool json = false;
 };
 
 /// A setting that is not what it would have been unasked.
 struct Chosen {
-  std::string key, value, usual;
+  std::string key;
+  std::string value;
+  std::string usual;
   nlohmann::json json;
 };
 
 /// What a person asks of a checkpoint; what it does not say is left open.
 struct Summary {
-  std::optional<std::int64_t> step, best_step;
+  std::optional<std::int64_t> step;
+  std::optional<std::int64_t> best_step;
   std::optional<double> best_loss;
   Index parameters = 0;
   std::string model;  // "": its settings are not those of `heed train`
@@ -52,9 +56,9 @@ void add_settings(const std::string& toml, const std::string& path, Summary& sum
   try {
     settings = settings_of_checkpoint(toml, path);
     usual = default_settings(settings.model.name, settings.data.train);
-    usual.train.exact_epochs =
-        settings.train.exact_epochs;  // tells how old a run is: nobody sets it
-  } catch (const Error&) {            // a program of its own wrote it
+    // tells how old a run is: nobody sets it
+    usual.train.exact_epochs = settings.train.exact_epochs;
+  } catch (const Error&) {  // a program of its own wrote it
     return;
   }
   summary.model = settings.model.name;

@@ -59,7 +59,8 @@ bool LineInput::next(std::string& line, bool wait) {
   if (number_ == 0) check_start(first_line, "standard input");
   ++number_;
   if (size > longest) {
-    ended_ = true, begin_ = buffer_.size();
+    ended_ = true;
+    begin_ = buffer_.size();
     fail("standard input:{}: longer than {} KiB; break the line up", number_, longest >> 10);
   }
   line.assign(buffer_, begin_, size);

@@ -11,11 +11,11 @@ namespace heed::cli {
 /// mark before the first is dropped.
 class LineInput {
  public:
-  static constexpr std::size_t longest =
-      std::size_t{1} << 20;  // bytes of a line: no more memory than that, whatever comes
-  static constexpr std::size_t group = 256,
-                               group_bytes =
-                                   1 << 16;  // a group takes no line more once it has either
+  // bytes of a line: no more memory than that, whatever comes
+  static constexpr std::size_t longest = std::size_t{1} << 20;
+  // a group takes no line more once it has either
+  static constexpr std::size_t group = 256;
+  static constexpr std::size_t group_bytes = 1 << 16;
 
   /// The next lines; waits for the first. Empty at the end. Throws Error, `standard input:LINE:
   /// ...`, at a line that is malformed or too long, once all before it have been given out, and
@@ -28,7 +28,9 @@ class LineInput {
   void fill();
 
   std::string buffer_;
-  std::size_t begin_ = 0, scanned_ = 0, number_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t scanned_ = 0;
+  std::size_t number_ = 0;
   bool ended_ = false;
   std::exception_ptr error_;
 };

@@ -76,7 +76,9 @@ Preparing::~Preparing() {
 
 void Preparing::now(std::string what) {
   const std::lock_guard lock(mutex_);
-  what_ = std::move(what), done_ = 0, begin_ = std::chrono::steady_clock::now();
+  what_ = std::move(what);
+  done_ = 0;
+  begin_ = std::chrono::steady_clock::now();
 }
 
 void Preparing::done(double part) {

@@ -28,7 +28,8 @@ class LiveLine {
   void clear();
 
  private:
-  bool terminal_, live_ = false;
+  bool terminal_;
+  bool live_ = false;
   double shown_ = -1;
 };
 

@@ -11,8 +11,8 @@ TestSet read_test_set(const PairSource& pairs) {
   TestSet test{pairs.name(), {}, {}};
   for (Index i = 0; i < pairs.size(); ++i) {
     Pair pair = pairs.at(i);
-    test.sources.push_back(std::move(pair.source)),
-        test.references.push_back(std::move(pair.target));
+    test.sources.push_back(std::move(pair.source));
+    test.references.push_back(std::move(pair.target));
   }
   return test;
 }

@@ -10,7 +10,8 @@ namespace heed::cli {
 /// What a translation is judged by.
 struct TestSet {
   std::string name;
-  std::vector<std::string> sources, references;
+  std::vector<std::string> sources;
+  std::vector<std::string> references;
 };
 TestSet read_test_set(const PairSource& pairs);
 

@@ -109,9 +109,10 @@ NamePatterns checked(const char* option, const Names& given, Seq2Seq& model) {
   Names candidates, heads;
   for (const std::string& name : names_of(model)) {
     candidates.push_back(name);
-    for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
-      candidates.push_back(name.substr(0, dot) + ".*"),
-          candidates.push_back("*" + name.substr(dot));
+    for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+      candidates.push_back(name.substr(0, dot) + ".*");
+      candidates.push_back("*" + name.substr(dot));
+    }
     if (const std::string head = head_of(name);
         std::find(heads.begin(), heads.end(), head) == heads.end())
       heads.push_back(head);
@@ -246,8 +247,10 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2S
   const Names all = names_of(model);
   Names loaded;
   Index numbers = 0, total = 0;
-  for (const auto& item : plan.loaded)
-    loaded.push_back(item.name), numbers += item.numbers();
+  for (const auto& item : plan.loaded) {
+    loaded.push_back(item.name);
+    numbers += item.numbers();
+  }
   for (const auto& [name, parameter] : parameters(model))
     total += parameter.value().size();
   Notes notes;
@@ -297,7 +300,10 @@ Notes freeze_chosen(const Settings& settings, Seq2Seq& model) {
   Index numbers = 0, total = 0;
   for (const auto& [parameter, names] : every) {
     total += parameter.value().size();
-    if (chosen.chooses(names)) frozen.push_back(names.front()), numbers += parameter.value().size();
+    if (chosen.chooses(names)) {
+      frozen.push_back(names.front());
+      numbers += parameter.value().size();
+    }
   }
   if (frozen.size() == every.size())
     fail("--freeze leaves nothing to train; leave something out, such as with '!decoder*'");

@@ -11,7 +11,8 @@ namespace heed::cli {
 
 /// What was done, for people: a few lines to show, and every name for the log.
 struct Notes {
-  std::vector<std::string> shown, logged;
+  std::vector<std::string> shown;
+  std::vector<std::string> logged;
 };
 
 /// Where --init finds weights: a run's folder, a checkpoint or a .safetensors file. Returns the

@@ -18,7 +18,9 @@ namespace fs = std::filesystem;
 namespace {
 
 // Of a batch: sources, their tokens, and rows of the search.
-constexpr std::size_t most_sources = 64, most_tokens = 16384, most_rows = 1024;
+constexpr std::size_t most_sources = 64;
+constexpr std::size_t most_tokens = 16384;
+constexpr std::size_t most_rows = 1024;
 
 std::string joint_path(const fs::path& folder) { return (folder / "tokenizer.json").string(); }
 std::string source_path(const fs::path& folder) {
@@ -75,7 +77,8 @@ Tokenizers load_tokenizers(const fs::path& folder) {
 
 void save_tokenizers(const Tokenizers& tokenizers, const fs::path& folder) {
   if (tokenizers.joint()) return tokenizers.source->save(joint_path(folder));
-  tokenizers.source->save(source_path(folder)), tokenizers.target->save(target_path(folder));
+  tokenizers.source->save(source_path(folder));
+  tokenizers.target->save(target_path(folder));
 }
 
 Settings read_run_settings(const std::string& folder) {
@@ -137,8 +140,8 @@ std::string other_checkpoints(const std::string& folder, const fs::path& not_thi
   std::vector<std::string> names = run.names();
   std::erase_if(names, [&](const std::string& name) {
     std::error_code ignored;
-    return fs::equivalent(run.named(name), not_this,
-                          ignored);  // another name of the same file is no help
+    // another name of the same file is no help
+    return fs::equivalent(run.named(name), not_this, ignored);
   });
   return names.empty() ? ""
                        : fmt::format("; there is {} (--checkpoint NAME)", fmt::join(names, ", "));
@@ -244,7 +247,8 @@ std::vector<std::vector<Translation>> translate(const Decoder& decoder,
       if (end > begin && (end - begin == most_sources || tokens > most_tokens ||
                           (end - begin + 1) * width > most_rows))
         break;
-      together.push_back(std::move(sources[order[end]])), numbers.push_back(first + order[end]);
+      together.push_back(std::move(sources[order[end]]));
+      numbers.push_back(first + order[end]);
     }
     auto decoded = decoder(together, placed, numbers);
     for (std::size_t i = begin; i < end; ++i)

@@ -15,9 +15,8 @@ namespace heed::cli {
 
 /// Names within a run's folder.
 std::filesystem::path config_path(const std::filesystem::path& folder);
-std::filesystem::path imported_path(
-    const std::filesystem::path&
-        folder);  // a note in a run that `heed import` made, which cannot be resumed
+// a note in a run that `heed import` made, which cannot be resumed
+std::filesystem::path imported_path(const std::filesystem::path& folder);
 
 /// The tokenizers of a run: tokenizer.json, or tokenizer.source.json and tokenizer.target.json.
 Tokenizers load_tokenizers(const std::filesystem::path& folder);

@@ -25,13 +25,16 @@ using Lines = std::vector<std::string>;
 using Report = nlohmann::ordered_json;
 
 struct Options {
-  std::string metric, hyp;
+  std::string metric;
+  std::string hyp;
   Lines refs;
   BleuOptions bleu;
   double smooth_value = 0;
   ChrfOptions chrf;
   RougeOptions rouge;
-  bool lowercase = false, sentence_level = false, json = false;
+  bool lowercase = false;
+  bool sentence_level = false;
+  bool json = false;
 };
 
 struct Sides {

@@ -78,9 +78,10 @@ std::string quoted(const std::string& text) {
     return "'" + text + "'";
   std::string out = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\')
-      out += '\\', out += c;
-    else if (control(c))
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (control(c))
       out += fmt::format("\\u{:04x}", static_cast<int>(c));
     else
       out += c;
@@ -348,8 +349,9 @@ std::vector<std::string> absolute_data(std::vector<std::string> data) {
     const std::filesystem::path whole = std::filesystem::absolute(name, error),
                                 normal = whole.lexically_normal();
     if (name.empty() || error) continue;
-    const bool same = std::filesystem::equivalent(whole, normal, error) ||
-                      !std::filesystem::exists(whole, error);  // not where .. follows a link
+    // not where .. follows a link
+    const bool same =
+        std::filesystem::equivalent(whole, normal, error) || !std::filesystem::exists(whole, error);
     name = (same ? normal : whole).string();
   }
   return data;
@@ -425,30 +427,46 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
               .no_repeat_ngram = 0,
               .coverage_penalty = 0};
   if (model == "lm") {
-    s.data.tokenizer = "characters", s.data.min_count = 1, s.data.batch_tokens = 768,
+    s.data.tokenizer = "characters";
+    s.data.min_count = 1;
+    s.data.batch_tokens = 768;
     s.data.valid_fraction = 0.1;
-    s.model.layers = 4, s.model.dropout = 0;
-    s.optim.name = "adamw", s.optim.lr = 1e-3, s.optim.warmup = 100, s.optim.final_lr = 0.1,
-    s.optim.weight_decay = 0.1, s.optim.beta2 = 0.99;
+    s.model.layers = 4;
+    s.model.dropout = 0;
+    s.optim.name = "adamw";
+    s.optim.lr = 1e-3;
+    s.optim.warmup = 100;
+    s.optim.final_lr = 0.1;
+    s.optim.weight_decay = 0.1;
+    s.optim.beta2 = 0.99;
     s.optim.epsilon = 1e-8;
-    s.train.steps = 2000, s.train.eval_every = 500, s.train.save_every = 500,
+    s.train.steps = 2000;
+    s.train.eval_every = 500;
+    s.train.save_every = 500;
     s.train.label_smoothing = 0;
   }
-  if (model == "conv")
-    s.optim.lr =
-        6e-3;  // normalised weights bear it, and learn far slower at the 2e-3 of the others
-  if (model.starts_with(
-          "rnn")) {  // short of steps they learn fastest at 1e-2; with more, better at half of it
-    s.model.layers = 1, s.model.tied = true, s.optim.lr = 5e-3, s.optim.warmup = 50;
-    if (model == "rnn" || model == "rnn+additive")
-      s.model.cell =
-          "gru";  // as in their papers, and better; fed attentional vectors prefer an LSTM
+  // normalised weights bear it, and learn far slower at the 2e-3 of the others
+  if (model == "conv") s.optim.lr = 6e-3;
+  // short of steps they learn fastest at 1e-2; with more, better at half of it
+  if (model.starts_with("rnn")) {
+    s.model.layers = 1;
+    s.model.tied = true;
+    s.optim.lr = 5e-3;
+    s.optim.warmup = 50;
+    // as in their papers, and better; fed attentional vectors prefer an LSTM
+    if (model == "rnn" || model == "rnn+additive") s.model.cell = "gru";
   }
-  if (is_toy(data)) s.model.dropout = 0, s.train.label_smoothing = 0;
+  if (is_toy(data)) {
+    s.model.dropout = 0;
+    s.train.label_smoothing = 0;
+  }
   if (is_toy(data) && data[0] == "toy:summarization") {
-    s.data.min_count = 20, s.model.copy = can_copy(model),
+    s.data.min_count = 20;
+    s.model.copy = can_copy(model);
     s.model.coverage = model == "rnn+additive" ? 1 : 0;
-    s.train.steps = 3000, s.train.eval_every = 500, s.train.save_every = 500,
+    s.train.steps = 3000;
+    s.train.eval_every = 500;
+    s.train.save_every = 500;
     s.decode.no_repeat_ngram = 3;
   }
   return s;
@@ -539,15 +557,15 @@ std::string to_toml(Settings& settings) {
 void check_settings(Settings& s) {
   for (const Setting& setting : settings_of(s)) {
     check_text(setting);
-    const std::string text =
-        text_of(setting);  // its line is written, with its help, and read again
+    // its line is written, with its help, and read again
+    const std::string text = text_of(setting);
     if (std::count(text.begin(), text.end(), '.') > most_dots - 20)
       fail("{} has more than {} dots: {}", setting.key, most_dots - 20, shortened(text));
   }
   one_of("model.name", s.model.name, model_names());
   one_of("data.tokenizer", s.data.tokenizer, tokenizer_kinds());
-  one_of("data.long", s.data.long_pairs, {"drop", "cut"}),
-      one_of("data.blank", s.data.blank, {"skip", "error"});
+  one_of("data.long", s.data.long_pairs, {"drop", "cut"});
+  one_of("data.blank", s.data.blank, {"skip", "error"});
   one_of("model.norm", s.model.norm, {"pre", "post"});
   one_of("model.cell", s.model.cell, cell_names());
   one_of("optim.name", s.optim.name, {"adam", "adamw", "sgd"});
@@ -568,19 +586,19 @@ void check_settings(Settings& s) {
   if (s.model.name == "lm" && (s.data.subword_sampling > 0 || !s.data.joint_vocabulary))
     fail(
         "data.subword_sampling and data.joint_vocabulary are for pairs; --model lm reads one text");
-  within<Index>("data.min_count", s.data.min_count, 1, large),
-      within<Index>("data.vocab_size", s.data.vocab_size, 0, large);
-  within<Index>("data.batch_tokens", s.data.batch_tokens, 1, large),
-      within<Index>("data.max_length", s.data.max_length, 0, large);
+  within<Index>("data.min_count", s.data.min_count, 1, large);
+  within<Index>("data.vocab_size", s.data.vocab_size, 0, large);
+  within<Index>("data.batch_tokens", s.data.batch_tokens, 1, large);
+  within<Index>("data.max_length", s.data.max_length, 0, large);
   within("data.valid_fraction", s.data.valid_fraction, 0.0, 0.5);
-  within<Index>("model.d", s.model.d, 2, medium),
-      within<Index>("model.layers", s.model.layers, 1, 1000);
-  within<Index>("model.heads", s.model.heads, 1, s.model.d),
-      within<Index>("model.ff", s.model.ff, 0, medium);
-  within<Index>("model.context", s.model.context, 1, medium),
-      within("model.dropout", s.model.dropout, 0.0, 0.99);
-  within<Index>("model.kernel", s.model.kernel, 1, 1001),
-      within<Index>("model.positions", s.model.positions, 1, medium);
+  within<Index>("model.d", s.model.d, 2, medium);
+  within<Index>("model.layers", s.model.layers, 1, 1000);
+  within<Index>("model.heads", s.model.heads, 1, s.model.d);
+  within<Index>("model.ff", s.model.ff, 0, medium);
+  within<Index>("model.context", s.model.context, 1, medium);
+  within("model.dropout", s.model.dropout, 0.0, 0.99);
+  within<Index>("model.kernel", s.model.kernel, 1, 1001);
+  within<Index>("model.positions", s.model.positions, 1, medium);
   if (s.model.kernel % 2 == 0) fail("model.kernel is odd; got {}", s.model.kernel);
   within<Index>("model.hidden", s.model.hidden, 0, medium);
   within("model.recurrent_dropout", s.model.recurrent_dropout, 0.0, 0.99);
@@ -598,31 +616,32 @@ void check_settings(Settings& s) {
   if (s.model.d % s.model.heads != 0)
     fail("model.heads divides model.d; got {} and {}", s.model.heads, s.model.d);
   if (s.model.d % 2 != 0) fail("model.d is even; got {}", s.model.d);
-  within("optim.lr", s.optim.lr, 0.0, 1e3), within("optim.final_lr", s.optim.final_lr, 0.0, 1.0),
-      within("optim.clip", s.optim.clip, 0.0, 1e9);
-  within<Index>("optim.warmup", s.optim.warmup, 0, large),
-      within("optim.weight_decay", s.optim.weight_decay, 0.0, 1e3);
-  within("optim.momentum", s.optim.momentum, 0.0, 1.0),
-      within("optim.beta1", s.optim.beta1, 0.0, 1.0),
-      within("optim.beta2", s.optim.beta2, 0.0, 1.0);
-  within("optim.epsilon", s.optim.epsilon, 0.0, 1.0),
-      within<Index>("optim.accumulate", s.optim.accumulate, 1, medium);
-  within<Index>("train.steps", s.train.steps, 0, large),
-      within<Index>("train.epochs", s.train.epochs, 0, large);
-  within<Index>("train.eval_every", s.train.eval_every, 0, large),
-      within<Index>("train.save_every", s.train.save_every, 0, large);
-  within<Index>("train.keep", s.train.keep, 1, medium),
-      within<Index>("train.patience", s.train.patience, 0, medium);
-  within<Index>("train.average", s.train.average, 1, 100),
-      within<Index>("train.log_every", s.train.log_every, 1, large);
-  within("train.label_smoothing", s.train.label_smoothing, 0.0, 0.99),
-      within<Index>("train.seed", s.train.seed, 0, std::numeric_limits<Index>::max());
-  within<Index>("decode.beam", s.decode.beam, 1, 1000),
-      within("decode.length_penalty", s.decode.length_penalty, 0.0, 100.0);
-  within<Index>("decode.max_length", s.decode.max_length, 0, medium),
-      within<Index>("decode.min_length", s.decode.min_length, 0, medium);
-  within<Index>("decode.no_repeat_ngram", s.decode.no_repeat_ngram, 0, medium),
-      within("decode.coverage_penalty", s.decode.coverage_penalty, 0.0, 100.0);
+  within("optim.lr", s.optim.lr, 0.0, 1e3);
+  within("optim.final_lr", s.optim.final_lr, 0.0, 1.0);
+  within("optim.clip", s.optim.clip, 0.0, 1e9);
+  within<Index>("optim.warmup", s.optim.warmup, 0, large);
+  within("optim.weight_decay", s.optim.weight_decay, 0.0, 1e3);
+  within("optim.momentum", s.optim.momentum, 0.0, 1.0);
+  within("optim.beta1", s.optim.beta1, 0.0, 1.0);
+  within("optim.beta2", s.optim.beta2, 0.0, 1.0);
+  within("optim.epsilon", s.optim.epsilon, 0.0, 1.0);
+  within<Index>("optim.accumulate", s.optim.accumulate, 1, medium);
+  within<Index>("train.steps", s.train.steps, 0, large);
+  within<Index>("train.epochs", s.train.epochs, 0, large);
+  within<Index>("train.eval_every", s.train.eval_every, 0, large);
+  within<Index>("train.save_every", s.train.save_every, 0, large);
+  within<Index>("train.keep", s.train.keep, 1, medium);
+  within<Index>("train.patience", s.train.patience, 0, medium);
+  within<Index>("train.average", s.train.average, 1, 100);
+  within<Index>("train.log_every", s.train.log_every, 1, large);
+  within("train.label_smoothing", s.train.label_smoothing, 0.0, 0.99);
+  within<Index>("train.seed", s.train.seed, 0, std::numeric_limits<Index>::max());
+  within<Index>("decode.beam", s.decode.beam, 1, 1000);
+  within("decode.length_penalty", s.decode.length_penalty, 0.0, 100.0);
+  within<Index>("decode.max_length", s.decode.max_length, 0, medium);
+  within<Index>("decode.min_length", s.decode.min_length, 0, medium);
+  within<Index>("decode.no_repeat_ngram", s.decode.no_repeat_ngram, 0, medium);
+  within("decode.coverage_penalty", s.decode.coverage_penalty, 0.0, 100.0);
   if (s.decode.max_length > 0 && s.decode.min_length > s.decode.max_length)
     fail("decode.min_length is at most decode.max_length; got {} and {}", s.decode.min_length,
          s.decode.max_length);

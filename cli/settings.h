@@ -15,22 +15,34 @@ namespace heed::cli {
 /// settings_of().
 struct Settings {
   struct {
-    std::vector<std::string> train, valid;
+    std::vector<std::string> train;
+    std::vector<std::string> valid;
     std::vector<std::string> fields;
     std::string tokenizer;
-    Index min_count, vocab_size, batch_tokens, max_length;
+    Index min_count;
+    Index vocab_size;
+    Index batch_tokens;
+    Index max_length;
     double valid_fraction;
-    std::string blank, long_pairs;
+    std::string blank;
+    std::string long_pairs;
     bool joint_vocabulary;
     double subword_sampling;
   } data;
   struct {
     std::string name;
-    Index d, layers, heads, ff, context;
+    Index d;
+    Index layers;
+    Index heads;
+    Index ff;
+    Index context;
     double dropout;
     std::string norm;
-    Index kernel, positions;
-    bool weight_norm, tied, bidirectional;
+    Index kernel;
+    Index positions;
+    bool weight_norm;
+    bool tied;
+    bool bidirectional;
     Index hidden;
     std::string cell;
     double recurrent_dropout;
@@ -42,23 +54,40 @@ struct Settings {
     double lr;
     std::string schedule;
     Index warmup;
-    double final_lr, clip, weight_decay, momentum, beta1, beta2, epsilon;
+    double final_lr;
+    double clip;
+    double weight_decay;
+    double momentum;
+    double beta1;
+    double beta2;
+    double epsilon;
     Index accumulate;
   } optim;
   struct {
-    Index steps, epochs;
+    Index steps;
+    Index epochs;
     std::string time;
     bool exact_epochs;
-    Index eval_every, save_every, keep, patience, average, log_every, seed;
+    Index eval_every;
+    Index save_every;
+    Index keep;
+    Index patience;
+    Index average;
+    Index log_every;
+    Index seed;
     double label_smoothing;
     std::string init;
-    std::vector<std::string> init_only, freeze;
-    std::string on_nan, precision;
+    std::vector<std::string> init_only;
+    std::vector<std::string> freeze;
+    std::string on_nan;
+    std::string precision;
   } train;
   struct {
     Index beam;
     double length_penalty;
-    Index min_length, max_length, no_repeat_ngram;
+    Index min_length;
+    Index max_length;
+    Index no_repeat_ngram;
     double coverage_penalty;
   } decode;
 };

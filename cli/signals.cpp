@@ -11,7 +11,8 @@ namespace heed::cli {
 
 namespace {
 
-volatile std::sig_atomic_t signals = 0, saves = 0;
+volatile std::sig_atomic_t signals = 0;
+volatile std::sig_atomic_t saves = 0;
 
 volatile std::sig_atomic_t at_once = 0;
 std::string last_words;  // not touched while at_once is set
@@ -47,8 +48,8 @@ bool save_requested() {
 void outlive_the_reader() { std::signal(SIGPIPE, SIG_IGN); }
 
 AtOnce::AtOnce(const std::string& line) {
-  last_words = (isatty(STDERR_FILENO) ? "\r\033[K" : "") + line +
-               (line.empty() ? "" : "\n");  // over a live line
+  // over a live line
+  last_words = (isatty(STDERR_FILENO) ? "\r\033[K" : "") + line + (line.empty() ? "" : "\n");
   std::atomic_signal_fence(std::memory_order_seq_cst);
   at_once = 1;
   if (interrupted()) {
@@ -65,8 +66,8 @@ void handle_signals() {
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction before {};
     sigaction(signal, nullptr, &before);
-    if (before.sa_handler != SIG_IGN)
-      sigaction(signal, &action, nullptr);  // nohup, or a shell's background job
+    // nohup, or a shell's background job
+    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
   action.sa_flags = SA_RESTART;  // and one for this does not
   sigaction(SIGUSR1, &action, nullptr);

@@ -23,11 +23,26 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  std::vector<std::string> train, valid, fields, assignments, init_only, freeze;
-  std::string model, out, config, time, checkpoint, init, on_nan;
-  Index steps = 0, epochs = 0, seed = 1, keep = 0;
+  std::vector<std::string> train;
+  std::vector<std::string> valid;
+  std::vector<std::string> fields;
+  std::vector<std::string> assignments;
+  std::vector<std::string> init_only;
+  std::vector<std::string> freeze;
+  std::string model;
+  std::string out;
+  std::string config;
+  std::string time;
+  std::string checkpoint;
+  std::string init;
+  std::string on_nan;
+  Index steps = 0;
+  Index epochs = 0;
+  Index seed = 1;
+  Index keep = 0;
   int threads = 0;
-  bool resume = false, list_settings = false;
+  bool resume = false;
+  bool list_settings = false;
   std::string precision = "fp32";
 };
 
@@ -150,7 +165,8 @@ struct ResumedRun {
 ResumedRun resumed_run(const Options& o, const CLI::App& command) {
   Settings s = read_run_settings(o.out);
   const auto find_data = [](Settings& of) {
-    of.data.train = absolute_data(of.data.train), of.data.valid = absolute_data(of.data.valid);
+    of.data.train = absolute_data(of.data.train);
+    of.data.valid = absolute_data(of.data.valid);
   };
   find_data(s);
   Settings asked = s;
@@ -300,7 +316,8 @@ void train(const Options& o, const CLI::App& command) {
   Index shown = 0;
   constexpr int widest = 600;  // columns of a document; sentences are shown whole
   DecodeOptions greedy = decode_options(s);
-  greedy.beam = 1, greedy.coverage_penalty = 0;
+  greedy.beam = 1;
+  greedy.coverage_penalty = 0;
   observers.on_evaluation = [&](const EvaluationReport& report) {
     progress.line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", report.step,
                               report.evaluation.loss, std::exp(report.evaluation.loss),

@@ -36,7 +36,7 @@ CrossEntropy loss_options(const Settings& s, const Batch& batch) {
 void check_same_data(const std::map<std::string, std::string>& text, const Settings& s,
                      const Corpus& corpus, const std::string& folder) {
   Settings before = read_run_settings(folder);
-  before.data.train = absolute_data(before.data.train),
+  before.data.train = absolute_data(before.data.train);
   before.data.valid = absolute_data(before.data.valid);
   for (const auto& [key, now] : corpus.fingerprints) {
     const auto then = text.find(key);
@@ -77,13 +77,19 @@ TrainerOptions trainer_options(Settings& s, const Limits& limits, const Corpus& 
                 .warmup = s.optim.warmup,
                 .final = s.optim.final_lr,
                 .zero_at_last = true};  // as in runs that exist; optim.final_lr is the last step's
-  o.clip = s.optim.clip, o.accumulate = s.optim.accumulate;
-  o.log_every = s.train.log_every, o.eval_every = s.train.eval_every,
+  o.clip = s.optim.clip;
+  o.accumulate = s.optim.accumulate;
+  o.log_every = s.train.log_every;
+  o.eval_every = s.train.eval_every;
   o.save_every = s.train.save_every;
-  o.keep = static_cast<int>(s.train.keep), o.patience = static_cast<int>(s.train.patience);
-  o.average = static_cast<int>(s.train.average), o.seed = static_cast<std::uint64_t>(s.train.seed);
+  o.keep = static_cast<int>(s.train.keep);
+  o.patience = static_cast<int>(s.train.patience);
+  o.average = static_cast<int>(s.train.average);
+  o.seed = static_cast<std::uint64_t>(s.train.seed);
   o.on_nan = s.train.on_nan == "skip" ? OnNan::skip : OnNan::stop;
-  o.folder = folder, o.text = corpus.fingerprints, o.text["config"] = to_toml(s);
+  o.folder = folder;
+  o.text = corpus.fingerprints;
+  o.text["config"] = to_toml(s);
   o.accept = [&s, &corpus, folder](const auto& text) {
     try {
       check_same_settings(folder, s, text);
@@ -115,7 +121,7 @@ Training::Training(Settings s, std::string where, bool resume, const Tokenizers&
       folder(std::move(where)),
       corpus(open_corpus(settings, resume ? load_tokenizers(folder) : tokenizers)),
       resume_(resume) {
-  settings.data.train = absolute_data(settings.data.train),
+  settings.data.train = absolute_data(settings.data.train);
   settings.data.valid = absolute_data(settings.data.valid);
   Random random(static_cast<std::uint64_t>(settings.train.seed));
   model = make_model(settings, corpus.tokenizers, random);
@@ -138,10 +144,10 @@ Cost Training::probe() {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   corpus.train->seek(position);
-  return {
-      .seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
-      .bytes = memory::statistics().peak + static_cast<std::size_t>(2 * parameter_count(*model)) *
-                                               sizeof(Real)};  // and the moments
+  return {.seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
+          // and the moments
+          .bytes = memory::statistics().peak +
+                   static_cast<std::size_t>(2 * parameter_count(*model)) * sizeof(Real)};
 }
 
 void Training::open(const std::string& checkpoint) {

@@ -65,7 +65,9 @@ class Training {
   const std::string folder;
   Corpus corpus;
   std::unique_ptr<Seq2Seq> model;
-  Notes initial, frozen;  // what open() loaded from elsewhere, and what never learns
+  // what open() loaded from elsewhere, and what never learns
+  Notes initial;
+  Notes frozen;
   bool resumed() const { return resumed_; }
   Index step() const { return trainer_->step(); }
   bool saved() const { return trainer_->saved(); }
@@ -73,7 +75,8 @@ class Training {
   const Limits& limits() const { return limits_; }
 
  private:
-  bool resume_, resumed_ = false;
+  bool resume_;
+  bool resumed_ = false;
   std::unique_ptr<Optimizer> optimizer_;
   Limits limits_;
   TrainerOptions options_;

@@ -19,10 +19,20 @@ namespace {
 
 /// What is not given is as the run's settings say.
 struct Options {
-  std::string run, checkpoint, attention, score;
-  std::optional<int> beam, nbest;
-  std::optional<double> length_penalty, coverage_penalty, temperature, top_p;
-  std::optional<Index> min_length, max_length, no_repeat_ngram, top_k;
+  std::string run;
+  std::string checkpoint;
+  std::string attention;
+  std::string score;
+  std::optional<int> beam;
+  std::optional<int> nbest;
+  std::optional<double> length_penalty;
+  std::optional<double> coverage_penalty;
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<Index> min_length;
+  std::optional<Index> max_length;
+  std::optional<Index> no_repeat_ngram;
+  std::optional<Index> top_k;
   std::optional<std::uint64_t> seed;
   bool sample = false;
   int threads = 0;
@@ -51,14 +61,19 @@ DecodeOptions chosen_options(const Options& o, const Settings& settings) {
   if (o.length_penalty) d.length_penalty = static_cast<Real>(*o.length_penalty);
   d.coverage_penalty = o.sample ? 0 : o.coverage_penalty.value_or(d.coverage_penalty);
   d.no_repeat_ngram = o.no_repeat_ngram.value_or(d.no_repeat_ngram);
-  if (o.min_length)
-    d.min_length = *o.min_length,
+  if (o.min_length) {
+    d.min_length = *o.min_length;
     d.max_length = d.max_length > 0 ? std::max(d.max_length, d.min_length) : 0;
-  if (o.max_length)
-    d.max_length = *o.max_length, d.min_length = std::min(d.min_length, d.max_length);
+  }
+  if (o.max_length) {
+    d.max_length = *o.max_length;
+    d.min_length = std::min(d.min_length, d.max_length);
+  }
   d.sample = o.sample;
-  d.temperature = o.temperature.value_or(1), d.top_k = o.top_k.value_or(0),
-  d.top_p = o.top_p.value_or(1), d.seed = o.seed.value_or(1);
+  d.temperature = o.temperature.value_or(1);
+  d.top_k = o.top_k.value_or(0);
+  d.top_p = o.top_p.value_or(1);
+  d.seed = o.seed.value_or(1);
   return d;
 }
 
@@ -133,7 +148,8 @@ void score_lines(const Options& o, const Run& run, LineInput& input) {
                               gold.size(), longest - 1);
         break;
       }
-      sources.push_back(std::move(source)), golds.push_back(std::move(gold));
+      sources.push_back(std::move(source));
+      golds.push_back(std::move(gold));
     }
     const auto scores = [&] {
       const AtOnce lines_before_are_out;
@@ -275,10 +291,14 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
       ->add_option("--threads", o->threads,
                    "threads to compute on (0: one a core); results do not depend on it")
       ->transform(thread_count());
-  for (CLI::Option* option : search)
-    option->excludes(sample), both.push_back(option);
-  for (CLI::Option* option : sampling)
-    option->needs(sample), both.push_back(option);
+  for (CLI::Option* option : search) {
+    option->excludes(sample);
+    both.push_back(option);
+  }
+  for (CLI::Option* option : sampling) {
+    option->needs(sample);
+    both.push_back(option);
+  }
   for (CLI::Option* option : both)
     option->excludes(score);
   command->callback([o, verb] { run_decoder(*o, verb); });

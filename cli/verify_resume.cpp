@@ -118,7 +118,8 @@ std::string timeless(const std::string& rows) {
   std::string kept;
   for (std::string line; std::getline(in, line);) {
     auto row = nlohmann::ordered_json::parse(line);
-    row.erase("seconds"), row.erase("tokens_per_s");
+    row.erase("seconds");
+    row.erase("tokens_per_s");
     kept += row.dump() + '\n';
   }
   return kept;

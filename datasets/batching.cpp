@@ -15,13 +15,14 @@ namespace heed {
 
 namespace {
 
-constexpr Index endless_patience =
-    16;  // windows of an endless corpus in which everything may be dropped
+// windows of an endless corpus in which everything may be dropped
+constexpr Index endless_patience = 16;
 
 // A line that becomes source </s>, <s> target and target </s>.
 struct Line {
   Index number;
-  std::vector<Id> source, target;
+  std::vector<Id> source;
+  std::vector<Id> target;
   Index rows() const { return static_cast<Index>(source.size() + target.size()) + 2; }
 };
 
@@ -99,8 +100,10 @@ std::vector<std::pair<Index, Index>> sort_and_cut(std::vector<Line>& lines, Inde
   std::vector<std::pair<Index, Index>> cuts;
   Index begin = 0, rows = 0;
   for (Index i = 0; i < static_cast<Index>(lines.size()); ++i) {
-    if (i > begin && rows + lines[i].rows() > batch_tokens)
-      cuts.emplace_back(std::exchange(begin, i), i), rows = 0;
+    if (i > begin && rows + lines[i].rows() > batch_tokens) {
+      cuts.emplace_back(std::exchange(begin, i), i);
+      rows = 0;
+    }
     rows += lines[i].rows();
   }
   if (!lines.empty()) cuts.emplace_back(begin, static_cast<Index>(lines.size()));
@@ -124,9 +127,12 @@ Batch make_batch(std::span<const Line> lines) {
   Id *source = batch.source.ids.data(), *target = batch.target.ids.data(),
      *gold = batch.gold.data();
   for (const Line& line : lines) {
-    source = std::copy(line.source.begin(), line.source.end(), source), *source++ = eos_id;
-    *target++ = bos_id, target = std::copy(line.target.begin(), line.target.end(), target);
-    gold = std::copy(line.target.begin(), line.target.end(), gold), *gold++ = eos_id;
+    source = std::copy(line.source.begin(), line.source.end(), source);
+    *source++ = eos_id;
+    *target++ = bos_id;
+    target = std::copy(line.target.begin(), line.target.end(), target);
+    gold = std::copy(line.target.begin(), line.target.end(), gold);
+    *gold++ = eos_id;
   }
   return batch;
 }
@@ -248,8 +254,8 @@ void PairBatches::prepare() {
     for (Index i = begin; i < end; ++i)
       reader.read(order_[i] * pairs_.block(), pairs_.block(), window_->lines);
     will_need(wanted.window + 1);
-    if (options_.shuffle && pairs_.block() > 1)
-      random.shuffle(window_->lines);  // else those of one length keep their neighbours
+    // else those of one length keep their neighbours
+    if (options_.shuffle && pairs_.block() > 1) random.shuffle(window_->lines);
   }
   window_->cuts = sort_and_cut(window_->lines, options_.batch_tokens);
   if (options_.shuffle) random.shuffle(window_->cuts);

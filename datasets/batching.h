@@ -14,16 +14,18 @@ namespace heed {
 
 struct BatchOptions {
   Index batch_tokens = 4096;  // most rows of source and target together, <s> and </s> included
-  Index max_length =
-      256;  // pairs with a longer side, in tokens without <s> and </s>, are dropped; 0: no limit
+  // pairs with a longer side, in tokens without <s> and </s>, are dropped; 0: no limit
+  Index max_length = 256;
   bool cut = false;     // longer sides are cut to max_length instead
   Index window = 8192;  // pairs sorted by length at a time
   std::uint64_t seed = 1;
   bool shuffle = true;
-  bool widen = false;  // for models that copy: ids from the vocabulary's size on name the source's
-                       // unknown words; tokenizers are joint
-  double subword_sampling = 0;  // above 0: each line is cut anew in each epoch, a draw from (seed,
-                                // epoch, line, side); Tokenizer::sample
+  // for models that copy: ids from the vocabulary's size on name the source's unknown words;
+  // tokenizers are joint
+  bool widen = false;
+  // above 0: each line is cut anew in each epoch, a draw from (seed, epoch, line, side);
+  // Tokenizer::sample
+  double subword_sampling = 0;
 };
 
 /// Every pair was dropped.
@@ -79,7 +81,9 @@ class PairBatches final : public BatchStream {
 
  private:
   struct Position {
-    Index epoch = 0, window = 0, batch = 0;
+    Index epoch = 0;
+    Index window = 0;
+    Index batch = 0;
     friend bool operator==(const Position&, const Position&) = default;
   };
   struct Window;

@@ -44,7 +44,8 @@ FilePairs::FilePairs(const std::vector<std::string>& paths, std::unique_ptr<Reco
                        static_cast<double>(std::max<std::int64_t>(1, files_[0].bytes())));
     if (size_++ % block_pairs == 0) blocks_.push_back(block);
   }
-  skipped_ = cursor_->skipped, fingerprint_ = fingerprint.of(size_);
+  skipped_ = cursor_->skipped;
+  fingerprint_ = fingerprint.of(size_);
   blocks_.shrink_to_fit();
   if (size_ == 0)
     fail("{}: no line has text on both sides ({} skipped); check that these are the right files",
@@ -103,8 +104,9 @@ Pair FilePairs::at(Index i) const {
             "use",
             name_);
   } catch (const Error&) {
+    // all was well when it was opened: most likely this is why
     for (const InputFile& file : files_)
-      file.check_unchanged();  // all was well when it was opened: most likely this is why
+      file.check_unchanged();
     throw;
   }
   c.number = i + 1;
@@ -122,8 +124,8 @@ void FilePairs::will_need(Index first, Index count) const {
   const auto end = static_cast<std::size_t>((std::min(first + count, size_) - 1) / block_pairs) + 1;
   for (std::size_t f = 0; f < files_.size(); ++f) {
     const std::int64_t from = blocks_[begin].offsets[f];
-    files_[f].will_need(
-        from, end < blocks_.size() ? blocks_[end].offsets[f] - from : 0);  // 0: to the end
+    // 0: to the end
+    files_[f].will_need(from, end < blocks_.size() ? blocks_[end].offsets[f] - from : 0);
   }
 }
 

@@ -16,18 +16,21 @@ class RecordFormat {
  public:
   virtual ~RecordFormat() = default;
   struct Record {
-    std::string_view source, target;  // empty where it is blank; they last until the next read()
+    // empty where it is blank; they last until the next read()
+    std::string_view source;
+    std::string_view target;
   };
   /// Messages about it begin with `file`:`line`.
   virtual Record read(std::span<const std::string_view> lines, const std::string& file,
                       Index line) = 0;
 };
 
-std::unique_ptr<RecordFormat> aligned_format();  // two files, a side each
-std::unique_ptr<RecordFormat> tsv_format(
-    const std::vector<std::string>& fields);  // column numbers; none: there are two
-std::unique_ptr<RecordFormat> jsonl_format(
-    const std::vector<std::string>& fields);  // keys; none: the known ones
+// two files, a side each
+std::unique_ptr<RecordFormat> aligned_format();
+// column numbers; none: there are two
+std::unique_ptr<RecordFormat> tsv_format(const std::vector<std::string>& fields);
+// keys; none: the known ones
+std::unique_ptr<RecordFormat> jsonl_format(const std::vector<std::string>& fields);
 
 /// Pairs that stay in their files, one of which may be larger than memory. Opening reads everything
 /// once, checks it, and keeps where every 64th pair begins; at() reads from there on, so that pairs
@@ -54,14 +57,15 @@ class FilePairs final : public PairSource {
     std::int64_t offsets[2];  // in each file
     Index lines;              // before it
   };
-  bool next(
-      RecordFormat::Record& pair) const;  // the next that is not blank, trimmed; false at the end
+  // the next that is not blank, trimmed; false at the end
+  bool next(RecordFormat::Record& pair) const;
 
   std::string name_;
   bool blank_is_error_;
   std::vector<InputFile> files_;
   std::vector<Block> blocks_;
-  Index size_ = 0, skipped_ = 0;
+  Index size_ = 0;
+  Index skipped_ = 0;
   std::uint64_t fingerprint_ = 0;
   std::unique_ptr<Cursor> cursor_;
 };

@@ -19,7 +19,8 @@ struct Magic {
 };
 
 constexpr std::string_view to_line_feeds = R"(write line feeds (tr '\r' '\n'))";
-constexpr ForeignText utf16{"UTF-16", "save it as UTF-8"}, utf32{"UTF-32", "save it as UTF-8"};
+constexpr ForeignText utf16{"UTF-16", "save it as UTF-8"};
+constexpr ForeignText utf32{"UTF-32", "save it as UTF-8"};
 constexpr std::array magics{
     Magic{"\xFD\x37zXZ\0"sv, {"packed by xz", "unpack it (xz -d)", true}},
     Magic{"\x28\xB5\x2F\xFD"sv, {"packed by zstd", "unpack it (zstd -d)", true}},

@@ -8,8 +8,10 @@ namespace heed {
 
 /// What is no UTF-8 text in lines and says so by its first bytes.
 struct ForeignText {
-  std::string_view what, remedy;  // "UTF-16", "save it as UTF-8"
-  bool packed = false;            // by a program that packs one file
+  // "UTF-16", "save it as UTF-8"
+  std::string_view what;
+  std::string_view remedy;
+  bool packed = false;  // by a program that packs one file
 };
 
 /// By the first bytes, 16 or more where there are as many; nothing where it may be a text.

@@ -33,14 +33,16 @@ void gunzip(const std::function<std::size_t(std::span<char>)>& read,
   std::int64_t bytes = 0;  // read so far
   const auto fill = [&] {
     const std::size_t n = read(packed);
-    stream.next_in = reinterpret_cast<Bytef*>(packed.data()),
+    stream.next_in = reinterpret_cast<Bytef*>(packed.data());
     stream.avail_in = static_cast<uInt>(n);
     bytes += static_cast<std::int64_t>(n);
     return n > 0;
   };
   for (bool begun = false;;) {  // a member a turn
-    while (stream.avail_in > 0 && begun && *stream.next_in == 0)
-      ++stream.next_in, --stream.avail_in;  // padding between and behind
+    while (stream.avail_in > 0 && begun && *stream.next_in == 0) {
+      ++stream.next_in;
+      --stream.avail_in;
+    }  // padding between and behind
     if (stream.avail_in == 0) {
       if (!fill()) {
         if (!begun) fail("{}: is empty; expected at least one line of text", name);
@@ -56,7 +58,8 @@ void gunzip(const std::function<std::size_t(std::span<char>)>& read,
       if (stream.avail_in == 0 && !fill())
         fail("{}: ends in the middle of its gzip data, after {} bytes; copy or download it again",
              name, bytes);
-      stream.next_out = reinterpret_cast<Bytef*>(plain.data()), stream.avail_out = chunk;
+      stream.next_out = reinterpret_cast<Bytef*>(plain.data());
+      stream.avail_out = chunk;
       status = inflate(&stream, Z_NO_FLUSH);
       if (const std::size_t n = chunk - stream.avail_out; n > 0) write({plain.data(), n});
       if (status == Z_MEM_ERROR) throw std::bad_alloc();

@@ -123,7 +123,8 @@ void InputFile::spill(std::string_view start) {
             "{}: {} holds no more of it than {} MB, unpacked ({}); make room, or set TMPDIR to a "
             "folder with more",
             path_, folder, written >> 20, std::strerror(errno));
-      text.remove_prefix(static_cast<std::size_t>(n)), written += n;
+      text.remove_prefix(static_cast<std::size_t>(n));
+      written += n;
     }
   };
   try {

@@ -50,7 +50,8 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
  private:
   bool value(const char* type) {
     if (depth_ == 1 && field_) {
-      ++field_->times, field_->type = type;
+      ++field_->times;
+      field_->type = type;
       field_ = nullptr;
     }
     return true;
@@ -64,9 +65,14 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 void read_json_fields(std::string_view text, JsonFields& found) {
-  for (JsonFields::Field& field : found.fields)
-    field.times = 0, field.type = "null", field.text.clear();
-  found.others.clear(), found.is_object = false, found.error = 0;
+  for (JsonFields::Field& field : found.fields) {
+    field.times = 0;
+    field.type = "null";
+    field.text.clear();
+  }
+  found.others.clear();
+  found.is_object = false;
+  found.error = 0;
   Finder finder(found);
   nlohmann::json::sax_parse(text.begin(), text.end(), &finder);
   found.error = std::min(found.error, std::max<std::size_t>(text.size(), 1));

@@ -19,7 +19,8 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 bool LineReader::fill() {
   std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
             buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
-  end_ -= begin_, begin_ = 0;
+  end_ -= begin_;
+  begin_ = 0;
   if (buffer_.size() < end_ + chunk)
     buffer_.resize(std::max(end_ + chunk, buffer_.size() + buffer_.size() / 2));
   const std::size_t n =
@@ -61,7 +62,8 @@ bool LineReader::next(std::string_view& line) {
   }
   line = {buffer_.data() + begin_, seen};
   ended_ = found != nullptr;
-  begin_ += seen + ended_, offset_ += static_cast<std::int64_t>(seen + ended_);
+  begin_ += seen + ended_;
+  offset_ += static_cast<std::int64_t>(seen + ended_);
   check_line(line, file_->path(), static_cast<std::size_t>(++number_));
   if (ended_ && line.ends_with('\r')) line.remove_suffix(1);
   return true;
@@ -73,7 +75,8 @@ void LineReader::seek(std::int64_t offset, Index lines_before) {
     begin_ = static_cast<std::size_t>(within);
   else
     begin_ = end_ = 0;
-  offset_ = offset, number_ = lines_before;
+  offset_ = offset;
+  number_ = lines_before;
 }
 
 }  // namespace heed

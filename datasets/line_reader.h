@@ -14,8 +14,8 @@ namespace heed {
 class LineReader {
  public:
   static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
-  static constexpr std::size_t most_bytes =
-      std::size_t{4} << 20;  // of a line of a corpus: what has no lines is none
+  // of a line of a corpus: what has no lines is none
+  static constexpr std::size_t most_bytes = std::size_t{4} << 20;
 
   /// Keeps a reference to `file`.
   explicit LineReader(const InputFile& file, std::size_t longest = most_bytes)
@@ -28,8 +28,8 @@ class LineReader {
   Index number() const { return number_; }         // of the line that next() gave, from 1
   bool ended() const { return ended_; }            // whether it was ended by \n
   std::int64_t offset() const { return offset_; }  // of the first byte behind it
-  void seek(std::int64_t offset,
-            Index lines_before);  // next() gives the line that begins at `offset`
+  // next() gives the line that begins at `offset`
+  void seek(std::int64_t offset, Index lines_before);
 
  private:
   void begin();
@@ -38,7 +38,9 @@ class LineReader {
   const InputFile* file_;
   std::size_t longest_;
   std::string buffer_;
-  std::size_t begin_ = 0, end_ = 0;  // of what the buffer holds from byte offset_ on
+  // of what the buffer holds from byte offset_ on
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
   std::int64_t offset_ = 0;
   Index number_ = 0;
   bool ended_ = false;

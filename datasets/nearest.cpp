@@ -32,8 +32,10 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     const std::size_t edits = distance(word, candidate),
                       most = std::max<std::size_t>(
                           1, (std::max(word.size(), candidate.size()) + 1) / 3);
-    if (edits <= most && edits < fewest && edits < candidate.size())
-      best = candidate, fewest = edits;
+    if (edits <= most && edits < fewest && edits < candidate.size()) {
+      best = candidate;
+      fewest = edits;
+    }
   }
   return best;
 }

@@ -52,8 +52,8 @@ class Rest final : public PairSource {
   Index skipped() const override { return all_->skipped(); }
   Index line(Index i) const override { return all_->line(number(i)); }
   Index block() const override { return all_->block(); }
-  std::uint64_t fingerprint()
-      const override {  // of what was read once and what is left out, not read again
+  // of what was read once and what is left out, not read again
+  std::uint64_t fingerprint() const override {
     std::uint64_t hash = mix(all_->fingerprint(), static_cast<std::uint64_t>(before_.size()));
     for (const Index n : before_)
       hash = mix(hash, static_cast<std::uint64_t>(n));
@@ -70,8 +70,8 @@ class Rest final : public PairSource {
   }
 
   std::shared_ptr<const PairSource> all_;
-  std::vector<Index>
-      before_;  // for each left out, in order: how many of those kept stand before it
+  // for each left out, in order: how many of those kept stand before it
+  std::vector<Index> before_;
 };
 
 }  // namespace
@@ -109,8 +109,8 @@ std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(
   check(size >= 0 && n >= 0 && n <= size, "pairs", "expected to hold out at most {} pairs; got {}",
         std::max<Index>(size, 0), n);
   Random random(seed, 0x4e1d);
-  std::set<Index> chosen;  // Floyd's sampling (Bentley and Floyd 1987): n numbers below `size`,
-                           // every choice as likely
+  // Floyd's sampling (Bentley and Floyd 1987): n numbers below `size`, every choice as likely
+  std::set<Index> chosen;
   for (Index i = size - n; i < size; ++i)
     if (!chosen.insert(static_cast<Index>(random.below(static_cast<std::uint64_t>(i) + 1))).second)
       chosen.insert(i);

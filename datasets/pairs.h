@@ -16,7 +16,8 @@ enum class Split { train, valid, test };
 
 /// A line and what it becomes: a sentence and its translation, a document and its summary.
 struct Pair {
-  std::string source, target;
+  std::string source;
+  std::string target;
   friend bool operator==(const Pair&, const Pair&) = default;
 };
 
@@ -38,7 +39,8 @@ class PairSource {
   virtual Index block() const { return 1; }
   /// A hint that the pairs [first, first + count) will be asked for soon.
   virtual void will_need(Index first, Index count) const {
-    static_cast<void>(first), static_cast<void>(count);
+    static_cast<void>(first);
+    static_cast<void>(count);
   }
   /// A hash of all pairs in their order, whatever holds them: what a run was trained on is known
   /// again by it. Reads them all where that was not done before; an endless corpus is known by its
@@ -84,8 +86,8 @@ std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(
 
 struct ReadOptions {
   bool blank_is_error = false;  // where a side is blank; else such lines are skipped and counted
-  std::function<void(double)> progress =
-      {};  // told now and then what part of a file has been read, while it is opened
+  // told now and then what part of a file has been read, while it is opened
+  std::function<void(double)> progress = {};
 };
 
 /// Opens what the user gave to --train, --valid or --data:

@@ -28,10 +28,14 @@ std::size_t column_number(const std::string& field) {
 
 struct Tsv final : RecordFormat {
   bool any;  // columns to choose from
-  std::size_t source = 1, target = 2;
+  std::size_t source = 1;
+  std::size_t target = 2;
 
   explicit Tsv(const std::vector<std::string>& fields) : any(!fields.empty()) {
-    if (any) source = column_number(fields[0]), target = column_number(fields[1]);
+    if (any) {
+      source = column_number(fields[0]);
+      target = column_number(fields[1]);
+    }
   }
   Record read(std::span<const std::string_view> lines, const std::string& file,
               Index line) override {
@@ -101,8 +105,9 @@ struct Jsonl final : RecordFormat {
       fail("{}:{}: \"{}\" is of type {}; make it a string", file, line, field.key, field.type);
     if (field.text.find('\0') != std::string::npos)
       fail("{}:{}: \"{}\" holds a NUL (\\u0000); take it out", file, line, field.key);
+    // a side is a line
     std::ranges::replace_if(
-        field.text, [](char c) { return c == '\n' || c == '\r'; }, ' ');  // a side is a line
+        field.text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
     return field.text;
   }
 };

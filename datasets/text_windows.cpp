@@ -104,7 +104,8 @@ std::vector<Batch> consecutive_windows(std::span<const Id> ids, Index context, I
   std::vector<Batch> batches;
   std::vector<Index> begins, lengths;
   for (Index begin = 0; begin < predicted; begin += context) {
-    begins.push_back(begin), lengths.push_back(std::min(context, predicted - begin));
+    begins.push_back(begin);
+    lengths.push_back(std::min(context, predicted - begin));
     if (static_cast<Index>(begins.size()) < batch && begin + context < predicted) continue;
     batches.push_back(make_batch(ids, std::exchange(begins, {}), std::exchange(lengths, {})));
   }

@@ -14,8 +14,8 @@ namespace heed {
 struct TextOptions {
   Index context = 128;  // tokens a window predicts
   Index batch = 32;     // windows a step
-  double valid_fraction =
-      0.1;  // the end of the text, kept for validation when there is no file for it; in [0, 1)
+  // the end of the text, kept for validation when there is no file for it; in [0, 1)
+  double valid_fraction = 0.1;
   std::uint64_t seed = 1;
 };
 
@@ -54,7 +54,8 @@ class TextWindows final : public BatchStream {
  private:
   Index tokens_a_batch() const { return options_.context * options_.batch; }
 
-  std::vector<Id> train_, valid_;
+  std::vector<Id> train_;
+  std::vector<Id> valid_;
   TextOptions options_;
   Index step_ = 0;
 };

@@ -151,7 +151,8 @@ std::uint64_t Tokenizer::fingerprint() const {
   const auto add = [&](std::string_view text) {
     hash = mix(hash, XXH3_64bits(text.data(), text.size()));
   };
-  add(kind()), add(model());
+  add(kind());
+  add(model());
   if (version() > 1) add(fmt::format("version {}", version()));  // version 1 keeps its hash
   for (const std::string& token : vocabulary().tokens())
     add(token);

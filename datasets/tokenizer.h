@@ -25,8 +25,8 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
   int version() const { return version_; }
   virtual std::string kind() const = 0;
-  virtual std::vector<std::string> tokens(
-      std::string_view text) const = 0;  // the pieces, known or not
+  // the pieces, known or not
+  virtual std::vector<std::string> tokens(std::string_view text) const = 0;
   /// Pieces to text. Pieces that are marks of the vocabulary are kept as they are.
   virtual std::string join(std::span<const std::string> pieces) const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
@@ -65,7 +65,8 @@ class Tokenizer {
 /// What reads the sources and what reads the targets: one tokenizer for both, a joint vocabulary,
 /// or one each.
 struct Tokenizers {
-  std::shared_ptr<const Tokenizer> source, target;
+  std::shared_ptr<const Tokenizer> source;
+  std::shared_ptr<const Tokenizer> target;
 
   Tokenizers() = default;
   Tokenizers(std::shared_ptr<const Tokenizer> both)

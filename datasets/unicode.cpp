@@ -86,7 +86,8 @@ Category category_of(const utf8proc_property_t& p) {
 }
 
 struct Range {
-  char32_t first, last;
+  char32_t first;
+  char32_t last;
 };
 
 // Sorted ranges.

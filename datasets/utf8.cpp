@@ -14,7 +14,8 @@ namespace {
 // byte, which alone rules out overlong forms, surrogates and what lies above U+10FFFF.
 struct Form {
   std::size_t length;
-  unsigned low, high;
+  unsigned low;
+  unsigned high;
 };
 
 Form form(unsigned first) {
@@ -79,7 +80,10 @@ void append(std::string& text, char32_t code) {
   if (code < 0x80) return put(code);
   if (code < 0x800) return put(0xC0 | code >> 6), tail(0);
   if (code < 0x10000) return put(0xE0 | code >> 12), tail(6), tail(0);
-  put(0xF0 | code >> 18), tail(12), tail(6), tail(0);
+  put(0xF0 | code >> 18);
+  tail(12);
+  tail(6);
+  tail(0);
 }
 
 std::size_t length(std::string_view text) {

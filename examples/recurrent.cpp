@@ -17,13 +17,14 @@
 using namespace heed;
 
 int main() {
-  const auto train =
-      toy::open("dates", Split::train,
-                1);  // "born on oct 2 5 th 2 0 7 6" -> "2 0 7 6 - 1 0 - 2 5", without end
+  // "born on oct 2 5 th 2 0 7 6" -> "2 0 7 6 - 1 0 - 2 5", without end
+  const auto train = toy::open("dates", Split::train, 1);
   const auto test = toy::open("dates", Split::test, 1);  // shares no source with train
   const auto tokenizer = train_tokenizer("characters", {}, [&](const TakeLine& take) {
-    for (Index i = 0; i < 1000; ++i)
-      take(train->at(i).source), take(train->at(i).target);
+    for (Index i = 0; i < 1000; ++i) {
+      take(train->at(i).source);
+      take(train->at(i).target);
+    }
   });
   PairBatches batches(*train, tokenizer, {.batch_tokens = 2048});
 

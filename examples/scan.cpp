@@ -25,13 +25,15 @@ int main(int argc, char** argv) {
   const std::string split = argc > 1 ? argv[1] : "simple";
   toy::ScanSplit scan = toy::scan(split);
   for (auto* pairs : {&scan.train, &scan.test})
+    // "I-TURN-LEFT": one word to the tokenizer
     for (Pair& pair : *pairs)
-      std::replace(pair.target.begin(), pair.target.end(), '_',
-                   '-');  // "I-TURN-LEFT": one word to the tokenizer
+      std::replace(pair.target.begin(), pair.target.end(), '_', '-');
   const MemoryPairs train(scan.train);
   const auto tokenizer = train_tokenizer("words", {}, [&](const TakeLine& take) {
-    for (const Pair& pair : scan.train)
-      take(pair.source), take(pair.target);
+    for (const Pair& pair : scan.train) {
+      take(pair.source);
+      take(pair.target);
+    }
   });
   PairBatches batches(train, tokenizer, {.batch_tokens = 2048});
 

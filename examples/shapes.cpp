@@ -13,7 +13,8 @@
 
 using namespace heed;
 
-constexpr Index side = 16, shapes = 5;
+constexpr Index side = 16;
+constexpr Index shapes = 5;
 
 struct Images {
   Tensor pixels;  // (n, side, side, 1)
@@ -42,7 +43,8 @@ Images draw(Index n, Random& random) {
 }
 
 struct Network {
-  Conv2d first, second;
+  Conv2d first;
+  Conv2d second;
   Linear last;
 
   explicit Network(Random& random)
@@ -54,7 +56,11 @@ struct Network {
     const Variable b = max_pool2d(relu(second(a)), {2, 2});  // (n, 4, 4, 32)
     return last(reshape(b, {x.extent(0), 4 * 4 * 32}));      // (n, shapes)
   }
-  void visit(Visitor& v) { v("first", first), v("second", second), v("last", last); }
+  void visit(Visitor& v) {
+    v("first", first);
+    v("second", second);
+    v("last", last);
+  }
 };
 
 int main() {

@@ -13,14 +13,20 @@
 using namespace heed;
 
 struct Perceptron {
-  Linear first, second, last;
+  Linear first;
+  Linear second;
+  Linear last;
 
   explicit Perceptron(Index hidden, Random& random)
       : first(2, hidden, random), second(hidden, hidden, random), last(hidden, 2, random) {}
   Variable operator()(const Variable& x) const {  // (n, 2) -> (n, 2): a logit for each spiral
     return last(tanh(second(tanh(first(x)))));
   }
-  void visit(Visitor& v) { v("first", first), v("second", second), v("last", last); }
+  void visit(Visitor& v) {
+    v("first", first);
+    v("second", second);
+    v("last", last);
+  }
 };
 
 int main() {
@@ -28,8 +34,8 @@ int main() {
   Random random(1);
   Tensor points({n, 2});
   Ids spiral({n});
-  for (Index i = 0; i < n; ++i) {  // one and a half turns outwards; the second spiral is the first,
-                                   // turned by half a circle
+  // one and a half turns outwards; the second spiral is the first, turned by half a circle
+  for (Index i = 0; i < n; ++i) {
     spiral[i] = static_cast<Id>(i % 2);
     const double t = random.uniform(),
                  angle = 3 * std::numbers::pi * t + std::numbers::pi * spiral[i];

@@ -10,9 +10,8 @@
 namespace heed {
 
 struct GradientCheckOptions {
-  double step = sizeof(Real) == 8
-                    ? 1e-5
-                    : 1e-2;  // of the central difference: (f(x + step) - f(x - step)) / 2 step
+  // of the central difference: (f(x + step) - f(x - step)) / 2 step
+  double step = sizeof(Real) == 8 ? 1e-5 : 1e-2;
   double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;  // of the error, see GradientCheck
   std::uint64_t seed = 1;                              // of the projection
 };
@@ -25,7 +24,8 @@ struct GradientCheck {
   int input = 0;      // of fn
   Index element = 0;  // of that input
   Shape shape;        // of that input
-  double tape = 0, difference = 0;
+  double tape = 0;
+  double difference = 0;
   double tolerance = 0;
 
   explicit operator bool() const { return passed; }

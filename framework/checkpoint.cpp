@@ -27,10 +27,10 @@ using Path = std::filesystem::path;
 
 constexpr std::string_view magic = "HEEDCKPT";
 constexpr std::uint64_t version = 2;
-constexpr std::size_t first_header_bytes =
-    32;  // of format 1: magic, version, length, hash of the payload
-constexpr std::size_t header_bytes =
-    40;  // since format 2: the same, and the hash of those 32 bytes
+// of format 1: magic, version, length, hash of the payload
+constexpr std::size_t first_header_bytes = 32;
+// since format 2: the same, and the hash of those 32 bytes
+constexpr std::size_t header_bytes = 40;
 
 void put_number(char* to, std::uint64_t number) {
   for (int i = 0; i < 8; ++i)
@@ -98,8 +98,10 @@ class Writer {
   template <class T>
   void operator()(const std::map<std::string, T>& xs) {
     (*this)(static_cast<std::uint64_t>(xs.size()));
-    for (const auto& [name, x] : xs)
-      (*this)(name), (*this)(x);
+    for (const auto& [name, x] : xs) {
+      (*this)(name);
+      (*this)(x);
+    }
   }
   void operator()(const std::vector<NamedTensor>& xs) {
     (*this)(static_cast<std::uint64_t>(xs.size()));
@@ -178,8 +180,8 @@ class Reader {
     if (extents.size() > static_cast<std::size_t>(Shape::max_rank))
       fail("tensor {} claims {} axes", name, extents.size());
     const bool empty = std::find(extents.begin(), extents.end(), 0) != extents.end();
-    std::uint64_t most = empty ? std::uint64_t{1} << 40
-                               : left() / (bits / 8);  // elements that fit, divided by each extent
+    // elements that fit, divided by each extent
+    std::uint64_t most = empty ? std::uint64_t{1} << 40 : left() / (bits / 8);
     for (std::int64_t extent : extents) {
       if (extent < 0 || static_cast<std::uint64_t>(extent) > most)
         fail("tensor {} claims more elements than there are", name);
@@ -208,13 +210,18 @@ class Reader {
 /// Lists the fields once, for both directions.
 template <class Archive, class C>
 void fields(Archive& archive, C& checkpoint) {
-  archive(checkpoint.text), archive(checkpoint.numbers), archive(checkpoint.reals),
-      archive(checkpoint.lists), archive(checkpoint.tensors);
+  archive(checkpoint.text);
+  archive(checkpoint.numbers);
+  archive(checkpoint.reals);
+  archive(checkpoint.lists);
+  archive(checkpoint.tensors);
 }
 
 /// What the header of a checkpoint says, once it has been held against the file.
 struct Header {
-  std::uint64_t version = 0, length = 0, hash = 0;
+  std::uint64_t version = 0;
+  std::uint64_t length = 0;
+  std::uint64_t hash = 0;
   std::size_t bytes() const { return version == 1 ? first_header_bytes : header_bytes; }
 };
 

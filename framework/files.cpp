@@ -54,7 +54,8 @@ int write_all(int file, const char* from, std::size_t count) {
     const ssize_t written = ::write(file, from, count);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return written < 0 ? errno : EIO;
-    from += written, count -= static_cast<std::size_t>(written);
+    from += written;
+    count -= static_cast<std::size_t>(written);
   }
   return 0;
 }
@@ -77,8 +78,8 @@ void rename_durably(const Path& from, const Path& path) {
 }  // namespace
 
 FileWriter::FileWriter(Path path) : path_(std::move(path)), partial_(partial_of(path_)) {
-  ::unlink(partial_.c_str());  // never opened again: it may be another name of a checkpoint, left
-                               // by a process that was killed
+  // never opened again: it may be another name of a checkpoint, left by a process that was killed
+  ::unlink(partial_.c_str());
   file_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file_ < 0) cannot_replace(path_, errno);
   buffer_.reserve(buffer_bytes);
@@ -136,8 +137,8 @@ void FileAppender::write(std::string_view text) {
 }
 
 void FileAppender::sync() {
-  if (::fsync(file_) != 0 && errno != EINVAL)
-    cannot_write(path_, errno);  // EINVAL: what it is cannot be synced, as a pipe
+  // EINVAL: what it is cannot be synced, as a pipe
+  if (::fsync(file_) != 0 && errno != EINVAL) cannot_write(path_, errno);
 }
 
 void replace_file(const Path& path, std::string_view bytes) {
@@ -149,8 +150,8 @@ void replace_file(const Path& path, std::string_view bytes) {
 void replace_by_link(const Path& path, const Path& name) {
   const Path partial = partial_of(name);
   std::error_code error;
-  if (std::filesystem::equivalent(path, name, error))
-    return;  // rename() of one file's two names does nothing
+  // rename() of one file's two names does nothing
+  if (std::filesystem::equivalent(path, name, error)) return;
   ::unlink(partial.c_str());
   if (::link(path.c_str(), partial.c_str()) != 0)
     return replace_file(name, read_file(path, std::numeric_limits<std::uint64_t>::max()));
@@ -185,7 +186,8 @@ void FileReader::read(void* to, std::size_t count) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail("{}: cannot be read: {}", path_.string(), std::strerror(errno));
     if (got == 0) fail("{}: became shorter while it was read; try again", path_.string());
-    next += got, count -= static_cast<std::size_t>(got);
+    next += got;
+    count -= static_cast<std::size_t>(got);
   }
 }
 

@@ -30,7 +30,8 @@ class FileWriter {
   void flush();
   void write_through(const char* from, std::size_t count);
 
-  std::filesystem::path path_, partial_;
+  std::filesystem::path path_;
+  std::filesystem::path partial_;
   int file_;
   std::vector<char> buffer_;
 };

@@ -23,12 +23,13 @@ namespace heed::memory {
 
 namespace {
 
-constexpr std::size_t grain = 64;  // sizes, headers and alignment are multiples of it
+// sizes, headers and alignment are multiples of it
+constexpr std::size_t grain = 64;
 constexpr std::size_t slab_grain = std::size_t{1} << 21;  // slabs are whole huge pages
-constexpr std::size_t smallest_slab =
-    (std::size_t{1} << 25) +
-    slab_grain;  // matrices are often a power of two: room for two of 16 MiB and their headers
-constexpr int split_bits = 4;  // 16 lists to each power of two: at most 6 % of a block is wasted
+// matrices are often a power of two: room for two of 16 MiB and their headers
+constexpr std::size_t smallest_slab = (std::size_t{1} << 25) + slab_grain;
+// 16 lists to each power of two: at most 6 % of a block is wasted
+constexpr int split_bits = 4;
 constexpr int powers = 48;
 
 /// Stands before every block. `previous` is the neighbour below in the same slab; the one above
@@ -36,8 +37,11 @@ constexpr int powers = 48;
 struct alignas(grain) Block {
   std::size_t size;  // of the block, this header included
   Block* previous;
-  Block *next_free, *previous_free;
-  bool free, last;  // last of its slab
+  Block* next_free;
+  Block* previous_free;
+  // last of its slab
+  bool free;
+  bool last;
   Block* above() {
     return last ? nullptr : reinterpret_cast<Block*>(reinterpret_cast<std::byte*>(this) + size);
   }
@@ -45,7 +49,8 @@ struct alignas(grain) Block {
 static_assert(sizeof(Block) == grain);
 
 struct Bin {
-  int power, part;
+  int power;
+  int part;
 };
 
 /// The list that holds blocks of at least `size`, when rounding up; the list a block of `size` goes

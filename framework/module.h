@@ -143,8 +143,7 @@ class Evaluating {
   std::vector<std::pair<bool*, bool>> before_;
 };
 
-// Initial values
-// --------------------------------------------------------------------------------------------------------------
+// Initial values ---------------------------------------------------------------------------------
 /// Uniform in +-sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010); shape (out, in).
 Tensor xavier_uniform(const Shape& shape, Random& random, Real gain = 1);
 Tensor normal(const Shape& shape, Random& random, Real deviation);

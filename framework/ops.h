@@ -19,18 +19,19 @@ namespace heed {
 
 using Axes = std::vector<int>;
 
-// Elementwise, broadcasting as NumPy does
-// ------------------------------------------------------------------------------------
+// Elementwise, broadcasting as NumPy does --------------------------------------------------------
 Variable operator+(const Operand& a, const Operand& b);
 Variable operator-(const Operand& a, const Operand& b);
 Variable operator*(const Operand& a, const Operand& b);
 Variable operator/(const Operand& a, const Operand& b);
 Variable operator-(const Operand& x);
-Variable& operator+=(Variable& a, const Operand& b);  // a = a + b: a new value, none is changed
+// a = a + b: a new value, none is changed
+Variable& operator+=(Variable& a, const Operand& b);
 Variable& operator-=(Variable& a, const Operand& b);
 Variable& operator*=(Variable& a, const Operand& b);
 Variable& operator/=(Variable& a, const Operand& b);
-Variable maximum(const Operand& a, const Operand& b);  // a tie sends its gradient to a
+// a tie sends its gradient to a
+Variable maximum(const Operand& a, const Operand& b);
 Variable minimum(const Operand& a, const Operand& b);
 /// condition ? a : b, where condition is a constant whose elements are zero or not; all three
 /// broadcast
@@ -50,19 +51,19 @@ Variable cos(const Operand& x);
 Variable tanh(const Operand& x);
 Variable sigmoid(const Operand& x);  // 1 / (1 + exp -x)
 Variable relu(const Operand& x);     // max(x, 0)
-Variable gelu(const Operand& x);     // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks and
-                                     // Gimpel 2016, the tanh form)
-Variable silu(const Operand& x);     // x sigmoid(x) (Elfwing et al. 2018)
+// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks and Gimpel 2016, the tanh form)
+Variable gelu(const Operand& x);
+// x sigmoid(x) (Elfwing et al. 2018)
+Variable silu(const Operand& x);
 Variable softplus(const Operand& x);  // log(1 + exp x)
 
-// Reductions over any axes; no axes given means all
-// ---------------------------------------------------------------------------
+// Reductions over any axes; no axes given means all ----------------------------------------------
 /// Sums and means are compensated: rounded once, but for the last digit (docs/kernels.md has the
 /// cost). The mean and the variance of nothing are NaN; the largest of nothing is an Error.
 Variable sum(const Operand& x, const Axes& axes = {}, bool keep = false);
 Variable mean(const Operand& x, const Axes& axes = {}, bool keep = false);
-Variable max(const Operand& x, const Axes& axes = {},
-             bool keep = false);  // a tie sends its gradient to the first
+// a tie sends its gradient to the first
+Variable max(const Operand& x, const Axes& axes = {}, bool keep = false);
 Variable variance(const Operand& x, const Axes& axes = {}, bool keep = false);  // over n, not n - 1
 Variable cumsum(const Operand& x, int axis);
 /// Over one axis: sum(x, -1).
@@ -85,10 +86,10 @@ Variable variance(const Operand& x, Axis axis, bool keep = false) {
   return variance(x, Axes{static_cast<int>(axis)}, keep);
 }
 
-// Products
-// --------------------------------------------------------------------------------------------------------------------
+// Products ---------------------------------------------------------------------------------------
 struct Transpose {
-  bool a = false, b = false;
+  bool a = false;
+  bool b = false;
 };
 /// op(a) op(b), batched over the leading axes, which broadcast: (..., m, k) x (..., k, n) -> (...,
 /// m, n)
@@ -97,11 +98,10 @@ Variable matmul(const Operand& a, const Operand& b, Transpose transpose = {});
 Variable linear(const Operand& x, const Operand& weight, const OptionalOperand& bias);
 Variable linear(const Operand& x, const Operand& weight);
 
-// Shape
-// -----------------------------------------------------------------------------------------------------------------------
+// Shape ------------------------------------------------------------------------------------------
 Variable reshape(const Operand& x, const Shape& shape);  // shares the elements
-Variable reshape(const Operand& x,
-                 std::initializer_list<Index> extents);  // one may be -1: what is left
+// one may be -1: what is left
+Variable reshape(const Operand& x, std::initializer_list<Index> extents);
 Variable slice(const Operand& x, int axis, Index begin, Index end);
 Variable concat(std::span<const Operand> xs, int axis);
 Variable concat(std::initializer_list<Operand> xs, int axis);
@@ -111,13 +111,12 @@ Variable stack(std::span<const Operand> xs, int axis);  // along a new axis
 Variable stack(std::initializer_list<Operand> xs, int axis);
 Variable stack(const std::vector<Variable>& xs, int axis,
                Operand::Where where = Operand::Where::current());
-Variable permute(const Operand& x,
-                 const Axes& order);  // axis i of the result is axis order[i] of x
+// axis i of the result is axis order[i] of x
+Variable permute(const Operand& x, const Axes& order);
 Variable transpose(const Operand& x, int a = -1, int b = -2);  // swaps two axes
 Variable broadcast_to(const Operand& x, const Shape& shape);
 
-// Rows by number
-// --------------------------------------------------------------------------------------------------------------
+// Rows by number ---------------------------------------------------------------------------------
 /// x[..., ids[j], ...] along `axis`, ids of one axis: the extent of the axis becomes ids.size()
 Variable gather(const Operand& x, const Ids& ids, int axis = 0);
 /// zeros (rows, ...) with x[j] added to row ids[j]: the transpose of gather along the first axis
@@ -127,8 +126,7 @@ Variable embedding(const Ids& ids, const Operand& table, Real scale = 1);
 /// x[i, ids[i]]: (n, m), ids (n) -> (n)
 Variable pick(const Operand& x, const Ids& ids);
 
-// Normalisation and regularisation
-// ----------------------------------------------------------------------------------------------
+// Normalisation and regularisation ---------------------------------------------------------------
 Variable softmax(const Operand& x);  // over the last axis
 Variable log_softmax(const Operand& x);
 /// (x - mean) / sqrt(variance + epsilon) * gain + bias over the last axis (Ba et al. 2016); gain,
@@ -156,8 +154,7 @@ Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand
                       const Operand& w2, const OptionalOperand& b2, Activation activation,
                       Real p = 0, RandomKey key = {});
 
-// Losses
-// ------------------------------------------------------------------------------------------------------------------------
+// Losses -----------------------------------------------------------------------------------------
 struct CrossEntropy {
   /// Share of the target spread evenly over all classes, in [0, 1) (Szegedy et al. 2016).
   Real label_smoothing = 0;
@@ -186,24 +183,25 @@ Variable copy_cross_entropy(const Operand& x, const Operand& weight, const Optio
                             const Operand& gate, const Operand& copied, const Ids& gold,
                             const CrossEntropy& options = {});
 
-// Attention
-// ---------------------------------------------------------------------------------------------------------------------
+// Attention --------------------------------------------------------------------------------------
 struct Attention {
   int heads = 1;
-  int kv_heads = 0;  // of keys and values, a divisor of heads; 0: as many. Neighbouring heads share
-                     // one (Ainslie et al. 2023)
-  Spans queries, keys;  // the rows of each sequence; other rows are padding: they attend to nothing
-                        // and yield zeros
-  bool causal =
-      false;  // query i sees the keys up to its own place, i + (length of keys - length of queries)
-  Index window =
-      0;  // where positive, the keys less than this far from it: the cost is the window's
+  // of keys and values, a divisor of heads; 0: as many. Neighbouring heads share one (Ainslie et
+  // al. 2023)
+  int kv_heads = 0;
+  // the rows of each sequence; other rows are padding: they attend to nothing and yield zeros
+  Spans queries;
+  Spans keys;
+  // query i sees the keys up to its own place, i + (length of keys - length of queries)
+  bool causal = false;
+  // where positive, the keys less than this far from it: the cost is the window's
+  Index window = 0;
   Tensor slopes = {};  // (heads) where given: scores lose slope * distance (Press et al. 2022)
   std::optional<Real> scale = std::nullopt;  // not given: 1 / sqrt(d / heads)
   Real dropout = 0;                          // on the weights
   RandomKey key = {};                        // for dropout
-  std::vector<Tensor>* weights =
-      nullptr;  // where asked for: each sequence's (heads, queries, keys), before dropout
+  // where asked for: each sequence's (heads, queries, keys), before dropout
+  std::vector<Tensor>* weights = nullptr;
 };
 /// softmax(q k^T scale + mask) v for each sequence and head (Vaswani et al. 2017, section 3.2): q
 /// (n, d), k and v (m, e), e = d kv_heads / heads, head h in columns [h d/heads, (h + 1) d/heads)
@@ -214,18 +212,18 @@ Variable attention(const Operand& q, const Operand& k, const Operand& v, const A
 Variable attention(const Operand& q, const Operand& kv, const Attention& options);
 Variable attention(const Operand& qkv, const Attention& options);
 
-// Attention in pieces
-// -------------------------------------------------------------------------------------------------------------
+// Attention in pieces ----------------------------------------------------------------------------
 /// Which query meets which key, for ops on all scores at once: for each sequence i a block (heads,
 /// queries.length(i), keys.length(i)) of numbers, one block after the other. Only scores_softmax()
 /// must know what is hidden: weights are 0 there.
 struct Pairing {
   int heads = 1;
-  int kv_heads =
-      0;  // of keys and values, a divisor of heads; 0: as many. Neighbouring heads share one
-  Spans queries, keys;
-  bool causal =
-      false;  // query i sees the keys up to its own place, i + (length of keys - length of queries)
+  // of keys and values, a divisor of heads; 0: as many. Neighbouring heads share one
+  int kv_heads = 0;
+  Spans queries;
+  Spans keys;
+  // query i sees the keys up to its own place, i + (length of keys - length of queries)
+  bool causal = false;
   Index window = 0;  // where positive, the keys less than this far from it
 
   Index size() const;  // of all blocks
@@ -285,16 +283,16 @@ struct Rotary {
 /// alone.
 Variable rotary(const Operand& x, const Spans& spans, const Rotary& options);
 
-// Recurrence
-// ----------------------------------------------------------------------------------------------------------------------
+// Recurrence -------------------------------------------------------------------------------------
 // A whole sequence is one op: x holds the input's share W x_t + b of every step, one `linear`
 // outside; h_{t-1} comes from the row before, the last of nothing from h0 and c0 (sequences, h),
 // which may be undefined (zeros). weight is U, bias adds to U h, or is undefined.
 struct Recurrence {
   Spans spans;           // the rows of each sequence; other rows are padding and yield zeros
   bool reverse = false;  // from each sequence's last row to its first
-  Real dropout = 0;  // on h_{t-1} where U multiplies it: one mask a sequence for all its steps (Gal
-                     // and Ghahramani 2016)
+  // on h_{t-1} where U multiplies it: one mask a sequence for all its steps (Gal and Ghahramani
+  // 2016)
+  Real dropout = 0;
   RandomKey key = {};  // for dropout
 };
 /// h_t = tanh(x_t + U h_{t-1} + b) (Elman 1990): x (rows, h), weight (h, h) -> (rows, h)
@@ -327,14 +325,13 @@ Variable sequence_dropout(const Operand& x, const Spans& spans, Real p, RandomKe
 Variable final_states(const Operand& states, const Spans& spans, bool reverse,
                       const OptionalOperand& initial);
 
-// Convolution
-// ---------------------------------------------------------------------------------------------------------------------
+// Convolution ------------------------------------------------------------------------------------
 /// How a convolution slides along sequences. Tap j of row t is row t + (j - left) dilation of its
 /// sequence, zeros outside it; left is the kernel's width - 1 where causal, so that no row sees a
 /// later one, else half of that, rounded down.
 struct Window {
-  Spans spans;  // the rows of each sequence; other rows are padding: they yield zeros, and no
-                // window reaches them
+  // the rows of each sequence; other rows are padding: they yield zeros, and no window reaches them
+  Spans spans;
   bool causal = false;
   Index dilation = 1;
 };
@@ -370,8 +367,7 @@ Variable conv2d(const Operand& x, const Operand& weight, const OptionalOperand& 
 Variable max_pool2d(const Operand& x, Extent2d size, Extent2d stride = {0, 0});
 Variable mean_pool2d(const Operand& x, Extent2d size, Extent2d stride = {0, 0});
 
-// Control
-// -----------------------------------------------------------------------------------------------------------------------
+// Control ----------------------------------------------------------------------------------------
 /// fn(inputs), keeping only the inputs for backward, which computes fn again: time for memory (Chen
 /// et al. 2016). Parameters used inside get their gradients as usual. fn must compute the same
 /// thing twice; dropout from step_random() does.

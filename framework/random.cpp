@@ -25,7 +25,8 @@ std::array<std::uint32_t, 4> philox(RandomKey key, std::uint64_t counter) {
     c1 = static_cast<std::uint32_t>(p1);
     c2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
     c3 = static_cast<std::uint32_t>(p0);
-    k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
   }
   return {c0, c1, c2, c3};
 }

@@ -68,8 +68,10 @@ int freeze(AnyModule module, const NamePatterns& patterns) {
   check(std::any_of(all.begin(), chosen,
                     [](const ParameterNames& p) { return p.parameter.trainable(); }),
         "freeze", "expected something left to train; got patterns that freeze every parameter");
-  for (auto p = chosen; p != all.end(); ++p)
-    p->parameter.trainable() = false, p->parameter.clear_gradient();
+  for (auto p = chosen; p != all.end(); ++p) {
+    p->parameter.trainable() = false;
+    p->parameter.clear_gradient();
+  }
   return static_cast<int>(all.end() - chosen);
 }
 

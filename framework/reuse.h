@@ -53,7 +53,8 @@ struct LoadingPlan {
   };
   struct Mismatch {
     std::string name;
-    Shape source, model;
+    Shape source;
+    Shape model;
   };
   std::vector<Loaded> loaded;
   std::vector<std::string> unselected;  // of the model: the patterns do not choose them

@@ -24,9 +24,10 @@ namespace {
 
 using Path = std::filesystem::path;
 
-constexpr std::uint64_t length_bytes = 8, most_header_bytes = 100'000'000;
-constexpr std::size_t most_names =
-    250'000;  // a name of a few bytes costs many more in memory; large models have some thousands
+constexpr std::uint64_t length_bytes = 8;
+constexpr std::uint64_t most_header_bytes = 100'000'000;
+// a name of a few bytes costs many more in memory; large models have some thousands
+constexpr std::size_t most_names = 250'000;
 constexpr std::string_view metadata_key = "__metadata__";
 
 struct Dtype {
@@ -70,7 +71,8 @@ struct Entry {
   const Dtype* dtype = nullptr;
   std::array<Index, Shape::max_rank> extents{};
   int rank = 0;
-  std::uint64_t begin = 0, end = 0;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
 };
 
 /// Takes the header as it is parsed. Anything but the few forms that there are ends the parse, with
@@ -123,8 +125,11 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
     }
     if (place_ != Place::root) return unexpected("an object");
     place_ = key_ == metadata_key ? Place::metadata : Place::tensor;
-    if (place_ == Place::tensor)
-      entries.emplace_back().name = std::move(key_), seen_ = {}, offsets_ = 0;
+    if (place_ == Place::tensor) {
+      entries.emplace_back().name = std::move(key_);
+      seen_ = {};
+      offsets_ = 0;
+    }
     return entries.size() <= most_names || give_up("it has more than {} tensors", most_names);
   }
   bool key(std::string& x) override {
@@ -232,8 +237,8 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t buffer) {
     if (x.end > buffer)
       refuse("tensor {} lies outside the file: its bytes {} to {} of {}", shown(x.name), x.begin,
              x.end, buffer);
-    std::uint64_t n = 1, bits = 0, spanned = 1;  // zeros taken for ones: extents that no shape
-                                                 // could have are refused in empty tensors too
+    // zeros taken for ones: extents that no shape could have are refused in empty tensors too
+    std::uint64_t n = 1, bits = 0, spanned = 1;
     for (int i = 0; i < x.rank; ++i) {
       const auto extent = static_cast<std::uint64_t>(x.extents[static_cast<std::size_t>(i)]);
       if (__builtin_mul_overflow(spanned, std::max<std::uint64_t>(extent, 1), &spanned) ||
@@ -301,8 +306,8 @@ Header read_header(FileReader& file) {
   std::string text(length, '\0');
   file.read(text.data(), text.size());
   if (!text.starts_with('{')) refuse("its header does not begin with {{");
-  if (text.find('\0') != text.npos)
-    refuse("its header holds a NUL byte");      // where the parser would take it to end
+  // where the parser would take it to end
+  if (text.find('\0') != text.npos) refuse("its header holds a NUL byte");
   text.resize(text.find_last_not_of(' ') + 1);  // what it may be padded with
   Header header;
   if (!nlohmann::json::sax_parse(text, &header)) refuse("{}", header.error);
@@ -325,8 +330,8 @@ std::string quoted(const std::string& text, const Path& path) {
 float from_half(std::uint16_t bits) {
   const std::uint32_t sign = std::uint32_t{bits} >> 15 << 31, exponent = bits >> 10 & 0x1Fu,
                       fraction = bits & 0x3FFu;
-  if (exponent == 31)
-    return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);  // an infinity or a NaN
+  // an infinity or a NaN
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);
   if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
   const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
   return sign != 0 ? -magnitude : magnitude;

@@ -23,7 +23,8 @@ namespace heed {
 struct Safetensors {
   std::vector<NamedTensor> tensors;  // in the order of their elements
   std::map<std::string, std::string> metadata;
-  std::set<std::string> dtypes;  // that the file stored them as, of tensors that are not empty
+  // that the file stored them as, of tensors that are not empty
+  std::set<std::string> dtypes;
 };
 
 /// Replaces `path` at once, as save() of a checkpoint. Tensors are sorted by name, so equal

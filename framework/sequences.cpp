@@ -56,7 +56,8 @@ Spans Spans::select(std::span<const Index> sequences) const {
   auto data = std::make_shared<Data>();
   for (Index i : sequences) {
     check(0 <= i && i < count(), "spans", "expected sequences within [0, {}); got {}", count(), i);
-    data->begins.push_back(begin(i)), data->lengths.push_back(length(i));
+    data->begins.push_back(begin(i));
+    data->lengths.push_back(length(i));
     data->tokens += length(i);
     data->longest = std::max(data->longest, length(i));
   }

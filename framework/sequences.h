@@ -61,8 +61,11 @@ class Spans {
     check(0 <= i && i < count(), "spans", "expected a sequence within [0, {}); got {}", count(), i);
   }
   struct Data {
-    std::vector<Index> begins, lengths;
-    Index rows = 0, tokens = 0, longest = 0;
+    std::vector<Index> begins;
+    std::vector<Index> lengths;
+    Index rows = 0;
+    Index tokens = 0;
+    Index longest = 0;
   };
   std::shared_ptr<const Data> data_;
 };
@@ -73,7 +76,8 @@ class Spans {
 struct TimeOrder {
   std::vector<Index> sequences;  // longest first; equal ones as they came
   std::vector<Index> counts;     // how many still run, at each step
-  Ids rows;  // which row of the tensor each is, step after step: (spans.tokens())
+  // which row of the tensor each is, step after step: (spans.tokens())
+  Ids rows;
 };
 /// `reverse`: each sequence from its last row to its first.
 TimeOrder time_order(const Spans& spans, bool reverse = false);
@@ -121,7 +125,11 @@ class BatchStream {
 std::string listed(std::string_view noun, std::span<const Index> numbers);
 
 // Ids every vocabulary begins with.
-inline constexpr Id pad_id = 0, bos_id = 1, eos_id = 2, unk_id = 3, first_free_id = 4;
+inline constexpr Id pad_id = 0;
+inline constexpr Id bos_id = 1;
+inline constexpr Id eos_id = 2;
+inline constexpr Id unk_id = 3;
+inline constexpr Id first_free_id = 4;
 inline constexpr Id ignored_id = pad_id;  // of text: a gold id that adds nothing to a loss
 
 }  // namespace heed

@@ -28,7 +28,8 @@ class Shape {
   Index& operator[](int axis) { return extents_[axis]; }
   Index size() const;
   Index columns() const { return rank_ == 0 ? 1 : extents_[rank_ - 1]; }  // the last extent
-  Index rows() const;  // the product of all others
+  // the product of all others
+  Index rows() const;
 
   /// Turns -1 into the last axis, -2 into the one before; throws when there is no such axis.
   int axis(int axis, const char* op) const;

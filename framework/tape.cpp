@@ -260,7 +260,10 @@ void* Tape::Arena::allocate(std::size_t bytes) {
   bytes = (bytes + alignment - 1) / alignment * alignment;
   check(bytes <= chunk_bytes, "tape", "a backward function of {} bytes; at most {} fit", bytes,
         chunk_bytes);
-  if (chunk_ < chunks_.size() && used_ + bytes > chunk_bytes) ++chunk_, used_ = 0;
+  if (chunk_ < chunks_.size() && used_ + bytes > chunk_bytes) {
+    ++chunk_;
+    used_ = 0;
+  }
   if (chunk_ == chunks_.size())
     chunks_.push_back(std::make_unique_for_overwrite<std::byte[]>(chunk_bytes));
   return chunks_[chunk_].get() + std::exchange(used_, used_ + bytes);
@@ -471,7 +474,9 @@ void Tape::print(std::ostream& out) const {
     const std::size_t row_bytes = static_cast<std::size_t>(row.shape.size()) * sizeof(Real);
     out << fmt::format("{:<28} {:<24} {:>12} {:>10.3f} {:>10.3f}\n", row.op, to_string(row.shape),
                        row_bytes, row.forward_ms, row.backward_ms);
-    forward += row.forward_ms, back += row.backward_ms, bytes += row_bytes;
+    forward += row.forward_ms;
+    back += row.backward_ms;
+    bytes += row_bytes;
   }
   out << fmt::format("{:<28} {:<24} {:>12} {:>10.3f} {:>10.3f}\n", "total", "", bytes, forward,
                      back);

@@ -44,7 +44,8 @@ class ParameterRef {
   friend class Variable;
   friend class Tape;
   struct State {
-    Tensor value, gradient;
+    Tensor value;
+    Tensor gradient;
     bool trainable = true;
     bool optimized = false;  // an optimizer was made for it
     int missed_steps = 0;    // of optimizers, since it got a gradient that none of them uses
@@ -127,9 +128,8 @@ class Variable {
   Index extent(int axis) const { return value_.shape()[value_.shape().axis(axis, "extent")]; }
   const Real* data() const { return value_.data(); }
   Real item() const { return value_.item(); }
-  Variable detach() const {
-    return Variable(value_);
-  }  // the value alone: no gradient flows back through it
+  // the value alone: no gradient flows back through it
+  Variable detach() const { return Variable(value_); }
 
  private:
   friend class Tape;
@@ -209,13 +209,13 @@ class Gradient {
   Tensor* target_ = nullptr;
   const Shape* shape_ = nullptr;
   Mode mode_ = Mode::assign;
-  bool parameter_ =
-      false;  // optimizers scale parameters' gradients in place: those never share storage
+  // optimizers scale parameters' gradients in place: those never share storage
+  bool parameter_ = false;
 };
 
 struct TapeOptions {
-  bool check_finite =
-      false;  // throw NotFinite at the first op whose output or gradient holds a NaN or an infinity
+  // throw NotFinite at the first op whose output or gradient holds a NaN or an infinity
+  bool check_finite = false;
   bool profile = false;  // keep op, shape, bytes and milliseconds of every op, for print()
 };
 
@@ -267,7 +267,8 @@ class Tape {
     const char* op;
     Shape shape;                // of the result
     std::vector<Shape> inputs;  // an undefined one is ()
-    double forward_ms, backward_ms;
+    double forward_ms;
+    double backward_ms;
   };
   std::span<const Row> rows() const { return rows_; }
   /// A table of the recorded ops; needs TapeOptions::profile.
@@ -338,7 +339,8 @@ class Tape {
     Operand::Where where;
     Shape shape;
     Tensor gradient;
-    std::uint32_t first_input, inputs;
+    std::uint32_t first_input;
+    std::uint32_t inputs;
     std::size_t first_held;  // of what the closure holds
     std::int32_t row;        // of print(), or -1
     void* closure;
@@ -354,7 +356,8 @@ class Tape {
    private:
     static constexpr std::size_t chunk_bytes = std::size_t{1} << 16;
     std::vector<std::unique_ptr<std::byte[]>> chunks_;
-    std::size_t chunk_ = 0, used_ = 0;
+    std::size_t chunk_ = 0;
+    std::size_t used_ = 0;
   };
   struct Storage {
     std::vector<Node> nodes;
@@ -403,8 +406,8 @@ class Tape {
                     const Operand::Where& where, std::size_t used) const;
 
   static constinit thread_local Thread* thread_;  // null until it has a tape or a pause
-  static thread_local Tape* running_;  // backward: a tape made by a backward function takes its
-                                       // options, and tells it its rows
+  // backward: a tape made by a backward function takes its options, and tells it its rows
+  static thread_local Tape* running_;
   static thread_local Storage spare_;
   static thread_local std::vector<Unoptimized> unoptimized_;  // of the last backward
 

@@ -93,10 +93,11 @@ class Array {
   const T& operator[](Index i) const { return data_[i]; }
   T item() const;  // the only element
 
-  Array reshape(const Shape& shape) const;    // a view; the same number of elements
-  Array slice(Index begin, Index end) const;  // a view of rows [begin, end) of the first axis
-  Array clone() const;                        // elements of its own
-  bool unique() const;                        // nobody else holds the storage
+  Array reshape(const Shape& shape) const;  // a view; the same number of elements
+  // a view of rows [begin, end) of the first axis
+  Array slice(Index begin, Index end) const;
+  Array clone() const;  // elements of its own
+  bool unique() const;  // nobody else holds the storage
   std::vector<T> to_vector() const { return {span().begin(), span().end()}; }
   /// Both have the same elements in memory, or some of them.
   bool shares_with(const Array& other) const { return storage_ && storage_ == other.storage_; }

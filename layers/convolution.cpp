@@ -31,7 +31,8 @@ Tensor initial(const Conv1dOptions& o, Random& random) {
 }
 
 Conv1dOptions gated(Conv1dOptions o) {
-  o.out *= 2, o.gated = true;
+  o.out *= 2;
+  o.gated = true;
   return o;
 }
 
@@ -62,7 +63,8 @@ LightweightConv1d::LightweightConv1d(const LightweightOptions& o, Random& random
 
 Variable LightweightConv1d::operator()(const Operand& x, const Spans& spans) const {
   const Index heads = weight.shape()[0], kernel = weight.shape()[1];
-  const Variable taps = dropout(softmax(weight));  // (heads, kernel)
+  // (heads, kernel)
+  const Variable taps = dropout(softmax(weight));
   const Variable filters = reshape(
       broadcast_to(reshape(taps, {heads, 1, kernel}), {heads, d / heads, kernel}), {d, kernel});
   return depthwise_conv1d(x, transpose(filters), Variable(), {spans, causal});

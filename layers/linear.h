@@ -7,7 +7,8 @@ namespace heed {
 
 /// y = x W^T + b.  x (..., in), W (out, in), b (out), y (..., out)
 struct Linear {
-  Parameter weight, bias;
+  Parameter weight;
+  Parameter bias;
 
   Linear(Index in, Index out, Random& random, bool with_bias = true)
       : weight(xavier_uniform({out, in}, random)),
@@ -15,7 +16,10 @@ struct Linear {
   Variable operator()(const Operand& x) const {
     return bias.defined() ? linear(x, weight, bias) : linear(x, weight);
   }
-  void visit(Visitor& v) { v("weight", weight), v("bias", bias); }
+  void visit(Visitor& v) {
+    v("weight", weight);
+    v("bias", bias);
+  }
 };
 
 }  // namespace heed

@@ -8,11 +8,15 @@ namespace heed {
 /// (x - mean) / sqrt(variance + 1e-5) * gain + bias over the last axis (Ba et al. 2016).  x, y
 /// (..., d)
 struct LayerNorm {
-  Parameter gain, bias;
+  Parameter gain;
+  Parameter bias;
 
   explicit LayerNorm(Index d) : gain(ones({d})), bias(zeros({d})) {}
   Variable operator()(const Operand& x) const { return layer_norm(x, gain, bias); }
-  void visit(Visitor& v) { v("gain", gain), v("bias", bias); }
+  void visit(Visitor& v) {
+    v("gain", gain);
+    v("bias", bias);
+  }
 };
 
 /// x / sqrt(mean x^2 + 1e-5) * gain over the last axis (Zhang and Sennrich 2019).  x, y (..., d)

@@ -8,8 +8,8 @@
 namespace heed {
 
 const std::vector<std::string>& cell_names() {
-  static const std::vector<std::string> names = {"elman", "lstm", "norm_lstm",
-                                                 "gru"};  // in the order of CellKind
+  // in the order of CellKind
+  static const std::vector<std::string> names = {"elman", "lstm", "norm_lstm", "gru"};
   return names;
 }
 
@@ -61,7 +61,8 @@ RecurrentLayer::RecurrentLayer(CellKind cell, Index in, Index hidden, Real recur
     input_gain = Parameter(ones({4 * hidden}));
     input_bias = std::move(offset);
     gain = Parameter(ones({4 * hidden}));
-    cell_gain = Parameter(ones({hidden})), cell_bias = Parameter(zeros({hidden}));
+    cell_gain = Parameter(ones({hidden}));
+    cell_bias = Parameter(zeros({hidden}));
   } else {
     input.bias = Parameter(zeros({gates * hidden}));
     bias = std::move(offset);
@@ -75,7 +76,10 @@ Variable RecurrentLayer::normed(const Variable& sums) const {
 RecurrentLayer::Output RecurrentLayer::run(const Variable& gates, const Spans& spans,
                                            const CellState& initial, bool reverse) const {
   Recurrence o{.spans = spans, .reverse = reverse};
-  if (dropout.drops()) o.dropout = dropout.p, o.key = step_random().next_key();
+  if (dropout.drops()) {
+    o.dropout = dropout.p;
+    o.key = step_random().next_key();
+  }
   if (!has_cells()) {
     const Variable y = kind == CellKind::gru ? gru(gates, weight, bias, initial.h, o)
                                              : elman(gates, weight, bias, initial.h, o);

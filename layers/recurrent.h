@@ -17,7 +17,9 @@ const std::vector<std::string>& cell_names();
 /// What a recurrent layer remembers of n sequences. Before a whole sequence undefined means zeros;
 /// a step needs it defined.
 struct CellState {
-  Variable h, c;  // (n, hidden); c is undefined where the cell has none
+  // (n, hidden); c is undefined where the cell has none
+  Variable h;
+  Variable c;
 
   CellState select(std::span<const Index> rows) const;
 };
@@ -27,11 +29,18 @@ struct CellState {
 /// Jozefowicz et al. 2015).  x (rows, in), y (rows, hidden)
 struct RecurrentLayer {
   CellKind kind;
-  Linear input;            // W x + b
-  Parameter weight, bias;  // U h + b
-  Parameter input_gain, input_bias, gain, cell_gain,
-      cell_bias;    // of norm_lstm's three norms, in place of the biases
-  Dropout dropout;  // on h_{t-1}, one mask a sequence (Gal and Ghahramani 2016)
+  Linear input;  // W x + b
+                 // U h + b
+  Parameter weight;
+  Parameter bias;
+  // of norm_lstm's three norms, in place of the biases
+  Parameter input_gain;
+  Parameter input_bias;
+  Parameter gain;
+  Parameter cell_gain;
+  Parameter cell_bias;
+  // on h_{t-1}, one mask a sequence (Gal and Ghahramani 2016)
+  Dropout dropout;
 
   RecurrentLayer(CellKind cell, Index in, Index hidden, Real recurrent_dropout, Random& random);
   Index hidden() const { return weight.shape()[1]; }
@@ -55,19 +64,28 @@ struct RecurrentLayer {
   CellState step(const Variable& gates, const CellState& state, const Variable& mask = {}) const;
 
   void visit(Visitor& v) {
-    v("input", input), v("weight", weight), v("bias", bias), v("input_gain", input_gain),
-        v("input_bias", input_bias);
-    v("gain", gain), v("cell_gain", cell_gain), v("cell_bias", cell_bias), v("dropout", dropout);
+    v("input", input);
+    v("weight", weight);
+    v("bias", bias);
+    v("input_gain", input_gain);
+    v("input_bias", input_bias);
+    v("gain", gain);
+    v("cell_gain", cell_gain);
+    v("cell_bias", cell_bias);
+    v("dropout", dropout);
   }
 };
 
 struct RecurrentOptions {
   CellKind cell = CellKind::lstm;
-  Index in = 0, hidden = 256;  // hidden: of each direction
+  // hidden: of each direction
+  Index in = 0;
+  Index hidden = 256;
   int layers = 1;
-  bool bidirectional = false;  // a second layer beside each reads backwards; their outputs stand
-                               // side by side (Schuster and Paliwal 1997)
-  Real dropout = 0;            // between layers
+  // a second layer beside each reads backwards; their outputs stand side by side (Schuster and
+  // Paliwal 1997)
+  bool bidirectional = false;
+  Real dropout = 0;  // between layers
   Real recurrent_dropout = 0;
 };
 
@@ -78,7 +96,9 @@ class Recurrent {
 
   struct Output {
     Variable y;
-    std::vector<CellState> forward, backward;  // final states, a layer each
+    // final states, a layer each
+    std::vector<CellState> forward;
+    std::vector<CellState> backward;
   };
   /// `initial`, where given, has a state for each layer; for one direction alone.
   Output operator()(const Operand& x, const Spans& spans,
@@ -90,11 +110,14 @@ class Recurrent {
   std::size_t layers() const { return forward_.size(); }
   std::vector<CellState> start(Index n) const;  // zeros
   void visit(Visitor& v) {
-    v("forward", forward_), v("backward", backward_), v("dropout", dropout_);
+    v("forward", forward_);
+    v("backward", backward_);
+    v("dropout", dropout_);
   }
 
  private:
-  std::vector<RecurrentLayer> forward_, backward_;
+  std::vector<RecurrentLayer> forward_;
+  std::vector<RecurrentLayer> backward_;
   Dropout dropout_;
 };
 

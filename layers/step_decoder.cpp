@@ -19,7 +19,8 @@ Tensor PackedLinear::operator()(const Tensor& x, bool relu) const {
 }
 
 kernels::StepNorm StepWeights::keep(const LayerNorm& norm) {
-  kept_.push_back(norm.gain.value()), kept_.push_back(norm.bias.value());
+  kept_.push_back(norm.gain.value());
+  kept_.push_back(norm.bias.value());
   return {norm.gain.value().data(), norm.bias.value().data()};
 }
 
@@ -27,15 +28,15 @@ template <class Layers>
 void StepWeights::pack_all(const Layers& layers, const LayerNorm& norm, const Tensor& output) {
   for (const auto& layer : layers) {
     kernels::StepLayer& to = layers_.emplace_back();
-    to.input = pack(PackedLinear(layer.attention.input)),
+    to.input = pack(PackedLinear(layer.attention.input));
     to.output = pack(PackedLinear(layer.attention.output));
     to.attention_norm = keep(layer.around_attention.norm);
     if constexpr (requires { layer.cross; }) {
-      to.query = pack(PackedLinear(layer.cross.query)),
+      to.query = pack(PackedLinear(layer.cross.query));
       to.cross_output = pack(PackedLinear(layer.cross.output));
       to.cross_norm = keep(layer.around_cross.norm);
     }
-    to.up = pack(PackedLinear(layer.feed_forward.up)),
+    to.up = pack(PackedLinear(layer.feed_forward.up));
     to.down = pack(PackedLinear(layer.feed_forward.down));
     to.feed_forward_norm = keep(layer.around_feed_forward.norm);
   }
@@ -66,8 +67,8 @@ PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const Laye
     layers_.push_back({share(layer), PackedLinear(layer.attention.input),
                        PackedLinear(layer.attention.output), PackedLinear(layer.feed_forward.up),
                        PackedLinear(layer.feed_forward.down)});
-    set_training(layers_.back().plain,
-                 false);  // the copy's dropout: the model may be in the middle of training
+    // the copy's dropout: the model may be in the middle of training
+    set_training(layers_.back().plain, false);
   }
 }
 

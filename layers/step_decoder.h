@@ -16,13 +16,15 @@ class PackedLinear {
   explicit PackedLinear(const Tensor& weight, const Tensor& bias = {});
   explicit PackedLinear(const Linear& layer)
       : PackedLinear(layer.weight.value(), layer.bias.defined() ? layer.bias.value() : Tensor()) {}
-  Tensor operator()(const Tensor& x,
-                    bool relu = false) const;  // (rows, in) -> (rows, out); relu: max(0, y)
+  // (rows, in) -> (rows, out); relu: max(0, y)
+  Tensor operator()(const Tensor& x, bool relu = false) const;
   kernels::StepLinear view() const { return {packed_.data(), bias_.data(), in_, out_}; }
 
  private:
-  Tensor packed_, bias_;
-  Index in_, out_;
+  Tensor packed_;
+  Tensor bias_;
+  Index in_;
+  Index out_;
 };
 
 /// The weights of a Transformer's decoder, or of a decoder-only model, packed for single steps.
@@ -59,7 +61,10 @@ class PackedEncoder {
  private:
   struct Layer {
     EncoderLayer plain;  // its norms and structure; shares its parameters
-    PackedLinear input, output, up, down;
+    PackedLinear input;
+    PackedLinear output;
+    PackedLinear up;
+    PackedLinear down;
   };
   std::vector<Layer> layers_;
   LayerNorm norm_;

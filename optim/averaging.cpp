@@ -22,8 +22,8 @@ void WeightAverage::add(std::int64_t step) {
   if (snapshots_.size() + 1 < count_)
     snapshots_.push_back(blank_snapshot(model_));
   else
-    std::rotate(snapshots_.begin(), snapshots_.begin() + 1,
-                snapshots_.end());  // the oldest one's tensors are used again
+    // the oldest one's tensors are used again
+    std::rotate(snapshots_.begin(), snapshots_.begin() + 1, snapshots_.end());
   snapshots_.back().step = step;
   copy(named_tensors(model_), snapshots_.back().weights);
 }
@@ -37,7 +37,10 @@ Snapshot WeightAverage::mean(std::int64_t step) const {
       double sum = now[i].tensor[j];
       int count = 1;
       for (const Snapshot& snapshot : snapshots_)
-        if (snapshot.step < step) sum += snapshot.weights[i].tensor[j], ++count;
+        if (snapshot.step < step) {
+          sum += snapshot.weights[i].tensor[j];
+          ++count;
+        }
       mean.weights[i].tensor[j] = static_cast<Real>(sum / count);
     }
   return mean;

@@ -28,11 +28,15 @@ const std::filesystem::path& cut(const std::filesystem::path& path, Index traine
   if (!std::filesystem::exists(path)) return path;
   const std::string rows = read_file(path, std::numeric_limits<std::uint64_t>::max());
   std::string kept;
+  // what has no line end was cut short
   for (std::size_t begin = 0, end; (end = rows.find('\n', begin)) != std::string::npos;
-       begin = end + 1) {  // what has no line end was cut short
+       begin = end + 1) {
     const std::string line = rows.substr(begin, end - begin);
     const double found = seconds_of(line, trained, evaluated);
-    if (found >= 0) kept += line + '\n', seconds = std::max(seconds, found);
+    if (found >= 0) {
+      kept += line + '\n';
+      seconds = std::max(seconds, found);
+    }
   }
   if (kept.size() != rows.size()) replace_file(path, kept);
   return path;

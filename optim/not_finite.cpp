@@ -16,12 +16,13 @@ std::string layer_of(const std::string& parameter) {
   return parameter.substr(0, parameter.rfind('.'));
 }
 
-std::string shown(double value) {
-  return std::isnan(value) ? "nan" : fmt::format("{}", value);
-}  // a NaN may have a sign
+// a NaN may have a sign
+std::string shown(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
 struct Found {
-  std::string op, layer;  // layer "": none of the model's
+  // layer "": none of the model's
+  std::string op;
+  std::string layer;
   double value;
   bool gradient;
   std::size_t batch;  // of those of the step

@@ -83,7 +83,8 @@ class Sgd : public Optimizer {
 
 struct AdamOptions {
   double lr = 1e-3;
-  double beta1 = 0.9, beta2 = 0.999;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0;  // as an L2 penalty: added to the gradient, of every parameter
 };
@@ -103,7 +104,8 @@ class Adam : public Optimizer {
 
 struct AdamWOptions {
   double lr = 1e-3;
-  double beta1 = 0.9, beta2 = 0.999;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.01;
   bool decay_vectors = false;  // also biases and gains of norms: parameters of one axis or none

@@ -12,18 +12,25 @@ namespace {
 /// or is not always written, has a default in Progress.
 template <class P, class Always, class Later, class Optional>
 void visit(P& p, Always always, Later later, Optional optional) {
-  always("seed", p.seed), always("step", p.step), always("evaluated_step", p.evaluated_step),
-      always("best_step", p.best_step);
-  always("since_best", p.since_best), always("best_loss", p.best_loss),
-      always("best_score", p.best_score);
-  always("row_steps", p.row_steps), always("row_gold", p.row_gold),
-      always("row_tokens", p.row_tokens);
-  always("row_loss", p.row_loss), always("row_norm", p.row_norm);
-  later("skipped", p.skipped), later("skipped_in_a_row", p.skipped_in_a_row),
-      later("row_skipped", p.row_skipped);
+  always("seed", p.seed);
+  always("step", p.step);
+  always("evaluated_step", p.evaluated_step);
+  always("best_step", p.best_step);
+  always("since_best", p.since_best);
+  always("best_loss", p.best_loss);
+  always("best_score", p.best_score);
+  always("row_steps", p.row_steps);
+  always("row_gold", p.row_gold);
+  always("row_tokens", p.row_tokens);
+  always("row_loss", p.row_loss);
+  always("row_norm", p.row_norm);
+  later("skipped", p.skipped);
+  later("skipped_in_a_row", p.skipped_in_a_row);
+  later("row_skipped", p.row_skipped);
   later("row_nats", p.row_nats);
   Watched::visit(p.watched, later);
-  optional("seconds", p.seconds), optional("warmup_seconds", p.warmup_seconds);
+  optional("seconds", p.seconds);
+  optional("warmup_seconds", p.warmup_seconds);
 }
 
 struct Put {

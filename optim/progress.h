@@ -12,13 +12,25 @@ namespace heed {
 /// and is in every checkpoint; times only where a time limits the training, so that the checkpoints
 /// of two runs with the same seed, data and settings are the same bytes.
 struct Progress {
-  std::int64_t seed = 0, step = 0;
-  std::int64_t evaluated_step = 0, best_step = 0, since_best = 0;
-  double best_loss = std::numeric_limits<double>::infinity(), best_score = 0;
-  std::int64_t row_steps = 0, row_gold = 0, row_tokens = 0;  // since the last row of metrics
-  double row_loss = 0, row_nats = 0, row_norm = 0;           // row_loss: what was optimised
-  std::int64_t skipped = 0, skipped_in_a_row = 0,
-               row_skipped = 0;  // steps that were not finite; row_steps counts the others
+  std::int64_t seed = 0;
+  std::int64_t step = 0;
+  std::int64_t evaluated_step = 0;
+  std::int64_t best_step = 0;
+  std::int64_t since_best = 0;
+  double best_loss = std::numeric_limits<double>::infinity();
+  double best_score = 0;
+  // since the last row of metrics
+  std::int64_t row_steps = 0;
+  std::int64_t row_gold = 0;
+  std::int64_t row_tokens = 0;
+  // row_loss: what was optimised
+  double row_loss = 0;
+  double row_nats = 0;
+  double row_norm = 0;
+  // steps that were not finite; row_steps counts the others
+  std::int64_t skipped = 0;
+  std::int64_t skipped_in_a_row = 0;
+  std::int64_t row_skipped = 0;
   Watched watched = {};
   double seconds = 0;          // of the runs before this one
   double warmup_seconds = -1;  // when the warm-up was over; -1: not yet

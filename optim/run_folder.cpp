@@ -11,7 +11,8 @@ namespace heed {
 
 namespace {
 
-constexpr std::string_view step_prefix = "step-", extension = ".heed";
+constexpr std::string_view step_prefix = "step-";
+constexpr std::string_view extension = ".heed";
 
 /// The number in "step-000123.heed", or -1.
 Index step_of(const std::string& name) {
@@ -97,9 +98,8 @@ void RunFolder::set_aside(Index step) const {
 void RunFolder::prune(Index step, int keep) const {
   if (keep == 0) return;
   std::vector<Index> saved = steps();
-  std::erase_if(saved, [step](Index other) {
-    return other > step;
-  });  // of a future that an older checkpoint was taken up before
+  // of a future that an older checkpoint was taken up before
+  std::erase_if(saved, [step](Index other) { return other > step; });
   for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < saved.size(); ++i) {
     std::error_code ignored;  // what cannot be deleted today is deleted with the next
     std::filesystem::remove(this->step(saved[i]), ignored);

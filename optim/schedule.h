@@ -11,10 +11,10 @@ namespace heed {
 struct Schedule {
   enum class Kind : std::uint8_t {
     constant,
-    inverse_sqrt,  // sqrt(warmup / step) (Vaswani et al. 2017, section 5.3, scaled so that the peak
-                   // is 1)
-    linear,        // a straight line down to `final`
-    cosine,        // half a cosine down to `final` (Loshchilov and Hutter 2017)
+    // sqrt(warmup / step) (Vaswani et al. 2017, section 5.3, scaled so that the peak is 1)
+    inverse_sqrt,
+    linear,  // a straight line down to `final`
+    cosine,  // half a cosine down to `final` (Loshchilov and Hutter 2017)
   };
   Kind kind = Kind::constant;
   Index warmup = 0;  // steps

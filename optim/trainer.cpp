@@ -65,9 +65,10 @@ struct Trainer::State {
   // Of one call of run():
   Clock::time_point start{};
   Index first_step = 0;
-  double lr = 0, row_mean_loss = 0;
-  Index speed_tokens =
-      0;  // since the last row, and the time they took: for the columns that only people read
+  double lr = 0;
+  double row_mean_loss = 0;
+  // since the last row, and the time they took: for the columns that only people read
+  Index speed_tokens = 0;
   double speed_seconds = 0;
   std::vector<Batch> batches;
 
@@ -144,8 +145,8 @@ void Trainer::State::open(BatchStream& data) {
                     progress.evaluated_step);
     if (progress.seconds == 0) progress.seconds = metrics->seconds();
   }
-  if (progress.step > 0)
-    lr = learning_rate(progress.step);  // for a row that is still to be written
+  // for a row that is still to be written
+  if (progress.step > 0) lr = learning_rate(progress.step);
 }
 
 double Trainer::State::learning_rate(Index step) {
@@ -177,9 +178,8 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss,
   }
   if (gold == 0) fail("step {}: no batch has a gold token; there is nothing to learn from", step);
 
-  step_random() =
-      Random(options.seed,
-             static_cast<std::uint64_t>(step));  // dropout is a function of (seed, step, position)
+  // dropout is a function of (seed, step, position)
+  step_random() = Random(options.seed, static_cast<std::uint64_t>(step));
   double step_loss = 0, step_nats = 0, norm = 0;
   std::size_t computed = 0;
   for (const Batch& batch : batches) {
@@ -215,13 +215,18 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss,
   progress.row_tokens += tokens;
   if (finite) {
     progress.skipped_in_a_row = 0;
-    ++progress.row_steps, progress.row_gold += gold;
-    progress.row_loss += step_loss * static_cast<double>(gold), progress.row_norm += norm;
+    ++progress.row_steps;
+    progress.row_gold += gold;
+    progress.row_loss += step_loss * static_cast<double>(gold);
+    progress.row_norm += norm;
     progress.row_nats += step_nats;
   } else {
-    ++progress.skipped, ++progress.skipped_in_a_row, ++progress.row_skipped;
+    ++progress.skipped;
+    ++progress.skipped_in_a_row;
+    ++progress.row_skipped;
   }
-  speed_tokens += tokens, speed_seconds += since(step_start);
+  speed_tokens += tokens;
+  speed_seconds += since(step_start);
   // Observers come when the step is whole: they may throw.
   const std::string noticed =
       finite ? watch(progress.watched, step, step_loss, norm, options.clip, options.schedule.warmup)
@@ -265,7 +270,10 @@ void Trainer::State::finish_step(const EvaluateFunction& evaluation, const Obser
   // Everything is saved before the best weights are: those can be had again from a checkpoint of
   // their step.
   if ((due(options.save_every) || finished()) && !(saved && has_step())) save_step();
-  if (best_is_due) save_last(), keep_best();
+  if (best_is_due) {
+    save_last();
+    keep_best();
+  }
 }
 
 void Trainer::State::report(double norm, const Observers& observers) const {
@@ -295,7 +303,8 @@ void Trainer::State::report(double norm, const Observers& observers) const {
     report.done = std::max(report.done, report.seconds / options.seconds);
     left = std::min(left, options.seconds - report.seconds);
   }
-  report.done = std::min(report.done, 1.0), report.seconds_left = std::max(left, 0.0);
+  report.done = std::min(report.done, 1.0);
+  report.seconds_left = std::max(left, 0.0);
   observers.on_step(report);
 }
 
@@ -318,7 +327,8 @@ void Trainer::State::write_row() {
         skipped);
   progress.row_steps = progress.row_gold = progress.row_tokens = progress.row_skipped = 0;
   progress.row_loss = progress.row_nats = progress.row_norm = 0;
-  speed_tokens = 0, speed_seconds = 0;
+  speed_tokens = 0;
+  speed_seconds = 0;
   saved = false;
 }
 
@@ -343,8 +353,10 @@ void Trainer::State::evaluate(const EvaluateFunction& evaluate, const Observers&
                     {"seconds", report.seconds}},
                    found.metrics);
   if (report.best) {
-    progress.best_loss = found.loss, progress.best_score = found.score;
-    progress.best_step = progress.step, progress.since_best = 0;
+    progress.best_loss = found.loss;
+    progress.best_score = found.score;
+    progress.best_step = progress.step;
+    progress.since_best = 0;
     best_is_due = true;
   } else {
     ++progress.since_best;
@@ -414,7 +426,8 @@ void Trainer::State::save_step() {
   check_place();
   if (metrics) metrics->sync();  // what a checkpoint has behind it must be there when it is
   if (folder) folder->save_step(checkpoint(), progress.step, options.keep);
-  saved = true, saved_step = progress.step;
+  saved = true;
+  saved_step = progress.step;
 }
 
 void Trainer::State::save_last() {
@@ -422,7 +435,8 @@ void Trainer::State::save_last() {
   check_place();
   if (metrics) metrics->sync();
   if (folder) save(checkpoint(), folder->last());
-  saved = true, saved_step = progress.step;
+  saved = true;
+  saved_step = progress.step;
 }
 
 /// After an error: saves what was trained before it. Returns what to add to the message.
@@ -536,8 +550,8 @@ bool Trainer::resume(const std::string& which) {
     state.saved = *found == state.folder->last();
     state.gave_up_future = !which.empty() && !state.saved;
     state.saved_step = progress.step;
-    state.best_is_due = progress.best_step == progress.step &&
-                        progress.step > 0;  // it may have been killed before it kept them
+    // it may have been killed before it kept them
+    state.best_is_due = progress.best_step == progress.step && progress.step > 0;
   } catch (const Error& error) {
     const std::string what = error.what();
     throw what.starts_with(path) ? error : Error(path + ": " + what);
@@ -574,8 +588,8 @@ TrainResult Trainer::run(BatchStream& data, const LossFunction& loss,
     if (interrupted) {
       state.save_last();
     } else {
-      state.finish_step(evaluate,
-                        observers);  // the time may have run out while evaluating or saving
+      // the time may have run out while evaluating or saving
+      state.finish_step(evaluate, observers);
     }
   } catch (const Error& error) {
     throw Error(error.what() + state.rescue());

@@ -24,8 +24,8 @@ struct TrainerOptions {
   /// The step at which steps and epochs are expected to end the training: the schedule and what is
   /// shown of the rest follow it. 0: `steps`.
   Index expected_steps = 0;
-  double seconds =
-      0;  // stop after so many of wall-clock time, evaluating and saving included, 0: no limit
+  // stop after so many of wall-clock time, evaluating and saving included, 0: no limit
+  double seconds = 0;
   Schedule schedule = {};  // of the optimizer's lr
   double clip = 1;         // largest norm of the gradients, 0: no limit
   Index accumulate = 1;    // batches a step
@@ -70,14 +70,19 @@ struct Evaluation {
 using EvaluateFunction = std::function<Evaluation()>;
 
 struct StepReport {
-  Index step = 0, steps = 0;  // steps 0: limited by time alone
-  double done = 0;            // fraction of the budget
+  // steps 0: limited by time alone
+  Index step = 0;
+  Index steps = 0;
+  double done = 0;  // fraction of the budget
   /// Loss (nats a gold token) and perplexity are means over the steps since the last row of
   /// metrics, without those that were skipped; NaN where none is left.
-  double loss = 0, perplexity = 0, lr = 0;
+  double loss = 0;
+  double perplexity = 0;
+  double lr = 0;
   double gradient_norm = 0;  // of this step
   double tokens_per_s = 0;   // of source and target
-  double seconds = 0, seconds_left = 0;
+  double seconds = 0;
+  double seconds_left = 0;
   Index skipped = 0;     // steps so far, because they were not finite
   double objective = 0;  // such a mean of what is optimised: with smoothing and penalties
 };

@@ -9,13 +9,19 @@ namespace heed {
 namespace {
 
 std::string divergence(Watched& w, Index step, double loss) {
-  if (!(w.lowest < std::numeric_limits<double>::infinity()))
-    w.lowest = loss, w.lowest_step = step;  // what is known before anything is learnt
+  if (!(w.lowest < std::numeric_limits<double>::infinity())) {
+    w.lowest = loss;
+    w.lowest_step = step;
+  }  // what is known before anything is learnt
   w.block_loss += loss;
   if (++w.block_steps < watch_block_steps) return "";
   const double mean = w.block_loss / static_cast<double>(w.block_steps);
-  w.block_steps = 0, w.block_loss = 0;
-  if (mean < w.lowest) w.lowest = mean, w.lowest_step = step;
+  w.block_steps = 0;
+  w.block_loss = 0;
+  if (mean < w.lowest) {
+    w.lowest = mean;
+    w.lowest_step = step;
+  }
   w.high_blocks = mean > std::max(2 * w.lowest, w.lowest + 1) ? w.high_blocks + 1 : 0;
   if (w.high_blocks < watch_high_blocks || w.said_diverging != 0) return "";
   w.said_diverging = 1;
@@ -28,7 +34,8 @@ std::string divergence(Watched& w, Index step, double loss) {
 std::string clipping(Watched& w, Index step, double norm, double clip, Index warmup) {
   if (clip <= 0 || step <= warmup || w.said_clipping != 0) return "";
   const bool acts = norm > clip;
-  w.clipped = acts ? w.clipped + 1 : 0, w.clipped_norm = acts ? w.clipped_norm + norm : 0;
+  w.clipped = acts ? w.clipped + 1 : 0;
+  w.clipped_norm = acts ? w.clipped_norm + norm : 0;
   if (w.clipped < watch_clipped_steps || w.clipped < (step - warmup) / 2) return "";
   w.said_clipping = 1;
   return fmt::format(

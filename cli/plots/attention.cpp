@@ -23,9 +23,9 @@ constexpr Index svg_lines = 50;           // a picture of more is no picture
 constexpr Index titled_cells = 40'000;    // of one line: more are drawn without tooltips
 constexpr Index drawn_cells = 8'000'000;  // of one line's heads: more are not drawn
 constexpr Index open_lines = 3;           // of a page, the others folded
-constexpr std::streamoff
-    titled_bytes = 16 << 20,
-    page_bytes = 40 << 20;  // of a page: then heads go without tooltips; then lines undrawn
+// of a page: then heads go without tooltips; then lines undrawn
+constexpr std::streamoff titled_bytes = 16 << 20;
+constexpr std::streamoff page_bytes = 40 << 20;
 
 std::string jsonl_of(const AttendedLine& line, Index number) {
   const auto text = [](const std::string& token) {
@@ -118,7 +118,9 @@ std::span<const float> head_of(const AttentionLayerMap& map, Index head) {
 struct Small {
   double top = 0.2;
   int cell = 1;
-  bool drawn = true, titles = true, with_nan = false;
+  bool drawn = true;
+  bool titles = true;
+  bool with_nan = false;
 };
 Small small_of(const AttendedLine& line, bool titles) {
   Small small;
@@ -158,7 +160,10 @@ HeatMap top_map(const AttendedLine& line, const Summary& summary) {
 HeatMap small_map(const AttendedLine& line, const AttentionLayerMap& layer, Index head,
                   const Small& small) {
   HeatMap map = map_of(line, head_of(layer, head), layer.layer, std::to_string(head + 1));
-  map.top = small.top, map.cell = small.cell, map.labels = false, map.titles = small.titles;
+  map.top = small.top;
+  map.cell = small.cell;
+  map.labels = false;
+  map.titles = small.titles;
   return map;
 }
 
@@ -182,7 +187,8 @@ Svg drawing_of(const AttendedLine& line) {
        {"Here " + summary.caption + (pictures > 1 ? "; below, each head." : "."),
         std::string("A row is a token written, a column a token of the source.")}) {
     all.text(0, all.height + 11, text, "class=\"muted\"");
-    all.height += 17, all.width = std::max(all.width, text_width(text) * 12);
+    all.height += 17;
+    all.width = std::max(all.width, text_width(text) * 12);
   }
   if (pictures <= 1 || !small.drawn) return all;
   for (const AttentionLayerMap& layer : line.layers) {
@@ -195,14 +201,19 @@ Svg drawing_of(const AttendedLine& line) {
     double x = 0, high = 0;
     for (Index head = 0; head < layer.heads; ++head) {
       const Svg part = heat_map(small_map(line, layer, head, small));
-      if (x > 0 && x + part.width > 960) all.height += high + 10, x = 0;
+      if (x > 0 && x + part.width > 960) {
+        all.height += high + 10;
+        x = 0;
+      }
       high = put(part, x);
       x += part.width + 12;
     }
     all.height += high;
   }
-  if (std::abs(small.top - map.top) > 1e-9 || small.with_nan)
-    all.height += 14, all.height += put(scale_bar(small.top, small.with_nan), 0);
+  if (std::abs(small.top - map.top) > 1e-9 || small.with_nan) {
+    all.height += 14;
+    all.height += put(scale_bar(small.top, small.with_nan), 0);
+  }
   return all;
 }
 
@@ -334,18 +345,19 @@ void AttentionWriter::add_svg(const AttendedLine& line) {
   if (line.source.empty() || line.target.empty() || line.layers.empty()) return;
   if (lines_ > svg_lines && left_out_++ > 0) return;
   Svg part;
-  if (left_out_ > 0)
+  if (left_out_ > 0) {
     part.text(0, 12,
               fmt::format("Lines after the {}th are not drawn; a .jsonl or .html file holds them.",
                           svg_lines),
-              "class=\"muted\""),
-        part.height = 16;
-  else
+              "class=\"muted\"");
+    part.height = 16;
+  } else
     part = drawing_of(line);
   Svg moved;
   moved.add(part, 16, height_ + 4);
   file_ << moved.shapes();
-  width_ = std::max(width_, part.width + 32), height_ += part.height + 28;
+  width_ = std::max(width_, part.width + 32);
+  height_ += part.height + 28;
   finish_svg();
 }
 

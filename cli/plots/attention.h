@@ -10,14 +10,19 @@ namespace heed::plots {
 
 struct AttentionLayerMap {
   std::string layer = {};
-  Index heads = 0, rows = 0, columns = 0;
+  Index heads = 0;
+  Index rows = 0;
+  Index columns = 0;
   std::vector<float> weights = {};  // (heads, target, source)
 };
 
 /// A line, what a model made of it, and what it looked at for each token of that.
 struct AttendedLine {
-  std::string source_text = {}, target_text = {};
-  std::vector<std::string> source = {}, target = {};  // tokens, </s> included
+  std::string source_text = {};
+  std::string target_text = {};
+  // tokens, </s> included
+  std::vector<std::string> source = {};
+  std::vector<std::string> target = {};
   std::vector<AttentionLayerMap> layers = {};
 };
 
@@ -53,10 +58,14 @@ class AttentionWriter {
   void finish_svg();
   void flush();
 
-  std::string path_, extension_;
+  std::string path_;
+  std::string extension_;
   std::ofstream file_;
-  Index lines_ = 0, left_out_ = 0;
-  double width_ = 240, height_ = 12;  // of the .svg so far
+  Index lines_ = 0;
+  Index left_out_ = 0;
+  // of the .svg so far
+  double width_ = 240;
+  double height_ = 12;
 };
 
 }  // namespace heed::plots

@@ -23,7 +23,8 @@ std::string label_of(double value, double step) {
 std::vector<Tick> ticks(double low, double high, int count) {
   if (!(high > low)) {
     const double around = low == 0 ? 1 : std::abs(low) * 0.1;
-    high = low + around, low -= around;
+    high = low + around;
+    low -= around;
   }
   // Halves first: their difference may be more than there are numbers. What is closer than numbers
   // are gets one step.
@@ -77,8 +78,10 @@ Series mean_of(const std::vector<const Series*>& series) {
   }
   if (lines.empty()) return mean;
   double from = lines[0].front().first, to = lines[0].back().first;
-  for (const auto& line : lines)
-    from = std::max(from, line.front().first), to = std::min(to, line.back().first);
+  for (const auto& line : lines) {
+    from = std::max(from, line.front().first);
+    to = std::min(to, line.back().first);
+  }
   for (const auto& line : lines)
     for (const auto& point : line)
       if (point.first >= from && point.first <= to) mean.xs.push_back(point.first);

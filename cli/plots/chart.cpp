@@ -13,12 +13,21 @@ namespace heed::plots {
 
 namespace {
 
-constexpr double width = 760, height = 400, left = 68, top = 40, bottom = 52, line_of_text = 16;
+constexpr double width = 760;
+constexpr double height = 400;
+constexpr double left = 68;
+constexpr double top = 40;
+constexpr double bottom = 52;
+constexpr double line_of_text = 16;
 constexpr std::size_t most_dots = 60;  // of a line; more points are a line alone
 
 /// From values to pixels.
 struct Axis {
-  double low = 0, high = 1, from = 0, to = 1;  // `from` is where `low` lies
+  // `from` is where `low` lies
+  double low = 0;
+  double high = 1;
+  double from = 0;
+  double to = 1;
   bool log = false;
   std::vector<Tick> ticks = {};
 
@@ -32,8 +41,12 @@ struct Axis {
 };
 
 struct Range {
-  double low = std::numeric_limits<double>::infinity(), high = -low;
-  void add(double value) { low = std::min(low, value), high = std::max(high, value); }
+  double low = std::numeric_limits<double>::infinity();
+  double high = -low;
+  void add(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
   bool empty() const { return low > high; }
 };
 
@@ -44,19 +57,22 @@ Axis axis_of(Range range, bool log, bool snug, double from, double to) {
   if (log) {
     const double pad =
         snug && range.high > range.low ? 1 : std::max(1.03, std::pow(range.high / range.low, 0.04));
-    axis.low = range.low / pad, axis.high = std::min(range.high, most) * pad;
+    axis.low = range.low / pad;
+    axis.high = std::min(range.high, most) * pad;
     axis.ticks = log_ticks(axis.low, axis.high);
     std::erase_if(axis.ticks, [&](const Tick& tick) {
       return tick.value < axis.low * 0.9999 || tick.value > axis.high * 1.0001;
     });
     return axis;
   }
-  range.low = std::clamp(range.low, -most, most), range.high = std::clamp(range.high, -most, most);
+  range.low = std::clamp(range.low, -most, most);
+  range.high = std::clamp(range.high, -most, most);
   axis.ticks = ticks(range.low, range.high, 6);
-  axis.low = axis.ticks.front().value, axis.high = axis.ticks.back().value;
+  axis.low = axis.ticks.front().value;
+  axis.high = axis.ticks.back().value;
   if (snug && range.high > range.low) {
     axis.low = axis.low >= 0 && range.low - axis.low < 0.25 * (range.high - range.low) ? axis.low
-                                                                                       : range.low,
+                                                                                       : range.low;
     axis.high = range.high;
     std::erase_if(axis.ticks, [&](const Tick& tick) {
       return tick.value < axis.low || tick.value > axis.high;
@@ -84,7 +100,9 @@ std::string stroke(std::size_t model, double pixels, double opacity = 1) {
 std::string fill(std::size_t model) { return fmt::format("class=\"f{}\"", model % series_colours); }
 
 struct EndLabel {
-  double x, y;  // of the line's end
+  // of the line's end
+  double x;
+  double y;
   std::string text;
   std::size_t model;
   double at = 0;
@@ -94,8 +112,10 @@ void add_end_labels(Svg& svg, std::vector<EndLabel> labels, double x, double low
   std::stable_sort(labels.begin(), labels.end(),
                    [](const EndLabel& a, const EndLabel& b) { return a.y < b.y; });
   double free = top - 4;
-  for (EndLabel& label : labels)
-    label.at = std::max(label.y, free), free = label.at + line_of_text;
+  for (EndLabel& label : labels) {
+    label.at = std::max(label.y, free);
+    free = label.at + line_of_text;
+  }
   for (std::size_t i = labels.size(); i-- > 0; lowest = labels[i].at - line_of_text)
     labels[i].at = std::min(labels[i].at, lowest);
   for (const EndLabel& label : labels) {
@@ -110,7 +130,8 @@ void add_end_labels(Svg& svg, std::vector<EndLabel> labels, double x, double low
 
 Svg frame(const std::string& title, const std::string& x_label, const std::string& y_label) {
   Svg svg;
-  svg.width = width, svg.height = height;
+  svg.width = width;
+  svg.height = height;
   svg.text(0, 16, readable(title), "style=\"font-size:14px;font-weight:600\"");
   svg.text(0, top - 8, readable(y_label), "class=\"muted\"");
   svg.text((left + width) / 2, height - 10, readable(x_label),
@@ -142,8 +163,8 @@ std::string line_chart(const LineChart& chart) {
   const auto models = models_of(chart.series);
   Axis x{.log = chart.log_x}, y{.log = chart.log_y};
   Range xs, ys;
-  const auto each = [&](const Series& s, const std::function<void(double, double, bool)>&
-                                             take) {  // (x, y, goes on from the one before)
+  // (x, y, goes on from the one before)
+  const auto each = [&](const Series& s, const std::function<void(double, double, bool)>& take) {
     bool on = false;
     for (std::size_t i = 0; i < std::min(s.xs.size(), s.ys.size()); ++i) {
       const bool drawn = x.takes(s.xs[i]) && y.takes(s.ys[i]);
@@ -152,13 +173,16 @@ std::string line_chart(const LineChart& chart) {
     }
   };
   for (const Series& s : chart.series)
-    each(s, [&](double at, double value, bool) { xs.add(at), ys.add(value); });
+    each(s, [&](double at, double value, bool) {
+      xs.add(at);
+      ys.add(value);
+    });
   if (xs.empty()) return no_data(std::move(svg), chart.title);
   double names = 0;
   for (std::size_t m = 0; m < models.size(); ++m)
     names = std::max(names, text_width(named(models, m)) * 12);
   const double right = width - 16 - names;
-  x = axis_of(xs, chart.log_x, true, left, right),
+  x = axis_of(xs, chart.log_x, true, left, right);
   y = axis_of(ys, chart.log_y, false, height - bottom, top + 8);
 
   add_y_axis(svg, y, right);
@@ -167,9 +191,10 @@ std::string line_chart(const LineChart& chart) {
   for (const Tick& tick : x.ticks) {
     const double at = x.at(tick.value), half = text_width(tick.label) * 6;
     svg.line(at, height - bottom, at, height - bottom + 5, "class=\"axis\"");
-    if (at - half > free)
-      svg.text(at, height - bottom + 19, tick.label, "class=\"muted\" text-anchor=\"middle\""),
-          free = at + half + 6;
+    if (at - half > free) {
+      svg.text(at, height - bottom + 19, tick.label, "class=\"muted\" text-anchor=\"middle\"");
+      free = at + half + 6;
+    }
   }
 
   std::vector<EndLabel> labels;
@@ -179,7 +204,9 @@ std::string line_chart(const LineChart& chart) {
     std::size_t points = 0;
     double end_x = 0, end_y = 0;
     each(s, [&](double at, double value, bool on) {
-      end_x = x.at(at), end_y = y.at(value), ++points;
+      end_x = x.at(at);
+      end_y = y.at(value);
+      ++points;
       d += fmt::format("{}{} {}", on ? 'L' : 'M', length(end_x), length(end_y));
     });
     if (points == 0) return EndLabel{-1, 0, "", model};
@@ -221,8 +248,10 @@ std::string bar_chart(const BarChart& chart) {
   Range range;
   for (const BarSeries& s : chart.series)
     for (std::size_t i = 0; i < std::min(s.values.size(), chart.categories.size()); ++i)
-      if (std::isfinite(s.values[i]))
-        range.add(s.values[i] - error_of(s, i)), range.add(s.values[i] + error_of(s, i));
+      if (std::isfinite(s.values[i])) {
+        range.add(s.values[i] - error_of(s, i));
+        range.add(s.values[i] + error_of(s, i));
+      }
   if (range.empty()) return no_data(std::move(svg), chart.title);
   if (chart.bars) range.add(0);
   double names = 0;
@@ -259,7 +288,8 @@ std::string bar_chart(const BarChart& chart) {
         on = false;
         continue;
       }
-      end.x = middle(i, k), end.y = y.at(s.values[i]);
+      end.x = middle(i, k);
+      end.y = y.at(s.values[i]);
       joined += fmt::format("{}{} {}", on ? 'L' : 'M', length(end.x), length(end.y));
       on = true;
     }

@@ -8,24 +8,33 @@ namespace heed::plots {
 /// A line of points, those of a model's run or the like. Points that are no numbers (or not above 0
 /// on a logarithmic axis) leave gaps.
 struct Series {
-  std::string name = {}, model = {};  // series of one model share its colour; with two or more,
-                                      // their mean is drawn above them
-  std::vector<double> xs = {}, ys = {};
+  // series of one model share its colour; with two or more, their mean is drawn above them
+  std::string name = {};
+  std::string model = {};
+  std::vector<double> xs = {};
+  std::vector<double> ys = {};
 };
 
 struct LineChart {
-  std::string title = {}, x_label = {}, y_label = {};
-  bool log_x = false, log_y = false;
+  std::string title = {};
+  std::string x_label = {};
+  std::string y_label = {};
+  bool log_x = false;
+  bool log_y = false;
   std::vector<Series> series = {};
 };
 
 /// Of each model, a value and its error (as far up as down; may be empty) a category.
 struct BarSeries {
   std::string model = {};
-  std::vector<double> values = {}, errors = {};  // a value that is no number: nothing is drawn
+  // a value that is no number: nothing is drawn
+  std::vector<double> values = {};
+  std::vector<double> errors = {};
 };
 struct BarChart {
-  std::string title = {}, x_label = {}, y_label = {};
+  std::string title = {};
+  std::string x_label = {};
+  std::string y_label = {};
   std::vector<std::string> categories = {};
   std::vector<BarSeries> series = {};
   bool bars = false;  // from 0; else points joined by a thin line

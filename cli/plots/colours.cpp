@@ -31,10 +31,13 @@ const Theme dark = {"#15181d",
 std::string scale_colour(const Theme& theme, double part) {
   const auto lab = [](const double* lch, double* out) {
     const double hue = lch[2] * std::numbers::pi / 180;
-    out[0] = lch[0], out[1] = lch[1] * std::cos(hue), out[2] = lch[1] * std::sin(hue);
+    out[0] = lch[0];
+    out[1] = lch[1] * std::cos(hue);
+    out[2] = lch[1] * std::sin(hue);
   };
   double from[3], to[3], c[3];
-  lab(theme.from, from), lab(theme.to, to);
+  lab(theme.from, from);
+  lab(theme.to, to);
   for (int i = 0; i < 3; ++i)
     c[i] = from[i] + (to[i] - from[i]) * std::clamp(part, 0.0, 1.0);
   const double l = std::pow(c[0] + 0.3963377774 * c[1] + 0.2158037573 * c[2], 3),

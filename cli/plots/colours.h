@@ -7,13 +7,20 @@ namespace heed::plots {
 /// What a picture is drawn with. Pictures name classes, never colours, so that one page shows them
 /// by day and by night.
 struct Theme {
-  const char *paper, *ink, *muted, *grid;
-  double from[3], to[3];  // the scale of weights in OKLCH: lightness, chroma, hue in degrees
+  const char* paper;
+  const char* ink;
+  const char* muted;
+  const char* grid;
+  // the scale of weights in OKLCH: lightness, chroma, hue in degrees
+  double from[3];
+  double to[3];
   const char* models[7];  // of series; told apart by the colour-blind too
-  const char* turned;     // which numbers stand on cells too strong for ink: those over 0.6 of the
-                          // scale, or from the middle on
+  // which numbers stand on cells too strong for ink: those over 0.6 of the scale, or from the
+  // middle on
+  const char* turned;
 };
-extern const Theme light, dark;
+extern const Theme light;
+extern const Theme dark;
 
 inline constexpr int levels = 48;  // of the scale: class w0 is nothing, w48 the most
 inline constexpr int series_colours = 7;

@@ -11,7 +11,8 @@ namespace heed::plots {
 
 namespace {
 
-constexpr int label_columns = 18, title_columns = 40;
+constexpr int label_columns = 18;
+constexpr int title_columns = 40;
 
 int level_of(float weight, double top) {  // -1: not a number
   if (!std::isfinite(weight)) return -1;
@@ -42,7 +43,9 @@ std::vector<Index> marks_before(std::span<const std::string> tokens) {
 struct Labels {
   std::vector<std::string> texts;
   std::size_t step = 1;
-  double font = 12, extent = 0;  // of the longest, in pixels
+  // of the longest, in pixels
+  double font = 12;
+  double extent = 0;
 };
 
 Labels labels_of(std::span<const std::string> tokens, int cell) {
@@ -161,18 +164,21 @@ Svg heat_map(const HeatMap& map) {
   Labels rows, columns;
   const bool slanted = map.cell >= 16;
   if (map.labels) {
-    rows = labels_of(map.target, map.cell), columns = labels_of(map.source, map.cell);
+    rows = labels_of(map.target, map.cell);
+    columns = labels_of(map.source, map.cell);
     left += std::ceil(rows.extent) + 8;
     top += std::ceil((slanted ? (columns.extent + columns.font) * 0.7072 : columns.extent)) + 8;
-    for (std::size_t c = 0; slanted && c < columns.texts.size();
-         ++c) {  // how far the label of each column reaches beyond the cells
+    // how far the label of each column reaches beyond the cells
+    for (std::size_t c = 0; slanted && c < columns.texts.size(); ++c) {
       const double beyond = text_width(columns.texts[c]) * columns.font * 0.7072 -
                             map.cell * (static_cast<double>(columns.texts.size() - c) - 0.5);
       right = std::max(right, beyond + 6);
     }
   }
-  svg.width = std::ceil(left + wide + right), svg.height = std::ceil(top + high);
-  svg.width += 1, svg.height += 1;
+  svg.width = std::ceil(left + wide + right);
+  svg.height = std::ceil(top + high);
+  svg.width += 1;
+  svg.height += 1;
   svg.open("transform=\"translate(.5 .5)\"");  // lines one pixel wide are sharp there
   svg.rect(left, top, wide, high, "class=\"frame\"");
   svg.open(fmt::format("class=\"cells{}\"{}{}", map.cell >= 8 && map.titles ? " ruled" : "",
@@ -208,7 +214,8 @@ Svg scale_bar(double top, bool with_nan) {
                     static_cast<int>(std::lround(levels * static_cast<double>(i) / (steps - 1)))));
   svg.rect(left, 0.5, steps * step, height, "class=\"grid\"");
   svg.text(left + steps * step + 6, 10, fmt::format("{:.1f}", top), "class=\"muted\"");
-  svg.width = left + steps * step + 40, svg.height = 15;
+  svg.width = left + steps * step + 40;
+  svg.height = 15;
   if (with_nan) {
     svg.rect(svg.width, 0.5, step, height, "class=\"swatch nan\"");
     svg.text(svg.width + step + 5, 10, "not a number", "class=\"muted\"");

@@ -12,14 +12,16 @@ namespace heed::plots {
 /// Weights of one sentence pair as cells: a row for each target token, a column for each source
 /// token.
 struct HeatMap {
-  std::span<const std::string> source, target;
-  std::span<const float>
-      weights;         // (target, source), row after row; what is no number is drawn as that
-  double top = 1;      // the weight of the strongest colour
-  int cell = 30;       // pixels
-  bool labels = true;  // the tokens beside it, every k-th where cells are smaller than letters
-  bool titles = true;  // a tooltip a cell, "target ← source: 0.123456"; without them equal cells
-                       // share one path: small
+  std::span<const std::string> source;
+  std::span<const std::string> target;
+  // (target, source), row after row; what is no number is drawn as that
+  std::span<const float> weights;
+  double top = 1;  // the weight of the strongest colour
+  int cell = 30;   // pixels
+  // the tokens beside it, every k-th where cells are smaller than letters
+  bool labels = true;
+  // a tooltip a cell, "target ← source: 0.123456"; without them equal cells share one path: small
+  bool titles = true;
   std::string attributes = {};  // of the group of cells
 };
 

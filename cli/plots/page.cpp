@@ -47,7 +47,9 @@ std::string page_begin(std::string_view title, std::string_view more_rules) {
       "'unsafe-inline'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   text += "<title>" + escape(readable(title)) + "</title>\n<style>\n";
-  text += shape_rules, text += more_rules, text += page_rules(light);
+  text += shape_rules;
+  text += more_rules;
+  text += page_rules(light);
   text +=
       "@media (prefers-color-scheme:dark){\n" + page_rules(dark) + "}\n</style>\n</head>\n<body>\n";
   return text + "<h1>" + escape(readable(title)) + "</h1>\n";
@@ -79,7 +81,11 @@ void Page::table(const Table& table) {
   text_ += "<div class=\"scroll\"><table>\n";
   if (!table.caption.empty())
     text_ += "<caption>" + escape(readable(table.caption)) + "</caption>\n";
-  if (!table.header.empty()) text_ += "<thead>\n", line(table.header, "th"), text_ += "</thead>\n";
+  if (!table.header.empty()) {
+    text_ += "<thead>\n";
+    line(table.header, "th");
+    text_ += "</thead>\n";
+  }
   text_ += "<tbody>\n";
   for (const auto& row : table.rows)
     line(row, "td");
@@ -87,7 +93,8 @@ void Page::table(const Table& table) {
 }
 
 void Page::figure(std::string_view svg, std::string_view caption) {
-  text_ += "<figure>\n", text_ += svg;
+  text_ += "<figure>\n";
+  text_ += svg;
   if (!caption.empty()) text_ += "<figcaption>" + escape(readable(caption)) + "</figcaption>\n";
   text_ += "</figure>\n";
 }

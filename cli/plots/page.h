@@ -26,8 +26,8 @@ class Page {
   void heading(std::string_view text);
   void paragraph(std::string_view text);
   void table(const Table& table);
-  void figure(std::string_view svg,
-              std::string_view caption = {});  // `svg` as line_chart() and point_chart() give it
+  // `svg` as line_chart() and point_chart() give it
+  void figure(std::string_view svg, std::string_view caption = {});
   void notes(const std::vector<std::string>& items);
   std::string text() const { return text_ + page_end(); }
   /// Throws Error, `FILE: cannot write ...`.

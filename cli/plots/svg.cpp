@@ -16,13 +16,20 @@ std::string length(double pixels) {
 }
 
 void Svg::shape(std::string_view tag, std::string_view attributes, std::string_view title) {
-  shapes_ += '<', shapes_ += tag;
-  if (!attributes.empty()) shapes_ += ' ', shapes_ += attributes;
+  shapes_ += '<';
+  shapes_ += tag;
+  if (!attributes.empty()) {
+    shapes_ += ' ';
+    shapes_ += attributes;
+  }
   if (title.empty()) {
     shapes_ += "/>";
   } else {
-    shapes_ += "><title>", shapes_ += escape(title), shapes_ += "</title></",
-        shapes_ += tag.substr(0, tag.find(' ')), shapes_ += '>';
+    shapes_ += "><title>";
+    shapes_ += escape(title);
+    shapes_ += "</title></";
+    shapes_ += tag.substr(0, tag.find(' '));
+    shapes_ += '>';
   }
 }
 
@@ -55,7 +62,9 @@ void Svg::text(double x, double y, std::string_view text, std::string_view attri
 }
 
 void Svg::open(std::string_view attributes) {
-  shapes_ += "<g ", shapes_ += attributes, shapes_ += '>';
+  shapes_ += "<g ";
+  shapes_ += attributes;
+  shapes_ += '>';
 }
 void Svg::close() { shapes_ += "</g>\n"; }
 

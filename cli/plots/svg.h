@@ -11,7 +11,8 @@ namespace heed::plots {
 /// here and nowhere else. `attributes` stand in the tag as they are: `class="w3"`.
 class Svg {
  public:
-  double width = 0, height = 0;
+  double width = 0;
+  double height = 0;
 
   void rect(double x, double y, double w, double h, std::string_view attributes,
             std::string_view title = {});

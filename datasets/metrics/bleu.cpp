@@ -105,8 +105,9 @@ void finish(BleuScore& bleu) {
     else if (options.smooth == "floor")
       precision = 100 * k / total;
   }
+  // log 0 = -inf makes the score 0
   for (int n = 0; n < order; ++n)
-    logs += std::log(bleu.precisions[n]);  // log 0 = -inf makes the score 0
+    logs += std::log(bleu.precisions[n]);
   bleu.score = bleu.bp * std::exp(logs / order);
 }
 
@@ -131,9 +132,12 @@ std::string BleuScore::signature() const {
 }
 
 BleuCounts& BleuCounts::operator+=(const BleuCounts& other) {
-  sys_len += other.sys_len, ref_len += other.ref_len;
-  for (std::size_t n = 0; n < orders; ++n)
-    matches[n] += other.matches[n], totals[n] += other.totals[n];
+  sys_len += other.sys_len;
+  ref_len += other.ref_len;
+  for (std::size_t n = 0; n < orders; ++n) {
+    matches[n] += other.matches[n];
+    totals[n] += other.totals[n];
+  }
   return *this;
 }
 

@@ -21,7 +21,9 @@ struct BleuOptions {
 /// What BLEU adds up, line after line: nothing else of a line matters to a corpus' score.
 struct BleuCounts {
   static constexpr int orders = 4;
-  Index sys_len = 0, ref_len = 0;       // words
+  // words
+  Index sys_len = 0;
+  Index ref_len = 0;
   std::array<Index, orders> matches{};  // n-grams that a reference holds too
   std::array<Index, orders> totals{};   // n-grams of the hypotheses
   BleuCounts& operator+=(const BleuCounts& other);

@@ -34,12 +34,14 @@ PairedDifference paired_difference(std::span<const double> a, std::span<const do
     result.wins += differences.back() > 0 ? 1 : differences.back() == 0 ? 0.5 : 0;
   }
   const auto n = static_cast<double>(a.size());
-  result.mean /= n, result.wins /= n;
+  result.mean /= n;
+  result.wins /= n;
   std::sort(differences.begin(), differences.end());
   const auto at = [&](double share) {
     return differences[static_cast<std::size_t>(std::lround(share * (n - 1)))];
   };
-  result.low = at(0.025), result.high = at(0.975);
+  result.low = at(0.025);
+  result.high = at(0.975);
   return result;
 }
 

@@ -17,9 +17,11 @@ std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int sample
 
 /// How two systems compare over the same resampled test sets.
 struct PairedDifference {
-  double mean = 0;           // of a - b
-  double low = 0, high = 0;  // the middle 95 % of a - b
-  double wins = 0;           // share of the sets on which a is better; ties count half
+  double mean = 0;  // of a - b
+                    // the middle 95 % of a - b
+  double low = 0;
+  double high = 0;
+  double wins = 0;  // share of the sets on which a is better; ties count half
   /// The middle 95 % of the sets agree which of the two is better.
   bool significant() const { return low > 0 || high < 0; }
 };

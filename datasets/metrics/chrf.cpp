@@ -27,11 +27,13 @@ struct Text {
 // One ASCII mark is cut off a word: its last character, else its first.
 void cut(std::vector<std::string>& words, const std::string& word) {
   const std::size_t last = word.size() - 1;
-  if (word.size() > 1 && is_mark(static_cast<unsigned char>(word[last])))
-    words.push_back(word.substr(0, last)), words.push_back(word.substr(last));
-  else if (word.size() > 1 && is_mark(static_cast<unsigned char>(word[0])))
-    words.push_back(word.substr(0, 1)), words.push_back(word.substr(1));
-  else
+  if (word.size() > 1 && is_mark(static_cast<unsigned char>(word[last]))) {
+    words.push_back(word.substr(0, last));
+    words.push_back(word.substr(last));
+  } else if (word.size() > 1 && is_mark(static_cast<unsigned char>(word[0]))) {
+    words.push_back(word.substr(0, 1));
+    words.push_back(word.substr(1));
+  } else
     words.push_back(word);
 }
 
@@ -62,9 +64,8 @@ ChrfCounts compare(const Text& hypothesis, const Text& reference) {
   std::copy(words.begin(), words.end(),
             std::copy(characters.begin(), characters.end(), counts.orders.begin()));
   for (Overlap& order : counts.orders)
-    if (order.reference == 0)
-      order.hypothesis =
-          0;  // an order that the reference has not is not held against the hypothesis
+    // an order that the reference has not is not held against the hypothesis
+    if (order.reference == 0) order.hypothesis = 0;
   return counts;
 }
 
@@ -79,7 +80,8 @@ double f_score(const ChrfCounts& counts) {
     ++orders;
   }
   if (precision + recall == 0) return 0;
-  precision /= orders, recall /= orders;
+  precision /= orders;
+  recall /= orders;
   return 100 * ((1 + beta2) * precision * recall / (beta2 * precision + recall));
 }
 
@@ -112,10 +114,13 @@ std::vector<ChrfCounts> chrf_counts(std::span<const std::string> hypotheses,
     double best = -1;
     for (const auto& reference : references) {
       const ChrfCounts compared = compare(hypothesis, read(reference[i], options));
-      if (const double score = f_score(compared); best < 0)
-        best = score, counts.push_back(compared);
-      else if (score > best)
-        best = score, counts.back() = compared;
+      if (const double score = f_score(compared); best < 0) {
+        best = score;
+        counts.push_back(compared);
+      } else if (score > best) {
+        best = score;
+        counts.back() = compared;
+      }
     }
   }
   return counts;

@@ -18,7 +18,8 @@ struct ChrfOptions {
 /// What chrF adds up, line after line: n-grams of 1 to 6 characters, white space left out, then of
 /// 1 and 2 words.
 struct ChrfCounts {
-  static constexpr int char_orders = 6, word_orders = 2;
+  static constexpr int char_orders = 6;
+  static constexpr int word_orders = 2;
   std::array<Overlap, char_orders + word_orders> orders{};
   ChrfCounts& operator+=(const ChrfCounts& other);
 };

@@ -50,14 +50,14 @@ class Rows {
     if (j % 64) ones += std::popcount(row[j / 64] & ~(~std::uint64_t{0} << j % 64));
     return static_cast<Index>(j) - ones;
   }
-  static Index rises(const Bits& row, std::size_t j) {
-    return ~row[j / 64] >> j % 64 & 1;
-  }  // L(i, j + 1) - L(i, j)
+  // L(i, j + 1) - L(i, j)
+  static Index rises(const Bits& row, std::size_t j) { return ~row[j / 64] >> j % 64 & 1; }
 
  private:
   struct Places {
     std::vector<std::size_t> listed;  // ascending
-    Bits marked;  // as bits, for a word at more than one place in 64: there are at most 64 of those
+    // as bits, for a word at more than one place in 64: there are at most 64 of those
+    Bits marked;
   };
   void mark(const std::vector<std::size_t>& places, Bits& bits) const {
     bits.resize(width_);
@@ -97,15 +97,23 @@ std::vector<std::size_t> lcs_positions(Words a, Words b) {
     begin -= block;
     recent.assign(1, std::move(kept[begin / block]));
     const std::size_t end = std::min(begin + block, a.size());
-    for (std::size_t i = begin; i < end; ++i)
-      recent.push_back(recent.back()), rows.advance(recent.back(), a[i]);
-    for (std::size_t i = end; i > begin && j > 0;
-         --i) {  // at (i, j): what of b[0, j) is taken with a[i - 1], or left out?
+    for (std::size_t i = begin; i < end; ++i) {
+      recent.push_back(recent.back());
+      rows.advance(recent.back(), a[i]);
+    }
+    // at (i, j): what of b[0, j) is taken with a[i - 1], or left out?
+    for (std::size_t i = end; i > begin && j > 0; --i) {
       const Bits &here = recent[i - begin], &above = recent[i - 1 - begin];
       Index length = Rows::zeros(here, j), length_above = Rows::zeros(above, j);
-      while (j > 0 && a[i - 1] != b[j - 1] && length - Rows::rises(here, j - 1) > length_above)
-        length -= Rows::rises(here, j - 1), length_above -= Rows::rises(above, j - 1), --j;
-      if (j > 0 && a[i - 1] == b[j - 1]) positions.push_back(i - 1), --j;
+      while (j > 0 && a[i - 1] != b[j - 1] && length - Rows::rises(here, j - 1) > length_above) {
+        length -= Rows::rises(here, j - 1);
+        length_above -= Rows::rises(above, j - 1);
+        --j;
+      }
+      if (j > 0 && a[i - 1] == b[j - 1]) {
+        positions.push_back(i - 1);
+        --j;
+      }
     }
   }
   std::reverse(positions.begin(), positions.end());

@@ -13,7 +13,9 @@ namespace heed {
 /// N-grams of one order in a hypothesis and in its reference, and how many of the one the other
 /// holds too (clipped: each counts as often as the side where it is rarer).
 struct Overlap {
-  Index hypothesis = 0, reference = 0, matches = 0;
+  Index hypothesis = 0;
+  Index reference = 0;
+  Index matches = 0;
 };
 
 constexpr std::size_t max_overlap_order = 6;

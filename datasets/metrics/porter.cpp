@@ -45,8 +45,8 @@ bool ends_doubled(string_view word) {  // *d
   return word.size() >= 2 && word.back() == word[word.size() - 2] && consonants(word).back();
 }
 
-bool ends_short(string_view word) {  // *o: consonant, vowel, consonant but w, x, y; NLTK: or a
-                                     // vowel and a consonant, nothing else
+// *o: consonant, vowel, consonant but w, x, y; NLTK: or a vowel and a consonant, nothing else
+bool ends_short(string_view word) {
   const auto consonant = consonants(word);
   const std::size_t n = word.size();
   if (n == 2) return !consonant[0] && consonant[1];
@@ -55,7 +55,8 @@ bool ends_short(string_view word) {  // *o: consonant, vowel, consonant but w, x
 }
 
 struct Rule {
-  string_view suffix, replacement;
+  string_view suffix;
+  string_view replacement;
 };
 
 // The first rule whose suffix the word has is the only one tried; it changes the word if its stem
@@ -108,8 +109,9 @@ void final_y(std::string& word) {  // step 1c
 void double_suffixes(std::string& word) {  // step 2
   if (word.ends_with("alli") && measure(string_view(word).substr(0, word.size() - 4)) > 0)
     word.resize(word.size() - 2);
+  // the l counts
   if (word.ends_with("logi") && measure(string_view(word).substr(0, word.size() - 3)) > 0)
-    return word.pop_back();  // the l counts
+    return word.pop_back();
   apply(word, {{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},
                {"izer", "ize"},    {"bli", "ble"},     {"alli", "al"},     {"entli", "ent"},
                {"eli", "e"},       {"ousli", "ous"},   {"ization", "ize"}, {"ation", "ate"},
@@ -167,6 +169,7 @@ std::string porter_stem(std::string word) {
   past_and_gerund(word);
   final_y(word);
   double_suffixes(word);
+  // step 3
   apply(word,
         {{"icate", "ic"},
          {"ative", ""},
@@ -175,7 +178,7 @@ std::string porter_stem(std::string word) {
          {"ical", "ic"},
          {"ful", ""},
          {"ness", ""}},
-        0);  // step 3
+        0);
   final_ion_and_others(word);
   final_e_and_l(word);
   return word;

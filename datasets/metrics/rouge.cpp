@@ -65,7 +65,9 @@ Index union_matches(const Text& hypothesis, const Text& reference, std::size_t v
     for (std::size_t i = 0; i < sentence.size(); ++i) {
       if (!covered[i] || left_hypothesis[sentence[i]] == 0 || left_reference[sentence[i]] == 0)
         continue;
-      ++matches, --left_hypothesis[sentence[i]], --left_reference[sentence[i]];
+      ++matches;
+      --left_hypothesis[sentence[i]];
+      --left_reference[sentence[i]];
     }
   }
   return matches;
@@ -80,8 +82,8 @@ RougeScore compare(const Text& hypothesis, const Text& reference, std::size_t vo
     score.*parts[i] = ratios(ngrams[i].matches, ngrams[i].hypothesis, ngrams[i].reference);
   const Index common = lcs_length(reference.words, hypothesis.words);
   score.rougeL = ratios(common, n, m);
-  const bool lines = hypothesis.sentences.size() == 1 &&
-                     reference.sentences.size() == 1;  // then both are the same
+  // then both are the same
+  const bool lines = hypothesis.sentences.size() == 1 && reference.sentences.size() == 1;
   score.rougeLsum =
       lines ? score.rougeL : ratios(union_matches(hypothesis, reference, vocabulary), n, m);
   return score;
@@ -92,8 +94,8 @@ bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); 
 }  // namespace
 
 std::vector<std::string> rouge_words(std::string_view text, const RougeOptions& options) {
-  const std::string lower =
-      lowercase(text);  // the Kelvin sign, say, becomes a k: ASCII alone would not do
+  // the Kelvin sign, say, becomes a k: ASCII alone would not do
+  const std::string lower = lowercase(text);
   std::vector<std::string> words;
   for (auto end = lower.begin(); end != lower.end();) {
     const auto begin = std::find_if(end, lower.end(), is_word);
@@ -131,11 +133,15 @@ RougeScore mean(std::span<const RougeScore> scores) {
   RougeScore result;
   for (const auto part : parts) {
     PrecisionRecall& sum = result.*part;
-    for (const RougeScore& score : scores)
-      sum.precision += (score.*part).precision, sum.recall += (score.*part).recall,
-          sum.fmeasure += (score.*part).fmeasure;
+    for (const RougeScore& score : scores) {
+      sum.precision += (score.*part).precision;
+      sum.recall += (score.*part).recall;
+      sum.fmeasure += (score.*part).fmeasure;
+    }
     const auto n = static_cast<double>(scores.size());
-    sum.precision /= n, sum.recall /= n, sum.fmeasure /= n;
+    sum.precision /= n;
+    sum.recall /= n;
+    sum.fmeasure /= n;
   }
   return result;
 }

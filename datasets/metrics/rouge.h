@@ -14,17 +14,23 @@ struct RougeOptions {
 };
 
 struct PrecisionRecall {
-  double precision = 0, recall = 0, fmeasure = 0;  // 0 to 1; F = 2 P R / (P + R)
+  // 0 to 1; F = 2 P R / (P + R)
+  double precision = 0;
+  double recall = 0;
+  double fmeasure = 0;
 };
 
 /// ROUGE (Lin 2004, "ROUGE: a package for automatic evaluation of summaries") as Google's
 /// rouge_score computes it: always in lower case, words are runs of a-z and 0-9, all else separates
 /// them.
 struct RougeScore {
-  PrecisionRecall rouge1, rouge2, rouge3;  // n-grams of 1, 2, 3 words, section 2
-  PrecisionRecall rougeL;                  // longest common subsequence, section 3.1
-  PrecisionRecall
-      rougeLsum;  // of each sentence with all of the other side's, section 3.2; \n ends a sentence
+  // n-grams of 1, 2, 3 words, section 2
+  PrecisionRecall rouge1;
+  PrecisionRecall rouge2;
+  PrecisionRecall rouge3;
+  PrecisionRecall rougeL;  // longest common subsequence, section 3.1
+  // of each sentence with all of the other side's, section 3.2; \n ends a sentence
+  PrecisionRecall rougeLsum;
 };
 
 /// Of several references the one with the highest F counts, each of the five scores for itself.

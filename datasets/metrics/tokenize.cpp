@@ -131,8 +131,8 @@ bool is_chinese(char32_t code) {
 
 std::vector<std::string> tokenize_zh(std::string_view line) {
   std::string text;
-  std::size_t end = 0;  // behind the last character that is no space: white space at the ends hides
-                        // marks from the rules
+  // behind the last character that is no space: white space at the ends hides marks from the rules
+  std::size_t end = 0;
   utf8::for_each(line, [&](char32_t code, std::string_view bytes) {
     if (text.empty() && utf8::is_space(code)) return;
     const bool chinese = is_chinese(code);
@@ -180,13 +180,13 @@ MetricTokenizer bleu_tokenizer(std::string_view name) {
 std::string lowercase(std::string_view text) {
   constexpr char32_t dotted_i = 0x130, dot_above = 0x307, capital_sigma = 0x3A3,
                      final_sigma = 0x3C2;
-  const auto ends_word =
-      [&](std::size_t at) {  // no cased character follows but for accents, apostrophes and the like
-        while (at < text.size())
-          if (const char32_t code = utf8::next(text, at); !unicode::is_case_ignorable(code))
-            return !unicode::is_cased(code);
-        return true;
-      };
+  // no cased character follows but for accents, apostrophes and the like
+  const auto ends_word = [&](std::size_t at) {
+    while (at < text.size())
+      if (const char32_t code = utf8::next(text, at); !unicode::is_case_ignorable(code))
+        return !unicode::is_cased(code);
+    return true;
+  };
   std::string result;
   result.reserve(text.size());
   bool cased_before = false;
@@ -195,7 +195,8 @@ std::string lowercase(std::string_view text) {
     if (code < 0x80) {
       result += static_cast<char>(code >= 'A' && code <= 'Z' ? code + 32 : code);
     } else if (code == dotted_i) {
-      result += 'i', utf8::append(result, dot_above);
+      result += 'i';
+      utf8::append(result, dot_above);
     } else if (code == capital_sigma && cased_before && ends_word(at)) {
       utf8::append(result, final_sigma);
     } else {

@@ -34,10 +34,14 @@ class Trie {
       sorted.emplace_back(pieces[i].text, static_cast<Id>(i));
     std::sort(sorted.begin(), sorted.end());
     struct Range {
-      std::size_t begin, end, depth, node;
+      std::size_t begin;
+      std::size_t end;
+      std::size_t depth;
+      std::size_t node;
     };
     std::queue<Range> queue;
-    nodes_.push_back({}), bytes_.push_back(0);
+    nodes_.push_back({});
+    bytes_.push_back(0);
     for (queue.push({0, sorted.size(), 0, 0}); !queue.empty(); queue.pop()) {
       auto [begin, end, depth, node] = queue.front();
       if (begin < end && sorted[begin].first.size() == depth)
@@ -49,7 +53,8 @@ class Trie {
         while (next < end && sorted[next].first[depth] == byte)
           ++next;
         queue.push({begin, next, depth + 1, nodes_.size()});
-        nodes_.push_back({}), bytes_.push_back(static_cast<unsigned char>(byte));
+        nodes_.push_back({});
+        bytes_.push_back(static_cast<unsigned char>(byte));
         begin = next;
       }
       nodes_[node].last = static_cast<std::uint32_t>(nodes_.size());
@@ -73,7 +78,9 @@ class Trie {
 
  private:
   struct Node {
-    std::uint32_t first = 0, last = 0;  // children
+    // children
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
     Id piece = -1;
   };
   std::vector<Node> nodes_;
@@ -86,8 +93,10 @@ class Unigram final : public Segmentation {
  public:
   explicit Unigram(const std::vector<ScoredPiece>& pieces) : trie_(pieces) {
     double lowest = 0;
-    for (const ScoredPiece& piece : pieces)
-      scores_.push_back(piece.score), lowest = std::min(lowest, piece.score);
+    for (const ScoredPiece& piece : pieces) {
+      scores_.push_back(piece.score);
+      lowest = std::min(lowest, piece.score);
+    }
     unknown_score_ = lowest - 10;  // what SentencePiece takes
   }
 
@@ -120,15 +129,18 @@ class Unigram final : public Segmentation {
   // filtering and backward sampling.
   void sample(std::string_view word, double strength, Random& random,
               std::vector<Id>& ids) const override {
-    std::vector<double> rest(word.size() + 1,
-                             nothing);  // log of the sum over all segmentations of what follows
+    // log of the sum over all segmentations of what follows
+    std::vector<double> rest(word.size() + 1, nothing);
     rest[word.size()] = 0;
     for (std::size_t begin = word.size(); begin-- > 0;) {
       if (continues(word[begin])) continue;
       double largest = nothing, sum = 0;
       arcs(word, begin, [&](std::size_t end, Id, double score) {
         const double x = strength * score + rest[end];
-        if (x > largest) sum *= std::exp(largest - x), largest = x;
+        if (x > largest) {
+          sum *= std::exp(largest - x);
+          largest = x;
+        }
         sum += std::exp(x - largest);
       });
       rest[begin] = largest + std::log(sum);
@@ -140,7 +152,8 @@ class Unigram final : public Segmentation {
       arcs(word, begin, [&](std::size_t end, Id piece, double score) {
         if (left < 0) return;
         left -= std::exp(strength * score + rest[end] - rest[begin]);
-        chosen_end = end, chosen = piece;
+        chosen_end = end;
+        chosen = piece;
       });
       if (chosen >= 0)
         ids.push_back(first_piece_id + chosen);
@@ -187,12 +200,17 @@ class Merges final : public Segmentation {
 
  private:
   struct Symbol {
-    std::size_t begin, size;  // size 0: merged into the one before
-    int before, next;         // -1: none
+    // size 0: merged into the one before
+    std::size_t begin;
+    std::size_t size;
+    // -1: none
+    int before;
+    int next;
   };
   struct Candidate {
     double score;
-    int left, right;
+    int left;
+    int right;
     std::size_t size;  // of the union; another by now: one of the two has merged
     bool operator<(const Candidate& other) const {
       return score != other.score ? score < other.score : left > other.left;
@@ -227,12 +245,15 @@ class Merges final : public Segmentation {
         dropped.push_back(chosen);
         continue;
       }
-      left.size = chosen.size, right.size = 0, left.next = right.next;
+      left.size = chosen.size;
+      right.size = 0;
+      left.next = right.next;
       if (right.next >= 0) symbols[right.next].before = chosen.left;
       for (const Candidate& candidate : dropped)
         candidates.push(candidate);
       dropped.clear();
-      consider(left.before, chosen.left), consider(chosen.left, left.next);
+      consider(left.before, chosen.left);
+      consider(chosen.left, left.next);
     }
     for (int i = symbols.empty() ? -1 : 0; i >= 0; i = symbols[i].next) {
       const std::string_view text = word.substr(symbols[i].begin, symbols[i].size);

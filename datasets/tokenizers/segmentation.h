@@ -13,7 +13,8 @@ namespace heed {
 
 // The ids of a subword vocabulary: the marks, the 256 bytes (for characters that no piece covers),
 // the pieces.
-inline constexpr Id first_byte_id = first_free_id, first_piece_id = first_byte_id + 256;
+inline constexpr Id first_byte_id = first_free_id;
+inline constexpr Id first_piece_id = first_byte_id + 256;
 
 struct ScoredPiece {
   std::string text;  // UTF-8

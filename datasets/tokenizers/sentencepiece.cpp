@@ -15,7 +15,8 @@ namespace heed {
 
 namespace {
 
-constexpr std::string_view space = "▁", replacement = "\uFFFD";
+constexpr std::string_view space = "▁";
+constexpr std::string_view replacement = "\uFFFD";
 constexpr char32_t space_code = 0x2581;
 constexpr Index default_size = 8000;
 
@@ -39,19 +40,26 @@ void split(std::string_view text, Segment&& segment, Literal&& literal) {
   std::string word;
   bool line_begins = true;
   const auto flush = [&] {
-    if (!word.empty()) segment(std::string_view(word)), word.clear();
+    if (!word.empty()) {
+      segment(std::string_view(word));
+      word.clear();
+    }
   };
   utf8::for_each(text, [&](char32_t code, std::string_view bytes) {
     if (code == '\n') {
-      flush(), literal(bytes), line_begins = true;
+      flush();
+      literal(bytes);
+      line_begins = true;
       return;
     }
     if (std::exchange(line_begins, false)) word = space;
-    if (code == ' ')
-      flush(), word = space;
-    else if (code == space_code)
-      flush(), literal(bytes);
-    else
+    if (code == ' ') {
+      flush();
+      word = space;
+    } else if (code == space_code) {
+      flush();
+      literal(bytes);
+    } else
       word += bytes;
   });
   flush();
@@ -102,9 +110,10 @@ SentencePiece::SentencePiece(std::string kind, std::string model, int version)
     else if (processor.IsByte(id) || processor.IsControl(id) || processor.IsUnknown(id) ||
              processor.IsUnused(id))
       good = false;
-    else
-      good = piece.rfind(space) == std::string::npos || piece.rfind(space) == 0,
+    else {
+      good = piece.rfind(space) == std::string::npos || piece.rfind(space) == 0;
       pieces.push_back({piece, processor.GetScore(id)});
+    }
   }
   vocabulary_ = Vocabulary(names);
   if (!good || vocabulary_.id(space) == unk_id)
@@ -127,10 +136,8 @@ std::string SentencePiece::train(const std::string& kind, const VocabularyOption
         "expected a text to learn pieces from; got none, or blanks alone");
   const Index words = text.distinct_words(), wanted = asked > 0 ? asked : default_size;
   const Index alphabet = text.choose_alphabet((wanted - first_piece_id) / 2) + 1;  // and U+2581
-  const Index useful =
-      kind == "bpe"
-          ? words
-          : 2 * words;  // merges make a word of each; a unigram model wants the parts of words too
+  // merges make a word of each; a unigram model wants the parts of words too
+  const Index useful = kind == "bpe" ? words : 2 * words;
   const Index size = std::min(
       wanted, first_piece_id + alphabet +
                   (asked > 0 ? useful : std::min(useful, std::max<Index>(1000, words / 2))));
@@ -142,8 +149,9 @@ std::string SentencePiece::train(const std::string& kind, const VocabularyOption
           {"vocab_size", std::to_string(size)},
           {"hard_vocab_limit", "false"},
           {"byte_fallback", "true"},
-          {"character_coverage", "1"},  // choose_alphabet has chosen. Read in the global locale,
-                                        // which may have no point: write no fraction
+          // choose_alphabet has chosen. Read in the global locale, which may have no point: write
+          // no fraction
+          {"character_coverage", "1"},
           {"required_chars", std::string(space)},
           {"normalization_rule_name", "identity"},
           {"remove_extra_whitespaces", "false"},

@@ -23,7 +23,8 @@ class SentencePiece final : public Tokenizer {
   /// Throws Error when there is no text.
   static std::string train(const std::string& kind, const VocabularyOptions& options,
                            const std::function<void(const TakeLine&)>& feed);
-  static constexpr Index smallest_size = 300, largest_size = 1'000'000;
+  static constexpr Index smallest_size = 300;
+  static constexpr Index largest_size = 1'000'000;
 
   std::string kind() const override { return kind_; }
   std::vector<std::string> tokens(std::string_view text) const override;
@@ -35,7 +36,8 @@ class SentencePiece final : public Tokenizer {
  private:
   std::vector<Id> known(std::string_view text) const override;
 
-  std::string kind_, model_;
+  std::string kind_;
+  std::string model_;
   Vocabulary vocabulary_;
   std::unique_ptr<Segmentation> segmentation_;
 };

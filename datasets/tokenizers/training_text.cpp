@@ -12,10 +12,13 @@ namespace heed {
 
 namespace {
 
-constexpr std::size_t part_bytes = 4000, word_characters = 250;
+constexpr std::size_t part_bytes = 4000;
+constexpr std::size_t word_characters = 250;
 constexpr std::uint64_t draw_seed = 0x7e87;
 constexpr double coverage = 0.9995;
-constexpr char32_t space_mark = 0x2581, unknown_mark = 0x2585;  // SentencePiece's own
+// SentencePiece's own
+constexpr char32_t space_mark = 0x2581;
+constexpr char32_t unknown_mark = 0x2585;
 
 }  // namespace
 
@@ -42,7 +45,8 @@ void TrainingText::keep(std::string part) {
   const std::uint64_t draw = mix(draw_seed, seen_++);
   if (draw > limit_) return;
   bytes_ += part.size();
-  parts_.push_back(std::move(part)), draws_.push_back(draw);
+  parts_.push_back(std::move(part));
+  draws_.push_back(draw);
   while (parts_.size() > most_parts_ || (bytes_ > most_bytes_ && parts_.size() > 1)) {
     limit_ /= 2;
     std::size_t kept = 0;
@@ -54,7 +58,8 @@ void TrainingText::keep(std::string part) {
       if (kept != i) parts_[kept] = std::move(parts_[i]);
       ++kept;
     }
-    parts_.resize(kept), draws_.resize(kept);
+    parts_.resize(kept);
+    draws_.resize(kept);
   }
 }
 
@@ -63,7 +68,10 @@ Index TrainingText::choose_alphabet(Index most) {
   Index total = 0;
   for (const std::string& part : parts_)
     utf8::for_each(part, [&](char32_t code, std::string_view) {
-      if (code != '\t' && code != ' ') ++counts[code], ++total;
+      if (code != '\t' && code != ' ') {
+        ++counts[code];
+        ++total;
+      }
     });
   std::vector<std::pair<Index, char32_t>> sorted;
   for (const auto& [code, count] : counts)

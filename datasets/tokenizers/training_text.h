@@ -29,8 +29,11 @@ class TrainingText {
 
  private:
   void keep(std::string part);
-  std::size_t most_parts_, most_bytes_, bytes_ = 0;
-  std::uint64_t seen_ = 0, limit_ = ~std::uint64_t{0};
+  std::size_t most_parts_;
+  std::size_t most_bytes_;
+  std::size_t bytes_ = 0;
+  std::uint64_t seen_ = 0;
+  std::uint64_t limit_ = ~std::uint64_t{0};
   std::vector<std::string> parts_;
   std::vector<std::uint64_t> draws_;
 };

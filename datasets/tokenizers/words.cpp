@@ -11,11 +11,17 @@ namespace heed {
 
 namespace {
 
-constexpr std::string_view joiner = "￭", escape = "％";
-constexpr std::string_view escaped_joiner = "％ffed", escaped_escape = "％ff05";
+constexpr std::string_view joiner = "￭";
+constexpr std::string_view escape = "％";
+constexpr std::string_view escaped_joiner = "％ffed";
+constexpr std::string_view escaped_escape = "％ff05";
 constexpr char first_byte_of_both = '\xEF';  // of joiner and escape
-constexpr char32_t quote = 0x2019, plain_hyphen = 0x2010, no_break_hyphen = 0x2011;
-constexpr char32_t soft_hyphen = 0xAD, zero_width_non_joiner = 0x200C, zero_width_joiner = 0x200D;
+constexpr char32_t quote = 0x2019;
+constexpr char32_t plain_hyphen = 0x2010;
+constexpr char32_t no_break_hyphen = 0x2011;
+constexpr char32_t soft_hyphen = 0xAD;
+constexpr char32_t zero_width_non_joiner = 0x200C;
+constexpr char32_t zero_width_joiner = 0x200D;
 
 enum class Kind : std::uint8_t {
   letter,
@@ -212,12 +218,16 @@ void unescape(std::string_view piece, std::string& out) {
     const std::size_t at = std::min(piece.find(escape), piece.size());
     out += piece.substr(0, at);
     piece.remove_prefix(at);
-    if (piece.starts_with(escaped_joiner))
-      out += joiner, piece.remove_prefix(escaped_joiner.size());
-    else if (piece.starts_with(escaped_escape))
-      out += escape, piece.remove_prefix(escaped_escape.size());
-    else if (!piece.empty())
-      out += escape, piece.remove_prefix(escape.size());  // not ours: keep it as it stands
+    if (piece.starts_with(escaped_joiner)) {
+      out += joiner;
+      piece.remove_prefix(escaped_joiner.size());
+    } else if (piece.starts_with(escaped_escape)) {
+      out += escape;
+      piece.remove_prefix(escaped_escape.size());
+    } else if (!piece.empty()) {
+      out += escape;
+      piece.remove_prefix(escape.size());
+    }  // not ours: keep it as it stands
   }
 }
 
@@ -237,7 +247,10 @@ std::string Words::join(std::span<const std::string> pieces) const {
   std::string text;
   bool touches = true;
   for (std::string_view piece : pieces) {
-    if (piece.starts_with(joiner)) touches = true, piece.remove_prefix(joiner.size());
+    if (piece.starts_with(joiner)) {
+      touches = true;
+      piece.remove_prefix(joiner.size());
+    }
     const bool next_touches = piece.ends_with(joiner);
     if (next_touches) piece.remove_suffix(joiner.size());
     if (!touches) text += ' ';

@@ -68,16 +68,20 @@ Date::Date(Random& random)
 
 std::string Date::source() const {
   std::string text(fillers[filler]);
-  if (weekday) put(text, weekdays[day_of_week(year, month, day)].english), put(text, ",");
+  if (weekday) {
+    put(text, weekdays[day_of_week(year, month, day)].english);
+    put(text, ",");
+  }
   const std::string_view name = months[month - 1].english;
   std::string_view pattern = styles[style];
   while (!pattern.empty()) {
     const std::string_view field = pattern.substr(0, pattern.find(' '));
     if (field == "D")
       digits(text, day);
-    else if (field == "T")
-      digits(text, day), put(text, ordinal(day));
-    else if (field == "M")
+    else if (field == "T") {
+      digits(text, day);
+      put(text, ordinal(day));
+    } else if (field == "M")
       put(text, name);
     else if (field == "A")
       put(text, lower(name.substr(0, 3)));
@@ -96,8 +100,10 @@ std::string Date::source() const {
 
 std::string Date::target() const {
   std::string text;
-  digits(text, year), put(text, "-");
-  digits(text, month, true), put(text, "-");
+  digits(text, year);
+  put(text, "-");
+  digits(text, month, true);
+  put(text, "-");
   digits(text, day, true);
   return text;
 }

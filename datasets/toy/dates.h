@@ -12,8 +12,12 @@ struct Date {
   explicit Date(Random& random);
   std::string source() const;  // "on Tuesday , the 5 th of March 1 9 8 5"
   std::string target() const;  // "1 9 8 5 - 0 3 - 0 5"
-  int year, month, day;        // from 1
-  int style, filler;
+                               // from 1
+  int year;
+  int month;
+  int day;
+  int style;
+  int filler;
   bool weekday;
 };
 

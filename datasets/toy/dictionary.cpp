@@ -3,7 +3,12 @@
 namespace heed::toy {
 namespace {
 
-constexpr unsigned present = 1, past = 2, imperfect = 4, future = 8, any = 15;  // 1 << Tense
+// 1 << Tense
+constexpr unsigned present = 1;
+constexpr unsigned past = 2;
+constexpr unsigned imperfect = 4;
+constexpr unsigned future = 8;
+constexpr unsigned any = 15;
 
 constexpr TimeWord time_table[] = {
     {"yesterday", "hier", past},
@@ -74,8 +79,10 @@ Dictionary::Dictionary() {
         (adjective.entry->before ? noun.before : noun.after).push_back(&adjective);
     nouns.push_back(std::move(noun));
   }
-  people = nouns_of(kind::person), sites = nouns_of(kind::building | kind::place);
-  furniture = nouns_of(kind::furniture), garments = nouns_of(kind::garment);
+  people = nouns_of(kind::person);
+  sites = nouns_of(kind::building | kind::place);
+  furniture = nouns_of(kind::furniture);
+  garments = nouns_of(kind::garment);
   placed = nouns_of(kind::animate | kind::portable);
 
   verbs.reserve(toy::verbs().size());  // pointers to them are kept
@@ -89,12 +96,14 @@ Dictionary::Dictionary() {
     if (verb.has(trait::fronting)) fronting.push_back(&verb);
     if (verb.has(trait::recipient)) recipient.push_back(&verb);
   }
-  etre.french = conjugate("être"), avoir.french = conjugate("avoir"),
+  etre.french = conjugate("être");
+  avoir.french = conjugate("avoir");
   vouloir.french = conjugate("vouloir");
-  pouvoir.french = conjugate("pouvoir"), devoir.french = conjugate("devoir");
+  pouvoir.french = conjugate("pouvoir");
+  devoir.french = conjugate("devoir");
   for (int n = 1; n <= 100; ++n) {
     numbers_english[n] = number_english(n);
-    numbers_french[0][n] = number_french(n),
+    numbers_french[0][n] = number_french(n);
     numbers_french[1][n] = number_french(n, Gender::feminine);
   }
   for (int n = 0; n < 32; ++n)

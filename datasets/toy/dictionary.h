@@ -15,8 +15,12 @@ struct Adjective {
 
 struct Noun {
   const NounEntry* entry;
-  std::string english[2], french[2];            // singular, plural
-  std::vector<const Adjective*> before, after;  // that may qualify it
+  // singular, plural
+  std::string english[2];
+  std::string french[2];
+  // that may qualify it
+  std::vector<const Adjective*> before;
+  std::vector<const Adjective*> after;
   bool is(Kinds kinds) const { return entry->kinds & kinds; }
 };
 
@@ -24,7 +28,8 @@ struct Verb {
   const VerbEntry* entry = nullptr;
   std::string third;
   Conjugation french;
-  std::vector<const Noun*> subjects, objects;
+  std::vector<const Noun*> subjects;
+  std::vector<const Noun*> objects;
   bool has(unsigned traits) const { return entry->traits & traits; }
 };
 
@@ -37,24 +42,42 @@ struct Dictionary {
   std::vector<Adjective> adjectives;
   std::vector<Noun> nouns;
   std::vector<Verb> verbs;
-  std::vector<const Noun*> people, sites, furniture, garments,
-      placed;  // placed: what one finds under a table
-  std::vector<const Verb*> transitive, alone, to_place, fronting, recipient;
-  Verb etre, avoir, vouloir, pouvoir, devoir;
-  std::string numbers_english[101], numbers_french[2][101], digits[32];
+  // placed: what one finds under a table
+  std::vector<const Noun*> people;
+  std::vector<const Noun*> sites;
+  std::vector<const Noun*> furniture;
+  std::vector<const Noun*> garments;
+  std::vector<const Noun*> placed;
+  std::vector<const Verb*> transitive;
+  std::vector<const Verb*> alone;
+  std::vector<const Verb*> to_place;
+  std::vector<const Verb*> fronting;
+  std::vector<const Verb*> recipient;
+  Verb etre;
+  Verb avoir;
+  Verb vouloir;
+  Verb pouvoir;
+  Verb devoir;
+  std::string numbers_english[101];
+  std::string numbers_french[2][101];
+  std::string digits[32];
 };
 const Dictionary& dictionary();
 
 struct Weekday {
-  std::string_view english, french;
+  std::string_view english;
+  std::string_view french;
 };
 struct Month {
-  std::string_view english, french;
+  std::string_view english;
+  std::string_view french;
 };
+// bits 1 << Tense
 struct TimeWord {
-  std::string_view english, french;
+  std::string_view english;
+  std::string_view french;
   unsigned tenses;
-};  // bits 1 << Tense
+};
 struct Name {
   std::string_view text;
   Gender gender;
@@ -62,7 +85,8 @@ struct Name {
 
 extern const Weekday weekdays[7];
 extern const Month months[12];
-extern const AdverbEntry frequencies[3], manners[3];
+extern const AdverbEntry frequencies[3];
+extern const AdverbEntry manners[3];
 std::span<const TimeWord> time_words();
 std::span<const Name> names_of_people();
 

@@ -60,7 +60,10 @@ class Writer {
     if (first) say(first->entry->english);
     if (second) say(second->entry->english);
     say(p.noun->english[plural]);
-    if (p.wearing) say("with"), phrase(*p.wearing, false);
+    if (p.wearing) {
+      say("with");
+      phrase(*p.wearing, false);
+    }
     if (p.relative) relative(p, *p.relative);
   }
 
@@ -129,7 +132,10 @@ class Writer {
   }
 
   void clause(const Clause& c, bool inverted = false) {
-    if (c.time && c.time_first && !inverted) time(*c.time), mark(",");
+    if (c.time && c.time_first && !inverted) {
+      time(*c.time);
+      mark(",");
+    }
     const bool negative = c.negation == Negation::not_;
     Group g = group(c, negative || inverted);
     if (c.core == Core::existence) {
@@ -137,7 +143,10 @@ class Writer {
       say("there");
       if (!inverted) say(g.auxiliary);
       say(g.verb);
-      if (negative) say("no"), bare_ = true;
+      if (negative) {
+        say("no");
+        bare_ = true;
+      }
       phrase(c.subject, true);
       bare_ = false;
     } else {
@@ -164,7 +173,10 @@ class Writer {
       if (c.degree == Degree::too) say("too");
       if (c.degree == Degree::as) say("as");
       say(c.degree == Degree::more ? c.predicate->entry->comparative : c.predicate->entry->english);
-      if (c.standard) say(c.degree == Degree::as ? "as" : "than"), phrase(*c.standard, false);
+      if (c.standard) {
+        say(c.degree == Degree::as ? "as" : "than");
+        phrase(*c.standard, false);
+      }
     }
     if (c.verb) say(c.verb->entry->particle);
     if (c.verb && c.verb->has(trait::to_place)) {
@@ -172,7 +184,10 @@ class Writer {
       phrase(c.places.front().phrase, false);
     }
     if (c.object) phrase(*c.object, false);
-    if (c.recipient) say("to"), phrase(*c.recipient, false);
+    if (c.recipient) {
+      say("to");
+      phrase(*c.recipient, false);
+    }
     if (c.manner) say(c.manner->english);
     if (c.alone) say("alone");
     for (std::size_t i = c.verb && c.verb->has(trait::to_place); i < c.places.size(); ++i)

@@ -15,7 +15,8 @@ constexpr string_view articles[] = {"le", "les", "la", "les"};  // in the order 
 /// Determiners by gender and number, and before a vowel in the singular.
 struct Determined {
   string_view forms[4];
-  string_view masculine_vowel, feminine_vowel;
+  string_view masculine_vowel;
+  string_view feminine_vowel;
   string_view of(Gender gender, bool plural, bool vowel) const {
     if (vowel && !plural) return gender == Gender::feminine ? feminine_vowel : masculine_vowel;
     return forms[2 * static_cast<int>(gender) + plural];
@@ -36,9 +37,10 @@ class Writer {
   std::vector<Word> words;
 
   template <class... Words>
+  // views: into the dictionary and literals
   void say(const Words&... several) {
     (words.push_back({string_view(several)}), ...);
-  }  // views: into the dictionary and literals
+  }
   void article(Gender gender, bool plural) {
     words.push_back({articles[2 * static_cast<int>(gender) + plural], true});
   }
@@ -68,8 +70,14 @@ class Writer {
     if (!before.empty()) say(before);
     say(noun);
     if (p.after) say(p.after->french.of(gender, plural));
-    if (p.wearing) say("à"), phrase(*p.wearing);
-    if (p.owner) say("de"), phrase(*p.owner);
+    if (p.wearing) {
+      say("à");
+      phrase(*p.wearing);
+    }
+    if (p.owner) {
+      say("de");
+      phrase(*p.owner);
+    }
     if (p.relative) relative(*p.relative);
   }
 
@@ -84,7 +92,8 @@ class Writer {
       case Determiner::a: one_of(a); break;
       case Determiner::some:
         if (!plural) {
-          say("de"), article(gender, false);
+          say("de");
+          article(gender, false);
         } else {
           say(p.before ? "de" : "des");  // de beaux jardins
         }
@@ -101,7 +110,8 @@ class Writer {
       case Determiner::several: say("plusieurs"); break;
       case Determiner::every: say("chaque"); break;
       case Determiner::all:
-        say(gender == Gender::feminine ? "toutes" : "tous"), article(gender, true);
+        say(gender == Gender::feminine ? "toutes" : "tous");
+        article(gender, true);
         break;
       case Determiner::no: one_of(no); break;
       case Determiner::what: one_of(what); break;
@@ -157,7 +167,10 @@ class Writer {
   }
 
   void clause(const Clause& c) {
-    if (c.time && c.time_first) time(*c.time), say(",");
+    if (c.time && c.time_first) {
+      time(*c.time);
+      say(",");
+    }
     if (c.core == Core::existence) {
       say("il");
     } else {
@@ -197,7 +210,10 @@ class Writer {
     if (nothing) say("rien");
     if (c.frequency) say(c.frequency->french);
     if (composed) say(participle(c));
-    if (infinitive) clitics(c), say(c.verb->french.infinitive);
+    if (infinitive) {
+      clitics(c);
+      say(c.verb->french.infinitive);
+    }
   }
 
   void rest(const Clause& c) {
@@ -209,7 +225,10 @@ class Writer {
       if (c.verb->has(trait::de)) say("de");
       phrase(*c.object);
     }
-    if (c.recipient && !goes_before(c.recipient.get())) say("à"), phrase(*c.recipient);
+    if (c.recipient && !goes_before(c.recipient.get())) {
+      say("à");
+      phrase(*c.recipient);
+    }
     if (c.manner) say(c.manner->french);
     if (c.alone) {
       static const Agreement seul = agree("seul");
@@ -224,7 +243,10 @@ class Writer {
     const bool plural = c.subject.plural();
     if (c.degree != Degree::plain) say(degrees[static_cast<int>(c.degree)]);
     say(c.predicate->french.of(c.subject.gender, plural));
-    if (c.standard) say("que"), phrase(*c.standard);
+    if (c.standard) {
+      say("que");
+      phrase(*c.standard);
+    }
   }
 
   void place(const Place& p) {
@@ -314,7 +336,10 @@ string french(const Sentence& s) {
       w.clause(s.main);
       break;
   }
-  if (s.second && !s.second_first) connect(), w.clause(*s.second);
+  if (s.second && !s.second_first) {
+    connect();
+    w.clause(*s.second);
+  }
   if (s.please) w.say(",", "s'il vous plaît");
   const bool command = s.kind == Sentence::Kind::imperative && !s.please;
   w.say(s.kind == Sentence::Kind::question                 ? "?"

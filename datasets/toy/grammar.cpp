@@ -53,7 +53,9 @@ class Grammar {
 
   static Phrase pronoun(Person person, Gender gender = Gender::masculine, bool human = true) {
     Phrase phrase;
-    phrase.form = Form::pronoun, phrase.person = person, phrase.gender = gender,
+    phrase.form = Form::pronoun;
+    phrase.person = person;
+    phrase.gender = gender;
     phrase.human = human;
     return phrase;
   }
@@ -61,13 +63,17 @@ class Grammar {
   Phrase name() {
     Phrase phrase;
     const Name& who = pick(names_of_people());
-    phrase.form = Form::name, phrase.name = who.text, phrase.gender = who.gender;
+    phrase.form = Form::name;
+    phrase.name = who.text;
+    phrase.gender = who.gender;
     return phrase;
   }
 
   static Phrase gap(const Phrase& antecedent) {
     Phrase phrase;
-    phrase.form = Form::gap, phrase.person = antecedent.person, phrase.gender = antecedent.gender,
+    phrase.form = Form::gap;
+    phrase.person = antecedent.person;
+    phrase.gender = antecedent.gender;
     phrase.human = antecedent.human;
     return phrase;
   }
@@ -84,7 +90,9 @@ class Grammar {
   /// must.
   Phrase noun_phrase(const Noun* noun, Determiner determiner, double adjectives = 0.4) {
     Phrase phrase;
-    phrase.noun = noun, phrase.gender = noun->entry->gender, phrase.human = noun->is(kind::person);
+    phrase.noun = noun;
+    phrase.gender = noun->entry->gender;
+    phrase.human = noun->is(kind::person);
     const bool mass = noun->is(kind::mass);
     const bool owned = determiner == Determiner::my || determiner == Determiner::your ||
                        determiner == Determiner::our;
@@ -97,7 +105,8 @@ class Grammar {
     if (determiner == Determiner::number)
       phrase.count = chance(0.6) ? between(2, 12) : between(13, 60);
     if (determiner == Determiner::the && plural && chance(0.12)) phrase.count = between(2, 12);
-    phrase.determiner = determiner, phrase.person = plural ? Person::ils : Person::il;
+    phrase.determiner = determiner;
+    phrase.person = plural ? Person::ils : Person::il;
     if (chance(adjectives)) {
       const bool second = chance(0.2), prefer_before = chance(0.35);
       if ((prefer_before || second) && !noun->before.empty()) phrase.before = pick(noun->before);
@@ -131,7 +140,8 @@ class Grammar {
       phrase.owner = boxed(std::move(owner));
     } else if (phrase.noun->is(kind::person) && chance(0.07)) {
       Phrase clothes = noun_phrase(pick(words_.garments), Determiner::the, 0);
-      clothes.person = Person::il, clothes.count = 0;
+      clothes.person = Person::il;
+      clothes.count = 0;
       clothes.after = pick(clothes.noun->after);
       if (clothes.after->entry->rank == 3) phrase.wearing = boxed(std::move(clothes));
     } else if (!phrase.noun->is(kind::mass) && chance(relative)) {
@@ -205,7 +215,8 @@ class Grammar {
           hollow ? Preposition::under
                  : pick_of({Preposition::behind, Preposition::near, Preposition::next_to});
       Phrase phrase = noun_phrase(noun, definite(), 0.25);
-      phrase.person = Person::il, phrase.count = 0;
+      phrase.person = Person::il;
+      phrase.count = 0;
       return {where, std::move(phrase)};
     }
     Phrase phrase = noun_phrase(pick(words_.sites),
@@ -213,7 +224,8 @@ class Grammar {
                                 : chance(0.5) ? Determiner::a
                                               : definite(),
                                 0.3);
-    phrase.person = Person::il, phrase.count = 0;
+    phrase.person = Person::il;
+    phrase.count = 0;
     if (phrase.determiner == Determiner::the && phrase.noun->is(kind::building) && chance(0.12)) {
       phrase.owner = boxed(noun_phrase(pick(words_.people), Determiner::the, 0.1));
     }
@@ -253,7 +265,8 @@ class Grammar {
     const bool unusual = c.tense == Tense::future || c.tense == Tense::imperfect;
     if (unusual && c.subject.form == Form::pronoun && !c.subject.third() &&
         c.link != Clause::Link::subject) {
-      c.tense = Tense::present, c.aspect = Aspect::simple;
+      c.tense = Tense::present;
+      c.aspect = Aspect::simple;
     }
     if (c.verb->entry->english == "live" && c.places.empty() && c.link != Clause::Link::place)
       c.places.push_back(place());
@@ -274,12 +287,13 @@ class Grammar {
     const Kinds kinds = c.verb->entry->object;
     if (c.verb->has(trait::de)) {
       c.object = boxed(noun_phrase(pick(c.verb->objects), Determiner::the, 0));
-      c.object->person = Person::il, c.object->count = 0;
+      c.object->person = Person::il;
+      c.object->count = 0;
       return;
     }
     const bool people = kinds & kind::person, third = c.subject.third();
-    const bool rare = c.tense == Tense::past &&
-                      !c.verb->has(trait::fronting | trait::a);  // too few to learn its participles
+    // too few to learn its participles
+    const bool rare = c.tense == Tense::past && !c.verb->has(trait::fronting | trait::a);
     if (people && c.verb->entry->english != "have" && !rare && chance(0.35)) {
       Person person = pick_of({Person::il, Person::il, Person::ils, Person::ils, Person::je,
                                Person::nous, Person::vous});
@@ -384,8 +398,10 @@ class Grammar {
       } else {
         c.recipient = boxed(noun_phrase(pick(words_.people), definite(), 0.3));
       }
-      if (c.object->relative || c.object->wearing)
-        c.object->relative.reset(), c.object->wearing.reset();
+      if (c.object->relative || c.object->wearing) {
+        c.object->relative.reset();
+        c.object->wearing.reset();
+      }
     }
     if (c.verb->has(trait::to_place)) {
       Place goal = place();
@@ -493,12 +509,16 @@ class Grammar {
 
   Clause existence(Tense tense) {
     Clause c;
-    c.core = Core::existence, c.tense = tense;
+    c.core = Core::existence;
+    c.tense = tense;
     settle(c);
     const bool none = chance(0.15);
     Determiner determiner = pick_of(
         {Determiner::a, Determiner::a, Determiner::some, Determiner::number, Determiner::many});
-    if (none) c.negation = Negation::not_, determiner = Determiner::any;
+    if (none) {
+      c.negation = Negation::not_;
+      determiner = Determiner::any;
+    }
     const Noun* noun = pick(words_.placed);
     c.subject = noun_phrase(noun, determiner);
     if (none) c.subject.person = Person::ils;
@@ -509,13 +529,16 @@ class Grammar {
 
   Clause age(Tense tense) {
     Clause c;
-    c.core = Core::age, c.tense = tense;
+    c.core = Core::age;
+    c.tense = tense;
     settle(c);
     if (chance(0.2))
       c.subject = name();
-    else
-      c.subject = noun_phrase(pick(words_.people), definite(), 0.3), c.subject.person = Person::il,
+    else {
+      c.subject = noun_phrase(pick(words_.people), definite(), 0.3);
+      c.subject.person = Person::il;
       c.subject.count = 0;
+    }
     c.age = chance(0.5) ? between(60, 99) : between(5, 59);
     return c;
   }
@@ -678,7 +701,8 @@ class Grammar {
           c.subject.determiner = Determiner::many;
         break;
       case Question::who:
-        c.tense = tense, c.subject.form = Form::gap;
+        c.tense = tense;
+        c.subject.form = Form::gap;
         predicate(c, nullptr, 0.45);
         if (c.negation != Negation::none) c.negation = Negation::none;
         if (c.object && c.object->determiner == Determiner::any)
@@ -691,7 +715,9 @@ class Grammar {
         while (c.core != Core::verb || !c.places.empty() || c.subject.form == Form::nobody ||
                c.subject.determiner == Determiner::no ||
                (c.object && (c.object->form == Form::nothing || c.object->form == Form::nobody)));
-        c.negation = Negation::none, c.frequency = nullptr, c.time.reset();
+        c.negation = Negation::none;
+        c.frequency = nullptr;
+        c.time.reset();
         if (c.object && c.object->determiner == Determiner::any)
           c.object->determiner = Determiner::the;
         break;
@@ -699,7 +725,10 @@ class Grammar {
       case Question::what:
       case Question::how_many: fronted_question(s, tense); break;
     }
-    if (c.aspect == Aspect::habitual) c.tense = Tense::present, c.aspect = Aspect::simple;
+    if (c.aspect == Aspect::habitual) {
+      c.tense = Tense::present;
+      c.aspect = Aspect::simple;
+    }
     return s;
   }
 
@@ -716,7 +745,10 @@ class Grammar {
     c.subject = chance(0.25) ? pronoun(pick_of({Person::vous, Person::il, Person::ils}))
                              : noun_phrase(pick(words_.people), definite(), 0.4);
     settle(c);
-    if (c.aspect == Aspect::habitual) c.tense = Tense::present, c.aspect = Aspect::simple;
+    if (c.aspect == Aspect::habitual) {
+      c.tense = Tense::present;
+      c.aspect = Aspect::simple;
+    }
     Phrase object;
     if (s.question == Question::how_many) {
       const Noun* noun;
@@ -736,7 +768,8 @@ class Grammar {
 
   Sentence imperative() {
     Sentence s;
-    s.kind = Kind::imperative, s.please = chance(0.3);
+    s.kind = Kind::imperative;
+    s.please = chance(0.3);
     Clause& c = s.main;
     c.subject = gap(pronoun(Person::vous));
     if (chance(0.3)) c.negation = pick_of({Negation::not_, Negation::never});

@@ -4,8 +4,11 @@ namespace heed::toy {
 namespace {
 
 using namespace kind;
-constexpr Gender m = Gender::masculine, f = Gender::feminine;
-constexpr Location in = Location::in, on = Location::on, at = Location::at;
+constexpr Gender m = Gender::masculine;
+constexpr Gender f = Gender::feminine;
+constexpr Location in = Location::in;
+constexpr Location on = Location::on;
+constexpr Location at = Location::at;
 
 constexpr NounEntry noun_table[] = {
     // people

@@ -14,11 +14,25 @@ enum class Gender : std::uint8_t { masculine, feminine };
 /// What a noun denotes, so that people eat soup and not staircases. A set of bits.
 using Kinds = unsigned;
 namespace kind {
-inline constexpr Kinds person = 1, animal = 2, food = 4, drink = 8, text = 16, thing = 32,
-                       garment = 64, furniture = 128, building = 256, place = 512,
-                       instrument = 1024, vehicle = 2048, jewel = 4096, countable_food = 8192,
-                       mass = 16384,  // no plural, no "a": bread, water
-    anyone = 32768;                   // nobody's: "ma femme" is a wife, "ma fille" a daughter
+inline constexpr Kinds person = 1;
+inline constexpr Kinds animal = 2;
+inline constexpr Kinds food = 4;
+inline constexpr Kinds drink = 8;
+inline constexpr Kinds text = 16;
+inline constexpr Kinds thing = 32;
+inline constexpr Kinds garment = 64;
+inline constexpr Kinds furniture = 128;
+
+inline constexpr Kinds building = 256;
+inline constexpr Kinds place = 512;
+inline constexpr Kinds instrument = 1024;
+inline constexpr Kinds vehicle = 2048;
+inline constexpr Kinds jewel = 4096;
+inline constexpr Kinds countable_food = 8192;
+
+inline constexpr Kinds mass = 16384;  // no plural, no "a": bread, water
+
+inline constexpr Kinds anyone = 32768;  // nobody's: "ma femme" is a wife, "ma fille" a daughter
 inline constexpr Kinds animate = person | animal;
 inline constexpr Kinds portable = thing | garment | text | jewel | instrument;
 inline constexpr Kinds visible = animate | portable | building | vehicle;
@@ -28,21 +42,28 @@ inline constexpr Kinds visible = animate | portable | building | vehicle;
 enum class Location : std::uint8_t { none, in, on, at };
 
 struct NounEntry {
-  std::string_view english, french;
+  std::string_view english;
+  std::string_view french;
   Gender gender;
   Kinds kinds;
-  std::string_view english_plural = {}, french_plural = {};  // where the rules do not give them
+  // where the rules do not give them
+  std::string_view english_plural = {};
+  std::string_view french_plural = {};
   Location location = Location::none;
 };
 
 struct AdjectiveEntry {
-  std::string_view english, french;
+  std::string_view english;
+  std::string_view french;
   Kinds kinds;  // of the nouns it may qualify
-  int rank;     // its place in English: opinion 0, size 1, age 2, colour 3, origin 4
-  std::string_view feminine = {}, plural = {};  // where the rules do not give them
-  std::string_view before_vowel = {};           // masculine singular: bel, nouvel, vieil
-  bool before = false;                          // stands before the French noun
-  std::string_view comparative = {};            // English; empty: no comparison is drawn
+  // its place in English: opinion 0, size 1, age 2, colour 3, origin 4
+  int rank;
+  // where the rules do not give them
+  std::string_view feminine = {};
+  std::string_view plural = {};
+  std::string_view before_vowel = {};  // masculine singular: bel, nouvel, vieil
+  bool before = false;                 // stands before the French noun
+  std::string_view comparative = {};   // English; empty: no comparison is drawn
 };
 
 /// How verbs behave, as bits.
@@ -52,16 +73,23 @@ inline constexpr unsigned stative = 2;    // the English simple past is an impar
 inline constexpr unsigned recipient = 4;  // gives something to somebody
 inline constexpr unsigned a = 8;          // the English object is "à quelqu'un" in French
 inline constexpr unsigned de = 16;        // the English object is "de quelque chose"
-inline constexpr unsigned fronting = 32;  // its object may stand before it (relative clause, "how
-                                          // many"), where the participle agrees
-inline constexpr unsigned to_place = 64;  // wants a place: goes to the market
-inline constexpr unsigned modal_free = 128;                 // never under want, can, must
-inline constexpr unsigned placeless = 256, timeless = 512;  // not at the station, not at noon
+// its object may stand before it (relative clause, "how many"), where the participle agrees
+inline constexpr unsigned fronting = 32;
+inline constexpr unsigned to_place = 64;     // wants a place: goes to the market
+inline constexpr unsigned modal_free = 128;  // never under want, can, must
+// not at the station, not at noon
+inline constexpr unsigned placeless = 256;
+inline constexpr unsigned timeless = 512;
 }  // namespace trait
 
 struct VerbEntry {
-  std::string_view english, past, ing, french;
-  Kinds subject, object;  // object 0: intransitive
+  std::string_view english;
+  std::string_view past;
+  std::string_view ing;
+  std::string_view french;
+  // object 0: intransitive
+  Kinds subject;
+  Kinds object;
   unsigned traits = 0;
   std::string_view particle = {};   // looks *for*
   std::string_view to_french = {};  // French preposition of a place wanted: à, de
@@ -70,11 +98,15 @@ struct VerbEntry {
 /// The forms no rule gives: je tu il nous vous ils, the stem of the futur, the masculine
 /// participle.
 struct IrregularVerb {
-  std::string_view infinitive, present, future, participle;
+  std::string_view infinitive;
+  std::string_view present;
+  std::string_view future;
+  std::string_view participle;
 };
 
 struct AdverbEntry {
-  std::string_view english, french;
+  std::string_view english;
+  std::string_view french;
 };
 
 std::span<const NounEntry> nouns();

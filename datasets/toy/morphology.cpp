@@ -53,7 +53,8 @@ bool mute(string_view ending) { return ending == "e" || ending == "es" || ending
 
 struct Parts {
   std::array<string, 6> present;
-  string future, participle;
+  string future;
+  string participle;
 };
 
 Parts regular(string_view infinitive) {
@@ -64,17 +65,20 @@ Parts regular(string_view infinitive) {
       parts.present[p] = (mute(present_er[p]) ? weaken(stem) : soften(stem, present_er[p])) +
                          string(present_er[p]);
     }
-    parts.future = weaken(stem) + "er", parts.participle = stem + "é";
+    parts.future = weaken(stem) + "er";
+    parts.participle = stem + "é";
   } else if (infinitive.ends_with("ir")) {
     for (int p = 0; p < 6; ++p)
       parts.present[p] = stem + string(present_ir[p]);
-    parts.future = infinitive, parts.participle = stem + "i";
+    parts.future = infinitive;
+    parts.participle = stem + "i";
   } else {
     check(infinitive.ends_with("re"), "conjugate",
           "expected an infinitive in -er, -ir or -re; got '{}'", infinitive);
     for (int p = 0; p < 6; ++p)
       parts.present[p] = stem + string(present_re[p]);
-    parts.future = without(infinitive, 1), parts.participle = stem + "u";
+    parts.future = without(infinitive, 1);
+    parts.participle = stem + "u";
   }
   return parts;
 }

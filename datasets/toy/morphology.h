@@ -28,14 +28,13 @@ struct Word {
 /// blank before . , ! ?
 std::string join_french(const std::vector<Word>& words);
 
-std::string plural_french(
-    std::string_view noun);  // bijou -> bijoux, journal -> journaux, souris -> souris
-std::string feminine_french(
-    std::string_view adjective);  // heureux -> heureuse, fier is in the dictionary
-std::string number_french(
-    int n,
-    Gender gender = Gender::masculine);  // 1 to 100: vingt et un, vingt et une, quatre-vingt-un
-std::string number_english(int n);       // 1 to 100: twenty-one
+// bijou -> bijoux, journal -> journaux, souris -> souris
+std::string plural_french(std::string_view noun);
+// heureux -> heureuse, fier is in the dictionary
+std::string feminine_french(std::string_view adjective);
+// 1 to 100: vingt et un, vingt et une, quatre-vingt-un
+std::string number_french(int n, Gender gender = Gender::masculine);
+std::string number_english(int n);  // 1 to 100: twenty-one
 
 std::string plural_english(std::string_view noun);        // box -> boxes, story -> stories
 std::string third_person_english(std::string_view verb);  // watch -> watches, carry -> carries
@@ -52,7 +51,10 @@ Agreement agree(std::string_view masculine, std::string_view feminine = {},
 
 struct Conjugation {
   std::string infinitive;
-  std::array<std::string, 6> present, imparfait, futur;  // by Person
+  // by Person
+  std::array<std::string, 6> present;
+  std::array<std::string, 6> imparfait;
+  std::array<std::string, 6> futur;
   Agreement participle;
 };
 Conjugation conjugate(std::string_view infinitive);

@@ -33,10 +33,12 @@ Phrases verbs() {
     if (!u.target.empty()) result.push_back(u);
     const std::string then = u.target.empty() ? "" : " " + u.target;
     for (const Phrase& d : directions) {
-      result.push_back({u.source + " " + d.source, d.target + then});  // [u left] = turn, [u]
-      result.push_back(joined(u, "opposite", d, repeat(d.target, 2) + then));  // turn, turn, [u]
-      result.push_back(
-          joined(u, "around", d, repeat(d.target + then, 4)));  // four times: turn, [u]
+      // [u left] = turn, [u]
+      result.push_back({u.source + " " + d.source, d.target + then});
+      // turn, turn, [u]
+      result.push_back(joined(u, "opposite", d, repeat(d.target, 2) + then));
+      // four times: turn, [u]
+      result.push_back(joined(u, "around", d, repeat(d.target + then, 4)));
     }
   }
   return result;

@@ -15,7 +15,8 @@ namespace heed::toy {
 std::vector<Pair> scan();
 
 struct ScanSplit {
-  std::vector<Pair> train, test;
+  std::vector<Pair> train;
+  std::vector<Pair> test;
 };
 /// How the paper cuts them:
 ///   simple    at random, 80 % to train, by `seed` (experiment 1) length    to train those of at

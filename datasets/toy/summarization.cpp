@@ -67,8 +67,8 @@ struct Story {
   const news::Outcome* outcome;
   Facts facts;
   std::string lead;  // the whole first sentence, as a template
-  std::vector<const news::Outcome*>
-      parts;             // the outcome, who said so, or null: something else; told in this order
+  // the outcome, who said so, or null: something else; told in this order
+  std::vector<const news::Outcome*> parts;
   std::size_t told = 0;  // sentences so far
   bool attributed = false;
 
@@ -221,16 +221,23 @@ std::vector<std::string> ordinary_words() {
       add(text);
   };
   const auto add_outcome = [&](const news::Outcome& o) {
-    add(o.headline), add_all(o.clauses), add_all(o.near), add_all(o.far);
+    add(o.headline);
+    add_all(o.clauses);
+    add_all(o.near);
+    add_all(o.far);
   };
   for (const news::Event& event : news::events()) {
-    add(event.topic), add_all(event.leads), add_all(event.more);
+    add(event.topic);
+    add_all(event.leads);
+    add_all(event.more);
     for (const news::Outcome& outcome : event.outcomes)
       add_outcome(outcome);
   }
   add_outcome(news::attribution());
-  for (const news::Aside& aside : news::asides())
-    add_all(aside.leads), add_all(aside.more);
+  for (const news::Aside& aside : news::asides()) {
+    add_all(aside.leads);
+    add_all(aside.more);
+  }
   for (const std::string& phrase : news::phrases())
     add(phrase);
   return {words.begin(), words.end()};

@@ -27,7 +27,8 @@ struct Report {
   Report(Random& random, Split split);
   std::string source() const { return text; }
   std::string target() const { return headline; }
-  std::string text, headline;
+  std::string text;
+  std::string headline;
 };
 
 /// Whether a made-up name or a number written in digits is kept from training: a hash of it alone.

@@ -18,7 +18,9 @@ using Templates = std::vector<std::string_view>;
 /// (`far`).
 struct Outcome {
   std::string_view headline;
-  Templates clauses, near, far;
+  Templates clauses;
+  Templates near;
+  Templates far;
 };
 
 /// By importance: the first of those in a report gives the headline.
@@ -35,7 +37,8 @@ struct Event {
 
 /// What is never the headline.
 struct Aside {
-  Templates leads, more;
+  Templates leads;
+  Templates more;
 };
 
 std::span<const Event> events();

@@ -17,7 +17,8 @@ namespace {
 struct Slot {
   std::string_view name;
   std::string_view words = {};
-  int low = 0, high = 0;
+  int low = 0;
+  int high = 0;
   std::string_view endings = {};
   double common = 0;  // how often a name is one of `words`
 };
@@ -78,9 +79,8 @@ constexpr Slot slots[] = {
      "the facts|We can't say more"},
     {"day", days},
     {"part", "morning|afternoon|evening|night"},
-    {"when",
-     "on *|on * %|early on *|late on *|on * at #|shortly before # on *"},  // * a day, % a part of
-                                                                           // it, # an hour
+    // * a day, % a part of it, # an hour
+    {"when", "on *|on * %|early on *|late on *|on * at #|shortly before # on *"},
     {"month",
      "January|February|March|April|May|June|July|August|September|October|November|December"},
 

@@ -11,11 +11,8 @@
 namespace heed::toy {
 
 enum class Tense : std::uint8_t { present, past, imperfect, future };  // past: saw, a vu
-enum class Aspect : std::uint8_t {
-  simple,
-  progressive,
-  habitual
-};  // of the imperfect: was, was eating, used to eat
+// of the imperfect: was, was eating, used to eat
+enum class Aspect : std::uint8_t { simple, progressive, habitual };
 enum class Modal : std::uint8_t { none, want, can, must };
 enum class Negation : std::uint8_t { none, not_, never, no_longer };
 enum class Degree : std::uint8_t { plain, very, too, more, as };
@@ -81,7 +78,9 @@ struct Place {
 
 struct Time {
   enum class Kind : std::uint8_t { word, day, every_day, month, date, hour } kind;
-  int a = 0, b = 0;  // row of the table; date: day, month; hour: hour, quarters past
+  // row of the table; date: day, month; hour: hour, quarters past
+  int a = 0;
+  int b = 0;
 };
 
 struct Clause {
@@ -96,7 +95,8 @@ struct Clause {
   const AdverbEntry* frequency = nullptr;
   const AdverbEntry* manner = nullptr;
   bool alone = false;
-  std::unique_ptr<Phrase> object, recipient;
+  std::unique_ptr<Phrase> object;
+  std::unique_ptr<Phrase> recipient;
   const Adjective* predicate = nullptr;
   Degree degree = Degree::plain;
   std::unique_ptr<Phrase> standard;  // older than whom
@@ -104,12 +104,8 @@ struct Clause {
   std::vector<Place> places;
   std::optional<Time> time;
   bool time_first = false;
-  enum class Link : std::uint8_t {
-    none,
-    subject,
-    object,
-    place
-  } link = Link::none;  // of a relative clause: qui, que, où
+  // of a relative clause: qui, que, où
+  enum class Link : std::uint8_t { none, subject, object, place } link = Link::none;
 };
 
 struct Sentence {

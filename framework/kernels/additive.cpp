@@ -9,7 +9,8 @@ namespace heed::kernels {
 
 namespace {
 
-constexpr Index query_block = 8, column_block = 64;
+constexpr Index query_block = 8;
+constexpr Index column_block = 64;
 
 Vec at(const Real* x, Index c, Index count) {
   return count == Vec::width ? Vec::load(x + c) : Vec::load(x + c, count);

@@ -14,8 +14,8 @@ namespace {
 constexpr Index chunk = 64;      // keys whose scores are held at once
 constexpr Index most_heads = 8;  // of a row, that go through its keys together
 constexpr Index ahead = 3;       // keys
-constexpr Index few =
-    16;  // rows: of so few, each head is an item of its own, to keep the threads busy
+// rows: of so few, each head is an item of its own, to keep the threads busy
+constexpr Index few = 16;
 static_assert(chunk % Vec::width == 0);
 
 Vec load(const Real* from, Index count) {
@@ -93,7 +93,8 @@ void attend_heads(Index heads, Index width, Real scale, const Real* q, const Rea
       Vec sums = Real{0};
       for (Index j = 0; j < whole; j += Vec::width) {
         const Vec e = exp(Vec::load(s + j) - Vec(best));
-        e.store(s + j), sums = sums + e;
+        e.store(s + j);
+        sums = sums + e;
       }
       total[h] += sum(sums);
       Index c = 0;

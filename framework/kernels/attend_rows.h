@@ -8,7 +8,8 @@ namespace heed::kernels {
 /// where rows is null.
 struct KeyList {
   const Id* rows;
-  Index begin, count;
+  Index begin;
+  Index count;
 };
 
 /// Attention for decoding, one query a row: y_r = softmax(q_r K_r^T scale) V_r for each head, where

@@ -17,10 +17,13 @@ namespace heed::kernels {
 
 namespace {
 
-constexpr Index query_tile = 64, key_tile = 128;  // a tile of scores is 36 KB
+// a tile of scores is 36 KB
+constexpr Index query_tile = 64;
+constexpr Index key_tile = 128;
 static_assert(key_tile % dropout_block == 0);
-constexpr Index panel = 64;  // transposed keys lie in panels (width, 64): rows as far apart as a
-                             // sequence's keys would share cache sets
+// transposed keys lie in panels (width, 64): rows as far apart as a sequence's keys would share
+// cache sets
+constexpr Index panel = 64;
 constexpr Index diagonal_rows = 24;  // that a tile on the edge of what is seen goes by
 
 /// The stride of scores in the dropout mask's numbering: whole blocks a row where rows are long, so
@@ -31,9 +34,17 @@ Index mask_stride(Index keys) {
 }
 
 struct Task {
-  Index queries, keys, head, kv_head, pair;  // pair: its number among sequences x heads
-  Index query_begin, key_begin;
-  Index width, padded_width, padded_keys;
+  // pair: its number among sequences x heads
+  Index queries;
+  Index keys;
+  Index head;
+  Index kv_head;
+  Index pair;
+  Index query_begin;
+  Index key_begin;
+  Index width;
+  Index padded_width;
+  Index padded_keys;
 
   Task(const AttentionShape& s, Index sequence, Index h)
       : queries(s.query_lengths[sequence]),
@@ -58,7 +69,11 @@ struct Task {
 /// Those keys of a tile that some of its queries see. Tiles begin at multiples of key_tile, for the
 /// sake of the mask.
 struct Columns {
-  Index tile, skipped, begin, count;  // begin = tile + skipped
+  // begin = tile + skipped
+  Index tile;
+  Index skipped;
+  Index begin;
+  Index count;
 
   Columns(Index j0, Index first, Index last)
       : tile(j0),
@@ -274,8 +289,8 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, queries);
     Real tops[query_tile], sums[query_tile];
-    std::fill_n(tops, rows, -std::numeric_limits<Real>::infinity()),
-        std::fill_n(sums, rows, Real{0});
+    std::fill_n(tops, rows, -std::numeric_limits<Real>::infinity());
+    std::fill_n(sums, rows, Real{0});
     std::fill_n(out, rows * d, Real{0});
     const Index first = t.visible(shape, i0).begin, last = t.visible(shape, i0 + rows - 1).end,
                 first_tile = first / key_tile * key_tile;
@@ -342,11 +357,21 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
 
 /// Scratch memory of backward, and what the heads that share keys share.
 struct BackwardSpace {
-  Real *queries, *douts, *dqueries;  // (query tile, d) each
-  Real *keys_t, *values_t, *keys, *dkeys,
-      *dvalues;         // the first two panels (width, 64), the others (keys, d); the last two null
-                        // where nobody wants them
-  Real *p, *dp, *mask;  // tiles
+  // (query tile, d) each
+  Real* queries;
+  Real* douts;
+  Real* dqueries;
+  // the first two panels (width, 64), the others (keys, d); the last two null
+  // where nobody wants them
+  Real* keys_t;
+  Real* values_t;
+  Real* keys;
+  Real* dkeys;
+  Real* dvalues;
+  // tiles
+  Real* p;
+  Real* dp;
+  Real* mask;
   bool finite_keys = true;  // and values; known of windows alone
 
   BackwardSpace(const Task& t, Real* work) {

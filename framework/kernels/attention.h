@@ -22,7 +22,8 @@ struct MutableRows {
 /// i + keys - queries. `causal` hides what comes after it, a window (0: none) what is that far from
 /// it or further.
 struct Visible {
-  Index begin, end;
+  Index begin;
+  Index end;
   Visible(bool causal, Index window, Index queries, Index keys, Index i) {
     const Index place = i + keys - queries;
     begin = window > 0 ? std::clamp<Index>(place - window + 1, 0, keys) : 0;
@@ -34,13 +35,21 @@ struct Visible {
 
 /// What is the same for every sequence and head of one attention.
 struct AttentionShape {
-  Index sequences, heads, kv_heads,
-      width;  // width: of one head; heads / kv_heads neighbours share keys and values
-  const Index *query_begins, *query_lengths, *key_begins, *key_lengths;
-  Index longest_query, longest_key;
+  // width: of one head; heads / kv_heads neighbours share keys and values
+  Index sequences;
+  Index heads;
+  Index kv_heads;
+  Index width;
+  const Index* query_begins;
+  const Index* query_lengths;
+  const Index* key_begins;
+  const Index* key_lengths;
+  Index longest_query;
+  Index longest_key;
   bool causal;
-  Index window;        // 0: none
-  const Real* slopes;  // (heads): scores lose slope * distance; null: none
+  Index window;  // 0: none
+  // (heads): scores lose slope * distance; null: none
+  const Real* slopes;
   Real scale;
   Dropout dropout;
 

@@ -38,9 +38,11 @@ namespace {
 
 using Half = std::uint16_t;
 
-constexpr Index deep =
-    512;  // rows of b a primitive takes: more are added up, and one that takes fewer does the rest
-constexpr Index side = 16, pairs = 16;  // a tile of conversion: 16 lines of 16 pairs
+// rows of b a primitive takes: more are added up, and one that takes fewer does the rest
+constexpr Index deep = 512;
+// a tile of conversion: 16 lines of 16 pairs
+constexpr Index side = 16;
+constexpr Index pairs = 16;
 constexpr Index round_up(Index n, Index to) { return (n + to - 1) / to * to; }
 
 /// How many rows of b the last primitive takes: from few sizes, since each is compiled.
@@ -73,13 +75,16 @@ HEED_BF16_CODE inline __m512i across(const float* from, Index stride, Index coun
 HEED_BF16_CODE inline void turn(__m512i (&r)[16]) {
   __m512i t[16];
 #pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 2)
-    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]), t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  }
 #pragma GCC unroll 4
   for (int i = 0; i < 16; i += 4) {
-    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]), r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]),
-          r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
   }
   // r[4 g + c] holds of lines 4 g to 4 g + 3 the columns c, c + 4, c + 8, c + 12
 #pragma GCC unroll 4
@@ -88,8 +93,10 @@ HEED_BF16_CODE inline void turn(__m512i (&r)[16]) {
                   b = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xee);
     const __m512i d = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x44),
                   e = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xee);
-    t[c] = _mm512_shuffle_i32x4(a, d, 0x88), t[4 + c] = _mm512_shuffle_i32x4(a, d, 0xdd);
-    t[8 + c] = _mm512_shuffle_i32x4(b, e, 0x88), t[12 + c] = _mm512_shuffle_i32x4(b, e, 0xdd);
+    t[c] = _mm512_shuffle_i32x4(a, d, 0x88);
+    t[4 + c] = _mm512_shuffle_i32x4(a, d, 0xdd);
+    t[8 + c] = _mm512_shuffle_i32x4(b, e, 0x88);
+    t[12 + c] = _mm512_shuffle_i32x4(b, e, 0xdd);
   }
 #pragma GCC unroll 16
   for (int i = 0; i < 16; ++i)
@@ -175,13 +182,14 @@ void bf16_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step, 
       if (bias)
         for (Index r = i; r < i + rows; ++r)
           std::copy_n(bias, n, c + r * n);
-      const Scratch more(whole == rows ? 0
-                                       : whole * n);  // the rows that round up have no place in c
+      // the rows that round up have no place in c
+      const Scratch more(whole == rows ? 0 : whole * n);
       Real* const out = whole == rows ? c + i * n : more.data();
       const bool add = bias || mode == Mode::accumulate;
-      if (whole != rows && add)
-        std::copy_n(c + i * n, rows * n, out),
-            std::fill_n(out + rows * n, (whole - rows) * n, Real{0});
+      if (whole != rows && add) {
+        std::copy_n(c + i * n, rows * n, out);
+        std::fill_n(out + rows * n, (whole - rows) * n, Real{0});
+      }
       for (Index chunk = 0; chunk < chunks; ++chunk) {
         const Index p = chunk * deep;
         convert_lines(a + i * row + p * step, row, step, rows, k - p, lines, wide(chunk));

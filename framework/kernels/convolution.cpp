@@ -10,7 +10,8 @@ namespace heed::kernels {
 namespace {
 
 struct Range {
-  Index first, last;
+  Index first;
+  Index last;
 };
 
 /// The taps j that row r reads within its sequence.
@@ -118,7 +119,10 @@ void depthwise_backward_w(const Taps& t, Index rows, Index n, const Real* x, con
           if (s >= t.begins[r] && s < t.ends[r])
             part = multiply_add(at(dy + r * n + column, i, count), at(x + s * n + column, i, count),
                                 part);
-          if (r % 64 == 63) total = total + part, part = Real{0};
+          if (r % 64 == 63) {
+            total = total + part;
+            part = Real{0};
+          }
         }
         return total + part;
       });
@@ -141,10 +145,13 @@ void glu_backward(Index m, Index n, const Real* x, const Real* dy, Real* dx, Mod
     const auto piece = [&](Index i, Index count) {  // one sigmoid for both halves
       const Vec s = sigmoid(at(b, i, count)), g = at(d, i, count) * s,
                 h = g * (Vec(Real{1}) - s) * at(a, i, count);
-      if (count == Vec::width)
-        g.store(da + i, mode), h.store(db + i, mode);
-      else
-        g.store(da + i, count, mode), h.store(db + i, count, mode);
+      if (count == Vec::width) {
+        g.store(da + i, mode);
+        h.store(db + i, mode);
+      } else {
+        g.store(da + i, count, mode);
+        h.store(db + i, count, mode);
+      }
     };
     Index i = 0;
     for (; i + Vec::width <= n; i += Vec::width)

@@ -8,8 +8,11 @@ namespace heed::kernels {
 /// dilation, j < kernel, as far as they lie within [begins[r], ends[r]), its sequence. The rows of
 /// no sequence have begins[r] = ends[r] and read nothing.
 struct Taps {
-  Index kernel, dilation, left;
-  const Id *begins, *ends;
+  Index kernel;
+  Index dilation;
+  Index left;
+  const Id* begins;
+  const Id* ends;
 };
 
 /// out (rows, kernel, n): the rows of x (rows, n) that each row reads, zeros for those outside its

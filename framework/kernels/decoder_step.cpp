@@ -12,10 +12,10 @@ namespace heed::kernels {
 namespace {
 
 constexpr Index panel = panel_columns;
-constexpr Index
-    fewest = 32,
-    most = 64,
-    enough = 8;  // rows that go through all layers as one task, where there are more; such tasks
+// rows that go through all layers as one task, where there are more; such tasks
+constexpr Index fewest = 32;
+constexpr Index most = 64;
+constexpr Index enough = 8;
 constexpr Index group = 256;  // rows that one task of a product computes a panel of columns of
 constexpr Real epsilon = Real(1e-5);
 
@@ -106,9 +106,8 @@ Index decoder_step_scratch(const DecoderStep& model, Index rows) {
 void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch,
                   Real* logits) {
   const auto parts = [&rows](Index size) { return (rows.count + size - 1) / size; };
-  const Index blocks =
-      std::max(std::min(parts(fewest), enough),
-               parts(most));  // each reads all the weights: no more than keep threads busy
+  // each reads all the weights: no more than keep threads busy
+  const Index blocks = std::max(std::min(parts(fewest), enough), parts(most));
   if (blocks == 0) return;
   const auto run = [&](Index begin, Index m, Index grain) {
     Real* at = scratch + begin * scratch_of_row(model);
@@ -121,9 +120,8 @@ void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real*
   parallel_for(blocks, 1, [&](Index from, Index to) {
     for (Index b = from; b < to; ++b) {
       const Index begin = rows.count * b / blocks, end = rows.count * (b + 1) / blocks;
-      run(begin, end - begin,
-          packed_columns(model.scores.out +
-                         widest(model)));  // more panels than any product has: one piece
+      // more panels than any product has: one piece
+      run(begin, end - begin, packed_columns(model.scores.out + widest(model)));
     }
   });
 }

@@ -9,39 +9,55 @@ namespace heed::kernels {
 
 /// y = x W^T + b, W (out, in) as pack(in, out, W, 1, in, packed) leaves it. bias null: none.
 struct StepLinear {
-  const Real *packed = nullptr, *bias = nullptr;
-  Index in = 0, out = 0;
+  const Real* packed = nullptr;
+  const Real* bias = nullptr;
+  Index in = 0;
+  Index out = 0;
 };
 
 struct StepNorm {
-  const Real *gain = nullptr, *bias = nullptr;
+  const Real* gain = nullptr;
+  const Real* bias = nullptr;
 };
 
 struct StepLayer {
-  StepLinear input, output;  // self-attention: d -> 3 d (queries, keys, values), d -> d
+  // self-attention: d -> 3 d (queries, keys, values), d -> d
+  StepLinear input;
+  StepLinear output;
   StepNorm attention_norm;
-  Real* cache = nullptr;  // keys and values so far, (.., 2 d); this step's rows are written
-  StepLinear query,
-      cross_output;  // attention to the source: d -> d, d -> d; query.packed null: there is none
+  // keys and values so far, (.., 2 d); this step's rows are written
+  Real* cache = nullptr;
+  // attention to the source: d -> d, d -> d; query.packed null: there is none
+  StepLinear query;
+  StepLinear cross_output;
   StepNorm cross_norm;
   const Real* memory = nullptr;  // keys and values of the source, (.., 2 d)
-  StepLinear up, down;           // feed-forward: d -> ff, ff -> d
+                                 // feed-forward: d -> ff, ff -> d
+  StepLinear up;
+  StepLinear down;
   StepNorm feed_forward_norm;
 };
 
 struct DecoderStep {
   const StepLayer* layers = nullptr;
-  Index layer_count = 0, d = 0, heads = 0, ff = 0;
-  bool norm_first = false, gelu = false;  // x + f(norm(x)), else norm(x + f(x)); else relu
-  StepNorm norm;                          // after the last layer
-  StepLinear scores;                      // d -> vocabulary
+  Index layer_count = 0;
+  Index d = 0;
+  Index heads = 0;
+  Index ff = 0;
+  // x + f(norm(x)), else norm(x + f(x)); else relu
+  bool norm_first = false;
+  bool gelu = false;
+  StepNorm norm;      // after the last layer
+  StepLinear scores;  // d -> vocabulary
 };
 
 /// The rows of a step: row r's keys and values go to row first + r of every layer's cache, and are
 /// among past[r].
 struct StepRows {
-  Index count = 0, first = 0;
-  const KeyList *past = nullptr, *source = nullptr;
+  Index count = 0;
+  Index first = 0;
+  const KeyList* past = nullptr;
+  const KeyList* source = nullptr;
 };
 
 /// How many numbers of scratch a step takes.

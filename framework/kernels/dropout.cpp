@@ -16,9 +16,9 @@ Dropout::Dropout(Real p, RandomKey k) : key(k) {
 namespace {
 
 // Vectors of g++ and clang rather than loops: neither compiler vectorises Philox's widening
-// products by itself, which makes masks ten times slower.
-typedef std::uint64_t Wide __attribute__((
-    vector_size(64)));  // eight words of 32 bits; the upper halves are free for products
+// products by itself, which makes masks ten times slower. eight words of 32 bits; the upper halves
+// are free for products
+typedef std::uint64_t Wide __attribute__((vector_size(64)));
 typedef std::uint32_t Narrow __attribute__((vector_size(32)));
 typedef Real Multipliers __attribute__((vector_size(8 * sizeof(Real))));
 
@@ -73,7 +73,8 @@ void dropout_mask(const Dropout& dropout, Index block, Real* out) {
     c0[h] = Wide{0, 1, 2, 3, 4, 5, 6, 7} +
             static_cast<std::uint64_t>(block * halves * lanes + h * lanes);
     c1[h] = c0[h] >> 32;
-    c2[h] = Wide{} + dropout.key.stream, c3[h] = c2[h] >> 32;
+    c2[h] = Wide{} + dropout.key.stream;
+    c3[h] = c2[h] >> 32;
   }
   std::uint32_t k0 = static_cast<std::uint32_t>(dropout.key.seed),
                 k1 = static_cast<std::uint32_t>(dropout.key.seed >> 32);
@@ -85,7 +86,8 @@ void dropout_mask(const Dropout& dropout, Index block, Real* out) {
       c2[h] = (p0 >> 32) ^ c3[h] ^ k1;
       c3[h] = p0;
     }
-    k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
   }
   const Wide* words[] = {c0, c1, c2, c3};
   for (int w = 0; w < 4; ++w)

@@ -31,8 +31,8 @@ void divide(const Layout<2>& layout, const Real* a, const Real* b, Real* y, Mode
 /// For y = a / b: db = or += -dy y / b
 void divide_backward(const Layout<3>& layout, const Real* dy, const Real* y, const Real* b,
                      Real* db, Mode mode);
-void maximum(const Layout<2>& layout, const Real* a, const Real* b,
-             Real* y);  // NaN where either is
+// NaN where either is
+void maximum(const Layout<2>& layout, const Real* a, const Real* b, Real* y);
 void minimum(const Layout<2>& layout, const Real* a, const Real* b, Real* y);
 /// x where (a < b) is `wanted`, 0 elsewhere
 void where_less(const Layout<3>& layout, bool wanted, const Real* x, const Real* a, const Real* b,

@@ -69,11 +69,16 @@ void gelu_hidden_backward(Index n, const Dropout& dropout, Index first, Real* z,
     Index i = 0;
     for (; i + Vec::width <= count; i += Vec::width)
       step(Vec::load(x + i), Vec::load(d + i), mask ? Vec::load(mask + i) : Vec(1),
-           [=](Vec h, Vec g) { h.store(x + i), g.store(d + i); });
+           [=](Vec h, Vec g) {
+             h.store(x + i);
+             g.store(d + i);
+           });
     if (const Index rest = count - i; rest > 0)
       step(Vec::load(x + i, rest), Vec::load(d + i, rest),
-           mask ? Vec::load(mask + i, rest) : Vec(1),
-           [=](Vec h, Vec g) { h.store(x + i, rest), g.store(d + i, rest); });
+           mask ? Vec::load(mask + i, rest) : Vec(1), [=](Vec h, Vec g) {
+             h.store(x + i, rest);
+             g.store(d + i, rest);
+           });
   });
 }
 

@@ -10,10 +10,11 @@
 namespace heed::kernels {
 
 struct Gelu {
-  static constexpr Real scale = static_cast<Real>(std::numbers::sqrt2 * std::numbers::inv_sqrtpi),
-                        cube = Real(0.044715);
+  static constexpr Real scale = static_cast<Real>(std::numbers::sqrt2 * std::numbers::inv_sqrtpi);
+  static constexpr Real cube = Real(0.044715);
   static constexpr Real far = 1000;  // tanh u is 1 long before
-  Vec x, t;
+  Vec x;
+  Vec t;
 
   /// Below -far the value is 0, and -infinity times 0 is no number. max's order keeps a NaN.
   explicit Gelu(Vec v) : x(max(v, -far)), t(tanh(x * scale * multiply_add(x * x, cube, 1))) {}

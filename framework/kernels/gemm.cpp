@@ -48,14 +48,15 @@ void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, Index m, Index n, Index k, con
 
 /// How c is cut into tasks of rows x columns.
 struct Cut {
-  Index rows, columns;
+  Index rows;
+  Index columns;
 };
 
 /// A task packs its rows of one operand and its columns of the other for itself: of the cuts into
 /// as many tasks as the work is worth, the one that packs least, unless its tasks would be thin.
 Cut cut(Index m, Index n, Index k) {
-  constexpr Index work = Index{1} << 22, most = 16,
-                  thinnest = 48;  // multiply-adds of a task: some 50 microseconds
+  // multiply-adds of a task: some 50 microseconds
+  constexpr Index work = Index{1} << 22, most = 16, thinnest = 48;
   const auto part = [](Index extent, Index parts) {
     return ((extent + parts - 1) / parts + 15) / 16 * 16;
   };
@@ -68,7 +69,10 @@ Cut cut(Index m, Index n, Index k) {
     for (Index down = 1; down <= tasks; down *= 2) {
       const Index across = tasks / down, packed = across * m + down * n;
       if ((down > 1 && m / down < thinnest) || (across > 1 && n / across < thinnest)) continue;
-      if (least == 0 || packed < least) least = packed, best = {part(m, down), part(n, across)};
+      if (least == 0 || packed < least) {
+        least = packed;
+        best = {part(m, down), part(n, across)};
+      }
     }
   return best;
 }
@@ -135,8 +139,8 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const R
 
 RightOperand::RightOperand(Index rows, bool transpose, Index k, Index n, const Real* b, Index ldb)
     : transpose_(transpose), k_(k), n_(n), b_(b), ldb_(ldb) {
-  constexpr Index most =
-      Index{1} << 21;  // numbers: a larger one is packed by the way, sparing memory
+  // numbers: a larger one is packed by the way, sparing memory
+  constexpr Index most = Index{1} << 21;
   if (!own_kernel(rows, n, k) || k * n > most || uses_bf16()) return;
   packed_.emplace(packed_size(k, n));
   pack(k, n, b, transpose ? 1 : ldb, transpose ? ldb : 1, packed_->data());

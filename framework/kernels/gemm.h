@@ -32,7 +32,8 @@ class RightOperand {
 
  private:
   bool transpose_;
-  Index k_, n_;
+  Index k_;
+  Index n_;
   const Real* b_;
   Index ldb_;
   std::optional<Scratch> packed_;

@@ -86,12 +86,14 @@ void max_pool(const Sliding& s, const Real* x, Real* y, Id* which) {
                    ((image * s.height + row * s.stride_y + i) * s.width + column * s.stride_x + j) *
                        c;
           };
-          std::copy_n(window(0, 0), c, best), std::fill_n(place, c, Id{0});
+          std::copy_n(window(0, 0), c, best);
+          std::fill_n(place, c, Id{0});
           for (Id tap = 1; tap < s.kernel_y * s.kernel_x; ++tap) {
             const Real* __restrict from = window(tap / s.kernel_x, tap % s.kernel_x);
             for (Index k = 0; k < c; ++k) {
               const bool more = replaces(from[k], best[k]);
-              best[k] = more ? from[k] : best[k], place[k] = more ? tap : place[k];
+              best[k] = more ? from[k] : best[k];
+              place[k] = more ? tap : place[k];
             }
           }
         }

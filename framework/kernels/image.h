@@ -8,9 +8,18 @@ namespace heed::kernels {
 /// pixels (y stride_y - pad_y + i, x stride_x - pad_x + j), i < kernel_y, j < kernel_x, those
 /// inside.
 struct Sliding {
-  Index n, height, width, channels;
-  Index kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x;
-  Index out_height, out_width;
+  Index n;
+  Index height;
+  Index width;
+  Index channels;
+  Index kernel_y;
+  Index kernel_x;
+  Index stride_y;
+  Index stride_x;
+  Index pad_y;
+  Index pad_x;
+  Index out_height;
+  Index out_width;
 };
 
 /// out (n, out_height, out_width, kernel_y, kernel_x, channels): what each output pixel reads,

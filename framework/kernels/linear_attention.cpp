@@ -20,7 +20,15 @@ constexpr Index tile = 64;
 Vec feature(Vec x) { return select(less(Vec(Real{0}), x), x + Vec(1), exp(x)); }
 
 struct Task {
-  Index queries, keys, head, query_begin, key_begin, width, ld, wide;  // ld = padded(width)
+  // ld = padded(width)
+  Index queries;
+  Index keys;
+  Index head;
+  Index query_begin;
+  Index key_begin;
+  Index width;
+  Index ld;
+  Index wide;
   bool causal;
 
   Task(const AttentionShape& s, Index number)
@@ -51,12 +59,20 @@ struct Task {
 /// Scratch memory, and what goes in and out of it.
 struct Space {
   const Task& t;
-  Real *fq, *fk;               // features, (tile, ld)
-  Real* turned;                // fk or values transposed, (max(width, wide), tile)
-  Real *values, *numerators;   // (tile, wide)
-  Real *scores, *dscores;      // (tile, tile)
-  Real *state, *state_turned;  // (width, wide), (wide, ld)
-  Real* out;                   // (tile, max(ld, wide))
+  // features, (tile, ld)
+  Real* fq;
+  Real* fk;
+  Real* turned;  // fk or values transposed, (max(width, wide), tile)
+                 // (tile, wide)
+  Real* values;
+  Real* numerators;
+  // (tile, tile)
+  Real* scores;
+  Real* dscores;
+  // (width, wide), (wide, ld)
+  Real* state;
+  Real* state_turned;
+  Real* out;  // (tile, max(ld, wide))
 
   static Index numbers(Index width) {
     const Index ld = padded(width), wide = padded(width + 1);
@@ -65,9 +81,14 @@ struct Space {
   }
   Space(const Task& task, Real* work) : t(task) {
     const auto take = [&](Index n) { return std::exchange(work, work + n); };
-    fq = take(tile * t.ld), fk = take(tile * t.ld), turned = take(t.wide * tile),
-    values = take(tile * t.wide), numerators = take(tile * t.wide);
-    scores = take(tile * tile), dscores = take(tile * tile), state = take(t.width * t.wide),
+    fq = take(tile * t.ld);
+    fk = take(tile * t.ld);
+    turned = take(t.wide * tile);
+    values = take(tile * t.wide);
+    numerators = take(tile * t.wide);
+    scores = take(tile * tile);
+    dscores = take(tile * tile);
+    state = take(t.width * t.wide);
     state_turned = take(t.wide * t.ld);
     out = take(tile * t.wide);
   }
@@ -99,8 +120,10 @@ struct Space {
       const Real *a = t.query(y, i0 + i), *b = t.query(dy, i0 + i);
       Real* to = numerators + i * t.wide;
       Real dot = 0;
-      for (Index c = 0; c < t.width; ++c)
-        to[c] = share * b[c], dot += a[c] * b[c];
+      for (Index c = 0; c < t.width; ++c) {
+        to[c] = share * b[c];
+        dot += a[c] * b[c];
+      }
       to[t.width] = -share * dot;
       std::fill(to + t.width + 1, to + t.wide, Real{0});
     }
@@ -210,8 +233,8 @@ void backward(const Task& t, Index heads, Rows q, Rows k, Rows v, Rows y, const 
   const Space s(t, work);
   s.clear_state();
   Index known = 0;
-  for (Index i0 = 0; dq.data && i0 < t.queries;
-       i0 += tile) {  // df_i = S dn_i + sum_j dscores_ij f(k_j)
+  // df_i = S dn_i + sum_j dscores_ij f(k_j)
+  for (Index i0 = 0; dq.data && i0 < t.queries; i0 += tile) {
     const Index rows = std::min(tile, t.queries - i0), begin = t.before(i0),
                 local = t.until(i0, rows) - begin;
     s.remember_keys(k, v, known, begin);

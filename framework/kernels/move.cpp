@@ -43,8 +43,10 @@ void permute(const Permutation& p, const Real* x, Real* y, Mode mode) {
   const int last = p.rank - 1;
   std::array<Index, 6> y_strides{};
   Index size = 1;
-  for (int axis = last; axis >= 0; --axis)
-    y_strides[axis] = size, size *= p.extents[axis];
+  for (int axis = last; axis >= 0; --axis) {
+    y_strides[axis] = size;
+    size *= p.extents[axis];
+  }
   if (size == 0) return;
   // What runs contiguously in x: the last axis (whole runs are copied), or another, which is then
   // transposed with the last.
@@ -68,7 +70,8 @@ void permute(const Permutation& p, const Real* x, Real* y, Mode mode) {
             if (axis == run) continue;
             const Index at = rest % p.extents[axis];
             rest /= p.extents[axis];
-            from += at * p.strides[axis], to += at * y_strides[axis];
+            from += at * p.strides[axis];
+            to += at * y_strides[axis];
           }
           if (run != last) {
             transpose(std::min(band, rows - first), columns, p.strides[last], x + from + first,

@@ -10,7 +10,8 @@ namespace heed::kernels {
 /// each of its axes.
 struct Permutation {
   int rank = 1;
-  std::array<Index, 6> extents{}, strides{};
+  std::array<Index, 6> extents{};
+  std::array<Index, 6> strides{};
 };
 void permute(const Permutation& permutation, const Real* x, Real* y, Mode mode);
 

@@ -118,7 +118,10 @@ using Memory = Handle<dnnl_memory_t, &Library::memory_destroy>;
 /// A product of one shape with all that its execution needs, for one thread.
 struct Product {
   Handle<dnnl_primitive_t, &Library::primitive_destroy> primitive;
-  Memory a, b, c, scratchpad;
+  Memory a;
+  Memory b;
+  Memory c;
+  Memory scratchpad;
   bool fast = false;  // not oneDNN's reference loops
 
   Product(Index m, Index n, Index k, Mode mode) {

@@ -17,7 +17,8 @@ const std::string& obstacle();
 /// The right operand's layout: panels of 64 columns; in each, blocks of 32 rows; in each, 16 pairs
 /// of rows; in each, the pairs of the 64 columns. Short of a whole panel or block it is filled with
 /// zeros.
-constexpr Index panel_columns = 64, block_rows = 32;
+constexpr Index panel_columns = 64;
+constexpr Index block_rows = 32;
 
 /// c (m, n) = or += a (m, k) b (k, n) on the calling thread, in float. a and c are dense, k a
 /// multiple of 32. Compiles code for every new (m, n, k, mode), a millisecond: callers choose from

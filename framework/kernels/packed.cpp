@@ -11,16 +11,18 @@ namespace heed::kernels {
 
 namespace {
 
-constexpr Index depth = 256;  // of k at a time: a panel's part is 48 KB, the rows of a task stay in
-                              // the second cache level
-constexpr Index tall = 96;    // rows of a task
-constexpr Index least_task = Index{1} << 19,
-                enough_tasks =
-                    32;  // multiply-adds that are worth a task, tasks that keep all threads busy
+// of k at a time: a panel's part is 48 KB, the rows of a task stay in the second cache level
+constexpr Index depth = 256;
+constexpr Index tall = 96;  // rows of a task
+// multiply-adds that are worth a task, tasks that keep all threads busy
+constexpr Index least_task = Index{1} << 19;
+constexpr Index enough_tasks = 32;
 // A task packs its panels of a large b for itself, sparing memory, where a has rows enough to be
 // worth it and is small enough to stay in cache: every panel reads it anew.
-constexpr Index large = Index{1} << 19, fewest_alone = 192, most_alone = 1024,
-                cached = Index{1} << 20;
+constexpr Index large = Index{1} << 19;
+constexpr Index fewest_alone = 192;
+constexpr Index most_alone = 1024;
+constexpr Index cached = Index{1} << 20;
 
 constexpr Index parts(Index extent, Index size) { return (extent + size - 1) / size; }
 

@@ -9,7 +9,11 @@ namespace heed::kernels {
 
 /// One sequence's pairs.
 struct Block {
-  Index queries, keys, query_begin, key_begin, begin;
+  Index queries;
+  Index keys;
+  Index query_begin;
+  Index key_begin;
+  Index begin;
 
   Block(const PairShape& s, Index sequence)
       : queries(s.query_lengths[sequence]),

@@ -46,8 +46,8 @@ Real dot(Index n, const Real* a, const Real* b) {
 
 /// (ramp + z - distance) / ramp of the keys from j on, which is m where it lies within [0, 1]
 Vec ramp_at(Index place, Index j, Real z, Real ramp) {
-  return (Vec(ramp + z) - abs(count_from(static_cast<Real>(j - place)))) /
-         Vec(ramp);  // ramp (1 / ramp) may not be 1
+  // ramp (1 / ramp) may not be 1
+  return (Vec(ramp + z) - abs(count_from(static_cast<Real>(j - place)))) / Vec(ramp);
 }
 
 }  // namespace
@@ -101,26 +101,26 @@ void pair_span_softmax(const PairShape& shape, const Real* s, const Real* z, Rea
 void pair_span_softmax_backward(const PairShape& shape, const Real* z, Real ramp, const Real* y,
                                 const Real* dy, Real* dz) {
   std::fill_n(dz, shape.sequences * shape.heads, Real{0});
-  parallel_for(
-      shape.sequences,
-      grain_of(6 * shape.heads * (shape.longest_query + 1) * (shape.longest_key + 1)),
-      [&](Index begin, Index end) {
-        for (Index sequence = begin; sequence < end; ++sequence) {
-          const Block t(shape, sequence);
-          for (Index head = 0; head < shape.heads; ++head)
-            for (Index i = 0; i < t.queries; ++i) {
-              const Index row = t.begin + head * t.size() + i * t.keys,
-                          place = i + t.keys - t.queries;
-              const Vec mean = dot(t.keys, y + row, dy + row);
-              dz[sequence * shape.heads + head] += sum_of(t.keys, [&](Index j,
-                                                                      Index c) {  // where 0 < m < 1
-                const Vec m = ramp_at(place, j, z[head], ramp),
-                          d = at(y + row, j, c) / m * (at(dy + row, j, c) - mean) * Vec(1 / ramp);
-                return select(less(Vec(0), m), select(less(m, Vec(1)), d, Vec(0)), Vec(0));
-              });
-            }
-        }
-      });
+  parallel_for(shape.sequences,
+               grain_of(6 * shape.heads * (shape.longest_query + 1) * (shape.longest_key + 1)),
+               [&](Index begin, Index end) {
+                 for (Index sequence = begin; sequence < end; ++sequence) {
+                   const Block t(shape, sequence);
+                   for (Index head = 0; head < shape.heads; ++head)
+                     for (Index i = 0; i < t.queries; ++i) {
+                       const Index row = t.begin + head * t.size() + i * t.keys,
+                                   place = i + t.keys - t.queries;
+                       const Vec mean = dot(t.keys, y + row, dy + row);
+                       // where 0 < m < 1
+                       dz[sequence * shape.heads + head] += sum_of(t.keys, [&](Index j, Index c) {
+                         const Vec m = ramp_at(place, j, z[head], ramp),
+                                   d = at(y + row, j, c) / m * (at(dy + row, j, c) - mean) *
+                                       Vec(1 / ramp);
+                         return select(less(Vec(0), m), select(less(m, Vec(1)), d, Vec(0)), Vec(0));
+                       });
+                     }
+                 }
+               });
 }
 
 void pair_by_distance(const PairShape& shape, Index reach, const Real* table, Real* s, Mode mode) {

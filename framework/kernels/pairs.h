@@ -7,10 +7,16 @@ namespace heed::kernels {
 /// Blocks (heads, queries, keys) of numbers, one for each sequence. Heads h and h + 1 share keys
 /// where there are fewer of those: head h has those of h * kv_heads / heads.
 struct PairShape {
-  Index sequences, heads, kv_heads;
-  const Index *query_begins, *query_lengths, *key_begins, *key_lengths;
+  Index sequences;
+  Index heads;
+  Index kv_heads;
+  const Index* query_begins;
+  const Index* query_lengths;
+  const Index* key_begins;
+  const Index* key_lengths;
   const Index* begins;  // of each block; one more at the end
-  Index longest_query, longest_key;
+  Index longest_query;
+  Index longest_key;
   bool causal;
   Index window;
 };
@@ -29,7 +35,8 @@ void pair_sums_transposed(const PairShape& shape, Index width, const Real* s, Ro
 /// How much each pair has been looked at before, u (as the blocks), and what that adds inside the
 /// tanh, u_ij w_c; none where null.
 struct Coverage {
-  const Real *amounts = nullptr, *weight = nullptr;
+  const Real* amounts = nullptr;
+  const Real* weight = nullptr;
 };
 /// s_ij = sum_c v_c tanh(q_ic + k_jc + u_ij w_c), 0 where i does not see j; one head of d columns
 void additive_scores(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v,
@@ -42,7 +49,9 @@ struct AdditiveGradients {
   Mode q_mode;
   Real* k;
   Mode k_mode;
-  Real *v, *amounts, *weight;
+  Real* v;
+  Real* amounts;
+  Real* weight;
 };
 Index additive_blocks(Index d);
 void additive_scores_backward(const PairShape& shape, Index d, const Real* q, const Real* k,
@@ -58,8 +67,9 @@ void pair_matches_backward(const PairShape& shape, const Id* tokens, const Id* w
 
 /// Over the keys that each query sees; 0 elsewhere.
 void pair_softmax(const PairShape& shape, const Real* s, Real* y);
+// ds = y (dy - sum dy y)
 void pair_softmax_backward(const PairShape& shape, const Real* y, const Real* dy, Real* ds,
-                           Mode mode);  // ds = y (dy - sum dy y)
+                           Mode mode);
 /// One more place for each query, whose score is rest (query rows, heads), takes part and is left
 /// out of y.
 void pair_softmax_rest(const PairShape& shape, const Real* s, const Real* rest, Real* y);

@@ -19,7 +19,8 @@ static_assert(panel_columns % (strip_vectors * Vec::width) == 0);
 /// A matrix read in place: element (i, p) at data + i row + p step, so that it may be transposed.
 struct Left {
   const Real* data;
-  Index row, step;
+  Index row;
+  Index step;
   const Real* at(Index i, Index p) const { return data + i * row + p * step; }
 };
 
@@ -91,11 +92,21 @@ template <int rows>
 /// c (m, columns) with one panel of b, of at most panel_columns
 inline void panel_product(Index m, Index columns, Index k, Left left, const Real* b,
                           const Real* bias, Real* c, Index ldc, Mode mode) {
-  const auto next = [&](Index rows) { left.data += rows * left.row, c += rows * ldc, m -= rows; };
+  const auto next = [&](Index rows) {
+    left.data += rows * left.row;
+    c += rows * ldc;
+    m -= rows;
+  };
   for (; m >= strip_rows; next(strip_rows))
     strip<strip_rows>(k, left, b, bias, c, ldc, mode, columns);
-  if (m >= 4) strip<4>(k, left, b, bias, c, ldc, mode, columns), next(4);
-  if (m >= 2) strip<2>(k, left, b, bias, c, ldc, mode, columns), next(2);
+  if (m >= 4) {
+    strip<4>(k, left, b, bias, c, ldc, mode, columns);
+    next(4);
+  }
+  if (m >= 2) {
+    strip<2>(k, left, b, bias, c, ldc, mode, columns);
+    next(2);
+  }
   if (m >= 1) strip<1>(k, left, b, bias, c, ldc, mode, columns);
 }
 

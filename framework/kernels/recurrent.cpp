@@ -23,17 +23,28 @@ Index group_of(Index sequences) {
 
 /// A group's memory: rows of sequences that stand together.
 struct Scratch {
-  Real *state, *sums, *carry, *carry_cell, *mask, *row, *zeros;
-  Index columns, gate_columns, masks;  // strides
+  Real* state;
+  Real* sums;
+  Real* carry;
+  Real* carry_cell;
+  Real* mask;
+  Real* row;
+  Real* zeros;
+  // strides
+  Index columns;
+  Index gate_columns;
+  Index masks;
 
   Scratch(const RecurrenceShape& s, Real* base)
       : columns(whole(s.hidden)),
         gate_columns(whole(gates_of(s.cell) * s.hidden)),
         masks(mask_columns(s.hidden)) {
     const auto take = [&](Index n) { return std::exchange(base, base + n); };
-    state = take(most_in_group * columns), carry = take(most_in_group * columns),
+    state = take(most_in_group * columns);
+    carry = take(most_in_group * columns);
     carry_cell = take(most_in_group * columns);
-    sums = take(most_in_group * gate_columns), mask = take(most_in_group * masks),
+    sums = take(most_in_group * gate_columns);
+    mask = take(most_in_group * masks);
     row = take(whole(kept_of(s.cell, s.hidden)));
     zeros = take(columns);
     std::fill_n(zeros, s.hidden, Real{0});
@@ -48,7 +59,8 @@ struct Scratch {
 /// Where things of a group's sequence i at step t lie.
 struct Group {
   const RecurrenceShape& s;
-  Index first, count;
+  Index first;
+  Index count;
 
   Index length(Index i) const { return s.lengths[first + i]; }
   Index number(Index i) const { return s.numbers[first + i]; }
@@ -157,9 +169,9 @@ void backward_row(Index h, const RecurrenceValues& v, const RecurrenceGradients&
     transform_serial(
         h, dc, Mode::accumulate, [](Vec d) { return d; }, outside_cell);
     if constexpr (cell == Cell::lstm) {
+      // dh is read before it is written
       lstm_output_backward(
-          h, [=](auto lane) { return lane.load(now); }, dy, kept, dh,
-          dx);  // dh is read before it is written
+          h, [=](auto lane) { return lane.load(now); }, dy, kept, dh, dx);
       transform_serial(
           h, dc, Mode::accumulate, [](Vec d) { return d; }, dh);
     } else {
@@ -220,8 +232,9 @@ void backward(const RecurrenceShape& s, const RecurrenceValues& v, const Recurre
                            w.carry_cell + i * w.columns);
         std::copy_n(g.du + r * columns, columns, w.sums + i * w.gate_columns);
       }
+      // d(mask h') = du U
       packed_product(running, h, columns, w.sums, w.gate_columns, v.weight, nullptr, w.state,
-                     w.columns, Mode::assign);  // d(mask h') = du U
+                     w.columns, Mode::assign);
       for (Index i = 0; i < running; ++i) {
         const Real* d = w.state + i * w.columns;
         Real* carry = w.carry + i * w.columns;

@@ -18,9 +18,12 @@ constexpr Index kept_of(Cell cell, Index hidden) {
 /// their last, without meeting.
 struct RecurrenceShape {
   Cell cell;
-  Index hidden = 0, sequences = 0;
-  const Index *numbers = nullptr, *begins = nullptr,
-              *lengths = nullptr;  // numbers: which row of h0, c0 and the mask each has
+  Index hidden = 0;
+  Index sequences = 0;
+  // numbers: which row of h0, c0 and the mask each has
+  const Index* numbers = nullptr;
+  const Index* begins = nullptr;
+  const Index* lengths = nullptr;
   bool reverse = false;
   Dropout dropout;  // on h_{t-1} where it enters the product, one mask a sequence
 };
@@ -30,20 +33,32 @@ struct RecurrenceValues {
   const Real* x = nullptr;       // (rows, G h): the input's share of the gates
   const Real* weight = nullptr;  // packed: for forward (h, G h), for backward (G h, h)
   const Real* bias = nullptr;    // (G h)
-  const Real *gain = nullptr, *cell_gain = nullptr,
-             *cell_bias = nullptr;          // of the norms: (4 h), (h), (h)
-  const Real *h0 = nullptr, *c0 = nullptr;  // (sequences, h)
-  Real *y = nullptr, *cells = nullptr;      // (rows, h)
-  Real* kept = nullptr;                     // (rows, kept_of(cell, h)), or null
+                                 // of the norms: (4 h), (h), (h)
+  const Real* gain = nullptr;
+  const Real* cell_gain = nullptr;
+  const Real* cell_bias = nullptr;
+  // (sequences, h)
+  const Real* h0 = nullptr;
+  const Real* c0 = nullptr;
+  // (rows, h)
+  Real* y = nullptr;
+  Real* cells = nullptr;
+  Real* kept = nullptr;  // (rows, kept_of(cell, h)), or null
 };
 
 struct RecurrenceGradients {
-  const Real *dy = nullptr, *dcells = nullptr;  // (rows, h)
-  Real* dx = nullptr;                           // (rows, G h)
-  Real* du = nullptr;  // (rows, G h): of the product U h; the same memory as dx where the two are
-                       // equal (not GRU, not normed)
-  Real* dcell_norm = nullptr;           // (rows, h): of the normalised cell after gain and bias
-  Real *dh0 = nullptr, *dc0 = nullptr;  // (sequences, h), or null
+  // (rows, h)
+  const Real* dy = nullptr;
+  const Real* dcells = nullptr;
+  Real* dx = nullptr;  // (rows, G h)
+  // (rows, G h): of the product U h; the same memory as dx where the two are equal (not GRU, not
+  // normed)
+  Real* du = nullptr;
+  // (rows, h): of the normalised cell after gain and bias
+  Real* dcell_norm = nullptr;
+  // (sequences, h), or null
+  Real* dh0 = nullptr;
+  Real* dc0 = nullptr;
 };
 
 /// Numbers of scratch memory that each of threads() workers needs, for either pass.

@@ -15,7 +15,8 @@ struct Whole {
   void store(Vec v, Real* p) const { v.store(p + at); }
 };
 struct Rest {
-  Index at, count;
+  Index at;
+  Index count;
   Vec load(const Real* p) const { return Vec::load(p + at, count); }
   void store(Vec v, Real* p) const { v.store(p + at, count); }
 };
@@ -49,8 +50,10 @@ void lstm_gates(Index h, Z z, const Real* before, Real* kept, Real* c) {
   lanes(h, [=](auto lane) {
     const Vec i = sigmoid(z(0, lane)), f = sigmoid(z(1, lane)), g = tanh(z(2, lane)),
               o = sigmoid(z(3, lane));
-    lane.store(i, kept + kept_i * h), lane.store(f, kept + kept_f * h),
-        lane.store(g, kept + kept_g * h), lane.store(o, kept + kept_o * h);
+    lane.store(i, kept + kept_i * h);
+    lane.store(f, kept + kept_f * h);
+    lane.store(g, kept + kept_g * h);
+    lane.store(o, kept + kept_o * h);
     lane.store(multiply_add(f, lane.load(before), i * g), c);
   });
 }
@@ -93,8 +96,10 @@ void gru_row(Index h, const Real* x, U u, const Real* before, Real* kept, Real* 
     const Vec r = sigmoid(lane.load(x) + u(0, lane)), z = sigmoid(lane.load(x + h) + u(1, lane)),
               q = u(2, lane);
     const Vec n = tanh(multiply_add(r, q, lane.load(x + 2 * h)));
-    lane.store(r, kept + kept_r * h), lane.store(z, kept + kept_z * h),
-        lane.store(n, kept + kept_n * h), lane.store(q, kept + kept_q * h);
+    lane.store(r, kept + kept_r * h);
+    lane.store(z, kept + kept_z * h);
+    lane.store(n, kept + kept_n * h);
+    lane.store(q, kept + kept_q * h);
     lane.store(multiply_add(z, lane.load(before) - n, n), y);
   });
 }
@@ -108,8 +113,12 @@ void gru_row_backward(Index h, D dy, const Real* kept, const Real* before, Real*
     const Vec d = dy(lane), dn = d * (Vec(1) - z) * (Vec(1) - n * n);
     const Vec dr = dn * lane.load(kept + kept_q * h) * r * (Vec(1) - r),
               dz = d * (lane.load(before) - n) * z * (Vec(1) - z);
-    lane.store(dr, dx), lane.store(dz, dx + h), lane.store(dn, dx + 2 * h);
-    lane.store(dr, du), lane.store(dz, du + h), lane.store(dn * r, du + 2 * h);
+    lane.store(dr, dx);
+    lane.store(dz, dx + h);
+    lane.store(dn, dx + 2 * h);
+    lane.store(dr, du);
+    lane.store(dz, du + h);
+    lane.store(dn * r, du + 2 * h);
     lane.store(d * z, dbefore);
   });
 }

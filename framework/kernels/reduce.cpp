@@ -10,8 +10,8 @@ namespace heed::kernels {
 
 namespace {
 
-constexpr Index block =
-    1024;                    // elements of a row that are added as Real, before they go to a double
+// elements of a row that are added as Real, before they go to a double
+constexpr Index block = 1024;
 constexpr Index strip = 64;  // columns that one task adds
 constexpr Index block_rows = 32;
 
@@ -217,8 +217,10 @@ void max(Index outer, Index n, Index inner, const Real* x, Real* y, Id* position
                    const Real* from = x + o * n * inner + first;
                    Real* best = y + o * inner + first;
                    Id* where = position + o * inner + first;
-                   for (Index k = 0; k < width; ++k)
-                     best[k] = from[k], where[k] = 0;
+                   for (Index k = 0; k < width; ++k) {
+                     best[k] = from[k];
+                     where[k] = 0;
+                   }
                    for (Index i = 1; i < n; ++i)
                      for (Index k = 0; k < width; ++k) {
                        const Real value = from[i * inner + k];

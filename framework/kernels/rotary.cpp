@@ -9,8 +9,8 @@ namespace heed::kernels {
 
 void rotary_table(Index first, Index count, Index width, double base, Real* cosines, Real* sines) {
   const Index half = width / 2;
-  constexpr Index run =
-      64;  // angles are added up from multiples of this, so that a position's numbers are its own
+  // angles are added up from multiples of this, so that a position's numbers are its own
+  constexpr Index run = 64;
   parallel_for(half, grain_of(10 * (count + run)), [=](Index begin, Index end) {
     for (Index c = begin; c < end; ++c) {
       const double speed =
@@ -20,13 +20,16 @@ void rotary_table(Index first, Index count, Index width, double base, Real* cosi
       for (Index p = (first & -run); p < first + count; ++p) {
         if (p % run == 0) {
           const double angle = static_cast<double>(p) * speed;
-          x = std::cos(angle), y = std::sin(angle);
+          x = std::cos(angle);
+          y = std::sin(angle);
         }
-        if (p >= first)
-          cosines[(p - first) * half + c] = static_cast<Real>(x),
-                                       sines[(p - first) * half + c] = static_cast<Real>(y);
+        if (p >= first) {
+          cosines[(p - first) * half + c] = static_cast<Real>(x);
+          sines[(p - first) * half + c] = static_cast<Real>(y);
+        }
         const double turned = x * step_cosine - y * step_sine;
-        y = y * step_cosine + x * step_sine, x = turned;
+        y = y * step_cosine + x * step_sine;
+        x = turned;
       }
     }
   });

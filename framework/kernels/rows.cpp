@@ -30,7 +30,10 @@ void sum_rows(Index m, Index n, const Real* x, Real* y, Mode mode) {
       Vec total = 0, part = 0;
       for (Index i = 0; i < m; ++i) {
         part = part + at(x, i * n + j, count);
-        if (i % 64 == 63) total = total + part, part = 0;
+        if (i % 64 == 63) {
+          total = total + part;
+          part = 0;
+        }
       }
       (total + part).store(y + j, count, mode);
     }
@@ -140,8 +143,10 @@ void norm_backward(Index m, Index n, bool centred, const Real* x, const Real* ga
       Vec total_h = 0, total_hx = 0;
       const auto step = [&](Vec a, Vec b, Vec g, Vec sum_of_gains, Vec sum_of_biases, auto store) {
         const Vec h = b * g, xhat = normal(a);
-        total_h = total_h + h, total_hx = multiply_add(h, xhat, total_hx);
-        store(multiply_add(xhat, b, sum_of_gains), gains), store(sum_of_biases + b, biases);
+        total_h = total_h + h;
+        total_hx = multiply_add(h, xhat, total_hx);
+        store(multiply_add(xhat, b, sum_of_gains), gains);
+        store(sum_of_biases + b, biases);
       };
       Index j = 0;
       for (; j + Vec::width <= n; j += Vec::width)
@@ -170,7 +175,8 @@ void norm_backward(Index m, Index n, bool centred, const Real* x, const Real* ga
       if (pieces == 0 && mode == Mode::assign) std::fill(out + begin, out + end, Real{0});
     });
   };
-  total(dgain, dgain_mode, 0), total(dbias, dbias_mode, n);
+  total(dgain, dgain_mode, 0);
+  total(dbias, dbias_mode, n);
 }
 
 }  // namespace
@@ -240,8 +246,8 @@ void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bo
 void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, const Id* gold,
                         Real smoothing, double* loss, double* nats, bool gradient, Real factor) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  constexpr double least = -69;  // log p of a word that neither way gives at all: keeps its loss
-                                 // and its gradients finite
+  // log p of a word that neither way gives at all: keeps its loss and its gradients finite
+  constexpr double least = -69;
   const auto softplus = [](double t) {
     return std::max(t, 0.0) + std::log1p(std::exp(-std::abs(t)));
   };

@@ -18,8 +18,8 @@ void softmax_row_backward(Index n, const Real* y, const Real* dy, Real* dx, Mode
 void softmax(Index m, Index n, const Real* x, Real* y);
 void softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode);
 void log_softmax(Index m, Index n, const Real* x, Real* y);
-void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx,
-                          Mode mode);  // dx = dy - exp(y) sum dy
+// dx = dy - exp(y) sum dy
+void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode);
 
 /// What backward needs of a row. The mean is rounded to a Real, which is off by as much as the
 /// spread where the mean is large beside it; `rest` is the mean of what is left after subtracting.

@@ -85,9 +85,8 @@ inline void keep_in_register([[maybe_unused]] Vec& a) {
 inline Vec multiply_add(Vec a, Vec b, Vec c) { return packet::pmadd(a.p, b.p, c.p); }
 inline Vec max(Vec a, Vec b) { return packet::pmax(a.p, b.p); }
 inline Vec min(Vec a, Vec b) { return packet::pmin(a.p, b.p); }
-inline Vec count_from(Real first) {
-  return packet::plset<Vec::Packet>(first);
-}  // first, first + 1, ...
+// first, first + 1, ...
+inline Vec count_from(Real first) { return packet::plset<Vec::Packet>(first); }
 inline Vec abs(Vec a) { return packet::pabs(a.p); }
 inline Vec less(Vec a, Vec b) { return packet::pcmp_lt(a.p, b.p); }  // a mask, for select
 inline Vec equal(Vec a, Vec b) { return packet::pcmp_eq(a.p, b.p); }
@@ -135,8 +134,8 @@ inline Vec exp(Vec a) {
                 select(less(a, Vec(low)), Vec(Real(0)), y));
 #endif
 }
-inline Vec sqrt(Vec a) {  // not Eigen's, whose Newton steps on AVX-512 give NaN for infinity and 0
-                          // for the smallest numbers
+// not Eigen's, whose Newton steps on AVX-512 give NaN for infinity and 0 for the smallest numbers
+inline Vec sqrt(Vec a) {
   alignas(64) Real buffer[Vec::width];
   packet::pstore(buffer, a.p);
   for (Real& x : buffer)

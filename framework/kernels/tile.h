@@ -26,8 +26,10 @@ template <int rows, int vectors>
   for (Index p = 0; p < k; ++p) {
     Vec row[vectors];
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j)
-      row[j] = Vec::load(b + p * ldb + j * Vec::width), keep_in_register(row[j]);
+    for (int j = 0; j < vectors; ++j) {
+      row[j] = Vec::load(b + p * ldb + j * Vec::width);
+      keep_in_register(row[j]);
+    }
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
       const Vec factor = a[i * a_row + p * a_step];
@@ -54,8 +56,10 @@ inline void tile_columns(Index m, Index k, const Real* a, Index a_row, Index a_s
   Index i = 0;
   for (; i + tall <= m; i += tall)
     tile_block<tall, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
-  if (i + 4 <= m)
-    tile_block<4, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode), i += 4;
+  if (i + 4 <= m) {
+    tile_block<4, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
+    i += 4;
+  }
   for (; i + 2 <= m; i += 2)
     tile_block<2, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
   if (i < m)

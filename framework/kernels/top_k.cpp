@@ -30,9 +30,12 @@ void top_k(Index m, Index n, Index k, const Real* x, Real* values, Id* columns) 
       const auto offer = [&](Index j) {
         if (found == k && !(row[j] > best[k - 1])) return;
         Index at = found < k ? found++ : k - 1;
-        for (; at > 0 && row[j] > best[at - 1]; --at)
-          best[at] = best[at - 1], column[at] = column[at - 1];
-        best[at] = row[j], column[at] = static_cast<Id>(j);
+        for (; at > 0 && row[j] > best[at - 1]; --at) {
+          best[at] = best[at - 1];
+          column[at] = column[at - 1];
+        }
+        best[at] = row[j];
+        column[at] = static_cast<Id>(j);
       };
       Index j = 0;
       for (; j + Vec::width <= n; j += Vec::width)

@@ -55,8 +55,8 @@ double sum_of_squares(std::span<const UpdateSlot> slots, double* partials) {
   std::fill_n(partials, pieces, 0.0);
   walk(slots, [&](const UpdateSlot& slot, Index first, Index n, Index number) {
     const Real* g = slot.gradient + first;
-    double lanes[8] =
-        {};  // independent sums, so that the loop becomes vector code without changing the order
+    // independent sums, so that the loop becomes vector code without changing the order
+    double lanes[8] = {};
     Index i = 0;
     for (; i + 8 <= n; i += 8)
       for (int lane = 0; lane < 8; ++lane)

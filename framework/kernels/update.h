@@ -10,7 +10,9 @@ namespace heed::kernels {
 /// them lie end to end, and are cut into pieces that depend on their count alone, so that many
 /// small parameters share a piece and a large one is spread over several.
 struct UpdateSlot {
-  Index begin = 0, size = 0;  // its place among the numbers of all parameters
+  // its place among the numbers of all parameters
+  Index begin = 0;
+  Index size = 0;
   Real* value = nullptr;
   Real* gradient = nullptr;  // null: skipped
   Real rate = 0;             // the learning rate; of Adam divided by 1 - beta1^t
@@ -33,7 +35,10 @@ void scale_gradients(std::span<const UpdateSlot> slots, Real factor);
 void sgd(std::span<const UpdateSlot> slots, Real factor, Real momentum, Real* m);
 
 struct AdamConstants {
-  Real beta2, one_minus_beta1, one_minus_beta2, epsilon;
+  Real beta2;
+  Real one_minus_beta1;
+  Real one_minus_beta2;
+  Real epsilon;
 };
 /// g = factor gradient + penalty value;  m += (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2;
 /// value = keep value - rate m / (root sqrt(v) + epsilon)

@@ -30,9 +30,9 @@ Variable operator*(const Operand& a, const Operand& b) {
   Tensor y(broadcast(a.shape(), b.shape(), "*"));
   kernels::multiply(layout(y.shape(), {a.shape(), b.shape()}), a.data(), b.data(), y.data(),
                     Mode::assign);
+  // da = dy b, db = dy a
   return record("*", y, {a, b},
-                [a = a.value(), b = b.value()](const Tensor& dy, Gradient da,
-                                               Gradient db) {  // da = dy b, db = dy a
+                [a = a.value(), b = b.value()](const Tensor& dy, Gradient da, Gradient db) {
                   const auto times = [&dy](const Tensor& other) {
                     return [&](Real* out, Mode mode) {
                       kernels::multiply(layout(dy.shape(), {dy.shape(), other.shape()}), dy.data(),
@@ -48,18 +48,16 @@ Variable operator/(const Operand& a, const Operand& b) {
   Tensor y(broadcast(a.shape(), b.shape(), "/"));
   kernels::divide(layout(y.shape(), {a.shape(), b.shape()}), a.data(), b.data(), y.data(),
                   Mode::assign);
-  return record("/", y, {a, b},
-                [y, b = b.value()](const Tensor& dy, Gradient da,
-                                   Gradient db) {  // da = dy / b, db = -dy y / b
-                  give_computed(da, y.shape(), [&](Real* out, Mode mode) {
-                    kernels::divide(layout(y.shape(), {y.shape(), b.shape()}), dy.data(), b.data(),
-                                    out, mode);
-                  });
-                  give_computed(db, y.shape(), [&](Real* out, Mode mode) {
-                    kernels::divide_backward(layout(y.shape(), {y.shape(), y.shape(), b.shape()}),
-                                             dy.data(), y.data(), b.data(), out, mode);
-                  });
-                });
+  // da = dy / b, db = -dy y / b
+  return record("/", y, {a, b}, [y, b = b.value()](const Tensor& dy, Gradient da, Gradient db) {
+    give_computed(da, y.shape(), [&](Real* out, Mode mode) {
+      kernels::divide(layout(y.shape(), {y.shape(), b.shape()}), dy.data(), b.data(), out, mode);
+    });
+    give_computed(db, y.shape(), [&](Real* out, Mode mode) {
+      kernels::divide_backward(layout(y.shape(), {y.shape(), y.shape(), b.shape()}), dy.data(),
+                               y.data(), b.data(), out, mode);
+    });
+  });
 }
 
 Variable& operator+=(Variable& a, const Operand& b) { return a = Operand(a, b.where()) + b; }
@@ -110,20 +108,19 @@ Variable where(const Tensor& condition, const Operand& a, const Operand& b) {
   Tensor y(broadcast(condition.shape(), broadcast(a.shape(), b.shape(), "where"), "where"));
   kernels::where(layout(y.shape(), {condition.shape(), a.shape(), b.shape()}), condition.data(),
                  a.data(), b.data(), y.data(), Mode::assign);
-  return record("where", y, {a, b},
-                [condition](const Tensor& dy, Gradient da,
-                            Gradient db) {  // dy goes where its value came from
-                  const Real zero = 0;
-                  const Shape& shape = dy.shape();
-                  give_computed(da, shape, [&](Real* out, Mode mode) {
-                    kernels::where(layout(shape, {condition.shape(), shape, {}}), condition.data(),
-                                   dy.data(), &zero, out, mode);
-                  });
-                  give_computed(db, shape, [&](Real* out, Mode mode) {
-                    kernels::where(layout(shape, {condition.shape(), {}, shape}), condition.data(),
-                                   &zero, dy.data(), out, mode);
-                  });
-                });
+  // dy goes where its value came from
+  return record("where", y, {a, b}, [condition](const Tensor& dy, Gradient da, Gradient db) {
+    const Real zero = 0;
+    const Shape& shape = dy.shape();
+    give_computed(da, shape, [&](Real* out, Mode mode) {
+      kernels::where(layout(shape, {condition.shape(), shape, {}}), condition.data(), dy.data(),
+                     &zero, out, mode);
+    });
+    give_computed(db, shape, [&](Real* out, Mode mode) {
+      kernels::where(layout(shape, {condition.shape(), {}, shape}), condition.data(), &zero,
+                     dy.data(), out, mode);
+    });
+  });
 }
 
 Variable masked_fill(const Operand& x, const Tensor& mask, Real value) {
@@ -133,12 +130,12 @@ Variable masked_fill(const Operand& x, const Tensor& mask, Real value) {
   Tensor y(x.shape());
   kernels::where(layout(y.shape(), {mask.shape(), {}, x.shape()}), mask.data(), &value, x.data(),
                  y.data(), Mode::assign);
-  return record("masked_fill", y, {x},
-                [mask](const Tensor& dy, Gradient dx) {  // dx = 0 where masked, dy elsewhere
-                  const Real zero = 0;
-                  kernels::where(layout(dy.shape(), {mask.shape(), {}, dy.shape()}), mask.data(),
-                                 &zero, dy.data(), dx.data(), dx.mode());
-                });
+  // dx = 0 where masked, dy elsewhere
+  return record("masked_fill", y, {x}, [mask](const Tensor& dy, Gradient dx) {
+    const Real zero = 0;
+    kernels::where(layout(dy.shape(), {mask.shape(), {}, dy.shape()}), mask.data(), &zero,
+                   dy.data(), dx.data(), dx.mode());
+  });
 }
 
 }  // namespace heed

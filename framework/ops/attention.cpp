@@ -13,7 +13,8 @@ using kernels::Rows;
 
 /// The checked options, and what they borrow from.
 struct Plan {
-  Spans queries, keys;
+  Spans queries;
+  Spans keys;
   Tensor slopes;
   kernels::AttentionShape shape;
 
@@ -50,8 +51,10 @@ struct Plan {
              o.scale.value_or(1 / std::sqrt(static_cast<Real>(d / o.heads))),
              {o.dropout, o.key}};
     if (shape.sequences == 0) return;
-    shape.query_begins = queries.begins().data(), shape.query_lengths = queries.lengths().data();
-    shape.key_begins = keys.begins().data(), shape.key_lengths = keys.lengths().data();
+    shape.query_begins = queries.begins().data();
+    shape.query_lengths = queries.lengths().data();
+    shape.key_begins = keys.begins().data();
+    shape.key_lengths = keys.lengths().data();
   }
 
   static int kv_heads_of(const Attention& o) { return o.kv_heads > 0 ? o.kv_heads : o.heads; }
@@ -70,7 +73,8 @@ struct Plan {
 };
 
 struct Forward {
-  Tensor y, log_sums;
+  Tensor y;
+  Tensor log_sums;
 };
 
 Forward forward(const Plan& plan, Rows q, Rows k, Rows v, Index rows,

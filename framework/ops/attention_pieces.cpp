@@ -43,8 +43,10 @@ struct Plan {
                          nullptr,     nullptr,       nullptr,        begins.data(),
                          q.longest(), k.longest(),   pairing.causal, pairing.window};
     if (s.sequences == 0) return s;
-    s.query_begins = q.begins().data(), s.query_lengths = q.lengths().data();
-    s.key_begins = k.begins().data(), s.key_lengths = k.lengths().data();
+    s.query_begins = q.begins().data();
+    s.query_lengths = q.lengths().data();
+    s.key_begins = k.begins().data();
+    s.key_lengths = k.lengths().data();
     return s;
   }
   void check_queries(const char* op, const Variable& q) const {
@@ -88,7 +90,8 @@ std::vector<Tensor> split(const Tensor& pairs, const Pairing& pairing) {
 
 Variable dot_scores(const Operand& q, const Operand& k, const Pairing& pairing) {
   Plan plan("dot_scores", pairing);
-  plan.check_queries("dot_scores", q), plan.check_keys("dot_scores", k);
+  plan.check_queries("dot_scores", q);
+  plan.check_keys("dot_scores", k);
   const Index width = q.columns() / pairing.heads;
   check(k.columns() == plan.kv_heads * width, "dot_scores", "expected keys {} wide; got {}",
         plan.kv_heads * width, k.shape());
@@ -109,7 +112,8 @@ Variable dot_scores(const Operand& q, const Operand& k, const Pairing& pairing) 
 
 Variable weighted_values(const Operand& weights, const Operand& values, const Pairing& pairing) {
   Plan plan("weighted_values", pairing);
-  plan.check_pairs("weighted_values", weights), plan.check_keys("weighted_values", values);
+  plan.check_pairs("weighted_values", weights);
+  plan.check_keys("weighted_values", values);
   const Index width = values.columns() / plan.kv_heads;
   Tensor y({pairing.queries.rows(), pairing.heads * width});
   zero_rest(y, pairing.queries);
@@ -132,7 +136,8 @@ Variable additive_scores(const Operand& q, const Operand& k, const Operand& v,
                          const Pairing& pairing) {
   Plan plan("additive_scores", pairing);
   check(pairing.heads == 1, "additive_scores", "expected one head; got {}", pairing.heads);
-  plan.check_queries("additive_scores", q), plan.check_keys("additive_scores", k);
+  plan.check_queries("additive_scores", q);
+  plan.check_keys("additive_scores", k);
   const Index d = q.columns();
   check(k.columns() == d && v.rank() == 1 && v.size() == d, "additive_scores",
         "expected q (n, d), k (m, d) and v (d); got {}, {} and {}", q.shape(), k.shape(),
@@ -156,7 +161,8 @@ Variable additive_scores(const Operand& q, const Operand& k, const Operand& v,
       [plan = std::move(plan), d, cover, q = q.value(), k = k.value(), v = v.value(), u, w](
           const Tensor& ds, Gradient dq, Gradient dk, Gradient dv, Gradient du, Gradient dw) {
         const Index sequences = plan.pairing.queries.count(), blocks = kernels::additive_blocks(d);
-        zero_rest(dq, plan.pairing.queries), zero_rest(dk, plan.pairing.keys);
+        zero_rest(dq, plan.pairing.queries);
+        zero_rest(dk, plan.pairing.keys);
         Tensor v_shares({dv ? sequences : 0, d}), w_shares({dw ? sequences : 0, d}),
             u_shares = Tensor::zeros({blocks, du ? plan.size() : 0});
         kernels::additive_scores_backward(
@@ -188,9 +194,9 @@ Variable copy_probability(const Operand& weights, const Ids& tokens, const Ids& 
         pairing.keys.rows(), pairing.queries.rows(), tokens.shape(), wanted.shape());
   Tensor y = Tensor::zeros({pairing.queries.rows()});
   kernels::pair_matches(plan.shape(), tokens.data(), wanted.data(), weights.data(), y.data());
+  // dw_ij = dy_i [token_j = wanted_i]
   return record(op, y, {weights},
-                [plan = std::move(plan), tokens, wanted](
-                    const Tensor& dy, Gradient dw) {  // dw_ij = dy_i [token_j = wanted_i]
+                [plan = std::move(plan), tokens, wanted](const Tensor& dy, Gradient dw) {
                   kernels::pair_matches_backward(plan.shape(), tokens.data(), wanted.data(),
                                                  dy.data(), dw.data(), dw.mode());
                 });
@@ -198,7 +204,8 @@ Variable copy_probability(const Operand& weights, const Ids& tokens, const Ids& 
 
 Variable weighted_queries(const Operand& weights, const Operand& queries, const Pairing& pairing) {
   Plan plan("weighted_queries", pairing);
-  plan.check_pairs("weighted_queries", weights), plan.check_queries("weighted_queries", queries);
+  plan.check_pairs("weighted_queries", weights);
+  plan.check_queries("weighted_queries", queries);
   const Index width = queries.columns() / pairing.heads;
   Tensor y({pairing.keys.rows(), plan.kv_heads * width});
   zero_rest(y, pairing.keys);
@@ -221,9 +228,9 @@ Variable scores_softmax(const Operand& scores, const Pairing& pairing) {
   plan.check_pairs("scores_softmax", scores);
   Tensor y({plan.size()});
   kernels::pair_softmax(plan.shape(), scores.data(), y.data());
+  // ds = y (dy - sum dy y)
   return record(
-      "scores_softmax", y, {scores},
-      [plan = std::move(plan), y](const Tensor& dy, Gradient ds) {  // ds = y (dy - sum dy y)
+      "scores_softmax", y, {scores}, [plan = std::move(plan), y](const Tensor& dy, Gradient ds) {
         kernels::pair_softmax_backward(plan.shape(), y.data(), dy.data(), ds.data(), ds.mode());
       });
 }
@@ -283,12 +290,13 @@ Variable by_distance(const Operand& table, Index reach, const Pairing& pairing) 
         table.shape());
   Tensor s({plan.size()});
   kernels::pair_by_distance(plan.shape(), reach, table.data(), s.data(), Mode::assign);
-  return record(
-      "by_distance", s, {table},
-      [plan = std::move(plan), reach](const Tensor& ds, Gradient dtable) {  // its transpose
-        zero_rest(dtable, plan.pairing.queries);
-        kernels::pair_sum_by_distance(plan.shape(), reach, ds.data(), dtable.data(), dtable.mode());
-      });
+  // its transpose
+  return record("by_distance", s, {table},
+                [plan = std::move(plan), reach](const Tensor& ds, Gradient dtable) {
+                  zero_rest(dtable, plan.pairing.queries);
+                  kernels::pair_sum_by_distance(plan.shape(), reach, ds.data(), dtable.data(),
+                                                dtable.mode());
+                });
 }
 
 Variable sum_by_distance(const Operand& pairs, Index reach, const Pairing& pairing) {
@@ -298,11 +306,12 @@ Variable sum_by_distance(const Operand& pairs, Index reach, const Pairing& pairi
   Tensor table({pairing.queries.rows(), pairing.heads * (2 * reach + 1)});
   zero_rest(table, pairing.queries);
   kernels::pair_sum_by_distance(plan.shape(), reach, pairs.data(), table.data(), Mode::assign);
-  return record(
-      "sum_by_distance", table, {pairs},
-      [plan = std::move(plan), reach](const Tensor& dtable, Gradient ds) {  // its transpose
-        kernels::pair_by_distance(plan.shape(), reach, dtable.data(), ds.data(), ds.mode());
-      });
+  // its transpose
+  return record("sum_by_distance", table, {pairs},
+                [plan = std::move(plan), reach](const Tensor& dtable, Gradient ds) {
+                  kernels::pair_by_distance(plan.shape(), reach, dtable.data(), ds.data(),
+                                            ds.mode());
+                });
 }
 
 }  // namespace heed

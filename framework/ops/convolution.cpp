@@ -14,7 +14,8 @@ namespace {
 /// The checked window, and the bounds of each row's sequence that the kernels' taps borrow.
 struct Plan {
   Spans spans;
-  Ids begins, ends;
+  Ids begins;
+  Ids ends;
   kernels::Taps taps;
 
   Plan(const char* op, const Window& window, Index rows, Index kernel)
@@ -28,8 +29,8 @@ struct Plan {
       std::fill(begins.data() + begin, begins.data() + end, static_cast<Id>(begin));
       std::fill(ends.data() + begin, ends.data() + end, static_cast<Id>(end));
     }
-    const Index dilation =
-        std::min(window.dilation, rows + 1);  // further taps lie outside all the same
+    // further taps lie outside all the same
+    const Index dilation = std::min(window.dilation, rows + 1);
     taps = {kernel, dilation, window.causal ? kernel - 1 : (kernel - 1) / 2, begins.data(),
             ends.data()};
   }
@@ -127,12 +128,10 @@ Variable glu(const Operand& x) {
   const Index m = x.rows(), n = x.columns() / 2;
   Tensor y(x.shape().with(x.rank() - 1, n));
   kernels::glu(m, n, x.data(), y.data());
-  return record(
-      "glu", y, {x},
-      [m, n, x = x.value()](const Tensor& dy,
-                            Gradient dx) {  // da = dy s, db = dy a s (1 - s), s = sigmoid(b)
-        kernels::glu_backward(m, n, x.data(), dy.data(), dx.data(), dx.mode());
-      });
+  // da = dy s, db = dy a s (1 - s), s = sigmoid(b)
+  return record("glu", y, {x}, [m, n, x = x.value()](const Tensor& dy, Gradient dx) {
+    kernels::glu_backward(m, n, x.data(), dy.data(), dx.data(), dx.mode());
+  });
 }
 
 Variable add_scaled(const Operand& a, const Operand& b, Real scale) {
@@ -140,12 +139,13 @@ Variable add_scaled(const Operand& a, const Operand& b, Real scale) {
         b.shape());
   Tensor y(a.shape());
   kernels::add_scaled(a.size(), scale, a.data(), b.data(), y.data());
-  return record("add_scaled", y, {a, b},
-                [scale](const Tensor& dy, Gradient da, Gradient db) {  // da = db = scale dy
-                  Tensor g(dy.shape());
-                  kernels::scale_to(dy.size(), scale, dy.data(), g.data(), Mode::assign);
-                  da.pass(g), db.pass(g);
-                });
+  // da = db = scale dy
+  return record("add_scaled", y, {a, b}, [scale](const Tensor& dy, Gradient da, Gradient db) {
+    Tensor g(dy.shape());
+    kernels::scale_to(dy.size(), scale, dy.data(), g.data(), Mode::assign);
+    da.pass(g);
+    db.pass(g);
+  });
 }
 
 Variable weight_norm(const Operand& v, const Operand& g) {

@@ -38,8 +38,10 @@ Real share_of(const char* op, const CrossEntropy& options, Index counted) {
 /// The losses of some rows, and beside them the plain cross entropies where they are asked for.
 /// Rows are summed in their order, whatever the threads.
 struct RowLosses {
-  std::vector<double> losses, plain;
-  double total = 0, nats = 0;
+  std::vector<double> losses;
+  std::vector<double> plain;
+  double total = 0;
+  double nats = 0;
 
   RowLosses(Index rows, const CrossEntropy& options)
       : losses(static_cast<std::size_t>(rows)),
@@ -92,13 +94,17 @@ namespace {
 
 /// The rows that count, packed together unless all do.
 struct Counted {
-  Ids rows, answers;
+  Ids rows;
+  Ids answers;
   bool all;
 
   Counted(const Ids& gold, const CrossEntropy& options, Index counted)
       : rows({counted}), answers({counted}), all(counted == gold.size()) {
     for (Index i = 0, to = 0; i < gold.size(); ++i)
-      if (options.ignore != gold[i]) rows[to] = static_cast<Id>(i), answers[to++] = gold[i];
+      if (options.ignore != gold[i]) {
+        rows[to] = static_cast<Id>(i);
+        answers[to++] = gold[i];
+      }
   }
   Tensor pack(const Tensor& x) const {  // (n, ...) -> (counted, ...)
     if (all) return x;

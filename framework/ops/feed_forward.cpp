@@ -41,8 +41,8 @@ Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand
   check(p >= 0 && p <= 1, "feed_forward", "expected a probability within [0, 1]; got {}", p);
   const bool relu_like = activation == Activation::relu;
   const Operand::Where at = x.where();
-  if (Tape::checks_finite()) {  // step by step, so that the message names the product or activation
-                                // that it is
+  // step by step, so that the message names the product or activation that it is
+  if (Tape::checks_finite()) {
     const Variable z = linear(Operand(x, at), Operand(w1, at), OptionalOperand(b1, at));
     const Variable h = relu_like ? relu_dropout(Operand(z, at), p, key)
                                  : dropout(Operand(gelu(Operand(z, at)), at), p, key);
@@ -54,8 +54,8 @@ Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand
   bool keeps = false;
   for (const Variable* input : std::initializer_list<const Variable*>{&x, &w1, &b1, &w2, &b2})
     keeps = keeps || Tape::needs_gradient(*input);
-  Tensor y(x.shape().with(x.rank() - 1, n)),
-      kept({keeps ? m : block, hidden});  // relu's mask * f(z), gelu's z
+  // relu's mask * f(z), gelu's z
+  Tensor y(x.shape().with(x.rank() - 1, n)), kept({keeps ? m : block, hidden});
   Tensor values = relu_like || !keeps ? kept : Tensor({block, hidden});
   const kernels::RightOperand up(m, true, d, hidden, w1.data(), d),
       down(m, true, hidden, n, w2.data(), hidden);
@@ -72,9 +72,8 @@ Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand
       [=, x = x.value(), w1 = w1.value(), w2 = w2.value()](const Tensor& dy, Gradient dx,
                                                            Gradient dw1, Gradient db1, Gradient dw2,
                                                            Gradient db2) mutable {
-        const auto read = [](const Tensor& t) {
-          return t.data();
-        };  // the closure may change `kept` alone
+        // the closure may change `kept` alone
+        const auto read = [](const Tensor& t) { return t.data(); };
         Tensor dhidden({block, hidden});
         const kernels::RightOperand to_hidden(m, false, n, hidden, read(w2), hidden);
         const kernels::RightOperand to_input(dx ? m : 0, false, hidden, d, read(w1), d);
@@ -83,22 +82,25 @@ Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand
           const auto mode = [i](const Gradient& g) { return i == 0 ? g.mode() : Mode::accumulate; };
           const Real *dout = dy.data() + i * n, *in = read(x) + i * d;
           Real *h = kept.data() + i * hidden, *dz = dhidden.data();
-          to_hidden.multiply(rows, dout, n, nullptr, dz, hidden, Mode::assign);  // dh = dy W2
+          // dh = dy W2
+          to_hidden.multiply(rows, dout, n, nullptr, dz, hidden, Mode::assign);
           if (relu_like)
-            kernels::relu_hidden_backward(rows * hidden, mask, h, dz);  // dz = dh mask f'(z)
+            // dz = dh mask f'(z)
+            kernels::relu_hidden_backward(rows * hidden, mask, h, dz);
           else
-            kernels::gelu_hidden_backward(rows * hidden, mask, i * hidden, h,
-                                          dz);  // and h from z, which nobody reads again
+            // and h from z, which nobody reads again
+            kernels::gelu_hidden_backward(rows * hidden, mask, i * hidden, h, dz);
+          // dW2 = dy^T h
           if (dw2)
             kernels::gemm(true, false, n, hidden, rows, dout, n, h, hidden, dw2.data(), hidden,
-                          mode(dw2));  // dW2 = dy^T h
+                          mode(dw2));
+          // dW1 = dz^T x
           if (dw1)
             kernels::gemm(true, false, hidden, d, rows, dz, hidden, in, d, dw1.data(), d,
-                          mode(dw1));  // dW1 = dz^T x
+                          mode(dw1));
           if (db1) kernels::sum_rows(rows, hidden, dz, db1.data(), mode(db1));
-          if (dx)
-            to_input.multiply(rows, dz, hidden, nullptr, dx.data() + i * d, d,
-                              dx.mode());  // dx = dz W1
+          // dx = dz W1
+          if (dx) to_input.multiply(rows, dz, hidden, nullptr, dx.data() + i * d, d, dx.mode());
         }
         if (db2) kernels::sum_rows(m, n, dy.data(), db2.data(), db2.mode());
       });

@@ -12,19 +12,19 @@ Variable linear(const Operand& x, const Operand& weight, const OptionalOperand& 
         "expected a bias of shape {}; got {}", Shape{n}, bias.shape());
   Tensor y(x.shape().with(x.rank() - 1, n));
   kernels::linear(m, n, k, x.data(), weight.data(), bias.data(), y.data());
-  return record("linear", y, {x, weight, bias},
-                [m, n, k, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx,
-                                                             Gradient dw, Gradient db) {
-                  if (dx)
-                    kernels::gemm(false, false, m, k, n, dy.data(), n, w.data(), k, dx.data(), k,
-                                  dx.mode());  // dx = dy W
-                  if (dw)
-                    kernels::gemm(true, false, n, k, m, dy.data(), n, x.data(), k, dw.data(), k,
-                                  dw.mode());  // dW = dy^T x
-                  if (db)
-                    kernels::sum_rows(m, n, dy.data(), db.data(),
-                                      db.mode());  // db = sum of dy's rows
-                });
+  return record(
+      "linear", y, {x, weight, bias},
+      [m, n, k, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx, Gradient dw,
+                                                   Gradient db) {
+        // dx = dy W
+        if (dx)
+          kernels::gemm(false, false, m, k, n, dy.data(), n, w.data(), k, dx.data(), k, dx.mode());
+        // dW = dy^T x
+        if (dw)
+          kernels::gemm(true, false, n, k, m, dy.data(), n, x.data(), k, dw.data(), k, dw.mode());
+        // db = sum of dy's rows
+        if (db) kernels::sum_rows(m, n, dy.data(), db.data(), db.mode());
+      });
 }
 
 Variable linear(const Operand& x, const Operand& weight) {

@@ -39,8 +39,10 @@ Variable linear_attention(const Operand& q, const Operand& k, const Operand& v, 
                               1,
                               {}};
     if (s.sequences == 0) return s;
-    s.query_begins = queries.begins().data(), s.query_lengths = queries.lengths().data();
-    s.key_begins = keys.begins().data(), s.key_lengths = keys.lengths().data();
+    s.query_begins = queries.begins().data();
+    s.query_lengths = queries.lengths().data();
+    s.key_begins = keys.begins().data();
+    s.key_lengths = keys.lengths().data();
     return s;
   };
   Tensor y(q.shape()), shares({q.rows(), p.heads});

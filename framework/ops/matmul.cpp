@@ -21,7 +21,8 @@ struct Leading {
     for (int i = shape.rank() - 1; i >= 0; --i) {
       const int axis = i - shape.rank() + operand.rank() - 2;
       if (axis < 0 || operand[axis] == 1) continue;
-      result[i] = step, step *= shape[i];
+      result[i] = step;
+      step *= shape[i];
     }
     return result;
   }
@@ -31,7 +32,9 @@ struct Leading {
 struct Matrices {
   const Real* data;
   std::array<Index, Shape::max_rank> strides;  // over the leading axes
-  Index rows, columns;                         // as stored
+                                               // as stored
+  Index rows;
+  Index columns;
   bool transposed;
 };
 
@@ -43,9 +46,8 @@ void multiply(const Shape& leading, const Matrices& a, const Matrices& b, Real* 
   Index targets = 1, terms = 1;  // matrices of out, and products that add up to each
   for (int i = 0; i < leading.rank(); ++i)
     (out_strides[i] != 0 ? targets : terms) *= leading[i];
-  const bool large =
-      targets == 1 ||
-      (targets < 64 && m * n * k >= Index{1} << 22);  // each product is cut, or each is a task
+  // each product is cut, or each is a task
+  const bool large = targets == 1 || (targets < 64 && m * n * k >= Index{1} << 22);
   const auto product = large ? kernels::gemm : kernels::gemm_serial;
   const auto run = [&](Index begin, Index end) {
     for (Index target = begin; target < end; ++target)
@@ -55,7 +57,8 @@ void multiply(const Shape& leading, const Matrices& a, const Matrices& b, Real* 
           Index& rest = out_strides[i] != 0 ? own : other;
           const Index at = rest % leading[i];
           rest /= leading[i];
-          at_a += at * a.strides[i], at_b += at * b.strides[i];
+          at_a += at * a.strides[i];
+          at_b += at * b.strides[i];
         }
         product(a.transposed, b.transposed, m, n, k, a.data + at_a * a.rows * a.columns,
                 std::max<Index>(a.columns, 1), b.data + at_b * b.rows * b.columns,
@@ -88,7 +91,8 @@ Variable matmul(const Operand& a, const Operand& b, Transpose transpose) {
   const Shape batches = broadcast(leading_of(sa), leading_of(sb), "matmul");
   std::array<Index, Shape::max_rank> extents{};
   std::copy(batches.begin(), batches.end(), extents.begin());
-  extents[batches.rank()] = m, extents[batches.rank() + 1] = n;
+  extents[batches.rank()] = m;
+  extents[batches.rank() + 1] = n;
   const Shape shape(std::span<const Index>(extents.data(), batches.rank() + 2));
 
   // One matrix b for all rows of a: one product.
@@ -101,21 +105,26 @@ Variable matmul(const Operand& a, const Operand& b, Transpose transpose) {
 
   Tensor y(shape);
   multiply(leading.shape, x, w, y.data(), out.strides, Mode::assign);
-  return record(
-      "matmul", y, {a, b},
-      [=, a = a.value(), b = b.value()](const Tensor& dy, Gradient da, Gradient db) {
-        Matrices g = out, gt = out, xt = x, wt = w;
-        g.data = gt.data = dy.data();
-        xt.transposed = !x.transposed, wt.transposed = !w.transposed, gt.transposed = true;
-        if (da && !transpose.a)
-          multiply(leading.shape, g, wt, da.data(), x.strides, da.mode());  // da = dy op(b)^T
-        if (da && transpose.a)
-          multiply(leading.shape, w, gt, da.data(), x.strides, da.mode());  // da = op(b) dy^T
-        if (db && !transpose.b)
-          multiply(leading.shape, xt, g, db.data(), w.strides, db.mode());  // db = op(a)^T dy
-        if (db && transpose.b)
-          multiply(leading.shape, gt, x, db.data(), w.strides, db.mode());  // db = dy^T op(a)
-      });
+  return record("matmul", y, {a, b},
+                [=, a = a.value(), b = b.value()](const Tensor& dy, Gradient da, Gradient db) {
+                  Matrices g = out, gt = out, xt = x, wt = w;
+                  g.data = gt.data = dy.data();
+                  xt.transposed = !x.transposed;
+                  wt.transposed = !w.transposed;
+                  gt.transposed = true;
+                  // da = dy op(b)^T
+                  if (da && !transpose.a)
+                    multiply(leading.shape, g, wt, da.data(), x.strides, da.mode());
+                  // da = op(b) dy^T
+                  if (da && transpose.a)
+                    multiply(leading.shape, w, gt, da.data(), x.strides, da.mode());
+                  // db = op(a)^T dy
+                  if (db && !transpose.b)
+                    multiply(leading.shape, xt, g, db.data(), w.strides, db.mode());
+                  // db = dy^T op(a)
+                  if (db && transpose.b)
+                    multiply(leading.shape, gt, x, db.data(), w.strides, db.mode());
+                });
 }
 
 }  // namespace heed

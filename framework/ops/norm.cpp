@@ -26,7 +26,8 @@ void check_row(const char* op, const Operand& x, const char* name, const Operand
 
 Variable layer_norm(const Operand& x, const Operand& gain, const Operand& bias, Real epsilon) {
   check(epsilon >= 0, "layer_norm", "expected an epsilon of at least 0; got {}", epsilon);
-  check_row("layer_norm", x, "gain", gain), check_row("layer_norm", x, "bias", bias);
+  check_row("layer_norm", x, "gain", gain);
+  check_row("layer_norm", x, "bias", bias);
   const Index m = x.rows(), n = x.columns();
   Tensor y(x.shape());
   Tensor moments = room_for_moments(m);

@@ -15,7 +15,9 @@ using kernels::Cell;
 /// Sequences longest first, and the shape that borrows them.
 struct Plan {
   Spans spans;
-  std::vector<Index> numbers, begins, lengths;
+  std::vector<Index> numbers;
+  std::vector<Index> begins;
+  std::vector<Index> lengths;
   kernels::RecurrenceShape options;
 
   Plan(const char* op, Cell cell, const Spans& s, bool reverse, Real p, RandomKey key, Index rows,
@@ -25,13 +27,17 @@ struct Plan {
           spans.rows());
     check(p >= 0 && p < 1, op, "expected a dropout probability within [0, 1); got {}", p);
     numbers = time_order(spans).sequences;
-    for (Index i : numbers)
-      begins.push_back(spans.begin(i)), lengths.push_back(spans.length(i));
+    for (Index i : numbers) {
+      begins.push_back(spans.begin(i));
+      lengths.push_back(spans.length(i));
+    }
     options = {cell, hidden, spans.count(), nullptr, nullptr, nullptr, reverse, {p, key}};
   }
   kernels::RecurrenceShape shape() const {  // of this copy's own vectors
     kernels::RecurrenceShape s = options;
-    s.numbers = numbers.data(), s.begins = begins.data(), s.lengths = lengths.data();
+    s.numbers = numbers.data();
+    s.begins = begins.data();
+    s.lengths = lengths.data();
     return s;
   }
   bool padded() const { return spans.tokens() != spans.rows(); }
@@ -64,12 +70,15 @@ Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weigh
           v.shape());
   };
   const Index count = plan.spans.count();
-  expect("bias", bias, {columns}), expect("h0", h0, {count, h}), expect("c0", c0, {count, h});
+  expect("bias", bias, {columns});
+  expect("h0", h0, {count, h});
+  expect("c0", c0, {count, h});
   check(cell != Cell::norm_lstm ||
             (norms.gain.defined() && norms.cell_gain.defined() && norms.cell_bias.defined()),
         op, "expected gain, cell_gain and cell_bias; got some undefined");
-  expect("gain", norms.gain, {columns}), expect("cell_gain", norms.cell_gain, {h}),
-      expect("cell_bias", norms.cell_bias, {h});
+  expect("gain", norms.gain, {columns});
+  expect("cell_gain", norms.cell_gain, {h});
+  expect("cell_bias", norms.cell_bias, {h});
 
   const bool gradient =
       Tape::needs_gradient(x) || Tape::needs_gradient(weight) || Tape::needs_gradient(bias) ||
@@ -105,18 +114,21 @@ Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weigh
           const Tensor& dy, Gradient dx, Gradient dweight, Gradient dbias, Gradient dgain,
           Gradient dcell_gain, Gradient dcell_bias, Gradient dh0, Gradient dc0) {
         const kernels::RecurrenceShape shape = plan.shape();
-        const bool own = cell == Cell::gru ||
-                         cell == Cell::norm_lstm;  // the product's gradient is not that of x
+        // the product's gradient is not that of x
+        const bool own = cell == Cell::gru || cell == Cell::norm_lstm;
         Tensor gates_gradient = plan.rows(columns),
                product_gradient = own ? plan.rows(columns) : gates_gradient;
         Tensor norm_gradient = cell == Cell::norm_lstm ? plan.rows(h) : Tensor();
         Tensor first = dh0 ? Tensor({count, h}) : Tensor(),
                first_cell = dc0 ? Tensor({count, h}) : Tensor();
         Tensor scratch = workspace(kernels::recurrence_workspace(shape));
-        kernels::RecurrenceValues v =
-            values;  // its inputs' data may have moved on: point at what this closure keeps
-        v.gain = gain.data(), v.cell_gain = cell_gain.data(), v.cell_bias = cell_bias.data(),
-        v.h0 = h0.data(), v.c0 = c0.data();
+        // its inputs' data may have moved on: point at what this closure keeps
+        kernels::RecurrenceValues v = values;
+        v.gain = gain.data();
+        v.cell_gain = cell_gain.data();
+        v.cell_bias = cell_bias.data();
+        v.h0 = h0.data();
+        v.c0 = c0.data();
         v.x = v.bias = nullptr;  // not kept, not read
         {
           Tensor packed({kernels::packed_size(columns, h)});

@@ -72,8 +72,10 @@ namespace {
 /// A reduction's axes, resolved.
 struct Reduction {
   detail::AxisSet reduced{};
-  Shape kept, shape;  // the result with reduced axes of extent 1, and as asked for
-  Index count = 1;    // elements that make one
+  // the result with reduced axes of extent 1, and as asked for
+  Shape kept;
+  Shape shape;
+  Index count = 1;  // elements that make one
 
   Reduction(const char* op, const Shape& x, const Axes& axes, bool keep) : kept(x) {
     for (int axis : axes) {
@@ -83,7 +85,10 @@ struct Reduction {
     }
     if (axes.empty()) std::fill_n(reduced.begin(), x.rank(), true);
     for (int i = 0; i < x.rank(); ++i)
-      if (reduced[i]) count *= x[i], kept[i] = 1;
+      if (reduced[i]) {
+        count *= x[i];
+        kept[i] = 1;
+      }
     shape = kept;
     if (!keep)
       for (int i = x.rank() - 1; i >= 0; --i)
@@ -94,7 +99,9 @@ struct Reduction {
 /// An (outer, n, inner) view in which n is all that is reduced; `single` is false when the reduced
 /// axes do not lie together.
 struct Middle {
-  Index outer = 1, n = 1, inner = 1;
+  Index outer = 1;
+  Index n = 1;
+  Index inner = 1;
   bool single = true;
 
   Middle(const Shape& x, const Reduction& reduction) {
@@ -103,7 +110,8 @@ struct Middle {
       if (x[i] == 1) continue;
       if (reduction.reduced[i]) {
         single = single && inner == 1;
-        n *= x[i], seen = true;
+        n *= x[i];
+        seen = true;
       } else {
         (seen ? inner : outer) *= x[i];
       }
@@ -130,12 +138,11 @@ Variable scaled_sum(const char* op, const Operand& x, const Reduction& reduction
   Tensor y(reduction.shape);
   detail::sum_into(x.value(), reduction.reduced, scale, y.data(), Mode::assign);
   const auto factor = static_cast<Real>(scale);
-  return record(
-      op, y, {x},
-      [kept = reduction.kept, factor](const Tensor& dy, Gradient dx) {  // dx = scale dy, repeated
-        if (dy.size() == dx.shape().size() && factor == 1) return dx.pass(dy);
-        spread(dy, kept, factor, dx);
-      });
+  // dx = scale dy, repeated
+  return record(op, y, {x}, [kept = reduction.kept, factor](const Tensor& dy, Gradient dx) {
+    if (dy.size() == dx.shape().size() && factor == 1) return dx.pass(dy);
+    spread(dy, kept, factor, dx);
+  });
 }
 
 }  // namespace
@@ -158,11 +165,10 @@ Variable max(const Operand& x, const Axes& axes, bool keep) {
   Tensor y(reduction.shape);
   Ids position(reduction.shape);
   kernels::max(m.outer, m.n, m.inner, x.data(), y.data(), position.data());
-  return record("max", y, {x},
-                [m, position](const Tensor& dy, Gradient dx) {  // dy to the largest, 0 to the rest
-                  kernels::max_backward(m.outer, m.n, m.inner, position.data(), dy.data(),
-                                        dx.data(), dx.mode());
-                });
+  // dy to the largest, 0 to the rest
+  return record("max", y, {x}, [m, position](const Tensor& dy, Gradient dx) {
+    kernels::max_backward(m.outer, m.n, m.inner, position.data(), dy.data(), dx.data(), dx.mode());
+  });
 }
 
 Variable variance(const Operand& x, const Axes& axes, bool keep) {
@@ -179,15 +185,14 @@ Variable variance(const Operand& x, const Axes& axes, bool keep) {
   kernels::deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), rest.data());
   kernels::squared_deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), rest.data(),
                               y.data());
-  return record("variance", y, {x},
-                [x = x.value(), average, rest, share](const Tensor& dy,
-                                                      Gradient dx) {  // dx = dy 2/n (x - mean)
-                  const Shape& kept = average.shape();
-                  kernels::variance_backward(
-                      detail::layout(x.shape(), {x.shape(), kept, kept, kept}),
-                      static_cast<Real>(2 * share), x.data(), average.data(), rest.data(),
-                      dy.data(), dx.data(), dx.mode());
-                });
+  // dx = dy 2/n (x - mean)
+  return record(
+      "variance", y, {x}, [x = x.value(), average, rest, share](const Tensor& dy, Gradient dx) {
+        const Shape& kept = average.shape();
+        kernels::variance_backward(detail::layout(x.shape(), {x.shape(), kept, kept, kept}),
+                                   static_cast<Real>(2 * share), x.data(), average.data(),
+                                   rest.data(), dy.data(), dx.data(), dx.mode());
+      });
 }
 
 Variable cumsum(const Operand& x, int axis) {
@@ -196,11 +201,10 @@ Variable cumsum(const Operand& x, int axis) {
               inner = detail::product(x.shape(), i + 1, x.rank());
   Tensor y(x.shape());
   kernels::cumsum(outer, n, inner, false, x.data(), y.data(), Mode::assign);
-  return record(
-      "cumsum", y, {x},
-      [outer, n, inner](const Tensor& dy, Gradient dx) {  // dx = the same sum from the other end
-        kernels::cumsum(outer, n, inner, true, dy.data(), dx.data(), dx.mode());
-      });
+  // dx = the same sum from the other end
+  return record("cumsum", y, {x}, [outer, n, inner](const Tensor& dy, Gradient dx) {
+    kernels::cumsum(outer, n, inner, true, dy.data(), dx.data(), dx.mode());
+  });
 }
 
 }  // namespace heed

@@ -26,8 +26,12 @@ Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
   Index low = 0, high = 0;  // positions
   for (Index i = 0; i < spans.count(); ++i) {
     if (spans.length(i) == 0) continue;
-    if (low == high) low = first_of(i), high = low + 1;
-    low = std::min(low, first_of(i)), high = std::max(high, first_of(i) + spans.length(i));
+    if (low == high) {
+      low = first_of(i);
+      high = low + 1;
+    }
+    low = std::min(low, first_of(i));
+    high = std::max(high, first_of(i) + spans.length(i));
   }
   Ids positions = Ids::full({x.rows()}, -1);  // rows of the table
   for (Index i = 0; i < spans.count(); ++i)
@@ -39,9 +43,9 @@ Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
                         sines.data());
   kernels::rotary(x.rows(), o.heads, width, false, positions.data(), cosines.data(), sines.data(),
                   x.data(), y.data(), Mode::assign);
+  // turned back
   return record(op, y, {x},
-                [heads = o.heads, width, positions, cosines, sines](const Tensor& dy,
-                                                                    Gradient dx) {  // turned back
+                [heads = o.heads, width, positions, cosines, sines](const Tensor& dy, Gradient dx) {
                   kernels::rotary(dy.rows(), heads, width, true, positions.data(), cosines.data(),
                                   sines.data(), dy.data(), dx.data(), dx.mode());
                 });

@@ -24,12 +24,10 @@ Variable gather(const Operand& x, const Ids& ids, int axis) {
   check_ids("gather", ids, n);
   Tensor y(x.shape().with(i, count));
   kernels::gather(outer, n, inner, count, ids.data(), 1, x.data(), y.data(), Mode::assign);
-  return record(
-      "gather", y, {x},
-      [=](const Tensor& dy, Gradient dx) {  // dx = zeros with dy[:, j] added to row ids[j]
-        kernels::scatter_add(outer, n, inner, count, ids.data(), 1, dy.data(), dx.data(),
-                             dx.mode());
-      });
+  // dx = zeros with dy[:, j] added to row ids[j]
+  return record("gather", y, {x}, [=](const Tensor& dy, Gradient dx) {
+    kernels::scatter_add(outer, n, inner, count, ids.data(), 1, dy.data(), dx.data(), dx.mode());
+  });
 }
 
 Variable scatter_add(const Operand& x, const Ids& ids, Index rows) {
@@ -54,11 +52,11 @@ Variable embedding(const Ids& ids, const Operand& table, Real scale) {
   extents.push_back(d);
   Tensor y{Shape(extents)};
   kernels::gather(1, n, d, count, ids.data(), scale, table.data(), y.data(), Mode::assign);
-  return record("embedding", y, {table},
-                [=](const Tensor& dy, Gradient dtable) {  // dtable[ids[j]] += scale dy[j]
-                  kernels::scatter_add(1, n, d, count, ids.data(), scale, dy.data(), dtable.data(),
-                                       dtable.mode());
-                });
+  // dtable[ids[j]] += scale dy[j]
+  return record("embedding", y, {table}, [=](const Tensor& dy, Gradient dtable) {
+    kernels::scatter_add(1, n, d, count, ids.data(), scale, dy.data(), dtable.data(),
+                         dtable.mode());
+  });
 }
 
 Variable pick(const Operand& x, const Ids& ids) {
@@ -68,10 +66,10 @@ Variable pick(const Operand& x, const Ids& ids) {
   check_ids("pick", ids, m);
   Tensor y({n});
   kernels::pick(n, m, ids.data(), x.data(), y.data());
-  return record("pick", y, {x},
-                [=](const Tensor& dy, Gradient dx) {  // dx[i, ids[i]] = dy[i], the rest 0
-                  kernels::pick_backward(n, m, ids.data(), dy.data(), dx.data(), dx.mode());
-                });
+  // dx[i, ids[i]] = dy[i], the rest 0
+  return record("pick", y, {x}, [=](const Tensor& dy, Gradient dx) {
+    kernels::pick_backward(n, m, ids.data(), dy.data(), dx.data(), dx.mode());
+  });
 }
 
 }  // namespace heed

@@ -48,13 +48,13 @@ Variable slice(const Operand& x, int axis, Index begin, Index end) {
     kernels::copy_blocks(outer, length, x.data() + begin * inner, n * inner, y.data(), length,
                          Mode::assign);
   }
-  return record("slice", y, {x},
-                [=](const Tensor& dy, Gradient dx) {  // dx = dy within the range, 0 elsewhere
-                  if (dx.mode() == Mode::assign && length != n * inner)
-                    kernels::fill(outer * n * inner, 0, dx.data());
-                  kernels::copy_blocks(outer, length, dy.data(), length, dx.data() + begin * inner,
-                                       n * inner, dx.mode());
-                });
+  // dx = dy within the range, 0 elsewhere
+  return record("slice", y, {x}, [=](const Tensor& dy, Gradient dx) {
+    if (dx.mode() == Mode::assign && length != n * inner)
+      kernels::fill(outer * n * inner, 0, dx.data());
+    kernels::copy_blocks(outer, length, dy.data(), length, dx.data() + begin * inner, n * inner,
+                         dx.mode());
+  });
 }
 
 Variable concat(std::span<const Operand> xs, int axis) {
@@ -147,17 +147,21 @@ namespace {
 kernels::Permutation permutation(const Shape& x, const Axes& order) {
   std::array<Index, Shape::max_rank> strides{};
   Index step = 1;
-  for (int i = x.rank() - 1; i >= 0; --i)
-    strides[i] = step, step *= x[i];
+  for (int i = x.rank() - 1; i >= 0; --i) {
+    strides[i] = step;
+    step *= x[i];
+  }
   kernels::Permutation p;
   p.rank = 0;
   for (int axis : order) {
     if (x[axis] == 1) continue;
     if (p.rank > 0 && p.strides[p.rank - 1] == strides[axis] * x[axis]) {
-      p.extents[p.rank - 1] *= x[axis], p.strides[p.rank - 1] = strides[axis];
+      p.extents[p.rank - 1] *= x[axis];
+      p.strides[p.rank - 1] = strides[axis];
       continue;
     }
-    p.extents[p.rank] = x[axis], p.strides[p.rank] = strides[axis];
+    p.extents[p.rank] = x[axis];
+    p.strides[p.rank] = strides[axis];
     ++p.rank;
   }
   if (p.rank == 0) p = {1, {1}, {1}};
@@ -174,7 +178,9 @@ Variable permute(const Operand& x, const Axes& order) {
   for (int i = 0; valid && i < rank; ++i) {
     const int axis = x.shape().axis(order[i], "permute");
     valid = inverse[axis] < 0;
-    inverse[axis] = i, resolved.push_back(axis), shape[i] = x.shape()[axis];
+    inverse[axis] = i;
+    resolved.push_back(axis);
+    shape[i] = x.shape()[axis];
   }
   check(valid, "permute", "expected each of the {} axes of {} once; got ({})", rank, x.shape(),
         fmt::join(order, ", "));

@@ -29,36 +29,34 @@ Variable of_output(const char* op, const Operand& x, Forward forward, Backward* 
 
 }  // namespace
 
-Variable exp(const Operand& x) {
-  return of_output("exp", x, kernels::exp, kernels::exp_backward);
-}  // dx = dy y
-Variable log(const Operand& x) {
-  return of_input("log", x, kernels::log, kernels::log_backward);
-}  // dx = dy / x
+// dx = dy y
+Variable exp(const Operand& x) { return of_output("exp", x, kernels::exp, kernels::exp_backward); }
+// dx = dy / x
+Variable log(const Operand& x) { return of_input("log", x, kernels::log, kernels::log_backward); }
+// dx = dy / 2y
 Variable sqrt(const Operand& x) {
   return of_output("sqrt", x, kernels::sqrt, kernels::sqrt_backward);
-}  // dx = dy / 2y
+}
 Variable square(const Operand& x) {
   return of_input("square", x, kernels::square, kernels::square_backward);
 }  // dx = 2 x dy
-Variable abs(const Operand& x) {
-  return of_input("abs", x, kernels::abs, kernels::abs_backward);
-}  // dx = dy sign x, 0 at 0
-Variable sin(const Operand& x) {
-  return of_input("sin", x, kernels::sin, kernels::sin_backward);
-}  // dx = dy cos x
-Variable cos(const Operand& x) {
-  return of_input("cos", x, kernels::cos, kernels::cos_backward);
-}  // dx = -dy sin x
+// dx = dy sign x, 0 at 0
+Variable abs(const Operand& x) { return of_input("abs", x, kernels::abs, kernels::abs_backward); }
+// dx = dy cos x
+Variable sin(const Operand& x) { return of_input("sin", x, kernels::sin, kernels::sin_backward); }
+// dx = -dy sin x
+Variable cos(const Operand& x) { return of_input("cos", x, kernels::cos, kernels::cos_backward); }
+// dx = dy (1 - y^2)
 Variable tanh(const Operand& x) {
   return of_output("tanh", x, kernels::tanh, kernels::tanh_backward);
-}  // dx = dy (1 - y^2)
+}
 Variable sigmoid(const Operand& x) {
   return of_output("sigmoid", x, kernels::sigmoid, kernels::sigmoid_backward);
 }  // dx = dy y (1 - y)
+// dx = dy where y > 0
 Variable relu(const Operand& x) {
   return of_output("relu", x, kernels::relu, kernels::relu_backward);
-}  // dx = dy where y > 0
+}
 Variable gelu(const Operand& x) {
   return of_input("gelu", x, kernels::gelu, kernels::gelu_backward);
 }
@@ -72,23 +70,20 @@ Variable softplus(const Operand& x) {
 Variable power(const Operand& x, Real exponent) {
   Tensor y(x.shape());
   kernels::power(x.size(), exponent, x.data(), y.data());
-  return record("power", y, {x},
-                [exponent, x = x.value()](const Tensor& dy,
-                                          Gradient dx) {  // dx = dy exponent x^(exponent - 1)
-                  kernels::power_backward(x.size(), exponent, x.data(), dy.data(), dx.data(),
-                                          dx.mode());
-                });
+  // dx = dy exponent x^(exponent - 1)
+  return record("power", y, {x}, [exponent, x = x.value()](const Tensor& dy, Gradient dx) {
+    kernels::power_backward(x.size(), exponent, x.data(), dy.data(), dx.data(), dx.mode());
+  });
 }
 
 Variable clamp(const Operand& x, Real low, Real high) {
   check(low <= high, "clamp", "expected low <= high; got {} and {}", low, high);
   Tensor y(x.shape());
   kernels::clamp(x.size(), low, high, x.data(), y.data());
-  return record(
-      "clamp", y, {x},
-      [low, high, x = x.value()](const Tensor& dy, Gradient dx) {  // dx = dy within [low, high]
-        kernels::clamp_backward(x.size(), low, high, x.data(), dy.data(), dx.data(), dx.mode());
-      });
+  // dx = dy within [low, high]
+  return record("clamp", y, {x}, [low, high, x = x.value()](const Tensor& dy, Gradient dx) {
+    kernels::clamp_backward(x.size(), low, high, x.data(), dy.data(), dx.data(), dx.mode());
+  });
 }
 
 }  // namespace heed

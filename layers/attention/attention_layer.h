@@ -9,17 +9,21 @@ namespace heed {
 
 /// What attention keeps of a memory: computed once, however many queries follow.
 struct Memory {
-  Variable keys, values;  // (rows, ...), both as the layer likes them
+  // (rows, ...), both as the layer likes them
+  Variable keys;
+  Variable values;
 };
 
 struct AttendOptions {
-  bool causal = false;  // query i sees the keys up to i + (length of keys - length of queries)
-  std::vector<Tensor>* weights =
-      nullptr;  // where asked for: each sequence's (heads, queries, keys), before dropout
-  Variable* pairs = nullptr;  // where asked for, of layers that point: the weights as ops on pairs
-                              // have them, with their gradient
-  Variable covered =
-      {};  // of layers with coverage: how much each pair was looked at before, (pairs)
+  // query i sees the keys up to i + (length of keys - length of queries)
+  bool causal = false;
+  // where asked for: each sequence's (heads, queries, keys), before dropout
+  std::vector<Tensor>* weights = nullptr;
+  // where asked for, of layers that point: the weights as ops on pairs have them, with their
+  // gradient
+  Variable* pairs = nullptr;
+  // of layers with coverage: how much each pair was looked at before, (pairs)
+  Variable covered = {};
 };
 
 /// Attention of queries to a memory, whatever the score. Rows belong to sequences as the spans say;

@@ -28,7 +28,8 @@ void KeyValueCache::reserve(Index longest) {
   chosen_.resize(lengths_.size() * static_cast<std::size_t>(stride));
   for (Index r = 0; r < rows(); ++r)
     std::copy_n(histories_.begin() + r * stride_, lengths_[r], chosen_.begin() + r * stride);
-  std::swap(histories_, chosen_), stride_ = stride;
+  std::swap(histories_, chosen_);
+  stride_ = stride;
 }
 
 void KeyValueCache::extend(const Spans& spans) {

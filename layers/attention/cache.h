@@ -39,11 +39,15 @@ class KeyValueCache {
  private:
   void reserve(Index longest);
 
-  std::vector<Tensor> layers_;          // (capacity, 2 d)
-  std::vector<Id> histories_, chosen_;  // (rows, stride_); chosen_: room for the next selection
-  std::vector<Index> lengths_;          // of the histories
+  std::vector<Tensor> layers_;  // (capacity, 2 d)
+                                // (rows, stride_); chosen_: room for the next selection
+  std::vector<Id> histories_;
+  std::vector<Id> chosen_;
+  std::vector<Index> lengths_;  // of the histories
   Index stride_ = 0;
-  Index used_ = 0, latest_ = 0;  // cache rows in use; the first of this step
+  // cache rows in use; the first of this step
+  Index used_ = 0;
+  Index latest_ = 0;
 };
 
 }  // namespace heed

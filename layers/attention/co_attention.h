@@ -14,18 +14,27 @@ namespace heed {
 /// Rows (.., da) and (.., db) of as many sequences. A sequence without rows gives zeros, and adds
 /// nothing to its partner's maps.
 struct CoAttention {
-  Linear affinity;               // W: (da, db)
-  Linear first, second;          // W_a (hidden, da), W_b (hidden, db)
-  Parameter energy_a, energy_b;  // w_a, w_b (hidden)
+  Linear affinity;  // W: (da, db)
+                    // W_a (hidden, da), W_b (hidden, db)
+  Linear first;
+  Linear second;
+  // w_a, w_b (hidden)
+  Parameter energy_a;
+  Parameter energy_b;
 
   CoAttention(Index a, Index b, Index hidden, Random& random);
   void visit(Visitor& v) {
-    v("affinity", affinity), v("first", first), v("second", second), v("energy_a", energy_a),
-        v("energy_b", energy_b);
+    v("affinity", affinity);
+    v("first", first);
+    v("second", second);
+    v("energy_a", energy_a);
+    v("energy_b", energy_b);
   }
 
   struct Result {
-    Variable a, b;  // (sequences, da) and (sequences, db)
+    // (sequences, da) and (sequences, db)
+    Variable a;
+    Variable b;
   };
   /// Weights where asked for: each sequence's (1, 1, length).
   Result operator()(const Variable& a, const Spans& a_spans, const Variable& b,

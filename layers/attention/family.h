@@ -10,9 +10,11 @@ namespace heed {
 
 /// What the family's members are built from; each reads what it needs.
 struct AttentionOptions {
-  Index query = 256, memory = 256;  // widths
-  Index hidden = 0;                 // of additive and concat scores; 0: as wide as queries
-  bool coverage = false;            // of additive: what has been looked at counts
+  // widths
+  Index query = 256;
+  Index memory = 256;
+  Index hidden = 0;       // of additive and concat scores; 0: as wide as queries
+  bool coverage = false;  // of additive: what has been looked at counts
   int heads = 4;
   int kv_heads = 0;     // of grouped_query; 0: half of heads, 1 where those are odd
   Real dropout = 0;     // on the weights of those with heads

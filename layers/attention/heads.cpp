@@ -27,7 +27,11 @@ MultiHeadAttention::MultiHeadAttention(Index d, Index memory, int h, int kv, Rea
       dropout(p) {}
 
 void MultiHeadAttention::visit(Visitor& v) {
-  v("query", query), v("key", key), v("value", value), v("output", output), v("dropout", dropout);
+  v("query", query);
+  v("key", key);
+  v("value", value);
+  v("output", output);
+  v("dropout", dropout);
 }
 
 Variable MultiHeadAttention::attend(const Variable& queries, const Spans& query_spans,
@@ -53,7 +57,10 @@ Attention MultiHeadAttention::fused(const Spans& queries, const Spans& keys,
               .keys = keys,
               .causal = options.causal,
               .weights = options.weights};
-  if (dropout.drops()) o.dropout = dropout.p, o.key = step_random().next_key();
+  if (dropout.drops()) {
+    o.dropout = dropout.p;
+    o.key = step_random().next_key();
+  }
   return o;
 }
 
@@ -145,7 +152,8 @@ RelativeAttention::RelativeAttention(Index d, Index memory, int h, Index r, Real
 
 void RelativeAttention::visit(Visitor& v) {
   MultiHeadAttention::visit(v);
-  v("key_distances", key_distances), v("value_distances", value_distances);
+  v("key_distances", key_distances);
+  v("value_distances", value_distances);
 }
 
 Variable RelativeAttention::combine(const Variable& q, const Spans& queries, const Memory& memory,
@@ -153,8 +161,8 @@ Variable RelativeAttention::combine(const Variable& q, const Spans& queries, con
   const Pairing p = pairing(queries, keys, options);
   const Index n = q.rows(), w = head_width(), entries = 2 * reach + 1;
   const Variable x = q * (1 / std::sqrt(static_cast<Real>(w)));
-  const Variable by_entry =
-      linear(reshape(x, Shape{n * heads, w}), key_distances);  // q_i a^K_r: (n heads, entries)
+  // q_i a^K_r: (n heads, entries)
+  const Variable by_entry = linear(reshape(x, Shape{n * heads, w}), key_distances);
   const Variable scores = dot_scores(x, memory.keys, p) +
                           by_distance(reshape(by_entry, Shape{n, heads * entries}), reach, p);
   const Variable weights = dropped(scores_softmax(scores, p), p, dropout, options);

@@ -11,8 +11,12 @@ namespace heed {
 /// with Q = q W_q^T + b_q, and K, V alike of the memory. q, y (rows, d), memory (rows, memory). The
 /// classes below change how heads are combined.
 struct MultiHeadAttention : AttentionLayer {
-  int heads, kv_heads;
-  Linear query, key, value, output;
+  int heads;
+  int kv_heads;
+  Linear query;
+  Linear key;
+  Linear value;
+  Linear output;
   Dropout dropout;  // on the weights
 
   MultiHeadAttention(Index d, Index memory, int h, Real p, Random& random)
@@ -107,7 +111,8 @@ struct LinearAttention : MultiHeadAttention {
 /// +-reach (Shaw et al. 2018); a^K, a^V (2 reach + 1, w), w = d / heads, the same for all heads.
 struct RelativeAttention : MultiHeadAttention {
   Index reach;
-  Parameter key_distances, value_distances;
+  Parameter key_distances;
+  Parameter value_distances;
 
   RelativeAttention(Index d, Index memory, int heads, Index reach, Real dropout, Random& random);
   void visit(Visitor& v) override;

@@ -8,7 +8,10 @@ Attention options(int heads, const Spans& queries, const Spans& keys, bool causa
                   const Dropout& dropout, std::vector<Tensor>* weights) {
   Attention o{
       .heads = heads, .queries = queries, .keys = keys, .causal = causal, .weights = weights};
-  if (dropout.drops()) o.dropout = dropout.p, o.key = step_random().next_key();
+  if (dropout.drops()) {
+    o.dropout = dropout.p;
+    o.key = step_random().next_key();
+  }
   return o;
 }
 

@@ -13,26 +13,37 @@ namespace heed {
 /// lets a position see only itself and those before it.
 struct SelfAttention {
   int heads;
-  Linear input, output;
+  Linear input;
+  Linear output;
   Dropout dropout;  // on the weights
 
   SelfAttention(Index d, int heads, Real dropout, Random& random);
   Variable operator()(const Operand& x, const Spans& spans, bool causal,
                       std::vector<Tensor>* weights = nullptr) const;
-  void visit(Visitor& v) { v("input", input), v("output", output), v("dropout", dropout); }
+  void visit(Visitor& v) {
+    v("input", input);
+    v("output", output);
+    v("dropout", dropout);
+  }
 };
 
 /// Multi-head attention from one sequence to another. x, y (rows, d); memory (memory rows, d).
 struct CrossAttention {
   int heads;
-  Linear query, memory, output;  // memory: keys and values in one product
+  // memory: keys and values in one product
+  Linear query;
+  Linear memory;
+  Linear output;
   Dropout dropout;
 
   CrossAttention(Index d, int heads, Real dropout, Random& random);
   Variable operator()(const Operand& x, const Spans& spans, const Variable& memory_rows,
                       const Spans& memory_spans, std::vector<Tensor>* weights = nullptr) const;
   void visit(Visitor& v) {
-    v("query", query), v("memory", memory), v("output", output), v("dropout", dropout);
+    v("query", query);
+    v("memory", memory);
+    v("output", output);
+    v("dropout", dropout);
   }
 };
 

@@ -29,13 +29,18 @@ class ScoredAttention : public AttentionLayer {
 /// (rows, memory), v (hidden). With coverage w c_ij joins the sum, c_ij what queries before i have
 /// put on j (See et al. 2017, equation 11). w (hidden)
 struct AdditiveAttention : ScoredAttention {
-  Linear query, key;
-  Parameter energy, coverage;
+  Linear query;
+  Linear key;
+  Parameter energy;
+  Parameter coverage;
 
   AdditiveAttention(Index query, Index memory, Index hidden, Random& random,
                     bool with_coverage = false);
   void visit(Visitor& v) override {
-    v("query", query), v("key", key), v("energy", energy), v("coverage", coverage);
+    v("query", query);
+    v("key", key);
+    v("energy", energy);
+    v("coverage", coverage);
   }
   Memory remember(const Variable& memory, const Spans& spans) const override;
 
@@ -46,11 +51,16 @@ struct AdditiveAttention : ScoredAttention {
 
 /// score = v^T tanh(W [q; m]) (Luong et al. 2015, section 3.1), W [q; m] in two products.
 struct ConcatAttention : ScoredAttention {
-  Linear query, key;
+  Linear query;
+  Linear key;
   Parameter energy;
 
   ConcatAttention(Index query, Index memory, Index hidden, Random& random);
-  void visit(Visitor& v) override { v("query", query), v("key", key), v("energy", energy); }
+  void visit(Visitor& v) override {
+    v("query", query);
+    v("key", key);
+    v("energy", energy);
+  }
   Memory remember(const Variable& memory, const Spans& spans) const override;
 
  protected:

@@ -14,24 +14,37 @@ namespace heed {
 ///   (weights, beta) = softmax over [z; u],  y = sum_j weight_j v_j + beta s
 /// which is the paper's beta s + (1 - beta) c. Memory rows v_j are as wide as the states.
 struct SentinelAttention {
-  Linear gate_input, gate_state;  // W_x, W_h
-  Linear value, state, sentinel;  // W_v, W_g, W_s, to `hidden` columns
-  Parameter energy;               // w (hidden)
+  // W_x, W_h
+  Linear gate_input;
+  Linear gate_state;
+  // W_v, W_g, W_s, to `hidden` columns
+  Linear value;
+  Linear state;
+  Linear sentinel;
+  Parameter energy;  // w (hidden)
 
   SentinelAttention(Index input, Index d, Index hidden, Random& random);
   void visit(Visitor& v) {
-    v("gate_input", gate_input), v("gate_state", gate_state), v("value", value), v("state", state),
-        v("sentinel", sentinel), v("energy", energy);
+    v("gate_input", gate_input);
+    v("gate_state", gate_state);
+    v("value", value);
+    v("state", state);
+    v("sentinel", sentinel);
+    v("energy", energy);
   }
 
   Memory remember(const Variable& memory) const { return {value(memory), memory}; }
   struct Step {
-    Variable input;            // x (rows, input)
-    Variable previous, state;  // h', h (rows, d)
-    Variable cell;             // m (rows, d)
+    Variable input;  // x (rows, input)
+                     // h', h (rows, d)
+    Variable previous;
+    Variable state;
+    Variable cell;  // m (rows, d)
   };
   struct Result {
-    Variable y, beta;  // (rows, d), (rows, 1)
+    // (rows, d), (rows, 1)
+    Variable y;
+    Variable beta;
   };
   /// `weights`, where asked for: each sequence's (1, queries, keys), summing to 1 - beta.
   Result operator()(const Step& step, const Spans& queries, const Memory& memory, const Spans& keys,

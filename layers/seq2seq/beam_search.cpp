@@ -9,7 +9,8 @@ namespace {
 
 /// One source's search: the unfinished outputs are rows of the decoder's state, in order.
 struct Search {
-  std::vector<Hypothesis> live, finished;
+  std::vector<Hypothesis> live;
+  std::vector<Hypothesis> finished;
   std::vector<Hypothesis> stuck;  // those that might not go on
   Index max_length = 0;
   bool done = false;
@@ -93,8 +94,10 @@ void add_coverage(const Decoding& d, std::vector<Search>& searches) {
 std::vector<std::vector<Hypothesis>> beam_search(const Decoding& d) {
   const DecodeOptions& o = d.options;
   std::vector<Search> searches(d.sources.size());
-  for (std::size_t i = 0; i < searches.size(); ++i)
-    searches[i].live.emplace_back(), searches[i].max_length = d.most[i];
+  for (std::size_t i = 0; i < searches.size(); ++i) {
+    searches[i].live.emplace_back();
+    searches[i].max_length = d.most[i];
+  }
   auto [state, tokens] = begin(d);
   std::vector<Index> rows;
   std::vector<Candidate> candidates;
@@ -111,7 +114,8 @@ std::vector<std::vector<Hypothesis>> beam_search(const Decoding& d) {
                  logits.span().subspan(static_cast<std::size_t>(row++ * n),
                                        static_cast<std::size_t>(n)));
     kernels::top_k(m, n, k, logits.data(), values.data(), columns.data());
-    rows.clear(), row = 0;
+    rows.clear();
+    row = 0;
     for (Search& search : searches) {
       if (search.done) continue;
       const Index first = row;

@@ -12,8 +12,8 @@ namespace heed {
 
 namespace {
 
-constexpr Real half =
-    static_cast<Real>(1 / std::numbers::sqrt2);  // the variance of a sum of two, halved
+// the variance of a sum of two, halved
+constexpr Real half = static_cast<Real>(1 / std::numbers::sqrt2);
 
 const ConvS2SOptions& checked(const ConvS2SOptions& o) {
   check_argument(o.vocabulary >= first_free_id, "conv", "vocabulary", o.vocabulary,
@@ -38,8 +38,11 @@ Conv1dOptions conv_options(const ConvS2SOptions& o, bool causal) {
 /// What step() reads of a layer: its weights, normalised once, and the last rows that its
 /// convolution saw.
 struct LayerState {
-  Tensor conv, query, back;  // (2d, kernel d), (d, d), (d, d)
-  Tensor recent;             // (rows, kernel, d), the latest last
+  // (2d, kernel d), (d, d), (d, d)
+  Tensor conv;
+  Tensor query;
+  Tensor back;
+  Tensor recent;  // (rows, kernel, d), the latest last
 };
 
 struct State : DecoderState {
@@ -48,9 +51,10 @@ struct State : DecoderState {
     detail::check_selected("select", chosen, rows());
     std::vector<Index> sentences;
     Ids ids({static_cast<Index>(chosen.size())});
-    for (std::size_t i = 0; i < chosen.size(); ++i)
-      sentences.push_back(sentence[chosen[i]]),
-          ids[static_cast<Index>(i)] = static_cast<Id>(chosen[i]);
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      sentences.push_back(sentence[chosen[i]]);
+      ids[static_cast<Index>(i)] = static_cast<Id>(chosen[i]);
+    }
     const Tape::Pause pause;
     for (LayerState& layer : layers)
       layer.recent = gather(layer.recent, ids).value();
@@ -58,7 +62,9 @@ struct State : DecoderState {
   }
 
   std::vector<LayerState> layers;
-  Tensor output, memory;  // memory: keys and values of the source, (source rows, 2 d)
+  // memory: keys and values of the source, (source rows, 2 d)
+  Tensor output;
+  Tensor memory;
   Spans memory_spans;
   std::vector<Index> sentence;  // of each row
   Index position = 0;
@@ -126,8 +132,11 @@ ConvS2S& ConvS2S::operator=(const ConvS2S& other) {
 void ConvS2S::visit(Visitor& v) {
   v("embedding", embedding_);
   if (source_embedding_) v("source_embedding", *source_embedding_);
-  v("positions", positions_), v("dropout", dropout_);
-  v("encoder", encoder_), v("decoder", decoder_), v("output", output_);
+  v("positions", positions_);
+  v("dropout", dropout_);
+  v("encoder", encoder_);
+  v("decoder", decoder_);
+  v("output", output_);
 }
 
 VocabularyParameters ConvS2S::vocabulary_parameters() const {

@@ -53,7 +53,9 @@ class ConvS2S : public Seq2Seq {
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
   struct Memory {
-    Variable keys, values;  // (source rows, d)
+    // (source rows, d)
+    Variable keys;
+    Variable values;
   };
   Memory encode(const Sequences& source) const;
   /// The decoder's output, (target rows, d). `attention`, where asked for, gets a map of each
@@ -64,9 +66,14 @@ class ConvS2S : public Seq2Seq {
  private:
   struct DecoderLayer {
     GatedConv conv;
-    NormedLinear query, back;
+    NormedLinear query;
+    NormedLinear back;
     DecoderLayer(const ConvS2SOptions& o, Random& random);
-    void visit(Visitor& v) { v("conv", conv), v("query", query), v("back", back); }
+    void visit(Visitor& v) {
+      v("conv", conv);
+      v("query", query);
+      v("back", back);
+    }
   };
 
   ConvS2S(const ConvS2S& other, Random blank);

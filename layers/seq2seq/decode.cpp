@@ -79,8 +79,8 @@ void rule_out(std::span<const Id> ids, const DecodeOptions& o, std::span<Real> l
   constexpr Real never = -std::numeric_limits<Real>::infinity();
   logits[pad_id] = logits[bos_id] = never;
   if (static_cast<Index>(ids.size()) < o.min_length) logits[eos_id] = never;
-  const auto before =
-      static_cast<std::size_t>(o.no_repeat_ngram - 1);  // tokens of an n-gram but its last
+  // tokens of an n-gram but its last
+  const auto before = static_cast<std::size_t>(o.no_repeat_ngram - 1);
   if (o.no_repeat_ngram == 0 || ids.size() < before) return;
   const std::span<const Id> latest = ids.last(before);
   for (std::size_t i = 0; i + before < ids.size(); ++i)

@@ -14,28 +14,31 @@ namespace heed {
 struct DecodeOptions {
   int beam = 5;                     // 1: greedy
   Real length_penalty = Real(0.6);  // alpha of Wu et al. 2016, equation 14; 0: none
-  int nbest =
-      1;  // hypotheses returned for each source, at most beam; where sampled, how many are drawn
-  Index min_length = 0;       // tokens before </s> is allowed
-  Index max_length = 0;       // most tokens without </s>; 0: twice the source's + 20
-  Index usual_length = 0;     // where max_length is 0, no more than this either; 0: no such limit
+  // hypotheses returned for each source, at most beam; where sampled, how many are drawn
+  int nbest = 1;
+  Index min_length = 0;  // tokens before </s> is allowed
+  Index max_length = 0;  // most tokens without </s>; 0: twice the source's + 20
+  // where max_length is 0, no more than this either; 0: no such limit
+  Index usual_length = 0;
   Index no_repeat_ngram = 0;  // no n tokens in a row stand twice in an output; 0: they may
-  double coverage_penalty =
-      0;  // beta of Wu et al. 2016, equation 14; 0: none. Needs a model that attends to its source
+  // beta of Wu et al. 2016, equation 14; 0: none. Needs a model that attends to its source
+  double coverage_penalty = 0;
 
   bool sample = false;     // draw each token from the model's distribution, in place of the search
   double temperature = 1;  // p^(1 / temperature), normalised; 0: always the likeliest
   Index top_k = 0;         // draw from the k likeliest alone; 0: from all
-  double top_p = 1;        // then from the fewest of these that hold this share of the probability
-                           // (Holtzman et al. 2020); 1: all
+  // then from the fewest of these that hold this share of the probability (Holtzman et al. 2020);
+  // 1: all
+  double top_p = 1;
   std::uint64_t seed = 1;
 };
 
 struct Hypothesis {
   std::vector<Id> ids;         // without <s> and </s>
   double log_probability = 0;  // of ids and </s>, in nats; where it was cut, of ids alone
-  double score = 0;  // log probability / ((5 + length) / 6)^alpha, </s>, if it was said, counted in
-                     // the length; plus the coverage penalty. Of a sample: its log probability
+  // log probability / ((5 + length) / 6)^alpha, </s>, if it was said, counted in the length; plus
+  // the coverage penalty. Of a sample: its log probability
+  double score = 0;
   bool ended = false;  // by </s>, not cut
 };
 

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t most_outputs = 64;       // in one pass
 constexpr Index most_logits = Index{1} << 24;  // of a pass, unless one output has more
-constexpr Index most_pairs = Index{1} << 20;  // of a target's and a source's tokens, likewise: maps
-                                              // of attention have a number for each
+// of a target's and a source's tokens, likewise: maps of attention have a number for each
+constexpr Index most_pairs = Index{1} << 20;
 constexpr Index most_sources = Index{1} << 14;  // tokens, likewise
 constexpr double least_coverage = 1e-6;
 
@@ -23,7 +23,8 @@ std::size_t rows_of(const Forced& f) { return f.target.size() + (f.ended ? 1 : 0
 
 /// What a forced pass over one output reads, and what it must answer at each token of that.
 struct Line {
-  std::vector<Id> read, gold;
+  std::vector<Id> read;
+  std::vector<Id> gold;
 };
 Line forced_line(const Seq2Seq& model, const Forced& f) {
   std::vector<Id> said(f.target.begin(), f.target.end());
@@ -57,7 +58,9 @@ void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs,
       Line line = forced_line(model, f);
       const auto length = static_cast<Index>(line.read.size()),
                  from = static_cast<Index>(f.source.size());
-      rows += length, pairs += length * from, read += from;
+      rows += length;
+      pairs += length * from;
+      read += from;
       if (end > begin &&
           (rows * model.vocabulary() > most_logits || pairs > most_pairs || read > most_sources))
         break;
@@ -83,7 +86,10 @@ std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outpu
   std::vector<std::size_t> which;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     result[i] = static_cast<double>(outputs[i].source.size()) * std::log(least_coverage);
-    if (rows_of(outputs[i]) > 0) said.push_back(outputs[i]), which.push_back(i);
+    if (rows_of(outputs[i]) > 0) {
+      said.push_back(outputs[i]);
+      which.push_back(i);
+    }
   }
   for_each_batch(model, said, [&](const Batch& batch, std::span<const std::size_t> members) {
     std::vector<AttentionMap> maps;
@@ -131,8 +137,8 @@ std::vector<TargetScore> score_targets(const Seq2Seq& model,
       for (Index row = spans.begin(i) + first; row < spans.begin(i) + spans.length(i); ++row) {
         const Id gold = batch.gold[row];
         check(gold >= 0 && gold < n, "score_targets", "expected ids below {}; got {}", n, gold);
-        score.log_probability += static_cast<double>(logits[row * n + gold] - sums[row]),
-            ++score.tokens;
+        score.log_probability += static_cast<double>(logits[row * n + gold] - sums[row]);
+        ++score.tokens;
       }
     }
   });

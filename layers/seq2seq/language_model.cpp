@@ -77,8 +77,11 @@ VocabularyParameters LanguageModel::vocabulary_parameters() const {
 }
 
 void LanguageModel::visit(Visitor& v) {
-  v("embedding", embedding_), v("positions", positions_), v("dropout", dropout_),
-      v("layers", layers_), v("norm", norm_);
+  v("embedding", embedding_);
+  v("positions", positions_);
+  v("dropout", dropout_);
+  v("layers", layers_);
+  v("norm", norm_);
 }
 
 Variable LanguageModel::body(const Sequences& text, std::vector<AttentionMap>* attention) const {

@@ -45,8 +45,8 @@ class LanguageModel : public Seq2Seq {
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
  private:
-  Variable body(const Sequences& text, std::vector<AttentionMap>* attention =
-                                           nullptr) const;  // (rows, d), for the output layer
+  // (rows, d), for the output layer
+  Variable body(const Sequences& text, std::vector<AttentionMap>* attention = nullptr) const;
   /// Logits after the last token of each text: (texts, vocabulary).
   Tensor logits_after(std::span<const std::vector<Id>> texts) const;
 

@@ -36,7 +36,9 @@ struct AttentionMap {
 /// Parameters with a row for each token of a vocabulary, by which rows find their place when a
 /// model gets another vocabulary.
 struct VocabularyParameters {
-  std::vector<ParameterRef> source, target;  // source: none where both sides have one vocabulary
+  // source: none where both sides have one vocabulary
+  std::vector<ParameterRef> source;
+  std::vector<ParameterRef> target;
 };
 
 /// A model from one sequence to another, of whatever family: training, decoding, evaluation and
@@ -46,8 +48,8 @@ class Seq2Seq {
  public:
   virtual ~Seq2Seq() = default;
   virtual void visit(Visitor& visitor) = 0;
-  virtual Index vocabulary()
-      const = 0;  // of the targets; of the sources too, unless the model has another for them
+  // of the targets; of the sources too, unless the model has another for them
+  virtual Index vocabulary() const = 0;
   virtual VocabularyParameters vocabulary_parameters() const { return {}; }
   /// Whether the output may copy words of the source that the vocabulary lacks. Then ids from
   /// vocabulary() on, in sources, targets and gold, name the unknown words of the sequence's own
@@ -55,9 +57,8 @@ class Seq2Seq {
   /// log-probabilities. Columns that are no word of a row's source hold never_copied.
   virtual bool copies() const { return false; }
   static constexpr Real never_copied = Real(-1e30);
-  virtual bool reads_source() const {
-    return true;
-  }  // false of a language model, whose source is the text before its output
+  // false of a language model, whose source is the text before its output
+  virtual bool reads_source() const { return true; }
   virtual Index longest() const { return 0; }  // positions the model can tell apart; 0: any number
   /// Most tokens of an output that follows a source of so many; 0: any number.
   virtual Index longest_output(Index /*source*/) const { return longest(); }

@@ -8,14 +8,22 @@ namespace heed {
 /// attention has several heads: a_ij = softmax_j(W_q y_i . W_k m_j / sqrt(d)), and the gate of See
 /// et al. 2017 (equation 8), w . [y_i; sum_j a_ij m_j] + b.
 struct Pointer {
-  Linear query, key, gate;
+  Linear query;
+  Linear key;
+  Linear gate;
 
   Pointer(Index d, Random& random)
       : query(d, d, random, false), key(d, d, random, false), gate(2 * d, 1, random) {}
-  void visit(Visitor& v) { v("query", query), v("key", key), v("gate", gate); }
+  void visit(Visitor& v) {
+    v("query", query);
+    v("key", key);
+    v("gate", gate);
+  }
 
   struct Look {
-    Variable weights, gate;  // (pairing.size()), (n)
+    // (pairing.size()), (n)
+    Variable weights;
+    Variable gate;
   };
   /// y (n, d); keys = key(memory), memory (m, d)
   Look operator()(const Variable& y, const Variable& keys, const Variable& memory,

@@ -110,12 +110,16 @@ RecurrentSeq2Seq& RecurrentSeq2Seq::operator=(const RecurrentSeq2Seq& other) {
 void RecurrentSeq2Seq::visit(Visitor& v) {
   v("embedding", embedding_);
   if (source_embedding_) v("source_embedding", *source_embedding_);
-  v("dropout", dropout_), v("encoder", encoder_), v("bridge", bridge_), v("decoder", decoder_);
+  v("dropout", dropout_);
+  v("encoder", encoder_);
+  v("bridge", bridge_);
+  v("decoder", decoder_);
   if (attention_) v("decoder.attention", *attention_);
   if (feed_) v("decoder.feed", *feed_);
   if (combine_) v("decoder.combine", *combine_);
   if (gate_) v("gate", *gate_);
-  v("output", output_), v("output_bias", output_bias_);
+  v("output", output_);
+  v("output_bias", output_bias_);
 }
 
 VocabularyParameters RecurrentSeq2Seq::vocabulary_parameters() const {
@@ -225,8 +229,10 @@ RecurrentSeq2Seq::Walk RecurrentSeq2Seq::walk(const Variable& y, const TimeOrder
                                {.weights = weights ? &step_weights : nullptr,
                                 .pairs = attention_->points() ? &seen : nullptr}));
     if (weights) weights->insert(weights->end(), step_weights.begin(), step_weights.end());
-    if (options_.copy)
-      pairs.emplace_back(seen), sources.insert(sources.end(), all.begin(), all.begin() + n);
+    if (options_.copy) {
+      pairs.emplace_back(seen);
+      sources.insert(sources.end(), all.begin(), all.begin() + n);
+    }
     if (options_.coverage > 0 && before.defined())
       repeated.emplace_back(sum(minimum(seen, before)));
     begin += n;
@@ -262,8 +268,10 @@ Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options)
   }
   const TimeOrder order = time_order(batch.target.spans);
   Ids ids(order.rows.shape()), gold(order.rows.shape());
-  for (Index i = 0; i < ids.size(); ++i)
-    ids[i] = batch.target.ids[order.rows[i]], gold[i] = batch.gold[order.rows[i]];
+  for (Index i = 0; i < ids.size(); ++i) {
+    ids[i] = batch.target.ids[order.rows[i]];
+    gold[i] = batch.gold[order.rows[i]];
+  }
   const Variable y = embed(embedding_, known(ids));
   const Walk walked = walk(y, order, source, nullptr);
   const Variable readout = readout_input(walked.features, y);
@@ -275,8 +283,8 @@ Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options)
   } else {
     loss = linear_cross_entropy(readout, output_, output_bias_, gold, options);
   }
-  if (options_.coverage == 0 || !dropout_.active)
-    return loss;  // in evaluation the loss is that of the answers alone
+  // in evaluation the loss is that of the answers alone
+  if (options_.coverage == 0 || !dropout_.active) return loss;
   const std::span<const Id> answers = std::as_const(gold).span();  // backward reads them: no change
   const auto counted =
       std::count_if(answers.begin(), answers.end(), [&](Id id) { return options.ignore != id; });
@@ -368,12 +376,15 @@ std::unique_ptr<DecoderState> RecurrentSeq2Seq::start(const Sequences& source) c
   const NoDropout evaluate;
   Source read_source = read(source);
   auto state = std::make_unique<State>();
-  state->memory = read_source.memory, state->spans = read_source.spans,
+  state->memory = read_source.memory;
+  state->spans = read_source.spans;
   state->states = read_source.states;
   state->sentence.resize(static_cast<std::size_t>(source.spans.count()));
   std::iota(state->sentence.begin(), state->sentence.end(), Index{0});
-  if (options_.copy)
-    state->tokens = source.ids, state->columns = copy_columns(options_.vocabulary, source.ids);
+  if (options_.copy) {
+    state->tokens = source.ids;
+    state->columns = copy_columns(options_.vocabulary, source.ids);
+  }
   return state;
 }
 
@@ -393,7 +404,8 @@ Tensor RecurrentSeq2Seq::step(DecoderState& decoder_state, std::span<const Id> t
   Variable weights;
   const Variable features = advance(decoder_[0].input(y), running, source, keys, {},
                                     {.pairs = options_.copy ? &weights : nullptr});
-  state.states = std::move(running.states), state.attentional = std::move(running.attentional);
+  state.states = std::move(running.states);
+  state.attentional = std::move(running.attentional);
   if (running.covered.defined()) state.covered = running.covered.value();
   const Variable readout = readout_input(features, y),
                  scores = linear(readout, output_, output_bias_);

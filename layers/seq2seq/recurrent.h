@@ -22,16 +22,19 @@ struct RecurrentSeq2SeqOptions {
   std::string attention = {};  // a name make_attention() knows; empty: none
   int heads = 4;               // of attention that has them
   bool bidirectional = true;   // the encoder
-  Index encoder_hidden =
-      0;               // of each of its directions; 0: what makes its output as wide as `hidden`
-  bool bridge = true;  // h_0 = tanh(W [last forward; last backward] + b), c_0 = 0; else the
-                       // encoder's final states as they are
+  // of each of its directions; 0: what makes its output as wide as `hidden`
+  Index encoder_hidden = 0;
+  // h_0 = tanh(W [last forward; last backward] + b), c_0 = 0; else the encoder's final states as
+  // they are
+  bool bridge = true;
   Real dropout = Real(0.1);    // on embeddings and between layers
   Real recurrent_dropout = 0;  // on h_{t-1}, one mask a sequence
-  bool copy =
-      false;  // a pointer-generator: words the vocabulary lacks can be copied from the source
-  Real coverage = 0;  // weight of the coverage loss (See et al. 2017, equation 13); 0: no coverage
-  bool tied = true;   // the output layer is the embedding matrix where what it reads is as wide
+  // a pointer-generator: words the vocabulary lacks can be copied from the source
+  bool copy = false;
+  // weight of the coverage loss (See et al. 2017, equation 13); 0: no coverage
+  Real coverage = 0;
+  // the output layer is the embedding matrix where what it reads is as wide
+  bool tied = true;
 
   bool operator==(const RecurrentSeq2SeqOptions&) const = default;
 };
@@ -79,8 +82,8 @@ class RecurrentSeq2Seq : public Seq2Seq {
   struct Running {  // n outputs under way
     std::vector<CellState> states;
     Variable attentional;  // a_{t-1}, where that is fed
-    Variable covered;  // where there is coverage: the sum of the weights so far, as ops on pairs
-                       // have them
+    // where there is coverage: the sum of the weights so far, as ops on pairs have them
+    Variable covered;
   };
   /// What a decoder that attends has done over whole targets, in the order of time.
   struct Walk {
@@ -122,7 +125,8 @@ class RecurrentSeq2Seq : public Seq2Seq {
   std::optional<Linear> feed_;     // the fed vector's share of the gates
   std::optional<Linear> combine_;  // W of a_t
   std::optional<Linear> gate_;     // of copying
-  Parameter output_, output_bias_;
+  Parameter output_;
+  Parameter output_bias_;
 };
 
 }  // namespace heed

@@ -55,10 +55,12 @@ std::vector<Choice> choices(std::span<const Real> logits, const DecodeOptions& o
   std::vector<Choice> all;
   Real best = -std::numeric_limits<Real>::infinity();
   for (std::size_t j = 0; j < logits.size(); ++j)
-    if (usable(logits[j]))
-      all.push_back({static_cast<Id>(j), logits[j], 0}), best = std::max(best, logits[j]);
-  const bool greedy =
-      !std::isfinite(1 / o.temperature);  // 0, or so near that its reciprocal overflows
+    if (usable(logits[j])) {
+      all.push_back({static_cast<Id>(j), logits[j], 0});
+      best = std::max(best, logits[j]);
+    }
+  // 0, or so near that its reciprocal overflows
+  const bool greedy = !std::isfinite(1 / o.temperature);
   keep_top_k(all, greedy ? 1 : static_cast<std::size_t>(o.top_k));
   const double sharper = greedy ? 1 : 1 / o.temperature;
   for (Choice& c : all)
@@ -113,7 +115,8 @@ std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d,
           chosen[r] = draw(from, random.uniform());
       }
     });
-    rows.clear(), tokens.clear();
+    rows.clear();
+    tokens.clear();
     std::vector<Row> next;
     for (std::size_t r = 0; r < live.size(); ++r) {
       Hypothesis& h = *live[r].output;
@@ -124,7 +127,9 @@ std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d,
       if (h.ended) continue;
       h.ids.push_back(chosen[r]);
       if (static_cast<Index>(h.ids.size()) >= live[r].max_length) continue;
-      next.push_back(live[r]), rows.push_back(static_cast<Index>(r)), tokens.push_back(chosen[r]);
+      next.push_back(live[r]);
+      rows.push_back(static_cast<Index>(r));
+      tokens.push_back(chosen[r]);
     }
     live = std::move(next);
     state->select(rows);

@@ -54,8 +54,10 @@ struct State : DecoderState {
   Spans memory_spans;
   std::vector<Index> sentence;  // of each row
   // Of a model that copies:
-  Ids tokens;                    // of the source
-  Tensor pointed, pointer_keys;  // (source rows, d)
+  Ids tokens;  // of the source
+               // (source rows, d)
+  Tensor pointed;
+  Tensor pointer_keys;
   Index columns = 0;
 };
 
@@ -86,8 +88,10 @@ void Transformer::visit(Visitor& v) {
   v("embedding", embedding_);
   if (source_embedding_) v("source_embedding", *source_embedding_);
   v("dropout", dropout_);
-  v("encoder", encoder_), v("encoder_norm", encoder_norm_);
-  v("decoder", decoder_), v("decoder_norm", decoder_norm_);
+  v("encoder", encoder_);
+  v("encoder_norm", encoder_norm_);
+  v("decoder", decoder_);
+  v("decoder_norm", decoder_norm_);
   if (pointer_) v("decoder.pointer", *pointer_);
 }
 
@@ -168,8 +172,10 @@ std::unique_ptr<DecoderState> Transformer::start_prepared(
   for (const PackedLinear& layer : packed->memory)
     state->memory.push_back(layer(memory.value()));
   if (pointer_) {
-    state->tokens = source.ids, state->columns = copy_columns(options_.vocabulary, source.ids);
-    state->pointed = memory.value(), state->pointer_keys = pointer_->key(memory).value();
+    state->tokens = source.ids;
+    state->columns = copy_columns(options_.vocabulary, source.ids);
+    state->pointed = memory.value();
+    state->pointer_keys = pointer_->key(memory).value();
   }
   return state;
 }

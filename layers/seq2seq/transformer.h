@@ -19,8 +19,8 @@ struct TransformerOptions {
   Index ff = 0;  // 0: 4 d
   Real dropout = Real(0.1);
   NormPlace norm = NormPlace::pre;
-  bool copy = false;  // a pointer over the source beside the output layer: words the vocabulary
-                      // lacks can be copied
+  // a pointer over the source beside the output layer: words the vocabulary lacks can be copied
+  bool copy = false;
 };
 
 /// The encoder-decoder of Vaswani et al. 2017: sinusoidal positions, one matrix for source
@@ -69,7 +69,8 @@ class Transformer : public Seq2Seq {
   Dropout dropout_;
   std::vector<EncoderLayer> encoder_;
   std::vector<DecoderLayer> decoder_;
-  LayerNorm encoder_norm_, decoder_norm_;
+  LayerNorm encoder_norm_;
+  LayerNorm decoder_norm_;
   std::optional<Pointer> pointer_;
 };
 

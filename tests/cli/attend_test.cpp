@@ -82,7 +82,8 @@ TEST(Attend, WritesTheMapsOfTheModel) {
     const auto best = decode(*opened.model, std::vector<std::vector<Id>>{source},
                              decode_options(opened.settings));
     std::vector<Id> target = {bos_id}, gold = best[0][0].ids;
-    target.insert(target.end(), gold.begin(), gold.end()), gold.push_back(eos_id);
+    target.insert(target.end(), gold.begin(), gold.end());
+    gold.push_back(eos_id);
     EXPECT_EQ(json["source"], tokens_of(*opened.tokenizers.source, source));
     EXPECT_EQ(json["target"], tokens_of(*opened.tokenizers.source, gold));
     EXPECT_EQ(opened.tokenizers.target->decode(best[0][0].ids), outputs[i]);
@@ -103,7 +104,8 @@ TEST(Attend, WritesTheMapsOfTheModel) {
           for (const auto& weight : row) {
             ASSERT_LT(n, weights.span().size());
             ASSERT_NEAR(weight.get<double>(), static_cast<double>(weights.span()[n++]), 1e-6);
-            sum += weight.get<double>(), most = std::max(most, weight.get<double>());
+            sum += weight.get<double>();
+            most = std::max(most, weight.get<double>());
           }
           EXPECT_NEAR(sum, 1, 1e-5);
         }
@@ -128,7 +130,8 @@ TEST(Attend, LeavesAWholePageWhenInterrupted) {
       folder.path(""), HEED_PROGRAM);
   FILE* pipe = popen(command.c_str(), "w");
   ASSERT_NE(pipe, nullptr);
-  std::fputs("a b c\n", pipe), std::fflush(pipe);
+  std::fputs("a b c\n", pipe);
+  std::fflush(pipe);
   const auto page = [&] { return read_file(folder.path("a.html")); };
   for (int i = 0; i < 3000 && page().find("id=\"line-1\"") == std::string::npos; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));

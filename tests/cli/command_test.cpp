@@ -21,12 +21,14 @@ void write_pairs(const TemporaryFolder& folder) {
     std::string a, b;
     for (int j = 0; j < 2 + i % 5; ++j) {
       const char letter = static_cast<char>('a' + (i * 7 + j * 3) % 8);
-      a += fmt::format("{}{}", j > 0 ? " " : "", letter),
-          b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
+      a += fmt::format("{}{}", j > 0 ? " " : "", letter);
+      b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
     }
-    source += a + "\n", target += b + "\n";
+    source += a + "\n";
+    target += b + "\n";
   }
-  folder.write("train.src", source), folder.write("train.tgt", target);
+  folder.write("train.src", source);
+  folder.write("train.tgt", target);
 }
 
 const Args train_pairs =
@@ -77,7 +79,7 @@ void expect_all_bad(const TemporaryFolder& folder, const std::vector<Bad>& rows)
 }
 
 // Wrong usage and bad data
-// ----------------------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 TEST(Command, RefusesWrongUsage) {
   const TemporaryFolder folder;
@@ -111,17 +113,25 @@ TEST(Command, RefusesWrongUsage) {
 TEST(Command, RefusesBadData) {
   const TemporaryFolder folder;
   write_pairs(folder);
-  folder.write("short.tgt", "a\nb\n"), folder.write("empty.src", ""),
-      folder.write("blank.src", "\n\n"), folder.write("blank.tgt", "\n \n");
-  folder.write("latin.src", "a b\nc\n\xe9t\xe9\n"), folder.write("latin.tgt", "a\nb\nc\n"),
-      folder.write("one.txt", "some text\n");
-  folder.write("bad.tsv", "a\tb\nc\n"),
-      folder.write("bad.jsonl",
-                   "{\"source\": \"a\", \"target\": \"b\"}\n{\"source\": 3, \"target\": \"b\"}\n");
-  folder.write("bad.toml", "[model]\nlayer = 3\n"),
-      folder.write("type.toml", "[model]\nd = \"wide\"\n"), folder.write("broken.toml", "[model\n");
-  folder.write("few.txt", "ab"), folder.write("cut.tsv.gz", "\x1f\x8b\x08"),
-      folder.write("gap.tsv", "a\tb\n\nc\td\n");
+  folder.write("short.tgt", "a\nb\n");
+  folder.write("empty.src", "");
+  folder.write("blank.src", "\n\n");
+
+  folder.write("blank.tgt", "\n \n");
+  folder.write("latin.src", "a b\nc\n\xe9t\xe9\n");
+  folder.write("latin.tgt", "a\nb\nc\n");
+  folder.write("one.txt", "some text\n");
+  folder.write("bad.tsv", "a\tb\nc\n");
+
+  folder.write("bad.jsonl",
+               "{\"source\": \"a\", \"target\": \"b\"}\n{\"source\": 3, \"target\": \"b\"}\n");
+  folder.write("bad.toml", "[model]\nlayer = 3\n");
+  folder.write("type.toml", "[model]\nd = \"wide\"\n");
+
+  folder.write("broken.toml", "[model\n");
+  folder.write("few.txt", "ab");
+  folder.write("cut.tsv.gz", "\x1f\x8b\x08");
+  folder.write("gap.tsv", "a\tb\n\nc\td\n");
   std::filesystem::create_directory(folder.path("folder"));
   const auto train = [](Args data, Args more = {}) {
     return Args{"train", "--train"} + data +
@@ -235,11 +245,13 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
   for (const char* name : {"cut", "flipped", "other", "tokenizer", "config", "bare"})
     copy(name);
   std::string flipped_last = last, flipped_best = best;
-  flipped_last[last.size() / 2] ^= 1, flipped_best[best.size() / 2] ^= 1;
-  replace("cut/checkpoints/last.heed", last.substr(0, last.size() / 2)),
-      replace("cut/checkpoints/best.heed", best.substr(0, best.size() / 2));
-  replace("flipped/checkpoints/last.heed", flipped_last),
-      replace("flipped/checkpoints/best.heed", flipped_best);
+  flipped_last[last.size() / 2] ^= 1;
+  flipped_best[best.size() / 2] ^= 1;
+  replace("cut/checkpoints/last.heed", last.substr(0, last.size() / 2));
+
+  replace("cut/checkpoints/best.heed", best.substr(0, best.size() / 2));
+  replace("flipped/checkpoints/last.heed", flipped_last);
+  replace("flipped/checkpoints/best.heed", flipped_best);
   std::string config = read_file(folder.path("run/config.toml"));
   const std::string as_trained = "\nd = 16 ";
   ASSERT_NE(config.find(as_trained), std::string::npos);
@@ -295,7 +307,7 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
 }
 
 // What works
-// -----------------------------------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 TEST(Command, TrainsOnABuiltInCorpus) {
   const TemporaryFolder folder;
@@ -337,8 +349,8 @@ TEST(Command, TrainsTheSameBitsAgainAndOnFromTheMiddle) {
   const TemporaryFolder folder;
   train_run(folder, 10);
   const std::string whole = read_file(folder.path("run/checkpoints/last.heed"));
-  const auto weights = [&](const std::string& name) {  // a table of names, shapes and norms,
-                                                       // without sizes and settings
+  // a table of names, shapes and norms, without sizes and settings
+  const auto weights = [&](const std::string& name) {
     const Ran ran = run(folder, {"inspect", name});
     EXPECT_EQ(ran.code, 0) << ran.err;
     std::string table;
@@ -383,7 +395,8 @@ TEST(Command, TranslatesALineInALineOut) {
   train_run(folder, 100, {"--set", "optim.lr=0.01"});
   const Args translate = {"translate", "--run", "run", "--threads", "1"};
   struct Row {
-    const char *name, *input;
+    const char* name;
+    const char* input;
     std::vector<bool> blank;  // of each line that must come out
   };
   for (const Row& row :
@@ -410,9 +423,10 @@ TEST(Command, TranslatesALineInALineOut) {
   for (const std::string& source : sources)
     alone.push_back(run(folder, translate, source + "\n").out);
   std::string input, expected;
-  for (int i = 0; i < 300; ++i)
-    input += sources[static_cast<std::size_t>(i * 7 % 6)] + "\n",
-        expected += alone[static_cast<std::size_t>(i * 7 % 6)];
+  for (int i = 0; i < 300; ++i) {
+    input += sources[static_cast<std::size_t>(i * 7 % 6)] + "\n";
+    expected += alone[static_cast<std::size_t>(i * 7 % 6)];
+  }
   const Ran many = run(folder, translate, input);
   EXPECT_EQ(many.code, 0) << many.err;
   EXPECT_EQ(many.out, expected);
@@ -508,9 +522,14 @@ TEST(Command, EvaluatesAndInspects) {
 TEST(Command, EvaluatesOnFilesOfAnotherKindThanItTrainedOn) {
   const TemporaryFolder folder;
   std::string table, source, target;
-  for (int i = 0; i < 20; ++i)
-    table += "n\ta b c\tc b a\n", source += i == 3 ? "\n" : "a b c\n", target += "c b a\n";
-  folder.write("t.tsv", table), folder.write("t.src", source), folder.write("t.tgt", target);
+  for (int i = 0; i < 20; ++i) {
+    table += "n\ta b c\tc b a\n";
+    source += i == 3 ? "\n" : "a b c\n";
+    target += "c b a\n";
+  }
+  folder.write("t.tsv", table);
+  folder.write("t.src", source);
+  folder.write("t.tgt", target);
   const Ran trained = run(folder, {"train", "--train", "t.tsv", "--fields", "2", "3", "--valid",
                                    "t.src", "t.tgt", "--model", "transformer", "--set", "model.d=8",
                                    "--set", "model.heads=2", "--steps", "2", "--out", "run"});
@@ -555,7 +574,8 @@ TEST(Command, TrainsOnWhatPeopleHaveAndSaysWhatItLeavesOut) {
     text += fmt::format(" a{} b c \t d{} e\r\n{}", i % 7, i % 5, i % 20 == 3 ? "\r\n" : "");
   for (int i = 0; i < 2; ++i)
     text += "a b c d e f g h i j\tx\r\n";
-  folder.write("messy.tsv", text), folder.write("valid.tsv", "a1 b\td1\na b c d e f g\td\n");
+  folder.write("messy.tsv", text);
+  folder.write("valid.tsv", "a1 b\td1\na b c d e f g\td\n");
   const Args train = {"train",     "--train", "messy.tsv",        "--valid",
                       "valid.tsv", "--model", "transformer",      "--steps",
                       "2",         "--set",   "data.max_length=5"};
@@ -600,7 +620,7 @@ TEST(Command, GeneratesAlignedFiles) {
 }
 
 // Around the edges
-// -------------------------------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 TEST(Command, SavesWhenInterruptedAndGoesOn) {
   const TemporaryFolder folder;

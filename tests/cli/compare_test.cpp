@@ -13,13 +13,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What a comparison computes
-// --------------------------------------------------------------------------------------------------
+// What a comparison computes ---------------------------------------------------------------------
 
 TEST(Comparison, SpreadOverSeeds) {
   struct Row {
     std::vector<double> values;
-    double mean, deviation;  // below 0: none
+    // below 0: none
+    double mean;
+    double deviation;
     const char* text;
   };
   for (const Row& row :
@@ -75,7 +76,8 @@ TEST(Comparison, SaysWhatEachRunCameTo) {
                      {"a b c d", "a b c e", "a b c d e f", "f e d c b a"}};
   const std::vector<std::string> poor{"a b c d", "x x x x", "a b c d e f", "x x x x x x"};
   Duel duel;
-  duel.models = {"b", "a"}, duel.seeds = 2;
+  duel.models = {"b", "a"};
+  duel.seeds = 2;
   std::vector<RunResult> results;
   for (Index seed : {1, 2})
     for (const char* model : {"b", "a"})
@@ -116,9 +118,11 @@ TEST(Comparison, SaysWhatEachRunCameTo) {
 TEST(Comparison, LinesOfFewWordsAreJudgedByTheOrdersThatExist) {
   const TestSet test{"short", {"1", "2", "3 4"}, {"a", "b", "c d"}};
   Duel duel;
-  duel.models = {"rnn"}, duel.seeds = 1;
+  duel.models = {"rnn"};
+  duel.seeds = 1;
   RunResult right;
-  right.model = "rnn", right.hypotheses = test.references;
+  right.model = "rnn";
+  right.hypotheses = test.references;
   const Comparison c = compare(duel, test, {right});
   EXPECT_NEAR(c.models[0].bleu.mean, 100, 1e-9);
   for (const Spread& s : c.models[0].by_length)
@@ -139,20 +143,26 @@ TEST(Comparison, ResultsGoThroughTheirFile) {
                     .hypotheses = {}};
   EXPECT_EQ(to_json(result_from_json(to_json(r))), to_json(r));
   Duel duel;
-  duel.models = {"rnn", "conv"}, duel.train = {"a", "b"}, duel.assignments = {"model.d=3"},
-  duel.match = "none", duel.time = "9s", duel.seeds = 4;
+  duel.models = {"rnn", "conv"};
+  duel.train = {"a", "b"};
+  duel.assignments = {"model.d=3"};
+  duel.match = "none";
+  duel.time = "9s";
+  duel.seeds = 4;
   EXPECT_EQ(to_json(duel_from_json(to_json(duel))), to_json(duel));
 }
 
 TEST(Duel, MatchesCountsOfParameters) {
   Duel duel;
-  duel.train = {"toy:reverse"}, duel.models = {"transformer", "rnn"};
+  duel.train = {"toy:reverse"};
+  duel.models = {"transformer", "rnn"};
   const auto count = [](const Settings& s) {
     return s.model.name == "rnn" ? 50 * s.model.d : s.model.d * s.model.d + 7;
   };
   struct Row {
     std::string match;
-    Index first, second;
+    Index first;
+    Index second;
   };
   // The larger's width is 128, which makes 16,391: 50 d comes nearest at 328 (16,400). Widths are
   // multiples of four heads.
@@ -160,8 +170,10 @@ TEST(Duel, MatchesCountsOfParameters) {
            {"none", 128, 128}, {"largest", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
     duel.match = row.match;
     std::vector<Settings> models{duel_settings(duel, "transformer"), duel_settings(duel, "rnn")};
-    for (Settings& s : models)
-      s.model.d = 128, s.model.heads = 4;
+    for (Settings& s : models) {
+      s.model.d = 128;
+      s.model.heads = 4;
+    }
     match_parameters(duel, models, count);
     EXPECT_EQ(models[0].model.d, row.first) << row.match;
     EXPECT_EQ(models[1].model.d, row.second) << row.match;
@@ -177,7 +189,9 @@ TEST(Duel, MatchesCountsOfParameters) {
 
 TEST(Duel, TakesTheShortestSidesThatAModelPlaces) {
   struct Row {
-    Index max_length, positions, expected;
+    Index max_length;
+    Index positions;
+    Index expected;
     std::vector<std::string> said;
   };
   for (const Row& row : std::vector<Row>{
@@ -193,8 +207,10 @@ TEST(Duel, TakesTheShortestSidesThatAModelPlaces) {
             {"data.max_length = 9 for all models: conv takes no more with model.positions = 10"}},
            {9, 10, 9, {}}}) {
     std::vector<Settings> models{default_settings("transformer"), default_settings("conv")};
-    for (Settings& s : models)
-      s.data.max_length = row.max_length, s.model.positions = row.positions;
+    for (Settings& s : models) {
+      s.data.max_length = row.max_length;
+      s.model.positions = row.positions;
+    }
     EXPECT_EQ(match_lengths(models), row.said);
     for (const Settings& s : models)
       EXPECT_EQ(s.data.max_length, row.expected);
@@ -218,7 +234,9 @@ TEST(Duel, SaysWhatHasNoEffectOnAnyOfItsModels) {
                          {"--set transformer:model.kernel=5: model.kernel = 5 has no effect with "
                           "model.name = 'transformer'"}}}) {
     Duel duel;
-    duel.train = {"toy:copy"}, duel.models = {"transformer", "conv"},
+    duel.train = {"toy:copy"};
+    duel.models = {"transformer", "conv"};
+
     duel.assignments = {row.assignment};
     std::vector<Settings> models;
     for (const std::string& model : duel.models)
@@ -227,8 +245,7 @@ TEST(Duel, SaysWhatHasNoEffectOnAnyOfItsModels) {
   }
 }
 
-// The program
-// ------------------------------------------------------------------------------------------------------------------
+// The program ------------------------------------------------------------------------------------
 
 const Args small = {"--set", "model.d=64",       "--set", "model.layers=1",
                     "--set", "model.heads=2",    "--set", "data.batch_tokens=64",
@@ -248,12 +265,14 @@ void write_pairs(const TemporaryFolder& folder) {
     std::string a, b;
     for (int j = 0; j < 2 + i % 5; ++j) {
       const char letter = static_cast<char>('a' + (i * 7 + j * 3) % 8);
-      a += fmt::format("{}{}", j > 0 ? " " : "", letter),
-          b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
+      a += fmt::format("{}{}", j > 0 ? " " : "", letter);
+      b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
     }
-    source += a + "\n", target += b + "\n";
+    source += a + "\n";
+    target += b + "\n";
   }
-  folder.write("train.src", source), folder.write("train.tgt", target);
+  folder.write("train.src", source);
+  folder.write("train.tgt", target);
 }
 
 TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {

@@ -45,7 +45,8 @@ Pair lines(Index count, std::uint64_t seed, char first = 'A') {
 }
 
 void write(const TemporaryFolder& folder, const std::string& name, const Pair& text) {
-  folder.write(name + ".src", text.source), folder.write(name + ".tgt", text.target);
+  folder.write(name + ".src", text.source);
+  folder.write(name + ".tgt", text.target);
 }
 
 TEST(Data, AResumedRunKnowsThemAgain) {
@@ -56,10 +57,13 @@ TEST(Data, AResumedRunKnowsThemAgain) {
   other.target[other.target.size() - 2] ^= 1;
   turned.source = text.source.substr(text.source.find('\n') + 1) +
                   text.source.substr(0, text.source.find('\n') + 1);
-  write(folder, "a", text), write(folder, "moved", text), write(folder, "other", other),
-      write(folder, "turned", turned);
-  write(folder, "v", lines(9, 2)), write(folder, "moved-v", lines(9, 2)),
-      write(folder, "other-v", lines(9, 3));
+  write(folder, "a", text);
+  write(folder, "moved", text);
+  write(folder, "other", other);
+  write(folder, "turned", turned);
+  write(folder, "v", lines(9, 2));
+  write(folder, "moved-v", lines(9, 2));
+  write(folder, "other-v", lines(9, 3));
   std::string tsv;
   const auto sources = lines_of(text.source), targets = lines_of(text.target);
   for (std::size_t i = 0; i < sources.size(); ++i)
@@ -81,8 +85,8 @@ TEST(Data, AResumedRunKnowsThemAgain) {
   fs::rename(folder.path("swapped/tokenizer.target.json"),
              folder.path("swapped/tokenizer.source.json"));
   fs::rename(folder.path("kept.json"), folder.path("swapped/tokenizer.target.json"));
-  Checkpoint old = load(folder.path(
-      "old/checkpoints/last.heed"));  // as they were before they said what they were trained on
+  // as they were before they said what they were trained on
+  Checkpoint old = load(folder.path("old/checkpoints/last.heed"));
   EXPECT_EQ(old.text.size(), 4u);
   std::erase_if(old.text, [](const auto& entry) { return entry.first != "config"; });
   for (const char* checkpoints : {"old/checkpoints", "older/checkpoints"}) {
@@ -138,8 +142,9 @@ TEST(Data, AResumedRunKnowsThemAgain) {
 TEST(Data, ALanguageModelKnowsItsTextAgain) {
   const TemporaryFolder folder;
   const std::string text = lines(400, 1).source;
-  folder.write("a.txt", text), folder.write("moved.txt", text),
-      folder.write("other.txt", "b" + text);
+  folder.write("a.txt", text);
+  folder.write("moved.txt", text);
+  folder.write("other.txt", "b" + text);
   const Args args{"train",          "--train", "a.txt",         "--model",    "lm",
                   "--threads",      "1",       "--set",         "model.d=16", "--set",
                   "model.layers=1", "--set",   "model.heads=2", "--set",      "model.context=16"};
@@ -156,27 +161,34 @@ TEST(Data, ALanguageModelKnowsItsTextAgain) {
 TEST(Data, WarnsOfWhatMakesARunWorthless) {
   const TemporaryFolder folder;
   const Pair a = lines(200, 1), b = lines(50, 2);
-  write(folder, "a", a), write(folder, "b", b),
-      write(folder, "ab", {a.source + b.source, a.target + b.target}),
-      write(folder, "aa", {a.source + a.source, a.target + a.target});
+  write(folder, "a", a);
+  write(folder, "b", b);
+  write(folder, "ab", {a.source + b.source, a.target + b.target});
+  write(folder, "aa", {a.source + a.source, a.target + a.target});
   std::string words, long_lines, others;
-  for (int i = 0; i < 300; ++i)
-    words += fmt::format("u{} v{} w{} the\n", i, i, i),
-        long_lines += fmt::format("this is line {} of a text\n", i),
-        others += fmt::format("and {} is another line of it\n", i);
-  folder.write("rare.src", words), folder.write("rare.tgt", lines(300, 3).target);
-  folder.write("a.txt", long_lines + others),
-      folder.write("half.txt", long_lines + lines(300, 4).source + lines(300, 5).target),
-      folder.write("short.txt", "ab cd\n" + long_lines.substr(0, 20) + "ef\n");
+  for (int i = 0; i < 300; ++i) {
+    words += fmt::format("u{} v{} w{} the\n", i, i, i);
+    long_lines += fmt::format("this is line {} of a text\n", i);
+    others += fmt::format("and {} is another line of it\n", i);
+  }
+  folder.write("rare.src", words);
+  folder.write("rare.tgt", lines(300, 3).target);
+  folder.write("a.txt", long_lines + others);
+  folder.write("half.txt", long_lines + lines(300, 4).source + lines(300, 5).target);
+  folder.write("short.txt", "ab cd\n" + long_lines.substr(0, 20) + "ef\n");
   std::string han, thai, hangul;
   for (int i = 0; i < 200; ++i) {
     han += "你好，世界。\n";
     thai += "สวสด abcd\n";
     hangul += "안녕 세상\n";
   }
-  folder.write("han.tgt", han), folder.write("thai.src", thai), folder.write("hangul.tgt", hangul);
+  folder.write("han.tgt", han);
+  folder.write("thai.src", thai);
+  folder.write("hangul.tgt", hangul);
   const struct {
-    Args data, more, settings;
+    Args data;
+    Args more;
+    Args settings;
     std::vector<std::string> warnings;
   } rows[]{
       {{"a.src", "a.tgt"}, {}, {}, {}},
@@ -284,7 +296,9 @@ TEST(Data, AnInterruptionIsHeededWhileTheyArePrepared) {
       text += static_cast<char>('a' + random.below(26));
     text += "\n";
   }
-  folder.write("big.src", text), folder.write("big.tgt", text), write(folder, "a", lines(60, 1));
+  folder.write("big.src", text);
+  folder.write("big.tgt", text);
+  write(folder, "a", lines(60, 1));
   ASSERT_EQ(mkfifo(folder.path("pipe.tsv").c_str(), 0600), 0);
   ASSERT_EQ(run(folder, train({"a.src", "a.tgt"}, {"--steps", "1", "--out", "small"})).code, 0);
   std::string input;
@@ -306,8 +320,8 @@ TEST(Data, AnInterruptionIsHeededWhileTheyArePrepared) {
   };
   for (const auto& row : rows) {
     Program program(folder, row.args, row.input);
-    std::this_thread::sleep_for(std::chrono::milliseconds(
-        400));  // whenever it comes: what is waited for takes half a minute or more
+    // whenever it comes: what is waited for takes half a minute or more
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
     program.interrupt();
     const Ran ran = program.wait();
     EXPECT_EQ(ran.code, 130) << row.name << ran.err;

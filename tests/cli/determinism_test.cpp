@@ -62,7 +62,8 @@ std::string timeless(const std::string& rows) {
   std::string text;
   for (const std::string& line : lines_of(rows)) {
     auto row = nlohmann::ordered_json::parse(line);
-    row.erase("seconds"), row.erase("tokens_per_s");
+    row.erase("seconds");
+    row.erase("tokens_per_s");
     text += row.dump() + "\n";
   }
   return text;
@@ -144,8 +145,7 @@ INSTANTIATE_TEST_SUITE_P(Determinism, Families,
                            return name;
                          });
 
-// Where it is started
-// ---------------------------------------------------------------------------------------------------------------
+// Where it is started ----------------------------------------------------------------------------
 
 /// The current folder of the programs that run() starts: `folder`/`name`.
 Ran run_in(const TemporaryFolder& folder, const std::string& name, const Args& args,
@@ -208,9 +208,8 @@ TEST(Determinism, TheFolderItIsStartedInChangesNothing) {
       folder, "a",
       Args{"train", "--model", "lm", "--train", "../data/text.txt", "--out", "lm"} + settings);
   ASSERT_EQ(lm.code, 0) << lm.err;
-  const Ran evaluated =
-      run_in(folder, "b",
-             {"evaluate", "--run", "../a/lm", "--json"});  // on the validation part of its own text
+  // on the validation part of its own text
+  const Ran evaluated = run_in(folder, "b", {"evaluate", "--run", "../a/lm", "--json"});
   EXPECT_EQ(evaluated.code, 0) << evaluated.err;
 
   // A built-in corpus has no folder.
@@ -243,8 +242,7 @@ TEST(Determinism, ADuelGoesOnFromAnotherFolder) {
   EXPECT_EQ(duel(read_file(folder.path("duel/comparison.json"))), duel(comparison));
 }
 
-// What the environment says
-// ---------------------------------------------------------------------------------------------------------
+// What the environment says ----------------------------------------------------------------------
 
 const Args small = {"--threads", "1",
                     "--steps",   "6",
@@ -281,10 +279,11 @@ TEST(Determinism, TheEnvironmentChangesNothing) {
         result(folder, {"inspect", name + "/checkpoints/best.heed"})};
   };
   auto expected = use("plain");
-  expected.back() =
-      expected.back().substr(expected.back().find('\n'));  // the first line names the file
+  // the first line names the file
+  expected.back() = expected.back().substr(expected.back().find('\n'));
   struct Row {
-    const char *name, *value;
+    const char* name;
+    const char* value;
   };
   int number = 0;
   for (const std::vector<Row>& row : std::vector<std::vector<Row>>{
@@ -338,7 +337,8 @@ TEST(Determinism, ATerminalChangesNothing) {
     for (ssize_t got; (got = read(master, chunk, sizeof chunk)) > 0;)
       shown.append(chunk, static_cast<std::size_t>(got));
     int status = 0;
-    waitpid(process, &status, 0), close(master);
+    waitpid(process, &status, 0);
+    close(master);
     ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << shown;
     EXPECT_NE(shown.find("\r\033[K"), std::string::npos) << "no live line on a terminal: " << shown;
     expect_same_run(folder, "plain", out);

@@ -36,10 +36,12 @@ std::string bytes(const TemporaryFolder& folder, const std::string& name) {
 
 void write_corpus(const TemporaryFolder& folder) {
   std::string en, fr;
-  for (int i = 0; i < 40; ++i)
-    en += "the cat sleeps.\nthe dogs are sleeping!\na cat's 2 dogs\n",
-        fr += "le chat dort.\nles chiens dorment !\nles 2 chiens\n";
-  folder.write("t.en", en), folder.write("t.fr", fr);
+  for (int i = 0; i < 40; ++i) {
+    en += "the cat sleeps.\nthe dogs are sleeping!\na cat's 2 dogs\n";
+    fr += "le chat dort.\nles chiens dorment !\nles 2 chiens\n";
+  }
+  folder.write("t.en", en);
+  folder.write("t.fr", fr);
 }
 
 TEST(Export, ComesBackAsItWas) {
@@ -157,8 +159,8 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
        "of another shape: embedding.weight is ("},
       {"a giant",
        [&](Safetensors& s) {
-         replace(s, config, "d = 16", "d = 1048576"),
-             replace(s, config, "layers = 1", "layers = 1000");
+         replace(s, config, "d = 16", "d = 1048576");
+         replace(s, config, "layers = 1", "layers = 1000");
        },
        "m: its configuration describes a model of more than "},
       {"another tokenizer",
@@ -228,7 +230,8 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
     for (const Real x : tensor.span()) {
       const auto bits =
           static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(x)) >> 16);
-      elements += static_cast<char>(bits & 0xFF), elements += static_cast<char>(bits >> 8);
+      elements += static_cast<char>(bits & 0xFF);
+      elements += static_cast<char>(bits >> 8);
     }
     header += fmt::format("{}\"{}\":{{\"dtype\":\"BF16\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
                           header.size() > 1 ? "," : "", name,

@@ -25,7 +25,7 @@ void train_tiny(const TemporaryFolder& folder) {
 }
 
 // Numbers
-// ------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 struct Option {
   Args command;
@@ -133,7 +133,7 @@ TEST(Limits, ANumberIsReadAsPeopleReadIt) {
 }
 
 // Descriptors
-// --------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 /// `heed ARGS` with such redirections, in a shell.
 Ran in_shell(const TemporaryFolder& folder, const std::string& args,
@@ -224,7 +224,7 @@ TEST(Limits, AClosedStandardInputIsAnError) {
 }
 
 // Threads
-// ------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 /// The program where its user may have so many processes and threads. Limits do not bind root, who
 /// becomes nobody first.
@@ -285,7 +285,7 @@ TEST(Limits, WithoutMoreThreadsThereIsOneLine) {
 }
 
 // Files
-// --------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 TEST(Limits, WhatIsThereIsNotReplacedUnasked) {
   const TemporaryFolder folder;

@@ -52,7 +52,10 @@ std::map<std::string, std::string> written() {
     all[std::string("message ") + line] = folder.message([&] {
       cli::read_settings(folder.write("wrong.toml", fmt::format("[model]\n{}\n", line)), read);
     });
-  all["range"] = folder.message([&] { cli::set(s, "model.d=1234567890"), cli::check_settings(s); });
+  all["range"] = folder.message([&] {
+    cli::set(s, "model.d=1234567890");
+    cli::check_settings(s);
+  });
   all["duration"] = fmt::format("{}", cli::parse_duration("1.5h"));
 
   cli::Duel duel{.models = {"rnn", "conv"},
@@ -100,15 +103,17 @@ std::map<std::string, std::string> written() {
 
   Checkpoint checkpoint;
   checkpoint.tensors = {{"weight", Tensor({3}, {Real(0.5), Real(-1234.5), Real(1e-7)})}};
-  checkpoint.numbers = {{"step", 1234567}}, checkpoint.reals = {{"best", 1234.5}},
-  checkpoint.text = {{"config", all["settings"]}}, checkpoint.lists = {{"at", {123456, 2}}};
+  checkpoint.numbers = {{"step", 1234567}};
+  checkpoint.reals = {{"best", 1234.5}};
+  checkpoint.text = {{"config", all["settings"]}};
+  checkpoint.lists = {{"at", {123456, 2}}};
   save(checkpoint, folder.path("a.heed"));
   all["checkpoint"] = read_file(folder.path("a.heed"));
   Checkpoint other = load(folder.path("a.heed"));
   EXPECT_EQ(difference(other, checkpoint), "");
   other.reals["best"] = 1235.5;
   all["difference"] = difference(other, checkpoint);
-  other.reals["best"] = 1234.5,
+  other.reals["best"] = 1234.5;
   other.tensors[0].tensor = Tensor({3}, {Real(0.5), Real(1234.5), Real(1e-7)});
   all["difference of tensors"] = difference(other, checkpoint);
 
@@ -179,7 +184,10 @@ TEST(Locale, ThatOfTheCLibraryChangesNoFile) {
           .c_str());
   setenv("LOCPATH", folder.path("").c_str(), 1);
   struct Restored {
-    ~Restored() { std::setlocale(LC_ALL, "C"), unsetenv("LOCPATH"); }
+    ~Restored() {
+      std::setlocale(LC_ALL, "C");
+      unsetenv("LOCPATH");
+    }
   } restored;
   if (!std::setlocale(LC_ALL, "commas")) GTEST_SKIP() << "localedef makes no locale here";
   ASSERT_EQ(std::to_string(0.5), "0,500000");

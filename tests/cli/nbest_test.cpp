@@ -12,7 +12,9 @@ namespace heed {
 namespace {
 
 struct Entry {
-  std::string rank, score, text;
+  std::string rank;
+  std::string score;
+  std::string text;
 };
 
 /// The lists of --nbest, one for each line of input; a malformed line is a failure.
@@ -185,7 +187,8 @@ TEST(Numbers, HaveNoNegativeZero) {
   struct Row {
     double value;
     int digits;
-    const char *fixed, *with_sign;
+    const char* fixed;
+    const char* with_sign;
   };
   for (const Row& row :
        {Row{0, 2, "0.00", "+0.00"}, Row{-0.0, 2, "0.00", "+0.00"}, Row{-0.004, 2, "0.00", "+0.00"},

@@ -25,9 +25,11 @@ void write_pairs(const TemporaryFolder& folder) {
     for (int j = 0; j < 2 + i % 5; ++j)
       a += fmt::format("{}{}", j > 0 ? " " : "", static_cast<char>('a' + (i * 7 + j * 3) % 8));
     if (i % 4 == 0) a.clear();
-    source += a + (i == 18 ? " z\n" : "\n"), target += a + "\n";
+    source += a + (i == 18 ? " z\n" : "\n");
+    target += a + "\n";
   }
-  folder.write("train.src", source), folder.write("train.tgt", target);
+  folder.write("train.src", source);
+  folder.write("train.tgt", target);
 }
 
 TEST(OnNanCommand, NamesTheLineOfTheFileOrSkips) {
@@ -78,8 +80,10 @@ TEST(OnNanCommand, NamesTheLineOfTheFileOrSkips) {
 TEST(OnNanCommand, ADivergingRunEndsWithALineThatSaysSo) {
   const TemporaryFolder folder;
   std::string text;
-  for (int i = 0; i < 400; ++i)
-    text += static_cast<char>('a' + i * i % 11), text += i % 9 == 0 ? '\n' : ' ';
+  for (int i = 0; i < 400; ++i) {
+    text += static_cast<char>('a' + i * i % 11);
+    text += i % 9 == 0 ? '\n' : ' ';
+  }
   folder.write("text.txt", text);
   for (const std::string model : {"transformer", "conv", "rnn", "rnn+additive", "rnn+dot", "lm"}) {
     const std::string data = model == "lm" ? "text.txt" : "toy:copy";

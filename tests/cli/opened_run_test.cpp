@@ -80,7 +80,8 @@ TEST(OpenedRun, HasTheSettingsOfItsCheckpoint) {
   const TemporaryFolder folder;
   pairs_run(folder, "run");
   const struct {
-    const char *key, *line;
+    const char* key;
+    const char* line;
     std::vector<std::string> parts;  // of the error; none: it may change
   } rows[] = {
       {"norm",
@@ -232,7 +233,8 @@ Ran train_text(const TemporaryFolder& folder, const std::string& out, const Args
 TEST(OpenedRun, OfALanguageModelIsEvaluatedOnItsOwnText) {
   const TemporaryFolder folder;
   const std::string text = times(120, "the cat sings and the dog runs");
-  folder.write("lm.txt", text), folder.write("v.txt", times(9, "the dog sings"));
+  folder.write("lm.txt", text);
+  folder.write("v.txt", times(9, "the dog sings"));
   ASSERT_EQ(train_text(folder, "held").code, 0);
   ASSERT_EQ(train_text(folder, "valid", {"--valid", "v.txt"}).code, 0);
   const auto evaluate = [&](const Args& args) {
@@ -247,7 +249,8 @@ TEST(OpenedRun, OfALanguageModelIsEvaluatedOnItsOwnText) {
     EXPECT_EQ(evaluate({"held", "--data", "v.txt"}).code, 0);
     EXPECT_EQ(evaluate({"valid"}).out, before) << "another file is what it is judged by";
   }
-  folder.write("lm.txt", text), folder.write("v.txt", times(9, "the cat sings"));
+  folder.write("lm.txt", text);
+  folder.write("v.txt", times(9, "the cat sings"));
   EXPECT_EQ(evaluate({"held"}).code, 0);
   expect_refused(evaluate({"valid"}), {"v.txt: has changed since this run began"}, "valid");
 }
@@ -323,7 +326,8 @@ TEST(OpenedRun, CountsTheCharactersOfReferencesThatAreCut) {
 
 TEST(OpenedRun, TrainsToThePerplexityItIsValidatedBy) {
   const TemporaryFolder folder;
-  folder.write("s", times(60, "a b c")), folder.write("t", times(60, "x y z"));
+  folder.write("s", times(60, "a b c"));
+  folder.write("t", times(60, "x y z"));
   for (const char* accumulate : {"1", "2"})
     for (const char* smoothing : {"0", "0.1", "0.5"}) {
       const std::string out = fmt::format("run-{}-{}", accumulate, smoothing);

@@ -50,8 +50,8 @@ inline std::map<std::string, std::vector<double>> drawn_weights(const std::strin
     for (std::size_t rect = text.find("<rect", at); rect < next;
          rect = text.find("<rect", rect + 1)) {
       const std::size_t title = text.find('>', rect) + 1, end = text.find("</title>", title);
-      if (text.compare(title, 7, "<title>") != 0)
-        break;  // cells have tooltips; what comes after them has none
+      // cells have tooltips; what comes after them has none
+      if (text.compare(title, 7, "<title>") != 0) break;
       cells.push_back(std::stod(text.substr(text.rfind(' ', end), end)));
     }
     at = next;

@@ -15,8 +15,8 @@
 namespace heed::plots {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN(),
-                 infinity = std::numeric_limits<double>::infinity();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// "" where every element is closed in order and nothing stands bare that markup takes for itself;
 /// else what is wrong.
@@ -63,11 +63,13 @@ std::string written(const std::string& name, const std::vector<AttendedLine>& li
 }
 
 // Text
-// ----------------------------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 TEST(PlotText, ShowsAndEscapes) {
   struct Row {
-    std::string token, visible, escaped;
+    std::string token;
+    std::string visible;
+    std::string escaped;
     int columns;
   };
   for (const Row& row : std::vector<Row>{
@@ -105,7 +107,7 @@ TEST(PlotText, ShowsAndEscapes) {
 }
 
 // Colours
-// ----------------------------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 /// L* of CIELAB (CIE 1976), from the sRGB bytes.
 double lightness(const std::string& colour) {
@@ -134,10 +136,11 @@ TEST(PlotColours, EqualWeightsAreEqualStepsOfLightness) {
 }
 
 // Attention, in each of its forms
-// --------------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 struct Size {
-  std::size_t source, target;
+  std::size_t source;
+  std::size_t target;
   int layers;
   Index heads;
 };
@@ -253,11 +256,13 @@ TEST(Attention, TakesWhateverComes) {
   AttendedLine odd =
       attended({"<b>", "&", "\"'", "\x01", "\xff", "\u202e", "日本語", "<unk>", "</s>"},
                {"</script>", "]]>", "</s>"}, 2, 2);
-  odd.source_text = "</summary><script>alert(1)</script>", odd.target_text = "\u202e&amp;\x02";
+  odd.source_text = "</summary><script>alert(1)</script>";
+  odd.target_text = "\u202e&amp;\x02";
   odd.layers[0].layer = "a\"b<c>";
-  odd.layers[1].weights[4] = std::numeric_limits<float>::quiet_NaN(),
+  odd.layers[1].weights[4] = std::numeric_limits<float>::quiet_NaN();
   odd.layers[1].weights[5] = std::numeric_limits<float>::infinity();
-  odd.layers[1].weights[6] = -1, odd.layers[1].weights[7] = 1e30F;
+  odd.layers[1].weights[6] = -1;
+  odd.layers[1].weights[7] = 1e30F;
   AttendedLine bare;  // a blank line
   AttendedLine no_maps{.source_text = "x", .source = {"x"}, .target = {"y"}};
   AttendedLine large =
@@ -275,7 +280,8 @@ TEST(Attention, TakesWhateverComes) {
     EXPECT_LT(text.size(), 2'000'000u) << "what is too large for tooltips is drawn without";
   }
   struct Bad {
-    std::string path, message;
+    std::string path;
+    std::string message;
   };
   const TemporaryFolder folder;
   std::filesystem::create_directory(folder.path("d.svg"));
@@ -317,11 +323,12 @@ TEST(Attention, PagesHaveABound) {
 }
 
 // Charts
-// ----------------------------------------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 TEST(Charts, HaveSensibleTicks) {
   struct Row {
-    double low, high;
+    double low;
+    double high;
     bool log;
     std::vector<std::string> labels;
   };
@@ -444,7 +451,9 @@ TEST(Charts, DrawBarsAndPoints) {
 
 TEST(Pages, AreWhole) {
   Page page("<Title> & more");
-  page.heading("h <1>"), page.paragraph("p & q"), page.notes({"n < 1", "\u202e"});
+  page.heading("h <1>");
+  page.paragraph("p & q");
+  page.notes({"n < 1", "\u202e"});
   page.table({.caption = "c",
               .header = {"model", "BLEU", "note"},
               .rows = {{"a<b", "98.2 ± 0.3", "fast"}, {"b", "–"}}});

@@ -56,8 +56,9 @@ TEST(PrecisionCommand, ABf16RunIsKeptAsOneAndResumed) {
   const Ran resumed = run(folder, {"train", "--resume", "--steps", "10", "--out", "bf16-1"});
   EXPECT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_TRUE(has(resumed.err, "precision bf16")) << resumed.err;
-  const Ran changed = run(folder, {"train", "--resume", "--steps", "12", "--precision", "fp32",
-                                   "--out", "bf16-1"});  // as on a machine without it
+  // as on a machine without it
+  const Ran changed =
+      run(folder, {"train", "--resume", "--steps", "12", "--precision", "fp32", "--out", "bf16-1"});
   EXPECT_EQ(changed.code, 0) << changed.err;
   EXPECT_FALSE(has(changed.err, "precision bf16")) << changed.err;
   EXPECT_TRUE(has(read_file(folder.path("bf16-1/config.toml")), "precision = 'fp32'"));
@@ -73,8 +74,8 @@ TEST(PrecisionCommand, SaysWhereItCannotBe) {
   if (why.empty())
     why = "needs a oneDNN that has a fast kernel for this processor (is ONEDNN_MAX_CPU_ISA set?)";
   const TemporaryFolder folder;
-  std::optional<Setting> older(std::in_place, "ONEDNN_MAX_CPU_ISA",
-                               "AVX2");  // the program's oneDNN then finds no bfloat16
+  // the program's oneDNN then finds no bfloat16
+  std::optional<Setting> older(std::in_place, "ONEDNN_MAX_CPU_ISA", "AVX2");
   const Ran ran = run(folder, train + Args{"--steps", "2", "--out", "run", "--precision", "bf16"});
   older.reset();
   EXPECT_EQ(ran.code, 1) << ran.err;

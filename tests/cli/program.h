@@ -46,9 +46,10 @@ inline Args operator+(Args a, const Args& b) {
 }
 
 struct Ran {
-  int code = -1;  // of exit; 256 + signal of one that was killed, which 128 + signal would not tell
-                  // from 130
-  std::string out, err;
+  // of exit; 256 + signal of one that was killed, which 128 + signal would not tell from 130
+  int code = -1;
+  std::string out;
+  std::string err;
 };
 
 class Program {
@@ -79,7 +80,10 @@ class Program {
     }
   }
   ~Program() {
-    if (process_ > 0) kill(process_, SIGKILL), waitpid(process_, nullptr, 0);
+    if (process_ > 0) {
+      kill(process_, SIGKILL);
+      waitpid(process_, nullptr, 0);
+    }
   }
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -111,7 +115,8 @@ class Program {
     return true;
   }
 
-  std::string out_, err_;
+  std::string out_;
+  std::string err_;
   pid_t process_;
 };
 

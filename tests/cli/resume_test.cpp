@@ -23,22 +23,35 @@ void write_corpus(const TemporaryFolder& folder, int lines = 90) {
     std::string words, answer;
     for (std::uint64_t j = 0, n = 1 + random.below(6); j < n; ++j) {
       const std::string word(1 + random.below(3), static_cast<char>('a' + random.below(8)));
-      words += (j ? " " : "") + word, answer += (j ? " " : "") + word + "s";
+      words += (j ? " " : "") + word;
+      answer += (j ? " " : "") + word + "s";
     }
-    source += words + "\n", target += answer + "\n";
+    source += words + "\n";
+    target += answer + "\n";
   }
-  folder.write("train.src", source), folder.write("train.tgt", target);
+  folder.write("train.src", source);
+  folder.write("train.tgt", target);
 }
 
 cli::Settings settings_for(const TemporaryFolder& folder, const std::string& model,
                            const std::vector<std::string>& assignments = {}) {
   cli::Settings s = cli::default_settings(model);
   s.data.train = {folder.path("train.src"), folder.path("train.tgt")};
-  s.data.batch_tokens = 64, s.data.min_count = 1;
-  s.model.d = 8, s.model.heads = 2, s.model.layers = 1, s.model.ff = 16, s.model.positions = 64;
-  s.optim.accumulate = 3, s.optim.warmup = 5;
-  s.train.steps = 40, s.train.eval_every = 9, s.train.save_every = 8, s.train.average = 2,
-  s.train.log_every = 7, s.train.keep = 2;
+  s.data.batch_tokens = 64;
+  s.data.min_count = 1;
+  s.model.d = 8;
+  s.model.heads = 2;
+  s.model.layers = 1;
+  s.model.ff = 16;
+  s.model.positions = 64;
+  s.optim.accumulate = 3;
+  s.optim.warmup = 5;
+  s.train.steps = 40;
+  s.train.eval_every = 9;
+  s.train.save_every = 8;
+  s.train.average = 2;
+  s.train.log_every = 7;
+  s.train.keep = 2;
   for (const std::string& assignment : assignments)
     cli::set(s, assignment);
   check_settings(s);
@@ -66,7 +79,8 @@ std::map<std::string, std::string> timeless(const std::string& run) {
   std::string kept;
   for (const std::string& line : lines_of(rows)) {
     nlohmann::json row = nlohmann::json::parse(line);
-    row.erase("seconds"), row.erase("tokens_per_s");
+    row.erase("seconds");
+    row.erase("tokens_per_s");
     kept += row.dump() + "\n";
   }
   rows = kept;
@@ -150,8 +164,8 @@ TEST(Resume, IsExactAfterAHundredKills) {
   int kills = 0, finished = 0, resumed = 0;
   for (int runs = 0; kills < wanted || resumed == 0; ++runs) {
     const std::string out = fmt::format("run{}", runs);
-    for (std::uint64_t starts = 0;; ++starts) {  // each lives longer than the one before, so that a
-                                                 // slow machine comes to save, too
+    // each lives longer than the one before, so that a slow machine comes to save, too
+    for (std::uint64_t starts = 0;; ++starts) {
       const bool resume = fs::exists(folder.path(out + "/config.toml"));
       Program program(folder, start(out) + (resume ? Args{"--resume"} : Args{}));
       std::this_thread::sleep_for(

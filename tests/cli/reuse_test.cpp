@@ -16,8 +16,8 @@ const Args tiny = {"--set", "model.d=16",       "--set", "model.layers=1",
                    "--set", "model.heads=2",    "--set", "data.batch_tokens=64",
                    "--set", "data.min_count=1", "--set", "optim.warmup=2",
                    "--set", "train.log_every=5"};
-const Args unmoved = {"--steps", "1", "--set",
-                      "optim.lr=0"};  // so that last.heed holds what training began with
+// so that last.heed holds what training began with
+const Args unmoved = {"--steps", "1", "--set", "optim.lr=0"};
 
 /// 40 pairs of letters from `first` on, the target the source backwards.
 void write_pairs(const TemporaryFolder& folder, const std::string& name, char first) {
@@ -26,12 +26,14 @@ void write_pairs(const TemporaryFolder& folder, const std::string& name, char fi
     std::string a, b;
     for (int j = 0; j < 2 + i % 5; ++j) {
       const char letter = static_cast<char>(first + (i * 7 + j * 3) % 8);
-      a += fmt::format("{}{}", j > 0 ? " " : "", letter),
-          b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
+      a += fmt::format("{}{}", j > 0 ? " " : "", letter);
+      b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
     }
-    source += a + "\n", target += b + "\n";
+    source += a + "\n";
+    target += b + "\n";
   }
-  folder.write(name + ".src", source), folder.write(name + ".tgt", target);
+  folder.write(name + ".src", source);
+  folder.write(name + ".tgt", target);
 }
 
 Args train(const std::string& data, const std::string& model, const std::string& out,
@@ -44,7 +46,8 @@ Args train(const std::string& data, const std::string& model, const std::string&
 struct Reuse : testing::Test {
   const TemporaryFolder folder;
   void SetUp() override {
-    write_pairs(folder, "old", 'a'), write_pairs(folder, "new", 'e');
+    write_pairs(folder, "old", 'a');
+    write_pairs(folder, "new", 'e');
     done(train("old", "transformer", "a", {"--steps", "6", "--seed", "2"}));
   }
   Ran done(const Args& args) {
@@ -79,8 +82,10 @@ TEST_F(Reuse, LoadsWhatIsChosenFromEveryKindOfSource) {
   const auto fresh = weights("fresh");
   save_safetensors(folder.path("a.safetensors"), weights("a", "best"), {});
   const struct {
-    Args from, patterns;
-    std::string checkpoint, file = "a/checkpoints/" + checkpoint + ".heed";
+    Args from;
+    Args patterns;
+    std::string checkpoint;
+    std::string file = "a/checkpoints/" + checkpoint + ".heed";
   } rows[] = {
       {{"a"}, {}, "best"},
       {{"a/"}, {"encoder*"}, "best"},
@@ -151,9 +156,10 @@ TEST_F(Reuse, FindsTheRowsOfTokensThatBothVocabulariesHold) {
       }
     }
     EXPECT_GE(by_token, model == "transformer" ? 1 : 3) << model;
+    // 4 marks, e to h
     EXPECT_NE(ran.err.find("by token: embedding.weight, 8 of 12 rows; the others stay fresh\n"),
               std::string::npos)
-        << ran.err;  // 4 marks, e to h
+        << ran.err;
   }
   // A checkpoint that stands alone does not say what its rows were for.
   std::filesystem::copy_file(folder.path("a/checkpoints/best.heed"), folder.path("alone.heed"));
@@ -189,8 +195,10 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
   EXPECT_EQ(same(before, after), frozen) << "these alone are as they were after 20 steps";
   EXPECT_EQ(same(before, weights("whole", "best")), frozen) << "in averaged weights too";
   Index total = 0, still = 0;
-  for (const auto& [name, tensor] : after)
-    total += tensor.size(), still += frozen.contains(name) ? tensor.size() : 0;
+  for (const auto& [name, tensor] : after) {
+    total += tensor.size();
+    still += frozen.contains(name) ? tensor.size() : 0;
+  }
   EXPECT_NE(
       ran.err.find(fmt::format("model     transformer, {} parameters, {} frozen\n", total, still)),
       std::string::npos)
@@ -228,8 +236,8 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
   }
   // Killed before its first checkpoint, a run begins again, and from the same weights.
   done(train("old", "transformer", "early", options + Args{"--steps", "20"}));
-  std::filesystem::remove_all(folder.path("early/checkpoints")),
-      std::filesystem::remove(folder.path("early/metrics.jsonl"));
+  std::filesystem::remove_all(folder.path("early/checkpoints"));
+  std::filesystem::remove(folder.path("early/metrics.jsonl"));
   const Ran again = done({"train", "--resume", "--out", "early"});
   EXPECT_NE(again.err.find("init      "), std::string::npos) << again.err;
   EXPECT_EQ(same(tensors("whole"), tensors("early")).size(), tensors("whole").size());
@@ -239,9 +247,9 @@ TEST_F(Reuse, RefusesInOneLineAndLeavesEverythingAsItWas) {
   done(train("old", "rnn+dot", "rnn", {"--steps", "1"}));
   done(train("old", "transformer", "wide",
              {"--steps", "1", "--set", "model.d=24", "--set", "model.layers=2"}));
-  std::filesystem::create_directory(folder.path("empty")),
-      std::filesystem::copy(folder.path("a"), folder.path("bare"),
-                            std::filesystem::copy_options::recursive);
+  std::filesystem::create_directory(folder.path("empty"));
+  std::filesystem::copy(folder.path("a"), folder.path("bare"),
+                        std::filesystem::copy_options::recursive);
   std::filesystem::remove_all(folder.path("bare/checkpoints"));
   Checkpoint other;
   other.tensors = {{"something", Tensor({1}, {1})}};

@@ -29,9 +29,11 @@ std::vector<std::string> keys(const Json& object) {
 
 TEST(Score, PrintsJson) {
   const TemporaryFolder folder;
-  folder.write("cat", "The cat is on the mat.\n"), folder.write("hello", "Hello world\n");
-  folder.write("abcx", "a b c x\n"), folder.write("abcd", "a b c d\n"),
-      folder.write("ABCX", "A B C X\n");
+  folder.write("cat", "The cat is on the mat.\n");
+  folder.write("hello", "Hello world\n");
+  folder.write("abcx", "a b c x\n");
+  folder.write("abcd", "a b c d\n");
+  folder.write("ABCX", "A B C X\n");
   struct Row {
     Args args;
     double score;
@@ -82,7 +84,8 @@ TEST(Score, PrintsJson) {
     EXPECT_EQ(json["signature"], row.signature + version) << what;
   }
 
-  folder.write("runs", "a runs\nb\n"), folder.write("running", "a running\nc\n");
+  folder.write("runs", "a runs\nb\n");
+  folder.write("running", "a running\nc\n");
   for (const bool stem : {false, true}) {
     const Json rouge =
         score(folder, Args{"--metric", "rouge", "--hyp", "runs", "--ref", "running"} +
@@ -102,8 +105,8 @@ TEST(Score, PrintsJson) {
 
 TEST(Score, PrintsALineEach) {
   const TemporaryFolder folder;
-  folder.write("hyp", "a\n\na b c x\n"),
-      folder.write("ref", "a\nb\na b c d\n");  // the blank line counts
+  folder.write("hyp", "a\n\na b c x\n");
+  folder.write("ref", "a\nb\na b c d\n");  // the blank line counts
   const Json bleu =
       score(folder, {"--metric", "bleu", "--hyp", "hyp", "--ref", "ref", "--sentence-level"});
   ASSERT_TRUE(bleu.is_array() && bleu.size() == 3) << bleu;
@@ -149,8 +152,10 @@ TEST(Score, PrintsTextAndReadsAPipe) {
 
 TEST(Score, RefusesWhatItCannotScore) {
   const TemporaryFolder folder;
-  folder.write("one", "a\n"), folder.write("two", "a\nb\n"), folder.write("empty", ""),
-      folder.write("latin", "a\n\xe9\n");
+  folder.write("one", "a\n");
+  folder.write("two", "a\nb\n");
+  folder.write("empty", "");
+  folder.write("latin", "a\n\xe9\n");
   struct Bad {
     Args args;
     int code;

@@ -106,7 +106,8 @@ TEST(Settings, AreSetByTheirKey) {
 TEST(Settings, SayWhatIsWrongWithAnAssignment) {
   const TemporaryFolder folder;
   struct Row {
-    const char *assignment, *message;
+    const char* assignment;
+    const char* message;
   };
   for (const Row& row :
        {Row{"model.d", "--set takes key=value; got 'model.d'"},
@@ -131,7 +132,8 @@ TEST(Settings, SayWhatIsWrongWithAnAssignment) {
 TEST(Settings, SayWhichLineOfAFileIsWrong) {
   const TemporaryFolder folder;
   struct Row {
-    const char *text, *message;
+    const char* text;
+    const char* message;
   };
   for (const Row& row :
        {Row{"[model]\nlayer = 3\n",

@@ -10,9 +10,12 @@ void write_corpus(const TemporaryFolder& folder) {
   for (int i = 0; i < 40; ++i)
     for (const auto& [a, b] : {std::pair{"the cat sleeps.", "le chat dort."},
                                std::pair{"the dogs are sleeping!", "les chiens dorment !"},
-                               std::pair{"a cat's 2 dogs", "les 2 chiens d'un chat"}})
-      en += std::string(a) + "\n", fr += std::string(b) + "\n";
-  folder.write("t.en", en), folder.write("t.fr", fr);
+                               std::pair{"a cat's 2 dogs", "les 2 chiens d'un chat"}}) {
+      en += std::string(a) + "\n";
+      fr += std::string(b) + "\n";
+    }
+  folder.write("t.en", en);
+  folder.write("t.fr", fr);
 }
 
 const Args tiny{"train",     "--train",
@@ -37,7 +40,8 @@ TEST(Subwords, FromTextToTranslation) {
   write_corpus(folder);
   const struct {
     std::string name;
-    Args settings, files;
+    Args settings;
+    Args files;
     std::string vocabularies;
   } rows[]{
       {"joint",

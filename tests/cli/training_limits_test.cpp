@@ -98,7 +98,11 @@ TEST(Limits, AreNamedInThePlan) {
 
 TEST(Limits, FollowFromWhatIsCounted) {
   struct Row {
-    Index steps, epochs, accumulate, batches;  // batches: of all epochs
+    // batches: of all epochs
+    Index steps;
+    Index epochs;
+    Index accumulate;
+    Index batches;
     bool exact;
     Index last_step;
   };
@@ -116,7 +120,9 @@ TEST(Limits, FollowFromWhatIsCounted) {
                         {5, 10, 4, 50, false, 20},
                         {99, 0, 4, 0, false, 99}}) {
     cli::Settings s = cli::new_run_settings("transformer");
-    s.train.steps = row.steps, s.train.epochs = row.epochs, s.train.exact_epochs = row.exact;
+    s.train.steps = row.steps;
+    s.train.epochs = row.epochs;
+    s.train.exact_epochs = row.exact;
     s.optim.accumulate = row.accumulate;
     cli::Corpus corpus;
     corpus.epoch_batches = row.batches;
@@ -194,8 +200,10 @@ TEST(Limits, AllThatAreGivenHold) {
   folder.write("both.toml", "[train]\nsteps = 5\nepochs = 40\n");
   folder.write("epochs.toml", "train.epochs = 3\n");
   struct Row {
-    Args more, settings;
-    const char *plan, *done;
+    Args more;
+    Args settings;
+    const char* plan;
+    const char* done;
   };
   int number = 0;
   for (const Row& row :
@@ -234,7 +242,8 @@ TEST(Limits, AllThatAreGivenHold) {
         << ran.err;
   }
   const struct {
-    Args more, settings;
+    Args more;
+    Args settings;
     const char* message;
   } bad[] = {
       {{"--steps", "3"},
@@ -271,8 +280,10 @@ TEST(Limits, OnResumeOneReplacesThoseOfItsKind) {
   const TemporaryFolder folder;
   write_pairs(folder);
   struct Row {
-    Args begun, resumed;
-    const char *plan, *done;
+    Args begun;
+    Args resumed;
+    const char* plan;
+    const char* done;
   };
   int number = 0;
   for (const Row& row : std::vector<Row>{
@@ -362,12 +373,16 @@ TEST(Limits, SidesThatAModelCannotPlaceAreKnownBefore) {
   write_pairs(folder);
   const std::string nine = "w1 w1 w1 w1 w1 w1 w1 w1 w1", ten = nine + " w1";
   const std::string s = read_file(folder.path("s")), t = read_file(folder.path("t"));
-  folder.write("long.s", s + nine + "\n" + ten + "\n"), folder.write("long.t", t + "v1\nv1\n");
-  folder.write("only.s", ten + "\n"), folder.write("only.t", "v1\n");
+  folder.write("long.s", s + nine + "\n" + ten + "\n");
+  folder.write("long.t", t + "v1\nv1\n");
+  folder.write("only.s", ten + "\n");
+  folder.write("only.t", "v1\n");
   const std::string beyond =
       " longer than model.positions = 10 allows, </s> among them (line 62 is the first), and ";
   struct Row {
-    std::string model, train, valid;
+    std::string model;
+    std::string train;
+    std::string valid;
     Args settings;
     std::string data;
   };
@@ -630,7 +645,9 @@ TEST(SettingWarnings, EvaluateNamesOptionsWithoutEffect) {
 
 TEST(Settings, NameTheOneThatAnInnerErrorIsAbout) {
   struct Row {
-    const char *where, *argument, *message;
+    const char* where;
+    const char* argument;
+    const char* message;
   };
   for (const Row& row :
        std::vector<Row>{{"adam", "beta1", "optim.beta1: expected above 3; got 2"},

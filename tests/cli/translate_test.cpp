@@ -21,12 +21,14 @@ class Translate : public testing::Test {
       std::string a, b;
       for (int j = 0; j < 2 + i % 5; ++j) {
         const char letter = static_cast<char>('a' + (i * 7 + j * 3) % 8);
-        a += fmt::format("{}{}", j > 0 ? " " : "", letter),
-            b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
+        a += fmt::format("{}{}", j > 0 ? " " : "", letter);
+        b = fmt::format("{}{}{}", letter, j > 0 ? " " : "", b);
       }
-      source += a + "\n", target += b + "\n";
+      source += a + "\n";
+      target += b + "\n";
     }
-    folder_->write("train.src", source), folder_->write("train.tgt", target);
+    folder_->write("train.src", source);
+    folder_->write("train.tgt", target);
     const Args train = {"train",     "--train",
                         "train.src", "train.tgt",
                         "--set",     "model.d=16",
@@ -100,12 +102,14 @@ TEST_F(Translate, AnswersEachLineAsItComesAndStopsWhenInterrupted) {
   ASSERT_NE(pipe, nullptr);
   const auto answers = [&] { return lines_of(read_file(folder().path("out"))).size(); };
   for (std::size_t n = 1; n <= 3; ++n) {
-    std::fputs(n == 2 ? "\n" : "a b c\n", pipe), std::fflush(pipe);
+    std::fputs(n == 2 ? "\n" : "a b c\n", pipe);
+    std::fflush(pipe);
     for (int i = 0; i < 3000 && answers() < n; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ASSERT_EQ(answers(), n) << "while more lines may come";
   }
-  std::fputs("half a li", pipe), std::fflush(pipe);
+  std::fputs("half a li", pipe);
+  std::fflush(pipe);
   kill(std::stoi(read_file(folder().path("pid"))), SIGINT);
   const int status = pclose(pipe);
   EXPECT_EQ(WEXITSTATUS(status), 130);
@@ -116,7 +120,8 @@ TEST_F(Translate, AnswersEachLineAsItComesAndStopsWhenInterrupted) {
 TEST_F(Translate, GivesWhatCameBeforeABadLine) {
   const std::string answer = good({}, "a b c\n");
   struct Row {
-    std::string input, message;
+    std::string input;
+    std::string message;
   };
   for (const Row& row :
        {Row{"\xff\n", "standard input:3: malformed UTF-8"},
@@ -259,11 +264,13 @@ TEST_F(Translate, ScoresGivenTargets) {
                        source + std::string("\n")))) {
       const auto words = words_of(line);
       if (words.empty() || words.size() > 13) continue;  // cut: </s> was not said
-      sources.push_back(source), scores.push_back(words[1]),
-          targets.push_back(line.substr(line.rfind('\t') + 1));
+      sources.push_back(source);
+      scores.push_back(words[1]);
+      targets.push_back(line.substr(line.rfind('\t') + 1));
     }
   ASSERT_GE(sources.size(), 6u);
-  sources.push_back(""), targets.push_back("");
+  sources.push_back("");
+  targets.push_back("");
   folder().write("targets.txt", fmt::format("{}\n", fmt::join(targets, "\n")));
   const std::string input = fmt::format("{}\n", fmt::join(sources, "\n"));
   const auto rows = lines_of(good({"--score", "targets.txt"}, input));

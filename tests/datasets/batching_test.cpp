@@ -63,7 +63,9 @@ TEST(PairBatches, MarksSourceTargetAndGold) {
 }
 
 struct Case {
-  Index lines, batch_tokens, window;
+  Index lines;
+  Index batch_tokens;
+  Index window;
   bool shuffle;
 };
 
@@ -87,7 +89,9 @@ TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
           const Pair pair = pair_of(batch.lines[i]);
           std::vector<Id> source = tokenizer->encode(pair.source),
                           target = tokenizer->encode(pair.target), gold = target;
-          source.push_back(eos_id), target.insert(target.begin(), bos_id), gold.push_back(eos_id);
+          source.push_back(eos_id);
+          target.insert(target.begin(), bos_id);
+          gold.push_back(eos_id);
           EXPECT_EQ(row(batch.source, static_cast<Index>(i)), source);
           EXPECT_EQ(row(batch.target, static_cast<Index>(i)), target);
           EXPECT_EQ(row({batch.gold, batch.target.spans}, static_cast<Index>(i)), gold);
@@ -143,7 +147,8 @@ TEST(PairBatches, ACutSourceIsNotCopiedFromPastItsEnd) {
 
 // Pairs that want to be read a block at a time; remembers what it was asked for.
 struct Blocks final : PairSource {
-  Index lines, width;
+  Index lines;
+  Index width;
   mutable std::vector<Index> asked;
   mutable std::map<Index, int> announced;
   Blocks(Index n, Index b) : lines(n), width(b) {}
@@ -168,11 +173,14 @@ TEST(PairBatches, ResumesAnywhere) {
     PairBatches whole(*pairs, tokenizer, options), other(*pairs, tokenizer, options);
     std::vector<std::vector<std::int64_t>> positions;
     std::vector<Batch> expected;
-    for (int i = 0; i < 120; ++i)
-      positions.push_back(whole.position()), expected.push_back(whole.next());
+    for (int i = 0; i < 120; ++i) {
+      positions.push_back(whole.position());
+      expected.push_back(whole.next());
+    }
     for (std::size_t start = 0; start < positions.size(); start += 7) {
       PairBatches fresh(*pairs, tokenizer, options);
-      fresh.seek(positions[start]), other.seek(positions[start]);
+      fresh.seek(positions[start]);
+      other.seek(positions[start]);
       for (std::size_t i = start; i < std::min(start + 12, positions.size()); ++i) {
         EXPECT_EQ(fresh.position(), positions[i]);
         expect_equal(fresh.next(), expected[i]);
@@ -242,8 +250,8 @@ TEST(PairBatches, DropsAndCountsWhatIsTooLong) {
   const std::tuple<BatchOptions, std::vector<Index>> rows[]{
       {{.max_length = 3}, {1, 3, 4}},
       {{.max_length = 0}, {0, 1, 2, 3, 4}},
-      {{.batch_tokens = 7, .max_length = 0},
-       {0, 1, 2, 3}},  // 4 + 1 tokens and two marks; 3 + 3 and two marks are 8
+      // 4 + 1 tokens and two marks; 3 + 3 and two marks are 8
+      {{.batch_tokens = 7, .max_length = 0}, {0, 1, 2, 3}},
       {{.max_length = 1}, {3}},
   };
   for (const auto& [options, kept] : rows) {
@@ -274,9 +282,8 @@ TEST(PairBatches, CutsAndCountsWhatIsTooLong) {
   EXPECT_EQ(batches.counts().cut, 3);
   EXPECT_EQ(batches.counts().dropped, 0);
 
-  PairBatches narrow(
-      pairs, tokenizer,
-      {.batch_tokens = 7, .max_length = 3, .cut = true});  // 3 + 3 and two marks are 8
+  // 3 + 3 and two marks are 8
+  PairBatches narrow(pairs, tokenizer, {.batch_tokens = 7, .max_length = 3, .cut = true});
   BatchCounts counts;
   EXPECT_GT(narrow.count_epoch(&counts), 1);
   EXPECT_EQ(counts.dropped, 1);
@@ -296,7 +303,8 @@ TEST(PairBatches, ReadsBlocksInTurnAndMixesThem) {
         {.batch_tokens = c.batch_tokens, .window = c.window, .seed = 3, .shuffle = c.shuffle});
     std::vector<Index> first;
     for (Index epoch = 0; epoch < 2; ++epoch) {
-      blocks.asked.clear(), blocks.announced.clear();
+      blocks.asked.clear();
+      blocks.announced.clear();
       std::vector<Index> lines, expected(static_cast<std::size_t>(c.lines));
       while (batches.epoch() == epoch)
         for (Index i : batches.next().lines)
@@ -419,8 +427,10 @@ TEST(Batching, CutsLinesAnewInEachEpoch) {
   const MemoryPairs pairs(lines);
   for (const std::string kind : {"unigram", "bpe"}) {
     const Tokenizers tokenizers = train_tokenizer(kind, {}, [&](const TakeLine& take) {
-      for (const Pair& pair : lines)
-        take(pair.source), take(pair.target);
+      for (const Pair& pair : lines) {
+        take(pair.source);
+        take(pair.target);
+      }
     });
     BatchOptions options{.batch_tokens = 60, .subword_sampling = kind == "bpe" ? 0.3 : 0.2};
     PairBatches batches(pairs, tokenizers, options);
@@ -456,7 +466,8 @@ TEST(Batching, CutsLinesAnewInEachEpoch) {
       expect_equal(others.next(), seen[i]);
     }
     // Another order of the lines or size of the window draws the same for a line.
-    options.window = 7, options.shuffle = false;
+    options.window = 7;
+    options.shuffle = false;
     PairBatches narrow(pairs, tokenizers, options);
     while (narrow.epoch() < 1) {
       const Batch batch = narrow.next();

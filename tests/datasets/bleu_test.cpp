@@ -223,7 +223,8 @@ TEST(Bleu, Sentences) {
       {"", {"a"}, 0},
       {"a b c x", {"a b c d"}, root4(1.0 / 8)},
       {"a b", {"b a"}, 100 * std::sqrt(1.0 / 2)},  // 2/2 and, smoothed, 1/(2*1)
-      {"a b", {"c", "a b c"}, 100},   // 1 and 3 words are as close: the shorter, no penalty
+      // 1 and 3 words are as close: the shorter, no penalty
+      {"a b", {"c", "a b c"}, 100},
       {"test", {"a test"}, 100 / e},  // test_bleu.py: 0.3678794411714425
       {"   ", {"a"}, 0},
   };

@@ -15,8 +15,10 @@ std::vector<BleuCounts> lines(const std::vector<int>& right, int words = 8) {
   std::vector<BleuCounts> counts;
   for (int r : right) {
     BleuCounts line{.sys_len = words, .ref_len = words, .matches = {}, .totals = {}};
-    for (int n = 0; n < 4; ++n)
-      line.matches[n] = std::max(0, r - n), line.totals[n] = words - n;
+    for (int n = 0; n < 4; ++n) {
+      line.matches[n] = std::max(0, r - n);
+      line.totals[n] = words - n;
+    }
     counts.push_back(line);
   }
   return counts;
@@ -48,8 +50,8 @@ TEST(Bootstrap, SameSeedSameSetsForEverySystem) {
     EXPECT_GE(x[i], y[i]);
     equal += x[i] == y[i];
   }
-  EXPECT_NEAR(equal / 400.0, std::pow(5.0 / 6, 6),
-              0.08);  // the chance that six draws miss one line of six
+  // the chance that six draws miss one line of six
+  EXPECT_NEAR(equal / 400.0, std::pow(5.0 / 6, 6), 0.08);
   EXPECT_EQ(x, bootstrap_bleu(a, 400, 3));
   EXPECT_NE(x, bootstrap_bleu(a, 400, 4));
 }

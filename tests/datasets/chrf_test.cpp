@@ -12,9 +12,8 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-double f2(double p, double r) {
-  return 100 * 5 * p * r / (4 * p + r);
-}  // Popović 2015, section 2, beta = 2
+// Popović 2015, section 2, beta = 2
+double f2(double p, double r) { return 100 * 5 * p * r / (4 * p + r); }
 
 struct Row {
   const char* why;

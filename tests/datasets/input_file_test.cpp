@@ -19,9 +19,9 @@ std::string gzip(std::string_view text) {
   if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
     std::abort();
   std::string packed(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data())),
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data()),
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
   stream.avail_out = static_cast<uInt>(packed.size());
   if (deflate(&stream, Z_FINISH) != Z_STREAM_END) std::abort();
   packed.resize(stream.total_out);
@@ -35,7 +35,8 @@ using namespace std::string_literals;
 
 struct Packed {
   const char* name;
-  std::string bytes, text;
+  std::string bytes;
+  std::string text;
 };
 
 TEST(Gzip, IsReadAsIfItWerePlain) {
@@ -75,8 +76,10 @@ TEST(Gzip, IsReadAsIfItWerePlain) {
 TEST(Gzip, DamageIsTold) {
   std::string good = gzip("one\ntwo\nthree\n"), wrong_sum = good, wrong_size = good,
               wrong_method = good, wrong_data = good;
-  wrong_sum[good.size() - 8] ^= 1, wrong_size[good.size() - 4] ^= 1, wrong_method[2] = 7,
-                                                                     wrong_data[10] = '\xFF';
+  wrong_sum[good.size() - 8] ^= 1;
+  wrong_size[good.size() - 4] ^= 1;
+  wrong_method[2] = 7;
+  wrong_data[10] = '\xFF';
   const std::string again = "; copy or download it again";
   const std::pair<std::string, std::string> rows[]{
       {good.substr(0, good.size() - 1),

@@ -17,7 +17,9 @@ using Patterns = std::vector<const char*>;
 /// as the whole of any sentence.
 struct Ending {
   const char* headline;
-  Patterns in_lead, behind, anywhere;
+  Patterns in_lead;
+  Patterns behind;
+  Patterns anywhere;
 };
 struct Kind {
   string topic;
@@ -332,7 +334,11 @@ Reading read_report(const string& report) {
       Known found;
       if (!holds(sentences[i], candidate.leads, found)) continue;
       ++reading.events;
-      if (!kind || candidate.rank < kind->rank) kind = &candidate, known = found, reading.lead = i;
+      if (!kind || candidate.rank < kind->rank) {
+        kind = &candidate;
+        known = found;
+        reading.lead = i;
+      }
     }
   if (!kind) return reading;
   reading.topic = kind->topic;
@@ -354,7 +360,8 @@ Reading read_report(const string& report) {
                                 [&](const string& s) { return is(s, candidate.anywhere, known); });
     if (at == sentences.size()) continue;
     if (ending) return reading;  // two endings: no headline
-    ending = &candidate, needed.push_back(at);
+    ending = &candidate;
+    needed.push_back(at);
   }
   if (!ending) return reading;
   reading.headline = fill(ending->headline, known);
@@ -371,8 +378,10 @@ Reading read_report(const string& report) {
       find(any({"the ROLE FIRST LAST said", "according to the ROLE FIRST LAST"}),
            any({"said the ROLE FIRST LAST", "the ROLE FIRST LAST told reporters the news"}),
            any({spoke.c_str(), about.c_str(), gave.c_str()}));
-  if (said < sentences.size())
-    reading.headline += fill(", ROLE LAST says", known), needed.push_back(said);
+  if (said < sentences.size()) {
+    reading.headline += fill(", ROLE LAST says", known);
+    needed.push_back(said);
+  }
   std::sort(needed.begin(), needed.end());
   for (std::size_t i = 1; i < needed.size(); ++i)
     for (std::size_t between = needed[i - 1] + 1; between < needed[i]; ++between) {

@@ -26,7 +26,8 @@ std::vector<Pair> read_all(const PairSource& source) {
 }
 
 struct File {
-  std::string name, bytes;
+  std::string name;
+  std::string bytes;
 };
 
 struct Good {
@@ -63,13 +64,13 @@ TEST(Pairs, OpensEveryForm) {
       {{{"a.jsonl", R"({"document": "d", "summary": "s", "source": "x", "target": "y"})"}},
        {},
        {{"x", "y"}}},
+      // 7 is none of ours
       {{{"a.jsonl", R"({"document": "d", "summary": 7, "source": "x", "target": "y"})"}},
        {},
-       {{"x", "y"}}},  // 7 is none of ours
+       {{"x", "y"}}},
       {{{"a.jsonl", R"({"text": "x", "id": 1})"}}, {"text", "text"}, {{"x", "x"}}},
-      {{{"a.jsonl", R"({"source": "a\nb\r\nc\td", "target": " y\n"})"}},
-       {},
-       {{"a b  c\td", "y"}}},  // a side is a line
+      // a side is a line
+      {{{"a.jsonl", R"({"source": "a\nb\r\nc\td", "target": " y\n"})"}}, {}, {{"a b  c\td", "y"}}},
       {{{"a.jsonl",
          "{\"source\": \"x\", \"target\": \"\"}\r\n{\"source\": \"x\", \"target\": \"y\"}\r\n "
          "\r\n"}},
@@ -305,8 +306,10 @@ TEST(Pairs, BlankSidesAreAnErrorWhereAsked) {
 // `lines` aligned lines, every seventh blank, so that blocks hold more lines than pairs.
 std::pair<std::string, std::string> numbered(Index lines) {
   std::string source, target;
-  for (Index i = 0; i < lines; ++i)
-    source += i % 7 == 3 ? "\n" : fmt::format("s{}\n", i), target += fmt::format("t{}\n", i);
+  for (Index i = 0; i < lines; ++i) {
+    source += i % 7 == 3 ? "\n" : fmt::format("s{}\n", i);
+    target += fmt::format("t{}\n", i);
+  }
   return {source, target};
 }
 
@@ -333,8 +336,10 @@ TEST(Pairs, AreReadInAnyOrder) {
     const TemporaryFolder nowhere;
     EXPECT_EQ(nowhere.message([&] { pairs->at(pairs->size()); }),
               fmt::format("[pairs] expected a number in [0, {0}); got {0}", pairs->size()));
-    pairs->will_need(-1, 1), pairs->will_need(0, 0), pairs->will_need(pairs->size(), 9),
-        pairs->will_need(0, Index{1} << 60);
+    pairs->will_need(-1, 1);
+    pairs->will_need(0, 0);
+    pairs->will_need(pairs->size(), 9);
+    pairs->will_need(0, Index{1} << 60);
   }
 }
 
@@ -417,7 +422,10 @@ TEST(Pairs, AFileStaysWhatItWasOpenedAs) {
       const auto pairs = open();
       pairs->at(3);
       act();
-      const std::string message = folder.message([&] { pairs->at(next), pairs->at(next + 64); });
+      const std::string message = folder.message([&] {
+        pairs->at(next);
+        pairs->at(next + 64);
+      });
       EXPECT_EQ(message,
                 "a: has changed since it was opened; leave the data alone while they are in use, "
                 "and start again")
@@ -506,9 +514,11 @@ TEST(Pairs, HoldOutSomeAtRandom) {
     }
     all.insert(all.end(), chosen.begin(), chosen.end());
     const auto by_source = [](const Pair& x, const Pair& y) { return x.source < y.source; };
-    std::ranges::sort(all, by_source), std::ranges::sort(expected, by_source);
+    std::ranges::sort(all, by_source);
+    std::ranges::sort(expected, by_source);
     EXPECT_EQ(all, expected);
-    rest->will_need(0, lines * 2), rest->will_need(lines - 1, 1);
+    rest->will_need(0, lines * 2);
+    rest->will_need(lines - 1, 1);
   }
   const TemporaryFolder folder;
   EXPECT_EQ(folder.message([&] {

@@ -19,7 +19,8 @@ std::shared_ptr<const Tokenizer> trained(const std::string& kind) {
 
 TEST(EndOfTokens, IsThatOfTheTextItself) {
   const struct {
-    const char *kind, *text;
+    const char* kind;
+    const char* text;
     std::vector<std::string> ends;  // what lies before the end of 0, 1, 2 ... tokens
   } rows[] = {
       {"characters", "кот\n a", {"", "к", "ко", "кот", "кот\n", "кот\n ", "кот\n a", "кот\n a"}},

@@ -8,7 +8,8 @@ namespace heed {
 namespace {
 
 struct Row {
-  const char *word, *stem;
+  const char* word;
+  const char* stem;
 };
 
 // The examples of Porter 1980, section 2, in the order of its steps, followed through to the end.

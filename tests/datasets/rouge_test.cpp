@@ -15,14 +15,19 @@ namespace {
 using Lines = std::vector<std::string>;
 using Part = PrecisionRecall RougeScore::*;
 
-constexpr Part r1 = &RougeScore::rouge1, r2 = &RougeScore::rouge2, r3 = &RougeScore::rouge3,
-               rl = &RougeScore::rougeL, rs = &RougeScore::rougeLsum;
+constexpr Part r1 = &RougeScore::rouge1;
+constexpr Part r2 = &RougeScore::rouge2;
+constexpr Part r3 = &RougeScore::rouge3;
+constexpr Part rl = &RougeScore::rougeL;
+constexpr Part rs = &RougeScore::rougeLsum;
 
 struct Row {
   const char* why;
-  std::string hypothesis, reference;
+  std::string hypothesis;
+  std::string reference;
   Part part;
-  double precision, recall;
+  double precision;
+  double recall;
   bool stem = false;
 };
 
@@ -171,9 +176,10 @@ TEST(Lcs, FollowsTheTable) {
                                            : std::max(table[i - 1][j], table[i][j - 1]);
     std::vector<std::size_t> back;
     for (std::size_t i = a.size(), j = b.size(); i > 0 && j > 0;) {
-      if (a[i - 1] == b[j - 1])
-        back.insert(back.begin(), --i), --j;
-      else
+      if (a[i - 1] == b[j - 1]) {
+        back.insert(back.begin(), --i);
+        --j;
+      } else
         table[i][j - 1] > table[i - 1][j] ? --j : --i;
     }
     EXPECT_EQ(lcs_length(a, b), table[a.size()][b.size()]);
@@ -191,9 +197,8 @@ TEST(Lcs, TakesLongDocuments) {
 }
 
 TEST(Perplexity, PerTokenAndPerCharacter) {
-  const Perplexity uniform{.nats = 10 * std::log(8.0),
-                           .tokens = 10,
-                           .characters = 30};  // 8 words to choose from, 3 characters each
+  // 8 words to choose from, 3 characters each
+  const Perplexity uniform{.nats = 10 * std::log(8.0), .tokens = 10, .characters = 30};
   EXPECT_NEAR(uniform.per_token(), 8, 1e-12);
   EXPECT_NEAR(uniform.per_character(), 2, 1e-12);
   EXPECT_NEAR(uniform.bits_per_character(), 1, 1e-12);

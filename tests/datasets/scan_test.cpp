@@ -29,12 +29,13 @@ TEST(Scan, HasEveryCommandOnce) {
   std::set<std::string> in, out;
   Index longest_command = 0, longest = 0;
   for (const Pair& pair : all) {
-    longest_command = std::max(longest_command, words(pair.source)),
+    longest_command = std::max(longest_command, words(pair.source));
     longest = std::max(longest, words(pair.target));
     for (auto [text, set] : {std::pair(&pair.source, &in), std::pair(&pair.target, &out)})
       for (std::size_t at = 0; at <= text->size();) {
         const std::size_t end = std::min(text->find(' ', at), text->size());
-        set->insert(text->substr(at, end - at)), at = end + 1;
+        set->insert(text->substr(at, end - at));
+        at = end + 1;
       }
   }
   EXPECT_EQ(in, (std::set<std::string>{"walk", "look", "run", "jump", "turn", "left", "right",
@@ -75,7 +76,8 @@ TEST(Scan, MeansWhatTheInterpretationSays) {
 TEST(Scan, SplitsAsThePaperDoes) {
   struct Row {
     const char* split;
-    std::size_t train, test;
+    std::size_t train;
+    std::size_t test;
   };
   for (const Row& row :
        {Row{"simple", 16728, 4182}, Row{"length", 16990, 3920}, Row{"add_jump", 14670, 7706}}) {

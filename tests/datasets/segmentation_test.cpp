@@ -83,7 +83,8 @@ TEST(Segmentation, SpellsTheUnknownInBytes) {
     Random random(1);
     for (const auto& [word, cut] : rows) {
       std::vector<Id> ids, drawn;
-      kind->best(word, ids), kind->sample(word, 0.5, random, drawn);
+      kind->best(word, ids);
+      kind->sample(word, 0.5, random, drawn);
       EXPECT_EQ(shown(letters, ids), cut);
       EXPECT_EQ(shown(letters, drawn), cut);
     }
@@ -182,7 +183,8 @@ TEST(Segmentation, LongWordsTakeLinearTime) {
   for (const auto& kind : {unigram_segmentation(letters), merge_segmentation(letters)}) {
     std::vector<Id> ids;
     Random random(1);
-    kind->best(word, ids), kind->sample(word, 0.3, random, ids);
+    kind->best(word, ids);
+    kind->sample(word, 0.3, random, ids);
     std::string back;
     for (const std::string& piece : shown(letters, ids))
       back += piece;

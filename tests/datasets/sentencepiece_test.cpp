@@ -144,7 +144,8 @@ TEST(SentencePiece, BeginsWithMarksAndBytes) {
               (Pieces{"<pad>", "<s>", "</s>", "<unk>", "<0x00>", "<0x01>"}));
     EXPECT_EQ(tokens[first_piece_id - 1], "<0xFF>");
     std::vector<Id> ids = tokenizer->encode("the dog");
-    ids.insert(ids.begin(), bos_id), ids.insert(ids.end(), {eos_id, pad_id, unk_id});
+    ids.insert(ids.begin(), bos_id);
+    ids.insert(ids.end(), {eos_id, pad_id, unk_id});
     EXPECT_EQ(tokenizer->decode(ids), "the dog<unk>");
     // What no text gives: half a character, a NUL.
     const Id byte = first_byte_id;

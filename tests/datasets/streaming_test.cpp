@@ -8,8 +8,8 @@
 #include "tests/datasets/temporary.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr heed::Index many =
-    100'000;  // sanitizers keep what is freed, so there the bound below says nothing
+// sanitizers keep what is freed, so there the bound below says nothing
+constexpr heed::Index many = 100'000;
 constexpr bool memory_is_ours = false;
 #else
 constexpr heed::Index many = 2'000'000;
@@ -33,17 +33,25 @@ void write_corpus(const std::string& source, const std::string& target, Index pa
   std::string from, to;
   for (Index i = 0; i < pairs; ++i) {
     for (std::uint64_t word = mix(static_cast<std::uint64_t>(i)), n = 3 + word % 6; n > 0;
-         --n, word >>= 9)
-      from += fmt::format("w{} ", word % 500), to += fmt::format("v{} ", word % 500);
+         --n, word >>= 9) {
+      from += fmt::format("w{} ", word % 500);
+      to += fmt::format("v{} ", word % 500);
+    }
     from.back() = to.back() = '\n';
-    if (from.size() > 1 << 16) sources << std::exchange(from, {}), targets << std::exchange(to, {});
+    if (from.size() > 1 << 16) {
+      sources << std::exchange(from, {});
+      targets << std::exchange(to, {});
+    }
   }
-  sources << from, targets << to;
+  sources << from;
+  targets << to;
 }
 
 struct Streamed {
-  Index pairs = 0, tokens = 0,
-        resident = 0;  // the most KiB, over those before the corpus was opened
+  // the most KiB, over those before the corpus was opened
+  Index pairs = 0;
+  Index tokens = 0;
+  Index resident = 0;
 };
 
 Streamed stream(Index pairs) {
@@ -62,7 +70,8 @@ Streamed stream(Index pairs) {
   Streamed result;
   for (Index n = 0; batches.epoch() == 0; ++n) {
     const Batch batch = batches.next();
-    result.pairs += static_cast<Index>(batch.lines.size()), result.tokens += batch.tokens();
+    result.pairs += static_cast<Index>(batch.lines.size());
+    result.tokens += batch.tokens();
     if (n % 64 == 0) result.resident = std::max(result.resident, resident() - before);
   }
   return result;
@@ -75,8 +84,8 @@ TEST(Streaming, TwoMillionPairsNeedNoMoreMemoryThanTenThousand) {
   EXPECT_EQ(few.pairs, 10'000);
   EXPECT_EQ(all.pairs, many);
   EXPECT_GT(all.tokens, 11 * many);
-  RecordProperty("kib_of_few", static_cast<int>(few.resident)),
-      RecordProperty("kib_of_all", static_cast<int>(all.resident));
+  RecordProperty("kib_of_few", static_cast<int>(few.resident));
+  RecordProperty("kib_of_all", static_cast<int>(all.resident));
   if (memory_is_ours) {
     EXPECT_LT(all.resident, 24 << 10) << "KiB; of ten thousand pairs: " << few.resident;
   }

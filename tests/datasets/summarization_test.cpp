@@ -190,8 +190,10 @@ TEST(Summarization, WordsAreFewAndCommonAndNamesHardlyRepeat) {
     for (const string& token : tokens(corpus->at(i).source + " " + corpus->at(i).target))
       if (ordinary(token))
         ++common[lower(token)];
-      else if (is_name(token))
-        ++names[token], ++all;
+      else if (is_name(token)) {
+        ++names[token];
+        ++all;
+      }
   for (const string& word : words)
     EXPECT_GE(common[word], 20) << word;
   // a name is told two or three times in its report, and hardly anywhere else

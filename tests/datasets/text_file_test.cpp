@@ -26,10 +26,10 @@ TEST(TextFile, ReadsLines) {
       {"\xEF\xBB\xBFone\n", {"one"}, "one\n"},
       {"\n", {""}, "\n"},
       {"a\n\nb\n", {"a", "", "b"}, "a\n\nb\n"},
-      {"a\rb\r\r\nc", {"a\rb\r", "c"}, "a\rb\r\nc"},  // only a \r before the \n goes
-      {"a\u0085b\u2028c\vd\n",
-       {"a\u0085b\u2028c\vd"},
-       "a\u0085b\u2028c\vd\n"},  // Python's splitlines would end lines there
+      // only a \r before the \n goes
+      {"a\rb\r\r\nc", {"a\rb\r", "c"}, "a\rb\r\nc"},
+      // Python's splitlines would end lines there
+      {"a\u0085b\u2028c\vd\n", {"a\u0085b\u2028c\vd"}, "a\u0085b\u2028c\vd\n"},
       {"a\n\xEF\xBB\xBF"
        "b\n",
        {"a",

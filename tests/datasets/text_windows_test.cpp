@@ -74,8 +74,9 @@ TEST(TextWindows, ValidationPredictsEveryTokenButTheFirstOnce) {
 
 TEST(TextWindows, OpenAFile) {
   const TemporaryFolder folder;
+  // 20 characters
   const std::string train = folder.write("t.txt", "abcdefghij\nlmnopqrst"),
-                    valid = folder.write("v.txt", "tsr");  // 20 characters
+                    valid = folder.write("v.txt", "tsr");
   const auto tokenizer = train_tokenizer(
       "characters", {}, [](const TakeLine& take) { take("abcdefghij\nlmnopqrst"); });
   const TextWindows split = TextWindows::open(train, "", *tokenizer, {.context = 4});
@@ -90,7 +91,11 @@ TEST(TextWindows, OpenAFile) {
             10u);
 
   struct Epochs {
-    Index text, context, batch, epochs, batches;
+    Index text;
+    Index context;
+    Index batch;
+    Index epochs;
+    Index batches;
   };
   for (const Epochs& row :
        {Epochs{100, 10, 5, 1, 2}, Epochs{100, 10, 5, 3, 6}, Epochs{101, 10, 5, 1, 3},

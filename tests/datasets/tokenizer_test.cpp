@@ -349,8 +349,8 @@ TEST(Tokenizer, RefusesDamagedFiles) {
             "none: no such file; check the name");
 }
 
-TEST(Tokenizer,
-     CountsInBoundedMemory) {  // many words that occur once must not push out those that do not
+// many words that occur once must not push out those that do not
+TEST(Tokenizer, CountsInBoundedMemory) {
   const auto words = train_tokenizer("words", {.min_count = 5}, [](const TakeLine& take) {
     for (int i = 0; i < 700'000; ++i)
       take(fmt::format("w{}{}", i, i % 1000 == 0 ? " often" : i % 10'000 == 1 ? " now" : ""));

@@ -120,10 +120,13 @@ string read_date(string text) {
   }
   if (month)
     day = numbers.at(0);
-  else if (text.find('.') != string::npos)
-    day = numbers.at(0), month = numbers.at(1);
-  else
-    month = numbers.at(0), day = numbers.at(1);
+  else if (text.find('.') != string::npos) {
+    day = numbers.at(0);
+    month = numbers.at(1);
+  } else {
+    month = numbers.at(0);
+    day = numbers.at(1);
+  }
   string target;
   char digits[16];
   std::snprintf(digits, sizeof digits, "%04u-%02u-%02u", static_cast<unsigned>(year) % 10000,
@@ -146,7 +149,10 @@ TEST(Toy, DatesReadBack) {
 
 TEST(Toy, WeekdaysOfKnownDays) {
   struct Row {
-    int year, month, day, expected;
+    int year;
+    int month;
+    int day;
+    int expected;
   };
   for (const Row& row : {Row{1985, 3, 5, 1},
                          {1900, 1, 1, 0},
@@ -195,7 +201,8 @@ TEST(French, ElisionAndContraction) {
 
 TEST(French, AgreementAndPlurals) {
   struct Row {
-    const char *masculine, *feminine;
+    const char* masculine;
+    const char* feminine;
     std::array<string, 4> expected;
   };
   const Row rows[] = {
@@ -222,7 +229,14 @@ TEST(French, AgreementAndPlurals) {
 
 TEST(French, Conjugations) {
   struct Row {
-    const char *infinitive, *je, *il, *nous, *ils, *imparfait, *futur, *participle;
+    const char* infinitive;
+    const char* je;
+    const char* il;
+    const char* nous;
+    const char* ils;
+    const char* imparfait;
+    const char* futur;
+    const char* participle;
   };
   const Row rows[] = {
       {"chanter", "chante", "chante", "chantons", "chantent", "chantait", "chantera", "chanté"},
@@ -294,7 +308,8 @@ TEST(French, Numbers) {
 // English that has a shape, and the French shape it must have.
 TEST(Translation, ConstructionsCorrespond) {
   struct Row {
-    const char *english, *french;
+    const char* english;
+    const char* french;
     int found = 0;
   };
   Row rows[] = {

@@ -32,7 +32,8 @@ std::vector<nlohmann::json> rows_of(const std::string& folder) {
   std::vector<nlohmann::json> rows;
   for (std::string line; std::getline(in, line);) {
     rows.push_back(nlohmann::json::parse(line));
-    rows.back().erase("seconds"), rows.back().erase("tokens_per_s");
+    rows.back().erase("seconds");
+    rows.back().erase("tokens_per_s");
   }
   return rows;
 }

@@ -78,7 +78,9 @@ struct Wide {
   void visit(Visitor& v) { v("weight", weight); }
 };
 
-constexpr Index small = 1, large = 8192;  // 12 KB, and 96 MiB
+// 12 KB, and 96 MiB
+constexpr Index small = 1;
+constexpr Index large = 8192;
 
 TEST(Load, StaysWithinALimitOfMemory) {
   if (sanitized) GTEST_SKIP() << "sanitizers need an address space of their own";

@@ -39,19 +39,24 @@ std::vector<nlohmann::json> rows_of(const std::string& folder) {
 
 class Save : public ::testing::Test {
  protected:
-  static constexpr Index before = 3, after = 4, end = 6;
+  static constexpr Index before = 3;
+  static constexpr Index after = 4;
+  static constexpr Index end = 6;
 
   static void SetUpTestSuite() {
     if (fs::exists("/dev/shm"))
       ::setenv("TMPDIR", "/dev/shm", 1);  // where thousands of syncs take no time
     folder_ = new TemporaryFolder;
-    base_ = folder_->path("base"), done_ = folder_->path("done"), ended_ = folder_->path("ended");
+    base_ = folder_->path("base");
+    done_ = folder_->path("done");
+    ended_ = folder_->path("ended");
     // In processes of their own, as all computing here: one that has threads must not fork.
     const auto make = [](const std::string& folder, Index steps) {
       const Traced made = run_traced([&](Section&) { TinyRun(folder, steps).run(); }, {});
       ASSERT_EQ(made.code, 0) << made.message;
     };
-    make(base_, before), make(ended_, end);
+    make(base_, before);
+    make(ended_, end);
     fs::copy(base_, done_, fs::copy_options::recursive);
     const Traced saved = save(done_, {});
     ASSERT_EQ(saved.code, 0) << saved.message;
@@ -156,11 +161,15 @@ class Save : public ::testing::Test {
   }
 
   static TemporaryFolder* folder_;
-  static std::string base_, done_, ended_;
+  static std::string base_;
+  static std::string done_;
+  static std::string ended_;
 };
 
 TemporaryFolder* Save::folder_ = nullptr;
-std::string Save::base_, Save::done_, Save::ended_;
+std::string Save::base_;
+std::string Save::Save::done_;
+std::string Save::Save::ended_;
 
 /// All calls that files are read and written by. Memory and threads take as many as it happens to.
 const std::set<long> file_calls = {

@@ -12,16 +12,21 @@
 
 namespace heed {
 
-inline constexpr Index tiny_classes = 40, tiny_width = 80;
+inline constexpr Index tiny_classes = 40;
+inline constexpr Index tiny_width = 80;
 
 struct TinyModel {
-  Parameter table, weight;
+  Parameter table;
+  Parameter weight;
   TinyModel() {
     Random random(1);
-    table = Parameter(normal({tiny_classes, tiny_width}, random, 1)),
+    table = Parameter(normal({tiny_classes, tiny_width}, random, 1));
     weight = Parameter(normal({tiny_classes, tiny_width}, random, 1));
   }
-  void visit(Visitor& v) { v("table", table), v("weight", weight); }
+  void visit(Visitor& v) {
+    v("table", table);
+    v("weight", weight);
+  }
   Variable loss(const Batch& batch, Real divisor) const {
     return cross_entropy(linear(embedding(batch.target.ids, table), weight), batch.gold,
                          {.ignore = ignored_id, .divisor = divisor});

@@ -111,8 +111,10 @@ inline Traced run_traced(const std::function<void(Section&)>& body,
             ::kill(process, SIGKILL);
           }
           if (interference.what == Interference::fail) change(registers.orig_rax, -1ULL);
-          if (interference.what == Interference::shorten)
-            argument = registers.rdx, change(registers.rdx, argument > 1 ? argument / 2 : argument);
+          if (interference.what == Interference::shorten) {
+            argument = registers.rdx;
+            change(registers.rdx, argument > 1 ? argument / 2 : argument);
+          }
         }
       }
     } else if (!entering && act_at_exit) {

@@ -16,7 +16,10 @@ using Xs = std::span<const Variable>;
 /// So many sequences of n queries and m keys, and d columns.
 struct Extents {
   const char* what;
-  Index count, n, m, d;
+  Index count;
+  Index n;
+  Index m;
+  Index d;
   int heads;
 
   Spans queries() const {
@@ -90,9 +93,8 @@ void add_fused(std::vector<Composition>& t, const Extents& e, bool causal, Index
 void add_linear_attention(std::vector<Composition>& t, const Extents& e, bool causal) {
   const Pairing p = e.pairing(causal);
   const Tensor hidden = hidden_keys(e, causal, 0);
-  const auto feature = [](const Variable& x) {
-    return relu(x) + exp(minimum(x, 0));
-  };  // elu(x) + 1
+  // elu(x) + 1
+  const auto feature = [](const Variable& x) { return relu(x) + exp(minimum(x, 0)); };
   t.push_back(
       {"linear_attention",
        fmt::format("{}{}", e.what, causal ? ", causal" : ""),
@@ -258,8 +260,8 @@ void add_rotary(std::vector<Composition>& t, const Extents& e) {
       const double angle =
           static_cast<double>(r % e.n) *
           std::pow(10000.0, -2.0 * static_cast<double>(c) / static_cast<double>(w));
-      cosines[r * half + c] = static_cast<Real>(std::cos(angle)),
-                         sines[r * half + c] = static_cast<Real>(std::sin(angle));
+      cosines[r * half + c] = static_cast<Real>(std::cos(angle));
+      sines[r * half + c] = static_cast<Real>(std::sin(angle));
     }
   t.push_back({"rotary",
                e.what,
@@ -282,9 +284,13 @@ void add_attention_compositions(std::vector<Composition>& t, bool small) {
                              {"tiles", 2, 70, 140, 12, 2},
                              {"four heads", 2, 6, 6, 16, 4},
                              {"no queries", 2, 0, 3, 8, 2}}) {
-      add_fused(t, e, false), add_fused(t, e, true), add_fused(t, e, false, 4),
-          add_linear_attention(t, e, false), add_linear_attention(t, e, true);
-      add_additive(t, e), add_pieces(t, e);
+      add_fused(t, e, false);
+      add_fused(t, e, true);
+      add_fused(t, e, false, 4);
+      add_linear_attention(t, e, false);
+      add_linear_attention(t, e, true);
+      add_additive(t, e);
+      add_pieces(t, e);
       if (e.d % (2 * e.heads) == 0) add_rotary(t, e);
     }
     add_fused(t, {"two heads", 2, 9, 9, 8, 2}, true, 0, Tensor({2}, {Real(0.5), Real(0.1)}));
@@ -292,13 +298,19 @@ void add_attention_compositions(std::vector<Composition>& t, bool small) {
     const Extents tiny{"tiny", 64, 15, 15, 128, 4}, summ{"summ", 16, 300, 300, 256, 4},
         cross{"summ, cross", 16, 22, 300, 256, 4}, gpt{"gptlong", 4, 1024, 1024, 256, 4},
         step{"rnn, one step", 64, 1, 15, 256, 1}, all{"rnn, all steps", 64, 15, 15, 256, 1};
-    add_fused(t, tiny, false), add_fused(t, tiny, true), add_fused(t, summ, false),
-        add_fused(t, cross, false), add_fused(t, gpt, true);
-    add_fused(t, gpt, true, 128),
-        add_fused(t, gpt, true, 0, Tensor({4}, {Real(0.25), Real(0.06), Real(0.02), Real(0.004)}));
-    add_linear_attention(t, gpt, false), add_linear_attention(t, gpt, true);
-    add_additive(t, step), add_additive(t, all);
-    add_pieces(t, {"small", 64, 15, 15, 256, 4}), add_pieces(t, cross);
+    add_fused(t, tiny, false);
+    add_fused(t, tiny, true);
+    add_fused(t, summ, false);
+    add_fused(t, cross, false);
+    add_fused(t, gpt, true);
+    add_fused(t, gpt, true, 128);
+    add_fused(t, gpt, true, 0, Tensor({4}, {Real(0.25), Real(0.06), Real(0.02), Real(0.004)}));
+    add_linear_attention(t, gpt, false);
+    add_linear_attention(t, gpt, true);
+    add_additive(t, step);
+    add_additive(t, all);
+    add_pieces(t, {"small", 64, 15, 15, 256, 4});
+    add_pieces(t, cross);
     add_rotary(t, gpt);
   }
 }

@@ -81,7 +81,8 @@ Variable compose(const Attention& o, const Variable& q, const Variable& k, const
 
 TEST(FusedAttention, EqualsItsComposition) {
   struct Extents {
-    Index n, m;
+    Index n;
+    Index m;
   };
   const Tensor slopes({4}, {Real(0.5), Real(0.1), Real(0.01), 0});
   for (const Extents e : {Extents{1, 1}, {5, 5}, {70, 140}, {140, 70}, {300, 300}, {3, 290}})
@@ -168,7 +169,8 @@ TEST(LinearAttention, EqualsItsComposition) {
     return relu(x) + exp(minimum(x, 0));
   };
   struct Extents {
-    Index n, m;
+    Index n;
+    Index m;
   };
   for (const Extents e : {Extents{1, 1}, {5, 9}, {64, 64}, {150, 200}, {200, 150}, {129, 129}})
     for (bool causal : {false, true}) {
@@ -213,7 +215,8 @@ TEST(SpanSoftmax, IsFlatWhereItsRampEnds) {
 
 TEST(AttentionFamilyOps, ThreadsChangeNoBit) {
   std::vector<Index> lengths(40, 9);
-  lengths[3] = 150, lengths[7] = 0;
+  lengths[3] = 150;
+  lengths[7] = 0;
   const Spans spans = Spans::packed(lengths);
   const Pairing p{.heads = 2, .queries = spans, .keys = spans, .causal = true};
   Pairing one = p;

@@ -83,7 +83,9 @@ TEST(Precision, IsRefusedWhereItCannotBe) {
 }
 
 struct Size {
-  Index m, n, k;
+  Index m;
+  Index n;
+  Index k;
 };
 // On both sides of every edge: of a vector, a tile of conversion, a panel, a block of rows, a
 // depth, and of what is worth it.
@@ -122,7 +124,8 @@ TEST_P(Bf16Products, IsTheSumOfRoundedProducts) {
                          y = b[tb ? j * ldb + p : p * ldb + j];
               const double product =
                   worth ? static_cast<double>(rounded(x)) * rounded(y) : static_cast<double>(x) * y;
-              sum += product, size += std::abs(product);
+              sum += product;
+              size += std::abs(product);
             }
             ASSERT_LE(std::abs(sum - static_cast<double>(c[i * n + j])),
                       static_cast<double>(k + 2) * unit * size)

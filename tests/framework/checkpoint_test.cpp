@@ -59,8 +59,14 @@ std::string sealed_first(const std::string& payload) {
 }
 
 struct Pairing {
-  Parameter a{Tensor({2}, {1, 2})}, b{Tensor({1, 2}, {3, 4})}, again = a.share();
-  void visit(Visitor& v) { v("a", a), v("b", b), v("again", again); }
+  Parameter a{Tensor({2}, {1, 2})};
+  Parameter b{Tensor({1, 2}, {3, 4})};
+  Parameter again = a.share();
+  void visit(Visitor& v) {
+    v("a", a);
+    v("b", b);
+    v("again", again);
+  }
 };
 
 TEST(Checkpoint, ReturnsWhatWasPut) {
@@ -174,7 +180,8 @@ TEST(Checkpoint, SaysWhatIsWrongWithAFile) {
     return result;
   };
   const struct {
-    std::string bytes, message;
+    std::string bytes;
+    std::string message;
   } rows[] = {
       {"", "truncated: 0 bytes are left; use another checkpoint"},
       {"HEEDCK", "truncated: 6 bytes are left; use another checkpoint"},
@@ -254,8 +261,8 @@ TEST(Checkpoint, LeavesTheOldFileWhenItCannotWrite) {
 TEST(Checkpoint, DoesNotWriteThroughWhatAKilledProcessLeft) {
   const TemporaryFolder folder;
   save(sample(), folder.path("1.heed"));
-  std::filesystem::create_hard_link(folder.path("1.heed"),
-                                    folder.path("last.heed.partial"));  // killed before the rename
+  // killed before the rename
+  std::filesystem::create_hard_link(folder.path("1.heed"), folder.path("last.heed.partial"));
   save({}, folder.path("last.heed"));
   EXPECT_EQ(difference(load(folder.path("1.heed")), sample()), "");
   EXPECT_EQ(difference(load(folder.path("last.heed")), {}), "");

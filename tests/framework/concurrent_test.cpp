@@ -25,7 +25,10 @@ constexpr int products_each = 10'000;
 #endif
 
 struct Product {
-  Tensor a, b, bias;  // with a bias: linear(a, b, bias)
+  // with a bias: linear(a, b, bias)
+  Tensor a;
+  Tensor b;
+  Tensor bias;
   Transpose transpose;
   Tensor compute() const {
     return (bias.defined() ? linear(a, b, bias) : matmul(a, b, transpose)).value();
@@ -99,7 +102,8 @@ TEST(Concurrent, TenThousandProductsOnEachOfEightThreadsEqualTheSerialOnes) {
   }
 }
 
-constexpr Index vocabulary = 60, batch_lines = 24;
+constexpr Index vocabulary = 60;
+constexpr Index batch_lines = 24;
 
 Batch batch_of(std::uint64_t seed) {
   Random random(seed, 8);
@@ -112,8 +116,11 @@ Batch batch_of(std::uint64_t seed) {
     };
     const std::uint64_t length = 3 + random.below(20);
     inputs[i].push_back(bos_id);
-    for (std::uint64_t k = 0; k < length; ++k)
-      sources[i].push_back(token()), inputs[i].push_back(token()), gold.push_back(inputs[i].back());
+    for (std::uint64_t k = 0; k < length; ++k) {
+      sources[i].push_back(token());
+      inputs[i].push_back(token());
+      gold.push_back(inputs[i].back());
+    }
     gold.push_back(eos_id);
   }
   Ids answers({static_cast<Index>(gold.size())});
@@ -184,7 +191,7 @@ TEST(Concurrent, FourModelsTrainedAtOnceAreThoseTrainedAlone) {
 }
 
 // One model of the user's, which is const for all
-// ----------------------------------------------------------------------------------
+// - -----------------------------------------------------------------------------------------------
 
 constexpr int readers = 8;
 

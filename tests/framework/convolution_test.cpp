@@ -223,16 +223,16 @@ TEST(WeightNorm, OfZerosIsZerosWithoutNaN) {
 
 TEST(Conv2d, IsItsDefinition) {
   struct Row {
-    Shape x, w;
+    Shape x;
+    Shape w;
     Window2d window;
   };
   for (const Row& r : {Row{{3, 6, 7, 5}, {4, 3, 3, 5}, {}},
                        Row{{2, 5, 6, 3}, {4, 3, 2, 3}, {.stride = {2, 3}, .padding = {2, 1}}},
                        Row{{1, 2, 3, 2}, {3, 5, 5, 2}, {.padding = {2, 2}}},
                        Row{{2, 9, 9, 1}, {2, 2, 2, 1}, {.stride = {4, 3}}},
-                       Row{{40, 28, 28, 8},
-                           {2, 3, 3, 8},
-                           {.padding = {1, 1}}}}) {  // the last in more than one group
+                       // the last in more than one group
+                       Row{{40, 28, 28, 8}, {2, 3, 3, 8}, {.padding = {1, 1}}}}) {
     const Tensor x = random_tensor(r.x, 1), w = random_tensor(r.w, 2),
                  b = random_tensor({r.w[0]}, 3);
     const Tensor y = conv2d(x, w, b, r.window).value();
@@ -260,8 +260,8 @@ TEST(Conv2d, IsItsDefinition) {
   }
 }
 
-TEST(Conv2d, GroupsOfImagesAddUp) {  // a batch that is computed in more than one group gives what
-                                     // its images give one by one
+// a batch that is computed in more than one group gives what its images give one by one
+TEST(Conv2d, GroupsOfImagesAddUp) {
   const Tensor x = random_tensor({40, 28, 28, 8}, 1), w = random_tensor({2, 3, 3, 8}, 2),
                b = random_tensor({2}, 3);
   const Window2d window{.padding = {1, 1}};
@@ -287,8 +287,9 @@ TEST(Pool2d, TakesTheLargestAndTheMean) {
   Parameter p(x);
   Tape tape;
   tape.backward(sum(max_pool2d(p, {2, 2})));
-  EXPECT_EQ(p.gradient().to_vector(), (std::vector<Real>{0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
-                                                         0}));  // the first of the two eights
+  // the first of the two eights
+  EXPECT_EQ(p.gradient().to_vector(),
+            (std::vector<Real>{0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}));
 }
 
 TEST(Convolutions, SayWhatDoesNotFit) {

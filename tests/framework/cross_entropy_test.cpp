@@ -55,13 +55,19 @@ Tensor product(const Tensor& x, const Tensor& weight) {
 
 struct Sizes {
   const char* name;
-  Index rows, d, classes;
+  Index rows;
+  Index d;
+  Index classes;
 };
 const std::vector<Sizes> sizes{
     {"one", 1, 3, 2}, {"a few", 9, 3, 5}, {"no rows", 0, 3, 5}, {"several blocks", 130, 2, 33000}};
 
 struct Inputs {
-  Tensor x, weight, logits, gate, copied;
+  Tensor x;
+  Tensor weight;
+  Tensor logits;
+  Tensor gate;
+  Tensor copied;
   Ids gold;
 
   explicit Inputs(const Sizes& s)

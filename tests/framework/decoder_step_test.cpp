@@ -27,8 +27,11 @@ std::vector<Real> random_numbers(Index n, std::uint64_t seed) {
 
 TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
   struct Row {
-    Index m, in, out;
-    bool bias, relu;
+    Index m;
+    Index in;
+    Index out;
+    bool bias;
+    bool relu;
     Mode mode;
   };
   constexpr Mode assign = Mode::assign, accumulate = Mode::accumulate;
@@ -102,7 +105,8 @@ TEST(AttendRows, IsSoftmaxTimesValues) {
               for (Index c = 0; c < width; ++c)
                 s += static_cast<double>(q[r * q_stride + h * width + c]) *
                      static_cast<double>(at(j)[c]);
-              e.push_back(std::exp(s * static_cast<double>(scale))), total += e.back();
+              e.push_back(std::exp(s * static_cast<double>(scale)));
+              total += e.back();
             }
             for (Index c = 0; c < width; ++c) {
               double expected = 0;
@@ -121,7 +125,8 @@ TEST(AttendRows, IsSoftmaxTimesValues) {
 TEST(TopK, IsTheHeadOfTheSorted) {
   struct Row {
     const char* name;
-    Index n, k;
+    Index n;
+    Index k;
     int values;  // that occur: few make ties
     bool nan;
   };

@@ -196,7 +196,9 @@ TEST(Random, Distributions) {
   for (int i = 0; i < n; ++i) {
     const double x = random.normal(), u = random.uniform();
     ASSERT_TRUE(u >= 0 && u < 1 && std::isfinite(x));
-    sum += x, squares += x * x, uniform += u;
+    sum += x;
+    squares += x * x;
+    uniform += u;
   }
   EXPECT_NEAR(sum / n, 0, 0.01);
   EXPECT_NEAR(squares / n, 1, 0.02);

@@ -22,7 +22,9 @@ TEST(Extremes, UnaryOpsAtTheEndsOfTheirRange) {
   struct Row {
     const char* op;
     Op run;
-    double x, y, gradient;
+    double x;
+    double y;
+    double gradient;
   };
   const double huge = 2e19;  // whose square a float does not hold
   const std::vector<Row> rows = {
@@ -253,7 +255,7 @@ TEST(Extremes, RowsOfTenMillion) {
               (0.007 - mean) / std::sqrt(squares + 1e-5), 1e-5);
 }
 
-// Attention ---------------------------------------------------------------------------------------
+// Attention --------------------------------------------------------------------------------------
 
 /// A query whose scores are all -infinity sees nothing: zeros, and no gradient.
 TEST(Extremes, ScoresThatAreAllMinusInfinity) {
@@ -378,7 +380,7 @@ TEST(Extremes, HiddenNaNStaysHidden) {
   }
 }
 
-// Sums over nothing -------------------------------------------------------------------------------
+// Sums over nothing ------------------------------------------------------------------------------
 
 TEST(Extremes, ProductsOverNoInputsAreTheBias) {
   { const Tensor junk = Tensor::full({64}, 7); }  // what freed memory holds

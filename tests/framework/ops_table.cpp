@@ -7,7 +7,8 @@ namespace {
 void add_arithmetic(std::vector<OpRow>& t) {
   struct Pair {
     const char* what;
-    Shape a, b;
+    Shape a;
+    Shape b;
   };
   for (const Pair& p : std::vector<Pair>{{"same shape", {3, 5}, {3, 5}},
                                          {"scalar", {3, 5}, {}},
@@ -277,11 +278,9 @@ void add_losses(std::vector<OpRow>& t) {
         {"smoothed", CrossEntropy{.label_smoothing = Real(0.2)}},
         {"ignoring", CrossEntropy{.label_smoothing = Real(0.1), .ignore = 2}},
         {"divided", CrossEntropy{.divisor = 3}}})
+    // 4 and 6 can only be copied
     t.push_back(
-        {"copy_cross_entropy",
-         what,
-         {{5, 3}, {4, 3}, {4}, {5}, probability({5})},
-         [=](Xs x) {  // 4 and 6 can only be copied
+        {"copy_cross_entropy", what, {{5, 3}, {4, 3}, {4}, {5}, probability({5})}, [=](Xs x) {
            return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({1, 4, 2, 6, 0}), options);
          }});
   t.push_back({"copy_cross_entropy",

@@ -15,7 +15,9 @@ namespace heed::test {
 struct Input {
   enum Kind { uniform, away_from_zero, distinct } kind = uniform;
   Shape shape;
-  double low = -1.5, high = 1.5;  // away_from_zero: of the magnitude
+  // away_from_zero: of the magnitude
+  double low = -1.5;
+  double high = 1.5;
 
   Input(std::initializer_list<Index> extents) : shape(extents) {}
   Input(Shape s, double l, double h) : shape(s), low(l), high(h) {}
@@ -25,7 +27,8 @@ struct Input {
 /// A row of the gradient table: an op, in the words of framework/ops.h, on inputs of certain
 /// shapes.
 struct OpRow {
-  std::string op, what;
+  std::string op;
+  std::string what;
   std::vector<Input> inputs;
   std::function<Variable(std::span<const Variable>)> compute;
   double tolerance_factor = 1;
@@ -39,8 +42,7 @@ std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed);
 void add_attention_family(std::vector<OpRow>& table);
 void add_convolution(std::vector<OpRow>& table);
 
-// What the rows are written with
-// ------------------------------------------------------------------------------------------------
+// What the rows are written with -----------------------------------------------------------------
 using Xs = std::span<const Variable>;
 #define OP(...) [](Xs x) -> Variable { return __VA_ARGS__; }
 

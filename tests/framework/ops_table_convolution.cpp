@@ -6,7 +6,9 @@ void add_convolution(std::vector<OpRow>& t) {
   struct Case {
     const char* what;
     Window window;
-    Index kernel = 3, in = 4, out = 5;
+    Index kernel = 3;
+    Index in = 4;
+    Index out = 5;
   };
   for (const Case& c :
        std::vector<Case>{{"centred", {packed({4, 3})}},
@@ -84,7 +86,8 @@ void add_convolution(std::vector<OpRow>& t) {
 
   struct Case2d {
     const char* what;
-    Shape x, weight;
+    Shape x;
+    Shape weight;
     Window2d window;
   };
   for (const Case2d& c : std::vector<Case2d>{
@@ -112,7 +115,8 @@ void add_convolution(std::vector<OpRow>& t) {
   struct PoolCase {
     const char* what;
     Shape x;
-    Extent2d size, stride = {0, 0};
+    Extent2d size;
+    Extent2d stride = {0, 0};
   };
   for (const PoolCase& c : std::vector<PoolCase>{{"halves", {2, 4, 4, 3}, {2, 2}},
                                                  {"what is left over", {1, 5, 7, 2}, {2, 3}},

@@ -47,8 +47,10 @@ TEST_P(Gradients, AreDefined) {
 TEST_P(Gradients, Accumulate) {
   const OpRow& row = op_table()[GetParam()];
   std::vector<Parameter> once, twice;
-  for (const Tensor& x : draw(row, 3))
-    once.emplace_back(x), twice.emplace_back(x);
+  for (const Tensor& x : draw(row, 3)) {
+    once.emplace_back(x);
+    twice.emplace_back(x);
+  }
   const auto run = [&](const std::vector<Parameter>& parameters, int times) {
     Tape tape;
     const std::vector<Variable> xs(parameters.begin(), parameters.end());

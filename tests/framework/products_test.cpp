@@ -24,7 +24,9 @@ std::vector<Real> numbers(Index count, std::uint64_t seed) {
 }
 
 struct Size {
-  Index m, n, k;
+  Index m;
+  Index n;
+  Index k;
 };
 const std::vector<Size> sizes = {
     {1, 1, 1},        {1, 50, 300},     {3, 16, 5},       {7, 47, 31},    {8, 48, 256},

@@ -19,7 +19,14 @@ Index gates_of(Kind kind) { return kind == Kind::elman ? 1 : kind == Kind::gru ?
 
 /// Everything an op of this family reads.
 struct Inputs {
-  Parameter x, weight, bias, gain, cell_gain, cell_bias, h0, c0;
+  Parameter x;
+  Parameter weight;
+  Parameter bias;
+  Parameter gain;
+  Parameter cell_gain;
+  Parameter cell_bias;
+  Parameter h0;
+  Parameter c0;
 
   Inputs(Kind kind, Index rows, Index count, Index h, std::uint64_t seed) {
     Random random(seed);
@@ -30,9 +37,13 @@ struct Inputs {
       return Parameter(t);
     };
     const Index g = gates_of(kind) * h;
-    x = draw({rows, g}, -1, 1), weight = draw({g, h}, -0.7, 0.7), bias = draw({g}, -1, 1),
+    x = draw({rows, g}, -1, 1);
+    weight = draw({g, h}, -0.7, 0.7);
+    bias = draw({g}, -1, 1);
     gain = draw({g}, 0.5, 1.5);
-    cell_gain = draw({h}, 0.5, 1.5), cell_bias = draw({h}, -1, 1), h0 = draw({count, h}, -1, 1),
+    cell_gain = draw({h}, 0.5, 1.5);
+    cell_bias = draw({h}, -1, 1);
+    h0 = draw({count, h}, -1, 1);
     c0 = draw({count, h}, -1, 1);
   }
   std::vector<ParameterRef> all() const {
@@ -58,8 +69,8 @@ Variable composed(Kind kind, const Inputs& in, const Recurrence& o) {
   const Variable masks =
       sequence_dropout(Tensor::full({count, h}, 1), Spans::packed(ones), o.dropout, o.key);
   const auto part = [&](const Variable& z, Index i) { return slice(z, 1, i * h, (i + 1) * h); };
-  std::vector<Operand> hs{Tensor::zeros({1, h})},
-      cs{Tensor::zeros({1, h})};  // the first is for padding
+  // the first is for padding
+  std::vector<Operand> hs{Tensor::zeros({1, h})}, cs{Tensor::zeros({1, h})};
   Ids place = Ids::full({rows}, 0);
   for (Index s = 0; s < count; ++s) {
     Variable state = slice(in.h0, 0, s, s + 1), cell = slice(in.c0, 0, s, s + 1);
@@ -81,7 +92,8 @@ Variable composed(Kind kind, const Inputs& in, const Recurrence& o) {
                 tanh(kind == Kind::lstm ? cell : layer_norm(cell, in.cell_gain, in.cell_bias));
       }
       place[row] = static_cast<Id>(hs.size());
-      hs.emplace_back(state), cs.emplace_back(cell);
+      hs.emplace_back(state);
+      cs.emplace_back(cell);
     }
   }
   const Variable y = gather(concat(hs, 0), place);
@@ -164,8 +176,10 @@ TEST(Recurrence, FollowsItsEquations) {  // in double, number by number
     const Inputs in(kind, n, 1, h, 9);
     const Tensor y = fused(kind, in, {.spans = packed({n})}).value();
     std::vector<double> state(h), cell(h);
-    for (Index j = 0; j < h; ++j)
-      state[j] = in.h0.value()[j], cell[j] = in.c0.value()[j];
+    for (Index j = 0; j < h; ++j) {
+      state[j] = in.h0.value()[j];
+      cell[j] = in.c0.value()[j];
+    }
     for (Index t = 0; t < n; ++t) {
       const auto x = [&](Index g, Index j) {
         return static_cast<double>(in.x.value()[t * gates_of(kind) * h + g * h + j]);
@@ -211,7 +225,7 @@ TEST(Recurrence, GivesASequenceTheSameBitsInAnyCompany) {
       for (Index s = 0; s < spans.count(); ++s) {
         Inputs one = in;
         one.x = Parameter(in.x.value().slice(spans.begin(s), spans.begin(s) + spans.length(s)));
-        one.h0 = Parameter(in.h0.value().slice(s, s + 1)),
+        one.h0 = Parameter(in.h0.value().slice(s, s + 1));
         one.c0 = Parameter(in.c0.value().slice(s, s + 1));
         const Tensor alone =
             fused(kind, one, {.spans = packed({spans.length(s)}), .reverse = reverse}).value();

@@ -25,7 +25,8 @@ std::string message_of(const std::function<void()>& act) {
 
 TEST(NamePatterns, MatchWholeNames) {
   const struct {
-    const char *pattern, *name;
+    const char* pattern;
+    const char* name;
     bool expected;
   } rows[] = {
       {"a", "a", true},
@@ -104,12 +105,17 @@ TEST(NamePatterns, ChooseAndExclude) {
 
 /// Named as a small encoder-decoder is; its output is its embedding.
 struct Net {
-  Parameter embedding{Tensor::full({4, 2}, 1)}, weight{Tensor::full({2, 3}, 2)},
-      bias{Tensor::full({2}, 3)}, decoder{Tensor::full({3}, 4)};
+  Parameter embedding{Tensor::full({4, 2}, 1)};
+  Parameter weight{Tensor::full({2, 3}, 2)};
+  Parameter bias{Tensor::full({2}, 3)};
+  Parameter decoder{Tensor::full({3}, 4)};
   Parameter output = embedding.share();
   void visit(Visitor& v) {
-    v("embedding", embedding), v("encoder.weight", weight), v("encoder.bias", bias),
-        v("decoder.weight", decoder), v("output", output);
+    v("embedding", embedding);
+    v("encoder.weight", weight);
+    v("encoder.bias", bias);
+    v("decoder.weight", decoder);
+    v("output", output);
   }
 };
 
@@ -140,7 +146,13 @@ TEST(Loading, ListsEveryNameBeforeAnythingChanges) {
   const struct {
     const char* what;
     std::vector<NamedTensor> source;
-    Names patterns, loaded, unselected, missing, mismatched, extra, unmatched;
+    Names patterns;
+    Names loaded;
+    Names unselected;
+    Names missing;
+    Names mismatched;
+    Names extra;
+    Names unmatched;
     const char* problems;
     std::vector<double> after;
   } rows[] = {

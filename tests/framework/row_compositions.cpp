@@ -13,7 +13,8 @@ using Xs = std::span<const Variable>;
 
 struct Rows {
   const char* what;
-  Index m, n;
+  Index m;
+  Index n;
 };
 
 Ids some_ids(Index count, Index extent) {
@@ -101,7 +102,9 @@ void add_softmaxes(std::vector<Composition>& t, const std::vector<Rows>& rows) {
 
 struct Classes {
   const char* what;
-  Index rows, d, classes;
+  Index rows;
+  Index d;
+  Index classes;
 };
 
 void add_output_layers(std::vector<Composition>& t, const std::vector<Classes>& all) {
@@ -228,7 +231,9 @@ void add_functions(std::vector<Composition>& t, const std::vector<Rows>& rows) {
 
 struct Product {
   const char* what;
-  Index rows, in, out;
+  Index rows;
+  Index in;
+  Index out;
 };
 
 void add_products(std::vector<Composition>& t, const std::vector<Product>& all) {
@@ -263,7 +268,9 @@ void add_row_compositions(std::vector<Composition>& t, bool small) {
                                     {"odd width", 7, 19},
                                     {"many rows", 200, 33},
                                     {"no rows", 0, 5}};
-    add_norms(t, rows), add_dropouts(t, rows), add_functions(t, rows);
+    add_norms(t, rows);
+    add_dropouts(t, rows);
+    add_functions(t, rows);
     add_softmaxes(
         t, {{"one element", 1, 1}, {"odd width", 7, 19}, {"wide", 3, 1000}, {"many rows", 200, 5}});
     add_output_layers(

@@ -62,7 +62,8 @@ TEST(Safetensors, ReturnsWhatWasPut) {
   EXPECT_EQ(found.metadata, metadata);
   EXPECT_EQ(found.dtypes, (std::set<std::string>{sizeof(Real) == 4 ? "F32" : "F64"}));
   Checkpoint before, after;
-  before.tensors = tensors, after.tensors = found.tensors;
+  before.tensors = tensors;
+  after.tensors = found.tensors;
   EXPECT_EQ(difference(after, before), "");
   EXPECT_FALSE(std::filesystem::exists(path + ".partial"));
   // The same bytes whatever order the tensors came in; elements begin at a multiple of 8.
@@ -175,8 +176,9 @@ TEST(Safetensors, RefusesHostileFilesByName) {
   const TemporaryFolder folder;
   const std::string good = one(R"("F32")", "[2]", "[0,8]"), hundred(100, 'x');
   const struct {
-    std::string bytes,
-        why;  // between "m: is no valid safetensors file: " and "; copy or export it again"
+    // between "m: is no valid safetensors file: " and "; copy or export it again"
+    std::string bytes;
+    std::string why;
   } rows[]{
       // the length
       {"", "it has 0 bytes, and its first 8 should say how long its header is"},
@@ -190,8 +192,9 @@ TEST(Safetensors, RefusesHostileFilesByName) {
       {number(100'000'001) + "{}",
        "it claims a header of 100000001 bytes, and 100000000 are the most"},
       {number(100'000'000) + "{}", "it claims a header of 100000000 bytes, and 2 are left"},
+      // big-endian
       {std::string("\0\0\0\0\0\0\0\2{}", 10),
-       "it claims a header of 144115188075855872 bytes, and 100000000 are the most"},  // big-endian
+       "it claims a header of 144115188075855872 bytes, and 100000000 are the most"},
       {"HEEDCKPT" + std::string(100, '\0'),
        "it claims a header of 6075438649603081544 bytes, and 100000000 are the most"},
       // JSON

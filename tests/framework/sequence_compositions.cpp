@@ -13,7 +13,8 @@ enum class Cell { elman, lstm, norm_lstm, gru };
 Variable part(const Variable& z, Index h, Index i) { return slice(z, 1, i * h, (i + 1) * h); }
 
 struct State {
-  Variable h, c;
+  Variable h;
+  Variable c;
 };
 /// One step: x the input's share of the gates, u the state's.
 State step(Cell cell, const Variable& x, const Variable& u, const State& s,
@@ -53,8 +54,8 @@ Variable over_time(Cell cell, const Variable& x, const Variable& weight, const V
   state.h = gather(state.h, sequences);
   if (cells) state.c = gather(state.c, sequences);
   const Variable in_time = gather(x, order.rows);
-  std::vector<Operand> hs{Tensor::zeros({1, h})},
-      cs{Tensor::zeros({1, h})};  // the first is for padding
+  // the first is for padding
+  std::vector<Operand> hs{Tensor::zeros({1, h})}, cs{Tensor::zeros({1, h})};
   Index begin = 0;
   for (const Index running : order.counts) {
     if (running < state.h.rows()) {
@@ -225,11 +226,18 @@ void add_convolutions(std::vector<Composition>& t, const Sequence& s, Index out,
 
 struct Images {
   const char* what;
-  Index n, height, width, in, out, kernel, stride, padding;
+  Index n;
+  Index height;
+  Index width;
+  Index in;
+  Index out;
+  Index kernel;
+  Index stride;
+  Index padding;
 };
 void add_images(std::vector<Composition>& t, const Images& m) {
-  const auto pixels = [m](Index padding) {  // for each place of the kernel which pixel every output
-                                            // reads, the one after the last for zeros
+  // for each place of the kernel which pixel every output reads, the one after the last for zeros
+  const auto pixels = [m](Index padding) {
     const Index down = (m.height + 2 * padding - m.kernel) / m.stride + 1,
                 across = (m.width + 2 * padding - m.kernel) / m.stride + 1;
     std::vector<Ids> result;
@@ -298,15 +306,18 @@ void add_sequence_compositions(std::vector<Composition>& t, bool small) {
                               {"odd width", {3, 5, 1}, 19},
                               {"empty ones", {0, 4, 0, 2}, 5},
                               {"many", {7, 3, 9, 1, 5, 5, 8, 2, 6, 4, 4, 3, 2}, 33}}) {
-      add_recurrences(t, s, false), add_recurrences(t, s, true);
+      add_recurrences(t, s, false);
+      add_recurrences(t, s, true);
       add_sequence_dropout(t, s);
-      add_convolutions(t, s, 7, 3, {}),
-          add_convolutions(t, s, 4, 2, {.spans = {}, .causal = true, .dilation = 2});
+      add_convolutions(t, s, 7, 3, {});
+      add_convolutions(t, s, 4, 2, {.spans = {}, .causal = true, .dilation = 2});
     }
-    add_cells(t, "one row", 1, 1), add_cells(t, "odd width", 7, 19), add_cells(t, "no rows", 0, 3);
-    add_images(t, {"one pixel", 1, 1, 1, 1, 1, 1, 1, 0}),
-        add_images(t, {"strides", 2, 7, 6, 3, 5, 3, 2, 1}),
-        add_images(t, {"windows meet", 2, 6, 6, 19, 2, 2, 1, 0});
+    add_cells(t, "one row", 1, 1);
+    add_cells(t, "odd width", 7, 19);
+    add_cells(t, "no rows", 0, 3);
+    add_images(t, {"one pixel", 1, 1, 1, 1, 1, 1, 1, 0});
+    add_images(t, {"strides", 2, 7, 6, 3, 5, 3, 2, 1});
+    add_images(t, {"windows meet", 2, 6, 6, 19, 2, 2, 1, 0});
   } else {
     Random random(3);
     std::vector<Index> lengths(64);
@@ -316,8 +327,8 @@ void add_sequence_compositions(std::vector<Composition>& t, bool small) {
     add_recurrences(t, rnn, false);
     add_cells(t, "rnn, one step", 64, 256);
     add_sequence_dropout(t, rnn);
-    add_convolutions(t, conv, 512, 3, {}),
-        add_convolutions(t, conv, 512, 3, {.spans = {}, .causal = true});
+    add_convolutions(t, conv, 512, 3, {});
+    add_convolutions(t, conv, 512, 3, {.spans = {}, .causal = true});
     add_images(t, {"32 images", 32, 16, 16, 32, 64, 3, 1, 1});
   }
 }

@@ -682,7 +682,9 @@ TEST(Tape, PrintHasARowForEveryOp) {
 
 /// The gradients of a deep block, directly or recomputed, and the most memory they took.
 struct Outcome {
-  std::vector<Real> x, w, loss;
+  std::vector<Real> x;
+  std::vector<Real> w;
+  std::vector<Real> loss;
   std::size_t peak;
   std::uint64_t position;
 };

@@ -14,8 +14,8 @@
 
 namespace heed::test {
 
-inline constexpr int thread_counts[] = {1, 2, 3,
-                                        8};  // first the one that the others are compared with
+// first the one that the others are compared with
+inline constexpr int thread_counts[] = {1, 2, 3, 8};
 
 /// Heed's threads while it lives; then as many as at the start.
 struct Threads {

@@ -20,7 +20,8 @@ namespace {
 /// `forward`, `backward`: whether that pass is cut. Small ones and views are not.
 struct Row {
   OpRow op;
-  bool forward = true, backward = true;
+  bool forward = true;
+  bool backward = true;
 };
 
 /// `count` sequences of 0 to `longest` rows, mixed.
@@ -38,7 +39,10 @@ Ids many_ids(Index count, Index below) {
   return ids;
 }
 
-const Shape wide{211, 333}, row{333}, column{211, 1}, vast{600, 450};
+const Shape wide{211, 333};
+const Shape row{333};
+const Shape column{211, 1};
+const Shape vast{600, 450};
 Input any(Shape shape) { return {Input::uniform, shape}; }
 
 void add_elementwise(std::vector<Row>& t) {
@@ -60,17 +64,27 @@ void add_elementwise(std::vector<Row>& t) {
   const auto one = [&](const char* op, std::function<Variable(Xs)> f) {
     t.push_back({{op, "", {positive(wide)}, std::move(f)}});
   };
-  one("operator-", OP(-x[0])), one("masked_fill", OP(masked_fill(x[0], stripes(row), 5)));
-  one("exp", OP(exp(x[0]))), one("log", OP(log(x[0]))), one("sqrt", OP(sqrt(x[0]))),
-      one("square", OP(square(x[0]))), one("abs", OP(abs(x[0])));
-  one("power", OP(power(x[0], Real(2.5)))), one("clamp", OP(clamp(x[0], 1, Real(1.5)))),
-      one("sin", OP(sin(x[0]))), one("cos", OP(cos(x[0])));
-  one("tanh", OP(tanh(x[0]))), one("sigmoid", OP(sigmoid(x[0]))), one("relu", OP(relu(x[0] - 1))),
-      one("gelu", OP(gelu(x[0])));
-  one("silu", OP(silu(x[0]))), one("softplus", OP(softplus(x[0])));
-  one("dropout", OP(dropout(x[0], Real(0.4), {7, 1}))),
-      one("relu_dropout", OP(relu_dropout(x[0] - 1, Real(0.4), {7, 3})));
-  one("softmax", OP(softmax(x[0]))), one("log_softmax", OP(log_softmax(x[0])));
+  one("operator-", OP(-x[0]));
+  one("masked_fill", OP(masked_fill(x[0], stripes(row), 5)));
+  one("exp", OP(exp(x[0])));
+  one("log", OP(log(x[0])));
+  one("sqrt", OP(sqrt(x[0])));
+  one("square", OP(square(x[0])));
+  one("abs", OP(abs(x[0])));
+  one("power", OP(power(x[0], Real(2.5))));
+  one("clamp", OP(clamp(x[0], 1, Real(1.5))));
+  one("sin", OP(sin(x[0])));
+  one("cos", OP(cos(x[0])));
+  one("tanh", OP(tanh(x[0])));
+  one("sigmoid", OP(sigmoid(x[0])));
+  one("relu", OP(relu(x[0] - 1)));
+  one("gelu", OP(gelu(x[0])));
+  one("silu", OP(silu(x[0])));
+  one("softplus", OP(softplus(x[0])));
+  one("dropout", OP(dropout(x[0], Real(0.4), {7, 1})));
+  one("relu_dropout", OP(relu_dropout(x[0] - 1, Real(0.4), {7, 3})));
+  one("softmax", OP(softmax(x[0])));
+  one("log_softmax", OP(log_softmax(x[0])));
   one("recompute", OP(recompute([](Xs y) { return tanh(y[0]); }, operands(x))));
   t.push_back({{"glu", "", {any({211, 334})}, OP(glu(x[0]))}});
   t.push_back(
@@ -96,9 +110,10 @@ void add_reductions(std::vector<Row>& t) {
     t.push_back(
         {{"variance", c.what, {any(c.shape)}, [c](Xs x) { return variance(x[0], c.axes); }}});
     const bool outer = c.shape.rank() == 2 && !whole && c.axes[0] == 1;
+    // one task finds the largest of all
     t.push_back({{"max", c.what, {any(c.shape)}, [c](Xs x) { return max(x[0], c.axes); }},
                  !whole,
-                 outer || c.shape.rank() == 3});  // one task finds the largest of all
+                 outer || c.shape.rank() == 3});
   }
   for (int axis : {0, 1})
     t.push_back({{"cumsum", "", {any(wide)}, [axis](Xs x) { return cumsum(x[0], axis); }}});
@@ -107,19 +122,21 @@ void add_reductions(std::vector<Row>& t) {
 void add_products(std::vector<Row>& t) {
   struct Case {
     const char* what;
-    Index m, n, k;
-    bool forward = true, backward = true;
+    Index m;
+    Index n;
+    Index k;
+    bool forward = true;
+    bool backward = true;
   };
-  for (const Case& c :
-       std::vector<Case>{{"square", 211, 203, 199},
-                         {"tall", 5003, 41, 47},
-                         {"wide", 41, 5003, 47},
-                         {"deep", 31, 47, 9001, false,
-                          true},  // a sum is never shared: only the gradients are cut
-                         {"row", 1, 3001, 3001},
-                         {"column", 3001, 1, 3001},
-                         {"large", 530, 517, 260},
-                         {"tiny", 3, 5, 7, false, false}}) {
+  for (const Case& c : std::vector<Case>{{"square", 211, 203, 199},
+                                         {"tall", 5003, 41, 47},
+                                         {"wide", 41, 5003, 47},
+                                         // a sum is never shared: only the gradients are cut
+                                         {"deep", 31, 47, 9001, false, true},
+                                         {"row", 1, 3001, 3001},
+                                         {"column", 3001, 1, 3001},
+                                         {"large", 530, 517, 260},
+                                         {"tiny", 3, 5, 7, false, false}}) {
     for (int flags = 0; flags < 4; ++flags) {
       const Transpose tr{.a = (flags & 1) != 0, .b = (flags & 2) != 0};
       if (flags > 0 && (c.m == 1 || c.n == 1 || c.k == 260)) continue;
@@ -356,8 +373,10 @@ const std::vector<Row>& rows() {
 }
 
 struct Ran {
-  std::vector<Tensor> tensors;              // the output, then the gradient of each input
-  std::uint64_t forward = 0, backward = 0;  // pieces
+  std::vector<Tensor> tensors;  // the output, then the gradient of each input
+                                // pieces
+  std::uint64_t forward = 0;
+  std::uint64_t backward = 0;
 };
 
 Ran run(const OpRow& op, const std::vector<Tensor>& inputs) {
@@ -419,8 +438,7 @@ TEST(Threads, EveryOpHasARow) {
   EXPECT_GT(declared, 50);
 }
 
-// What is no op
-// ---------------------------------------------------------------------------------------------------------------------
+// What is no op ----------------------------------------------------------------------------------
 
 struct Parameters {
   std::vector<Parameter> all;

@@ -13,8 +13,8 @@
 namespace heed {
 namespace {
 
-constexpr double inf = std::numeric_limits<double>::infinity(),
-                 nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double inf = std::numeric_limits<double>::infinity();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 Tensor tensor(const Shape& shape, std::vector<double> values) {
   Tensor x(shape);
@@ -43,8 +43,10 @@ Ids ids(std::initializer_list<Id> values) { return {{static_cast<Index>(values.s
 /// Row-major coordinates of element i, and back; an axis of extent 1 repeats.
 std::vector<Index> at(const Shape& shape, Index i) {
   std::vector<Index> result(shape.rank());
-  for (int axis = shape.rank() - 1; axis >= 0; --axis)
-    result[axis] = i % shape[axis], i /= shape[axis];
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    result[axis] = i % shape[axis];
+    i /= shape[axis];
+  }
   return result;
 }
 Index index(const Shape& shape, const std::vector<Index>& coordinates) {
@@ -77,7 +79,8 @@ struct ValueRow {
   std::vector<double> want;
 };
 
-const double e = std::exp(1.0), big = sizeof(Real) == 8 ? 1000 : 100;
+const double e = std::exp(1.0);
+const double big = sizeof(Real) == 8 ? 1000 : 100;
 
 TEST(Values, ByHand) {
   const Tensor a = tensor({2, 3}, {1, 2, 3, 4, 5, 6}), v = vector({-2, 0, 3});
@@ -426,7 +429,10 @@ TEST(Values, ReductionsOverAllAxesMatchLoops) {
       Axes axes;
       Shape kept = shape;
       for (int i = 0; i < shape.rank(); ++i)
-        if (set >> i & 1) axes.push_back(i % 2 ? i : i - shape.rank()), kept[i] = 1;
+        if (set >> i & 1) {
+          axes.push_back(i % 2 ? i : i - shape.rank());
+          kept[i] = 1;
+        }
       const Index count = shape.size() / kept.size();
       std::vector<double> total(kept.size()), squares(kept.size()), largest(kept.size(), -inf);
       for (Index i = 0; i < x.size(); ++i) {
@@ -455,9 +461,10 @@ TEST(Values, SumsOfMillionsAreAccurate) {
   Tensor x({n});
   Random r(5);
   double total = 0;
-  for (Index i = 0; i < n; ++i)
-    x[i] = static_cast<Real>(0.1 + static_cast<double>(i % 1000) * 1e-6),
+  for (Index i = 0; i < n; ++i) {
+    x[i] = static_cast<Real>(0.1 + static_cast<double>(i % 1000) * 1e-6);
     total += static_cast<double>(x[i]);
+  }
   const double want = total / static_cast<double>(n);
   EXPECT_NEAR(static_cast<double>(mean(x).item()), want, 1e-7 * want);
   EXPECT_NEAR(static_cast<double>(mean(reshape(x, {n / 4, 4}), {0}).data()[2]), want, 1e-5 * want);
@@ -470,8 +477,11 @@ TEST(Values, SumsOfMillionsAreAccurate) {
 
 TEST(Values, MatmulMatchesLoops) {
   struct Case {
-    std::vector<Index> a, b;
-    Index m, n, k;
+    std::vector<Index> a;
+    std::vector<Index> b;
+    Index m;
+    Index n;
+    Index k;
   };
   for (const Case& c : std::vector<Case>{{{}, {}, 1, 1, 1},
                                          {{}, {}, 33, 47, 65},

@@ -53,8 +53,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const std::size_t at = what.find(holds);
       if (cut == std::string_view::npos || at == std::string_view::npos) return 0;
       const std::string_view rest = what.substr(at + holds.size());
+      // the size it has
       json.replace(json.find("\"size\": 0"), 9,
-                   "\"size\": " + std::string(rest.substr(0, rest.find(')'))));  // the size it has
+                   "\"size\": " + std::string(rest.substr(0, rest.find(')'))));
     }
   }
   return 0;

@@ -10,8 +10,7 @@
 namespace heed {
 namespace {
 
-// Definitions
-// ---------------------------------------------------------------------------------------------------------------------
+// Definitions ------------------------------------------------------------------------------------
 
 using Row = std::vector<double>;
 using Rows = std::vector<Row>;
@@ -124,9 +123,12 @@ Definition tanh_scored(const Numbers& p, const Rows& queries, const Rows& memory
 
 /// What those with heads share: projected queries, keys and values, cut into heads.
 struct Heads {
-  int heads, kv_heads;
+  int heads;
+  int kv_heads;
   Index width;
-  Rows q, k, v;
+  Rows q;
+  Rows k;
+  Rows v;
 
   Heads(const Numbers& p, const Rows& queries, const Rows& memory, int h, int kv)
       : heads(h),
@@ -178,9 +180,8 @@ const std::vector<Member>& members() {
       {"general",
        [](const Numbers& p, const Rows& q, const Rows& m) {
          return scored(m, [=, &p](Index i, Index j) {
-           const Row x =
-               p.linear("key", m[static_cast<std::size_t>(
-                                   j)]);  // W m: W is kept as the weight of a linear layer of m
+           // W m: W is kept as the weight of a linear layer of m
+           const Row x = p.linear("key", m[static_cast<std::size_t>(j)]);
            return dot(q[static_cast<std::size_t>(i)], x);
          });
        }},
@@ -244,11 +245,11 @@ const std::vector<Member>& members() {
        [](const Numbers& p, const Rows& q, const Rows& m) {
          const Heads s(p, q, m, 4, 4);
          Definition d = with_heads(s);
-         d.mass = [=](int h, Index i, Index j,
-                      Index place) {  // heads of two columns: one angle, the position itself
+         // heads of two columns: one angle, the position itself
+         d.mass = [=](int h, Index i, Index j, Index place) {
            const Row a = s.query(h, i), b = s.key(h, j);
-           const double turn = static_cast<double>(
-               place - j);  // the query's product with a key that is turned by the difference
+           // the query's product with a key that is turned by the difference
+           const double turn = static_cast<double>(place - j);
            return std::exp((std::cos(turn) * (a[0] * b[0] + a[1] * b[1]) +
                             std::sin(turn) * (a[0] * b[1] - a[1] * b[0])) /
                            std::sqrt(2.0));
@@ -273,8 +274,7 @@ const std::vector<Member>& members() {
   return all;
 }
 
-// What all are tried on
-// -----------------------------------------------------------------------------------------------------------
+// What all are tried on --------------------------------------------------------------------------
 
 constexpr Index query_width = 8;
 
@@ -295,16 +295,19 @@ std::unique_ptr<AttentionLayer> make(const Member& member, const AttentionOption
   auto layer = make_attention(member.name, options, random);
   randomize(*layer);
   for (const auto& [name, parameter] : parameters(*layer))
+    // off the kinks, within the bounds
     if (name == "span")
-      parameter.value() = Tensor(
-          {4}, {Real(0.06), Real(0.3), Real(0.55), Real(0.8)});  // off the kinks, within the bounds
+      parameter.value() = Tensor({4}, {Real(0.06), Real(0.3), Real(0.55), Real(0.8)});
   return layer;
 }
 
 struct Layout {
   const char* name;
-  std::vector<Index> queries, keys;
-  Index query_width = 0, key_width = 0;  // 0: packed
+  std::vector<Index> queries;
+  std::vector<Index> keys;
+  // 0: packed
+  Index query_width = 0;
+  Index key_width = 0;
 };
 
 const std::vector<Layout>& layouts() {
@@ -351,8 +354,13 @@ Rows part_of(const Tensor& x, Index begin, Index count) {
 
 struct Parts {
   AttentionLayer& layer;
-  Parameter &queries, &memory;
-  void visit(Visitor& v) { v("layer", layer), v("queries", queries), v("memory", memory); }
+  Parameter& queries;
+  Parameter& memory;
+  void visit(Visitor& v) {
+    v("layer", layer);
+    v("queries", queries);
+    v("memory", memory);
+  }
 };
 
 /// The rows of sequences, each element with a weight of its own. Nobody reads padding.
@@ -375,15 +383,15 @@ void for_each_case(F f) {
           causal);
 }
 
-// Tests
-// ---------------------------------------------------------------------------------------------------------------------------
+// Tests ------------------------------------------------------------------------------------------
 
 TEST(AttentionFamily, HasADefinitionForEveryMember) {
   std::vector<std::string> defined;
   for (const Member& member : members())
     defined.push_back(member.name);
   std::vector<std::string> made(attention_names().begin(), attention_names().end());
-  std::sort(defined.begin(), defined.end()), std::sort(made.begin(), made.end());
+  std::sort(defined.begin(), defined.end());
+  std::sort(made.begin(), made.end());
   EXPECT_EQ(made, defined);
 }
 
@@ -424,7 +432,8 @@ TEST(AttentionFamily, EqualsItsDefinition) {
                                 [static_cast<std::size_t>(j)];
             ASSERT_NEAR(got, e, 10 * close) << what << ": weight of sequence " << s << ", head "
                                             << h << ", query " << i << ", key " << j;
-            total += got, wanted += e;
+            total += got;
+            wanted += e;
           }
           EXPECT_NEAR(total, wanted > 0 ? 1 : 0, 10 * close)
               << what << ": sequence " << s << ", head " << h << ", query " << i;
@@ -513,9 +522,11 @@ TEST(AttentionFamily, QueriesOneAtATimeGiveWhatAllGive) {
       std::vector<Index> running, lengths;
       std::vector<Id> rows;
       for (Index s : {2, 0, 1})
-        if (t < queries.length(s))
-          running.push_back(s), lengths.push_back(1),
-              rows.push_back(static_cast<Id>(queries.begin(s) + t));
+        if (t < queries.length(s)) {
+          running.push_back(s);
+          lengths.push_back(1);
+          rows.push_back(static_cast<Id>(queries.begin(s) + t));
+        }
       const Variable x = gather(q, Ids({static_cast<Index>(rows.size())}, rows));
       const Tensor y =
           layer->attend(x, Spans::packed(lengths), memory, keys.select(running)).value();
@@ -603,8 +614,7 @@ TEST(AttentionFamily, ASelectionLeavesTheRestOfTheMemoryAlone) {
   }
 }
 
-// Sizes and mistakes
-// --------------------------------------------------------------------------------------------------------------
+// Sizes and mistakes -----------------------------------------------------------------------------
 
 TEST(AttentionFamily, AdditiveHasThePapersParameters) {
   for (Index h : {4, 7, 256}) {

@@ -94,8 +94,11 @@ void expect_gradients(AnyModule module, const std::function<Variable()>& f,
 
 struct Layout {
   const char* name;
-  std::vector<Index> a, b;
-  Index a_width, b_width;  // 0: packed
+  std::vector<Index> a;
+  std::vector<Index> b;
+  // 0: packed
+  Index a_width;
+  Index b_width;
 };
 const std::vector<Layout>& layouts() {
   static const std::vector<Layout> all = {{"one", {1}, {1}, 0, 0},
@@ -109,13 +112,17 @@ Spans spans_of(const std::vector<Index>& lengths, Index width) {
   return width == 0 ? Spans::packed(lengths) : Spans::padded(lengths, width);
 }
 
-// Co-attention
-// --------------------------------------------------------------------------------------------------------------------
+// Co-attention -----------------------------------------------------------------------------------
 
 struct CoParts {
   CoAttention& layer;
-  Parameter &a, &b;
-  void visit(Visitor& v) { v("layer", layer), v("a", a), v("b", b); }
+  Parameter& a;
+  Parameter& b;
+  void visit(Visitor& v) {
+    v("layer", layer);
+    v("a", a);
+    v("b", b);
+  }
 };
 
 TEST(CoAttention, EqualsItsDefinition) {
@@ -154,8 +161,8 @@ TEST(CoAttention, EqualsItsDefinition) {
         add(ya, x[i], wa[i]);
       for (std::size_t j = 0; j < y.size(); ++j)
         add(yb, y[j], wb[j]);
-      expect_row(result.a.value(), s, ya, layout.name),
-          expect_row(result.b.value(), s, yb, layout.name);
+      expect_row(result.a.value(), s, ya, layout.name);
+      expect_row(result.b.value(), s, yb, layout.name);
       for (std::size_t i = 0; i < x.size(); ++i)
         EXPECT_NEAR(
             static_cast<double>(a_weights[static_cast<std::size_t>(s)][static_cast<Index>(i)]),
@@ -177,15 +184,22 @@ TEST(CoAttention, EqualsItsDefinition) {
   }
 }
 
-// Sentinel
-// ------------------------------------------------------------------------------------------------------------------------
+// Sentinel ---------------------------------------------------------------------------------------
 
 struct SentinelParts {
   SentinelAttention& layer;
-  Parameter &input, &previous, &state, &cell, &memory;
+  Parameter& input;
+  Parameter& previous;
+  Parameter& state;
+  Parameter& cell;
+  Parameter& memory;
   void visit(Visitor& v) {
-    v("layer", layer), v("input", input), v("previous", previous), v("state", state),
-        v("cell", cell), v("memory", memory);
+    v("layer", layer);
+    v("input", input);
+    v("previous", previous);
+    v("state", state);
+    v("cell", cell);
+    v("memory", memory);
   }
 };
 
@@ -232,8 +246,8 @@ TEST(SentinelAttention, EqualsItsDefinition) {
           add(y, vs[j], (1 - beta) * alone[j]);
         add(y, sentinel, beta);
         const Index row = queries.begin(s) + static_cast<Index>(i);
-        expect_row(result.y.value(), row, y, layout.name),
-            expect_row(result.beta.value(), row, {beta}, layout.name);
+        expect_row(result.y.value(), row, y, layout.name);
+        expect_row(result.beta.value(), row, {beta}, layout.name);
         for (std::size_t j = 0; j < vs.size(); ++j)
           EXPECT_NEAR(
               static_cast<double>(
@@ -255,8 +269,7 @@ TEST(SentinelAttention, EqualsItsDefinition) {
   }
 }
 
-// What members have to themselves
-// -------------------------------------------------------------------------------------------------
+// What members have to themselves ----------------------------------------------------------------
 
 TEST(AdaptiveSpan, PenaltyIsTheMeanSpanWithinBounds) {
   Random random(1);

@@ -65,8 +65,11 @@ Variable plain_linear(const Variable& x, const Linear& f) {
 
 struct Layout {
   const char* name;
-  std::vector<Index> queries, keys;
-  Index query_width, key_width;  // 0: packed
+  std::vector<Index> queries;
+  std::vector<Index> keys;
+  // 0: packed
+  Index query_width;
+  Index key_width;
 };
 
 const std::vector<Layout>& layouts() {
@@ -128,7 +131,10 @@ void expect_same_weights(const std::vector<Tensor>& got, const std::vector<Tenso
 struct SelfParts {
   SelfAttention& layer;
   Parameter& x;
-  void visit(Visitor& v) { v("layer", layer), v("x", x); }
+  void visit(Visitor& v) {
+    v("layer", layer);
+    v("x", x);
+  }
 };
 
 TEST(SelfAttention, EqualsItsDefinition) {
@@ -160,8 +166,13 @@ TEST(SelfAttention, EqualsItsDefinition) {
 
 struct CrossParts {
   CrossAttention& layer;
-  Parameter &x, &memory;
-  void visit(Visitor& v) { v("layer", layer), v("x", x), v("memory", memory); }
+  Parameter& x;
+  Parameter& memory;
+  void visit(Visitor& v) {
+    v("layer", layer);
+    v("x", x);
+    v("memory", memory);
+  }
 };
 
 TEST(CrossAttention, EqualsItsDefinition) {
@@ -251,8 +262,7 @@ TEST(Attention, NeedsHeadsThatShareTheWidth) {
   }
 }
 
-// Positions
-// -----------------------------------------------------------------------------------------------------------------------
+// Positions --------------------------------------------------------------------------------------
 
 TEST(SinusoidalPositions, FollowTheFormula) {
   for (Index d : {2, 6, 16})
@@ -308,7 +318,8 @@ TEST(LearnedPositions, EndWhereTheTableEnds) {
   const LearnedPositions positions(5, 4, random);
   const auto of = [](Index n) { return Spans::packed(std::vector<Index>{1, n}); };
   struct Row {
-    Index length, offset;
+    Index length;
+    Index offset;
     const char* message;
   };
   for (const Row& row : {Row{5, 0, "no error"}, Row{2, 3, "no error"},

@@ -99,7 +99,10 @@ struct Stack {  // every layer of the file
         light({.d = 4, .heads = 2, .dropout = Real(0.2)}, random),
         image(4, 2, {2, 3}, random, {.padding = {0, 1}}) {}
   void visit(Visitor& v) {
-    v("conv", conv), v("depthwise", depthwise), v("light", light), v("image", image);
+    v("conv", conv);
+    v("depthwise", depthwise);
+    v("light", light);
+    v("image", image);
   }
 };
 

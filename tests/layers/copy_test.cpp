@@ -32,8 +32,8 @@ const std::vector<Copier>& copiers() {
 }
 
 // Sources with unknown words: v and v + 1 are other words in each.
-const Lines sources = {{5, v, 6, v + 1, v, 2}, {7, v, 2}, {8, 9, 2}},
-            targets = {{v + 1, 7, v}, {v}, {9, 3, 8, 8}};
+const Lines sources = {{5, v, 6, v + 1, v, 2}, {7, v, 2}, {8, 9, 2}};
+const Lines targets = {{v + 1, 7, v}, {v}, {9, 3, 8, 8}};
 
 // log((1 - g) sum_j a_j [token_j = w] + g softmax(z)_w), worked out in double.
 TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
@@ -73,9 +73,17 @@ TEST(Copying, FusedLossIsItsComposition) {
   const std::vector<Id> answers = {1, 3, 0, 2, 3};
   const Ids gold({n}, answers);
   struct Inputs {
-    Parameter x, weight, bias, gate, copied;
+    Parameter x;
+    Parameter weight;
+    Parameter bias;
+    Parameter gate;
+    Parameter copied;
     void visit(Visitor& t) {
-      t("x", x), t("weight", weight), t("bias", bias), t("gate", gate), t("copied", copied);
+      t("x", x);
+      t("weight", weight);
+      t("bias", bias);
+      t("gate", gate);
+      t("copied", copied);
     }
   } in{Parameter(random_tensor({n, d}, 1)), Parameter(random_tensor({4, d}, 2)),
        Parameter(random_tensor({4}, 3)), Parameter(random_tensor({n}, 4)),
@@ -101,19 +109,20 @@ TEST(Copying, FusedLossIsItsComposition) {
 TEST(Copying, LossHoldsAtItsEdges) {
   const double inf = std::numeric_limits<double>::infinity();
   struct Row {
-    Real gate, copied;
+    Real gate;
+    Real copied;
     Id gold;
     double loss;  // of logits 0, -200
   };
-  const Row rows[] = {
-      {0, Real(0.5), 0, -std::log(0.5 * 1 + 0.5 * 0.5)},  // generated or copied
-      {0, Real(0.5), 7, -std::log(0.5 * 0.5)},            // outside: copied alone
-      {2, 0, 0, std::log1p(std::exp(-2.0))},              // no way but to generate
-      {0, 0, 1,
-       std::log(2.0) + 200},  // sure of another word: as much as plain cross entropy, and a log 2
-      {-3, 1, 1, std::log1p(std::exp(-3.0))},  // never generated, surely copied
-      {0, 0, 5, 69},                           // by no way at all
-      {0, Real(0.5), 4, inf}};                 // ignored
+  const Row rows[] = {{0, Real(0.5), 0, -std::log(0.5 * 1 + 0.5 * 0.5)},  // generated or copied
+                      {0, Real(0.5), 7, -std::log(0.5 * 0.5)},            // outside: copied alone
+                      {2, 0, 0, std::log1p(std::exp(-2.0))},              // no way but to generate
+                      // sure of another word: as much as plain cross entropy, and a log 2
+                      {0, 0, 1, std::log(2.0) + 200},
+                      // never generated, surely copied
+                      {-3, 1, 1, std::log1p(std::exp(-3.0))},
+                      {0, 0, 5, 69},            // by no way at all
+                      {0, Real(0.5), 4, inf}};  // ignored
   for (const Row& row : rows) {
     Parameter x(Tensor::full({1, 1}, 1)), weight(Tensor({2, 1}, {0, -200})),
         gate(Tensor::full({1}, row.gate)), copied(Tensor::full({1}, row.copied));
@@ -156,7 +165,8 @@ TEST(Coverage, CostsWhatIsLookedAtTwice) {
         double covered = 0;
         for (Index t = 0; t < steps; ++t) {
           const double a = weights[t * words + i];
-          repeated += std::min(a, covered), covered += a;
+          repeated += std::min(a, covered);
+          covered += a;
         }
       }
     }
@@ -264,7 +274,8 @@ TEST(Copying, SaysWordsItHasNeverSeen) {
               .vocabulary = v, .d = 32, .layers = 1, .heads = 2, .dropout = 0, .copy = true},
           random);
     const auto draw = [&](Lines& from, Lines& to) {
-      from.clear(), to.clear();
+      from.clear();
+      to.clear();
       for (int i = 0; i < 16; ++i) {
         std::vector<Id> line;
         const Index length = 2 + static_cast<Index>(data.below(4));

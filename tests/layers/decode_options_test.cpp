@@ -63,16 +63,26 @@ const std::vector<Family>& families() {
 
 struct Row {
   Real length_penalty;
-  Index min_length, max_length, ngram;
+  Index min_length;
+  Index max_length;
+  Index ngram;
   double coverage;
 };
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
-      {0, 0, 4, 1, 0},           {Real(0.6), 2, 4, 1, 0}, {Real(0.6), 0, 4, 2, 0},
-      {1, 3, 4, 2, 0},           {1, 0, 4, 3, 0},         {Real(0.6), 4, 4, 4, 0},
-      {0, 4, 4, 1, 0},  // after three words nothing is left to say, and too early to end
-      {0, 0, 3, 0, 0.2},         {1, 0, 3, 0, 1.5},       {Real(0.6), 1, 4, 0, 0.5},
-      {Real(0.6), 0, 4, 2, 0.4}, {0, 4, 4, 1, 0.3},
+      {0, 0, 4, 1, 0},
+      {Real(0.6), 2, 4, 1, 0},
+      {Real(0.6), 0, 4, 2, 0},
+      {1, 3, 4, 2, 0},
+      {1, 0, 4, 3, 0},
+      // after three words nothing is left to say, and too early to end
+      {Real(0.6), 4, 4, 4, 0},
+      {0, 4, 4, 1, 0},
+      {0, 0, 3, 0, 0.2},
+      {1, 0, 3, 0, 1.5},
+      {Real(0.6), 1, 4, 0, 0.5},
+      {Real(0.6), 0, 4, 2, 0.4},
+      {0, 4, 4, 1, 0.3},
   };
   return all;
 }
@@ -329,8 +339,7 @@ TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {
       << "asked for";
 }
 
-// Given targets
-// -------------------------------------------------------------------------------------------------------------------
+// Given targets ----------------------------------------------------------------------------------
 
 TEST(ScoreTargets, SumsTheirLogProbabilities) {
   for (const Family& family : families()) {

@@ -8,8 +8,7 @@
 namespace heed {
 namespace {
 
-// What may be drawn
-// ---------------------------------------------------------------------------------------------------------------
+// What may be drawn ------------------------------------------------------------------------------
 
 TEST(Choices, AreTheLikeliestByCountAndByShare) {
   constexpr Real none = Real(-1e30);
@@ -89,14 +88,17 @@ TEST(Choices, OfAHugeVocabularyAreThoseOfSortingIt) {
     const std::vector<double> log_p = log_probabilities(logits);
     std::vector<Id> expected, got;
     double held = 0;
-    for (std::size_t i = 0; i < order.size() && held < p; ++i)
-      expected.push_back(order[i]), held += std::exp(log_p[static_cast<std::size_t>(order[i])]);
+    for (std::size_t i = 0; i < order.size() && held < p; ++i) {
+      expected.push_back(order[i]);
+      held += std::exp(log_p[static_cast<std::size_t>(order[i])]);
+    }
     for (const Choice& c : choices(logits, {.sample = true, .top_p = p}))
       got.push_back(c.id);
-    EXPECT_NEAR(static_cast<double>(got.size()), static_cast<double>(expected.size()), 1)
-        << p;  // a sum's rounding
+    // a sum's rounding
+    EXPECT_NEAR(static_cast<double>(got.size()), static_cast<double>(expected.size()), 1) << p;
     const std::size_t both = std::min(got.size(), expected.size());
-    got.resize(both), expected.resize(both);
+    got.resize(both);
+    expected.resize(both);
     EXPECT_EQ(got, expected) << p;
   }
 }
@@ -108,14 +110,13 @@ TEST(Draw, TakesEachChoiceForItsShareOfTheWay) {
     EXPECT_EQ(draw(from, u), id) << u;
 }
 
-// Whole outputs
-// -------------------------------------------------------------------------------------------------------------------
+// Whole outputs ----------------------------------------------------------------------------------
 
 /// The probability of every output under sampling with `o`, by its definition.
 std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<Id>& source,
                                         const DecodeOptions& o) {
-  std::map<std::vector<Id>, double>
-      all;  // cut outputs and ended ones differ in length: the latter with </s>
+  // cut outputs and ended ones differ in length: the latter with </s>
+  std::map<std::vector<Id>, double> all;
   std::vector<std::pair<std::vector<Id>, double>> open = {{{}, 1}};
   while (!open.empty()) {
     const auto [ids, probability] = open.back();
@@ -145,7 +146,8 @@ std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<
     std::size_t kept = 0;
     while (kept < next.size() && (kept == 0 || held < o.top_p))
       held += next[kept++].first;
-    next.resize(kept), normalise();
+    next.resize(kept);
+    normalise();
     if (next.empty()) all[ids] += probability;
     for (const auto& [p, id] : next) {
       std::vector<Id> longer = ids;
@@ -180,7 +182,9 @@ TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
              {.min_length = 5, .max_length = 6, .no_repeat_ngram = 1, .temperature = 3},
          }) {
       DecodeOptions o = given;
-      o.sample = true, o.nbest = count, o.seed = 11;
+      o.sample = true;
+      o.nbest = count;
+      o.seed = 11;
       const Lines sources = {{5, 4}};
       const auto expected = exact(*model, sources[0], o);
       std::map<std::vector<Id>, int> counts;
@@ -197,14 +201,18 @@ TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
       double statistic = 0, rare_expected = 0, total = 0;
       int classes = 0, rare = 0;
       const auto add = [&](double e, int n) {
-        if (e > 0) statistic += (n - e) * (n - e) / e, ++classes;
+        if (e > 0) {
+          statistic += (n - e) * (n - e) / e;
+          ++classes;
+        }
       };
       for (const auto& [ids, p] : expected) {
         total += p;
         const double e = p * count;
-        if (e < 5)
-          rare_expected += e, rare += counts[ids];
-        else
+        if (e < 5) {
+          rare_expected += e;
+          rare += counts[ids];
+        } else
           add(e, counts[ids]);
       }
       add(rare_expected, rare);
@@ -232,10 +240,11 @@ TEST(Sampling, SaysTheLogProbabilityOfTheModelWhateverTheTemperature) {
       double sum = 0;
       std::vector<Id> prefix = {bos_id}, said = h.ids;
       if (h.ended) said.push_back(eos_id);
-      for (Id id : said)
+      for (Id id : said) {
         sum +=
-            log_probabilities(full_logits(model, sources[i], prefix))[static_cast<std::size_t>(id)],
-            prefix.push_back(id);
+            log_probabilities(full_logits(model, sources[i], prefix))[static_cast<std::size_t>(id)];
+        prefix.push_back(id);
+      }
       EXPECT_NEAR(h.log_probability, sum, 1e-4);
       EXPECT_EQ(h.score, h.log_probability);
     }

@@ -3,8 +3,7 @@
 namespace heed {
 namespace {
 
-// Cached decoding
-// -----------------------------------------------------------------------------------------------------------------
+// Cached decoding --------------------------------------------------------------------------------
 
 /// Decodes step by step, selecting rows in between, and compares each row's logits with the whole
 /// forward pass over what it has read.
@@ -38,7 +37,8 @@ void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
       chosen_sentences.push_back(sentences[static_cast<std::size_t>(r)]);
       chosen_prefixes.push_back(prefixes[static_cast<std::size_t>(r)]);
     }
-    sentences = chosen_sentences, prefixes = chosen_prefixes;
+    sentences = chosen_sentences;
+    prefixes = chosen_prefixes;
     ASSERT_EQ(state->rows(), static_cast<Index>(prefixes.size())) << what;
   }
 }
@@ -78,8 +78,10 @@ TEST(Cache, GivesWhatTheWholeForwardPassGives) {
 // together.
 TEST(Cache, OfManyRowsAndOfLongSources) {
   std::vector<Index> lengths, backwards, some, few;
-  for (Index r = 0; r < 520; ++r)
-    lengths.push_back(1 + r * 5 % 11), backwards.push_back(519 - r);
+  for (Index r = 0; r < 520; ++r) {
+    lengths.push_back(1 + r * 5 % 11);
+    backwards.push_back(519 - r);
+  }
   for (Index r = 0; r < 35; ++r)
     some.push_back(2 * r % 35);
   for (Index r = 0; r < 20; ++r)
@@ -148,7 +150,8 @@ TEST(Decode, EndsWhereThePositionsEndAndPromisesNoMore) {
       "[decode] expected max_length and min_length of at most 6, the positions of the model; got ";
   const struct {
     const Seq2Seq& model;
-    Index min_length, max_length;
+    Index min_length;
+    Index max_length;
     std::size_t longest;
     std::string message;
   } rows[] = {
@@ -199,13 +202,13 @@ TEST(Cache, NeedsATokenForEachRow) {
   }
 }
 
-// Search
-// --------------------------------------------------------------------------------------------------------------------------
+// Search -----------------------------------------------------------------------------------------
 
 TEST(BeamSearch, FindsTheBestOfAllOutputsWithABeamAsWideAsTheyAre) {
   struct Row {
     Real length_penalty;
-    Index min_length, max_length;
+    Index min_length;
+    Index max_length;
   };
   for (std::uint64_t seed : {1, 2, 3})
     for (const Row& row :
@@ -253,7 +256,8 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
       for (Id id = eos_id; id < model.vocabulary(); ++id) {
         if (id == eos_id && length < o.min_length) continue;
         Hypothesis longer = h;
-        longer.ids.push_back(id), longer.log_probability += p[static_cast<std::size_t>(id)];
+        longer.ids.push_back(id);
+        longer.log_probability += p[static_cast<std::size_t>(id)];
         if (id != eos_id && repeats(longer.ids, o.no_repeat_ngram)) continue;
         all.push_back(longer);
       }
@@ -271,8 +275,10 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
     }
     live = next;
   }
-  for (Hypothesis& h : live)
-    h.score = score_of(h.log_probability, h.ids.size(), alpha), finished.push_back(h);
+  for (Hypothesis& h : live) {
+    h.score = score_of(h.log_probability, h.ids.size(), alpha);
+    finished.push_back(h);
+  }
   std::sort(finished.begin(), finished.end(), by_score);
   finished.resize(std::min(finished.size(), static_cast<std::size_t>(o.nbest)));
   return finished;
@@ -377,7 +383,8 @@ TEST(GreedySearch, SaysTheLikeliestWordAtEachStep) {
           const Id best = static_cast<Id>(std::max_element(p.begin(), p.end()) - p.begin());
           expected.log_probability += p[static_cast<std::size_t>(best)];
           if (best == eos_id) break;
-          expected.ids.push_back(best), prefix.push_back(best);
+          expected.ids.push_back(best);
+          prefix.push_back(best);
         }
         expected.score = expected.log_probability;  // without a penalty
         expect_same(found[i], {&expected, 1},
@@ -409,8 +416,10 @@ TEST(Decode, KeepsToItsLengthsAndItsOrder) {
     const Transformer model = opinionated(seed, tiny_vocabulary);
     const Lines sources = random_lines({3, 1, 6}, 80);
     struct Row {
-      int beam, nbest;
-      Index min_length, max_length;
+      int beam;
+      int nbest;
+      Index min_length;
+      Index max_length;
     };
     for (const Row& row :
          {Row{1, 1, 0, 1}, Row{5, 5, 0, 4}, Row{5, 3, 4, 4}, Row{3, 3, 2, 7}, Row{30, 30, 0, 2}}) {
@@ -462,7 +471,8 @@ TEST(Decode, OfNoSourcesIsNoOutputs) {
 TEST(Decode, RefusesBeamsThatAreNone) {
   const Transformer model = tiny_transformer();
   struct Row {
-    int beam, nbest;
+    int beam;
+    int nbest;
   };
   for (const Row& row : {Row{0, 1}, Row{-1, 1}, Row{3, 0}, Row{3, 4}}) {
     try {

@@ -18,8 +18,8 @@ inline std::vector<Real> full_logits(const Seq2Seq& model, const std::vector<Id>
   Batch batch;
   if (model.reads_source()) batch.source = pack(Lines{source});
   Lines input = {prefix};
-  if (!model.reads_source())
-    input[0].insert(input[0].begin(), source.begin(), source.end());  // the text so far
+  // the text so far
+  if (!model.reads_source()) input[0].insert(input[0].begin(), source.begin(), source.end());
   batch.target = pack(input);
   const Tensor logits = model.logits(batch).value();
   return logits.slice(logits.rows() - 1, logits.rows()).to_vector();
@@ -43,8 +43,8 @@ inline std::vector<double> log_probabilities(const std::vector<Real>& logits) {
   return result;
 }
 
-inline constexpr Index small_vocabulary =
-    6;  // four marks, 4 and 5; <unk> may be said, <pad> and <s> may not
+// four marks, 4 and 5; <unk> may be said, <pad> and <s> may not
+inline constexpr Index small_vocabulary = 6;
 
 /// A model of strong opinions.
 inline Transformer opinionated(std::uint64_t seed, Index vocabulary = small_vocabulary) {
@@ -112,7 +112,8 @@ inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector
       bool goes_on = false;
       for (Id id = unk_id; id < model.vocabulary(); ++id) {
         Hypothesis longer = h;
-        longer.ids.push_back(id), longer.log_probability += p[static_cast<std::size_t>(id)];
+        longer.ids.push_back(id);
+        longer.log_probability += p[static_cast<std::size_t>(id)];
         if (repeats(longer.ids, o.no_repeat_ngram)) continue;
         goes_on = true;
         (static_cast<Index>(longer.ids.size()) == o.max_length ? all : next).push_back(longer);

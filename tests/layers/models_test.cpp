@@ -50,7 +50,8 @@ const std::vector<Family>& families() {
   return all;
 }
 
-const std::vector<Index> source_lengths = {5, 1, 7, 3}, target_lengths = {2, 6, 0, 4};
+const std::vector<Index> source_lengths = {5, 1, 7, 3};
+const std::vector<Index> target_lengths = {2, 6, 0, 4};
 
 Batch batch_of(const Family& family, const std::vector<Index>& sources,
                const std::vector<Index>& targets, std::uint64_t seed = 11, Widths widths = {},
@@ -129,7 +130,8 @@ TEST(Models, AnEmptySequenceAddsNothingToItsBatch) {
     const Sequences gold{with.gold, with.target.spans};
     const Lines kept_gold = {rows(gold, 0), rows(gold, 2)};
     with.gold = without.gold = pack(kept_gold).ids;
-    with.target = pack(holed), without.target = pack(kept);
+    with.target = pack(holed);
+    without.target = pack(kept);
     if (family.reads_source)
       without.source = pack(Lines{rows(with.source, 0), rows(with.source, 2)});
     const Gradients got = gradients(*model, [&] { return model->loss(with, summed); });
@@ -166,8 +168,8 @@ TEST(Models, LossIsTheMeanOverGoldTokens) {
   for (const Family& family : families()) {
     const auto model = family.make(0);
     set_training(*model, false);  // nothing but the answers counts then, coverage neither
-    const double smoothing =
-        model->copies() ? 0 : 0.1;  // of models that copy it is not the mixture's: copy_test.cpp
+    // of models that copy it is not the mixture's: copy_test.cpp
+    const double smoothing = model->copies() ? 0 : 0.1;
     Batch batch = batch_of(family, source_lengths, target_lengths);
     for (Index ignored : {-1, 0, 4}) {  // a row more each time
       if (ignored >= 0) batch.gold[ignored] = ignored_id;
@@ -206,11 +208,11 @@ TEST(Models, CountTheirParameters) {
   // norm: 2 d.
   const auto attention = [](Index d) { return 4 * (d * d + d); };
   const auto feed_forward = [](Index d, Index ff) { return 2 * d * ff + ff + d; };
-  const auto pair =
-      [&](Index v, Index d, Index n,
-          Index ff) {  // encoder layers have 2 norms, decoder layers 2 attentions and 3 norms
-        return v * d + n * (3 * attention(d) + 2 * feed_forward(d, ff) + 5 * 2 * d) + 2 * 2 * d;
-      };
+  const auto pair = [&](Index v, Index d, Index n,
+                        // encoder layers have 2 norms, decoder layers 2 attentions and 3 norms
+                        Index ff) {
+    return v * d + n * (3 * attention(d) + 2 * feed_forward(d, ff) + 5 * 2 * d) + 2 * 2 * d;
+  };
   const auto gpt = [&](Index v, Index d, Index n, Index ff, Index context) {
     return v * d + context * d + n * (attention(d) + feed_forward(d, ff) + 2 * 2 * d) + 2 * d;
   };
@@ -220,8 +222,8 @@ TEST(Models, CountTheirParameters) {
     return v * d + positions * d + 2 * n * (2 * d * k * d + 2 * d) + 2 * n * (d * d + d) + d * v +
            v;
   };
-  EXPECT_EQ(convolutional(8000, 256, 4, 3, 1024),
-            8042304);  // the case `conv`: 2,048,000 + 262,144 + 3,149,824 + 526,336 + 2,056,000
+  // the case `conv`: 2,048,000 + 262,144 + 3,149,824 + 526,336 + 2,056,000
+  EXPECT_EQ(convolutional(8000, 256, 4, 3, 1024), 8042304);
   for (const bool tied : {false, true})
     for (const bool normed : {false, true}) {
       Random random(1);
@@ -249,9 +251,13 @@ TEST(Models, CountTheirParameters) {
   EXPECT_EQ(gpt(65, 256, 4, 1024, 1024), 3438336);
   // And models have as many: the smaller cases themselves, the larger ones at a smaller width.
   struct Row {
-    Index v, d;
-    int n, heads;
-    Index ff, context;  // context 0: encoder and decoder
+    Index v;
+    Index d;
+    int n;
+    int heads;
+    // context 0: encoder and decoder
+    Index ff;
+    Index context;
   };
   for (const Row& r :
        {Row{8000, 128, 2, 4, 512, 0}, Row{300, 32, 3, 4, 128, 0}, Row{100, 16, 6, 8, 0, 0},
@@ -387,8 +393,7 @@ TEST(Models, RefuseSizesThatMakeNone) {
             "[positions] expected positions of at most 4; got 5");
 }
 
-// Dropout
-// -------------------------------------------------------------------------------------------------------------------------
+// Dropout ----------------------------------------------------------------------------------------
 
 TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
   for (const Family& family : families()) {
@@ -434,8 +439,8 @@ TEST(Dropout, GradientsAreThoseOfTheNetworkThatIsLeft) {
     std::vector<Tensor> directions, before;
     double expected = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
-      directions.push_back(random_tensor(all[i].parameter.shape(), 200 + i)),
-          before.push_back(all[i].parameter.value().clone());
+      directions.push_back(random_tensor(all[i].parameter.shape(), 200 + i));
+      before.push_back(all[i].parameter.value().clone());
       for (Index j = 0; j < directions[i].size(); ++j)
         expected += static_cast<double>(g.values[i][static_cast<std::size_t>(j)]) *
                     static_cast<double>(directions[i][j]);
@@ -462,8 +467,8 @@ TEST(Models, GiveTheSameBitsOnAnyNumberOfThreads) {
   const ThreadsRestored restored;
   for (const Family& family : families()) {
     const auto model = family.make(Real(0.2));
-    const Batch batch = batch_of(family, {40, 3, 17, 9, 25, 30},
-                                 {12, 20, 1, 9, 15, 22});  // enough rows to share out
+    // enough rows to share out
+    const Batch batch = batch_of(family, {40, 3, 17, 9, 25, 30}, {12, 20, 1, 9, 15, 22});
     const auto step = [&](int n) {
       set_threads(n);
       step_random() = Random(8, 9);
@@ -480,13 +485,15 @@ TEST(Models, GiveTheSameBitsOnAnyNumberOfThreads) {
   }
 }
 
-// Recomputing
-// ---------------------------------------------------------------------------------------------------------------------
+// Recomputing ------------------------------------------------------------------------------------
 
 struct LayerAndInput {
   EncoderLayer layer;
   Parameter x;
-  void visit(Visitor& v) { v("layer", layer), v("x", x); }
+  void visit(Visitor& v) {
+    v("layer", layer);
+    v("x", x);
+  }
 };
 
 TEST(Recompute, OfALayerWithDropoutChangesNothing) {
@@ -516,8 +523,7 @@ TEST(Recompute, OfALayerWithDropoutChangesNothing) {
   }
 }
 
-// Memory
-// --------------------------------------------------------------------------------------------------------------------------
+// Memory -----------------------------------------------------------------------------------------
 
 /// What is frozen gets no gradient, and what is not the same one as in a model that learns whole,
 /// to the bit.
@@ -629,7 +635,8 @@ TEST(Models, AskTheSystemForNothingOnceWarm) {
         clear_gradients(*model);
       }
     };
-    epoch(), epoch();
+    epoch();
+    epoch();
     const std::size_t requests = memory::statistics().system_requests;
     for (int i = 0; i < 5; ++i)
       epoch();

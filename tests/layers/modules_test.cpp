@@ -55,7 +55,7 @@ struct Tied {
   }
 };
 
-// Copies ------------------------------------------------------------------------------------------
+// Copies -----------------------------------------------------------------------------------------
 
 TEST(Copies, HaveWeightsOfTheirOwn) {
   Random random(1);
@@ -201,12 +201,14 @@ TEST(Copies, OfEveryFamilyComputeTheSameAndShareWhatTheirWordSays) {
   }
 }
 
-// Members -----------------------------------------------------------------------------------------
+// Members ----------------------------------------------------------------------------------------
 
 TEST(Visitor, WalksWhateverHoldsModules) {
   struct Holder {
-    std::unique_ptr<AttentionLayer> attention, no_attention;
-    std::optional<Linear> linear, no_linear;
+    std::unique_ptr<AttentionLayer> attention;
+    std::unique_ptr<AttentionLayer> no_attention;
+    std::optional<Linear> linear;
+    std::optional<Linear> no_linear;
     std::optional<Parameter> parameter;
     std::array<LayerNorm, 2> norms{LayerNorm(2), LayerNorm(2)};
     std::vector<std::unique_ptr<Linear>> list;
@@ -235,11 +237,12 @@ TEST(Visitor, WalksWhateverHoldsModules) {
                                              "norms.1.gain", "norms.1.bias", "list.0.weight"}));
 }
 
-// Modes -------------------------------------------------------------------------------------------
+// Modes ------------------------------------------------------------------------------------------
 
 TEST(Evaluating, RestoresEachModeThatItFound) {
   struct Parts {
-    Dropout a{Real(0.5)}, b{Real(0.5)};
+    Dropout a{Real(0.5)};
+    Dropout b{Real(0.5)};
     void visit(Visitor& v) {
       v("a", a);
       v("b", b);
@@ -326,7 +329,7 @@ TEST(Decode, DropsNothingWhateverTheMode) {
   }
 }
 
-// Positions ---------------------------------------------------------------------------------------
+// Positions --------------------------------------------------------------------------------------
 
 TEST(SinusoidalPositions, AreSinesOfAnyPositionAndOfNoneBelowZero) {
   const SinusoidalPositions positions(4);

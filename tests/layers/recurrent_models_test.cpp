@@ -47,7 +47,7 @@ TEST(RecurrentSeq2Seq, GivesItsAttention) {
                                &q.ids[q.spans.begin(i)] + q.spans.length(i));
       };
       Batch one;
-      one.source = pack(Lines{line(batch.source, s)}),
+      one.source = pack(Lines{line(batch.source, s)});
       one.target = pack(Lines{line(batch.target, s)});
       model.logits(one, &alone);
       expect_close(alone[0].weights[0], w, row.name);
@@ -84,8 +84,9 @@ TEST(RecurrentSeq2Seq, AdditiveFollowsItsPaper) {
   };
   const auto embed = [&](Id id) {
     Vector x(d);
+    // sqrt 16
     for (Index j = 0; j < d; ++j)
-      x[j] = 4 * static_cast<double>(p.at("embedding.weight")[id * d + j]);  // sqrt 16
+      x[j] = 4 * static_cast<double>(p.at("embedding.weight")[id * d + j]);
     return x;
   };
   const auto joined = [](Vector a, const Vector& b) {
@@ -114,9 +115,11 @@ TEST(RecurrentSeq2Seq, AdditiveFollowsItsPaper) {
          h, c);
     annotations.push_back(h);
   }
-  h = squash(plus(times("bridge.0.weight", h), bias("bridge.0.bias"))), c = Vector(d, 0.0);
+  h = squash(plus(times("bridge.0.weight", h), bias("bridge.0.bias")));
+  c = Vector(d, 0.0);
   Batch batch;
-  batch.source = pack(Lines{source}), batch.target = pack(Lines{target});
+  batch.source = pack(Lines{source});
+  batch.target = pack(Lines{target});
   const Tensor got = model.logits(batch).value();
   for (std::size_t t = 0; t < target.size(); ++t) {
     Vector weights, context(d, 0.0);
@@ -128,7 +131,8 @@ TEST(RecurrentSeq2Seq, AdditiveFollowsItsPaper) {
       double score = 0;
       for (Index j = 0; j < d; ++j)
         score += static_cast<double>(p.at("decoder.attention.energy")[j]) * inner[j];
-      weights.push_back(std::exp(score)), total += weights.back();
+      weights.push_back(std::exp(score));
+      total += weights.back();
     }
     for (std::size_t s = 0; s < annotations.size(); ++s)
       for (Index j = 0; j < d; ++j)

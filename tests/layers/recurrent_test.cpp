@@ -8,7 +8,10 @@ namespace {
 struct Parts {
   Recurrent& stack;
   Parameter& x;
-  void visit(Visitor& v) { v("stack", stack), v("x", x); }
+  void visit(Visitor& v) {
+    v("stack", stack);
+    v("x", x);
+  }
 };
 
 struct Stack {
@@ -99,7 +102,8 @@ TEST(Recurrent, PaddingChangesNothing) {
           loss = loss + sum(square(state.h));
         return loss;
       });
-      g.names.pop_back(), g.values.pop_back();  // of x, which has other rows
+      g.names.pop_back();
+      g.values.pop_back();  // of x, which has other rows
       return g;
     };
     const Gradients packed = run(0);
@@ -152,7 +156,8 @@ TEST(Recurrent, CountsItsParametersAsPyTorchDoes) {
   // A layer and direction: gates (in + hidden + 2) hidden, the 2 being both biases.
   struct Row {
     const char* cell;
-    Index in, hidden;
+    Index in;
+    Index hidden;
     int layers;
     bool both;
     Index expected;

@@ -121,7 +121,10 @@ inline RecurrentSeq2Seq tiny_recurrent(const TinyRecurrent& row, Real dropout = 
                                        Index vocabulary = 30) {
   Random random(5);
   RecurrentSeq2SeqOptions o = row.options;
-  o.vocabulary = vocabulary, o.d = 16, o.dropout = dropout, o.recurrent_dropout = dropout;
+  o.vocabulary = vocabulary;
+  o.d = 16;
+  o.dropout = dropout;
+  o.recurrent_dropout = dropout;
   RecurrentSeq2Seq model(o, random);
   randomize(model);
   return model;
@@ -160,7 +163,9 @@ inline Sequences lay_out(const Lines& lines, Index width, Id filler) {
 }
 
 struct Widths {
-  Index source = 0, target = 0;  // 0: packed
+  // 0: packed
+  Index source = 0;
+  Index target = 0;
 };
 
 /// Teacher forcing: the decoder reads <s> y and must answer y </s>.

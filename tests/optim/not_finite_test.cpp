@@ -17,8 +17,8 @@
 namespace heed {
 namespace {
 
-constexpr Real huge = std::numeric_limits<Real>::max(),
-               not_a_number = std::numeric_limits<Real>::quiet_NaN();
+constexpr Real huge = std::numeric_limits<Real>::max();
+constexpr Real not_a_number = std::numeric_limits<Real>::quiet_NaN();
 
 struct NoData : BatchStream {
   Batch next() override { return {}; }
@@ -72,7 +72,8 @@ Batch batch_for(const Seq2Seq& model, const std::vector<std::size_t>& with_mark,
 std::string explained(const Family& family, std::span<const Batch> batches,
                       const NotFiniteStep& step = {.step = 8, .seed = 5, .divisor = 16}) {
   NotFiniteStep s = step;
-  s.batches = batches, s.value = std::numeric_limits<double>::infinity();
+  s.batches = batches;
+  s.value = std::numeric_limits<double>::infinity();
   return explain(s, *family.model, family.loss(), NoData());
 }
 
@@ -109,7 +110,9 @@ TEST(NotFinite, WeightsAreToBlameWhereTheyHoldIt) {
 TEST(NotFinite, NamesTheLayerThatOverflows) {
   const struct {
     std::size_t family;
-    const char *layer, *parameter, *op;
+    const char* layer;
+    const char* parameter;
+    const char* op;
   } rows[] = {
       {0, "encoder.0.attention.input", "weight", "linear"},
       {0, "encoder.1.feed_forward.down", "weight", "linear"},
@@ -180,10 +183,14 @@ TEST(NotFinite, NamesTheLinesThatGiveItAlone) {
 
 /// Gives a number for each token: table[id].
 struct Numbers {
-  Parameter table, unused;
+  Parameter table;
+  Parameter unused;
   Numbers()
       : table(Tensor({6, 1}, {1, 2, huge * Real(0.7), 0, -1, 3})), unused(Tensor::zeros({2})) {}
-  void visit(Visitor& v) { v("table", table), v("unused", unused); }
+  void visit(Visitor& v) {
+    v("table", table);
+    v("unused", unused);
+  }
 };
 
 Batch numbers(const Lines& lines, Index first_line) {
@@ -311,8 +318,9 @@ TEST(NotFinite, DropoutIsThatOfTheStep) {
 TEST(NotFinite, LinesAreCalledAsInTheirFile) {
   const TemporaryFolder folder;
   std::string tsv;
+  // lines 4, 11, 18 ... are blank
   for (int i = 0; i < 200; ++i)
-    tsv += i % 7 == 3 ? "\n" : fmt::format("a{}\tb\n", i);  // lines 4, 11, 18 ... are blank
+    tsv += i % 7 == 3 ? "\n" : fmt::format("a{}\tb\n", i);
   const std::string path = folder.write("train.tsv", tsv);
   const auto pairs = [&] { return open_pairs({path}, {}, Split::train, 1); };
   const auto kept = pairs();

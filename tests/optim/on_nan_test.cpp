@@ -20,15 +20,18 @@ namespace {
 constexpr Index classes = 6;
 
 struct Toy {
-  Parameter table, weight;
+  Parameter table;
+  Parameter weight;
   bool training = true;
   explicit Toy(std::uint64_t seed = 1) {
     Random random(seed);
-    table = Parameter(normal({classes, 4}, random, 1)),
+    table = Parameter(normal({classes, 4}, random, 1));
     weight = Parameter(normal({classes, 4}, random, 1));
   }
   void visit(Visitor& v) {
-    v("embedding.weight", table), v("output.weight", weight), v.training(training);
+    v("embedding.weight", table);
+    v("output.weight", weight);
+    v.training(training);
   }
 };
 
@@ -105,7 +108,11 @@ struct Training {
 TrainerOptions options(Index steps, OnNan on_nan = OnNan::skip, Index accumulate = 1,
                        const std::string& folder = "") {
   TrainerOptions o;
-  o.steps = steps, o.on_nan = on_nan, o.accumulate = accumulate, o.seed = 3, o.folder = folder,
+  o.steps = steps;
+  o.on_nan = on_nan;
+  o.accumulate = accumulate;
+  o.seed = 3;
+  o.folder = folder;
   o.clip = 0.5;
   o.schedule = {.kind = Schedule::Kind::cosine, .warmup = 3, .final = 0.1};
   return o;
@@ -121,7 +128,8 @@ std::vector<nlohmann::json> rows_of(const std::string& folder) {
 std::string timeless_rows(const std::string& folder) {
   std::string text;
   for (nlohmann::json& row : rows_of(folder)) {
-    row.erase("seconds"), row.erase("tokens_per_s");
+    row.erase("seconds");
+    row.erase("tokens_per_s");
     text += row.dump() + "\n";
   }
   return text;
@@ -132,7 +140,9 @@ std::string timeless_rows(const std::string& folder) {
 struct ByHand {
   Toy model;
   Adam optimizer{model, {.lr = 0.05}};
-  std::vector<double> losses, gold_counts;  // NaN where skipped
+  // NaN where skipped
+  std::vector<double> losses;
+  std::vector<double> gold_counts;
 
   ByHand(Index steps, Index accumulate, const std::set<std::int64_t>& bad) {
     Numbered data;
@@ -144,9 +154,11 @@ struct ByHand {
       Index gold = 0;
       for (Index i = 0; i < accumulate; ++i) {
         skipped |= bad.contains(data.number);
-        batches.push_back(data.next()), gold += batches.back().gold.size();
+        batches.push_back(data.next());
+        gold += batches.back().gold.size();
       }
-      losses.push_back(std::nan("")), gold_counts.push_back(static_cast<double>(gold));
+      losses.push_back(std::nan(""));
+      gold_counts.push_back(static_cast<double>(gold));
       if (skipped) continue;
       step_random() = Random(3, static_cast<std::uint64_t>(step));
       losses.back() = 0;
@@ -224,8 +236,10 @@ TEST(OnNan, RowsLeaveSkippedStepsOut) {
       for (std::size_t i = 4 * r; i < 4 * r + 4; ++i)
         if (std::isnan(expected.losses[i]))
           ++skipped;
-        else
-          loss += expected.losses[i] * expected.gold_counts[i], gold += expected.gold_counts[i];
+        else {
+          loss += expected.losses[i] * expected.gold_counts[i];
+          gold += expected.gold_counts[i];
+        }
       EXPECT_EQ(rows[r]["step"], 4 * r + 4) << c.name;
       EXPECT_EQ(rows[r].contains("skipped"), skipped > 0) << c.name;
       if (skipped > 0) {
@@ -249,7 +263,8 @@ TEST(OnNan, ResumesToTheBitAcrossSkippedSteps) {
   for (const Case& c : cases()) {
     TrainerOptions o =
         options(12, OnNan::skip, c.accumulate, folder.path("whole-" + std::to_string(++made)));
-    o.log_every = 4, o.save_every = 5;
+    o.log_every = 4;
+    o.save_every = 5;
     Training whole(o, c.bad);
     whole.run();
     for (Index k : {4, 5, 6, 11}) {
@@ -295,7 +310,9 @@ TEST(OnNan, StopsAndKeepsWhatWasThere) {
   const TemporaryFolder folder;
   const struct {
     Fault fault;
-    Index accumulate, batch, step;
+    Index accumulate;
+    Index batch;
+    Index step;
     const char* says;
   } rows[] = {
       {Fault::loss, 1, 3, 4,

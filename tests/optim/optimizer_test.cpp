@@ -47,7 +47,9 @@ Make make(Options options) {
 
 /// What one number becomes: p and its moments, in double.
 struct Scalar {
-  double p, m = 0, v = 0;
+  double p;
+  double m = 0;
+  double v = 0;
 };
 using Rule = std::function<void(Scalar& x, double g, int t, bool vector)>;
 
@@ -126,7 +128,8 @@ TEST(Optimizer, AgreesWithValuesByHand) {
   const struct {
     const char* name;
     Make optimizer;
-    double first, second;
+    double first;
+    double second;
   } by_hand[] = {
       {"adam", make<Adam>(AdamOptions{.lr = 1e-3}), 0.999, 0.99873366},
       {"adamw", make<AdamW>(AdamWOptions{.lr = 1e-3, .weight_decay = 0.1}), 0.9989,
@@ -168,8 +171,12 @@ TEST(Optimizer, LeavesParametersWithoutGradientAlone) {
 /// Weight decay and momentum do not reach what is frozen either.
 TEST(Optimizer, LeavesFrozenParametersAsTheyAre) {
   struct Pair {
-    Parameter frozen{Tensor({3}, {1, -2, Real(0.3)})}, other{Tensor({3}, {1, -2, Real(0.3)})};
-    void visit(Visitor& v) { v("frozen", frozen), v("other", other); }
+    Parameter frozen{Tensor({3}, {1, -2, Real(0.3)})};
+    Parameter other{Tensor({3}, {1, -2, Real(0.3)})};
+    void visit(Visitor& v) {
+      v("frozen", frozen);
+      v("other", other);
+    }
   };
   const std::function<std::unique_ptr<Optimizer>(Pair&)> makers[] = {
       [](Pair& p) {
@@ -197,7 +204,8 @@ TEST(Optimizer, LeavesFrozenParametersAsTheyAre) {
         squares += static_cast<double>(g) * static_cast<double>(g);
       EXPECT_NEAR(optimizer->gradient_norm(), std::sqrt(squares), 1e-6 * std::sqrt(squares))
           << "the norm is of what learns";
-      optimizer->step(), optimizer->clear_gradients();
+      optimizer->step();
+      optimizer->clear_gradients();
     }
     EXPECT_EQ(pair.frozen.value().to_vector(), (std::vector<Real>{1, -2, Real(0.3)}));
     for (Index i = 0; i < 3; ++i)
@@ -274,16 +282,24 @@ TEST(Optimizer, AsksTheSystemForNoMemory) {
   adam.step();
   const std::size_t live = memory::statistics().live,
                     requests = memory::statistics().system_requests;
-  for (int i = 0; i < 3; ++i)
-    adam.gradient_norm(), adam.step();
+  for (int i = 0; i < 3; ++i) {
+    adam.gradient_norm();
+    adam.step();
+  }
   EXPECT_EQ(memory::statistics().live, live);
   EXPECT_EQ(memory::statistics().system_requests, requests);
 }
 
 TEST(Clip, ScalesAllGradientsTogether) {
   struct Two {
-    Parameter a{Tensor({2}, {1, 1})}, b{Tensor({1}, {1})}, c{Tensor({1}, {1})};
-    void visit(Visitor& v) { v("a", a), v("b", b), v("c", c); }
+    Parameter a{Tensor({2}, {1, 1})};
+    Parameter b{Tensor({1}, {1})};
+    Parameter c{Tensor({1}, {1})};
+    void visit(Visitor& v) {
+      v("a", a);
+      v("b", b);
+      v("c", c);
+    }
   } model;
   model.a.gradient() = Tensor({2}, {3, 0});
   model.b.gradient() = Tensor({1}, {-4});

@@ -14,7 +14,8 @@ using Kind = Schedule::Kind;
 TEST(Schedule, Table) {
   const struct {
     Schedule schedule;
-    Index step, steps;
+    Index step;
+    Index steps;
     double factor;
   } rows[] = {
       {{.kind = Kind::constant}, 1, 10, 1},
@@ -57,8 +58,8 @@ TEST(Schedule, Table) {
         << row.steps;
 }
 
-TEST(Schedule,
-     FollowsVaswaniUpToTheirFactor) {  // d^-0.5 min(s^-0.5, s w^-1.5), which peaks at (d w)^-0.5
+// d^-0.5 min(s^-0.5, s w^-1.5), which peaks at (d w)^-0.5
+TEST(Schedule, FollowsVaswaniUpToTheirFactor) {
   const Schedule schedule{.kind = Kind::inverse_sqrt, .warmup = 400};
   for (double s : {1., 37., 399., 400., 401., 9000.})
     EXPECT_NEAR(schedule.factor(static_cast<Index>(s), 0),

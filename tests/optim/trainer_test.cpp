@@ -20,19 +20,26 @@
 namespace heed {
 namespace {
 
-constexpr Index classes = 8, d = 6;
+constexpr Index classes = 8;
+constexpr Index d = 6;
 
 /// Answers a token with a class, through dropout.
 struct Toy {
-  Parameter table, weight, bias;
+  Parameter table;
+  Parameter weight;
+  Parameter bias;
   bool training = true;
   explicit Toy(std::uint64_t seed = 1) {
     Random random(seed);
-    table = Parameter(normal({classes, d}, random, 1)),
-    weight = Parameter(normal({classes, d}, random, 1)), bias = Parameter(zeros({classes}));
+    table = Parameter(normal({classes, d}, random, 1));
+    weight = Parameter(normal({classes, d}, random, 1));
+    bias = Parameter(zeros({classes}));
   }
   void visit(Visitor& v) {
-    v("table", table), v("weight", weight), v("bias", bias), v.training(training);
+    v("table", table);
+    v("weight", weight);
+    v("bias", bias);
+    v.training(training);
   }
 
   Variable loss(const Batch& batch, Real divisor) const {
@@ -142,7 +149,8 @@ std::vector<nlohmann::json> rows_of(const std::string& folder) {
 std::string timeless_rows(const std::string& folder) {
   std::string text;
   for (nlohmann::json& row : rows_of(folder)) {
-    row.erase("seconds"), row.erase("tokens_per_s");
+    row.erase("seconds");
+    row.erase("tokens_per_s");
     text += row.dump() + "\n";
   }
   return text;
@@ -164,12 +172,20 @@ std::vector<Setting> settings() {
   rows.back().options.accumulate = 2;
   rows.push_back({"everything", options(12)});
   auto& o = rows.back().options;
-  o.accumulate = 2, o.log_every = 5, o.eval_every = 3, o.save_every = 4, o.average = 3,
+  o.accumulate = 2;
+  o.log_every = 5;
+  o.eval_every = 3;
+  o.save_every = 4;
+  o.average = 3;
   o.clip = 0.5;
   o.schedule = {.kind = Kind::inverse_sqrt, .warmup = 4};
   rows.push_back({"cosine, patience", options(12)});
   auto& p = rows.back().options;
-  p.eval_every = 2, p.patience = 2, p.log_every = 1, p.keep = 0, p.save_every = 5;
+  p.eval_every = 2;
+  p.patience = 2;
+  p.log_every = 1;
+  p.keep = 0;
+  p.save_every = 5;
   p.schedule = {.kind = Kind::cosine, .warmup = 3, .final = 0.1};
   rows.push_back({"linear", options(12)});
   rows.back().options.schedule = {.kind = Kind::linear};
@@ -213,8 +229,8 @@ TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
   for (const Setting& setting : settings()) {
     TrainerOptions whole = setting.options;
     whole.folder = folder.path("whole-" + std::to_string(++made));
-    std::vector<std::string>
-        killed;  // what a kill within each step, and within each evaluation, leaves on the disk
+    // what a kill within each step, and within each evaluation, leaves on the disk
+    std::vector<std::string> killed;
     const auto leave = [&](const char* when) {
       killed.push_back(folder.path(fmt::format("killed-{}-{}-{}", made, killed.size(), when)));
       std::filesystem::copy(whole.folder, killed.back(), std::filesystem::copy_options::recursive);
@@ -244,7 +260,10 @@ TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
 TEST(Trainer, SavesWhatWasTrainedBeforeAnError) {
   const TemporaryFolder folder;
   TrainerOptions whole = options(12, folder.path("whole"));
-  whole.save_every = 5, whole.eval_every = 4, whole.log_every = 3, whole.average = 2;
+  whole.save_every = 5;
+  whole.eval_every = 4;
+  whole.log_every = 3;
+  whole.average = 2;
   Training(whole).run();
   enum { in_data, in_loss, in_step, in_evaluation };
   for (const int where : {in_data, in_loss, in_step, in_evaluation})
@@ -321,7 +340,8 @@ TEST(Trainer, WritesNothingIntoAFolderThatTookItsPlace) {
 TEST(Trainer, TakesAllOfACheckpointOrNothing) {
   const TemporaryFolder folder;
   TrainerOptions o = options(4, folder.path("run"));
-  o.save_every = 2, o.average = 2;
+  o.save_every = 2;
+  o.average = 2;
   Training(o).run();
   const std::string last = RunFolder(o.folder).last().string();
   const Checkpoint whole = load(last);
@@ -361,14 +381,18 @@ TEST(Trainer, DependsOnItsSeedAlone) {
   other.seed = 4;
   Training c(other);
   step_random().next_key();
-  a.run(), b.run(), c.run();
+  a.run();
+  b.run();
+  c.run();
   EXPECT_EQ(a.model.table.value().to_vector(), b.model.table.value().to_vector());
   EXPECT_NE(a.model.table.value().to_vector(), c.model.table.value().to_vector());
 }
 
 TEST(Trainer, FollowsTheLoopWrittenByHand) {
   TrainerOptions o = options(5);
-  o.accumulate = 2, o.clip = 0.1, o.schedule = {.kind = Schedule::Kind::constant, .warmup = 3};
+  o.accumulate = 2;
+  o.clip = 0.1;
+  o.schedule = {.kind = Schedule::Kind::constant, .warmup = 3};
   Training run(o);
   run.run();
   Toy model;
@@ -432,7 +456,8 @@ TEST(Trainer, ReportsEveryStep) {
 TEST(Trainer, WritesMetrics) {
   const TemporaryFolder folder;
   TrainerOptions o = options(7, folder.path("run"));
-  o.log_every = 3, o.eval_every = 5;
+  o.log_every = 3;
+  o.eval_every = 5;
   Training run(o);
   std::vector<double> losses;  // of each step
   const LossFunction noting = [&](const Batch& batch, Real divisor) {
@@ -511,7 +536,8 @@ TEST(Trainer, CountsTheGoldThatItsBatchDoesNotIgnore) {
     Toy model;
     Sgd sgd(model, {.lr = 0});
     TrainerOptions o = options(2);
-    o.log_every = 1, o.accumulate = std::ssize(row.gold);
+    o.log_every = 1;
+    o.accumulate = std::ssize(row.gold);
     Trainer trainer(model, sgd, o);
     GoldOf data(row.gold, row.ignored);
     std::vector<double> losses;
@@ -549,7 +575,8 @@ TEST(Trainer, ShowsThePlainLossAndWhatIsOptimisedBesideIt) {
   const TemporaryFolder folder;
   for (const Index accumulate : {1, 3}) {
     TrainerOptions o = options(6, folder.path(fmt::format("run-{}", accumulate)));
-    o.log_every = 4, o.accumulate = accumulate;
+    o.log_every = 4;
+    o.accumulate = accumulate;
     Training run(o);
     const LossFunction loss_function = with_penalty(run.model);
     const TrainResult result = run.trainer.run(run.data, loss_function, {}, run.observers());
@@ -596,7 +623,9 @@ TEST(Trainer, GoesOnWithTheRowOfACheckpointThatKnewOneLossAlone) {
 TEST(Trainer, KeepsTheNewestTheLastAndTheBest) {
   const TemporaryFolder folder;
   TrainerOptions o = options(11, folder.path("run"));
-  o.save_every = 2, o.eval_every = 3, o.keep = 2;
+  o.save_every = 2;
+  o.eval_every = 3;
+  o.keep = 2;
   o.text = {{"config", "d = 6"}};
   Training run(o);
   const TrainResult result = run.run();
@@ -630,7 +659,8 @@ TEST(Trainer, StopsWhenPatienceIsOver) {
   const struct {
     std::vector<double> losses;
     int patience;
-    Index step, best_step;
+    Index step;
+    Index best_step;
     bool early;
   } rows[] = {
       {{3, 2, 1}, 1, 8, 6, true},  // the fourth is 1 again
@@ -640,7 +670,8 @@ TEST(Trainer, StopsWhenPatienceIsOver) {
   };
   for (const auto& row : rows) {
     TrainerOptions o = options(20);
-    o.eval_every = 2, o.patience = row.patience;
+    o.eval_every = 2;
+    o.patience = row.patience;
     Training run(o);
     const TrainResult result = run.trainer.run(run.data, run.loss(), scripted(row.losses), {});
     EXPECT_EQ(result.step, row.step);
@@ -666,7 +697,9 @@ TEST(Trainer, EvaluatesTheAverage) {
   // Saved at 2, 4, 6, 8; average = 3: at 6 the mean of 2, 4 and 6, at 7 of 4, 6 and 7, at 9 of 6, 8
   // and 9.
   TrainerOptions o = options(9);
-  o.save_every = 2, o.eval_every = 1, o.average = 3;
+  o.save_every = 2;
+  o.eval_every = 1;
+  o.average = 3;
   Training run(o);
   std::vector<std::vector<Real>> seen, raw;
   Observers observers;
@@ -700,7 +733,8 @@ TEST(Trainer, EvaluatesTheAverage) {
 TEST(Trainer, AveragesWithoutEvaluation) {
   const TemporaryFolder folder;
   TrainerOptions o = options(4, folder.path("run"));
-  o.save_every = 2, o.average = 2;
+  o.save_every = 2;
+  o.average = 2;
   Training run(o);
   std::vector<std::vector<Real>> raw;
   Observers observers;
@@ -739,8 +773,8 @@ TEST(Trainer, AsksTheSystemForNoMemory) {
   std::vector<std::size_t> requests, live;
   Observers observers;
   observers.on_step = [&](const StepReport&) {
-    requests.push_back(memory::statistics().system_requests),
-        live.push_back(memory::statistics().live);
+    requests.push_back(memory::statistics().system_requests);
+    live.push_back(memory::statistics().live);
   };
   run.trainer.run(run.data, run.loss(), {}, observers);
   EXPECT_EQ(requests[5], requests.back());
@@ -749,14 +783,19 @@ TEST(Trainer, AsksTheSystemForNoMemory) {
 
 TEST(Trainer, EndsByWhatWasRead) {
   struct Row {
-    Index steps, epochs, accumulate, expected;  // five batches an epoch
+    // five batches an epoch
+    Index steps;
+    Index epochs;
+    Index accumulate;
+    Index expected;
     EndedBy ended_by;
   };
   for (const Row& row : {Row{0, 2, 1, 10, EndedBy::epochs}, Row{0, 2, 4, 3, EndedBy::epochs},
                          Row{0, 1, 8, 1, EndedBy::epochs}, Row{7, 2, 1, 7, EndedBy::steps},
                          Row{12, 2, 1, 10, EndedBy::epochs}}) {
     TrainerOptions o = options(row.steps);
-    o.epochs = row.epochs, o.accumulate = row.accumulate;
+    o.epochs = row.epochs;
+    o.accumulate = row.accumulate;
     Training run(o);
     const TrainResult result = run.run();
     EXPECT_EQ(result.step, row.expected);
@@ -768,7 +807,9 @@ TEST(Trainer, EndsByWhatWasRead) {
 
 TEST(Trainer, TheScheduleFollowsTheExpectedEnd) {
   TrainerOptions o = options(0);
-  o.epochs = 2, o.expected_steps = 8,
+  o.epochs = 2;
+  o.expected_steps = 8;
+
   o.schedule = {.kind = Schedule::Kind::linear, .warmup = 0, .final = 0.5};
   Training run(o);
   EXPECT_EQ(run.run().step, 10) << "what was read ends it, though it was counted wrongly";

@@ -68,7 +68,9 @@ TEST(Watch, Clipping) {
     const char* name;
     Curve norm;
     double clip;
-    Index warmup, steps, first;
+    Index warmup;
+    Index steps;
+    Index first;
   } rows[] = {
       {"always", [](Index) { return 8.5; }, 1, 100, 2000, 600},
       {"always, no warm-up", [](Index) { return 8.5; }, 1, 0, 2000, 500},
