@@ -88,7 +88,8 @@ void fused_update(benchmark::State& state) {
 /// The same rule, one plain op after the other.
 void plain_update(benchmark::State& state) {
   Weights weights;
-  std::vector<Tensor> m, v;
+  std::vector<Tensor> m;
+  std::vector<Tensor> v;
   for (const Parameter& p : weights.all) {
     m.push_back(Tensor::zeros(p.shape()));
     v.push_back(Tensor::zeros(p.shape()));
@@ -98,9 +99,11 @@ void plain_update(benchmark::State& state) {
     double squares = 0;
     for (const Parameter& p : weights.all)
       squares += static_cast<double>(sum(square(p.gradient())).item());
-    const double factor = clip_factor(std::sqrt(squares), 1),
-                 rate = 1e-3 / (1 - std::pow(0.9, ++step)),
-                 root = 1 / std::sqrt(1 - std::pow(0.999, step));
+    const double factor = clip_factor(std::sqrt(squares), 1);
+
+    const double rate = 1e-3 / (1 - std::pow(0.9, ++step));
+
+    const double root = 1 / std::sqrt(1 - std::pow(0.999, step));
     for (std::size_t i = 0; i < weights.all.size(); ++i) {
       const Parameter& p = weights.all[i];
       const Variable g = Variable(p.gradient()) * factor;
@@ -114,8 +117,9 @@ void plain_update(benchmark::State& state) {
 
 void product(benchmark::State& state, Index m, Index k, Index n, Transpose transpose) {
   Random random(1);
-  const Tensor a = uniform(transpose.a ? Shape{k, m} : Shape{m, k}, random, -1, 1),
-               b = uniform(transpose.b ? Shape{n, k} : Shape{k, n}, random, -1, 1);
+  const Tensor a = uniform(transpose.a ? Shape{k, m} : Shape{m, k}, random, -1, 1);
+
+  const Tensor b = uniform(transpose.b ? Shape{n, k} : Shape{k, n}, random, -1, 1);
   for (auto _ : state)
     benchmark::DoNotOptimize(matmul(a, b, transpose).data());
   state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * static_cast<double>(m * k * n),
@@ -170,8 +174,9 @@ class Table : public benchmark::BenchmarkReporter {
     for (const Run& run : runs) {
       if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
       const std::string& name = run.run_name.function_name;  // op/shapes/pass/which
-      const std::size_t which = name.rfind('/'),
-                        pass = which == std::string::npos ? which : name.rfind('/', which - 1);
+      const std::size_t which = name.rfind('/');
+
+      const std::size_t pass = which == std::string::npos ? which : name.rfind('/', which - 1);
       if (pass == std::string::npos) continue;
       if (const std::string row = name.substr(0, pass); row != row_) {
         print_row();
@@ -193,7 +198,8 @@ class Table : public benchmark::BenchmarkReporter {
     times_.clear();
   }
   std::string pass(const std::string& name) const {
-    const auto before = times_.find(name + "/before"), after = times_.find(name + "/after");
+    const auto before = times_.find(name + "/before");
+    const auto after = times_.find(name + "/after");
     if (before == times_.end() || after == times_.end()) return " | | |";
     return fmt::format(" {:.0f} | {:.0f} | {:.1f} |", before->second, after->second,
                        before->second / after->second);

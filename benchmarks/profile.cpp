@@ -19,7 +19,8 @@ double pairs(Index queries, Index keys, bool causal, const Batch& batch) {
   const Spans& k = keys == q.rows() ? q : batch.source.spans;
   double sum = 0;
   for (Index i = 0; i < q.count(); ++i) {
-    const auto n = static_cast<double>(q.length(i)), m = static_cast<double>(k.length(i));
+    const auto n = static_cast<double>(q.length(i));
+    const auto m = static_cast<double>(k.length(i));
     sum += causal ? n * (n + 1) / 2 : n * m;
   }
   return sum;
@@ -52,7 +53,8 @@ double gflop(const Tape::Row& row, const Batch& batch) {
     return 2e-9 * passes * (op == "dot_scores" ? static_cast<double>(row.shape.size()) : size(0)) *
            static_cast<double>(row.inputs[1].columns());
   if (op == "attention") {
-    const Index queries = row.shape.rows(), keys = row.inputs.back().rows();
+    const Index queries = row.shape.rows();
+    const Index keys = row.inputs.back().rows();
     const bool causal = row.inputs.size() == 1 && queries == batch.target.spans.rows();
     return 2e-9 * (2 + 5) * pairs(queries, keys, causal, batch) *
            static_cast<double>(row.shape.columns());
@@ -98,7 +100,8 @@ StepProfile profile(TrainingStep& step, const Batch& batch, int steps) {
 
 double peak_gflops() {
   constexpr Index n = 1536;
-  const Tensor a = Tensor::full({n, n}, 1), b = Tensor::full({n, n}, 1);
+  const Tensor a = Tensor::full({n, n}, 1);
+  const Tensor b = Tensor::full({n, n}, 1);
   double best = 0;
   for (int i = 0; i < 8; ++i) {
     const auto start = std::chrono::steady_clock::now();
@@ -116,7 +119,8 @@ void print(std::ostream& out, const std::string& name, const StepProfile& p, dou
       name, threads(), p.step_ms, p.gflop(), rate, 100 * rate / peak, peak);
   out << "| op | calls | forward, ms | backward, ms | share of the step | GFLOP/s "
          "|\n|---|---|---|---|---|---|\n";
-  double rest = p.step_ms - p.update_ms, small = 0;
+  double rest = p.step_ms - p.update_ms;
+  double small = 0;
   Index small_calls = 0;
   for (const OpTime& op : p.ops) {
     rest -= op.ms();

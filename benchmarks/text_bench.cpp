@@ -56,7 +56,8 @@ void measure(const std::string& kind, const PairSource& corpus, double seconds) 
   PairBatches batches(corpus, tokenizers, {.batch_tokens = batch_tokens});
   std::vector<Batch> some;
   const auto start = std::chrono::steady_clock::now();
-  Index count = 0, tokens = 0;
+  Index count = 0;
+  Index tokens = 0;
   for (; batches.epoch() == 0; ++count) {
     Batch batch = batches.next();
     tokens += batch.tokens();
@@ -102,7 +103,8 @@ int main(int argc, char** argv) {
     std::filesystem::create_directories(folder);
     Random random(1);
     const std::vector<std::string> vocabulary = make_words(random);
-    const std::string source = (folder / "source").string(), target = (folder / "target").string();
+    const std::string source = (folder / "source").string();
+    const std::string target = (folder / "target").string();
     write_lines(source, vocabulary, random);
     write_lines(target, vocabulary, random);
     const auto corpus = open_pairs({source, target}, {}, Split::train, 1);

@@ -61,7 +61,9 @@ int main(int argc, char** argv) {
   double seconds = 6;
   std::string precision = "fp32";
   std::string profile;
-  Index count = 0, source = 0, target = 0;
+  Index count = 0;
+  Index source = 0;
+  Index target = 0;
   app.add_option("--case", chosen, "cases, separated by commas")
       ->delimiter(',')
       ->check(CLI::IsMember(names));

@@ -61,8 +61,10 @@ std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& 
     Forced forced;
     for (std::size_t i = begin; i < end; ++i) {
       std::vector<std::string> extra;
-      std::vector<Id> source = encode_source(model, tokenizers, lines[order[i]], extra),
-                      gold = results[order[i]][0].ids, target = {bos_id};
+      std::vector<Id> source = encode_source(model, tokenizers, lines[order[i]], extra);
+
+      std::vector<Id> gold = results[order[i]][0].ids;
+      std::vector<Id> target = {bos_id};
       target.insert(target.end(), gold.begin(), gold.end());
       if (results[order[i]][0].ended)
         gold.push_back(eos_id);

@@ -62,7 +62,8 @@ Duel resumed_duel(const Options& o, const CLI::App& command) {
     fail("{}: no duel to resume here; leave out --resume to start one", o.out);
   Duel given = o.duel;
   find_data(given);
-  const Json plan = read_json(plan_path(o.out)), asked = to_json(given);
+  const Json plan = read_json(plan_path(o.out));
+  const Json asked = to_json(given);
   if (!plan.is_object() ||
       std::any_of(asked.items().begin(), asked.items().end(),
                   [&](const auto& item) { return !plan.contains(item.key()); }))
@@ -272,7 +273,8 @@ RunResult fight(Settings s, const fs::path& folder, const TestSet& test,
   std::optional<AtOnce> nothing_written(std::in_place, stopped);
   const bool resume = fs::exists(folder / "config.toml");
   if (resume) {
-    const auto train_data = s.data.train, valid_data = s.data.valid;
+    const auto train_data = s.data.train;
+    const auto valid_data = s.data.valid;
     s = read_run_settings(folder.string());
     s.data.train = train_data;
     s.data.valid = valid_data;  // they may have moved

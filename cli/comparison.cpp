@@ -147,7 +147,13 @@ Comparison compare(const Duel& duel, const TestSet& test, const std::vector<RunR
   for (const std::string& name : duel.models) {
     ModelSummary m;
     m.model = name;
-    std::vector<double> steps, speed, seconds, memory, perplexity, bleu, exact;
+    std::vector<double> steps;
+    std::vector<double> speed;
+    std::vector<double> seconds;
+    std::vector<double> memory;
+    std::vector<double> perplexity;
+    std::vector<double> bleu;
+    std::vector<double> exact;
     std::vector<std::vector<double>> by_length(c.buckets.size());
     std::vector<double> mean(resamples);
     for (const RunResult& r : results) {

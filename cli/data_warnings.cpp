@@ -145,7 +145,8 @@ std::string Overlap::warning(bool held_out) const {
 
 std::string unknown_warning(const std::vector<Batch>& batches, const Settings& settings,
                             const Tokenizers& tokenizers) {
-  Share source, target;
+  Share source;
+  Share target;
   for (const Batch& batch : batches) {
     source.add(batch.source.ids.span());
     target.add(batch.gold.span());
@@ -167,7 +168,8 @@ std::string unknown_warning(std::span<const Id> text, const Settings& settings,
 std::string uncut_warning(const PairSource& pairs, const Settings& settings) {
   if (settings.data.tokenizer != "words") return "";
   if (pairs.size() < 0) return "";  // a built-in corpus
-  Unspaced source, target;
+  Unspaced source;
+  Unspaced target;
   const Index size = std::min(pairs.size(), Unspaced::most_pairs);
   for (Index i = 0; i < size; ++i) {
     const Pair pair = pairs.at(i);

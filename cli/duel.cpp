@@ -45,7 +45,8 @@ void visit(D& duel, Visit v) {
 
 /// "MODEL:key=value" names a model. A '+' or a letter before the colon: keys hold none before '='.
 std::pair<std::string, std::string> split_assignment(const std::string& text) {
-  const auto colon = text.find(':'), equals = text.find('=');
+  const auto colon = text.find(':');
+  const auto equals = text.find('=');
   return colon < equals ? std::pair(text.substr(0, colon), text.substr(colon + 1))
                         : std::pair(std::string(), text);
 }
@@ -77,7 +78,8 @@ std::string match_one(Settings& s, Index wanted,
   };
   // Bracket from the default width upwards or downwards: counts grow with the width, and huge
   // models are never made.
-  Index low = std::max<Index>(1, s.model.d / unit), high = low;
+  Index low = std::max<Index>(1, s.model.d / unit);
+  Index high = low;
   while (low > 1 && at(low) > wanted) {
     high = low;
     low = std::max<Index>(1, low * 3 / 4);

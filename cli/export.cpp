@@ -102,8 +102,10 @@ void run_export(const std::string& folder, const std::string& checkpoint, const 
 /// only to be refused.
 double fewest_parameters(const Settings& s, Index vocabulary) {
   const auto& m = s.model;
-  const auto d = static_cast<double>(m.d), layers = static_cast<double>(m.layers),
-             hidden = m.hidden > 0 ? static_cast<double>(m.hidden) : d;
+  const auto d = static_cast<double>(m.d);
+  const auto layers = static_cast<double>(m.layers);
+
+  const auto hidden = m.hidden > 0 ? static_cast<double>(m.hidden) : d;
   const double table = static_cast<double>(vocabulary) * d;
   if (m.name == "conv")
     return table + layers * static_cast<double>(m.kernel) * d * d +
@@ -166,7 +168,8 @@ void warn_of_values(const std::string& file, const Safetensors& found) {
   for (const std::string& dtype : found.dtypes)
     if (dtype != own)
       std::cerr << fmt::format("heed: note: {}: holds {}, which is kept as {}\n", file, dtype, own);
-  std::size_t wrong = 0, all = 0;
+  std::size_t wrong = 0;
+  std::size_t all = 0;
   std::string first;
   for (const auto& [name, tensor] : found.tensors) {
     const auto here = std::count_if(tensor.span().begin(), tensor.span().end(),
@@ -186,7 +189,8 @@ void fit(const Checkpoint& checkpoint, Seq2Seq& model, const std::string& whose)
   try {
     take(checkpoint, "model.", model);
   } catch (const Error& error) {
-    const std::string why = error.what(), begin = "the checkpoint does not fit the model";
+    const std::string why = error.what();
+    const std::string begin = "the checkpoint does not fit the model";
     fail("{}", why.starts_with(begin)
                    ? "does not fit the model of " + whose + why.substr(begin.size())
                    : why);

@@ -128,7 +128,8 @@ void print_json(const Summary& summary, const std::string& path) {
 
 void print_parameters(const Checkpoint& checkpoint) {
   std::cout << fmt::format("\n{:<52} {:<16} {:>12}\n", "parameter", "shape", "norm");
-  Index total = 0, at = 0;
+  Index total = 0;
+  Index at = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) {
     if (!name.starts_with("model.")) continue;
     const bool untouched = never_updated(checkpoint, at++);

@@ -12,8 +12,9 @@ namespace {
 std::unique_ptr<Seq2Seq> build_model(const Settings& settings, const Tokenizers& tokenizers,
                                      Random& random) {
   const auto& m = settings.model;
-  const Index vocabulary = tokenizers.target->size(),
-              source_vocabulary = tokenizers.joint() ? 0 : tokenizers.source->size();
+  const Index vocabulary = tokenizers.target->size();
+
+  const Index source_vocabulary = tokenizers.joint() ? 0 : tokenizers.source->size();
   const auto i = [](Index value) { return static_cast<int>(value); };
   if (m.name == "lm")
     return std::make_unique<LanguageModel>(

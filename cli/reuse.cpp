@@ -106,7 +106,8 @@ NamePatterns checked(const char* option, const Names& given, Seq2Seq& model) {
   NamePatterns patterns(given);
   const Names without = unmatched(model, patterns);
   if (without.empty()) return patterns;
-  Names candidates, heads;
+  Names candidates;
+  Names heads;
   for (const std::string& name : names_of(model)) {
     candidates.push_back(name);
     for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
@@ -118,8 +119,9 @@ NamePatterns checked(const char* option, const Names& given, Seq2Seq& model) {
       heads.push_back(head);
   }
   const std::string& pattern = without.front();
-  const std::string mark = pattern.starts_with('!') ? "!" : "",
-                    near = nearest(pattern.substr(mark.size()), candidates);
+  const std::string mark = pattern.starts_with('!') ? "!" : "";
+
+  const std::string near = nearest(pattern.substr(mark.size()), candidates);
   fail("{} {}: no parameter of this model matches; {}", option, pattern,
        near.empty() ? fmt::format("the names begin with {}", fmt::join(heads, ", "))
                     : fmt::format("did you mean '{}{}'?", mark, near));
@@ -189,7 +191,8 @@ std::vector<RowMap> rows_by_token(const Tokenizers& theirs, const Tokenizers& ou
 
 /// `given`: the patterns of --init-only.
 [[noreturn]] void refuse(const Source& source, const LoadingPlan& plan, const Names& given) {
-  Names bad = plan.missing, chosen;
+  Names bad = plan.missing;
+  Names chosen;
   for (const auto& item : plan.mismatched)
     bad.push_back(item.name);
   chosen = bad;
@@ -246,7 +249,8 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2S
 
   const Names all = names_of(model);
   Names loaded;
-  Index numbers = 0, total = 0;
+  Index numbers = 0;
+  Index total = 0;
   for (const auto& item : plan.loaded) {
     loaded.push_back(item.name);
     numbers += item.numbers();
@@ -297,7 +301,8 @@ Notes freeze_chosen(const Settings& settings, Seq2Seq& model) {
   const NamePatterns chosen = checked("--freeze", settings.train.freeze, model);
   const std::vector<ParameterNames> every = parameter_names(model);
   Names frozen;
-  Index numbers = 0, total = 0;
+  Index numbers = 0;
+  Index total = 0;
   for (const auto& [parameter, names] : every) {
     total += parameter.value().size();
     if (chosen.chooses(names)) {

@@ -70,7 +70,8 @@ Sides read_sides(const Options& o) {
   Sides sides{read(o.hyp), {}};
   for (const std::string& name : o.refs) {
     sides.references.push_back(read(name));
-    const std::size_t expected = sides.hypotheses.size(), got = sides.references.back().size();
+    const std::size_t expected = sides.hypotheses.size();
+    const std::size_t got = sides.references.back().size();
     if (got != expected)
       fail(
           "{}: has {} {} and {} has {}; each line is scored against its reference, so give as many",

@@ -346,8 +346,9 @@ std::vector<std::string> absolute_data(std::vector<std::string> data) {
   if (is_toy(data)) return data;
   for (std::string& name : data) {
     std::error_code error;
-    const std::filesystem::path whole = std::filesystem::absolute(name, error),
-                                normal = whole.lexically_normal();
+    const std::filesystem::path whole = std::filesystem::absolute(name, error);
+
+    const std::filesystem::path normal = whole.lexically_normal();
     if (name.empty() || error) continue;
     // not where .. follows a link
     const bool same =
@@ -509,7 +510,8 @@ bool is_fixed(std::string_view key) {
 std::string set(Settings& settings, const std::string& assignment) {
   const auto equals = assignment.find('=');
   if (equals == std::string::npos) fail("--set takes key=value; got '{}'", shortened(assignment));
-  const std::string key = assignment.substr(0, equals), text = assignment.substr(equals + 1);
+  const std::string key = assignment.substr(0, equals);
+  const std::string text = assignment.substr(equals + 1);
   auto all = settings_of(settings);
   std::visit(Overloaded{[&](Index* v) { *v = parse<Index>(key, text, "a whole number"); },
                         [&](double* v) { *v = parse<double>(key, text, "a number"); },
@@ -544,9 +546,11 @@ std::string text_of(Settings& settings, const std::string& key) {
 }
 
 std::string to_toml(Settings& settings) {
-  std::string out = "# Every setting of this run, resolved.\n", section;
+  std::string out = "# Every setting of this run, resolved.\n";
+  std::string section;
   for (const Setting& setting : settings_of(settings)) {
-    const std::string key = setting.key, head = key.substr(0, key.find('.'));
+    const std::string key = setting.key;
+    const std::string head = key.substr(0, key.find('.'));
     if (head != section) out += fmt::format("\n[{}]\n", section = head);
     out += fmt::format("{:<32} # {}\n", key.substr(head.size() + 1) + " = " + text_of(setting),
                        setting.help);
@@ -572,7 +576,8 @@ void check_settings(Settings& s) {
   one_of("train.on_nan", s.train.on_nan, {"stop", "skip"});
   one_of("train.precision", s.train.precision, {"fp32", "bf16"});
   one_of("optim.schedule", s.optim.schedule, {"cosine", "linear", "inverse_sqrt", "constant"});
-  constexpr Index large = Index{1} << 40, medium = 1 << 20;
+  constexpr Index large = Index{1} << 40;
+  constexpr Index medium = 1 << 20;
   if (has_subwords(s.data.tokenizer) && s.data.vocab_size != 0)
     within<Index>("data.vocab_size of subwords", s.data.vocab_size, SentencePiece::smallest_size,
                   SentencePiece::largest_size);

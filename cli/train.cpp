@@ -179,7 +179,8 @@ ResumedRun resumed_run(const Options& o, const CLI::App& command) {
   if (!asked.train.init.empty())
     asked.train.init = fs::absolute(asked.train.init).lexically_normal().string();
   find_data(asked);
-  const std::vector<Setting> before = settings_of(s), after = settings_of(asked);
+  const std::vector<Setting> before = settings_of(s);
+  const std::vector<Setting> after = settings_of(asked);
   for (std::size_t i = 0; i < before.size(); ++i) {
     const std::string key = before[i].key;
     const bool same = text_of(before[i]) == text_of(after[i]);

@@ -41,10 +41,12 @@ void check_same_data(const std::map<std::string, std::string>& text, const Setti
   for (const auto& [key, now] : corpus.fingerprints) {
     const auto then = text.find(key);
     if (key == "tokenizer") continue;
-    const bool known = then != text.end(), same = known && then->second == now;
+    const bool known = then != text.end();
+    const bool same = known && then->second == now;
     const bool train = key == "data.train" || s.data.valid.empty();
-    const std::vector<std::string>&was = train ? before.data.train : before.data.valid,
-          &is = train ? s.data.train : s.data.valid;
+    const std::vector<std::string>& was = train ? before.data.train : before.data.valid;
+
+    const std::vector<std::string>& is = train ? s.data.train : s.data.valid;
     if (same || (!known && was == is)) continue;
     const std::string names = fmt::format("{}", fmt::join(is, " and "));
     if (!known)
@@ -132,7 +134,8 @@ Training::Training(Settings s, std::string where, bool resume, const Tokenizers&
 Cost Training::probe() {
   const auto position = corpus.train->position();
   memory::reset_peak();
-  constexpr int warm_up = 1, steps = 3;
+  constexpr int warm_up = 1;
+  constexpr int steps = 3;
   auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < warm_up + steps; ++i) {
     if (i == warm_up) begin = std::chrono::steady_clock::now();

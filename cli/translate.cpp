@@ -129,7 +129,8 @@ void score_lines(const Options& o, const Run& run, LineInput& input) {
   const auto longest = static_cast<std::size_t>(run.model->longest());
   for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
     warning.look_at(lines, done);
-    std::vector<std::vector<Id>> sources, golds;
+    std::vector<std::vector<Id>> sources;
+    std::vector<std::vector<Id>> golds;
     std::string trouble;
     for (std::size_t i = 0; i < lines.size() && trouble.empty(); ++i) {
       if (done + i == targets.size()) {
@@ -140,8 +141,9 @@ void score_lines(const Options& o, const Run& run, LineInput& input) {
         break;
       }
       std::vector<std::string> extra;
-      std::vector<Id> source = encode_source(*run.model, run.tokenizers, lines[i], extra),
-                      gold = run.tokenizers.target->encode(utf8::trim(targets[done + i]), extra);
+      std::vector<Id> source = encode_source(*run.model, run.tokenizers, lines[i], extra);
+
+      std::vector<Id> gold = run.tokenizers.target->encode(utf8::trim(targets[done + i]), extra);
       if (source.empty()) source.push_back(eos_id);
       if (longest > 0 && gold.size() + 1 > longest) {
         trouble = fmt::format("{}:{}: has {} tokens; the model can place {}", o.score, done + i + 1,

@@ -130,7 +130,8 @@ std::string difference_of(const std::string& name, const fs::path& a, const fs::
   if (!fs::exists(a / name)) return "only the run that was resumed has it";
   if (!fs::exists(b / name)) return "only the run in one go has it";
   constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-  const std::string first = read_file(a / name, most), second = read_file(b / name, most);
+  const std::string first = read_file(a / name, most);
+  const std::string second = read_file(b / name, most);
   if (name == "metrics.jsonl") return timeless(first) == timeless(second) ? "" : "a row differs";
   if (first == second) return "";
   const std::string found =
@@ -141,9 +142,12 @@ std::string difference_of(const std::string& name, const fs::path& a, const fs::
 }  // namespace
 
 void verify_resume(const Settings& settings, int threads) {
-  const Index steps = settings.train.steps, half = steps / 2, killed_in = std::min(steps, half + 2);
+  const Index steps = settings.train.steps;
+  const Index half = steps / 2;
+  const Index killed_in = std::min(steps, half + 2);
   const TemporaryFolder folder;
-  const fs::path whole = folder / "whole", parts = folder / "parts";
+  const fs::path whole = folder / "whole";
+  const fs::path parts = folder / "parts";
   std::cout << fmt::format("train    {} steps of {}, in one go\n", steps, settings.model.name);
   in_a_process([&] { train(settings, whole, threads, false); });
 

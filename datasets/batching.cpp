@@ -34,7 +34,8 @@ Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, const Batch
     constexpr std::uint64_t salt = 0x5ab;  // apart from the draws that shuffle
     const std::uint64_t seed = mix(mix(mix(options.seed, salt), static_cast<std::uint64_t>(epoch)),
                                    static_cast<std::uint64_t>(number));
-    Random source(seed, 0), target(seed, 1);
+    Random source(seed, 0);
+    Random target(seed, 1);
     return {number, tokenizers.source->sample(pair.source, options.subword_sampling, source),
             tokenizers.target->sample(pair.target, options.subword_sampling, target)};
   }
@@ -98,7 +99,8 @@ std::vector<std::pair<Index, Index>> sort_and_cut(std::vector<Line>& lines, Inde
                                               : a.source.size() < b.source.size();
   });
   std::vector<std::pair<Index, Index>> cuts;
-  Index begin = 0, rows = 0;
+  Index begin = 0;
+  Index rows = 0;
   for (Index i = 0; i < static_cast<Index>(lines.size()); ++i) {
     if (i > begin && rows + lines[i].rows() > batch_tokens) {
       cuts.emplace_back(std::exchange(begin, i), i);
@@ -111,7 +113,8 @@ std::vector<std::pair<Index, Index>> sort_and_cut(std::vector<Line>& lines, Inde
 }
 
 Batch make_batch(std::span<const Line> lines) {
-  std::vector<Index> source_lengths, target_lengths;
+  std::vector<Index> source_lengths;
+  std::vector<Index> target_lengths;
   Batch batch;
   batch.ignored = ignored_id;
   for (const Line& line : lines) {
@@ -124,8 +127,10 @@ Batch make_batch(std::span<const Line> lines) {
   batch.source.ids = Ids({batch.source.spans.rows()});
   batch.target.ids = Ids({batch.target.spans.rows()});
   batch.gold = Ids({batch.target.spans.rows()});
-  Id *source = batch.source.ids.data(), *target = batch.target.ids.data(),
-     *gold = batch.gold.data();
+  Id* source = batch.source.ids.data();
+  Id* target = batch.target.ids.data();
+
+  Id* gold = batch.gold.data();
   for (const Line& line : lines) {
     source = std::copy(line.source.begin(), line.source.end(), source);
     *source++ = eos_id;
@@ -236,8 +241,9 @@ void PairBatches::prepare() {
     counts_ = {};
   window_->position = {-1, -1, 0};  // until it is whole: reading may throw
   window_->lines.clear();
-  const auto epoch = static_cast<std::uint64_t>(wanted.epoch),
-             window = static_cast<std::uint64_t>(wanted.window);
+  const auto epoch = static_cast<std::uint64_t>(wanted.epoch);
+
+  const auto window = static_cast<std::uint64_t>(wanted.window);
   Random random(mix(options_.seed, epoch), window);
   const Reader reader{pairs_, tokenizers_, options_, options_.batch_tokens, wanted.epoch, counts_};
   if (pairs_.size() < 0) {
@@ -249,8 +255,9 @@ void PairBatches::prepare() {
       if (options_.shuffle) Random(options_.seed, epoch).shuffle(order_);
       order_epoch_ = wanted.epoch;
     }
-    const Index begin = wanted.window * window_blocks(),
-                end = std::min(begin + window_blocks(), blocks());
+    const Index begin = wanted.window * window_blocks();
+
+    const Index end = std::min(begin + window_blocks(), blocks());
     for (Index i = begin; i < end; ++i)
       reader.read(order_[i] * pairs_.block(), pairs_.block(), window_->lines);
     will_need(wanted.window + 1);
@@ -263,7 +270,8 @@ void PairBatches::prepare() {
 }
 
 void PairBatches::will_need(Index window) const {
-  const Index begin = window * window_blocks(), end = std::min(begin + window_blocks(), blocks());
+  const Index begin = window * window_blocks();
+  const Index end = std::min(begin + window_blocks(), blocks());
   for (Index i = begin; i < end; ++i)
     pairs_.will_need(order_[i] * pairs_.block(), pairs_.block());
 }

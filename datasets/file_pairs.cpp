@@ -57,7 +57,8 @@ FilePairs::~FilePairs() = default;
 bool FilePairs::next(RecordFormat::Record& pair) const {
   Cursor& c = *cursor_;
   for (;;) {
-    std::size_t lines = 0, shorter = 0;
+    std::size_t lines = 0;
+    std::size_t shorter = 0;
     for (std::size_t i = 0; i < files_.size(); ++i)
       c.readers[i].next(c.lines[i]) ? ++lines : shorter = i;
     if (lines == 0) return false;

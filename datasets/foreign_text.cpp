@@ -35,7 +35,8 @@ constexpr std::array magics{
 // Two letters of Latin script in UTF-16 without a byte order mark.
 bool alternates_with_nul(std::string_view start) {
   if (start.size() < 4) return false;
-  const bool odd = start[1] == 0 && start[3] == 0, even = start[0] == 0 && start[2] == 0;
+  const bool odd = start[1] == 0 && start[3] == 0;
+  const bool even = start[0] == 0 && start[2] == 0;
   return (odd && start[0] != 0 && start[2] != 0) || (even && start[1] != 0 && start[3] != 0);
 }
 
@@ -50,7 +51,8 @@ std::optional<ForeignText> foreign_text(std::string_view start) {
 }
 
 bool ends_lines_by_returns(std::string_view start) {
-  std::size_t feeds = 0, returns = 0;
+  std::size_t feeds = 0;
+  std::size_t returns = 0;
   for (std::size_t i = 0; i < start.size(); ++i) {
     feeds += start[i] == '\n';
     if (start[i] == '\r')

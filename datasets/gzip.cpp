@@ -29,7 +29,8 @@ void gunzip(const std::function<std::size_t(std::span<char>)>& read,
   z_stream stream{};
   if (inflateInit2(&stream, gzip_window) != Z_OK) throw std::bad_alloc();
   const std::unique_ptr<z_stream, int (*)(z_stream*)> ended(&stream, inflateEnd);
-  std::vector<char> packed(chunk), plain(chunk);
+  std::vector<char> packed(chunk);
+  std::vector<char> plain(chunk);
   std::int64_t bytes = 0;  // read so far
   const auto fill = [&] {
     const std::size_t n = read(packed);

@@ -29,9 +29,10 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   std::string best;
   std::size_t fewest = ~std::size_t{0};
   for (const std::string& candidate : candidates) {
-    const std::size_t edits = distance(word, candidate),
-                      most = std::max<std::size_t>(
-                          1, (std::max(word.size(), candidate.size()) + 1) / 3);
+    const std::size_t edits = distance(word, candidate);
+
+    const std::size_t most =
+        std::max<std::size_t>(1, (std::max(word.size(), candidate.size()) + 1) / 3);
     if (edits <= most && edits < fewest && edits < candidate.size()) {
       best = candidate;
       fewest = edits;

@@ -23,7 +23,8 @@ Batch make_batch(std::span<const Id> ids, std::vector<Index> begins,
   batch.target.spans = Spans::packed(lengths);
   batch.target.ids = Ids({batch.target.spans.rows()});
   batch.gold = Ids({batch.target.spans.rows()});
-  Id *target = batch.target.ids.data(), *gold = batch.gold.data();
+  Id* target = batch.target.ids.data();
+  Id* gold = batch.gold.data();
   for (std::size_t i = 0; i < begins.size(); ++i) {
     target = std::copy_n(ids.begin() + begins[i], lengths[i], target);
     gold = std::copy_n(ids.begin() + begins[i] + 1, lengths[i], gold);
@@ -102,7 +103,8 @@ std::vector<Batch> consecutive_windows(std::span<const Id> ids, Index context, I
         "expected a context and a batch of at least 1; got {} and {}", context, batch);
   const Index predicted = static_cast<Index>(ids.size()) - 1;
   std::vector<Batch> batches;
-  std::vector<Index> begins, lengths;
+  std::vector<Index> begins;
+  std::vector<Index> lengths;
   for (Index begin = 0; begin < predicted; begin += context) {
     begins.push_back(begin);
     lengths.push_back(std::min(context, predicted - begin));

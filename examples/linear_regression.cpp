@@ -13,7 +13,8 @@
 using namespace heed;
 
 int main() {
-  const Real true_w[] = {2, Real(-3.4)}, true_b = Real(4.2);
+  const Real true_w[] = {2, Real(-3.4)};
+  const Real true_b = Real(4.2);
   constexpr Index n = 1000;
   Random random(1);
   Tensor x = normal({n, 2}, random, 1);

@@ -52,7 +52,8 @@ int main() {
   }
 
   std::vector<std::vector<Id>> sources;
-  std::vector<std::string> outputs, references;
+  std::vector<std::string> outputs;
+  std::vector<std::string> references;
   for (Index i = 0; i < 500; ++i) {
     const Pair pair = test->at(i);
     sources.push_back(tokenizer->encode(pair.source));

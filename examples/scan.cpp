@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
   }
 
   std::vector<std::vector<Id>> commands;
-  std::vector<std::string> outputs, references;
+  std::vector<std::string> outputs;
+  std::vector<std::string> references;
   for (const Pair& pair : scan.test) {
     commands.push_back(tokenizer->encode(pair.source));
     commands.back().push_back(eos_id);

@@ -24,15 +24,20 @@ struct Images {
 Images draw(Index n, Random& random) {
   Images images{Tensor({n, side, side, 1}), Ids({n})};
   for (Index i = 0; i < n; ++i) {
-    const int shape = images.shape[i] = static_cast<Id>(random.below(shapes)),
-              r = 3 + static_cast<int>(random.below(3));
-    const int cy = r + static_cast<int>(random.below(side - 2 * r)),
-              cx = r + static_cast<int>(random.below(side - 2 * r));
+    const int shape = images.shape[i] = static_cast<Id>(random.below(shapes));
+
+    const int r = 3 + static_cast<int>(random.below(3));
+    const int cy = r + static_cast<int>(random.below(side - 2 * r));
+
+    const int cx = r + static_cast<int>(random.below(side - 2 * r));
     for (int y = 0; y < side; ++y)
       for (int x = 0; x < side; ++x) {
-        const int dy = std::abs(y - cy), dx = std::abs(x - cx);
-        const bool across = dy == 0 && dx <= r, down = dx == 0 && dy <= r,
-                   disc = dx * dx + dy * dy <= r * r;
+        const int dy = std::abs(y - cy);
+        const int dx = std::abs(x - cx);
+        const bool across = dy == 0 && dx <= r;
+        const bool down = dx == 0 && dy <= r;
+
+        const bool disc = dx * dx + dy * dy <= r * r;
         const bool square = dy <= r && dx <= r && (dy == r || dx == r);
         const bool lit[] = {across, down, across || down, square, disc};
         images.pixels[(i * side + y) * side + x] =

@@ -37,8 +37,9 @@ int main() {
   // one and a half turns outwards; the second spiral is the first, turned by half a circle
   for (Index i = 0; i < n; ++i) {
     spiral[i] = static_cast<Id>(i % 2);
-    const double t = random.uniform(),
-                 angle = 3 * std::numbers::pi * t + std::numbers::pi * spiral[i];
+    const double t = random.uniform();
+
+    const double angle = 3 * std::numbers::pi * t + std::numbers::pi * spiral[i];
     points[2 * i] = static_cast<Real>((0.2 + 2 * t) * std::cos(angle) + 0.03 * random.normal());
     points[2 * i + 1] = static_cast<Real>((0.2 + 2 * t) * std::sin(angle) + 0.03 * random.normal());
   }

@@ -58,8 +58,10 @@ GradientCheck check_gradients(const std::function<Variable(std::span<const Varia
     std::vector<double> differences;
     double largest = 0.01;
     for (Index k = 0; k < x.size(); ++k) {
-      const Real kept = x[k], above = kept + static_cast<Real>(options.step),
-                 below = kept - static_cast<Real>(options.step);
+      const Real kept = x[k];
+      const Real above = kept + static_cast<Real>(options.step);
+
+      const Real below = kept - static_cast<Real>(options.step);
       x[k] = above;
       const double high = projected();
       x[k] = below;
@@ -71,8 +73,9 @@ GradientCheck check_gradients(const std::function<Variable(std::span<const Varia
           {largest, std::abs(differences.back()), std::abs(static_cast<double>(gradient[k]))});
     }
     for (Index k = 0; k < x.size(); ++k) {
-      const double tape = static_cast<double>(gradient[k]),
-                   error = std::abs(tape - differences[k]) / largest;
+      const double tape = static_cast<double>(gradient[k]);
+
+      const double error = std::abs(tape - differences[k]) / largest;
       if (error <= result.error) continue;  // false for NaN, which fails
       result = {!std::isnan(error) && error <= options.tolerance,
                 error,

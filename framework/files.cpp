@@ -213,8 +213,8 @@ FolderLock::FolderLock(const Path& folder)
 FolderLock::~FolderLock() { ::close(folder_); }
 
 void FolderLock::check() const {
-  struct stat held {
-  }, named{};
+  struct stat held {};
+  struct stat named {};
   if (::fstat(folder_, &held) != 0 || ::stat(path_.c_str(), &named) != 0 ||
       held.st_dev != named.st_dev || held.st_ino != named.st_ino)
     fail("{}: the folder was moved or removed; nothing more is written", path_.string());

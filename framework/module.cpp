@@ -62,7 +62,8 @@ void set_training(AnyModule module, bool training) {
 }
 
 void copy_parameters(AnyModule from, AnyModule to) {
-  CollectMembers theirs, ours;
+  CollectMembers theirs;
+  CollectMembers ours;
   from.visit(theirs);
   to.visit(ours);
   check(theirs.parameters.size() == ours.parameters.size() &&

@@ -10,7 +10,10 @@ namespace heed {
 bool matches(std::string_view pattern, std::string_view name) {
   // After a mismatch only the last * need take one character more: those before it matched as early
   // as they could.
-  std::size_t p = 0, n = 0, star = std::string_view::npos, taken = 0;
+  std::size_t p = 0;
+  std::size_t n = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t taken = 0;
   while (n < name.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;

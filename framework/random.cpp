@@ -13,14 +13,18 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 }
 
 std::array<std::uint32_t, 4> philox(RandomKey key, std::uint64_t counter) {
-  std::uint32_t k0 = static_cast<std::uint32_t>(key.seed),
-                k1 = static_cast<std::uint32_t>(key.seed >> 32);
-  std::uint32_t c0 = static_cast<std::uint32_t>(counter),
-                c1 = static_cast<std::uint32_t>(counter >> 32);
-  std::uint32_t c2 = static_cast<std::uint32_t>(key.stream),
-                c3 = static_cast<std::uint32_t>(key.stream >> 32);
+  std::uint32_t k0 = static_cast<std::uint32_t>(key.seed);
+
+  std::uint32_t k1 = static_cast<std::uint32_t>(key.seed >> 32);
+  std::uint32_t c0 = static_cast<std::uint32_t>(counter);
+
+  std::uint32_t c1 = static_cast<std::uint32_t>(counter >> 32);
+  std::uint32_t c2 = static_cast<std::uint32_t>(key.stream);
+
+  std::uint32_t c3 = static_cast<std::uint32_t>(key.stream >> 32);
   for (int round = 0; round < 10; ++round) {
-    const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c0, p1 = std::uint64_t{0xCD9E8D57} * c2;
+    const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c0;
+    const std::uint64_t p1 = std::uint64_t{0xCD9E8D57} * c2;
     c0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
     c1 = static_cast<std::uint32_t>(p1);
     c2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
@@ -38,7 +42,8 @@ std::uint32_t Random::operator()() {
 }
 
 double Random::uniform() {
-  const std::uint64_t high = (*this)(), low = (*this)();
+  const std::uint64_t high = (*this)();
+  const std::uint64_t low = (*this)();
   return static_cast<double>((high << 32 | low) >> 11) * 0x1p-53;
 }
 
@@ -50,13 +55,15 @@ double Random::normal() {
 std::uint64_t Random::below(std::uint64_t n) {
   const std::uint64_t reject = -n % n;  // 2^64 mod n: words below it would favour small results
   for (;;) {
-    const std::uint64_t high = (*this)(), word = high << 32 | (*this)();
+    const std::uint64_t high = (*this)();
+    const std::uint64_t word = high << 32 | (*this)();
     if (word >= reject) return word % n;
   }
 }
 
 RandomKey Random::next_key() {
-  const std::uint64_t high = (*this)(), low = (*this)();
+  const std::uint64_t high = (*this)();
+  const std::uint64_t low = (*this)();
   return {high << 32 | low, key_.stream};
 }
 

@@ -238,7 +238,9 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t buffer) {
       refuse("tensor {} lies outside the file: its bytes {} to {} of {}", shown(x.name), x.begin,
              x.end, buffer);
     // zeros taken for ones: extents that no shape could have are refused in empty tensors too
-    std::uint64_t n = 1, bits = 0, spanned = 1;
+    std::uint64_t n = 1;
+    std::uint64_t bits = 0;
+    std::uint64_t spanned = 1;
     for (int i = 0; i < x.rank; ++i) {
       const auto extent = static_cast<std::uint64_t>(x.extents[static_cast<std::size_t>(i)]);
       if (__builtin_mul_overflow(spanned, std::max<std::uint64_t>(extent, 1), &spanned) ||
@@ -328,8 +330,10 @@ std::string quoted(const std::string& text, const Path& path) {
 }  // namespace
 
 float from_half(std::uint16_t bits) {
-  const std::uint32_t sign = std::uint32_t{bits} >> 15 << 31, exponent = bits >> 10 & 0x1Fu,
-                      fraction = bits & 0x3FFu;
+  const std::uint32_t sign = std::uint32_t{bits} >> 15 << 31;
+  const std::uint32_t exponent = bits >> 10 & 0x1Fu;
+
+  const std::uint32_t fraction = bits & 0x3FFu;
   // an infinity or a NaN
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);
   if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);

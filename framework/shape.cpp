@@ -72,8 +72,10 @@ Shape broadcast(const Shape& a, const Shape& b, const char* op) {
   const int rank = std::max(a.rank(), b.rank());
   std::array<Index, Shape::max_rank> extents{};
   for (int i = 0; i < rank; ++i) {
-    const int ia = a.rank() - rank + i, ib = b.rank() - rank + i;
-    const Index ea = ia < 0 ? 1 : a[ia], eb = ib < 0 ? 1 : b[ib];
+    const int ia = a.rank() - rank + i;
+    const int ib = b.rank() - rank + i;
+    const Index ea = ia < 0 ? 1 : a[ia];
+    const Index eb = ib < 0 ? 1 : b[ib];
     check(ea == eb || ea == 1 || eb == 1, op, "shapes {} and {} do not broadcast: {} against {}", a,
           b, ea, eb);
     extents[i] = ea == 1 ? eb : ea;

@@ -468,7 +468,8 @@ void Tape::print(std::ostream& out) const {
         "this tape kept no profile; open it with Tape tape({{.profile = true}})");
   out << fmt::format("{:<28} {:<24} {:>12} {:>10} {:>10}\n", "op", "shape", "bytes", "forward ms",
                      "back ms");
-  double forward = 0, back = 0;
+  double forward = 0;
+  double back = 0;
   std::size_t bytes = 0;
   for (const Row& row : rows_) {
     const std::size_t row_bytes = static_cast<std::size_t>(row.shape.size()) * sizeof(Real);

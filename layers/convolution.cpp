@@ -7,7 +7,8 @@ namespace heed {
 NormedWeight::NormedWeight(Tensor value, bool normalised) : weight(std::move(value)) {
   if (!normalised) return;
   const Tensor& v = weight.value();
-  const Index out = v.shape()[0], n = v.size() / std::max<Index>(out, 1);
+  const Index out = v.shape()[0];
+  const Index n = v.size() / std::max<Index>(out, 1);
   Tensor norms({out});
   for (Index o = 0; o < out; ++o) {
     double squares = 0;
@@ -62,7 +63,8 @@ LightweightConv1d::LightweightConv1d(const LightweightOptions& o, Random& random
 }
 
 Variable LightweightConv1d::operator()(const Operand& x, const Spans& spans) const {
-  const Index heads = weight.shape()[0], kernel = weight.shape()[1];
+  const Index heads = weight.shape()[0];
+  const Index kernel = weight.shape()[1];
   // (heads, kernel)
   const Variable taps = dropout(softmax(weight));
   const Variable filters = reshape(

@@ -106,7 +106,8 @@ Tensor StepDecoder::step(Tensor& x, std::span<const Tensor> memory, const Spans&
   for (Index i : sentence)
     source.push_back({nullptr, memory_spans.begin(i), memory_spans.length(i)});
   model_.layers = layers_.data();
-  Tensor logits({rows, model_.scores.out}), scratch({kernels::decoder_step_scratch(model_, rows)});
+  Tensor logits({rows, model_.scores.out});
+  Tensor scratch({kernels::decoder_step_scratch(model_, rows)});
   kernels::decoder_step(model_, {rows, cache.latest(), past.data(), source.data()}, x.data(),
                         scratch.data(), logits.data());
   return logits;

@@ -119,7 +119,8 @@ std::string explain(const NotFiniteStep& step, AnyModule model, const LossFuncti
   }
   const Batch& batch = step.batches[found->batch];
   const std::vector<Index> guilty = guilty_lines(step, batch, model, loss);
-  const char *each = "", *together = "";
+  const char* each = "";
+  const char* together = "";
   if (batch.lines.size() > 1 && guilty.size() == batch.lines.size()) each = "each of ";
   if (batch.lines.size() > 1 && guilty.empty()) together = " together";
   return fmt::format(

@@ -169,7 +169,8 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss,
   // or after a resume.
   if (due(options.save_every) && average.newest() < progress.step) average.add(progress.step);
   const Index step = progress.step + 1;
-  Index gold = 0, tokens = 0;
+  Index gold = 0;
+  Index tokens = 0;
   batches.clear();
   for (Index i = 0; i < options.accumulate; ++i) {
     batches.push_back(data.next());
@@ -180,7 +181,9 @@ void Trainer::State::train_step(BatchStream& data, const LossFunction& loss,
 
   // dropout is a function of (seed, step, position)
   step_random() = Random(options.seed, static_cast<std::uint64_t>(step));
-  double step_loss = 0, step_nats = 0, norm = 0;
+  double step_loss = 0;
+  double step_nats = 0;
+  double norm = 0;
   std::size_t computed = 0;
   for (const Batch& batch : batches) {
     ++computed;

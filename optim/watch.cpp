@@ -49,8 +49,9 @@ std::string clipping(Watched& w, Index step, double norm, double clip, Index war
 
 std::string watch(Watched& watched, Index step, double loss, double norm, double clip,
                   Index warmup) {
-  const std::string risen = divergence(watched, step, loss),
-                    clipped = clipping(watched, step, norm, clip, warmup);
+  const std::string risen = divergence(watched, step, loss);
+
+  const std::string clipped = clipping(watched, step, norm, clip, warmup);
   return risen.empty() || clipped.empty() ? risen + clipped : risen + "; " + clipped;
 }
 

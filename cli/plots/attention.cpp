@@ -68,8 +68,9 @@ std::string jsonl_of(const AttendedLine& line, Index number) {
 }
 
 void check_line(const AttendedLine& line) {
-  const auto columns = static_cast<Index>(line.source.size()),
-             rows = static_cast<Index>(line.target.size());
+  const auto columns = static_cast<Index>(line.source.size());
+
+  const auto rows = static_cast<Index>(line.target.size());
   for (const AttentionLayerMap& map : line.layers)
     check(map.heads > 0 && map.rows == rows && map.columns == columns &&
               static_cast<Index>(map.weights.size()) == map.heads * rows * columns,
@@ -124,7 +125,8 @@ struct Small {
 };
 Small small_of(const AttendedLine& line, bool titles) {
   Small small;
-  Index cells = 0, most_heads = 1;
+  Index cells = 0;
+  Index most_heads = 1;
   for (const AttentionLayerMap& map : line.layers) {
     small.top = std::max(small.top, top_of(map.weights));
     small.with_nan = small.with_nan || has_nan(map.weights);
@@ -198,7 +200,8 @@ Svg drawing_of(const AttendedLine& line) {
                  (layer.heads > 1 ? fmt::format(", heads 1 to {}", layer.heads) : ", one head"),
              "class=\"b\"");
     all.height += 18;
-    double x = 0, high = 0;
+    double x = 0;
+    double high = 0;
     for (Index head = 0; head < layer.heads; ++head) {
       const Svg part = heat_map(small_map(line, layer, head, small));
       if (x > 0 && x + part.width > 960) {

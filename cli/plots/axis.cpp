@@ -39,8 +39,9 @@ std::vector<Tick> ticks(double low, double high, int count) {
       break;
     }
   std::vector<Tick> result;
-  const double first = std::floor(low / step + 1e-9),
-               last = std::max(std::ceil(high / step - 1e-9), first + 1);
+  const double first = std::floor(low / step + 1e-9);
+
+  const double last = std::max(std::ceil(high / step - 1e-9), first + 1);
   for (double i = first; i <= last && result.size() < 100; ++i)
     result.push_back({i * step, label_of(i * step, step)});
   return result;
@@ -49,8 +50,9 @@ std::vector<Tick> ticks(double low, double high, int count) {
 std::vector<Tick> log_ticks(double low, double high) {
   const double decades = std::log10(high) - std::log10(low);
   if (decades < 0.5) return ticks(low, high, 5);
-  const int first = static_cast<int>(std::floor(std::log10(low) + 1e-9)),
-            last = static_cast<int>(std::ceil(std::log10(high) - 1e-9));
+  const int first = static_cast<int>(std::floor(std::log10(low) + 1e-9));
+
+  const int last = static_cast<int>(std::ceil(std::log10(high) - 1e-9));
   const int every = std::max(1, (last - first) / 8);
   std::vector<Tick> result;
   for (int power = first; power <= last; power += every)
@@ -77,7 +79,8 @@ Series mean_of(const std::vector<const Series*>& series) {
     if (line.empty()) lines.pop_back();
   }
   if (lines.empty()) return mean;
-  double from = lines[0].front().first, to = lines[0].back().first;
+  double from = lines[0].front().first;
+  double to = lines[0].back().first;
   for (const auto& line : lines) {
     from = std::max(from, line.front().first);
     to = std::min(to, line.back().first);

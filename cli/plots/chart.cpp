@@ -161,8 +161,10 @@ std::string named(const std::vector<std::string>& models, std::size_t model) {
 std::string line_chart(const LineChart& chart) {
   Svg svg = frame(chart.title, chart.x_label, chart.y_label);
   const auto models = models_of(chart.series);
-  Axis x{.log = chart.log_x}, y{.log = chart.log_y};
-  Range xs, ys;
+  Axis x{.log = chart.log_x};
+  Axis y{.log = chart.log_y};
+  Range xs;
+  Range ys;
   // (x, y, goes on from the one before)
   const auto each = [&](const Series& s, const std::function<void(double, double, bool)>& take) {
     bool on = false;
@@ -189,7 +191,8 @@ std::string line_chart(const LineChart& chart) {
   svg.line(left, height - bottom + 0.5, right, height - bottom + 0.5, "class=\"axis\"");
   double free = -1;
   for (const Tick& tick : x.ticks) {
-    const double at = x.at(tick.value), half = text_width(tick.label) * 6;
+    const double at = x.at(tick.value);
+    const double half = text_width(tick.label) * 6;
     svg.line(at, height - bottom, at, height - bottom + 5, "class=\"axis\"");
     if (at - half > free) {
       svg.text(at, height - bottom + 19, tick.label, "class=\"muted\" text-anchor=\"middle\"");
@@ -202,7 +205,8 @@ std::string line_chart(const LineChart& chart) {
                         const std::string& title) {
     std::string d;
     std::size_t points = 0;
-    double end_x = 0, end_y = 0;
+    double end_x = 0;
+    double end_y = 0;
     each(s, [&](double at, double value, bool on) {
       end_x = x.at(at);
       end_y = y.at(value);
@@ -257,7 +261,8 @@ std::string bar_chart(const BarChart& chart) {
   double names = 0;
   for (std::size_t m = 0; m < models.size(); ++m)
     names = std::max(names, text_width(named(models, m)) * 12);
-  const double right = width - 16 - names, zero = height - bottom;
+  const double right = width - 16 - names;
+  const double zero = height - bottom;
   const Axis y = axis_of(range, false, false, zero, top + 8);
   add_y_axis(svg, y, right);
   svg.line(left, zero + 0.5, right, zero + 0.5, "class=\"axis\"");
@@ -298,8 +303,11 @@ std::string bar_chart(const BarChart& chart) {
     if (!chart.bars) svg.path(joined, stroke(model, 1.2, 0.5));
     for (std::size_t i = 0; i < std::min(s.values.size(), chart.categories.size()); ++i) {
       if (!std::isfinite(s.values[i])) continue;
-      const double at = middle(i, k), value = y.at(s.values[i]),
-                   base = y.at(std::clamp(0.0, y.low, y.high)), error = error_of(s, i);
+      const double at = middle(i, k);
+      const double value = y.at(s.values[i]);
+
+      const double base = y.at(std::clamp(0.0, y.low, y.high));
+      const double error = error_of(s, i);
       const std::string title =
           fmt::format("{}, {}: {:g}{}", readable(s.model), readable(chart.categories[i]),
                       s.values[i], error > 0 ? fmt::format(" ± {:g}", error) : "");
@@ -309,8 +317,10 @@ std::string bar_chart(const BarChart& chart) {
       else
         svg.circle(at, value, 4, fill(model), title);
       if (error > 0) {
-        const double high = y.at(s.values[i] + error), low = y.at(s.values[i] - error),
-                     half = std::min(4.0, share * 0.4);
+        const double high = y.at(s.values[i] + error);
+        const double low = y.at(s.values[i] - error);
+
+        const double half = std::min(4.0, share * 0.4);
         svg.path(fmt::format("M{0} {1}H{2}M{3} {1}V{4}M{0} {4}H{2}", length(at - half),
                              length(high), length(at + half), length(at), length(low)),
                  chart.bars ? "class=\"axis\"" : stroke(model, 1.5));

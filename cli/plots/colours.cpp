@@ -35,14 +35,18 @@ std::string scale_colour(const Theme& theme, double part) {
     out[1] = lch[1] * std::cos(hue);
     out[2] = lch[1] * std::sin(hue);
   };
-  double from[3], to[3], c[3];
+  double from[3];
+  double to[3];
+  double c[3];
   lab(theme.from, from);
   lab(theme.to, to);
   for (int i = 0; i < 3; ++i)
     c[i] = from[i] + (to[i] - from[i]) * std::clamp(part, 0.0, 1.0);
-  const double l = std::pow(c[0] + 0.3963377774 * c[1] + 0.2158037573 * c[2], 3),
-               m = std::pow(c[0] - 0.1055613458 * c[1] - 0.0638541728 * c[2], 3),
-               s = std::pow(c[0] - 0.0894841775 * c[1] - 1.2914855480 * c[2], 3);
+  const double l = std::pow(c[0] + 0.3963377774 * c[1] + 0.2158037573 * c[2], 3);
+
+  const double m = std::pow(c[0] - 0.1055613458 * c[1] - 0.0638541728 * c[2], 3);
+
+  const double s = std::pow(c[0] - 0.0894841775 * c[1] - 1.2914855480 * c[2], 3);
   const double rgb[3] = {4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
                          -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
                          -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s};

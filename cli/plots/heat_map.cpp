@@ -91,9 +91,11 @@ void add_paths(Svg& svg, const HeatMap& map, double left, double top) {
 }
 
 void add_cells(Svg& svg, const HeatMap& map, double left, double top) {
-  const auto rows_before = marks_before(map.target), columns_before = marks_before(map.source);
+  const auto rows_before = marks_before(map.target);
+  const auto columns_before = marks_before(map.source);
   const std::size_t columns = map.source.size();
-  std::vector<std::string> sources, attributes;
+  std::vector<std::string> sources;
+  std::vector<std::string> attributes;
   for (std::size_t c = 0; c < columns; ++c) {
     sources.push_back(shortened(visible(map.source[c]), title_columns));
     attributes.push_back((is_special(map.source[c]) ? " special\"" : "\"") +
@@ -125,7 +127,8 @@ void add_cells(Svg& svg, const HeatMap& map, double left, double top) {
 
 void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& columns,
                 bool slanted, double left, double top) {
-  const auto rows_before = marks_before(map.target), columns_before = marks_before(map.source);
+  const auto rows_before = marks_before(map.target);
+  const auto columns_before = marks_before(map.source);
   const auto titled = [](const std::string& shown, const std::string& token) {
     return shown.ends_with("…") ? visible(token) : std::string();
   };
@@ -141,8 +144,9 @@ void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& 
   for (std::size_t c = 0; c < columns.texts.size(); ++c) {
     if (columns.texts[c].empty()) continue;
     const double x = left + (static_cast<double>(c) + 0.5) * map.cell +
-                     (slanted ? columns.font * 0.2 : columns.font * 0.35),
-                 y = top - 6;
+                     (slanted ? columns.font * 0.2 : columns.font * 0.35);
+
+    const double y = top - 6;
     svg.open(fmt::format("class=\"col{}\"{}", is_special(map.source[c]) ? " special" : "",
                          shift("c", columns_before[c])));
     svg.text(x, y, columns.texts[c],
@@ -158,10 +162,14 @@ void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& 
 
 Svg heat_map(const HeatMap& map) {
   Svg svg;
-  const double wide = static_cast<double>(map.source.size()) * map.cell,
-               high = static_cast<double>(map.target.size()) * map.cell;
-  double left = 0, top = 0, right = 0;
-  Labels rows, columns;
+  const double wide = static_cast<double>(map.source.size()) * map.cell;
+
+  const double high = static_cast<double>(map.target.size()) * map.cell;
+  double left = 0;
+  double top = 0;
+  double right = 0;
+  Labels rows;
+  Labels columns;
   const bool slanted = map.cell >= 16;
   if (map.labels) {
     rows = labels_of(map.target, map.cell);
@@ -203,7 +211,8 @@ std::string special_rules() {
 
 Svg scale_bar(double top, bool with_nan) {
   constexpr int steps = 24;
-  constexpr double step = 8, height = 10;
+  constexpr double step = 8;
+  constexpr double height = 10;
   Svg svg;
   svg.text(0, 10, "weight 0", "class=\"muted\"");
   const double left = 58.5;

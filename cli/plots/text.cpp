@@ -37,7 +37,8 @@ int columns_of(char32_t code) {
 
 std::string shown(std::string_view text, bool end_spaces) {
   const std::string whole = well_formed(text);
-  const std::size_t first = whole.find_first_not_of(' '), last = whole.find_last_not_of(' ');
+  const std::size_t first = whole.find_first_not_of(' ');
+  const std::size_t last = whole.find_last_not_of(' ');
   std::string result;
   std::size_t at = 0;
   utf8::for_each(whole, [&](char32_t code, std::string_view bytes) {
@@ -98,7 +99,8 @@ int text_columns(std::string_view text) {
 double text_width(std::string_view text) {
   double width = 0;
   utf8::for_each(text, [&](char32_t code, std::string_view) {
-    const std::string_view narrow = "iljI.,:;'|! ()[]ft", wide = "mwMW@%&";
+    const std::string_view narrow = "iljI.,:;'|! ()[]ft";
+    const std::string_view wide = "mwMW@%&";
     const char c = code < 0x80 ? static_cast<char>(code) : 'n';
     width += columns_of(code) == 2           ? 1.0
              : columns_of(code) == 0         ? 0.0

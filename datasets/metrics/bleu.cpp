@@ -83,18 +83,22 @@ double smooth_value(const BleuOptions& options) {
 // bp * exp(mean over n of log p_n), p_n = counts_n / totals_n smoothed
 void finish(BleuScore& bleu) {
   const BleuOptions& options = bleu.options;
-  const double k = smooth_value(options), sys_len = static_cast<double>(bleu.sys_len),
-               ref_len = static_cast<double>(bleu.ref_len);
+  const double k = smooth_value(options);
+  const double sys_len = static_cast<double>(bleu.sys_len);
+
+  const double ref_len = static_cast<double>(bleu.ref_len);
   bleu.bp = sys_len >= ref_len ? 1 : sys_len > 0 ? std::exp(1 - ref_len / sys_len) : 0;
   if (std::all_of(bleu.matches.begin(), bleu.matches.end(), [](Index n) { return n == 0; }))
     return;  // smoothing makes nothing of nothing
 
-  double halving = 1, logs = 0;
+  double halving = 1;
+  double logs = 0;
   int order = orders;
   for (int n = 0; n < orders; ++n) {
     const double added = options.smooth == "add-k" && n > 0 ? k : 0;
-    const double matches = static_cast<double>(bleu.matches[n]) + added,
-                 total = static_cast<double>(bleu.totals[n]) + added;
+    const double matches = static_cast<double>(bleu.matches[n]) + added;
+
+    const double total = static_cast<double>(bleu.totals[n]) + added;
     if (total == 0) break;
     if (options.effective_order) order = n + 1;
     double& precision = bleu.precisions[n];

@@ -71,7 +71,8 @@ ChrfCounts compare(const Text& hypothesis, const Text& reference) {
 
 double f_score(const ChrfCounts& counts) {
   constexpr double beta2 = 4;
-  double precision = 0, recall = 0;
+  double precision = 0;
+  double recall = 0;
   int orders = 0;
   for (const Overlap& order : counts.orders) {
     if (order.hypothesis == 0 || order.reference == 0) continue;

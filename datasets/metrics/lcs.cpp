@@ -34,7 +34,9 @@ class Rows {
     const Bits& matches = marked.empty() ? matches_ : marked;
     std::uint64_t carry = 0;
     for (std::size_t k = listed.front() / 64; k < width_; ++k) {
-      const std::uint64_t matched = row[k] & matches[k], sum = row[k] + matched, more = sum + carry;
+      const std::uint64_t matched = row[k] & matches[k];
+      const std::uint64_t sum = row[k] + matched;
+      const std::uint64_t more = sum + carry;
       carry = (sum < matched) | (more < sum);
       row[k] = more | (row[k] & ~matches[k]);
     }
@@ -103,8 +105,10 @@ std::vector<std::size_t> lcs_positions(Words a, Words b) {
     }
     // at (i, j): what of b[0, j) is taken with a[i - 1], or left out?
     for (std::size_t i = end; i > begin && j > 0; --i) {
-      const Bits &here = recent[i - begin], &above = recent[i - 1 - begin];
-      Index length = Rows::zeros(here, j), length_above = Rows::zeros(above, j);
+      const Bits& here = recent[i - begin];
+      const Bits& above = recent[i - 1 - begin];
+      Index length = Rows::zeros(here, j);
+      Index length_above = Rows::zeros(above, j);
       while (j > 0 && a[i - 1] != b[j - 1] && length - Rows::rises(here, j - 1) > length_above) {
         length -= Rows::rises(here, j - 1);
         length_above -= Rows::rises(above, j - 1);

@@ -51,7 +51,8 @@ PrecisionRecall ratios(Index matches, Index hypothesis, Index reference) {
 // For each sentence of the reference the union of its common subsequences with every sentence of
 // the hypothesis; a word matches no oftener than either side holds it.
 Index union_matches(const Text& hypothesis, const Text& reference, std::size_t vocabulary) {
-  std::vector<Index> left_hypothesis(vocabulary), left_reference(vocabulary);
+  std::vector<Index> left_hypothesis(vocabulary);
+  std::vector<Index> left_reference(vocabulary);
   for (const std::uint32_t word : hypothesis.words)
     ++left_hypothesis[word];
   for (const std::uint32_t word : reference.words)
@@ -75,8 +76,9 @@ Index union_matches(const Text& hypothesis, const Text& reference, std::size_t v
 
 RougeScore compare(const Text& hypothesis, const Text& reference, std::size_t vocabulary) {
   RougeScore score;
-  const auto n = static_cast<Index>(hypothesis.words.size()),
-             m = static_cast<Index>(reference.words.size());
+  const auto n = static_cast<Index>(hypothesis.words.size());
+
+  const auto m = static_cast<Index>(reference.words.size());
   const std::vector<Overlap> ngrams = ngram_overlap(hypothesis.words, reference.words, 3);
   for (std::size_t i = 0; i < 3; ++i)
     score.*parts[i] = ratios(ngrams[i].matches, ngrams[i].hypothesis, ngrams[i].reference);

@@ -178,8 +178,11 @@ MetricTokenizer bleu_tokenizer(std::string_view name) {
 }
 
 std::string lowercase(std::string_view text) {
-  constexpr char32_t dotted_i = 0x130, dot_above = 0x307, capital_sigma = 0x3A3,
-                     final_sigma = 0x3C2;
+  constexpr char32_t dotted_i = 0x130;
+  constexpr char32_t dot_above = 0x307;
+  constexpr char32_t capital_sigma = 0x3A3;
+
+  constexpr char32_t final_sigma = 0x3C2;
   // no cased character follows but for accents, apostrophes and the like
   const auto ends_word = [&](std::size_t at) {
     while (at < text.size())

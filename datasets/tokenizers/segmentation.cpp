@@ -67,8 +67,9 @@ class Trie {
     std::size_t node = 0;
     for (std::size_t at = begin; at < text.size(); ++at) {
       const auto byte = static_cast<unsigned char>(text[at]);
-      const auto first = bytes_.begin() + nodes_[node].first,
-                 last = bytes_.begin() + nodes_[node].last;
+      const auto first = bytes_.begin() + nodes_[node].first;
+
+      const auto last = bytes_.begin() + nodes_[node].last;
       const auto found = std::lower_bound(first, last, byte);
       if (found == last || *found != byte) return;
       node = static_cast<std::size_t>(found - bytes_.begin());
@@ -134,7 +135,8 @@ class Unigram final : public Segmentation {
     rest[word.size()] = 0;
     for (std::size_t begin = word.size(); begin-- > 0;) {
       if (continues(word[begin])) continue;
-      double largest = nothing, sum = 0;
+      double largest = nothing;
+      double sum = 0;
       arcs(word, begin, [&](std::size_t end, Id, double score) {
         const double x = strength * score + rest[end];
         if (x > largest) {
@@ -239,7 +241,8 @@ class Merges final : public Segmentation {
     while (!candidates.empty()) {
       const Candidate chosen = candidates.top();
       candidates.pop();
-      Symbol &left = symbols[chosen.left], &right = symbols[chosen.right];
+      Symbol& left = symbols[chosen.left];
+      Symbol& right = symbols[chosen.right];
       if (left.size == 0 || right.size == 0 || left.size + right.size != chosen.size) continue;
       if (dropout > 0 && random->chance(dropout)) {
         dropped.push_back(chosen);

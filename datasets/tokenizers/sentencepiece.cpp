@@ -134,7 +134,8 @@ std::string SentencePiece::train(const std::string& kind, const VocabularyOption
   feed([&](std::string_view line) { text.take(line); });
   check(!text.parts().empty(), kind.c_str(),
         "expected a text to learn pieces from; got none, or blanks alone");
-  const Index words = text.distinct_words(), wanted = asked > 0 ? asked : default_size;
+  const Index words = text.distinct_words();
+  const Index wanted = asked > 0 ? asked : default_size;
   const Index alphabet = text.choose_alphabet((wanted - first_piece_id) / 2) + 1;  // and U+2581
   // merges make a word of each; a unigram model wants the parts of words too
   const Index useful = kind == "bpe" ? words : 2 * words;

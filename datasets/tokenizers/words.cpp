@@ -200,7 +200,8 @@ void append_escaped(std::string_view bytes, std::string& piece) {
 
 void Stretch::cut(std::vector<std::string>& pieces) const {
   for (std::size_t i = 0; i < characters_.size();) {
-    const bool touches = i > 0, is_word = letter(i);
+    const bool touches = i > 0;
+    const bool is_word = letter(i);
     const std::size_t end = is_word ? word(i) : i + 1;
     std::string piece;
     if (touches && is_word)

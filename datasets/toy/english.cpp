@@ -122,7 +122,8 @@ class Writer {
     if (c.aspect == Aspect::habitual) return {"", "used to " + string(verb.english)};
     if (c.modal == Modal::can) return {"can", string(verb.english)};
     if (c.modal == Modal::must) return {"must", string(verb.english)};
-    const bool wants = c.modal == Modal::want, third = person == Person::il;
+    const bool wants = c.modal == Modal::want;
+    const bool third = person == Person::il;
     const string tail = wants ? " to " + string(verb.english) : "";
     const string base = wants ? "want" : string(verb.english);
     if (emphatic) return {past ? "did" : third ? "does" : "do", base + tail};

@@ -82,7 +82,8 @@ class Writer {
   }
 
   void determiner(const Phrase& p, string_view next) {
-    const bool plural = p.person == Person::ils, vowel = elides(next);
+    const bool plural = p.person == Person::ils;
+    const bool vowel = elides(next);
     const Gender gender = p.gender;
     const string_view number =
         p.count ? string_view(dictionary().numbers_french[static_cast<int>(gender)][p.count]) : "";
@@ -192,8 +193,9 @@ class Writer {
         c.subject.form == Form::nobody ||
         (c.subject.form == Form::noun && c.subject.determiner == Determiner::no);
     if (c.negation != Negation::none || nothing || nobody || subject_no) say("ne");
-    const bool composed = c.core == Core::verb && c.tense == Tense::past,
-               infinitive = c.modal != Modal::none;
+    const bool composed = c.core == Core::verb && c.tense == Tense::past;
+
+    const bool infinitive = c.modal != Modal::none;
     const Person person = c.core == Core::existence ? Person::il : c.subject.person;
     if (c.core == Core::existence) say("y");
     if (!infinitive) clitics(c);

@@ -108,7 +108,8 @@ class Grammar {
     phrase.determiner = determiner;
     phrase.person = plural ? Person::ils : Person::il;
     if (chance(adjectives)) {
-      const bool second = chance(0.2), prefer_before = chance(0.35);
+      const bool second = chance(0.2);
+      const bool prefer_before = chance(0.35);
       if ((prefer_before || second) && !noun->before.empty()) phrase.before = pick(noun->before);
       if ((!prefer_before || second) && !noun->after.empty()) phrase.after = pick(noun->after);
     }
@@ -291,7 +292,8 @@ class Grammar {
       c.object->count = 0;
       return;
     }
-    const bool people = kinds & kind::person, third = c.subject.third();
+    const bool people = kinds & kind::person;
+    const bool third = c.subject.third();
     // too few to learn its participles
     const bool rare = c.tense == Tense::past && !c.verb->has(trait::fronting | trait::a);
     if (people && c.verb->entry->english != "have" && !rare && chance(0.35)) {

@@ -202,7 +202,8 @@ string number_french(int n, Gender gender) {
   if (n <= 16) return string(ones_french[n]);
   if (n < 20) return "dix-" + string(ones_french[n - 10]);
   if (n >= 80) return n == 80 ? "quatre-vingts" : "quatre-vingt-" + number_french(n - 80, gender);
-  const int tens = n >= 70 ? 6 : n / 10, rest = n - 10 * tens;
+  const int tens = n >= 70 ? 6 : n / 10;
+  const int rest = n - 10 * tens;
   const string_view stem = tens_french[tens];
   if (rest == 0) return string(stem);
   const string tail = number_french(rest, gender);

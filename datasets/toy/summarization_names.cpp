@@ -247,8 +247,9 @@ std::vector<std::string> phrases() {
 }  // namespace news
 
 bool reserved(std::string_view word) {
-  const bool number = word[0] >= '0' && word[0] <= '9',
-             score = number && word.find('-') != word.npos;
+  const bool number = word[0] >= '0' && word[0] <= '9';
+
+  const bool score = number && word.find('-') != word.npos;
   if (score || (number && (word.size() < 2 || (word.size() == 2 && word[0] < '2')))) return false;
   std::uint64_t h = 0;
   for (const char c : word)

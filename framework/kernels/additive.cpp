@@ -40,8 +40,10 @@ void scores(const PairShape& shape, Index d, const Real* q, const Real* k, const
   const Index cost = std::min(query_block, shape.longest_query) * (shape.longest_key + 1) * d * 3;
   parallel_for(shape.sequences * blocks, grain_of(cost), [=](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
-      const Index sequence = task / blocks, first = task % blocks * query_block;
-      const Index queries = shape.query_lengths[sequence], keys = shape.key_lengths[sequence];
+      const Index sequence = task / blocks;
+      const Index first = task % blocks * query_block;
+      const Index queries = shape.query_lengths[sequence];
+      const Index keys = shape.key_lengths[sequence];
       for (Index i = first; i < std::min(queries, first + query_block); ++i) {
         const Visible seen(shape.causal, shape.window, queries, keys, i);
         const Real* query = q + (shape.query_begins[sequence] + i) * d;
@@ -74,16 +76,21 @@ void backward(const PairShape& shape, Index d, const Real* q, const Real* k, con
       (shape.longest_query + 1) * (shape.longest_key + 1) * std::min(column_block, d) * 3;
   parallel_for(shape.sequences * blocks, grain_of(cost), [=](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
-      const Index sequence = task / blocks, first = task % blocks * column_block,
-                  last = std::min(d, first + column_block);
-      const Index queries = shape.query_lengths[sequence], keys = shape.key_lengths[sequence];
+      const Index sequence = task / blocks;
+      const Index first = task % blocks * column_block;
+
+      const Index last = std::min(d, first + column_block);
+      const Index queries = shape.query_lengths[sequence];
+      const Index keys = shape.key_lengths[sequence];
       const auto query_row = [&](auto* x, Index i) {
         return x + (shape.query_begins[sequence] + i) * d;
       };
       const auto key_row = [&](auto* x, Index j) {
         return x + (shape.key_begins[sequence] + j) * d;
       };
-      alignas(64) Real dquery[column_block], denergy[column_block] = {}, dcover[column_block] = {};
+      alignas(64) Real dquery[column_block];
+      Real denergy[column_block] = {};
+      Real dcover[column_block] = {};
       if (dk && dk_mode == Mode::assign)
         for (Index j = 0; j < keys; ++j)
           std::fill(key_row(dk, j) + first, key_row(dk, j) + last, Real{0});
@@ -93,16 +100,18 @@ void backward(const PairShape& shape, Index d, const Real* q, const Real* k, con
         const Real* query = query_row(q, i);
         std::fill_n(dquery, column_block, Real{0});
         for (Index j = seen.begin; j < seen.end; ++j) {
-          const Vec factor = g[j],
-                    amount =
-                        covered ? cover.amounts[shape.begins[sequence] + i * keys + j] : Real{0};
+          const Vec factor = g[j];
+
+          const Vec amount =
+              covered ? cover.amounts[shape.begins[sequence] + i * keys + j] : Real{0};
           Vec share = Real{0};
           const Real* key = key_row(k, j);
           Real* dkey = dk ? key_row(dk, j) : nullptr;
           for_vectors(first, last, [&](Index c, Index count) {
             Vec x = at(query, c, count) + at(key, c, count);
             if constexpr (covered) x = multiply_add(amount, at(cover.weight, c, count), x);
-            const Vec t = tanh(x), slope = factor * at(v, c, count) * (Vec(1) - t * t);
+            const Vec t = tanh(x);
+            const Vec slope = factor * at(v, c, count) * (Vec(1) - t * t);
             slope.store(dquery + c - first, Mode::accumulate);
             (factor * t).store(denergy + c - first, Mode::accumulate);
             if (dkey) add(dkey, c, count, slope);

@@ -60,7 +60,8 @@ void prefetch(const Real* from, Index count) {
 void attend_heads(Index heads, Index width, Real scale, const Real* q, const Real* kv, Index stride,
                   Index values, const KeyList& keys, Real* out) {
   alignas(64) Real scores[most_heads][chunk];
-  Real top[most_heads], total[most_heads] = {};
+  Real top[most_heads];
+  Real total[most_heads] = {};
   const Real* rows[chunk];
   std::fill_n(out, heads * width, Real{0});
   std::fill_n(top, heads, -std::numeric_limits<Real>::infinity());
@@ -68,8 +69,9 @@ void attend_heads(Index heads, Index width, Real scale, const Real* q, const Rea
     return kv + (keys.rows ? keys.rows[j] : keys.begin + j) * stride;
   };
   for (Index begin = 0; begin < keys.count; begin += chunk) {
-    const Index count = std::min(chunk, keys.count - begin),
-                whole = (count + Vec::width - 1) / Vec::width * Vec::width;
+    const Index count = std::min(chunk, keys.count - begin);
+
+    const Index whole = (count + Vec::width - 1) / Vec::width * Vec::width;
     for (Index j = 0; j < count; ++j) {
       rows[j] = key(begin + j);
       if (begin + j + ahead < keys.count) prefetch(key(begin + j + ahead), heads * width);
@@ -78,7 +80,8 @@ void attend_heads(Index heads, Index width, Real scale, const Real* q, const Rea
         scores[h][j] = scale * dot(width, q + h * width, rows[j] + h * width);
     }
     for (Index h = 0; h < heads; ++h) {
-      Real *s = scores[h], *y = out + h * width;
+      Real* s = scores[h];
+      Real* y = out + h * width;
       Real best = top[h];
       for (Index j = 0; j < count; ++j)
         best = std::max(best, s[j]);
@@ -118,13 +121,17 @@ void attend_rows(Index rows, Index heads, Index width, Real scale, const Real* q
   Index seen = 0;
   for (Index r = 0; r < rows; ++r)
     seen += keys[r].count;
-  const Index together = serial || rows > few ? std::min(heads, most_heads) : 1,
-              groups = (heads + together - 1) / together;
-  const Index items = rows * groups, cost = rows > 0 ? 4 * together * width * (seen / rows + 1) : 1;
+  const Index together = serial || rows > few ? std::min(heads, most_heads) : 1;
+
+  const Index groups = (heads + together - 1) / together;
+  const Index items = rows * groups;
+  const Index cost = rows > 0 ? 4 * together * width * (seen / rows + 1) : 1;
   parallel_for(items, serial ? std::max<Index>(items, 1) : grain_of(cost),
                [=](Index begin, Index end) {
                  for (Index i = begin; i < end; ++i) {
-                   const Index r = i / groups, first = i % groups * together, h = first * width;
+                   const Index r = i / groups;
+                   const Index first = i % groups * together;
+                   const Index h = first * width;
                    attend_heads(std::min(together, heads - first), width, scale,
                                 q + r * q_stride + h, kv + h, 2 * d, d, keys[r], y + r * d + h);
                  }

@@ -218,8 +218,9 @@ void lean(Real* s, Index width, Real slope, Real distance) {
 [[gnu::noinline]] Index lean_and_hide(const AttentionShape& shape, const Task& t, Index i,
                                       Index begin, Index columns, Real* s) {
   const Visible seen = t.visible(shape, i);
-  const Index count = std::clamp<Index>(seen.end - begin, 0, columns),
-              hidden = std::clamp<Index>(seen.begin - begin, 0, count);
+  const Index count = std::clamp<Index>(seen.end - begin, 0, columns);
+
+  const Index hidden = std::clamp<Index>(seen.begin - begin, 0, count);
   if (count == hidden) return 0;
   if (shape.slopes)
     lean(s, padded(count), shape.slopes[t.head], static_cast<Real>(i + t.keys - t.queries - begin));
@@ -283,17 +284,21 @@ void forward(const AttentionShape& shape, const Task& t, Rows q, Rows k, Rows v,
   Real* const mask = scores + tile_numbers;
   pack_panels(t, t.key(k), k.stride, keys);
   pack(t.keys, t.width, t.key(v), v.stride, 1, values);
-  const Index ld = tile_stride(t), mask_ld = mask_tile_stride(t);
+  const Index ld = tile_stride(t);
+  const Index mask_ld = mask_tile_stride(t);
   const bool by_element = shape.hides() && !all_finite(t.keys, d, values, d);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, queries);
-    Real tops[query_tile], sums[query_tile];
+    Real tops[query_tile];
+    Real sums[query_tile];
     std::fill_n(tops, rows, -std::numeric_limits<Real>::infinity());
     std::fill_n(sums, rows, Real{0});
     std::fill_n(out, rows * d, Real{0});
-    const Index first = t.visible(shape, i0).begin, last = t.visible(shape, i0 + rows - 1).end,
-                first_tile = first / key_tile * key_tile;
+    const Index first = t.visible(shape, i0).begin;
+    const Index last = t.visible(shape, i0 + rows - 1).end;
+
+    const Index first_tile = first / key_tile * key_tile;
     for (Index j0 = first_tile; j0 < last; j0 += key_tile) {
       const Columns c(j0, first, last);
       const Index wide = padded(c.count);
@@ -403,7 +408,9 @@ bool finite_rows(const AttentionShape& shape, const Task& t, Index i0, Index row
 
 void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const Real* log_sums,
               Rows dy, MutableRows dq, const BackwardSpace& w) {
-  const Index d = t.padded_width, ld = tile_stride(t), mask_ld = mask_tile_stride(t);
+  const Index d = t.padded_width;
+  const Index ld = tile_stride(t);
+  const Index mask_ld = mask_tile_stride(t);
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const Index rows = std::min(query_tile, t.queries - i0);
     pack(rows, t.width, t.query(q, i0), q.stride, shape.scale, w.queries);
@@ -411,7 +418,8 @@ void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const 
     std::fill_n(w.dqueries, rows * d, Real{0});
     Real dots[query_tile];  // sum_j p_ij dp_ij = y_i . dy_i
     for (Index i = 0; i < rows; ++i) {
-      const Real *a = t.query(y, i0 + i), *b = t.query(dy, i0 + i);
+      const Real* a = t.query(y, i0 + i);
+      const Real* b = t.query(dy, i0 + i);
       Vec dot = Real{0};
       Index j = 0;
       for (; j + Vec::width <= t.width; j += Vec::width)
@@ -422,7 +430,8 @@ void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const 
     }
     const bool by_element =
         shape.hides() && !(w.finite_keys && finite_rows(shape, t, i0, rows, log_sums, dots));
-    const Index first = t.visible(shape, i0).begin, last = t.visible(shape, i0 + rows - 1).end;
+    const Index first = t.visible(shape, i0).begin;
+    const Index last = t.visible(shape, i0 + rows - 1).end;
     for (Index j0 = first / key_tile * key_tile; j0 < last; j0 += key_tile) {
       const Columns c(j0, first, last);
       const Index wide = padded(c.count);
@@ -435,7 +444,8 @@ void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const 
       if (shape.dropout.active())
         mask_tile(shape.dropout, t, i0, rows, j0, c.skipped + c.count, mask_ld, w.mask);
       for (Index i = 0; i < rows; ++i) {
-        Real *weights = w.p + i * ld, *gradients = w.dp + i * ld;
+        Real* weights = w.p + i * ld;
+        Real* gradients = w.dp + i * ld;
         const Index count = finish(shape, t, i0 + i, c.begin, c.count, weights);
         exponentials(weights, count, wide,
                      log_sums[(t.query_begin + i0 + i) * shape.heads + t.head]);
@@ -444,7 +454,8 @@ void backward(const AttentionShape& shape, const Task& t, Rows q, Rows y, const 
         if (shape.dropout.active()) {
           const Real* keep = w.mask + i * mask_ld + c.skipped;
           for (Index j = 0; j < some; j += Vec::width) {
-            const Vec a = Vec::load(weights + j), m = Vec::load(keep + j);
+            const Vec a = Vec::load(weights + j);
+            const Vec m = Vec::load(keep + j);
             (a * (m * Vec::load(gradients + j) - dot)).store(gradients + j);
             (a * m).store(weights + j);
           }
@@ -512,12 +523,14 @@ Index tasks_grain(const AttentionShape& s, Index heads) {
 }  // namespace
 
 Index attention_workspace(const AttentionShape& s) {
-  const Index d = padded(s.width), keys = padded(s.longest_key);
+  const Index d = padded(s.width);
+  const Index keys = padded(s.longest_key);
   return 2 * query_tile * d + s.width * panel * panels(keys) + keys * d + 2 * tile_numbers;
 }
 
 Index attention_backward_workspace(const AttentionShape& s) {
-  const Index d = padded(s.width), keys = padded(s.longest_key);
+  const Index d = padded(s.width);
+  const Index keys = padded(s.longest_key);
   return 3 * query_tile * d + 2 * s.width * panel * panels(keys) + 3 * keys * d + 3 * tile_numbers;
 }
 

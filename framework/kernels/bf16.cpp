@@ -54,16 +54,18 @@ HEED_BF16_CODE inline __mmask16 first(Index count) {
 
 /// 32 neighbours, `count` of them there: 16 pairs.
 HEED_BF16_CODE inline __m512i along(const float* from, Index count) {
-  const __m512 low = _mm512_maskz_loadu_ps(first(count), from),
-               high = _mm512_maskz_loadu_ps(first(count - 16), count > 16 ? from + 16 : from);
+  const __m512 low = _mm512_maskz_loadu_ps(first(count), from);
+
+  const __m512 high = _mm512_maskz_loadu_ps(first(count - 16), count > 16 ? from + 16 : from);
   return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
 }
 
 /// 16 neighbours of one row paired with those of the next, `stride` on, if that is there.
 HEED_BF16_CODE inline __m512i across(const float* from, Index stride, Index count, Index rows) {
-  const __m512 low = _mm512_maskz_loadu_ps(rows > 0 ? first(count) : 0, from),
-               high = _mm512_maskz_loadu_ps(rows > 1 ? first(count) : 0,
-                                            rows > 1 ? from + stride : from);
+  const __m512 low = _mm512_maskz_loadu_ps(rows > 0 ? first(count) : 0, from);
+
+  const __m512 high =
+      _mm512_maskz_loadu_ps(rows > 1 ? first(count) : 0, rows > 1 ? from + stride : from);
   const __m512i interleaved =
       _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
                        21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
@@ -89,10 +91,12 @@ HEED_BF16_CODE inline void turn(__m512i (&r)[16]) {
   // r[4 g + c] holds of lines 4 g to 4 g + 3 the columns c, c + 4, c + 8, c + 12
 #pragma GCC unroll 4
   for (int c = 0; c < 4; ++c) {
-    const __m512i a = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x44),
-                  b = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xee);
-    const __m512i d = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x44),
-                  e = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xee);
+    const __m512i a = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x44);
+
+    const __m512i b = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xee);
+    const __m512i d = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x44);
+
+    const __m512i e = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xee);
     t[c] = _mm512_shuffle_i32x4(a, d, 0x88);
     t[4 + c] = _mm512_shuffle_i32x4(a, d, 0xdd);
     t[8 + c] = _mm512_shuffle_i32x4(b, e, 0x88);
@@ -156,10 +160,12 @@ bool bf16_is_worth(Index m, Index n, Index k, Index ldc) {
 
 void bf16_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step, const Real* b,
                Index b_row, Index b_column, const Real* bias, Real* c, Mode mode) {
-  const Index panels = (n + onednn::panel_columns - 1) / onednn::panel_columns,
-              columns = panels * onednn::panel_columns;
-  const Index chunks = (k + deep - 1) / deep,
-              stored = (chunks - 1) * deep + depth(k - (chunks - 1) * deep);
+  const Index panels = (n + onednn::panel_columns - 1) / onednn::panel_columns;
+
+  const Index columns = panels * onednn::panel_columns;
+  const Index chunks = (k + deep - 1) / deep;
+
+  const Index stored = (chunks - 1) * deep + depth(k - (chunks - 1) * deep);
   const auto wide = [=](Index chunk) { return std::min(deep, stored - chunk * deep); };
   const Scratch packed(columns * stored / 2);
   Half* const right = reinterpret_cast<Half*>(packed.data());
@@ -167,8 +173,10 @@ void bf16_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step, 
                std::max<Index>(1, grain_of(std::min(deep, stored) * onednn::panel_columns / 2)),
                [=](Index begin, Index end) {
                  for (Index task = begin; task < end; ++task) {
-                   const Index chunk = task / panels, j = task % panels * onednn::panel_columns,
-                               p = chunk * deep;
+                   const Index chunk = task / panels;
+                   const Index j = task % panels * onednn::panel_columns;
+
+                   const Index p = chunk * deep;
                    convert_panel(b + p * b_row + j * b_column, b_row, b_column, n - j, k - p,
                                  right + p * columns + j * wide(chunk), wide(chunk));
                  }
@@ -178,7 +186,9 @@ void bf16_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step, 
     const Scratch left(tall * std::min(deep, stored) / 2);
     Half* const lines = reinterpret_cast<Half*>(left.data());
     for (Index task = begin; task < end; ++task) {
-      const Index i = task * tall, rows = std::min(tall, m - i), whole = round_up(rows, side);
+      const Index i = task * tall;
+      const Index rows = std::min(tall, m - i);
+      const Index whole = round_up(rows, side);
       if (bias)
         for (Index r = i; r < i + rows; ++r)
           std::copy_n(bias, n, c + r * n);

@@ -110,10 +110,13 @@ void depthwise_backward_w(const Taps& t, Index rows, Index n, const Real* x, con
   const Index pieces = (n + piece - 1) / piece;
   parallel_for(t.kernel * pieces, grain_of(2 * rows * piece), [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
-      const Index j = task / pieces, offset = (j - t.left) * t.dilation,
-                  column = task % pieces * piece;
+      const Index j = task / pieces;
+      const Index offset = (j - t.left) * t.dilation;
+
+      const Index column = task % pieces * piece;
       write_row(std::min(piece, n - column), dw + j * n + column, mode, [&](Index i, Index count) {
-        Vec total = Real{0}, part = Real{0};
+        Vec total = Real{0};
+        Vec part = Real{0};
         for (Index r = 0; r < rows; ++r) {
           const Index s = r + offset;
           if (s >= t.begins[r] && s < t.ends[r])
@@ -140,11 +143,16 @@ void glu(Index m, Index n, const Real* x, Real* y) {
 
 void glu_backward(Index m, Index n, const Real* x, const Real* dy, Real* dx, Mode mode) {
   for_rows(m, 24 * n, [=](Index r) {
-    const Real *a = x + r * 2 * n, *b = a + n, *d = dy + r * n;
-    Real *da = dx + r * 2 * n, *db = da + n;
+    const Real* a = x + r * 2 * n;
+    const Real* b = a + n;
+    const Real* d = dy + r * n;
+    Real* da = dx + r * 2 * n;
+    Real* db = da + n;
     const auto piece = [&](Index i, Index count) {  // one sigmoid for both halves
-      const Vec s = sigmoid(at(b, i, count)), g = at(d, i, count) * s,
-                h = g * (Vec(Real{1}) - s) * at(a, i, count);
+      const Vec s = sigmoid(at(b, i, count));
+      const Vec g = at(d, i, count) * s;
+
+      const Vec h = g * (Vec(Real{1}) - s) * at(a, i, count);
       if (count == Vec::width) {
         g.store(da + i, mode);
         h.store(db + i, mode);
@@ -193,10 +201,12 @@ void weight_norm(Index m, Index n, const Real* v, const Real* g, Real* w, Real* 
 void weight_norm_backward(Index m, Index n, const Real* v, const Real* g, const Real* inverse,
                           const Real* dw, Real* dv, Mode dv_mode, Real* dg, Mode dg_mode) {
   for_rows(m, 6 * n, [=](Index r) {
-    const Real *row = v + r * n, *d = dw + r * n;
+    const Real* row = v + r * n;
+    const Real* d = dw + r * n;
     const Real along = dot(n, d, row) * inverse[r];
     if (dg) dg[r] = along + (dg_mode == Mode::assign ? Real{0} : dg[r]);
-    const Vec factor = g[r] * inverse[r], share = along * inverse[r];
+    const Vec factor = g[r] * inverse[r];
+    const Vec share = along * inverse[r];
     if (dv)
       transform_serial(
           n, dv + r * n, dv_mode, [=](Vec a, Vec b) { return factor * (b - share * a); }, row, d);

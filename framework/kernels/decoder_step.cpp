@@ -32,7 +32,8 @@ Index scratch_of_row(const DecoderStep& model) { return widest(model) + model.d;
 /// to be shared out.
 void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Index m, Index grain,
                 Real* x, const Scratch& s, Real* logits) {
-  const Index d = model.d, width = d / model.heads;
+  const Index d = model.d;
+  const Index width = d / model.heads;
   const Real scale = 1 / std::sqrt(static_cast<Real>(width));
   const auto norm = [&](const StepNorm& n, Real* to) {
     const Index at_once = grain > 0 ? 1 : m;  // one row is not shared out
@@ -81,12 +82,16 @@ void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Ind
 
 void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, Real* y,
                  Index ldy, Mode mode, Index grain) {
-  const Index panels = packed_columns(w.out) / panel, groups = (m + group - 1) / group;
+  const Index panels = packed_columns(w.out) / panel;
+  const Index groups = (m + group - 1) / group;
   parallel_for(groups * panels, grain > 0 ? grain : grain_of(std::min(m, group) * w.in),
                [&](Index begin, Index end) {
                  for (Index item = begin; item < end; ++item) {
-                   const Index i = item / panels * group, j = item % panels * panel,
-                               rows = std::min(group, m - i), columns = std::min(panel, w.out - j);
+                   const Index i = item / panels * group;
+                   const Index j = item % panels * panel;
+
+                   const Index rows = std::min(group, m - i);
+                   const Index columns = std::min(panel, w.out - j);
                    Real* out = y + i * ldy + j;
                    packed_product(rows, columns, w.in, x + i * ldx, ldx, w.packed + j * w.in,
                                   w.bias ? w.bias + j : nullptr, out, ldy, mode);
@@ -119,7 +124,8 @@ void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real*
   if (blocks == 1) return run(0, rows.count, 0);
   parallel_for(blocks, 1, [&](Index from, Index to) {
     for (Index b = from; b < to; ++b) {
-      const Index begin = rows.count * b / blocks, end = rows.count * (b + 1) / blocks;
+      const Index begin = rows.count * b / blocks;
+      const Index end = rows.count * (b + 1) / blocks;
       // more panels than any product has: one piece
       run(begin, end - begin, packed_columns(model.scores.out + widest(model)));
     }

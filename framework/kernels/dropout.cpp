@@ -67,8 +67,12 @@ inline void store_masks(Wide first, Wide second, const Dropout& dropout, Real* o
 }  // namespace
 
 void dropout_mask(const Dropout& dropout, Index block, Real* out) {
-  constexpr int halves = 2, lanes = 8;
-  Wide c0[halves], c1[halves], c2[halves], c3[halves];
+  constexpr int halves = 2;
+  constexpr int lanes = 8;
+  Wide c0[halves];
+  Wide c1[halves];
+  Wide c2[halves];
+  Wide c3[halves];
   for (int h = 0; h < halves; ++h) {
     c0[h] = Wide{0, 1, 2, 3, 4, 5, 6, 7} +
             static_cast<std::uint64_t>(block * halves * lanes + h * lanes);
@@ -76,11 +80,13 @@ void dropout_mask(const Dropout& dropout, Index block, Real* out) {
     c2[h] = Wide{} + dropout.key.stream;
     c3[h] = c2[h] >> 32;
   }
-  std::uint32_t k0 = static_cast<std::uint32_t>(dropout.key.seed),
-                k1 = static_cast<std::uint32_t>(dropout.key.seed >> 32);
+  std::uint32_t k0 = static_cast<std::uint32_t>(dropout.key.seed);
+
+  std::uint32_t k1 = static_cast<std::uint32_t>(dropout.key.seed >> 32);
   for (int round = 0; round < 10; ++round) {
     for (int h = 0; h < halves; ++h) {
-      const Wide p0 = product(c0[h], 0xD2511F53), p1 = product(c2[h], 0xCD9E8D57);
+      const Wide p0 = product(c0[h], 0xD2511F53);
+      const Wide p1 = product(c2[h], 0xCD9E8D57);
       c0[h] = (p1 >> 32) ^ c1[h] ^ k0;
       c1[h] = p1;
       c2[h] = (p0 >> 32) ^ c3[h] ^ k1;

@@ -86,7 +86,8 @@ void map_moving(const Layout<N>& layout, const std::array<const Real*, N>& in, R
   for (int axis = 0; axis + 1 < layout.rank; ++axis)
     rows *= layout.extents[axis];
   if (rows == 0 || columns == 0) return;
-  const Index piece = std::min<Index>(columns, 16384), pieces = (columns + piece - 1) / piece;
+  const Index piece = std::min<Index>(columns, 16384);
+  const Index pieces = (columns + piece - 1) / piece;
   parallel_for(rows * pieces, grain_of(2 * piece), [&](Index begin, Index end) {
     Odometer<N> odometer(layout, begin / pieces);
     for (Index i = begin; i < end; ++i) {

@@ -65,7 +65,8 @@ void gelu_hidden_backward(Index n, const Dropout& dropout, Index first, Real* z,
       else
         store(gelu.value(), gelu.backward(g));
     };
-    Real *x = z + begin, *d = dh + begin;
+    Real* x = z + begin;
+    Real* d = dh + begin;
     Index i = 0;
     for (; i + Vec::width <= count; i += Vec::width)
       step(Vec::load(x + i), Vec::load(d + i), mask ? Vec::load(mask + i) : Vec(1),

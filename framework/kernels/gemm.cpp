@@ -56,7 +56,9 @@ struct Cut {
 /// as many tasks as the work is worth, the one that packs least, unless its tasks would be thin.
 Cut cut(Index m, Index n, Index k) {
   // multiply-adds of a task: some 50 microseconds
-  constexpr Index work = Index{1} << 22, most = 16, thinnest = 48;
+  constexpr Index work = Index{1} << 22;
+  constexpr Index most = 16;
+  constexpr Index thinnest = 48;
   const auto part = [](Index extent, Index parts) {
     return ((extent + parts - 1) / parts + 15) / 16 * 16;
   };
@@ -67,7 +69,8 @@ Cut cut(Index m, Index n, Index k) {
   Index least = 0;
   for (; tasks > 1 && least == 0; tasks /= 2)
     for (Index down = 1; down <= tasks; down *= 2) {
-      const Index across = tasks / down, packed = across * m + down * n;
+      const Index across = tasks / down;
+      const Index packed = across * m + down * n;
       if ((down > 1 && m / down < thinnest) || (across > 1 && n / across < thinnest)) continue;
       if (least == 0 || packed < least) {
         least = packed;
@@ -114,12 +117,15 @@ void product(bool transpose_a, bool transpose_b, Index m, Index n, Index k, cons
     return panel_gemm(m, n, k, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b,
                       transpose_b ? 1 : ldb, transpose_b ? ldb : 1, bias, c, ldc, mode);
   const Cut size = cut(m, n, k);
-  const Index across = (n + size.columns - 1) / size.columns,
-              down = (m + size.rows - 1) / size.rows;
+  const Index across = (n + size.columns - 1) / size.columns;
+
+  const Index down = (m + size.rows - 1) / size.rows;
   parallel_for(down * across, 1, [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
-      const Index i = task / across * size.rows, j = task % across * size.columns;
-      const Index rows = std::min(size.rows, m - i), columns = std::min(size.columns, n - j);
+      const Index i = task / across * size.rows;
+      const Index j = task % across * size.columns;
+      const Index rows = std::min(size.rows, m - i);
+      const Index columns = std::min(size.columns, n - j);
       if (bias)
         for (Index r = i; r < i + rows; ++r)
           std::copy_n(bias + j, columns, c + r * ldc + j);

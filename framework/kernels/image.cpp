@@ -33,14 +33,17 @@ void add_into(Index n, Real* y, F f, const In*... in) {
 }  // namespace
 
 void image_windows(const Sliding& s, const Real* x, Real* out) {
-  const Index c = s.channels, window = s.kernel_y * s.kernel_x * c;
+  const Index c = s.channels;
+  const Index window = s.kernel_y * s.kernel_x * c;
   for_rows(s.n, s.out_height, s.out_width * window, [&](Index image, Index y) {
     Real* to = out + (image * s.out_height + y) * s.out_width * window;
     for (Index column = 0; column < s.out_width; ++column)
       for (Index i = 0; i < s.kernel_y; ++i, to += s.kernel_x * c) {
-        const Index row = y * s.stride_y - s.pad_y + i, left = column * s.stride_x - s.pad_x;
-        const Index first = std::clamp<Index>(-left, 0, s.kernel_x),
-                    last = std::clamp<Index>(s.width - left, first, s.kernel_x);
+        const Index row = y * s.stride_y - s.pad_y + i;
+        const Index left = column * s.stride_x - s.pad_x;
+        const Index first = std::clamp<Index>(-left, 0, s.kernel_x);
+
+        const Index last = std::clamp<Index>(s.width - left, first, s.kernel_x);
         if (row < 0 || row >= s.height) {
           std::fill_n(to, s.kernel_x * c, Real{0});
           continue;

@@ -75,7 +75,8 @@ struct Space {
   Real* out;  // (tile, max(ld, wide))
 
   static Index numbers(Index width) {
-    const Index ld = padded(width), wide = padded(width + 1);
+    const Index ld = padded(width);
+    const Index wide = padded(width + 1);
     return 2 * tile * ld + wide * tile + 2 * tile * wide + 2 * tile * tile + width * wide +
            wide * ld + tile * wide;
   }
@@ -117,7 +118,8 @@ struct Space {
                       Index rows) const {
     for (Index i = 0; i < rows; ++i) {
       const Real share = shares[(t.query_begin + i0 + i) * heads + t.head];
-      const Real *a = t.query(y, i0 + i), *b = t.query(dy, i0 + i);
+      const Real* a = t.query(y, i0 + i);
+      const Real* b = t.query(dy, i0 + i);
       Real* to = numerators + i * t.wide;
       Real dot = 0;
       for (Index c = 0; c < t.width; ++c) {
@@ -167,8 +169,10 @@ void forward(const Task& t, Index heads, Rows q, Rows k, Rows v, MutableRows y, 
   s.clear_state();
   Index known = 0;
   for (Index i0 = 0; i0 < t.queries; i0 += tile) {
-    const Index rows = std::min(tile, t.queries - i0), begin = t.before(i0),
-                local = t.until(i0, rows) - begin;
+    const Index rows = std::min(tile, t.queries - i0);
+    const Index begin = t.before(i0);
+
+    const Index local = t.until(i0, rows) - begin;
     s.remember_keys(k, v, known, begin);
     known = begin;
     s.load_queries(q, i0, rows);
@@ -182,7 +186,8 @@ void forward(const Task& t, Index heads, Rows q, Rows k, Rows v, MutableRows y, 
     }
     for (Index i = 0; i < rows; ++i) {
       const Real* n = s.numerators + i * t.wide;
-      const Real total = n[t.width], share = total > 0 ? 1 / total : Real{0};
+      const Real total = n[t.width];
+      const Real share = total > 0 ? 1 / total : Real{0};
       shares[(t.query_begin + i0 + i) * heads + t.head] = share;
       transform_serial(
           t.width, t.query(y, i0 + i), y.mode, [share](Vec a) { return a * Vec(share); }, n);
@@ -235,8 +240,10 @@ void backward(const Task& t, Index heads, Rows q, Rows k, Rows v, Rows y, const 
   Index known = 0;
   // df_i = S dn_i + sum_j dscores_ij f(k_j)
   for (Index i0 = 0; dq.data && i0 < t.queries; i0 += tile) {
-    const Index rows = std::min(tile, t.queries - i0), begin = t.before(i0),
-                local = t.until(i0, rows) - begin;
+    const Index rows = std::min(tile, t.queries - i0);
+    const Index begin = t.before(i0);
+
+    const Index local = t.until(i0, rows) - begin;
     s.remember_keys(k, v, known, begin);
     known = begin;
     s.load_queries(q, i0, rows);
@@ -256,8 +263,10 @@ void backward(const Task& t, Index heads, Rows q, Rows k, Rows v, Rows y, const 
   if (!dk.data && !dv.data) return;
   s.clear_state();  // now the sum of f(q_i) dn_i over later queries
   for (Index i0 = (t.queries - 1) / tile * tile; i0 >= 0 && t.queries > 0; i0 -= tile) {
-    const Index rows = std::min(tile, t.queries - i0), begin = t.before(i0),
-                local = t.until(i0, rows) - begin;
+    const Index rows = std::min(tile, t.queries - i0);
+    const Index begin = t.before(i0);
+
+    const Index local = t.until(i0, rows) - begin;
     s.load_queries(q, i0, rows);
     s.load_gradients(y, dy, shares, heads, i0, rows);
     if (local > 0) {

@@ -54,18 +54,22 @@ void permute(const Permutation& p, const Real* x, Real* y, Mode mode) {
   if (p.strides[last] != 1)
     for (int axis = 0; axis < last; ++axis)
       if (p.strides[axis] == 1 && p.extents[axis] > 1) run = axis;
-  const Index columns = p.extents[last], rows = run == last ? 1 : p.extents[run];
+  const Index columns = p.extents[last];
+  const Index rows = run == last ? 1 : p.extents[run];
   Index steps = 1;
   for (int axis = 0; axis < last; ++axis)
     if (axis != run) steps *= p.extents[axis];
   // A large matrix is cut into bands of rows as well.
-  const Index band = std::clamp<Index>(32768 / columns / 16 * 16, 16, std::max<Index>(rows, 16)),
-              bands = (rows + band - 1) / band;
+  const Index band = std::clamp<Index>(32768 / columns / 16 * 16, 16, std::max<Index>(rows, 16));
+
+  const Index bands = (rows + band - 1) / band;
   parallel_for(
       steps * bands, grain_of(columns * std::min(rows, band)), [&](Index begin, Index end) {
         for (Index i = begin; i < end; ++i) {
           const Index first = i % bands * band;
-          Index rest = i / bands, from = 0, to = 0;
+          Index rest = i / bands;
+          Index from = 0;
+          Index to = 0;
           for (int axis = last - 1; axis >= 0; --axis) {
             if (axis == run) continue;
             const Index at = rest % p.extents[axis];
@@ -89,10 +93,12 @@ void permute(const Permutation& p, const Real* x, Real* y, Mode mode) {
 
 void copy_blocks(Index blocks, Index length, const Real* x, Index x_stride, Real* y, Index y_stride,
                  Mode mode) {
-  const Index piece = std::clamp<Index>(length, 1, 32768), pieces = (length + piece - 1) / piece;
+  const Index piece = std::clamp<Index>(length, 1, 32768);
+  const Index pieces = (length + piece - 1) / piece;
   parallel_for(blocks * pieces, grain_of(piece), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
-      const Index block = i / pieces, first = i % pieces * piece;
+      const Index block = i / pieces;
+      const Index first = i % pieces * piece;
       copy_run(std::min(piece, length - first), x + block * x_stride + first,
                y + block * y_stride + first, mode);
     }
@@ -125,8 +131,10 @@ void scatter_add(Index outer, Index n, Index inner, Index count, const Id* ids, 
   const Index rows = (n + parts - 1) / parts;
   parallel_for(outer * parts, 1, [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
-      const Index o = task / parts, first = std::min(n, task % parts * rows),
-                  last = std::min(n, first + rows);
+      const Index o = task / parts;
+      const Index first = std::min(n, task % parts * rows);
+
+      const Index last = std::min(n, first + rows);
       Real* to = y + o * n * inner;
       if (mode == Mode::assign) std::fill(to + first * inner, to + last * inner, Real{0});
       for (Index j = 0; j < count; ++j)

@@ -125,8 +125,12 @@ struct Product {
   bool fast = false;  // not oneDNN's reference loops
 
   Product(Index m, Index n, Index k, Mode mode) {
-    const dnnl_dims_t a_dims = {m, k}, b_dims = {k, n}, c_dims = {m, n};
-    dnnl_memory_desc_t a_desc, b_desc, c_desc;
+    const dnnl_dims_t a_dims = {m, k};
+    const dnnl_dims_t b_dims = {k, n};
+    const dnnl_dims_t c_dims = {m, n};
+    dnnl_memory_desc_t a_desc;
+    dnnl_memory_desc_t b_desc;
+    dnnl_memory_desc_t c_desc;
     expect(dnnl.memory_desc_init_by_tag(&a_desc, 2, a_dims, dnnl_bf16, dnnl_ab),
            "describe an operand");
     expect(dnnl.memory_desc_init_by_tag(&b_desc, 2, b_dims, dnnl_bf16, dnnl_BA16a64b2a),

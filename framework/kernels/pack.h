@@ -28,8 +28,9 @@ namespace heed::kernels {
   constexpr Index square = Vec::width;
   for (Index i0 = 0; i0 < padded(rows); i0 += square)
     for (Index j0 = 0; j0 < width; j0 += square) {
-      const Index down = std::clamp<Index>(rows - i0, 0, square),
-                  across = std::min(width - j0, square);
+      const Index down = std::clamp<Index>(rows - i0, 0, square);
+
+      const Index across = std::min(width - j0, square);
       const Real* corner = from + i0 * stride + j0;
       Square block;
 #pragma GCC unroll 16

@@ -56,7 +56,8 @@ void pack(Index k, Index n, const Real* b, Index row, Index column, Real* packed
   parallel_for(parts(n, panel_columns) * bands, grain_of(depth * panel_columns),
                [=](Index begin, Index end) {
                  for (Index task = begin; task < end; ++task) {
-                   const Index j = task / bands * panel_columns, top = task % bands * depth;
+                   const Index j = task / bands * panel_columns;
+                   const Index top = task % bands * depth;
                    pack_panel(std::min(depth, k - top), std::min(panel_columns, n - j),
                               b + top * row + j * column, row, column,
                               packed + j * k + top * panel_columns);
@@ -76,7 +77,8 @@ void panel_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step,
                [=](Index begin, Index end) {
                  alignas(64) Real packed[depth * panel_columns];
                  for (Index panel = begin; panel < end; ++panel) {
-                   const Index j = panel * panel_columns, columns = std::min(panel_columns, n - j);
+                   const Index j = panel * panel_columns;
+                   const Index columns = std::min(panel_columns, n - j);
                    for (Index p = 0; p == 0 || p < k; p += depth) {
                      const Index deep = std::min(depth, k - p);
                      pack_panel(deep, columns, b + p * b_row + j * b_column, b_row, b_column,
@@ -95,21 +97,25 @@ void packed_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step
   // A task is a band of rows and some neighbouring panels: of half a million to 16 million
   // multiply-adds, where there are so many. Cutting costs nothing but the tasks themselves: nothing
   // is packed in them.
-  const Index panels = parts(n, panel_columns),
-              rows = parts(parts(m, parts(m, tall)), strip_rows) * strip_rows,
-              bands = parts(m, rows);
+  const Index panels = parts(n, panel_columns);
+
+  const Index rows = parts(parts(m, parts(m, tall)), strip_rows) * strip_rows;
+
+  const Index bands = parts(m, rows);
   Index wide = panels;
   while (wide > 1 &&
          (bands * parts(panels, wide) < enough_tasks ||
           rows * wide * panel_columns * k > 32 * least_task) &&
          rows * wide * panel_columns * k >= 2 * least_task)
     wide = parts(wide, 2);
-  const Index across = parts(panels, wide),
-              of_task = std::max<Index>(1, rows * wide * panel_columns * k);
+  const Index across = parts(panels, wide);
+
+  const Index of_task = std::max<Index>(1, rows * wide * panel_columns * k);
   parallel_for(bands * across, std::max<Index>(1, least_task / of_task),
                [=](Index begin, Index end) {
                  for (Index task = begin; task < end; ++task) {
-                   const Index i = task / across * rows, j = task % across * wide * panel_columns;
+                   const Index i = task / across * rows;
+                   const Index j = task % across * wide * panel_columns;
                    block(std::min(rows, m - i), std::min(wide * panel_columns, n - j), k,
                          {a + i * row, row, step}, packed + j * k, bias ? bias + j : nullptr,
                          c + i * ldc + j, ldc, mode);

@@ -108,14 +108,16 @@ void pair_span_softmax_backward(const PairShape& shape, const Real* z, Real ramp
                    const Block t(shape, sequence);
                    for (Index head = 0; head < shape.heads; ++head)
                      for (Index i = 0; i < t.queries; ++i) {
-                       const Index row = t.begin + head * t.size() + i * t.keys,
-                                   place = i + t.keys - t.queries;
+                       const Index row = t.begin + head * t.size() + i * t.keys;
+
+                       const Index place = i + t.keys - t.queries;
                        const Vec mean = dot(t.keys, y + row, dy + row);
                        // where 0 < m < 1
                        dz[sequence * shape.heads + head] += sum_of(t.keys, [&](Index j, Index c) {
-                         const Vec m = ramp_at(place, j, z[head], ramp),
-                                   d = at(y + row, j, c) / m * (at(dy + row, j, c) - mean) *
-                                       Vec(1 / ramp);
+                         const Vec m = ramp_at(place, j, z[head], ramp);
+
+                         const Vec d =
+                             at(y + row, j, c) / m * (at(dy + row, j, c) - mean) * Vec(1 / ramp);
                          return select(less(Vec(0), m), select(less(m, Vec(1)), d, Vec(0)), Vec(0));
                        });
                      }

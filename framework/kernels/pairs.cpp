@@ -75,7 +75,8 @@ void pair_matches(const PairShape& shape, const Id* tokens, const Id* wanted, co
                   Real* y) {
   for_blocks(shape, 1, 1, [=](const Block& t, Index) {
     for (Index i = 0; i < t.queries; ++i) {
-      const Id *token = tokens + t.key_begin, want = wanted[t.query_begin + i];
+      const Id* token = tokens + t.key_begin;
+      const Id want = wanted[t.query_begin + i];
       const Real* row = s + t.begin + i * t.keys;
       Real sums[Vec::width] = {};  // that the compiler may make a vector of
       Index j = 0;
@@ -93,7 +94,8 @@ void pair_matches_backward(const PairShape& shape, const Id* tokens, const Id* w
                            const Real* dy, Real* ds, Mode mode) {
   for_blocks(shape, 1, 1, [=](const Block& t, Index) {
     for (Index i = 0; i < t.queries; ++i) {
-      const Id *token = tokens + t.key_begin, want = wanted[t.query_begin + i];
+      const Id* token = tokens + t.key_begin;
+      const Id want = wanted[t.query_begin + i];
       const Real share = dy[t.query_begin + i];
       Real* row = ds + t.begin + i * t.keys;
       if (mode == Mode::assign)

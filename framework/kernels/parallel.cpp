@@ -116,7 +116,8 @@ void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Inde
   // oneTBB is not instrumented: tell the thread sanitizer that pieces begin after the fork and end
   // before the join, and that of pieces with one worker's number each ends before the next begins,
   // though other threads of the user's may have taken that place in the arena.
-  [[maybe_unused]] char fork = 0, join = 0;
+  [[maybe_unused]] char fork = 0;
+  char join = 0;
   __tsan_release(&fork);
   pool.arena.execute([&] {
     tbb::parallel_for(

@@ -106,7 +106,8 @@ void for_groups(const RecurrenceShape& s, Real* workspace, F f) {
 template <Cell cell>
 void forward_row(Index h, const RecurrenceValues& v, Index r, const Real* u, const Real* state,
                  const Real* c, Real* kept) {
-  const Real *x = v.x + r * gates_of(cell) * h, *b = v.bias;
+  const Real* x = v.x + r * gates_of(cell) * h;
+  const Real* b = v.bias;
   Real* y = v.y + r * h;
   if constexpr (cell == Cell::elman) {
     transform_serial(
@@ -126,8 +127,11 @@ void forward_row(Index h, const RecurrenceValues& v, Index r, const Real* u, con
     lstm_output(
         h, [=](auto lane) { return lane.load(now); }, kept, y);
   } else {
-    Real *now = v.cells + r * h, *uhat = kept + kept_u * h, *chat = kept + kept_c * h,
-         *scales = kept + kept_scales * h;
+    Real* now = v.cells + r * h;
+    Real* uhat = kept + kept_u * h;
+    Real* chat = kept + kept_c * h;
+
+    Real* scales = kept + kept_scales * h;
     const Real* gain = v.gain;
     scales[0] = normalise(4 * h, u, uhat);
     lstm_gates(
@@ -152,7 +156,8 @@ void forward_row(Index h, const RecurrenceValues& v, Index r, const Real* u, con
 template <Cell cell>
 void backward_row(Index h, const RecurrenceValues& v, const RecurrenceGradients& g, Index r,
                   const Real* state, const Real* c, Real* dh, Real* dc) {
-  const Real *kept = v.kept + r * kept_of(cell, h), *outside = g.dy + r * h;
+  const Real* kept = v.kept + r * kept_of(cell, h);
+  const Real* outside = g.dy + r * h;
   Real* dx = g.dx + r * gates_of(cell) * h;
   [[maybe_unused]] Real* du = g.du + r * gates_of(cell) * h;
   const auto dy = [=](auto lane) { return lane.load(dh) + lane.load(outside); };
@@ -165,7 +170,8 @@ void backward_row(Index h, const RecurrenceValues& v, const RecurrenceGradients&
   } else if constexpr (cell == Cell::gru) {
     gru_row_backward(h, dy, kept, state, dx, du, dh);
   } else {
-    const Real *now = v.cells + r * h, *outside_cell = g.dcells + r * h;
+    const Real* now = v.cells + r * h;
+    const Real* outside_cell = g.dcells + r * h;
     transform_serial(
         h, dc, Mode::accumulate, [](Vec d) { return d; }, outside_cell);
     if constexpr (cell == Cell::lstm) {
@@ -175,7 +181,8 @@ void backward_row(Index h, const RecurrenceValues& v, const RecurrenceGradients&
       transform_serial(
           h, dc, Mode::accumulate, [](Vec d) { return d; }, dh);
     } else {
-      const Real *chat = kept + kept_c * h, *scales = kept + kept_scales * h;
+      const Real* chat = kept + kept_c * h;
+      const Real* scales = kept + kept_scales * h;
       Real* dnorm = g.dcell_norm + r * h;
       lstm_output_backward(
           h,
@@ -195,7 +202,9 @@ void backward_row(Index h, const RecurrenceValues& v, const RecurrenceGradients&
 
 template <Cell cell>
 void forward(const RecurrenceShape& s, const RecurrenceValues& v, Real* workspace) {
-  const Index h = s.hidden, columns = gates_of(cell) * h, kept = kept_of(cell, h);
+  const Index h = s.hidden;
+  const Index columns = gates_of(cell) * h;
+  const Index kept = kept_of(cell, h);
   for_groups(s, workspace, [&](const Group& group, const Scratch& w) {
     group.masks(w);
     for (Index i = 0; i < group.count; ++i)
@@ -218,7 +227,8 @@ void forward(const RecurrenceShape& s, const RecurrenceValues& v, Real* workspac
 template <Cell cell>
 void backward(const RecurrenceShape& s, const RecurrenceValues& v, const RecurrenceGradients& g,
               Real* workspace) {
-  const Index h = s.hidden, columns = gates_of(cell) * h;
+  const Index h = s.hidden;
+  const Index columns = gates_of(cell) * h;
   for_groups(s, workspace, [&](const Group& group, const Scratch& w) {
     group.masks(w);
     std::fill_n(w.carry, group.count * w.columns, Real{0});
@@ -292,7 +302,8 @@ void lstm_cell(Index n, Index h, const Real* gates, const Real* c, Real* y, Real
   parallel_for(n, grain_of(100 * h), [=](Index begin, Index end) {
     for (Index r = begin; r < end; ++r) {
       const Real* z = gates + r * 4 * h;
-      Real *k = kept + r * 4 * h, *now = cells + r * h;
+      Real* k = kept + r * 4 * h;
+      Real* now = cells + r * h;
       lstm_gates(
           h, [=](Index g, auto lane) { return lane.load(z + g * h); }, c + r * h, k, now);
       lstm_output(
@@ -305,7 +316,9 @@ void lstm_cell_backward(Index n, Index h, const Real* kept, const Real* c, const
                         const Real* dy, const Real* dcells, Real* dgates, Real* dc) {
   parallel_for(n, grain_of(60 * h), [=](Index begin, Index end) {
     for (Index r = begin; r < end; ++r) {
-      const Real *k = kept + r * 4 * h, *now = cells + r * h, *d = dy + r * h;
+      const Real* k = kept + r * 4 * h;
+      const Real* now = cells + r * h;
+      const Real* d = dy + r * h;
       Real* to = dc + r * h;
       lstm_output_backward(
           h, [=](auto lane) { return lane.load(now); }, [=](auto lane) { return lane.load(d); }, k,

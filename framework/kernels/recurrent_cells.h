@@ -48,8 +48,11 @@ enum Kept : Index {
 template <class Z>
 void lstm_gates(Index h, Z z, const Real* before, Real* kept, Real* c) {
   lanes(h, [=](auto lane) {
-    const Vec i = sigmoid(z(0, lane)), f = sigmoid(z(1, lane)), g = tanh(z(2, lane)),
-              o = sigmoid(z(3, lane));
+    const Vec i = sigmoid(z(0, lane));
+    const Vec f = sigmoid(z(1, lane));
+    const Vec g = tanh(z(2, lane));
+
+    const Vec o = sigmoid(z(3, lane));
     lane.store(i, kept + kept_i * h);
     lane.store(f, kept + kept_f * h);
     lane.store(g, kept + kept_g * h);
@@ -69,7 +72,9 @@ template <class C, class D>
 void lstm_output_backward(Index h, C squashed, D dy, const Real* kept, Real* dsquashed,
                           Real* dgates) {
   lanes(h, [=](auto lane) {
-    const Vec t = tanh(squashed(lane)), o = lane.load(kept + kept_o * h), d = dy(lane);
+    const Vec t = tanh(squashed(lane));
+    const Vec o = lane.load(kept + kept_o * h);
+    const Vec d = dy(lane);
     lane.store(d * t * o * (Vec(1) - o), dgates + 3 * h);
     lane.store(d * o * (Vec(1) - t * t), dsquashed);
   });
@@ -80,8 +85,11 @@ void lstm_output_backward(Index h, C squashed, D dy, const Real* kept, Real* dsq
 inline void lstm_gates_backward(Index h, const Real* before, const Real* kept, const Real* dc,
                                 Real* dgates, Real* dbefore) {
   lanes(h, [=](auto lane) {
-    const Vec i = lane.load(kept + kept_i * h), f = lane.load(kept + kept_f * h),
-              g = lane.load(kept + kept_g * h), d = lane.load(dc);
+    const Vec i = lane.load(kept + kept_i * h);
+    const Vec f = lane.load(kept + kept_f * h);
+
+    const Vec g = lane.load(kept + kept_g * h);
+    const Vec d = lane.load(dc);
     lane.store(d * g * i * (Vec(1) - i), dgates);
     lane.store(d * lane.load(before) * f * (Vec(1) - f), dgates + h);
     lane.store(d * i * (Vec(1) - g * g), dgates + 2 * h);
@@ -93,8 +101,10 @@ inline void lstm_gates_backward(Index h, const Real* before, const Real* kept, c
 template <class U>
 void gru_row(Index h, const Real* x, U u, const Real* before, Real* kept, Real* y) {
   lanes(h, [=](auto lane) {
-    const Vec r = sigmoid(lane.load(x) + u(0, lane)), z = sigmoid(lane.load(x + h) + u(1, lane)),
-              q = u(2, lane);
+    const Vec r = sigmoid(lane.load(x) + u(0, lane));
+    const Vec z = sigmoid(lane.load(x + h) + u(1, lane));
+
+    const Vec q = u(2, lane);
     const Vec n = tanh(multiply_add(r, q, lane.load(x + 2 * h)));
     lane.store(r, kept + kept_r * h);
     lane.store(z, kept + kept_z * h);
@@ -108,11 +118,15 @@ template <class D>
 void gru_row_backward(Index h, D dy, const Real* kept, const Real* before, Real* dx, Real* du,
                       Real* dbefore) {
   lanes(h, [=](auto lane) {
-    const Vec r = lane.load(kept + kept_r * h), z = lane.load(kept + kept_z * h),
-              n = lane.load(kept + kept_n * h);
-    const Vec d = dy(lane), dn = d * (Vec(1) - z) * (Vec(1) - n * n);
-    const Vec dr = dn * lane.load(kept + kept_q * h) * r * (Vec(1) - r),
-              dz = d * (lane.load(before) - n) * z * (Vec(1) - z);
+    const Vec r = lane.load(kept + kept_r * h);
+    const Vec z = lane.load(kept + kept_z * h);
+
+    const Vec n = lane.load(kept + kept_n * h);
+    const Vec d = dy(lane);
+    const Vec dn = d * (Vec(1) - z) * (Vec(1) - n * n);
+    const Vec dr = dn * lane.load(kept + kept_q * h) * r * (Vec(1) - r);
+
+    const Vec dz = d * (lane.load(before) - n) * z * (Vec(1) - z);
     lane.store(dr, dx);
     lane.store(dz, dx + h);
     lane.store(dn, dx + 2 * h);
@@ -150,8 +164,9 @@ inline Real normalise(Index n, const Real* x, Real* to) {
 inline void normalise_backward(Index n, const Real* normal, Real scale, const Real* gain,
                                const Real* dy, Real* dx, Mode mode) {
   const Real count = static_cast<Real>(n);
-  const Vec factor = scale,
-            mean = sum_lanes(n, [=](auto lane) { return lane.load(dy) * lane.load(gain); }) / count;
+  const Vec factor = scale;
+
+  const Vec mean = sum_lanes(n, [=](auto lane) { return lane.load(dy) * lane.load(gain); }) / count;
   const Vec along =
       sum_lanes(n, [=](auto lane) { return lane.load(dy) * lane.load(gain) * lane.load(normal); }) /
       count;

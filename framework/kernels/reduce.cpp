@@ -212,8 +212,10 @@ void max(Index outer, Index n, Index inner, const Real* x, Real* y, Id* position
   parallel_for(outer * strips, grain_of(2 * n * std::min(inner, strip)),
                [&](Index begin, Index end) {
                  for (Index task = begin; task < end; ++task) {
-                   const Index o = task / strips, first = task % strips * strip,
-                               width = std::min(strip, inner - first);
+                   const Index o = task / strips;
+                   const Index first = task % strips * strip;
+
+                   const Index width = std::min(strip, inner - first);
                    const Real* from = x + o * n * inner + first;
                    Real* best = y + o * inner + first;
                    Id* where = position + o * inner + first;
@@ -244,19 +246,21 @@ void max_backward(Index outer, Index n, Index inner, const Id* position, const R
 
 void cumsum(Index outer, Index n, Index inner, bool from_end, const Real* x, Real* y, Mode mode) {
   const Index strips = (inner + strip - 1) / strip;
-  parallel_for(
-      outer * strips, grain_of(2 * n * std::min(inner, strip)), [&](Index begin, Index end) {
-        for (Index task = begin; task < end; ++task) {
-          const Index first = task % strips * strip, width = std::min(strip, inner - first),
-                      at = task / strips * n * inner + first;
-          std::array<double, strip> totals{};
-          for (Index i = 0; i < n; ++i) {
-            const Index row = at + (from_end ? n - 1 - i : i) * inner;
-            for (Index k = 0; k < width; ++k)
-              put(totals[k] += static_cast<double>(x[row + k]), y + row + k, mode);
-          }
-        }
-      });
+  parallel_for(outer * strips, grain_of(2 * n * std::min(inner, strip)),
+               [&](Index begin, Index end) {
+                 for (Index task = begin; task < end; ++task) {
+                   const Index first = task % strips * strip;
+                   const Index width = std::min(strip, inner - first);
+
+                   const Index at = task / strips * n * inner + first;
+                   std::array<double, strip> totals{};
+                   for (Index i = 0; i < n; ++i) {
+                     const Index row = at + (from_end ? n - 1 - i : i) * inner;
+                     for (Index k = 0; k < width; ++k)
+                       put(totals[k] += static_cast<double>(x[row + k]), y + row + k, mode);
+                   }
+                 }
+               });
 }
 
 }  // namespace heed::kernels

@@ -15,8 +15,10 @@ void rotary_table(Index first, Index count, Index width, double base, Real* cosi
     for (Index c = begin; c < end; ++c) {
       const double speed =
           std::pow(base, -2.0 * static_cast<double>(c) / static_cast<double>(width));
-      const double step_cosine = std::cos(speed), step_sine = std::sin(speed);
-      double x = 1, y = 0;
+      const double step_cosine = std::cos(speed);
+      const double step_sine = std::sin(speed);
+      double x = 1;
+      double y = 0;
       for (Index p = (first & -run); p < first + count; ++p) {
         if (p % run == 0) {
           const double angle = static_cast<double>(p) * speed;
@@ -47,7 +49,8 @@ void rotary(Index rows, Index heads, Index width, bool back, const Id* positions
         if (mode == Mode::assign) std::fill_n(to, heads * width, Real{0});
         continue;
       }
-      const Real *cosine = cosines + positions[i] * half, *sine = sines + positions[i] * half;
+      const Real* cosine = cosines + positions[i] * half;
+      const Real* sine = sines + positions[i] * half;
       for (Index h = 0; h < heads; ++h, from += width, to += width) {
         transform_serial(
             half, to, mode, [sign](Vec a, Vec b, Vec c, Vec s) { return a * c - sign * b * s; },

@@ -27,7 +27,8 @@ void sum_rows(Index m, Index n, const Real* x, Real* y, Mode mode) {
   parallel_for(n, 64, [&](Index begin, Index end) {
     for (Index j = begin; j < end; j += Vec::width) {
       const Index count = std::min(Vec::width, end - j);
-      Vec total = 0, part = 0;
+      Vec total = 0;
+      Vec part = 0;
       for (Index i = 0; i < m; ++i) {
         part = part + at(x, i * n + j, count);
         if (i % 64 == 63) {
@@ -93,7 +94,8 @@ void log_softmax(Index m, Index n, const Real* x, Real* y) {
 
 void log_softmax_backward(Index m, Index n, const Real* y, const Real* dy, Real* dx, Mode mode) {
   for_rows(m, 8 * n, [=](Index i) {
-    const Real *a = y + i * n, *b = dy + i * n;
+    const Real* a = y + i * n;
+    const Real* b = dy + i * n;
     const Vec total = sum_of(n, [=](Index j, Index c) { return at(b, j, c); });
     transform_serial(
         n, dx + i * n, mode, [total](Vec p, Vec d) { return d - exp(p) * total; }, a, b);
@@ -134,15 +136,18 @@ void norm_backward(Index m, Index n, bool centred, const Real* x, const Real* ga
     Real* biases = gains + n;
     std::fill_n(gains, 2 * n, Real{0});
     for (Index i = begin; i < end; ++i) {
-      const Real *row = x + i * n, *d = dy + i * n;
+      const Real* row = x + i * n;
+      const Real* d = dy + i * n;
       const Vec mu = moments[i].mean;
       const Vec rest = moments[i].rest;
       const Vec r = moments[i].scale;
       const auto normal = [=](Vec a) { return (a - mu - rest) * r; };
       // dx = r (h - mean h - xhat mean(h xhat)), h = dy gain, xhat = (x - mean) r
-      Vec total_h = 0, total_hx = 0;
+      Vec total_h = 0;
+      Vec total_hx = 0;
       const auto step = [&](Vec a, Vec b, Vec g, Vec sum_of_gains, Vec sum_of_biases, auto store) {
-        const Vec h = b * g, xhat = normal(a);
+        const Vec h = b * g;
+        const Vec xhat = normal(a);
         total_h = total_h + h;
         total_hx = multiply_add(h, xhat, total_hx);
         store(multiply_add(xhat, b, sum_of_gains), gains);
@@ -158,7 +163,8 @@ void norm_backward(Index m, Index n, bool centred, const Real* x, const Real* ga
              [j, tail](Vec v, Real* to) { v.store(to + j, tail); });
       if (!dx) continue;
       const Real count = static_cast<Real>(n);
-      const Vec mean_h = centred ? sum(total_h) / count : 0, mean_hx = sum(total_hx) / count;
+      const Vec mean_h = centred ? sum(total_h) / count : 0;
+      const Vec mean_hx = sum(total_hx) / count;
       transform_serial(
           n, dx + i * n, dx_mode,
           [=](Vec a, Vec b, Vec g) { return r * (b * g - mean_h - normal(a) * mean_hx); }, row, d,
@@ -220,7 +226,8 @@ void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bo
       if (gradient) std::fill_n(row, n, Real{0});
       return;
     }
-    const Real top = largest(n, row), answer = row[gold[i]];
+    const Real top = largest(n, row);
+    const Real answer = row[gold[i]];
     const Real all = smoothing > 0 ? sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) /
                                          static_cast<Real>(n)
                                    : 0;
@@ -230,7 +237,8 @@ void cross_entropy(Index m, Index n, Real* x, const Id* gold, Real smoothing, bo
       transform_serial(
           n, row, Mode::assign, [shift](Vec a) { return exp(a - shift); }, row);
       total = sum_of(n, [row](Index j, Index c) { return at(row, j, c); });
-      const Vec p = factor / total, q = factor * smoothing / static_cast<Real>(n);
+      const Vec p = factor / total;
+      const Vec q = factor * smoothing / static_cast<Real>(n);
       transform_serial(
           n, row, Mode::assign, [p, q](Vec a) { return a * p - q; }, row);
       row[gold[i]] -= factor * (1 - smoothing);
@@ -254,7 +262,8 @@ void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, con
   for_rows(m, 10 * n, [=](Index i) {
     Real* row = x + i * n;
     const bool known = gold[i] < n;
-    const Real top = largest(n, row), answer = known ? row[gold[i]] : 0;
+    const Real top = largest(n, row);
+    const Real answer = known ? row[gold[i]] : 0;
     const Real all = smoothing > 0 ? sum_of(n, [row](Index j, Index c) { return at(row, j, c); }) /
                                          static_cast<Real>(n)
                                    : 0;
@@ -262,10 +271,13 @@ void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, con
     transform_serial(
         n, row, Mode::assign, [shift](Vec a) { return exp(a - shift); }, row);
     const Real total = sum_of(n, [row](Index j, Index c) { return at(row, j, c); });
-    const double log_total = std::log(static_cast<double>(total)) + top, s = smoothing;
+    const double log_total = std::log(static_cast<double>(total)) + top;
+    const double s = smoothing;
     // log(g P[gold]) and log((1 - g) c): what one of them says surely must not underflow in their
     // sum.
-    const double open = gate[i], log_g = -softplus(-open), log_rest = -softplus(open);
+    const double open = gate[i];
+    const double log_g = -softplus(-open);
+    const double log_rest = -softplus(open);
     const double said = known ? log_g + static_cast<double>(answer) - log_total : -infinity;
     const double pointed =
         copied[i] > 0 ? log_rest + std::log(static_cast<double>(copied[i])) : -infinity;
@@ -278,8 +290,9 @@ void copy_cross_entropy(Index m, Index n, Real* x, Real* gate, Real* copied, con
     // r = g P[gold] / p: dx = (1 - s) r (P - [gold]) + s (P - 1/n), dgate = (1 - s) (g - r), dc =
     // -(1 - s) (1 - g) / p
     const double r = std::exp(said - log_p);
-    const Vec scale_of = static_cast<Real>(factor * ((1 - s) * r + s)) / total,
-              even = factor * smoothing / static_cast<Real>(n);
+    const Vec scale_of = static_cast<Real>(factor * ((1 - s) * r + s)) / total;
+
+    const Vec even = factor * smoothing / static_cast<Real>(n);
     transform_serial(
         n, row, Mode::assign, [scale_of, even](Vec a) { return a * scale_of - even; }, row);
     if (known) row[gold[i]] -= static_cast<Real>(factor * (1 - s) * r);

@@ -117,8 +117,9 @@ inline Vec exp(Vec a) {
   const __m512 x = _mm512_min_ps(_mm512_set1_ps(89), a.p);
   const Vec m = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)),
                                      _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const Vec r = multiply_add(m, Vec(-1.42860682e-06F), multiply_add(m, Vec(-0.693145752F), Vec(x))),
-            r2 = r * r;
+  const Vec r = multiply_add(m, Vec(-1.42860682e-06F), multiply_add(m, Vec(-0.693145752F), Vec(x)));
+
+  const Vec r2 = r * r;
   // (e^r - 1 - r) / r^2 through its values at five Chebyshev nodes: wrong by 1e-8 of e^r at most
   const Vec even =
       multiply_add(multiply_add(Vec(1.3926184e-03F), r2, Vec(4.16665546e-02F)), r2, Vec(0.5F));

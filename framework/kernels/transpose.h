@@ -21,7 +21,8 @@ using Square = packet::PacketBlock<Vec::Packet, Vec::width>;
       for (Index i = i0; i < i1; ++i)
         to[j * ld + i] = from[i * stride + j];
   };
-  const Index whole_rows = rows / square * square, whole_columns = columns / square * square;
+  const Index whole_rows = rows / square * square;
+  const Index whole_columns = columns / square * square;
   for (Index i = 0; i < whole_rows; i += square)
     for (Index j = 0; j < whole_columns; j += square) {
       Square block;

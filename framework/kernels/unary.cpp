@@ -189,7 +189,8 @@ void softplus(Index n, const Real* x, Real* y) {
       [](Vec v) {
         // max(x, 0) + log(1 + e), e = exp(-|x|) <= 1; log1p by Kahan's correction for the rounding
         // of 1 + e
-        const Vec e = exp(-abs(v)), u = Vec(1) + e;
+        const Vec e = exp(-abs(v));
+        const Vec u = Vec(1) + e;
         return max(v, Real(0)) + select(equal(u, Vec(1)), e, log_of_normal(u) * e / (u - Vec(1)));
       },
       x);

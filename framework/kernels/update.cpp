@@ -24,8 +24,9 @@ void walk(std::span<const UpdateSlot> slots, Body body) {
         std::upper_bound(slots.begin(), slots.end(), begin,
                          [](Index at, const UpdateSlot& s) { return at < s.begin + s.size; });
     for (; slot != slots.end() && slot->begin < end; ++slot) {
-      const Index first = std::max(begin, slot->begin),
-                  last = std::min(end, slot->begin + slot->size);
+      const Index first = std::max(begin, slot->begin);
+
+      const Index last = std::min(end, slot->begin + slot->size);
       if (slot->gradient && first < last)
         body(*slot, first - slot->begin, last - first, begin / piece);
     }
@@ -104,7 +105,8 @@ void adam(std::span<const UpdateSlot> slots, Real factor, const AdamConstants& c
     Real* mean = m + slot.begin + first;
     Real* square = v + slot.begin + first;
     packets(n, [&](auto load, auto store) {
-      const Vec x = load(value), old = load(mean);
+      const Vec x = load(value);
+      const Vec old = load(mean);
       const Vec g = multiply_add(Vec(slot.penalty), x, Vec(factor) * load(gradient));
       const Vec new_mean = multiply_add(Vec(constants.one_minus_beta1), g - old, old);
       const Vec new_square =

@@ -102,7 +102,8 @@ void backward(const Plan& plan, Rows q, Rows k, Rows v, const Forward& f, const 
 }  // namespace
 
 Variable attention(const Operand& q, const Operand& k, const Operand& v, const Attention& options) {
-  const Index d = q.columns(), e = Plan::kv_width(options, d);
+  const Index d = q.columns();
+  const Index e = Plan::kv_width(options, d);
   check(q.rank() == 2 && k.rank() == 2 && v.shape() == k.shape() && k.columns() == e, "attention",
         "expected q (n, d), k (m, {}) and v (m, {}); got {}, {} and {}", e, e, q.shape(), k.shape(),
         v.shape());
@@ -120,7 +121,8 @@ Variable attention(const Operand& q, const Operand& k, const Operand& v, const A
 }
 
 Variable attention(const Operand& q, const Operand& kv, const Attention& options) {
-  const Index d = q.columns(), e = Plan::kv_width(options, d);
+  const Index d = q.columns();
+  const Index e = Plan::kv_width(options, d);
   check(q.rank() == 2 && kv.rank() == 2 && kv.columns() == 2 * e, "attention",
         "expected q (n, d) and kv (m, 2 * {}); got {} and {}", e, q.shape(), kv.shape());
   const Plan plan(options, q.rows(), kv.rows(), d);
@@ -142,8 +144,10 @@ Variable attention(const Operand& qkv, const Attention& options) {
         "expected heads of at least 1; got {} and {} of keys", options.heads, options.kv_heads);
   check(qkv.rank() == 2 && qkv.columns() * heads % (heads + 2 * kv_heads) == 0, "attention",
         "expected qkv (n, d + 2 d * {} / {}); got {}", kv_heads, heads, qkv.shape());
-  const Index stride = qkv.columns(), d = stride * heads / (heads + 2 * kv_heads),
-              e = Plan::kv_width(options, d);
+  const Index stride = qkv.columns();
+  const Index d = stride * heads / (heads + 2 * kv_heads);
+
+  const Index e = Plan::kv_width(options, d);
   const Plan plan(options, qkv.rows(), qkv.rows(), d);
   const auto part = [=](const Tensor& x, Index begin) { return Rows{x.data() + begin, stride}; };
   const Forward f = forward(plan, part(qkv.value(), 0), part(qkv.value(), d),

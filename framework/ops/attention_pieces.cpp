@@ -38,7 +38,8 @@ struct Plan {
   }
   Index size() const { return begins.back(); }
   kernels::PairShape shape() const {
-    const auto &q = pairing.queries, &k = pairing.keys;
+    const auto& q = pairing.queries;
+    const auto& k = pairing.keys;
     kernels::PairShape s{q.count(),   pairing.heads, kv_heads,       nullptr,
                          nullptr,     nullptr,       nullptr,        begins.data(),
                          q.longest(), k.longest(),   pairing.causal, pairing.window};
@@ -150,8 +151,10 @@ Variable additive_scores(const Operand& q, const Operand& k, const Operand& v,
   const auto cover = [](const Tensor& u, const Tensor& w) {
     return u.defined() ? kernels::Coverage{u.data(), w.data()} : kernels::Coverage{};
   };
-  const Tensor none, u = covered.defined() ? covered.value() : none,
-                     w = covered.defined() ? weight.value() : none;
+  const Tensor none;
+  const Tensor u = covered.defined() ? covered.value() : none;
+
+  const Tensor w = covered.defined() ? weight.value() : none;
   Tensor s({plan.size()});
   kernels::additive_scores(plan.shape(), d, q.data(), k.data(), v.data(), cover(u, w), s.data());
   // t = tanh(q_i + k_j + u_ij w): dq_i = sum_j ds_ij v (1 - t^2), dk_j alike, dv = sum ds_ij t,
@@ -160,11 +163,14 @@ Variable additive_scores(const Operand& q, const Operand& k, const Operand& v,
       "additive_scores", s, {q, k, v, covered, weight},
       [plan = std::move(plan), d, cover, q = q.value(), k = k.value(), v = v.value(), u, w](
           const Tensor& ds, Gradient dq, Gradient dk, Gradient dv, Gradient du, Gradient dw) {
-        const Index sequences = plan.pairing.queries.count(), blocks = kernels::additive_blocks(d);
+        const Index sequences = plan.pairing.queries.count();
+        const Index blocks = kernels::additive_blocks(d);
         zero_rest(dq, plan.pairing.queries);
         zero_rest(dk, plan.pairing.keys);
-        Tensor v_shares({dv ? sequences : 0, d}), w_shares({dw ? sequences : 0, d}),
-            u_shares = Tensor::zeros({blocks, du ? plan.size() : 0});
+        Tensor v_shares({dv ? sequences : 0, d});
+        Tensor w_shares({dw ? sequences : 0, d});
+
+        Tensor u_shares = Tensor::zeros({blocks, du ? plan.size() : 0});
         kernels::additive_scores_backward(
             plan.shape(), d, q.data(), k.data(), v.data(), cover(u, w), ds.data(),
             {dq ? dq.data() : nullptr, dq.mode(), dk ? dk.data() : nullptr, dk.mode(),
@@ -270,7 +276,8 @@ Variable span_softmax(const Operand& scores, const Operand& spans, Real ramp,
       {scores, spans},  // ds = y (dy - sum dy y), dz = sum of y / m (dy - sum dy y) / R on the ramp
       [plan = std::move(plan), ramp, y, z = spans.value()](const Tensor& dy, Gradient ds,
                                                            Gradient dz) {
-        const Index sequences = plan.pairing.queries.count(), heads = plan.pairing.heads;
+        const Index sequences = plan.pairing.queries.count();
+        const Index heads = plan.pairing.heads;
         if (ds)
           kernels::pair_softmax_backward(plan.shape(), y.data(), dy.data(), ds.data(), ds.mode());
         if (!dz) return;
@@ -284,7 +291,8 @@ Variable span_softmax(const Operand& scores, const Operand& spans, Real ramp,
 Variable by_distance(const Operand& table, Index reach, const Pairing& pairing) {
   Plan plan("by_distance", pairing);
   check_reach("by_distance", reach);
-  const Index rows = pairing.queries.rows(), columns = pairing.heads * (2 * reach + 1);
+  const Index rows = pairing.queries.rows();
+  const Index columns = pairing.heads * (2 * reach + 1);
   check(table.rank() == 2 && table.rows() == rows && table.columns() == columns, "by_distance",
         "expected a table ({}, {} heads * {}); got {}", rows, pairing.heads, 2 * reach + 1,
         table.shape());

@@ -25,7 +25,8 @@ struct Plan {
     check(kernel >= 1 && window.dilation >= 1, op,
           "expected a kernel and a dilation of at least 1; got {} and {}", kernel, window.dilation);
     for (Index i = 0; i < spans.count(); ++i) {
-      const Index begin = spans.begin(i), end = begin + spans.length(i);
+      const Index begin = spans.begin(i);
+      const Index end = begin + spans.length(i);
       std::fill(begins.data() + begin, begins.data() + end, static_cast<Id>(begin));
       std::fill(ends.data() + begin, ends.data() + end, static_cast<Id>(end));
     }
@@ -66,8 +67,11 @@ Variable conv1d(const Operand& x, const Operand& weight, const OptionalOperand& 
   check(x.rank() == 2 && weight.rank() == 3 && weight.columns() == x.columns(), op,
         "expected x (rows, in) and weight (out, kernel, in); got {} and {}", x.shape(),
         weight.shape());
-  const Index rows = x.shape()[0], in = x.columns(), out = weight.shape()[0],
-              k = weight.shape()[1] * in;
+  const Index rows = x.shape()[0];
+  const Index in = x.columns();
+  const Index out = weight.shape()[0];
+
+  const Index k = weight.shape()[1] * in;
   check(!bias.defined() || bias.shape() == Shape{out}, op, "expected a bias of shape {}; got {}",
         Shape{out}, bias.shape());
   const Plan plan(op, window, rows, weight.shape()[1]);
@@ -102,7 +106,8 @@ Variable depthwise_conv1d(const Operand& x, const Operand& weight, const Optiona
   const char* op = "depthwise_conv1d";
   check(x.rank() == 2 && weight.rank() == 2 && weight.columns() == x.columns(), op,
         "expected x (rows, d) and weight (kernel, d); got {} and {}", x.shape(), weight.shape());
-  const Index rows = x.shape()[0], d = x.columns();
+  const Index rows = x.shape()[0];
+  const Index d = x.columns();
   check(!bias.defined() || bias.shape() == Shape{d}, op, "expected a bias of shape {}; got {}",
         Shape{d}, bias.shape());
   const Plan plan(op, window, rows, weight.shape()[0]);
@@ -125,7 +130,8 @@ Variable depthwise_conv1d(const Operand& x, const Operand& weight, const Optiona
 Variable glu(const Operand& x) {
   check(x.rank() >= 1 && x.columns() % 2 == 0, "glu", "expected an even last axis; got {}",
         x.shape());
-  const Index m = x.rows(), n = x.columns() / 2;
+  const Index m = x.rows();
+  const Index n = x.columns() / 2;
   Tensor y(x.shape().with(x.rank() - 1, n));
   kernels::glu(m, n, x.data(), y.data());
   // da = dy s, db = dy a s (1 - s), s = sigmoid(b)
@@ -151,8 +157,10 @@ Variable add_scaled(const Operand& a, const Operand& b, Real scale) {
 Variable weight_norm(const Operand& v, const Operand& g) {
   check(v.rank() >= 1 && g.shape() == Shape{v.shape()[0]}, "weight_norm",
         "expected a g for each of the first axis of v; got {} and {}", v.shape(), g.shape());
-  const Index m = g.size(), n = m > 0 ? v.size() / m : 0;
-  Tensor w(v.shape()), inverse({m});
+  const Index m = g.size();
+  const Index n = m > 0 ? v.size() / m : 0;
+  Tensor w(v.shape());
+  Tensor inverse({m});
   kernels::weight_norm(m, n, v.data(), g.data(), w.data(), inverse.data());
   // dg = dW . v / ||v||, dv = g / ||v|| (dW - (dW . v) v / ||v||^2)
   return record(

@@ -61,9 +61,10 @@ struct RowLosses {
 /// Rows of a block in linear_cross_entropy, all of one size: some 8 MB of logits, or 16 where each
 /// block packs the weight anew.
 Index block_rows(Index rows, Index classes, bool packed) {
-  const Index most = std::clamp<Index>(
-                  (Index{1} << (packed ? 21 : 22)) / std::max<Index>(classes, 1), 64, 4096),
-              blocks = std::max<Index>(1, (rows + most - 1) / most);
+  const Index most =
+      std::clamp<Index>((Index{1} << (packed ? 21 : 22)) / std::max<Index>(classes, 1), 64, 4096);
+
+  const Index blocks = std::max<Index>(1, (rows + most - 1) / most);
   return std::max<Index>(1, (rows + blocks - 1) / blocks);
 }
 
@@ -72,7 +73,8 @@ Index block_rows(Index rows, Index classes, bool packed) {
 Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntropy& options) {
   check(logits.rank() == 2, "cross_entropy", "expected logits (n, classes); got {}",
         logits.shape());
-  const Index m = logits.rows(), n = logits.columns();
+  const Index m = logits.rows();
+  const Index n = logits.columns();
   const Index counted = counted_rows("cross_entropy", m, n, gold, options);
   const Real share = share_of("cross_entropy", options, counted);
   const bool gradient = Tape::needs_gradient(logits);
@@ -132,7 +134,9 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight,
                      const OptionalOperand& copied, const Ids& gold, const CrossEntropy& options) {
   check(x.rank() == 2 && weight.rank() == 2 && x.columns() == weight.columns(), op,
         "expected x (n, d) and weight (classes, d); got {} and {}", x.shape(), weight.shape());
-  const Index n = x.rows(), d = x.columns(), classes = weight.shape()[0];
+  const Index n = x.rows();
+  const Index d = x.columns();
+  const Index classes = weight.shape()[0];
   check(!bias.defined() || bias.shape() == Shape{classes}, op,
         "expected a bias of shape {}; got {}", Shape{classes}, bias.shape());
   const bool copies = gate.defined();
@@ -142,23 +146,29 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight,
   const Index counted =
       counted_rows(op, n, copies ? std::numeric_limits<Id>::max() : classes, gold, options);
   const Real share = share_of(op, options, counted);
-  const bool wants_x = Tape::needs_gradient(x), wants_w = Tape::needs_gradient(weight),
-             wants_b = Tape::needs_gradient(bias);
+  const bool wants_x = Tape::needs_gradient(x);
+  const bool wants_w = Tape::needs_gradient(weight);
+
+  const bool wants_b = Tape::needs_gradient(bias);
   const bool wants_copy = copies && (Tape::needs_gradient(gate) || Tape::needs_gradient(copied));
   const bool gradient = wants_x || wants_w || wants_b || wants_copy;
 
   const Counted chosen(gold, options, counted);
   const Tensor packed = chosen.pack(x.value());
   // These become their own gradients.
-  Tensor gates = copies ? chosen.pack(gate.value()).clone() : Tensor(),
-         pointed = copies ? chosen.pack(copied.value()).clone() : Tensor();
-  Tensor dpacked = wants_x ? Tensor({counted, d}) : Tensor(),
-         dw = wants_w ? Tensor(weight.shape()) : Tensor(),
-         db = wants_b ? Tensor(bias.shape()) : Tensor();
+  Tensor gates = copies ? chosen.pack(gate.value()).clone() : Tensor();
+
+  Tensor pointed = copies ? chosen.pack(copied.value()).clone() : Tensor();
+  Tensor dpacked = wants_x ? Tensor({counted, d}) : Tensor();
+
+  Tensor dw = wants_w ? Tensor(weight.shape()) : Tensor();
+
+  Tensor db = wants_b ? Tensor(bias.shape()) : Tensor();
   if (counted == 0 && wants_w) std::fill_n(dw.data(), dw.size(), Real{0});
   if (counted == 0 && wants_b) std::fill_n(db.data(), db.size(), Real{0});
-  const kernels::RightOperand forward(counted, true, d, classes, weight.data(), d),
-      backward(wants_x ? counted : 0, false, classes, d, weight.data(), d);
+  const kernels::RightOperand forward(counted, true, d, classes, weight.data(), d);
+
+  const kernels::RightOperand backward(wants_x ? counted : 0, false, classes, d, weight.data(), d);
   const Index block = block_rows(counted, classes, forward.packed());
   Tensor logits({block, classes});
   RowLosses losses(block, options);

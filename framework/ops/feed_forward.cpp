@@ -15,7 +15,8 @@ namespace {
 Index block_rows(Index rows) {
   constexpr Index about = 1024;
   if (rows < 3 * about / 2) return std::max<Index>(rows, 1);
-  const Index blocks = (rows + about / 2) / about, even = (rows + blocks - 1) / blocks;
+  const Index blocks = (rows + about / 2) / about;
+  const Index even = (rows + blocks - 1) / blocks;
   return (even + kernels::dropout_block - 1) / kernels::dropout_block * kernels::dropout_block;
 }
 
@@ -49,19 +50,26 @@ Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand
     return linear(Operand(h, at), Operand(w2, at), OptionalOperand(b2, at));
   }
   const kernels::Dropout mask(p, key);
-  const Index m = x.rows(), d = x.columns(), n = w2.shape()[0], hidden = w1.shape()[0],
-              block = block_rows(m);
+  const Index m = x.rows();
+  const Index d = x.columns();
+  const Index n = w2.shape()[0];
+  const Index hidden = w1.shape()[0];
+
+  const Index block = block_rows(m);
   bool keeps = false;
   for (const Variable* input : std::initializer_list<const Variable*>{&x, &w1, &b1, &w2, &b2})
     keeps = keeps || Tape::needs_gradient(*input);
   // relu's mask * f(z), gelu's z
-  Tensor y(x.shape().with(x.rank() - 1, n)), kept({keeps ? m : block, hidden});
+  Tensor y(x.shape().with(x.rank() - 1, n));
+  Tensor kept({keeps ? m : block, hidden});
   Tensor values = relu_like || !keeps ? kept : Tensor({block, hidden});
-  const kernels::RightOperand up(m, true, d, hidden, w1.data(), d),
-      down(m, true, hidden, n, w2.data(), hidden);
+  const kernels::RightOperand up(m, true, d, hidden, w1.data(), d);
+
+  const kernels::RightOperand down(m, true, hidden, n, w2.data(), hidden);
   for (Index i = 0; i < m; i += block) {
     const Index rows = std::min(block, m - i);
-    Real *z = kept.data() + (keeps ? i * hidden : 0), *h = relu_like ? z : values.data();
+    Real* z = kept.data() + (keeps ? i * hidden : 0);
+    Real* h = relu_like ? z : values.data();
     up.multiply(rows, x.data() + i * d, d, b1.data(), z, hidden, Mode::assign);
     (relu_like ? kernels::relu_hidden : kernels::gelu_hidden)(rows * hidden, mask, i * hidden, z,
                                                               h);
@@ -80,8 +88,10 @@ Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand
         for (Index i = 0; i < std::max<Index>(m, 1); i += block) {
           const Index rows = std::min(block, m - i);
           const auto mode = [i](const Gradient& g) { return i == 0 ? g.mode() : Mode::accumulate; };
-          const Real *dout = dy.data() + i * n, *in = read(x) + i * d;
-          Real *h = kept.data() + i * hidden, *dz = dhidden.data();
+          const Real* dout = dy.data() + i * n;
+          const Real* in = read(x) + i * d;
+          Real* h = kept.data() + i * hidden;
+          Real* dz = dhidden.data();
           // dh = dy W2
           to_hidden.multiply(rows, dout, n, nullptr, dz, hidden, Mode::assign);
           if (relu_like)

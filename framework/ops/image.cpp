@@ -70,8 +70,9 @@ Variable conv2d(const Operand& x, const Operand& weight, const OptionalOperand& 
         Shape{out}, bias.shape());
   const Sliding all =
       sliding(op, x, {weight.shape()[1], weight.shape()[2]}, window.stride, window.padding);
-  const Index pixels = all.out_height * all.out_width,
-              image = all.height * all.width * all.channels;
+  const Index pixels = all.out_height * all.out_width;
+
+  const Index image = all.height * all.width * all.channels;
   const auto part = [all](Index count) {
     Sliding s = all;
     s.n = count;

@@ -7,7 +7,9 @@ namespace heed {
 Variable linear(const Operand& x, const Operand& weight, const OptionalOperand& bias) {
   check(weight.rank() == 2 && x.rank() >= 1 && x.columns() == weight.columns(), "linear",
         "expected x (..., in) and weight (out, in); got {} and {}", x.shape(), weight.shape());
-  const Index m = x.rows(), n = weight.shape()[0], k = weight.columns();
+  const Index m = x.rows();
+  const Index n = weight.shape()[0];
+  const Index k = weight.columns();
   check(!bias.defined() || bias.shape() == Shape{n}, "linear",
         "expected a bias of shape {}; got {}", Shape{n}, bias.shape());
   Tensor y(x.shape().with(x.rank() - 1, n));

@@ -22,7 +22,8 @@ Variable linear_attention(const Operand& q, const Operand& k, const Operand& v, 
         op, "expected spans over {} and {} rows, of as many sequences; got {} and {}, of {} and {}",
         q.rows(), k.rows(), p.queries.rows(), p.keys.rows(), p.queries.count(), p.keys.count());
   const auto shape_of = [d](const Pairing& pairing) {
-    const auto &queries = pairing.queries, &keys = pairing.keys;
+    const auto& queries = pairing.queries;
+    const auto& keys = pairing.keys;
     kernels::AttentionShape s{queries.count(),
                               pairing.heads,
                               pairing.heads,
@@ -45,7 +46,8 @@ Variable linear_attention(const Operand& q, const Operand& k, const Operand& v, 
     s.key_lengths = keys.lengths().data();
     return s;
   };
-  Tensor y(q.shape()), shares({q.rows(), p.heads});
+  Tensor y(q.shape());
+  Tensor shares({q.rows(), p.heads});
   detail::zero_rest(y, p.queries);
   std::vector<Real*> room;
   if (weights) room = detail::room_for(*weights, p.heads, p.queries, p.keys);

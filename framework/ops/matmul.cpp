@@ -41,9 +41,13 @@ struct Matrices {
 /// out = or += a b for each batch; batches in which `out` is the same matrix add up, in order.
 void multiply(const Shape& leading, const Matrices& a, const Matrices& b, Real* out,
               const std::array<Index, Shape::max_rank>& out_strides, Mode mode) {
-  const Index m = a.transposed ? a.columns : a.rows, k = a.transposed ? a.rows : a.columns,
-              n = b.transposed ? b.rows : b.columns;
-  Index targets = 1, terms = 1;  // matrices of out, and products that add up to each
+  const Index m = a.transposed ? a.columns : a.rows;
+  const Index k = a.transposed ? a.rows : a.columns;
+
+  const Index n = b.transposed ? b.rows : b.columns;
+  // matrices of out, and products that add up to each
+  Index targets = 1;
+  Index terms = 1;
   for (int i = 0; i < leading.rank(); ++i)
     (out_strides[i] != 0 ? targets : terms) *= leading[i];
   // each product is cut, or each is a task
@@ -52,7 +56,10 @@ void multiply(const Shape& leading, const Matrices& a, const Matrices& b, Real* 
   const auto run = [&](Index begin, Index end) {
     for (Index target = begin; target < end; ++target)
       for (Index term = 0; term < terms; ++term) {
-        Index own = target, other = term, at_a = 0, at_b = 0;
+        Index own = target;
+        Index other = term;
+        Index at_a = 0;
+        Index at_b = 0;
         for (int i = leading.rank() - 1; i >= 0; --i) {
           Index& rest = out_strides[i] != 0 ? own : other;
           const Index at = rest % leading[i];
@@ -81,10 +88,14 @@ Shape leading_of(const Shape& shape) { return Shape(std::span(shape.begin(), sha
 Variable matmul(const Operand& a, const Operand& b, Transpose transpose) {
   check(a.rank() >= 2 && b.rank() >= 2, "matmul",
         "expected matrices (..., m, k) and (..., k, n); got {} and {}", a.shape(), b.shape());
-  const Shape sa = a.shape(), sb = b.shape();
-  const int ra = a.rank(), rb = b.rank();
-  const Index k = sa[transpose.a ? ra - 2 : ra - 1], m = sa[transpose.a ? ra - 1 : ra - 2],
-              n = sb[transpose.b ? rb - 2 : rb - 1];
+  const Shape sa = a.shape();
+  const Shape sb = b.shape();
+  const int ra = a.rank();
+  const int rb = b.rank();
+  const Index k = sa[transpose.a ? ra - 2 : ra - 1];
+  const Index m = sa[transpose.a ? ra - 1 : ra - 2];
+
+  const Index n = sb[transpose.b ? rb - 2 : rb - 1];
   check(sb[transpose.b ? rb - 1 : rb - 2] == k, "matmul",
         "expected inner extents that agree; got {}{} and {}{}", sa,
         transpose.a ? " transposed" : "", sb, transpose.b ? " transposed" : "");
@@ -107,7 +118,10 @@ Variable matmul(const Operand& a, const Operand& b, Transpose transpose) {
   multiply(leading.shape, x, w, y.data(), out.strides, Mode::assign);
   return record("matmul", y, {a, b},
                 [=, a = a.value(), b = b.value()](const Tensor& dy, Gradient da, Gradient db) {
-                  Matrices g = out, gt = out, xt = x, wt = w;
+                  Matrices g = out;
+                  Matrices gt = out;
+                  Matrices xt = x;
+                  Matrices wt = w;
                   g.data = gt.data = dy.data();
                   xt.transposed = !x.transposed;
                   wt.transposed = !w.transposed;

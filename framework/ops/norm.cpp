@@ -28,7 +28,8 @@ Variable layer_norm(const Operand& x, const Operand& gain, const Operand& bias, 
   check(epsilon >= 0, "layer_norm", "expected an epsilon of at least 0; got {}", epsilon);
   check_row("layer_norm", x, "gain", gain);
   check_row("layer_norm", x, "bias", bias);
-  const Index m = x.rows(), n = x.columns();
+  const Index m = x.rows();
+  const Index n = x.columns();
   Tensor y(x.shape());
   Tensor moments = room_for_moments(m);
   kernels::layer_norm(m, n, x.data(), gain.data(), bias.data(), epsilon, y.data(),
@@ -47,7 +48,8 @@ Variable layer_norm(const Operand& x, const Operand& gain, const Operand& bias, 
 Variable rms_norm(const Operand& x, const Operand& gain, Real epsilon) {
   check(epsilon >= 0, "rms_norm", "expected an epsilon of at least 0; got {}", epsilon);
   check_row("rms_norm", x, "gain", gain);
-  const Index m = x.rows(), n = x.columns();
+  const Index m = x.rows();
+  const Index n = x.columns();
   Tensor y(x.shape());
   Tensor moments = room_for_moments(m);
   kernels::rms_norm(m, n, x.data(), gain.data(), epsilon, y.data(), moments_in(moments));

@@ -62,7 +62,9 @@ Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weigh
             x.rank() == 2 && x.columns() == weight.shape()[0],
         op, "expected x (rows, {0}) and weight ({0}, h); got {1} and {2}",
         gates == 1 ? std::string("h") : fmt::format("{}h", gates), x.shape(), weight.shape());
-  const Index h = weight.columns(), rows = x.rows(), columns = gates * h;
+  const Index h = weight.columns();
+  const Index rows = x.rows();
+  const Index columns = gates * h;
   const Plan plan(op, cell, o.spans, o.reverse, o.dropout, o.key, rows, h);
   const bool cells = cell == Cell::lstm || cell == Cell::norm_lstm;
   const auto expect = [&](const char* name, const Operand& v, const Shape& shape) {
@@ -100,8 +102,9 @@ Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weigh
                                    .cells = y.data() + (cells ? rows * h : 0),
                                    .kept = kept.defined() ? kept.data() : nullptr};
   {
-    Tensor packed({kernels::packed_size(h, columns)}),
-        scratch = workspace(kernels::recurrence_workspace(plan.shape()));
+    Tensor packed({kernels::packed_size(h, columns)});
+
+    Tensor scratch = workspace(kernels::recurrence_workspace(plan.shape()));
     kernels::pack(h, columns, weight.data(), 1, h, packed.data());
     values.weight = packed.data();
     kernels::recurrence(plan.shape(), values, scratch.data());
@@ -116,11 +119,13 @@ Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weigh
         const kernels::RecurrenceShape shape = plan.shape();
         // the product's gradient is not that of x
         const bool own = cell == Cell::gru || cell == Cell::norm_lstm;
-        Tensor gates_gradient = plan.rows(columns),
-               product_gradient = own ? plan.rows(columns) : gates_gradient;
+        Tensor gates_gradient = plan.rows(columns);
+
+        Tensor product_gradient = own ? plan.rows(columns) : gates_gradient;
         Tensor norm_gradient = cell == Cell::norm_lstm ? plan.rows(h) : Tensor();
-        Tensor first = dh0 ? Tensor({count, h}) : Tensor(),
-               first_cell = dc0 ? Tensor({count, h}) : Tensor();
+        Tensor first = dh0 ? Tensor({count, h}) : Tensor();
+
+        Tensor first_cell = dc0 ? Tensor({count, h}) : Tensor();
         Tensor scratch = workspace(kernels::recurrence_workspace(shape));
         // its inputs' data may have moved on: point at what this closure keeps
         kernels::RecurrenceValues v = values;
@@ -192,12 +197,15 @@ Variable gru(const Operand& x, const Operand& weight, const OptionalOperand& bia
 Variable lstm_cell(const Operand& gates, const Operand& c) {
   check(c.rank() == 2 && gates.shape() == Shape{c.rows(), 4 * c.columns()}, "lstm_cell",
         "expected gates (n, 4h) and c (n, h); got {} and {}", gates.shape(), c.shape());
-  const Index n = c.rows(), h = c.columns();
-  Tensor y({2, n, h}), kept(gates.shape());
+  const Index n = c.rows();
+  const Index h = c.columns();
+  Tensor y({2, n, h});
+  Tensor kept(gates.shape());
   kernels::lstm_cell(n, h, gates.data(), c.data(), y.data(), y.data() + n * h, kept.data());
   return record("lstm_cell", y, {gates, c},
                 [=, c = c.value()](const Tensor& dy, Gradient dgates, Gradient dc) {
-                  Tensor to_gates(kept.shape()), to_c(c.shape());
+                  Tensor to_gates(kept.shape());
+                  Tensor to_c(c.shape());
                   kernels::lstm_cell_backward(n, h, kept.data(), c.data(), y.data() + n * h,
                                               dy.data(), dy.data() + n * h, to_gates.data(),
                                               to_c.data());
@@ -211,13 +219,17 @@ Variable gru_cell(const Operand& x, const Operand& u, const Operand& state) {
             u.shape() == x.shape(),
         "gru_cell", "expected x and u (n, 3h) and a state (n, h); got {}, {} and {}", x.shape(),
         u.shape(), state.shape());
-  const Index n = state.rows(), h = state.columns();
-  Tensor y({n, h}), kept({n, 4 * h});
+  const Index n = state.rows();
+  const Index h = state.columns();
+  Tensor y({n, h});
+  Tensor kept({n, 4 * h});
   kernels::gru_cell(n, h, x.data(), u.data(), state.data(), y.data(), kept.data());
   return record(
       "gru_cell", y, {x, u, state},
       [=, state = state.value()](const Tensor& dy, Gradient dx, Gradient du, Gradient dstate) {
-        Tensor to_x({n, 3 * h}), to_u({n, 3 * h}), to_state({n, h});
+        Tensor to_x({n, 3 * h});
+        Tensor to_u({n, 3 * h});
+        Tensor to_state({n, h});
         kernels::gru_cell_backward(n, h, kept.data(), state.data(), dy.data(), to_x.data(),
                                    to_u.data(), to_state.data());
         if (dx) dx.pass(to_x);
@@ -234,8 +246,9 @@ Variable sequence_dropout(const Operand& x, const Spans& spans, Real p, RandomKe
   Tensor scratch = workspace(x.columns() + kernels::dropout_block);
   kernels::sequence_dropout(plan.shape(), x.data(), y.data(), Mode::assign, scratch.data());
   return record("sequence_dropout", y, {x}, [plan](const Tensor& dy, Gradient dx) {
-    Tensor gradient = plan.rows(dy.columns()),
-           work = workspace(dy.columns() + kernels::dropout_block);
+    Tensor gradient = plan.rows(dy.columns());
+
+    Tensor work = workspace(dy.columns() + kernels::dropout_block);
     kernels::sequence_dropout(plan.shape(), dy.data(), gradient.data(), Mode::assign, work.data());
     dx.pass(gradient);
   });
@@ -247,7 +260,8 @@ Variable final_states(const Operand& states, const Spans& spans, bool reverse,
   check(states.rank() == 2 && states.rows() == spans.rows(), op,
         "expected states (rows, h) with spans over them; got {} and {} rows", states.shape(),
         spans.rows());
-  const Index count = spans.count(), h = states.columns();
+  const Index count = spans.count();
+  const Index h = states.columns();
   check(!initial.defined() || initial.shape() == Shape{count, h}, op,
         "expected initial states {}; got {}", Shape{count, h}, initial.shape());
   Ids rows({count});

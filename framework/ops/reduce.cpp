@@ -197,8 +197,10 @@ Variable variance(const Operand& x, const Axes& axes, bool keep) {
 
 Variable cumsum(const Operand& x, int axis) {
   const int i = x.shape().axis(axis, "cumsum");
-  const Index outer = detail::product(x.shape(), 0, i), n = x.shape()[i],
-              inner = detail::product(x.shape(), i + 1, x.rank());
+  const Index outer = detail::product(x.shape(), 0, i);
+  const Index n = x.shape()[i];
+
+  const Index inner = detail::product(x.shape(), i + 1, x.rank());
   Tensor y(x.shape());
   kernels::cumsum(outer, n, inner, false, x.data(), y.data(), Mode::assign);
   // dx = the same sum from the other end

@@ -23,7 +23,9 @@ Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
   const auto first_of = [&](Index i) {
     return o.offset + (o.end_of.count() > 0 ? o.end_of.length(i) - spans.length(i) : 0);
   };
-  Index low = 0, high = 0;  // positions
+  // positions
+  Index low = 0;
+  Index high = 0;
   for (Index i = 0; i < spans.count(); ++i) {
     if (spans.length(i) == 0) continue;
     if (low == high) {
@@ -38,7 +40,9 @@ Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
     for (Index t = 0; t < spans.length(i); ++t)
       positions[spans.begin(i) + t] = static_cast<Id>(first_of(i) + t - low);
   const Index width = x.columns() / o.heads;
-  Tensor cosines({high - low, width / 2}), sines({high - low, width / 2}), y(x.shape());
+  Tensor cosines({high - low, width / 2});
+  Tensor sines({high - low, width / 2});
+  Tensor y(x.shape());
   kernels::rotary_table(low, high - low, width, static_cast<double>(o.base), cosines.data(),
                         sines.data());
   kernels::rotary(x.rows(), o.heads, width, false, positions.data(), cosines.data(), sines.data(),

@@ -19,8 +19,11 @@ using detail::product;
 Variable gather(const Operand& x, const Ids& ids, int axis) {
   const int i = x.shape().axis(axis, "gather");
   check(ids.rank() == 1, "gather", "expected ids of one axis; got {}", ids.shape());
-  const Index n = x.shape()[i], outer = product(x.shape(), 0, i),
-              inner = product(x.shape(), i + 1, x.rank()), count = ids.size();
+  const Index n = x.shape()[i];
+  const Index outer = product(x.shape(), 0, i);
+
+  const Index inner = product(x.shape(), i + 1, x.rank());
+  const Index count = ids.size();
   check_ids("gather", ids, n);
   Tensor y(x.shape().with(i, count));
   kernels::gather(outer, n, inner, count, ids.data(), 1, x.data(), y.data(), Mode::assign);
@@ -34,7 +37,8 @@ Variable scatter_add(const Operand& x, const Ids& ids, Index rows) {
   check(x.rank() >= 1 && ids.shape() == Shape{x.shape()[0]}, "scatter_add",
         "expected an id for each row of {}; got {}", x.shape(), ids.shape());
   check_ids("scatter_add", ids, rows);
-  const Index inner = product(x.shape(), 1, x.rank()), count = ids.size();
+  const Index inner = product(x.shape(), 1, x.rank());
+  const Index count = ids.size();
   Tensor y(x.shape().with(0, rows));
   kernels::scatter_add(1, rows, inner, count, ids.data(), 1, x.data(), y.data(), Mode::assign);
   return record("scatter_add", y, {x}, [=](const Tensor& dy, Gradient dx) {  // dx[j] = dy[ids[j]]
@@ -46,7 +50,9 @@ Variable embedding(const Ids& ids, const Operand& table, Real scale) {
   check(table.rank() == 2, "embedding", "expected a table (n, d); got {}", table.shape());
   check(ids.rank() < Shape::max_rank, "embedding", "expected ids of at most {} axes; got {}",
         Shape::max_rank - 1, ids.shape());
-  const Index n = table.rows(), d = table.columns(), count = ids.size();
+  const Index n = table.rows();
+  const Index d = table.columns();
+  const Index count = ids.size();
   check_ids("embedding", ids, n);
   std::vector<Index> extents(ids.shape().begin(), ids.shape().end());
   extents.push_back(d);
@@ -62,7 +68,8 @@ Variable embedding(const Ids& ids, const Operand& table, Real scale) {
 Variable pick(const Operand& x, const Ids& ids) {
   check(x.rank() == 2 && ids.shape() == Shape{x.shape()[0]}, "pick",
         "expected x (n, m) and ids (n); got {} and {}", x.shape(), ids.shape());
-  const Index n = x.shape()[0], m = x.columns();
+  const Index n = x.shape()[0];
+  const Index m = x.columns();
   check_ids("pick", ids, m);
   Tensor y({n});
   kernels::pick(n, m, ids.data(), x.data(), y.data());

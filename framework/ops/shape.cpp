@@ -33,8 +33,10 @@ Variable reshape(const Operand& x, std::initializer_list<Index> extents) {
 
 Variable slice(const Operand& x, int axis, Index begin, Index end) {
   const int i = x.shape().axis(axis, "slice");
-  const Index n = x.shape()[i], inner = product(x.shape(), i + 1, x.rank()),
-              outer = product(x.shape(), 0, i);
+  const Index n = x.shape()[i];
+  const Index inner = product(x.shape(), i + 1, x.rank());
+
+  const Index outer = product(x.shape(), 0, i);
   check(0 <= begin && begin <= end && end <= n, "slice",
         "expected a range within [0, {}) on axis {} of {}; got [{}, {})", n, i, x.shape(), begin,
         end);
@@ -61,7 +63,8 @@ Variable concat(std::span<const Operand> xs, int axis) {
   check(!xs.empty(), "concat", "expected at least one tensor; got none");
   const Shape& first = xs[0].shape();
   const int i = first.axis(axis, "concat");
-  const Index inner = product(first, i + 1, first.rank()), outer = product(first, 0, i);
+  const Index inner = product(first, i + 1, first.rank());
+  const Index outer = product(first, 0, i);
   std::vector<Index> lengths;  // of each input's part of a block
   Index total = 0;
   for (const Operand& x : xs) {
@@ -119,7 +122,8 @@ Variable stack(std::span<const Operand> xs, int axis) {
   check(first.rank() < Shape::max_rank, "stack", "expected at most {} axes; got {}",
         Shape::max_rank - 1, first);
   std::vector<Index> extents(first.begin(), first.end());
-  const int rank = first.rank() + 1, i = axis < 0 ? axis + rank : axis;
+  const int rank = first.rank() + 1;
+  const int i = axis < 0 ? axis + rank : axis;
   check(i >= 0 && i < rank, "stack", "expected a new axis within [{}, {}] of {}; got {}", -rank,
         rank - 1, first, axis);
   extents.insert(extents.begin() + i, 1);
@@ -172,7 +176,8 @@ kernels::Permutation permutation(const Shape& x, const Axes& order) {
 
 Variable permute(const Operand& x, const Axes& order) {
   const int rank = x.rank();
-  Axes inverse(static_cast<std::size_t>(rank), -1), resolved;
+  Axes inverse(static_cast<std::size_t>(rank), -1);
+  Axes resolved;
   Shape shape = x.shape();
   bool valid = static_cast<int>(order.size()) == rank;
   for (int i = 0; valid && i < rank; ++i) {

@@ -35,9 +35,12 @@ CoAttention::Result CoAttention::operator()(const Variable& a, const Spans& a_sp
                                             std::vector<Tensor>* a_weights,
                                             std::vector<Tensor>* b_weights) const {
   const Pairing p{.queries = a_spans, .keys = b_spans};
-  const Variable c = tanh(dot_scores(a, affinity(b), p)), x = first(a), y = second(b);
-  const Variable a_map = tanh(x + weighted_values(c, y, p)),
-                 b_map = tanh(y + weighted_queries(c, x, p));
+  const Variable c = tanh(dot_scores(a, affinity(b), p));
+  const Variable x = first(a);
+  const Variable y = second(b);
+  const Variable a_map = tanh(x + weighted_values(c, y, p));
+
+  const Variable b_map = tanh(y + weighted_queries(c, x, p));
   return {pooled(a, a_spans, a_map, energy_a, a_weights),
           pooled(b, b_spans, b_map, energy_b, b_weights)};
 }

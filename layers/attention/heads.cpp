@@ -159,7 +159,9 @@ void RelativeAttention::visit(Visitor& v) {
 Variable RelativeAttention::combine(const Variable& q, const Spans& queries, const Memory& memory,
                                     const Spans& keys, const AttendOptions& options) const {
   const Pairing p = pairing(queries, keys, options);
-  const Index n = q.rows(), w = head_width(), entries = 2 * reach + 1;
+  const Index n = q.rows();
+  const Index w = head_width();
+  const Index entries = 2 * reach + 1;
   const Variable x = q * (1 / std::sqrt(static_cast<Real>(w)));
   // q_i a^K_r: (n heads, entries)
   const Variable by_entry = linear(reshape(x, Shape{n * heads, w}), key_distances);

@@ -16,7 +16,8 @@ SentinelAttention::Result SentinelAttention::operator()(const Step& step, const 
   const Pairing p{.queries = queries, .keys = keys};
   const Variable s = sigmoid(gate_input(step.input) + gate_state(step.previous)) * tanh(step.cell);
   // (rows, 1)
-  const Variable g = state(step.state), u = sum(tanh(sentinel(s) + g) * energy, {1}, true);
+  const Variable g = state(step.state);
+  const Variable u = sum(tanh(sentinel(s) + g) * energy, {1}, true);
   const Variable w = scores_softmax(additive_scores(g, memory.keys, energy, p), u, p);
   if (weights) *weights = split(w.value(), p);
   // What the weights leave of 1; a column of ones sums them.

@@ -103,8 +103,11 @@ std::vector<std::vector<Hypothesis>> beam_search(const Decoding& d) {
   std::vector<Candidate> candidates;
   while (!tokens.empty()) {
     Tensor logits = d.model.step(*state, tokens);
-    const Index m = logits.shape()[0], n = logits.shape()[1], k = std::min<Index>(n, o.beam);
-    Tensor sums({m}), values({m, k});
+    const Index m = logits.shape()[0];
+    const Index n = logits.shape()[1];
+    const Index k = std::min<Index>(n, o.beam);
+    Tensor sums({m});
+    Tensor values({m, k});
     Array<Id> columns({m, k});
     kernels::log_sum_exp(m, n, logits.data(), sums.data());
     Index row = 0;

@@ -72,7 +72,9 @@ struct State : DecoderState {
 
 /// Drops the oldest row of each window and appends x (rows, d).
 void push(Tensor& recent, const Tensor& x) {
-  const Index rows = x.rows(), d = x.columns(), k = recent.shape()[1];
+  const Index rows = x.rows();
+  const Index d = x.columns();
+  const Index k = recent.shape()[1];
   for (Index r = 0; r < rows; ++r) {
     Real* window = recent.data() + r * k * d;
     std::copy(window + d, window + k * d, window);
@@ -196,7 +198,8 @@ std::unique_ptr<DecoderState> ConvS2S::start(const Sequences& source) const {
   state->sentence.resize(static_cast<std::size_t>(source.spans.count()));
   std::iota(state->sentence.begin(), state->sentence.end(), Index{0});
   state->output = output_.weight().value();
-  const Index d = options_.d, k = options_.kernel;
+  const Index d = options_.d;
+  const Index k = options_.kernel;
   for (const DecoderLayer& layer : decoder_)
     state->layers.push_back({layer.conv.conv.weight().value().reshape({2 * d, k * d}),
                              layer.query.weight().value(), layer.back.weight().value(),

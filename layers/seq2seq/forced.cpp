@@ -51,13 +51,18 @@ void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs,
            outputs[b].source.size() + outputs[b].target.size();
   });
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
-    std::vector<std::vector<Id>> sources, targets, golds;
-    Index rows = 0, pairs = 0, read = 0;
+    std::vector<std::vector<Id>> sources;
+    std::vector<std::vector<Id>> targets;
+    std::vector<std::vector<Id>> golds;
+    Index rows = 0;
+    Index pairs = 0;
+    Index read = 0;
     for (; end < order.size() && end - begin < most_outputs; ++end) {
       const Forced& f = outputs[order[end]];
       Line line = forced_line(model, f);
-      const auto length = static_cast<Index>(line.read.size()),
-                 from = static_cast<Index>(f.source.size());
+      const auto length = static_cast<Index>(line.read.size());
+
+      const auto from = static_cast<Index>(f.source.size());
       rows += length;
       pairs += length * from;
       read += from;
@@ -98,8 +103,10 @@ std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outpu
           "expected a model that attends to its source; this one does not");
     for (std::size_t s = 0; s < members.size(); ++s) {
       const Tensor& weights = maps.back().weights[s];
-      const Index heads = weights.shape()[0], targets = weights.shape()[1],
-                  sources = weights.shape()[2];
+      const Index heads = weights.shape()[0];
+      const Index targets = weights.shape()[1];
+
+      const Index sources = weights.shape()[2];
       double sum = 0;
       for (Index i = 0; i < sources; ++i) {
         double covered = 0;
@@ -126,14 +133,16 @@ std::vector<TargetScore> score_targets(const Seq2Seq& model,
   std::vector<TargetScore> scores(sources.size());
   for_each_batch(model, outputs, [&](const Batch& batch, std::span<const std::size_t> members) {
     const Tensor logits = model.logits(batch).value();
-    const Index m = logits.rows(), n = logits.columns();
+    const Index m = logits.rows();
+    const Index n = logits.columns();
     Tensor sums({m});
     kernels::log_sum_exp(m, n, logits.data(), sums.data());
     const Spans& spans = batch.target.spans;
     for (std::size_t s = 0; s < members.size(); ++s) {
       TargetScore& score = scores[members[s]];
-      const auto i = static_cast<Index>(s),
-                 first = spans.length(i) - static_cast<Index>(rows_of(outputs[members[s]]));
+      const auto i = static_cast<Index>(s);
+
+      const auto first = spans.length(i) - static_cast<Index>(rows_of(outputs[members[s]]));
       for (Index row = spans.begin(i) + first; row < spans.begin(i) + spans.length(i); ++row) {
         const Id gold = batch.gold[row];
         check(gold >= 0 && gold < n, "score_targets", "expected ids below {}; got {}", n, gold);

@@ -140,7 +140,8 @@ std::unique_ptr<DecoderState> LanguageModel::start_prepared(
 }
 
 Tensor LanguageModel::logits_after(std::span<const std::vector<Id>> texts) const {
-  const Index n = static_cast<Index>(texts.size()), vocabulary = options_.vocabulary;
+  const Index n = static_cast<Index>(texts.size());
+  const Index vocabulary = options_.vocabulary;
   const auto together =
       static_cast<std::size_t>(std::max<Index>(1, most_window_rows / options_.context));
   Tensor logits({n, vocabulary});

@@ -19,7 +19,8 @@ Pointer::Look Pointer::operator()(const Variable& y, const Variable& keys, const
 Tensor copy_log_probabilities(const Tensor& logits, const Tensor& gate, const Tensor& weights,
                               const Pairing& pairing, const Ids& tokens, Index columns) {
   const Tape::Pause pause;
-  const Index n = logits.rows(), vocabulary = logits.columns();
+  const Index n = logits.rows();
+  const Index vocabulary = logits.columns();
   const Tensor generated = softmax(logits).value();
   Tensor p = Tensor::zeros({n, columns});
   const Real* weight = weights.data();

@@ -171,7 +171,8 @@ Variable RecurrentSeq2Seq::advance(const Variable& share, Running& running, cons
   Variable weights;
   attend.covered = running.covered;
   if (options_.coverage > 0 && !attend.pairs) attend.pairs = &weights;
-  Variable sums = share, context;
+  Variable sums = share;
+  Variable context;
   if (feeding_ == Feeding::context) {
     context = attention_->attend(running.states.back().h, ones(n), source.memory, keys, attend);
     sums = sums + (*feed_)(context);
@@ -212,7 +213,9 @@ RecurrentSeq2Seq::Walk RecurrentSeq2Seq::walk(const Variable& y, const TimeOrder
     }
   }
   const Variable shares = decoder_[0].input(y);
-  std::vector<Operand> steps, pairs, repeated;
+  std::vector<Operand> steps;
+  std::vector<Operand> pairs;
+  std::vector<Operand> repeated;
   std::vector<Tensor> step_weights;
   std::vector<Index> sources;  // of each token
   Index begin = 0;
@@ -267,7 +270,8 @@ Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options)
     return linear_cross_entropy(h, output_, output_bias_, batch.gold, options);
   }
   const TimeOrder order = time_order(batch.target.spans);
-  Ids ids(order.rows.shape()), gold(order.rows.shape());
+  Ids ids(order.rows.shape());
+  Ids gold(order.rows.shape());
   for (Index i = 0; i < ids.size(); ++i) {
     ids[i] = batch.target.ids[order.rows[i]];
     gold[i] = batch.gold[order.rows[i]];
@@ -318,7 +322,8 @@ Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>*
     for (std::size_t t = 0; t < order.counts.size(); ++t)
       for (Index i = 0; i < order.counts[t]; ++i, ++step) {
         Tensor& whole = map.weights[order.sequences[i]];
-        const Index targets = whole.shape()[1], sources = whole.shape()[2];
+        const Index targets = whole.shape()[1];
+        const Index sources = whole.shape()[2];
         for (Index head = 0; head < whole.shape()[0]; ++head)
           std::copy_n(step->data() + head * sources, sources,
                       whole.data() + (head * targets + static_cast<Index>(t)) * sources);
@@ -407,8 +412,9 @@ Tensor RecurrentSeq2Seq::step(DecoderState& decoder_state, std::span<const Id> t
   state.states = std::move(running.states);
   state.attentional = std::move(running.attentional);
   if (running.covered.defined()) state.covered = running.covered.value();
-  const Variable readout = readout_input(features, y),
-                 scores = linear(readout, output_, output_bias_);
+  const Variable readout = readout_input(features, y);
+
+  const Variable scores = linear(readout, output_, output_bias_);
   if (!options_.copy) return scores.value();
   return copy_log_probabilities(scores.value(), open(readout).value(), weights.value(),
                                 {.queries = ones(rows), .keys = keys}, state.tokens, state.columns);

@@ -26,10 +26,12 @@ void keep_top_k(std::vector<Choice>& all, std::size_t k) {
 /// Sorts no more of them than may be needed.
 void keep_top_p(std::vector<Choice>& all, double p) {
   if (p >= 1) return;
-  double total = 0, held = 0;
+  double total = 0;
+  double held = 0;
   for (const Choice& c : all)
     total += c.weight;
-  std::size_t sorted = 0, kept = 0;
+  std::size_t sorted = 0;
+  std::size_t kept = 0;
   while (kept < all.size() && (kept == 0 || held < p * total)) {
     if (kept == sorted) {
       const auto begin = all.begin() + static_cast<std::ptrdiff_t>(sorted);
@@ -70,7 +72,8 @@ std::vector<Choice> choices(std::span<const Real> logits, const DecodeOptions& o
 }
 
 Id draw(std::span<const Choice> choices, double u) {
-  double total = 0, passed = 0;
+  double total = 0;
+  double passed = 0;
   for (const Choice& c : choices)
     total += c.weight;
   Id last = choices.front().id;
@@ -90,7 +93,8 @@ std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d,
   const auto [state, first] = begin(d);
   std::vector<Row> live;
   std::vector<Index> rows;
-  std::vector<Id> tokens, chosen;
+  std::vector<Id> tokens;
+  std::vector<Id> chosen;
   for (std::size_t i = 0; i < results.size(); ++i)
     for (std::size_t s = 0; s < results[i].size(); ++s) {
       live.push_back(
@@ -101,7 +105,8 @@ std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d,
   state->select(rows);
   for (Index position = 0; !live.empty(); ++position) {
     Tensor logits = d.model.step(*state, tokens);
-    const Index m = logits.shape()[0], n = logits.shape()[1];
+    const Index m = logits.shape()[0];
+    const Index n = logits.shape()[1];
     Tensor sums({m});
     kernels::log_sum_exp(m, n, logits.data(), sums.data());
     chosen.assign(live.size(), pad_id);  // nothing: all are ruled out

@@ -130,8 +130,9 @@ Variable Transformer::decode(const Sequences& target, const Variable& memory,
 }
 
 Variable Transformer::loss(const Batch& batch, const CrossEntropy& options) const {
-  const Variable memory = encode(batch.source),
-                 y = decode(batch.target, memory, batch.source.spans);
+  const Variable memory = encode(batch.source);
+
+  const Variable y = decode(batch.target, memory, batch.source.spans);
   if (!pointer_) return linear_cross_entropy(y, embedding_.weight, batch.gold, options);
   const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};
   const Pointer::Look look = (*pointer_)(y, pointer_->key(memory), memory, pairing);
@@ -141,8 +142,9 @@ Variable Transformer::loss(const Batch& batch, const CrossEntropy& options) cons
 }
 
 Variable Transformer::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
-  const Variable memory = encode(batch.source),
-                 y = decode(batch.target, memory, batch.source.spans, attention);
+  const Variable memory = encode(batch.source);
+
+  const Variable y = decode(batch.target, memory, batch.source.spans, attention);
   const Variable scores = linear(y, embedding_.weight);
   if (!pointer_) return scores;
   const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};

@@ -61,7 +61,8 @@ TEST(Attend, WritesTheMapsOfTheModel) {
                       fmt::format("{}\n", fmt::join(sources, "\n")));
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.out, plain.out) << "the translations stay as they are";
-  const auto outputs = lines_of(ran.out), lines = lines_of(read_file(folder.path("a.jsonl")));
+  const auto outputs = lines_of(ran.out);
+  const auto lines = lines_of(read_file(folder.path("a.jsonl")));
   ASSERT_EQ(lines.size(), sources.size());
   const cli::Run opened = open_run(folder.path("run"));
   double most = 0;
@@ -81,13 +82,16 @@ TEST(Attend, WritesTheMapsOfTheModel) {
     // The same sentence alone, straight from the library.
     const auto best = decode(*opened.model, std::vector<std::vector<Id>>{source},
                              decode_options(opened.settings));
-    std::vector<Id> target = {bos_id}, gold = best[0][0].ids;
+    std::vector<Id> target = {bos_id};
+    std::vector<Id> gold = best[0][0].ids;
     target.insert(target.end(), gold.begin(), gold.end());
     gold.push_back(eos_id);
     EXPECT_EQ(json["source"], tokens_of(*opened.tokenizers.source, source));
     EXPECT_EQ(json["target"], tokens_of(*opened.tokenizers.source, gold));
     EXPECT_EQ(opened.tokenizers.target->decode(best[0][0].ids), outputs[i]);
-    const std::vector<std::vector<Id>> s = {source}, t = {target}, g = {gold};
+    const std::vector<std::vector<Id>> s = {source};
+    const std::vector<std::vector<Id>> t = {target};
+    const std::vector<std::vector<Id>> g = {gold};
     std::vector<AttentionMap> maps;
     opened.model->logits(
         Batch{.source = pack(s), .target = pack(t), .gold = pack(g).ids, .lines = {}}, &maps);

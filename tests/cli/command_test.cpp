@@ -16,9 +16,11 @@ const Args tiny = {
 
 /// 40 pairs, the target the source backwards.
 void write_pairs(const TemporaryFolder& folder) {
-  std::string source, target;
+  std::string source;
+  std::string target;
   for (int i = 0; i < 40; ++i) {
-    std::string a, b;
+    std::string a;
+    std::string b;
     for (int j = 0; j < 2 + i % 5; ++j) {
       const char letter = static_cast<char>('a' + (i * 7 + j * 3) % 8);
       a += fmt::format("{}{}", j > 0 ? " " : "", letter);
@@ -240,11 +242,13 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
     fs::remove(folder.path(path));  // it may be one file with another name
     folder.write(path, bytes);
   };
-  const std::string last = read_file(folder.path("run/checkpoints/last.heed")),
-                    best = read_file(folder.path("run/checkpoints/best.heed"));
+  const std::string last = read_file(folder.path("run/checkpoints/last.heed"));
+
+  const std::string best = read_file(folder.path("run/checkpoints/best.heed"));
   for (const char* name : {"cut", "flipped", "other", "tokenizer", "config", "bare"})
     copy(name);
-  std::string flipped_last = last, flipped_best = best;
+  std::string flipped_last = last;
+  std::string flipped_best = best;
   flipped_last[last.size() / 2] ^= 1;
   flipped_best[best.size() / 2] ^= 1;
   replace("cut/checkpoints/last.heed", last.substr(0, last.size() / 2));
@@ -422,7 +426,8 @@ TEST(Command, TranslatesALineInALineOut) {
   std::vector<std::string> alone;
   for (const std::string& source : sources)
     alone.push_back(run(folder, translate, source + "\n").out);
-  std::string input, expected;
+  std::string input;
+  std::string expected;
   for (int i = 0; i < 300; ++i) {
     input += sources[static_cast<std::size_t>(i * 7 % 6)] + "\n";
     expected += alone[static_cast<std::size_t>(i * 7 % 6)];
@@ -455,7 +460,8 @@ TEST(Command, ListsTheNBest) {
       EXPECT_EQ(lines[i], "") << i;
       continue;
     }
-    const auto first = lines[i].find('\t'), second = lines[i].find('\t', first + 1);
+    const auto first = lines[i].find('\t');
+    const auto second = lines[i].find('\t', first + 1);
     ASSERT_NE(second, std::string::npos) << lines[i];
     EXPECT_EQ(lines[i].substr(0, first), std::to_string(rank));
     const double score = std::stod(lines[i].substr(first + 1, second));
@@ -521,7 +527,9 @@ TEST(Command, EvaluatesAndInspects) {
 
 TEST(Command, EvaluatesOnFilesOfAnotherKindThanItTrainedOn) {
   const TemporaryFolder folder;
-  std::string table, source, target;
+  std::string table;
+  std::string source;
+  std::string target;
   for (int i = 0; i < 20; ++i) {
     table += "n\ta b c\tc b a\n";
     source += i == 3 ? "\n" : "a b c\n";
@@ -607,13 +615,15 @@ TEST(Command, GeneratesAlignedFiles) {
       << "over what is there, when asked";
   EXPECT_NE(a, generate("toy:copy", "c", {"--seed", "6"}));
   EXPECT_NE(a, generate("toy:copy", "d", {"--seed", "5", "--split", "test"}));
-  const auto sources = lines_of(read_file(folder.path("a.src"))),
-             targets = lines_of(read_file(folder.path("a.tgt")));
+  const auto sources = lines_of(read_file(folder.path("a.src")));
+
+  const auto targets = lines_of(read_file(folder.path("a.tgt")));
   EXPECT_EQ(sources.size(), 50u);
   EXPECT_EQ(sources, targets) << "a copy";
   generate("toy:reverse", "r", {});
-  const auto words = lines_of(read_file(folder.path("r.src"))),
-             reversed = lines_of(read_file(folder.path("r.tgt")));
+  const auto words = lines_of(read_file(folder.path("r.src")));
+
+  const auto reversed = lines_of(read_file(folder.path("r.tgt")));
   ASSERT_EQ(words.size(), reversed.size());
   for (std::size_t i = 0; i < words.size(); ++i)
     EXPECT_EQ(std::string(words[i].rbegin(), words[i].rend()), reversed[i]);

@@ -260,9 +260,11 @@ Args duel_of(const Args& more) {
 }
 
 void write_pairs(const TemporaryFolder& folder) {
-  std::string source, target;
+  std::string source;
+  std::string target;
   for (int i = 0; i < 60; ++i) {
-    std::string a, b;
+    std::string a;
+    std::string b;
     for (int j = 0; j < 2 + i % 5; ++j) {
       const char letter = static_cast<char>('a' + (i * 7 + j * 3) % 8);
       a += fmt::format("{}{}", j > 0 ? " " : "", letter);
@@ -288,7 +290,8 @@ TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
   const Json json = Json::parse(read_file(folder.path("duel/comparison.json")));
   ASSERT_EQ(json["runs"].size(), 4u);
   ASSERT_EQ(json["models"].size(), 2u);
-  const double first = json["models"][0]["parameters"], second = json["models"][1]["parameters"];
+  const double first = json["models"][0]["parameters"];
+  const double second = json["models"][1]["parameters"];
   EXPECT_LE(std::abs(first - second), 0.05 * first);
   for (const Json& r : json["runs"]) {
     EXPECT_EQ(r["steps"], 8);

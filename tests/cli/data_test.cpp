@@ -53,7 +53,8 @@ TEST(Data, AResumedRunKnowsThemAgain) {
   const TemporaryFolder folder;
   namespace fs = std::filesystem;
   const Pair text = lines(60, 1);
-  Pair other = text, turned = text;
+  Pair other = text;
+  Pair turned = text;
   other.target[other.target.size() - 2] ^= 1;
   turned.source = text.source.substr(text.source.find('\n') + 1) +
                   text.source.substr(0, text.source.find('\n') + 1);
@@ -65,7 +66,8 @@ TEST(Data, AResumedRunKnowsThemAgain) {
   write(folder, "moved-v", lines(9, 2));
   write(folder, "other-v", lines(9, 3));
   std::string tsv;
-  const auto sources = lines_of(text.source), targets = lines_of(text.target);
+  const auto sources = lines_of(text.source);
+  const auto targets = lines_of(text.target);
   for (std::size_t i = 0; i < sources.size(); ++i)
     tsv += sources[i] + "\t" + targets[i] + "\n";
   folder.write("moved.tsv", tsv);
@@ -160,12 +162,15 @@ TEST(Data, ALanguageModelKnowsItsTextAgain) {
 
 TEST(Data, WarnsOfWhatMakesARunWorthless) {
   const TemporaryFolder folder;
-  const Pair a = lines(200, 1), b = lines(50, 2);
+  const Pair a = lines(200, 1);
+  const Pair b = lines(50, 2);
   write(folder, "a", a);
   write(folder, "b", b);
   write(folder, "ab", {a.source + b.source, a.target + b.target});
   write(folder, "aa", {a.source + a.source, a.target + a.target});
-  std::string words, long_lines, others;
+  std::string words;
+  std::string long_lines;
+  std::string others;
   for (int i = 0; i < 300; ++i) {
     words += fmt::format("u{} v{} w{} the\n", i, i, i);
     long_lines += fmt::format("this is line {} of a text\n", i);
@@ -176,7 +181,9 @@ TEST(Data, WarnsOfWhatMakesARunWorthless) {
   folder.write("a.txt", long_lines + others);
   folder.write("half.txt", long_lines + lines(300, 4).source + lines(300, 5).target);
   folder.write("short.txt", "ab cd\n" + long_lines.substr(0, 20) + "ef\n");
-  std::string han, thai, hangul;
+  std::string han;
+  std::string thai;
+  std::string hangul;
   for (int i = 0; i < 200; ++i) {
     han += "你好，世界。\n";
     thai += "สวสด abcd\n";
@@ -238,9 +245,10 @@ TEST(Data, WarnsOfWhatMakesARunWorthless) {
   };
   for (std::size_t i = 0; i < std::size(rows); ++i) {
     const auto& row = rows[i];
-    const std::string out = fmt::format("run{}", i),
-                      what = fmt::format("{} {}", fmt::join(row.data, " "),
-                                         fmt::join(row.more + row.settings, " "));
+    const std::string out = fmt::format("run{}", i);
+
+    const std::string what =
+        fmt::format("{} {}", fmt::join(row.data, " "), fmt::join(row.more + row.settings, " "));
     const Ran ran =
         run(folder, train(row.data, row.more + Args{"--steps", "1", "--out", out}, row.settings));
     EXPECT_EQ(ran.code, 0) << what << ran.err;

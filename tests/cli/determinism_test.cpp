@@ -107,7 +107,8 @@ class Families : public testing::TestWithParam<const char*> {};
 TEST_P(Families, GiveTheSameBytesOnAnyNumberOfThreads) {
   const TemporaryFolder folder;
   write_data(folder);
-  const std::string model = GetParam(), sources = read_file(folder.path("test.src"));
+  const std::string model = GetParam();
+  const std::string sources = read_file(folder.path("test.src"));
   std::vector<std::string> serial;
   for (const std::string& count : thread_counts) {
     const std::string name = "run" + count;
@@ -150,8 +151,10 @@ INSTANTIATE_TEST_SUITE_P(Determinism, Families,
 /// The current folder of the programs that run() starts: `folder`/`name`.
 Ran run_in(const TemporaryFolder& folder, const std::string& name, const Args& args,
            const std::string& input = "") {
-  const std::string in = folder.write(".in", input), out = folder.path(".out"),
-                    err = folder.path(".err");
+  const std::string in = folder.write(".in", input);
+  const std::string out = folder.path(".out");
+
+  const std::string err = folder.path(".err");
   std::string command = fmt::format("cd '{}' && '{}'", folder.path(name), HEED_PROGRAM);
   for (const std::string& arg : args)
     command += fmt::format(" '{}'", arg);
@@ -181,8 +184,9 @@ TEST(Determinism, TheFolderItIsStartedInChangesNothing) {
                 up + out} +
            settings;
   };
-  const Ran above = run_in(folder, ".", args("", "run1")),
-            below = run_in(folder, "a/deep", args("../../b/../", "run2"));
+  const Ran above = run_in(folder, ".", args("", "run1"));
+
+  const Ran below = run_in(folder, "a/deep", args("../../b/../", "run2"));
   ASSERT_EQ(above.code, 0) << above.err;
   ASSERT_EQ(below.code, 0) << below.err;
   expect_same_run(folder, "run1", "run2");
@@ -313,7 +317,8 @@ TEST(Determinism, ATerminalChangesNothing) {
       Args{"train", "--model", "transformer", "--train", "train.src", "train.tgt"} + small;
   ASSERT_EQ(run(folder, args + Args{"--out", "plain"}).code, 0);
   for (const int columns : {0, 7, 200}) {
-    std::string out = fmt::format("run{}", columns), where = folder.path("");
+    std::string out = fmt::format("run{}", columns);
+    std::string where = folder.path("");
     Args full = Args{HEED_PROGRAM} + args + Args{"--out", out};
     std::vector<char*> argv;
     for (std::string& arg : full)

@@ -35,7 +35,8 @@ std::string bytes(const TemporaryFolder& folder, const std::string& name) {
 }
 
 void write_corpus(const TemporaryFolder& folder) {
-  std::string en, fr;
+  std::string en;
+  std::string fr;
   for (int i = 0; i < 40; ++i) {
     en += "the cat sleeps.\nthe dogs are sleeping!\na cat's 2 dogs\n";
     fr += "le chat dort.\nles chiens dorment !\nles 2 chiens\n";
@@ -64,8 +65,10 @@ TEST(Export, ComesBackAsItWas) {
   };
   for (const auto& row : rows) {
     train(folder, row.name, row.more);
-    const std::string first = row.name + ".safetensors", second = row.name + "-2.safetensors",
-                      again = row.name + "-again";
+    const std::string first = row.name + ".safetensors";
+    const std::string second = row.name + "-2.safetensors";
+
+    const std::string again = row.name + "-again";
     const Ran exported = run(folder, {"export", "--run", row.name, "--out", first});
     ASSERT_EQ(exported.code, 0) << exported.err;
     EXPECT_EQ(exported.out, "");
@@ -77,8 +80,9 @@ TEST(Export, ComesBackAsItWas) {
     ASSERT_EQ(re_exported.code, 0) << re_exported.err;
     EXPECT_TRUE(bytes(folder, first) == bytes(folder, second)) << row.name;
     if (row.input.empty()) continue;
-    const Ran before = run(folder, {"translate", "--run", row.name}, row.input),
-              after = run(folder, {"translate", "--run", again}, row.input);
+    const Ran before = run(folder, {"translate", "--run", row.name}, row.input);
+
+    const Ran after = run(folder, {"translate", "--run", again}, row.input);
     EXPECT_EQ(after.code, 0) << after.err;
     EXPECT_EQ(after.out, before.out);
   }
@@ -130,7 +134,8 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
     ASSERT_NE(text.find(from), std::string::npos) << from;
     text.replace(text.find(from), from.size(), to);
   };
-  const std::string config = "heed.config.toml", tokenizer = "heed.tokenizer.json";
+  const std::string config = "heed.config.toml";
+  const std::string tokenizer = "heed.tokenizer.json";
   const struct {
     std::string what;
     std::function<void(Safetensors&)> change;
@@ -224,7 +229,8 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
       << warned.err;
 
   // Half the bits: taken as they are, and said.
-  std::string header = "{", elements;
+  std::string header = "{";
+  std::string elements;
   for (const auto& [name, tensor] : good.tensors) {
     const std::size_t begin = elements.size();
     for (const Real x : tensor.span()) {
@@ -266,7 +272,8 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
   EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "new"}).code, 0);
   EXPECT_EQ(run(folder, {"translate", "--run", "new"}, "May 1, 2001\n").code, 0);
   EXPECT_FALSE(std::filesystem::exists(folder.path("new.partial")));
-  const std::string inside = folder.path("run/config.toml"), before = read_file(inside);
+  const std::string inside = folder.path("run/config.toml");
+  const std::string before = read_file(inside);
   EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "run/config.toml"}).err,
             "heed: error: run/config.toml: lies within the run; give --out a file elsewhere\n");
   std::filesystem::create_symlink("/dev/null", folder.path("link"));

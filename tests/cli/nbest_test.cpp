@@ -65,7 +65,9 @@ class NBest : public testing::Test {
         word += fmt::format("{}{}", "bcdfglmnprst"[random() % 12], "aeiou"[random() % 5]);
       words.push_back(word);
     }
-    std::string source, target, same;
+    std::string source;
+    std::string target;
+    std::string same;
     for (int i = 0; i < 300; ++i) {
       const std::string& word = words[random() % words.size()];
       source += word + "\n";

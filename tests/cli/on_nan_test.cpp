@@ -19,7 +19,8 @@ bool has(const std::string& text, const std::string& part) {
 
 /// 40 pairs of the letters a to h, every fourth line blank; line 18 alone has a z, in its source.
 void write_pairs(const TemporaryFolder& folder) {
-  std::string source, target;
+  std::string source;
+  std::string target;
   for (int i = 1; i <= 53; ++i) {
     std::string a;
     for (int j = 0; j < 2 + i % 5; ++j)
@@ -94,8 +95,9 @@ TEST(OnNanCommand, ADivergingRunEndsWithALineThatSaysSo) {
                            "train.save_every=0", "--set", "optim.schedule=constant", "--out",
                            fmt::format("{}-{}", model, more.size())} +
                           tiny + more);
-      const bool diverges = has(ran.err, "warning: the loss rose from "),
-                 stopped = has(ran.err, "heed: error: step ");
+      const bool diverges = has(ran.err, "warning: the loss rose from ");
+
+      const bool stopped = has(ran.err, "heed: error: step ");
       EXPECT_EQ(ran.code, stopped ? 1 : 0) << model << ": " << ran.err;
       EXPECT_TRUE(diverges || stopped) << model << ": " << ran.err;
       if (stopped) {

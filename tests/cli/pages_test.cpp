@@ -24,8 +24,10 @@ struct Seen {
 Seen open_page(const TemporaryFolder& folder, const std::string& name) {
   Seen seen;
   for (int attempt = 0; attempt < 3 && seen.dom.empty(); ++attempt) {
-    const std::string home = folder.path(fmt::format("profile-{}-{}", name, attempt)),
-                      log = home + "/net.json", dom = home + "/dom.html";
+    const std::string home = folder.path(fmt::format("profile-{}-{}", name, attempt));
+
+    const std::string log = home + "/net.json";
+    const std::string dom = home + "/dom.html";
     std::filesystem::create_directories(home);
     const std::string command = fmt::format(
         "HOME='{0}' timeout -k 5 120 chromium --headless --no-sandbox --disable-gpu "
@@ -37,7 +39,8 @@ Seen open_page(const TemporaryFolder& folder, const std::string& name) {
     if (std::system(command.c_str()) != 0) continue;
     seen.dom = read_file(dom);
     // The browser's own errands have no origin; a page from a file has the origin "null".
-    const std::string events = read_file(log), initiator = "\"initiator\":\"null\"";
+    const std::string events = read_file(log);
+    const std::string initiator = "\"initiator\":\"null\"";
     for (std::size_t at = events.find(initiator); at != std::string::npos;
          at = events.find(initiator, at + 1)) {
       const std::size_t line = events.rfind('\n', at) + 1;

@@ -16,8 +16,9 @@ inline plots::AttendedLine attended(std::vector<std::string> source,
                            .target_text = "a target",
                            .source = std::move(source),
                            .target = std::move(target)};
-  const auto rows = static_cast<Index>(line.target.size()),
-             columns = static_cast<Index>(line.source.size());
+  const auto rows = static_cast<Index>(line.target.size());
+
+  const auto columns = static_cast<Index>(line.source.size());
   for (int k = 0; k < layers; ++k) {
     plots::AttentionLayerMap map{
         "decoder." + std::to_string(k) + ".cross", heads, rows, columns, {}};
@@ -49,7 +50,8 @@ inline std::map<std::string, std::vector<double>> drawn_weights(const std::strin
     auto& cells = weights[attribute("data-layer", at) + "/" + attribute("data-head", at)];
     for (std::size_t rect = text.find("<rect", at); rect < next;
          rect = text.find("<rect", rect + 1)) {
-      const std::size_t title = text.find('>', rect) + 1, end = text.find("</title>", title);
+      const std::size_t title = text.find('>', rect) + 1;
+      const std::size_t end = text.find("</title>", title);
       // cells have tooltips; what comes after them has none
       if (text.compare(title, 7, "<title>") != 0) break;
       cells.push_back(std::stod(text.substr(text.rfind(' ', end), end)));

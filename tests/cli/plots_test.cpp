@@ -148,7 +148,8 @@ const std::vector<Size> sizes = {
     {1, 1, 1, 1}, {3, 2, 1, 4}, {12, 13, 3, 8}, {40, 2, 2, 1}, {2, 45, 1, 2}};
 
 AttendedLine of_size(const Size& size) {
-  std::vector<std::string> source(size.source, "w"), target(size.target, "v");
+  std::vector<std::string> source(size.source, "w");
+  std::vector<std::string> target(size.target, "v");
   source.back() = target.back() = "</s>";
   return attended(source, target, size.layers, size.heads);
 }
@@ -204,7 +205,8 @@ void expect_weights(const std::vector<double>& drawn, const std::vector<double>&
 TEST(Attention, PagesHoldEveryWeight) {
   for (const Size& size : sizes) {
     const AttendedLine line = of_size(size);
-    const std::string page = written("a.html", {line}), picture = written("a.svg", {line});
+    const std::string page = written("a.html", {line});
+    const std::string picture = written("a.svg", {line});
     EXPECT_EQ(markup_fault(page), "");
     EXPECT_EQ(markup_fault(picture), "");
     auto drawn = drawn_weights(page);
@@ -359,8 +361,9 @@ TEST(Charts, HaveSensibleTicks) {
 }
 
 TEST(Charts, AverageOverWhatAllReach) {
-  const Series a{.name = "a", .model = "m", .xs = {0, 10, 20}, .ys = {0, 10, 30}},
-      b{.name = "b", .model = "m", .xs = {5, 15, nan}, .ys = {1, 3, 9}};
+  const Series a{.name = "a", .model = "m", .xs = {0, 10, 20}, .ys = {0, 10, 30}};
+
+  const Series b{.name = "b", .model = "m", .xs = {5, 15, nan}, .ys = {1, 3, 9}};
   const Series mean = mean_of({&a, &b});
   EXPECT_EQ(mean.xs, (std::vector<double>{5, 10, 15}));
   EXPECT_EQ(mean.ys, (std::vector<double>{(5 + 1) / 2.0, (10 + 2) / 2.0, (20 + 3) / 2.0}));
@@ -416,8 +419,9 @@ TEST(Charts, TakeWhateverComes) {
   const std::string svg = line_chart({.title = "t", .series = same});
   std::vector<double> heights;
   for (int i = 0; i < 11; ++i) {
-    const std::size_t label = svg.find(fmt::format(">model-{}</text>", i)),
-                      begin = svg.rfind("y=\"", label);
+    const std::size_t label = svg.find(fmt::format(">model-{}</text>", i));
+
+    const std::size_t begin = svg.rfind("y=\"", label);
     ASSERT_NE(label, std::string::npos);
     heights.push_back(std::stod(svg.substr(begin + 3)));
   }

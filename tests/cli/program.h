@@ -60,7 +60,8 @@ class Program {
           const std::string& input = "", std::string out_path = "")
       : out_(out_path.empty() ? folder.path(".out") : std::move(out_path)),
         err_(folder.path(".err")) {
-    const std::string in = folder.write(".in", input), where = folder.path("");
+    const std::string in = folder.write(".in", input);
+    const std::string where = folder.path("");
     std::filesystem::remove(err_);  // of the program before
     args.insert(args.begin(), HEED_PROGRAM);
     std::vector<char*> argv;

@@ -70,8 +70,9 @@ TEST(PyTorch, ComputesTheSameLogits) {
   };
   std::vector<Tensor> expected;
   for (const auto& row : rows) {
-    const std::string at = std::to_string(expected.size()),
-                      label = row.name + " " + (row.more.empty() ? "" : row.more[0]);
+    const std::string at = std::to_string(expected.size());
+
+    const std::string label = row.name + " " + (row.more.empty() ? "" : row.more[0]);
     Args args{"train",
               "--model",
               row.name,
@@ -134,8 +135,10 @@ TEST(PyTorch, ComputesTheSameLogits) {
   const std::vector<std::string> lines = lines_of(ran.out);
   ASSERT_EQ(lines.size(), 2 * expected.size()) << ran.out;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    const std::string says = "largest difference ", at = std::to_string(i),
-                      &line = lines[2 * i + 1];
+    const std::string says = "largest difference ";
+    const std::string at = std::to_string(i);
+
+    const std::string& line = lines[2 * i + 1];
     ASSERT_TRUE(line.starts_with(says)) << ran.out;
     EXPECT_LE(std::stod(line.substr(says.size())), 1e-5) << rows[i].name << ", row " << i;
     // And back.

@@ -18,9 +18,11 @@ namespace fs = std::filesystem;
 /// A corpus of some 14 batches of data.batch_tokens = 64.
 void write_corpus(const TemporaryFolder& folder, int lines = 90) {
   Random random(11);
-  std::string source, target;
+  std::string source;
+  std::string target;
   for (int i = 0; i < lines; ++i) {
-    std::string words, answer;
+    std::string words;
+    std::string answer;
     for (std::uint64_t j = 0, n = 1 + random.below(6); j < n; ++j) {
       const std::string word(1 + random.below(3), static_cast<char>('a' + random.below(8)));
       words += (j ? " " : "") + word;
@@ -161,7 +163,9 @@ TEST(Resume, IsExactAfterAHundredKills) {
   const auto expected = timeless(folder.path("whole"));
 
   Random random(1);
-  int kills = 0, finished = 0, resumed = 0;
+  int kills = 0;
+  int finished = 0;
+  int resumed = 0;
   for (int runs = 0; kills < wanted || resumed == 0; ++runs) {
     const std::string out = fmt::format("run{}", runs);
     // each lives longer than the one before, so that a slow machine comes to save, too

@@ -21,9 +21,11 @@ const Args unmoved = {"--steps", "1", "--set", "optim.lr=0"};
 
 /// 40 pairs of letters from `first` on, the target the source backwards.
 void write_pairs(const TemporaryFolder& folder, const std::string& name, char first) {
-  std::string source, target;
+  std::string source;
+  std::string target;
   for (int i = 0; i < 40; ++i) {
-    std::string a, b;
+    std::string a;
+    std::string b;
     for (int j = 0; j < 2 + i % 5; ++j) {
       const char letter = static_cast<char>(first + (i * 7 + j * 3) % 8);
       a += fmt::format("{}{}", j > 0 ? " " : "", letter);
@@ -99,9 +101,11 @@ TEST_F(Reuse, LoadsWhatIsChosenFromEveryKindOfSource) {
     Args options = Args{"--init"} + row.from;
     if (!row.patterns.empty()) options = options + Args{"--init-only"} + row.patterns;
     const Ran ran = done(train("old", "transformer", out, unmoved + options));
-    const auto found = weights(out), theirs = weights("a", row.checkpoint);
-    const std::set<std::string> expected = chosen(found, row.patterns),
-                                loaded = same(found, theirs);
+    const auto found = weights(out);
+    const auto theirs = weights("a", row.checkpoint);
+    const std::set<std::string> expected = chosen(found, row.patterns);
+
+    const std::set<std::string> loaded = same(found, theirs);
     for (const auto& [name, tensor] : found) {
       EXPECT_TRUE(!expected.contains(name) || loaded.contains(name))
           << out << ": " << name << " was to be loaded";
@@ -130,17 +134,24 @@ TEST_F(Reuse, LoadsWhatIsChosenFromEveryKindOfSource) {
 TEST_F(Reuse, FindsTheRowsOfTokensThatBothVocabulariesHold) {
   for (const std::string model : {"transformer", "rnn+dot", "conv"}) {
     const Args whole = model == "transformer" ? Args{} : Args{"--set", "model.tied=false"};
-    const std::string a = "a-" + model, b = "b-" + model, fresh = "fresh-" + model;
+    const std::string a = "a-" + model;
+    const std::string b = "b-" + model;
+    const std::string fresh = "fresh-" + model;
     done(train("old", model, a, Args{"--steps", "2", "--seed", "2"} + whole));
     done(train("new", model, fresh, unmoved + whole));
     const Ran ran = done(train("new", model, b, unmoved + whole + Args{"--init", a}));
-    const Vocabulary theirs = cli::load_tokenizers(folder.path(a)).target->vocabulary(),
-                     ours = cli::load_tokenizers(folder.path(b)).target->vocabulary();
+    const Vocabulary theirs = cli::load_tokenizers(folder.path(a)).target->vocabulary();
+
+    const Vocabulary ours = cli::load_tokenizers(folder.path(b)).target->vocabulary();
     EXPECT_EQ(ours.size(), theirs.size()) << "the shapes alone would not tell them apart";
-    const auto from = weights(a, "best"), to = weights(b), untouched = weights(fresh);
+    const auto from = weights(a, "best");
+    const auto to = weights(b);
+    const auto untouched = weights(fresh);
     int by_token = 0;
     for (std::size_t i = 0; i < to.size(); ++i) {
-      const Tensor &x = to[i].tensor, &old = from[i].tensor, &drawn = untouched[i].tensor;
+      const Tensor& x = to[i].tensor;
+      const Tensor& old = from[i].tensor;
+      const Tensor& drawn = untouched[i].tensor;
       if (x.shape()[0] != ours.size()) {
         EXPECT_EQ(x.to_vector(), old.to_vector()) << model << ": " << to[i].name;
         continue;
@@ -190,11 +201,13 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
                         "--set",
                         "model.dropout=0.2"};
   const Ran ran = done(train("old", "transformer", "whole", options + Args{"--steps", "20"}));
-  const auto before = weights("a", "best"), after = weights("whole");
+  const auto before = weights("a", "best");
+  const auto after = weights("whole");
   const std::set<std::string> frozen = chosen(after, {"encoder*", "embedding*"});
   EXPECT_EQ(same(before, after), frozen) << "these alone are as they were after 20 steps";
   EXPECT_EQ(same(before, weights("whole", "best")), frozen) << "in averaged weights too";
-  Index total = 0, still = 0;
+  Index total = 0;
+  Index still = 0;
   for (const auto& [name, tensor] : after) {
     total += tensor.size();
     still += frozen.contains(name) ? tensor.size() : 0;
@@ -226,7 +239,8 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
     std::filesystem::rename(folder.path("gone"), folder.path("a"));
     EXPECT_EQ(resumed.err.find("init      "), std::string::npos) << resumed.err;
     EXPECT_NE(resumed.err.find("frozen    "), std::string::npos) << resumed.err;
-    const auto whole = tensors("whole"), halves = tensors(out);
+    const auto whole = tensors("whole");
+    const auto halves = tensors(out);
     ASSERT_EQ(whole.size(), halves.size());
     for (std::size_t i = 0; i < whole.size(); ++i) {
       EXPECT_EQ(whole[i].name, halves[i].name);

@@ -47,10 +47,12 @@ void fill(Settings& s, int round) {
 TEST(Settings, AllComeBackFromTheirFile) {
   const TemporaryFolder folder;
   for (int round : {0, 1, 2}) {
-    Settings written = default_settings("transformer"), read = default_settings("lm");
+    Settings written = default_settings("transformer");
+    Settings read = default_settings("lm");
     fill(written, round);
     read_settings(folder.write("config.toml", to_toml(written)), read);
-    const auto a = settings_of(written), b = settings_of(read);
+    const auto a = settings_of(written);
+    const auto b = settings_of(read);
     for (std::size_t i = 0; i < a.size(); ++i) {
       EXPECT_EQ(text_of(a[i]), text_of(b[i])) << a[i].key;
       std::visit([&](auto* x) { EXPECT_EQ(*x, *std::get<decltype(x)>(b[i].value)) << a[i].key; },
@@ -62,7 +64,8 @@ TEST(Settings, AllComeBackFromTheirFile) {
 
 TEST(Settings, AreListedOnceEachAndInSections) {
   Settings s = default_settings("transformer");
-  std::set<std::string> keys, sections;
+  std::set<std::string> keys;
+  std::set<std::string> sections;
   std::set<const void*> fields;
   std::string section;
   std::map<std::uintptr_t, std::size_t> sizes;  // of fields, by address
@@ -157,7 +160,8 @@ TEST(Settings, SayWhichLineOfAFileIsWrong) {
         Row{"[model\nd = 8\n", "c.toml:1: "}, Row{"[model]\nd = \n", "c.toml:2: "},
         Row{"model.dropout = 1\noptim.lr = 1e-3", "no error"}}) {
     Settings s = default_settings("transformer");
-    const std::string path = folder.write("c.toml", row.text), expected = row.message;
+    const std::string path = folder.write("c.toml", row.text);
+    const std::string expected = row.message;
     const std::string message = folder.message([&] { read_settings(path, s); });
     EXPECT_EQ(message.substr(0, expected.ends_with(": ") ? expected.size() : std::string::npos),
               expected)
@@ -219,8 +223,9 @@ TEST(Settings, HaveRanges) {
                           "train.steps=0"}) {
     Settings s = default_settings("transformer");
     set(s, bad);
-    const std::string message = folder.message([&] { check_settings(s); }),
-                      key = std::string(bad).substr(0, std::string(bad).find('='));
+    const std::string message = folder.message([&] { check_settings(s); });
+
+    const std::string key = std::string(bad).substr(0, std::string(bad).find('='));
     EXPECT_NE(message, "no error") << bad;
     if (key != "train.time" && std::string(bad) != "train.steps=0") {
       EXPECT_NE(message.find(key), std::string::npos) << bad << ": " << message;

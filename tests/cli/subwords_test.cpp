@@ -6,7 +6,8 @@ namespace heed {
 namespace {
 
 void write_corpus(const TemporaryFolder& folder) {
-  std::string en, fr;
+  std::string en;
+  std::string fr;
   for (int i = 0; i < 40; ++i)
     for (const auto& [a, b] : {std::pair{"the cat sleeps.", "le chat dort."},
                                std::pair{"the dogs are sleeping!", "les chiens dorment !"},

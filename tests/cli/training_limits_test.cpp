@@ -25,7 +25,8 @@ Args set_all(const Args& assignments) {
 
 /// Sixty pairs of three words: one batch, or, of 100 tokens, five.
 void write_pairs(const TemporaryFolder& folder) {
-  std::string source, target;
+  std::string source;
+  std::string target;
   for (int i = 0; i < 60; ++i) {
     source += fmt::format("w{} w{} w{}\n", i % 7, i % 5, i % 3);
     target += fmt::format("v{} v{} v{}\n", i % 7, i % 5, i % 3);
@@ -371,8 +372,10 @@ TEST(Limits, ARunOfAnEarlierHeedGoesOnAsItWasCounted) {
 TEST(Limits, SidesThatAModelCannotPlaceAreKnownBefore) {
   const TemporaryFolder folder;
   write_pairs(folder);
-  const std::string nine = "w1 w1 w1 w1 w1 w1 w1 w1 w1", ten = nine + " w1";
-  const std::string s = read_file(folder.path("s")), t = read_file(folder.path("t"));
+  const std::string nine = "w1 w1 w1 w1 w1 w1 w1 w1 w1";
+  const std::string ten = nine + " w1";
+  const std::string s = read_file(folder.path("s"));
+  const std::string t = read_file(folder.path("t"));
   folder.write("long.s", s + nine + "\n" + ten + "\n");
   folder.write("long.t", t + "v1\nv1\n");
   folder.write("only.s", ten + "\n");

@@ -16,9 +16,11 @@ class Translate : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder;
-    std::string source, target;
+    std::string source;
+    std::string target;
     for (int i = 0; i < 60; ++i) {
-      std::string a, b;
+      std::string a;
+      std::string b;
       for (int j = 0; j < 2 + i % 5; ++j) {
         const char letter = static_cast<char>('a' + (i * 7 + j * 3) % 8);
         a += fmt::format("{}{}", j > 0 ? " " : "", letter);
@@ -78,7 +80,8 @@ std::vector<std::string> words_of(const std::string& line) {
 }
 
 TEST_F(Translate, GivesALineForALine) {
-  const std::string one = good({}, "a b c\n"), three = good({}, "c d\n");
+  const std::string one = good({}, "a b c\n");
+  const std::string three = good({}, "c d\n");
   ASSERT_EQ(lines_of(one).size(), 1u);
   for (const char* input : {"a b c\n\nc d\n", "a b c\n\nc d", "a b c\r\n\r\nc d\r\n",
                             "\xef\xbb\xbf"
@@ -202,7 +205,8 @@ TEST_F(Translate, NeitherCrashesNorStallsOnALongLine) {
 
 TEST_F(Translate, SamplesTheSameWhateverStandsBesideALine) {
   const Args sample = {"--sample", "--temperature", "2", "--max-length", "9"};
-  const std::string input = "a b c\nd e\nf g h a\n", out = good(sample, input);
+  const std::string input = "a b c\nd e\nf g h a\n";
+  const std::string out = good(sample, input);
   EXPECT_EQ(good(sample, input), out);
   EXPECT_EQ(good(sample + Args{"--seed", "1", "--threads", "2"}, input), out)
       << "seed 1 unless told otherwise";
@@ -257,7 +261,9 @@ TEST_F(Translate, KeepsToWhatIsAskedOfItsOutputs) {
 
 TEST_F(Translate, ScoresGivenTargets) {
   // What the search says of its outputs, scoring says of them.
-  std::vector<std::string> sources, scores, targets;
+  std::vector<std::string> sources;
+  std::vector<std::string> scores;
+  std::vector<std::string> targets;
   for (const char* source : {"a b c", "d e", "f g h a"})
     for (const std::string& line :
          lines_of(good({"--nbest", "4", "--length-penalty", "0", "--max-length", "12"},
@@ -282,8 +288,9 @@ TEST_F(Translate, ScoresGivenTargets) {
   }
   EXPECT_EQ(words_of(rows.back())[1], "1") << "of nothing after nothing: </s>";
   // Counts that differ are found out, after what could be scored.
-  const Ran more = translate({"--score", "targets.txt"}, input + "a\n"),
-            fewer = translate({"--score", "targets.txt"}, "a b c\n");
+  const Ran more = translate({"--score", "targets.txt"}, input + "a\n");
+
+  const Ran fewer = translate({"--score", "targets.txt"}, "a b c\n");
   EXPECT_EQ(more.code, 1);
   EXPECT_EQ(fewer.code, 1);
   EXPECT_EQ(lines_of(more.out).size(), sources.size());
@@ -320,8 +327,10 @@ TEST(Summarize, CopiesWhatItHasNoWordFor) {
   const Ran ran = run(
       folder, {"summarize", "--run", "run", "--min-length", "4", "--attention", "a.jsonl"}, input);
   ASSERT_EQ(ran.code, 0) << ran.err;
-  const auto outputs = lines_of(ran.out), sources = lines_of(input),
-             maps = lines_of(read_file(folder.path("a.jsonl")));
+  const auto outputs = lines_of(ran.out);
+  const auto sources = lines_of(input);
+
+  const auto maps = lines_of(read_file(folder.path("a.jsonl")));
   ASSERT_EQ(outputs.size(), 4u);
   ASSERT_EQ(maps.size(), 4u);
   EXPECT_EQ(outputs[1], "");

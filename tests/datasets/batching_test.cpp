@@ -54,8 +54,10 @@ TEST(PairBatches, MarksSourceTargetAndGold) {
   const auto tokenizer = alphabet();
   const MemoryPairs pairs(std::vector<Pair>{{"ab", "c"}});
   const Batch batch = PairBatches(pairs, tokenizer, {}).next();
-  const Id a = tokenizer->vocabulary().id("a"), b = tokenizer->vocabulary().id("b"),
-           c = tokenizer->vocabulary().id("c");
+  const Id a = tokenizer->vocabulary().id("a");
+  const Id b = tokenizer->vocabulary().id("b");
+
+  const Id c = tokenizer->vocabulary().id("c");
   EXPECT_EQ(batch.source.ids.to_vector(), (std::vector<Id>{a, b, eos_id}));
   EXPECT_EQ(batch.target.ids.to_vector(), (std::vector<Id>{bos_id, c}));
   EXPECT_EQ(batch.gold.to_vector(), (std::vector<Id>{c, eos_id}));
@@ -87,8 +89,10 @@ TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
         for (std::size_t i = 0; i < batch.lines.size(); ++i) {
           ++seen[batch.lines[i]];
           const Pair pair = pair_of(batch.lines[i]);
-          std::vector<Id> source = tokenizer->encode(pair.source),
-                          target = tokenizer->encode(pair.target), gold = target;
+          std::vector<Id> source = tokenizer->encode(pair.source);
+
+          std::vector<Id> target = tokenizer->encode(pair.target);
+          std::vector<Id> gold = target;
           source.push_back(eos_id);
           target.insert(target.begin(), bos_id);
           gold.push_back(eos_id);
@@ -138,8 +142,10 @@ TEST(PairBatches, ACutSourceIsNotCopiedFromPastItsEnd) {
   const Tokenizers words(train_tokenizer("words", {}, [](const TakeLine& take) { take("known"); }));
   const MemoryPairs pairs(std::vector<Pair>{{"Ada Bob known Cy", "Cy Bob known Ada"}});
   PairBatches batches(pairs, words, {.max_length = 3, .cut = true, .widen = true});
-  const Id ada = static_cast<Id>(words.target->size()), bob = ada + 1,
-           known = words.target->vocabulary().id("known");
+  const Id ada = static_cast<Id>(words.target->size());
+  const Id bob = ada + 1;
+
+  const Id known = words.target->vocabulary().id("known");
   const Batch batch = batches.next();
   EXPECT_EQ(row(batch.source, 0), (std::vector<Id>{ada, bob, known, eos_id}));
   EXPECT_EQ(batch.gold.to_vector(), (std::vector<Id>{unk_id, bob, known, eos_id}));
@@ -170,7 +176,8 @@ TEST(PairBatches, ResumesAnywhere) {
   for (const PairSource* pairs :
        std::initializer_list<const PairSource*>{&finite, &endless, &blocks}) {
     const BatchOptions options{.batch_tokens = 90, .max_length = 20, .window = 32, .seed = 5};
-    PairBatches whole(*pairs, tokenizer, options), other(*pairs, tokenizer, options);
+    PairBatches whole(*pairs, tokenizer, options);
+    PairBatches other(*pairs, tokenizer, options);
     std::vector<std::vector<std::int64_t>> positions;
     std::vector<Batch> expected;
     for (int i = 0; i < 120; ++i) {
@@ -237,7 +244,8 @@ TEST(PairBatches, EndlessCorporaAreReadInTurn) {
   const Endless endless;
   PairBatches batches(endless, tokenizer, {.batch_tokens = 4096, .window = 10});
   for (Index window = 0; window < 5; ++window) {  // ten short pairs fit one batch
-    std::vector<Index> lines = batches.next().lines, expected(10);
+    std::vector<Index> lines = batches.next().lines;
+    std::vector<Index> expected(10);
     std::ranges::sort(lines);
     std::iota(expected.begin(), expected.end(), window * 10);
     EXPECT_EQ(lines, expected);
@@ -305,7 +313,8 @@ TEST(PairBatches, ReadsBlocksInTurnAndMixesThem) {
     for (Index epoch = 0; epoch < 2; ++epoch) {
       blocks.asked.clear();
       blocks.announced.clear();
-      std::vector<Index> lines, expected(static_cast<std::size_t>(c.lines));
+      std::vector<Index> lines;
+      std::vector<Index> expected(static_cast<std::size_t>(c.lines));
       while (batches.epoch() == epoch)
         for (Index i : batches.next().lines)
           lines.push_back(i);
@@ -349,7 +358,8 @@ TEST(PairBatches, LinesOfOneLengthAreMixedToo) {
 
 TEST(PairBatches, RefusesWhatCannotWork) {
   const auto tokenizer = alphabet();
-  const MemoryPairs pairs = corpus(30), none(std::vector<Pair>{});
+  const MemoryPairs pairs = corpus(30);
+  const MemoryPairs none(std::vector<Pair>{});
   const Endless endless;
   const TemporaryFolder folder;
   const std::string dropped =
@@ -389,7 +399,8 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
   const MemoryPairs pairs = corpus(300);
   BatchCounts counts;
   Index before = 0;
-  std::vector<Index> lines, expected(300);
+  std::vector<Index> lines;
+  std::vector<Index> expected(300);
   for (const Batch& batch :
        all_batches(pairs, tokenizer, {.batch_tokens = 100, .window = 10}, &counts)) {
     EXPECT_LE(batch.tokens(), 100);
@@ -443,8 +454,9 @@ TEST(Batching, CutsLinesAnewInEachEpoch) {
       positions.push_back(batches.position());
       seen.push_back(batches.next());
       for (Index i = 0; i < seen.back().source.spans.count(); ++i) {
-        std::vector<Id> ids = row(seen.back().source, i),
-                        gold = row({seen.back().gold, seen.back().target.spans}, i);
+        std::vector<Id> ids = row(seen.back().source, i);
+
+        std::vector<Id> gold = row({seen.back().gold, seen.back().target.spans}, i);
         const Pair& pair = lines[seen.back().lines[i]];
         EXPECT_EQ(tokenizers.source->decode(ids), pair.source);
         EXPECT_EQ(tokenizers.target->decode(gold), pair.target);
@@ -489,7 +501,8 @@ TEST(Batching, CutsLinesAnewInEachEpoch) {
 
 TEST(Batching, NamesUnknownWordsForModelsThatCopy) {
   const auto tokenizer = alphabet();
-  const Id size = static_cast<Id>(tokenizer->size()), a = tokenizer->vocabulary().id("a");
+  const Id size = static_cast<Id>(tokenizer->size());
+  const Id a = tokenizer->vocabulary().id("a");
   const MemoryPairs pairs(std::vector<Pair>{{"1a2", "2a3"}});
   const Batch batch = PairBatches(pairs, tokenizer, {.widen = true}).next();
   EXPECT_EQ(row(batch.source, 0), (std::vector<Id>{size, a, size + 1, eos_id}));

@@ -29,7 +29,8 @@ struct Row {
 
 TEST(Bleu, HandComputedCorpora) {
   const Lines papineni{"the the the the the the the"};
-  const Lines near{"a b c x"}, far{"a b c d"};  // matches 3, 2, 1, 0 of 4, 3, 2, 1
+  const Lines near{"a b c x"};
+  const Lines far{"a b c d"};  // matches 3, 2, 1, 0 of 4, 3, 2, 1
   const Row rows[]{
       {"itself, 7 words", {"The cat is on the mat."}, {{"The cat is on the mat."}}, {}, 100},
       {"two words have no trigrams: 0 of 0", {"Hello world"}, {{"Hello world"}}, {}, 0},

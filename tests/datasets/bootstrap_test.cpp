@@ -31,7 +31,8 @@ TEST(Bootstrap, OneLineIsItsOwnScore) {
 }
 
 TEST(Bootstrap, LineCountsAddUpToTheCorpus) {
-  const std::vector<std::string> hypotheses{"a b c d e", "a b"}, references{"a b c d x", "a b"};
+  const std::vector<std::string> hypotheses{"a b c d e", "a b"};
+  const std::vector<std::string> references{"a b c d x", "a b"};
   const std::vector<std::vector<std::string>> all{references};
   BleuCounts sum;
   for (const BleuCounts& line : bleu_counts(hypotheses, all))
@@ -43,8 +44,10 @@ TEST(Bootstrap, LineCountsAddUpToTheCorpus) {
 TEST(Bootstrap, SameSeedSameSetsForEverySystem) {
   // b is a but for a worse last line: on every set b is as good where that line is not drawn and
   // worse where it is.
-  const auto a = lines({8, 7, 6, 8, 5, 8}), b = lines({8, 7, 6, 8, 5, 4});
-  const auto x = bootstrap_bleu(a, 400, 3), y = bootstrap_bleu(b, 400, 3);
+  const auto a = lines({8, 7, 6, 8, 5, 8});
+  const auto b = lines({8, 7, 6, 8, 5, 4});
+  const auto x = bootstrap_bleu(a, 400, 3);
+  const auto y = bootstrap_bleu(b, 400, 3);
   int equal = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     EXPECT_GE(x[i], y[i]);
@@ -58,14 +61,18 @@ TEST(Bootstrap, SameSeedSameSetsForEverySystem) {
 
 TEST(Bootstrap, NamesClearDifferencesAlone) {
   Random random(5);
-  std::vector<int> good, same, poor;
+  std::vector<int> good;
+  std::vector<int> same;
+  std::vector<int> poor;
   for (int i = 0; i < 200; ++i) {
     good.push_back(static_cast<int>(random.below(9)));
     same.push_back(static_cast<int>(random.below(9)));
     poor.push_back(std::max(0, good.back() - 2));
   }
-  const auto a = bootstrap_bleu(lines(good), 500, 1), b = bootstrap_bleu(lines(same), 500, 1),
-             c = bootstrap_bleu(lines(poor), 500, 1);
+  const auto a = bootstrap_bleu(lines(good), 500, 1);
+  const auto b = bootstrap_bleu(lines(same), 500, 1);
+
+  const auto c = bootstrap_bleu(lines(poor), 500, 1);
   EXPECT_TRUE(paired_difference(a, c).significant());
   EXPECT_GT(paired_difference(a, c).low, 0);
   EXPECT_TRUE(paired_difference(c, a).significant());
@@ -78,7 +85,9 @@ TEST(Bootstrap, NamesClearDifferencesAlone) {
 }
 
 TEST(Bootstrap, HandMadeDifferences) {
-  const std::vector<double> a{1, 2, 3, 4}, b{0, 2, 4, 2};  // 1, 0, -1, 2
+  // 1, 0, -1, 2
+  const std::vector<double> a{1, 2, 3, 4};
+  const std::vector<double> b{0, 2, 4, 2};
   const PairedDifference d = paired_difference(a, b);
   EXPECT_DOUBLE_EQ(d.mean, 0.5);
   EXPECT_DOUBLE_EQ(d.wins, 2.5 / 4);

@@ -153,7 +153,8 @@ TEST(Overlap, CountsAsAMapDoes) {
     return state = state * 1664525u + 1013904223u, (state >> 16) % most;
   };
   for (int round = 0; round < 200; ++round) {
-    std::vector<std::uint32_t> a(some(30)), b(some(30));
+    std::vector<std::uint32_t> a(some(30));
+    std::vector<std::uint32_t> b(some(30));
     for (auto& x : a)
       x = some(3);
     for (auto& x : b)
@@ -162,7 +163,8 @@ TEST(Overlap, CountsAsAMapDoes) {
     const auto overlap = ngram_overlap(a, b, orders);
     ASSERT_EQ(overlap.size(), orders);
     for (std::size_t n = 1; n <= orders; ++n) {
-      std::map<std::vector<std::uint32_t>, Index> in_a, in_b;
+      std::map<std::vector<std::uint32_t>, Index> in_a;
+      std::map<std::vector<std::uint32_t>, Index> in_b;
       for (std::size_t i = 0; i + n <= a.size(); ++i)
         ++in_a[{a.begin() + static_cast<std::ptrdiff_t>(i),
                 a.begin() + static_cast<std::ptrdiff_t>(i + n)}];

@@ -74,8 +74,12 @@ TEST(Gzip, IsReadAsIfItWerePlain) {
 }
 
 TEST(Gzip, DamageIsTold) {
-  std::string good = gzip("one\ntwo\nthree\n"), wrong_sum = good, wrong_size = good,
-              wrong_method = good, wrong_data = good;
+  std::string good = gzip("one\ntwo\nthree\n");
+  std::string wrong_sum = good;
+  std::string wrong_size = good;
+
+  std::string wrong_method = good;
+  std::string wrong_data = good;
   wrong_sum[good.size() - 8] ^= 1;
   wrong_size[good.size() - 4] ^= 1;
   wrong_method[2] = 7;
@@ -244,7 +248,8 @@ TEST(LineReader, BoundsTheLength) {
   const InputFile file(
       folder.write("f", std::string(100'000, 'x') + "\n" + std::string(100'001, 'y') + "\nz"));
   std::string_view line;
-  LineReader wide(file, 100'001), narrow(file, 100'000);
+  LineReader wide(file, 100'001);
+  LineReader narrow(file, 100'000);
   EXPECT_TRUE(wide.next(line) && wide.next(line) && wide.next(line));
   EXPECT_EQ(line, "z");
   EXPECT_TRUE(narrow.next(line));

@@ -296,7 +296,8 @@ bool is(const string& sentence, const Patterns& patterns, Known& known) {
 }
 
 string fill(const string& headline, const Known& known) {
-  string text, word;
+  string text;
+  string word;
   for (const char c : headline + '\n') {
     if (std::isalnum(static_cast<unsigned char>(c))) {
       word += c;
@@ -367,10 +368,12 @@ Reading read_report(const string& report) {
   reading.headline = fill(ending->headline, known);
   reading.headline[0] =
       static_cast<char>(std::toupper(static_cast<unsigned char>(reading.headline[0])));
-  const string of = " of the " + kind->topic,
-               about = "asked about the " + kind->topic + " the ROLE FIRST LAST said";
-  const string spoke = "the ROLE FIRST LAST said" + of,
-               gave = "the ROLE FIRST LAST gave the news" + of;
+  const string of = " of the " + kind->topic;
+
+  const string about = "asked about the " + kind->topic + " the ROLE FIRST LAST said";
+  const string spoke = "the ROLE FIRST LAST said" + of;
+
+  const string gave = "the ROLE FIRST LAST gave the news" + of;
   const auto any = [&](Patterns patterns) {
     return [&, patterns](const string& s) { return holds(s, patterns, known); };
   };

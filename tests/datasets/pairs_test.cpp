@@ -305,7 +305,8 @@ TEST(Pairs, BlankSidesAreAnErrorWhereAsked) {
 
 // `lines` aligned lines, every seventh blank, so that blocks hold more lines than pairs.
 std::pair<std::string, std::string> numbered(Index lines) {
-  std::string source, target;
+  std::string source;
+  std::string target;
   for (Index i = 0; i < lines; ++i) {
     source += i % 7 == 3 ? "\n" : fmt::format("s{}\n", i);
     target += fmt::format("t{}\n", i);
@@ -373,10 +374,13 @@ TEST(Pairs, ComeThroughPipesToo) {
 TEST(Pairs, AFileThatChangesIsAnErrorAndOneThatVanishesIsNone) {
   const TemporaryFolder folder;
   const auto [source, target] = numbered(1000);
-  const std::string a = folder.write("a", source), b = folder.write("b", target),
-                    c = folder.write("c.tsv", "x\ty\n");
-  const auto changed = open_pairs({a, b}, {}, Split::train, 1),
-             vanished = open_pairs({c}, {}, Split::train, 1);
+  const std::string a = folder.write("a", source);
+  const std::string b = folder.write("b", target);
+
+  const std::string c = folder.write("c.tsv", "x\ty\n");
+  const auto changed = open_pairs({a, b}, {}, Split::train, 1);
+
+  const auto vanished = open_pairs({c}, {}, Split::train, 1);
   changed->at(0);
   std::filesystem::remove(c);
   EXPECT_EQ(vanished->at(0), (Pair{"x", "y"}));
@@ -439,9 +443,11 @@ TEST(Pairs, AFileStaysWhatItWasOpenedAs) {
 
 TEST(Pairs, AFingerprintIsOfWhatTheyHold) {
   const TemporaryFolder folder;
-  const Pair first{"eins zwei", "one two"}, second{"drei", "three"};
-  const std::string a = folder.write("a", "eins zwei\n\ndrei"),
-                    b = folder.write("b", "one two\nx\nthree");
+  const Pair first{"eins zwei", "one two"};
+  const Pair second{"drei", "three"};
+  const std::string a = folder.write("a", "eins zwei\n\ndrei");
+
+  const std::string b = folder.write("b", "one two\nx\nthree");
   const auto of = [&](const Names& data) {
     return open_pairs(data, {}, Split::train, 1)->fingerprint();
   };
@@ -503,7 +509,9 @@ TEST(Pairs, HoldOutSomeAtRandom) {
     EXPECT_EQ(held->size(), n);
     EXPECT_EQ(rest->size(), lines - n);
     EXPECT_EQ(rest->block(), 64);
-    std::vector<Pair> all = read_all(*rest), chosen = read_all(*held), expected = read_all(*open());
+    std::vector<Pair> all = read_all(*rest);
+    std::vector<Pair> chosen = read_all(*held);
+    std::vector<Pair> expected = read_all(*open());
     EXPECT_EQ(chosen, read_all(*hold_out(open(), n, 3).second));
     if (n == 50) {
       EXPECT_NE(chosen, read_all(*hold_out(open(), n, 4).second));

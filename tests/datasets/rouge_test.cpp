@@ -163,8 +163,10 @@ TEST(Lcs, FollowsTheTable) {
     return state = state * 1664525u + 1013904223u, (state >> 16) % most;
   };
   for (int round = 0; round < 300; ++round) {
-    const std::uint32_t longest = round % 3 == 0 ? 300 : 20, words = 1 + some(round % 2 ? 3 : 40);
-    std::vector<std::uint32_t> a(some(longest)), b(some(longest));
+    const std::uint32_t longest = round % 3 == 0 ? 300 : 20;
+    const std::uint32_t words = 1 + some(round % 2 ? 3 : 40);
+    std::vector<std::uint32_t> a(some(longest));
+    std::vector<std::uint32_t> b(some(longest));
     for (auto& x : a)
       x = some(words);
     for (auto& x : b)

@@ -26,8 +26,10 @@ TEST(Scan, HasEveryCommandOnce) {
   EXPECT_EQ(all.size(), 102u + 2 * 102 * 102);
   EXPECT_EQ(all.size(), 20910u);
   EXPECT_EQ(by_command(all).size(), all.size());
-  std::set<std::string> in, out;
-  Index longest_command = 0, longest = 0;
+  std::set<std::string> in;
+  std::set<std::string> out;
+  Index longest_command = 0;
+  Index longest = 0;
   for (const Pair& pair : all) {
     longest_command = std::max(longest_command, words(pair.source));
     longest = std::max(longest, words(pair.target));

@@ -82,7 +82,8 @@ TEST(Segmentation, SpellsTheUnknownInBytes) {
                                              {"😀é", {"<F0>", "<9F>", "<98>", "<80>", "é"}}};
     Random random(1);
     for (const auto& [word, cut] : rows) {
-      std::vector<Id> ids, drawn;
+      std::vector<Id> ids;
+      std::vector<Id> drawn;
       kind->best(word, ids);
       kind->sample(word, 0.5, random, drawn);
       EXPECT_EQ(shown(letters, ids), cut);
@@ -98,7 +99,8 @@ void expect_distribution(const std::map<Cut, double>& probability, const std::ma
   double statistic = 0;
   for (const auto& [cut, p] : probability) {
     const auto found = counts.find(cut);
-    const double expected = p * draws, seen = found == counts.end() ? 0 : found->second;
+    const double expected = p * draws;
+    const double seen = found == counts.end() ? 0 : found->second;
     statistic += (seen - expected) * (seen - expected) / expected;
   }
   for (const auto& [cut, count] : counts)

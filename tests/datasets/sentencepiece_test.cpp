@@ -190,8 +190,11 @@ TEST(SentencePiece, SamplesByTheSeedAlone) {
   for (const std::string& kind : kinds) {
     const auto tokenizer = train(kind, corpus());
     const std::string text = "the sleeping dogs never slept";
-    Random a(1), b(1), c(2);
-    bool varied = false, differ = false;
+    Random a(1);
+    Random b(1);
+    Random c(2);
+    bool varied = false;
+    bool differ = false;
     for (int i = 0; i < 20; ++i) {
       const auto drawn = tokenizer->sample(text, 0.4, a);
       EXPECT_EQ(drawn, tokenizer->sample(text, 0.4, b));
@@ -308,10 +311,11 @@ TEST(SentencePiece, RefusesDamagedFiles) {
   const auto tokenizer = train("bpe", corpus());
   tokenizer->save(folder.path("f.json"));
   const auto load = [&] { Tokenizer::load(folder.path("f.json")); };
-  const std::string model = tokenizer->model(),
-                    damaged =
-                        "f.model: is damaged, or belongs to another tokenizer; copy it again from "
-                        "the run that wrote it";
+  const std::string model = tokenizer->model();
+
+  const std::string damaged =
+      "f.model: is damaged, or belongs to another tokenizer; copy it again from "
+      "the run that wrote it";
   EXPECT_EQ(folder.message(load), "no error");
   Random random(1);
   for (int i = 0; i < 300; ++i) {
@@ -363,7 +367,9 @@ TEST(SentencePiece, RefusesDamagedFiles) {
 }
 
 TEST(TrainingText, KeepsAFairShare) {
-  TrainingText all, some(100), few(1000, 2000);
+  TrainingText all;
+  TrainingText some(100);
+  TrainingText few(1000, 2000);
   for (int i = 0; i < 1000; ++i) {
     const std::string line = fmt::format("line {:04}", i);
     for (TrainingText* text : {&all, &some, &few})

@@ -29,8 +29,10 @@ Index resident() {
 
 // The numbers of 3 to 8 words.
 void write_corpus(const std::string& source, const std::string& target, Index pairs) {
-  std::ofstream sources(source, std::ios::binary), targets(target, std::ios::binary);
-  std::string from, to;
+  std::ofstream sources(source, std::ios::binary);
+  std::ofstream targets(target, std::ios::binary);
+  std::string from;
+  std::string to;
   for (Index i = 0; i < pairs; ++i) {
     for (std::uint64_t word = mix(static_cast<std::uint64_t>(i)), n = 3 + word % 6; n > 0;
          --n, word >>= 9) {
@@ -56,7 +58,8 @@ struct Streamed {
 
 Streamed stream(Index pairs) {
   const TemporaryFolder folder;
-  const std::string source = folder.path("source"), target = folder.path("target");
+  const std::string source = folder.path("source");
+  const std::string target = folder.path("target");
   write_corpus(source, target, pairs);
   const std::shared_ptr<const Tokenizer> words =
       train_tokenizer("words", {}, [](const TakeLine& take) {
@@ -80,7 +83,8 @@ Streamed stream(Index pairs) {
 // A window of 8,192 pairs, the order of the blocks and where they begin are all that is held: some
 // MB, of however many pairs.
 TEST(Streaming, TwoMillionPairsNeedNoMoreMemoryThanTenThousand) {
-  const Streamed few = stream(10'000), all = stream(many);
+  const Streamed few = stream(10'000);
+  const Streamed all = stream(many);
   EXPECT_EQ(few.pairs, 10'000);
   EXPECT_EQ(all.pairs, many);
   EXPECT_GT(all.tokens, 11 * many);

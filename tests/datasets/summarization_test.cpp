@@ -164,7 +164,8 @@ TEST(Summarization, ReservedWordsNeverOccurInTraining) {
 TEST(Summarization, HalfOfTheTestHeadlinesHoldAReservedWord) {
   for (const Split split : {Split::valid, Split::test}) {
     const auto corpus = reports(split);
-    int held = 0, names = 0;
+    int held = 0;
+    int names = 0;
     const int n = 1000;
     for (Index i = 0; i < n; ++i) {
       const auto list = tokens(corpus->at(i).target);
@@ -184,7 +185,8 @@ TEST(Summarization, WordsAreFewAndCommonAndNamesHardlyRepeat) {
   EXPECT_GE(words.size(), 400u);
   EXPECT_LE(words.size(), 640u);
   const auto corpus = reports(Split::train, 5);
-  std::unordered_map<string, int> common, names;
+  std::unordered_map<string, int> common;
+  std::unordered_map<string, int> names;
   int all = 0;
   for (Index i = 0; i < 20000; ++i)
     for (const string& token : tokens(corpus->at(i).source + " " + corpus->at(i).target))
@@ -222,7 +224,10 @@ TEST(Summarization, AReaderFindsTheHeadline) {
 TEST(Summarization, NeitherPlaceNorWordDecides) {
   const auto corpus = reports(Split::train, 4);
   std::map<string, int> place;
-  int apart = 0, mentioned = 0, two = 0, again = 0;
+  int apart = 0;
+  int mentioned = 0;
+  int two = 0;
+  int again = 0;
   const int n = 1500;
   for (Index i = 0; i < n; ++i) {
     const auto [source, target] = corpus->at(i);
@@ -230,7 +235,8 @@ TEST(Summarization, NeitherPlaceNorWordDecides) {
     ++place[reading.lead == 0 ? "first" : 2 * reading.lead < reading.sentences ? "early" : "late"];
     apart += reading.apart;
     two += reading.events > 1;
-    const auto list = tokens(source), headline = tokens(target);
+    const auto list = tokens(source);
+    const auto headline = tokens(target);
     again += std::any_of(headline.begin(), headline.end(), [&](const string& token) {
       return is_name(token) && !ordinary(token) && std::count(list.begin(), list.end(), token) > 1;
     });
@@ -254,7 +260,8 @@ double overlap(const string& one, const string& other) {
       if (std::isalnum(static_cast<unsigned char>(token[0]))) all.push_back(token);
     return all;
   };
-  const auto a = words(one), b = words(other);
+  const auto a = words(one);
+  const auto b = words(other);
   std::vector<std::size_t> row(b.size() + 1);
   for (const string& word : a)
     for (std::size_t j = 0, diagonal = 0; j < b.size(); ++j) {

@@ -43,7 +43,8 @@ TEST(TextWindows, ReachEveryPlace) {
 
 TEST(TextWindows, ResumeAnywhere) {
   const TextOptions options{.context = 5, .batch = 3, .seed = 9};
-  TextWindows whole(counting(500), {}, options), other(counting(500), {}, options);
+  TextWindows whole(counting(500), {}, options);
+  TextWindows other(counting(500), {}, options);
   std::vector<std::vector<Index>> lines;
   for (int step = 0; step < 30; ++step) {
     EXPECT_EQ(whole.position(), std::vector<std::int64_t>{step});
@@ -75,8 +76,9 @@ TEST(TextWindows, ValidationPredictsEveryTokenButTheFirstOnce) {
 TEST(TextWindows, OpenAFile) {
   const TemporaryFolder folder;
   // 20 characters
-  const std::string train = folder.write("t.txt", "abcdefghij\nlmnopqrst"),
-                    valid = folder.write("v.txt", "tsr");
+  const std::string train = folder.write("t.txt", "abcdefghij\nlmnopqrst");
+
+  const std::string valid = folder.write("v.txt", "tsr");
   const auto tokenizer = train_tokenizer(
       "characters", {}, [](const TakeLine& take) { take("abcdefghij\nlmnopqrst"); });
   const TextWindows split = TextWindows::open(train, "", *tokenizer, {.context = 4});

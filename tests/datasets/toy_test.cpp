@@ -44,8 +44,10 @@ class EveryCorpus : public testing::TestWithParam<string> {};
 INSTANTIATE_TEST_SUITE_P(Toy, EveryCorpus, testing::ValuesIn(names()));
 
 TEST_P(EveryCorpus, IsAFunctionOfItsArguments) {
-  const auto one = open(GetParam(), Split::train, 7), same = open(GetParam(), Split::train, 7),
-             other = open(GetParam(), Split::train, 8);
+  const auto one = open(GetParam(), Split::train, 7);
+  const auto same = open(GetParam(), Split::train, 7);
+
+  const auto other = open(GetParam(), Split::train, 8);
   EXPECT_EQ(one->size(), -1);
   EXPECT_EQ(one->name(), "toy:" + GetParam());
   int different = 0;
@@ -79,12 +81,17 @@ TEST(Toy, UnknownNamesListTheKnown) {
 }
 
 TEST(Toy, LettersAreCopiedReversedAndSorted) {
-  const auto copy = open("copy", Split::train, 3), reverse = open("reverse", Split::valid, 3),
-             sort = open("sort", Split::test, 3);
+  const auto copy = open("copy", Split::train, 3);
+  const auto reverse = open("reverse", Split::valid, 3);
+
+  const auto sort = open("sort", Split::test, 3);
   for (Index i = 0; i < 2000; ++i) {
-    const Pair a = copy->at(i), b = reverse->at(i), c = sort->at(i);
+    const Pair a = copy->at(i);
+    const Pair b = reverse->at(i);
+    const Pair c = sort->at(i);
     EXPECT_EQ(a.source, a.target);
-    auto backward = split_words(b.source), sorted = split_words(c.source);
+    auto backward = split_words(b.source);
+    auto sorted = split_words(c.source);
     EXPECT_GE(sorted.size(), 4u);
     EXPECT_LE(sorted.size(), 16u);
     std::reverse(backward.begin(), backward.end());
@@ -105,7 +112,9 @@ string read_date(string text) {
   static const std::map<string, int> months = {{"jan", 1}, {"feb", 2},  {"mar", 3},  {"apr", 4},
                                                {"may", 5}, {"jun", 6},  {"jul", 7},  {"aug", 8},
                                                {"sep", 9}, {"oct", 10}, {"nov", 11}, {"dec", 12}};
-  int year = 0, month = 0, day = 0;
+  int year = 0;
+  int month = 0;
+  int day = 0;
   std::vector<int> numbers;
   for (const string& word : split_words(text)) {
     const bool weekday = word.ends_with("day");
@@ -171,7 +180,9 @@ TEST(French, ElisionAndContraction) {
     std::vector<Word> words;
     string expected;
   };
-  const Word le{"le", true}, la{"la", true}, les{"les", true};
+  const Word le{"le", true};
+  const Word la{"la", true};
+  const Word les{"les", true};
   const Row rows[] = {
       {{le, {"homme"}}, "l'homme"},
       {{la, {"école"}}, "l'école"},
@@ -371,9 +382,11 @@ TEST(Translation, IsAFunctionOfTheSource) {
 }
 
 TEST(Translation, EveryWordIsCommonEnoughToLearn) {
-  std::unordered_map<string, int> source, target;
-  const auto train = open("translation", Split::train, 1),
-             test = open("translation", Split::test, 1);
+  std::unordered_map<string, int> source;
+  std::unordered_map<string, int> target;
+  const auto train = open("translation", Split::train, 1);
+
+  const auto test = open("translation", Split::test, 1);
   for (Index i = 0; i < 200000; ++i) {
     const Pair pair = train->at(i);
     for (const string& word : forms(pair.source))

@@ -67,7 +67,9 @@ TEST(Unicode, ComposesAccents) {
 
 // Sorting them must not take the square of their number: this would be minutes.
 TEST(Unicode, ComposesManyAccents) {
-  std::string text = "a", below = "\u1EA1", above;
+  std::string text = "a";
+  std::string below = "\u1EA1";
+  std::string above;
   for (int i = 0; i < 100'000; ++i) {
     text += "\u0301\u0323";
     above += "\u0301";

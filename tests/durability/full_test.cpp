@@ -151,10 +151,11 @@ prlimit --fsize=$((size + size / 2)) timeout 120 "$heed" train --resume --steps 
       "(ulimit -f)");
   expect_same("run");
   expect_same("logged");
-  const std::string said = text_of(folder_.path("logged.txt")),
-                    line =
-                        "log.txt: cannot be written: File too large; raise the limit on the size "
-                        "of files (ulimit -f); the run goes on without it";
+  const std::string said = text_of(folder_.path("logged.txt"));
+
+  const std::string line =
+      "log.txt: cannot be written: File too large; raise the limit on the size "
+      "of files (ulimit -f); the run goes on without it";
   EXPECT_NE(said.find(line), std::string::npos) << said;
   EXPECT_EQ(said.find(line), said.rfind(line)) << "once";
 }

@@ -103,12 +103,15 @@ class Save : public ::testing::Test {
   /// Returns whether last is the new one. After an error it may be one on the way there: the step
   /// is done, and what it makes due is not.
   bool check_whole(const std::string& folder, bool on_the_way = false) const {
-    const RunFolder run(folder), old(base_), now(done_);
+    const RunFolder run(folder);
+    const RunFolder old(base_);
+    const RunFolder now(done_);
     for (const auto& entry : fs::directory_iterator(run.checkpoints()))
       if (entry.path().extension() == ".heed") {
         EXPECT_NO_THROW(load(entry.path())) << entry.path();
       }
-    const Checkpoint last = load(run.last()), best = load(run.best());
+    const Checkpoint last = load(run.last());
+    const Checkpoint best = load(run.best());
     const bool is_new = on_the_way ? same_weights(last, now.last()) : same(last, now.last());
     EXPECT_TRUE(is_new || same(last, old.last())) << "last";
     EXPECT_TRUE(same(best, now.best()) || same(best, old.best())) << "best";
@@ -142,8 +145,9 @@ class Save : public ::testing::Test {
     EXPECT_TRUE(message.starts_with(folder)) << message << ": names no file";
     EXPECT_TRUE(says(std::strerror(error))) << message << ": gives no reason";
     EXPECT_FALSE(says("\n"));
-    const std::string file = message.substr(0, message.find(": ")),
-                      old = base_ + file.substr(std::min(file.size(), folder.size()));
+    const std::string file = message.substr(0, message.find(": "));
+
+    const std::string old = base_ + file.substr(std::min(file.size(), folder.size()));
     if (says("the old file is left as it was") && !says("is saved")) {
       EXPECT_EQ(bytes_of(file), bytes_of(old)) << message;
     }
@@ -180,7 +184,8 @@ const std::set<long> file_calls = {
     SYS_ftruncate,  SYS_getdents64};
 
 TEST_F(Save, IsWholeWhereverItIsKilled) {
-  int calls = 0, new_ones = 0;
+  int calls = 0;
+  int new_ones = 0;
   for (const auto what : {Interference::kill_before, Interference::kill_after}) {
     bool was_new = false;
     for (int at = 1;; ++at) {

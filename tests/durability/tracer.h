@@ -83,7 +83,8 @@ inline Traced run_traced(const std::function<void(Section&)>& body,
   int status = 0;
   ::waitpid(process, &status, 0);
   ::ptrace(PTRACE_SETOPTIONS, process, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-  bool entering = true, act_at_exit = false;
+  bool entering = true;
+  bool act_at_exit = false;
   unsigned long long argument = 0;
   for (int signal = 0;;) {
     ::ptrace(PTRACE_SYSCALL, process, nullptr, signal);

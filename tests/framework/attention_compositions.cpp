@@ -39,7 +39,10 @@ Variable split_heads(const Variable& x, Index count, int heads) {
   return permute(reshape(x, {count, x.rows() / count, heads, x.columns() / heads}), {0, 2, 1, 3});
 }
 Variable join_heads(const Variable& x) {
-  const Index count = x.extent(0), heads = x.extent(1), rows = x.extent(2), w = x.extent(3);
+  const Index count = x.extent(0);
+  const Index heads = x.extent(1);
+  const Index rows = x.extent(2);
+  const Index w = x.extent(3);
   return reshape(permute(x, {0, 2, 1, 3}), {count * rows, heads * w});
 }
 
@@ -72,7 +75,8 @@ void add_fused(std::vector<Composition>& t, const Extents& e, bool causal, Index
                     .causal = causal,
                     .window = window,
                     .slopes = slopes};
-  const Tensor hidden = hidden_keys(e, causal, window), far = distances(e);
+  const Tensor hidden = hidden_keys(e, causal, window);
+  const Tensor far = distances(e);
   const Real scale = 1 / std::sqrt(static_cast<Real>(e.d / e.heads));
   t.push_back(
       {"attention",
@@ -143,7 +147,11 @@ void add_additive(std::vector<Composition>& t, const Extents& e) {
 
 void add_pieces(std::vector<Composition>& t, const Extents& e) {
   const Pairing p = e.pairing();
-  const Index n = e.count * e.n, m = e.count * e.m, pairs = p.size(), heads = e.heads, reach = 3;
+  const Index n = e.count * e.n;
+  const Index m = e.count * e.m;
+  const Index pairs = p.size();
+  const Index heads = e.heads;
+  const Index reach = 3;
   const auto part = [=](const Variable& y) { return split_heads(y, e.count, e.heads); };
   const auto blocks = [=](const Variable& y) { return reshape(y, {e.count, e.heads, e.n, e.m}); };
   t.push_back(
@@ -201,10 +209,10 @@ void add_pieces(std::vector<Composition>& t, const Extents& e) {
                {{pairs}, {heads}},
                [=](Xs x) { return span_softmax(x[0], x[1], ramp, p); },
                [=](Xs x) {
-                 const Variable seen = clamp(
-                                    (reshape(x[1], {heads, 1, 1}) + ramp - Variable(far)) / ramp, 0,
-                                    1),
-                                weight = exp(blocks(x[0])) * seen;
+                 const Variable seen =
+                     clamp((reshape(x[1], {heads, 1, 1}) + ramp - Variable(far)) / ramp, 0, 1);
+
+                 const Variable weight = exp(blocks(x[0])) * seen;
                  return reshape(weight / sum(weight, {3}, true), {pairs});
                },
                -1,
@@ -231,7 +239,9 @@ void add_pieces(std::vector<Composition>& t, const Extents& e) {
                  return reshape(scatter_add(x[0], entry, entries), {n, heads * (2 * reach + 1)});
                }});
   const Pairing one = e.pairing(false, 1);
-  Ids tokens({m}), wanted({n});  // some twice in a source, some not at all
+  // some twice in a source, some not at all
+  Ids tokens({m});
+  Ids wanted({n});
   for (Index j = 0; j < m; ++j)
     tokens[j] = static_cast<Id>(j % 5);
   for (Index i = 0; i < n; ++i)
@@ -251,10 +261,13 @@ void add_pieces(std::vector<Composition>& t, const Extents& e) {
 }
 
 void add_rotary(std::vector<Composition>& t, const Extents& e) {
-  const Index w = e.d / e.heads, half = w / 2, rows = e.count * e.n;
+  const Index w = e.d / e.heads;
+  const Index half = w / 2;
+  const Index rows = e.count * e.n;
   const Spans spans = e.queries();
   const int heads = e.heads;
-  Tensor cosines({rows, 1, half}), sines({rows, 1, half});
+  Tensor cosines({rows, 1, half});
+  Tensor sines({rows, 1, half});
   for (Index r = 0; r < rows; ++r)
     for (Index c = 0; c < half; ++c) {
       const double angle =
@@ -268,9 +281,12 @@ void add_rotary(std::vector<Composition>& t, const Extents& e) {
                {{rows, e.d}},
                [=](Xs x) { return rotary(x[0], spans, {.heads = heads}); },
                [=](Xs x) {
-                 const Variable y = reshape(x[0], {rows, heads, w}), a = slice(y, 2, 0, half),
-                                b = slice(y, 2, half, w);
-                 const Variable cs(cosines), sn(sines);
+                 const Variable y = reshape(x[0], {rows, heads, w});
+                 const Variable a = slice(y, 2, 0, half);
+
+                 const Variable b = slice(y, 2, half, w);
+                 const Variable cs(cosines);
+                 const Variable sn(sines);
                  return reshape(concat({a * cs - b * sn, a * sn + b * cs}, 2), {rows, heads * w});
                }});
 }
@@ -295,9 +311,14 @@ void add_attention_compositions(std::vector<Composition>& t, bool small) {
     }
     add_fused(t, {"two heads", 2, 9, 9, 8, 2}, true, 0, Tensor({2}, {Real(0.5), Real(0.1)}));
   } else {
-    const Extents tiny{"tiny", 64, 15, 15, 128, 4}, summ{"summ", 16, 300, 300, 256, 4},
-        cross{"summ, cross", 16, 22, 300, 256, 4}, gpt{"gptlong", 4, 1024, 1024, 256, 4},
-        step{"rnn, one step", 64, 1, 15, 256, 1}, all{"rnn, all steps", 64, 15, 15, 256, 1};
+    const Extents tiny{"tiny", 64, 15, 15, 128, 4};
+    const Extents summ{"summ", 16, 300, 300, 256, 4};
+
+    const Extents cross{"summ, cross", 16, 22, 300, 256, 4};
+    const Extents gpt{"gptlong", 4, 1024, 1024, 256, 4};
+
+    const Extents step{"rnn, one step", 64, 1, 15, 256, 1};
+    const Extents all{"rnn, all steps", 64, 15, 15, 256, 1};
     add_fused(t, tiny, false);
     add_fused(t, tiny, true);
     add_fused(t, summ, false);

@@ -13,7 +13,9 @@ struct Case {
 };
 
 std::vector<Case> cases() {
-  const Spans two = packed({3, 4}), longer = packed({5, 4}), with_empty = packed({2, 0, 3});
+  const Spans two = packed({3, 4});
+  const Spans longer = packed({5, 4});
+  const Spans with_empty = packed({2, 0, 3});
   return {
       {"one pair", {.queries = packed({1}), .keys = packed({1})}, 1},
       {"packed", {.queries = two, .keys = longer}, 16},
@@ -35,12 +37,15 @@ std::vector<Case> cases() {
 void add_attention_pieces(std::vector<OpRow>& t) {
   for (const Case& c : cases())
     for (int heads : {1, 2, 4}) {
-      const Index n = c.pairing.queries.rows(), m = c.pairing.keys.rows(), w = c.width;
+      const Index n = c.pairing.queries.rows();
+      const Index m = c.pairing.keys.rows();
+      const Index w = c.width;
       Pairing p = c.pairing;
       p.heads = heads;
       const auto draw = [](Index rows, Index columns) { return Input{{rows, columns}, -1, 1}; };
       const std::string what = fmt::format("{}, {} heads", c.what, heads);
-      const Input pairs{Shape{p.size()}, -1, 1}, table = draw(n, heads * 5);
+      const Input pairs{Shape{p.size()}, -1, 1};
+      const Input table = draw(n, heads * 5);
       const Input spans{Shape{heads}, 0.6, 0.9};  // off the kinks of the masks
       t.push_back({"scores_softmax", what, {pairs}, [=](Xs x) { return scores_softmax(x[0], p); }});
       t.push_back({"scores_softmax", what + ", rest", {pairs, draw(n, heads)}, [=](Xs x) {
@@ -66,7 +71,9 @@ void add_attention_pieces(std::vector<OpRow>& t) {
                      {draw(n, w), draw(m, w), {w}, pairs, {w}},
                      [=](Xs x) { return additive_scores(x[0], x[1], x[2], x[3], x[4], p); },
                      3});
-        Ids tokens({m}), wanted({n});  // some twice in a source, some not at all
+        // some twice in a source, some not at all
+        Ids tokens({m});
+        Ids wanted({n});
         for (Index j = 0; j < m; ++j)
           tokens[j] = static_cast<Id>(j % 3);
         for (Index i = 0; i < n; ++i)
@@ -89,7 +96,8 @@ void add_attention_pieces(std::vector<OpRow>& t) {
                      }});
       }
     }
-  const Spans long_one = packed({40}), wide = packed({30});
+  const Spans long_one = packed({40});
+  const Spans wide = packed({30});
   t.push_back({"dot_scores",
                "past a BLAS call",
                {{40, 80}, {30, 80}},
@@ -102,8 +110,12 @@ void add_attention_variants(std::vector<OpRow>& t) {
     const char* what;
     Attention options;
   };
-  const Spans two = packed({6, 4}), longer = packed({9, 4}), empties = packed({0, 4, 3}),
-              others = packed({5, 0, 3}), beyond = packed({150});
+  const Spans two = packed({6, 4});
+  const Spans longer = packed({9, 4});
+  const Spans empties = packed({0, 4, 3});
+
+  const Spans others = packed({5, 0, 3});
+  const Spans beyond = packed({150});
   const Tensor slopes({4}, {Real(0.5), Real(0.25), Real(0.1), 0});
   for (const Variant& v : std::vector<Variant>{
            {"two heads of keys", {.heads = 4, .kv_heads = 2, .queries = two, .keys = two}},
@@ -146,7 +158,9 @@ void add_attention_variants(std::vector<OpRow>& t) {
             .window = 20,
             .dropout = Real(0.3),
             .key = {5, 9}}}}) {
-    const Index n = v.options.queries.rows(), m = v.options.keys.rows(), d = 3 * v.options.heads;
+    const Index n = v.options.queries.rows();
+    const Index m = v.options.keys.rows();
+    const Index d = 3 * v.options.heads;
     const Index e = 3 * (v.options.kv_heads > 0 ? v.options.kv_heads : v.options.heads);
     const auto draw = [](Index rows, Index columns) { return Input{{rows, columns}, -1, 1}; };
     const std::string what = v.what;

@@ -35,9 +35,11 @@ void expect_same(const std::string& what, std::vector<Parameter> inputs, const C
       values[k].push_back(p.gradient());
   }
   for (std::size_t i = 0; i < values[0].size(); ++i) {
-    const Tensor &got = values[0][i], &expected = values[1][i];
+    const Tensor& got = values[0][i];
+    const Tensor& expected = values[1][i];
     ASSERT_EQ(got.size(), expected.size()) << what;
-    double largest = 1, worst = 0;
+    double largest = 1;
+    double worst = 0;
     for (Index j = 0; j < got.size(); ++j) {
       largest = std::max(largest, std::abs(static_cast<double>(expected[j])));
       const double difference =
@@ -51,13 +53,17 @@ void expect_same(const std::string& what, std::vector<Parameter> inputs, const C
 
 /// One sequence, head by head, with matmul and softmax.
 Variable compose(const Attention& o, const Variable& q, const Variable& k, const Variable& v) {
-  const Index n = q.rows(), m = k.rows(), w = q.columns() / o.heads;
+  const Index n = q.rows();
+  const Index m = k.rows();
+  const Index w = q.columns() / o.heads;
   const int kv_heads = o.kv_heads > 0 ? o.kv_heads : o.heads;
   std::vector<Operand> parts;
   for (int h = 0; h < o.heads; ++h) {
     const Index shared = h / (o.heads / kv_heads);
-    Tensor bias = Tensor::zeros({n, m}), hidden = Tensor::zeros({n, m}),
-           empty = Tensor::zeros({n, 1});
+    Tensor bias = Tensor::zeros({n, m});
+    Tensor hidden = Tensor::zeros({n, m});
+
+    Tensor empty = Tensor::zeros({n, 1});
     for (Index i = 0; i < n; ++i) {
       Index seen = 0;
       for (Index j = 0; j < m; ++j) {
@@ -112,7 +118,8 @@ TEST(FusedAttention, EqualsItsComposition) {
 TEST(FusedAttention, PiecesEqualTheFusedOp) {
   for (bool causal : {false, true})
     for (Index window : {0, 3}) {
-      const Spans queries = packed({1, 30, 0, 4}), keys = packed({7, 40, 3, 2});
+      const Spans queries = packed({1, 30, 0, 4});
+      const Spans keys = packed({7, 40, 3, 2});
       const Pairing p{.heads = 4,
                       .kv_heads = 2,
                       .queries = queries,
@@ -174,7 +181,8 @@ TEST(LinearAttention, EqualsItsComposition) {
   };
   for (const Extents e : {Extents{1, 1}, {5, 9}, {64, 64}, {150, 200}, {200, 150}, {129, 129}})
     for (bool causal : {false, true}) {
-      Tensor visible = Tensor::full({e.n, e.m}, 1), none = Tensor::zeros({e.n, 1});
+      Tensor visible = Tensor::full({e.n, e.m}, 1);
+      Tensor none = Tensor::zeros({e.n, 1});
       for (Index i = 0; i < e.n; ++i) {
         for (Index j = 0; j < e.m && causal; ++j)
           visible[i * e.m + j] = static_cast<Real>(j <= i + e.m - e.n);
@@ -204,7 +212,8 @@ TEST(LinearAttention, EqualsItsComposition) {
 // = (0, 1) dz = sum over 0 < m < 1 of y (dy - y dy) / (ramp m) = -(41/81)^2 / 41. In float 41 times
 // 1/41 is less than 1.
 TEST(SpanSoftmax, IsFlatWhereItsRampEnds) {
-  const Parameter scores(Tensor::zeros({2})), reach(Tensor::zeros({1}));
+  const Parameter scores(Tensor::zeros({2}));
+  const Parameter reach(Tensor::zeros({1}));
   Tape tape;
   const Variable y =
       span_softmax(scores, reach, 41, {.heads = 1, .queries = packed({1}), .keys = packed({2})});
@@ -226,8 +235,9 @@ TEST(AttentionFamilyOps, ThreadsChangeNoBit) {
     std::vector<Parameter> x;
     for (std::uint64_t i = 0; i < 3; ++i)
       x.push_back(random_rows(spans.rows(), 64, i));
-    const Parameter energy(random_rows(1, 64, 5).value().reshape({64})),
-        reaches(Tensor({2}, {Real(3.3), Real(5.7)}));
+    const Parameter energy(random_rows(1, 64, 5).value().reshape({64}));
+
+    const Parameter reaches(Tensor({2}, {Real(3.3), Real(5.7)}));
     Tape tape;
     const Variable scores = dot_scores(x[0], x[1], p) + by_distance(slice(x[2], 1, 0, 10), 2, p);
     const Variable y =
@@ -258,7 +268,8 @@ TEST(FusedAttention, SaysWhatItExpected) {
     }
     return "no error";
   };
-  const Parameter q = random_rows(3, 8, 1), k = random_rows(3, 4, 2);
+  const Parameter q = random_rows(3, 8, 1);
+  const Parameter k = random_rows(3, 4, 2);
   const Spans s = packed({3});
   EXPECT_EQ(message([&] { attention(q, k, k, {.heads = 4, .queries = s, .keys = s}); }),
             "[attention] expected q (n, d), k (m, 8) and v (m, 8); got (3, 8), (3, 4) and (3, 4)");

@@ -111,17 +111,22 @@ TEST_P(Bf16Products, IsTheSumOfRoundedProducts) {
   for (const bool ta : {false, true})
     for (const bool tb : {false, true})
       for (const Mode mode : {Mode::assign, Mode::accumulate}) {
-        const Index lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 2;
-        const std::vector<Real> a = numbers((ta ? k : m) * lda, 1),
-                                b = numbers((tb ? n : k) * ldb, 2), before = numbers(m * n, 3);
+        const Index lda = (ta ? m : k) + 3;
+        const Index ldb = (tb ? k : n) + 2;
+        const std::vector<Real> a = numbers((ta ? k : m) * lda, 1);
+
+        const std::vector<Real> b = numbers((tb ? n : k) * ldb, 2);
+        const std::vector<Real> before = numbers(m * n, 3);
         std::vector<Real> c = before;
         kernels::gemm(ta, tb, m, n, k, a.data(), lda, b.data(), ldb, c.data(), n, mode);
         for (Index i = 0; i < m; i += std::max<Index>(1, m / 60))
           for (Index j = 0; j < n; ++j) {
-            double sum = mode == Mode::accumulate ? before[i * n + j] : 0, size = std::abs(sum);
+            double sum = mode == Mode::accumulate ? before[i * n + j] : 0;
+            double size = std::abs(sum);
             for (Index p = 0; p < k; ++p) {
-              const Real x = a[ta ? p * lda + i : i * lda + p],
-                         y = b[tb ? j * ldb + p : p * ldb + j];
+              const Real x = a[ta ? p * lda + i : i * lda + p];
+
+              const Real y = b[tb ? j * ldb + p : p * ldb + j];
               const double product =
                   worth ? static_cast<double>(rounded(x)) * rounded(y) : static_cast<double>(x) * y;
               sum += product;
@@ -139,8 +144,11 @@ TEST_P(Bf16Products, HasTheSameBitsOnAnyNumberOfThreads) {
   NEEDS_BF16();
   const InBf16 on;
   const auto [m, n, k] = GetParam();
-  const std::vector<Real> x = numbers(m * k, 1), w = numbers(n * k, 2), bias = numbers(n, 3),
-                          dy = numbers(m * n, 4);
+  const std::vector<Real> x = numbers(m * k, 1);
+  const std::vector<Real> w = numbers(n * k, 2);
+  const std::vector<Real> bias = numbers(n, 3);
+
+  const std::vector<Real> dy = numbers(m * n, 4);
   std::vector<std::vector<Real>> first;
   for (const int count : thread_counts) {
     const Threads threads(count);
@@ -162,8 +170,11 @@ TEST_P(Bf16Products, RowsDoNotDependOnTheOthers) {
   const auto [m, n, k] = GetParam();
   if (m < 40 || !kernels::bf16_is_worth(m, n, k, n) || !kernels::bf16_is_worth(m - 7, n, k, n))
     return;
-  const std::vector<Real> x = numbers(m * k, 1), w = numbers(n * k, 2), bias = numbers(n, 3);
-  std::vector<Real> whole(static_cast<std::size_t>(m * n)), part(whole);
+  const std::vector<Real> x = numbers(m * k, 1);
+  const std::vector<Real> w = numbers(n * k, 2);
+  const std::vector<Real> bias = numbers(n, 3);
+  std::vector<Real> whole(static_cast<std::size_t>(m * n));
+  std::vector<Real> part(whole);
   kernels::linear(m, n, k, x.data(), w.data(), bias.data(), whole.data());
   kernels::linear(m - 7, n, k, x.data() + 7 * k, w.data(), bias.data(), part.data());
   for (Index i = 0; i < (m - 7) * n; ++i)
@@ -183,8 +194,11 @@ TEST(Bf16, RoundsToTheNearestTiesToEven) {
                         -1 - Real(0x1p-8), Real(0x1.fffp127),    3};
   const Real expected[] = {
       1, 1 + Real(0x1p-6), 1 + Real(0x1p-7), -1, std::numeric_limits<Real>::infinity(), 3};
-  constexpr Index m = 128, n = 64, k = 64;
-  std::vector<Real> identity(n * k), c(m * n);
+  constexpr Index m = 128;
+  constexpr Index n = 64;
+  constexpr Index k = 64;
+  std::vector<Real> identity(n * k);
+  std::vector<Real> c(m * n);
   for (Index i = 0; i < n; ++i)
     identity[i * k + i] = 1;
   for (std::size_t i = 0; i < std::size(given); ++i) {
@@ -210,9 +224,13 @@ TEST(Bf16, RoundsToTheNearestTiesToEven) {
 TEST(Bf16, GradientsOfALinearLayer) {
   NEEDS_BF16();
   const InBf16 on;
-  constexpr Index m = 150, n = 96, k = 80;
-  const Parameter x(uniform_tensor({m, k}, 1)), w(uniform_tensor({n, k}, 2)),
-      b(uniform_tensor({n}, 3));
+  constexpr Index m = 150;
+  constexpr Index n = 96;
+  constexpr Index k = 80;
+  const Parameter x(uniform_tensor({m, k}, 1));
+  const Parameter w(uniform_tensor({n, k}, 2));
+
+  const Parameter b(uniform_tensor({n}, 3));
   const Tensor dy = uniform_tensor({m, n}, 4);
   Tape tape;
   tape.backward(sum(linear(x, w, b) * Variable(dy)));
@@ -241,10 +259,16 @@ TEST(Bf16, CompilesForFewShapes) {
   NEEDS_BF16();
   const InBf16 on;
   const Threads one(1);
-  constexpr Index n = 96, k = 128, most = 1500;
-  const std::vector<Real> x = numbers(most * k, 1), w = numbers(n * k, 2),
-                          dy = numbers(most * n, 3);
-  std::vector<Real> y(most * n), dx(most * k), dw(n * k);
+  constexpr Index n = 96;
+  constexpr Index k = 128;
+  constexpr Index most = 1500;
+  const std::vector<Real> x = numbers(most * k, 1);
+  const std::vector<Real> w = numbers(n * k, 2);
+
+  const std::vector<Real> dy = numbers(most * n, 3);
+  std::vector<Real> y(most * n);
+  std::vector<Real> dx(most * k);
+  std::vector<Real> dw(n * k);
   const auto step = [&](Index m) {
     kernels::linear(m, n, k, x.data(), w.data(), nullptr, y.data());
     kernels::gemm(false, false, m, k, n, dy.data(), n, w.data(), k, dx.data(), k, Mode::assign);

@@ -116,7 +116,9 @@ TEST(Checkpoint, IsLittleEndianWithFixedWidths) {
 
 TEST(Checkpoint, ConvertsTheOtherPrecision) {
   const TemporaryFolder folder;
-  const std::string zeros(8, '\0'), one("\1\0\0\0\0\0\0\0", 8), two("\2\0\0\0\0\0\0\0", 8);
+  const std::string zeros(8, '\0');
+  const std::string one("\1\0\0\0\0\0\0\0", 8);
+  const std::string two("\2\0\0\0\0\0\0\0", 8);
   const auto with = [&](char bits, const std::string& elements) {
     return sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + std::string(1, bits) +
                   std::string(7, '\0') + one + two + elements);
@@ -172,8 +174,12 @@ TEST(Checkpoint, SaysWhatIsWrongWithAFile) {
   save(sample(), folder.path("whole.heed"));
   const std::string whole = bytes_of(folder.path("whole.heed"));
   const std::string size = std::to_string(whole.size() - 40);
-  const std::string zeros(8, '\0'), one = little_endian(1), two = little_endian(2),
-                                    bits = little_endian(32), huge("\0\0\0\0\0\0\0\x40", 8);
+  const std::string zeros(8, '\0');
+  const std::string one = little_endian(1);
+  const std::string two = little_endian(2);
+
+  const std::string bits = little_endian(32);
+  const std::string huge("\0\0\0\0\0\0\0\x40", 8);
   const auto changed = [&](std::size_t at, char to) {
     std::string result = whole;
     result[at] = to;
@@ -270,7 +276,8 @@ TEST(Checkpoint, DoesNotWriteThroughWhatAKilledProcessLeft) {
 
 TEST(Checkpoint, HasSeveralNames) {
   const TemporaryFolder folder;
-  Checkpoint first = sample(), second = sample();
+  Checkpoint first = sample();
+  Checkpoint second = sample();
   second.numbers["step"] = 13;
   save(first, folder.path("1.heed"));
   save(second, folder.path("2.heed"));
@@ -284,7 +291,8 @@ TEST(Checkpoint, HasSeveralNames) {
 }
 
 TEST(Checkpoint, TakesParametersByName) {
-  Pairing model, other;
+  Pairing model;
+  Pairing other;
   other.a.value()[0] = 9;
   Checkpoint c;
   put(c, "model.", other);

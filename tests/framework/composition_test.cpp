@@ -36,8 +36,10 @@ class Compositions : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(Compositions, EqualTheirFusedOp) {
   const Composition& c = small_compositions()[GetParam()];
-  const std::vector<Tensor> inputs = draw(c, 1), got = run(inputs, c.fused),
-                            expected = run(inputs, c.composed);
+  const std::vector<Tensor> inputs = draw(c, 1);
+  const std::vector<Tensor> got = run(inputs, c.fused);
+
+  const std::vector<Tensor> expected = run(inputs, c.composed);
   for (std::size_t i = 0; i < got.size(); ++i) {
     const std::string what = fmt::format(
         "{}, {}: {}", c.op, c.what, i == 0 ? "value" : fmt::format("gradient of input {}", i - 1));
@@ -89,7 +91,10 @@ TEST(FusedOps, HaveACompositionABenchmarkAndAParagraph) {
       lines.push_back(line);
     return lines;
   };
-  std::set<std::string> fused, composed, timed, headings;
+  std::set<std::string> fused;
+  std::set<std::string> composed;
+  std::set<std::string> timed;
+  std::set<std::string> headings;
   std::map<std::string, std::string> sections;
   for (const std::string& line : lines_of(HEED_SOURCE_DIR "/framework/ops.h"))
     if (line.starts_with("Variable "))
@@ -102,7 +107,8 @@ TEST(FusedOps, HaveACompositionABenchmarkAndAParagraph) {
   for (const std::string& line : lines_of(HEED_SOURCE_DIR "/docs/kernels.md")) {
     if (line.starts_with("## ")) headings.insert(line.substr(3));
     if (!line.starts_with("| `")) continue;  // | `op`, `op` | heading |
-    const std::size_t bar = line.find('|', 1), end = line.find('|', bar + 1);
+    const std::size_t bar = line.find('|', 1);
+    const std::size_t end = line.find('|', bar + 1);
     for (std::size_t begin = line.find('`'); begin < bar;) {
       const std::size_t close_quote = line.find('`', begin + 1);
       sections[line.substr(begin + 1, close_quote - begin - 1)] =

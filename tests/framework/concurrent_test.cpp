@@ -43,9 +43,12 @@ std::vector<Product> products() {
     return static_cast<Index>(random.below(static_cast<std::uint64_t>(most))) + 1;
   };
   for (int i = 0; i < 300; ++i) {
-    const Index most = i % 100 == 99 ? 330 : i % 10 == 9 ? 90 : 24, least = i % 100 == 99 ? 220 : 0;
-    const Index m = std::max(extent(most), least), n = std::max(extent(most), least),
-                k = std::max(extent(most), least);
+    const Index most = i % 100 == 99 ? 330 : i % 10 == 9 ? 90 : 24;
+    const Index least = i % 100 == 99 ? 220 : 0;
+    const Index m = std::max(extent(most), least);
+    const Index n = std::max(extent(most), least);
+
+    const Index k = std::max(extent(most), least);
     const std::uint64_t seed = 2 * static_cast<std::uint64_t>(i);
     const Transpose t{.a = i % 2 == 1, .b = i % 3 == 1};
     if (i % 5 == 4)
@@ -87,7 +90,8 @@ TEST(Concurrent, TenThousandProductsOnEachOfEightThreadsEqualTheSerialOnes) {
   }
   for (int count : {1, 3}) {
     const Threads threads(count);
-    std::atomic<int> done{0}, wrong{0};
+    std::atomic<int> done{0};
+    std::atomic<int> wrong{0};
     at_once(8, [&](int user) {
       Random random(static_cast<std::uint64_t>(user), 5);
       for (int i = 0; i < products_each; ++i) {
@@ -107,7 +111,8 @@ constexpr Index batch_lines = 24;
 
 Batch batch_of(std::uint64_t seed) {
   Random random(seed, 8);
-  std::vector<std::vector<Id>> sources(batch_lines), inputs(batch_lines);
+  std::vector<std::vector<Id>> sources(batch_lines);
+  std::vector<std::vector<Id>> inputs(batch_lines);
   std::vector<Id> gold;
   for (Index i = 0; i < batch_lines; ++i) {
     const auto token = [&] {
@@ -212,7 +217,8 @@ void add(std::span<const std::vector<Hypothesis>> found, Answers& answers) {
 /// What reader `user` asks of a model: searches, samples, scores and a loss, on lines of its own.
 Answers ask(const Seq2Seq& model, int user) {
   Random random(static_cast<std::uint64_t>(user), 12);
-  std::vector<std::vector<Id>> sources, targets;
+  std::vector<std::vector<Id>> sources;
+  std::vector<std::vector<Id>> targets;
   for (Index i = 0; i < 3; ++i) {
     const auto line = [&](std::uint64_t length) {
       std::vector<Id> ids;
@@ -237,7 +243,8 @@ Answers ask(const Seq2Seq& model, int user) {
 std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> families() {
   Random random(3);
   const Real dropout = Real(0.2);  // decoding leaves it out by itself
-  const Index v = 24, d = 16;
+  const Index v = 24;
+  const Index d = 16;
   std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> all;
   all.emplace_back(
       "transformer",

@@ -45,7 +45,8 @@ Index tapped(const Layout& l, Index t, Index n, Index j) {
 
 /// Rows of sequences are small; what lies in padding is huge, so that a glance at it shows.
 Tensor rows_of(const Spans& spans, Index d, std::uint64_t seed) {
-  Tensor x = random_tensor({spans.rows(), d}, seed), result = Tensor::full({spans.rows(), d}, 1e4);
+  Tensor x = random_tensor({spans.rows(), d}, seed);
+  Tensor result = Tensor::full({spans.rows(), d}, 1e4);
   for (Index i = 0; i < spans.count(); ++i)
     std::copy_n(x.data() + spans.begin(i) * d, spans.length(i) * d,
                 result.data() + spans.begin(i) * d);
@@ -55,9 +56,12 @@ Tensor rows_of(const Spans& spans, Index d, std::uint64_t seed) {
 TEST(Conv1d, IsItsDefinition) {
   for (const Layout& l : layouts()) {
     const Spans& spans = l.window.spans;
-    const Index in = 6, out = 7;
-    const Tensor x = rows_of(spans, in, 1), w = random_tensor({out, l.kernel, in}, 2),
-                 b = random_tensor({out}, 3);
+    const Index in = 6;
+    const Index out = 7;
+    const Tensor x = rows_of(spans, in, 1);
+    const Tensor w = random_tensor({out, l.kernel, in}, 2);
+
+    const Tensor b = random_tensor({out}, 3);
     const Tensor y = conv1d(x, w, b, l.window).value();
     std::vector<double> expected(static_cast<std::size_t>(spans.rows() * out), 0);
     for (Index i = 0; i < spans.count(); ++i)
@@ -82,8 +86,10 @@ TEST(DepthwiseConv1d, IsItsDefinition) {
   for (const Layout& l : layouts()) {
     const Spans& spans = l.window.spans;
     const Index d = 19;
-    const Tensor x = rows_of(spans, d, 1), w = random_tensor({l.kernel, d}, 2),
-                 b = random_tensor({d}, 3);
+    const Tensor x = rows_of(spans, d, 1);
+    const Tensor w = random_tensor({l.kernel, d}, 2);
+
+    const Tensor b = random_tensor({d}, 3);
     const Tensor y = depthwise_conv1d(x, w, b, l.window).value();
     std::vector<double> expected(static_cast<std::size_t>(spans.rows() * d), 0);
     for (Index i = 0; i < spans.count(); ++i)
@@ -139,7 +145,8 @@ TEST(Conv1d, PaddingYieldsZerosAndGetsNoGradientWhateverLiesThere) {
     };
     for (const auto& f :
          {std::function<Variable(Xs)>(conv), std::function<Variable(Xs)>(depthwise)}) {
-      const std::vector<Tensor> got = gradients(xs, f), expected = gradients(clean, f);
+      const std::vector<Tensor> got = gradients(xs, f);
+      const std::vector<Tensor> expected = gradients(clean, f);
       for (std::size_t i = 0; i < 3; ++i)
         expect_near(got[i], expected[i], fmt::format("gradient {}", i), 0);
       const std::vector<Variable> in(xs.begin(), xs.end());
@@ -155,14 +162,17 @@ TEST(Conv1d, PaddingYieldsZerosAndGetsNoGradientWhateverLiesThere) {
 
 TEST(Conv1d, SequencesNeverSeeOneAnother) {
   for (bool causal : {false, true}) {
-    const Tensor w = random_tensor({4, 5, 3}, 1), b = random_tensor({4}, 2),
-                 x = random_tensor({9, 3}, 3);
+    const Tensor w = random_tensor({4, 5, 3}, 1);
+    const Tensor b = random_tensor({4}, 2);
+
+    const Tensor x = random_tensor({9, 3}, 3);
     Tensor other = x.clone();
     for (Index i = 4 * 3; i < 6 * 3; ++i)
       other[i] += 1;  // the middle one
     const Window window{packed({4, 2, 3}), causal};
-    const Tensor before = conv1d(x, w, b, window).value(),
-                 after = conv1d(other, w, b, window).value();
+    const Tensor before = conv1d(x, w, b, window).value();
+
+    const Tensor after = conv1d(other, w, b, window).value();
     for (Index row = 0; row < 9; ++row)
       for (Index c = 0; c < 4; ++c)
         EXPECT_EQ(before[row * 4 + c] == after[row * 4 + c], row < 4 || row >= 6) << row;
@@ -171,13 +181,15 @@ TEST(Conv1d, SequencesNeverSeeOneAnother) {
 
 TEST(Conv1d, CausalRowsSeeNothingLater) {
   for (Index dilation : {1, 2}) {
-    const Tensor w = random_tensor({4, 3, 3}, 1), x = random_tensor({8, 3}, 3);
+    const Tensor w = random_tensor({4, 3, 3}, 1);
+    const Tensor x = random_tensor({8, 3}, 3);
     Tensor other = x.clone();
     for (Index c = 0; c < 3; ++c)
       other[4 * 3 + c] += 1;
     const Window window{packed({8}), true, dilation};
-    const Tensor before = conv1d(x, w, Variable(), window).value(),
-                 after = conv1d(other, w, Variable(), window).value();
+    const Tensor before = conv1d(x, w, Variable(), window).value();
+
+    const Tensor after = conv1d(other, w, Variable(), window).value();
     for (Index row = 0; row < 8; ++row) {
       const bool sees = row >= 4 && row <= 4 + 2 * dilation && (row - 4) % dilation == 0;
       for (Index c = 0; c < 4; ++c)
@@ -207,7 +219,8 @@ TEST(WeightNorm, IsItsComposition) {
     };
     expect_near(weight_norm(xs[0], xs[1]).value(),
                 composed(std::vector<Variable>(xs.begin(), xs.end())).value(), "value");
-    const auto a = gradients(xs, fused), b = gradients(xs, composed);
+    const auto a = gradients(xs, fused);
+    const auto b = gradients(xs, composed);
     for (std::size_t i = 0; i < 2; ++i)
       expect_near(a[i], b[i], fmt::format("gradient {}", i), near * 100);
   }
@@ -233,13 +246,16 @@ TEST(Conv2d, IsItsDefinition) {
                        Row{{2, 9, 9, 1}, {2, 2, 2, 1}, {.stride = {4, 3}}},
                        // the last in more than one group
                        Row{{40, 28, 28, 8}, {2, 3, 3, 8}, {.padding = {1, 1}}}}) {
-    const Tensor x = random_tensor(r.x, 1), w = random_tensor(r.w, 2),
-                 b = random_tensor({r.w[0]}, 3);
+    const Tensor x = random_tensor(r.x, 1);
+    const Tensor w = random_tensor(r.w, 2);
+
+    const Tensor b = random_tensor({r.w[0]}, 3);
     const Tensor y = conv2d(x, w, b, r.window).value();
     const auto [sy, sx] = r.window.stride;
     const auto [py, px] = r.window.padding;
-    const Index h = (r.x[1] + 2 * py - r.w[1]) / sy + 1,
-                width = (r.x[2] + 2 * px - r.w[2]) / sx + 1;
+    const Index h = (r.x[1] + 2 * py - r.w[1]) / sy + 1;
+
+    const Index width = (r.x[2] + 2 * px - r.w[2]) / sx + 1;
     ASSERT_EQ(to_string(y.shape()), to_string(Shape{r.x[0], h, width, r.w[0]}));
     Index at = 0;
     for (Index n = 0; n < r.x[0]; ++n)
@@ -249,7 +265,8 @@ TEST(Conv2d, IsItsDefinition) {
             double sum = static_cast<double>(b[o]);
             for (Index i = 0; i < r.w[1]; ++i)
               for (Index j = 0; j < r.w[2]; ++j) {
-                const Index yy = oy * sy - py + i, xx = ox * sx - px + j;
+                const Index yy = oy * sy - py + i;
+                const Index xx = ox * sx - px + j;
                 if (yy < 0 || yy >= r.x[1] || xx < 0 || xx >= r.x[2]) continue;
                 for (Index c = 0; c < r.x[3]; ++c)
                   sum += static_cast<double>(w[((o * r.w[1] + i) * r.w[2] + j) * r.w[3] + c]) *
@@ -262,8 +279,10 @@ TEST(Conv2d, IsItsDefinition) {
 
 // a batch that is computed in more than one group gives what its images give one by one
 TEST(Conv2d, GroupsOfImagesAddUp) {
-  const Tensor x = random_tensor({40, 28, 28, 8}, 1), w = random_tensor({2, 3, 3, 8}, 2),
-               b = random_tensor({2}, 3);
+  const Tensor x = random_tensor({40, 28, 28, 8}, 1);
+  const Tensor w = random_tensor({2, 3, 3, 8}, 2);
+
+  const Tensor b = random_tensor({2}, 3);
   const Window2d window{.padding = {1, 1}};
   const auto whole = gradients({x, w, b}, [&](Xs v) { return conv2d(v[0], v[1], v[2], window); });
   const auto parts = gradients({x, w, b}, [&](Xs v) {

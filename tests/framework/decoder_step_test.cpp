@@ -34,16 +34,20 @@ TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
     bool relu;
     Mode mode;
   };
-  constexpr Mode assign = Mode::assign, accumulate = Mode::accumulate;
+  constexpr Mode assign = Mode::assign;
+  constexpr Mode accumulate = Mode::accumulate;
   for (const Row& row :
        {Row{1, 19, 7, true, false, assign}, Row{5, 64, 64, false, false, assign},
         Row{33, 20, 65, true, true, assign}, Row{2, 256, 130, true, false, accumulate},
         Row{40, 3, 64, false, true, accumulate}, Row{300, 17, 70, true, true, accumulate},
         Row{9, 600, 50, true, true, accumulate}, Row{0, 8, 8, true, false, assign},
         Row{1, 1, 1, false, false, accumulate}}) {
-    const Index ldx = row.in + 3, ldy = row.out + 2;
-    const auto x = random_numbers(row.m * ldx, 1), w = random_numbers(row.out * row.in, 2),
-               b = random_numbers(row.out, 3);
+    const Index ldx = row.in + 3;
+    const Index ldy = row.out + 2;
+    const auto x = random_numbers(row.m * ldx, 1);
+    const auto w = random_numbers(row.out * row.in, 2);
+
+    const auto b = random_numbers(row.out, 3);
     const auto before = random_numbers(row.m * ldy, 4);
     std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(row.in, row.out)));
     kernels::pack(row.in, row.out, w.data(), 1, row.in, packed.data());
@@ -79,9 +83,12 @@ TEST(AttendRows, IsSoftmaxTimesValues) {
   for (const auto& [heads, width] :
        {std::pair<Index, Index>{1, 1}, {4, 64}, {2, 19}, {3, 16}, {1, 130}, {10, 8}})
     for (const Index longest : {0, 1, 20, 64, 65, 200}) {
-      const Index d = heads * width, rows = 3, q_stride = d + 5;
-      const auto q = random_numbers(rows * q_stride, 5),
-                 kv = random_numbers((longest + 1) * 2 * d, 6);
+      const Index d = heads * width;
+      const Index rows = 3;
+      const Index q_stride = d + 5;
+      const auto q = random_numbers(rows * q_stride, 5);
+
+      const auto kv = random_numbers((longest + 1) * 2 * d, 6);
       std::vector<Id> order;
       for (Index j = 0; j < longest; ++j)
         order.push_back(static_cast<Id>((j * 7 + 3) % (longest + 1)));
@@ -137,8 +144,9 @@ TEST(TopK, IsTheHeadOfTheSorted) {
         Row{"beside NaN", 300, 4, 1000, true}, Row{"all equal", 77, 3, 1, false}}) {
     constexpr Index m = 5;
     Random random(3);
-    std::vector<Real> x(static_cast<std::size_t>(m * row.n)),
-        values(static_cast<std::size_t>(m * row.k));
+    std::vector<Real> x(static_cast<std::size_t>(m * row.n));
+
+    std::vector<Real> values(static_cast<std::size_t>(m * row.k));
     for (Real& v : x)
       v = static_cast<Real>(
               static_cast<int>(random.below(static_cast<std::uint64_t>(row.values)))) -

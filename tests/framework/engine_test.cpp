@@ -84,7 +84,9 @@ TEST(Shape, Broadcasts) {
 TEST(Tensor, SharesAndViews) {
   Tensor a({3, 2}, {1, 2, 3, 4, 5, 6});
   EXPECT_TRUE(a.unique());
-  Tensor flat = a.reshape({6}), tail = a.slice(1, 3), copy = a.clone();
+  Tensor flat = a.reshape({6});
+  Tensor tail = a.slice(1, 3);
+  Tensor copy = a.clone();
   EXPECT_FALSE(a.unique());
   a[2] = 30;
   EXPECT_EQ(flat[2], 30);
@@ -152,7 +154,8 @@ TEST(Tensor, Prints) {
 
 TEST(Spans, PackedAndPadded) {
   const std::vector<Index> lengths{2, 0, 3};
-  const Spans packed = Spans::packed(lengths), padded = Spans::padded(lengths, 4);
+  const Spans packed = Spans::packed(lengths);
+  const Spans padded = Spans::padded(lengths, 4);
   EXPECT_EQ(packed.begin(2), 2);
   EXPECT_EQ(packed.rows(), 5);
   EXPECT_EQ(padded.begin(2), 8);
@@ -178,7 +181,8 @@ TEST(Random, PhiloxKnownAnswers) {
 }
 
 TEST(Random, SeeksAndStreams) {
-  Random a(7), b(7);
+  Random a(7);
+  Random b(7);
   for (int i = 0; i < 10; ++i)
     a();
   b.seek(10);
@@ -192,9 +196,12 @@ TEST(Random, SeeksAndStreams) {
 TEST(Random, Distributions) {
   Random random(3);
   const int n = 200'000;
-  double sum = 0, squares = 0, uniform = 0;
+  double sum = 0;
+  double squares = 0;
+  double uniform = 0;
   for (int i = 0; i < n; ++i) {
-    const double x = random.normal(), u = random.uniform();
+    const double x = random.normal();
+    const double u = random.uniform();
     ASSERT_TRUE(u >= 0 && u < 1 && std::isfinite(x));
     sum += x;
     squares += x * x;
@@ -282,7 +289,9 @@ TEST(Memory, FromSeveralThreads) {
 }
 
 TEST(Memory, NeighboursCoalesce) {
-  const std::size_t piece = 1000, count = 30'000;  // 30 MB in pieces, then in one
+  // 30 MB in pieces, then in one
+  const std::size_t piece = 1000;
+  const std::size_t count = 30'000;
   std::vector<void*> pieces;
   for (std::size_t i = 0; i < count; ++i)
     pieces.push_back(memory::allocate(piece));

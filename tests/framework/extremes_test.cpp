@@ -325,7 +325,9 @@ TEST(Extremes, FusedAttentionOverScoresThatAreAllMinusInfinity) {
 TEST(Extremes, AttentionTakesTheScaleThatIsGiven) {
   Attention a;
   a.queries = a.keys = packed({3});
-  const Tensor q({3, 1}, {1, 1, 1}), k({3, 1}, {0, 1, 5}), v({3, 1}, {1, 2, 3});
+  const Tensor q({3, 1}, {1, 1, 1});
+  const Tensor k({3, 1}, {0, 1, 5});
+  const Tensor v({3, 1}, {1, 2, 3});
   for (const double scale : {-1.0, 0.0, 0.5}) {
     a.scale = static_cast<Real>(scale);
     double total = 0;

@@ -46,7 +46,8 @@ TEST(FeedForward, EqualsItsComposition) {
             values[whole ? 0 : 1].push_back(p.gradient());
         }
         for (std::size_t i = 0; i < values[0].size(); ++i) {
-          double largest = 1, worst = 0;
+          double largest = 1;
+          double worst = 0;
           for (Index j = 0; j < values[1][i].size(); ++j) {
             largest = std::max(largest, std::abs(static_cast<double>(values[1][i][j])));
             worst = std::max(worst, std::abs(static_cast<double>(values[0][i][j]) -
@@ -71,7 +72,8 @@ TEST(FeedForward, GivesTheSameWithoutATape) {
 }
 
 TEST(FeedForward, KeepsOneNumberForEachHidden) {
-  constexpr Index rows = 8192, hidden = 256;
+  constexpr Index rows = 8192;
+  constexpr Index hidden = 256;
   const std::size_t bytes = rows * hidden * sizeof(Real);
   for (const Activation f : {Activation::relu, Activation::gelu}) {
     const Parameter inputs[] = {drawn({rows, 8}, 1), drawn({hidden, 8}, 2), drawn({hidden}, 3),

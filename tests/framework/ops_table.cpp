@@ -52,7 +52,8 @@ void add_arithmetic(std::vector<OpRow>& t) {
 
 void add_unary(std::vector<OpRow>& t) {
   for (const Shape& shape : {Shape{3, 7}, Shape{}, Shape{2, 0}, Shape{41}}) {
-    const Input any{Input::uniform, shape, -2, 2}, above{shape, 0.5, 2};
+    const Input any{Input::uniform, shape, -2, 2};
+    const Input above{shape, 0.5, 2};
     const std::string what = to_string(shape);
     t.push_back({"exp", what, {any}, OP(exp(x[0]))});
     t.push_back({"log", what, {above}, OP(log(x[0]))});
@@ -197,7 +198,8 @@ void add_rows(std::vector<OpRow>& t) {
 void add_normalisation(std::vector<OpRow>& t) {
   for (const Shape& shape : {Shape{3, 5}, Shape{2, 2, 37}, Shape{3, 1}, Shape{7}, Shape{0, 4}}) {
     const std::string what = to_string(shape);
-    const Input input{Input::uniform, shape}, row{Input::uniform, Shape{shape.columns()}};
+    const Input input{Input::uniform, shape};
+    const Input row{Input::uniform, Shape{shape.columns()}};
     t.push_back({"softmax", what, {input}, OP(softmax(x[0]))});
     t.push_back({"log_softmax", what, {input}, OP(log_softmax(x[0]))});
     t.push_back({"dropout", what, {input}, OP(dropout(x[0], Real(0.4), {7, 1}))});
@@ -299,7 +301,9 @@ void add_attention(std::vector<OpRow>& t) {
     Attention options;
     Index d = 8;
   };
-  const Spans two = packed({3, 4}), with_empty = packed({2, 0, 3}), long_one = packed({5, 4});
+  const Spans two = packed({3, 4});
+  const Spans with_empty = packed({2, 0, 3});
+  const Spans long_one = packed({5, 4});
   for (const Case& c : std::vector<Case>{
            {"one head", {.heads = 1, .queries = packed({4}), .keys = packed({4})}},
            {"two heads, packed", {.heads = 2, .queries = two, .keys = two}},
@@ -325,7 +329,8 @@ void add_attention(std::vector<OpRow>& t) {
             .causal = true,
             .dropout = Real(0.3),
             .key = {5, 9}}}}) {
-    const Index n = c.options.queries.rows(), m = c.options.keys.rows();
+    const Index n = c.options.queries.rows();
+    const Index m = c.options.keys.rows();
     const auto draw = [&](Index rows, Index columns) { return Input{{rows, columns}, -1, 1}; };
     t.push_back({"attention", c.what, {draw(n, c.d), draw(m, c.d), draw(m, c.d)}, [=](Xs x) {
                    return attention(x[0], x[1], x[2], c.options);

@@ -32,7 +32,9 @@ void add_convolution(std::vector<OpRow>& t) {
                          {"no rows", {packed({0})}},
                          {"no sequence", {packed({})}}}) {
     const Index n = c.window.spans.rows();
-    const Input x{n, c.in}, weight{c.out, c.kernel, c.in}, bias{c.out};
+    const Input x{n, c.in};
+    const Input weight{c.out, c.kernel, c.in};
+    const Input bias{c.out};
     t.push_back({"conv1d", c.what, {x, weight, bias}, [=](Xs v) {
                    return conv1d(v[0], v[1], v[2], c.window);
                  }});
@@ -100,7 +102,9 @@ void add_convolution(std::vector<OpRow>& t) {
            {"one pixel", {1, 1, 1, 3}, {2, 1, 1, 3}, {}},
            {"odd widths", {1, 3, 3, 17}, {19, 2, 2, 17}, {.padding = {1, 1}}},
            {"no images", {0, 4, 4, 2}, {2, 3, 3, 2}, {}}}) {
-    const Input x{Input::uniform, c.x}, weight{Input::uniform, c.weight}, bias{c.weight[0]};
+    const Input x{Input::uniform, c.x};
+    const Input weight{Input::uniform, c.weight};
+    const Input bias{c.weight[0]};
     t.push_back({"conv2d",
                  c.what,
                  {x, weight, bias},

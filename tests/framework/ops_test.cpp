@@ -46,7 +46,8 @@ TEST_P(Gradients, AreDefined) {
 /// Gradients add to what is there: the same computation twice gives twice the gradient.
 TEST_P(Gradients, Accumulate) {
   const OpRow& row = op_table()[GetParam()];
-  std::vector<Parameter> once, twice;
+  std::vector<Parameter> once;
+  std::vector<Parameter> twice;
   for (const Tensor& x : draw(row, 3)) {
     once.emplace_back(x);
     twice.emplace_back(x);

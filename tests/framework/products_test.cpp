@@ -44,9 +44,13 @@ TEST_P(Products, AreTheSums) {
   for (const bool ta : {false, true})
     for (const bool tb : {false, true})
       for (const Mode mode : {Mode::assign, Mode::accumulate}) {
-        const Index lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 2, ldc = n + 5;
-        const std::vector<Real> a = numbers((ta ? k : m) * lda, 1),
-                                b = numbers((tb ? n : k) * ldb, 2), before = numbers(m * ldc, 3);
+        const Index lda = (ta ? m : k) + 3;
+        const Index ldb = (tb ? k : n) + 2;
+        const Index ldc = n + 5;
+        const std::vector<Real> a = numbers((ta ? k : m) * lda, 1);
+
+        const std::vector<Real> b = numbers((tb ? n : k) * ldb, 2);
+        const std::vector<Real> before = numbers(m * ldc, 3);
         std::vector<Real> c = before;
         for (Index i = 0; i < m; ++i)
           for (Index j = n; j < ldc; ++j)
@@ -71,8 +75,11 @@ TEST_P(Products, AreTheSums) {
 
 TEST_P(Products, StartFromTheBias) {
   const auto [m, n, k] = GetParam();
-  const std::vector<Real> x = numbers(m * k, 1), w = numbers(n * k, 2), bias = numbers(n, 3);
-  std::vector<Real> with(static_cast<std::size_t>(m * n), guard), without = with;
+  const std::vector<Real> x = numbers(m * k, 1);
+  const std::vector<Real> w = numbers(n * k, 2);
+  const std::vector<Real> bias = numbers(n, 3);
+  std::vector<Real> with(static_cast<std::size_t>(m * n), guard);
+  std::vector<Real> without = with;
   kernels::linear(m, n, k, x.data(), w.data(), bias.data(), with.data());
   kernels::linear(m, n, k, x.data(), w.data(), nullptr, without.data());
   for (Index i = 0; i < m; ++i)
@@ -86,9 +93,12 @@ TEST_P(Products, StartFromTheBias) {
 // shared out.
 TEST_P(Products, RowsDoNotDependOnTheOthers) {
   const auto [m, n, k] = GetParam();
-  const std::vector<Real> a = numbers(m * k, 1), b = numbers(k * n, 2);
-  std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(k, n))),
-      whole(static_cast<std::size_t>(m * n)), single(static_cast<std::size_t>(n));
+  const std::vector<Real> a = numbers(m * k, 1);
+  const std::vector<Real> b = numbers(k * n, 2);
+  std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(k, n)));
+
+  std::vector<Real> whole(static_cast<std::size_t>(m * n));
+  std::vector<Real> single(static_cast<std::size_t>(n));
   kernels::pack(k, n, b.data(), n, 1, packed.data());
   kernels::packed_gemm(m, n, k, a.data(), k, 1, packed.data(), nullptr, whole.data(), n,
                        Mode::assign);
@@ -105,10 +115,13 @@ TEST_P(Products, RowsDoNotDependOnTheOthers) {
 
 TEST_P(Products, OfAPackedRightOperandAreTheSame) {
   const auto [m, n, k] = GetParam();
-  const std::vector<Real> a = numbers(m * k, 1), b = numbers(n * k, 2), before = numbers(m * n, 3);
+  const std::vector<Real> a = numbers(m * k, 1);
+  const std::vector<Real> b = numbers(n * k, 2);
+  const std::vector<Real> before = numbers(m * n, 3);
   for (const bool transpose : {false, true}) {
     const Index ldb = transpose ? k : n;
-    std::vector<Real> once = before, again = before;
+    std::vector<Real> once = before;
+    std::vector<Real> again = before;
     kernels::gemm(false, transpose, m, n, k, a.data(), k, b.data(), std::max<Index>(ldb, 1),
                   once.data(), n, Mode::accumulate);
     const kernels::RightOperand right(m, transpose, k, n, b.data(), std::max<Index>(ldb, 1));

@@ -8,7 +8,8 @@ void add_recurrence(std::vector<OpRow>& t) {
     Recurrence options;
     Index h = 3;
   };
-  const Spans two = packed({3, 2}), with_empty = packed({2, 0, 3, 1});
+  const Spans two = packed({3, 2});
+  const Spans with_empty = packed({2, 0, 3, 1});
   for (const Case& c : std::vector<Case>{
            {"one row", {.spans = packed({1})}},
            {"packed", {.spans = two}},
@@ -24,7 +25,9 @@ void add_recurrence(std::vector<OpRow>& t) {
            {"dropout, backwards",
             {.spans = with_empty, .reverse = true, .dropout = Real(0.4), .key = {5, 9}},
             5}}) {
-    const Index rows = c.options.spans.rows(), count = c.options.spans.count(), h = c.h;
+    const Index rows = c.options.spans.rows();
+    const Index count = c.options.spans.count();
+    const Index h = c.h;
     const Recurrence o = c.options;
     const auto in = [](Index m, Index n) { return Input{Shape{m, n}, -0.8, 0.8}; };
     const auto vector = [](Index n) { return Input{Shape{n}, -0.8, 0.8}; };

@@ -63,17 +63,21 @@ Variable fused(Kind kind, const Inputs& in, const Recurrence& o) {
 
 /// One sequence after the other, one step after the other, from plain ops.
 Variable composed(Kind kind, const Inputs& in, const Recurrence& o) {
-  const Index h = in.weight.shape()[1], rows = in.x.shape()[0], count = o.spans.count();
+  const Index h = in.weight.shape()[1];
+  const Index rows = in.x.shape()[0];
+  const Index count = o.spans.count();
   const bool cells = kind == Kind::lstm || kind == Kind::norm_lstm;
   const std::vector<Index> ones(static_cast<std::size_t>(count), 1);
   const Variable masks =
       sequence_dropout(Tensor::full({count, h}, 1), Spans::packed(ones), o.dropout, o.key);
   const auto part = [&](const Variable& z, Index i) { return slice(z, 1, i * h, (i + 1) * h); };
   // the first is for padding
-  std::vector<Operand> hs{Tensor::zeros({1, h})}, cs{Tensor::zeros({1, h})};
+  std::vector<Operand> hs{Tensor::zeros({1, h})};
+  std::vector<Operand> cs{Tensor::zeros({1, h})};
   Ids place = Ids::full({rows}, 0);
   for (Index s = 0; s < count; ++s) {
-    Variable state = slice(in.h0, 0, s, s + 1), cell = slice(in.c0, 0, s, s + 1);
+    Variable state = slice(in.h0, 0, s, s + 1);
+    Variable cell = slice(in.c0, 0, s, s + 1);
     for (Index t = 0; t < o.spans.length(s); ++t) {
       const Index row = o.spans.begin(s) + (o.reverse ? o.spans.length(s) - 1 - t : t);
       const Variable x = slice(in.x, 0, row, row + 1);
@@ -83,7 +87,8 @@ Variable composed(Kind kind, const Inputs& in, const Recurrence& o) {
       if (kind == Kind::elman) {
         state = tanh(x + u);
       } else if (kind == Kind::gru) {
-        const Variable r = sigmoid(part(x, 0) + part(u, 0)), z = sigmoid(part(x, 1) + part(u, 1));
+        const Variable r = sigmoid(part(x, 0) + part(u, 0));
+        const Variable z = sigmoid(part(x, 1) + part(u, 1));
         state = (1 - z) * tanh(part(x, 2) + r * part(u, 2)) + z * state;
       } else {
         const Variable z = x + u;
@@ -159,8 +164,9 @@ TEST(Recurrence, EqualsItsComposition) {
           const Inputs in(kind, layout.spans.rows(), layout.spans.count(), layout.h, 4);
           const std::string what = fmt::format("{}, {}{}, dropout {}", name, layout.name,
                                                reverse ? ", backwards" : "", p);
-          const Result got = run(in, [&] { return fused(kind, in, o); }),
-                       expected = run(in, [&] { return composed(kind, in, o); });
+          const Result got = run(in, [&] { return fused(kind, in, o); });
+
+          const Result expected = run(in, [&] { return composed(kind, in, o); });
           expect_close(got.value, expected.value, what);
           for (std::size_t i = 0; i < got.gradients.size(); ++i)
             expect_close(got.gradients[i], expected.gradients[i],
@@ -171,11 +177,13 @@ TEST(Recurrence, EqualsItsComposition) {
 double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
 TEST(Recurrence, FollowsItsEquations) {  // in double, number by number
-  const Index h = 7, n = 6;
+  const Index h = 7;
+  const Index n = 6;
   for (Kind kind : {Kind::elman, Kind::lstm, Kind::gru}) {
     const Inputs in(kind, n, 1, h, 9);
     const Tensor y = fused(kind, in, {.spans = packed({n})}).value();
-    std::vector<double> state(h), cell(h);
+    std::vector<double> state(h);
+    std::vector<double> cell(h);
     for (Index j = 0; j < h; ++j) {
       state[j] = in.h0.value()[j];
       cell[j] = in.c0.value()[j];
@@ -194,13 +202,16 @@ TEST(Recurrence, FollowsItsEquations) {  // in double, number by number
       for (Index j = 0; j < h; ++j) {
         if (kind == Kind::elman) next[j] = std::tanh(x(0, j) + u(0, j));
         if (kind == Kind::lstm) {
-          const double i = logistic(x(0, j) + u(0, j)), f = logistic(x(1, j) + u(1, j)),
-                       g = std::tanh(x(2, j) + u(2, j));
+          const double i = logistic(x(0, j) + u(0, j));
+          const double f = logistic(x(1, j) + u(1, j));
+
+          const double g = std::tanh(x(2, j) + u(2, j));
           cell[j] = f * cell[j] + i * g;
           next[j] = logistic(x(3, j) + u(3, j)) * std::tanh(cell[j]);
         }
         if (kind == Kind::gru) {
-          const double r = logistic(x(0, j) + u(0, j)), z = logistic(x(1, j) + u(1, j));
+          const double r = logistic(x(0, j) + u(0, j));
+          const double z = logistic(x(1, j) + u(1, j));
           next[j] = (1 - z) * std::tanh(x(2, j) + r * u(2, j)) + z * state[j];
         }
       }
@@ -261,7 +272,8 @@ TEST(Recurrence, GivesTheSameBitsOnAnyNumberOfThreads) {
 
 TEST(Recurrence, StepsOfCellsAreTheSequence) {
   const Index h = 19;
-  const Inputs a(Kind::lstm, 3, 3, h, 2), b(Kind::gru, 3, 3, h, 3);
+  const Inputs a(Kind::lstm, 3, 3, h, 2);
+  const Inputs b(Kind::gru, 3, 3, h, 3);
   const Tensor whole = fused(Kind::lstm, a, {.spans = packed({1, 1, 1})}).value();
   expect_close(lstm_cell(a.x + linear(a.h0, a.weight, a.bias), a.c0).value().to_vector(),
                whole.to_vector(), "lstm");
@@ -273,7 +285,8 @@ TEST(SequenceDropout, HasOneMaskForAllRowsOfASequence) {
   const Spans spans = packed({3, 1, 0, 4});
   const Index d = 200;
   const Tensor y = sequence_dropout(Tensor::full({8, d}, 1), spans, Real(0.25), {2, 3}).value();
-  Index zeros = 0, equal = 0;
+  Index zeros = 0;
+  Index equal = 0;
   for (Index s = 0; s < 4; ++s)
     for (Index r = spans.begin(s); r < spans.begin(s) + spans.length(s); ++r)
       for (Index j = 0; j < d; ++j) {

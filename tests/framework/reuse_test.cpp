@@ -64,7 +64,8 @@ TEST(NamePatterns, MatchWholeNames) {
   for (const auto& row : rows)
     EXPECT_EQ(matches(row.pattern, row.name), row.expected) << row.pattern << " and " << row.name;
   // Many stars on a long name that they nearly match: quadratic, not exponential.
-  std::string stars, name(4000, 'a');
+  std::string stars;
+  std::string name(4000, 'a');
   for (int i = 0; i < 40; ++i)
     stars += "*a";
   EXPECT_FALSE(matches(stars + "b", name));
@@ -284,7 +285,8 @@ TEST(Loading, ListsEveryNameBeforeAnythingChanges) {
   for (const auto& row : rows) {
     Net net;
     const LoadingPlan plan = plan_loading(row.source, net, NamePatterns(row.patterns));
-    Names loaded, mismatched;
+    Names loaded;
+    Names mismatched;
     for (const auto& item : plan.loaded)
       loaded.push_back(item.name);
     for (const auto& item : plan.mismatched)

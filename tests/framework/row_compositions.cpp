@@ -133,8 +133,9 @@ void add_output_layers(std::vector<Composition>& t, const std::vector<Classes>& 
                  },
                  [=](Xs x) {
                    const Variable logs =
-                                      composed_log_softmax(matmul(x[0], x[1], {.b = true}) + x[2]),
-                                  g = sigmoid(x[3]);
+                       composed_log_softmax(matmul(x[0], x[1], {.b = true}) + x[2]);
+
+                   const Variable g = sigmoid(x[3]);
                    return mean(log(g * exp(pick(logs, gold)) + (1 - g) * x[4])) * Real(-0.9) -
                           mean(logs) * Real(0.1);
                  },

@@ -61,7 +61,8 @@ TEST(Safetensors, ReturnsWhatWasPut) {
   const Safetensors found = load_safetensors(path);
   EXPECT_EQ(found.metadata, metadata);
   EXPECT_EQ(found.dtypes, (std::set<std::string>{sizeof(Real) == 4 ? "F32" : "F64"}));
-  Checkpoint before, after;
+  Checkpoint before;
+  Checkpoint after;
   before.tensors = tensors;
   after.tensors = found.tensors;
   EXPECT_EQ(difference(after, before), "");
@@ -135,8 +136,9 @@ TEST(Safetensors, ReadsHalfPrecisionBitByBit) {
   EXPECT_TRUE(std::isnan(from_bfloat(0xFFC1)));
   // Every half is what its definition says.
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
-    const int exponent = static_cast<int>(bits >> 10 & 31),
-              fraction = static_cast<int>(bits & 1023);
+    const int exponent = static_cast<int>(bits >> 10 & 31);
+
+    const int fraction = static_cast<int>(bits & 1023);
     if (exponent == 31) continue;
     const double magnitude =
         exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
@@ -174,7 +176,8 @@ TEST(Safetensors, ReadsEveryTypeThatHoldsWeights) {
 
 TEST(Safetensors, RefusesHostileFilesByName) {
   const TemporaryFolder folder;
-  const std::string good = one(R"("F32")", "[2]", "[0,8]"), hundred(100, 'x');
+  const std::string good = one(R"("F32")", "[2]", "[0,8]");
+  const std::string hundred(100, 'x');
   const struct {
     // between "m: is no valid safetensors file: " and "; copy or export it again"
     std::string bytes;

@@ -22,12 +22,14 @@ State step(Cell cell, const Variable& x, const Variable& u, const State& s,
   const Index h = s.h.columns();
   if (cell == Cell::elman) return {tanh(x + u), {}};
   if (cell == Cell::gru) {
-    const Variable r = sigmoid(part(x, h, 0) + part(u, h, 0)),
-                   z = sigmoid(part(x, h, 1) + part(u, h, 1));
+    const Variable r = sigmoid(part(x, h, 0) + part(u, h, 0));
+
+    const Variable z = sigmoid(part(x, h, 1) + part(u, h, 1));
     return {(1 - z) * tanh(part(x, h, 2) + r * part(u, h, 2)) + z * s.h, {}};
   }
-  const Variable z = x + u,
-                 c = sigmoid(part(z, h, 1)) * s.c + sigmoid(part(z, h, 0)) * tanh(part(z, h, 2));
+  const Variable z = x + u;
+
+  const Variable c = sigmoid(part(z, h, 1)) * s.c + sigmoid(part(z, h, 0)) * tanh(part(z, h, 2));
   return {
       sigmoid(part(z, h, 3)) * tanh(cell == Cell::lstm ? c : layer_norm(c, cell_gain, cell_bias)),
       c};
@@ -55,7 +57,8 @@ Variable over_time(Cell cell, const Variable& x, const Variable& weight, const V
   if (cells) state.c = gather(state.c, sequences);
   const Variable in_time = gather(x, order.rows);
   // the first is for padding
-  std::vector<Operand> hs{Tensor::zeros({1, h})}, cs{Tensor::zeros({1, h})};
+  std::vector<Operand> hs{Tensor::zeros({1, h})};
+  std::vector<Operand> cs{Tensor::zeros({1, h})};
   Index begin = 0;
   for (const Index running : order.counts) {
     if (running < state.h.rows()) {
@@ -80,7 +83,9 @@ Variable over_time(Cell cell, const Variable& x, const Variable& weight, const V
 
 void add_recurrences(std::vector<Composition>& t, const Sequence& s, bool reverse) {
   const Spans spans = Spans::packed(s.lengths);
-  const Index n = spans.rows(), h = s.h, count = spans.count();
+  const Index n = spans.rows();
+  const Index h = s.h;
+  const Index count = spans.count();
   const Recurrence o{.spans = spans, .reverse = reverse};
   const std::string what = fmt::format("{}{}", s.what, reverse ? ", backwards" : "");
   t.push_back(
@@ -148,8 +153,9 @@ void add_cells(std::vector<Composition>& t, const char* what, Index n, Index h) 
 }
 
 void add_sequence_dropout(std::vector<Composition>& t, const Sequence& s) {
-  const Spans spans = Spans::packed(s.lengths),
-              each = Spans::packed(std::vector<Index>(s.lengths.size(), 1));
+  const Spans spans = Spans::packed(s.lengths);
+
+  const Spans each = Spans::packed(std::vector<Index>(s.lengths.size(), 1));
   const Index d = s.h;
   Ids owner({spans.rows()});
   for (Index i = 0; i < spans.count(); ++i)
@@ -169,7 +175,8 @@ void add_sequence_dropout(std::vector<Composition>& t, const Sequence& s) {
 
 /// For each tap which row every row reads, the row after the last standing for zeros.
 std::vector<Ids> taps(const Window& w, Index kernel) {
-  const Index rows = w.spans.rows(), left = w.causal ? kernel - 1 : (kernel - 1) / 2;
+  const Index rows = w.spans.rows();
+  const Index left = w.causal ? kernel - 1 : (kernel - 1) / 2;
   std::vector<Ids> result;
   for (Index j = 0; j < kernel; ++j) {
     Ids ids = Ids::full({rows}, static_cast<Id>(rows));
@@ -194,7 +201,8 @@ void add_convolutions(std::vector<Composition>& t, const Sequence& s, Index out,
                       const Window& shape) {
   Window w = shape;
   w.spans = Spans::packed(s.lengths);
-  const Index n = w.spans.rows(), in = s.h;
+  const Index n = w.spans.rows();
+  const Index in = s.h;
   const std::vector<Ids> ids = taps(w, kernel);
   const std::string what =
       fmt::format("{}, {} taps{}{}", s.what, kernel, w.causal ? ", causal" : "",
@@ -238,15 +246,17 @@ struct Images {
 void add_images(std::vector<Composition>& t, const Images& m) {
   // for each place of the kernel which pixel every output reads, the one after the last for zeros
   const auto pixels = [m](Index padding) {
-    const Index down = (m.height + 2 * padding - m.kernel) / m.stride + 1,
-                across = (m.width + 2 * padding - m.kernel) / m.stride + 1;
+    const Index down = (m.height + 2 * padding - m.kernel) / m.stride + 1;
+
+    const Index across = (m.width + 2 * padding - m.kernel) / m.stride + 1;
     std::vector<Ids> result;
     for (Index i = 0; i < m.kernel; ++i)
       for (Index j = 0; j < m.kernel; ++j) {
         Ids ids = Ids::full({m.n * down * across}, static_cast<Id>(m.n * m.height * m.width));
         for (Index k = 0; k < ids.size(); ++k) {
-          const Index y = k / across % down * m.stride - padding + i,
-                      x = k % across * m.stride - padding + j;
+          const Index y = k / across % down * m.stride - padding + i;
+
+          const Index x = k % across * m.stride - padding + j;
           if (y >= 0 && y < m.height && x >= 0 && x < m.width)
             ids[k] = static_cast<Id>((k / (down * across) * m.height + y) * m.width + x);
         }
@@ -255,12 +265,14 @@ void add_images(std::vector<Composition>& t, const Images& m) {
     return result;
   };
   const Shape images{m.n, m.height, m.width, m.in};
-  const Index flat = m.n * m.height * m.width, taken = m.kernel * m.kernel * m.in;
+  const Index flat = m.n * m.height * m.width;
+  const Index taken = m.kernel * m.kernel * m.in;
   const auto shaped = [m](const Variable& y, Index padding, Index columns) {
     return reshape(y, {m.n, (m.height + 2 * padding - m.kernel) / m.stride + 1,
                        (m.width + 2 * padding - m.kernel) / m.stride + 1, columns});
   };
-  const std::vector<Ids> padded = pixels(m.padding), inside = pixels(0);
+  const std::vector<Ids> padded = pixels(m.padding);
+  const std::vector<Ids> inside = pixels(0);
   t.push_back({"conv2d",
                m.what,
                {images, {m.out, m.kernel, m.kernel, m.in}, {m.out}},
@@ -323,7 +335,8 @@ void add_sequence_compositions(std::vector<Composition>& t, bool small) {
     std::vector<Index> lengths(64);
     for (Index& n : lengths)
       n = 10 + static_cast<Index>(random.below(11));
-    const Sequence rnn{"rnn", lengths, 256}, conv{"conv", lengths, 256};
+    const Sequence rnn{"rnn", lengths, 256};
+    const Sequence conv{"conv", lengths, 256};
     add_recurrences(t, rnn, false);
     add_cells(t, "rnn, one step", 64, 256);
     add_sequence_dropout(t, rnn);

@@ -50,7 +50,10 @@ TEST(Tape, GradientsAddUpOverPasses) {
 TEST(Tape, OneVariableManyTimes) {
   const Parameter p = parameter({3});
   Tape tape;
-  const Variable x = p, square_ = x * x, y = square_ * x + square_ + x + x;  // x^3 + x^2 + 2x
+  // x^3 + x^2 + 2x
+  const Variable x = p;
+  const Variable square_ = x * x;
+  const Variable y = square_ * x + square_ + x + x;
   tape.backward(y);
   EXPECT_EQ(gradient(p), Reals{27 + 6 + 2});
 }
@@ -58,16 +61,20 @@ TEST(Tape, OneVariableManyTimes) {
 TEST(Tape, SharedGradientsAreNotWrittenThrough) {
   // Sums hand one tensor of gradients to both inputs; what is added to one must not reach the
   // other.
-  const Parameter a = parameter({1, 2}), b = parameter({3, 4});
+  const Parameter a = parameter({1, 2});
+  const Parameter b = parameter({3, 4});
   Tape tape;
-  const Variable x = a * 1, y = b * 1, s = x + y;
+  const Variable x = a * 1;
+  const Variable y = b * 1;
+  const Variable s = x + y;
   tape.backward(sum(s + x * 10 + reshape(y, {1, 2}) * 100 + s));
   EXPECT_EQ(gradient(a), (Reals{12, 12}));
   EXPECT_EQ(gradient(b), (Reals{102, 102}));
 }
 
 TEST(Tape, ParametersGradientsAreTheirOwn) {
-  const Parameter a = parameter({1, 2}), b = parameter({3, 4});
+  const Parameter a = parameter({1, 2});
+  const Parameter b = parameter({3, 4});
   Tape tape;
   tape.backward(sum(a + b));
   a.gradient()[0] = 100;
@@ -75,7 +82,8 @@ TEST(Tape, ParametersGradientsAreTheirOwn) {
 }
 
 TEST(Tape, FrozenParametersGetNothing) {
-  const Parameter frozen = parameter({2}), free = parameter({5});
+  const Parameter frozen = parameter({2});
+  const Parameter free = parameter({5});
   frozen.trainable() = false;
   {
     Tape tape;
@@ -510,7 +518,8 @@ TEST(Tape, AHundredThousandOps) {
 /// Something like a training step: two layers, a residual, a loss, an update in place.
 void step(const Parameter& w, const Parameter& b, const Tensor& x, const Ids& gold) {
   Tape tape;
-  const Variable h = gelu(matmul(x, w) + b), y = matmul(h, w, {.b = true}) + x;
+  const Variable h = gelu(matmul(x, w) + b);
+  const Variable y = matmul(h, w, {.b = true}) + x;
   tape.backward(cross_entropy(y, gold) + mean(square(variance(h, {0}))) +
                 sum(slice(permute(h, {1, 0}), 1, 0, 3)) * 1e-3);
   for (const ParameterRef& p : std::initializer_list<ParameterRef>{w, b}) {
@@ -523,7 +532,8 @@ void step(const Parameter& w, const Parameter& b, const Tensor& x, const Ids& go
 TEST(Tape, ASteadyStepAsksForNothing) {
   const Tensor x = Tensor::full({64, 48}, Real(0.1));
   const Ids gold = Ids::full({64}, 3);
-  const Parameter w(Tensor::full({48, 32}, Real(0.01))), b(Tensor::zeros({32}));
+  const Parameter w(Tensor::full({48, 32}, Real(0.01)));
+  const Parameter b(Tensor::zeros({32}));
   for (int i = 0; i < 20; ++i)
     step(w, b, x, gold);
   const memory::Statistics before = memory::statistics();
@@ -575,8 +585,11 @@ std::optional<NotFinite> not_finite(const std::function<void(Tape&)>& f) {
 }
 
 TEST(Tape, CheckFiniteSaysWhatWasUsedLast) {
-  const Parameter a = parameter({1, 2}), b = parameter({0, 1}),
-                  c = parameter({std::numeric_limits<Real>::max(), 1}), frozen = parameter({0, 1});
+  const Parameter a = parameter({1, 2});
+  const Parameter b = parameter({0, 1});
+
+  const Parameter c = parameter({std::numeric_limits<Real>::max(), 1});
+  const Parameter frozen = parameter({0, 1});
   frozen.trainable() = false;
   const Tensor x({2}, {1, 1});
   const auto in = [&](const ParameterRef& p) {
@@ -689,7 +702,8 @@ struct Outcome {
   std::uint64_t position;
 };
 Outcome run_block(bool recomputed, bool nested, Real p) {
-  const Parameter x(Tensor::full({256, 256}, Real(0.3))), w(Tensor::full({256}, Real(0.9)));
+  const Parameter x(Tensor::full({256, 256}, Real(0.3)));
+  const Parameter w(Tensor::full({256}, Real(0.9)));
   step_random() = Random(11, 4);
   const auto block = [&w, p](std::span<const Variable> in) {
     Variable y = in[0];
@@ -706,7 +720,8 @@ Outcome run_block(bool recomputed, bool nested, Real p) {
   memory::reset_peak();
   const std::size_t before = memory::statistics().live;
   Tape tape;
-  const Variable in = x, loss = sum(nested ? recompute(blocks, {{in}}) : blocks(std::span(&in, 1)));
+  const Variable in = x;
+  const Variable loss = sum(nested ? recompute(blocks, {{in}}) : blocks(std::span(&in, 1)));
   tape.backward(loss);
   return {gradient(x),
           gradient(w),
@@ -717,8 +732,10 @@ Outcome run_block(bool recomputed, bool nested, Real p) {
 
 TEST(Recompute, GivesTheSameForLessMemory) {
   for (Real p : {Real(0), Real(0.2)}) {
-    const Outcome direct = run_block(false, false, p), recomputed = run_block(true, false, p),
-                  nested = run_block(true, true, p);
+    const Outcome direct = run_block(false, false, p);
+    const Outcome recomputed = run_block(true, false, p);
+
+    const Outcome nested = run_block(true, true, p);
     for (const Outcome* run : {&recomputed, &nested}) {
       EXPECT_EQ(run->loss, direct.loss);
       EXPECT_EQ(run->x, direct.x);

@@ -140,8 +140,9 @@ void add_products(std::vector<Row>& t) {
     for (int flags = 0; flags < 4; ++flags) {
       const Transpose tr{.a = (flags & 1) != 0, .b = (flags & 2) != 0};
       if (flags > 0 && (c.m == 1 || c.n == 1 || c.k == 260)) continue;
-      const Shape a = tr.a ? Shape{c.k, c.m} : Shape{c.m, c.k},
-                  b = tr.b ? Shape{c.n, c.k} : Shape{c.k, c.n};
+      const Shape a = tr.a ? Shape{c.k, c.m} : Shape{c.m, c.k};
+
+      const Shape b = tr.b ? Shape{c.n, c.k} : Shape{c.k, c.n};
       t.push_back({{"matmul",
                     fmt::format("{} {}", c.what, flags),
                     {any(a), any(b)},
@@ -222,7 +223,8 @@ void add_losses(std::vector<Row>& t) {
 }
 
 void add_attention(std::vector<Row>& t) {
-  const Spans q = mixed(40, 40), k = mixed(40, 70);
+  const Spans q = mixed(40, 40);
+  const Spans k = mixed(40, 70);
   struct Case {
     const char* what;
     Attention options;
@@ -243,7 +245,10 @@ void add_attention(std::vector<Row>& t) {
                           .keys = k,
                           .window = 9,
                           .slopes = Tensor({4}, {Real(0.5), Real(0.25), Real(0.1), 0})}}}) {
-    const Index d = 4 * 19, e = c.options.kv_heads > 0 ? 2 * 19 : d, n = q.rows(), m = k.rows();
+    const Index d = 4 * 19;
+    const Index e = c.options.kv_heads > 0 ? 2 * 19 : d;
+    const Index n = q.rows();
+    const Index m = k.rows();
     t.push_back({{"attention", c.what, {any({n, d}), any({m, e}), any({m, e})}, [=](Xs x) {
                     return attention(x[0], x[1], x[2], c.options);
                   }}});
@@ -257,8 +262,12 @@ void add_attention(std::vector<Row>& t) {
   }
   for (int heads : {1, 4}) {
     const Pairing p{.heads = heads, .queries = q, .keys = k, .causal = heads > 1};
-    const Index w = 19, n = q.rows(), m = k.rows();
-    const Input pairs = any({p.size()}), queries = any({n, heads * w}), keys = any({m, heads * w});
+    const Index w = 19;
+    const Index n = q.rows();
+    const Index m = k.rows();
+    const Input pairs = any({p.size()});
+    const Input queries = any({n, heads * w});
+    const Input keys = any({m, heads * w});
     t.push_back(
         {{"dot_scores", "", {queries, keys}, [=](Xs x) { return dot_scores(x[0], x[1], p); }}});
     t.push_back({{"scores_softmax", "", {pairs}, [=](Xs x) { return scores_softmax(x[0], p); }}});
@@ -308,7 +317,8 @@ void add_sequences(std::vector<Row>& t) {
                        .reverse = reverse,
                        .dropout = reverse ? Real(0.3) : Real(0),
                        .key = {5, 9}};
-    const Index rows = o.spans.rows(), count = o.spans.count();
+    const Index rows = o.spans.rows();
+    const Index count = o.spans.count();
     const auto in = [](Index m, Index n) { return Input{Shape{m, n}, -0.8, 0.8}; };
     const auto vector = [](Index n) { return Input{Shape{n}, -0.8, 0.8}; };
     t.push_back({{"elman", "", {in(rows, h), in(h, h), vector(h), in(count, h)}, [o](Xs x) {
@@ -472,9 +482,13 @@ std::vector<Tensor> steps(const Options& options) {
 }
 
 std::vector<Tensor> chosen() {
-  const Index m = 53, n = 2003, k = 17;
+  const Index m = 53;
+  const Index n = 2003;
+  const Index k = 17;
   const Tensor x = uniform_tensor({m, n}, 9);
-  Tensor values({m, k}), places({m, k}), sums({m});
+  Tensor values({m, k});
+  Tensor places({m, k});
+  Tensor sums({m});
   Ids columns({m, k});
   kernels::top_k(m, n, k, x.data(), values.data(), columns.data());
   kernels::log_sum_exp(m, n, x.data(), sums.data());

@@ -83,7 +83,8 @@ const double e = std::exp(1.0);
 const double big = sizeof(Real) == 8 ? 1000 : 100;
 
 TEST(Values, ByHand) {
-  const Tensor a = tensor({2, 3}, {1, 2, 3, 4, 5, 6}), v = vector({-2, 0, 3});
+  const Tensor a = tensor({2, 3}, {1, 2, 3, 4, 5, 6});
+  const Tensor v = vector({-2, 0, 3});
   const std::vector<ValueRow> rows{
       {"a + v", [=] { return a + v; }, {2, 3}, {-1, 2, 6, 2, 5, 9}},
       {"1 - v", [=] { return 1 - v; }, {3}, {3, 1, -2}},
@@ -408,12 +409,16 @@ TEST(Values, BroadcastingMatchesLoops) {
                                                    {{0, 3}, {1}},
                                                    {{2, 0}, {2, 1}}};
   for (const auto& [sa, sb] : pairs) {
-    const Tensor a = random(sa, 2), b = random(sb, 3);
-    const Variable sum_ = a + b, product = a * b, chosen = where(b, a, b);
+    const Tensor a = random(sa, 2);
+    const Tensor b = random(sb, 3);
+    const Variable sum_ = a + b;
+    const Variable product = a * b;
+    const Variable chosen = where(b, a, b);
     const Shape shape = broadcast(sa, sb, "test");
     ASSERT_EQ(sum_.shape(), shape);
     for (Index i = 0; i < shape.size(); ++i) {
-      const Real x = a[index(sa, at(shape, i))], y = b[index(sb, at(shape, i))];
+      const Real x = a[index(sa, at(shape, i))];
+      const Real y = b[index(sb, at(shape, i))];
       ASSERT_EQ(sum_.data()[i], x + y) << to_string(sa) << " + " << to_string(sb) << " at " << i;
       ASSERT_EQ(product.data()[i], x * y) << to_string(sa) << " * " << to_string(sb) << " at " << i;
       ASSERT_EQ(chosen.data()[i], y != 0 ? x : y);
@@ -434,14 +439,17 @@ TEST(Values, ReductionsOverAllAxesMatchLoops) {
           kept[i] = 1;
         }
       const Index count = shape.size() / kept.size();
-      std::vector<double> total(kept.size()), squares(kept.size()), largest(kept.size(), -inf);
+      std::vector<double> total(kept.size());
+      std::vector<double> squares(kept.size());
+      std::vector<double> largest(kept.size(), -inf);
       for (Index i = 0; i < x.size(); ++i) {
         const Index k = index(kept, at(shape, i));
         total[k] += static_cast<double>(x[i]);
         squares[k] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
         largest[k] = std::max(largest[k], static_cast<double>(x[i]));
       }
-      std::vector<double> average(kept.size()), spread(kept.size());
+      std::vector<double> average(kept.size());
+      std::vector<double> spread(kept.size());
       for (Index k = 0; k < kept.size(); ++k) {
         average[k] = total[k] / static_cast<double>(count);
         spread[k] = squares[k] / static_cast<double>(count) - average[k] * average[k];
@@ -495,13 +503,17 @@ TEST(Values, MatmulMatchesLoops) {
                                          {{3}, {1}, 7, 1, 1}})
     for (int flags = 0; flags < 4; ++flags) {
       const Transpose tr{(flags & 1) != 0, (flags & 2) != 0};
-      auto ea = c.a, eb = c.b;
+      auto ea = c.a;
+      auto eb = c.b;
       ea.insert(ea.end(), {tr.a ? c.k : c.m, tr.a ? c.m : c.k});
       eb.insert(eb.end(), {tr.b ? c.n : c.k, tr.b ? c.k : c.n});
-      const Tensor a = random(Shape(ea), 1), b = random(Shape(eb), 2);
+      const Tensor a = random(Shape(ea), 1);
+      const Tensor b = random(Shape(eb), 2);
       const Variable y = matmul(a, b, tr);
-      const Shape la{std::span<const Index>(c.a)}, lb{std::span<const Index>(c.b)},
-          leading = broadcast(la, lb, "test");
+      const Shape la{std::span<const Index>(c.a)};
+      const Shape lb{std::span<const Index>(c.b)};
+
+      const Shape leading = broadcast(la, lb, "test");
       ASSERT_EQ(y.size(), leading.size() * c.m * c.n);
       for (Index batch = 0; batch < leading.size(); ++batch) {
         const Real* pa = a.data() + index(la, at(leading, batch)) * c.m * c.k;
@@ -556,7 +568,10 @@ TEST(Values, SliceUndoesConcatAlongEveryAxis) {
 }
 
 TEST(Values, ScatterIsTheTransposeOfGather) {
-  const Index n = 900, count = 4000, d = 70;  // large enough to be cut among threads
+  // large enough to be cut among threads
+  const Index n = 900;
+  const Index count = 4000;
+  const Index d = 70;
   Random r(3);
   Ids which({count});
   for (Id& id : which.span())
@@ -575,7 +590,8 @@ TEST(Values, ScatterIsTheTransposeOfGather) {
 
 TEST(Values, ATieGoesToTheFirst) {
   const auto gradients = [](auto compute) {
-    Parameter a(vector({1, 2, 2})), b(vector({1, 2, 1}));
+    Parameter a(vector({1, 2, 2}));
+    Parameter b(vector({1, 2, 1}));
     Tape tape;
     tape.backward(compute(Variable(a), Variable(b)));
     return std::pair(a.gradient().defined() ? a.gradient().to_vector() : std::vector<Real>{},
@@ -592,9 +608,12 @@ TEST(Values, ATieGoesToTheFirst) {
 /// Every bit is the same on one thread and on several.
 TEST(Values, ThreadsChangeNoBit) {
   const auto compute = [] {
-    Parameter a(random({700, 130}, 1)), b(random({130}, 2)), w(random({90, 130}, 3));
+    Parameter a(random({700, 130}, 1));
+    Parameter b(random({130}, 2));
+    Parameter w(random({90, 130}, 3));
     Tape tape;
-    const Variable h = gelu(a * b + exp(b)), y = matmul(h, w, {.b = true});
+    const Variable h = gelu(a * b + exp(b));
+    const Variable y = matmul(h, w, {.b = true});
     tape.backward(mean(square(y)) + variance(h) + sum(cumsum(softplus(y), 0), {0, 1}));
     std::vector<Real> all = y.value().to_vector();
     for (const ParameterRef& p : std::initializer_list<ParameterRef>{a, b, w})
@@ -616,7 +635,9 @@ struct BadRow {
 };
 
 TEST(Errors, SayWhatWasExpected) {
-  const Tensor a({2, 3}), b({4, 5}), v({3});
+  const Tensor a({2, 3});
+  const Tensor b({4, 5});
+  const Tensor v({3});
   const std::vector<BadRow> rows{
       {[=] { return a + b; }, "[+] shapes (2, 3) and (4, 5) do not broadcast: 2 against 4"},
       {[=] { return a * Tensor({2}); }, "[*] shapes (2, 3) and (2,) do not broadcast: 3 against 2"},

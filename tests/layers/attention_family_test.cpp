@@ -112,8 +112,9 @@ Definition scored(const Rows& memory, std::function<double(Index i, Index j)> sc
 
 Definition tanh_scored(const Numbers& p, const Rows& queries, const Rows& memory) {
   return scored(memory, [=, &p](Index i, Index j) {
-    const Row a = p.linear("query", queries[static_cast<std::size_t>(i)]),
-              b = p.linear("key", memory[static_cast<std::size_t>(j)]);
+    const Row a = p.linear("query", queries[static_cast<std::size_t>(i)]);
+
+    const Row b = p.linear("key", memory[static_cast<std::size_t>(j)]);
     double total = 0;
     for (std::size_t c = 0; c < a.size(); ++c)
       total += p["energy"][0][c] * std::tanh(a[c] + b[c]);
@@ -218,7 +219,8 @@ const std::vector<Member>& members() {
          const auto entry = [](Index j, Index place) {
            return static_cast<std::size_t>(std::clamp<Index>(j - place, -2, 2) + 2);
          };
-         const Rows keys = p["key_distances"], values = p["value_distances"];
+         const Rows keys = p["key_distances"];
+         const Rows values = p["value_distances"];
          Definition d{.heads = 4, .mass = {}, .value = {}};
          d.mass = [=](int h, Index i, Index j, Index place) {
            return std::exp(dot(s.query(h, i), s.key(h, j) + keys[entry(j, place)]) /
@@ -247,7 +249,8 @@ const std::vector<Member>& members() {
          Definition d = with_heads(s);
          // heads of two columns: one angle, the position itself
          d.mass = [=](int h, Index i, Index j, Index place) {
-           const Row a = s.query(h, i), b = s.key(h, j);
+           const Row a = s.query(h, i);
+           const Row b = s.key(h, j);
            // the query's product with a key that is turned by the difference
            const double turn = static_cast<double>(place - j);
            return std::exp((std::cos(turn) * (a[0] * b[0] + a[1] * b[1]) +
@@ -263,8 +266,9 @@ const std::vector<Member>& members() {
          const Row spans = p["span"][0];
          Definition d = with_heads(s);
          d.mass = [=](int h, Index i, Index j, Index place) {
-           const double z = 8 * spans[static_cast<std::size_t>(h)],
-                        x = static_cast<double>(std::abs(place - j));
+           const double z = 8 * spans[static_cast<std::size_t>(h)];
+
+           const double x = static_cast<double>(std::abs(place - j));
            return std::clamp((2 + z - x) / 2, 0.0, 1.0) * std::exp(s.score(h, i, j));
          };
          return d;
@@ -400,7 +404,8 @@ TEST(AttentionFamily, EqualsItsDefinition) {
                    const Spans& keys, bool causal) {
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1), m = rows_of(keys, options.memory, 2);
+    const Parameter q = rows_of(queries, options.query, 1);
+    const Parameter m = rows_of(keys, options.memory, 2);
     const Numbers numbers(*layer);
     std::vector<Tensor> weights;
     const Variable y =
@@ -409,7 +414,8 @@ TEST(AttentionFamily, EqualsItsDefinition) {
     ASSERT_EQ(y.columns(), layer->width()) << what;
     ASSERT_EQ(static_cast<Index>(weights.size()), queries.count()) << what;
     for (Index s = 0; s < queries.count(); ++s) {
-      const Index n = queries.length(s), length = keys.length(s);
+      const Index n = queries.length(s);
+      const Index length = keys.length(s);
       const Rows memory = part_of(m.value(), keys.begin(s), length);
       const Definition d = member.define(numbers, part_of(q.value(), queries.begin(s), n), memory);
       const bool projects = numbers.values.contains("output.weight");
@@ -424,7 +430,8 @@ TEST(AttentionFamily, EqualsItsDefinition) {
                       10 * close)
               << what << ": sequence " << s << ", query " << i << ", column " << c;
         for (int h = 0; h < d.heads; ++h) {
-          double total = 0, wanted = 0;
+          double total = 0;
+          double wanted = 0;
           for (Index j = 0; j < length; ++j) {
             const double got = static_cast<double>(w[(h * n + i) * length + j]);
             const double e =
@@ -447,7 +454,8 @@ TEST(AttentionFamily, EqualsItsDefinition) {
 void expect_gradients(AnyModule module, const std::function<Variable()>& f,
                       const std::string& what) {
   const Gradients got = gradients(module, f);
-  const double step = sizeof(Real) == 8 ? 1e-5 : 1e-2, tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
+  const double step = sizeof(Real) == 8 ? 1e-5 : 1e-2;
+  const double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
   std::size_t number = 0;
   for (const auto& [name, p] : parameters(module)) {
     std::vector<Real> expected;
@@ -472,7 +480,8 @@ TEST(AttentionFamily, GradientsMatchDifferences) {
     if (queries.longest() > 60 || queries.rows() == 0) return;
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    Parameter q = rows_of(queries, options.query, 1), m = rows_of(keys, options.memory, 2);
+    Parameter q = rows_of(queries, options.query, 1);
+    Parameter m = rows_of(keys, options.memory, 2);
     Parts parts{*layer, q, m};
     expect_gradients(
         parts,
@@ -489,15 +498,19 @@ TEST(AttentionFamily, ABatchGivesWhatItsSequencesGiveAlone) {
                    const Spans& keys, bool causal) {
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1), m = rows_of(keys, options.memory, 2);
+    const Parameter q = rows_of(queries, options.query, 1);
+    const Parameter m = rows_of(keys, options.memory, 2);
     const Tensor together =
         layer->attend(q, queries, layer->remember(m, keys), keys, {causal}).value();
     for (Index s = 0; s < queries.count(); ++s) {
-      const Index n = queries.length(s), begin = queries.begin(s);
-      const Spans own_queries = Spans::packed(std::vector<Index>{n}),
-                  own_keys = Spans::packed(std::vector<Index>{keys.length(s)});
-      const Tensor x = q.value().slice(begin, begin + n),
-                   own = m.value().slice(keys.begin(s), keys.begin(s) + keys.length(s));
+      const Index n = queries.length(s);
+      const Index begin = queries.begin(s);
+      const Spans own_queries = Spans::packed(std::vector<Index>{n});
+
+      const Spans own_keys = Spans::packed(std::vector<Index>{keys.length(s)});
+      const Tensor x = q.value().slice(begin, begin + n);
+
+      const Tensor own = m.value().slice(keys.begin(s), keys.begin(s) + keys.length(s));
       const Tensor alone =
           layer->attend(x, own_queries, layer->remember(own, own_keys), own_keys, {causal}).value();
       expect_close(together.slice(begin, begin + n), alone,
@@ -507,19 +520,22 @@ TEST(AttentionFamily, ABatchGivesWhatItsSequencesGiveAlone) {
 }
 
 TEST(AttentionFamily, QueriesOneAtATimeGiveWhatAllGive) {
-  const Spans keys = Spans::packed(std::vector<Index>{5, 3, 19}),
-              queries = Spans::packed(std::vector<Index>{4, 2, 7});
+  const Spans keys = Spans::packed(std::vector<Index>{5, 3, 19});
+
+  const Spans queries = Spans::packed(std::vector<Index>{4, 2, 7});
   for (const Member& member : members()) {
     if (member.distance_matters) continue;
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1), m = rows_of(keys, options.memory, 2);
+    const Parameter q = rows_of(queries, options.query, 1);
+    const Parameter m = rows_of(keys, options.memory, 2);
     const Memory memory = layer->remember(m, keys);
     const Tensor all = layer->attend(q, queries, memory, keys).value();
     // As a decoder that ends sentences early: a selection of the memory at each step, in another
     // order.
     for (Index t = 0; t < queries.longest(); ++t) {
-      std::vector<Index> running, lengths;
+      std::vector<Index> running;
+      std::vector<Index> lengths;
       std::vector<Id> rows;
       for (Index s : {2, 0, 1})
         if (t < queries.length(s)) {
@@ -552,8 +568,9 @@ TEST(AttentionFamily, GrowingKeysGiveWhatCausalSelfAttentionGives) {
       Memory grown;
       for (Index t = 0; t < lengths[s]; ++t) {
         // Each row is remembered alone, when it comes.
-        const Spans one = Spans::packed(std::vector<Index>{1}),
-                    so_far = Spans::packed(std::vector<Index>{t + 1});
+        const Spans one = Spans::packed(std::vector<Index>{1});
+
+        const Spans so_far = Spans::packed(std::vector<Index>{t + 1});
         const Variable row = slice(x, 0, begin + t, begin + t + 1);
         const Memory latest = layer->remember(row, one);
         grown = t == 0 ? latest
@@ -569,12 +586,14 @@ TEST(AttentionFamily, GrowingKeysGiveWhatCausalSelfAttentionGives) {
 }
 
 TEST(AttentionFamily, RowsOfABeamShareAMemory) {
-  const Spans keys = Spans::packed(std::vector<Index>{5, 3}),
-              queries = Spans::packed(std::vector<Index>{1, 1, 1});
+  const Spans keys = Spans::packed(std::vector<Index>{5, 3});
+
+  const Spans queries = Spans::packed(std::vector<Index>{1, 1, 1});
   for (const Member& member : members()) {
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1), m = rows_of(keys, options.memory, 2);
+    const Parameter q = rows_of(queries, options.query, 1);
+    const Parameter m = rows_of(keys, options.memory, 2);
     const Memory memory = layer->remember(m, keys);
     const std::vector<Index> sentence = {1, 0, 1};
     const Tensor y = layer->attend(q, queries, memory, keys.select(sentence)).value();
@@ -591,12 +610,14 @@ TEST(AttentionFamily, RowsOfABeamShareAMemory) {
 }
 
 TEST(AttentionFamily, ASelectionLeavesTheRestOfTheMemoryAlone) {
-  const Spans keys = Spans::packed(std::vector<Index>{5, 3, 2}),
-              queries = Spans::packed(std::vector<Index>{2, 1});
+  const Spans keys = Spans::packed(std::vector<Index>{5, 3, 2});
+
+  const Spans queries = Spans::packed(std::vector<Index>{2, 1});
   for (const Member& member : members()) {
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1), m = rows_of(keys, options.memory, 2);
+    const Parameter q = rows_of(queries, options.query, 1);
+    const Parameter m = rows_of(keys, options.memory, 2);
     Tape tape;
     tape.backward(projected(
         layer->attend(q, queries, layer->remember(m, keys), keys.select(std::vector<Index>{2, 0})),

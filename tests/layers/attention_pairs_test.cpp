@@ -74,7 +74,8 @@ void expect_row(const Tensor& y, Index row, const Row& expected, const std::stri
 void expect_gradients(AnyModule module, const std::function<Variable()>& f,
                       const std::string& what) {
   const Gradients got = gradients(module, f);
-  const double step = sizeof(Real) == 8 ? 1e-5 : 1e-2, tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
+  const double step = sizeof(Real) == 8 ? 1e-5 : 1e-2;
+  const double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
   std::size_t number = 0;
   for (const auto& [name, p] : parameters(module)) {
     std::vector<Real> expected;
@@ -130,19 +131,24 @@ TEST(CoAttention, EqualsItsDefinition) {
   CoAttention layer(6, 5, 4, random);
   randomize(layer);
   for (const Layout& layout : layouts()) {
-    const Spans as = spans_of(layout.a, layout.a_width), bs = spans_of(layout.b, layout.b_width);
-    Parameter a = scattered(as, 6, 2), b = scattered(bs, 5, 3);
-    std::vector<Tensor> a_weights, b_weights;
+    const Spans as = spans_of(layout.a, layout.a_width);
+    const Spans bs = spans_of(layout.b, layout.b_width);
+    Parameter a = scattered(as, 6, 2);
+    Parameter b = scattered(bs, 5, 3);
+    std::vector<Tensor> a_weights;
+    std::vector<Tensor> b_weights;
     const auto result = layer(a, as, b, bs, &a_weights, &b_weights);
     ASSERT_EQ(to_string(result.a.shape()), to_string(Shape{as.count(), 6}));
     ASSERT_EQ(to_string(result.b.shape()), to_string(Shape{as.count(), 5}));
     for (Index s = 0; s < as.count(); ++s) {
-      const Rows x = rows_of(a.value(), as.begin(s), as.length(s)),
-                 y = rows_of(b.value(), bs.begin(s), bs.length(s));
+      const Rows x = rows_of(a.value(), as.begin(s), as.length(s));
+
+      const Rows y = rows_of(b.value(), bs.begin(s), bs.length(s));
       const auto c = [&](std::size_t i, std::size_t j) {
         return std::tanh(dot(x[i], product(layer.affinity, y[j])));
       };
-      Row a_scores, b_scores;
+      Row a_scores;
+      Row b_scores;
       for (std::size_t i = 0; i < x.size(); ++i) {
         Row map = product(layer.first, x[i]);
         for (std::size_t j = 0; j < y.size(); ++j)
@@ -155,8 +161,10 @@ TEST(CoAttention, EqualsItsDefinition) {
           add(map, product(layer.first, x[i]), c(i, j));
         b_scores.push_back(dot(rows_of(layer.energy_b)[0], tanh_of(map)));
       }
-      const Row wa = shares(a_scores), wb = shares(b_scores);
-      Row ya(6, 0), yb(5, 0);
+      const Row wa = shares(a_scores);
+      const Row wb = shares(b_scores);
+      Row ya(6, 0);
+      Row yb(5, 0);
       for (std::size_t i = 0; i < x.size(); ++i)
         add(ya, x[i], wa[i]);
       for (std::size_t j = 0; j < y.size(); ++j)
@@ -209,10 +217,14 @@ TEST(SentinelAttention, EqualsItsDefinition) {
   SentinelAttention layer(3, d, 4, random);
   randomize(layer);
   for (const Layout& layout : layouts()) {
-    const Spans queries = spans_of(layout.a, layout.a_width),
-                keys = spans_of(layout.b, layout.b_width);
-    Parameter x = scattered(queries, 3, 1), before = scattered(queries, d, 2),
-              h = scattered(queries, d, 3), m = scattered(queries, d, 4);
+    const Spans queries = spans_of(layout.a, layout.a_width);
+
+    const Spans keys = spans_of(layout.b, layout.b_width);
+    Parameter x = scattered(queries, 3, 1);
+    Parameter before = scattered(queries, d, 2);
+
+    Parameter h = scattered(queries, d, 3);
+    Parameter m = scattered(queries, d, 4);
     Parameter v = scattered(keys, d, 5);
     std::vector<Tensor> weights;
     const auto result = layer({x, before, h, m}, queries, layer.remember(v), keys, &weights);
@@ -220,8 +232,12 @@ TEST(SentinelAttention, EqualsItsDefinition) {
       const auto of = [&](const Parameter& p) {
         return rows_of(p.value(), queries.begin(s), queries.length(s));
       };
-      const Rows xs = of(x), befores = of(before), hs = of(h), ms = of(m),
-                 vs = rows_of(v.value(), keys.begin(s), keys.length(s));
+      const Rows xs = of(x);
+      const Rows befores = of(before);
+      const Rows hs = of(h);
+      const Rows ms = of(m);
+
+      const Rows vs = rows_of(v.value(), keys.begin(s), keys.length(s));
       const Row w = rows_of(layer.energy)[0];
       for (std::size_t i = 0; i < xs.size(); ++i) {
         Row sentinel = product(layer.gate_input, xs[i]);
@@ -241,7 +257,8 @@ TEST(SentinelAttention, EqualsItsDefinition) {
         // The paper's form: attention without the sentinel, mixed with it.
         const double beta = all.back();
         scores.pop_back();
-        Row y(static_cast<std::size_t>(d), 0), alone = shares(scores);
+        Row y(static_cast<std::size_t>(d), 0);
+        Row alone = shares(scores);
         for (std::size_t j = 0; j < vs.size(); ++j)
           add(y, vs[j], (1 - beta) * alone[j]);
         add(y, sentinel, beta);
@@ -297,7 +314,8 @@ TEST(AdaptiveSpan, ASpanBelowZeroCanGrowAgain) {
 }
 
 TEST(Rotary, ProductsDependOnTheDistanceAlone) {
-  const Parameter q(random_tensor({1, 12}, 1)), k(random_tensor({1, 12}, 2));
+  const Parameter q(random_tensor({1, 12}, 1));
+  const Parameter k(random_tensor({1, 12}, 2));
   const Spans one = Spans::packed(std::vector<Index>{1});
   const auto at = [&](const Parameter& x, Index place) {
     return rotary(x, one, {.heads = 2, .offset = place}).value();
@@ -305,7 +323,8 @@ TEST(Rotary, ProductsDependOnTheDistanceAlone) {
   for (Index head = 0; head < 2; ++head)
     for (Index distance : {0, 1, 7}) {
       const auto product_at = [&](Index place) {
-        const Tensor a = at(q, place + distance), b = at(k, place);
+        const Tensor a = at(q, place + distance);
+        const Tensor b = at(k, place);
         double total = 0;
         for (Index c = 6 * head; c < 6 * head + 6; ++c)
           total += static_cast<double>(a[c] * b[c]);
@@ -317,7 +336,8 @@ TEST(Rotary, ProductsDependOnTheDistanceAlone) {
   const Tensor turned = at(q, 2);
   for (Index c = 0; c < 3; ++c) {
     const double angle = 2 * std::pow(10000.0, -2.0 * static_cast<double>(c) / 6);
-    const double a = static_cast<double>(q.value()[c]), b = static_cast<double>(q.value()[c + 3]);
+    const double a = static_cast<double>(q.value()[c]);
+    const double b = static_cast<double>(q.value()[c + 3]);
     EXPECT_NEAR(static_cast<double>(turned[c]), a * std::cos(angle) - b * std::sin(angle), close);
     EXPECT_NEAR(static_cast<double>(turned[c + 3]), a * std::sin(angle) + b * std::cos(angle),
                 close);

@@ -17,7 +17,8 @@ struct Composed {
 
 Composed compose(const Variable& q, const Variable& k, const Variable& v, int heads,
                  const Spans& queries, const Spans& keys, bool causal) {
-  const Index d = q.columns(), width = d / heads;
+  const Index d = q.columns();
+  const Index width = d / heads;
   Composed result;
   std::vector<Operand> pieces;
   Index row = 0;
@@ -26,7 +27,8 @@ Composed compose(const Variable& q, const Variable& k, const Variable& v, int he
     row = end;
   };
   for (Index i = 0; i < queries.count(); ++i) {
-    const Index n = queries.length(i), m = keys.length(i);
+    const Index n = queries.length(i);
+    const Index m = keys.length(i);
     pad_to(queries.begin(i));
     result.weights.push_back(Tensor::zeros({heads, n, m}));
     if (n == 0) continue;
@@ -105,7 +107,8 @@ Parameter rows_of(const Spans& spans, Index d, std::uint64_t seed) {
 /// What training wants of y: rows of sequences, each element with a weight of its own. Nobody reads
 /// padding.
 Variable projected(const Variable& y, const Spans& spans) {
-  Tensor r = random_tensor(y.shape(), 5), kept = Tensor::zeros(y.shape());
+  Tensor r = random_tensor(y.shape(), 5);
+  Tensor kept = Tensor::zeros(y.shape());
   const Index d = y.columns();
   for (Index i = 0; i < spans.count(); ++i)
     std::copy_n(r.data() + spans.begin(i) * d, spans.length(i) * d,
@@ -179,12 +182,14 @@ TEST(CrossAttention, EqualsItsDefinition) {
   for (const Layout& layout : layouts())
     for (int heads : {1, 2, 8}) {
       const std::string what = fmt::format("{}, {} heads", layout.name, heads);
-      const Spans spans = spans_of(layout.queries, layout.query_width),
-                  memory_spans = spans_of(layout.keys, layout.key_width);
+      const Spans spans = spans_of(layout.queries, layout.query_width);
+
+      const Spans memory_spans = spans_of(layout.keys, layout.key_width);
       Random random(1);
       CrossAttention layer(8, heads, 0, random);
       randomize(layer);
-      Parameter x = rows_of(spans, 8, 2), memory = rows_of(memory_spans, 8, 3);
+      Parameter x = rows_of(spans, 8, 2);
+      Parameter memory = rows_of(memory_spans, 8, 3);
       CrossParts parts{layer, x, memory};
       std::vector<Tensor> weights;
       Composed expected;
@@ -204,9 +209,12 @@ TEST(CrossAttention, EqualsItsDefinition) {
 
 TEST(Attention, LooksAtNothingWhereThereIsNothing) {
   // A query without keys answers zeros, and a sequence without rows leaves no gradient behind.
-  const Parameter q(random_tensor({3, 4}, 1)), k(random_tensor({2, 4}, 2)),
-      v(random_tensor({2, 4}, 3));
-  const std::vector<Index> queries = {2, 1}, keys = {0, 2};
+  const Parameter q(random_tensor({3, 4}, 1));
+  const Parameter k(random_tensor({2, 4}, 2));
+
+  const Parameter v(random_tensor({2, 4}, 3));
+  const std::vector<Index> queries = {2, 1};
+  const std::vector<Index> keys = {0, 2};
   Tape tape;
   const Variable y = attention(
       q, k, v, {.heads = 2, .queries = Spans::packed(queries), .keys = Spans::packed(keys)});
@@ -302,7 +310,8 @@ TEST(LearnedPositions, AreRowsOfTheirTable) {
   const Gradients got = gradients(positions, [&] {
     return sum(positions(spans, 2) * random_tensor({5, 4}, 3));
   });
-  const Tensor y = positions(spans, 2).value(), r = random_tensor({5, 4}, 3);
+  const Tensor y = positions(spans, 2).value();
+  const Tensor r = random_tensor({5, 4}, 3);
   const Index expected[] = {2, 3, 2, 3, 4};
   std::vector<Real> gradient(20, 0);
   for (Index row = 0; row < 5; ++row)

@@ -12,7 +12,8 @@ Spans packed(std::initializer_list<Index> lengths) {
 TEST(Conv1dLayer, NormalisingChangesNothingAtFirst) {
   const Tensor x = random_tensor({9, 6}, 1);
   for (bool causal : {false, true}) {
-    Random a(1), b(1);
+    Random a(1);
+    Random b(1);
     const Conv1d plain({.in = 6, .out = 5, .causal = causal, .dilation = 2}, a);
     const Conv1d normed({.in = 6, .out = 5, .causal = causal, .dilation = 2, .weight_norm = true},
                         b);
@@ -25,7 +26,8 @@ TEST(Conv1dLayer, NormalisingChangesNothingAtFirst) {
 TEST(Conv1dLayer, GainsScaleAndLengthsDoNot) {
   Random random(1);
   Conv1d conv({.in = 6, .out = 5, .weight_norm = true}, random);
-  const Tensor x = random_tensor({9, 6}, 1), before = conv(x, packed({9})).value();
+  const Tensor x = random_tensor({9, 6}, 1);
+  const Tensor before = conv(x, packed({9})).value();
   for (Real& w : conv.weight.weight.value().span())
     w *= 3;
   expect_close(conv(x, packed({9})).value(), before, "longer v");
@@ -65,18 +67,23 @@ TEST(GatedConv, IsAConvolutionOfTwiceTheColumnsAndItsGate) {
 }
 
 TEST(LightweightConv1d, AveragesEachHeadByItsOwnWeights) {
-  const Index d = 6, heads = 2, kernel = 3;
+  const Index d = 6;
+  const Index heads = 2;
+  const Index kernel = 3;
   for (bool causal : {false, true}) {
     Random random(1);
     LightweightConv1d layer({.d = d, .heads = heads, .kernel = kernel, .causal = causal}, random);
     randomize(layer);
-    const Tensor x = random_tensor({7, d}, 1), y = layer(x, packed({4, 3})).value();
+    const Tensor x = random_tensor({7, d}, 1);
+    const Tensor y = layer(x, packed({4, 3})).value();
     const Tensor& w = layer.weight.value();
-    const Index begins[] = {0, 4}, ends[] = {4, 7};
+    const Index begins[] = {0, 4};
+    const Index ends[] = {4, 7};
     for (Index r = 0; r < 7; ++r)
       for (Index c = 0; c < d; ++c) {
         const Index h = c / (d / heads);
-        double sum = 0, total = 0;
+        double sum = 0;
+        double total = 0;
         for (Index j = 0; j < kernel; ++j) {
           const double e = std::exp(static_cast<double>(w[h * kernel + j]));
           const Index s = r + j - (causal ? kernel - 1 : 1);
@@ -111,7 +118,8 @@ TEST(Convolutions, HaveNamesAndGradients) {
   Stack stack(random);
   randomize(stack);
   const Spans spans = packed({4, 2});
-  const Tensor x = random_tensor({6, 3}, 1), r = random_tensor({1, 2}, 2);
+  const Tensor x = random_tensor({6, 3}, 1);
+  const Tensor r = random_tensor({1, 2}, 2);
   const Gradients g = gradients(stack, [&] {
     const Variable rows = stack.light(stack.depthwise(stack.conv(x, spans), spans), spans);
     return sum(

@@ -37,8 +37,10 @@ const Lines targets = {{v + 1, 7, v}, {v}, {9, 3, 8, 8}};
 
 // log((1 - g) sum_j a_j [token_j = w] + g softmax(z)_w), worked out in double.
 TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
-  const Tensor logits = random_tensor({3, 4}, 1), gate = random_tensor({3}, 2);
-  const std::vector<Index> query_lengths = {2, 1}, key_lengths = {3, 2};
+  const Tensor logits = random_tensor({3, 4}, 1);
+  const Tensor gate = random_tensor({3}, 2);
+  const std::vector<Index> query_lengths = {2, 1};
+  const std::vector<Index> key_lengths = {3, 2};
   const Pairing pairing{.queries = Spans::packed(query_lengths),
                         .keys = Spans::packed(key_lengths)};
   const std::vector<Real> weights = {Real(0.2), Real(0.3), Real(0.5),  1,
@@ -49,7 +51,8 @@ TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
   const std::vector<std::vector<std::pair<Id, double>>> pointed = {
       {{4, 0.2}, {1, 0.3}, {4, 0.5}}, {{4, 1}, {1, 0}, {4, 0}}, {{5, 0.25}, {0, 0.75}}};
   for (Index row = 0; row < 3; ++row) {
-    double total = 0, sum = 0;
+    double total = 0;
+    double sum = 0;
     for (Index c = 0; c < 4; ++c)
       total += std::exp(static_cast<double>(logits[row * 4 + c]));
     const double g = 1 / (1 + std::exp(-static_cast<double>(gate[row])));
@@ -69,7 +72,8 @@ TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
 
 // The loss by plain ops, -log of the mixture, and its gradients.
 TEST(Copying, FusedLossIsItsComposition) {
-  const Index n = 5, d = 3;
+  const Index n = 5;
+  const Index d = 3;
   const std::vector<Id> answers = {1, 3, 0, 2, 3};
   const Ids gold({n}, answers);
   struct Inputs {
@@ -96,7 +100,8 @@ TEST(Copying, FusedLossIsItsComposition) {
                                 {.label_smoothing = smoothing});
     });
     const Gradients expected = gradients(in, [&] {
-      const Variable logs = log_softmax(linear(in.x, in.weight, in.bias)), g = sigmoid(in.gate);
+      const Variable logs = log_softmax(linear(in.x, in.weight, in.bias));
+      const Variable g = sigmoid(in.gate);
       const Variable p = g * exp(pick(logs, gold)) + (1 - g) * in.copied;
       return mean(log(p)) * (smoothing - 1) - mean(logs) * smoothing;
     });
@@ -124,8 +129,11 @@ TEST(Copying, LossHoldsAtItsEdges) {
                       {0, 0, 5, 69},            // by no way at all
                       {0, Real(0.5), 4, inf}};  // ignored
   for (const Row& row : rows) {
-    Parameter x(Tensor::full({1, 1}, 1)), weight(Tensor({2, 1}, {0, -200})),
-        gate(Tensor::full({1}, row.gate)), copied(Tensor::full({1}, row.copied));
+    Parameter x(Tensor::full({1, 1}, 1));
+    Parameter weight(Tensor({2, 1}, {0, -200}));
+
+    Parameter gate(Tensor::full({1}, row.gate));
+    Parameter copied(Tensor::full({1}, row.copied));
     Tape tape;
     const Variable loss = copy_cross_entropy(x, weight, Variable(), gate, copied,
                                              Ids::full({1}, row.gold), {.ignore = 4});
@@ -160,7 +168,8 @@ TEST(Coverage, CostsWhatIsLookedAtTwice) {
     model.logits(batch, &maps);
     double repeated = 0;
     for (const Tensor& weights : maps.front().weights) {  // (1, steps, words)
-      const Index steps = weights.shape()[1], words = weights.shape()[2];
+      const Index steps = weights.shape()[1];
+      const Index words = weights.shape()[2];
       for (Index i = 0; i < words; ++i) {
         double covered = 0;
         for (Index t = 0; t < steps; ++t) {
@@ -220,7 +229,8 @@ TEST(Copying, UnknownWordsOfOthersChangeNothing) {
     // Step by step, the second and the third alone.
     const auto state = model->start(pack(sources));
     const std::vector<Index> chosen = {2, 0};
-    const std::vector<Id> first(3, bos_id), second = {9, v + 1};
+    const std::vector<Id> first(3, bos_id);
+    const std::vector<Id> second = {9, v + 1};
     model->step(*state, first);
     state->select(chosen);
     const Tensor stepped = model->step(*state, second);
@@ -257,7 +267,8 @@ TEST(Copying, OutputsNameWordsOfTheirOwnSource) {
 // anything but its place.
 TEST(Copying, SaysWordsItHasNeverSeen) {
   for (const bool recurrent : {false, true}) {
-    Random random(6), data(7);
+    Random random(6);
+    Random data(7);
     std::unique_ptr<Seq2Seq> model;
     if (recurrent)
       model = std::make_unique<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = v,
@@ -289,7 +300,8 @@ TEST(Copying, SaysWordsItHasNeverSeen) {
       }
     };
     Adam adam(*model, {.lr = 5e-3});
-    Lines from, to;
+    Lines from;
+    Lines to;
     for (int step = 0; step < 300; ++step) {
       draw(from, to);
       Tape tape;

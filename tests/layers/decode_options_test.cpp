@@ -281,8 +281,10 @@ TEST(DecodeOptions, AreCheckedAndSayWhatIsWrong) {
     DecodeOptions options;
     const char* message;
   };
-  const auto transformer = families()[0].make(1), recurrent = families()[2].make(1),
-             lm = families()[5].make(1);
+  const auto transformer = families()[0].make(1);
+  const auto recurrent = families()[2].make(1);
+
+  const auto lm = families()[5].make(1);
   const Lines sources = {{4, 5}};
   const auto expect = [&](const Seq2Seq& model, const DecodeOptions& o,
                           const std::string& message) {
@@ -352,7 +354,8 @@ TEST(ScoreTargets, SumsTheirLogProbabilities) {
     ASSERT_EQ(scores.size(), sources.size());
     for (std::size_t i = 0; i < sources.size(); ++i) {
       double sum = 0;
-      std::vector<Id> prefix = output_so_far(*model, {}), gold = targets[i];
+      std::vector<Id> prefix = output_so_far(*model, {});
+      std::vector<Id> gold = targets[i];
       gold.push_back(eos_id);
       double last = 0;
       for (Id id : gold) {
@@ -389,7 +392,8 @@ TEST(ScoreTargets, SumsTheirLogProbabilities) {
 TEST(ScoreTargets, OfManyOutputsAndOfNone) {
   const auto model = families()[0].make(5);
   EXPECT_TRUE(score_targets(*model, {}, {}).empty());
-  Lines sources, targets;
+  Lines sources;
+  Lines targets;
   for (Index i = 0; i < 200; ++i) {  // more than one pass
     sources.push_back(
         random_lines({1 + i % 7}, static_cast<std::uint64_t>(i), small_vocabulary)[0]);

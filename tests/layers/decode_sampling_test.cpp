@@ -86,7 +86,8 @@ TEST(Choices, OfAHugeVocabularyAreThoseOfSortingIt) {
       return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)];
     });
     const std::vector<double> log_p = log_probabilities(logits);
-    std::vector<Id> expected, got;
+    std::vector<Id> expected;
+    std::vector<Id> got;
     double held = 0;
     for (std::size_t i = 0; i < order.size() && held < p; ++i) {
       expected.push_back(order[i]);
@@ -198,8 +199,11 @@ TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
                       o.temperature, o.top_k, o.top_p);
       // Pearson's statistic has the mean and half the variance of its degrees of freedom; outputs
       // too rare for it stand together.
-      double statistic = 0, rare_expected = 0, total = 0;
-      int classes = 0, rare = 0;
+      double statistic = 0;
+      double rare_expected = 0;
+      double total = 0;
+      int classes = 0;
+      int rare = 0;
       const auto add = [&](double e, int n) {
         if (e > 0) {
           statistic += (n - e) * (n - e) / e;
@@ -238,7 +242,8 @@ TEST(Sampling, SaysTheLogProbabilityOfTheModelWhateverTheTemperature) {
   for (std::size_t i = 0; i < sources.size(); ++i)
     for (const Hypothesis& h : found[i]) {
       double sum = 0;
-      std::vector<Id> prefix = {bos_id}, said = h.ids;
+      std::vector<Id> prefix = {bos_id};
+      std::vector<Id> said = h.ids;
       if (h.ended) said.push_back(eos_id);
       for (Id id : said) {
         sum +=

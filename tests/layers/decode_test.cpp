@@ -11,7 +11,8 @@ void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
                         const std::vector<std::vector<Index>>& selections,
                         const std::string& what) {
   const auto state = model.start(pack(sources));
-  Lines sentences = sources, prefixes(sources.size());
+  Lines sentences = sources;
+  Lines prefixes(sources.size());
   ASSERT_EQ(state->rows(), static_cast<Index>(sources.size())) << what;
   Random random(17);
   for (std::size_t t = 0; t < selections.size(); ++t) {
@@ -32,7 +33,8 @@ void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
                 10 * close)
           << what << ", step " << t << ", row " << r;
     state->select(selections[t]);
-    Lines chosen_sentences, chosen_prefixes;
+    Lines chosen_sentences;
+    Lines chosen_prefixes;
     for (Index r : selections[t]) {
       chosen_sentences.push_back(sentences[static_cast<std::size_t>(r)]);
       chosen_prefixes.push_back(prefixes[static_cast<std::size_t>(r)]);
@@ -77,7 +79,10 @@ TEST(Cache, GivesWhatTheWholeForwardPassGives) {
 // More rows than go through the layers as one block, then few again; more keys than are looked at
 // together.
 TEST(Cache, OfManyRowsAndOfLongSources) {
-  std::vector<Index> lengths, backwards, some, few;
+  std::vector<Index> lengths;
+  std::vector<Index> backwards;
+  std::vector<Index> some;
+  std::vector<Index> few;
   for (Index r = 0; r < 520; ++r) {
     lengths.push_back(1 + r * 5 % 11);
     backwards.push_back(519 - r);
@@ -246,9 +251,11 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
     return a.log_probability > b.log_probability;
   };
   const auto by_score = [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; };
-  std::vector<Hypothesis> live = {{}}, finished;
+  std::vector<Hypothesis> live = {{}};
+  std::vector<Hypothesis> finished;
   for (Index length = 0; length < o.max_length; ++length) {
-    std::vector<Hypothesis> all, next;
+    std::vector<Hypothesis> all;
+    std::vector<Hypothesis> next;
     for (const Hypothesis& h : live) {
       std::vector<Id> prefix = h.ids;
       prefix.insert(prefix.begin(), bos_id);

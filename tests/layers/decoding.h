@@ -72,8 +72,9 @@ inline bool repeats(const std::vector<Id>& ids, Index n) {
 /// sum_i log min(1, sum_j p_ij) of one output, from the maps of a pass over it alone.
 inline double direct_coverage(const Seq2Seq& model, const std::vector<Id>& source,
                               const Hypothesis& h) {
-  const auto n = static_cast<Index>(source.size()),
-             m = static_cast<Index>(h.ids.size()) + (h.ended ? 1 : 0);
+  const auto n = static_cast<Index>(source.size());
+
+  const auto m = static_cast<Index>(h.ids.size()) + (h.ended ? 1 : 0);
   std::vector<AttentionMap> maps;
   if (m > 0) {
     std::vector<Id> target = h.ids;
@@ -101,7 +102,9 @@ inline double direct_coverage(const Seq2Seq& model, const std::vector<Id>& sourc
 /// </s>; last, those that could say nothing more before they were long enough.
 inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector<Id>& source,
                                          const DecodeOptions& o) {
-  std::vector<Hypothesis> all, stuck, open = {{}};
+  std::vector<Hypothesis> all;
+  std::vector<Hypothesis> stuck;
+  std::vector<Hypothesis> open = {{}};
   while (!open.empty()) {
     std::vector<Hypothesis> next;
     for (const Hypothesis& h : open) {

@@ -77,9 +77,10 @@ TEST(LanguageModel, GoesOnWithTheTextItWasTrainedOn) {
   // Texts shorter than the context, as long, and longer; outputs within it and past it.
   for (const auto& [length, count] : std::vector<std::pair<Index, Index>>{
            {1, 5}, {3, 5}, {11, 1}, {12, 1}, {12, 20}, {13, 3}, {40, 9}, {4, 60}}) {
-    const std::vector<Id> text = periodic(7, length),
-                          expected = periodic(
-                              static_cast<Id>(first_free_id + (length + 3) % period), count);
+    const std::vector<Id> text = periodic(7, length);
+
+    const std::vector<Id> expected =
+        periodic(static_cast<Id>(first_free_id + (length + 3) % period), count);
     const std::string what = fmt::format("{} tokens after {}", count, length);
     EXPECT_EQ(by_steps(model, text, count), expected) << what;
     for (const Way& way : ways()) {
@@ -97,8 +98,10 @@ TEST(LanguageModel, GoesOnWithTheTextItWasTrainedOn) {
 TEST(LanguageModel, ScoresTheTextItWasTrainedOn) {
   const LanguageModel model = trained_on_periods();
   const Lines texts = {periodic(5, 3), periodic(9, 1)};
-  const Lines right = {periodic(8, 4), periodic(10, 6)}, wrong = {periodic(9, 4), periodic(5, 6)};
-  const auto good = score_targets(model, texts, right), bad = score_targets(model, texts, wrong);
+  const Lines right = {periodic(8, 4), periodic(10, 6)};
+  const Lines wrong = {periodic(9, 4), periodic(5, 6)};
+  const auto good = score_targets(model, texts, right);
+  const auto bad = score_targets(model, texts, wrong);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     EXPECT_GT(good[i].log_probability, -0.5) << i;
     EXPECT_LT(bad[i].log_probability, -3) << i;

@@ -70,8 +70,9 @@ Tensor rows_of(const Tensor& x, const Spans& spans, Index i) {
 TEST(Models, ABatchGivesWhatItsSequencesGiveAlone) {
   for (const Family& family : families()) {
     const auto model = family.make(0);
-    const Lines sources = random_lines(source_lengths, 21),
-                targets = random_lines(target_lengths, 22);
+    const Lines sources = random_lines(source_lengths, 21);
+
+    const Lines targets = random_lines(target_lengths, 22);
     const Batch together = make_batch(family.reads_source ? sources : Lines{}, targets);
     const Tensor logits = model->logits(together).value();
     const Gradients got = gradients(*model, [&] { return model->loss(together, summed); });
@@ -121,12 +122,14 @@ TEST(Models, AnEmptySequenceAddsNothingToItsBatch) {
   for (const Family& family : families()) {
     const auto model = family.make(0);
     // The decoder's side: a sequence without rows. (Its source may be read, and changes nothing.)
-    Batch with = batch_of(family, {3, 4, 2}, {2, 1, 3}), without = with;
+    Batch with = batch_of(family, {3, 4, 2}, {2, 1, 3});
+    Batch without = with;
     const auto rows = [](const Sequences& s, Index i) {
       return std::vector<Id>(&s.ids[s.spans.begin(i)],
                              &s.ids[s.spans.begin(i)] + s.spans.length(i));
     };
-    const Lines kept = {rows(with.target, 0), rows(with.target, 2)}, holed = {kept[0], {}, kept[1]};
+    const Lines kept = {rows(with.target, 0), rows(with.target, 2)};
+    const Lines holed = {kept[0], {}, kept[1]};
     const Sequences gold{with.gold, with.target.spans};
     const Lines kept_gold = {rows(gold, 0), rows(gold, 2)};
     with.gold = without.gold = pack(kept_gold).ids;
@@ -149,8 +152,9 @@ TEST(Models, ASourceOfNothingIsNoNaN) {
     Seq2Seq& model = *made;
     const Lines targets = random_lines({2, 3}, 1);
     const Lines sources = random_lines({0, 4}, 2);
-    const Batch batch = make_batch(sources, targets),
-                other = make_batch({sources[1]}, {targets[1]});
+    const Batch batch = make_batch(sources, targets);
+
+    const Batch other = make_batch({sources[1]}, {targets[1]});
     const Tensor logits = model.logits(batch).value();
     for (Real x : logits.span())
       ASSERT_TRUE(std::isfinite(x));
@@ -179,7 +183,8 @@ TEST(Models, LossIsTheMeanOverGoldTokens) {
       for (Index row = 0; row < logits.rows(); ++row) {
         if (batch.gold[row] == ignored_id) continue;
         const Real* z = logits.data() + row * logits.columns();
-        double largest = -INFINITY, sum = 0;
+        double largest = -INFINITY;
+        double sum = 0;
         for (Index c = 0; c < logits.columns(); ++c)
           largest = std::max(largest, static_cast<double>(z[c]));
         for (Index c = 0; c < logits.columns(); ++c)
@@ -285,7 +290,8 @@ TEST(Models, CountTheirParameters) {
 
 TEST(Models, GradientsAreDirectionalDerivatives) {
   // (L(p + e u) - L(p - e u)) / 2 e = <dL/dp, u>, a random direction u for each parameter.
-  const double e = sizeof(Real) == 8 ? 1e-5 : 1e-3, tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
+  const double e = sizeof(Real) == 8 ? 1e-5 : 1e-3;
+  const double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
   for (const Family& family : families()) {
     const auto model = family.make(0);
     const Batch batch = batch_of(family, {4, 2}, {3, 5});
@@ -294,7 +300,8 @@ TEST(Models, GradientsAreDirectionalDerivatives) {
     const auto all = parameters(*model);
     for (std::size_t i = 0; i < all.size(); ++i) {
       Tensor& p = all[i].parameter.value();
-      const Tensor u = random_tensor(p.shape(), 100 + i), before = p.clone();
+      const Tensor u = random_tensor(p.shape(), 100 + i);
+      const Tensor before = p.clone();
       const auto loss_at = [&](double step) {
         for (Index j = 0; j < p.size(); ++j)
           p[j] =
@@ -397,7 +404,8 @@ TEST(Models, RefuseSizesThatMakeNone) {
 
 TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
   for (const Family& family : families()) {
-    const auto model = family.make(Real(0.3)), plain = family.make(0);
+    const auto model = family.make(Real(0.3));
+    const auto plain = family.make(0);
     const Batch batch = batch_of(family, source_lengths, target_lengths);
     const auto at = [&](std::uint64_t seed, std::uint64_t step) {
       step_random() = Random(seed, step);
@@ -425,7 +433,8 @@ TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
 TEST(Dropout, GradientsAreThoseOfTheNetworkThatIsLeft) {
   // With the step's draws fixed the loss is a smooth function of the parameters: its slope must be
   // what the tape says.
-  const double e = sizeof(Real) == 8 ? 1e-5 : 4e-3, tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
+  const double e = sizeof(Real) == 8 ? 1e-5 : 4e-3;
+  const double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
   for (const Family& family : families()) {
     const auto model = family.make(Real(0.2));
     const Batch batch = batch_of(family, {4, 2}, {3, 5});
@@ -436,7 +445,8 @@ TEST(Dropout, GradientsAreThoseOfTheNetworkThatIsLeft) {
     };
     const Gradients g = gradients(*model, loss);
     const auto all = parameters(*model);
-    std::vector<Tensor> directions, before;
+    std::vector<Tensor> directions;
+    std::vector<Tensor> before;
     double expected = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
       directions.push_back(random_tensor(all[i].parameter.shape(), 200 + i));
@@ -566,8 +576,9 @@ TEST(Models, FrozenPartsWithNothingToLearnBeforeThemAreNotRecorded) {
     (void)model->loss(batch, summed);
     return tape.size();
   };
-  const std::size_t whole = recorded(NamePatterns({"decoder.1.cross.memory.bias"})),
-                    half = recorded(NamePatterns({"encoder*", "embedding*"}));
+  const std::size_t whole = recorded(NamePatterns({"decoder.1.cross.memory.bias"}));
+
+  const std::size_t half = recorded(NamePatterns({"encoder*", "embedding*"}));
   EXPECT_LT(half, whole * 2 / 3) << "the encoder reads frozen embeddings: its ops are no nodes";
   EXPECT_LE(recorded(NamePatterns({"encoder*"})), whole) << "the embeddings before it still learn";
 }

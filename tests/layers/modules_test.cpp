@@ -20,7 +20,8 @@ std::string message(const std::function<void()>& f) {
 
 /// Whether two modules name one parameter at their i-th place, for every place.
 std::vector<bool> shared(AnyModule a, AnyModule b) {
-  const auto first = parameters(a), second = parameters(b);
+  const auto first = parameters(a);
+  const auto second = parameters(b);
   std::vector<bool> result;
   for (std::size_t i = 0; i < std::min(first.size(), second.size()); ++i)
     result.push_back(first[i].parameter == second[i].parameter);
@@ -67,8 +68,12 @@ TEST(Copies, HaveWeightsOfTheirOwn) {
   EXPECT_EQ(parameter_count(net), 60);
   Linear model(2, 3, random);
   const std::vector<std::vector<Real>> before = values(model);
-  Linear constructed = model, assigned(2, 3, random), of_another_size(5, 1, random),
-         cloned = clone(model), twin = share(model);
+  Linear constructed = model;
+  Linear assigned(2, 3, random);
+  Linear of_another_size(5, 1, random);
+
+  Linear cloned = clone(model);
+  Linear twin = share(model);
   assigned = model;
   of_another_size = model;
   model.bias.gradient() = ones({3});
@@ -102,7 +107,8 @@ TEST(Copies, OfTiedWeightsAreTiedAgainOrRefused) {
   Tied model(random);
   EXPECT_EQ(parameters(model).size(), 2u) << "a shared one counts once";
   const std::vector<std::vector<Real>> before = values(model);
-  Tied cloned = clone(model), twin = share(model);
+  Tied cloned = clone(model);
+  Tied twin = share(model);
   EXPECT_NE(message([&] { const Tied copy = model; }), "") << "it would be tied no more";
   EXPECT_TRUE(cloned.output.weight == cloned.embedding.weight);
   EXPECT_EQ(shared(cloned, model), std::vector<bool>(2, false));
@@ -296,7 +302,8 @@ std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> dropping() {
 }
 
 TEST(Decode, DropsNothingWhateverTheMode) {
-  const Lines sources = {{5, 6, 7, 8, 9, 2}, {4, 5}}, targets = {{6, 7, 8}, {9}};
+  const Lines sources = {{5, 6, 7, 8, 9, 2}, {4, 5}};
+  const Lines targets = {{6, 7, 8}, {9}};
   for (const auto& [name, model] : dropping()) {
     const auto everything = [&, &model = model] {
       std::vector<std::vector<Id>> ids;

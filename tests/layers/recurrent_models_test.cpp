@@ -9,7 +9,8 @@ namespace {
 TEST(RecurrentSeq2Seq, HasAsManyParametersAsTheBenchmarksPeer) {
   // Embedding, two LSTMs of 256 + 256 + 2 inputs to a gate, a decoder LSTM of 256 + 512 + 256 + 2,
   // bridge, query, key, energy, output.
-  const Index v = 8000, d = 256;
+  const Index v = 8000;
+  const Index d = 256;
   const Index expected = v * d + 2 * 4 * d * (d + d + 2) + 4 * d * (3 * d + d + 2) +
                          (2 * d * d + d) + d * d + (2 * d * d + d) + d + (v * 4 * d + v);
   EXPECT_EQ(expected, 12679744);
@@ -105,10 +106,13 @@ TEST(RecurrentSeq2Seq, AdditiveFollowsItsPaper) {
     return x;
   };
 
-  const std::vector<Id> source = {7, 12, 5}, target = {bos_id, 9, 20, 4};
+  const std::vector<Id> source = {7, 12, 5};
+  const std::vector<Id> target = {bos_id, 9, 20, 4};
   std::vector<Vector> annotations;
-  Vector h(d, 0.0), c(d, 0.0);
-  const std::string e = "encoder.forward.0.", q = "decoder.0.";
+  Vector h(d, 0.0);
+  Vector c(d, 0.0);
+  const std::string e = "encoder.forward.0.";
+  const std::string q = "decoder.0.";
   for (Id id : source) {
     lstm(plus(plus(times(e + "input.weight", embed(id)), bias(e + "input.bias")),
               plus(times(e + "weight", h), bias(e + "bias"))),
@@ -122,7 +126,8 @@ TEST(RecurrentSeq2Seq, AdditiveFollowsItsPaper) {
   batch.target = pack(Lines{target});
   const Tensor got = model.logits(batch).value();
   for (std::size_t t = 0; t < target.size(); ++t) {
-    Vector weights, context(d, 0.0);
+    Vector weights;
+    Vector context(d, 0.0);
     double total = 0;
     for (const Vector& a : annotations) {
       const Vector inner = squash(plus(plus(times("decoder.attention.query.weight", h),

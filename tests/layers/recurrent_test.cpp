@@ -45,7 +45,8 @@ const std::vector<Index> lengths = {4, 1, 0, 6, 3};
 /// The rows of sequences at `width`, 1000 in padding; packed where width is 0.
 Tensor rows_at(const Tensor& packed_rows, Index width) {
   if (width == 0) return packed_rows;
-  const Spans from = Spans::packed(lengths), to = Spans::padded(lengths, width);
+  const Spans from = Spans::packed(lengths);
+  const Spans to = Spans::padded(lengths, width);
   const Index d = packed_rows.columns();
   Tensor x = Tensor::full({to.rows(), d}, 1000);
   for (Index i = 0; i < to.count(); ++i)
@@ -62,7 +63,8 @@ TEST(Recurrent, ABatchGivesWhatItsSequencesGiveAlone) {
     const auto together = stack(x, spans);
     ASSERT_EQ(together.y.columns(), stack.width()) << s.name;
     for (Index i = 0; i < spans.count(); ++i) {
-      const Index begin = spans.begin(i), end = begin + spans.length(i);
+      const Index begin = spans.begin(i);
+      const Index end = begin + spans.length(i);
       const std::vector<Index> one = {spans.length(i)};
       const auto alone = stack(x.slice(begin, end), Spans::packed(one));
       expect_close(together.y.value().slice(begin, end), alone.y.value(), s.name);
@@ -122,8 +124,9 @@ TEST(Recurrent, ReadsBackwardsWhatIsReversed) {
     for (Index t = 0; t < 7; ++t)
       std::copy_n(x.data() + t * 6, 6, turned.data() + (6 - t) * 6);
     const std::vector<Index> one = {7};
-    const auto back = layer(x, Spans::packed(one), {}, true),
-               forth = layer(turned, Spans::packed(one));
+    const auto back = layer(x, Spans::packed(one), {}, true);
+
+    const auto forth = layer(turned, Spans::packed(one));
     for (Index t = 0; t < 7; ++t)
       expect_close(back.y.value().slice(t, t + 1), forth.y.value().slice(6 - t, 7 - t), cell);
     expect_close(back.final.h.value(), forth.final.h.value(), cell);
@@ -179,8 +182,9 @@ TEST(Recurrent, CountsItsParametersAsPyTorchDoes) {
 
 TEST(Recurrent, ForgetsLittleAtFirst) {
   Random random(1);
-  const RecurrentLayer layer(CellKind::lstm, 4, 3, 0, random),
-      normed(CellKind::norm_lstm, 4, 3, 0, random);
+  const RecurrentLayer layer(CellKind::lstm, 4, 3, 0, random);
+
+  const RecurrentLayer normed(CellKind::norm_lstm, 4, 3, 0, random);
   for (const Tensor& bias : {layer.bias.value(), normed.input_bias.value()})
     for (Index i = 0; i < 12; ++i)
       EXPECT_EQ(bias[i], i >= 3 && i < 6 ? 1 : 0);

@@ -171,7 +171,8 @@ struct Widths {
 /// Teacher forcing: the decoder reads <s> y and must answer y </s>.
 inline Batch make_batch(const Lines& sources, const Lines& targets, Widths widths = {},
                         Id filler = pad_id) {
-  Lines inputs = targets, gold = targets;
+  Lines inputs = targets;
+  Lines gold = targets;
   for (auto& line : inputs)
     line.insert(line.begin(), bos_id);
   for (auto& line : gold)
@@ -227,7 +228,8 @@ inline void add(Gradients& a, const Gradients& b) {
 /// Largest difference, relative to the largest of `expected` (to 1 where all are smaller).
 inline double difference(std::span<const Real> got, std::span<const Real> expected) {
   if (got.size() != expected.size()) return INFINITY;
-  double largest = 1, worst = 0;
+  double largest = 1;
+  double worst = 0;
   for (Real x : expected)
     largest = std::max(largest, std::abs(static_cast<double>(x)));
   for (std::size_t i = 0; i < got.size(); ++i) {

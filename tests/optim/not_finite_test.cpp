@@ -60,8 +60,9 @@ constexpr Id marked = tiny_vocabulary - 1;
 /// those named alone.
 Batch batch_for(const Seq2Seq& model, const std::vector<std::size_t>& with_mark,
                 Widths widths = {}) {
-  Lines sources = random_lines({3, 5, 2, 4}, 11, marked),
-        targets = random_lines({4, 2, 3, 5}, 12, marked);
+  Lines sources = random_lines({3, 5, 2, 4}, 11, marked);
+
+  Lines targets = random_lines({4, 2, 3, 5}, 12, marked);
   for (std::size_t i : with_mark)
     sources[i].back() = targets[i].front() = marked;
   Batch batch = make_batch(model.reads_source() ? sources : Lines{}, targets, widths);
@@ -158,7 +159,8 @@ TEST(NotFinite, NamesTheLinesThatGiveItAlone) {
       for (const Widths widths : {Widths{}, Widths{7, 8}}) {
         const Batch batches[] = {batch_for(*family.model, {}),
                                  batch_for(*family.model, row.marked, widths)};
-        double whole = 0, alone = 0;
+        double whole = 0;
+        double alone = 0;
         const LossFunction loss = [&](const Batch& batch, Real divisor) {
           const Variable value = family.loss()(batch, divisor).optimised;
           if (batch.lines.size() == 1)
@@ -202,10 +204,14 @@ Batch numbers(const Lines& lines, Index first_line) {
 }
 
 TEST(NotFinite, FollowsTheStepAsItWasComputed) {
-  const Batch plain = numbers({{0, 1}, {5}}, 100), big = numbers({{2}, {0}, {2, 1}}, 0),
-              zero = numbers({{5, 3}, {1}, {3}}, 200);
-  Batch no_gold = numbers({{2}, {2}}, 300), one_without = numbers({{2}, {2}, {3}}, 400),
-        long_one = numbers(Lines(14, {2}), 0);
+  const Batch plain = numbers({{0, 1}, {5}}, 100);
+  const Batch big = numbers({{2}, {0}, {2, 1}}, 0);
+
+  const Batch zero = numbers({{5, 3}, {1}, {3}}, 200);
+  Batch no_gold = numbers({{2}, {2}}, 300);
+  Batch one_without = numbers({{2}, {2}, {3}}, 400);
+
+  Batch long_one = numbers(Lines(14, {2}), 0);
   for (Id& id : no_gold.gold.span())
     id = ignored_id;
   one_without.gold[1] = ignored_id;
@@ -217,8 +223,9 @@ TEST(NotFinite, FollowsTheStepAsItWasComputed) {
       };
     };
   };
-  const auto same = total([](const Variable& x) { return x; }),
-             twice = total([](const Variable& x) { return x * 2; });
+  const auto same = total([](const Variable& x) { return x; });
+
+  const auto twice = total([](const Variable& x) { return x * 2; });
   const auto root = total([](const Variable& x) { return sqrt(x); });
   const auto recomputed = total([](const Variable& x) {
     return recompute([](std::span<const Variable> v) { return sqrt(v[0]) * 1; }, {{x}});

@@ -231,7 +231,8 @@ TEST(OnNan, RowsLeaveSkippedStepsOut) {
     const auto rows = rows_of(o.folder);
     ASSERT_EQ(rows.size(), 3u) << c.name;
     for (std::size_t r = 0; r < 3; ++r) {
-      double loss = 0, gold = 0;
+      double loss = 0;
+      double gold = 0;
       Index skipped = 0;
       for (std::size_t i = 4 * r; i < 4 * r + 4; ++i)
         if (std::isnan(expected.losses[i]))
@@ -407,8 +408,9 @@ TEST(OnNan, WeightsThatAreNotFiniteStopAndAreNotSaved) {
 }
 
 TEST(OnNan, ValidationThatIsNotFiniteIsNeverTheBest) {
-  const double nan = std::numeric_limits<double>::quiet_NaN(),
-               inf = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+
+  const double inf = std::numeric_limits<double>::infinity();
   const struct {
     std::vector<double> losses;
     Index best;

@@ -155,7 +155,8 @@ TEST(Optimizer, LeavesParametersWithoutGradientAlone) {
   model.draw_gradients(1);
   model.items[2].clear_gradient();
   model.items[5].trainable() = false;
-  const Tensor unreached = model.items[2].value().clone(), frozen = model.items[5].value().clone();
+  const Tensor unreached = model.items[2].value().clone();
+  const Tensor frozen = model.items[5].value().clone();
   adam.step();
   EXPECT_EQ(model.items[2].value().to_vector(), unreached.to_vector());
   EXPECT_EQ(model.items[5].value().to_vector(), frozen.to_vector());
@@ -280,8 +281,9 @@ TEST(Optimizer, AsksTheSystemForNoMemory) {
   Adam adam(model, {});
   model.draw_gradients(1);
   adam.step();
-  const std::size_t live = memory::statistics().live,
-                    requests = memory::statistics().system_requests;
+  const std::size_t live = memory::statistics().live;
+
+  const std::size_t requests = memory::statistics().system_requests;
   for (int i = 0; i < 3; ++i) {
     adam.gradient_norm();
     adam.step();

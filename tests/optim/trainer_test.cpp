@@ -367,7 +367,8 @@ TEST(Trainer, TakesAllOfACheckpointOrNothing) {
 }
 
 TEST(Trainer, ContinuesInTheSameProgram) {
-  Training whole(options(12)), parts(options(12));
+  Training whole(options(12));
+  Training parts(options(12));
   whole.run();
   EXPECT_TRUE(parts.run(5).interrupted);
   parts.reports.clear();
@@ -376,7 +377,8 @@ TEST(Trainer, ContinuesInTheSameProgram) {
 }
 
 TEST(Trainer, DependsOnItsSeedAlone) {
-  Training a(options(4)), b(options(4));
+  Training a(options(4));
+  Training b(options(4));
   TrainerOptions other = options(4);
   other.seed = 4;
   Training c(other);
@@ -480,7 +482,8 @@ TEST(Trainer, WritesMetrics) {
           << column << " in " << row.dump();
   // The first row is the mean of its steps, weighted by their gold tokens.
   Numbered data;
-  double loss = 0, norm = 0;
+  double loss = 0;
+  double norm = 0;
   Index gold = 0;
   for (Index i = 0; i < 3; ++i) {
     const Batch batch = data.next();
@@ -685,7 +688,8 @@ TEST(Trainer, StopsWhenPatienceIsOver) {
 TEST(Trainer, LoadsTheBestWeightsFromMemory) {
   TrainerOptions o = options(6);
   o.eval_every = 2;
-  Training run(o), shorter(options(4));
+  Training run(o);
+  Training shorter(options(4));
   run.trainer.run(run.data, run.loss(), scripted({3, 1, 2}), {});
   shorter.run();
   EXPECT_NE(run.model.weight.value().to_vector(), shorter.model.weight.value().to_vector());
@@ -701,7 +705,8 @@ TEST(Trainer, EvaluatesTheAverage) {
   o.eval_every = 1;
   o.average = 3;
   Training run(o);
-  std::vector<std::vector<Real>> seen, raw;
+  std::vector<std::vector<Real>> seen;
+  std::vector<std::vector<Real>> raw;
   Observers observers;
   observers.on_step = [&](const StepReport&) {
     raw.push_back(run.model.weight.value().to_vector());
@@ -770,7 +775,8 @@ TEST(Trainer, PassesOverBatchesWithoutGold) {
 
 TEST(Trainer, AsksTheSystemForNoMemory) {
   Training run(options(40));
-  std::vector<std::size_t> requests, live;
+  std::vector<std::size_t> requests;
+  std::vector<std::size_t> live;
   Observers observers;
   observers.on_step = [&](const StepReport&) {
     requests.push_back(memory::statistics().system_requests);

@@ -95,8 +95,9 @@ TEST(Watch, Clipping) {
 }
 
 TEST(Watch, SaysTheSameFromWhatWasKept) {
-  const Curve loss = [](Index step) { return step <= 111 ? 2 : 9.0; },
-              norm = [](Index) { return 3.0; };
+  const Curve loss = [](Index step) { return step <= 111 ? 2 : 9.0; };
+
+  const Curve norm = [](Index) { return 3.0; };
   const std::vector<Said> whole = said(700, loss, norm);
   ASSERT_EQ(whole.size(), 2u);
   for (Index cut : {7, 119, 150, 180, 300, 599, 650}) {
