@@ -5,7 +5,7 @@
 #include "framework/error.h"
 #include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/language_model.h"
-#include "layers/seq2seq/recurrent.h"
+#include "layers/seq2seq/recurrent_seq2seq.h"
 #include "layers/seq2seq/transformer.h"
 #include "optim/clip.h"
 

@@ -2,14 +2,13 @@
 // way they were written in, letter by letter. Expected: at least 99 % of 500 unseen dates without a
 // mistake, in less than 40 seconds on two cores.
 
-#include "layers/seq2seq/recurrent.h"
-
 #include <fmt/core.h>
 
 #include "datasets/batching.h"
 #include "datasets/metrics/exact.h"
 #include "datasets/toy/toy.h"
 #include "layers/seq2seq/decode.h"
+#include "layers/seq2seq/recurrent_seq2seq.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"

@@ -5,7 +5,7 @@
 
 #include "framework/kernels/decoder_step.h"
 #include "layers/attention/cache.h"
-#include "layers/transformer.h"
+#include "layers/transformer_layers.h"
 
 namespace heed {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "framework/kernels/recurrent.h"
+#include "framework/kernels/recurrence.h"
 #include "framework/kernels/simd.h"
 
 namespace heed::kernels {

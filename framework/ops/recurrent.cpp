@@ -1,8 +1,7 @@
-#include "framework/kernels/recurrent.h"
-
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/packed.h"
 #include "framework/kernels/parallel.h"
+#include "framework/kernels/recurrence.h"
 #include "framework/kernels/rows.h"
 #include "framework/ops.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "layers/attention/heads.h"
+#include "layers/attention/multi_head.h"
 #include "layers/attention/scored.h"
 
 namespace heed {

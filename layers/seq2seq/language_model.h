@@ -3,7 +3,7 @@
 #include "layers/embedding.h"
 #include "layers/positions.h"
 #include "layers/seq2seq/model.h"
-#include "layers/transformer.h"
+#include "layers/transformer_layers.h"
 
 namespace heed {
 

@@ -6,7 +6,7 @@
 #include "layers/positions.h"
 #include "layers/seq2seq/model.h"
 #include "layers/seq2seq/pointer.h"
-#include "layers/transformer.h"
+#include "layers/transformer_layers.h"
 
 namespace heed {
 

@@ -8,7 +8,7 @@
 #include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/decode.h"
 #include "layers/seq2seq/language_model.h"
-#include "layers/seq2seq/recurrent.h"
+#include "layers/seq2seq/recurrent_seq2seq.h"
 #include "layers/seq2seq/transformer.h"
 #include "tests/framework/threads.h"
 

@@ -1,5 +1,5 @@
 #include "layers/attention/co_attention.h"
-#include "layers/attention/heads.h"
+#include "layers/attention/multi_head.h"
 #include "layers/attention/sentinel.h"
 #include "tests/layers/tiny.h"
 

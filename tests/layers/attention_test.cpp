@@ -1,6 +1,6 @@
 #include <limits>
 
-#include "layers/attention/multi_head.h"
+#include "layers/attention/transformer_attention.h"
 #include "layers/positions.h"
 #include "tests/layers/tiny.h"
 

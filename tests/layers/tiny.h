@@ -12,7 +12,7 @@
 #include "framework/ops.h"
 #include "layers/seq2seq/convolutional.h"
 #include "layers/seq2seq/language_model.h"
-#include "layers/seq2seq/recurrent.h"
+#include "layers/seq2seq/recurrent_seq2seq.h"
 #include "layers/seq2seq/transformer.h"
 
 // Models small enough to be computed a second way, and batches for them.

@@ -8,7 +8,7 @@
 #include "layers/linear.h"
 #include "layers/norm.h"
 #include "layers/recurrent.h"
-#include "layers/transformer.h"
+#include "layers/transformer_layers.h"
 
 namespace heed {
 namespace {

@@ -1,4 +1,4 @@
-#include "layers/transformer.h"
+#include "layers/transformer_layers.h"
 
 namespace heed {
 

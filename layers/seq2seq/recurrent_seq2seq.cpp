@@ -1,4 +1,4 @@
-#include "layers/seq2seq/recurrent.h"
+#include "layers/seq2seq/recurrent_seq2seq.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "framework/kernels/recurrent.h"
+#include "framework/kernels/recurrence.h"
 
 #include <utility>
 
