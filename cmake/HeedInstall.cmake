@@ -1,8 +1,10 @@
-# cmake --install: headers to include/heed/<folder>/, the libraries, the `heed` program, and a package for find_package(Heed).
+# cmake --install: headers to include/heed/<folder>/, the libraries, the program `heed`, and a
+# package for find_package(Heed).
 include(CMakePackageConfigHelpers)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Heed)
-install(TARGETS heed_settings heed_framework heed_layers heed_optim heed_datasets heed_all EXPORT HeedTargets)
+install(TARGETS heed_settings heed_framework heed_layers heed_optim heed_datasets heed_all
+        EXPORT HeedTargets)
 install(EXPORT HeedTargets NAMESPACE Heed:: DESTINATION ${package})
 if(TARGET heed)
   install(TARGETS heed)
@@ -17,13 +19,16 @@ install(CODE "set(HEED_HEADERS \"${CMAKE_INSTALL_INCLUDEDIR}/heed\")")
 install(SCRIPT cmake/relative_includes.cmake)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-configure_package_config_file(cmake/HeedConfig.cmake.in ${PROJECT_BINARY_DIR}/HeedConfig.cmake INSTALL_DESTINATION ${package})
-write_basic_package_version_file(${PROJECT_BINARY_DIR}/HeedConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/HeedConfig.cmake ${PROJECT_BINARY_DIR}/HeedConfigVersion.cmake DESTINATION ${package})
+set(config ${PROJECT_BINARY_DIR}/HeedConfig.cmake)
+set(config_version ${PROJECT_BINARY_DIR}/HeedConfigVersion.cmake)
+configure_package_config_file(cmake/HeedConfig.cmake.in ${config} INSTALL_DESTINATION ${package})
+write_basic_package_version_file(${config_version} COMPATIBILITY SameMinorVersion)
+install(FILES ${config} ${config_version} DESTINATION ${package})
 
 if(HEED_TESTS)
   add_test(NAME install.package
-           COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DWORK=${PROJECT_BINARY_DIR}/package_test
+           COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR}
+                   -DWORK=${PROJECT_BINARY_DIR}/package_test
                    -P ${PROJECT_SOURCE_DIR}/tests/install/run.cmake)
   set_tests_properties(install.package PROPERTIES LABELS package TIMEOUT 600)
 endif()

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Weights that `heed export` wrote, in PyTorch: how to read them, and what Heed computes with them, in plain tensor functions.
+"""Reads weights that `heed export` wrote into PyTorch, and computes with them what Heed computes.
 
-    python3 load_in_pytorch.py MODEL.safetensors [--batch BATCH.safetensors] [--out FILE.safetensors]
+    python3 load_in_pytorch.py MODEL.safetensors [--batch BATCH.safetensors]
+                               [--out FILE.safetensors]
 
 As a library:
 
     model = Model("first.safetensors")
-    logits = model.logits(source_ids, target_ids)     # (target, vocabulary): row t is what follows target_ids[:t + 1]
-    model.save("again.safetensors")                   # for `heed import`
+    logits = model.logits(source_ids, target_ids)  # (target, vocabulary)
+    model.save("again.safetensors")                # for `heed import`
 
-Needs Python 3.11, NumPy and PyTorch 1.12 or later. Sequences go through one at a time, so that there are no masks to think of; in each
-function x is (length, width). docs/pytorch.md explains.
+Row t of the logits is about the token that follows target_ids[:t + 1].
+
+Needs Python 3.11, NumPy and PyTorch 1.12 or later. Sequences go through one at a time, so that
+there are no masks; in each function x is (length, width). docs/pytorch.md explains.
 """
 import argparse
 import json
@@ -21,13 +24,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-# The file ---------------------------------------------------------------------------------------------------------------------------
+# The file ----------------------------------------------------------------------------------------
 
 NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 
 
 def read_safetensors(path):
-    """Eight bytes say how long the header is; the header, JSON, says where in the rest each tensor lies."""
+    """Eight bytes give the length of the header; the header, JSON, says where each tensor lies."""
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         elements = file.read()
@@ -44,7 +47,8 @@ def write_safetensors(path, tensors, metadata):
     header, elements = {"__metadata__": metadata}, b""
     for name, tensor in sorted(tensors.items()):
         numbers = tensor.detach().cpu().float().numpy().astype("<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(elements), len(elements) + len(numbers)]}
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape),
+                        "data_offsets": [len(elements), len(elements) + len(numbers)]}
         elements += numbers
     text = json.dumps(header, ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
@@ -52,7 +56,7 @@ def write_safetensors(path, tensors, metadata):
         file.write(len(text).to_bytes(8, "little") + text + elements)
 
 
-# The layers; w holds the weights by name ----------------------------------------------------------------------------------------------
+# The layers; w holds the weights by name ---------------------------------------------------------
 
 
 def linear(w, name, x):
@@ -65,7 +69,8 @@ def layer_norm(w, name, x):
 
 def attend(q, k, v, heads=1, causal=False, scale=None):
     """softmax(q k^T scale) v for each head, whose columns stand side by side."""
-    q, k, v = (x.view(len(x), heads, -1).transpose(0, 1) for x in (q, k, v))  # (heads, length, width)
+    # (length, heads * width) -> (heads, length, width)
+    q, k, v = (x.view(len(x), heads, -1).transpose(0, 1) for x in (q, k, v))
     scores = q @ k.transpose(1, 2) * (q.shape[-1] ** -0.5 if scale is None else scale)
     if causal:
         scores += torch.full(scores.shape[1:], -math.inf).triu(1)
@@ -73,22 +78,35 @@ def attend(q, k, v, heads=1, causal=False, scale=None):
 
 
 def residual(w, name, x, pre, f):
-    return x + f(layer_norm(w, name + ".norm", x)) if pre else layer_norm(w, name + ".norm", x + f(x))
+    if pre:
+        return x + f(layer_norm(w, name + ".norm", x))
+    return layer_norm(w, name + ".norm", x + f(x))
 
 
 def self_attention(w, name, x, heads, causal):
-    return linear(w, name + ".output", attend(*linear(w, name + ".input", x).chunk(3, -1), heads, causal))
+    q, k, v = linear(w, name + ".input", x).chunk(3, -1)
+    return linear(w, name + ".output", attend(q, k, v, heads, causal))
 
 
 def cross_attention(w, name, x, memory, heads):
-    return linear(w, name + ".output", attend(linear(w, name + ".query", x), *linear(w, name + ".memory", memory).chunk(2, -1), heads))
+    k, v = linear(w, name + ".memory", memory).chunk(2, -1)
+    return linear(w, name + ".output", attend(linear(w, name + ".query", x), k, v, heads))
 
 
 def transformer_layer(w, name, x, heads, pre, activation, causal=False, memory=None):
-    x = residual(w, name + ".around_attention", x, pre, lambda z: self_attention(w, name + ".attention", z, heads, causal))
+    def attention(z):
+        return self_attention(w, name + ".attention", z, heads, causal)
+
+    def cross(z):
+        return cross_attention(w, name + ".cross", z, memory, heads)
+
+    def feed_forward(z):
+        return linear(w, name + ".feed_forward.down",
+                      activation(linear(w, name + ".feed_forward.up", z)))
+
+    x = residual(w, name + ".around_attention", x, pre, attention)
     if memory is not None:
-        x = residual(w, name + ".around_cross", x, pre, lambda z: cross_attention(w, name + ".cross", z, memory, heads))
-    feed_forward = lambda z: linear(w, name + ".feed_forward.down", activation(linear(w, name + ".feed_forward.up", z)))
+        x = residual(w, name + ".around_cross", x, pre, cross)
     return residual(w, name + ".around_feed_forward", x, pre, feed_forward)
 
 
@@ -115,7 +133,7 @@ def gated_convolution(w, name, x, causal):
 
 
 def cell_step(kind, w, name, share, h, c):
-    """One step of a recurrent layer from the input's share of the gates; the gates stand in PyTorch's order."""
+    """One step of a recurrent layer. share is W x + b; the gates stand in PyTorch's order."""
     if kind == "norm_lstm":  # (Ba et al. 2016)
         norm = lambda x: F.layer_norm(x, x.shape[-1:])
         u = w[name + ".gain"] * norm(F.linear(h, w[name + ".weight"]))
@@ -135,7 +153,9 @@ def cell_step(kind, w, name, share, h, c):
 
 def share_of_gates(kind, w, name, x):
     x = linear(w, name + ".input", x)
-    return F.layer_norm(x, x.shape[-1:], w[name + ".input_gain"], w[name + ".input_bias"]) if kind == "norm_lstm" else x
+    if kind == "norm_lstm":
+        return F.layer_norm(x, x.shape[-1:], w[name + ".input_gain"], w[name + ".input_bias"])
+    return x
 
 
 def recurrent_layer(kind, w, name, x):
@@ -147,13 +167,16 @@ def recurrent_layer(kind, w, name, x):
     return torch.stack(states)
 
 
-# The models: (source ids, target ids) to logits -----------------------------------------------------------------------------------------
+# The models: (source ids, target ids) to logits --------------------------------------------------
 
 
 def transformer(w, model, source, target):
     """Vaswani et al. 2017; the embedding is the output layer too."""
     table, heads, pre = w["embedding.weight"], model["heads"], model["norm"] == "pre"
-    embed = lambda table, ids: table[ids] * math.sqrt(model["d"]) + sinusoids(len(ids), model["d"])
+
+    def embed(table, ids):
+        return table[ids] * math.sqrt(model["d"]) + sinusoids(len(ids), model["d"])
+
     x, y = embed(w.get("source_embedding.weight", table), source), embed(table, target)
     for i in range(model["layers"]):
         x = transformer_layer(w, f"encoder.{i}", x, heads, pre, F.relu)
@@ -174,38 +197,44 @@ def language_model(w, model, source, target):
 
 def convolutional(w, model, source, target):
     """Gehring et al. 2017."""
-    half, table = math.sqrt(0.5), w["embedding.weight"]
+    sqrt_half, table = math.sqrt(0.5), w["embedding.weight"]
     embed = lambda table, ids: table[ids] + w["positions.weight"][: len(ids)]
     e = x = embed(w.get("source_embedding.weight", table), source)
     for i in range(model["layers"]):
-        x = (gated_convolution(w, f"encoder.{i}", x, causal=False) + x) * half
-    keys, values = x, (x + e) * half
+        x = (gated_convolution(w, f"encoder.{i}", x, causal=False) + x) * sqrt_half
+    keys, values = x, (x + e) * sqrt_half
     e = y = embed(table, target)
     for i in range(model["layers"]):
         z = gated_convolution(w, f"decoder.{i}.conv", y, causal=True)
-        context = attend((normed_linear(w, f"decoder.{i}.query", z) + e) * half, keys, values, scale=1)
-        y = ((normed_linear(w, f"decoder.{i}.back", context) + z) * half + y) * half
-    return F.linear(y, table, w["output.bias"]) if model["tied"] else normed_linear(w, "output", y)
+        query = (normed_linear(w, f"decoder.{i}.query", z) + e) * sqrt_half
+        context = attend(query, keys, values, scale=1)
+        y = ((normed_linear(w, f"decoder.{i}.back", context) + z) * sqrt_half + y) * sqrt_half
+    if model["tied"]:
+        return F.linear(y, table, w["output.bias"])
+    return normed_linear(w, "output", y)
 
 
 def scores(kind, w, name, query, memory):
-    """How much the decoder's state, a vector, wants each row of the memory."""
+    """The score of each row of the memory for the decoder's state, a vector."""
     if kind == "dot":
         return memory @ query
     if kind == "general":
         return linear(w, name + ".key", memory) @ query
-    return torch.tanh(linear(w, name + ".query", query) + linear(w, name + ".key", memory)) @ w[name + ".energy"]  # additive, concat
+    # additive, concat
+    hidden = torch.tanh(linear(w, name + ".query", query) + linear(w, name + ".key", memory))
+    return hidden @ w[name + ".energy"]
 
 
 def recurrent(w, model, source, target):
-    """Sutskever et al. 2014 without attention; Bahdanau et al. 2015 with additive; Luong et al. 2015 with any other."""
+    """Sutskever et al. 2014; with additive attention Bahdanau et al. 2015, else Luong et al."""
     kind, attention = model["cell"], model["name"].removeprefix("rnn").removeprefix("+")
     if attention not in ("", "additive", "dot", "general", "concat") or model["coverage"] > 0:
         raise SystemExit(f"the attention of {model['name']} is not shown here")
     table = w["embedding.weight"]
     embed = lambda table, ids: table[ids] * math.sqrt(model["d"])
 
-    x, states = embed(w.get("source_embedding.weight", table), source), []  # the encoder, and with its ends the decoder begins
+    # The encoder; its last states give the decoder's first.
+    x, states = embed(w.get("source_embedding.weight", table), source), []
     for i in range(model["layers"]):
         outputs = [recurrent_layer(kind, w, f"encoder.forward.{i}", x)]
         ends = [outputs[0][-1]]
@@ -229,7 +258,8 @@ def recurrent(w, model, source, target):
             if i > 0:
                 share = linear(w, f"decoder.{i}.input", states[i - 1][0])
             if kind == "norm_lstm":
-                share = F.layer_norm(share, share.shape[-1:], w[f"decoder.{i}.input_gain"], w[f"decoder.{i}.input_bias"])
+                gain, bias = w[f"decoder.{i}.input_gain"], w[f"decoder.{i}.input_bias"]
+                share = F.layer_norm(share, share.shape[-1:], gain, bias)
             states[i] = cell_step(kind, w, f"decoder.{i}", share, *states[i])
         h = states[-1][0]
         if attention == "additive":
@@ -251,8 +281,9 @@ class Model:
 
     def logits(self, source, target):
         families = {"transformer": transformer, "conv": convolutional, "lm": language_model}
+        family = families.get(self.settings["name"], recurrent)
         with torch.no_grad():
-            return families.get(self.settings["name"], recurrent)(self.weights, self.settings, source, target)
+            return family(self.weights, self.settings, source, target)
 
     def save(self, path):
         write_safetensors(path, self.weights, self.metadata)
