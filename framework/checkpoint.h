@@ -32,8 +32,8 @@ struct NamedTensor {
 /// | 32 to 39 | XXH3 hash of the 32 bytes before |
 /// | from 40 | payload, a cereal portable binary archive |
 ///
-/// Format 1 has no hash of its header, so its payload begins at byte 32. All versions of Heed read
-/// it. Tensors are stored as 32- or 64-bit floats, depending on the program that wrote them, and
+/// Format 1 has no hash of its header, so its payload begins at byte 32. It will stay readable.
+/// Tensors are stored as 32- or 64-bit floats, depending on the program that wrote them, and are
 /// converted when they are loaded if Real has the other size.
 struct Checkpoint {
   std::vector<NamedTensor> tensors;

@@ -14,8 +14,8 @@
 // The declaration of every op. docs/kernels.md derives the gradients and names the papers in full.
 //
 // How to read a declaration:
-// - Shapes stand as `inputs -> result`. `(..., n)` has any number of leading axes; `()` is a
-// scalar.
+// - Shapes stand as `inputs -> result`. `(..., n)` has any number of leading axes, and `()` is a
+//   scalar.
 // - An `Operand` may carry a gradient. An `OptionalOperand` may be undefined, such as a bias.
 // - Negative axes count from the last: -1 is the last axis.
 // - `Spans` say which rows of a (rows, ...) tensor belong to which sequence. All other rows are
@@ -225,8 +225,8 @@ struct CrossEntropy {
   /// and not divided. The perplexity is exp(nats / rows). It comes from the same pass.
   double* nats = nullptr;
 };
-/// The mean over the rows of -sum_c t_c log softmax(logits)_c, where t is the smoothed target.
-/// Shapes: logits (n, classes), gold (n) -> ().
+/// The sum over the rows that count of -sum_c t_c log softmax(logits)_c, divided by the divisor. t
+/// is the smoothed target. Shapes: logits (n, classes), gold (n) -> ().
 Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntropy& options = {});
 /// cross_entropy(linear(x, weight, bias), gold) in blocks of rows: the logits of a whole batch
 /// never exist at once, and ignored rows cost nothing. The gradients are computed in the forward
@@ -236,13 +236,13 @@ Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Opt
                               const Ids& gold, const CrossEntropy& options = {});
 Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids& gold,
                               const CrossEntropy& options = {});
-/// The loss of a pointer-generator: the mean over the rows of
+/// The loss of a pointer-generator, summed and divided as in cross_entropy(). The loss of a row is
 ///
 ///     -log(g P(gold) + (1 - g) c)   with P = softmax(linear(x, weight, bias)), g = sigmoid(gate)
 ///
 /// `copied` is c, the probability that copying gives the gold id (copy_probability()). A gold id of
 /// `classes` or more can only be copied: its P is 0. Label smoothing s concerns P alone: the loss
-/// of a row is (1 - s) times the loss above, minus s / classes times the sum of log P.
+/// is then (1 - s) times the one above, minus s / classes times the sum of log P.
 /// Shapes: x (n, d), weight (classes, d), bias (classes) or undefined, gate (n), copied (n),
 /// gold (n) -> (). Source: See et al. 2017, equations 6 and 9.
 Variable copy_cross_entropy(const Operand& x, const Operand& weight, const OptionalOperand& bias,
