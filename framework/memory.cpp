@@ -63,9 +63,8 @@ struct Bin {
 /// block has at least `size`.
 Bin bin_of(std::size_t size, bool round_up) {
   std::size_t units = size / grain;
-  const bool small = units >> split_bits == 0;  // small sizes have a list each
-  if (round_up && !small) units += (std::size_t{1} << (std::bit_width(units) - 1 - split_bits)) - 1;
-  if (small) return {0, static_cast<int>(units)};
+  if (units >> split_bits == 0) return {0, static_cast<int>(units)};  // a list for each small size
+  if (round_up) units += (std::size_t{1} << (std::bit_width(units) - 1 - split_bits)) - 1;
   const int width = static_cast<int>(std::bit_width(units));
   const std::size_t part = (units >> (width - 1 - split_bits)) & ((1u << split_bits) - 1);
   return {width - split_bits, static_cast<int>(part)};
@@ -119,8 +118,8 @@ class Pool {
   }
 
  private:
-  /// A free block of at least `size`, or null. It is no longer in a list, and what is more than
-  /// `size` is a free block of its own if it is large enough.
+  /// Takes a free block of at least `size` out of its list, or returns null. The rest of a larger
+  /// block becomes a free block, if it is large enough.
   Block* take(std::size_t size) {
     Block* block = find(size);
     if (!block) return nullptr;
@@ -141,7 +140,7 @@ class Pool {
     return lists_[power][std::countr_zero(parts_[power])];
   }
 
-  /// Makes a free block of what is more than `size`.
+  /// Cuts a block to `size`. The rest becomes a free block.
   void split(Block* block, std::size_t size) {
     Block* rest = reinterpret_cast<Block*>(reinterpret_cast<std::byte*>(block) + size);
     ASAN_UNPOISON_MEMORY_REGION(rest, sizeof(Block));

@@ -26,7 +26,8 @@ using Path = std::filesystem::path;
 
 constexpr std::uint64_t length_bytes = 8;
 constexpr std::uint64_t most_header_bytes = 100'000'000;
-// In memory, a name takes many more bytes than in the file. Large models have some thousands.
+// A name takes many more bytes in memory than in the file. Large models have some thousands of
+// names.
 constexpr std::size_t most_names = 250'000;
 constexpr std::string_view metadata_key = "__metadata__";
 
@@ -34,13 +35,19 @@ struct Dtype {
   std::string_view name;
   std::uint64_t bits;
 };
-constexpr Dtype dtypes[] = {{"F32", 32},    {"F64", 64},        {"F16", 16},        {"BF16", 16},
-                            {"BOOL", 8},    {"U8", 8},          {"I8", 8},          {"I16", 16},
-                            {"U16", 16},    {"I32", 32},        {"U32", 32},        {"I64", 64},
-                            {"U64", 64},    {"C64", 64},        {"F8_E4M3", 8},     {"F8_E5M2", 8},
-                            {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6},
-                            {"F6_E3M2", 6}, {"F4", 4}};
-constexpr std::ptrdiff_t weight_dtypes = 4;  // the first ones of `dtypes` can be loaded
+// clang-format off
+constexpr Dtype dtypes[] = {
+    {"F32", 32}, {"F64", 64}, {"F16", 16}, {"BF16", 16},  // can be loaded
+    {"BOOL", 8},
+    {"U8", 8}, {"U16", 16}, {"U32", 32}, {"U64", 64},
+    {"I8", 8}, {"I16", 16}, {"I32", 32}, {"I64", 64},
+    {"C64", 64},
+    {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
+    {"F6_E2M3", 6}, {"F6_E3M2", 6},
+    {"F4", 4},
+};
+// clang-format on
+constexpr std::ptrdiff_t weight_dtypes = 4;  // the first line of `dtypes`
 constexpr Dtype own = sizeof(Real) == 4 ? dtypes[0] : dtypes[1];
 
 /// Thrown when a file is not valid; load_safetensors() adds the name of the file.
