@@ -1,7 +1,6 @@
 #pragma once
 
-// All of Heed. Inside the project include the single headers instead: they are the faster to
-// compile.
+// All of Heed. Sources of the project include single headers instead, which compile faster.
 
 #include "datasets/batching.h"
 #include "datasets/metrics/bleu.h"

@@ -42,8 +42,8 @@ MakeModel language_model(Index d, int heads, int layers) {
   };
 }
 
-/// Bidirectional LSTM encoder of `d` per direction, LSTM decoder, additive attention (Bahdanau et
-/// al. 2015).
+/// A bidirectional LSTM encoder of `d` for each direction, an LSTM decoder, and additive attention
+/// (Bahdanau et al. 2015).
 MakeModel recurrent(Index d) {
   return [=](Random& random, const Case& c) {
     return std::make_unique<RecurrentSeq2Seq>(
@@ -80,7 +80,7 @@ Batch Case::batch(Random& random) const {
     for (Id& id : result.target.ids.span())
       id = static_cast<Id>(random.below(vocabulary));
   }
-  const Index first = size.source > 0 ? first_free_id : 1;  // 0 would be ignored
+  const Index first = size.source > 0 ? first_free_id : 1;  // TrainingStep ignores gold id 0
   result.gold = Ids(result.target.ids.shape());
   for (Id& id : result.gold.span())
     id = static_cast<Id>(first + static_cast<Index>(random.below(vocabulary - first)));
@@ -90,8 +90,8 @@ Batch Case::batch(Random& random) const {
 std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random, Index vocabulary) {
   std::vector<std::vector<Id>> lines(static_cast<std::size_t>(count));
   for (auto& line : lines) {
-    line.resize(static_cast<std::size_t>(n / 2) +
-                random.below(static_cast<std::uint64_t>(n - n / 2) + 1));
+    const std::uint64_t extra = random.below(static_cast<std::uint64_t>(n - n / 2) + 1);
+    line.resize(static_cast<std::size_t>(n / 2) + extra);
     for (Id& id : line)
       id = first_free_id + static_cast<Id>(random.below(vocabulary - first_free_id));
   }
@@ -167,8 +167,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 double median_seconds(double seconds, const std::function<void()>& act) {
   std::vector<double> times;
-  for (const auto start = std::chrono::steady_clock::now();
-       seconds_since(start) < seconds || times.size() < 5;) {
+  const auto start = std::chrono::steady_clock::now();
+  while (seconds_since(start) < seconds || times.size() < 5) {
     const auto begin = std::chrono::steady_clock::now();
     act();
     times.push_back(seconds_since(begin));

@@ -14,17 +14,17 @@
 
 namespace heed::bench {
 
-/// A batch: so many pairs of at most `source` and `target` tokens; of a language model, which has
-/// no source, so many texts.
+/// The size of a batch: `count` pairs of at most `source` and `target` tokens. A language model has
+/// no source: `count` texts of `target` tokens.
 struct BatchSize {
   Index count;
   Index source;
   Index target;
-  // padding included: what tokens/s counts
+  /// The number of tokens with padding, for tokens/s.
   Index positions() const { return count * (source + target); }
 };
 
-/// A training step of fixed size: a model and one batch drawn as its table in README.md says.
+/// A training step of fixed size: a model and a batch, as the table in README.md says.
 struct Case {
   std::string name;
   BatchSize size;
@@ -38,22 +38,22 @@ struct Case {
 
 const std::vector<Case>& cases();
 const Case& find_case(std::string_view name);
-/// Smaller ones, whose instructions are counted (check).
+/// Smaller cases, for benchmarks/check, which counts instructions.
 const std::vector<Case>& counted_cases();
 const Case& find_counted_case(std::string_view name);
 
-/// A model and its optimizer, and what is timed: clear gradients, forward, loss, backward, clip to
-/// norm 1, Adam.
+/// A model with its optimizer, and the step that is timed: clear gradients, forward, loss,
+/// backward, clip to norm 1, Adam.
 class TrainingStep {
  public:
   TrainingStep(const Case& which, Random& random);
-  /// Its loss. `look`, where given, sees the tape after the step.
+  /// Returns the loss. `look`, where given, is called with the tape after the step.
   Real operator()(const Batch& batch, TapeOptions options = {},
                   const std::function<void(const Tape&)>& look = {});
-  // of the last step: what it did besides forward and backward
+  /// The time that the last step took besides forward and backward.
   double update_ms() const { return update_ms_; }
   Index parameters() const { return parameter_count(*model_); }
-  Checkpoint checkpoint() const;  // all that training goes on from: weights and moments
+  Checkpoint checkpoint() const;  // weights and moments
   Checkpoint weights() const;
 
  private:
@@ -65,10 +65,10 @@ class TrainingStep {
 
 double seconds_since(std::chrono::steady_clock::time_point start);
 
-/// The median of how long `act` takes, done for `seconds` and five times at least.
+/// The median time of `act`, in seconds. It runs for `seconds`, and at least five times.
 double median_seconds(double seconds, const std::function<void()>& act);
 
-/// Random ids; lengths uniform in [n / 2, n].
+/// Lines of random ids. Their lengths are uniform in [n / 2, n].
 std::vector<std::vector<Id>> random_lines(Index count, Index n, Random& random,
                                           Index vocabulary = 8000);
 

@@ -1,5 +1,6 @@
-// usage: count_steps CASE STEPS. What benchmarks/check counts the instructions of: steps of
-// training of one small model, once all that a first step does besides (memory, tables) is done.
+// usage: count_steps CASE STEPS
+// The program whose instructions benchmarks/check counts: training steps of one small model. Two
+// steps come before them, because the first step also requests memory and fills tables.
 
 #include <charconv>
 #include <iostream>
@@ -8,7 +9,7 @@
 #include "framework/error.h"
 #include "framework/kernels/parallel.h"
 
-/// Callgrind counts while this runs, and finds it by its name.
+/// Callgrind counts only in this function, which it finds by its name.
 extern "C" [[gnu::noinline]] void heed_counted_steps(heed::bench::TrainingStep& step,
                                                      const heed::Batch& batch, int count) {
   for (int i = 0; i < count; ++i)
@@ -20,9 +21,8 @@ int main(int argc, char** argv) {
   try {
     int count = 0;
     const std::string_view given = argc == 3 ? argv[2] : "";
-    if (std::from_chars(given.data(), given.data() + given.size(), count).ec != std::errc() ||
-        count < 1)
-      fail("usage: count_steps CASE STEPS");
+    const auto parsed = std::from_chars(given.data(), given.data() + given.size(), count);
+    if (parsed.ec != std::errc() || count < 1) fail("usage: count_steps CASE STEPS");
     const bench::Case& which = bench::find_counted_case(argv[1]);
     set_threads(1);
     Random random(0);

@@ -1,5 +1,5 @@
-// Times decode() on whole batches, encoder included: the model of `small` with random weights, 20
-// tokens in and 20 out. One JSON line a case.
+// Times decode() on whole batches, with the encoder: the model of `small` with random weights,
+// sources of 20 tokens and outputs of 20 tokens. Prints one JSON line for each case.
 
 #include <iostream>
 
@@ -25,15 +25,21 @@ struct DecodingCase {
 const std::vector<DecodingCase> cases = {
     {"decode64", 64, 1}, {"decode64beam5", 64, 5}, {"decode1", 1, 1}, {"decode1beam5", 1, 5}};
 
+std::vector<std::vector<Id>> random_sources(std::size_t count, Index vocabulary, Random& random) {
+  const auto words = static_cast<std::uint64_t>(vocabulary - first_free_id);
+  std::vector<std::vector<Id>> sources(count, std::vector<Id>(length));
+  for (auto& source : sources) {
+    for (Id& id : source)
+      id = first_free_id + static_cast<Id>(random.below(words));
+  }
+  return sources;
+}
+
 void measure(const DecodingCase& which, double seconds) {
   Random random(0);
   const auto model = bench::find_case("small").model(random);
   const Evaluating evaluating(*model);
-  std::vector<std::vector<Id>> sources(which.sentences, std::vector<Id>(length));
-  for (auto& source : sources)
-    for (Id& id : source)
-      id = first_free_id + static_cast<Id>(random.below(
-                               static_cast<std::uint64_t>(model->vocabulary() - first_free_id)));
+  const auto sources = random_sources(which.sentences, model->vocabulary(), random);
   const Decoder decoder(*model);
   const auto run = [&] {
     const auto outputs =
@@ -45,12 +51,12 @@ void measure(const DecodingCase& which, double seconds) {
   for (int i = 0; i < 3; ++i)
     run();
   const double median = bench::median_seconds(seconds, run);
-  std::cout
-      << fmt::format(
-             R"({{"engine": "heed {}", "case": "{}", "precision": "fp32", "threads": {}, "ms": {:.2f}, "sentences_per_s": {:.1f}}})",
-             version(), which.name, threads(), median * 1e3,
-             static_cast<double>(which.sentences) / median)
-      << std::endl;
+  const std::string line =
+      fmt::format(R"({{"engine": "heed {}", "case": "{}", "precision": "fp32", "threads": {}, )"
+                  R"("ms": {:.2f}, "sentences_per_s": {:.1f}}})",
+                  version(), which.name, threads(), median * 1e3,
+                  static_cast<double>(which.sentences) / median);
+  std::cout << line << std::endl;
 }
 
 }  // namespace

@@ -1,7 +1,11 @@
-// Times every fused op against its composition from plain ops, forward and forward with backward,
-// on the shapes of the cases; products in GFLOP/s; and clipping with Adam in one pass against the
-// same from plain ops. Google Benchmark's options choose and repeat; --table prints one row of
-// Markdown for each op and shape: before, after, and how many times faster.
+// Times
+// - every fused op and its composition from plain ops, on the shapes of the cases: forward, and
+//   forward with backward;
+// - clipping with Adam, in one pass and as plain ops;
+// - matrix products, in GFLOP/s.
+//
+// The options of Google Benchmark choose and repeat. --table prints one row of Markdown for each op
+// and shape: the time of the composition, that of the fused op, and their ratio.
 
 #include <algorithm>
 #include <charconv>
@@ -22,8 +26,8 @@ namespace {
 
 using namespace heed;
 
-/// The latest ones are kept: a benchmark is entered several times, until it has run for long
-/// enough.
+/// Keeps the latest inputs, because Google Benchmark calls a benchmark several times until it has
+/// run for long enough.
 const std::vector<Tensor>& inputs_of(const test::Composition& c) {
   static const test::Composition* drawn = nullptr;
   static std::vector<Tensor> inputs;
@@ -37,7 +41,7 @@ const std::vector<Tensor>& inputs_of(const test::Composition& c) {
 void forward(benchmark::State& state, const test::Composition& c, const test::Compute& f) {
   const std::vector<Tensor>& inputs = inputs_of(c);
   const std::vector<Variable> xs(inputs.begin(), inputs.end());
-  f(xs);  // the first asks the system for memory
+  f(xs);  // the first call requests memory from the system
   for (auto _ : state)
     benchmark::DoNotOptimize(f(xs).data());
 }
@@ -58,17 +62,20 @@ void both(benchmark::State& state, const test::Composition& c, const test::Compu
     pass();
 }
 
-/// Parameters as many as `small` has: a table and matrices, with gradients.
+/// About as many parameters as `small` has, with gradients: an embedding table and six of each
+/// other shape.
 struct Weights {
   std::vector<Parameter> all;
   Weights() {
     Random random(1);
     for (const Shape& shape :
-         {Shape{8000, 256}, {1024, 256}, {256, 1024}, {768, 256}, {256, 256}, {256}})
-      for (int i = 0; i < (shape.rows() == 8000 ? 1 : 6); ++i) {
+         {Shape{8000, 256}, {1024, 256}, {256, 1024}, {768, 256}, {256, 256}, {256}}) {
+      const int count = shape.rows() == 8000 ? 1 : 6;
+      for (int i = 0; i < count; ++i) {
         all.emplace_back(uniform(shape, random, Real(-0.1), Real(0.1)));
         all.back().gradient() = uniform(shape, random, -1, 1);
       }
+    }
   }
   void visit(Visitor& v) {
     for (std::size_t i = 0; i < all.size(); ++i)
@@ -85,7 +92,7 @@ void fused_update(benchmark::State& state) {
   }
 }
 
-/// The same rule, one plain op after the other.
+/// The same update from plain ops.
 void plain_update(benchmark::State& state) {
   Weights weights;
   std::vector<Tensor> m;
@@ -100,9 +107,8 @@ void plain_update(benchmark::State& state) {
     for (const Parameter& p : weights.all)
       squares += static_cast<double>(sum(square(p.gradient())).item());
     const double factor = clip_factor(std::sqrt(squares), 1);
-
-    const double rate = 1e-3 / (1 - std::pow(0.9, ++step));
-
+    ++step;
+    const double rate = 1e-3 / (1 - std::pow(0.9, step));
     const double root = 1 / std::sqrt(1 - std::pow(0.999, step));
     for (std::size_t i = 0; i < weights.all.size(); ++i) {
       const Parameter& p = weights.all[i];
@@ -118,7 +124,6 @@ void plain_update(benchmark::State& state) {
 void product(benchmark::State& state, Index m, Index k, Index n, Transpose transpose) {
   Random random(1);
   const Tensor a = uniform(transpose.a ? Shape{k, m} : Shape{m, k}, random, -1, 1);
-
   const Tensor b = uniform(transpose.b ? Shape{n, k} : Shape{k, n}, random, -1, 1);
   for (auto _ : state)
     benchmark::DoNotOptimize(matmul(a, b, transpose).data());
@@ -126,10 +131,12 @@ void product(benchmark::State& state, Index m, Index k, Index n, Transpose trans
                                                  benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void register_all() {
-  const auto add = [](const std::string& name, auto f) {
-    benchmark::RegisterBenchmark(name.c_str(), f)->UseRealTime()->Unit(benchmark::kMicrosecond);
-  };
+template <class F>
+void add(const std::string& name, F f) {
+  benchmark::RegisterBenchmark(name.c_str(), f)->UseRealTime()->Unit(benchmark::kMicrosecond);
+}
+
+void register_fused() {
   for (const test::Composition& c : test::case_compositions()) {
     const std::string name = fmt::format("{}/{} {}", c.op, c.what, to_string(c.inputs[0]));
     add(name + "/forward/before", [&c](benchmark::State& s) { forward(s, c, c.composed); });
@@ -139,6 +146,9 @@ void register_all() {
   }
   add("clip + Adam/small/both/before", plain_update);
   add("clip + Adam/small/both/after", fused_update);
+}
+
+void register_products() {
   struct Extents {
     const char* what;
     Index rows;
@@ -160,8 +170,9 @@ void register_all() {
   }
 }
 
-/// One row of Markdown for each op and shape: composed and fused in microseconds and their ratio,
-/// of both passes; the least of all repetitions.
+/// Prints one row of Markdown for each op and shape: the times of composition and fused op in
+/// microseconds and their ratio, for forward and for both passes. A time is the smallest of all
+/// repetitions.
 class Table : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override {
@@ -175,7 +186,6 @@ class Table : public benchmark::BenchmarkReporter {
       if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
       const std::string& name = run.run_name.function_name;  // op/shapes/pass/which
       const std::size_t which = name.rfind('/');
-
       const std::size_t pass = which == std::string::npos ? which : name.rfind('/', which - 1);
       if (pass == std::string::npos) continue;
       if (const std::string row = name.substr(0, pass); row != row_) {
@@ -208,36 +218,54 @@ class Table : public benchmark::BenchmarkReporter {
   std::map<std::string, double> times_;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  int thread_count = 2;
+/// The options of the command line; `others` are those of Google Benchmark.
+struct Arguments {
+  int threads = 2;
   bool table = false;
-  std::vector<char*> left{argv[0]};
+  std::vector<char*> others;
+};
+
+/// Throws Error on a number of threads that is not one.
+Arguments parse(int argc, char** argv) {
+  constexpr std::string_view threads = "--threads=";
+  Arguments result;
+  result.others.push_back(argv[0]);
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
     if (option == "--table") {
-      table = true;
-    } else if (option.starts_with("--threads=")) {
-      const std::string_view number = option.substr(10);
-      const auto [end, error] =
-          std::from_chars(number.data(), number.data() + number.size(), thread_count);
-      if (error != std::errc() || end != number.data() + number.size() || thread_count < 1) {
-        std::cerr << "ops_bench: error: expected --threads=N, 1 or more; got '" << option << "'\n";
-        return 2;
-      }
+      result.table = true;
+    } else if (option.starts_with(threads)) {
+      const std::string_view number = option.substr(threads.size());
+      const char* number_end = number.data() + number.size();
+      const auto [end, error] = std::from_chars(number.data(), number_end, result.threads);
+      if (error != std::errc() || end != number_end || result.threads < 1)
+        fail("expected --threads=N, 1 or more; got '{}'", option);
     } else {
-      left.push_back(argv[i]);
+      result.others.push_back(argv[i]);
     }
   }
-  int count = static_cast<int>(left.size());
-  benchmark::Initialize(&count, left.data());
-  if (benchmark::ReportUnrecognizedArguments(count, left.data())) return 2;
-  set_threads(thread_count);
+  return result;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
   try {
-    register_all();
+    arguments = parse(argc, argv);
+  } catch (const Error& error) {
+    std::cerr << "ops_bench: error: " << error.what() << '\n';
+    return 2;
+  }
+  int count = static_cast<int>(arguments.others.size());
+  benchmark::Initialize(&count, arguments.others.data());
+  if (benchmark::ReportUnrecognizedArguments(count, arguments.others.data())) return 2;
+  set_threads(arguments.threads);
+  try {
+    register_fused();
+    register_products();
     Table rows;
-    if (table)
+    if (arguments.table)
       benchmark::RunSpecifiedBenchmarks(&rows);
     else
       benchmark::RunSpecifiedBenchmarks();

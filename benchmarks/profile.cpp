@@ -11,9 +11,9 @@ namespace heed::bench {
 
 namespace {
 
-/// How many pairs of query and key an attention computes, from the spans its rows have in the
-/// batch.
-double pairs(Index queries, Index keys, bool causal, const Batch& batch) {
+/// The number of scores that an attention computes for one head. Its numbers of rows tell whether
+/// its queries and keys are those of the source or of the target.
+double scores_of_head(Index queries, Index keys, bool causal, const Batch& batch) {
   const bool target = queries == batch.target.spans.rows();
   const Spans& q = target ? batch.target.spans : batch.source.spans;
   const Spans& k = keys == q.rows() ? q : batch.source.spans;
@@ -26,8 +26,8 @@ double pairs(Index queries, Index keys, bool causal, const Batch& batch) {
   return sum;
 }
 
-/// Of the products of one call, in 1e9 operations. What is frozen or constant is taken to need its
-/// gradient too.
+/// The operations of the matrix products of one call, in 1e9. Operands that are frozen or constant
+/// are counted as if they needed a gradient.
 double gflop(const Tape::Row& row, const Batch& batch) {
   const std::string_view op = row.op;
   const auto rows = static_cast<double>(row.shape.rows());
@@ -37,26 +37,29 @@ double gflop(const Tape::Row& row, const Batch& batch) {
   const auto size = [&](std::size_t input) {
     return static_cast<double>(row.inputs[input].size());
   };
-  constexpr double passes = 3;  // y; dx and dW
+  constexpr double passes = 3;  // products for y, dx and dW
   if (op == "linear" || op == "conv1d" || op == "conv2d") return 2e-9 * passes * rows * size(1);
   if (op == "feed_forward") return 2e-9 * passes * rows * (size(1) + size(3));
-  if (op == "matmul" && row.shape.rank() >= 2)
+  if (op == "matmul" && row.shape.rank() >= 2) {
+    const Index out_rows = row.inputs[0].rows() == 0 ? 1 : row.shape.size() / row.shape.columns();
     return 2e-9 * passes * static_cast<double>(row.shape.size()) * size(0) /
-           static_cast<double>(row.inputs[0].rows() == 0 ? 1
-                                                         : row.shape.size() / row.shape.columns());
+           static_cast<double>(out_rows);
+  }
   if (op == "linear_cross_entropy" || op == "copy_cross_entropy")
     return 2e-9 * passes * static_cast<double>(row.inputs[0].rows()) * size(1);
   if (op == "elman" || op == "gru" || op == "lstm" || op == "norm_lstm")
     return 2e-9 * passes * extent(0, 0) * size(1);
-  if (op == "dot_scores" || op == "weighted_values" ||
-      op == "weighted_queries")  // of one head, as the recurrent decoder's
-    return 2e-9 * passes * (op == "dot_scores" ? static_cast<double>(row.shape.size()) : size(0)) *
-           static_cast<double>(row.inputs[1].columns());
+  if (op == "dot_scores" || op == "weighted_values" || op == "weighted_queries") {
+    // Of one head, as in the recurrent decoder.
+    const double scores = op == "dot_scores" ? static_cast<double>(row.shape.size()) : size(0);
+    return 2e-9 * passes * scores * static_cast<double>(row.inputs[1].columns());
+  }
   if (op == "attention") {
     const Index queries = row.shape.rows();
     const Index keys = row.inputs.back().rows();
     const bool causal = row.inputs.size() == 1 && queries == batch.target.spans.rows();
-    return 2e-9 * (2 + 5) * pairs(queries, keys, causal, batch) *
+    constexpr double products = 2 + 5;  // forward and backward
+    return 2e-9 * products * scores_of_head(queries, keys, causal, batch) *
            static_cast<double>(row.shape.columns());
   }
   return 0;
@@ -117,8 +120,8 @@ void print(std::ostream& out, const std::string& name, const StepProfile& p, dou
       "**{}**, {} threads: {:.1f} ms a step for {:.1f} GFLOP of products, {:.0f} GFLOP/s: {:.0f} % "
       "of the {:.0f} that a large product reaches.\n\n",
       name, threads(), p.step_ms, p.gflop(), rate, 100 * rate / peak, peak);
-  out << "| op | calls | forward, ms | backward, ms | share of the step | GFLOP/s "
-         "|\n|---|---|---|---|---|---|\n";
+  out << "| op | calls | forward, ms | backward, ms | share of the step | GFLOP/s |\n"
+         "|---|---|---|---|---|---|\n";
   double rest = p.step_ms - p.update_ms;
   double small = 0;
   Index small_calls = 0;
@@ -129,9 +132,10 @@ void print(std::ostream& out, const std::string& name, const StepProfile& p, dou
       small_calls += op.calls;
       continue;
     }
+    const std::string gflops =
+        op.gflop > 0 ? fmt::format("{:.0f}", op.gflop / (op.ms() * 1e-3)) : "";
     out << fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.1f} % | {} |\n", op.op, op.calls,
-                       op.forward_ms, op.backward_ms, 100 * op.ms() / p.step_ms,
-                       op.gflop > 0 ? fmt::format("{:.0f}", op.gflop / (op.ms() * 1e-3)) : "");
+                       op.forward_ms, op.backward_ms, 100 * op.ms() / p.step_ms, gflops);
   }
   out << fmt::format("| ops of less than 0.5 % | {} | {:.2f} | | {:.1f} % | |\n", small_calls,
                      small, 100 * small / p.step_ms);

@@ -8,8 +8,8 @@
 
 namespace heed::bench {
 
-/// All calls of one op in a step. `gflop`: multiplications and additions of its matrix products, in
-/// both passes; 0 where it has none.
+/// All calls of one op in a step. `gflop` counts the multiplications and additions of its matrix
+/// products in both passes, in 1e9; 0 if it has none.
 struct OpTime {
   std::string op;
   Index calls = 0;
@@ -19,7 +19,7 @@ struct OpTime {
   double ms() const { return forward_ms + backward_ms; }
 };
 
-/// Where the time of a step goes, means over some of them; the op that takes most comes first.
+/// The time of a step by op, means over several steps. The op that takes most time comes first.
 struct StepProfile {
   std::vector<OpTime> ops;
   double update_ms = 0;  // clearing gradients, clipping, Adam
@@ -29,10 +29,10 @@ struct StepProfile {
 
 StepProfile profile(TrainingStep& step, const Batch& batch, int steps);
 
-/// What a large product reaches on as many threads: the best of some.
+/// The GFLOP/s of a large product on the same number of threads: the best of several runs.
 double peak_gflops();
 
-/// As Markdown: a line that says what share of `peak` the step reaches, and a row for each op.
+/// Prints Markdown: a line with the part of `peak` that the step reaches, and a row for each op.
 void print(std::ostream& out, const std::string& name, const StepProfile& profile, double peak);
 
 }  // namespace heed::bench

@@ -1,6 +1,6 @@
-// Times what a save costs training: at the command's default interval, a checkpoint of everything
-// and one of the best weights, to the disk, against the steps between two saves. One JSON line a
-// case.
+// Times saves: a checkpoint of the whole training and one of the best weights, both to the disk. It
+// compares them with the training steps between two saves at the default interval of the command.
+// Prints one JSON line for each case.
 
 #include <filesystem>
 #include <iostream>
@@ -17,7 +17,8 @@ namespace {
 
 using namespace heed;
 
-constexpr Index interval = 400;  // steps: train.save_every and train.eval_every by default
+// Steps between two saves: the default of train.save_every and train.eval_every.
+constexpr Index interval = 400;
 
 void measure(const bench::Case& which, const std::string& where, double seconds) {
   Random random(0);
@@ -38,21 +39,21 @@ void measure(const bench::Case& which, const std::string& where, double seconds)
   const auto bytes =
       std::filesystem::file_size(run.last()) + std::filesystem::file_size(run.best());
   std::filesystem::remove_all(folder);
-  std::cout
-      << fmt::format(
-             R"({{"engine": "heed {}", "case": "{}", "threads": {}, "step_ms": {:.1f}, "save_ms": {:.0f}, "save_mb": {:.0f}, "share_every_{}_steps": {:.5f}}})",
-             version(), which.name, threads(), step_seconds * 1e3, save_seconds * 1e3,
-             static_cast<double>(bytes) / 1e6, interval,
-             save_seconds / (step_seconds * static_cast<double>(interval) + save_seconds))
-      << std::endl;
+  const double between_saves = step_seconds * static_cast<double>(interval);
+  const std::string line = fmt::format(
+      R"({{"engine": "heed {}", "case": "{}", "threads": {}, "step_ms": {:.1f}, )"
+      R"("save_ms": {:.0f}, "save_mb": {:.0f}, "share_every_{}_steps": {:.5f}}})",
+      version(), which.name, threads(), step_seconds * 1e3, save_seconds * 1e3,
+      static_cast<double>(bytes) / 1e6, interval, save_seconds / (between_saves + save_seconds));
+  std::cout << line << std::endl;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Times saves against the training between them; README.md beside this program describes the "
-      "cases.");
+      "Compares the time of saves with the training between them. benchmarks/README.md describes "
+      "the cases.");
   std::vector<std::string> names;
   for (const auto& c : bench::cases())
     names.push_back(c.name);
@@ -63,11 +64,12 @@ int main(int argc, char** argv) {
   app.add_option("--case", chosen, "cases, separated by commas")
       ->delimiter(',')
       ->check(CLI::IsMember(names));
-  app.add_option("--folder", folder, "where to save: the disk that is measured")
+  app.add_option("--folder", folder, "where to save; its disk is measured")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
   app.add_option("--threads", thread_count, "threads to compute on")->capture_default_str();
-  app.add_option("--seconds", seconds, "how long to measure each of both")->capture_default_str();
+  app.add_option("--seconds", seconds, "how long to measure steps, and then saves")
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     set_threads(thread_count);

@@ -1,5 +1,5 @@
-// Times work on text, reading, tokenizing and batching, against the training step that it feeds:
-// `small` of train_bench. One JSON line a tokenizer.
+// Times the work on text (reading, tokenizing and batching) and the training step that uses it,
+// `small` of train_bench. Prints one JSON line for each tokenizer.
 
 #include <filesystem>
 #include <fstream>
@@ -19,11 +19,12 @@ namespace {
 
 using namespace heed;
 
-constexpr Index pairs = 4 * 8192;  // four windows
+constexpr Index pairs = 4 * 8192;  // four windows of PairBatches
 constexpr Index words = 8000 - first_free_id;
-constexpr Index batch_tokens = 2048;  // 64 pairs of 10 to 20 words a side, and their marks
+// 64 pairs of 10 to 20 words on each side, with <s> and </s>.
+constexpr Index batch_tokens = 2048;
 
-/// Words of two to nine letters, none twice.
+/// Different words of two to nine letters.
 std::vector<std::string> make_words(Random& random) {
   std::set<std::string> all;
   while (static_cast<Index>(all.size()) < words) {
@@ -45,7 +46,14 @@ void write_lines(const std::string& path, const std::vector<std::string>& vocabu
   if (!file.flush()) fail("{}: cannot be written", path);
 }
 
-void measure(const std::string& kind, const PairSource& corpus, double seconds) {
+/// One epoch of batches: means over all of them, and every 64th batch.
+struct Epoch {
+  double seconds = 0;  // a batch
+  double tokens = 0;   // a batch
+  std::vector<Batch> some;
+};
+
+Epoch read_epoch(const std::string& kind, const PairSource& corpus) {
   const Tokenizers tokenizers(train_tokenizer(kind, {.max_size = 8000}, [&](const TakeLine& take) {
     for (Index i = 0; i < corpus.size(); ++i) {
       const Pair pair = corpus.at(i);
@@ -54,37 +62,60 @@ void measure(const std::string& kind, const PairSource& corpus, double seconds) 
     }
   }));
   PairBatches batches(corpus, tokenizers, {.batch_tokens = batch_tokens});
-  std::vector<Batch> some;
+  Epoch epoch;
   const auto start = std::chrono::steady_clock::now();
   Index count = 0;
   Index tokens = 0;
   for (; batches.epoch() == 0; ++count) {
     Batch batch = batches.next();
     tokens += batch.tokens();
-    if (count % 64 == 0) some.push_back(std::move(batch));
+    if (count % 64 == 0) epoch.some.push_back(std::move(batch));
   }
-  const double text = bench::seconds_since(start) / static_cast<double>(count);
+  epoch.seconds = bench::seconds_since(start) / static_cast<double>(count);
+  epoch.tokens = static_cast<double>(tokens) / static_cast<double>(count);
+  return epoch;
+}
 
+void measure(const std::string& kind, const PairSource& corpus, double seconds) {
+  const Epoch epoch = read_epoch(kind, corpus);
   Random random(0);
   bench::TrainingStep step(bench::find_case("small"), random);
   for (int i = 0; i < 3; ++i)
-    step(some[0]);
+    step(epoch.some[0]);
   std::size_t next = 0;
-  const double train = bench::median_seconds(seconds, [&] { step(some[next++ % some.size()]); });
-  std::cout
-      << fmt::format(
-             R"({{"engine": "heed {}", "case": "small", "tokenizer": "{}", "threads": {}, "tokens": {:.0f}, "text_ms": {:.3f}, )"
-             R"("step_ms": {:.2f}, "share": {:.5f}}})",
-             version(), kind, threads(), static_cast<double>(tokens) / static_cast<double>(count),
-             text * 1e3, train * 1e3, text / train)
-      << std::endl;
+  const double step_seconds = bench::median_seconds(seconds, [&] {
+    step(epoch.some[next % epoch.some.size()]);
+    ++next;
+  });
+  const std::string line =
+      fmt::format(R"({{"engine": "heed {}", "case": "small", "tokenizer": "{}", "threads": {}, )"
+                  R"("tokens": {:.0f}, "text_ms": {:.3f}, "step_ms": {:.2f}, "share": {:.5f}}})",
+                  version(), kind, threads(), epoch.tokens, epoch.seconds * 1e3, step_seconds * 1e3,
+                  epoch.seconds / step_seconds);
+  std::cout << line << std::endl;
+}
+
+/// Writes a corpus of random words into `folder`, and measures each kind of tokenizer on it.
+void measure_all(const std::vector<std::string>& kinds, const std::filesystem::path& folder,
+                 double seconds) {
+  std::filesystem::create_directories(folder);
+  Random random(1);
+  const std::vector<std::string> vocabulary = make_words(random);
+  const std::string source = (folder / "source").string();
+  const std::string target = (folder / "target").string();
+  write_lines(source, vocabulary, random);
+  write_lines(target, vocabulary, random);
+  const auto corpus = open_pairs({source, target}, {}, Split::train, 1);
+  for (const std::string& kind : kinds)
+    measure(kind, *corpus, seconds);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Times reading, tokenizing and batching of text against the training step that it feeds.");
+      "Compares the time for reading, tokenizing and batching text with the time of the training "
+      "step that uses it.");
   std::vector<std::string> chosen = tokenizer_kinds();
   int thread_count = 2;
   double seconds = 6;
@@ -100,16 +131,7 @@ int main(int argc, char** argv) {
       std::filesystem::temp_directory_path() / fmt::format("heed-text-bench-{}", ::getpid());
   int status = 0;
   try {
-    std::filesystem::create_directories(folder);
-    Random random(1);
-    const std::vector<std::string> vocabulary = make_words(random);
-    const std::string source = (folder / "source").string();
-    const std::string target = (folder / "target").string();
-    write_lines(source, vocabulary, random);
-    write_lines(target, vocabulary, random);
-    const auto corpus = open_pairs({source, target}, {}, Split::train, 1);
-    for (const std::string& kind : chosen)
-      measure(kind, *corpus, seconds);
+    measure_all(chosen, folder, seconds);
   } catch (const Error& error) {
     std::cerr << "text_bench: error: " << error.what() << '\n';
     status = 1;

@@ -1,6 +1,5 @@
 // Fits y = w x + b to noisy points by gradient descent.
-// Expected: the weights come back as (2, -3.4) and the bias as 4.2, each to within 0.01, in well
-// under a second.
+// Expected: weights of (2, -3.4) and a bias of 4.2, each within 0.01, in well under a second.
 
 #include <cmath>
 
@@ -19,9 +18,10 @@ int main() {
   Random random(1);
   Tensor x = normal({n, 2}, random, 1);
   Tensor y({n, 1});
-  for (Index i = 0; i < n; ++i)
-    y[i] = true_w[0] * x[2 * i] + true_w[1] * x[2 * i + 1] + true_b +
-           static_cast<Real>(0.01 * random.normal());
+  for (Index i = 0; i < n; ++i) {
+    const Real noise = static_cast<Real>(0.01 * random.normal());
+    y[i] = true_w[0] * x[2 * i] + true_w[1] * x[2 * i + 1] + true_b + noise;
+  }
 
   Linear model(2, 1, random);
   Sgd sgd(model, {.lr = 0.1});
@@ -37,8 +37,8 @@ int main() {
   const Tensor& w = model.weight.value();
   const Real b = model.bias.value()[0];
   fmt::print("w = ({:.3f}, {:.3f}), b = {:.3f}\n", w[0], w[1], b);
-  const bool found = std::abs(w[0] - true_w[0]) < 0.01 && std::abs(w[1] - true_w[1]) < 0.01 &&
-                     std::abs(b - true_b) < 0.01;
+  const auto close = [](Real got, Real expected) { return std::abs(got - expected) < 0.01; };
+  const bool found = close(w[0], true_w[0]) && close(w[1], true_w[1]) && close(b, true_b);
   if (!found) fmt::print("missed: expected w = (2, -3.4), b = 4.2\n");
   return found ? 0 : 1;
 }

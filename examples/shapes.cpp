@@ -1,6 +1,7 @@
-// A small convolutional network tells five shapes apart: horizontal bars, vertical bars, crosses,
-// hollow squares and discs, of any size and at any place on noisy images of 16 x 16. Expected: at
-// least 98 % of 1,000 unseen images right after 500 steps, in a few seconds on two cores.
+// A small convolutional network classifies five shapes: horizontal bars, vertical bars, crosses,
+// hollow squares and discs. They have different sizes and places, on noisy images of 16 x 16.
+// Expected: at least 98 % of 1,000 unseen images correct after 500 steps, in a few seconds on two
+// cores.
 
 #include <algorithm>
 #include <cstdlib>
@@ -21,28 +22,31 @@ struct Images {
   Ids shape;      // (n)
 };
 
+/// True if the shape of radius r covers the pixel (dy, dx) from its centre.
+bool covers(int shape, int r, int dy, int dx) {
+  const bool horizontal = dy == 0 && dx <= r;
+  const bool vertical = dx == 0 && dy <= r;
+  const bool square = dy <= r && dx <= r && (dy == r || dx == r);
+  const bool disc = dx * dx + dy * dy <= r * r;
+  const bool by_shape[] = {horizontal, vertical, horizontal || vertical, square, disc};
+  return by_shape[shape];
+}
+
 Images draw(Index n, Random& random) {
   Images images{Tensor({n, side, side, 1}), Ids({n})};
   for (Index i = 0; i < n; ++i) {
-    const int shape = images.shape[i] = static_cast<Id>(random.below(shapes));
-
+    const int shape = static_cast<int>(random.below(shapes));
     const int r = 3 + static_cast<int>(random.below(3));
-    const int cy = r + static_cast<int>(random.below(side - 2 * r));
-
-    const int cx = r + static_cast<int>(random.below(side - 2 * r));
-    for (int y = 0; y < side; ++y)
+    const int centre_y = r + static_cast<int>(random.below(side - 2 * r));
+    const int centre_x = r + static_cast<int>(random.below(side - 2 * r));
+    images.shape[i] = shape;
+    for (int y = 0; y < side; ++y) {
       for (int x = 0; x < side; ++x) {
-        const int dy = std::abs(y - cy);
-        const int dx = std::abs(x - cx);
-        const bool across = dy == 0 && dx <= r;
-        const bool down = dx == 0 && dy <= r;
-
-        const bool disc = dx * dx + dy * dy <= r * r;
-        const bool square = dy <= r && dx <= r && (dy == r || dx == r);
-        const bool lit[] = {across, down, across || down, square, disc};
-        images.pixels[(i * side + y) * side + x] =
-            static_cast<Real>(lit[shape] + 0.3 * random.normal());
+        const bool lit = covers(shape, r, std::abs(y - centre_y), std::abs(x - centre_x));
+        const double value = lit + 0.3 * random.normal();
+        images.pixels[(i * side + y) * side + x] = static_cast<Real>(value);
       }
+    }
   }
   return images;
 }
@@ -85,12 +89,13 @@ int main() {
 
   const Images test = draw(1000, random);
   const Tensor logits = network(test.pixels).value();
-  Index right = 0;
+  Index correct = 0;
   for (Index i = 0; i < 1000; ++i) {
     const Real* row = logits.data() + i * shapes;
-    right += std::max_element(row, row + shapes) - row == test.shape[i];
+    const auto predicted = std::max_element(row, row + shapes) - row;
+    correct += predicted == test.shape[i];
   }
-  const double accuracy = static_cast<double>(right) / 10;
+  const double accuracy = static_cast<double>(correct) / 10;
   fmt::print("{:.1f} % of unseen images right\n", accuracy);
   if (accuracy < 98) fmt::print("missed: expected at least 98 %\n");
   return accuracy < 98 ? 1 : 0;

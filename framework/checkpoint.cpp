@@ -27,9 +27,9 @@ using Path = std::filesystem::path;
 
 constexpr std::string_view magic = "HEEDCKPT";
 constexpr std::uint64_t version = 2;
-// of format 1: magic, version, length, hash of the payload
+// Format 1: magic, version, length and hash of the payload.
 constexpr std::size_t first_header_bytes = 32;
-// since format 2: the same, and the hash of those 32 bytes
+// Since format 2: the same, then the hash of those 32 bytes.
 constexpr std::size_t header_bytes = 40;
 
 void put_number(char* to, std::uint64_t number) {
@@ -44,8 +44,8 @@ std::uint64_t get_number(const char* from) {
   return number;
 }
 
-/// Hashes what goes into the file on its way. The file's errors pass through cereal, which asks
-/// this buffer directly.
+/// Hashes and counts the payload while it is written to the file. cereal calls this buffer
+/// directly, not through the stream, so errors of the file reach the caller of save().
 class PayloadBuffer : public std::streambuf {
  public:
   explicit PayloadBuffer(FileWriter& file) : file_(file) { XXH3_64bits_reset(state_.get()); }
@@ -54,10 +54,10 @@ class PayloadBuffer : public std::streambuf {
 
  protected:
   int_type overflow(int_type c) override {
+    if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
     const char byte = traits_type::to_char_type(c);
-    return traits_type::eq_int_type(c, traits_type::eof()) || xsputn(&byte, 1) == 1
-               ? traits_type::not_eof(c)
-               : traits_type::eof();
+    xsputn(&byte, 1);
+    return traits_type::not_eof(c);
   }
   std::streamsize xsputn(const char* from, std::streamsize count) override {
     XXH3_64bits_update(state_.get(), from, static_cast<std::size_t>(count));
@@ -120,8 +120,8 @@ struct MemoryBuffer : std::streambuf {
   std::uint64_t left() const { return static_cast<std::uint64_t>(egptr() - gptr()); }
 };
 
-/// Reads what Writer wrote from memory. A count is compared with the bytes that are left before
-/// anything is allocated for it.
+/// Reads from memory what Writer wrote. Before it allocates memory for a count, it compares the
+/// count with the bytes that are left.
 class Reader {
  public:
   explicit Reader(std::span<char> bytes) : buffer_(bytes), in_(&buffer_), archive_(in_) {}
@@ -180,7 +180,7 @@ class Reader {
     if (extents.size() > static_cast<std::size_t>(Shape::max_rank))
       fail("tensor {} claims {} axes", name, extents.size());
     const bool empty = std::find(extents.begin(), extents.end(), 0) != extents.end();
-    // elements that fit, divided by each extent
+    // The number of elements that fit. It is divided by each extent.
     std::uint64_t most = empty ? std::uint64_t{1} << 40 : left() / (bits / 8);
     for (std::int64_t extent : extents) {
       if (extent < 0 || static_cast<std::uint64_t>(extent) > most)
@@ -207,7 +207,7 @@ class Reader {
   cereal::PortableBinaryInputArchive archive_;
 };
 
-/// Lists the fields once, for both directions.
+/// The order of the fields in a file, for writing and for reading.
 template <class Archive, class C>
 void fields(Archive& archive, C& checkpoint) {
   archive(checkpoint.text);
@@ -217,7 +217,7 @@ void fields(Archive& archive, C& checkpoint) {
   archive(checkpoint.tensors);
 }
 
-/// What the header of a checkpoint says, once it has been held against the file.
+/// The checked header of a checkpoint.
 struct Header {
   std::uint64_t version = 0;
   std::uint64_t length = 0;
@@ -225,46 +225,56 @@ struct Header {
   std::size_t bytes() const { return version == 1 ? first_header_bytes : header_bytes; }
 };
 
-/// Reads and judges the header. That of format 1 has no hash of its own, so damage to it shows as
-/// something else.
-Header read_header(FileReader& file, const Path& path) {
-  std::array<char, header_bytes> bytes{};
-  const std::uint64_t size = file.size();
-  file.read(bytes.data(), std::min<std::size_t>(size, first_header_bytes));
-  if (std::string_view(bytes.data(), std::min<std::size_t>(size, magic.size())) !=
-      magic.substr(0, size))
-    fail("{}: is not a Heed checkpoint", path.string());
-  const char* const use_another = "; use another checkpoint";
-  if (size < first_header_bytes)
-    fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
-  const Header header{get_number(bytes.data() + 8), get_number(bytes.data() + 16),
-                      get_number(bytes.data() + 24)};
-  if (const std::uint64_t swapped = __builtin_bswap64(header.version);
-      swapped > 0 && swapped <= 255)
-    fail(
-        "{}: its numbers have their bytes in the other order (big-endian); Heed writes them "
-        "little-endian{}",
-        path.string(), use_another);
-  if (header.version != 1) {
-    if (size < header_bytes)
-      fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
-    file.read(bytes.data() + first_header_bytes, header_bytes - first_header_bytes);
-    if (XXH3_64bits(bytes.data(), first_header_bytes) !=
-        get_number(bytes.data() + first_header_bytes))
-      fail("{}: damaged: the checksum of its header does not match{}", path.string(), use_another);
-    if (header.version > version)
-      fail("{}: is of format {}, and this Heed reads formats 1 to {}; use a newer Heed",
-           path.string(), header.version, version);
-    if (header.version == 0)
-      fail("{}: is of format 0, which there never was{}", path.string(), use_another);
-  }
-  const std::uint64_t left = size - header.bytes();
+constexpr const char* use_another = "; use another checkpoint";
+
+/// Reads the rest of a header of format 2 or newer, and checks its hash and its version.
+void read_new_header(FileReader& file, const Path& path, std::uint64_t file_version,
+                     std::span<char, header_bytes> bytes) {
+  if (file.size() < header_bytes)
+    fail("{}: truncated: {} bytes are left{}", path.string(), file.size(), use_another);
+  file.read(bytes.data() + first_header_bytes, header_bytes - first_header_bytes);
+  const std::uint64_t hash = get_number(bytes.data() + first_header_bytes);
+  if (XXH3_64bits(bytes.data(), first_header_bytes) != hash)
+    fail("{}: damaged: the checksum of its header does not match{}", path.string(), use_another);
+  if (file_version > version)
+    fail("{}: is of format {}, and this Heed reads formats 1 to {}; use a newer Heed",
+         path.string(), file_version, version);
+  if (file_version == 0)
+    fail("{}: is of format 0, which there never was{}", path.string(), use_another);
+}
+
+/// Compares the length of the payload with the bytes that the file has after its header.
+void check_length(const Header& header, std::uint64_t file_size, const Path& path) {
+  const std::uint64_t left = file_size - header.bytes();
   if (left < header.length)
     fail("{}: truncated: {} of {} bytes are left{}", path.string(), left, header.length,
          use_another);
   if (left > header.length)
     fail("{}: extended: {} bytes follow its end{}", path.string(), left - header.length,
          use_another);
+}
+
+/// Reads and checks the header. A header of format 1 has no hash, so if it is damaged, another
+/// check reports the error.
+Header read_header(FileReader& file, const Path& path) {
+  std::array<char, header_bytes> bytes{};
+  const std::uint64_t size = file.size();
+  file.read(bytes.data(), std::min<std::size_t>(size, first_header_bytes));
+  const std::string_view first(bytes.data(), std::min<std::size_t>(size, magic.size()));
+  if (first != magic.substr(0, size)) fail("{}: is not a Heed checkpoint", path.string());
+  if (size < first_header_bytes)
+    fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
+  const Header header{.version = get_number(bytes.data() + 8),
+                      .length = get_number(bytes.data() + 16),
+                      .hash = get_number(bytes.data() + 24)};
+  const std::uint64_t swapped = __builtin_bswap64(header.version);
+  if (swapped > 0 && swapped <= 255)
+    fail(
+        "{}: its numbers have their bytes in the other order (big-endian); Heed writes them "
+        "little-endian{}",
+        path.string(), use_another);
+  if (header.version != 1) read_new_header(file, path, header.version, bytes);
+  check_length(header, size, path);
   return header;
 }
 
@@ -347,37 +357,54 @@ void put(Checkpoint& checkpoint, std::string_view prefix, AnyModule module) {
   put(checkpoint, prefix, named_tensors(module));
 }
 
-void take(const Checkpoint& checkpoint, std::string_view prefix, std::span<NamedTensor> targets) {
-  std::map<std::string_view, const Tensor*> found;
-  for (const auto& [name, tensor] : checkpoint.tensors)
-    if (name.starts_with(prefix))
-      found.emplace(std::string_view(name).substr(prefix.size()), &tensor);
+namespace {
+
+/// The differences between the tensors of a checkpoint and those that are expected.
+struct Mismatches {
   std::vector<std::string> missing;
   std::vector<std::string> reshaped;
   std::vector<std::string> extra;
+
+  /// "missing: a, b; not expected: c", or empty.
+  std::string text() const {
+    std::string result;
+    const auto add = [&](const char* kind, const std::vector<std::string>& names) {
+      if (names.empty()) return;
+      result += fmt::format("{}{}: {}", result.empty() ? "" : "; ", kind, first_three(names));
+    };
+    add("missing", missing);
+    add("of another shape", reshaped);
+    add("not expected", extra);
+    return result;
+  }
+};
+
+}  // namespace
+
+void take(const Checkpoint& checkpoint, std::string_view prefix, std::span<NamedTensor> targets) {
+  const auto short_name = [&](std::string_view name) { return name.substr(prefix.size()); };
+  std::map<std::string_view, const Tensor*> left;  // tensors that no target has taken yet
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    if (name.starts_with(prefix)) left.emplace(short_name(name), &tensor);
+  Mismatches mismatches;
   std::vector<const Tensor*> sources;
   for (const auto& [name, tensor] : targets) {
-    const auto at = found.find(name);
-    if (at == found.end()) {
-      missing.push_back(name);
+    const auto at = left.find(name);
+    if (at == left.end()) {
+      mismatches.missing.push_back(name);
       continue;
     }
     if (at->second->shape() != tensor.shape())
-      reshaped.push_back(
+      mismatches.reshaped.push_back(
           fmt::format("{} is {} and should be {}", name, at->second->shape(), tensor.shape()));
     sources.push_back(at->second);
-    found.erase(at);
+    left.erase(at);
   }
   for (const auto& [name, tensor] : checkpoint.tensors)
-    if (name.starts_with(prefix) && found.contains(std::string_view(name).substr(prefix.size())))
-      extra.push_back(name.substr(prefix.size()));
-  std::string differences;
-  for (const auto& [what, names] :
-       {std::pair{"missing", &missing}, {"of another shape", &reshaped}, {"not expected", &extra}})
-    if (!names->empty())
-      differences +=
-          fmt::format("{}{}: {}", differences.empty() ? "" : "; ", what, first_three(*names));
-  if (!differences.empty()) fail("the checkpoint does not fit the model: {}", differences);
+    if (name.starts_with(prefix) && left.contains(short_name(name)))
+      mismatches.extra.emplace_back(short_name(name));
+  if (const std::string text = mismatches.text(); !text.empty())
+    fail("the checkpoint does not fit the model: {}", text);
   for (std::size_t i = 0; i < targets.size(); ++i)
     std::copy(sources[i]->span().begin(), sources[i]->span().end(), targets[i].tensor.data());
 }

@@ -18,13 +18,23 @@ struct NamedTensor {
   Tensor tensor;
 };
 
-/// What a checkpoint file holds: tensors in the order they were put, and small values under names.
+/// The contents of a checkpoint file: tensors in the order in which they were put, and small values
+/// with names.
 ///
-/// The file: "HEEDCKPT", then little-endian 64-bit format version, length of the payload, its XXH3
-/// hash, and the XXH3 hash of these 32 bytes; then the payload, a cereal portable binary archive.
-/// Format 1 had no hash of its header; it loads for ever. Tensors are stored as 32- or 64-bit
-/// floats, as the program that wrote them computes, and converted when loaded into one that
-/// computes with the other.
+/// The file, with little-endian numbers:
+///
+/// | bytes | field |
+/// |---|---|
+/// | 0 to 7 | "HEEDCKPT" |
+/// | 8 to 15 | version of the format |
+/// | 16 to 23 | length of the payload |
+/// | 24 to 31 | XXH3 hash of the payload |
+/// | 32 to 39 | XXH3 hash of the 32 bytes before |
+/// | from 40 | payload, a cereal portable binary archive |
+///
+/// Format 1 has no hash of its header, so its payload begins at byte 32. It will stay readable.
+/// Tensors are stored as 32- or 64-bit floats, depending on the program that wrote them, and are
+/// converted when they are loaded if Real has the other size.
 struct Checkpoint {
   std::vector<NamedTensor> tensors;
   std::map<std::string, std::string> text;
@@ -32,31 +42,37 @@ struct Checkpoint {
   std::map<std::string, double> reals;
   std::map<std::string, std::vector<std::int64_t>> lists;
 
-  const Tensor* find(std::string_view name) const;     // null when there is none
-  std::int64_t number(const std::string& name) const;  // these throw Error when there is none
+  /// The tensor, or null if there is none.
+  const Tensor* find(std::string_view name) const;
+  /// The value with this name. Throws Error if there is none.
+  std::int64_t number(const std::string& name) const;
   double real(const std::string& name) const;
   const std::vector<std::int64_t>& list(const std::string& name) const;
 };
 
-/// Replaces `path` as a whole (FileWriter).
+/// Replaces the file `path` as a whole (FileWriter).
 void save(const Checkpoint& checkpoint, const std::filesystem::path& path);
-/// Throws Error, naming the file, when it is no checkpoint, is truncated, extended or damaged, or
-/// is of a newer format.
+/// Throws Error, with the name of the file, when
+/// - it cannot be read, or is not a checkpoint;
+/// - it is truncated, extended or damaged;
+/// - its format is newer than this version of Heed.
 Checkpoint load(const std::filesystem::path& path);
 
-/// Every parameter under its name; the checkpoint shares the elements, so save it before they
-/// change.
+/// The value of every parameter with its name. The tensors share the elements of the parameters, so
+/// save them before training changes them.
 std::vector<NamedTensor> named_tensors(AnyModule module);
+/// Adds tensors to a checkpoint, with `prefix` in front of their names.
 void put(Checkpoint& checkpoint, std::string_view prefix, std::span<const NamedTensor> tensors);
 void put(Checkpoint& checkpoint, std::string_view prefix, AnyModule module);
-/// Copies the tensors whose names begin with `prefix` into `targets`. Throws Error before anything
-/// is changed when names or shapes differ, naming tensors that are missing, not expected or of
-/// another shape: three of each, and how many more.
+/// Copies the tensors whose names begin with `prefix` into the elements of `targets`.
+///
+/// Throws Error, and changes nothing, when tensors are missing, are not expected or have another
+/// shape. The message names three of each kind, and counts the others.
 void take(const Checkpoint& checkpoint, std::string_view prefix, std::span<NamedTensor> targets);
 void take(const Checkpoint& checkpoint, std::string_view prefix, AnyModule module);
 
-/// The first thing in which they differ, to the bit, or "": "tensor model.weight: 0.5 and 0.25 at
-/// element 3".
+/// The first difference between two checkpoints, compared bit by bit:
+/// "tensor model.weight: 0.5 and 0.25 at element 3". Empty if they are equal.
 std::string difference(const Checkpoint& a, const Checkpoint& b);
 
 }  // namespace heed

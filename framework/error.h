@@ -8,19 +8,19 @@
 
 namespace heed {
 
-/// The one exception Heed throws: `what()` is a line for the person at the keyboard, saying what,
-/// where and what to do.
+/// The base of all exceptions that Heed throws. `what()` is one line for the user: what is wrong,
+/// where, and what to do.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// An argument is out of its range. What is wrong is kept as values, for a caller that knows where
-/// the value came from.
+/// An argument is out of its range. The fields let a caller name the setting from which the value
+/// came.
 struct ArgumentError : Error {
-  std::string where;     // which part of Heed refuses it: "adam"
-  std::string argument;  // by its name there: "beta1"
+  std::string where;     // the part of Heed that refuses it: "adam"
+  std::string argument;  // its name in that part: "beta1"
   std::string value;     // "1.5"
-  std::string range;     // after "expected": "within [0, 1)"
+  std::string range;     // as in "expected beta1 within [0, 1)": "within [0, 1)"
 
   ArgumentError(const std::string& message, std::string part, std::string name, std::string got,
                 std::string expected)
@@ -31,19 +31,20 @@ struct ArgumentError : Error {
         range(std::move(expected)) {}
 };
 
+/// Throws Error with a formatted message.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> message, Args&&... args) {
   throw Error(fmt::format(message, std::forward<Args>(args)...));
 }
 
-/// Throws `[op] message` unless `condition` holds; the message is formatted only then.
+/// Throws Error, `[op] message`, unless `condition` is true. The message is formatted only then.
 template <class... Args>
 void check(bool condition, const char* op, fmt::format_string<Args...> message, Args&&... args) {
   if (!condition) [[unlikely]]
     throw Error(fmt::format("[{}] {}", op, fmt::format(message, std::forward<Args>(args)...)));
 }
 
-/// Throws ArgumentError, `[where] expected ARGUMENT RANGE; got VALUE`, unless `condition` holds.
+/// Throws ArgumentError, `[where] expected ARGUMENT RANGE; got VALUE`, unless `condition` is true.
 template <class Value, class... Args>
 void check_argument(bool condition, const char* where, const char* argument, const Value& value,
                     fmt::format_string<Args...> range, Args&&... args) {

@@ -48,7 +48,7 @@ const char* advice(int error) {
        std::filesystem::exists(path, ignored) ? "; the old file is left as it was" : "");
 }
 
-/// Whatever the number of calls it takes; 0, or what went wrong.
+/// Writes all bytes, with as many calls as it takes. Returns 0, or the error number.
 int write_all(int file, const char* from, std::size_t count) {
   while (count > 0) {
     const ssize_t written = ::write(file, from, count);
@@ -60,14 +60,15 @@ int write_all(int file, const char* from, std::size_t count) {
   return 0;
 }
 
-/// For a file whose bytes are on the disk: puts it under its name.
+/// Renames a file whose bytes are on the disk, and writes its folder to the disk.
 void rename_durably(const Path& from, const Path& path) {
   if (::rename(from.c_str(), path.c_str()) != 0) cannot_replace(path, errno);
   const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int error = descriptor < 0 || ::fsync(descriptor) != 0 ? errno : 0;
   if (descriptor >= 0) ::close(descriptor);
-  if (error == EINVAL) error = 0;  // a file system that cannot; the name stands anyway
+  // EINVAL: the file system cannot write a folder to the disk. The new name is valid all the same.
+  if (error == EINVAL) error = 0;
   if (error != 0)
     fail(
         "{}: was written, but its folder could not be brought to the disk: {}; after a power "
@@ -78,7 +79,8 @@ void rename_durably(const Path& from, const Path& path) {
 }  // namespace
 
 FileWriter::FileWriter(Path path) : path_(std::move(path)), partial_(partial_of(path_)) {
-  // never opened again: it may be another name of a checkpoint, left by a process that was killed
+  // Remove a file that a killed process has left, instead of writing to it: it may be a hard link
+  // to a checkpoint.
   ::unlink(partial_.c_str());
   file_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file_ < 0) cannot_replace(path_, errno);
@@ -137,7 +139,7 @@ void FileAppender::write(std::string_view text) {
 }
 
 void FileAppender::sync() {
-  // EINVAL: what it is cannot be synced, as a pipe
+  // EINVAL: not a regular file, such as a pipe.
   if (::fsync(file_) != 0 && errno != EINVAL) cannot_write(path_, errno);
 }
 
@@ -150,7 +152,7 @@ void replace_file(const Path& path, std::string_view bytes) {
 void replace_by_link(const Path& path, const Path& name) {
   const Path partial = partial_of(name);
   std::error_code error;
-  // rename() of one file's two names does nothing
+  // rename() does nothing if both names already belong to one file.
   if (std::filesystem::equivalent(path, name, error)) return;
   ::unlink(partial.c_str());
   if (::link(path.c_str(), partial.c_str()) != 0)
@@ -163,7 +165,7 @@ void replace_by_link(const Path& path, const Path& name) {
   }
 }
 
-// Not blocking: a pipe, which is refused below, would be waited for.
+// O_NONBLOCK: without it, opening a pipe would wait for a writer. Pipes are refused below.
 FileReader::FileReader(Path path)
     : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   if (file_ < 0) fail("{}: cannot be opened: {}", path_.string(), std::strerror(errno));

@@ -8,10 +8,12 @@
 
 namespace heed {
 
-/// Writes a file that takes the place of `path` as a whole: whoever reads it, even after a power
-/// failure, finds the old file or the new one. It grows under the name PATH.partial, which is taken
-/// away again unless commit() is reached. Whatever fails throws Error: the file, why, what to do,
-/// and what became of the old one.
+/// Writes a file that replaces `path` as a whole. A reader finds the old file or the new one, never
+/// a part, even after a power failure. Until commit() the bytes are in PATH.partial; without
+/// commit(), the destructor removes that file.
+///
+/// Throws Error when anything fails. The message names the file, the reason, what to do, and
+/// whether the old file is still there.
 class FileWriter {
  public:
   explicit FileWriter(std::filesystem::path path);
@@ -21,9 +23,9 @@ class FileWriter {
 
   void write(const void* bytes, std::size_t count);
   void write(std::string_view bytes) { write(bytes.data(), bytes.size()); }
-  /// Over what was written before, for a header that is known at the end.
+  /// Overwrites bytes that were written before, such as a header that is only known at the end.
   void write_at(std::uint64_t offset, const void* bytes, std::size_t count);
-  /// To the disk, then under its name, then the name to the disk.
+  /// Writes the bytes to the disk, renames the file to `path`, and writes the folder to the disk.
   void commit();
 
  private:
@@ -36,8 +38,8 @@ class FileWriter {
   std::vector<char> buffer_;
 };
 
-/// Lines at the end of a file, which is made where there is none. What fails throws Error, naming
-/// the file.
+/// Appends lines to a file, which is created if it does not exist. Throws Error, with the name of
+/// the file, when anything fails.
 class FileAppender {
  public:
   explicit FileAppender(std::filesystem::path path);
@@ -45,21 +47,26 @@ class FileAppender {
   FileAppender(const FileAppender&) = delete;
   FileAppender& operator=(const FileAppender&) = delete;
 
-  void write(std::string_view text);  // at once: a reader sees whole lines
-  void sync();                        // to the disk
+  void write(std::string_view text);  // without a buffer, so that a reader sees whole lines
+  void sync();                        // waits until everything is on the disk
 
  private:
   std::filesystem::path path_;
   int file_;
 };
 
+/// Writes a whole file with FileWriter.
 void replace_file(const std::filesystem::path& path, std::string_view bytes);
-/// Makes `name` another name of the file `path`, in the place of what it named (a copy where the
-/// file system has no hard links).
+/// Replaces the file `name` by a hard link to the file `path`. On file systems without hard links
+/// it becomes a copy.
 void replace_by_link(const std::filesystem::path& path, const std::filesystem::path& name);
 
-/// Reads a regular file from its beginning. Throws Error, naming it, when it is none, cannot be
-/// read, or is shorter than it was.
+/// Reads a regular file from its beginning.
+///
+/// Throws Error, with the name of the file, when
+/// - it is not a regular file;
+/// - it cannot be read;
+/// - it has become shorter since it was opened.
 class FileReader {
  public:
   explicit FileReader(std::filesystem::path path);
@@ -76,21 +83,22 @@ class FileReader {
   std::uint64_t size_ = 0;
 };
 
-/// The whole file. Throws Error, naming it, when it cannot be read or has more than `most` bytes.
+/// Reads a whole file. Throws Error, with the name of the file, when it cannot be read or has more
+/// than `most` bytes.
 std::string read_file(const std::filesystem::path& path, std::uint64_t most);
 
-/// Keeps a folder for one process at a time, from its construction to its end (of the process,
-/// however that comes).
+/// Locks a folder for one process while it lives. The lock also ends with the process, even if that
+/// is killed. On file systems without locks it does nothing.
 class FolderLock {
  public:
-  /// Throws Error when another has it. Where the file system knows no locks there is none.
+  /// Throws Error when another process has locked the folder.
   explicit FolderLock(const std::filesystem::path& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
-  /// Throws Error when the folder has been moved or removed: what has its name now, if anything, is
-  /// another one's.
+  /// Throws Error when the folder has been moved or removed since: a folder that has its name now
+  /// belongs to something else.
   void check() const;
 
  private:

@@ -5,7 +5,7 @@
 
 namespace heed {
 
-/// "a, b, c and 21 more": a message names the first three, and says how many there are.
+/// Names the first three items and counts the others: "a, b, c and 21 more".
 std::string first_three(const std::vector<std::string>& items);
 
 }  // namespace heed

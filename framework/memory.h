@@ -6,7 +6,7 @@
 
 namespace heed {
 
-/// The system has no more memory: not the fault of what was read or computed.
+/// The system has no more memory. It does not mean that the input is wrong.
 struct OutOfMemory : Error {
   using Error::Error;
 };
@@ -15,17 +15,18 @@ struct OutOfMemory : Error {
 
 namespace heed::memory {
 
-/// 64-byte aligned, uninitialised. Served from pages that Heed keeps: a steady-state step asks the
-/// system for none. Two-level segregated fit (Masmano et al. 2004): constant time, neighbours
-/// coalesce. Throws OutOfMemory.
+/// Uninitialised memory, aligned to 64 bytes. Heed keeps the pages that it has requested, so a
+/// training step after the first ones requests none. The allocator is a two-level segregated fit:
+/// it takes constant time and merges free neighbours. Throws OutOfMemory when the system has no
+/// more memory, and Error when `bytes` is above 2^46. Source: Masmano et al. 2004.
 void* allocate(std::size_t bytes);
 void release(void* block) noexcept;
 
 struct Statistics {
-  std::size_t live = 0;             // bytes handed out now, rounded to the allocator's grain
-  std::size_t peak = 0;             // the most they have been since reset_peak()
-  std::size_t system = 0;           // bytes taken from the system and kept
-  std::size_t system_requests = 0;  // how often the system was asked
+  std::size_t live = 0;             // bytes in use, rounded up to whole units of the allocator
+  std::size_t peak = 0;             // the maximum of `live` since reset_peak()
+  std::size_t system = 0;           // bytes requested from the system and kept
+  std::size_t system_requests = 0;  // number of requests to the system
 };
 Statistics statistics();
 void reset_peak();

@@ -16,7 +16,7 @@ struct Collect : Visitor {
   }
 };
 
-/// Where everything is, in the order of the visits.
+/// Pointers to all parameters and flags, in the order of the visits.
 struct CollectMembers : Visitor {
   std::vector<Parameter*> parameters;
   std::vector<bool*> flags;
@@ -62,24 +62,24 @@ void set_training(AnyModule module, bool training) {
 }
 
 void copy_parameters(AnyModule from, AnyModule to) {
-  CollectMembers theirs;
-  CollectMembers ours;
-  from.visit(theirs);
-  to.visit(ours);
-  check(theirs.parameters.size() == ours.parameters.size() &&
-            theirs.flags.size() == ours.flags.size(),
+  CollectMembers source;
+  CollectMembers target;
+  from.visit(source);
+  to.visit(target);
+  check(source.parameters.size() == target.parameters.size() &&
+            source.flags.size() == target.flags.size(),
         "copy_parameters", "expected two modules of one structure; got {} and {} parameters",
-        theirs.parameters.size(), ours.parameters.size());
-  for (std::size_t i = 0; i < theirs.parameters.size(); ++i) {
-    Parameter& to_parameter = *ours.parameters[i];
-    const Parameter& from_parameter = *theirs.parameters[i];
+        source.parameters.size(), target.parameters.size());
+  for (std::size_t i = 0; i < source.parameters.size(); ++i) {
+    // The copy constructor copies or shares, as clone() or share() says; assignment copies the
+    // elements.
     if (Parameter::Copying::active())
-      to_parameter = Parameter(from_parameter);  // clone() or share() decides which it is
+      *target.parameters[i] = Parameter(*source.parameters[i]);
     else
-      to_parameter = from_parameter;  // the numbers
+      *target.parameters[i] = *source.parameters[i];
   }
-  for (std::size_t i = 0; i < theirs.flags.size(); ++i)
-    *ours.flags[i] = *theirs.flags[i];
+  for (std::size_t i = 0; i < source.flags.size(); ++i)
+    *target.flags[i] = *source.flags[i];
 }
 
 Evaluating::Evaluating(AnyModule module) {

@@ -17,20 +17,24 @@ namespace heed {
 
 class Visitor;
 
-/// A plain struct that lists what it is made of:  void visit(Visitor& v) { v("weight", weight),
-/// v("bias", bias); }
+/// A plain struct that lists its parameters and parts:
+///
+///     void visit(Visitor& v) {
+///       v("weight", weight);
+///       v("bias", bias);
+///     }
 template <class T>
 concept Module = requires(T& module, Visitor& visitor) { module.visit(visitor); };
 
-/// Walks a module and what it contains. Naming, counting, saving, loading, clearing gradients and
-/// switching between training and evaluation are all visits. Names join with dots:
-/// "encoder.layers.0.attention.weight".
+/// Visits a module and everything in it. Naming, counting, saving, loading, clearing gradients and
+/// switching between training and evaluation are all visits. The name of a parameter joins the
+/// names of the modules around it with dots: "encoder.layers.0.attention.weight".
 class Visitor {
  public:
   virtual ~Visitor() = default;
 
   void operator()(std::string_view name, Parameter& parameter) {
-    if (parameter.defined()) on_parameter(join(name), parameter);  // an absent bias is no parameter
+    if (parameter.defined()) on_parameter(join(name), parameter);  // an absent bias is left out
   }
   template <Module M>
   void operator()(std::string_view name, M& module) {
@@ -48,7 +52,7 @@ class Visitor {
   }
   template <class T>
   void operator()(std::string_view name, std::optional<T>& item) {
-    if (item) (*this)(name, *item);  // an absent one has no parameters
+    if (item) (*this)(name, *item);
   }
   template <class T>
   void operator()(std::string_view name, std::unique_ptr<T>& item) {
@@ -60,7 +64,7 @@ class Visitor {
                   "visit() lists parameters and modules: this member is neither. Leave it out if "
                   "it has no parameters; else give its type a member  void visit(Visitor&)");
   }
-  /// A flag that is true in training and false in evaluation.
+  /// Lists a flag that is true in training and false in evaluation.
   void training(bool& flag) { on_training(flag); }
 
  protected:
@@ -79,7 +83,7 @@ class Visitor {
   std::string path_;
 };
 
-/// A borrowed module of any type, for functions that only visit it.
+/// A reference to a module of any type, for functions that only visit it.
 class AnyModule {
  public:
   template <Module M>
@@ -98,16 +102,16 @@ struct NamedParameter {
   ParameterRef parameter;
 };
 
-/// Every parameter once, in the order of the visits; a shared one under its first name.
+/// Every parameter once, in the order of the visits. A shared parameter has its first name.
 std::vector<NamedParameter> parameters(AnyModule module);
-/// How many numbers training can change.
+/// The number of elements of all trainable parameters.
 Index parameter_count(AnyModule module);
 void set_training(AnyModule module, bool training);
 void clear_gradients(AnyModule module);
 
-/// A module whose weights are its own, equal to those of `module` now: "keep the best", or a second
-/// layer like the first. What shares a parameter within `module` shares one within the copy. A
-/// plain copy (`best = model`) is the same where nothing is tied.
+/// A copy of a module with weights of its own, for example to keep the best model, or to add a
+/// second layer like the first. Layers that share a parameter in `module` share one in the copy. A
+/// plain copy (`best = model`) does the same if no parameter is shared.
 template <Module M>
 M clone(const M& module) {
   static_assert(std::is_copy_constructible_v<M>,
@@ -116,8 +120,8 @@ M clone(const M& module) {
   return M(module);
 }
 
-/// A module with the same parameters: training one trains the other. Everything else, as whether it
-/// drops, is its own.
+/// A copy of a module with the same parameters: training one trains the other. Everything else,
+/// such as the flags for training, belongs to the copy alone.
 template <Module M>
 M share(const M& module) {
   static_assert(std::is_copy_constructible_v<M>,
@@ -126,12 +130,13 @@ M share(const M& module) {
   return M(module);
 }
 
-/// For a module that writes its own copy constructor or assignment: copies parameters and modes
-/// from one of the same structure.
+/// Copies the parameters and the flags for training between two modules of the same structure. It
+/// is for modules that define their own copy constructor or assignment. Throws Error when the
+/// structures differ.
 void copy_parameters(AnyModule from, AnyModule to);
 
-/// Switches to evaluation (no dropout). At the end each part is again in the mode it was in. The
-/// module may not move meanwhile.
+/// While it lives, the module is in evaluation (no dropout). Its destructor restores the flag of
+/// each part. Do not move the module meanwhile.
 class Evaluating {
  public:
   explicit Evaluating(AnyModule module);
@@ -144,8 +149,10 @@ class Evaluating {
 };
 
 // Initial values ---------------------------------------------------------------------------------
-/// Uniform in +-sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010); shape (out, in).
+/// Uniform within +-gain sqrt(6 / (in + out)) for shape (out, in).
+/// Source: Glorot and Bengio 2010.
 Tensor xavier_uniform(const Shape& shape, Random& random, Real gain = 1);
+/// Normal with mean 0 and standard deviation `deviation`.
 Tensor normal(const Shape& shape, Random& random, Real deviation);
 Tensor uniform(const Shape& shape, Random& random, Real low, Real high);
 Tensor zeros(const Shape& shape);

@@ -8,24 +8,27 @@
 namespace heed {
 
 bool matches(std::string_view pattern, std::string_view name) {
-  // After a mismatch only the last * need take one character more: those before it matched as early
-  // as they could.
+  // After a mismatch, let the last * match one character more and try again. An earlier * need not
+  // change: it already matched as few characters as possible.
   std::size_t p = 0;
   std::size_t n = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t taken = 0;
+  std::size_t star = std::string_view::npos;  // place of the last *
+  std::size_t star_end = 0;                   // end in `name` of what the last * matches
   while (n < name.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      taken = n;
+      star = p;
+      star_end = n;
+      ++p;
     } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
       ++p;
       ++n;
     } else if (star != std::string_view::npos) {
+      ++star_end;
       p = star + 1;
-      n = ++taken;
-    } else
+      n = star_end;
+    } else {
       return false;
+    }
   }
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
@@ -43,9 +46,8 @@ bool NamePatterns::chooses(std::span<const std::string> names) const {
   for (const std::string& pattern : patterns_) {
     const bool excludes = pattern.front() == '!';
     const std::string_view glob = std::string_view(pattern).substr(excludes ? 1 : 0);
-    if (std::none_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return matches(glob, name); }))
-      continue;
+    const auto matches_glob = [&](const std::string& name) { return matches(glob, name); };
+    if (std::none_of(names.begin(), names.end(), matches_glob)) continue;
     if (excludes) return false;
     chosen = true;
   }

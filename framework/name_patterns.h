@@ -7,19 +7,21 @@
 
 namespace heed {
 
-/// Whether `pattern` describes the whole of `name`: * stands for any characters, dots too, and ?
-/// for one.
+/// True if `pattern` matches the whole of `name`. `*` stands for any number of characters, dots
+/// included, and `?` for one character.
 bool matches(std::string_view pattern, std::string_view name);
 
-/// A choice among names: patterns such as "encoder.*", and exclusions such as "!*.bias". Chosen is
-/// what some pattern matches (anything, where there are only exclusions) and no exclusion does;
-/// their order does not matter.
+/// Chooses names by patterns such as "encoder.*" and exclusions such as "!*.bias". A name is chosen
+/// if
+/// - at least one pattern matches it, or there are only exclusions; and
+/// - no exclusion matches it.
+/// The order of patterns and exclusions does not matter.
 class NamePatterns {
  public:
-  /// No patterns choose everything. Throws Error for one that is empty.
+  /// Without patterns, every name is chosen. Throws Error when a pattern is empty.
   explicit NamePatterns(std::vector<std::string> patterns = {});
 
-  /// Of something with several names, any of which may match.
+  /// For an item with several names. A pattern matches the item if it matches any of them.
   bool chooses(std::span<const std::string> names) const;
   bool chooses(const std::string& name) const { return chooses(std::span(&name, 1)); }
   const std::vector<std::string>& patterns() const { return patterns_; }  // as given

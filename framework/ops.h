@@ -11,62 +11,93 @@
 #include "framework/sequences.h"
 #include "framework/tape.h"
 
-// Every op. Shapes stand after the arrow; `(..., n)` is any number of leading axes. Each throws
-// Error on shapes that do not fit, with the op's name, what it expected and what it got. Negative
-// axes count from the last.
+// The declaration of every op. docs/kernels.md derives the gradients and names the papers in full.
+//
+// How to read a declaration:
+// - Shapes stand as `inputs -> result`. `(..., n)` has any number of leading axes, and `()` is a
+//   scalar.
+// - An `Operand` may carry a gradient. An `OptionalOperand` may be undefined, such as a bias.
+// - Negative axes count from the last: -1 is the last axis.
+// - `Spans` say which rows of a (rows, ...) tensor belong to which sequence. All other rows are
+//   padding.
+//
+// Every op throws Error, `[op] expected ...; got ...`, when
+// - an Operand is undefined;
+// - shapes, axes or spans do not fit the op or each other;
+// - an id is outside the table, the classes or the axis that it indexes;
+// - a probability, scale or other option is outside the range that its comment gives.
+// A declaration lists errors only where there are others.
 
 namespace heed {
 
 using Axes = std::vector<int>;
 
-// Elementwise, broadcasting as NumPy does --------------------------------------------------------
+// Elementwise ------------------------------------------------------------------------------------
+// Two operands broadcast as in NumPy: shapes are aligned at the last axis, and an extent of 1
+// repeats.
+
 Variable operator+(const Operand& a, const Operand& b);
 Variable operator-(const Operand& a, const Operand& b);
 Variable operator*(const Operand& a, const Operand& b);
 Variable operator/(const Operand& a, const Operand& b);
 Variable operator-(const Operand& x);
-// a = a + b: a new value, none is changed
+
+/// a = a + b: `a` becomes a new value. Other copies of the old value do not change.
 Variable& operator+=(Variable& a, const Operand& b);
 Variable& operator-=(Variable& a, const Operand& b);
 Variable& operator*=(Variable& a, const Operand& b);
 Variable& operator/=(Variable& a, const Operand& b);
-// a tie sends its gradient to a
+
+/// Where a and b are equal, the gradient goes to a.
 Variable maximum(const Operand& a, const Operand& b);
 Variable minimum(const Operand& a, const Operand& b);
-/// condition ? a : b, where condition is a constant whose elements are zero or not; all three
-/// broadcast
+
+/// condition ? a : b for each element. An element of `condition` is true if it is not 0; it gets no
+/// gradient. All three broadcast.
 Variable where(const Tensor& condition, const Operand& a, const Operand& b);
-/// x with `value` wherever mask is not zero; mask broadcasts to x
+/// x, but `value` wherever `mask` is not 0. The mask broadcasts to the shape of x.
 Variable masked_fill(const Operand& x, const Tensor& mask, Real value);
 
 Variable exp(const Operand& x);
 Variable log(const Operand& x);
 Variable sqrt(const Operand& x);
+/// x^2
 Variable square(const Operand& x);
 Variable abs(const Operand& x);
+/// x^exponent
 Variable power(const Operand& x, Real exponent);
+/// min(max(x, low), high), with low <= high
 Variable clamp(const Operand& x, Real low, Real high);
 Variable sin(const Operand& x);
 Variable cos(const Operand& x);
 Variable tanh(const Operand& x);
-Variable sigmoid(const Operand& x);  // 1 / (1 + exp -x)
-Variable relu(const Operand& x);     // max(x, 0)
-// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks and Gimpel 2016, the tanh form)
+/// 1 / (1 + exp(-x))
+Variable sigmoid(const Operand& x);
+/// max(x, 0)
+Variable relu(const Operand& x);
+/// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). Source: Hendrycks and Gimpel 2016, tanh form.
 Variable gelu(const Operand& x);
-// x sigmoid(x) (Elfwing et al. 2018)
+/// x sigmoid(x). Source: Elfwing et al. 2018.
 Variable silu(const Operand& x);
-Variable softplus(const Operand& x);  // log(1 + exp x)
+/// log(1 + exp(x))
+Variable softplus(const Operand& x);
 
-// Reductions over any axes; no axes given means all ----------------------------------------------
-/// Sums and means are compensated: rounded once, but for the last digit (docs/kernels.md has the
-/// cost). The mean and the variance of nothing are NaN; the largest of nothing is an Error.
+// Reductions -------------------------------------------------------------------------------------
+// Over the given axes, or over all axes where none is given. `keep` keeps a reduced axis, with
+// extent 1. Sums and means are compensated: they are rounded once, except for the last digit
+// (docs/kernels.md gives the cost). The mean and the variance of no elements are NaN.
+
 Variable sum(const Operand& x, const Axes& axes = {}, bool keep = false);
 Variable mean(const Operand& x, const Axes& axes = {}, bool keep = false);
-// a tie sends its gradient to the first
+/// The largest element. Where several are equal, the gradient goes to the first. Throws Error where
+/// there is no element.
 Variable max(const Operand& x, const Axes& axes = {}, bool keep = false);
-Variable variance(const Operand& x, const Axes& axes = {}, bool keep = false);  // over n, not n - 1
+/// mean((x - mean(x))^2): the sum is divided by n, not by n - 1.
+Variable variance(const Operand& x, const Axes& axes = {}, bool keep = false);
+/// y_i = x_0 + ... + x_i along `axis`, of the shape of x
 Variable cumsum(const Operand& x, int axis);
-/// Over one axis: sum(x, -1).
+
+// The same over one axis: sum(x, -1).
 template <class Axis>
 concept OneAxis = std::integral<Axis> && !std::same_as<Axis, bool>;
 template <OneAxis Axis>
@@ -87,295 +118,403 @@ Variable variance(const Operand& x, Axis axis, bool keep = false) {
 }
 
 // Products ---------------------------------------------------------------------------------------
+
+/// Which operands of matmul() are transposed: their last two axes are swapped.
 struct Transpose {
   bool a = false;
   bool b = false;
 };
-/// op(a) op(b), batched over the leading axes, which broadcast: (..., m, k) x (..., k, n) -> (...,
-/// m, n)
+/// a b, after `transpose`. The leading axes are a batch and broadcast.
+/// Shapes: a (..., m, k), b (..., k, n) -> (..., m, n).
 Variable matmul(const Operand& a, const Operand& b, Transpose transpose = {});
-/// x W^T + b, W (out, in), b (out) or undefined: (..., in) -> (..., out)
+/// x W^T + b.
+/// Shapes: x (..., in), weight W (out, in), bias b (out) or undefined -> (..., out).
 Variable linear(const Operand& x, const Operand& weight, const OptionalOperand& bias);
 Variable linear(const Operand& x, const Operand& weight);
 
 // Shape ------------------------------------------------------------------------------------------
-Variable reshape(const Operand& x, const Shape& shape);  // shares the elements
-// one may be -1: what is left
+
+/// The same elements, in the same order, in another shape. The result shares them with x.
+Variable reshape(const Operand& x, const Shape& shape);
+/// One extent may be -1: it is computed from the number of elements.
 Variable reshape(const Operand& x, std::initializer_list<Index> extents);
+/// Elements [begin, end) along `axis`.
 Variable slice(const Operand& x, int axis, Index begin, Index end);
+/// Joins tensors along an axis that they have. All other extents must be equal.
 Variable concat(std::span<const Operand> xs, int axis);
 Variable concat(std::initializer_list<Operand> xs, int axis);
 Variable concat(const std::vector<Variable>& xs, int axis,
                 Operand::Where where = Operand::Where::current());
-Variable stack(std::span<const Operand> xs, int axis);  // along a new axis
+/// Joins tensors of one shape along a new axis.
+Variable stack(std::span<const Operand> xs, int axis);
 Variable stack(std::initializer_list<Operand> xs, int axis);
 Variable stack(const std::vector<Variable>& xs, int axis,
                Operand::Where where = Operand::Where::current());
-// axis i of the result is axis order[i] of x
+/// Axis i of the result is axis order[i] of x.
 Variable permute(const Operand& x, const Axes& order);
-Variable transpose(const Operand& x, int a = -1, int b = -2);  // swaps two axes
+/// Swaps two axes.
+Variable transpose(const Operand& x, int a = -1, int b = -2);
+/// Repeats x to `shape`, as elementwise ops do.
 Variable broadcast_to(const Operand& x, const Shape& shape);
 
 // Rows by number ---------------------------------------------------------------------------------
-/// x[..., ids[j], ...] along `axis`, ids of one axis: the extent of the axis becomes ids.size()
+
+/// y[..., j, ...] = x[..., ids[j], ...] along `axis`. `ids` has one axis; its length becomes the
+/// extent of `axis`.
 Variable gather(const Operand& x, const Ids& ids, int axis = 0);
-/// zeros (rows, ...) with x[j] added to row ids[j]: the transpose of gather along the first axis
+/// Starts from zeros and adds x[j] to row ids[j]: the transpose of gather() along the first axis.
+/// Shapes: x (n, ...), ids (n) -> (rows, ...).
 Variable scatter_add(const Operand& x, const Ids& ids, Index rows);
-/// table[ids] * scale: ids (...), table (n, d) -> (..., d)
+/// scale table[ids].
+/// Shapes: ids (...), table (n, d) -> (..., d).
 Variable embedding(const Ids& ids, const Operand& table, Real scale = 1);
-/// x[i, ids[i]]: (n, m), ids (n) -> (n)
+/// y_i = x[i, ids[i]].
+/// Shapes: x (n, m), ids (n) -> (n).
 Variable pick(const Operand& x, const Ids& ids);
 
 // Normalisation and regularisation ---------------------------------------------------------------
-Variable softmax(const Operand& x);  // over the last axis
+
+/// exp(x_i) / sum_j exp(x_j) over the last axis
+Variable softmax(const Operand& x);
+/// x_i - log sum_j exp(x_j) over the last axis
 Variable log_softmax(const Operand& x);
-/// (x - mean) / sqrt(variance + epsilon) * gain + bias over the last axis (Ba et al. 2016); gain,
-/// bias (n)
+/// (x - mean) / sqrt(variance + epsilon) gain + bias, over the last axis.
+/// Shapes: x (..., n), gain (n), bias (n) -> (..., n). `epsilon` is at least 0.
+/// Source: Ba et al. 2016.
 Variable layer_norm(const Operand& x, const Operand& gain, const Operand& bias,
                     Real epsilon = Real(1e-5));
-/// x / sqrt(mean x^2 + epsilon) * gain over the last axis (Zhang and Sennrich 2019)
+/// x / sqrt(mean(x^2) + epsilon) gain, over the last axis.
+/// Shapes: x (..., n), gain (n) -> (..., n). `epsilon` is at least 0.
+/// Source: Zhang and Sennrich 2019.
 Variable rms_norm(const Operand& x, const Operand& gain, Real epsilon = Real(1e-5));
-/// x with each element zeroed with probability p, the others divided by 1 - p (Srivastava et al.
-/// 2014). Element i is decided by (key, i) alone. The layer Dropout draws its keys from
-/// step_random().
+
+// Dropout: probabilities are within [0, 1]. Element i is kept or dropped by (key, i) alone, so the
+// same key gives the same mask. The layer Dropout draws its keys from step_random().
+
+/// Each element of x becomes 0 with probability p, and is divided by 1 - p otherwise.
+/// Source: Srivastava et al. 2014.
 Variable dropout(const Operand& x, Real p, RandomKey key);
-/// x + dropout(branch): the residual connection, in one pass
+/// x + dropout(branch), the residual connection, in one pass
 Variable add_dropout(const Operand& x, const Operand& branch, Real p, RandomKey key);
 /// dropout(relu(x)) in one pass
 Variable relu_dropout(const Operand& x, Real p, RandomKey key);
 
 enum class Activation { relu, gelu };
-/// dropout(f(x W1^T + b1)) W2^T + b2, a Transformer's feed-forward block (Vaswani et al. 2017,
-/// section 3.3), f the activation: x (..., d), W1 (hidden, d), W2 (out, hidden), b1 and b2 or
-/// undefined -> (..., out). Computed in blocks of rows, whose hidden numbers stay in cache;
-/// backward keeps one number for each of them. Element i of the hidden (..., hidden) is dropped by
-/// (key, i).
+/// dropout(f(x W1^T + b1)) W2^T + b2, where f is the activation: the feed-forward block of a
+/// Transformer. It is computed in blocks of rows, so that the hidden values of a block stay in the
+/// cache. Backward keeps one number for each hidden value. Hidden element i is dropped by (key, i).
+/// Shapes: x (..., d), w1 (hidden, d), w2 (out, hidden), b1 (hidden) and b2 (out) or undefined ->
+/// (..., out). Source: Vaswani et al. 2017, section 3.3.
 Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand& b1,
                       const Operand& w2, const OptionalOperand& b2, Activation activation,
                       Real p = 0, RandomKey key = {});
 
 // Losses -----------------------------------------------------------------------------------------
+
+/// Options of the cross entropies.
 struct CrossEntropy {
-  /// Share of the target spread evenly over all classes, in [0, 1) (Szegedy et al. 2016).
+  /// The part of the target that is spread evenly over all classes, within [0, 1).
+  /// Source: Szegedy et al. 2016.
   Real label_smoothing = 0;
-  std::optional<Id> ignore = std::nullopt;  // gold id of rows that add nothing; not given: none
-  /// What the summed loss is divided by, more than 0; not given: the number of rows that are not
-  /// ignored. Accumulated batches share one.
+  /// Rows with this gold id do not count. Not given: all rows count.
+  std::optional<Id> ignore = std::nullopt;
+  /// What divides the sum of the losses; above 0. Not given: the number of rows that count.
+  /// Several batches whose gradients are accumulated share one divisor.
   std::optional<Real> divisor = std::nullopt;
-  /// Where given, it becomes the sum of -log P(gold) over the rows that are not ignored: without
-  /// smoothing, not divided. Perplexity is exp of it a row. It comes out of the same pass.
+  /// Where given, it is set to the sum of -log P(gold) over the rows that count, without smoothing
+  /// and not divided. The perplexity is exp(nats / rows). It comes from the same pass.
   double* nats = nullptr;
 };
-/// mean over rows of -sum_c q_c log softmax(logits)_c: (n, classes), gold (n) -> ()
+/// The sum over the rows that count of -sum_c t_c log softmax(logits)_c, divided by the divisor. t
+/// is the smoothed target. Shapes: logits (n, classes), gold (n) -> ().
 Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntropy& options = {});
-/// cross_entropy(linear(x, weight, bias), gold), computed in blocks of rows: the logits of a batch
+/// cross_entropy(linear(x, weight, bias), gold) in blocks of rows: the logits of a whole batch
 /// never exist at once, and ignored rows cost nothing. The gradients are computed in the forward
-/// pass, while the probabilities are in cache.
+/// pass, while the probabilities are in the cache.
+/// Shapes: x (n, d), weight (classes, d), bias (classes) or undefined, gold (n) -> ().
 Variable linear_cross_entropy(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                               const Ids& gold, const CrossEntropy& options = {});
 Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids& gold,
                               const CrossEntropy& options = {});
-/// The loss of a pointer-generator (See et al. 2017, equations 6 and 9): mean over rows of -log(g
-/// P_gold + (1 - g) c), P = softmax(linear(x, weight, bias)), g = sigmoid(gate). gate, copied c
-/// (n): how probably copying gives the gold. Gold ids from classes on can only be copied: P is 0
-/// there. A share s of label smoothing is P's alone: (1 - s) of that - s/classes sum log P.
+/// The loss of a pointer-generator, summed and divided as in cross_entropy(). The loss of a row is
+///
+///     -log(g P(gold) + (1 - g) c)   with P = softmax(linear(x, weight, bias)), g = sigmoid(gate)
+///
+/// `copied` is c, the probability that copying gives the gold id (copy_probability()). A gold id of
+/// `classes` or more can only be copied: its P is 0. Label smoothing s concerns P alone: the loss
+/// is then (1 - s) times the one above, minus s / classes times the sum of log P.
+/// Shapes: x (n, d), weight (classes, d), bias (classes) or undefined, gate (n), copied (n),
+/// gold (n) -> (). Source: See et al. 2017, equations 6 and 9.
 Variable copy_cross_entropy(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                             const Operand& gate, const Operand& copied, const Ids& gold,
                             const CrossEntropy& options = {});
 
 // Attention --------------------------------------------------------------------------------------
+// The position of query i among the keys of its sequence is p_i = i + (number of keys - number of
+// queries): the last query stands at the last key.
+
+/// Options of attention().
 struct Attention {
   int heads = 1;
-  // of keys and values, a divisor of heads; 0: as many. Neighbouring heads share one (Ainslie et
-  // al. 2023)
+  /// Heads of keys and values, a divisor of `heads`; 0: as many as `heads`. Neighbouring heads of
+  /// queries share one. Source: Ainslie et al. 2023.
   int kv_heads = 0;
-  // the rows of each sequence; other rows are padding: they attend to nothing and yield zeros
+  /// The rows of each sequence. Padding attends to nothing and yields zeros.
   Spans queries;
   Spans keys;
-  // query i sees the keys up to its own place, i + (length of keys - length of queries)
+  /// Query i sees only keys j <= p_i.
   bool causal = false;
-  // where positive, the keys less than this far from it: the cost is the window's
+  /// Where positive, query i sees only the keys with |j - p_i| < window. The cost grows with the
+  /// window, not with the length of the sequence.
   Index window = 0;
-  Tensor slopes = {};  // (heads) where given: scores lose slope * distance (Press et al. 2022)
-  std::optional<Real> scale = std::nullopt;  // not given: 1 / sqrt(d / heads)
-  Real dropout = 0;                          // on the weights
-  RandomKey key = {};                        // for dropout
-  // where asked for: each sequence's (heads, queries, keys), before dropout
+  /// Where given, (heads): a score loses slope |j - p_i|. Source: Press et al. 2022.
+  Tensor slopes = {};
+  /// Multiplies the scores. Not given: 1 / sqrt(d / heads).
+  std::optional<Real> scale = std::nullopt;
+  /// The probability, within [0, 1), that a weight is dropped; `key` decides which.
+  Real dropout = 0;
+  RandomKey key = {};
+  /// Where given, it gets the weights before dropout, (heads, queries, keys) for each sequence.
   std::vector<Tensor>* weights = nullptr;
 };
-/// softmax(q k^T scale + mask) v for each sequence and head (Vaswani et al. 2017, section 3.2): q
-/// (n, d), k and v (m, e), e = d kv_heads / heads, head h in columns [h d/heads, (h + 1) d/heads)
-/// -> (n, d). Tiled with a running softmax (Dao et al. 2022): no T x T matrix is kept.
+/// softmax(q k^T scale + mask) v for each sequence and head. Head h of the queries has columns
+/// [h d/heads, (h + 1) d/heads). The kernel works in tiles with a running softmax (Dao et al. 2022)
+/// and keeps no queries x keys matrix.
+/// Shapes: q (n, d), k (m, e), v (m, e) -> (n, d), where e = d kv_heads / heads.
+/// Source: Vaswani et al. 2017, section 3.2.
 Variable attention(const Operand& q, const Operand& k, const Operand& v, const Attention& options);
-/// The same on the output of one product for keys and values, kv (m, 2e), or for all three, qkv (n,
-/// d + 2e).
+/// The same where one product gave keys and values: kv (m, 2e) is [k, v].
 Variable attention(const Operand& q, const Operand& kv, const Attention& options);
+/// The same where one product gave all three: qkv (n, d + 2e) is [q, k, v].
 Variable attention(const Operand& qkv, const Attention& options);
 
 // Attention in pieces ----------------------------------------------------------------------------
-/// Which query meets which key, for ops on all scores at once: for each sequence i a block (heads,
-/// queries.length(i), keys.length(i)) of numbers, one block after the other. Only scores_softmax()
-/// must know what is hidden: weights are 0 there.
+// These ops hold the scores or weights of all queries and keys in one tensor (pairing.size()): for
+// each sequence a block (heads, queries, keys), one block after the other. s_ij and w_ij are the
+// score and the weight of query i and key j; n and m are the rows of queries and keys, w is the
+// width of a head.
+
+/// Which query meets which key. Only the softmaxes need to know what is hidden: the weights are 0
+/// there. The fields mean the same as in Attention.
 struct Pairing {
   int heads = 1;
-  // of keys and values, a divisor of heads; 0: as many. Neighbouring heads share one
   int kv_heads = 0;
   Spans queries;
   Spans keys;
-  // query i sees the keys up to its own place, i + (length of keys - length of queries)
   bool causal = false;
-  Index window = 0;  // where positive, the keys less than this far from it
+  Index window = 0;
 
-  Index size() const;  // of all blocks
+  Index size() const;  // of all blocks together
 };
-/// Views of the blocks, (heads, queries, keys) each.
-std::vector<Tensor> split(const Tensor& pairs, const Pairing& pairing);
+/// A view of each sequence's block, (heads, queries, keys).
+std::vector<Tensor> split(const Tensor& scores, const Pairing& pairing);
 
-/// q_i . k_j for each head: q (n, heads w), k (m, kv_heads w) -> (pairing.size())
+/// s_ij = q_i . k_j for each head.
+/// Shapes: q (n, heads w), k (m, kv_heads w) -> (pairing.size()).
 Variable dot_scores(const Operand& q, const Operand& k, const Pairing& pairing);
-/// sum_c v_c tanh(q_ic + k_jc) (Bahdanau et al. 2015): q (n, d), k (m, d), v (d), one head ->
-/// (pairing.size()); no n x m x d tensor is kept
+/// s_ij = sum_c v_c tanh(q_ic + k_jc), for one head. No n x m x d tensor is kept.
+/// Shapes: q (n, d), k (m, d), v (d) -> (pairing.size()). Source: Bahdanau et al. 2015.
 Variable additive_scores(const Operand& q, const Operand& k, const Operand& v,
                          const Pairing& pairing);
-/// sum_c v_c tanh(q_ic + k_jc + u_ij w_c): what has been looked at, covered u (pairing.size()),
-/// takes part by weight w (d) (See et al. 2017, equation 11)
+/// s_ij = sum_c v_c tanh(q_ic + k_jc + u_ij z_c), where u is the coverage, the weights that earlier
+/// queries gave each key, and z is its weight vector.
+/// Shapes: covered u (pairing.size()) or undefined, weight z (d), the others as above.
+/// Source: See et al. 2017, equation 11.
 Variable additive_scores(const Operand& q, const Operand& k, const Operand& v,
                          const OptionalOperand& covered, const OptionalOperand& weight,
                          const Pairing& pairing);
-/// softmax over the keys that each query sees: (pairing.size()) -> the same
+/// w_ij = exp(s_ij) / sum_j exp(s_ij) over the keys that query i sees.
+/// Shapes: scores (pairing.size()) -> (pairing.size()).
 Variable scores_softmax(const Operand& scores, const Pairing& pairing);
-/// The same with one more place for each query and head, whose score is rest (n, heads) and whose
-/// weight is what is left of 1.
+/// The same with one more place for each query and head, a sentinel, whose score is `rest`. The
+/// weights of a query then sum to less than 1; the difference is the weight of the sentinel.
+/// Shapes: scores (pairing.size()), rest (n, heads) -> (pairing.size()). Source: Lu et al. 2017.
 Variable scores_softmax(const Operand& scores, const Operand& rest, const Pairing& pairing);
-/// m_ij e^s_ij / sum_j m_ij e^s_ij with m = clamp((ramp + z_h - distance) / ramp, 0, 1) (Sukhbaatar
-/// et al. 2019): spans z (heads)
+/// A softmax with a soft mask of learned width:
+///
+///     w_ij = m_ij exp(s_ij) / sum_j m_ij exp(s_ij)
+///     m_ij = clamp((ramp + spans_h - |j - p_i|) / ramp, 0, 1)   for head h
+///
+/// Shapes: scores (pairing.size()), spans (heads) -> (pairing.size()). `ramp` is above 0.
+/// Source: Sukhbaatar et al. 2019.
 Variable span_softmax(const Operand& scores, const Operand& spans, Real ramp,
                       const Pairing& pairing);
-/// sum_j w_ij v_j for each head: weights (pairing.size()), values (m, kv_heads w) -> (n, heads w)
+/// y_i = sum_j w_ij v_j for each head.
+/// Shapes: weights (pairing.size()), values v (m, kv_heads w) -> (n, heads w).
 Variable weighted_values(const Operand& weights, const Operand& values, const Pairing& pairing);
-/// sum_j w_ij [tokens_j = wanted_i], one head: how probably a pointer gives the token wanted (See
-/// et al. 2017, equation 9): weights (pairing.size()), tokens (m), wanted (n) -> (n)
-Variable copy_probability(const Operand& weights, const Ids& tokens, const Ids& wanted,
-                          const Pairing& pairing);
-/// sum_i w_ij q_i, over the heads that share keys: weights (pairing.size()), queries (n, heads w)
-/// -> (m, kv_heads w)
+/// y_j = sum_i w_ij q_i, over the heads that share key j.
+/// Shapes: weights (pairing.size()), queries q (n, heads w) -> (m, kv_heads w).
 Variable weighted_queries(const Operand& weights, const Operand& queries, const Pairing& pairing);
-/// table[i, h, clamp(j - place of i, -reach, reach) + reach]: table (n, heads (2 reach + 1)) ->
-/// (pairing.size())
+/// The probability that a pointer gives the gold token: y_i = sum_j w_ij [tokens_j = gold_i], for
+/// one head.
+/// Shapes: weights (pairing.size()), tokens (m), gold (n) -> (n).
+/// Source: See et al. 2017, equation 9.
+Variable copy_probability(const Operand& weights, const Ids& tokens, const Ids& gold,
+                          const Pairing& pairing);
+/// s_ij = table[i, h, r] with r = clamp(j - p_i, -reach, reach) + reach, for head h. Used for
+/// relative positions (Shaw et al. 2018).
+/// Shapes: table (n, heads (2 reach + 1)) -> (pairing.size()). `reach` is within [0, 2^31].
 Variable by_distance(const Operand& table, Index reach, const Pairing& pairing);
-/// The sum of what by_distance() gives one entry, its transpose: (pairing.size()) -> (n, heads (2
-/// reach + 1))
-Variable sum_by_distance(const Operand& pairs, Index reach, const Pairing& pairing);
-/// sum_j (f(q_i) . f(k_j)) v_j / sum_j f(q_i) . f(k_j), f(x) = elu(x) + 1, for each head
-/// (Katharopoulos et al. 2020), by running sums: the cost is linear. q (n, d), k and v (m, d) ->
-/// (n, d). `weights` as attention()'s, at quadratic cost.
+/// The transpose of by_distance(): entry [i, h, r] is the sum of all s_ij that have this r.
+/// Shapes: scores (pairing.size()) -> (n, heads (2 reach + 1)).
+Variable sum_by_distance(const Operand& scores, Index reach, const Pairing& pairing);
+
+/// y_i = sum_j (f(q_i) . f(k_j)) v_j / sum_j f(q_i) . f(k_j) with f(x) = elu(x) + 1, for each head,
+/// by running sums: the cost is linear in the length. `weights`, where given, gets the weights as
+/// in attention(), at quadratic cost. `pairing` has no window, and as many heads of keys as of
+/// queries.
+/// Shapes: q (n, d), k (m, d), v (m, d) -> (n, d). Source: Katharopoulos et al. 2020.
 Variable linear_attention(const Operand& q, const Operand& k, const Operand& v,
                           const Pairing& pairing, std::vector<Tensor>* weights = nullptr);
 
+/// Options of rotary().
 struct Rotary {
   int heads = 1;
-  Real base = 10000;
-  Index offset = 0;   // of a sequence's first row
-  Spans end_of = {};  // where given, the rows are the last ones of sequences as long as these
+  Real base = 10000;  // above 0
+  /// The position of the first row of each sequence, within +-2^31.
+  Index offset = 0;
+  /// Where given, the rows of sequence i are the last ones of a sequence of end_of.length(i) rows,
+  /// and their positions are counted from its beginning.
+  Spans end_of = {};
 };
-/// Columns c and c + w/2 of each head, w wide, turned by position * base^(-2c/w) (Su et al. 2021):
-/// x (n, heads w) -> (n, heads w). Products of queries and keys so turned depend on their distance
-/// alone.
+/// Rotates columns c and c + w/2 of each head, which is w columns wide, by the angle
+/// position base^(-2c/w). The product of a rotated query and a rotated key then depends on the
+/// distance of their positions alone.
+/// Shapes: x (n, heads w) -> (n, heads w), w even. Source: Su et al. 2021.
 Variable rotary(const Operand& x, const Spans& spans, const Rotary& options);
 
 // Recurrence -------------------------------------------------------------------------------------
-// A whole sequence is one op: x holds the input's share W x_t + b of every step, one `linear`
-// outside; h_{t-1} comes from the row before, the last of nothing from h0 and c0 (sequences, h),
-// which may be undefined (zeros). weight is U, bias adds to U h, or is undefined.
+// A recurrence over whole sequences is one op. Its operands:
+// - x holds the contribution of the input, W x_t, of every step. The caller computes it with one
+//   linear() for all steps;
+// - weight is U, which multiplies the previous state h_{t-1};
+// - bias b, (gates h) or undefined, is added to U h_{t-1};
+// - h0 and c0, (sequences, h) or undefined (zeros), are the states before the first step.
+// Padding yields zeros. `*` is the product of elements; h is also the number of columns of a state.
+
+/// Options of the recurrences.
 struct Recurrence {
-  Spans spans;           // the rows of each sequence; other rows are padding and yield zeros
+  Spans spans;           // the rows of each sequence
   bool reverse = false;  // from each sequence's last row to its first
-  // on h_{t-1} where U multiplies it: one mask a sequence for all its steps (Gal and Ghahramani
-  // 2016)
+  /// The probability, within [0, 1), that a column of h_{t-1} is dropped where U multiplies it. A
+  /// sequence has one mask for all its steps; `key` decides it. Source: Gal and Ghahramani 2016.
   Real dropout = 0;
-  RandomKey key = {};  // for dropout
+  RandomKey key = {};
 };
-/// h_t = tanh(x_t + U h_{t-1} + b) (Elman 1990): x (rows, h), weight (h, h) -> (rows, h)
+/// h_t = tanh(x_t + U h_{t-1} + b).
+/// Shapes: x (rows, h), weight (h, h), bias (h) -> (rows, h). Source: Elman 1990.
 Variable elman(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                const OptionalOperand& h0, const Recurrence& options);
-/// z = x_t + U h_{t-1} + b in parts i, f, g, o; c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g), h_t
-/// = sigmoid(o) tanh(c_t) (Hochreiter and Schmidhuber 1997; Gers et al. 2000): x (rows, 4h), weight
-/// (4h, h), bias (4h) -> (2, rows, h): every h_t, then every c_t
+/// The columns of [i, f, g, o] = x_t + U h_{t-1} + b are four parts of h columns:
+///
+///     c_t = sigmoid(f) * c_{t-1} + sigmoid(i) * tanh(g)
+///     h_t = sigmoid(o) * tanh(c_t)
+///
+/// Shapes: x (rows, 4h), weight (4h, h), bias (4h) -> (2, rows, h): every h_t, then every c_t.
+/// Source: Hochreiter and Schmidhuber 1997; Gers et al. 2000.
 Variable lstm(const Operand& x, const Operand& weight, const OptionalOperand& bias,
               const OptionalOperand& h0, const OptionalOperand& c0, const Recurrence& options);
-/// The same with z = x_t + gain * norm(U h_{t-1}) and h_t = sigmoid(o) tanh(cell_gain * norm(c_t) +
-/// cell_bias), where norm(v) is (v - mean) / sqrt(variance + 1e-5) (Ba et al. 2016, supplement): x,
-/// normed by the caller, as above; gain (4h), cell_gain and cell_bias (h)
+/// lstm() with layer norm, where norm(v) = (v - mean) / sqrt(variance + 1e-5):
+///
+///     [i, f, g, o] = x_t + gain * norm(U h_{t-1})
+///     c_t = sigmoid(f) * c_{t-1} + sigmoid(i) * tanh(g)
+///     h_t = sigmoid(o) * tanh(cell_gain * norm(c_t) + cell_bias)
+///
+/// The caller normalises x.
+/// Shapes: x (rows, 4h), weight (4h, h), gain (4h), cell_gain (h), cell_bias (h) -> (2, rows, h).
+/// Source: Ba et al. 2016, supplement.
 Variable norm_lstm(const Operand& x, const Operand& weight, const Operand& gain,
                    const Operand& cell_gain, const Operand& cell_bias, const OptionalOperand& h0,
                    const OptionalOperand& c0, const Recurrence& options);
-/// r, z = sigmoid(x_t + U h_{t-1} + b), n = tanh(x_t + r * (U h_{t-1} + b)), each of its third; h_t
-/// = (1 - z) n + z h_{t-1} (Cho et al. 2014, with r after the product): x (rows, 3h), weight (3h,
-/// h), bias (3h) -> (rows, h)
+/// The columns of x_t and of u = U h_{t-1} + b are three parts of h columns, for r, z and n:
+///
+///     r = sigmoid(x_r + u_r)
+///     z = sigmoid(x_z + u_z)
+///     n = tanh(x_n + r * u_n)
+///     h_t = (1 - z) * n + z * h_{t-1}
+///
+/// Shapes: x (rows, 3h), weight (3h, h), bias (3h) -> (rows, h).
+/// Source: Cho et al. 2014, with r applied after the product.
 Variable gru(const Operand& x, const Operand& weight, const OptionalOperand& bias,
              const OptionalOperand& h0, const Recurrence& options);
-/// One step of an LSTM from the sums of its gates: gates (n, 4h), c (n, h) -> (2, n, h): h, then c
+/// One step of lstm(), where `gates` is x_t + U h_{t-1} + b.
+/// Shapes: gates (n, 4h), c (n, h) -> (2, n, h): h, then c.
 Variable lstm_cell(const Operand& gates, const Operand& c);
-/// One step of a GRU: x (n, 3h), u (n, 3h) = U h + b, state (n, h) -> (n, h)
+/// One step of gru(), where u is U h_{t-1} + b and state is h_{t-1}.
+/// Shapes: x (n, 3h), u (n, 3h), state (n, h) -> (n, h).
 Variable gru_cell(const Operand& x, const Operand& u, const Operand& state);
-/// dropout(x) with one mask a sequence and column, for all of its rows: (rows, d) -> (rows, d)
+/// dropout(x) with one mask for all rows of a sequence: a column is kept or dropped as a whole.
+/// Shapes: x (rows, d) -> (rows, d). p is within [0, 1).
 Variable sequence_dropout(const Operand& x, const Spans& spans, Real p, RandomKey key);
-/// The states after each sequence's last row (with `reverse` its first): states (rows, h), initial
-/// (sequences, h) for sequences of no rows, or undefined (zeros) -> (sequences, h)
+/// The state after the last step of each sequence: that of its last row, with `reverse` that of its
+/// first. A sequence without rows gets its initial state.
+/// Shapes: states (rows, h), initial (sequences, h) or undefined (zeros) -> (sequences, h).
 Variable final_states(const Operand& states, const Spans& spans, bool reverse,
                       const OptionalOperand& initial);
 
 // Convolution ------------------------------------------------------------------------------------
-/// How a convolution slides along sequences. Tap j of row t is row t + (j - left) dilation of its
-/// sequence, zeros outside it; left is the kernel's width - 1 where causal, so that no row sees a
-/// later one, else half of that, rounded down.
+
+/// How a convolution moves along sequences. Tap j of row t is row t + (j - left) dilation of its
+/// sequence, or zeros outside the sequence. `left` is kernel - 1 in a causal convolution, so that
+/// no row sees a later one, and (kernel - 1) / 2 rounded down otherwise.
 struct Window {
-  // the rows of each sequence; other rows are padding: they yield zeros, and no window reaches them
+  /// The rows of each sequence. Padding yields zeros, and no tap reaches it.
   Spans spans;
   bool causal = false;
-  Index dilation = 1;
+  Index dilation = 1;  // at least 1
 };
-/// y_t = sum_j W_j x_(tap j of t) + b: x (rows, in), weight (out, kernel, in), bias (out) or
-/// undefined -> (rows, out)
+/// y_t = sum_j W_j x_{tap j of t} + b.
+/// Shapes: x (rows, in), weight (out, kernel, in), bias (out) or undefined -> (rows, out).
 Variable conv1d(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                 const Window& window);
-/// y_t,c = sum_j w_j,c x_(tap j of t),c + b_c, a filter for each column: x (rows, d), weight
-/// (kernel, d), bias (d) or undefined -> (rows, d)
+/// y_tc = sum_j w_jc x_{tap j of t, c} + b_c: each column c has a filter of its own.
+/// Shapes: x (rows, d), weight (kernel, d), bias (d) or undefined -> (rows, d).
 Variable depthwise_conv1d(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                           const Window& window);
-/// a sigmoid(b) for x = [a, b], the gated linear unit (Dauphin et al. 2017): (..., 2d) -> (..., d)
+/// The gated linear unit, a * sigmoid(b) for x = [a, b].
+/// Shapes: x (..., 2d) -> (..., d). Source: Dauphin et al. 2017.
 Variable glu(const Operand& x);
-/// scale (a + b), of equal shapes: a residual connection that keeps the variance, with a scale of
-/// sqrt(1/2)
+/// scale (a + b) for a and b of one shape. With a scale of sqrt(1/2) it is a residual connection
+/// that keeps the variance.
 Variable add_scaled(const Operand& a, const Operand& b, Real scale);
-/// W = g v / ||v||, the norm over all but the first axis (Salimans and Kingma 2016): v (out, ...),
-/// g (out) -> (out, ...). A row of zeros stays zeros.
+/// W = g v / ||v||, where the norm is over all axes except the first. A row of zeros stays zeros.
+/// Shapes: v (out, ...), g (out) -> (out, ...). Source: Salimans and Kingma 2016.
 Variable weight_norm(const Operand& v, const Operand& g);
-using Extent2d = std::array<Index, 2>;  // down, across
+
+/// Down, across.
+using Extent2d = std::array<Index, 2>;
 struct Window2d {
-  Extent2d stride = {1, 1};
+  Extent2d stride = {1, 1};   // at least 1
   Extent2d padding = {0, 0};  // zeros on each side
 };
-/// y_p = sum_ij W_ij x_(p stride - padding + (i, j)) + b: x (n, height, width, in), weight (out,
-/// kernel_y, kernel_x, in), bias (out) or undefined -> (n, (height + 2 padding - kernel) / stride +
-/// 1, the same across, out)
+/// y_p = sum_ij W_ij x_{p stride - padding + (i, j)} + b for each output pixel p.
+/// Shapes: x (n, height, width, in), weight (out, kernel_y, kernel_x, in), bias (out) or undefined
+/// -> (n, (height + 2 padding - kernel_y) / stride + 1, the same for the width, out).
 Variable conv2d(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                 const Window2d& window = {});
-/// The largest, or the mean, of each `size` window, one every `stride` pixels (0: size); what fills
-/// no window is left out: (n, height, width, d) -> (n, (height - size) / stride + 1, the same
-/// across, d). Equal ones send their gradient to the first.
+/// The largest element of each window of `size`, one window every `stride` pixels; a stride of 0 is
+/// `size`. Pixels at the end that fill no window are left out. Where several elements are equal,
+/// the gradient goes to the first.
+/// Shapes: x (n, height, width, d) -> (n, (height - size) / stride + 1, the same for the width, d).
 Variable max_pool2d(const Operand& x, Extent2d size, Extent2d stride = {0, 0});
+/// The same with the mean of each window.
 Variable mean_pool2d(const Operand& x, Extent2d size, Extent2d stride = {0, 0});
 
 // Control ----------------------------------------------------------------------------------------
-/// fn(inputs), keeping only the inputs for backward, which computes fn again: time for memory (Chen
-/// et al. 2016). Parameters used inside get their gradients as usual. fn must compute the same
-/// thing twice; dropout from step_random() does.
+
+/// fn(inputs). Only the inputs are kept for backward, which computes fn again: it takes more time
+/// and less memory. Parameters that fn uses get their gradients as usual. fn must compute the same
+/// both times; dropout with keys from step_random() does.
+/// Source: Chen et al. 2016.
+///
+/// Throws Error when
+/// - fn gives an undefined value;
+/// - fn computes something else in backward.
 Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn,
                    std::span<const Operand> inputs);
 
-/// Where layers draw the keys of random ops on this thread. Training seeks it to a function of
-/// (seed, step) before each step.
+/// The generator from which layers on this thread draw the keys of random ops. Before each step,
+/// training seeks it to a function of (seed, step).
 Random& step_random();
 
 }  // namespace heed

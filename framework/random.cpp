@@ -14,13 +14,10 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 
 std::array<std::uint32_t, 4> philox(RandomKey key, std::uint64_t counter) {
   std::uint32_t k0 = static_cast<std::uint32_t>(key.seed);
-
   std::uint32_t k1 = static_cast<std::uint32_t>(key.seed >> 32);
   std::uint32_t c0 = static_cast<std::uint32_t>(counter);
-
   std::uint32_t c1 = static_cast<std::uint32_t>(counter >> 32);
   std::uint32_t c2 = static_cast<std::uint32_t>(key.stream);
-
   std::uint32_t c3 = static_cast<std::uint32_t>(key.stream >> 32);
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c0;
@@ -53,7 +50,8 @@ double Random::normal() {
 }
 
 std::uint64_t Random::below(std::uint64_t n) {
-  const std::uint64_t reject = -n % n;  // 2^64 mod n: words below it would favour small results
+  // 2^64 mod n. Words below it are drawn again: with them, small results would be more frequent.
+  const std::uint64_t reject = -n % n;
   for (;;) {
     const std::uint64_t high = (*this)();
     const std::uint64_t word = high << 32 | (*this)();

@@ -5,28 +5,29 @@
 
 namespace heed {
 
-/// What decides a stream of random bits; position p of the stream is a function of this and p
+/// Identifies a stream of random bits. The bits at position p are a function of the key and p
 /// alone.
 struct RandomKey {
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;
 };
 
-/// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): four 32-bit
-/// words for a counter and a key.
+/// Philox4x32-10: four 32-bit words for a key and a counter.
+/// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 std::array<std::uint32_t, 4> philox(RandomKey key, std::uint64_t counter);
 
-/// Counter-based generator: its whole state is (seed, stream, position), so it can be saved, copied
-/// and moved anywhere. Streams with different numbers are independent. Satisfies
-/// UniformRandomBitGenerator, but the std:: distributions differ between libraries: use the
-/// members.
+/// A counter-based random generator. Its whole state is (seed, stream, position), so it can be
+/// saved, copied and moved to any position. Different streams are independent.
+///
+/// It satisfies UniformRandomBitGenerator. Use its members instead of the distributions of std::,
+/// which give different numbers in different libraries.
 class Random {
  public:
   using result_type = std::uint32_t;
   explicit Random(std::uint64_t seed = 0, std::uint64_t stream = 0) : key_{seed, stream} {}
 
-  /// For a model whose numbers are about to be loaded: xavier_uniform(), normal() and uniform() of
-  /// module.h draw nothing with it, and what they give is not set.
+  /// A generator for models whose parameters are loaded next: with it, xavier_uniform(), normal()
+  /// and uniform() of module.h draw nothing and leave the elements uninitialised.
   static Random blank() {
     Random random;
     random.blank_ = true;
@@ -38,16 +39,20 @@ class Random {
   static constexpr std::uint32_t min() { return 0; }
   static constexpr std::uint32_t max() { return ~std::uint32_t{0}; }
 
-  double uniform();  // [0, 1), 53 bits
+  /// Uniform in [0, 1), with 53 random bits.
+  double uniform();
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
-  double normal();                       // mean 0, variance 1 (Box and Muller 1958)
-  std::uint64_t below(std::uint64_t n);  // uniform in [0, n), without bias; n > 0
+  /// Normal with mean 0 and variance 1 (Box and Muller 1958).
+  double normal();
+  /// Uniform in [0, n), without bias; n > 0.
+  std::uint64_t below(std::uint64_t n);
+  /// True with this probability.
   bool chance(double probability) { return uniform() < probability; }
 
-  /// A key of its own for each call: what a kernel that draws by position is given.
+  /// A new key for each call, for ops that draw by position, such as dropout().
   RandomKey next_key();
 
-  /// Fisher and Yates.
+  /// Puts the elements in random order (Fisher and Yates).
   template <class Range>
   void shuffle(Range&& range) {
     for (std::uint64_t i = range.size(); i > 1; --i)
@@ -64,8 +69,8 @@ class Random {
   bool blank_ = false;
 };
 
-/// A well-mixed 64-bit function of its arguments (the finalizer of SplitMix64, Steele et al. 2014),
-/// for seeding and hashing.
+/// Mixes two numbers into 64 bits that look random, for seeds and hashes.
+/// Source: the finalizer of SplitMix64, Steele et al. 2014.
 std::uint64_t mix(std::uint64_t a, std::uint64_t b = 0);
 
 }  // namespace heed

@@ -8,48 +8,51 @@
 #include "framework/module.h"
 #include "framework/name_patterns.h"
 
-// Weights from elsewhere for a part of a model, and parts that do not learn:
+// Loads a part of a model from another model, and freezes parts of a model:
 //
 //     const Checkpoint old = load("runs/old/checkpoints/best.heed");
-//     const LoadingPlan plan = plan_loading(tensors_under(old, "model."), model,
-//     NamePatterns({"encoder*", "!*.bias"})); apply(plan);                                    //
-//     throws, having changed nothing, unless all that is chosen can be loaded freeze(model,
-//     NamePatterns({"encoder*"}));      // before the first step
+//     const NamePatterns chosen({"encoder*", "!*.bias"});
+//     const LoadingPlan plan = plan_loading(tensors_under(old, "model."), model, chosen);
+//     apply(plan);  // throws, and changes nothing, unless every chosen parameter can be loaded
+//     freeze(model, NamePatterns({"encoder*"}));  // before the first step
 
 namespace heed {
 
-/// A parameter with all its names: one that two layers share has several, and a pattern that
-/// matches any of them matches it.
+/// A parameter with all its names. A parameter that two layers share has several, and a pattern
+/// matches it if it matches any of them.
 struct ParameterNames {
   ParameterRef parameter;
-  std::vector<std::string> names;  // the first is the one in checkpoints
+  std::vector<std::string> names;  // the first one is used in checkpoints
 };
 /// In the order of parameters().
 std::vector<ParameterNames> parameter_names(AnyModule module);
 /// The patterns and exclusions that match no parameter.
 std::vector<std::string> unmatched(AnyModule module, const NamePatterns& patterns);
 
-/// The parameters that the patterns choose get no gradient from now on and stay as they are.
-/// Returns how many. Throws Error, having frozen nothing, when a pattern matches nothing or nothing
-/// would be left to train.
+/// Freezes the parameters that the patterns choose: they get no gradient any more and do not
+/// change. Returns their number.
+///
+/// Throws Error, and freezes nothing, when
+/// - a pattern matches no parameter;
+/// - no trainable parameter would be left.
 int freeze(AnyModule module, const NamePatterns& patterns);
 
-/// Where the rows (of the first axis) of a parameter are to be found in the source, -1: nowhere,
-/// they stay as they are.
+/// For each row (of the first axis) of a parameter, the number of its row in the source. A row with
+/// -1 is not in the source and does not change.
 struct RowMap {
   ParameterRef parameter;
   std::vector<Index> rows;
   Index source_rows = 0;
 };
 
-/// What loading would do. Nothing is changed until it is applied.
+/// What loading would do. Nothing changes until it is applied.
 struct LoadingPlan {
   struct Loaded {
     std::string name;
     Tensor from;
     ParameterRef to;
-    std::vector<Index> rows;  // empty: all of it, as it is; else as in RowMap
-    Index numbers() const;    // that are copied
+    std::vector<Index> rows;  // as in RowMap; empty: the whole tensor as it is
+    Index numbers() const;    // how many elements are copied
   };
   struct Mismatch {
     std::string name;
@@ -57,29 +60,30 @@ struct LoadingPlan {
     Shape model;
   };
   std::vector<Loaded> loaded;
-  std::vector<std::string> unselected;  // of the model: the patterns do not choose them
-  std::vector<std::string> missing;     // chosen, and not in the source
-  std::vector<Mismatch> mismatched;     // chosen, and of another shape in the source
-  std::vector<std::string> extra;       // of the source: the model has no such parameter
+  std::vector<std::string> unselected;  // parameters that the patterns do not choose
+  std::vector<std::string> missing;     // chosen, but not in the source
+  std::vector<Mismatch> mismatched;     // chosen, but of another shape in the source
+  std::vector<std::string> extra;       // tensors of the source that the model does not have
   std::vector<std::string> unmatched;   // patterns that match no parameter of the model
 
   bool fits() const {
     return !loaded.empty() && missing.empty() && mismatched.empty() && unmatched.empty();
   }
-  /// Why it does not fit, three of each kind named, or "":
+  /// Why it does not fit, with three names of each kind. Empty if it fits.
   /// "missing: a, b, c and 9 more; of another shape: d is (2, 3) and should be (4, 3)".
   std::string problems() const;
 };
 
-/// `rows`: of parameters whose rows lie in another order in the source, such as those of a
-/// vocabulary.
+/// Compares the tensors of `source` with the parameters of `model` that the patterns choose.
+/// `rows` is for parameters whose rows have another order in the source, such as embeddings of
+/// another vocabulary. Throws Error when a row number is outside the source.
 LoadingPlan plan_loading(std::span<const NamedTensor> source, AnyModule model,
                          const NamePatterns& chosen = NamePatterns(),
                          std::span<const RowMap> rows = {});
-/// Copies. Throws Error before anything is changed when the plan does not fit.
+/// Copies the elements. Throws Error, and changes nothing, when the plan does not fit.
 void apply(const LoadingPlan& plan);
 
-/// The tensors whose names begin with `prefix`, without it.
+/// The tensors whose names begin with `prefix`, which is removed from their names.
 std::vector<NamedTensor> tensors_under(const Checkpoint& checkpoint, std::string_view prefix);
 
 }  // namespace heed

@@ -26,7 +26,8 @@ using Path = std::filesystem::path;
 
 constexpr std::uint64_t length_bytes = 8;
 constexpr std::uint64_t most_header_bytes = 100'000'000;
-// a name of a few bytes costs many more in memory; large models have some thousands
+// A name takes many more bytes in memory than in the file. Large models have some thousands of
+// names.
 constexpr std::size_t most_names = 250'000;
 constexpr std::string_view metadata_key = "__metadata__";
 
@@ -34,16 +35,22 @@ struct Dtype {
   std::string_view name;
   std::uint64_t bits;
 };
-constexpr Dtype dtypes[] = {{"F32", 32},    {"F64", 64},        {"F16", 16},        {"BF16", 16},
-                            {"BOOL", 8},    {"U8", 8},          {"I8", 8},          {"I16", 16},
-                            {"U16", 16},    {"I32", 32},        {"U32", 32},        {"I64", 64},
-                            {"U64", 64},    {"C64", 64},        {"F8_E4M3", 8},     {"F8_E5M2", 8},
-                            {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6},
-                            {"F6_E3M2", 6}, {"F4", 4}};
-constexpr std::ptrdiff_t weight_dtypes = 4;  // the first of them: what weights may be stored as
+// clang-format off
+constexpr Dtype dtypes[] = {
+    {"F32", 32}, {"F64", 64}, {"F16", 16}, {"BF16", 16},  // can be loaded
+    {"BOOL", 8},
+    {"U8", 8}, {"U16", 16}, {"U32", 32}, {"U64", 64},
+    {"I8", 8}, {"I16", 16}, {"I32", 32}, {"I64", 64},
+    {"C64", 64},
+    {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
+    {"F6_E2M3", 6}, {"F6_E3M2", 6},
+    {"F4", 4},
+};
+// clang-format on
+constexpr std::ptrdiff_t weight_dtypes = 4;  // the first line of `dtypes`
 constexpr Dtype own = sizeof(Real) == 4 ? dtypes[0] : dtypes[1];
 
-/// Why a file is none; load_safetensors() says which file.
+/// Thrown when a file is not valid; load_safetensors() adds the name of the file.
 struct Malformed {
   std::string why;
 };
@@ -53,19 +60,22 @@ template <class... Args>
   throw Malformed{fmt::format(message, std::forward<Args>(args)...)};
 }
 
-/// A name in a message: on one line, and no longer than that.
+/// A name for a message: without control characters, and at most 100 bytes of it. It is not cut
+/// within a UTF-8 character.
 std::string shown(std::string_view name) {
   constexpr std::size_t most = 100;
+  const auto continues_character = [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+  };
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
   std::string text(name.substr(0, most));
-  while (name.size() > most && !text.empty() &&
-         (static_cast<unsigned char>(name[text.size()]) & 0xC0) == 0x80)
+  while (name.size() > most && !text.empty() && continues_character(name[text.size()]))
     text.pop_back();
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
+  std::replace_if(text.begin(), text.end(), is_control, '?');
   return "'" + text + (name.size() > most ? "...'" : "'");
 }
 
+/// A tensor of the header. Its bytes are [begin, end) after the header.
 struct Entry {
   std::string name;
   const Dtype* dtype = nullptr;
@@ -75,8 +85,8 @@ struct Entry {
   std::uint64_t end = 0;
 };
 
-/// Takes the header as it is parsed. Anything but the few forms that there are ends the parse, with
-/// `error` saying why.
+/// Collects the header while it is parsed. The parse stops at the first thing that the format does
+/// not allow, and `error` then says what it is.
 class Header final : public nlohmann::json_sax<nlohmann::json> {
  public:
   std::vector<Entry> entries;
@@ -91,19 +101,9 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool binary(binary_t&) override { return unexpected("bytes"); }
   bool number_unsigned(std::uint64_t x) override {
-    if (place_ == Place::shape) {
-      if (entry().rank == Shape::max_rank)
-        return give_up("tensor {} has more than {} axes", shown(entry().name), Shape::max_rank);
-      if (x > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()))
-        return give_up("tensor {} claims more elements than there can be", shown(entry().name));
-      entry().extents[static_cast<std::size_t>(entry().rank++)] = static_cast<Index>(x);
-      return true;
-    }
-    if (place_ != Place::offsets) return unexpected("a number");
-    if (offsets_ == 2)
-      return give_up("tensor {} has more than two data_offsets", shown(entry().name));
-    (offsets_++ == 0 ? entry().begin : entry().end) = x;
-    return true;
+    if (place_ == Place::shape) return add_extent(x);
+    if (place_ == Place::offsets) return add_offset(x);
+    return unexpected("a number");
   }
   bool string(std::string& x) override {
     if (place_ == Place::metadata) {
@@ -144,27 +144,18 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
         if (metadata.size() == most_names)
           return give_up("it has more than {} entries in {}", most_names, metadata_key);
         break;
-      default: {
-        constexpr std::array<std::string_view, 3> fields{"dtype", "shape", "data_offsets"};
-        const auto at =
-            static_cast<std::size_t>(std::find(fields.begin(), fields.end(), x) - fields.begin());
-        if (at == fields.size())
-          return give_up("tensor {} has an unknown key {}", shown(entry().name), shown(x));
-        if (std::exchange(seen_[at], true))
-          return give_up("the key {} stands twice in tensor {}", shown(x), shown(entry().name));
-        field_ = fields[at];
-        return true;
-      }
+      default: return begin_field(x);
     }
     key_ = std::move(x);
     return true;
   }
   bool end_object() override {
-    if (place_ == Place::tensor && !(seen_[0] && seen_[1] && seen_[2]))
-      return give_up("tensor {} lacks its {}", shown(entry().name),
-                     !seen_[0]   ? "dtype"
-                     : !seen_[1] ? "shape"
-                                 : "data_offsets");
+    if (place_ == Place::tensor) {
+      const auto* missing = std::find(seen_.begin(), seen_.end(), false);
+      if (missing != seen_.end())
+        return give_up("tensor {} lacks its {}", shown(entry().name),
+                       fields[static_cast<std::size_t>(missing - seen_.begin())]);
+    }
     place_ = place_ == Place::root ? Place::nowhere : Place::root;
     return true;
   }
@@ -188,7 +179,37 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
 
  private:
   enum class Place : std::uint8_t { nowhere, root, metadata, tensor, shape, offsets };
+  /// The keys of a tensor, in the order of seen_.
+  static constexpr std::array<std::string_view, 3> fields{"dtype", "shape", "data_offsets"};
+
   Entry& entry() { return entries.back(); }
+
+  bool add_extent(std::uint64_t x) {
+    if (entry().rank == Shape::max_rank)
+      return give_up("tensor {} has more than {} axes", shown(entry().name), Shape::max_rank);
+    if (x > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()))
+      return give_up("tensor {} claims more elements than there can be", shown(entry().name));
+    entry().extents[static_cast<std::size_t>(entry().rank)] = static_cast<Index>(x);
+    ++entry().rank;
+    return true;
+  }
+  bool add_offset(std::uint64_t x) {
+    if (offsets_ == 2)
+      return give_up("tensor {} has more than two data_offsets", shown(entry().name));
+    (offsets_ == 0 ? entry().begin : entry().end) = x;
+    ++offsets_;
+    return true;
+  }
+  bool begin_field(const std::string& name) {
+    const auto at =
+        static_cast<std::size_t>(std::find(fields.begin(), fields.end(), name) - fields.begin());
+    if (at == fields.size())
+      return give_up("tensor {} has an unknown key {}", shown(entry().name), shown(name));
+    if (std::exchange(seen_[at], true))
+      return give_up("the key {} stands twice in tensor {}", shown(name), shown(entry().name));
+    field_ = fields[at];
+    return true;
+  }
 
   template <class... Args>
   bool give_up(fmt::format_string<Args...> message, Args&&... args) {
@@ -214,47 +235,65 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
   Place place_ = Place::nowhere;
   std::string key_;
   std::string_view field_;
-  std::array<bool, 3> seen_{};
+  std::array<bool, fields.size()> seen_{};
   int offsets_ = 0;
   bool has_metadata_ = false;
 };
 
-/// Sorts the entries by where their elements lie; throws unless these fill the buffer, without a
-/// hole or an overlap.
-void check_layout(std::vector<Entry>& entries, std::uint64_t buffer) {
+void check_names(std::vector<Entry>& entries) {
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.name < b.name; });
   const auto twice =
       std::adjacent_find(entries.begin(), entries.end(),
                          [](const Entry& a, const Entry& b) { return a.name == b.name; });
   if (twice != entries.end()) refuse("the key {} stands twice", shown(twice->name));
+}
+
+/// The number of bits that the elements of a tensor take.
+std::uint64_t bits_of(const Entry& x) {
+  const auto too_many = [&] {
+    refuse("tensor {} claims more elements than there can be", shown(x.name));
+  };
+  std::uint64_t elements = 1;
+  // The product of the extents above 0: extents that no shape can have are refused in an empty
+  // tensor too.
+  std::uint64_t product = 1;
+  for (int i = 0; i < x.rank; ++i) {
+    const auto extent = static_cast<std::uint64_t>(x.extents[static_cast<std::size_t>(i)]);
+    if (__builtin_mul_overflow(product, std::max<std::uint64_t>(extent, 1), &product)) too_many();
+    if (product > std::uint64_t{1} << 60) too_many();
+    elements *= extent;
+  }
+  std::uint64_t bits = 0;
+  if (__builtin_mul_overflow(elements, x.dtype->bits, &bits)) too_many();
+  return bits;
+}
+
+/// Checks that a tensor lies within the `buffer` bytes after the header, and has as many bytes as
+/// its elements take.
+void check_size(const Entry& x, std::uint64_t buffer) {
+  if (x.end < x.begin) refuse("tensor {} ends before it begins", shown(x.name));
+  if (x.end > buffer)
+    refuse("tensor {} lies outside the file: its bytes {} to {} of {}", shown(x.name), x.begin,
+           x.end, buffer);
+  const std::uint64_t bits = bits_of(x);
+  if (bits % 8 != 0) refuse("tensor {} ends within a byte", shown(x.name));
+  if (x.end - x.begin != bits / 8)
+    refuse("tensor {} has {} bytes, and {} of its shape ({}) take {}", shown(x.name),
+           x.end - x.begin, x.dtype->name,
+           fmt::join(x.extents.begin(), x.extents.begin() + x.rank, ", "), bits / 8);
+}
+
+/// Sorts the entries by the place of their elements. Throws unless they fill the `buffer` bytes
+/// after the header, without a hole or an overlap.
+void check_layout(std::vector<Entry>& entries, std::uint64_t buffer) {
+  check_names(entries);
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
   std::uint64_t at = 0;
   for (const Entry& x : entries) {
-    if (x.end < x.begin) refuse("tensor {} ends before it begins", shown(x.name));
-    if (x.end > buffer)
-      refuse("tensor {} lies outside the file: its bytes {} to {} of {}", shown(x.name), x.begin,
-             x.end, buffer);
-    // zeros taken for ones: extents that no shape could have are refused in empty tensors too
-    std::uint64_t n = 1;
-    std::uint64_t bits = 0;
-    std::uint64_t spanned = 1;
-    for (int i = 0; i < x.rank; ++i) {
-      const auto extent = static_cast<std::uint64_t>(x.extents[static_cast<std::size_t>(i)]);
-      if (__builtin_mul_overflow(spanned, std::max<std::uint64_t>(extent, 1), &spanned) ||
-          spanned > std::uint64_t{1} << 60)
-        refuse("tensor {} claims more elements than there can be", shown(x.name));
-      n *= extent;
-    }
-    if (__builtin_mul_overflow(n, x.dtype->bits, &bits))
-      refuse("tensor {} claims more elements than there can be", shown(x.name));
-    if (bits % 8 != 0) refuse("tensor {} ends within a byte", shown(x.name));
-    if (x.end - x.begin != bits / 8)
-      refuse("tensor {} has {} bytes, and {} of its shape ({}) take {}", shown(x.name),
-             x.end - x.begin, x.dtype->name,
-             fmt::join(x.extents.begin(), x.extents.begin() + x.rank, ", "), bits / 8);
+    check_size(x, buffer);
     if (x.begin > at) refuse("a hole: no tensor has the bytes {} to {}", at, x.begin);
     if (x.begin < at) refuse("tensor {} overlaps another one", shown(x.name));
     at = x.end;
@@ -267,14 +306,14 @@ Real to_real(Stored x) {
   return static_cast<Real>(x);
 }
 
-/// The next `n` elements of the file, a piece at a time.
+/// Reads and converts the next elements of the file, with a small buffer.
 template <class Stored, class Convert>
 void read_converted(FileReader& file, std::span<Real> to, Convert convert) {
-  std::array<Stored, 8192> piece;
+  std::array<Stored, 8192> buffer;
   while (!to.empty()) {
-    const std::size_t n = std::min(to.size(), piece.size());
-    file.read(piece.data(), n * sizeof(Stored));
-    std::transform(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n), to.begin(),
+    const std::size_t n = std::min(to.size(), buffer.size());
+    file.read(buffer.data(), n * sizeof(Stored));
+    std::transform(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(n), to.begin(),
                    convert);
     to = to.subspan(n);
   }
@@ -308,9 +347,9 @@ Header read_header(FileReader& file) {
   std::string text(length, '\0');
   file.read(text.data(), text.size());
   if (!text.starts_with('{')) refuse("its header does not begin with {{");
-  // where the parser would take it to end
+  // The parser would take a NUL byte for the end of the text.
   if (text.find('\0') != text.npos) refuse("its header holds a NUL byte");
-  text.resize(text.find_last_not_of(' ') + 1);  // what it may be padded with
+  text.resize(text.find_last_not_of(' ') + 1);  // the padding
   Header header;
   if (!nlohmann::json::sax_parse(text, &header)) refuse("{}", header.error);
   if (!text.ends_with('}')) refuse("its header is padded with something else than spaces");
@@ -332,9 +371,8 @@ std::string quoted(const std::string& text, const Path& path) {
 float from_half(std::uint16_t bits) {
   const std::uint32_t sign = std::uint32_t{bits} >> 15 << 31;
   const std::uint32_t exponent = bits >> 10 & 0x1Fu;
-
   const std::uint32_t fraction = bits & 0x3FFu;
-  // an infinity or a NaN
+  // 31: an infinity or a NaN. 0: a subnormal number or zero.
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);
   if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
   const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
@@ -342,6 +380,46 @@ float from_half(std::uint16_t bits) {
 }
 
 float from_bfloat(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+
+namespace {
+
+/// "key":"value" for each entry of the metadata, separated by commas.
+std::string metadata_json(const std::map<std::string, std::string>& metadata, const Path& path) {
+  std::string entries;
+  for (const auto& [key, value] : metadata) {
+    const char* separator = entries.empty() ? "" : ",";
+    entries += fmt::format("{}{}:{}", separator, quoted(key, path), quoted(value, path));
+  }
+  return entries;
+}
+
+/// The header for tensors in the order of their elements. `path` is for messages.
+std::string header_json(std::span<const NamedTensor* const> sorted,
+                        const std::map<std::string, std::string>& metadata, const Path& path) {
+  std::string header = "{";
+  if (!metadata.empty())
+    header += fmt::format("\"{}\":{{{}}}", metadata_key, metadata_json(metadata, path));
+  std::uint64_t at = 0;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const auto& [name, tensor] = *sorted[i];
+    if (name == metadata_key || (i > 0 && name == sorted[i - 1]->name))
+      fail("{}: cannot be written: two things would be named {}", path.string(), shown(name));
+    const std::uint64_t end = at + static_cast<std::uint64_t>(tensor.size()) * sizeof(Real);
+    const char* separator = header.size() > 1 ? "," : "";
+    header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                          separator, quoted(name, path), own.name,
+                          fmt::join(tensor.shape().begin(), tensor.shape().end(), ","), at, end);
+    at = end;
+  }
+  header += '}';
+  header.resize((header.size() + 7) / 8 * 8, ' ');  // align the elements to 8 bytes
+  if (header.size() > most_header_bytes)
+    fail("{}: cannot be written: its header would have more than {} bytes", path.string(),
+         most_header_bytes);
+  return header;
+}
+
+}  // namespace
 
 void save_safetensors(const Path& path, std::span<const NamedTensor> tensors,
                       const std::map<std::string, std::string>& metadata) {
@@ -352,31 +430,7 @@ void save_safetensors(const Path& path, std::span<const NamedTensor> tensors,
   }
   std::sort(sorted.begin(), sorted.end(),
             [](const NamedTensor* a, const NamedTensor* b) { return a->name < b->name; });
-  std::string header = "{";
-  const auto next = [&] { return header.size() > 1 ? "," : ""; };
-  if (!metadata.empty()) {
-    std::string entries;
-    for (const auto& [key, value] : metadata)
-      entries += fmt::format("{}{}:{}", entries.empty() ? "" : ",", quoted(key, path),
-                             quoted(value, path));
-    header += fmt::format("\"{}\":{{{}}}", metadata_key, entries);
-  }
-  std::uint64_t at = 0;
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    const auto& [name, tensor] = *sorted[i];
-    if (name == metadata_key || (i > 0 && name == sorted[i - 1]->name))
-      fail("{}: cannot be written: two things would be named {}", path.string(), shown(name));
-    const std::uint64_t end = at + static_cast<std::uint64_t>(tensor.size()) * sizeof(Real);
-    header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
-                          next(), quoted(name, path), own.name,
-                          fmt::join(tensor.shape().begin(), tensor.shape().end(), ","), at, end);
-    at = end;
-  }
-  header += '}';
-  header.resize((header.size() + 7) / 8 * 8, ' ');  // elements begin where any type of them may
-  if (header.size() > most_header_bytes)
-    fail("{}: cannot be written: its header would have more than {} bytes", path.string(),
-         most_header_bytes);
+  const std::string header = header_json(sorted, metadata, path);
   FileWriter file(path);
   const std::uint64_t length = header.size();
   file.write(&length, sizeof length);

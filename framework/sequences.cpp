@@ -12,7 +12,8 @@ namespace heed {
 
 namespace {
 
-constexpr Index most_rows = std::numeric_limits<Index>::max() / 2;  // sums of rows stay numbers
+// Sums of numbers of rows must not overflow.
+constexpr Index most_rows = std::numeric_limits<Index>::max() / 2;
 
 }  // namespace
 
@@ -74,14 +75,17 @@ TimeOrder time_order(const Spans& spans, bool reverse) {
   std::stable_sort(order.sequences.begin(), order.sequences.end(),
                    [&](Index a, Index b) { return spans.length(a) > spans.length(b); });
   order.rows = Ids({spans.tokens()});
-  Id* row = order.rows.data();
-  for (Index t = 0, running = spans.count(); t < spans.longest(); ++t) {
+  Id* next_row = order.rows.data();
+  Index running = spans.count();
+  for (Index t = 0; t < spans.longest(); ++t) {
     while (spans.length(order.sequences[running - 1]) <= t)
       --running;
     order.counts.push_back(running);
     for (Index i = 0; i < running; ++i) {
       const Index s = order.sequences[i];
-      *row++ = static_cast<Id>(spans.begin(s) + (reverse ? spans.length(s) - 1 - t : t));
+      const Index row_in_sequence = reverse ? spans.length(s) - 1 - t : t;
+      *next_row = static_cast<Id>(spans.begin(s) + row_in_sequence);
+      ++next_row;
     }
   }
   return order;
@@ -108,16 +112,17 @@ Index Batch::weight() const {
 std::string BatchStream::describe(std::span<const Index> lines) const {
   std::vector<Index> numbers(lines.begin(), lines.end());
   for (Index& number : numbers)
-    ++number;  // people count from 1
+    ++number;  // messages count lines from 1
   return listed("line", numbers);
 }
 
 std::string listed(std::string_view noun, std::span<const Index> numbers) {
   constexpr std::size_t most = 10;
   const auto shown = numbers.first(std::min(numbers.size(), most));
-  return fmt::format(
-      "{}{} {}{}", noun, numbers.size() == 1 ? "" : "s", fmt::join(shown, ", "),
-      numbers.size() > most ? fmt::format(" and {} more", numbers.size() - most) : "");
+  const char* plural = numbers.size() == 1 ? "" : "s";
+  const std::string text = fmt::format("{}{} {}", noun, plural, fmt::join(shown, ", "));
+  if (numbers.size() <= most) return text;
+  return fmt::format("{} and {} more", text, numbers.size() - most);
 }
 
 }  // namespace heed

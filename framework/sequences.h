@@ -13,25 +13,30 @@
 
 namespace heed {
 
-/// Where each sequence of a batch lies among the rows of a (rows, ...) tensor: sequence i is rows
-/// [begin(i), begin(i) + length(i)). Packed, the sequences follow one another and no row is
-/// padding; padded, each starts at a multiple of the longest. Heed's models compute on packed rows,
-/// so padding costs nothing. Copies share.
+/// Says which rows of a (rows, ...) tensor belong to which sequence of a batch: sequence i has rows
+/// [begin(i), begin(i) + length(i)).
+///
+/// - Packed sequences follow one another, and no row is padding.
+/// - Padded sequences all have the same number of rows; those past the length are padding.
+///
+/// Heed's models compute on packed rows, so they spend no time on padding. Copies share their data.
 class Spans {
  public:
-  Spans() = default;  // of no sequences
+  Spans() = default;  // no sequences
+  /// Throws Error on a length below 0.
   static Spans packed(std::span<const Index> lengths);
   static Spans packed(std::initializer_list<Index> lengths) {
     return packed(std::span(lengths.begin(), lengths.size()));
   }
-  /// Sequence i starts at i * width and its rows past lengths[i] are padding.
+  /// Sequence i starts at row i * width. Its rows past lengths[i] are padding. Throws Error on a
+  /// length outside [0, width].
   static Spans padded(std::span<const Index> lengths, Index width);
   static Spans padded(std::initializer_list<Index> lengths, Index width) {
     return padded(std::span(lengths.begin(), lengths.size()), width);
   }
-  /// The sequences named, in that order, over the same rows: keys for the rows of a beam, or for
-  /// those still running. One named twice is for reading alone: two gradients would meet in its
-  /// rows.
+  /// The chosen sequences, in that order, over the same rows: for example the keys of the sentences
+  /// whose beams still run. Do not compute gradients where a sequence is chosen twice: two
+  /// gradients would be written to the same rows.
   Spans select(std::span<const Index> sequences) const;
   Spans select(std::initializer_list<Index> sequences) const {
     return select(std::span(sequences.begin(), sequences.size()));
@@ -70,66 +75,70 @@ class Spans {
   std::shared_ptr<const Data> data_;
 };
 
-/// The rows of sequences in the order of time, for what computes one position of every sequence at
-/// once: first each one's first row, then each one's second ... The sequences stand longest first,
-/// so those still running are always the first of them.
+/// The rows of sequences in the order of time, for code that computes one step of all sequences at
+/// once: the first row of each sequence, then the second row of each, and so on. The sequences are
+/// sorted from the longest to the shortest, so those that still run are always the first ones.
 struct TimeOrder {
-  std::vector<Index> sequences;  // longest first; equal ones as they came
-  std::vector<Index> counts;     // how many still run, at each step
-  // which row of the tensor each is, step after step: (spans.tokens())
-  Ids rows;
+  std::vector<Index> sequences;  // longest first; sequences of one length keep their order
+  std::vector<Index> counts;     // number of sequences that still run, for each step
+  Ids rows;                      // (spans.tokens()): rows of the tensor, step after step
 };
-/// `reverse`: each sequence from its last row to its first.
+/// With `reverse`, each sequence runs from its last row to its first.
 TimeOrder time_order(const Spans& spans, bool reverse = false);
 
-/// Token ids of several sequences, (spans.rows()).
+/// The token ids of several sequences: `ids` has shape (spans.rows()).
 struct Sequences {
   Ids ids;
   Spans spans;
 };
 
-/// Packs `lines` one after the other.
+/// Puts the ids of all lines one after the other, without padding.
 Sequences pack(std::span<const std::vector<Id>> lines);
 inline Sequences pack(std::initializer_list<std::vector<Id>> lines) {
   return pack(std::span(lines.begin(), lines.size()));
 }
 
-/// What a step trains on. A language model leaves `source` empty.
+/// The data of one training step. A language model leaves `source` empty.
 struct Batch {
-  Sequences source;  // without marks, or with </s>, as the tokenizer says
-  Sequences target;  // what the decoder reads: <s> y1 ... yn
-  Ids gold;          // what it must answer, row for row of target: y1 ... yn </s>; or a class each
-  std::vector<Index> lines;  // which lines of the data set these are
-  /// The gold id of rows that add nothing to the loss. Nothing unless it is said: 0 may be a class.
-  /// Batches of text say `ignored_id`.
+  /// Without special tokens, or with </s> at the end, depending on the tokenizer.
+  Sequences source;
+  /// What the decoder reads: <s> y1 ... yn.
+  Sequences target;
+  /// What the model has to predict, an id for each row of `target`: y1 ... yn </s>, or classes.
+  Ids gold;
+  /// The numbers of these lines in the data set, from 0.
+  std::vector<Index> lines;
+  /// Rows with this gold id do not count in the loss. It is not set by default, because 0 may be a
+  /// class. Batches of text set it to `ignored_id`.
   std::optional<Id> ignored = std::nullopt;
-  Index weight() const;  // gold ids that count: what the sum of their losses is divided by
+  /// The number of gold ids that count: the divisor of the summed loss.
+  Index weight() const;
   Index tokens() const { return source.spans.tokens() + target.spans.tokens(); }
 };
 
-/// An endless stream of batches whose position can be kept and returned to: training resumes where
-/// it was.
+/// A stream of batches without end. Its position can be saved and restored, so that training
+/// resumes where it stopped.
 class BatchStream {
  public:
   virtual ~BatchStream() = default;
   virtual Batch next() = 0;
   virtual std::vector<std::int64_t> position() const = 0;
   virtual void seek(std::span<const std::int64_t> position) = 0;
-  /// Whole passes over the data that next() has given so far; 0 where the data have no end.
+  /// The number of complete passes over the data so far; 0 if the data have no end.
   virtual Index epochs() const { return 0; }
-  /// What a person calls these of its batches' lines: "lines 3, 17 of train.src".
+  /// The lines of a batch in words, counted from 1: "lines 3, 17 of train.src".
   virtual std::string describe(std::span<const Index> lines) const;
 };
 
-/// "line 3", "lines 3, 17", "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 27 more".
+/// "line 3", "lines 3, 17", or "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 27 more".
 std::string listed(std::string_view noun, std::span<const Index> numbers);
 
-// Ids every vocabulary begins with.
+// The ids with which every vocabulary begins.
 inline constexpr Id pad_id = 0;
 inline constexpr Id bos_id = 1;
 inline constexpr Id eos_id = 2;
 inline constexpr Id unk_id = 3;
 inline constexpr Id first_free_id = 4;
-inline constexpr Id ignored_id = pad_id;  // of text: a gold id that adds nothing to a loss
+inline constexpr Id ignored_id = pad_id;  // in text: rows with this gold id do not count in a loss
 
 }  // namespace heed

@@ -71,11 +71,14 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << 
 Shape broadcast(const Shape& a, const Shape& b, const char* op) {
   const int rank = std::max(a.rank(), b.rank());
   std::array<Index, Shape::max_rank> extents{};
+  // An axis that one of the shapes does not have counts as an extent of 1.
+  const auto extent_of = [rank](const Shape& shape, int i) {
+    const int axis = shape.rank() - rank + i;
+    return axis < 0 ? Index{1} : shape[axis];
+  };
   for (int i = 0; i < rank; ++i) {
-    const int ia = a.rank() - rank + i;
-    const int ib = b.rank() - rank + i;
-    const Index ea = ia < 0 ? 1 : a[ia];
-    const Index eb = ib < 0 ? 1 : b[ib];
+    const Index ea = extent_of(a, i);
+    const Index eb = extent_of(b, i);
     check(ea == eb || ea == 1 || eb == 1, op, "shapes {} and {} do not broadcast: {} against {}", a,
           b, ea, eb);
     extents[i] = ea == 1 ? eb : ea;

@@ -13,7 +13,9 @@
 
 namespace heed {
 
-/// Extents of up to six axes, outermost first, held inline. A scalar has none.
+/// The extents of up to six axes, outermost first, stored without an allocation. A scalar has no
+/// axes. The constructors throw Error on an extent below 0, on more than six axes, and on more than
+/// 2^48 elements.
 class Shape {
  public:
   static constexpr int max_rank = 6;
@@ -26,14 +28,14 @@ class Shape {
   int rank() const { return rank_; }
   Index operator[](int axis) const { return extents_[axis]; }
   Index& operator[](int axis) { return extents_[axis]; }
-  Index size() const;
+  Index size() const;                                                     // number of elements
   Index columns() const { return rank_ == 0 ? 1 : extents_[rank_ - 1]; }  // the last extent
-  // the product of all others
-  Index rows() const;
+  Index rows() const;  // the product of all other extents
 
-  /// Turns -1 into the last axis, -2 into the one before; throws when there is no such axis.
+  /// The axis as a number from 0: -1 is the last axis, -2 the one before it. Throws Error, in the
+  /// name of `op`, when there is no such axis.
   int axis(int axis, const char* op) const;
-  /// This shape with `axis` removed or replaced. Throws Error on an extent below 0.
+  /// This shape with `axis` removed, or with another extent. Throws Error on an extent below 0.
   Shape without(int axis) const;
   Shape with(int axis, Index extent) const;
 
@@ -46,10 +48,11 @@ class Shape {
   int rank_ = 0;
 };
 
-std::string to_string(const Shape& shape);  // "(2, 3)", as PyTorch and NumPy print it
+std::string to_string(const Shape& shape);  // "(2, 3)" or "(2,)", as NumPy prints it
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
-/// The shape both broadcast to, aligned at the last axis, as in NumPy.
+/// The shape to which both broadcast, as in NumPy: aligned at the last axis, where an extent of 1
+/// repeats. Throws Error, in the name of `op`, when they do not broadcast.
 Shape broadcast(const Shape& a, const Shape& b, const char* op);
 
 }  // namespace heed

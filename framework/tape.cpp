@@ -74,8 +74,8 @@ double since(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
-/// Which threads have living tapes. Read only where an op on a thread without a tape gets what a
-/// tape recorded, which is rare.
+/// The thread of each living tape. It is read only when an op on a thread without a tape gets an
+/// operand that a tape recorded, which is rare.
 class LivingTapes {
  public:
   void add(std::uint64_t serial, const void* thread) {
@@ -86,7 +86,7 @@ class LivingTapes {
     const std::lock_guard lock(mutex_);
     threads_.erase(serial);
   }
-  /// Whether the tape lives and belongs to another thread than this one.
+  /// True if the tape lives and belongs to another thread.
   bool elsewhere(std::uint64_t serial, const void* thread) {
     const std::lock_guard lock(mutex_);
     const auto found = threads_.find(serial);
@@ -99,13 +99,14 @@ class LivingTapes {
 };
 
 LivingTapes& living_tapes() {
-  static LivingTapes& tapes = *new LivingTapes;  // tapes of static storage outlive other statics
+  // Never destroyed, because a static tape may be destroyed after this object would be.
+  static LivingTapes& tapes = *new LivingTapes;
   return tapes;
 }
 
 }  // namespace
 
-/// Kept by the thread and by its tapes.
+/// The thread and its tapes share the ownership.
 const std::shared_ptr<Tape::Thread>& Tape::owner_of_this_thread() {
   static thread_local const std::shared_ptr<Thread> owner = std::make_shared<Thread>();
   thread_ = owner.get();
@@ -135,11 +136,9 @@ Tensor& Gradient::tensor() const {
 
 void Gradient::pass(Tensor gradient) const {
   if (!target_) return;
-  if (mode_ == Mode::assign)
-    *target_ = (parameter_ && !gradient.unique() ? gradient.clone() : std::move(gradient))
-                   .reshape(*shape_);
-  else
-    kernels::add_to(gradient.size(), gradient.data(), data());
+  if (mode_ == Mode::accumulate) return kernels::add_to(gradient.size(), gradient.data(), data());
+  const bool must_copy = parameter_ && !gradient.unique();
+  *target_ = (must_copy ? gradient.clone() : std::move(gradient)).reshape(*shape_);
 }
 
 Tape::Thread& Tape::this_thread() { return *owner_of_this_thread(); }
@@ -177,7 +176,8 @@ Tape::~Tape() {
   storage_.arena.reset();
   spare_ = std::move(storage_);
   living_tapes().remove(serial_);
-  Tape** link = &owner_->newest;  // tapes may end in any order
+  // Tapes may end in any order: take this one out of the list.
+  Tape** link = &owner_->newest;
   while (*link != this)
     link = &(*link)->enclosing_;
   *link = enclosing_;
@@ -219,11 +219,10 @@ void Tape::refuse_other_threads(const char* op, std::span<const Operand> inputs)
   if (thread_ && thread_->pauses > 0) return;
   for (const Operand& input : inputs) {
     if (input.node_ < 0) continue;
-    check(
-        !living_tapes().elsewhere(input.tape_, thread_), op,
-        "an input was recorded on the tape of another thread, which does not see this op; compute "
-        "it there, or under a Tape::Pause; called at {}",
-        place(inputs.front().where()));
+    check(!living_tapes().elsewhere(input.tape_, thread_), op,
+          "an input was recorded on the tape of another thread, which does not see this op; "
+          "compute it there, or under a Tape::Pause; called at {}",
+          place(inputs.front().where()));
   }
 }
 
@@ -231,13 +230,11 @@ void Tape::check_optimized(const char* optimizer) {
   for (const Unoptimized& reached : unoptimized_) {
     const auto parameter = reached.parameter.lock();
     if (!parameter || parameter->optimized || !parameter->gradient.defined()) continue;
-    check(
-        ++parameter->missed_steps < 2, optimizer,
-        "a parameter of shape {} gets gradients, but no optimizer was made for it; list it in its "
-        "module's visit(), or freeze it with trainable() = false (mark_optimized() where you "
-        "change it "
-        "yourself); {} uses it at {}",
-        parameter->value.shape(), reached.op, place(reached.where));
+    check(++parameter->missed_steps < 2, optimizer,
+          "a parameter of shape {} gets gradients, but no optimizer was made for it; list it in "
+          "its module's visit(), or freeze it with trainable() = false (mark_optimized() where you "
+          "change it yourself); {} uses it at {}",
+          parameter->value.shape(), reached.op, place(reached.where));
   }
   unoptimized_.clear();
 }
@@ -274,6 +271,49 @@ bool Tape::needs_gradient(const Variable& variable) {
   return variable.parameter_ ? variable.parameter_->trainable : variable.node_ >= 0;
 }
 
+/// Under check_finite: notes the parameters that the op uses, then checks its result.
+void Tape::check_output(const char* op, const Tensor& y, std::span<const Operand> inputs,
+                        const Operand::Where& where) {
+  // From the last input to the first, so that a weight is noted after its bias: messages name the
+  // layer of the parameter that was noted last.
+  for (std::size_t i = inputs.size(); i-- > 0;) {
+    const auto& parameter = inputs[i].parameter_;
+    if (!parameter) continue;
+    if (used_.empty() || used_.back() != parameter) used_.push_back(parameter);
+  }
+  check_finite(op, y, false, where, used_.size());
+}
+
+/// Under profile: the row of an op that has just run.
+void Tape::add_row(const char* op, const Tensor& y, std::span<const Operand> inputs) {
+  rows_.push_back({op, y.shape(), {}, since(last_), 0});
+  for (const Operand& input : inputs)
+    rows_.back().inputs.push_back(input.shape());
+  last_ = std::chrono::steady_clock::now();
+}
+
+Tape::Node& Tape::push_node(const char* op, const Tensor& y, std::span<const Operand> inputs,
+                            const Operand::Where& where) {
+  const auto first = static_cast<std::uint32_t>(storage_.inputs.size());
+  for (const Operand& input : inputs) {
+    const bool trained = input.parameter_ && input.parameter_->trainable;
+    storage_.inputs.push_back({input.node_, trained ? input.parameter_ : nullptr, input.shape()});
+  }
+  storage_.nodes.push_back({.op = op,
+                            .where = where,
+                            .shape = y.shape(),
+                            .gradient = {},
+                            .first_input = first,
+                            .inputs = static_cast<std::uint32_t>(inputs.size()),
+                            .first_held = storage_.held.size(),
+                            .row = static_cast<std::int32_t>(rows_.size()) - 1,
+                            .closure = nullptr,
+                            .run = nullptr,
+                            .destroy = nullptr});
+  if (options_.check_finite) used_by_.push_back(used_.size());
+  return storage_.nodes.back();
+}
+
 Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> inputs,
                       Variable& result) {
   Tape* tape = current();
@@ -282,51 +322,22 @@ Tape::Node* Tape::add(const char* op, const Tensor& y, std::span<const Operand> 
     return nullptr;
   }
   const Operand::Where where = inputs.empty() ? Operand::Where::current() : inputs.front().where();
-  if (tape->options_.check_finite) {
-    for (std::size_t i = inputs.size();
-         i-- > 0;)  // a weight stands before its bias, and names the layer
-      if (const auto& p = inputs[i].parameter_;
-          p && (tape->used_.empty() || tape->used_.back() != p))
-        tape->used_.push_back(p);
-    tape->check_finite(op, y, false, where, tape->used_.size());
-  }
-  if (tape->options_.profile) {
-    tape->rows_.push_back({op, y.shape(), {}, since(tape->last_), 0});
-    for (const Operand& input : inputs)
-      tape->rows_.back().inputs.push_back(input.shape());
-    tape->last_ = std::chrono::steady_clock::now();
-  }
-  bool wanted = false;
+  if (tape->options_.check_finite) tape->check_output(op, y, inputs, where);
+  if (tape->options_.profile) tape->add_row(op, y, inputs);
+  bool any_needs_gradient = false;
   for (const Operand& input : inputs) {
     check(input.node_ < 0 || input.tape_ == tape->serial_, op,
           "an input was recorded on another tape; detach() it; called at {}", place(where));
-    wanted |= needs_gradient(input);
+    any_needs_gradient |= needs_gradient(input);
   }
-  if (!wanted) return nullptr;
+  if (!any_needs_gradient) return nullptr;
   check(!tape->consumed_, op,
         "the tape has run backward already; record on a new one; called at {}", place(where));
 
-  Storage& storage = tape->storage_;
-  const auto first = static_cast<std::uint32_t>(storage.inputs.size());
-  for (const Operand& input : inputs) {
-    const bool trained = input.parameter_ && input.parameter_->trainable;
-    storage.inputs.push_back({input.node_, trained ? input.parameter_ : nullptr, input.shape()});
-  }
-  storage.nodes.push_back({op,
-                           where,
-                           y.shape(),
-                           {},
-                           first,
-                           static_cast<std::uint32_t>(inputs.size()),
-                           storage.held.size(),
-                           static_cast<std::int32_t>(tape->rows_.size()) - 1,
-                           nullptr,
-                           nullptr,
-                           nullptr});
-  if (tape->options_.check_finite) tape->used_by_.push_back(tape->used_.size());
-  result.node_ = static_cast<std::int32_t>(storage.nodes.size() - 1);
+  Node& node = tape->push_node(op, y, inputs, where);
+  result.node_ = static_cast<std::int32_t>(tape->storage_.nodes.size() - 1);
   result.tape_ = tape->serial_;
-  return &storage.nodes.back();
+  return &node;
 }
 
 Gradient Tape::gradient_of(const char* op, const Operand::Where& where, const Input& input) {
@@ -340,11 +351,10 @@ Gradient Tape::gradient_of(const char* op, const Operand::Where& where, const In
     check(parameter.value.shape() == input.shape, op,
           "a parameter of shape {} had shape {} when it was used; called at {}",
           parameter.value.shape(), input.shape, place(where));
-    check(
-        !parameter.gradient.defined() || parameter.gradient.shape() == input.shape, op,
-        "a parameter of shape {} has a gradient of shape {}; call clear_gradient() where its value "
-        "is replaced; called at {}",
-        input.shape, parameter.gradient.shape(), place(where));
+    check(!parameter.gradient.defined() || parameter.gradient.shape() == input.shape, op,
+          "a parameter of shape {} has a gradient of shape {}; call clear_gradient() where its "
+          "value is replaced; called at {}",
+          input.shape, parameter.gradient.shape(), place(where));
     gradient.target_ = &parameter.gradient;
     gradient.shape_ = &parameter.value.shape();
     gradient.parameter_ = true;
@@ -354,7 +364,7 @@ Gradient Tape::gradient_of(const char* op, const Operand::Where& where, const In
   }
   if (gradient.target_->defined()) {
     gradient.mode_ = Mode::accumulate;
-    // pass() shares: add to a copy.
+    // Gradient::pass() may have shared it with other nodes: add to a copy.
     if (!gradient.target_->unique()) *gradient.target_ = gradient.target_->clone();
   }
   return gradient;
@@ -373,32 +383,40 @@ void Tape::check_held(std::size_t i) const {
   }
 }
 
-void Tape::run_node(std::size_t i) {
-  Node& node = storage_.nodes[i];
-  running_node_ = i;
-  check_held(i);
-  const auto start = std::chrono::steady_clock::now();
+/// Fills storage_.gradients with a Gradient for each input of the node.
+void Tape::collect_gradients(const Node& node) {
   const std::span<const Input> inputs(storage_.inputs.data() + node.first_input, node.inputs);
   auto& gradients = storage_.gradients;
   gradients.clear();
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     Gradient gradient = gradient_of(node.op, node.where, inputs[k]);
-    // The same variable twice (x * x): both contributions must add up, in whatever order they are
-    // written.
+    // The same variable twice, as in x * x: start from zeros and add both contributions, because
+    // the backward function may write them in any order.
     for (std::size_t j = 0; j < k && gradient; ++j) {
       if (gradients[j].target_ != gradient.target_) continue;
       if (!gradient.target_->defined()) *gradient.target_ = Tensor::zeros(*gradient.shape_);
-      gradients[j].mode_ = gradient.mode_ = Mode::accumulate;
+      gradient.mode_ = Mode::accumulate;
+      gradients[j].mode_ = Mode::accumulate;
     }
     gradients.push_back(gradient);
   }
+}
+
+void Tape::run_node(std::size_t i) {
+  Node& node = storage_.nodes[i];
+  running_node_ = i;
+  check_held(i);
+  const auto start = std::chrono::steady_clock::now();
+  collect_gradients(node);
   const Tensor dy = std::exchange(node.gradient, {});
-  node.run(node.closure, dy, gradients);
+  node.run(node.closure, dy, storage_.gradients);
   node.destroy(std::exchange(node.closure, nullptr));
-  if (options_.check_finite)
-    for (const Gradient& gradient : gradients)
+  if (options_.check_finite) {
+    for (const Gradient& gradient : storage_.gradients) {
       if (gradient && gradient.target_->defined())
         check_finite(node.op, *gradient.target_, true, node.where, used_by_[i]);
+    }
+  }
   if (options_.profile) rows_[node.row].backward_ms = since(start) - std::exchange(inner_ms_, 0);
 }
 
@@ -426,7 +444,16 @@ void Tape::backward(const Variable& output, const Tensor& gradient) {
         "trained, or was computed before the tape began");
   check(output.tape_ == serial_, "backward", "the variable was recorded on another tape");
   consumed_ = true;
-  Pause pause;
+  run_all(output, gradient);
+  auto& reached = outer_ ? outer_->reached_ : unoptimized_;
+  if (!outer_) reached.clear();
+  reached.insert(reached.end(), reached_.begin(), reached_.end());
+  release_parameters();
+}
+
+/// Runs the backward function of every node that `output` depends on, the newest node first.
+void Tape::run_all(const Variable& output, const Tensor& gradient) {
+  const Pause pause;
   const struct Running {
     explicit Running(Tape* tape) : outer(std::exchange(running_, tape)) {}
     ~Running() { running_ = outer; }
@@ -440,14 +467,9 @@ void Tape::backward(const Variable& output, const Tensor& gradient) {
     else
       node.destroy(std::exchange(node.closure, nullptr));
   }
-  auto& reached = outer_ ? outer_->reached_ : unoptimized_;
-  if (!outer_) reached.clear();
-  reached.insert(reached.end(), reached_.begin(), reached_.end());
-  release_parameters();
 }
 
-/// Throws Error where a parameter got a gradient that nobody can read, because it lives no longer
-/// than the tape.
+/// Throws Error when a parameter got a gradient, but only the tape still refers to the parameter.
 void Tape::release_parameters() {
   for (const Node& node : storage_.nodes) {
     for (std::uint32_t k = 0; k < node.inputs; ++k) {

@@ -21,9 +21,9 @@ namespace heed {
 
 class Tape;
 
-/// A tensor that training changes, with the gradient of the loss towards it, held by whoever asks
-/// for it: copies name the same parameter. The gradient is undefined until a backward pass reaches
-/// the parameter; passes add up.
+/// A reference to a parameter: a tensor that training changes, with the gradient of the loss with
+/// respect to it. Copies refer to the same parameter. The gradient is undefined until a backward
+/// pass reaches the parameter. Later passes add to it.
 class ParameterRef {
  public:
   ParameterRef() = default;
@@ -31,11 +31,13 @@ class ParameterRef {
   bool defined() const { return state_ != nullptr; }
   Tensor& value() const { return state().value; }
   Tensor& gradient() const { return state().gradient; }
-  bool& trainable() const { return state().trainable; }  // a frozen parameter gets no gradient
+  /// False for a frozen parameter, which gets no gradient.
+  bool& trainable() const { return state().trainable; }
   void clear_gradient() const { state().gradient = {}; }
-  void mark_optimized() const { state().optimized = true; }  // what optimizers do at their start
+  /// Notes that something trains the parameter. Optimizers do so when they are made.
+  void mark_optimized() const { state().optimized = true; }
   const Shape& shape() const { return value().shape(); }
-  /// Whether both name one parameter.
+  /// True if both refer to the same parameter.
   friend bool operator==(const ParameterRef& a, const ParameterRef& b) {
     return a.state_ == b.state_;
   }
@@ -47,8 +49,8 @@ class ParameterRef {
     Tensor value;
     Tensor gradient;
     bool trainable = true;
-    bool optimized = false;  // an optimizer was made for it
-    int missed_steps = 0;    // of optimizers, since it got a gradient that none of them uses
+    bool optimized = false;
+    int missed_steps = 0;  // optimizer steps in which it had a gradient that no optimizer uses
   };
   explicit ParameterRef(std::shared_ptr<State> state) : state_(std::move(state)) {}
   State& state() const {
@@ -58,30 +60,31 @@ class ParameterRef {
   std::shared_ptr<State> state_;
 };
 
-/// A parameter as a member of a layer. It is a value: a copy has numbers of its own and no
-/// gradient, so what computes takes layers by reference. Two layers have one weight where one was
-/// given share() of the other's:
+/// A parameter as a member of a layer. It is a value: a copy has elements of its own and no
+/// gradient. So code that computes takes layers by reference. To give two layers one weight:
+///
 ///     output.weight = embedding.weight.share();
 class Parameter : public ParameterRef {
  public:
   Parameter() = default;
-  /// Elements that others hold too are copied: an optimizer would change them for all.
+  /// Copies the elements if other tensors share them, since an optimizer would change them for all.
   explicit Parameter(Tensor value);
-  /// A parameter over elements that others keep, for a backward pass of its own.
+  /// A parameter that shares the elements of `value`, for a separate backward pass over them.
   static Parameter over(Tensor value);
-  /// Throws Error for what share() gave: the copy of a whole module would lose the tie. clone() of
-  /// framework/module.h keeps it.
+  /// Throws Error when `other` came from share(): in a copy of a whole module the layers would no
+  /// longer share the weight. clone() of framework/module.h keeps them shared.
   Parameter(const Parameter& other);
   Parameter(Parameter&&) noexcept = default;
-  /// Copies the numbers into this parameter, which stays the one that optimizers and ties know; of
-  /// another shape it is a new one.
+  /// Copies the elements into this parameter. It stays the parameter that optimizers and layers
+  /// refer to. If the shapes differ, it becomes a new parameter.
   Parameter& operator=(const Parameter& other);
   Parameter& operator=(Parameter&&) noexcept = default;
 
-  /// The same parameter once more, for a member of another layer.
+  /// The same parameter, as a member of another layer.
   Parameter share() const;
 
-  /// What copies on this thread do while it lives: clone() and share() of framework/module.h.
+  /// While it lives, it decides what copies of parameters on this thread do: have weights of their
+  /// own, or share them. clone() and share() of framework/module.h use it.
   class Copying {
    public:
     enum class Weights : std::uint8_t { own, shared };
@@ -96,18 +99,17 @@ class Parameter : public ParameterRef {
     static thread_local Copying* current_;
     Weights weights_;
     Copying* enclosing_;
-    /// Of each parameter its copy, so that ties stay.
+    /// Each parameter with its copy, so that shared parameters stay shared.
     std::vector<std::pair<const State*, std::shared_ptr<State>>> made_;
   };
 
  private:
   explicit Parameter(std::shared_ptr<State> state) : ParameterRef(std::move(state)) {}
 
-  bool tied_ = false;  // by share()
+  bool tied_ = false;  // came from share()
 };
 
-/// A value in a computation: a constant, a parameter, or what an op recorded on the current tape
-/// gave.
+/// A value in a computation: a constant, a parameter, or the result of an op that a tape recorded.
 class Variable {
  public:
   Variable() = default;
@@ -128,19 +130,19 @@ class Variable {
   Index extent(int axis) const { return value_.shape()[value_.shape().axis(axis, "extent")]; }
   const Real* data() const { return value_.data(); }
   Real item() const { return value_.item(); }
-  // the value alone: no gradient flows back through it
+  /// The same value as a constant: no gradient flows back through it.
   Variable detach() const { return Variable(value_); }
 
  private:
   friend class Tape;
   Tensor value_;
   std::shared_ptr<ParameterRef::State> parameter_;
-  std::int32_t node_ = -1;
-  std::uint64_t tape_ = 0;  // the serial number of the tape that node_ is on
+  std::int32_t node_ = -1;  // on the tape, or -1
+  std::uint64_t tape_ = 0;  // serial number of the tape that node_ is on
 };
 
-/// An op's argument: a Variable (or what turns into one) and the source line of the call, for
-/// messages about it. Throws Error where it is undefined.
+/// An argument of an op: a Variable (or a value that converts to one) and the source line of the
+/// call, which messages name. The constructor throws Error when the value is undefined.
 class Operand : public Variable {
  public:
   using Where = std::source_location;
@@ -177,7 +179,7 @@ class Operand : public Variable {
   Where where_;
 };
 
-/// An argument that an op does without where it is undefined, such as a bias.
+/// An argument that may be undefined, such as a bias. The op then computes without it.
 class OptionalOperand : public Operand {
  public:
   OptionalOperand(const Variable& variable, Where where = Where::current())
@@ -189,19 +191,19 @@ class OptionalOperand : public Operand {
   OptionalOperand(const Operand& operand) : Operand(operand, operand.where(), MayBeUndefined{}) {}
 };
 
-/// Where a backward function leaves the gradient of one input: assign it or add it, as mode() says,
-/// to data().
+/// The place for the gradient of one input. A backward function assigns the gradient to data(), or
+/// adds it there, as mode() says.
 class Gradient {
  public:
   Gradient() = default;
-  /// False when nobody needs this gradient: skip computing it.
+  /// False if the gradient is not needed: do not compute it.
   explicit operator bool() const { return target_ != nullptr; }
   Real* data() const { return tensor().data(); }
   Mode mode() const { return mode_; }
   const Shape& shape() const { return *shape_; }
   Tensor& tensor() const;
-  /// Hands on a whole tensor of the input's size: shared where it is the first contribution, added
-  /// otherwise.
+  /// Takes a whole tensor of the input's size as the gradient. The first contribution is shared,
+  /// not copied; later ones are added.
   void pass(Tensor gradient) const;
 
  private:
@@ -209,44 +211,42 @@ class Gradient {
   Tensor* target_ = nullptr;
   const Shape* shape_ = nullptr;
   Mode mode_ = Mode::assign;
-  // optimizers scale parameters' gradients in place: those never share storage
+  // Optimizers scale the gradients of parameters in place, so these never share storage.
   bool parameter_ = false;
 };
 
 struct TapeOptions {
-  // throw NotFinite at the first op whose output or gradient holds a NaN or an infinity
+  /// Throw NotFinite at the first op whose output or gradient contains a NaN or an infinity.
   bool check_finite = false;
-  bool profile = false;  // keep op, shape, bytes and milliseconds of every op, for print()
+  /// Keep op, shape, bytes and milliseconds of every op, for rows() and print().
+  bool profile = false;
 };
 
-/// What TapeOptions::check_finite throws: `what()` names op, element and source line.
+/// Thrown under TapeOptions::check_finite. `what()` names op, element and source line.
 struct NotFinite : Error {
   NotFinite(const std::string& what, const char* name, double found, bool in_gradient,
             std::vector<ParameterRef> used)
       : Error(what), op(name), value(found), gradient(in_gradient), parameters(std::move(used)) {}
   std::string op;
   double value;
-  bool gradient;  // met in a gradient, on the way back
-  /// What the computation had used up to this op, the latest first: the op belongs to that one's
-  /// layer.
+  bool gradient;  // true if it was found in a gradient, during backward
+  /// The parameters that were used up to this op, the latest first. The op belongs to the layer of
+  /// the first one.
   std::vector<ParameterRef> parameters;
 };
 
-/// Records what the ops on this thread compute, from its construction to its end, and runs it
-/// backwards once:
+/// Records the ops of this thread while it lives, and computes their gradients once:
 ///
 ///     Tape tape;
 ///     Variable loss = mean(square(model(x) - y));
-///     tape.backward(loss);   // every parameter's gradient() has grown by d loss / d parameter
+///     tape.backward(loss);   // adds d loss / d parameter to the gradient() of every parameter
 ///
-/// - Without a tape ops only compute. Tapes nest: the newest that lives records, in whatever order
-///   they end.
-/// - Nodes lie in execution order, so their reverse is a topological order and backward is one
-/// loop,
-///   however deep the computation.
-/// - A tape records its own thread. An op on another thread whose operand it recorded throws Error.
-/// - backward() throws Error where what an op needs to go back has changed since, and where a
-///   parameter's value or gradient has another shape than the op saw.
+/// - Without a tape, ops compute and record nothing.
+/// - Tapes nest. The newest one that still lives records, in whatever order they end.
+/// - The nodes are in the order of execution. The reverse is a topological order, so backward is
+///   one loop, however deep the computation is.
+/// - A tape records the ops of its own thread only. An op on another thread throws Error when this
+///   tape recorded one of its operands.
 class Tape {
  public:
   explicit Tape(TapeOptions options = {});
@@ -254,27 +254,34 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Adds d loss / d p to the gradient of every parameter p, freeing each node as it is consumed.
-  /// `loss` has one element. Throws Error where it depends on no parameter that can be trained, as
-  /// one does that was computed before the tape began.
+  /// Adds d loss / d p to the gradient of every parameter p. Frees the closure of each node once it
+  /// has run.
+  ///
+  /// Throws Error when
+  /// - `loss` does not have exactly one element;
+  /// - `loss` depends on no trainable parameter, or was computed before the tape began;
+  /// - this tape has run backward already;
+  /// - a tensor that an op needs for its gradient has changed since the op ran;
+  /// - the value or gradient of a parameter no longer has the shape that the op saw;
+  /// - a parameter that got a gradient belongs to nothing but the tape.
   void backward(const Variable& loss);
-  /// The same from any variable, given the gradient of some loss towards it.
+  /// The same for any output, given the gradient of a loss with respect to it.
   void backward(const Variable& output, const Tensor& gradient);
 
-  std::size_t size() const { return storage_.nodes.size(); }  // ops recorded
-  /// What TapeOptions::profile keeps of each op, in the order of the calls.
+  std::size_t size() const { return storage_.nodes.size(); }  // number of recorded ops
+  /// The profile of one op. TapeOptions::profile keeps one for each op, in the order of the calls.
   struct Row {
     const char* op;
     Shape shape;                // of the result
-    std::vector<Shape> inputs;  // an undefined one is ()
+    std::vector<Shape> inputs;  // () for an undefined input
     double forward_ms;
     double backward_ms;
   };
   std::span<const Row> rows() const { return rows_; }
-  /// A table of the recorded ops; needs TapeOptions::profile.
+  /// Prints rows() as a table. Throws Error without TapeOptions::profile.
   void print(std::ostream& out) const;
 
-  /// While it lives, ops on this thread are not recorded; a tape that begins meanwhile records.
+  /// While it lives, ops on this thread are not recorded. A tape that begins meanwhile records.
   class Pause {
    public:
     Pause();
@@ -284,11 +291,11 @@ class Tape {
     static void* operator new(std::size_t) = delete;
 
    private:
-    std::uint64_t tape_;  // the serial number of the one that pauses, 0: none
+    std::uint64_t tape_;  // serial number of the paused tape; 0: none
   };
 
-  /// While it lives, ops on this thread are checked and profiled as the tape's options ask for, but
-  /// not recorded.
+  /// While it lives, ops on this thread are not recorded, but still checked and profiled as the
+  /// options of the tape say.
   class Unrecorded {
    public:
     Unrecorded();
@@ -301,8 +308,8 @@ class Tape {
     std::uint64_t tape_;
   };
 
-  /// True under TapeOptions::check_finite: ops of several steps then take them one by one, for the
-  /// message to name the one.
+  /// True under TapeOptions::check_finite. A fused op then computes its parts as separate ops, so
+  /// that the message names the right one.
   static bool checks_finite() {
     const Tape* tape = current();
     return tape && tape->options_.check_finite;
@@ -311,12 +318,12 @@ class Tape {
     const Tape* tape = current();
     return tape && tape->unrecorded_ == 0;
   }
-  /// True when a gradient would flow to `variable`: ops that prepare for backward in their forward
-  /// pass ask first.
+  /// True if a gradient would flow to `variable`. Ops whose forward pass does extra work for
+  /// backward use it to skip that work.
   static bool needs_gradient(const Variable& variable);
-  /// For optimizers, before a step: throws Error in the name of one where a parameter that no
-  /// optimizer was made for has had gradients for two steps. It was left out of visit(), and would
-  /// never learn.
+  /// Optimizers call it before a step. Throws Error, in the name of `optimizer`, when a parameter
+  /// has had gradients for two steps and no optimizer was made for it: it is missing in visit(),
+  /// and would never be trained.
   static void check_optimized(const char* optimizer);
 
  private:
@@ -332,7 +339,7 @@ class Tape {
   struct Input {
     std::int32_t node = -1;
     std::shared_ptr<ParameterRef::State> parameter;
-    Shape shape;  // of the parameter, when it was used
+    Shape shape;  // of the parameter when the op ran
   };
   struct Node {
     const char* op;
@@ -341,13 +348,13 @@ class Tape {
     Tensor gradient;
     std::uint32_t first_input;
     std::uint32_t inputs;
-    std::size_t first_held;  // of what the closure holds
-    std::int32_t row;        // of print(), or -1
+    std::size_t first_held;  // index in Storage::held of the closure's first array
+    std::int32_t row;        // index in rows(), or -1
     void* closure;
     Run run;
     Destroy destroy;
   };
-  /// Bump allocation for closures; the chunks are kept from tape to tape.
+  /// Allocates closures one after the other in large chunks. The next tape reuses the chunks.
   class Arena {
    public:
     void* allocate(std::size_t bytes);
@@ -362,16 +369,16 @@ class Tape {
   struct Storage {
     std::vector<Node> nodes;
     std::vector<Input> inputs;
-    std::vector<detail::Held> held;  // the arrays in each node's closure, with their versions
+    std::vector<detail::Held> held;  // the arrays in the closure of each node, with their versions
     std::vector<Gradient> gradients;
     Arena arena;
   };
-  /// The living tapes of one thread, and how often it has paused them.
+  /// The tapes of one thread, and the number of Pause objects that live on it.
   struct Thread {
     Tape* newest = nullptr;
     int pauses = 0;
   };
-  /// Notes the arrays that a closure takes along.
+  /// While it lives, records which arrays are copied or moved into a closure.
   class Holding {
    public:
     explicit Holding(Storage& storage) { detail::holding = &storage.held; }
@@ -379,14 +386,15 @@ class Tape {
     Holding(const Holding&) = delete;
     Holding& operator=(const Holding&) = delete;
   };
-  /// A parameter that backward gave a gradient though no optimizer was made for it.
+  /// A parameter that got a gradient from backward, although no optimizer was made for it.
   struct Unoptimized {
     std::weak_ptr<ParameterRef::State> parameter;
     const char* op;
     Operand::Where where;
   };
 
-  /// Adds a node for y unless no input needs a gradient; returns it without its closure, or null.
+  /// Adds a node for y if any input needs a gradient. Returns the node, still without its closure,
+  /// or null.
   static Node* add(const char* op, const Tensor& y, std::span<const Operand> inputs,
                    Variable& result);
   static Tape* current() {
@@ -395,25 +403,33 @@ class Tape {
   }
   static const std::shared_ptr<Thread>& owner_of_this_thread();
   static Thread& this_thread();
-  /// The living tape of this thread that has the serial number, or null.
+  /// The tape of this thread with this serial number, or null if it no longer lives.
   static Tape* living(std::uint64_t serial);
   static void refuse_other_threads(const char* op, std::span<const Operand> inputs);
+  void check_output(const char* op, const Tensor& y, std::span<const Operand> inputs,
+                    const Operand::Where& where);
+  void add_row(const char* op, const Tensor& y, std::span<const Operand> inputs);
+  Node& push_node(const char* op, const Tensor& y, std::span<const Operand> inputs,
+                  const Operand::Where& where);
+  void run_all(const Variable& output, const Tensor& gradient);
   void run_node(std::size_t i);
+  void collect_gradients(const Node& node);
   void check_held(std::size_t i) const;
   Gradient gradient_of(const char* op, const Operand::Where& where, const Input& input);
   void release_parameters();
   void check_finite(const char* op, const Tensor& tensor, bool gradient,
                     const Operand::Where& where, std::size_t used) const;
 
-  static constinit thread_local Thread* thread_;  // null until it has a tape or a pause
-  // backward: a tape made by a backward function takes its options, and tells it its rows
+  static constinit thread_local Thread* thread_;  // null until the thread has a tape or a pause
+  // The tape whose backward runs now. A tape that a backward function makes takes over its options,
+  // and passes its rows on to it.
   static thread_local Tape* running_;
   static thread_local Storage spare_;
   static thread_local std::vector<Unoptimized> unoptimized_;  // of the last backward
 
   TapeOptions options_;
-  std::shared_ptr<Thread> owner_;  // kept as long as a tape may be linked to it
-  Tape* enclosing_;                // the next older one of the thread
+  std::shared_ptr<Thread> owner_;  // keeps the thread's list of tapes alive
+  Tape* enclosing_;                // the next older tape of the thread
   std::uint64_t serial_;
   bool consumed_ = false;
   int paused_ = 0;
@@ -421,19 +437,20 @@ class Tape {
   Storage storage_;
   std::vector<Unoptimized> reached_;
   std::vector<Row> rows_;
-  Tape* outer_ = nullptr;  // what was running_ when this one was made
+  Tape* outer_ = nullptr;  // running_ when this tape was made
   std::size_t running_node_ = 0;
-  double inner_ms_ = 0;  // of the rows that the running node's own tapes have told
-  // Under check_finite alone: the parameters in the order of their use, and how many had been used
+  double inner_ms_ = 0;  // time of the rows that tapes inside the running node have passed on
+  // Only under check_finite: the parameters in the order of their use, and how many had been used
   // when each node was added.
   std::vector<std::shared_ptr<ParameterRef::State>> used_;
   std::vector<std::size_t> used_by_;
   std::chrono::steady_clock::time_point last_;
 };
 
-/// Gives `y`, computed by `op` from `inputs`, and records how to go back: `backward(dy, dx1, ...,
-/// dxN)` writes each wanted gradient (see Gradient). It may hold tensors but no Variable. Inputs
-/// given as a span get `backward(dy, std::span<Gradient>)`.
+/// Returns `y`, which `op` computed from `inputs`, and records its backward function:
+/// `backward(dy, dx1, ..., dxN)` writes the gradient of each input that needs one (see Gradient).
+/// Where the inputs are a span, it is called as `backward(dy, std::span<Gradient>)`. The function
+/// may hold tensors, but no Variable.
 template <class Backward>
 Variable record(const char* op, Tensor y, std::span<const Operand> inputs, Backward backward) {
   static_assert(alignof(Backward) <= alignof(std::max_align_t));

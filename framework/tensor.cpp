@@ -11,9 +11,12 @@ namespace heed {
 
 namespace {
 
-constexpr std::size_t header = 64;  // the storage, with the elements still aligned to a cache line
+// Bytes before the elements: room for detail::Storage, and a whole cache line, so that the elements
+// are aligned to one.
+constexpr std::size_t header = 64;
 
-/// Extents come from callers through Shape::with() and [] too, which do not check them together.
+/// Checks the number of elements: Shape::with() and [] may have set extents that are too large
+/// together.
 const Shape& checked(const Shape& shape) {
   static_cast<void>(Shape(std::span(shape.begin(), shape.end())));
   return shape;
@@ -79,7 +82,8 @@ Array<T> Array<T>::slice(Index begin, Index end) const {
   check(rank() >= 1 && 0 <= begin && begin <= end && end <= shape_[0], "slice",
         "expected rows within {}; got [{}, {})", shape_, begin, end);
   Array result = *this;
-  result.data_ += begin * (shape_[0] == 0 ? 0 : size() / shape_[0]);
+  const Index row_size = shape_[0] == 0 ? 0 : size() / shape_[0];
+  result.data_ += begin * row_size;
   result.shape_ = shape_.with(0, end - begin);
   return result;
 }
@@ -105,9 +109,10 @@ template class Array<Id>;
 
 namespace {
 
-constexpr Index shown_at_ends = 3;  // of an axis of more than twice as many
+// Elements printed at each end of an axis that has more than twice as many.
+constexpr Index shown_at_ends = 3;
 
-/// Prints the elements below one index of the axes before `axis`.
+/// Prints axis `axis` and the axes after it, in brackets. `data` is their first element.
 template <class T>
 void print(std::ostream& out, const Shape& shape, int axis, const T* data) {
   if (axis == shape.rank()) {
@@ -115,9 +120,9 @@ void print(std::ostream& out, const Shape& shape, int axis, const T* data) {
     return;
   }
   const Index extent = shape[axis];
-  Index below = 1;
+  Index stride = 1;
   for (int i = axis + 1; i < shape.rank(); ++i)
-    below *= shape[i];
+    stride *= shape[i];
   out << '[';
   for (Index i = 0; i < extent; ++i) {
     if (i > 0) out << ", ";
@@ -125,7 +130,7 @@ void print(std::ostream& out, const Shape& shape, int axis, const T* data) {
       out << "..., ";
       i = extent - shown_at_ends;
     }
-    print(out, shape, axis + 1, data + i * below);
+    print(out, shape, axis + 1, data + i * stride);
   }
   out << ']';
 }

@@ -15,30 +15,31 @@ namespace heed {
 
 namespace detail {
 
-/// What stands before the elements of an array.
+/// The header in front of the elements of an array.
 struct Storage {
   std::atomic<Index> references;
-  std::atomic<std::uint64_t> version;  // how often somebody asked to write to the elements
+  std::atomic<std::uint64_t> version;  // grows with each access that could write to the elements
 };
 
-/// A storage and its version at some time.
+/// A storage, with its version at some time.
 struct Held {
   const Storage* storage;
   std::uint64_t version;
 };
 
-/// Where the arrays that are copied or moved on this thread are noted; null where nobody asks. A
-/// tape does so while it takes over the closure of an op, and so learns what backward will read.
+/// Where not null, every array that is copied or moved on this thread is added here. A tape sets it
+/// while it moves the closure of an op, to learn which arrays backward will read.
 inline constinit thread_local std::vector<Held>* holding = nullptr;
 
 }  // namespace detail
 
-/// A contiguous, row-major, reference-counted array. Copies share the elements; so do reshape() and
-/// slice(). Elements of a new array are uninitialised: whoever creates it writes every one, or
-/// starts from zeros() or full().
+/// A contiguous, row-major, reference-counted array.
 ///
-/// Access that could write (data(), span() and [] of an array that is not const) counts as a change
-/// of the elements. A tape refuses to go back through an op whose operands have changed since.
+/// - Copies share the elements, and so do reshape() and slice().
+/// - The elements of a new array are uninitialised: write every one, or start from zeros() or
+///   full().
+/// - data(), span() and [] of an array that is not const count as a change of the elements. A tape
+///   does not compute gradients with operands that have changed since the op ran.
 template <class T>
 class Array {
  public:
@@ -47,12 +48,12 @@ class Array {
   Array(const Shape& shape, std::span<const T> values);
   Array(const Shape& shape, std::initializer_list<T> values)
       : Array(shape, std::span<const T>(values.begin(), values.size())) {}
-  /// From numbers of any type. Throws Error where an id does not hold one.
+  /// From numbers of any type. Throws Error when a number does not fit in an Id.
   template <class Number>
     requires std::is_arithmetic_v<Number>
   Array(const Shape& shape, const std::vector<Number>& values)
       : Array(shape, std::span<const T>(converted(values))) {}
-  /// Of one axis.
+  /// With one axis.
   template <class Number>
     requires std::is_arithmetic_v<Number>
   explicit Array(const std::vector<Number>& values)
@@ -93,13 +94,16 @@ class Array {
   const T& operator[](Index i) const { return data_[i]; }
   T item() const;  // the only element
 
-  Array reshape(const Shape& shape) const;  // a view; the same number of elements
-  // a view of rows [begin, end) of the first axis
+  /// A view. `shape` must have the same number of elements.
+  Array reshape(const Shape& shape) const;
+  /// A view of rows [begin, end) of the first axis.
   Array slice(Index begin, Index end) const;
-  Array clone() const;  // elements of its own
-  bool unique() const;  // nobody else holds the storage
+  /// A copy with elements of its own.
+  Array clone() const;
+  /// True if no other array shares the storage.
+  bool unique() const;
   std::vector<T> to_vector() const { return {span().begin(), span().end()}; }
-  /// Both have the same elements in memory, or some of them.
+  /// True if both arrays have the same storage.
   bool shares_with(const Array& other) const { return storage_ && storage_ == other.storage_; }
 
  private:
@@ -117,7 +121,7 @@ class Array {
   }
   [[noreturn]] static void refuse_value();
 
-  /// One thread writes at a time, as with the elements; others may read the count meanwhile.
+  /// One thread writes the count at a time, as with the elements. Others may read it meanwhile.
   void count_change() {
     if (!storage_) return;
     const std::uint64_t version = storage_->version.load(std::memory_order_relaxed);
@@ -139,7 +143,8 @@ using Ids = Array<Id>;
 extern template class Array<Real>;
 extern template class Array<Id>;
 
-/// Shape and elements, in nested brackets as NumPy prints them; of long axes the ends alone.
+/// Prints the shape, then the elements in nested brackets as NumPy does. Of a long axis, only the
+/// first and last elements are printed.
 template <class T>
 std::ostream& operator<<(std::ostream& out, const Array<T>& array);
 extern template std::ostream& operator<<(std::ostream& out, const Tensor& array);

@@ -5,15 +5,15 @@
 namespace heed {
 
 #ifdef HEED_DOUBLE
-using Real = double;  // the `double` preset: the same sources, for checking gradients
+using Real = double;  // preset `double`: the same sources, to check gradients
 #else
 using Real = float;
 #endif
 
-using Id = std::int32_t;     // a token, class or row number; never a float
+using Id = std::int32_t;     // number of a token, class or row
 using Index = std::int64_t;  // extents, offsets, counts
 
-/// How a kernel treats what its output already holds.
+/// Whether a kernel replaces the values of its output or adds to them.
 enum class Mode : std::uint8_t { assign, accumulate };
 
 }  // namespace heed
