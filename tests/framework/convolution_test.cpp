@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/framework/ops_table.h"
+#include "tests/message_of.h"
 
 // Convolutions against the plain loops of their definitions, in double.
 
@@ -312,14 +313,6 @@ TEST(Pool2d, TakesTheLargestAndTheMean) {
 }
 
 TEST(Convolutions, SayWhatDoesNotFit) {
-  const auto message = [](const std::function<void()>& act) -> std::string {
-    try {
-      act();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
   const auto z = [](std::initializer_list<Index> shape) { return Tensor::zeros(Shape(shape)); };
   struct Row {
     std::function<void()> act;
@@ -381,7 +374,7 @@ TEST(Convolutions, SayWhatDoesNotFit) {
              mean_pool2d(z({1, 2, 2, 1}), {3, 1});
            },
            "[mean_pool2d] expected images that hold a window of 3 x 1; got (1, 2, 2, 1)"}})
-    EXPECT_EQ(message(r.act), r.message);
+    EXPECT_EQ(message_of(r.act), r.message);
 }
 
 }  // namespace

@@ -15,19 +15,10 @@
 #include "framework/random.h"
 #include "framework/sequences.h"
 #include "framework/tensor.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Shape, Prints) {
   EXPECT_EQ(to_string(Shape{}), "()");

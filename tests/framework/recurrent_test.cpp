@@ -4,6 +4,7 @@
 
 #include "framework/kernels/parallel.h"
 #include "tests/framework/ops_table.h"
+#include "tests/message_of.h"
 
 namespace heed::test {
 namespace {
@@ -302,42 +303,34 @@ TEST(SequenceDropout, HasOneMaskForAllRowsOfASequence) {
 }
 
 TEST(Recurrence, SaysWhatDoesNotFit) {
-  const auto message = [](const std::function<void()>& act) -> std::string {
-    try {
-      act();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
   const auto t = [](const Shape& shape) { return Tensor::zeros(shape); };
   const Variable none;
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               lstm(t({3, 8}), t({12, 3}), none, none, none, {.spans = packed({3})});
             }),
             "[lstm] expected x (rows, 4h) and weight (4h, h); got (3, 8) and (12, 3)");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               gru(t({3, 6}), t({6, 2}), none, none, {.spans = packed({2})});
             }),
             "[gru] expected spans over the 3 rows of x; got 2");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               elman(t({3, 2}), t({2, 2}), t({3}), none, {.spans = packed({3})});
             }),
             "[elman] expected bias of shape (2,); got (3,)");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               elman(t({3, 2}), t({2, 2}), none, t({2, 2}), {.spans = packed({3})});
             }),
             "[elman] expected h0 of shape (1, 2); got (2, 2)");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               elman(t({3, 2}), t({2, 2}), none, none, {.spans = packed({3}), .dropout = 1});
             }),
             "[elman] expected a dropout probability within [0, 1); got 1");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               lstm_cell(t({3, 8}), t({3, 3}));
             }),
             "[lstm_cell] expected gates (n, 4h) and c (n, h); got (3, 8) and (3, 3)");
   EXPECT_EQ(
-      message([&] {
+      message_of([&] {
         gru_cell(t({3, 6}), t({3, 6}), t({2, 2}));
       }),
       "[gru_cell] expected x and u (n, 3h) and a state (n, h); got (3, 6), (3, 6) and (2, 2)");

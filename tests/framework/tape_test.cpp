@@ -14,6 +14,7 @@
 
 #include "framework/memory.h"
 #include "framework/ops.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
@@ -25,16 +26,6 @@ std::vector<Real> gradient(const Parameter& p) {
   return p.gradient().defined() ? p.gradient().to_vector() : std::vector<Real>{};
 }
 using Reals = std::vector<Real>;
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Tape, GradientsAddUpOverPasses) {
   const Parameter p = parameter({1, 2});
@@ -360,7 +351,7 @@ TEST(Tape, RefusesWhatChangedSinceForward) {
     Tape tape;
     const std::string message = message_of([&] { row.run(tape, p, c); });
     if (std::string(row.op).empty()) {
-      EXPECT_EQ(message, "no error") << row.what;
+      EXPECT_EQ(message, "") << row.what;
       EXPECT_EQ(gradient(p), Reals{4}) << row.what;
     } else {
       const std::string start = fmt::format("[{}] what backward needs has changed", row.op);
@@ -570,7 +561,7 @@ TEST(Tape, CheckFiniteNamesOpAndLine) {
             file, line));
   }
   Tape tape;
-  EXPECT_EQ(message_of([&] { tape.backward(sum(log(p))); }), "no error");
+  EXPECT_EQ(message_of([&] { tape.backward(sum(log(p))); }), "");
 }
 
 /// What check_finite throws in `f`.
