@@ -19,10 +19,10 @@ Parameter random_rows(Index rows, Index columns, std::uint64_t seed) {
   return Parameter(uniform({rows, columns}, random, -1, 1));
 }
 
-using Compute = std::function<Variable(std::span<const Parameter>)>;
+using OnParameters = std::function<Variable(std::span<const Parameter>)>;
 
-void expect_same(const std::string& what, std::vector<Parameter> inputs, const Compute& fused,
-                 const Compute& composed) {
+void expect_same(const std::string& what, std::vector<Parameter> inputs, const OnParameters& fused,
+                 const OnParameters& composed) {
   std::vector<Tensor> values[2];
   for (int k = 0; k < 2; ++k) {
     for (const Parameter& p : inputs)
