@@ -64,7 +64,7 @@ Ids repeating(Index count, Index period) {
   return result;
 }
 
-/// What has one head alone.
+/// Ops that take one head only.
 void add_one_head(std::vector<OpRow>& t, const Pairing& p, const std::string& what, Index w) {
   const Index n = p.queries.rows();
   const Index m = p.keys.rows();

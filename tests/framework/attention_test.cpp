@@ -8,8 +8,8 @@
 #include "tests/framework/ops_table.h"
 #include "tests/message_of.h"
 
-// Fused attention against its composition from plain ops: values and every gradient, past the edges
-// of tiles.
+// Fused attention against its composition from plain ops: values and every gradient, with lengths
+// past the edges of tiles.
 
 namespace heed::test {
 namespace {
@@ -63,7 +63,6 @@ Variable compose(const Attention& o, const Variable& q, const Variable& k, const
     const Index shared = h / (o.heads / kv_heads);
     Tensor bias = Tensor::zeros({n, m});
     Tensor hidden = Tensor::zeros({n, m});
-
     Tensor empty = Tensor::zeros({n, 1});
     for (Index i = 0; i < n; ++i) {
       Index seen = 0;
@@ -209,9 +208,10 @@ TEST(LinearAttention, EqualsItsComposition) {
     }
 }
 
-// Two equal scores at distances 1 and 0 of a span of 0: m = (40/41, 1), y = m / (81/41), and of dy
-// = (0, 1) dz = sum over 0 < m < 1 of y (dy - y dy) / (ramp m) = -(41/81)^2 / 41. In float 41 times
-// 1/41 is less than 1.
+// Two equal scores at distances 1 and 0, with a span of 0 and a ramp of 41. Then
+// - the mask is m = (40/41, 1) and y = m / (81/41);
+// - for dy = (0, 1), dz = sum over 0 < m < 1 of y (dy - y dy) / (ramp m) = -(41/81)^2 / 41.
+// In float, 41 times 1/41 is less than 1.
 TEST(SpanSoftmax, IsFlatWhereItsRampEnds) {
   const Parameter scores(Tensor::zeros({2}));
   const Parameter reach(Tensor::zeros({1}));
@@ -237,7 +237,6 @@ TEST(AttentionFamilyOps, ThreadsChangeNoBit) {
     for (std::uint64_t i = 0; i < 3; ++i)
       x.push_back(random_rows(spans.rows(), 64, i));
     const Parameter energy(random_rows(1, 64, 5).value().reshape({64}));
-
     const Parameter reaches(Tensor({2}, {Real(3.3), Real(5.7)}));
     Tape tape;
     const Variable scores = dot_scores(x[0], x[1], p) + by_distance(slice(x[2], 1, 0, 10), 2, p);

@@ -34,8 +34,8 @@ struct Product {
   }
 };
 
-/// Extents are drawn from 1 to `most` and raised to `least`. Most products are small, some are worth
-/// packing, and a few are divided into several tasks.
+/// Extents are drawn from 1 to `most` and raised to `least`. Most products are small, some are
+/// worth packing, and a few are divided into several tasks.
 struct ExtentRange {
   Index least = 0;
   Index most = 24;
@@ -56,7 +56,6 @@ std::vector<Product> products() {
     const auto [least, most] = extents_of(i);
     const Index m = std::max(extent(most), least);
     const Index n = std::max(extent(most), least);
-
     const Index k = std::max(extent(most), least);
     const std::uint64_t seed = 2 * static_cast<std::uint64_t>(i);
     const Transpose t{.a = i % 2 == 1, .b = i % 3 == 1};
@@ -204,8 +203,8 @@ TEST(Concurrent, FourModelsTrainedAtOnceAreThoseTrainedAlone) {
   }
 }
 
-// One model of the user's, which is const for all
-// - -----------------------------------------------------------------------------------------------
+// One model that all threads share and none changes
+// ------------------------------------------------
 
 constexpr int readers = 8;
 
@@ -223,7 +222,8 @@ void add(std::span<const std::vector<Hypothesis>> found, Answers& answers) {
     }
 }
 
-/// What reader `user` asks of a model: searches, samples, scores and a loss, on lines of its own.
+/// What thread `user` computes with a model: searches, samples, scores and a loss, on its own
+/// lines.
 Answers ask(const Seq2Seq& model, int user) {
   Random random(static_cast<std::uint64_t>(user), 12);
   std::vector<std::vector<Id>> sources;
@@ -251,7 +251,7 @@ Answers ask(const Seq2Seq& model, int user) {
 
 std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> families() {
   Random random(3);
-  const Real dropout = Real(0.2);  // decoding leaves it out by itself
+  const Real dropout = Real(0.2);  // decoding does not apply it
   const Index v = 24;
   const Index d = 16;
   std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> all;

@@ -290,7 +290,6 @@ TEST(Conv2d, IsItsDefinition) {
 TEST(Conv2d, GroupsOfImagesAddUp) {
   const Tensor x = random_tensor({40, 28, 28, 8}, 1);
   const Tensor w = random_tensor({2, 3, 3, 8}, 2);
-
   const Tensor b = random_tensor({2}, 3);
   const Window2d window{.padding = {1, 1}};
   const auto whole = gradients({x, w, b}, [&](Xs v) { return conv2d(v[0], v[1], v[2], window); });

@@ -228,8 +228,7 @@ void add_feed_forward(std::vector<OpRow>& t) {
   const auto small = [](const Shape& shape) { return Input(shape, -0.4, 0.4); };
   for (const Activation f : {Activation::gelu, Activation::relu}) {
     const bool gelu = f == Activation::gelu;
-    // The kink of relu is at 0. Biases as large as what they are added to keep the sums away from
-    // it.
+    // The kink of relu is at 0. Large biases keep the sums away from it.
     const Input b1 = gelu ? Input{19} : Input(Input::away_from_zero, {19}, 2, 3);
     const auto plain = [f](Xs v) { return feed_forward(v[0], v[1], v[2], v[3], v[4], f); };
     const auto dropped = [f](Xs v) {

@@ -187,8 +187,8 @@ TEST(Recurrence, EqualsItsComposition) {
 
 double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
-/// One step of one unit in double. x and u give the share of gate g in the sum of unit j; the cell
-/// is updated.
+/// One step of unit j in double; updates its cell. x(g, j) and u(g, j) are what the input and the
+/// state add to gate g.
 template <class X, class U>
 double next_state(Kind kind, const X& x, const U& u, Index j, double state, double& cell) {
   const auto gate = [&](Index g) { return logistic(x(g, j) + u(g, j)); };

@@ -21,12 +21,10 @@ State step(Cell cell, const Variable& x, const Variable& u, const State& s,
   if (cell == Cell::elman) return {tanh(x + u), {}};
   if (cell == Cell::gru) {
     const Variable r = sigmoid(part(x, h, 0) + part(u, h, 0));
-
     const Variable z = sigmoid(part(x, h, 1) + part(u, h, 1));
     return {(1 - z) * tanh(part(x, h, 2) + r * part(u, h, 2)) + z * s.h, {}};
   }
   const Variable z = x + u;
-
   const Variable c = sigmoid(part(z, h, 1)) * s.c + sigmoid(part(z, h, 0)) * tanh(part(z, h, 2));
   return {
       sigmoid(part(z, h, 3)) * tanh(cell == Cell::lstm ? c : layer_norm(c, cell_gain, cell_bias)),
@@ -152,7 +150,6 @@ void add_cells(std::vector<Composition>& t, const char* what, Index n, Index h) 
 
 void add_sequence_dropout(std::vector<Composition>& t, const Sequence& s) {
   const Spans spans = Spans::packed(s.lengths);
-
   const Spans each = Spans::packed(std::vector<Index>(s.lengths.size(), 1));
   const Index d = s.h;
   Ids owner({spans.rows()});

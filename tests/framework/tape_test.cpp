@@ -465,7 +465,7 @@ TEST(Tape, Misuse) {
     EXPECT_EQ(message_of([&] { tape.print(out); }),
               "[print] this tape kept no profile; open it with Tape tape({.profile = true})");
   }
-  EXPECT_EQ((ended * 2).value().to_vector(), (Reals{4, 8}));  // its value stays
+  EXPECT_EQ((ended * 2).value().to_vector(), (Reals{4, 8}));  // the value outlives the tape
   Tape tape;
   EXPECT_NE(message_of([&] { ended * 2; }).find("[*] an input was recorded on another tape"),
             std::string::npos);
@@ -567,7 +567,7 @@ TEST(Tape, CheckFiniteNamesOpAndLine) {
   EXPECT_EQ(message_of([&] { tape.backward(sum(log(p))); }), "");
 }
 
-/// What check_finite throws in `f`.
+/// The error that check_finite throws in `f`.
 std::optional<NotFinite> not_finite(const std::function<void(Tape&)>& f) {
   Tape tape({.check_finite = true});
   try {
@@ -578,7 +578,7 @@ std::optional<NotFinite> not_finite(const std::function<void(Tape&)>& f) {
   return std::nullopt;
 }
 
-/// The parameters of the rows below. log(b) and sqrt(b) are not finite, nor is c * c.
+/// The parameters of the rows below. log(b), c * c and the gradient of sqrt(b) are not finite.
 struct Used {
   Parameter a = parameter({1, 2});
   Parameter b = parameter({0, 1});
@@ -764,7 +764,6 @@ TEST(Recompute, GivesTheSameForLessMemory) {
   for (Real p : {Real(0), Real(0.2)}) {
     const Outcome direct = run_block(false, false, p);
     const Outcome recomputed = run_block(true, false, p);
-
     const Outcome nested = run_block(true, true, p);
     for (const Outcome* run : {&recomputed, &nested}) {
       EXPECT_EQ(run->loss, direct.loss);
