@@ -6,9 +6,10 @@
 #include "framework/module.h"
 #include "framework/ops.h"
 #include "tests/framework/ops_table.h"
+#include "tests/message_of.h"
 
-// Fused attention against its composition from plain ops: values and every gradient, past the edges
-// of tiles.
+// Fused attention against its composition from plain ops: values and every gradient, with lengths
+// past the edges of tiles.
 
 namespace heed::test {
 namespace {
@@ -18,10 +19,10 @@ Parameter random_rows(Index rows, Index columns, std::uint64_t seed) {
   return Parameter(uniform({rows, columns}, random, -1, 1));
 }
 
-using Compute = std::function<Variable(std::span<const Parameter>)>;
+using OnParameters = std::function<Variable(std::span<const Parameter>)>;
 
-void expect_same(const std::string& what, std::vector<Parameter> inputs, const Compute& fused,
-                 const Compute& composed) {
+void expect_same(const std::string& what, std::vector<Parameter> inputs, const OnParameters& fused,
+                 const OnParameters& composed) {
   std::vector<Tensor> values[2];
   for (int k = 0; k < 2; ++k) {
     for (const Parameter& p : inputs)
@@ -62,7 +63,6 @@ Variable compose(const Attention& o, const Variable& q, const Variable& k, const
     const Index shared = h / (o.heads / kv_heads);
     Tensor bias = Tensor::zeros({n, m});
     Tensor hidden = Tensor::zeros({n, m});
-
     Tensor empty = Tensor::zeros({n, 1});
     for (Index i = 0; i < n; ++i) {
       Index seen = 0;
@@ -208,9 +208,10 @@ TEST(LinearAttention, EqualsItsComposition) {
     }
 }
 
-// Two equal scores at distances 1 and 0 of a span of 0: m = (40/41, 1), y = m / (81/41), and of dy
-// = (0, 1) dz = sum over 0 < m < 1 of y (dy - y dy) / (ramp m) = -(41/81)^2 / 41. In float 41 times
-// 1/41 is less than 1.
+// Two equal scores at distances 1 and 0, with a span of 0 and a ramp of 41. Then
+// - the mask is m = (40/41, 1) and y = m / (81/41);
+// - for dy = (0, 1), dz = sum over 0 < m < 1 of y (dy - y dy) / (ramp m) = -(41/81)^2 / 41.
+// In float, 41 times 1/41 is less than 1.
 TEST(SpanSoftmax, IsFlatWhereItsRampEnds) {
   const Parameter scores(Tensor::zeros({2}));
   const Parameter reach(Tensor::zeros({1}));
@@ -236,7 +237,6 @@ TEST(AttentionFamilyOps, ThreadsChangeNoBit) {
     for (std::uint64_t i = 0; i < 3; ++i)
       x.push_back(random_rows(spans.rows(), 64, i));
     const Parameter energy(random_rows(1, 64, 5).value().reshape({64}));
-
     const Parameter reaches(Tensor({2}, {Real(3.3), Real(5.7)}));
     Tape tape;
     const Variable scores = dot_scores(x[0], x[1], p) + by_distance(slice(x[2], 1, 0, 10), 2, p);
@@ -260,39 +260,31 @@ TEST(AttentionFamilyOps, ThreadsChangeNoBit) {
 }
 
 TEST(FusedAttention, SaysWhatItExpected) {
-  const auto message = [](const std::function<void()>& act) -> std::string {
-    try {
-      act();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
   const Parameter q = random_rows(3, 8, 1);
   const Parameter k = random_rows(3, 4, 2);
   const Spans s = packed({3});
-  EXPECT_EQ(message([&] { attention(q, k, k, {.heads = 4, .queries = s, .keys = s}); }),
+  EXPECT_EQ(message_of([&] { attention(q, k, k, {.heads = 4, .queries = s, .keys = s}); }),
             "[attention] expected q (n, d), k (m, 8) and v (m, 8); got (3, 8), (3, 4) and (3, 4)");
   EXPECT_EQ(
-      message([&] { attention(q, k, k, {.heads = 4, .kv_heads = 3, .queries = s, .keys = s}); }),
+      message_of([&] { attention(q, k, k, {.heads = 4, .kv_heads = 3, .queries = s, .keys = s}); }),
       "[attention] expected heads of queries that those of keys divide; got 4 and 3");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               attention(q, k, k,
                         {.heads = 4, .kv_heads = 2, .queries = s, .keys = s, .window = -1});
             }),
             "[attention] expected a window of at least 1, or 0 for none; got -1");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               attention(q, q, q,
                         {.heads = 4, .queries = s, .keys = s, .slopes = Tensor::zeros({3})});
             }),
             "[attention] expected a slope for each of 4 heads; got (3,)");
-  EXPECT_EQ(message([&] { dot_scores(q, k, {.queries = s, .keys = s}); }),
+  EXPECT_EQ(message_of([&] { dot_scores(q, k, {.queries = s, .keys = s}); }),
             "[dot_scores] expected keys 8 wide; got (3, 4)");
-  EXPECT_EQ(message([&] { scores_softmax(q, {.queries = s, .keys = s}); }),
+  EXPECT_EQ(message_of([&] { scores_softmax(q, {.queries = s, .keys = s}); }),
             "[scores_softmax] expected a number for each of 9 pairs; got (3, 8)");
-  EXPECT_EQ(message([&] { rotary(q, s, {.heads = 8}); }),
+  EXPECT_EQ(message_of([&] { rotary(q, s, {.heads = 8}); }),
             "[rotary] expected a width that 8 heads share in pairs; got (3, 8)");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               linear_attention(q, q, q, {.heads = 2, .queries = s, .keys = s, .window = 2});
             }),
             "[linear_attention] expected as many heads of keys as of queries, and no window; got 0 "

@@ -22,8 +22,7 @@
 namespace heed::test {
 namespace {
 
-/// The nearest bfloat16, ties to even: the upper half of a float's bits. Float itself here, and no
-/// NaN.
+/// The nearest bfloat16, ties to even, as a float: the upper half of a float's bits. x is not NaN.
 Real rounded(Real x) {
   auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(x));
   bits += 0x7fff + ((bits >> 16) & 1);
@@ -42,7 +41,7 @@ struct InBf16 {
   GTEST_SKIP() << "bf16 " << why
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-/// True where oneDNN is loaded before main, hence before anything asked for bf16.
+/// True where oneDNN is loaded before main, that is, before anything asks for bf16.
 const bool loaded_at_start = dlopen("libdnnl.so.2", RTLD_LAZY | RTLD_NOLOAD) != nullptr;
 
 TEST(Bf16, SanitizersFindOneDnnLoadedAtStart) {  // framework/CMakeLists.txt says why
@@ -87,8 +86,8 @@ struct Size {
   Index n;
   Index k;
 };
-// On both sides of every edge: of a vector, a tile of conversion, a panel, a block of rows, a
-// depth, and of what is worth it.
+// Extents on both sides of every limit: a vector, a tile of conversion, a panel, a block of rows, a
+// depth, and the size from which bf16 is worth it.
 const std::vector<Size> sizes = {
     {16, 512, 32},   {17, 500, 33},   {31, 200, 64},    {32, 128, 65}, {33, 127, 95},
     {48, 65, 100},   {50, 64, 97},    {63, 63, 511},    {64, 16, 512}, {65, 17, 513},
@@ -98,10 +97,10 @@ const std::vector<Size> sizes = {
 
 class Bf16Products : public testing::TestWithParam<Size> {};
 
-// Against double sums of the rounded operands. Their products are exact in float (8 bits times 8),
-// so each of the k additions, in whatever order, errs by at most 2^-24 of a partial sum, which is
-// at most k: |error| <= k u sum |a b| to first order; where the product is not worth rounding the
-// operands are those given.
+// Against sums in double of the rounded operands. Products of rounded operands are exact in float
+// (8 bits times 8). Each of the k additions, in any order, has an error of at most 2^-24 of a
+// partial sum, which is at most k. So |error| <= k u sum |a b| to first order. A product that is
+// not worth rounding takes the operands as they are given.
 TEST_P(Bf16Products, IsTheSumOfRoundedProducts) {
   NEEDS_BF16();
   const InBf16 on;
@@ -114,7 +113,6 @@ TEST_P(Bf16Products, IsTheSumOfRoundedProducts) {
         const Index lda = (ta ? m : k) + 3;
         const Index ldb = (tb ? k : n) + 2;
         const std::vector<Real> a = numbers((ta ? k : m) * lda, 1);
-
         const std::vector<Real> b = numbers((tb ? n : k) * ldb, 2);
         const std::vector<Real> before = numbers(m * n, 3);
         std::vector<Real> c = before;
@@ -125,7 +123,6 @@ TEST_P(Bf16Products, IsTheSumOfRoundedProducts) {
             double size = std::abs(sum);
             for (Index p = 0; p < k; ++p) {
               const Real x = a[ta ? p * lda + i : i * lda + p];
-
               const Real y = b[tb ? j * ldb + p : p * ldb + j];
               const double product =
                   worth ? static_cast<double>(rounded(x)) * rounded(y) : static_cast<double>(x) * y;
@@ -147,7 +144,6 @@ TEST_P(Bf16Products, HasTheSameBitsOnAnyNumberOfThreads) {
   const std::vector<Real> x = numbers(m * k, 1);
   const std::vector<Real> w = numbers(n * k, 2);
   const std::vector<Real> bias = numbers(n, 3);
-
   const std::vector<Real> dy = numbers(m * n, 4);
   std::vector<std::vector<Real>> first;
   for (const int count : thread_counts) {
@@ -163,7 +159,7 @@ TEST_P(Bf16Products, HasTheSameBitsOnAnyNumberOfThreads) {
   }
 }
 
-// A row of c is a function of its row of a and of b, wherever it stands.
+// A row of c depends on its row of a and on b alone, not on its place.
 TEST_P(Bf16Products, RowsDoNotDependOnTheOthers) {
   NEEDS_BF16();
   const InBf16 on;
@@ -188,8 +184,8 @@ INSTANTIATE_TEST_SUITE_P(, Bf16Products, testing::ValuesIn(sizes), [](const auto
 TEST(Bf16, RoundsToTheNearestTiesToEven) {
   NEEDS_BF16();
   const InBf16 on;
-  // 1 + 2^-8 lies between 1 and 1 + 2^-7; 1 + 3 * 2^-8 between 1 + 2^-7 and 1 + 2^-6. Products with
-  // one leave them as they were rounded.
+  // 1 + 2^-8 lies between 1 and 1 + 2^-7. 1 + 3 * 2^-8 lies between 1 + 2^-7 and 1 + 2^-6. Products
+  // with 1 do not change the rounded numbers.
   const Real given[] = {1 + Real(0x1p-8),  1 + 3 * Real(0x1p-8), 1 + Real(0x1p-8) + Real(0x1p-20),
                         -1 - Real(0x1p-8), Real(0x1.fffp127),    3};
   const Real expected[] = {
@@ -219,7 +215,7 @@ TEST(Bf16, RoundsToTheNearestTiesToEven) {
   EXPECT_TRUE(std::isnan(c[5 * n + 3])) << "what is not finite must be seen";
 }
 
-// y = x W^T: the three products of its passes, each of rounded operands, against the same in
+// y = x W^T: the products of its passes, with rounded operands, against the same products in
 // double.
 TEST(Bf16, GradientsOfALinearLayer) {
   NEEDS_BF16();
@@ -229,7 +225,6 @@ TEST(Bf16, GradientsOfALinearLayer) {
   constexpr Index k = 80;
   const Parameter x(uniform_tensor({m, k}, 1));
   const Parameter w(uniform_tensor({n, k}, 2));
-
   const Parameter b(uniform_tensor({n}, 3));
   const Tensor dy = uniform_tensor({m, n}, 4);
   Tape tape;
@@ -253,8 +248,8 @@ TEST(Bf16, GradientsOfALinearLayer) {
       close(w.gradient(), i, j, m, [&](Index p) { return at(dy, p, i) * at(x.value(), p, j); });
 }
 
-// Rows change with every batch; what is compiled for them does not keep growing, nor is memory
-// asked of the system.
+// The number of rows changes with every batch. That neither compiles more and more kernels nor asks
+// the system for memory.
 TEST(Bf16, CompilesForFewShapes) {
   NEEDS_BF16();
   const InBf16 on;
@@ -264,7 +259,6 @@ TEST(Bf16, CompilesForFewShapes) {
   constexpr Index most = 1500;
   const std::vector<Real> x = numbers(most * k, 1);
   const std::vector<Real> w = numbers(n * k, 2);
-
   const std::vector<Real> dy = numbers(most * n, 3);
   std::vector<Real> y(most * n);
   std::vector<Real> dx(most * k);
@@ -278,8 +272,8 @@ TEST(Bf16, CompilesForFewShapes) {
   for (Index m = 1; m <= most; ++m)
     step(m);
   const std::uint64_t made = kernels::onednn::made() - before;
-  // 4 heights with 1 or 2 chunks for y and dx; 8 depths, the first of which assigns and the others
-  // add, for dW
+  // y and dx: 4 heights with 1 or 2 chunks. dW: 8 depths, of which the first assigns and the others
+  // add.
   EXPECT_LE(made, 40u);
   const auto asked = memory::statistics().system_requests;
   for (Index m = 2; m <= most; m += 3)

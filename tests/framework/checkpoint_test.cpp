@@ -48,7 +48,7 @@ std::string header(std::uint64_t version, std::uint64_t length, std::uint64_t pa
   return first + little_endian(hash(first));
 }
 
-/// A file whose length and checksums are right, around any payload.
+/// A file of any payload, whose length and checksums are right.
 std::string sealed(const std::string& payload) {
   return header(2, payload.size(), hash(payload)) + payload;
 }
@@ -105,8 +105,8 @@ TEST(Checkpoint, IsLittleEndianWithFixedWidths) {
   c.numbers["n"] = 258;
   save(c, folder.path("c.heed"));
   const std::string bytes = bytes_of(folder.path("c.heed"));
-  // The archive's mark of little-endian; text, numbers {"n": 258}, reals, lists, tensors, each
-  // after its 64-bit count.
+  // The archive's mark of little-endian, then text, numbers {"n": 258}, reals, lists and tensors,
+  // each after its 64-bit count.
   const std::string payload = std::string("\1", 1) + std::string(8, '\0') +
                               std::string("\1\0\0\0\0\0\0\0", 8) +
                               std::string("\1\0\0\0\0\0\0\0n", 9) +
@@ -169,82 +169,97 @@ TEST(Checkpoint, NoticesEveryTruncationAndEveryBit) {
   }
 }
 
+struct WrongFile {
+  std::string bytes;
+  std::string message;
+};
+
+void expect_messages(const std::vector<WrongFile>& rows) {
+  const TemporaryFolder folder;
+  for (const WrongFile& row : rows) {
+    const std::string path = folder.write("c.heed", row.bytes);
+    EXPECT_EQ(folder.message([&] { load(path); }), "c.heed: " + row.message);
+  }
+}
+
 TEST(Checkpoint, SaysWhatIsWrongWithAFile) {
   const TemporaryFolder folder;
   save(sample(), folder.path("whole.heed"));
   const std::string whole = bytes_of(folder.path("whole.heed"));
   const std::string size = std::to_string(whole.size() - 40);
-  const std::string zeros(8, '\0');
-  const std::string one = little_endian(1);
-  const std::string two = little_endian(2);
-
-  const std::string bits = little_endian(32);
-  const std::string huge("\0\0\0\0\0\0\0\x40", 8);
   const auto changed = [&](std::size_t at, char to) {
     std::string result = whole;
     result[at] = to;
     return result;
   };
-  const struct {
-    std::string bytes;
-    std::string message;
-  } rows[] = {
-      {"", "truncated: 0 bytes are left; use another checkpoint"},
-      {"HEEDCK", "truncated: 6 bytes are left; use another checkpoint"},
-      {"d = 8\n", "is not a Heed checkpoint"},
-      {changed(0, 'h'), "is not a Heed checkpoint"},
-      {changed(8, 3), "damaged: the checksum of its header does not match; use another checkpoint"},
-      {changed(16, 3),
-       "damaged: the checksum of its header does not match; use another checkpoint"},
-      {header(3, 0), "is of format 3, and this Heed reads formats 1 to 2; use a newer Heed"},
-      {header(0, 0), "is of format 0, which there never was; use another checkpoint"},
-      {header(std::uint64_t{2} << 56, std::uint64_t{8} << 56) + "12345678",
-       "its numbers have their bytes in the other order (big-endian); Heed writes them "
-       "little-endian; use another checkpoint"},
-      {header(2, std::uint64_t{1} << 63),
-       "truncated: 0 of 9223372036854775808 bytes are left; use another checkpoint"},
-      {header(2, ~std::uint64_t{0}),
-       "truncated: 0 of 18446744073709551615 bytes are left; use another checkpoint"},
-      {header(1, ~std::uint64_t{0}).substr(0, 32),
-       "truncated: 0 of 18446744073709551615 bytes are left; use another checkpoint"},
-      {whole.substr(0, 48), "truncated: 8 of " + size + " bytes are left; use another checkpoint"},
-      {whole + "xy", "extended: 2 bytes follow its end; use another checkpoint"},
-      {changed(24, static_cast<char>(whole[24] ^ 1)),
-       "damaged: the checksum of its header does not match; use another checkpoint"},
-      {changed(60, static_cast<char>(whole[60] ^ 1)),
-       "damaged: its checksum does not match; use another checkpoint"},
-      {sealed(""), "malformed: it ends within an item; use another checkpoint"},
-      {sealed("\1" + zeros), "malformed: it ends within an item; use another checkpoint"},
-      {sealed("\1" + huge),
-       "malformed: claims 4611686018427387904 items of 1 bytes where 0 bytes are left; use another "
-       "checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + zeros + "x"),
-       "malformed: 1 bytes are left over; use another checkpoint"},
-      {sealed("\1" + two + one + "a" + zeros + one + "a" + zeros),
-       "malformed: entry a stands twice; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + two + one + "x" + bits + one + zeros + one +
-              "x" + bits + one + zeros),
-       "malformed: tensor x stands twice; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" +
-              std::string(7, '\0') + one + huge),
-       "malformed: tensor x claims more elements than there are; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" +
-              std::string(7, '\0') + "\2" + std::string(7, '\0') + zeros + huge),
-       "malformed: tensor x claims more elements than there are; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x21" +
-              std::string(7, '\0') + zeros),
-       "malformed: tensor x claims numbers of 33 bits; use another checkpoint"},
-      {sealed("\1" + zeros + zeros + zeros + zeros + one + one + "x" + "\x20" +
-              std::string(7, '\0') + zeros),
-       "malformed: tensor x claims more elements than there are; use another checkpoint"},
+  const auto flipped = [&](std::size_t at) {
+    return changed(at, static_cast<char>(whole[at] ^ 1));
   };
-  for (const auto& row : rows) {
-    const std::string path = folder.write("c.heed", row.bytes);
-    EXPECT_EQ(folder.message([&] { load(path); }), "c.heed: " + row.message);
-  }
+  // clang-format off
+  expect_messages({
+    {"", "truncated: 0 bytes are left; use another checkpoint"},
+    {"HEEDCK", "truncated: 6 bytes are left; use another checkpoint"},
+    {"d = 8\n", "is not a Heed checkpoint"},
+    {changed(0, 'h'), "is not a Heed checkpoint"},
+    {changed(8, 3), "damaged: the checksum of its header does not match; use another checkpoint"},
+    {changed(16, 3), "damaged: the checksum of its header does not match; use another checkpoint"},
+    {header(3, 0), "is of format 3, and this Heed reads formats 1 to 2; use a newer Heed"},
+    {header(0, 0), "is of format 0, which there never was; use another checkpoint"},
+    {header(std::uint64_t{2} << 56, std::uint64_t{8} << 56) + "12345678",
+     "its numbers have their bytes in the other order (big-endian); Heed writes them "
+     "little-endian; use another checkpoint"},
+    {header(2, std::uint64_t{1} << 63),
+     "truncated: 0 of 9223372036854775808 bytes are left; use another checkpoint"},
+    {header(2, ~std::uint64_t{0}),
+     "truncated: 0 of 18446744073709551615 bytes are left; use another checkpoint"},
+    {header(1, ~std::uint64_t{0}).substr(0, 32),
+     "truncated: 0 of 18446744073709551615 bytes are left; use another checkpoint"},
+    {whole.substr(0, 48), "truncated: 8 of " + size + " bytes are left; use another checkpoint"},
+    {whole + "xy", "extended: 2 bytes follow its end; use another checkpoint"},
+    {flipped(24),
+     "damaged: the checksum of its header does not match; use another checkpoint"},
+    {flipped(60),
+     "damaged: its checksum does not match; use another checkpoint"},
+  });
+  // clang-format on
   EXPECT_EQ(folder.message([&] { load(folder.path("absent.heed")); }),
             "absent.heed: cannot be opened: No such file or directory");
   EXPECT_NE(folder.message([&] { load(folder.path("")); }), "no error") << "a folder";
+}
+
+/// A payload begins with the mark of little-endian and four maps: text, numbers, reals and lists.
+/// Then come the tensors. Each has a name, the bits of a number, its extents and its elements, and
+/// each list is after its count.
+TEST(Checkpoint, SaysWhatIsWrongWithAPayload) {
+  const std::string zeros(8, '\0');
+  const std::string seven(7, '\0');
+  const std::string one = little_endian(1);
+  const std::string two = little_endian(2);
+  const std::string bits = little_endian(32);
+  const std::string huge("\0\0\0\0\0\0\0\x40", 8);
+  const std::string no_maps = "\1" + zeros + zeros + zeros + zeros;
+  // clang-format off
+  expect_messages({
+    {sealed(""), "malformed: it ends within an item; use another checkpoint"},
+    {sealed("\1" + zeros), "malformed: it ends within an item; use another checkpoint"},
+    {sealed("\1" + huge),
+     "malformed: claims 4611686018427387904 items of 1 bytes where 0 bytes are left; use another "
+     "checkpoint"},
+    {sealed(no_maps + zeros + "x"), "malformed: 1 bytes are left over; use another checkpoint"},
+    {sealed("\1" + two + one + "a" + zeros + one + "a" + zeros),
+     "malformed: entry a stands twice; use another checkpoint"},
+    {sealed(no_maps + two + one + "x" + bits + one + zeros + one + "x" + bits + one + zeros),
+     "malformed: tensor x stands twice; use another checkpoint"},
+    {sealed(no_maps + one + one + "x" + "\x20" + seven + one + huge),
+     "malformed: tensor x claims more elements than there are; use another checkpoint"},
+    {sealed(no_maps + one + one + "x" + "\x20" + seven + "\2" + seven + zeros + huge),
+     "malformed: tensor x claims more elements than there are; use another checkpoint"},
+    {sealed(no_maps + one + one + "x" + "\x21" + seven + zeros),
+     "malformed: tensor x claims numbers of 33 bits; use another checkpoint"},
+    {sealed(no_maps + one + one + "x" + "\x20" + seven + zeros),
+     "malformed: tensor x claims more elements than there are; use another checkpoint"},
+  });
+  // clang-format on
 }
 
 TEST(Checkpoint, LeavesTheOldFileWhenItCannotWrite) {
@@ -267,7 +282,7 @@ TEST(Checkpoint, LeavesTheOldFileWhenItCannotWrite) {
 TEST(Checkpoint, DoesNotWriteThroughWhatAKilledProcessLeft) {
   const TemporaryFolder folder;
   save(sample(), folder.path("1.heed"));
-  // killed before the rename
+  // A process that was killed before the rename leaves such a file.
   std::filesystem::create_hard_link(folder.path("1.heed"), folder.path("last.heed.partial"));
   save({}, folder.path("last.heed"));
   EXPECT_EQ(difference(load(folder.path("1.heed")), sample()), "");
@@ -286,7 +301,8 @@ TEST(Checkpoint, HasSeveralNames) {
     EXPECT_EQ(difference(load(folder.path("last.heed")), load(folder.path(target))), "");
     EXPECT_FALSE(std::filesystem::exists(folder.path("last.heed.partial")));
   }
-  save(first, folder.path("2.heed"));  // a new file: the other name keeps the old one
+  // Saving writes a new file: the other name keeps the old one.
+  save(first, folder.path("2.heed"));
   EXPECT_EQ(load(folder.path("last.heed")).number("step"), 13);
 }
 

@@ -8,8 +8,8 @@
 
 #include "tests/framework/compositions.h"
 
-// Every fused op against its composition from plain ops: values and every gradient, on shapes that
-// hurt.
+// Every fused op against its composition from plain ops: values and every gradient, on difficult
+// shapes.
 
 namespace heed::test {
 namespace {
@@ -38,11 +38,10 @@ TEST_P(Compositions, EqualTheirFusedOp) {
   const Composition& c = small_compositions()[GetParam()];
   const std::vector<Tensor> inputs = draw(c, 1);
   const std::vector<Tensor> got = run(inputs, c.fused);
-
   const std::vector<Tensor> expected = run(inputs, c.composed);
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const std::string what = fmt::format(
-        "{}, {}: {}", c.op, c.what, i == 0 ? "value" : fmt::format("gradient of input {}", i - 1));
+    const std::string tensor = i == 0 ? "value" : fmt::format("gradient of input {}", i - 1);
+    const std::string what = fmt::format("{}, {}: {}", c.op, c.what, tensor);
     ASSERT_EQ(to_string(got[i].shape()), to_string(expected[i].shape())) << what;
     double largest = 1;
     for (const Real v : expected[i].span())
@@ -69,8 +68,8 @@ std::string row_name(const testing::TestParamInfo<std::size_t>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(Ops, Compositions, testing::ValuesIn(all_rows()), row_name);
 
-/// Ops that are one plain loop, one product or no arithmetic: what the others are composed of, and
-/// nothing to compare with.
+/// Ops that are one plain loop, one product or no arithmetic. The others are composed of them, and
+/// they have no composition to be compared with.
 const std::set<std::string> plain = {
     "operator+",    "operator-",   "operator*",   "operator/", "maximum",      "minimum",
     "where",        "masked_fill", "exp",         "log",       "sqrt",         "square",
@@ -79,43 +78,66 @@ const std::set<std::string> plain = {
     "reshape",      "slice",       "concat",      "stack",     "permute",      "transpose",
     "broadcast_to", "gather",      "scatter_add", "pick",      "final_states", "recompute"};
 
-// A new op is plain or fused. A fused one has its composition here, the same on the shapes of the
-// benchmarks' cases (ops_bench), and its maths in docs/kernels.md, under a heading that the table
-// at the end of that page names.
-TEST(FusedOps, HaveACompositionABenchmarkAndAParagraph) {
-  const auto lines_of = [](const char* path) {
-    std::ifstream in(path);
-    EXPECT_TRUE(in) << path;
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);)
-      lines.push_back(line);
-    return lines;
-  };
+std::vector<std::string> lines_of(const char* path) {
+  std::ifstream in(path);
+  EXPECT_TRUE(in) << path;
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+/// The ops of framework/ops.h that are not plain.
+std::set<std::string> fused_ops() {
   std::set<std::string> fused;
-  std::set<std::string> composed;
-  std::set<std::string> timed;
-  std::set<std::string> headings;
-  std::map<std::string, std::string> sections;
   for (const std::string& line : lines_of(HEED_SOURCE_DIR "/framework/ops.h"))
-    if (line.starts_with("Variable "))
-      if (const std::string op = line.substr(9, line.find('(') - 9); !plain.contains(op))
-        fused.insert(op);
-  for (const Composition& c : small_compositions())
-    composed.insert(c.op);
-  for (const Composition& c : case_compositions())
-    timed.insert(c.op);
+    if (line.starts_with("Variable ")) {
+      const std::string op = line.substr(9, line.find('(') - 9);
+      if (!plain.contains(op)) fused.insert(op);
+    }
+  return fused;
+}
+
+std::set<std::string> ops_of(const std::vector<Composition>& rows) {
+  std::set<std::string> ops;
+  for (const Composition& row : rows)
+    ops.insert(row.op);
+  return ops;
+}
+
+struct KernelsPage {
+  std::set<std::string> headings;
+  std::map<std::string, std::string> sections;  // the heading of each op, by the table at the end
+};
+
+/// A row of the table is "| `op`, `op` | heading |".
+KernelsPage read_kernels_page() {
+  KernelsPage page;
   for (const std::string& line : lines_of(HEED_SOURCE_DIR "/docs/kernels.md")) {
-    if (line.starts_with("## ")) headings.insert(line.substr(3));
-    if (!line.starts_with("| `")) continue;  // | `op`, `op` | heading |
+    if (line.starts_with("## ")) page.headings.insert(line.substr(3));
+    if (!line.starts_with("| `")) continue;
     const std::size_t bar = line.find('|', 1);
     const std::size_t end = line.find('|', bar + 1);
+    const std::string heading = line.substr(bar + 2, end - bar - 3);
     for (std::size_t begin = line.find('`'); begin < bar;) {
       const std::size_t close_quote = line.find('`', begin + 1);
-      sections[line.substr(begin + 1, close_quote - begin - 1)] =
-          line.substr(bar + 2, end - bar - 3);
+      page.sections[line.substr(begin + 1, close_quote - begin - 1)] = heading;
       begin = line.find('`', close_quote + 1);
     }
   }
+  return page;
+}
+
+// A new op is plain or fused. A fused op has
+// - its composition in this folder, on small shapes;
+// - its composition on the shapes of the benchmarks' cases (ops_bench);
+// - its mathematics in docs/kernels.md, under a heading that the table at the end of that page
+// names.
+TEST(FusedOps, HaveACompositionABenchmarkAndAParagraph) {
+  const std::set<std::string> fused = fused_ops();
+  const std::set<std::string> composed = ops_of(small_compositions());
+  const std::set<std::string> timed = ops_of(case_compositions());
+  const KernelsPage page = read_kernels_page();
   EXPECT_GT(fused.size(), 30u);
   for (const std::string& op : fused) {
     EXPECT_TRUE(composed.contains(op))
@@ -124,13 +146,13 @@ TEST(FusedOps, HaveACompositionABenchmarkAndAParagraph) {
            "plain ops of this test";
     EXPECT_TRUE(timed.contains(op))
         << op << " has no row for ops_bench in tests/framework/*_compositions.cpp";
-    EXPECT_TRUE(sections.contains(op)) << op << " is not in the table of docs/kernels.md";
-    if (sections.contains(op)) {
-      EXPECT_TRUE(headings.contains(sections[op]))
-          << op << ": docs/kernels.md has no section '" << sections[op] << "'";
-    }
+    const auto section = page.sections.find(op);
+    EXPECT_NE(section, page.sections.end()) << op << " is not in the table of docs/kernels.md";
+    if (section == page.sections.end()) continue;
+    EXPECT_TRUE(page.headings.contains(section->second))
+        << op << ": docs/kernels.md has no section '" << section->second << "'";
   }
-  for (const auto& [op, section] : sections)
+  for (const auto& [op, section] : page.sections)
     EXPECT_TRUE(fused.contains(op))
         << "docs/kernels.md names " << op << ", which is no fused op of ops.h";
 }

@@ -12,8 +12,7 @@
 #include "layers/seq2seq/transformer.h"
 #include "tests/framework/threads.h"
 
-// Heed called from many threads of the user's at once: what each gets is what it gets alone, to the
-// bit.
+// Many threads of a user call Heed at the same time. Each gets the same bits as when it is alone.
 
 namespace heed::test {
 namespace {
@@ -25,7 +24,7 @@ constexpr int products_each = 10'000;
 #endif
 
 struct Product {
-  // with a bias: linear(a, b, bias)
+  // linear(a, b, bias) where there is a bias.
   Tensor a;
   Tensor b;
   Tensor bias;
@@ -35,7 +34,18 @@ struct Product {
   }
 };
 
-/// Most are small; some are worth packing, and a few are cut into several tasks.
+/// Extents are drawn from 1 to `most` and raised to `least`. Most products are small, some are
+/// worth packing, and a few are divided into several tasks.
+struct ExtentRange {
+  Index least = 0;
+  Index most = 24;
+};
+ExtentRange extents_of(int i) {
+  if (i % 100 == 99) return {220, 330};
+  if (i % 10 == 9) return {0, 90};
+  return {};
+}
+
 std::vector<Product> products() {
   std::vector<Product> all;
   Random random(11);
@@ -43,11 +53,9 @@ std::vector<Product> products() {
     return static_cast<Index>(random.below(static_cast<std::uint64_t>(most))) + 1;
   };
   for (int i = 0; i < 300; ++i) {
-    const Index most = i % 100 == 99 ? 330 : i % 10 == 9 ? 90 : 24;
-    const Index least = i % 100 == 99 ? 220 : 0;
+    const auto [least, most] = extents_of(i);
     const Index m = std::max(extent(most), least);
     const Index n = std::max(extent(most), least);
-
     const Index k = std::max(extent(most), least);
     const std::uint64_t seed = 2 * static_cast<std::uint64_t>(i);
     const Transpose t{.a = i % 2 == 1, .b = i % 3 == 1};
@@ -65,7 +73,7 @@ std::vector<Product> products() {
   return all;
 }
 
-/// f(0) ... f(count - 1), each on a thread of its own, which all begin together.
+/// Runs f(0) ... f(count - 1), each on a thread of its own. All begin together.
 void at_once(int count, const std::function<void(int)>& f) {
   std::atomic<int> missing{count};
   std::vector<std::thread> threads;
@@ -133,8 +141,8 @@ Batch batch_of(std::uint64_t seed) {
   return {pack(sources), pack(inputs), answers, {}};
 }
 
-/// A model of the user's own: made, and trained two steps by plain descent. Its losses, and what
-/// its weights have become.
+/// Makes a model of the user's own and trains it for two steps of plain descent. Gives its losses
+/// and its weights afterwards.
 template <class Model, class Options>
 std::vector<Tensor> train(const Options& options, std::uint64_t seed) {
   Random random(seed);
@@ -195,8 +203,8 @@ TEST(Concurrent, FourModelsTrainedAtOnceAreThoseTrainedAlone) {
   }
 }
 
-// One model of the user's, which is const for all
-// - -----------------------------------------------------------------------------------------------
+// One model that all threads share and none changes
+// ------------------------------------------------
 
 constexpr int readers = 8;
 
@@ -214,7 +222,8 @@ void add(std::span<const std::vector<Hypothesis>> found, Answers& answers) {
     }
 }
 
-/// What reader `user` asks of a model: searches, samples, scores and a loss, on lines of its own.
+/// What thread `user` computes with a model: searches, samples, scores and a loss, on its own
+/// lines.
 Answers ask(const Seq2Seq& model, int user) {
   Random random(static_cast<std::uint64_t>(user), 12);
   std::vector<std::vector<Id>> sources;
@@ -242,7 +251,7 @@ Answers ask(const Seq2Seq& model, int user) {
 
 std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> families() {
   Random random(3);
-  const Real dropout = Real(0.2);  // decoding leaves it out by itself
+  const Real dropout = Real(0.2);  // decoding does not apply it
   const Index v = 24;
   const Index d = 16;
   std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> all;

@@ -1,4 +1,4 @@
-// The plain cross entropy that comes out of the fused losses, against its definition in double.
+// The plain cross entropy that the losses give beside the loss, against its definition in double.
 
 #include <cmath>
 #include <limits>
@@ -79,7 +79,7 @@ struct Inputs {
         gold(some_gold(s.rows, s.classes)) {}
 };
 
-/// -sum log P(gold) over the rows that count; copying: P = g P_gold + (1 - g) c.
+/// -sum log P(gold) over the rows that count. With copying, P = g P_gold + (1 - g) c.
 double defined(const Inputs& in, std::optional<Id> ignore, bool copies) {
   double sum = 0;
   for (Index i = 0; i < in.gold.size(); ++i) {
@@ -92,7 +92,7 @@ double defined(const Inputs& in, std::optional<Id> ignore, bool copies) {
   return sum;
 }
 
-/// Each loss with its gradients, and the nats where they are asked for.
+/// A loss and its gradients.
 struct Computed {
   Real loss = 0;
   std::vector<std::vector<Real>> gradients;
@@ -127,7 +127,8 @@ TEST(CrossEntropy, GivesThePlainOneInTheSamePass) {
     for (const char* op : ops)
       for (const double smoothing : {0.0, 0.1, 0.5})
         for (const std::optional<Id>& ignore : ignored) {
-          if (s.rows > 100 && (smoothing == 0.5 || ignore == 1)) continue;  // the rest says enough
+          if (s.rows > 100 && (smoothing == 0.5 || ignore == 1))
+            continue;  // the other sizes cover these
           const std::string what = fmt::format("{}, {}, smoothing {}, ignoring {}", op, s.name,
                                                smoothing, ignore ? *ignore : -1);
           double nats = -1;
@@ -152,7 +153,7 @@ TEST(CrossEntropy, TakesADivisorAboveZeroOrNone) {
   constexpr Real inf = std::numeric_limits<Real>::infinity();
   struct Row {
     CrossEntropy options;
-    const char* message;  // "": none
+    const char* message;  // "" where there is no error
   };
   const char* divisor = "expected a divisor above 0, or none, which counts the rows; got ";
   const char* smoothing = "expected label smoothing within [0, 1); got ";

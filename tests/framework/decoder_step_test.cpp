@@ -11,8 +11,8 @@
 #include "framework/kernels/top_k.h"
 #include "framework/random.h"
 
-// The kernels of a step of decoding against plain loops in double precision; whole steps are
-// compared in tests/layers/decode_test.cpp.
+// The kernels of a step of decoding against plain loops in double precision.
+// tests/layers/decode_test.cpp compares whole steps.
 
 namespace heed {
 namespace {
@@ -46,7 +46,6 @@ TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
     const Index ldy = row.out + 2;
     const auto x = random_numbers(row.m * ldx, 1);
     const auto w = random_numbers(row.out * row.in, 2);
-
     const auto b = random_numbers(row.out, 3);
     const auto before = random_numbers(row.m * ldy, 4);
     std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(row.in, row.out)));
@@ -68,7 +67,7 @@ TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
         }
         for (Index j = row.out; j < ldy; ++j)
           ASSERT_EQ(y[i * ldy + j], before[i * ldy + j]) << "beyond the row";
-        // The same bits alone.
+        // A row alone has the same bits.
         std::vector<Real> alone(before.begin() + i * ldy, before.begin() + (i + 1) * ldy);
         kernels::step_linear(1, linear, x.data() + i * ldx, ldx, row.relu, alone.data(), ldy,
                              row.mode);
@@ -87,7 +86,6 @@ TEST(AttendRows, IsSoftmaxTimesValues) {
       const Index rows = 3;
       const Index q_stride = d + 5;
       const auto q = random_numbers(rows * q_stride, 5);
-
       const auto kv = random_numbers((longest + 1) * 2 * d, 6);
       std::vector<Id> order;
       for (Index j = 0; j < longest; ++j)
@@ -127,14 +125,14 @@ TEST(AttendRows, IsSoftmaxTimesValues) {
     }
 }
 
-// Against a sort of all: the largest first, of equal ones the first first, and no NaN takes
-// another's place.
+// Against a stable sort of the row: the largest come first, equal ones in the order of their
+// columns, and NaN is never chosen.
 TEST(TopK, IsTheHeadOfTheSorted) {
   struct Row {
     const char* name;
     Index n;
     Index k;
-    int values;  // that occur: few make ties
+    int values;  // how many different values occur; few make ties
     bool nan;
   };
   for (const Row& row :
@@ -145,7 +143,6 @@ TEST(TopK, IsTheHeadOfTheSorted) {
     constexpr Index m = 5;
     Random random(3);
     std::vector<Real> x(static_cast<std::size_t>(m * row.n));
-
     std::vector<Real> values(static_cast<std::size_t>(m * row.k));
     for (Real& v : x)
       v = static_cast<Real>(

@@ -5,7 +5,7 @@
 namespace heed {
 namespace {
 
-// The vectorised mask against its definition in dropout.h, through the scalar philox().
+// The vectorised mask against its definition in dropout.h, computed with the scalar philox().
 TEST(DropoutMask, IsTheHalfWordOfPhiloxThatItsHeaderNames) {
   for (const RandomKey key : {RandomKey{0, 0}, RandomKey{0xdeadbeefcafef00d, 0x123456789abcdef0}})
     for (const Index block : {Index{0}, Index{7}, (Index{1} << 40) + 3}) {
@@ -32,7 +32,7 @@ TEST(DropoutMask, KeepsTheShareAskedFor) {
     for (Real x : mask)
       kept += x > 0;
   }
-  // 512,000 draws: the share's standard deviation is 0.0004.
+  // The standard deviation of the share of 512,000 draws is 0.0004.
   EXPECT_NEAR(static_cast<double>(kept) / (blocks * kernels::dropout_block), 0.9, 0.002);
 }
 

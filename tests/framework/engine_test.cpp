@@ -15,19 +15,10 @@
 #include "framework/random.h"
 #include "framework/sequences.h"
 #include "framework/tensor.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Shape, Prints) {
   EXPECT_EQ(to_string(Shape{}), "()");
@@ -169,7 +160,7 @@ TEST(Spans, PackedAndPadded) {
             (std::vector<Id>{1, 2, 3}));
 }
 
-// Known answers of Salmon et al.'s Random123. Our counter is words 0 and 1 of theirs, our stream
+// Known answers of Random123 (Salmon et al.). Our counter is words 0 and 1 of theirs, our stream is
 // words 2 and 3.
 TEST(Random, PhiloxKnownAnswers) {
   using Words = std::array<std::uint32_t, 4>;
@@ -216,7 +207,8 @@ TEST(Random, Distributions) {
   for (int count : counts)
     EXPECT_NEAR(count, 10'000, 500);
   EXPECT_EQ(random.below(1), 0u);
-  std::array<int, 3> thirds{};  // 2^64 is far from a multiple of this: a bias would show
+  // 2^64 is far from a multiple of this bound: a bias would show.
+  std::array<int, 3> thirds{};
   const std::uint64_t third = std::uint64_t{3} << 62;
   for (int i = 0; i < 30'000; ++i)
     ++thirds[random.below(third) >> 62];
@@ -239,7 +231,7 @@ TEST(Random, ShuffleAndKeys) {
   EXPECT_EQ(seeds.size(), 1000u);
 }
 
-/// Allocates and releases at random, each block full of its own pattern.
+/// Allocates and releases blocks at random. Each block is full of its own pattern.
 void churn(std::uint64_t seed, int rounds, std::size_t largest) {
   struct Held {
     unsigned char* data;
@@ -289,7 +281,7 @@ TEST(Memory, FromSeveralThreads) {
 }
 
 TEST(Memory, NeighboursCoalesce) {
-  // 30 MB in pieces, then in one
+  // 30 MB in pieces, then most of it as one block.
   const std::size_t piece = 1000;
   const std::size_t count = 30'000;
   std::vector<void*> pieces;
@@ -308,8 +300,8 @@ TEST(Memory, NeighboursCoalesce) {
 }
 
 TEST(Memory, EverySizeOfSlab) {
-  // Just below and above what the lists are cut at, and larger than any slab so far: each must be
-  // found in the slab made for it.
+  // Sizes just below and above the limits between the lists, each larger than any slab before. Each
+  // block must be found in the slab that was made for it.
   for (std::size_t mib : {33, 65, 67, 129, 131, 261}) {
     auto* data = static_cast<char*>(memory::allocate((mib << 20) + 12345));
     data[0] = data[(mib << 20) + 12344] = 1;

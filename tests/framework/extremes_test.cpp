@@ -1,5 +1,5 @@
-// Values and gradients where numbers are far from 1, or are none: offsets, long rows, infinities,
-// denormal numbers and NaN. What is right was worked out by hand or in double.
+// Values and gradients of extreme numbers: offsets, long rows, infinities, denormal numbers and
+// NaN. The expected values were worked out by hand or in double.
 
 #include <cmath>
 #include <limits>
@@ -17,41 +17,41 @@ constexpr Real infinity = std::numeric_limits<Real>::infinity();
 const Real nan = std::numeric_limits<Real>::quiet_NaN();
 constexpr double ulp = std::numeric_limits<Real>::epsilon();
 
+struct UnaryRow {
+  const char* op;
+  Variable (*run)(const Operand&);
+  double x;
+  double y;
+  double gradient;
+};
+const double huge = 2e19;  // its square is too large for a float
+const std::vector<UnaryRow> unary_rows = {
+    {"gelu", gelu, 1e18, 1e18, 1},
+    {"gelu", gelu, huge, huge, 1},
+    {"gelu", gelu, -huge, 0, 0},
+    {"gelu", gelu, 3e38, 3e38, 1},
+    {"gelu", gelu, infinity, infinity, 1},
+    {"gelu", gelu, -infinity, 0, 0},
+    {"gelu", gelu, 0, 0, 0.5},
+    {"silu", silu, huge, huge, 1},
+    {"silu", silu, -huge, 0, 0},
+    {"silu", silu, infinity, infinity, 1},
+    {"silu", silu, -infinity, 0, 0},
+    {"sigmoid", sigmoid, infinity, 1, 0},
+    {"sigmoid", sigmoid, -infinity, 0, 0},
+    {"tanh", tanh, infinity, 1, 0},
+    {"tanh", tanh, -infinity, -1, 0},
+    {"softplus", softplus, infinity, infinity, 1},
+    {"softplus", softplus, -infinity, 0, 0},
+    {"relu", relu, infinity, infinity, 1},
+    {"relu", relu, -infinity, 0, 0},
+    {"exp", exp, -infinity, 0, 0},
+    {"log", log, infinity, infinity, 0},
+    {"log", log, 1e-38, std::log(double(Real(1e-38))), 1e38},
+};
+
 TEST(Extremes, UnaryOpsAtTheEndsOfTheirRange) {
-  using Op = Variable (*)(const Operand&);
-  struct Row {
-    const char* op;
-    Op run;
-    double x;
-    double y;
-    double gradient;
-  };
-  const double huge = 2e19;  // whose square a float does not hold
-  const std::vector<Row> rows = {
-      {"gelu", gelu, 1e18, 1e18, 1},
-      {"gelu", gelu, huge, huge, 1},
-      {"gelu", gelu, -huge, 0, 0},
-      {"gelu", gelu, 3e38, 3e38, 1},
-      {"gelu", gelu, infinity, infinity, 1},
-      {"gelu", gelu, -infinity, 0, 0},
-      {"gelu", gelu, 0, 0, 0.5},
-      {"silu", silu, huge, huge, 1},
-      {"silu", silu, -huge, 0, 0},
-      {"silu", silu, infinity, infinity, 1},
-      {"silu", silu, -infinity, 0, 0},
-      {"sigmoid", sigmoid, infinity, 1, 0},
-      {"sigmoid", sigmoid, -infinity, 0, 0},
-      {"tanh", tanh, infinity, 1, 0},
-      {"tanh", tanh, -infinity, -1, 0},
-      {"softplus", softplus, infinity, infinity, 1},
-      {"softplus", softplus, -infinity, 0, 0},
-      {"relu", relu, infinity, infinity, 1},
-      {"relu", relu, -infinity, 0, 0},
-      {"exp", exp, -infinity, 0, 0},
-      {"log", log, infinity, infinity, 0},
-      {"log", log, 1e-38, std::log(double(Real(1e-38))), 1e38},
-  };
-  for (const Row& row : rows) {
+  for (const UnaryRow& row : unary_rows) {
     const Parameter x(Tensor::full({1}, static_cast<Real>(row.x)));
     Tape tape;
     const Variable y = row.run(x);
@@ -99,8 +99,8 @@ TEST(Extremes, MaxKeepsNaNWhereverItStands) {
   }
 }
 
-/// Equal numbers have themselves as their mean, no variance, and the bias as their norm. Sums of
-/// floats end in double; those of doubles have nothing wider.
+/// Of equal numbers the mean is the number, the variance is 0 and the layer norm is the bias.
+/// Floats are summed in double, so the result is exact. For doubles there is no wider type.
 constexpr double off = sizeof(Real) == 4 ? 0 : 1e-12;
 
 TEST(Extremes, EqualNumbersHaveNoSpread) {
@@ -148,7 +148,7 @@ TEST(Extremes, SumsOfInfinitiesAndNaN) {
   EXPECT_TRUE(std::isnan(sum(Tensor({2}, {infinity, -infinity})).item()));
 }
 
-/// offset + spread * (0, 1/n, 2/n ...), as it is after rounding.
+/// offset + spread * (0, 1/n, 2/n ...), rounded.
 Tensor ramp(Index n, double offset, double spread) {
   Tensor x({1, n});
   for (Index i = 0; i < n; ++i)
@@ -190,7 +190,8 @@ TEST(Extremes, MomentsOfRowsFarFromZero) {
   }
 }
 
-/// Of a norm the gradient towards its input is orthogonal to the constant row and to the result.
+/// The gradient of a norm with respect to its input is orthogonal to a constant row and to the
+/// result.
 TEST(Extremes, GradientOfANormFarFromZero) {
   const Index n = 64;
   const Parameter x(ramp(n, 1e5, 1));
@@ -213,8 +214,8 @@ TEST(Extremes, GradientOfANormFarFromZero) {
 }
 
 TEST(Extremes, NormsWithinAnLstmFarFromZero) {
-  // One step from h0 of ones: U h0 is the row sums of U, all but equal, and their norm must be
-  // exact.
+  // One step from an h0 of ones: U h0 is the sums of the rows of U. These are almost equal, and
+  // their norm must be exact.
   const Index h = 8;
   Tensor u({4 * h, h});
   for (Index i = 0; i < u.size(); ++i)
@@ -231,7 +232,7 @@ TEST(Extremes, NormsWithinAnLstmFarFromZero) {
                                ones({1, h}), Variable(), {.spans = packed({1})});
   for (Index i = 0; i < h; ++i) {
     const double c = logistic(normal_of(i)) * std::tanh(normal_of(2 * h + i));
-    EXPECT_NEAR(y.data()[h + i], c, 1e-3) << i;  // sums of U h0 themselves are rounded
+    EXPECT_NEAR(y.data()[h + i], c, 1e-3) << i;  // the sums of U h0 are rounded
   }
 }
 
@@ -257,7 +258,7 @@ TEST(Extremes, RowsOfTenMillion) {
 
 // Attention --------------------------------------------------------------------------------------
 
-/// A query whose scores are all -infinity sees nothing: zeros, and no gradient.
+/// A query whose scores are all -infinity sees nothing. Its weights are zeros, without a gradient.
 TEST(Extremes, ScoresThatAreAllMinusInfinity) {
   Pairing p;
   p.queries = p.keys = packed({2});
@@ -298,7 +299,7 @@ TEST(Extremes, ScoresThatAreAllMinusInfinity) {
   }
 }
 
-/// A span that has diverged must be seen, and not become attention to nothing.
+/// A span that has diverged must show as NaN, not as attention to nothing.
 TEST(Extremes, ASpanThatIsNoNumberStaysOne) {
   Pairing p;
   p.queries = p.keys = packed({2});
@@ -344,7 +345,7 @@ TEST(Extremes, AttentionTakesTheScaleThatIsGiven) {
   EXPECT_THROW(attention(q, k, v, a), Error);
 }
 
-/// NaN in a row that a query does not see reaches neither its result nor its gradient.
+/// NaN in a row that a query does not see changes neither its result nor its gradient.
 TEST(Extremes, HiddenNaNStaysHidden) {
   for (const Index length : {2, 5, 24, 25, 64, 100, 130, 200}) {
     for (const Index window : {Index{0}, Index{3}}) {
@@ -385,7 +386,7 @@ TEST(Extremes, HiddenNaNStaysHidden) {
 // Sums over nothing ------------------------------------------------------------------------------
 
 TEST(Extremes, ProductsOverNoInputsAreTheBias) {
-  { const Tensor junk = Tensor::full({64}, 7); }  // what freed memory holds
+  { const Tensor junk = Tensor::full({64}, 7); }  // leaves 7 in freed memory
   const Parameter bias(ones({4}));
   Tape tape;
   const Variable y = linear(Tensor::zeros({2, 0}), Tensor::zeros({4, 0}), bias);

@@ -8,8 +8,8 @@
 #include "framework/module.h"
 #include "framework/ops.h"
 
-// The feed-forward block against its composition from plain ops, past the edges of its blocks of
-// rows, and what it keeps.
+// The feed-forward block against its composition from plain ops, with more rows than one of its
+// blocks, and the memory that it keeps.
 
 namespace heed {
 namespace {
@@ -84,7 +84,8 @@ TEST(FeedForward, KeepsOneNumberForEachHidden) {
     const Variable y = fused(inputs, f, Real(0.1), {1, 2});
     EXPECT_LT(memory::statistics().live - before, bytes * 5 / 4);
     tape.backward(y, Tensor::full(y.shape(), 1));
-    EXPECT_LT(memory::statistics().peak - before, bytes * 3 / 2) << "backward goes in blocks too";
+    EXPECT_LT(memory::statistics().peak - before, bytes * 3 / 2)
+        << "backward computes in blocks too";
   }
 }
 
@@ -101,7 +102,7 @@ TEST(FeedForward, IsCheckedStepByStep) {
     } catch (const NotFinite& error) {
       result = error.op;
       EXPECT_EQ(error.parameters.front() == inputs[which], which != 2)
-          << "a weight stands before its bias";
+          << "a weight is named before its bias";
     }
     inputs[which].value()[0] = kept;
     return result;

@@ -1,6 +1,7 @@
-// No op reads or writes outside its tensors, whatever it is given: it gives a value or throws
-// Error. The address sanitizer watches (preset asan-ubsan). Operands are spoilt by rule, in every
-// row of the table of ops; what is no operand (ids, spans, numbers) by the rows below.
+// Whatever an op is given, it gives a value or throws Error, and reads or writes nothing outside
+// its tensors. The address sanitizer checks that (preset asan-ubsan).
+// - Operands: each row of the table of ops, with one operand after the other replaced.
+// - Ids, spans, numbers and other options: the rows of this file.
 
 #include <fstream>
 #include <limits>
@@ -20,7 +21,7 @@ constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
 constexpr Index huge = Index{1} << 40;
 constexpr Index lowest = std::numeric_limits<Index>::min();
 
-/// Forward and, where that gave something, backward; true where both gave values.
+/// Runs forward and, where that gave a value, backward. True where neither threw.
 bool survives(const std::function<Variable()>& call) {
   try {
     Tape tape;
@@ -45,7 +46,7 @@ Shape of_rank(const Shape& shape, int rank) {
   return Shape(extents);
 }
 
-/// What stands in for an operand, one after the other.
+/// The replacements for an operand.
 std::vector<Variable> spoilt(const Tensor& operand) {
   const Shape& shape = operand.shape();
   std::vector<Variable> result{Variable()};
@@ -82,7 +83,8 @@ TEST(Hostile, Operands) {
         for (const Tensor& input : inputs)
           operands.emplace_back(Parameter(input.clone()));
         operands[i] = bad;
-        ++(survives([&] { return row.compute(operands); }) ? values : errors);
+        const bool survived = survives([&] { return row.compute(operands); });
+        ++(survived ? values : errors);
       }
     }
   }
@@ -97,7 +99,7 @@ struct Call {
 
 Variable parameter(const Shape& shape) { return Parameter(filled(shape, Real(0.25))); }
 
-/// Spans that fit `rows` rows in no way, or badly.
+/// Spans that do not fit `rows` rows, or that are unusual.
 std::vector<Spans> spans_for(Index rows) {
   return {Spans(),           packed({}),        packed({rows + 1}), packed({0, 0}),
           packed({0, rows}), packed({rows, 0}), padded({1}, rows),  packed({1, rows - 1}),
@@ -114,34 +116,40 @@ std::vector<Ids> ids_for(Index count) {
   return result;
 }
 
-void add_shapes(std::vector<Call>& calls) {
+void add_reductions(std::vector<Call>& calls, int axis) {
   const Variable x = parameter({3, 4});
-  for (const int axis : {-100, -3, -2, 0, 1, 2, 100}) {
-    for (const auto& reduce : {+[](const Operand& v, const Axes& a) { return sum(v, a); },
-                               +[](const Operand& v, const Axes& a) { return mean(v, a); },
-                               +[](const Operand& v, const Axes& a) { return max(v, a); },
-                               +[](const Operand& v, const Axes& a) { return variance(v, a); }}) {
-      for (const char* op : {"sum", "mean", "max", "variance"}) {
-        calls.push_back({op, [=] { return reduce(x, {axis}); }});
-        calls.push_back({op, [=] { return reduce(x, {axis, axis}); }});
-        calls.push_back({op, [=] { return reduce(parameter({0, 4}), {axis}); }});
-        calls.push_back({op, [=] { return reduce(parameter({0}), {}); }});
-      }
-    }
-    calls.push_back({"cumsum", [=] { return cumsum(x, axis); }});
-    calls.push_back({"gather", [=] { return gather(x, ids({0, 2}), axis); }});
-    calls.push_back({"concat", [=] { return concat({x, x}, axis); }});
-    calls.push_back({"concat", [=] { return concat(std::vector<Variable>{x, Variable()}, axis); }});
-    calls.push_back({"stack", [=] { return stack({x, x}, axis); }});
-    calls.push_back({"stack", [=] { return stack(std::vector<Variable>{}, axis); }});
-    calls.push_back({"transpose", [=] { return transpose(x, axis, 0); }});
-    calls.push_back({"permute", [=] { return permute(x, {axis, 0}); }});
-    calls.push_back({"permute", [=] { return permute(x, {axis}); }});
-    for (const Index bound : {lowest, Index{-1}, Index{0}, Index{2}, Index{5}, huge}) {
-      calls.push_back({"slice", [=] { return slice(x, axis, bound, 3); }});
-      calls.push_back({"slice", [=] { return slice(x, axis, 0, bound); }});
+  for (const auto& reduce : {+[](const Operand& v, const Axes& a) { return sum(v, a); },
+                             +[](const Operand& v, const Axes& a) { return mean(v, a); },
+                             +[](const Operand& v, const Axes& a) { return max(v, a); },
+                             +[](const Operand& v, const Axes& a) { return variance(v, a); }}) {
+    for (const char* op : {"sum", "mean", "max", "variance"}) {
+      calls.push_back({op, [=] { return reduce(x, {axis}); }});
+      calls.push_back({op, [=] { return reduce(x, {axis, axis}); }});
+      calls.push_back({op, [=] { return reduce(parameter({0, 4}), {axis}); }});
+      calls.push_back({op, [=] { return reduce(parameter({0}), {}); }});
     }
   }
+}
+
+void add_axes(std::vector<Call>& calls, int axis) {
+  const Variable x = parameter({3, 4});
+  calls.push_back({"cumsum", [=] { return cumsum(x, axis); }});
+  calls.push_back({"gather", [=] { return gather(x, ids({0, 2}), axis); }});
+  calls.push_back({"concat", [=] { return concat({x, x}, axis); }});
+  calls.push_back({"concat", [=] { return concat(std::vector<Variable>{x, Variable()}, axis); }});
+  calls.push_back({"stack", [=] { return stack({x, x}, axis); }});
+  calls.push_back({"stack", [=] { return stack(std::vector<Variable>{}, axis); }});
+  calls.push_back({"transpose", [=] { return transpose(x, axis, 0); }});
+  calls.push_back({"permute", [=] { return permute(x, {axis, 0}); }});
+  calls.push_back({"permute", [=] { return permute(x, {axis}); }});
+  for (const Index bound : {lowest, Index{-1}, Index{0}, Index{2}, Index{5}, huge}) {
+    calls.push_back({"slice", [=] { return slice(x, axis, bound, 3); }});
+    calls.push_back({"slice", [=] { return slice(x, axis, 0, bound); }});
+  }
+}
+
+void add_extents(std::vector<Call>& calls) {
+  const Variable x = parameter({3, 4});
   calls.push_back({"concat", [] { return concat(std::vector<Variable>{}, 0); }});
   for (const Index extent : {lowest, Index{-2}, Index{-1}, Index{0}, Index{5}, huge}) {
     calls.push_back({"reshape", [=] { return reshape(x, {extent, 4}); }});
@@ -159,9 +167,16 @@ void add_shapes(std::vector<Call>& calls) {
   }
 }
 
+void add_shapes(std::vector<Call>& calls) {
+  for (const int axis : {-100, -3, -2, 0, 1, 2, 100}) {
+    add_reductions(calls, axis);
+    add_axes(calls, axis);
+  }
+  add_extents(calls);
+}
+
 void add_numbers(std::vector<Call>& calls) {
   const Variable x = parameter({3, 4});
-  const Tensor none;
   for (const Real value : {Real(-1), Real(0), Real(1), Real(2), nan, infinity, -infinity}) {
     calls.push_back({"power", [=] { return power(x, value); }});
     calls.push_back({"clamp", [=] { return clamp(x, value, -value); }});
@@ -181,6 +196,11 @@ void add_numbers(std::vector<Call>& calls) {
     calls.push_back(
         {"sequence_dropout", [=] { return sequence_dropout(x, packed({3}), value, {}); }});
   }
+}
+
+void add_masks_and_products(std::vector<Call>& calls) {
+  const Variable x = parameter({3, 4});
+  const Tensor none;
   calls.push_back({"where", [=] { return where(none, x, x); }});
   calls.push_back({"where", [=] { return where(filled({7}, 1), x, x); }});
   calls.push_back({"masked_fill", [=] { return masked_fill(x, none, 1); }});
@@ -260,100 +280,128 @@ void add_attention(std::vector<Call>& calls, const Spans& queries, const Spans& 
                      kept.weights = weights.get();
                      return attention(parameter({3, 12}), kept);
                    }});
-  Pairing p;
-  p.heads = heads;
-  p.kv_heads = kv_heads;
-  p.queries = queries;
-  p.keys = keys;
-  p.causal = true;
-  p.window = window;
-  const auto pairs = [p] {  // as many as the blocks, where they can be counted
+}
+
+void add_attention_pieces(std::vector<Call>& calls, const Pairing& p) {
+  const Variable q = parameter({3, 4});
+  const Variable k = parameter({5, 4});
+  auto weights = std::make_shared<std::vector<Tensor>>();
+  const auto scores = [p] {  // as many as the op expects, where they can be counted
     return parameter({std::max<Index>(0, std::min<Index>(p.size(), 1000))});
   };
   calls.push_back({"dot_scores", [=] { return dot_scores(q, k, p); }});
   calls.push_back({"additive_scores", [=] { return additive_scores(q, k, parameter({4}), p); }});
   calls.push_back({"additive_scores", [=] {
-                     return additive_scores(q, k, parameter({4}), pairs(), parameter({4}), p);
+                     return additive_scores(q, k, parameter({4}), scores(), parameter({4}), p);
                    }});
-  calls.push_back({"scores_softmax", [=] { return scores_softmax(pairs(), p); }});
+  calls.push_back({"scores_softmax", [=] { return scores_softmax(scores(), p); }});
   calls.push_back({"scores_softmax", [=] {
-                     return scores_softmax(pairs(), parameter({3, 1}), p);
+                     return scores_softmax(scores(), parameter({3, 1}), p);
                    }});
-  calls.push_back({"weighted_values", [=] { return weighted_values(pairs(), k, p); }});
-  calls.push_back({"weighted_queries", [=] { return weighted_queries(pairs(), q, p); }});
-  calls.push_back({"copy_probability",
-                   [=] { return copy_probability(pairs(), Ids::zeros({5}), Ids::zeros({3}), p); }});
+  calls.push_back({"weighted_values", [=] { return weighted_values(scores(), k, p); }});
+  calls.push_back({"weighted_queries", [=] { return weighted_queries(scores(), q, p); }});
+  calls.push_back({"copy_probability", [=] {
+                     return copy_probability(scores(), Ids::zeros({5}), Ids::zeros({3}), p);
+                   }});
   calls.push_back(
       {"linear_attention", [=] { return linear_attention(q, k, k, p, weights.get()); }});
   for (const Real ramp : {Real(-1), Real(0), Real(2), nan}) {
     calls.push_back(
-        {"span_softmax", [=] { return span_softmax(pairs(), parameter({1}), ramp, p); }});
+        {"span_softmax", [=] { return span_softmax(scores(), parameter({1}), ramp, p); }});
   }
   for (const Index reach : {lowest, Index{-1}, Index{0}, Index{2}, huge}) {
     calls.push_back({"by_distance", [=] { return by_distance(parameter({3, 5}), reach, p); }});
-    calls.push_back({"sum_by_distance", [=] { return sum_by_distance(pairs(), reach, p); }});
+    calls.push_back({"sum_by_distance", [=] { return sum_by_distance(scores(), reach, p); }});
+  }
+}
+
+void add_all_attention(std::vector<Call>& calls, const Spans& queries, const Spans& keys, int heads,
+                       int kv_heads, Index window) {
+  add_attention(calls, queries, keys, heads, kv_heads, window);
+  add_attention_pieces(calls, {.heads = heads,
+                               .kv_heads = kv_heads,
+                               .queries = queries,
+                               .keys = keys,
+                               .causal = true,
+                               .window = window});
+}
+
+void add_attention_family(std::vector<Call>& calls) {
+  for (const Spans& queries : spans_for(3)) {
+    for (const Spans& keys : spans_for(5))
+      add_all_attention(calls, queries, keys, 1, 0, 0);
+  }
+  for (const int heads : {-4, -1, 0, 1, 2, 3, 1 << 30}) {
+    for (const int kv_heads : {-1, 0, 1, 2, 3})
+      add_all_attention(calls, packed({3}), packed({5}), heads, kv_heads, 0);
+  }
+  for (const Index window : {lowest, Index{-1}, Index{0}, Index{1}, huge}) {
+    add_all_attention(calls, packed({1, 2}), packed({5, 0}), 1, 0, window);
+  }
+}
+
+void add_recurrences(std::vector<Call>& calls, const Spans& spans, Real p) {
+  const Variable x = parameter({3, 4});
+  const Recurrence o{.spans = spans, .reverse = true, .dropout = p};
+  const Variable none;
+  calls.push_back({"elman", [=] { return elman(x, parameter({4, 4}), none, none, o); }});
+  calls.push_back({"lstm", [=] {
+                     return lstm(x, parameter({4, 1}), none, none, parameter({2, 1}), o);
+                   }});
+  calls.push_back({"gru", [=] {
+                     return gru(parameter({3, 6}), parameter({6, 2}), none, parameter({1, 2}), o);
+                   }});
+  calls.push_back({"norm_lstm", [=] {
+                     return norm_lstm(x, parameter({4, 1}), parameter({4}), parameter({1}),
+                                      parameter({1}), none, none, o);
+                   }});
+  calls.push_back({"sequence_dropout", [=] { return sequence_dropout(x, spans, p, {}); }});
+}
+
+void add_convolutions(std::vector<Call>& calls, const Spans& spans) {
+  const Variable x = parameter({3, 4});
+  for (const Index dilation : {lowest, Index{-1}, Index{0}, Index{1}, huge}) {
+    const Window window{.spans = spans, .causal = true, .dilation = dilation};
+    calls.push_back({"conv1d", [=] {
+                       return conv1d(x, parameter({2, 3, 4}), Variable(), window);
+                     }});
+    calls.push_back({"conv1d", [=] {
+                       return conv1d(x, parameter({2, 0, 4}), Variable(), window);
+                     }});
+    calls.push_back({"depthwise_conv1d", [=] {
+                       return depthwise_conv1d(x, parameter({3, 4}), Variable(), window);
+                     }});
+  }
+}
+
+void add_rotary(std::vector<Call>& calls, const Spans& spans) {
+  const Variable x = parameter({3, 4});
+  for (const Index offset : {lowest, -huge, Index{-1}, Index{0}, huge}) {
+    for (const Spans& end : spans_for(4)) {
+      calls.push_back({"rotary", [=] {
+                         return rotary(x, spans, {.heads = 2, .offset = offset, .end_of = end});
+                       }});
+    }
+  }
+  for (const int heads : {-1, 0, 3})
+    calls.push_back({"rotary", [=] { return rotary(x, spans, {.heads = heads}); }});
+  for (const Real base : {Real(-1), Real(0), nan, infinity}) {
+    calls.push_back({"rotary", [=] { return rotary(x, spans, {.base = base}); }});
   }
 }
 
 void add_spans(std::vector<Call>& calls) {
-  for (const Spans& queries : spans_for(3)) {
-    for (const Spans& keys : spans_for(5))
-      add_attention(calls, queries, keys, 1, 0, 0);
-  }
-  for (const int heads : {-4, -1, 0, 1, 2, 3, 1 << 30}) {
-    for (const int kv_heads : {-1, 0, 1, 2, 3})
-      add_attention(calls, packed({3}), packed({5}), heads, kv_heads, 0);
-  }
-  for (const Index window : {lowest, Index{-1}, Index{0}, Index{1}, huge}) {
-    add_attention(calls, packed({1, 2}), packed({5, 0}), 1, 0, window);
-  }
   const Variable x = parameter({3, 4});
   for (const Spans& spans : spans_for(3)) {
     for (const Real p : {Real(-1), Real(0), Real(0.5), Real(1), nan}) {
-      const Recurrence o{.spans = spans, .reverse = true, .dropout = p};
-      const Variable none;
-      calls.push_back({"elman", [=] { return elman(x, parameter({4, 4}), none, none, o); }});
-      calls.push_back({"lstm", [=] {
-                         return lstm(x, parameter({4, 1}), none, none, parameter({2, 1}), o);
-                       }});
-      calls.push_back(
-          {"gru", [=] {
-             return gru(parameter({3, 6}), parameter({6, 2}), none, parameter({1, 2}), o);
-           }});
-      calls.push_back({"norm_lstm", [=] {
-                         return norm_lstm(x, parameter({4, 1}), parameter({4}), parameter({1}),
-                                          parameter({1}), none, none, o);
-                       }});
-      calls.push_back({"sequence_dropout", [=] { return sequence_dropout(x, spans, p, {}); }});
+      add_recurrences(calls, spans, p);
     }
     calls.push_back({"final_states", [=] { return final_states(x, spans, false, Variable()); }});
     calls.push_back({"final_states", [=] {
                        return final_states(x, spans, true, parameter({2, 4}));
                      }});
-    for (const Index dilation : {lowest, Index{-1}, Index{0}, Index{1}, huge}) {
-      const Window window{.spans = spans, .causal = true, .dilation = dilation};
-      calls.push_back({"conv1d", [=] {
-                         return conv1d(x, parameter({2, 3, 4}), Variable(), window);
-                       }});
-      calls.push_back({"conv1d", [=] {
-                         return conv1d(x, parameter({2, 0, 4}), Variable(), window);
-                       }});
-      calls.push_back({"depthwise_conv1d", [=] {
-                         return depthwise_conv1d(x, parameter({3, 4}), Variable(), window);
-                       }});
-    }
-    for (const Index offset : {lowest, -huge, Index{-1}, Index{0}, huge}) {
-      for (const Spans& end : spans_for(4)) {
-        calls.push_back({"rotary", [=] {
-                           return rotary(x, spans, {.heads = 2, .offset = offset, .end_of = end});
-                         }});
-      }
-    }
-    for (const int heads : {-1, 0, 3})
-      calls.push_back({"rotary", [=] { return rotary(x, spans, {.heads = heads}); }});
-    for (const Real base : {Real(-1), Real(0), nan, infinity}) {
-      calls.push_back({"rotary", [=] { return rotary(x, spans, {.base = base}); }});
-    }
+    add_convolutions(calls, spans);
+    add_rotary(calls, spans);
   }
 }
 
@@ -378,7 +426,9 @@ const std::vector<Call>& hostile_calls() {
     std::vector<Call> result;
     add_shapes(result);
     add_numbers(result);
+    add_masks_and_products(result);
     add_ids(result);
+    add_attention_family(result);
     add_spans(result);
     add_images(result);
     return result;
@@ -393,13 +443,14 @@ TEST(Hostile, Options) {
   EXPECT_GT(errors, 500);
 }
 
-/// The ops of ops.h that take more than operands: names, with the text of their parameters.
+/// The names of the ops of ops.h that take more than operands.
 std::set<std::string> ops_with_options() {
   std::ifstream in(HEED_SOURCE_DIR "/framework/ops.h");
   const std::string text((std::istreambuf_iterator<char>(in)), {});
   const std::regex declaration(R"(\nVariable (operator.|[a-z_0-9]+)\(([^;{]*)\))");
   const std::regex option(
-      R"(Ids|Spans|Index|int |Real|Axes|Shape|Tensor|options|Pairing|Window|Extent|initializer_list|function|span<)");
+      "Ids|Spans|Index|int |Real|Axes|Shape|Tensor|options|Pairing|Window|Extent|initializer_list|"
+      "function|span<");
   std::set<std::string> names;
   for (std::sregex_iterator i(text.begin(), text.end(), declaration), end; i != end; ++i) {
     const std::string parameters = (*i)[2].str();

@@ -4,38 +4,46 @@ namespace heed::test {
 
 namespace {
 
-void add_arithmetic(std::vector<OpRow>& t) {
-  struct Pair {
-    const char* what;
-    Shape a;
-    Shape b;
+struct ShapePair {
+  const char* what;
+  Shape a;
+  Shape b;
+};
+
+std::vector<ShapePair> broadcasting_shapes() {
+  // clang-format off
+  return {
+    {"same shape", {3, 5}, {3, 5}},
+    {"scalar", {3, 5}, {}},
+    {"scalar first", {}, {3, 5}},
+    {"row", {4, 19}, {19}},
+    {"row first", {19}, {4, 19}},
+    {"column", {4, 19}, {4, 1}},
+    {"outer", {4, 1}, {1, 5}},
+    {"middle", {2, 3, 4}, {2, 1, 4}},
+    {"ends", {2, 3, 4}, {1, 3, 1}},
+    {"both ways", {2, 1, 3, 1}, {3, 1, 2}},
+    {"extent one", {1, 1}, {1}},
+    {"empty", {0, 3}, {3}},
   };
-  for (const Pair& p : std::vector<Pair>{{"same shape", {3, 5}, {3, 5}},
-                                         {"scalar", {3, 5}, {}},
-                                         {"scalar first", {}, {3, 5}},
-                                         {"row", {4, 19}, {19}},
-                                         {"row first", {19}, {4, 19}},
-                                         {"column", {4, 19}, {4, 1}},
-                                         {"outer", {4, 1}, {1, 5}},
-                                         {"middle", {2, 3, 4}, {2, 1, 4}},
-                                         {"ends", {2, 3, 4}, {1, 3, 1}},
-                                         {"both ways", {2, 1, 3, 1}, {3, 1, 2}},
-                                         {"extent one", {1, 1}, {1}},
-                                         {"empty", {0, 3}, {3}}}) {
-    t.push_back(
-        {"operator+", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(x[0] + x[1])});
-    t.push_back(
-        {"operator-", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(x[0] - x[1])});
-    t.push_back(
-        {"operator*", p.what, {{Input::uniform, p.a}, {Input::uniform, p.b}}, OP(x[0] * x[1])});
+  // clang-format on
+}
+
+void add_broadcasting(std::vector<OpRow>& t) {
+  for (const ShapePair& p : broadcasting_shapes()) {
+    const std::vector<Input> any{{Input::uniform, p.a}, {Input::uniform, p.b}};
+    const std::vector<Input> apart{distinct(p.a), distinct(p.b)};
+    t.push_back({"operator+", p.what, any, OP(x[0] + x[1])});
+    t.push_back({"operator-", p.what, any, OP(x[0] - x[1])});
+    t.push_back({"operator*", p.what, any, OP(x[0] * x[1])});
     t.push_back({"operator/", p.what, {{Input::uniform, p.a}, away(p.b)}, OP(x[0] / x[1])});
-    t.push_back({"maximum", p.what, {distinct(p.a), distinct(p.b)}, OP(maximum(x[0], x[1]))});
-    t.push_back({"minimum", p.what, {distinct(p.a), distinct(p.b)}, OP(minimum(x[0], x[1]))});
-    t.push_back({"where",
-                 p.what,
-                 {{Input::uniform, p.a}, {Input::uniform, p.b}},
-                 OP(where(stripes(x[0].shape()), x[0], x[1]))});
+    t.push_back({"maximum", p.what, apart, OP(maximum(x[0], x[1]))});
+    t.push_back({"minimum", p.what, apart, OP(minimum(x[0], x[1]))});
+    t.push_back({"where", p.what, any, OP(where(stripes(x[0].shape()), x[0], x[1]))});
   }
+}
+
+void add_arithmetic(std::vector<OpRow>& t) {
   t.push_back({"operator+", "itself", {{3, 4}}, OP(x[0] + x[0])});
   t.push_back({"operator*", "itself", {{3, 4}}, OP(x[0] * x[0])});
   t.push_back(
@@ -214,137 +222,138 @@ void add_normalisation(std::vector<OpRow>& t) {
   t.push_back({"add_dropout", "none", {{3, 4}, {3, 4}}, OP(add_dropout(x[0], x[1], 0, {7, 1}))});
   t.push_back({"add_dropout", "itself", {{3, 4}}, OP(add_dropout(x[0], x[0], Real(0.5), {7, 1}))});
   t.push_back({"relu_dropout", "none", {away({3, 4})}, OP(relu_dropout(x[0], 0, {7, 1}))});
+}
+
+void add_feed_forward(std::vector<OpRow>& t) {
+  const auto small = [](const Shape& shape) { return Input(shape, -0.4, 0.4); };
   for (const Activation f : {Activation::gelu, Activation::relu}) {
-    const std::string name = f == Activation::gelu ? "gelu" : "relu";
-    // With relu the biases, as large as what they are added to, keep what it bends at away from 0.
-    const Input b1 = f == Activation::gelu ? Input{19} : Input(Input::away_from_zero, {19}, 2, 3);
-    const auto small = [](std::initializer_list<Index> shape) {
-      return Input(Shape(shape), -0.4, 0.4);
+    const bool gelu = f == Activation::gelu;
+    // The kink of relu is at 0. Large biases keep the sums away from it.
+    const Input b1 = gelu ? Input{19} : Input(Input::away_from_zero, {19}, 2, 3);
+    const auto plain = [f](Xs v) { return feed_forward(v[0], v[1], v[2], v[3], v[4], f); };
+    const auto dropped = [f](Xs v) {
+      return feed_forward(v[0], v[1], v[2], v[3], v[4], f, Real(0.4), {7, 4});
     };
     for (const Shape& shape : {Shape{4, 5}, Shape{2, 2, 5}, Shape{5}, Shape{0, 5}}) {
-      const std::string what = fmt::format("{}, {}", name, to_string(shape));
-      const Input x(shape, -0.5, 0.5);
-      t.push_back({"feed_forward",
-                   what,
-                   {x, small({19, 5}), b1, small({3, 19}), {3}},
-                   [f](Xs v) { return feed_forward(v[0], v[1], v[2], v[3], v[4], f); },
-                   2});
-      t.push_back({"feed_forward",
-                   what + ", dropped",
-                   {x, small({19, 5}), b1, small({3, 19}), {3}},
-                   [f](Xs v) {
-                     return feed_forward(v[0], v[1], v[2], v[3], v[4], f, Real(0.4), {7, 4});
-                   },
-                   2});
+      const std::string what = fmt::format("{}, {}", gelu ? "gelu" : "relu", to_string(shape));
+      const std::vector<Input> inputs{
+          Input(shape, -0.5, 0.5), small({19, 5}), b1, small({3, 19}), {3}};
+      t.push_back({"feed_forward", what, inputs, plain, 2});
+      t.push_back({"feed_forward", what + ", dropped", inputs, dropped, 2});
     }
   }
-  t.push_back({"feed_forward",
-               "no biases",
-               {{4, 5}, {7, 5}, {3, 7}},
-               OP(feed_forward(x[0], x[1], Variable(), x[2], Variable(), Activation::gelu))});
-  t.push_back({"feed_forward",
-               "one weight twice",
-               {{3, 4}, {4, 4}, {4}},
-               OP(feed_forward(x[0], x[1], x[2], x[1], x[2], Activation::gelu))});
+  const auto no_biases =
+      OP(feed_forward(x[0], x[1], Variable(), x[2], Variable(), Activation::gelu));
+  const auto twice = OP(feed_forward(x[0], x[1], x[2], x[1], x[2], Activation::gelu));
+  t.push_back({"feed_forward", "no biases", {{4, 5}, {7, 5}, {3, 7}}, no_biases});
+  t.push_back({"feed_forward", "one weight twice", {{3, 4}, {4, 4}, {4}}, twice});
 }
+
+struct LossCase {
+  const char* what;
+  CrossEntropy options;
+};
 
 void add_losses(std::vector<OpRow>& t) {
-  struct Case {
-    const char* what;
-    CrossEntropy options;
-  };
-  for (const Case& c : std::vector<Case>{{"plain", {}},
-                                         {"smoothed", {.label_smoothing = Real(0.2)}},
-                                         {"ignoring", {.ignore = 2}},
-                                         {"divided", {.divisor = 7}},
-                                         {"smoothed, ignoring, divided", {Real(0.1), 0, 3}}}) {
+  for (const LossCase& c :
+       std::vector<LossCase>{{"plain", {}},
+                             {"smoothed", {.label_smoothing = Real(0.2)}},
+                             {"ignoring", {.ignore = 2}},
+                             {"divided", {.divisor = 7}},
+                             {"smoothed, ignoring, divided", {Real(0.1), 0, 3}}}) {
+    const std::string what = c.what;
+    const CrossEntropy o = c.options;
     const auto gold = [] { return ids({2, 0, 3, 2}); };
-    t.push_back({"cross_entropy", c.what, {{4, 5}}, [=](Xs x) {
-                   return cross_entropy(x[0], gold(), c.options);
-                 }});
-    t.push_back({"linear_cross_entropy", c.what, {{4, 3}, {5, 3}, {5}}, [=](Xs x) {
-                   return linear_cross_entropy(x[0], x[1], x[2], gold(), c.options);
-                 }});
+    const auto biased = [=](Xs x) { return linear_cross_entropy(x[0], x[1], x[2], gold(), o); };
+    const auto no_bias = [=](Xs x) { return linear_cross_entropy(x[0], x[1], gold(), o); };
     t.push_back(
-        {"linear_cross_entropy", std::string(c.what) + ", no bias", {{4, 3}, {5, 3}}, [=](Xs x) {
-           return linear_cross_entropy(x[0], x[1], gold(), c.options);
-         }});
+        {"cross_entropy", what, {{4, 5}}, [=](Xs x) { return cross_entropy(x[0], gold(), o); }});
+    t.push_back({"linear_cross_entropy", what, {{4, 3}, {5, 3}, {5}}, biased});
+    t.push_back({"linear_cross_entropy", what + ", no bias", {{4, 3}, {5, 3}}, no_bias});
   }
-  t.push_back({"cross_entropy",
-               "all ignored",
-               {{2, 3}},
-               OP(cross_entropy(x[0], ids({1, 1}), {.ignore = 1}))});
-  const auto probability = [](Shape shape) { return Input{shape, 0.1, 0.9}; };
-  for (const auto& [what, options] :
-       {std::pair{"plain", CrossEntropy{}},
-        {"smoothed", CrossEntropy{.label_smoothing = Real(0.2)}},
-        {"ignoring", CrossEntropy{.label_smoothing = Real(0.1), .ignore = 2}},
-        {"divided", CrossEntropy{.divisor = 3}}})
-    // 4 and 6 can only be copied
-    t.push_back(
-        {"copy_cross_entropy", what, {{5, 3}, {4, 3}, {4}, {5}, probability({5})}, [=](Xs x) {
-           return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({1, 4, 2, 6, 0}), options);
-         }});
-  t.push_back({"copy_cross_entropy",
-               "only copied",
-               {{1, 3}, {2, 3}, {2}, {1}, probability({1})},
-               OP(copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({7})))});
-  t.push_back({"linear_cross_entropy",
-               "all ignored",
-               {{2, 3}, {4, 3}},
-               OP(linear_cross_entropy(x[0], x[1], ids({1, 1}), {.ignore = 1}))});
+  const auto ignored = OP(cross_entropy(x[0], ids({1, 1}), {.ignore = 1}));
+  t.push_back({"cross_entropy", "all ignored", {{2, 3}}, ignored});
 }
 
-void add_attention(std::vector<OpRow>& t) {
-  struct Case {
-    const char* what;
-    Attention options;
-    Index d = 8;
-  };
+void add_copying_losses(std::vector<OpRow>& t) {
+  const auto probability = [](Shape shape) { return Input{shape, 0.1, 0.9}; };
+  for (const LossCase& c :
+       std::vector<LossCase>{{"plain", {}},
+                             {"smoothed", {.label_smoothing = Real(0.2)}},
+                             {"ignoring", {.label_smoothing = Real(0.1), .ignore = 2}},
+                             {"divided", {.divisor = 3}}}) {
+    const std::vector<Input> inputs{{5, 3}, {4, 3}, {4}, {5}, probability({5})};
+    // The vocabulary has 4 classes: ids 4 and 6 can only be copied.
+    t.push_back({"copy_cross_entropy", c.what, inputs, [o = c.options](Xs x) {
+                   return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({1, 4, 2, 6, 0}), o);
+                 }});
+  }
+  const auto copied = OP(copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], ids({7})));
+  const auto ignored = OP(linear_cross_entropy(x[0], x[1], ids({1, 1}), {.ignore = 1}));
+  t.push_back(
+      {"copy_cross_entropy", "only copied", {{1, 3}, {2, 3}, {2}, {1}, probability({1})}, copied});
+  t.push_back({"linear_cross_entropy", "all ignored", {{2, 3}, {4, 3}}, ignored});
+}
+
+struct AttentionCase {
+  const char* what;
+  Attention options;
+  Index d = 8;
+};
+
+std::vector<AttentionCase> attention_cases() {
   const Spans two = packed({3, 4});
   const Spans with_empty = packed({2, 0, 3});
   const Spans long_one = packed({5, 4});
-  for (const Case& c : std::vector<Case>{
-           {"one head", {.heads = 1, .queries = packed({4}), .keys = packed({4})}},
-           {"two heads, packed", {.heads = 2, .queries = two, .keys = two}},
-           {"causal", {.heads = 2, .queries = two, .keys = two, .causal = true}},
-           {"padded", {.heads = 2, .queries = padded({3, 1}, 4), .keys = padded({3, 1}, 4)}},
-           {"padded, causal",
-            {.heads = 4, .queries = padded({3, 4}, 4), .keys = padded({3, 4}, 4), .causal = true}},
-           {"cross", {.heads = 2, .queries = two, .keys = long_one}},
-           {"cross, padded keys", {.heads = 2, .queries = two, .keys = padded({2, 3}, 4)}},
-           {"cross, causal", {.heads = 2, .queries = two, .keys = long_one, .causal = true}},
-           {"cross, causal, more queries than keys",
-            {.heads = 2, .queries = long_one, .keys = two, .causal = true}},
-           {"an empty sequence", {.heads = 2, .queries = with_empty, .keys = with_empty}},
-           {"no keys for a query", {.heads = 2, .queries = packed({2, 1, 3}), .keys = with_empty}},
-           {"scaled", {.heads = 1, .queries = two, .keys = two, .scale = Real(0.7)}, 6},
-           {"odd head width", {.heads = 3, .queries = two, .keys = two}, 15},
-           {"dropout",
-            {.heads = 2, .queries = two, .keys = two, .dropout = Real(0.3), .key = {5, 9}}},
-           {"dropout, causal",
-            {.heads = 2,
-            .queries = two,
-            .keys = two,
-            .causal = true,
-            .dropout = Real(0.3),
-            .key = {5, 9}}}}) {
-    const Index n = c.options.queries.rows();
-    const Index m = c.options.keys.rows();
-    const auto draw = [&](Index rows, Index columns) { return Input{{rows, columns}, -1, 1}; };
-    t.push_back({"attention", c.what, {draw(n, c.d), draw(m, c.d), draw(m, c.d)}, [=](Xs x) {
-                   return attention(x[0], x[1], x[2], c.options);
+  // clang-format off
+  return {
+    {"one head", {.heads = 1, .queries = packed({4}), .keys = packed({4})}},
+    {"two heads, packed", {.heads = 2, .queries = two, .keys = two}},
+    {"causal", {.heads = 2, .queries = two, .keys = two, .causal = true}},
+    {"padded", {.heads = 2, .queries = padded({3, 1}, 4), .keys = padded({3, 1}, 4)}},
+    {"padded, causal",
+     {.heads = 4, .queries = padded({3, 4}, 4), .keys = padded({3, 4}, 4), .causal = true}},
+    {"cross", {.heads = 2, .queries = two, .keys = long_one}},
+    {"cross, padded keys", {.heads = 2, .queries = two, .keys = padded({2, 3}, 4)}},
+    {"cross, causal", {.heads = 2, .queries = two, .keys = long_one, .causal = true}},
+    {"cross, causal, more queries than keys",
+     {.heads = 2, .queries = long_one, .keys = two, .causal = true}},
+    {"an empty sequence", {.heads = 2, .queries = with_empty, .keys = with_empty}},
+    {"no keys for a query", {.heads = 2, .queries = packed({2, 1, 3}), .keys = with_empty}},
+    {"scaled", {.heads = 1, .queries = two, .keys = two, .scale = Real(0.7)}, 6},
+    {"odd head width", {.heads = 3, .queries = two, .keys = two}, 15},
+    {"dropout", {.heads = 2, .queries = two, .keys = two, .dropout = Real(0.3), .key = {5, 9}}},
+    {"dropout, causal",
+     {.heads = 2, .queries = two, .keys = two, .causal = true, .dropout = Real(0.3),
+      .key = {5, 9}}},
+  };
+  // clang-format on
+}
+
+void add_attention(std::vector<OpRow>& t) {
+  const auto from_one_to_one = [](Index rows, Index columns) {
+    return Input{{rows, columns}, -1, 1};
+  };
+  for (const AttentionCase& c : attention_cases()) {
+    const Attention o = c.options;
+    const Index n = o.queries.rows();
+    const Index m = o.keys.rows();
+    const std::string what = c.what;
+    const Input queries = from_one_to_one(n, c.d);
+    const Input keys = from_one_to_one(m, c.d);
+    const Input joined = from_one_to_one(m, 2 * c.d);
+    t.push_back({"attention", what, {queries, keys, keys}, [=](Xs x) {
+                   return attention(x[0], x[1], x[2], o);
                  }});
-    t.push_back(
-        {"attention", std::string(c.what) + ", kv", {draw(n, c.d), draw(m, 2 * c.d)}, [=](Xs x) {
-           return attention(x[0], x[1], c.options);
-         }});
-    if (n == m)
-      t.push_back({"attention", std::string(c.what) + ", qkv", {draw(n, 3 * c.d)}, [=](Xs x) {
-                     Attention same = c.options;
-                     same.keys = same.queries;
-                     return attention(x[0], same);
-                   }});
+    t.push_back({"attention", what + ", kv", {queries, joined}, [=](Xs x) {
+                   return attention(x[0], x[1], o);
+                 }});
+    if (n != m) continue;
+    Attention same = o;
+    same.keys = same.queries;
+    t.push_back({"attention", what + ", qkv", {from_one_to_one(n, 3 * c.d)}, [=](Xs x) {
+                   return attention(x[0], same);
+                 }});
   }
 }
 
@@ -368,14 +377,33 @@ void add_control(std::vector<OpRow>& t) {
 const std::vector<OpRow>& op_table() {
   static const std::vector<OpRow> table = [] {
     std::vector<OpRow> t;
-    for (auto add : {add_arithmetic, add_unary, add_reductions, add_products, add_shapes, add_rows,
-                     add_normalisation, add_losses, add_attention, add_attention_family,
-                     add_recurrence, add_convolution, add_control})
+    for (auto add :
+         {add_broadcasting, add_arithmetic, add_unary, add_reductions, add_products, add_shapes,
+          add_rows, add_normalisation, add_feed_forward, add_losses, add_copying_losses,
+          add_attention, add_attention_family, add_recurrence, add_convolution, add_control})
       add(t);
     return t;
   }();
   return table;
 }
+
+namespace {
+
+/// Element k of the input of index i, before shuffling.
+double draw_element(const Input& input, std::size_t i, Index k, Random& random) {
+  const double u = random.uniform(input.low, input.high);
+  switch (input.kind) {
+    case Input::distinct: {
+      // A grid that no other input shares: no two elements are within a difference step.
+      const auto place = static_cast<double>(k - input.shape.size() / 2);
+      return (place + 0.4 * static_cast<double>(i)) / 8;
+    }
+    case Input::away_from_zero: return random.chance(0.5) ? u : -u;
+    default: return u;
+  }
+}
+
+}  // namespace
 
 std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed) {
   Random random(seed);
@@ -383,16 +411,8 @@ std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed) {
   for (std::size_t i = 0; i < row.inputs.size(); ++i) {
     const Input& input = row.inputs[i];
     Tensor x(input.shape);
-    for (Index k = 0; k < x.size(); ++k) {
-      const double u = random.uniform(input.low, input.high);
-      // Distinct: a grid that no other input shares, so that no two elements are within a step of
-      // one another.
-      x[k] = static_cast<Real>(
-          input.kind == Input::distinct
-              ? (static_cast<double>(k - x.size() / 2) + 0.4 * static_cast<double>(i)) / 8
-          : input.kind == Input::away_from_zero ? (random.chance(0.5) ? u : -u)
-                                                : u);
-    }
+    for (Index k = 0; k < x.size(); ++k)
+      x[k] = static_cast<Real>(draw_element(input, i, k, random));
     if (input.kind == Input::distinct) random.shuffle(x.span());
     result.push_back(x);
   }

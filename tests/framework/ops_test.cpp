@@ -27,7 +27,8 @@ TEST_P(Gradients, MatchDifferences) {
   }
 }
 
-/// Zeros where an input has no part in the result; never undefined, as of one that was not used.
+/// An input that has no part in the result has a gradient of zeros. Only the gradient of an input
+/// that was not used is undefined.
 TEST_P(Gradients, AreDefined) {
   const OpRow& row = op_table()[GetParam()];
   std::vector<Parameter> parameters;
@@ -43,7 +44,7 @@ TEST_P(Gradients, AreDefined) {
   }
 }
 
-/// Gradients add to what is there: the same computation twice gives twice the gradient.
+/// Gradients are added to those already there: the same computation twice gives twice the gradient.
 TEST_P(Gradients, Accumulate) {
   const OpRow& row = op_table()[GetParam()];
   std::vector<Parameter> once;
@@ -77,8 +78,8 @@ TEST_P(Gradients, Accumulate) {
   }
 }
 
-/// Frozen inputs get no gradient, and those of the others are the same, to the bit: each alone
-/// frozen, and each alone left.
+/// Frozen inputs get no gradient. The gradients of the others are the same bit by bit. Each input
+/// is frozen alone, and each is left alone while all others are frozen.
 TEST_P(Gradients, SkipFrozenInputs) {
   const OpRow& row = op_table()[GetParam()];
   const std::vector<Tensor> inputs = draw(row, 4);
@@ -126,8 +127,14 @@ std::string row_name(const testing::TestParamInfo<std::size_t>& info) {
   static const std::map<char, std::string> words{
       {'+', "plus"}, {'-', "minus"}, {'*', "times"}, {'/', "divide"}};
   std::string name;
-  for (char c : row.op)
-    name += std::isalnum(c) ? std::string(1, c) : words.contains(c) ? "_" + words.at(c) : "_";
+  for (char c : row.op) {
+    if (std::isalnum(c)) {
+      name += c;
+      continue;
+    }
+    name += '_';
+    if (words.contains(c)) name += words.at(c);
+  }
   name += "__";
   for (char c : row.what)
     name += std::isalnum(c) ? c : '_';

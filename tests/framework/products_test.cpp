@@ -8,9 +8,9 @@
 #include "framework/kernels/packed.h"
 #include "framework/random.h"
 
-// The large products against sums in double precision. Extents stand on both sides of every edge
-// there is: of a vector, a strip of rows, a panel of columns, a depth, a task, and of what is small
-// enough for another way.
+// Large products against sums in double precision. The extents are on both sides of every limit: a
+// vector, a strip of rows, a panel of columns, a depth, a task, and the size below which another
+// kernel computes the product.
 
 namespace heed::test {
 namespace {
@@ -48,7 +48,6 @@ TEST_P(Products, AreTheSums) {
         const Index ldb = (tb ? k : n) + 2;
         const Index ldc = n + 5;
         const std::vector<Real> a = numbers((ta ? k : m) * lda, 1);
-
         const std::vector<Real> b = numbers((tb ? n : k) * ldb, 2);
         const std::vector<Real> before = numbers(m * ldc, 3);
         std::vector<Real> c = before;
@@ -89,14 +88,12 @@ TEST_P(Products, StartFromTheBias) {
           << i << " " << j;
 }
 
-// A row of a packed product has the same bits whatever rows stand beside it, on one thread or
-// shared out.
+// A row of a packed product has the same bits with any other rows, on one thread or on several.
 TEST_P(Products, RowsDoNotDependOnTheOthers) {
   const auto [m, n, k] = GetParam();
   const std::vector<Real> a = numbers(m * k, 1);
   const std::vector<Real> b = numbers(k * n, 2);
   std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(k, n)));
-
   std::vector<Real> whole(static_cast<std::size_t>(m * n));
   std::vector<Real> single(static_cast<std::size_t>(n));
   kernels::pack(k, n, b.data(), n, 1, packed.data());

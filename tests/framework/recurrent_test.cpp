@@ -4,6 +4,7 @@
 
 #include "framework/kernels/parallel.h"
 #include "tests/framework/ops_table.h"
+#include "tests/message_of.h"
 
 namespace heed::test {
 namespace {
@@ -15,7 +16,10 @@ const std::vector<std::pair<Kind, const char*>> kinds = {{Kind::elman, "elman"},
                                                          {Kind::lstm, "lstm"},
                                                          {Kind::norm_lstm, "norm_lstm"},
                                                          {Kind::gru, "gru"}};
-Index gates_of(Kind kind) { return kind == Kind::elman ? 1 : kind == Kind::gru ? 3 : 4; }
+Index gates_of(Kind kind) {
+  if (kind == Kind::elman) return 1;
+  return kind == Kind::gru ? 3 : 4;
+}
 
 /// Everything an op of this family reads.
 struct Inputs {
@@ -61,7 +65,28 @@ Variable fused(Kind kind, const Inputs& in, const Recurrence& o) {
   }
 }
 
-/// One sequence after the other, one step after the other, from plain ops.
+struct State {
+  Variable h;
+  Variable c;
+};
+
+/// One step of one sequence. x is what the input adds to the gates, u what the state adds.
+State step(Kind kind, const Inputs& in, const Variable& x, const Variable& u, const State& s) {
+  const Index h = s.h.columns();
+  const auto part = [&](const Variable& z, Index i) { return slice(z, 1, i * h, (i + 1) * h); };
+  if (kind == Kind::elman) return {tanh(x + u), s.c};
+  if (kind == Kind::gru) {
+    const Variable r = sigmoid(part(x, 0) + part(u, 0));
+    const Variable z = sigmoid(part(x, 1) + part(u, 1));
+    return {(1 - z) * tanh(part(x, 2) + r * part(u, 2)) + z * s.h, s.c};
+  }
+  const Variable z = x + u;
+  const Variable c = sigmoid(part(z, 1)) * s.c + sigmoid(part(z, 0)) * tanh(part(z, 2));
+  const Variable normed = kind == Kind::lstm ? c : layer_norm(c, in.cell_gain, in.cell_bias);
+  return {sigmoid(part(z, 3)) * tanh(normed), c};
+}
+
+/// One sequence after the other and one step after the other, from plain ops.
 Variable composed(Kind kind, const Inputs& in, const Recurrence& o) {
   const Index h = in.weight.shape()[1];
   const Index rows = in.x.shape()[0];
@@ -70,35 +95,22 @@ Variable composed(Kind kind, const Inputs& in, const Recurrence& o) {
   const std::vector<Index> ones(static_cast<std::size_t>(count), 1);
   const Variable masks =
       sequence_dropout(Tensor::full({count, h}, 1), Spans::packed(ones), o.dropout, o.key);
-  const auto part = [&](const Variable& z, Index i) { return slice(z, 1, i * h, (i + 1) * h); };
-  // the first is for padding
+  // The first row of each is for padding.
   std::vector<Operand> hs{Tensor::zeros({1, h})};
   std::vector<Operand> cs{Tensor::zeros({1, h})};
   Ids place = Ids::full({rows}, 0);
   for (Index s = 0; s < count; ++s) {
-    Variable state = slice(in.h0, 0, s, s + 1);
-    Variable cell = slice(in.c0, 0, s, s + 1);
+    State state{slice(in.h0, 0, s, s + 1), slice(in.c0, 0, s, s + 1)};
     for (Index t = 0; t < o.spans.length(s); ++t) {
       const Index row = o.spans.begin(s) + (o.reverse ? o.spans.length(s) - 1 - t : t);
       const Variable x = slice(in.x, 0, row, row + 1);
-      Variable u = matmul(state * slice(masks, 0, s, s + 1), in.weight, {.b = true});
+      Variable u = matmul(state.h * slice(masks, 0, s, s + 1), in.weight, {.b = true});
       u = kind == Kind::norm_lstm ? layer_norm(u, in.gain, Tensor::zeros(in.gain.shape()))
                                   : u + in.bias;
-      if (kind == Kind::elman) {
-        state = tanh(x + u);
-      } else if (kind == Kind::gru) {
-        const Variable r = sigmoid(part(x, 0) + part(u, 0));
-        const Variable z = sigmoid(part(x, 1) + part(u, 1));
-        state = (1 - z) * tanh(part(x, 2) + r * part(u, 2)) + z * state;
-      } else {
-        const Variable z = x + u;
-        cell = sigmoid(part(z, 1)) * cell + sigmoid(part(z, 0)) * tanh(part(z, 2));
-        state = sigmoid(part(z, 3)) *
-                tanh(kind == Kind::lstm ? cell : layer_norm(cell, in.cell_gain, in.cell_bias));
-      }
+      state = step(kind, in, x, u, state);
       place[row] = static_cast<Id>(hs.size());
-      hs.emplace_back(state);
-      cs.emplace_back(cell);
+      hs.emplace_back(state.h);
+      cs.emplace_back(state.c);
     }
   }
   const Variable y = gather(concat(hs, 0), place);
@@ -165,7 +177,6 @@ TEST(Recurrence, EqualsItsComposition) {
           const std::string what = fmt::format("{}, {}{}, dropout {}", name, layout.name,
                                                reverse ? ", backwards" : "", p);
           const Result got = run(in, [&] { return fused(kind, in, o); });
-
           const Result expected = run(in, [&] { return composed(kind, in, o); });
           expect_close(got.value, expected.value, what);
           for (std::size_t i = 0; i < got.gradients.size(); ++i)
@@ -176,7 +187,23 @@ TEST(Recurrence, EqualsItsComposition) {
 
 double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
-TEST(Recurrence, FollowsItsEquations) {  // in double, number by number
+/// One step of unit j in double; updates its cell. x(g, j) and u(g, j) are what the input and the
+/// state add to gate g.
+template <class X, class U>
+double next_state(Kind kind, const X& x, const U& u, Index j, double state, double& cell) {
+  const auto gate = [&](Index g) { return logistic(x(g, j) + u(g, j)); };
+  if (kind == Kind::elman) return std::tanh(x(0, j) + u(0, j));
+  if (kind == Kind::lstm) {
+    cell = gate(1) * cell + gate(0) * std::tanh(x(2, j) + u(2, j));
+    return gate(3) * std::tanh(cell);
+  }
+  const double r = gate(0);
+  const double z = gate(1);
+  return (1 - z) * std::tanh(x(2, j) + r * u(2, j)) + z * state;
+}
+
+/// The equations in double, number by number.
+TEST(Recurrence, FollowsItsEquations) {
   const Index h = 7;
   const Index n = 6;
   for (Kind kind : {Kind::elman, Kind::lstm, Kind::gru}) {
@@ -199,22 +226,8 @@ TEST(Recurrence, FollowsItsEquations) {  // in double, number by number
         return total;
       };
       std::vector<double> next(h);
-      for (Index j = 0; j < h; ++j) {
-        if (kind == Kind::elman) next[j] = std::tanh(x(0, j) + u(0, j));
-        if (kind == Kind::lstm) {
-          const double i = logistic(x(0, j) + u(0, j));
-          const double f = logistic(x(1, j) + u(1, j));
-
-          const double g = std::tanh(x(2, j) + u(2, j));
-          cell[j] = f * cell[j] + i * g;
-          next[j] = logistic(x(3, j) + u(3, j)) * std::tanh(cell[j]);
-        }
-        if (kind == Kind::gru) {
-          const double r = logistic(x(0, j) + u(0, j));
-          const double z = logistic(x(1, j) + u(1, j));
-          next[j] = (1 - z) * std::tanh(x(2, j) + r * u(2, j)) + z * state[j];
-        }
-      }
+      for (Index j = 0; j < h; ++j)
+        next[j] = next_state(kind, x, u, j, state[j], cell[j]);
       state = next;
       for (Index j = 0; j < h; ++j) {
         EXPECT_NEAR(static_cast<double>(y[t * h + j]), state[j], 1e-5) << t << ", " << j;
@@ -301,46 +314,40 @@ TEST(SequenceDropout, HasOneMaskForAllRowsOfASequence) {
   EXPECT_NEAR(static_cast<double>(equal) / d, 0.625, 0.12) << "of two independent masks";
 }
 
+#define CALL(...) [] { __VA_ARGS__; }
+
+Tensor zeros_of(std::initializer_list<Index> shape) { return Tensor::zeros(Shape(shape)); }
+const Variable none;
+
+struct BadRow {
+  std::function<void()> act;
+  const char* message;
+};
+
+// clang-format off
+const std::vector<BadRow> bad_calls{
+    {CALL(lstm(zeros_of({3, 8}), zeros_of({12, 3}), none, none, none, {.spans = packed({3})})),
+     "[lstm] expected x (rows, 4h) and weight (4h, h); got (3, 8) and (12, 3)"},
+    {CALL(gru(zeros_of({3, 6}), zeros_of({6, 2}), none, none, {.spans = packed({2})})),
+     "[gru] expected spans over the 3 rows of x; got 2"},
+    {CALL(elman(zeros_of({3, 2}), zeros_of({2, 2}), zeros_of({3}), none, {.spans = packed({3})})),
+     "[elman] expected bias of shape (2,); got (3,)"},
+    {CALL(elman(zeros_of({3, 2}), zeros_of({2, 2}), none, zeros_of({2, 2}),
+                {.spans = packed({3})})),
+     "[elman] expected h0 of shape (1, 2); got (2, 2)"},
+    {CALL(elman(zeros_of({3, 2}), zeros_of({2, 2}), none, none,
+                {.spans = packed({3}), .dropout = 1})),
+     "[elman] expected a dropout probability within [0, 1); got 1"},
+    {CALL(lstm_cell(zeros_of({3, 8}), zeros_of({3, 3}))),
+     "[lstm_cell] expected gates (n, 4h) and c (n, h); got (3, 8) and (3, 3)"},
+    {CALL(gru_cell(zeros_of({3, 6}), zeros_of({3, 6}), zeros_of({2, 2}))),
+     "[gru_cell] expected x and u (n, 3h) and a state (n, h); got (3, 6), (3, 6) and (2, 2)"},
+};
+// clang-format on
+
 TEST(Recurrence, SaysWhatDoesNotFit) {
-  const auto message = [](const std::function<void()>& act) -> std::string {
-    try {
-      act();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  const auto t = [](const Shape& shape) { return Tensor::zeros(shape); };
-  const Variable none;
-  EXPECT_EQ(message([&] {
-              lstm(t({3, 8}), t({12, 3}), none, none, none, {.spans = packed({3})});
-            }),
-            "[lstm] expected x (rows, 4h) and weight (4h, h); got (3, 8) and (12, 3)");
-  EXPECT_EQ(message([&] {
-              gru(t({3, 6}), t({6, 2}), none, none, {.spans = packed({2})});
-            }),
-            "[gru] expected spans over the 3 rows of x; got 2");
-  EXPECT_EQ(message([&] {
-              elman(t({3, 2}), t({2, 2}), t({3}), none, {.spans = packed({3})});
-            }),
-            "[elman] expected bias of shape (2,); got (3,)");
-  EXPECT_EQ(message([&] {
-              elman(t({3, 2}), t({2, 2}), none, t({2, 2}), {.spans = packed({3})});
-            }),
-            "[elman] expected h0 of shape (1, 2); got (2, 2)");
-  EXPECT_EQ(message([&] {
-              elman(t({3, 2}), t({2, 2}), none, none, {.spans = packed({3}), .dropout = 1});
-            }),
-            "[elman] expected a dropout probability within [0, 1); got 1");
-  EXPECT_EQ(message([&] {
-              lstm_cell(t({3, 8}), t({3, 3}));
-            }),
-            "[lstm_cell] expected gates (n, 4h) and c (n, h); got (3, 8) and (3, 3)");
-  EXPECT_EQ(
-      message([&] {
-        gru_cell(t({3, 6}), t({3, 6}), t({2, 2}));
-      }),
-      "[gru_cell] expected x and u (n, 3h) and a state (n, h); got (3, 6), (3, 6) and (2, 2)");
+  for (const BadRow& row : bad_calls)
+    EXPECT_EQ(message_of(row.act), row.message);
 }
 
 }  // namespace

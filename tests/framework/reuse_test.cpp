@@ -1,71 +1,66 @@
 #include "framework/reuse.h"
 
-#include <functional>
-
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include "framework/error.h"
 #include "framework/name_patterns.h"
 #include "framework/ops.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
 
 using Names = std::vector<std::string>;
 
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+struct MatchRow {
+  const char* pattern;
+  const char* name;
+  bool expected;
+};
+const MatchRow match_rows[] = {
+    {"a", "a", true},
+    {"a", "ab", false},
+    {"a", "", false},
+    {"", "", true},
+    {"*", "", true},
+    {"*", "a.b", true},
+    {"a*", "a", true},
+    {"a*", "ba", false},
+    {"*a", "ba", true},
+    {"*a", "ab", false},
+    {"?", "a", true},
+    {"?", "", false},
+    {"??", "a", false},
+    {"a?c", "abc", true},
+    {"a?c", "a.c", true},
+    {"encoder.*", "encoder.0.weight", true},
+    {"encoder.*", "encoder_norm.gain", false},
+    {"encoder*", "encoder_norm.gain", true},
+    {"*.bias", "encoder.0.bias", true},
+    {"*.bias", "bias", false},
+    {"*.0.*", "encoder.0.bias", true},
+    {"*.0.*", "encoder.10.bias", false},
+    {"a*b*c", "aXbYbZc", true},
+    {"a*b*c", "aXbYbZ", false},
+    {"*a*a*", "a", false},
+    {"**", "x", true},
+    {"a**", "a", true},
+    {"*ab", "aab", true},
+    {"[ab]", "a", false},
+    {"[ab]", "[ab]", true},
+    {"A", "a", false},
+};
 
 TEST(NamePatterns, MatchWholeNames) {
-  const struct {
-    const char* pattern;
-    const char* name;
-    bool expected;
-  } rows[] = {
-      {"a", "a", true},
-      {"a", "ab", false},
-      {"a", "", false},
-      {"", "", true},
-      {"*", "", true},
-      {"*", "a.b", true},
-      {"a*", "a", true},
-      {"a*", "ba", false},
-      {"*a", "ba", true},
-      {"*a", "ab", false},
-      {"?", "a", true},
-      {"?", "", false},
-      {"??", "a", false},
-      {"a?c", "abc", true},
-      {"a?c", "a.c", true},
-      {"encoder.*", "encoder.0.weight", true},
-      {"encoder.*", "encoder_norm.gain", false},
-      {"encoder*", "encoder_norm.gain", true},
-      {"*.bias", "encoder.0.bias", true},
-      {"*.bias", "bias", false},
-      {"*.0.*", "encoder.0.bias", true},
-      {"*.0.*", "encoder.10.bias", false},
-      {"a*b*c", "aXbYbZc", true},
-      {"a*b*c", "aXbYbZ", false},
-      {"*a*a*", "a", false},
-      {"**", "x", true},
-      {"a**", "a", true},
-      {"*ab", "aab", true},
-      {"[ab]", "a", false},
-      {"[ab]", "[ab]", true},
-      {"A", "a", false},
-  };
-  for (const auto& row : rows)
+  for (const MatchRow& row : match_rows)
     EXPECT_EQ(matches(row.pattern, row.name), row.expected) << row.pattern << " and " << row.name;
-  // Many stars on a long name that they nearly match: quadratic, not exponential.
+}
+
+/// Many stars and a long name that they nearly match take quadratic time, not exponential time.
+TEST(NamePatterns, ManyStarsTakeLittleTime) {
   std::string stars;
-  std::string name(4000, 'a');
+  const std::string name(4000, 'a');
   for (int i = 0; i < 40; ++i)
     stars += "*a";
   EXPECT_FALSE(matches(stars + "b", name));
@@ -85,7 +80,7 @@ TEST(NamePatterns, ChooseAndExclude) {
       {{"!embedding*"}, {1, 2, 3, 4}},
       {{"!*.bias", "!*.gain"}, {0, 2}},
       {{"encoder*", "!*.bias"}, {2, 3}},
-      {{"!*.bias", "encoder*"}, {2, 3}},  // in whatever order
+      {{"!*.bias", "encoder*"}, {2, 3}},  // the order does not matter
       {{"encoder.0.bias", "!encoder*"}, {}},
       {{"!*"}, {}},
       {{"nothing"}, {}},
@@ -104,7 +99,7 @@ TEST(NamePatterns, ChooseAndExclude) {
   EXPECT_FALSE(NamePatterns({"embedding*", "!output"}).chooses(both));
 }
 
-/// Named as a small encoder-decoder is; its output is its embedding.
+/// Has the names of a small encoder-decoder. Its output shares the embedding.
 struct Net {
   Parameter embedding{Tensor::full({4, 2}, 1)};
   Parameter weight{Tensor::full({2, 3}, 2)};
@@ -125,9 +120,13 @@ const std::vector<NamedTensor> fitting = {{"embedding", Tensor::full({4, 2}, 10)
                                           {"encoder.bias", Tensor::full({2}, 30)},
                                           {"decoder.weight", Tensor::full({3}, 40)}};
 
+/// `tensors` with `other` in the place of the one of its name, or at the end.
 std::vector<NamedTensor> with(std::vector<NamedTensor> tensors, const NamedTensor& other) {
   for (NamedTensor& tensor : tensors)
-    if (tensor.name == other.name) return tensor = other, tensors;
+    if (tensor.name == other.name) {
+      tensor = other;
+      return tensors;
+    }
   tensors.push_back(other);
   return tensors;
 }
@@ -136,6 +135,7 @@ std::vector<NamedTensor> without(std::vector<NamedTensor> tensors, const std::st
   return tensors;
 }
 
+/// The first element of each parameter.
 std::vector<double> firsts(Net& net) {
   std::vector<double> result;
   for (const auto& [name, parameter] : parameters(net))
@@ -143,170 +143,121 @@ std::vector<double> firsts(Net& net) {
   return result;
 }
 
+struct LoadingRow {
+  const char* what;
+  std::vector<NamedTensor> source;
+  Names patterns = {};
+  Names loaded = {};
+  Names unselected = {};
+  Names missing = {};
+  Names mismatched = {};
+  Names extra = {};
+  Names unmatched = {};
+  const char* problems = "";
+  std::vector<double> after = {1, 2, 3, 4};  // firsts() after apply(); these are the initial ones
+};
+
+const std::vector<LoadingRow> loading_rows = {
+    {.what = "all of it",
+     .source = fitting,
+     .loaded = {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"},
+     .after = {10, 20, 30, 40}},
+    {.what = "a part",
+     .source = fitting,
+     .patterns = {"encoder.*"},
+     .loaded = {"encoder.weight", "encoder.bias"},
+     .unselected = {"embedding", "decoder.weight"},
+     .after = {1, 20, 30, 4}},
+    {.what = "all but a part",
+     .source = fitting,
+     .patterns = {"!*.weight"},
+     .loaded = {"embedding", "encoder.bias"},
+     .unselected = {"encoder.weight", "decoder.weight"},
+     .after = {10, 2, 30, 4}},
+    {.what = "by another of its names",
+     .source = fitting,
+     .patterns = {"output"},
+     .loaded = {"embedding"},
+     .unselected = {"encoder.weight", "encoder.bias", "decoder.weight"},
+     .after = {10, 2, 3, 4}},
+    {.what = "more than there is room for",
+     .source = with(fitting, {"pointer", Tensor({1}, {5})}),
+     .patterns = {"decoder*"},
+     .loaded = {"decoder.weight"},
+     .unselected = {"embedding", "encoder.weight", "encoder.bias"},
+     .extra = {"pointer"},
+     .after = {1, 2, 3, 40}},
+    {.what = "missing",
+     .source = without(without(fitting, "embedding"), "decoder.weight"),
+     .loaded = {"encoder.weight", "encoder.bias"},
+     .missing = {"embedding", "decoder.weight"},
+     .problems = "missing: embedding, decoder.weight"},
+    {.what = "missing, and not chosen",
+     .source = without(fitting, "embedding"),
+     .patterns = {"!embedding"},
+     .loaded = {"encoder.weight", "encoder.bias", "decoder.weight"},
+     .unselected = {"embedding"},
+     .after = {1, 20, 30, 40}},
+    {.what = "of other shapes",
+     .source =
+         with(with(fitting, {"encoder.bias", Tensor({3})}), {"decoder.weight", Tensor({3, 1})}),
+     .loaded = {"embedding", "encoder.weight"},
+     .mismatched = {"encoder.bias", "decoder.weight"},
+     .problems = "of another shape: encoder.bias is (3,) and should be (2,), decoder.weight is "
+                 "(3, 1) and should be (3,)"},
+    {.what = "everything wrong at once",
+     .source = with(without(with(fitting, {"encoder.bias", Tensor(Shape{})}), "embedding"),
+                    {"more", Tensor({1})}),
+     .patterns = {"*", "encodr*", "!outputs"},
+     .loaded = {"encoder.weight", "decoder.weight"},
+     .missing = {"embedding"},
+     .mismatched = {"encoder.bias"},
+     .extra = {"more"},
+     .unmatched = {"encodr*", "!outputs"},
+     .problems = "missing: embedding; of another shape: encoder.bias is () and should be (2,); "
+                 "patterns that match no parameter: encodr*, !outputs"},
+    {.what = "nothing chosen",
+     .source = fitting,
+     .patterns = {"!*"},
+     .unselected = {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"},
+     .problems = "nothing is chosen"},
+    {.what = "an empty source",
+     .source = {},
+     .patterns = {"encoder.bias"},
+     .unselected = {"embedding", "encoder.weight", "decoder.weight"},
+     .missing = {"encoder.bias"},
+     .problems = "missing: encoder.bias"},
+};
+
+template <class Items>
+Names names_of(const Items& items) {
+  Names names;
+  for (const auto& item : items)
+    names.push_back(item.name);
+  return names;
+}
+
 TEST(Loading, ListsEveryNameBeforeAnythingChanges) {
-  const struct {
-    const char* what;
-    std::vector<NamedTensor> source;
-    Names patterns;
-    Names loaded;
-    Names unselected;
-    Names missing;
-    Names mismatched;
-    Names extra;
-    Names unmatched;
-    const char* problems;
-    std::vector<double> after;
-  } rows[] = {
-      {"all of it",
-       fitting,
-       {},
-       {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"},
-       {},
-       {},
-       {},
-       {},
-       {},
-       "",
-       {10, 20, 30, 40}},
-      {"a part",
-       fitting,
-       {"encoder.*"},
-       {"encoder.weight", "encoder.bias"},
-       {"embedding", "decoder.weight"},
-       {},
-       {},
-       {},
-       {},
-       "",
-       {1, 20, 30, 4}},
-      {"all but a part",
-       fitting,
-       {"!*.weight"},
-       {"embedding", "encoder.bias"},
-       {"encoder.weight", "decoder.weight"},
-       {},
-       {},
-       {},
-       {},
-       "",
-       {10, 2, 30, 4}},
-      {"by another of its names",
-       fitting,
-       {"output"},
-       {"embedding"},
-       {"encoder.weight", "encoder.bias", "decoder.weight"},
-       {},
-       {},
-       {},
-       {},
-       "",
-       {10, 2, 3, 4}},
-      {"more than there is room for",
-       with(fitting, {"pointer", Tensor({1}, {5})}),
-       {"decoder*"},
-       {"decoder.weight"},
-       {"embedding", "encoder.weight", "encoder.bias"},
-       {},
-       {},
-       {"pointer"},
-       {},
-       "",
-       {1, 2, 3, 40}},
-      {"missing",
-       without(without(fitting, "embedding"), "decoder.weight"),
-       {},
-       {"encoder.weight", "encoder.bias"},
-       {},
-       {"embedding", "decoder.weight"},
-       {},
-       {},
-       {},
-       "missing: embedding, decoder.weight",
-       {1, 2, 3, 4}},
-      {"missing, and not chosen",
-       without(fitting, "embedding"),
-       {"!embedding"},
-       {"encoder.weight", "encoder.bias", "decoder.weight"},
-       {"embedding"},
-       {},
-       {},
-       {},
-       {},
-       "",
-       {1, 20, 30, 40}},
-      {"of other shapes",
-       with(with(fitting, {"encoder.bias", Tensor({3})}), {"decoder.weight", Tensor({3, 1})}),
-       {},
-       {"embedding", "encoder.weight"},
-       {},
-       {},
-       {"encoder.bias", "decoder.weight"},
-       {},
-       {},
-       "of another shape: encoder.bias is (3,) and should be (2,), decoder.weight is (3, 1) and "
-       "should be (3,)",
-       {1, 2, 3, 4}},
-      {"everything wrong at once",
-       with(without(with(fitting, {"encoder.bias", Tensor(Shape{})}), "embedding"),
-            {"more", Tensor({1})}),
-       {"*", "encodr*", "!outputs"},
-       {"encoder.weight", "decoder.weight"},
-       {},
-       {"embedding"},
-       {"encoder.bias"},
-       {"more"},
-       {"encodr*", "!outputs"},
-       "missing: embedding; of another shape: encoder.bias is () and should be (2,); patterns that "
-       "match no parameter: encodr*, !outputs",
-       {1, 2, 3, 4}},
-      {"nothing chosen",
-       fitting,
-       {"!*"},
-       {},
-       {"embedding", "encoder.weight", "encoder.bias", "decoder.weight"},
-       {},
-       {},
-       {},
-       {},
-       "nothing is chosen",
-       {1, 2, 3, 4}},
-      {"an empty source",
-       {},
-       {"encoder.bias"},
-       {},
-       {"embedding", "encoder.weight", "decoder.weight"},
-       {"encoder.bias"},
-       {},
-       {},
-       {},
-       "missing: encoder.bias",
-       {1, 2, 3, 4}},
-  };
-  for (const auto& row : rows) {
+  const std::vector<double> initial = {1, 2, 3, 4};
+  for (const LoadingRow& row : loading_rows) {
+    SCOPED_TRACE(row.what);
     Net net;
     const LoadingPlan plan = plan_loading(row.source, net, NamePatterns(row.patterns));
-    Names loaded;
-    Names mismatched;
-    for (const auto& item : plan.loaded)
-      loaded.push_back(item.name);
-    for (const auto& item : plan.mismatched)
-      mismatched.push_back(item.name);
-    EXPECT_EQ(loaded, row.loaded) << row.what;
-    EXPECT_EQ(plan.unselected, row.unselected) << row.what;
-    EXPECT_EQ(plan.missing, row.missing) << row.what;
-    EXPECT_EQ(mismatched, row.mismatched) << row.what;
-    EXPECT_EQ(plan.extra, row.extra) << row.what;
-    EXPECT_EQ(plan.unmatched, row.unmatched) << row.what;
-    EXPECT_EQ(plan.problems(), row.problems) << row.what;
-    EXPECT_EQ(firsts(net), (std::vector<double>{1, 2, 3, 4}))
-        << row.what << ": planning changed something";
-    const std::string said = message_of([&] { apply(plan); });
-    EXPECT_EQ(said, *row.problems == '\0'
-                        ? ""
-                        : fmt::format("[apply] expected a plan that fits; got {}", row.problems))
-        << row.what;
-    EXPECT_EQ(firsts(net), row.after) << row.what;
-    EXPECT_EQ(net.output.value()[0], net.embedding.value()[0]) << row.what << ": no longer shared";
+    EXPECT_EQ(names_of(plan.loaded), row.loaded);
+    EXPECT_EQ(plan.unselected, row.unselected);
+    EXPECT_EQ(plan.missing, row.missing);
+    EXPECT_EQ(names_of(plan.mismatched), row.mismatched);
+    EXPECT_EQ(plan.extra, row.extra);
+    EXPECT_EQ(plan.unmatched, row.unmatched);
+    EXPECT_EQ(plan.problems(), row.problems);
+    EXPECT_EQ(firsts(net), initial) << "planning changed something";
+
+    const std::string refusal =
+        fmt::format("[apply] expected a plan that fits; got {}", row.problems);
+    const bool fits = *row.problems == '\0';
+    EXPECT_EQ(message_of([&] { apply(plan); }), fits ? "" : refusal);
+    EXPECT_EQ(firsts(net), row.after);
+    EXPECT_EQ(net.output.value()[0], net.embedding.value()[0]) << "no longer shared";
   }
 }
 
@@ -323,7 +274,10 @@ TEST(Loading, FindsRowsByTheirMap) {
   apply(plan);
   EXPECT_EQ(net.embedding.value().to_vector(), (std::vector<Real>{5, 6, 1, 1, 1, 2, 1, 1}));
   EXPECT_EQ(net.bias.value().to_vector(), (std::vector<Real>{3, 8}));
+}
 
+TEST(Loading, RefusesRowsThatTheirMapDoesNotFit) {
+  Net net;
   const struct {
     const char* what;
     Tensor tensor;
@@ -337,11 +291,12 @@ TEST(Loading, FindsRowsByTheirMap) {
   };
   for (const auto& row : bad) {
     const std::vector<NamedTensor> other = {{"embedding", row.tensor}};
-    EXPECT_EQ(plan_loading(other, net, NamePatterns({"embedding"}), std::span(&row.map, 1))
-                  .mismatched.size(),
-              1u)
-        << row.what;
+    const LoadingPlan plan =
+        plan_loading(other, net, NamePatterns({"embedding"}), std::span(&row.map, 1));
+    EXPECT_EQ(plan.mismatched.size(), 1u) << row.what;
   }
+  const std::vector<NamedTensor> source = {{"embedding", Tensor({3, 2}, {1, 2, 3, 4, 5, 6})},
+                                           {"encoder.bias", Tensor({3}, {7, 8, 9})}};
   const RowMap beyond{net.embedding, {3, 0, 0, 0}, 3};
   EXPECT_EQ(message_of([&] {
               plan_loading(source, net, NamePatterns({"embedding"}), std::span(&beyond, 1));
@@ -361,42 +316,41 @@ TEST(Loading, TakesWhatACheckpointHoldsUnderAPrefix) {
   EXPECT_EQ(names, (Names{"a", "b"}));
 }
 
+struct FreezingRow {
+  Names patterns;
+  std::vector<bool> trainable;  // of the parameters in order
+  const char* error;
+};
+const char* const nothing_left =
+    "[freeze] expected something left to train; got patterns that freeze every parameter";
+const FreezingRow freezing_rows[] = {
+    {{"encoder.*"}, {true, false, false, true}, ""},
+    {{"*.weight"}, {true, false, true, false}, ""},
+    {{"!decoder*"}, {false, false, false, true}, ""},
+    {{"output"}, {false, true, true, true}, ""},  // the embedding by its other name
+    {{"*", "!*.bias"}, {false, false, true, false}, ""},
+    {{"*"}, {true, true, true, true}, nothing_left},
+    {{}, {true, true, true, true}, nothing_left},
+    {{"encoder*", "dcoder*", "!x"},
+     {true, true, true, true},
+     "[freeze] expected patterns that match parameters; got dcoder*, !x"},
+};
+
 TEST(Freezing, StopsGradientsOfWhatIsChosen) {
-  const struct {
-    Names patterns;
-    std::vector<bool> trainable;  // of the parameters in order
-    const char* error;
-  } rows[] = {
-      {{"encoder.*"}, {true, false, false, true}, ""},
-      {{"*.weight"}, {true, false, true, false}, ""},
-      {{"!decoder*"}, {false, false, false, true}, ""},
-      {{"output"}, {false, true, true, true}, ""},  // the embedding by its other name
-      {{"*", "!*.bias"}, {false, false, true, false}, ""},
-      {{"*"},
-       {true, true, true, true},
-       "[freeze] expected something left to train; got patterns that freeze every parameter"},
-      {{},
-       {true, true, true, true},
-       "[freeze] expected something left to train; got patterns that freeze every parameter"},
-      {{"encoder*", "dcoder*", "!x"},
-       {true, true, true, true},
-       "[freeze] expected patterns that match parameters; got dcoder*, !x"},
-  };
-  for (const auto& row : rows) {
-    const std::string what = fmt::format("{}", fmt::join(row.patterns, " "));
+  for (const FreezingRow& row : freezing_rows) {
+    SCOPED_TRACE(fmt::format("{}", fmt::join(row.patterns, " ")));
     Net net;
-    EXPECT_EQ(message_of([&] { freeze(net, NamePatterns(row.patterns)); }), row.error) << what;
+    EXPECT_EQ(message_of([&] { freeze(net, NamePatterns(row.patterns)); }), row.error);
     const auto all = parameters(net);
     for (std::size_t i = 0; i < all.size(); ++i)
-      EXPECT_EQ(all[i].parameter.trainable(), row.trainable[i]) << what << ": " << all[i].name;
+      EXPECT_EQ(all[i].parameter.trainable(), row.trainable[i]) << all[i].name;
     Tape tape;
     tape.backward(sum(net.embedding * Real{2}) + sum(net.output) + sum(square(net.weight)) +
                   sum(net.bias) + sum(net.decoder));
     for (std::size_t i = 0; i < all.size(); ++i)
-      EXPECT_EQ(all[i].parameter.gradient().defined(), row.trainable[i])
-          << what << ": " << all[i].name;
+      EXPECT_EQ(all[i].parameter.gradient().defined(), row.trainable[i]) << all[i].name;
     if (!row.trainable[0]) continue;
-    EXPECT_EQ(net.embedding.gradient()[0], 3) << what << ": both of its uses count";
+    EXPECT_EQ(net.embedding.gradient()[0], 3) << "both of its uses count";
   }
 }
 

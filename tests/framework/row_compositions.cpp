@@ -9,8 +9,6 @@ namespace heed::test {
 
 namespace {
 
-using Xs = std::span<const Variable>;
-
 struct Rows {
   const char* what;
   Index m;
@@ -48,46 +46,34 @@ Variable composed_cross_entropy(const Variable& logits, const Ids& gold, const C
 }
 
 void add_norms(std::vector<Composition>& t, const std::vector<Rows>& rows) {
+  const auto composed_norm = [](Xs x) {
+    const Variable centred = x[0] - mean(x[0], {-1}, true);
+    return centred / sqrt(mean(square(centred), {-1}, true) + 1e-5) * x[1] + x[2];
+  };
   for (const auto& [what, m, n] : rows) {
-    t.push_back({"layer_norm",
-                 what,
-                 {{m, n}, {n}, {n}},
-                 [](Xs x) { return layer_norm(x[0], x[1], x[2]); },
-                 [](Xs x) {
-                   const Variable centred = x[0] - mean(x[0], {-1}, true);
-                   return centred / sqrt(mean(square(centred), {-1}, true) + 1e-5) * x[1] + x[2];
-                 },
-                 -1,
-                 1,
-                 n == 1 ? 1000.0 : 4.0});
-    t.push_back({"rms_norm",
-                 what,
-                 {{m, n}, {n}},
-                 [](Xs x) { return rms_norm(x[0], x[1]); },
-                 [](Xs x) { return x[0] / sqrt(mean(square(x[0]), {-1}, true) + 1e-5) * x[1]; },
-                 -1,
-                 1,
-                 n == 1 ? 1000.0 : 4.0});
+    // Rows of one number need a wider tolerance.
+    const double factor = n == 1 ? 1000 : 4;
+    t.push_back(within(
+        factor,
+        {"layer_norm", what, {{m, n}, {n}, {n}}, OP(layer_norm(x[0], x[1], x[2])), composed_norm}));
+    t.push_back(within(factor, {"rms_norm",
+                                what,
+                                {{m, n}, {n}},
+                                OP(rms_norm(x[0], x[1])),
+                                OP(x[0] / sqrt(mean(square(x[0]), {-1}, true) + 1e-5) * x[1])}));
     t.push_back({"variance",
                  what,
                  {{m, n}},
-                 [](Xs x) { return variance(x[0], {-1}); },
-                 [](Xs x) { return mean(square(x[0] - mean(x[0], {-1}, true)), {-1}); }});
+                 OP(variance(x[0], {-1})),
+                 OP(mean(square(x[0] - mean(x[0], {-1}, true)), {-1}))});
   }
 }
 
 void add_softmaxes(std::vector<Composition>& t, const std::vector<Rows>& rows) {
   for (const auto& [what, m, n] : rows) {
-    t.push_back({"softmax",
-                 what,
-                 {{m, n}},
-                 [](Xs x) { return softmax(x[0]); },
-                 [](Xs x) { return composed_softmax(x[0]); }});
-    t.push_back({"log_softmax",
-                 what,
-                 {{m, n}},
-                 [](Xs x) { return log_softmax(x[0]); },
-                 [](Xs x) { return composed_log_softmax(x[0]); }});
+    t.push_back({"softmax", what, {{m, n}}, OP(softmax(x[0])), OP(composed_softmax(x[0]))});
+    t.push_back(
+        {"log_softmax", what, {{m, n}}, OP(log_softmax(x[0])), OP(composed_log_softmax(x[0]))});
     for (const CrossEntropy& o :
          {CrossEntropy{}, CrossEntropy{.label_smoothing = Real(0.1), .ignore = 3}}) {
       const Ids gold = some_ids(m, n);
@@ -107,41 +93,47 @@ struct Classes {
   Index classes;
 };
 
-void add_output_layers(std::vector<Composition>& t, const std::vector<Classes>& all) {
-  for (const auto& [what, n, d, classes] : all) {
-    const Ids gold = some_ids(n, classes);
-    for (const CrossEntropy& o :
-         {CrossEntropy{.label_smoothing = Real(0.1), .ignore = 3}, CrossEntropy{.divisor = 7}}) {
-      const std::string name = o.ignore ? fmt::format("{}, smoothed", what) : what;
-      t.push_back({"linear_cross_entropy",
-                   name,
-                   {{n, d}, {classes, d}, {classes}},
-                   [=](Xs x) { return linear_cross_entropy(x[0], x[1], x[2], gold, o); },
-                   [=](Xs x) {
-                     return composed_cross_entropy(matmul(x[0], x[1], {.b = true}) + x[2], gold, o);
-                   },
-                   -1,
-                   1,
-                   4});
-    }
-    t.push_back({"copy_cross_entropy",
-                 what,
-                 {{n, d}, {classes, d}, {classes}, {n}, {n}},
-                 [=](Xs x) {
-                   return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], gold,
-                                             {.label_smoothing = Real(0.1)});
-                 },
-                 [=](Xs x) {
-                   const Variable logs =
-                       composed_log_softmax(matmul(x[0], x[1], {.b = true}) + x[2]);
+void add_linear_cross_entropy(std::vector<Composition>& t, const Classes& size) {
+  const auto& [what, n, d, classes] = size;
+  const Ids gold = some_ids(n, classes);
+  for (const CrossEntropy& o :
+       {CrossEntropy{.label_smoothing = Real(0.1), .ignore = 3}, CrossEntropy{.divisor = 7}}) {
+    const auto fused = [=](Xs x) { return linear_cross_entropy(x[0], x[1], x[2], gold, o); };
+    const auto composed = [=](Xs x) {
+      return composed_cross_entropy(matmul(x[0], x[1], {.b = true}) + x[2], gold, o);
+    };
+    t.push_back(within(4, {"linear_cross_entropy",
+                           o.ignore ? fmt::format("{}, smoothed", what) : what,
+                           {{n, d}, {classes, d}, {classes}},
+                           fused,
+                           composed}));
+  }
+}
 
-                   const Variable g = sigmoid(x[3]);
-                   return mean(log(g * exp(pick(logs, gold)) + (1 - g) * x[4])) * Real(-0.9) -
-                          mean(logs) * Real(0.1);
-                 },
-                 0.1,
-                 1,
-                 4});
+void add_copy_cross_entropy(std::vector<Composition>& t, const Classes& size) {
+  const auto& [what, n, d, classes] = size;
+  const Ids gold = some_ids(n, classes);
+  const auto fused = [=](Xs x) {
+    return copy_cross_entropy(x[0], x[1], x[2], x[3], x[4], gold, {.label_smoothing = Real(0.1)});
+  };
+  const auto composed = [=](Xs x) {
+    const Variable logs = composed_log_softmax(matmul(x[0], x[1], {.b = true}) + x[2]);
+    const Variable g = sigmoid(x[3]);
+    const Variable p = g * exp(pick(logs, gold)) + (1 - g) * x[4];
+    return mean(log(p)) * Real(-0.9) - mean(logs) * Real(0.1);
+  };
+  t.push_back(drawn(0.1, 1,
+                    within(4, {"copy_cross_entropy",
+                               what,
+                               {{n, d}, {classes, d}, {classes}, {n}, {n}},
+                               fused,
+                               composed})));
+}
+
+void add_output_layers(std::vector<Composition>& t, const std::vector<Classes>& all) {
+  for (const Classes& size : all) {
+    add_linear_cross_entropy(t, size);
+    add_copy_cross_entropy(t, size);
   }
 }
 
@@ -168,65 +160,50 @@ void add_dropouts(std::vector<Composition>& t, const std::vector<Rows>& rows) {
   }
 }
 
+void add_feed_forward(std::vector<Composition>& t, const Rows& size) {
+  const auto& [what, m, n] = size;
+  const auto fused =
+      OP(feed_forward(x[0], x[1], x[2], x[3], x[4], Activation::gelu, Real(0.1), {7, 5}));
+  const auto composed = [](Xs x) {
+    const Variable hidden = gelu(linear(x[0], x[1], x[2]));
+    return linear(dropout(hidden, Real(0.1), {7, 5}), x[3], x[4]);
+  };
+  t.push_back(
+      within(4, {"feed_forward", what, {{m, n}, {19, n}, {19}, {7, 19}, {7}}, fused, composed}));
+}
+
+void add_weight_norm(std::vector<Composition>& t, const Rows& size) {
+  const auto fused = OP(weight_norm(x[0], x[1]));
+  const auto composed = [m = size.m](Xs x) {
+    return reshape(x[1], {m, 1}) * x[0] / sqrt(sum(square(x[0]), {1}, true));
+  };
+  t.push_back(
+      drawn(0.1, 1,
+            within(4, {"weight_norm", size.what, {{size.m, size.n}, {size.m}}, fused, composed})));
+}
+
+/// Functions of one number.
 void add_functions(std::vector<Composition>& t, const std::vector<Rows>& rows) {
-  for (const auto& [what, m, n] : rows) {
-    t.push_back({"sigmoid",
-                 what,
-                 {{m, n}},
-                 [](Xs x) { return sigmoid(x[0]); },
-                 [](Xs x) { return 1 / (1 + exp(-x[0])); }});
-    t.push_back({"gelu",
-                 what,
-                 {{m, n}},
-                 [](Xs x) { return gelu(x[0]); },
-                 [](Xs x) {
-                   return x[0] * 0.5 *
-                          (1 + tanh((x[0] + power(x[0], 3) * 0.044715) * 0.7978845608028654));
+  for (const Rows& size : rows) {
+    const auto& [what, m, n] = size;
+    const std::vector<Shape> one{{m, n}};
+    t.push_back({"sigmoid", what, one, OP(sigmoid(x[0])), OP(1 / (1 + exp(-x[0])))});
+    t.push_back({"gelu", what, one, OP(gelu(x[0])), [](Xs x) {
+                   const Variable inside = x[0] + power(x[0], 3) * 0.044715;
+                   return x[0] * 0.5 * (1 + tanh(inside * 0.7978845608028654));
                  }});
-    t.push_back(
-        {"feed_forward",
-         what,
-         {{m, n}, {19, n}, {19}, {7, 19}, {7}},
-         [](Xs x) {
-           return feed_forward(x[0], x[1], x[2], x[3], x[4], Activation::gelu, Real(0.1), {7, 5});
-         },
-         [](Xs x) {
-           return linear(dropout(gelu(linear(x[0], x[1], x[2])), Real(0.1), {7, 5}), x[3], x[4]);
-         },
-         -1,
-         1,
-         4});
-    t.push_back({"silu",
-                 what,
-                 {{m, n}},
-                 [](Xs x) { return silu(x[0]); },
-                 [](Xs x) { return x[0] * sigmoid(x[0]); }});
-    t.push_back({"softplus",
-                 what,
-                 {{m, n}},
-                 [](Xs x) { return softplus(x[0]); },
-                 [](Xs x) { return log(1 + exp(x[0])); }});
+    add_feed_forward(t, size);
+    t.push_back({"silu", what, one, OP(silu(x[0])), OP(x[0] * sigmoid(x[0]))});
+    t.push_back({"softplus", what, one, OP(softplus(x[0])), OP(log(1 + exp(x[0])))});
     t.push_back({"add_scaled",
                  what,
                  {{m, n}, {m, n}},
-                 [](Xs x) { return add_scaled(x[0], x[1], Real(0.7)); },
-                 [](Xs x) { return (x[0] + x[1]) * Real(0.7); }});
-    t.push_back({"glu",
-                 what,
-                 {{m, 2 * n}},
-                 [](Xs x) { return glu(x[0]); },
-                 [n](Xs x) { return slice(x[0], 1, 0, n) * sigmoid(slice(x[0], 1, n, 2 * n)); }});
-    if (m == 0 || n == 0) continue;
-    t.push_back({"weight_norm",
-                 what,
-                 {{m, n}, {m}},
-                 [](Xs x) { return weight_norm(x[0], x[1]); },
-                 [m](Xs x) {
-                   return reshape(x[1], {m, 1}) * x[0] / sqrt(sum(square(x[0]), {1}, true));
-                 },
-                 0.1,
-                 1,
-                 4});
+                 OP(add_scaled(x[0], x[1], Real(0.7))),
+                 OP((x[0] + x[1]) * Real(0.7))});
+    t.push_back({"glu", what, {{m, 2 * n}}, OP(glu(x[0])), [n = size.n](Xs x) {
+                   return slice(x[0], 1, 0, n) * sigmoid(slice(x[0], 1, n, 2 * n));
+                 }});
+    if (m > 0 && n > 0) add_weight_norm(t, size);
   }
 }
 
@@ -239,14 +216,11 @@ struct Product {
 
 void add_products(std::vector<Composition>& t, const std::vector<Product>& all) {
   for (const auto& [what, m, k, n] : all)
-    t.push_back({"linear",
-                 what,
-                 {{m, k}, {n, k}, {n}},
-                 [](Xs x) { return linear(x[0], x[1], x[2]); },
-                 [](Xs x) { return matmul(x[0], x[1], {.b = true}) + x[2]; },
-                 -1,
-                 1,
-                 4});
+    t.push_back(within(4, {"linear",
+                           what,
+                           {{m, k}, {n, k}, {n}},
+                           OP(linear(x[0], x[1], x[2])),
+                           OP(matmul(x[0], x[1], {.b = true}) + x[2])}));
 }
 
 void add_tables(std::vector<Composition>& t, const std::vector<Rows>& tables, Index count) {

@@ -6,8 +6,6 @@ namespace heed::test {
 
 namespace {
 
-using Xs = std::span<const Variable>;
-
 enum class Cell { elman, lstm, norm_lstm, gru };
 
 Variable part(const Variable& z, Index h, Index i) { return slice(z, 1, i * h, (i + 1) * h); }
@@ -16,19 +14,17 @@ struct State {
   Variable h;
   Variable c;
 };
-/// One step: x the input's share of the gates, u the state's.
+/// One step. x is what the input adds to the gates, u what the state adds.
 State step(Cell cell, const Variable& x, const Variable& u, const State& s,
            const Variable& cell_gain, const Variable& cell_bias) {
   const Index h = s.h.columns();
   if (cell == Cell::elman) return {tanh(x + u), {}};
   if (cell == Cell::gru) {
     const Variable r = sigmoid(part(x, h, 0) + part(u, h, 0));
-
     const Variable z = sigmoid(part(x, h, 1) + part(u, h, 1));
     return {(1 - z) * tanh(part(x, h, 2) + r * part(u, h, 2)) + z * s.h, {}};
   }
   const Variable z = x + u;
-
   const Variable c = sigmoid(part(z, h, 1)) * s.c + sigmoid(part(z, h, 0)) * tanh(part(z, h, 2));
   return {
       sigmoid(part(z, h, 3)) * tanh(cell == Cell::lstm ? c : layer_norm(c, cell_gain, cell_bias)),
@@ -41,14 +37,20 @@ struct Sequence {
   Index h;
 };
 
-/// All sequences side by side, those that still run a prefix of the rows: what a loop over time
-/// steps computes.
-Variable over_time(Cell cell, const Variable& x, const Variable& weight, const Variable& bias,
-                   State state, const Variable& cell_gain, const Variable& cell_bias,
-                   const Spans& spans, bool reverse) {
+/// The parameters of a recurrence. Of norm_lstm the bias is the gain of the gates' norm.
+struct Weights {
+  Variable weight;
+  Variable bias;
+  Variable cell_gain = {};
+  Variable cell_bias = {};
+};
+
+/// A loop over time steps. It computes all sequences at once; those that have not ended come first.
+Variable over_time(Cell cell, const Variable& x, const Weights& w, State state, const Spans& spans,
+                   bool reverse) {
   const TimeOrder order = time_order(spans, reverse);
   const auto count = static_cast<Index>(order.sequences.size());
-  const Index h = weight.columns();
+  const Index h = w.weight.columns();
   const bool cells = cell == Cell::lstm || cell == Cell::norm_lstm;
   Ids sequences({count});
   for (Index i = 0; i < count; ++i)
@@ -56,7 +58,7 @@ Variable over_time(Cell cell, const Variable& x, const Variable& weight, const V
   state.h = gather(state.h, sequences);
   if (cells) state.c = gather(state.c, sequences);
   const Variable in_time = gather(x, order.rows);
-  // the first is for padding
+  // The first row of each is for padding.
   std::vector<Operand> hs{Tensor::zeros({1, h})};
   std::vector<Operand> cs{Tensor::zeros({1, h})};
   Index begin = 0;
@@ -65,11 +67,12 @@ Variable over_time(Cell cell, const Variable& x, const Variable& weight, const V
       state.h = slice(state.h, 0, 0, running);
       if (cells) state.c = slice(state.c, 0, 0, running);
     }
-    const Variable product = matmul(state.h, weight, {.b = true});
+    const Variable product = matmul(state.h, w.weight, {.b = true});
     const Variable u = cell == Cell::norm_lstm
-                           ? layer_norm(product, bias, Tensor::zeros(bias.shape()))
-                           : product + bias;
-    state = step(cell, slice(in_time, 0, begin, begin + running), u, state, cell_gain, cell_bias);
+                           ? layer_norm(product, w.bias, Tensor::zeros(w.bias.shape()))
+                           : product + w.bias;
+    const Variable now = slice(in_time, 0, begin, begin + running);
+    state = step(cell, now, u, state, w.cell_gain, w.cell_bias);
     hs.emplace_back(state.h);
     if (cells) cs.emplace_back(state.c);
     begin += running;
@@ -88,49 +91,42 @@ void add_recurrences(std::vector<Composition>& t, const Sequence& s, bool revers
   const Index count = spans.count();
   const Recurrence o{.spans = spans, .reverse = reverse};
   const std::string what = fmt::format("{}{}", s.what, reverse ? ", backwards" : "");
-  t.push_back(
-      {"elman",
-       what,
-       {{n, h}, {h, h}, {h}, {count, h}},
-       [=](Xs x) { return elman(x[0], x[1], x[2], x[3], o); },
-       [=](Xs x) {
-         return over_time(Cell::elman, x[0], x[1], x[2], {x[3], {}}, {}, {}, spans, reverse);
-       },
-       -0.3,
-       0.3,
-       4});
-  t.push_back({"gru",
-               what,
-               {{n, 3 * h}, {3 * h, h}, {3 * h}, {count, h}},
-               [=](Xs x) { return gru(x[0], x[1], x[2], x[3], o); },
-               [=](Xs x) {
-                 return over_time(Cell::gru, x[0], x[1], x[2], {x[3], {}}, {}, {}, spans, reverse);
-               },
-               -0.3,
-               0.3,
-               4});
-  t.push_back(
-      {"lstm",
-       what,
-       {{n, 4 * h}, {4 * h, h}, {4 * h}, {count, h}, {count, h}},
-       [=](Xs x) { return lstm(x[0], x[1], x[2], x[3], x[4], o); },
-       [=](Xs x) {
-         return over_time(Cell::lstm, x[0], x[1], x[2], {x[3], x[4]}, {}, {}, spans, reverse);
-       },
-       -0.3,
-       0.3,
-       4});
-  t.push_back({"norm_lstm",
-               what,
-               {{n, 4 * h}, {4 * h, h}, {4 * h}, {h}, {h}, {count, h}, {count, h}},
-               [=](Xs x) { return norm_lstm(x[0], x[1], x[2], x[3], x[4], x[5], x[6], o); },
-               [=](Xs x) {
-                 return over_time(Cell::norm_lstm, x[0], x[1], x[2], {x[5], x[6]}, x[3], x[4],
-                                  spans, reverse);
-               },
-               -0.3,
-               0.3,
-               40});
+  const auto add = [&](const char* op, std::vector<Shape> inputs, Compute fused, Compute composed,
+                       double factor = 4) {
+    t.push_back(drawn(
+        -0.3, 0.3,
+        within(factor, {op, what, std::move(inputs), std::move(fused), std::move(composed)})));
+  };
+  const auto x = [=](Index gates) { return Shape{n, gates * h}; };
+  const auto weight = [=](Index gates) { return Shape{gates * h, h}; };
+  const auto bias = [=](Index gates) { return Shape{gates * h}; };
+  const Shape state{count, h};
+  add(
+      "elman", {x(1), weight(1), bias(1), state},
+      [=](Xs v) { return elman(v[0], v[1], v[2], v[3], o); },
+      [=](Xs v) {
+        return over_time(Cell::elman, v[0], {v[1], v[2]}, {v[3], {}}, spans, reverse);
+      });
+  add(
+      "gru", {x(3), weight(3), bias(3), state},
+      [=](Xs v) { return gru(v[0], v[1], v[2], v[3], o); },
+      [=](Xs v) {
+        return over_time(Cell::gru, v[0], {v[1], v[2]}, {v[3], {}}, spans, reverse);
+      });
+  add(
+      "lstm", {x(4), weight(4), bias(4), state, state},
+      [=](Xs v) { return lstm(v[0], v[1], v[2], v[3], v[4], o); },
+      [=](Xs v) {
+        return over_time(Cell::lstm, v[0], {v[1], v[2]}, {v[3], v[4]}, spans, reverse);
+      });
+  add(
+      "norm_lstm", {x(4), weight(4), bias(4), bias(1), bias(1), state, state},
+      [=](Xs v) { return norm_lstm(v[0], v[1], v[2], v[3], v[4], v[5], v[6], o); },
+      [=](Xs v) {
+        const Weights weights{v[1], v[2], v[3], v[4]};
+        return over_time(Cell::norm_lstm, v[0], weights, {v[5], v[6]}, spans, reverse);
+      },
+      40);
 }
 
 void add_cells(std::vector<Composition>& t, const char* what, Index n, Index h) {
@@ -154,7 +150,6 @@ void add_cells(std::vector<Composition>& t, const char* what, Index n, Index h) 
 
 void add_sequence_dropout(std::vector<Composition>& t, const Sequence& s) {
   const Spans spans = Spans::packed(s.lengths);
-
   const Spans each = Spans::packed(std::vector<Index>(s.lengths.size(), 1));
   const Index d = s.h;
   Ids owner({spans.rows()});
@@ -173,7 +168,7 @@ void add_sequence_dropout(std::vector<Composition>& t, const Sequence& s) {
                }});
 }
 
-/// For each tap which row every row reads, the row after the last standing for zeros.
+/// For each tap the row that every row reads. The row after the last stands for zeros.
 std::vector<Ids> taps(const Window& w, Index kernel) {
   const Index rows = w.spans.rows();
   const Index left = w.causal ? kernel - 1 : (kernel - 1) / 2;
@@ -188,7 +183,7 @@ std::vector<Ids> taps(const Window& w, Index kernel) {
   }
   return result;
 }
-/// x (rows, d) by each tap: (rows, d) each.
+/// The rows of x (rows, d) that each tap reads, (rows, d) for each tap.
 std::vector<Operand> tapped(const Variable& x, const std::vector<Ids>& ids) {
   const Variable with_zeros = concat({x, Tensor::zeros({1, x.columns()})}, 0);
   std::vector<Operand> result;
@@ -207,29 +202,23 @@ void add_convolutions(std::vector<Composition>& t, const Sequence& s, Index out,
   const std::string what =
       fmt::format("{}, {} taps{}{}", s.what, kernel, w.causal ? ", causal" : "",
                   w.dilation > 1 ? ", dilated" : "");
-  t.push_back({"conv1d",
-               what,
-               {{n, in}, {out, kernel, in}, {out}},
-               [=](Xs x) { return conv1d(x[0], x[1], x[2], w); },
-               [=](Xs x) {
-                 return matmul(concat(tapped(x[0], ids), 1), reshape(x[1], {out, kernel * in}),
-                               {.b = true}) +
-                        x[2];
-               },
-               -1,
-               1,
-               4});
-  t.push_back({"depthwise_conv1d",
-               what,
-               {{n, in}, {kernel, in}, {in}},
-               [=](Xs x) { return depthwise_conv1d(x[0], x[1], x[2], w); },
-               [=](Xs x) {
-                 Variable y = x[2] + Tensor::zeros({n, in});
-                 const std::vector<Operand> read = tapped(x[0], ids);
-                 for (Index j = 0; j < kernel; ++j)
-                   y = y + read[static_cast<std::size_t>(j)] * slice(x[1], 0, j, j + 1);
-                 return y;
-               }});
+  const auto dense = [=](Xs x) { return conv1d(x[0], x[1], x[2], w); };
+  const auto composed_dense = [=](Xs x) {
+    const Variable flat = reshape(x[1], {out, kernel * in});
+    return matmul(concat(tapped(x[0], ids), 1), flat, {.b = true}) + x[2];
+  };
+  t.push_back(
+      within(4, {"conv1d", what, {{n, in}, {out, kernel, in}, {out}}, dense, composed_dense}));
+  const auto depthwise = [=](Xs x) { return depthwise_conv1d(x[0], x[1], x[2], w); };
+  const auto composed_depthwise = [=](Xs x) {
+    Variable y = x[2] + Tensor::zeros({n, in});
+    const std::vector<Operand> read = tapped(x[0], ids);
+    for (Index j = 0; j < kernel; ++j)
+      y = y + read[static_cast<std::size_t>(j)] * slice(x[1], 0, j, j + 1);
+    return y;
+  };
+  t.push_back(
+      {"depthwise_conv1d", what, {{n, in}, {kernel, in}, {in}}, depthwise, composed_depthwise});
 }
 
 struct Images {
@@ -242,72 +231,65 @@ struct Images {
   Index kernel;
   Index stride;
   Index padding;
+
+  Index pixels() const { return n * height * width; }
+  Index down(Index pad) const { return (height + 2 * pad - kernel) / stride + 1; }
+  Index across(Index pad) const { return (width + 2 * pad - kernel) / stride + 1; }
+  /// y (outputs, columns) as (n, down, across, columns).
+  Variable shaped(const Variable& y, Index pad, Index columns) const {
+    return reshape(y, {n, down(pad), across(pad), columns});
+  }
 };
-void add_images(std::vector<Composition>& t, const Images& m) {
-  // for each place of the kernel which pixel every output reads, the one after the last for zeros
-  const auto pixels = [m](Index padding) {
-    const Index down = (m.height + 2 * padding - m.kernel) / m.stride + 1;
 
-    const Index across = (m.width + 2 * padding - m.kernel) / m.stride + 1;
-    std::vector<Ids> result;
-    for (Index i = 0; i < m.kernel; ++i)
-      for (Index j = 0; j < m.kernel; ++j) {
-        Ids ids = Ids::full({m.n * down * across}, static_cast<Id>(m.n * m.height * m.width));
-        for (Index k = 0; k < ids.size(); ++k) {
-          const Index y = k / across % down * m.stride - padding + i;
-
-          const Index x = k % across * m.stride - padding + j;
-          if (y >= 0 && y < m.height && x >= 0 && x < m.width)
-            ids[k] = static_cast<Id>((k / (down * across) * m.height + y) * m.width + x);
-        }
-        result.push_back(ids);
+/// For each place of the kernel the pixel that every output reads. The pixel after the last stands
+/// for zeros.
+std::vector<Ids> pixels_read(const Images& m, Index padding) {
+  const Index down = m.down(padding);
+  const Index across = m.across(padding);
+  std::vector<Ids> result;
+  for (Index i = 0; i < m.kernel; ++i)
+    for (Index j = 0; j < m.kernel; ++j) {
+      Ids ids = Ids::full({m.n * down * across}, static_cast<Id>(m.pixels()));
+      for (Index k = 0; k < ids.size(); ++k) {
+        const Index y = k / across % down * m.stride - padding + i;
+        const Index x = k % across * m.stride - padding + j;
+        if (y >= 0 && y < m.height && x >= 0 && x < m.width)
+          ids[k] = static_cast<Id>((k / (down * across) * m.height + y) * m.width + x);
       }
-    return result;
-  };
+      result.push_back(ids);
+    }
+  return result;
+}
+
+void add_images(std::vector<Composition>& t, const Images& m) {
   const Shape images{m.n, m.height, m.width, m.in};
-  const Index flat = m.n * m.height * m.width;
   const Index taken = m.kernel * m.kernel * m.in;
-  const auto shaped = [m](const Variable& y, Index padding, Index columns) {
-    return reshape(y, {m.n, (m.height + 2 * padding - m.kernel) / m.stride + 1,
-                       (m.width + 2 * padding - m.kernel) / m.stride + 1, columns});
+  const Extent2d size{m.kernel, m.kernel};
+  const Extent2d stride{m.stride, m.stride};
+  const Window2d window{.stride = stride, .padding = {m.padding, m.padding}};
+  const std::vector<Ids> padded = pixels_read(m, m.padding);
+  const std::vector<Ids> inside = pixels_read(m, 0);
+  const auto read = [=](const Variable& x, const std::vector<Ids>& ids) {
+    return tapped(reshape(x, {m.pixels(), m.in}), ids);
   };
-  const std::vector<Ids> padded = pixels(m.padding);
-  const std::vector<Ids> inside = pixels(0);
-  t.push_back({"conv2d",
+  const auto conv = [=](Xs x) { return conv2d(x[0], x[1], x[2], window); };
+  const auto composed_conv = [=](Xs x) {
+    const Variable windows = concat(read(x[0], padded), 1);
+    const Variable weight = reshape(x[1], {m.out, taken});
+    return m.shaped(matmul(windows, weight, {.b = true}) + x[2], m.padding, m.out);
+  };
+  const Shape weight{m.out, m.kernel, m.kernel, m.in};
+  t.push_back(within(4, {"conv2d", m.what, {images, weight, {m.out}}, conv, composed_conv}));
+  t.push_back({"max_pool2d",
                m.what,
-               {images, {m.out, m.kernel, m.kernel, m.in}, {m.out}},
-               [=](Xs x) {
-                 return conv2d(x[0], x[1], x[2],
-                               {.stride = {m.stride, m.stride}, .padding = {m.padding, m.padding}});
-               },
-               [=](Xs x) {
-                 const Variable windows = concat(tapped(reshape(x[0], {flat, m.in}), padded), 1);
-                 return shaped(matmul(windows, reshape(x[1], {m.out, taken}), {.b = true}) + x[2],
-                               m.padding, m.out);
-               },
-               -1,
-               1,
-               4});
-  t.push_back(
-      {"max_pool2d",
-       m.what,
-       {images},
-       [=](Xs x) {
-         return max_pool2d(x[0], {m.kernel, m.kernel}, {m.stride, m.stride});
-       },
-       [=](Xs x) {
-         return shaped(max(stack(tapped(reshape(x[0], {flat, m.in}), inside), 0), {0}), 0, m.in);
-       }});
-  t.push_back(
-      {"mean_pool2d",
-       m.what,
-       {images},
-       [=](Xs x) {
-         return mean_pool2d(x[0], {m.kernel, m.kernel}, {m.stride, m.stride});
-       },
-       [=](Xs x) {
-         return shaped(mean(stack(tapped(reshape(x[0], {flat, m.in}), inside), 0), {0}), 0, m.in);
-       }});
+               {images},
+               [=](Xs x) { return max_pool2d(x[0], size, stride); },
+               [=](Xs x) { return m.shaped(max(stack(read(x[0], inside), 0), {0}), 0, m.in); }});
+  t.push_back({"mean_pool2d",
+               m.what,
+               {images},
+               [=](Xs x) { return mean_pool2d(x[0], size, stride); },
+               [=](Xs x) { return m.shaped(mean(stack(read(x[0], inside), 0), {0}), 0, m.in); }});
 }
 
 }  // namespace

@@ -5,20 +5,12 @@
 #include <gtest/gtest.h>
 
 #include "framework/sequences.h"
+#include "tests/message_of.h"
 
-// What Spans answer to whatever they are given.
+// What Spans answer, and what they refuse.
 
 namespace heed {
 namespace {
-
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 TEST(Spans, OfNothingHaveNothing) {
   const std::vector<Index> none;
@@ -30,9 +22,10 @@ TEST(Spans, OfNothingHaveNothing) {
     EXPECT_EQ(spans.longest(), 0);
     EXPECT_TRUE(spans.lengths().empty());
     EXPECT_TRUE(spans.begins().empty());
-    EXPECT_EQ(message([&] { spans.length(0); }),
+    EXPECT_EQ(message_of([&] { spans.length(0); }),
               "[spans] expected a sequence within [0, 0); got 0");
-    EXPECT_EQ(message([&] { spans.begin(0); }), "[spans] expected a sequence within [0, 0); got 0");
+    EXPECT_EQ(message_of([&] { spans.begin(0); }),
+              "[spans] expected a sequence within [0, 0); got 0");
     EXPECT_TRUE(time_order(spans).sequences.empty());
   }
 }
@@ -77,10 +70,10 @@ TEST(Spans, RefuseLengthsThatAreNone) {
       {[] { Spans::packed({2}).begin(-1); }, "[spans] expected a sequence within [0, 1); got -1"},
   };
   for (const auto& row : rows)
-    EXPECT_EQ(message(row.make), row.message);
-  EXPECT_NE(message([] { Spans::packed({most, most}); }), "");
-  EXPECT_NE(message([] { Spans::packed({most / 2, 1, most / 2}); }), "");
-  EXPECT_NE(message([] { Spans::padded({1, 1, 1}, most / 2); }), "");
+    EXPECT_EQ(message_of(row.make), row.message);
+  EXPECT_NE(message_of([] { Spans::packed({most, most}); }), "");
+  EXPECT_NE(message_of([] { Spans::packed({most / 2, 1, most / 2}); }), "");
+  EXPECT_NE(message_of([] { Spans::padded({1, 1, 1}, most / 2); }), "");
 }
 
 }  // namespace

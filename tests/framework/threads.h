@@ -14,10 +14,10 @@
 
 namespace heed::test {
 
-// first the one that the others are compared with
+// The first is the one that the others are compared with.
 inline constexpr int thread_counts[] = {1, 2, 3, 8};
 
-/// Heed's threads while it lives; then as many as at the start.
+/// Sets the number of Heed's threads while it lives. Then the number is that of the start again.
 struct Threads {
   explicit Threads(int count) { set_threads(count); }
   ~Threads() { set_threads(0); }
@@ -39,7 +39,7 @@ inline bool same_bytes(const Tensor& a, const Tensor& b) {
          std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(Real)) == 0;
 }
 
-/// Which tensor differs first, and where; "" where all have the same bytes.
+/// The first tensor that differs, and the element; "" where all have the same bytes.
 inline std::string first_difference(std::span<const Tensor> got, std::span<const Tensor> expected) {
   if (got.size() != expected.size())
     return fmt::format("{} tensors; expected {}", got.size(), expected.size());

@@ -11,20 +11,20 @@
 #include "optim/optimizer.h"
 #include "tests/framework/ops_table.h"
 
-// The same bits on any number of threads. Every op has rows here, large enough for its work to be
-// cut into several pieces.
+// Ops give the same bits on any number of threads. Every op has rows here that are large enough for
+// its work to be divided into several pieces.
 
 namespace heed::test {
 namespace {
 
-/// `forward`, `backward`: whether that pass is cut. Small ones and views are not.
+/// `forward` and `backward` say whether that pass is divided. Small passes and views are not.
 struct Row {
   OpRow op;
   bool forward = true;
   bool backward = true;
 };
 
-/// `count` sequences of 0 to `longest` rows, mixed.
+/// `count` sequences of 0 to `longest` rows, in mixed order.
 Spans mixed(Index count, Index longest) {
   std::vector<Index> lengths;
   for (Index i = 0; i < count; ++i)
@@ -51,7 +51,8 @@ void add_elementwise(std::vector<Row>& t) {
   };
   for (const Shape& b : {wide, row, column}) {
     two("operator+", any(b), OP(x[0] + x[1]));
-    t.back().backward = !(b == wide);  // where nothing broadcasts, the gradient is passed on
+    // Where nothing broadcasts, the gradient is passed on as it is.
+    t.back().backward = !(b == wide);
     two("operator-", any(b), OP(x[0] - x[1]));
     two("operator*", any(b), OP(x[0] * x[1]));
     two("operator/", away(b), OP(x[0] / x[1]));
@@ -86,6 +87,9 @@ void add_elementwise(std::vector<Row>& t) {
   one("softmax", OP(softmax(x[0])));
   one("log_softmax", OP(log_softmax(x[0])));
   one("recompute", OP(recompute([](Xs y) { return tanh(y[0]); }, operands(x))));
+}
+
+void add_norms(std::vector<Row>& t) {
   t.push_back({{"glu", "", {any({211, 334})}, OP(glu(x[0]))}});
   t.push_back(
       {{"layer_norm", "", {any(wide), any(row), any(row)}, OP(layer_norm(x[0], x[1], x[2]))}});
@@ -93,25 +97,26 @@ void add_elementwise(std::vector<Row>& t) {
   t.push_back({{"weight_norm", "", {any({210, 3, 111}), any({210})}, OP(weight_norm(x[0], x[1]))}});
 }
 
+struct ReductionCase {
+  const char* what;
+  Shape shape;
+  Axes axes;
+};
+
 void add_reductions(std::vector<Row>& t) {
-  struct Case {
-    const char* what;
-    Shape shape;
-    Axes axes;
-  };
-  for (const Case& c : std::vector<Case>{{"all", vast, {}},
-                                         {"rows", wide, {1}},
-                                         {"columns", wide, {0}},
-                                         {"middle", {20, 70, 50}, {1}},
-                                         {"ends", {20, 70, 50}, {0, 2}}}) {
+  for (const ReductionCase& c : std::vector<ReductionCase>{{"all", vast, {}},
+                                                           {"rows", wide, {1}},
+                                                           {"columns", wide, {0}},
+                                                           {"middle", {20, 70, 50}, {1}},
+                                                           {"ends", {20, 70, 50}, {0, 2}}}) {
+    const Input x = any(c.shape);
+    t.push_back({{"sum", c.what, {x}, [c](Xs v) { return sum(v[0], c.axes); }}});
+    t.push_back({{"mean", c.what, {x}, [c](Xs v) { return mean(v[0], c.axes); }}});
+    t.push_back({{"variance", c.what, {x}, [c](Xs v) { return variance(v[0], c.axes); }}});
+    // One task finds the largest of all elements.
     const bool whole = c.axes.empty();
-    t.push_back({{"sum", c.what, {any(c.shape)}, [c](Xs x) { return sum(x[0], c.axes); }}});
-    t.push_back({{"mean", c.what, {any(c.shape)}, [c](Xs x) { return mean(x[0], c.axes); }}});
-    t.push_back(
-        {{"variance", c.what, {any(c.shape)}, [c](Xs x) { return variance(x[0], c.axes); }}});
     const bool outer = c.shape.rank() == 2 && !whole && c.axes[0] == 1;
-    // one task finds the largest of all
-    t.push_back({{"max", c.what, {any(c.shape)}, [c](Xs x) { return max(x[0], c.axes); }},
+    t.push_back({{"max", c.what, {x}, [c](Xs v) { return max(v[0], c.axes); }},
                  !whole,
                  outer || c.shape.rank() == 3});
   }
@@ -119,44 +124,50 @@ void add_reductions(std::vector<Row>& t) {
     t.push_back({{"cumsum", "", {any(wide)}, [axis](Xs x) { return cumsum(x[0], axis); }}});
 }
 
+struct ProductCase {
+  const char* what;
+  Index m;
+  Index n;
+  Index k;
+  bool forward = true;
+  bool backward = true;
+};
+
+// clang-format off
+const std::vector<ProductCase> product_cases{
+    {"square", 211, 203, 199},
+    {"tall", 5003, 41, 47},
+    {"wide", 41, 5003, 47},
+    // Threads never share a sum: only the gradients are divided.
+    {"deep", 31, 47, 9001, false, true},
+    {"row", 1, 3001, 3001},
+    {"column", 3001, 1, 3001},
+    {"large", 530, 517, 260},
+    {"tiny", 3, 5, 7, false, false},
+};
+// clang-format on
+
 void add_products(std::vector<Row>& t) {
-  struct Case {
-    const char* what;
-    Index m;
-    Index n;
-    Index k;
-    bool forward = true;
-    bool backward = true;
-  };
-  for (const Case& c : std::vector<Case>{{"square", 211, 203, 199},
-                                         {"tall", 5003, 41, 47},
-                                         {"wide", 41, 5003, 47},
-                                         // a sum is never shared: only the gradients are cut
-                                         {"deep", 31, 47, 9001, false, true},
-                                         {"row", 1, 3001, 3001},
-                                         {"column", 3001, 1, 3001},
-                                         {"large", 530, 517, 260},
-                                         {"tiny", 3, 5, 7, false, false}}) {
+  for (const ProductCase& c : product_cases) {
     for (int flags = 0; flags < 4; ++flags) {
       const Transpose tr{.a = (flags & 1) != 0, .b = (flags & 2) != 0};
       if (flags > 0 && (c.m == 1 || c.n == 1 || c.k == 260)) continue;
       const Shape a = tr.a ? Shape{c.k, c.m} : Shape{c.m, c.k};
-
       const Shape b = tr.b ? Shape{c.n, c.k} : Shape{c.k, c.n};
-      t.push_back({{"matmul",
-                    fmt::format("{} {}", c.what, flags),
-                    {any(a), any(b)},
-                    [tr](Xs x) { return matmul(x[0], x[1], tr); }},
+      const auto product = [tr](Xs x) { return matmul(x[0], x[1], tr); };
+      t.push_back({{"matmul", fmt::format("{} {}", c.what, flags), {any(a), any(b)}, product},
                    c.forward,
                    c.backward});
     }
-    t.push_back({{"linear",
-                  c.what,
-                  {any({c.m, c.k}), any({c.n, c.k}), any({c.n})},
-                  OP(linear(x[0], x[1], x[2]))},
-                 c.forward,
-                 c.backward || c.n > 64});
+    const Input weight = any({c.n, c.k});
+    t.push_back(
+        {{"linear", c.what, {any({c.m, c.k}), weight, any({c.n})}, OP(linear(x[0], x[1], x[2]))},
+         c.forward,
+         c.backward || c.n > 64});
   }
+}
+
+void add_feed_forward(std::vector<Row>& t) {
   for (const Index rows : {Index{211}, Index{3001}})  // one block of rows, and several
     for (const Activation f : {Activation::relu, Activation::gelu})
       t.push_back({{"feed_forward",
@@ -165,20 +176,17 @@ void add_products(std::vector<Row>& t) {
                     [f](Xs x) {
                       return feed_forward(x[0], x[1], x[2], x[3], x[4], f, Real(0.4), {7, 3});
                     }}});
-  t.push_back(
-      {{"matmul", "many small", {any({70, 23, 21}), any({70, 21, 19})}, OP(matmul(x[0], x[1]))}});
-  t.push_back({{"matmul",
-                "many small, one a",
-                {any({23, 21}), any({70, 21, 19})},
-                OP(matmul(x[0], x[1]))}});
-  t.push_back({{"matmul",
-                "many small, one b transposed",
-                {any({700, 23, 21}), any({1, 31, 21})},
-                OP(matmul(x[0], x[1], {.b = true}))}});
-  t.push_back({{"matmul",
-                "a few large",
-                {any({3, 211, 260}), any({3, 260, 190})},
-                OP(matmul(x[0], x[1]))}});
+}
+
+void add_batched_products(std::vector<Row>& t) {
+  const auto batched = [&](const char* what, Shape a, Shape b, Transpose tr = {}) {
+    t.push_back(
+        {{"matmul", what, {any(a), any(b)}, [tr](Xs x) { return matmul(x[0], x[1], tr); }}});
+  };
+  batched("many small", {70, 23, 21}, {70, 21, 19});
+  batched("many small, one a", {23, 21}, {70, 21, 19});
+  batched("many small, one b transposed", {700, 23, 21}, {1, 31, 21}, {.b = true});
+  batched("a few large", {3, 211, 260}, {3, 260, 190});
 }
 
 void add_moves(std::vector<Row>& t) {
@@ -222,160 +230,173 @@ void add_losses(std::vector<Row>& t) {
   }
 }
 
+/// The queries and keys of all rows of attention.
+struct AttentionSpans {
+  Spans queries = mixed(40, 40);
+  Spans keys = mixed(40, 70);
+};
+
 void add_attention(std::vector<Row>& t) {
-  const Spans q = mixed(40, 40);
-  const Spans k = mixed(40, 70);
+  const AttentionSpans spans;
+  const Spans q = spans.queries;
+  const Spans k = spans.keys;
+  const Tensor slopes({4}, {Real(0.5), Real(0.25), Real(0.1), 0});
   struct Case {
     const char* what;
     Attention options;
   };
-  for (const Case& c :
-       std::vector<Case>{{"plain", {.heads = 4, .queries = q, .keys = k}},
-                         {"causal", {.heads = 4, .queries = q, .keys = k, .causal = true}},
-                         {"shared keys, dropout",
-                          {.heads = 4,
-                          .kv_heads = 2,
-                          .queries = q,
-                          .keys = k,
-                          .dropout = Real(0.3),
-                          .key = {5, 9}}},
-                         {"window, slopes",
-                          {.heads = 4,
-                          .queries = q,
-                          .keys = k,
-                          .window = 9,
-                          .slopes = Tensor({4}, {Real(0.5), Real(0.25), Real(0.1), 0})}}}) {
+  // clang-format off
+  const std::vector<Case> cases{
+    {"plain", {.heads = 4, .queries = q, .keys = k}},
+    {"causal", {.heads = 4, .queries = q, .keys = k, .causal = true}},
+    {"shared keys, dropout",
+     {.heads = 4, .kv_heads = 2, .queries = q, .keys = k, .dropout = Real(0.3), .key = {5, 9}}},
+    {"window, slopes", {.heads = 4, .queries = q, .keys = k, .window = 9, .slopes = slopes}},
+  };
+  // clang-format on
+  for (const Case& c : cases) {
+    const Attention o = c.options;
     const Index d = 4 * 19;
-    const Index e = c.options.kv_heads > 0 ? 2 * 19 : d;
-    const Index n = q.rows();
-    const Index m = k.rows();
-    t.push_back({{"attention", c.what, {any({n, d}), any({m, e}), any({m, e})}, [=](Xs x) {
-                    return attention(x[0], x[1], x[2], c.options);
+    const Index e = o.kv_heads > 0 ? 2 * 19 : d;
+    const Input queries = any({q.rows(), d});
+    const Input keys = any({k.rows(), e});
+    const Input joined = any({k.rows(), 2 * e});
+    t.push_back({{"attention", c.what, {queries, keys, keys}, [=](Xs x) {
+                    return attention(x[0], x[1], x[2], o);
                   }}});
-    t.push_back({{"attention", "kv", {any({n, d}), any({m, 2 * e})}, [=](Xs x) {
-                    return attention(x[0], x[1], c.options);
-                  }}});
-    Attention same = c.options;
+    t.push_back(
+        {{"attention", "kv", {queries, joined}, [=](Xs x) { return attention(x[0], x[1], o); }}});
+    Attention same = o;
     same.keys = q;
-    t.push_back(
-        {{"attention", "qkv", {any({n, d + 2 * e})}, [=](Xs x) { return attention(x[0], same); }}});
-  }
-  for (int heads : {1, 4}) {
-    const Pairing p{.heads = heads, .queries = q, .keys = k, .causal = heads > 1};
-    const Index w = 19;
-    const Index n = q.rows();
-    const Index m = k.rows();
-    const Input pairs = any({p.size()});
-    const Input queries = any({n, heads * w});
-    const Input keys = any({m, heads * w});
-    t.push_back(
-        {{"dot_scores", "", {queries, keys}, [=](Xs x) { return dot_scores(x[0], x[1], p); }}});
-    t.push_back({{"scores_softmax", "", {pairs}, [=](Xs x) { return scores_softmax(x[0], p); }}});
-    t.push_back({{"scores_softmax", "rest", {pairs, any({n, heads})}, [=](Xs x) {
-                    return scores_softmax(x[0], x[1], p);
-                  }}});
-    t.push_back({{"span_softmax", "", {pairs, Input{Shape{heads}, 0.6, 20}}, [=](Xs x) {
-                    return span_softmax(x[0], x[1], Real(7.5), p);
-                  }}});
-    t.push_back({{"weighted_values", "", {pairs, keys}, [=](Xs x) {
-                    return weighted_values(x[0], x[1], p);
-                  }}});
-    t.push_back({{"weighted_queries", "", {pairs, queries}, [=](Xs x) {
-                    return weighted_queries(x[0], x[1], p);
-                  }}});
-    t.push_back({{"by_distance", "", {any({n, heads * 13})}, [=](Xs x) {
-                    return by_distance(x[0], 6, p);
-                  }}});
-    t.push_back(
-        {{"sum_by_distance", "", {pairs}, [=](Xs x) { return sum_by_distance(x[0], 6, p); }}});
-    t.push_back({{"linear_attention",
-                  "",
-                  {away({n, heads * w}), away({m, heads * w}), away({m, heads * w})},
-                  [=](Xs x) { return linear_attention(x[0], x[1], x[2], p); }}});
-    if (heads > 1) continue;
-    t.push_back({{"additive_scores", "", {queries, keys, any({w})}, [=](Xs x) {
-                    return additive_scores(x[0], x[1], x[2], p);
-                  }}});
-    t.push_back(
-        {{"additive_scores", "coverage", {queries, keys, any({w}), pairs, any({w})}, [=](Xs x) {
-            return additive_scores(x[0], x[1], x[2], x[3], x[4], p);
-          }}});
-    t.push_back({{"copy_probability", "", {pairs}, [=](Xs x) {
-                    return copy_probability(x[0], many_ids(m, 9), many_ids(n, 12), p);
+    t.push_back({{"attention", "qkv", {any({q.rows(), d + 2 * e})}, [=](Xs x) {
+                    return attention(x[0], same);
                   }}});
   }
+}
+
+void add_attention_pieces(std::vector<Row>& t, int heads) {
+  const AttentionSpans spans;
+  const Pairing p{
+      .heads = heads, .queries = spans.queries, .keys = spans.keys, .causal = heads > 1};
+  const Index n = p.queries.rows();
+  const Index m = p.keys.rows();
+  const Index w = 19;
+  const Input scores = any({p.size()});
+  const Input queries = any({n, heads * w});
+  const Input keys = any({m, heads * w});
+  const Input reaches{Shape{heads}, 0.6, 20};
+  const auto one = [&](const char* op, const char* what, std::vector<Input> inputs, Compute f) {
+    t.push_back({{op, what, std::move(inputs), std::move(f)}});
+  };
+  one("dot_scores", "", {queries, keys}, [=](Xs x) { return dot_scores(x[0], x[1], p); });
+  one("scores_softmax", "", {scores}, [=](Xs x) { return scores_softmax(x[0], p); });
+  one("scores_softmax", "rest", {scores, any({n, heads})},
+      [=](Xs x) { return scores_softmax(x[0], x[1], p); });
+  one("span_softmax", "", {scores, reaches},
+      [=](Xs x) { return span_softmax(x[0], x[1], Real(7.5), p); });
+  one("weighted_values", "", {scores, keys}, [=](Xs x) { return weighted_values(x[0], x[1], p); });
+  one("weighted_queries", "", {scores, queries},
+      [=](Xs x) { return weighted_queries(x[0], x[1], p); });
+  one("by_distance", "", {any({n, heads * 13})}, [=](Xs x) { return by_distance(x[0], 6, p); });
+  one("sum_by_distance", "", {scores}, [=](Xs x) { return sum_by_distance(x[0], 6, p); });
+  one("linear_attention", "", {away({n, heads * w}), away({m, heads * w}), away({m, heads * w})},
+      [=](Xs x) { return linear_attention(x[0], x[1], x[2], p); });
+  if (heads > 1) return;
+  one("additive_scores", "", {queries, keys, any({w})},
+      [=](Xs x) { return additive_scores(x[0], x[1], x[2], p); });
+  one("additive_scores", "coverage", {queries, keys, any({w}), scores, any({w})},
+      [=](Xs x) { return additive_scores(x[0], x[1], x[2], x[3], x[4], p); });
+  one("copy_probability", "", {scores},
+      [=](Xs x) { return copy_probability(x[0], many_ids(m, 9), many_ids(n, 12), p); });
+}
+
+void add_all_attention(std::vector<Row>& t) {
+  add_attention(t);
+  add_attention_pieces(t, 1);
+  add_attention_pieces(t, 4);
   const Spans turned = mixed(40, 30);
   t.push_back({{"rotary", "", {any({turned.rows(), 76})}, [=](Xs x) {
                   return rotary(x[0], turned, {.heads = 2});
                 }}});
 }
 
-void add_sequences(std::vector<Row>& t) {
+void add_recurrences(std::vector<Row>& t, bool reverse) {
   const Index h = 35;
-  for (bool reverse : {false, true}) {
-    const Recurrence o{.spans = mixed(51, 9),
-                       .reverse = reverse,
-                       .dropout = reverse ? Real(0.3) : Real(0),
-                       .key = {5, 9}};
-    const Index rows = o.spans.rows();
-    const Index count = o.spans.count();
-    const auto in = [](Index m, Index n) { return Input{Shape{m, n}, -0.8, 0.8}; };
-    const auto vector = [](Index n) { return Input{Shape{n}, -0.8, 0.8}; };
-    t.push_back({{"elman", "", {in(rows, h), in(h, h), vector(h), in(count, h)}, [o](Xs x) {
-                    return elman(x[0], x[1], x[2], x[3], o);
-                  }}});
-    t.push_back({{"lstm",
-                  "",
-                  {in(rows, 4 * h), in(4 * h, h), vector(4 * h), in(count, h), in(count, h)},
-                  [o](Xs x) { return lstm(x[0], x[1], x[2], x[3], x[4], o); }}});
-    t.push_back({{"norm_lstm",
-                  "",
-                  {in(rows, 4 * h), in(4 * h, h), vector(4 * h), vector(h), vector(h), in(count, h),
-                   in(count, h)},
-                  [o](Xs x) { return norm_lstm(x[0], x[1], x[2], x[3], x[4], x[5], x[6], o); }}});
-    t.push_back(
-        {{"gru", "", {in(rows, 3 * h), in(3 * h, h), vector(3 * h), in(count, h)}, [o](Xs x) {
-            return gru(x[0], x[1], x[2], x[3], o);
-          }}});
-    t.push_back({{"final_states",
-                  "",
-                  {in(rows, 800), in(count, 800)},
-                  [o](Xs x) { return final_states(x[0], o.spans, o.reverse, x[1]); }},
-                 true,
-                 false});
-  }
-  t.push_back({{"lstm_cell", "", {any({101, 4 * h}), any({101, h})}, OP(lstm_cell(x[0], x[1]))}});
-  t.push_back({{"gru_cell",
-                "",
-                {any({101, 3 * h}), any({101, 3 * h}), any({101, h})},
-                OP(gru_cell(x[0], x[1], x[2]))}});
+  const Recurrence o{.spans = mixed(51, 9),
+                     .reverse = reverse,
+                     .dropout = reverse ? Real(0.3) : Real(0),
+                     .key = {5, 9}};
+  const Index rows = o.spans.rows();
+  const Index count = o.spans.count();
+  const auto small = [](const Shape& shape) { return Input{shape, -0.8, 0.8}; };
+  const auto x = [&](Index gates) { return small({rows, gates * h}); };
+  const auto weight = [&](Index gates) { return small({gates * h, h}); };
+  const auto bias = [&](Index gates) { return small({gates * h}); };
+  const Input state = small({count, h});
+  t.push_back({{"elman", "", {x(1), weight(1), bias(1), state}, [o](Xs v) {
+                  return elman(v[0], v[1], v[2], v[3], o);
+                }}});
+  t.push_back({{"lstm", "", {x(4), weight(4), bias(4), state, state}, [o](Xs v) {
+                  return lstm(v[0], v[1], v[2], v[3], v[4], o);
+                }}});
+  const std::vector<Input> normed{x(4), weight(4), bias(4), bias(1), bias(1), state, state};
+  t.push_back({{"norm_lstm", "", normed,
+                [o](Xs v) { return norm_lstm(v[0], v[1], v[2], v[3], v[4], v[5], v[6], o); }}});
+  t.push_back({{"gru", "", {x(3), weight(3), bias(3), state}, [o](Xs v) {
+                  return gru(v[0], v[1], v[2], v[3], o);
+                }}});
+  const auto last = [o](Xs v) { return final_states(v[0], o.spans, o.reverse, v[1]); };
+  t.push_back({{"final_states", "", {small({rows, 800}), small({count, 800})}, last}, true, false});
+}
+
+void add_cells(std::vector<Row>& t) {
+  const Index h = 35;
+  const Input state = any({101, h});
+  const Input gates = any({101, 3 * h});
+  t.push_back({{"lstm_cell", "", {any({101, 4 * h}), state}, OP(lstm_cell(x[0], x[1]))}});
+  t.push_back({{"gru_cell", "", {gates, gates, state}, OP(gru_cell(x[0], x[1], x[2]))}});
+}
+
+void add_convolutions(std::vector<Row>& t) {
   const Spans spans = mixed(60, 30);
-  const Index n = spans.rows();
-  t.push_back({{"sequence_dropout", "", {any({n, 75})}, [=](Xs x) {
-                  return sequence_dropout(x[0], spans, Real(0.4), {3, 4});
+  const Input x = any({spans.rows(), 75});
+  t.push_back({{"sequence_dropout", "", {x}, [=](Xs v) {
+                  return sequence_dropout(v[0], spans, Real(0.4), {3, 4});
                 }}});
   for (bool causal : {false, true}) {
     const Window w{spans, causal, causal ? 2 : 1};
-    t.push_back({{"conv1d", "", {any({n, 75}), any({80, 3, 75}), any({80})}, [=](Xs x) {
-                    return conv1d(x[0], x[1], x[2], w);
+    t.push_back({{"conv1d", "", {x, any({80, 3, 75}), any({80})}, [=](Xs v) {
+                    return conv1d(v[0], v[1], v[2], w);
                   }}});
-    t.push_back({{"depthwise_conv1d", "", {any({n, 75}), any({3, 75}), any({75})}, [=](Xs x) {
-                    return depthwise_conv1d(x[0], x[1], x[2], w);
+    t.push_back({{"depthwise_conv1d", "", {x, any({3, 75}), any({75})}, [=](Xs v) {
+                    return depthwise_conv1d(v[0], v[1], v[2], w);
                   }}});
   }
+}
+
+void add_images(std::vector<Row>& t) {
+  const Input images = any({5, 40, 31, 17});
   t.push_back({{"conv2d",
                 "",
                 {any({3, 29, 31, 13}), any({33, 3, 3, 13}), any({33})},
                 OP(conv2d(x[0], x[1], x[2], {.stride = {1, 1}, .padding = {1, 0}}))}});
-  t.push_back({{"max_pool2d", "", {any({5, 40, 31, 17})}, OP(max_pool2d(x[0], {3, 2}, {1, 2}))}});
-  t.push_back({{"mean_pool2d", "", {any({5, 40, 31, 17})}, OP(mean_pool2d(x[0], {3, 2}, {1, 2}))}});
+  t.push_back({{"max_pool2d", "", {images}, OP(max_pool2d(x[0], {3, 2}, {1, 2}))}});
+  t.push_back({{"mean_pool2d", "", {images}, OP(mean_pool2d(x[0], {3, 2}, {1, 2}))}});
+}
+
+void add_sequences(std::vector<Row>& t) {
+  add_recurrences(t, false);
+  add_recurrences(t, true);
+  add_cells(t);
+  add_convolutions(t);
+  add_images(t);
 }
 
 const std::vector<Row>& rows() {
   static const std::vector<Row> table = [] {
     std::vector<Row> t;
-    for (auto add : {add_elementwise, add_reductions, add_products, add_moves, add_losses,
-                     add_attention, add_sequences})
+    for (auto add : {add_elementwise, add_norms, add_reductions, add_products, add_feed_forward,
+                     add_batched_products, add_moves, add_losses, add_all_attention, add_sequences})
       add(t);
     return t;
   }();
@@ -384,7 +405,7 @@ const std::vector<Row>& rows() {
 
 struct Ran {
   std::vector<Tensor> tensors;  // the output, then the gradient of each input
-                                // pieces
+  // The pieces that each pass is divided into.
   std::uint64_t forward = 0;
   std::uint64_t backward = 0;
 };
@@ -448,15 +469,15 @@ TEST(Threads, EveryOpHasARow) {
   EXPECT_GT(declared, 50);
 }
 
-// What is no op ----------------------------------------------------------------------------------
+// Optimizers, clipping and choices ----------------------------------------------------------------
 
 struct Parameters {
   std::vector<Parameter> all;
   void visit(Visitor& v) { v("p", all); }
 };
 
-/// Three steps: what they leave in the parameters and the optimizer, and the norms of the gradients
-/// before and after clipping.
+/// Three steps of an optimizer: the norms of the gradients, then the parameters and the state of
+/// the optimizer.
 template <class Optimizer, class Options>
 std::vector<Tensor> steps(const Options& options) {
   Parameters model;
@@ -468,7 +489,8 @@ std::vector<Tensor> steps(const Options& options) {
     for (Parameter& p : model.all)
       p.gradient() = uniform_tensor(p.value().shape(), 6 + step);
     const double norm = optimizer.gradient_norm();
-    Tensor bytes({sizeof norm});  // a byte each: a double has more digits than a Real
+    // One element for each byte, since a double has more digits than a Real.
+    Tensor bytes({sizeof norm});
     for (std::size_t i = 0; i < sizeof norm; ++i)
       bytes[static_cast<Index>(i)] = reinterpret_cast<const unsigned char*>(&norm)[i];
     results.push_back(bytes);
@@ -481,6 +503,7 @@ std::vector<Tensor> steps(const Options& options) {
   return results;
 }
 
+/// What top_k and log_sum_exp give.
 std::vector<Tensor> chosen() {
   const Index m = 53;
   const Index n = 2003;
@@ -497,6 +520,7 @@ std::vector<Tensor> chosen() {
   return {values, places, sums};
 }
 
+/// Gradients after clipping.
 std::vector<Tensor> clipped() {
   Parameters model;
   for (const Shape& shape : {Shape{300, 301}, Shape{7}, Shape{70001}}) {
@@ -528,7 +552,7 @@ TEST(Threads, UpdatesAndChoicesGiveTheSameBits) {
       std::vector<Tensor> results = work.compute();
       if (count == 1) {
         pieces = kernels::pieces_cut() - start;
-        EXPECT_GT(pieces, 1u) << work.what << ": not cut";
+        EXPECT_GT(pieces, 1u) << work.what << ": not divided";
         serial = std::move(results);
         continue;
       }

@@ -18,7 +18,8 @@ int main() {
   Transformer model(
       {.vocabulary = tokenizer->size(), .d = 32, .layers = 1, .heads = 2, .dropout = 0}, random);
   Adam adam(model, {.lr = 3e-3});
-  Real first = 0, last = 0;
+  Real first = 0;
+  Real last = 0;
   for (int step = 1; step <= 20; ++step) {
     const Batch batch = batches.next();
     Tape tape;

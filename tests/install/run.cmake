@@ -1,6 +1,6 @@
 # cmake -DBUILD=<a finished build of Heed> -DWORK=<a folder to work in> -P run.cmake
-# Installs Heed into a prefix of its own, builds the project beside this file against it, and runs
-# what both built.
+# Installs Heed into a prefix of its own, builds the project in this folder against it, and runs the
+# programs of both.
 function(run)
   execute_process(COMMAND ${ARGV} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 endfunction()

@@ -1,6 +1,6 @@
 #pragma once
 
-// A project may have folders named as Heed's are, and -I to them before Heed's.
+// A project may have folders with the names of Heed's, and may search them first (-I).
 namespace mine {
 struct Linear {
   static constexpr bool is_mine = true;
