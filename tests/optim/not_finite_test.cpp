@@ -81,9 +81,10 @@ std::string explained(const Family& family, std::span<const Batch> batches,
 TEST(NotFinite, HealthyStepsOfEveryFamilyPass) {
   for (const Family& family : families()) {
     const Batch batch = batch_for(*family.model, {});
-    EXPECT_EQ(explained(family, {&batch, 1}),
-              "step 8: the loss is inf on lines 10, 20, 30, 40; lower optim.lr, or look at these "
-              "(--on-nan skip passes over such steps)")
+    EXPECT_EQ(
+        explained(family, {&batch, 1}),
+        "step 8: the loss is inf on lines 10, 20, 30, 40; lower the learning rate, or look at "
+        "these (on_nan = skip passes over such steps)")
         << family.name << ": nothing to be found";
   }
 }
@@ -99,8 +100,7 @@ TEST(NotFinite, WeightsAreToBlameWhereTheyHoldIt) {
       const Batch batch = batch_for(*family.model, {});
       EXPECT_EQ(explained(family, {&batch, 1}),
                 fmt::format("step 8: the loss is inf: the weights of layer {} ({}) are not finite "
-                            "since an earlier step; begin a new "
-                            "run with a lower optim.lr",
+                            "since an earlier step; begin a new run with a lower learning rate",
                             name.substr(0, name.rfind('.')), name))
           << family.name;
       p.value()[p.value().size() - 1] = kept;
@@ -241,33 +241,35 @@ TEST(NotFinite, FollowsTheStepAsItWasComputed) {
        {plain, big},
        same,
        1,
-       "[sum] inf in layer table, on lines 1, 2, 3 together; lower optim.lr, or look at these"},
+       "[sum] inf in layer table, on lines 1, 2, 3 together; lower the learning rate, or look at "
+       "these"},
       {"each of two",
        {plain, big},
        twice,
        1,
-       "[*] inf in layer table, on lines 1, 3; lower optim.lr, or look at these"},
+       "[*] inf in layer table, on lines 1, 3; lower the learning rate, or look at these"},
       {"a line without gold",
        {one_without},
        twice,
        1,
-       "[*] inf in layer table, on line 401; lower optim.lr, or look at these"},
+       "[*] inf in layer table, on line 401; lower the learning rate, or look at these"},
       {"a batch without gold",
        {no_gold, big},
        twice,
        1,
-       "[*] inf in layer table, on lines 1, 3; lower optim.lr, or look at these"},
+       "[*] inf in layer table, on lines 1, 3; lower the learning rate, or look at these"},
       {"many",
        {long_one},
        twice,
        1,
        "[*] inf in layer table, on each of lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 4 more; lower "
-       "optim.lr ("},
+       "the learning rate ("},
       {"in the gradient",
        {plain, zero},
        root,
        1,
-       "[sqrt] inf in the gradient of layer table, on lines 201, 203; lower optim.lr, or look at "
+       "[sqrt] inf in the gradient of layer table, on lines 201, 203; lower the learning rate, or "
+       "look at "
        "these"},
       {"in a gradient that is recomputed",
        {plain, zero},
@@ -278,7 +280,7 @@ TEST(NotFinite, FollowsTheStepAsItWasComputed) {
        {plain},
        same,
        std::numeric_limits<Real>::min() / 16,
-       "[*] inf in layer table, on each of lines 101, 102; lower optim.lr ("},
+       "[*] inf in layer table, on each of lines 101, 102; lower the learning rate ("},
       {"by adding up gradients",
        {numbers({{0}}, 0), numbers({{0}}, 1)},
        same,

@@ -317,9 +317,8 @@ TEST(OnNan, StopsAndKeepsWhatWasThere) {
     const char* says;
   } rows[] = {
       {Fault::loss, 1, 3, 4,
-       "step 4: the loss is -inf: [log] -inf in layer embedding, on line 32; lower optim.lr, or "
-       "look at these (--on-nan skip "
-       "passes over such steps)"},
+       "step 4: the loss is -inf: [log] -inf in layer embedding, on line 32; lower the learning "
+       "rate, or look at these (on_nan = skip passes over such steps)"},
       {Fault::loss, 2, 7, 4,
        "step 4: the loss is -inf: [log] -inf in layer embedding, on line 72; lower"},
       {Fault::loss, 2, 6, 4,
@@ -368,8 +367,8 @@ TEST(OnNan, ManyInARowStop) {
   TrainerOptions o = options(60, OnNan::skip, 1, folder.path("run"));
   const std::string message = folder.message([&] { Training(o, bad).run(); });
   EXPECT_EQ(message.rfind("50 steps in a row were not finite, so the weights no longer give finite "
-                          "numbers; begin a new run with "
-                          "a lower optim.lr. The last: step 55: the loss is -inf: [log] -inf in "
+                          "numbers; begin a new run with a lower learning rate. The last: step 55: "
+                          "the loss is -inf: [log] -inf in "
                           "layer embedding, on line 542",
                           0),
             0u)
@@ -398,8 +397,8 @@ TEST(OnNan, WeightsThatAreNotFiniteStopAndAreNotSaved) {
           {}, observers);
     });
     EXPECT_EQ(message.rfind("step 6: the loss is nan: the weights of layer output (output.weight) "
-                            "are not finite since an earlier step; begin "
-                            "a new run with a lower optim.lr",
+                            "are not finite since an earlier step; begin a new run with a lower "
+                            "learning rate",
                             0),
               0u)
         << message;
@@ -498,8 +497,8 @@ TEST(OnNan, ADivergingRunIsWarnedOfOnceAcrossAResume) {
     for (std::string& text : run_to(-1))
       warnings.push_back(std::move(text));
     EXPECT_EQ(warnings, (std::vector<std::string>{"the loss rose from 2 (step 1) to 40 (step 160): "
-                                                  "training diverges; lower optim.lr or raise "
-                                                  "optim.warmup"}))
+                                                  "training diverges; lower the learning "
+                                                  "rate or raise the warm-up"}))
         << cut;
   }
 }
