@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "tests/layers/decoding.h"
 
 // Each option of decode(), for every family, against all outputs there are.
@@ -343,49 +345,57 @@ TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {
 
 // Given targets ----------------------------------------------------------------------------------
 
+/// The log probability of each token of `gold` after those before it.
+std::vector<double> token_log_probabilities(const Seq2Seq& model, const std::vector<Id>& source,
+                                            const std::vector<Id>& gold) {
+  std::vector<double> result;
+  std::vector<Id> prefix = output_so_far(model, {});
+  for (Id id : gold) {
+    const auto log_p = log_probabilities(full_logits(model, source, prefix));
+    result.push_back(log_p[static_cast<std::size_t>(id)]);
+    prefix.push_back(id);
+  }
+  return result;
+}
+
 TEST(ScoreTargets, SumsTheirLogProbabilities) {
   for (const Family& family : families()) {
     const auto model = family.make(5);
-    const Index least =
-        model->reads_source() ? 0 : 1;  // a language model needs a text to go on from
+    const Index least = model->reads_source() ? 0 : 1;  // a language model needs a text
     const Lines sources = random_lines({3, 1, 6, 2, least, 4}, 71, small_vocabulary);
     const Lines targets = random_lines({2, 5, 0, 1, 3, 8}, 72, small_vocabulary);
     const auto scores = score_targets(*model, sources, targets, true);
     ASSERT_EQ(scores.size(), sources.size());
     for (std::size_t i = 0; i < sources.size(); ++i) {
-      double sum = 0;
-      std::vector<Id> prefix = output_so_far(*model, {});
       std::vector<Id> gold = targets[i];
       gold.push_back(eos_id);
-      double last = 0;
-      for (Id id : gold) {
-        last = log_probabilities(
-            full_logits(*model, sources[i], prefix))[static_cast<std::size_t>(id)];
-        sum += last;
-        prefix.push_back(id);
-      }
+      const auto log_p = token_log_probabilities(*model, sources[i], gold);
+      const double sum = std::accumulate(log_p.begin(), log_p.end(), 0.0);
+      const Lines source{sources[i]};
+      const Lines target{targets[i]};
       EXPECT_NEAR(scores[i].log_probability, sum, 1e-4) << family.name << ", " << i;
       EXPECT_EQ(scores[i].tokens, static_cast<Index>(gold.size()));
-      const TargetScore open =
-          score_targets(*model, Lines{sources[i]}, Lines{targets[i]}, false)[0];
-      EXPECT_NEAR(open.log_probability, sum - last, 1e-4)
+      const TargetScore open = score_targets(*model, source, target, false)[0];
+      EXPECT_NEAR(open.log_probability, sum - log_p.back(), 1e-4)
           << family.name << ", " << i << ", without </s>";
       EXPECT_EQ(open.tokens, static_cast<Index>(targets[i].size()));
-      EXPECT_NEAR(score_targets(*model, std::span(sources).subspan(i, 1),
-                                std::span(targets).subspan(i, 1), true)[0]
-                      .log_probability,
-                  scores[i].log_probability, 1e-4);
+      const TargetScore alone = score_targets(*model, source, target, true)[0];
+      EXPECT_NEAR(alone.log_probability, scores[i].log_probability, 1e-4);
     }
-    // What decoding says of an output, scoring says of it too.
-    for (std::size_t i = 0; i < sources.size(); ++i)
+  }
+}
+
+TEST(ScoreTargets, AgreesWithDecoding) {
+  for (const Family& family : families()) {
+    const auto model = family.make(5);
+    for (const std::vector<Id>& source : random_lines({3, 1, 6, 2, 4}, 71, small_vocabulary)) {
       for (const Hypothesis& h :
-           decode_one(*model, sources[i], {.beam = 4, .nbest = 4, .max_length = 6}))
-        if (h.ended) {
-          EXPECT_NEAR(
-              score_targets(*model, Lines{sources[i]}, Lines{h.ids}, true)[0].log_probability,
-              h.log_probability, 1e-4)
-              << family.name;
-        }
+           decode_one(*model, source, {.beam = 4, .nbest = 4, .max_length = 6})) {
+        if (!h.ended) continue;
+        const TargetScore score = score_targets(*model, Lines{source}, Lines{h.ids}, true)[0];
+        EXPECT_NEAR(score.log_probability, h.log_probability, 1e-4) << family.name;
+      }
+    }
   }
 }
 
