@@ -102,7 +102,7 @@ Spans spans_of(const std::vector<Index>& lengths, Index width) {
   return width == 0 ? Spans::packed(lengths) : Spans::padded(lengths, width);
 }
 
-/// Rows of sequences are small; what lies in padding is huge, so that a glance at it shows.
+/// Rows of sequences are small. Padding is huge, so that reading it shows.
 Parameter rows_of(const Spans& spans, Index d, std::uint64_t seed) {
   Tensor x = Tensor::full({spans.rows(), d}, 1000);
   const Tensor values = random_tensor({spans.rows(), d}, seed);
@@ -112,8 +112,8 @@ Parameter rows_of(const Spans& spans, Index d, std::uint64_t seed) {
   return Parameter(x);
 }
 
-/// What training wants of y: rows of sequences, each element with a weight of its own. Nobody reads
-/// padding.
+/// A loss: the sum of all rows of sequences in which each element has a weight of its own. Padding
+/// is not read.
 Variable projected(const Variable& y, const Spans& spans) {
   Tensor r = random_tensor(y.shape(), 5);
   Tensor kept = Tensor::zeros(y.shape());
@@ -216,7 +216,7 @@ TEST(CrossAttention, EqualsItsDefinition) {
 }
 
 TEST(Attention, LooksAtNothingWhereThereIsNothing) {
-  // A query without keys answers zeros, and a sequence without rows leaves no gradient behind.
+  // A query without keys gives zeros, and a sequence without rows gives no gradient.
   const Parameter q(random_tensor({3, 4}, 1));
   const Parameter k(random_tensor({2, 4}, 2));
 
@@ -246,7 +246,7 @@ TEST(Attention, PaddingRowsYieldZerosAndGetNoGradient) {
   const Parameter qkv = rows_of(spans, 12, 1);
   Tape tape;
   const Variable y = attention(qkv, {.heads = 2, .queries = spans, .keys = spans, .causal = true});
-  tape.backward(sum(y * random_tensor({9, 4}, 2)));  // even where somebody reads padding
+  tape.backward(sum(y * random_tensor({9, 4}, 2)));  // also where padding is read
   for (Index row : {2, 3, 4, 5, 7, 8}) {
     for (Index c = 0; c < 4; ++c)
       EXPECT_EQ(y.value()[row * 4 + c], 0) << row;

@@ -32,11 +32,11 @@ const std::vector<Copier>& copiers() {
   return all;
 }
 
-// Sources with unknown words: v and v + 1 are other words in each.
+// Sources with unknown words: v and v + 1 are different words in each.
 const Lines sources = {{5, v, 6, v + 1, v, 2}, {7, v, 2}, {8, 9, 2}};
 const Lines targets = {{v + 1, 7, v}, {v}, {9, 3, 8, 8}};
 
-// log((1 - g) sum_j a_j [token_j = w] + g softmax(z)_w), worked out in double.
+// log((1 - g) sum_j a_j [token_j = w] + g softmax(z)_w), computed in double.
 TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
   const Tensor logits = random_tensor({3, 4}, 1);
   const Tensor gate = random_tensor({3}, 2);
@@ -71,7 +71,7 @@ TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
   }
 }
 
-// The loss by plain ops, -log of the mixture, and its gradients.
+// The loss and its gradients against plain ops: -log of the mixture.
 TEST(Copying, FusedLossIsItsComposition) {
   const Index n = 5;
   const Index d = 3;
@@ -110,8 +110,8 @@ TEST(Copying, FusedLossIsItsComposition) {
   }
 }
 
-// Answers outside the vocabulary, ignored rows, and rows where one way or both give next to
-// nothing, in double by the definition.
+// Gold outside the vocabulary, ignored rows, and rows where generating or copying, or both, give
+// almost nothing. The expected values are computed in double from the definition.
 TEST(Copying, LossHoldsAtItsEdges) {
   const double inf = std::numeric_limits<double>::infinity();
   struct Row {
@@ -122,12 +122,12 @@ TEST(Copying, LossHoldsAtItsEdges) {
   };
   const Row rows[] = {{0, Real(0.5), 0, -std::log(0.5 * 1 + 0.5 * 0.5)},  // generated or copied
                       {0, Real(0.5), 7, -std::log(0.5 * 0.5)},            // outside: copied alone
-                      {2, 0, 0, std::log1p(std::exp(-2.0))},              // no way but to generate
-                      // sure of another word: as much as plain cross entropy, and a log 2
+                      {2, 0, 0, std::log1p(std::exp(-2.0))},              // can only be generated
+                      // certain of another word: plain cross entropy plus log 2
                       {0, 0, 1, std::log(2.0) + 200},
-                      // never generated, surely copied
+                      // never generated, certainly copied
                       {-3, 1, 1, std::log1p(std::exp(-3.0))},
-                      {0, 0, 5, 69},            // by no way at all
+                      {0, 0, 5, 69},            // neither generated nor copied
                       {0, Real(0.5), 4, inf}};  // ignored
   for (const Row& row : rows) {
     Parameter x(Tensor::full({1, 1}, 1));
@@ -150,7 +150,7 @@ TEST(Copying, LossHoldsAtItsEdges) {
   }
 }
 
-// In training the loss has lambda sum_t sum_i min(a_ti, c_ti) more, c_t the sum of the weights
+// In training the loss contains lambda sum_t sum_i min(a_ti, c_ti), with c_t the sum of the weights
 // before t (equations 10, 12, 13).
 TEST(Coverage, CostsWhatIsLookedAtTwice) {
   for (const TinyRecurrent& row : tiny_recurrents()) {

@@ -2,7 +2,7 @@
 
 #include "tests/layers/decoding.h"
 
-// Each option of decode(), for every family, against all outputs there are.
+// Each option of decode(), for every family, against all possible outputs.
 
 namespace heed {
 namespace {
@@ -77,7 +77,7 @@ const std::vector<Row>& rows() {
       {Real(0.6), 0, 4, 2, 0},
       {1, 3, 4, 2, 0},
       {1, 0, 4, 3, 0},
-      // after three words nothing is left to say, and too early to end
+      // after three words no token may follow, and it is too early to end
       {Real(0.6), 4, 4, 4, 0},
       {0, 4, 4, 1, 0},
       {0, 0, 3, 0, 0.2},
@@ -168,7 +168,7 @@ TEST(NoRepeatNgram, HoldsForEveryModelAndEverySearch) {
             EXPECT_GE(hypotheses.size(), 1u);
             for (const Hypothesis& h : hypotheses) {
               EXPECT_FALSE(repeats(h.ids, n)) << family.name << ", seed " << seed << ", n = " << n;
-              if (n == 1) {  // there are but three words
+              if (n == 1) {  // there are only three words
                 EXPECT_LE(h.ids.size(), 3u);
                 EXPECT_FALSE(h.ended) << "too early";
               }
@@ -181,8 +181,8 @@ TEST(NoRepeatNgram, HoldsForEveryModelAndEverySearch) {
     }
 }
 
-/// After each word the same few columns, some of them of no use: a model whose rows know words of
-/// their own.
+/// A model whose rows can copy words of their own source. The distribution does not depend on the
+/// words before.
 class CopyingModel : public Seq2Seq {
  public:
   struct State : DecoderState {
@@ -205,8 +205,8 @@ class CopyingModel : public Seq2Seq {
       state->own.push_back(source.spans.length(i));
     return state;
   }
-  /// As many columns as the row with the most needs: ids from the vocabulary's size on are likely,
-  /// the others not.
+  /// As many columns as the row with most words needs. The row's own words and </s> are equally
+  /// likely; all else is impossible.
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
     const auto& own = dynamic_cast<State&>(state).own;
     const Index n = small_vocabulary + *std::max_element(own.begin(), own.end());
@@ -326,8 +326,7 @@ TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {
       most = std::max(most, h.ids.size());
     return most;
   };
-  // Thirty words and </s> are equally likely, and longer outputs score better under so strong a
-  // penalty.
+  // Thirty words and </s> are equally likely. With so strong a penalty longer outputs score better.
   EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3}), 80u);
   EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .usual_length = 12}), 12u);
   EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .usual_length = 400}), 80u);

@@ -98,7 +98,7 @@ TEST(Choices, OfAHugeVocabularyAreThoseOfSortingIt) {
     }
     for (const Choice& c : choices(logits, {.sample = true, .top_p = p}))
       got.push_back(c.id);
-    // a sum's rounding
+    // the sum is rounded
     EXPECT_NEAR(static_cast<double>(got.size()), static_cast<double>(expected.size()), 1) << p;
     const std::size_t both = std::min(got.size(), expected.size());
     got.resize(both);
@@ -177,7 +177,7 @@ std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<
   return all;
 }
 
-/// Pearson's statistic of `count` draws. It has the mean, and half the variance, of its degrees of
+/// Checks Pearson's statistic of `count` draws. Its mean, and half its variance, are its degrees of
 /// freedom. Outputs that are too rare for it are one class.
 void expect_frequencies(const std::map<std::vector<Id>, double>& expected,
                         std::map<std::vector<Id>, int>& counts, int count,
@@ -208,7 +208,7 @@ void expect_frequencies(const std::map<std::vector<Id>, double>& expected,
   EXPECT_LE(statistic, freedom + 5 * std::sqrt(2 * freedom))
       << what << ", " << classes << " classes";
   for (const auto& [ids, n] : counts)
-    EXPECT_TRUE(expected.contains(ids)) << what << ": an output that there is not";
+    EXPECT_TRUE(expected.contains(ids)) << what << ": an impossible output";
 }
 
 std::vector<std::unique_ptr<Seq2Seq>> models_to_sample() {
@@ -292,7 +292,7 @@ TEST(Sampling, DependsOnTheSeedTheSourceTheSampleAndThePositionAlone) {
       for (std::size_t s = 0; s < std::min<std::size_t>(alone.size(), 4); ++s)
         EXPECT_EQ(alone[s].ids, together[i][s].ids) << i << ", " << s;
     }
-  // And on each of them: eight samples of twelve tokens are not the same by chance.
+  // Outputs do depend on each of them. Eight samples of twelve tokens are not equal by chance.
   const auto all_of = [&](std::uint64_t seed, std::uint64_t number) {
     std::vector<std::vector<Id>> ids;
     const DecodeOptions eight{.nbest = 8,

@@ -46,14 +46,14 @@ void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
   }
 }
 
-struct Walk {
+struct StepPlan {
   const char* name;
   std::vector<Index> lengths;                  // of the sources, or of the text so far
   std::vector<std::vector<Index>> selections;  // after each step
 };
 
-const std::vector<Walk>& walks() {
-  static const std::vector<Walk> all = {
+const std::vector<StepPlan>& step_plans() {
+  static const std::vector<StepPlan> all = {
       {"one row", {3}, {{0}, {0}, {0}, {0}, {0}}},
       {"ragged", {3, 7, 1, 5}, {{0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1, 2, 3}}},
       {"reordered", {3, 7, 1}, {{2, 0, 1}, {1, 0, 2}, {0, 2, 1}, {2, 1, 0}}},
@@ -70,15 +70,14 @@ const std::vector<Walk>& walks() {
 TEST(Cache, GivesWhatTheWholeForwardPassGives) {
   for (NormPlace norm : {NormPlace::pre, NormPlace::post}) {
     const Transformer model = tiny_transformer(norm);
-    for (const Walk& walk : walks())
+    for (const StepPlan& plan : step_plans())
       expect_cache_exact(
-          model, random_lines(walk.lengths, 31), walk.selections,
-          fmt::format("{}-norm, {}", norm == NormPlace::pre ? "pre" : "post", walk.name));
+          model, random_lines(plan.lengths, 31), plan.selections,
+          fmt::format("{}-norm, {}", norm == NormPlace::pre ? "pre" : "post", plan.name));
   }
 }
 
-// More rows than go through the layers as one block, then few again; more keys than are looked at
-// together.
+// More rows than the layers compute as one block, then few again, and more keys than one block.
 TEST(Cache, OfManyRowsAndOfLongSources) {
   std::vector<Index> lengths;
   std::vector<Index> backwards;
@@ -104,27 +103,27 @@ TEST(Cache, OfManyRowsAndOfLongSources) {
 
 TEST(Cache, KeepsWhatIsPointedAt) {
   const Transformer model = tiny_transformer(NormPlace::pre, 0, tiny_vocabulary, true);
-  for (const Walk& walk : walks())
-    expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections, walk.name);
+  for (const StepPlan& plan : step_plans())
+    expect_cache_exact(model, random_lines(plan.lengths, 31), plan.selections, plan.name);
 }
 
 TEST(Cache, KeepsWhatConvolutionsSee) {
   for (const Index kernel : {1, 3, 5})
     for (const bool plain : {true, false}) {
       const ConvS2S model = tiny_convolutional(plain, 0, kernel);
-      for (const Walk& walk : walks())
+      for (const StepPlan& plan : step_plans())
         expect_cache_exact(
-            model, random_lines(walk.lengths, 31), walk.selections,
-            fmt::format("kernel {}, {}, {}", kernel, plain ? "plain" : "normalised", walk.name));
+            model, random_lines(plan.lengths, 31), plan.selections,
+            fmt::format("kernel {}, {}, {}", kernel, plain ? "plain" : "normalised", plan.name));
     }
 }
 
 TEST(Cache, OfRecurrentModelsIsTheirState) {
   for (const TinyRecurrent& row : tiny_recurrents()) {
     const RecurrentSeq2Seq model = tiny_recurrent(row);
-    for (const Walk& walk : walks())
-      expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections,
-                         fmt::format("{}, {}", row.name, walk.name));
+    for (const StepPlan& plan : step_plans())
+      expect_cache_exact(model, random_lines(plan.lengths, 31), plan.selections,
+                         fmt::format("{}, {}", row.name, plan.name));
     expect_cache_exact(model, {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}},
                        fmt::format("{}, an empty source", row.name));
   }
@@ -132,8 +131,8 @@ TEST(Cache, OfRecurrentModelsIsTheirState) {
 
 TEST(Cache, GoesOnFromPromptsOfDifferentLengths) {
   const LanguageModel model = tiny_language_model();
-  for (const Walk& walk : walks())
-    expect_cache_exact(model, random_lines(walk.lengths, 32), walk.selections, walk.name);
+  for (const StepPlan& plan : step_plans())
+    expect_cache_exact(model, random_lines(plan.lengths, 32), plan.selections, plan.name);
   const std::vector<std::vector<Index>> steps(3, {1, 0});
   for (const std::vector<Index>& lengths :
        {std::vector<Index>{0, 0}, {0, 4}, {4, 0}, {1, 1}, {0, 1}, {1, 0}, {2, 0}})
@@ -316,8 +315,8 @@ TEST(BeamSearch, KeepsTheBestPrefixesOfEachStep) {
       }
 }
 
-/// Says 4 5 </s> with the certainty of nearly 1: after <s> its other choices are improbable, and
-/// those end at once.
+/// Gives 4 5 </s> with a probability of nearly 1. The other tokens after <s> are improbable, and
+/// the output ends after them.
 class SureModel : public Seq2Seq {
  public:
   struct State : DecoderState {
@@ -356,7 +355,7 @@ TEST(BeamSearch, ReordersTheStatesOfRecurrentModels) {
     RecurrentSeq2Seq model = tiny_recurrent(row, 0, 12);
     for (const auto& [name, p] : parameters(model))
       for (Real& x : p.value().span())
-        x *= 3;  // strong opinions
+        x *= 3;  // far from uniform
     const Lines sources = random_lines({3, 1, 5}, 55, 12);
     const DecodeOptions o{
         .beam = 3, .length_penalty = Real(0.6), .nbest = 1, .min_length = 0, .max_length = 6};
@@ -368,8 +367,8 @@ TEST(BeamSearch, ReordersTheStatesOfRecurrentModels) {
 }
 
 TEST(BeamSearch, DoesNotEndWithPoorOutputsBecauseTheyEndedFirst) {
-  // Seven times 4, then </s>: each with probability 1 / (1 + 19 exp -12) > 0.9998. Whoever strays
-  // from it ends at once, so that five poor outputs have ended long before the good one.
+  // Seven times 4, then </s>, each with probability 1 / (1 + 19 exp -12) > 0.9998. After any other
+  // token an output ends, so that five poor outputs have ended long before the good one.
   const auto found = decode(SureModel(), Lines{{4}}, {.beam = 5, .length_penalty = Real(0.6)});
   EXPECT_EQ(found[0][0].ids, std::vector<Id>(7, 4));
 }

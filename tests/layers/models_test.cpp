@@ -9,7 +9,7 @@
 namespace heed {
 namespace {
 
-// Each model, with what differs between them.
+// What every model promises. Family says what differs between the models.
 struct Family {
   std::string name;
   std::function<std::unique_ptr<Seq2Seq>(Real dropout)> make;
@@ -86,8 +86,8 @@ TEST(Models, ABatchGivesWhatItsSequencesGiveAlone) {
                    fmt::format("{}: logits of sequence {}", family.name, i));
       add(expected, gradients(*model, [&] { return model->loss(alone, summed); }));
     }
-    // Products over a batch add up in another order than those over one sequence, and the norms of
-    // an LSTM's 8 numbers divide what rounding leaves by their spread.
+    // Sums over a batch have another order than sums over one sequence, and the norms over an
+    // LSTM's 8 numbers divide rounding errors by their spread.
     const bool normed = std::string(family.name).starts_with("normed lstm");
     expect_close(got, expected, family.name, normed ? 10 * close : close);
   }
@@ -172,11 +172,11 @@ TEST(Models, ASourceOfNothingIsNoNaN) {
 TEST(Models, LossIsTheMeanOverGoldTokens) {
   for (const Family& family : families()) {
     const auto model = family.make(0);
-    set_training(*model, false);  // nothing but the answers counts then, coverage neither
-    // of models that copy it is not the mixture's: copy_test.cpp
+    set_training(*model, false);  // without the loss of coverage
+    // copy_test.cpp tests the smoothing of models that copy
     const double smoothing = model->copies() ? 0 : 0.1;
     Batch batch = batch_of(family, source_lengths, target_lengths);
-    for (Index ignored : {-1, 0, 4}) {  // a row more each time
+    for (Index ignored : {-1, 0, 4}) {  // one more row each time
       if (ignored >= 0) batch.gold[ignored] = ignored_id;
       const Tensor logits = model->logits(batch).value();
       double total = 0;
@@ -423,7 +423,7 @@ TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
       step_random() = Random(seed, step);
       return static_cast<double>(model->loss(batch, summed).item());
     };
-    set_training(*plain, false);  // where there is coverage, its loss is training's alone
+    set_training(*plain, false);  // without the loss of coverage
     const double undropped = static_cast<double>(plain->loss(batch, summed).item());
     const double first = at(1, 1);
     EXPECT_NE(first, undropped) << family.name;
@@ -443,8 +443,8 @@ TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
 }
 
 TEST(Dropout, GradientsAreThoseOfTheNetworkThatIsLeft) {
-  // With the step's draws fixed the loss is a smooth function of the parameters: its slope must be
-  // what the tape says.
+  // With the random numbers of the step fixed, the loss is a smooth function of the parameters. Its
+  // slope must be the gradient of the tape.
   const double e = sizeof(Real) == 8 ? 1e-5 : 4e-3;
   const double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
   for (const Family& family : families()) {
@@ -479,7 +479,7 @@ TEST(Dropout, GradientsAreThoseOfTheNetworkThatIsLeft) {
   }
 }
 
-/// As many threads as the test began with, once it ends.
+/// Restores the number of threads at the end of a test.
 struct ThreadsRestored {
   int before = threads();
   ~ThreadsRestored() { set_threads(before); }
@@ -489,7 +489,7 @@ TEST(Models, GiveTheSameBitsOnAnyNumberOfThreads) {
   const ThreadsRestored restored;
   for (const Family& family : families()) {
     const auto model = family.make(Real(0.2));
-    // enough rows to share out
+    // enough rows for several threads
     const Batch batch = batch_of(family, {40, 3, 17, 9, 25, 30}, {12, 20, 1, 9, 15, 22});
     const auto step = [&](int n) {
       set_threads(n);
@@ -531,8 +531,7 @@ TEST(Recompute, OfALayerWithDropoutChangesNothing) {
     const auto both = [&](bool again) {
       step_random() = Random(4, 5);
       return gradients(m, [&] {
-        // Two in a row, and a draw after them: each must find its own place among the random
-        // numbers.
+        // Two layers and then a draw: each must read its own part of the random numbers.
         const auto layer = [&](std::span<const Variable> in) { return m.layer(in[0], spans); };
         const auto apply = [&](const Variable& x) {
           const Operand in[] = {x};
@@ -547,8 +546,8 @@ TEST(Recompute, OfALayerWithDropoutChangesNothing) {
 
 // Memory -----------------------------------------------------------------------------------------
 
-/// What is frozen gets no gradient, and what is not the same one as in a model that learns whole,
-/// to the bit.
+/// A frozen parameter gets no gradient. Every other one gets the same bits as in a model without
+/// frozen parameters.
 TEST(Models, GiveTheSameGradientsAroundFrozenParts) {
   constexpr const char* parts[] = {"encoder*", "*decoder*",   "*embedding*", "*bias", "*weight",
                                    "*output*", "*attention*", "*norm*",      "!*.0.*"};
