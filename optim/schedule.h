@@ -25,9 +25,9 @@ struct Schedule {
   double final = 0;
   bool zero_at_last = false;  // reach a `final` of 0 at the last step
 
-  /// What the optimizer's learning rate is multiplied by at `step`. `progress`: the part of the
-  /// training after the warm-up that is done, clamped to [0, 1]; constant and inverse_sqrt do not
-  /// read it. Throws Error unless step >= 1.
+  /// What the optimizer's learning rate is multiplied by at `step`, counted from 1. `progress`:
+  /// the part of the training after the warm-up that is done, clamped to [0, 1]; constant and
+  /// inverse_sqrt do not read it. Throws Error when step is below 1.
   double factor(Index step, double progress) const;
   /// factor() of a training that ends after `steps`.
   double factor_of(Index step, Index steps) const { return factor(step, progress(step, steps)); }

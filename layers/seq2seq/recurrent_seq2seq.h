@@ -46,7 +46,9 @@ struct RecurrentSeq2SeqOptions {
 /// |---|---|---|---|---|
 /// | none | | y_t | h_t | Sutskever et al. 2014 |
 /// | additive | h_{t-1} | y_t, c_t | [h_t; c_t; y_t] | Bahdanau et al. 2015 |
-/// | any other | h_t | y_t, a_{t-1} | a_t = tanh(W [c_t; h_t]) | Luong et al. 2015, section 3 |
+/// | any other | h_t | y_t, a_{t-1} | a_t = tanh(W [c_t; h_t]) | Luong et al. 2015 |
+///
+/// The last row follows sections 3 and 3.3 of its paper.
 ///
 /// With `copy`, an attention that points (additive, dot, general, concat) makes a pointer-generator
 /// (See et al. 2017, section 2.2). Its weights are the distribution that words are copied from. Its
