@@ -21,14 +21,14 @@ NormedWeight::NormedWeight(Tensor value, bool normalised) : weight(std::move(val
 
 namespace {
 
-Tensor initial(const Conv1dOptions& o, Random& random) {
+Tensor initial_weight(const Conv1dOptions& o, Random& random) {
   check(o.in >= 1 && o.out >= 1 && o.kernel >= 1 && o.dilation >= 1, "conv1d",
         "expected widths, a kernel and a dilation of at least 1; got in {}, out {}, kernel {} and "
         "dilation {}",
         o.in, o.out, o.kernel, o.dilation);
-  return normal(
-      {o.out, o.kernel, o.in}, random,
-      std::sqrt((o.gated ? 4 : 1) * (1 - o.dropout) / static_cast<Real>(o.kernel * o.in)));
+  const Real gating = o.gated ? 4 : 1;
+  return normal({o.out, o.kernel, o.in}, random,
+                std::sqrt(gating * (1 - o.dropout) / static_cast<Real>(o.kernel * o.in)));
 }
 
 Conv1dOptions gated(Conv1dOptions o) {
@@ -40,7 +40,7 @@ Conv1dOptions gated(Conv1dOptions o) {
 }  // namespace
 
 Conv1d::Conv1d(const Conv1dOptions& o, Random& random)
-    : weight(initial(o, random), o.weight_norm),
+    : weight(initial_weight(o, random), o.weight_norm),
       bias(o.bias ? Parameter(zeros({o.out})) : Parameter()),
       causal(o.causal),
       dilation(o.dilation) {}
@@ -65,8 +65,7 @@ LightweightConv1d::LightweightConv1d(const LightweightOptions& o, Random& random
 Variable LightweightConv1d::operator()(const Operand& x, const Spans& spans) const {
   const Index heads = weight.shape()[0];
   const Index kernel = weight.shape()[1];
-  // (heads, kernel)
-  const Variable taps = dropout(softmax(weight));
+  const Variable taps = dropout(softmax(weight));  // (heads, kernel)
   const Variable filters = reshape(
       broadcast_to(reshape(taps, {heads, 1, kernel}), {heads, d / heads, kernel}), {d, kernel});
   return depthwise_conv1d(x, transpose(filters), Variable(), {spans, causal});

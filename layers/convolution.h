@@ -8,12 +8,11 @@
 
 namespace heed {
 
-/// A weight (out, ...), normalised where asked for: W = g v / ||v|| for each output (Salimans and
-/// Kingma 2016), with g = ||v|| at first, so that normalising alone changes nothing.
+/// A weight (out, ...) with an optional weight norm: for each output, W = g v / ||v|| (Salimans and
+/// Kingma 2016, equation 2). At first g = ||v||, so that W = v.
 struct NormedWeight {
-  // v and g; no g: W = v
-  Parameter weight;
-  Parameter gain;
+  Parameter weight;  // v
+  Parameter gain;    // g (out); undefined: W = v
 
   NormedWeight(Tensor value, bool normalised);
   Variable operator()() const {
@@ -25,8 +24,8 @@ struct NormedWeight {
   }
 };
 
-/// y = x W^T + b with a weight that may be normalised; initially normal of variance 1 / in.  x
-/// (..., in), W (out, in), y (..., out)
+/// y = x W^T + b with a weight that may be normalised.  x (..., in), W (out, in), b (out), y (...,
+/// out). W is at first normally distributed with variance 1 / in.
 struct NormedLinear {
   NormedWeight weight;
   Parameter bias;
@@ -45,18 +44,24 @@ struct Conv1dOptions {
   Index in = 0;
   Index out = 0;
   Index kernel = 3;
-  bool causal = false;  // else centred
+  bool causal = false;  // false: centred
   Index dilation = 1;
   bool bias = true;
   bool weight_norm = false;
-  // a GLU follows: four times the variance, since it lets about a half through, squared a quarter
+  // A GLU follows. It lets about a half through, a quarter of the variance, so that the initial
+  // variance of the weight is four times as large.
   bool gated = false;
-  Real dropout = 0;  // of the input, elsewhere: the initial variance makes up for it
+  // Probability p of the dropout that the caller applies to the input. It only scales the initial
+  // variance.
+  Real dropout = 0;
 };
 
-/// conv1d over the rows of each sequence.  x (rows, in), weight (out, kernel, in), bias (out), y
-/// (rows, out). Initially normal of variance (1 - p) / (kernel in), four times that before a GLU
-/// (Gehring et al. 2017, section 3.5).
+/// conv1d of framework/ops.h over the rows of each sequence.  x (rows, in), weight (out, kernel,
+/// in), bias (out), y (rows, out)
+///
+/// The weight is at first normally distributed with variance (1 - p) / (kernel in), four times that
+/// before a GLU (Gehring et al. 2017, section 3.5). The constructor throws Error when in, out,
+/// kernel or dilation is below 1.
 struct Conv1d {
   NormedWeight weight;
   Parameter bias;
@@ -67,7 +72,7 @@ struct Conv1d {
   Variable operator()(const Operand& x, const Spans& spans) const {
     return conv1d(x, weight(), bias, {spans, causal, dilation});
   }
-  /// Rows before a row that it sees.
+  /// How many rows before its own a causal convolution reads.
   Index history() const { return (weight.weight.shape()[1] - 1) * dilation; }
   void visit(Visitor& v) {
     weight.visit(v);
@@ -75,8 +80,8 @@ struct Conv1d {
   }
 };
 
-/// glu(conv1d(x)) with a convolution of twice the columns (Dauphin et al. 2017).  x (rows, in), y
-/// (rows, out)
+/// y = glu(conv1d(x)), where the convolution has 2 out columns (Dauphin et al. 2017).  x (rows,
+/// in), y (rows, out)
 struct GatedConv {
   Conv1d conv;
 
@@ -93,7 +98,8 @@ struct DepthwiseOptions {
   bool bias = true;
 };
 
-/// A filter for each column.  x, y (rows, d), weight (kernel, d), bias (d)
+/// depthwise_conv1d of framework/ops.h: each column has a filter of its own.  x, y (rows, d),
+/// weight (kernel, d), bias (d)
 struct DepthwiseConv1d {
   Parameter weight;
   Parameter bias;
@@ -118,9 +124,9 @@ struct LightweightOptions {
   Real dropout = 0;  // on the normalised weights
 };
 
-/// A depthwise convolution whose filters are shared by the columns of a head and sum to 1:
-/// softmax(weight) over the taps (Wu et al. 2019, section 3).  x, y (rows, d), weight (heads,
-/// kernel)
+/// A depthwise convolution with one filter for all columns of a head. The filter is softmax(weight)
+/// over its taps, so that it sums to 1 (Wu et al. 2019, section 3).  x, y (rows, d), weight (heads,
+/// kernel). The constructor throws Error when the heads cannot share d evenly.
 struct LightweightConv1d {
   Parameter weight;
   Index d;
@@ -135,8 +141,9 @@ struct LightweightConv1d {
   }
 };
 
-/// conv2d.  x (n, height, width, in), weight (out, kernel, kernel, in), bias (out). Initially
-/// normal of variance 2 / (kernel^2 in), for the rectifier that follows (He et al. 2015).
+/// conv2d of framework/ops.h.  x (n, height, width, in), weight (out, kernel, kernel, in), bias
+/// (out). The weight is at first normally distributed with variance 2 / (kernel^2 in), for a ReLU
+/// that follows (He et al. 2015).
 struct Conv2d {
   Parameter weight;
   Parameter bias;

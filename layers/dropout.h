@@ -7,8 +7,8 @@
 
 namespace heed {
 
-/// While it lives, no dropout on this thread drops: what decodes evaluates, whatever mode the model
-/// is in.
+/// While it lives, no Dropout drops on this thread. Decoding uses it, because the model may be in
+/// the mode of training.
 class NoDropout {
  public:
   NoDropout() : before_(std::exchange(active_, true)) {}
@@ -22,8 +22,9 @@ class NoDropout {
   bool before_;
 };
 
-/// In training zeroes each element with probability p and divides the others by 1 - p (Srivastava
-/// et al. 2014); in evaluation the identity. What is zeroed follows from step_random().
+/// In training: y_i = 0 with probability p, and x_i / (1 - p) otherwise (Srivastava et al. 2014).
+/// step_random() decides which. In evaluation: y = x. The constructor throws Error unless p is
+/// within [0, 1).
 struct Dropout {
   Real p;
   bool active = true;

@@ -7,9 +7,11 @@
 
 namespace heed {
 
-/// y_i = E[id_i] scale.  ids (...), E (n, d), y (..., d). Normal of deviation d^-1/2: with a scale
-/// of d^1/2, as in Vaswani et al. 2017 (section 3.4), vectors begin with unit variance, and E can
-/// serve as the output layer too.
+/// y_i = scale E[id_i].  ids (...), E (n, d), y (..., d)
+///
+/// E is at first normally distributed with standard deviation d^-1/2. With the scale d^1/2 of
+/// Vaswani et al. 2017 (section 3.4) the vectors begin with unit variance, and E can be the output
+/// layer too.
 struct Embedding {
   Parameter weight;
 

@@ -5,8 +5,8 @@
 
 namespace heed {
 
-/// (x - mean) / sqrt(variance + 1e-5) * gain + bias over the last axis (Ba et al. 2016).  x, y
-/// (..., d)
+/// y = (x - mean) / sqrt(variance + 1e-5) * gain + bias, over the last axis (Ba et al. 2016).
+/// x, y (..., d), gain, bias (d)
 struct LayerNorm {
   Parameter gain;
   Parameter bias;
@@ -19,7 +19,8 @@ struct LayerNorm {
   }
 };
 
-/// x / sqrt(mean x^2 + 1e-5) * gain over the last axis (Zhang and Sennrich 2019).  x, y (..., d)
+/// y = x / sqrt(mean x^2 + 1e-5) * gain, over the last axis (Zhang and Sennrich 2019).  x, y (...,
+/// d), gain (d)
 struct RmsNorm {
   Parameter gain;
 

@@ -31,9 +31,9 @@ Ids position_ids(const Spans& spans, Index offset) {
 namespace {
 
 constexpr Index first_length = 256;
-constexpr Index most_kept = Index{1} << 16;  // those beyond are computed each time
+constexpr Index most_kept = Index{1} << 16;  // positions in the table
 
-/// Of the positions [first, first + length).
+/// The vectors of the positions [first, first + length).
 Tensor sinusoids(Index first, Index length, Index d) {
   Tensor table({length, d});
   for (Index t = 0; t < length; ++t) {

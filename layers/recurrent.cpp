@@ -31,15 +31,20 @@ CellState CellState::select(std::span<const Index> rows) const {
 namespace {
 
 Index gates_of(CellKind kind) {
-  return kind == CellKind::elman ? 1 : kind == CellKind::gru ? 3 : 4;
+  switch (kind) {
+    case CellKind::elman: return 1;
+    case CellKind::gru: return 3;
+    default: return 4;  // both LSTMs
+  }
 }
 
-/// Every gate a Glorot matrix of its own.
+/// A Glorot matrix for each gate.
 Tensor input_weight(Index gates, Index hidden, Index in, Random& random) {
   const Real bound = std::sqrt(Real(6) / static_cast<Real>(in + hidden));
   return uniform({gates * hidden, in}, random, -bound, bound);
 }
 
+/// Of (parts, rows, columns): part i.
 Variable part(const Variable& y, Index i) {
   return reshape(slice(y, 0, i, i + 1), {y.extent(1), y.extent(2)});
 }
@@ -85,13 +90,14 @@ RecurrentLayer::Output RecurrentLayer::run(const Variable& gates, const Spans& s
                                              : elman(gates, weight, bias, initial.h, o);
     return {y, {final_states(y, spans, reverse, initial.h), {}}};
   }
-  const Variable both = kind == CellKind::lstm ? lstm(gates, weight, bias, initial.h, initial.c, o)
-                                               : norm_lstm(gates, weight, gain, cell_gain,
-                                                           cell_bias, initial.h, initial.c, o);
-  const Variable y = part(both, 0);
+  const Variable h_and_c =
+      kind == CellKind::lstm
+          ? lstm(gates, weight, bias, initial.h, initial.c, o)
+          : norm_lstm(gates, weight, gain, cell_gain, cell_bias, initial.h, initial.c, o);
+  const Variable y = part(h_and_c, 0);
   return {y,
           {final_states(y, spans, reverse, initial.h),
-           final_states(part(both, 1), spans, reverse, initial.c)}};
+           final_states(part(h_and_c, 1), spans, reverse, initial.c)}};
 }
 
 RecurrentLayer::Output RecurrentLayer::operator()(const Operand& x, const Spans& spans,
@@ -101,19 +107,19 @@ RecurrentLayer::Output RecurrentLayer::operator()(const Operand& x, const Spans&
 
 CellState RecurrentLayer::step(const Variable& gates, const CellState& state,
                                const Variable& mask) const {
-  const Variable before = mask.defined() ? state.h * mask : state.h;
+  const Variable h = mask.defined() ? state.h * mask : state.h;
   switch (kind) {
-    case CellKind::elman: return {tanh(gates + linear(before, weight, bias)), {}};
-    case CellKind::gru: return {gru_cell(gates, linear(before, weight, bias), state.h), {}};
+    case CellKind::elman: return {tanh(gates + linear(h, weight, bias)), {}};
+    case CellKind::gru: return {gru_cell(gates, linear(h, weight, bias), state.h), {}};
     case CellKind::lstm: {
-      const Variable both = lstm_cell(gates + linear(before, weight, bias), state.c);
-      return {part(both, 0), part(both, 1)};
+      const Variable h_and_c = lstm_cell(gates + linear(h, weight, bias), state.c);
+      return {part(h_and_c, 0), part(h_and_c, 1)};
     }
-    default: {  // sequences of one row each
+    default: {  // the op reads sequences: here of one row each
       const std::vector<Index> ones(static_cast<std::size_t>(gates.rows()), 1);
-      const Variable both = norm_lstm(gates, weight, gain, cell_gain, cell_bias, before, state.c,
-                                      {.spans = Spans::packed(ones)});
-      return {part(both, 0), part(both, 1)};
+      const Variable h_and_c = norm_lstm(gates, weight, gain, cell_gain, cell_bias, h, state.c,
+                                         {.spans = Spans::packed(ones)});
+      return {part(h_and_c, 0), part(h_and_c, 1)};
     }
   }
 }
@@ -162,10 +168,11 @@ Variable Recurrent::step(const Variable& x, std::vector<CellState>& states) cons
 
 std::vector<CellState> Recurrent::start(Index n) const {
   std::vector<CellState> states;
-  for (const RecurrentLayer& layer : forward_)
-    states.push_back(
-        {Tensor::zeros({n, layer.hidden()}),
-         layer.has_cells() ? Variable(Tensor::zeros({n, layer.hidden()})) : Variable()});
+  for (const RecurrentLayer& layer : forward_) {
+    CellState& state = states.emplace_back();
+    state.h = Tensor::zeros({n, layer.hidden()});
+    if (layer.has_cells()) state.c = Tensor::zeros({n, layer.hidden()});
+  }
   return states;
 }
 

@@ -11,36 +11,36 @@
 namespace heed {
 
 enum class CellKind { elman, lstm, norm_lstm, gru };
-CellKind cell_kind(std::string_view name);  // throws Error, naming those there are
+/// Throws Error for an unknown name; the message lists cell_names().
+CellKind cell_kind(std::string_view name);
 const std::vector<std::string>& cell_names();
 
-/// What a recurrent layer remembers of n sequences. Before a whole sequence undefined means zeros;
-/// a step needs it defined.
+/// The state of a recurrent layer for n sequences. Undefined means zeros where a whole sequence
+/// follows; step() needs it defined.
 struct CellState {
-  // (n, hidden); c is undefined where the cell has none
-  Variable h;
-  Variable c;
+  Variable h;  // (n, hidden)
+  Variable c;  // (n, hidden); undefined for a cell without one
 
   CellState select(std::span<const Index> rows) const;
 };
 
-/// One layer in one direction: elman, lstm, norm_lstm or gru of framework/ops.h with the weights W,
-/// U and their biases, as many as PyTorch's. The forget gate's bias begins at 1 (Gers et al. 2000;
-/// Jozefowicz et al. 2015).  x (rows, in), y (rows, hidden)
+/// One layer in one direction: elman, lstm, norm_lstm or gru of framework/ops.h, which has their
+/// equations.  x (rows, in), y (rows, hidden)
+///
+/// The parameters are as many as PyTorch's: W x + b and U h + b. The forget gate's bias begins at 1
+/// (Gers et al. 2000; Jozefowicz et al. 2015).
 struct RecurrentLayer {
   CellKind kind;
-  Linear input;  // W x + b
-                 // U h + b
-  Parameter weight;
-  Parameter bias;
-  // of norm_lstm's three norms, in place of the biases
+  Linear input;      // W (gates hidden, in), b (gates hidden)
+  Parameter weight;  // U (gates hidden, hidden)
+  Parameter bias;    // of U h
+  // of norm_lstm's three norms, instead of the biases
   Parameter input_gain;
   Parameter input_bias;
   Parameter gain;
   Parameter cell_gain;
   Parameter cell_bias;
-  // on h_{t-1}, one mask a sequence (Gal and Ghahramani 2016)
-  Dropout dropout;
+  Dropout dropout;  // on h_{t-1}, one mask a sequence (Gal and Ghahramani 2016)
 
   RecurrentLayer(CellKind cell, Index in, Index hidden, Real recurrent_dropout, Random& random);
   Index hidden() const { return weight.shape()[1]; }
@@ -48,19 +48,21 @@ struct RecurrentLayer {
 
   struct Output {
     Variable y;       // (rows, hidden)
-    CellState final;  // after each sequence's last row, or its first
+    CellState final;  // after the last row of each sequence; in reverse after the first
   };
   Output operator()(const Operand& x, const Spans& spans, const CellState& initial = {},
                     bool reverse = false) const;
 
-  /// The input's share of the gates, for any number of positions: what both of the following start
-  /// from. (rows, gates hidden)
+  /// What x adds to the sums of the gates, for any number of positions: (rows, gates hidden). run()
+  /// and step() start from it.
   Variable gates(const Operand& x) const { return normed(input(x)); }
-  Variable normed(const Variable& sums) const;  // norm_lstm's first norm; of others the identity
+  /// The first norm of norm_lstm; the identity for the other cells.
+  Variable normed(const Variable& sums) const;
+  /// Whole sequences, given gates().
   Output run(const Variable& gates, const Spans& spans, const CellState& initial = {},
              bool reverse = false) const;
-  /// One position of n sequences. `mask` (n, hidden), where defined, multiplies h_{t-1} on its way
-  /// into the product.
+  /// One position of n sequences, given gates(). `mask` (n, hidden), where defined, multiplies
+  /// h_{t-1} in the product U h.
   CellState step(const Variable& gates, const CellState& state, const Variable& mask = {}) const;
 
   void visit(Visitor& v) {
@@ -78,37 +80,38 @@ struct RecurrentLayer {
 
 struct RecurrentOptions {
   CellKind cell = CellKind::lstm;
-  // hidden: of each direction
   Index in = 0;
-  Index hidden = 256;
+  Index hidden = 256;  // of each direction
   int layers = 1;
-  // a second layer beside each reads backwards; their outputs stand side by side (Schuster and
-  // Paliwal 1997)
+  // A second layer beside each reads backwards. Their outputs are concatenated (Schuster and
+  // Paliwal 1997).
   bool bidirectional = false;
   Real dropout = 0;  // between layers
   Real recurrent_dropout = 0;
 };
 
-/// Layers on top of one another.  x (rows, in), y (rows, width())
+/// A stack of recurrent layers.  x (rows, in), y (rows, width())
 class Recurrent {
  public:
   Recurrent(const RecurrentOptions& options, Random& random);
 
   struct Output {
     Variable y;
-    // final states, a layer each
-    std::vector<CellState> forward;
-    std::vector<CellState> backward;
+    std::vector<CellState> forward;   // the final state of each layer
+    std::vector<CellState> backward;  // the same, of the layers that read backwards
   };
-  /// `initial`, where given, has a state for each layer; for one direction alone.
+  /// `initial`: a state for each layer, or none. Throws Error when it has another number of states,
+  /// or when the layers read in two directions.
   Output operator()(const Operand& x, const Spans& spans,
                     std::span<const CellState> initial = {}) const;
-  /// One position of n sequences, in one direction: y (n, hidden), and each layer's state moves on.
+  /// One position of n sequences: y (n, hidden). Replaces the state of each layer. Throws Error
+  /// when there is not a state for each layer, or when the layers read in two directions.
   Variable step(const Variable& x, std::vector<CellState>& states) const;
 
   Index width() const { return forward_.back().hidden() * (backward_.empty() ? 1 : 2); }
   std::size_t layers() const { return forward_.size(); }
-  std::vector<CellState> start(Index n) const;  // zeros
+  /// States of zeros for n sequences.
+  std::vector<CellState> start(Index n) const;
   void visit(Visitor& v) {
     v("forward", forward_);
     v("backward", backward_);

@@ -18,6 +18,11 @@ Tensor PackedLinear::operator()(const Tensor& x, bool relu) const {
   return y;
 }
 
+kernels::StepLinear StepWeights::pack(const PackedLinear& layer) {
+  packed_.push_back(layer);
+  return layer.view();
+}
+
 kernels::StepNorm StepWeights::keep(const LayerNorm& norm) {
   kept_.push_back(norm.gain.value());
   kept_.push_back(norm.bias.value());
@@ -67,7 +72,7 @@ PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const Laye
     layers_.push_back({share(layer), PackedLinear(layer.attention.input),
                        PackedLinear(layer.attention.output), PackedLinear(layer.feed_forward.up),
                        PackedLinear(layer.feed_forward.down)});
-    // the copy's dropout: the model may be in the middle of training
+    // Only the copy: the model itself may be training.
     set_training(layers_.back().plain, false);
   }
 }

@@ -9,14 +9,15 @@
 
 namespace heed {
 
-/// y = x W^T + b with W packed once, for products with the same W again and again. A copy: what
-/// becomes of W later does not reach it. Each row of y depends on its row of x alone, to the bit.
+/// y = x W^T + b with W packed once, for many products with the same W.  x (rows, in), W (out, in),
+/// b (out), y (rows, out). It is a copy of W, so later changes of W do not reach it. Each row of y
+/// depends on its row of x alone, to the bit.
 class PackedLinear {
  public:
   explicit PackedLinear(const Tensor& weight, const Tensor& bias = {});
   explicit PackedLinear(const Linear& layer)
       : PackedLinear(layer.weight.value(), layer.bias.defined() ? layer.bias.value() : Tensor()) {}
-  // (rows, in) -> (rows, out); relu: max(0, y)
+  /// `relu`: max(0, y).
   Tensor operator()(const Tensor& x, bool relu = false) const;
   kernels::StepLinear view() const { return {packed_.data(), bias_.data(), in_, out_}; }
 
@@ -27,11 +28,11 @@ class PackedLinear {
   Index out_;
 };
 
-/// The weights of a Transformer's decoder, or of a decoder-only model, packed for single steps.
-/// They may not change while this is used.
+/// The weights of a Transformer's decoder, or of a decoder-only model, packed for single steps. The
+/// weights of the model may not change while this is used.
 class StepWeights {
  public:
-  /// `norm` after the last layer, `output` (vocabulary, d) after that.
+  /// `norm` follows the last layer, and `output` (vocabulary, d) follows `norm`.
   StepWeights(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output);
   StepWeights(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output);
   StepWeights(const StepWeights&) = delete;
@@ -41,9 +42,7 @@ class StepWeights {
   friend class StepDecoder;
   template <class Layers>
   void pack_all(const Layers& layers, const LayerNorm& norm, const Tensor& output);
-  kernels::StepLinear pack(const PackedLinear& layer) {
-    return packed_.push_back(layer), layer.view();
-  }
+  kernels::StepLinear pack(const PackedLinear& layer);
   kernels::StepNorm keep(const LayerNorm& norm);
 
   std::vector<PackedLinear> packed_;
@@ -52,7 +51,8 @@ class StepWeights {
   kernels::DecoderStep model_;
 };
 
-/// A Transformer's encoder for decoding: what its layers compute, with packed weights.
+/// A Transformer's encoder with packed weights, for decoding. Gives what its layers give in
+/// evaluation.
 class PackedEncoder {
  public:
   PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm);
@@ -60,7 +60,7 @@ class PackedEncoder {
 
  private:
   struct Layer {
-    EncoderLayer plain;  // its norms and structure; shares its parameters
+    EncoderLayer plain;  // for norms and structure; shares the model's parameters
     PackedLinear input;
     PackedLinear output;
     PackedLinear up;
@@ -75,9 +75,9 @@ class StepDecoder {
  public:
   StepDecoder(const StepWeights& weights, Index rows);
 
-  /// One more position: x (rows, d) embeddings, which become what the last norm gives; returns
-  /// logits (rows, vocabulary). memory[layer]: keys and values of the sources, (source rows, 2 d),
-  /// of which row r sees those of sentence[r].
+  /// Computes one more position. x (rows, d): embeddings, which are replaced by the output of the
+  /// last norm. memory[layer] (source rows, 2 d): keys and values of the sources; row r sees those
+  /// of source sentence[r]. Returns logits (rows, vocabulary).
   Tensor step(Tensor& x, std::span<const Tensor> memory = {}, const Spans& memory_spans = {},
               std::span<const Index> sentence = {});
 

@@ -5,20 +5,24 @@
 
 namespace heed {
 
-// x + f(norm(x)) (Xiong et al. 2020), or norm(x + f(x)) (Vaswani et al. 2017)
-enum class NormPlace { pre, post };
+/// Where a residual connection has its norm.
+enum class NormPlace {
+  pre,   // x + f(norm(x)) (Xiong et al. 2020)
+  post,  // norm(x + f(x)) (Vaswani et al. 2017)
+};
 
-/// What every layer of a Transformer shares.
+/// The options of a Transformer's layers.
 struct LayerOptions {
   Index d = 256;
   int heads = 4;
-  Index ff = 1024;
+  Index ff = 1024;  // width inside the feed-forward layer
   Real dropout = Real(0.1);
   NormPlace norm = NormPlace::post;
   Activation activation = Activation::relu;
 };
 
-/// y = activation(x W1^T + b1) W2^T + b2 at every position (section 3.3).  x, y (rows, d)
+/// y = activation(x W1^T + b1) W2^T + b2 at every position (Vaswani et al. 2017, section 3.3).
+/// x, y (rows, d), W1 (ff, d), W2 (d, ff). Dropout acts after the activation.
 struct FeedForward {
   Linear up;
   Linear down;
@@ -34,7 +38,7 @@ struct FeedForward {
   }
 };
 
-/// A residual connection around f with its norm before or after it.
+/// A residual connection around f, with a norm before f or after the sum. x, y (rows, d)
 struct Residual {
   LayerNorm norm;
   Dropout dropout;
@@ -52,8 +56,9 @@ struct Residual {
   }
 };
 
-/// Self-attention, then feed-forward (section 3.1): an encoder layer, or with `causal` a layer of a
-/// decoder-only model.
+/// Self-attention, then feed-forward (Vaswani et al. 2017, section 3.1): a layer of an encoder, or
+/// with `causal` of a decoder-only model. x, y (rows, d). `weights`, where given, gets each
+/// sequence's (heads, queries, keys).
 struct EncoderLayer {
   SelfAttention attention;
   FeedForward feed_forward;
@@ -71,7 +76,9 @@ struct EncoderLayer {
   }
 };
 
-/// Causal self-attention, attention to the encoder's output, feed-forward.
+/// Causal self-attention, attention to the encoder's output, feed-forward (Vaswani et al. 2017,
+/// section 3.1). x, y (rows, d), memory (memory rows, d). `weights`, where given, gets those of the
+/// attention to the memory.
 struct DecoderLayer {
   SelfAttention attention;
   CrossAttention cross;

@@ -19,11 +19,12 @@ void copy(const std::vector<NamedTensor>& from, std::vector<NamedTensor>& to) {
 
 void WeightAverage::add(std::int64_t step) {
   if (count_ == 1) return;
-  if (snapshots_.size() + 1 < count_)
+  if (snapshots_.size() + 1 < count_) {
     snapshots_.push_back(blank_snapshot(model_));
-  else
-    // the oldest one's tensors are used again
+  } else {
+    // The new snapshot uses the tensors of the oldest.
     std::rotate(snapshots_.begin(), snapshots_.begin() + 1, snapshots_.end());
+  }
   snapshots_.back().step = step;
   copy(named_tensors(model_), snapshots_.back().weights);
 }

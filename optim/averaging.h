@@ -14,25 +14,26 @@ struct Snapshot {
   std::vector<NamedTensor> weights;
 };
 
-/// With elements of its own, not yet written.
+/// Tensors of the model's shapes; their elements are not set.
 Snapshot blank_snapshot(AnyModule model);
+/// Copies the elements. Both lists are of the same model.
 void copy(const std::vector<NamedTensor>& from, std::vector<NamedTensor>& to);
 
-/// Averages the weights now with those of the last `count` - 1 steps that were added (Vaswani et
-/// al. 2017, section 6.1).
+/// The mean of the present weights and of those at the last `count` - 1 steps that were added
+/// (Vaswani et al. 2017, section 6.1).
 class WeightAverage {
  public:
   WeightAverage(AnyModule model, int count)
       : model_(model), count_(static_cast<std::size_t>(count)) {}
 
-  /// Copies the weights of the model at `step`.
+  /// Copies the present weights, those of `step`.
   void add(std::int64_t step);
-  /// Of the model at `step` and the snapshots of steps before.
+  /// The mean of the present weights, those of `step`, and of the snapshots of steps before it.
   Snapshot mean(std::int64_t step) const;
 
   const std::vector<Snapshot>& snapshots() const { return snapshots_; }  // oldest first
   std::int64_t newest() const { return snapshots_.empty() ? 0 : snapshots_.back().step; }
-  /// Keeps the newest that are needed.
+  /// Takes the newest of them, as many as it needs.
   void set_snapshots(std::vector<Snapshot> snapshots);
 
  private:
@@ -41,7 +42,7 @@ class WeightAverage {
   std::vector<Snapshot> snapshots_;  // at most count_ - 1
 };
 
-/// While it lives the model has other weights.
+/// While it lives, the model has the given weights. With an empty list it keeps its own.
 class Swapped {
  public:
   Swapped(AnyModule model, std::vector<NamedTensor>& weights)

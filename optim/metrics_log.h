@@ -12,20 +12,22 @@
 
 namespace heed {
 
-/// metrics.jsonl: a JSON object a row, {"step", "split", ...}, appended as training goes on.
-/// Numbers that are not finite become null.
+/// metrics.jsonl: one JSON object a row, {"step", "split", ...}, appended during training. Numbers
+/// that are not finite become null.
 class MetricsLog {
  public:
   using Column = std::pair<std::string_view, double>;
 
-  /// Opens `path`, without its rows of training after step `trained`, of validation after step
-  /// `evaluated`, and without a row that was cut short: those are computed again.
+  /// Opens `path` and removes from it the rows that are computed again:
+  /// - rows of training after step `trained`;
+  /// - rows of validation after step `evaluated`;
+  /// - lines that are no rows, such as one that was cut short.
   MetricsLog(const std::filesystem::path& path, Index trained, Index evaluated);
   void write(Index step, std::string_view split, std::initializer_list<Column> columns,
              const std::map<std::string, double>& more = {});
-  /// Brings the rows to the disk.
+  /// Returns when the rows are on the disk.
   void sync() { file_.sync(); }
-  /// The column "seconds" of the last row that was there; 0 when there was none.
+  /// The largest "seconds" of the rows that stayed; 0 where there is none.
   double seconds() const { return seconds_; }
 
  private:

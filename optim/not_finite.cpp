@@ -10,34 +10,38 @@ namespace heed {
 
 namespace {
 
-/// The name of a parameter's layer: decoder.1.cross.query of decoder.1.cross.query.weight; its own
-/// where it has no layer.
+/// The layer of a parameter: decoder.1.cross.query for decoder.1.cross.query.weight. A parameter
+/// without a layer gives its own name.
 std::string layer_of(const std::string& parameter) {
   return parameter.substr(0, parameter.rfind('.'));
 }
 
-// a NaN may have a sign
+// A NaN may have a sign, which fmt would print.
 std::string shown(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
 struct Found {
-  // layer "": none of the model's
   std::string op;
-  std::string layer;
+  std::string layer;  // "": none of the model's
   double value;
-  bool gradient;
-  std::size_t batch;  // of those of the step
+  bool gradient;      // in the backward pass
+  std::size_t batch;  // which of the step's
 };
+
+/// The layer of the first parameter that the op used and the model names. recompute() has
+/// parameters that no model names.
+std::string layer_of(const NotFinite& error, AnyModule model) {
+  const std::vector<NamedParameter> named = parameters(model);
+  for (const ParameterRef& used : error.parameters) {
+    for (const auto& [name, parameter] : named) {
+      if (parameter == used) return layer_of(name);
+    }
+  }
+  return "";
+}
 
 /// The first op of the step that gives a number that is not finite.
 std::optional<Found> find(const NotFiniteStep& step, std::span<const Batch> batches,
                           AnyModule model, const LossFunction& loss) {
-  const std::vector<NamedParameter> named = parameters(model);
-  const auto layer = [&](const NotFinite& error) -> std::string {
-    for (const ParameterRef& used : error.parameters)  // those that no layer has are of recompute()
-      for (const auto& [name, parameter] : named)
-        if (parameter == used) return layer_of(name);
-    return "";
-  };
   clear_gradients(model);
   step_random() = Random(step.seed, static_cast<std::uint64_t>(step.step));
   std::optional<Found> found;
@@ -47,7 +51,7 @@ std::optional<Found> find(const NotFiniteStep& step, std::span<const Batch> batc
       Tape tape({.check_finite = true});
       tape.backward(loss(batches[i], step.divisor).optimised);
     } catch (const NotFinite& error) {
-      found = Found{error.op, layer(error), error.value, error.gradient, i};
+      found = Found{error.op, layer_of(error, model), error.value, error.gradient, i};
     }
   }
   clear_gradients(model);
@@ -71,19 +75,50 @@ Batch line_of(const Batch& batch, Index i) {
   return one;
 }
 
-/// Those lines of the batch that give it alone.
-std::vector<Index> guilty_lines(const NotFiniteStep& step, const Batch& batch, AnyModule model,
-                                const LossFunction& loss) {
+/// The lines of the batch that give such a number by themselves. Empty where the batch does not
+/// have one sequence a line.
+std::vector<Index> lines_that_give_it(const NotFiniteStep& step, const Batch& batch,
+                                      AnyModule model, const LossFunction& loss) {
   const auto count = static_cast<Index>(batch.lines.size());
-  std::vector<Index> guilty;
+  std::vector<Index> lines;
   if (batch.target.spans.count() != count ||
       (batch.source.spans.count() != 0 && batch.source.spans.count() != count))
-    return guilty;
+    return lines;
   for (Index i = 0; i < count; ++i) {
     const Batch one = line_of(batch, i);
-    if (one.weight() > 0 && find(step, {&one, 1}, model, loss)) guilty.push_back(batch.lines[i]);
+    if (one.weight() > 0 && find(step, {&one, 1}, model, loss)) lines.push_back(batch.lines[i]);
   }
-  return guilty;
+  return lines;
+}
+
+/// "step 8: the loss is nan"
+std::string what_is_wrong(const NotFiniteStep& step) {
+  const char* what = step.gradient ? "norm of the gradients" : "loss";
+  return fmt::format("step {}: the {} is {}", step.step, what, shown(step.value));
+}
+
+std::string what_to_do(const NotFiniteStep& step, bool look_at_lines) {
+  if (step.skips) return "; skipped";
+  return fmt::format("; lower the learning rate{} (on_nan = skip passes over such steps)",
+                     look_at_lines ? ", or look at these" : "");
+}
+
+/// "[linear] inf in layer decoder.output"
+std::string where_it_is(const Found& found) {
+  std::string text = fmt::format("[{}] {}", found.op, shown(found.value));
+  if (found.gradient) text += " in the gradient";
+  if (found.layer.empty()) return text;
+  return text + (found.gradient ? " of layer " : " in layer ") + found.layer;
+}
+
+/// Where computing the step once more finds nothing: the loss function does not depend on its
+/// arguments alone. Names all lines that may be the cause.
+std::string without_an_op(const NotFiniteStep& step, const BatchStream& data) {
+  std::vector<Index> lines;
+  for (const Batch& batch : step.gradient ? step.batches : step.batches.last(1))
+    lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
+  return fmt::format("{} on {}{}", what_is_wrong(step), data.describe(lines),
+                     what_to_do(step, true));
 }
 
 }  // namespace
@@ -97,37 +132,22 @@ std::string bad_parameter(AnyModule model) {
 
 std::string explain(const NotFiniteStep& step, AnyModule model, const LossFunction& loss,
                     const BatchStream& data) {
-  const std::string what =
-      fmt::format("step {}: the {} is {}", step.step,
-                  step.gradient ? "norm of the gradients" : "loss", shown(step.value));
   if (const std::string name = bad_parameter(model); !name.empty())
     return fmt::format(
         "{}: the weights of layer {} ({}) are not finite since an earlier step; begin a new run "
-        "with a lower optim.lr",
-        what, layer_of(name), name);
-  const auto what_to_do = [&](bool look) -> std::string {
-    if (step.skips) return "; skipped";
-    return fmt::format("; lower optim.lr{} (--on-nan skip passes over such steps)",
-                       look ? ", or look at these" : "");
-  };
+        "with a lower learning rate",
+        what_is_wrong(step), layer_of(name), name);
   const std::optional<Found> found = find(step, step.batches, model, loss);
-  if (!found) {  // the loss function is not one of its arguments alone
-    std::vector<Index> lines;
-    for (const Batch& batch : step.gradient ? step.batches : step.batches.last(1))
-      lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
-    return fmt::format("{} on {}{}", what, data.describe(lines), what_to_do(true));
-  }
+  if (!found) return without_an_op(step, data);
+
   const Batch& batch = step.batches[found->batch];
-  const std::vector<Index> guilty = guilty_lines(step, batch, model, loss);
-  const char* each = "";
-  const char* together = "";
-  if (batch.lines.size() > 1 && guilty.size() == batch.lines.size()) each = "each of ";
-  if (batch.lines.size() > 1 && guilty.empty()) together = " together";
-  return fmt::format(
-      "{}: [{}] {}{}{}, on {}{}{}{}", what, found->op, shown(found->value),
-      found->gradient ? " in the gradient" : "",
-      found->layer.empty() ? "" : (found->gradient ? " of layer " : " in layer ") + found->layer,
-      each, data.describe(guilty.empty() ? batch.lines : guilty), together, what_to_do(!*each));
+  const std::vector<Index> alone = lines_that_give_it(step, batch, model, loss);
+  const bool several = batch.lines.size() > 1;
+  const bool each = several && alone.size() == batch.lines.size();
+  const bool together = several && alone.empty();
+  return fmt::format("{}: {}, on {}{}{}{}", what_is_wrong(step), where_it_is(*found),
+                     each ? "each of " : "", data.describe(alone.empty() ? batch.lines : alone),
+                     together ? " together" : "", what_to_do(step, !each));
 }
 
 }  // namespace heed

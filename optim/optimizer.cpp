@@ -15,7 +15,7 @@ kernels::AdamConstants constants(double beta1, double beta2, double epsilon) {
           static_cast<Real>(epsilon)};
 }
 
-/// The corrections of Kingma and Ba 2015, section 3, in double: both moments began at zero.
+/// Corrects for both moments being zero at first (Kingma and Ba 2015, section 3), in double.
 void correct_bias(kernels::UpdateSlot& slot, std::int64_t step, double lr, double beta1,
                   double beta2) {
   const auto t = static_cast<double>(step);
@@ -32,8 +32,8 @@ void check_adam(const char* name, double lr, double beta1, double beta2, double 
   check_argument(weight_decay >= 0, name, "weight_decay", weight_decay, "of at least 0");
 }
 
-/// Of two parameters over the same elements, each would move them once a step. Two of one name
-/// could be saved, and not be loaded.
+/// Parameters that share elements would move them twice a step. Two parameters of one name could be
+/// saved, but not loaded.
 void check_distinct(const std::vector<NamedParameter>& parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {

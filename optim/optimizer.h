@@ -19,57 +19,70 @@ namespace heed {
 ///     adam.step();
 ///     adam.clear_gradients();   // or gradients add up
 ///
-/// A parameter that is frozen or whose gradient is undefined is left as it is, and its count of
-/// steps too.
+/// A step leaves a parameter that is frozen, or that has no gradient, as it is; such a step does
+/// not count for that parameter.
+///
+/// The constructors throw Error when
+/// - a number of the options is out of its range;
+/// - two parameters have one name or share their elements.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
+  /// Updates the parameters, with the learning rate of the options.
+  ///
+  /// Throws Error when
+  /// - a parameter gets gradients in one step after another, and no optimizer has it: visit() left
+  ///   it out;
+  /// - the value of a parameter has another size than when the optimizer was made;
+  /// - a gradient has another shape than its parameter.
   void step() { step(lr_); }
-  /// With another learning rate than the options', and gradients multiplied by `gradient_scale` on
-  /// the way.
+  /// The same with another learning rate, and with gradients multiplied by `gradient_scale`. The
+  /// gradients themselves do not change.
   void step(double lr, double gradient_scale = 1);
   void clear_gradients();
-  /// Of all gradients together (L2), computed in double.
+  /// The L2 norm of all gradients together, computed in double.
   double gradient_norm();
   double lr() const { return lr_; }
 
-  /// What it remembers besides the parameters: tensors that share their elements with it, and each
-  /// parameter's count of steps.
+  /// The moments of each parameter, as tensors that share their elements with the optimizer.
   std::vector<NamedTensor> state() const;
+  /// How many steps each parameter has taken, in the order of parameters().
   std::span<std::int64_t> steps() { return steps_; }
   std::span<const std::int64_t> steps() const { return steps_; }
 
  protected:
-  /// `moments` names the numbers kept for each number of the model.
+  /// `moments`: the names of the numbers that are kept for each number of the model.
   Optimizer(AnyModule model, double lr, std::vector<std::string> moments);
-  /// Sets what the kernel needs to know of one parameter, at its `step`-th step.
+  /// Sets what the kernel reads of one parameter, at its `step`-th step, counted from 1.
   virtual void prepare(kernels::UpdateSlot& slot, const Shape& shape, std::int64_t step,
                        double lr) const = 0;
   virtual void update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) = 0;
   Real* moment(std::size_t i) { return moments_[i].tensor.data(); }
 
  private:
-  void point_slots();  // at where gradients are now
+  void point_slots();  // sets the addresses of the present gradients
 
   double lr_;
   std::vector<NamedParameter> parameters_;
   std::vector<std::int64_t> steps_;
   std::vector<kernels::UpdateSlot> slots_;
-  std::vector<NamedTensor> moments_;  // of all parameters, end to end
+  std::vector<NamedTensor> moments_;  // a moment each, of all parameters, one after the other
   std::vector<double> partials_;
 };
 
 struct SgdOptions {
   double lr = 0.1;
   double momentum = 0;
-  double weight_decay = 0;  // as an L2 penalty: added to the gradient, of every parameter
+  double weight_decay = 0;  // of an L2 penalty on every parameter
 };
 
-/// Stochastic gradient descent with heavy-ball momentum (Polyak 1964), in PyTorch's form: m =
-/// momentum m + g, p -= lr m.
+/// Stochastic gradient descent with heavy-ball momentum (Polyak 1964), in PyTorch's form:
+///   g <- g + weight_decay p
+///   m <- momentum m + g
+///   p <- p - lr m
 class Sgd : public Optimizer {
  public:
   explicit Sgd(AnyModule model, const SgdOptions& options = {});
@@ -86,11 +99,14 @@ struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double weight_decay = 0;  // as an L2 penalty: added to the gradient, of every parameter
+  double weight_decay = 0;  // of an L2 penalty on every parameter
 };
 
-/// Kingma and Ba 2015, bias-corrected as PyTorch does: p -= lr m / (1 - beta1^t) / (sqrt(v / (1 -
-/// beta2^t)) + epsilon).
+/// Adam (Kingma and Ba 2015, algorithm 1). At a parameter's t-th step:
+///   g <- g + weight_decay p
+///   m <- beta1 m + (1 - beta1) g
+///   v <- beta2 v + (1 - beta2) g^2
+///   p <- p - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 class Adam : public Optimizer {
  public:
   explicit Adam(AnyModule model, const AdamOptions& options = {});
@@ -108,11 +124,13 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.01;
-  bool decay_vectors = false;  // also biases and gains of norms: parameters of one axis or none
+  /// Decays biases and gains of norms as well: parameters of one axis or none.
+  bool decay_vectors = false;
 };
 
-/// Adam with decoupled decay (Loshchilov and Hutter 2019): p = (1 - lr weight_decay) p before each
-/// step, and not in the gradient.
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2): before each step
+///   p <- (1 - lr weight_decay) p
+/// and nothing is added to the gradient.
 class AdamW : public Optimizer {
  public:
   explicit AdamW(AnyModule model, const AdamWOptions& options = {});

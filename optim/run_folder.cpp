@@ -98,10 +98,10 @@ void RunFolder::set_aside(Index step) const {
 void RunFolder::prune(Index step, int keep) const {
   if (keep == 0) return;
   std::vector<Index> saved = steps();
-  // of a future that an older checkpoint was taken up before
+  // Steps after this one were trained before the run was resumed from an older checkpoint.
   std::erase_if(saved, [step](Index other) { return other > step; });
   for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < saved.size(); ++i) {
-    std::error_code ignored;  // what cannot be deleted today is deleted with the next
+    std::error_code ignored;  // what cannot be deleted now is tried again at the next save
     std::filesystem::remove(this->step(saved[i]), ignored);
   }
 }

@@ -7,26 +7,31 @@
 
 namespace heed {
 
-/// How the learning rate goes: up a straight line for `warmup` steps, then as `kind` says.
+/// A factor of the learning rate: it rises linearly during `warmup` steps, then follows `kind`.
+/// With x the progress after the warm-up, 0 to 1, and f = `final`:
+///
+/// | kind | factor after the warm-up | source |
+/// |---|---|---|
+/// | constant | 1 | |
+/// | inverse_sqrt | sqrt(max(warmup, 1) / step) | Vaswani et al. 2017, section 5.3, peak 1 |
+/// | linear | 1 + (f - 1) x | |
+/// | cosine | f + (1 - f) (1 + cos(pi x)) / 2 | Loshchilov and Hutter 2017 |
 struct Schedule {
-  enum class Kind : std::uint8_t {
-    constant,
-    // sqrt(warmup / step) (Vaswani et al. 2017, section 5.3, scaled so that the peak is 1)
-    inverse_sqrt,
-    linear,  // a straight line down to `final`
-    cosine,  // half a cosine down to `final` (Loshchilov and Hutter 2017)
-  };
+  enum class Kind : std::uint8_t { constant, inverse_sqrt, linear, cosine };
   Kind kind = Kind::constant;
   Index warmup = 0;  // steps
-  double final = 0;  // share of the peak that linear and cosine end at; 0: a step after the last
-  bool zero_at_last = false;  // 0 at the last step too, which then changes nothing
+  /// The factor that linear and cosine end at. It is reached at the last step; 0 is reached one
+  /// step after it, so that the last step still changes the weights.
+  double final = 0;
+  bool zero_at_last = false;  // reach a `final` of 0 at the last step
 
-  /// What the optimizer's lr is multiplied by at `step`, counted from 1. `progress` is how much of
-  /// the training after the warm-up is done, in [0, 1]; constant and inverse_sqrt do not look at
-  /// it.
+  /// What the optimizer's learning rate is multiplied by at `step`, counted from 1. `progress`:
+  /// the part of the training after the warm-up that is done, clamped to [0, 1]; constant and
+  /// inverse_sqrt do not read it. Throws Error when step is below 1.
   double factor(Index step, double progress) const;
-  /// The same when the training is known to end after `steps`.
+  /// factor() of a training that ends after `steps`.
   double factor_of(Index step, Index steps) const { return factor(step, progress(step, steps)); }
+  /// The progress at `step` of a training that ends after `steps`.
   double progress(Index step, Index steps) const;
 };
 

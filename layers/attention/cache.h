@@ -8,8 +8,8 @@
 
 namespace heed {
 
-/// Keys and values of the positions decoded so far, for every layer of a decoder. A row's history
-/// is a list of cache rows, so that reordering a beam moves numbers and no keys.
+/// Keys and values of the positions decoded so far, for every layer of a decoder. The history of a
+/// row is a list of rows of the cache, so that reordering a beam copies these numbers and no keys.
 class KeyValueCache {
  public:
   KeyValueCache(std::size_t layers, Index rows)
@@ -17,37 +17,36 @@ class KeyValueCache {
 
   Index rows() const { return static_cast<Index>(lengths_.size()); }
   Index position(Index row) const { return lengths_[row]; }
+  /// Keeps the rows named, in that order. Throws Error when a row does not exist.
   void select(std::span<const Index> rows);
 
-  /// Makes room for spans.length(r) more positions of row r, in every layer; call once before a
-  /// step's layers.
+  /// Makes room for spans.length(r) more positions of row r, in every layer. Call it once a step,
+  /// before its layers. Throws Error unless there is a span for each row.
   void extend(const Spans& spans);
   /// The same for one more position of every row.
   void extend();
 
-  /// attention(x) of one layer over a prompt, whose keys and values are kept. x (spans.rows(), d);
-  /// histories were empty.
+  /// attention(x) of one layer over a prompt; keeps its keys and values. x (spans.rows(), d). The
+  /// histories must have been empty before extend().
   Variable prompt(std::size_t layer, const SelfAttention& attention, const Variable& x,
                   const Spans& spans);
 
-  /// Keys and values of a layer, (.., 2 d): this step's begin at row latest().
+  /// Keys and values of a layer, (capacity, 2 d). Those of this step begin at row latest().
   Real* data(std::size_t layer, Index d);
   Index latest() const { return latest_; }
-  /// What each row may see: all of its history. Valid until rows change.
+  /// The keys that each row attends to: all of its history. Valid until the rows change.
   std::vector<kernels::KeyList> keys() const;
 
  private:
   void reserve(Index longest);
 
-  std::vector<Tensor> layers_;  // (capacity, 2 d)
-                                // (rows, stride_); chosen_: room for the next selection
-  std::vector<Id> histories_;
-  std::vector<Id> chosen_;
+  std::vector<Tensor> layers_;  // (capacity, 2 d) each
+  std::vector<Id> histories_;   // (rows, stride_)
+  std::vector<Id> chosen_;      // room for the histories of the next selection
   std::vector<Index> lengths_;  // of the histories
   Index stride_ = 0;
-  // cache rows in use; the first of this step
-  Index used_ = 0;
-  Index latest_ = 0;
+  Index used_ = 0;    // rows of the cache
+  Index latest_ = 0;  // the first row of this step
 };
 
 }  // namespace heed

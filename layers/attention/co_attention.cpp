@@ -8,7 +8,7 @@ Parameter energy_of(Index hidden, Random& random) {
   return Parameter(xavier_uniform({1, hidden}, random).reshape({hidden}));
 }
 
-/// Each sequence's rows x weighed by softmax(energy . map): (sequences, columns of x)
+/// The mean of each sequence's rows x, weighted by softmax(energy . map): (sequences, columns of x)
 Variable pooled(const Variable& x, const Spans& spans, const Variable& map, const Parameter& energy,
                 std::vector<Tensor>* weights) {
   const Pairing p{
@@ -39,7 +39,6 @@ CoAttention::Result CoAttention::operator()(const Variable& a, const Spans& a_sp
   const Variable x = first(a);
   const Variable y = second(b);
   const Variable a_map = tanh(x + weighted_values(c, y, p));
-
   const Variable b_map = tanh(y + weighted_queries(c, x, p));
   return {pooled(a, a_spans, a_map, energy_a, a_weights),
           pooled(b, b_spans, b_map, energy_b, b_weights)};

@@ -24,7 +24,8 @@ std::unique_ptr<AttentionLayer> built(Args&&... args) {
 }
 
 int kv_heads(const O& o) {
-  return o.kv_heads > 0 ? o.kv_heads : o.heads % 2 == 0 ? o.heads / 2 : 1;
+  if (o.kv_heads > 0) return o.kv_heads;
+  return o.heads % 2 == 0 ? o.heads / 2 : 1;
 }
 Index hidden(const O& o) { return o.hidden > 0 ? o.hidden : o.query; }
 

@@ -8,26 +8,30 @@
 
 namespace heed {
 
-/// What the family's members are built from; each reads what it needs.
+/// The options of all attentions; each reads those that it needs.
 struct AttentionOptions {
-  // widths
-  Index query = 256;
-  Index memory = 256;
-  Index hidden = 0;       // of additive and concat scores; 0: as wide as queries
-  bool coverage = false;  // of additive: what has been looked at counts
-  int heads = 4;
-  int kv_heads = 0;     // of grouped_query; 0: half of heads, 1 where those are odd
-  Real dropout = 0;     // on the weights of those with heads
-  Index window = 16;    // of local: how far a query sees
-  Index reach = 16;     // of relative: distances beyond are one
-  Real base = 10000;    // of rotary
-  Index longest = 512;  // of adaptive_span: what a head's span can grow to
-  Real ramp = 32;       // of adaptive_span: over how many keys its sight fades
+  Index query = 256;      // width of the queries
+  Index memory = 256;     // width of the memory
+  Index hidden = 0;       // additive, concat: width inside the score; 0: as wide as the queries
+  bool coverage = false;  // additive: the score reads the sum of earlier weights
+  int heads = 4;          // of all below
+  int kv_heads = 0;       // grouped_query; 0: half of heads, 1 where heads is odd
+  Real dropout = 0;       // on the weights
+  Index window = 16;      // local: a query sees the keys less than `window` from its place
+  Index reach = 16;       // relative: larger distances count as this one
+  Real base = 10000;      // rotary
+  Index longest = 512;    // adaptive_span: the longest span, in keys
+  Real ramp = 32;         // adaptive_span: keys over which a head's weights fade to 0
 };
 
-/// A member of the family by its name, so that a model can take any. Those without heads (additive,
-/// dot, general, concat) give rows as wide as the memory, those with heads rows as wide as the
-/// queries. From local on, a key's distance from its query counts.
+/// An attention by its name, one of attention_names(). Attentions without heads (additive, dot,
+/// general, concat) give rows as wide as the memory; those with heads give rows as wide as the
+/// queries. For local, relative, alibi, rotary and adaptive_span the distance between query and key
+/// matters.
+///
+/// Throws Error when
+/// - the name is unknown: the message lists all names;
+/// - an option does not fit this attention.
 std::unique_ptr<AttentionLayer> make_attention(std::string_view name,
                                                const AttentionOptions& options, Random& random);
 std::span<const std::string_view> attention_names();

@@ -72,8 +72,8 @@ Variable MultiHeadAttention::combine(const Variable& q, const Spans& queries, co
 Variable MultiHeadAttention::weigh(const Variable& q, const Variable& k, const Variable& v,
                                    const Attention& o) const {
   if (o.queries.longest() != 1 || o.slopes.defined()) return attention(q, k, v, o);
-  // A decoder step: with one query a sequence, packing keys into tiles costs several times what
-  // they are used for.
+  // A decoder step has one query a sequence. Packing keys into tiles would cost several times as
+  // much as their use.
   const Pairing p{.heads = o.heads,
                   .kv_heads = o.kv_heads,
                   .queries = o.queries,
@@ -121,8 +121,8 @@ RotaryAttention::RotaryAttention(Index d, Index memory, int h, Real b, Real p, R
 
 Variable RotaryAttention::combine(const Variable& q, const Spans& queries, const Memory& memory,
                                   const Spans& keys, const AttendOptions& options) const {
-  const Variable turned = rotary(q, queries, {.heads = heads, .base = base, .end_of = keys});
-  return weigh(turned, rotary(memory.keys, keys, {.heads = heads, .base = base}), memory.values,
+  const Variable rotated = rotary(q, queries, {.heads = heads, .base = base, .end_of = keys});
+  return weigh(rotated, rotary(memory.keys, keys, {.heads = heads, .base = base}), memory.values,
                fused(queries, keys, options));
 }
 
@@ -134,7 +134,7 @@ Variable LinearAttention::combine(const Variable& q, const Spans& queries, const
 
 namespace {
 
-/// Hands the weights out, then drops of them what the layer drops.
+/// The weights after dropout. Gives them to options.weights before.
 Variable dropped(const Variable& weights, const Pairing& pairing, const Dropout& dropout,
                  const AttendOptions& options) {
   if (options.weights) *options.weights = split(weights.value(), pairing);
@@ -197,10 +197,10 @@ Variable AdaptiveSpanAttention::combine(const Variable& q, const Spans& queries,
                                         const AttendOptions& options) const {
   const Pairing p = pairing(queries, keys, options);
   const Variable x = q * (1 / std::sqrt(static_cast<Real>(head_width())));
-  // Held within its bounds by value alone: a span pushed below 0 can still find its way back.
-  const Variable held = span + (clamp(span, 0, 1) - span).detach();
+  // The value is clamped and the gradient is not, so that a span below 0 can grow again.
+  const Variable clamped = span + (clamp(span, 0, 1) - span).detach();
   const Variable weights =
-      span_softmax(dot_scores(x, memory.keys, p), held * static_cast<Real>(longest), ramp, p);
+      span_softmax(dot_scores(x, memory.keys, p), clamped * static_cast<Real>(longest), ramp, p);
   return weighted_values(dropped(weights, p, dropout, options), memory.values, p);
 }
 

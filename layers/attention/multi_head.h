@@ -6,17 +6,21 @@
 
 namespace heed {
 
-/// Scaled dot-product attention with several heads (Vaswani et al. 2017, section 3.2), computed by
-/// the fused op: head_h = softmax(Q_h K_h^T / sqrt(d / heads)) V_h, y = concat(heads) W_o^T + b_o,
-/// with Q = q W_q^T + b_q, and K, V alike of the memory. q, y (rows, d), memory (rows, memory). The
-/// classes below change how heads are combined.
+/// Scaled dot-product attention with several heads (Vaswani et al. 2017, section 3.2):
+///   Q = q W_q^T + b_q, K = m W_k^T + b_k, V = m W_v^T + b_v
+///   head_h = softmax(Q_h K_h^T / sqrt(d / heads)) V_h
+///   y = concat(heads) W_o^T + b_o
+/// q, y (rows, d), memory m (memory rows, memory). It is computed by the fused op. The classes
+/// below change what a head computes. Constructors throw Error when
+/// - the heads cannot share d evenly;
+/// - kv_heads does not divide heads.
 struct MultiHeadAttention : AttentionLayer {
   int heads;
-  int kv_heads;
-  Linear query;
-  Linear key;
-  Linear value;
-  Linear output;
+  int kv_heads;     // of keys and values
+  Linear query;     // W_q (d, d)
+  Linear key;       // W_k (kv_heads d / heads, memory)
+  Linear value;     // W_v (kv_heads d / heads, memory)
+  Linear output;    // W_o (d, d)
   Dropout dropout;  // on the weights
 
   MultiHeadAttention(Index d, Index memory, int h, Real p, Random& random)
@@ -33,33 +37,34 @@ struct MultiHeadAttention : AttentionLayer {
   MultiHeadAttention(Index d, Index memory, int heads, int kv_heads, Real dropout, Random& random);
   Index head_width() const { return width() / heads; }
   Pairing pairing(const Spans& queries, const Spans& keys, const AttendOptions& options) const;
-  /// What the fused op needs to know.
+  /// The arguments of the fused op.
   virtual Attention fused(const Spans& queries, const Spans& keys,
                           const AttendOptions& options) const;
-  /// The heads' outputs side by side, from queries and keys that may meet.
+  /// concat(heads) of projected queries, keys and values.
   Variable weigh(const Variable& q, const Variable& k, const Variable& v,
                  const Attention& options) const;
-  /// The same from projected queries.
+  /// concat(heads) of projected queries, (rows, d), and a memory.
   virtual Variable combine(const Variable& q, const Spans& queries, const Memory& memory,
                            const Spans& keys, const AttendOptions& options) const;
 };
 
-/// Neighbouring heads share keys and values (Ainslie et al. 2023): those are kv_heads * d / heads
-/// wide.
+/// Groups of neighbouring heads share keys and values (Ainslie et al. 2023). There are kv_heads
+/// groups, so that K and V are kv_heads d / heads wide.
 struct GroupedQueryAttention : MultiHeadAttention {
   GroupedQueryAttention(Index d, Index memory, int h, int kv, Real p, Random& random)
       : MultiHeadAttention(d, memory, h, kv, p, random) {}
 };
 
-/// All heads share one of keys and values (Shazeer 2019).
+/// All heads share one head of keys and values (Shazeer 2019).
 struct MultiQueryAttention : MultiHeadAttention {
   MultiQueryAttention(Index d, Index memory, int h, Real p, Random& random)
       : MultiHeadAttention(d, memory, h, 1, p, random) {}
 };
 
-/// A query sees the keys less than `window` from its own place, so the cost is linear (Parmar et
-/// al. 2018; Beltagy et al. 2020, section 3.1). Queries stand at the end of the keys: query i's
-/// place is i + (length of keys - length of queries).
+/// A query sees the keys whose distance from its place is less than `window`, so that the cost is
+/// linear (Parmar et al. 2018; Beltagy et al. 2020, section 3.1). Queries stand at the end of the
+/// keys: the place of query i is i + (length of keys - length of queries). Throws Error when the
+/// window is below 1.
 struct LocalAttention : MultiHeadAttention {
   Index window;
 
@@ -70,8 +75,8 @@ struct LocalAttention : MultiHeadAttention {
                   const AttendOptions& options) const override;
 };
 
-/// Scores lose 2^(-8 h / heads) * distance, h = 1 ... heads (Press et al. 2022): the only sense of
-/// position.
+/// score_ij = q_i . k_j / sqrt(d / heads) - 2^(-8 h / heads) |place_i - j|, h = 1 ... heads (Press
+/// et al. 2022). A model with it needs no other positions.
 struct AlibiAttention : MultiHeadAttention {
   Tensor slopes;  // (heads)
 
@@ -82,9 +87,10 @@ struct AlibiAttention : MultiHeadAttention {
                   const AttendOptions& options) const override;
 };
 
-/// Queries and keys are turned by their positions (Su et al. 2021), so that their products depend
-/// on the distance. Keys are turned by attend(): what remember() gives does not know its position
-/// yet, and can be added to.
+/// Rotates queries and keys by angles proportional to their positions (Su et al. 2021), so that
+/// their products depend on the distance alone. attend() rotates the keys: remember() does not know
+/// their positions, so that rows can be appended to a memory. Throws Error unless the heads share d
+/// in pairs of columns and base is above 0.
 struct RotaryAttention : MultiHeadAttention {
   Real base;
 
@@ -95,8 +101,9 @@ struct RotaryAttention : MultiHeadAttention {
                    const AttendOptions& options) const override;
 };
 
-/// e^(q k) gives way to f(q) f(k), f(x) = elu(x) + 1 (Katharopoulos et al. 2020): sums over the
-/// keys are shared by all queries, and the cost is linear. No dropout.
+/// weight_ij = f(q_i) . f(k_j) / sum_j f(q_i) . f(k_j), f(x) = elu(x) + 1 (Katharopoulos et al.
+/// 2020), instead of the softmax. All queries share the sums over the keys, so that the cost is
+/// linear. No dropout.
 struct LinearAttention : MultiHeadAttention {
   LinearAttention(Index d, Index memory, int h, Random& random)
       : MultiHeadAttention(d, memory, h, 0, random) {}
@@ -106,13 +113,15 @@ struct LinearAttention : MultiHeadAttention {
                    const AttendOptions& options) const override;
 };
 
-/// score_ij = q_i (k_j + a^K_r) / sqrt(w), y_i = sum_j weight_ij (v_j + a^V_r), with r the distance
-/// of j from i's place, clipped to
-/// +-reach (Shaw et al. 2018); a^K, a^V (2 reach + 1, w), w = d / heads, the same for all heads.
+/// Relative positions (Shaw et al. 2018), with w = d / heads:
+///   score_ij = q_i . (k_j + a^K_r) / sqrt(w)
+///   y_i = sum_j weight_ij (v_j + a^V_r)
+/// r is the distance of j from the place of i, clipped to [-reach, reach]. All heads share a^K and
+/// a^V. Throws Error when reach is negative.
 struct RelativeAttention : MultiHeadAttention {
   Index reach;
-  Parameter key_distances;
-  Parameter value_distances;
+  Parameter key_distances;    // a^K (2 reach + 1, w)
+  Parameter value_distances;  // a^V (2 reach + 1, w)
 
   RelativeAttention(Index d, Index memory, int heads, Index reach, Real dropout, Random& random);
   void visit(Visitor& v) override;
@@ -122,9 +131,11 @@ struct RelativeAttention : MultiHeadAttention {
                    const AttendOptions& options) const override;
 };
 
-/// Each head learns how far it looks (Sukhbaatar et al. 2019): weights m e^s / sum m e^s with m =
-/// clamp((ramp + z - distance) / ramp, 0, 1), z = longest * span held within [0, longest]. Add
-/// penalty() times a small factor to the loss.
+/// Each head learns its span, how far from its place a query sees (Sukhbaatar et al. 2019):
+///   weight_ij = m_ij e^(s_ij) / sum_j m_ij e^(s_ij)
+///   m_ij = clamp((ramp + z - |place_i - j|) / ramp, 0, 1), z = longest clamp(span, 0, 1)
+/// with s the scores. Add penalty() times a small factor to the loss, so that spans stay short.
+/// Throws Error when longest is below 1 or ramp is not above 0.
 struct AdaptiveSpanAttention : MultiHeadAttention {
   Index longest;
   Real ramp;

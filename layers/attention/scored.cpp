@@ -8,7 +8,7 @@ Variable ScoredAttention::attend(const Variable& queries, const Spans& query_spa
   const Pairing pairing{.queries = query_spans, .keys = keys, .causal = options.causal};
   const Variable weights =
       scores_softmax(scores(queries, memory.keys, pairing, options.covered), pairing);
-  if (options.pairs) *options.pairs = weights;
+  if (options.flat_weights) *options.flat_weights = weights;
   if (options.weights) *options.weights = split(weights.value(), pairing);
   return weighted_values(weights, memory.values, pairing);
 }

@@ -5,9 +5,10 @@
 
 namespace heed {
 
-/// Attention with one head whose values are the memory itself: y_i = sum_j a_ij m_j, a_i =
-/// softmax_j score(q_i, m_j). The scores are what the classes below differ in; y is as wide as the
-/// memory.
+/// Attention with one head whose values are the memory itself:
+///   y_i = sum_j a_ij m_j, a_i = softmax_j score(q_i, m_j)
+/// q (rows, query), m (memory rows, memory), y (rows, memory). The classes below differ in the
+/// score.
 class ScoredAttention : public AttentionLayer {
  public:
   explicit ScoredAttention(Index memory) : memory_width_(memory) {}
@@ -17,7 +18,7 @@ class ScoredAttention : public AttentionLayer {
                   const Spans& keys, const AttendOptions& options = {}) const override;
 
  protected:
-  /// `covered`: undefined, or how much each pair was looked at before.
+  /// (pairing.size()). `covered`: AttendOptions::covered.
   virtual Variable scores(const Variable& queries, const Variable& keys, const Pairing& pairing,
                           const Variable& covered) const = 0;
 
@@ -25,14 +26,14 @@ class ScoredAttention : public AttentionLayer {
   Index memory_width_;
 };
 
-/// score = v^T tanh(W q + U m + b) (Bahdanau et al. 2015, appendix A.1.2). q (rows, query), m
-/// (rows, memory), v (hidden). With coverage w c_ij joins the sum, c_ij what queries before i have
-/// put on j (See et al. 2017, equation 11). w (hidden)
+/// score = v^T tanh(W q + U m + b) (Bahdanau et al. 2015, appendix A.1.2). With coverage:
+/// score = v^T tanh(W q + U m + w c_ij + b), where c_ij is the sum of the weights of j for the
+/// queries before i (See et al. 2017, equation 11).
 struct AdditiveAttention : ScoredAttention {
-  Linear query;
-  Linear key;
-  Parameter energy;
-  Parameter coverage;
+  Linear query;        // W (hidden, query)
+  Linear key;          // U (hidden, memory), b (hidden)
+  Parameter energy;    // v (hidden)
+  Parameter coverage;  // w (hidden); undefined without coverage
 
   AdditiveAttention(Index query, Index memory, Index hidden, Random& random,
                     bool with_coverage = false);
@@ -49,11 +50,11 @@ struct AdditiveAttention : ScoredAttention {
                   const Variable& covered) const override;
 };
 
-/// score = v^T tanh(W [q; m]) (Luong et al. 2015, section 3.1), W [q; m] in two products.
+/// score = v^T tanh(W [q; m]) (Luong et al. 2015, section 3.1), with W [q; m] in two products.
 struct ConcatAttention : ScoredAttention {
-  Linear query;
-  Linear key;
-  Parameter energy;
+  Linear query;      // the columns of W for q, (hidden, query)
+  Linear key;        // the columns of W for m, (hidden, memory)
+  Parameter energy;  // v (hidden)
 
   ConcatAttention(Index query, Index memory, Index hidden, Random& random);
   void visit(Visitor& v) override {
@@ -68,8 +69,8 @@ struct ConcatAttention : ScoredAttention {
                   const Variable& covered) const override;
 };
 
-/// score = q^T m (Luong et al. 2015, section 3.1): no parameters, so queries must be as wide as the
-/// memory.
+/// score = q^T m (Luong et al. 2015, section 3.1). The constructor throws Error unless queries are
+/// as wide as the memory.
 struct DotAttention : ScoredAttention {
   DotAttention(Index query, Index memory);
   void visit(Visitor&) override {}
@@ -80,9 +81,9 @@ struct DotAttention : ScoredAttention {
                   const Variable& covered) const override;
 };
 
-/// score = q^T W m (Luong et al. 2015, section 3.1). W (query, memory)
+/// score = q^T W m (Luong et al. 2015, section 3.1)
 struct GeneralAttention : ScoredAttention {
-  Linear key;
+  Linear key;  // W (query, memory)
 
   GeneralAttention(Index query, Index memory, Random& random)
       : ScoredAttention(memory), key(memory, query, random, false) {}

@@ -15,12 +15,12 @@ SentinelAttention::Result SentinelAttention::operator()(const Step& step, const 
                                                         std::vector<Tensor>* weights) const {
   const Pairing p{.queries = queries, .keys = keys};
   const Variable s = sigmoid(gate_input(step.input) + gate_state(step.previous)) * tanh(step.cell);
-  // (rows, 1)
   const Variable g = state(step.state);
+  // (rows, 1)
   const Variable u = sum(tanh(sentinel(s) + g) * energy, {1}, true);
   const Variable w = scores_softmax(additive_scores(g, memory.keys, energy, p), u, p);
   if (weights) *weights = split(w.value(), p);
-  // What the weights leave of 1; a column of ones sums them.
+  // 1 minus the sum of the weights; a column of ones gives that sum.
   const Variable beta = 1 - weighted_values(w, Tensor::full({memory.keys.rows(), 1}, 1), p);
   return {weighted_values(w, memory.values, p) + beta * s, beta};
 }

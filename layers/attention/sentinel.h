@@ -7,21 +7,21 @@
 
 namespace heed {
 
-/// Adaptive attention with a sentinel (Lu et al. 2017, section 2.3): a decoder that need not look.
-/// At a step with input x, previous and new hidden states h', h and memory cell m of an LSTM,
-///   s = sigmoid(W_x x + W_h h') tanh(m)                          what the decoder knows already
+/// Adaptive attention with a sentinel (Lu et al. 2017, section 2.3): the decoder may attend to what
+/// it already knows, s, instead of the memory. At a step with input x, previous and new hidden
+/// states h', h and cell m of an LSTM:
+///   s = sigmoid(W_x x + W_h h') tanh(m)
 ///   z_j = w^T tanh(W_v v_j + W_g h), u = w^T tanh(W_s s + W_g h)
-///   (weights, beta) = softmax over [z; u],  y = sum_j weight_j v_j + beta s
-/// which is the paper's beta s + (1 - beta) c. Memory rows v_j are as wide as the states.
+///   (weights, beta) = softmax over [z; u]
+///   y = sum_j weight_j v_j + beta s
+/// y is the paper's beta s + (1 - beta) c. The memory's rows v_j are as wide as the states.
 struct SentinelAttention {
-  // W_x, W_h
-  Linear gate_input;
-  Linear gate_state;
-  // W_v, W_g, W_s, to `hidden` columns
-  Linear value;
-  Linear state;
-  Linear sentinel;
-  Parameter energy;  // w (hidden)
+  Linear gate_input;  // W_x (d, input)
+  Linear gate_state;  // W_h (d, d)
+  Linear value;       // W_v (hidden, d)
+  Linear state;       // W_g (hidden, d)
+  Linear sentinel;    // W_s (hidden, d)
+  Parameter energy;   // w (hidden)
 
   SentinelAttention(Index input, Index d, Index hidden, Random& random);
   void visit(Visitor& v) {
@@ -35,18 +35,16 @@ struct SentinelAttention {
 
   Memory remember(const Variable& memory) const { return {value(memory), memory}; }
   struct Step {
-    Variable input;  // x (rows, input)
-                     // h', h (rows, d)
-    Variable previous;
-    Variable state;
-    Variable cell;  // m (rows, d)
+    Variable input;     // x (rows, input)
+    Variable previous;  // h' (rows, d)
+    Variable state;     // h (rows, d)
+    Variable cell;      // m (rows, d)
   };
   struct Result {
-    // (rows, d), (rows, 1)
-    Variable y;
-    Variable beta;
+    Variable y;     // (rows, d)
+    Variable beta;  // (rows, 1)
   };
-  /// `weights`, where asked for: each sequence's (1, queries, keys), summing to 1 - beta.
+  /// `weights`, where given, gets each sequence's (1, queries, keys), which sum to 1 - beta.
   Result operator()(const Step& step, const Spans& queries, const Memory& memory, const Spans& keys,
                     std::vector<Tensor>* weights = nullptr) const;
 };

@@ -8,12 +8,15 @@
 namespace heed {
 
 /// Multi-head attention of a sequence to itself (Vaswani et al. 2017, section 3.2.2):
-/// head_h = softmax(Q_h K_h^T / sqrt(d / heads)) V_h with Q, K, V = x W^T + b in one product; y =
-/// concat(heads) W_o^T + b_o. x, y (rows, d), the rows of each sequence given by spans; `causal`
-/// lets a position see only itself and those before it.
+///   [Q, K, V] = x W^T + b
+///   head_h = softmax(Q_h K_h^T / sqrt(d / heads)) V_h
+///   y = concat(heads) W_o^T + b_o
+/// x, y (rows, d). With `causal` a position sees itself and those before it. `weights`, where
+/// given, gets each sequence's (heads, queries, keys). The constructor throws Error when the heads
+/// cannot share d evenly.
 struct SelfAttention {
   int heads;
-  Linear input;
+  Linear input;  // W (3 d, d)
   Linear output;
   Dropout dropout;  // on the weights
 
@@ -27,12 +30,12 @@ struct SelfAttention {
   }
 };
 
-/// Multi-head attention from one sequence to another. x, y (rows, d); memory (memory rows, d).
+/// The same from one sequence to another: Q of x, K and V of the memory. x, y (rows, d), memory
+/// (memory rows, d)
 struct CrossAttention {
   int heads;
-  // memory: keys and values in one product
   Linear query;
-  Linear memory;
+  Linear memory;  // K and V in one product, (2 d, d)
   Linear output;
   Dropout dropout;
 

@@ -5,7 +5,7 @@
 #include "framework/error.h"
 #include "framework/sequences.h"
 
-// What every family checks of its arguments before it follows them.
+// What every model checks of its arguments.
 
 namespace heed::detail {
 
@@ -14,6 +14,12 @@ inline void check_sequences(const char* op, const Sequences& sequences) {
   const Index rows = sequences.spans.rows();
   check(sequences.ids.size() == rows, op, "expected an id for each of {} rows; got {}", rows,
         sequences.ids.size());
+}
+
+/// Throws Error unless there is a token for each of the decoder's rows.
+inline void check_tokens(std::span<const Id> tokens, Index rows) {
+  check(static_cast<Index>(tokens.size()) == rows, "step",
+        "expected a token for each of {} rows; got {}", rows, tokens.size());
 }
 
 /// Throws Error unless each row to keep is one of `count`.

@@ -12,8 +12,8 @@ namespace heed {
 
 namespace {
 
-// the variance of a sum of two, halved
-constexpr Real half = static_cast<Real>(1 / std::numbers::sqrt2);
+// Halves the variance of a sum of two terms.
+constexpr Real sqrt_half = static_cast<Real>(1 / std::numbers::sqrt2);
 
 const ConvS2SOptions& checked(const ConvS2SOptions& o) {
   check_argument(o.vocabulary >= first_free_id, "conv", "vocabulary", o.vocabulary,
@@ -35,13 +35,12 @@ Conv1dOptions conv_options(const ConvS2SOptions& o, bool causal) {
           .dropout = o.dropout};
 }
 
-/// What step() reads of a layer: its weights, normalised once, and the last rows that its
-/// convolution saw.
+/// What step() reads of a layer: its weights, normalised once, and the last inputs of its
+/// convolution.
 struct LayerState {
-  // (2d, kernel d), (d, d), (d, d)
-  Tensor conv;
-  Tensor query;
-  Tensor back;
+  Tensor conv;    // (2 d, kernel d)
+  Tensor query;   // (d, d)
+  Tensor back;    // (d, d)
   Tensor recent;  // (rows, kernel, d), the latest last
 };
 
@@ -62,11 +61,10 @@ struct State : DecoderState {
   }
 
   std::vector<LayerState> layers;
-  // memory: keys and values of the source, (source rows, 2 d)
-  Tensor output;
-  Tensor memory;
+  Tensor output;  // weight of the output layer
+  Tensor memory;  // keys and values of the sources, (source rows, 2 d)
   Spans memory_spans;
-  std::vector<Index> sentence;  // of each row
+  std::vector<Index> sentence;  // of each row: which source
   Index position = 0;
 };
 
@@ -82,6 +80,7 @@ void push(Tensor& recent, const Tensor& x) {
   }
 }
 
+/// Attention of q (rows, d) to the source of each row, with one head and scale 1.
 Tensor attend(const Tensor& q, const State& state) {
   std::vector<kernels::KeyList> keys;
   for (Index i : state.sentence)
@@ -154,8 +153,8 @@ ConvS2S::Memory ConvS2S::encode(const Sequences& source) const {
                               positions_(source.spans));
   Variable x = e;
   for (const GatedConv& conv : encoder_)
-    x = add_scaled(conv(dropout_(x), source.spans), x, half);
-  return {x, add_scaled(x, e, half)};
+    x = add_scaled(conv(dropout_(x), source.spans), x, sqrt_half);
+  return {x, add_scaled(x, e, sqrt_half)};
 }
 
 Variable ConvS2S::decode(const Sequences& target, const Memory& memory, const Spans& memory_spans,
@@ -169,12 +168,12 @@ Variable ConvS2S::decode(const Sequences& target, const Memory& memory, const Sp
     if (attention) (*attention)[i].layer = fmt::format("decoder.{}.attention", i);
     const Variable z = layer.conv(dropout_(y), target.spans);
     const Variable a =
-        heed::attention(add_scaled(layer.query(z), e, half), memory.keys, memory.values,
+        heed::attention(add_scaled(layer.query(z), e, sqrt_half), memory.keys, memory.values,
                         {.queries = target.spans,
                          .keys = memory_spans,
                          .scale = 1,
                          .weights = attention ? &(*attention)[i].weights : nullptr});
-    y = add_scaled(add_scaled(layer.back(a), z, half), y, half);
+    y = add_scaled(add_scaled(layer.back(a), z, sqrt_half), y, sqrt_half);
   }
   return y;
 }
@@ -212,8 +211,7 @@ Tensor ConvS2S::step(DecoderState& decoder_state, std::span<const Id> tokens) co
   const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
-  check(static_cast<Index>(tokens.size()) == rows, "step",
-        "expected a token for each of {} rows; got {}", rows, tokens.size());
+  detail::check_tokens(tokens, rows);
   if (rows == 0) return Tensor({0, options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
   const Variable e =
@@ -226,8 +224,8 @@ Tensor ConvS2S::step(DecoderState& decoder_state, std::span<const Id> tokens) co
     const Variable z =
         glu(linear(own.recent.reshape({rows, own.conv.columns()}), own.conv, layer.conv.conv.bias));
     const Tensor a =
-        attend(add_scaled(linear(z, own.query, layer.query.bias), e, half).value(), state);
-    y = add_scaled(add_scaled(linear(a, own.back, layer.back.bias), z, half), y, half);
+        attend(add_scaled(linear(z, own.query, layer.query.bias), e, sqrt_half).value(), state);
+    y = add_scaled(add_scaled(linear(a, own.back, layer.back.bias), z, sqrt_half), y, sqrt_half);
   }
   return linear(y, state.output, output_.bias).value();
 }

@@ -14,26 +14,30 @@ struct ConvS2SOptions {
   Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
   Index d = 256;
   int layers = 4;          // of the encoder, and as many of the decoder
-  Index kernel = 3;        // rows a convolution sees; odd
+  Index kernel = 3;        // rows that a convolution reads; odd
   Index positions = 1024;  // longest source and longest output
   Real dropout = Real(0.1);
   bool weight_norm = true;  // of every convolution and linear layer (Salimans and Kingma 2016)
-  bool tied = false;        // the output layer is the embedding, not normalised
+  bool tied = false;        // the output layer is the embedding, without a norm of its weight
 
   bool operator==(const ConvS2SOptions&) const = default;
 };
 
 /// The convolutional encoder-decoder of Gehring et al. 2017 (section 3): gated convolutions with
 /// residual connections, centred in the encoder and causal in the decoder, and attention to the
-/// source in every decoder layer. With c = sqrt(1/2), which keeps variances,
+/// source in every decoder layer. With s = sqrt(1/2), which keeps variances:
 ///
-///   e = E[x] + P, e' = E[y] + P                   x <- c (glu(conv(dropout(x))) + x), from e, in
-///   the encoder; its end is x z = glu(conv(dropout(y))), from y = e'        a = softmax(c
-///   (query(z) + e') x^T) c (x + e) y <- c (c (back(a) + z) + y)                  logits =
-///   output(y)
+///     embeddings      e = E[x] + P
+///                     e' = E[y] + P
+///     encoder layer   x <- s (glu(conv(dropout(x))) + x), from x = e
+///     decoder layer   z = glu(conv(dropout(y))), from y = e'
+///                     a = softmax(s (query(z) + e') x^T) s (x + e)
+///                     y <- s (s (back(a) + z) + y)
+///     output          logits = output(y)
 ///
-/// One embedding (where the vocabulary is joint) and one table of positions serve both sides.
-/// Computes on packed rows.
+/// One embedding (where both sides share a vocabulary) and one table of positions serve both sides.
+/// It computes on packed rows, so padding costs nothing. The constructor throws Error when an
+/// option is out of its range.
 class ConvS2S : public Seq2Seq {
  public:
   ConvS2S(const ConvS2SOptions& options, Random& random);
@@ -53,13 +57,11 @@ class ConvS2S : public Seq2Seq {
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
   struct Memory {
-    // (source rows, d)
-    Variable keys;
-    Variable values;
+    Variable keys;    // x, (source rows, d)
+    Variable values;  // s (x + e), (source rows, d)
   };
   Memory encode(const Sequences& source) const;
-  /// The decoder's output, (target rows, d). `attention`, where asked for, gets a map of each
-  /// layer.
+  /// The decoder's output, (target rows, d). `attention`, where given, gets a map of each layer.
   Variable decode(const Sequences& target, const Memory& memory, const Spans& memory_spans,
                   std::vector<AttentionMap>* attention = nullptr) const;
 

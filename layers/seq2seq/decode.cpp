@@ -30,6 +30,7 @@ void check_options(const DecodeOptions& o) {
         o.temperature, o.top_k, o.top_p);
 }
 
+/// The most tokens of an output for a source of that many tokens.
 Index most_tokens(const Seq2Seq& model, Index source, const DecodeOptions& o) {
   Index most = o.max_length;
   if (most == 0) {
@@ -77,9 +78,10 @@ double penalised(double log_probability, std::size_t length, Real alpha) {
 
 void rule_out(std::span<const Id> ids, const DecodeOptions& o, std::span<Real> logits) {
   constexpr Real never = -std::numeric_limits<Real>::infinity();
-  logits[pad_id] = logits[bos_id] = never;
+  logits[pad_id] = never;
+  logits[bos_id] = never;
   if (static_cast<Index>(ids.size()) < o.min_length) logits[eos_id] = never;
-  // tokens of an n-gram but its last
+  // the tokens of an n-gram before its last
   const auto before = static_cast<std::size_t>(o.no_repeat_ngram - 1);
   if (o.no_repeat_ngram == 0 || ids.size() < before) return;
   const std::span<const Id> latest = ids.last(before);

@@ -24,10 +24,10 @@ struct PackedModel : Prepared {
   StepWeights decoder;
 };
 
-/// What one row has read last, no more than the context, and whether it has read more.
+/// The last tokens that a row has read, as many as the context holds.
 struct Text {
   std::vector<Id> ids;
-  bool longer = false;
+  bool longer = false;  // it has read more
 
   void add(Id id, Index context) {
     ids.push_back(id);
@@ -53,7 +53,13 @@ struct State : DecoderState {
   std::vector<Text> texts;  // of each row
 };
 
-constexpr Index most_window_rows = Index{1} << 14;  // tokens that go through the layers together
+constexpr Index most_window_rows = Index{1} << 14;  // tokens that the layers read at once
+
+Text last_tokens(const Sequences& source, Index i, Index context) {
+  const Index length = source.spans.length(i);
+  const Id* const begin = source.ids.data() + source.spans.begin(i);
+  return {{begin + std::max<Index>(0, length - context), begin + length}, length > context};
+}
 
 }  // namespace
 
@@ -117,26 +123,25 @@ std::unique_ptr<DecoderState> LanguageModel::start_prepared(
   auto state = std::make_unique<State>(packed, source.spans.count());
   std::vector<std::vector<Id>> cached;  // nothing of a text that fills the context
   for (Index i = 0; i < source.spans.count(); ++i) {
-    const Id* const begin = source.ids.data() + source.spans.begin(i);
-    Text& text = state->texts.emplace_back();
-    for (Index t = std::max<Index>(0, source.spans.length(i) - options_.context);
-         t < source.spans.length(i); ++t)
-      text.add(begin[t], options_.context);
-    text.longer = source.spans.length(i) > options_.context;
-    cached.push_back(source.spans.length(i) < options_.context ? text.ids : std::vector<Id>());
+    const Text& text = state->texts.emplace_back(last_tokens(source, i, options_.context));
+    const bool fits = source.spans.length(i) < options_.context;
+    cached.push_back(fits ? text.ids : std::vector<Id>());
   }
-  const Sequences text = pack(cached);
-  if (text.spans.rows() == 0) return state;
-  Variable x = embedding_(text.ids) + positions_(text.spans);
-  state->decoder.cache.extend(text.spans);
+  fill_cache(state->decoder, pack(cached));
+  return state;
+}
+
+void LanguageModel::fill_cache(StepDecoder& decoder, const Sequences& texts) const {
+  if (texts.spans.rows() == 0) return;
+  Variable x = embedding_(texts.ids) + positions_(texts.spans);
+  decoder.cache.extend(texts.spans);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const EncoderLayer& layer = layers_[i];
     x = layer.around_attention(x, [&](const Variable& z) {
-      return state->decoder.cache.prompt(i, layer.attention, z, text.spans);
+      return decoder.cache.prompt(i, layer.attention, z, texts.spans);
     });
     x = layer.around_feed_forward(x, layer.feed_forward);
   }
-  return state;
 }
 
 Tensor LanguageModel::logits_after(std::span<const std::vector<Id>> texts) const {
@@ -162,8 +167,7 @@ Tensor LanguageModel::step(DecoderState& decoder_state, std::span<const Id> toke
   const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
-  check(static_cast<Index>(tokens.size()) == rows, "step",
-        "expected a token for each of {} rows; got {}", rows, tokens.size());
+  detail::check_tokens(tokens, rows);
   if (rows == 0) return Tensor({0, options_.vocabulary});
   std::vector<std::vector<Id>> windows;  // of the rows that have read more than the context
   std::vector<Index> whose;
@@ -175,7 +179,8 @@ Tensor LanguageModel::step(DecoderState& decoder_state, std::span<const Id> toke
     whose.push_back(r);
   }
   if (static_cast<Index>(whose.size()) == rows) return logits_after(windows);
-  Ids positions({rows});  // what the cache gives a row that has read more is not used
+  // A row that has read more than the context takes part too; its result is not used.
+  Ids positions({rows});
   for (Index r = 0; r < rows; ++r)
     positions[r] = static_cast<Id>(std::min(state.decoder.cache.position(r), options_.context - 1));
   Tensor x = (embedding_(Ids({rows}, tokens)) + embedding(positions, positions_.weight)).value();

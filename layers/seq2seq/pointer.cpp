@@ -8,12 +8,13 @@
 
 namespace heed {
 
-Pointer::Look Pointer::operator()(const Variable& y, const Variable& keys, const Variable& memory,
-                                  const Pairing& pairing) const {
+Pointer::Output Pointer::operator()(const Variable& y, const Variable& keys, const Variable& memory,
+                                    const Pairing& pairing) const {
   const Real scale = 1 / std::sqrt(static_cast<Real>(y.columns()));
   const Variable weights = scores_softmax(dot_scores(query(y) * scale, keys, pairing), pairing);
-  const Variable open = gate(concat({y, weighted_values(weights, memory, pairing)}, 1));  // (n, 1)
-  return {weights, reshape(open, {open.rows()})};
+  // (n, 1)
+  const Variable column = gate(concat({y, weighted_values(weights, memory, pairing)}, 1));
+  return {weights, reshape(column, {column.rows()})};
 }
 
 Tensor copy_log_probabilities(const Tensor& logits, const Tensor& gate, const Tensor& weights,

@@ -40,11 +40,14 @@ Variable first_rows(const Variable& x, Index n) {
 
 }  // namespace
 
+RecurrentSeq2Seq::Feeding RecurrentSeq2Seq::feeding_of(const std::string& attention) {
+  if (attention.empty()) return Feeding::nothing;
+  return attention == "additive" ? Feeding::context : Feeding::attentional;
+}
+
 RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random& random)
     : options_(resolved(given)),
-      feeding_(given.attention.empty()         ? Feeding::nothing
-               : given.attention == "additive" ? Feeding::context
-                                               : Feeding::attentional),
+      feeding_(feeding_of(given.attention)),
       embedding_(options_.vocabulary, options_.d, random),
       dropout_(options_.dropout),
       encoder_({.cell = options_.cell,
@@ -56,8 +59,21 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random&
                 .recurrent_dropout = options_.recurrent_dropout},
                random) {
   const RecurrentSeq2SeqOptions& o = options_;
-  const Index memory = memory_width(o);
   if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
+  make_decoder(random);
+  if (feeding_ != Feeding::nothing) make_decoder_attention(random);
+  check_copying();
+  Index features = o.hidden;
+  if (feeding_ == Feeding::context) features += attention_->width() + o.d;
+  if (o.copy) gate_.emplace(features, 1, random);
+  output_ = o.tied && features == o.d ? embedding_.weight.share()
+                                      : Parameter(xavier_uniform({o.vocabulary, features}, random));
+  output_bias_ = Parameter(zeros({o.vocabulary}));
+}
+
+void RecurrentSeq2Seq::make_decoder(Random& random) {
+  const RecurrentSeq2SeqOptions& o = options_;
+  const Index memory = memory_width(o);
   check(o.bridge || memory == o.hidden, "rnn",
         "expected an encoder as wide as the decoder, to start without a bridge; got {} and {}",
         memory, o.hidden);
@@ -65,32 +81,32 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random&
     if (o.bridge) bridge_.emplace_back(memory, o.hidden, random);
     decoder_.emplace_back(o.cell, i == 0 ? o.d : o.hidden, o.hidden, o.recurrent_dropout, random);
   }
-  Index features = o.hidden;
-  if (feeding_ != Feeding::nothing) {
-    attention_ = make_attention(o.attention,
-                                {.query = o.hidden,
-                                 .memory = memory,
-                                 .coverage = o.coverage > 0,
-                                 .heads = o.heads,
-                                 .dropout = o.dropout},
-                                random);
-    const Index context = attention_->width();
-    feed_.emplace(feeding_ == Feeding::context ? context : o.hidden,
-                  decoder_[0].input.weight.shape()[0], random, false);
-    if (feeding_ == Feeding::attentional)
-      combine_.emplace(context + o.hidden, o.hidden, random, false);
-    if (feeding_ == Feeding::context) features = o.hidden + context + o.d;
-  }
+}
+
+void RecurrentSeq2Seq::make_decoder_attention(Random& random) {
+  const RecurrentSeq2SeqOptions& o = options_;
+  attention_ = make_attention(o.attention,
+                              {.query = o.hidden,
+                               .memory = memory_width(o),
+                               .coverage = o.coverage > 0,
+                               .heads = o.heads,
+                               .dropout = o.dropout},
+                              random);
+  const Index context = attention_->width();
+  const Index gates = decoder_[0].input.weight.shape()[0];
+  feed_.emplace(feeding_ == Feeding::context ? context : o.hidden, gates, random, false);
+  if (feeding_ == Feeding::attentional)
+    combine_.emplace(context + o.hidden, o.hidden, random, false);
+}
+
+void RecurrentSeq2Seq::check_copying() const {
+  const RecurrentSeq2SeqOptions& o = options_;
   check(!o.copy || (attention_ && attention_->points()), "rnn",
         "expected attention that points (additive, dot, general, concat), to copy with; got '{}'",
         o.attention);
   check(o.coverage == 0 || attention_, "rnn", "expected attention, for coverage of it");
   check(!o.copy || o.source_vocabulary == 0, "rnn",
         "expected one vocabulary for both sides, so that words can be copied");
-  if (o.copy) gate_.emplace(features, 1, random);
-  output_ = o.tied && features == o.d ? embedding_.weight.share()
-                                      : Parameter(xavier_uniform({o.vocabulary, features}, random));
-  output_bias_ = Parameter(zeros({o.vocabulary}));
 }
 
 RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2Seq& other, Random blank)
@@ -132,127 +148,160 @@ Variable RecurrentSeq2Seq::embed(const Embedding& table, const Ids& ids) const {
   return dropout_(table(ids, std::sqrt(static_cast<Real>(options_.d))));
 }
 
-RecurrentSeq2Seq::Source RecurrentSeq2Seq::read(const Sequences& source) const {
+RecurrentSeq2Seq::Encoded RecurrentSeq2Seq::encode(const Sequences& source) const {
   detail::check_sequences("read", source);
   const Recurrent::Output encoded = encoder_(
       embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids)), source.spans);
-  Source result{{}, source.spans, {}};
+  Encoded result{{}, source.spans, {}};
   if (attention_) result.memory = attention_->remember(encoded.y, source.spans);
-  const auto joined = [&](std::size_t layer, Variable CellState::*part) -> Variable {
-    return options_.bidirectional
-               ? concat({encoded.forward[layer].*part, encoded.backward[layer].*part}, 1)
-               : encoded.forward[layer].*part;
-  };
-  for (std::size_t i = 0; i < decoder_.size(); ++i) {
-    const bool cells = decoder_[i].has_cells();
-    const Variable last = joined(i, &CellState::h);
-    if (!options_.bridge)
-      result.states.push_back({last, cells ? joined(i, &CellState::c) : Variable()});
-    else
-      result.states.push_back(
-          {tanh(bridge_[i](last)),
-           cells ? Variable(Tensor::zeros({last.rows(), options_.hidden})) : Variable()});
-  }
+  result.states = first_states(encoded);
   return result;
 }
 
-Variable RecurrentSeq2Seq::run(const Variable& y, const Spans& spans, const Source& source) const {
+std::vector<CellState> RecurrentSeq2Seq::first_states(const Recurrent::Output& encoded) const {
+  // h or c of a layer of the encoder, of both directions side by side
+  const auto last = [&](std::size_t layer, Variable CellState::*part) -> Variable {
+    const Variable& forward = encoded.forward[layer].*part;
+    if (!options_.bidirectional) return forward;
+    return concat({forward, encoded.backward[layer].*part}, 1);
+  };
+  std::vector<CellState> states;
+  for (std::size_t i = 0; i < decoder_.size(); ++i) {
+    CellState state{last(i, &CellState::h), {}};
+    const bool has_cells = decoder_[i].has_cells();
+    if (options_.bridge) {
+      state.h = tanh(bridge_[i](state.h));
+      if (has_cells) state.c = Tensor::zeros({state.h.rows(), options_.hidden});
+    } else if (has_cells) {
+      state.c = last(i, &CellState::c);
+    }
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+Variable RecurrentSeq2Seq::decode_without_attention(const Variable& y, const Spans& spans,
+                                                    const Encoded& source) const {
   Variable h = y;
   for (std::size_t i = 0; i < decoder_.size(); ++i)
     h = decoder_[i](i > 0 ? dropout_(h) : h, spans, source.states[i]).y;
   return h;
 }
 
-Variable RecurrentSeq2Seq::advance(const Variable& share, Running& running, const Source& source,
-                                   const Spans& keys, std::span<const Tensor> masks,
-                                   const AttendOptions& asked) const {
-  const Index n = share.rows();
-  AttendOptions attend = asked;
-  Variable weights;
-  attend.covered = running.covered;
-  if (options_.coverage > 0 && !attend.pairs) attend.pairs = &weights;
-  Variable sums = share;
-  Variable context;
-  if (feeding_ == Feeding::context) {
-    context = attention_->attend(running.states.back().h, ones(n), source.memory, keys, attend);
-    sums = sums + (*feed_)(context);
-  } else if (running.attentional.defined()) {  // before the first step there is none
-    sums = sums + (*feed_)(running.attentional);
-  }
+void RecurrentSeq2Seq::step_layers(const Variable& sums, StepState& state,
+                                   std::span<const Tensor> masks) const {
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
     const Variable gates =
-        i == 0 ? decoder_[0].normed(sums) : decoder_[i].gates(dropout_(running.states[i - 1].h));
-    running.states[i] = decoder_[i].step(gates, running.states[i],
-                                         masks.empty() ? Variable() : first_rows(masks[i], n));
+        i == 0 ? decoder_[0].normed(sums) : decoder_[i].gates(dropout_(state.states[i - 1].h));
+    const Variable mask = masks.empty() ? Variable() : first_rows(masks[i], sums.rows());
+    state.states[i] = decoder_[i].step(gates, state.states[i], mask);
   }
-  const Variable& h = running.states.back().h;
+}
+
+Variable RecurrentSeq2Seq::decode_step(const Variable& input_sums, StepState& state,
+                                       const Encoded& source, const Spans& keys,
+                                       std::span<const Tensor> masks,
+                                       const AttendOptions& asked) const {
+  const Index n = input_sums.rows();
+  AttendOptions attend = asked;
+  Variable weights;
+  attend.covered = state.covered;
+  if (options_.coverage > 0 && !attend.flat_weights) attend.flat_weights = &weights;
+  Variable sums = input_sums;
+  Variable context;
+  if (feeding_ == Feeding::context) {
+    context = attention_->attend(state.states.back().h, ones(n), source.memory, keys, attend);
+    sums = sums + (*feed_)(context);
+  } else if (state.attentional.defined()) {  // before the first step there is none
+    sums = sums + (*feed_)(state.attentional);
+  }
+  step_layers(sums, state, masks);
+  const Variable& h = state.states.back().h;
   if (feeding_ == Feeding::nothing) return h;
   if (feeding_ == Feeding::attentional) {
     context = attention_->attend(h, ones(n), source.memory, keys, attend);
-    running.attentional = tanh((*combine_)(concat({context, h}, 1)));
+    state.attentional = tanh((*combine_)(concat({context, h}, 1)));
   }
-  if (options_.coverage > 0)
-    running.covered = running.covered.defined() ? running.covered + *attend.pairs : *attend.pairs;
-  return feeding_ == Feeding::context ? concat({h, context}, 1) : running.attentional;
+  if (options_.coverage > 0) {
+    const Variable& latest = *attend.flat_weights;
+    state.covered = state.covered.defined() ? state.covered + latest : latest;
+  }
+  return feeding_ == Feeding::context ? concat({h, context}, 1) : state.attentional;
 }
 
-RecurrentSeq2Seq::Walk RecurrentSeq2Seq::walk(const Variable& y, const TimeOrder& order,
-                                              const Source& source,
-                                              std::vector<Tensor>* weights) const {
+RecurrentSeq2Seq::StepState RecurrentSeq2Seq::start_targets(const Encoded& source,
+                                                            std::span<const Index> sequences,
+                                                            std::vector<Tensor>& masks) const {
+  const auto count = static_cast<Index>(sequences.size());
+  StepState state;
+  for (std::size_t i = 0; i < decoder_.size(); ++i) {
+    state.states.push_back(source.states[i].select(sequences));
+    const Dropout& drop = decoder_[i].dropout;
+    if (!drop.drops()) continue;
+    const Tensor full = Tensor::full({count, options_.hidden}, 1);
+    masks.push_back(sequence_dropout(full, ones(count), drop.p, step_random().next_key()).value());
+  }
+  return state;
+}
+
+RecurrentSeq2Seq::Decoded RecurrentSeq2Seq::decode_targets(const Variable& y,
+                                                           const TimeOrder& order,
+                                                           const Encoded& source,
+                                                           std::vector<Tensor>* weights) const {
   const Spans keys = source.spans.select(order.sequences);
   const std::span<const Index> all = order.sequences;
   std::vector<Tensor> masks;
-  Running running;
-  for (std::size_t i = 0; i < decoder_.size(); ++i) {
-    running.states.push_back(source.states[i].select(all));
-    if (const Dropout& drop = decoder_[i].dropout; drop.drops()) {
-      const Index count = keys.count();
-      masks.push_back(sequence_dropout(Tensor::full({count, options_.hidden}, 1), ones(count),
-                                       drop.p, step_random().next_key())
-                          .value());
-    }
-  }
-  const Variable shares = decoder_[0].input(y);
-  std::vector<Operand> steps;
-  std::vector<Operand> pairs;
-  std::vector<Operand> repeated;
+  StepState state = start_targets(source, all, masks);
+  const Variable input_sums = decoder_[0].input(y);
+  TargetSteps steps;
   std::vector<Tensor> step_weights;
-  std::vector<Index> sources;  // of each token
   Index begin = 0;
   for (const Index n : order.counts) {
-    for (CellState& state : running.states)
-      state = {first_rows(state.h, n), first_rows(state.c, n)};
-    running.attentional = first_rows(running.attentional, n);
     const Spans active =
         n == keys.count() ? keys : source.spans.select(all.first(static_cast<std::size_t>(n)));
-    if (running.covered.defined()) running.covered = slice(running.covered, 0, 0, active.tokens());
-    const Variable before = running.covered;
-    Variable seen;
-    steps.emplace_back(advance(slice(shares, 0, begin, begin + n), running, source, active, masks,
-                               {.weights = weights ? &step_weights : nullptr,
-                                .pairs = attention_->points() ? &seen : nullptr}));
+    keep_first(state, n, active.tokens());
+    const Variable covered = state.covered;
+    Variable latest;
+    steps.features.emplace_back(
+        decode_step(slice(input_sums, 0, begin, begin + n), state, source, active, masks,
+                    {.weights = weights ? &step_weights : nullptr,
+                     .flat_weights = attention_->points() ? &latest : nullptr}));
     if (weights) weights->insert(weights->end(), step_weights.begin(), step_weights.end());
     if (options_.copy) {
-      pairs.emplace_back(seen);
-      sources.insert(sources.end(), all.begin(), all.begin() + n);
+      steps.weights.emplace_back(latest);
+      steps.sources.insert(steps.sources.end(), all.begin(), all.begin() + n);
     }
-    if (options_.coverage > 0 && before.defined())
-      repeated.emplace_back(sum(minimum(seen, before)));
+    if (options_.coverage > 0 && covered.defined())
+      steps.coverage_losses.emplace_back(sum(minimum(latest, covered)));
     begin += n;
   }
-  Walk walk;
-  const Index width = output_.shape()[1] - (feeding_ == Feeding::context ? options_.d : 0);
-  walk.features = steps.empty() ? Variable(Tensor({0, width})) : concat(steps, 0);
-  walk.repeated = Variable(Tensor::zeros({}));
-  for (const Operand& term : repeated)
-    walk.repeated = walk.repeated + term;
-  if (!options_.copy) return walk;
-  walk.weights = pairs.empty() ? Variable(Tensor({0})) : concat(pairs, 0);
-  walk.pairing = {.queries = ones(begin), .keys = source.spans.select(sources)};
-  return walk;
+  return joined(steps, source.spans);
 }
 
-Variable RecurrentSeq2Seq::open(const Variable& readout) const {
+void RecurrentSeq2Seq::keep_first(StepState& state, Index n, Index source_tokens) {
+  for (CellState& layer : state.states)
+    layer = {first_rows(layer.h, n), first_rows(layer.c, n)};
+  state.attentional = first_rows(state.attentional, n);
+  if (state.covered.defined()) state.covered = slice(state.covered, 0, 0, source_tokens);
+}
+
+RecurrentSeq2Seq::Decoded RecurrentSeq2Seq::joined(const TargetSteps& steps,
+                                                   const Spans& sources) const {
+  Decoded decoded;
+  const Index width = output_.shape()[1] - (feeding_ == Feeding::context ? options_.d : 0);
+  decoded.features =
+      steps.features.empty() ? Variable(Tensor({0, width})) : concat(steps.features, 0);
+  decoded.coverage_loss = Variable(Tensor::zeros({}));
+  for (const Operand& loss : steps.coverage_losses)
+    decoded.coverage_loss = decoded.coverage_loss + loss;
+  if (!options_.copy) return decoded;
+  decoded.weights = steps.weights.empty() ? Variable(Tensor({0})) : concat(steps.weights, 0);
+  decoded.pairing = {.queries = ones(static_cast<Index>(steps.sources.size())),
+                     .keys = sources.select(steps.sources)};
+  return decoded;
+}
+
+Variable RecurrentSeq2Seq::copy_gate(const Variable& readout) const {
   return reshape((*gate_)(readout), {readout.rows()});
 }
 
@@ -260,80 +309,103 @@ Variable RecurrentSeq2Seq::readout_input(const Variable& features, const Variabl
   return feeding_ == Feeding::context ? concat({features, y}, 1) : features;
 }
 
+Variable RecurrentSeq2Seq::answer_loss(const Decoded& decoded, const Variable& readout,
+                                       const Ids& source, const Ids& gold,
+                                       const CrossEntropy& options) const {
+  if (!options_.copy) return linear_cross_entropy(readout, output_, output_bias_, gold, options);
+  const Variable copied = copy_probability(decoded.weights, source, gold, decoded.pairing);
+  return copy_cross_entropy(readout, output_, output_bias_, copy_gate(readout), copied, gold,
+                            options);
+}
+
+namespace {
+
+Ids in_time_order(const Ids& ids, const TimeOrder& order) {
+  Ids result(order.rows.shape());
+  for (Index i = 0; i < result.size(); ++i)
+    result[i] = ids[order.rows[i]];
+  return result;
+}
+
+/// What the sum of the losses of these gold ids is divided by.
+Real divisor_of(const Ids& gold, const CrossEntropy& options) {
+  if (options.divisor) return *options.divisor;
+  const std::span<const Id> ids = gold.span();
+  const auto counted =
+      std::count_if(ids.begin(), ids.end(), [&](Id id) { return options.ignore != id; });
+  return static_cast<Real>(std::max<std::ptrdiff_t>(counted, 1));
+}
+
+/// The map of each sequence, (heads, target, source), from the weights of each token in the order
+/// of time, (heads, 1, source).
+std::vector<Tensor> maps_of(const std::vector<Tensor>& steps, const TimeOrder& order,
+                            const Spans& targets, const Spans& sources) {
+  const Index heads = steps.empty() ? 1 : steps[0].shape()[0];
+  std::vector<Tensor> maps;
+  for (Index s = 0; s < targets.count(); ++s)
+    maps.push_back(Tensor({heads, targets.length(s), sources.length(s)}));
+  std::size_t next = 0;
+  for (std::size_t t = 0; t < order.counts.size(); ++t) {
+    for (Index i = 0; i < order.counts[t]; ++i) {
+      const Tensor& step = steps[next];
+      ++next;
+      const Index s = order.sequences[i];
+      const Index length = sources.length(s);
+      for (Index head = 0; head < heads; ++head) {
+        const Index row = head * targets.length(s) + static_cast<Index>(t);
+        std::copy_n(step.data() + head * length, length, maps[s].data() + row * length);
+      }
+    }
+  }
+  return maps;
+}
+
+}  // namespace
+
 Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options) const {
   detail::check_sequences("loss", batch.target);
   check(batch.gold.size() == batch.target.ids.size(), "loss",
         "expected a gold id for each of {}; got {}", batch.target.ids.size(), batch.gold.size());
-  const Source source = read(batch.source);
+  const Encoded source = encode(batch.source);
   if (feeding_ == Feeding::nothing) {
-    const Variable h = run(embed(embedding_, batch.target.ids), batch.target.spans, source);
+    const Variable h =
+        decode_without_attention(embed(embedding_, batch.target.ids), batch.target.spans, source);
     return linear_cross_entropy(h, output_, output_bias_, batch.gold, options);
   }
   const TimeOrder order = time_order(batch.target.spans);
-  Ids ids(order.rows.shape());
-  Ids gold(order.rows.shape());
-  for (Index i = 0; i < ids.size(); ++i) {
-    ids[i] = batch.target.ids[order.rows[i]];
-    gold[i] = batch.gold[order.rows[i]];
-  }
+  const Ids ids = in_time_order(batch.target.ids, order);
+  const Ids gold = in_time_order(batch.gold, order);
   const Variable y = embed(embedding_, known(ids));
-  const Walk walked = walk(y, order, source, nullptr);
-  const Variable readout = readout_input(walked.features, y);
-  Variable loss;
-  if (options_.copy) {
-    const Variable copied =
-        copy_probability(walked.weights, batch.source.ids, gold, walked.pairing);
-    loss = copy_cross_entropy(readout, output_, output_bias_, open(readout), copied, gold, options);
-  } else {
-    loss = linear_cross_entropy(readout, output_, output_bias_, gold, options);
-  }
-  // in evaluation the loss is that of the answers alone
+  const Decoded decoded = decode_targets(y, order, source, nullptr);
+  const Variable loss =
+      answer_loss(decoded, readout_input(decoded.features, y), batch.source.ids, gold, options);
+  // In evaluation the loss is that of the answers alone.
   if (options_.coverage == 0 || !dropout_.active) return loss;
-  const std::span<const Id> answers = std::as_const(gold).span();  // backward reads them: no change
-  const auto counted =
-      std::count_if(answers.begin(), answers.end(), [&](Id id) { return options.ignore != id; });
-  const auto rows = static_cast<Real>(std::max<std::ptrdiff_t>(counted, 1));
-  const Real divisor = options.divisor.value_or(rows);
-  return loss + walked.repeated * (options_.coverage / divisor);
+  return loss + decoded.coverage_loss * (options_.coverage / divisor_of(gold, options));
 }
 
 Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
   detail::check_sequences("logits", batch.target);
-  const Source source = read(batch.source);
+  const Encoded source = encode(batch.source);
   if (attention) attention->clear();
   const Spans& spans = batch.target.spans;
-  if (feeding_ == Feeding::nothing)
-    return linear(run(embed(embedding_, batch.target.ids), spans, source), output_, output_bias_);
-  const TimeOrder order = time_order(spans);
-  Ids ids(order.rows.shape());
-  for (Index i = 0; i < ids.size(); ++i)
-    ids[i] = batch.target.ids[order.rows[i]];
-  const Variable y = embed(embedding_, known(ids));
-  std::vector<Tensor> steps;  // of each row, in the order of time: (heads, 1, source)
-  const Walk walked = walk(y, order, source, attention ? &steps : nullptr);
-  const Variable readout = readout_input(walked.features, y);
-  if (attention) {
-    AttentionMap& map = attention->emplace_back(AttentionMap{
-        "decoder.attention", std::vector<Tensor>(static_cast<std::size_t>(spans.count()))});
-    for (Index s = 0; s < spans.count(); ++s)
-      map.weights[s] = Tensor(
-          {steps.empty() ? 1 : steps[0].shape()[0], spans.length(s), source.spans.length(s)});
-    auto step = steps.begin();
-    for (std::size_t t = 0; t < order.counts.size(); ++t)
-      for (Index i = 0; i < order.counts[t]; ++i, ++step) {
-        Tensor& whole = map.weights[order.sequences[i]];
-        const Index targets = whole.shape()[1];
-        const Index sources = whole.shape()[2];
-        for (Index head = 0; head < whole.shape()[0]; ++head)
-          std::copy_n(step->data() + head * sources, sources,
-                      whole.data() + (head * targets + static_cast<Index>(t)) * sources);
-      }
+  if (feeding_ == Feeding::nothing) {
+    const Variable h = decode_without_attention(embed(embedding_, batch.target.ids), spans, source);
+    return linear(h, output_, output_bias_);
   }
+  const TimeOrder order = time_order(spans);
+  const Variable y = embed(embedding_, known(in_time_order(batch.target.ids, order)));
+  std::vector<Tensor> steps;
+  const Decoded decoded = decode_targets(y, order, source, attention ? &steps : nullptr);
+  const Variable readout = readout_input(decoded.features, y);
+  if (attention)
+    attention->push_back({"decoder.attention", maps_of(steps, order, spans, source.spans)});
   if (!options_.copy)
     return linear(scatter_add(readout, order.rows, spans.rows()), output_, output_bias_);
-  const Tensor p = copy_log_probabilities(
-      linear(readout, output_, output_bias_).value(), open(readout).value(), walked.weights.value(),
-      walked.pairing, batch.source.ids, copy_columns(options_.vocabulary, batch.source.ids));
+  const Tensor p =
+      copy_log_probabilities(linear(readout, output_, output_bias_).value(),
+                             copy_gate(readout).value(), decoded.weights.value(), decoded.pairing,
+                             batch.source.ids, copy_columns(options_.vocabulary, batch.source.ids));
   return scatter_add(p, order.rows, spans.rows());
 }
 
@@ -346,32 +418,37 @@ struct State : DecoderState {
     for (CellState& state : states)
       state = state.select(chosen);
     if (attentional.defined()) attentional = CellState{attentional, {}}.select(chosen).h;
+    if (covered.defined()) covered = selected_coverage(chosen);
     std::vector<Index> sentences;
     for (Index row : chosen)
       sentences.push_back(sentence[row]);
-    if (covered.defined()) {
-      std::vector<Index> begins{0};  // of each row's part
-      for (Index of : sentence)
-        begins.push_back(begins.back() + spans.length(of));
-      Index size = 0;
-      for (Index of : sentences)
-        size += spans.length(of);
-      Tensor next({size});
-      Real* to = next.data();
-      for (Index row : chosen)
-        to = std::copy(covered.data() + begins[row], covered.data() + begins[row + 1], to);
-      covered = next;
-    }
     sentence = std::move(sentences);
   }
+
   Memory memory;
-  Spans spans;
+  Spans spans;  // of the sources
   std::vector<CellState> states;
   Variable attentional;
-  Tensor covered;               // each row's part, as long as its source, after the other
-  std::vector<Index> sentence;  // of each row
-  Ids tokens;                   // of the source, of a model that copies
+  Tensor covered;               // of each row, as long as its source, one row after the other
+  std::vector<Index> sentence;  // of each row: which source
+  // Of a model that copies:
+  Ids tokens;  // of the sources
   Index columns = 0;
+
+ private:
+  Tensor selected_coverage(std::span<const Index> chosen) const {
+    std::vector<Index> begins{0};  // of each row's part
+    for (Index source : sentence)
+      begins.push_back(begins.back() + spans.length(source));
+    Index size = 0;
+    for (Index row : chosen)
+      size += spans.length(sentence[row]);
+    Tensor next({size});
+    Real* to = next.data();
+    for (Index row : chosen)
+      to = std::copy(covered.data() + begins[row], covered.data() + begins[row + 1], to);
+    return next;
+  }
 };
 
 }  // namespace
@@ -379,11 +456,11 @@ struct State : DecoderState {
 std::unique_ptr<DecoderState> RecurrentSeq2Seq::start(const Sequences& source) const {
   const Tape::Pause pause;
   const NoDropout evaluate;
-  Source read_source = read(source);
+  Encoded encoded = encode(source);
   auto state = std::make_unique<State>();
-  state->memory = read_source.memory;
-  state->spans = read_source.spans;
-  state->states = read_source.states;
+  state->memory = encoded.memory;
+  state->spans = encoded.spans;
+  state->states = std::move(encoded.states);
   state->sentence.resize(static_cast<std::size_t>(source.spans.count()));
   std::iota(state->sentence.begin(), state->sentence.end(), Index{0});
   if (options_.copy) {
@@ -398,25 +475,23 @@ Tensor RecurrentSeq2Seq::step(DecoderState& decoder_state, std::span<const Id> t
   const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
-  check(static_cast<Index>(tokens.size()) == rows, "step",
-        "expected a token for each of {} rows; got {}", rows, tokens.size());
+  detail::check_tokens(tokens, rows);
   if (rows == 0) return Tensor({0, options_.vocabulary});
   const Variable y = embed(embedding_, known(Ids({rows}, tokens)));
-  Running running{std::move(state.states), std::move(state.attentional),
-                  state.covered.defined() ? Variable(state.covered) : Variable()};
-  const Source source{state.memory, state.spans, {}};
+  StepState next{std::move(state.states), std::move(state.attentional), {}};
+  if (state.covered.defined()) next.covered = Variable(state.covered);
+  const Encoded source{state.memory, state.spans, {}};
   const Spans keys = state.spans.select(state.sentence);
   Variable weights;
-  const Variable features = advance(decoder_[0].input(y), running, source, keys, {},
-                                    {.pairs = options_.copy ? &weights : nullptr});
-  state.states = std::move(running.states);
-  state.attentional = std::move(running.attentional);
-  if (running.covered.defined()) state.covered = running.covered.value();
+  const Variable features = decode_step(decoder_[0].input(y), next, source, keys, {},
+                                        {.flat_weights = options_.copy ? &weights : nullptr});
+  state.states = std::move(next.states);
+  state.attentional = std::move(next.attentional);
+  if (next.covered.defined()) state.covered = next.covered.value();
   const Variable readout = readout_input(features, y);
-
   const Variable scores = linear(readout, output_, output_bias_);
   if (!options_.copy) return scores.value();
-  return copy_log_probabilities(scores.value(), open(readout).value(), weights.value(),
+  return copy_log_probabilities(scores.value(), copy_gate(readout).value(), weights.value(),
                                 {.queries = ones(rows), .keys = keys}, state.tokens, state.columns);
 }
 

@@ -16,43 +16,55 @@ struct RecurrentSeq2SeqOptions {
   Index vocabulary = 0;
   Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
   Index d = 256;                // width of the embeddings
-  Index hidden = 0;             // of the decoder; 0: d
+  Index hidden = 0;             // width of the decoder; 0: d
   int layers = 1;               // of the encoder, and as many of the decoder
   CellKind cell = CellKind::lstm;
-  std::string attention = {};  // a name make_attention() knows; empty: none
-  int heads = 4;               // of attention that has them
+  std::string attention = {};  // one of attention_names(); empty: none
+  int heads = 4;               // of an attention with heads
   bool bidirectional = true;   // the encoder
-  // of each of its directions; 0: what makes its output as wide as `hidden`
+  // width of each direction of the encoder; 0: such that its output is as wide as `hidden`
   Index encoder_hidden = 0;
-  // h_0 = tanh(W [last forward; last backward] + b), c_0 = 0; else the encoder's final states as
-  // they are
+  // true: h_0 = tanh(W [last forward; last backward] + b) and c_0 = 0
+  // false: the decoder starts from the encoder's final states
   bool bridge = true;
   Real dropout = Real(0.1);    // on embeddings and between layers
   Real recurrent_dropout = 0;  // on h_{t-1}, one mask a sequence
-  // a pointer-generator: words the vocabulary lacks can be copied from the source
-  bool copy = false;
+  bool copy = false;           // a pointer-generator: copies words that the vocabulary lacks
   // weight of the coverage loss (See et al. 2017, equation 13); 0: no coverage
   Real coverage = 0;
-  // the output layer is the embedding matrix where what it reads is as wide
+  // the output layer is the embedding matrix, where the features it reads have width d
   bool tied = true;
 
   bool operator==(const RecurrentSeq2SeqOptions&) const = default;
 };
 
-/// Recurrent encoder and decoder. One embedding serves source and target where the vocabulary is
-/// joint. The decoder is one of
-///  * no attention (Sutskever et al. 2014): it starts from the encoder's final states; logits from
-///  its top state h_t;
-///  * additive (Bahdanau et al. 2015): the context c_t of the query h_{t-1} is an input of the cell
-///  beside y_t; logits from [h_t; c_t; y_t];
-///  * every other (Luong et al. 2015, sections 3 and 3.3): the context of the query h_t gives a_t =
-///  tanh(W [c_t; h_t]), from which come the
-///    logits, and which is an input of the next step beside y_{t+1}.
-/// With `copy`, attention that points (additive, dot, general, concat) makes it a pointer-generator
-/// (See et al. 2017, section 2.2): its weights are the distribution copied from, and the gate reads
-/// what the output layer reads. `coverage` (section 2.3), of additive attention, sums those weights
-/// over the steps, lets the score see the sum, and in training adds coverage sum_i min(a_i, c_i) a
-/// step.
+/// Recurrent encoder and decoder. One embedding serves source and target where they share a
+/// vocabulary. y_t: the embedding of the t-th token; h_t: the decoder's top state; c_t: the
+/// context, what attention gives.
+///
+/// | attention | query | inputs of the cell | logits from | source |
+/// |---|---|---|---|---|
+/// | none | | y_t | h_t | Sutskever et al. 2014 |
+/// | additive | h_{t-1} | y_t, c_t | [h_t; c_t; y_t] | Bahdanau et al. 2015 |
+/// | any other | h_t | y_t, a_{t-1} | a_t = tanh(W [c_t; h_t]) | Luong et al. 2015 |
+///
+/// The last row follows sections 3 and 3.3 of its paper.
+///
+/// With `copy`, an attention that points (additive, dot, general, concat) makes a pointer-generator
+/// (See et al. 2017, section 2.2). Its weights are the distribution that words are copied from. Its
+/// gate reads what the output layer reads.
+///
+/// `coverage` (section 2.3) needs additive attention. Coverage c_i is the sum of the weights of
+/// source token i over the steps before. The score reads it, and in training each step adds
+/// coverage * sum_i min(a_i, c_i) to the loss.
+///
+/// The constructor throws Error when
+/// - the vocabulary has fewer than 4 ids, there is no layer, or `hidden` is odd and two directions
+///   are to share it;
+/// - there is no bridge and encoder and decoder differ in width;
+/// - make_attention() refuses the attention;
+/// - `copy` is set without an attention that points, or with two vocabularies;
+/// - `coverage` is set without additive attention.
 class RecurrentSeq2Seq : public Seq2Seq {
  public:
   RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& options, Random& random);
@@ -72,46 +84,73 @@ class RecurrentSeq2Seq : public Seq2Seq {
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
 
  private:
+  /// Which vector is an input of the cell besides y_t.
   enum class Feeding { nothing, context, attentional };
-  /// What the encoder leaves to the decoder.
-  struct Source {
+  static Feeding feeding_of(const std::string& attention);
+
+  /// What the encoder gives to the decoder.
+  struct Encoded {
     Memory memory;
-    Spans spans;
-    std::vector<CellState> states;  // the decoder's first, a layer each
+    Spans spans;                    // of the sources
+    std::vector<CellState> states;  // the decoder's first, one a layer
   };
-  struct Running {  // n outputs under way
-    std::vector<CellState> states;
-    Variable attentional;  // a_{t-1}, where that is fed
-    // where there is coverage: the sum of the weights so far, as ops on pairs have them
-    Variable covered;
+  /// What the decoder remembers of n outputs from step to step.
+  struct StepState {
+    std::vector<CellState> states;  // one a layer
+    Variable attentional;           // a_{t-1} (n, hidden), where it is an input
+    Variable covered;  // with coverage: the sum of the weights so far, (pairing.size())
   };
-  /// What a decoder that attends has done over whole targets, in the order of time.
-  struct Walk {
-    Variable features;  // (target tokens, ...)
-    Variable weights;   // of attention that points, (pairing.size())
-    Variable repeated;  // the coverage loss, summed
-    Pairing pairing;    // every target token by itself, and its source
+  /// What each step over whole targets gave.
+  struct TargetSteps {
+    std::vector<Operand> features;
+    std::vector<Operand> weights;  // of attention that points
+    std::vector<Operand> coverage_losses;
+    std::vector<Index> sources;  // of each token
+  };
+  /// What a decoder that attends gives for whole targets, in the order of time.
+  struct Decoded {
+    Variable features;       // (target tokens, ...)
+    Variable weights;        // of attention that points, (pairing.size())
+    Variable coverage_loss;  // summed
+    Pairing pairing;         // each target token by itself, and its source
   };
   RecurrentSeq2Seq(const RecurrentSeq2Seq& other, Random blank);
-  Source read(const Sequences& source) const;
+  void make_decoder(Random& random);
+  void make_decoder_attention(Random& random);
+  void check_copying() const;
+
+  Encoded encode(const Sequences& source) const;
+  std::vector<CellState> first_states(const Recurrent::Output& encoded) const;
   Variable embed(const Embedding& table, const Ids& ids) const;
   /// The top states of a decoder without attention, over whole targets: (target rows, hidden).
-  Variable run(const Variable& y, const Spans& spans, const Source& source) const;
-  /// The next position of n outputs: from its embedding's share of the gates (n, gates hidden) what
-  /// the output layer reads, but for y_t.
-  Variable advance(const Variable& share, Running& running, const Source& source, const Spans& keys,
-                   std::span<const Tensor> masks, const AttendOptions& attend) const;
-  /// advance() over whole targets. `weights`, where asked for, gets each token's (heads, 1,
+  Variable decode_without_attention(const Variable& y, const Spans& spans,
+                                    const Encoded& source) const;
+  /// The next position of n outputs. Reads what y_t adds to the sums of the gates, (n, gates
+  /// hidden). Returns what the output layer reads, without y_t.
+  Variable decode_step(const Variable& input_sums, StepState& state, const Encoded& source,
+                       const Spans& keys, std::span<const Tensor> masks,
+                       const AttendOptions& attend) const;
+  void step_layers(const Variable& sums, StepState& state, std::span<const Tensor> masks) const;
+  /// The state before the first step over whole targets. `masks` gets those of the recurrent
+  /// dropout, one a layer: (sequences, hidden); none where nothing drops.
+  StepState start_targets(const Encoded& source, std::span<const Index> sequences,
+                          std::vector<Tensor>& masks) const;
+  /// decode_step() over whole targets. `weights`, where given, gets for each token (heads, 1,
   /// source).
-  Walk walk(const Variable& y, const TimeOrder& order, const Source& source,
-            std::vector<Tensor>* weights) const;
-  /// The gate of each row of what the output layer reads, (n).
-  Variable open(const Variable& readout) const;
-  /// Ids as the embeddings know them.
+  Decoded decode_targets(const Variable& y, const TimeOrder& order, const Encoded& source,
+                         std::vector<Tensor>* weights) const;
+  /// Keeps the first n outputs, whose sources have that many tokens.
+  static void keep_first(StepState& state, Index n, Index source_tokens);
+  Decoded joined(const TargetSteps& steps, const Spans& sources) const;
+  /// The gate of copying for each row of what the output layer reads, (n).
+  Variable copy_gate(const Variable& readout) const;
+  /// The ids that embeddings read.
   Ids known(const Ids& ids) const {
     return options_.copy ? known_ids(ids, options_.vocabulary) : ids;
   }
   Variable readout_input(const Variable& features, const Variable& y) const;
+  Variable answer_loss(const Decoded& decoded, const Variable& readout, const Ids& source,
+                       const Ids& gold, const CrossEntropy& options) const;
 
   RecurrentSeq2SeqOptions options_;
   Feeding feeding_;
@@ -122,7 +161,7 @@ class RecurrentSeq2Seq : public Seq2Seq {
   std::vector<Linear> bridge_;  // one for each layer of the decoder
   std::vector<RecurrentLayer> decoder_;
   std::unique_ptr<AttentionLayer> attention_;
-  std::optional<Linear> feed_;     // the fed vector's share of the gates
+  std::optional<Linear> feed_;     // of c_t or a_{t-1}, to the sums of the gates
   std::optional<Linear> combine_;  // W of a_t
   std::optional<Linear> gate_;     // of copying
   Parameter output_;

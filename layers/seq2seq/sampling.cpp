@@ -11,7 +11,7 @@ namespace heed {
 
 namespace {
 
-constexpr std::size_t first_head = 64;  // of the likeliest tokens, sorted before more are looked at
+constexpr std::size_t first_sorted = 64;  // of the likeliest tokens, before more are needed
 
 bool likelier(const Choice& a, const Choice& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
@@ -23,7 +23,7 @@ void keep_top_k(std::vector<Choice>& all, std::size_t k) {
   all.resize(k);
 }
 
-/// Sorts no more of them than may be needed.
+/// Keeps the likeliest choices that together hold the share p. Sorts only as many as are needed.
 void keep_top_p(std::vector<Choice>& all, double p) {
   if (p >= 1) return;
   double total = 0;
@@ -35,7 +35,7 @@ void keep_top_p(std::vector<Choice>& all, double p) {
   while (kept < all.size() && (kept == 0 || held < p * total)) {
     if (kept == sorted) {
       const auto begin = all.begin() + static_cast<std::ptrdiff_t>(sorted);
-      sorted = std::min(all.size(), std::max(first_head, 4 * sorted));
+      sorted = std::min(all.size(), std::max(first_sorted, 4 * sorted));
       std::partial_sort(begin, all.begin() + static_cast<std::ptrdiff_t>(sorted), all.end(),
                         likelier);
     }
@@ -45,11 +45,64 @@ void keep_top_p(std::vector<Choice>& all, double p) {
 }
 
 /// One sample: a row of the decoder's state.
-struct Row {
+struct Sample {
   Hypothesis* output;
   Index max_length;
   RandomKey key;
 };
+
+/// The samples under way, and for each the row of the state that it continues and the token it
+/// feeds.
+struct Samples {
+  std::vector<Sample> live;
+  std::vector<Index> rows;
+  std::vector<Id> tokens;
+
+  void add(const Sample& sample, std::size_t row, Id token) {
+    live.push_back(sample);
+    rows.push_back(static_cast<Index>(row));
+    tokens.push_back(token);
+  }
+};
+
+/// Draws the next token of each sample; pad_id where every token is ruled out. Replaces the logits
+/// of what is ruled out.
+std::vector<Id> draw_tokens(const Samples& samples, Tensor& logits, Index position,
+                            const DecodeOptions& o) {
+  const Index m = logits.shape()[0];
+  const Index n = logits.shape()[1];
+  std::vector<Id> drawn(samples.live.size(), pad_id);
+  kernels::parallel_for(m, kernels::grain_of(16 * n), [&](Index begin, Index end) {
+    for (Index r = begin; r < end; ++r) {
+      const Sample& sample = samples.live[r];
+      const std::span<Real> row(logits.data() + r * n, static_cast<std::size_t>(n));
+      rule_out(sample.output->ids, o, row);
+      Random random(sample.key.seed, sample.key.stream);
+      random.seek(static_cast<std::uint64_t>(2 * position));  // uniform() takes two words
+      if (const auto from = choices(row, o); !from.empty()) drawn[r] = draw(from, random.uniform());
+    }
+  });
+  return drawn;
+}
+
+/// Adds its drawn token to each sample. Returns those that go on.
+Samples extended(const Samples& samples, std::span<const Id> drawn, const Tensor& logits,
+                 const Tensor& log_sums) {
+  const Index n = logits.shape()[1];
+  Samples next;
+  for (std::size_t r = 0; r < drawn.size(); ++r) {
+    const Sample& sample = samples.live[r];
+    Hypothesis& h = *sample.output;
+    const auto row = static_cast<Index>(r);
+    if (drawn[r] == pad_id) continue;
+    h.log_probability += static_cast<double>(logits[row * n + drawn[r]] - log_sums[row]);
+    h.ended = drawn[r] == eos_id;
+    if (h.ended) continue;
+    h.ids.push_back(drawn[r]);
+    if (static_cast<Index>(h.ids.size()) < sample.max_length) next.add(sample, r, drawn[r]);
+  }
+  return next;
+}
 
 }  // namespace
 
@@ -61,7 +114,7 @@ std::vector<Choice> choices(std::span<const Real> logits, const DecodeOptions& o
       all.push_back({static_cast<Id>(j), logits[j], 0});
       best = std::max(best, logits[j]);
     }
-  // 0, or so near that its reciprocal overflows
+  // The temperature is 0, or so small that its reciprocal overflows.
   const bool greedy = !std::isfinite(1 / o.temperature);
   keep_top_k(all, greedy ? 1 : static_cast<std::size_t>(o.top_k));
   const double sharper = greedy ? 1 : 1 / o.temperature;
@@ -78,7 +131,7 @@ Id draw(std::span<const Choice> choices, double u) {
     total += c.weight;
   Id last = choices.front().id;
   for (const Choice& c : choices) {
-    if (c.weight > 0) last = c.id;  // rounding may leave the sum short of the total
+    if (c.weight > 0) last = c.id;  // by rounding the sum may stay below the total
     passed += c.weight;
     if (passed > u * total) break;
   }
@@ -91,56 +144,24 @@ std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d,
   std::vector<std::vector<Hypothesis>> results(
       d.sources.size(), std::vector<Hypothesis>(static_cast<std::size_t>(o.nbest)));
   const auto [state, first] = begin(d);
-  std::vector<Row> live;
-  std::vector<Index> rows;
-  std::vector<Id> tokens;
-  std::vector<Id> chosen;
-  for (std::size_t i = 0; i < results.size(); ++i)
-    for (std::size_t s = 0; s < results[i].size(); ++s) {
-      live.push_back(
-          {&results[i][s], d.most[i], {o.seed, mix(numbers.empty() ? i : numbers[i], s)}});
-      rows.push_back(static_cast<Index>(i));
-      tokens.push_back(first[i]);
-    }
-  state->select(rows);
-  for (Index position = 0; !live.empty(); ++position) {
-    Tensor logits = d.model.step(*state, tokens);
-    const Index m = logits.shape()[0];
-    const Index n = logits.shape()[1];
-    Tensor sums({m});
-    kernels::log_sum_exp(m, n, logits.data(), sums.data());
-    chosen.assign(live.size(), pad_id);  // nothing: all are ruled out
-    kernels::parallel_for(m, kernels::grain_of(16 * n), [&](Index begin, Index end) {
-      for (Index r = begin; r < end; ++r) {
-        const std::span<Real> row(logits.data() + r * n, static_cast<std::size_t>(n));
-        rule_out(live[r].output->ids, o, row);
-        Random random(live[r].key.seed, live[r].key.stream);
-        random.seek(static_cast<std::uint64_t>(2 * position));  // two words a number
-        if (const auto from = choices(row, o); !from.empty())
-          chosen[r] = draw(from, random.uniform());
-      }
-    });
-    rows.clear();
-    tokens.clear();
-    std::vector<Row> next;
-    for (std::size_t r = 0; r < live.size(); ++r) {
-      Hypothesis& h = *live[r].output;
-      if (chosen[r] == pad_id) continue;
-      h.log_probability += static_cast<double>(logits[static_cast<Index>(r) * n + chosen[r]] -
-                                               sums[static_cast<Index>(r)]);
-      h.ended = chosen[r] == eos_id;
-      if (h.ended) continue;
-      h.ids.push_back(chosen[r]);
-      if (static_cast<Index>(h.ids.size()) >= live[r].max_length) continue;
-      next.push_back(live[r]);
-      rows.push_back(static_cast<Index>(r));
-      tokens.push_back(chosen[r]);
-    }
-    live = std::move(next);
-    state->select(rows);
+  Samples samples;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const std::uint64_t number = numbers.empty() ? i : numbers[i];
+    for (std::size_t s = 0; s < results[i].size(); ++s)
+      samples.add({&results[i][s], d.most[i], {o.seed, mix(number, s)}}, i, first[i]);
   }
-  for (auto& samples : results)
-    for (Hypothesis& h : samples)
+  state->select(samples.rows);
+  for (Index position = 0; !samples.live.empty(); ++position) {
+    Tensor logits = d.model.step(*state, samples.tokens);
+    Tensor log_sums({logits.shape()[0]});
+    // before tokens are ruled out: each keeps the probability that the model gives it
+    kernels::log_sum_exp(logits.shape()[0], logits.shape()[1], logits.data(), log_sums.data());
+    const std::vector<Id> drawn = draw_tokens(samples, logits, position, o);
+    samples = extended(samples, drawn, logits, log_sums);
+    state->select(samples.rows);
+  }
+  for (auto& outputs : results)
+    for (Hypothesis& h : outputs)
       h.score = h.log_probability;
   return results;
 }

@@ -50,14 +50,13 @@ struct State : DecoderState {
 
   std::shared_ptr<const PackedTransformer> packed;
   StepDecoder decoder;
-  std::vector<Tensor> memory;  // keys and values of the source, a layer each: (source rows, 2 d)
+  std::vector<Tensor> memory;  // keys and values of each layer, (source rows, 2 d)
   Spans memory_spans;
-  std::vector<Index> sentence;  // of each row
+  std::vector<Index> sentence;  // of each row: which source
   // Of a model that copies:
-  Ids tokens;  // of the source
-               // (source rows, d)
-  Tensor pointed;
-  Tensor pointer_keys;
+  Ids tokens;           // of the sources
+  Tensor pointed;       // what the pointer points to, (source rows, d)
+  Tensor pointer_keys;  // (source rows, d)
   Index columns = 0;
 };
 
@@ -131,27 +130,25 @@ Variable Transformer::decode(const Sequences& target, const Variable& memory,
 
 Variable Transformer::loss(const Batch& batch, const CrossEntropy& options) const {
   const Variable memory = encode(batch.source);
-
   const Variable y = decode(batch.target, memory, batch.source.spans);
   if (!pointer_) return linear_cross_entropy(y, embedding_.weight, batch.gold, options);
   const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};
-  const Pointer::Look look = (*pointer_)(y, pointer_->key(memory), memory, pairing);
-  const Variable copied = copy_probability(look.weights, batch.source.ids, batch.gold, pairing);
-  return copy_cross_entropy(y, embedding_.weight, Variable(), look.gate, copied, batch.gold,
+  const Pointer::Output pointer = (*pointer_)(y, pointer_->key(memory), memory, pairing);
+  const Variable copied = copy_probability(pointer.weights, batch.source.ids, batch.gold, pairing);
+  return copy_cross_entropy(y, embedding_.weight, Variable(), pointer.gate, copied, batch.gold,
                             options);
 }
 
 Variable Transformer::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
   const Variable memory = encode(batch.source);
-
   const Variable y = decode(batch.target, memory, batch.source.spans, attention);
   const Variable scores = linear(y, embedding_.weight);
   if (!pointer_) return scores;
   const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};
-  const Pointer::Look look = (*pointer_)(y, pointer_->key(memory), memory, pairing);
-  if (attention) attention->push_back({"decoder.pointer", split(look.weights.value(), pairing)});
-  return Variable(copy_log_probabilities(scores.value(), look.gate.value(), look.weights.value(),
-                                         pairing, batch.source.ids,
+  const Pointer::Output pointer = (*pointer_)(y, pointer_->key(memory), memory, pairing);
+  if (attention) attention->push_back({"decoder.pointer", split(pointer.weights.value(), pairing)});
+  return Variable(copy_log_probabilities(scores.value(), pointer.gate.value(),
+                                         pointer.weights.value(), pairing, batch.source.ids,
                                          copy_columns(options_.vocabulary, batch.source.ids)));
 }
 
@@ -187,8 +184,7 @@ Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens
   const NoDropout evaluate;
   auto& state = dynamic_cast<State&>(decoder_state);
   const Index rows = state.rows();
-  check(static_cast<Index>(tokens.size()) == rows, "step",
-        "expected a token for each of {} rows; got {}", rows, tokens.size());
+  detail::check_tokens(tokens, rows);
   if (rows == 0) return Tensor({0, options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
   const Spans spans = Spans::packed(ones);
@@ -197,9 +193,9 @@ Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens
   const Tensor scores = state.decoder.step(y, state.memory, state.memory_spans, state.sentence);
   if (!pointer_) return scores;
   const Pairing pairing{.queries = spans, .keys = state.memory_spans.select(state.sentence)};
-  const Pointer::Look look =
+  const Pointer::Output pointer =
       (*pointer_)(Variable(y), Variable(state.pointer_keys), Variable(state.pointed), pairing);
-  return copy_log_probabilities(scores, look.gate.value(), look.weights.value(), pairing,
+  return copy_log_probabilities(scores, pointer.gate.value(), pointer.weights.value(), pairing,
                                 state.tokens, state.columns);
 }
 

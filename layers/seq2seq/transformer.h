@@ -16,18 +16,25 @@ struct TransformerOptions {
   Index d = 256;
   int layers = 3;  // of the encoder, and as many of the decoder
   int heads = 4;
-  Index ff = 0;  // 0: 4 d
+  Index ff = 0;  // width of the feed-forward layers; 0: 4 d
   Real dropout = Real(0.1);
   NormPlace norm = NormPlace::pre;
-  // a pointer over the source beside the output layer: words the vocabulary lacks can be copied
-  bool copy = false;
+  bool copy = false;  // a pointer-generator: copies words that the vocabulary lacks
 };
 
-/// The encoder-decoder of Vaswani et al. 2017: sinusoidal positions, one matrix for source
-/// embedding (where the vocabulary is joint), target embedding and output (section 3.4), and a norm
-/// at the end of both stacks. Computes on packed rows: padding costs nothing. With `copy` a
-/// pointer-generator (See et al. 2017, section 2.2) stands on the decoder's output;
-/// layers/seq2seq/pointer.h has its equations.
+/// The encoder-decoder of Vaswani et al. 2017.
+/// - Positions are sinusoidal.
+/// - One matrix is source embedding (where both sides share a vocabulary), target embedding and
+///   output layer (section 3.4).
+/// - A norm ends both stacks.
+/// - It computes on packed rows, so padding costs nothing.
+/// - With `copy`, a pointer-generator (See et al. 2017, section 2.2) reads the decoder's output;
+///   layers/seq2seq/pointer.h has its equations.
+///
+/// The constructor throws Error when
+/// - the vocabulary has fewer than 4 ids, there is no layer, or ff is negative;
+/// - d is odd, or the heads cannot share it evenly;
+/// - `copy` is set with two vocabularies.
 class Transformer : public Seq2Seq {
  public:
   Transformer(const TransformerOptions& options, Random& random);
@@ -49,13 +56,12 @@ class Transformer : public Seq2Seq {
 
   /// The encoder's output, (source rows, d).
   Variable encode(const Sequences& source) const;
-  /// The decoder's output, (target rows, d). `attention`, where asked for, gets a map of each
-  /// layer.
+  /// The decoder's output, (target rows, d). `attention`, where given, gets a map of each layer.
   Variable decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
                   std::vector<AttentionMap>* attention = nullptr) const;
 
  private:
-  /// Ids as the embeddings know them.
+  /// The ids that embeddings read.
   Ids known(const Ids& ids) const {
     return options_.copy ? known_ids(ids, options_.vocabulary) : ids;
   }

@@ -64,9 +64,9 @@ TEST(OnNanCommand, NamesTheLineOfTheFileOrSkips) {
   const std::string error = lines.empty() ? "" : lines.back();
   EXPECT_TRUE(
       has(error, "heed: error: step ") &&
-      has(error, "in layer source_embedding, " + where + "; lower optim.lr, or look at these"))
+      has(error, "in layer source_embedding, " + where + "; lower the learning rate, or look at these"))
       << error;
-  EXPECT_TRUE(has(error, "(--on-nan skip passes over such steps)")) << error;
+  EXPECT_TRUE(has(error, "(on_nan = skip passes over such steps)")) << error;
 
   const Ran skipped =
       run(folder, {"train", "--resume", "--steps", "24", "--on-nan", "skip", "--out", "stop"});

@@ -9,9 +9,9 @@
 
 #include "framework/checkpoint.h"
 #include "optim/optimizer.h"
-#include "optim/progress.h"
 #include "optim/run_folder.h"
 #include "optim/trainer.h"
+#include "optim/training_state.h"
 #include "tests/datasets/temporary.h"
 
 namespace heed {
@@ -119,7 +119,7 @@ TEST(Load, OfATrainerStaysWithinALimitOfMemory) {
                 Wide wide(rows);
                 Adam adam(wide);
                 Checkpoint checkpoint;
-                put_progress(checkpoint, {.seed = 1, .step = 1}, false);
+                put_training_state(checkpoint, {.seed = 1, .step = 1}, false);
                 checkpoint.lists = {{"data", {1}}, {"optimizer.steps", {1}}, {"average.steps", {}}};
                 put(checkpoint, "model.", wide), put(checkpoint, "optimizer.", adam.state());
                 save(checkpoint, run.last());

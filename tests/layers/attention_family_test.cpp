@@ -2,45 +2,24 @@
 #include <map>
 
 #include "layers/attention/family.h"
-#include "tests/layers/tiny.h"
+#include "tests/layers/rows.h"
+#include "tests/message_of.h"
 
-// Every member of the family against its definition, written with loops over doubles, and against
-// what all of them promise.
+// Every attention against its definition, written with loops over doubles, and against what all
+// attentions promise.
 
 namespace heed {
 namespace {
 
 // Definitions ------------------------------------------------------------------------------------
 
-using Row = std::vector<double>;
-using Rows = std::vector<Row>;
-
-Row operator+(Row a, const Row& b) {
-  for (std::size_t c = 0; c < a.size(); ++c)
-    a[c] += b[c];
-  return a;
-}
-double dot(const Row& a, const Row& b) {
-  double total = 0;
-  for (std::size_t c = 0; c < a.size(); ++c)
-    total += a[c] * b[c];
-  return total;
-}
-
-/// A layer's numbers by name.
+/// The parameters of a layer by name.
 struct Numbers {
   std::map<std::string, Rows> values;
 
   explicit Numbers(AttentionLayer& layer) {
-    for (const auto& [name, p] : parameters(layer)) {
-      Rows& rows = values[name];
-      const Index columns = p.value().columns();
-      for (Index i = 0; i < p.value().rows(); ++i) {
-        rows.emplace_back();
-        for (Index c = 0; c < columns; ++c)
-          rows.back().push_back(static_cast<double>(p.value()[i * columns + c]));
-      }
-    }
+    for (const auto& [name, p] : parameters(layer))
+      values[name] = rows_of(p.value());
   }
   const Rows& operator[](const std::string& name) const { return values.at(name); }
   Row linear(const std::string& name, const Row& x) const {
@@ -51,8 +30,9 @@ struct Numbers {
   }
 };
 
-/// w_hij = mass(h, i, j) / sum_j mass(h, i, j) over what i sees; y_i = the heads' sum_j w_hij
-/// value(h, i, j), projected by "output" where there is one. `place` is i's own among the keys.
+/// The definition of an attention, for head h, query i, key j and the place of i among the keys:
+///   w_hij = mass(h, i, j) / sum_j mass(h, i, j), over the keys that i sees
+///   y_i = concat_h(sum_j w_hij value(h, j)), projected by "output" where there is one
 struct Definition {
   int heads = 1;
   std::function<double(int h, Index i, Index j, Index place)> mass;
@@ -65,32 +45,39 @@ struct Answer {
   std::vector<Rows> weights;  // (heads, queries, keys)
 };
 
+/// The weights of query i over m keys.
+Row weights_of(const Definition& d, int h, Index i, Index place, Index m, bool causal) {
+  Row w;
+  double total = 0;
+  for (Index j = 0; j < m; ++j) {
+    const bool visible = (!causal || j <= place) && d.sees(j, place);
+    w.push_back(visible ? d.mass(h, i, j, place) : 0);
+    total += w.back();
+  }
+  for (double& x : w)
+    x = total > 0 ? x / total : 0;
+  return w;
+}
+
 Answer answer(const Definition& d, const Numbers& p, Index n, Index m, bool causal,
               Index value_width) {
-  Answer a{Rows(static_cast<std::size_t>(n)),
-           std::vector<Rows>(static_cast<std::size_t>(d.heads), Rows(static_cast<std::size_t>(n)))};
+  Answer a{{}, std::vector<Rows>(static_cast<std::size_t>(d.heads))};
   for (Index i = 0; i < n; ++i) {
     const Index place = i + m - n;
-    Row& y = a.y[static_cast<std::size_t>(i)];
+    Row y;
     for (int h = 0; h < d.heads; ++h) {
-      Row& w = a.weights[static_cast<std::size_t>(h)][static_cast<std::size_t>(i)];
-      double total = 0;
+      const Row w = weights_of(d, h, i, place, m, causal);
+      Row head(static_cast<std::size_t>(value_width / d.heads), 0);
       for (Index j = 0; j < m; ++j) {
-        const bool visible = (!causal || j <= place) && d.sees(j, place);
-        w.push_back(visible ? d.mass(h, i, j, place) : 0);
-        total += w.back();
-      }
-      Row part(static_cast<std::size_t>(value_width / d.heads), 0);
-      for (Index j = 0; j < m && total > 0; ++j) {
-        w[static_cast<std::size_t>(j)] /= total;
         Row v = d.value(h, j, place);
         for (double& x : v)
           x *= w[static_cast<std::size_t>(j)];
-        part = part + v;
+        head = head + v;
       }
-      y.insert(y.end(), part.begin(), part.end());
+      y.insert(y.end(), head.begin(), head.end());
+      a.weights[static_cast<std::size_t>(h)].push_back(w);
     }
-    if (p.values.contains("output.weight")) y = p.linear("output", y);
+    a.y.push_back(p.values.contains("output.weight") ? p.linear("output", y) : y);
   }
   return a;
 }
@@ -104,7 +91,7 @@ Rows each(const Rows& xs, const std::function<Row(const Row&)>& f) {
   return result;
 }
 
-/// Bahdanau's and Luong's: the memory's rows are the values.
+/// Bahdanau's and Luong's attentions: the rows of the memory are the values.
 Definition scored(const Rows& memory, std::function<double(Index i, Index j)> score) {
   return {.mass = [=](int, Index i, Index j, Index) { return std::exp(score(i, j)); },
           .value = [=](int, Index j, Index) { return memory[static_cast<std::size_t>(j)]; }};
@@ -113,7 +100,6 @@ Definition scored(const Rows& memory, std::function<double(Index i, Index j)> sc
 Definition tanh_scored(const Numbers& p, const Rows& queries, const Rows& memory) {
   return scored(memory, [=, &p](Index i, Index j) {
     const Row a = p.linear("query", queries[static_cast<std::size_t>(i)]);
-
     const Row b = p.linear("key", memory[static_cast<std::size_t>(j)]);
     double total = 0;
     for (std::size_t c = 0; c < a.size(); ++c)
@@ -122,7 +108,7 @@ Definition tanh_scored(const Numbers& p, const Rows& queries, const Rows& memory
   });
 }
 
-/// What those with heads share: projected queries, keys and values, cut into heads.
+/// What attentions with heads share: projected queries, keys and values, cut into heads.
 struct Heads {
   int heads;
   int kv_heads;
@@ -160,6 +146,99 @@ Definition with_heads(const Heads& s) {
           .value = [=](int h, Index j, Index) { return s.value(h, j); }};
 }
 
+Definition dot_scored(const Numbers&, const Rows& q, const Rows& m) {
+  return scored(m, [=](Index i, Index j) {
+    return dot(q[static_cast<std::size_t>(i)], m[static_cast<std::size_t>(j)]);
+  });
+}
+
+Definition general_scored(const Numbers& p, const Rows& q, const Rows& m) {
+  return scored(m, [=, &p](Index i, Index j) {
+    // W m: W is the weight of a linear layer of m
+    const Row x = p.linear("key", m[static_cast<std::size_t>(j)]);
+    return dot(q[static_cast<std::size_t>(i)], x);
+  });
+}
+
+/// With that many heads of keys and values.
+template <int KvHeads>
+Definition multi_head(const Numbers& p, const Rows& q, const Rows& m) {
+  return with_heads(Heads(p, q, m, 4, KvHeads));
+}
+
+Definition linear(const Numbers& p, const Rows& q, const Rows& m) {
+  const Heads s(p, q, m, 4, 4);
+  const auto feature = [](Row x) {
+    for (double& v : x)
+      v = v > 0 ? v + 1 : std::exp(v);
+    return x;
+  };
+  Definition d = with_heads(s);
+  d.mass = [=](int h, Index i, Index j, Index) {
+    return dot(feature(s.query(h, i)), feature(s.key(h, j)));
+  };
+  return d;
+}
+
+Definition local(const Numbers& p, const Rows& q, const Rows& m) {
+  Definition d = with_heads(Heads(p, q, m, 4, 4));
+  d.sees = [](Index j, Index place) { return std::abs(place - j) < 3; };
+  return d;
+}
+
+Definition relative(const Numbers& p, const Rows& q, const Rows& m) {
+  const Heads s(p, q, m, 4, 4);
+  const auto entry = [](Index j, Index place) {
+    return static_cast<std::size_t>(std::clamp<Index>(j - place, -2, 2) + 2);
+  };
+  const Rows keys = p["key_distances"];
+  const Rows values = p["value_distances"];
+  Definition d{.heads = 4, .mass = {}, .value = {}};
+  d.mass = [=](int h, Index i, Index j, Index place) {
+    return std::exp(dot(s.query(h, i), s.key(h, j) + keys[entry(j, place)]) / std::sqrt(2.0));
+  };
+  d.value = [=](int h, Index j, Index place) { return s.value(h, j) + values[entry(j, place)]; };
+  return d;
+}
+
+Definition alibi(const Numbers& p, const Rows& q, const Rows& m) {
+  const Heads s(p, q, m, 4, 4);
+  Definition d = with_heads(s);
+  d.mass = [=](int h, Index i, Index j, Index place) {
+    const double slopes[] = {1.0 / 4, 1.0 / 16, 1.0 / 64, 1.0 / 256};
+    return std::exp(s.score(h, i, j) - slopes[h] * static_cast<double>(std::abs(place - j)));
+  };
+  return d;
+}
+
+Definition rotary(const Numbers& p, const Rows& q, const Rows& m) {
+  const Heads s(p, q, m, 4, 4);
+  Definition d = with_heads(s);
+  // A head has two columns, so that there is one angle: the position itself.
+  d.mass = [=](int h, Index i, Index j, Index place) {
+    const Row a = s.query(h, i);
+    const Row b = s.key(h, j);
+    // the query's product with a key that is rotated by the difference
+    const double angle = static_cast<double>(place - j);
+    return std::exp((std::cos(angle) * (a[0] * b[0] + a[1] * b[1]) +
+                     std::sin(angle) * (a[0] * b[1] - a[1] * b[0])) /
+                    std::sqrt(2.0));
+  };
+  return d;
+}
+
+Definition adaptive_span(const Numbers& p, const Rows& q, const Rows& m) {
+  const Heads s(p, q, m, 4, 4);
+  const Row spans = p["span"][0];
+  Definition d = with_heads(s);
+  d.mass = [=](int h, Index i, Index j, Index place) {
+    const double z = 8 * spans[static_cast<std::size_t>(h)];
+    const double distance = static_cast<double>(std::abs(place - j));
+    return std::clamp((2 + z - distance) / 2, 0.0, 1.0) * std::exp(s.score(h, i, j));
+  };
+  return d;
+}
+
 struct Member {
   std::string name;
   std::function<Definition(const Numbers& p, const Rows& queries, const Rows& memory)> define;
@@ -171,114 +250,22 @@ const std::vector<Member>& members() {
   static const std::vector<Member> all = {
       {"additive", tanh_scored},
       {"concat", tanh_scored},
-      {"dot",
-       [](const Numbers&, const Rows& q, const Rows& m) {
-         return scored(m, [=](Index i, Index j) {
-           return dot(q[static_cast<std::size_t>(i)], m[static_cast<std::size_t>(j)]);
-         });
-       },
-       false},
-      {"general",
-       [](const Numbers& p, const Rows& q, const Rows& m) {
-         return scored(m, [=, &p](Index i, Index j) {
-           // W m: W is kept as the weight of a linear layer of m
-           const Row x = p.linear("key", m[static_cast<std::size_t>(j)]);
-           return dot(q[static_cast<std::size_t>(i)], x);
-         });
-       }},
-      {"multi_head", [](const Numbers& p, const Rows& q,
-                        const Rows& m) { return with_heads(Heads(p, q, m, 4, 4)); }},
-      {"multi_query", [](const Numbers& p, const Rows& q,
-                         const Rows& m) { return with_heads(Heads(p, q, m, 4, 1)); }},
-      {"grouped_query", [](const Numbers& p, const Rows& q,
-                           const Rows& m) { return with_heads(Heads(p, q, m, 4, 2)); }},
-      {"linear",
-       [](const Numbers& p, const Rows& q, const Rows& m) {
-         const Heads s(p, q, m, 4, 4);
-         Definition d = with_heads(s);
-         d.mass = [=](int h, Index i, Index j, Index) {
-           const auto feature = [](Row x) {
-             for (double& v : x)
-               v = v > 0 ? v + 1 : std::exp(v);
-             return x;
-           };
-           return dot(feature(s.query(h, i)), feature(s.key(h, j)));
-         };
-         return d;
-       }},
-      {"local",
-       [](const Numbers& p, const Rows& q, const Rows& m) {
-         Definition d = with_heads(Heads(p, q, m, 4, 4));
-         d.sees = [](Index j, Index place) { return std::abs(place - j) < 3; };
-         return d;
-       },
-       true, true},
-      {"relative",
-       [](const Numbers& p, const Rows& q, const Rows& m) {
-         const Heads s(p, q, m, 4, 4);
-         const auto entry = [](Index j, Index place) {
-           return static_cast<std::size_t>(std::clamp<Index>(j - place, -2, 2) + 2);
-         };
-         const Rows keys = p["key_distances"];
-         const Rows values = p["value_distances"];
-         Definition d{.heads = 4, .mass = {}, .value = {}};
-         d.mass = [=](int h, Index i, Index j, Index place) {
-           return std::exp(dot(s.query(h, i), s.key(h, j) + keys[entry(j, place)]) /
-                           std::sqrt(2.0));
-         };
-         d.value = [=](int h, Index j, Index place) {
-           return s.value(h, j) + values[entry(j, place)];
-         };
-         return d;
-       },
-       true, true},
-      {"alibi",
-       [](const Numbers& p, const Rows& q, const Rows& m) {
-         const Heads s(p, q, m, 4, 4);
-         Definition d = with_heads(s);
-         d.mass = [=](int h, Index i, Index j, Index place) {
-           const double slopes[] = {1.0 / 4, 1.0 / 16, 1.0 / 64, 1.0 / 256};
-           return std::exp(s.score(h, i, j) - slopes[h] * static_cast<double>(std::abs(place - j)));
-         };
-         return d;
-       },
-       true, true},
-      {"rotary",
-       [](const Numbers& p, const Rows& q, const Rows& m) {
-         const Heads s(p, q, m, 4, 4);
-         Definition d = with_heads(s);
-         // heads of two columns: one angle, the position itself
-         d.mass = [=](int h, Index i, Index j, Index place) {
-           const Row a = s.query(h, i);
-           const Row b = s.key(h, j);
-           // the query's product with a key that is turned by the difference
-           const double turn = static_cast<double>(place - j);
-           return std::exp((std::cos(turn) * (a[0] * b[0] + a[1] * b[1]) +
-                            std::sin(turn) * (a[0] * b[1] - a[1] * b[0])) /
-                           std::sqrt(2.0));
-         };
-         return d;
-       },
-       true, true},
-      {"adaptive_span",
-       [](const Numbers& p, const Rows& q, const Rows& m) {
-         const Heads s(p, q, m, 4, 4);
-         const Row spans = p["span"][0];
-         Definition d = with_heads(s);
-         d.mass = [=](int h, Index i, Index j, Index place) {
-           const double z = 8 * spans[static_cast<std::size_t>(h)];
-
-           const double x = static_cast<double>(std::abs(place - j));
-           return std::clamp((2 + z - x) / 2, 0.0, 1.0) * std::exp(s.score(h, i, j));
-         };
-         return d;
-       },
-       true, true},
+      {"dot", dot_scored, false},
+      {"general", general_scored},
+      {"multi_head", multi_head<4>},
+      {"multi_query", multi_head<1>},
+      {"grouped_query", multi_head<2>},
+      {"linear", linear},
+      {"local", local, true, true},
+      {"relative", relative, true, true},
+      {"alibi", alibi, true, true},
+      {"rotary", rotary, true, true},
+      {"adaptive_span", adaptive_span, true, true},
   };
   return all;
 }
 
-// What all are tried on --------------------------------------------------------------------------
+// Cases ------------------------------------------------------------------------------------------
 
 constexpr Index query_width = 8;
 
@@ -299,7 +286,7 @@ std::unique_ptr<AttentionLayer> make(const Member& member, const AttentionOption
   auto layer = make_attention(member.name, options, random);
   randomize(*layer);
   for (const auto& [name, parameter] : parameters(*layer))
-    // off the kinks, within the bounds
+    // between the points at which the weights have no derivative, and within the bounds
     if (name == "span")
       parameter.value() = Tensor({4}, {Real(0.06), Real(0.3), Real(0.55), Real(0.8)});
   return layer;
@@ -309,9 +296,8 @@ struct Layout {
   const char* name;
   std::vector<Index> queries;
   std::vector<Index> keys;
-  // 0: packed
-  Index query_width = 0;
-  Index key_width = 0;
+  Index query_width = 0;  // 0: packed
+  Index key_width = 0;    // 0: packed
 };
 
 const std::vector<Layout>& layouts() {
@@ -332,28 +318,14 @@ const std::vector<Layout>& layouts() {
   return all;
 }
 
-Spans spans_of(const std::vector<Index>& lengths, Index width) {
-  return width == 0 ? Spans::packed(lengths) : Spans::padded(lengths, width);
-}
-
-/// Rows of sequences are small; what lies in padding is huge, so that a glance at it shows.
-Parameter rows_of(const Spans& spans, Index d, std::uint64_t seed) {
+/// Rows of sequences are small. Padding is huge, so that reading it shows.
+Parameter random_rows(const Spans& spans, Index d, std::uint64_t seed) {
   Tensor x = Tensor::full({spans.rows(), d}, 1000);
   Random random(seed);
   for (Index i = 0; i < spans.count(); ++i)
     for (Index t = 0; t < spans.length(i) * d; ++t)
       x[spans.begin(i) * d + t] = static_cast<Real>(random.uniform(-1, 1));
   return Parameter(x);
-}
-
-Rows part_of(const Tensor& x, Index begin, Index count) {
-  Rows rows;
-  for (Index i = begin; i < begin + count; ++i) {
-    rows.emplace_back();
-    for (Index c = 0; c < x.columns(); ++c)
-      rows.back().push_back(static_cast<double>(x[i * x.columns() + c]));
-  }
-  return rows;
 }
 
 struct Parts {
@@ -367,7 +339,8 @@ struct Parts {
   }
 };
 
-/// The rows of sequences, each element with a weight of its own. Nobody reads padding.
+/// A sum of all rows of sequences in which each element has a weight of its own. Padding is not
+/// read.
 Variable projected(const Variable& y, const Spans& spans) {
   Tensor kept = Tensor::zeros(y.shape());
   Random random(5);
@@ -399,79 +372,64 @@ TEST(AttentionFamily, HasADefinitionForEveryMember) {
   EXPECT_EQ(made, defined);
 }
 
+/// The weights of one head and query, (keys), against the expected ones.
+void expect_weights(std::span<const Real> got, const Row& expected, const std::string& what) {
+  double total = 0;
+  double wanted = 0;
+  for (std::size_t j = 0; j < expected.size(); ++j) {
+    const double weight = static_cast<double>(got[j]);
+    ASSERT_NEAR(weight, expected[j], 10 * close) << what << ", key " << j;
+    total += weight;
+    wanted += expected[j];
+  }
+  EXPECT_NEAR(total, wanted > 0 ? 1 : 0, 10 * close) << what;
+}
+
+/// One sequence: y (queries, columns) and weights (heads, queries, keys) against the expected ones.
+void expect_answer(const Tensor& y, const Tensor& weights, const Answer& expected,
+                   const std::string& what) {
+  const std::size_t heads = expected.weights.size();
+  const std::size_t keys = static_cast<std::size_t>(weights.shape()[2]);
+  for (std::size_t i = 0; i < expected.y.size(); ++i) {
+    for (std::size_t c = 0; c < expected.y[i].size(); ++c)
+      ASSERT_NEAR(static_cast<double>(y.span()[i * expected.y[i].size() + c]), expected.y[i][c],
+                  10 * close)
+          << what << ", query " << i << ", column " << c;
+    for (std::size_t h = 0; h < heads; ++h)
+      expect_weights(weights.span().subspan((h * expected.y.size() + i) * keys, keys),
+                     expected.weights[h][i], fmt::format("{}, head {}, query {}", what, h, i));
+  }
+}
+
 TEST(AttentionFamily, EqualsItsDefinition) {
   for_each_case([](const Member& member, const std::string& what, const Spans& queries,
                    const Spans& keys, bool causal) {
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1);
-    const Parameter m = rows_of(keys, options.memory, 2);
+    const Parameter q = random_rows(queries, options.query, 1);
+    const Parameter m = random_rows(keys, options.memory, 2);
     const Numbers numbers(*layer);
+    const bool projects = numbers.values.contains("output.weight");
     std::vector<Tensor> weights;
-    const Variable y =
-        layer->attend(q, queries, layer->remember(m, keys), keys, {causal, &weights});
+    const Tensor y =
+        layer->attend(q, queries, layer->remember(m, keys), keys, {causal, &weights}).value();
     ASSERT_EQ(y.rows(), queries.rows()) << what;
     ASSERT_EQ(y.columns(), layer->width()) << what;
     ASSERT_EQ(static_cast<Index>(weights.size()), queries.count()) << what;
     for (Index s = 0; s < queries.count(); ++s) {
+      const Index begin = queries.begin(s);
       const Index n = queries.length(s);
       const Index length = keys.length(s);
-      const Rows memory = part_of(m.value(), keys.begin(s), length);
-      const Definition d = member.define(numbers, part_of(q.value(), queries.begin(s), n), memory);
-      const bool projects = numbers.values.contains("output.weight");
-      const Answer expected =
-          answer(d, numbers, n, length, causal, projects ? query_width : options.memory);
+      const Definition d = member.define(numbers, rows_of(q.value(), begin, n),
+                                         rows_of(m.value(), keys.begin(s), length));
       const Tensor& w = weights[static_cast<std::size_t>(s)];
       ASSERT_EQ(to_string(w.shape()), to_string(Shape{d.heads, n, length})) << what;
-      for (Index i = 0; i < n; ++i) {
-        for (Index c = 0; c < y.columns(); ++c)
-          ASSERT_NEAR(static_cast<double>(y.data()[(queries.begin(s) + i) * y.columns() + c]),
-                      expected.y[static_cast<std::size_t>(i)][static_cast<std::size_t>(c)],
-                      10 * close)
-              << what << ": sequence " << s << ", query " << i << ", column " << c;
-        for (int h = 0; h < d.heads; ++h) {
-          double total = 0;
-          double wanted = 0;
-          for (Index j = 0; j < length; ++j) {
-            const double got = static_cast<double>(w[(h * n + i) * length + j]);
-            const double e =
-                expected.weights[static_cast<std::size_t>(h)][static_cast<std::size_t>(i)]
-                                [static_cast<std::size_t>(j)];
-            ASSERT_NEAR(got, e, 10 * close) << what << ": weight of sequence " << s << ", head "
-                                            << h << ", query " << i << ", key " << j;
-            total += got;
-            wanted += e;
-          }
-          EXPECT_NEAR(total, wanted > 0 ? 1 : 0, 10 * close)
-              << what << ": sequence " << s << ", head " << h << ", query " << i;
-        }
-      }
+      const Answer expected =
+          answer(d, numbers, n, length, causal, projects ? query_width : options.memory);
+      expect_answer(y.slice(begin, begin + n), w, expected,
+                    fmt::format("{}: sequence {}", what, s));
     }
   });
-}
-
-/// The tape's gradients against central differences of the loss.
-void expect_gradients(AnyModule module, const std::function<Variable()>& f,
-                      const std::string& what) {
-  const Gradients got = gradients(module, f);
-  const double step = sizeof(Real) == 8 ? 1e-5 : 1e-2;
-  const double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
-  std::size_t number = 0;
-  for (const auto& [name, p] : parameters(module)) {
-    std::vector<Real> expected;
-    for (Real& x : p.value().span()) {
-      const Real kept = x;
-      x = kept + static_cast<Real>(step);
-      const double above = static_cast<double>(f().item());
-      x = kept - static_cast<Real>(step);
-      const double below = static_cast<double>(f().item());
-      x = kept;
-      expected.push_back(static_cast<Real>((above - below) / (2 * step)));
-    }
-    ASSERT_EQ(got.values[number].size(), expected.size()) << what << ": " << name;
-    EXPECT_LE(difference(got.values[number], expected), tolerance) << what << ": " << name;
-    ++number;
-  }
 }
 
 TEST(AttentionFamily, GradientsMatchDifferences) {
@@ -480,8 +438,8 @@ TEST(AttentionFamily, GradientsMatchDifferences) {
     if (queries.longest() > 60 || queries.rows() == 0) return;
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    Parameter q = rows_of(queries, options.query, 1);
-    Parameter m = rows_of(keys, options.memory, 2);
+    Parameter q = random_rows(queries, options.query, 1);
+    Parameter m = random_rows(keys, options.memory, 2);
     Parts parts{*layer, q, m};
     expect_gradients(
         parts,
@@ -498,18 +456,16 @@ TEST(AttentionFamily, ABatchGivesWhatItsSequencesGiveAlone) {
                    const Spans& keys, bool causal) {
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1);
-    const Parameter m = rows_of(keys, options.memory, 2);
+    const Parameter q = random_rows(queries, options.query, 1);
+    const Parameter m = random_rows(keys, options.memory, 2);
     const Tensor together =
         layer->attend(q, queries, layer->remember(m, keys), keys, {causal}).value();
     for (Index s = 0; s < queries.count(); ++s) {
       const Index n = queries.length(s);
       const Index begin = queries.begin(s);
       const Spans own_queries = Spans::packed(std::vector<Index>{n});
-
       const Spans own_keys = Spans::packed(std::vector<Index>{keys.length(s)});
       const Tensor x = q.value().slice(begin, begin + n);
-
       const Tensor own = m.value().slice(keys.begin(s), keys.begin(s) + keys.length(s));
       const Tensor alone =
           layer->attend(x, own_queries, layer->remember(own, own_keys), own_keys, {causal}).value();
@@ -521,18 +477,17 @@ TEST(AttentionFamily, ABatchGivesWhatItsSequencesGiveAlone) {
 
 TEST(AttentionFamily, QueriesOneAtATimeGiveWhatAllGive) {
   const Spans keys = Spans::packed(std::vector<Index>{5, 3, 19});
-
   const Spans queries = Spans::packed(std::vector<Index>{4, 2, 7});
   for (const Member& member : members()) {
     if (member.distance_matters) continue;
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1);
-    const Parameter m = rows_of(keys, options.memory, 2);
+    const Parameter q = random_rows(queries, options.query, 1);
+    const Parameter m = random_rows(keys, options.memory, 2);
     const Memory memory = layer->remember(m, keys);
     const Tensor all = layer->attend(q, queries, memory, keys).value();
-    // As a decoder that ends sentences early: a selection of the memory at each step, in another
-    // order.
+    // Some sentences end early, as in a decoder: each step reads a selection of the memory, in
+    // another order.
     for (Index t = 0; t < queries.longest(); ++t) {
       std::vector<Index> running;
       std::vector<Index> lengths;
@@ -560,16 +515,15 @@ TEST(AttentionFamily, GrowingKeysGiveWhatCausalSelfAttentionGives) {
   const Spans spans = Spans::packed(lengths);
   for (const Member& member : members()) {
     const auto layer = make(member, options_for(member, true));
-    const Parameter x = rows_of(spans, query_width, 1);
+    const Parameter x = random_rows(spans, query_width, 1);
     const Tensor all = (*layer)(x, spans, {.causal = true}).value();
     const Memory whole = layer->remember(x, spans);
     for (std::size_t s = 0; s < lengths.size(); ++s) {
       const Index begin = spans.begin(static_cast<Index>(s));
       Memory grown;
       for (Index t = 0; t < lengths[s]; ++t) {
-        // Each row is remembered alone, when it comes.
+        // remember() gets each row by itself.
         const Spans one = Spans::packed(std::vector<Index>{1});
-
         const Spans so_far = Spans::packed(std::vector<Index>{t + 1});
         const Variable row = slice(x, 0, begin + t, begin + t + 1);
         const Memory latest = layer->remember(row, one);
@@ -587,13 +541,12 @@ TEST(AttentionFamily, GrowingKeysGiveWhatCausalSelfAttentionGives) {
 
 TEST(AttentionFamily, RowsOfABeamShareAMemory) {
   const Spans keys = Spans::packed(std::vector<Index>{5, 3});
-
   const Spans queries = Spans::packed(std::vector<Index>{1, 1, 1});
   for (const Member& member : members()) {
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1);
-    const Parameter m = rows_of(keys, options.memory, 2);
+    const Parameter q = random_rows(queries, options.query, 1);
+    const Parameter m = random_rows(keys, options.memory, 2);
     const Memory memory = layer->remember(m, keys);
     const std::vector<Index> sentence = {1, 0, 1};
     const Tensor y = layer->attend(q, queries, memory, keys.select(sentence)).value();
@@ -611,13 +564,12 @@ TEST(AttentionFamily, RowsOfABeamShareAMemory) {
 
 TEST(AttentionFamily, ASelectionLeavesTheRestOfTheMemoryAlone) {
   const Spans keys = Spans::packed(std::vector<Index>{5, 3, 2});
-
   const Spans queries = Spans::packed(std::vector<Index>{2, 1});
   for (const Member& member : members()) {
     const AttentionOptions options = options_for(member, false);
     const auto layer = make(member, options);
-    const Parameter q = rows_of(queries, options.query, 1);
-    const Parameter m = rows_of(keys, options.memory, 2);
+    const Parameter q = random_rows(queries, options.query, 1);
+    const Parameter m = random_rows(keys, options.memory, 2);
     Tape tape;
     tape.backward(projected(
         layer->attend(q, queries, layer->remember(m, keys), keys.select(std::vector<Index>{2, 0})),
@@ -635,7 +587,7 @@ TEST(AttentionFamily, ASelectionLeavesTheRestOfTheMemoryAlone) {
   }
 }
 
-// Sizes and mistakes -----------------------------------------------------------------------------
+// Sizes and errors -------------------------------------------------------------------------------
 
 TEST(AttentionFamily, AdditiveHasThePapersParameters) {
   for (Index h : {4, 7, 256}) {
@@ -645,23 +597,15 @@ TEST(AttentionFamily, AdditiveHasThePapersParameters) {
   }
 }
 
-std::string message(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(AttentionFamily, SaysWhatItExpected) {
   Random random(1);
-  EXPECT_EQ(message([&] { make_attention("dot", {.query = 8, .memory = 16}, random); }),
+  EXPECT_EQ(message_of([&] { make_attention("dot", {.query = 8, .memory = 16}, random); }),
             "[attention] expected queries as wide as the memory for dot scores; got 8 and 16");
-  EXPECT_EQ(
-      message([&] { make_attention("multi_head", {.query = 8, .memory = 8, .heads = 3}, random); }),
-      "[attention] expected heads of a number that shares a width of 8 evenly; got 3");
-  EXPECT_TRUE(message([&] {
+  EXPECT_EQ(message_of([&] {
+              make_attention("multi_head", {.query = 8, .memory = 8, .heads = 3}, random);
+            }),
+            "[attention] expected heads of a number that shares a width of 8 evenly; got 3");
+  EXPECT_TRUE(message_of([&] {
                 make_attention("adittive", {}, random);
               }).starts_with("[attention] expected one of additive, dot, general, concat"));
 }

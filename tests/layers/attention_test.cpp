@@ -3,57 +3,65 @@
 #include "layers/attention/transformer_attention.h"
 #include "layers/positions.h"
 #include "tests/layers/tiny.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
 
-// Attention from its definition, with plain ops: sequence by sequence, head by head
-// -----------------------------------------------
+// Attention from its definition, with plain ops: sequence by sequence, head by head ---------------
 
 struct Composed {
-  Variable y;                   // (rows of the queries, d); rows of no sequence are zeros
+  Variable y;                   // (rows of the queries, d); padding rows are zeros
   std::vector<Tensor> weights;  // of each sequence: (heads, queries, keys)
 };
 
+/// The concatenated heads of one sequence, (queries, d). Fills its weights, (heads, queries, keys).
+Variable compose_heads(const Variable& q, const Variable& k, const Variable& v, bool causal,
+                       Tensor& weights) {
+  const Index heads = weights.shape()[0];
+  const Index n = weights.shape()[1];
+  const Index m = weights.shape()[2];
+  const Index width = q.columns() / heads;
+  Tensor hidden = Tensor::zeros({n, m});
+  for (Index t = 0; t < n && causal; ++t)
+    for (Index s = t + m - n + 1; s < m; ++s)
+      hidden[t * m + s] = 1;
+  std::vector<Operand> outputs;
+  for (Index h = 0; h < heads; ++h) {
+    const auto head = [&](const Variable& x) { return slice(x, 1, h * width, (h + 1) * width); };
+    const Variable scores =
+        matmul(head(q), head(k), {.b = true}) * (1 / std::sqrt(static_cast<double>(width)));
+    const Variable w = softmax(masked_fill(scores, hidden, -std::numeric_limits<Real>::infinity()));
+    std::copy_n(w.data(), n * m, weights.data() + h * n * m);
+    outputs.emplace_back(matmul(w, head(v)));
+  }
+  return concat(outputs, 1);
+}
+
 Composed compose(const Variable& q, const Variable& k, const Variable& v, int heads,
                  const Spans& queries, const Spans& keys, bool causal) {
-  const Index d = q.columns();
-  const Index width = d / heads;
   Composed result;
   std::vector<Operand> pieces;
   Index row = 0;
   const auto pad_to = [&](Index end) {
-    if (end > row) pieces.emplace_back(Tensor::zeros({end - row, d}));
+    if (end > row) pieces.emplace_back(Tensor::zeros({end - row, q.columns()}));
     row = end;
+  };
+  const auto rows = [](const Variable& x, const Spans& spans, Index i) {
+    return slice(x, 0, spans.begin(i), spans.begin(i) + spans.length(i));
   };
   for (Index i = 0; i < queries.count(); ++i) {
     const Index n = queries.length(i);
     const Index m = keys.length(i);
     pad_to(queries.begin(i));
-    result.weights.push_back(Tensor::zeros({heads, n, m}));
+    Tensor& weights = result.weights.emplace_back(Tensor::zeros({heads, n, m}));
     if (n == 0) continue;
     if (m == 0) {
       pad_to(queries.begin(i) + n);
       continue;
     }
-    Tensor hidden = Tensor::zeros({n, m});
-    for (Index t = 0; t < n && causal; ++t)
-      for (Index s = t + m - n + 1; s < m; ++s)
-        hidden[t * m + s] = 1;
-    std::vector<Operand> columns;
-    for (int h = 0; h < heads; ++h) {
-      const auto part = [&](const Variable& x, Index begin, Index length) {
-        return slice(slice(x, 0, begin, begin + length), 1, h * width, (h + 1) * width);
-      };
-      const Variable scores =
-          matmul(part(q, queries.begin(i), n), part(k, keys.begin(i), m), {.b = true}) *
-          (1 / std::sqrt(static_cast<double>(width)));
-      const Variable w =
-          softmax(masked_fill(scores, hidden, -std::numeric_limits<Real>::infinity()));
-      std::copy_n(w.data(), n * m, result.weights.back().data() + h * n * m);
-      columns.emplace_back(matmul(w, part(v, keys.begin(i), m)));
-    }
-    pieces.emplace_back(concat(columns, 1));
+    pieces.emplace_back(
+        compose_heads(rows(q, queries, i), rows(k, keys, i), rows(v, keys, i), causal, weights));
     row += n;
   }
   pad_to(queries.rows());
@@ -94,7 +102,7 @@ Spans spans_of(const std::vector<Index>& lengths, Index width) {
   return width == 0 ? Spans::packed(lengths) : Spans::padded(lengths, width);
 }
 
-/// Rows of sequences are small; what lies in padding is huge, so that a glance at it shows.
+/// Rows of sequences are small. Padding is huge, so that reading it shows.
 Parameter rows_of(const Spans& spans, Index d, std::uint64_t seed) {
   Tensor x = Tensor::full({spans.rows(), d}, 1000);
   const Tensor values = random_tensor({spans.rows(), d}, seed);
@@ -104,8 +112,8 @@ Parameter rows_of(const Spans& spans, Index d, std::uint64_t seed) {
   return Parameter(x);
 }
 
-/// What training wants of y: rows of sequences, each element with a weight of its own. Nobody reads
-/// padding.
+/// A loss: the sum of all rows of sequences in which each element has a weight of its own. Padding
+/// is not read.
 Variable projected(const Variable& y, const Spans& spans) {
   Tensor r = random_tensor(y.shape(), 5);
   Tensor kept = Tensor::zeros(y.shape());
@@ -208,7 +216,7 @@ TEST(CrossAttention, EqualsItsDefinition) {
 }
 
 TEST(Attention, LooksAtNothingWhereThereIsNothing) {
-  // A query without keys answers zeros, and a sequence without rows leaves no gradient behind.
+  // A query without keys gives zeros, and a sequence without rows gives no gradient.
   const Parameter q(random_tensor({3, 4}, 1));
   const Parameter k(random_tensor({2, 4}, 2));
 
@@ -238,7 +246,7 @@ TEST(Attention, PaddingRowsYieldZerosAndGetNoGradient) {
   const Parameter qkv = rows_of(spans, 12, 1);
   Tape tape;
   const Variable y = attention(qkv, {.heads = 2, .queries = spans, .keys = spans, .causal = true});
-  tape.backward(sum(y * random_tensor({9, 4}, 2)));  // even where somebody reads padding
+  tape.backward(sum(y * random_tensor({9, 4}, 2)));  // also where padding is read
   for (Index row : {2, 3, 4, 5, 7, 8}) {
     for (Index c = 0; c < 4; ++c)
       EXPECT_EQ(y.value()[row * 4 + c], 0) << row;
@@ -247,23 +255,14 @@ TEST(Attention, PaddingRowsYieldZerosAndGetNoGradient) {
   }
 }
 
-std::string message(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(Attention, NeedsHeadsThatShareTheWidth) {
   Random random(1);
   for (int heads : {0, -1, 3, 16}) {
-    EXPECT_EQ(message([&] { SelfAttention(8, heads, 0, random); }),
+    EXPECT_EQ(message_of([&] { SelfAttention(8, heads, 0, random); }),
               fmt::format(
                   "[attention] expected heads of a number that shares a width of 8 evenly; got {}",
                   heads));
-    EXPECT_EQ(message([&] { CrossAttention(8, heads, 0, random); }),
+    EXPECT_EQ(message_of([&] { CrossAttention(8, heads, 0, random); }),
               fmt::format(
                   "[attention] expected heads of a number that shares a width of 8 evenly; got {}",
                   heads));
@@ -298,7 +297,7 @@ TEST(SinusoidalPositions, FollowTheFormula) {
 
 TEST(SinusoidalPositions, NeedAnEvenWidth) {
   for (Index d : {0, 1, 7})
-    EXPECT_EQ(message([&] { SinusoidalPositions p(d); }),
+    EXPECT_EQ(message_of([&] { SinusoidalPositions p(d); }),
               fmt::format("[positions] expected an even width; got {}", d));
 }
 
@@ -331,10 +330,10 @@ TEST(LearnedPositions, EndWhereTheTableEnds) {
     Index offset;
     const char* message;
   };
-  for (const Row& row : {Row{5, 0, "no error"}, Row{2, 3, "no error"},
+  for (const Row& row : {Row{5, 0, ""}, Row{2, 3, ""},
                          Row{6, 0, "[positions] expected positions of at most 5; got 6"},
                          Row{1, 5, "[positions] expected positions of at most 5; got 6"}})
-    EXPECT_EQ(message([&] { positions(of(row.length), row.offset); }), row.message)
+    EXPECT_EQ(message_of([&] { positions(of(row.length), row.offset); }), row.message)
         << row.length << " at " << row.offset;
 }
 

@@ -1,6 +1,7 @@
 #include "layers/convolution.h"
 
 #include "tests/layers/tiny.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
@@ -138,20 +139,12 @@ TEST(Convolutions, HaveNamesAndGradients) {
   }
 }
 
-TEST(Convolutions, RefuseSizesThatMakeNone) {
+TEST(Convolutions, RefuseSizesThatDoNotFit) {
   Random random(1);
-  const auto message = [](const std::function<void()>& act) -> std::string {
-    try {
-      act();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([&] { Conv1d({.in = 3, .out = 0}, random); }),
+  EXPECT_EQ(message_of([&] { Conv1d({.in = 3, .out = 0}, random); }),
             "[conv1d] expected widths, a kernel and a dilation of at least 1; got in 3, out 0, "
             "kernel 3 and dilation 1");
-  EXPECT_EQ(message([&] { LightweightConv1d({.d = 6, .heads = 4}, random); }),
+  EXPECT_EQ(message_of([&] { LightweightConv1d({.d = 6, .heads = 4}, random); }),
             "[lightweight_conv1d] expected a width that 4 heads share evenly; got 6");
 }
 

@@ -4,6 +4,7 @@
 #include "layers/seq2seq/decode.h"
 #include "optim/optimizer.h"
 #include "tests/layers/tiny.h"
+#include "tests/message_of.h"
 
 // Copying words that the vocabulary lacks (See et al. 2017).
 
@@ -31,11 +32,11 @@ const std::vector<Copier>& copiers() {
   return all;
 }
 
-// Sources with unknown words: v and v + 1 are other words in each.
+// Sources with unknown words: v and v + 1 are different words in each.
 const Lines sources = {{5, v, 6, v + 1, v, 2}, {7, v, 2}, {8, 9, 2}};
 const Lines targets = {{v + 1, 7, v}, {v}, {9, 3, 8, 8}};
 
-// log((1 - g) sum_j a_j [token_j = w] + g softmax(z)_w), worked out in double.
+// log((1 - g) sum_j a_j [token_j = w] + g softmax(z)_w), computed in double.
 TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
   const Tensor logits = random_tensor({3, 4}, 1);
   const Tensor gate = random_tensor({3}, 2);
@@ -70,7 +71,7 @@ TEST(Copying, MixesWhatIsSaidWithWhatIsPointedAt) {
   }
 }
 
-// The loss by plain ops, -log of the mixture, and its gradients.
+// The loss and its gradients against plain ops: -log of the mixture.
 TEST(Copying, FusedLossIsItsComposition) {
   const Index n = 5;
   const Index d = 3;
@@ -109,8 +110,8 @@ TEST(Copying, FusedLossIsItsComposition) {
   }
 }
 
-// Answers outside the vocabulary, ignored rows, and rows where one way or both give next to
-// nothing, in double by the definition.
+// Gold outside the vocabulary, ignored rows, and rows where generating or copying, or both, give
+// almost nothing. The expected values are computed in double from the definition.
 TEST(Copying, LossHoldsAtItsEdges) {
   const double inf = std::numeric_limits<double>::infinity();
   struct Row {
@@ -121,12 +122,12 @@ TEST(Copying, LossHoldsAtItsEdges) {
   };
   const Row rows[] = {{0, Real(0.5), 0, -std::log(0.5 * 1 + 0.5 * 0.5)},  // generated or copied
                       {0, Real(0.5), 7, -std::log(0.5 * 0.5)},            // outside: copied alone
-                      {2, 0, 0, std::log1p(std::exp(-2.0))},              // no way but to generate
-                      // sure of another word: as much as plain cross entropy, and a log 2
+                      {2, 0, 0, std::log1p(std::exp(-2.0))},              // can only be generated
+                      // certain of another word: plain cross entropy plus log 2
                       {0, 0, 1, std::log(2.0) + 200},
-                      // never generated, surely copied
+                      // never generated, certainly copied
                       {-3, 1, 1, std::log1p(std::exp(-3.0))},
-                      {0, 0, 5, 69},            // by no way at all
+                      {0, 0, 5, 69},            // neither generated nor copied
                       {0, Real(0.5), 4, inf}};  // ignored
   for (const Row& row : rows) {
     Parameter x(Tensor::full({1, 1}, 1));
@@ -149,7 +150,7 @@ TEST(Copying, LossHoldsAtItsEdges) {
   }
 }
 
-// In training the loss has lambda sum_t sum_i min(a_ti, c_ti) more, c_t the sum of the weights
+// In training the loss contains lambda sum_t sum_i min(a_ti, c_ti), with c_t the sum of the weights
 // before t (equations 10, 12, 13).
 TEST(Coverage, CostsWhatIsLookedAtTwice) {
   for (const TinyRecurrent& row : tiny_recurrents()) {
@@ -263,90 +264,91 @@ TEST(Copying, OutputsNameWordsOfTheirOwnSource) {
   }
 }
 
-// The first word is to be said, whatever it is: half of them are known, and no unknown one means
-// anything but its place.
-TEST(Copying, SaysWordsItHasNeverSeen) {
+std::unique_ptr<Seq2Seq> untrained_copier(bool recurrent) {
+  Random random(6);
+  if (recurrent)
+    return std::make_unique<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = v,
+                                                                      .d = 32,
+                                                                      .cell = CellKind::gru,
+                                                                      .attention = "additive",
+                                                                      .dropout = 0,
+                                                                      .copy = true,
+                                                                      .coverage = 1},
+                                              random);
+  return std::make_unique<Transformer>(
+      TransformerOptions{
+          .vocabulary = v, .d = 32, .layers = 1, .heads = 2, .dropout = 0, .copy = true},
+      random);
+}
+
+struct CopyingTask {
+  Lines sources;
+  Lines targets;
+};
+
+/// Lines whose target is their first word. Half of the words are unknown; the id of an unknown word
+/// says only its place in the line.
+CopyingTask first_words(Random& random) {
+  CopyingTask task;
+  for (int i = 0; i < 16; ++i) {
+    std::vector<Id> line;
+    const Index length = 2 + static_cast<Index>(random.below(4));
+    Id unknown = v;
+    for (Index j = 0; j < length; ++j) {
+      if (random.below(2))
+        line.push_back(unknown++);
+      else
+        line.push_back(static_cast<Id>(5 + random.below(20)));
+    }
+    task.targets.push_back({line.front()});
+    line.push_back(eos_id);
+    task.sources.push_back(line);
+  }
+  return task;
+}
+
+TEST(Copying, LearnsToCopyWordsItHasNeverSeen) {
   for (const bool recurrent : {false, true}) {
-    Random random(6);
-    Random data(7);
-    std::unique_ptr<Seq2Seq> model;
-    if (recurrent)
-      model = std::make_unique<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = v,
-                                                                         .d = 32,
-                                                                         .cell = CellKind::gru,
-                                                                         .attention = "additive",
-                                                                         .dropout = 0,
-                                                                         .copy = true,
-                                                                         .coverage = 1},
-                                                 random);
-    else
-      model = std::make_unique<Transformer>(
-          TransformerOptions{
-              .vocabulary = v, .d = 32, .layers = 1, .heads = 2, .dropout = 0, .copy = true},
-          random);
-    const auto draw = [&](Lines& from, Lines& to) {
-      from.clear();
-      to.clear();
-      for (int i = 0; i < 16; ++i) {
-        std::vector<Id> line;
-        const Index length = 2 + static_cast<Index>(data.below(4));
-        Id unknown = v;
-        for (Index j = 0; j < length; ++j) {
-          line.push_back(data.below(2) ? unknown++ : static_cast<Id>(5 + data.below(20)));
-        }
-        to.push_back({line.front()});
-        line.push_back(eos_id);
-        from.push_back(line);
-      }
-    };
+    Random random(7);
+    const std::unique_ptr<Seq2Seq> model = untrained_copier(recurrent);
     Adam adam(*model, {.lr = 5e-3});
-    Lines from;
-    Lines to;
     for (int step = 0; step < 300; ++step) {
-      draw(from, to);
+      const CopyingTask task = first_words(random);
       Tape tape;
-      tape.backward(model->loss(make_batch(from, to), {}));
+      tape.backward(model->loss(make_batch(task.sources, task.targets), {}));
       adam.step();
       adam.clear_gradients();
     }
     set_training(*model, false);
-    draw(from, to);
-    const auto results = decode(*model, from, {.beam = 1});
+    const CopyingTask task = first_words(random);
+    const auto results = decode(*model, task.sources, {.beam = 1});
     int right = 0;
-    for (std::size_t i = 0; i < from.size(); ++i)
-      right += results[i][0].ids == to[i];
+    for (std::size_t i = 0; i < task.sources.size(); ++i)
+      right += results[i][0].ids == task.targets[i];
     EXPECT_GE(right, 15) << (recurrent ? "recurrent" : "transformer");
   }
 }
 
 TEST(Copying, NeedsOneVocabularyAndAttentionThatPoints) {
   Random random(1);
-  const auto message = [](auto f) -> std::string {
-    try {
-      f();
-    } catch (const Error& e) {
-      return e.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               Transformer({.vocabulary = 9, .source_vocabulary = 8, .copy = true}, random);
             }),
             "[transformer] expected one vocabulary for both sides, so that words can be copied");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               RecurrentSeq2Seq({.vocabulary = 9, .attention = "multi_head", .copy = true}, random);
             }),
             "[rnn] expected attention that points (additive, dot, general, concat), to copy with; "
             "got 'multi_head'");
-  EXPECT_EQ(message([&] { RecurrentSeq2Seq({.vocabulary = 9, .copy = true}, random); }),
+  EXPECT_EQ(message_of([&] { RecurrentSeq2Seq({.vocabulary = 9, .copy = true}, random); }),
             "[rnn] expected attention that points (additive, dot, general, concat), to copy with; "
             "got ''");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               RecurrentSeq2Seq({.vocabulary = 9, .attention = "dot", .coverage = 1}, random);
             }),
             "[attention] expected additive attention for coverage; got dot");
   const Transformer plain = tiny_transformer();
-  EXPECT_NE(message([&] { plain.start(pack(Lines{{v}})); }), "no error")
+  EXPECT_NE(message_of([&] { plain.start(pack(Lines{{v}})); }), "")
       << "a model that does not copy knows no such id";
 }
 

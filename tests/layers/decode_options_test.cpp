@@ -1,6 +1,8 @@
+#include <numeric>
+
 #include "tests/layers/decoding.h"
 
-// Each option of decode(), for every family, against all outputs there are.
+// Each option of decode(), for every family, against all possible outputs.
 
 namespace heed {
 namespace {
@@ -75,7 +77,7 @@ const std::vector<Row>& rows() {
       {Real(0.6), 0, 4, 2, 0},
       {1, 3, 4, 2, 0},
       {1, 0, 4, 3, 0},
-      // after three words nothing is left to say, and too early to end
+      // after three words no token may follow, and it is too early to end
       {Real(0.6), 4, 4, 4, 0},
       {0, 4, 4, 1, 0},
       {0, 0, 3, 0, 0.2},
@@ -166,7 +168,7 @@ TEST(NoRepeatNgram, HoldsForEveryModelAndEverySearch) {
             EXPECT_GE(hypotheses.size(), 1u);
             for (const Hypothesis& h : hypotheses) {
               EXPECT_FALSE(repeats(h.ids, n)) << family.name << ", seed " << seed << ", n = " << n;
-              if (n == 1) {  // there are but three words
+              if (n == 1) {  // there are only three words
                 EXPECT_LE(h.ids.size(), 3u);
                 EXPECT_FALSE(h.ended) << "too early";
               }
@@ -179,8 +181,8 @@ TEST(NoRepeatNgram, HoldsForEveryModelAndEverySearch) {
     }
 }
 
-/// After each word the same few columns, some of them of no use: a model whose rows know words of
-/// their own.
+/// A model whose rows can copy words of their own source. The distribution does not depend on the
+/// words before.
 class CopyingModel : public Seq2Seq {
  public:
   struct State : DecoderState {
@@ -203,8 +205,8 @@ class CopyingModel : public Seq2Seq {
       state->own.push_back(source.spans.length(i));
     return state;
   }
-  /// As many columns as the row with the most needs: ids from the vocabulary's size on are likely,
-  /// the others not.
+  /// As many columns as the row with most words needs. The row's own words and </s> are equally
+  /// likely; all else is impossible.
   Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
     const auto& own = dynamic_cast<State&>(state).own;
     const Index n = small_vocabulary + *std::max_element(own.begin(), own.end());
@@ -324,8 +326,7 @@ TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {
       most = std::max(most, h.ids.size());
     return most;
   };
-  // Thirty words and </s> are equally likely, and longer outputs score better under so strong a
-  // penalty.
+  // Thirty words and </s> are equally likely. With so strong a penalty longer outputs score better.
   EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3}), 80u);
   EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .usual_length = 12}), 12u);
   EXPECT_EQ(longest({.beam = 3, .length_penalty = 50, .nbest = 3, .usual_length = 400}), 80u);
@@ -343,49 +344,57 @@ TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {
 
 // Given targets ----------------------------------------------------------------------------------
 
+/// The log probability of each token of `gold` after those before it.
+std::vector<double> token_log_probabilities(const Seq2Seq& model, const std::vector<Id>& source,
+                                            const std::vector<Id>& gold) {
+  std::vector<double> result;
+  std::vector<Id> prefix = output_so_far(model, {});
+  for (Id id : gold) {
+    const auto log_p = log_probabilities(full_logits(model, source, prefix));
+    result.push_back(log_p[static_cast<std::size_t>(id)]);
+    prefix.push_back(id);
+  }
+  return result;
+}
+
 TEST(ScoreTargets, SumsTheirLogProbabilities) {
   for (const Family& family : families()) {
     const auto model = family.make(5);
-    const Index least =
-        model->reads_source() ? 0 : 1;  // a language model needs a text to go on from
+    const Index least = model->reads_source() ? 0 : 1;  // a language model needs a text
     const Lines sources = random_lines({3, 1, 6, 2, least, 4}, 71, small_vocabulary);
     const Lines targets = random_lines({2, 5, 0, 1, 3, 8}, 72, small_vocabulary);
     const auto scores = score_targets(*model, sources, targets, true);
     ASSERT_EQ(scores.size(), sources.size());
     for (std::size_t i = 0; i < sources.size(); ++i) {
-      double sum = 0;
-      std::vector<Id> prefix = output_so_far(*model, {});
       std::vector<Id> gold = targets[i];
       gold.push_back(eos_id);
-      double last = 0;
-      for (Id id : gold) {
-        last = log_probabilities(
-            full_logits(*model, sources[i], prefix))[static_cast<std::size_t>(id)];
-        sum += last;
-        prefix.push_back(id);
-      }
+      const auto log_p = token_log_probabilities(*model, sources[i], gold);
+      const double sum = std::accumulate(log_p.begin(), log_p.end(), 0.0);
+      const Lines source{sources[i]};
+      const Lines target{targets[i]};
       EXPECT_NEAR(scores[i].log_probability, sum, 1e-4) << family.name << ", " << i;
       EXPECT_EQ(scores[i].tokens, static_cast<Index>(gold.size()));
-      const TargetScore open =
-          score_targets(*model, Lines{sources[i]}, Lines{targets[i]}, false)[0];
-      EXPECT_NEAR(open.log_probability, sum - last, 1e-4)
+      const TargetScore open = score_targets(*model, source, target, false)[0];
+      EXPECT_NEAR(open.log_probability, sum - log_p.back(), 1e-4)
           << family.name << ", " << i << ", without </s>";
       EXPECT_EQ(open.tokens, static_cast<Index>(targets[i].size()));
-      EXPECT_NEAR(score_targets(*model, std::span(sources).subspan(i, 1),
-                                std::span(targets).subspan(i, 1), true)[0]
-                      .log_probability,
-                  scores[i].log_probability, 1e-4);
+      const TargetScore alone = score_targets(*model, source, target, true)[0];
+      EXPECT_NEAR(alone.log_probability, scores[i].log_probability, 1e-4);
     }
-    // What decoding says of an output, scoring says of it too.
-    for (std::size_t i = 0; i < sources.size(); ++i)
+  }
+}
+
+TEST(ScoreTargets, AgreesWithDecoding) {
+  for (const Family& family : families()) {
+    const auto model = family.make(5);
+    for (const std::vector<Id>& source : random_lines({3, 1, 6, 2, 4}, 71, small_vocabulary)) {
       for (const Hypothesis& h :
-           decode_one(*model, sources[i], {.beam = 4, .nbest = 4, .max_length = 6}))
-        if (h.ended) {
-          EXPECT_NEAR(
-              score_targets(*model, Lines{sources[i]}, Lines{h.ids}, true)[0].log_probability,
-              h.log_probability, 1e-4)
-              << family.name;
-        }
+           decode_one(*model, source, {.beam = 4, .nbest = 4, .max_length = 6})) {
+        if (!h.ended) continue;
+        const TargetScore score = score_targets(*model, Lines{source}, Lines{h.ids}, true)[0];
+        EXPECT_NEAR(score.log_probability, h.log_probability, 1e-4) << family.name;
+      }
+    }
   }
 }
 

@@ -10,53 +10,56 @@ namespace {
 
 // What may be drawn ------------------------------------------------------------------------------
 
-TEST(Choices, AreTheLikeliestByCountAndByShare) {
+struct ChoiceRow {
+  std::vector<Real> logits;
+  double temperature;
+  Index top_k;
+  double top_p;
+  std::map<Id, double> expected;  // probabilities
+};
+
+std::vector<ChoiceRow> choice_rows() {
   constexpr Real none = Real(-1e30);
   const auto log = [](double p) { return static_cast<Real>(std::log(p)); };
   const std::vector<Real> four = {log(0.1), log(0.4), log(0.2), log(0.3)};
-  struct Row {
-    std::vector<Real> logits;
-    double temperature;
-    Index top_k;
-    double top_p;
-    std::map<Id, double> expected;  // probabilities
+  const std::map<Id, double> all = {{0, 0.1}, {1, 0.4}, {2, 0.2}, {3, 0.3}};
+  const double squares = 0.01 + 0.16 + 0.04 + 0.09;
+  const std::map<Id, double> sharper = {
+      {0, 0.01 / squares}, {1, 0.16 / squares}, {2, 0.04 / squares}, {3, 0.09 / squares}};
+  const std::map<Id, double> best = {{1, 1}};
+  const std::map<Id, double> best_two = {{1, 4.0 / 7}, {3, 3.0 / 7}};
+  return {
+      {four, 1, 0, 1, all},
+      {four, 0.5, 0, 1, sharper},
+      {four, 1e-9, 0, 1, best},  // the others underflow
+      {four, 0, 0, 1, best},
+      {four, 1, 1, 1, best},
+      {four, 1, 2, 1, best_two},
+      {four, 1, 4, 1, all},
+      {four, 1, 99, 1, all},
+      {four, 1, 0, 0, best},
+      {four, 1, 0, 1e-12, best},
+      {four, 1, 0, 0.39, best},
+      {four, 1, 0, 0.41, best_two},
+      {four, 1, 0, 0.69, best_two},
+      {four, 1, 0, 0.71, {{1, 4.0 / 9}, {3, 3.0 / 9}, {2, 2.0 / 9}}},
+      {four, 1, 0, 0.999, all},
+      {four, 1, 2, 0.56, best},  // 4/7 = 0.571 of what top_k left
+      {four, 1, 2, 0.58, best_two},
+      {four, 0.5, 0, 0.5, best},                      // 16/30 = 0.533 at this temperature
+      {{2, 2, 2, 2}, 1, 2, 1, {{0, 0.5}, {1, 0.5}}},  // of equal logits the first
+      {{2, 2, 2, 2}, 1, 0, 0.4, {{0, 0.5}, {1, 0.5}}},
+      {{2, 2, 2, 2}, 0, 0, 1, {{0, 1}}},
+      {{none, 1, none, 1}, 1, 3, 1, {{1, 0.5}, {3, 0.5}}},
+      {{none, 1, -INFINITY, NAN}, 1, 0, 1, best},
+      {{none, -INFINITY}, 1, 0, 1, {}},
+      {{500, -500}, 1, 0, 1, {{0, 1}}},
+      {{-5000, -5000}, 1, 0, 1, {{0, 0.5}, {1, 0.5}}},
   };
-  const double sum_of_squares = 0.01 + 0.16 + 0.04 + 0.09;
-  for (const Row& row : std::vector<Row>{
-           {four, 1, 0, 1, {{0, 0.1}, {1, 0.4}, {2, 0.2}, {3, 0.3}}},
-           {four,
-            0.5,
-            0,
-            1,
-            {{0, 0.01 / sum_of_squares},
-             {1, 0.16 / sum_of_squares},
-             {2, 0.04 / sum_of_squares},
-             {3, 0.09 / sum_of_squares}}},
-           {four, 1e-9, 0, 1, {{1, 1}}},  // the others underflow
-           {four, 0, 0, 1, {{1, 1}}},
-           {four, 1, 1, 1, {{1, 1}}},
-           {four, 1, 2, 1, {{1, 4.0 / 7}, {3, 3.0 / 7}}},
-           {four, 1, 4, 1, {{0, 0.1}, {1, 0.4}, {2, 0.2}, {3, 0.3}}},
-           {four, 1, 99, 1, {{0, 0.1}, {1, 0.4}, {2, 0.2}, {3, 0.3}}},
-           {four, 1, 0, 0, {{1, 1}}},
-           {four, 1, 0, 1e-12, {{1, 1}}},
-           {four, 1, 0, 0.39, {{1, 1}}},
-           {four, 1, 0, 0.41, {{1, 4.0 / 7}, {3, 3.0 / 7}}},
-           {four, 1, 0, 0.69, {{1, 4.0 / 7}, {3, 3.0 / 7}}},
-           {four, 1, 0, 0.71, {{1, 4.0 / 9}, {3, 3.0 / 9}, {2, 2.0 / 9}}},
-           {four, 1, 0, 0.999, {{0, 0.1}, {1, 0.4}, {2, 0.2}, {3, 0.3}}},
-           {four, 1, 2, 0.56, {{1, 1}}},  // 4/7 = 0.571 of what top_k left
-           {four, 1, 2, 0.58, {{1, 4.0 / 7}, {3, 3.0 / 7}}},
-           {four, 0.5, 0, 0.5, {{1, 1}}},                  // 16/30 = 0.533 once sharpened
-           {{2, 2, 2, 2}, 1, 2, 1, {{0, 0.5}, {1, 0.5}}},  // of equal ones the first
-           {{2, 2, 2, 2}, 1, 0, 0.4, {{0, 0.5}, {1, 0.5}}},
-           {{2, 2, 2, 2}, 0, 0, 1, {{0, 1}}},
-           {{none, 1, none, 1}, 1, 3, 1, {{1, 0.5}, {3, 0.5}}},
-           {{none, 1, -INFINITY, NAN}, 1, 0, 1, {{1, 1}}},
-           {{none, -INFINITY}, 1, 0, 1, {}},
-           {{500, -500}, 1, 0, 1, {{0, 1}}},
-           {{-5000, -5000}, 1, 0, 1, {{0, 0.5}, {1, 0.5}}},
-       }) {
+}
+
+TEST(Choices, AreTheLikeliestByCountAndByShare) {
+  for (const ChoiceRow& row : choice_rows()) {
     const auto chosen = choices(
         row.logits,
         {.sample = true, .temperature = row.temperature, .top_k = row.top_k, .top_p = row.top_p});
@@ -95,7 +98,7 @@ TEST(Choices, OfAHugeVocabularyAreThoseOfSortingIt) {
     }
     for (const Choice& c : choices(logits, {.sample = true, .top_p = p}))
       got.push_back(c.id);
-    // a sum's rounding
+    // the sum is rounded
     EXPECT_NEAR(static_cast<double>(got.size()), static_cast<double>(expected.size()), 1) << p;
     const std::size_t both = std::min(got.size(), expected.size());
     got.resize(both);
@@ -113,42 +116,54 @@ TEST(Draw, TakesEachChoiceForItsShareOfTheWay) {
 
 // Whole outputs ----------------------------------------------------------------------------------
 
-/// The probability of every output under sampling with `o`, by its definition.
+using Probabilities = std::vector<std::pair<double, Id>>;
+
+void normalise(Probabilities& next) {
+  double sum = 0;
+  for (const auto& [p, id] : next)
+    sum += p;
+  for (auto& [p, id] : next)
+    p /= sum;
+}
+
+/// What sampling may draw after `ids`, by its definition.
+Probabilities next_probabilities(const Seq2Seq& model, const std::vector<Id>& source,
+                                 const std::vector<Id>& ids, const DecodeOptions& o) {
+  const std::vector<double> log_p =
+      log_probabilities(full_logits(model, source, output_so_far(model, ids)));
+  Probabilities next;
+  for (Id id = eos_id; id < model.vocabulary(); ++id) {
+    std::vector<Id> longer = ids;
+    if (id != eos_id) longer.push_back(id);
+    const bool ruled_out = id == eos_id ? static_cast<Index>(ids.size()) < o.min_length
+                                        : repeats(longer, o.no_repeat_ngram);
+    if (!ruled_out)
+      next.push_back({std::exp(log_p[static_cast<std::size_t>(id)] / o.temperature), id});
+  }
+  std::sort(next.rbegin(), next.rend());
+  if (o.top_k > 0) next.resize(std::min(next.size(), static_cast<std::size_t>(o.top_k)));
+  normalise(next);
+  double held = 0;
+  std::size_t kept = 0;
+  while (kept < next.size() && (kept == 0 || held < o.top_p)) {
+    held += next[kept].first;
+    ++kept;
+  }
+  next.resize(kept);
+  normalise(next);
+  return next;
+}
+
+/// The probability of every output under sampling with `o`. An output that ended has </s>, so that
+/// it differs from the same output cut.
 std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<Id>& source,
                                         const DecodeOptions& o) {
-  // cut outputs and ended ones differ in length: the latter with </s>
   std::map<std::vector<Id>, double> all;
   std::vector<std::pair<std::vector<Id>, double>> open = {{{}, 1}};
   while (!open.empty()) {
     const auto [ids, probability] = open.back();
     open.pop_back();
-    const std::vector<double> log_p =
-        log_probabilities(full_logits(model, source, output_so_far(model, ids)));
-    std::vector<std::pair<double, Id>> next;
-    for (Id id = eos_id; id < model.vocabulary(); ++id) {
-      std::vector<Id> longer = ids;
-      if (id != eos_id) longer.push_back(id);
-      if (id == eos_id ? static_cast<Index>(ids.size()) < o.min_length
-                       : repeats(longer, o.no_repeat_ngram))
-        continue;
-      next.push_back({std::exp(log_p[static_cast<std::size_t>(id)] / o.temperature), id});
-    }
-    const auto normalise = [&] {
-      double sum = 0;
-      for (const auto& [p, id] : next)
-        sum += p;
-      for (auto& [p, id] : next)
-        p /= sum;
-    };
-    std::sort(next.rbegin(), next.rend());
-    if (o.top_k > 0) next.resize(std::min(next.size(), static_cast<std::size_t>(o.top_k)));
-    normalise();
-    double held = 0;
-    std::size_t kept = 0;
-    while (kept < next.size() && (kept == 0 || held < o.top_p))
-      held += next[kept++].first;
-    next.resize(kept);
-    normalise();
+    const Probabilities next = next_probabilities(model, source, ids, o);
     if (next.empty()) all[ids] += probability;
     for (const auto& [p, id] : next) {
       std::vector<Id> longer = ids;
@@ -162,8 +177,41 @@ std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<
   return all;
 }
 
-TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
-  constexpr int count = 20000;
+/// Checks Pearson's statistic of `count` draws. Its mean, and half its variance, are its degrees of
+/// freedom. Outputs that are too rare for it are one class.
+void expect_frequencies(const std::map<std::vector<Id>, double>& expected,
+                        std::map<std::vector<Id>, int>& counts, int count,
+                        const std::string& what) {
+  double statistic = 0;
+  int classes = 0;
+  const auto add = [&](double e, int n) {
+    if (e <= 0) return;
+    statistic += (n - e) * (n - e) / e;
+    ++classes;
+  };
+  double rare_expected = 0;
+  int rare = 0;
+  double total = 0;
+  for (const auto& [ids, p] : expected) {
+    total += p;
+    const double e = p * count;
+    if (e < 5) {
+      rare_expected += e;
+      rare += counts[ids];
+    } else {
+      add(e, counts[ids]);
+    }
+  }
+  add(rare_expected, rare);
+  EXPECT_NEAR(total, 1, 1e-9) << what;
+  const double freedom = std::max(1, classes - 1);
+  EXPECT_LE(statistic, freedom + 5 * std::sqrt(2 * freedom))
+      << what << ", " << classes << " classes";
+  for (const auto& [ids, n] : counts)
+    EXPECT_TRUE(expected.contains(ids)) << what << ": an impossible output";
+}
+
+std::vector<std::unique_ptr<Seq2Seq>> models_to_sample() {
   std::vector<std::unique_ptr<Seq2Seq>> models;
   models.push_back(std::make_unique<Transformer>(opinionated(2)));
   Random random(4);
@@ -171,62 +219,38 @@ TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
                    random);
   randomize(lm, 3);
   models.push_back(std::make_unique<LanguageModel>(std::move(lm)));
-  for (const auto& model : models)
-    for (const DecodeOptions& given : std::vector<DecodeOptions>{
-             {.max_length = 2},
-             {.max_length = 2, .temperature = 2.5},
-             {.max_length = 2, .temperature = 0.6},
-             {.max_length = 2, .top_k = 2},
-             {.max_length = 2, .top_p = 0.8},
-             {.max_length = 2, .temperature = 1.5, .top_k = 3, .top_p = 0.9},
-             {.min_length = 1, .max_length = 3, .no_repeat_ngram = 1},
-             {.min_length = 5, .max_length = 6, .no_repeat_ngram = 1, .temperature = 3},
-         }) {
-      DecodeOptions o = given;
+  return models;
+}
+
+TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
+  constexpr int count = 20000;
+  const std::vector<DecodeOptions> rows = {
+      {.max_length = 2},
+      {.max_length = 2, .temperature = 2.5},
+      {.max_length = 2, .temperature = 0.6},
+      {.max_length = 2, .top_k = 2},
+      {.max_length = 2, .top_p = 0.8},
+      {.max_length = 2, .temperature = 1.5, .top_k = 3, .top_p = 0.9},
+      {.min_length = 1, .max_length = 3, .no_repeat_ngram = 1},
+      {.min_length = 5, .max_length = 6, .no_repeat_ngram = 1, .temperature = 3},
+  };
+  for (const auto& model : models_to_sample()) {
+    for (DecodeOptions o : rows) {
       o.sample = true;
       o.nbest = count;
       o.seed = 11;
-      const Lines sources = {{5, 4}};
-      const auto expected = exact(*model, sources[0], o);
+      const std::vector<Id> source = {5, 4};
       std::map<std::vector<Id>, int> counts;
-      for (const Hypothesis& h : decode_one(*model, sources[0], o)) {
+      for (const Hypothesis& h : decode_one(*model, source, o)) {
         std::vector<Id> key = h.ids;
         if (h.ended) key.push_back(eos_id);
         ++counts[key];
       }
-      const std::string what =
-          fmt::format("{} to {} words, temperature {}, k {}, p {}", o.min_length, o.max_length,
-                      o.temperature, o.top_k, o.top_p);
-      // Pearson's statistic has the mean and half the variance of its degrees of freedom; outputs
-      // too rare for it stand together.
-      double statistic = 0;
-      double rare_expected = 0;
-      double total = 0;
-      int classes = 0;
-      int rare = 0;
-      const auto add = [&](double e, int n) {
-        if (e > 0) {
-          statistic += (n - e) * (n - e) / e;
-          ++classes;
-        }
-      };
-      for (const auto& [ids, p] : expected) {
-        total += p;
-        const double e = p * count;
-        if (e < 5) {
-          rare_expected += e;
-          rare += counts[ids];
-        } else
-          add(e, counts[ids]);
-      }
-      add(rare_expected, rare);
-      EXPECT_NEAR(total, 1, 1e-9) << what;
-      const double freedom = std::max(1, classes - 1);
-      EXPECT_LE(statistic, freedom + 5 * std::sqrt(2 * freedom))
-          << what << ", " << classes << " classes";
-      for (const auto& [ids, n] : counts)
-        EXPECT_TRUE(expected.contains(ids)) << what << ": an output that there is not";
+      expect_frequencies(exact(*model, source, o), counts, count,
+                         fmt::format("{} to {} words, temperature {}, k {}, p {}", o.min_length,
+                                     o.max_length, o.temperature, o.top_k, o.top_p));
     }
+  }
 }
 
 TEST(Sampling, SaysTheLogProbabilityOfTheModelWhateverTheTemperature) {
@@ -268,7 +292,7 @@ TEST(Sampling, DependsOnTheSeedTheSourceTheSampleAndThePositionAlone) {
       for (std::size_t s = 0; s < std::min<std::size_t>(alone.size(), 4); ++s)
         EXPECT_EQ(alone[s].ids, together[i][s].ids) << i << ", " << s;
     }
-  // And on each of them: eight samples of twelve tokens are not the same by chance.
+  // Outputs do depend on each of them. Eight samples of twelve tokens are not equal by chance.
   const auto all_of = [&](std::uint64_t seed, std::uint64_t number) {
     std::vector<std::vector<Id>> ids;
     const DecodeOptions eight{.nbest = 8,

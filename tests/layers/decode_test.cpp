@@ -1,4 +1,5 @@
 #include "tests/layers/decoding.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
@@ -45,14 +46,14 @@ void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
   }
 }
 
-struct Walk {
+struct StepPlan {
   const char* name;
   std::vector<Index> lengths;                  // of the sources, or of the text so far
   std::vector<std::vector<Index>> selections;  // after each step
 };
 
-const std::vector<Walk>& walks() {
-  static const std::vector<Walk> all = {
+const std::vector<StepPlan>& step_plans() {
+  static const std::vector<StepPlan> all = {
       {"one row", {3}, {{0}, {0}, {0}, {0}, {0}}},
       {"ragged", {3, 7, 1, 5}, {{0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1, 2, 3}}},
       {"reordered", {3, 7, 1}, {{2, 0, 1}, {1, 0, 2}, {0, 2, 1}, {2, 1, 0}}},
@@ -69,15 +70,14 @@ const std::vector<Walk>& walks() {
 TEST(Cache, GivesWhatTheWholeForwardPassGives) {
   for (NormPlace norm : {NormPlace::pre, NormPlace::post}) {
     const Transformer model = tiny_transformer(norm);
-    for (const Walk& walk : walks())
+    for (const StepPlan& plan : step_plans())
       expect_cache_exact(
-          model, random_lines(walk.lengths, 31), walk.selections,
-          fmt::format("{}-norm, {}", norm == NormPlace::pre ? "pre" : "post", walk.name));
+          model, random_lines(plan.lengths, 31), plan.selections,
+          fmt::format("{}-norm, {}", norm == NormPlace::pre ? "pre" : "post", plan.name));
   }
 }
 
-// More rows than go through the layers as one block, then few again; more keys than are looked at
-// together.
+// More rows than the layers compute as one block, then few again, and more keys than one block.
 TEST(Cache, OfManyRowsAndOfLongSources) {
   std::vector<Index> lengths;
   std::vector<Index> backwards;
@@ -103,27 +103,27 @@ TEST(Cache, OfManyRowsAndOfLongSources) {
 
 TEST(Cache, KeepsWhatIsPointedAt) {
   const Transformer model = tiny_transformer(NormPlace::pre, 0, tiny_vocabulary, true);
-  for (const Walk& walk : walks())
-    expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections, walk.name);
+  for (const StepPlan& plan : step_plans())
+    expect_cache_exact(model, random_lines(plan.lengths, 31), plan.selections, plan.name);
 }
 
 TEST(Cache, KeepsWhatConvolutionsSee) {
   for (const Index kernel : {1, 3, 5})
     for (const bool plain : {true, false}) {
       const ConvS2S model = tiny_convolutional(plain, 0, kernel);
-      for (const Walk& walk : walks())
+      for (const StepPlan& plan : step_plans())
         expect_cache_exact(
-            model, random_lines(walk.lengths, 31), walk.selections,
-            fmt::format("kernel {}, {}, {}", kernel, plain ? "plain" : "normalised", walk.name));
+            model, random_lines(plan.lengths, 31), plan.selections,
+            fmt::format("kernel {}, {}, {}", kernel, plain ? "plain" : "normalised", plan.name));
     }
 }
 
 TEST(Cache, OfRecurrentModelsIsTheirState) {
   for (const TinyRecurrent& row : tiny_recurrents()) {
     const RecurrentSeq2Seq model = tiny_recurrent(row);
-    for (const Walk& walk : walks())
-      expect_cache_exact(model, random_lines(walk.lengths, 31), walk.selections,
-                         fmt::format("{}, {}", row.name, walk.name));
+    for (const StepPlan& plan : step_plans())
+      expect_cache_exact(model, random_lines(plan.lengths, 31), plan.selections,
+                         fmt::format("{}, {}", row.name, plan.name));
     expect_cache_exact(model, {{}, {5, 6}}, {{0, 1}, {1, 0, 0}, {0, 1, 2}},
                        fmt::format("{}, an empty source", row.name));
   }
@@ -131,8 +131,8 @@ TEST(Cache, OfRecurrentModelsIsTheirState) {
 
 TEST(Cache, GoesOnFromPromptsOfDifferentLengths) {
   const LanguageModel model = tiny_language_model();
-  for (const Walk& walk : walks())
-    expect_cache_exact(model, random_lines(walk.lengths, 32), walk.selections, walk.name);
+  for (const StepPlan& plan : step_plans())
+    expect_cache_exact(model, random_lines(plan.lengths, 32), plan.selections, plan.name);
   const std::vector<std::vector<Index>> steps(3, {1, 0});
   for (const std::vector<Index>& lengths :
        {std::vector<Index>{0, 0}, {0, 4}, {4, 0}, {1, 1}, {0, 1}, {1, 0}, {2, 0}})
@@ -175,14 +175,11 @@ TEST(Decode, EndsWhereThePositionsEndAndPromisesNoMore) {
       const DecodeOptions o{
           .beam = 2, .min_length = row.min_length, .max_length = row.max_length, .sample = sample};
       std::size_t longest = 0;
-      std::string message;
-      try {
+      const std::string message = message_of([&] {
         for (const auto& best : decode(row.model, sources, o))
           for (const Hypothesis& h : best)
             longest = std::max(longest, h.ids.size());
-      } catch (const Error& error) {
-        message = error.what();
-      }
+      });
       EXPECT_EQ(message, row.message);
       EXPECT_EQ(longest, row.longest)
           << row.min_length << " to " << row.max_length << (sample ? ", sampled" : "");
@@ -198,12 +195,8 @@ TEST(Cache, NeedsATokenForEachRow) {
         static_cast<const Seq2Seq*>(&convolutional)}) {
     const auto state = model->start(pack(Lines{{5, 6}, {7}}));
     const std::vector<Id> one = {bos_id};
-    try {
-      model->step(*state, one);
-      ADD_FAILURE() << "no error";
-    } catch (const Error& error) {
-      EXPECT_STREQ(error.what(), "[step] expected a token for each of 2 rows; got 1");
-    }
+    EXPECT_EQ(message_of([&] { model->step(*state, one); }),
+              "[step] expected a token for each of 2 rows; got 1");
   }
 }
 
@@ -241,49 +234,57 @@ TEST(BeamSearch, FindsTheBestOfAllOutputsWithABeamAsWideAsTheyAre) {
     }
 }
 
-/// Beam search of one source as its definition says, without a cache: of all continuations of the
-/// prefixes the `beam` best are kept; those that end are finished, and the others go on until none
-/// is left or the length is reached.
+/// Every continuation of the live hypotheses by one token, which may be </s>.
+std::vector<Hypothesis> continuations(const Seq2Seq& model, const std::vector<Id>& source,
+                                      const std::vector<Hypothesis>& live, const DecodeOptions& o) {
+  std::vector<Hypothesis> all;
+  for (const Hypothesis& h : live) {
+    const bool may_end = static_cast<Index>(h.ids.size()) >= o.min_length;
+    std::vector<Id> prefix = h.ids;
+    prefix.insert(prefix.begin(), bos_id);
+    const std::vector<double> p = log_probabilities(full_logits(model, source, prefix));
+    for (Id id = eos_id; id < model.vocabulary(); ++id) {
+      if (id == eos_id && !may_end) continue;
+      Hypothesis longer = h;
+      longer.ids.push_back(id);
+      longer.log_probability += p[static_cast<std::size_t>(id)];
+      if (id == eos_id || !repeats(longer.ids, o.no_repeat_ngram)) all.push_back(longer);
+    }
+  }
+  return all;
+}
+
+/// Beam search of one source by its definition and without a cache. Of all continuations of the
+/// prefixes the `beam` best are kept. Those that end are finished; the others go on until none is
+/// left or the length is reached.
 std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>& source,
                                      const DecodeOptions& o) {
-  const auto alpha = static_cast<double>(o.length_penalty);
   const auto by_probability = [](const Hypothesis& a, const Hypothesis& b) {
     return a.log_probability > b.log_probability;
   };
   const auto by_score = [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; };
+  const auto score = [&](Hypothesis& h) {
+    h.score = score_of(h.log_probability, h.ids.size(), static_cast<double>(o.length_penalty));
+  };
   std::vector<Hypothesis> live = {{}};
   std::vector<Hypothesis> finished;
   for (Index length = 0; length < o.max_length; ++length) {
-    std::vector<Hypothesis> all;
-    std::vector<Hypothesis> next;
-    for (const Hypothesis& h : live) {
-      std::vector<Id> prefix = h.ids;
-      prefix.insert(prefix.begin(), bos_id);
-      const std::vector<double> p = log_probabilities(full_logits(model, source, prefix));
-      for (Id id = eos_id; id < model.vocabulary(); ++id) {
-        if (id == eos_id && length < o.min_length) continue;
-        Hypothesis longer = h;
-        longer.ids.push_back(id);
-        longer.log_probability += p[static_cast<std::size_t>(id)];
-        if (id != eos_id && repeats(longer.ids, o.no_repeat_ngram)) continue;
-        all.push_back(longer);
-      }
-    }
+    std::vector<Hypothesis> all = continuations(model, source, live, o);
     std::sort(all.begin(), all.end(), by_probability);
     all.resize(std::min(all.size(), static_cast<std::size_t>(o.beam)));
+    live.clear();
     for (Hypothesis& h : all) {
       if (h.ids.back() != eos_id) {
-        next.push_back(h);
-      } else {
-        h.score = score_of(h.log_probability, h.ids.size(), alpha);
-        h.ids.pop_back();
-        finished.push_back(h);
+        live.push_back(h);
+        continue;
       }
+      score(h);
+      h.ids.pop_back();
+      finished.push_back(h);
     }
-    live = next;
   }
   for (Hypothesis& h : live) {
-    h.score = score_of(h.log_probability, h.ids.size(), alpha);
+    score(h);
     finished.push_back(h);
   }
   std::sort(finished.begin(), finished.end(), by_score);
@@ -314,8 +315,8 @@ TEST(BeamSearch, KeepsTheBestPrefixesOfEachStep) {
       }
 }
 
-/// Says 4 5 </s> with the certainty of nearly 1: after <s> its other choices are improbable, and
-/// those end at once.
+/// Gives 4 5 </s> with a probability of nearly 1. The other tokens after <s> are improbable, and
+/// the output ends after them.
 class SureModel : public Seq2Seq {
  public:
   struct State : DecoderState {
@@ -354,7 +355,7 @@ TEST(BeamSearch, ReordersTheStatesOfRecurrentModels) {
     RecurrentSeq2Seq model = tiny_recurrent(row, 0, 12);
     for (const auto& [name, p] : parameters(model))
       for (Real& x : p.value().span())
-        x *= 3;  // strong opinions
+        x *= 3;  // far from uniform
     const Lines sources = random_lines({3, 1, 5}, 55, 12);
     const DecodeOptions o{
         .beam = 3, .length_penalty = Real(0.6), .nbest = 1, .min_length = 0, .max_length = 6};
@@ -366,8 +367,8 @@ TEST(BeamSearch, ReordersTheStatesOfRecurrentModels) {
 }
 
 TEST(BeamSearch, DoesNotEndWithPoorOutputsBecauseTheyEndedFirst) {
-  // Seven times 4, then </s>: each with probability 1 / (1 + 19 exp -12) > 0.9998. Whoever strays
-  // from it ends at once, so that five poor outputs have ended long before the good one.
+  // Seven times 4, then </s>, each with probability 1 / (1 + 19 exp -12) > 0.9998. After any other
+  // token an output ends, so that five poor outputs have ended long before the good one.
   const auto found = decode(SureModel(), Lines{{4}}, {.beam = 5, .length_penalty = Real(0.6)});
   EXPECT_EQ(found[0][0].ids, std::vector<Id>(7, 4));
 }

@@ -7,7 +7,7 @@
 #include "layers/seq2seq/decode.h"
 #include "tests/layers/tiny.h"
 
-// Decoding computed a second way: no cache, every output there is.
+// Decoding computed a second way: without a cache, and over every possible output.
 
 namespace heed {
 
@@ -25,7 +25,7 @@ inline std::vector<Real> full_logits(const Seq2Seq& model, const std::vector<Id>
   return logits.slice(logits.rows() - 1, logits.rows()).to_vector();
 }
 
-/// What the model has read of its output: <s> before it, but not of a language model, which goes on
+/// What the model reads of its output: <s> and the ids. A language model reads no <s>; it goes on
 /// from its text.
 inline std::vector<Id> output_so_far(const Seq2Seq& model, std::vector<Id> ids) {
   if (model.reads_source()) ids.insert(ids.begin(), bos_id);
@@ -43,10 +43,10 @@ inline std::vector<double> log_probabilities(const std::vector<Real>& logits) {
   return result;
 }
 
-// four marks, 4 and 5; <unk> may be said, <pad> and <s> may not
+// The four marks, 4 and 5. An output may hold <unk>, but not <pad> or <s>.
 inline constexpr Index small_vocabulary = 6;
 
-/// A model of strong opinions.
+/// A model whose distributions are far from uniform.
 inline Transformer opinionated(std::uint64_t seed, Index vocabulary = small_vocabulary) {
   Transformer model = tiny_transformer(NormPlace::pre, 0, vocabulary);
   randomize(model, seed);
@@ -61,7 +61,7 @@ inline double score_of(double log_probability, std::size_t length, double alpha)
   return log_probability / std::pow((5 + static_cast<double>(length)) / 6, alpha);
 }
 
-/// Whether some n tokens in a row stand twice in ids.
+/// Whether an n-gram occurs twice in ids.
 inline bool repeats(const std::vector<Id>& ids, Index n) {
   std::set<std::vector<Id>> seen;
   for (auto i = ids.begin(); n > 0 && ids.end() - i >= n; ++i)
@@ -73,7 +73,6 @@ inline bool repeats(const std::vector<Id>& ids, Index n) {
 inline double direct_coverage(const Seq2Seq& model, const std::vector<Id>& source,
                               const Hypothesis& h) {
   const auto n = static_cast<Index>(source.size());
-
   const auto m = static_cast<Index>(h.ids.size()) + (h.ended ? 1 : 0);
   std::vector<AttentionMap> maps;
   if (m > 0) {
@@ -98,8 +97,9 @@ inline double direct_coverage(const Seq2Seq& model, const std::vector<Id>& sourc
   return sum;
 }
 
-/// Every output there is, best first. Those of max_length words end there; all others must say
-/// </s>; last, those that could say nothing more before they were long enough.
+/// Every possible output, best first. An output of max_length words is cut there; all others end
+/// with
+/// </s>. Last come those that were stuck: no token might follow, and they were too short to end.
 inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector<Id>& source,
                                          const DecodeOptions& o) {
   std::vector<Hypothesis> all;

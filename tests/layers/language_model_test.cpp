@@ -2,7 +2,7 @@
 #include "optim/optimizer.h"
 #include "tests/layers/decoding.h"
 
-// What a language model says after a text, whichever way it is asked.
+// What a language model puts after a text, with every way to decode.
 
 namespace heed {
 namespace {
@@ -41,13 +41,13 @@ LanguageModel trained_on_periods() {
   return model;
 }
 
-/// Every way to decode that leaves no room for chance in a model as sure as this one.
-struct Way {
+/// Ways to decode that give the same output with a model as certain as this one.
+struct DecodingRow {
   const char* name;
   DecodeOptions options;
 };
-const std::vector<Way>& ways() {
-  static const std::vector<Way> all = {
+const std::vector<DecodingRow>& decoding_rows() {
+  static const std::vector<DecodingRow> all = {
       {"greedy", {.beam = 1}},
       {"beam", {.beam = 4}},
       {"without length penalty", {.beam = 3, .length_penalty = 0}},
@@ -58,7 +58,7 @@ const std::vector<Way>& ways() {
   return all;
 }
 
-/// start() and step(), by hand.
+/// The likeliest tokens, by start() and step().
 std::vector<Id> by_steps(const LanguageModel& model, const std::vector<Id>& text, Index count) {
   const auto state = model.start(pack({std::vector<Id>(text.begin(), text.end() - 1)}));
   std::vector<Id> out;
@@ -83,14 +83,14 @@ TEST(LanguageModel, GoesOnWithTheTextItWasTrainedOn) {
         periodic(static_cast<Id>(first_free_id + (length + 3) % period), count);
     const std::string what = fmt::format("{} tokens after {}", count, length);
     EXPECT_EQ(by_steps(model, text, count), expected) << what;
-    for (const Way& way : ways()) {
-      DecodeOptions o = way.options;
+    for (const DecodingRow& row : decoding_rows()) {
+      DecodeOptions o = row.options;
       o.min_length = count;
       o.max_length = count;
       const auto found = decode(model, Lines{{5, 6}, text}, o);  // beside a text of another length
-      EXPECT_EQ(found[1][0].ids, expected) << way.name << ": " << what;
-      EXPECT_EQ(decode(model, text, o)[0].ids, expected) << way.name << " alone: " << what;
-      EXPECT_GT(found[1][0].log_probability, -1) << way.name << ": " << what;
+      EXPECT_EQ(found[1][0].ids, expected) << row.name << ": " << what;
+      EXPECT_EQ(decode(model, text, o)[0].ids, expected) << row.name << " alone: " << what;
+      EXPECT_GT(found[1][0].log_probability, -1) << row.name << ": " << what;
     }
   }
 }
@@ -111,7 +111,7 @@ TEST(LanguageModel, ScoresTheTextItWasTrainedOn) {
   }
 }
 
-/// Past the context a model sees the last tokens alone, as if the text began there.
+/// A model sees only the last tokens of a text longer than the context, as if the text began there.
 TEST(LanguageModel, SeesTheLastTokensOfItsContext) {
   constexpr Index context = 9;
   const LanguageModel model = tiny_language_model(0, context);

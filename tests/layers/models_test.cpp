@@ -4,11 +4,12 @@
 #include "framework/memory.h"
 #include "framework/reuse.h"
 #include "tests/layers/tiny.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
 
-// Each model, with what differs between them.
+// What every model promises. Family says what differs between the models.
 struct Family {
   std::string name;
   std::function<std::unique_ptr<Seq2Seq>(Real dropout)> make;
@@ -85,8 +86,8 @@ TEST(Models, ABatchGivesWhatItsSequencesGiveAlone) {
                    fmt::format("{}: logits of sequence {}", family.name, i));
       add(expected, gradients(*model, [&] { return model->loss(alone, summed); }));
     }
-    // Products over a batch add up in another order than those over one sequence, and the norms of
-    // an LSTM's 8 numbers divide what rounding leaves by their spread.
+    // Sums over a batch have another order than sums over one sequence, and the norms over an
+    // LSTM's 8 numbers divide rounding errors by their spread.
     const bool normed = std::string(family.name).starts_with("normed lstm");
     expect_close(got, expected, family.name, normed ? 10 * close : close);
   }
@@ -171,11 +172,11 @@ TEST(Models, ASourceOfNothingIsNoNaN) {
 TEST(Models, LossIsTheMeanOverGoldTokens) {
   for (const Family& family : families()) {
     const auto model = family.make(0);
-    set_training(*model, false);  // nothing but the answers counts then, coverage neither
-    // of models that copy it is not the mixture's: copy_test.cpp
+    set_training(*model, false);  // without the loss of coverage
+    // copy_test.cpp tests the smoothing of models that copy
     const double smoothing = model->copies() ? 0 : 0.1;
     Batch batch = batch_of(family, source_lengths, target_lengths);
-    for (Index ignored : {-1, 0, 4}) {  // a row more each time
+    for (Index ignored : {-1, 0, 4}) {  // one more row each time
       if (ignored >= 0) batch.gold[ignored] = ignored_id;
       const Tensor logits = model->logits(batch).value();
       double total = 0;
@@ -208,31 +209,43 @@ TEST(Models, LossIsTheMeanOverGoldTokens) {
   }
 }
 
-TEST(Models, CountTheirParameters) {
-  // An attention: query, key, value and output maps, 4 (d^2 + d). Feed-forward: 2 d ff + ff + d. A
-  // norm: 2 d.
-  const auto attention = [](Index d) { return 4 * (d * d + d); };
-  const auto feed_forward = [](Index d, Index ff) { return 2 * d * ff + ff + d; };
-  const auto pair = [&](Index v, Index d, Index n,
-                        // encoder layers have 2 norms, decoder layers 2 attentions and 3 norms
-                        Index ff) {
-    return v * d + n * (3 * attention(d) + 2 * feed_forward(d, ff) + 5 * 2 * d) + 2 * 2 * d;
-  };
-  const auto gpt = [&](Index v, Index d, Index n, Index ff, Index context) {
-    return v * d + context * d + n * (attention(d) + feed_forward(d, ff) + 2 * 2 * d) + 2 * d;
-  };
-  // Two tables, a convolution to 2 d a layer and side, two linear layers a decoder layer, and the
-  // output's.
-  const auto convolutional = [](Index v, Index d, Index n, Index k, Index positions) {
-    return v * d + positions * d + 2 * n * (2 * d * k * d + 2 * d) + 2 * n * (d * d + d) + d * v +
-           v;
-  };
-  // the case `conv`: 2,048,000 + 262,144 + 3,149,824 + 526,336 + 2,056,000
-  EXPECT_EQ(convolutional(8000, 256, 4, 3, 1024), 8042304);
-  for (const bool tied : {false, true})
+// Numbers of parameters, for a vocabulary of v, a width of d and n layers.
+
+/// Query, key, value and output maps.
+constexpr Index attention_parameters(Index d) { return 4 * (d * d + d); }
+constexpr Index feed_forward_parameters(Index d, Index ff) { return 2 * d * ff + ff + d; }
+constexpr Index norm_parameters(Index d) { return 2 * d; }
+
+/// Encoder layers have an attention and 2 norms, decoder layers 2 attentions and 3 norms.
+constexpr Index transformer_parameters(Index v, Index d, Index n, Index ff) {
+  const Index layer =
+      3 * attention_parameters(d) + 2 * feed_forward_parameters(d, ff) + 5 * norm_parameters(d);
+  return v * d + n * layer + 2 * norm_parameters(d);
+}
+
+constexpr Index language_model_parameters(Index v, Index d, Index n, Index ff, Index context) {
+  const Index layer =
+      attention_parameters(d) + feed_forward_parameters(d, ff) + 2 * norm_parameters(d);
+  return v * d + context * d + n * layer + norm_parameters(d);
+}
+
+/// Two tables, a convolution to 2 d in each layer of either side, two linear layers in each decoder
+/// layer, and the output layer.
+constexpr Index convolutional_parameters(Index v, Index d, Index n, Index kernel, Index positions) {
+  return v * d + positions * d + 2 * n * (2 * d * kernel * d + 2 * d) + 2 * n * (d * d + d) +
+         d * v + v;
+}
+
+TEST(Models, ConvolutionalOnesCountTheirParameters) {
+  // The case `conv` of benchmarks/: 2,048,000 + 262,144 + 3,149,824 + 526,336 + 2,056,000
+  EXPECT_EQ(convolutional_parameters(8000, 256, 4, 3, 1024), 8042304);
+  for (const bool tied : {false, true}) {
     for (const bool normed : {false, true}) {
       Random random(1);
-      const Index gains = normed ? 2 * 3 * 2 * 16 + 2 * 3 * 16 + (tied ? 0 : 50) : 0;
+      Index expected = convolutional_parameters(50, 16, 3, 5, 40);
+      if (tied) expected -= 50 * 16;
+      if (normed) expected += 2 * 3 * 2 * 16 + 2 * 3 * 16;  // gains of the layers
+      if (normed && !tied) expected += 50;                  // and of the output layer
       ConvS2S model({.vocabulary = 50,
                      .d = 16,
                      .layers = 3,
@@ -241,50 +254,57 @@ TEST(Models, CountTheirParameters) {
                      .weight_norm = normed,
                      .tied = tied},
                     random);
-      EXPECT_EQ(parameter_count(model),
-                convolutional(50, 16, 3, 5, 40) + gains - (tied ? 50 * 16 : 0));
+      EXPECT_EQ(parameter_count(model), expected);
       EXPECT_EQ(model.longest(), 40);
     }
-  // The cases of benchmarks/, worked out by hand: tiny 1,024,000 (embedding) + 2 (198,272 +
-  // 264,576) + 512; small 2,048,000 + 3 (789,760 + 1,053,440) + 1,024; base 4,096,000 + 6
-  // (3,152,384 + 4,204,032) + 2,048; chargpt 8,320 + 8,192 (positions) + 4 x 198,272 + 256; gptlong
-  // 16,640 + 262,144 + 4 x 789,760 + 512.
-  EXPECT_EQ(pair(8000, 128, 2, 512), 1950208);
-  EXPECT_EQ(pair(8000, 256, 3, 1024), 7578624);
-  EXPECT_EQ(pair(8000, 512, 6, 2048), 48236544);
-  EXPECT_EQ(gpt(65, 128, 4, 512, 64), 809856);
-  EXPECT_EQ(gpt(65, 256, 4, 1024, 1024), 3438336);
-  // And models have as many: the smaller cases themselves, the larger ones at a smaller width.
+  }
+}
+
+TEST(Models, TransformersCountTheirParameters) {
+  // The cases of benchmarks/, by hand:
+  // - tiny: 1,024,000 (embedding) + 2 (198,272 + 264,576) + 512
+  // - small: 2,048,000 + 3 (789,760 + 1,053,440) + 1,024
+  // - base: 4,096,000 + 6 (3,152,384 + 4,204,032) + 2,048
+  EXPECT_EQ(transformer_parameters(8000, 128, 2, 512), 1950208);
+  EXPECT_EQ(transformer_parameters(8000, 256, 3, 1024), 7578624);
+  EXPECT_EQ(transformer_parameters(8000, 512, 6, 2048), 48236544);
+  // Models have as many: the smallest case itself, the others at a smaller width.
   struct Row {
     Index v;
     Index d;
     int n;
     int heads;
-    // context 0: encoder and decoder
-    Index ff;
+    Index ff;  // 0: 4 d
+  };
+  for (const Row& r : {Row{8000, 128, 2, 4, 512}, Row{300, 32, 3, 4, 128}, Row{100, 16, 6, 8, 0}}) {
+    Random random(1);
+    Transformer model({.vocabulary = r.v, .d = r.d, .layers = r.n, .heads = r.heads, .ff = r.ff},
+                      random);
+    const Index ff = r.ff > 0 ? r.ff : 4 * r.d;
+    EXPECT_EQ(parameter_count(model), transformer_parameters(r.v, r.d, r.n, ff));
+    EXPECT_EQ(model.longest(), 0);
+  }
+}
+
+TEST(Models, LanguageModelsCountTheirParameters) {
+  // The cases of benchmarks/, by hand:
+  // - chargpt: 8,320 + 8,192 (positions) + 4 x 198,272 + 256
+  // - gptlong: 16,640 + 262,144 + 4 x 789,760 + 512
+  EXPECT_EQ(language_model_parameters(65, 128, 4, 512, 64), 809856);
+  EXPECT_EQ(language_model_parameters(65, 256, 4, 1024, 1024), 3438336);
+  struct Row {
+    Index d;
+    Index ff;  // 0: 4 d
     Index context;
   };
-  for (const Row& r :
-       {Row{8000, 128, 2, 4, 512, 0}, Row{300, 32, 3, 4, 128, 0}, Row{100, 16, 6, 8, 0, 0},
-        Row{65, 128, 4, 4, 512, 64}, Row{65, 16, 4, 4, 0, 1024}}) {
+  for (const Row& r : {Row{128, 512, 64}, Row{16, 0, 1024}}) {
     Random random(1);
+    LanguageModel model(
+        {.vocabulary = 65, .d = r.d, .layers = 4, .heads = 4, .ff = r.ff, .context = r.context},
+        random);
     const Index ff = r.ff > 0 ? r.ff : 4 * r.d;
-    if (r.context > 0) {
-      LanguageModel model({.vocabulary = r.v,
-                           .d = r.d,
-                           .layers = r.n,
-                           .heads = r.heads,
-                           .ff = r.ff,
-                           .context = r.context},
-                          random);
-      EXPECT_EQ(parameter_count(model), gpt(r.v, r.d, r.n, ff, r.context));
-      EXPECT_EQ(model.longest(), r.context);
-    } else {
-      Transformer model({.vocabulary = r.v, .d = r.d, .layers = r.n, .heads = r.heads, .ff = r.ff},
-                        random);
-      EXPECT_EQ(parameter_count(model), pair(r.v, r.d, r.n, ff));
-      EXPECT_EQ(model.longest(), 0);
-    }
+    EXPECT_EQ(parameter_count(model), language_model_parameters(65, r.d, 4, ff, r.context));
+    EXPECT_EQ(model.longest(), r.context);
   }
 }
 
@@ -364,39 +384,31 @@ TEST(Models, SeeNothingOfWhatComesLater) {
   }
 }
 
-TEST(Models, RefuseSizesThatMakeNone) {
+TEST(Models, RefuseSizesThatDoNotFit) {
   Random random(1);
-  const auto message = [](const std::function<void()>& act) -> std::string {
-    try {
-      act();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([&] { Transformer({.vocabulary = 0, .d = 8}, random); }),
+  EXPECT_EQ(message_of([&] { Transformer({.vocabulary = 0, .d = 8}, random); }),
             "[transformer] expected vocabulary of at least 4, the marks among them; got 0");
-  EXPECT_EQ(message([&] { Transformer({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
+  EXPECT_EQ(message_of([&] { Transformer({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
             "[transformer] expected layers of at least 1; got 0");
-  EXPECT_EQ(message([&] { LanguageModel({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
+  EXPECT_EQ(message_of([&] { LanguageModel({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
             "[lm] expected layers of at least 1; got 0");
-  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 0, .d = 8}, random); }),
+  EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 0, .d = 8}, random); }),
             "[conv] expected vocabulary of at least 4, the marks among them; got 0");
-  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .kernel = 4}, random); }),
+  EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 9, .d = 8, .kernel = 4}, random); }),
             "[conv] expected kernel above 0 and odd; got 4");
-  EXPECT_EQ(message([&] { ConvS2S({.vocabulary = 9, .d = 8, .positions = 0}, random); }),
+  EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 9, .d = 8, .positions = 0}, random); }),
             "[conv] expected positions of at least 1; got 0");
   const auto convolutional = tiny_convolutional(true, 0, 3, 4);
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               convolutional.logits(make_batch(random_lines({5}, 1), random_lines({3}, 1)));
             }),
             "[positions] expected positions of at most 4; got 5");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               convolutional.logits(make_batch(random_lines({4}, 1), random_lines({4}, 1)));
             }),
             "[positions] expected positions of at most 4; got 5");
   const auto model = tiny_language_model(0, 4);
-  EXPECT_EQ(message([&] { model.logits(make_batch({}, random_lines({4}, 1))); }),
+  EXPECT_EQ(message_of([&] { model.logits(make_batch({}, random_lines({4}, 1))); }),
             "[positions] expected positions of at most 4; got 5");
 }
 
@@ -411,7 +423,7 @@ TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
       step_random() = Random(seed, step);
       return static_cast<double>(model->loss(batch, summed).item());
     };
-    set_training(*plain, false);  // where there is coverage, its loss is training's alone
+    set_training(*plain, false);  // without the loss of coverage
     const double undropped = static_cast<double>(plain->loss(batch, summed).item());
     const double first = at(1, 1);
     EXPECT_NE(first, undropped) << family.name;
@@ -431,8 +443,8 @@ TEST(Dropout, IsTheIdentityInEvaluationAndFollowsItsStepInTraining) {
 }
 
 TEST(Dropout, GradientsAreThoseOfTheNetworkThatIsLeft) {
-  // With the step's draws fixed the loss is a smooth function of the parameters: its slope must be
-  // what the tape says.
+  // With the random numbers of the step fixed, the loss is a smooth function of the parameters. Its
+  // slope must be the gradient of the tape.
   const double e = sizeof(Real) == 8 ? 1e-5 : 4e-3;
   const double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
   for (const Family& family : families()) {
@@ -467,7 +479,7 @@ TEST(Dropout, GradientsAreThoseOfTheNetworkThatIsLeft) {
   }
 }
 
-/// As many threads as the test began with, once it ends.
+/// Restores the number of threads at the end of a test.
 struct ThreadsRestored {
   int before = threads();
   ~ThreadsRestored() { set_threads(before); }
@@ -477,7 +489,7 @@ TEST(Models, GiveTheSameBitsOnAnyNumberOfThreads) {
   const ThreadsRestored restored;
   for (const Family& family : families()) {
     const auto model = family.make(Real(0.2));
-    // enough rows to share out
+    // enough rows for several threads
     const Batch batch = batch_of(family, {40, 3, 17, 9, 25, 30}, {12, 20, 1, 9, 15, 22});
     const auto step = [&](int n) {
       set_threads(n);
@@ -519,8 +531,7 @@ TEST(Recompute, OfALayerWithDropoutChangesNothing) {
     const auto both = [&](bool again) {
       step_random() = Random(4, 5);
       return gradients(m, [&] {
-        // Two in a row, and a draw after them: each must find its own place among the random
-        // numbers.
+        // Two layers and then a draw: each must read its own part of the random numbers.
         const auto layer = [&](std::span<const Variable> in) { return m.layer(in[0], spans); };
         const auto apply = [&](const Variable& x) {
           const Operand in[] = {x};
@@ -535,8 +546,8 @@ TEST(Recompute, OfALayerWithDropoutChangesNothing) {
 
 // Memory -----------------------------------------------------------------------------------------
 
-/// What is frozen gets no gradient, and what is not the same one as in a model that learns whole,
-/// to the bit.
+/// A frozen parameter gets no gradient. Every other one gets the same bits as in a model without
+/// frozen parameters.
 TEST(Models, GiveTheSameGradientsAroundFrozenParts) {
   constexpr const char* parts[] = {"encoder*", "*decoder*",   "*embedding*", "*bias", "*weight",
                                    "*output*", "*attention*", "*norm*",      "!*.0.*"};

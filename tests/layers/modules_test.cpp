@@ -4,7 +4,7 @@
 #include "optim/optimizer.h"
 #include "tests/layers/decoding.h"
 
-// What copies share, what modules may hold, and in which mode they are.
+// What copies of modules share, what modules may hold, and their mode (training or evaluation).
 
 namespace heed {
 namespace {
@@ -18,7 +18,7 @@ std::string message(const std::function<void()>& f) {
   return "";
 }
 
-/// Whether two modules name one parameter at their i-th place, for every place.
+/// For each i, whether the i-th parameters of two modules are one.
 std::vector<bool> shared(AnyModule a, AnyModule b) {
   const auto first = parameters(a);
   const auto second = parameters(b);
@@ -115,7 +115,7 @@ TEST(Copies, OfTiedWeightsAreTiedAgainOrRefused) {
   EXPECT_EQ(shared(twin, model), std::vector<bool>(2, true));
   change(model);
   EXPECT_EQ(values(cloned), before);
-  cloned = model;  // the numbers; its ties are its own
+  cloned = model;  // copies the numbers; ties stay within each model
   EXPECT_EQ(values(cloned), values(model));
   EXPECT_TRUE(cloned.output.weight == cloned.embedding.weight);
   EXPECT_EQ(shared(cloned, model), std::vector<bool>(2, false));
@@ -150,32 +150,32 @@ TEST(Copies, ThatTrainAndAreGoneAreSaid) {
   EXPECT_TRUE(layers[0].weight.gradient().defined());
 }
 
-/// Is shown a model, what was made of it, and whether the two share their weights.
-using Look = std::function<void(Seq2Seq& model, Seq2Seq& copy, bool sharing)>;
+/// Checks a model against a copy of it. `sharing`: they share their weights.
+using CopyCheck = std::function<void(Seq2Seq& model, Seq2Seq& copy, bool sharing)>;
 
 struct CopiedFamily {
   std::string name;
-  std::function<void(const Look&)> each;  // every way to make one of another
+  std::function<void(const CopyCheck&)> each;  // for every way to copy a model
 };
 
 template <class Make>
 CopiedFamily copied_family(const std::string& name, Make make) {
-  return {name, [make](const Look& look) {
+  return {name, [make](const CopyCheck& check_copy) {
             auto model = make();
             auto copy = model;
             auto cloned = clone(model);
             auto twin = share(model);
-            look(model, copy, false);
-            look(model, cloned, false);
-            look(model, twin, true);
+            check_copy(model, copy, false);
+            check_copy(model, cloned, false);
+            check_copy(model, twin, true);
             auto assigned = make();
             change(assigned);
             assigned = model;
-            look(model, assigned, false);
+            check_copy(model, assigned, false);
           }};
 }
 
-/// A model of every family, and those with ties and with parts that are no values.
+/// A model of every family, and models with ties and with parts behind pointers.
 std::vector<CopiedFamily> copied_families() {
   const auto copying = [] { return tiny_transformer(NormPlace::post, 0, tiny_vocabulary, true); };
   std::vector<CopiedFamily> all = {
@@ -286,7 +286,7 @@ TEST(Dropout, IsAProbability) {
   EXPECT_TRUE(Dropout(Real(0.5)).drops());
 }
 
-/// Models that drop half of everything.
+/// Models with a dropout of one half.
 std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> dropping() {
   const Real p = Real(0.5);
   std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> all;

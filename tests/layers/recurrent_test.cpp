@@ -1,6 +1,7 @@
 #include "layers/recurrent.h"
 
 #include "tests/layers/tiny.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
@@ -213,22 +214,14 @@ TEST(Recurrent, DropsOutInTrainingAlone) {
 }
 
 TEST(Recurrent, SaysWhatDoesNotFit) {
-  const auto message = [](const std::function<void()>& act) -> std::string {
-    try {
-      act();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([] { cell_kind("lsmt"); }),
+  EXPECT_EQ(message_of([] { cell_kind("lsmt"); }),
             "[recurrent] expected a cell of elman, lstm, norm_lstm, gru; got lsmt");
-  EXPECT_EQ(message([] { make({.in = 3, .hidden = 0}); }),
+  EXPECT_EQ(message_of([] { make({.in = 3, .hidden = 0}); }),
             "[recurrent] expected an input and a hidden width of at least 1; got 3 and 0");
-  EXPECT_EQ(message([] { make({.in = 3, .layers = 0}); }),
+  EXPECT_EQ(message_of([] { make({.in = 3, .layers = 0}); }),
             "[recurrent] expected at least one layer; got 0");
   EXPECT_EQ(
-      message([] {
+      message_of([] {
         std::vector<CellState> states(1);
         make({.in = 3, .hidden = 2, .bidirectional = true}).step(random_tensor({1, 3}, 1), states);
       }),

@@ -15,14 +15,14 @@
 #include "layers/seq2seq/recurrent_seq2seq.h"
 #include "layers/seq2seq/transformer.h"
 
-// Models small enough to be computed a second way, and batches for them.
+// Small models, which tests can also compute in a second way, and batches for them.
 
 namespace heed {
 
 inline constexpr Index tiny_vocabulary = 30;
 inline constexpr double close = sizeof(Real) == 8 ? 1e-12 : 1e-5;
 
-/// Every parameter at random: the biases' and gains' initial values would hide a forgotten one.
+/// Makes every parameter random. The initial values of biases and gains would hide an error.
 inline void randomize(AnyModule module, std::uint64_t seed = 7) {
   Random random(seed, 99);
   for (const auto& [name, p] : parameters(module)) {
@@ -86,7 +86,7 @@ inline ConvS2S tiny_convolutional(bool plain = true, Real dropout = 0, Index ker
   return model;
 }
 
-/// The recurrent models that the properties are checked on: every attention, every cell.
+/// Recurrent models with every kind of attention and every cell.
 struct TinyRecurrent {
   const char* name;
   RecurrentSeq2SeqOptions options;
@@ -132,7 +132,7 @@ inline RecurrentSeq2Seq tiny_recurrent(const TinyRecurrent& row, Real dropout = 
 
 using Lines = std::vector<std::vector<Id>>;
 
-/// Sentences of these lengths, of any ids but the first four.
+/// Random sentences of these lengths, without the first four ids.
 inline Lines random_lines(const std::vector<Index>& lengths, std::uint64_t seed,
                           Index vocabulary = tiny_vocabulary) {
   Random random(seed);
@@ -147,8 +147,7 @@ inline Lines random_lines(const std::vector<Index>& lengths, std::uint64_t seed,
   return lines;
 }
 
-/// The lines at the given width, what is past their ends filled with `filler`; packed where width
-/// is 0.
+/// The lines padded to `width` with `filler`; packed where width is 0.
 inline Sequences lay_out(const Lines& lines, Index width, Id filler) {
   if (width == 0) return pack(lines);
   std::vector<Index> lengths;
@@ -163,9 +162,8 @@ inline Sequences lay_out(const Lines& lines, Index width, Id filler) {
 }
 
 struct Widths {
-  // 0: packed
-  Index source = 0;
-  Index target = 0;
+  Index source = 0;  // 0: packed
+  Index target = 0;  // 0: packed
 };
 
 /// Teacher forcing: the decoder reads <s> y and must answer y </s>.
@@ -192,7 +190,7 @@ struct Gradients {
   std::vector<std::vector<Real>> values;  // empty where no gradient arrived
 };
 
-/// The loss that `f` gives, and what a backward pass through it leaves in each parameter.
+/// The loss that `f` gives, and the gradient of each parameter.
 inline Gradients gradients(AnyModule module, const std::function<Variable()>& f) {
   clear_gradients(module);
   Gradients result;
@@ -225,7 +223,7 @@ inline void add(Gradients& a, const Gradients& b) {
     }
 }
 
-/// Largest difference, relative to the largest of `expected` (to 1 where all are smaller).
+/// The largest difference, relative to the largest of `expected`, or to 1 where that is smaller.
 inline double difference(std::span<const Real> got, std::span<const Real> expected) {
   if (got.size() != expected.size()) return INFINITY;
   double largest = 1;

@@ -9,6 +9,7 @@
 #include "layers/norm.h"
 #include "layers/recurrent.h"
 #include "layers/transformer_layers.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
@@ -37,13 +38,10 @@ TEST(Where, IsTheLineThatCalledTheLayer) {
       {"convolution", [&] { convolution(x, spans); }, __LINE__},
   };
   for (const Row& row : rows) {
-    std::string message = "no error";
-    try {
+    const std::string message = message_of([&] {
       Tape tape({.check_finite = true});
       row.call();
-    } catch (const Error& error) {
-      message = error.what();
-    }
+    });
     const std::string end = fmt::format("where_test.cpp:{}", row.line);
     EXPECT_TRUE(message.ends_with(end)) << row.what << ": " << message;
   }

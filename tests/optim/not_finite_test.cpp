@@ -56,15 +56,16 @@ std::vector<Family> families(Real dropout = Real(0.1)) {
 
 constexpr Id marked = tiny_vocabulary - 1;
 
-/// Four lines, numbered 10, 20, 30 and 40 by people; `marked` stands in the sources and targets of
-/// those named alone.
+/// Four lines, which people call 10, 20, 30 and 40. Only the sources and targets of the lines named
+/// hold `marked`.
 Batch batch_for(const Seq2Seq& model, const std::vector<std::size_t>& with_mark,
                 Widths widths = {}) {
   Lines sources = random_lines({3, 5, 2, 4}, 11, marked);
-
   Lines targets = random_lines({4, 2, 3, 5}, 12, marked);
-  for (std::size_t i : with_mark)
-    sources[i].back() = targets[i].front() = marked;
+  for (std::size_t i : with_mark) {
+    sources[i].back() = marked;
+    targets[i].front() = marked;
+  }
   Batch batch = make_batch(model.reads_source() ? sources : Lines{}, targets, widths);
   batch.lines = {9, 19, 29, 39};
   return batch;
@@ -81,9 +82,10 @@ std::string explained(const Family& family, std::span<const Batch> batches,
 TEST(NotFinite, HealthyStepsOfEveryFamilyPass) {
   for (const Family& family : families()) {
     const Batch batch = batch_for(*family.model, {});
-    EXPECT_EQ(explained(family, {&batch, 1}),
-              "step 8: the loss is inf on lines 10, 20, 30, 40; lower optim.lr, or look at these "
-              "(--on-nan skip passes over such steps)")
+    EXPECT_EQ(
+        explained(family, {&batch, 1}),
+        "step 8: the loss is inf on lines 10, 20, 30, 40; lower the learning rate, or look at "
+        "these (on_nan = skip passes over such steps)")
         << family.name << ": nothing to be found";
   }
 }
@@ -99,8 +101,7 @@ TEST(NotFinite, WeightsAreToBlameWhereTheyHoldIt) {
       const Batch batch = batch_for(*family.model, {});
       EXPECT_EQ(explained(family, {&batch, 1}),
                 fmt::format("step 8: the loss is inf: the weights of layer {} ({}) are not finite "
-                            "since an earlier step; begin a new "
-                            "run with a lower optim.lr",
+                            "since an earlier step; begin a new run with a lower learning rate",
                             name.substr(0, name.rfind('.')), name))
           << family.name;
       p.value()[p.value().size() - 1] = kept;
@@ -195,6 +196,7 @@ struct Numbers {
   }
 };
 
+/// Lines of tokens, numbered from `first_line` on; every token has gold.
 Batch numbers(const Lines& lines, Index first_line) {
   Batch batch{.source = {}, .target = pack(lines), .gold = {}, .lines = {}, .ignored = ignored_id};
   batch.gold = Ids::full({batch.target.spans.rows()}, 1);
@@ -203,106 +205,125 @@ Batch numbers(const Lines& lines, Index first_line) {
   return batch;
 }
 
-TEST(NotFinite, FollowsTheStepAsItWasComputed) {
-  const Batch plain = numbers({{0, 1}, {5}}, 100);
-  const Batch big = numbers({{2}, {0}, {2, 1}}, 0);
+Batch without_gold(Batch batch) {
+  batch.gold = Ids::full({batch.gold.size()}, ignored_id);
+  return batch;
+}
 
-  const Batch zero = numbers({{5, 3}, {1}, {3}}, 200);
-  Batch no_gold = numbers({{2}, {2}}, 300);
-  Batch one_without = numbers({{2}, {2}, {3}}, 400);
+Batch without_gold_in_line_2(Batch batch) {
+  batch.gold[1] = ignored_id;
+  return batch;
+}
 
-  Batch long_one = numbers(Lines(14, {2}), 0);
-  for (Id& id : no_gold.gold.span())
-    id = ignored_id;
-  one_without.gold[1] = ignored_id;
-  using Unary = std::function<Variable(const Variable&)>;
-  const auto total = [](const Unary& f) -> std::function<LossFunction(Numbers&)> {
-    return [f](Numbers& m) -> LossFunction {
-      return [&m, f](const Batch& batch, Real divisor) {
-        return sum(f(embedding(batch.target.ids, m.table))) * (1 / divisor);
-      };
+/// The loss function of a model.
+using LossOf = std::function<LossFunction(Numbers&)>;
+
+/// The sum of f over the numbers of all tokens.
+LossOf sum_of(const std::function<Variable(const Variable&)>& f) {
+  return [f](Numbers& m) -> LossFunction {
+    return [&m, f](const Batch& batch, Real divisor) {
+      return sum(f(embedding(batch.target.ids, m.table))) * (1 / divisor);
     };
   };
-  const auto same = total([](const Variable& x) { return x; });
+}
 
-  const auto twice = total([](const Variable& x) { return x * 2; });
-  const auto root = total([](const Variable& x) { return sqrt(x); });
-  const auto recomputed = total([](const Variable& x) {
-    return recompute([](std::span<const Variable> v) { return sqrt(v[0]) * 1; }, {{x}});
-  });
-  const struct {
-    const char* name;
-    std::vector<Batch> batches;
-    std::function<LossFunction(Numbers&)> loss;
-    Real divisor;
-    const char* expected;
-  } rows[] = {
+struct StepRow {
+  const char* name;
+  std::vector<Batch> batches;
+  LossOf loss;
+  Real divisor;
+  const char* expected;  // the beginning, after what is wrong with the step
+};
+
+const LossOf same = sum_of([](const Variable& x) { return x; });
+const LossOf twice = sum_of([](const Variable& x) { return x * 2; });
+const LossOf root = sum_of([](const Variable& x) { return sqrt(x); });
+const LossOf recomputed_root = sum_of([](const Variable& x) {
+  return recompute([](std::span<const Variable> v) { return sqrt(v[0]) * 1; }, {{x}});
+});
+
+void expect_message(const StepRow& row) {
+  Numbers model;
+  const NotFiniteStep step{.step = 3,
+                           .seed = 1,
+                           .divisor = row.divisor,
+                           .batches = row.batches,
+                           .gradient = true,
+                           .value = std::numeric_limits<double>::infinity()};
+  const std::string message = explain(step, model, row.loss(model), NoData());
+  const std::string begin = "step 3: the norm of the gradients is inf: ";
+  EXPECT_TRUE(message.starts_with(begin + row.expected)) << row.name << ": " << message;
+  EXPECT_FALSE(model.table.gradient().defined()) << row.name;
+}
+
+TEST(NotFinite, FindsTheBatchesAndLinesThatGiveIt) {
+  const Batch plain = numbers({{0, 1}, {5}}, 100);
+  const Batch big = numbers({{2}, {0}, {2, 1}}, 0);
+  const StepRow rows[] = {
       {"the sum alone",
        {plain, big},
        same,
        1,
-       "[sum] inf in layer table, on lines 1, 2, 3 together; lower optim.lr, or look at these"},
+       "[sum] inf in layer table, on lines 1, 2, 3 together; lower the learning rate, or look at "
+       "these"},
       {"each of two",
        {plain, big},
        twice,
        1,
-       "[*] inf in layer table, on lines 1, 3; lower optim.lr, or look at these"},
+       "[*] inf in layer table, on lines 1, 3; lower the learning rate, or look at these"},
       {"a line without gold",
-       {one_without},
+       {without_gold_in_line_2(numbers({{2}, {2}, {3}}, 400))},
        twice,
        1,
-       "[*] inf in layer table, on line 401; lower optim.lr, or look at these"},
+       "[*] inf in layer table, on line 401; lower the learning rate, or look at these"},
       {"a batch without gold",
-       {no_gold, big},
+       {without_gold(numbers({{2}, {2}}, 300)), big},
        twice,
        1,
-       "[*] inf in layer table, on lines 1, 3; lower optim.lr, or look at these"},
+       "[*] inf in layer table, on lines 1, 3; lower the learning rate, or look at these"},
       {"many",
-       {long_one},
+       {numbers(Lines(14, {2}), 0)},
        twice,
        1,
        "[*] inf in layer table, on each of lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 4 more; lower "
-       "optim.lr ("},
+       "the learning rate ("},
+  };
+  for (const StepRow& row : rows)
+    expect_message(row);
+}
+
+TEST(NotFinite, FollowsGradientsAndTheDivisor) {
+  const Batch plain = numbers({{0, 1}, {5}}, 100);
+  const Batch zero = numbers({{5, 3}, {1}, {3}}, 200);
+  const StepRow rows[] = {
       {"in the gradient",
        {plain, zero},
        root,
        1,
-       "[sqrt] inf in the gradient of layer table, on lines 201, 203; lower optim.lr, or look at "
-       "these"},
+       "[sqrt] inf in the gradient of layer table, on lines 201, 203; lower the learning rate, or "
+       "look at these"},
       {"in a gradient that is recomputed",
        {plain, zero},
-       recomputed,
+       recomputed_root,
        1,
        "[sqrt] inf in the gradient of layer table, on lines 201, 203; lower"},
       {"by the divisor",
        {plain},
        same,
        std::numeric_limits<Real>::min() / 16,
-       "[*] inf in layer table, on each of lines 101, 102; lower optim.lr ("},
+       "[*] inf in layer table, on each of lines 101, 102; lower the learning rate ("},
       {"by adding up gradients",
        {numbers({{0}}, 0), numbers({{0}}, 1)},
        same,
        Real(1.6) / huge,
        "[embedding] inf in the gradient of layer table, on line 2; lower"},
   };
-  for (const auto& row : rows) {
-    Numbers model;
-    const std::string message = explain({.step = 3,
-                                         .seed = 1,
-                                         .divisor = row.divisor,
-                                         .batches = row.batches,
-                                         .gradient = true,
-                                         .value = std::numeric_limits<double>::infinity()},
-                                        model, row.loss(model), NoData());
-    EXPECT_TRUE(message.starts_with(std::string("step 3: the norm of the gradients is inf: ") +
-                                    row.expected))
-        << row.name << ": " << message;
-    EXPECT_FALSE(model.table.gradient().defined()) << row.name;
-  }
+  for (const StepRow& row : rows)
+    expect_message(row);
 }
 
 TEST(NotFinite, DropoutIsThatOfTheStep) {
-  // A line gives it unless dropout drops its one number; which it drops, the step decides.
+  // The line gives it unless dropout drops its only number. The step decides what is dropped.
   Numbers model;
   std::vector<bool> expected;
   std::string seen;

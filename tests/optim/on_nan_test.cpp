@@ -1,4 +1,4 @@
-// Training through steps that are not finite: stopping, skipping, and what is left behind.
+// Training with steps that are not finite: stopping, skipping, and what is saved.
 
 #include <algorithm>
 #include <cmath>
@@ -135,13 +135,11 @@ std::string timeless_rows(const std::string& folder) {
   return text;
 }
 
-/// As the Trainer does it, written by hand: steps of batches that are bad change nothing, but
-/// count.
+/// The training loop written by hand. Steps with a bad batch change nothing, but count.
 struct ByHand {
   Toy model;
   Adam optimizer{model, {.lr = 0.05}};
-  // NaN where skipped
-  std::vector<double> losses;
+  std::vector<double> losses;  // NaN where skipped
   std::vector<double> gold_counts;
 
   ByHand(Index steps, Index accumulate, const std::set<std::int64_t>& bad) {
@@ -307,54 +305,58 @@ TEST(OnNan, SaysWhatItSkips) {
                 "step 12: 2 of the last 4 steps were not finite and skipped, 6 in all"}));
 }
 
+struct StopRow {
+  Fault fault;
+  Index accumulate;
+  Index batch;  // the bad one
+  const char* message;
+};
+
+/// The run stops at step 4 and keeps step 3. Resumed with OnNan::skip, it skips step 4.
+void expect_stop(const TemporaryFolder& folder, const StopRow& row) {
+  TrainerOptions o = options(8, OnNan::stop, row.accumulate,
+                             folder.path(fmt::format("run-{}-{}-{}", static_cast<int>(row.fault),
+                                                     row.accumulate, row.batch)));
+  o.eval_every = 2;
+  int evaluations = 0;
+  const std::string message = folder.message([&] {
+    Training(o, {row.batch}, row.fault).run(-1, [&] {
+      return Evaluation{3.0 - evaluations++, 0, {}};
+    });
+  });
+  EXPECT_TRUE(message.starts_with(row.message)) << message;
+  if (row.fault == Fault::gradient) {
+    EXPECT_NE(
+        message.find(fmt::format(": [sqrt] inf in the gradient of layer embedding, on line {}; ",
+                                 10 * row.batch + 2)),
+        std::string::npos)
+        << message;
+  }
+  EXPECT_EQ(load(RunFolder(o.folder).best()).number("step"), 2);
+  EXPECT_EQ(load(RunFolder(o.folder).last()).number("step"), 3);
+  const ByHand expected(8, row.accumulate, {row.batch});
+  o.on_nan = OnNan::skip;  // may change when the run is resumed
+  Training again(o, {row.batch}, row.fault);
+  ASSERT_TRUE(again.trainer.resume());
+  EXPECT_EQ(again.run().skipped, 1);
+  EXPECT_EQ(again.model.weight.value().to_vector(), expected.model.weight.value().to_vector());
+}
+
 TEST(OnNan, StopsAndKeepsWhatWasThere) {
   const TemporaryFolder folder;
-  const struct {
-    Fault fault;
-    Index accumulate;
-    Index batch;
-    Index step;
-    const char* says;
-  } rows[] = {
-      {Fault::loss, 1, 3, 4,
-       "step 4: the loss is -inf: [log] -inf in layer embedding, on line 32; lower optim.lr, or "
-       "look at these (--on-nan skip "
-       "passes over such steps)"},
-      {Fault::loss, 2, 7, 4,
+  const StopRow rows[] = {
+      {Fault::loss, 1, 3,
+       "step 4: the loss is -inf: [log] -inf in layer embedding, on line 32; lower the learning "
+       "rate, or look at these (on_nan = skip passes over such steps)"},
+      {Fault::loss, 2, 7,
        "step 4: the loss is -inf: [log] -inf in layer embedding, on line 72; lower"},
-      {Fault::loss, 2, 6, 4,
+      {Fault::loss, 2, 6,
        "step 4: the loss is -inf: [log] -inf in layer embedding, on line 62; lower"},
-      {Fault::gradient, 1, 3, 4, "step 4: the norm of the gradients is "},
-      {Fault::gradient, 2, 7, 4, "step 4: the norm of the gradients is "},
+      {Fault::gradient, 1, 3, "step 4: the norm of the gradients is "},
+      {Fault::gradient, 2, 7, "step 4: the norm of the gradients is "},
   };
-  int made = 0;
-  for (const auto& row : rows) {
-    TrainerOptions o =
-        options(8, OnNan::stop, row.accumulate, folder.path("run-" + std::to_string(++made)));
-    o.eval_every = 2;
-    int evaluations = 0;
-    const std::string message = folder.message([&] {
-      Training(o, {row.batch}, row.fault).run(-1, [&] {
-        return Evaluation{3.0 - evaluations++, 0, {}};
-      });
-    });
-    EXPECT_EQ(message.rfind(row.says, 0), 0u) << message;
-    if (row.fault == Fault::gradient) {
-      EXPECT_NE(
-          message.find(fmt::format(": [sqrt] inf in the gradient of layer embedding, on line {}; ",
-                                   10 * row.batch + 2)),
-          std::string::npos)
-          << message;
-    }
-    EXPECT_EQ(load(RunFolder(o.folder).best()).number("step"), 2);
-    EXPECT_EQ(load(RunFolder(o.folder).last()).number("step"), 3);
-    const ByHand expected(8, row.accumulate, {row.batch});
-    o.on_nan = OnNan::skip;  // may change when the run is taken up
-    Training again(o, {row.batch}, row.fault);
-    ASSERT_TRUE(again.trainer.resume());
-    EXPECT_EQ(again.run().skipped, 1);
-    EXPECT_EQ(again.model.weight.value().to_vector(), expected.model.weight.value().to_vector());
-  }
+  for (const StopRow& row : rows)
+    expect_stop(folder, row);
 }
 
 TEST(OnNan, ManyInARowStop) {
@@ -368,8 +370,8 @@ TEST(OnNan, ManyInARowStop) {
   TrainerOptions o = options(60, OnNan::skip, 1, folder.path("run"));
   const std::string message = folder.message([&] { Training(o, bad).run(); });
   EXPECT_EQ(message.rfind("50 steps in a row were not finite, so the weights no longer give finite "
-                          "numbers; begin a new run with "
-                          "a lower optim.lr. The last: step 55: the loss is -inf: [log] -inf in "
+                          "numbers; begin a new run with a lower learning rate. The last: step 55: "
+                          "the loss is -inf: [log] -inf in "
                           "layer embedding, on line 542",
                           0),
             0u)
@@ -398,8 +400,8 @@ TEST(OnNan, WeightsThatAreNotFiniteStopAndAreNotSaved) {
           {}, observers);
     });
     EXPECT_EQ(message.rfind("step 6: the loss is nan: the weights of layer output (output.weight) "
-                            "are not finite since an earlier step; begin "
-                            "a new run with a lower optim.lr",
+                            "are not finite since an earlier step; begin a new run with a lower "
+                            "learning rate",
                             0),
               0u)
         << message;
@@ -485,7 +487,7 @@ TEST(OnNan, ADivergingRunIsWarnedOfOnceAcrossAResume) {
       observers.on_step = [&](const StepReport& r) { step = r.step; };
       observers.on_warning = [&](const std::string& text) { warnings.push_back(text); };
       observers.should_stop = [&] { return step == stop; };
-      // 2, and 40 from batch 100 on: the weights have no say
+      // 2, and 40 from batch 100 on, whatever the weights are
       const auto loss = [&](const Batch& b, Real divisor) {
         return loss_of(model, b, divisor, Fault::loss) * 0 +
                (b.lines[0] < 1000 ? Real(2) : Real(40));
@@ -498,8 +500,8 @@ TEST(OnNan, ADivergingRunIsWarnedOfOnceAcrossAResume) {
     for (std::string& text : run_to(-1))
       warnings.push_back(std::move(text));
     EXPECT_EQ(warnings, (std::vector<std::string>{"the loss rose from 2 (step 1) to 40 (step 160): "
-                                                  "training diverges; lower optim.lr or raise "
-                                                  "optim.warmup"}))
+                                                  "training diverges; lower the learning "
+                                                  "rate or raise the warm-up"}))
         << cut;
   }
 }

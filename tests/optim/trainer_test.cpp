@@ -1,5 +1,4 @@
-// The training loop: exactness of resuming, the files of a run, evaluation, and what it says when
-// something is wrong.
+// The training loop: exactness of resuming, the files of a run, evaluation, and its errors.
 
 #include "optim/trainer.h"
 
@@ -16,6 +15,7 @@
 #include "optim/metrics_log.h"
 #include "optim/run_folder.h"
 #include "tests/datasets/temporary.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
@@ -257,6 +257,66 @@ TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
   }
 }
 
+enum class FailsIn { data, loss, step, evaluation };
+constexpr const char* failure = "the disk was pulled out";
+
+struct FailingData : Numbered {
+  std::function<void()> before;
+  Batch next() override {
+    before();
+    return Numbered::next();
+  }
+};
+
+/// Trains until `where` throws, at or after `step`.
+void train_until_failure(Training& training, FailsIn where, Index step) {
+  Index steps = 0;
+  const auto fail_when = [&](bool now) {
+    if (now) throw Error(failure);
+  };
+  FailingData data;
+  data.before = [&] { fail_when(where == FailsIn::data && steps == step); };
+  const LossFunction loss = [&](const Batch& batch, Real divisor) {
+    fail_when(where == FailsIn::loss && steps == step);
+    return training.model.loss(batch, divisor);
+  };
+  const EvaluateFunction evaluate = [&] {
+    fail_when(where == FailsIn::evaluation && steps >= step);
+    return training.evaluate()();
+  };
+  Observers observers;
+  observers.on_step = [&](const StepReport& report) {
+    steps = report.step;
+    fail_when(where == FailsIn::step && steps == step);
+  };
+  training.trainer.run(data, loss, evaluate, observers);
+}
+
+/// A run that fails is saved, and goes on as `whole` from where it failed.
+void expect_saved(const TemporaryFolder& folder, const TrainerOptions& whole, FailsIn where,
+                  Index step) {
+  const std::string name = fmt::format("broken-{}-{}", static_cast<int>(where), step);
+  TrainerOptions broken = whole;
+  broken.folder = folder.path(name);
+  auto first = std::make_unique<Training>(broken);
+  const std::string message = folder.message([&] { train_until_failure(*first, where, step); });
+  const Index saved = where == FailsIn::evaluation ? (step + 3) / 4 * 4 : step;
+  EXPECT_EQ(message, fmt::format("{}; step {} is saved, and can be resumed from", failure, saved))
+      << name;
+  EXPECT_FALSE(first->model.weight.gradient().defined());
+  EXPECT_EQ(last_of(broken.folder).number("step"), saved);
+  Training second(broken, 99);
+  EXPECT_EQ(folder.message([&] { second.trainer.resume(); }),
+            name +
+                ": another process is training here; wait until it has ended, or choose another "
+                "folder");
+  first.reset();
+  ASSERT_TRUE(second.trainer.resume());
+  second.run();
+  EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(broken.folder)) << name;
+  EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(broken.folder)) << name;
+}
+
 TEST(Trainer, SavesWhatWasTrainedBeforeAnError) {
   const TemporaryFolder folder;
   TrainerOptions whole = options(12, folder.path("whole"));
@@ -265,56 +325,9 @@ TEST(Trainer, SavesWhatWasTrainedBeforeAnError) {
   whole.log_every = 3;
   whole.average = 2;
   Training(whole).run();
-  enum { in_data, in_loss, in_step, in_evaluation };
-  for (const int where : {in_data, in_loss, in_step, in_evaluation})
-    for (const Index step : {2, 4, 5, 8, 10, 11}) {
-      TrainerOptions broken = whole;
-      broken.folder = folder.path(fmt::format("broken-{}-{}", where, step));
-      auto first = std::make_unique<Training>(broken);
-      Index steps = 0;
-      const auto fail_when = [&](bool now) {
-        if (now) throw Error("the disk was pulled out");
-      };
-      Observers observers;
-      observers.on_step = [&](const StepReport& report) {
-        steps = report.step;
-        fail_when(where == in_step && steps == step);
-      };
-      const LossFunction loss = [&](const Batch& batch, Real divisor) {
-        fail_when(where == in_loss && steps == step);
-        return first->model.loss(batch, divisor);
-      };
-      const EvaluateFunction evaluate = [&] {
-        fail_when(where == in_evaluation && steps >= step);
-        return first->evaluate()();
-      };
-      struct Pulled : Numbered {
-        std::function<void()> before;
-        Batch next() override { return before(), Numbered::next(); }
-      } data;
-      data.before = [&] { fail_when(where == in_data && steps == step); };
-      const std::string message =
-          folder.message([&] { first->trainer.run(data, loss, evaluate, observers); });
-      const Index saved = where == in_evaluation ? (step + 3) / 4 * 4 : step;
-      EXPECT_EQ(
-          message,
-          fmt::format("the disk was pulled out; step {} is saved, and can be resumed from", saved))
-          << where;
-      EXPECT_FALSE(first->model.weight.gradient().defined());
-      EXPECT_EQ(last_of(broken.folder).number("step"), saved);
-      Training second(broken, 99);
-      EXPECT_EQ(folder.message([&] { second.trainer.resume(); }),
-                fmt::format("broken-{}-{}: another process is training here; wait until it has "
-                            "ended, or choose another folder",
-                            where, step));
-      first.reset();
-      ASSERT_TRUE(second.trainer.resume());
-      second.run();
-      EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(broken.folder))
-          << where << ", step " << step;
-      EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(broken.folder))
-          << where << ", step " << step;
-    }
+  for (const FailsIn where : {FailsIn::data, FailsIn::loss, FailsIn::step, FailsIn::evaluation})
+    for (const Index step : {2, 4, 5, 8, 10, 11})
+      expect_saved(folder, whole, where, step);
 }
 
 TEST(Trainer, WritesNothingIntoAFolderThatTookItsPlace) {
@@ -461,13 +474,7 @@ TEST(Trainer, WritesMetrics) {
   o.log_every = 3;
   o.eval_every = 5;
   Training run(o);
-  std::vector<double> losses;  // of each step
-  const LossFunction noting = [&](const Batch& batch, Real divisor) {
-    const Variable loss = run.model.loss(batch, divisor);
-    losses.push_back(loss.item());
-    return loss;
-  };
-  const TrainResult result = run.trainer.run(run.data, noting, run.evaluate(), run.observers());
+  const TrainResult result = run.run();
   const auto rows = rows_of(o.folder);
   std::string order;
   for (const auto& row : rows)
@@ -480,28 +487,41 @@ TEST(Trainer, WritesMetrics) {
     for (const char* column : row["split"] == "train" ? train : valid)
       EXPECT_TRUE(row.contains(column) && row[column].is_number())
           << column << " in " << row.dump();
-  // The first row is the mean of its steps, weighted by their gold tokens.
+  EXPECT_EQ(rows[3]["loss"].get<double>(), result.loss);
+}
+
+/// The loss of a row is the mean over its steps, weighted by their gold tokens.
+TEST(Trainer, WritesTheMeansOfARow) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(3, folder.path("run"));
+  o.log_every = 3;
+  Training run(o);
+  std::vector<double> losses;  // of each step
+  const LossFunction noting = [&](const Batch& batch, Real divisor) {
+    const Variable loss = run.model.loss(batch, divisor);
+    losses.push_back(loss.item());
+    return loss;
+  };
+  run.trainer.run(run.data, noting, {}, run.observers());
   Numbered data;
   double loss = 0;
   double norm = 0;
   Index gold = 0;
   for (Index i = 0; i < 3; ++i) {
-    const Batch batch = data.next();
-    const Index n = std::count_if(batch.gold.span().begin(), batch.gold.span().end(),
-                                  [](Id id) { return id != ignored_id; });
+    const Index n = data.next().weight();
     loss += losses[i] * static_cast<double>(n);
     gold += n;
     norm += run.reports[i].gradient_norm / 3;
     EXPECT_NEAR(run.reports[i].loss, loss / static_cast<double>(gold), 1e-9) << "of the row so far";
   }
-  EXPECT_NEAR(rows[0]["loss"].get<double>(), loss / static_cast<double>(gold), 1e-9);
-  EXPECT_EQ(rows[0]["loss"].get<double>(), run.reports[2].loss) << "what the screen shows";
-  EXPECT_EQ(rows[0]["objective"].get<double>(), rows[0]["loss"].get<double>()) << "one loss alone";
-  EXPECT_NEAR(rows[0]["gradient_norm"].get<double>(), norm, 1e-9);
-  EXPECT_EQ(rows[3]["loss"].get<double>(), result.loss);
+  const nlohmann::json row = rows_of(o.folder).at(0);
+  EXPECT_NEAR(row["loss"].get<double>(), loss / static_cast<double>(gold), 1e-9);
+  EXPECT_EQ(row["loss"].get<double>(), run.reports[2].loss) << "what the screen shows";
+  EXPECT_EQ(row["objective"].get<double>(), row["loss"].get<double>()) << "one loss alone";
+  EXPECT_NEAR(row["gradient_norm"].get<double>(), norm, 1e-9);
 }
 
-/// Batches of the gold given, one after the other, and again; they say that `ignored` adds nothing.
+/// Batches of the given gold, over and over; the id `ignored` adds nothing.
 struct GoldOf : BatchStream {
   std::vector<std::vector<Id>> gold;
   std::optional<Id> ignored;
@@ -551,12 +571,7 @@ TEST(Trainer, CountsTheGoldThatItsBatchDoesNotIgnore) {
       const Variable logits = matmul(zeros, model.weight, {.b = true});
       return cross_entropy(logits, batch.gold, {.ignore = batch.ignored, .divisor = divisor});
     };
-    std::string message;
-    try {
-      trainer.run(data, loss, {}, observers);
-    } catch (const Error& error) {
-      message = error.what();
-    }
+    const std::string message = message_of([&] { trainer.run(data, loss, {}, observers); });
     const bool nothing = message.find("no batch has a gold token") != std::string::npos;
     EXPECT_EQ(nothing, row.divisor == 0) << row.name;
     for (const double found : losses)
@@ -565,7 +580,7 @@ TEST(Trainer, CountsTheGoldThatItsBatchDoesNotIgnore) {
   }
 }
 
-/// What is optimised is twice the plain loss and 1 more.
+/// Optimises twice the plain loss plus 1.
 LossFunction with_penalty(Toy& model) {
   return [&model](const Batch& batch, Real divisor) {
     const Variable plain = model.loss(batch, divisor);
@@ -815,7 +830,6 @@ TEST(Trainer, TheScheduleFollowsTheExpectedEnd) {
   TrainerOptions o = options(0);
   o.epochs = 2;
   o.expected_steps = 8;
-
   o.schedule = {.kind = Schedule::Kind::linear, .warmup = 0, .final = 0.5};
   Training run(o);
   EXPECT_EQ(run.run().step, 10) << "what was read ends it, though it was counted wrongly";
@@ -827,31 +841,37 @@ TEST(Trainer, TheScheduleFollowsTheExpectedEnd) {
   EXPECT_EQ(run.reports[9].steps, 10);
 }
 
-TEST(Trainer, SaysWhatIsWrong) {
-  const TemporaryFolder folder;
-  const auto with = [&](auto change) {
-    return folder.message([&] {
-      TrainerOptions o = options(3);
-      change(o);
-      Training run(o);
-      run.run();
-    });
+TEST(Trainer, RefusesOptionsOutOfRange) {
+  const struct {
+    std::function<void(TrainerOptions&)> change;
+    const char* message;
+  } rows[] = {
+      {[](TrainerOptions& o) { o.steps = 0; },
+       "[trainer] expected a limit; set steps, epochs or seconds"},
+      {[](TrainerOptions& o) { o.accumulate = 0; },
+       "[trainer] expected accumulate of at least 1; got 0"},
+      {[](TrainerOptions& o) { o.average = 3; },
+       "[trainer] expected save_every above 0: average = 3 takes the weights that it saves; got "
+       "0"},
+      {[](TrainerOptions& o) { o.steps = -1; },
+       "[trainer] expected steps and seconds of at least 0; got -1 and 0"},
   };
-  EXPECT_EQ(with([](TrainerOptions& o) { o.steps = 0; }),
-            "[trainer] expected a limit; set steps, epochs or seconds");
-  EXPECT_EQ(with([](TrainerOptions& o) { o.accumulate = 0; }),
-            "[trainer] expected accumulate of at least 1; got 0");
-  EXPECT_EQ(
-      with([](TrainerOptions& o) { o.average = 3; }),
-      "[trainer] expected save_every above 0: average = 3 takes the weights that it saves; got 0");
-  EXPECT_EQ(with([](TrainerOptions& o) { o.steps = -1; }),
-            "[trainer] expected steps and seconds of at least 0; got -1 and 0");
+  for (const auto& row : rows) {
+    TrainerOptions o = options(3);
+    row.change(o);
+    EXPECT_EQ(message_of([&] { Training(o).run(); }), row.message);
+  }
+}
 
+TEST(Trainer, RefusesAStepWithoutGold) {
   Training empty(options(3));
   empty.data.without_gold = {1};
-  EXPECT_EQ(folder.message([&] { empty.run(); }),
+  EXPECT_EQ(message_of([&] { empty.run(); }),
             "step 2: no batch has a gold token; there is nothing to learn from");
+}
 
+TEST(Trainer, RefusesARunThatItCannotResume) {
+  const TemporaryFolder folder;
   const std::string run_folder = folder.path("run");
   Training(options(2, run_folder)).run();
   EXPECT_EQ(folder.message([&] { Training(options(2, run_folder)).run(); }),
@@ -862,24 +882,27 @@ TEST(Trainer, SaysWhatIsWrong) {
             "run/checkpoints/last.heed: it was trained with seed 3, not 8");
   EXPECT_FALSE(Training(options(2, folder.path("new"))).trainer.resume());
   EXPECT_FALSE(Training(options(2)).trainer.resume());
+  EXPECT_EQ(folder.message([&] { Training(options(4, run_folder)).trainer.resume("step-1"); }),
+            "run/checkpoints: no checkpoint 'step-1' here");
+  folder.write("run/checkpoints/last.heed", "HEEDCKPT");
+  EXPECT_EQ(folder.message([&] { Training(options(4, run_folder)).trainer.resume(); }),
+            "run/checkpoints/last.heed: truncated: 8 bytes are left; use another checkpoint");
+}
 
+TEST(Trainer, RefusesACheckpointOfAnotherOptimizer) {
+  const TemporaryFolder folder;
+  const std::string run_folder = folder.path("run");
+  Training(options(2, run_folder)).run();
   Toy model;
   Sgd sgd(model, {.momentum = 0.9});
   const auto before = model.weight.value().to_vector();
   const std::string message =
       folder.message([&] { Trainer(model, sgd, options(4, run_folder)).resume(); });
-  EXPECT_EQ(message.rfind("run/checkpoints/last.heed: the checkpoint does not fit the model: "
-                          "missing: optimizer.sgd.m.table",
-                          0),
-            0u)
+  EXPECT_TRUE(
+      message.starts_with("run/checkpoints/last.heed: the checkpoint does not fit the "
+                          "model: missing: optimizer.sgd.m.table"))
       << message;
   EXPECT_EQ(model.weight.value().to_vector(), before);
-  EXPECT_EQ(folder.message([&] { Training(options(4, run_folder)).trainer.resume("step-1"); }),
-            "run/checkpoints: no checkpoint 'step-1' here");
-
-  folder.write("run/checkpoints/last.heed", "HEEDCKPT");
-  EXPECT_EQ(folder.message([&] { Training(options(4, run_folder)).trainer.resume(); }),
-            "run/checkpoints/last.heed: truncated: 8 bytes are left; use another checkpoint");
 }
 
 TEST(Trainer, StopsBeforeALossThatIsNotFinite) {

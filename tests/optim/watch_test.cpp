@@ -1,4 +1,4 @@
-// What is noticed of how training goes: divergence, and clipping that always acts.
+// What watch() warns of: divergence, and clipping at every step.
 
 #include "optim/watch.h"
 
@@ -59,8 +59,8 @@ TEST(Watch, Divergence) {
     }
   }
   EXPECT_EQ(said(200, rows[5].loss, small)[0].text,
-            "the loss rose from 2 (step 1) to 4.1 (step 160): training diverges; lower optim.lr or "
-            "raise optim.warmup");
+            "the loss rose from 2 (step 1) to 4.1 (step 160): training diverges; lower the "
+            "learning rate or raise the warm-up");
 }
 
 TEST(Watch, Clipping) {
@@ -89,14 +89,13 @@ TEST(Watch, Clipping) {
     }
   }
   EXPECT_EQ(said(700, falling, rows[0].norm)[0].text,
-            "the gradient's norm was above optim.clip = 1 in each of the last 500 steps (mean "
-            "8.5): the learning rate is in effect smaller than "
-            "it says; raise optim.clip or lower optim.lr");
+            "the gradient's norm was above the limit of 1 in each of the last 500 steps (mean "
+            "8.5), so the learning rate is in effect smaller than it says; raise the limit or "
+            "lower the learning rate");
 }
 
 TEST(Watch, SaysTheSameFromWhatWasKept) {
   const Curve loss = [](Index step) { return step <= 111 ? 2 : 9.0; };
-
   const Curve norm = [](Index) { return 3.0; };
   const std::vector<Said> whole = said(700, loss, norm);
   ASSERT_EQ(whole.size(), 2u);

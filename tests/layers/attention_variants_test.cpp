@@ -1,36 +1,17 @@
 #include "layers/attention/co_attention.h"
 #include "layers/attention/multi_head.h"
 #include "layers/attention/sentinel.h"
-#include "tests/layers/tiny.h"
+#include "tests/layers/rows.h"
 
-// Attention with signatures of its own, against loops over doubles.
+// Attentions with signatures of their own, and what single attentions promise besides, against
+// loops over doubles.
 
 namespace heed {
 namespace {
 
-using Row = std::vector<double>;
-using Rows = std::vector<Row>;
-
-Rows rows_of(const Tensor& x, Index begin, Index count) {
-  Rows rows;
-  for (Index i = begin; i < begin + count; ++i) {
-    rows.emplace_back();
-    for (Index c = 0; c < x.columns(); ++c)
-      rows.back().push_back(static_cast<double>(x[i * x.columns() + c]));
-  }
-  return rows;
-}
-Rows rows_of(const Parameter& p) { return rows_of(p.value(), 0, p.value().rows()); }
-
-double dot(const Row& a, const Row& b) {
-  double total = 0;
-  for (std::size_t c = 0; c < a.size(); ++c)
-    total += a[c] * b[c];
-  return total;
-}
 Row product(const Linear& f, const Row& x) {
   Row y;
-  for (const Row& w : rows_of(f.weight))
+  for (const Row& w : rows_of(f.weight.value()))
     y.push_back(dot(w, x));
   return y;
 }
@@ -38,22 +19,26 @@ void add(Row& to, const Row& x, double factor) {
   for (std::size_t c = 0; c < to.size(); ++c)
     to[c] += factor * x[c];
 }
-Row tanh_of(Row x) {
-  for (double& v : x)
-    v = std::tanh(v);
-  return x;
-}
-/// Each over their sum.
-Row shares(Row x) {
+Row softmax_of(Row x) {
   double total = 0;
-  for (double& v : x)
-    total += v = std::exp(v);
+  for (double& v : x) {
+    v = std::exp(v);
+    total += v;
+  }
   for (double& v : x)
     v /= total;
   return x;
 }
 
-/// Rows of sequences at random, what is between them huge.
+/// sum_i weights_i x_i, of that many columns.
+Row weighted_sum(const Row& weights, const Rows& x, std::size_t columns) {
+  Row y(columns, 0);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    add(y, x[i], weights[i]);
+  return y;
+}
+
+/// Random rows of sequences. Padding is huge, so that reading it shows.
 Parameter scattered(const Spans& spans, Index d, std::uint64_t seed) {
   Tensor x = Tensor::full({spans.rows(), d}, 1000);
   const Tensor values = random_tensor({spans.rows(), d}, seed);
@@ -70,36 +55,12 @@ void expect_row(const Tensor& y, Index row, const Row& expected, const std::stri
         << what << ": row " << row << ", column " << c;
 }
 
-/// The tape's gradients against central differences of the loss.
-void expect_gradients(AnyModule module, const std::function<Variable()>& f,
-                      const std::string& what) {
-  const Gradients got = gradients(module, f);
-  const double step = sizeof(Real) == 8 ? 1e-5 : 1e-2;
-  const double tolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
-  std::size_t number = 0;
-  for (const auto& [name, p] : parameters(module)) {
-    std::vector<Real> expected;
-    for (Real& x : p.value().span()) {
-      const Real kept = x;
-      x = kept + static_cast<Real>(step);
-      const double above = static_cast<double>(f().item());
-      x = kept - static_cast<Real>(step);
-      const double below = static_cast<double>(f().item());
-      x = kept;
-      expected.push_back(static_cast<Real>((above - below) / (2 * step)));
-    }
-    EXPECT_LE(difference(got.values[number], expected), tolerance) << what << ": " << name;
-    ++number;
-  }
-}
-
 struct Layout {
   const char* name;
   std::vector<Index> a;
   std::vector<Index> b;
-  // 0: packed
-  Index a_width;
-  Index b_width;
+  Index a_width;  // 0: packed
+  Index b_width;  // 0: packed
 };
 const std::vector<Layout>& layouts() {
   static const std::vector<Layout> all = {{"one", {1}, {1}, 0, 0},
@@ -109,10 +70,6 @@ const std::vector<Layout>& layouts() {
                                           {"empty sequences, padded", {2, 0}, {0, 2}, 3, 3}};
   return all;
 }
-Spans spans_of(const std::vector<Index>& lengths, Index width) {
-  return width == 0 ? Spans::packed(lengths) : Spans::padded(lengths, width);
-}
-
 // Co-attention -----------------------------------------------------------------------------------
 
 struct CoParts {
@@ -125,6 +82,26 @@ struct CoParts {
     v("b", b);
   }
 };
+
+/// The weights over the rows x of one sequence, whose rows enter H by `own`; those of the other, y,
+/// by `other` and by the affinities c(i, j).
+Row co_attention_weights(const Rows& x, const Rows& y, const Linear& own, const Linear& other,
+                         const Parameter& energy,
+                         const std::function<double(std::size_t i, std::size_t j)>& c) {
+  Row scores;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    Row map = product(own, x[i]);
+    for (std::size_t j = 0; j < y.size(); ++j)
+      add(map, product(other, y[j]), c(i, j));
+    scores.push_back(dot(rows_of(energy.value())[0], tanh_of(map)));
+  }
+  return softmax_of(scores);
+}
+
+void expect_weights(const Tensor& got, const Row& expected) {
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(static_cast<double>(got[static_cast<Index>(i)]), expected[i], close);
+}
 
 TEST(CoAttention, EqualsItsDefinition) {
   Random random(1);
@@ -142,44 +119,31 @@ TEST(CoAttention, EqualsItsDefinition) {
     ASSERT_EQ(to_string(result.b.shape()), to_string(Shape{as.count(), 5}));
     for (Index s = 0; s < as.count(); ++s) {
       const Rows x = rows_of(a.value(), as.begin(s), as.length(s));
-
       const Rows y = rows_of(b.value(), bs.begin(s), bs.length(s));
       const auto c = [&](std::size_t i, std::size_t j) {
         return std::tanh(dot(x[i], product(layer.affinity, y[j])));
       };
-      Row a_scores;
-      Row b_scores;
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        Row map = product(layer.first, x[i]);
-        for (std::size_t j = 0; j < y.size(); ++j)
-          add(map, product(layer.second, y[j]), c(i, j));
-        a_scores.push_back(dot(rows_of(layer.energy_a)[0], tanh_of(map)));
-      }
-      for (std::size_t j = 0; j < y.size(); ++j) {
-        Row map = product(layer.second, y[j]);
-        for (std::size_t i = 0; i < x.size(); ++i)
-          add(map, product(layer.first, x[i]), c(i, j));
-        b_scores.push_back(dot(rows_of(layer.energy_b)[0], tanh_of(map)));
-      }
-      const Row wa = shares(a_scores);
-      const Row wb = shares(b_scores);
-      Row ya(6, 0);
-      Row yb(5, 0);
-      for (std::size_t i = 0; i < x.size(); ++i)
-        add(ya, x[i], wa[i]);
-      for (std::size_t j = 0; j < y.size(); ++j)
-        add(yb, y[j], wb[j]);
-      expect_row(result.a.value(), s, ya, layout.name);
-      expect_row(result.b.value(), s, yb, layout.name);
-      for (std::size_t i = 0; i < x.size(); ++i)
-        EXPECT_NEAR(
-            static_cast<double>(a_weights[static_cast<std::size_t>(s)][static_cast<Index>(i)]),
-            wa[i], close);
-      for (std::size_t j = 0; j < y.size(); ++j)
-        EXPECT_NEAR(
-            static_cast<double>(b_weights[static_cast<std::size_t>(s)][static_cast<Index>(j)]),
-            wb[j], close);
+      const auto transposed = [&](std::size_t j, std::size_t i) { return c(i, j); };
+      const Row wa = co_attention_weights(x, y, layer.first, layer.second, layer.energy_a, c);
+      const Row wb =
+          co_attention_weights(y, x, layer.second, layer.first, layer.energy_b, transposed);
+      expect_row(result.a.value(), s, weighted_sum(wa, x, 6), layout.name);
+      expect_row(result.b.value(), s, weighted_sum(wb, y, 5), layout.name);
+      expect_weights(a_weights[static_cast<std::size_t>(s)], wa);
+      expect_weights(b_weights[static_cast<std::size_t>(s)], wb);
     }
+  }
+}
+
+TEST(CoAttention, GradientsMatchDifferences) {
+  Random random(1);
+  CoAttention layer(6, 5, 4, random);
+  randomize(layer);
+  for (const Layout& layout : layouts()) {
+    const Spans as = spans_of(layout.a, layout.a_width);
+    const Spans bs = spans_of(layout.b, layout.b_width);
+    Parameter a = scattered(as, 6, 2);
+    Parameter b = scattered(bs, 5, 3);
     CoParts parts{layer, a, b};
     expect_gradients(
         parts,
@@ -211,82 +175,110 @@ struct SentinelParts {
   }
 };
 
-TEST(SentinelAttention, EqualsItsDefinition) {
+constexpr Index sentinel_width = 5;
+
+SentinelAttention sentinel_layer() {
   Random random(1);
-  const Index d = 5;
-  SentinelAttention layer(3, d, 4, random);
+  SentinelAttention layer(3, sentinel_width, 4, random);
   randomize(layer);
+  return layer;
+}
+
+/// The inputs of a layer of SentinelAttention.
+struct SentinelCase {
+  Spans queries;
+  Spans keys;
+  Parameter x;
+  Parameter before;  // h'
+  Parameter h;
+  Parameter m;
+  Parameter v;
+
+  explicit SentinelCase(const Layout& layout)
+      : queries(spans_of(layout.a, layout.a_width)),
+        keys(spans_of(layout.b, layout.b_width)),
+        x(scattered(queries, 3, 1)),
+        before(scattered(queries, sentinel_width, 2)),
+        h(scattered(queries, sentinel_width, 3)),
+        m(scattered(queries, sentinel_width, 4)),
+        v(scattered(keys, sentinel_width, 5)) {}
+  SentinelAttention::Result run(const SentinelAttention& layer,
+                                std::vector<Tensor>* weights = nullptr) const {
+    return layer({x, before, h, m}, queries, layer.remember(v), keys, weights);
+  }
+};
+
+struct SentinelAnswer {
+  Row y;
+  double beta;
+  Row weights;  // and beta
+};
+
+/// For a query at a row, and the rows v of its memory.
+SentinelAnswer sentinel_answer(const SentinelAttention& layer, const SentinelCase& c, Index row,
+                               const Rows& v) {
+  const auto of = [&](const Parameter& p) { return rows_of(p.value(), row, 1)[0]; };
+  Row s = product(layer.gate_input, of(c.x));
+  add(s, product(layer.gate_state, of(c.before)), 1);
+  for (std::size_t k = 0; k < s.size(); ++k)
+    s[k] = 1 / (1 + std::exp(-s[k])) * std::tanh(of(c.m)[k]);
+  const Row g = product(layer.state, of(c.h));
+  const auto score = [&](Row x) {
+    add(x, g, 1);
+    return dot(rows_of(layer.energy.value())[0], tanh_of(x));
+  };
+  Row scores;
+  for (const Row& value : v)
+    scores.push_back(score(product(layer.value, value)));
+  const Row without_sentinel = softmax_of(scores);
+  scores.push_back(score(product(layer.sentinel, s)));
+  const Row weights = softmax_of(scores);
+  // The paper's form: attention without the sentinel, mixed with it.
+  const double beta = weights.back();
+  Row y(s.size(), 0);
+  add(y, weighted_sum(without_sentinel, v, s.size()), 1 - beta);
+  add(y, s, beta);
+  return {y, beta, weights};
+}
+
+TEST(SentinelAttention, EqualsItsDefinition) {
+  const SentinelAttention layer = sentinel_layer();
   for (const Layout& layout : layouts()) {
-    const Spans queries = spans_of(layout.a, layout.a_width);
-
-    const Spans keys = spans_of(layout.b, layout.b_width);
-    Parameter x = scattered(queries, 3, 1);
-    Parameter before = scattered(queries, d, 2);
-
-    Parameter h = scattered(queries, d, 3);
-    Parameter m = scattered(queries, d, 4);
-    Parameter v = scattered(keys, d, 5);
+    const SentinelCase c(layout);
     std::vector<Tensor> weights;
-    const auto result = layer({x, before, h, m}, queries, layer.remember(v), keys, &weights);
-    for (Index s = 0; s < queries.count(); ++s) {
-      const auto of = [&](const Parameter& p) {
-        return rows_of(p.value(), queries.begin(s), queries.length(s));
-      };
-      const Rows xs = of(x);
-      const Rows befores = of(before);
-      const Rows hs = of(h);
-      const Rows ms = of(m);
-
-      const Rows vs = rows_of(v.value(), keys.begin(s), keys.length(s));
-      const Row w = rows_of(layer.energy)[0];
-      for (std::size_t i = 0; i < xs.size(); ++i) {
-        Row sentinel = product(layer.gate_input, xs[i]);
-        add(sentinel, product(layer.gate_state, befores[i]), 1);
-        for (std::size_t c = 0; c < sentinel.size(); ++c)
-          sentinel[c] = 1 / (1 + std::exp(-sentinel[c])) * std::tanh(ms[i][c]);
-        const Row g = product(layer.state, hs[i]);
-        const auto score = [&](Row of_row) {
-          add(of_row, g, 1);
-          return dot(w, tanh_of(of_row));
-        };
-        Row scores;
-        for (const Row& row : vs)
-          scores.push_back(score(product(layer.value, row)));
-        scores.push_back(score(product(layer.sentinel, sentinel)));
-        const Row all = shares(scores);
-        // The paper's form: attention without the sentinel, mixed with it.
-        const double beta = all.back();
-        scores.pop_back();
-        Row y(static_cast<std::size_t>(d), 0);
-        Row alone = shares(scores);
-        for (std::size_t j = 0; j < vs.size(); ++j)
-          add(y, vs[j], (1 - beta) * alone[j]);
-        add(y, sentinel, beta);
-        const Index row = queries.begin(s) + static_cast<Index>(i);
-        expect_row(result.y.value(), row, y, layout.name);
-        expect_row(result.beta.value(), row, {beta}, layout.name);
-        for (std::size_t j = 0; j < vs.size(); ++j)
-          EXPECT_NEAR(
-              static_cast<double>(
-                  weights[static_cast<std::size_t>(s)][static_cast<Index>(i * vs.size() + j)]),
-              all[j], 10 * close);
+    const auto result = c.run(layer, &weights);
+    for (Index s = 0; s < c.queries.count(); ++s) {
+      const Index length = c.keys.length(s);
+      const Rows v = rows_of(c.v.value(), c.keys.begin(s), length);
+      for (Index i = 0; i < c.queries.length(s); ++i) {
+        const Index row = c.queries.begin(s) + i;
+        const SentinelAnswer expected = sentinel_answer(layer, c, row, v);
+        expect_row(result.y.value(), row, expected.y, layout.name);
+        expect_row(result.beta.value(), row, {expected.beta}, layout.name);
+        for (Index j = 0; j < length; ++j)
+          EXPECT_NEAR(static_cast<double>(weights[static_cast<std::size_t>(s)][i * length + j]),
+                      expected.weights[static_cast<std::size_t>(j)], 10 * close);
       }
     }
-    SentinelParts parts{layer, x, before, h, m, v};
-    Tensor kept = Tensor::zeros({queries.rows(), d});
-    for (Index s = 0; s < queries.count(); ++s)
-      for (Index t = 0; t < queries.length(s) * d; ++t)
-        kept[queries.begin(s) * d + t] = static_cast<Real>(std::cos(static_cast<double>(t)));
-    expect_gradients(
-        parts,
-        [&] {
-          return sum(layer({x, before, h, m}, queries, layer.remember(v), keys).y * kept);
-        },
-        layout.name);
   }
 }
 
-// What members have to themselves ----------------------------------------------------------------
+TEST(SentinelAttention, GradientsMatchDifferences) {
+  SentinelAttention layer = sentinel_layer();
+  for (const Layout& layout : layouts()) {
+    SentinelCase c(layout);
+    SentinelParts parts{layer, c.x, c.before, c.h, c.m, c.v};
+    const Index d = sentinel_width;
+    Tensor kept = Tensor::zeros({c.queries.rows(), d});
+    for (Index s = 0; s < c.queries.count(); ++s)
+      for (Index t = 0; t < c.queries.length(s) * d; ++t)
+        kept[c.queries.begin(s) * d + t] = static_cast<Real>(std::cos(static_cast<double>(t)));
+    expect_gradients(
+        parts, [&] { return sum(c.run(layer).y * kept); }, layout.name);
+  }
+}
+
+// Single attentions ------------------------------------------------------------------------------
 
 TEST(AdaptiveSpan, PenaltyIsTheMeanSpanWithinBounds) {
   Random random(1);
@@ -332,14 +324,14 @@ TEST(Rotary, ProductsDependOnTheDistanceAlone) {
       };
       EXPECT_NEAR(product_at(0), product_at(100), 10 * close) << distance;
     }
-  // Columns c and c + 3 of a head turn by the position times 10000^(-2c/6).
-  const Tensor turned = at(q, 2);
+  // Columns c and c + 3 of a head are rotated by the position times 10000^(-2c/6).
+  const Tensor rotated = at(q, 2);
   for (Index c = 0; c < 3; ++c) {
     const double angle = 2 * std::pow(10000.0, -2.0 * static_cast<double>(c) / 6);
     const double a = static_cast<double>(q.value()[c]);
     const double b = static_cast<double>(q.value()[c + 3]);
-    EXPECT_NEAR(static_cast<double>(turned[c]), a * std::cos(angle) - b * std::sin(angle), close);
-    EXPECT_NEAR(static_cast<double>(turned[c + 3]), a * std::sin(angle) + b * std::cos(angle),
+    EXPECT_NEAR(static_cast<double>(rotated[c]), a * std::cos(angle) - b * std::sin(angle), close);
+    EXPECT_NEAR(static_cast<double>(rotated[c + 3]), a * std::sin(angle) + b * std::cos(angle),
                 close);
   }
 }
