@@ -109,7 +109,7 @@ std::vector<std::size_t> lcs_positions(Words a, Words b) {
   Rows rows(b);
   const auto block = static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(a.size()))));
   // All rows would need too much memory. The first pass keeps rows 0, block, 2 block ..., and each
-  // block of rows is computed again when the way back reaches it.
+  // block of rows is computed again when it is needed.
   std::vector<Bits> kept;
   Bits row = rows.first();
   for (std::size_t i = 0; i < a.size(); ++i) {

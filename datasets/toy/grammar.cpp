@@ -461,9 +461,9 @@ class Grammar {
     c.places.push_back(std::move(goal));
   }
 
-  // "alone" or an adverb of manner.
-  void add_manner(Clause& c) {
-    const bool third = c.subject.third() && c.subject.form != Form::nobody;
+  // "alone" or an adverb of manner. `third`: the subject was a third person from the start, before
+  // adjust_tense() could change it.
+  void add_manner(Clause& c, bool third) {
     if (third && chance(0.35) && !excludes_negation(c.subject))
       c.alone = true;
     else
@@ -483,7 +483,7 @@ class Grammar {
       add_recipient(c);
     if (c.verb->has(trait::to_place)) add_goal(c);
     if (!c.verb->entry->object && !c.verb->has(trait::to_place | trait::stative) && chance(0.22))
-      add_manner(c);
+      add_manner(c, third);
     if (c.places.empty() && !(c.object && c.object->relative) && !c.verb->has(trait::placeless) &&
         chance(details))
       c.places.push_back(place());
@@ -502,7 +502,8 @@ class Grammar {
   void copula(Clause& c, const Noun* noun) {
     c.core = Core::copula;
     adjust_tense(c);
-    const Noun* model = noun ? noun : &words_.nouns[c.subject.gender == Gender::feminine ? 1 : 0];
+    const std::size_t man_or_woman = c.subject.gender == Gender::feminine ? 1 : 0;
+    const Noun* model = noun ? noun : &words_.nouns[man_or_woman];
     do {
       const bool after = model->before.empty() || (!model->after.empty() && chance(0.7));
       c.predicate = pick(after ? model->after : model->before);
@@ -720,7 +721,7 @@ class Grammar {
     return second;
   }
 
-  // Whether the object is gone, or not at hand, after the action.
+  // Whether the subject no longer has the object after the action.
   static bool removes_object(const Verb& verb) {
     const auto v = verb.entry->english;
     return v == "eat" || v == "drink" || v == "sell" || v == "lose" || v == "forget" ||

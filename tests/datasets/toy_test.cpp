@@ -26,7 +26,7 @@ std::vector<string> split_words(const string& text) {
   return words;
 }
 
-// What a word tokenizer sees: runs of letters and digits
+// The words of a text: runs of letters and digits.
 std::vector<string> forms(const string& text) {
   std::vector<string> words(1);
   for (const char c : text) {
@@ -316,7 +316,7 @@ TEST(French, Numbers) {
 
 // ---- sentences
 
-// English that has a shape, and the French shape it must have.
+// Patterns of English sentences, and the patterns that their French must have.
 TEST(Translation, ConstructionsCorrespond) {
   struct Row {
     const char* english;
