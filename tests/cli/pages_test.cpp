@@ -26,7 +26,6 @@ Seen open_page(const TemporaryFolder& folder, const std::string& name) {
   Seen seen;
   for (int attempt = 0; attempt < 3 && seen.dom.empty(); ++attempt) {
     const std::string home = folder.path(fmt::format("profile-{}-{}", name, attempt));
-
     const std::string log = home + "/net.json";
     const std::string dom = home + "/dom.html";
     std::filesystem::create_directories(home);

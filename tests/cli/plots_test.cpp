@@ -358,7 +358,6 @@ TEST(Charts, HaveSensibleTicks) {
 
 TEST(Charts, AverageOverWhatAllReach) {
   const Series a{.name = "a", .model = "m", .xs = {0, 10, 20}, .ys = {0, 10, 30}};
-
   const Series b{.name = "b", .model = "m", .xs = {5, 15, nan}, .ys = {1, 3, 9}};
   const Series mean = mean_of({&a, &b});
   EXPECT_EQ(mean.xs, (std::vector<double>{5, 10, 15}));
@@ -416,7 +415,6 @@ TEST(Charts, TakeWhateverComes) {
   std::vector<double> heights;
   for (int i = 0; i < 11; ++i) {
     const std::size_t label = svg.find(fmt::format(">model-{}</text>", i));
-
     const std::size_t begin = svg.rfind("y=\"", label);
     ASSERT_NE(label, std::string::npos);
     heights.push_back(std::stod(svg.substr(begin + 3)));

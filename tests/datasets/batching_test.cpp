@@ -56,7 +56,6 @@ TEST(PairBatches, MarksSourceTargetAndGold) {
   const Batch batch = PairBatches(pairs, tokenizer, {}).next();
   const Id a = tokenizer->vocabulary().id("a");
   const Id b = tokenizer->vocabulary().id("b");
-
   const Id c = tokenizer->vocabulary().id("c");
   EXPECT_EQ(batch.source.ids.to_vector(), (std::vector<Id>{a, b, eos_id}));
   EXPECT_EQ(batch.target.ids.to_vector(), (std::vector<Id>{bos_id, c}));
@@ -90,7 +89,6 @@ TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
           ++seen[batch.lines[i]];
           const Pair pair = pair_of(batch.lines[i]);
           std::vector<Id> source = tokenizer->encode(pair.source);
-
           std::vector<Id> target = tokenizer->encode(pair.target);
           std::vector<Id> gold = target;
           source.push_back(eos_id);
@@ -144,7 +142,6 @@ TEST(PairBatches, ACutSourceIsNotCopiedFromPastItsEnd) {
   PairBatches batches(pairs, words, {.max_length = 3, .cut = true, .widen = true});
   const Id ada = static_cast<Id>(words.target->size());
   const Id bob = ada + 1;
-
   const Id known = words.target->vocabulary().id("known");
   const Batch batch = batches.next();
   EXPECT_EQ(row(batch.source, 0), (std::vector<Id>{ada, bob, known, eos_id}));

@@ -71,7 +71,6 @@ TEST(Bootstrap, NamesClearDifferencesAlone) {
   }
   const auto a = bootstrap_bleu(lines(good), 500, 1);
   const auto b = bootstrap_bleu(lines(same), 500, 1);
-
   const auto c = bootstrap_bleu(lines(poor), 500, 1);
   EXPECT_TRUE(paired_difference(a, c).significant());
   EXPECT_GT(paired_difference(a, c).low, 0);

@@ -77,7 +77,6 @@ TEST(Gzip, DamageIsTold) {
   std::string good = gzip("one\ntwo\nthree\n");
   std::string wrong_sum = good;
   std::string wrong_size = good;
-
   std::string wrong_method = good;
   std::string wrong_data = good;
   wrong_sum[good.size() - 8] ^= 1;

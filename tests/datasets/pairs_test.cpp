@@ -374,10 +374,8 @@ TEST(Pairs, AFileThatChangesIsAnErrorAndOneThatVanishesIsNone) {
   const auto [source, target] = numbered(1000);
   const std::string a = folder.write("a", source);
   const std::string b = folder.write("b", target);
-
   const std::string c = folder.write("c.tsv", "x\ty\n");
   const auto changed = open_pairs({a, b}, {}, Split::train, 1);
-
   const auto vanished = open_pairs({c}, {}, Split::train, 1);
   changed->at(0);
   std::filesystem::remove(c);
@@ -444,7 +442,6 @@ TEST(Pairs, AFingerprintIsOfWhatTheyHold) {
   const Pair first{"eins zwei", "one two"};
   const Pair second{"drei", "three"};
   const std::string a = folder.write("a", "eins zwei\n\ndrei");
-
   const std::string b = folder.write("b", "one two\nx\nthree");
   const auto of = [&](const Names& data) {
     return open_pairs(data, {}, Split::train, 1)->fingerprint();
