@@ -15,10 +15,10 @@ namespace heed {
 
 namespace {
 
-// windows of an endless corpus in which everything may be dropped
-constexpr Index endless_patience = 16;
+// next() gives up on an endless corpus after this many windows in which every pair is dropped.
+constexpr Index most_dropped_windows = 16;
 
-// A line that becomes source </s>, <s> target and target </s>.
+// A tokenized pair, without <s> and </s>.
 struct Line {
   Index number;
   std::vector<Id> source;
@@ -26,12 +26,13 @@ struct Line {
   Index rows() const { return static_cast<Index>(source.size() + target.size()) + 2; }
 };
 
-// `epoch`: for which a segmentation is drawn; evaluation, -1, always takes the best one.
+// `epoch` is that for which a segmentation is drawn. Evaluation passes -1 and always gets the best
+// segmentation.
 Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options,
               Index epoch, Index number) {
   const Pair pair = pairs.at(number);
   if (options.subword_sampling > 0 && epoch >= 0) {
-    constexpr std::uint64_t salt = 0x5ab;  // apart from the draws that shuffle
+    constexpr std::uint64_t salt = 0x5ab;  // keeps these draws apart from those that shuffle
     const std::uint64_t seed = mix(mix(mix(options.seed, salt), static_cast<std::uint64_t>(epoch)),
                                    static_cast<std::uint64_t>(number));
     Random source(seed, 0);
@@ -46,8 +47,9 @@ Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, const Batch
   return {number, std::move(source), tokenizers.target->encode(pair.target, extra)};
 }
 
-// Cuts both sides to `longest`. Where the source is cut, a target may name unknown words that no
-// longer stand in it: ids past all that the source holds and past the vocabulary become <unk>.
+// Cuts both sides to `longest` tokens. After that, a target may hold ids of unknown words that were
+// cut off the source. Such ids are above all ids of the source and of the vocabulary; they become
+// <unk>.
 void cut(Line& line, std::size_t longest, Id vocabulary) {
   for (std::vector<Id>* side : {&line.source, &line.target})
     side->resize(std::min(side->size(), longest));
@@ -58,14 +60,13 @@ void cut(Line& line, std::size_t longest, Id vocabulary) {
     if (id >= end) id = unk_id;
 }
 
-// The pairs of a source as lines, those left out that the options leave out. `budget` is 0 where a
-// line may exceed it alone.
+// Tokenizes pairs, and drops or cuts those that are too long.
 struct Reader {
   const PairSource& pairs;
   const Tokenizers& tokenizers;
   const BatchOptions& options;
-  Index budget;
-  Index epoch;  // -1: evaluation
+  Index budget;  // the most rows of a line; 0: no limit
+  Index epoch;   // -1: evaluation
   BatchCounts& counts;
 
   void read(Index first, Index count, std::vector<Line>& lines) const {
@@ -78,10 +79,10 @@ struct Reader {
       const bool too_long = std::max(line.source.size(), line.target.size()) > longest;
       if (too_long && (counts.first_long < 0 || i < counts.first_long)) counts.first_long = i;
       if (too_long && options.cut) cut(line, longest, static_cast<Id>(tokenizers.target->size()));
-      const bool left_out = too_long && !options.cut;
-      const bool over_budget = !left_out && budget > 0 && line.rows() > budget;
+      const bool dropped_as_long = too_long && !options.cut;
+      const bool over_budget = !dropped_as_long && budget > 0 && line.rows() > budget;
       counts.over_budget += over_budget;
-      if (left_out || over_budget) {
+      if (dropped_as_long || over_budget) {
         ++counts.dropped;
         continue;
       }
@@ -91,13 +92,14 @@ struct Reader {
   }
 };
 
-// Sorts by length, equals as they stand, and cuts where the budget is reached. A line beyond the
-// budget stands alone.
+bool shorter(const Line& a, const Line& b) {
+  return std::pair(a.target.size(), a.source.size()) < std::pair(b.target.size(), b.source.size());
+}
+
+// Sorts the lines by length and cuts them into batches within the budget. The sort is stable. A
+// line over the budget is a batch of its own. Returns the [begin, end) of each batch.
 std::vector<std::pair<Index, Index>> sort_and_cut(std::vector<Line>& lines, Index batch_tokens) {
-  std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) {
-    return a.target.size() != b.target.size() ? a.target.size() < b.target.size()
-                                              : a.source.size() < b.source.size();
-  });
+  std::stable_sort(lines.begin(), lines.end(), shorter);
   std::vector<std::pair<Index, Index>> cuts;
   Index begin = 0;
   Index rows = 0;
@@ -129,7 +131,6 @@ Batch make_batch(std::span<const Line> lines) {
   batch.gold = Ids({batch.target.spans.rows()});
   Id* source = batch.source.ids.data();
   Id* target = batch.target.ids.data();
-
   Id* gold = batch.gold.data();
   for (const Line& line : lines) {
     source = std::copy(line.source.begin(), line.source.end(), source);
@@ -181,13 +182,13 @@ PairBatches::PairBatches(PairBatches&&) noexcept = default;
 PairBatches::~PairBatches() = default;
 
 Batch PairBatches::next() {
-  Index fruitless = 0;
+  const Index most_dropped = pairs_.size() < 0 ? most_dropped_windows : windows();
+  Index dropped_windows = 0;
   for (;;) {
     prepare();
     if (position_.batch < static_cast<Index>(window_->cuts.size())) break;
-    fruitless = window_->cuts.empty() ? fruitless + 1 : 0;
-    if (fruitless >= (pairs_.size() < 0 ? endless_patience : windows()))
-      fail_dropped(pairs_, options_);
+    dropped_windows = window_->cuts.empty() ? dropped_windows + 1 : 0;
+    if (dropped_windows >= most_dropped) fail_dropped(pairs_, options_);
     advance();
   }
   const auto [begin, end] = window_->cuts[position_.batch];
@@ -214,8 +215,7 @@ void PairBatches::seek(std::span<const std::int64_t> numbers) {
   if (pairs_.size() > 0 && position.window >= windows())
     fail(
         "{}: has {} windows of {} pairs, the position to resume at is in window {} (from 0); give "
-        "the data and data.window of the "
-        "first run",
+        "the data and data.window of the first run",
         pairs_.name(), windows(), options_.window, position.window);
   position_ = position;
 }
@@ -239,34 +239,40 @@ void PairBatches::prepare() {
   if (window_->position == wanted) return;
   if (window_->position.epoch != wanted.epoch || window_->position.window > wanted.window)
     counts_ = {};
-  window_->position = {-1, -1, 0};  // until it is whole: reading may throw
+  window_->position = {-1, -1, 0};  // invalid until the window is complete: reading may throw
   window_->lines.clear();
-  const auto epoch = static_cast<std::uint64_t>(wanted.epoch);
-
-  const auto window = static_cast<std::uint64_t>(wanted.window);
-  Random random(mix(options_.seed, epoch), window);
-  const Reader reader{pairs_, tokenizers_, options_, options_.batch_tokens, wanted.epoch, counts_};
-  if (pairs_.size() < 0) {
-    reader.read(wanted.window * options_.window, options_.window, window_->lines);
-  } else {
-    if (order_epoch_ != wanted.epoch) {
-      order_.resize(static_cast<std::size_t>(blocks()));
-      std::iota(order_.begin(), order_.end(), Index{0});
-      if (options_.shuffle) Random(options_.seed, epoch).shuffle(order_);
-      order_epoch_ = wanted.epoch;
-    }
-    const Index begin = wanted.window * window_blocks();
-
-    const Index end = std::min(begin + window_blocks(), blocks());
-    for (Index i = begin; i < end; ++i)
-      reader.read(order_[i] * pairs_.block(), pairs_.block(), window_->lines);
-    will_need(wanted.window + 1);
-    // else those of one length keep their neighbours
-    if (options_.shuffle && pairs_.block() > 1) random.shuffle(window_->lines);
-  }
+  read_window();
+  Random random(mix(options_.seed, static_cast<std::uint64_t>(wanted.epoch)),
+                static_cast<std::uint64_t>(wanted.window));
+  // Without this, pairs of one length would stay beside their neighbours in the block.
+  if (options_.shuffle && pairs_.size() >= 0 && pairs_.block() > 1) random.shuffle(window_->lines);
   window_->cuts = sort_and_cut(window_->lines, options_.batch_tokens);
   if (options_.shuffle) random.shuffle(window_->cuts);
   window_->position = wanted;
+}
+
+void PairBatches::read_window() {
+  const Reader reader{pairs_,          tokenizers_, options_, options_.batch_tokens,
+                      position_.epoch, counts_};
+  if (pairs_.size() < 0) {
+    reader.read(position_.window * options_.window, options_.window, window_->lines);
+    return;
+  }
+  order_blocks();
+  const Index begin = position_.window * window_blocks();
+  const Index end = std::min(begin + window_blocks(), blocks());
+  for (Index i = begin; i < end; ++i)
+    reader.read(order_[i] * pairs_.block(), pairs_.block(), window_->lines);
+  will_need(position_.window + 1);
+}
+
+void PairBatches::order_blocks() {
+  if (order_epoch_ == position_.epoch) return;
+  order_.resize(static_cast<std::size_t>(blocks()));
+  std::iota(order_.begin(), order_.end(), Index{0});
+  if (options_.shuffle)
+    Random(options_.seed, static_cast<std::uint64_t>(position_.epoch)).shuffle(order_);
+  order_epoch_ = position_.epoch;
 }
 
 void PairBatches::will_need(Index window) const {
@@ -298,8 +304,8 @@ BatchCounts count_pairs(const PairSource& pairs, const Tokenizers& tokenizers,
                         const BatchOptions& options) {
   check_options(pairs, tokenizers, options);
   check(pairs.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs.name());
-  constexpr Index tokens_a_byte =
-      8;  // at most: subwords are cut after NFKC, which makes 18 letters of the 3 bytes of U+FDFA
+  // An upper bound. Subwords are cut after NFKC, which turns the 3 bytes of U+FDFA into 18 letters.
+  constexpr Index tokens_per_byte = 8;
   constexpr Index rows_of_marks = 2;
   Index allowed = options.batch_tokens;
   if (options.max_length > 0) allowed = std::min(allowed, options.max_length + rows_of_marks);
@@ -309,7 +315,8 @@ BatchCounts count_pairs(const PairSource& pairs, const Tokenizers& tokenizers,
   for (Index i = 0; i < pairs.size(); ++i) {
     const Pair pair = pairs.at(i);
     const Index most =
-        static_cast<Index>(pair.source.size() + pair.target.size()) * tokens_a_byte + rows_of_marks;
+        static_cast<Index>(pair.source.size() + pair.target.size()) * tokens_per_byte +
+        rows_of_marks;
     if (most <= allowed) {
       ++counts.read;
       continue;
@@ -326,7 +333,8 @@ std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokeni
   check(pairs.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs.name());
   std::vector<Line> lines;
   BatchCounts counted;
-  Reader{pairs, tokenizers, options, 0, -1, counted}.read(0, pairs.size(), lines);
+  const Reader reader{pairs, tokenizers, options, /*budget=*/0, /*epoch=*/-1, counted};
+  reader.read(0, pairs.size(), lines);
   if (counts) *counts = counted;
   if (lines.empty()) fail_dropped(pairs, options);
   std::vector<Batch> batches;

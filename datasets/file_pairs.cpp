@@ -13,9 +13,9 @@ namespace heed {
 
 struct FilePairs::Cursor {
   std::unique_ptr<RecordFormat> format;
-  std::vector<LineReader> readers;  // one a file
+  std::vector<LineReader> readers;  // one for each file
   std::vector<std::string_view> lines;
-  Index number = -1;  // of the pair that comes next; -1: none
+  Index number = -1;  // the number of the pair that comes next; -1: unknown
   Index skipped = 0;
 };
 
@@ -24,13 +24,20 @@ FilePairs::FilePairs(const std::vector<std::string>& paths, std::unique_ptr<Reco
     : name_(fmt::format("{}", fmt::join(paths, " "))),
       blank_is_error_(options.blank_is_error),
       cursor_(std::make_unique<Cursor>()) {
-  files_.reserve(paths.size());  // the readers keep references
+  files_.reserve(paths.size());  // the readers keep references, so the files must not move
   for (const std::string& path : paths)
     files_.emplace_back(path);
   cursor_->format = std::move(format);
   for (const InputFile& file : files_)
     cursor_->readers.emplace_back(file);
   cursor_->lines.resize(files_.size());
+  read_all(options);
+  if (size_ == 0)
+    fail("{}: no line has text on both sides ({} skipped); check that these are the right files",
+         name_, skipped_);
+}
+
+void FilePairs::read_all(const ReadOptions& options) {
   RecordFormat::Record pair;
   Fingerprint fingerprint;
   for (;;) {
@@ -47,49 +54,59 @@ FilePairs::FilePairs(const std::vector<std::string>& paths, std::unique_ptr<Reco
   skipped_ = cursor_->skipped;
   fingerprint_ = fingerprint.of(size_);
   blocks_.shrink_to_fit();
-  if (size_ == 0)
-    fail("{}: no line has text on both sides ({} skipped); check that these are the right files",
-         name_, skipped_);
 }
 
 FilePairs::~FilePairs() = default;
 
 bool FilePairs::next(RecordFormat::Record& pair) const {
   Cursor& c = *cursor_;
-  for (;;) {
-    std::size_t lines = 0;
-    std::size_t shorter = 0;
-    for (std::size_t i = 0; i < files_.size(); ++i)
-      c.readers[i].next(c.lines[i]) ? ++lines : shorter = i;
-    if (lines == 0) return false;
-    if (lines < files_.size()) {  // of two
-      LineReader& longer = c.readers[1 - shorter];
-      for (std::string_view line; longer.next(line);) {}
-      fail("{}: has {} lines and {} has {}; line n of one must belong to line n of the other",
-           files_[0].path(), c.readers[0].number(), files_[1].path(), c.readers[1].number());
-    }
+  while (next_lines()) {
     const Index line = c.readers[0].number();
     const auto [source, target] = c.format->read(c.lines, files_[0].path(), line);
     pair = {utf8::trim(source), utf8::trim(target)};
     if (!pair.source.empty() && !pair.target.empty()) return true;
     ++c.skipped;
-    if (!blank_is_error_) continue;
-    const bool both = pair.source.empty() && pair.target.empty();
-    fail("{}:{}: {} is blank; write it, or have such lines skipped (--set data.blank=skip)",
-         files_[pair.source.empty() ? 0 : files_.size() - 1].path(), line,
-         both || files_.size() == 2 ? "the line"
-         : pair.source.empty()      ? "the source"
-                                    : "the target");
+    if (blank_is_error_) fail_blank(pair, line);
   }
+  return false;
+}
+
+bool FilePairs::next_lines() const {
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < files_.size(); ++i)
+    found += cursor_->readers[i].next(cursor_->lines[i]);
+  if (found != 0 && found != files_.size()) fail_unequal();
+  return found != 0;
+}
+
+// One of two files has ended before the other. Counts the lines of both.
+void FilePairs::fail_unequal() const {
+  for (LineReader& reader : cursor_->readers)
+    for (std::string_view line; reader.next(line);) {}
+  fail("{}: has {} lines and {} has {}; line n of one must belong to line n of the other",
+       files_[0].path(), cursor_->readers[0].number(), files_[1].path(),
+       cursor_->readers[1].number());
+}
+
+void FilePairs::fail_blank(const RecordFormat::Record& pair, Index line) const {
+  const bool both = pair.source.empty() && pair.target.empty();
+  const char* blank = pair.source.empty() ? "the source" : "the target";
+  if (both || files_.size() == 2) blank = "the line";
+  fail("{}:{}: {} is blank; write it, or have such lines skipped (--set data.blank=skip)",
+       files_[pair.source.empty() ? 0 : files_.size() - 1].path(), line, blank);
+}
+
+void FilePairs::check_unchanged() const {
+  for (const InputFile& file : files_)
+    file.check_unchanged();
 }
 
 Pair FilePairs::at(Index i) const {
   check(i >= 0 && i < size_, "pairs", "expected a number in [0, {}); got {}", size_, i);
   Cursor& c = *cursor_;
-  const Index first = i / block_pairs * block_pairs;  // of its block
-  if (c.number != i || i == first)  // else it is the next of a block that is being read
-    for (const InputFile& file : files_)
-      file.check_unchanged();
+  const Index first = i / block_pairs * block_pairs;  // the first pair of the block
+  const bool continues_block = c.number == i && i != first;
+  if (!continues_block) check_unchanged();
   if (c.number < first || c.number > i) {
     const Block& block = blocks_[static_cast<std::size_t>(i / block_pairs)];
     for (std::size_t f = 0; f < files_.size(); ++f)
@@ -98,16 +115,16 @@ Pair FilePairs::at(Index i) const {
   }
   RecordFormat::Record pair;
   try {
-    for (Index at = std::exchange(c.number, -1); at <= i; ++at)  // -1 stays where next() throws
+    // The number stays -1 if next() throws.
+    for (Index at = std::exchange(c.number, -1); at <= i; ++at)
       if (!next(pair))
         fail(
             "{}: has fewer pairs than when it was opened; leave the data alone while they are in "
             "use",
             name_);
   } catch (const Error&) {
-    // all was well when it was opened: most likely this is why
-    for (const InputFile& file : files_)
-      file.check_unchanged();
+    // The constructor read all pairs without an error, so a change of a file is the likely reason.
+    check_unchanged();
     throw;
   }
   c.number = i + 1;
@@ -125,8 +142,8 @@ void FilePairs::will_need(Index first, Index count) const {
   const auto end = static_cast<std::size_t>((std::min(first + count, size_) - 1) / block_pairs) + 1;
   for (std::size_t f = 0; f < files_.size(); ++f) {
     const std::int64_t from = blocks_[begin].offsets[f];
-    // 0: to the end
-    files_[f].will_need(from, end < blocks_.size() ? blocks_[end].offsets[f] - from : 0);
+    const std::int64_t to_end = 0;
+    files_[f].will_need(from, end < blocks_.size() ? blocks_[end].offsets[f] - from : to_end);
   }
 }
 

@@ -11,30 +11,35 @@
 
 namespace heed {
 
-/// How records become pairs. A record is a line of each file, all of one number.
+/// Turns records into pairs. Record n consists of line n of each file.
 class RecordFormat {
  public:
   virtual ~RecordFormat() = default;
   struct Record {
-    // empty where it is blank; they last until the next read()
+    // Empty when the side is blank. Valid until the next read().
     std::string_view source;
     std::string_view target;
   };
-  /// Messages about it begin with `file`:`line`.
+  /// Throws Error, `file:line: ...`, when the record is malformed.
   virtual Record read(std::span<const std::string_view> lines, const std::string& file,
                       Index line) = 0;
 };
 
-// two files, a side each
+/// Two files, one for each side.
 std::unique_ptr<RecordFormat> aligned_format();
-// column numbers; none: there are two
+/// One file with tab-separated columns. `fields` holds the numbers of the source and target column.
+/// Without them a line must have exactly two columns.
 std::unique_ptr<RecordFormat> tsv_format(const std::vector<std::string>& fields);
-// keys; none: the known ones
+/// One file with a JSON object a line. `fields` holds the keys of source and target. Without them
+/// the keys are source and target, or document and summary.
 std::unique_ptr<RecordFormat> jsonl_format(const std::vector<std::string>& fields);
 
-/// Pairs that stay in their files, one of which may be larger than memory. Opening reads everything
-/// once, checks it, and keeps where every 64th pair begins; at() reads from there on, so that pairs
-/// asked for in their order cost one pass. Not for several threads at once.
+/// Pairs that stay in their files, which may be larger than memory.
+///
+/// The constructor reads everything once, checks it, and stores where every 64th pair begins. at()
+/// reads from there on, so that reading all pairs in order costs one pass.
+///
+/// Not safe for use by several threads at once.
 class FilePairs final : public PairSource {
  public:
   FilePairs(const std::vector<std::string>& paths, std::unique_ptr<RecordFormat> format,
@@ -54,11 +59,16 @@ class FilePairs final : public PairSource {
   static constexpr Index block_pairs = 64;
   struct Cursor;
   struct Block {
-    std::int64_t offsets[2];  // in each file
-    Index lines;              // before it
+    std::int64_t offsets[2];  // where it begins in each file, in bytes
+    Index lines;              // the number of lines before it
   };
-  // the next that is not blank, trimmed; false at the end
+  void read_all(const ReadOptions& options);  // fills blocks_, size_, skipped_ and fingerprint_
+  // Reads the next pair that is not blank and trims it. False at the end.
   bool next(RecordFormat::Record& pair) const;
+  bool next_lines() const;  // one line of each file; false at the end
+  [[noreturn]] void fail_unequal() const;
+  [[noreturn]] void fail_blank(const RecordFormat::Record& pair, Index line) const;
+  void check_unchanged() const;
 
   std::string name_;
   bool blank_is_error_;

@@ -26,13 +26,13 @@ constexpr std::array magics{
     Magic{"\x28\xB5\x2F\xFD"sv, {"packed by zstd", "unpack it (zstd -d)", true}},
     Magic{"BZh91AY&SY"sv, {"packed by bzip2", "unpack it (bzip2 -d)", true}},
     Magic{"PK\x03\x04"sv, {"a zip archive", "unpack it and name the files in it"}},
-    Magic{"\xFF\xFE\0\0"sv, utf32},  // before UTF-16, whose mark begins alike
+    Magic{"\xFF\xFE\0\0"sv, utf32},  // before UTF-16, whose mark is its beginning
     Magic{"\0\0\xFE\xFF"sv, utf32},
     Magic{"\xFF\xFE"sv, utf16},
     Magic{"\xFE\xFF"sv, utf16},
 };
 
-// Two letters of Latin script in UTF-16 without a byte order mark.
+// Whether the text begins with two Latin letters in UTF-16 without a byte order mark.
 bool alternates_with_nul(std::string_view start) {
   if (start.size() < 4) return false;
   const bool odd = start[1] == 0 && start[3] == 0;
@@ -61,8 +61,8 @@ bool ends_lines_by_returns(std::string_view start) {
   return returns > feeds;
 }
 
-/// Not what no text holds: bytes of other programs' files have returns too. The end of `start` may
-/// cut a character.
+// False when `start` holds bytes that no text holds. Binary files have carriage returns too, and
+// are not to be taken for text of an old Mac. The end of `start` may cut a character.
 bool may_be_text(std::string_view start) {
   constexpr std::size_t longest_character = 4;
   if (start.find('\0') != std::string_view::npos) return false;

@@ -6,22 +6,24 @@
 
 namespace heed {
 
-/// What is no UTF-8 text in lines and says so by its first bytes.
+/// A kind of file that is not lines of UTF-8 text, recognised by its first bytes.
 struct ForeignText {
-  // "UTF-16", "save it as UTF-8"
-  std::string_view what;
-  std::string_view remedy;
-  bool packed = false;  // by a program that packs one file
+  std::string_view what;    // "UTF-16"
+  std::string_view remedy;  // "save it as UTF-8"
+  bool packed = false;      // compressed by a program that compresses one file
 };
 
-/// By the first bytes, 16 or more where there are as many; nothing where it may be a text.
+/// Recognises a kind by the first bytes of a file. `start` should hold at least 16 bytes if the
+/// file does. nullopt: it may be UTF-8 text.
 std::optional<ForeignText> foreign_text(std::string_view start);
 
-/// Whether lines end in carriage returns alone, as on old Macs: more of them stand before other
-/// text than there are line feeds. Fewer are strays within lines.
+/// Whether lines end in carriage returns alone, as on old Macs: more carriage returns stand before
+/// other text than there are line feeds. A smaller number of them are errors within lines.
 bool ends_lines_by_returns(std::string_view start);
 
-/// Throws Error, `FILE: ...`, where `start`, what a file begins with, is foreign or has such lines.
+/// Throws Error, `FILE: ...`, when `start`, the first bytes of a file,
+/// - is a kind that foreign_text() recognises;
+/// - is text whose lines end in carriage returns alone.
 void check_start(std::string_view start, std::string_view file);
 
 }  // namespace heed

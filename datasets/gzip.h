@@ -7,13 +7,17 @@
 
 namespace heed {
 
-/// Whether a file that starts with these bytes is packed by gzip (RFC 1952).
+/// Whether a file that starts with these bytes is compressed by gzip (RFC 1952).
 bool is_gzip(std::string_view start);
 
-/// Unpacks gzip data, one member or several on end, and hands it piece by piece to `write`: memory
-/// does not grow with what is in it. `read` fills its argument with the next bytes and says how
-/// many: 0 at the end. Throws Error, `NAME: ...`, on damaged data, on data that end too early, and
-/// on anything but zeros behind them.
+/// Decompresses gzip data of one or more members and passes the text to `write` piece by piece.
+/// The memory used does not depend on the size of the text. `read` fills its argument with the next
+/// bytes and returns their number, 0 at the end.
+///
+/// Throws Error, `NAME: ...`, when
+/// - there are no data;
+/// - the data are damaged or end too early;
+/// - anything but zeros follows the last member.
 void gunzip(const std::function<std::size_t(std::span<char>)>& read,
             const std::function<void(std::string_view)>& write, const std::string& name);
 

@@ -19,7 +19,8 @@ namespace heed {
 
 namespace {
 
-// Fills `into` through `read`, a read() or pread() at the byte given; fewer only at the end.
+// Fills `into` by calls of read(to, count, offset), which wraps read() or pread(). Returns the
+// number of bytes, which is smaller than asked for only at the end of the file.
 template <class Read>
 std::size_t fill(const std::string& path, std::span<char> into, Read&& read) {
   std::size_t got = 0;
@@ -34,7 +35,8 @@ std::size_t fill(const std::string& path, std::span<char> into, Read&& read) {
   return got;
 }
 
-// gzip is unpacked here; of the text inside, LineReader looks at the start.
+// Throws when another program than gzip compressed the file. InputFile decompresses gzip, and
+// LineReader checks the start of the text inside.
 void check_packing(const std::string& path, std::string_view start) {
   const auto foreign = foreign_text(start);
   if (!foreign || is_gzip(start)) return;
@@ -42,7 +44,7 @@ void check_packing(const std::string& path, std::string_view start) {
   fail("{}: is {}; {}{}", path, foreign->what, foreign->remedy, or_gzip);
 }
 
-// A file that nobody else can open and that vanishes with its descriptor.
+// A file that no other process can open and that disappears with its descriptor.
 int temporary_file(const std::string& path, std::string& folder) {
   std::error_code error;
   folder = std::filesystem::temp_directory_path(error).string();
@@ -57,11 +59,63 @@ int temporary_file(const std::string& path, std::string& folder) {
   return file;
 }
 
+// Writes text to a temporary file in `folder`, for the input file `path`.
+class Copy {
+ public:
+  Copy(int file, const std::string& path, const std::string& folder)
+      : file_(file), path_(path), folder_(folder) {}
+
+  void write(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t n = ::write(file_, text.data(), text.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0)
+        fail(
+            "{}: {} holds no more of it than {} MB, unpacked ({}); make room, or set TMPDIR to a "
+            "folder with more",
+            path_, folder_, written_ >> 20, std::strerror(errno));
+      text.remove_prefix(static_cast<std::size_t>(n));
+      written_ += n;
+    }
+  }
+
+ private:
+  int file_;
+  const std::string& path_;
+  const std::string& folder_;
+  std::int64_t written_ = 0;
+};
+
+// Reads a file that may be a pipe, some bytes of which, `start`, have been read already.
+class Original {
+ public:
+  Original(int file, const std::string& path, std::string_view start)
+      : file_(file), path_(path), start_(start) {}
+  Original(const Original&) = delete;
+  ~Original() { close(file_); }
+
+  std::size_t read(std::span<char> into) {
+    if (start_.empty())
+      return fill(path_, into, [&](char* to, std::size_t count, std::size_t) {
+        return ::read(file_, to, count);
+      });
+    const std::size_t n = std::min(into.size(), start_.size());
+    std::copy_n(start_.begin(), n, into.begin());
+    start_.remove_prefix(n);
+    return n;
+  }
+
+ private:
+  int file_;
+  const std::string& path_;
+  std::string_view start_;
+};
+
 }  // namespace
 
 InputFile::InputFile(std::string path) : path_(std::move(path)) {
   try {
-    open_itself();
+    open_path();
   } catch (...) {
     if (file_ >= 0) close(file_);
     throw;
@@ -78,7 +132,7 @@ InputFile::~InputFile() {
   if (file_ >= 0) close(file_);
 }
 
-void InputFile::open_itself() {
+void InputFile::open_path() {
   file_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (file_ < 0 && errno == ENOENT) fail("{}: no such file; check the name", path_);
   if (file_ < 0)
@@ -96,50 +150,22 @@ void InputFile::open_itself() {
   });
   const std::string_view start(bytes.data(), n);
   check_packing(path_, start);
-  if (pipe || is_gzip(start)) spill(pipe ? start : std::string_view());
+  if (pipe || is_gzip(start)) copy_to_temporary(pipe ? start : std::string_view());
 }
 
-void InputFile::spill(std::string_view start) {
+void InputFile::copy_to_temporary(std::string_view start) {
   std::string folder;
-  const int copy = temporary_file(path_, folder);
-  const int from = std::exchange(file_, copy);  // now closed by whoever closes this
-  std::int64_t written = 0;
-  const auto read = [&](std::span<char> into) {
-    if (start.empty())
-      return fill(path_, into, [&](char* to, std::size_t count, std::size_t) {
-        return ::read(from, to, count);
-      });
-    const std::size_t n = std::min(into.size(), start.size());
-    std::copy_n(start.begin(), n, into.begin());
-    start.remove_prefix(n);
-    return n;
-  };
-  const auto write = [&](std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t n = ::write(copy, text.data(), text.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0)
-        fail(
-            "{}: {} holds no more of it than {} MB, unpacked ({}); make room, or set TMPDIR to a "
-            "folder with more",
-            path_, folder, written >> 20, std::strerror(errno));
-      text.remove_prefix(static_cast<std::size_t>(n));
-      written += n;
-    }
-  };
-  try {
-    if (S_ISREG(opened_.st_mode) || is_gzip(start)) {
-      gunzip(read, write, path_);
-    } else {
-      std::array<char, 1 << 16> bytes;
-      while (const std::size_t n = read(bytes))
-        write({bytes.data(), n});
-    }
-  } catch (...) {
-    close(from);
-    throw;
+  const int temporary = temporary_file(path_, folder);
+  Original original(std::exchange(file_, temporary), path_, start);
+  Copy copy(temporary, path_, folder);
+  if (S_ISREG(opened_.st_mode) || is_gzip(start)) {
+    gunzip([&](std::span<char> into) { return original.read(into); },
+           [&](std::string_view text) { copy.write(text); }, path_);
+  } else {
+    std::array<char, 1 << 16> bytes;
+    while (const std::size_t n = original.read(bytes))
+      copy.write({bytes.data(), n});
   }
-  close(from);
   copied_ = true;
 }
 

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t most_others = 100;
 
-// Told of every value in turn, so that nothing but the fields asked for needs memory, and depth is
-// a number.
+// Receives the events of the parser. Stores only the fields asked for, and the depth of nesting as
+// a number, so that no text can exhaust memory.
 class Finder final : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit Finder(JsonFields& found) : found_(found) {}
@@ -28,11 +28,11 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool start_object(std::size_t) override {
     if (depth_ == 0) found_.is_object = true;
-    return value("object"), ++depth_, true;
+    return open("object");
   }
-  bool start_array(std::size_t) override { return value("array"), ++depth_, true; }
-  bool end_object() override { return --depth_, true; }
-  bool end_array() override { return --depth_, true; }
+  bool start_array(std::size_t) override { return open("array"); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
   bool key(string_t& name) override {
     if (depth_ != 1) return true;
     const auto field = std::ranges::find(found_.fields, name, &JsonFields::Field::key);
@@ -48,6 +48,16 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
+  // Each returns true, so that the parser goes on.
+  bool open(const char* type) {
+    value(type);
+    ++depth_;
+    return true;
+  }
+  bool close() {
+    --depth_;
+    return true;
+  }
   bool value(const char* type) {
     if (depth_ == 1 && field_) {
       ++field_->times;
@@ -58,7 +68,7 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   JsonFields& found_;
-  JsonFields::Field* field_ = nullptr;  // whose value comes next
+  JsonFields::Field* field_ = nullptr;  // the field whose value comes next
   std::size_t depth_ = 0;
 };
 

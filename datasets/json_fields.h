@@ -7,22 +7,22 @@
 
 namespace heed {
 
-/// What one JSON text holds under a few keys of its outermost object; everything else is read past
-/// and not kept, however deep.
+/// The values that one JSON text holds under a few keys of its outermost object. Other values,
+/// however deep, are skipped and not stored.
 struct JsonFields {
   struct Field {
     std::string key;
-    int times = 0;              // it stands there
-    const char* type = "null";  // of the value: string, number, object, array, boolean or null
-    std::string text = "";      // of a string
+    int times = 0;              // how often the key occurs
+    const char* type = "null";  // of the last value: string, number, object, array, boolean, null
+    std::string text = "";      // the last value that is a string
   };
-  std::vector<Field> fields;        // as asked for
-  std::vector<std::string> others;  // keys that are there besides, at most a hundred
+  std::vector<Field> fields;        // one for each key to look for
+  std::vector<std::string> others;  // other keys of the object, at most a hundred
   bool is_object = false;
-  std::size_t error = 0;  // the byte, from 1, where it is seen to be no JSON; 0: it is
+  std::size_t error = 0;  // the byte, from 1, at which the text is not valid JSON; 0: it is valid
 };
 
-/// Reads `text` into `found`, whose keys are to be given.
+/// Reads `text`. The caller sets the keys of `found.fields`; all else in `found` is overwritten.
 void read_json_fields(std::string_view text, JsonFields& found);
 
 }  // namespace heed

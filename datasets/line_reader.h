@@ -8,37 +8,46 @@
 
 namespace heed {
 
-/// The lines of a UTF-8 text, one after the other from any of them on, holding little more than
-/// one. Only \n ends a line (so U+0085 and U+2028 stay inside); a \r before it and a byte order
-/// mark at the start of the file are dropped; a last line without \n counts.
+/// Reads the lines of a UTF-8 text in order, from any line on. Holds little more than one line in
+/// memory.
+///
+/// - Only \n ends a line, so U+0085 and U+2028 stay inside a line.
+/// - A \r before the \n is dropped, and so is a byte order mark at the start of the file.
+/// - A last line without \n counts as a line.
 class LineReader {
  public:
   static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
-  // of a line of a corpus: what has no lines is none
+  // The longest line of a corpus. A file with a longer one is probably not a text in lines.
   static constexpr std::size_t most_bytes = std::size_t{4} << 20;
 
   /// Keeps a reference to `file`.
   explicit LineReader(const InputFile& file, std::size_t longest = most_bytes)
       : file_(&file), longest_(longest) {}
 
-  /// False at the end. `line` lasts until the next call. Throws Error, `FILE:LINE: ...`, when a
-  /// line is too long or holds malformed UTF-8 or a NUL byte, and `FILE: ...` when the file is
-  /// empty, or begins as no text with lines does (foreign_text.h).
+  /// Reads the next line; false at the end. `line` is valid until the next call.
+  ///
+  /// Throws Error
+  /// - `FILE:LINE: ...` when a line is too long, or holds malformed UTF-8 or a NUL byte;
+  /// - `FILE: ...` when the file is empty, or its first bytes are not those of a text in lines
+  ///   (foreign_text.h).
   bool next(std::string_view& line);
-  Index number() const { return number_; }         // of the line that next() gave, from 1
-  bool ended() const { return ended_; }            // whether it was ended by \n
-  std::int64_t offset() const { return offset_; }  // of the first byte behind it
-  // next() gives the line that begins at `offset`
+  /// About the line that next() returned: its number, from 1; whether \n ended it; the offset of
+  /// the first byte after it.
+  Index number() const { return number_; }
+  bool ended() const { return ended_; }
+  std::int64_t offset() const { return offset_; }
+  /// Lets next() return the line that begins at byte `offset`.
   void seek(std::int64_t offset, Index lines_before);
 
  private:
   void begin();
   bool fill();
+  bool find_end(std::size_t& length);
 
   const InputFile* file_;
   std::size_t longest_;
   std::string buffer_;
-  // of what the buffer holds from byte offset_ on
+  // buffer_[begin_, end_) holds the bytes of the file from offset_ on.
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::int64_t offset_ = 0;

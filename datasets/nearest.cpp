@@ -10,6 +10,7 @@ namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+// The Levenshtein distance. `row` holds the distances of a[0, i) to every prefix of b.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -30,7 +31,6 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   std::size_t fewest = ~std::size_t{0};
   for (const std::string& candidate : candidates) {
     const std::size_t edits = distance(word, candidate);
-
     const std::size_t most =
         std::max<std::size_t>(1, (std::max(word.size(), candidate.size()) + 1) / 3);
     if (edits <= most && edits < fewest && edits < candidate.size()) {

@@ -6,12 +6,12 @@
 
 namespace heed {
 
-/// The candidate with the smallest edit distance to `word` (Levenshtein 1966, in bytes, ASCII case
-/// ignored; the first of equals). Empty when none is near: more than a third of the longer word
-/// would have to change.
+/// The candidate with the smallest edit distance to `word` (Levenshtein 1966), the first one if
+/// several are equally near. The distance counts bytes and ignores ASCII case. Returns "" when more
+/// than a third of the longer word would have to change for every candidate.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-/// "; did you mean NAME?", or nothing: the end of a message about an unknown word.
+/// The end of a message about an unknown word: "; did you mean NAME?", or "" if no name is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace heed

@@ -31,18 +31,18 @@ std::unique_ptr<PairSource> open_toy(const std::string& data, Split split, std::
   return toy::open(name, split, seed);
 }
 
-// Of the name without .gz: .tsv of train.tsv.gz.
+// The extension of a name without .gz: ".tsv" for train.tsv.gz.
 std::string extension(const std::string& name) {
   std::filesystem::path path(name);
   if (path.extension() == ".gz") path.replace_extension();
   return path.extension().string();
 }
 
-/// All pairs of a source but a few.
+// All pairs of a source except those held out, whose numbers are given in ascending order.
 class Rest final : public PairSource {
  public:
-  Rest(std::shared_ptr<const PairSource> all, const std::vector<Index>& without)
-      : all_(std::move(all)), before_(without) {
+  Rest(std::shared_ptr<const PairSource> all, const std::vector<Index>& held_out)
+      : all_(std::move(all)), before_(held_out) {
     for (std::size_t k = 0; k < before_.size(); ++k)
       before_[k] -= static_cast<Index>(k);
   }
@@ -52,7 +52,8 @@ class Rest final : public PairSource {
   Index skipped() const override { return all_->skipped(); }
   Index line(Index i) const override { return all_->line(number(i)); }
   Index block() const override { return all_->block(); }
-  // of what was read once and what is left out, not read again
+  // Combines the hash of all pairs with the choice of those held out, so that the remaining pairs
+  // need not be read again.
   std::uint64_t fingerprint() const override {
     std::uint64_t hash = mix(all_->fingerprint(), static_cast<std::uint64_t>(before_.size()));
     for (const Index n : before_)
@@ -65,14 +66,35 @@ class Rest final : public PairSource {
   }
 
  private:
+  // The number of pair i in the whole source.
   Index number(Index i) const {
     return i + (std::upper_bound(before_.begin(), before_.end(), i) - before_.begin());
   }
 
   std::shared_ptr<const PairSource> all_;
-  // for each left out, in order: how many of those kept stand before it
-  std::vector<Index> before_;
+  std::vector<Index> before_;  // for each pair held out: the number of remaining pairs before it
 };
+
+void check_no_fields(const std::vector<std::string>& data, const std::vector<std::string>& fields) {
+  if (!fields.empty())
+    fail("--fields belongs to a .tsv or a .jsonl; got '{}'", fmt::join(data, " "));
+}
+
+void check_aligned_files(const std::vector<std::string>& data,
+                         const std::vector<std::string>& fields) {
+  for (const std::string& path : data) {
+    const std::string end = extension(path);
+    if (path.starts_with(toy_prefix) || end == ".tsv" || end == ".jsonl")
+      fail("{}: holds both sides, so it stands alone; got '{}'", path, fmt::join(data, " "));
+  }
+  check_no_fields(data, fields);
+  std::error_code ignored;
+  for (const std::string& path : data)
+    if (std::filesystem::is_directory(path, ignored)) fail("{}: is a folder; name a file", path);
+  if (data[0] == data[1] && std::filesystem::exists(data[0], ignored) &&
+      !std::filesystem::is_regular_file(data[0], ignored))
+    fail("{}: is no plain file, so it can be read only once; name a file for each side", data[0]);
+}
 
 }  // namespace
 
@@ -86,10 +108,11 @@ std::uint64_t Fingerprint::of(Index size) const {
 }
 
 std::uint64_t PairSource::fingerprint() const {
-  constexpr Index endless = 256;
+  constexpr Index pairs_of_endless = 256;
   Fingerprint all;
   if (size() < 0) all.add(name(), "");
-  for (Index i = 0, end = size() < 0 ? endless : size(); i < end; ++i) {
+  const Index end = size() < 0 ? pairs_of_endless : size();
+  for (Index i = 0; i < end; ++i) {
     const Pair pair = at(i);
     all.add(pair.source, pair.target);
   }
@@ -98,7 +121,8 @@ std::uint64_t PairSource::fingerprint() const {
 
 std::unique_ptr<PairSource> first_pairs(const PairSource& source, Index n) {
   std::vector<Pair> pairs;
-  for (Index i = 0, end = source.size() < 0 ? n : std::min(n, source.size()); i < end; ++i)
+  const Index end = source.size() < 0 ? n : std::min(n, source.size());
+  for (Index i = 0; i < end; ++i)
     pairs.push_back(source.at(i));
   return std::make_unique<MemoryPairs>(std::move(pairs), source.name(), source.skipped());
 }
@@ -109,7 +133,7 @@ std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(
   check(size >= 0 && n >= 0 && n <= size, "pairs", "expected to hold out at most {} pairs; got {}",
         std::max<Index>(size, 0), n);
   Random random(seed, 0x4e1d);
-  // Floyd's sampling (Bentley and Floyd 1987): n numbers below `size`, every choice as likely
+  // Floyd's sampling (Bentley and Floyd 1987): n numbers below `size`, every set equally likely.
   std::set<Index> chosen;
   for (Index i = size - n; i < size; ++i)
     if (!chosen.insert(static_cast<Index>(random.below(static_cast<std::uint64_t>(i) + 1))).second)
@@ -128,26 +152,15 @@ std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data,
   if (data.empty() || data.size() > 2) fail("{}; got {} names", accepted, data.size());
   if (!fields.empty() && fields.size() != 2)
     fail("--fields takes two, the source and the target; got {}", fields.size());
-  const auto without_fields = [&] {
-    if (!fields.empty())
-      fail("--fields belongs to a .tsv or a .jsonl; got '{}'", fmt::join(data, " "));
-  };
   if (data.size() == 2) {
-    for (const std::string& path : data)
-      if (const std::string end = extension(path);
-          path.starts_with(toy_prefix) || end == ".tsv" || end == ".jsonl")
-        fail("{}: holds both sides, so it stands alone; got '{}'", path, fmt::join(data, " "));
-    without_fields();
-    std::error_code ignored;
-    for (const std::string& path : data)
-      if (std::filesystem::is_directory(path, ignored)) fail("{}: is a folder; name a file", path);
-    if (data[0] == data[1] && std::filesystem::exists(data[0], ignored) &&
-        !std::filesystem::is_regular_file(data[0], ignored))
-      fail("{}: is no plain file, so it can be read only once; name a file for each side", data[0]);
+    check_aligned_files(data, fields);
     return std::make_unique<FilePairs>(data, aligned_format(), options);
   }
   const std::string& path = data[0];
-  if (path.starts_with(toy_prefix)) return without_fields(), open_toy(path, split, seed);
+  if (path.starts_with(toy_prefix)) {
+    check_no_fields(data, fields);
+    return open_toy(path, split, seed);
+  }
   const std::string end = extension(path);
   if (end == ".tsv") return std::make_unique<FilePairs>(data, tsv_format(fields), options);
   if (end == ".jsonl") return std::make_unique<FilePairs>(data, jsonl_format(fields), options);

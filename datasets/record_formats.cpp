@@ -27,12 +27,12 @@ std::size_t column_number(const std::string& field) {
 }
 
 struct Tsv final : RecordFormat {
-  bool any;  // columns to choose from
+  bool any_count;  // whether a line may have more than two columns
   std::size_t source = 1;
   std::size_t target = 2;
 
-  explicit Tsv(const std::vector<std::string>& fields) : any(!fields.empty()) {
-    if (any) {
+  explicit Tsv(const std::vector<std::string>& fields) : any_count(!fields.empty()) {
+    if (any_count) {
       source = column_number(fields[0]);
       target = column_number(fields[1]);
     }
@@ -50,7 +50,7 @@ struct Tsv final : RecordFormat {
       if (tab == std::string_view::npos) break;
       rest.remove_prefix(tab + 1);
     }
-    if (!any && columns != 2)
+    if (!any_count && columns != 2)
       fail("{}:{}: expected 2 tab-separated columns, got {}; {}", file, line, columns,
            columns > 2 ? "choose two, as --fields 1 2" : "put a tab between source and target");
     if (const std::size_t last = std::max(source, target); columns < last)
@@ -63,7 +63,7 @@ struct Tsv final : RecordFormat {
 };
 
 struct Jsonl final : RecordFormat {
-  std::vector<std::string> names;  // of source and target, then of what they may be called too
+  std::vector<std::string> names;  // of source and target, then the other names of these
   JsonFields found;
 
   explicit Jsonl(const std::vector<std::string>& fields) : names(fields) {
@@ -85,30 +85,34 @@ struct Jsonl final : RecordFormat {
     if (found.error > 0)
       fail("{}:{}: is not valid JSON at byte {}; {}", file, line, found.error, form);
     if (!found.is_object) fail("{}:{}: is not a JSON object; {}", file, line, form);
-    const bool other = names.size() == 4 && field(0).times + field(1).times == 0 &&
-                       field(2).times + field(3).times > 0;
-    return {text(field(other ? 2 : 0), file, line), text(field(other ? 3 : 1), file, line)};
+    const bool other_names = names.size() == 4 && field(0).times + field(1).times == 0 &&
+                             field(2).times + field(3).times > 0;
+    const std::size_t first = other_names ? 2 : 0;
+    return {text(field(first), file, line), text(field(first + 1), file, line)};
   }
 
   std::string_view text(JsonFields::Field& field, const std::string& file, Index line) const {
-    if (field.times == 0) {
-      std::vector<std::string> keys = found.others;
-      for (const JsonFields::Field& other : found.fields)
-        if (other.times > 0) keys.push_back(other.key);
-      const std::string near = did_you_mean(field.key, keys);
-      fail("{}:{}: has no \"{}\"{}", file, line, field.key,
-           near.empty() ? "; add it, or name the two fields by --fields SOURCE TARGET" : near);
-    }
+    if (field.times == 0) fail_missing(field, file, line);
     if (field.times > 1)
       fail("{}:{}: has \"{}\" {} times; keep one", file, line, field.key, field.times);
     if (field.type != std::string_view("string"))
       fail("{}:{}: \"{}\" is of type {}; make it a string", file, line, field.key, field.type);
     if (field.text.find('\0') != std::string::npos)
       fail("{}:{}: \"{}\" holds a NUL (\\u0000); take it out", file, line, field.key);
-    // a side is a line
+    // A side of a pair is one line.
     std::ranges::replace_if(
         field.text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
     return field.text;
+  }
+
+  [[noreturn]] void fail_missing(const JsonFields::Field& field, const std::string& file,
+                                 Index line) const {
+    std::vector<std::string> keys = found.others;
+    for (const JsonFields::Field& other : found.fields)
+      if (other.times > 0) keys.push_back(other.key);
+    const std::string near = did_you_mean(field.key, keys);
+    fail("{}:{}: has no \"{}\"{}", file, line, field.key,
+         near.empty() ? "; add it, or name the two fields by --fields SOURCE TARGET" : near);
   }
 };
 

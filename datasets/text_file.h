@@ -6,16 +6,20 @@
 
 namespace heed {
 
-/// The lines of a UTF-8 text file, packed by gzip or not, as LineReader splits them, all at once
-/// and of any length. Throws Error, `FILE: ...` or `FILE:LINE: ...`, when the file is missing,
-/// unreadable (InputFile) or empty, or holds malformed UTF-8 or a NUL byte.
+/// All lines of a UTF-8 text file, split as LineReader does but of any length. The file may be
+/// compressed by gzip.
+///
+/// Throws Error, `FILE: ...` or `FILE:LINE: ...`, when the file
+/// - is missing or unreadable (InputFile);
+/// - is empty;
+/// - holds malformed UTF-8 or a NUL byte.
 std::vector<std::string> read_lines(const std::string& path);
 
-/// The same file as one string, lines ended by \n; the last as it stands in the file.
+/// The same file as one string. Each line ends in \n, the last one only if it does in the file.
 std::string read_text(const std::string& path);
 
-/// Throws `FILE:LINE: ...` unless `text` is well-formed UTF-8 without NUL: for lines that come from
-/// elsewhere, as standard input.
+/// Throws Error, `FILE:LINE: ...`, unless `text` is well-formed UTF-8 without NUL. For lines from
+/// other places, such as standard input.
 void check_line(std::string_view text, std::string_view file, std::size_t line);
 
 }  // namespace heed

@@ -14,7 +14,7 @@ namespace heed {
 
 namespace {
 
-// A batch of the windows that begin at `begins`; window i reads lengths[i] ids and predicts as
+// A batch of the windows that begin at `begins`. Window i reads lengths[i] ids and predicts as
 // many.
 Batch make_batch(std::span<const Id> ids, std::vector<Index> begins,
                  std::span<const Index> lengths) {
@@ -81,16 +81,17 @@ void TextWindows::seek(std::span<const std::int64_t> position) {
 
 Index TextWindows::batches_in(Index epochs) const {
   const Index text = static_cast<Index>(train_.size());
-  const Index batch = tokens_a_batch();
-  const Index rest =
-      epochs * (text % batch);  // of dividing epochs * text, which may be too large a number
+  const Index batch = tokens_per_batch();
+  // ceil(epochs * text / batch). The product epochs * text may overflow, so whole batches and the
+  // remainder are multiplied apart.
+  const Index rest = epochs * (text % batch);
   return epochs * (text / batch) + (rest + batch - 1) / batch;
 }
 
 std::string TextWindows::describe(std::span<const Index> lines) const {
   std::vector<Index> numbers(lines.begin(), lines.end());
   for (Index& number : numbers)
-    ++number;  // people count from 1
+    ++number;  // messages count from 1
   return fmt::format("the windows from {} of the text on", listed("token", numbers));
 }
 

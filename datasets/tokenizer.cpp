@@ -24,10 +24,11 @@ namespace heed {
 namespace {
 
 constexpr const char* format_name = "heed tokenizer";
-// Distinct pieces counted at a time, about 40 MB of them: past that the rarest so far are
-// forgotten, as in lossy counting (Manku and Motwani 2002), so that a vocabulary of any corpus
-// needs bounded memory. Frequent ones are not touched.
+// The most distinct pieces that are counted at a time, about 40 MB. Beyond that, the pieces that
+// are the rarest so far are removed, as in lossy counting (Manku and Motwani 2002). This bounds the
+// memory for any corpus; the counts of frequent pieces stay exact.
 constexpr std::size_t most_counted = std::size_t{1} << 19;
+constexpr const char* copy_again = "copy it again from the run that wrote it";
 
 std::unique_ptr<Tokenizer> make(const std::string& kind, Vocabulary vocabulary,
                                 int version = Tokenizer::newest_version) {
@@ -55,13 +56,13 @@ std::string model_path(const std::string& path) {
   return std::filesystem::path(path).replace_extension(".model").string();
 }
 
-// json would convert a fraction, and 1e99 to anything: -1 for these. What is no number throws its
-// exception.
+// A whole number; -1 for a fraction or a number such as 1e99, which the JSON library would convert
+// to some integer. Throws the library's exception when the value is not a number.
 Index whole(const nlohmann::json& number) {
   return number.is_number_float() ? -1 : number.get<Index>();
 }
 
-// The version in a tokenizer's file; 1 where it says none.
+// The version in a tokenizer's file; 1 if it has none.
 int read_version(const nlohmann::json& json, const std::string& path) {
   const auto version = json.find("version");
   if (version == json.end()) return 1;
@@ -72,15 +73,44 @@ int read_version(const nlohmann::json& json, const std::string& path) {
   return static_cast<int>(number);
 }
 
-// The model beside a tokenizer, which says how many bytes it has and what they hash to.
-std::string read_model(const std::string& path, const nlohmann::json& said) {
+// The model file beside a tokenizer file. `expected` holds its length and hash.
+std::string read_model(const std::string& path, const nlohmann::json& expected) {
   std::string model = read_bytes(path);
-  if (whole(said.at("bytes")) != static_cast<Index>(model.size()) ||
-      said.at("xxh3").get<std::string>() != hash_of(model))
-    fail(
-        "{}: is damaged, or belongs to another tokenizer; copy it again from the run that wrote it",
-        path);
+  if (whole(expected.at("bytes")) != static_cast<Index>(model.size()) ||
+      expected.at("xxh3").get<std::string>() != hash_of(model))
+    fail("{}: is damaged, or belongs to another tokenizer; {}", path, copy_again);
   return model;
+}
+
+nlohmann::json parse(const std::string& text, const std::string& path) {
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    const std::string_view before = std::string_view(text).substr(0, error.byte);
+    fail("{}:{}: is damaged or not a tokenizer (not valid JSON); {}", path,
+         1 + std::ranges::count(before, '\n'), copy_again);
+  } catch (const nlohmann::json::exception&) {  // a number such as 1e999
+    fail("{}: is damaged or not a tokenizer (a number in it is too large); {}", path, copy_again);
+  }
+}
+
+// Throws Error, without the name of the file, when the contents contradict each other.
+std::unique_ptr<Tokenizer> tokenizer_of(const nlohmann::json& json, const std::string& kind,
+                                        const std::string& model, int version) {
+  std::unique_ptr<Tokenizer> tokenizer;
+  if (has_subwords(kind))
+    tokenizer = std::make_unique<SentencePiece>(kind, model, version);
+  else
+    tokenizer = make(kind, Vocabulary(json.at("tokens").get<std::vector<std::string>>()), version);
+  if (const Index size = whole(json.at("size")); size != tokenizer->size())
+    fail("it says {} entries and holds {}", size, tokenizer->size());
+  return tokenizer;
+}
+
+// Removes the rarest pieces until half as many as most_counted are left.
+void remove_rarest(StringMap<Index>& counts) {
+  for (Index rare = 1; counts.size() > most_counted / 2; ++rare)
+    std::erase_if(counts, [rare](const auto& entry) { return entry.second <= rare; });
 }
 
 }  // namespace
@@ -171,55 +201,27 @@ void Tokenizer::save(const std::string& path) const {
     const auto& all = vocabulary().tokens();
     json["tokens"] = std::vector<std::string>(all.begin() + first_free_id, all.end());
   }
-  replace_file(path, json.dump(1) + '\n');  // last: it vouches for the model
+  replace_file(path, json.dump(1) + '\n');  // after the model, whose hash it holds
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
-  const std::string text = read_text(path);
-  nlohmann::json json;
-  try {
-    json = nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    const auto line =
-        1 +
-        std::count(text.begin(),
-                   text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size())),
-                   '\n');
-    fail(
-        "{}:{}: is damaged or not a tokenizer (not valid JSON); copy it again from the run that "
-        "wrote it",
-        path, line);
-  } catch (const nlohmann::json::exception&) {  // a number such as 1e999
-    fail(
-        "{}: is damaged or not a tokenizer (a number in it is too large); copy it again from the "
-        "run that wrote it",
-        path);
-  }
+  const nlohmann::json json = parse(read_text(path), path);
   if (!json.is_object() || json.value("format", nlohmann::json()) != format_name)
     fail("{}: is not a tokenizer of Heed; name the tokenizer file of a run", path);
   const int version = read_version(json, path);
-  const std::string again = "copy it again from the run that wrote it";
   try {
     const auto kind = json.at("kind").get<std::string>();
     const std::string model =
         has_subwords(kind) ? read_model(model_path(path), json.at("model")) : "";
     try {
-      std::unique_ptr<Tokenizer> tokenizer;
-      if (has_subwords(kind))
-        tokenizer = std::make_unique<SentencePiece>(kind, model, version);
-      else
-        tokenizer =
-            make(kind, Vocabulary(json.at("tokens").get<std::vector<std::string>>()), version);
-      if (const Index size = whole(json.at("size")); size != tokenizer->size())
-        fail("it says {} entries and holds {}", size, tokenizer->size());
-      return tokenizer;
+      return tokenizer_of(json, kind, model, version);
     } catch (const Error& error) {
-      fail("{}: is a damaged tokenizer ({}); {}", path, error.what(), again);
+      fail("{}: is a damaged tokenizer ({}); {}", path, error.what(), copy_again);
     }
   } catch (const nlohmann::json::exception&) {
     fail(
         "{}: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type); {}",
-        path, again);
+        path, copy_again);
   }
 }
 
@@ -233,9 +235,7 @@ std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind,
   feed([&](std::string_view line) {
     for (std::string& piece : splitter->tokens(line))
       ++counts[std::move(piece)];
-    if (counts.size() <= most_counted) return;
-    for (Index rare = 1; counts.size() > most_counted / 2; ++rare)
-      std::erase_if(counts, [rare](const auto& entry) { return entry.second <= rare; });
+    if (counts.size() > most_counted) remove_rarest(counts);
   });
   return make(kind, Vocabulary(counts, options));
 }

@@ -33,8 +33,8 @@ void decompose(char32_t code, Codes& codes) {
 
 int combining_class(utf8proc_int32_t code) { return utf8proc_get_property(code)->combining_class; }
 
-// The canonical order of accents. utf8proc's own sort takes the square of their number: a line of
-// accents alone would take minutes.
+// Puts combining marks into canonical order. utf8proc's own sort is quadratic in their number: a
+// line of accents alone would take minutes.
 void order(Codes& codes) {
   const auto starts = [](utf8proc_int32_t code) { return combining_class(code) == 0; };
   for (auto begin = codes.begin(); begin != codes.end();) {
@@ -53,8 +53,8 @@ void compose(Codes& codes) {
   codes.resize(static_cast<std::size_t>(left));
 }
 
-// Whether a code point with a canonical decomposition is what that composes to: not where it only
-// stands for another one, or is excluded from composition.
+// Whether the canonical decomposition of a code point composes to that code point again. It does
+// not when the code point is an alias of another one or is excluded from composition.
 bool composes_again(char32_t code) {
   Codes codes;
   decompose(code, codes);
@@ -62,7 +62,7 @@ bool composes_again(char32_t code) {
   return codes.size() == 1 && static_cast<char32_t>(codes[0]) == code;
 }
 
-// By utf8proc's number of a general category.
+// Indexed by utf8proc's number of a general category.
 constexpr auto category_table = [] {
   std::array<Category, UTF8PROC_CATEGORY_CO + 1> table{};
   const auto fill = [&](int first, int last, Category category) {
@@ -90,7 +90,7 @@ struct Range {
   char32_t last;
 };
 
-// Sorted ranges.
+// Whether one of the sorted ranges holds the code point.
 template <std::size_t n>
 bool holds(const Range (&ranges)[n], char32_t code) {
   const auto after =
@@ -99,7 +99,8 @@ bool holds(const Range (&ranges)[n], char32_t code) {
   return after != std::begin(ranges) && code <= std::prev(after)->last;
 }
 
-// Two properties that utf8proc does not have and no category implies.
+// Two properties that utf8proc does not have and that no category implies.
+//
 // Other_Lowercase and Other_Uppercase.
 constexpr Range other_cased[] = {
     {0xAA, 0xAA},       {0xBA, 0xBA},       {0x2B0, 0x2B8},     {0x2C0, 0x2C1},
@@ -127,7 +128,7 @@ Traits traits(char32_t code) {
   const utf8proc_property_t& p = properties(code);
   const Category category = category_of(p);
   if (code < 0x300) return {category, false};
-  const bool hangul_letter = code >= 0x1100 && code < 0x1200;  // such become syllables
+  const bool hangul_letter = code >= 0x1100 && code < 0x1200;  // these compose to syllables
   if (category == Category::mark || hangul_letter) return {category, true};
   const bool canonical = p.decomp_seqindex != UINT16_MAX && p.decomp_type == 0;
   return {category, canonical && !composes_again(code)};

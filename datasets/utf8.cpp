@@ -10,8 +10,8 @@ namespace heed::utf8 {
 
 namespace {
 
-// Table 3-7 of the Unicode standard: the length a first byte announces and the range of the second
-// byte, which alone rules out overlong forms, surrogates and what lies above U+10FFFF.
+// Table 3-7 of the Unicode standard: the length of a sequence and the range of its second byte, by
+// its first byte. The range excludes overlong forms, surrogates and code points above U+10FFFF.
 struct Form {
   std::size_t length;
   unsigned low;
@@ -31,6 +31,14 @@ unsigned byte(std::string_view text, std::size_t at) {
   return static_cast<unsigned char>(text[at]);
 }
 
+// Whether the eight bytes at `at` exist and are ASCII.
+bool eight_ascii(std::string_view text, std::size_t at) {
+  std::uint64_t eight;
+  if (text.size() - at < sizeof eight) return false;
+  std::memcpy(&eight, text.data() + at, sizeof eight);
+  return (eight & 0x8080808080808080) == 0;
+}
+
 // The length of the sequence at `at`, 0 when it is malformed.
 std::size_t sequence_length(std::string_view text, std::size_t at) {
   const Form f = form(byte(text, at));
@@ -46,10 +54,8 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
 
 std::size_t find_invalid(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
-    std::uint64_t eight;  // most text is ASCII
-    if (text.size() - at >= sizeof eight &&
-        (std::memcpy(&eight, text.data() + at, sizeof eight), (eight & 0x8080808080808080) == 0)) {
-      at += sizeof eight;
+    if (eight_ascii(text, at)) {  // most text is ASCII: this is the fast path
+      at += 8;
       continue;
     }
     const std::size_t length = sequence_length(text, at);
@@ -76,14 +82,23 @@ void append(std::string& text, char32_t code) {
   const auto put = [&](char32_t value) {
     text.push_back(static_cast<char>(static_cast<unsigned char>(value)));
   };
-  const auto tail = [&](int shift) { put(0x80 | (code >> shift & 0x3F)); };
-  if (code < 0x80) return put(code);
-  if (code < 0x800) return put(0xC0 | code >> 6), tail(0);
-  if (code < 0x10000) return put(0xE0 | code >> 12), tail(6), tail(0);
-  put(0xF0 | code >> 18);
-  tail(12);
-  tail(6);
-  tail(0);
+  // The six bits of the code point from `shift` on, as a continuation byte.
+  const auto put_six_bits = [&](int shift) { put(0x80 | (code >> shift & 0x3F)); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xC0 | code >> 6);
+    put_six_bits(0);
+  } else if (code < 0x10000) {
+    put(0xE0 | code >> 12);
+    put_six_bits(6);
+    put_six_bits(0);
+  } else {
+    put(0xF0 | code >> 18);
+    put_six_bits(12);
+    put_six_bits(6);
+    put_six_bits(0);
+  }
 }
 
 std::size_t length(std::string_view text) {
@@ -93,8 +108,11 @@ std::size_t length(std::string_view text) {
 }
 
 std::string_view trim(std::string_view text) {
-  for (std::size_t end = 0; end < text.size(); text.remove_prefix(end), end = 0)
+  while (!text.empty()) {
+    std::size_t end = 0;
     if (!is_space(next(text, end))) break;
+    text.remove_prefix(end);
+  }
   while (!text.empty()) {
     std::size_t begin = text.size() - 1;
     while (begin > 0 && (byte(text, begin) & 0xC0) == 0x80)

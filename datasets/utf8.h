@@ -4,14 +4,14 @@
 #include <string>
 #include <string_view>
 
-/// UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
+/// UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, no code points above U+10FFFF.
 namespace heed::utf8 {
 
 /// The byte where the first malformed sequence begins; npos when `text` is well formed.
 std::size_t find_invalid(std::string_view text);
 
-/// The code point that begins at byte `at`, and moves `at` behind it. Throws Error where the text
-/// is malformed.
+/// Decodes the code point that begins at byte `at` and moves `at` past it. Throws Error when it is
+/// malformed.
 char32_t next(std::string_view text, std::size_t& at);
 
 /// Appends `code` to `text`.
@@ -30,10 +30,10 @@ void for_each(std::string_view text, Take&& take) {
 /// The number of code points.
 std::size_t length(std::string_view text);
 
-/// What Python's str.isspace calls white space; metrics split words there.
+/// Whether the code point is white space by Python's str.isspace. Metrics split words there.
 bool is_space(char32_t code);
 
-/// Without white space at either end.
+/// The text without white space at its ends.
 std::string_view trim(std::string_view text);
 
 }  // namespace heed::utf8

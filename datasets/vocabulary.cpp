@@ -29,8 +29,8 @@ Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& 
     if (count >= options.min_count && std::find(marks.begin(), marks.end(), token) == marks.end())
       entries.emplace_back(token, count);
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-    // char_traits<char> compares bytes as unsigned
-    return a.second != b.second ? a.second > b.second : a.first < b.first;
+    if (a.second != b.second) return a.second > b.second;
+    return a.first < b.first;  // string_view compares bytes as unsigned
   });
   for (const auto& [token, count] : entries) {
     if (options.max_size > 0 && size() >= options.max_size) break;

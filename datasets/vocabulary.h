@@ -21,21 +21,22 @@ template <class Value>
 using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
 struct VocabularyOptions {
-  Index min_count = 1;  // tokens seen less often are left out
-  Index max_size = 0;   // most entries, the four marks included; 0: no limit
+  Index min_count = 1;  // rarer tokens are left out
+  Index max_size = 0;   // the most entries, the four marks included; 0: no limit
 };
 
 /// Tokens and their ids. Ids 0 to 3 are the marks <pad> <s> </s> <unk> (framework/sequences.h).
 class Vocabulary {
  public:
   Vocabulary() : Vocabulary(std::vector<std::string>{}) {}
-  /// The marks, then `tokens` in their order. Throws Error when one occurs twice or is spelled like
-  /// a mark.
+  /// The marks, then `tokens` in their order. Throws Error when a token occurs twice or is spelled
+  /// like a mark.
   explicit Vocabulary(const std::vector<std::string>& tokens);
-  /// By descending count, equals bytewise; a token spelled like a mark is left out.
+  /// The marks, then the tokens by descending count. Tokens of equal count are ordered by their
+  /// bytes. A token that is spelled like a mark is left out.
   Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& options);
 
-  Id id(std::string_view token) const;    // unk_id when unknown
+  Id id(std::string_view token) const;    // unk_id if the token is unknown
   const std::string& token(Id id) const;  // throws Error when there is no such id
   Index size() const { return static_cast<Index>(tokens_.size()); }
   const std::vector<std::string>& tokens() const { return tokens_; }  // by id, the marks included

@@ -8,51 +8,59 @@
 
 namespace heed::plots {
 
+/// The attention weights of one layer for one line.
 struct AttentionLayerMap {
-  std::string layer = {};
+  std::string layer = {};  // its name
   Index heads = 0;
-  Index rows = 0;
-  Index columns = 0;
-  std::vector<float> weights = {};  // (heads, target, source)
+  Index rows = 0;                   // target tokens
+  Index columns = 0;                // source tokens
+  std::vector<float> weights = {};  // (heads, rows, columns)
 };
 
-/// A line, what a model made of it, and what it looked at for each token of that.
+/// A source line, the model's output, and the attention weights of each token of the output.
 struct AttendedLine {
   std::string source_text = {};
   std::string target_text = {};
-  // tokens, </s> included
+  // Tokens, </s> included.
   std::vector<std::string> source = {};
   std::vector<std::string> target = {};
   std::vector<AttentionLayerMap> layers = {};
 };
 
-/// Writes what lines attended to, one after the other; the file's name says how:
-///   .jsonl  an object a line: {"line": 1, "source": [tokens], "target": [tokens], "layers":
-///   [{"layer", "heads": [[[weights]]]}]}, a list
-///           a head of a list a target token of a weight a source token, digits enough to give the
-///           float back (null: not a number)
-///   .html   a page that needs nothing but itself: a large picture a line, and a small one for each
-///   head of each layer; lines after the
-///           third are folded, those after 40 MiB left out
-///   .svg    the pictures alone, one line below the other, the first 50 lines
-/// After every add() the file is whole: nothing that ends the program between two lines damages it.
+/// Writes the attention weights of lines. The extension of the file selects the format:
+///
+/// - .jsonl: an object for each line, {"line": 1, "source": [tokens], "target": [tokens],
+///   "layers": [{"layer": name, "heads": [[[weights]]]}]}. `heads` has a list for each head, in it
+///   a list for each target token, and in that a weight for each source token. Weights have enough
+///   digits to restore the float; null is a weight that is not finite.
+/// - .html: a self-contained page, with a large picture for each line and a small one for each head
+///   of each layer. Lines after the third are folded; lines after 40 MiB are left out.
+/// - .svg: the pictures alone, one below the other, for the first 50 lines.
+///
+/// The file is complete after every add(), so it stays valid if the program ends between two lines.
 class AttentionWriter {
  public:
-  /// Throws Error on another extension and where the file cannot be written.
+  /// Throws Error when
+  /// - the extension is another one;
+  /// - the file cannot be written.
   explicit AttentionWriter(const std::string& path);
   ~AttentionWriter();
   AttentionWriter(const AttentionWriter&) = delete;
   AttentionWriter& operator=(const AttentionWriter&) = delete;
 
-  /// Throws Error when a map's extents are not the tokens', and when the file cannot be written.
+  /// Throws Error when
+  /// - the shape of the weights does not fit the numbers of tokens;
+  /// - the file cannot be written.
   void add(const AttendedLine& line);
   /// Throws Error when the file could not be written.
   void close();
 
-  /// Throws Error unless the path ends in an extension that is written.
+  /// Throws Error unless the extension of the path is one of the three.
   static void check_path(const std::string& path);
 
  private:
+  void begin_html();
+  void begin_svg();
   void add_html(const AttendedLine& line);
   void add_svg(const AttendedLine& line);
   void finish_svg();
@@ -63,7 +71,7 @@ class AttentionWriter {
   std::ofstream file_;
   Index lines_ = 0;
   Index left_out_ = 0;
-  // of the .svg so far
+  // The extent of the .svg so far.
   double width_ = 240;
   double height_ = 12;
 };

@@ -5,11 +5,11 @@
 
 namespace heed::plots {
 
-/// A line of points, those of a model's run or the like. Points that are no numbers (or not above 0
-/// on a logarithmic axis) leave gaps.
+/// Points joined by a line, such as the losses of a run. A point that is not finite, or not above 0
+/// on a logarithmic axis, leaves a gap.
 struct Series {
-  // series of one model share its colour; with two or more, their mean is drawn above them
   std::string name = {};
+  // Series of one model have the same colour. If there are two or more, their mean is drawn too.
   std::string model = {};
   std::vector<double> xs = {};
   std::vector<double> ys = {};
@@ -24,12 +24,11 @@ struct LineChart {
   std::vector<Series> series = {};
 };
 
-/// Of each model, a value and its error (as far up as down; may be empty) a category.
+/// A value of one model for each category.
 struct BarSeries {
   std::string model = {};
-  // a value that is no number: nothing is drawn
-  std::vector<double> values = {};
-  std::vector<double> errors = {};
+  std::vector<double> values = {};  // a value that is not finite is not drawn
+  std::vector<double> errors = {};  // the error bars reach from value - error to value + error
 };
 struct BarChart {
   std::string title = {};
@@ -37,11 +36,11 @@ struct BarChart {
   std::string y_label = {};
   std::vector<std::string> categories = {};
   std::vector<BarSeries> series = {};
-  bool bars = false;  // from 0; else points joined by a thin line
+  bool bars = false;  // bars that start at 0; if false, points joined by a thin line
 };
 
-/// An <svg> for Page::figure(); without any point to draw it says so. Models have their colours in
-/// the order they first appear.
+/// An <svg> element for Page::figure(). If there is no point to draw it says "no data". Models get
+/// their colours in the order in which they first appear.
 std::string line_chart(const LineChart& chart);
 std::string bar_chart(const BarChart& chart);
 
@@ -49,15 +48,17 @@ struct Tick {
   double value;
   std::string label;
 };
-/// Multiples of 1, 2 or 5 times a power of ten, about `count` of them, the first not above `low`,
-/// the last not below `high`.
+/// About `count` ticks, all multiples of 1, 2 or 5 times a power of ten. The first is not above
+/// `low` and the last is not below `high`.
 std::vector<Tick> ticks(double low, double high, int count);
-/// Powers of ten (of two or more decades), else 1, 2 and 5 times them, within [low, high] or just
-/// about.
+/// Ticks of a logarithmic axis, within about [low, high]:
+/// - powers of ten, if the range has 2.5 decades or more;
+/// - 1, 2 and 5 times powers of ten, if it has less;
+/// - ticks(low, high, 5), if it has less than half a decade.
 std::vector<Tick> log_ticks(double low, double high);
 
-/// The mean of several lines at every x that one of them has and all of them reach, between points
-/// on the straight line.
+/// The mean of several series, at every x at which one of them has a point and that lies within the
+/// range of all. Values between the points of a series are interpolated linearly.
 Series mean_of(const std::vector<const Series*>& series);
 
 }  // namespace heed::plots

@@ -14,7 +14,10 @@ namespace {
 constexpr int label_columns = 18;
 constexpr int title_columns = 40;
 
-int level_of(float weight, double top) {  // -1: not a number
+constexpr double sqrt_half = 0.7072;
+
+// The level of the scale, 0 to `levels`; -1 if the weight is not finite.
+int level_of(float weight, double top) {
   if (!std::isfinite(weight)) return -1;
   return static_cast<int>(
       std::lround(std::clamp(static_cast<double>(weight) / top, 0.0, 1.0) * levels));
@@ -22,18 +25,26 @@ int level_of(float weight, double top) {  // -1: not a number
 
 std::string class_of(int level) { return level < 0 ? "nan" : fmt::format("w{}", level); }
 
-/// Two digits after the point, as few letters as that takes: ".07"; nothing for less than 0.005.
+// A weight with two decimals, written as short as possible: ".07", "1", and "" below 0.005.
 std::string number_of(float weight) {
   if (!std::isfinite(weight)) return "?";
   const std::string text = fmt::format("{:.2f}", weight);
-  return text == "0.00" || text == "-0.00"     ? ""
-         : text.starts_with("0.")              ? text.substr(1)
-         : weight >= 0.995F && weight < 1.005F ? "1"
-                                               : text;
+  if (text == "0.00" || text == "-0.00") return "";
+  if (text.starts_with("0.")) return text.substr(1);
+  if (weight >= 0.995F && weight < 1.005F) return "1";
+  return text;
 }
 
-/// How many marks stand before each token: by how many cells it moves when they are hidden.
-std::vector<Index> marks_before(std::span<const std::string> tokens) {
+// The class of a number that is too close in colour to the cell it stands on (Theme::inverted).
+const char* contrast_class(int level) {
+  if (level > levels * 0.6) return " over";
+  if (level > levels * 0.45) return " mid";
+  return "";
+}
+
+// The number of special tokens before each token: the number of cells that it moves when they are
+// hidden.
+std::vector<Index> special_before(std::span<const std::string> tokens) {
   std::vector<Index> before(tokens.size());
   for (std::size_t i = 1; i < tokens.size(); ++i)
     before[i] = before[i - 1] + is_special(tokens[i - 1]);
@@ -42,10 +53,9 @@ std::vector<Index> marks_before(std::span<const std::string> tokens) {
 
 struct Labels {
   std::vector<std::string> texts;
-  std::size_t step = 1;
-  // of the longest, in pixels
-  double font = 12;
-  double extent = 0;
+  std::size_t step = 1;  // every step-th token has a label
+  double font = 12;      // the size of the font in pixels
+  double extent = 0;     // the width of the longest label in pixels
 };
 
 Labels labels_of(std::span<const std::string> tokens, int cell) {
@@ -64,24 +74,27 @@ std::string shift(const char* name, Index cells) {
   return cells == 0 ? "" : fmt::format(" style=\"--{}:{}\"", name, cells);
 }
 
-/// Equal cells as one path, those of marks apart: each run of them in a row is a line as thick as a
-/// cell.
+// Draws all cells of one level as one path. Cells of special tokens have a path of their own. Each
+// run of equal cells in a row is a line as thick as a cell.
 void add_paths(Svg& svg, const HeatMap& map, double left, double top) {
-  std::map<std::pair<int, bool>, std::string> paths;
+  using Style = std::pair<int, bool>;  // level, special
+  std::map<Style, std::string> paths;
   const std::size_t columns = map.source.size();
   for (std::size_t r = 0; r < map.target.size(); ++r) {
-    const auto look_at = [&](std::size_t c) {
-      return std::pair(level_of(map.weights[r * columns + c], map.top),
-                       is_special(map.target[r]) || is_special(map.source[c]));
+    const auto style_of = [&](std::size_t c) {
+      return Style(level_of(map.weights[r * columns + c], map.top),
+                   is_special(map.target[r]) || is_special(map.source[c]));
     };
-    for (std::size_t c = 0, end = 0; c < columns; c = end) {
-      const auto look = look_at(c);
-      for (end = c + 1; end < columns && look_at(end) == look;)
+    std::size_t end = 0;
+    for (std::size_t c = 0; c < columns; c = end) {
+      const Style style = style_of(c);
+      end = c + 1;
+      while (end < columns && style_of(end) == style)
         ++end;
-      if (look.first == 0) continue;  // the frame's colour
-      paths[look] += fmt::format("M{} {}h{}", length(left + static_cast<double>(c) * map.cell),
-                                 length(top + (static_cast<double>(r) + 0.5) * map.cell),
-                                 (end - c) * static_cast<std::size_t>(map.cell));
+      if (style.first == 0) continue;  // the frame has this colour already
+      paths[style] += fmt::format("M{} {}h{}", length(left + static_cast<double>(c) * map.cell),
+                                  length(top + (static_cast<double>(r) + 0.5) * map.cell),
+                                  (end - c) * static_cast<std::size_t>(map.cell));
     }
   }
   svg.open(fmt::format("stroke-width=\"{}\"", map.cell));
@@ -90,9 +103,21 @@ void add_paths(Svg& svg, const HeatMap& map, double left, double top) {
   svg.close();
 }
 
+// A cell with its tooltip, and the number in it if there is room. `attributes` end its class.
+void add_cell(Svg& svg, const HeatMap& map, double x, double y, float weight,
+              const std::string& attributes, const std::string& title) {
+  const int level = level_of(weight, map.top);
+  svg.rect(x, y, map.cell, map.cell, fmt::format("class=\"{}{}", class_of(level), attributes),
+           title);
+  const std::string number = number_of(weight);
+  if (map.cell >= 27 && !number.empty())
+    svg.text(x + map.cell / 2.0, y + map.cell / 2.0 + 3.5, number,
+             fmt::format("class=\"n{}{}", contrast_class(level), attributes));
+}
+
 void add_cells(Svg& svg, const HeatMap& map, double left, double top) {
-  const auto rows_before = marks_before(map.target);
-  const auto columns_before = marks_before(map.source);
+  const auto rows_before = special_before(map.target);
+  const auto columns_before = special_before(map.source);
   const std::size_t columns = map.source.size();
   std::vector<std::string> sources;
   std::vector<std::string> attributes;
@@ -108,30 +133,21 @@ void add_cells(Svg& svg, const HeatMap& map, double left, double top) {
                          shift("r", rows_before[r])));
     for (std::size_t c = 0; c < columns; ++c) {
       const float weight = map.weights[r * columns + c];
-      const int level = level_of(weight, map.top);
       const double x = left + static_cast<double>(c) * map.cell;
-      svg.rect(x, y, map.cell, map.cell,
-               fmt::format("class=\"{}{}", class_of(level), attributes[c]),
+      add_cell(svg, map, x, y, weight, attributes[c],
                fmt::format("{} ← {}: {:.6f}", target, sources[c], weight));
-      if (const std::string number = number_of(weight); map.cell >= 27 && !number.empty())
-        svg.text(x + map.cell / 2.0, y + map.cell / 2.0 + 3.5, number,
-                 fmt::format("class=\"n{}{}",
-                             level > levels * 0.6    ? " over"
-                             : level > levels * 0.45 ? " mid"
-                                                     : "",
-                             attributes[c]));
     }
     svg.close();
   }
 }
 
-void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& columns,
-                bool slanted, double left, double top) {
-  const auto rows_before = marks_before(map.target);
-  const auto columns_before = marks_before(map.source);
-  const auto titled = [](const std::string& shown, const std::string& token) {
-    return shown.ends_with("…") ? visible(token) : std::string();
-  };
+// The tooltip of a label: the whole token, if the label shows only a part.
+std::string title_of(const std::string& label, const std::string& token) {
+  return label.ends_with("…") ? visible(token) : std::string();
+}
+
+void add_row_labels(Svg& svg, const HeatMap& map, const Labels& rows, double left, double top) {
+  const auto rows_before = special_before(map.target);
   for (std::size_t r = 0; r < rows.texts.size(); ++r) {
     if (rows.texts[r].empty()) continue;
     svg.text(left - 6, top + (static_cast<double>(r) + 0.5) * map.cell + rows.font * 0.35,
@@ -139,13 +155,17 @@ void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& 
              fmt::format("class=\"row{}\" text-anchor=\"end\" style=\"font-size:{}px{}\"",
                          is_special(map.target[r]) ? " muted special" : "", length(rows.font),
                          rows_before[r] == 0 ? "" : fmt::format(";--r:{}", rows_before[r])),
-             titled(rows.texts[r], map.target[r]));
+             title_of(rows.texts[r], map.target[r]));
   }
+}
+
+void add_column_labels(Svg& svg, const HeatMap& map, const Labels& columns, bool slanted,
+                       double left, double top) {
+  const auto columns_before = special_before(map.source);
   for (std::size_t c = 0; c < columns.texts.size(); ++c) {
     if (columns.texts[c].empty()) continue;
     const double x = left + (static_cast<double>(c) + 0.5) * map.cell +
                      (slanted ? columns.font * 0.2 : columns.font * 0.35);
-
     const double y = top - 6;
     svg.open(fmt::format("class=\"col{}\"{}", is_special(map.source[c]) ? " special" : "",
                          shift("c", columns_before[c])));
@@ -153,9 +173,20 @@ void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& 
              fmt::format("{}transform=\"rotate({} {} {})\" style=\"font-size:{}px\"",
                          is_special(map.source[c]) ? "class=\"muted\" " : "", slanted ? -45 : -90,
                          length(x), length(y), length(columns.font)),
-             titled(columns.texts[c], map.source[c]));
+             title_of(columns.texts[c], map.source[c]));
     svg.close();
   }
+}
+
+// How far slanted labels reach beyond the right edge of the cells, in pixels.
+double overhang(const Labels& columns, int cell) {
+  double right = 0;
+  for (std::size_t c = 0; c < columns.texts.size(); ++c) {
+    const double beyond = text_width(columns.texts[c]) * columns.font * sqrt_half -
+                          cell * (static_cast<double>(columns.texts.size() - c) - 0.5);
+    right = std::max(right, beyond + 6);
+  }
+  return right;
 }
 
 }  // namespace
@@ -163,7 +194,6 @@ void add_labels(Svg& svg, const HeatMap& map, const Labels& rows, const Labels& 
 Svg heat_map(const HeatMap& map) {
   Svg svg;
   const double wide = static_cast<double>(map.source.size()) * map.cell;
-
   const double high = static_cast<double>(map.target.size()) * map.cell;
   double left = 0;
   double top = 0;
@@ -175,19 +205,14 @@ Svg heat_map(const HeatMap& map) {
     rows = labels_of(map.target, map.cell);
     columns = labels_of(map.source, map.cell);
     left += std::ceil(rows.extent) + 8;
-    top += std::ceil((slanted ? (columns.extent + columns.font) * 0.7072 : columns.extent)) + 8;
-    // how far the label of each column reaches beyond the cells
-    for (std::size_t c = 0; slanted && c < columns.texts.size(); ++c) {
-      const double beyond = text_width(columns.texts[c]) * columns.font * 0.7072 -
-                            map.cell * (static_cast<double>(columns.texts.size() - c) - 0.5);
-      right = std::max(right, beyond + 6);
-    }
+    top += std::ceil(slanted ? (columns.extent + columns.font) * sqrt_half : columns.extent) + 8;
+    if (slanted) right = overhang(columns, map.cell);
   }
   svg.width = std::ceil(left + wide + right);
   svg.height = std::ceil(top + high);
   svg.width += 1;
   svg.height += 1;
-  svg.open("transform=\"translate(.5 .5)\"");  // lines one pixel wide are sharp there
+  svg.open("transform=\"translate(.5 .5)\"");  // makes lines of one pixel sharp
   svg.rect(left, top, wide, high, "class=\"frame\"");
   svg.open(fmt::format("class=\"cells{}\"{}{}", map.cell >= 8 && map.titles ? " ruled" : "",
                        map.attributes.empty() ? "" : " ", map.attributes));
@@ -196,7 +221,10 @@ Svg heat_map(const HeatMap& map) {
   else
     add_paths(svg, map, left, top);
   svg.close();
-  if (map.labels) add_labels(svg, map, rows, columns, slanted, left, top);
+  if (map.labels) {
+    add_row_labels(svg, map, rows, left, top);
+    add_column_labels(svg, map, columns, slanted, left, top);
+  }
   svg.close();
   return svg;
 }
@@ -204,8 +232,9 @@ Svg heat_map(const HeatMap& map) {
 std::string special_rules() {
   return "#hide-special:checked~* .special,#hide-special:checked~* .frame{display:none}\n"
          "#hide-special:checked~* .row{transform:translateY(calc(var(--cell,0px)*var(--r,0)*-1))}\n"
-         "#hide-special:checked~* .col,#hide-special:checked~* .row rect,#hide-special:checked~* "
-         ".row .n"
+         "#hide-special:checked~* .col,"
+         "#hide-special:checked~* .row rect,"
+         "#hide-special:checked~* .row .n"
          "{transform:translateX(calc(var(--cell,0px)*var(--c,0)*-1))}\n";
 }
 
@@ -216,11 +245,10 @@ Svg scale_bar(double top, bool with_nan) {
   Svg svg;
   svg.text(0, 10, "weight 0", "class=\"muted\"");
   const double left = 58.5;
-  for (int i = 0; i < steps; ++i)
-    svg.rect(
-        left + i * step, 0.5, step, height,
-        fmt::format("class=\"swatch w{}\"",
-                    static_cast<int>(std::lround(levels * static_cast<double>(i) / (steps - 1)))));
+  for (int i = 0; i < steps; ++i) {
+    const auto level = std::lround(levels * static_cast<double>(i) / (steps - 1));
+    svg.rect(left + i * step, 0.5, step, height, fmt::format("class=\"swatch w{}\"", level));
+  }
   svg.rect(left, 0.5, steps * step, height, "class=\"grid\"");
   svg.text(left + steps * step + 6, 10, fmt::format("{:.1f}", top), "class=\"muted\"");
   svg.width = left + steps * step + 40;
@@ -234,9 +262,8 @@ Svg scale_bar(double top, bool with_nan) {
 }
 
 int fitting_cell(Index rows, Index columns, double extent, int least, int most) {
-  return std::clamp(static_cast<int>(std::lround(
-                        extent / static_cast<double>(std::max<Index>({rows, columns, 1})))),
-                    least, most);
+  const auto cells = static_cast<double>(std::max<Index>({rows, columns, 1}));
+  return std::clamp(static_cast<int>(std::lround(extent / cells)), least, most);
 }
 
 double top_of(std::span<const float> weights) {

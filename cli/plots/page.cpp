@@ -17,41 +17,65 @@ namespace {
 
 std::string page_rules(const Theme& t) {
   return fmt::format(
-             "body{{background:{0};color:{1}}}.quiet,figcaption,caption{{color:{2}}}th,td,details."
-             "line{{border-color:{3}}}\n",
+             "body{{background:{0};color:{1}}}"
+             ".quiet,figcaption,caption{{color:{2}}}"
+             "th,td,details.line{{border-color:{3}}}\n",
              t.paper, t.ink, t.muted, t.grid) +
          weight_rules(t) + chart_rules(t);
 }
 
-constexpr std::string_view shape_rules = R"(:root{color-scheme:light dark}
-body{font:15px/1.5 system-ui,"Segoe UI",Helvetica,Arial,sans-serif;max-width:1080px;margin:0 auto;padding:24px 20px 60px}
-h1{font-size:24px;line-height:1.25;margin:0 0 12px}h2{font-size:18px;margin:32px 0 8px}h3{font-size:13px;margin:18px 0 4px}
-p{max-width:46em;margin:8px 0}li{max-width:44em}
-figure{margin:16px 0;overflow-x:auto}figcaption{font-size:13px}
-svg{display:block;max-width:none}svg text{font:12px system-ui,"Segoe UI",Helvetica,Arial,sans-serif}
-.scroll{overflow-x:auto}table{border-collapse:collapse;margin:16px 0;font-variant-numeric:tabular-nums}caption{text-align:left;font-size:13px;padding-bottom:6px}
-th,td{padding:5px 14px 5px 0;border-bottom:1px solid;text-align:left;vertical-align:top}th{font-weight:600}.number{text-align:right}
-)";
+constexpr std::string_view shape_rules =
+    ":root{color-scheme:light dark}\n"
+    "body{font:15px/1.5 system-ui,\"Segoe UI\",Helvetica,Arial,sans-serif;"
+    "max-width:1080px;margin:0 auto;padding:24px 20px 60px}\n"
+    "h1{font-size:24px;line-height:1.25;margin:0 0 12px}"
+    "h2{font-size:18px;margin:32px 0 8px}"
+    "h3{font-size:13px;margin:18px 0 4px}\n"
+    "p{max-width:46em;margin:8px 0}"
+    "li{max-width:44em}\n"
+    "figure{margin:16px 0;overflow-x:auto}"
+    "figcaption{font-size:13px}\n"
+    "svg{display:block;max-width:none}"
+    "svg text{font:12px system-ui,\"Segoe UI\",Helvetica,Arial,sans-serif}\n"
+    ".scroll{overflow-x:auto}"
+    "table{border-collapse:collapse;margin:16px 0;font-variant-numeric:tabular-nums}"
+    "caption{text-align:left;font-size:13px;padding-bottom:6px}\n"
+    "th,td{padding:5px 14px 5px 0;border-bottom:1px solid;text-align:left;vertical-align:top}"
+    "th{font-weight:600}"
+    ".number{text-align:right}\n";
 
 bool is_number(std::string_view cell) {
   const std::size_t digit = cell.find_first_of("0123456789");
   return digit != std::string_view::npos && cell.find_first_not_of("+-−±~<> ") == digit;
 }
 
+// For each column, whether its cells are all numbers. Empty cells and dashes do not count.
+std::vector<bool> number_columns(const Table& table, std::size_t columns) {
+  std::vector<bool> numbers(columns, !table.rows.empty());
+  for (const auto& row : table.rows)
+    for (std::size_t i = 0; i < row.size(); ++i)
+      if (!row[i].empty() && row[i] != "-" && row[i] != "–")
+        numbers[i] = numbers[i] && is_number(row[i]);
+  return numbers;
+}
+
 }  // namespace
 
 std::string page_begin(std::string_view title, std::string_view more_rules) {
   std::string text =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'\">\n"
+      "<!DOCTYPE html>\n"
+      "<html lang=\"en\">\n"
+      "<head>\n"
+      "<meta charset=\"utf-8\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" "
+      "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   text += "<title>" + escape(readable(title)) + "</title>\n<style>\n";
   text += shape_rules;
   text += more_rules;
   text += page_rules(light);
-  text +=
-      "@media (prefers-color-scheme:dark){\n" + page_rules(dark) + "}\n</style>\n</head>\n<body>\n";
+  text += "@media (prefers-color-scheme:dark){\n" + page_rules(dark) + "}\n";
+  text += "</style>\n</head>\n<body>\n";
   return text + "<h1>" + escape(readable(title)) + "</h1>\n";
 }
 
@@ -66,11 +90,7 @@ void Page::table(const Table& table) {
   std::size_t columns = table.header.size();
   for (const auto& row : table.rows)
     columns = std::max(columns, row.size());
-  std::vector<bool> numbers(columns, !table.rows.empty());
-  for (const auto& row : table.rows)
-    for (std::size_t i = 0; i < row.size(); ++i)
-      if (!row[i].empty() && row[i] != "-" && row[i] != "–")
-        numbers[i] = numbers[i] && is_number(row[i]);
+  const std::vector<bool> numbers = number_columns(table, columns);
   const auto line = [&](const std::vector<std::string>& cells, const char* tag) {
     text_ += "<tr>";
     for (std::size_t i = 0; i < columns; ++i)

@@ -6,31 +6,31 @@
 
 namespace heed::plots {
 
-/// Figures for a page. A column whose cells are all numbers stands to the right.
+/// A table for a page. A column whose cells are all numbers is aligned to the right.
 struct Table {
   std::string caption = {};
   std::vector<std::string> header = {};
   std::vector<std::vector<std::string>> rows = {};
 };
 
-/// The beginning of a page that needs nothing but itself: it fetches nothing (its content policy
-/// forbids it), runs no script, and is light or dark as the reader's system is. What follows goes
-/// straight into its body, so a page cut short after any element is whole.
+/// The beginning of a self-contained page. It loads no other file (its content policy forbids it),
+/// runs no script, and is light or dark like the reader's system. Elements that follow stand
+/// directly in the body, so browsers show a page that ends after any element.
 std::string page_begin(std::string_view title, std::string_view more_rules = {});
 std::string page_end();
 
-/// A page in pieces, under its title as the first heading; text is escaped.
+/// A page that is built element by element. Its title is the first heading. Text is escaped.
 class Page {
  public:
   explicit Page(std::string_view title);
   void heading(std::string_view text);
   void paragraph(std::string_view text);
   void table(const Table& table);
-  // `svg` as line_chart() and point_chart() give it
+  // `svg` is an <svg> element, as line_chart() and bar_chart() return.
   void figure(std::string_view svg, std::string_view caption = {});
   void notes(const std::vector<std::string>& items);
   std::string text() const { return text_ + page_end(); }
-  /// Throws Error, `FILE: cannot write ...`.
+  /// Throws Error, `FILE: cannot write ...`, when the file cannot be written.
   void write(const std::string& path) const;
 
  private:

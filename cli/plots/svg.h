@@ -7,8 +7,9 @@
 
 namespace heed::plots {
 
-/// A drawing that grows: shapes in the order they are added. Lengths are pixels; text is escaped
-/// here and nowhere else. `attributes` stand in the tag as they are: `class="w3"`.
+/// A drawing: shapes in the order in which they are added. Lengths are in pixels. Text is escaped
+/// here and must not be escaped before. `attributes` are inserted into the tag unchanged:
+/// `class="w3"`.
 class Svg {
  public:
   double width = 0;
@@ -22,12 +23,12 @@ class Svg {
   void path(std::string_view d, std::string_view attributes, std::string_view title = {});
   void text(double x, double y, std::string_view text, std::string_view attributes = {},
             std::string_view title = {});
-  void open(std::string_view attributes);  // <g>
-  void close();
-  void add(const Svg& other, double x, double y);  // moved there
+  void open(std::string_view attributes);          // <g>
+  void close();                                    // </g>
+  void add(const Svg& other, double x, double y);  // with its origin at (x, y)
 
-  /// An <svg> element for a page, whose stylesheet gives the colours. `about` is read to those who
-  /// cannot see it.
+  /// An <svg> element for a page, whose style sheet defines the colours. Screen readers read
+  /// `about`.
   std::string element(std::string_view about, std::string_view attributes = {}) const;
   const std::string& shapes() const { return shapes_; }
 
@@ -36,7 +37,7 @@ class Svg {
   std::string shapes_;
 };
 
-/// A length as SVG takes it: at most two digits after the point; 0 for what is no number.
+/// A length for SVG: at most two decimals; "0" for a value that is not finite.
 std::string length(double pixels);
 
 }  // namespace heed::plots

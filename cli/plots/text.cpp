@@ -13,8 +13,9 @@ namespace {
 
 bool within(char32_t code, char32_t first, char32_t last) { return code >= first && code <= last; }
 
-/// Turns the direction of what follows, or is no character of XML, or is not seen where it matters.
-bool shown_by_name(char32_t code) {
+// Whether a code point is shown by its number: it changes the direction of writing, or is not a
+// character of XML, or is invisible.
+bool shown_by_number(char32_t code) {
   return within(code, 0x7f, 0x9f) || code == 0xad || code == 0x61c ||
          within(code, 0x200b, 0x200f) || within(code, 0x2028, 0x202e) ||
          within(code, 0x2060, 0x206f) || code == 0xfeff || within(code, 0xfff0, 0xfffb) ||
@@ -47,14 +48,26 @@ std::string shown(std::string_view text, bool end_spaces) {
     else if (code == ' ' && end_spaces && (first == std::string::npos || at < first || at > last))
       utf8::append(result, 0x2423);
     else if (code == 0xffed)
-      utf8::append(result, 0x25aa);  // a tokenizer's joiner, a square that few fonts have
-    else if (shown_by_name(code))
+      utf8::append(result, 0x25aa);  // the joiner of tokenizers, which few fonts have, as a square
+    else if (shown_by_number(code))
       result += fmt::format("U+{:04X}", static_cast<unsigned>(code));
     else
       result += bytes;
     at += bytes.size();
   });
   return result;
+}
+
+// The width of a character as a multiple of the font size.
+double width_of(char32_t code) {
+  constexpr std::string_view narrow = "iljI.,:;'|! ()[]ft";
+  constexpr std::string_view wide = "mwMW@%&";
+  if (columns_of(code) == 2) return 1.0;
+  if (columns_of(code) == 0) return 0.0;
+  const char c = code < 0x80 ? static_cast<char>(code) : 'n';
+  if (narrow.find(c) != narrow.npos) return 0.4;
+  if (wide.find(c) != wide.npos) return 1.0;
+  return c >= 'A' && c <= 'Z' ? 0.75 : 0.66;
 }
 
 }  // namespace
@@ -98,17 +111,7 @@ int text_columns(std::string_view text) {
 
 double text_width(std::string_view text) {
   double width = 0;
-  utf8::for_each(text, [&](char32_t code, std::string_view) {
-    const std::string_view narrow = "iljI.,:;'|! ()[]ft";
-    const std::string_view wide = "mwMW@%&";
-    const char c = code < 0x80 ? static_cast<char>(code) : 'n';
-    width += columns_of(code) == 2           ? 1.0
-             : columns_of(code) == 0         ? 0.0
-             : narrow.find(c) != narrow.npos ? 0.4
-             : wide.find(c) != wide.npos     ? 1.0
-             : c >= 'A' && c <= 'Z'          ? 0.75
-                                             : 0.66;
-  });
+  utf8::for_each(text, [&](char32_t code, std::string_view) { width += width_of(code); });
   return width;
 }
 

@@ -3,37 +3,40 @@
 #include <string>
 #include <string_view>
 
-// Text as pictures and pages may show it. Tokens come from anywhere: they may hold markup, control
-// characters, half a character.
+// Makes text safe for pictures and pages. Tokens come from any data: they may hold markup, control
+// characters or parts of a character.
 
 namespace heed::plots {
 
-/// Well-formed UTF-8: each malformed byte becomes U+FFFD. JSON takes no other.
+/// The text as well-formed UTF-8, which JSON requires: each malformed byte becomes U+FFFD.
 std::string well_formed(std::string_view text);
 
-/// What a reader can see: control characters as their pictures (a tab is ␉), marks that turn the
-/// direction of writing and code points that XML forbids by name ("U+202E"), spaces at either end
-/// as ␣.
+/// The text with invisible characters made visible:
+/// - a control character becomes its symbol (a tab is ␉);
+/// - a mark that changes the direction of writing, and a code point that XML forbids, becomes its
+///   number ("U+202E");
+/// - a space at either end becomes ␣.
 std::string visible(std::string_view text);
 
-/// `visible` for running text: spaces stay as they are.
+/// visible() for running text: spaces stay as they are.
 std::string readable(std::string_view text);
 
-/// Markup as text: & < > " ' become references. For well-formed text, in elements and in quoted
-/// attributes of XML and HTML.
+/// Replaces & < > " ' by references. The result may stand in elements and in quoted attributes of
+/// XML and HTML. `text` must be well-formed.
 std::string escape(std::string_view text);
 
-/// Its width in half-width columns: a CJK character or an emoji takes two, a combining mark none
-/// (an estimate by blocks of Unicode).
+/// The width in half-width columns, estimated by blocks of Unicode: a CJK character or an emoji
+/// takes two, a combining mark none.
 int text_columns(std::string_view text);
 
-/// About how wide it is, in font sizes, in the widest of the fonts that pages are shown in.
+/// The estimated width as a multiple of the font size, for the widest font in which pages are
+/// shown.
 double text_width(std::string_view text);
 
-/// At most `most` columns; what was longer ends in "…".
+/// The text cut to at most `most` columns. A text that is cut ends in "…".
 std::string shortened(std::string_view text, int most);
 
-/// <s>, </s>, <pad>, <unk>: marks of the vocabulary and no words.
+/// Whether the token is a mark of the vocabulary: <s>, </s>, <pad> or <unk>.
 bool is_special(std::string_view token);
 
 }  // namespace heed::plots

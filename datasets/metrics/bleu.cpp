@@ -26,7 +26,7 @@ const std::vector<std::string> smoothings{"exp", "floor", "add-k", "none"};
 
 struct Line {
   std::vector<std::string> words;
-  Counts ngrams;  // words joined by spaces, which no word holds
+  Counts ngrams;  // keys are words joined by spaces, which no word holds
   Index length() const { return static_cast<Index>(words.size()); }
 };
 
@@ -52,15 +52,13 @@ Line count(const std::string& text, const BleuOptions& options, MetricTokenizer 
   return line;
 }
 
-// Matches are clipped at the most any one reference holds; of two lengths as close, the shorter
-// counts.
 BleuCounts compare(const Line& hypothesis, const std::vector<Line>& references) {
-  const auto badness = [&](const Line& r) {
+  const auto distance = [&](const Line& r) {
     return std::pair(std::abs(r.length() - hypothesis.length()), r.length());
   };
   const auto closest =
       std::min_element(references.begin(), references.end(),
-                       [&](const Line& a, const Line& b) { return badness(a) < badness(b); });
+                       [&](const Line& a, const Line& b) { return distance(a) < distance(b); });
   BleuCounts counts;
   counts.sys_len = hypothesis.length();
   counts.ref_len = closest->length();
@@ -80,38 +78,46 @@ double smooth_value(const BleuOptions& options) {
   return options.smooth_value.value_or(options.smooth == "floor" ? 0.1 : 1.0);
 }
 
-// bp * exp(mean over n of log p_n), p_n = counts_n / totals_n smoothed
-void finish(BleuScore& bleu) {
+double brevity_penalty(const BleuCounts& counts) {
+  const double sys_len = static_cast<double>(counts.sys_len);
+  const double ref_len = static_cast<double>(counts.ref_len);
+  if (sys_len >= ref_len) return 1;
+  return sys_len > 0 ? std::exp(1 - ref_len / sys_len) : 0;
+}
+
+// Fills the precisions, smoothed, and returns the number of orders that the score is a mean over.
+int fill_precisions(BleuScore& bleu) {
   const BleuOptions& options = bleu.options;
   const double k = smooth_value(options);
-  const double sys_len = static_cast<double>(bleu.sys_len);
-
-  const double ref_len = static_cast<double>(bleu.ref_len);
-  bleu.bp = sys_len >= ref_len ? 1 : sys_len > 0 ? std::exp(1 - ref_len / sys_len) : 0;
-  if (std::all_of(bleu.matches.begin(), bleu.matches.end(), [](Index n) { return n == 0; }))
-    return;  // smoothing makes nothing of nothing
-
-  double halving = 1;
-  double logs = 0;
+  double divisor = 1;  // of "exp" smoothing: doubles with each order that has no match
   int order = orders;
   for (int n = 0; n < orders; ++n) {
     const double added = options.smooth == "add-k" && n > 0 ? k : 0;
     const double matches = static_cast<double>(bleu.matches[n]) + added;
-
     const double total = static_cast<double>(bleu.totals[n]) + added;
     if (total == 0) break;
     if (options.effective_order) order = n + 1;
     double& precision = bleu.precisions[n];
-    if (matches > 0)
+    if (matches > 0) {
       precision = 100 * matches / total;
-    else if (options.smooth == "exp")
-      precision = 100 / ((halving *= 2) * total);
-    else if (options.smooth == "floor")
+    } else if (options.smooth == "exp") {
+      divisor *= 2;
+      precision = 100 / (divisor * total);
+    } else if (options.smooth == "floor") {
       precision = 100 * k / total;
+    }
   }
-  // log 0 = -inf makes the score 0
+  return order;
+}
+
+void finish(BleuScore& bleu) {
+  bleu.bp = brevity_penalty(bleu);
+  // Without any match the score is 0, whatever the smoothing.
+  if (std::all_of(bleu.matches.begin(), bleu.matches.end(), [](Index n) { return n == 0; })) return;
+  const int order = fill_precisions(bleu);
+  double logs = 0;
   for (int n = 0; n < order; ++n)
-    logs += std::log(bleu.precisions[n]);
+    logs += std::log(bleu.precisions[n]);  // log 0 = -inf makes the score 0
   bleu.score = bleu.bp * std::exp(logs / order);
 }
 
@@ -119,8 +125,8 @@ void check_options(const BleuOptions& options) {
   if (std::find(smoothings.begin(), smoothings.end(), options.smooth) == smoothings.end())
     fail("unknown smoothing '{}' for BLEU: expected {}{}", options.smooth,
          fmt::join(smoothings, ", "), did_you_mean(options.smooth, smoothings));
-  if (const double k = smooth_value(options);
-      !(k >= 0 && k <= 1e6))  // far beyond sense, the score would no longer be a number
+  const double k = smooth_value(options);
+  if (!(k >= 0 && k <= 1e6))  // the score of a far larger value would be NaN
     fail("[bleu] expected a smoothing value within [0, 1000000]; got {}", k);
 }
 

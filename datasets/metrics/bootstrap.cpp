@@ -29,9 +29,11 @@ PairedDifference paired_difference(std::span<const double> a, std::span<const do
   PairedDifference result;
   std::vector<double> differences;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    differences.push_back(a[i] - b[i]);
-    result.mean += differences.back();
-    result.wins += differences.back() > 0 ? 1 : differences.back() == 0 ? 0.5 : 0;
+    const double difference = a[i] - b[i];
+    differences.push_back(difference);
+    result.mean += difference;
+    if (difference > 0) result.wins += 1;
+    if (difference == 0) result.wins += 0.5;
   }
   const auto n = static_cast<double>(a.size());
   result.mean /= n;

@@ -14,7 +14,7 @@ namespace heed {
 
 namespace {
 
-bool is_mark(char32_t c) {
+bool is_punctuation(char32_t c) {
   return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
          (c >= '{' && c <= '~');
 }
@@ -24,17 +24,19 @@ struct Text {
   std::vector<std::string> words;
 };
 
-// One ASCII mark is cut off a word: its last character, else its first.
-void cut(std::vector<std::string>& words, const std::string& word) {
+// Appends a word. One ASCII punctuation character becomes a word of its own: the last character if
+// it is one, else the first.
+void append_word(std::vector<std::string>& words, const std::string& word) {
   const std::size_t last = word.size() - 1;
-  if (word.size() > 1 && is_mark(static_cast<unsigned char>(word[last]))) {
+  if (word.size() > 1 && is_punctuation(static_cast<unsigned char>(word[last]))) {
     words.push_back(word.substr(0, last));
     words.push_back(word.substr(last));
-  } else if (word.size() > 1 && is_mark(static_cast<unsigned char>(word[0]))) {
+  } else if (word.size() > 1 && is_punctuation(static_cast<unsigned char>(word[0]))) {
     words.push_back(word.substr(0, 1));
     words.push_back(word.substr(1));
-  } else
+  } else {
     words.push_back(word);
+  }
 }
 
 Text read(const std::string& line, const ChrfOptions& options) {
@@ -42,7 +44,7 @@ Text read(const std::string& line, const ChrfOptions& options) {
   const std::string cased = options.lowercase ? lowercase(line) : line;
   std::string word;
   const auto end_word = [&] {
-    if (!word.empty()) cut(text.words, word);
+    if (!word.empty()) append_word(text.words, word);
     word.clear();
   };
   utf8::for_each(cased, [&](char32_t code, std::string_view bytes) {
@@ -63,8 +65,8 @@ ChrfCounts compare(const Text& hypothesis, const Text& reference) {
       ngram_overlap(number(hypothesis.words), number(reference.words), ChrfCounts::word_orders);
   std::copy(words.begin(), words.end(),
             std::copy(characters.begin(), characters.end(), counts.orders.begin()));
+  // An order that the reference is too short for does not count against the hypothesis.
   for (Overlap& order : counts.orders)
-    // an order that the reference has not is not held against the hypothesis
     if (order.reference == 0) order.hypothesis = 0;
   return counts;
 }
@@ -112,17 +114,17 @@ std::vector<ChrfCounts> chrf_counts(std::span<const std::string> hypotheses,
   std::vector<ChrfCounts> counts;
   for (std::size_t i = 0; i < hypotheses.size(); ++i) {
     const Text hypothesis = read(hypotheses[i], options);
-    double best = -1;
+    ChrfCounts best;
+    double best_score = -1;
     for (const auto& reference : references) {
       const ChrfCounts compared = compare(hypothesis, read(reference[i], options));
-      if (const double score = f_score(compared); best < 0) {
-        best = score;
-        counts.push_back(compared);
-      } else if (score > best) {
-        best = score;
-        counts.back() = compared;
+      const double score = f_score(compared);
+      if (score > best_score) {
+        best_score = score;
+        best = compared;
       }
     }
+    counts.push_back(best);
   }
   return counts;
 }

@@ -8,8 +8,11 @@
 
 namespace heed {
 
-/// The share, 0 to 1, of lines that equal their reference byte for byte. Throws Error when the
-/// counts differ or there are no lines.
+/// The share of lines, 0 to 1, that equal their reference byte for byte.
+///
+/// Throws Error when
+/// - there are no lines;
+/// - there are not as many references as hypotheses.
 inline double exact_match(std::span<const std::string> hypotheses,
                           std::span<const std::string> references) {
   check(!hypotheses.empty() && hypotheses.size() == references.size(), "exact_match",

@@ -12,8 +12,8 @@ namespace {
 using Words = std::span<const std::uint32_t>;
 using Bits = std::vector<std::uint64_t>;
 
-/// Row i of the table L(i, j) = LCS(a[0, i), b[0, j)) as bits: bit j is zero where L(i, j + 1) =
-/// L(i, j) + 1.
+// Rows of the table L(i, j) = LCS(a[0, i), b[0, j)) as bits: bit j of row i is zero where
+// L(i, j + 1) = L(i, j) + 1.
 class Rows {
  public:
   explicit Rows(Words b) : width_((b.size() + 63) / 64), matches_(width_) {
@@ -24,8 +24,8 @@ class Rows {
   }
   Bits first() const { return Bits(width_, ~std::uint64_t{0}); }
 
-  /// From row i to row i + 1, `word` being a[i]: row = (row + (row & M)) | (row & ~M), with M the
-  /// places of `word` in b.
+  // Turns row i into row i + 1. `word` is a[i], and M the places of `word` in b:
+  // row = (row + (row & M)) | (row & ~M).
   void advance(Bits& row, std::uint32_t word) {
     const auto found = places_.find(word);
     if (found == places_.end()) return;
@@ -45,7 +45,8 @@ class Rows {
         matches_[j / 64] = 0;
   }
 
-  static Index zeros(const Bits& row, std::size_t j) {  // L(i, j)
+  // L(i, j)
+  static Index zeros(const Bits& row, std::size_t j) {
     Index ones = 0;
     for (std::size_t k = 0; k < j / 64; ++k)
       ones += std::popcount(row[k]);
@@ -58,7 +59,8 @@ class Rows {
  private:
   struct Places {
     std::vector<std::size_t> listed;  // ascending
-    // as bits, for a word at more than one place in 64: there are at most 64 of those
+    // The same places as bits, for a word at more than one place in 64. There are at most 64 such
+    // words.
     Bits marked;
   };
   void mark(const std::vector<std::size_t>& places, Bits& bits) const {
@@ -71,6 +73,27 @@ class Rows {
   std::unordered_map<std::uint32_t, Places> places_;  // of each word in b
   Bits matches_;                                      // M while a row advances, else zeros
 };
+
+// Goes back through a[begin, end) and appends the positions that are taken, in descending order.
+// block[k] is row begin + k. `j` is the number of words of b that are left.
+void take_back(Words a, Words b, std::size_t begin, std::size_t end, const std::vector<Bits>& block,
+               std::size_t& j, std::vector<std::size_t>& positions) {
+  for (std::size_t i = end; i > begin && j > 0; --i) {
+    const Bits& here = block[i - begin];
+    const Bits& above = block[i - 1 - begin];
+    Index length = Rows::zeros(here, j);
+    Index length_above = Rows::zeros(above, j);
+    while (j > 0 && a[i - 1] != b[j - 1] && length - Rows::rises(here, j - 1) > length_above) {
+      length -= Rows::rises(here, j - 1);
+      length_above -= Rows::rises(above, j - 1);
+      --j;
+    }
+    if (j > 0 && a[i - 1] == b[j - 1]) {
+      positions.push_back(i - 1);
+      --j;
+    }
+  }
+}
 
 }  // namespace
 
@@ -85,7 +108,9 @@ Index lcs_length(Words a, Words b) {
 std::vector<std::size_t> lcs_positions(Words a, Words b) {
   Rows rows(b);
   const auto block = static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(a.size()))));
-  std::vector<Bits> kept;  // rows 0, block, 2 block ...
+  // All rows would need too much memory. The first pass keeps rows 0, block, 2 block ..., and each
+  // block of rows is computed again when it is needed.
+  std::vector<Bits> kept;
   Bits row = rows.first();
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (i % block == 0) kept.push_back(row);
@@ -93,7 +118,7 @@ std::vector<std::size_t> lcs_positions(Words a, Words b) {
   }
 
   std::vector<std::size_t> positions;
-  std::vector<Bits> recent;  // rows begin, begin + 1 ... of the block at hand
+  std::vector<Bits> recent;  // rows begin, begin + 1 ... of the current block
   std::size_t j = b.size();
   for (std::size_t begin = kept.size() * block; begin > 0 && j > 0;) {
     begin -= block;
@@ -103,22 +128,7 @@ std::vector<std::size_t> lcs_positions(Words a, Words b) {
       recent.push_back(recent.back());
       rows.advance(recent.back(), a[i]);
     }
-    // at (i, j): what of b[0, j) is taken with a[i - 1], or left out?
-    for (std::size_t i = end; i > begin && j > 0; --i) {
-      const Bits& here = recent[i - begin];
-      const Bits& above = recent[i - 1 - begin];
-      Index length = Rows::zeros(here, j);
-      Index length_above = Rows::zeros(above, j);
-      while (j > 0 && a[i - 1] != b[j - 1] && length - Rows::rises(here, j - 1) > length_above) {
-        length -= Rows::rises(here, j - 1);
-        length_above -= Rows::rises(above, j - 1);
-        --j;
-      }
-      if (j > 0 && a[i - 1] == b[j - 1]) {
-        positions.push_back(i - 1);
-        --j;
-      }
-    }
+    take_back(a, b, begin, end, recent, j, positions);
   }
   std::reverse(positions.begin(), positions.end());
   return positions;

@@ -6,11 +6,12 @@
 
 #include "framework/error.h"
 
-// What every metric over lines does with them; references[r][i] is the r-th reference of
+// Functions that all metrics over lines share. references[r][i] is the r-th reference of
 // hypotheses[i].
 
 namespace heed {
 
+/// Throws Error when there are no lines or no references, or when the numbers of lines differ.
 inline void check_aligned(const char* op, std::span<const std::string> hypotheses,
                           std::span<const std::vector<std::string>> references) {
   check(!hypotheses.empty(), op, "expected at least one line; got none");

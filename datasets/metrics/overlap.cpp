@@ -10,7 +10,7 @@ namespace heed {
 namespace {
 
 struct Suffix {
-  std::array<std::uint32_t, max_overlap_order> words;  // 1 + number; 0 past the end
+  std::array<std::uint32_t, max_overlap_order> words;  // 1 + the word's number; 0 past the end
   bool of_reference;
 };
 
@@ -38,8 +38,8 @@ std::vector<Overlap> ngram_overlap(std::span<const std::uint32_t> hypothesis,
   std::sort(suffixes.begin(), suffixes.end(),
             [](const Suffix& a, const Suffix& b) { return a.words < b.words; });
 
-  // Suffixes that begin with the same n-gram are neighbours: runs[n] counts those of the run that
-  // is open.
+  // Suffixes that begin with the same n-gram are neighbours. runs[n] counts the current run of
+  // equal n-grams of order n + 1.
   std::array<Overlap, max_overlap_order> runs{};
   const auto close = [&](std::size_t n) {
     result[n].hypothesis += runs[n].hypothesis;

@@ -10,8 +10,8 @@
 
 namespace heed {
 
-/// N-grams of one order in a hypothesis and in its reference, and how many of the one the other
-/// holds too (clipped: each counts as often as the side where it is rarer).
+/// The number of n-grams of one order in a hypothesis, in its reference, and in both. An n-gram
+/// that occurs x times in one and y times in the other adds min(x, y) matches (clipped counts).
 struct Overlap {
   Index hypothesis = 0;
   Index reference = 0;
@@ -20,12 +20,12 @@ struct Overlap {
 
 constexpr std::size_t max_overlap_order = 6;
 
-/// For each order 1 ... `orders` (at most 6). One sort of both sides' suffixes: n log n steps,
-/// memory linear in the words.
+/// The overlap for each order 1 to `orders`, at most 6. Sorts the suffixes of both sides together:
+/// n log n steps, memory linear in the number of words. Throws Error when `orders` is above 6.
 std::vector<Overlap> ngram_overlap(std::span<const std::uint32_t> hypothesis,
                                    std::span<const std::uint32_t> reference, std::size_t orders);
 
-/// Numbers words so that equal ones have equal numbers.
+/// Gives each distinct word a number.
 class WordNumbers {
  public:
   std::uint32_t operator()(const std::string& word) {

@@ -20,17 +20,17 @@ Index without_blanks(std::string_view text) {
   return count;
 }
 
-/// end_of_tokens() within one line, which has at least `count`.
+// end_of_tokens() within one line, which has at least `count` tokens.
 std::size_t end_in_line(const Tokenizer& tokenizer, std::string_view line, Index count) {
   if (count == 0) return 0;
   const std::vector<std::string> pieces = tokenizer.tokens(line);
   const auto joined = [&](Index first) {
     return tokenizer.join(std::span(pieces).first(static_cast<std::size_t>(first)));
   };
-  // A token may be a byte of a character: that ends with the last of up to 4 bytes.
+  // A token may be one byte of a character, which ends with the last of up to 4 bytes.
   for (Index more = count; more < std::min(count + 4, std::ssize(pieces) + 1); ++more)
     if (const std::string begin = joined(more); line.starts_with(begin)) return begin.size();
-  // The tokenizer does not keep every blank: count what is none.
+  // The tokenizer does not keep every blank, so count the other characters.
   std::size_t end = 0;
   for (Index left = without_blanks(joined(count)); left > 0 && end < line.size();)
     left -= !is_blank(utf8::next(line, end));
@@ -40,8 +40,8 @@ std::size_t end_in_line(const Tokenizer& tokenizer, std::string_view line, Index
 }  // namespace
 
 std::size_t end_of_tokens(const Tokenizer& tokenizer, std::string_view text, Index count) {
-  // A line at a time: no token lies in two, and what a tokenizer does not keep is lost in one
-  // alone.
+  // Works on one line at a time. No token lies in two lines, and characters that a tokenizer does
+  // not keep affect one line only.
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
     const std::string_view line = text.substr(begin, end - begin);

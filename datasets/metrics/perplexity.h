@@ -10,14 +10,20 @@
 
 namespace heed {
 
-/// How well a model foretells text: `nats` is -sum ln p over all tokens, natural logarithms.
-/// Perplexities per token compare only models with the same tokenizer; per character they compare
-/// any two on the same text, as long as neither has unknown tokens. Both are NaN over nothing.
-/// Characters are those of the text itself, whatever the tokenizer makes of them.
+/// How well a model predicts a text.
+///
+///   per_token = exp(nats / tokens)
+///   per_character = exp(nats / characters)
+///   bits_per_character = nats / characters / ln 2
+///
+/// - The perplexity per token compares only models with the same tokenizer.
+/// - The perplexity per character compares any two models on the same text, if neither has unknown
+///   tokens. Characters are those of the text, whatever the tokenizer does.
+/// - All three are NaN for an empty text.
 struct Perplexity {
-  double nats = 0;
-  Index tokens = 0;      // predicted, ends of lines included
-  Index characters = 0;  // code points of the text, each line's end counted as one
+  double nats = 0;       // -sum ln p over all tokens
+  Index tokens = 0;      // the tokens predicted, ends of lines included
+  Index characters = 0;  // code points of the text; each end of a line counts as one
 
   double per_token() const { return std::exp(nats / static_cast<double>(tokens)); }
   double per_character() const { return std::exp(nats / static_cast<double>(characters)); }
@@ -26,8 +32,8 @@ struct Perplexity {
   }
 };
 
-/// The byte of `text` behind its first `count` tokens; its size where it has no more. Blanks behind
-/// them belong to what follows.
+/// The byte offset in `text` after its first `count` tokens, or the size of `text` if it has no
+/// more tokens. Blanks after them belong to the rest.
 std::size_t end_of_tokens(const Tokenizer& tokenizer, std::string_view text, Index count);
 
 }  // namespace heed

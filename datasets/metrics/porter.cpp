@@ -18,16 +18,19 @@ constexpr std::pair<string_view, string_view> irregular[] = {
     {"outings", "outing"}, {"outing", "outing"},   {"cannings", "canning"}, {"canning", "canning"},
     {"howe", "howe"},      {"proceed", "proceed"}, {"exceed", "exceed"},    {"succeed", "succeed"}};
 
-// Whether each letter is a consonant: y is one at the start and behind a vowel.
+// Whether each letter is a consonant. y is one at the start of a word and after a vowel.
 std::vector<bool> consonants(string_view word) {
   std::vector<bool> result(word.size());
-  for (std::size_t i = 0; i < word.size(); ++i)
-    result[i] = word[i] == 'y' ? i == 0 || !result[i - 1]
-                               : string_view("aeiou").find(word[i]) == string_view::npos;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    if (word[i] == 'y')
+      result[i] = i == 0 || !result[i - 1];
+    else
+      result[i] = string_view("aeiou").find(word[i]) == string_view::npos;
+  }
   return result;
 }
 
-// m in [C](VC){m}[V]
+// The measure m of a stem [C](VC){m}[V], where C are consonants and V are vowels.
 int measure(string_view stem) {
   const auto consonant = consonants(stem);
   int m = 0;
@@ -36,16 +39,19 @@ int measure(string_view stem) {
   return m;
 }
 
-bool has_vowel(string_view stem) {  // *v*
+// Porter's condition *v*.
+bool has_vowel(string_view stem) {
   const auto consonant = consonants(stem);
   return std::find(consonant.begin(), consonant.end(), false) != consonant.end();
 }
 
-bool ends_doubled(string_view word) {  // *d
+// Porter's condition *d.
+bool ends_doubled(string_view word) {
   return word.size() >= 2 && word.back() == word[word.size() - 2] && consonants(word).back();
 }
 
-// *o: consonant, vowel, consonant but w, x, y; NLTK: or a vowel and a consonant, nothing else
+// Porter's condition *o: the word ends in consonant, vowel, consonant, the last of which is not w,
+// x or y. NLTK: or the word is one vowel and one consonant.
 bool ends_short(string_view word) {
   const auto consonant = consonants(word);
   const std::size_t n = word.size();
@@ -59,8 +65,8 @@ struct Rule {
   string_view replacement;
 };
 
-// The first rule whose suffix the word has is the only one tried; it changes the word if its stem
-// has a measure above `m`.
+// Tries only the first rule whose suffix the word has. It changes the word if the measure of the
+// stem is above `m`.
 void apply(std::string& word, std::initializer_list<Rule> rules, int m) {
   for (const Rule& rule : rules) {
     if (!word.ends_with(rule.suffix)) continue;
@@ -71,26 +77,29 @@ void apply(std::string& word, std::initializer_list<Rule> rules, int m) {
   }
 }
 
-bool cut(std::string& word, string_view suffix) {
+bool remove_suffix(std::string& word, string_view suffix) {
   if (!word.ends_with(suffix)) return false;
   word.resize(word.size() - suffix.size());
   return true;
 }
 
-void plurals(std::string& word) {  // step 1a
+// Step 1a.
+void plurals(std::string& word) {
   if (word.ends_with("ies") && word.size() == 4)
     word.pop_back();
   else if (word.ends_with("sses") || word.ends_with("ies"))
     word.resize(word.size() - 2);
   else if (!word.ends_with("ss"))
-    cut(word, "s");
+    remove_suffix(word, "s");
 }
 
-void past_and_gerund(std::string& word) {  // step 1b
+// Step 1b.
+void past_and_gerund(std::string& word) {
   if (word.ends_with("ied")) return word.resize(word.size() - (word.size() == 4 ? 1 : 2));
   if (word.ends_with("eed")) return apply(word, {{"eed", "ee"}}, 0);
   std::string stem = word;
-  if (!(cut(stem, "ed") || cut(stem, "ing")) || !has_vowel(stem)) return;
+  const bool removed = remove_suffix(stem, "ed") || remove_suffix(stem, "ing");
+  if (!removed || !has_vowel(stem)) return;
   word = stem;
   if (word.ends_with("at") || word.ends_with("bl") || word.ends_with("iz")) {
     word += 'e';
@@ -101,15 +110,17 @@ void past_and_gerund(std::string& word) {  // step 1b
   }
 }
 
-void final_y(std::string& word) {  // step 1c
+// Step 1c.
+void final_y(std::string& word) {
   const std::size_t stem = word.size() - 1;
   if (word.ends_with('y') && stem > 1 && consonants(word)[stem - 1]) word.back() = 'i';
 }
 
-void double_suffixes(std::string& word) {  // step 2
+// Step 2.
+void double_suffixes(std::string& word) {
   if (word.ends_with("alli") && measure(string_view(word).substr(0, word.size() - 4)) > 0)
     word.resize(word.size() - 2);
-  // the l counts
+  // The stem includes the l.
   if (word.ends_with("logi") && measure(string_view(word).substr(0, word.size() - 3)) > 0)
     return word.pop_back();
   apply(word, {{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},
@@ -121,35 +132,30 @@ void double_suffixes(std::string& word) {  // step 2
         0);
 }
 
-void final_ion_and_others(std::string& word) {  // step 4
-  if (word.ends_with("ion")) {
-    const string_view stem = string_view(word).substr(0, word.size() - 3);
-    if (measure(stem) > 1 && (stem.back() == 's' || stem.back() == 't')) cut(word, "ion");
-    return;
-  }
-  apply(word,
-        {{"al", ""},
-         {"ance", ""},
-         {"ence", ""},
-         {"er", ""},
-         {"ic", ""},
-         {"able", ""},
-         {"ible", ""},
-         {"ant", ""},
-         {"ement", ""},
-         {"ment", ""},
-         {"ent", ""},
-         {"ou", ""},
-         {"ism", ""},
-         {"ate", ""},
-         {"iti", ""},
-         {"ous", ""},
-         {"ive", ""},
-         {"ize", ""}},
-        1);
+// Step 3.
+void ical_and_others(std::string& word) {
+  // clang-format off
+  apply(word, {{"icate", "ic"}, {"ative", ""}, {"alize", "al"}, {"iciti", "ic"}, {"ical", "ic"},
+               {"ful", ""}, {"ness", ""}}, 0);
+  // clang-format on
 }
 
-void final_e_and_l(std::string& word) {  // step 5
+// Step 4.
+void final_ion_and_others(std::string& word) {
+  if (word.ends_with("ion")) {
+    const string_view stem = string_view(word).substr(0, word.size() - 3);
+    if (measure(stem) > 1 && (stem.back() == 's' || stem.back() == 't')) remove_suffix(word, "ion");
+    return;
+  }
+  // clang-format off
+  apply(word, {{"al", ""}, {"ance", ""}, {"ence", ""}, {"er", ""}, {"ic", ""}, {"able", ""},
+               {"ible", ""}, {"ant", ""}, {"ement", ""}, {"ment", ""}, {"ent", ""}, {"ou", ""},
+               {"ism", ""}, {"ate", ""}, {"iti", ""}, {"ous", ""}, {"ive", ""}, {"ize", ""}}, 1);
+  // clang-format on
+}
+
+// Step 5.
+void final_e_and_l(std::string& word) {
   if (word.ends_with('e')) {
     const string_view stem = string_view(word).substr(0, word.size() - 1);
     const int m = measure(stem);
@@ -169,16 +175,7 @@ std::string porter_stem(std::string word) {
   past_and_gerund(word);
   final_y(word);
   double_suffixes(word);
-  // step 3
-  apply(word,
-        {{"icate", "ic"},
-         {"ative", ""},
-         {"alize", "al"},
-         {"iciti", "ic"},
-         {"ical", "ic"},
-         {"ful", ""},
-         {"ness", ""}},
-        0);
+  ical_and_others(word);
   final_ion_and_others(word);
   final_e_and_l(word);
   return word;

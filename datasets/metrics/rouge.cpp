@@ -23,8 +23,8 @@ constexpr PrecisionRecall RougeScore::*parts[] = {&RougeScore::rouge1, &RougeSco
                                                   &RougeScore::rougeLsum};
 
 struct Text {
-  Sentence words;                   // the whole
-  std::vector<Sentence> sentences;  // those that have words
+  Sentence words;                   // of the whole text
+  std::vector<Sentence> sentences;  // without those that have no words
 };
 
 Text read(std::string_view text, const RougeOptions& options, WordNumbers& number) {
@@ -48,15 +48,19 @@ PrecisionRecall ratios(Index matches, Index hypothesis, Index reference) {
   return r;
 }
 
-// For each sentence of the reference the union of its common subsequences with every sentence of
-// the hypothesis; a word matches no oftener than either side holds it.
+std::vector<Index> word_counts(const Text& text, std::size_t vocabulary) {
+  std::vector<Index> counts(vocabulary);
+  for (const std::uint32_t word : text.words)
+    ++counts[word];
+  return counts;
+}
+
+// Counts the words of each sentence of the reference that are in the union of its longest common
+// subsequences with every sentence of the hypothesis. A word matches at most as often as either
+// side holds it.
 Index union_matches(const Text& hypothesis, const Text& reference, std::size_t vocabulary) {
-  std::vector<Index> left_hypothesis(vocabulary);
-  std::vector<Index> left_reference(vocabulary);
-  for (const std::uint32_t word : hypothesis.words)
-    ++left_hypothesis[word];
-  for (const std::uint32_t word : reference.words)
-    ++left_reference[word];
+  std::vector<Index> left_hypothesis = word_counts(hypothesis, vocabulary);
+  std::vector<Index> left_reference = word_counts(reference, vocabulary);
   Index matches = 0;
   for (const Sentence& sentence : reference.sentences) {
     std::vector<bool> covered(sentence.size());
@@ -77,17 +81,18 @@ Index union_matches(const Text& hypothesis, const Text& reference, std::size_t v
 RougeScore compare(const Text& hypothesis, const Text& reference, std::size_t vocabulary) {
   RougeScore score;
   const auto n = static_cast<Index>(hypothesis.words.size());
-
   const auto m = static_cast<Index>(reference.words.size());
   const std::vector<Overlap> ngrams = ngram_overlap(hypothesis.words, reference.words, 3);
   for (std::size_t i = 0; i < 3; ++i)
     score.*parts[i] = ratios(ngrams[i].matches, ngrams[i].hypothesis, ngrams[i].reference);
   const Index common = lcs_length(reference.words, hypothesis.words);
   score.rougeL = ratios(common, n, m);
-  // then both are the same
-  const bool lines = hypothesis.sentences.size() == 1 && reference.sentences.size() == 1;
-  score.rougeLsum =
-      lines ? score.rougeL : ratios(union_matches(hypothesis, reference, vocabulary), n, m);
+  // With one sentence on each side, ROUGE-Lsum is ROUGE-L.
+  const bool one_sentence = hypothesis.sentences.size() == 1 && reference.sentences.size() == 1;
+  if (one_sentence)
+    score.rougeLsum = score.rougeL;
+  else
+    score.rougeLsum = ratios(union_matches(hypothesis, reference, vocabulary), n, m);
   return score;
 }
 
@@ -96,7 +101,7 @@ bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); 
 }  // namespace
 
 std::vector<std::string> rouge_words(std::string_view text, const RougeOptions& options) {
-  // the Kelvin sign, say, becomes a k: ASCII alone would not do
+  // All of Unicode is put into lower case, since the Kelvin sign becomes a k, for instance.
   const std::string lower = lowercase(text);
   std::vector<std::string> words;
   for (auto end = lower.begin(); end != lower.end();) {

@@ -10,45 +10,50 @@
 namespace heed {
 
 struct RougeOptions {
-  bool stem = false;  // words longer than three letters become their stems (porter.h)
+  bool stem = false;  // replace words of more than three letters by their stems (porter.h)
 };
 
+/// All from 0 to 1.
 struct PrecisionRecall {
-  // 0 to 1; F = 2 P R / (P + R)
-  double precision = 0;
-  double recall = 0;
-  double fmeasure = 0;
+  double precision = 0;  // P = matches / words or n-grams of the hypothesis
+  double recall = 0;     // R = matches / words or n-grams of the reference
+  double fmeasure = 0;   // F = 2 P R / (P + R)
 };
 
 /// ROUGE (Lin 2004, "ROUGE: a package for automatic evaluation of summaries") as Google's
-/// rouge_score computes it: always in lower case, words are runs of a-z and 0-9, all else separates
-/// them.
+/// rouge_score computes it. Text is put into lower case. Words are runs of a-z and 0-9; all other
+/// characters separate words.
 struct RougeScore {
-  // n-grams of 1, 2, 3 words, section 2
+  // n-grams of 1, 2 and 3 words (section 2)
   PrecisionRecall rouge1;
   PrecisionRecall rouge2;
   PrecisionRecall rouge3;
-  PrecisionRecall rougeL;  // longest common subsequence, section 3.1
-  // of each sentence with all of the other side's, section 3.2; \n ends a sentence
+  // the longest common subsequence of the texts (section 3.1)
+  PrecisionRecall rougeL;
+  // for each sentence of the reference, the union of its longest common subsequences with all
+  // sentences of the hypothesis (section 3.2); \n ends a sentence
   PrecisionRecall rougeLsum;
 };
 
-/// Of several references the one with the highest F counts, each of the five scores for itself.
-/// Throws Error when there is none.
+/// The score of one line. Each of the five scores uses the reference that gives it the highest F.
+/// Throws Error when there are no references.
 RougeScore rouge(const std::string& hypothesis, std::span<const std::string> references,
                  const RougeOptions& options = {});
 
-/// Means over lines; references[r][i] is the r-th reference of hypotheses[i]. Throws Error when the
-/// counts of lines differ or are zero.
+/// The means over lines. references[r][i] is the r-th reference of hypotheses[i].
+///
+/// Throws Error when
+/// - there are no lines or no references;
+/// - the numbers of lines differ.
 RougeScore mean_rouge(std::span<const std::string> hypotheses,
                       std::span<const std::vector<std::string>> references,
                       const RougeOptions& options = {});
 RougeScore mean(std::span<const RougeScore> scores);
 
-/// "nrefs:1|stem:no|version:heed-0.1.0"; rouge_score prints none.
+/// "nrefs:1|stem:no|version:heed-0.1.0". rouge_score itself defines no signature.
 std::string rouge_signature(Index references, const RougeOptions& options);
 
-/// The words ROUGE counts.
+/// The words that ROUGE counts.
 std::vector<std::string> rouge_words(std::string_view text, const RougeOptions& options = {});
 
 }  // namespace heed

@@ -28,22 +28,27 @@ std::vector<std::string> split(std::string_view line) {
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   std::string result;
   std::size_t begin = 0;
-  for (std::size_t at; (at = text.find(from, begin)) != std::string::npos; begin = at + from.size())
+  for (;;) {
+    const std::size_t at = text.find(from, begin);
+    if (at == std::string::npos) break;
     result.append(text, begin, at - begin).append(to);
+    begin = at + from.size();
+  }
   if (begin > 0) text = result.append(text, begin);
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_stop(char c) { return c == '.' || c == ','; }
-bool is_symbol(char c) {  // ASCII marks but ' , - .
+// ASCII punctuation and symbols except ' , - .
+bool is_symbol(char c) {
   return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') ||
          (c >= '(' && c <= '+') || (c >= ':' && c <= '@') || c == '/';
 }
 
 enum class Around { first, second };
 
-// Puts spaces around one of two neighbours that match and goes on behind both: one pass of a
-// regular expression.
+// Puts spaces around one of two neighbours that match, and continues after both, as one pass of a
+// regular expression does.
 template <class Text, class Match>
 Text separate(const Text& text, Around which, Match&& match) {
   Text result;
@@ -51,23 +56,29 @@ Text separate(const Text& text, Around which, Match&& match) {
   for (std::size_t i = 0; i < text.size();) {
     if (i + 1 < text.size() && match(text[i], text[i + 1])) {
       if (which == Around::first) result += ' ';
-      (result += text[i]) += ' ';
+      result += text[i];
+      result += ' ';
       result += text[i + 1];
       if (which == Around::second) result += ' ';
       i += 2;
     } else {
-      result += text[i++];
+      result += text[i];
+      ++i;
     }
   }
   return result;
 }
 
-// The rules of mteval-v13a.pl in its order; each rule sees what the one before it left. Bytes
-// suffice: all it looks for is ASCII.
+// The rules of mteval-v13a.pl in its order. Each rule works on the result of the one before. The
+// rules only look for ASCII, so they can work on bytes.
 std::vector<std::string> split_marks(std::string_view text) {
   std::string marked;
-  for (const char c : text)
-    is_symbol(c) ? marked.append({' ', c, ' '}) : marked.append(1, c);
+  for (const char c : text) {
+    if (is_symbol(c))
+      marked.append({' ', c, ' '});
+    else
+      marked += c;
+  }
   marked =
       separate(marked, Around::second, [](char a, char b) { return !is_digit(a) && is_stop(b); });
   marked =
@@ -82,14 +93,14 @@ std::vector<std::string> tokenize_13a(std::string_view line) {
   replace_all(text, "-\n", "");
   replace_all(text, "\n", " ");
   replace_all(text, "&quot;", "\"");
-  replace_all(text, "&amp;", "&");  // before the two below, so that &amp;lt; ends as <
+  replace_all(text, "&amp;", "&");  // before the two below, so that &amp;lt; becomes <
   replace_all(text, "&lt;", "<");
   replace_all(text, "&gt;", ">");
   return split_marks(" " + text + " ");
 }
 
-// mteval-v14.pl --international-tokenization. It adds no spaces at the ends, so a full stop behind
-// a final number stays there.
+// mteval-v14.pl --international-tokenization. It adds no spaces at the ends of a line, so a full
+// stop after a final number stays with the number.
 std::vector<std::string> tokenize_intl(std::string_view line) {
   std::u32string text;
   utf8::for_each(line, [&](char32_t code, std::string_view) { text += code; });
@@ -117,9 +128,9 @@ std::vector<std::string> tokenize_char(std::string_view line) {
   return words;
 }
 
-// What sacrebleu's zh takes for Chinese. Its two ranges past U+FFFF are misspelt there and amount
-// to U+2001-2A6D and U+2F81-2FA1, so rarer ideographs (U+20000 and above) stay together while curly
-// quotes, dashes and arrows are split: scores hang on it.
+// The characters that sacrebleu's zh takes for Chinese. Two of its ranges are meant to lie above
+// U+FFFF but are misspelt and amount to U+2001-2A6D and U+2F81-2FA1. So rarer ideographs (U+20000
+// and above) stay together, while curly quotes, dashes and arrows are split. Scores depend on this.
 bool is_chinese(char32_t code) {
   static constexpr char32_t ranges[][2] = {
       {0x2001, 0x2A6D}, {0x2E80, 0x2FDF}, {0x2FF0, 0x303F}, {0x3100, 0x312F}, {0x31A0, 0x31EF},
@@ -131,7 +142,8 @@ bool is_chinese(char32_t code) {
 
 std::vector<std::string> tokenize_zh(std::string_view line) {
   std::string text;
-  // behind the last character that is no space: white space at the ends hides marks from the rules
+  // The end of the last character that is not white space. White space at the ends of the text
+  // would change what the rules match there.
   std::size_t end = 0;
   utf8::for_each(line, [&](char32_t code, std::string_view bytes) {
     if (text.empty() && utf8::is_space(code)) return;
@@ -177,19 +189,21 @@ MetricTokenizer bleu_tokenizer(std::string_view name) {
        did_you_mean(name, bleu_tokenizers()));
 }
 
+// Whether no cased character follows at byte `at`. Case-ignorable characters, such as accents and
+// apostrophes, are skipped.
+static bool ends_cased_word(std::string_view text, std::size_t at) {
+  while (at < text.size()) {
+    const char32_t code = utf8::next(text, at);
+    if (!unicode::is_case_ignorable(code)) return !unicode::is_cased(code);
+  }
+  return true;
+}
+
 std::string lowercase(std::string_view text) {
   constexpr char32_t dotted_i = 0x130;
   constexpr char32_t dot_above = 0x307;
   constexpr char32_t capital_sigma = 0x3A3;
-
   constexpr char32_t final_sigma = 0x3C2;
-  // no cased character follows but for accents, apostrophes and the like
-  const auto ends_word = [&](std::size_t at) {
-    while (at < text.size())
-      if (const char32_t code = utf8::next(text, at); !unicode::is_case_ignorable(code))
-        return !unicode::is_cased(code);
-    return true;
-  };
   std::string result;
   result.reserve(text.size());
   bool cased_before = false;
@@ -200,7 +214,7 @@ std::string lowercase(std::string_view text) {
     } else if (code == dotted_i) {
       result += 'i';
       utf8::append(result, dot_above);
-    } else if (code == capital_sigma && cased_before && ends_word(at)) {
+    } else if (code == capital_sigma && cased_before && ends_cased_word(text, at)) {
       utf8::append(result, final_sigma);
     } else {
       utf8::append(result, unicode::to_lower(code));

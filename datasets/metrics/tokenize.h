@@ -6,18 +6,23 @@
 
 namespace heed {
 
-/// Splits a line into the words a metric counts.
+/// Splits a line into the words that a metric counts.
 using MetricTokenizer = std::vector<std::string> (*)(std::string_view line);
 
 const std::vector<std::string>& bleu_tokenizers();
 
-/// By name: "13a" (mteval-v13a, the default of WMT), "intl" (mteval-v14's international one:
-/// Unicode punctuation and symbols), "char", "zh" (each Chinese character, 13a's marks for the
-/// rest), "none" (at white space). Throws Error on another.
+/// The tokenizer of a name:
+/// - "13a": mteval-v13a, the default of WMT;
+/// - "intl": the international tokenization of mteval-v14, by Unicode punctuation and symbols;
+/// - "char": each character is a word;
+/// - "zh": each Chinese character is a word, the rest as "13a" splits it;
+/// - "none": split at white space.
+///
+/// Throws Error when the name is unknown.
 MetricTokenizer bleu_tokenizer(std::string_view name);
 
-/// Python's str.lower: Unicode 15.0's default lower case, with dotted capital I and final sigma
-/// (SpecialCasing.txt).
+/// The text in lower case as by Python's str.lower: the default mapping of Unicode 15.0, with the
+/// special cases dotted capital I and final sigma (SpecialCasing.txt).
 std::string lowercase(std::string_view text);
 
 }  // namespace heed

@@ -4,7 +4,7 @@
 
 namespace heed {
 
-/// Every code point a piece, the space included: join(tokens(text)) == text, always.
+/// Every code point is a piece, the space included. join(tokens(text)) == text for every text.
 class Characters final : public Tokenizer {
  public:
   explicit Characters(Vocabulary vocabulary, int version = newest_version)

@@ -24,51 +24,28 @@ std::size_t character_end(std::string_view text, std::size_t at) {
   return at;
 }
 
-// The pieces that begin at a place of a text. Children of a node stand together, sorted by their
-// byte.
+// A prefix tree of the pieces. The children of a node are stored together, sorted by their byte.
 class Trie {
  public:
   explicit Trie(const std::vector<ScoredPiece>& pieces) {
-    std::vector<std::pair<std::string_view, Id>> sorted;
+    Sorted sorted;
     for (std::size_t i = 0; i < pieces.size(); ++i)
       sorted.emplace_back(pieces[i].text, static_cast<Id>(i));
     std::sort(sorted.begin(), sorted.end());
-    struct Range {
-      std::size_t begin;
-      std::size_t end;
-      std::size_t depth;
-      std::size_t node;
-    };
-    std::queue<Range> queue;
     nodes_.push_back({});
     bytes_.push_back(0);
-    for (queue.push({0, sorted.size(), 0, 0}); !queue.empty(); queue.pop()) {
-      auto [begin, end, depth, node] = queue.front();
-      if (begin < end && sorted[begin].first.size() == depth)
-        nodes_[node].piece = sorted[begin++].second;
-      nodes_[node].first = static_cast<std::uint32_t>(nodes_.size());
-      while (begin < end) {
-        const char byte = sorted[begin].first[depth];
-        std::size_t next = begin;
-        while (next < end && sorted[next].first[depth] == byte)
-          ++next;
-        queue.push({begin, next, depth + 1, nodes_.size()});
-        nodes_.push_back({});
-        bytes_.push_back(static_cast<unsigned char>(byte));
-        begin = next;
-      }
-      nodes_[node].last = static_cast<std::uint32_t>(nodes_.size());
-    }
+    std::queue<Range> queue;
+    for (queue.push({0, sorted.size(), 0, 0}); !queue.empty(); queue.pop())
+      add_children(sorted, queue.front(), queue);
   }
 
-  // take(end, piece) for every piece that stands in text at [begin, end), the shortest first.
+  // Calls take(end, piece) for every piece that equals text[begin, end), the shortest first.
   template <class Take>
   void for_each(std::string_view text, std::size_t begin, Take&& take) const {
     std::size_t node = 0;
     for (std::size_t at = begin; at < text.size(); ++at) {
       const auto byte = static_cast<unsigned char>(text[at]);
       const auto first = bytes_.begin() + nodes_[node].first;
-
       const auto last = bytes_.begin() + nodes_[node].last;
       const auto found = std::lower_bound(first, last, byte);
       if (found == last || *found != byte) return;
@@ -78,17 +55,47 @@ class Trie {
   }
 
  private:
+  using Sorted = std::vector<std::pair<std::string_view, Id>>;
+  // The sorted pieces [begin, end) share their first `depth` bytes, which lead to `node`.
+  struct Range {
+    std::size_t begin;
+    std::size_t end;
+    std::size_t depth;
+    std::size_t node;
+  };
   struct Node {
-    // children
+    // The children are the nodes [first, last).
     std::uint32_t first = 0;
     std::uint32_t last = 0;
     Id piece = -1;
   };
+
+  // Adds one child for each next byte of the pieces in `range`, and queues their ranges.
+  void add_children(const Sorted& sorted, Range range, std::queue<Range>& queue) {
+    auto [begin, end, depth, node] = range;
+    if (begin < end && sorted[begin].first.size() == depth) {
+      nodes_[node].piece = sorted[begin].second;
+      ++begin;
+    }
+    nodes_[node].first = static_cast<std::uint32_t>(nodes_.size());
+    while (begin < end) {
+      const char byte = sorted[begin].first[depth];
+      std::size_t next = begin;
+      while (next < end && sorted[next].first[depth] == byte)
+        ++next;
+      queue.push({begin, next, depth + 1, nodes_.size()});
+      nodes_.push_back({});
+      bytes_.push_back(static_cast<unsigned char>(byte));
+      begin = next;
+    }
+    nodes_[node].last = static_cast<std::uint32_t>(nodes_.size());
+  }
+
   std::vector<Node> nodes_;
-  std::vector<unsigned char> bytes_;  // that leads to each node; apart, for the search
+  std::vector<unsigned char> bytes_;  // the byte that leads to each node; apart, for fast search
 };
 
-constexpr double nothing = -std::numeric_limits<double>::infinity();
+constexpr double nothing = -std::numeric_limits<double>::infinity();  // log 0
 
 class Unigram final : public Segmentation {
  public:
@@ -98,7 +105,7 @@ class Unigram final : public Segmentation {
       scores_.push_back(piece.score);
       lowest = std::min(lowest, piece.score);
     }
-    unknown_score_ = lowest - 10;  // what SentencePiece takes
+    unknown_score_ = lowest - 10;  // as in SentencePiece
   }
 
   void best(std::string_view word, std::vector<Id>& ids) const override {
@@ -126,27 +133,11 @@ class Unigram final : public Segmentation {
     std::reverse(ids.begin() + static_cast<std::ptrdiff_t>(start), ids.end());
   }
 
-  // Filters from the end of the word and draws from its beginning: the distribution of forward
-  // filtering and backward sampling.
+  // Filters from the end of the word and draws from its beginning. This gives the same distribution
+  // as forward filtering and backward sampling.
   void sample(std::string_view word, double strength, Random& random,
               std::vector<Id>& ids) const override {
-    // log of the sum over all segmentations of what follows
-    std::vector<double> rest(word.size() + 1, nothing);
-    rest[word.size()] = 0;
-    for (std::size_t begin = word.size(); begin-- > 0;) {
-      if (continues(word[begin])) continue;
-      double largest = nothing;
-      double sum = 0;
-      arcs(word, begin, [&](std::size_t end, Id, double score) {
-        const double x = strength * score + rest[end];
-        if (x > largest) {
-          sum *= std::exp(largest - x);
-          largest = x;
-        }
-        sum += std::exp(x - largest);
-      });
-      rest[begin] = largest + std::log(sum);
-    }
+    const std::vector<double> rest = log_sums(word, strength);
     for (std::size_t begin = 0; begin < word.size();) {
       double left = random.uniform();
       std::size_t chosen_end = begin;
@@ -166,8 +157,30 @@ class Unigram final : public Segmentation {
   }
 
  private:
-  // take(end, piece, score) for each piece at `begin`, and for its character where that is none:
-  // piece -1.
+  // For each place of the word: log of the sum of p(x)^strength over all segmentations x of the
+  // rest of the word. A running maximum keeps the exponentials from underflow.
+  std::vector<double> log_sums(std::string_view word, double strength) const {
+    std::vector<double> rest(word.size() + 1, nothing);
+    rest[word.size()] = 0;
+    for (std::size_t begin = word.size(); begin-- > 0;) {
+      if (continues(word[begin])) continue;
+      double largest = nothing;
+      double sum = 0;
+      arcs(word, begin, [&](std::size_t end, Id, double score) {
+        const double x = strength * score + rest[end];
+        if (x > largest) {
+          sum *= std::exp(largest - x);
+          largest = x;
+        }
+        sum += std::exp(x - largest);
+      });
+      rest[begin] = largest + std::log(sum);
+    }
+    return rest;
+  }
+
+  // Calls take(end, piece, score) for each piece at `begin`, and with piece -1 for the character at
+  // `begin` if that is no piece.
   template <class Take>
   void arcs(std::string_view word, std::size_t begin, Take&& take) const {
     const std::size_t character = character_end(word, begin);
@@ -202,10 +215,9 @@ class Merges final : public Segmentation {
 
  private:
   struct Symbol {
-    // size 0: merged into the one before
     std::size_t begin;
-    std::size_t size;
-    // -1: none
+    std::size_t size;  // 0: merged into the one before
+    // The neighbours; -1: none.
     int before;
     int next;
   };
@@ -213,13 +225,15 @@ class Merges final : public Segmentation {
     double score;
     int left;
     int right;
-    std::size_t size;  // of the union; another by now: one of the two has merged
+    // The size of the union when the candidate was found. If it is different now, one of the two
+    // has merged and the candidate is void.
+    std::size_t size;
     bool operator<(const Candidate& other) const {
       return score != other.score ? score < other.score : left > other.left;
     }
   };
 
-  void merge(std::string_view word, double dropout, Random* random, std::vector<Id>& ids) const {
+  static std::vector<Symbol> symbols_of(std::string_view word) {
     std::vector<Symbol> symbols;
     for (std::size_t at = 0; at < word.size();) {
       const std::size_t end = character_end(word, at);
@@ -227,6 +241,23 @@ class Merges final : public Segmentation {
       symbols.push_back({at, end - at, i - 1, end < word.size() ? i + 1 : -1});
       at = end;
     }
+    return symbols;
+  }
+
+  void append_ids(std::string_view word, const std::vector<Symbol>& symbols,
+                  std::vector<Id>& ids) const {
+    for (int i = symbols.empty() ? -1 : 0; i >= 0; i = symbols[i].next) {
+      const std::string_view text = word.substr(symbols[i].begin, symbols[i].size);
+      const auto found = pieces_.find(text);
+      if (found != pieces_.end())
+        ids.push_back(first_piece_id + found->second);
+      else
+        append_bytes(text, ids);
+    }
+  }
+
+  void merge(std::string_view word, double dropout, Random* random, std::vector<Id>& ids) const {
+    std::vector<Symbol> symbols = symbols_of(word);
     std::priority_queue<Candidate> candidates;
     const auto consider = [&](int left, int right) {
       if (left < 0 || right < 0) return;
@@ -237,7 +268,7 @@ class Merges final : public Segmentation {
     };
     for (int i = 1; i < static_cast<int>(symbols.size()); ++i)
       consider(i - 1, i);
-    std::vector<Candidate> dropped;  // at this step; the next draws anew
+    std::vector<Candidate> dropped;  // left out at this step; the next step draws again
     while (!candidates.empty()) {
       const Candidate chosen = candidates.top();
       candidates.pop();
@@ -258,14 +289,7 @@ class Merges final : public Segmentation {
       consider(left.before, chosen.left);
       consider(chosen.left, left.next);
     }
-    for (int i = symbols.empty() ? -1 : 0; i >= 0; i = symbols[i].next) {
-      const std::string_view text = word.substr(symbols[i].begin, symbols[i].size);
-      const auto found = pieces_.find(text);
-      if (found != pieces_.end())
-        ids.push_back(first_piece_id + found->second);
-      else
-        append_bytes(text, ids);
-    }
+    append_ids(word, symbols, ids);
   }
 
   StringMap<Id> pieces_;

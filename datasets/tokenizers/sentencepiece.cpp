@@ -20,6 +20,7 @@ constexpr std::string_view replacement = "\uFFFD";
 constexpr char32_t space_code = 0x2581;
 constexpr Index default_size = 8000;
 
+// Passes the parts of a text to the library's trainer.
 class Parts final : public sentencepiece::SentenceIterator {
  public:
   explicit Parts(const std::vector<std::string>& parts) : parts_(parts) {}
@@ -33,8 +34,8 @@ class Parts final : public sentencepiece::SentenceIterator {
   std::size_t at_ = 0;
 };
 
-// segment(word) for each word, the space before it as U+2581; literal(bytes) for the characters
-// that are spelled in bytes.
+// Calls segment(word) for each word, which begins with U+2581 for the space before it. Calls
+// literal(bytes) for the characters that become bytes.
 template <class Segment, class Literal>
 void split(std::string_view text, Segment&& segment, Literal&& literal) {
   std::string word;
@@ -59,8 +60,9 @@ void split(std::string_view text, Segment&& segment, Literal&& literal) {
     } else if (code == space_code) {
       flush();
       literal(bytes);
-    } else
+    } else {
       word += bytes;
+    }
   });
   flush();
 }
@@ -70,24 +72,80 @@ void append_bytes(std::string_view text, std::vector<Id>& ids) {
     ids.push_back(first_byte_id + static_cast<unsigned char>(c));
 }
 
-// The byte that a piece such as <0x0A> stands for, else -1. No other piece is spelled so:
-// SentencePiece keeps these apart.
-int byte_of(std::string_view piece) {
-  if (piece.size() != 6 || !piece.starts_with("<0x") || piece[5] != '>') return -1;
-  const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -256;
-  };
-  return std::max(-1, digit(piece[3]) * 16 + digit(piece[4]));
+// The value of a hexadecimal digit; -1 for another character.
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
 }
 
+// The byte that a piece such as <0x0A> stands for, else -1. SentencePiece reserves this spelling
+// for bytes.
+int byte_of(std::string_view piece) {
+  if (piece.size() != 6 || !piece.starts_with("<0x") || piece[5] != '>') return -1;
+  const int high = hex_digit(piece[3]);
+  const int low = hex_digit(piece[4]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+// Replaces each malformed byte by U+FFFD.
 std::string well_formed(std::string_view text) {
   std::string out;
-  for (std::size_t bad; (bad = utf8::find_invalid(text)) != std::string_view::npos;) {
+  for (;;) {
+    const std::size_t bad = utf8::find_invalid(text);
     out += text.substr(0, bad);
+    if (bad == std::string_view::npos) return out;
     out += replacement;
     text.remove_prefix(bad + 1);
   }
-  return out += text;
+}
+
+// Whether a model has the ids of Heed's marks.
+bool has_marks(const sentencepiece::SentencePieceProcessor& processor) {
+  return processor.GetPieceSize() >= first_piece_id && processor.pad_id() == pad_id &&
+         processor.bos_id() == bos_id && processor.eos_id() == eos_id &&
+         processor.unk_id() == unk_id;
+}
+
+// Whether id is that of the right byte, or that of a piece with a space nowhere but at its start.
+bool is_valid_piece(const sentencepiece::SentencePieceProcessor& processor, int id) {
+  const std::string& piece = processor.IdToPiece(id);
+  if (id < first_piece_id) return processor.IsByte(id) && byte_of(piece) == id - first_byte_id;
+  if (processor.IsByte(id) || processor.IsControl(id)) return false;
+  if (processor.IsUnknown(id) || processor.IsUnused(id)) return false;
+  return piece.rfind(space) == std::string::npos || piece.rfind(space) == 0;
+}
+
+// The size of the vocabulary to train. Merges can make a piece of each word at most. A unigram
+// model uses parts of words too.
+Index vocabulary_size(const std::string& kind, Index asked, Index wanted, Index alphabet,
+                      Index words) {
+  const Index useful = kind == "bpe" ? words : 2 * words;
+  const Index deserved = std::min(useful, std::max<Index>(1000, words / 2));
+  return std::min(wanted, first_piece_id + alphabet + (asked > 0 ? useful : deserved));
+}
+
+std::unordered_map<std::string, std::string> trainer_settings(const std::string& kind, Index size) {
+  return {
+      {"model_type", kind},
+      {"vocab_size", std::to_string(size)},
+      {"hard_vocab_limit", "false"},
+      {"byte_fallback", "true"},
+      // TrainingText has chosen the alphabet already. The library parses this number in the global
+      // locale, in which a decimal point may be invalid, so it must be a whole number.
+      {"character_coverage", "1"},
+      {"required_chars", std::string(space)},
+      {"normalization_rule_name", "identity"},
+      {"remove_extra_whitespaces", "false"},
+      {"max_sentence_length", "1000000"},
+      {"pad_id", std::to_string(pad_id)},
+      {"bos_id", std::to_string(bos_id)},
+      {"eos_id", std::to_string(eos_id)},
+      {"unk_id", std::to_string(unk_id)},
+      // The sums of floats of a unigram model depend on the number of threads.
+      {"num_threads", "1"},
+      {"minloglevel", "3"},
+  };
 }
 
 }  // namespace
@@ -99,24 +157,15 @@ SentencePiece::SentencePiece(std::string kind, std::string model, int version)
     fail("its model is not one of SentencePiece");
   std::vector<std::string> names;
   std::vector<ScoredPiece> pieces;
-  bool good = processor.GetPieceSize() >= first_piece_id && processor.pad_id() == pad_id &&
-              processor.bos_id() == bos_id && processor.eos_id() == eos_id &&
-              processor.unk_id() == unk_id;
-  for (int id = first_free_id; good && id < processor.GetPieceSize(); ++id) {
+  bool valid = has_marks(processor);
+  for (int id = first_free_id; valid && id < processor.GetPieceSize(); ++id) {
     const std::string& piece = processor.IdToPiece(id);
     names.push_back(piece);
-    if (id < first_piece_id)
-      good = processor.IsByte(id) && byte_of(piece) == id - first_byte_id;
-    else if (processor.IsByte(id) || processor.IsControl(id) || processor.IsUnknown(id) ||
-             processor.IsUnused(id))
-      good = false;
-    else {
-      good = piece.rfind(space) == std::string::npos || piece.rfind(space) == 0;
-      pieces.push_back({piece, processor.GetScore(id)});
-    }
+    valid = is_valid_piece(processor, id);
+    if (id >= first_piece_id) pieces.push_back({piece, processor.GetScore(id)});
   }
   vocabulary_ = Vocabulary(names);
-  if (!good || vocabulary_.id(space) == unk_id)
+  if (!valid || vocabulary_.id(space) == unk_id)
     fail(
         "its model is one of SentencePiece but not of Heed: other marks, or pieces that hold a "
         "space within");
@@ -137,34 +186,11 @@ std::string SentencePiece::train(const std::string& kind, const VocabularyOption
   const Index words = text.distinct_words();
   const Index wanted = asked > 0 ? asked : default_size;
   const Index alphabet = text.choose_alphabet((wanted - first_piece_id) / 2) + 1;  // and U+2581
-  // merges make a word of each; a unigram model wants the parts of words too
-  const Index useful = kind == "bpe" ? words : 2 * words;
-  const Index size = std::min(
-      wanted, first_piece_id + alphabet +
-                  (asked > 0 ? useful : std::min(useful, std::max<Index>(1000, words / 2))));
+  const Index size = vocabulary_size(kind, asked, wanted, alphabet, words);
   Parts parts(text.parts());
   std::string model;
-  const auto status = sentencepiece::SentencePieceTrainer::Train(
-      std::unordered_map<std::string, std::string>{
-          {"model_type", kind},
-          {"vocab_size", std::to_string(size)},
-          {"hard_vocab_limit", "false"},
-          {"byte_fallback", "true"},
-          // choose_alphabet has chosen. Read in the global locale, which may have no point: write
-          // no fraction
-          {"character_coverage", "1"},
-          {"required_chars", std::string(space)},
-          {"normalization_rule_name", "identity"},
-          {"remove_extra_whitespaces", "false"},
-          {"max_sentence_length", "1000000"},
-          {"pad_id", std::to_string(pad_id)},
-          {"bos_id", std::to_string(bos_id)},
-          {"eos_id", std::to_string(eos_id)},
-          {"unk_id", std::to_string(unk_id)},
-          {"num_threads", "1"},  // of unigram: sums of floats depend on how many there are
-          {"minloglevel", "3"},
-      },
-      &parts, &model);
+  const auto status =
+      sentencepiece::SentencePieceTrainer::Train(trainer_settings(kind, size), &parts, &model);
   if (!status.ok())
     fail("{}: SentencePiece cannot learn from this text ({}); try data.tokenizer=words", kind,
          status.error_message());
@@ -202,7 +228,7 @@ std::string SentencePiece::join(std::span<const std::string> pieces) const {
   for (std::string_view piece : pieces) {
     if (const int byte = byte_of(piece); byte >= 0) {
       if (byte == 0)
-        text += replacement;  // no text holds a NUL
+        text += replacement;  // a text must not hold NUL
       else
         text += static_cast<char>(byte);
       line_begins = byte == '\n';

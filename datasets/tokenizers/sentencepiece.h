@@ -6,21 +6,30 @@
 namespace heed {
 
 /// Subwords (Kudo and Richardson 2018, "SentencePiece"): kinds "unigram" (Kudo 2018) and "bpe"
-/// (Sennrich et al. 2016). The library SentencePiece trains the model; the text is cut by
-/// Segmentation, which can also draw a segmentation from a seed.
+/// (Sennrich et al. 2016). The library SentencePiece trains the model. Segmentation splits the text
+/// and can also draw a segmentation from a seed.
 ///
-/// A space is U+2581 '▁' at the head of the piece behind it, and every line (a text may hold
-/// several) has one before its first character. A character that is no piece is spelled in its
-/// UTF-8 bytes, pieces <0x00> ... <0xFF>, and so are \n and U+2581 itself: nothing is unknown, and
-/// decode(encode(text)) == text for all text without NUL. Bytes that are no UTF-8 decode to U+FFFD.
+/// - A space becomes U+2581 '▁' at the start of the next piece. Every line of a text has one before
+///   its first character.
+/// - A character that is no piece becomes its UTF-8 bytes, the pieces <0x00> ... <0xFF>. So do \n
+///   and U+2581 itself.
+/// - Nothing is unknown, and decode(encode(text)) == text for all text without NUL.
+/// - Bytes that are not UTF-8 decode to U+FFFD.
 class SentencePiece final : public Tokenizer {
  public:
-  /// `model`: the bytes of a model file that train() gave. Throws Error when it is none.
+  /// `model` holds the bytes of a model file, as train() returns them. Throws Error when they are
+  /// not such a model.
   SentencePiece(std::string kind, std::string model, int version = newest_version);
-  /// options.max_size is the number of ids, 0 or from smallest_size to largest_size; a text that
-  /// has too few different words gets fewer. 0: 8000, or about half as many as the different words.
-  /// min_count has no meaning here. The same text gives the same bytes, whatever the machine.
-  /// Throws Error when there is no text.
+  /// Trains a model and returns the bytes of its file. The same text gives the same bytes on every
+  /// machine.
+  ///
+  /// options.max_size is the number of ids: from smallest_size to largest_size, or 0 for 8000 or
+  /// about half the number of distinct words, whichever is less. A text with too few distinct words
+  /// gets fewer ids. options.min_count is not used.
+  ///
+  /// Throws Error when
+  /// - max_size is out of range;
+  /// - there is no text.
   static std::string train(const std::string& kind, const VocabularyOptions& options,
                            const std::function<void(const TakeLine&)>& feed);
   static constexpr Index smallest_size = 300;

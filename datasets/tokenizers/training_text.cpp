@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "datasets/utf8.h"
@@ -14,9 +13,9 @@ namespace {
 
 constexpr std::size_t part_bytes = 4000;
 constexpr std::size_t word_characters = 250;
-constexpr std::uint64_t draw_seed = 0x7e87;
+constexpr std::uint64_t sample_seed = 0x7e87;
 constexpr double coverage = 0.9995;
-// SentencePiece's own
+// Reserved by SentencePiece.
 constexpr char32_t space_mark = 0x2581;
 constexpr char32_t unknown_mark = 0x2585;
 
@@ -42,28 +41,31 @@ void TrainingText::take(std::string_view text) {
 
 void TrainingText::keep(std::string part) {
   if (part.find_first_not_of(" \t") == std::string::npos) return;
-  const std::uint64_t draw = mix(draw_seed, seen_++);
-  if (draw > limit_) return;
+  const std::uint64_t hash = mix(sample_seed, seen_++);
+  if (hash > limit_) return;
   bytes_ += part.size();
   parts_.push_back(std::move(part));
-  draws_.push_back(draw);
-  while (parts_.size() > most_parts_ || (bytes_ > most_bytes_ && parts_.size() > 1)) {
-    limit_ /= 2;
-    std::size_t kept = 0;
-    bytes_ = 0;
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-      if (draws_[i] > limit_) continue;
-      bytes_ += parts_[i].size();
-      draws_[kept] = draws_[i];
-      if (kept != i) parts_[kept] = std::move(parts_[i]);
-      ++kept;
-    }
-    parts_.resize(kept);
-    draws_.resize(kept);
-  }
+  hashes_.push_back(hash);
+  while (parts_.size() > most_parts_ || (bytes_ > most_bytes_ && parts_.size() > 1))
+    halve_sample();
 }
 
-Index TrainingText::choose_alphabet(Index most) {
+void TrainingText::halve_sample() {
+  limit_ /= 2;
+  std::size_t kept = 0;
+  bytes_ = 0;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    if (hashes_[i] > limit_) continue;
+    bytes_ += parts_[i].size();
+    hashes_[kept] = hashes_[i];
+    if (kept != i) parts_[kept] = std::move(parts_[i]);
+    ++kept;
+  }
+  parts_.resize(kept);
+  hashes_.resize(kept);
+}
+
+TrainingText::Alphabet TrainingText::frequent_characters(Index most, std::size_t& distinct) const {
   std::unordered_map<char32_t, Index> counts;
   Index total = 0;
   for (const std::string& part : parts_)
@@ -78,16 +80,23 @@ Index TrainingText::choose_alphabet(Index most) {
     sorted.emplace_back(-count, code);
   std::sort(sorted.begin(), sorted.end());
   Index covered = 0;
-  std::unordered_set<char32_t> kept;
-  for (const auto& [count, code] : sorted) {
+  Alphabet kept;
+  for (const auto& [negative_count, code] : sorted) {
     const auto size = static_cast<Index>(kept.size());
-    if (size >= most ||
-        (static_cast<double>(covered) >= coverage * static_cast<double>(total) && size >= most / 8))
-      break;
-    covered -= count;
+    const bool covers =
+        static_cast<double>(covered) >= coverage * static_cast<double>(total) && size >= most / 8;
+    if (size >= most || covers) break;
+    covered -= negative_count;
     kept.insert(code);
   }
-  if (kept.size() == counts.size()) return static_cast<Index>(kept.size());
+  distinct = counts.size();
+  return kept;
+}
+
+Index TrainingText::choose_alphabet(Index most) {
+  std::size_t distinct = 0;
+  const Alphabet kept = frequent_characters(most, distinct);
+  if (kept.size() == distinct) return static_cast<Index>(kept.size());
   for (std::string& part : parts_) {
     std::string cleaned;
     utf8::for_each(part, [&](char32_t code, std::string_view bytes) {

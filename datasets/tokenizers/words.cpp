@@ -15,7 +15,7 @@ constexpr std::string_view joiner = "￭";
 constexpr std::string_view escape = "％";
 constexpr std::string_view escaped_joiner = "％ffed";
 constexpr std::string_view escaped_escape = "％ff05";
-constexpr char first_byte_of_both = '\xEF';  // of joiner and escape
+constexpr char first_byte = '\xEF';  // of both joiner and escape
 constexpr char32_t quote = 0x2019;
 constexpr char32_t plain_hyphen = 0x2010;
 constexpr char32_t no_break_hyphen = 0x2011;
@@ -25,9 +25,9 @@ constexpr char32_t zero_width_joiner = 0x200D;
 
 enum class Kind : std::uint8_t {
   letter,
-  accent,  // continues a word, begins none
+  accent,  // continues a word but does not begin one
   apostrophe,
-  hyphen,  // and all else that stays in a word between two letters
+  hyphen,  // and other characters that may stand between two letters of a word
   mark,
 };
 
@@ -39,7 +39,7 @@ Kind kind_of_ascii(char32_t code) {
   return code == '-' ? Kind::hyphen : Kind::mark;
 }
 
-// Of what lies beyond ASCII.
+// The kind of a character beyond ASCII, in version 1 and in version 2.
 Kind kind_in_version_1(char32_t code) { return code == quote ? Kind::apostrophe : Kind::letter; }
 
 Kind kind_by_category(char32_t code, unicode::Category category) {
@@ -49,31 +49,32 @@ Kind kind_by_category(char32_t code, unicode::Category category) {
   switch (category) {
     case unicode::Category::letter:
     case unicode::Category::number: return Kind::letter;
-    case unicode::Category::other:
-      return Kind::letter;  // most of what Unicode adds later are letters
+    // Most code points that Unicode adds later are letters.
+    case unicode::Category::other: return Kind::letter;
     case unicode::Category::mark: return Kind::accent;
     default: return Kind::mark;
   }
 }
 
-// What stands between two spaces of a text, and how it is cut.
+// The text between two spaces, and its division into pieces.
 class Stretch {
  public:
   explicit Stretch(int version) : version_(version) {}
 
-  // Reads from byte `at` to the next space, and says where that is.
+  // Reads from byte `at` to the next space and returns the position of that space.
   std::size_t read(std::string_view text, std::size_t at);
   void cut(std::vector<std::string>& pieces) const;
 
  private:
-  // A code point; of marks a grapheme cluster. It ends where the next one begins.
+  // A code point, or a grapheme cluster of marks. It ends where the next one begins.
   struct Character {
     Kind kind;
     std::size_t begin;
   };
 
   void clear(std::string_view text);
-  // The code point at byte `at`, which moves behind it. False where the text is to be normalised.
+  // Adds the code point at byte `at` and moves `at` past it. False if it may change in normal form
+  // C, so that the text has to be normalised.
   bool add(std::size_t& at);
   bool continues_cluster(char32_t code, Kind kind);
   bool letter(std::size_t i) const {
@@ -88,9 +89,9 @@ class Stretch {
   std::string_view text_;
   std::string composed_;
   std::vector<Character> characters_;
-  std::size_t end_ = 0;       // of the last character
+  std::size_t end_ = 0;       // the end of the last character
   char32_t before_ = 0;       // the code point added last
-  std::int32_t cluster_ = 0;  // the state of ends_cluster
+  std::int32_t cluster_ = 0;  // the state for ends_cluster()
 };
 
 void Stretch::clear(std::string_view text) {
@@ -135,7 +136,7 @@ bool Stretch::add(std::size_t& at) {
   return !traits.may_change_in_nfc;
 }
 
-// A cluster of a letter and its accents stays apart: they are of one word anyway.
+// Clusters of a letter and its accents are not needed: they belong to one word in any case.
 bool Stretch::continues_cluster(char32_t code, Kind kind) {
   const bool after_mark = !characters_.empty() && characters_.back().kind != Kind::letter;
   if (kind != Kind::letter && after_mark && !unicode::ends_cluster(before_, code, cluster_))
@@ -151,8 +152,8 @@ std::size_t Stretch::run(std::size_t i) const {
   return i;
 }
 
-// Whether the letters at i are what English contracts: don't, Anna's, we'll. There an apostrophe
-// elides nothing before it.
+// Whether the letters at i are an English ending, as in don't, Anna's, we'll. The apostrophe before
+// such an ending is no elision.
 bool Stretch::english_ending(std::size_t i) const {
   static constexpr std::array<std::string_view, 7> endings{"s", "t", "d", "m", "re", "ve", "ll"};
   const std::string_view letters = bytes(i, run(i));
@@ -181,8 +182,10 @@ std::string_view Stretch::bytes(std::size_t first, std::size_t last) const {
 }
 
 void append_escaped(std::string_view bytes, std::string& piece) {
-  for (std::size_t at; (at = bytes.find(first_byte_of_both)) != std::string_view::npos;) {
+  for (;;) {
+    const std::size_t at = bytes.find(first_byte);
     piece += bytes.substr(0, at);
+    if (at == std::string_view::npos) return;
     bytes.remove_prefix(at);
     if (bytes.starts_with(joiner)) {
       piece += escaped_joiner;
@@ -195,7 +198,6 @@ void append_escaped(std::string_view bytes, std::string& piece) {
       bytes.remove_prefix(1);
     }
   }
-  piece += bytes;
 }
 
 void Stretch::cut(std::vector<std::string>& pieces) const {
@@ -225,10 +227,10 @@ void unescape(std::string_view piece, std::string& out) {
     } else if (piece.starts_with(escaped_escape)) {
       out += escape;
       piece.remove_prefix(escaped_escape.size());
-    } else if (!piece.empty()) {
+    } else if (!piece.empty()) {  // an escape that tokens() has not written stays as it is
       out += escape;
       piece.remove_prefix(escape.size());
-    }  // not ours: keep it as it stands
+    }
   }
 }
 
@@ -237,7 +239,7 @@ void unescape(std::string_view piece, std::string& out) {
 std::vector<std::string> Words::tokens(std::string_view text) const {
   std::vector<std::string> pieces;
   Stretch stretch(version());
-  for (std::size_t at = 0; at < text.size(); ++at) {  // behind the space
+  for (std::size_t at = 0; at < text.size(); ++at) {  // ++at skips the space
     at = stretch.read(text, at);
     stretch.cut(pieces);
   }

@@ -4,28 +4,31 @@
 
 namespace heed {
 
-/// Words and marks, reversibly, with the joiner marks of OpenNMT (Klein et al. 2017).
+/// Splits text into words and marks, and can join them again, by the joiner marks of OpenNMT (Klein
+/// et al. 2017).
 ///
-/// Version 2 cuts by Unicode's general categories. The text is brought into normal form C, so that
+/// Version 2 splits by Unicode's general categories. It brings the text into normal form C, so that
 /// an accented letter is the same however it was typed. Then
-/// - a word is a run of letters (L), numbers (N) and the combining marks (M) behind them. Code
+/// - a word is a run of letters (L), numbers (N) and the combining marks (M) after them. Code
 ///   points without a category (unassigned, private) count as letters;
-/// - between two letters of a word may stand a hyphen (-, U+2010, U+2011), an apostrophe (' or
+/// - a word may contain, between two letters, a hyphen (-, U+2010, U+2011), an apostrophe (' or
 ///   U+2019), a soft hyphen, or a zero-width joiner or non-joiner;
-/// - after an elision the word ends behind the apostrophe: l'homme gives l' and homme; but don't
-///   and Anna's, where an English ending follows, stay whole;
-/// - the space U+0020 separates and is no piece;
-/// - all else is a piece of its own: punctuation, symbols, other blanks, control and format
-///   characters. What belongs to one grapheme cluster (UAX #29), as an emoji of several code points
-///   does, is one piece.
+/// - the apostrophe of an elision ends a word: l'homme gives l' and homme. Words with an English
+///   ending, such as don't and Anna's, stay whole;
+/// - the space U+0020 separates words and is no piece;
+/// - all other characters are pieces: punctuation, symbols, other blanks, control and format
+///   characters. A grapheme cluster (UAX #29), such as an emoji of several code points, is one
+///   piece.
 ///
-/// Version 1 knows ASCII alone: of what lies beyond, all but U+2019 counts as a letter, and nothing
-/// is normalised.
+/// Version 1 knows ASCII alone. All other characters except U+2019 count as letters, and the text
+/// is not normalised.
 ///
-/// Where two pieces touch in the text, one of them carries U+FFED '￭' on the side they touch: the
-/// mark, else the left word. U+FFED and U+FF05 in the text are spelled "％ffed" and "％ff05". So
-/// join(tokens(text)) is the text, of version 2 in normal form C, but for spaces: one is left of
-/// several in a row, and none at either end.
+/// Where two pieces touch in the text, one of them carries the joiner U+FFED '￭' on the side where
+/// they touch: the mark, or the left one of two words. U+FFED and U+FF05 in the text are escaped as
+/// "％ffed" and "％ff05".
+///
+/// join(tokens(text)) is the text, in version 2 in normal form C, with several spaces in a row
+/// reduced to one and without spaces at its ends.
 class Words final : public Tokenizer {
  public:
   explicit Words(Vocabulary vocabulary, int version = newest_version)

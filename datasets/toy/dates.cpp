@@ -11,8 +11,12 @@ namespace {
 constexpr std::string_view fillers[] = {
     "", "", "", "", "on", "dated", "since", "before", "the meeting of", "the letter of", "born on"};
 
-// D day, T day with th, M month, A abbreviated month, L lower-case month, N month as a number, Y
-// year. Dots put the day first and dashes the year, so that no form can be read in two ways.
+// Fields of a style:
+//   D  day                 A  month, abbreviated          N  month as a number
+//   T  day as an ordinal   L  month, in lower case        Y  year
+//   M  month
+// Other words stand for themselves. Numeric forms with dots begin with the day and those with
+// dashes with the year, so that every date has one meaning.
 constexpr std::string_view styles[] = {"D M Y",        "D A Y",          "M D , Y",   "M T , Y",
                                        "the T of M Y", "the T of M , Y", "T M Y",     "Y , M D",
                                        "Y A D",        "D . N . Y",      "Y - N - D", "A D , Y",
@@ -34,7 +38,10 @@ void digits(std::string& text, int n, bool two = false) {
 
 std::string_view ordinal(int n) {
   if (n / 10 == 1) return "th";
-  return n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
+  if (n % 10 == 1) return "st";
+  if (n % 10 == 2) return "nd";
+  if (n % 10 == 3) return "rd";
+  return "th";
 }
 
 std::string lower(std::string_view word) {
@@ -51,7 +58,8 @@ int days_in_month(int year, int month) {
   return days[month - 1] + (month == 2 && leap);
 }
 
-// Sakamoto 1992: a table of the month's shift, with January and February counted to the year before
+// Sakamoto 1992: a table of the shift of each month. January and February belong to the year
+// before.
 int day_of_week(int year, int month, int day) {
   constexpr int shift[] = {0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4};
   if (month < 3) --year;

@@ -3,7 +3,7 @@
 namespace heed::toy {
 namespace {
 
-// 1 << Tense
+// Bits 1 << Tense.
 constexpr unsigned present = 1;
 constexpr unsigned past = 2;
 constexpr unsigned imperfect = 4;
@@ -63,39 +63,56 @@ std::vector<const Noun*> Dictionary::nouns_of(Kinds kinds) const {
   return found;
 }
 
+static std::string english_plural_of(const NounEntry& entry) {
+  if (entry.kinds & kind::mass) return "";
+  if (!entry.english_plural.empty()) return std::string(entry.english_plural);
+  return plural_english(entry.english);
+}
+
+static std::string french_plural_of(const NounEntry& entry) {
+  if (!entry.french_plural.empty()) return std::string(entry.french_plural);
+  return plural_french(entry.french);
+}
+
+void Dictionary::add_noun(const NounEntry& entry) {
+  Noun noun{.entry = &entry,
+            .english = {std::string(entry.english), english_plural_of(entry)},
+            .french = {std::string(entry.french), french_plural_of(entry)},
+            .before = {},
+            .after = {}};
+  for (const Adjective& adjective : adjectives) {
+    if (!noun.is(adjective.entry->kinds)) continue;
+    auto& side = adjective.entry->before ? noun.before : noun.after;
+    side.push_back(&adjective);
+  }
+  nouns.push_back(std::move(noun));
+}
+
+void Dictionary::add_verb(const VerbEntry& entry) {
+  const Verb& verb =
+      verbs.emplace_back(Verb{&entry, third_person_english(entry.english), conjugate(entry.french),
+                              nouns_of(entry.subject), nouns_of(entry.object)});
+  if (entry.object) transitive.push_back(&verb);
+  if (!entry.object && !verb.has(trait::to_place)) alone.push_back(&verb);
+  if (verb.has(trait::to_place)) to_place.push_back(&verb);
+  if (verb.has(trait::fronting)) fronting.push_back(&verb);
+  if (verb.has(trait::recipient)) recipient.push_back(&verb);
+}
+
 Dictionary::Dictionary() {
   for (const AdjectiveEntry& entry : toy::adjectives())
     adjectives.push_back({&entry, agree(entry.french, entry.feminine, entry.plural)});
-  for (const NounEntry& e : toy::nouns()) {
-    const bool mass = e.kinds & kind::mass;
-    const std::string many = mass                       ? ""
-                             : e.english_plural.empty() ? plural_english(e.english)
-                                                        : std::string(e.english_plural);
-    const std::string beaucoup =
-        e.french_plural.empty() ? plural_french(e.french) : std::string(e.french_plural);
-    Noun noun{&e, {std::string(e.english), many}, {std::string(e.french), beaucoup}, {}, {}};
-    for (const Adjective& adjective : adjectives)
-      if (noun.is(adjective.entry->kinds))
-        (adjective.entry->before ? noun.before : noun.after).push_back(&adjective);
-    nouns.push_back(std::move(noun));
-  }
+  for (const NounEntry& entry : toy::nouns())
+    add_noun(entry);
   people = nouns_of(kind::person);
   sites = nouns_of(kind::building | kind::place);
   furniture = nouns_of(kind::furniture);
   garments = nouns_of(kind::garment);
   placed = nouns_of(kind::animate | kind::portable);
 
-  verbs.reserve(toy::verbs().size());  // pointers to them are kept
-  for (const VerbEntry& e : toy::verbs()) {
-    const Verb& verb =
-        verbs.emplace_back(Verb{&e, third_person_english(e.english), conjugate(e.french),
-                                nouns_of(e.subject), nouns_of(e.object)});
-    if (e.object) transitive.push_back(&verb);
-    if (!e.object && !verb.has(trait::to_place)) alone.push_back(&verb);
-    if (verb.has(trait::to_place)) to_place.push_back(&verb);
-    if (verb.has(trait::fronting)) fronting.push_back(&verb);
-    if (verb.has(trait::recipient)) recipient.push_back(&verb);
-  }
+  verbs.reserve(toy::verbs().size());  // pointers to them are kept, so they must not move
+  for (const VerbEntry& entry : toy::verbs())
+    add_verb(entry);
   etre.french = conjugate("être");
   avoir.french = conjugate("avoir");
   vouloir.french = conjugate("vouloir");

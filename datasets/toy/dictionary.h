@@ -15,10 +15,10 @@ struct Adjective {
 
 struct Noun {
   const NounEntry* entry;
-  // singular, plural
+  // Singular and plural.
   std::string english[2];
   std::string french[2];
-  // that may qualify it
+  // The adjectives that may stand before and after the French noun.
   std::vector<const Adjective*> before;
   std::vector<const Adjective*> after;
   bool is(Kinds kinds) const { return entry->kinds & kinds; }
@@ -33,23 +33,24 @@ struct Verb {
   bool has(unsigned traits) const { return entry->traits & traits; }
 };
 
-/// The lexicon with every form spelled out, made once and then only read.
+/// The lexicon with all inflected forms. Made once and then only read.
 struct Dictionary {
   Dictionary();
-  Dictionary(const Dictionary&) = delete;
+  Dictionary(const Dictionary&) = delete;  // its entries point to each other
   std::vector<const Noun*> nouns_of(Kinds kinds) const;
+  void add_noun(const NounEntry& entry);
+  void add_verb(const VerbEntry& entry);
 
   std::vector<Adjective> adjectives;
   std::vector<Noun> nouns;
   std::vector<Verb> verbs;
-  // placed: what one finds under a table
   std::vector<const Noun*> people;
-  std::vector<const Noun*> sites;
+  std::vector<const Noun*> sites;  // buildings and places
   std::vector<const Noun*> furniture;
   std::vector<const Noun*> garments;
-  std::vector<const Noun*> placed;
+  std::vector<const Noun*> placed;  // what may be under a table
   std::vector<const Verb*> transitive;
-  std::vector<const Verb*> alone;
+  std::vector<const Verb*> alone;  // verbs without an object or a place
   std::vector<const Verb*> to_place;
   std::vector<const Verb*> fronting;
   std::vector<const Verb*> recipient;
@@ -59,7 +60,7 @@ struct Dictionary {
   Verb pouvoir;
   Verb devoir;
   std::string numbers_english[101];
-  std::string numbers_french[2][101];
+  std::string numbers_french[2][101];  // masculine and feminine
   std::string digits[32];
 };
 const Dictionary& dictionary();
@@ -72,11 +73,10 @@ struct Month {
   std::string_view english;
   std::string_view french;
 };
-// bits 1 << Tense
 struct TimeWord {
   std::string_view english;
   std::string_view french;
-  unsigned tenses;
+  unsigned tenses;  // the tenses it goes with, as bits 1 << Tense
 };
 struct Name {
   std::string_view text;

@@ -43,19 +43,10 @@ class Writer {
     const Adjective* first = p.before;
     const Adjective* second = p.after;
     if (first && second && second->entry->rank < first->entry->rank) std::swap(first, second);
-    if (p.owner) {
-      possessive(*p.owner);
-    } else if (p.determiner == Determiner::this_) {
-      say(plural ? "these" : "this");
-    } else if (singular_article(p)) {
-      const string_view next = first    ? first->entry->english
-                               : second ? second->entry->english
-                                        : p.noun->english[0];
-      if (p.determiner == Determiner::what) say("what");
-      say(vowel(next) ? "an" : "a");
-    } else if (!bare_) {
-      say(determiners[static_cast<int>(p.determiner)]);
-    }
+    string_view next = p.noun->english[0];
+    if (second) next = second->entry->english;
+    if (first) next = first->entry->english;
+    determiner(p, next);
     if (p.count) say(dictionary().numbers_english[p.count]);
     if (first) say(first->entry->english);
     if (second) say(second->entry->english);
@@ -65,6 +56,20 @@ class Writer {
       phrase(*p.wearing, false);
     }
     if (p.relative) relative(p, *p.relative);
+  }
+
+  // `next` is the word after the determiner.
+  void determiner(const Phrase& p, string_view next) {
+    if (p.owner) {
+      possessive(*p.owner);
+    } else if (p.determiner == Determiner::this_) {
+      say(p.person == Person::ils ? "these" : "this");
+    } else if (singular_article(p)) {
+      if (p.determiner == Determiner::what) say("what");
+      say(vowel(next) ? "an" : "a");
+    } else if (!bare_) {
+      say(determiners[static_cast<int>(p.determiner)]);
+    }
   }
 
   static bool singular_article(const Phrase& p) {
@@ -95,8 +100,8 @@ class Writer {
     clause(c);
   }
 
-  // What stands before the subject in a question, and the verb that is left: (does, see), (was,
-  // eating), ("", saw)
+  // The auxiliary, which stands before the subject in a question, and the rest of the verb: (does,
+  // see), (was, eating), ("", saw).
   struct Group {
     string_view auxiliary;
     string verb;
@@ -126,7 +131,8 @@ class Writer {
     const bool third = person == Person::il;
     const string tail = wants ? " to " + string(verb.english) : "";
     const string base = wants ? "want" : string(verb.english);
-    if (emphatic) return {past ? "did" : third ? "does" : "do", base + tail};
+    if (emphatic && past) return {"did", base + tail};
+    if (emphatic) return {third ? "does" : "do", base + tail};
     if (past) return {"", string(verb.past)};
     if (!third) return {"", base + tail};
     return {"", (wants ? "wants" : c.verb->third) + tail};
@@ -138,30 +144,38 @@ class Writer {
       mark(",");
     }
     const bool negative = c.negation == Negation::not_;
-    Group g = group(c, negative || inverted);
-    if (c.core == Core::existence) {
-      if (inverted) say(g.auxiliary);
-      say("there");
-      if (!inverted) say(g.auxiliary);
-      say(g.verb);
-      if (negative) {
-        say("no");
-        bare_ = true;
-      }
-      phrase(c.subject, true);
-      bare_ = false;
-    } else {
-      if (inverted) say(g.auxiliary);
-      phrase(c.subject, true);
-      if (!inverted && !(g.auxiliary == "can" && negative)) say(g.auxiliary);
-      if (negative) say(g.auxiliary == "can" && !inverted ? "cannot" : "not");
-      if (c.negation == Negation::never) say("never");
-      if (c.negation == Negation::no_longer) say("no longer");
-      if (c.frequency) say(c.frequency->english);
-      say(g.verb);
-    }
+    const Group g = group(c, negative || inverted);
+    if (c.core == Core::existence)
+      there_is(c, g, inverted);
+    else
+      subject_and_verb(c, g, inverted);
     rest(c);
     if (c.time && !(c.time_first && !inverted)) time(*c.time);
+  }
+
+  void there_is(const Clause& c, const Group& g, bool inverted) {
+    if (inverted) say(g.auxiliary);
+    say("there");
+    if (!inverted) say(g.auxiliary);
+    say(g.verb);
+    if (c.negation == Negation::not_) {
+      say("no");
+      bare_ = true;
+    }
+    phrase(c.subject, true);
+    bare_ = false;
+  }
+
+  void subject_and_verb(const Clause& c, const Group& g, bool inverted) {
+    const bool negative = c.negation == Negation::not_;
+    if (inverted) say(g.auxiliary);
+    phrase(c.subject, true);
+    if (!inverted && !(g.auxiliary == "can" && negative)) say(g.auxiliary);
+    if (negative) say(g.auxiliary == "can" && !inverted ? "cannot" : "not");
+    if (c.negation == Negation::never) say("never");
+    if (c.negation == Negation::no_longer) say("no longer");
+    if (c.frequency) say(c.frequency->english);
+    say(g.verb);
   }
 
   void rest(const Clause& c) {
@@ -181,7 +195,7 @@ class Writer {
     }
     if (c.verb) say(c.verb->entry->particle);
     if (c.verb && c.verb->has(trait::to_place)) {
-      // "to" and "back from" are the verb's particle: the place follows as it is
+      // "to" and "back from" are the particle of the verb, so the place needs no preposition.
       phrase(c.places.front().phrase, false);
     }
     if (c.object) phrase(*c.object, false);
@@ -226,7 +240,7 @@ class Writer {
     }
   }
 
-  bool bare_ = false;  // the determiner is already said: "there are no lamps"
+  bool bare_ = false;  // the determiner has been written already: "there are no lamps"
 };
 
 string_view opener(Sentence::Question question) {
@@ -235,16 +249,13 @@ string_view opener(Sentence::Question question) {
   return words[static_cast<int>(question)];
 }
 
-}  // namespace
+string_view end_mark(const Sentence& s) {
+  if (s.kind == Sentence::Kind::question) return "?";
+  const bool command = s.kind == Sentence::Kind::imperative && !s.please;
+  return s.kind == Sentence::Kind::exclamation || command ? "!" : ".";
+}
 
-string english(const Sentence& s) {
-  Writer w;
-  const auto connective = connectives[static_cast<int>(s.connective)];
-  if (s.second && s.second_first) {
-    w.say(connective);
-    w.clause(*s.second);
-    w.mark(",");
-  }
+void main_clause(Writer& w, const Sentence& s) {
   switch (s.kind) {
     case Sentence::Kind::statement: w.clause(s.main); break;
     case Sentence::Kind::question:
@@ -263,6 +274,19 @@ string english(const Sentence& s) {
       w.clause(s.main);
       break;
   }
+}
+
+}  // namespace
+
+string english(const Sentence& s) {
+  Writer w;
+  const auto connective = connectives[static_cast<int>(s.connective)];
+  if (s.second && s.second_first) {
+    w.say(connective);
+    w.clause(*s.second);
+    w.mark(",");
+  }
+  main_clause(w, s);
   if (s.second && !s.second_first) {
     const bool pause = s.connective == Sentence::Connective::but;
     if (pause) w.mark(",");
@@ -270,10 +294,7 @@ string english(const Sentence& s) {
     w.clause(*s.second);
   }
   if (s.please) w.mark(", please");
-  const bool command = s.kind == Sentence::Kind::imperative && !s.please;
-  w.mark(s.kind == Sentence::Kind::question                 ? "?"
-         : s.kind == Sentence::Kind::exclamation || command ? "!"
-                                                            : ".");
+  w.mark(end_mark(s));
   if (w.text[0] >= 'a' && w.text[0] <= 'z') w.text[0] = static_cast<char>(w.text[0] - 'a' + 'A');
   return w.text;
 }

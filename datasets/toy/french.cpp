@@ -12,9 +12,9 @@ constexpr string_view direct[] = {"me", "te", "le", "nous", "vous", "les"};
 constexpr string_view indirect[] = {"me", "te", "lui", "nous", "vous", "leur"};
 constexpr string_view articles[] = {"le", "les", "la", "les"};  // in the order of Agreement
 
-/// Determiners by gender and number, and before a vowel in the singular.
+// The forms of a determiner: by gender and number, and in the singular before a vowel.
 struct Determined {
-  string_view forms[4];
+  string_view forms[4];  // in the order of Agreement
   string_view masculine_vowel;
   string_view feminine_vowel;
   string_view of(Gender gender, bool plural, bool vowel) const {
@@ -36,10 +36,11 @@ class Writer {
  public:
   std::vector<Word> words;
 
-  template <class... Words>
-  // views: into the dictionary and literals
-  void say(const Words&... several) {
-    (words.push_back({string_view(several)}), ...);
+  // Keeps views of its arguments, which must be literals or entries of the dictionary.
+  void say(string_view word) { words.push_back({word}); }
+  void say(std::initializer_list<string_view> several) {
+    for (string_view word : several)
+      say(word);
   }
   void article(Gender gender, bool plural) {
     words.push_back({articles[2 * static_cast<int>(gender) + plural], true});
@@ -107,7 +108,7 @@ class Writer {
       case Determiner::his:
       case Determiner::her: one_of(his); break;
       case Determiner::their: one_of(their); break;
-      case Determiner::many: say("beaucoup", "de"); break;
+      case Determiner::many: say({"beaucoup", "de"}); break;
       case Determiner::several: say("plusieurs"); break;
       case Determiner::every: say("chaque"); break;
       case Determiner::all:
@@ -116,7 +117,7 @@ class Writer {
         break;
       case Determiner::no: one_of(no); break;
       case Determiner::what: one_of(what); break;
-      case Determiner::how_many: say("combien", "de"); break;
+      case Determiner::how_many: say({"combien", "de"}); break;
       case Determiner::number: break;
     }
     if (!number.empty()) say(number);
@@ -129,30 +130,35 @@ class Writer {
   }
 
   void relative(const Clause& c) {
-    say(c.link == Clause::Link::subject ? "qui" : c.link == Clause::Link::place ? "où" : "que");
+    switch (c.link) {
+      case Clause::Link::subject: say("qui"); break;
+      case Clause::Link::place: say("où"); break;
+      default: say("que");
+    }
     clause(c);
   }
 
   // ---- clauses
 
   static const string& conjugated(const Conjugation& verb, Tense tense, Person person) {
-    const auto& row = tense == Tense::future      ? verb.futur
-                      : tense == Tense::imperfect ? verb.imparfait
-                                                  : verb.present;
-    return row[static_cast<std::size_t>(person)];
+    const auto p = static_cast<std::size_t>(person);
+    if (tense == Tense::future) return verb.futur[p];
+    if (tense == Tense::imperfect) return verb.imparfait[p];
+    return verb.present[p];
   }
 
   static bool goes_before(const Phrase* p) { return p && p->form == Form::pronoun; }
 
-  // me te nous vous < le la les < lui leur
+  // Pronouns before the verb, in the order me te nous vous, then le la les, then lui leur.
   void clitics(const Clause& c) {
-    const bool a_verb = c.verb && c.verb->has(trait::a);
+    const bool a_verb = c.verb && c.verb->has(trait::a);  // the object is indirect in French
     const Phrase* object = goes_before(c.object.get()) ? c.object.get() : nullptr;
     const Phrase* recipient = goes_before(c.recipient.get()) ? c.recipient.get() : nullptr;
     if (recipient && !recipient->third()) say(indirect[static_cast<int>(recipient->person)]);
     if (object) {
       const bool la = !a_verb && object->person == Person::il && object->gender == Gender::feminine;
-      say(la ? "la" : (a_verb ? indirect : direct)[static_cast<int>(object->person)]);
+      const auto& pronouns = a_verb ? indirect : direct;
+      say(la ? "la" : pronouns[static_cast<int>(object->person)]);
     }
     if (recipient && recipient->third()) say(indirect[static_cast<int>(recipient->person)]);
   }
@@ -182,34 +188,48 @@ class Writer {
     if (c.time && !c.time_first) time(*c.time);
   }
 
-  void verb_group(const Clause& c) {
-    static constexpr string_view negations[] = {"", "pas", "jamais", "plus"};
-    const Dictionary& d = dictionary();
+  // Whether a negation or a word such as personne, rien or aucun requires "ne".
+  static bool needs_ne(const Clause& c) {
     const Phrase* object = c.object.get();
-    const bool nothing = object && object->form == Form::nothing;
-    const bool nobody =
-        object && (object->form == Form::nobody || object->determiner == Determiner::no);
+    const bool object_no =
+        object && (object->form == Form::nothing || object->form == Form::nobody ||
+                   object->determiner == Determiner::no);
     const bool subject_no =
         c.subject.form == Form::nobody ||
         (c.subject.form == Form::noun && c.subject.determiner == Determiner::no);
-    if (c.negation != Negation::none || nothing || nobody || subject_no) say("ne");
-    const bool composed = c.core == Core::verb && c.tense == Tense::past;
+    return c.negation != Negation::none || object_no || subject_no;
+  }
 
+  // The passé composé: an auxiliary in the present and a participle.
+  static bool is_composed(const Clause& c) {
+    return c.core == Core::verb && c.tense == Tense::past;
+  }
+
+  // The verb that is conjugated: the verb of the clause, an auxiliary or a modal.
+  static const Conjugation& finite_verb(const Clause& c) {
+    const Dictionary& d = dictionary();
+    if (is_composed(c)) return c.verb->has(trait::etre) ? d.etre.french : d.avoir.french;
+    switch (c.modal) {
+      case Modal::want: return d.vouloir.french;
+      case Modal::can: return d.pouvoir.french;
+      case Modal::must: return d.devoir.french;
+      case Modal::none: break;
+    }
+    if (c.core == Core::existence || c.core == Core::age) return d.avoir.french;
+    return c.verb ? c.verb->french : d.etre.french;
+  }
+
+  void verb_group(const Clause& c) {
+    static constexpr string_view negations[] = {"", "pas", "jamais", "plus"};
+    const bool composed = is_composed(c);
     const bool infinitive = c.modal != Modal::none;
-    const Person person = c.core == Core::existence ? Person::il : c.subject.person;
+    if (needs_ne(c)) say("ne");
     if (c.core == Core::existence) say("y");
     if (!infinitive) clitics(c);
-
-    const Conjugation* verb = c.verb ? &c.verb->french : &d.etre.french;
-    if (c.core == Core::existence || c.core == Core::age) verb = &d.avoir.french;
-    if (c.modal == Modal::want) verb = &d.vouloir.french;
-    if (c.modal == Modal::can) verb = &d.pouvoir.french;
-    if (c.modal == Modal::must) verb = &d.devoir.french;
-    if (composed) verb = c.verb->has(trait::etre) ? &d.etre.french : &d.avoir.french;
-    say(conjugated(*verb, composed ? Tense::present : c.tense, person));
-
+    const Person person = c.core == Core::existence ? Person::il : c.subject.person;
+    say(conjugated(finite_verb(c), composed ? Tense::present : c.tense, person));
     if (c.negation != Negation::none) say(negations[static_cast<int>(c.negation)]);
-    if (nothing) say("rien");
+    if (c.object && c.object->form == Form::nothing) say("rien");
     if (c.frequency) say(c.frequency->french);
     if (composed) say(participle(c));
     if (infinitive) {
@@ -220,7 +240,7 @@ class Writer {
 
   void rest(const Clause& c) {
     if (c.core == Core::existence) phrase(c.subject);
-    if (c.core == Core::age) say(dictionary().numbers_french[0][c.age], "ans");
+    if (c.core == Core::age) say({dictionary().numbers_french[0][c.age], "ans"});
     if (c.predicate) predicate(c);
     if (c.object && !goes_before(c.object.get()) && c.object->form != Form::nothing) {
       if (c.verb->has(trait::a)) say("à");
@@ -260,11 +280,11 @@ class Writer {
         say(locations[static_cast<int>(within ? Location::in : where)]);
         break;
       }
-      case Preposition::near: say("près", "de"); break;
+      case Preposition::near: say({"près", "de"}); break;
       case Preposition::in_front_of: say("devant"); break;
       case Preposition::behind: say("derrière"); break;
       case Preposition::under: say("sous"); break;
-      case Preposition::next_to: say("à", "côté", "de"); break;
+      case Preposition::next_to: say({"à", "côté", "de"}); break;
       case Preposition::to: say("à"); break;
       case Preposition::from: say("de"); break;
     }
@@ -276,59 +296,66 @@ class Writer {
     switch (t.kind) {
       case Time::Kind::word: return say(time_words()[static_cast<std::size_t>(t.a)].french);
       case Time::Kind::day: return say(weekdays[t.a].french);
-      case Time::Kind::every_day: return say("chaque", weekdays[t.a].french);
-      case Time::Kind::month: return say("en", months[t.a].french);
+      case Time::Kind::every_day: return say({"chaque", weekdays[t.a].french});
+      case Time::Kind::month: return say({"en", months[t.a].french});
       case Time::Kind::date:
-        return say("le", t.a == 1 ? string_view("premier") : string_view(d.digits[t.a]),
-                   months[t.b].french);
+        say("le");
+        say(t.a == 1 ? string_view("premier") : string_view(d.digits[t.a]));
+        return say(months[t.b].french);
       case Time::Kind::hour: return hour(t.a, t.b);
     }
   }
 
   void hour(int named, int quarters) {
-    say("à", dictionary().numbers_french[1][named], named == 1 ? "heure" : "heures");
-    if (quarters == 1) say("et", "quart");
-    if (quarters == 2) say("et", "demie");
-    if (quarters == 3) say("moins", "le", "quart");
+    say({"à", dictionary().numbers_french[1][named], named == 1 ? "heure" : "heures"});
+    if (quarters == 1) say({"et", "quart"});
+    if (quarters == 2) say({"et", "demie"});
+    if (quarters == 3) say({"moins", "le", "quart"});
   }
 };
+
+void connective(Writer& w, Sentence::Connective connective) {
+  using Connective = Sentence::Connective;
+  switch (connective) {
+    case Connective::and_: return w.say("et");
+    case Connective::but: return w.say({",", "mais"});
+    case Connective::because: return w.say({"parce", "que"});
+    case Connective::when: return w.say("quand");
+    case Connective::while_: return w.say({"pendant", "que"});
+  }
+}
+
+void question(Writer& w, const Sentence& s) {
+  using Question = Sentence::Question;
+  static constexpr string_view openers[] = {"", "qui", "qui", "que", "où", "quand", "pourquoi", ""};
+  if (s.fronted) w.phrase(*s.fronted);
+  const string_view opener = openers[static_cast<int>(s.question)];
+  if (s.question == Question::what)
+    w.say({"qu'est-ce", "que"});
+  else if (!opener.empty())
+    w.say(opener);
+  if (s.question != Question::who && s.question != Question::what) w.say({"est-ce", "que"});
+  w.clause(s.main);
+}
+
+string_view end_mark(const Sentence& s) {
+  if (s.kind == Sentence::Kind::question) return "?";
+  const bool command = s.kind == Sentence::Kind::imperative && !s.please;
+  return s.kind == Sentence::Kind::exclamation || command ? "!" : ".";
+}
 
 }  // namespace
 
 string french(const Sentence& s) {
-  using Question = Sentence::Question;
-  using Connective = Sentence::Connective;
-  static constexpr string_view openers[] = {"", "qui", "qui", "que", "où", "quand", "pourquoi", ""};
   Writer w;
-  const auto connect = [&] {
-    switch (s.connective) {
-      case Connective::and_: return w.say("et");
-      case Connective::but: return w.say(",", "mais");
-      case Connective::because: return w.say("parce", "que");
-      case Connective::when: return w.say("quand");
-      case Connective::while_: return w.say("pendant", "que");
-    }
-  };
   if (s.second && s.second_first) {
-    connect();
+    connective(w, s.connective);
     w.clause(*s.second);
     w.say(",");
   }
   switch (s.kind) {
     case Sentence::Kind::statement: w.clause(s.main); break;
-    case Sentence::Kind::question:
-      if (s.fronted) w.phrase(*s.fronted);
-      if (!openers[static_cast<int>(s.question)].empty())
-        w.say(openers[static_cast<int>(s.question)]);
-      if (s.question != Question::who) {
-        if (s.question == Question::what)
-          w.words.back() = {"qu'est-ce"};
-        else
-          w.say("est-ce");
-        w.say("que");
-      }
-      w.clause(s.main);
-      break;
+    case Sentence::Kind::question: question(w, s); break;
     case Sentence::Kind::imperative:
       w.verb_group(s.main);
       w.rest(s.main);
@@ -339,14 +366,11 @@ string french(const Sentence& s) {
       break;
   }
   if (s.second && !s.second_first) {
-    connect();
+    connective(w, s.connective);
     w.clause(*s.second);
   }
-  if (s.please) w.say(",", "s'il vous plaît");
-  const bool command = s.kind == Sentence::Kind::imperative && !s.please;
-  w.say(s.kind == Sentence::Kind::question                 ? "?"
-        : s.kind == Sentence::Kind::exclamation || command ? "!"
-                                                           : ".");
+  if (s.please) w.say({",", "s'il vous plaît"});
+  w.say(end_mark(s));
   string text = join_french(w.words);
   if (text.starts_with("à ")) text.replace(0, std::string_view("à").size(), "À");
   if (text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');

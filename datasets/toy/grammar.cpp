@@ -2,13 +2,16 @@
 
 #include <algorithm>
 
-// What keeps the translation a function of the source, although French says more than English:
-// - "it" and "they" as the subject of a second clause always mean the subject of the first; "it"
-// and "them" as the object of a clause
-//   that shares its subject with the first always mean the object of the first; elsewhere "they"
-//   and "them" are masculine.
-// - I, we and you never stand where a participle or an adjective would show their gender or (vous)
-// their number.
+// French expresses more than English, such as the gender of "they". These rules let the English
+// text determine the French text all the same:
+// - "it" and "they" as the subject of a second clause always mean the subject of the first;
+// - "it" and "them" as the object of a clause that shares its subject with the first always mean
+//   the object of the first;
+// - elsewhere "they" and "them" are masculine;
+// - I, we and you never stand where a participle or an adjective would show their gender, or the
+//   number of vous.
+//
+// The order of random draws defines the corpus: it must not change.
 namespace heed::toy {
 namespace {
 
@@ -86,8 +89,8 @@ class Grammar {
     return d == Determiner::a || d == Determiner::every || d == Determiner::no;
   }
 
-  /// The noun with its number fixed by the determiner, or by chance; "a" turns into "some" where it
-  /// must.
+  // A noun phrase. The determiner decides whether it is plural, or else chance does. A mass noun
+  // gets "some" instead of a determiner that counts. `adjectives` is the probability of adjectives.
   Phrase noun_phrase(const Noun* noun, Determiner determiner, double adjectives = 0.4) {
     Phrase phrase;
     phrase.noun = noun;
@@ -107,13 +110,28 @@ class Grammar {
     if (determiner == Determiner::the && plural && chance(0.12)) phrase.count = between(2, 12);
     phrase.determiner = determiner;
     phrase.person = plural ? Person::ils : Person::il;
-    if (chance(adjectives)) {
-      const bool second = chance(0.2);
-      const bool prefer_before = chance(0.35);
-      if ((prefer_before || second) && !noun->before.empty()) phrase.before = pick(noun->before);
-      if ((!prefer_before || second) && !noun->after.empty()) phrase.after = pick(noun->after);
-    }
+    if (chance(adjectives)) add_adjectives(phrase);
     return phrase;
+  }
+
+  void add_adjectives(Phrase& phrase) {
+    const Noun& noun = *phrase.noun;
+    const bool both = chance(0.2);
+    const bool prefer_before = chance(0.35);
+    if ((prefer_before || both) && !noun.before.empty()) phrase.before = pick(noun.before);
+    if ((!prefer_before || both) && !noun.after.empty()) phrase.after = pick(noun.after);
+  }
+
+  static Phrase singular(Phrase phrase) {
+    phrase.person = Person::il;
+    phrase.count = 0;
+    return phrase;
+  }
+
+  // A pronoun of the third person. The plural is always masculine.
+  Phrase pronoun_of_any_gender(Person person) {
+    const bool feminine = chance(0.5) && person == Person::il;
+    return pronoun(person, feminine ? Gender::feminine : Gender::masculine);
   }
 
   Determiner any_determiner() {
@@ -130,19 +148,22 @@ class Grammar {
                     Determiner::my, Determiner::your, Determiner::our});
   }
 
-  /// Its owner, its clothes: what may follow a noun that is not itself inside such an addition.
-  void adorn(Phrase& phrase, double relative) {
+  Determiner owner_determiner() { return chance(0.7) ? Determiner::the : definite(); }
+
+  Phrase owner() {
+    if (chance(0.2)) return name();
+    return noun_phrase(pick(words_.people), owner_determiner(), 0.2);
+  }
+
+  // May add an owner, clothes or a relative clause. Phrases inside such an addition get none.
+  // `relative` is the probability of a relative clause.
+  void add_modifier(Phrase& phrase, double relative) {
     const bool definite_article = phrase.determiner == Determiner::the && phrase.count == 0;
     if (phrase.noun->is(kind::portable | kind::building | kind::vehicle) && definite_article &&
         chance(0.25)) {
-      Phrase owner = chance(0.2) ? name()
-                                 : noun_phrase(pick(words_.people),
-                                               chance(0.7) ? Determiner::the : definite(), 0.2);
-      phrase.owner = boxed(std::move(owner));
+      phrase.owner = boxed(owner());
     } else if (phrase.noun->is(kind::person) && chance(0.07)) {
-      Phrase clothes = noun_phrase(pick(words_.garments), Determiner::the, 0);
-      clothes.person = Person::il;
-      clothes.count = 0;
+      Phrase clothes = singular(noun_phrase(pick(words_.garments), Determiner::the, 0));
       clothes.after = pick(clothes.noun->after);
       if (clothes.after->entry->rank == 3) phrase.wearing = boxed(std::move(clothes));
     } else if (!phrase.noun->is(kind::mass) && chance(relative)) {
@@ -162,7 +183,7 @@ class Grammar {
       clause->link = Clause::Link::place;
       clause->verb = pick(words_.alone);
       clause->subject = noun_phrase(pick(clause->verb->subjects), definite(), 0.2);
-      settle(*clause);
+      adjust_tense(*clause);
     } else {
       clause->link = Clause::Link::object;
       do
@@ -172,7 +193,7 @@ class Grammar {
       clause->object = boxed(gap(head));
       clause->subject = chance(0.3) ? pronoun(pick_of({Person::je, Person::nous, Person::vous}))
                                     : noun_phrase(pick(words_.people), definite(), 0.2);
-      settle(*clause);
+      adjust_tense(*clause);
     }
     if (clause->places.empty() && !clause->time && clause->link != Clause::Link::place &&
         chance(0.3))
@@ -207,26 +228,25 @@ class Grammar {
                        : Time{Time::Kind::month, between(0, 11), 0};
   }
 
+  Place place_by_furniture() {
+    const Noun* noun = pick(words_.furniture);
+    const bool has_room_below = noun->entry->english == "table" || noun->entry->english == "bed" ||
+                                noun->entry->english == "bench" || noun->entry->english == "tree";
+    const Preposition where =
+        has_room_below ? Preposition::under
+                       : pick_of({Preposition::behind, Preposition::near, Preposition::next_to});
+    return {where, singular(noun_phrase(noun, definite(), 0.25))};
+  }
+
+  Determiner site_determiner() {
+    if (chance(0.75)) return Determiner::the;
+    if (chance(0.5)) return Determiner::a;
+    return definite();
+  }
+
   Place place() {
-    if (chance(0.2)) {
-      const Noun* noun = pick(words_.furniture);
-      const bool hollow = noun->entry->english == "table" || noun->entry->english == "bed" ||
-                          noun->entry->english == "bench" || noun->entry->english == "tree";
-      const Preposition where =
-          hollow ? Preposition::under
-                 : pick_of({Preposition::behind, Preposition::near, Preposition::next_to});
-      Phrase phrase = noun_phrase(noun, definite(), 0.25);
-      phrase.person = Person::il;
-      phrase.count = 0;
-      return {where, std::move(phrase)};
-    }
-    Phrase phrase = noun_phrase(pick(words_.sites),
-                                chance(0.75)  ? Determiner::the
-                                : chance(0.5) ? Determiner::a
-                                              : definite(),
-                                0.3);
-    phrase.person = Person::il;
-    phrase.count = 0;
+    if (chance(0.2)) return place_by_furniture();
+    Phrase phrase = singular(noun_phrase(pick(words_.sites), site_determiner(), 0.3));
     if (phrase.determiner == Determiner::the && phrase.noun->is(kind::building) && chance(0.12)) {
       phrase.owner = boxed(noun_phrase(pick(words_.people), Determiner::the, 0.1));
     }
@@ -243,8 +263,15 @@ class Grammar {
            (c.core == Core::verb && c.tense == Tense::past && c.verb && c.verb->has(trait::etre));
   }
 
-  /// Makes tense, aspect and verb agree with what English can say.
-  void settle(Clause& c) {
+  // Of the imperfect.
+  Aspect aspect_of(const Verb& verb) {
+    if (verb.has(trait::stative)) return Aspect::simple;
+    if (verb.entry->ing.empty() || chance(0.3)) return Aspect::habitual;
+    return Aspect::progressive;
+  }
+
+  // Changes tense, aspect and subject to a combination that English and French can both express.
+  void adjust_tense(Clause& c) {
     if (c.core != Core::verb) {
       if (c.tense == Tense::past) c.tense = Tense::imperfect;
       return;
@@ -252,16 +279,12 @@ class Grammar {
     if (c.tense == Tense::past && c.verb->has(trait::stative)) c.tense = Tense::imperfect;
     if (c.tense == Tense::past && c.verb->entry->past.empty()) c.tense = Tense::present;
     if (c.tense == Tense::imperfect && c.verb->has(trait::etre)) c.tense = Tense::past;
-    if (c.tense == Tense::imperfect) {
-      c.aspect = c.verb->has(trait::stative)                 ? Aspect::simple
-                 : c.verb->entry->ing.empty() || chance(0.3) ? Aspect::habitual
-                                                             : Aspect::progressive;
-    }
+    if (c.tense == Tense::imperfect) c.aspect = aspect_of(*c.verb);
     if (shows_gender(c) && !c.subject.third()) {
-      const bool gone = c.subject.form == Form::gap;
+      const bool is_gap = c.subject.form == Form::gap;
       c.alone = false;
-      if (shows_gender(c) && !gone) c.subject = pronoun(pick_of({Person::il, Person::ils}));
-      if (shows_gender(c) && gone) c.tense = Tense::present;
+      if (shows_gender(c) && !is_gap) c.subject = pronoun(pick_of({Person::il, Person::ils}));
+      if (shows_gender(c) && is_gap) c.tense = Tense::present;
     }
     const bool unusual = c.tense == Tense::future || c.tense == Tense::imperfect;
     if (unusual && c.subject.form == Form::pronoun && !c.subject.third() &&
@@ -283,45 +306,30 @@ class Grammar {
     }
   }
 
-  void object_of(Clause& c) {
-    const bool negated = c.negation != Negation::none;
-    const Kinds kinds = c.verb->entry->object;
-    if (c.verb->has(trait::de)) {
-      c.object = boxed(noun_phrase(pick(c.verb->objects), Determiner::the, 0));
-      c.object->person = Person::il;
-      c.object->count = 0;
-      return;
-    }
-    const bool people = kinds & kind::person;
+  Phrase object_pronoun(const Clause& c) {
     const bool third = c.subject.third();
-    // too few to learn its participles
-    const bool rare = c.tense == Tense::past && !c.verb->has(trait::fronting | trait::a);
-    if (people && c.verb->entry->english != "have" && !rare && chance(0.35)) {
-      Person person = pick_of({Person::il, Person::il, Person::ils, Person::ils, Person::je,
-                               Person::nous, Person::vous});
-      const bool same =
-          person == c.subject.person || (c.subject.person == Person::nous && person == Person::je);
-      const bool agrees_unseen =
-          c.tense == Tense::past && person != Person::il && person != Person::ils;
-      if ((same && !third) || agrees_unseen) person = Person::il;
-      // "she sees him", never "she sees her" nor "they see them": those could be the same people
-      const bool echo = c.subject.form == Form::pronoun && third && person == c.subject.person;
-      if (echo && person == Person::ils) person = Person::il;
-      const bool opposite = c.subject.gender == Gender::masculine;
-      const bool feminine =
-          person == Person::il && (echo && c.subject.person == Person::il ? opposite : chance(0.5));
-      c.object = boxed(pronoun(person, feminine ? Gender::feminine : Gender::masculine));
-      return;
-    }
-    if (!negated && c.subject.form != Form::nobody && c.subject.determiner != Determiner::no &&
-        chance(0.06)) {
-      Phrase none;
-      none.form = people ? Form::nobody : Form::nothing;
-      c.object = boxed(std::move(none));
-      if (c.frequency) c.frequency = nullptr;
-      return;
-    }
-    const Noun* noun = pick(c.verb->objects);
+    Person person = pick_of(
+        {Person::il, Person::il, Person::ils, Person::ils, Person::je, Person::nous, Person::vous});
+    const bool same =
+        person == c.subject.person || (c.subject.person == Person::nous && person == Person::je);
+    // The participle would agree with a person whose gender English does not show.
+    const bool hides_agreement =
+        c.tense == Tense::past && person != Person::il && person != Person::ils;
+    if ((same && !third) || hides_agreement) person = Person::il;
+    // "she sees him", but never "she sees her" or "they see them", which could be reflexive.
+    const bool same_pronoun =
+        c.subject.form == Form::pronoun && third && person == c.subject.person;
+    if (same_pronoun && person == Person::ils) person = Person::il;
+    bool feminine = false;
+    if (person == Person::il && same_pronoun && c.subject.person == Person::il)
+      feminine = c.subject.gender == Gender::masculine;
+    else if (person == Person::il)
+      feminine = chance(0.5);
+    return pronoun(person, feminine ? Gender::feminine : Gender::masculine);
+  }
+
+  Determiner object_determiner(const Clause& c, const Noun* noun) {
+    const bool negated = c.negation != Negation::none;
     Determiner determiner = any_determiner();
     if (c.subject.human && noun->is(kind::portable) && c.link == Clause::Link::none &&
         c.subject.form != Form::gap && chance(0.2)) {
@@ -342,43 +350,85 @@ class Grammar {
     if (c.verb->entry->english == "love" &&
         (determiner == Determiner::a || determiner == Determiner::some))
       determiner = Determiner::this_;
-    c.object = boxed(noun_phrase(noun, determiner));
-    if (c.link == Clause::Link::none) adorn(*c.object, 0.13);
+    return determiner;
   }
 
-  /// Verb, object and the rest for a subject that is already there. `noun` is what the subject
-  /// denotes.
-  void predicate(Clause& c, const Noun* noun, double details = 0.5) {
+  void add_object(Clause& c) {
+    if (c.verb->has(trait::de)) {
+      c.object = boxed(singular(noun_phrase(pick(c.verb->objects), Determiner::the, 0)));
+      return;
+    }
+    const bool people = c.verb->entry->object & kind::person;
+    // The corpus has too few of these sentences to learn the participles from.
+    const bool rare = c.tense == Tense::past && !c.verb->has(trait::fronting | trait::a);
+    if (people && c.verb->entry->english != "have" && !rare && chance(0.35)) {
+      c.object = boxed(object_pronoun(c));
+      return;
+    }
+    if (c.negation == Negation::none && c.subject.form != Form::nobody &&
+        c.subject.determiner != Determiner::no && chance(0.06)) {
+      Phrase none;
+      none.form = people ? Form::nobody : Form::nothing;
+      c.object = boxed(std::move(none));
+      c.frequency = nullptr;
+      return;
+    }
+    const Noun* noun = pick(c.verb->objects);
+    c.object = boxed(noun_phrase(noun, object_determiner(c, noun)));
+    if (c.link == Clause::Link::none) add_modifier(*c.object, 0.13);
+  }
+
+  // Subjects whose clause is never negated.
+  static bool excludes_negation(const Phrase& subject) {
+    return subject.form == Form::nobody || subject.determiner == Determiner::no ||
+           subject.determiner == Determiner::every;
+  }
+
+  // Whether the clause has a copula, for a subject of the third person.
+  bool takes_copula(const Noun* noun) {
     const bool person = noun == nullptr || noun->is(kind::person);
-    const bool third = c.subject.third() && c.subject.form != Form::nobody;
-    const bool positive = c.subject.form == Form::nobody ||
-                          c.subject.determiner == Determiner::no ||
-                          c.subject.determiner == Determiner::every;
-    if (third && (!person ? !noun->is(kind::animal) || chance(0.3) : chance(0.17)))
-      return copula(c, noun);
+    if (person) return chance(0.17);
+    return !noun->is(kind::animal) || chance(0.3);
+  }
+
+  const Verb* verb_for(const Noun* noun) {
+    const bool person = noun == nullptr || noun->is(kind::person);
+    const auto suits = [&](const Verb* verb) {
+      return person || (verb->entry->subject & kind::animal);
+    };
     const double choice = random_.uniform();
-    do {
-      c.verb = choice < 0.62   ? pick(words_.transitive)
-               : choice < 0.72 ? pick(words_.recipient)
-               : choice < 0.80 ? pick(words_.to_place)
-                               : pick(words_.alone);
-    } while (!person && !(c.verb->entry->subject & kind::animal) &&
-             (choice < 0.62 || choice >= 0.80));
-    if (!person && !(c.verb->entry->subject & kind::animal)) c.verb = pick(words_.alone);
-    while (!person && !(c.verb->entry->subject & kind::animal))
-      c.verb = pick(words_.alone);
-    if (!positive && c.negation == Negation::none && chance(0.13)) {
+    const Verb* verb = nullptr;
+    if (choice < 0.62) {
+      do
+        verb = pick(words_.transitive);
+      while (!suits(verb));
+    } else if (choice < 0.72) {
+      verb = pick(words_.recipient);
+    } else if (choice < 0.80) {
+      verb = pick(words_.to_place);
+    } else {
+      verb = pick(words_.alone);
+    }
+    while (!suits(verb))
+      verb = pick(words_.alone);
+    return verb;
+  }
+
+  // Negation, an adverb of frequency and a modal verb, each with some probability.
+  void add_negation_and_modal(Clause& c) {
+    const bool may_negate = !excludes_negation(c.subject);
+    if (may_negate && c.negation == Negation::none && chance(0.13)) {
       c.negation = pick_of({Negation::not_, Negation::not_, Negation::never, Negation::no_longer});
     }
     if (c.negation == Negation::no_longer && c.tense == Tense::past) c.negation = Negation::not_;
-    if (c.negation == Negation::none && !positive && !c.verb->has(trait::stative) && chance(0.07))
+    if (c.negation == Negation::none && may_negate && !c.verb->has(trait::stative) && chance(0.07))
       c.frequency = &pick(frequencies);
     if (c.tense == Tense::present && !c.verb->has(trait::modal_free) && chance(0.12)) {
       c.modal = pick_of({Modal::want, Modal::can, Modal::must});
       if (c.negation == Negation::no_longer) c.negation = Negation::not_;
       if (c.modal != Modal::want && c.negation == Negation::never) c.negation = Negation::not_;
     }
-    settle(c);
+    adjust_tense(c);
     if (c.tense != Tense::present) c.modal = Modal::none;
     if (c.aspect == Aspect::habitual) c.negation = Negation::none;
     if (c.aspect == Aspect::progressive) {
@@ -386,39 +436,54 @@ class Grammar {
       if (c.negation != Negation::none) c.negation = Negation::not_;
     }
     if (c.negation == Negation::no_longer && c.tense == Tense::past) c.negation = Negation::not_;
-    if (c.verb->entry->object) object_of(c);
+  }
+
+  void add_recipient(Clause& c) {
+    if (chance(0.45)) {
+      const Person person =
+          c.subject.third()
+              ? pick_of({Person::il, Person::ils, Person::je, Person::nous, Person::vous})
+              : pick_of({Person::il, Person::ils});
+      c.recipient = boxed(pronoun_of_any_gender(person));
+    } else {
+      c.recipient = boxed(noun_phrase(pick(words_.people), definite(), 0.3));
+    }
+    c.object->relative.reset();
+    c.object->wearing.reset();
+  }
+
+  void add_goal(Clause& c) {
+    Place goal = place();
+    while (!goal.phrase.noun->is(kind::building | kind::place))
+      goal = place();
+    goal.preposition = c.verb->entry->to_french == "à" ? Preposition::to : Preposition::from;
+    if (goal.phrase.determiner == Determiner::a) goal.phrase.determiner = Determiner::the;
+    c.places.push_back(std::move(goal));
+  }
+
+  // "alone" or an adverb of manner. `third`: the subject was a third person from the start, before
+  // adjust_tense() could change it.
+  void add_manner(Clause& c, bool third) {
+    if (third && chance(0.35) && !excludes_negation(c.subject))
+      c.alone = true;
+    else
+      c.manner = c.subject.plural() && chance(0.6) ? &manners[2] : &manners[between(0, 1)];
+  }
+
+  // Adds the verb, its object and the rest to a clause that has a subject. `noun` is the noun that
+  // the subject denotes; null: a person. `details` is the probability of a place.
+  void predicate(Clause& c, const Noun* noun, double details = 0.5) {
+    const bool third = c.subject.third() && c.subject.form != Form::nobody;
+    if (third && takes_copula(noun)) return copula(c, noun);
+    c.verb = verb_for(noun);
+    add_negation_and_modal(c);
+    if (c.verb->entry->object) add_object(c);
     if (c.verb->has(trait::recipient) && c.object->form != Form::nobody &&
-        c.object->form != Form::nothing) {
-      if (chance(0.45)) {
-        const Person person_to =
-            c.subject.third()
-                ? pick_of({Person::il, Person::ils, Person::je, Person::nous, Person::vous})
-                : pick_of({Person::il, Person::ils});
-        c.recipient =
-            boxed(pronoun(person_to, chance(0.5) && person_to == Person::il ? Gender::feminine
-                                                                            : Gender::masculine));
-      } else {
-        c.recipient = boxed(noun_phrase(pick(words_.people), definite(), 0.3));
-      }
-      if (c.object->relative || c.object->wearing) {
-        c.object->relative.reset();
-        c.object->wearing.reset();
-      }
-    }
-    if (c.verb->has(trait::to_place)) {
-      Place goal = place();
-      while (!goal.phrase.noun->is(kind::building | kind::place))
-        goal = place();
-      goal.preposition = c.verb->entry->to_french == "à" ? Preposition::to : Preposition::from;
-      if (goal.phrase.determiner == Determiner::a) goal.phrase.determiner = Determiner::the;
-      c.places.push_back(std::move(goal));
-    }
-    if (!c.verb->entry->object && !c.verb->has(trait::to_place | trait::stative) && chance(0.22)) {
-      if (third && chance(0.35) && !positive)
-        c.alone = true;
-      else
-        c.manner = c.subject.plural() && chance(0.6) ? &manners[2] : &manners[between(0, 1)];
-    }
+        c.object->form != Form::nothing)
+      add_recipient(c);
+    if (c.verb->has(trait::to_place)) add_goal(c);
+    if (!c.verb->entry->object && !c.verb->has(trait::to_place | trait::stative) && chance(0.22))
+      add_manner(c, third);
     if (c.places.empty() && !(c.object && c.object->relative) && !c.verb->has(trait::placeless) &&
         chance(details))
       c.places.push_back(place());
@@ -426,8 +491,8 @@ class Grammar {
       c.time = time(c.tense);
   }
 
-  // no "the red key is green"; and what a pronoun stands for has its colour already
-  static bool says_something(const Adjective* predicate, const Phrase& subject) {
+  // False for "the red key is green", and for a colour of a gap, whose noun may have a colour.
+  static bool is_informative(const Adjective* predicate, const Phrase& subject) {
     if (predicate == subject.before || predicate == subject.after) return false;
     if (subject.form == Form::gap && predicate->entry->rank > 1) return false;
     const bool coloured = subject.after && subject.after->entry->rank >= 3;
@@ -436,43 +501,46 @@ class Grammar {
 
   void copula(Clause& c, const Noun* noun) {
     c.core = Core::copula;
-    settle(c);
-    const Noun* model = noun ? noun : &words_.nouns[c.subject.gender == Gender::feminine ? 1 : 0];
+    adjust_tense(c);
+    const std::size_t man_or_woman = c.subject.gender == Gender::feminine ? 1 : 0;
+    const Noun* model = noun ? noun : &words_.nouns[man_or_woman];
     do {
       const bool after = model->before.empty() || (!model->after.empty() && chance(0.7));
       c.predicate = pick(after ? model->after : model->before);
-    } while (!says_something(c.predicate, c.subject));
-    const bool positive = c.subject.form == Form::nobody ||
-                          c.subject.determiner == Determiner::no ||
-                          c.subject.determiner == Determiner::every;
+    } while (!is_informative(c.predicate, c.subject));
     if (!c.predicate->entry->comparative.empty()) {
       c.degree = pick_of(
           {Degree::plain, Degree::very, Degree::too, Degree::more, Degree::more, Degree::as});
     }
-    if (c.degree == Degree::more || c.degree == Degree::as) {
-      const Noun* other = &pick(words_.nouns);
-      for (int tries = 0;
-           !(other->entry->kinds & model->entry->kinds & ~kind::mass) || other == noun; ++tries)
-        other = &pick(words_.nouns);
-      if (c.predicate->entry->kinds & other->entry->kinds) {
-        c.standard = boxed(
-            model->is(kind::person) && chance(0.2) ? name() : noun_phrase(other, definite(), 0.2));
-      } else {
-        c.degree = Degree::very;
-      }
-    }
-    if (!positive && chance(0.13)) {
+    if (c.degree == Degree::more || c.degree == Degree::as) add_standard(c, noun, *model);
+    const bool may_negate = !excludes_negation(c.subject);
+    if (may_negate && chance(0.13)) {
       c.negation = c.predicate->entry->rank > 1 || c.standard
                        ? Negation::not_
                        : pick_of({Negation::not_, Negation::never, Negation::no_longer});
     }
-    if (c.negation == Negation::none && !positive && c.degree != Degree::too &&
+    if (c.negation == Negation::none && may_negate && c.degree != Degree::too &&
         c.predicate->entry->rank <= 1 && noun && noun->is(kind::animate) && chance(0.05)) {
       c.frequency = &frequencies[0];
     }
   }
 
-  /// A clause with a subject of its own.
+  // What the subject is compared with: a name, or a noun of the same kind as `model`, which the
+  // adjective may qualify. Without such a noun there is no comparison.
+  void add_standard(Clause& c, const Noun* noun, const Noun& model) {
+    const Noun* other = nullptr;
+    do
+      other = &pick(words_.nouns);
+    while (!(other->entry->kinds & model.entry->kinds & ~kind::mass) || other == noun);
+    if (!(c.predicate->entry->kinds & other->entry->kinds)) {
+      c.degree = Degree::very;
+      return;
+    }
+    c.standard =
+        boxed(model.is(kind::person) && chance(0.2) ? name() : noun_phrase(other, definite(), 0.2));
+  }
+
+  // A clause with a subject of its own.
   Clause clause(Tense tense, double details) {
     Clause c;
     c.tense = tense;
@@ -493,14 +561,15 @@ class Grammar {
     } else if (p < 0.54) {
       const Noun* noun = &pick(words_.nouns);
       c.subject = noun_phrase(noun, definite());
-      adorn(c.subject, 0.3);
+      add_modifier(c.subject, 0.3);
       predicate(c, noun, details);
     } else {
       const Noun* noun = pick(verb_subjects());
       Determiner determiner = any_determiner();
       if (chance(0.1)) determiner = pick_of({Determiner::every, Determiner::all, Determiner::no});
       c.subject = noun_phrase(noun, determiner);
-      if (determiner != Determiner::no && determiner != Determiner::every) adorn(c.subject, 0.14);
+      if (determiner != Determiner::no && determiner != Determiner::every)
+        add_modifier(c.subject, 0.14);
       predicate(c, noun, details);
     }
     return c;
@@ -513,7 +582,7 @@ class Grammar {
     Clause c;
     c.core = Core::existence;
     c.tense = tense;
-    settle(c);
+    adjust_tense(c);
     const bool none = chance(0.15);
     Determiner determiner = pick_of(
         {Determiner::a, Determiner::a, Determiner::some, Determiner::number, Determiner::many});
@@ -524,7 +593,7 @@ class Grammar {
     const Noun* noun = pick(words_.placed);
     c.subject = noun_phrase(noun, determiner);
     if (none) c.subject.person = Person::ils;
-    if (!none) adorn(c.subject, 0.3);
+    if (!none) add_modifier(c.subject, 0.3);
     if (!c.subject.relative) c.places.push_back(place());
     return c;
   }
@@ -533,14 +602,11 @@ class Grammar {
     Clause c;
     c.core = Core::age;
     c.tense = tense;
-    settle(c);
+    adjust_tense(c);
     if (chance(0.2))
       c.subject = name();
-    else {
-      c.subject = noun_phrase(pick(words_.people), definite(), 0.3);
-      c.subject.person = Person::il;
-      c.subject.count = 0;
-    }
+    else
+      c.subject = singular(noun_phrase(pick(words_.people), definite(), 0.3));
     c.age = chance(0.5) ? between(60, 99) : between(5, 59);
     return c;
   }
@@ -562,33 +628,43 @@ class Grammar {
     return s;
   }
 
+  // Whether a second clause may share the subject, and have the object of the first as "it".
+  static bool allows_follow_up(const Clause& first) {
+    const Phrase* object = first.object.get();
+    if (first.core != Core::verb || !object || object->form != Form::noun) return false;
+    if (first.recipient || first.time || !first.places.empty()) return false;
+    if (first.negation != Negation::none || first.modal != Modal::none) return false;
+    if (object->determiner == Determiner::no || object->noun->is(kind::animate)) return false;
+    if (first.subject.form == Form::nobody || first.subject.determiner == Determiner::no)
+      return false;
+    return !first.verb->has(trait::a | trait::de | trait::stative) &&
+           first.aspect == Aspect::simple && !removes_object(*first.verb);
+  }
+
+  Tense tense_of_second(Tense tense, Connective connective) {
+    if (connective == Connective::when && tense == Tense::imperfect)
+      tense = Tense::past;
+    else if (tense == Tense::past && connective == Connective::while_)
+      tense = Tense::imperfect;
+    else if (tense == Tense::imperfect && connective != Connective::while_ && chance(0.3))
+      tense = Tense::past;
+    else if (tense == Tense::past && chance(0.3))
+      tense = Tense::imperfect;
+    if (connective == Connective::when && tense == Tense::imperfect) tense = Tense::past;
+    return tense;
+  }
+
+  // Adds a second clause.
   void extend(Sentence& s) {
     const Clause& first = s.main;
-    const Phrase* object = first.object.get();
-    const bool shares =
-        first.core == Core::verb && object && object->form == Form::noun && !first.recipient &&
-        !first.time && first.places.empty() && first.negation == Negation::none &&
-        first.modal == Modal::none && object->determiner != Determiner::no &&
-        !first.verb->has(trait::a | trait::de | trait::stative) && first.aspect == Aspect::simple &&
-        first.subject.form != Form::nobody && first.subject.determiner != Determiner::no &&
-        !object->noun->is(kind::animate) && !gone_after(*first.verb);
-    if (shares && chance(0.6)) return follow_up(s);
+    if (allows_follow_up(first) && chance(0.6)) return follow_up(s);
     s.connective =
         pick_of({Connective::and_, Connective::but, Connective::because, Connective::because,
                  Connective::when, Connective::when, Connective::while_});
     if (first.core == Core::existence || first.core == Core::age) {
       s.connective = pick_of({Connective::and_, Connective::but});
     }
-    Tense tense = first.tense;
-    if (s.connective == Connective::when && tense == Tense::imperfect)
-      tense = Tense::past;
-    else if (tense == Tense::past && s.connective == Connective::while_)
-      tense = Tense::imperfect;
-    else if (tense == Tense::imperfect && s.connective != Connective::while_ && chance(0.3))
-      tense = Tense::past;
-    else if (tense == Tense::past && chance(0.3))
-      tense = Tense::imperfect;
-    if (s.connective == Connective::when && (tense == Tense::imperfect)) tense = Tense::past;
+    Tense tense = tense_of_second(first.tense, s.connective);
     if (s.connective == Connective::while_ && first.tense == Tense::future)
       s.connective = Connective::when;
 
@@ -602,12 +678,13 @@ class Grammar {
     int tries = 0;
     do {
       second = second_clause(first, tense, definite_subject);
-    } while (++tries < 50 && !sensible(s.connective, first, second));
-    // a third person outside follow_up() could mean anybody
-    const bool vague = second.object && second.object->form == Form::pronoun &&
-                       second.object->person == Person::ils;
-    if (vague) second.object->person = Person::il;
-    if (tries == 50) s.connective = Connective::and_;
+      ++tries;
+    } while (tries < most_tries && !is_plausible(s.connective, first, second));
+    // The gender of "them" would be unknown: only in follow_up() does it mean the first object.
+    const bool ambiguous = second.object && second.object->form == Form::pronoun &&
+                           second.object->person == Person::ils;
+    if (ambiguous) second.object->person = Person::il;
+    if (tries == most_tries) s.connective = Connective::and_;
     if (s.connective == Connective::when && second.tense == Tense::future)
       second.when_future = true;
     s.second = std::make_unique<Clause>(std::move(second));
@@ -615,8 +692,10 @@ class Grammar {
     s.second_first = subordinate && s.second->subject.form != Form::pronoun && chance(0.35);
   }
 
-  // "when" and "while" want events; because of a fact one does not own a hat "while"
-  static bool sensible(Connective connective, const Clause& first, const Clause& second) {
+  static constexpr int most_tries = 50;
+
+  // "when" and "while" need an event in the second clause, not a state.
+  static bool is_plausible(Connective connective, const Clause& first, const Clause& second) {
     if (first.predicate && first.predicate == second.predicate) return false;
     if (connective == Connective::and_ || connective == Connective::but) return true;
     if (connective == Connective::because) return second.core != Core::existence;
@@ -642,13 +721,14 @@ class Grammar {
     return second;
   }
 
-  static bool gone_after(const Verb& verb) {
+  // Whether the subject no longer has the object after the action.
+  static bool removes_object(const Verb& verb) {
     const auto v = verb.entry->english;
     return v == "eat" || v == "drink" || v == "sell" || v == "lose" || v == "forget" ||
            v == "look" || v == "give" || v == "send";
   }
 
-  // "buys a hat and hides it": the subject is shared, and "it" is the first object
+  // "buys a hat and hides it": the clauses share the subject, and "it" is the object of the first.
   void follow_up(Sentence& s) {
     const Phrase& object = *s.main.object;
     auto second = std::make_unique<Clause>();
@@ -659,19 +739,17 @@ class Grammar {
       const auto& objects = verb->objects;
       const bool fits = std::find(objects.begin(), objects.end(), object.noun) != objects.end() &&
                         (s.main.subject.human || (verb->entry->subject & kind::animal));
-      const bool bent =
-          verb->has(trait::stative) || (second->tense == Tense::past &&
-                                        (verb->entry->past.empty() || !verb->has(trait::fronting)));
-      if (fits && !bent && verb != s.main.verb) second->verb = verb;
+      const bool has_past = !verb->entry->past.empty() && verb->has(trait::fronting);
+      const bool unsuitable =
+          verb->has(trait::stative) || (second->tense == Tense::past && !has_past);
+      if (fits && !unsuitable && verb != s.main.verb) second->verb = verb;
     }
     if (!second->verb) return;
     second->object = boxed(pronoun(object.person, object.gender, object.noun->is(kind::person)));
     if (second->verb->has(trait::recipient)) {
       const Person to = pick_of({Person::il, Person::ils});
-      second->recipient =
-          boxed(chance(0.5) ? pronoun(to, chance(0.5) && to == Person::il ? Gender::feminine
-                                                                          : Gender::masculine)
-                            : noun_phrase(pick(words_.people), definite(), 0.3));
+      second->recipient = boxed(chance(0.5) ? pronoun_of_any_gender(to)
+                                            : noun_phrase(pick(words_.people), definite(), 0.3));
     } else if (chance(0.5)) {
       second->places.push_back(place());
     }
@@ -687,51 +765,62 @@ class Grammar {
                  Question::where, Question::when, Question::why, Question::how_many});
     const Tense tense =
         pick_of({Tense::present, Tense::present, Tense::past, Tense::past, Tense::future});
-    Clause& c = s.main;
     switch (s.question) {
       case Question::yes_no:
-      case Question::why:
-        do
-          c = clause(tense, 0.35);
-        while (c.subject.form == Form::nobody || c.subject.determiner == Determiner::no ||
-               c.core == Core::age);
-        if (s.question == Question::yes_no || c.negation != Negation::not_)
-          c.negation = Negation::none;
-        if (c.object && c.object->determiner == Determiner::any)
-          c.object->determiner = Determiner::the;
-        if (c.core == Core::existence && c.subject.determiner == Determiner::any)
-          c.subject.determiner = Determiner::many;
-        break;
-      case Question::who:
-        c.tense = tense;
-        c.subject.form = Form::gap;
-        predicate(c, nullptr, 0.45);
-        if (c.negation != Negation::none) c.negation = Negation::none;
-        if (c.object && c.object->determiner == Determiner::any)
-          c.object->determiner = Determiner::the;
-        break;
+      case Question::why: plain_question(s, tense); break;
+      case Question::who: who_question(s.main, tense); break;
       case Question::where:
-      case Question::when:
-        do
-          c = clause(tense, 0);
-        while (c.core != Core::verb || !c.places.empty() || c.subject.form == Form::nobody ||
-               c.subject.determiner == Determiner::no ||
-               (c.object && (c.object->form == Form::nothing || c.object->form == Form::nobody)));
-        c.negation = Negation::none;
-        c.frequency = nullptr;
-        c.time.reset();
-        if (c.object && c.object->determiner == Determiner::any)
-          c.object->determiner = Determiner::the;
-        break;
+      case Question::when: where_question(s.main, tense); break;
       case Question::whom:
       case Question::what:
       case Question::how_many: fronted_question(s, tense); break;
     }
-    if (c.aspect == Aspect::habitual) {
-      c.tense = Tense::present;
-      c.aspect = Aspect::simple;
-    }
+    avoid_habitual(s.main);
     return s;
+  }
+
+  // Questions do not use "used to".
+  static void avoid_habitual(Clause& c) {
+    if (c.aspect != Aspect::habitual) return;
+    c.tense = Tense::present;
+    c.aspect = Aspect::simple;
+  }
+
+  // "any" needs a negation, which questions have lost.
+  static void replace_any(Clause& c) {
+    if (c.object && c.object->determiner == Determiner::any) c.object->determiner = Determiner::the;
+  }
+
+  void plain_question(Sentence& s, Tense tense) {
+    Clause& c = s.main;
+    do
+      c = clause(tense, 0.35);
+    while (c.subject.form == Form::nobody || c.subject.determiner == Determiner::no ||
+           c.core == Core::age);
+    if (s.question == Question::yes_no || c.negation != Negation::not_) c.negation = Negation::none;
+    replace_any(c);
+    if (c.core == Core::existence && c.subject.determiner == Determiner::any)
+      c.subject.determiner = Determiner::many;
+  }
+
+  void who_question(Clause& c, Tense tense) {
+    c.tense = tense;
+    c.subject.form = Form::gap;
+    predicate(c, nullptr, 0.45);
+    c.negation = Negation::none;
+    replace_any(c);
+  }
+
+  void where_question(Clause& c, Tense tense) {
+    do
+      c = clause(tense, 0);
+    while (c.core != Core::verb || !c.places.empty() || c.subject.form == Form::nobody ||
+           c.subject.determiner == Determiner::no ||
+           (c.object && (c.object->form == Form::nothing || c.object->form == Form::nobody)));
+    c.negation = Negation::none;
+    c.frequency = nullptr;
+    c.time.reset();
+    replace_any(c);
   }
 
   void fronted_question(Sentence& s, Tense tense) {
@@ -746,11 +835,8 @@ class Grammar {
            (s.question == Question::how_many && !c.verb->has(trait::fronting)));
     c.subject = chance(0.25) ? pronoun(pick_of({Person::vous, Person::il, Person::ils}))
                              : noun_phrase(pick(words_.people), definite(), 0.4);
-    settle(c);
-    if (c.aspect == Aspect::habitual) {
-      c.tense = Tense::present;
-      c.aspect = Aspect::simple;
-    }
+    adjust_tense(c);
+    avoid_habitual(c);
     Phrase object;
     if (s.question == Question::how_many) {
       const Noun* noun;
@@ -779,7 +865,7 @@ class Grammar {
       c.verb = pick(words_.transitive);
     while (c.verb->has(trait::stative | trait::a));
     do
-      object_of(c);
+      add_object(c);
     while (c.object->form != Form::noun || c.object->determiner == Determiner::your);
     if (c.negation != Negation::none) s.please = false;
     if (c.verb->has(trait::recipient))
@@ -809,7 +895,7 @@ class Grammar {
     c.subject = chance(0.3)
                     ? pronoun(pick_of({Person::vous, Person::il, Person::ils, Person::nous}))
                     : noun_phrase(pick(words_.people), definite(), 0.4);
-    settle(c);
+    adjust_tense(c);
     if (chance(0.5)) c.places.push_back(place());
     if (chance(0.2)) c.time = time(c.tense);
     return s;

@@ -5,7 +5,7 @@
 
 namespace heed::toy {
 
-/// A plausible sentence of 3 to 30 English words whose French is a function of its English.
+/// A plausible sentence of 3 to 30 English words. Its English text determines its French text.
 Sentence draw_sentence(Random& random);
 
 }  // namespace heed::toy

@@ -4,14 +4,17 @@
 #include <span>
 #include <string_view>
 
-// The dictionary of toy:translation, as a person would write it: citation forms, and the irregular
-// ones beside them. Rules: no word with two senses, no past tense that looks like the present
-// ("read"), no plural that looks like the singular.
+// The dictionary of toy:translation: citation forms, and beside them the irregular forms. Its
+// rules:
+// - no word has two senses;
+// - no past tense looks like the present ("read");
+// - no plural looks like the singular.
 namespace heed::toy {
 
 enum class Gender : std::uint8_t { masculine, feminine };
 
-/// What a noun denotes, so that people eat soup and not staircases. A set of bits.
+/// What a noun denotes, as a set of bits. It keeps sentences plausible: people eat soup, not
+/// staircases.
 using Kinds = unsigned;
 namespace kind {
 inline constexpr Kinds person = 1;
@@ -32,13 +35,13 @@ inline constexpr Kinds countable_food = 8192;
 
 inline constexpr Kinds mass = 16384;  // no plural, no "a": bread, water
 
-inline constexpr Kinds anyone = 32768;  // nobody's: "ma femme" is a wife, "ma fille" a daughter
+inline constexpr Kinds anyone = 32768;  // no "my": "ma femme" is a wife, "ma fille" a daughter
 inline constexpr Kinds animate = person | animal;
 inline constexpr Kinds portable = thing | garment | text | jewel | instrument;
 inline constexpr Kinds visible = animate | portable | building | vehicle;
 }  // namespace kind
 
-/// The preposition that says one is there: dans, sur, à.
+/// The preposition of a location: dans, sur, à.
 enum class Location : std::uint8_t { none, in, on, at };
 
 struct NounEntry {
@@ -46,7 +49,7 @@ struct NounEntry {
   std::string_view french;
   Gender gender;
   Kinds kinds;
-  // where the rules do not give them
+  // Irregular plurals; empty if the plural is regular.
   std::string_view english_plural = {};
   std::string_view french_plural = {};
   Location location = Location::none;
@@ -55,15 +58,15 @@ struct NounEntry {
 struct AdjectiveEntry {
   std::string_view english;
   std::string_view french;
-  Kinds kinds;  // of the nouns it may qualify
-  // its place in English: opinion 0, size 1, age 2, colour 3, origin 4
+  Kinds kinds;  // of the nouns that it may qualify
+  // Its position among English adjectives: opinion 0, size 1, age 2, colour 3, origin 4.
   int rank;
-  // where the rules do not give them
+  // Irregular forms; empty if the form is regular.
   std::string_view feminine = {};
   std::string_view plural = {};
   std::string_view before_vowel = {};  // masculine singular: bel, nouvel, vieil
-  bool before = false;                 // stands before the French noun
-  std::string_view comparative = {};   // English; empty: no comparison is drawn
+  bool before = false;                 // whether it stands before the French noun
+  std::string_view comparative = {};   // English; empty: it is not compared
 };
 
 /// How verbs behave, as bits.
@@ -73,13 +76,12 @@ inline constexpr unsigned stative = 2;    // the English simple past is an impar
 inline constexpr unsigned recipient = 4;  // gives something to somebody
 inline constexpr unsigned a = 8;          // the English object is "à quelqu'un" in French
 inline constexpr unsigned de = 16;        // the English object is "de quelque chose"
-// its object may stand before it (relative clause, "how many"), where the participle agrees
+// The object may stand before the verb (relative clause, "how many"); the participle then agrees.
 inline constexpr unsigned fronting = 32;
-inline constexpr unsigned to_place = 64;     // wants a place: goes to the market
-inline constexpr unsigned modal_free = 128;  // never under want, can, must
-// not at the station, not at noon
-inline constexpr unsigned placeless = 256;
-inline constexpr unsigned timeless = 512;
+inline constexpr unsigned to_place = 64;     // needs a place: goes to the market
+inline constexpr unsigned modal_free = 128;  // does not go with want, can, must
+inline constexpr unsigned placeless = 256;   // does not go with a place: at the station
+inline constexpr unsigned timeless = 512;    // does not go with a time: at noon
 }  // namespace trait
 
 struct VerbEntry {
@@ -87,21 +89,19 @@ struct VerbEntry {
   std::string_view past;
   std::string_view ing;
   std::string_view french;
-  // object 0: intransitive
   Kinds subject;
-  Kinds object;
+  Kinds object;  // 0: intransitive
   unsigned traits = 0;
-  std::string_view particle = {};   // looks *for*
-  std::string_view to_french = {};  // French preposition of a place wanted: à, de
+  std::string_view particle = {};   // English: looks *for*
+  std::string_view to_french = {};  // the French preposition of its place: à, de
 };
 
-/// The forms no rule gives: je tu il nous vous ils, the stem of the futur, the masculine
-/// participle.
+/// The irregular forms of a French verb.
 struct IrregularVerb {
   std::string_view infinitive;
-  std::string_view present;
-  std::string_view future;
-  std::string_view participle;
+  std::string_view present;     // the forms of je tu il nous vous ils, separated by spaces
+  std::string_view future;      // the stem of the futur
+  std::string_view participle;  // masculine
 };
 
 struct AdverbEntry {

@@ -39,7 +39,7 @@ string soften(string stem, string_view ending) {
   return stem;
 }
 
-// The stem before a mute e: achet -> achèt, nettoy -> nettoi, prépar stays
+// The stem before a mute e: achet -> achèt, nettoy -> nettoi; prépar does not change.
 string weaken(string stem) {
   if (stem.ends_with("oy") || stem.ends_with("uy")) {
     stem.back() = 'i';
@@ -107,6 +107,12 @@ constexpr string_view ones_english[] = {"zero",    "one",     "two",       "thre
 constexpr string_view tens_english[] = {"",      "ten",   "twenty",  "thirty", "forty",
                                         "fifty", "sixty", "seventy", "eighty", "ninety"};
 
+// The contraction of "de" or "à" with the article "le" or "les".
+string_view contraction(string_view preposition, string_view article) {
+  if (preposition == "de") return article == "les" ? "des" : "du";
+  return article == "les" ? "aux" : "au";
+}
+
 }  // namespace
 
 bool elides(string_view word) {
@@ -135,8 +141,7 @@ string join_french(const std::vector<Word>& words) {
       const bool apostrophe = i + 2 < words.size() && elides(words[i + 2].text);
       const bool contracts = article == "les" || (article == "le" && !apostrophe);
       if (contracts) {
-        text +=
-            word == "de" ? (article == "les" ? "des" : "du") : (article == "les" ? "aux" : "au");
+        text += contraction(word, article);
         ++i;
         continue;
       }
@@ -179,7 +184,7 @@ Conjugation conjugate(string_view infinitive) {
     return v.infinitive == infinitive;
   });
   const Parts parts = entry == table.end() ? regular(infinitive) : irregular(*entry);
-  // The imparfait has the stem of "nous": nous buvons, il buvait. Only être departs from it.
+  // The imparfait has the stem of "nous": nous buvons, il buvait. Only être is an exception.
   string past_stem = without(parts.present[static_cast<std::size_t>(Person::nous)], 3);
   if (infinitive == "être") past_stem = "ét";
   Conjugation verb{string(infinitive), parts.present, {}, {}, agree(parts.participle)};

@@ -9,7 +9,7 @@ namespace heed::toy {
 
 namespace {
 
-/// A phrase and what it means: [phrase] = actions, in the notation of the paper.
+// A phrase and its meaning: [phrase] = actions, in the notation of the paper.
 using Phrase = Pair;
 using Phrases = std::vector<Phrase>;
 
@@ -23,7 +23,7 @@ Phrase joined(const Phrase& a, const char* words, const Phrase& b, const std::st
   return {a.source + " " + words + " " + b.source, actions};
 }
 
-/// V -> U | D | U opposite | U around, where U may also be `turn`, which never stands alone
+// V -> U | D | U opposite | U around, where U may also be `turn`, which never stands alone.
 Phrases verbs() {
   Phrases result;
   const Phrases actions = {
@@ -44,7 +44,7 @@ Phrases verbs() {
   return result;
 }
 
-/// S -> V | V twice | V thrice
+// S -> V | V twice | V thrice
 Phrases sentences() {
   Phrases result;
   for (const Phrase& v : verbs()) {
@@ -80,13 +80,16 @@ ScanSplit scan(const std::string& split, std::uint64_t seed) {
     const auto cut = all.begin() + static_cast<std::ptrdiff_t>(all.size() * 4 / 5);
     result = {{all.begin(), cut}, {cut, all.end()}};
   } else if (split == "length") {
-    for (Pair& pair : all)
-      (actions_of(pair) <= 22 ? result.train : result.test).push_back(std::move(pair));
+    for (Pair& pair : all) {
+      auto& part = actions_of(pair) <= 22 ? result.train : result.test;
+      part.push_back(std::move(pair));
+    }
   } else if (split == "add_jump") {
-    for (Pair& pair : all)
-      if (pair.source != "jump")
-        (pair.source.find("jump") == std::string::npos ? result.train : result.test)
-            .push_back(std::move(pair));
+    for (Pair& pair : all) {
+      if (pair.source == "jump") continue;
+      auto& part = pair.source.find("jump") == std::string::npos ? result.train : result.test;
+      part.push_back(std::move(pair));
+    }
     for (std::size_t n = result.train.size() / 9; n > 0; --n)
       result.train.push_back({"jump", "I_JUMP"});
   } else {

@@ -19,7 +19,7 @@ const auto& pick(const Range& range, Random& random) {
   return range[random.below(std::size(range))];
 }
 
-/// What is known of one event: a slot is drawn when it is first asked for, and stays.
+// The values of the slots of one event. A value is drawn when it is first needed and then stays.
 class Facts {
  public:
   Facts(Random& random, Split split) : random_(random), split_(split) {}
@@ -36,13 +36,14 @@ class Facts {
 
   std::string fill(std::string_view pattern) {
     std::string text;
-    for (std::size_t open; (open = pattern.find('{')) != pattern.npos;) {
-      const std::size_t close = pattern.find('}', open);
+    for (;;) {
+      const std::size_t open = pattern.find('{');
       text += pattern.substr(0, open);
+      if (open == pattern.npos) return text;
+      const std::size_t close = pattern.find('}', open);
       text += (*this)[pattern.substr(open + 1, close - open - 1)];
       pattern.remove_prefix(close + 1);
     }
-    return text += pattern;
   }
 
  private:
@@ -61,15 +62,16 @@ std::string sentence(std::string text) {
   return capitalised(std::move(text));
 }
 
-/// An event on its way into the text.
+// The sentences about one event.
 struct Story {
   const news::Event* event;
   const news::Outcome* outcome;
   Facts facts;
-  std::string lead;  // the whole first sentence, as a template
-  // the outcome, who said so, or null: something else; told in this order
+  std::string lead;  // the first sentence, as a template
+  // The sentences after the lead, in order: the outcome, the attribution, or null for one of
+  // `more`.
   std::vector<const news::Outcome*> parts;
-  std::size_t told = 0;  // sentences so far
+  std::size_t told = 0;  // the number of sentences so far
   bool attributed = false;
 
   Story(const news::Event& e, Random& random, Split split)
@@ -95,14 +97,17 @@ struct Story {
 
   bool done() const { return told > parts.size(); }
 
-  /// The next sentence; `near` when the lead stands right before it.
+  // The next sentence. `near`: the lead stands directly before it.
   std::string tell(bool near, Random& random) {
-    if (told++ == 0) return sentence(facts.fill(lead));
-    const news::Outcome* part = parts[told - 2];
-    const Templates& templates = !part                        ? event->more
-                                 : near && random.chance(0.6) ? part->near
-                                                              : part->far;
+    ++told;
+    if (told == 1) return sentence(facts.fill(lead));
+    const Templates& templates = templates_of(parts[told - 2], near, random);
     return sentence(facts.fill(pick(templates, random)));
+  }
+
+  const Templates& templates_of(const news::Outcome* part, bool near, Random& random) const {
+    if (!part) return event->more;
+    return near && random.chance(0.6) ? part->near : part->far;
   }
 
   std::string headline() {
@@ -112,7 +117,7 @@ struct Story {
   }
 };
 
-/// Draws `n` of them, no two with the same key.
+// Draws `n` items, no two with the same key.
 template <class Item, class Key>
 std::vector<const Item*> draw_different(std::span<const Item> all, std::size_t n, Random& random,
                                         Key key) {
@@ -145,36 +150,41 @@ class Page {
 
   std::string headline() { return main_->headline(); }
 
+  // The report. The same story goes on in the next sentence with a probability of at least a half.
   std::string text() {
-    std::string text;
-    const auto add = [&](const std::string& words) {
-      (text.empty() ? text : text += ' ') += words;
-    };
-    for (Story* last = nullptr;;) {
+    Story* last = nullptr;
+    for (;;) {
       std::vector<Story*> open;
       for (Story& story : stories_)
         if (!story.done()) open.push_back(&story);
-      if (open.empty() && asides_.empty()) return text;
+      if (open.empty() && asides_.empty()) return text_;
       const std::size_t next = random_.below(open.size() + asides_.size());
-      Story* story = last && !last->done() && random_.chance(0.5) ? last
-                     : next < open.size()                         ? open[next]
-                                                                  : nullptr;
-      if (story) {
+      Story* story = next < open.size() ? open[next] : nullptr;
+      if (last && !last->done() && random_.chance(0.5)) story = last;
+      if (story)
         add(story->tell(story == last && story->told == 1, random_));
-      } else {
-        const news::Aside& item = *asides_.back();
-        asides_.pop_back();
-        Facts facts = setting();
-        add(sentence(facts.fill(pick(item.leads, random_))));
-        if (random_.chance(0.35)) add(sentence(facts.fill(pick(item.more, random_))));
-      }
+      else
+        add_aside();
       last = story;
     }
   }
 
  private:
-  /// Facts for an aside, now and then with the place or somebody of the story that matters.
-  Facts setting() {
+  void add(const std::string& words) {
+    if (!text_.empty()) text_ += ' ';
+    text_ += words;
+  }
+
+  void add_aside() {
+    const news::Aside& item = *asides_.back();
+    asides_.pop_back();
+    Facts facts = facts_of_aside();
+    add(sentence(facts.fill(pick(item.leads, random_))));
+    if (random_.chance(0.35)) add(sentence(facts.fill(pick(item.more, random_))));
+  }
+
+  // Facts for an aside. Some share the town or a person with the main story.
+  Facts facts_of_aside() {
     Facts facts(random_, split_);
     if (random_.chance(0.2)) facts.set("town", main_->facts["town"]);
     if (random_.chance(0.2)) {
@@ -189,22 +199,13 @@ class Page {
   std::vector<Story> stories_;
   std::vector<const news::Aside*> asides_;
   Story* main_;
+  std::string text_;
 };
 
-}  // namespace
-
-Report::Report(Random& random, Split split) {
-  for (std::ptrdiff_t words = 0; words < 60 || words > 150;
-       words = 1 + std::count(text.begin(), text.end(), ' ')) {
-    Page page(random, split);
-    text = page.text();
-    headline = page.headline();
-  }
-}
-
-std::vector<std::string> ordinary_words() {
-  std::set<std::string> words;
-  const auto add = [&](std::string_view text) {
+// The words of the templates and names of reports.
+class Words {
+ public:
+  void add(std::string_view text) {
     std::string word;
     bool slot = false;
     for (const char c : std::string(text) + ' ') {
@@ -213,34 +214,54 @@ std::vector<std::string> ordinary_words() {
       if (inside && !slot)
         word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
       else if (!word.empty())
-        words.insert(std::exchange(word, {}));
+        words_.insert(std::exchange(word, {}));
     }
-  };
-  const auto add_all = [&](const Templates& templates) {
+  }
+  void add(const Templates& templates) {
     for (const auto text : templates)
       add(text);
-  };
-  const auto add_outcome = [&](const news::Outcome& o) {
-    add(o.headline);
-    add_all(o.clauses);
-    add_all(o.near);
-    add_all(o.far);
-  };
-  for (const news::Event& event : news::events()) {
-    add(event.topic);
-    add_all(event.leads);
-    add_all(event.more);
-    for (const news::Outcome& outcome : event.outcomes)
-      add_outcome(outcome);
   }
-  add_outcome(news::attribution());
+  void add(const news::Outcome& outcome) {
+    add(outcome.headline);
+    add(outcome.clauses);
+    add(outcome.near);
+    add(outcome.far);
+  }
+  std::vector<std::string> sorted() const { return {words_.begin(), words_.end()}; }
+
+ private:
+  std::set<std::string> words_;
+};
+
+}  // namespace
+
+Report::Report(Random& random, Split split) {
+  std::ptrdiff_t words = 0;
+  while (words < 60 || words > 150) {
+    Page page(random, split);
+    text = page.text();
+    headline = page.headline();
+    words = 1 + std::count(text.begin(), text.end(), ' ');
+  }
+}
+
+std::vector<std::string> ordinary_words() {
+  Words words;
+  for (const news::Event& event : news::events()) {
+    words.add(event.topic);
+    words.add(event.leads);
+    words.add(event.more);
+    for (const news::Outcome& outcome : event.outcomes)
+      words.add(outcome);
+  }
+  words.add(news::attribution());
   for (const news::Aside& aside : news::asides()) {
-    add_all(aside.leads);
-    add_all(aside.more);
+    words.add(aside.leads);
+    words.add(aside.more);
   }
   for (const std::string& phrase : news::phrases())
-    add(phrase);
-  return {words.begin(), words.end()};
+    words.add(std::string_view(phrase));
+  return words.sorted();
 }
 
 }  // namespace heed::toy

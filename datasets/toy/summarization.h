@@ -10,19 +10,20 @@
 
 namespace heed::toy {
 
-/// A page of short news: 3 to 6 events, told in 60 to 150 words on one line, and the headline of
-/// the one that matters.
+/// A report of 3 to 6 news items in 60 to 150 words on one line, and the headline of the most
+/// important one.
 ///
-/// What matters is a matter of kind, never of place: disaster > crime > strike > election >
-/// business > sport > culture, at most one event of each, among asides (weather, concerts, prices
-/// ...) that are never the headline, even where they speak of a fire of long ago. The sentences of
-/// an event follow each other or are apart, with others between, and then name it: "the blaze". The
-/// headline is a function of the report: its names and numbers stand in the report as they stand in
-/// it, each a word of its own.
-///
-/// Most names are made up, from some millions; an eighth of the names and of the numbers from 20 on
-/// are reserved: they never occur in training, and in valid and test so often that about half of
-/// the headlines hold one.
+/// - Importance depends on the kind of an event, not on its position: disaster > crime > strike >
+///   election > business > sport > culture. A report has at most one event of each kind.
+/// - The other items are asides (weather, concerts, prices ...). They are never the headline, even
+///   if they speak of a fire of long ago.
+/// - The sentences of an event follow each other, or other sentences stand between them. In that
+///   case they name the event: "the blaze".
+/// - The report determines the headline. Names and numbers are spelled alike in both, and each is a
+///   word.
+/// - Most names are made up, from some millions. An eighth of the names, and of the numbers from 20
+///   on, are reserved: they never occur in training, and about half of the headlines of valid and
+///   test hold one.
 struct Report {
   Report(Random& random, Split split);
   std::string source() const { return text; }
@@ -31,12 +32,12 @@ struct Report {
   std::string headline;
 };
 
-/// Whether a made-up name or a number written in digits is kept from training: a hash of it alone.
-/// Scores ("3-1") never are.
+/// Whether a made-up name, or a number in digits, is reserved for valid and test. Decided by its
+/// hash alone. Scores ("3-1") never are.
 bool reserved(std::string_view name_or_number);
 
-/// Every word a report or a headline may hold that is not made up, in lower case and in order,
-/// common names included.
+/// Every word of reports and headlines that is not made up, in lower case and sorted. Common names
+/// are included.
 std::vector<std::string> ordinary_words();
 
 }  // namespace heed::toy

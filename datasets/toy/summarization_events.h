@@ -4,18 +4,24 @@
 #include <string_view>
 #include <vector>
 
-// What toy:summarization can tell. Templates hold slots in braces, which summarization_names.cpp
-// fills; a digit behind a slot's name tells two of a kind apart, and a slot means one thing
-// throughout an event. Sentences get their capital and their full stop later. Rules that keep the
-// headline decidable: a headline uses only slots of its event's leads and of its outcome; what
-// stands in `far` names its event; no two outcomes and no `more` of one event can be taken for each
-// other; no slot with a hyphen or an apostrophe glued to it.
+// The events and asides of toy:summarization, as templates.
+//
+// Templates hold slots in braces, which summarization_names.cpp fills. A digit after the name of a
+// slot distinguishes two slots of one kind. A slot has one value throughout an event. Sentences get
+// their capital and full stop later.
+//
+// Rules that let the report determine the headline:
+// - a headline uses only slots of the leads of its event and of its outcome;
+// - a template in `far` names its event;
+// - no two outcomes of an event, and no outcome and template in `more`, can be mistaken for each
+//   other;
+// - no hyphen or apostrophe touches a slot.
 namespace heed::toy::news {
 
 using Templates = std::vector<std::string_view>;
 
-/// How the event ended, told within the lead (`clauses`), right behind it (`near`), or anywhere
-/// (`far`).
+/// The result of an event. It is told in the lead (`clauses`), in the next sentence (`near`), or in
+/// any other sentence (`far`).
 struct Outcome {
   std::string_view headline;
   Templates clauses;
@@ -23,19 +29,19 @@ struct Outcome {
   Templates far;
 };
 
-/// By importance: the first of those in a report gives the headline.
+/// In order of importance. The first of those in a report is the headline.
 enum class Rank { disaster, crime, strike, election, business, sport, culture };
 
 struct Event {
   Rank rank;
-  std::string_view topic;  // how others call it: "said of the fire"
-  std::string_view role;   // the slot of those who speak of it
+  std::string_view topic;  // its name in other sentences: "said of the fire"
+  std::string_view role;   // the slot of the persons who speak of it
   Templates leads;
   std::vector<Outcome> outcomes;
-  Templates more;  // what the headline leaves out
+  Templates more;  // facts that the headline does not mention
 };
 
-/// What is never the headline.
+/// An item that is never the headline.
 struct Aside {
   Templates leads;
   Templates more;
@@ -44,7 +50,7 @@ struct Aside {
 std::span<const Event> events();
 std::span<const Aside> asides();
 
-/// Who said so: within the lead, right behind it, or anywhere, and what the headline adds.
+/// Templates that name the source of the news, and what they add to the headline.
 const Outcome& attribution();
 
 }  // namespace heed::toy::news

@@ -12,22 +12,24 @@ namespace heed::toy {
 namespace news {
 namespace {
 
-/// Either words to choose from, a range of numbers, or names made up with one of these endings
-/// beside common ones.
+// A slot is one of
+// - words to choose from;
+// - a range of numbers;
+// - names: made up with one of the endings, or one of the words.
 struct Slot {
   std::string_view name;
   std::string_view words = {};
   int low = 0;
   int high = 0;
   std::string_view endings = {};
-  double common = 0;  // how often a name is one of `words`
+  double common = 0;  // the share of names that are one of `words`
 };
 
 constexpr std::string_view other_endings = "la|ra|ro|nis|ta|don|rel|max";
 constexpr std::string_view days = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday";
 
 // Words that follow "a" must not begin with a vowel. Years end before this century, so that they
-// are of long ago.
+// are long ago.
 constexpr Slot slots[] = {
     {"town",
      "Torvik|Maslov|Ardeley|Corvale|Dunsholm|Elmstad|Fenwold|Garlowe|Hovdal|Jarnby|Lorring|Morvane|"
@@ -79,7 +81,7 @@ constexpr Slot slots[] = {
      "the facts|We can't say more"},
     {"day", days},
     {"part", "morning|afternoon|evening|night"},
-    // * a day, % a part of it, # an hour
+    // * is a day, % a part of a day, # an hour.
     {"when", "on *|on * %|early on *|late on *|on * at #|shortly before # on *"},
     {"month",
      "January|February|March|April|May|June|July|August|September|October|November|December"},
@@ -137,10 +139,10 @@ const Slot& slot_of(std::string_view name) {
   return *found->second;
 }
 
+// One of the words that '|' separates.
 std::string_view pick(std::string_view words, Random& random) {
-  for (std::uint64_t skip = random.below(
-           1 + static_cast<std::uint64_t>(std::count(words.begin(), words.end(), '|')));
-       skip > 0; --skip)
+  const auto bars = static_cast<std::uint64_t>(std::count(words.begin(), words.end(), '|'));
+  for (std::uint64_t skip = random.below(bars + 1); skip > 0; --skip)
     words.remove_prefix(words.find('|') + 1);
   return words.substr(0, words.find('|'));
 }
@@ -189,10 +191,11 @@ std::string made_up(std::string_view endings, Random& random) {
   }
 }
 
-// In training nothing reserved; elsewhere so often that half of the headlines, of some 2.4 names
-// and numbers each, hold one. The tries are bounded: there are ranges without a reserved number.
+// Draws a value that is reserved or not, as the split requires. In training none is reserved. In
+// valid and test a quarter are, so that half of the headlines, with some 2.4 names and numbers
+// each, hold one. The number of tries is limited, since some ranges have no reserved number.
 template <class Make>
-std::string kept_apart(Random& random, Split split, Make make) {
+std::string draw_for_split(Random& random, Split split, Make make) {
   const bool wanted = split != Split::train && random.chance(0.25);
   std::string text = make();
   for (int tries = 0; reserved(text) != wanted && (!wanted || tries < 64); ++tries)
@@ -223,12 +226,12 @@ std::string draw(std::string_view name, Random& random, Split split) {
   }
   const Slot& slot = slot_of(name);
   if (slot.high > 0)
-    return kept_apart(random, split, [&] {
+    return draw_for_split(random, split, [&] {
       return std::to_string(slot.low + static_cast<int>(random.below(
                                            static_cast<std::uint64_t>(slot.high - slot.low + 1))));
     });
   if (!slot.endings.empty() && !random.chance(slot.common))
-    return kept_apart(random, split, [&] { return made_up(slot.endings, random); });
+    return draw_for_split(random, split, [&] { return made_up(slot.endings, random); });
   const std::string_view chosen = pick(slot.words, random);
   return name == "when" ? time(chosen, random, split) : std::string(chosen);
 }
@@ -248,9 +251,9 @@ std::vector<std::string> phrases() {
 
 bool reserved(std::string_view word) {
   const bool number = word[0] >= '0' && word[0] <= '9';
-
   const bool score = number && word.find('-') != word.npos;
-  if (score || (number && (word.size() < 2 || (word.size() == 2 && word[0] < '2')))) return false;
+  const bool below_20 = word.size() < 2 || (word.size() == 2 && word[0] < '2');
+  if (score || (number && below_20)) return false;
   std::uint64_t h = 0;
   for (const char c : word)
     h = mix(h, static_cast<unsigned char>(c));

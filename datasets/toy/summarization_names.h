@@ -9,11 +9,11 @@
 
 namespace heed::toy::news {
 
-/// What may fill a slot of a template: one of its words, a number, a name, a time. Throws Error for
-/// an unknown slot.
+/// Draws a value for a slot of a template: one of its words, a number, a name or a time. Throws
+/// Error when the slot is unknown.
 std::string draw(std::string_view slot, Random& random, Split split);
 
-/// Every phrase a slot may be filled with that is not made up.
+/// Every value of a slot that is not made up.
 std::vector<std::string> phrases();
 
 }  // namespace heed::toy::news

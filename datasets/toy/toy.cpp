@@ -25,10 +25,12 @@ std::uint64_t hash(std::string_view text) {
 
 Split split_of(std::string_view source) {
   const std::uint64_t part = hash(source) % 16;
-  return part == 0 ? Split::valid : part == 1 ? Split::test : Split::train;
+  if (part == 0) return Split::valid;
+  if (part == 1) return Split::test;
+  return Split::train;
 }
 
-/// Letters, each a word of its own.
+// Letters, each of which is a word.
 struct Letters {
   explicit Letters(Random& random) : text(7 + 2 * random.below(13), ' ') {
     for (std::size_t i = 0; i < text.size(); i += 2)
@@ -54,8 +56,10 @@ struct Sort : Letters {
     std::string sorted(text.size(), ' ');
     std::size_t at = 0;
     for (std::size_t letter = 0; letter < 26; ++letter)
-      for (int n = counts[letter]; n > 0; --n, at += 2)
+      for (int n = 0; n < counts[letter]; ++n) {
         sorted[at] = static_cast<char>('a' + letter);
+        at += 2;
+      }
     return sorted;
   }
 };
@@ -67,7 +71,7 @@ struct Translation {
   Sentence sentence;
 };
 
-/// An example is drawn for a split where it holds words that may not occur in every one.
+// Draws an example. Those that hold words reserved for some splits need to know the split.
 template <class Example>
 Example draw(Random& random, Split split) {
   if constexpr (std::is_constructible_v<Example, Random&, Split>)

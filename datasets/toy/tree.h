@@ -7,11 +7,11 @@
 
 #include "datasets/toy/dictionary.h"
 
-// What a sentence of toy:translation says, before it is said in either language.
+// The meaning of a sentence of toy:translation. english() and french() put it into words.
 namespace heed::toy {
 
 enum class Tense : std::uint8_t { present, past, imperfect, future };  // past: saw, a vu
-// of the imperfect: was, was eating, used to eat
+// The English forms of the imperfect: was, was eating, used to eat.
 enum class Aspect : std::uint8_t { simple, progressive, habitual };
 enum class Modal : std::uint8_t { none, want, can, must };
 enum class Negation : std::uint8_t { none, not_, never, no_longer };
@@ -50,18 +50,19 @@ enum class Preposition : std::uint8_t {
 
 struct Clause;
 
-/// A noun phrase, a pronoun, a name, or the gap that a question or a relative clause leaves where
-/// its noun belongs.
+/// A noun phrase, a pronoun, a name, or a gap: the empty place of the noun that a question or a
+/// relative clause has moved to its front.
 struct Phrase {
   enum class Form : std::uint8_t { noun, pronoun, name, nobody, nothing, gap };
   Form form = Form::noun;
-  Person person = Person::il;  // il or ils for nouns
+  Person person = Person::il;  // of a noun: il (singular) or ils (plural)
   Gender gender = Gender::masculine;
-  bool human = true;  // he and she, or it
+  bool human = true;  // "he" and "she"; if false, "it"
   Determiner determiner = Determiner::the;
-  int count = 0;  // of "seven keys", "the seven keys"
+  int count = 0;  // the number in "seven keys" and "the seven keys"; 0: none
   const Noun* noun = nullptr;
-  const Adjective* before = nullptr;  // by the side of the French noun; English has both before
+  // Adjectives before and after the French noun. Both stand before the English noun.
+  const Adjective* before = nullptr;
   const Adjective* after = nullptr;
   std::string_view name;
   std::unique_ptr<Phrase> owner;    // the teacher's book
@@ -78,7 +79,8 @@ struct Place {
 
 struct Time {
   enum class Kind : std::uint8_t { word, day, every_day, month, date, hour } kind;
-  // row of the table; date: day, month; hour: hour, quarters past
+  // date: a is the day, b the month. hour: a is the hour, b the quarters after it. Other kinds: a
+  // is the row of their table.
   int a = 0;
   int b = 0;
 };
@@ -99,12 +101,12 @@ struct Clause {
   std::unique_ptr<Phrase> recipient;
   const Adjective* predicate = nullptr;
   Degree degree = Degree::plain;
-  std::unique_ptr<Phrase> standard;  // older than whom
+  std::unique_ptr<Phrase> standard;  // of a comparison: older than the king
   int age = 0;
   std::vector<Place> places;
   std::optional<Time> time;
   bool time_first = false;
-  // of a relative clause: qui, que, où
+  // The role of the head noun in a relative clause: qui, que, où.
   enum class Link : std::uint8_t { none, subject, object, place } link = Link::none;
 };
 

@@ -7,16 +7,17 @@
 #include "tests/cli/plots.h"
 #include "tests/cli/program.h"
 
-// Opens pages in Chromium: what a reader sees, not what was written.
+// Opens pages in Chromium and tests what a reader sees.
 
 namespace heed::plots {
 namespace {
 
 bool has_browser() { return std::system("command -v chromium > /dev/null 2>&1") == 0; }
 
-/// What the browser made of a file, and what it asked the network for. Headless, as any user (so
-/// without its sandbox), with a profile of its own, cut off from the network; started again where
-/// it dies or hangs, which says nothing about the page.
+/// Opens a file in the browser. Returns the document and the addresses that it requested.
+/// - The browser is headless, has no network, and uses a profile of its own.
+/// - It runs without its sandbox, so that any user can run it.
+/// - It is started again if it dies or hangs, since that tells nothing about the page.
 struct Seen {
   std::string dom;
   std::vector<std::string> fetched;
@@ -25,7 +26,6 @@ Seen open_page(const TemporaryFolder& folder, const std::string& name) {
   Seen seen;
   for (int attempt = 0; attempt < 3 && seen.dom.empty(); ++attempt) {
     const std::string home = folder.path(fmt::format("profile-{}-{}", name, attempt));
-
     const std::string log = home + "/net.json";
     const std::string dom = home + "/dom.html";
     std::filesystem::create_directories(home);
@@ -101,7 +101,7 @@ TEST(Browser, ShowsTheWeightsGivenAndFetchesNothing) {
   EXPECT_FALSE(open_page(folder, "other.html").fetched.empty());
 }
 
-/// The page as it is once `script` has run in it; what it puts into `result` comes back.
+/// Runs `script` in the page and returns its variable `result`.
 nlohmann::json ask(const TemporaryFolder& folder, std::string page, const std::string& script) {
   const std::size_t policy = page.find("<meta http-equiv=\"Content-Security-Policy\"");
   EXPECT_NE(policy, std::string::npos);
@@ -124,12 +124,18 @@ TEST(Browser, HidesSpecialTokens) {
   const nlohmann::json result = ask(folder, write_page(folder, "a.html"), R"(
     const shown = e => e.getClientRects().length > 0;
     const picture = document.querySelector('svg');
-    const rows = () => [...picture.querySelectorAll('.cells .row')].filter(shown).map(r => [...r.querySelectorAll('rect')].filter(shown));
+    const shownIn = (element, selector) => [...element.querySelectorAll(selector)].filter(shown);
+    const rows = () => shownIn(picture, '.cells .row').map(row => shownIn(row, 'rect'));
+    const corner = row => {
+      const box = row[row.length - 1].getBoundingClientRect();
+      return [Math.round(box.x), Math.round(box.y)];
+    };
     const look = () => ({
-      special: [...document.querySelectorAll('.special')].filter(shown).length,
-      cells: rows().map(r => r.length),
-      corners: rows().map(r => { const box = r[r.length - 1].getBoundingClientRect(); return [Math.round(box.x), Math.round(box.y)]; }),
-      labels: [...picture.querySelectorAll('text:not(.n)')].filter(shown).map(t => t.firstChild.nodeValue)});
+      special: shownIn(document, '.special').length,
+      cells: rows().map(row => row.length),
+      corners: rows().map(corner),
+      labels: shownIn(picture, 'text:not(.n)').map(t => t.firstChild.nodeValue),
+    });
     result.before = look();
     document.getElementById('hide-special').click();
     result.after = look();
@@ -147,8 +153,8 @@ TEST(Browser, HidesSpecialTokens) {
   EXPECT_EQ(after["cells"], nlohmann::json::array({3, 3, 3, 3}));
   EXPECT_EQ(after["labels"],
             nlohmann::json::array({"le", "x&amp;y", "␁", "z", "the", "&lt;b&gt;", "日本"}));
-  // What is left closes up: the last cell shown of each row is the third, the rows follow one
-  // another.
+  // The remaining cells close the gaps: the last cell of each row is now the third, and the rows
+  // follow one another.
   for (int row = 0; row < 4; ++row) {
     EXPECT_EQ(after["corners"][row][0].get<int>(), before["corners"][0][0].get<int>() - 2 * 32)
         << row;
@@ -173,15 +179,27 @@ TEST(Browser, LabelsDoNotOverlapNorLeaveThePicture) {
   writer.close();
   const nlohmann::json result = ask(folder, read_file(folder.path("a.html")), R"(
     document.querySelectorAll('details').forEach(d => d.open = true);
+    const box = element => element.getBoundingClientRect();
+    const leaves = (inner, outer) =>
+      inner.left < outer.left - 1 || inner.right > outer.right + 1 ||
+      inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1;
+    const overlaps = (label, above) => {
+      const size = parseFloat(getComputedStyle(label).fontSize);
+      return box(label).top < box(above).top + size * 0.95;
+    };
     result.pictures = [...document.querySelectorAll('figure > svg')].map(svg => {
-      const frame = svg.getBoundingClientRect(), out = [], over = [];
-      const labels = [...svg.querySelectorAll('text[text-anchor=end]')], boxes = labels.map(t => t.getBoundingClientRect());
-      for (const t of svg.querySelectorAll('text')) {
-        const b = t.getBoundingClientRect();
-        if (b.left < frame.left - 1 || b.right > frame.right + 1 || b.top < frame.top - 1 || b.bottom > frame.bottom + 1) out.push(t.textContent);
-      }
-      for (let i = 1; i < boxes.length; ++i) if (boxes[i].top < boxes[i - 1].top + parseFloat(getComputedStyle(labels[i]).fontSize) * 0.95) over.push(labels[i].textContent);
-      return {out, over, labels: labels.length, width: frame.width};
+      const frame = box(svg);
+      const texts = [...svg.querySelectorAll('text')];
+      const labels = [...svg.querySelectorAll('text[text-anchor=end]')];
+      const out = texts.filter(text => leaves(box(text), frame));
+      const over = labels.filter((label, i) => i > 0 && overlaps(label, labels[i - 1]));
+      const contents = elements => elements.map(element => element.textContent);
+      return {
+        out: contents(out),
+        over: contents(over),
+        labels: labels.length,
+        width: frame.width,
+      };
     });)");
   ASSERT_EQ(result["pictures"].size(), 4u) << result;
   for (const auto& picture : result["pictures"]) {

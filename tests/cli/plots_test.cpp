@@ -18,8 +18,8 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// "" where every element is closed in order and nothing stands bare that markup takes for itself;
-/// else what is wrong.
+/// Checks that every element is closed in order and that special characters are escaped. Returns ""
+/// or the error.
 std::string markup_fault(const std::string& text) {
   const std::vector<std::string> empty = {"meta", "input"};
   std::vector<std::string> open;
@@ -62,8 +62,7 @@ std::string written(const std::string& name, const std::vector<AttendedLine>& li
   return read_file(folder.path(name));
 }
 
-// Text
-// - -----------------------------------------------------------------------------------------------
+// ---- text
 
 TEST(PlotText, ShowsAndEscapes) {
   struct Row {
@@ -106,8 +105,7 @@ TEST(PlotText, ShowsAndEscapes) {
     EXPECT_FALSE(is_special(word));
 }
 
-// Colours
-// - -----------------------------------------------------------------------------------------------
+// ---- colours
 
 /// L* of CIELAB (CIE 1976), from the sRGB bytes.
 double lightness(const std::string& colour) {
@@ -135,8 +133,7 @@ TEST(PlotColours, EqualWeightsAreEqualStepsOfLightness) {
   }
 }
 
-// Attention, in each of its forms
-// - -----------------------------------------------------------------------------------------------
+// ---- attention, in each of its forms
 
 struct Size {
   std::size_t source;
@@ -324,8 +321,7 @@ TEST(Attention, PagesHaveABound) {
       << "numbers have none";
 }
 
-// Charts
-// - -----------------------------------------------------------------------------------------------
+// ---- charts
 
 TEST(Charts, HaveSensibleTicks) {
   struct Row {
@@ -362,7 +358,6 @@ TEST(Charts, HaveSensibleTicks) {
 
 TEST(Charts, AverageOverWhatAllReach) {
   const Series a{.name = "a", .model = "m", .xs = {0, 10, 20}, .ys = {0, 10, 30}};
-
   const Series b{.name = "b", .model = "m", .xs = {5, 15, nan}, .ys = {1, 3, 9}};
   const Series mean = mean_of({&a, &b});
   EXPECT_EQ(mean.xs, (std::vector<double>{5, 10, 15}));
@@ -412,7 +407,7 @@ TEST(Charts, TakeWhateverComes) {
         EXPECT_LT(drawn.size(), 20'000u) << row.what;
       }
   }
-  // Eleven models that end at one point: each has its label, none over another, all in the picture.
+  // Eleven lines end at one point. Their labels must not overlap and must be within the picture.
   std::vector<Series> same;
   for (int i = 0; i < 11; ++i)
     same.push_back({.name = "s", .model = fmt::format("model-{}", i), .xs = {0, 1}, .ys = {0, 1}});
@@ -420,7 +415,6 @@ TEST(Charts, TakeWhateverComes) {
   std::vector<double> heights;
   for (int i = 0; i < 11; ++i) {
     const std::size_t label = svg.find(fmt::format(">model-{}</text>", i));
-
     const std::size_t begin = svg.rfind("y=\"", label);
     ASSERT_NE(label, std::string::npos);
     heights.push_back(std::stod(svg.substr(begin + 3)));

@@ -56,7 +56,6 @@ TEST(PairBatches, MarksSourceTargetAndGold) {
   const Batch batch = PairBatches(pairs, tokenizer, {}).next();
   const Id a = tokenizer->vocabulary().id("a");
   const Id b = tokenizer->vocabulary().id("b");
-
   const Id c = tokenizer->vocabulary().id("c");
   EXPECT_EQ(batch.source.ids.to_vector(), (std::vector<Id>{a, b, eos_id}));
   EXPECT_EQ(batch.target.ids.to_vector(), (std::vector<Id>{bos_id, c}));
@@ -90,7 +89,6 @@ TEST(PairBatches, AnEpochIsEveryLineOnceWithinTheBudget) {
           ++seen[batch.lines[i]];
           const Pair pair = pair_of(batch.lines[i]);
           std::vector<Id> source = tokenizer->encode(pair.source);
-
           std::vector<Id> target = tokenizer->encode(pair.target);
           std::vector<Id> gold = target;
           source.push_back(eos_id);
@@ -144,14 +142,13 @@ TEST(PairBatches, ACutSourceIsNotCopiedFromPastItsEnd) {
   PairBatches batches(pairs, words, {.max_length = 3, .cut = true, .widen = true});
   const Id ada = static_cast<Id>(words.target->size());
   const Id bob = ada + 1;
-
   const Id known = words.target->vocabulary().id("known");
   const Batch batch = batches.next();
   EXPECT_EQ(row(batch.source, 0), (std::vector<Id>{ada, bob, known, eos_id}));
   EXPECT_EQ(batch.gold.to_vector(), (std::vector<Id>{unk_id, bob, known, eos_id}));
 }
 
-// Pairs that want to be read a block at a time; remembers what it was asked for.
+// Pairs in blocks. Records which pairs are read.
 struct Blocks final : PairSource {
   Index lines;
   Index width;
@@ -425,79 +422,120 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
   EXPECT_EQ(counts.dropped, 1);
 }
 
-}  // namespace
-TEST(Batching, CutsLinesAnewInEachEpoch) {
-  std::vector<Pair> lines;
-  const std::vector<std::string> words{"sleep",   "sleeps", "sleeping", "walk",    "walks",
-                                       "walking", "swim",   "swims",    "swimming"};
-  Random random(5);
-  for (Index i = 0; i < 60; ++i) {
-    const auto word = [&] { return words[random.below(words.size())]; };
-    lines.push_back({word() + " " + word() + " " + word(), word() + " " + word()});
-  }
-  const MemoryPairs pairs(lines);
-  for (const std::string kind : {"unigram", "bpe"}) {
-    const Tokenizers tokenizers = train_tokenizer(kind, {}, [&](const TakeLine& take) {
-      for (const Pair& pair : lines) {
-        take(pair.source);
-        take(pair.target);
-      }
-    });
-    BatchOptions options{.batch_tokens = 60, .subword_sampling = kind == "bpe" ? 0.3 : 0.2};
-    PairBatches batches(pairs, tokenizers, options);
-    std::map<std::pair<Index, Index>, std::vector<Id>> sources;  // by epoch and line
-    Index best = 0;
-    std::vector<std::vector<std::int64_t>> positions;
-    std::vector<Batch> seen;
-    while (batches.epoch() < 3) {
-      const Index epoch = batches.epoch();
-      positions.push_back(batches.position());
-      seen.push_back(batches.next());
-      for (Index i = 0; i < seen.back().source.spans.count(); ++i) {
-        std::vector<Id> ids = row(seen.back().source, i);
+// Sampling of segmentations, for kinds of tokenizers with subwords. Its parameter is the kind.
+class SubwordSampling : public testing::TestWithParam<const char*> {
+ protected:
+  static constexpr Index line_count = 60;
+  static constexpr Index epoch_count = 3;
+  using Sources = std::map<std::pair<Index, Index>, std::vector<Id>>;  // by epoch and line
 
-        std::vector<Id> gold = row({seen.back().gold, seen.back().target.spans}, i);
-        const Pair& pair = lines[seen.back().lines[i]];
-        EXPECT_EQ(tokenizers.source->decode(ids), pair.source);
-        EXPECT_EQ(tokenizers.target->decode(gold), pair.target);
-        ids.pop_back();
-        best += ids == tokenizers.source->encode(pair.source);
-        sources[{epoch, seen.back().lines[i]}] = std::move(ids);
-      }
+  static std::vector<Pair> draw_lines() {
+    const std::vector<std::string> words{"sleep",   "sleeps", "sleeping", "walk",    "walks",
+                                         "walking", "swim",   "swims",    "swimming"};
+    Random random(5);
+    std::vector<Pair> lines;
+    for (Index i = 0; i < line_count; ++i) {
+      const auto word = [&] { return words[random.below(words.size())]; };
+      lines.push_back({word() + " " + word() + " " + word(), word() + " " + word()});
     }
-    EXPECT_EQ(sources.size(), 180u);
-    EXPECT_LT(best, 170);
-    Index changed = 0;
-    for (Index i = 0; i < 60; ++i)
-      changed += sources[{0, i}] != sources[{1, i}];
-    EXPECT_GT(changed, 15) << kind;
-    // Whatever was read before: a batch is a function of its position.
-    PairBatches others(pairs, tokenizers, options);
-    for (std::size_t i = positions.size(); i-- > 0;) {
-      others.seek(positions[i]);
-      expect_equal(others.next(), seen[i]);
+    return lines;
+  }
+
+  SubwordSampling()
+      : tokenizers(train_tokenizer(GetParam(), {}, [&](const TakeLine& take) {
+          for (const Pair& pair : lines) {
+            take(pair.source);
+            take(pair.target);
+          }
+        })) {}
+
+  // The ids of a source without </s>.
+  static std::vector<Id> source_ids(const Batch& batch, Index i) {
+    std::vector<Id> ids = row(batch.source, i);
+    ids.pop_back();
+    return ids;
+  }
+
+  Sources read_epochs(PairBatches& batches) const {
+    Sources sources;
+    while (batches.epoch() < epoch_count) {
+      const Index epoch = batches.epoch();
+      const Batch batch = batches.next();
+      for (Index i = 0; i < batch.source.spans.count(); ++i)
+        sources[{epoch, batch.lines[i]}] = source_ids(batch, i);
     }
-    // Another order of the lines or size of the window draws the same for a line.
-    options.window = 7;
-    options.shuffle = false;
-    PairBatches narrow(pairs, tokenizers, options);
-    while (narrow.epoch() < 1) {
-      const Batch batch = narrow.next();
-      for (Index i = 0; i < batch.source.spans.count(); ++i) {
-        std::vector<Id> ids = row(batch.source, i);
-        ids.pop_back();
-        EXPECT_EQ(ids, (sources[{0, batch.lines[i]}]));
-      }
+    return sources;
+  }
+
+  const std::vector<Pair> lines = draw_lines();
+  const MemoryPairs pairs{lines};
+  const Tokenizers tokenizers;
+  const BatchOptions options{.batch_tokens = 60,
+                             .subword_sampling = GetParam() == std::string("bpe") ? 0.3 : 0.2};
+};
+
+TEST_P(SubwordSampling, KeepsTheText) {
+  PairBatches batches(pairs, tokenizers, options);
+  while (batches.epoch() < epoch_count) {
+    const Batch batch = batches.next();
+    for (Index i = 0; i < batch.source.spans.count(); ++i) {
+      const Pair& pair = lines[batch.lines[i]];
+      EXPECT_EQ(tokenizers.source->decode(row(batch.source, i)), pair.source);
+      EXPECT_EQ(tokenizers.target->decode(row({batch.gold, batch.target.spans}, i)), pair.target);
     }
-    // Evaluation takes the best.
-    for (const Batch& batch : all_batches(pairs, tokenizers, options))
-      for (Index i = 0; i < batch.source.spans.count(); ++i) {
-        std::vector<Id> ids = row(batch.source, i);
-        ids.pop_back();
-        EXPECT_EQ(ids, tokenizers.source->encode(lines[batch.lines[i]].source));
-      }
   }
 }
+
+TEST_P(SubwordSampling, DrawsNewSegmentationsInEachEpoch) {
+  PairBatches batches(pairs, tokenizers, options);
+  const Sources sources = read_epochs(batches);
+  EXPECT_EQ(sources.size(), 180u);
+  Index best = 0;
+  for (const auto& [key, ids] : sources)
+    best += ids == tokenizers.source->encode(lines[key.second].source);
+  EXPECT_LT(best, 170);
+  Index changed = 0;
+  for (Index i = 0; i < line_count; ++i)
+    changed += sources.at({0, i}) != sources.at({1, i});
+  EXPECT_GT(changed, 15);
+}
+
+TEST_P(SubwordSampling, DependsOnThePositionAlone) {
+  PairBatches batches(pairs, tokenizers, options);
+  std::vector<std::vector<std::int64_t>> positions;
+  std::vector<Batch> seen;
+  while (batches.epoch() < epoch_count) {
+    positions.push_back(batches.position());
+    seen.push_back(batches.next());
+  }
+  PairBatches others(pairs, tokenizers, options);
+  for (std::size_t i = positions.size(); i-- > 0;) {
+    others.seek(positions[i]);
+    expect_equal(others.next(), seen[i]);
+  }
+}
+
+TEST_P(SubwordSampling, DoesNotDependOnTheOrderOfLines) {
+  PairBatches batches(pairs, tokenizers, options);
+  const Sources sources = read_epochs(batches);
+  BatchOptions other = options;
+  other.window = 7;
+  other.shuffle = false;
+  PairBatches narrow(pairs, tokenizers, other);
+  while (narrow.epoch() < 1) {
+    const Batch batch = narrow.next();
+    for (Index i = 0; i < batch.source.spans.count(); ++i)
+      EXPECT_EQ(source_ids(batch, i), sources.at({0, batch.lines[i]}));
+  }
+}
+
+TEST_P(SubwordSampling, IsNotUsedForEvaluation) {
+  for (const Batch& batch : all_batches(pairs, tokenizers, options))
+    for (Index i = 0; i < batch.source.spans.count(); ++i)
+      EXPECT_EQ(source_ids(batch, i), tokenizers.source->encode(lines[batch.lines[i]].source));
+}
+
+INSTANTIATE_TEST_SUITE_P(Batching, SubwordSampling, testing::Values("unigram", "bpe"));
 
 TEST(Batching, NamesUnknownWordsForModelsThatCopy) {
   const auto tokenizer = alphabet();
@@ -514,4 +552,5 @@ TEST(Batching, NamesUnknownWordsForModelsThatCopy) {
       << "two vocabularies";
 }
 
+}  // namespace
 }  // namespace heed

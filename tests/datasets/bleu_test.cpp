@@ -27,126 +27,123 @@ struct Row {
   double score;
 };
 
+const Lines papineni{"the the the the the the the"};
+const Lines near{"a b c x"};
+const Lines far{"a b c d"};  // matches 3, 2, 1, 0 of 4, 3, 2, 1
+const Row hand_computed[]{
+    {"itself, 7 words", {"The cat is on the mat."}, {{"The cat is on the mat."}}, {}, 100},
+    {"two words have no trigrams: 0 of 0", {"Hello world"}, {{"Hello world"}}, {}, 0},
+    {"two words, add 1: 2/2, 2/2, 1/1, 1/1",
+     {"Hello world"},
+     {{"Hello world"}},
+     {.smooth = "add-k"},
+     100},
+    {"nothing matches: never smoothed", far, {{"e f g h"}}, {}, 0},
+    {"nothing matches, floor", far, {{"e f g h"}}, {.smooth = "floor"}, 0},
+    {"clipped at 2 of 7; then exp: 1/(2*6), 1/(4*5), 1/(8*4)",
+     papineni,
+     {{"the cat is on the mat"}},
+     {},
+     root4(2.0 / 7 * 1 / 12 * 1 / 20 * 1 / 32)},
+    {"the same with the second reference of the paper: still 2 of 7",
+     papineni,
+     {{"the cat is on the mat"}, {"there is a cat on the mat"}},
+     {},
+     root4(2.0 / 7 * 1 / 12 * 1 / 20 * 1 / 32)},
+    {"clip at the most of one reference, not the sum: 2/4, 1/3, 1/(2*2), 1/(4*1)",
+     {"a a a a"},
+     {{"a b c d"}, {"a a x y"}},
+     {},
+     root4(1.0 / 2 / 3 / 4 / 4)},
+    {"all match, 4 words for 8: exp(1 - 8/4)", far, {{"a b c d e f g h"}}, {}, 100 / e},
+    {"too long is not penalised: 4/5, 3/4, 2/3, 1/2", {"a b c d e"}, {far}, {}, root4(0.2)},
+    {"refs of 3 and 5 words are as close to 4: the shorter, no penalty",
+     far,
+     {{"a b c d e"}, {"a b c"}},
+     {},
+     100},
+    {"in the other order", far, {{"a b c"}, {"a b c d e"}}, {}, 100},
+    {"refs of 9 and 5 words: 5 is closer, exp(1 - 5/4)",
+     far,
+     {{"a b c d e f g h i"}, {"a b c d e"}},
+     {},
+     100 * std::exp(-0.25)},
+    {"counts add up over lines: 6/7, 4/5, 2/3, 1/2",
+     {"a b c d e", "a b"},
+     {{"a b c d x", "a b"}},
+     {},
+     root4(8.0 / 35)},
+    {"an empty line costs length: 4 words for 6",
+     {"a b c d", ""},
+     {{"a b c d", "e f"}},
+     {},
+     100 * std::exp(-0.5)},
+    {"nothing said", {""}, {far}, {}, 0},
+    {"an empty reference has length 0", {"a b c d", "x"}, {{"a b c d", ""}}, {}, root4(4.0 / 5)},
+    {"exp: 3/4 2/3 1/2, then 1/(2*1)", near, {far}, {}, root4(1.0 / 8)},
+    {"floor 0.1: 3/4 2/3 1/2 0.1/1", near, {far}, {.smooth = "floor"}, root4(0.025)},
+    {"floor 0.5", near, {far}, {.smooth = "floor", .smooth_value = 0.5}, root4(0.125)},
+    {"floor 0", near, {far}, {.smooth = "floor", .smooth_value = 0.0}, 0},
+    {"add 1, but not to words: 3/4 3/4 2/3 1/2", near, {far}, {.smooth = "add-k"}, root4(3.0 / 16)},
+    {"add 2: 3/4 4/5 3/4 2/3", near, {far}, {.smooth = "add-k", .smooth_value = 2.0}, root4(0.3)},
+    {"none", near, {far}, {.smooth = "none"}, 0},
+    {"case counts", {"THE CAT SAT DOWN"}, {{"the cat sat down"}}, {}, 0},
+    {"unless lowercased",
+     {"THE ÉCOLE SAT DOWN"},
+     {{"the école sat down"}},
+     {.lowercase = true},
+     100},
+    {"13a splits punctuation", {"Hello, world!"}, {{"Hello , world !"}}, {}, 100},
+    {"none does not", {"Hello, world!"}, {{"Hello , world !"}}, {.tokenize = "none"}, 0},
+    {"entities", {"a &amp; b &lt;c&gt;"}, {{"a & b <c>"}}, {}, 100},
+    {"a line end inside a segment: 'foo-' stays at the end, joins within",
+     {"a b c foo-\n"},
+     {{"a b c foo-"}},
+     {},
+     100},
+    {"char: a b c d against a b c e, 3/4 2/3 1/2 1/2",
+     {"ab cd"},
+     {{"abc e"}},
+     {.tokenize = "char"},
+     root4(1.0 / 8)},
+    {"zh: 我 爱 吃 鱼 against 我 爱 吃 肉",
+     {"我爱吃鱼"},
+     {{"我爱吃肉"}},
+     {.tokenize = "zh"},
+     root4(1.0 / 8)},
+    {"13a: one word, nothing matches", {"我爱吃鱼"}, {{"我爱吃肉"}}, {}, 0},
+    {"intl parts « and a of «a b c»: 5 of 5 words",
+     {"«a b c»"},
+     {{"« a b c »"}},
+     {.tokenize = "intl"},
+     100},
+    {"13a does not: b alone of «a b c» matches, 1/3 1/(2*2) 1/(4*1), no 4-gram",
+     {"«a b c»"},
+     {{"« a b c »"}},
+     {},
+     0},
+    {"3 references share the words, a b and c d two of 3 pairs: 4/4 2/3, then 1/(2*2) 1/(4*1)",
+     {"a b c d"},
+     {{"a b"}, {"x c d y"}, {"b q"}},
+     {},
+     root4(4.0 / 4 * 2 / 3 * 1 / 4 * 1 / 4)},
+    {"effective order stops at two words: 2/2, 1/1",
+     {"Hello world"},
+     {{"Hello world"}},
+     {.effective_order = true},
+     100},
+};
+
 TEST(Bleu, HandComputedCorpora) {
-  const Lines papineni{"the the the the the the the"};
-  const Lines near{"a b c x"};
-  const Lines far{"a b c d"};  // matches 3, 2, 1, 0 of 4, 3, 2, 1
-  const Row rows[]{
-      {"itself, 7 words", {"The cat is on the mat."}, {{"The cat is on the mat."}}, {}, 100},
-      {"two words have no trigrams: 0 of 0", {"Hello world"}, {{"Hello world"}}, {}, 0},
-      {"two words, add 1: 2/2, 2/2, 1/1, 1/1",
-       {"Hello world"},
-       {{"Hello world"}},
-       {.smooth = "add-k"},
-       100},
-      {"nothing matches: never smoothed", far, {{"e f g h"}}, {}, 0},
-      {"nothing matches, floor", far, {{"e f g h"}}, {.smooth = "floor"}, 0},
-      {"clipped at 2 of 7; then exp: 1/(2*6), 1/(4*5), 1/(8*4)",
-       papineni,
-       {{"the cat is on the mat"}},
-       {},
-       root4(2.0 / 7 * 1 / 12 * 1 / 20 * 1 / 32)},
-      {"the same with the second reference of the paper: still 2 of 7",
-       papineni,
-       {{"the cat is on the mat"}, {"there is a cat on the mat"}},
-       {},
-       root4(2.0 / 7 * 1 / 12 * 1 / 20 * 1 / 32)},
-      {"clip at the most of one reference, not the sum: 2/4, 1/3, 1/(2*2), 1/(4*1)",
-       {"a a a a"},
-       {{"a b c d"}, {"a a x y"}},
-       {},
-       root4(1.0 / 2 / 3 / 4 / 4)},
-      {"all match, 4 words for 8: exp(1 - 8/4)", far, {{"a b c d e f g h"}}, {}, 100 / e},
-      {"too long is not penalised: 4/5, 3/4, 2/3, 1/2", {"a b c d e"}, {far}, {}, root4(0.2)},
-      {"refs of 3 and 5 words are as close to 4: the shorter, no penalty",
-       far,
-       {{"a b c d e"}, {"a b c"}},
-       {},
-       100},
-      {"in the other order", far, {{"a b c"}, {"a b c d e"}}, {}, 100},
-      {"refs of 9 and 5 words: 5 is closer, exp(1 - 5/4)",
-       far,
-       {{"a b c d e f g h i"}, {"a b c d e"}},
-       {},
-       100 * std::exp(-0.25)},
-      {"counts add up over lines: 6/7, 4/5, 2/3, 1/2",
-       {"a b c d e", "a b"},
-       {{"a b c d x", "a b"}},
-       {},
-       root4(8.0 / 35)},
-      {"an empty line costs length: 4 words for 6",
-       {"a b c d", ""},
-       {{"a b c d", "e f"}},
-       {},
-       100 * std::exp(-0.5)},
-      {"nothing said", {""}, {far}, {}, 0},
-      {"an empty reference has length 0", {"a b c d", "x"}, {{"a b c d", ""}}, {}, root4(4.0 / 5)},
-      {"exp: 3/4 2/3 1/2, then 1/(2*1)", near, {far}, {}, root4(1.0 / 8)},
-      {"floor 0.1: 3/4 2/3 1/2 0.1/1", near, {far}, {.smooth = "floor"}, root4(0.025)},
-      {"floor 0.5", near, {far}, {.smooth = "floor", .smooth_value = 0.5}, root4(0.125)},
-      {"floor 0", near, {far}, {.smooth = "floor", .smooth_value = 0.0}, 0},
-      {"add 1, but not to words: 3/4 3/4 2/3 1/2",
-       near,
-       {far},
-       {.smooth = "add-k"},
-       root4(3.0 / 16)},
-      {"add 2: 3/4 4/5 3/4 2/3", near, {far}, {.smooth = "add-k", .smooth_value = 2.0}, root4(0.3)},
-      {"none", near, {far}, {.smooth = "none"}, 0},
-      {"case counts", {"THE CAT SAT DOWN"}, {{"the cat sat down"}}, {}, 0},
-      {"unless lowercased",
-       {"THE ÉCOLE SAT DOWN"},
-       {{"the école sat down"}},
-       {.lowercase = true},
-       100},
-      {"13a splits punctuation", {"Hello, world!"}, {{"Hello , world !"}}, {}, 100},
-      {"none does not", {"Hello, world!"}, {{"Hello , world !"}}, {.tokenize = "none"}, 0},
-      {"entities", {"a &amp; b &lt;c&gt;"}, {{"a & b <c>"}}, {}, 100},
-      {"a line end inside a segment: 'foo-' stays at the end, joins within",
-       {"a b c foo-\n"},
-       {{"a b c foo-"}},
-       {},
-       100},
-      {"char: a b c d against a b c e, 3/4 2/3 1/2 1/2",
-       {"ab cd"},
-       {{"abc e"}},
-       {.tokenize = "char"},
-       root4(1.0 / 8)},
-      {"zh: 我 爱 吃 鱼 against 我 爱 吃 肉",
-       {"我爱吃鱼"},
-       {{"我爱吃肉"}},
-       {.tokenize = "zh"},
-       root4(1.0 / 8)},
-      {"13a: one word, nothing matches", {"我爱吃鱼"}, {{"我爱吃肉"}}, {}, 0},
-      {"intl parts « and a of «a b c»: 5 of 5 words",
-       {"«a b c»"},
-       {{"« a b c »"}},
-       {.tokenize = "intl"},
-       100},
-      {"13a does not: b alone of «a b c» matches, 1/3 1/(2*2) 1/(4*1), no 4-gram",
-       {"«a b c»"},
-       {{"« a b c »"}},
-       {},
-       0},
-      {"3 references share the words, a b and c d two of 3 pairs: 4/4 2/3, then 1/(2*2) 1/(4*1)",
-       {"a b c d"},
-       {{"a b"}, {"x c d y"}, {"b q"}},
-       {},
-       root4(4.0 / 4 * 2 / 3 * 1 / 4 * 1 / 4)},
-      {"effective order stops at two words: 2/2, 1/1",
-       {"Hello world"},
-       {{"Hello world"}},
-       {.effective_order = true},
-       100},
-  };
-  for (const Row& row : rows)
+  for (const Row& row : hand_computed)
     EXPECT_NEAR(corpus_bleu(row.hypotheses, row.references, row.options).score, row.score, 1e-9)
         << row.why;
 }
 
-// The digits printed in sacrebleu's own documentation and tests: README.md, test/test_bleu.py
-// (score / 100 there where it says so) and test/test_sentence_bleu.py, an example of its issue 98.
-// They are given to three or more digits.
-TEST(Bleu, PublishedFigures) {
+// Figures from sacrebleu's own documentation and tests: README.md, test/test_bleu.py (partly as
+// score / 100), test/test_sentence_bleu.py, and an example of its issue 98. They have three or more
+// digits.
+TEST(Bleu, PublishedFiguresOfCorpora) {
   const Lines readme{"The dog bit the man.", "It wasn't surprising.",
                      "The man had just bitten him."};
   const std::vector<Lines> references{
@@ -179,7 +176,9 @@ TEST(Bleu, PublishedFigures) {
   for (const Row& row : corpora)
     EXPECT_NEAR(corpus_bleu(row.hypotheses, row.references, row.options).score, row.score, 1e-5)
         << row.why;
+}
 
+TEST(Bleu, PublishedFiguresOfSentences) {
   const std::string reference = "producţia de zahăr brut se exprimă în zahăr alb;";
   const std::string hypothesis =
       "Producția de zahăr primă va fi exprimată în ceea ce privește zahărul alb;";
@@ -224,7 +223,7 @@ TEST(Bleu, Sentences) {
       {"", {"a"}, 0},
       {"a b c x", {"a b c d"}, root4(1.0 / 8)},
       {"a b", {"b a"}, 100 * std::sqrt(1.0 / 2)},  // 2/2 and, smoothed, 1/(2*1)
-      // 1 and 3 words are as close: the shorter, no penalty
+      // 1 and 3 words are equally close: the shorter counts, so there is no penalty
       {"a b", {"c", "a b c"}, 100},
       {"test", {"a test"}, 100 / e},  // test_bleu.py: 0.3678794411714425
       {"   ", {"a"}, 0},
@@ -273,7 +272,7 @@ TEST(Bleu, RefusesWhatItCannotScore) {
             "[bleu] expected a smoothing value within [0, 1000000]; got -1");
 }
 
-// Expected words follow the rules of mteval-v13a.pl by hand.
+// The expected words were derived by hand from the rules of mteval-v13a.pl.
 TEST(MetricTokenize, Rules13a) {
   const std::pair<std::string, Lines> rows[]{
       {"", {}},
@@ -301,9 +300,9 @@ TEST(MetricTokenize, Rules13a) {
   EXPECT_EQ(bleu_tokenizer("none")(" a,b  c.\t-d\u2003e "), (Lines{"a,b", "c.", "-d", "e"}));
 }
 
-// The rules of mteval-v14.pl --international-tokenization by hand: punctuation unless between
-// digits, then every symbol. No spaces are put at the ends, so that nothing is split behind a final
-// number.
+// The expected words were derived by hand from mteval-v14.pl --international-tokenization:
+// punctuation unless between digits, then every symbol. It adds no spaces at the ends, so nothing
+// is split after a final number.
 TEST(MetricTokenize, RulesIntl) {
   const std::pair<std::string, Lines> rows[]{
       {"", {}},

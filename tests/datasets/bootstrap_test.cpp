@@ -10,7 +10,7 @@
 namespace heed {
 namespace {
 
-/// Lines of `words` words of which the first `right` are the reference's.
+// Lines of `words` words, the first `right` of which equal those of the reference.
 std::vector<BleuCounts> lines(const std::vector<int>& right, int words = 8) {
   std::vector<BleuCounts> counts;
   for (int r : right) {
@@ -42,8 +42,8 @@ TEST(Bootstrap, LineCountsAddUpToTheCorpus) {
 }
 
 TEST(Bootstrap, SameSeedSameSetsForEverySystem) {
-  // b is a but for a worse last line: on every set b is as good where that line is not drawn and
-  // worse where it is.
+  // b equals a except for a worse last line. On each set b is worse if that line was drawn, else
+  // equal.
   const auto a = lines({8, 7, 6, 8, 5, 8});
   const auto b = lines({8, 7, 6, 8, 5, 4});
   const auto x = bootstrap_bleu(a, 400, 3);
@@ -53,7 +53,7 @@ TEST(Bootstrap, SameSeedSameSetsForEverySystem) {
     EXPECT_GE(x[i], y[i]);
     equal += x[i] == y[i];
   }
-  // the chance that six draws miss one line of six
+  // the probability that six draws miss one line of six
   EXPECT_NEAR(equal / 400.0, std::pow(5.0 / 6, 6), 0.08);
   EXPECT_EQ(x, bootstrap_bleu(a, 400, 3));
   EXPECT_NE(x, bootstrap_bleu(a, 400, 4));
@@ -71,7 +71,6 @@ TEST(Bootstrap, NamesClearDifferencesAlone) {
   }
   const auto a = bootstrap_bleu(lines(good), 500, 1);
   const auto b = bootstrap_bleu(lines(same), 500, 1);
-
   const auto c = bootstrap_bleu(lines(poor), 500, 1);
   EXPECT_TRUE(paired_difference(a, c).significant());
   EXPECT_GT(paired_difference(a, c).low, 0);

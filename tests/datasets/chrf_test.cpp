@@ -23,90 +23,91 @@ struct Row {
   double score;
 };
 
-// Worked by hand: each order as matches/hypothesis, matches/reference; orders that either side
-// lacks are left out of both means.
+// Computed by hand. Each order is given as matches/hypothesis, matches/reference. Orders that one
+// side is too short for are in neither mean.
+const ChrfOptions plus{.word_order = 2};
+const Row hand_computed[]{
+    // sacrebleu's test/test_chrf.py, effective order; P = R, so its beta of 3 and ours of 2 agree
+    {"one character", {"a"}, {{"a"}}, {}, 100},
+    {"white space does not count", {"a b c"}, {{"abc"}}, {}, 100},
+    {"nothing said", {""}, {{"reference"}}, {}, 0},
+    {"nothing said, of one character", {""}, {{"c"}}, {}, 0},
+    {"two lines: 1/2", {"a", "b"}, {{"a", "c"}}, {}, 50},
+    {"1/2 0/1", {"aa"}, {{"ab"}}, {}, 25},
+    {"nothing alike", {"abcdefg"}, {{"hijklmnop"}}, {}, 0},
+    {"a whole sentence",
+     {"Niemand hat die Absicht, eine Mauer zu errichten"},
+     {{"Niemand hat die Absicht, eine Mauer zu errichten"}},
+     {},
+     100},
+    // the definition
+    {"nothing against nothing", {""}, {{""}}, {}, 0},
+    {"something against nothing", {"a"}, {{""}}, {}, 0},
+    {"3/4 2/3 1/2 0/1", {"abcd"}, {{"abce"}}, {}, 100 * 23.0 / 48},
+    {"6/7 5/6 4/5 3/4 2/3 1/2",
+     {"abcdefg"},
+     {{"abcdefx"}},
+     {},
+     100 * (6.0 / 7 + 5.0 / 6 + 4.0 / 5 + 3.0 / 4 + 2.0 / 3 + 1.0 / 2) / 6},
+    {"no pairs in the reference: P 1/2, R 1/1", {"ab"}, {{"a"}}, {}, f2(0.5, 1)},
+    {"no pairs in the hypothesis: P 1/1, R 1/2", {"a"}, {{"ab"}}, {}, f2(1, 0.5)},
+    {"clipped: P 2/4 1/3, R 2/2 1/1", {"aaaa"}, {{"aa"}}, {}, f2(5.0 / 12, 1)},
+    {"recall counts four times as much: P 1, R (2/3 + 1/2)/2",
+     {"ab"},
+     {{"abc"}},
+     {},
+     f2(1, 7.0 / 12)},
+    {"order 2 of line 1 has no reference, so its pairs are not counted: P 3/5 1/1, R 3/3 1/1",
+     {"abc", "ab"},
+     {{"a", "ab"}},
+     {},
+     f2(0.8, 1)},
+    {"case counts", {"A"}, {{"a"}}, {}, 0},
+    {"unless lowercased", {"ÀB"}, {{"àb"}}, {.lowercase = true}, 100},
+    {"Unicode's spaces are white space", {"a\u3000b\u00A0c"}, {{"a b\u2003c"}}, {}, 100},
+    {"a zero-width one is none: P 2/3 0/2, R 2/2 0/1",
+     {"a\u200Bb"},
+     {{"ab"}},
+     {},
+     f2(1.0 / 3, 0.5)},
+    {"not normalised", {"e\u0301"}, {{"\u00E9"}}, {}, 0},
+    {"characters, not bytes: P 1/2, R 1/1", {"😀😀"}, {{"😀"}}, {}, f2(0.5, 1)},
+    // several references
+    {"the better one", {"ab"}, {{"xy"}, {"ab"}}, {}, 100},
+    {"by its own score: a gives 83.3, abc 63.6", {"ab"}, {{"abc"}, {"a"}}, {}, f2(0.5, 1)},
+    {"of equals, 0 and 0, the first: 1/2, 1/2", {"x", "a"}, {{"y", "a"}, {"zzz", "a"}}, {}, 50},
+    {"of equals in the other order: P 1/2, R 1/4",
+     {"x", "a"},
+     {{"zzz", "a"}, {"y", "a"}},
+     {},
+     f2(0.5, 0.25)},
+    // chrF++ (Popović 2017): words of order 1 and 2 behind the characters
+    {"++ itself", {"a b"}, {{"a b"}}, plus, 100},
+    {"++ characters 1/2 0/1, words 1/2 0/1", {"a b"}, {{"a c"}}, plus, 25},
+    {"++ the same characters, other words: 1 1 1, then 0/1, no pairs",
+     {"abc"},
+     {{"a bc"}},
+     plus,
+     75},
+    {"++ hi ! against hi: P 2/3 1/2 and 1/2, R 1", {"hi!"}, {{"hi"}}, plus, f2(5.0 / 9, 1)},
+    {"++ (hi and ) against ( hi ): P 4 of 4, 1/2, 0/1, R 4 of 4, 1/3, 0/2",
+     {"(hi)"},
+     {{"( hi )"}},
+     plus,
+     f2(4.5 / 6, (4 + 1.0 / 3) / 6)},
+    {"++ a mark in front", {"\"hi"}, {{"\" hi"}}, plus, 100},
+    {"++ marks alone", {"!! ?"}, {{"! ! ?"}}, plus, 100},
+    {"++ one mark a word: hi! ! against hi ! !: characters 4 of 4, words P 1/2 0/1, R 1/3 0/2",
+     {"hi!!"},
+     {{"hi ! !"}},
+     plus,
+     f2(4.5 / 6, (4 + 1.0 / 3) / 6)},
+    {"++ only ASCII's marks: 1 1 1, then 0/1, no pairs", {"hi…"}, {{"hi …"}}, plus, 75},
+    {"++ lowercased", {"A B"}, {{"a b"}}, {.word_order = 2, .lowercase = true}, 100},
+};
+
 TEST(Chrf, HandComputedCorpora) {
-  const ChrfOptions plus{.word_order = 2};
-  const Row rows[]{
-      // sacrebleu's test/test_chrf.py, effective order; P = R, so its beta of 3 and ours of 2 agree
-      {"one character", {"a"}, {{"a"}}, {}, 100},
-      {"white space does not count", {"a b c"}, {{"abc"}}, {}, 100},
-      {"nothing said", {""}, {{"reference"}}, {}, 0},
-      {"nothing said, of one character", {""}, {{"c"}}, {}, 0},
-      {"two lines: 1/2", {"a", "b"}, {{"a", "c"}}, {}, 50},
-      {"1/2 0/1", {"aa"}, {{"ab"}}, {}, 25},
-      {"nothing alike", {"abcdefg"}, {{"hijklmnop"}}, {}, 0},
-      {"a whole sentence",
-       {"Niemand hat die Absicht, eine Mauer zu errichten"},
-       {{"Niemand hat die Absicht, eine Mauer zu errichten"}},
-       {},
-       100},
-      // the definition
-      {"nothing against nothing", {""}, {{""}}, {}, 0},
-      {"something against nothing", {"a"}, {{""}}, {}, 0},
-      {"3/4 2/3 1/2 0/1", {"abcd"}, {{"abce"}}, {}, 100 * 23.0 / 48},
-      {"6/7 5/6 4/5 3/4 2/3 1/2",
-       {"abcdefg"},
-       {{"abcdefx"}},
-       {},
-       100 * (6.0 / 7 + 5.0 / 6 + 4.0 / 5 + 3.0 / 4 + 2.0 / 3 + 1.0 / 2) / 6},
-      {"no pairs in the reference: P 1/2, R 1/1", {"ab"}, {{"a"}}, {}, f2(0.5, 1)},
-      {"no pairs in the hypothesis: P 1/1, R 1/2", {"a"}, {{"ab"}}, {}, f2(1, 0.5)},
-      {"clipped: P 2/4 1/3, R 2/2 1/1", {"aaaa"}, {{"aa"}}, {}, f2(5.0 / 12, 1)},
-      {"recall counts four times as much: P 1, R (2/3 + 1/2)/2",
-       {"ab"},
-       {{"abc"}},
-       {},
-       f2(1, 7.0 / 12)},
-      {"order 2 of line 1 has no reference, so its pairs are not counted: P 3/5 1/1, R 3/3 1/1",
-       {"abc", "ab"},
-       {{"a", "ab"}},
-       {},
-       f2(0.8, 1)},
-      {"case counts", {"A"}, {{"a"}}, {}, 0},
-      {"unless lowercased", {"ÀB"}, {{"àb"}}, {.lowercase = true}, 100},
-      {"Unicode's spaces are white space", {"a\u3000b\u00A0c"}, {{"a b\u2003c"}}, {}, 100},
-      {"a zero-width one is none: P 2/3 0/2, R 2/2 0/1",
-       {"a\u200Bb"},
-       {{"ab"}},
-       {},
-       f2(1.0 / 3, 0.5)},
-      {"not normalised", {"e\u0301"}, {{"\u00E9"}}, {}, 0},
-      {"characters, not bytes: P 1/2, R 1/1", {"😀😀"}, {{"😀"}}, {}, f2(0.5, 1)},
-      // several references
-      {"the better one", {"ab"}, {{"xy"}, {"ab"}}, {}, 100},
-      {"by its own score: a gives 83.3, abc 63.6", {"ab"}, {{"abc"}, {"a"}}, {}, f2(0.5, 1)},
-      {"of equals, 0 and 0, the first: 1/2, 1/2", {"x", "a"}, {{"y", "a"}, {"zzz", "a"}}, {}, 50},
-      {"of equals in the other order: P 1/2, R 1/4",
-       {"x", "a"},
-       {{"zzz", "a"}, {"y", "a"}},
-       {},
-       f2(0.5, 0.25)},
-      // chrF++ (Popović 2017): words of order 1 and 2 behind the characters
-      {"++ itself", {"a b"}, {{"a b"}}, plus, 100},
-      {"++ characters 1/2 0/1, words 1/2 0/1", {"a b"}, {{"a c"}}, plus, 25},
-      {"++ the same characters, other words: 1 1 1, then 0/1, no pairs",
-       {"abc"},
-       {{"a bc"}},
-       plus,
-       75},
-      {"++ hi ! against hi: P 2/3 1/2 and 1/2, R 1", {"hi!"}, {{"hi"}}, plus, f2(5.0 / 9, 1)},
-      {"++ (hi and ) against ( hi ): P 4 of 4, 1/2, 0/1, R 4 of 4, 1/3, 0/2",
-       {"(hi)"},
-       {{"( hi )"}},
-       plus,
-       f2(4.5 / 6, (4 + 1.0 / 3) / 6)},
-      {"++ a mark in front", {"\"hi"}, {{"\" hi"}}, plus, 100},
-      {"++ marks alone", {"!! ?"}, {{"! ! ?"}}, plus, 100},
-      {"++ one mark a word: hi! ! against hi ! !: characters 4 of 4, words P 1/2 0/1, R 1/3 0/2",
-       {"hi!!"},
-       {{"hi ! !"}},
-       plus,
-       f2(4.5 / 6, (4 + 1.0 / 3) / 6)},
-      {"++ only ASCII's marks: 1 1 1, then 0/1, no pairs", {"hi…"}, {{"hi …"}}, plus, 75},
-      {"++ lowercased", {"A B"}, {{"a b"}}, {.word_order = 2, .lowercase = true}, 100},
-  };
-  for (const Row& row : rows)
+  for (const Row& row : hand_computed)
     EXPECT_NEAR(corpus_chrf(row.hypotheses, row.references, row.options).score, row.score, 1e-9)
         << row.why;
 }
@@ -146,11 +147,12 @@ TEST(Chrf, RefusesWhatItCannotScore) {
             "[chrf] expected a word order of 0 or 2; got 1");
 }
 
-// Against counting in a map, on a small alphabet where n-grams repeat.
+// Compares with counts in a map, on a small alphabet in which n-grams repeat.
 TEST(Overlap, CountsAsAMapDoes) {
   std::uint32_t state = 1;
   const auto some = [&](std::uint32_t most) {
-    return state = state * 1664525u + 1013904223u, (state >> 16) % most;
+    state = state * 1664525u + 1013904223u;
+    return (state >> 16) % most;
   };
   for (int round = 0; round < 200; ++round) {
     std::vector<std::uint32_t> a(some(30));

@@ -77,7 +77,6 @@ TEST(Gzip, DamageIsTold) {
   std::string good = gzip("one\ntwo\nthree\n");
   std::string wrong_sum = good;
   std::string wrong_size = good;
-
   std::string wrong_method = good;
   std::string wrong_data = good;
   wrong_sum[good.size() - 8] ^= 1;
@@ -112,8 +111,8 @@ TEST(Gzip, DamageIsTold) {
             "f.gz:2: malformed UTF-8 at byte 2 of the line (0xFF); save the file as UTF-8");
 }
 
-// A tenth of a GiB in a tenth of a MiB: lines are read from disk and a line that never ends is
-// refused.
+// A tenth of a MiB decompresses to a tenth of a GiB. Lines are read from disk, and a line without
+// an end is refused.
 TEST(Gzip, ABombIsNoLine) {
   const TemporaryFolder folder;
   const std::string path = folder.write("bomb.gz", gzip(std::string(100 << 20, 'x')));
@@ -192,7 +191,7 @@ TEST(LineReader, SaysWhatHasNoLines) {
   }
 }
 
-// Bytes of other programs hold returns too, and another line end would spoil them.
+// Binary files hold carriage returns too, and advice to change them would damage such files.
 TEST(LineReader, CallsNoBinaryFileATextOfOldMacs) {
   const TemporaryFolder folder;
   for (const std::string& bytes : {"a\rb\0c\rd"s, "a\rb\xFF\xFE\xFF\rccccccc\rd"s}) {
@@ -202,7 +201,7 @@ TEST(LineReader, CallsNoBinaryFileATextOfOldMacs) {
   }
 }
 
-// However pairs are written.
+// For each format of pairs.
 TEST(LineReader, SaysWhatHasNoLinesToEveryReaderOfPairs) {
   const TemporaryFolder folder;
   const auto message = [&](std::vector<std::string> paths) {

@@ -8,8 +8,8 @@ namespace heed::toy {
 
 std::vector<std::string> split_sentences(const std::string& text);
 
-/// What a reader makes of a report of toy:summarization who knows the phrases of the trade, and
-/// nothing of how it was drawn.
+/// What a reader understands of a report of toy:summarization, who knows the phrases of its
+/// templates but not how it was drawn.
 struct Reading {
   std::string headline;
   std::string topic;

@@ -37,66 +37,67 @@ struct Good {
   Index skipped = 0;
 };
 
+const Good good_data[]{
+    {{{"a.de", "eins\nzwei\n"}, {"a.en", "one\ntwo"}}, {}, {{"eins", "one"}, {"zwei", "two"}}},
+    {{{"a.txt", "eins\n\nzwei\ndrei\n"}, {"b.txt", "one\nx\n \t\u00A0\nthree\n"}},
+     {},
+     {{"eins", "one"}, {"drei", "three"}},
+     2},
+    {{{"a.tsv", "eins\tone\nzwei\ttwo\n"}}, {}, {{"eins", "one"}, {"zwei", "two"}}},
+    {{{"a.tsv", "eins\tone\n\n\tx\nzwei\ttwo\n"}}, {}, {{"eins", "one"}, {"zwei", "two"}}, 2},
+    {{{"a.tsv", "1\teins\tone\n2\tzwei\ttwo\textra\n"}},
+     {"2", "3"},
+     {{"eins", "one"}, {"zwei", "two"}}},
+    {{{"a.tsv", "eins\tone\n"}}, {"2", "1"}, {{"one", "eins"}}},
+    {{{"a.jsonl", R"({"source": "eins", "target": "one", "id": 7})"
+                  "\n\n"
+                  R"({"target":"t\u00e9","source":"\ud83d\ude00"})"}},
+     {},
+     {{"eins", "one"}, {"😀", "té"}},
+     1},
+    {{{"a.jsonl", R"({"document": "long", "summary": "short"})"}}, {}, {{"long", "short"}}},
+    {{{"a.jsonl", R"({"id": [{"source": 1}, "x"], "document": "long", "summary": "short", )"
+                  R"("more": {"summary": [[[]]]}, "none": null})"}},
+     {},
+     {{"long", "short"}}},
+    {{{"a.jsonl", R"({"document": "d", "summary": "s", "source": "x", "target": "y"})"}},
+     {},
+     {{"x", "y"}}},
+    // 7 belongs to a key that is not used.
+    {{{"a.jsonl", R"({"document": "d", "summary": 7, "source": "x", "target": "y"})"}},
+     {},
+     {{"x", "y"}}},
+    {{{"a.jsonl", R"({"text": "x", "id": 1})"}}, {"text", "text"}, {{"x", "x"}}},
+    // A side is one line.
+    {{{"a.jsonl", R"({"source": "a\nb\r\nc\td", "target": " y\n"})"}}, {}, {{"a b  c\td", "y"}}},
+    {{{"a.jsonl",
+       "{\"source\": \"x\", \"target\": \"\"}\r\n{\"source\": \"x\", \"target\": \"y\"}\r\n "
+       "\r\n"}},
+     {},
+     {{"x", "y"}},
+     2},
+    // What editors write: a mark at the start, \r\n, blanks at the ends, tabs inside a line of one
+    // side.
+    {{{"a.de", "\xEF\xBB\xBF eins \r\n\tzwei\u00A0\r\n"},
+      {"a.en", "one\r\n\u3000two\tof\t two \t\n"}},
+     {},
+     {{"eins", "one"}, {"zwei", "two\tof\t two"}}},
+    {{{"a.tsv",
+       "\xEF\xBB\xBF"
+       "eins \t one\r\nzwei\ttwo\r\n\r\n"}},
+     {},
+     {{"eins", "one"}, {"zwei", "two"}},
+     1},
+    // Only \n ends a line. U+0085, U+2028, vertical tab and form feed stay within a line and are
+    // removed at its ends.
+    {{{"a.de", "a\u0085b\u2028c\vd\fe\rf\n"}, {"a.en", "\v\u0085x\u2028\n"}},
+     {},
+     {{"a\u0085b\u2028c\vd\fe\rf", "x"}}},
+    {{{"a.jsonl", R"({"q": "why", "a": "so"})"}}, {"q", "a"}, {{"why", "so"}}},
+};
+
 TEST(Pairs, OpensEveryForm) {
-  const Good rows[]{
-      {{{"a.de", "eins\nzwei\n"}, {"a.en", "one\ntwo"}}, {}, {{"eins", "one"}, {"zwei", "two"}}},
-      {{{"a.txt", "eins\n\nzwei\ndrei\n"}, {"b.txt", "one\nx\n \t\u00A0\nthree\n"}},
-       {},
-       {{"eins", "one"}, {"drei", "three"}},
-       2},
-      {{{"a.tsv", "eins\tone\nzwei\ttwo\n"}}, {}, {{"eins", "one"}, {"zwei", "two"}}},
-      {{{"a.tsv", "eins\tone\n\n\tx\nzwei\ttwo\n"}}, {}, {{"eins", "one"}, {"zwei", "two"}}, 2},
-      {{{"a.tsv", "1\teins\tone\n2\tzwei\ttwo\textra\n"}},
-       {"2", "3"},
-       {{"eins", "one"}, {"zwei", "two"}}},
-      {{{"a.tsv", "eins\tone\n"}}, {"2", "1"}, {{"one", "eins"}}},
-      {{{"a.jsonl", R"({"source": "eins", "target": "one", "id": 7})"
-                    "\n\n"
-                    R"({"target":"t\u00e9","source":"\ud83d\ude00"})"}},
-       {},
-       {{"eins", "one"}, {"😀", "té"}},
-       1},
-      {{{"a.jsonl", R"({"document": "long", "summary": "short"})"}}, {}, {{"long", "short"}}},
-      {{{"a.jsonl",
-         R"({"id": [{"source": 1}, "x"], "document": "long", "summary": "short", "more": {"summary": [[[]]]}, "none": null})"}},
-       {},
-       {{"long", "short"}}},
-      {{{"a.jsonl", R"({"document": "d", "summary": "s", "source": "x", "target": "y"})"}},
-       {},
-       {{"x", "y"}}},
-      // 7 is none of ours
-      {{{"a.jsonl", R"({"document": "d", "summary": 7, "source": "x", "target": "y"})"}},
-       {},
-       {{"x", "y"}}},
-      {{{"a.jsonl", R"({"text": "x", "id": 1})"}}, {"text", "text"}, {{"x", "x"}}},
-      // a side is a line
-      {{{"a.jsonl", R"({"source": "a\nb\r\nc\td", "target": " y\n"})"}}, {}, {{"a b  c\td", "y"}}},
-      {{{"a.jsonl",
-         "{\"source\": \"x\", \"target\": \"\"}\r\n{\"source\": \"x\", \"target\": \"y\"}\r\n "
-         "\r\n"}},
-       {},
-       {{"x", "y"}},
-       2},
-      // What editors leave behind: a mark at the start, \r\n, blanks around, tabs inside a line of
-      // one side.
-      {{{"a.de", "\xEF\xBB\xBF eins \r\n\tzwei\u00A0\r\n"},
-        {"a.en", "one\r\n\u3000two\tof\t two \t\n"}},
-       {},
-       {{"eins", "one"}, {"zwei", "two\tof\t two"}}},
-      {{{"a.tsv",
-         "\xEF\xBB\xBF"
-         "eins \t one\r\nzwei\ttwo\r\n\r\n"}},
-       {},
-       {{"eins", "one"}, {"zwei", "two"}},
-       1},
-      // No line ends but \n: U+0085, U+2028, vertical tab and form feed stay where they are, but at
-      // the ends.
-      {{{"a.de", "a\u0085b\u2028c\vd\fe\rf\n"}, {"a.en", "\v\u0085x\u2028\n"}},
-       {},
-       {{"a\u0085b\u2028c\vd\fe\rf", "x"}}},
-      {{{"a.jsonl", R"({"q": "why", "a": "so"})"}}, {"q", "a"}, {{"why", "so"}}},
-  };
-  for (const Good& row : rows)
+  for (const Good& row : good_data)
     for (const bool packed : {false, true}) {
       const TemporaryFolder folder;
       Names data;
@@ -116,133 +117,130 @@ struct Bad {
   std::string message;
 };
 
+const std::string kinds = "expected two line-aligned files, one .tsv, one .jsonl or toy:NAME";
+const std::string form = R"(; write one object a line, as {"source": "...", "target": "..."})";
+const Bad bad_data[]{
+    {{}, {}, kinds + "; got 0 names"},
+    {{{"a", "x\n"}, {"b", "x\n"}, {"c", "x\n"}}, {}, kinds + "; got 3 names"},
+    {{{"a.de", "1\n2\n3\n"}, {"a.en", "1\n2\n"}},
+     {},
+     "a.de: has 3 lines and a.en has 2; line n of one must belong to line n of the other"},
+    {{{"a.de", "x\n"}, {"none.en", ""}}, {}, "none.en: no such file; check the name"},
+    {{{"a.de", "\n"}, {"a.en", "x\n"}},
+     {},
+     "a.de a.en: no line has text on both sides (1 skipped); check that these are the right "
+     "files"},
+    {{{"a.de", "x\n"}, {"a.en", "x\n"}},
+     {"1", "2"},
+     "--fields belongs to a .tsv or a .jsonl; got 'a.de a.en'"},
+    {{{"a.tsv", "x\ty\n"}, {"b.tsv", "x\ty\n"}},
+     {},
+     "a.tsv: holds both sides, so it stands alone; got 'a.tsv b.tsv'"},
+    {{{"a.txt", "x\n"}}, {}, "a.txt: a single .txt is for a language model (--model lm); " + kinds},
+    {{{"a.csv", "x\n"}}, {}, "a.csv: cannot tell what is in it; " + kinds + "; did you mean .tsv?"},
+    {{{"corpus", "x\n"}}, {}, "corpus: cannot tell what is in it; " + kinds},
+    {{{"a.tsv", "a\tb\na\tb\tc\n"}},
+     {},
+     "a.tsv:2: expected 2 tab-separated columns, got 3; choose two, as --fields 1 2"},
+    {{{"a.tsv", "a b\n"}},
+     {},
+     "a.tsv:1: expected 2 tab-separated columns, got 1; put a tab between source and target"},
+    {{{"a.tsv", "a\tb\tc\na\tb\n"}},
+     {"1", "3"},
+     "a.tsv:2: has 2 columns, --fields 1 3 asks for column 3; correct the line or the fields"},
+    {{{"a.tsv", "a\tb\n"}},
+     {"0", "1"},
+     "--fields of a .tsv are column numbers, as --fields 1 2; got '0'"},
+    {{{"a.tsv", "a\tb\n"}},
+     {"source", "target"},
+     "--fields of a .tsv are column numbers, as --fields 1 2; got 'source'"},
+    {{{"a.tsv", "a\tb\n"}}, {"1"}, "--fields takes two, the source and the target; got 1"},
+    {{{"a.jsonl", "{\"source\": \"x\", \"target\": \"y\"}\n{\"source\": \"x\n"}},
+     {},
+     "a.jsonl:2: is not valid JSON at byte 13" + form},
+    {{{"a.jsonl", "{\"source\": \"x\", \"target\": \"y\"} x\n"}},
+     {},
+     "a.jsonl:1: is not valid JSON at byte 32" + form},
+    {{{"a.jsonl", "{\"source\": \"x\" \"target\": \"y\"}\n"}},
+     {},
+     "a.jsonl:1: is not valid JSON at byte 23" + form},
+    {{{"a.jsonl", "{'source': 'x'}\n"}}, {}, "a.jsonl:1: is not valid JSON at byte 2" + form},
+    {{{"a.jsonl", R"({"source": "x", "n": 1e999, "target": "y"})"}},
+     {},
+     "a.jsonl:1: is not valid JSON at byte 26" + form},
+    {{{"a.jsonl", R"({"source": "x", "target": "y", "source": "z"})"}},
+     {},
+     "a.jsonl:1: has \"source\" 2 times; keep one"},
+    {{{"a.jsonl", R"({"source": "x", "target": ["y"]})"}},
+     {},
+     "a.jsonl:1: \"target\" is of type array; make it a string"},
+    {{{"a.jsonl", R"({"source": {"source": "x"}, "target": "y"})"}},
+     {},
+     "a.jsonl:1: \"source\" is of type object; make it a string"},
+    {{{"a.jsonl", R"({"source": "x", "target": true})"}},
+     {},
+     "a.jsonl:1: \"target\" is of type boolean; make it a string"},
+    {{{"a.jsonl", R"({})"}},
+     {},
+     "a.jsonl:1: has no \"source\"; add it, or name the two fields by --fields SOURCE TARGET"},
+    {{{"a.jsonl", R"("text")"}}, {}, "a.jsonl:1: is not a JSON object" + form},
+    {{{"a.jsonl", "[1, 2]\n"}}, {}, "a.jsonl:1: is not a JSON object" + form},
+    {{{"a.jsonl", R"({"source": "x"})"}},
+     {},
+     "a.jsonl:1: has no \"target\"; add it, or name the two fields by --fields SOURCE TARGET"},
+    {{{"a.jsonl", R"({"source": "x", "targets": "y"})"}},
+     {},
+     "a.jsonl:1: has no \"target\"; did you mean targets?"},
+    {{{"a.jsonl", R"({"document": "x"})"}},
+     {},
+     "a.jsonl:1: has no \"summary\"; add it, or name the two fields by --fields SOURCE TARGET"},
+    {{{"a.jsonl", R"({"source": "x", "target": 3})"}},
+     {},
+     "a.jsonl:1: \"target\" is of type number; make it a string"},
+    {{{"a.jsonl", R"({"source": null, "target": "y"})"}},
+     {},
+     "a.jsonl:1: \"source\" is of type null; make it a string"},
+    {{{"a.jsonl", R"({"source": "\ud800", "target": "y"})"}},
+     {},
+     "a.jsonl:1: is not valid JSON at byte 19" + form},
+    {{{"a.jsonl", R"({"source": "x\u0000", "target": "y"})"}},
+     {},
+     "a.jsonl:1: \"source\" holds a NUL (\\u0000); take it out"},
+    {{{"a.jsonl", "{\"source\": \"x\xFF\", \"target\": \"y\"}"}},
+     {},
+     "a.jsonl:1: malformed UTF-8 at byte 14 of the line (0xFF); save the file as UTF-8"},
+    {{{"a.de", "x\n"}, {"a.en", "y\nz\n\n"}},
+     {},
+     "a.de: has 1 lines and a.en has 3; line n of one must belong to line n of the other"},
+    {{{"a.de", "x\ny\n"},
+      {"a.en",
+       "y\nStra\xDF"
+       "e\n"}},
+     {},
+     "a.en:2: malformed UTF-8 at byte 5 of the line (0xDF); save the file as UTF-8"},
+    {{{"a.tsv", "x\ty\n" + std::string("a\0\tb", 4) + "\n"}},
+     {},
+     "a.tsv:2: NUL at byte 2 of the line; is this a text file, and saved as UTF-8?"},
+    {{{"a.tsv", "x\ty\n\t\n" + std::string(LineReader::most_bytes + 1, 'x')}},
+     {},
+     "a.tsv:3: is longer than 4 MiB; is this a text with a pair a line? break it up or leave it "
+     "out"},
+    {{{"a.tsv", "x\ty\nx\n"}},
+     {},
+     "a.tsv:2: expected 2 tab-separated columns, got 1; put a tab between source and target"},
+    {{{"a.csv.gz", "x,y\n"}},
+     {},
+     "a.csv.gz: cannot tell what is in it; " + kinds + "; did you mean .tsv?"},
+    {{{"a.txt.gz", "x\n"}},
+     {},
+     "a.txt.gz: a single .txt is for a language model (--model lm); " + kinds},
+    {{{"a.tsv.gz", "x\ty\n"}, {"b.tsv.gz", "x\ty\n"}},
+     {},
+     "a.tsv.gz: holds both sides, so it stands alone; got 'a.tsv.gz b.tsv.gz'"},
+};
+
 TEST(Pairs, SaysWhatIsWrongWhere) {
-  const std::string kinds = "expected two line-aligned files, one .tsv, one .jsonl or toy:NAME";
-  const std::string form = R"(; write one object a line, as {"source": "...", "target": "..."})";
-  const Bad rows[]{
-      {{}, {}, kinds + "; got 0 names"},
-      {{{"a", "x\n"}, {"b", "x\n"}, {"c", "x\n"}}, {}, kinds + "; got 3 names"},
-      {{{"a.de", "1\n2\n3\n"}, {"a.en", "1\n2\n"}},
-       {},
-       "a.de: has 3 lines and a.en has 2; line n of one must belong to line n of the other"},
-      {{{"a.de", "x\n"}, {"none.en", ""}}, {}, "none.en: no such file; check the name"},
-      {{{"a.de", "\n"}, {"a.en", "x\n"}},
-       {},
-       "a.de a.en: no line has text on both sides (1 skipped); check that these are the right "
-       "files"},
-      {{{"a.de", "x\n"}, {"a.en", "x\n"}},
-       {"1", "2"},
-       "--fields belongs to a .tsv or a .jsonl; got 'a.de a.en'"},
-      {{{"a.tsv", "x\ty\n"}, {"b.tsv", "x\ty\n"}},
-       {},
-       "a.tsv: holds both sides, so it stands alone; got 'a.tsv b.tsv'"},
-      {{{"a.txt", "x\n"}},
-       {},
-       "a.txt: a single .txt is for a language model (--model lm); " + kinds},
-      {{{"a.csv", "x\n"}},
-       {},
-       "a.csv: cannot tell what is in it; " + kinds + "; did you mean .tsv?"},
-      {{{"corpus", "x\n"}}, {}, "corpus: cannot tell what is in it; " + kinds},
-      {{{"a.tsv", "a\tb\na\tb\tc\n"}},
-       {},
-       "a.tsv:2: expected 2 tab-separated columns, got 3; choose two, as --fields 1 2"},
-      {{{"a.tsv", "a b\n"}},
-       {},
-       "a.tsv:1: expected 2 tab-separated columns, got 1; put a tab between source and target"},
-      {{{"a.tsv", "a\tb\tc\na\tb\n"}},
-       {"1", "3"},
-       "a.tsv:2: has 2 columns, --fields 1 3 asks for column 3; correct the line or the fields"},
-      {{{"a.tsv", "a\tb\n"}},
-       {"0", "1"},
-       "--fields of a .tsv are column numbers, as --fields 1 2; got '0'"},
-      {{{"a.tsv", "a\tb\n"}},
-       {"source", "target"},
-       "--fields of a .tsv are column numbers, as --fields 1 2; got 'source'"},
-      {{{"a.tsv", "a\tb\n"}}, {"1"}, "--fields takes two, the source and the target; got 1"},
-      {{{"a.jsonl", "{\"source\": \"x\", \"target\": \"y\"}\n{\"source\": \"x\n"}},
-       {},
-       "a.jsonl:2: is not valid JSON at byte 13" + form},
-      {{{"a.jsonl", "{\"source\": \"x\", \"target\": \"y\"} x\n"}},
-       {},
-       "a.jsonl:1: is not valid JSON at byte 32" + form},
-      {{{"a.jsonl", "{\"source\": \"x\" \"target\": \"y\"}\n"}},
-       {},
-       "a.jsonl:1: is not valid JSON at byte 23" + form},
-      {{{"a.jsonl", "{'source': 'x'}\n"}}, {}, "a.jsonl:1: is not valid JSON at byte 2" + form},
-      {{{"a.jsonl", R"({"source": "x", "n": 1e999, "target": "y"})"}},
-       {},
-       "a.jsonl:1: is not valid JSON at byte 26" + form},
-      {{{"a.jsonl", R"({"source": "x", "target": "y", "source": "z"})"}},
-       {},
-       "a.jsonl:1: has \"source\" 2 times; keep one"},
-      {{{"a.jsonl", R"({"source": "x", "target": ["y"]})"}},
-       {},
-       "a.jsonl:1: \"target\" is of type array; make it a string"},
-      {{{"a.jsonl", R"({"source": {"source": "x"}, "target": "y"})"}},
-       {},
-       "a.jsonl:1: \"source\" is of type object; make it a string"},
-      {{{"a.jsonl", R"({"source": "x", "target": true})"}},
-       {},
-       "a.jsonl:1: \"target\" is of type boolean; make it a string"},
-      {{{"a.jsonl", R"({})"}},
-       {},
-       "a.jsonl:1: has no \"source\"; add it, or name the two fields by --fields SOURCE TARGET"},
-      {{{"a.jsonl", R"("text")"}}, {}, "a.jsonl:1: is not a JSON object" + form},
-      {{{"a.jsonl", "[1, 2]\n"}}, {}, "a.jsonl:1: is not a JSON object" + form},
-      {{{"a.jsonl", R"({"source": "x"})"}},
-       {},
-       "a.jsonl:1: has no \"target\"; add it, or name the two fields by --fields SOURCE TARGET"},
-      {{{"a.jsonl", R"({"source": "x", "targets": "y"})"}},
-       {},
-       "a.jsonl:1: has no \"target\"; did you mean targets?"},
-      {{{"a.jsonl", R"({"document": "x"})"}},
-       {},
-       "a.jsonl:1: has no \"summary\"; add it, or name the two fields by --fields SOURCE TARGET"},
-      {{{"a.jsonl", R"({"source": "x", "target": 3})"}},
-       {},
-       "a.jsonl:1: \"target\" is of type number; make it a string"},
-      {{{"a.jsonl", R"({"source": null, "target": "y"})"}},
-       {},
-       "a.jsonl:1: \"source\" is of type null; make it a string"},
-      {{{"a.jsonl", R"({"source": "\ud800", "target": "y"})"}},
-       {},
-       "a.jsonl:1: is not valid JSON at byte 19" + form},
-      {{{"a.jsonl", R"({"source": "x\u0000", "target": "y"})"}},
-       {},
-       "a.jsonl:1: \"source\" holds a NUL (\\u0000); take it out"},
-      {{{"a.jsonl", "{\"source\": \"x\xFF\", \"target\": \"y\"}"}},
-       {},
-       "a.jsonl:1: malformed UTF-8 at byte 14 of the line (0xFF); save the file as UTF-8"},
-      {{{"a.de", "x\n"}, {"a.en", "y\nz\n\n"}},
-       {},
-       "a.de: has 1 lines and a.en has 3; line n of one must belong to line n of the other"},
-      {{{"a.de", "x\ny\n"},
-        {"a.en",
-         "y\nStra\xDF"
-         "e\n"}},
-       {},
-       "a.en:2: malformed UTF-8 at byte 5 of the line (0xDF); save the file as UTF-8"},
-      {{{"a.tsv", "x\ty\n" + std::string("a\0\tb", 4) + "\n"}},
-       {},
-       "a.tsv:2: NUL at byte 2 of the line; is this a text file, and saved as UTF-8?"},
-      {{{"a.tsv", "x\ty\n\t\n" + std::string(LineReader::most_bytes + 1, 'x')}},
-       {},
-       "a.tsv:3: is longer than 4 MiB; is this a text with a pair a line? break it up or leave it "
-       "out"},
-      {{{"a.tsv", "x\ty\nx\n"}},
-       {},
-       "a.tsv:2: expected 2 tab-separated columns, got 1; put a tab between source and target"},
-      {{{"a.csv.gz", "x,y\n"}},
-       {},
-       "a.csv.gz: cannot tell what is in it; " + kinds + "; did you mean .tsv?"},
-      {{{"a.txt.gz", "x\n"}},
-       {},
-       "a.txt.gz: a single .txt is for a language model (--model lm); " + kinds},
-      {{{"a.tsv.gz", "x\ty\n"}, {"b.tsv.gz", "x\ty\n"}},
-       {},
-       "a.tsv.gz: holds both sides, so it stands alone; got 'a.tsv.gz b.tsv.gz'"},
-  };
-  for (const Bad& row : rows) {
+  for (const Bad& row : bad_data) {
     const TemporaryFolder folder;
     Names data;
     for (const File& file : row.files)
@@ -376,10 +374,8 @@ TEST(Pairs, AFileThatChangesIsAnErrorAndOneThatVanishesIsNone) {
   const auto [source, target] = numbered(1000);
   const std::string a = folder.write("a", source);
   const std::string b = folder.write("b", target);
-
   const std::string c = folder.write("c.tsv", "x\ty\n");
   const auto changed = open_pairs({a, b}, {}, Split::train, 1);
-
   const auto vanished = open_pairs({c}, {}, Split::train, 1);
   changed->at(0);
   std::filesystem::remove(c);
@@ -394,8 +390,8 @@ TEST(Pairs, AFileThatChangesIsAnErrorAndOneThatVanishesIsNone) {
             "start again");
 }
 
-// Whatever becomes of a name, the file that was opened is read to its end; what is written into it
-// is told, and so is a disk that fails.
+// A file that was opened is read to its end, even if it is renamed or deleted. A change of its
+// contents and a failing disk are errors.
 TEST(Pairs, AFileStaysWhatItWasOpenedAs) {
   const TemporaryFolder folder;
   const auto [source, target] = numbered(1000);
@@ -446,7 +442,6 @@ TEST(Pairs, AFingerprintIsOfWhatTheyHold) {
   const Pair first{"eins zwei", "one two"};
   const Pair second{"drei", "three"};
   const std::string a = folder.write("a", "eins zwei\n\ndrei");
-
   const std::string b = folder.write("b", "one two\nx\nthree");
   const auto of = [&](const Names& data) {
     return open_pairs(data, {}, Split::train, 1)->fingerprint();

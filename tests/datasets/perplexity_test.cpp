@@ -1,4 +1,4 @@
-// Where the tokens of a text end, by which the characters that are predicted are counted.
+// The end of the first tokens of a text, which gives the number of characters that were predicted.
 
 #include "datasets/metrics/perplexity.h"
 

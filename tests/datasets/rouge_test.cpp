@@ -61,73 +61,74 @@ TEST(Rouge, ExamplesOfThePaper) {
   }
 }
 
+const std::string test = "testing one two";  // rouge_score's own rouge_scorer_test.py
+const Row hand_computed[]{
+    {"rouge_scorer_test: 1/1, 1/3", "testing", test, r1, 1, 1.0 / 3},
+    {"rouge_scorer_test: 1/1, 1/2", "testing one", test, r2, 1, 1.0 / 2},
+    {"rouge_scorer_test, in a row: 2/2, 2/3", "testing one", test, rl, 1, 2.0 / 3},
+    {"rouge_scorer_test, with a gap: 2/2, 2/3", "testing two", test, rl, 1, 2.0 / 3},
+    {"rouge_scorer_test: nothing said", "", test, r1, 0, 0},
+    {"nothing said, pairs", "", test, r2, 0, 0},
+    {"nothing said, L", "", test, rl, 0, 0},
+    {"nothing said, Lsum", "", test, rs, 0, 0},
+    {"rouge_scorer_test: nothing expected", "w1", "", rs, 0, 0},
+    {"rouge_scorer_test: no word at all", "/", "w1 w2 w3 w4 w5", rs, 0, 0},
+    {"nothing against nothing is 0, not 1", "", "", r1, 0, 0},
+    {"nothing against nothing, L", " ", "\n", rl, 0, 0},
+    // n-grams, section 2
+    {"itself", "a b c d", "a b c d", r1, 1, 1},
+    {"itself, pairs", "a b c d", "a b c d", r2, 1, 1},
+    {"itself, triples", "a b c d", "a b c d", r3, 1, 1},
+    {"two words have no triples", "a b", "a b", r3, 0, 0},
+    {"clipped: 2/7, 2/6", "the the the the the the the", "the cat is on the mat", r1, 2.0 / 7,
+     2.0 / 6},
+    {"clipped pairs: a a twice of three, 2/3, 2/3", "a a a a", "a a a b", r2, 2.0 / 3, 2.0 / 3},
+    {"order does not matter to words: 3/3", "c b a", "a b c", r1, 1, 1},
+    {"but to pairs", "c b a", "a b c", r2, 0, 0},
+    {"triples: b c d of 3 and 2", "a b c d e", "x b c d", r3, 1.0 / 3, 1.0 / 2},
+    {"pairs: b c, c d of 4 and 3", "a b c d e", "x b c d", r2, 2.0 / 4, 2.0 / 3},
+    // words
+    {"lower case", "The CAT", "the cat", r1, 1, 1},
+    {"marks separate: u s and u s", "U.S.", "u s", r2, 1, 1},
+    {"don't is don t: 1/2, 1/1", "don't", "don", r1, 1.0 / 2, 1},
+    {"3.14 is 3 14", "3.14", "3,14", r2, 1, 1},
+    {"an underscore separates", "a_b", "a b", r2, 1, 1},
+    {"é is no letter here: caf, 1/1", "café", "caf", r1, 1, 1},
+    {"nor is any of 日本", "日本", "日本", r1, 0, 0},
+    {"the Kelvin sign lowers to k", "\u212A", "k", r1, 1, 1},
+    {"dotted I lowers to i and a dot above: i stanbul", "\u0130stanbul", "i stanbul", r2, 1, 1},
+    // longest common subsequences, section 3.1
+    {"a b d of a b c d and a x b y d", "a b c d", "a x b y d", rl, 3.0 / 4, 3.0 / 5},
+    {"one of a b and b a", "a b", "b a", rl, 1.0 / 2, 1.0 / 2},
+    {"lines do not matter to L: a b c", "a b\nc", "a\nb c", rl, 1, 1},
+    {"a reference twice as long", "a b", "a x b y", rl, 1, 2.0 / 4},
+    // section 3.2
+    {"one line: as L", "a b c d", "a x b y d", rs, 3.0 / 4, 3.0 / 5},
+    {"sentences in another order: all of 4", "c d\na b", "a b\nc d", rs, 1, 1},
+    {"L sees one of the two only", "c d\na b", "a b\nc d", rl, 1.0 / 2, 1.0 / 2},
+    {"said once, a counts once: a of 2, a of 2", "a b", "a c\na d", rs, 1.0 / 2, 1.0 / 4},
+    {"expected once, a counts once", "a c\na d", "a b", rs, 1.0 / 4, 1.0 / 2},
+    {"blank lines are nothing", "\n\na b\n \n", "a b", rs, 1, 1},
+    {"of x y z and y x one word is taken, not both: with z 2 of 3", "y x\nz", "x y z", rs, 2.0 / 3,
+     2.0 / 3},
+    // stems
+    {"unstemmed", "running dogs", "runs dog", r1, 0, 0},
+    {"run and dog", "running dogs", "runs dog", r1, 1, 1, true},
+    {"three letters stay: was is no wa", "was", "wa", r1, 0, 0, true},
+    {"four do not: does and doe", "does", "doe", r1, 1, 1, true},
+    {"stems in pairs: nation run", "national running", "nation run", r2, 1, 1, true},
+    {"stems in a subsequence", "nations x running", "national run", rl, 2.0 / 3, 2.0 / 2, true},
+    {"stems in Lsum", "nations x\nrunning", "run\nnational", rs, 2.0 / 3, 2.0 / 2, true},
+};
+
 TEST(Rouge, HandComputedLines) {
-  const std::string test = "testing one two";  // rouge_score's own rouge_scorer_test.py
-  const Row rows[]{
-      {"rouge_scorer_test: 1/1, 1/3", "testing", test, r1, 1, 1.0 / 3},
-      {"rouge_scorer_test: 1/1, 1/2", "testing one", test, r2, 1, 1.0 / 2},
-      {"rouge_scorer_test, in a row: 2/2, 2/3", "testing one", test, rl, 1, 2.0 / 3},
-      {"rouge_scorer_test, with a gap: 2/2, 2/3", "testing two", test, rl, 1, 2.0 / 3},
-      {"rouge_scorer_test: nothing said", "", test, r1, 0, 0},
-      {"nothing said, pairs", "", test, r2, 0, 0},
-      {"nothing said, L", "", test, rl, 0, 0},
-      {"nothing said, Lsum", "", test, rs, 0, 0},
-      {"rouge_scorer_test: nothing expected", "w1", "", rs, 0, 0},
-      {"rouge_scorer_test: no word at all", "/", "w1 w2 w3 w4 w5", rs, 0, 0},
-      {"nothing against nothing is 0, not 1", "", "", r1, 0, 0},
-      {"nothing against nothing, L", " ", "\n", rl, 0, 0},
-      // n-grams, section 2
-      {"itself", "a b c d", "a b c d", r1, 1, 1},
-      {"itself, pairs", "a b c d", "a b c d", r2, 1, 1},
-      {"itself, triples", "a b c d", "a b c d", r3, 1, 1},
-      {"two words have no triples", "a b", "a b", r3, 0, 0},
-      {"clipped: 2/7, 2/6", "the the the the the the the", "the cat is on the mat", r1, 2.0 / 7,
-       2.0 / 6},
-      {"clipped pairs: a a twice of three, 2/3, 2/3", "a a a a", "a a a b", r2, 2.0 / 3, 2.0 / 3},
-      {"order does not matter to words: 3/3", "c b a", "a b c", r1, 1, 1},
-      {"but to pairs", "c b a", "a b c", r2, 0, 0},
-      {"triples: b c d of 3 and 2", "a b c d e", "x b c d", r3, 1.0 / 3, 1.0 / 2},
-      {"pairs: b c, c d of 4 and 3", "a b c d e", "x b c d", r2, 2.0 / 4, 2.0 / 3},
-      // words
-      {"lower case", "The CAT", "the cat", r1, 1, 1},
-      {"marks separate: u s and u s", "U.S.", "u s", r2, 1, 1},
-      {"don't is don t: 1/2, 1/1", "don't", "don", r1, 1.0 / 2, 1},
-      {"3.14 is 3 14", "3.14", "3,14", r2, 1, 1},
-      {"an underscore separates", "a_b", "a b", r2, 1, 1},
-      {"é is no letter here: caf, 1/1", "café", "caf", r1, 1, 1},
-      {"nor is any of 日本", "日本", "日本", r1, 0, 0},
-      {"the Kelvin sign lowers to k", "\u212A", "k", r1, 1, 1},
-      {"dotted I lowers to i and a dot above: i stanbul", "\u0130stanbul", "i stanbul", r2, 1, 1},
-      // longest common subsequences, section 3.1
-      {"a b d of a b c d and a x b y d", "a b c d", "a x b y d", rl, 3.0 / 4, 3.0 / 5},
-      {"one of a b and b a", "a b", "b a", rl, 1.0 / 2, 1.0 / 2},
-      {"lines do not matter to L: a b c", "a b\nc", "a\nb c", rl, 1, 1},
-      {"a reference twice as long", "a b", "a x b y", rl, 1, 2.0 / 4},
-      // section 3.2
-      {"one line: as L", "a b c d", "a x b y d", rs, 3.0 / 4, 3.0 / 5},
-      {"sentences in another order: all of 4", "c d\na b", "a b\nc d", rs, 1, 1},
-      {"L sees one of the two only", "c d\na b", "a b\nc d", rl, 1.0 / 2, 1.0 / 2},
-      {"said once, a counts once: a of 2, a of 2", "a b", "a c\na d", rs, 1.0 / 2, 1.0 / 4},
-      {"expected once, a counts once", "a c\na d", "a b", rs, 1.0 / 4, 1.0 / 2},
-      {"blank lines are nothing", "\n\na b\n \n", "a b", rs, 1, 1},
-      {"of x y z and y x one word is taken, not both: with z 2 of 3", "y x\nz", "x y z", rs,
-       2.0 / 3, 2.0 / 3},
-      // stems
-      {"unstemmed", "running dogs", "runs dog", r1, 0, 0},
-      {"run and dog", "running dogs", "runs dog", r1, 1, 1, true},
-      {"three letters stay: was is no wa", "was", "wa", r1, 0, 0, true},
-      {"four do not: does and doe", "does", "doe", r1, 1, 1, true},
-      {"stems in pairs: nation run", "national running", "nation run", r2, 1, 1, true},
-      {"stems in a subsequence", "nations x running", "national run", rl, 2.0 / 3, 2.0 / 2, true},
-      {"stems in Lsum", "nations x\nrunning", "run\nnational", rs, 2.0 / 3, 2.0 / 2, true},
-  };
-  for (const Row& row : rows) {
+  for (const Row& row : hand_computed) {
     const RougeScore score = rouge(row.hypothesis, Lines{row.reference}, {.stem = row.stem});
     expect(score.*row.part, row.precision, row.recall, row.why);
   }
 }
 
-// rouge_score's score_multi: for each score the reference with the highest F.
+// As score_multi of rouge_score: each score uses the reference with the highest F.
 TEST(Rouge, TakesTheBestReferenceOfEachScore) {
   const RougeScore score = rouge("a b c", Lines{"c b a", "a b x y"});
   expect(score.rouge1, 1, 1, "c b a");
@@ -155,12 +156,13 @@ TEST(Rouge, AveragesOverLines) {
             "[rouge] expected as many lines in reference 1 as hypotheses, 1; got 2");
 }
 
-// Against the whole table and its way back, on few words, so that there are many longest
-// subsequences; and past 64 columns.
+// Compares with the whole table. Few distinct words give many longest subsequences; long texts need
+// more than 64 columns.
 TEST(Lcs, FollowsTheTable) {
   std::uint32_t state = 7;
   const auto some = [&](std::uint32_t most) {
-    return state = state * 1664525u + 1013904223u, (state >> 16) % most;
+    state = state * 1664525u + 1013904223u;
+    return (state >> 16) % most;
   };
   for (int round = 0; round < 300; ++round) {
     const std::uint32_t longest = round % 3 == 0 ? 300 : 20;

@@ -21,8 +21,7 @@ Cut shown(const std::vector<ScoredPiece>& pieces, const std::vector<Id>& ids) {
   return cut;
 }
 
-// Every way to write `word` in pieces, with the sum of their scores: by definition, without a
-// lattice.
+// All segmentations of `word`, with the sums of their scores, by exhaustive search.
 void all_cuts(const std::vector<ScoredPiece>& pieces, std::string_view word, const Cut& before,
               double score, std::map<Cut, double>& cuts) {
   if (word.empty()) cuts[before] = score;
@@ -51,8 +50,7 @@ TEST(Segmentation, UnigramTakesTheLikeliest) {
 }
 
 TEST(Segmentation, MergesTheHighestScoreFirst) {
-  // Learnt in this order: ab, bc, abc, cd. In abcd the merge ab comes before bc, so bc is never
-  // seen there.
+  // Learnt in the order ab, bc, abc, cd. In abcd the merge ab comes before bc, so bc never occurs.
   const std::vector<ScoredPiece> pieces{{"ab", 0}, {"bc", -1}, {"abc", -2}, {"cd", -3}, {"aa", -4},
                                         {"a", -5}, {"b", -6},  {"c", -7},   {"d", -8}};
   const auto merges = merge_segmentation(pieces);
@@ -92,8 +90,8 @@ TEST(Segmentation, SpellsTheUnknownInBytes) {
   }
 }
 
-// How often each cut came, against how often it should have: Pearson's statistic, which exceeds
-// `free + 6 sqrt(2 free)` hardly ever.
+// Compares the observed with the expected counts of each segmentation by Pearson's statistic, which
+// almost never exceeds `free + 6 sqrt(2 free)`.
 void expect_distribution(const std::map<Cut, double>& probability, const std::map<Cut, int>& counts,
                          int draws, const std::string& what) {
   double statistic = 0;
@@ -139,8 +137,8 @@ TEST(Segmentation, UnigramSamplesItsDistribution) {
     }
 }
 
-// Algorithm 1 of BPE-dropout by its words: at every step each possible merge is dropped or not;
-// every outcome is followed.
+// Algorithm 1 of BPE-dropout as the paper words it: at every step each possible merge is dropped or
+// not. Follows every outcome.
 void all_merges(const std::vector<ScoredPiece>& pieces, const Cut& now, double dropout, double p,
                 std::map<Cut, double>& ends) {
   std::vector<std::pair<double, std::size_t>> possible;  // by rank, then place

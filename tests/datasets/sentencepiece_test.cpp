@@ -22,7 +22,7 @@ std::shared_ptr<const Tokenizer> train(const std::string& kind, const Pieces& li
   });
 }
 
-// Some lines of a small world, with the characters that make trouble now and then.
+// Lines of a small vocabulary. Some hold characters that are likely to cause errors.
 Pieces corpus(int lines = 400) {
   const Pieces words{"the",      "dog",     "dogs",    "cat",    "sleeps", "slept",
                      "sleeping", "runs",    "running", "ran",    "never",  "always",
@@ -43,56 +43,17 @@ Pieces corpus(int lines = 400) {
 const Pieces kinds{"unigram", "bpe"};
 
 const Pieces& troublesome() {
-  static const Pieces texts{"",
-                            " ",
-                            "  ",
-                            "a",
-                            " a",
-                            "a ",
-                            "  a   b  ",
-                            "\t",
-                            "a\tb",
-                            "\ta",
-                            "a\t",
-                            " \t ",
-                            "\n",
-                            "\n\n",
-                            "a\nb",
-                            "a\n b",
-                            " \n ",
-                            "\r\n",
-                            "a\r\nb\r\n",
-                            "▁",
-                            "▁▁",
-                            "▁a",
-                            "a▁",
-                            "a▁b",
-                            "a ▁ b",
-                            " ▁",
-                            "▁ ",
-                            "\n▁",
-                            "▁\n",
-                            "▅",
-                            "the▅dog",
-                            "<unk>",
-                            "<s></s><pad>",
-                            "<0x41>",
-                            "<0x0A><0xE2>",
-                            "a<0x41>b",
-                            "￭ ％ffed",
-                            "😀👍🏽 👩‍👩‍👧 !?",
-                            "e\u0301 vs é",
-                            "\u0301",
-                            "\u200B\u00A0\u2028\u0085\uFEFF",
-                            "\u0001\u007F",
-                            "\uFFFD",
-                            "\U0010FFFF\uFFFE",
-                            "日本語の猫 です。",
-                            "Привет, мир!",
-                            "the dogs  sleep",
-                            "Straße ΩΩΩ ﷺ",
-                            "unseen: ĸ ŧ þ ð ⁂",
-                            "don't (well-known)"};
+  // clang-format off
+  static const Pieces texts{
+      "", " ", "  ", "a", " a", "a ", "  a   b  ", "\t", "a\tb", "\ta", "a\t", " \t ", "\n",
+      "\n\n", "a\nb", "a\n b", " \n ", "\r\n", "a\r\nb\r\n", "▁", "▁▁", "▁a", "a▁", "a▁b",
+      "a ▁ b", " ▁", "▁ ", "\n▁", "▁\n", "▅", "the▅dog", "<unk>", "<s></s><pad>", "<0x41>",
+      "<0x0A><0xE2>", "a<0x41>b", "￭ ％ffed", "😀👍🏽 👩‍👩‍👧 !?", "e\u0301 vs é", "\u0301",
+      "\u200B\u00A0\u2028\u0085\uFEFF", "\u0001\u007F", "\uFFFD", "\U0010FFFF\uFFFE", "日本語の猫 です。",
+      "Привет, мир!", "the dogs  sleep", "Straße ΩΩΩ ﷺ", "unseen: ĸ ŧ þ ð ⁂",
+      "don't (well-known)",
+  };
+  // clang-format on
   return texts;
 }
 
@@ -147,7 +108,7 @@ TEST(SentencePiece, BeginsWithMarksAndBytes) {
     ids.insert(ids.begin(), bos_id);
     ids.insert(ids.end(), {eos_id, pad_id, unk_id});
     EXPECT_EQ(tokenizer->decode(ids), "the dog<unk>");
-    // What no text gives: half a character, a NUL.
+    // Ids that no text encodes to: half a character, a NUL.
     const Id byte = first_byte_id;
     EXPECT_EQ(tokenizer->decode(std::vector<Id>{byte + 0xE2, byte + 0x96, byte + 'x', byte + 0}),
               "\uFFFD\uFFFDx\uFFFD");
@@ -212,36 +173,29 @@ TEST(SentencePiece, SamplesByTheSeedAlone) {
   EXPECT_EQ(random.position(), 0u);
 }
 
-TEST(SentencePiece, TakesAnyTextOrSaysWhyNot) {
-  const TemporaryFolder folder;
-  std::string many;  // more characters than a vocabulary of 300 has room for
+// Texts that are unlikely to be expected. The last one has more characters than a vocabulary of 300
+// ids has room for.
+Pieces unusual_texts() {
+  std::string many;
   for (char32_t c = 0x4E00; c < 0x4E00 + 3000; ++c)
     utf8::append(many, c);
-  const Pieces odd{"a",
-                   "aa",
-                   "é",
-                   "\t",
-                   "a\tb",
-                   "▅",
-                   "▁",
-                   "<s>",
-                   "<0x41><unk>",
-                   "\u0301",
-                   "😀",
-                   ".",
-                   "a b",
-                   "a a a a",
-                   " ",
-                   "  x  ",
-                   "\r",
-                   many,
-                   std::string(10'000, '!'),
-                   std::string(100'000, 'x'),
-                   std::string(5'000, ' ') + "x",
-                   "ab\nab\n\nab",
-                   "\uFFFD\uFFFE\U0010FFFF"};
-  for (const std::string& kind : kinds) {
-    for (const std::string& text : odd)
+  // clang-format off
+  return {
+      "a", "aa", "é", "\t", "a\tb", "▅", "▁", "<s>", "<0x41><unk>", "\u0301", "😀", ".", "a b",
+      "a a a a", " ", "  x  ", "\r", "ab\nab\n\nab", "\uFFFD\uFFFE\U0010FFFF",
+      std::string(10'000, '!'), std::string(100'000, 'x'), std::string(5'000, ' ') + "x", many,
+  };
+  // clang-format on
+}
+
+std::string no_text_message(const std::string& kind) {
+  return fmt::format("[{}] expected a text to learn pieces from; got none, or blanks alone", kind);
+}
+
+TEST(SentencePiece, TakesAnyTextOrSaysWhyNot) {
+  const TemporaryFolder folder;
+  for (const std::string& kind : kinds)
+    for (const std::string& text : unusual_texts())
       for (const Index size : {0, 300, 5000}) {
         const bool blank =
             text.find_first_not_of(" \t") == std::string::npos || text == "▅" || text == "▁";
@@ -249,20 +203,18 @@ TEST(SentencePiece, TakesAnyTextOrSaysWhyNot) {
         std::string model;
         const std::string message =
             folder.message([&] { model = train(kind, lines, {.max_size = size})->model(); });
-        EXPECT_EQ(
-            message,
-            blank
-                ? fmt::format(
-                      "[{}] expected a text to learn pieces from; got none, or blanks alone", kind)
-                : "no error");
+        EXPECT_EQ(message, blank ? no_text_message(kind) : "no error");
         if (blank) continue;
         const SentencePiece tokenizer(kind, model);
         EXPECT_LE(tokenizer.size(), size == 0 ? 8000 : size);
         EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
       }
-    EXPECT_EQ(
-        folder.message([&] { train(kind, {}); }),
-        fmt::format("[{}] expected a text to learn pieces from; got none, or blanks alone", kind));
+}
+
+TEST(SentencePiece, LimitsTheSizeOfTheVocabulary) {
+  const TemporaryFolder folder;
+  for (const std::string& kind : kinds) {
+    EXPECT_EQ(folder.message([&] { train(kind, {}); }), no_text_message(kind));
     for (const Index size : {Index{1}, Index{299}, Index{1} << 40})
       EXPECT_EQ(folder.message([&] { train(kind, corpus(), {.max_size = size}); }),
                 fmt::format("[{}] expected a vocabulary of 0 (as the text deserves) or 300 to "
@@ -335,9 +287,13 @@ TEST(SentencePiece, RefusesDamagedFiles) {
   std::filesystem::remove(folder.path("f.model"));
   EXPECT_EQ(folder.message(load),
             "f.model: no such file; it belongs to the tokenizer beside it: copy both");
+}
 
-  // Even with a hash that fits.
-  folder.write("f.model", model);
+TEST(SentencePiece, RefusesDamagedFilesWithTheRightHash) {
+  const TemporaryFolder folder;
+  const auto tokenizer = train("bpe", corpus());
+  tokenizer->save(folder.path("f.json"));
+  const auto load = [&] { Tokenizer::load(folder.path("f.json")); };
   const auto json = nlohmann::json::parse(read_text(folder.path("f.json")));
   const std::string again = "; copy it again from the run that wrote it";
   const std::tuple<std::string, nlohmann::json, std::string> rows[]{

@@ -8,7 +8,7 @@
 #include "tests/datasets/temporary.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-// sanitizers keep what is freed, so there the bound below says nothing
+// Sanitizers keep freed memory, so the bound below does not hold with them.
 constexpr heed::Index many = 100'000;
 constexpr bool memory_is_ours = false;
 #else
@@ -19,7 +19,7 @@ constexpr bool memory_is_ours = true;
 namespace heed {
 namespace {
 
-// In KiB: what the system holds in memory for this process, files it merely caches not among it.
+// The resident memory of this process in KiB, without cached files.
 Index resident() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
@@ -50,7 +50,7 @@ void write_corpus(const std::string& source, const std::string& target, Index pa
 }
 
 struct Streamed {
-  // the most KiB, over those before the corpus was opened
+  // The largest increase in KiB since before the corpus was opened.
   Index pairs = 0;
   Index tokens = 0;
   Index resident = 0;
@@ -80,8 +80,8 @@ Streamed stream(Index pairs) {
   return result;
 }
 
-// A window of 8,192 pairs, the order of the blocks and where they begin are all that is held: some
-// MB, of however many pairs.
+// Memory holds a window of 8,192 pairs, the order of the blocks, and their offsets: some MB for any
+// number of pairs.
 TEST(Streaming, TwoMillionPairsNeedNoMoreMemoryThanTenThousand) {
   const Streamed few = stream(10'000);
   const Streamed all = stream(many);

@@ -21,7 +21,7 @@ std::unique_ptr<PairSource> reports(Split split, std::uint64_t seed = 1) {
   return open("summarization", split, seed);
 }
 
-// Tokens of the word tokenizer, without the marks that say where one touches the next
+// Tokens of the word tokenizer, without joiners.
 std::vector<string> tokens(const string& text) {
   static const string joiner = "￭";
   static const Words words{Vocabulary(std::vector<string>{})};
@@ -59,7 +59,7 @@ bool is_name(const string& token) {
          std::all_of(token.begin() + 1, token.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
-// Read by a person: the headline is what the report says of what matters most in it.
+// These reports were read by a person: each headline tells the most important event.
 TEST(Summarization, FirstReports) {
   const Pair golden[] = {
       {"On Monday evening, the trawler Mumhanis went down near Nulevik, and 11 people are missing. "
@@ -124,7 +124,7 @@ TEST(Summarization, OfAllSplitsIsWellFormed) {
   EXPECT_NEAR(words / 3000, 83, 4);
 }
 
-// What a model that copies must find: the headline's names and numbers as tokens of the report.
+// A model that copies needs the names and numbers of the headline as tokens of the report.
 TEST(Summarization, HeadlineTokensStandInTheReport) {
   const auto corpus = reports(Split::test, 3);
   double copied = 0;
@@ -198,13 +198,13 @@ TEST(Summarization, WordsAreFewAndCommonAndNamesHardlyRepeat) {
       }
   for (const string& word : words)
     EXPECT_GE(common[word], 20) << word;
-  // a name is told two or three times in its report, and hardly anywhere else
+  // A name occurs two or three times in its report and rarely in others.
   EXPECT_GT(static_cast<double>(names.size()), 0.6 * all);
 }
 
-// ---- the headline is decided by the report
+// ---- the report determines the headline
 
-// An independent reader: it knows how things are said, not how a report was made.
+// Uses an independent reader, which knows the phrases but not how a report was drawn.
 TEST(Summarization, AReaderFindsTheHeadline) {
   std::map<string, int> read;
   for (const Split split : {Split::train, Split::test}) {
@@ -232,7 +232,8 @@ TEST(Summarization, NeitherPlaceNorWordDecides) {
   for (Index i = 0; i < n; ++i) {
     const auto [source, target] = corpus->at(i);
     const Reading reading = read_report(source);
-    ++place[reading.lead == 0 ? "first" : 2 * reading.lead < reading.sentences ? "early" : "late"];
+    const char* later = 2 * reading.lead < reading.sentences ? "early" : "late";
+    ++place[reading.lead == 0 ? "first" : later];
     apart += reading.apart;
     two += reading.events > 1;
     const auto list = tokens(source);
@@ -252,7 +253,7 @@ TEST(Summarization, NeitherPlaceNorWordDecides) {
   EXPECT_GT(mentioned, 0.05 * n);  // a fire, but long ago or less than what else happened
 }
 
-// F of the longest common subsequence of lower-case words, as ROUGE-L has it (Lin 2004)
+// F of the longest common subsequence of lower-case words, as in ROUGE-L (Lin 2004).
 double overlap(const string& one, const string& other) {
   const auto words = [](const string& text) {
     std::vector<string> all;

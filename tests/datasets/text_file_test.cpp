@@ -26,7 +26,7 @@ TEST(TextFile, ReadsLines) {
       {"\xEF\xBB\xBFone\n", {"one"}, "one\n"},
       {"\n", {""}, "\n"},
       {"a\n\nb\n", {"a", "", "b"}, "a\n\nb\n"},
-      // only a \r before the \n goes
+      // only a \r before \n is removed
       {"a\rb\r\r\nc", {"a\rb\r", "c"}, "a\rb\r\nc"},
       // Python's splitlines would end lines there
       {"a\u0085b\u2028c\vd\n", {"a\u0085b\u2028c\vd"}, "a\u0085b\u2028c\vd\n"},

@@ -77,7 +77,6 @@ TEST(TextWindows, OpenAFile) {
   const TemporaryFolder folder;
   // 20 characters
   const std::string train = folder.write("t.txt", "abcdefghij\nlmnopqrst");
-
   const std::string valid = folder.write("v.txt", "tsr");
   const auto tokenizer = train_tokenizer(
       "characters", {}, [](const TakeLine& take) { take("abcdefghij\nlmnopqrst"); });
@@ -91,7 +90,9 @@ TEST(TextWindows, OpenAFile) {
                 .valid()
                 .size(),
             10u);
+}
 
+TEST(TextWindows, CountEpochsByTokens) {
   struct Epochs {
     Index text;
     Index context;
@@ -110,7 +111,13 @@ TEST(TextWindows, OpenAFile) {
     windows.next();
     EXPECT_GE(windows.epochs(), row.epochs);
   }
+}
 
+TEST(TextWindows, RefuseBadOptions) {
+  const TemporaryFolder folder;
+  const std::string train = folder.write("t.txt", "abcdefghij\nlmnopqrst");  // 20 characters
+  const auto tokenizer = train_tokenizer(
+      "characters", {}, [](const TakeLine& take) { take("abcdefghij\nlmnopqrst"); });
   const auto message = [&](const TextOptions& options) {
     return folder.message([&] { TextWindows::open(train, "", *tokenizer, options); });
   };

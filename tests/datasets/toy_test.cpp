@@ -26,7 +26,7 @@ std::vector<string> split_words(const string& text) {
   return words;
 }
 
-// What a word tokenizer sees: runs of letters and digits
+// The words of a text: runs of letters and digits.
 std::vector<string> forms(const string& text) {
   std::vector<string> words(1);
   for (const char c : text) {
@@ -46,7 +46,6 @@ INSTANTIATE_TEST_SUITE_P(Toy, EveryCorpus, testing::ValuesIn(names()));
 TEST_P(EveryCorpus, IsAFunctionOfItsArguments) {
   const auto one = open(GetParam(), Split::train, 7);
   const auto same = open(GetParam(), Split::train, 7);
-
   const auto other = open(GetParam(), Split::train, 8);
   EXPECT_EQ(one->size(), -1);
   EXPECT_EQ(one->name(), "toy:" + GetParam());
@@ -83,7 +82,6 @@ TEST(Toy, UnknownNamesListTheKnown) {
 TEST(Toy, LettersAreCopiedReversedAndSorted) {
   const auto copy = open("copy", Split::train, 3);
   const auto reverse = open("reverse", Split::valid, 3);
-
   const auto sort = open("sort", Split::test, 3);
   for (Index i = 0; i < 2000; ++i) {
     const Pair a = copy->at(i);
@@ -316,7 +314,7 @@ TEST(French, Numbers) {
 
 // ---- sentences
 
-// English that has a shape, and the French shape it must have.
+// Patterns of English sentences, and the patterns that their French must have.
 TEST(Translation, ConstructionsCorrespond) {
   struct Row {
     const char* english;
@@ -385,7 +383,6 @@ TEST(Translation, EveryWordIsCommonEnoughToLearn) {
   std::unordered_map<string, int> source;
   std::unordered_map<string, int> target;
   const auto train = open("translation", Split::train, 1);
-
   const auto test = open("translation", Split::test, 1);
   for (Index i = 0; i < 200000; ++i) {
     const Pair pair = train->at(i);

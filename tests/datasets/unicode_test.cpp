@@ -9,7 +9,7 @@
 namespace heed::unicode {
 namespace {
 
-// Of UnicodeData.txt 15.0. A newer Unicode only adds to it.
+// From UnicodeData.txt 15.0. Later versions of Unicode only add to it.
 TEST(Unicode, KnowsCategories) {
   const std::pair<char32_t, Category> rows[]{
       {U'a', Category::letter},        {0x4E00, Category::letter},
@@ -32,7 +32,7 @@ TEST(Unicode, KnowsCategories) {
     EXPECT_EQ(unicode::category(code), category) << static_cast<unsigned>(code);
 }
 
-// What Python 3.12 gives: str.lower knows where a Greek word ends (SpecialCasing.txt).
+// The results of Python 3.12, whose str.lower treats the end of a Greek word (SpecialCasing.txt).
 TEST(Unicode, LowersAsPythonDoes) {
   const std::pair<std::string, std::string> rows[]{
       {"ΟΔΟΣ", "οδος"},
@@ -65,7 +65,7 @@ TEST(Unicode, ComposesAccents) {
     EXPECT_EQ(nfc(text), composed) << text;
 }
 
-// Sorting them must not take the square of their number: this would be minutes.
+// Sorting them must not be quadratic in their number: that would take minutes.
 TEST(Unicode, ComposesManyAccents) {
   std::string text = "a";
   std::string below = "\u1EA1";

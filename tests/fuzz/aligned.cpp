@@ -1,4 +1,4 @@
-// Two line-aligned files: the input up to its first byte 0x1E, and the rest.
+// Two line-aligned files: the input before and after its first byte 0x1E.
 #include "tests/fuzz/input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,4 +1,4 @@
-// The bytes of a checkpoint's file. Checksums guard it: checkpoint_sealed gets past them.
+// The bytes of a checkpoint file. Its checksums reject most inputs; checkpoint_sealed passes them.
 #include "framework/checkpoint.h"
 
 #include "tests/fuzz/input.h"

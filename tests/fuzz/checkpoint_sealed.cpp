@@ -1,7 +1,7 @@
-// The payload of a checkpoint, under a header whose length and checksums are right. The first byte
-// says which format, and whether the rest is a payload or changes to that of a run: two bytes for a
-// place, one for what to set there. What loads is saved and loaded again, and taken into a model
-// and a trainer.
+// The payload of a checkpoint, under a header with the right length and checksums. The first byte
+// selects the format, and whether the rest is a payload or a list of changes to the payload of a
+// run: two bytes for a position and one for its new value. A checkpoint that loads is saved and
+// loaded again, and used by a model and a trainer.
 #include <fstream>
 #include <sstream>
 
@@ -24,7 +24,7 @@ std::string sealed(const std::string& payload, std::uint64_t format) {
   return header + (format == 1 ? "" : number(XXH3_64bits(header.data(), header.size()))) + payload;
 }
 
-/// A run's folder, and the payload of its last checkpoint.
+/// The folder of a run, and the payload of its last checkpoint.
 struct Fixed {
   std::string folder = fuzz::unused_path();
   RunFolder run{folder};

@@ -1,5 +1,5 @@
-// Gzip data, as the pairs of a .tsv. Checksums guard them, so most of what a fuzzer makes is
-// damaged: seeds matter here.
+// The pairs of a .tsv compressed by gzip. Its checksums reject most inputs that a fuzzer makes, so
+// good seeds are important here.
 #include "tests/fuzz/input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

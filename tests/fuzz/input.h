@@ -16,11 +16,11 @@
 #include "datasets/text_file.h"
 #include "framework/error.h"
 
-/// What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput: Error is how bad
-/// input ends, anything else is a find.
+/// Functions that the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput. Bad
+/// input must end in an Error; any other failure is a bug.
 namespace heed::fuzz {
 
-/// The path of a file in memory that there is not yet.
+/// The path of a file in memory that does not exist yet.
 inline std::string unused_path() {
   static int made = 0;
   const std::filesystem::path folder =
@@ -28,7 +28,7 @@ inline std::string unused_path() {
   return (folder / fmt::format("heed-fuzz-{}-{}", ::getpid(), ++made)).string();
 }
 
-/// A file in memory that holds what it was last given, under a name whose ending says what it is.
+/// A file in memory with the contents that it was last given. Its extension names its format.
 class File {
  public:
   explicit File(const std::string& ending) : File(unused_path(), ending) {}
@@ -51,8 +51,8 @@ inline void require(bool condition) {
   if (!condition) std::abort();
 }
 
-/// Opens pairs, and holds them to what every source promises: sides that are trimmed text, the same
-/// in any order, and batches.
+/// Opens pairs and checks the guarantees of every source: sides are trimmed text, do not depend on
+/// the order of reading, and can be batched.
 inline void read_pairs(const std::vector<std::string>& data,
                        const std::vector<std::string>& fields = {}) {
   try {

@@ -1,4 +1,4 @@
-// A .safetensors file: what is read is written again, and then read as the same.
+// A .safetensors file. If it is read, it is written again, and must then read the same.
 #include "framework/safetensors.h"
 
 #include <algorithm>

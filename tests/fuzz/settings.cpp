@@ -1,5 +1,5 @@
-// A file of settings, and after a byte 0x1E an assignment for --set. What is accepted is written
-// and read back as it was.
+// A file of settings, and after a byte 0x1E an assignment for --set. Settings that are accepted are
+// written and must read the same.
 #include "cli/settings.h"
 
 #include "tests/fuzz/input.h"

@@ -1,11 +1,11 @@
-// The text of a language model: read, cut into tokens, put together again, and batched.
+// The text of a language model: read, tokenized, joined again, and batched.
 #include "datasets/text_windows.h"
 #include "datasets/unicode.h"
 #include "tests/fuzz/input.h"
 
 namespace {
 
-// What words keep of the spaces.
+// The tokenizer "words" keeps single spaces between words alone.
 std::string single_spaced(std::string_view text) {
   std::string result;
   for (const char c : text)
@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto words = train_tokenizer("words", {}, [&](const TakeLine& take) { take(text); });
     fuzz::require(words->decode(words->encode(text)) == single_spaced(unicode::nfc(text)));
     TextWindows windows = TextWindows::open(path, "", *characters, {.context = 4, .batch = 3});
-    windows.valid_batches(), windows.next();
+    windows.valid_batches();
+    windows.next();
   } catch (const Error&) {}
   return 0;
 }

@@ -1,4 +1,4 @@
-// A .tsv of two columns, and one whose second and first are chosen.
+// A .tsv of two columns, and one of which the second and first column are chosen.
 #include "tests/fuzz/input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,5 +1,5 @@
-// The file of a tokenizer; or the kind of one with a model, a byte 0x1E, and its model, beside a
-// file that vouches for it.
+// The file of a tokenizer; or the kind of a tokenizer with a model, a byte 0x1E, and the model. In
+// the second case the tokenizer file has the right length and hash.
 #include <xxhash.h>
 
 #include "datasets/tokenizer.h"
@@ -33,27 +33,30 @@ void use(const Tokenizer& tokenizer) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   static const std::string stem = fuzz::unused_path();
-  static const fuzz::File file(stem, ".json"), model(stem, ".model");
+  static const fuzz::File file(stem, ".json");
+  static const fuzz::File model(stem, ".model");
   const std::size_t cut = input.find('\x1E');
   std::string json(input.substr(0, cut));
   if (cut != std::string_view::npos) {
     const std::string_view bytes = input.substr(cut + 1);
     model.holding(bytes);
-    json = fmt::format(
-        R"({{"format": "heed tokenizer", "version": 1, "kind": "{}", "size": 0, "model": {{"bytes": {}, "xxh3": "{:016x}"}}}})",
-        json == "bpe" ? "bpe" : "unigram", bytes.size(), XXH3_64bits(bytes.data(), bytes.size()));
+    json = fmt::format(R"({{"format": "heed tokenizer", "version": 1, "kind": "{}", "size": 0, )"
+                       R"("model": {{"bytes": {}, "xxh3": "{:016x}"}}}})",
+                       json == "bpe" ? "bpe" : "unigram", bytes.size(),
+                       XXH3_64bits(bytes.data(), bytes.size()));
   }
   for (int attempt = 0; attempt < 2; ++attempt) {
     try {
       use(*Tokenizer::load(file.holding(json)));
       return 0;
     } catch (const Error& error) {
-      const std::string_view what = error.what(), holds = "0 entries and holds ";
+      const std::string_view what = error.what();
+      const std::string_view holds = "0 entries and holds ";
       fuzz::require(what.size() < 2000);
       const std::size_t at = what.find(holds);
       if (cut == std::string_view::npos || at == std::string_view::npos) return 0;
       const std::string_view rest = what.substr(at + holds.size());
-      // the size it has
+      // Try again with the size that the model has.
       json.replace(json.find("\"size\": 0"), 9,
                    "\"size\": " + std::string(rest.substr(0, rest.find(')'))));
     }
