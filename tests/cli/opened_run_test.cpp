@@ -1,5 +1,5 @@
-// A run that is opened is what its checkpoint was trained with, and its figures are of the text
-// they speak of.
+// A run is opened only with the settings and tokenizers that its checkpoint was trained with, and
+// is evaluated on the right text.
 
 #include <cmath>
 #include <functional>
@@ -40,10 +40,13 @@ std::string pairs_run(const TemporaryFolder& folder, const std::string& out,
   return out;
 }
 
+/// Replaces the lines of a setting; removes them where `line` is empty.
 void replace_line(const std::string& path, const std::string& key, const std::string& line) {
   std::string changed;
-  for (const std::string& old : lines_of(read_file(path)))
-    changed += old.starts_with(key + " = ") ? (line.empty() ? "" : line + "\n") : old + "\n";
+  for (const std::string& old : lines_of(read_file(path))) {
+    const std::string& now = old.starts_with(key + " = ") ? line : old;
+    if (!now.empty() || old.empty()) changed += now + "\n";
+  }
   std::ofstream(path) << changed;
 }
 
@@ -65,7 +68,7 @@ const std::vector<Args>& openers() {
   return all;
 }
 
-/// One line of error with `parts` in it.
+/// Expects one line of error with all of `parts` in it.
 void expect_refused(const Ran& ran, const std::vector<std::string>& parts,
                     const std::string& what) {
   EXPECT_EQ(ran.code, 1) << what << ": " << ran.err;
