@@ -713,7 +713,7 @@ void add_compare(CLI::App& app) {
   add_budget_options(command, o->comparison);
   command->add_option("--out", o->out, "folder to keep the comparison in");
   command->add_flag("--resume", o->resume,
-                    "go on with the comparison in --out; finished runs are not repeated");
+                    "continue the comparison in --out; finished runs are not repeated");
   command->add_option("--threads", o->threads, threads_help)->transform(thread_count());
   command->footer(
       "Examples:\n  heed compare --train toy:translation --models "

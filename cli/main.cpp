@@ -73,6 +73,21 @@ std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   return fmt::format("unexpected argument '{}'", left.empty() ? "" : left.front());
 }
 
+/// Adds the subcommands in the order of the help.
+void add_commands(CLI::App& app) {
+  add_train(app);
+  add_translate(app);
+  add_summarize(app);
+  add_evaluate(app);
+  add_score(app);
+  add_compare(app);
+  add_inspect(app);
+  add_generate(app);
+  add_verify_resume(app);
+  add_export(app);
+  add_import(app);
+}
+
 /// Makes an empty value an error for all options of all commands. Patterns and settings have error
 /// messages of their own for it.
 void refuse_empty_values(CLI::App& app) {
@@ -140,17 +155,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("heed ") + version());
   app.require_subcommand(1);
   app.get_formatter()->column_width(36);
-  cli::add_train(app);
-  cli::add_translate(app);
-  cli::add_summarize(app);
-  cli::add_evaluate(app);
-  cli::add_score(app);
-  cli::add_compare(app);
-  cli::add_inspect(app);
-  cli::add_generate(app);
-  cli::add_verify_resume(app);
-  cli::add_export(app);
-  cli::add_import(app);
+  cli::add_commands(app);
   cli::refuse_empty_values(app);
   try {
     cli::run(app, argc, argv);

@@ -350,10 +350,10 @@ std::vector<Setting> optim_settings(Settings& s) {
       {"optim.clip", &s.optim.clip, "largest norm of the gradient; 0: no limit"},
       {"optim.weight_decay", &s.optim.weight_decay,
        "adamw: decoupled; adam and sgd: an L2 penalty"},
-      {"optim.momentum", &s.optim.momentum, "of sgd"},
-      {"optim.beta1", &s.optim.beta1, "of adam and adamw"},
-      {"optim.beta2", &s.optim.beta2, "of adam and adamw"},
-      {"optim.epsilon", &s.optim.epsilon, "of adam and adamw"},
+      {"optim.momentum", &s.optim.momentum, "momentum of sgd"},
+      {"optim.beta1", &s.optim.beta1, "adam and adamw: decay rate of the first moment"},
+      {"optim.beta2", &s.optim.beta2, "adam and adamw: decay rate of the second moment"},
+      {"optim.epsilon", &s.optim.epsilon, "adam and adamw: added to the denominator"},
       {"optim.accumulate", &s.optim.accumulate, "number of batches whose gradients make one step"},
   };
 }
@@ -379,9 +379,9 @@ std::vector<Setting> train_settings(Settings& s) {
       {"train.patience", &s.train.patience,
        "stop after this number of validations without improvement; 0: never"},
       {"train.average", &s.train.average,
-       "validation and best use the average of the last N checkpoints"},
+       "validate and keep as best the mean of the weights of the last N checkpoints"},
       {"train.log_every", &s.train.log_every, "steps between lines of the log"},
-      {"train.seed", &s.train.seed, "seed of the first weights, the order of data and dropout"},
+      {"train.seed", &s.train.seed, "seed of the first weights, the order of the data and dropout"},
       {"train.label_smoothing", &s.train.label_smoothing,
        "share of the target probability that is spread over all words (built-in corpora: 0)"},
       {"train.init", &s.train.init,
@@ -393,7 +393,7 @@ std::vector<Setting> train_settings(Settings& s) {
       {"train.on_nan", &s.train.on_nan,
        "where a loss or gradient is not finite: stop, or skip the step and count it"},
       {"train.precision", &s.train.precision,
-       "of large products while training: fp32, or bf16 where the processor has it"},
+       "precision of large products in training: fp32, or bf16 where the processor has it"},
   };
 }
 

@@ -451,7 +451,8 @@ void add_limit_options(CLI::App* command, Options& o) {
 }
 
 void add_machine_options(CLI::App* command, Options& o) {
-  command->add_option("--seed", o.seed, "seed of the first weights, the order of data and dropout")
+  command
+      ->add_option("--seed", o.seed, "seed of the first weights, the order of the data and dropout")
       ->transform(whole(0));
   command->add_option("--threads", o.threads, threads_help)->transform(thread_count());
   command
@@ -480,9 +481,10 @@ void add_weight_options(CLI::App* command, Options& o) {
   command->add_option("--freeze", o.freeze, "patterns of the parameters that are not trained")
       ->take_all();
   command
-      ->add_option("--precision", o.precision,
-                   "of large products (storage and sums are fp32); bf16 needs AVX512-BF16 or "
-                   "AMX-BF16")
+      ->add_option(
+          "--precision", o.precision,
+          "precision of large products: fp32, or bf16, which needs AVX512-BF16 or AMX-BF16; "
+          "storage and sums are fp32")
       ->check(one_of({"fp32", "bf16"}))
       ->capture_default_str();
 }
@@ -533,14 +535,14 @@ void add_train(CLI::App& app) {
   add_training_options(command, *o);
   command->add_option("--out", o->out, "folder to keep the run in");
   command
-      ->add_option("--keep", o->keep, "number of step checkpoints to keep, the newest (train.keep)")
+      ->add_option("--keep", o->keep, "number of the newest step checkpoints to keep (train.keep)")
       ->transform(whole(1, 1 << 20));
-  command->add_flag(
-      "--resume", o->resume,
-      "go on with the run in --out; its data may have moved (--train, --valid), not changed");
+  command->add_flag("--resume", o->resume,
+                    "continue the run in --out; --train and --valid may say where its data are "
+                    "now, if they moved");
   command->add_option(
       "--checkpoint", o->checkpoint,
-      "with --resume: from where, last or one such as step-000400 (default: the newest)");
+      "with --resume: continue from last or one such as step-000400 (default: the newest)");
   command->add_flag("--help-settings", o->list_settings,
                     "list every setting that --set and --config take");
   command->footer(train_examples);
@@ -550,8 +552,7 @@ void add_train(CLI::App& app) {
 void add_verify_resume(CLI::App& app) {
   auto* command = app.add_subcommand(
       "verify-resume",
-      "Check that training that is killed and resumed writes the same bytes as training that is "
-      "not");
+      "Check that a killed and resumed training writes the same bytes as an undisturbed one");
   auto o = std::make_shared<Options>();
   add_training_options(command, *o);
   for (const char* limit : {"--epochs", "--time"})

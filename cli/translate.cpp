@@ -383,7 +383,7 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* description) 
 
 void add_translate(CLI::App& app) {
   add_decoder(app, "translate",
-              "Translate the lines of standard input with a trained model, one line each, in order")
+              "Translate standard input with a trained model, line by line, in order")
       ->footer(
           "Examples:\n  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n"
           "  heed translate --run runs/de-en --beam 8 < test.de > test.hyp\n"
@@ -395,8 +395,7 @@ void add_translate(CLI::App& app) {
 
 void add_summarize(CLI::App& app) {
   add_decoder(app, "summarize",
-              "Summarize the documents of standard input, one per line, with a trained model; one "
-              "line each, in order")
+              "Summarize standard input, one document per line, with a trained model")
       ->footer(
           "Examples:\n  heed summarize --run runs/news < documents.txt > summaries.txt\n"
           "  heed summarize --run runs/news --no-repeat-ngram 3 --min-length 10 --coverage-penalty "

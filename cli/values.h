@@ -14,7 +14,7 @@
 #include "framework/kernels/parallel.h"
 #include "framework/types.h"
 
-// Values of options, and numbers as people read and write them.
+// Values of options, and numbers in text.
 
 namespace heed::cli {
 

@@ -362,37 +362,43 @@ TEST(Data, AnInterruptionEndsTheirPreparation) {
   }
 }
 
+struct ChangeRow {
+  const char* name;
+  std::function<void(const std::string&)> change;
+  const char* error;  // null: the run is not disturbed
+};
+
+const ChangeRow change_rows[]{
+    {"grown", [](const std::string& path) { std::ofstream(path, std::ios::app) << "more\n"; },
+     "a.src: has changed since it was opened"},
+    {"truncated", [](const std::string& path) { std::filesystem::resize_file(path, 40); },
+     "a.src: has changed since it was opened"},
+    {"rewritten",
+     [](const std::string& path) {
+       const auto size = std::filesystem::file_size(path);
+       std::ofstream(path) << std::string(size - 1, 'x') << "\n";
+     },
+     "a.src: has changed since it was opened"},
+    {"emptied", [](const std::string& path) { std::ofstream(path, std::ios::trunc).close(); },
+     "a.src: has changed since it was opened"},
+    {"deleted", [](const std::string& path) { std::filesystem::remove(path); }, nullptr},
+    {"replaced",
+     [](const std::string& path) {
+       std::ofstream(path + ".new") << "other\n";
+       std::filesystem::rename(path + ".new", path);
+     },
+     nullptr},
+    {"forbidden",
+     [](const std::string& path) {
+       std::filesystem::permissions(path, std::filesystem::perms::none);
+     },
+     nullptr},
+};
+
 TEST(Data, ARunWhoseDataChangeStopsAndCanBeResumed) {
   const TemporaryFolder folder;
-  namespace fs = std::filesystem;
   const Pair text = lines(60, 1);
-  const struct {
-    const char* name;
-    std::function<void(const std::string&)> change;
-    const char* error;  // null: it is no matter
-  } rows[]{
-      {"grown", [](const std::string& path) { std::ofstream(path, std::ios::app) << "more\n"; },
-       "a.src: has changed since it was opened"},
-      {"truncated", [](const std::string& path) { fs::resize_file(path, 40); },
-       "a.src: has changed since it was opened"},
-      {"rewritten",
-       [&](const std::string& path) {
-         std::ofstream(path) << std::string(text.source.size() - 1, 'x') << "\n";
-       },
-       "a.src: has changed since it was opened"},
-      {"emptied", [](const std::string& path) { std::ofstream(path, std::ios::trunc).close(); },
-       "a.src: has changed since it was opened"},
-      {"deleted", [](const std::string& path) { fs::remove(path); }, nullptr},
-      {"replaced",
-       [](const std::string& path) {
-         std::ofstream(path + ".new") << "other\n";
-         fs::rename(path + ".new", path);
-       },
-       nullptr},
-      {"forbidden", [](const std::string& path) { fs::permissions(path, fs::perms::none); },
-       nullptr},
-  };
-  for (const auto& row : rows) {
+  for (const ChangeRow& row : change_rows) {
     write(folder, "a", text);
     Program program(folder, train({"a.src", "a.tgt"},
                                   {"--steps", row.error ? "1000000" : "400", "--out", row.name}));
@@ -401,7 +407,7 @@ TEST(Data, ARunWhoseDataChangeStopsAndCanBeResumed) {
     row.change(folder.path("a.src"));
     const Ran ran = program.wait();
     EXPECT_EQ(ran.code, row.error ? 1 : 0) << row.name << ran.err;
-    fs::remove(folder.path("a.src"));
+    std::filesystem::remove(folder.path("a.src"));
     if (!row.error) continue;
     EXPECT_NE(lines_of(ran.err).back().find(row.error), std::string::npos)
         << row.name << lines_of(ran.err).back();
