@@ -6,17 +6,7 @@ namespace heed::cli {
 
 namespace {
 
-constexpr std::size_t forced_batch = 16;  // logits of every row lie in memory at once
-
-struct Forced {
-  std::vector<std::vector<Id>> sources;
-  std::vector<std::vector<Id>> targets;
-  std::vector<std::vector<Id>> golds;
-
-  Batch batch() const {
-    return {.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}};
-  }
-};
+constexpr std::size_t forced_batch = 16;  // the logits of all its rows are in memory at once
 
 std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector<Id>& ids,
                                    const std::vector<std::string>& extra) {
@@ -25,6 +15,36 @@ std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector
     tokens.push_back(tokenizer.token(id, extra));
   return tokens;
 }
+
+/// Sequences for a pass with teacher forcing.
+struct ForcedSequences {
+  std::vector<std::vector<Id>> sources;
+  std::vector<std::vector<Id>> targets;
+  std::vector<std::vector<Id>> golds;
+
+  /// Adds a line and its hypothesis. Writes their tokens to `line`.
+  void add(const Seq2Seq& model, const Tokenizers& tokenizers, const Translation& best,
+           plots::AttendedLine& line) {
+    std::vector<std::string> extra;
+    std::vector<Id> source = encode_source(model, tokenizers, line.source_text, extra);
+    std::vector<Id> gold = best.ids;
+    std::vector<Id> target = {bos_id};
+    target.insert(target.end(), gold.begin(), gold.end());
+    if (best.ended)
+      gold.push_back(eos_id);
+    else
+      target.pop_back();  // the output was cut: nothing was predicted after its last token
+    line.source = tokens_of(*tokenizers.source, source, extra);
+    line.target = tokens_of(*tokenizers.target, gold, extra);
+    sources.push_back(std::move(source));
+    targets.push_back(std::move(target));
+    golds.push_back(std::move(gold));
+  }
+
+  Batch batch() const {
+    return {.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}};
+  }
+};
 
 void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence,
               plots::AttendedLine& line) {
@@ -41,7 +61,7 @@ void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence,
 
 bool attends(const Seq2Seq& model) {
   std::vector<AttentionMap> maps;
-  model.logits(Forced{{{eos_id}}, {{bos_id}}, {{eos_id}}}.batch(), &maps);
+  model.logits(ForcedSequences{{{eos_id}}, {{bos_id}}, {{eos_id}}}.batch(), &maps);
   return !maps.empty();
 }
 
@@ -49,7 +69,7 @@ std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& 
                                         std::span<const std::string> lines,
                                         std::span<const std::vector<Translation>> results) {
   std::vector<plots::AttendedLine> attended(lines.size());
-  std::vector<std::size_t> order;
+  std::vector<std::size_t> order;  // of the lines with a hypothesis
   for (std::size_t i = 0; i < lines.size(); ++i) {
     attended[i].source_text = lines[i];
     if (results[i].empty()) continue;
@@ -58,24 +78,9 @@ std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& 
   }
   for (std::size_t begin = 0; begin < order.size(); begin += forced_batch) {
     const std::size_t end = std::min(order.size(), begin + forced_batch);
-    Forced forced;
-    for (std::size_t i = begin; i < end; ++i) {
-      std::vector<std::string> extra;
-      std::vector<Id> source = encode_source(model, tokenizers, lines[order[i]], extra);
-
-      std::vector<Id> gold = results[order[i]][0].ids;
-      std::vector<Id> target = {bos_id};
-      target.insert(target.end(), gold.begin(), gold.end());
-      if (results[order[i]][0].ended)
-        gold.push_back(eos_id);
-      else
-        target.pop_back();  // cut: nothing was written after the last token
-      attended[order[i]].source = tokens_of(*tokenizers.source, source, extra);
-      attended[order[i]].target = tokens_of(*tokenizers.target, gold, extra);
-      forced.sources.push_back(std::move(source));
-      forced.targets.push_back(std::move(target));
-      forced.golds.push_back(std::move(gold));
-    }
+    ForcedSequences forced;
+    for (std::size_t i = begin; i < end; ++i)
+      forced.add(model, tokenizers, results[order[i]][0], attended[order[i]]);
     std::vector<AttentionMap> maps;
     model.logits(forced.batch(), &maps);
     for (std::size_t i = begin; i < end; ++i)

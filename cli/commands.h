@@ -4,7 +4,7 @@
 
 namespace heed::cli {
 
-// Each adds one subcommand, with its options and what it does when chosen.
+// Each function adds one subcommand with its options and its action.
 void add_train(CLI::App& app);
 void add_translate(CLI::App& app);
 void add_summarize(CLI::App& app);
@@ -17,33 +17,36 @@ void add_verify_resume(CLI::App& app);
 void add_export(CLI::App& app);
 void add_import(CLI::App& app);
 
-/// Thrown by a command that was interrupted and has saved: exit status 130.
+/// Thrown by a command that was interrupted, after it has saved. The exit status is 130.
 struct Interrupted {};
 
-/// True once the user has pressed Ctrl-C (SIGINT) or the system asks to end (SIGTERM, SIGHUP); a
-/// second signal ends at once.
+/// True after the user has pressed Ctrl-C (SIGINT) or the system has asked the program to end
+/// (SIGTERM, SIGHUP). A second signal ends the program at once.
 bool interrupted();
-/// Throws Interrupted in that case.
+/// Throws Interrupted where interrupted().
 void stop_if_interrupted();
-/// True once after each SIGUSR1: training saves, and goes on.
+/// True once after each SIGUSR1: training then saves and goes on.
 bool save_requested();
-/// For commands whose work must not end because nobody reads their progress any more.
+/// Ignores SIGPIPE: the command goes on where nobody reads its output any more.
 void outlive_the_reader();
 void handle_signals();
 
-/// At the start: where standard input, output or error is closed, the next file that is opened
-/// would take its place, and get what is printed. Reading and writing still fail.
+/// Call at the start of the program. Where standard input, output or error is closed, the next file
+/// that is opened would get its descriptor, and all that is printed would go into that file. This
+/// occupies such descriptors; reading and writing them still fail.
 void open_standard_descriptors();
 
-/// While one lives nothing is at stake: a signal ends the program at once, with exit status 130,
-/// wherever it is. Standard output must be flushed. One at a time.
-class AtOnce {
+/// While an object of this class exists, a signal ends the program at once, with exit status 130.
+/// For work that leaves nothing behind, such as reading data. Standard output must be flushed
+/// before. Only one object may exist at a time.
+class InterruptAtOnce {
  public:
-  /// `line` is what is then said on stderr. Throws Interrupted where a signal has come before.
-  explicit AtOnce(const std::string& line = "");
-  ~AtOnce();
-  AtOnce(const AtOnce&) = delete;
-  AtOnce& operator=(const AtOnce&) = delete;
+  /// `message`: printed to stderr when a signal comes. Throws Interrupted where one has come
+  /// before.
+  explicit InterruptAtOnce(const std::string& message = "");
+  ~InterruptAtOnce();
+  InterruptAtOnce(const InterruptAtOnce&) = delete;
+  InterruptAtOnce& operator=(const InterruptAtOnce&) = delete;
 };
 
 }  // namespace heed::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -19,8 +20,8 @@ using Json = nlohmann::ordered_json;
 constexpr int resamples = 1000;
 constexpr std::uint64_t bootstrap_seed = 2004;
 
-/// Effective order: where no output of a set has four words (a bucket of short lines), the orders
-/// that exist are judged.
+/// Effective order: a bucket of short lines may hold no output of four words. BLEU is then computed
+/// from the n-gram orders that exist.
 const BleuOptions bleu_options{.effective_order = true};
 
 Index words(const std::string& text) {
@@ -42,18 +43,22 @@ Json to_json(const Spread& s) {
   return {{"mean", s.mean}, {"deviation", s.deviation ? Json(*s.deviation) : Json(nullptr)}};
 }
 
-/// Columns as wide as what stands in them; the first to the left, the others to the right.
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  const auto width = [](const std::string& text) {  // code points
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-  };
+using Row = std::vector<std::string>;
+
+/// Width on a terminal: the number of code points.
+std::size_t width(const std::string& text) {
+  const auto begins_character = [](char c) { return (c & 0xc0) != 0x80; };
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_character));
+}
+
+/// Columns are as wide as their widest cell. The first is aligned left, the others right.
+std::string table(const std::vector<Row>& rows) {
   std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows)
+  for (const Row& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i)
       widths[i] = std::max(widths[i], width(row[i]));
   std::string out;
-  for (const auto& row : rows) {
+  for (const Row& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string space(widths[i] - width(row[i]), ' ');
@@ -62,6 +67,158 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return out;
+}
+
+/// The figures of one model's runs.
+class ModelScores {
+ public:
+  ModelScores(std::size_t buckets, Index seeds)
+      : seeds_(seeds), by_length_(buckets), resampled_(resamples) {}
+
+  void add(const RunResult& run, const TestSet& test, const std::vector<LengthBucket>& buckets) {
+    d_ = run.d;
+    parameters_ = run.parameters;
+    steps_.push_back(static_cast<double>(run.steps));
+    tokens_per_s_.push_back(run.tokens_per_s);
+    seconds_.push_back(run.seconds);
+    peak_mb_.push_back(run.peak_mb);
+    perplexity_.push_back(std::exp(run.valid_loss));
+    exact_.push_back(exact_match(run.hypotheses, test.references));
+    const std::vector<std::vector<std::string>> references{test.references};
+    add_bleu(bleu_counts(run.hypotheses, references), buckets);
+  }
+
+  Index runs() const { return std::ssize(bleu_); }
+
+  /// BLEU on each resampled test set, the mean over the seeds.
+  const std::vector<double>& resampled() const { return resampled_; }
+
+  ModelSummary summary(const std::string& model) const {
+    ModelSummary summary{.model = model,
+                         .d = d_,
+                         .parameters = parameters_,
+                         .steps = spread_of(steps_),
+                         .tokens_per_s = spread_of(tokens_per_s_),
+                         .seconds = spread_of(seconds_),
+                         .peak_mb = spread_of(peak_mb_),
+                         .perplexity = spread_of(perplexity_),
+                         .bleu = spread_of(bleu_),
+                         .exact = spread_of(exact_),
+                         .by_length = {}};
+    for (const std::vector<double>& scores : by_length_)
+      summary.by_length.push_back(spread_of(scores));
+    return summary;
+  }
+
+ private:
+  /// `lines`: the counts of each line of the test set.
+  void add_bleu(const std::vector<BleuCounts>& lines, const std::vector<LengthBucket>& buckets) {
+    BleuCounts sum;
+    for (const BleuCounts& line : lines)
+      sum += line;
+    bleu_.push_back(bleu_score(sum, 1, bleu_options).score);
+    for (std::size_t b = 0; b < buckets.size(); ++b)
+      by_length_[b].push_back(bleu_of(lines, buckets[b].lines));
+    const std::vector<double> scores =
+        bootstrap_bleu(lines, resamples, bootstrap_seed, bleu_options);
+    for (std::size_t i = 0; i < scores.size(); ++i)
+      resampled_[i] += scores[i] / static_cast<double>(seeds_);
+  }
+
+  Index seeds_;
+  Index d_ = 0;
+  Index parameters_ = 0;
+  // one entry for each run
+  std::vector<double> steps_;
+  std::vector<double> tokens_per_s_;
+  std::vector<double> seconds_;
+  std::vector<double> peak_mb_;
+  std::vector<double> perplexity_;
+  std::vector<double> bleu_;
+  std::vector<double> exact_;
+  std::vector<std::vector<double>> by_length_;  // of each bucket
+  std::vector<double> resampled_;
+};
+
+/// Every two models, the one with the better mean BLEU first. `resampled`: the scores of each model
+/// on the resampled test sets.
+std::vector<ModelPair> ranked_pairs(const std::vector<ModelSummary>& models,
+                                    const std::vector<std::vector<double>>& resampled) {
+  std::vector<std::size_t> order(models.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return models[a].bleu.mean > models[b].bleu.mean;
+  });
+  std::vector<ModelPair> pairs;
+  for (std::size_t i = 0; i < order.size(); ++i)
+    for (std::size_t j = i + 1; j < order.size(); ++j)
+      pairs.push_back({models[order[i]].model, models[order[j]].model,
+                       paired_difference(resampled[order[i]], resampled[order[j]])});
+  return pairs;
+}
+
+Json to_json(const ModelSummary& m) {
+  Json by_length = Json::array();
+  for (const Spread& s : m.by_length)
+    by_length.push_back(to_json(s));
+  return {{"model", m.model},
+          {"d", m.d},
+          {"parameters", m.parameters},
+          {"steps", to_json(m.steps)},
+          {"tokens_per_s", to_json(m.tokens_per_s)},
+          {"seconds", to_json(m.seconds)},
+          {"peak_mb", to_json(m.peak_mb)},
+          {"valid_perplexity", to_json(m.perplexity)},
+          {"test_bleu", to_json(m.bleu)},
+          {"test_exact", to_json(m.exact)},
+          {"bleu_by_length", by_length}};
+}
+
+Json to_json(const ModelPair& p) {
+  return {{"better", p.better},
+          {"worse", p.worse},
+          {"bleu", p.difference.mean},
+          {"low", p.difference.low},
+          {"high", p.difference.high},
+          {"wins", p.difference.wins},
+          {"significant", p.difference.significant()}};
+}
+
+std::string models_table(const std::vector<ModelSummary>& models) {
+  std::vector<Row> rows{{"model", "parameters", "d", "steps", "tokens/s", "seconds", "peak MB",
+                         "valid ppl", "test BLEU", "exact %"}};
+  for (const ModelSummary& m : models)
+    rows.push_back({m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
+                    fmt::format("{:.0f}", m.steps.mean), fmt::format("{:.0f}", m.tokens_per_s.mean),
+                    fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
+                    to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
+  return table(rows);
+}
+
+std::string length_table(const ComparisonResult& result) {
+  std::vector<Row> rows{{"BLEU by source words"}, {"lines"}};
+  for (const LengthBucket& b : result.buckets) {
+    rows[0].push_back(b.text());
+    rows[1].push_back(fmt::format("{}", b.lines.size()));
+  }
+  for (const ModelSummary& m : result.models) {
+    rows.push_back({m.model});
+    for (const Spread& s : m.by_length)
+      rows.back().push_back(to_text(s, 1));
+  }
+  return table(rows);
+}
+
+std::string pairs_table(const std::vector<ModelPair>& pairs) {
+  std::vector<Row> rows{{"better", "worse", "BLEU", "95 % of test sets", "better on", ""}};
+  for (const ModelPair& p : pairs) {
+    const PairedDifference& d = p.difference;
+    rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
+                    fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
+                    fmt::format("{:.1f} %", 100 * d.wins),
+                    d.significant() ? "significant" : "may be chance"});
+  }
+  return table(rows);
 }
 
 }  // namespace
@@ -123,9 +280,10 @@ std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources
   constexpr std::size_t parts = 5;
   std::vector<LengthBucket> buckets;
   for (std::size_t begin = 0; begin < lengths.size();) {
-    // Up to where the next fifth ends, and then all lines as long as the last.
-    std::size_t end = std::max(
-        begin + 1, lengths.size() * std::min(parts, parts * begin / lengths.size() + 1) / parts);
+    // A bucket reaches to the end of the next fifth of the lines, and takes all lines that are as
+    // long as its last one.
+    const std::size_t fifth = std::min(parts, parts * begin / lengths.size() + 1);
+    std::size_t end = std::max(begin + 1, lengths.size() * fifth / parts);
     while (end < lengths.size() && lengths[end].first == lengths[end - 1].first)
       ++end;
     LengthBucket bucket{lengths[begin].first, lengths[end - 1].first, {}};
@@ -137,143 +295,43 @@ std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources
   return buckets;
 }
 
-Comparison compare(const Duel& duel, const TestSet& test, const std::vector<RunResult>& results) {
-  Comparison c;
-  c.buckets = length_buckets(test.sources);
-  c.signature = bleu_score({}, 1, bleu_options).signature();
-  const std::vector<std::vector<std::string>> references{test.references};
-  // of each model: BLEU on each resampled test set, the mean over its seeds
-  std::vector<std::vector<double>> resampled;
-  for (const std::string& name : duel.models) {
-    ModelSummary m;
-    m.model = name;
-    std::vector<double> steps;
-    std::vector<double> speed;
-    std::vector<double> seconds;
-    std::vector<double> memory;
-    std::vector<double> perplexity;
-    std::vector<double> bleu;
-    std::vector<double> exact;
-    std::vector<std::vector<double>> by_length(c.buckets.size());
-    std::vector<double> mean(resamples);
-    for (const RunResult& r : results) {
-      if (r.model != name) continue;
-      m.d = r.d;
-      m.parameters = r.parameters;
-      steps.push_back(static_cast<double>(r.steps));
-      speed.push_back(r.tokens_per_s);
-      seconds.push_back(r.seconds);
-      memory.push_back(r.peak_mb);
-      perplexity.push_back(std::exp(r.valid_loss));
-      const std::vector<BleuCounts> lines = bleu_counts(r.hypotheses, references);
-      BleuCounts sum;
-      for (const BleuCounts& line : lines)
-        sum += line;
-      bleu.push_back(bleu_score(sum, 1, bleu_options).score);
-      exact.push_back(exact_match(r.hypotheses, test.references));
-      for (std::size_t b = 0; b < c.buckets.size(); ++b)
-        by_length[b].push_back(bleu_of(lines, c.buckets[b].lines));
-      const std::vector<double> scores =
-          bootstrap_bleu(lines, resamples, bootstrap_seed, bleu_options);
-      for (std::size_t i = 0; i < scores.size(); ++i)
-        mean[i] += scores[i] / static_cast<double>(duel.seeds);
-    }
-    check(static_cast<Index>(bleu.size()) == duel.seeds, "compare",
-          "expected {} runs of {}; got {}", duel.seeds, name, bleu.size());
-    m.steps = spread_of(steps);
-    m.tokens_per_s = spread_of(speed);
-    m.seconds = spread_of(seconds);
-    m.peak_mb = spread_of(memory);
-    m.perplexity = spread_of(perplexity);
-    m.bleu = spread_of(bleu);
-    m.exact = spread_of(exact);
-    for (const auto& scores : by_length)
-      m.by_length.push_back(spread_of(scores));
-    c.models.push_back(std::move(m));
-    resampled.push_back(std::move(mean));
+ComparisonResult compare(const ComparisonSettings& comparison, const TestSet& test,
+                         const std::vector<RunResult>& results) {
+  ComparisonResult result;
+  result.buckets = length_buckets(test.sources);
+  result.signature = bleu_score({}, 1, bleu_options).signature();
+  std::vector<std::vector<double>> resampled;  // of each model
+  for (const std::string& name : comparison.models) {
+    ModelScores scores(result.buckets.size(), comparison.seeds);
+    for (const RunResult& run : results)
+      if (run.model == name) scores.add(run, test, result.buckets);
+    check(scores.runs() == comparison.seeds, "compare", "expected {} runs of {}; got {}",
+          comparison.seeds, name, scores.runs());
+    result.models.push_back(scores.summary(name));
+    resampled.push_back(scores.resampled());
   }
-  std::vector<std::size_t> order(c.models.size());
-  for (std::size_t i = 0; i < order.size(); ++i)
-    order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return c.models[a].bleu.mean > c.models[b].bleu.mean;
-  });
-  for (std::size_t i = 0; i < order.size(); ++i)
-    for (std::size_t j = i + 1; j < order.size(); ++j)
-      c.pairs.push_back({c.models[order[i]].model, c.models[order[j]].model,
-                         paired_difference(resampled[order[i]], resampled[order[j]])});
-  return c;
+  result.pairs = ranked_pairs(result.models, resampled);
+  return result;
 }
 
-Json to_json(const Comparison& c) {
-  Json json{{"bleu_signature", c.signature},
+Json to_json(const ComparisonResult& result) {
+  Json json{{"bleu_signature", result.signature},
             {"models", Json::array()},
             {"length_buckets", Json::array()},
             {"differences", Json::array()}};
-  for (const ModelSummary& m : c.models) {
-    Json by_length = Json::array();
-    for (const Spread& s : m.by_length)
-      by_length.push_back(to_json(s));
-    json["models"].push_back({{"model", m.model},
-                              {"d", m.d},
-                              {"parameters", m.parameters},
-                              {"steps", to_json(m.steps)},
-                              {"tokens_per_s", to_json(m.tokens_per_s)},
-                              {"seconds", to_json(m.seconds)},
-                              {"peak_mb", to_json(m.peak_mb)},
-                              {"valid_perplexity", to_json(m.perplexity)},
-                              {"test_bleu", to_json(m.bleu)},
-                              {"test_exact", to_json(m.exact)},
-                              {"bleu_by_length", by_length}});
-  }
-  for (const LengthBucket& b : c.buckets)
+  for (const ModelSummary& m : result.models)
+    json["models"].push_back(to_json(m));
+  for (const LengthBucket& b : result.buckets)
     json["length_buckets"].push_back({{"low", b.low}, {"high", b.high}, {"lines", b.lines.size()}});
-  for (const ModelPair& p : c.pairs)
-    json["differences"].push_back({{"better", p.better},
-                                   {"worse", p.worse},
-                                   {"bleu", p.difference.mean},
-                                   {"low", p.difference.low},
-                                   {"high", p.difference.high},
-                                   {"wins", p.difference.wins},
-                                   {"significant", p.difference.significant()}});
+  for (const ModelPair& p : result.pairs)
+    json["differences"].push_back(to_json(p));
   return json;
 }
 
-std::string to_text(const Comparison& c) {
-  std::vector<std::vector<std::string>> rows{{"model", "parameters", "d", "steps", "tokens/s",
-                                              "seconds", "peak MB", "valid ppl", "test BLEU",
-                                              "exact %"}};
-  for (const ModelSummary& m : c.models)
-    rows.push_back({m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
-                    fmt::format("{:.0f}", m.steps.mean), fmt::format("{:.0f}", m.tokens_per_s.mean),
-                    fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
-                    to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
-  std::string out = table(rows);
-
-  rows = {{"BLEU by source words"}, {"lines"}};
-  for (const LengthBucket& b : c.buckets) {
-    rows[0].push_back(b.text());
-    rows[1].push_back(fmt::format("{}", b.lines.size()));
-  }
-  for (const ModelSummary& m : c.models) {
-    rows.push_back({m.model});
-    for (const Spread& s : m.by_length)
-      rows.back().push_back(to_text(s, 1));
-  }
-  out += "\n" + table(rows);
-
-  if (!c.pairs.empty()) {
-    rows = {{"better", "worse", "BLEU", "95 % of test sets", "better on", ""}};
-    for (const ModelPair& p : c.pairs) {
-      const PairedDifference& d = p.difference;
-      rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
-                      fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
-                      fmt::format("{:.1f} %", 100 * d.wins),
-                      d.significant() ? "significant" : "may be chance"});
-    }
-    out += "\n" + table(rows);
-  }
-  return out;
+std::string to_text(const ComparisonResult& result) {
+  std::string text = models_table(result.models) + "\n" + length_table(result);
+  if (!result.pairs.empty()) text += "\n" + pairs_table(result.pairs);
+  return text;
 }
 
 }  // namespace heed::cli

@@ -27,7 +27,7 @@ plots::LineChart learning_curves(const std::vector<Curve>& curves, const char* x
   return chart;
 }
 
-plots::BarChart by_length(const Comparison& c) {
+plots::BarChart by_length(const ComparisonResult& c) {
   plots::BarChart chart{
       .title = "Test BLEU by length of the source", .x_label = "words", .y_label = "BLEU"};
   for (const LengthBucket& b : c.buckets)
@@ -41,6 +41,33 @@ plots::BarChart by_length(const Comparison& c) {
     chart.series.push_back(std::move(series));
   }
   return chart;
+}
+
+plots::Table models_table(const std::vector<ModelSummary>& models) {
+  plots::Table table{.caption = "Mean ± standard deviation over seeds",
+                     .header = {"model", "parameters", "width", "steps", "tokens/s", "seconds",
+                                "peak MB", "valid ppl", "test BLEU", "exact %"}};
+  for (const ModelSummary& m : models)
+    table.rows.push_back(
+        {m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
+         fmt::format("{:.0f}", m.steps.mean), fmt::format("{:.0f}", m.tokens_per_s.mean),
+         fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
+         to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
+  return table;
+}
+
+plots::Table pairs_table(const std::vector<ModelPair>& pairs) {
+  plots::Table table{
+      .caption = "Paired bootstrap (Koehn 2004): 1,000 test sets drawn with replacement",
+      .header = {"better", "worse", "BLEU", "95 % of test sets", "better on", "verdict"}};
+  for (const ModelPair& p : pairs) {
+    const PairedDifference& d = p.difference;
+    table.rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
+                          fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
+                          fmt::format("{:.1f} %", 100 * d.wins),
+                          d.significant() ? "significant" : "may be chance"});
+  }
+  return table;
 }
 
 }  // namespace
@@ -58,37 +85,18 @@ Curve read_curve(const std::filesystem::path& run, const std::string& model, Ind
   return curve;
 }
 
-void write_comparison_page(const std::string& path, const std::string& title, const Comparison& c,
-                           const std::vector<Curve>& curves,
+void write_comparison_page(const std::string& path, const std::string& title,
+                           const ComparisonResult& result, const std::vector<Curve>& curves,
                            const std::vector<std::string>& notes) {
   plots::Page page(title);
-  plots::Table models{.caption = "Mean ± standard deviation over seeds",
-                      .header = {"model", "parameters", "width", "steps", "tokens/s", "seconds",
-                                 "peak MB", "valid ppl", "test BLEU", "exact %"}};
-  for (const ModelSummary& m : c.models)
-    models.rows.push_back(
-        {m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
-         fmt::format("{:.0f}", m.steps.mean), fmt::format("{:.0f}", m.tokens_per_s.mean),
-         fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
-         to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
-  page.table(models);
+  page.table(models_table(result.models));
   page.figure(plots::line_chart(learning_curves(curves, "step", &Curve::steps)),
-              "A thin line a seed, a strong one their mean.");
+              "Thin lines: one run each. Thick lines: the mean of a model's runs.");
   page.figure(plots::line_chart(learning_curves(curves, "second", &Curve::seconds)),
-              "The same by time: what a model reaches in an evening.");
-  page.figure(plots::bar_chart(by_length(c)),
+              "The same by time of training.");
+  page.figure(plots::bar_chart(by_length(result)),
               "Mean over seeds; the bars are a standard deviation.");
-  plots::Table pairs{
-      .caption = "Paired bootstrap (Koehn 2004): 1,000 test sets drawn with replacement",
-      .header = {"better", "worse", "BLEU", "95 % of test sets", "better on", "verdict"}};
-  for (const ModelPair& p : c.pairs) {
-    const PairedDifference& d = p.difference;
-    pairs.rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
-                          fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
-                          fmt::format("{:.1f} %", 100 * d.wins),
-                          d.significant() ? "significant" : "may be chance"});
-  }
-  if (!pairs.rows.empty()) page.table(pairs);
+  if (!result.pairs.empty()) page.table(pairs_table(result.pairs));
   page.notes(notes);
   page.write(path);
 }

@@ -25,6 +25,7 @@ void for_each_line(std::string_view text, Take&& take) {
   }
 }
 
+// Counts the unknown tokens of one side.
 struct Share {
   Index tokens = 0;
   Index unknown = 0;
@@ -42,8 +43,8 @@ struct Share {
   }
 };
 
-// Of scripts that set no blanks between words: Thai, Lao, Burmese, Khmer, and what Chinese and
-// Japanese are written in.
+// Whether the code point belongs to a script without spaces between words: Thai, Lao, Burmese,
+// Khmer, or the scripts of Chinese and Japanese.
 bool is_unspaced(char32_t code) {
   static constexpr char32_t ranges[][2] = {{0xE00, 0xEFF},   {0x1000, 0x109F}, {0x1780, 0x17FF},
                                            {0x3041, 0x30FF}, {0x31F0, 0x31FF}, {0x3400, 0x4DBF},
@@ -51,8 +52,9 @@ bool is_unspaced(char32_t code) {
   return std::ranges::any_of(ranges, [&](const auto& r) { return code >= r[0] && code <= r[1]; });
 }
 
-// Of the letters of a text, those of such scripts.
+// Counts the letters of a text that belong to such scripts.
 struct Unspaced {
+  // what is read of the data
   static constexpr Index most_pairs = 1000;
   static constexpr std::size_t most_bytes = 1 << 20;
 
@@ -132,15 +134,15 @@ std::string Overlap::warning(bool held_out) const {
   for (const auto& [hash, entry] : entries_)
     shared += entry.trained ? entry.times : 0;
   if (shared == 0 || shared * (lines_ ? 20 : 100) < size_) return "";
-  return fmt::format(
-      "{} of the {} {} stand in the training data too, so the validation loss flatters; {}", shared,
-      size_,
-      lines_     ? fmt::format("validation lines of {} characters and more", shortest_line)
-      : held_out ? "pairs held out to validate on"
-                 : "validation pairs",
+  std::string what = held_out ? "pairs held out to validate on" : "validation pairs";
+  if (lines_) what = fmt::format("validation lines of {} characters and more", shortest_line);
+  const char* remedy =
       held_out
           ? "take repeated pairs out of the data, or give a validation set of its own (--valid)"
-          : "take them out of one of the two");
+          : "take them out of one of the two";
+  return fmt::format(
+      "{} of the {} {} stand in the training data too, so the validation loss flatters; {}", shared,
+      size_, what, remedy);
 }
 
 std::string unknown_warning(const std::vector<Batch>& batches, const Settings& settings,
@@ -185,7 +187,7 @@ std::string uncut_warning(const PairSource& pairs, const Settings& settings) {
 std::string uncut_warning(std::string_view text, const Settings& settings) {
   if (settings.data.tokenizer != "words") return "";
   std::size_t end = std::min(text.size(), Unspaced::most_bytes);
-  const auto continues = [&](std::size_t at) {  // a code point that began before
+  const auto continues = [&](std::size_t at) {  // within a code point
     return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
   };
   while (continues(end))

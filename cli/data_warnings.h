@@ -9,20 +9,21 @@
 #include "datasets/batching.h"
 #include "datasets/tokenizer.h"
 
-// What a user should know of the data before training on them. Each gives one line, "" where all is
-// well.
+// Warnings about data before a model is trained on them. Each function returns one line, or ""
+// where there is nothing to warn of.
 namespace heed::cli {
 
-/// How much of what is validated on is trained on too, known by 64-bit hashes.
+/// Finds how much of the validation data is training data too, by 64-bit hashes of pairs or lines.
+/// Call validate_on() first, then train_on() with all training data.
 class Overlap {
  public:
   void validate_on(const PairSource& pairs);
-  // its lines of 20 characters and more: shorter ones recur by chance
+  // Only lines of 20 characters or more count: shorter ones recur by chance.
   void validate_on(std::string_view text);
   void train_on(const Pair& pair);
   void train_on(std::string_view text);
-  /// From a hundredth of the pairs on, or a twentieth of the lines, of which texts repeat some.
-  /// `held_out`: they come from the training data.
+  /// Warns where a hundredth of the pairs is shared, or a twentieth of the lines (texts repeat some
+  /// lines anyway). `held_out`: the validation data were taken from the training data.
   std::string warning(bool held_out) const;
 
  private:
@@ -37,15 +38,15 @@ class Overlap {
   bool lines_ = false;
 };
 
-/// From a quarter of the tokens of a side on. Ids that widen the vocabulary of a model that copies
-/// are known.
+/// Warns where more than a quarter of the tokens of a side are unknown (<unk>). Words that a model
+/// can copy have ids beyond the vocabulary, and count as known.
 std::string unknown_warning(const std::vector<Batch>& batches, const Settings& settings,
                             const Tokenizers& tokenizers);
 std::string unknown_warning(std::span<const Id> text, const Settings& settings,
                             const Tokenizers& tokenizers);
 
-/// Where words are to be cut and a quarter or more of the letters that a side begins with are of
-/// scripts that set no blanks between words.
+/// Warns where data.tokenizer is "words" and a quarter or more of the letters at the beginning of a
+/// side belong to scripts without spaces between words.
 std::string uncut_warning(const PairSource& pairs, const Settings& settings);
 std::string uncut_warning(std::string_view text, const Settings& settings);
 

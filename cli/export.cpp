@@ -22,11 +22,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Files of a run that are text, and those that are not: metadata holds them under "heed." and their
-// names, the latter in hexadecimal.
+// The metadata of a safetensors file hold the files of a run under "heed." and their names. Files
+// that are not text (.model) are in hexadecimal digits.
 constexpr const char* config_name = "config.toml";
 constexpr std::array tokenizer_names{"tokenizer", "tokenizer.source", "tokenizer.target"};
-constexpr std::uint64_t most_bytes = 100'000'000;  // of one of them: more than a header may have
+constexpr std::uint64_t most_bytes = 100'000'000;  // of one file: more than a header can hold
 using Files = std::map<std::string, std::string>;
 
 std::string to_hex(std::string_view bytes) {
@@ -50,7 +50,7 @@ std::string from_hex(std::string_view text, const std::string& key) {
   return bytes;
 }
 
-/// The configuration and the tokenizers of a run, by the names of their files.
+/// The configuration and the tokenizers of a run. The keys are the names of their files.
 Files files_of(const fs::path& folder) {
   Files files{{config_name, read_file(config_path(folder), most_bytes)}};
   for (const std::string name : tokenizer_names)
@@ -98,13 +98,12 @@ void run_export(const std::string& folder, const std::string& checkpoint, const 
                            parameter_count(*run.model), run.checkpoint.string());
 }
 
-/// Fewer than the model of these settings has, so that one far larger than the file is not made
-/// only to be refused.
+/// A lower bound of the number of parameters of a model. A model that is far larger than the file
+/// is so refused before it is built.
 double fewest_parameters(const Settings& s, Index vocabulary) {
   const auto& m = s.model;
   const auto d = static_cast<double>(m.d);
   const auto layers = static_cast<double>(m.layers);
-
   const auto hidden = m.hidden > 0 ? static_cast<double>(m.hidden) : d;
   const double table = static_cast<double>(vocabulary) * d;
   if (m.name == "conv")
@@ -112,11 +111,12 @@ double fewest_parameters(const Settings& s, Index vocabulary) {
            static_cast<double>(m.positions) * d;
   if (m.name.starts_with("rnn")) return table + layers * hidden * hidden + hidden * d;
   const double ff = m.ff > 0 ? static_cast<double>(m.ff) : 4 * d;
-  return table + layers * (d * d + ff * d) +
-         (m.name == "lm" ? static_cast<double>(m.context) * d : 0);
+  const double positions = m.name == "lm" ? static_cast<double>(m.context) * d : 0;
+  return table + layers * (d * d + ff * d) + positions;
 }
 
-/// A run's folder under construction, beside its place: gone unless it is finished.
+/// The folder of a run under construction: its place with ".partial" appended. finish() moves it to
+/// its place; without that it is removed.
 class Unfinished {
  public:
   explicit Unfinished(const fs::path& out) : out_(out), folder_(out.string() + ".partial") {
@@ -124,14 +124,12 @@ class Unfinished {
     if (out_.has_parent_path()) fs::create_directories(out_.parent_path(), error);
     fs::create_directory(folder_, error);
     if (error) fail("{}: cannot make this folder: {}", out.string(), error.message());
-    // before anything that a killed import left is taken away: another may be at it
+    // Before the remains of a killed import are removed: another process may be importing.
     lock_.emplace(folder_);
     for (const auto& entry : fs::directory_iterator(folder_))
-      if (const std::string name = entry.path().filename().string();
-          !name.starts_with("tokenizer.") && name != "checkpoints" && name != config_name &&
-          name != imported_path("").string() && entry.path().extension() != ".partial")
+      if (!is_left_by_import(entry.path()))
         fail("{}: is in the way, and no import left it: it holds {}; move it",
-             std::exchange(folder_, {}).string(), name);
+             std::exchange(folder_, {}).string(), entry.path().filename().string());
     for (const auto& entry : fs::directory_iterator(folder_))
       fs::remove_all(entry.path());
   }
@@ -144,13 +142,19 @@ class Unfinished {
   const fs::path& folder() const { return folder_; }
   void finish() {
     std::error_code error;
-    // what is in it is on the disk; after a power failure it may still have the other name
+    // Its contents are on the disk. After a power failure it may still have its old name.
     fs::rename(folder_, out_, error);
     if (error) fail("{}: cannot make this folder: {}", out_.string(), error.message());
     folder_.clear();
   }
 
  private:
+  static bool is_left_by_import(const fs::path& path) {
+    const std::string name = path.filename().string();
+    return name.starts_with("tokenizer.") || name == "checkpoints" || name == config_name ||
+           name == imported_path("").string() || path.extension() == ".partial";
+  }
+
   fs::path out_;
   fs::path folder_;
   std::optional<FolderLock> lock_;
@@ -159,10 +163,11 @@ class Unfinished {
 void write_files(const Files& files, const fs::path& folder) {
   for (const auto& [name, bytes] : files)
     if (name != config_name) replace_file(folder / name, bytes);
-  // last: a folder with a config is a run
+  // Last: a folder with a config.toml is a run.
   replace_file(config_path(folder), files.at(config_name));
 }
 
+/// Warns of weights that are not finite, and notes which types are converted.
 void warn_of_values(const std::string& file, const Safetensors& found) {
   const std::string own = sizeof(Real) == 4 ? "F32" : "F64";
   for (const std::string& dtype : found.dtypes)
@@ -184,61 +189,69 @@ void warn_of_values(const std::string& file, const Safetensors& found) {
         all, first);
 }
 
-/// take(), in words that fit.
-void fit(const Checkpoint& checkpoint, Seq2Seq& model, const std::string& whose) {
+/// Loads the weights into the model. An error says whose model they do not fit.
+void take_weights(const Checkpoint& checkpoint, Seq2Seq& model, const std::string& whose) {
   try {
     take(checkpoint, "model.", model);
   } catch (const Error& error) {
     const std::string why = error.what();
     const std::string begin = "the checkpoint does not fit the model";
-    fail("{}", why.starts_with(begin)
-                   ? "does not fit the model of " + whose + why.substr(begin.size())
-                   : why);
+    if (!why.starts_with(begin)) fail("{}", why);
+    fail("does not fit the model of {}{}", whose, why.substr(begin.size()));
   }
 }
 
-void run_import(const std::string& file, const std::string& out, const std::string& like) {
-  if (fs::exists(out) && (!fs::is_directory(out) || !fs::is_empty(out)))
-    fail("{}: holds something already; give --out a new folder", out);
-  Safetensors found = load_safetensors(file);
-  fs::path place = fs::absolute(out).lexically_normal();
-  if (!place.has_filename()) place = place.parent_path();  // "run/" is "run"
-  Unfinished run(place);
-  const std::string folder = run.folder().string();
-  Checkpoint checkpoint;
-  try {
-    if (!like.empty()) read_run_settings(like);  // says what is wrong with a folder that is no run
-    const Files files = like.empty() ? files_of(found.metadata) : files_of(fs::path(like));
-    write_files(files, folder);
-    const Settings settings = read_run_settings(folder);
-    const Tokenizers tokenizers = load_tokenizers(folder);
-    Index held = 0;
-    for (const NamedTensor& x : found.tensors)
-      held += x.tensor.size();
-    if (const double fewest = fewest_parameters(settings, tokenizers.target->size());
-        fewest > static_cast<double>(held) + (1 << 20))
-      fail("its configuration describes a model of more than {:.0f} parameters, and it holds {}",
-           fewest, held);
-    put(checkpoint, "model.", found.tensors);
-    Random random(0);
-    const std::unique_ptr<Seq2Seq> model = make_model(settings, tokenizers, random);
-    fit(checkpoint, *model, like.empty() ? "its configuration" : like);
-    checkpoint = {
-        .tensors = {},
-        .text = {{"config", files.at(config_name)}, {"tokenizer", fingerprint_of(tokenizers)}},
-        .numbers = {},
-        .reals = {},
-        .lists = {}};
-    put(checkpoint, "model.", *model);
-  } catch (const Error& error) {  // what is within the file has no name of its own
-    std::string why = error.what();
-    if (const std::string prefix = folder + "/"; why.starts_with(prefix))
-      why = (like.empty() ? file : like) + "/" + why.substr(prefix.size());
-    else if (like.empty() || !why.starts_with(like + ":"))
-      why = file + ": " + why;
-    fail("{}", why);
-  }
-  warn_of_values(file, found);
+/// Throws Error where the settings describe a model that is much larger than the file.
+void check_size(const Settings& settings, const Tokenizers& tokenizers,
+                const std::vector<NamedTensor>& tensors) {
+  Index held = 0;
+  for (const NamedTensor& x : tensors)
+    held += x.tensor.size();
+  constexpr double margin = 1 << 20;
+  const double fewest = fewest_parameters(settings, tokenizers.target->size());
+  if (fewest > static_cast<double>(held) + margin)
+    fail("its configuration describes a model of more than {:.0f} parameters, and it holds {}",
+         fewest, held);
+}
+
+/// Writes the configuration and the tokenizers to `folder`, and returns the checkpoint. `like`: the
+/// run that they come from; "" where they are in the file.
+Checkpoint import_into(const std::string& folder, const Safetensors& found,
+                       const std::string& like) {
+  if (!like.empty()) read_run_settings(like);  // says what is wrong where it is not a run
+  const Files files = like.empty() ? files_of(found.metadata) : files_of(fs::path(like));
+  write_files(files, folder);
+  const Settings settings = read_run_settings(folder);
+  const Tokenizers tokenizers = load_tokenizers(folder);
+  check_size(settings, tokenizers, found.tensors);
+  Checkpoint weights;
+  put(weights, "model.", found.tensors);
+  Random random(0);
+  const std::unique_ptr<Seq2Seq> model = make_model(settings, tokenizers, random);
+  take_weights(weights, *model, like.empty() ? "its configuration" : like);
+  Checkpoint checkpoint{
+      .tensors = {},
+      .text = {{"config", files.at(config_name)}, {"tokenizer", fingerprint_of(tokenizers)}},
+      .numbers = {},
+      .reals = {},
+      .lists = {}};
+  put(checkpoint, "model.", *model);
+  return checkpoint;
+}
+
+/// The message of an error in importing `file` into `folder`. The temporary folder is no name that
+/// the user knows, so the message names the file, or the run that --like names.
+std::string import_message(std::string message, const std::string& folder, const std::string& file,
+                           const std::string& like) {
+  const std::string prefix = folder + "/";
+  if (message.starts_with(prefix))
+    return (like.empty() ? file : like) + "/" + message.substr(prefix.size());
+  if (!like.empty() && message.starts_with(like + ":")) return message;
+  return file + ": " + message;
+}
+
+/// Saves the checkpoint as the best and the last of the run.
+void save_as_run(const Checkpoint& checkpoint, const std::string& folder, const std::string& file) {
   fs::create_directory(RunFolder(folder).checkpoints());
   const RunFolder checkpoints(folder);
   save(checkpoint, checkpoints.best());
@@ -248,6 +261,24 @@ void run_import(const std::string& file, const std::string& out, const std::stri
       fmt::format(
           "Imported from {} by heed {}: weights alone, without the state of an optimizer.\n", file,
           version()));
+}
+
+void run_import(const std::string& file, const std::string& out, const std::string& like) {
+  if (fs::exists(out) && (!fs::is_directory(out) || !fs::is_empty(out)))
+    fail("{}: holds something already; give --out a new folder", out);
+  const Safetensors found = load_safetensors(file);
+  fs::path place = fs::absolute(out).lexically_normal();
+  if (!place.has_filename()) place = place.parent_path();  // "run/" is "run"
+  Unfinished run(place);
+  const std::string folder = run.folder().string();
+  Checkpoint checkpoint;
+  try {
+    checkpoint = import_into(folder, found, like);
+  } catch (const Error& error) {
+    fail("{}", import_message(error.what(), folder, file, like));
+  }
+  warn_of_values(file, found);
+  save_as_run(checkpoint, folder, file);
   if (interrupted()) throw Interrupted();
   run.finish();
   std::cerr << fmt::format("wrote {}: {} tensors\n", out, checkpoint.tensors.size());
@@ -257,7 +288,7 @@ void run_import(const std::string& file, const std::string& out, const std::stri
 
 void add_export(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "export", "Write a run's weights as safetensors, which PyTorch and others read");
+      "export", "Write the weights of a run as a safetensors file, which PyTorch and others read");
   struct Options {
     std::string run;
     std::string checkpoint;
@@ -269,12 +300,12 @@ void add_export(CLI::App& app) {
   command->add_option("--checkpoint", o->checkpoint, checkpoint_help);
   command->footer(
       "Example:\n  heed export --run runs/first --out first.safetensors\n\ndocs/pytorch.md says "
-      "how to use the weights from Python.");
+      "how to use the weights in Python.");
   command->callback([o] { run_export(o->run, o->checkpoint, o->out); });
 }
 
 void add_import(CLI::App& app) {
-  auto* command = app.add_subcommand("import", "Make a run of weights in a safetensors file");
+  auto* command = app.add_subcommand("import", "Make a run from the weights in a safetensors file");
   struct Options {
     std::string file;
     std::string out;
@@ -282,13 +313,12 @@ void add_import(CLI::App& app) {
   };
   auto o = std::make_shared<Options>();
   command
-      ->add_option("file", o->file,
-                   "FILE.safetensors, which `heed export` or another program wrote")
+      ->add_option("file", o->file, "FILE.safetensors that `heed export` or another program wrote")
       ->required();
   command->add_option("--out", o->out, "folder to keep the run in")->required();
   command->add_option(
       "--like", o->like,
-      "a run whose configuration and tokenizers are taken, in place of the file's own");
+      "take the configuration and the tokenizers of this run instead of those in the file");
   command->footer("Example:\n  heed import first.safetensors --out runs/again");
   command->callback([o] { run_import(o->file, o->out, o->like); });
 }

@@ -26,7 +26,8 @@ Split split_of(const std::string& name) {
   return name == "valid" ? Split::valid : Split::test;
 }
 
-/// The names of the two files are not what was typed, so they are not replaced unasked.
+/// Throws Error where the file exists, without --force. The user has typed only a prefix of its
+/// name, and may not expect that it is replaced.
 void check_free(const Options& o, const std::string& path) {
   std::error_code unknown;
   const fs::file_status found = fs::symlink_status(path, unknown);
@@ -66,11 +67,13 @@ void add_generate(CLI::App& app) {
           "corpus", o->corpus,
           "toy:translation, toy:summarization, toy:dates, toy:reverse, toy:copy or toy:sort")
       ->required();
-  command->add_option("--lines", o->lines, "how many")->transform(whole(1))->capture_default_str();
-  command->add_option("--seed", o->seed, "another seed, other lines")
+  command->add_option("--lines", o->lines, "number of lines")
+      ->transform(whole(1))
+      ->capture_default_str();
+  command->add_option("--seed", o->seed, "seed of the lines")
       ->transform(whole<std::uint64_t>(0))
       ->capture_default_str();
-  command->add_option("--split", o->split, "train, valid or test: no source is in two of them")
+  command->add_option("--split", o->split, "train, valid or test; they share no source")
       ->check(one_of({"train", "valid", "test"}))
       ->capture_default_str();
   command->add_option("--out", o->out, "PREFIX of the two files")->required();

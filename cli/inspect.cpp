@@ -23,7 +23,7 @@ struct Options {
   bool json = false;
 };
 
-/// A setting that is not what it would have been unasked.
+/// A setting that is not the default.
 struct Chosen {
   std::string key;
   std::string value;
@@ -31,18 +31,18 @@ struct Chosen {
   nlohmann::json json;
 };
 
-/// What a person asks of a checkpoint; what it does not say is left open.
+/// What a checkpoint says of itself. Older ones do not say everything.
 struct Summary {
   std::optional<std::int64_t> step;
   std::optional<std::int64_t> best_step;
   std::optional<double> best_loss;
   Index parameters = 0;
-  std::string model;  // "": its settings are not those of `heed train`
+  std::string model;  // "": the checkpoint has no settings of `heed train`
   std::vector<Chosen> chosen;
 };
 
-/// Of the parameter in this place: training went on and never changed it. Known where the
-/// optimizer's counts are in the file.
+/// Whether training never changed the parameter in this place. Known only where the file holds the
+/// optimizer's counts.
 bool never_updated(const Checkpoint& checkpoint, Index at) {
   const auto steps = checkpoint.lists.find("optimizer.steps");
   const auto step = checkpoint.numbers.find("step");
@@ -56,9 +56,9 @@ void add_settings(const std::string& toml, const std::string& path, Summary& sum
   try {
     settings = settings_of_checkpoint(toml, path);
     usual = default_settings(settings.model.name, settings.data.train);
-    // tells how old a run is: nobody sets it
+    // Not a choice of the user: it says whether an earlier version began the run.
     usual.train.exact_epochs = settings.train.exact_epochs;
-  } catch (const Error&) {  // a program of its own wrote it
+  } catch (const Error&) {  // another program wrote it
     return;
   }
   summary.model = settings.model.name;
@@ -84,7 +84,7 @@ Summary summary_of(const Checkpoint& checkpoint, const std::string& path) {
   summary.best_step = find(checkpoint.numbers, "best_step");
   summary.best_loss = find(checkpoint.reals, "best_loss");
   if (summary.best_loss && !std::isfinite(*summary.best_loss)) summary.best_loss.reset();
-  if (!summary.best_step) summary.best_step = summary.step;  // of best.heed itself
+  if (!summary.best_step) summary.best_step = summary.step;  // best.heed holds its own step only
   for (const auto& [name, tensor] : checkpoint.tensors)
     if (name.starts_with("model.")) summary.parameters += tensor.size();
   if (const auto config = find(checkpoint.text, "config")) add_settings(*config, path, summary);
@@ -144,7 +144,7 @@ void print_parameters(const Checkpoint& checkpoint) {
   std::cout << fmt::format("{:<52} {:<16}\n", "total", total);
 }
 
-/// What training needs to go on, and every setting.
+/// The state of the training, and every setting.
 void print_internals(const Checkpoint& checkpoint) {
   std::cout << '\n';
   const auto row = [](const std::string& name, const std::string& value) {
@@ -159,7 +159,7 @@ void print_internals(const Checkpoint& checkpoint) {
   if (const auto config = find(checkpoint.text, "config")) std::cout << '\n' << *config;
 }
 
-/// Says where the run in `folder` is not what its checkpoint was trained with.
+/// Warns where the settings or the tokenizers of the run are not those of its checkpoint.
 void warn_of_other_parts(const std::string& folder, const Settings& settings,
                          const Checkpoint& checkpoint) {
   try {
@@ -174,7 +174,7 @@ void run_inspect(const Options& o) {
   std::filesystem::path path = o.what;
   std::optional<Settings> of_run;
   if (std::filesystem::is_directory(o.what)) {
-    of_run = read_run_settings(o.what);  // says what is wrong with a folder that is no run
+    of_run = read_run_settings(o.what);  // says what is wrong where it is not a run
     const auto newest = RunFolder(o.what).newest();
     if (!newest) fail("{}: no checkpoint yet", o.what);
     path = *newest;
@@ -198,8 +198,8 @@ void add_inspect(CLI::App& app) {
       "inspect", "Show what a run or a checkpoint holds: step, best loss, settings, parameters");
   auto o = std::make_shared<Options>();
   command->add_option("what", o->what, "a run's folder or a checkpoint file")->required();
-  command->add_flag("--all", o->all, "also what training needs to go on, and every setting");
-  command->add_flag("--json", o->json, "one JSON object, without the table of parameters")
+  command->add_flag("--all", o->all, "also the state of the training, and every setting");
+  command->add_flag("--json", o->json, "print one JSON object, without the table of parameters")
       ->excludes("--all");
   command->callback([o] { run_inspect(*o); });
 }

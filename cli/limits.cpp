@@ -22,8 +22,8 @@ std::string steps_text(Index steps, Index done) {
   return fmt::format("{} of {}", steps - done, counted(steps, "step"));
 }
 
-/// As runs are limited that Heed began before it counted what is read: steps do not count beside
-/// epochs, and an epoch is a whole number of steps. They go on as they were begun.
+/// The limits of runs without train.exact_epochs, which an earlier Heed began: an epoch is a whole
+/// number of steps, and train.steps does not count beside train.epochs.
 Limits rounded_limits(const Settings& s, const Corpus& corpus) {
   const Index batches = corpus.epoch_batches / s.train.epochs;
   return {.steps = s.train.epochs * rounded_up(batches, s.optim.accumulate)};
@@ -53,7 +53,7 @@ std::string Limits::text(Index done) const {
   if (steps > 0) all.push_back(steps_text(steps, done));
   if (epochs > 0) {
     const std::string count = (epochs_are_alike ? "" : "about ") + steps_text(epoch_steps, done);
-    const bool first = steps == 0 || epoch_steps < steps;  // what ends the training stands first
+    const bool first = steps == 0 || epoch_steps < steps;  // the limit that ends the training
     all.insert(first ? all.begin() : all.end(),
                fmt::format("{} ({})", counted(epochs, "epoch"), count));
   }
@@ -76,11 +76,14 @@ std::string why_ended(EndedBy ended, const Settings& s, Index step) {
           "step {} is reached; give more steps (--steps N, or --set train.steps=0 for no limit of "
           "steps)",
           step);
-    case EndedBy::epochs:
+    case EndedBy::epochs: {
+      const std::string epochs =
+          s.train.epochs == 1 ? "one epoch is" : fmt::format("{} epochs are", s.train.epochs);
       return fmt::format(
           "its {} read; give more epochs (--epochs N, or --set train.epochs=0 for no limit of "
           "epochs)",
-          s.train.epochs == 1 ? "one epoch is" : fmt::format("{} epochs are", s.train.epochs));
+          epochs);
+    }
     case EndedBy::seconds:
       return fmt::format(
           "its time, {}, is over; give more (--time T, or --set train.time= for no limit of time)",

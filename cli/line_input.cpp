@@ -29,8 +29,8 @@ std::vector<std::string> LineInput::lines() {
   std::size_t bytes = 0;
   try {
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
-    for (std::string line;
-         result.size() < group && bytes < group_bytes && next(line, result.empty());) {
+    std::string line;
+    while (result.size() < group && bytes < group_bytes && next(line, result.empty())) {
       bytes += line.size();
       result.push_back(std::move(line));
     }
@@ -41,7 +41,8 @@ std::vector<std::string> LineInput::lines() {
   return result;
 }
 
-/// False at the end and, unless it is to wait, where no whole line is there.
+/// Reads the next line. Returns false at the end of the input and, unless `wait`, where no whole
+/// line has come yet.
 bool LineInput::next(std::string& line, bool wait) {
   auto end = buffer_.find('\n', begin_ + scanned_);
   while (end == std::string::npos && !ended_) {
@@ -68,8 +69,7 @@ bool LineInput::next(std::string& line, bool wait) {
   if (number_ == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
   if (line.ends_with('\r')) line.pop_back();
   check_line(line, "standard input", number_);
-  const std::string_view inner = utf8::trim(line);  // as corpora are read
-  line = std::string(inner);
+  line = std::string(utf8::trim(line));  // as the lines of corpora are
   return true;
 }
 

@@ -6,21 +6,29 @@
 
 namespace heed::cli {
 
-/// Lines from standard input, as many as are there without waiting: a pipe is read in groups, a
-/// person is answered at once. Lines end in \n or \r\n, the last may end in nothing; a byte order
-/// mark before the first is dropped.
+/// Reads lines from standard input in groups: all lines that are there without waiting. So a pipe
+/// is read in large groups, and a person at a prompt gets each answer at once.
+///
+/// Lines end in \n or \r\n; the last one may have no end. A byte order mark at the start is
+/// dropped.
 class LineInput {
  public:
-  // bytes of a line: no more memory than that, whatever comes
+  // Bytes of a line. A longer line is an error, so that input cannot fill the memory.
   static constexpr std::size_t longest = std::size_t{1} << 20;
-  // a group takes no line more once it has either
+  // Lines and bytes at which a group ends.
   static constexpr std::size_t group = 256;
   static constexpr std::size_t group_bytes = 1 << 16;
 
-  /// The next lines; waits for the first. Empty at the end. Throws Error, `standard input:LINE:
-  /// ...`, at a line that is malformed or too long, once all before it have been given out, and
-  /// `standard input: ...` where the first line is not one of a text (foreign_text.h); Interrupted
-  /// when a signal ends the waiting.
+  /// Waits for a line, and returns it with those that follow at once. Empty at the end of the
+  /// input.
+  ///
+  /// Throws
+  /// - Error "standard input:LINE: ..." at a line that is malformed or too long, once all lines
+  /// before
+  ///   it have been returned;
+  /// - Error "standard input: ..." where the first line shows that the input is no text
+  ///   (foreign_text.h);
+  /// - Interrupted when a signal ends the waiting.
   std::vector<std::string> lines();
 
  private:

@@ -12,15 +12,17 @@
 #include "framework/error.h"
 #include "framework/version.h"
 
-/// In place of OpenBLAS's own. While it is loaded OpenBLAS starts a thread for each processor that
-/// it counts, and where the system gives none, it ends the program. Heed needs one (gemm.cpp).
+/// Replaces OpenBLAS's own function. When OpenBLAS is loaded it starts a thread for each processor
+/// that it counts, and ends the program where the system refuses one. Heed needs one thread of it
+/// (gemm.cpp).
 extern "C" int get_num_procs() { return 1; }
 
 namespace heed::cli {
 
 namespace {
 
-/// CLI11 would only say that a subcommand is required.
+/// Names the nearest command for an unknown one. CLI11 would only say that a subcommand is
+/// required.
 void check_subcommand(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
   std::vector<std::string> names;
@@ -57,12 +59,12 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
-/// CLI11's complaint, with the nearest option where one was misspelled.
+/// The message of a CLI11 error, with the nearest option for a misspelt one.
 std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   if (const auto* mismatch = dynamic_cast<const CLI::ArgumentMismatch*>(&error))
     return explain_count(*mismatch, app);
   const std::vector<std::string> left = app.remaining();
-  const bool missing = dynamic_cast<const CLI::RequiredError*>(&error);  // or only misspelled
+  const bool missing = dynamic_cast<const CLI::RequiredError*>(&error);  // or misspelt
   const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error);
   if (!unknown && !(missing && !left.empty())) return error.what();
   for (const std::string& word : left)
@@ -71,7 +73,23 @@ std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   return fmt::format("unexpected argument '{}'", left.empty() ? "" : left.front());
 }
 
-/// Of all commands. Patterns and settings say themselves what is wrong with an empty one.
+/// Adds the subcommands in the order of the help.
+void add_commands(CLI::App& app) {
+  add_train(app);
+  add_translate(app);
+  add_summarize(app);
+  add_evaluate(app);
+  add_score(app);
+  add_compare(app);
+  add_inspect(app);
+  add_generate(app);
+  add_verify_resume(app);
+  add_export(app);
+  add_import(app);
+}
+
+/// Makes an empty value an error for all options of all commands. Patterns and settings have error
+/// messages of their own for it.
 void refuse_empty_values(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
     for (CLI::Option* option : command->get_options()) {
@@ -81,24 +99,26 @@ void refuse_empty_values(CLI::App& app) {
     }
 }
 
-void say(const std::string& message) { std::cerr << "heed: error: " << one_line(message) << '\n'; }
+void print_error(const std::string& message) {
+  std::cerr << "heed: error: " << one_line(message) << '\n';
+}
 
-/// Not by way of exit(): OpenBLAS waits there for a thread of its own that, where memory is short,
-/// never ends.
-[[noreturn]] void leave(int code) {
+/// Ends the program without exit(), in which OpenBLAS waits for a thread of its own. That thread
+/// never ends where memory is short.
+[[noreturn]] void end_program(int code) {
   std::cout.flush();
   _exit(code);
 }
 
-/// Of an exception that nobody caught, such as one within a thread of oneTBB.
+/// Prints an exception that nobody caught, such as one in a thread of oneTBB, and ends the program.
 [[noreturn]] void on_terminate() {
   try {
     if (const std::exception_ptr error = std::current_exception()) std::rethrow_exception(error);
-    say("ended by an error within Heed");
+    print_error("ended by an error within Heed");
   } catch (const std::exception& error) {
-    say(message_of(error));
+    print_error(message_of(error));
   } catch (...) {
-    say("ended by an error within Heed");
+    print_error("ended by an error within Heed");
   }
   _exit(1);
 }
@@ -135,17 +155,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("heed ") + version());
   app.require_subcommand(1);
   app.get_formatter()->column_width(36);
-  cli::add_train(app);
-  cli::add_translate(app);
-  cli::add_summarize(app);
-  cli::add_evaluate(app);
-  cli::add_score(app);
-  cli::add_compare(app);
-  cli::add_inspect(app);
-  cli::add_generate(app);
-  cli::add_verify_resume(app);
-  cli::add_export(app);
-  cli::add_import(app);
+  cli::add_commands(app);
   cli::refuse_empty_values(app);
   try {
     cli::run(app, argc, argv);
@@ -154,12 +164,12 @@ int main(int argc, char** argv) {
     const auto* chosen = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
     const std::string name = chosen ? chosen->get_name() + " " : "";
     const std::string what = cli::explain(error, chosen ? *chosen : app);
-    cli::say(fmt::format("{}; see `heed {}--help`", what, name));
+    cli::print_error(fmt::format("{}; see `heed {}--help`", what, name));
     return 2;
   } catch (const cli::Interrupted&) {
     return 130;
   } catch (const std::exception& error) {
-    cli::say(cli::message_of(error));
-    cli::leave(1);
+    cli::print_error(cli::message_of(error));
+    cli::end_program(1);
   }
 }

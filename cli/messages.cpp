@@ -14,15 +14,13 @@ namespace heed::cli {
 
 namespace {
 
-/// The name of a file or an argument can be of any length. Whoever reads the message needs its
-/// ends.
+/// Keeps the two ends of a long word. Names of files and arguments can be of any length.
 std::string shortened(const std::string& word) {
   constexpr std::size_t longest = 255;  // of a file's name
   constexpr std::size_t shown = 100;    // of each end
   if (word.size() <= longest) return word;
-  const auto within = [&](std::size_t at) {
-    return (word[at] & '\xc0') == '\x80';
-  };  // a UTF-8 character
+  // whether a UTF-8 character began before this byte
+  const auto within = [&](std::size_t at) { return (word[at] & '\xc0') == '\x80'; };
   std::size_t head = shown;
   while (head > 0 && within(head))
     --head;
@@ -42,8 +40,8 @@ std::string file_message(const std::filesystem::filesystem_error& error) {
 }  // namespace
 
 std::string one_line(std::string text) {
-  const auto steers = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
-  std::replace_if(text.begin(), text.end(), steers, ' ');
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+  std::replace_if(text.begin(), text.end(), is_control, ' ');
   std::string line;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find(' ', begin), text.size());

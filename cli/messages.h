@@ -5,11 +5,11 @@
 
 namespace heed::cli {
 
-/// A message may quote what a name or a setting holds: line breaks, what would steer the terminal,
-/// and names of any length, of which the ends are shown.
+/// Makes one line of a message, which may quote names and settings of any content: replaces line
+/// breaks and other control characters by spaces, and shortens long words to their two ends.
 std::string one_line(std::string text);
 
-/// What went wrong and what to do, of an exception that is not the parser's.
+/// What went wrong, and what to do, for an exception that is not from the command line's parser.
 std::string message_of(const std::exception& error);
 
 }  // namespace heed::cli

@@ -11,9 +11,9 @@ namespace {
 using Outputs = std::vector<Translation>;
 
 constexpr int times_wider = 8;
-constexpr int widest = 1000;  // rows of a line's search, or its draws
+constexpr int widest = 1000;  // rows of the search of a line, or its draws
 
-/// Of outputs with one text the best, in the place of the first of them.
+/// Keeps the best of all outputs with the same text, in the place of the first of them.
 Outputs different(Outputs outputs) {
   Outputs kept;
   std::unordered_map<std::string, std::size_t> places;
@@ -28,7 +28,8 @@ Outputs different(Outputs outputs) {
   return kept;
 }
 
-/// A wider search may end in another best; what is printed first stays the translation.
+/// Puts `best` first and removes the outputs that would stand before it: a wider search may find
+/// another best output, but the first line stays the translation.
 void begin_with(Translation best, Outputs& outputs) {
   for (const Translation& output : outputs)
     if (output.text == best.text && output.score > best.score) best = output;

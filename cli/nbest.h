@@ -8,12 +8,12 @@
 
 namespace heed::cli {
 
-/// Translates lines as translate() does, and gives for each up to options.nbest outputs whose texts
-/// differ: subwords spell one text in several ways.
+/// Translates lines as translate() does, and returns up to options.nbest outputs of each line whose
+/// texts differ. Subwords can spell one text in several ways; of equal texts the output with the
+/// best score is kept.
 ///
-/// Of one text the output with the best score stays. Where too few are left, a wider search or more
-/// draws (eight times as many, and 1,000, at most) fill the list up. The first stays what
-/// translate() gives.
+/// Where too few outputs are left, the search is repeated with a beam (or a number of draws) of
+/// two, four and eight times the width, at most 1,000. The first output stays that of translate().
 std::vector<std::vector<Translation>> translate_nbest(const Decoder& decoder,
                                                       const Tokenizers& tokenizers,
                                                       std::span<const std::string> lines,

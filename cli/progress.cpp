@@ -18,6 +18,17 @@ int terminal_width() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+/// A bar of `width` columns and a space of two; "" where there is little room.
+std::string bar_text(double done, int width) {
+  constexpr int least_width = 8;
+  if (width < least_width) return "";
+  const int filled = static_cast<int>(std::lround(std::clamp(done, 0.0, 1.0) * width));
+  std::string bar;
+  for (int i = 0; i < width; ++i)
+    bar += i < filled ? "━" : " ";
+  return bar + "  ";
+}
+
 }  // namespace
 
 std::string duration_text(double seconds) {
@@ -30,9 +41,11 @@ std::string duration_text(double seconds) {
 std::string step_text(const StepReport& r) {
   const std::string count =
       r.steps > 0 ? fmt::format("step {}/{}", r.step, r.steps) : fmt::format("step {}", r.step);
-  return fmt::format("{}  loss {:.4f}  ppl {}  {:.0f} tok/s{}", count, r.loss,
-                     r.perplexity >= 1e4 ? ">10000" : fmt::format("{:.2f}", r.perplexity),
-                     r.tokens_per_s, r.skipped > 0 ? fmt::format("  {} skipped", r.skipped) : "");
+  const std::string perplexity =
+      r.perplexity >= 1e4 ? ">10000" : fmt::format("{:.2f}", r.perplexity);
+  const std::string skipped = r.skipped > 0 ? fmt::format("  {} skipped", r.skipped) : "";
+  return fmt::format("{}  loss {:.4f}  ppl {}  {:.0f} tok/s{}", count, r.loss, perplexity,
+                     r.tokens_per_s, skipped);
 }
 
 LiveLine::LiveLine() : terminal_(isatty(STDERR_FILENO)) {}
@@ -43,28 +56,27 @@ void LiveLine::clear() {
 }
 
 void LiveLine::show(const std::string& text, double done, double now) {
-  if (!terminal_ || (live_ && now >= shown_ && now - shown_ < 0.1)) return;
+  if (!terminal_) return;
+  const bool just_shown = now >= shown_ && now - shown_ < 0.1;
+  if (live_ && just_shown) return;
   shown_ = now;
-  const int room = std::clamp(terminal_width() - static_cast<int>(text.size()) - 5, 0, 40);
-  const int filled = static_cast<int>(std::lround(std::clamp(done, 0.0, 1.0) * room));
-  std::string bar;
-  for (int i = 0; i < room; ++i)
-    bar += i < filled ? "━" : " ";
-  std::cerr << "\r\033[K" << (room >= 8 ? bar + "  " : "")
-            << text.substr(0, static_cast<std::size_t>(std::max(10, terminal_width() - 1)))
-            << std::flush;
+  const int columns = terminal_width();
+  const int room = std::clamp(columns - static_cast<int>(text.size()) - 5, 0, 40);
+  const auto longest_text = static_cast<std::size_t>(std::max(10, columns - 1));
+  std::cerr << "\r\033[K" << bar_text(done, room) << text.substr(0, longest_text) << std::flush;
   live_ = true;
 }
 
-Preparing::Preparing() {
+PreparationDisplay::PreparationDisplay() {
   if (!live_.terminal()) return;
   try {
     thread_ = std::thread([this] { show(); });
-  } catch (const std::system_error&) {  // the system has no thread more: without the line, then
+  } catch (const std::system_error&) {
+    // The system allows no further thread: there is no live line then.
   }
 }
 
-Preparing::~Preparing() {
+PreparationDisplay::~PreparationDisplay() {
   if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
@@ -74,37 +86,37 @@ Preparing::~Preparing() {
   thread_.join();
 }
 
-void Preparing::now(std::string what) {
+void PreparationDisplay::begin(std::string task) {
   const std::lock_guard lock(mutex_);
-  what_ = std::move(what);
+  task_ = std::move(task);
   done_ = 0;
   begin_ = std::chrono::steady_clock::now();
 }
 
-void Preparing::done(double part) {
+void PreparationDisplay::done(double part) {
   const std::lock_guard lock(mutex_);
   done_ = part;
 }
 
-void Preparing::show() {
+void PreparationDisplay::show() {
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, std::chrono::milliseconds(500), [this] { return stop_; })) {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-    if (what_.empty() || seconds < 1) continue;
+    if (task_.empty() || seconds < 1) continue;
     const std::string part = done_ > 0 ? fmt::format(", {:.0f} %", 100 * done_) : "";
-    live_.show(fmt::format("{}{}, {}", what_, part, duration_text(seconds)), done_, seconds);
+    live_.show(fmt::format("{}{}, {}", task_, part, duration_text(seconds)), done_, seconds);
   }
   live_.clear();
 }
 
-Progress::Progress(const std::string& log_path, Index log_every, Shown shown)
+ProgressDisplay::ProgressDisplay(const std::string& log_path, Index log_every, Shown shown)
     : log_path_(log_path), log_every_(log_every), shown_(shown) {}
 
-void Progress::line(const std::string& text) { lines({text}, {text}); }
+void ProgressDisplay::line(const std::string& text) { lines({text}, {text}); }
 
-void Progress::lines(const std::vector<std::string>& shown,
-                     const std::vector<std::string>& logged) {
+void ProgressDisplay::lines(const std::vector<std::string>& shown,
+                            const std::vector<std::string>& logged) {
   if (shown_ == Shown::on_stderr) {
     live_.clear();
     for (const std::string& text : shown)
@@ -114,7 +126,7 @@ void Progress::lines(const std::vector<std::string>& shown,
     log(text);
 }
 
-void Progress::log(const std::string& text) {
+void ProgressDisplay::log(const std::string& text) {
   if (without_log_) return;
   try {
     if (!log_) log_.emplace(log_path_);
@@ -126,7 +138,7 @@ void Progress::log(const std::string& text) {
   }
 }
 
-void Progress::step(const StepReport& r) {
+void ProgressDisplay::step(const StepReport& r) {
   const std::string text = fmt::format("{}  {} left", step_text(r), duration_text(r.seconds_left));
   const bool logged = r.step % log_every_ == 0;
   if (!live_.terminal() || shown_ == Shown::in_log) {
@@ -135,6 +147,12 @@ void Progress::step(const StepReport& r) {
   }
   if (logged) log(text);
   live_.show(text, r.done, r.seconds);
+}
+
+void ProgressDisplay::evaluation(const EvaluationReport& r) {
+  const double loss = r.evaluation.loss;
+  line(fmt::format("step {}  validation loss {:.4f}  ppl {:.3f}{}", r.step, loss, std::exp(loss),
+                   r.best ? "  (best)" : ""));
 }
 
 }  // namespace heed::cli

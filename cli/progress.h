@@ -13,8 +13,8 @@
 
 namespace heed::cli {
 
-/// One line on stderr that is drawn again and again: a bar and some text. Shows nothing where
-/// stderr is no terminal.
+/// One line on stderr that is redrawn in place: a bar and a text. Shows nothing where stderr is not
+/// a terminal.
 class LiveLine {
  public:
   LiveLine();
@@ -23,7 +23,8 @@ class LiveLine {
   LiveLine& operator=(const LiveLine&) = delete;
 
   bool terminal() const { return terminal_; }
-  /// `done` in [0, 1]; redrawn at most ten times a second of `now`.
+  /// `done`: the part that is done, in [0, 1]. `now`: seconds on any clock; the line is redrawn at
+  /// most ten times a second.
   void show(const std::string& text, double done, double now);
   void clear();
 
@@ -33,17 +34,20 @@ class LiveLine {
   double shown_ = -1;
 };
 
-/// Shows how training goes on stderr: one live line on a terminal, a line now and then elsewhere.
-/// Lines also go to a log file; training goes on where that cannot be written.
-class Progress {
+/// Shows the progress of a training on stderr: a live line on a terminal, else a line every
+/// `log_every` steps. Lines also go to a log file. Where that file cannot be written, training goes
+/// on without it.
+class ProgressDisplay {
  public:
-  enum class Shown { on_stderr, in_log };  // in_log: somebody else speaks to the user
-  Progress(const std::string& log_path, Index log_every, Shown shown = Shown::on_stderr);
+  enum class Shown { on_stderr, in_log };  // in_log: the caller itself writes to stderr
+  ProgressDisplay(const std::string& log_path, Index log_every, Shown shown = Shown::on_stderr);
 
   void step(const StepReport& report);
-  /// A line that stays, above the live one.
+  /// "step 400  validation loss 1.2345  ppl 3.437  (best)"
+  void evaluation(const EvaluationReport& report);
+  /// Prints a line above the live line.
   void line(const std::string& text);
-  /// Several, where the log has another, longer wording.
+  /// Prints `shown` and writes `logged`, which may say more, to the log.
   void lines(const std::vector<std::string>& shown, const std::vector<std::string>& logged);
 
  private:
@@ -51,33 +55,33 @@ class Progress {
 
   std::string log_path_;
   std::optional<FileAppender> log_;
-  bool without_log_ = false;  // it cannot be written, and that was said
+  bool without_log_ = false;  // the log cannot be written; the user has been told
   Index log_every_;
   Shown shown_;
   LiveLine live_;
 };
 
-/// A live line that says what is being done before anything is to be told, and for how long, once
-/// that takes longer than a second. Nothing where stderr is no terminal.
-class Preparing {
+/// A live line for the preparation before training: what is being done, and for how long. It
+/// appears once a task takes longer than a second, and only where stderr is a terminal.
+class PreparationDisplay {
  public:
-  Preparing();
-  ~Preparing();
-  Preparing(const Preparing&) = delete;
-  Preparing& operator=(const Preparing&) = delete;
+  PreparationDisplay();
+  ~PreparationDisplay();
+  PreparationDisplay(const PreparationDisplay&) = delete;
+  PreparationDisplay& operator=(const PreparationDisplay&) = delete;
 
-  void now(std::string what);  // the next thing
-  void done(double part);      // of it, in [0, 1]
+  void begin(std::string task);
+  void done(double part);  // of the task, in [0, 1]
 
  private:
-  void show();  // in a thread, until stop_
+  void show();  // runs in thread_ until stop_
 
   LiveLine live_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::string what_;
+  std::string task_;
   double done_ = 0;
-  std::chrono::steady_clock::time_point begin_;  // of what_
+  std::chrono::steady_clock::time_point begin_;  // of the task
   bool stop_ = false;
   std::thread thread_;
 };

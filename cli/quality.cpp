@@ -19,7 +19,7 @@ TestSet read_test_set(const PairSource& pairs) {
 
 std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizers& tokenizers,
                                            const TestSet& test, const DecodeOptions& options) {
-  constexpr std::size_t group = 256;  // between two the user may interrupt
+  constexpr std::size_t group = 256;  // the user may interrupt between groups
   const std::span<const std::string> sources = test.sources;
   std::vector<std::string> hypotheses;
   const Decoder decoder(model);

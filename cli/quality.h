@@ -7,7 +7,7 @@
 
 namespace heed::cli {
 
-/// What a translation is judged by.
+/// Sources with their references.
 struct TestSet {
   std::string name;
   std::vector<std::string> sources;

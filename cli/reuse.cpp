@@ -38,20 +38,32 @@ Names names_of(Seq2Seq& model) {
 
 std::string head_of(const std::string& name) { return name.substr(0, name.find('.')); }
 
-/// "embedding.weight, encoder.* (24), decoder.* (12 of 36)": `names` of `all`, each first part of a
-/// name once.
+/// The first part of a name, and the names that begin with it.
+struct NameGroup {
+  std::string head;
+  Names members;
+};
+
+std::vector<NameGroup> group_by_head(const Names& names) {
+  std::vector<NameGroup> groups;
+  for (const std::string& name : names) {
+    const std::string head = head_of(name);
+    const auto has_head = [&](const NameGroup& group) { return group.head == head; };
+    auto at = std::find_if(groups.begin(), groups.end(), has_head);
+    if (at == groups.end()) at = groups.insert(at, NameGroup{head, {}});
+    at->members.push_back(name);
+  }
+  return groups;
+}
+
+/// Lists `names` by their first parts: "embedding.weight, encoder.* (24), decoder.* (12 of 36)".
+/// `all`: every name there is.
 std::string grouped(const Names& names, const Names& all) {
   constexpr std::size_t most = 10;
   std::map<std::string, std::size_t> whole;
   for (const std::string& name : all)
     ++whole[head_of(name)];
-  std::vector<std::pair<std::string, Names>> groups;
-  for (const std::string& name : names) {
-    const std::string head = head_of(name);
-    const auto at = std::find_if(groups.begin(), groups.end(),
-                                 [&](const auto& group) { return group.first == head; });
-    (at == groups.end() ? groups.emplace_back(head, Names()) : *at).second.push_back(name);
-  }
+  const std::vector<NameGroup> groups = group_by_head(names);
   std::string text;
   std::size_t rest = 0;
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -68,7 +80,7 @@ std::string grouped(const Names& names, const Names& all) {
   return rest > 0 ? fmt::format("{}, and {} more", text, rest) : text;
 }
 
-/// Names from a file may hold anything.
+/// Replaces control characters: names from a file may hold any bytes.
 Names printable(Names names) {
   for (std::string& name : names)
     std::replace_if(
@@ -77,28 +89,54 @@ Names printable(Names names) {
   return names;
 }
 
-/// Patterns that leave out `bad` of the chosen names and nothing else: "decoder.*" where all of
-/// decoder that is chosen is bad.
+/// The shortest pattern that matches `name` and, of the chosen names, only bad ones.
+std::string covering(const std::string& name, const std::set<std::string>& bad,
+                     const Names& chosen) {
+  for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+    const std::string prefix = name.substr(0, dot + 1);
+    const auto is_bad_or_other = [&](const std::string& x) {
+      return !x.starts_with(prefix) || bad.contains(x);
+    };
+    if (std::all_of(chosen.begin(), chosen.end(), is_bad_or_other)) return prefix + "*";
+  }
+  return name;
+}
+
+/// Patterns that match exactly `bad` of the chosen names: "decoder.*" where every chosen name under
+/// decoder is bad.
 Names covering(const Names& bad, const Names& chosen) {
-  const std::set<std::string> wanted(bad.begin(), bad.end());
+  const std::set<std::string> unwanted(bad.begin(), bad.end());
   Names patterns;
   for (const std::string& name : bad) {
-    std::string pattern = name;
-    for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
-      const std::string prefix = name.substr(0, dot + 1);
-      if (std::all_of(chosen.begin(), chosen.end(), [&](const std::string& x) {
-            return !x.starts_with(prefix) || wanted.contains(x);
-          })) {
-        pattern = prefix + "*";
-        break;
-      }
-    }
+    const std::string pattern = covering(name, unwanted, chosen);
     if (std::find(patterns.begin(), patterns.end(), pattern) == patterns.end())
       patterns.push_back(pattern);
   }
   return patterns;
 }
 
+/// Names and patterns that a misspelt pattern may have meant.
+Names likely_patterns(const Names& names) {
+  Names patterns;
+  for (const std::string& name : names) {
+    patterns.push_back(name);
+    for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+      patterns.push_back(fmt::format("{}.*", name.substr(0, dot)));
+      patterns.push_back(fmt::format("*{}", name.substr(dot)));
+    }
+  }
+  return patterns;
+}
+
+/// The first part of every name, each once.
+Names heads_of(const Names& names) {
+  Names heads;
+  for (const NameGroup& group : group_by_head(names))
+    heads.push_back(group.head);
+  return heads;
+}
+
+/// Throws Error where a pattern of `option` is empty or matches no parameter.
 NamePatterns checked(const char* option, const Names& given, Seq2Seq& model) {
   for (const std::string& pattern : given)
     if (pattern.empty() || pattern == "!")
@@ -106,34 +144,25 @@ NamePatterns checked(const char* option, const Names& given, Seq2Seq& model) {
   NamePatterns patterns(given);
   const Names without = unmatched(model, patterns);
   if (without.empty()) return patterns;
-  Names candidates;
-  Names heads;
-  for (const std::string& name : names_of(model)) {
-    candidates.push_back(name);
-    for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
-      candidates.push_back(name.substr(0, dot) + ".*");
-      candidates.push_back("*" + name.substr(dot));
-    }
-    if (const std::string head = head_of(name);
-        std::find(heads.begin(), heads.end(), head) == heads.end())
-      heads.push_back(head);
-  }
+  const Names names = names_of(model);
+  const Names heads = heads_of(names);
   const std::string& pattern = without.front();
   const std::string mark = pattern.starts_with('!') ? "!" : "";
-
-  const std::string near = nearest(pattern.substr(mark.size()), candidates);
+  const std::string near = nearest(pattern.substr(mark.size()), likely_patterns(names));
   fail("{} {}: no parameter of this model matches; {}", option, pattern,
        near.empty() ? fmt::format("the names begin with {}", fmt::join(heads, ", "))
                     : fmt::format("did you mean '{}{}'?", mark, near));
 }
 
+/// The weights that --init names.
 struct Source {
   fs::path path;                     // of the file
-  std::vector<NamedTensor> tensors;  // as the model names them
-  Tokenizers tokenizers;             // none where the file stands alone
+  std::vector<NamedTensor> tensors;  // by the names of the model's parameters
+  Tokenizers tokenizers;             // empty where the file is not part of a run
+  bool has_tokenizers() const { return tokenizers.source != nullptr; }
 };
 
-/// Of a run's folder; empty where there is no checkpoint yet.
+/// The best checkpoint of a run, else the newest; "" where there is none yet.
 fs::path best_or_newest(const fs::path& run) {
   const RunFolder folder(run);
   return fs::exists(folder.best()) ? folder.best() : folder.newest().value_or(fs::path());
@@ -167,8 +196,8 @@ Source open_source(const std::string& from) {
   return source;
 }
 
-/// Of each parameter with a row a token, where the rows are in the source; nothing where the
-/// vocabularies are the same.
+/// For each parameter with a row for each token: which row of the source belongs to each of its
+/// rows. Empty where the vocabularies are the same.
 std::vector<RowMap> rows_by_token(const Tokenizers& theirs, const Tokenizers& ours,
                                   const Seq2Seq& model) {
   std::vector<RowMap> maps;
@@ -189,7 +218,7 @@ std::vector<RowMap> rows_by_token(const Tokenizers& theirs, const Tokenizers& ou
   return maps;
 }
 
-/// `given`: the patterns of --init-only.
+/// Throws Error that lists what does not fit. `given`: the patterns of --init-only.
 [[noreturn]] void refuse(const Source& source, const LoadingPlan& plan, const Names& given) {
   Names bad = plan.missing;
   Names chosen;
@@ -208,6 +237,7 @@ std::vector<RowMap> rows_by_token(const Tokenizers& theirs, const Tokenizers& ou
   fail("{}: does not fit the model: {}; {}", source.path.string(), plan.problems(), remedy);
 }
 
+/// Adds a line about `names` of `all`; none where there are no names.
 void note(Notes& notes, const std::string& what, const Names& names, const Names& all,
           const std::string& why) {
   if (names.empty()) return;
@@ -215,54 +245,31 @@ void note(Notes& notes, const std::string& what, const Names& names, const Names
   notes.logged.push_back(fmt::format("          {}: {}", what, fmt::join(names, ", ")));
 }
 
-}  // namespace
-
-std::string initial_source(const std::string& from) {
-  const fs::path path = fs::absolute(from).lexically_normal();
-  if (!fs::exists(path)) fail("{}: no such file or folder; {}", from, takes);
-  if (!fs::is_directory(path)) return path.string();
-  read_run_settings(path.string());  // says what is wrong with a folder that is no run
-  if (best_or_newest(path).empty())
-    fail(
-        "{}: no checkpoint yet; train on with `heed train --resume --out {}`, or give another "
-        "--init",
-        from, from);
-  return path.string();
+Names names_of(const std::vector<NamedTensor>& tensors) {
+  Names names;
+  for (const auto& [name, tensor] : tensors)
+    names.push_back(name);
+  return names;
 }
 
-Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2Seq& model) {
-  const NamePatterns chosen = checked("--init-only", settings.train.init_only, model);
-  const Source source = open_source(settings.train.init);
-  const bool known = source.tokenizers.source != nullptr;
-  const std::vector<RowMap> maps =
-      known ? rows_by_token(source.tokenizers, tokenizers, model) : std::vector<RowMap>();
-  const LoadingPlan plan = plan_loading(source.tensors, model, chosen, maps);
-  if (plan.loaded.empty() && plan.missing.empty() && plan.mismatched.empty())
-    fail("--init-only chooses nothing; leave out --init to start afresh");
-  if (!plan.fits()) refuse(source, plan, settings.train.init_only);
-  apply(plan);
-  if (const std::string name = bad_parameter(model); !name.empty())
-    fail(
-        "{}: its weights of {} are not finite; give another --init, or leave them out with "
-        "--init-only '!{}'",
-        source.path.string(), name, name);
-
-  const Names all = names_of(model);
-  Names loaded;
-  Index numbers = 0;
-  Index total = 0;
-  for (const auto& item : plan.loaded) {
-    loaded.push_back(item.name);
-    numbers += item.numbers();
-  }
+Index number_count(Seq2Seq& model) {
+  Index count = 0;
   for (const auto& [name, parameter] : parameters(model))
-    total += parameter.value().size();
-  Notes notes;
-  notes.shown.push_back(fmt::format("init      {}: {} of {} parameters, {} of {} numbers",
-                                    source.path.string(), loaded.size(), all.size(), numbers,
-                                    total));
-  notes.logged = notes.shown;
-  note(notes, "loaded", loaded, all, "");
+    count += parameter.value().size();
+  return count;
+}
+
+/// "init      runs/de-en/checkpoints/best.heed: 12 of 36 parameters, 9000 of 30000 numbers"
+std::string loaded_text(const Source& source, const LoadingPlan& plan, Seq2Seq& model) {
+  Index numbers = 0;
+  for (const auto& item : plan.loaded)
+    numbers += item.numbers();
+  return fmt::format("init      {}: {} of {} parameters, {} of {} numbers", source.path.string(),
+                     plan.loaded.size(), names_of(model).size(), numbers, number_count(model));
+}
+
+/// Adds a line for each parameter whose rows were taken by their tokens.
+void note_rows(Notes& notes, const LoadingPlan& plan) {
   for (const auto& item : plan.loaded) {
     if (item.rows.empty()) continue;
     const auto found =
@@ -275,24 +282,71 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2S
                                       item.rows.size(), rest));
     notes.logged.push_back(notes.shown.back());
   }
-  note(notes, "fresh", plan.unselected, all, " (left out by --init-only)");
-  Names theirs;
-  for (const auto& [name, tensor] : source.tensors)
-    theirs.push_back(name);
-  note(notes, "not used", printable(plan.extra), printable(theirs),
-       " (this model has no such parameters)");
+}
+
+/// The loaded parameters with a row for each token.
+Names loaded_by_row(const LoadingPlan& plan, const Seq2Seq& model) {
   const VocabularyParameters words = model.vocabulary_parameters();
-  const auto of_words = [&](const ParameterRef& p) {
-    return std::count(words.source.begin(), words.source.end(), p) +
-               std::count(words.target.begin(), words.target.end(), p) >
-           0;
+  const auto has = [](const std::vector<ParameterRef>& all, const ParameterRef& parameter) {
+    return std::find(all.begin(), all.end(), parameter) != all.end();
   };
-  Names assumed;
+  Names names;
   for (const auto& item : plan.loaded)
-    if (!known && of_words(item.to)) assumed.push_back(item.name);
-  note(notes, "by position", assumed, all,
-       " (no tokenizer beside the file says which token a row was for)");
+    if (has(words.source, item.to) || has(words.target, item.to)) names.push_back(item.name);
+  return names;
+}
+
+/// What was loaded, what was not, and what had to be assumed.
+Notes loading_notes(const Source& source, const LoadingPlan& plan, Seq2Seq& model) {
+  const Names all = names_of(model);
+  Names loaded;
+  for (const auto& item : plan.loaded)
+    loaded.push_back(item.name);
+  Notes notes;
+  notes.shown.push_back(loaded_text(source, plan, model));
+  notes.logged = notes.shown;
+  note(notes, "loaded", loaded, all, "");
+  note_rows(notes, plan);
+  note(notes, "fresh", plan.unselected, all, " (left out by --init-only)");
+  note(notes, "not used", printable(plan.extra), printable(names_of(source.tensors)),
+       " (this model has no such parameters)");
+  if (!source.has_tokenizers())
+    note(notes, "by position", loaded_by_row(plan, model), all,
+         " (no tokenizer beside the file says which token a row was for)");
   return notes;
+}
+
+}  // namespace
+
+std::string initial_source(const std::string& from) {
+  const fs::path path = fs::absolute(from).lexically_normal();
+  if (!fs::exists(path)) fail("{}: no such file or folder; {}", from, takes);
+  if (!fs::is_directory(path)) return path.string();
+  read_run_settings(path.string());  // says what is wrong where it is not a run
+  if (best_or_newest(path).empty())
+    fail(
+        "{}: no checkpoint yet; train on with `heed train --resume --out {}`, or give another "
+        "--init",
+        from, from);
+  return path.string();
+}
+
+Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2Seq& model) {
+  const NamePatterns chosen = checked("--init-only", settings.train.init_only, model);
+  const Source source = open_source(settings.train.init);
+  std::vector<RowMap> maps;
+  if (source.has_tokenizers()) maps = rows_by_token(source.tokenizers, tokenizers, model);
+  const LoadingPlan plan = plan_loading(source.tensors, model, chosen, maps);
+  if (plan.loaded.empty() && plan.missing.empty() && plan.mismatched.empty())
+    fail("--init-only chooses nothing; leave out --init to start afresh");
+  if (!plan.fits()) refuse(source, plan, settings.train.init_only);
+  apply(plan);
+  if (const std::string name = bad_parameter(model); !name.empty())
+    fail(
+        "{}: its weights of {} are not finite; give another --init, or leave them out with "
+        "--init-only '!{}'",
+        source.path.string(), name, name);
+  return loading_notes(source, plan, model);
 }
 
 Notes freeze_chosen(const Settings& settings, Seq2Seq& model) {
@@ -302,35 +356,29 @@ Notes freeze_chosen(const Settings& settings, Seq2Seq& model) {
   const std::vector<ParameterNames> every = parameter_names(model);
   Names frozen;
   Index numbers = 0;
-  Index total = 0;
   for (const auto& [parameter, names] : every) {
-    total += parameter.value().size();
-    if (chosen.chooses(names)) {
-      frozen.push_back(names.front());
-      numbers += parameter.value().size();
-    }
+    if (!chosen.chooses(names)) continue;
+    frozen.push_back(names.front());
+    numbers += parameter.value().size();
   }
   if (frozen.size() == every.size())
     fail("--freeze leaves nothing to train; leave something out, such as with '!decoder*'");
   if (frozen.empty())
     fail("--freeze chooses nothing: its exclusions leave nothing of its patterns");
   freeze(model, chosen);
-  notes.shown.push_back(fmt::format("frozen    {} of {} parameters, {} of {} numbers: {}",
-                                    frozen.size(), every.size(), numbers, total,
-                                    grouped(frozen, names_of(model))));
-  notes.logged.push_back(fmt::format("frozen    {} of {} parameters, {} of {} numbers: {}",
-                                     frozen.size(), every.size(), numbers, total,
-                                     fmt::join(frozen, ", ")));
+  const std::string counts =
+      fmt::format("frozen    {} of {} parameters, {} of {} numbers: ", frozen.size(), every.size(),
+                  numbers, number_count(model));
+  notes.shown.push_back(counts + grouped(frozen, names_of(model)));
+  notes.logged.push_back(fmt::format("{}{}", counts, fmt::join(frozen, ", ")));
   return notes;
 }
 
 std::string parameters_text(Seq2Seq& model) {
-  Index total = 0;
-  for (const auto& [name, parameter] : parameters(model))
-    total += parameter.value().size();
+  const Index total = number_count(model);
   const Index trained = parameter_count(model);
-  return trained == total ? fmt::format("{} parameters", total)
-                          : fmt::format("{} parameters, {} frozen", total, total - trained);
+  if (trained == total) return fmt::format("{} parameters", total);
+  return fmt::format("{} parameters, {} frozen", total, total - trained);
 }
 
 }  // namespace heed::cli

@@ -9,25 +9,26 @@
 
 namespace heed::cli {
 
-/// What was done, for people: a few lines to show, and every name for the log.
+/// What was done: a few lines to show to the user, and lines for the log that list every name.
 struct Notes {
   std::vector<std::string> shown;
   std::vector<std::string> logged;
 };
 
-/// Where --init finds weights: a run's folder, a checkpoint or a .safetensors file. Returns the
-/// path made absolute; throws Error when nothing of the kind is there.
+/// Returns the absolute path of what --init names. Throws Error unless it is a run's folder, a
+/// checkpoint or a .safetensors file.
 std::string initial_source(const std::string& from);
 
-/// Loads into the model what train.init and train.init_only say: of a run's folder the best
-/// checkpoint, else the last. Rows of parameters that belong to a vocabulary are found by their
-/// tokens, where both vocabularies are known and differ. Throws Error, one line that lists every
-/// name that is missing or of another shape and the patterns that leave them out, before anything
-/// is changed.
+/// Loads the parameters that train.init and train.init_only choose into the model. Of a run's
+/// folder it takes the best checkpoint, else the last. A parameter may have a row for each token,
+/// as an embedding has; where both vocabularies are known and differ, a row is taken by its token.
+///
+/// Throws Error, before anything is changed, where parameters are missing or have another shape.
+/// The message lists them all, with the patterns that leave them out.
 Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2Seq& model);
 
-/// Freezes what train.freeze chooses. Throws Error when a pattern matches nothing, or nothing is
-/// left to train.
+/// Freezes the parameters that train.freeze chooses. Throws Error where a pattern matches nothing,
+/// or nothing is left to train.
 Notes freeze_chosen(const Settings& settings, Seq2Seq& model);
 
 /// "1675264 parameters, 400000 frozen"

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Of a batch: sources, their tokens, and rows of the search.
+// Limits of a batch: its sources, their tokens, and the rows of the search.
 constexpr std::size_t most_sources = 64;
 constexpr std::size_t most_tokens = 16384;
 constexpr std::size_t most_rows = 1024;
@@ -30,10 +30,10 @@ std::string target_path(const fs::path& folder) {
   return (folder / "tokenizer.target.json").string();
 }
 
-/// What a key means that a configuration lacks.
+/// The values of keys that a configuration lacks.
 Settings saved_settings() { return default_settings("transformer"); }
 
-/// "model.heads = 8 (was 2)" for each that differs and may not.
+/// "model.heads = 8 (was 2)" for each setting that must be the same and is not.
 std::vector<std::string> differences(Settings now, Settings then) {
   const std::vector<Setting> is = settings_of(now);
   const std::vector<Setting> was = settings_of(then);
@@ -50,18 +50,59 @@ std::vector<std::string> differences(Settings now, Settings then) {
   return found;
 }
 
-/// Those of the tokenizer's files that are not as the fingerprint says.
+/// The files of tokenizers that have another fingerprint.
 std::vector<std::string> other_files(const Tokenizers& tokenizers, const std::string& fingerprint) {
-  const std::string now = fingerprint_of(tokenizers);
-  const auto half = [](const std::string& both, bool second) {
-    const auto space = both.find(' ');
-    return second ? both.substr(space + 1) : both.substr(0, space);
-  };
   if (tokenizers.joint()) return {"tokenizer.json"};
+  const std::string now = fingerprint_of(tokenizers);
+  const auto source = [](const std::string& both) { return both.substr(0, both.find(' ')); };
+  const auto target = [](const std::string& both) { return both.substr(both.find(' ') + 1); };
   std::vector<std::string> files;
-  if (half(now, false) != half(fingerprint, false)) files.emplace_back("tokenizer.source.json");
-  if (half(now, true) != half(fingerprint, true)) files.emplace_back("tokenizer.target.json");
+  if (source(now) != source(fingerprint)) files.emplace_back("tokenizer.source.json");
+  if (target(now) != target(fingerprint)) files.emplace_back("tokenizer.target.json");
   return files;
+}
+
+/// The options with lengths that the model can place. A run's own may be longer.
+DecodeOptions fitting_options(DecodeOptions options, const Seq2Seq& model) {
+  const Index most = model.longest_output(0);
+  if (most == 0) return options;
+  options.min_length = std::min(options.min_length, most);
+  options.max_length = std::min(options.max_length, most);
+  return options;
+}
+
+/// The places of the sources that are not empty, the shortest first.
+std::vector<std::size_t> order_by_length(const std::vector<std::vector<Id>>& sources) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (!sources[i].empty()) order.push_back(i);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return sources[a].size() < sources[b].size();
+  });
+  return order;
+}
+
+/// The end of the batch that begins at order[begin]. `rows`: rows of the search for each source.
+std::size_t end_of_batch(const std::vector<std::vector<Id>>& sources,
+                         const std::vector<std::size_t>& order, std::size_t begin,
+                         std::size_t rows) {
+  std::size_t tokens = sources[order[begin]].size();
+  std::size_t end = begin + 1;
+  for (; end < order.size(); ++end) {
+    tokens += sources[order[end]].size();
+    const std::size_t count = end - begin + 1;
+    if (count > most_sources || tokens > most_tokens || count * rows > most_rows) break;
+  }
+  return end;
+}
+
+/// The text of an output, in one line: subwords can spell any byte, line breaks too.
+std::string text_of(const Tokenizers& tokenizers, const Hypothesis& hypothesis,
+                    const std::vector<std::string>& extra) {
+  std::string text = tokenizers.target->decode(hypothesis.ids, extra);
+  const auto breaks_line = [](char c) { return c == '\n' || c == '\r'; };
+  std::replace_if(text.begin(), text.end(), breaks_line, ' ');
+  return text;
 }
 
 }  // namespace
@@ -140,7 +181,7 @@ std::string other_checkpoints(const std::string& folder, const fs::path& not_thi
   std::vector<std::string> names = run.names();
   std::erase_if(names, [&](const std::string& name) {
     std::error_code ignored;
-    // another name of the same file is no help
+    // last may be another name of the same file
     return fs::equivalent(run.named(name), not_this, ignored);
   });
   return names.empty() ? ""
@@ -155,7 +196,8 @@ Run open_run(const std::string& folder, const std::string& checkpoint) {
   if (checkpoints.names().empty())
     fail("{}: no checkpoint yet; train on with `heed train --resume --out {}`", folder, folder);
   run.checkpoint = fs::exists(checkpoints.best()) ? checkpoints.best() : *checkpoints.newest();
-  const auto or_name_others = [&](const std::function<void()>& read) {
+  // Calls `read`. Its error also names the other checkpoints.
+  const auto read_checkpoint = [&](const std::function<void()>& read) {
     try {
       read();
     } catch (const OutOfMemory&) {
@@ -168,7 +210,7 @@ Run open_run(const std::string& folder, const std::string& checkpoint) {
     }
   };
   Checkpoint found;
-  or_name_others([&] {
+  read_checkpoint([&] {
     if (!checkpoint.empty()) run.checkpoint = checkpoints.named(checkpoint);
     found = load(run.checkpoint);
   });
@@ -177,7 +219,7 @@ Run open_run(const std::string& folder, const std::string& checkpoint) {
   check_same_tokenizers(folder, run.tokenizers, run.text);
   Random random = Random::blank();
   run.model = make_model(run.settings, run.tokenizers, random);
-  or_name_others([&] { take(found, "model.", *run.model); });
+  read_checkpoint([&] { take(found, "model.", *run.model); });
   set_training(*run.model, false);
   return run;
 }
@@ -222,43 +264,30 @@ std::vector<std::vector<Translation>> translate(const Decoder& decoder,
                                                 std::span<const std::string> lines,
                                                 const DecodeOptions& options, std::uint64_t first) {
   const Seq2Seq& model = decoder.model();
-  DecodeOptions placed = options;  // a run's own lengths may be more than its model can place
-  if (const Index most = model.longest_output(0); most > 0) {
-    placed.min_length = std::min(placed.min_length, most);
-    placed.max_length = std::min(placed.max_length, most);
-  }
+  const DecodeOptions fitting = fitting_options(options, model);
   std::vector<std::vector<Id>> sources;
   std::vector<std::vector<std::string>> extras(lines.size());
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
+  for (std::size_t i = 0; i < lines.size(); ++i)
     sources.push_back(encode_source(model, tokenizers, lines[i], extras[i]));
-    if (!sources[i].empty()) order.push_back(i);
-  }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return sources[a].size() < sources[b].size();
-  });
+  const std::vector<std::size_t> order = order_by_length(sources);
+  const auto rows = static_cast<std::size_t>(options.sample ? options.nbest : options.beam);
+
   std::vector<std::vector<Translation>> results(lines.size());
-  const std::size_t width = static_cast<std::size_t>(options.sample ? options.nbest : options.beam);
-  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
-    std::vector<std::vector<Id>> together;
+  for (std::size_t begin = 0; begin < order.size();) {
+    const std::size_t end = end_of_batch(sources, order, begin, rows);
+    std::vector<std::vector<Id>> batch;
     std::vector<std::uint64_t> numbers;
-    for (std::size_t tokens = 0; end < order.size(); ++end) {
-      tokens += sources[order[end]].size();
-      if (end > begin && (end - begin == most_sources || tokens > most_tokens ||
-                          (end - begin + 1) * width > most_rows))
-        break;
-      together.push_back(std::move(sources[order[end]]));
-      numbers.push_back(first + order[end]);
+    for (std::size_t i = begin; i < end; ++i) {
+      batch.push_back(std::move(sources[order[i]]));
+      numbers.push_back(first + order[i]);
     }
-    auto decoded = decoder(together, placed, numbers);
+    auto decoded = decoder(batch, fitting, numbers);
     for (std::size_t i = begin; i < end; ++i)
       for (Hypothesis& hypothesis : decoded[i - begin]) {
-        std::string text = tokenizers.target->decode(hypothesis.ids, extras[order[i]]);
-        // Subwords can spell any byte; a line in, a line out.
-        std::replace_if(
-            text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+        std::string text = text_of(tokenizers, hypothesis, extras[order[i]]);
         results[order[i]].push_back({std::move(hypothesis), std::move(text)});
       }
+    begin = end;
   }
   return results;
 }

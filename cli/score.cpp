@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iostream>
 
 #include <fcntl.h>
@@ -39,7 +40,8 @@ struct Options {
 
 struct Sides {
   Lines hypotheses;
-  std::vector<Lines> references;  // references[r][i] is the r-th of hypotheses[i]
+  std::vector<Lines> references;  // references[r][i] is the r-th reference of hypotheses[i]
+  /// All references of hypotheses[i].
   Lines of(std::size_t i) const {
     Lines line;
     for (const Lines& reference : references)
@@ -50,7 +52,8 @@ struct Sides {
 
 std::string file_of(const std::string& name) { return name == "-" ? "/dev/stdin" : name; }
 
-/// Where it was closed it can only be written: see open_standard_descriptors().
+/// Throws Error where standard input is closed. It can then only be written: see
+/// open_standard_descriptors().
 void check_standard_input() {
   const int access = fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE;
   if (access == O_WRONLY) fail("standard input: cannot be read");
@@ -61,7 +64,7 @@ Lines read(const std::string& name) {
   try {
     return read_lines(file_of(name));
   } catch (const Error&) {
-    stop_if_interrupted();  // while it waited for input, say
+    stop_if_interrupted();  // a signal may have interrupted the wait for input
     throw;
   }
 }
@@ -81,8 +84,7 @@ Sides read_sides(const Options& o) {
   return sides;
 }
 
-// Of each metric: its score as JSON, as a line of text among others, and as the text for a whole
-// corpus.
+// For each metric: the score as JSON, as one line for a sentence, and as text for a whole corpus.
 
 Report json_of(const BleuScore& s) {
   return {{"metric", "bleu"}, {"score", s.score}, {"signature", s.signature()}};
@@ -131,57 +133,83 @@ std::string text_of(const RougeScore& s) {
   return text;
 }
 
-/// `score` gives the score of line i, `corpus` that of all; both know their signature.
-template <class Score, class Corpus, class Signature>
-void print(const Options& o, std::size_t lines, Score&& score, Corpus&& corpus,
-           Signature&& signature) {
-  if (!o.sentence_level) {
-    const auto all = corpus();
-    stop_if_interrupted();
-    if (o.json)
-      std::cout << json_of(all).dump() << '\n';
-    else
-      std::cout << text_of(all) << "signature " << signature(all) << '\n';
-    return;
-  }
+/// How to compute a metric.
+template <class Score>
+struct Metric {
+  std::function<Score(std::size_t i)> line;  // of line i alone
+  std::function<Score()> corpus;             // of all lines
+  std::function<std::string(const Score&)> signature;
+};
+
+template <class Score>
+void print_corpus(const Options& o, const Metric<Score>& metric) {
+  const Score score = metric.corpus();
+  stop_if_interrupted();
+  if (o.json)
+    std::cout << json_of(score).dump() << '\n';
+  else
+    std::cout << text_of(score) << "signature " << metric.signature(score) << '\n';
+}
+
+template <class Score>
+void print_lines(const Options& o, const Metric<Score>& metric, std::size_t lines) {
   for (std::size_t i = 0; i < lines; ++i) {
     stop_if_interrupted();
-    const auto one = score(i);
-    if (o.json)
-      std::cout << (i == 0 ? "[\n" : ",\n") << json_of(one).dump()
-                << (i + 1 == lines ? "\n]\n" : "");
-    else
-      std::cout << line_of(one) << '\n';
-    if (i == 0 && !o.json) std::cerr << "signature " << signature(one) << '\n';
+    const Score score = metric.line(i);
+    if (o.json) {
+      std::cout << (i == 0 ? "[\n" : ",\n") << json_of(score).dump();
+    } else {
+      std::cout << line_of(score) << '\n';
+      if (i == 0) std::cerr << "signature " << metric.signature(score) << '\n';
+    }
   }
+  if (o.json && lines > 0) std::cout << "\n]\n";
+}
+
+template <class Score>
+void print(const Options& o, const Metric<Score>& metric, std::size_t lines) {
+  if (o.sentence_level)
+    print_lines(o, metric, lines);
+  else
+    print_corpus(o, metric);
+}
+
+Metric<BleuScore> bleu_metric(const Options& o, const Sides& sides) {
+  return {
+      .line =
+          [&](std::size_t i) { return sentence_bleu(sides.hypotheses[i], sides.of(i), o.bleu); },
+      .corpus = [&] { return corpus_bleu(sides.hypotheses, sides.references, o.bleu); },
+      .signature = [](const BleuScore& score) { return score.signature(); }};
+}
+
+Metric<ChrfScore> chrf_metric(const Options& o, const Sides& sides) {
+  return {
+      .line =
+          [&](std::size_t i) { return sentence_chrf(sides.hypotheses[i], sides.of(i), o.chrf); },
+      .corpus = [&] { return corpus_chrf(sides.hypotheses, sides.references, o.chrf); },
+      .signature = [](const ChrfScore& score) { return score.signature(); }};
+}
+
+Metric<RougeScore> rouge_metric(const Options& o, const Sides& sides) {
+  const auto references = static_cast<Index>(sides.references.size());
+  return {.line = [&](std::size_t i) { return rouge(sides.hypotheses[i], sides.of(i), o.rouge); },
+          .corpus = [&] { return mean_rouge(sides.hypotheses, sides.references, o.rouge); },
+          .signature =
+              [&o, references](const RougeScore&) { return rouge_signature(references, o.rouge); }};
 }
 
 void run_score(const Options& o) {
   const Sides sides = read_sides(o);
-  const auto& [hypotheses, references] = sides;
-  const auto signature = [](const auto& score) { return score.signature(); };
-  if (o.metric == "bleu") {
-    print(
-        o, hypotheses.size(),
-        [&](std::size_t i) { return sentence_bleu(hypotheses[i], sides.of(i), o.bleu); },
-        [&] { return corpus_bleu(hypotheses, references, o.bleu); }, signature);
-  } else if (o.metric == "chrf") {
-    print(
-        o, hypotheses.size(),
-        [&](std::size_t i) { return sentence_chrf(hypotheses[i], sides.of(i), o.chrf); },
-        [&] { return corpus_chrf(hypotheses, references, o.chrf); }, signature);
-  } else {
-    print(
-        o, hypotheses.size(),
-        [&](std::size_t i) { return rouge(hypotheses[i], sides.of(i), o.rouge); },
-        [&] { return mean_rouge(hypotheses, references, o.rouge); },
-        [&](const RougeScore&) {
-          return rouge_signature(static_cast<Index>(references.size()), o.rouge);
-        });
-  }
+  const std::size_t lines = sides.hypotheses.size();
+  if (o.metric == "bleu")
+    print(o, bleu_metric(o, sides), lines);
+  else if (o.metric == "chrf")
+    print(o, chrf_metric(o, sides), lines);
+  else
+    print(o, rouge_metric(o, sides), lines);
 }
 
-/// What CLI11 cannot know: which option belongs to which metric.
+/// Throws where options do not fit the metric or each other. CLI11 cannot check that.
 void check_usage(const CLI::App& command, const Options& o) {
   const auto given = [&](const char* name) { return command.count(name) > 0; };
   const auto only = [&](const char* name, std::initializer_list<const char*> metrics,
@@ -211,50 +239,56 @@ std::string word_order(const std::string& given) {
   return wrong_number("0 (chrF) or 2 (chrF++)", given);
 }
 
+/// The options that only some metrics have.
+void add_metric_options(CLI::App* command, Options& o) {
+  command
+      ->add_option("--tokenize", o.bleu.tokenize,
+                   "bleu: how to split words: 13a, intl, char, zh or none")
+      ->check(one_of(bleu_tokenizers()))
+      ->capture_default_str();
+  command->add_option("--smooth", o.bleu.smooth, "bleu: exp, floor, add-k or none")
+      ->check(one_of({"exp", "floor", "add-k", "none"}))
+      ->capture_default_str();
+  command
+      ->add_option("--smooth-value", o.smooth_value,
+                   "bleu: value of floor (default 0.1) or add-k (default 1)")
+      ->transform(number(0));
+  command->add_option("--word-order", o.chrf.word_order, "chrf: 2 for chrF++")
+      ->check(word_order)
+      ->capture_default_str();
+  command->add_flag("--lowercase", o.lowercase, "bleu, chrf: ignore the case of letters");
+  command->add_flag("--stem", o.rouge.stem,
+                    "rouge: compare stems (Porter) of words longer than three letters");
+}
+
 }  // namespace
 
 void add_score(CLI::App& app) {
   auto* command =
-      app.add_subcommand("score", "BLEU, chrF or ROUGE of lines against their references");
+      app.add_subcommand("score", "Compute BLEU, chrF or ROUGE of lines, given their references");
   auto o = std::make_shared<Options>();
   command->add_option("--metric", o->metric, "bleu, chrf or rouge")
       ->required()
       ->check(one_of({"bleu", "chrf", "rouge"}));
-  command->add_option("--hyp", o->hyp, "FILE with what is scored, a line each; -: standard input")
+  command->add_option("--hyp", o->hyp, "FILE with the lines to score; -: standard input")
       ->required();
   command
       ->add_option("--ref", o->refs,
-                   "FILE with the references, line for line; several files: several for each")
+                   "FILE with a reference for each line; several files: several references")
       ->required()
       ->expected(1, -1);
-  command
-      ->add_option("--tokenize", o->bleu.tokenize,
-                   "bleu: where words end, 13a, intl, char, zh or none")
-      ->check(one_of(bleu_tokenizers()))
-      ->capture_default_str();
-  command->add_option("--smooth", o->bleu.smooth, "bleu: exp, floor, add-k or none")
-      ->check(one_of({"exp", "floor", "add-k", "none"}))
-      ->capture_default_str();
-  command
-      ->add_option("--smooth-value", o->smooth_value,
-                   "bleu: of floor (default 0.1) and add-k (default 1)")
-      ->transform(number(0));
-  command->add_option("--word-order", o->chrf.word_order, "chrf: 2 for chrF++")
-      ->check(word_order)
-      ->capture_default_str();
-  command->add_flag("--lowercase", o->lowercase, "bleu, chrf: capitals count as small letters");
-  command->add_flag("--stem", o->rouge.stem,
-                    "rouge: compare stems (Porter) of words longer than three letters");
+  add_metric_options(command, *o);
   command->add_flag("--sentence-level", o->sentence_level,
-                    "a score for each line (bleu: with effective order)");
-  command->add_flag("--json", o->json, "JSON, full digits");
+                    "print a score for each line (bleu: with effective order)");
+  command->add_flag("--json", o->json, "print JSON with all digits");
   command->footer(
       "Examples:\n  heed score --metric bleu --hyp out.txt --ref test.fr\n  heed translate --run "
       "RUN < test.en | heed score --metric chrf --hyp - --ref test.fr --json");
   command->callback([o, command] {
     check_usage(*command, *o);
     if (command->count("--smooth-value") > 0) o->bleu.smooth_value = o->smooth_value;
-    o->bleu.lowercase = o->chrf.lowercase = o->lowercase;
+    o->bleu.lowercase = o->lowercase;
+    o->chrf.lowercase = o->lowercase;
     run_score(*o);
   });
 }

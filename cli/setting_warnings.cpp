@@ -29,9 +29,10 @@ bool has_heads(const Settings& s) {
 
 bool is_one_file(const std::vector<std::string>& data) { return data.size() == 1 && !is_toy(data); }
 
-/// `key` has an effect where `used` holds; else it is `decider` that leaves it without.
+/// The setting `key` has an effect where `used` returns true; otherwise `decider` is the setting
+/// that prevents it.
 struct Use {
-  const char* key;  // or "section."
+  const char* key;  // a setting, or "section." for all of a section
   const char* decider;
   bool (*used)(const Settings&);
 };
@@ -132,7 +133,7 @@ std::string window_warning(const Settings& s) {
       s.data.batch_tokens, s.model.context, s.model.context);
 }
 
-/// The rate of the last row of metrics up to `step`; 0: there is none.
+/// The learning rate in the last row of the metrics up to `step`; 0 where there is none.
 double last_rate(const std::filesystem::path& metrics, Index step) {
   std::ifstream in(metrics);
   double rate = 0;

@@ -6,25 +6,26 @@
 #include "cli/limits.h"
 #include "cli/settings.h"
 
-// What a user should know of settings before training with them: what they cannot do. A line each;
-// none where all is well.
+// Warnings about settings before a model is trained with them, one line each.
 namespace heed::cli {
 
-/// Of those that were given: which change nothing beside the others, such as model.kernel of a
+/// Warns of given settings that have no effect because of other settings, such as model.kernel of a
 /// Transformer.
 std::vector<std::string> unused_settings(Settings& settings, const GivenKeys& given);
 
-/// What the length of the training leaves without effect. `steps`: in all; where `about`, as time
-/// is expected to allow.
+/// The length of a training.
 struct TrainingLength {
-  Index steps = 0;
-  bool about = false;
+  Index steps = 0;     // all steps
+  bool about = false;  // `steps` is an estimate, from a limit of time
 };
+/// Warns of settings without effect in a training of this length. `validates`: there are validation
+/// data.
 std::vector<std::string> unreached_settings(const Settings& settings, TrainingLength length,
                                             bool validates);
 
-/// Where a run that goes on with other limits learns much faster at once than it did last, as its
-/// metrics tell: a schedule follows the new end. `seconds`: for how long it was trained.
+/// Warns where the learning rate of a run that is resumed with other limits jumps up: its schedule
+/// then follows the new end. The rate before is read from the metrics. `step` and `seconds`: how
+/// long the run was trained. Returns "" where there is no jump.
 std::string rate_jump(const Settings& settings, const TrainerOptions& options, Index step,
                       double seconds);
 

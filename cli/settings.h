@@ -11,8 +11,7 @@
 
 namespace heed::cli {
 
-/// Everything that decides a run. Each field is listed once more, with its key and help, in
-/// settings_of().
+/// All settings of a run. settings.cpp lists each field once more, with its key and its help.
 struct Settings {
   struct {
     std::vector<std::string> train;
@@ -101,47 +100,49 @@ struct Setting {
 /// Every setting of `settings`, in the order of config.toml.
 std::vector<Setting> settings_of(Settings& settings);
 
-/// Its value as TOML writes it.
+/// The value of a setting as TOML writes it.
 std::string text_of(const Setting& setting);
 std::string text_of(Settings& settings, const std::string& key);
 
 const std::vector<std::string>& model_names();
-/// The defaults for a MODEL trained on `data`; throws Error for an unknown one, naming the nearest.
-/// A built-in corpus has no end and cannot be learnt by heart: no dropout and no label smoothing
-/// for it. toy:summarization is full of names that were never seen: models that can copy do, words
-/// that are rare are left to copying, and nothing is said twice. What they leave open is as it was
-/// before the setting existed, so that a run's config.toml that lacks a key is read as it was
-/// meant.
+/// The defaults for a model trained on `data`. Throws Error for an unknown model, naming the
+/// nearest.
+///
+/// - Built-in corpora have no end, so they cannot be learnt by heart: no dropout, no label
+/// smoothing.
+/// - toy:summarization is full of names that the model has never seen. Models that can copy do so,
+///   rare words are left to copying, and no three tokens in a row are repeated.
+/// - A setting that is newer than a run has the value that acts as the program did before. So a
+///   config.toml that lacks its key means what it meant when it was written.
 Settings default_settings(const std::string& model, const std::vector<std::string>& data = {});
 
-/// The same for a run that begins now.
+/// The same for a run that begins now, which counts epochs exactly (train.exact_epochs).
 Settings new_run_settings(const std::string& model, const std::vector<std::string>& data = {});
 
 bool is_toy(const std::vector<std::string>& data);
-/// DATA's files by their absolute names, so that what was begun in one folder is found from
-/// another; toy:NAME as it is.
+/// Makes the names of files absolute, so that a run finds its data from any folder. toy:NAME stays.
 std::vector<std::string> absolute_data(std::vector<std::string> data);
 
 using GivenKeys = std::set<std::string>;
-/// Applies a TOML file over `settings`, and returns the keys it names; unknown keys and wrong types
-/// throw Error: `FILE:LINE: ...`.
+/// Applies a TOML file to `settings`, and returns the keys that it names. Throws Error, "FILE:LINE:
+/// ...", for an unknown key or a value of the wrong type.
 GivenKeys read_settings(const std::string& path, Settings& settings);
-/// The same with its text; `path` is the name in messages.
+/// The same for a text; `path` is its name in messages.
 GivenKeys read_settings_text(const std::string& text, const std::string& path, Settings& settings);
-/// Whether a run that is resumed keeps this setting as it was: what decides the weights. Limits,
-/// what is logged and kept, the precision and how outputs are decoded may change.
+/// Whether a resumed run must keep this setting, because it decides the weights. Limits, logging,
+/// checkpoints, precision and decoding may change.
 bool is_fixed(std::string_view key);
-/// Applies `key=value`, and returns the key; throws Error that names the nearest key.
+/// Applies "key=value", and returns the key. The Error for an unknown key names the nearest one.
 std::string set(Settings& settings, const std::string& assignment);
-/// Everything, resolved, with each setting's help as its comment.
+/// The text of config.toml: every setting, with its help as a comment.
 std::string to_toml(Settings& settings);
 /// Throws Error unless every value is within its range.
 void check_settings(Settings& settings);
 
-/// The same complaint, of the setting that the value comes from; as it is where that is none.
+/// The same error about the setting that the argument comes from. Unchanged where there is none.
 Error named_by_setting(const ArgumentError& error);
-/// Returns what `act` returns; an argument out of its range is called by the setting that it comes
-/// from.
+/// Calls `act` and returns its value. An ArgumentError from it is thrown as an Error about a
+/// setting.
 template <class Act>
 auto naming_settings(Act&& act) {
   try {

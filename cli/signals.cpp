@@ -15,7 +15,7 @@ volatile std::sig_atomic_t signals = 0;
 volatile std::sig_atomic_t saves = 0;
 
 volatile std::sig_atomic_t at_once = 0;
-std::string last_words;  // not touched while at_once is set
+std::string message_at_exit;  // must not change while at_once is set
 
 extern "C" void on_signal(int signal) {
   if (signal == SIGUSR1) {
@@ -24,7 +24,7 @@ extern "C" void on_signal(int signal) {
   }
   if (at_once) {
     [[maybe_unused]] const ssize_t written =
-        write(STDERR_FILENO, last_words.data(), last_words.size());
+        write(STDERR_FILENO, message_at_exit.data(), message_at_exit.size());
     _exit(130);
   }
   if (signals > 0) _exit(130);
@@ -47,9 +47,10 @@ bool save_requested() {
 
 void outlive_the_reader() { std::signal(SIGPIPE, SIG_IGN); }
 
-AtOnce::AtOnce(const std::string& line) {
-  // over a live line
-  last_words = (isatty(STDERR_FILENO) ? "\r\033[K" : "") + line + (line.empty() ? "" : "\n");
+InterruptAtOnce::InterruptAtOnce(const std::string& message) {
+  message_at_exit = isatty(STDERR_FILENO) ? "\r\033[K" : "";  // erases a live line
+  message_at_exit += message;
+  if (!message.empty()) message_at_exit += '\n';
   std::atomic_signal_fence(std::memory_order_seq_cst);
   at_once = 1;
   if (interrupted()) {
@@ -58,7 +59,7 @@ AtOnce::AtOnce(const std::string& line) {
   }
 }
 
-AtOnce::~AtOnce() { at_once = 0; }
+InterruptAtOnce::~InterruptAtOnce() { at_once = 0; }
 
 void handle_signals() {
   struct sigaction action {};
@@ -66,20 +67,22 @@ void handle_signals() {
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction before {};
     sigaction(signal, nullptr, &before);
-    // nohup, or a shell's background job
+    // nohup and shells' background jobs ignore a signal; it stays ignored
     if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
-  action.sa_flags = SA_RESTART;  // and one for this does not
+  action.sa_flags = SA_RESTART;  // SIGUSR1 does not disturb a read
   sigaction(SIGUSR1, &action, nullptr);
   std::signal(SIGPIPE, SIG_DFL);
-  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit fails, and says so
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the size limit fails with an error
 }
 
 void open_standard_descriptors() {
   for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(descriptor, F_GETFD) >= 0) continue;
-    const int the_other_way = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
-    [[maybe_unused]] const int lowest = open("/dev/null", the_other_way);  // this descriptor
+    // Opened in the wrong direction, so that its use still fails. open() returns the lowest free
+    // descriptor, which is this one.
+    const int direction = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    [[maybe_unused]] const int opened = open("/dev/null", direction);
   }
 }
 

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Another checkpoint would not help.
+/// The run has other data or settings. Another of its checkpoints would not help.
 struct OtherData : Error {
   using Error::Error;
 };
@@ -30,42 +30,57 @@ CrossEntropy loss_options(const Settings& s, const Batch& batch) {
   return {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = batch.ignored};
 }
 
-/// Throws Error unless the data and the tokenizers are those that the checkpoint was trained with,
-/// whatever they are called now. One that does not say what they were takes those of their old
-/// names.
-void check_same_data(const std::map<std::string, std::string>& text, const Settings& s,
-                     const Corpus& corpus, const std::string& folder) {
+/// Throws Error where `now` are other data than `before`, by name or by fingerprint. `key`: the
+/// setting. `fingerprint`: of the data that the checkpoint was trained with; null where it does not
+/// say, and the names must then agree.
+void check_same_data(const std::string& key, const std::vector<std::string>& now,
+                     const std::vector<std::string>& before, const std::string& now_fingerprint,
+                     const std::string* fingerprint) {
+  const bool same_name = before == now;
+  if (fingerprint ? *fingerprint == now_fingerprint : same_name) return;
+  if (!fingerprint)
+    fail(
+        "--resume goes on with the run as it is, and its checkpoint does not say what it was "
+        "trained on: {} cannot change",
+        key);
+  const std::string names = fmt::format("{}", fmt::join(now, " and "));
+  const std::string option = key.substr(std::string("data.").size());
+  if (!same_name)
+    fail(
+        "{}: not the text of {}, which this run began with; give the same by --{} PATH, or start "
+        "a new run with another --out",
+        names, fmt::join(before, " and "), option);
+  const bool one = now.size() == 1;
+  fail(
+      "{}: {} changed since this run began; give the data it was trained on (--{} PATH if {} "
+      "moved), or start a new run with another --out",
+      names, one ? "has" : "have", option, one ? "it has" : "they have");
+}
+
+/// Throws Error unless data and tokenizers are those that the checkpoint was trained with, whatever
+/// their files are called now. `text`: what the checkpoint says of them.
+void check_same_corpus(const std::map<std::string, std::string>& text, const Settings& s,
+                       const Corpus& corpus, const std::string& folder) {
   Settings before = read_run_settings(folder);
   before.data.train = absolute_data(before.data.train);
   before.data.valid = absolute_data(before.data.valid);
-  for (const auto& [key, now] : corpus.fingerprints) {
-    const auto then = text.find(key);
+  for (const auto& [key, fingerprint] : corpus.fingerprints) {
     if (key == "tokenizer") continue;
-    const bool known = then != text.end();
-    const bool same = known && then->second == now;
+    const auto then = text.find(key);
     const bool train = key == "data.train" || s.data.valid.empty();
-    const std::vector<std::string>& was = train ? before.data.train : before.data.valid;
-
-    const std::vector<std::string>& is = train ? s.data.train : s.data.valid;
-    if (same || (!known && was == is)) continue;
-    const std::string names = fmt::format("{}", fmt::join(is, " and "));
-    if (!known)
-      fail(
-          "--resume goes on with the run as it is, and its checkpoint does not say what it was "
-          "trained on: {} cannot change",
-          key);
-    if (was != is)
-      fail(
-          "{}: not the text of {}, which this run began with; give the same by --{} PATH, or start "
-          "a new run with another --out",
-          names, fmt::join(was, " and "), key.substr(5));
-    fail(
-        "{}: {} changed since this run began; give the data it was trained on (--{} PATH if {} "
-        "moved), or start a new run with another --out",
-        names, is.size() == 1 ? "has" : "have", key.substr(5),
-        is.size() == 1 ? "it has" : "they have");
+    check_same_data(key, train ? s.data.train : s.data.valid,
+                    train ? before.data.train : before.data.valid, fingerprint,
+                    then == text.end() ? nullptr : &then->second);
   }
   check_same_tokenizers(folder, corpus.tokenizers, text);
+}
+
+/// The checkpoint that resuming tried: the one named, or the last. "" where there is no such one.
+fs::path tried_checkpoint(const RunFolder& folder, const std::string& name) {
+  if (name.empty()) return folder.last();
+  const std::vector<std::string> names = folder.names();
+  const bool exists = std::find(names.begin(), names.end(), name) != names.end();
+  return exists ? folder.named(name) : fs::path();
 }
 
 TrainerOptions trainer_options(Settings& s, const Limits& limits, const Corpus& corpus,
@@ -75,10 +90,11 @@ TrainerOptions trainer_options(Settings& s, const Limits& limits, const Corpus& 
   o.epochs = limits.epochs;
   o.seconds = limits.seconds;
   o.expected_steps = limits.last_step();
+  // zero_at_last as in all runs so far: the last step has the rate optim.final_lr.
   o.schedule = {.kind = schedule_kind(s.optim.schedule),
                 .warmup = s.optim.warmup,
                 .final = s.optim.final_lr,
-                .zero_at_last = true};  // as in runs that exist; optim.final_lr is the last step's
+                .zero_at_last = true};
   o.clip = s.optim.clip;
   o.accumulate = s.optim.accumulate;
   o.log_every = s.train.log_every;
@@ -95,7 +111,7 @@ TrainerOptions trainer_options(Settings& s, const Limits& limits, const Corpus& 
   o.accept = [&s, &corpus, folder](const auto& text) {
     try {
       check_same_settings(folder, s, text);
-      check_same_data(text, s, corpus, folder);
+      check_same_corpus(text, s, corpus, folder);
     } catch (const Error& error) {
       throw OtherData(error.what());
     }
@@ -147,10 +163,10 @@ Cost Training::probe() {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   corpus.train->seek(position);
+  // The optimizer keeps two moments for each parameter.
+  const auto moments = static_cast<std::size_t>(2 * parameter_count(*model)) * sizeof(Real);
   return {.seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
-          // and the moments
-          .bytes = memory::statistics().peak +
-                   static_cast<std::size_t>(2 * parameter_count(*model)) * sizeof(Real)};
+          .bytes = memory::statistics().peak + moments};
 }
 
 void Training::open(const std::string& checkpoint) {
@@ -158,7 +174,6 @@ void Training::open(const std::string& checkpoint) {
   options_ = trainer_options(settings, limits_, corpus, folder);
   naming_settings([&] { trainer_.emplace(*model, *optimizer_, options_); });
   if (resume_) trainer_->claim();
-  const RunFolder checkpoints(folder);
   try {
     resumed_ = resume_ && trainer_->resume(checkpoint);
   } catch (const OtherData&) {
@@ -166,12 +181,8 @@ void Training::open(const std::string& checkpoint) {
   } catch (const OutOfMemory&) {
     throw;
   } catch (const Error& error) {
-    const auto known = checkpoints.names();
-    const bool named = std::find(known.begin(), known.end(), checkpoint) != known.end();
-    fail("{}{}", error.what(),
-         other_checkpoints(folder, named                ? checkpoints.named(checkpoint)
-                                   : checkpoint.empty() ? checkpoints.last()
-                                                        : ""));
+    const fs::path tried = tried_checkpoint(RunFolder(folder), checkpoint);
+    fail("{}{}", error.what(), other_checkpoints(folder, tried));
   }
   if (!resumed_ && !settings.train.init.empty())
     initial = load_initial(settings, corpus.tokenizers, *model);
@@ -185,10 +196,10 @@ std::vector<std::string> Training::warnings(const Cost& cost, bool new_limits) c
       length = {.steps = std::max<Index>(1, steps), .about = true};
   }
   std::vector<std::string> all = unreached_settings(settings, length, !corpus.valid.empty());
-  if (resumed_ && new_limits)
-    if (std::string jump = rate_jump(settings, options_, step(), trainer_->seconds());
-        !jump.empty())
-      all.push_back(std::move(jump));
+  if (resumed_ && new_limits) {
+    std::string jump = rate_jump(settings, options_, step(), trainer_->seconds());
+    if (!jump.empty()) all.push_back(std::move(jump));
+  }
   return all;
 }
 
@@ -197,7 +208,8 @@ void Training::create() {
   if (!resume_ && fs::exists(config_path(folder)))
     fail("{}: another training has made its run here; give another --out", folder);
   if (!resume_) save_tokenizers(corpus.tokenizers, folder);
-  replace_file(config_path(folder), to_toml(settings));  // last: a folder with a config is a run
+  // Last: a folder with a config.toml is a run.
+  replace_file(config_path(folder), to_toml(settings));
 }
 
 TrainResult Training::run(const Observers& observers) {

@@ -19,11 +19,11 @@ struct Cost {
   std::size_t bytes = 0;
 };
 
-/// Throws Error where this machine or build has no such precision.
+/// Throws Error where this machine or build cannot compute in this precision.
 void check_precision(const std::string& name);
 
-/// Large products in this precision while it lives (the process's setting), then in the one before.
-/// Throws as check_precision().
+/// While an object exists, large products of the whole process are computed in this precision; then
+/// in the one before. Throws as check_precision().
 class InPrecision {
  public:
   explicit InPrecision(const std::string& name);
@@ -35,39 +35,42 @@ class InPrecision {
   Precision before_ = heed::precision();
 };
 
-/// One run of training: from settings to the folder that holds what was trained. In this order:
-/// construct, open, create, run.
+/// One run of training, from its settings to its folder. Call in this order: the constructor,
+/// open(), create(), run().
 class Training {
  public:
-  /// Reads the data and makes the model; a run that is resumed keeps its tokenizers, another trains
-  /// them unless they are given. Writes nothing.
+  /// Reads the data and makes the model. Writes nothing. A resumed run keeps its tokenizers; a new
+  /// one takes `tokenizers`, or trains its own where they are empty.
   Training(Settings settings, std::string folder, bool resume, const Tokenizers& tokenizers = {});
 
-  /// What a step costs: a few are computed, and change nothing.
+  /// Measures the cost of a step by computing a few. Changes nothing.
   Cost probe();
-  /// Throws whatever can be refused before anything is written; takes up the newest checkpoint of a
-  /// run that is resumed, or the one named.
+  /// Loads what training starts from: of a resumed run the newest checkpoint or the one named, of a
+  /// new run the weights of train.init. Throws Error for whatever can be refused before anything is
+  /// written.
   void open(const std::string& checkpoint = {});
-  /// What has ended a run that is resumed, so that it cannot train another step; after open().
+  /// After open(): what has ended a resumed run, so that it cannot train another step.
   EndedBy ended_by() { return trainer_->ended_by(*corpus.train); }
-  /// What a user should know of the settings' effect on this training; after open(). `new_limits`:
-  /// of a run that goes on with them.
+  /// After open(): warnings about settings without the effect that a user would expect in this
+  /// training. `new_limits`: the run is resumed with other limits.
   std::vector<std::string> warnings(const Cost& cost, bool new_limits = false) const;
-  /// Makes the folder a run, and this training's alone: writes the tokenizers and the settings.
+  /// Makes the folder a run by writing the tokenizers and the settings, and keeps other processes
+  /// from training there.
   void create();
-  /// Trains until a limit or an interruption. Validation loss is the evaluation.
+  /// Trains until a limit or an interruption. Evaluates by the validation loss.
   TrainResult run(const Observers& observers);
-  /// The weights with the lowest validation loss; those of the end where nothing was validated.
+  /// Loads the weights with the lowest validation loss. Where nothing was validated, the last
+  /// weights stay.
   void load_best() { trainer_->load_best(); }
 
-  Settings settings;  // may change until open(), but for what the corpus depends on
+  // May be changed until open(), except the settings of the data.
+  Settings settings;
   const InPrecision precision;
   const std::string folder;
   Corpus corpus;
   std::unique_ptr<Seq2Seq> model;
-  // what open() loaded from elsewhere, and what never learns
-  Notes initial;
-  Notes frozen;
+  Notes initial;  // the weights that open() loaded from elsewhere
+  Notes frozen;   // the parameters that are not trained
   bool resumed() const { return resumed_; }
   Index step() const { return trainer_->step(); }
   bool saved() const { return trainer_->saved(); }

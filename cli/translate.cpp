@@ -17,7 +17,7 @@ namespace heed::cli {
 
 namespace {
 
-/// What is not given is as the run's settings say.
+/// An option that is not given has the value of the run's settings.
 struct Options {
   std::string run;
   std::string checkpoint;
@@ -42,7 +42,7 @@ struct Options {
   throw CLI::ParseError(message, CLI::ExitCodes::InvalidError);
 }
 
-/// What the parser cannot see.
+/// Throws where options contradict each other.
 void check_usage(const Options& o) {
   if (o.min_length && o.max_length && *o.min_length > *o.max_length)
     wrong_usage(
@@ -52,8 +52,8 @@ void check_usage(const Options& o) {
         fmt::format("--nbest {} needs a --beam at least as wide; it is {}", *o.nbest, *o.beam));
 }
 
-/// The run's own options under those given. One that is given outweighs any of the run's that
-/// contradicts it.
+/// The run's options, replaced by those that are given. Where one that is given contradicts one of
+/// the run, the one of the run is adjusted.
 DecodeOptions chosen_options(const Options& o, const Settings& settings) {
   DecodeOptions d = decode_options(settings);
   d.nbest = o.nbest.value_or(1);
@@ -77,13 +77,14 @@ DecodeOptions chosen_options(const Options& o, const Settings& settings) {
   return d;
 }
 
-/// Warns of the first source that the model cannot place whole.
+/// Warns of the first source that is too long for the model.
 class CutWarning {
  public:
   explicit CutWarning(const Run& run) : run_(run), longest_(longest_source(*run.model)) {}
-  void look_at(std::span<const std::string> lines, std::size_t first) {
+  /// `first`: the number of the first line, from 0.
+  void check(std::span<const std::string> lines, std::size_t first) {
     for (std::size_t i = 0; i < lines.size() && longest_ > 0; ++i) {
-      if (lines[i].size() + 2 <= longest_) continue;  // a token takes a byte or more
+      if (lines[i].size() + 2 <= longest_) continue;  // a token has at least one byte
       const std::size_t tokens = run_.tokenizers.source->tokens(lines[i]).size() + 1;
       if (tokens <= longest_) continue;
       std::cerr << fmt::format(
@@ -96,11 +97,11 @@ class CutWarning {
 
  private:
   const Run& run_;
-  std::size_t longest_;  // 0: nothing to warn of
+  std::size_t longest_;  // 0: the user has been warned
 };
 
 constexpr int score_digits = 6;
-constexpr Index longest_asked = 1 << 20;  // tokens
+constexpr Index largest_length = 1 << 20;  // in tokens, of the options
 
 void print_best(const std::vector<Translation>& outputs) {
   std::cout << (outputs.empty() ? "" : outputs[0].text) << '\n';
@@ -115,63 +116,96 @@ void print_list(const std::vector<Translation>& outputs) {
   std::cout << '\n';
 }
 
+/// Throws where standard output cannot be written, or a signal has come.
 void flush() {
   std::cout.flush();
   if (!std::cout) fail("standard output: cannot write");
   stop_if_interrupted();
 }
 
-/// The lines of FILE are the targets of those on standard input.
-void score_lines(const Options& o, const Run& run, LineInput& input) {
-  const std::vector<std::string> targets = read_lines(o.score);
-  CutWarning warning(run);
-  std::size_t done = 0;
-  const auto longest = static_cast<std::size_t>(run.model->longest());
-  for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
-    warning.look_at(lines, done);
-    std::vector<std::vector<Id>> sources;
-    std::vector<std::vector<Id>> golds;
-    std::string trouble;
-    for (std::size_t i = 0; i < lines.size() && trouble.empty(); ++i) {
-      if (done + i == targets.size()) {
-        trouble = fmt::format(
-            "{}: has {} line{} and standard input has more; give each line of one its line of the "
-            "other",
-            o.score, targets.size(), targets.size() == 1 ? "" : "s");
-        break;
-      }
-      std::vector<std::string> extra;
-      std::vector<Id> source = encode_source(*run.model, run.tokenizers, lines[i], extra);
+struct ScoredBatch {
+  std::vector<std::vector<Id>> sources;
+  std::vector<std::vector<Id>> targets;
+  std::string problem;  // of the line after the last; "": there is none
+};
 
-      std::vector<Id> gold = run.tokenizers.target->encode(utf8::trim(targets[done + i]), extra);
-      if (source.empty()) source.push_back(eos_id);
-      if (longest > 0 && gold.size() + 1 > longest) {
-        trouble = fmt::format("{}:{}: has {} tokens; the model can place {}", o.score, done + i + 1,
-                              gold.size(), longest - 1);
-        break;
-      }
-      sources.push_back(std::move(source));
-      golds.push_back(std::move(gold));
-    }
-    const auto scores = [&] {
-      const AtOnce lines_before_are_out;
-      return score_targets(*run.model, sources, golds);
-    }();
-    for (const TargetScore& score : scores) {
+/// Scores targets from a file, given their sources from standard input, line by line.
+class TargetScorer {
+ public:
+  TargetScorer(const Run& run, const std::string& file)
+      : run_(run), file_(file), targets_(read_lines(file)), warning_(run) {}
+
+  /// Scores the next lines and prints their scores. Throws Error at the first line that cannot be
+  /// scored, once the lines before it are printed.
+  void score(std::span<const std::string> lines) {
+    warning_.check(lines, done_);
+    const ScoredBatch batch = encode(lines);
+    for (const TargetScore& score : scores_of(batch)) {
       const std::string nats = fixed(score.log_probability, score_digits);
       std::cout << fmt::format("{}\t{}\n", nats, score.tokens);
     }
     flush();
-    done += lines.size();
-    if (!trouble.empty()) fail("{}", trouble);
+    done_ += lines.size();
+    if (!batch.problem.empty()) fail("{}", batch.problem);
   }
-  if (done < targets.size())
-    fail("{}: has {} lines and standard input has {}; give each line of one its line of the other",
-         o.score, targets.size(), done);
+
+  /// Throws Error where targets are left.
+  void finish() const {
+    if (done_ < targets_.size())
+      fail(
+          "{}: has {} lines and standard input has {}; give each line of one its line of the other",
+          file_, targets_.size(), done_);
+  }
+
+ private:
+  ScoredBatch encode(std::span<const std::string> lines) const {
+    ScoredBatch batch;
+    const auto longest = static_cast<std::size_t>(run_.model->longest());  // 0: any length
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const std::size_t at = done_ + i;
+      if (at == targets_.size()) {
+        batch.problem = fmt::format(
+            "{}: has {} line{} and standard input has more; give each line of one its line of the "
+            "other",
+            file_, targets_.size(), targets_.size() == 1 ? "" : "s");
+        return batch;
+      }
+      std::vector<std::string> extra;
+      std::vector<Id> source = encode_source(*run_.model, run_.tokenizers, lines[i], extra);
+      std::vector<Id> target = run_.tokenizers.target->encode(utf8::trim(targets_[at]), extra);
+      if (source.empty()) source.push_back(eos_id);
+      if (longest > 0 && target.size() + 1 > longest) {
+        batch.problem = fmt::format("{}:{}: has {} tokens; the model can place {}", file_, at + 1,
+                                    target.size(), longest - 1);
+        return batch;
+      }
+      batch.sources.push_back(std::move(source));
+      batch.targets.push_back(std::move(target));
+    }
+    return batch;
+  }
+
+  std::vector<TargetScore> scores_of(const ScoredBatch& batch) const {
+    const InterruptAtOnce earlier_lines_are_flushed;
+    return score_targets(*run_.model, batch.sources, batch.targets);
+  }
+
+  const Run& run_;
+  const std::string& file_;
+  std::vector<std::string> targets_;
+  CutWarning warning_;
+  std::size_t done_ = 0;  // lines
+};
+
+void score_lines(const Options& o, const Run& run, LineInput& input) {
+  TargetScorer scorer(run, o.score);
+  for (auto lines = input.lines(); !lines.empty(); lines = input.lines())
+    scorer.score(lines);
+  scorer.finish();
 }
 
-/// What is asked for here is given or refused; a run's own lengths are cut to what its model can
-/// place, as they were in training.
+/// Throws Error where an option asks for more tokens than the model can place. The lengths of a
+/// run's settings are silently cut to that, as they were in training.
 void check_lengths(const Options& o, const Run& run) {
   const Index most = run.model->longest_output(0);
   if (most == 0) return;
@@ -183,26 +217,39 @@ void check_lengths(const Options& o, const Run& run) {
          *o.min_length, most);
 }
 
+/// Throws Error where an option needs a model that attends to its source.
+void check_attention(const Options& o, const Run& run, const DecodeOptions& options) {
+  const bool needed = !o.attention.empty() || options.coverage_penalty > 0;
+  if (!needed || attends(*run.model)) return;
+  fail("{}: model.name = {} does not attend to its source; {}", o.run, run.settings.model.name,
+       o.attention.empty() ? "--coverage-penalty has nothing to weigh"
+                           : "there is nothing for --attention to show");
+}
+
+void print(const Options& o, const std::vector<Translation>& outputs) {
+  if (o.nbest)
+    print_list(outputs);
+  else
+    print_best(outputs);
+}
+
 void translate_lines(const Options& o, const Run& run, LineInput& input) {
   check_lengths(o, run);
   const DecodeOptions options = chosen_options(o, run.settings);
-  if ((!o.attention.empty() || options.coverage_penalty > 0) && !attends(*run.model))
-    fail("{}: model.name = {} does not attend to its source; {}", o.run, run.settings.model.name,
-         o.attention.empty() ? "--coverage-penalty has nothing to weigh"
-                             : "there is nothing for --attention to show");
+  check_attention(o, run, options);
   std::optional<plots::AttentionWriter> attention;
   if (!o.attention.empty()) attention.emplace(o.attention);
   CutWarning warning(run);
   const Decoder decoder(*run.model);
   std::size_t done = 0;
   for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
-    warning.look_at(lines, done);
+    warning.check(lines, done);
     const auto results = [&] {
-      const AtOnce lines_before_are_out;
+      const InterruptAtOnce earlier_lines_are_flushed;
       return translate_nbest(decoder, run.tokenizers, lines, options, done);
     }();
     for (const auto& outputs : results)
-      o.nbest ? print_list(outputs) : print_best(outputs);
+      print(o, outputs);
     done += lines.size();
     if (attention) {
       std::cout.flush();
@@ -219,89 +266,114 @@ void run_decoder(const Options& o, const char* verb) {
   set_threads(o.threads);
   if (!o.attention.empty()) plots::AttentionWriter::check_path(o.attention);
   const Run run = [&] {
-    const AtOnce nothing_said;
+    const InterruptAtOnce nothing_printed;
     return open_run(o.run, o.checkpoint);
   }();
   if (!run.model->reads_source()) fail("{}: a language model; it has nothing to {}", o.run, verb);
   LineInput input;
   if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
     std::cerr << fmt::format("heed: type what to {}, a line each; Ctrl-D ends\n", verb);
-  o.score.empty() ? translate_lines(o, run, input) : score_lines(o, run, input);
+  if (o.score.empty())
+    translate_lines(o, run, input);
+  else
+    score_lines(o, run, input);
 }
 
-CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
-  auto* command = app.add_subcommand(verb, what);
+using CliOptions = std::vector<CLI::Option*>;
+
+CliOptions add_search_options(CLI::App* command, Options& o) {
+  return {
+      command
+          ->add_option("--beam", o.beam, "beam width; 1: greedy (default: the run's decode.beam)")
+          ->transform(whole(1, 1000)),
+      command
+          ->add_option("--length-penalty", o.length_penalty,
+                       "alpha; larger values favour longer outputs (default: the run's)")
+          ->transform(number(0, 100)),
+      command
+          ->add_option("--coverage-penalty", o.coverage_penalty,
+                       "beta; larger values favour outputs that attend to all of the source "
+                       "(default: the run's)")
+          ->transform(number(0, 100))};
+}
+
+/// The options that only --sample has.
+CliOptions add_sampling_options(CLI::App* command, Options& o) {
+  return {command
+              ->add_option("--temperature", o.temperature,
+                           "with --sample: below 1 less varied, above 1 more varied; 0: the most "
+                           "probable token each time (default: 1)")
+              ->transform(number(0, 1000)),
+          command
+              ->add_option("--top-k", o.top_k,
+                           "with --sample: draw from the K most probable tokens; 0: from all")
+              ->transform(whole(0)),
+          command
+              ->add_option("--top-p", o.top_p,
+                           "with --sample: draw from the fewest tokens whose probabilities sum to "
+                           "at least this share")
+              ->transform(number(0, 1)),
+          command
+              ->add_option("--seed", o.seed,
+                           "with --sample: the same seed and the same lines give the same outputs "
+                           "(default: 1)")
+              ->transform(whole<std::uint64_t>(0))};
+}
+
+/// The options of both beam search and sampling.
+CliOptions add_output_options(CLI::App* command, Options& o) {
+  return {command
+              ->add_option("--nbest", o.nbest,
+                           "print up to N different outputs for each line, the best first (with "
+                           "--sample: in the order drawn): rank, score and text between tabs, then "
+                           "a blank line")
+              ->transform(whole(1, 1000)),
+          command
+              ->add_option("--min-length", o.min_length,
+                           "smallest number of tokens of an output (default: the run's)")
+              ->transform(whole(0, largest_length)),
+          command
+              ->add_option("--max-length", o.max_length,
+                           "largest number of tokens of an output (default: the run's, else twice "
+                           "the source + 20, at most data.max_length)")
+              ->transform(whole(1, largest_length)),
+          command
+              ->add_option("--no-repeat-ngram", o.no_repeat_ngram,
+                           "no sequence of N tokens occurs twice in an output; 0: it may (default: "
+                           "the run's)")
+              ->transform(whole(0, largest_length)),
+          command
+              ->add_option("--attention", o.attention,
+                           "file for the attention weights of each best output: .html (a page), "
+                           ".svg (a picture) or .jsonl (the numbers)")
+              ->type_name("FILE")};
+}
+
+/// `verb`: the name of the subcommand, and what it does.
+CLI::App* add_decoder(CLI::App& app, const char* verb, const char* description) {
+  auto* command = app.add_subcommand(verb, description);
   auto o = std::make_shared<Options>();
   command->add_option("--run", o->run, "folder that `heed train --out` wrote")->required();
   command->add_option("--checkpoint", o->checkpoint, checkpoint_help);
-  const auto add = [&](const char* name, auto& value, const char* help) {
-    return command->add_option(name, value, help);
-  };
-  std::vector<CLI::Option*> search = {
-      add("--beam", o->beam, "beam width; 1: greedy (default: the run's decode.beam)")
-          ->transform(whole(1, 1000)),
-      add("--length-penalty", o->length_penalty,
-          "alpha; larger favours longer outputs (default: the run's)")
-          ->transform(number(0, 100)),
-      add("--coverage-penalty", o->coverage_penalty,
-          "beta; larger favours outputs that looked at all of the source (default: the run's)")
-          ->transform(number(0, 100)),
-  };
-  CLI::Option* sample =
-      command->add_flag("--sample", o->sample,
-                        "draw outputs at random by their probability, in place of beam search");
-  std::vector<CLI::Option*> sampling = {
-      add("--temperature", o->temperature,
-          "of --sample: below 1 surer, above 1 more varied; 0: the likeliest token each time")
-          ->transform(number(0, 1000)),
-      add("--top-k", o->top_k, "of --sample: from the K likeliest tokens alone; 0: from all")
-          ->transform(whole(0)),
-      add("--top-p", o->top_p,
-          "of --sample: from the fewest tokens that hold this share of the probability")
-          ->transform(number(0, 1)),
-      add("--seed", o->seed,
-          "of --sample: the same seed draws the same from the same lines (default: 1)")
-          ->transform(whole<std::uint64_t>(0)),
-  };
-  std::vector<CLI::Option*> both = {
-      sample,
-      add("--nbest", o->nbest,
-          "up to N different outputs of each line, the best (of --sample: as drawn): rank, score "
-          "and text between tabs, a blank line after them")
-          ->transform(whole(1, 1000)),
-      add("--min-length", o->min_length, "fewest tokens of an output (default: the run's)")
-          ->transform(whole(0, longest_asked)),
-      add("--max-length", o->max_length,
-          "most tokens of an output (default: the run's; else twice the source + 20, no more "
-          "than data.max_length)")
-          ->transform(whole(1, longest_asked)),
-      add("--no-repeat-ngram", o->no_repeat_ngram,
-          "no N tokens in a row twice in an output; 0: they may (default: the run's)")
-          ->transform(whole(0, longest_asked)),
-      add("--attention", o->attention,
-          "file to write what the model looked at for each token of its best: .html (a page), .svg "
-          "or .jsonl (the weights)")
-          ->type_name("FILE"),
-  };
+  const CliOptions search = add_search_options(command, *o);
+  CLI::Option* sample = command->add_flag(
+      "--sample", o->sample, "draw outputs at random by their probability, instead of beam search");
+  const CliOptions sampling = add_sampling_options(command, *o);
+  const CliOptions output = add_output_options(command, *o);
   CLI::Option* score =
       command
           ->add_option("--score", o->score,
-                       "decode nothing: FILE's lines are the outputs of the lines read; prints the "
-                       "log probability of each, a tab, and its tokens, </s> among them")
+                       "instead of decoding, score the lines of FILE as outputs of the lines read: "
+                       "prints the log probability of each, a tab, and its number of tokens with "
+                       "</s>")
           ->type_name("FILE");
-  command
-      ->add_option("--threads", o->threads,
-                   "threads to compute on (0: one a core); results do not depend on it")
-      ->transform(thread_count());
-  for (CLI::Option* option : search) {
-    option->excludes(sample);
-    both.push_back(option);
-  }
-  for (CLI::Option* option : sampling) {
-    option->needs(sample);
-    both.push_back(option);
-  }
-  for (CLI::Option* option : both)
+  command->add_option("--threads", o->threads, threads_help)->transform(thread_count());
+  sample->excludes(score);
+  for (CLI::Option* option : search)
+    option->excludes(sample)->excludes(score);
+  for (CLI::Option* option : sampling)
+    option->needs(sample)->excludes(score);
+  for (CLI::Option* option : output)
     option->excludes(score);
   command->callback([o, verb] { run_decoder(*o, verb); });
   return command;
@@ -311,7 +383,7 @@ CLI::App* add_decoder(CLI::App& app, const char* verb, const char* what) {
 
 void add_translate(CLI::App& app) {
   add_decoder(app, "translate",
-              "Translate standard input with a trained model: a line in, a line out, in order")
+              "Translate standard input with a trained model, line by line, in order")
       ->footer(
           "Examples:\n  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n"
           "  heed translate --run runs/de-en --beam 8 < test.de > test.hyp\n"
@@ -323,8 +395,7 @@ void add_translate(CLI::App& app) {
 
 void add_summarize(CLI::App& app) {
   add_decoder(app, "summarize",
-              "Summarize standard input with a trained model: a document a line in, a summary a "
-              "line out, in order")
+              "Summarize standard input, one document per line, with a trained model")
       ->footer(
           "Examples:\n  heed summarize --run runs/news < documents.txt > summaries.txt\n"
           "  heed summarize --run runs/news --no-repeat-ngram 3 --min-length 10 --coverage-penalty "

@@ -14,26 +14,26 @@
 #include "framework/kernels/parallel.h"
 #include "framework/types.h"
 
-// Values of options, and numbers as people read and write them.
+// Values of options, and numbers in text.
 
 namespace heed::cli {
 
-/// `value` with so many digits after the point, and never "-0.00".
+/// `value` with this number of digits after the point; never "-0.00".
 std::string fixed(double value, int digits);
-/// The same with its sign, for differences: "+0.25", "-0.25", "+0.00".
+/// The same with a sign, for differences: "+0.25", "-0.25", "+0.00".
 std::string signed_fixed(double value, int digits);
 
 /// "expected a whole number from 1 to 9; got 0".
 std::string wrong_number(const std::string& expected, const std::string& given);
 
-/// "a whole number above 0", "a number from 0 to 1", ...; no `most`: any number from `least` on.
+/// "a whole number above 0", "a number from 0 to 1". An empty `most` means that there is none.
 std::string range_text(const std::string& kind, const std::string& least, const std::string& most);
 
-/// "+5" is 5.
+/// The text without its leading plus sign, which from_chars() does not read.
 std::string_view without_plus(std::string_view text);
 
-/// An option's value is a whole number of type T from `least` to `most`. For transform(), not
-/// check(): it is handed on in plain digits, as CLI11 itself would read "010" as eight.
+/// Checks that an option's value is a whole number from `least` to `most`. Use it with transform(),
+/// not with check(): it passes on plain decimal digits, because CLI11 reads "010" as eight.
 template <class T = Index>
 CLI::Validator whole(std::type_identity_t<T> least,
                      std::type_identity_t<T> most = std::numeric_limits<T>::max()) {
@@ -57,16 +57,18 @@ CLI::Validator whole(std::type_identity_t<T> least,
   return CLI::Validator(check, open ? low + ".." : low + ".." + high, "whole");
 }
 
-/// An option's value is a number from `least` to `most`, finite.
+/// Checks that an option's value is a finite number from `least` to `most`.
 CLI::Validator number(double least, double most = std::numeric_limits<double>::infinity());
 
-/// An option's value is one of these; what is misspelt is answered with the nearest.
+/// Checks that an option's value is one of `names`; the error for a misspelt one names the nearest.
 CLI::Validator one_of(std::vector<std::string> names);
 
-/// No text where a name or a file is wanted, as from a shell's variable that is not set.
+/// An error where the value is empty, as from a shell variable that is not set; else "".
 std::string not_empty(const std::string& value);
 
-/// --threads.
+/// The range and the help of --threads.
+inline constexpr const char* threads_help =
+    "number of threads (0: one per core); it does not change the results";
 inline CLI::Validator thread_count() { return whole<Index>(0, most_threads); }
 
 }  // namespace heed::cli

@@ -47,7 +47,7 @@ class TemporaryFolder {
   std::string path_;
 };
 
-/// All that is written to the other end until it is closed.
+/// Reads until the other end is closed.
 std::string read_all(int descriptor) {
   std::string text;
   char chunk[4096];
@@ -59,9 +59,9 @@ std::string read_all(int descriptor) {
   }
 }
 
-/// Does it in a process of its own, which may be killed; returns the signal that killed it, 0 for
-/// none. This process must not have computed anything yet: threads do not survive a fork. Throws
-/// the Error that the process ended with.
+/// Calls `act` in a process of its own. Returns the signal that killed it, or 0. Throws the Error
+/// that it ended with. This process must not have computed anything before: threads do not survive
+/// a fork.
 int in_a_process(const std::function<void()>& act) {
   std::cout.flush();
   int error_pipe[2];
@@ -86,7 +86,7 @@ int in_a_process(const std::function<void()>& act) {
   if (child < 0) fail("cannot start a process to train in: {}", std::strerror(errno));
   int status = 0;
   do {
-    if (interrupted()) ::kill(child, SIGKILL);  // nothing it has is wanted
+    if (interrupted()) ::kill(child, SIGKILL);  // its results are not needed
   } while (::waitpid(child, &status, 0) < 0 && errno == EINTR);
   stop_if_interrupted();
   if (WIFSIGNALED(status)) return WTERMSIG(status);
@@ -104,7 +104,7 @@ void train(const Settings& settings, const fs::path& folder, int threads, bool r
   if (training.run(observers).interrupted) throw Interrupted();
 }
 
-/// A run but for its log: names, relative to its folder.
+/// The names of the files of a run, relative to its folder.
 std::set<std::string> files_of(const fs::path& run) {
   std::set<std::string> names;
   for (const auto& entry : fs::recursive_directory_iterator(run))
@@ -112,7 +112,7 @@ std::set<std::string> files_of(const fs::path& run) {
   return names;
 }
 
-/// What time does not change of metrics.jsonl, a row a line.
+/// The rows of metrics.jsonl without the times.
 std::string timeless(const std::string& rows) {
   std::istringstream in(rows);
   std::string kept;
@@ -125,7 +125,7 @@ std::string timeless(const std::string& rows) {
   return kept;
 }
 
-/// "" where the file is the same in both runs.
+/// How a file differs between two runs; "" where it is the same.
 std::string difference_of(const std::string& name, const fs::path& a, const fs::path& b) {
   if (!fs::exists(a / name)) return "only the run that was resumed has it";
   if (!fs::exists(b / name)) return "only the run in one go has it";
@@ -139,42 +139,32 @@ std::string difference_of(const std::string& name, const fs::path& a, const fs::
   return found.empty() ? "bytes differ" : found;
 }
 
-}  // namespace
-
-void verify_resume(const Settings& settings, int threads) {
-  const Index steps = settings.train.steps;
-  const Index half = steps / 2;
-  const Index killed_in = std::min(steps, half + 2);
-  const TemporaryFolder folder;
-  const fs::path whole = folder / "whole";
-  const fs::path parts = folder / "parts";
-  std::cout << fmt::format("train    {} steps of {}, in one go\n", steps, settings.model.name);
-  in_a_process([&] { train(settings, whole, threads, false); });
-
-  std::cout << fmt::format("train    the same, saved at step {}, killed in step {}\n", half,
-                           killed_in);
+/// Trains, saves at step `saved` and is killed within step `killed`.
+void train_and_kill(const Settings& settings, const fs::path& folder, int threads, Index saved,
+                    Index killed) {
   const int signal = in_a_process([&] {
     Index step = 0;
     Observers observers;
     observers.on_step = [&](const StepReport& report) {
       step = report.step;
-      if (step == killed_in) std::raise(SIGKILL);
+      if (step == killed) std::raise(SIGKILL);
     };
-    observers.should_save = [&] { return step == half; };
-    train(settings, parts, threads, false, observers);
+    observers.should_save = [&] { return step == saved; };
+    train(settings, folder, threads, false, observers);
   });
-  if (signal != SIGKILL) fail("the training ended in step {} before it could be killed", killed_in);
+  if (signal != SIGKILL) fail("the training ended in step {} before it could be killed", killed);
+}
 
-  std::cout << fmt::format("resume   from step {} to step {}\n", half, steps);
-  in_a_process([&] { train(settings, parts, threads, true); });
-
+/// Compares all files of the two runs but the log, and prints the results. Throws Error where one
+/// differs.
+void compare_runs(const fs::path& whole, const fs::path& parts) {
   std::set<std::string> names = files_of(whole);
   names.merge(files_of(parts));
   names.erase("log.txt");
   std::size_t differing = 0;
   for (const std::string& name : names) {
     const std::string found = difference_of(name, whole, parts);
-    differing += !found.empty();
+    if (!found.empty()) ++differing;
     std::cout << fmt::format("compare  {:<32} {:>12} bytes  {}\n",
                              name == "metrics.jsonl" ? "metrics.jsonl, but for times" : name,
                              fs::exists(whole / name) ? fs::file_size(whole / name) : 0,
@@ -182,6 +172,25 @@ void verify_resume(const Settings& settings, int threads) {
   }
   if (differing > 0)
     fail("resuming is not exact on these settings: {} of {} files differ", differing, names.size());
+}
+
+}  // namespace
+
+void verify_resume(const Settings& settings, int threads) {
+  const Index steps = settings.train.steps;
+  const Index half = steps / 2;
+  const Index killed = std::min(steps, half + 2);
+  const TemporaryFolder folder;
+  const fs::path whole = folder / "whole";
+  const fs::path parts = folder / "parts";
+  std::cout << fmt::format("train    {} steps of {}, in one go\n", steps, settings.model.name);
+  in_a_process([&] { train(settings, whole, threads, false); });
+  std::cout << fmt::format("train    the same, saved at step {}, killed in step {}\n", half,
+                           killed);
+  train_and_kill(settings, parts, threads, half, killed);
+  std::cout << fmt::format("resume   from step {} to step {}\n", half, steps);
+  in_a_process([&] { train(settings, parts, threads, true); });
+  compare_runs(whole, parts);
   std::cout << fmt::format("the same: resuming is exact on these settings\n");
 }
 

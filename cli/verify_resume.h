@@ -4,10 +4,14 @@
 
 namespace heed::cli {
 
-/// Trains `settings.train.steps` steps in one go; then again, saved half-way, killed (SIGKILL) and
-/// resumed; and compares every file of the two runs to the byte, rows of metrics but for times.
-/// Prints what it did and found; throws Error where they differ. Both runs live in a temporary
-/// folder and are gone afterwards.
+/// Checks that resuming is exact.
+///
+/// Trains settings.train.steps steps without a stop. Trains them again, saves half-way, is killed
+/// (SIGKILL) and resumes. Compares every file of the two runs byte by byte; of metrics.jsonl all
+/// but the times. Prints what it did and found. Both runs are in a temporary folder, which is
+/// removed.
+///
+/// Throws Error where a file differs.
 void verify_resume(const Settings& settings, int threads);
 
 }  // namespace heed::cli

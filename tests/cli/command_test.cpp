@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -8,13 +9,13 @@
 namespace heed {
 namespace {
 
-/// A model and a run so small that neither is worth waiting for.
+/// Settings of a small model and a short run.
 const Args tiny = {
     "--set", "model.d=16",           "--set", "model.layers=1",     "--set", "model.heads=2",
     "--set", "data.batch_tokens=64", "--set", "data.min_count=1",   "--set", "optim.warmup=2",
     "--set", "train.log_every=2",    "--set", "train.eval_every=4", "--set", "train.save_every=4"};
 
-/// 40 pairs, the target the source backwards.
+/// Writes 40 pairs. The target is the source in reverse.
 void write_pairs(const TemporaryFolder& folder) {
   std::string source;
   std::string target;
@@ -44,8 +45,8 @@ Ran train_run(const TemporaryFolder& folder, int steps = 8, const Args& more = {
   return ran;
 }
 
-/// One line on standard error, `heed: error: ...` with every one of `parts` in it; nothing on
-/// standard output.
+/// Expects one line on standard error, `heed: error: ...`, with all of `parts` in it, and nothing
+/// on standard output.
 void expect_error(const Ran& ran, int code, const std::vector<std::string>& parts,
                   const std::string& what) {
   EXPECT_EQ(ran.code, code) << what << ": " << ran.err;
@@ -75,13 +76,12 @@ void expect_all_bad(const TemporaryFolder& folder, const std::vector<Bad>& rows)
     for (const auto& [name, bytes] : after) {
       if (before.contains(name)) continue;
       ADD_FAILURE() << what << " left " << name;
-      std::filesystem::remove_all(folder.path(name));  // the next row is not to blame
+      std::filesystem::remove_all(folder.path(name));  // so that the next row does not find it
     }
   }
 }
 
 // Wrong usage and bad data
-// - -----------------------------------------------------------------------------------------------
 
 TEST(Command, RefusesWrongUsage) {
   const TemporaryFolder folder;
@@ -112,87 +112,112 @@ TEST(Command, RefusesWrongUsage) {
       });
 }
 
-TEST(Command, RefusesBadData) {
-  const TemporaryFolder folder;
+/// Writes good pairs, and files and folders with one fault each.
+void write_bad_files(const TemporaryFolder& folder) {
   write_pairs(folder);
   folder.write("short.tgt", "a\nb\n");
   folder.write("empty.src", "");
   folder.write("blank.src", "\n\n");
-
   folder.write("blank.tgt", "\n \n");
   folder.write("latin.src", "a b\nc\n\xe9t\xe9\n");
   folder.write("latin.tgt", "a\nb\nc\n");
   folder.write("one.txt", "some text\n");
   folder.write("bad.tsv", "a\tb\nc\n");
-
   folder.write("bad.jsonl",
                "{\"source\": \"a\", \"target\": \"b\"}\n{\"source\": 3, \"target\": \"b\"}\n");
   folder.write("bad.toml", "[model]\nlayer = 3\n");
   folder.write("type.toml", "[model]\nd = \"wide\"\n");
-
   folder.write("broken.toml", "[model\n");
   folder.write("few.txt", "ab");
   folder.write("cut.tsv.gz", "\x1f\x8b\x08");
   folder.write("gap.tsv", "a\tb\n\nc\td\n");
   std::filesystem::create_directory(folder.path("folder"));
-  const auto train = [](Args data, Args more = {}) {
-    return Args{"train", "--train"} + data +
-           Args{"--model", "transformer", "--out", "run", "--steps", "2"} + tiny + more;
-  };
-  const Args good = {"train.src", "train.tgt"};
+}
+
+const Args good = {"train.src", "train.tgt"};
+
+Args train_on(const Args& data, const Args& more = {}) {
+  return Args{"train", "--train"} + data +
+         Args{"--model", "transformer", "--out", "run", "--steps", "2"} + tiny + more;
+}
+
+TEST(Command, RefusesBadData) {
+  const TemporaryFolder folder;
+  write_bad_files(folder);
   expect_all_bad(
       folder,
       {
-          {train({"nowhere.src", "train.tgt"}), 1, {"nowhere.src: no such file"}},
-          {train({"train.src", "folder"}), 1, {"folder: is a folder"}},
-          {train({"train.src", "short.tgt"}), 1, {"train.src: has 40 lines and short.tgt has 2"}},
-          {train({"empty.src", "train.tgt"}), 1, {"empty.src: is empty"}},
-          {train({"blank.src", "blank.tgt"}), 1, {"no line has text on both sides"}},
-          {train({"latin.src", "latin.tgt"}), 1, {"latin.src:3: malformed UTF-8"}},
-          {train({"bad.tsv"}), 1, {"bad.tsv:2: expected 2 tab-separated columns, got 1"}},
-          {train({"bad.jsonl"}), 1, {"bad.jsonl:2: \"source\" is of type number"}},
-          {train({"cut.tsv.gz"}),
+          {train_on({"nowhere.src", "train.tgt"}), 1, {"nowhere.src: no such file"}},
+          {train_on({"train.src", "folder"}), 1, {"folder: is a folder"}},
+          {train_on({"train.src", "short.tgt"}),
+           1,
+           {"train.src: has 40 lines and short.tgt has 2"}},
+          {train_on({"empty.src", "train.tgt"}), 1, {"empty.src: is empty"}},
+          {train_on({"blank.src", "blank.tgt"}), 1, {"no line has text on both sides"}},
+          {train_on({"latin.src", "latin.tgt"}), 1, {"latin.src:3: malformed UTF-8"}},
+          {train_on({"bad.tsv"}), 1, {"bad.tsv:2: expected 2 tab-separated columns, got 1"}},
+          {train_on({"bad.jsonl"}), 1, {"bad.jsonl:2: \"source\" is of type number"}},
+          {train_on({"cut.tsv.gz"}),
            1,
            {"cut.tsv.gz: ends in the middle of its gzip data, after 3 bytes"}},
-          {train({"gap.tsv"}, {"--set", "data.blank=error"}),
+          {train_on({"gap.tsv"}, {"--set", "data.blank=error"}),
            1,
            {"gap.tsv:2: the line is blank", "data.blank=skip"}},
-          {train({"one.txt"}), 1, {"one.txt", "--model lm"}},
-          {train({"toy:coppy"}), 1, {"unknown corpus 'toy:coppy'", "did you mean copy?"}},
-          {train({"toy:copy"}, {"--epochs", "1"}), 1, {"no epochs"}},
-          {train(good, {"--valid", "nowhere.tsv"}), 1, {"nowhere.tsv: no such file"}},
-          {train(good, {"--set", "model.layer=2"}),
-           1,
-           {"unknown setting 'model.layer'", "did you mean 'model.layers'?"}},
-          {train(good, {"--set", "model.d=wide"}), 1, {"model.d takes a whole number; got 'wide'"}},
-          {train(good, {"--set", "model.d=18", "--set", "model.heads=4"}),
-           1,
-           {"model.heads divides model.d"}},
-          {train(good, {"--set", "data.blank=drop"}),
-           1,
-           {"data.blank is one of skip, error; got 'drop'"}},
-          {train(good, {"--set", "data.long=ct"}),
-           1,
-           {"data.long is one of drop, cut; got 'ct'", "did you mean cut?"}},
-          {train(good, {"--set", "optim.name=adm"}),
-           1,
-           {"optim.name is one of adam, adamw, sgd; got 'adm'", "did you mean adam?"}},
-          {train(good, {"--set", "train.average=3", "--set", "train.save_every=0"}),
-           1,
-           {"average"}},
-          {train(good, {"--set", "data.max_length=1"}), 1, {"max_length"}},
-          {train(good, {"--set", "a\nb=1"}), 1, {"unknown setting"}},
-          {train(good, {"--config", "bad.toml"}),
-           1,
-           {"bad.toml:2: unknown setting 'model.layer'", "did you mean 'model.layers'?"}},
-          {train(good, {"--config", "type.toml"}),
-           1,
-           {"type.toml:2: model.d takes a whole number; got 'wide'"}},
-          {train(good, {"--config", "broken.toml"}), 1, {"broken.toml:1: "}},
-          {train(good, {"--config", "nowhere.toml"}), 1, {"nowhere.toml: no such file"}},
-          {train(good, {"--config", "folder"}), 1, {"folder: is a folder"}},
-          {train(good, {"--time", "soon"}), 1, {"expected a time", "got 'soon'"}},
-          {train(good, {"--resume"}), 1, {"run: no run to resume here"}},
+          {train_on({"one.txt"}), 1, {"one.txt", "--model lm"}},
+          {train_on({"toy:coppy"}), 1, {"unknown corpus 'toy:coppy'", "did you mean copy?"}},
+          {train_on({"toy:copy"}, {"--epochs", "1"}), 1, {"no epochs"}},
+      });
+}
+
+TEST(Command, RefusesBadSettings) {
+  const TemporaryFolder folder;
+  write_bad_files(folder);
+  expect_all_bad(
+      folder, {
+                  {train_on(good, {"--valid", "nowhere.tsv"}), 1, {"nowhere.tsv: no such file"}},
+                  {train_on(good, {"--set", "model.layer=2"}),
+                   1,
+                   {"unknown setting 'model.layer'", "did you mean 'model.layers'?"}},
+                  {train_on(good, {"--set", "model.d=wide"}),
+                   1,
+                   {"model.d takes a whole number; got 'wide'"}},
+                  {train_on(good, {"--set", "model.d=18", "--set", "model.heads=4"}),
+                   1,
+                   {"model.heads divides model.d"}},
+                  {train_on(good, {"--set", "data.blank=drop"}),
+                   1,
+                   {"data.blank is one of skip, error; got 'drop'"}},
+                  {train_on(good, {"--set", "data.long=ct"}),
+                   1,
+                   {"data.long is one of drop, cut; got 'ct'", "did you mean cut?"}},
+                  {train_on(good, {"--set", "optim.name=adm"}),
+                   1,
+                   {"optim.name is one of adam, adamw, sgd; got 'adm'", "did you mean adam?"}},
+                  {train_on(good, {"--set", "train.average=3", "--set", "train.save_every=0"}),
+                   1,
+                   {"average"}},
+                  {train_on(good, {"--set", "data.max_length=1"}), 1, {"max_length"}},
+                  {train_on(good, {"--set", "a\nb=1"}), 1, {"unknown setting"}},
+                  {train_on(good, {"--config", "bad.toml"}),
+                   1,
+                   {"bad.toml:2: unknown setting 'model.layer'", "did you mean 'model.layers'?"}},
+                  {train_on(good, {"--config", "type.toml"}),
+                   1,
+                   {"type.toml:2: model.d takes a whole number; got 'wide'"}},
+                  {train_on(good, {"--config", "broken.toml"}), 1, {"broken.toml:1: "}},
+                  {train_on(good, {"--config", "nowhere.toml"}), 1, {"nowhere.toml: no such file"}},
+                  {train_on(good, {"--config", "folder"}), 1, {"folder: is a folder"}},
+                  {train_on(good, {"--time", "soon"}), 1, {"expected a time", "got 'soon'"}},
+                  {train_on(good, {"--resume"}), 1, {"run: no run to resume here"}},
+              });
+}
+
+TEST(Command, RefusesAnIncompleteRequest) {
+  const TemporaryFolder folder;
+  write_bad_files(folder);
+  expect_all_bad(
+      folder,
+      {
           {{"train", "--train", "train.src", "train.tgt", "--model", "transfomer", "--out", "run"},
            1,
            {"got 'transfomer'", "did you mean transformer?"}},
@@ -213,25 +238,32 @@ TEST(Command, RefusesBadData) {
                tiny,
            1,
            {"model.context: expected below 2, the number of tokens to train on; got 64"}},
-          {{"translate", "--run", "nowhere"}, 1, {"nowhere: no such folder"}},
-          {{"translate", "--run", "folder"}, 1, {"folder: not a run"}},
-          {{"translate", "--run", "one.txt"}, 1, {"one.txt"}},
-          {{"evaluate", "--run", "folder", "--data", "train.src", "train.tgt"},
-           1,
-           {"folder: not a run"}},
-          {{"inspect", "nowhere"}, 1, {"nowhere"}},
-          {{"inspect", "folder"}, 1, {"folder: not a run"}},
-          {{"inspect", "train.src"}, 1, {"train.src: is not a Heed checkpoint"}},
-          {{"inspect", "empty.src"}, 1, {"empty.src"}},
-          {{"generate", "toy:cpoy", "--out", "x"}, 1, {"toy:cpoy", "toy:copy"}},
-          {{"generate", "toy:copy", "--out", "nowhere/x"},
-           1,
-           {"nowhere/x.src: cannot be written", "no such folder"}},
       });
 }
 
-TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
+TEST(Command, RefusesWhatIsNoRun) {
   const TemporaryFolder folder;
+  write_bad_files(folder);
+  expect_all_bad(folder, {
+                             {{"translate", "--run", "nowhere"}, 1, {"nowhere: no such folder"}},
+                             {{"translate", "--run", "folder"}, 1, {"folder: not a run"}},
+                             {{"translate", "--run", "one.txt"}, 1, {"one.txt"}},
+                             {{"evaluate", "--run", "folder", "--data", "train.src", "train.tgt"},
+                              1,
+                              {"folder: not a run"}},
+                             {{"inspect", "nowhere"}, 1, {"nowhere"}},
+                             {{"inspect", "folder"}, 1, {"folder: not a run"}},
+                             {{"inspect", "train.src"}, 1, {"train.src: is not a Heed checkpoint"}},
+                             {{"inspect", "empty.src"}, 1, {"empty.src"}},
+                             {{"generate", "toy:cpoy", "--out", "x"}, 1, {"toy:cpoy", "toy:copy"}},
+                             {{"generate", "toy:copy", "--out", "nowhere/x"},
+                              1,
+                              {"nowhere/x.src: cannot be written", "no such folder"}},
+                         });
+}
+
+/// Trains "run", and copies it to folders that are damaged in one way each.
+void make_damaged_runs(const TemporaryFolder& folder) {
   train_run(folder);
   namespace fs = std::filesystem;
   const auto copy = [&](const char* name) {
@@ -243,7 +275,6 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
     folder.write(path, bytes);
   };
   const std::string last = read_file(folder.path("run/checkpoints/last.heed"));
-
   const std::string best = read_file(folder.path("run/checkpoints/best.heed"));
   for (const char* name : {"cut", "flipped", "other", "tokenizer", "config", "bare"})
     copy(name);
@@ -252,7 +283,6 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
   flipped_last[last.size() / 2] ^= 1;
   flipped_best[best.size() / 2] ^= 1;
   replace("cut/checkpoints/last.heed", last.substr(0, last.size() / 2));
-
   replace("cut/checkpoints/best.heed", best.substr(0, best.size() / 2));
   replace("flipped/checkpoints/last.heed", flipped_last);
   replace("flipped/checkpoints/best.heed", flipped_best);
@@ -264,14 +294,17 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
   replace("tokenizer/tokenizer.json", "{");
   replace("config/config.toml", "[model]\nwidth = 3\n");
   fs::remove_all(folder.path("bare/checkpoints"));
+}
 
-  const auto resume = [](const char* name) {
-    return Args{"train", "--resume", "--steps", "12", "--threads", "1", "--out", name};
-  };
-  const auto translate = [](const char* name) { return Args{"translate", "--run", name}; };
-  const auto evaluate = [](const char* name) {
-    return Args{"evaluate", "--json", "--run", name, "--data", "train.src", "train.tgt"};
-  };
+Args resume(const char* name) {
+  return {"train", "--resume", "--steps", "12", "--threads", "1", "--out", name};
+}
+
+Args translate(const char* name) { return {"translate", "--run", name}; }
+
+TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
+  const TemporaryFolder folder;
+  make_damaged_runs(folder);
   expect_all_bad(
       folder,
       {
@@ -279,7 +312,9 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
           {translate("cut"), 1, {"cut/checkpoints/best.heed: truncated"}},
           {{"inspect", "cut"}, 1, {"cut/checkpoints/last.heed: truncated"}},
           {resume("flipped"), 1, {"flipped/checkpoints/last.heed: damaged"}},
-          {evaluate("flipped"), 1, {"flipped/checkpoints/best.heed: damaged"}},
+          {{"evaluate", "--json", "--run", "flipped", "--data", "train.src", "train.tgt"},
+           1,
+           {"flipped/checkpoints/best.heed: damaged"}},
           {{"inspect", "flipped/checkpoints/best.heed"},
            1,
            {"flipped/checkpoints/best.heed: damaged"}},
@@ -291,7 +326,15 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
           {{"inspect", "config"}, 1, {"config/config.toml:2: unknown setting 'model.width'"}},
           {translate("bare"), 1, {"bare: no checkpoint yet"}},
           {{"inspect", "bare"}, 1, {"bare: no checkpoint yet"}},
-          // And the whole one: nothing that decides its future may change.
+      });
+}
+
+TEST(Command, RefusesOtherSettingsForARunThatIsThere) {
+  const TemporaryFolder folder;
+  train_run(folder);
+  expect_all_bad(
+      folder,
+      {
           {train_pairs + Args{"--steps", "2", "--out", "run"},
            1,
            {"run: holds a run already", "--resume"}},
@@ -311,7 +354,6 @@ TEST(Command, RefusesADamagedRunAndLeavesItAsItWas) {
 }
 
 // What works
-// - -----------------------------------------------------------------------------------------------
 
 TEST(Command, TrainsOnABuiltInCorpus) {
   const TemporaryFolder folder;
@@ -332,7 +374,7 @@ TEST(Command, TrainsOnABuiltInCorpus) {
   for (const char* line :
        {"train = ['toy:copy'] ", "name = 'transformer' ", "d = 16 ", "steps = 8 ", "seed = 3 "})
     EXPECT_NE(config.find(line), std::string::npos) << line;
-  // Rows of numbers: training at 2, 4, 6, 8, validation at 4 and 8.
+  // The rows: training at steps 2, 4, 6 and 8, validation at 4 and 8.
   std::multiset<std::string> rows;
   for (const std::string& line : lines_of(files.at("runs/first/metrics.jsonl"))) {
     const nlohmann::json row = nlohmann::json::parse(line, nullptr, false);
@@ -353,7 +395,7 @@ TEST(Command, TrainsTheSameBitsAgainAndOnFromTheMiddle) {
   const TemporaryFolder folder;
   train_run(folder, 10);
   const std::string whole = read_file(folder.path("run/checkpoints/last.heed"));
-  // a table of names, shapes and norms, without sizes and settings
+  // The table of names, shapes and norms.
   const auto weights = [&](const std::string& name) {
     const Ran ran = run(folder, {"inspect", name});
     EXPECT_EQ(ran.code, 0) << ran.err;
@@ -367,7 +409,7 @@ TEST(Command, TrainsTheSameBitsAgainAndOnFromTheMiddle) {
   ASSERT_EQ(
       run(folder, train_pairs + Args{"--threads", "3", "--steps", "10", "--out", "again"}).code, 0);
   EXPECT_EQ(weights("run"), weights("again"));
-  // Half of the way, as far as the schedule knows: constant in both.
+  // Resuming from half-way. The schedule is constant, so that it does not depend on the end.
   ASSERT_EQ(run(folder, train_pairs + Args{"--set", "optim.schedule=constant", "--steps", "10",
                                            "--out", "constant"})
                 .code,
@@ -388,7 +430,7 @@ TEST(Command, TrainsTheSameBitsAgainAndOnFromTheMiddle) {
   EXPECT_TRUE(lines_of(read_file(folder.path("half/log.txt"))).size() >
               lines_of(resumed.err).size())
       << "the log goes on";
-  // What has arrived stays there.
+  // Resuming a finished run changes nothing.
   const Ran done = run(folder, {"train", "--resume", "--threads", "1", "--out", "half"});
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_EQ(weights("half"), weights("constant"));
@@ -420,8 +462,8 @@ TEST(Command, TranslatesALineInALineOut) {
         EXPECT_EQ(lines[i], "") << row.name << ", line " << i;
       }
   }
-  // In order, whatever their lengths: each line as it comes out alone; more lines than a batch, and
-  // than a block of input.
+  // Each line gives the output that it gives alone, in order, whatever the lengths. There are more
+  // lines than in a batch and in a block of input.
   const std::vector<std::string> sources = {"a b c d e f", "a", "", "h g f", "b b", "c d a b"};
   std::vector<std::string> alone;
   for (const std::string& source : sources)
@@ -446,16 +488,15 @@ TEST(Command, ListsTheNBest) {
   const Ran ran =
       run(folder, {"translate", "--run", "run", "--beam", "4", "--nbest", "3"}, "a b c\n\nd\n");
   ASSERT_EQ(ran.code, 0) << ran.err;
-  // Rank, score and text between tabs; a blank line after each source's, and for a blank source
-  // that alone.
+  // Rank, score and text between tabs. A blank line follows the outputs of each source; of a blank
+  // source there is only that line.
+  constexpr int ranks[] = {1, 2, 3, 0, 0, 1, 2, 3, 0};  // 0: a blank line
   const auto lines = lines_of(ran.out);
   ASSERT_EQ(lines.size(), 9u) << ran.out;
   std::vector<std::string> firsts;
   double previous = 0;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const int rank = i < 3             ? static_cast<int>(i) + 1
-                     : i >= 5 && i < 8 ? static_cast<int>(i) - 4
-                                       : 0;
+    const int rank = ranks[i];
     if (rank == 0) {
       EXPECT_EQ(lines[i], "") << i;
       continue;
@@ -497,8 +538,8 @@ TEST(Command, EvaluatesAndInspects) {
     EXPECT_LE(report[key].get<double>(), most) << key;
   }
   EXPECT_TRUE(report["signature"].is_string());
-  // A target of n letters is n words and </s>, and n letters, n - 1 spaces and the line's end: 40
-  // times 2 to 6 letters, 4 on average.
+  // A target of n letters has n + 1 tokens (with </s>) and 2 n characters (n letters, n - 1 spaces
+  // and the end of the line). There are 40 targets of 2 to 6 letters, 4 on average.
   EXPECT_NEAR(std::log(report["perplexity_per_character"].get<double>()) * (40 * 2 * 4),
               report["loss"].get<double>() * (40 * (4 + 1)), 1e-6);
   const Ran plain = run(folder, {"evaluate", "--run", "run", "--data", "toy:copy", "--lines", "3",
@@ -510,8 +551,9 @@ TEST(Command, EvaluatesAndInspects) {
        {"run", "run/checkpoints/best.heed", "run/checkpoints/step-000004.heed"}) {
     const Ran ran = run(folder, {"inspect", what});
     ASSERT_EQ(ran.code, 0) << ran.err;
-    // 16 wide, feed-forward 64, one layer each: 3 attentions of 4 (256 + 16), 2 feed-forwards of
-    // 2,128, 7 norms of 32, and the embedding, a row for each of the 8 letters and the marks.
+    // Width 16, feed-forward 64, one layer each: 3 attentions of 4 (256 + 16) parameters, 2
+    // feed-forward layers of 2,128, 7 norms of 32, and the embedding, with a row for each of the 8
+    // letters and each special token.
     const std::size_t at = ran.out.find("embedding.weight");
     ASSERT_NE(at, std::string::npos) << what;
     const int words = std::stoi(ran.out.substr(ran.out.find('(', at) + 1));
@@ -616,13 +658,11 @@ TEST(Command, GeneratesAlignedFiles) {
   EXPECT_NE(a, generate("toy:copy", "c", {"--seed", "6"}));
   EXPECT_NE(a, generate("toy:copy", "d", {"--seed", "5", "--split", "test"}));
   const auto sources = lines_of(read_file(folder.path("a.src")));
-
   const auto targets = lines_of(read_file(folder.path("a.tgt")));
   EXPECT_EQ(sources.size(), 50u);
   EXPECT_EQ(sources, targets) << "a copy";
   generate("toy:reverse", "r", {});
   const auto words = lines_of(read_file(folder.path("r.src")));
-
   const auto reversed = lines_of(read_file(folder.path("r.tgt")));
   ASSERT_EQ(words.size(), reversed.size());
   for (std::size_t i = 0; i < words.size(); ++i)
@@ -630,7 +670,6 @@ TEST(Command, GeneratesAlignedFiles) {
 }
 
 // Around the edges
-// - -----------------------------------------------------------------------------------------------
 
 TEST(Command, SavesWhenInterruptedAndGoesOn) {
   const TemporaryFolder folder;
@@ -660,7 +699,7 @@ TEST(Command, SavesWhenInterruptedAndGoesOn) {
 TEST(Command, IsQuietWhenNobodyReadsOnAndLoudWhenTheDiskIsFull) {
   const TemporaryFolder folder;
   train_run(folder, 4);
-  // A pipe whose reader has gone before anything is written.
+  // The reader of the pipe has ended before anything is written.
   folder.write("lines.txt", std::string(600, 'a') + "\n");
   const std::string program = HEED_PROGRAM;
   for (const std::string command :
@@ -678,6 +717,34 @@ TEST(Command, IsQuietWhenNobodyReadsOnAndLoudWhenTheDiskIsFull) {
                  args[0] + " to a full disk");
 }
 
+/// The names of the subcommands that the help lists.
+Args commands_in(const std::string& help) {
+  Args names;
+  bool listing = false;
+  for (const std::string& line : lines_of(help)) {
+    if (line.starts_with("Subcommands:")) listing = true;
+    const bool is_name = line.starts_with("  ") && !line.starts_with("   ");
+    if (listing && is_name) names.push_back(line.substr(2, line.find(' ', 2) - 2));
+  }
+  return names;
+}
+
+/// Whether the line of a help begins the entry of an option.
+bool names_option(const std::string& line) {
+  const bool is_example = line.find("heed ") != std::string::npos;
+  return line.find("--") != std::string::npos && line.find_first_not_of(' ') <= 6 && !is_example;
+}
+
+/// The explanation of the option in line `i` of a help. It is in its own column, on the same line
+/// or, where the option is long, on the next.
+std::string explanation_of(const Args& lines, std::size_t i) {
+  constexpr std::size_t column = 36;
+  const bool on_same_line = lines[i].size() > column && lines[i][column - 1] == ' ';
+  if (on_same_line) return lines[i].substr(column);
+  const bool on_next_line = i + 1 < lines.size() && lines[i + 1].size() > column;
+  return on_next_line ? lines[i + 1].substr(column) : "";
+}
+
 TEST(Command, ExplainsItself) {
   const TemporaryFolder folder;
   const Ran all = run(folder, {"--help"});
@@ -686,37 +753,20 @@ TEST(Command, ExplainsItself) {
   const Ran version = run(folder, {"--version"});
   EXPECT_EQ(version.code, 0);
   EXPECT_TRUE(version.out.starts_with("heed ")) << version.out;
-  // Every subcommand that the help lists has a help of its own, where each option says what it is
-  // for.
-  std::size_t commands = 0;
-  bool listing = false;
-  for (const std::string& line : lines_of(all.out)) {
-    if (line.starts_with("Subcommands:")) listing = true;
-    if (!listing || !line.starts_with("  ") || line.starts_with("   ")) continue;
-    const std::string name = line.substr(2, line.find(' ', 2) - 2);
-    ++commands;
+  const Args commands = commands_in(all.out);
+  EXPECT_GE(commands.size(), 5u) << all.out;
+  for (const std::string& name : commands) {
     const Ran ran = run(folder, {name, "--help"});
     EXPECT_EQ(ran.code, 0) << name;
     EXPECT_EQ(ran.err, "") << name;
-    const auto lines = lines_of(ran.out);
-    std::size_t options = 0;
+    const Args lines = lines_of(ran.out);
+    EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), names_option)) << name << ": " << ran.out;
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      const auto at = lines[i].find("--");
-      if (at == std::string::npos || lines[i].find_first_not_of(' ') > 6 ||
-          lines[i].find("heed ") != std::string::npos)
-        continue;
-      ++options;
-      // Its purpose stands in the column of explanations, on this line or, where the option is
-      // long, on the next.
-      const std::string explanation =
-          lines[i].size() > 36 && lines[i][35] == ' '        ? lines[i].substr(36)
-          : i + 1 < lines.size() && lines[i + 1].size() > 36 ? lines[i + 1].substr(36)
-                                                             : "";
+      if (!names_option(lines[i])) continue;
+      const std::string explanation = explanation_of(lines, i);
       EXPECT_GT(explanation.find_last_not_of(' ') + 1, 4u) << name << ": " << lines[i];
     }
-    EXPECT_GE(options, 1u) << name << ": " << ran.out;
   }
-  EXPECT_GE(commands, 5u) << all.out;
   const Ran settings = run(folder, {"train", "--help-settings"});
   EXPECT_EQ(settings.code, 0);
   for (const char* key : {"model.d", "optim.lr", "train.steps", "decode.beam"})

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/comparison.h"
-#include "cli/duel.h"
+#include "cli/comparison_settings.h"
 #include "framework/error.h"
 #include "tests/cli/program.h"
 
@@ -18,9 +18,8 @@ using Json = nlohmann::ordered_json;
 TEST(Comparison, SpreadOverSeeds) {
   struct Row {
     std::vector<double> values;
-    // below 0: none
     double mean;
-    double deviation;
+    double deviation;  // below 0: none
     const char* text;
   };
   for (const Row& row :
@@ -69,15 +68,15 @@ TEST(Comparison, LengthBucketsHoldEveryLineOnce) {
   }
 }
 
-/// Two models, two seeds, four lines; `a` makes no mistake, `b` knows two lines of four.
-TEST(Comparison, SaysWhatEachRunCameTo) {
+/// Two models, two seeds, four lines. `a` makes no mistake; `b` gets two of the four lines right.
+TEST(Comparison, SummarisesTheRuns) {
   const TestSet test{"four",
                      {"1 2 3 4", "1 2 3 4", "1 2 3 4 5 6", "1 2 3 4 5 6"},
                      {"a b c d", "a b c e", "a b c d e f", "f e d c b a"}};
   const std::vector<std::string> poor{"a b c d", "x x x x", "a b c d e f", "x x x x x x"};
-  Duel duel;
-  duel.models = {"b", "a"};
-  duel.seeds = 2;
+  ComparisonSettings comparison;
+  comparison.models = {"b", "a"};
+  comparison.seeds = 2;
   std::vector<RunResult> results;
   for (Index seed : {1, 2})
     for (const char* model : {"b", "a"})
@@ -92,7 +91,7 @@ TEST(Comparison, SaysWhatEachRunCameTo) {
                          .peak_mb = 7,
                          .valid_loss = std::log(2.0 * static_cast<double>(seed)),
                          .hypotheses = *model == 'a' ? test.references : poor});
-  const Comparison c = compare(duel, test, results);
+  const ComparisonResult c = compare(comparison, test, results);
   ASSERT_EQ(c.models.size(), 2u);
   EXPECT_EQ(c.models[0].model, "b");
   EXPECT_DOUBLE_EQ(c.models[0].steps.mean, 15);
@@ -112,24 +111,24 @@ TEST(Comparison, SaysWhatEachRunCameTo) {
   const Json json = to_json(c);
   EXPECT_EQ(json["models"][1]["test_bleu"]["mean"].get<double>(), c.models[1].bleu.mean);
   EXPECT_EQ(json["differences"][0]["significant"].get<bool>(), c.pairs[0].difference.significant());
-  EXPECT_THROW(compare(duel, test, {results[0]}), Error);
+  EXPECT_THROW(compare(comparison, test, {results[0]}), Error);
 }
 
-TEST(Comparison, LinesOfFewWordsAreJudgedByTheOrdersThatExist) {
+TEST(Comparison, ShortLinesAreScoredByTheOrdersThatExist) {
   const TestSet test{"short", {"1", "2", "3 4"}, {"a", "b", "c d"}};
-  Duel duel;
-  duel.models = {"rnn"};
-  duel.seeds = 1;
+  ComparisonSettings comparison;
+  comparison.models = {"rnn"};
+  comparison.seeds = 1;
   RunResult right;
   right.model = "rnn";
   right.hypotheses = test.references;
-  const Comparison c = compare(duel, test, {right});
+  const ComparisonResult c = compare(comparison, test, {right});
   EXPECT_NEAR(c.models[0].bleu.mean, 100, 1e-9);
   for (const Spread& s : c.models[0].by_length)
     EXPECT_NEAR(s.mean, 100, 1e-9);
 }
 
-TEST(Comparison, ResultsGoThroughTheirFile) {
+TEST(Comparison, ResultsAreReadBackFromTheirFile) {
   const RunResult r{.model = "rnn",
                     .seed = 3,
                     .d = 12,
@@ -142,20 +141,20 @@ TEST(Comparison, ResultsGoThroughTheirFile) {
                     .valid_loss = 0.125,
                     .hypotheses = {}};
   EXPECT_EQ(to_json(result_from_json(to_json(r))), to_json(r));
-  Duel duel;
-  duel.models = {"rnn", "conv"};
-  duel.train = {"a", "b"};
-  duel.assignments = {"model.d=3"};
-  duel.match = "none";
-  duel.time = "9s";
-  duel.seeds = 4;
-  EXPECT_EQ(to_json(duel_from_json(to_json(duel))), to_json(duel));
+  ComparisonSettings comparison;
+  comparison.models = {"rnn", "conv"};
+  comparison.train = {"a", "b"};
+  comparison.assignments = {"model.d=3"};
+  comparison.match = "none";
+  comparison.time = "9s";
+  comparison.seeds = 4;
+  EXPECT_EQ(to_json(comparison_settings_from_json(to_json(comparison))), to_json(comparison));
 }
 
-TEST(Duel, MatchesCountsOfParameters) {
-  Duel duel;
-  duel.train = {"toy:reverse"};
-  duel.models = {"transformer", "rnn"};
+TEST(ComparisonSettings, MatchesCountsOfParameters) {
+  ComparisonSettings comparison;
+  comparison.train = {"toy:reverse"};
+  comparison.models = {"transformer", "rnn"};
   const auto count = [](const Settings& s) {
     return s.model.name == "rnn" ? 50 * s.model.d : s.model.d * s.model.d + 7;
   };
@@ -164,30 +163,31 @@ TEST(Duel, MatchesCountsOfParameters) {
     Index first;
     Index second;
   };
-  // The larger's width is 128, which makes 16,391: 50 d comes nearest at 328 (16,400). Widths are
-  // multiples of four heads.
+  // The larger model has 16,391 parameters with its width of 128. 50 d is nearest to that at d =
+  // 328 (16,400). Widths are multiples of four heads.
   for (const Row& row : std::vector<Row>{
            {"none", 128, 128}, {"largest", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
-    duel.match = row.match;
-    std::vector<Settings> models{duel_settings(duel, "transformer"), duel_settings(duel, "rnn")};
+    comparison.match = row.match;
+    std::vector<Settings> models{trial_settings(comparison, "transformer"),
+                                 trial_settings(comparison, "rnn")};
     for (Settings& s : models) {
       s.model.d = 128;
       s.model.heads = 4;
     }
-    match_parameters(duel, models, count);
+    match_parameters(comparison, models, count);
     EXPECT_EQ(models[0].model.d, row.first) << row.match;
     EXPECT_EQ(models[1].model.d, row.second) << row.match;
   }
-  duel.match = "290";  // 50 d is 200 or 400
-  std::vector<Settings> models{duel_settings(duel, "rnn")};
+  comparison.match = "290";  // 50 d is 200 or 400
+  std::vector<Settings> models{trial_settings(comparison, "rnn")};
   models[0].model.heads = 4;
-  EXPECT_EQ(match_parameters(duel, models, count),
+  EXPECT_EQ(match_parameters(comparison, models, count),
             std::vector<std::string>{"rnn has 200 parameters, -31.0 % of the 290 wanted: model.d = "
                                      "4 is the nearest of its widths"});
   EXPECT_EQ(models[0].model.d, 4);
 }
 
-TEST(Duel, TakesTheShortestSidesThatAModelPlaces) {
+TEST(ComparisonSettings, LowersTheLengthToWhatEveryModelTakes) {
   struct Row {
     Index max_length;
     Index positions;
@@ -219,7 +219,7 @@ TEST(Duel, TakesTheShortestSidesThatAModelPlaces) {
   EXPECT_TRUE(match_lengths(others).empty());
 }
 
-TEST(Duel, SaysWhatHasNoEffectOnAnyOfItsModels) {
+TEST(ComparisonSettings, WarnsOfAssignmentsWithoutEffect) {
   struct Row {
     const char* assignment;
     std::vector<std::string> said;
@@ -233,15 +233,14 @@ TEST(Duel, SaysWhatHasNoEffectOnAnyOfItsModels) {
                         {"transformer:model.kernel=5",
                          {"--set transformer:model.kernel=5: model.kernel = 5 has no effect with "
                           "model.name = 'transformer'"}}}) {
-    Duel duel;
-    duel.train = {"toy:copy"};
-    duel.models = {"transformer", "conv"};
-
-    duel.assignments = {row.assignment};
+    ComparisonSettings comparison;
+    comparison.train = {"toy:copy"};
+    comparison.models = {"transformer", "conv"};
+    comparison.assignments = {row.assignment};
     std::vector<Settings> models;
-    for (const std::string& model : duel.models)
-      models.push_back(duel_settings(duel, model));
-    EXPECT_EQ(unused_assignments(duel, models), row.said);
+    for (const std::string& model : comparison.models)
+      models.push_back(trial_settings(comparison, model));
+    EXPECT_EQ(unused_assignments(comparison, models), row.said);
   }
 }
 
@@ -252,11 +251,8 @@ const Args small = {"--set", "model.d=64",       "--set", "model.layers=1",
                     "--set", "data.min_count=1", "--set", "optim.warmup=2",
                     "--set", "train.log_every=2"};
 
-Args duel_of(const Args& more) {
-  Args args{"compare", "--train", "train.src", "train.tgt"};
-  args.insert(args.end(), small.begin(), small.end());
-  args.insert(args.end(), more.begin(), more.end());
-  return args;
+Args compare_args(const Args& more) {
+  return Args{"compare", "--train", "train.src", "train.tgt"} + small + more;
 }
 
 void write_pairs(const TemporaryFolder& folder) {
@@ -280,14 +276,16 @@ void write_pairs(const TemporaryFolder& folder) {
 TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
   const TemporaryFolder folder;
   write_pairs(folder);
-  const Ran ran = run(folder, duel_of({"--models", "transformer,rnn+dot", "--seeds", "2", "--steps",
-                                       "8", "--out", "duel"}));
+  const Ran ran = run(folder, compare_args({"--models", "transformer,rnn+dot", "--seeds", "2",
+                                            "--steps", "8", "--out", "comparison"}));
   ASSERT_EQ(ran.code, 0) << ran.err;
   for (const char* part :
        {"transformer", "rnn+dot", "valid ppl", "BLEU by source words", "better on"})
     EXPECT_NE(ran.out.find(part), std::string::npos) << part << ran.out;
-  EXPECT_EQ(ran.out, read_file(folder.path("duel/comparison.txt")));
-  const Json json = Json::parse(read_file(folder.path("duel/comparison.json")));
+  EXPECT_EQ(ran.out, read_file(folder.path("comparison/comparison.txt")));
+  EXPECT_TRUE(std::filesystem::exists(folder.path("comparison/duel.json")))
+      << "the name that comparisons of earlier versions have";
+  const Json json = Json::parse(read_file(folder.path("comparison/comparison.json")));
   ASSERT_EQ(json["runs"].size(), 4u);
   ASSERT_EQ(json["models"].size(), 2u);
   const double first = json["models"][0]["parameters"];
@@ -295,26 +293,26 @@ TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
   EXPECT_LE(std::abs(first - second), 0.05 * first);
   for (const Json& r : json["runs"]) {
     EXPECT_EQ(r["steps"], 8);
-    const std::string where = "duel/" + r["folder"].get<std::string>();
+    const std::string where = "comparison/" + r["folder"].get<std::string>();
     EXPECT_EQ(lines_of(read_file(folder.path(where + "/test.hyp"))).size(),
               json["test"]["lines"].get<std::size_t>());
-    // Each is a whole run, and says of itself what the duel says of it.
+    // Each is a whole run, and says of itself what the comparison says of it.
     const Ran evaluated =
         run(folder, {"evaluate", "--run", where, "--data", "train.src", "train.tgt", "--json"});
     EXPECT_EQ(evaluated.code, 0) << evaluated.err;
   }
-  // The same vocabulary.
-  EXPECT_EQ(read_file(folder.path("duel/runs/transformer-seed1/tokenizer.json")),
-            read_file(folder.path("duel/runs/rnn+dot-seed2/tokenizer.json")));
+  // All runs have the same vocabulary.
+  EXPECT_EQ(read_file(folder.path("comparison/runs/transformer-seed1/tokenizer.json")),
+            read_file(folder.path("comparison/runs/rnn+dot-seed2/tokenizer.json")));
 
-  // A run whose test is damaged is tested again, to the same end.
-  std::filesystem::resize_file(folder.path("duel/runs/transformer-seed1/test.hyp"), 3);
-  const Ran mended = run(folder, {"compare", "--resume", "--out", "duel"});
+  // A run whose outputs are damaged is tested again, with the same result.
+  std::filesystem::resize_file(folder.path("comparison/runs/transformer-seed1/test.hyp"), 3);
+  const Ran mended = run(folder, {"compare", "--resume", "--out", "comparison"});
   ASSERT_EQ(mended.code, 0) << mended.err;
 
-  // Nothing is left to do: the same table, and no run is touched.
+  // Nothing is left to do: it prints the same table, and changes no run.
   const auto before = contents(folder);
-  const Ran again = run(folder, {"compare", "--resume", "--out", "duel"});
+  const Ran again = run(folder, {"compare", "--resume", "--out", "comparison"});
   ASSERT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(again.out, mended.out);
   EXPECT_EQ(contents(folder), before);
@@ -323,12 +321,12 @@ TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
 TEST(Compare, EveryModelReadsTheSameEpochs) {
   const TemporaryFolder folder;
   write_pairs(folder);
-  const Ran ran =
-      run(folder, duel_of({"--models", "transformer,rnn", "--seeds", "1", "--epochs", "5",
-                           "--match", "none", "--lines", "9", "--set", "data.batch_tokens=100000",
-                           "--set", "rnn:optim.accumulate=3", "--out", "duel"}));
+  const Ran ran = run(
+      folder, compare_args({"--models", "transformer,rnn", "--seeds", "1", "--epochs", "5",
+                            "--match", "none", "--lines", "9", "--set", "data.batch_tokens=100000",
+                            "--set", "rnn:optim.accumulate=3", "--out", "comparison"}));
   ASSERT_EQ(ran.code, 0) << ran.err;
-  const Json json = Json::parse(read_file(folder.path("duel/comparison.json")));
+  const Json json = Json::parse(read_file(folder.path("comparison/comparison.json")));
   EXPECT_EQ(json["runs"][0]["steps"], 5);
   EXPECT_EQ(json["runs"][1]["steps"], 2) << "a batch an epoch: 6 of 5";
   EXPECT_NE(ran.err.find(": 57 pairs; validation: 3 pairs"), std::string::npos) << ran.err;
@@ -340,29 +338,29 @@ TEST(Compare, EveryModelReadsTheSameEpochs) {
 TEST(Compare, GoesOnWhereItWasInterrupted) {
   const TemporaryFolder folder;
   write_pairs(folder);
-  const Args args =
-      duel_of({"--models", "rnn,transformer", "--seeds", "1", "--steps", "400", "--out", "duel"});
+  const Args args = compare_args(
+      {"--models", "rnn,transformer", "--seeds", "1", "--steps", "400", "--out", "comparison"});
   {
     Program program(folder, args);
-    const std::string metrics = folder.path("duel/runs/rnn-seed1/metrics.jsonl");
+    const std::string metrics = folder.path("comparison/runs/rnn-seed1/metrics.jsonl");
     for (int i = 0; i < 6000 && lines_of(read_file(metrics)).size() < 3; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     program.interrupt();
     const Ran ran = program.wait();
     EXPECT_EQ(ran.code, 130) << ran.err;
-    EXPECT_NE(ran.err.find("heed compare --resume --out duel"), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find("heed compare --resume --out comparison"), std::string::npos) << ran.err;
   }
   const Ran refused = run(folder, args);
   EXPECT_EQ(refused.code, 1);
   EXPECT_NE(refused.err.find("--resume"), std::string::npos) << refused.err;
-  const Ran resumed = run(folder, {"compare", "--resume", "--out", "duel"});
+  const Ran resumed = run(folder, {"compare", "--resume", "--out", "comparison"});
   ASSERT_EQ(resumed.code, 0) << resumed.err;
-  std::filesystem::rename(folder.path("duel"), folder.path("other"));
+  std::filesystem::rename(folder.path("comparison"), folder.path("other"));
   const Ran whole = run(folder, args);
   ASSERT_EQ(whole.code, 0) << whole.err;
   for (const char* name : {"rnn", "transformer"})
     EXPECT_EQ(read_file(folder.path(fmt::format("other/runs/{}-seed1/test.hyp", name))),
-              read_file(folder.path(fmt::format("duel/runs/{}-seed1/test.hyp", name))));
+              read_file(folder.path(fmt::format("comparison/runs/{}-seed1/test.hyp", name))));
 }
 
 TEST(Compare, SaysInOneLineWhatIsWrong) {
@@ -374,12 +372,8 @@ TEST(Compare, SaysInOneLineWhatIsWrong) {
     Args args;
     std::vector<std::string> parts;
   };
-  const Args data{"--train", "train.src", "train.tgt"};
-  const auto with = [&](Args more) {
-    Args args{"compare"};
-    args.insert(args.end(), data.begin(), data.end());
-    args.insert(args.end(), more.begin(), more.end());
-    return args;
+  const auto with = [](const Args& more) {
+    return Args{"compare", "--train", "train.src", "train.tgt"} + more;
   };
   for (const Row& row : std::vector<Row>{
            {{"compare", "--models", "rnn", "--out", "d"}, {"--train"}},
@@ -421,16 +415,17 @@ TEST(Compare, GoesOnWithTheDataItBeganWithWhereverTheyAre) {
   ASSERT_EQ(run(folder, {"generate", "toy:copy", "--lines", "60", "--out", "a"}).code, 0);
   ASSERT_EQ(
       run(folder, {"generate", "toy:copy", "--lines", "20", "--seed", "9", "--out", "t"}).code, 0);
-  const Ran first =
-      run(folder,
-          {"compare",  "--train",     "a.src",     "a.tgt", "--test",           "t.src", "t.tgt",
-           "--models", "rnn,rnn+dot", "--seeds",   "1",     "--steps",          "2",     "--match",
-           "none",     "--set",       "model.d=8", "--set", "data.min_count=1", "--out", "duel"});
+  const Ran first = run(
+      folder,
+      {"compare",  "--train",     "a.src",     "a.tgt", "--test",           "t.src", "t.tgt",
+       "--models", "rnn,rnn+dot", "--seeds",   "1",     "--steps",          "2",     "--match",
+       "none",     "--set",       "model.d=8", "--set", "data.min_count=1", "--out", "comparison"});
   ASSERT_EQ(first.code, 0) << first.err;
   for (const char* end : {"src", "tgt"})
     std::filesystem::rename(folder.path(fmt::format("t.{}", end)),
                             folder.path(fmt::format("moved.{}", end)));
-  const Args again = {"compare", "--resume", "--out", "duel", "--test", "moved.src", "moved.tgt"};
+  const Args again = {"compare", "--resume",  "--out",    "comparison",
+                      "--test",  "moved.src", "moved.tgt"};
   const Ran moved = run(folder, again);
   EXPECT_EQ(moved.code, 0) << moved.err;
   EXPECT_EQ(moved.out, first.out);
@@ -439,7 +434,8 @@ TEST(Compare, GoesOnWithTheDataItBeganWithWhereverTheyAre) {
   const Ran edited = run(folder, again);
   EXPECT_EQ(edited.code, 1);
   EXPECT_EQ(edited.err,
-            "heed: error: duel: the data of --test have changed since this duel began; give what "
+            "heed: error: comparison: the data of --test have changed since this comparison began; "
+            "give what "
             "it began with, or start a new one with another --out\n");
 }
 

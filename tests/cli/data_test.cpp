@@ -1,5 +1,5 @@
-// What a run knows of its data: that they are the same when it goes on, what is wrong with them,
-// and what becomes of it when they change.
+// A run and its data: a resumed run finds out whether they are the same, warnings about data, and
+// data that change during training.
 
 #include <algorithm>
 
@@ -25,8 +25,8 @@ Args train(const Args& data, const Args& more, const Args& settings = {}) {
   return args;
 }
 
-/// Lines of 4 to 8 of 12 letters, drawn from a seed; targets are backwards and, apart from `first`,
-/// in capitals.
+/// Random lines of 4 to 8 of the letters a to l. A target is its source in reverse, in letters from
+/// `first` on.
 Pair lines(Index count, std::uint64_t seed, char first = 'A') {
   Pair text;
   Random random(seed);
@@ -49,13 +49,14 @@ void write(const TemporaryFolder& folder, const std::string& name, const Pair& t
   folder.write(name + ".tgt", text.target);
 }
 
-TEST(Data, AResumedRunKnowsThemAgain) {
-  const TemporaryFolder folder;
-  namespace fs = std::filesystem;
+/// The pairs "a"; the same in other files ("moved"); with one other byte ("other"); with the
+/// sources shifted by a line ("turned"). Validation pairs: "v", the same ("moved-v") and others
+/// ("other-v").
+void write_same_and_other_data(const TemporaryFolder& folder) {
   const Pair text = lines(60, 1);
   Pair other = text;
-  Pair turned = text;
   other.target[other.target.size() - 2] ^= 1;
+  Pair turned = text;
   turned.source = text.source.substr(text.source.find('\n') + 1) +
                   text.source.substr(0, text.source.find('\n') + 1);
   write(folder, "a", text);
@@ -71,56 +72,73 @@ TEST(Data, AResumedRunKnowsThemAgain) {
   for (std::size_t i = 0; i < sources.size(); ++i)
     tsv += sources[i] + "\t" + targets[i] + "\n";
   folder.write("moved.tsv", tsv);
-  const Args separate{"data.joint_vocabulary=false"};
-  ASSERT_EQ(
-      run(folder, train({"a.src", "a.tgt"},
-                        {"--valid", "v.src", "v.tgt", "--steps", "2", "--out", "run"}, separate))
-          .code,
-      0);
-  ASSERT_EQ(run(folder, train({"a.src", "a.tgt"}, {"--steps", "2", "--out", "held"})).code, 0);
-  const auto copy = [&](const char* name) {
-    fs::copy(folder.path("run"), folder.path(name), fs::copy_options::recursive);
-  };
-  for (const char* name : {"swapped", "old", "older"})
-    copy(name);
-  fs::rename(folder.path("swapped/tokenizer.source.json"), folder.path("kept.json"));
-  fs::rename(folder.path("swapped/tokenizer.target.json"),
-             folder.path("swapped/tokenizer.source.json"));
-  fs::rename(folder.path("kept.json"), folder.path("swapped/tokenizer.target.json"));
-  // as they were before they said what they were trained on
-  Checkpoint old = load(folder.path("old/checkpoints/last.heed"));
+}
+
+/// Removes from the checkpoint of a run what it was trained on, as in checkpoints of earlier
+/// versions.
+void forget_data(const std::string& run) {
+  namespace fs = std::filesystem;
+  const std::string checkpoints = run + "/checkpoints";
+  Checkpoint old = load(checkpoints + "/last.heed");
   EXPECT_EQ(old.text.size(), 4u);
   std::erase_if(old.text, [](const auto& entry) { return entry.first != "config"; });
-  for (const char* checkpoints : {"old/checkpoints", "older/checkpoints"}) {
-    fs::remove_all(folder.path(checkpoints));
-    fs::create_directory(folder.path(checkpoints));
-    save(old, folder.path(checkpoints) + "/last.heed");
-  }
+  fs::remove_all(checkpoints);
+  fs::create_directory(checkpoints);
+  save(old, checkpoints + "/last.heed");
+}
 
-  const std::string new_run = "start a new run with another --out";
-  const struct {
-    Args args;
-    std::vector<std::string> parts;  // of the error; none: it goes on
-  } rows[]{
-      {{"run", "--train", "moved.src", "moved.tgt"}, {}},
-      {{"run", "--train", "moved.tsv", "--valid", "moved-v.src", "moved-v.tgt"}, {}},
-      {{"run"}, {}},  // wherever they are now
-      {{"held", "--train", "moved.tsv"}, {}},
-      {{"run", "--train", "other.src", "other.tgt"},
-       {"other.tgt: not the text of", "moved.tsv, which this run began with", "--train PATH",
-        new_run}},
-      {{"run", "--train", "turned.src", "turned.tgt"}, {"turned.tgt: not the text of"}},
-      {{"run", "--train", "toy:copy"}, {"toy:copy: not the text of"}},
-      {{"run", "--valid", "other-v.src", "other-v.tgt"},
-       {"other-v.tgt: not the text of", "--valid PATH"}},
-      {{"held", "--valid", "v.src", "v.tgt"}, {"data.valid cannot change"}},
-      {{"held", "--train", "other.src", "other.tgt"}, {"not the text of", "--train PATH"}},
-      {{"swapped"}, {"swapped: the tokenizer here is not the one this run was trained with"}},
-      {{"old"}, {}},
-      {{"older", "--train", "moved.tsv"},
-       {"does not say what it was trained on: data.train cannot change"}},
-  };
-  for (const auto& row : rows) {
+/// Trains "run" (with validation data and two tokenizers) and "held" (pairs are held out). Copies
+/// "run" to "swapped", whose tokenizers are exchanged, and to "old" and "older", which do not say
+/// what they were trained on.
+void make_runs(const TemporaryFolder& folder) {
+  namespace fs = std::filesystem;
+  const Args validated = {"--valid", "v.src", "v.tgt", "--steps", "2", "--out", "run"};
+  const Args separate = {"data.joint_vocabulary=false"};
+  ASSERT_EQ(run(folder, train({"a.src", "a.tgt"}, validated, separate)).code, 0);
+  ASSERT_EQ(run(folder, train({"a.src", "a.tgt"}, {"--steps", "2", "--out", "held"})).code, 0);
+  for (const char* name : {"swapped", "old", "older"})
+    fs::copy(folder.path("run"), folder.path(name), fs::copy_options::recursive);
+  const std::string source = folder.path("swapped/tokenizer.source.json");
+  const std::string target = folder.path("swapped/tokenizer.target.json");
+  fs::rename(source, folder.path("kept.json"));
+  fs::rename(target, source);
+  fs::rename(folder.path("kept.json"), target);
+  forget_data(folder.path("old"));
+  forget_data(folder.path("older"));
+}
+
+const std::string start_anew = "start a new run with another --out";
+
+struct ResumedRow {
+  Args args;
+  std::vector<std::string> parts;  // of the error; none: the run goes on
+};
+
+const std::vector<ResumedRow> resumed_rows = {
+    {{"run", "--train", "moved.src", "moved.tgt"}, {}},
+    {{"run", "--train", "moved.tsv", "--valid", "moved-v.src", "moved-v.tgt"}, {}},
+    {{"run"}, {}},  // it has kept the new names
+    {{"held", "--train", "moved.tsv"}, {}},
+    {{"run", "--train", "other.src", "other.tgt"},
+     {"other.tgt: not the text of", "moved.tsv, which this run began with", "--train PATH",
+      start_anew}},
+    {{"run", "--train", "turned.src", "turned.tgt"}, {"turned.tgt: not the text of"}},
+    {{"run", "--train", "toy:copy"}, {"toy:copy: not the text of"}},
+    {{"run", "--valid", "other-v.src", "other-v.tgt"},
+     {"other-v.tgt: not the text of", "--valid PATH"}},
+    {{"held", "--valid", "v.src", "v.tgt"}, {"data.valid cannot change"}},
+    {{"held", "--train", "other.src", "other.tgt"}, {"not the text of", "--train PATH"}},
+    {{"swapped"}, {"swapped: the tokenizer here is not the one this run was trained with"}},
+    {{"old"}, {}},
+    {{"older", "--train", "moved.tsv"},
+     {"does not say what it was trained on: data.train cannot change"}},
+};
+
+TEST(Data, AResumedRunFindsOutWhetherTheyAreTheSame) {
+  const TemporaryFolder folder;
+  write_same_and_other_data(folder);
+  make_runs(folder);
+  for (const ResumedRow& row : resumed_rows) {
     const Ran ran = run(
         folder, Args{"train", "--resume", "--threads", "1", "--steps", "3", "--out"} + row.args);
     const std::string what = fmt::format("{}: {}", fmt::join(row.args, " "), ran.err);
@@ -131,17 +149,24 @@ TEST(Data, AResumedRunKnowsThemAgain) {
       EXPECT_EQ(lines_of(ran.err).size(), 1u) << what;
     }
   }
-  write(folder, "a", other);
-  const Ran changed = run(folder, {"train", "--resume", "--steps", "4", "--out", "swapped"});
+}
+
+TEST(Data, AResumedRunFindsOutThatTheyHaveChanged) {
+  const TemporaryFolder folder;
+  write_same_and_other_data(folder);
+  ASSERT_EQ(run(folder, train({"a.src", "a.tgt"}, {"--steps", "2", "--out", "run"})).code, 0);
+  std::filesystem::copy_file(folder.path("other.tgt"), folder.path("a.tgt"),
+                             std::filesystem::copy_options::overwrite_existing);
+  const Ran changed = run(folder, {"train", "--resume", "--steps", "4", "--out", "run"});
   EXPECT_EQ(changed.code, 1);
   EXPECT_NE(changed.err.find("a.tgt: have changed since this run began; give the data it was "
                              "trained on (--train PATH if they have moved), or " +
-                             new_run),
+                             start_anew),
             std::string::npos)
       << changed.err;
 }
 
-TEST(Data, ALanguageModelKnowsItsTextAgain) {
+TEST(Data, AResumedLanguageModelFindsOutWhetherItsTextIsTheSame) {
   const TemporaryFolder folder;
   const std::string text = lines(400, 1).source;
   folder.write("a.txt", text);
@@ -160,8 +185,9 @@ TEST(Data, ALanguageModelKnowsItsTextAgain) {
   EXPECT_NE(other.err.find("other.txt: not the text of "), std::string::npos) << other.err;
 }
 
-TEST(Data, WarnsOfWhatMakesARunWorthless) {
-  const TemporaryFolder folder;
+/// Pairs of which some are repeated, rare, or in scripts without spaces, and texts that share
+/// lines.
+void write_faulty_data(const TemporaryFolder& folder) {
   const Pair a = lines(200, 1);
   const Pair b = lines(50, 2);
   write(folder, "a", a);
@@ -192,61 +218,68 @@ TEST(Data, WarnsOfWhatMakesARunWorthless) {
   folder.write("han.tgt", han);
   folder.write("thai.src", thai);
   folder.write("hangul.tgt", hangul);
-  const struct {
-    Args data;
-    Args more;
-    Args settings;
-    std::vector<std::string> warnings;
-  } rows[]{
-      {{"a.src", "a.tgt"}, {}, {}, {}},
-      {{"a.src", "a.tgt"}, {"--valid", "b.src", "b.tgt"}, {}, {}},
-      {{"toy:translation"}, {}, {"data.batch_tokens=1024"}, {}},
-      {{"toy:reverse"}, {}, {"data.batch_tokens=1024"}, {}},
-      {{"ab.src", "ab.tgt"},
-       {"--valid", "b.src", "b.tgt"},
-       {},
-       {"50 of the 50 validation pairs stand in the training data too, so the validation loss "
-        "flatters; take them out of one of the two"}},
-      {{"ab.src", "ab.tgt"},
-       {"--valid", "b.src", "b.tgt"},
-       {"data.joint_vocabulary=false", "data.tokenizer=bpe"},
-       {"50 of the 50 validation pairs",
-        "data.min_count = 1 has no effect with data.tokenizer = 'bpe'"}},
-      {{"aa.src", "aa.tgt"},
-       {},
-       {},
-       {"pairs held out to validate on stand in the training data too", "(--valid)"}},
-      {{"rare.src", "rare.tgt"},
-       {},
-       {"data.min_count=2"},
-       {"75 % of the source tokens are unknown, and all one to the model (<unk>): lower "
-        "data.min_count (2), or learn subwords (data.tokenizer=unigram)"}},
-      {{"a.src", "a.tgt"},
-       {},
-       {"data.vocab_size=6"},
-       {"% of the source tokens and ", "% of the target tokens are unknown",
-        "raise data.vocab_size (6), or learn subwords"}},
-      {{"rare.src", "rare.tgt"},
-       {},
-       {"data.tokenizer=unigram"},
-       {"data.min_count = 1 has no effect with data.tokenizer = 'unigram'"}},
-      {{"a.src", "han.tgt"},
-       {},
-       {},
-       {"data.tokenizer=words cuts at blanks and marks alone, and 100 % of the letters of the "
-        "target belong to scripts without blanks between words (Chinese, Japanese, Thai ...): "
-        "learn subwords (data.tokenizer=unigram)"}},
-      {{"thai.src", "han.tgt"},
-       {},
-       {},
-       {"50 % of the letters of the source and 100 % of the letters of the target belong"}},
-      {{"a.src", "han.tgt"}, {}, {"data.tokenizer=characters"}, {}},
-      {{"a.src", "hangul.tgt"}, {}, {}, {}},
-  };
-  for (std::size_t i = 0; i < std::size(rows); ++i) {
-    const auto& row = rows[i];
-    const std::string out = fmt::format("run{}", i);
+}
 
+struct WarningRow {
+  Args data;
+  Args more;
+  Args settings;
+  std::vector<std::string> warnings;
+};
+
+const std::vector<WarningRow> warning_rows = {
+    {{"a.src", "a.tgt"}, {}, {}, {}},
+    {{"a.src", "a.tgt"}, {"--valid", "b.src", "b.tgt"}, {}, {}},
+    {{"toy:translation"}, {}, {"data.batch_tokens=1024"}, {}},
+    {{"toy:reverse"}, {}, {"data.batch_tokens=1024"}, {}},
+    {{"ab.src", "ab.tgt"},
+     {"--valid", "b.src", "b.tgt"},
+     {},
+     {"50 of the 50 validation pairs stand in the training data too, so the validation loss "
+      "flatters; take them out of one of the two"}},
+    {{"ab.src", "ab.tgt"},
+     {"--valid", "b.src", "b.tgt"},
+     {"data.joint_vocabulary=false", "data.tokenizer=bpe"},
+     {"50 of the 50 validation pairs",
+      "data.min_count = 1 has no effect with data.tokenizer = 'bpe'"}},
+    {{"aa.src", "aa.tgt"},
+     {},
+     {},
+     {"pairs held out to validate on stand in the training data too", "(--valid)"}},
+    {{"rare.src", "rare.tgt"},
+     {},
+     {"data.min_count=2"},
+     {"75 % of the source tokens are unknown, and all one to the model (<unk>): lower "
+      "data.min_count (2), or learn subwords (data.tokenizer=unigram)"}},
+    {{"a.src", "a.tgt"},
+     {},
+     {"data.vocab_size=6"},
+     {"% of the source tokens and ", "% of the target tokens are unknown",
+      "raise data.vocab_size (6), or learn subwords"}},
+    {{"rare.src", "rare.tgt"},
+     {},
+     {"data.tokenizer=unigram"},
+     {"data.min_count = 1 has no effect with data.tokenizer = 'unigram'"}},
+    {{"a.src", "han.tgt"},
+     {},
+     {},
+     {"data.tokenizer=words cuts at blanks and marks alone, and 100 % of the letters of the "
+      "target belong to scripts without blanks between words (Chinese, Japanese, Thai ...): "
+      "learn subwords (data.tokenizer=unigram)"}},
+    {{"thai.src", "han.tgt"},
+     {},
+     {},
+     {"50 % of the letters of the source and 100 % of the letters of the target belong"}},
+    {{"a.src", "han.tgt"}, {}, {"data.tokenizer=characters"}, {}},
+    {{"a.src", "hangul.tgt"}, {}, {}, {}},
+};
+
+TEST(Data, WarnsOfWhatMakesARunWorthless) {
+  const TemporaryFolder folder;
+  write_faulty_data(folder);
+  for (std::size_t i = 0; i < warning_rows.size(); ++i) {
+    const WarningRow& row = warning_rows[i];
+    const std::string out = fmt::format("run{}", i);
     const std::string what =
         fmt::format("{} {}", fmt::join(row.data, " "), fmt::join(row.more + row.settings, " "));
     const Ran ran =
@@ -263,39 +296,30 @@ TEST(Data, WarnsOfWhatMakesARunWorthless) {
     EXPECT_EQ(on.code, 0) << on.err;
     EXPECT_EQ(on.err.find("warning: "), std::string::npos) << "said once: " << on.err;
   }
+}
+
+TEST(Data, WarnsOfATextThatIsValidatedOnItsTrainingLines) {
+  const TemporaryFolder folder;
+  write_faulty_data(folder);
+  const Args small_model = {"--threads", "1",
+                            "--set",     "model.d=16",
+                            "--set",     "model.layers=1",
+                            "--set",     "model.heads=2",
+                            "--set",     "model.context=16",
+                            "--set",     "optim.warmup=0"};
   for (const auto& [valid, warning] : std::map<std::string, std::string>{
            {"half.txt", "300 of the 300 validation lines of 20 characters and more"},
            {"short.txt", ""}}) {
-    const Ran ran = run(folder, {"train",
-                                 "--train",
-                                 "a.txt",
-                                 "--valid",
-                                 valid,
-                                 "--model",
-                                 "lm",
-                                 "--steps",
-                                 "1",
-                                 "--threads",
-                                 "1",
-                                 "--out",
-                                 valid + ".run",
-                                 "--set",
-                                 "model.d=16",
-                                 "--set",
-                                 "model.layers=1",
-                                 "--set",
-                                 "model.heads=2",
-                                 "--set",
-                                 "model.context=16",
-                                 "--set",
-                                 "optim.warmup=0"});
+    const Ran ran = run(folder, Args{"train", "--train", "a.txt", "--valid", valid, "--model", "lm",
+                                     "--steps", "1", "--out", valid + ".run"} +
+                                    small_model);
     EXPECT_EQ(ran.code, 0) << ran.err;
     EXPECT_EQ(ran.err.find("warning: ") == std::string::npos, warning.empty()) << ran.err;
     EXPECT_NE(ran.err.find(warning), std::string::npos) << ran.err;
   }
 }
 
-TEST(Data, AnInterruptionIsHeededWhileTheyArePrepared) {
+TEST(Data, AnInterruptionEndsTheirPreparation) {
   const TemporaryFolder folder;
   std::string text;
   Random random(1);
@@ -328,7 +352,7 @@ TEST(Data, AnInterruptionIsHeededWhileTheyArePrepared) {
   };
   for (const auto& row : rows) {
     Program program(folder, row.args, row.input);
-    // whenever it comes: what is waited for takes half a minute or more
+    // At any time: the work takes half a minute or more.
     std::this_thread::sleep_for(std::chrono::milliseconds(400));
     program.interrupt();
     const Ran ran = program.wait();
@@ -338,37 +362,43 @@ TEST(Data, AnInterruptionIsHeededWhileTheyArePrepared) {
   }
 }
 
-TEST(Data, ARunWhoseDataChangeStopsAndCanGoOn) {
+struct ChangeRow {
+  const char* name;
+  std::function<void(const std::string&)> change;
+  const char* error;  // null: the run is not disturbed
+};
+
+const ChangeRow change_rows[]{
+    {"grown", [](const std::string& path) { std::ofstream(path, std::ios::app) << "more\n"; },
+     "a.src: has changed since it was opened"},
+    {"truncated", [](const std::string& path) { std::filesystem::resize_file(path, 40); },
+     "a.src: has changed since it was opened"},
+    {"rewritten",
+     [](const std::string& path) {
+       const auto size = std::filesystem::file_size(path);
+       std::ofstream(path) << std::string(size - 1, 'x') << "\n";
+     },
+     "a.src: has changed since it was opened"},
+    {"emptied", [](const std::string& path) { std::ofstream(path, std::ios::trunc).close(); },
+     "a.src: has changed since it was opened"},
+    {"deleted", [](const std::string& path) { std::filesystem::remove(path); }, nullptr},
+    {"replaced",
+     [](const std::string& path) {
+       std::ofstream(path + ".new") << "other\n";
+       std::filesystem::rename(path + ".new", path);
+     },
+     nullptr},
+    {"forbidden",
+     [](const std::string& path) {
+       std::filesystem::permissions(path, std::filesystem::perms::none);
+     },
+     nullptr},
+};
+
+TEST(Data, ARunWhoseDataChangeStopsAndCanBeResumed) {
   const TemporaryFolder folder;
-  namespace fs = std::filesystem;
   const Pair text = lines(60, 1);
-  const struct {
-    const char* name;
-    std::function<void(const std::string&)> change;
-    const char* error;  // null: it is no matter
-  } rows[]{
-      {"grown", [](const std::string& path) { std::ofstream(path, std::ios::app) << "more\n"; },
-       "a.src: has changed since it was opened"},
-      {"truncated", [](const std::string& path) { fs::resize_file(path, 40); },
-       "a.src: has changed since it was opened"},
-      {"rewritten",
-       [&](const std::string& path) {
-         std::ofstream(path) << std::string(text.source.size() - 1, 'x') << "\n";
-       },
-       "a.src: has changed since it was opened"},
-      {"emptied", [](const std::string& path) { std::ofstream(path, std::ios::trunc).close(); },
-       "a.src: has changed since it was opened"},
-      {"deleted", [](const std::string& path) { fs::remove(path); }, nullptr},
-      {"replaced",
-       [](const std::string& path) {
-         std::ofstream(path + ".new") << "other\n";
-         fs::rename(path + ".new", path);
-       },
-       nullptr},
-      {"forbidden", [](const std::string& path) { fs::permissions(path, fs::perms::none); },
-       nullptr},
-  };
-  for (const auto& row : rows) {
+  for (const ChangeRow& row : change_rows) {
     write(folder, "a", text);
     Program program(folder, train({"a.src", "a.tgt"},
                                   {"--steps", row.error ? "1000000" : "400", "--out", row.name}));
@@ -377,7 +407,7 @@ TEST(Data, ARunWhoseDataChangeStopsAndCanGoOn) {
     row.change(folder.path("a.src"));
     const Ran ran = program.wait();
     EXPECT_EQ(ran.code, row.error ? 1 : 0) << row.name << ran.err;
-    fs::remove(folder.path("a.src"));
+    std::filesystem::remove(folder.path("a.src"));
     if (!row.error) continue;
     EXPECT_NE(lines_of(ran.err).back().find(row.error), std::string::npos)
         << row.name << lines_of(ran.err).back();

@@ -21,7 +21,7 @@ const std::vector<std::string> thread_counts = {"1", "3"};
 const std::vector<std::string> thread_counts = {"1", "2", "3", "8"};
 #endif
 
-/// Wide enough for the products, the losses and the attention of a step to be cut into several
+/// Sizes with which the products, the losses and the attention of a step are cut into several
 /// pieces.
 const Args settings = {"--steps", "12",
                        "--set",   "model.d=64",
@@ -69,28 +69,28 @@ std::string timeless(const std::string& rows) {
   return text;
 }
 
-/// Two runs, file by file.
+/// Compares two runs file by file.
 void expect_same_run(const TemporaryFolder& folder, const std::string& a, const std::string& b) {
   std::map<std::string, std::string> files[2];
   for (const auto& [name, bytes] : contents(folder))
     for (int i : {0, 1})
       if (const std::string root = (i == 0 ? a : b) + "/"; name.starts_with(root))
         files[i][name.substr(root.size())] = bytes;
-  ASSERT_TRUE(files[0].contains("checkpoints/best.heed") &&
-              files[0].contains("checkpoints/last.heed"))
-      << a;
+  ASSERT_TRUE(files[0].contains("checkpoints/best.heed")) << a;
+  ASSERT_TRUE(files[0].contains("checkpoints/last.heed")) << a;
   for (const auto& [name, bytes] : files[0]) {
     if (name == "log.txt") continue;
     ASSERT_TRUE(files[1].contains(name)) << b << " lacks " << name;
     const std::string& other = files[1].at(name);
-    if (name.ends_with("metrics.jsonl"))
+    if (name.ends_with("metrics.jsonl")) {
       EXPECT_EQ(timeless(other), timeless(bytes)) << b;
-    else
-      EXPECT_TRUE(other == bytes) << b << "/" << name << " is not that of " << a
-                                  << (name.ends_with(".heed")
-                                          ? ": " + difference(load(folder.path(b + "/" + name)),
-                                                              load(folder.path(a + "/" + name)))
-                                          : "");
+      continue;
+    }
+    const std::string file_a = folder.path(a + "/" + name);
+    const std::string file_b = folder.path(b + "/" + name);
+    EXPECT_TRUE(other == bytes) << file_b << " is not that of " << a << ": "
+                                << (name.ends_with(".heed") ? difference(load(file_b), load(file_a))
+                                                            : "");
   }
   EXPECT_EQ(files[1].size(), files[0].size()) << b;
 }
@@ -153,7 +153,6 @@ Ran run_in(const TemporaryFolder& folder, const std::string& name, const Args& a
            const std::string& input = "") {
   const std::string in = folder.write(".in", input);
   const std::string out = folder.path(".out");
-
   const std::string err = folder.path(".err");
   std::string command = fmt::format("cd '{}' && '{}'", folder.path(name), HEED_PROGRAM);
   for (const std::string& arg : args)
@@ -163,30 +162,28 @@ Ran run_in(const TemporaryFolder& folder, const std::string& name, const Args& a
   return {WEXITSTATUS(status), read_file(out), read_file(err)};
 }
 
-TEST(Determinism, TheFolderItIsStartedInChangesNothing) {
-  const TemporaryFolder folder;
+/// Puts the data into the folder "data", beside three folders to start the program in.
+void write_data_and_folders(const TemporaryFolder& folder) {
   write_data(folder);
   for (const char* name : {"data", "a", "a/deep", "b"})
     std::filesystem::create_directory(folder.path(name));
   for (const char* name : {"train.src", "train.tgt", "test.src", "test.tgt", "text.txt"})
     std::filesystem::rename(folder.path(name), folder.path(std::string("data/") + name));
-  const auto args = [](const std::string& up, const std::string& out) {
-    return Args{"train",
-                "--model",
-                "rnn",
-                "--train",
-                up + "data/train.src",
-                up + "data/train.tgt",
-                "--valid",
-                up + "data/test.src",
-                up + "data/test.tgt",
-                "--out",
-                up + out} +
-           settings;
-  };
-  const Ran above = run_in(folder, ".", args("", "run1"));
+}
 
-  const Ran below = run_in(folder, "a/deep", args("../../b/../", "run2"));
+/// `up`: the path from the current folder to the temporary one.
+Args train_from(const std::string& up, const std::string& out) {
+  const std::string data = up + "data/";
+  return Args{"train", "--model", "rnn", "--out", up + out} +
+         Args{"--train", data + "train.src", data + "train.tgt"} +
+         Args{"--valid", data + "test.src", data + "test.tgt"} + settings;
+}
+
+TEST(Determinism, TheFolderItIsStartedInChangesNothing) {
+  const TemporaryFolder folder;
+  write_data_and_folders(folder);
+  const Ran above = run_in(folder, ".", train_from("", "run1"));
+  const Ran below = run_in(folder, "a/deep", train_from("../../b/../", "run2"));
   ASSERT_EQ(above.code, 0) << above.err;
   ASSERT_EQ(below.code, 0) << below.err;
   expect_same_run(folder, "run1", "run2");
@@ -194,7 +191,7 @@ TEST(Determinism, TheFolderItIsStartedInChangesNothing) {
   for (const char* name : {"train.src", "train.tgt", "test.src", "test.tgt"})
     EXPECT_NE(config.find("'" + folder.path("data/") + name + "'"), std::string::npos) << config;
 
-  // Gone on with, and used, from elsewhere; what is given again may be given by another name.
+  // The runs are resumed from other folders, and the data are given by other names.
   const Ran there = run_in(folder, "b",
                            {"train", "--resume", "--out", "../run1", "--steps", "14", "--train",
                             "../data/train.src", "../a/../data/train.tgt"});
@@ -207,12 +204,16 @@ TEST(Determinism, TheFolderItIsStartedInChangesNothing) {
       {"train", "--resume", "--out", "../run1", "--train", "../data/test.src", "../data/test.tgt"});
   EXPECT_EQ(other.code, 1) << other.err;
   EXPECT_NE(other.err.find("which this run began with"), std::string::npos) << other.err;
+}
 
+TEST(Determinism, RunsWithoutPairsOfFilesAreFoundFromAnyFolder) {
+  const TemporaryFolder folder;
+  write_data_and_folders(folder);
   const Ran lm = run_in(
       folder, "a",
       Args{"train", "--model", "lm", "--train", "../data/text.txt", "--out", "lm"} + settings);
   ASSERT_EQ(lm.code, 0) << lm.err;
-  // on the validation part of its own text
+  // By default it is evaluated on the validation part of its own text.
   const Ran evaluated = run_in(folder, "b", {"evaluate", "--run", "../a/lm", "--json"});
   EXPECT_EQ(evaluated.code, 0) << evaluated.err;
 
@@ -225,25 +226,26 @@ TEST(Determinism, TheFolderItIsStartedInChangesNothing) {
             std::string::npos);
 }
 
-TEST(Determinism, ADuelGoesOnFromAnotherFolder) {
+TEST(Determinism, AComparisonIsResumedFromAnotherFolder) {
   const TemporaryFolder folder;
   write_data(folder);
   std::filesystem::create_directory(folder.path("b"));
-  const Ran fought = run_in(
+  const Ran compared = run_in(
       folder, ".",
       {"compare", "--train", "train.src", "train.tgt", "--models", "rnn", "--seeds", "1", "--steps",
-       "2", "--out", "duel", "--set", "model.d=16", "--set", "decode.max_length=4"});
-  ASSERT_EQ(fought.code, 0) << fought.err;
-  const std::string comparison = read_file(folder.path("duel/comparison.json"));
-  std::filesystem::remove(folder.path("duel/runs/rnn-seed1/result.json"));
+       "2", "--out", "comparison", "--set", "model.d=16", "--set", "decode.max_length=4"});
+  ASSERT_EQ(compared.code, 0) << compared.err;
+  const std::string before = read_file(folder.path("comparison/comparison.json"));
+  std::filesystem::remove(folder.path("comparison/runs/rnn-seed1/result.json"));
   const Ran again = run_in(
       folder, "b",
-      {"compare", "--resume", "--out", "../duel", "--train", "../train.src", "../train.tgt"});
+      {"compare", "--resume", "--out", "../comparison", "--train", "../train.src", "../train.tgt"});
   ASSERT_EQ(again.code, 0) << again.err;
-  const auto duel = [](const std::string& text) {
+  const auto settings_in = [](const std::string& text) {
     return nlohmann::json::parse(text)["duel"].dump();
   };
-  EXPECT_EQ(duel(read_file(folder.path("duel/comparison.json"))), duel(comparison));
+  const std::string after = read_file(folder.path("comparison/comparison.json"));
+  EXPECT_EQ(settings_in(after), settings_in(before));
 }
 
 // What the environment says ----------------------------------------------------------------------
@@ -310,6 +312,18 @@ TEST(Determinism, TheEnvironmentChangesNothing) {
   }
 }
 
+/// Reads until the other end is closed.
+std::string read_all(int descriptor) {
+  std::string text;
+  char chunk[4096];
+  ssize_t got = read(descriptor, chunk, sizeof chunk);
+  while (got > 0) {
+    text.append(chunk, static_cast<std::size_t>(got));
+    got = read(descriptor, chunk, sizeof chunk);
+  }
+  return text;
+}
+
 TEST(Determinism, ATerminalChangesNothing) {
   const TemporaryFolder folder;
   write_data(folder);
@@ -337,10 +351,7 @@ TEST(Determinism, ATerminalChangesNothing) {
       if (chdir(where.c_str()) == 0) execv(argv[0], argv.data());
       _exit(126);
     }
-    std::string shown;
-    char chunk[4096];
-    for (ssize_t got; (got = read(master, chunk, sizeof chunk)) > 0;)
-      shown.append(chunk, static_cast<std::size_t>(got));
+    const std::string shown = read_all(master);
     int status = 0;
     waitpid(process, &status, 0);
     close(master);

@@ -1,5 +1,5 @@
-// `heed export` and `heed import`: what goes out comes back, and what cannot be is refused before
-// anything is written.
+// `heed export` and `heed import`: an exported run is imported unchanged, and a file that does not
+// fit is refused before anything is written.
 
 #include <algorithm>
 #include <bit>
@@ -45,29 +45,31 @@ void write_corpus(const TemporaryFolder& folder) {
   folder.write("t.fr", fr);
 }
 
-TEST(Export, ComesBackAsItWas) {
+struct ExportedRow {
+  std::string name;
+  Args more;
+  std::string input;  // none: a model that does not translate
+};
+
+const std::vector<ExportedRow> exported_rows = {
+    {"words", {"--train", "toy:dates", "--model", "transformer"}, "April 5, 1994\n"},
+    {"conv",
+     {"--train", "t.en", "t.fr", "--model", "conv", "--set", "data.joint_vocabulary=false", "--set",
+      "data.tokenizer=unigram"},
+     "the cat sleeps.\n"},
+    {"bpe",
+     {"--train", "t.en", "t.fr", "--model", "rnn+additive", "--set", "data.tokenizer=bpe"},
+     "the dogs\n"},
+    {"lm", {"--train", "t.en", "--model", "lm", "--set", "model.context=16"}, ""},
+};
+
+TEST(Export, IsImportedUnchanged) {
   const TemporaryFolder folder;
   write_corpus(folder);
-  const struct {
-    std::string name;
-    Args more;
-    std::string input;  // none: a model that does not translate
-  } rows[]{
-      {"words", {"--train", "toy:dates", "--model", "transformer"}, "April 5, 1994\n"},
-      {"conv",
-       {"--train", "t.en", "t.fr", "--model", "conv", "--set", "data.joint_vocabulary=false",
-        "--set", "data.tokenizer=unigram"},
-       "the cat sleeps.\n"},
-      {"bpe",
-       {"--train", "t.en", "t.fr", "--model", "rnn+additive", "--set", "data.tokenizer=bpe"},
-       "the dogs\n"},
-      {"lm", {"--train", "t.en", "--model", "lm", "--set", "model.context=16"}, ""},
-  };
-  for (const auto& row : rows) {
+  for (const ExportedRow& row : exported_rows) {
     train(folder, row.name, row.more);
     const std::string first = row.name + ".safetensors";
     const std::string second = row.name + "-2.safetensors";
-
     const std::string again = row.name + "-again";
     const Ran exported = run(folder, {"export", "--run", row.name, "--out", first});
     ASSERT_EQ(exported.code, 0) << exported.err;
@@ -81,20 +83,36 @@ TEST(Export, ComesBackAsItWas) {
     EXPECT_TRUE(bytes(folder, first) == bytes(folder, second)) << row.name;
     if (row.input.empty()) continue;
     const Ran before = run(folder, {"translate", "--run", row.name}, row.input);
-
     const Ran after = run(folder, {"translate", "--run", again}, row.input);
     EXPECT_EQ(after.code, 0) << after.err;
     EXPECT_EQ(after.out, before.out);
   }
+}
+
+/// Trains "words", and exports it to words.safetensors.
+void export_words(const TemporaryFolder& folder) {
+  train(folder, "words", {"--train", "toy:dates", "--model", "transformer"});
+  ASSERT_EQ(run(folder, {"export", "--run", "words", "--out", "words.safetensors"}).code, 0);
+}
+
+TEST(Export, IsARunLikeAnyOtherOnceImported) {
+  const TemporaryFolder folder;
+  export_words(folder);
+  ASSERT_EQ(run(folder, {"import", "words.safetensors", "--out", "words-again"}).code, 0);
   EXPECT_NE(run(folder, {"inspect", "words-again"}).out.find("embedding.weight"),
             std::string::npos);
   EXPECT_EQ(run(folder, {"evaluate", "--run", "words-again", "--data", "toy:dates"}).out,
             run(folder, {"evaluate", "--run", "words", "--data", "toy:dates"}).out);
-  // A folder that is there and empty, named as folders are completed by a shell.
+  // An empty folder, with the slash that a shell appends.
   std::filesystem::create_directory(folder.path("there"));
   EXPECT_EQ(run(folder, {"import", "words.safetensors", "--out", "there/"}).code, 0);
   EXPECT_EQ(run(folder, {"translate", "--run", "there"}, "May 1, 2001\n").code, 0);
-  // What is there stays.
+}
+
+TEST(Export, RefusesToReplaceOrToResume) {
+  const TemporaryFolder folder;
+  export_words(folder);
+  ASSERT_EQ(run(folder, {"import", "words.safetensors", "--out", "there"}).code, 0);
   const Ran twice = run(folder, {"import", "words.safetensors", "--out", "there"});
   EXPECT_EQ(twice.code, 1);
   EXPECT_EQ(twice.err, "heed: error: there: holds something already; give --out a new folder\n");
@@ -103,7 +121,13 @@ TEST(Export, ComesBackAsItWas) {
   EXPECT_EQ(resumed.err,
             "heed: error: there: was imported, and holds weights without what else a training "
             "needs to go on; begin a new run with them: --init there --out another\n");
-  // A checkpoint by its name.
+  EXPECT_EQ(run(folder, {"export", "--run", "words", "--out", "there"}).err,
+            "heed: error: there: is a folder; give --out a file\n");
+}
+
+TEST(Export, TakesANamedCheckpoint) {
+  const TemporaryFolder folder;
+  export_words(folder);
   EXPECT_EQ(
       run(folder, {"export", "--run", "words", "--checkpoint", "last", "--out", "last.safetensors"})
           .code,
@@ -113,98 +137,120 @@ TEST(Export, ComesBackAsItWas) {
   EXPECT_EQ(none.code, 1);
   EXPECT_NE(none.err.find("lost"), std::string::npos) << none.err;
   EXPECT_FALSE(std::filesystem::exists(folder.path("no.safetensors")));
-  EXPECT_EQ(run(folder, {"export", "--run", "words", "--out", "there"}).err,
-            "heed: error: there: is a folder; give --out a file\n");
 }
 
-/// A change to an exported file, and what `heed import` says of it.
-TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
-  const TemporaryFolder folder;
+/// Trains "run" and "other", and exports "run" to good.safetensors.
+void export_run(const TemporaryFolder& folder) {
   train(folder, "run", {"--train", "toy:dates", "--model", "transformer"});
   train(folder, "other", {"--train", "toy:sort", "--model", "rnn"});
   ASSERT_EQ(run(folder, {"export", "--run", "run", "--out", "good.safetensors"}).code, 0);
-  const Safetensors good = load_safetensors(folder.path("good.safetensors"));
-  const auto named = [](Safetensors& s, const std::string& name) -> NamedTensor& {
-    return *std::find_if(s.tensors.begin(), s.tensors.end(),
-                         [&](const NamedTensor& x) { return x.name == name; });
-  };
-  const auto replace = [](Safetensors& s, const std::string& key, const std::string& from,
-                          const std::string& to) {
-    std::string& text = s.metadata.at(key);
-    ASSERT_NE(text.find(from), std::string::npos) << from;
-    text.replace(text.find(from), from.size(), to);
-  };
-  const std::string config = "heed.config.toml";
-  const std::string tokenizer = "heed.tokenizer.json";
-  const struct {
-    std::string what;
-    std::function<void(Safetensors&)> change;
-    std::string says;  // a part of the line
-  } rows[]{
-      {"several names",
-       [&](Safetensors& s) {
-         named(s, "encoder_norm.bias").name = "encoder_norm.offset";
-         Tensor& x = named(s, "decoder_norm.gain").tensor;
-         x = x.reshape({4, 4});
-       },
-       "m: does not fit the model of its configuration: missing: encoder_norm.bias; of another "
-       "shape: decoder_norm.gain is (4, 4) and should be (16,); not expected: encoder_norm.offset"},
-      {"no tensors", [](Safetensors& s) { s.tensors.clear(); }, "missing: embedding.weight, "},
-      {"no metadata", [](Safetensors& s) { s.metadata.clear(); },
-       "m: its metadata holds no config.toml; was it saved elsewhere? name with --like a run"},
-      {"no tokenizer", [&](Safetensors& s) { s.metadata.erase(tokenizer); }, "m/tokenizer.json: "},
-      {"no TOML", [&](Safetensors& s) { s.metadata[config] = "\n{{{"; }, "m/config.toml:2: "},
-      {"NULs", [&](Safetensors& s) { s.metadata[config] = std::string("a\0b", 3); },
-       "m/config.toml"},
-      {"an unknown setting", [&](Safetensors& s) { replace(s, config, "heads = ", "haeds = "); },
-       "m/config.toml:"},
-      {"a setting out of range", [&](Safetensors& s) { replace(s, config, "d = 16", "d = 17"); },
-       "m: model."},
-      {"another width", [&](Safetensors& s) { replace(s, config, "d = 16", "d = 18"); },
-       "of another shape: embedding.weight is ("},
-      {"a giant",
-       [&](Safetensors& s) {
-         replace(s, config, "d = 16", "d = 1048576");
-         replace(s, config, "layers = 1", "layers = 1000");
-       },
-       "m: its configuration describes a model of more than "},
-      {"another tokenizer",
-       [&](Safetensors& s) {
-         s.metadata[tokenizer] = read_file(folder.path("other/tokenizer.json"));
-       },
-       "of another shape: embedding.weight is ("},
-      {"a tokenizer that lies",
-       [&](Safetensors& s) { replace(s, tokenizer, "\"size\": ", "\"size\": 1"); },
-       "m/tokenizer.json: is a damaged tokenizer (it says "},
-      {"no JSON", [&](Safetensors& s) { s.metadata[tokenizer] = "{"; }, "m/tokenizer.json:1: "},
-      {"half a byte", [&](Safetensors& s) { s.metadata["heed.tokenizer.model"] = "0"; },
-       "m: its metadata heed.tokenizer.model has an odd number of hexadecimal digits"},
-      {"no digits", [&](Safetensors& s) { s.metadata["heed.tokenizer.model"] = "0g"; },
-       "m: its metadata heed.tokenizer.model is not written in hexadecimal digits"},
-  };
-  for (const auto& row : rows) {
-    Safetensors changed = load_safetensors(folder.path("good.safetensors"));
-    row.change(changed);
-    save_safetensors(folder.path("m"), changed.tensors, changed.metadata);
-    const Ran ran = run(folder, {"import", "m", "--out", "new"});
-    EXPECT_EQ(ran.code, 1) << row.what;
-    EXPECT_TRUE(ran.err.starts_with("heed: error: m") &&
-                ran.err.find(row.says) != std::string::npos && lines_of(ran.err).size() == 1)
-        << row.what << ": " << ran.err;
-    EXPECT_FALSE(std::filesystem::exists(folder.path("new")) ||
-                 std::filesystem::exists(folder.path("new.partial")))
-        << row.what;
-  }
+}
+
+Safetensors load_good(const TemporaryFolder& folder) {
+  return load_safetensors(folder.path("good.safetensors"));
+}
+
+NamedTensor& named(Safetensors& s, const std::string& name) {
+  const auto has_name = [&](const NamedTensor& x) { return x.name == name; };
+  return *std::find_if(s.tensors.begin(), s.tensors.end(), has_name);
+}
+
+void replace(Safetensors& s, const std::string& key, const std::string& from,
+             const std::string& to) {
+  std::string& text = s.metadata.at(key);
+  ASSERT_NE(text.find(from), std::string::npos) << from;
+  text.replace(text.find(from), from.size(), to);
+}
+
+const std::string config = "heed.config.toml";
+const std::string tokenizer = "heed.tokenizer.json";
+
+/// A change to an exported file, and a part of the line that `heed import` prints then.
+struct ChangedRow {
+  std::string what;
+  std::function<void(Safetensors&)> change;
+  std::string message;
+};
+
+const std::vector<ChangedRow> changed_rows = {
+    {"several names",
+     [](Safetensors& s) {
+       named(s, "encoder_norm.bias").name = "encoder_norm.offset";
+       Tensor& x = named(s, "decoder_norm.gain").tensor;
+       x = x.reshape({4, 4});
+     },
+     "m: does not fit the model of its configuration: missing: encoder_norm.bias; of another "
+     "shape: decoder_norm.gain is (4, 4) and should be (16,); not expected: encoder_norm.offset"},
+    {"no tensors", [](Safetensors& s) { s.tensors.clear(); }, "missing: embedding.weight, "},
+    {"no metadata", [](Safetensors& s) { s.metadata.clear(); },
+     "m: its metadata holds no config.toml; was it saved elsewhere? name with --like a run"},
+    {"no tokenizer", [](Safetensors& s) { s.metadata.erase(tokenizer); }, "m/tokenizer.json: "},
+    {"no TOML", [](Safetensors& s) { s.metadata[config] = "\n{{{"; }, "m/config.toml:2: "},
+    {"NULs", [](Safetensors& s) { s.metadata[config] = std::string("a\0b", 3); }, "m/config.toml"},
+    {"an unknown setting", [](Safetensors& s) { replace(s, config, "heads = ", "haeds = "); },
+     "m/config.toml:"},
+    {"a setting out of range", [](Safetensors& s) { replace(s, config, "d = 16", "d = 17"); },
+     "m: model."},
+    {"another width", [](Safetensors& s) { replace(s, config, "d = 16", "d = 18"); },
+     "of another shape: embedding.weight is ("},
+    {"a giant",
+     [](Safetensors& s) {
+       replace(s, config, "d = 16", "d = 1048576");
+       replace(s, config, "layers = 1", "layers = 1000");
+     },
+     "m: its configuration describes a model of more than "},
+    {"a tokenizer that lies",
+     [](Safetensors& s) { replace(s, tokenizer, "\"size\": ", "\"size\": 1"); },
+     "m/tokenizer.json: is a damaged tokenizer (it says "},
+    {"no JSON", [](Safetensors& s) { s.metadata[tokenizer] = "{"; }, "m/tokenizer.json:1: "},
+    {"half a byte", [](Safetensors& s) { s.metadata["heed.tokenizer.model"] = "0"; },
+     "m: its metadata heed.tokenizer.model has an odd number of hexadecimal digits"},
+    {"no digits", [](Safetensors& s) { s.metadata["heed.tokenizer.model"] = "0g"; },
+     "m: its metadata heed.tokenizer.model is not written in hexadecimal digits"},
+};
+
+/// Imports "m" with a change, and expects one line and no new file.
+void expect_import_refused(const TemporaryFolder& folder, Safetensors changed,
+                           const ChangedRow& row) {
+  row.change(changed);
+  save_safetensors(folder.path("m"), changed.tensors, changed.metadata);
+  const Ran ran = run(folder, {"import", "m", "--out", "new"});
+  EXPECT_EQ(ran.code, 1) << row.what;
+  EXPECT_TRUE(ran.err.starts_with("heed: error: m")) << row.what << ": " << ran.err;
+  EXPECT_NE(ran.err.find(row.message), std::string::npos) << row.what << ": " << ran.err;
+  EXPECT_EQ(lines_of(ran.err).size(), 1u) << row.what << ": " << ran.err;
+  EXPECT_FALSE(std::filesystem::exists(folder.path("new"))) << row.what;
+  EXPECT_FALSE(std::filesystem::exists(folder.path("new.partial"))) << row.what;
+}
+
+TEST(Import, NamesWhatDoesNotFitBeforeItWrites) {
+  const TemporaryFolder folder;
+  export_run(folder);
+  for (const ChangedRow& row : changed_rows)
+    expect_import_refused(folder, load_good(folder), row);
+  const std::string other_tokenizer = read_file(folder.path("other/tokenizer.json"));
+  expect_import_refused(
+      folder, load_good(folder),
+      {"another tokenizer", [&](Safetensors& s) { s.metadata[tokenizer] = other_tokenizer; },
+       "of another shape: embedding.weight is ("});
+}
+
+TEST(Import, RefusesWhatIsNoSafetensorsFile) {
+  const TemporaryFolder folder;
+  export_run(folder);
   folder.write("m", "PK\3\4");
   EXPECT_EQ(run(folder, {"import", "m", "--out", "new"}).err,
             "heed: error: m: is no valid safetensors file: it has 4 bytes, and its first 8 should "
             "say how long its header is; copy or export it again\n");
   EXPECT_EQ(run(folder, {"import", "run/checkpoints/last.heed", "--out", "new"}).code, 1);
   EXPECT_EQ(run(folder, {"import", "nowhere", "--out", "new"}).code, 1);
+}
 
-  // Saved by another program: no metadata, other names for nothing, half precision. --like gives
-  // the rest.
-  save_safetensors(folder.path("m"), good.tensors, {});
+TEST(Import, TakesTheConfigurationOfAnotherRun) {
+  const TemporaryFolder folder;
+  export_run(folder);
+  // A file of another program has no metadata.
+  save_safetensors(folder.path("m"), load_good(folder).tensors, {});
   ASSERT_EQ(run(folder, {"import", "m", "--out", "liked", "--like", "run"}).code, 0);
   EXPECT_EQ(run(folder, {"export", "--run", "liked", "--out", "m2"}).code, 0);
   EXPECT_TRUE(bytes(folder, "m2") == bytes(folder, "good.safetensors"));
@@ -216,9 +262,12 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
   EXPECT_EQ(
       run(folder, {"import", "m", "--out", "new", "--like", "nowhere"}).err,
       "heed: error: nowhere: no such folder; give the folder that `heed train --out` wrote\n");
+}
 
-  // Weights that are no numbers are taken, with a warning.
-  Safetensors nan = load_safetensors(folder.path("good.safetensors"));
+TEST(Import, WarnsOfWeightsThatAreNotFinite) {
+  const TemporaryFolder folder;
+  export_run(folder);
+  Safetensors nan = load_good(folder);
   nan.tensors[1].tensor[0] = std::numeric_limits<Real>::quiet_NaN();
   save_safetensors(folder.path("m"), nan.tensors, nan.metadata);
   const Ran warned = run(folder, {"import", "m", "--out", "nan"});
@@ -227,11 +276,13 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
   EXPECT_NE(warned.err.find("weights are NaN or infinite, the first in " + nan.tensors[1].name),
             std::string::npos)
       << warned.err;
+}
 
-  // Half the bits: taken as they are, and said.
+/// A safetensors file with these tensors in bfloat16, and no metadata.
+std::string in_bfloat16(const std::vector<NamedTensor>& tensors) {
   std::string header = "{";
   std::string elements;
-  for (const auto& [name, tensor] : good.tensors) {
+  for (const auto& [name, tensor] : tensors) {
     const std::size_t begin = elements.size();
     for (const Real x : tensor.span()) {
       const auto bits =
@@ -248,7 +299,13 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
   std::string length(8, '\0');
   for (std::size_t i = 0; i < 8; ++i)
     length[i] = static_cast<char>(header.size() >> (8 * i));
-  folder.write("m", length + header + elements);
+  return length + header + elements;
+}
+
+TEST(Import, ConvertsBfloat16AndNotesIt) {
+  const TemporaryFolder folder;
+  export_run(folder);
+  folder.write("m", in_bfloat16(load_good(folder).tensors));
   const Ran half = run(folder, {"import", "m", "--out", "half", "--like", "run"});
   EXPECT_EQ(half.code, 0);
   EXPECT_NE(half.err.find(sizeof(Real) == 4 ? "heed: note: m: holds BF16, which is kept as F32\n"
@@ -256,9 +313,11 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
             std::string::npos)
       << half.err;
   EXPECT_EQ(run(folder, {"translate", "--run", "half"}, "May 1, 2001\n").code, 0);
+}
 
-  // An import that was killed leaves no run; what it had begun is taken away by the next, and
-  // nothing else is.
+TEST(Import, RemovesOnlyWhatAKilledImportLeft) {
+  const TemporaryFolder folder;
+  export_run(folder);
   std::filesystem::create_directories(folder.path("new.partial/checkpoints"));
   folder.write("new.partial/tokenizer.json", "cut short");
   folder.write("new.partial/letters.txt", "mine");
@@ -272,6 +331,11 @@ TEST(Import, SaysWhatDoesNotFitBeforeItWrites) {
   EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "new"}).code, 0);
   EXPECT_EQ(run(folder, {"translate", "--run", "new"}, "May 1, 2001\n").code, 0);
   EXPECT_FALSE(std::filesystem::exists(folder.path("new.partial")));
+}
+
+TEST(Import, ReplacesNothing) {
+  const TemporaryFolder folder;
+  export_run(folder);
   const std::string inside = folder.path("run/config.toml");
   const std::string before = read_file(inside);
   EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "run/config.toml"}).err,

@@ -1,9 +1,12 @@
-// Runs that Heed 0.1.0 wrote, kept in tests/data/kept, go on as they were begun: they translate to
-// the same lines, and come to the same weights when they are resumed.
+// Runs that Heed 0.1.0 wrote (tests/data/kept) still translate to the same lines, and come to the
+// same weights when they are resumed.
 //
-// NAME/ is the run after 600 steps, NAME.expected what `heed translate`, `summarize` or `evaluate`
-// printed for it then, and NAME.resumed.safetensors its last weights after `heed train --resume
-// --steps 620`. The data lay in /kept, which need not exist: the files stand beside the runs.
+// - NAME/ is the run after 600 steps.
+// - NAME.expected is what `heed translate`, `summarize` or `evaluate` of that version printed for
+// it.
+// - NAME.resumed.safetensors holds its last weights after `heed train --resume --steps 620`.
+//
+// The data were in /kept, which need not exist: they are beside the runs now.
 
 #include <cmath>
 
@@ -56,13 +59,13 @@ std::map<std::string, Tensor> exported(const TemporaryFolder& folder, const std:
   return tensors;
 }
 
-/// How far the weights may lie from those of then after 20 more steps, as a share of the distance
-/// that these steps go. Another processor rounds differently. So does layer norm, which subtracts
-/// what rounding left of the mean since then: of a Transformer 4e-6 of the distance.
+/// How far the weights may be from the kept ones after 20 more steps, as a share of the distance
+/// that these steps go. Another processor rounds differently. So does layer norm, which now
+/// subtracts what rounding leaves of the mean: for a Transformer that is 4e-6 of the distance.
 constexpr double tolerance = 0.01;
 
-/// A bias of keys adds the same to all scores of a query, and softmax takes that away: its gradient
-/// is 0 but for rounding, which Adam scales up to whole steps. These tensors hold one.
+/// Whether the tensor holds a bias of keys. Such a bias adds the same to all scores of a query,
+/// which softmax ignores. Its gradient is rounding error, which Adam scales to whole steps.
 bool holds_a_bias_of_keys(const std::string& name) {
   return name.ends_with("attention.input.bias") || name.ends_with("cross.memory.bias");
 }

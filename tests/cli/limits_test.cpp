@@ -25,13 +25,12 @@ void train_tiny(const TemporaryFolder& folder) {
 }
 
 // Numbers
-// - -----------------------------------------------------------------------------------------------
 
 struct Option {
   Args command;
   const char* name;
   const char* range;
-  Args wrong;  // beside what no number can be
+  Args wrong;  // numbers out of the range
 };
 
 const char* const above_0 = "a whole number above 0";
@@ -133,9 +132,8 @@ TEST(Limits, ANumberIsReadAsPeopleReadIt) {
 }
 
 // Descriptors
-// - -----------------------------------------------------------------------------------------------
 
-/// `heed ARGS` with such redirections, in a shell.
+/// Runs `heed args` in a shell, with these redirections.
 Ran in_shell(const TemporaryFolder& folder, const std::string& args,
              const std::string& redirected) {
   std::filesystem::remove(folder.path("err"));
@@ -146,7 +144,7 @@ Ran in_shell(const TemporaryFolder& folder, const std::string& args,
           read_file(folder.path("err"))};
 }
 
-const std::vector<std::string>& that_print() {
+const std::vector<std::string>& printing_commands() {
   static const std::vector<std::string> commands = {
       "translate --run run",
       "translate --run run --nbest 2",
@@ -169,7 +167,7 @@ TEST(Limits, AClosedStandardOutputIsAnError) {
   const TemporaryFolder folder;
   train_tiny(folder);
   folder.write("one", "a b\n");
-  for (const std::string& command : that_print()) {
+  for (const std::string& command : printing_commands()) {
     for (const char* closed : {">&-", "> /dev/full"}) {
       const Ran ran = in_shell(folder, command, closed);
       EXPECT_EQ(ran.code, 1) << command << closed;
@@ -224,10 +222,9 @@ TEST(Limits, AClosedStandardInputIsAnError) {
 }
 
 // Threads
-// - -----------------------------------------------------------------------------------------------
 
-/// The program where its user may have so many processes and threads. Limits do not bind root, who
-/// becomes nobody first.
+/// Runs the program where its user may have at most `most` processes and threads. Limits do not
+/// bind root, so root becomes the user nobody first.
 Ran with_few_threads(const TemporaryFolder& folder, rlim_t most, Args args) {
   const std::string err = folder.path("err");
   std::filesystem::remove(err);
@@ -285,7 +282,6 @@ TEST(Limits, WithoutMoreThreadsThereIsOneLine) {
 }
 
 // Files
-// - -----------------------------------------------------------------------------------------------
 
 TEST(Limits, WhatIsThereIsNotReplacedUnasked) {
   const TemporaryFolder folder;
@@ -307,41 +303,45 @@ TEST(Limits, WhatIsThereIsNotReplacedUnasked) {
   EXPECT_EQ(lines_of(read_file(folder.path("a.src"))).size(), 3u);
 }
 
+/// Commands that name `name` as each kind of file, folder and value.
+std::vector<Args> commands_with(const std::string& name) {
+  const Args train = {"train", "--train", "lines", "lines", "--model", "rnn", "--steps", "1"};
+  const Args compare = {"compare",  "--train",  "lines",   "lines",
+                        "--models", "rnn,conv", "--steps", "1"};
+  return {
+      train + Args{"--out", name},
+      train + Args{"--resume", "--out", name},
+      train + Args{"--out", "new", "--init", name},
+      compare + Args{"--out", name},
+      Args{"train", "--train", name, name, "--model", "rnn", "--steps", "1", "--out", "new"},
+      Args{"generate", "toy:copy", "--out", name},
+      Args{"export", "--run", "run", "--out", name},
+      Args{"export", "--run", name, "--out", "x"},
+      Args{"import", name, "--out", "new"},
+      Args{"import", "x", "--out", name},
+      Args{"translate", "--run", name},
+      Args{"translate", "--run", "run", "--checkpoint", name},
+      Args{"translate", "--run", "run", "--attention", name + ".html"},
+      Args{"translate", "--run", "run", "--score", name},
+      Args{"evaluate", "--run", name, "--data", "lines", "lines"},
+      Args{"evaluate", "--run", "run", "--data", name, name},
+      Args{"inspect", name},
+      Args{"score", "--metric", "bleu", "--hyp", name, "--ref", "lines"},
+      Args{"train", "--config", name, "--out", "new"},
+      Args{name},
+      Args{"train", "--" + name},
+      Args{"train", "--steps", name},
+      Args{"train", "--set", name, "--train", "lines", "lines", "--model", "rnn", "--out", "new"}};
+}
+
 TEST(Limits, AnOverlongNameIsOneShortLine) {
   const TemporaryFolder folder;
   train_tiny(folder);
   std::string deep;
   for (int i = 0; i < 50; ++i)
     deep += std::string(99, 'd') + "/";
-  for (const std::string& name : {std::string(300, 'n'), std::string(100000, 'n'), deep + "n"}) {
-    const Args train = {"train", "--train", "lines", "lines", "--model", "rnn", "--steps", "1"};
-    const Args compare = {"compare",  "--train",  "lines",   "lines",
-                          "--models", "rnn,conv", "--steps", "1"};
-    for (const Args& args :
-         {train + Args{"--out", name},
-          train + Args{"--resume", "--out", name},
-          train + Args{"--out", "new", "--init", name},
-          compare + Args{"--out", name},
-          Args{"train", "--train", name, name, "--model", "rnn", "--steps", "1", "--out", "new"},
-          Args{"generate", "toy:copy", "--out", name},
-          Args{"export", "--run", "run", "--out", name},
-          Args{"export", "--run", name, "--out", "x"},
-          Args{"import", name, "--out", "new"},
-          Args{"import", "x", "--out", name},
-          Args{"translate", "--run", name},
-          Args{"translate", "--run", "run", "--checkpoint", name},
-          Args{"translate", "--run", "run", "--attention", name + ".html"},
-          Args{"translate", "--run", "run", "--score", name},
-          Args{"evaluate", "--run", name, "--data", "lines", "lines"},
-          Args{"evaluate", "--run", "run", "--data", name, name},
-          Args{"inspect", name},
-          Args{"score", "--metric", "bleu", "--hyp", name, "--ref", "lines"},
-          Args{"train", "--config", name, "--out", "new"},
-          Args{name},
-          Args{"train", "--" + name},
-          Args{"train", "--steps", name},
-          Args{"train", "--set", name, "--train", "lines", "lines", "--model", "rnn", "--out",
-               "new"}}) {
+  for (const std::string& name : {std::string(300, 'n'), std::string(100000, 'n'), deep + "n"})
+    for (const Args& args : commands_with(name)) {
       const std::string what = fmt::format("{} with {} bytes", args[0].substr(0, 20), name.size());
       const Ran ran = run(folder, args);
       EXPECT_TRUE(ran.code == 1 || ran.code == 2) << what << ": " << ran.code << " " << ran.err;
@@ -350,7 +350,6 @@ TEST(Limits, AnOverlongNameIsOneShortLine) {
       EXPECT_LT(ran.err.size(), 900u) << what << ": " << ran.err;
       EXPECT_EQ(ran.err.find("filesystem error"), std::string::npos) << what << ": " << ran.err;
     }
-  }
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/comparison.h"
-#include "cli/duel.h"
+#include "cli/comparison_settings.h"
 #include "cli/plots/chart.h"
 #include "cli/plots/page.h"
 #include "cli/progress.h"
@@ -18,8 +18,8 @@
 #include "tests/cli/plots.h"
 #include "tests/cli/program.h"
 
-// A program that embeds Heed may have set a locale that writes 1.234,5 for 1234.5: files, and what
-// is read from them, stay as they are.
+// A program that uses Heed as a library may have set a locale that writes 1.234,5 for 1234.5.
+// Files, and what is read from them, must not change.
 
 namespace heed {
 namespace {
@@ -33,11 +33,10 @@ struct Commas : std::numpunct<char> {
   std::string do_falsename() const override { return "falsch"; }
 };
 
-/// Every file and text that holds a number, by name.
-std::map<std::string, std::string> written() {
-  const TemporaryFolder folder;
-  std::map<std::string, std::string> all;
+/// Files and texts that hold numbers, by name.
+using Texts = std::map<std::string, std::string>;
 
+void add_settings(const TemporaryFolder& folder, Texts& all) {
   cli::Settings s = cli::default_settings("transformer", {"toy:translation"});
   for (const char* assignment :
        {"optim.lr=0.00125", "train.steps=1234567", "optim.epsilon=1.5e-9", "data.fields=1,2",
@@ -57,24 +56,28 @@ std::map<std::string, std::string> written() {
     cli::check_settings(s);
   });
   all["duration"] = fmt::format("{}", cli::parse_duration("1.5h"));
+}
 
-  cli::Duel duel{.models = {"rnn", "conv"},
-                 .train = {"toy:copy"},
-                 .valid = {},
-                 .test = {},
-                 .fields = {},
-                 .assignments = {"optim.lr=0.5"},
-                 .time = "1.5m",
-                 .steps = 12345};
-  all["duel"] = cli::to_json(duel).dump();
-  all["duel, read"] =
-      cli::to_json(cli::duel_from_json(nlohmann::ordered_json::parse(all["duel"]))).dump();
+void add_comparison(Texts& all) {
+  const cli::ComparisonSettings comparison{.models = {"rnn", "conv"},
+                                           .train = {"toy:copy"},
+                                           .valid = {},
+                                           .test = {},
+                                           .fields = {},
+                                           .assignments = {"optim.lr=0.5"},
+                                           .time = "1.5m",
+                                           .steps = 12345};
+  all["comparison"] = cli::to_json(comparison).dump();
+  const auto json = nlohmann::ordered_json::parse(all["comparison"]);
+  all["comparison, read"] = cli::to_json(cli::comparison_settings_from_json(json)).dump();
+}
 
+void add_logs(const TemporaryFolder& folder, Texts& all) {
   MetricsLog(folder.path("metrics.jsonl"), 0, 0)
       .write(12345, "train", {{"loss", 1234.5678}, {"lr", 1e-5}}, {{"more", 0.25}});
   MetricsLog(folder.path("metrics.jsonl"), 12345, 12345).write(12346, "valid", {{"loss", 0.5}});
   all["metrics"] = read_file(folder.path("metrics.jsonl"));
-  cli::Progress(folder.path("log.txt"), 1, cli::Progress::Shown::in_log)
+  cli::ProgressDisplay(folder.path("log.txt"), 1, cli::ProgressDisplay::Shown::in_log)
       .step({.step = 12345,
              .steps = 1234567,
              .done = 0.5,
@@ -86,7 +89,9 @@ std::map<std::string, std::string> written() {
              .seconds = 1234.5,
              .seconds_left = 1234.5});
   all["log"] = read_file(folder.path("log.txt"));
+}
 
+void add_tokenizers(const TemporaryFolder& folder, Texts& all) {
   for (const std::string& kind : tokenizer_kinds()) {
     const auto tokenizer = train_tokenizer(
         kind, {.min_count = 1, .max_size = has_subwords(kind) ? 1100 : 0},
@@ -100,12 +105,14 @@ std::map<std::string, std::string> written() {
         Tokenizer::load(folder.path("tokenizer.json"))->encode("word1234 and 3.5 others, word16");
     all[kind + ", read"] = fmt::format("{}", fmt::join(ids, " "));
   }
+}
 
+void add_checkpoint(const TemporaryFolder& folder, Texts& all) {
   Checkpoint checkpoint;
   checkpoint.tensors = {{"weight", Tensor({3}, {Real(0.5), Real(-1234.5), Real(1e-7)})}};
   checkpoint.numbers = {{"step", 1234567}};
   checkpoint.reals = {{"best", 1234.5}};
-  checkpoint.text = {{"config", all["settings"]}};
+  checkpoint.text = {{"config", "lr = 0.00125"}};
   checkpoint.lists = {{"at", {123456, 2}}};
   save(checkpoint, folder.path("a.heed"));
   all["checkpoint"] = read_file(folder.path("a.heed"));
@@ -116,7 +123,9 @@ std::map<std::string, std::string> written() {
   other.reals["best"] = 1234.5;
   other.tensors[0].tensor = Tensor({3}, {Real(0.5), Real(1234.5), Real(1e-7)});
   all["difference of tensors"] = difference(other, checkpoint);
+}
 
+void add_metrics(Texts& all) {
   const std::vector<std::string> hypotheses = {"a cat sat on 1,234.5 mats", "the end"};
   const std::vector<std::vector<std::string>> references = {
       {"the cat sat on 1,234.5 mats", "an end"}};
@@ -128,7 +137,9 @@ std::map<std::string, std::string> written() {
   all["chrf"] =
       nlohmann::ordered_json{{"score", chrf.score}, {"signature", chrf.signature()}}.dump();
   all["spread"] = cli::to_text(cli::spread_of({1234.5, 1236.25}), 2);
+}
 
+void add_plots(const TemporaryFolder& folder, Texts& all) {
   for (const char* name : {"a.html", "a.svg", "a.jsonl"}) {
     plots::AttentionWriter writer(folder.path(name));
     writer.add(attended({"the", "cat", "</s>"}, {"le", "chat", "</s>"}, 2, 3));
@@ -143,10 +154,22 @@ std::map<std::string, std::string> written() {
        .y_label = "loss",
        .series = {{.name = "a", .xs = {0, 5000, 12345.5}, .ys = {0.125, 1.5, 1234.5}}}}));
   all["page"] = page.text();
+}
+
+Texts written() {
+  const TemporaryFolder folder;
+  Texts all;
+  add_settings(folder, all);
+  add_comparison(all);
+  add_logs(folder, all);
+  add_tokenizers(folder, all);
+  add_checkpoint(folder, all);
+  add_metrics(all);
+  add_plots(folder, all);
   return all;
 }
 
-void expect_same(const std::map<std::string, std::string>& expected, const std::string& where) {
+void expect_same(const Texts& expected, const std::string& where) {
   const auto got = written();
   ASSERT_EQ(got.size(), expected.size());
   for (const auto& [name, text] : expected)

@@ -6,7 +6,7 @@
 #include "cli/values.h"
 #include "tests/cli/program.h"
 
-// What `--nbest` prints, and numbers as they are printed.
+// The output of --nbest, and how numbers are printed.
 
 namespace heed {
 namespace {
@@ -52,7 +52,7 @@ void expect_good(const std::vector<Entry>& list, const std::string& what) {
   EXPECT_EQ(texts.size(), list.size()) << what << ": a text twice";
 }
 
-/// "run": words backwards, cut into subwords in several ways. "sure": one line, learnt by heart.
+/// "run" reverses words, which are cut into subwords in several ways. "sure" has learnt one line.
 class NBest : public testing::Test {
  protected:
   static void SetUpTestSuite() {

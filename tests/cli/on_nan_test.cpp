@@ -1,4 +1,4 @@
-// The command, where training is not finite or diverges.
+// `heed train` where a loss is not finite or the training diverges.
 
 #include <nlohmann/json.hpp>
 
@@ -17,7 +17,8 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// 40 pairs of the letters a to h, every fourth line blank; line 18 alone has a z, in its source.
+/// Writes 40 pairs of the letters a to h; every fourth line is blank. Only the source of line 18
+/// has a z.
 void write_pairs(const TemporaryFolder& folder) {
   std::string source;
   std::string target;
@@ -43,12 +44,12 @@ TEST(OnNanCommand, NamesTheLineOfTheFileOrSkips) {
   ASSERT_EQ(first.code, 0) << first.err;
   EXPECT_FALSE(has(first.err, "warning: step")) << first.err;
 
-  // What the z is embedded as overflows as soon as it is scaled.
+  // Make the embedding of z so large that it overflows as soon as it is scaled.
   const std::string last = folder.path("run/checkpoints/last.heed");
   Checkpoint checkpoint = load(last);
   for (const auto& [name, tensor] : checkpoint.tensors) {
     if (name != "model.source_embedding.weight") continue;
-    Tensor row = tensor;  // the last: nothing is as rare as the z
+    Tensor row = tensor;  // z has the last row: it is the rarest letter
     for (Index i = 0; i < 16; ++i)
       row[row.size() - 16 + i] = Real(3e38);
   }

@@ -1,5 +1,5 @@
-// A run that is opened is what its checkpoint was trained with, and its figures are of the text
-// they speak of.
+// A run is opened only with the settings and tokenizers that its checkpoint was trained with, and
+// is evaluated on the right text.
 
 #include <cmath>
 #include <functional>
@@ -40,10 +40,13 @@ std::string pairs_run(const TemporaryFolder& folder, const std::string& out,
   return out;
 }
 
+/// Replaces the lines of a setting; removes them where `line` is empty.
 void replace_line(const std::string& path, const std::string& key, const std::string& line) {
   std::string changed;
-  for (const std::string& old : lines_of(read_file(path)))
-    changed += old.starts_with(key + " = ") ? (line.empty() ? "" : line + "\n") : old + "\n";
+  for (const std::string& old : lines_of(read_file(path))) {
+    const std::string& now = old.starts_with(key + " = ") ? line : old;
+    if (!now.empty() || old.empty()) changed += now + "\n";
+  }
   std::ofstream(path) << changed;
 }
 
@@ -65,7 +68,7 @@ const std::vector<Args>& openers() {
   return all;
 }
 
-/// One line of error with `parts` in it.
+/// Expects one line of error with all of `parts` in it.
 void expect_refused(const Ran& ran, const std::vector<std::string>& parts,
                     const std::string& what) {
   EXPECT_EQ(ran.code, 1) << what << ": " << ran.err;
@@ -136,41 +139,41 @@ TEST(OpenedRun, SaysEverySettingThatDiffers) {
       << "a file alone is what it is";
 }
 
+/// Changes the JSON of a tokenizer's file.
+void edit_json(const std::string& path, const std::function<void(nlohmann::json&)>& edit) {
+  nlohmann::json json = nlohmann::json::parse(read_file(path));
+  edit(json);
+  std::ofstream(path) << json.dump(1) << '\n';
+}
+
+struct TokenizerRow {
+  const char* name;
+  Args settings;
+  const char* file;
+  std::function<void(nlohmann::json&)> change;
+};
+
+const std::vector<TokenizerRow> tokenizer_rows = {
+    {"words",
+     {},
+     "tokenizer.json",
+     [](nlohmann::json& json) { std::swap(json["tokens"][0], json["tokens"][1]); }},
+    {"words of each side",
+     {"--set", "data.joint_vocabulary=false"},
+     "tokenizer.target.json",
+     [](nlohmann::json& json) { json["tokens"][1] = "other"; }},
+    {"characters",
+     {"--set", "data.tokenizer=characters"},
+     "tokenizer.json",
+     [](nlohmann::json& json) {
+       json["tokens"].erase(0);
+       json["size"] = json["size"].get<int>() - 1;
+     }},
+};
+
 TEST(OpenedRun, HasTheTokenizersOfItsCheckpoint) {
   const TemporaryFolder folder;
-  const struct {
-    const char* name;
-    Args settings;
-    const char* file;
-    std::function<void(const std::string& path)> change;
-  } rows[] = {
-      {"words",
-       {},
-       "tokenizer.json",
-       [](const std::string& path) {
-         nlohmann::json json = nlohmann::json::parse(read_file(path));
-         std::swap(json["tokens"][0], json["tokens"][1]);
-         std::ofstream(path) << json.dump(1) << '\n';
-       }},
-      {"words of each side",
-       {"--set", "data.joint_vocabulary=false"},
-       "tokenizer.target.json",
-       [](const std::string& path) {
-         nlohmann::json json = nlohmann::json::parse(read_file(path));
-         json["tokens"][1] = "other";
-         std::ofstream(path) << json.dump(1) << '\n';
-       }},
-      {"characters",
-       {"--set", "data.tokenizer=characters"},
-       "tokenizer.json",
-       [](const std::string& path) {
-         nlohmann::json json = nlohmann::json::parse(read_file(path));
-         json["tokens"].erase(0);
-         json["size"] = json["size"].get<int>() - 1;
-         std::ofstream(path) << json.dump(1) << '\n';
-       }},
-  };
-  for (const auto& row : rows) {
+  for (const TokenizerRow& row : tokenizer_rows) {
     copy_run(folder, pairs_run(folder, fmt::format("run of {}", row.name), row.settings), "e");
     const auto init = [&] {
       return run(folder, Args{"train", "--train", "s", "t", "--model", "transformer", "--steps",
@@ -179,7 +182,7 @@ TEST(OpenedRun, HasTheTokenizersOfItsCheckpoint) {
     };
     EXPECT_EQ(init().code, 0) << row.name;
     fs::remove_all(folder.path("new"));
-    row.change(folder.path(fmt::format("e/{}", row.file)));
+    edit_json(folder.path(fmt::format("e/{}", row.file)), row.change);
     const std::vector<std::string> parts{
         "e: the tokenizer here is not the one this run was trained with",
         fmt::format("({})", row.file), "copy it again"};

@@ -1,5 +1,5 @@
-// heed train --precision bf16: kept in the run, gone on with, reproducible; and the line where it
-// cannot be.
+// heed train --precision bf16: the run keeps the precision, resumes with it and is reproducible.
+// Where the machine has no bf16, an error says so.
 
 #include "framework/precision.h"
 
@@ -56,7 +56,7 @@ TEST(PrecisionCommand, ABf16RunIsKeptAsOneAndResumed) {
   const Ran resumed = run(folder, {"train", "--resume", "--steps", "10", "--out", "bf16-1"});
   EXPECT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_TRUE(has(resumed.err, "precision bf16")) << resumed.err;
-  // as on a machine without it
+  // As on a machine without bf16.
   const Ran changed =
       run(folder, {"train", "--resume", "--steps", "12", "--precision", "fp32", "--out", "bf16-1"});
   EXPECT_EQ(changed.code, 0) << changed.err;
@@ -74,7 +74,7 @@ TEST(PrecisionCommand, SaysWhereItCannotBe) {
   if (why.empty())
     why = "needs a oneDNN that has a fast kernel for this processor (is ONEDNN_MAX_CPU_ISA set?)";
   const TemporaryFolder folder;
-  // the program's oneDNN then finds no bfloat16
+  // With this, oneDNN finds no bfloat16.
   std::optional<Setting> older(std::in_place, "ONEDNN_MAX_CPU_ISA", "AVX2");
   const Ran ran = run(folder, train + Args{"--steps", "2", "--out", "run", "--precision", "bf16"});
   older.reset();

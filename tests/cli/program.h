@@ -19,7 +19,7 @@
 
 #include "tests/datasets/temporary.h"
 
-// Runs the real program, in a folder of its own.
+// Runs the real program in a folder of its own.
 
 namespace heed {
 
@@ -46,7 +46,8 @@ inline Args operator+(Args a, const Args& b) {
 }
 
 struct Ran {
-  // of exit; 256 + signal of one that was killed, which 128 + signal would not tell from 130
+  // The exit status; 256 + signal where a signal killed the program (128 + SIGINT would be 130, the
+  // exit status of an interrupted one).
   int code = -1;
   std::string out;
   std::string err;
@@ -54,15 +55,15 @@ struct Ran {
 
 class Program {
  public:
-  /// Starts `heed args...` in `folder`; standard input is a file, standard output and error are
-  /// kept in files, unless named.
+  /// Starts `heed args...` in `folder`. Standard input is a file that holds `input`; standard
+  /// output and error go to files. `out_path`: another file for standard output.
   Program(const TemporaryFolder& folder, std::vector<std::string> args,
           const std::string& input = "", std::string out_path = "")
       : out_(out_path.empty() ? folder.path(".out") : std::move(out_path)),
         err_(folder.path(".err")) {
     const std::string in = folder.write(".in", input);
     const std::string where = folder.path("");
-    std::filesystem::remove(err_);  // of the program before
+    std::filesystem::remove(err_);  // left by the last program
     args.insert(args.begin(), HEED_PROGRAM);
     std::vector<char*> argv;
     for (std::string& arg : args)
@@ -70,13 +71,11 @@ class Program {
     argv.push_back(nullptr);
     process_ = fork();
     if (process_ == 0) {
-      const auto open_as = [](const std::string& path, int flags, int number) {
-        return dup2(open(path.c_str(), flags, 0600), number) == number;
-      };
-      if (chdir(where.c_str()) == 0 && open_as(in, O_RDONLY, 0) &&
-          open_as(out_, O_WRONLY | O_CREAT | O_TRUNC, 1) &&
-          open_as(err_, O_WRONLY | O_CREAT | O_TRUNC, 2))
-        execv(argv[0], argv.data());
+      constexpr int writing = O_WRONLY | O_CREAT | O_TRUNC;
+      const bool prepared = chdir(where.c_str()) == 0 && open_as(in, O_RDONLY, STDIN_FILENO) &&
+                            open_as(out_, writing, STDOUT_FILENO) &&
+                            open_as(err_, writing, STDERR_FILENO);
+      if (prepared) execv(argv[0], argv.data());
       _exit(126);
     }
   }
@@ -89,8 +88,8 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  /// Sends the signal once the program has a handler for it: one that is still being loaded would
-  /// die of it.
+  /// Sends the signal once the program has a handler for it. A program that is still being loaded
+  /// would be killed.
   void interrupt(int signal = SIGINT) const {
     for (int i = 0; signal != SIGKILL && i < 6000 && !catches(signal); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -105,14 +104,18 @@ class Program {
   }
 
  private:
-  /// Whether its mask of caught signals (SigCgt of proc(5)) has this one; true of a process that
-  /// has ended.
+  static bool open_as(const std::string& path, int flags, int descriptor) {
+    return dup2(open(path.c_str(), flags, 0600), descriptor) == descriptor;
+  }
+
+  /// Whether the process has a handler for the signal (SigCgt of proc(5)), or has ended.
   bool catches(int signal) const {
-    for (const std::string& line : lines_of(read_file(fmt::format("/proc/{}/status", process_))))
-      if (line.starts_with("State:\tZ"))
-        return true;
-      else if (line.starts_with("SigCgt:"))
-        return std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1;
+    const std::string caught = "SigCgt:";
+    for (const std::string& line : lines_of(read_file(fmt::format("/proc/{}/status", process_)))) {
+      if (line.starts_with("State:\tZ")) return true;
+      if (line.starts_with(caught))
+        return std::stoull(line.substr(caught.size()), nullptr, 16) >> (signal - 1) & 1;
+    }
     return true;
   }
 
@@ -121,14 +124,20 @@ class Program {
   pid_t process_;
 };
 
-/// A variable of this process, and of the programs it starts, while it lives.
+/// Sets an environment variable of this process and of the programs that it starts, as long as the
+/// object exists.
 class Setting {
  public:
   Setting(const char* name, const char* value) : name_(name) {
     if (const char* was = std::getenv(name)) was_ = was;
     setenv(name, value, 1);
   }
-  ~Setting() { was_ ? setenv(name_, was_->c_str(), 1) : unsetenv(name_); }
+  ~Setting() {
+    if (was_)
+      setenv(name_, was_->c_str(), 1);
+    else
+      unsetenv(name_);
+  }
   Setting(const Setting&) = delete;
   Setting& operator=(const Setting&) = delete;
 
@@ -142,8 +151,8 @@ inline Ran run(const TemporaryFolder& folder, const std::vector<std::string>& ar
   return Program(folder, args, input, out_path).wait();
 }
 
-/// Every file below the folder with its bytes; what run() itself leaves begins with a dot and is
-/// left out.
+/// Every file below the folder with its bytes. Leaves out names that begin with a dot, which run()
+/// writes.
 inline std::map<std::string, std::string> contents(const TemporaryFolder& folder) {
   std::map<std::string, std::string> files;
   const std::string root = folder.path("");

@@ -1,5 +1,5 @@
-// docs/load_in_pytorch.py computes what Heed computes, from the weights that `heed export` writes,
-// and what it writes comes back.
+// docs/load_in_pytorch.py computes the same logits as Heed from the weights that `heed export`
+// writes, and `heed import` reads the weights that it writes.
 
 #include <cstdlib>
 
@@ -43,85 +43,69 @@ Tensor row_of(const std::vector<Id>& ids) {
   return x;
 }
 
-TEST(PyTorch, ComputesTheSameLogits) {
-  if (sizeof(Real) != 4) GTEST_SKIP() << "the script computes with floats";
-  const std::string interpreter = python();
-  if (interpreter.empty())
-    GTEST_SKIP() << "no Python with PyTorch here; HEED_PYTHON names one (Debian: python3-torch)";
-  const TemporaryFolder folder;
-  const struct {
-    std::string name;
-    Args more;
-  } rows[]{
-      {"transformer", {"model.norm=pre"}},
-      {"transformer", {"model.norm=post", "data.joint_vocabulary=false", "model.ff=24"}},
-      {"conv", {}},
-      {"conv",
-       {"model.weight_norm=false", "model.tied=true", "model.kernel=5",
-        "data.joint_vocabulary=false"}},
-      {"rnn", {"model.cell=gru"}},
-      {"rnn", {"model.cell=lstm", "model.bidirectional=false", "model.tied=false"}},
-      {"rnn+additive", {"model.cell=gru"}},
-      {"rnn+additive", {"model.cell=lstm", "model.hidden=12", "data.joint_vocabulary=false"}},
-      {"rnn+dot", {"model.cell=norm_lstm"}},
-      {"rnn+general", {"model.cell=elman"}},
-      {"rnn+concat", {"model.cell=lstm"}},
-      {"lm", {"model.context=16"}},
-  };
-  std::vector<Tensor> expected;
-  for (const auto& row : rows) {
-    const std::string at = std::to_string(expected.size());
+struct ModelRow {
+  std::string name;
+  Args settings;
+  std::string label() const { return name + " " + (settings.empty() ? "" : settings[0]); }
+};
 
-    const std::string label = row.name + " " + (row.more.empty() ? "" : row.more[0]);
-    Args args{"train",
-              "--model",
-              row.name,
-              "--threads",
-              "1",
-              "--steps",
-              "3",
-              "--out",
-              at,
-              "--set",
-              "model.d=16",
-              "--set",
-              "model.layers=2",
-              "--set",
-              "model.heads=2",
-              "--set",
-              "data.batch_tokens=128",
-              "--set",
-              "optim.warmup=1"};
-    if (row.name == "lm")
-      args =
-          args +
-          Args{"--train",
-               folder.write(
-                   "t.txt",
-                   "once upon a time there was a text\nand that was all of it\nthe end\nno more\n"),
-               "--set", "data.batch_tokens=32"};
-    else
-      args = args + Args{"--train", "toy:sort"};
-    for (const std::string& setting : row.more)
-      args = args + Args{"--set", setting};
-    const Ran trained = run(folder, args);
-    ASSERT_EQ(trained.code, 0) << label << trained.err;
-    ASSERT_EQ(run(folder, {"export", "--run", at, "--out", at + ".safetensors"}).code, 0) << label;
-    const Tensor logits = logits_of(folder.path(at));
-    std::vector<NamedTensor> batch;
-    Index begin = 0;
-    for (std::size_t i = 0; i < sources.size(); ++i) {
-      const Index end = begin + static_cast<Index>(targets[i].size());
-      const std::string suffix = "." + std::to_string(i);
-      batch.insert(batch.end(), {{"source" + suffix, row_of(sources[i])},
-                                 {"target" + suffix, row_of(targets[i])},
-                                 {"logits" + suffix, logits.slice(begin, end)}});
-      begin = end;
-    }
-    save_safetensors(folder.path("batch" + at + ".safetensors"), batch, {});
-    expected.push_back(logits);
+const std::vector<ModelRow> rows = {
+    {"transformer", {"model.norm=pre"}},
+    {"transformer", {"model.norm=post", "data.joint_vocabulary=false", "model.ff=24"}},
+    {"conv", {}},
+    {"conv",
+     {"model.weight_norm=false", "model.tied=true", "model.kernel=5",
+      "data.joint_vocabulary=false"}},
+    {"rnn", {"model.cell=gru"}},
+    {"rnn", {"model.cell=lstm", "model.bidirectional=false", "model.tied=false"}},
+    {"rnn+additive", {"model.cell=gru"}},
+    {"rnn+additive", {"model.cell=lstm", "model.hidden=12", "data.joint_vocabulary=false"}},
+    {"rnn+dot", {"model.cell=norm_lstm"}},
+    {"rnn+general", {"model.cell=elman"}},
+    {"rnn+concat", {"model.cell=lstm"}},
+    {"lm", {"model.context=16"}},
+};
+
+const char* const tiny_text =
+    "once upon a time there was a text\nand that was all of it\nthe end\nno more\n";
+
+/// Trains a model in the folder `out`, and exports it to `out`.safetensors.
+void train_and_export(const TemporaryFolder& folder, const ModelRow& row, const std::string& out) {
+  Args args{"train", "--model", row.name, "--threads", "1", "--steps", "3", "--out", out};
+  Args settings = {"model.d=16", "model.layers=2", "model.heads=2", "data.batch_tokens=128",
+                   "optim.warmup=1"};
+  if (row.name == "lm") {
+    args = args + Args{"--train", folder.write("t.txt", tiny_text)};
+    settings.push_back("data.batch_tokens=32");
+  } else {
+    args = args + Args{"--train", "toy:sort"};
   }
-  // One process for all: importing PyTorch is what takes time.
+  for (const std::string& setting : settings + row.settings)
+    args = args + Args{"--set", setting};
+  const Ran trained = run(folder, args);
+  ASSERT_EQ(trained.code, 0) << row.label() << trained.err;
+  const Ran exported = run(folder, {"export", "--run", out, "--out", out + ".safetensors"});
+  ASSERT_EQ(exported.code, 0) << row.label() << exported.err;
+}
+
+/// Writes the sources, the targets and Heed's logits, for the script to compare.
+void save_batch(const std::string& path, const Tensor& logits) {
+  std::vector<NamedTensor> batch;
+  Index begin = 0;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const Index end = begin + static_cast<Index>(targets[i].size());
+    const std::string suffix = "." + std::to_string(i);
+    batch.push_back({"source" + suffix, row_of(sources[i])});
+    batch.push_back({"target" + suffix, row_of(targets[i])});
+    batch.push_back({"logits" + suffix, logits.slice(begin, end)});
+    begin = end;
+  }
+  save_safetensors(path, batch, {});
+}
+
+/// Runs the script on every exported model, in one process: importing PyTorch takes most of the
+/// time.
+Ran run_script(const TemporaryFolder& folder, const std::string& interpreter, std::size_t models) {
   folder.write(
       "all.py",
       fmt::format(
@@ -129,23 +113,38 @@ TEST(PyTorch, ComputesTheSameLogits) {
           "    sys.argv = ['', f'{{i}}.safetensors', '--batch', f'batch{{i}}.safetensors', "
           "'--out', f'back{{i}}.safetensors']\n"
           "    load_in_pytorch.main()\n",
-          HEED_SOURCE_DIR, expected.size()));
-  const Ran ran = shell(folder, fmt::format("PYTHONDONTWRITEBYTECODE=1 '{}' all.py", interpreter));
+          HEED_SOURCE_DIR, models));
+  return shell(folder, fmt::format("PYTHONDONTWRITEBYTECODE=1 '{}' all.py", interpreter));
+}
+
+TEST(PyTorch, ComputesTheSameLogits) {
+  if (sizeof(Real) != 4) GTEST_SKIP() << "the script computes with floats";
+  const std::string interpreter = python();
+  if (interpreter.empty())
+    GTEST_SKIP() << "no Python with PyTorch here; HEED_PYTHON names one (Debian: python3-torch)";
+  const TemporaryFolder folder;
+  std::vector<Tensor> expected;
+  for (const ModelRow& row : rows) {
+    const std::string at = std::to_string(expected.size());
+    train_and_export(folder, row, at);
+    if (HasFatalFailure()) return;
+    expected.push_back(logits_of(folder.path(at)));
+    save_batch(folder.path("batch" + at + ".safetensors"), expected.back());
+  }
+  const Ran ran = run_script(folder, interpreter, expected.size());
   ASSERT_EQ(ran.code, 0) << ran.out;
   const std::vector<std::string> lines = lines_of(ran.out);
   ASSERT_EQ(lines.size(), 2 * expected.size()) << ran.out;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    const std::string says = "largest difference ";
+    const std::string difference = "largest difference ";
     const std::string at = std::to_string(i);
-
     const std::string& line = lines[2 * i + 1];
-    ASSERT_TRUE(line.starts_with(says)) << ran.out;
-    EXPECT_LE(std::stod(line.substr(says.size())), 1e-5) << rows[i].name << ", row " << i;
-    // And back.
+    ASSERT_TRUE(line.starts_with(difference)) << ran.out;
+    EXPECT_LE(std::stod(line.substr(difference.size())), 1e-5) << rows[i].label();
     const Ran back = run(folder, {"import", "back" + at + ".safetensors", "--out", "back" + at});
-    ASSERT_EQ(back.code, 0) << rows[i].name << back.err;
+    ASSERT_EQ(back.code, 0) << rows[i].label() << back.err;
     EXPECT_EQ(logits_of(folder.path("back" + at)).to_vector(), expected[i].to_vector())
-        << rows[i].name;
+        << rows[i].label();
   }
 }
 

@@ -1,4 +1,4 @@
-// Runs that are stopped, killed and resumed in every way, and what is left of them.
+// Runs that are stopped, killed and resumed in every way.
 
 #include <csignal>
 
@@ -23,7 +23,8 @@ void write_corpus(const TemporaryFolder& folder, int lines = 90) {
   for (int i = 0; i < lines; ++i) {
     std::string words;
     std::string answer;
-    for (std::uint64_t j = 0, n = 1 + random.below(6); j < n; ++j) {
+    const std::uint64_t count = 1 + random.below(6);
+    for (std::uint64_t j = 0; j < count; ++j) {
       const std::string word(1 + random.below(3), static_cast<char>('a' + random.below(8)));
       words += (j ? " " : "") + word;
       answer += (j ? " " : "") + word + "s";
@@ -68,7 +69,7 @@ void train(const cli::Settings& settings, const std::string& folder, bool resume
   training.run(observers);
 }
 
-/// What time does not change of a run, to the byte: all but the log, and of metrics.jsonl all but
+/// The files of a run without what the clock says: all but the log, and metrics.jsonl without
 /// times.
 std::map<std::string, std::string> timeless(const std::string& run) {
   std::map<std::string, std::string> files;
@@ -117,7 +118,7 @@ TEST(Resume, IsExactAfterEveryStepInEveryFamily) {
     train(settings, whole, false);
     const auto expected = timeless(whole);
 
-    // The same, saved before each step: what a kill within the next one leaves.
+    // The same, saved before each step. A copy is what a kill within the next step leaves.
     const std::string each = folder.path("each");
     Index killed = 0;
     Observers observers;
@@ -168,7 +169,7 @@ TEST(Resume, IsExactAfterAHundredKills) {
   int resumed = 0;
   for (int runs = 0; kills < wanted || resumed == 0; ++runs) {
     const std::string out = fmt::format("run{}", runs);
-    // each lives longer than the one before, so that a slow machine comes to save, too
+    // Each process may live longer than the one before, so that a slow machine saves at last too.
     for (std::uint64_t starts = 0;; ++starts) {
       const bool resume = fs::exists(folder.path(out + "/config.toml"));
       Program program(folder, start(out) + (resume ? Args{"--resume"} : Args{}));
@@ -202,7 +203,7 @@ TEST(Resume, TakesUpARunOfTheFirstFormat) {
   EXPECT_NE(shown.out.find("step                 508\n"), std::string::npos) << shown.out;
   const Ran on = run(folder, {"train", "--resume", "--out", "run"});
   ASSERT_EQ(on.code, 0) << on.err;
-  // What the Heed that wrote it came to: 0.1186 at step 600.
+  // The version that wrote the run had a loss of 0.1186 at step 600.
   const std::string done = lines_of(on.err).back();
   ASSERT_TRUE(done.starts_with("done: 600 steps in ")) << done;
   EXPECT_NEAR(std::stod(done.substr(done.find("loss ") + 5)), 0.1186, 0.01) << done;
@@ -257,29 +258,35 @@ TEST(Resume, RefusesTheSecondOfTwoAtOnceAndSavesWhenAsked) {
   EXPECT_GE(load(last).number("step"), saved);
 }
 
+/// Trains "run", which keeps all its checkpoints.
+void train_and_keep(const TemporaryFolder& folder) {
+  write_corpus(folder);
+  cli::Settings s = settings_for(folder, "transformer", {"train.keep=5"});
+  folder.write("settings.toml", to_toml(s));
+  ASSERT_EQ(run(folder, {"train", "--config", "settings.toml", "--out", "run"}).code, 0);
+}
+
+/// Flips a bit in the middle of a file.
+void damage(const TemporaryFolder& folder, const std::string& name) {
+  std::string bytes = read_file(folder.path(name));
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
+  folder.write(name, bytes);
+}
+
+const std::string first_steps = "step-000008, step-000016, step-000024, step-000032";
+
 TEST(Resume, NamesADamagedCheckpointAndTakesAnOlderOneWhenAsked) {
   const TemporaryFolder folder;
-  write_corpus(folder);
-  folder.write("settings.toml", [&] {
-    cli::Settings s = settings_for(folder, "transformer", {"train.keep=5"});
-    return to_toml(s);
-  }());
-  ASSERT_EQ(run(folder, {"train", "--config", "settings.toml", "--out", "run"}).code, 0);
+  train_and_keep(folder);
   const auto expected = timeless(folder.path("run"));
-  const auto damage = [&](const std::string& name) {
-    std::string bytes = read_file(folder.path(name));
-    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
-    folder.write(name, bytes);
-  };
-  damage("run/checkpoints/last.heed");  // another name of step-000040
+  damage(folder, "run/checkpoints/last.heed");  // another name of step-000040
   const Args resume = {"train", "--resume", "--out", "run"};
-  const std::string steps = "step-000008, step-000016, step-000024, step-000032";
   const Ran refused = run(folder, resume);
   EXPECT_EQ(refused.code, 1);
   EXPECT_EQ(refused.err,
             "heed: error: run/checkpoints/last.heed: damaged: its checksum does not match; use "
             "another checkpoint; there is best, " +
-                steps + " (--checkpoint NAME)\n");
+                first_steps + " (--checkpoint NAME)\n");
   const struct {
     const char* name;
     const char* message;
@@ -300,14 +307,18 @@ TEST(Resume, NamesADamagedCheckpointAndTakesAnOlderOneWhenAsked) {
     EXPECT_TRUE(fs::exists(folder.path(fmt::format("run/checkpoints/{}.heed.aside", name))))
         << name << ": nothing is lost";
   EXPECT_EQ(differing(timeless(folder.path("run")), expected), std::vector<std::string>{});
+}
 
-  damage("run/checkpoints/best.heed");
+TEST(Resume, NamesTheOtherCheckpointsWhereTheBestIsDamaged) {
+  const TemporaryFolder folder;
+  train_and_keep(folder);
+  damage(folder, "run/checkpoints/best.heed");
   const Ran translated = run(folder, {"translate", "--run", "run"}, "a b\n");
   EXPECT_EQ(translated.code, 1);
   EXPECT_EQ(translated.err,
             "heed: error: run/checkpoints/best.heed: damaged: its checksum does not match; use "
             "another checkpoint; there is last, " +
-                steps + ", step-000040 (--checkpoint NAME)\n");
+                first_steps + ", step-000040 (--checkpoint NAME)\n");
   for (const char* name : {"last", "step-000032"}) {
     EXPECT_EQ(run(folder, {"translate", "--run", "run", "--checkpoint", name}, "a b\n").code, 0)
         << name;

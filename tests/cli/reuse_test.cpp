@@ -16,10 +16,10 @@ const Args tiny = {"--set", "model.d=16",       "--set", "model.layers=1",
                    "--set", "model.heads=2",    "--set", "data.batch_tokens=64",
                    "--set", "data.min_count=1", "--set", "optim.warmup=2",
                    "--set", "train.log_every=5"};
-// so that last.heed holds what training began with
+// With these, last.heed holds the weights that training began with.
 const Args unmoved = {"--steps", "1", "--set", "optim.lr=0"};
 
-/// 40 pairs of letters from `first` on, the target the source backwards.
+/// Writes 40 pairs of letters from `first` on. The target is the source in reverse.
 void write_pairs(const TemporaryFolder& folder, const std::string& name, char first) {
   std::string source;
   std::string target;
@@ -60,7 +60,10 @@ struct Reuse : testing::Test {
   std::vector<NamedTensor> weights(const std::string& out, const std::string& name = "last") {
     return tensors_under(load(folder.path(out + "/checkpoints/" + name + ".heed")), "model.");
   }
-  /// The names of parameters that are the same, to the bit.
+  std::vector<NamedTensor> tensors(const std::string& out) {
+    return load(folder.path(out + "/checkpoints/last.heed")).tensors;
+  }
+  /// The names of the parameters that are equal to the last bit.
   static std::set<std::string> same(const std::vector<NamedTensor>& a,
                                     const std::vector<NamedTensor>& b) {
     std::set<std::string> names;
@@ -79,24 +82,27 @@ struct Reuse : testing::Test {
   }
 };
 
+struct SourceRow {
+  Args from;      // the value of --init
+  Args patterns;  // of --init-only
+  std::string checkpoint;
+  std::string file = "a/checkpoints/" + checkpoint + ".heed";
+};
+
+const SourceRow source_rows[] = {
+    {{"a"}, {}, "best"},
+    {{"a/"}, {"encoder*"}, "best"},
+    {{"a/checkpoints/last.heed"}, {"!decoder*", "!*.gain"}, "last"},
+    {{"a/checkpoints/best.heed"}, {"*.weight", "!encoder*"}, "best"},
+    {{"a.safetensors"}, {"*coder*"}, "best", "a.safetensors"},
+};
+
 TEST_F(Reuse, LoadsWhatIsChosenFromEveryKindOfSource) {
   done(train("old", "transformer", "fresh", unmoved));
   const auto fresh = weights("fresh");
   save_safetensors(folder.path("a.safetensors"), weights("a", "best"), {});
-  const struct {
-    Args from;
-    Args patterns;
-    std::string checkpoint;
-    std::string file = "a/checkpoints/" + checkpoint + ".heed";
-  } rows[] = {
-      {{"a"}, {}, "best"},
-      {{"a/"}, {"encoder*"}, "best"},
-      {{"a/checkpoints/last.heed"}, {"!decoder*", "!*.gain"}, "last"},
-      {{"a/checkpoints/best.heed"}, {"*.weight", "!encoder*"}, "best"},
-      {{"a.safetensors"}, {"*coder*"}, "best", "a.safetensors"},
-  };
   int number = 0;
-  for (const auto& row : rows) {
+  for (const SourceRow& row : source_rows) {
     const std::string out = fmt::format("b{}", number++);
     Args options = Args{"--init"} + row.from;
     if (!row.patterns.empty()) options = options + Args{"--init-only"} + row.patterns;
@@ -104,7 +110,6 @@ TEST_F(Reuse, LoadsWhatIsChosenFromEveryKindOfSource) {
     const auto found = weights(out);
     const auto theirs = weights("a", row.checkpoint);
     const std::set<std::string> expected = chosen(found, row.patterns);
-
     const std::set<std::string> loaded = same(found, theirs);
     for (const auto& [name, tensor] : found) {
       EXPECT_TRUE(!expected.contains(name) || loaded.contains(name))
@@ -125,10 +130,12 @@ TEST_F(Reuse, LoadsWhatIsChosenFromEveryKindOfSource) {
     EXPECT_EQ(settings.train.init, folder.path(row.from[0]));
     EXPECT_EQ(settings.train.init_only, row.patterns);
   }
-  // Without validation there is no best.
+}
+
+TEST_F(Reuse, LoadsTheLastCheckpointWhereThereIsNoBest) {
   std::filesystem::remove(folder.path("a/checkpoints/best.heed"));
   done(train("old", "transformer", "last", unmoved + Args{"--init", "a"}));
-  EXPECT_EQ(same(weights("last"), weights("a", "last")).size(), fresh.size());
+  EXPECT_EQ(same(weights("last"), weights("a", "last")).size(), weights("a", "last").size());
 }
 
 TEST_F(Reuse, FindsTheRowsOfTokensThatBothVocabulariesHold) {
@@ -141,7 +148,6 @@ TEST_F(Reuse, FindsTheRowsOfTokensThatBothVocabulariesHold) {
     done(train("new", model, fresh, unmoved + whole));
     const Ran ran = done(train("new", model, b, unmoved + whole + Args{"--init", a}));
     const Vocabulary theirs = cli::load_tokenizers(folder.path(a)).target->vocabulary();
-
     const Vocabulary ours = cli::load_tokenizers(folder.path(b)).target->vocabulary();
     EXPECT_EQ(ours.size(), theirs.size()) << "the shapes alone would not tell them apart";
     const auto from = weights(a, "best");
@@ -182,25 +188,27 @@ TEST_F(Reuse, FindsTheRowsOfTokensThatBothVocabulariesHold) {
   EXPECT_EQ(same(weights("alone"), weights("a", "best")).size(), weights("a").size());
 }
 
-TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
-  const Args options = {"--init",
-                        "a",
-                        "--freeze",
-                        "encoder*",
-                        "embedding*",
-                        "--set",
-                        "optim.schedule=constant",
-                        "--set",
-                        "train.eval_every=7",
-                        "--set",
-                        "train.average=3",
-                        "--set",
-                        "train.save_every=4",
-                        "--set",
-                        "optim.accumulate=2",
-                        "--set",
-                        "model.dropout=0.2"};
-  const Ran ran = done(train("old", "transformer", "whole", options + Args{"--steps", "20"}));
+const Args frozen_options = {"--init",
+                             "a",
+                             "--freeze",
+                             "encoder*",
+                             "embedding*",
+                             "--set",
+                             "optim.schedule=constant",
+                             "--set",
+                             "train.eval_every=7",
+                             "--set",
+                             "train.average=3",
+                             "--set",
+                             "train.save_every=4",
+                             "--set",
+                             "optim.accumulate=2",
+                             "--set",
+                             "model.dropout=0.2"};
+
+TEST_F(Reuse, LeavesFrozenParametersAsTheyWere) {
+  const Ran ran =
+      done(train("old", "transformer", "whole", frozen_options + Args{"--steps", "20"}));
   const auto before = weights("a", "best");
   const auto after = weights("whole");
   const std::set<std::string> frozen = chosen(after, {"encoder*", "embedding*"});
@@ -227,19 +235,19 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
       if (!line.starts_with(name + " ")) continue;
       EXPECT_EQ(line.ends_with("  frozen"), frozen.contains(name)) << line;
     }
+}
 
-  const auto tensors = [&](const std::string& out) {
-    return load(folder.path(out + "/checkpoints/last.heed")).tensors;
-  };
+TEST_F(Reuse, ResumesExactlyWithFrozenParameters) {
+  done(train("old", "transformer", "whole", frozen_options + Args{"--steps", "20"}));
+  const auto whole = tensors("whole");
   for (const int first : {1, 7, 12}) {
     const std::string out = fmt::format("half{}", first);
-    done(train("old", "transformer", out, options + Args{"--steps", std::to_string(first)}));
-    std::filesystem::rename(folder.path("a"), folder.path("gone"));  // not needed again
+    done(train("old", "transformer", out, frozen_options + Args{"--steps", std::to_string(first)}));
+    std::filesystem::rename(folder.path("a"), folder.path("gone"));  // it is not needed again
     const Ran resumed = done({"train", "--resume", "--out", out, "--steps", "20"});
     std::filesystem::rename(folder.path("gone"), folder.path("a"));
     EXPECT_EQ(resumed.err.find("init      "), std::string::npos) << resumed.err;
     EXPECT_NE(resumed.err.find("frozen    "), std::string::npos) << resumed.err;
-    const auto whole = tensors("whole");
     const auto halves = tensors(out);
     ASSERT_EQ(whole.size(), halves.size());
     for (std::size_t i = 0; i < whole.size(); ++i) {
@@ -248,8 +256,11 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
           << "from step " << first << ": " << whole[i].name;
     }
   }
-  // Killed before its first checkpoint, a run begins again, and from the same weights.
-  done(train("old", "transformer", "early", options + Args{"--steps", "20"}));
+}
+
+TEST_F(Reuse, LoadsTheWeightsAgainWhereARunHasNoCheckpointYet) {
+  done(train("old", "transformer", "whole", frozen_options + Args{"--steps", "20"}));
+  done(train("old", "transformer", "early", frozen_options + Args{"--steps", "20"}));
   std::filesystem::remove_all(folder.path("early/checkpoints"));
   std::filesystem::remove(folder.path("early/metrics.jsonl"));
   const Ran again = done({"train", "--resume", "--out", "early"});
@@ -257,10 +268,36 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWereAndResumesExactly) {
   EXPECT_EQ(same(tensors("whole"), tensors("early")).size(), tensors("whole").size());
 }
 
-TEST_F(Reuse, RefusesInOneLineAndLeavesEverythingAsItWas) {
-  done(train("old", "rnn+dot", "rnn", {"--steps", "1"}));
-  done(train("old", "transformer", "wide",
-             {"--steps", "1", "--set", "model.d=24", "--set", "model.layers=2"}));
+struct RefusedRow {
+  Args args;
+  std::vector<std::string> parts;  // of the error
+};
+
+/// A new run "b" with these options.
+Args from(const Args& options) {
+  return train("old", "transformer", "b", Args{"--steps", "1"} + options);
+}
+
+Args resume(const Args& options) { return Args{"train", "--resume", "--out", "a"} + options; }
+
+/// Expects one line of error from each command, and that no file changes.
+void expect_refused(const TemporaryFolder& folder, const std::vector<RefusedRow>& rows) {
+  const auto before = contents(folder);
+  for (const RefusedRow& row : rows) {
+    const std::string what = fmt::format("heed {}", fmt::join(row.args, " "));
+    const Ran ran = run(folder, row.args);
+    EXPECT_EQ(ran.code, 1) << what << ": " << ran.err;
+    EXPECT_EQ(ran.out, "") << what;
+    EXPECT_TRUE(ran.err.starts_with("heed: error: ")) << what << ": " << ran.err;
+    EXPECT_EQ(lines_of(ran.err).size(), 1u) << what << ": " << ran.err;
+    for (const std::string& part : row.parts)
+      EXPECT_NE(ran.err.find(part), std::string::npos)
+          << what << ": expected '" << part << "' in " << ran.err;
+    EXPECT_TRUE(contents(folder) == before) << what << " changed a file";
+  }
+}
+
+TEST_F(Reuse, RefusesSourcesAndPatternsThatAreNone) {
   std::filesystem::create_directory(folder.path("empty"));
   std::filesystem::copy(folder.path("a"), folder.path("bare"),
                         std::filesystem::copy_options::recursive);
@@ -270,83 +307,82 @@ TEST_F(Reuse, RefusesInOneLineAndLeavesEverythingAsItWas) {
   save(other, folder.path("other.heed"));
   const std::string bytes = read_file(folder.path("a/checkpoints/best.heed"));
   folder.write("cut.heed", bytes.substr(0, bytes.size() / 2));
-  const auto from = [](Args options) {
-    return train("old", "transformer", "b", Args{"--steps", "1"} + options);
-  };
-  const auto resume = [](Args options) {
-    return Args{"train", "--resume", "--out", "a"} + options;
-  };
-  const struct {
-    Args args;
-    std::vector<std::string> parts;
-  } rows[] = {
-      {from({"--init", "nowhere"}),
-       {"nowhere: no such file or folder", "a run's folder, a .heed checkpoint"}},
-      {from({"--init", "empty"}), {"not a run: it holds no config.toml"}},
-      {from({"--init", "bare"}), {"bare: no checkpoint yet", "another --init"}},
-      {from({"--init", "old.src"}), {"old.src", "is not a Heed checkpoint"}},
-      {from({"--init", "cut.heed"}), {"cut.heed: truncated"}},
-      {from({"--init", "other.heed"}), {"other.heed: holds no parameters of a model"}},
-      {from({"--init-only", "encoder*"}),
-       {"--init-only chooses what --init loads; give --init too"}},
-      {from({"--set", "train.init_only=encoder*"}), {"give --init too"}},
-      {from({"--init", "a", "--init-only", "encodr.*"}),
-       {"--init-only encodr.*: no parameter of this model matches; did you mean 'encoder.*'?"}},
-      {from({"--init", "a", "--init-only", "encoder*", "!embeding*"}),
-       {"--init-only !embeding*", "did you mean '!embedding.*'?"}},
-      {from({"--init", "a", "--init-only", "frobnicate"}),
-       {"--init-only frobnicate",
-        "the names begin with embedding, encoder, encoder_norm, decoder, decoder_norm"}},
-      {from({"--init", "a", "--init-only", "encoder*", "--init-only", "!*"}),
-       {"--init-only chooses nothing"}},
-      {from({"--init", "a", "--init-only", ""}), {"--init-only: an empty pattern"}},
-      {from({"--freeze", "*"}), {"--freeze leaves nothing to train"}},
-      {from({"--freeze", "!"}), {"--freeze: an empty pattern"}},
-      {from({"--freeze", "encoder*", "!encoder*"}), {"--freeze chooses nothing"}},
-      {from({"--freeze", "*.wieght"}),
-       {"--freeze *.wieght: no parameter of this model matches; did you mean '*.weight'?"}},
-      {from({"--init", "wide"}),
-       {"wide/checkpoints/best.heed: does not fit the model: of another shape: embedding.weight is "
-        "(12, 24) and should be (12, 16), encoder.0.attention",
-        " more; it has nothing for this model\n"}},
-      {from({"--init", "rnn"}),
-       {"rnn/checkpoints/best.heed: does not fit the model: missing: encoder.0.",
-        " more; leave them out with --init-only",
-        " '!encoder.*' '!encoder_norm.*' '!decoder.*' '!decoder_norm.*'"}},
-      {from({"--init", "a", "--set", "model.layers=2"}),
-       {"missing: encoder.1.attention",
-        " more; leave them out with --init-only '!encoder.1.*' '!decoder.1.*'\n"}},
-      {from({"--init", "a", "--set", "model.ff=8", "--init-only", "encoder*"}),
-       {"of another shape: encoder.0.feed_forward.up.weight is (64, 16) and should be (8, 16), "
-        "encoder.0.feed_forward.up.bias is (64,) and should be (8,), "
-        "encoder.0.feed_forward.down.weight is (16, 64) and should be (16, 8); leave them out by "
-        "adding to --init-only: "
-        "'!encoder.0.feed_forward.up.*' '!encoder.0.feed_forward.down.weight'"}},
-      {resume({"--init", "wide"}),
-       {"--resume goes on with the run as it is: train.init cannot change"}},
-      {resume({"--init-only", "encoder*"}), {"train.init_only cannot change"}},
-      {resume({"--freeze", "encoder*"}), {"train.freeze cannot change"}},
-      {resume({"--set", "train.freeze=encoder*"}), {"train.freeze cannot change"}},
-      {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps", "1", "--out",
-        "duel", "--set", "rnn:train.init=a"},
-       {"--set rnn:train.init=a: the models of a duel start afresh", "heed train --init"}},
-      {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps", "1", "--out",
-        "duel", "--set", "train.freeze=encoder*"},
-       {"--set train.freeze=encoder*: the models of a duel start afresh"}},
-  };
-  const auto before = contents(folder);
-  for (const auto& row : rows) {
-    const std::string what = fmt::format("heed {}", fmt::join(row.args, " "));
-    const Ran ran = run(folder, row.args);
-    EXPECT_EQ(ran.code, 1) << what << ": " << ran.err;
-    EXPECT_EQ(ran.out, "") << what;
-    EXPECT_TRUE(ran.err.starts_with("heed: error: ") && lines_of(ran.err).size() == 1)
-        << what << ": " << ran.err;
-    for (const std::string& part : row.parts)
-      EXPECT_NE(ran.err.find(part), std::string::npos)
-          << what << ": expected '" << part << "' in " << ran.err;
-    EXPECT_TRUE(contents(folder) == before) << what << " changed a file";
-  }
+  expect_refused(
+      folder,
+      {
+          {from({"--init", "nowhere"}),
+           {"nowhere: no such file or folder", "a run's folder, a .heed checkpoint"}},
+          {from({"--init", "empty"}), {"not a run: it holds no config.toml"}},
+          {from({"--init", "bare"}), {"bare: no checkpoint yet", "another --init"}},
+          {from({"--init", "old.src"}), {"old.src", "is not a Heed checkpoint"}},
+          {from({"--init", "cut.heed"}), {"cut.heed: truncated"}},
+          {from({"--init", "other.heed"}), {"other.heed: holds no parameters of a model"}},
+          {from({"--init-only", "encoder*"}),
+           {"--init-only chooses what --init loads; give --init too"}},
+          {from({"--set", "train.init_only=encoder*"}), {"give --init too"}},
+          {from({"--init", "a", "--init-only", "encodr.*"}),
+           {"--init-only encodr.*: no parameter of this model matches; did you mean 'encoder.*'?"}},
+          {from({"--init", "a", "--init-only", "encoder*", "!embeding*"}),
+           {"--init-only !embeding*", "did you mean '!embedding.*'?"}},
+          {from({"--init", "a", "--init-only", "frobnicate"}),
+           {"--init-only frobnicate",
+            "the names begin with embedding, encoder, encoder_norm, decoder, decoder_norm"}},
+          {from({"--init", "a", "--init-only", "encoder*", "--init-only", "!*"}),
+           {"--init-only chooses nothing"}},
+          {from({"--init", "a", "--init-only", ""}), {"--init-only: an empty pattern"}},
+          {from({"--freeze", "*"}), {"--freeze leaves nothing to train"}},
+          {from({"--freeze", "!"}), {"--freeze: an empty pattern"}},
+          {from({"--freeze", "encoder*", "!encoder*"}), {"--freeze chooses nothing"}},
+          {from({"--freeze", "*.wieght"}),
+           {"--freeze *.wieght: no parameter of this model matches; did you mean '*.weight'?"}},
+      });
+}
+
+TEST_F(Reuse, RefusesWeightsThatDoNotFit) {
+  done(train("old", "rnn+dot", "rnn", {"--steps", "1"}));
+  done(train("old", "transformer", "wide",
+             {"--steps", "1", "--set", "model.d=24", "--set", "model.layers=2"}));
+  expect_refused(
+      folder,
+      {
+          {from({"--init", "wide"}),
+           {"wide/checkpoints/best.heed: does not fit the model: of another shape: "
+            "embedding.weight is "
+            "(12, 24) and should be (12, 16), encoder.0.attention",
+            " more; it has nothing for this model\n"}},
+          {from({"--init", "rnn"}),
+           {"rnn/checkpoints/best.heed: does not fit the model: missing: encoder.0.",
+            " more; leave them out with --init-only",
+            " '!encoder.*' '!encoder_norm.*' '!decoder.*' '!decoder_norm.*'"}},
+          {from({"--init", "a", "--set", "model.layers=2"}),
+           {"missing: encoder.1.attention",
+            " more; leave them out with --init-only '!encoder.1.*' '!decoder.1.*'\n"}},
+          {from({"--init", "a", "--set", "model.ff=8", "--init-only", "encoder*"}),
+           {"of another shape: encoder.0.feed_forward.up.weight is (64, 16) and should be (8, 16), "
+            "encoder.0.feed_forward.up.bias is (64,) and should be (8,), "
+            "encoder.0.feed_forward.down.weight is (16, 64) and should be (16, 8); leave them out "
+            "by "
+            "adding to --init-only: "
+            "'!encoder.0.feed_forward.up.*' '!encoder.0.feed_forward.down.weight'"}},
+      });
+}
+
+TEST_F(Reuse, RefusesToChangeWhatARunBeganWith) {
+  expect_refused(
+      folder, {
+                  {resume({"--init", "wide"}),
+                   {"--resume goes on with the run as it is: train.init cannot change"}},
+                  {resume({"--init-only", "encoder*"}), {"train.init_only cannot change"}},
+                  {resume({"--freeze", "encoder*"}), {"train.freeze cannot change"}},
+                  {resume({"--set", "train.freeze=encoder*"}), {"train.freeze cannot change"}},
+                  {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps",
+                    "1", "--out", "comparison", "--set", "rnn:train.init=a"},
+                   {"--set rnn:train.init=a: the models of a comparison start afresh",
+                    "heed train --init"}},
+                  {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps",
+                    "1", "--out", "comparison", "--set", "train.freeze=encoder*"},
+                   {"--set train.freeze=encoder*: the models of a comparison start afresh"}},
+              });
   // The same settings again are no change.
   EXPECT_EQ(run(folder, resume({"--set", "train.init="})).code, 0);
 }

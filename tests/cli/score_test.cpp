@@ -27,6 +27,50 @@ std::vector<std::string> keys(const Json& object) {
   return names;
 }
 
+struct ScoreRow {
+  Args args;
+  double score;
+  std::string signature;
+};
+
+// The precisions 3/4, 2/3, 1/2 and, smoothed, 1/(2*1).
+const double quarter = 100 * std::pow(1.0 / 8, 0.25);
+
+const ScoreRow score_rows[]{
+    {{"--metric", "bleu", "--hyp", "cat", "--ref", "cat"},
+     100,
+     "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
+    {{"--metric", "bleu", "--hyp", "hello", "--ref", "hello"},
+     0,
+     "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
+    {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd"},
+     quarter,
+     "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
+    {{"--metric", "bleu", "--hyp", "ABCX", "--ref", "abcd", "--lowercase"},
+     quarter,
+     "nrefs:1|case:lc|eff:no|tok:13a|smooth:exp"},
+    {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd", "--smooth", "none", "--tokenize",
+      "intl"},
+     0,
+     "nrefs:1|case:mixed|eff:no|tok:intl|smooth:none"},
+    {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd", "--smooth", "floor", "--smooth-value",
+      "0.5"},
+     quarter,
+     "nrefs:1|case:mixed|eff:no|tok:13a|smooth:floor[0.50]"},
+    {{"--metric", "bleu", "--hyp", "abcx", "--ref", "hello", "abcd", "cat"},
+     quarter,
+     "nrefs:3|case:mixed|eff:no|tok:13a|smooth:exp"},
+    {{"--metric", "chrf", "--hyp", "abcx", "--ref", "abcd"},
+     100 * 23.0 / 48,
+     "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no"},
+    {{"--metric", "chrf", "--hyp", "abcx", "--ref", "abcd", "--word-order", "2"},
+     100 * (23.0 / 12 + 3.0 / 4 + 2.0 / 3) / 6,
+     "nrefs:1|case:mixed|eff:yes|nc:6|nw:2|space:no"},
+    {{"--metric", "chrf", "--hyp", "ABCX", "--ref", "abcx", "--lowercase"},
+     100,
+     "nrefs:1|case:lc|eff:yes|nc:6|nw:0|space:no"},
+};
+
 TEST(Score, PrintsJson) {
   const TemporaryFolder folder;
   folder.write("cat", "The cat is on the mat.\n");
@@ -34,47 +78,7 @@ TEST(Score, PrintsJson) {
   folder.write("abcx", "a b c x\n");
   folder.write("abcd", "a b c d\n");
   folder.write("ABCX", "A B C X\n");
-  struct Row {
-    Args args;
-    double score;
-    std::string signature;
-  };
-  const double quarter = 100 * std::pow(1.0 / 8, 0.25);  // 3/4 2/3 1/2, then 1/(2*1)
-  const Row rows[]{
-      {{"--metric", "bleu", "--hyp", "cat", "--ref", "cat"},
-       100,
-       "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "bleu", "--hyp", "hello", "--ref", "hello"},
-       0,
-       "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd"},
-       quarter,
-       "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "bleu", "--hyp", "ABCX", "--ref", "abcd", "--lowercase"},
-       quarter,
-       "nrefs:1|case:lc|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd", "--smooth", "none", "--tokenize",
-        "intl"},
-       0,
-       "nrefs:1|case:mixed|eff:no|tok:intl|smooth:none"},
-      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "abcd", "--smooth", "floor", "--smooth-value",
-        "0.5"},
-       quarter,
-       "nrefs:1|case:mixed|eff:no|tok:13a|smooth:floor[0.50]"},
-      {{"--metric", "bleu", "--hyp", "abcx", "--ref", "hello", "abcd", "cat"},
-       quarter,
-       "nrefs:3|case:mixed|eff:no|tok:13a|smooth:exp"},
-      {{"--metric", "chrf", "--hyp", "abcx", "--ref", "abcd"},
-       100 * 23.0 / 48,
-       "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no"},
-      {{"--metric", "chrf", "--hyp", "abcx", "--ref", "abcd", "--word-order", "2"},
-       100 * (23.0 / 12 + 3.0 / 4 + 2.0 / 3) / 6,
-       "nrefs:1|case:mixed|eff:yes|nc:6|nw:2|space:no"},
-      {{"--metric", "chrf", "--hyp", "ABCX", "--ref", "abcx", "--lowercase"},
-       100,
-       "nrefs:1|case:lc|eff:yes|nc:6|nw:0|space:no"},
-  };
-  for (const Row& row : rows) {
+  for (const ScoreRow& row : score_rows) {
     const std::string what = fmt::format("{}", fmt::join(row.args, " "));
     const Json json = score(folder, row.args);
     ASSERT_TRUE(json.is_object()) << what;
@@ -83,7 +87,10 @@ TEST(Score, PrintsJson) {
     EXPECT_NEAR(json["score"].get<double>(), row.score, 1e-9) << what;
     EXPECT_EQ(json["signature"], row.signature + version) << what;
   }
+}
 
+TEST(Score, PrintsRougeAsJson) {
+  const TemporaryFolder folder;
   folder.write("runs", "a runs\nb\n");
   folder.write("running", "a running\nc\n");
   for (const bool stem : {false, true}) {
@@ -150,58 +157,57 @@ TEST(Score, PrintsTextAndReadsAPipe) {
       << rouge.out;
 }
 
+struct BadScoreRow {
+  Args args;
+  int code;
+  Args parts;  // of the error
+};
+
+Args with(const char* metric, const Args& more) {
+  return Args{"--metric", metric, "--hyp", "one", "--ref", "one"} + more;
+}
+
+const BadScoreRow bad_rows[]{
+    {{"--metric", "bleu", "--hyp", "one", "--ref", "two"}, 1, {"one: has 1 line and two has 2"}},
+    {{"--metric", "rouge", "--hyp", "two", "--ref", "two", "one"},
+     1,
+     {"two: has 2 lines and one has 1"}},
+    {{"--metric", "bleu", "--hyp", "nowhere", "--ref", "two"}, 1, {"nowhere: no such file"}},
+    {{"--metric", "bleu", "--hyp", "empty", "--ref", "two"}, 1, {"empty: is empty"}},
+    {{"--metric", "bleu", "--hyp", "two", "--ref", "latin"}, 1, {"latin:2: malformed UTF-8"}},
+    {{"--metric", "bleu", "--hyp", "-", "--ref", "-"}, 2, {"standard input can be read only once"}},
+    {{"--metric", "bleu", "--hyp", "one"}, 2, {"--ref"}},
+    {{"--metric", "bleu", "--ref", "one"}, 2, {"--hyp"}},
+    {{"--hyp", "one", "--ref", "one"}, 2, {"--metric"}},
+    {with("meteor", {}), 2, {"--metric", "bleu"}},
+    {with("bleu", {"--tokenize", "13b"}), 2, {"--tokenize", "13a"}},
+    {with("bleu", {"--smooth", "flor"}), 2, {"--smooth", "floor"}},
+    {with("bleu", {"--smooth", "floor", "--smooth-value", "-1"}),
+     2,
+     {"--smooth-value", "at least 0"}},
+    {with("bleu", {"--smooth", "add-k", "--smooth-value", "nan"}), 2, {"--smooth-value"}},
+    {with("bleu", {"--smooth-value", "0.5"}), 2, {"--smooth-value", "--smooth exp takes no value"}},
+    {with("bleu", {"--word-order", "2"}), 2, {"--word-order", "--metric bleu"}},
+    {with("bleu", {"--stem"}), 2, {"--stem", "--metric bleu"}},
+    {with("chrf", {"--tokenize", "13a"}), 2, {"--tokenize", "--metric chrf"}},
+    {with("chrf", {"--smooth", "exp"}), 2, {"--smooth", "--metric chrf"}},
+    {with("chrf", {"--word-order", "1"}), 2, {"--word-order", "0 (chrF) or 2 (chrF++)"}},
+    {with("chrf", {"--word-order", "two"}), 2, {"--word-order"}},
+    {with("chrf", {"--stem"}), 2, {"--stem"}},
+    {with("rouge", {"--lowercase"}), 2, {"--lowercase", "ROUGE"}},
+    {with("rouge", {"--smooth-value", "1"}), 2, {"--smooth-value"}},
+    {with("rouge", {"--sentence-levle"}),
+     2,
+     {"--sentence-levle", "did you mean --sentence-level?"}},
+};
+
 TEST(Score, RefusesWhatItCannotScore) {
   const TemporaryFolder folder;
   folder.write("one", "a\n");
   folder.write("two", "a\nb\n");
   folder.write("empty", "");
   folder.write("latin", "a\n\xe9\n");
-  struct Bad {
-    Args args;
-    int code;
-    Args parts;
-  };
-  const auto with = [](const char* metric, const Args& more) {
-    return Args{"--metric", metric, "--hyp", "one", "--ref", "one"} + more;
-  };
-  const Bad rows[]{
-      {{"--metric", "bleu", "--hyp", "one", "--ref", "two"}, 1, {"one: has 1 line and two has 2"}},
-      {{"--metric", "rouge", "--hyp", "two", "--ref", "two", "one"},
-       1,
-       {"two: has 2 lines and one has 1"}},
-      {{"--metric", "bleu", "--hyp", "nowhere", "--ref", "two"}, 1, {"nowhere: no such file"}},
-      {{"--metric", "bleu", "--hyp", "empty", "--ref", "two"}, 1, {"empty: is empty"}},
-      {{"--metric", "bleu", "--hyp", "two", "--ref", "latin"}, 1, {"latin:2: malformed UTF-8"}},
-      {{"--metric", "bleu", "--hyp", "-", "--ref", "-"},
-       2,
-       {"standard input can be read only once"}},
-      {{"--metric", "bleu", "--hyp", "one"}, 2, {"--ref"}},
-      {{"--metric", "bleu", "--ref", "one"}, 2, {"--hyp"}},
-      {{"--hyp", "one", "--ref", "one"}, 2, {"--metric"}},
-      {with("meteor", {}), 2, {"--metric", "bleu"}},
-      {with("bleu", {"--tokenize", "13b"}), 2, {"--tokenize", "13a"}},
-      {with("bleu", {"--smooth", "flor"}), 2, {"--smooth", "floor"}},
-      {with("bleu", {"--smooth", "floor", "--smooth-value", "-1"}),
-       2,
-       {"--smooth-value", "at least 0"}},
-      {with("bleu", {"--smooth", "add-k", "--smooth-value", "nan"}), 2, {"--smooth-value"}},
-      {with("bleu", {"--smooth-value", "0.5"}),
-       2,
-       {"--smooth-value", "--smooth exp takes no value"}},
-      {with("bleu", {"--word-order", "2"}), 2, {"--word-order", "--metric bleu"}},
-      {with("bleu", {"--stem"}), 2, {"--stem", "--metric bleu"}},
-      {with("chrf", {"--tokenize", "13a"}), 2, {"--tokenize", "--metric chrf"}},
-      {with("chrf", {"--smooth", "exp"}), 2, {"--smooth", "--metric chrf"}},
-      {with("chrf", {"--word-order", "1"}), 2, {"--word-order", "0 (chrF) or 2 (chrF++)"}},
-      {with("chrf", {"--word-order", "two"}), 2, {"--word-order"}},
-      {with("chrf", {"--stem"}), 2, {"--stem"}},
-      {with("rouge", {"--lowercase"}), 2, {"--lowercase", "ROUGE"}},
-      {with("rouge", {"--smooth-value", "1"}), 2, {"--smooth-value"}},
-      {with("rouge", {"--sentence-levle"}),
-       2,
-       {"--sentence-levle", "did you mean --sentence-level?"}},
-  };
-  for (const Bad& row : rows) {
+  for (const BadScoreRow& row : bad_rows) {
     const Ran ran = run(folder, Args{"score"} + row.args);
     const std::string what = fmt::format("{}: {}", fmt::join(row.args, " "), ran.err);
     EXPECT_EQ(ran.code, row.code) << what;

@@ -12,35 +12,37 @@
 namespace heed::cli {
 namespace {
 
-template <class... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
+// Values that are awkward to write: `n` makes each its own, `round` (0, 1 or 2) chooses among them.
 
-/// Gives every setting a value of its own, awkward to write; `round` chooses among them.
+void fill(Index& value, Index n, int round) {
+  value = round == 2 ? std::numeric_limits<Index>::max() - n : n;
+}
+
+void fill(double& value, Index n, int round) {
+  const auto x = static_cast<double>(n);
+  const double values[] = {x, 1 / (3.0 + x), 1e300 / x};
+  value = values[round];
+}
+
+void fill(bool& value, Index n, int round) { value = (n + round) % 2 == 0; }
+
+void fill(std::string& value, Index n, int round) {
+  const std::string values[] = {fmt::format("s{}", n), fmt::format("a \"b\" \\ '{}' = # é\t", n),
+                                ""};
+  value = values[round];
+}
+
+void fill(std::vector<std::string>& value, Index n, int round) {
+  const std::vector<std::string> values[] = {
+      {fmt::format("x{}", n)}, {"a b", "c, \"d\"", fmt::format("ü{}\\", n)}, {}};
+  value = values[round];
+}
+
 void fill(Settings& s, int round) {
   Index n = 1000 * round;
   for (const Setting& setting : settings_of(s)) {
     ++n;
-    std::visit(
-        Overloaded{[&](Index* v) { *v = round == 2 ? std::numeric_limits<Index>::max() - n : n; },
-                   [&](double* v) {
-                     *v = round == 0   ? static_cast<double>(n)
-                          : round == 1 ? 1 / (3.0 + static_cast<double>(n))
-                                       : 1e300 / static_cast<double>(n);
-                   },
-                   [&](bool* v) { *v = (n + round) % 2 == 0; },
-                   [&](std::string* v) {
-                     *v = round == 0   ? fmt::format("s{}", n)
-                          : round == 1 ? fmt::format("a \"b\" \\ '{}' = # é\t", n)
-                                       : "";
-                   },
-                   [&](std::vector<std::string>* v) {
-                     if (round == 0) *v = {fmt::format("x{}", n)};
-                     if (round == 1) *v = {"a b", "c, \"d\"", fmt::format("ü{}\\", n)};
-                     if (round == 2) v->clear();
-                   }},
-        setting.value);
+    std::visit([&](auto* value) { fill(*value, n, round); }, setting.value);
   }
 }
 
@@ -76,9 +78,11 @@ TEST(Settings, AreListedOnceEachAndInSections) {
     EXPECT_GT(std::string(setting.help).size(), 5u) << key;
     EXPECT_EQ(std::string(setting.help).find('\n'), std::string::npos)
         << key << ": a comment of one line";
-    if (const std::string head = key.substr(0, key.find('.')); head != section) {
-      EXPECT_TRUE(sections.insert(section = head).second) << key << ": sections stand together";
+    const std::string head = key.substr(0, key.find('.'));
+    if (head != section) {
+      EXPECT_TRUE(sections.insert(head).second) << key << ": a section is in two places";
     }
+    section = head;
     std::visit([&](auto* x) { sizes[reinterpret_cast<std::uintptr_t>(x)] = sizeof *x; },
                setting.value);
   }
@@ -176,61 +180,66 @@ TEST(Settings, SayWhichLineOfAFileIsWrong) {
             "folder: is a folder; name a file of settings");
 }
 
+const char* const out_of_range[] = {"model.name=gpt",
+                                    "model.norm=middle",
+                                    "data.tokenizer=bytes",
+                                    "optim.name=adams",
+                                    "optim.schedule=flat",
+                                    "model.d=0",
+                                    "model.d=17",
+                                    "model.layers=0",
+                                    "model.heads=0",
+                                    "model.heads=3",
+                                    "model.ff=-1",
+                                    "model.context=0",
+                                    "model.kernel=0",
+                                    "model.kernel=4",
+                                    "model.positions=0",
+                                    "model.dropout=1",
+                                    "model.dropout=nan",
+                                    "model.dropout=-0.1",
+                                    "optim.lr=-1",
+                                    "optim.lr=inf",
+                                    "optim.clip=-1",
+                                    "optim.warmup=-1",
+                                    "optim.accumulate=0",
+                                    "optim.momentum=1.5",
+                                    "train.steps=-1",
+                                    "train.keep=0",
+                                    "train.log_every=0",
+                                    "train.average=0",
+                                    "train.seed=-1",
+                                    "train.label_smoothing=1",
+                                    "train.time=soon",
+                                    "decode.beam=0",
+                                    "decode.beam=1001",
+                                    "decode.length_penalty=-1",
+                                    "decode.max_length=-1",
+                                    "data.batch_tokens=0",
+                                    "data.min_count=0",
+                                    "data.valid_fraction=0.6",
+                                    "data.subword_sampling=-0.1",
+                                    "data.subword_sampling=1.5",
+                                    "data.subword_sampling=0.1",
+                                    "data.max_length=-1",
+                                    "train.steps=0"};
+
 TEST(Settings, HaveRanges) {
   const TemporaryFolder folder;
-  for (const char* bad : {"model.name=gpt",
-                          "model.norm=middle",
-                          "data.tokenizer=bytes",
-                          "optim.name=adams",
-                          "optim.schedule=flat",
-                          "model.d=0",
-                          "model.d=17",
-                          "model.layers=0",
-                          "model.heads=0",
-                          "model.heads=3",
-                          "model.ff=-1",
-                          "model.context=0",
-                          "model.kernel=0",
-                          "model.kernel=4",
-                          "model.positions=0",
-                          "model.dropout=1",
-                          "model.dropout=nan",
-                          "model.dropout=-0.1",
-                          "optim.lr=-1",
-                          "optim.lr=inf",
-                          "optim.clip=-1",
-                          "optim.warmup=-1",
-                          "optim.accumulate=0",
-                          "optim.momentum=1.5",
-                          "train.steps=-1",
-                          "train.keep=0",
-                          "train.log_every=0",
-                          "train.average=0",
-                          "train.seed=-1",
-                          "train.label_smoothing=1",
-                          "train.time=soon",
-                          "decode.beam=0",
-                          "decode.beam=1001",
-                          "decode.length_penalty=-1",
-                          "decode.max_length=-1",
-                          "data.batch_tokens=0",
-                          "data.min_count=0",
-                          "data.valid_fraction=0.6",
-                          "data.subword_sampling=-0.1",
-                          "data.subword_sampling=1.5",
-                          "data.subword_sampling=0.1",
-                          "data.max_length=-1",
-                          "train.steps=0"}) {
+  for (const char* bad : out_of_range) {
     Settings s = default_settings("transformer");
     set(s, bad);
     const std::string message = folder.message([&] { check_settings(s); });
-
     const std::string key = std::string(bad).substr(0, std::string(bad).find('='));
     EXPECT_NE(message, "no error") << bad;
     if (key != "train.time" && std::string(bad) != "train.steps=0") {
       EXPECT_NE(message.find(key), std::string::npos) << bad << ": " << message;
     }
   }
+}
+
+TEST(Settings, DefaultsOfEveryModelAreWithinTheRanges) {
+  const TemporaryFolder folder;
   for (const std::string& model : model_names()) {
     Settings s = default_settings(model);
     EXPECT_EQ(folder.message([&] { check_settings(s); }), "no error") << model;
@@ -242,7 +251,7 @@ TEST(Settings, HaveRanges) {
       std::string::npos);
 }
 
-TEST(Settings, LetThoseCopyThatCan) {
+TEST(Settings, AllowCopyingInModelsThatCanCopy) {
   const TemporaryFolder folder;
   struct Row {
     const char* model;

@@ -1,4 +1,4 @@
-// Runs with vocabularies of subwords, from the text to a translation.
+// Runs with subwords, from the text to a translation.
 
 #include "tests/cli/program.h"
 
@@ -36,34 +36,37 @@ Args with(const Args& settings) {
   return args;
 }
 
+struct SubwordRow {
+  std::string name;
+  Args settings;
+  Args files;
+  std::string vocabularies;
+};
+
+const SubwordRow subword_rows[]{
+    {"joint",
+     {"data.tokenizer=bpe"},
+     {"tokenizer.json", "tokenizer.model"},
+     " in the vocabulary (bpe)\n"},
+    {"asked",
+     {"data.tokenizer=bpe", "data.vocab_size=9000"},
+     {"tokenizer.json", "tokenizer.model"},
+     "; the text has too few words for data.vocab_size = 9000"},
+    {"separate",
+     {"data.tokenizer=unigram", "data.joint_vocabulary=false", "data.subword_sampling=0.2"},
+     {"tokenizer.source.json", "tokenizer.source.model", "tokenizer.target.json",
+      "tokenizer.target.model"},
+     " in the vocabulary (unigram)\n"},
+    {"words",
+     {"data.joint_vocabulary=false"},
+     {"tokenizer.source.json", "tokenizer.target.json"},
+     "15 and 15 in the vocabulary (words)"},
+};
+
 TEST(Subwords, FromTextToTranslation) {
   const TemporaryFolder folder;
   write_corpus(folder);
-  const struct {
-    std::string name;
-    Args settings;
-    Args files;
-    std::string vocabularies;
-  } rows[]{
-      {"joint",
-       {"data.tokenizer=bpe"},
-       {"tokenizer.json", "tokenizer.model"},
-       " in the vocabulary (bpe)\n"},
-      {"asked",
-       {"data.tokenizer=bpe", "data.vocab_size=9000"},
-       {"tokenizer.json", "tokenizer.model"},
-       "; the text has too few words for data.vocab_size = 9000"},
-      {"separate",
-       {"data.tokenizer=unigram", "data.joint_vocabulary=false", "data.subword_sampling=0.2"},
-       {"tokenizer.source.json", "tokenizer.source.model", "tokenizer.target.json",
-        "tokenizer.target.model"},
-       " in the vocabulary (unigram)\n"},
-      {"words",
-       {"data.joint_vocabulary=false"},
-       {"tokenizer.source.json", "tokenizer.target.json"},
-       "15 and 15 in the vocabulary (words)"},
-  };
-  for (const auto& row : rows) {
+  for (const SubwordRow& row : subword_rows) {
     const Ran trained = run(folder, with(row.settings) + Args{"--steps", "4", "--out", row.name});
     ASSERT_EQ(trained.code, 0) << trained.err;
     EXPECT_NE(trained.err.find(row.vocabularies), std::string::npos) << trained.err;
@@ -80,16 +83,32 @@ TEST(Subwords, FromTextToTranslation) {
     const Ran evaluated = run(folder, {"evaluate", "--run", row.name, "--data", "t.en", "t.fr"});
     EXPECT_EQ(evaluated.code, 0) << evaluated.err;
   }
-  // Lines are read as corpora are: without the blanks around them, which subwords would see.
+  // The library's log stays silent.
+  EXPECT_EQ(read_file(folder.path("joint/log.txt")).find("LOG("), std::string::npos);
+}
+
+/// Trains the model of a row.
+void train_row(const TemporaryFolder& folder, const SubwordRow& row) {
+  const Ran ran = run(folder, with(row.settings) + Args{"--steps", "4", "--out", row.name});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+}
+
+TEST(Subwords, LinesAreReadWithoutTheSpacesAroundThem) {
+  const TemporaryFolder folder;
+  write_corpus(folder);
+  train_row(folder, subword_rows[0]);
   EXPECT_EQ(run(folder, {"translate", "--run", "joint"}, " \t the cat sleeps.  \n").out,
             run(folder, {"translate", "--run", "joint"}, "the cat sleeps.\n").out);
-  // One of two vocabularies is gone.
+}
+
+TEST(Subwords, RefuseFilesThatAreMissingOrOfAnotherTokenizer) {
+  const TemporaryFolder folder;
+  write_corpus(folder);
+  for (const SubwordRow& row : subword_rows)
+    train_row(folder, row);
   std::filesystem::remove(folder.path("words/tokenizer.source.json"));
   EXPECT_EQ(run(folder, {"translate", "--run", "words"}, "a\n").err,
             "heed: error: words/tokenizer.source.json: no such file; check the name\n");
-  // The library's log stays silent.
-  EXPECT_EQ(read_file(folder.path("joint/log.txt")).find("LOG("), std::string::npos);
-  // A model that is not the tokenizer's own.
   std::filesystem::copy_file(folder.path("separate/tokenizer.source.model"),
                              folder.path("joint/tokenizer.model"),
                              std::filesystem::copy_options::overwrite_existing);

@@ -1,5 +1,4 @@
-// What ends a training: which limits hold, how epochs are counted, and what is said of settings
-// that can have no effect.
+// The limits of a training, how epochs are counted, and warnings about settings without effect.
 
 #include "cli/limits.h"
 #include "cli/setting_warnings.h"
@@ -23,7 +22,7 @@ Args set_all(const Args& assignments) {
   return args;
 }
 
-/// Sixty pairs of three words: one batch, or, of 100 tokens, five.
+/// Writes sixty pairs of three words: one batch, or five batches of 100 tokens.
 void write_pairs(const TemporaryFolder& folder) {
   std::string source;
   std::string target;
@@ -99,11 +98,10 @@ TEST(Limits, AreNamedInThePlan) {
 
 TEST(Limits, FollowFromWhatIsCounted) {
   struct Row {
-    // batches: of all epochs
     Index steps;
     Index epochs;
     Index accumulate;
-    Index batches;
+    Index batches;  // of all epochs
     bool exact;
     Index last_step;
   };
@@ -195,45 +193,48 @@ TEST(Limits, AnEpochOfTextIsWhatItsWindowsHold) {
   }
 }
 
+struct LimitRow {
+  Args more;
+  Args settings;
+  const char* plan;
+  const char* done;
+};
+
+const std::vector<LimitRow> limit_rows = {
+    {{"--steps", "5", "--epochs", "40"},
+     {},
+     "5 steps or 40 epochs (40 steps), whichever comes first",
+     "5 steps"},
+    {{"--steps", "5", "--epochs", "3"},
+     {},
+     "3 epochs (3 steps) or 5 steps, whichever comes first",
+     "3 steps"},
+    {{"--config", "both.toml"},
+     {},
+     "5 steps or 40 epochs (40 steps), whichever comes first",
+     "5 steps"},
+    {{"--config", "epochs.toml"}, {}, "3 epochs (3 steps)", "3 steps"},
+    {{"--config", "both.toml", "--steps", "2"},
+     {},
+     "2 steps or 40 epochs (40 steps), whichever comes first",
+     "2 steps"},
+    {{"--steps", "4"},
+     {"train.epochs=2"},
+     "2 epochs (2 steps) or 4 steps, whichever comes first",
+     "2 steps"},
+    {{"--epochs", "2"}, {"train.steps=0"}, "2 epochs (2 steps)", "2 steps"},
+    {{"--steps", "3"},
+     {"train.time=1h"},
+     "3 steps or 1 h 00 min, whichever comes first",
+     "3 steps"}};
+
 TEST(Limits, AllThatAreGivenHold) {
   const TemporaryFolder folder;
   write_pairs(folder);
   folder.write("both.toml", "[train]\nsteps = 5\nepochs = 40\n");
   folder.write("epochs.toml", "train.epochs = 3\n");
-  struct Row {
-    Args more;
-    Args settings;
-    const char* plan;
-    const char* done;
-  };
   int number = 0;
-  for (const Row& row :
-       std::vector<Row>{{{"--steps", "5", "--epochs", "40"},
-                         {},
-                         "5 steps or 40 epochs (40 steps), whichever comes first",
-                         "5 steps"},
-                        {{"--steps", "5", "--epochs", "3"},
-                         {},
-                         "3 epochs (3 steps) or 5 steps, whichever comes first",
-                         "3 steps"},
-                        {{"--config", "both.toml"},
-                         {},
-                         "5 steps or 40 epochs (40 steps), whichever comes first",
-                         "5 steps"},
-                        {{"--config", "epochs.toml"}, {}, "3 epochs (3 steps)", "3 steps"},
-                        {{"--config", "both.toml", "--steps", "2"},
-                         {},
-                         "2 steps or 40 epochs (40 steps), whichever comes first",
-                         "2 steps"},
-                        {{"--steps", "4"},
-                         {"train.epochs=2"},
-                         "2 epochs (2 steps) or 4 steps, whichever comes first",
-                         "2 steps"},
-                        {{"--epochs", "2"}, {"train.steps=0"}, "2 epochs (2 steps)", "2 steps"},
-                        {{"--steps", "3"},
-                         {"train.time=1h"},
-                         "3 steps or 1 h 00 min, whichever comes first",
-                         "3 steps"}}) {
+  for (const LimitRow& row : limit_rows) {
     const Ran ran =
         run(folder, train(row.more + Args{"--out", fmt::format("run{}", number++)}, row.settings));
     ASSERT_EQ(ran.code, 0) << ran.err;
@@ -242,6 +243,11 @@ TEST(Limits, AllThatAreGivenHold) {
     EXPECT_TRUE(line_of(ran.err, "done").starts_with(fmt::format("done: {} in ", row.done)))
         << ran.err;
   }
+}
+
+TEST(Limits, ThatContradictEachOtherAreRefused) {
+  const TemporaryFolder folder;
+  write_pairs(folder);
   const struct {
     Args more;
     Args settings;
@@ -369,8 +375,9 @@ TEST(Limits, ARunOfAnEarlierHeedGoesOnAsItWasCounted) {
 
 // What the model cannot take
 
-TEST(Limits, SidesThatAModelCannotPlaceAreKnownBefore) {
-  const TemporaryFolder folder;
+/// Pairs with sources of nine and ten tokens: after those of write_pairs() ("long"), and alone
+/// ("only").
+void write_long_pairs(const TemporaryFolder& folder) {
   write_pairs(folder);
   const std::string nine = "w1 w1 w1 w1 w1 w1 w1 w1 w1";
   const std::string ten = nine + " w1";
@@ -380,57 +387,66 @@ TEST(Limits, SidesThatAModelCannotPlaceAreKnownBefore) {
   folder.write("long.t", t + "v1\nv1\n");
   folder.write("only.s", ten + "\n");
   folder.write("only.t", "v1\n");
-  const std::string beyond =
-      " longer than model.positions = 10 allows, </s> among them (line 62 is the first), and ";
-  struct Row {
-    std::string model;
-    std::string train;
-    std::string valid;
-    Args settings;
-    std::string data;
-  };
-  const Row rows[] = {
-      {"conv",
-       "long",
-       "long",
-       {},
-       "62 pairs, 1" + beyond + "dropped; validation: 62 pairs, 1" + beyond + "dropped"},
-      {"conv",
-       "long",
-       "long",
-       {"data.long=cut"},
-       "62 pairs, 1" + beyond + "cut; validation: 62 pairs, 1" + beyond + "cut"},
-      {"conv",
-       "long",
-       "long",
-       {"data.max_length=0"},
-       "62 pairs, 1" + beyond + "dropped; validation: 62 pairs, 1" + beyond + "dropped"},
-      {"conv",
-       "long",
-       "",
-       {"data.max_length=10"},
-       "62 pairs, 1" + beyond + "dropped; validation: 60 pairs"},
-      {"conv",
-       "",
-       "long",
-       {"data.max_length=10"},
-       "60 pairs; validation: 62 pairs, 1" + beyond + "dropped"},
-      {"conv",
-       "long",
-       "",
-       {"data.max_length=9"},
-       "62 pairs, 1 too long (data.max_length, data.batch_tokens) and dropped; validation: 60 "
-       "pairs"},
-      {"transformer", "long", "long", {}, "62 pairs; validation: 62 pairs"}};
-  const auto files = [](const std::string& name) {
-    return name.empty() ? Args{"s", "t"} : Args{name + ".s", name + ".t"};
-  };
+}
+
+const std::string beyond =
+    " longer than model.positions = 10 allows, </s> among them (line 62 is the first), and ";
+
+struct PlacedRow {
+  std::string model;
+  std::string train;
+  std::string valid;
+  Args settings;
+  std::string data;
+};
+
+const std::vector<PlacedRow> placed_rows = {
+    {"conv",
+     "long",
+     "long",
+     {},
+     "62 pairs, 1" + beyond + "dropped; validation: 62 pairs, 1" + beyond + "dropped"},
+    {"conv",
+     "long",
+     "long",
+     {"data.long=cut"},
+     "62 pairs, 1" + beyond + "cut; validation: 62 pairs, 1" + beyond + "cut"},
+    {"conv",
+     "long",
+     "long",
+     {"data.max_length=0"},
+     "62 pairs, 1" + beyond + "dropped; validation: 62 pairs, 1" + beyond + "dropped"},
+    {"conv",
+     "long",
+     "",
+     {"data.max_length=10"},
+     "62 pairs, 1" + beyond + "dropped; validation: 60 pairs"},
+    {"conv",
+     "",
+     "long",
+     {"data.max_length=10"},
+     "60 pairs; validation: 62 pairs, 1" + beyond + "dropped"},
+    {"conv",
+     "long",
+     "",
+     {"data.max_length=9"},
+     "62 pairs, 1 too long (data.max_length, data.batch_tokens) and dropped; validation: 60 "
+     "pairs"},
+    {"transformer", "long", "long", {}, "62 pairs; validation: 62 pairs"}};
+
+Args files_of(const std::string& name) {
+  return name.empty() ? Args{"s", "t"} : Args{name + ".s", name + ".t"};
+}
+
+TEST(Limits, SidesThatAModelCannotPlaceAreKnownBefore) {
+  const TemporaryFolder folder;
+  write_long_pairs(folder);
   int number = 0;
-  for (const Row& row : rows) {
+  for (const PlacedRow& row : placed_rows) {
     const std::string out = fmt::format("run{}", number++);
-    const Args args = Args{"train", "--train"} + files(row.train) + Args{"--valid"} +
-                      files(row.valid) + Args{"--model", row.model, "--steps", "2", "--out", out} +
-                      tiny +
+    const Args args = Args{"train", "--train"} + files_of(row.train) + Args{"--valid"} +
+                      files_of(row.valid) +
+                      Args{"--model", row.model, "--steps", "2", "--out", out} + tiny +
                       set_all(Args{"model.d=8", "model.layers=1", "model.heads=1",
                                    "data.min_count=1", "model.positions=10", "optim.warmup=1"} +
                               row.settings);
@@ -441,6 +457,11 @@ TEST(Limits, SidesThatAModelCannotPlaceAreKnownBefore) {
     const Ran on = run(folder, Args{"train", "--resume", "--steps", "3", "--out", out} + tiny);
     EXPECT_EQ(on.code, 0) << on.err;
   }
+}
+
+TEST(Limits, WithoutAPairThatAModelCanPlaceThereIsAnError) {
+  const TemporaryFolder folder;
+  write_long_pairs(folder);
   const Ran none =
       run(folder, train({"--valid", "only.s", "only.t", "--steps", "2", "--out", "none"},
                         {"model.positions=10"}, "conv"));
@@ -454,59 +475,56 @@ TEST(Limits, SidesThatAModelCannotPlaceAreKnownBefore) {
 
 // Settings that can have no effect
 
+struct UnusedRow {
+  const char* model;
+  std::vector<std::string> set;
+  const char* warning;  // "": none
+};
+
+const std::vector<UnusedRow> unused_rows = {
+    {"transformer",
+     {"model.kernel=5"},
+     "model.kernel = 5 has no effect with model.name = 'transformer'"},
+    {"transformer", {"model.heads=2"}, ""},
+    {"conv", {"model.heads=2"}, "model.heads = 2 has no effect with model.name = 'conv'"},
+    {"rnn+dot", {"model.heads=2"}, "model.heads = 2 has no effect with model.name = 'rnn+dot'"},
+    {"rnn+multi_head", {"model.heads=2"}, ""},
+    {"rnn", {"model.ff=20"}, "model.ff = 20 has no effect with model.name = 'rnn'"},
+    {"conv", {"model.norm=post"}, "model.norm = 'post' has no effect with model.name = 'conv'"},
+    {"transformer",
+     {"model.cell=lstm"},
+     "model.cell = 'lstm' has no effect with model.name = 'transformer'"},
+    {"transformer",
+     {"model.tied=true"},
+     "model.tied = true has no effect with model.name = 'transformer'"},
+    {"transformer",
+     {"model.context=9"},
+     "model.context = 9 has no effect with model.name = 'transformer'"},
+    {"lm", {"decode.beam=2"}, "decode.beam = 2 has no effect with model.name = 'lm'"},
+    {"lm", {"data.max_length=9"}, "data.max_length = 9 has no effect with model.name = 'lm'"},
+    {"transformer",
+     {"optim.momentum=0.5"},
+     "optim.momentum = 0.5 has no effect with optim.name = 'adam'"},
+    {"transformer", {"optim.name=sgd", "optim.momentum=0.5"}, ""},
+    {"transformer",
+     {"optim.name=sgd", "optim.beta1=0.5"},
+     "optim.beta1 = 0.5 has no effect with optim.name = 'sgd'"},
+    {"transformer",
+     {"optim.schedule=constant", "optim.final_lr=0.5"},
+     "optim.final_lr = 0.5 has no effect with optim.schedule = 'constant'"},
+    {"transformer",
+     {"data.tokenizer=bpe", "data.min_count=3"},
+     "data.min_count = 3 has no effect with data.tokenizer = 'bpe'"},
+    {"transformer",
+     {"data.long=cut", "data.max_length=0"},
+     "data.long = 'cut' has no effect with data.max_length = 0"},
+    {"conv", {"data.long=cut", "data.max_length=0"}, ""},
+    {"transformer",
+     {"data.valid=a", "data.valid_fraction=0.1"},
+     "data.valid_fraction = 0.1 has no effect with data.valid = ['a']"}};
+
 TEST(SettingWarnings, NameWhatHasNoEffect) {
-  struct Row {
-    const char* model;
-    std::vector<std::string> set;
-    const char* warning;  // "": none
-  };
-  for (const Row& row : std::vector<Row>{
-           {"transformer",
-            {"model.kernel=5"},
-            "model.kernel = 5 has no effect with model.name = 'transformer'"},
-           {"transformer", {"model.heads=2"}, ""},
-           {"conv", {"model.heads=2"}, "model.heads = 2 has no effect with model.name = 'conv'"},
-           {"rnn+dot",
-            {"model.heads=2"},
-            "model.heads = 2 has no effect with model.name = 'rnn+dot'"},
-           {"rnn+multi_head", {"model.heads=2"}, ""},
-           {"rnn", {"model.ff=20"}, "model.ff = 20 has no effect with model.name = 'rnn'"},
-           {"conv",
-            {"model.norm=post"},
-            "model.norm = 'post' has no effect with model.name = 'conv'"},
-           {"transformer",
-            {"model.cell=lstm"},
-            "model.cell = 'lstm' has no effect with model.name = 'transformer'"},
-           {"transformer",
-            {"model.tied=true"},
-            "model.tied = true has no effect with model.name = 'transformer'"},
-           {"transformer",
-            {"model.context=9"},
-            "model.context = 9 has no effect with model.name = 'transformer'"},
-           {"lm", {"decode.beam=2"}, "decode.beam = 2 has no effect with model.name = 'lm'"},
-           {"lm",
-            {"data.max_length=9"},
-            "data.max_length = 9 has no effect with model.name = 'lm'"},
-           {"transformer",
-            {"optim.momentum=0.5"},
-            "optim.momentum = 0.5 has no effect with optim.name = 'adam'"},
-           {"transformer", {"optim.name=sgd", "optim.momentum=0.5"}, ""},
-           {"transformer",
-            {"optim.name=sgd", "optim.beta1=0.5"},
-            "optim.beta1 = 0.5 has no effect with optim.name = 'sgd'"},
-           {"transformer",
-            {"optim.schedule=constant", "optim.final_lr=0.5"},
-            "optim.final_lr = 0.5 has no effect with optim.schedule = 'constant'"},
-           {"transformer",
-            {"data.tokenizer=bpe", "data.min_count=3"},
-            "data.min_count = 3 has no effect with data.tokenizer = 'bpe'"},
-           {"transformer",
-            {"data.long=cut", "data.max_length=0"},
-            "data.long = 'cut' has no effect with data.max_length = 0"},
-           {"conv", {"data.long=cut", "data.max_length=0"}, ""},
-           {"transformer",
-            {"data.valid=a", "data.valid_fraction=0.1"},
-            "data.valid_fraction = 0.1 has no effect with data.valid = ['a']"}}) {
+  for (const UnusedRow& row : unused_rows) {
     cli::Settings s = cli::new_run_settings(row.model);
     cli::GivenKeys given;
     for (const std::string& assignment : row.set)
@@ -517,51 +535,54 @@ TEST(SettingWarnings, NameWhatHasNoEffect) {
   }
 }
 
+struct UnreachedRow {
+  std::vector<std::string> set;
+  cli::TrainingLength length;
+  bool validates;
+  std::vector<std::string> warnings;
+};
+
+const std::vector<UnreachedRow> unreached_rows = {
+    {{}, {.steps = 1600}, true, {}},
+    {{},
+     {.steps = 100},
+     true,
+     {"optim.warmup = 200 is longer than the training (100 steps): the peak learning rate "
+      "is never reached"}},
+    {{},
+     {.steps = 100, .about = true},
+     true,
+     {"optim.warmup = 200 is longer than the training (about 100 steps): the peak learning "
+      "rate is never reached"}},
+    {{},
+     {.steps = 200},
+     true,
+     {"optim.warmup = 200 is as long as the training: optim.schedule = cosine never "
+      "begins"}},
+    {{"optim.schedule=constant"}, {.steps = 200}, true, {}},
+    {{"train.patience=1"},
+     {.steps = 1600},
+     false,
+     {"train.patience = 1 never stops a training without validation; give --valid"}},
+    {{"train.patience=1"}, {.steps = 1600}, true, {}},
+    {{"train.patience=1", "train.eval_every=0"},
+     {.steps = 1600},
+     true,
+     {"train.patience = 1 never stops this training: it is validated at its end alone; set "
+      "train.eval_every"}},
+    {{"train.patience=4"},
+     {.steps = 1600},
+     true,
+     {"train.patience = 4 never stops this training: it is validated 3 times before its end "
+      "(train.eval_every = 400, 1600 steps)"}},
+    {{"train.average=3", "train.save_every=1600"},
+     {.steps = 1600},
+     true,
+     {"train.average = 3 has nothing to average: no weights are saved before the end "
+      "(train.save_every = 1600, 1600 steps)"}}};
+
 TEST(SettingWarnings, NameWhatTheLengthOfTheTrainingLeavesOut) {
-  struct Row {
-    std::vector<std::string> set;
-    cli::TrainingLength length;
-    bool validates;
-    std::vector<std::string> warnings;
-  };
-  for (const Row& row : std::vector<Row>{
-           {{}, {.steps = 1600}, true, {}},
-           {{},
-            {.steps = 100},
-            true,
-            {"optim.warmup = 200 is longer than the training (100 steps): the peak learning rate "
-             "is never reached"}},
-           {{},
-            {.steps = 100, .about = true},
-            true,
-            {"optim.warmup = 200 is longer than the training (about 100 steps): the peak learning "
-             "rate is never reached"}},
-           {{},
-            {.steps = 200},
-            true,
-            {"optim.warmup = 200 is as long as the training: optim.schedule = cosine never "
-             "begins"}},
-           {{"optim.schedule=constant"}, {.steps = 200}, true, {}},
-           {{"train.patience=1"},
-            {.steps = 1600},
-            false,
-            {"train.patience = 1 never stops a training without validation; give --valid"}},
-           {{"train.patience=1"}, {.steps = 1600}, true, {}},
-           {{"train.patience=1", "train.eval_every=0"},
-            {.steps = 1600},
-            true,
-            {"train.patience = 1 never stops this training: it is validated at its end alone; set "
-             "train.eval_every"}},
-           {{"train.patience=4"},
-            {.steps = 1600},
-            true,
-            {"train.patience = 4 never stops this training: it is validated 3 times before its end "
-             "(train.eval_every = 400, 1600 steps)"}},
-           {{"train.average=3", "train.save_every=1600"},
-            {.steps = 1600},
-            true,
-            {"train.average = 3 has nothing to average: no weights are saved before the end "
-             "(train.save_every = 1600, 1600 steps)"}}}) {
+  for (const UnreachedRow& row : unreached_rows) {
     cli::Settings s = cli::new_run_settings("transformer");
     for (const std::string& assignment : row.set)
       cli::set(s, assignment);

@@ -10,8 +10,8 @@
 namespace heed {
 namespace {
 
-/// Runs that all tests read: "run" of a Transformer, "conv" that places 40 tokens, "rnn" that
-/// attends to nothing, "own" with decode settings of its own.
+/// Runs that all tests read: "run" is a Transformer, "conv" can place 40 tokens, "rnn" does not
+/// attend to its source, "own" has decode settings of its own.
 class Translate : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -289,7 +289,6 @@ TEST_F(Translate, ScoresGivenTargets) {
   EXPECT_EQ(words_of(rows.back())[1], "1") << "of nothing after nothing: </s>";
   // Counts that differ are found out, after what could be scored.
   const Ran more = translate({"--score", "targets.txt"}, input + "a\n");
-
   const Ran fewer = translate({"--score", "targets.txt"}, "a b c\n");
   EXPECT_EQ(more.code, 1);
   EXPECT_EQ(fewer.code, 1);
@@ -312,9 +311,9 @@ TEST_F(Translate, ScoresGivenTargets) {
       << cut.err;
 }
 
-// A model that copies, from the command line: the words it has no number for come out as they stand
-// in the source.
-TEST(Summarize, CopiesWhatItHasNoWordFor) {
+// Words that are not in the vocabulary of a model that copies appear in its output as in the
+// source.
+TEST(Summarize, CopiesUnknownWords) {
   const TemporaryFolder folder;
   const Ran trained =
       run(folder, {"train", "--train", "toy:summarization", "--model", "rnn+additive", "--set",
@@ -329,7 +328,6 @@ TEST(Summarize, CopiesWhatItHasNoWordFor) {
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto outputs = lines_of(ran.out);
   const auto sources = lines_of(input);
-
   const auto maps = lines_of(read_file(folder.path("a.jsonl")));
   ASSERT_EQ(outputs.size(), 4u);
   ASSERT_EQ(maps.size(), 4u);
@@ -353,46 +351,45 @@ TEST(Summarize, CopiesWhatItHasNoWordFor) {
   EXPECT_NE(scores[0], scores[1]) << "the source has the one; the other is any unknown word";
 }
 
-TEST_F(Translate, RefusesWhatContradictsItself) {
-  struct Bad {
-    Args args;
-    int code;
-    std::string part;
-    const char* name = "run";
-  };
+struct BadRow {
+  Args args;
+  int code;
+  std::string part;  // of the error
+  const char* name = "run";
+};
+
+const std::vector<BadRow> bad_rows = {
+    {{"--sample", "--beam", "3"}, 2, "--beam excludes --sample"},
+    {{"--sample", "--length-penalty", "1"}, 2, "--length-penalty excludes --sample"},
+    {{"--sample", "--coverage-penalty", "1"}, 2, "--coverage-penalty excludes --sample"},
+    {{"--temperature", "2"}, 2, "--temperature requires --sample"},
+    {{"--top-k", "2"}, 2, "--top-k requires --sample"},
+    {{"--top-p", "0.5"}, 2, "--top-p requires --sample"},
+    {{"--seed", "3"}, 2, "--seed requires --sample"},
+    {{"--sample", "--seed", "-1"}, 2, "--seed"},
+    {{"--sample", "--top-p", "1.5"}, 2, "--top-p"},
+    {{"--sample", "--temperature", "-1"}, 2, "--temperature"},
+    {{"--min-length", "5", "--max-length", "3"}, 2, "--min-length 5 is more than --max-length 3"},
+    {{"--beam", "2", "--nbest", "3"}, 2, "--nbest 3 needs a --beam at least as wide; it is 2"},
+    {{"--no-repeat-ngram", "-1"}, 2, "--no-repeat-ngram"},
+    {{"--score", "train.tgt", "--beam", "2"}, 2, "--beam excludes --score"},
+    {{"--score", "train.tgt", "--sample"}, 2, "--sample excludes --score"},
+    {{"--score", "train.tgt", "--attention", "a.html"}, 2, "--attention excludes --score"},
+    {{"--score", "nowhere.txt"}, 1, "nowhere.txt: no such file"},
+    {{"--coverage-penalty", "1"},
+     1,
+     "rnn: model.name = rnn does not attend to its source; --coverage-penalty",
+     "rnn"},
+    {{"--attention", "a.html"},
+     1,
+     "rnn: model.name = rnn does not attend to its source; there is nothing for "
+     "--attention",
+     "rnn"},
+};
+
+TEST_F(Translate, RefusesOptionsThatContradictEachOther) {
   for (const char* command : {"translate", "summarize"})
-    for (const Bad& bad : std::vector<Bad>{
-             {{"--sample", "--beam", "3"}, 2, "--beam excludes --sample"},
-             {{"--sample", "--length-penalty", "1"}, 2, "--length-penalty excludes --sample"},
-             {{"--sample", "--coverage-penalty", "1"}, 2, "--coverage-penalty excludes --sample"},
-             {{"--temperature", "2"}, 2, "--temperature requires --sample"},
-             {{"--top-k", "2"}, 2, "--top-k requires --sample"},
-             {{"--top-p", "0.5"}, 2, "--top-p requires --sample"},
-             {{"--seed", "3"}, 2, "--seed requires --sample"},
-             {{"--sample", "--seed", "-1"}, 2, "--seed"},
-             {{"--sample", "--top-p", "1.5"}, 2, "--top-p"},
-             {{"--sample", "--temperature", "-1"}, 2, "--temperature"},
-             {{"--min-length", "5", "--max-length", "3"},
-              2,
-              "--min-length 5 is more than --max-length 3"},
-             {{"--beam", "2", "--nbest", "3"},
-              2,
-              "--nbest 3 needs a --beam at least as wide; it is 2"},
-             {{"--no-repeat-ngram", "-1"}, 2, "--no-repeat-ngram"},
-             {{"--score", "train.tgt", "--beam", "2"}, 2, "--beam excludes --score"},
-             {{"--score", "train.tgt", "--sample"}, 2, "--sample excludes --score"},
-             {{"--score", "train.tgt", "--attention", "a.html"}, 2, "--attention excludes --score"},
-             {{"--score", "nowhere.txt"}, 1, "nowhere.txt: no such file"},
-             {{"--coverage-penalty", "1"},
-              1,
-              "rnn: model.name = rnn does not attend to its source; --coverage-penalty",
-              "rnn"},
-             {{"--attention", "a.html"},
-              1,
-              "rnn: model.name = rnn does not attend to its source; there is nothing for "
-              "--attention",
-              "rnn"},
-         }) {
+    for (const BadRow& bad : bad_rows) {
       const Ran ran = run(folder(), Args{command, "--run", bad.name} + bad.args, "a b c\n");
       EXPECT_EQ(ran.code, bad.code) << ran.err;
       EXPECT_EQ(ran.out, "");
@@ -400,6 +397,9 @@ TEST_F(Translate, RefusesWhatContradictsItself) {
       EXPECT_NE(ran.err.find("heed: error: "), std::string::npos);
       EXPECT_NE(ran.err.find(bad.part), std::string::npos) << ran.err;
     }
+}
+
+TEST_F(Translate, RefusesDecodeSettingsThatMakeNoSense) {
   for (const auto& [set, part] : std::vector<std::pair<std::string, std::string>>{
            {"decode.min_length=-1", "decode.min_length lies within 0"},
            {"decode.no_repeat_ngram=-1", "decode.no_repeat_ngram lies within 0"},

@@ -1,5 +1,5 @@
-// `heed train` where there is no room, no right, or no folder any more: it says so and ends, and
-// the newest whole checkpoint goes on.
+// `heed train` where the disk is full, or its folder is read-only or gone: it ends with a message,
+// and can be resumed from the newest whole checkpoint.
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -26,7 +26,7 @@ std::string text_of(const std::string& path) {
   return out.str();
 }
 
-/// Rows of metrics.jsonl without what the clock says.
+/// The rows of metrics.jsonl without times.
 std::vector<nlohmann::json> rows_of(const std::string& folder) {
   std::ifstream in(RunFolder(folder).metrics());
   std::vector<nlohmann::json> rows;
@@ -46,14 +46,17 @@ class Full : public ::testing::Test {
       pairs += fmt::format("a{} b{} c\tx{} y\n", i % 3, i % 4, i % 5);
     folder_.write("pairs.tsv", pairs);
   }
-  /// Runs a script in the folder, where `heed` is the program and `start` begins a run of tiny
-  /// steps, each of which is saved.
+  /// Writes a script that runs in the folder. In it `heed` is the program, `start` begins a run of
+  /// tiny steps that saves after each, and `code` runs a command and keeps its output and exit
+  /// status.
   void write_script(const std::string& name, const std::string& text) {
     folder_.write(name, fmt::format(R"sh(cd '{}' || exit 99
 heed='{}'
 heed() {{ timeout 120 "$heed" "$@"; }}
-start() {{ heed train --train pairs.tsv --valid pairs.tsv --model transformer --threads 1 --set data.min_count=1 --set model.d=8 --set model.layers=1 \
-  --set model.heads=1 --set model.ff=8 --set optim.schedule=constant --set train.log_every=1 --set train.eval_every=4 --set train.save_every=1 "$@"; }}
+start() {{ heed train --train pairs.tsv --valid pairs.tsv --model transformer --threads 1 \
+  --set data.min_count=1 --set model.d=8 --set model.layers=1 --set model.heads=1 \
+  --set model.ff=8 --set optim.schedule=constant --set train.log_every=1 \
+  --set train.eval_every=4 --set train.save_every=1 "$@"; }}
 code() {{ "$@" >out.txt 2>err.txt; echo $? >code.txt; }}
 {})sh",
                                     folder_.path(""), HEED_PROGRAM, text));
@@ -77,7 +80,7 @@ code() {{ "$@" >out.txt 2>err.txt; echo $? >code.txt; }}
     EXPECT_NE(error().find(what), std::string::npos) << error();
     EXPECT_EQ(text_of(folder_.path("out.txt")), "");
   }
-  /// The run of folder `name` ended as `whole` did, which nothing happened to.
+  /// Expects that the run `name` ended as the run `whole`, which was not disturbed.
   void expect_same(const std::string& name) const {
     for (const char* file : {"last.heed", "best.heed"}) {
       const std::string found = text_of(RunFolder(folder_.path(name)).checkpoints() / file);
@@ -137,13 +140,18 @@ start --steps 8 --out whole && start --steps 4 --out run || exit 1
 size=$(stat -c %s run/checkpoints/last.heed)
 cp -r run logged
 cp run/metrics.jsonl kept.jsonl
-i=0; while [ $i -lt $((size / 500)) ]; do printf '{"step": 4, "pad": "%01000d"}\n' 0; i=$((i + 1)); done >>run/metrics.jsonl
+i=0
+while [ $i -lt $((size / 500)) ]; do
+  printf '{"step": 4, "pad": "%01000d"}\n' 0
+  i=$((i + 1))
+done >>run/metrics.jsonl
 code prlimit --fsize=$((size + size / 2)) timeout 120 "$heed" train --resume --steps 8 --out run
 [ "$(sed -n 's/.*; step \([0-9]*\) is saved.*/\1/p' err.txt)" = 5 ] || exit 1
 heed train --resume --steps 8 --out run || exit 1
 grep -v pad run/metrics.jsonl >m; mv m run/metrics.jsonl
 head -c $((size * 2)) /dev/zero | tr '\0' '\n' >>logged/log.txt
-prlimit --fsize=$((size + size / 2)) timeout 120 "$heed" train --resume --steps 8 --out logged 2>logged.txt)sh"),
+prlimit --fsize=$((size + size / 2)) \
+  timeout 120 "$heed" train --resume --steps 8 --out logged 2>logged.txt)sh"),
             0)
       << text_of(folder_.path("script.txt")) << text_of(folder_.path("err.txt"));
   expect_failed(
@@ -152,7 +160,6 @@ prlimit --fsize=$((size + size / 2)) timeout 120 "$heed" train --resume --steps 
   expect_same("run");
   expect_same("logged");
   const std::string said = text_of(folder_.path("logged.txt"));
-
   const std::string line =
       "log.txt: cannot be written: File too large; raise the limit on the size "
       "of files (ulimit -f); the run goes on without it";
@@ -181,10 +188,15 @@ TEST_F(Full, FolderThatBecameReadOnlyIsTold) {
   const int code = script("s.sh", R"sh(
 start --steps 400 --out whole || exit 1
 cp "$heed" program && chmod 755 . program
-as=; if [ "$(id -u)" = 0 ]; then as='setpriv --reuid=65534 --regid=65534 --clear-groups'; $as ./program --version || exit 77; fi
+as=
+if [ "$(id -u)" = 0 ]; then
+  as='setpriv --reuid=65534 --regid=65534 --clear-groups'
+  $as ./program --version || exit 77
+fi
 cp -r whole run; rm -rf run/checkpoints run/metrics.jsonl run/log.txt; cp run/config.toml .
 mkdir -p at; chmod 777 at
-code timeout 120 $as ./program train --config run/config.toml --train pairs.tsv --model transformer --steps 400 --out at/run &
+code timeout 120 $as ./program train --config run/config.toml --train pairs.tsv \
+  --model transformer --steps 400 --out at/run &
 while [ ! -e at/run/checkpoints/last.heed ] && kill -0 $!; do sleep 0.02; done
 chmod a-w at/run/checkpoints
 wait

@@ -1,5 +1,5 @@
-// Loading within an address space of four times the file and 64 MiB above what the process has at
-// its start.
+// Loading needs at most four times the size of the file and 64 MiB of address space beyond what the
+// process has at its start.
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -35,8 +35,9 @@ std::uint64_t status(const std::string& field) {
   return 0;
 }
 
-/// Runs `act` in a process of its own, so that this one's pool stays empty, within `most` bytes of
-/// address space beyond what it has. "" when it succeeded, else the message of what it threw.
+/// Runs `act` in a process of its own, so that the memory pool of this one stays empty. It may use
+/// `most` bytes of address space more than this process. Returns "" where it succeeded, else the
+/// message of what it threw.
 std::string apart(const std::function<void()>& act, std::uint64_t most = std::uint64_t{1} << 40) {
   int ends[2];
   if (::pipe(ends) != 0) return "no pipe";
@@ -44,43 +45,45 @@ std::string apart(const std::function<void()>& act, std::uint64_t most = std::ui
   if (process == 0) {
     const rlim_t all = status("VmSize") + most;
     const rlimit limit{all, all};
-    std::string said;
-    if (::setrlimit(RLIMIT_AS, &limit) != 0) said = "no limit";
+    std::string message;
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) message = "no limit";
     try {
       act();
     } catch (const std::exception& error) {
-      said = error.what();
+      message = error.what();
     }
-    const ssize_t ignored = ::write(ends[1], said.data(), said.size());
+    const ssize_t ignored = ::write(ends[1], message.data(), message.size());
     _exit(ignored < 0 ? 1 : 0);
   }
   ::close(ends[1]);
-  std::string said;
+  std::string message;
   char bytes[512];
-  for (ssize_t n; (n = ::read(ends[0], bytes, sizeof bytes)) > 0;)
-    said.append(bytes, static_cast<std::size_t>(n));
+  ssize_t got = ::read(ends[0], bytes, sizeof bytes);
+  while (got > 0) {
+    message.append(bytes, static_cast<std::size_t>(got));
+    got = ::read(ends[0], bytes, sizeof bytes);
+  }
   ::close(ends[0]);
   int ended = 0;
   ::waitpid(process, &ended, 0);
   return WIFEXITED(ended) && WEXITSTATUS(ended) == 0
-             ? said
-             : fmt::format("ended with status {}: {}", ended, said);
+             ? message
+             : fmt::format("ended with status {}: {}", ended, message);
 }
 
 std::string within_limit(const fs::path& file, const std::function<void()>& act) {
   return apart(act, 4 * fs::file_size(file) + slack);
 }
 
-/// What its checkpoint holds is three times itself: its weights, and the moments of Adam.
+/// A model whose checkpoint is three times its size: the weights and the two moments of Adam.
 struct Wide {
   Parameter weight;
   explicit Wide(Index rows) : weight(Tensor(Shape{rows, 1024})) {}
   void visit(Visitor& v) { v("weight", weight); }
 };
 
-// 12 KB, and 96 MiB
-constexpr Index small = 1;
-constexpr Index large = 8192;
+constexpr Index small = 1;     // rows: a checkpoint of 12 KB
+constexpr Index large = 8192;  // and of 96 MiB
 
 TEST(Load, StaysWithinALimitOfMemory) {
   if (sanitized) GTEST_SKIP() << "sanitizers need an address space of their own";
@@ -121,7 +124,8 @@ TEST(Load, OfATrainerStaysWithinALimitOfMemory) {
                 Checkpoint checkpoint;
                 put_training_state(checkpoint, {.seed = 1, .step = 1}, false);
                 checkpoint.lists = {{"data", {1}}, {"optimizer.steps", {1}}, {"average.steps", {}}};
-                put(checkpoint, "model.", wide), put(checkpoint, "optimizer.", adam.state());
+                put(checkpoint, "model.", wide);
+                put(checkpoint, "optimizer.", adam.state());
                 save(checkpoint, run.last());
               }),
               "");

@@ -1,5 +1,5 @@
-// A save, killed at each of its system calls and with each of them failing: the old checkpoint or
-// the new one is there, whole, and what is said of it is true.
+// A save that is killed at each of its system calls, or in which each of them fails. The old or the
+// new checkpoint must be there, whole, and the message must be true.
 #include <fstream>
 #include <sstream>
 
@@ -25,7 +25,7 @@ std::string bytes_of(const fs::path& path) {
   return out.str();
 }
 
-/// Rows of metrics.jsonl, without what the clock says; what is no row shows as null.
+/// The rows of metrics.jsonl without times; null for a line that is not a row.
 std::vector<nlohmann::json> rows_of(const std::string& folder) {
   std::ifstream in(RunFolder(folder).metrics());
   std::vector<nlohmann::json> rows;
@@ -45,12 +45,12 @@ class Save : public ::testing::Test {
 
   static void SetUpTestSuite() {
     if (fs::exists("/dev/shm"))
-      ::setenv("TMPDIR", "/dev/shm", 1);  // where thousands of syncs take no time
+      ::setenv("TMPDIR", "/dev/shm", 1);  // a file system in memory: thousands of syncs are fast
     folder_ = new TemporaryFolder;
     base_ = folder_->path("base");
     done_ = folder_->path("done");
     ended_ = folder_->path("ended");
-    // In processes of their own, as all computing here: one that has threads must not fork.
+    // All computing is done in processes of their own: a process with threads must not fork.
     const auto make = [](const std::string& folder, Index steps) {
       const Traced made = run_traced([&](Section&) { TinyRun(folder, steps).run(); }, {});
       ASSERT_EQ(made.code, 0) << made.message;
@@ -66,7 +66,7 @@ class Save : public ::testing::Test {
     if (!tracing_works()) GTEST_SKIP() << "needs ptrace on x86-64, without sanitizers";
   }
 
-  /// Takes the run of `folder` one step further; what it does to that end counts.
+  /// Trains the run of `folder` one step further. The calls of that step count.
   static Traced save(const std::string& folder, const Interference& interference) {
     return run_traced(
         [&](Section& section) {
@@ -99,9 +99,9 @@ class Save : public ::testing::Test {
     };
     return difference(weights(a), weights(load(b))).empty();
   }
-  /// Every checkpoint but what is unfinished loads; last and best are the old or the new ones.
-  /// Returns whether last is the new one. After an error it may be one on the way there: the step
-  /// is done, and what it makes due is not.
+  /// Expects that every finished checkpoint can be loaded, and that last and best are the old or
+  /// the new ones. Returns whether last is the new one. `on_the_way`: after an error, last may hold
+  /// the step but not yet what the step makes due (such as an evaluation).
   bool check_whole(const std::string& folder, bool on_the_way = false) const {
     const RunFolder run(folder);
     const RunFolder old(base_);
@@ -119,7 +119,7 @@ class Save : public ::testing::Test {
     EXPECT_TRUE(same(best, old.best())) << "best is of a step that last has not come to";
     return false;
   }
-  /// Goes on to the end, and arrives where a run does that nothing happened to.
+  /// Expects that the resumed run ends as a run that was not disturbed.
   void check_resumes(const std::string& folder) const {
     const Traced resumed = run_traced(
         [&](Section&) {
@@ -136,7 +136,7 @@ class Save : public ::testing::Test {
     for (const auto& entry : fs::recursive_directory_iterator(folder))
       EXPECT_NE(entry.path().extension(), ".partial") << entry.path();
   }
-  /// What the message claims of the files.
+  /// Expects that what the message says of the files is true.
   void check_message(const std::string& folder, const Traced& saved, int error) const {
     const std::string& message = saved.message;
     const auto says = [&](const std::string& text) {
@@ -146,7 +146,6 @@ class Save : public ::testing::Test {
     EXPECT_TRUE(says(std::strerror(error))) << message << ": gives no reason";
     EXPECT_FALSE(says("\n"));
     const std::string file = message.substr(0, message.find(": "));
-
     const std::string old = base_ + file.substr(std::min(file.size(), folder.size()));
     if (says("the old file is left as it was") && !says("is saved")) {
       EXPECT_EQ(bytes_of(file), bytes_of(old)) << message;
@@ -156,7 +155,7 @@ class Save : public ::testing::Test {
     }
     const std::optional<fs::path> newest = RunFolder(folder).newest();
     ASSERT_TRUE(newest.has_value());
-    // A file whose name is not on the disk for sure is not called saved; the one before it is.
+    // A file whose name may not be on the disk is not called saved; the checkpoint before it is.
     std::int64_t step = load(*newest).number("step");
     if (says("was written, but") && says(fmt::format("step {} is saved", before)))
       step = load(RunFolder(folder).step(before)).number("step");
@@ -175,7 +174,7 @@ std::string Save::base_;
 std::string Save::Save::done_;
 std::string Save::Save::ended_;
 
-/// All calls that files are read and written by. Memory and threads take as many as it happens to.
+/// The system calls for files. Those for memory and threads are not counted: their number varies.
 const std::set<long> file_calls = {
     SYS_open,       SYS_openat,    SYS_close,    SYS_read,      SYS_write,     SYS_pwrite64,
     SYS_writev,     SYS_lseek,     SYS_fsync,    SYS_fdatasync, SYS_fcntl,     SYS_flock,
@@ -199,7 +198,8 @@ TEST_F(Save, IsWholeWhereverItIsKilled) {
       ++calls;
       const bool is_new = check_whole(folder);
       EXPECT_TRUE(is_new || !was_new) << "what was saved is gone";
-      new_ones += was_new = is_new;
+      was_new = is_new;
+      if (is_new) ++new_ones;
       check_resumes(folder);
       if (HasFailure()) return;
     }

@@ -8,7 +8,7 @@
 #include "optim/run_folder.h"
 #include "optim/trainer.h"
 
-// A run whose steps take no time, and whose checkpoints take several writes each.
+// A run whose steps take almost no time, and whose checkpoints need several writes each.
 
 namespace heed {
 
@@ -33,7 +33,7 @@ struct TinyModel {
   }
 };
 
-/// Batch n is a function of n alone.
+/// Batch n depends on n alone.
 struct TinyData : BatchStream {
   std::int64_t number = 0;
   Batch next() override {
@@ -68,7 +68,7 @@ struct TinyRun {
                  .keep = 2,
                  .folder = folder,
                  .text = {{"config", "tiny"}}}) {}
-  /// Each evaluation is better than those before it.
+  /// Each evaluation is better than the one before.
   TrainResult run() {
     return trainer.run(
         data, [this](const Batch& batch, Real divisor) { return model.loss(batch, divisor); },
@@ -79,7 +79,7 @@ struct TinyRun {
   }
 };
 
-/// Without what the clock says.
+/// The checkpoint without times.
 inline Checkpoint timeless(Checkpoint checkpoint) {
   for (const char* name : {"seconds", "warmup_seconds", "row_seconds"})
     checkpoint.reals.erase(name);

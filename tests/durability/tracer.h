@@ -16,9 +16,9 @@
 
 #include "framework/error.h"
 
-// Runs a function in a process of its own and interferes with its system calls, as strace's
-// injection does; but a call is named by its place in a section that the process marks, and a write
-// may be cut short truly. Linux on x86-64 only.
+// Runs a function in a process of its own and interferes with its system calls, as the injection of
+// strace does. There are two differences: a call is chosen by its number within a section that the
+// process marks, and a write can really be cut short. Linux on x86-64 only.
 
 namespace heed {
 
@@ -30,17 +30,17 @@ struct Section {
 
 struct Interference {
   enum What { none, kill_before, kill_after, fail, shorten } what = none;
-  int at = 0;                 // 1: the first call in the section, of `calls`
-  int error = 0;              // of fail
-  bool for_ever = false;      // fail: every call from `at` on
-  std::set<long> calls = {};  // empty: every system call
+  int at = 0;                 // which call of the section; 1: the first
+  int error = 0;              // fail: the error number
+  bool for_ever = false;      // fail and shorten: every call from `at` on
+  std::set<long> calls = {};  // the numbers of the system calls that count; empty: all
 };
 
 struct Traced {
   int code = -1;     // of exit; 128 + signal
-  int calls = 0;     // that counted
-  bool met = false;  // there was a call to interfere with
-  long number = -1;  // of that call
+  int calls = 0;     // system calls that counted
+  bool met = false;  // whether there was a call to interfere with
+  long number = -1;  // the system call number of the first such call
   std::string message;
 };
 
@@ -56,81 +56,135 @@ inline bool tracing_works() {
 }
 
 #ifdef __x86_64__
-/// `body` sets section.open around what counts. The exit status is 0, or 1 when it throws Error, as
-/// that of `heed`.
-inline Traced run_traced(const std::function<void(Section&)>& body,
-                         const Interference& interference) {
-  auto* section = static_cast<Section*>(
-      ::mmap(nullptr, sizeof(Section), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  if (section == MAP_FAILED) fail("mmap: {}", std::strerror(errno));
-  const pid_t process = ::fork();
-  if (process == 0) {
-    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-    ::raise(SIGSTOP);
-    int code = 0;
-    try {
-      body(*section);
-    } catch (const Error& error) {
-      std::strncpy(section->message, error.what(), sizeof section->message - 1);
-      code = 1;
-    } catch (...) {
-      code = 99;
-    }
-    section->open = 0;
-    _exit(code);
+/// The traced process: runs `body` and ends.
+[[noreturn]] inline void run_to_be_traced(const std::function<void(Section&)>& body,
+                                          Section& section) {
+  ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+  ::raise(SIGSTOP);
+  int code = 0;
+  try {
+    body(section);
+  } catch (const Error& error) {
+    std::strncpy(section.message, error.what(), sizeof section.message - 1);
+    code = 1;
+  } catch (...) {
+    code = 99;
   }
+  section.open = 0;
+  _exit(code);
+}
+
+/// Interferes with the system calls of a process that is stopped at each of them.
+class Tracer {
+ public:
+  Tracer(pid_t process, const Section& section, const Interference& interference)
+      : process_(process), section_(section), interference_(interference) {}
+
+  /// Called when the process enters a system call or returns from it, in turn.
+  void stop() {
+    ::ptrace(PTRACE_GETREGS, process_, nullptr, &registers_);
+    if (entering_ && section_.open == 1)
+      enter();
+    else if (!entering_ && interfering_)
+      leave();
+    entering_ = !entering_;
+  }
+
   Traced result;
+
+ private:
+  using Register = decltype(user_regs_struct::rax);
+
+  void change(Register& which, unsigned long long value) {
+    which = value;
+    ::ptrace(PTRACE_SETREGS, process_, nullptr, &registers_);
+  }
+
+  /// Whether the call that is entered is one to interfere with.
+  bool is_chosen() const {
+    if (interference_.what == Interference::none) return false;
+    if (result.calls == interference_.at) return true;
+    return interference_.for_ever && result.calls > interference_.at;
+  }
+
+  void enter() {
+    const long number = static_cast<long>(registers_.orig_rax);
+    if (!interference_.calls.empty() && !interference_.calls.contains(number)) return;
+    ++result.calls;
+    if (!is_chosen()) return;
+    if (!result.met) result.number = number;
+    result.met = true;
+    interfering_ = true;
+    constexpr unsigned long long no_call = -1ULL;  // the kernel skips such a call
+    switch (interference_.what) {
+      case Interference::kill_before:
+        change(registers_.orig_rax, no_call);
+        ::kill(process_, SIGKILL);
+        break;
+      case Interference::fail: change(registers_.orig_rax, no_call); break;
+      case Interference::shorten:
+        size_ = registers_.rdx;
+        change(registers_.rdx, size_ > 1 ? size_ / 2 : size_);
+        break;
+      case Interference::kill_after:
+      case Interference::none: break;
+    }
+  }
+
+  void leave() {
+    interfering_ = false;
+    switch (interference_.what) {
+      case Interference::kill_after: ::kill(process_, SIGKILL); break;
+      case Interference::fail:
+        change(registers_.rax, static_cast<unsigned long long>(-interference_.error));
+        break;
+      case Interference::shorten: change(registers_.rdx, size_); break;
+      case Interference::kill_before:
+      case Interference::none: break;
+    }
+  }
+
+  pid_t process_;
+  const Section& section_;
+  const Interference& interference_;
+  user_regs_struct registers_{};
+  bool entering_ = true;
+  bool interfering_ = false;
+  unsigned long long size_ = 0;  // the number of bytes that a shortened write was called with
+};
+
+/// Lets the process run to its end. Returns its wait status.
+inline int trace(pid_t process, Tracer& tracer) {
   int status = 0;
   ::waitpid(process, &status, 0);
   ::ptrace(PTRACE_SETOPTIONS, process, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-  bool entering = true;
-  bool act_at_exit = false;
-  unsigned long long argument = 0;
-  for (int signal = 0;;) {
+  constexpr int system_call = SIGTRAP | 0x80;
+  int signal = 0;
+  while (true) {
     ::ptrace(PTRACE_SYSCALL, process, nullptr, signal);
     ::waitpid(process, &status, 0);
-    if (WIFEXITED(status) || WIFSIGNALED(status)) break;
-    signal = WSTOPSIG(status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(status);
-    if (signal != 0) continue;
-    user_regs_struct registers{};
-    ::ptrace(PTRACE_GETREGS, process, nullptr, &registers);
-    const auto change = [&](auto& which, unsigned long long value) {
-      which = value;
-      ::ptrace(PTRACE_SETREGS, process, nullptr, &registers);
-    };
-    if (entering && section->open == 1) {
-      const long number = static_cast<long>(registers.orig_rax);
-      if (interference.calls.empty() || interference.calls.contains(number)) {
-        ++result.calls;
-        const bool here = result.calls == interference.at ||
-                          (interference.for_ever && result.calls > interference.at);
-        if (here && interference.what != Interference::none) {
-          if (!result.met) result.number = number;
-          result.met = act_at_exit = true;
-          if (interference.what == Interference::kill_before) {
-            change(registers.orig_rax, -1ULL);
-            ::kill(process, SIGKILL);
-          }
-          if (interference.what == Interference::fail) change(registers.orig_rax, -1ULL);
-          if (interference.what == Interference::shorten) {
-            argument = registers.rdx;
-            change(registers.rdx, argument > 1 ? argument / 2 : argument);
-          }
-        }
-      }
-    } else if (!entering && act_at_exit) {
-      act_at_exit = false;
-      if (interference.what == Interference::kill_after) ::kill(process, SIGKILL);
-      if (interference.what == Interference::fail)
-        change(registers.rax, static_cast<unsigned long long>(-interference.error));
-      if (interference.what == Interference::shorten) change(registers.rdx, argument);
-    }
-    entering = !entering;
+    if (WIFEXITED(status) || WIFSIGNALED(status)) return status;
+    signal = WSTOPSIG(status) == system_call ? 0 : WSTOPSIG(status);
+    if (signal == 0) tracer.stop();
   }
-  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  result.message = section->message;
-  ::munmap(section, sizeof(Section));
-  return result;
+}
+
+/// Runs `body` in a process of its own. `body` sets section.open around the calls that count. The
+/// exit status is 0, or 1 where it throws Error, as that of `heed`.
+inline Traced run_traced(const std::function<void(Section&)>& body,
+                         const Interference& interference) {
+  void* memory =
+      ::mmap(nullptr, sizeof(Section), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) fail("mmap: {}", std::strerror(errno));
+  auto* section = static_cast<Section*>(memory);
+  const pid_t process = ::fork();
+  if (process == 0) run_to_be_traced(body, *section);
+  Tracer tracer(process, *section, interference);
+  const int status = trace(process, tracer);
+  tracer.result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  tracer.result.message = section->message;
+  ::munmap(memory, sizeof(Section));
+  return tracer.result;
 }
 #endif
 
