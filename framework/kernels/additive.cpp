@@ -93,12 +93,14 @@ struct BackwardTask {
       Vec x = lanes.load(query) + lanes.load(key);
       if constexpr (covered) x = multiply_add(amount, lanes.load(weight), x);
       const Vec t = tanh(x);
-      const Vec slope = factor * lanes.load(v) * (Vec(1) - t * t);
+      Vec slope = factor * lanes.load(v) * (Vec(1) - t * t);
+      // Rounded here: the compiler may not fuse the product with the sums that take it.
+      keep_in_register(slope);
       lanes.store(slope, dquery, Mode::accumulate);
-      lanes.store(factor * t, dv, Mode::accumulate);
       if (dkey) lanes.store(slope, dkey, Mode::accumulate);
+      lanes.store(multiply_add(factor, t, lanes.load(dv)), dv);
       if constexpr (covered) {
-        lanes.store(amount * slope, dweight, Mode::accumulate);
+        lanes.store(multiply_add(amount, slope, lanes.load(dweight)), dweight);
         share = multiply_add(slope, lanes.load(weight), share);
       }
     });

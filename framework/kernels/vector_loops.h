@@ -62,7 +62,10 @@ void for_each_vector(Index n, F f) {
 /// out[i] = or += f(in[i]...) for i in [0, n), on this thread.
 template <class F, class... In>
 void transform_serial(Index n, Real* out, Mode mode, F f, const In*... in) {
-  for_each_vector(n, [=](auto lanes) { lanes.store(f(lanes.load(in)...), out, mode); });
+  Index i = 0;
+  for (; i + Vec::width <= n; i += Vec::width)
+    f(Vec::load(in + i)...).store(out + i, mode);
+  if (i < n) f(Vec::load(in + i, n - i)...).store(out + i, n - i, mode);
 }
 
 /// The same on all threads. `cost` is about how many operations f takes an element.
