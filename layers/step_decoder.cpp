@@ -9,12 +9,13 @@ PackedLinear::PackedLinear(const Tensor& weight, const Tensor& bias)
       bias_(bias),
       in_(weight.columns()),
       out_(weight.shape()[0]) {
-  kernels::pack(in_, out_, weight.data(), 1, in_, packed_.data());
+  kernels::pack_panels(transposed(kernels::dense(weight.data(), out_, in_)), packed_.data());
 }
 
 Tensor PackedLinear::operator()(const Tensor& x, bool relu) const {
   Tensor y(x.shape().with(x.rank() - 1, out_));
-  kernels::step_linear(x.rows(), view(), x.data(), in_, relu, y.data(), out_, Mode::assign);
+  kernels::step_linear(view(), kernels::dense(x.data(), x.rows(), in_),
+                       kernels::dense(y.data(), x.rows(), out_), {.relu = relu});
   return y;
 }
 

@@ -1,9 +1,9 @@
 #include <algorithm>
 
-#include "framework/kernels/pairs.h"
-#include "framework/kernels/simd.h"
+#include "framework/kernels/scores.h"
+#include "framework/kernels/vector_loops.h"
 
-// A tanh for each pair and column: n m d of them, computed again in backward rather than kept.
+// One tanh for each query, key and column. Backward computes them again rather than keep them.
 
 namespace heed::kernels {
 
@@ -12,125 +12,141 @@ namespace {
 constexpr Index query_block = 8;
 constexpr Index column_block = 64;
 
-Vec at(const Real* x, Index c, Index count) {
-  return count == Vec::width ? Vec::load(x + c) : Vec::load(x + c, count);
-}
-
-/// f(c, count) for the whole vectors of columns [begin, end), then the rest
-template <class F>
-void for_vectors(Index begin, Index end, F f) {
-  Index c = begin;
-  for (; c + Vec::width <= end; c += Vec::width)
-    f(c, Vec::width);
-  if (c < end) f(c, end - c);
-}
-
-void add(Real* to, Index c, Index count, Vec value) {
-  if (count == Vec::width)
-    value.store(to + c, Mode::accumulate);
-  else
-    value.store(to + c, count, Mode::accumulate);
-}
-
-// `covered`: whether there is coverage.
+/// s_ij of one query, over the keys that it sees. `amounts`: the coverage of its scores.
 template <bool covered>
-void scores(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v,
-            Coverage cover, Real* s) {
+void score_row(const AdditiveInputs& in, const Real* query, const Real* keys, const Real* amounts,
+               const Visible& seen, Real* s) {
+  for (Index j = seen.begin; j < seen.end; ++j) {
+    const Real* key = keys + j * in.d;
+    const Vec amount = covered ? amounts[j] : Real{0};
+    Vec total = Real{0};
+    for_each_vector(in.d, [&](auto lanes) {
+      Vec x = lanes.load(query) + lanes.load(key);
+      if constexpr (covered) x = multiply_add(amount, lanes.load(in.cover.weight), x);
+      total = multiply_add(lanes.load(in.v), tanh(x), total);
+    });
+    s[j] = sum(total);
+  }
+}
+
+template <bool covered>
+void scores(const ScoresShape& shape, const AdditiveInputs& in, Real* s) {
   const Index blocks = (shape.longest_query + query_block - 1) / query_block;
-  const Index cost = std::min(query_block, shape.longest_query) * (shape.longest_key + 1) * d * 3;
+  const Index cost =
+      std::min(query_block, shape.longest_query) * (shape.longest_key + 1) * in.d * 3;
   parallel_for(shape.sequences * blocks, grain_of(cost), [=](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
       const Index sequence = task / blocks;
       const Index first = task % blocks * query_block;
       const Index queries = shape.query_lengths[sequence];
       const Index keys = shape.key_lengths[sequence];
+      const Real* key_rows = in.k + shape.key_begins[sequence] * in.d;
       for (Index i = first; i < std::min(queries, first + query_block); ++i) {
-        const Visible seen(shape.causal, shape.window, queries, keys, i);
-        const Real* query = q + (shape.query_begins[sequence] + i) * d;
-        Real* out = s + shape.begins[sequence] + i * keys;
-        std::fill_n(out, keys, Real{0});
-        for (Index j = seen.begin; j < seen.end; ++j) {
-          const Real* key = k + (shape.key_begins[sequence] + j) * d;
-          const Vec amount =
-              covered ? cover.amounts[shape.begins[sequence] + i * keys + j] : Real{0};
-          Vec total = Real{0};
-          for_vectors(0, d, [&](Index c, Index count) {
-            Vec x = at(query, c, count) + at(key, c, count);
-            if constexpr (covered) x = multiply_add(amount, at(cover.weight, c, count), x);
-            total = multiply_add(at(v, c, count), tanh(x), total);
-          });
-          out[j] = sum(total);
-        }
+        const Index row = shape.begins[sequence] + i * keys;
+        std::fill_n(s + row, keys, Real{0});
+        score_row<covered>(in, in.q + (shape.query_begins[sequence] + i) * in.d, key_rows,
+                           covered ? in.cover.amounts + row : nullptr,
+                           Visible(shape.causal, shape.window, queries, keys, i), s + row);
       }
     }
   });
 }
 
+/// Some columns [first, last) of one sequence: a task of backward. Columns do not meet.
 template <bool covered>
-void backward(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v,
-              Coverage cover, const Real* ds, const AdditiveGradients& to) {
-  const auto [dq, dq_mode, dk, dk_mode, dv, damounts, dweight] = to;
-  // Columns do not meet: a task is some columns of one sequence.
-  const Index blocks = additive_blocks(d);
-  const Index cost =
-      (shape.longest_query + 1) * (shape.longest_key + 1) * std::min(column_block, d) * 3;
-  parallel_for(shape.sequences * blocks, grain_of(cost), [=](Index begin, Index end) {
-    for (Index task = begin; task < end; ++task) {
-      const Index sequence = task / blocks;
-      const Index first = task % blocks * column_block;
+struct BackwardTask {
+  const ScoresShape& shape;
+  const AdditiveInputs& in;
+  const Real* ds;
+  const AdditiveGradients& to;
+  Index sequence;
+  Index block;  // of columns
 
-      const Index last = std::min(d, first + column_block);
-      const Index queries = shape.query_lengths[sequence];
-      const Index keys = shape.key_lengths[sequence];
-      const auto query_row = [&](auto* x, Index i) {
-        return x + (shape.query_begins[sequence] + i) * d;
-      };
-      const auto key_row = [&](auto* x, Index j) {
-        return x + (shape.key_begins[sequence] + j) * d;
-      };
-      alignas(64) Real dquery[column_block];
-      Real denergy[column_block] = {};
-      Real dcover[column_block] = {};
-      if (dk && dk_mode == Mode::assign)
-        for (Index j = 0; j < keys; ++j)
-          std::fill(key_row(dk, j) + first, key_row(dk, j) + last, Real{0});
-      for (Index i = 0; i < queries; ++i) {
-        const Visible seen(shape.causal, shape.window, queries, keys, i);
-        const Real* g = ds + shape.begins[sequence] + i * keys;
-        const Real* query = query_row(q, i);
-        std::fill_n(dquery, column_block, Real{0});
-        for (Index j = seen.begin; j < seen.end; ++j) {
-          const Vec factor = g[j];
+  Index first = block * column_block;
+  Index last = std::min(in.d, first + column_block);
+  Index queries = shape.query_lengths[sequence];
+  Index keys = shape.key_lengths[sequence];
+  // sums over the sequence
+  alignas(64) Real dv[column_block] = {};
+  alignas(64) Real dweight[column_block] = {};
 
-          const Vec amount =
-              covered ? cover.amounts[shape.begins[sequence] + i * keys + j] : Real{0};
-          Vec share = Real{0};
-          const Real* key = key_row(k, j);
-          Real* dkey = dk ? key_row(dk, j) : nullptr;
-          for_vectors(first, last, [&](Index c, Index count) {
-            Vec x = at(query, c, count) + at(key, c, count);
-            if constexpr (covered) x = multiply_add(amount, at(cover.weight, c, count), x);
-            const Vec t = tanh(x);
-            const Vec slope = factor * at(v, c, count) * (Vec(1) - t * t);
-            slope.store(dquery + c - first, Mode::accumulate);
-            (factor * t).store(denergy + c - first, Mode::accumulate);
-            if (dkey) add(dkey, c, count, slope);
-            if constexpr (covered) {
-              (amount * slope).store(dcover + c - first, Mode::accumulate);
-              share = multiply_add(slope, at(cover.weight, c, count), share);
-            }
-          });
-          if (covered && damounts)
-            damounts[task % blocks * shape.begins[shape.sequences] + shape.begins[sequence] +
-                     i * keys + j] = sum(share);
-        }
-        if (dq)
-          transform_serial(
-              last - first, query_row(dq, i) + first, dq_mode, [](Vec a) { return a; }, dquery);
+  /// The task's columns of a row of queries or of keys.
+  template <class T>
+  T* query_row(T* x, Index i) const {
+    return x + (shape.query_begins[sequence] + i) * in.d + first;
+  }
+  template <class T>
+  T* key_row(T* x, Index j) const {
+    return x + (shape.key_begins[sequence] + j) * in.d + first;
+  }
+
+  /// Adds what the score of query i and key j gives. dquery and dkey are the task's columns of
+  /// those gradients; dkey may be null. Returns the columns' share of the gradient of the coverage.
+  Real add_score(const Real* query, Index j, Index score, Real* dquery, Real* dkey) {
+    const Real* key = key_row(in.k, j);
+    const Real* v = in.v + first;
+    const Real* weight = covered ? in.cover.weight + first : nullptr;
+    const Vec factor = ds[score];
+    const Vec amount = covered ? in.cover.amounts[score] : Real{0};
+    Vec share = Real{0};
+    for_each_vector(last - first, [&](auto lanes) {
+      Vec x = lanes.load(query) + lanes.load(key);
+      if constexpr (covered) x = multiply_add(amount, lanes.load(weight), x);
+      const Vec t = tanh(x);
+      Vec slope = factor * lanes.load(v) * (Vec(1) - t * t);
+      // Rounded here: the compiler may not fuse the product with the sums that take it.
+      keep_in_register(slope);
+      lanes.store(slope, dquery, Mode::accumulate);
+      if (dkey) lanes.store(slope, dkey, Mode::accumulate);
+      lanes.store(multiply_add(factor, t, lanes.load(dv)), dv);
+      if constexpr (covered) {
+        lanes.store(multiply_add(amount, slope, lanes.load(dweight)), dweight);
+        share = multiply_add(slope, lanes.load(weight), share);
       }
-      if (dv) std::copy_n(denergy, last - first, dv + sequence * d + first);
-      if (dweight) std::copy_n(dcover, last - first, dweight + sequence * d + first);
+    });
+    return sum(share);
+  }
+
+  void run() {
+    const Index columns = last - first;
+    alignas(64) Real dquery[column_block];
+    if (to.k.data && to.k.mode == Mode::assign)
+      for (Index j = 0; j < keys; ++j)
+        std::fill_n(key_row(to.k.data, j), columns, Real{0});
+    for (Index i = 0; i < queries; ++i) {
+      const Visible seen(shape.causal, shape.window, queries, keys, i);
+      const Index row = shape.begins[sequence] + i * keys;
+      std::fill_n(dquery, column_block, Real{0});
+      for (Index j = seen.begin; j < seen.end; ++j) {
+        Real* dkey = to.k.data ? key_row(to.k.data, j) : nullptr;
+        const Real share = add_score(query_row(in.q, i), j, row + j, dquery, dkey);
+        if (covered && to.amounts)
+          to.amounts[block * shape.begins[shape.sequences] + row + j] = share;
+      }
+      if (to.q.data)
+        transform_serial(
+            columns, query_row(to.q.data, i), to.q.mode, [](Vec a) { return a; }, dquery);
     }
+    if (to.v) std::copy_n(dv, columns, to.v + sequence * in.d + first);
+    if (to.weight) std::copy_n(dweight, columns, to.weight + sequence * in.d + first);
+  }
+};
+
+template <bool covered>
+void backward(const ScoresShape& shape, const AdditiveInputs& in, const Real* ds,
+              const AdditiveGradients& to) {
+  const Index blocks = additive_blocks(in.d);
+  const Index cost =
+      (shape.longest_query + 1) * (shape.longest_key + 1) * std::min(column_block, in.d) * 3;
+  parallel_for(shape.sequences * blocks, grain_of(cost), [&](Index begin, Index end) {
+    for (Index task = begin; task < end; ++task)
+      BackwardTask<covered>{.shape = shape,
+                            .in = in,
+                            .ds = ds,
+                            .to = to,
+                            .sequence = task / blocks,
+                            .block = task % blocks}
+          .run();
   });
 }
 
@@ -138,15 +154,13 @@ void backward(const PairShape& shape, Index d, const Real* q, const Real* k, con
 
 Index additive_blocks(Index d) { return (d + column_block - 1) / column_block; }
 
-void additive_scores(const PairShape& shape, Index d, const Real* q, const Real* k, const Real* v,
-                     Coverage cover, Real* s) {
-  (cover.amounts ? scores<true> : scores<false>)(shape, d, q, k, v, cover, s);
+void additive_scores(const ScoresShape& shape, const AdditiveInputs& in, Real* s) {
+  (in.cover.amounts ? scores<true> : scores<false>)(shape, in, s);
 }
 
-void additive_scores_backward(const PairShape& shape, Index d, const Real* q, const Real* k,
-                              const Real* v, Coverage cover, const Real* ds,
+void additive_scores_backward(const ScoresShape& shape, const AdditiveInputs& in, const Real* ds,
                               const AdditiveGradients& to) {
-  (cover.amounts ? backward<true> : backward<false>)(shape, d, q, k, v, cover, ds, to);
+  (in.cover.amounts ? backward<true> : backward<false>)(shape, in, ds, to);
 }
 
 }  // namespace heed::kernels

@@ -4,8 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "framework/kernels/parallel.h"
-#include "framework/kernels/simd.h"
+#include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
 
@@ -13,20 +12,12 @@ namespace {
 
 constexpr Index chunk = 64;      // keys whose scores are held at once
 constexpr Index most_heads = 8;  // of a row, that go through its keys together
-constexpr Index ahead = 3;       // keys
-// rows: of so few, each head is an item of its own, to keep the threads busy
-constexpr Index few = 16;
+constexpr Index ahead = 3;       // how many keys ahead of their use rows are prefetched
+constexpr Index few_rows = 16;   // up to here each head is a task, which keeps the threads busy
 static_assert(chunk % Vec::width == 0);
 
 Vec load(const Real* from, Index count) {
   return count >= Vec::width ? Vec::load(from) : Vec::load(from, count);
-}
-
-Real dot(Index n, const Real* a, const Real* b) {
-  Vec total = Real{0};
-  for (Index j = 0; j < n; j += Vec::width)
-    total = multiply_add(load(a + j, n - j), load(b + j, n - j), total);
-  return sum(total);
 }
 
 /// out += sum_j s_j rows[j][column ..] over `vectors` vectors of columns, the last of which may be
@@ -54,86 +45,121 @@ void prefetch(const Real* from, Index count) {
     __builtin_prefetch(from + c);
 }
 
-/// Some neighbouring heads of one row, whose keys lie side by side. Chunk by chunk, what stands in
-/// `out` rescaled where a chunk has a larger score (docs/kernels.md). Rows of keys are asked for
-/// ahead of their use: they lie anywhere, and no processor guesses where.
-void attend_heads(Index heads, Index width, Real scale, const Real* q, const Real* kv, Index stride,
-                  Index values, const KeyList& keys, Real* out) {
-  alignas(64) Real scores[most_heads][chunk];
-  Real top[most_heads];
-  Real total[most_heads] = {};
-  const Real* rows[chunk];
-  std::fill_n(out, heads * width, Real{0});
-  std::fill_n(top, heads, -std::numeric_limits<Real>::infinity());
-  const auto key = [&](Index j) {
-    return kv + (keys.rows ? keys.rows[j] : keys.begin + j) * stride;
-  };
-  for (Index begin = 0; begin < keys.count; begin += chunk) {
-    const Index count = std::min(chunk, keys.count - begin);
+/// The running softmax of one head.
+struct RunningSoftmax {
+  Real top = -std::numeric_limits<Real>::infinity();  // the largest score so far
+  Real total = 0;                                     // sum of exp(score - top)
 
+  /// Turns `count` further scores into exp(score - top), and rescales `y` where one of them is the
+  /// new top. `first`: there is nothing to rescale yet. Up to the next whole vector s is zeroed.
+  void take(Real* s, Index count, bool first, Real* y, Index width) {
     const Index whole = (count + Vec::width - 1) / Vec::width * Vec::width;
-    for (Index j = 0; j < count; ++j) {
-      rows[j] = key(begin + j);
-      if (begin + j + ahead < keys.count) prefetch(key(begin + j + ahead), heads * width);
-      prefetch(rows[j] + values, heads * width);
-      for (Index h = 0; h < heads; ++h)
-        scores[h][j] = scale * dot(width, q + h * width, rows[j] + h * width);
+    Real best = top;
+    for (Index j = 0; j < count; ++j)
+      best = std::max(best, s[j]);
+    std::fill(s + count, s + whole, -std::numeric_limits<Real>::infinity());
+    if (!first && best > top) {
+      const Real factor = std::exp(top - best);
+      total *= factor;
+      for (Index c = 0; c < width; ++c)
+        y[c] *= factor;
     }
-    for (Index h = 0; h < heads; ++h) {
-      Real* s = scores[h];
+    top = best;
+    Vec sums = Real{0};
+    for (Index j = 0; j < whole; j += Vec::width) {
+      const Vec e = exp(Vec::load(s + j) - Vec(best));
+      e.store(s + j);
+      sums = sums + e;
+    }
+    total += sum(sums);
+  }
+};
+
+/// Some neighbouring heads of one row, whose keys lie side by side. q, keys and values begin at the
+/// first of them.
+struct HeadsOfRow {
+  Index heads;
+  Index width;
+  Real scale;
+  const Real* q;
+  const Real* keys;
+  const Real* values;
+  Index stride;  // from one cached row to the next
+  const KeyList& seen;
+
+  Index row(Index j) const { return (seen.rows ? seen.rows[j] : seen.begin + j) * stride; }
+};
+
+/// scores[h][j] of the keys [begin, begin + count), whose values lie at rows[j]. Rows are
+/// prefetched: they lie anywhere, and no processor guesses where.
+void score_keys(const HeadsOfRow& t, Index begin, Index count, Real (*scores)[chunk],
+                const Real** rows) {
+  for (Index j = 0; j < count; ++j) {
+    const Real* const key = t.keys + t.row(begin + j);
+    rows[j] = t.values + t.row(begin + j);
+    if (begin + j + ahead < t.seen.count)
+      prefetch(t.keys + t.row(begin + j + ahead), t.heads * t.width);
+    prefetch(rows[j], t.heads * t.width);
+    for (Index h = 0; h < t.heads; ++h)
+      scores[h][j] = t.scale * dot(t.width, t.q + h * t.width, key + h * t.width);
+  }
+}
+
+/// out (heads, width). Goes through the keys chunk by chunk, and rescales `out` where a chunk has a
+/// larger score (docs/kernels.md).
+void attend_heads(const HeadsOfRow& t, Real* out) {
+  alignas(64) Real scores[most_heads][chunk];
+  RunningSoftmax softmax[most_heads];
+  const Real* rows[chunk];
+  const Index width = t.width;
+  std::fill_n(out, t.heads * width, Real{0});
+  for (Index begin = 0; begin < t.seen.count; begin += chunk) {
+    const Index count = std::min(chunk, t.seen.count - begin);
+    score_keys(t, begin, count, scores, rows);
+    for (Index h = 0; h < t.heads; ++h) {
       Real* y = out + h * width;
-      Real best = top[h];
-      for (Index j = 0; j < count; ++j)
-        best = std::max(best, s[j]);
-      std::fill(s + count, s + whole, -std::numeric_limits<Real>::infinity());
-      if (begin > 0 && best > top[h]) {
-        const Real factor = std::exp(top[h] - best);
-        total[h] *= factor;
-        for (Index c = 0; c < width; ++c)
-          y[c] *= factor;
-      }
-      top[h] = best;
-      Vec sums = Real{0};
-      for (Index j = 0; j < whole; j += Vec::width) {
-        const Vec e = exp(Vec::load(s + j) - Vec(best));
-        e.store(s + j);
-        sums = sums + e;
-      }
-      total[h] += sum(sums);
+      softmax[h].take(scores[h], count, begin == 0, y, width);
       Index c = 0;
       for (; c + 4 * Vec::width <= width; c += 4 * Vec::width)
-        add_values<4>(count, s, rows, values + h * width + c, 4 * Vec::width, y + c);
+        add_values<4>(count, scores[h], rows, h * width + c, 4 * Vec::width, y + c);
       for (; c < width; c += Vec::width)
-        add_values<1>(count, s, rows, values + h * width + c, width - c, y + c);
+        add_values<1>(count, scores[h], rows, h * width + c, width - c, y + c);
     }
   }
-  if (keys.count > 0)
-    for (Index h = 0; h < heads; ++h)
+  if (t.seen.count > 0)
+    for (Index h = 0; h < t.heads; ++h)
       for (Index c = 0; c < width; ++c)
-        out[h * width + c] /= total[h];
+        out[h * width + c] /= softmax[h].total;
 }
 
 }  // namespace
 
-void attend_rows(Index rows, Index heads, Index width, Real scale, const Real* q, Index q_stride,
-                 const Real* kv, const KeyList* keys, Real* y, bool serial) {
-  const Index d = heads * width;
+void attend_rows(const RowAttention& a, Real* y) {
+  const Index rows = a.queries.rows;
+  const Index d = a.queries.columns;
+  const Index width = d / a.heads;
   Index seen = 0;
   for (Index r = 0; r < rows; ++r)
-    seen += keys[r].count;
-  const Index together = serial || rows > few ? std::min(heads, most_heads) : 1;
-
-  const Index groups = (heads + together - 1) / together;
-  const Index items = rows * groups;
+    seen += a.keys[r].count;
+  const Index together = a.serial || rows > few_rows ? std::min(a.heads, most_heads) : 1;
+  const Index groups = (a.heads + together - 1) / together;
+  const Index tasks = rows * groups;
   const Index cost = rows > 0 ? 4 * together * width * (seen / rows + 1) : 1;
-  parallel_for(items, serial ? std::max<Index>(items, 1) : grain_of(cost),
+  parallel_for(tasks, a.serial ? std::max<Index>(tasks, 1) : grain_of(cost),
                [=](Index begin, Index end) {
                  for (Index i = begin; i < end; ++i) {
                    const Index r = i / groups;
                    const Index first = i % groups * together;
-                   const Index h = first * width;
-                   attend_heads(std::min(together, heads - first), width, scale,
-                                q + r * q_stride + h, kv + h, 2 * d, d, keys[r], y + r * d + h);
+                   const Index column = first * width;
+                   attend_heads({.heads = std::min(together, a.heads - first),
+                                 .width = width,
+                                 .scale = a.scale,
+                                 .q = a.queries.row(r) + column,
+                                 .keys = a.cache + column,
+                                 .values = a.cache + d + column,
+                                 .stride = 2 * d,
+                                 .seen = a.keys[r]},
+                                y + r * d + column);
                  }
                });
 }

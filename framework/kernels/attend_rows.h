@@ -1,5 +1,6 @@
 #pragma once
 
+#include "framework/kernels/matrix.h"
 #include "framework/types.h"
 
 namespace heed::kernels {
@@ -12,10 +13,18 @@ struct KeyList {
   Index count;
 };
 
-/// Attention for decoding, one query a row: y_r = softmax(q_r K_r^T scale) V_r for each head, where
-/// K and V are the halves of the rows of kv (.., 2 d) in keys[r], d = heads * width. A row without
-/// keys yields zeros. `serial`: on this thread alone.
-void attend_rows(Index rows, Index heads, Index width, Real scale, const Real* q, Index q_stride,
-                 const Real* kv, const KeyList* keys, Real* y, bool serial = false);
+/// Attention of single queries to cached keys and values, as decoding needs it.
+struct RowAttention {
+  Index heads = 1;
+  Real scale = 1;
+  ConstMatrix queries;            // (rows, d), d = heads * width
+  const Real* cache = nullptr;    // (.., 2 d): in each row the keys, then the values
+  const KeyList* keys = nullptr;  // (rows): what each query sees
+  bool serial = false;            // on the calling thread alone
+};
+
+/// y_r = softmax(scale q_r K_r^T) V_r for each row r and head: y (rows, d), dense. A row without
+/// keys yields zeros.
+void attend_rows(const RowAttention& attention, Real* y);
 
 }  // namespace heed::kernels

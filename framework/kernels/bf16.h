@@ -1,22 +1,24 @@
 #pragma once
 
+#include "framework/kernels/matrix.h"
 #include "framework/types.h"
 
 namespace heed::kernels {
 
-/// Whether large products are to be computed in bfloat16: a setting of the process. Only where
-/// onednn::obstacle() is empty.
+/// Whether large products are to be computed in bfloat16: a setting of the process. May be turned
+/// on only where onednn::obstacle() is empty.
 void use_bf16(bool on);
 bool uses_bf16();
 
-/// Whether a product of this shape is worth the conversion of its operands.
+/// Whether a (m, n, k) product is worth the conversion of its operands. `ldc`: the row stride of
+/// the result.
 bool bf16_is_worth(Index m, Index n, Index k, Index ldc);
 
-/// c (m, n; dense) = bias (n; null: none) + round(op(a)) round(op(b)), or += that without bias.
-/// round is to the nearest bfloat16, ties to even; products of two such numbers are exact in float,
-/// and are summed in float. a[i, p] at a + i row + p step, b[p, j] at b + p b_row + j b_column, one
-/// stride of each 1. Cut into blocks by shape alone, each of which one thread computes.
-void bf16_gemm(Index m, Index n, Index k, const Real* a, Index row, Index step, const Real* b,
-               Index b_row, Index b_column, const Real* bias, Real* c, Mode mode);
+/// c = round(a) round(b) + bias, or += without a bias, for a (m, k), b (k, n), bias (n; null: none)
+/// and c (m, n; dense). One stride of each operand is 1. round() gives the nearest bfloat16, ties
+/// to even. A product of two such numbers is exact in float, and sums are taken in float. The
+/// product is cut into blocks by its shape alone, and one thread computes a block.
+void bf16_gemm(const ConstMatrix& a, const ConstMatrix& b, const Real* bias, const Matrix& c,
+               Mode mode);
 
 }  // namespace heed::kernels

@@ -6,100 +6,140 @@
 #include "framework/kernels/gelu.h"
 #include "framework/kernels/packed.h"
 #include "framework/kernels/rows.h"
+#include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
 
 namespace {
 
-constexpr Index panel = panel_columns;
-// rows that go through all layers as one task, where there are more; such tasks
-constexpr Index fewest = 32;
-constexpr Index most = 64;
-constexpr Index enough = 8;
-constexpr Index group = 256;  // rows that one task of a product computes a panel of columns of
+// Where there are more rows than a block may have, blocks of rows go through all layers as one task
+// each.
+constexpr Index fewest_rows = 32;
+constexpr Index most_rows = 64;
+constexpr Index enough_blocks = 8;
+constexpr Index row_group = 256;  // rows of which one task of a product computes a panel
 constexpr Real epsilon = Real(1e-5);
 
-/// Scratch of a block's rows.
-struct Scratch {
-  Real* wide;    // (rows, widest)
-  Real* narrow;  // (rows, d)
-  Index widest;
-};
 Index widest(const DecoderStep& model) { return std::max(3 * model.d, model.ff); }
 Index scratch_of_row(const DecoderStep& model) { return widest(model) + model.d; }
 
-/// Rows [begin, begin + m) through all layers. `grain`: of the products' panels, 0 where these are
-/// to be shared out.
-void step_block(const DecoderStep& model, const StepRows& rows, Index begin, Index m, Index grain,
-                Real* x, const Scratch& s, Real* logits) {
-  const Index d = model.d;
-  const Index width = d / model.heads;
-  const Real scale = 1 / std::sqrt(static_cast<Real>(width));
-  const auto norm = [&](const StepNorm& n, Real* to) {
-    const Index at_once = grain > 0 ? 1 : m;  // one row is not shared out
-    for (Index r = 0; r < m; r += at_once)
-      layer_norm(at_once, d, x + r * d, n.gain, n.bias, epsilon, to + r * d, nullptr);
-  };
-  /// x + f(norm(x)) or norm(x + f(x)); f(in) leaves what its last product reads, and that product
-  /// adds it to x.
-  const auto around = [&](const StepNorm& n, auto f) {
-    if (model.norm_first) norm(n, s.narrow);
-    f(model.norm_first ? s.narrow : x);
+/// Some rows on their way through all layers.
+struct StepBlock {
+  const DecoderStep& model;
+  Matrix x;             // (m, d)
+  Real* wide;           // (m, widest): scratch
+  Matrix narrow;        // (m, d): scratch
+  Index first;          // the cache row of the first one
+  const KeyList* past;  // (m)
+  const KeyList* source;
+  Index grain;  // panels a piece of the products; 0: the products are shared out
+
+  bool serial() const { return grain > 0; }
+  /// The first `columns` of the wide scratch.
+  Matrix wide_part(Index columns) const { return {wide, x.rows, columns, widest(model)}; }
+
+  void norm(const StepNorm& n, const Matrix& to) const {
+    const Index at_once = serial() ? 1 : x.rows;  // one row is not shared out
+    for (Index r = 0; r < x.rows; r += at_once)
+      layer_norm({x.block(r, 0, at_once, model.d), n.gain, n.bias, epsilon}, to.row(r), nullptr);
+  }
+  /// y = x W^T + b
+  void linear(const StepLinear& w, const ConstMatrix& in, const Matrix& y,
+              bool relu = false) const {
+    step_linear(w, in, y, {.relu = relu, .mode = Mode::assign, .grain = grain});
+  }
+  /// x += in W^T + b
+  void add_linear(const StepLinear& w, const ConstMatrix& in) const {
+    step_linear(w, in, x, {.mode = Mode::accumulate, .grain = grain});
+  }
+  void attend(const Matrix& queries, const Real* cache, const KeyList* keys) const {
+    const Real width = static_cast<Real>(model.d / model.heads);
+    attend_rows({.heads = model.heads,
+                 .scale = 1 / std::sqrt(width),
+                 .queries = queries,
+                 .cache = cache,
+                 .keys = keys,
+                 .serial = serial()},
+                narrow.data);
+  }
+  /// x becomes x + f(norm(x)) or norm(x + f(x)). f(in) itself adds to x.
+  template <class F>
+  void around(const StepNorm& n, F f) const {
+    if (model.norm_first) norm(n, narrow);
+    f(model.norm_first ? narrow : x);
     if (!model.norm_first) norm(n, x);
-  };
-  for (const StepLayer* layer = model.layers; layer < model.layers + model.layer_count; ++layer) {
-    around(layer->attention_norm, [&](const Real* in) {
-      step_linear(m, layer->input, in, d, false, s.wide, s.widest, Mode::assign, grain);
-      for (Index r = 0; r < m; ++r)
-        std::copy_n(s.wide + r * s.widest + d, 2 * d,
-                    layer->cache + (rows.first + begin + r) * 2 * d);
-      attend_rows(m, model.heads, width, scale, s.wide, s.widest, layer->cache, rows.past + begin,
-                  s.narrow, grain > 0);
-      step_linear(m, layer->output, s.narrow, d, false, x, d, Mode::accumulate, grain);
-    });
-    if (layer->query.packed)
-      around(layer->cross_norm, [&](const Real* in) {
-        step_linear(m, layer->query, in, d, false, s.wide, s.widest, Mode::assign, grain);
-        attend_rows(m, model.heads, width, scale, s.wide, s.widest, layer->memory,
-                    rows.source + begin, s.narrow, grain > 0);
-        step_linear(m, layer->cross_output, s.narrow, d, false, x, d, Mode::accumulate, grain);
-      });
-    around(layer->feed_forward_norm, [&](const Real* in) {
-      step_linear(m, layer->up, in, d, !model.gelu, s.wide, s.widest, Mode::assign, grain);
-      if (model.gelu)
-        for (Index r = 0; r < m; ++r)
-          transform_serial(
-              model.ff, s.wide + r * s.widest, Mode::assign, [](Vec v) { return Gelu(v).value(); },
-              s.wide + r * s.widest);
-      step_linear(m, layer->down, s.wide, s.widest, false, x, d, Mode::accumulate, grain);
+  }
+
+  void self_attention(const StepLayer& layer) const {
+    const Index d = model.d;
+    around(layer.attention_norm, [&](const Matrix& in) {
+      const Matrix qkv = wide_part(3 * d);
+      linear(layer.input, in, qkv);
+      for (Index r = 0; r < x.rows; ++r)
+        std::copy_n(qkv.row(r) + d, 2 * d, layer.cache + (first + r) * 2 * d);
+      attend(wide_part(d), layer.cache, past);
+      add_linear(layer.output, narrow);
     });
   }
-  norm(model.norm, x);
-  step_linear(m, model.scores, x, d, false, logits, model.scores.out, Mode::assign, grain);
+  void cross_attention(const StepLayer& layer) const {
+    around(layer.cross_norm, [&](const Matrix& in) {
+      const Matrix queries = wide_part(model.d);
+      linear(layer.query, in, queries);
+      attend(queries, layer.memory, source);
+      add_linear(layer.cross_output, narrow);
+    });
+  }
+  void feed_forward(const StepLayer& layer) const {
+    around(layer.feed_forward_norm, [&](const Matrix& in) {
+      const Matrix hidden = wide_part(model.ff);
+      linear(layer.up, in, hidden, !model.gelu);
+      if (model.gelu)
+        for (Index r = 0; r < x.rows; ++r)
+          transform_serial(
+              model.ff, hidden.row(r), Mode::assign, [](Vec v) { return Gelu(v).value(); },
+              hidden.row(r));
+      add_linear(layer.down, hidden);
+    });
+  }
+
+  /// logits (m, vocabulary)
+  void run(Real* logits) const {
+    for (Index i = 0; i < model.layer_count; ++i) {
+      const StepLayer& layer = model.layers[i];
+      self_attention(layer);
+      if (layer.query.packed) cross_attention(layer);
+      feed_forward(layer);
+    }
+    norm(model.norm, x);
+    linear(model.scores, x, dense(logits, x.rows, model.scores.out));
+  }
+};
+
+/// One panel of the columns of y = x W^T + b, from column j on.
+void panel_linear(const StepLinear& w, const ConstMatrix& x, const Matrix& y, Index j,
+                  const StepLinearOptions& o) {
+  packed_gemm_serial(x, w.packed + j * w.in, w.bias ? w.bias + j : nullptr, y, o.mode);
+  if (o.relu)
+    for (Index r = 0; r < y.rows; ++r)
+      transform_serial(
+          y.columns, y.row(r), Mode::assign, [](Vec v) { return max(v, Vec(Real{0})); }, y.row(r));
 }
 
 }  // namespace
 
-void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, Real* y,
-                 Index ldy, Mode mode, Index grain) {
-  const Index panels = packed_columns(w.out) / panel;
-  const Index groups = (m + group - 1) / group;
-  parallel_for(groups * panels, grain > 0 ? grain : grain_of(std::min(m, group) * w.in),
-               [&](Index begin, Index end) {
-                 for (Index item = begin; item < end; ++item) {
-                   const Index i = item / panels * group;
-                   const Index j = item % panels * panel;
-
-                   const Index rows = std::min(group, m - i);
-                   const Index columns = std::min(panel, w.out - j);
-                   Real* out = y + i * ldy + j;
-                   packed_product(rows, columns, w.in, x + i * ldx, ldx, w.packed + j * w.in,
-                                  w.bias ? w.bias + j : nullptr, out, ldy, mode);
-                   if (relu)
-                     for (Index r = 0; r < rows; ++r)
-                       transform_serial(
-                           columns, out + r * ldy, Mode::assign,
-                           [](Vec v) { return max(v, Vec(Real{0})); }, out + r * ldy);
+void step_linear(const StepLinear& w, const ConstMatrix& x, const Matrix& y,
+                 const StepLinearOptions& o) {
+  const Index m = x.rows;
+  const Index panels = packed_columns(w.out) / panel_columns;
+  const Index groups = (m + row_group - 1) / row_group;
+  parallel_for(groups * panels, o.grain > 0 ? o.grain : grain_of(std::min(m, row_group) * w.in),
+               [=](Index begin, Index end) {
+                 for (Index task = begin; task < end; ++task) {
+                   const Index i = task / panels * row_group;
+                   const Index j = task % panels * panel_columns;
+                   const Index rows = std::min(row_group, m - i);
+                   const Index columns = std::min(panel_columns, w.out - j);
+                   panel_linear(w, x.block(i, 0, rows, w.in), y.block(i, j, rows, columns), j, o);
                  }
                });
 }
@@ -111,22 +151,27 @@ Index decoder_step_scratch(const DecoderStep& model, Index rows) {
 void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch,
                   Real* logits) {
   const auto parts = [&rows](Index size) { return (rows.count + size - 1) / size; };
-  // each reads all the weights: no more than keep threads busy
-  const Index blocks = std::max(std::min(parts(fewest), enough), parts(most));
+  // Each block reads all the weights: there are no more than keep threads busy.
+  const Index blocks = std::max(std::min(parts(fewest_rows), enough_blocks), parts(most_rows));
   if (blocks == 0) return;
   const auto run = [&](Index begin, Index m, Index grain) {
-    Real* at = scratch + begin * scratch_of_row(model);
-    const Index wide = widest(model);
-    const Scratch s{at, at + m * wide, wide};
-    step_block(model, rows, begin, m, grain, x + begin * model.d, s,
-               logits + begin * model.scores.out);
+    Real* const space = scratch + begin * scratch_of_row(model);
+    const StepBlock block{.model = model,
+                          .x = dense(x + begin * model.d, m, model.d),
+                          .wide = space,
+                          .narrow = dense(space + m * widest(model), m, model.d),
+                          .first = rows.first + begin,
+                          .past = rows.past + begin,
+                          .source = rows.source + begin,
+                          .grain = grain};
+    block.run(logits + begin * model.scores.out);
   };
   if (blocks == 1) return run(0, rows.count, 0);
   parallel_for(blocks, 1, [&](Index from, Index to) {
     for (Index b = from; b < to; ++b) {
       const Index begin = rows.count * b / blocks;
       const Index end = rows.count * (b + 1) / blocks;
-      // more panels than any product has: one piece
+      // More panels than any product has: one piece.
       run(begin, end - begin, packed_columns(model.scores.out + widest(model)));
     }
   });

@@ -7,10 +7,10 @@ namespace heed::kernels {
 // One position of a Transformer's decoder for every row of a batch, all of its layers in one call:
 // docs/kernels.md, "A step of decoding".
 
-/// y = x W^T + b, W (out, in) as pack(in, out, W, 1, in, packed) leaves it. bias null: none.
+/// y = x W^T + b, with W (out, in).
 struct StepLinear {
-  const Real* packed = nullptr;
-  const Real* bias = nullptr;
+  const Real* packed = nullptr;  // the panels of W^T, as pack_panels() leaves them
+  const Real* bias = nullptr;    // (out); null: none
   Index in = 0;
   Index out = 0;
 };
@@ -20,21 +20,21 @@ struct StepNorm {
   const Real* bias = nullptr;
 };
 
+/// d: width of the model; ff: hidden width of its feed-forward blocks.
 struct StepLayer {
-  // self-attention: d -> 3 d (queries, keys, values), d -> d
-  StepLinear input;
-  StepLinear output;
+  // self-attention
+  StepLinear input;   // d -> 3 d: queries, keys, values
+  StepLinear output;  // d -> d
   StepNorm attention_norm;
-  // keys and values so far, (.., 2 d); this step's rows are written
-  Real* cache = nullptr;
-  // attention to the source: d -> d, d -> d; query.packed null: there is none
-  StepLinear query;
-  StepLinear cross_output;
+  Real* cache = nullptr;  // (.., 2 d): keys and values so far; this step's rows are written
+  // attention to the source; query.packed null: the layer has none
+  StepLinear query;         // d -> d
+  StepLinear cross_output;  // d -> d
   StepNorm cross_norm;
-  const Real* memory = nullptr;  // keys and values of the source, (.., 2 d)
-                                 // feed-forward: d -> ff, ff -> d
-  StepLinear up;
-  StepLinear down;
+  const Real* memory = nullptr;  // (.., 2 d): keys and values of the source
+  // feed-forward
+  StepLinear up;    // d -> ff
+  StepLinear down;  // ff -> d
   StepNorm feed_forward_norm;
 };
 
@@ -44,34 +44,36 @@ struct DecoderStep {
   Index d = 0;
   Index heads = 0;
   Index ff = 0;
-  // x + f(norm(x)), else norm(x + f(x)); else relu
-  bool norm_first = false;
-  bool gelu = false;
-  StepNorm norm;      // after the last layer
-  StepLinear scores;  // d -> vocabulary
+  bool norm_first = false;  // x + f(norm(x)), else norm(x + f(x))
+  bool gelu = false;        // the activation, else relu
+  StepNorm norm;            // after the last layer
+  StepLinear scores;        // d -> vocabulary
 };
 
-/// The rows of a step: row r's keys and values go to row first + r of every layer's cache, and are
-/// among past[r].
+/// The rows of a step. The keys and values of row r go to row first + r of every layer's cache, and
+/// are among past[r].
 struct StepRows {
   Index count = 0;
   Index first = 0;
-  const KeyList* past = nullptr;
-  const KeyList* source = nullptr;
+  const KeyList* past = nullptr;    // (count)
+  const KeyList* source = nullptr;  // (count)
 };
 
 /// How many numbers of scratch a step takes.
 Index decoder_step_scratch(const DecoderStep& model, Index rows);
 
-/// x (rows, d): embeddings; becomes what the last norm gives. logits (rows, vocabulary). Each row's
-/// depend on its own keys alone, to the bit.
+/// x (rows, d) holds embeddings and becomes what the last norm gives. logits (rows, vocabulary). A
+/// row's results depend on its own keys alone, to the bit.
 void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch,
                   Real* logits);
 
-/// y (m, out) = or += x W^T + b, and y = max(0, y) where `relu` asks for it. x and y have leading
-/// dimensions. Panels of columns are shared out among the threads in pieces of `grain` (0: as many
-/// as a piece is worth).
-void step_linear(Index m, const StepLinear& w, const Real* x, Index ldx, bool relu, Real* y,
-                 Index ldy, Mode mode, Index grain = 0);
+struct StepLinearOptions {
+  bool relu = false;  // y becomes max(0, y)
+  Mode mode = Mode::assign;
+  Index grain = 0;  // panels of columns a piece of work; 0: as many as a piece is worth
+};
+/// y (m, out) = or += x W^T + b for x (m, in). Panels of columns are shared out among the threads.
+void step_linear(const StepLinear& w, const ConstMatrix& x, const Matrix& y,
+                 const StepLinearOptions& options = {});
 
 }  // namespace heed::kernels

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "framework/kernels/simd.h"
+#include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
 
@@ -15,9 +15,9 @@ Dropout::Dropout(Real p, RandomKey k) : key(k) {
 
 namespace {
 
-// Vectors of g++ and clang rather than loops: neither compiler vectorises Philox's widening
-// products by itself, which makes masks ten times slower. eight words of 32 bits; the upper halves
-// are free for products
+// Vector types of g++ and clang instead of loops: neither compiler vectorises Philox's widening
+// products by itself, and masks would be ten times slower.
+// Wide: eight words of 32 bits, whose upper halves are free for products.
 typedef std::uint64_t Wide __attribute__((vector_size(64)));
 typedef std::uint32_t Narrow __attribute__((vector_size(32)));
 typedef Real Multipliers __attribute__((vector_size(8 * sizeof(Real))));
@@ -81,7 +81,6 @@ void dropout_mask(const Dropout& dropout, Index block, Real* out) {
     c3[h] = c2[h] >> 32;
   }
   std::uint32_t k0 = static_cast<std::uint32_t>(dropout.key.seed);
-
   std::uint32_t k1 = static_cast<std::uint32_t>(dropout.key.seed >> 32);
   for (int round = 0; round < 10; ++round) {
     for (int h = 0; h < halves; ++h) {
@@ -107,7 +106,7 @@ void dropout_mask(const Dropout& dropout, Index block, Index n, Real* out) {
 
 namespace {
 
-/// f(mask, in...) over blocks, so that every mask is made in a buffer that stays in cache.
+/// out = or += f(mask, in...), a block at a time, so that the mask stays in cache.
 template <class F, class... In>
 void masked(Index n, const Dropout& dropout, Real* out, Mode mode, F f, const In*... in) {
   constexpr Index grain = dropout_block * 64;
@@ -145,7 +144,7 @@ void relu_dropout(Index n, const Dropout& d, const Real* x, Real* y) {
 
 void relu_dropout_backward(Index n, const Dropout& d, const Real* y, const Real* dy, Real* dx,
                            Mode mode) {
-  const Vec scale = d.scale;  // where y > 0 the mask was not zero
+  const Vec scale = d.scale;  // of the mask where y > 0: it was not zero
   transform(
       n, dx, mode, 1,
       [scale](Vec a, Vec da) { return select(less(Vec(0), a), scale * da, Vec(0)); }, y, dy);

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <utility>
 
-#include "framework/kernels/simd.h"
+#include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
 
@@ -65,16 +65,15 @@ class Odometer {
   std::array<Index, N> offsets_{};
 };
 
-/// One stretch of the last axis. Bit k of Moves: input k moves along it; otherwise it stands still.
+/// One stretch of the last axis. Where bit k of Moves is set input k moves along it, else it
+/// repeats.
 template <unsigned Moves, std::size_t N, class F>
 void stretch(Index n, const std::array<const Real*, N>& in, Real* out, Mode mode, F f) {
   [&]<std::size_t... K>(std::index_sequence<K...>) {
     const Vec still[] = {Vec(*in[K])...};
-    Index i = 0;
-    for (; i + Vec::width <= n; i += Vec::width)
-      f((Moves >> K & 1 ? Vec::load(in[K] + i) : still[K])...).store(out + i, mode);
-    if (i < n)
-      f((Moves >> K & 1 ? Vec::load(in[K] + i, n - i) : still[K])...).store(out + i, n - i, mode);
+    for_each_vector(n, [&](auto lanes) {
+      lanes.store(f((Moves >> K & 1 ? lanes.load(in[K]) : still[K])...), out, mode);
+    });
   }(std::make_index_sequence<N>());
 }
 
@@ -102,7 +101,7 @@ void map_moving(const Layout<N>& layout, const std::array<const Real*, N>& in, R
   });
 }
 
-/// out (+)= f(in...), each input lying as the layout says.
+/// out = or += f(in...), where each input lies as the layout says.
 template <std::size_t N, class F>
 void map(const Layout<N>& layout, const std::array<const Real*, N>& in, Real* out, Mode mode, F f) {
   unsigned moves = 0;
@@ -167,8 +166,8 @@ void broadcast(const Layout<1>& layout, Real scale, const Real* x, Real* y, Mode
 }
 
 void variance_backward(const Layout<4>& layout, Real scale, const Real* x, const Real* mean,
-                       const Real* rest, const Real* dy, Real* dx, Mode mode) {
-  map<4>(layout, {x, mean, rest, dy}, dx, mode,
+                       const Real* rest, const Real* dy, Output dx) {
+  map<4>(layout, {x, mean, rest, dy}, dx.data, dx.mode,
          [scale](Vec v, Vec m, Vec r, Vec g) { return (v - m - r) * g * scale; });
 }
 

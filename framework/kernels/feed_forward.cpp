@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "framework/kernels/gelu.h"
+#include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
 
 namespace {
 
-/// f(begin, count, mask) on blocks of the dropout mask's; the mask is null where nothing is
-/// dropped.
+/// f(begin, count, mask) on blocks of the dropout mask. The mask is null where nothing is dropped.
 template <class F>
 void blocks(Index n, const Dropout& dropout, Index first, Index cost, F f) {
   parallel_for(n, std::max<Index>(grain_of(cost) / dropout_block, 1) * dropout_block,
@@ -58,28 +58,20 @@ void relu_hidden_backward(Index n, const Dropout& dropout, const Real* h, Real* 
 
 void gelu_hidden_backward(Index n, const Dropout& dropout, Index first, Real* z, Real* dh) {
   blocks(n, dropout, first, 40, [=](Index begin, Index count, const Real* mask) {
-    const auto step = [mask](Vec v, Vec g, Vec m, auto store) {
-      const Gelu gelu(v);
-      if (mask)
-        store(m * gelu.value(), gelu.backward(m * g));
-      else
-        store(gelu.value(), gelu.backward(g));
-    };
     Real* x = z + begin;
     Real* d = dh + begin;
-    Index i = 0;
-    for (; i + Vec::width <= count; i += Vec::width)
-      step(Vec::load(x + i), Vec::load(d + i), mask ? Vec::load(mask + i) : Vec(1),
-           [=](Vec h, Vec g) {
-             h.store(x + i);
-             g.store(d + i);
-           });
-    if (const Index rest = count - i; rest > 0)
-      step(Vec::load(x + i, rest), Vec::load(d + i, rest),
-           mask ? Vec::load(mask + i, rest) : Vec(1), [=](Vec h, Vec g) {
-             h.store(x + i, rest);
-             g.store(d + i, rest);
-           });
+    for_each_vector(count, [=](auto lanes) {
+      const Gelu gelu(lanes.load(x));
+      const Vec g = lanes.load(d);
+      if (mask) {
+        const Vec m = lanes.load(mask);
+        lanes.store(m * gelu.value(), x);
+        lanes.store(gelu.backward(m * g), d);
+      } else {
+        lanes.store(gelu.value(), x);
+        lanes.store(gelu.backward(g), d);
+      }
+    });
   });
 }
 

@@ -14,7 +14,8 @@ namespace heed::kernels {
 
 namespace {
 
-/// OpenBLAS takes its buffer at the first product, and asks for ever where the system refuses it.
+/// OpenBLAS takes its buffer at the first product. Where the system refuses it, OpenBLAS asks again
+/// without end.
 void check_room_for_blas() {
   constexpr std::size_t buffer = (std::size_t{1} << 27) + 4096;
   void* const room = mmap(nullptr, buffer, PROT_READ | PROT_WRITE,
@@ -26,7 +27,7 @@ void check_room_for_blas() {
   munmap(room, buffer);
 }
 
-/// OpenBLAS keeps threads of its own unless told not to; ours are TBB's.
+/// OpenBLAS keeps threads of its own unless told not to. Heed's threads are TBB's.
 void use_one_blas_thread() {
   static const bool done = [] {
     check_room_for_blas();
@@ -36,14 +37,36 @@ void use_one_blas_thread() {
   (void)done;
 }
 
-void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, Index m, Index n, Index k, const Real* a,
-          Index lda, const Real* b, Index ldb, Real beta, Real* c, Index ldc) {
-  const auto i = [](Index x) { return static_cast<blasint>(x); };
+/// An operand as BLAS takes it: row-major with a leading dimension, transposed or not.
+struct BlasOperand {
+  CBLAS_TRANSPOSE transpose;
+  blasint leading_dimension;
+
+  explicit BlasOperand(const ConstMatrix& m)
+      : transpose(is_transposed(m) ? CblasTrans : CblasNoTrans),
+        leading_dimension(static_cast<blasint>(is_transposed(m) ? m.column_stride : m.row_stride)) {
+  }
+  /// Where both strides are 1 the matrix has one row or one column: one row is a transposed column.
+  static bool is_transposed(const ConstMatrix& m) {
+    return m.column_stride != 1 || (m.row_stride == 1 && m.columns > 1);
+  }
+};
+
+/// c = a b + beta c
+void call_blas(const ConstMatrix& a, const ConstMatrix& b, Real beta, const Matrix& c) {
+  const auto m = static_cast<blasint>(c.rows);
+  const auto n = static_cast<blasint>(c.columns);
+  const auto k = static_cast<blasint>(a.columns);
+  const auto ldc = static_cast<blasint>(c.row_stride);
+  const BlasOperand left(a);
+  const BlasOperand right(b);
 #ifdef HEED_DOUBLE
-  cblas_dgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), 1, a, i(lda), b, i(ldb), beta, c, i(ldc));
+  const auto product = cblas_dgemm;
 #else
-  cblas_sgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), 1, a, i(lda), b, i(ldb), beta, c, i(ldc));
+  const auto product = cblas_sgemm;
 #endif
+  product(CblasRowMajor, left.transpose, right.transpose, m, n, k, 1, a.data,
+          left.leading_dimension, b.data, right.leading_dimension, beta, c.data, ldc);
 }
 
 /// How c is cut into tasks of rows x columns.
@@ -52,18 +75,20 @@ struct Cut {
   Index columns;
 };
 
-/// A task packs its rows of one operand and its columns of the other for itself: of the cuts into
-/// as many tasks as the work is worth, the one that packs least, unless its tasks would be thin.
+/// A task packs its rows of one operand and its columns of the other for itself. Of the cuts into
+/// as many tasks as the work is worth, this is the one that packs least, but no task may be thin.
 Cut cut(Index m, Index n, Index k) {
-  // multiply-adds of a task: some 50 microseconds
-  constexpr Index work = Index{1} << 22;
-  constexpr Index most = 16;
+  constexpr Index work = Index{1} << 22;  // multiply-adds of a task: some 50 microseconds
+  constexpr Index most_tasks = 16;
   constexpr Index thinnest = 48;
   const auto part = [](Index extent, Index parts) {
     return ((extent + parts - 1) / parts + 15) / 16 * 16;
   };
+  const auto is_thin = [](Index extent, Index parts) {
+    return parts > 1 && extent / parts < thinnest;
+  };
   Index tasks = 1;
-  while (tasks < most && 2 * tasks * work <= m * n * k)
+  while (tasks < most_tasks && 2 * tasks * work <= m * n * k)
     tasks *= 2;
   Cut best{part(m, 1), part(n, 1)};
   Index least = 0;
@@ -71,7 +96,7 @@ Cut cut(Index m, Index n, Index k) {
     for (Index down = 1; down <= tasks; down *= 2) {
       const Index across = tasks / down;
       const Index packed = across * m + down * n;
-      if ((down > 1 && m / down < thinnest) || (across > 1 && n / across < thinnest)) continue;
+      if (is_thin(m, down) || is_thin(n, across)) continue;
       if (least == 0 || packed < least) {
         least = packed;
         best = {part(m, down), part(n, across)};
@@ -82,86 +107,92 @@ Cut cut(Index m, Index n, Index k) {
 
 }  // namespace
 
-void gemm_serial(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const Real* a,
-                 Index lda, const Real* b, Index ldb, Real* c, Index ldc, Mode mode) {
-  if (m == 0 || n == 0) return;
-  if (k == 0) {
+void gemm_serial(const ConstMatrix& a, const ConstMatrix& b, const Matrix& c, Mode mode) {
+  if (c.rows == 0 || c.columns == 0) return;
+  if (a.columns == 0) {
     if (mode == Mode::assign)
-      for (Index i = 0; i < m; ++i)
-        std::fill_n(c + i * ldc, n, Real{0});
+      for (Index i = 0; i < c.rows; ++i)
+        std::fill_n(c.row(i), c.columns, Real{0});
     return;
   }
   use_one_blas_thread();
-  call(transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n, k, a,
-       lda, b, ldb, mode == Mode::assign ? 0 : 1, c, ldc);
+  call_blas(a, b, mode == Mode::assign ? 0 : 1, c);
 }
 
 namespace {
 
-/// Whether our own kernel beats OpenBLAS's: it does by a tenth on AVX-512, where b is used often
-/// enough to be worth packing for all threads. Elsewhere OpenBLAS chooses one for the processor at
-/// run time.
-constexpr Index fewest_rows = 32;
+/// Whether our own kernel beats OpenBLAS. On AVX-512 it does by a tenth, where b is used often
+/// enough to be worth packing for all threads. Elsewhere OpenBLAS chooses a kernel for the
+/// processor at run time.
 bool own_kernel(Index m, Index n, Index k) {
+  constexpr Index fewest_rows = 32;
   return packed_beats_blas && m >= fewest_rows && m * n * k >= Index{1} << 17;
 }
 
-/// c = bias, in every row, or = or += 0, before op(a) op(b) is added
-void product(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const Real* a,
-             Index lda, const Real* b, Index ldb, const Real* bias, Real* c, Index ldc, Mode mode) {
-  if (m == 0 || n == 0) return;
-  if (uses_bf16() && bf16_is_worth(m, n, k, ldc))
-    return bf16_gemm(m, n, k, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b,
-                     transpose_b ? 1 : ldb, transpose_b ? ldb : 1, bias, c, mode);
-  if (own_kernel(m, n, k))
-    return panel_gemm(m, n, k, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b,
-                      transpose_b ? 1 : ldb, transpose_b ? ldb : 1, bias, c, ldc, mode);
-  const Cut size = cut(m, n, k);
-  const Index across = (n + size.columns - 1) / size.columns;
-
-  const Index down = (m + size.rows - 1) / size.rows;
+/// c = a b by OpenBLAS, a part of c a task. c starts from `bias` in every row, or from what `mode`
+/// says where there is none.
+void blas_gemm(const ConstMatrix& a, const ConstMatrix& b, const Real* bias, const Matrix& c,
+               Mode mode) {
+  const Cut size = cut(c.rows, c.columns, a.columns);
+  const Index across = (c.columns + size.columns - 1) / size.columns;
+  const Index down = (c.rows + size.rows - 1) / size.rows;
   parallel_for(down * across, 1, [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
       const Index i = task / across * size.rows;
       const Index j = task % across * size.columns;
-      const Index rows = std::min(size.rows, m - i);
-      const Index columns = std::min(size.columns, n - j);
+      const Index rows = std::min(size.rows, c.rows - i);
+      const Index columns = std::min(size.columns, c.columns - j);
+      const Matrix part = c.block(i, j, rows, columns);
       if (bias)
-        for (Index r = i; r < i + rows; ++r)
-          std::copy_n(bias + j, columns, c + r * ldc + j);
-      gemm_serial(transpose_a, transpose_b, rows, columns, k, a + (transpose_a ? i : i * lda), lda,
-                  b + (transpose_b ? j * ldb : j), ldb, c + i * ldc + j, ldc,
+        for (Index r = 0; r < rows; ++r)
+          std::copy_n(bias + j, columns, part.row(r));
+      gemm_serial(a.block(i, 0, rows, a.columns), b.block(0, j, b.rows, columns), part,
                   bias ? Mode::accumulate : mode);
     }
   });
 }
 
+/// c = or += a b + bias, by the kernel that suits its shape and the precision asked for.
+void product(const ConstMatrix& a, const ConstMatrix& b, const Real* bias, const Matrix& c,
+             Mode mode) {
+  const Index m = c.rows;
+  const Index n = c.columns;
+  const Index k = a.columns;
+  if (m == 0 || n == 0) return;
+  if (uses_bf16() && bf16_is_worth(m, n, k, c.row_stride)) {
+    bf16_gemm(a, b, bias, c, mode);
+  } else if (own_kernel(m, n, k)) {
+    packing_gemm(a, b, bias, c, mode);
+  } else {
+    blas_gemm(a, b, bias, c, mode);
+  }
+}
+
 }  // namespace
 
-void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const Real* a, Index lda,
-          const Real* b, Index ldb, Real* c, Index ldc, Mode mode) {
-  product(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, nullptr, c, ldc, mode);
+void gemm(const ConstMatrix& a, const ConstMatrix& b, const Matrix& c, Mode mode) {
+  product(a, b, nullptr, c, mode);
 }
 
-RightOperand::RightOperand(Index rows, bool transpose, Index k, Index n, const Real* b, Index ldb)
-    : transpose_(transpose), k_(k), n_(n), b_(b), ldb_(ldb) {
-  // numbers: a larger one is packed by the way, sparing memory
-  constexpr Index most = Index{1} << 21;
-  if (!own_kernel(rows, n, k) || k * n > most || uses_bf16()) return;
-  packed_.emplace(packed_size(k, n));
-  pack(k, n, b, transpose ? 1 : ldb, transpose ? ldb : 1, packed_->data());
+RightOperand::RightOperand(Index rows, const ConstMatrix& b) : b_(b) {
+  // Each product packs a larger operand for itself, a panel at a time, which spares memory.
+  constexpr Index most_numbers = Index{1} << 21;
+  if (!own_kernel(rows, b.columns, b.rows) || b.rows * b.columns > most_numbers || uses_bf16())
+    return;
+  packed_.emplace(packed_size(b.rows, b.columns));
+  pack_panels(b, packed_->data());
 }
 
-void RightOperand::multiply(Index m, const Real* a, Index lda, const Real* bias, Real* c, Index ldc,
+void RightOperand::multiply(const ConstMatrix& a, const Real* bias, const Matrix& c,
                             Mode mode) const {
   if (packed_)
-    packed_gemm(m, n_, k_, a, lda, 1, packed_->data(), bias, c, ldc, mode);
+    packed_gemm(a, packed_->data(), bias, c, mode);
   else
-    product(false, transpose_, m, n_, k_, a, lda, b_, ldb_, bias, c, ldc, mode);
+    product(a, b_, bias, c, mode);
 }
 
-void linear(Index m, Index n, Index k, const Real* x, const Real* w, const Real* bias, Real* y) {
-  product(false, true, m, n, k, x, k, w, k, bias, y, n, Mode::assign);
+void linear(const ConstMatrix& x, const ConstMatrix& w, const Real* bias, const Matrix& y) {
+  product(x, transposed(w), bias, y, Mode::assign);
 }
 
 }  // namespace heed::kernels

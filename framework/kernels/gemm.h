@@ -2,40 +2,39 @@
 
 #include <optional>
 
+#include "framework/kernels/matrix.h"
 #include "framework/kernels/scratch.h"
 #include "framework/types.h"
 
 namespace heed::kernels {
 
-/// c (m, n) = or += op(a) (m, k) op(b) (k, n), row-major with leading dimensions; op transposes
-/// where asked. Our own kernel where it is the faster one, else single-threaded OpenBLAS calls; cut
-/// by shape alone, and no sum is ever split: threads change no bit.
-void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const Real* a, Index lda,
-          const Real* b, Index ldb, Real* c, Index ldc, Mode mode);
+// Of an operand's strides one is 1, so that it may be transposed(). The column stride of a result
+// is 1.
+
+/// c = or += a b for a (m, k), b (k, n) and c (m, n). Where our own kernel is the faster one it
+/// computes the product, else single-threaded OpenBLAS calls do. The product is cut by its shape
+/// alone and no sum is ever split: the number of threads changes no bit.
+void gemm(const ConstMatrix& a, const ConstMatrix& b, const Matrix& c, Mode mode);
 
 /// One such product on the calling thread, by OpenBLAS.
-void gemm_serial(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const Real* a,
-                 Index lda, const Real* b, Index ldb, Real* c, Index ldc, Mode mode);
+void gemm_serial(const ConstMatrix& a, const ConstMatrix& b, const Matrix& c, Mode mode);
 
-/// y (m, n) = x (m, k) w^T (n, k) + bias (n) (null: none)
-void linear(Index m, Index n, Index k, const Real* x, const Real* w, const Real* bias, Real* y);
+/// y = x w^T + bias for x (m, k), w (n, k), bias (n; null: none) and y (m, n).
+void linear(const ConstMatrix& x, const ConstMatrix& w, const Real* bias, const Matrix& y);
 
-/// op(b) (k, n), the right operand of several products: packed once for all of them where that
-/// pays. b must outlive it. rows: of all their left operands together.
+/// The right operand b (k, n) of several products. It is packed once for all of them where that
+/// pays. b must outlive it.
 class RightOperand {
  public:
-  RightOperand(Index rows, bool transpose, Index k, Index n, const Real* b, Index ldb);
-  /// c (m, n) = or += a (m, k) op(b) + bias (n; null: none; with Mode::assign alone)
-  void multiply(Index m, const Real* a, Index lda, const Real* bias, Real* c, Index ldc,
-                Mode mode) const;
+  /// `rows`: how many rows all left operands have together.
+  RightOperand(Index rows, const ConstMatrix& b);
+  /// c = or += a b + bias for a (m, k), bias (n; null: none) and c (m, n). A bias needs
+  /// Mode::assign.
+  void multiply(const ConstMatrix& a, const Real* bias, const Matrix& c, Mode mode) const;
   bool packed() const { return packed_.has_value(); }
 
  private:
-  bool transpose_;
-  Index k_;
-  Index n_;
-  const Real* b_;
-  Index ldb_;
+  ConstMatrix b_;
   std::optional<Scratch> packed_;
 };
 

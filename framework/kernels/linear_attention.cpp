@@ -2,13 +2,14 @@
 
 #include <utility>
 
-#include "framework/kernels/pack.h"
 #include "framework/kernels/parallel.h"
+#include "framework/kernels/tile_copy.h"
 
-// One task is one sequence and head. Values carry a column of ones behind them, so that the sums of
-// f(k_j) v_j and of f(k_j) are one matrix, the state (width, wide). Positions are taken in tiles:
-// what lies before a tile is in the state, what lies within it is multiplied out and masked.
-// Gradients towards keys and values need the state of what comes after, so backward runs both ways.
+// A task is one sequence and head. A column of ones stands behind the values, so that the sums of
+// f(k_j) v_j and of f(k_j) are one matrix, the state (width, wide). Positions are taken in tiles.
+// What lies before a tile is in the state; what lies within it is multiplied out and masked. The
+// gradients of keys and values need the state of what comes after them: backward therefore goes
+// through the sequence in both directions.
 
 namespace heed::kernels {
 
@@ -16,63 +17,74 @@ namespace {
 
 constexpr Index tile = 64;
 
-/// x becomes elu(x) + 1.
+/// elu(x) + 1
 Vec feature(Vec x) { return select(less(Vec(Real{0}), x), x + Vec(1), exp(x)); }
 
+/// One sequence and head.
 struct Task {
-  // ld = padded(width)
   Index queries;
   Index keys;
   Index head;
+  Index heads;
   Index query_begin;
   Index key_begin;
   Index width;
-  Index ld;
-  Index wide;
+  Index ld;    // padded(width)
+  Index wide;  // padded(width + 1)
   bool causal;
 
   Task(const AttentionShape& s, Index number)
       : queries(s.query_lengths[number / s.heads]),
         keys(s.key_lengths[number / s.heads]),
         head(number % s.heads),
+        heads(s.heads),
         query_begin(s.query_begins[number / s.heads]),
         key_begin(s.key_begins[number / s.heads]),
         width(s.width),
         ld(padded(s.width)),
         wide(padded(s.width + 1)),
         causal(s.causal) {}
-  auto* query(auto rows, Index i) const {
-    return rows.data + (query_begin + i) * rows.stride + head * width;
-  }
-  auto* key(auto rows, Index j) const {
-    return rows.data + (key_begin + j) * rows.stride + head * width;
-  }
-  /// Keys that every query of the tile at i0 sees, and those that only its later ones do.
+  auto* query(const auto& rows, Index i) const { return rows.row(query_begin + i) + head * width; }
+  auto* key(const auto& rows, Index j) const { return rows.row(key_begin + j) + head * width; }
+  /// Where shares (query rows, heads) holds that of query i.
+  Index share_index(Index i) const { return (query_begin + i) * heads + head; }
+  /// Keys that every query of the tile at i0 sees through the state, before the tile's own place.
   Index before(Index i0) const {
     return causal ? std::clamp<Index>(i0 + keys - queries, 0, keys) : keys;
   }
+  /// The end of the keys that its `rows` queries see.
   Index until(Index i0, Index rows) const {
     return causal ? std::clamp<Index>(i0 + rows + keys - queries, 0, keys) : keys;
   }
 };
 
+/// A tile of queries, and the keys at its own place, [begin, begin + local).
+struct QueryTile {
+  Index i0;
+  Index rows;
+  Index begin;
+  Index local;
+
+  QueryTile(const Task& t, Index first)
+      : i0(first),
+        rows(std::min(tile, t.queries - first)),
+        begin(t.before(first)),
+        local(t.until(first, rows) - begin) {}
+};
+
 /// Scratch memory, and what goes in and out of it.
 struct Space {
   const Task& t;
-  // features, (tile, ld)
-  Real* fq;
-  Real* fk;
-  Real* turned;  // fk or values transposed, (max(width, wide), tile)
-                 // (tile, wide)
-  Real* values;
-  Real* numerators;
-  // (tile, tile)
-  Real* scores;
-  Real* dscores;
-  // (width, wide), (wide, ld)
-  Real* state;
-  Real* state_turned;
-  Real* out;  // (tile, max(ld, wide))
+  Real* fq;            // (tile, ld): features of queries
+  Real* fk;            // (tile, ld): features of keys
+  Real* transposed_k;  // (max(width, wide), tile): fk or values transposed
+  Real* values;        // (tile, wide)
+  Real* numerators;    // (tile, wide)
+  Real* scores;        // (tile, tile)
+  Real* dscores;       // (tile, tile)
+  Real* state;         // (width, wide)
+  Real* state_t;       // (wide, ld): the state transposed
+  Real* out;           // (tile, max(ld, wide))
 
   static Index numbers(Index width) {
     const Index ld = padded(width);
@@ -84,15 +96,23 @@ struct Space {
     const auto take = [&](Index n) { return std::exchange(work, work + n); };
     fq = take(tile * t.ld);
     fk = take(tile * t.ld);
-    turned = take(t.wide * tile);
+    transposed_k = take(t.wide * tile);
     values = take(tile * t.wide);
     numerators = take(tile * t.wide);
     scores = take(tile * tile);
     dscores = take(tile * tile);
     state = take(t.width * t.wide);
-    state_turned = take(t.wide * t.ld);
+    state_t = take(t.wide * t.ld);
     out = take(tile * t.wide);
+    clear_state();
   }
+
+  // Views of the tiles, of the rows and columns that count.
+  ConstMatrix query_features(Index rows) const { return {fq, rows, t.width, t.ld}; }
+  ConstMatrix key_features(Index rows) const { return {fk, rows, t.width, t.ld}; }
+  ConstMatrix value_rows(Index rows) const { return {values, rows, t.wide, t.wide}; }
+  Matrix numerator_rows(Index rows) const { return {numerators, rows, t.wide, t.wide}; }
+  Matrix whole_state() const { return {state, t.width, t.wide, t.wide}; }
 
   void features(const Real* from, Index stride, Index rows, Real* to) const {
     for (Index i = 0; i < rows; ++i) {
@@ -100,25 +120,25 @@ struct Space {
       std::fill(to + i * t.ld + t.width, to + (i + 1) * t.ld, Real{0});
     }
   }
-  void load_queries(Rows q, Index i0, Index rows) const {
-    features(t.query(q, i0), q.stride, rows, fq);
+  void load_queries(const ConstMatrix& q, Index i0, Index rows) const {
+    features(t.query(q, i0), q.row_stride, rows, fq);
   }
-  void load_keys(Rows k, Rows v, Index j0, Index rows) const {
-    features(t.key(k, j0), k.stride, rows, fk);
+  void load_keys(const AttentionInputs& in, Index j0, Index rows) const {
+    features(t.key(in.k, j0), in.k.row_stride, rows, fk);
     for (Index j = 0; j < rows; ++j) {
       Real* to = values + j * t.wide;
-      std::copy_n(t.key(v, j0 + j), t.width, to);
+      std::copy_n(t.key(in.v, j0 + j), t.width, to);
       std::fill(to + t.width, to + t.wide, Real{0});
       to[t.width] = 1;
     }
   }
-  /// The gradients of numerators and denominators: y = n / s, so dn = dy / s and ds = -(dy . y) /
-  /// s.
-  void load_gradients(Rows y, Rows dy, const Real* shares, Index heads, Index i0,
+  /// The gradients of numerators n and denominators s, y = n / s: dn = dy / s and
+  /// ds = -(dy . y) / s.
+  void load_gradients(const AttentionResults& results, const ConstMatrix& dy, Index i0,
                       Index rows) const {
     for (Index i = 0; i < rows; ++i) {
-      const Real share = shares[(t.query_begin + i0 + i) * heads + t.head];
-      const Real* a = t.query(y, i0 + i);
+      const Real share = results.sums[t.share_index(i0 + i)];
+      const Real* a = t.query(results.y, i0 + i);
       const Real* b = t.query(dy, i0 + i);
       Real* to = numerators + i * t.wide;
       Real dot = 0;
@@ -131,28 +151,28 @@ struct Space {
     }
   }
   void clear_state() const { std::fill_n(state, t.width * t.wide, Real{0}); }
+  void transpose_state() const { copy_transposed_to_tile(whole_state(), state_t); }
   /// state += features^T rows
-  void remember(const Real* f, const Real* rows_of, Index rows) const {
-    tile_product(t.width, t.wide, rows, f, 1, t.ld, rows_of, t.wide, state, t.wide,
-                 Mode::accumulate);
+  void remember(const ConstMatrix& f, const ConstMatrix& rows) const {
+    tile_product(transposed(f), rows, whole_state(), Mode::accumulate);
   }
-  void remember_keys(Rows k, Rows v, Index begin, Index end) const {
+  /// state += what keys [begin, end) add to it
+  void remember_keys(const AttentionInputs& in, Index begin, Index end) const {
     for (Index j0 = begin; j0 < end; j0 += tile) {
       const Index rows = std::min(tile, end - j0);
-      load_keys(k, v, j0, rows);
-      remember(fk, values, rows);
+      load_keys(in, j0, rows);
+      remember(key_features(rows), value_rows(rows));
     }
   }
-  /// scores (rows of queries, columns of keys) = a b^T with c columns, 0 where key j0 + j comes
-  /// after query i0 + i
-  void multiply(const Real* a, Index a_ld, const Real* b, Index b_ld, Index c, Index i0, Index rows,
-                Index j0, Index columns, Real* to) const {
-    pack_transposed(columns, c, b, b_ld, turned);
-    tile_product(rows, padded(columns), c, a, a_ld, 1, turned, padded(columns), to, tile,
+  /// to (queries of the tile, keys at its place) = a b^T, 0 where the key comes after the query
+  void multiply(const ConstMatrix& a, const ConstMatrix& b, const QueryTile& q, Real* to) const {
+    const Index columns = padded(q.local);
+    copy_transposed_to_tile(b, transposed_k);
+    tile_product(a, {transposed_k, b.columns, columns, columns}, {to, q.rows, columns, tile},
                  Mode::assign);
-    for (Index i = 0; i < rows; ++i) {
-      const Index seen = std::clamp<Index>(i0 + i + t.keys - t.queries + 1 - j0, 0, columns);
-      std::fill(to + i * tile + seen, to + i * tile + padded(columns), Real{0});
+    for (Index i = 0; i < q.rows; ++i) {
+      const Index seen = std::clamp<Index>(q.i0 + i + t.keys - t.queries + 1 - q.begin, 0, q.local);
+      std::fill(to + i * tile + seen, to + i * tile + columns, Real{0});
     }
   }
 };
@@ -163,128 +183,141 @@ void feature_gradient(Index width, const Real* df, const Real* f, Real* dx, Mode
       width, dx, mode, [](Vec g, Vec y) { return g * min(y, Vec(1)); }, df, f);
 }
 
-void forward(const Task& t, Index heads, Rows q, Rows k, Rows v, MutableRows y, Real* shares,
+/// The weights of a tile of queries, at quadratic cost: weights (heads, queries, keys).
+void store_weights(const Space& s, const QueryTile& q, const AttentionInputs& in,
+                   const Real* shares, Real* weights) {
+  const Task& t = s.t;
+  for (Index j0 = 0; j0 < t.keys; j0 += tile) {
+    const Index columns = std::min(tile, t.keys - j0);
+    s.load_keys(in, j0, columns);
+    for (Index i = 0; i < q.rows; ++i)
+      for (Index j = 0; j < columns; ++j) {
+        Real total = 0;
+        for (Index c = 0; c < t.width; ++c)
+          total += s.fq[i * t.ld + c] * s.fk[j * t.ld + c];
+        const Index query = q.i0 + i;
+        const bool seen = !t.causal || j0 + j <= query + t.keys - t.queries;
+        weights[(t.head * t.queries + query) * t.keys + j0 + j] =
+            seen ? total * shares[t.share_index(query)] : Real{0};
+      }
+  }
+}
+
+void forward(const Task& t, const AttentionInputs& in, const OutputRows& y, Real* shares,
              Real* weights, Real* work) {
   const Space s(t, work);
-  s.clear_state();
-  Index known = 0;
+  Index known = 0;  // keys in the state
   for (Index i0 = 0; i0 < t.queries; i0 += tile) {
-    const Index rows = std::min(tile, t.queries - i0);
-    const Index begin = t.before(i0);
-
-    const Index local = t.until(i0, rows) - begin;
-    s.remember_keys(k, v, known, begin);
-    known = begin;
-    s.load_queries(q, i0, rows);
-    tile_product(rows, t.wide, t.width, s.fq, t.ld, 1, s.state, t.wide, s.numerators, t.wide,
-                 Mode::assign);
-    if (local > 0) {
-      s.load_keys(k, v, begin, local);
-      s.multiply(s.fq, t.ld, s.fk, t.ld, t.width, i0, rows, begin, local, s.scores);
-      tile_product(rows, t.wide, local, s.scores, tile, 1, s.values, t.wide, s.numerators, t.wide,
+    const QueryTile q(t, i0);
+    s.remember_keys(in, known, q.begin);
+    known = q.begin;
+    s.load_queries(in.q, i0, q.rows);
+    const Matrix numerators = s.numerator_rows(q.rows);
+    tile_product(s.query_features(q.rows), s.whole_state(), numerators, Mode::assign);
+    if (q.local > 0) {
+      s.load_keys(in, q.begin, q.local);
+      s.multiply(s.query_features(q.rows), s.key_features(q.local), q, s.scores);
+      tile_product({s.scores, q.rows, q.local, tile}, s.value_rows(q.local), numerators,
                    Mode::accumulate);
     }
-    for (Index i = 0; i < rows; ++i) {
-      const Real* n = s.numerators + i * t.wide;
+    for (Index i = 0; i < q.rows; ++i) {
+      const Real* n = numerators.row(i);
       const Real total = n[t.width];
       const Real share = total > 0 ? 1 / total : Real{0};
-      shares[(t.query_begin + i0 + i) * heads + t.head] = share;
+      shares[t.share_index(i0 + i)] = share;
       transform_serial(
           t.width, t.query(y, i0 + i), y.mode, [share](Vec a) { return a * Vec(share); }, n);
     }
-    if (!weights) continue;
-    for (Index j0 = 0; j0 < t.keys; j0 += tile) {
-      const Index columns = std::min(tile, t.keys - j0);
-      s.load_keys(k, v, j0, columns);
-      for (Index i = 0; i < rows; ++i)
-        for (Index j = 0; j < columns; ++j) {
-          Real total = 0;
-          for (Index c = 0; c < t.width; ++c)
-            total += s.fq[i * t.ld + c] * s.fk[j * t.ld + c];
-          const bool seen = !t.causal || j0 + j <= i0 + i + t.keys - t.queries;
-          weights[(t.head * t.queries + i0 + i) * t.keys + j0 + j] =
-              seen ? total * shares[(t.query_begin + i0 + i) * heads + t.head] : Real{0};
-        }
-    }
+    if (weights) store_weights(s, q, in, shares, weights);
   }
 }
 
-/// Gradients of keys [begin, begin + rows), loaded, from the state of the queries after them, and
-/// where there is one, from this tile's.
-void give_keys(const Space& s, Index begin, Index rows, Index local_queries, MutableRows dk,
-               MutableRows dv) {
+/// The gradients of keys [begin, begin + rows), which are loaded: from the state of the queries
+/// after them, and from this tile's `local_queries`.
+void give_keys(const Space& s, Index begin, Index rows, Index local_queries,
+               const AttentionGradients& to) {
   const Task& t = s.t;
-  const auto product = [&](const Real* a, Index a_row, Index a_step, Index inner, const Real* b,
-                           Index columns, Mode mode) {
-    tile_product(rows, columns, inner, a, a_row, a_step, b, columns, s.out, columns, mode);
+  const Matrix dfeatures{s.out, rows, t.ld, t.ld};
+  const Matrix dvalues{s.out, rows, t.wide, t.wide};
+  const auto of_queries = [&](const Real* scores) {
+    return transposed(ConstMatrix{scores, local_queries, rows, tile});
   };
-  if (dk.data) {  // df_j = G v_j + sum_i dscores_ij f(q_i)
-    product(s.values, t.wide, 1, t.wide, s.state_turned, t.ld, Mode::assign);
-    product(s.dscores, 1, tile, local_queries, s.fq, t.ld, Mode::accumulate);
+  if (to.k.data) {  // df_j = G v_j + sum_i dscores_ij f(q_i)
+    tile_product(s.value_rows(rows), {s.state_t, t.wide, t.ld, t.ld}, dfeatures, Mode::assign);
+    tile_product(of_queries(s.dscores), {s.fq, local_queries, t.ld, t.ld}, dfeatures,
+                 Mode::accumulate);
     for (Index j = 0; j < rows; ++j)
-      feature_gradient(t.width, s.out + j * t.ld, s.fk + j * t.ld, t.key(dk, begin + j), dk.mode);
+      feature_gradient(t.width, dfeatures.row(j), s.fk + j * t.ld, t.key(to.k, begin + j),
+                       to.k.mode);
   }
-  if (dv.data) {  // dv_j = G^T f(k_j) + sum_i scores_ij dn_i
-    product(s.fk, t.ld, 1, t.width, s.state, t.wide, Mode::assign);
-    product(s.scores, 1, tile, local_queries, s.numerators, t.wide, Mode::accumulate);
+  if (to.v.data) {  // dv_j = G^T f(k_j) + sum_i scores_ij dn_i
+    tile_product(s.key_features(rows), s.whole_state(), dvalues, Mode::assign);
+    tile_product(of_queries(s.scores), s.numerator_rows(local_queries), dvalues, Mode::accumulate);
     for (Index j = 0; j < rows; ++j)
       transform_serial(
-          t.width, t.key(dv, begin + j), dv.mode, [](Vec a) { return a; }, s.out + j * t.wide);
+          t.width, t.key(to.v, begin + j), to.v.mode, [](Vec a) { return a; }, dvalues.row(j));
   }
 }
 
-void backward(const Task& t, Index heads, Rows q, Rows k, Rows v, Rows y, const Real* shares,
-              Rows dy, MutableRows dq, MutableRows dk, MutableRows dv, Real* work) {
-  const Space s(t, work);
-  s.clear_state();
+/// df_i = S dn_i + sum_j dscores_ij f(k_j), with the state S of the keys before the tile.
+void backward_queries(const Space& s, const AttentionInputs& in, const AttentionResults& results,
+                      const ConstMatrix& dy, const OutputRows& dq) {
+  const Task& t = s.t;
   Index known = 0;
-  // df_i = S dn_i + sum_j dscores_ij f(k_j)
-  for (Index i0 = 0; dq.data && i0 < t.queries; i0 += tile) {
-    const Index rows = std::min(tile, t.queries - i0);
-    const Index begin = t.before(i0);
-
-    const Index local = t.until(i0, rows) - begin;
-    s.remember_keys(k, v, known, begin);
-    known = begin;
-    s.load_queries(q, i0, rows);
-    s.load_gradients(y, dy, shares, heads, i0, rows);
-    pack_transposed(t.width, t.wide, s.state, t.wide, s.state_turned);
-    tile_product(rows, t.ld, t.wide, s.numerators, t.wide, 1, s.state_turned, t.ld, s.out, t.ld,
-                 Mode::assign);
-    if (local > 0) {
-      s.load_keys(k, v, begin, local);
-      s.multiply(s.numerators, t.wide, s.values, t.wide, t.wide, i0, rows, begin, local, s.dscores);
-      tile_product(rows, t.ld, local, s.dscores, tile, 1, s.fk, t.ld, s.out, t.ld,
+  for (Index i0 = 0; i0 < t.queries; i0 += tile) {
+    const QueryTile q(t, i0);
+    s.remember_keys(in, known, q.begin);
+    known = q.begin;
+    s.load_queries(in.q, i0, q.rows);
+    s.load_gradients(results, dy, i0, q.rows);
+    s.transpose_state();
+    const Matrix numerators = s.numerator_rows(q.rows);
+    const Matrix out{s.out, q.rows, t.ld, t.ld};
+    tile_product(numerators, {s.state_t, t.wide, t.ld, t.ld}, out, Mode::assign);
+    if (q.local > 0) {
+      s.load_keys(in, q.begin, q.local);
+      s.multiply(numerators, s.value_rows(q.local), q, s.dscores);
+      tile_product({s.dscores, q.rows, q.local, tile}, {s.fk, q.local, t.ld, t.ld}, out,
                    Mode::accumulate);
     }
-    for (Index i = 0; i < rows; ++i)
-      feature_gradient(t.width, s.out + i * t.ld, s.fq + i * t.ld, t.query(dq, i0 + i), dq.mode);
+    for (Index i = 0; i < q.rows; ++i)
+      feature_gradient(t.width, out.row(i), s.fq + i * t.ld, t.query(dq, i0 + i), dq.mode);
   }
-  if (!dk.data && !dv.data) return;
-  s.clear_state();  // now the sum of f(q_i) dn_i over later queries
-  for (Index i0 = (t.queries - 1) / tile * tile; i0 >= 0 && t.queries > 0; i0 -= tile) {
-    const Index rows = std::min(tile, t.queries - i0);
-    const Index begin = t.before(i0);
+}
 
-    const Index local = t.until(i0, rows) - begin;
-    s.load_queries(q, i0, rows);
-    s.load_gradients(y, dy, shares, heads, i0, rows);
-    if (local > 0) {
-      s.load_keys(k, v, begin, local);
-      s.multiply(s.fq, t.ld, s.fk, t.ld, t.width, i0, rows, begin, local, s.scores);
-      s.multiply(s.numerators, t.wide, s.values, t.wide, t.wide, i0, rows, begin, local, s.dscores);
-      pack_transposed(t.width, t.wide, s.state, t.wide, s.state_turned);
-      give_keys(s, begin, local, rows, dk, dv);
+/// Goes backwards; the state G is the sum of f(q_i) dn_i over the queries after a tile.
+void backward_keys(const Space& s, const AttentionInputs& in, const AttentionResults& results,
+                   const ConstMatrix& dy, const AttentionGradients& to) {
+  const Task& t = s.t;
+  for (Index i0 = (t.queries - 1) / tile * tile; i0 >= 0 && t.queries > 0; i0 -= tile) {
+    const QueryTile q(t, i0);
+    s.load_queries(in.q, i0, q.rows);
+    s.load_gradients(results, dy, i0, q.rows);
+    if (q.local > 0) {
+      s.load_keys(in, q.begin, q.local);
+      s.multiply(s.query_features(q.rows), s.key_features(q.local), q, s.scores);
+      s.multiply(s.numerator_rows(q.rows), s.value_rows(q.local), q, s.dscores);
+      s.transpose_state();
+      give_keys(s, q.begin, q.local, q.rows, to);
     }
-    s.remember(s.fq, s.numerators, rows);
+    s.remember(s.query_features(q.rows), s.numerator_rows(q.rows));
   }
-  pack_transposed(t.width, t.wide, s.state, t.wide, s.state_turned);
+  s.transpose_state();
   const Index rest = t.queries > 0 ? t.before(0) : t.keys;  // keys that all queries see
   for (Index j0 = 0; j0 < rest; j0 += tile) {
     const Index rows = std::min(tile, rest - j0);
-    s.load_keys(k, v, j0, rows);
-    give_keys(s, j0, rows, 0, dk, dv);
+    s.load_keys(in, j0, rows);
+    give_keys(s, j0, rows, 0, to);
   }
+}
+
+void backward(const Task& t, const AttentionInputs& in, const AttentionResults& results,
+              const ConstMatrix& dy, const AttentionGradients& to, Real* work) {
+  const Space s(t, work);
+  if (to.q.data) backward_queries(s, in, results, dy, to.q);
+  if (!to.k.data && !to.v.data) return;
+  s.clear_state();
+  backward_keys(s, in, results, dy, to);
 }
 
 Index tasks_grain(const AttentionShape& s) {
@@ -297,27 +330,26 @@ Index linear_attention_workspace(const AttentionShape& shape) {
   return Space::numbers(shape.width);
 }
 
-void linear_attention(const AttentionShape& shape, Rows q, Rows k, Rows v, MutableRows y,
+void linear_attention(const AttentionShape& shape, const AttentionInputs& in, const OutputRows& y,
                       Real* shares, Real* const* weights, Real* workspace) {
   const Index numbers = padded(linear_attention_workspace(shape));
   parallel_for_workers(
       shape.sequences * shape.heads, tasks_grain(shape), [&](Index begin, Index end, int worker) {
         for (Index i = begin; i < end; ++i)
-          forward(Task(shape, i), shape.heads, q, k, v, y, shares,
-                  weights ? weights[i / shape.heads] : nullptr, workspace + worker * numbers);
+          forward(Task(shape, i), in, y, shares, weights ? weights[i / shape.heads] : nullptr,
+                  workspace + worker * numbers);
       });
 }
 
-void linear_attention_backward(const AttentionShape& shape, Rows q, Rows k, Rows v, Rows y,
-                               const Real* shares, Rows dy, MutableRows dq, MutableRows dk,
-                               MutableRows dv, Real* workspace) {
+void linear_attention_backward(const AttentionShape& shape, const AttentionInputs& in,
+                               const AttentionResults& results, const ConstMatrix& dy,
+                               const AttentionGradients& to, Real* workspace) {
   const Index numbers = padded(linear_attention_workspace(shape));
-  parallel_for_workers(shape.sequences * shape.heads, tasks_grain(shape),
-                       [&](Index begin, Index end, int worker) {
-                         for (Index i = begin; i < end; ++i)
-                           backward(Task(shape, i), shape.heads, q, k, v, y, shares, dy, dq, dk, dv,
-                                    workspace + worker * numbers);
-                       });
+  parallel_for_workers(
+      shape.sequences * shape.heads, tasks_grain(shape), [&](Index begin, Index end, int worker) {
+        for (Index i = begin; i < end; ++i)
+          backward(Task(shape, i), in, results, dy, to, workspace + worker * numbers);
+      });
 }
 
 }  // namespace heed::kernels

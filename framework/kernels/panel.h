@@ -9,32 +9,28 @@
 
 namespace heed::kernels {
 
-/// The shape of c that stays in registers: with rows times vectors of sums, a row of b and one
-/// factor there are 28 of AVX-512's 32 registers taken, or 15 of AVX2's 16.
+/// The part of c that stays in registers. Its rows times vectors of sums, a row of b and one factor
+/// take 28 of AVX-512's 32 registers, or 15 of AVX2's 16.
 constexpr bool many_registers = Vec::width * sizeof(Real) == 64;
 constexpr int strip_rows = many_registers ? 8 : 6;
 constexpr int strip_vectors = many_registers ? 3 : 2;
 static_assert(panel_columns % (strip_vectors * Vec::width) == 0);
 
-/// A matrix read in place: element (i, p) at data + i row + p step, so that it may be transposed.
-struct Left {
-  const Real* data;
-  Index row;
-  Index step;
-  const Real* at(Index i, Index p) const { return data + i * row + p * step; }
-};
-
-/// c (rows, count) = start + a (rows, k) b, b's rows panel_columns apart. Sums go along k alone,
-/// one after the other from what c and bias hold: a row of c has the same bits however the product
-/// is cut.
+/// c = start + a b for a (rows, k), b (k, c.columns) with rows panel_columns apart, and c of at
+/// most `vectors` vectors of columns. The start is what c (where mode accumulates) and bias (null:
+/// none) hold. Sums go along k alone, one term after the other: a row of c has the same bits
+/// however the product is cut.
 template <int rows, int vectors>
-[[gnu::always_inline]] inline void strip_block(Index k, const Left& left, const Real* b,
-                                               const Real* bias, Real* c, Index ldc, Mode mode,
-                                               Index count) {
-  const Index last = count - (vectors - 1) * Vec::width;  // numbers in the last vector
+[[gnu::always_inline]] inline void strip_block(const ConstMatrix& a, const Real* b,
+                                               const Real* bias, const Matrix& c, Mode mode) {
+  const Index k = a.columns;
+  const Index row_stride = a.row_stride;
+  const Index step = a.column_stride;
+  const Index ldc = c.row_stride;
+  const Index last = c.columns - (vectors - 1) * Vec::width;  // numbers in the last vector
+  const auto is_whole = [&](int j) { return j + 1 < vectors || last == Vec::width; };
   const auto load = [&](const Real* from, int j) {
-    return j + 1 < vectors || last == Vec::width ? Vec::load(from + j * Vec::width)
-                                                 : Vec::load(from + j * Vec::width, last);
+    return is_whole(j) ? Vec::load(from + j * Vec::width) : Vec::load(from + j * Vec::width, last);
   };
   Vec sums[rows][vectors];
 #pragma GCC unroll 8
@@ -42,20 +38,20 @@ template <int rows, int vectors>
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
       sums[i][j] = bias ? load(bias, j) : Vec(Real{0});
-      if (mode == Mode::accumulate) sums[i][j] = sums[i][j] + load(c + i * ldc, j);
+      if (mode == Mode::accumulate) sums[i][j] = sums[i][j] + load(c.data + i * ldc, j);
     }
-  const Real* a = left.data;
-  for (Index p = 0; p < k; ++p, a += left.step, b += panel_columns) {
+  const Real* from = a.data;
+  for (Index p = 0; p < k; ++p, from += step, b += panel_columns) {
     Vec row[vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
       row[j] = Vec::load(b + j * Vec::width);
       __builtin_prefetch(b + 32 * panel_columns + j * Vec::width);
     }
-    __builtin_prefetch(a + 12 * left.step);
+    __builtin_prefetch(from + 12 * step);
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
-      const Vec factor = a[i * left.row];
+      const Vec factor = from[i * row_stride];
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j)
         sums[i][j] = multiply_add(factor, row[j], sums[i][j]);
@@ -64,50 +60,55 @@ template <int rows, int vectors>
 #pragma GCC unroll 8
   for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j)
-      if (j + 1 < vectors || last == Vec::width)
-        sums[i][j].store(c + i * ldc + j * Vec::width);
+    for (int j = 0; j < vectors; ++j) {
+      Real* const to = c.data + i * ldc + j * Vec::width;
+      if (is_whole(j))
+        sums[i][j].store(to);
       else
-        sums[i][j].store(c + i * ldc + j * Vec::width, last);
+        sums[i][j].store(to, last);
+    }
 }
 
+/// `rows` rows of c, of at most panel_columns columns.
 template <int rows>
-[[gnu::noinline]] void strip(Index k, const Left& left, const Real* b, const Real* bias, Real* c,
-                             Index ldc, Mode mode, Index columns) {
+[[gnu::noinline]] void strip(const ConstMatrix& a, const Real* b, const Real* bias, const Matrix& c,
+                             Mode mode) {
   constexpr Index whole = strip_vectors * Vec::width;
+  const Index columns = c.columns;
+  const auto part = [&](Index j, Index count) { return c.block(0, j, rows, count); };
+  const auto bias_at = [&](Index j) { return bias ? bias + j : nullptr; };
   Index j = 0;
   for (; j + whole <= columns; j += whole)
-    strip_block<rows, strip_vectors>(k, left, b + j, bias ? bias + j : nullptr, c + j, ldc, mode,
-                                     whole);
+    strip_block<rows, strip_vectors>(a, b + j, bias_at(j), part(j, whole), mode);
   const Index rest = columns - j;
   if (rest > 2 * Vec::width)
-    strip_block<rows, strip_vectors>(k, left, b + j, bias ? bias + j : nullptr, c + j, ldc, mode,
-                                     rest);
+    strip_block<rows, strip_vectors>(a, b + j, bias_at(j), part(j, rest), mode);
   else if (rest > Vec::width)
-    strip_block<rows, 2>(k, left, b + j, bias ? bias + j : nullptr, c + j, ldc, mode, rest);
+    strip_block<rows, 2>(a, b + j, bias_at(j), part(j, rest), mode);
   else if (rest > 0)
-    strip_block<rows, 1>(k, left, b + j, bias ? bias + j : nullptr, c + j, ldc, mode, rest);
+    strip_block<rows, 1>(a, b + j, bias_at(j), part(j, rest), mode);
 }
 
-/// c (m, columns) with one panel of b, of at most panel_columns
-inline void panel_product(Index m, Index columns, Index k, Left left, const Real* b,
-                          const Real* bias, Real* c, Index ldc, Mode mode) {
+/// c (m, columns) = or += a (m, k) b + bias, where b (k, columns) is one panel and columns is at
+/// most panel_columns.
+inline void panel_product(ConstMatrix a, const Real* b, const Real* bias, Matrix c, Mode mode) {
+  Index left = c.rows;
   const auto next = [&](Index rows) {
-    left.data += rows * left.row;
-    c += rows * ldc;
-    m -= rows;
+    a.data += rows * a.row_stride;
+    c.data += rows * c.row_stride;
+    left -= rows;
   };
-  for (; m >= strip_rows; next(strip_rows))
-    strip<strip_rows>(k, left, b, bias, c, ldc, mode, columns);
-  if (m >= 4) {
-    strip<4>(k, left, b, bias, c, ldc, mode, columns);
+  for (; left >= strip_rows; next(strip_rows))
+    strip<strip_rows>(a, b, bias, c, mode);
+  if (left >= 4) {
+    strip<4>(a, b, bias, c, mode);
     next(4);
   }
-  if (m >= 2) {
-    strip<2>(k, left, b, bias, c, ldc, mode, columns);
+  if (left >= 2) {
+    strip<2>(a, b, bias, c, mode);
     next(2);
   }
-  if (m >= 1) strip<1>(k, left, b, bias, c, ldc, mode, columns);
+  if (left >= 1) strip<1>(a, b, bias, c, mode);
 }
 
 }  // namespace heed::kernels

@@ -54,18 +54,31 @@ class FunctionRef<Result(Args...)> {
 /// number of threads.
 void parallel_for(Index count, Index grain, FunctionRef<void(Index begin, Index end)> body);
 
-/// The same for bodies that need scratch memory of their own: `worker`, less than threads(), is not
-/// used twice at once. What a body computes must not depend on it.
+/// The same for bodies that need scratch memory of their own. `worker` is less than threads(), and
+/// no two bodies have the same one at the same time. What a body computes must not depend on it.
 void parallel_for_workers(Index count, Index grain,
                           FunctionRef<void(Index begin, Index end, int worker)> body);
 
-/// How many pieces the calls of this thread have been cut into so far, leaving out calls of one
-/// piece. A function of the work alone: tests see by it that work was shared out, and alike on any
-/// number of threads.
+/// How many pieces the calls of this thread have been cut into so far, not counting calls of one
+/// piece. It depends on the work alone: tests check by it that work was shared out, and in the same
+/// way on any number of threads.
 std::uint64_t pieces_cut();
 
 /// A grain for items of `cost` scalar operations each: a piece worth handing to another thread.
-constexpr Index grain_of(Index cost) { return cost >= 32768 ? 1 : 32768 / (cost > 0 ? cost : 1); }
+constexpr Index grain_of(Index cost) {
+  constexpr Index worth = 32768;
+  if (cost >= worth) return 1;
+  return worth / (cost > 0 ? cost : 1);
+}
+
+/// f(i) for each i in [0, count). `cost`: scalar operations of one.
+template <class F>
+void parallel_for_each(Index count, Index cost, F f) {
+  parallel_for(count, grain_of(cost), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i)
+      f(i);
+  });
+}
 
 }  // namespace kernels
 }  // namespace heed

@@ -14,28 +14,29 @@ constexpr Index mask_columns(Index d) {
   return (d + dropout_block - 1) / dropout_block * dropout_block;
 }
 
-/// Sequences of a group. More of them read the weight less often; fewer leave more groups to share
-/// out.
+/// Sequences of a group. Large groups read the weight less often; small ones leave more groups to
+/// share out.
 constexpr Index most_in_group = 12;
 Index group_of(Index sequences) {
   return sequences >= 4 * most_in_group ? most_in_group : most_in_group / 2;
 }
 
 /// A group's memory: rows of sequences that stand together.
-struct Scratch {
+struct GroupSpace {
+  Index columns;       // stride of rows of h numbers
+  Index gate_columns;  // stride of rows of G h numbers
+  Index masks;         // stride of masks
+  // (sequences of the group, ..)
   Real* state;
-  Real* sums;
   Real* carry;
   Real* carry_cell;
+  Real* sums;
   Real* mask;
-  Real* row;
+  // single rows
+  Real* row;  // kept of a row that nobody keeps
   Real* zeros;
-  // strides
-  Index columns;
-  Index gate_columns;
-  Index masks;
 
-  Scratch(const RecurrenceShape& s, Real* base)
+  GroupSpace(const RecurrenceShape& s, Real* base)
       : columns(whole(s.hidden)),
         gate_columns(whole(gates_of(s.cell) * s.hidden)),
         masks(mask_columns(s.hidden)) {
@@ -56,7 +57,7 @@ struct Scratch {
   }
 };
 
-/// Where things of a group's sequence i at step t lie.
+/// Some sequences that run side by side, and where their rows lie.
 struct Group {
   const RecurrenceShape& s;
   Index first;
@@ -67,7 +68,8 @@ struct Group {
   Index row(Index i, Index t) const {
     return s.begins[first + i] + (s.reverse ? length(i) - 1 - t : t);
   }
-  Index running(Index t, Index at_most) const {  // sequences stand longest first
+  /// How many of the first `at_most` sequences have a step t. They stand longest first.
+  Index running(Index t, Index at_most) const {
     while (at_most > 0 && length(at_most - 1) <= t)
       --at_most;
     return at_most;
@@ -78,13 +80,13 @@ struct Group {
     if (t > 0) return states + row(i, t - 1) * s.hidden;
     return initial ? initial + number(i) * s.hidden : zeros;
   }
-  void masks(const Scratch& w) const {
+  void masks(const GroupSpace& w) const {
     if (s.dropout.active())
       for (Index i = 0; i < count; ++i)
         sequence_mask(s.dropout, number(i), s.hidden, w.mask + i * w.masks);
   }
   /// to = mask from, for the group's sequence i
-  void drop(const Scratch& w, Index i, const Real* from, Real* to) const {
+  void drop(const GroupSpace& w, Index i, const Real* from, Real* to) const {
     if (s.dropout.active())
       transform_serial(
           s.hidden, to, Mode::assign, [](Vec m, Vec x) { return m * x; }, w.mask + i * w.masks,
@@ -97,12 +99,37 @@ struct Group {
 template <class F>
 void for_groups(const RecurrenceShape& s, Real* workspace, F f) {
   parallel_for_workers(s.sequences, group_of(s.sequences),
-                       [&, size = Scratch::size(s)](Index begin, Index end, int worker) {
-                         const Scratch scratch(s, workspace + worker * size);
-                         f(Group{s, begin, end - begin}, scratch);
+                       [&, size = GroupSpace::size(s)](Index begin, Index end, int worker) {
+                         const GroupSpace space(s, workspace + worker * size);
+                         f(Group{s, begin, end - begin}, space);
                        });
 }
 
+/// A step of one row of a normed LSTM. now = v.cells of the row.
+void norm_lstm_row(Index h, const RecurrenceValues& v, const Real* x, const Real* u, const Real* c,
+                   Real* kept, Real* now, Real* y) {
+  Real* uhat = kept + kept_u * h;
+  Real* chat = kept + kept_c * h;
+  Real* scales = kept + kept_scales * h;
+  const Real* gain = v.gain;
+  scales[0] = normalise(4 * h, u, uhat);
+  lstm_gates(
+      h,
+      [=](Index g, auto lanes) {
+        return multiply_add(lanes.load(gain + g * h), lanes.load(uhat + g * h),
+                            lanes.load(x + g * h));
+      },
+      c, kept, now);
+  scales[1] = normalise(h, now, chat);
+  lstm_output(
+      h,
+      [=](auto lanes) {
+        return multiply_add(lanes.load(v.cell_gain), lanes.load(chat), lanes.load(v.cell_bias));
+      },
+      kept, y);
+}
+
+/// A step of row r. u (G h): the product U h; state and c (h): of the step before.
 template <Cell cell>
 void forward_row(Index h, const RecurrenceValues& v, Index r, const Real* u, const Real* state,
                  const Real* c, Real* kept) {
@@ -114,53 +141,69 @@ void forward_row(Index h, const RecurrenceValues& v, Index r, const Real* u, con
         h, y, Mode::assign, [](Vec p, Vec q, Vec s) { return tanh(p + q + s); }, x, u, b);
   } else if constexpr (cell == Cell::gru) {
     gru_row(
-        h, x, [=](Index g, auto lane) { return lane.load(u + g * h) + lane.load(b + g * h); },
+        h, x, [=](Index g, auto lanes) { return lanes.load(u + g * h) + lanes.load(b + g * h); },
         state, kept, y);
   } else if constexpr (cell == Cell::lstm) {
     Real* now = v.cells + r * h;
     lstm_gates(
         h,
-        [=](Index g, auto lane) {
-          return lane.load(x + g * h) + lane.load(u + g * h) + lane.load(b + g * h);
+        [=](Index g, auto lanes) {
+          return lanes.load(x + g * h) + lanes.load(u + g * h) + lanes.load(b + g * h);
         },
         c, kept, now);
     lstm_output(
-        h, [=](auto lane) { return lane.load(now); }, kept, y);
+        h, [=](auto lanes) { return lanes.load(now); }, kept, y);
   } else {
-    Real* now = v.cells + r * h;
-    Real* uhat = kept + kept_u * h;
-    Real* chat = kept + kept_c * h;
-
-    Real* scales = kept + kept_scales * h;
-    const Real* gain = v.gain;
-    scales[0] = normalise(4 * h, u, uhat);
-    lstm_gates(
-        h,
-        [=](Index g, auto lane) {
-          return multiply_add(lane.load(gain + g * h), lane.load(uhat + g * h),
-                              lane.load(x + g * h));
-        },
-        c, kept, now);
-    scales[1] = normalise(h, now, chat);
-    lstm_output(
-        h,
-        [=](auto lane) {
-          return multiply_add(lane.load(v.cell_gain), lane.load(chat), lane.load(v.cell_bias));
-        },
-        kept, y);
+    norm_lstm_row(h, v, x, u, c, kept, v.cells + r * h, y);
   }
 }
 
-/// dh and dc hold what comes from the step after; they are left with what goes to the one before,
-/// besides the product's share.
+/// to += from
+void add_row(Index h, const Real* from, Real* to) {
+  transform_serial(
+      h, to, Mode::accumulate, [](Vec d) { return d; }, from);
+}
+
+/// The LSTMs' part of backward_row(). dy(lanes) is the whole gradient of y.
+template <Cell cell, class D>
+void lstm_row_backward(Index h, const RecurrenceValues& v, const RecurrenceGradients& g, Index r,
+                       const Real* c, D dy, Real* dh, Real* dc) {
+  const Real* kept = v.kept + r * kept_of(cell, h);
+  Real* dx = g.dx + r * gates_of(cell) * h;
+  add_row(h, g.dcells + r * h, dc);
+  if constexpr (cell == Cell::lstm) {
+    const Real* now = v.cells + r * h;
+    // dh is read before it is written.
+    lstm_output_backward(
+        h, [=](auto lanes) { return lanes.load(now); }, dy, kept, dh, dx);
+    add_row(h, dh, dc);
+  } else {
+    const Real* chat = kept + kept_c * h;
+    const Real* scales = kept + kept_scales * h;
+    Real* dnorm = g.dcell_norm + r * h;
+    lstm_output_backward(
+        h,
+        [=](auto lanes) {
+          return multiply_add(lanes.load(v.cell_gain), lanes.load(chat), lanes.load(v.cell_bias));
+        },
+        dy, kept, dnorm, dx);
+    normalise_backward(h, chat, scales[1], v.cell_gain, dnorm, dc, Mode::accumulate);
+  }
+  lstm_gates_backward(h, c, kept, dc, dx, dc);
+  if constexpr (cell == Cell::norm_lstm)
+    normalise_backward(4 * h, kept + kept_u * h, kept[kept_scales * h], v.gain, dx,
+                       g.du + r * gates_of(cell) * h, Mode::assign);
+  std::fill_n(dh, h, Real{0});
+}
+
+/// dh and dc (h) hold what comes from the step after. They are left with what goes to the step
+/// before, except the product's share.
 template <Cell cell>
 void backward_row(Index h, const RecurrenceValues& v, const RecurrenceGradients& g, Index r,
                   const Real* state, const Real* c, Real* dh, Real* dc) {
-  const Real* kept = v.kept + r * kept_of(cell, h);
   const Real* outside = g.dy + r * h;
-  Real* dx = g.dx + r * gates_of(cell) * h;
-  [[maybe_unused]] Real* du = g.du + r * gates_of(cell) * h;
-  const auto dy = [=](auto lane) { return lane.load(dh) + lane.load(outside); };
+  [[maybe_unused]] Real* dx = g.dx + r * gates_of(cell) * h;
+  const auto dy = [=](auto lanes) { return lanes.load(dh) + lanes.load(outside); };
   if constexpr (cell == Cell::elman) {
     const Real* y = v.y + r * h;
     transform_serial(
@@ -168,35 +211,10 @@ void backward_row(Index h, const RecurrenceValues& v, const RecurrenceGradients&
         outside, y);
     std::fill_n(dh, h, Real{0});
   } else if constexpr (cell == Cell::gru) {
-    gru_row_backward(h, dy, kept, state, dx, du, dh);
+    gru_row_backward(h, dy, v.kept + r * kept_of(cell, h), state, dx, g.du + r * gates_of(cell) * h,
+                     dh);
   } else {
-    const Real* now = v.cells + r * h;
-    const Real* outside_cell = g.dcells + r * h;
-    transform_serial(
-        h, dc, Mode::accumulate, [](Vec d) { return d; }, outside_cell);
-    if constexpr (cell == Cell::lstm) {
-      // dh is read before it is written
-      lstm_output_backward(
-          h, [=](auto lane) { return lane.load(now); }, dy, kept, dh, dx);
-      transform_serial(
-          h, dc, Mode::accumulate, [](Vec d) { return d; }, dh);
-    } else {
-      const Real* chat = kept + kept_c * h;
-      const Real* scales = kept + kept_scales * h;
-      Real* dnorm = g.dcell_norm + r * h;
-      lstm_output_backward(
-          h,
-          [=](auto lane) {
-            return multiply_add(lane.load(v.cell_gain), lane.load(chat), lane.load(v.cell_bias));
-          },
-          dy, kept, dnorm, dx);
-      normalise_backward(h, chat, scales[1], v.cell_gain, dnorm, dc, Mode::accumulate);
-    }
-    lstm_gates_backward(h, c, kept, dc, dx, dc);
-    if constexpr (cell == Cell::norm_lstm)
-      normalise_backward(4 * h, kept + kept_u * h, kept[kept_scales * h], v.gain, dx, du,
-                         Mode::assign);
-    std::fill_n(dh, h, Real{0});
+    lstm_row_backward<cell>(h, v, g, r, c, dy, dh, dc);
   }
 }
 
@@ -205,14 +223,14 @@ void forward(const RecurrenceShape& s, const RecurrenceValues& v, Real* workspac
   const Index h = s.hidden;
   const Index columns = gates_of(cell) * h;
   const Index kept = kept_of(cell, h);
-  for_groups(s, workspace, [&](const Group& group, const Scratch& w) {
+  for_groups(s, workspace, [&](const Group& group, const GroupSpace& w) {
     group.masks(w);
     for (Index i = 0; i < group.count; ++i)
       group.drop(w, i, group.before(i, 0, v.y, v.h0, w.zeros), w.state + i * w.columns);
     Index running = group.count;
     for (Index t = 0; (running = group.running(t, running)) > 0; ++t) {
-      packed_product(running, columns, h, w.state, w.columns, v.weight, nullptr, w.sums,
-                     w.gate_columns, Mode::assign);
+      packed_gemm_serial({w.state, running, h, w.columns}, v.weight, nullptr,
+                         {w.sums, running, columns, w.gate_columns}, Mode::assign);
       for (Index i = 0; i < running; ++i) {
         const Index r = group.row(i, t);
         forward_row<cell>(
@@ -224,39 +242,44 @@ void forward(const RecurrenceShape& s, const RecurrenceValues& v, Real* workspac
   });
 }
 
+/// Step t of the group's first `running` sequences.
+template <Cell cell>
+void backward_step(const Group& group, const GroupSpace& w, const RecurrenceValues& v,
+                   const RecurrenceGradients& g, Index t, Index running) {
+  const RecurrenceShape& s = group.s;
+  const Index h = s.hidden;
+  const Index columns = gates_of(cell) * h;
+  for (Index i = 0; i < running; ++i) {
+    const Index r = group.row(i, t);
+    backward_row<cell>(h, v, g, r, group.before(i, t, v.y, v.h0, w.zeros),
+                       group.before(i, t, v.cells, v.c0, w.zeros), w.carry + i * w.columns,
+                       w.carry_cell + i * w.columns);
+    std::copy_n(g.du + r * columns, columns, w.sums + i * w.gate_columns);
+  }
+  // d(mask h') = du U
+  packed_gemm_serial({w.sums, running, columns, w.gate_columns}, v.weight, nullptr,
+                     {w.state, running, h, w.columns}, Mode::assign);
+  for (Index i = 0; i < running; ++i) {
+    const Real* d = w.state + i * w.columns;
+    Real* carry = w.carry + i * w.columns;
+    if (s.dropout.active())
+      transform_serial(
+          h, carry, Mode::accumulate, [](Vec m, Vec x) { return m * x; }, w.mask + i * w.masks, d);
+    else
+      add_row(h, d, carry);
+  }
+}
+
 template <Cell cell>
 void backward(const RecurrenceShape& s, const RecurrenceValues& v, const RecurrenceGradients& g,
               Real* workspace) {
   const Index h = s.hidden;
-  const Index columns = gates_of(cell) * h;
-  for_groups(s, workspace, [&](const Group& group, const Scratch& w) {
+  for_groups(s, workspace, [&](const Group& group, const GroupSpace& w) {
     group.masks(w);
     std::fill_n(w.carry, group.count * w.columns, Real{0});
     std::fill_n(w.carry_cell, group.count * w.columns, Real{0});
-    for (Index t = group.length(0) - 1; t >= 0; --t) {
-      const Index running = group.running(t, group.count);
-      for (Index i = 0; i < running; ++i) {
-        const Index r = group.row(i, t);
-        backward_row<cell>(h, v, g, r, group.before(i, t, v.y, v.h0, w.zeros),
-                           group.before(i, t, v.cells, v.c0, w.zeros), w.carry + i * w.columns,
-                           w.carry_cell + i * w.columns);
-        std::copy_n(g.du + r * columns, columns, w.sums + i * w.gate_columns);
-      }
-      // d(mask h') = du U
-      packed_product(running, h, columns, w.sums, w.gate_columns, v.weight, nullptr, w.state,
-                     w.columns, Mode::assign);
-      for (Index i = 0; i < running; ++i) {
-        const Real* d = w.state + i * w.columns;
-        Real* carry = w.carry + i * w.columns;
-        if (s.dropout.active())
-          transform_serial(
-              h, carry, Mode::accumulate, [](Vec m, Vec x) { return m * x; }, w.mask + i * w.masks,
-              d);
-        else
-          transform_serial(
-              h, carry, Mode::accumulate, [](Vec x) { return x; }, d);
-      }
-    }
+    for (Index t = group.length(0) - 1; t >= 0; --t)
+      backward_step<cell>(group, w, v, g, t, group.running(t, group.count));
     for (Index i = 0; i < group.count; ++i) {
       if (g.dh0) std::copy_n(w.carry + i * w.columns, h, g.dh0 + group.number(i) * h);
       if (g.dc0) std::copy_n(w.carry_cell + i * w.columns, h, g.dc0 + group.number(i) * h);
@@ -266,7 +289,7 @@ void backward(const RecurrenceShape& s, const RecurrenceValues& v, const Recurre
 
 }  // namespace
 
-Index recurrence_workspace(const RecurrenceShape& shape) { return Scratch::size(shape); }
+Index recurrence_workspace(const RecurrenceShape& shape) { return GroupSpace::size(shape); }
 
 void recurrence(const RecurrenceShape& s, const RecurrenceValues& v, Real* workspace) {
   switch (s.cell) {
@@ -289,7 +312,7 @@ void recurrence_backward(const RecurrenceShape& s, const RecurrenceValues& v,
 
 void recurrence_inputs(const RecurrenceShape& s, const Real* h0, const Real* y, Real* inputs,
                        Real* workspace) {
-  for_groups(s, workspace, [&](const Group& group, const Scratch& w) {
+  for_groups(s, workspace, [&](const Group& group, const GroupSpace& w) {
     group.masks(w);
     for (Index i = 0; i < group.count; ++i)
       for (Index t = 0; t < group.length(i); ++t)
@@ -297,57 +320,51 @@ void recurrence_inputs(const RecurrenceShape& s, const Real* h0, const Real* y, 
   });
 }
 
-void lstm_cell(Index n, Index h, const Real* gates, const Real* c, Real* y, Real* cells,
-               Real* kept) {
-  parallel_for(n, grain_of(100 * h), [=](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) {
-      const Real* z = gates + r * 4 * h;
-      Real* k = kept + r * 4 * h;
-      Real* now = cells + r * h;
-      lstm_gates(
-          h, [=](Index g, auto lane) { return lane.load(z + g * h); }, c + r * h, k, now);
-      lstm_output(
-          h, [=](auto lane) { return lane.load(now); }, k, y + r * h);
-    }
+void lstm_cell(const LstmCell& cell) {
+  const Index h = cell.hidden;
+  parallel_for_each(cell.n, 100 * h, [=](Index r) {
+    const Real* z = cell.gates + r * 4 * h;
+    Real* kept = cell.kept + r * 4 * h;
+    Real* now = cell.cells + r * h;
+    lstm_gates(
+        h, [=](Index g, auto lanes) { return lanes.load(z + g * h); }, cell.c + r * h, kept, now);
+    lstm_output(
+        h, [=](auto lanes) { return lanes.load(now); }, kept, cell.y + r * h);
   });
 }
 
-void lstm_cell_backward(Index n, Index h, const Real* kept, const Real* c, const Real* cells,
-                        const Real* dy, const Real* dcells, Real* dgates, Real* dc) {
-  parallel_for(n, grain_of(60 * h), [=](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) {
-      const Real* k = kept + r * 4 * h;
-      const Real* now = cells + r * h;
-      const Real* d = dy + r * h;
-      Real* to = dc + r * h;
-      lstm_output_backward(
-          h, [=](auto lane) { return lane.load(now); }, [=](auto lane) { return lane.load(d); }, k,
-          to, dgates + r * 4 * h);
-      transform_serial(
-          h, to, Mode::accumulate, [](Vec x) { return x; }, dcells + r * h);
-      lstm_gates_backward(h, c + r * h, k, to, dgates + r * 4 * h, to);
-    }
+void lstm_cell_backward(const LstmCellBackward& cell) {
+  const Index h = cell.hidden;
+  parallel_for_each(cell.n, 60 * h, [=](Index r) {
+    const Real* kept = cell.kept + r * 4 * h;
+    const Real* now = cell.cells + r * h;
+    const Real* d = cell.dy + r * h;
+    Real* dgates = cell.dgates + r * 4 * h;
+    Real* dc = cell.dc + r * h;
+    lstm_output_backward(
+        h, [=](auto lanes) { return lanes.load(now); }, [=](auto lanes) { return lanes.load(d); },
+        kept, dc, dgates);
+    add_row(h, cell.dcells + r * h, dc);
+    lstm_gates_backward(h, cell.c + r * h, kept, dc, dgates, dc);
   });
 }
 
-void gru_cell(Index n, Index h, const Real* x, const Real* u, const Real* state, Real* y,
-              Real* kept) {
-  parallel_for(n, grain_of(70 * h), [=](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r)
-      gru_row(
-          h, x + r * 3 * h,
-          [p = u + r * 3 * h, h](Index g, auto lane) { return lane.load(p + g * h); },
-          state + r * h, kept + r * 4 * h, y + r * h);
+void gru_cell(const GruCell& cell) {
+  const Index h = cell.hidden;
+  parallel_for_each(cell.n, 70 * h, [=](Index r) {
+    gru_row(
+        h, cell.x + r * 3 * h,
+        [u = cell.u + r * 3 * h, h](Index g, auto lanes) { return lanes.load(u + g * h); },
+        cell.state + r * h, cell.kept + r * 4 * h, cell.y + r * h);
   });
 }
 
-void gru_cell_backward(Index n, Index h, const Real* kept, const Real* state, const Real* dy,
-                       Real* dx, Real* du, Real* dstate) {
-  parallel_for(n, grain_of(40 * h), [=](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r)
-      gru_row_backward(
-          h, [d = dy + r * h](auto lane) { return lane.load(d); }, kept + r * 4 * h, state + r * h,
-          dx + r * 3 * h, du + r * 3 * h, dstate + r * h);
+void gru_cell_backward(const GruCellBackward& cell) {
+  const Index h = cell.hidden;
+  parallel_for_each(cell.n, 40 * h, [=](Index r) {
+    gru_row_backward(
+        h, [d = cell.dy + r * h](auto lanes) { return lanes.load(d); }, cell.kept + r * 4 * h,
+        cell.state + r * h, cell.dx + r * 3 * h, cell.du + r * 3 * h, cell.dstate + r * h);
   });
 }
 
@@ -355,8 +372,7 @@ void sequence_mask(const Dropout& dropout, Index sequence, Index d, Real* mask) 
   dropout_mask(dropout, sequence * (mask_columns(d) / dropout_block), d, mask);
 }
 
-void sequence_dropout(const RecurrenceShape& s, const Real* x, Real* y, Mode mode,
-                      Real* workspace) {
+void sequence_dropout(const RecurrenceShape& s, const Real* x, Output y, Real* workspace) {
   const Index d = s.hidden;
   parallel_for_workers(s.sequences, grain_of(20 * d), [&](Index begin, Index end, int worker) {
     Real* mask = workspace + worker * mask_columns(d);
@@ -364,19 +380,18 @@ void sequence_dropout(const RecurrenceShape& s, const Real* x, Real* y, Mode mod
       sequence_mask(s.dropout, s.numbers[i], d, mask);
       for (Index r = s.begins[i]; r < s.begins[i] + s.lengths[i]; ++r)
         transform_serial(
-            d, y + r * d, mode, [](Vec m, Vec v) { return m * v; }, mask, x + r * d);
+            d, y.data + r * d, y.mode, [](Vec m, Vec v) { return m * v; }, mask, x + r * d);
     }
   });
 }
 
-void sum_products(Index m, Index n, const Real* a, Index lda, const Real* b, Index ldb, Real* y,
-                  Mode mode) {
-  parallel_for(n, 256, [=](Index begin, Index end) {
-    if (mode == Mode::assign) std::fill(y + begin, y + end, Real{0});
-    for (Index i = 0; i < m; ++i)
+void sum_products(const ConstMatrix& a, const ConstMatrix& b, Output y) {
+  parallel_for(a.columns, 256, [=](Index begin, Index end) {
+    if (y.mode == Mode::assign) std::fill(y.data + begin, y.data + end, Real{0});
+    for (Index i = 0; i < a.rows; ++i)
       transform_serial(
-          end - begin, y + begin, Mode::accumulate, [](Vec p, Vec q) { return p * q; },
-          a + i * lda + begin, b + i * ldb + begin);
+          end - begin, y.data + begin, Mode::accumulate, [](Vec p, Vec q) { return p * q; },
+          a.row(i) + begin, b.row(i) + begin);
   });
 }
 

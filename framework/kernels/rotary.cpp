@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "framework/kernels/simd.h"
+#include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
 
 void rotary_table(Index first, Index count, Index width, double base, Real* cosines, Real* sines) {
   const Index half = width / 2;
-  // angles are added up from multiples of this, so that a position's numbers are its own
+  // Angles are added up from the multiples of this, so that a position's numbers do not depend on
+  // where the table begins.
   constexpr Index run = 64;
   parallel_for(half, grain_of(10 * (count + run)), [=](Index begin, Index end) {
     for (Index c = begin; c < end; ++c) {
@@ -37,29 +38,27 @@ void rotary_table(Index first, Index count, Index width, double base, Real* cosi
   });
 }
 
-void rotary(Index rows, Index heads, Index width, bool back, const Id* positions,
-            const Real* cosines, const Real* sines, const Real* x, Real* y, Mode mode) {
-  const Index half = width / 2;
+void rotary(const RotaryRows& r, bool back, const Real* x, Output y) {
+  const Index half = r.width / 2;
+  const Index d = r.heads * r.width;
   const Vec sign = back ? Real{-1} : Real{1};
-  parallel_for(rows, grain_of(4 * heads * width), [=](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      const Real* from = x + i * heads * width;
-      Real* to = y + i * heads * width;
-      if (positions[i] < 0) {
-        if (mode == Mode::assign) std::fill_n(to, heads * width, Real{0});
-        continue;
-      }
-      const Real* cosine = cosines + positions[i] * half;
-      const Real* sine = sines + positions[i] * half;
-      for (Index h = 0; h < heads; ++h, from += width, to += width) {
-        transform_serial(
-            half, to, mode, [sign](Vec a, Vec b, Vec c, Vec s) { return a * c - sign * b * s; },
-            from, from + half, cosine, sine);
-        transform_serial(
-            half, to + half, mode,
-            [sign](Vec a, Vec b, Vec c, Vec s) { return sign * a * s + b * c; }, from, from + half,
-            cosine, sine);
-      }
+  parallel_for_each(r.rows, 4 * d, [=](Index i) {
+    const Real* from = x + i * d;
+    Real* to = y.data + i * d;
+    if (r.positions[i] < 0) {
+      if (y.mode == Mode::assign) std::fill_n(to, d, Real{0});
+      return;
+    }
+    const Real* cosine = r.cosines + r.positions[i] * half;
+    const Real* sine = r.sines + r.positions[i] * half;
+    for (Index h = 0; h < r.heads; ++h, from += r.width, to += r.width) {
+      transform_serial(
+          half, to, y.mode, [sign](Vec a, Vec b, Vec c, Vec s) { return a * c - sign * b * s; },
+          from, from + half, cosine, sine);
+      transform_serial(
+          half, to + half, y.mode,
+          [sign](Vec a, Vec b, Vec c, Vec s) { return sign * a * s + b * c; }, from, from + half,
+          cosine, sine);
     }
   });
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "framework/kernels/matrix.h"
 #include "framework/types.h"
 
 namespace heed::kernels {
@@ -7,9 +8,18 @@ namespace heed::kernels {
 /// cosines, sines (count, width / 2) of (first + i) base^(-2c / width)
 void rotary_table(Index first, Index count, Index width, double base, Real* cosines, Real* sines);
 
-/// y = or += x with columns c and c + width / 2 of each head turned by the angle of row
-/// `positions[i]` of the table, or back. Rows of negative position become = or += 0.
-void rotary(Index rows, Index heads, Index width, bool back, const Id* positions,
-            const Real* cosines, const Real* sines, const Real* x, Real* y, Mode mode);
+/// Rows (rows, heads * width) and the angles that they are turned by.
+struct RotaryRows {
+  Index rows;
+  Index heads;
+  Index width;
+  const Id* positions;  // (rows): row of the table; negative: the row becomes zeros
+  // (positions, width / 2)
+  const Real* cosines;
+  const Real* sines;
+};
+/// y = or += x with columns c and c + width / 2 of each head turned by the angle of the row's
+/// position, or turned `back`.
+void rotary(const RotaryRows& rows, bool back, const Real* x, Output y);
 
 }  // namespace heed::kernels

@@ -1,29 +1,28 @@
 #pragma once
 
-// For kernels' .cpp files only: Eigen's packets behind arithmetic operators. Every element goes
-// through the same vector instructions wherever it lies, the last ones padded, so that a result
-// never depends on position or alignment.
+// For kernels' .cpp files only: Eigen's packets behind arithmetic operators. The last elements of a
+// row are padded to a vector, so that every element goes through the same instructions. A result
+// therefore depends neither on its position nor on alignment. Loops stand in vector_loops.h.
 
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored \
-    "-Wuninitialized"  // g++ 12 warns of its own AVX-512 intrinsics (GCC bug 105593)
+// g++ 12 warns of its own AVX-512 intrinsics (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <Eigen/Core>
 #pragma GCC diagnostic pop
 
-#include "framework/kernels/parallel.h"
 #include "framework/types.h"
 
 namespace heed::kernels {
 
 namespace packet = Eigen::internal;
 
-#if defined(__AVX512F__) && !defined(HEED_DOUBLE) && \
-    !defined(__SANITIZE_ADDRESS__)  // which does not look into masked access
+// The address sanitizer does not look into masked access.
+#if defined(__AVX512F__) && !defined(HEED_DOUBLE) && !defined(__SANITIZE_ADDRESS__)
 #define HEED_MASKED_ACCESS
 #endif
 
@@ -36,7 +35,8 @@ struct Vec {
   Vec(Packet value) : p(value) {}
   Vec(Real value) : p(packet::pset1<Packet>(value)) {}
   static Vec load(const Real* from) { return packet::ploadu<Packet>(from); }
-  static Vec load(const Real* from, Index count) {  // the rest is zero
+  /// `count` numbers; the other lanes are zero.
+  static Vec load(const Real* from, Index count) {
 #ifdef HEED_MASKED_ACCESS
     return _mm512_maskz_loadu_ps(first(count), from);
 #else
@@ -74,8 +74,8 @@ struct Vec {
 #endif
 };
 
-/// Else the compiler may read it again from memory at each use, and a loop of products waits for
-/// its loads.
+/// Keeps the compiler from reading `a` from memory again at each use, which makes a loop of
+/// products wait for its loads.
 inline void keep_in_register([[maybe_unused]] Vec& a) {
 #ifdef __x86_64__
   asm("" : "+v"(a.p));
@@ -91,15 +91,15 @@ inline Vec abs(Vec a) { return packet::pabs(a.p); }
 inline Vec less(Vec a, Vec b) { return packet::pcmp_lt(a.p, b.p); }  // a mask, for select
 inline Vec equal(Vec a, Vec b) { return packet::pcmp_eq(a.p, b.p); }
 inline Vec select(Vec mask, Vec a, Vec b) { return packet::pselect(mask.p, a.p, b.p); }
-inline bool any_less(Vec a, Vec b) {  // of a number that is none: false
-  return packet::predux_any(packet::pcmp_lt(a.p, b.p));
-}
+/// Whether a < b in any lane. A NaN is not less.
+inline bool any_less(Vec a, Vec b) { return packet::predux_any(packet::pcmp_lt(a.p, b.p)); }
 inline Real sum(Vec a) { return packet::predux(a.p); }
 inline Real max(Vec a) { return packet::predux_max(a.p); }
-/// What a running maximum takes: a larger number, or the first that is none.
+/// Whether a running maximum takes `value`: a larger number, or the first NaN.
 inline bool replaces(Real value, Real largest) { return !(value <= largest) && largest == largest; }
 
-inline Vec log_of_normal(Vec a) { return packet::plog(a.p); }  // denormal: that of the smallest one
+/// Of a denormal number: the logarithm of the smallest normal one.
+inline Vec log_of_normal(Vec a) { return packet::plog(a.p); }
 inline Vec log(Vec a) {
   // Multiply denormal numbers by 2^64 first.
   constexpr Real two_to_64 = Real(18446744073709551616.0);
@@ -112,15 +112,14 @@ inline Vec log(Vec a) {
 inline Vec exp(Vec a) {
   const Real low = std::log(std::numeric_limits<Real>::min());  // below it 0: no denormal numbers
 #if defined(__AVX512F__) && !defined(HEED_DOUBLE)
-  // 2^m e^r, m = round(a / log 2): VSCALEF overflows to infinity by itself. The order of min's
+  // 2^m e^r with m = round(a / log 2). VSCALEF overflows to infinity by itself. The order of min's
   // operands keeps a NaN.
   const __m512 x = _mm512_min_ps(_mm512_set1_ps(89), a.p);
   const Vec m = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)),
                                      _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const Vec r = multiply_add(m, Vec(-1.42860682e-06F), multiply_add(m, Vec(-0.693145752F), Vec(x)));
-
   const Vec r2 = r * r;
-  // (e^r - 1 - r) / r^2 through its values at five Chebyshev nodes: wrong by 1e-8 of e^r at most
+  // (e^r - 1 - r) / r^2 through its values at five Chebyshev nodes. The error is at most 1e-8 e^r.
   const Vec even =
       multiply_add(multiply_add(Vec(1.3926184e-03F), r2, Vec(4.16665546e-02F)), r2, Vec(0.5F));
   const Vec odd = multiply_add(Vec(8.3631791e-03F), r2, Vec(0.16666577F));
@@ -128,14 +127,15 @@ inline Vec exp(Vec a) {
   return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(a.p, _mm512_set1_ps(low), _CMP_NLT_UQ), y.p,
                                 m.p);
 #else
-  // Eigen's clamps its argument: at the ends it gives a large and a tiny number in place of
+  // Eigen's exp clamps its argument: at the ends it gives a large and a tiny number in place of
   // infinity and 0.
-  const Vec high(std::log(std::numeric_limits<Real>::max())), y = packet::pexp(a.p);
+  const Vec high(std::log(std::numeric_limits<Real>::max()));
+  const Vec y = packet::pexp(a.p);
   return select(less(high, a), Vec(std::numeric_limits<Real>::infinity()),
                 select(less(a, Vec(low)), Vec(Real(0)), y));
 #endif
 }
-// not Eigen's, whose Newton steps on AVX-512 give NaN for infinity and 0 for the smallest numbers
+/// Not Eigen's, whose Newton steps on AVX-512 give NaN for infinity and 0 for the smallest numbers.
 inline Vec sqrt(Vec a) {
   alignas(64) Real buffer[Vec::width];
   packet::pstore(buffer, a.p);
@@ -155,22 +155,5 @@ inline Vec tanh(Vec a) {
   }
 }
 inline Vec sigmoid(Vec a) { return Vec(1) / (Vec(1) + exp(-a)); }
-
-/// out[i] (+)= f(in[i]...), vectorised over [0, n) on this thread.
-template <class F, class... In>
-void transform_serial(Index n, Real* out, Mode mode, F f, const In*... in) {
-  Index i = 0;
-  for (; i + Vec::width <= n; i += Vec::width)
-    f(Vec::load(in + i)...).store(out + i, mode);
-  if (i < n) f(Vec::load(in + i, n - i)...).store(out + i, n - i, mode);
-}
-
-/// The same on all threads; `cost` is about how many operations f takes an element.
-template <class F, class... In>
-void transform(Index n, Real* out, Mode mode, Index cost, F f, const In*... in) {
-  parallel_for(n, grain_of(cost) / Vec::width * Vec::width, [&](Index begin, Index end) {
-    transform_serial(end - begin, out + begin, mode, f, (in + begin)...);
-  });
-}
 
 }  // namespace heed::kernels

@@ -1,38 +1,44 @@
 #pragma once
 
-// For kernels' .cpp files only: products of tiles small enough for the first two cache levels,
-// where a BLAS call costs more than its arithmetic. Rows of b and c are padded to a whole number of
-// vectors.
+// For kernels' .cpp files only: products of tiles. A tile fits into the first two cache levels,
+// where a BLAS call costs more than its arithmetic. Rows of b and c are padded to whole vectors.
 
+#include "framework/kernels/matrix.h"
 #include "framework/kernels/simd.h"
 
 namespace heed::kernels {
 
-/// Whole vectors of any machine's width, so that what is numbered by it (dropout) is the same
-/// everywhere.
+/// n rounded up to whole vectors of any machine's width, so that the elements of a padded row have
+/// the same numbers (dropout counts them) on every machine.
 constexpr Index padded(Index n) { return (n + 15) / 16 * 16; }
 static_assert(16 % Vec::width == 0);
 
-/// rows x vectors of c, kept in registers over all k.
+/// c (rows, vectors * width) = or += a b, for a (rows, k) and b with rows `b_stride` apart. c stays
+/// in registers over all k.
 template <int rows, int vectors>
-[[gnu::noinline]] void tile_block(Index k, const Real* a, Index a_row, Index a_step, const Real* b,
-                                  Index ldb, Real* c, Index ldc, Mode mode) {
+[[gnu::noinline]] void tile_block(const ConstMatrix& a, const Real* b, Index b_stride, Real* c,
+                                  Index c_stride, Mode mode) {
+  const Index k = a.columns;
+  const Index a_row = a.row_stride;
+  const Index a_step = a.column_stride;
+  const Real* const left = a.data;
   Vec sums[rows][vectors];
 #pragma GCC unroll 8
   for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j)
-      sums[i][j] = mode == Mode::assign ? Vec(Real{0}) : Vec::load(c + i * ldc + j * Vec::width);
+      sums[i][j] =
+          mode == Mode::assign ? Vec(Real{0}) : Vec::load(c + i * c_stride + j * Vec::width);
   for (Index p = 0; p < k; ++p) {
     Vec row[vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
-      row[j] = Vec::load(b + p * ldb + j * Vec::width);
+      row[j] = Vec::load(b + p * b_stride + j * Vec::width);
       keep_in_register(row[j]);
     }
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
-      const Vec factor = a[i * a_row + p * a_step];
+      const Vec factor = left[i * a_row + p * a_step];
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j)
         sums[i][j] = multiply_add(factor, row[j], sums[i][j]);
@@ -42,41 +48,53 @@ template <int rows, int vectors>
   for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j)
-      sums[i][j].store(c + i * ldc + j * Vec::width);
+      sums[i][j].store(c + i * c_stride + j * Vec::width);
 }
 
-template <int vectors>
-inline void tile_columns(Index m, Index k, const Real* a, Index a_row, Index a_step, const Real* b,
-                         Index ldb, Real* c, Index ldc, Mode mode) {
+/// Rows of c that stay in registers: of 32 on AVX-512, of 16 elsewhere.
+constexpr int tall_rows(int vectors) {
 #ifdef __AVX512F__
-  constexpr int tall = vectors >= 4 ? 6 : 8;  // 32 registers
+  return vectors >= 4 ? 6 : 8;
 #else
-  constexpr int tall = vectors >= 4 ? 2 : vectors == 2 ? 4 : 8;  // 16 registers
+  if (vectors >= 4) return 2;
+  return vectors == 2 ? 4 : 8;
 #endif
-  Index i = 0;
-  for (; i + tall <= m; i += tall)
-    tile_block<tall, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
-  if (i + 4 <= m) {
-    tile_block<4, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
-    i += 4;
-  }
-  for (; i + 2 <= m; i += 2)
-    tile_block<2, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
-  if (i < m)
-    tile_block<1, vectors>(k, a + i * a_row, a_row, a_step, b, ldb, c + i * ldc, ldc, mode);
 }
 
-/// c (m, n) = or += a (m, k) b (k, n) with a[i, p] at a + i a_row + p a_step, so that a may be
-/// transposed; n a multiple of the width.
-inline void tile_product(Index m, Index n, Index k, const Real* a, Index a_row, Index a_step,
-                         const Real* b, Index ldb, Real* c, Index ldc, Mode mode) {
+/// The columns [j, j + vectors * width) of c.
+template <int vectors>
+inline void tile_columns(ConstMatrix a, const ConstMatrix& b, const Matrix& c, Index j, Mode mode) {
+  constexpr int tall = tall_rows(vectors);
+  const Real* const right = b.data + j;
+  Real* out = c.data + j;
+  Index left = c.rows;
+  const auto next = [&](Index rows) {
+    a.data += rows * a.row_stride;
+    out += rows * c.row_stride;
+    left -= rows;
+  };
+  for (; left >= tall; next(tall))
+    tile_block<tall, vectors>(a, right, b.row_stride, out, c.row_stride, mode);
+  if (left >= 4) {
+    tile_block<4, vectors>(a, right, b.row_stride, out, c.row_stride, mode);
+    next(4);
+  }
+  for (; left >= 2; next(2))
+    tile_block<2, vectors>(a, right, b.row_stride, out, c.row_stride, mode);
+  if (left >= 1) tile_block<1, vectors>(a, right, b.row_stride, out, c.row_stride, mode);
+}
+
+/// c (m, n) = or += a (m, k) b (k, n). a may be transposed. n is a multiple of Vec::width; the
+/// column strides of b and c are 1.
+inline void tile_product(const ConstMatrix& a, const ConstMatrix& b, const Matrix& c, Mode mode) {
+  const Index n = c.columns;
   Index j = 0;
   for (; j + 4 * Vec::width <= n; j += 4 * Vec::width)
-    tile_columns<4>(m, k, a, a_row, a_step, b + j, ldb, c + j, ldc, mode);
+    tile_columns<4>(a, b, c, j, mode);
   for (; j + 2 * Vec::width <= n; j += 2 * Vec::width)
-    tile_columns<2>(m, k, a, a_row, a_step, b + j, ldb, c + j, ldc, mode);
+    tile_columns<2>(a, b, c, j, mode);
   for (; j < n; j += Vec::width)
-    tile_columns<1>(m, k, a, a_row, a_step, b + j, ldb, c + j, ldc, mode);
+    tile_columns<1>(a, b, c, j, mode);
 }
 
 }  // namespace heed::kernels

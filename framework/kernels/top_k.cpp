@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "framework/kernels/fold.h"
+#include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
 
@@ -15,7 +15,7 @@ void log_sum_exp(Index m, Index n, const Real* x, Real* y) {
       const Real top = largest(n, row);
       y[i] = top;
       if (top == -std::numeric_limits<Real>::infinity()) continue;
-      y[i] += std::log(sum_of(n, [=](Index j, Index c) { return exp(at(row, j, c) - Vec(top)); }));
+      y[i] += std::log(sum_of(n, [=](auto lanes) { return exp(lanes.load(row) - Vec(top)); }));
     }
   });
 }

@@ -2,6 +2,7 @@
 
 // For kernels' .cpp files only.
 
+#include "framework/kernels/matrix.h"
 #include "framework/kernels/simd.h"
 
 namespace heed::kernels {
@@ -11,15 +12,18 @@ namespace heed::kernels {
 using Square = packet::PacketBlock<Vec::Packet, Vec::width>;
 #pragma GCC diagnostic pop
 
-/// to (columns, rows) = from^T, rows of `from` being `stride` numbers apart and rows of `to` `ld`;
-/// squares of vectors are turned in registers.
-[[gnu::noinline]] inline void transpose(Index rows, Index columns, const Real* from, Index stride,
-                                        Real* to, Index ld) {
+/// to (columns, rows), with rows `ld` apart, = the transpose of `from` (rows, columns), whose
+/// column stride is 1. Squares of vectors are transposed in registers.
+[[gnu::noinline]] inline void transpose(const ConstMatrix& from, Real* to, Index ld) {
   constexpr Index square = Vec::width;
+  const Index rows = from.rows;
+  const Index columns = from.columns;
+  const Index stride = from.row_stride;
+  const Real* const data = from.data;
   const auto rest = [&](Index i0, Index i1, Index j0, Index j1) {
     for (Index j = j0; j < j1; ++j)
       for (Index i = i0; i < i1; ++i)
-        to[j * ld + i] = from[i * stride + j];
+        to[j * ld + i] = data[i * stride + j];
   };
   const Index whole_rows = rows / square * square;
   const Index whole_columns = columns / square * square;
@@ -28,7 +32,7 @@ using Square = packet::PacketBlock<Vec::Packet, Vec::width>;
       Square block;
 #pragma GCC unroll 16
       for (Index r = 0; r < square; ++r)
-        block.packet[r] = Vec::load(from + (i + r) * stride + j).p;
+        block.packet[r] = Vec::load(data + (i + r) * stride + j).p;
       packet::ptranspose(block);
 #pragma GCC unroll 16
       for (Index r = 0; r < square; ++r)

@@ -3,12 +3,13 @@
 #include <cmath>
 
 #include "framework/kernels/gelu.h"
+#include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
 
 namespace {
 
-/// For what Eigen has no packets for: f of each lane.
+/// f of each lane, for functions that Eigen has no packets for.
 template <class F>
 Vec each(Vec v, F f) {
   alignas(64) Real lanes[Vec::width];
@@ -92,7 +93,7 @@ void power_backward(Index n, Real exponent, const Real* x, const Real* dy, Real*
   transform(
       n, dx, mode, 64,
       [exponent](Vec v, Vec g) {
-        if (exponent == 0) return Vec(Real(0));  // and not 0 * infinity at 0
+        if (exponent == 0) return Vec(Real(0));  // at 0 the product would be 0 * infinity
         return g * exponent * each(v, [exponent](Real a) { return std::pow(a, exponent - 1); });
       },
       x, dy);
@@ -166,7 +167,7 @@ void gelu_backward(Index n, const Real* x, const Real* dy, Real* dx, Mode mode) 
       n, dx, mode, 40, [](Vec v, Vec g) { return Gelu(v).backward(g); }, x, dy);
 }
 
-// Stands for -infinity, which times 0 is no number; max's order keeps a NaN.
+// Stands for -infinity, which times 0 would be NaN. The order of max's operands keeps a NaN.
 constexpr Real lowest = std::numeric_limits<Real>::lowest();
 
 void silu(Index n, const Real* x, Real* y) {
@@ -187,8 +188,8 @@ void softplus(Index n, const Real* x, Real* y) {
   transform(
       n, y, Mode::assign, 40,
       [](Vec v) {
-        // max(x, 0) + log(1 + e), e = exp(-|x|) <= 1; log1p by Kahan's correction for the rounding
-        // of 1 + e
+        // max(x, 0) + log(1 + e) with e = exp(-|x|) <= 1. Kahan's log1p corrects for the rounding
+        // of 1 + e.
         const Vec e = exp(-abs(v));
         const Vec u = Vec(1) + e;
         return max(v, Real(0)) + select(equal(u, Vec(1)), e, log_of_normal(u) * e / (u - Vec(1)));

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
-#include "framework/kernels/parallel.h"
-#include "framework/kernels/simd.h"
+#include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
 
 namespace {
 
-constexpr Index piece = 16384;  // numbers: what an update makes of them takes some ten microseconds
+constexpr Index piece = 16384;  // numbers: an update of so many takes some ten microseconds
 
 Index total(std::span<const UpdateSlot> slots) {
   return slots.empty() ? 0 : slots.back().begin + slots.back().size;
@@ -33,18 +32,6 @@ void walk(std::span<const UpdateSlot> slots, Body body) {
   });
 }
 
-/// Runs step(load, store) on `n` numbers a packet at a time, the last ones padded.
-template <class Step>
-void packets(Index n, Step step) {
-  Index i = 0;
-  for (; i + Vec::width <= n; i += Vec::width)
-    step([i](const Real* from) { return Vec::load(from + i); },
-         [i](Vec x, Real* to) { x.store(to + i); });
-  if (i < n)
-    step([i, n](const Real* from) { return Vec::load(from + i, n - i); },
-         [i, n](Vec x, Real* to) { x.store(to + i, n - i); });
-}
-
 }  // namespace
 
 Index update_pieces(std::span<const UpdateSlot> slots) {
@@ -56,7 +43,7 @@ double sum_of_squares(std::span<const UpdateSlot> slots, double* partials) {
   std::fill_n(partials, pieces, 0.0);
   walk(slots, [&](const UpdateSlot& slot, Index first, Index n, Index number) {
     const Real* g = slot.gradient + first;
-    // independent sums, so that the loop becomes vector code without changing the order
+    // Separate sums: the loop becomes vector code without a change of the order.
     double lanes[8] = {};
     Index i = 0;
     for (; i + 8 <= n; i += 8)
@@ -76,7 +63,7 @@ double sum_of_squares(std::span<const UpdateSlot> slots, double* partials) {
 void scale_gradients(std::span<const UpdateSlot> slots, Real factor) {
   walk(slots, [&](const UpdateSlot& slot, Index first, Index n, Index) {
     Real* g = slot.gradient + first;
-    packets(n, [&](auto load, auto store) { store(load(g) * Vec(factor), g); });
+    for_each_vector(n, [&](auto lanes) { lanes.store(lanes.load(g) * Vec(factor), g); });
   });
 }
 
@@ -85,14 +72,14 @@ void sgd(std::span<const UpdateSlot> slots, Real factor, Real momentum, Real* m)
     Real* value = slot.value + first;
     const Real* gradient = slot.gradient + first;
     Real* moment = m ? m + slot.begin + first : nullptr;
-    packets(n, [&](auto load, auto store) {
-      const Vec x = load(value);
-      Vec g = multiply_add(Vec(slot.penalty), x, Vec(factor) * load(gradient));
+    for_each_vector(n, [&](auto lanes) {
+      const Vec x = lanes.load(value);
+      Vec g = multiply_add(Vec(slot.penalty), x, Vec(factor) * lanes.load(gradient));
       if (moment) {
-        g = multiply_add(Vec(momentum), load(moment), g);
-        store(g, moment);
+        g = multiply_add(Vec(momentum), lanes.load(moment), g);
+        lanes.store(g, moment);
       }
-      store(x - Vec(slot.rate) * g, value);
+      lanes.store(x - Vec(slot.rate) * g, value);
     });
   });
 }
@@ -104,18 +91,18 @@ void adam(std::span<const UpdateSlot> slots, Real factor, const AdamConstants& c
     const Real* gradient = slot.gradient + first;
     Real* mean = m + slot.begin + first;
     Real* square = v + slot.begin + first;
-    packets(n, [&](auto load, auto store) {
-      const Vec x = load(value);
-      const Vec old = load(mean);
-      const Vec g = multiply_add(Vec(slot.penalty), x, Vec(factor) * load(gradient));
+    for_each_vector(n, [&](auto lanes) {
+      const Vec x = lanes.load(value);
+      const Vec old = lanes.load(mean);
+      const Vec g = multiply_add(Vec(slot.penalty), x, Vec(factor) * lanes.load(gradient));
       const Vec new_mean = multiply_add(Vec(constants.one_minus_beta1), g - old, old);
-      const Vec new_square =
-          multiply_add(Vec(constants.beta2), load(square), Vec(constants.one_minus_beta2) * g * g);
-      store(new_mean, mean);
-      store(new_square, square);
+      const Vec new_square = multiply_add(Vec(constants.beta2), lanes.load(square),
+                                          Vec(constants.one_minus_beta2) * g * g);
+      lanes.store(new_mean, mean);
+      lanes.store(new_square, square);
       const Vec change = Vec(slot.rate) * new_mean /
                          multiply_add(sqrt(new_square), Vec(slot.root), Vec(constants.epsilon));
-      store(Vec(slot.keep) * x - change, value);
+      lanes.store(Vec(slot.keep) * x - change, value);
     });
   });
 }

@@ -6,19 +6,25 @@
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/rows.h"
 #include "framework/ops.h"
+#include "framework/ops/views.h"
 
 namespace heed {
 
+using detail::matrix_of;
+using detail::output_of;
+using detail::rows_of;
+
 namespace {
 
-/// The checked window, and the bounds of each row's sequence that the kernels' taps borrow.
-struct Plan {
+/// The taps of a checked window over sequences, and what they borrow: the bounds of each row's
+/// sequence.
+struct SequenceTaps {
   Spans spans;
   Ids begins;
   Ids ends;
   kernels::Taps taps;
 
-  Plan(const char* op, const Window& window, Index rows, Index kernel)
+  SequenceTaps(const char* op, const Window& window, Index rows, Index kernel)
       : spans(window.spans), begins(Ids::zeros({rows})), ends(Ids::zeros({rows})) {
     check(spans.rows() == rows, op, "expected spans over the {} rows of x; got {}", rows,
           spans.rows());
@@ -30,10 +36,13 @@ struct Plan {
       std::fill(begins.data() + begin, begins.data() + end, static_cast<Id>(begin));
       std::fill(ends.data() + begin, ends.data() + end, static_cast<Id>(end));
     }
-    // further taps lie outside all the same
-    const Index dilation = std::min(window.dilation, rows + 1);
-    taps = {kernel, dilation, window.causal ? kernel - 1 : (kernel - 1) / 2, begins.data(),
-            ends.data()};
+    taps = {.rows = rows,
+            .kernel = kernel,
+            // Taps that are further away lie outside all the same.
+            .dilation = std::min(window.dilation, rows + 1),
+            .left = window.causal ? kernel - 1 : (kernel - 1) / 2,
+            .begins = begins.data(),
+            .ends = ends.data()};
   }
   bool padded() const { return spans.tokens() != spans.rows(); }
   /// The rows are their own windows.
@@ -44,18 +53,26 @@ struct Plan {
     for (Index r = 0; r < x.rows(); ++r)
       if (begins[r] == ends[r]) std::fill_n(x.data() + r * n, n, Real{0});
   }
-  /// dy without what somebody may have put into padding.
+  /// dy with zeros in place of what a user may have put into padding.
   Tensor of_sequences(const Tensor& dy) const {
     if (!padded()) return dy;
     Tensor result = dy.clone();
     zero_padding(result);
     return result;
   }
-  Tensor windows(const Tensor& x) const {
+  Tensor windows(const Tensor& x) const {  // (rows, n) -> (rows, kernel n)
     if (plain()) return x;
     Tensor result({x.rows(), taps.kernel * x.columns()});
-    kernels::windows(taps, x.rows(), x.columns(), x.data(), result.data());
+    kernels::windows(taps, x.columns(), x.data(), result.data());
     return result;
+  }
+  /// dx = or += dy W, the windows' gradients, added up where they overlap
+  void backward_x(const Tensor& dy, const Tensor& weight, Gradient dx) const {
+    const kernels::ConstMatrix w = matrix_of(weight);
+    if (plain()) return kernels::gemm(rows_of(dy), w, rows_of(dx), dx.mode());
+    Tensor dwindows({dy.rows(), w.columns});
+    kernels::gemm(rows_of(dy), w, rows_of(dwindows), Mode::assign);
+    kernels::fold_windows(taps, weight.columns(), dwindows.data(), output_of(dx));
   }
 };
 
@@ -68,36 +85,25 @@ Variable conv1d(const Operand& x, const Operand& weight, const OptionalOperand& 
         "expected x (rows, in) and weight (out, kernel, in); got {} and {}", x.shape(),
         weight.shape());
   const Index rows = x.shape()[0];
-  const Index in = x.columns();
   const Index out = weight.shape()[0];
-
-  const Index k = weight.shape()[1] * in;
   check(!bias.defined() || bias.shape() == Shape{out}, op, "expected a bias of shape {}; got {}",
         Shape{out}, bias.shape());
-  const Plan plan(op, window, rows, weight.shape()[1]);
+  const SequenceTaps taps(op, window, rows, weight.shape()[1]);
   Tensor y({rows, out});
-  const Tensor windows = plan.windows(x.value());
-  kernels::linear(rows, out, k, windows.data(), weight.data(), bias.data(), y.data());
-  if (plan.padded()) plan.zero_padding(y);
+  const Tensor windows = taps.windows(x.value());
+  kernels::linear(rows_of(windows), matrix_of(weight.value()), bias.data(), rows_of(y));
+  if (taps.padded()) taps.zero_padding(y);
   return record(op, y, {x, weight, bias},
-                [=, x = x.value(), w = weight.value()](const Tensor& dy_rows, Gradient dx,
-                                                       Gradient dw, Gradient db) {
-                  const Tensor dy = plan.of_sequences(dy_rows);
-                  if (db) kernels::sum_rows(rows, out, dy.data(), db.data(), db.mode());
+                [taps, x = x.value(), w = weight.value()](const Tensor& dy_rows, Gradient dx,
+                                                          Gradient dw, Gradient db) {
+                  const Tensor dy = taps.of_sequences(dy_rows);
+                  if (db) kernels::sum_rows(rows_of(dy), output_of(db));
                   if (dw) {  // dW = dy^T windows
-                    const Tensor again = plan.windows(x);
-                    kernels::gemm(true, false, out, k, rows, dy.data(), out, again.data(), k,
-                                  dw.data(), k, dw.mode());
+                    const Tensor again = taps.windows(x);
+                    kernels::gemm(transposed(rows_of(dy)), rows_of(again), matrix_of(dw),
+                                  dw.mode());
                   }
-                  if (!dx) return;
-                  if (plan.plain())
-                    return kernels::gemm(false, false, rows, k, out, dy.data(), out, w.data(), k,
-                                         dx.data(), k, dx.mode());
-                  Tensor dwindows(
-                      {rows, k});  // dx = the windows' gradients dy W, added up where they overlap
-                  kernels::gemm(false, false, rows, k, out, dy.data(), out, w.data(), k,
-                                dwindows.data(), k, Mode::assign);
-                  kernels::fold_windows(plan.taps, rows, in, dwindows.data(), dx.data(), dx.mode());
+                  if (dx) taps.backward_x(dy, w, dx);
                 });
 }
 
@@ -110,20 +116,20 @@ Variable depthwise_conv1d(const Operand& x, const Operand& weight, const Optiona
   const Index d = x.columns();
   check(!bias.defined() || bias.shape() == Shape{d}, op, "expected a bias of shape {}; got {}",
         Shape{d}, bias.shape());
-  const Plan plan(op, window, rows, weight.shape()[0]);
+  const SequenceTaps taps(op, window, rows, weight.shape()[0]);
   Tensor y({rows, d});
-  kernels::depthwise(plan.taps, rows, d, x.data(), weight.data(), bias.data(), y.data());
+  kernels::depthwise(taps.taps, d, x.data(), weight.data(), bias.data(), y.data());
   return record(op, y, {x, weight, bias},
-                [plan, rows, d, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx,
-                                                                   Gradient dw, Gradient db) {
+                [taps, d, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx,
+                                                             Gradient dw, Gradient db) {
                   if (dx)
-                    kernels::depthwise_backward_x(plan.taps, rows, d, w.data(), dy.data(),
-                                                  dx.data(), dx.mode());
+                    kernels::depthwise_backward_x(taps.taps, d, w.data(), dy.data(), output_of(dx));
                   if (dw)
-                    kernels::depthwise_backward_w(plan.taps, rows, d, x.data(), dy.data(),
-                                                  dw.data(), dw.mode());
-                  if (db)
-                    kernels::sum_rows(rows, d, plan.of_sequences(dy).data(), db.data(), db.mode());
+                    kernels::depthwise_backward_w(taps.taps, d, x.data(), dy.data(), output_of(dw));
+                  if (db) {
+                    const Tensor own = taps.of_sequences(dy);
+                    kernels::sum_rows(rows_of(own), output_of(db));
+                  }
                 });
 }
 
@@ -136,7 +142,7 @@ Variable glu(const Operand& x) {
   kernels::glu(m, n, x.data(), y.data());
   // da = dy s, db = dy a s (1 - s), s = sigmoid(b)
   return record("glu", y, {x}, [m, n, x = x.value()](const Tensor& dy, Gradient dx) {
-    kernels::glu_backward(m, n, x.data(), dy.data(), dx.data(), dx.mode());
+    kernels::glu_backward(m, n, x.data(), dy.data(), output_of(dx));
   });
 }
 
@@ -157,18 +163,15 @@ Variable add_scaled(const Operand& a, const Operand& b, Real scale) {
 Variable weight_norm(const Operand& v, const Operand& g) {
   check(v.rank() >= 1 && g.shape() == Shape{v.shape()[0]}, "weight_norm",
         "expected a g for each of the first axis of v; got {} and {}", v.shape(), g.shape());
-  const Index m = g.size();
-  const Index n = m > 0 ? v.size() / m : 0;
   Tensor w(v.shape());
-  Tensor inverse({m});
-  kernels::weight_norm(m, n, v.data(), g.data(), w.data(), inverse.data());
+  Tensor inverse({g.size()});
+  kernels::weight_norm({matrix_of(v.value()), g.data()}, w.data(), inverse.data());
   // dg = dW . v / ||v||, dv = g / ||v|| (dW - (dW . v) v / ||v||^2)
   return record(
       "weight_norm", w, {v, g},
-      [m, n, v = v.value(), g = g.value(), inverse](const Tensor& dw, Gradient dv, Gradient dg) {
-        kernels::weight_norm_backward(m, n, v.data(), g.data(), inverse.data(), dw.data(),
-                                      dv ? dv.data() : nullptr, dv.mode(), dg ? dg.data() : nullptr,
-                                      dg.mode());
+      [v = v.value(), g = g.value(), inverse](const Tensor& dw, Gradient dv, Gradient dg) {
+        kernels::weight_norm_backward({matrix_of(v), g.data()}, inverse.data(), dw.data(),
+                                      output_of(dv), output_of(dg));
       });
 }
 

@@ -6,6 +6,7 @@
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/rows.h"
 #include "framework/ops.h"
+#include "framework/ops/views.h"
 
 namespace heed {
 
@@ -27,7 +28,7 @@ Index counted_rows(const char* op, Index rows, Index classes, const Ids& gold,
   return counted;
 }
 
-/// What a row's loss counts: 1 / divisor.
+/// The factor of a row's loss, 1 / divisor.
 Real share_of(const char* op, const CrossEntropy& options, Index counted) {
   const Real divisor = options.divisor.value_or(static_cast<Real>(std::max<Index>(counted, 1)));
   check(divisor > 0 && std::isfinite(divisor), op,
@@ -35,8 +36,8 @@ Real share_of(const char* op, const CrossEntropy& options, Index counted) {
   return 1 / divisor;
 }
 
-/// The losses of some rows, and beside them the plain cross entropies where they are asked for.
-/// Rows are summed in their order, whatever the threads.
+/// The losses of some rows and, where they are asked for, the plain cross entropies. Rows are
+/// summed in their order, on any number of threads.
 struct RowLosses {
   std::vector<double> losses;
   std::vector<double> plain;
@@ -46,8 +47,12 @@ struct RowLosses {
   RowLosses(Index rows, const CrossEntropy& options)
       : losses(static_cast<std::size_t>(rows)),
         plain(static_cast<std::size_t>(options.nats ? rows : 0)) {}
-  double* loss() { return losses.data(); }
-  double* nats_or_null() { return plain.empty() ? nullptr : plain.data(); }
+  kernels::LossRows rows(bool gradient, Real factor) {
+    return {.loss = losses.data(),
+            .nats = plain.empty() ? nullptr : plain.data(),
+            .gradient = gradient,
+            .factor = factor};
+  }
   /// Adds those of the first `rows`.
   void add(Index rows) {
     for (Index i = 0; i < rows; ++i)
@@ -58,12 +63,11 @@ struct RowLosses {
   }
 };
 
-/// Rows of a block in linear_cross_entropy, all of one size: some 8 MB of logits, or 16 where each
-/// block packs the weight anew.
+/// Rows of a block in linear_cross_entropy. All blocks have one size: some 8 MB of logits, or 16
+/// where each block packs the weight anew.
 Index block_rows(Index rows, Index classes, bool packed) {
-  const Index most =
-      std::clamp<Index>((Index{1} << (packed ? 21 : 22)) / std::max<Index>(classes, 1), 64, 4096);
-
+  const Index logits = Index{1} << (packed ? 21 : 22);
+  const Index most = std::clamp<Index>(logits / std::max<Index>(classes, 1), 64, 4096);
   const Index blocks = std::max<Index>(1, (rows + most - 1) / most);
   return std::max<Index>(1, (rows + blocks - 1) / blocks);
 }
@@ -80,9 +84,11 @@ Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntrop
   const bool gradient = Tape::needs_gradient(logits);
   Tensor work = logits.value().clone();  // becomes d loss / d logits where that is wanted
   RowLosses rows(m, options);
-  kernels::cross_entropy(m, n, work.data(), gold.data(), options.label_smoothing,
-                         options.ignore.has_value(), options.ignore.value_or(0), rows.loss(),
-                         rows.nats_or_null(), gradient, share);
+  kernels::cross_entropy({.x = detail::rows_of(work),
+                          .gold = gold.data(),
+                          .smoothing = options.label_smoothing,
+                          .ignore = options.ignore},
+                         rows.rows(gradient, share));
   rows.add(m);
   if (options.nats) *options.nats = rows.nats;
   Tensor y = Tensor::full({}, static_cast<Real>(rows.total * share));
@@ -94,31 +100,32 @@ Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntrop
 
 namespace {
 
-/// The rows that count, packed together unless all do.
-struct Counted {
-  Ids rows;
-  Ids answers;
-  bool all;
+/// The rows that are not ignored.
+struct CountedRows {
+  Ids rows;     // (counted): their numbers
+  Ids answers;  // (counted): their gold ids
+  bool all;     // none is ignored
 
-  Counted(const Ids& gold, const CrossEntropy& options, Index counted)
+  CountedRows(const Ids& gold, const CrossEntropy& options, Index counted)
       : rows({counted}), answers({counted}), all(counted == gold.size()) {
-    for (Index i = 0, to = 0; i < gold.size(); ++i)
-      if (options.ignore != gold[i]) {
-        rows[to] = static_cast<Id>(i);
-        answers[to++] = gold[i];
-      }
+    Index to = 0;
+    for (Index i = 0; i < gold.size(); ++i) {
+      if (options.ignore == gold[i]) continue;
+      rows[to] = static_cast<Id>(i);
+      answers[to] = gold[i];
+      ++to;
+    }
   }
-  Tensor pack(const Tensor& x) const {  // (n, ...) -> (counted, ...)
+  Tensor gather(const Tensor& x) const {  // (n, ...) -> (counted, ...)
     if (all) return x;
     const Index width = x.shape()[0] > 0 ? x.size() / x.shape()[0] : 0;
-    Shape shape = x.shape();
-    shape[0] = rows.size();
-    Tensor packed(shape);
+    Tensor part(x.shape().with(0, rows.size()));
     for (Index i = 0; i < rows.size(); ++i)
-      std::copy_n(x.data() + rows[i] * width, width, packed.data() + i * width);
-    return packed;
+      std::copy_n(x.data() + rows[i] * width, width, part.data() + i * width);
+    return part;
   }
-  void unpack(Tensor part, Gradient& to) const {
+  /// Gives `to` (n, ...) the gradient `part` (counted, ...), zeros for the ignored rows.
+  void scatter(Tensor part, Gradient& to) const {
     if (all) return to.pass(std::move(part));
     const Index width = part.shape()[0] > 0 ? part.size() / part.shape()[0] : 0;
     if (to.mode() == Mode::assign) std::fill_n(to.data(), to.shape().size(), Real{0});
@@ -128,88 +135,126 @@ struct Counted {
   }
 };
 
-/// Both losses that read a linear layer; a `gate` that is defined makes it the one that may copy.
-Variable linear_loss(const char* op, const Operand& x, const Operand& weight,
-                     const OptionalOperand& bias, const OptionalOperand& gate,
-                     const OptionalOperand& copied, const Ids& gold, const CrossEntropy& options) {
-  check(x.rank() == 2 && weight.rank() == 2 && x.columns() == weight.columns(), op,
-        "expected x (n, d) and weight (classes, d); got {} and {}", x.shape(), weight.shape());
-  const Index n = x.rows();
+/// The operands of a loss that reads a linear layer. A `gate` that is defined makes it the loss
+/// that may copy.
+struct LinearLossOperands {
+  const Operand& x;
+  const Operand& weight;
+  const OptionalOperand& bias;
+  const OptionalOperand& gate;
+  const OptionalOperand& copied;
+
+  bool copies() const { return gate.defined(); }
+  Index classes() const { return weight.shape()[0]; }
+  void check_shapes(const char* op) const {
+    check(x.rank() == 2 && weight.rank() == 2 && x.columns() == weight.columns(), op,
+          "expected x (n, d) and weight (classes, d); got {} and {}", x.shape(), weight.shape());
+    check(!bias.defined() || bias.shape() == Shape{classes()}, op,
+          "expected a bias of shape {}; got {}", Shape{classes()}, bias.shape());
+    const Index n = x.rows();
+    check(!copies() || (gate.shape() == Shape{n} && copied.shape() == Shape{n}), op,
+          "expected a gate and a probability for each of {} rows; got {} and {}", n,
+          copies() ? gate.shape() : Shape{}, copies() ? copied.shape() : Shape{});
+  }
+};
+
+/// The gradients of the counted rows. The forward pass computes them, while the probabilities are
+/// in cache. Undefined: not wanted.
+struct LossGradients {
+  Tensor x;       // (counted, d)
+  Tensor weight;  // (classes, d)
+  Tensor bias;    // (classes)
+  // (counted): at first the gates and the probabilities of copying themselves
+  Tensor gates;
+  Tensor copied;
+  bool any;  // whether anything is wanted
+
+  LossGradients(const LinearLossOperands& operands, const CountedRows& counted) {
+    const Index rows = counted.rows.size();
+    const bool wants_x = Tape::needs_gradient(operands.x);
+    const bool wants_weight = Tape::needs_gradient(operands.weight);
+    const bool wants_bias = Tape::needs_gradient(operands.bias);
+    const bool wants_copy = operands.copies() && (Tape::needs_gradient(operands.gate) ||
+                                                  Tape::needs_gradient(operands.copied));
+    any = wants_x || wants_weight || wants_bias || wants_copy;
+    if (operands.copies()) {
+      gates = counted.gather(operands.gate.value()).clone();
+      copied = counted.gather(operands.copied.value()).clone();
+    }
+    if (wants_x) x = Tensor({rows, operands.x.columns()});
+    if (wants_weight) weight = Tensor(operands.weight.shape());
+    if (wants_bias) bias = Tensor(operands.bias.shape());
+    if (rows > 0) return;  // else no block writes them
+    for (Tensor* sum : {&weight, &bias})
+      if (sum->defined()) std::fill_n(sum->data(), sum->size(), Real{0});
+  }
+};
+
+/// The sums of the losses of all blocks of rows; fills the gradients.
+RowLosses losses_of_blocks(const LinearLossOperands& operands, const CountedRows& counted,
+                           const CrossEntropy& options, Real share, LossGradients& to) {
+  const Tensor x = counted.gather(operands.x.value());
+  const Index rows = counted.rows.size();
   const Index d = x.columns();
-  const Index classes = weight.shape()[0];
-  check(!bias.defined() || bias.shape() == Shape{classes}, op,
-        "expected a bias of shape {}; got {}", Shape{classes}, bias.shape());
-  const bool copies = gate.defined();
-  check(!copies || (gate.shape() == Shape{n} && copied.shape() == Shape{n}), op,
-        "expected a gate and a probability for each of {} rows; got {} and {}", n,
-        copies ? gate.shape() : Shape{}, copies ? copied.shape() : Shape{});
-  const Index counted =
-      counted_rows(op, n, copies ? std::numeric_limits<Id>::max() : classes, gold, options);
-  const Real share = share_of(op, options, counted);
-  const bool wants_x = Tape::needs_gradient(x);
-  const bool wants_w = Tape::needs_gradient(weight);
-
-  const bool wants_b = Tape::needs_gradient(bias);
-  const bool wants_copy = copies && (Tape::needs_gradient(gate) || Tape::needs_gradient(copied));
-  const bool gradient = wants_x || wants_w || wants_b || wants_copy;
-
-  const Counted chosen(gold, options, counted);
-  const Tensor packed = chosen.pack(x.value());
-  // These become their own gradients.
-  Tensor gates = copies ? chosen.pack(gate.value()).clone() : Tensor();
-
-  Tensor pointed = copies ? chosen.pack(copied.value()).clone() : Tensor();
-  Tensor dpacked = wants_x ? Tensor({counted, d}) : Tensor();
-
-  Tensor dw = wants_w ? Tensor(weight.shape()) : Tensor();
-
-  Tensor db = wants_b ? Tensor(bias.shape()) : Tensor();
-  if (counted == 0 && wants_w) std::fill_n(dw.data(), dw.size(), Real{0});
-  if (counted == 0 && wants_b) std::fill_n(db.data(), db.size(), Real{0});
-  const kernels::RightOperand forward(counted, true, d, classes, weight.data(), d);
-
-  const kernels::RightOperand backward(wants_x ? counted : 0, false, classes, d, weight.data(), d);
-  const Index block = block_rows(counted, classes, forward.packed());
+  const Index classes = operands.classes();
+  const kernels::ConstMatrix weight = detail::rows_of(operands.weight.value());
+  const kernels::RightOperand forward(rows, transposed(weight));
+  const kernels::RightOperand backward(to.x.defined() ? rows : 0, weight);
+  const Index block = block_rows(rows, classes, forward.packed());
   Tensor logits({block, classes});
   RowLosses losses(block, options);
-  for (Index begin = 0; begin < counted; begin += block) {
-    const Index m = std::min(block, counted - begin);
+  for (Index begin = 0; begin < rows; begin += block) {
+    const Index m = std::min(block, rows - begin);
     const Mode mode = begin == 0 ? Mode::assign : Mode::accumulate;
-    const Real* in = packed.data() + begin * d;
-    const Id* answers = chosen.answers.data() + begin;
-    forward.multiply(m, in, d, bias.data(), logits.data(), classes, Mode::assign);
-    if (copies)
-      kernels::copy_cross_entropy(m, classes, logits.data(), gates.data() + begin,
-                                  pointed.data() + begin, answers, options.label_smoothing,
-                                  losses.loss(), losses.nats_or_null(), gradient, share);
+    const kernels::ConstMatrix in = detail::rows_of(x).block(begin, 0, m, d);
+    const kernels::Matrix z = kernels::dense(logits.data(), m, classes);
+    const kernels::CrossEntropyInputs inputs{.x = z,
+                                             .gold = counted.answers.data() + begin,
+                                             .smoothing = options.label_smoothing,
+                                             .ignore = std::nullopt};
+    forward.multiply(in, operands.bias.data(), z, Mode::assign);
+    if (operands.copies())
+      kernels::copy_cross_entropy(inputs, to.gates.data() + begin, to.copied.data() + begin,
+                                  losses.rows(to.any, share));
     else
-      kernels::cross_entropy(m, classes, logits.data(), answers, options.label_smoothing, false, 0,
-                             losses.loss(), losses.nats_or_null(), gradient, share);
+      kernels::cross_entropy(inputs, losses.rows(to.any, share));
     losses.add(m);
-    if (wants_x)
-      backward.multiply(m, logits.data(), classes, nullptr, dpacked.data() + begin * d, d,
-                        Mode::assign);
-    if (wants_w)
-      kernels::gemm(true, false, classes, d, m, logits.data(), classes, in, d, dw.data(), d, mode);
-    if (wants_b) kernels::sum_rows(m, classes, logits.data(), db.data(), mode);
+    // z holds its gradient now.
+    if (to.x.defined())
+      backward.multiply(z, nullptr, detail::rows_of(to.x).block(begin, 0, m, d), Mode::assign);
+    if (to.weight.defined()) kernels::gemm(transposed(z), in, detail::rows_of(to.weight), mode);
+    if (to.bias.defined()) kernels::sum_rows(z, {to.bias.data(), mode});
   }
+  return losses;
+}
 
+/// Both losses that read a linear layer.
+Variable linear_loss(const char* op, const LinearLossOperands& operands, const Ids& gold,
+                     const CrossEntropy& options) {
+  operands.check_shapes(op);
+  // An id that P does not know can still be copied.
+  const Index ids = operands.copies() ? std::numeric_limits<Id>::max() : operands.classes();
+  const Index rows = counted_rows(op, operands.x.rows(), ids, gold, options);
+  const Real share = share_of(op, options, rows);
+  const CountedRows counted(gold, options, rows);
+  LossGradients gradients(operands, counted);
+  const RowLosses losses = losses_of_blocks(operands, counted, options, share, gradients);
   if (options.nats) *options.nats = losses.nats;
   Tensor y = Tensor::full({}, static_cast<Real>(losses.total * share));
-  return record(op, y, {x, weight, bias, gate, copied},
-                [chosen, dpacked, dw, db, gates, pointed](const Tensor& dy, Gradient gx,
-                                                          Gradient gw, Gradient gb, Gradient ggate,
-                                                          Gradient gcopied) mutable {
-                  const auto scaled = [factor = dy.item()](Tensor& part) {
-                    if (factor != 1) kernels::scale(part.size(), factor, part.data());
-                    return std::move(part);
-                  };
-                  if (gx) chosen.unpack(scaled(dpacked), gx);
-                  if (gw) gw.pass(scaled(dw));
-                  if (gb) gb.pass(scaled(db));
-                  if (ggate) chosen.unpack(scaled(gates), ggate);
-                  if (gcopied) chosen.unpack(scaled(pointed), gcopied);
-                });
+  return record(
+      op, y, {operands.x, operands.weight, operands.bias, operands.gate, operands.copied},
+      [counted, of = gradients](const Tensor& dy, Gradient dx, Gradient dweight, Gradient dbias,
+                                Gradient dgate, Gradient dcopied) mutable {
+        const auto scaled = [factor = dy.item()](Tensor& part) {
+          if (factor != 1) kernels::scale(part.size(), factor, part.data());
+          return std::move(part);
+        };
+        if (dx) counted.scatter(scaled(of.x), dx);
+        if (dweight) dweight.pass(scaled(of.weight));
+        if (dbias) dbias.pass(scaled(of.bias));
+        if (dgate) counted.scatter(scaled(of.gates), dgate);
+        if (dcopied) counted.scatter(scaled(of.copied), dcopied);
+      });
 }
 
 }  // namespace
@@ -217,7 +262,7 @@ Variable linear_loss(const char* op, const Operand& x, const Operand& weight,
 Variable linear_cross_entropy(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                               const Ids& gold, const CrossEntropy& options) {
   const OptionalOperand none(Variable(), x.where());
-  return linear_loss("linear_cross_entropy", x, weight, bias, none, none, gold, options);
+  return linear_loss("linear_cross_entropy", {x, weight, bias, none, none}, gold, options);
 }
 
 Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids& gold,
@@ -230,7 +275,7 @@ Variable copy_cross_entropy(const Operand& x, const Operand& weight, const Optio
                             const CrossEntropy& options) {
   check(gate.defined() && copied.defined(), "copy_cross_entropy",
         "expected a gate and what copying gives the gold");
-  return linear_loss("copy_cross_entropy", x, weight, bias, gate, copied, gold, options);
+  return linear_loss("copy_cross_entropy", {x, weight, bias, gate, copied}, gold, options);
 }
 
 }  // namespace heed

@@ -5,11 +5,15 @@
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/rows.h"
 #include "framework/ops.h"
+#include "framework/ops/views.h"
 
 namespace heed {
 
 namespace {
 
+using detail::matrix_of;
+using detail::output_of;
+using detail::rows_of;
 using kernels::Sliding;
 
 Sliding sliding(const char* op, const Operand& x, Extent2d kernel, Extent2d stride,
@@ -25,28 +29,43 @@ Sliding sliding(const char* op, const Operand& x, Extent2d kernel, Extent2d stri
   check(shape[1] + 2 * py >= ky && shape[2] + 2 * px >= kx, op,
         "expected images that hold a window of {} x {}; got {}{}", ky, kx, shape,
         py + px > 0 ? fmt::format(" with padding {} x {}", py, px) : "");
-  return {shape[0],
-          shape[1],
-          shape[2],
-          shape[3],
-          ky,
-          kx,
-          sy,
-          sx,
-          py,
-          px,
-          (shape[1] + 2 * py - ky) / sy + 1,
-          (shape[2] + 2 * px - kx) / sx + 1};
+  return {.n = shape[0],
+          .height = shape[1],
+          .width = shape[2],
+          .channels = shape[3],
+          .kernel_y = ky,
+          .kernel_x = kx,
+          .stride_y = sy,
+          .stride_x = sx,
+          .pad_y = py,
+          .pad_x = px,
+          .out_height = (shape[1] + 2 * py - ky) / sy + 1,
+          .out_width = (shape[2] + 2 * px - kx) / sx + 1};
 }
 
-/// f(images from `first` on, how many), in groups whose windows take some 8 MB.
+/// Some images of a batch, whose windows exist at once: (rows, window).
+struct ImageGroup {
+  Sliding part;  // of these images alone
+  Index first;
+
+  Index rows() const { return part.n * part.out_height * part.out_width; }
+  Index window() const { return part.taps() * part.channels; }
+  /// Where their pixels begin in x, and their rows in y (.., out).
+  Index x_offset() const { return first * part.height * part.width * part.channels; }
+  Index y_offset(Index out) const { return first * part.out_height * part.out_width * out; }
+};
+
+/// f(group) for groups of images whose windows take some 8 MB.
 template <class F>
-void for_groups(const Sliding& s, F f) {
+void for_groups(const Sliding& all, F f) {
   const Index image =
-      std::max<Index>(1, s.out_height * s.out_width * s.kernel_y * s.kernel_x * s.channels);
-  const Index group = std::max<Index>(1, (Index{1} << 21) / image);
-  for (Index first = 0; first < s.n; first += group)
-    f(first, std::min(group, s.n - first));
+      std::max<Index>(1, all.out_height * all.out_width * all.taps() * all.channels);
+  const Index most = std::max<Index>(1, (Index{1} << 21) / image);
+  for (Index first = 0; first < all.n; first += most) {
+    ImageGroup group{all, first};
+    group.part.n = std::min(most, all.n - first);
+    f(group);
+  }
 }
 
 Sliding pooling(const char* op, const Operand& x, Extent2d size, Extent2d stride) {
@@ -54,6 +73,32 @@ Sliding pooling(const char* op, const Operand& x, Extent2d size, Extent2d stride
   for (int i = 0; i < 2; ++i)
     stride[i] = stride[i] == 0 ? size[i] : stride[i];
   return sliding(op, x, size, stride, {0, 0});
+}
+
+void conv2d_backward(const Sliding& all, const Tensor& x, const Tensor& w, const Tensor& dy,
+                     Gradient dx, Gradient dw, Gradient db) {
+  const Index out = dy.columns();
+  if (db) kernels::sum_rows(rows_of(dy), output_of(db));
+  if (all.n == 0) {  // no group of images writes them
+    if (dw && dw.mode() == Mode::assign) std::fill_n(dw.data(), w.size(), Real{0});
+    if (dx) dx.tensor();
+    return;
+  }
+  for_groups(all, [&](const ImageGroup& group) {
+    const kernels::ConstMatrix d =
+        kernels::dense(dy.data() + group.y_offset(out), group.rows(), out);
+    Tensor windows({group.rows(), group.window()});
+    if (dw) {  // dW = dy^T windows
+      kernels::image_windows(group.part, x.data() + group.x_offset(), windows.data());
+      kernels::gemm(transposed(d), rows_of(windows), matrix_of(dw),
+                    group.first == 0 ? dw.mode() : Mode::accumulate);
+    }
+    if (dx) {  // dx = the windows' gradients dy W, added up where they overlap
+      kernels::gemm(d, matrix_of(w), rows_of(windows), Mode::assign);
+      kernels::fold_image_windows(group.part, windows.data(),
+                                  {dx.data() + group.x_offset(), dx.mode()});
+    }
+  });
 }
 
 }  // namespace
@@ -65,50 +110,21 @@ Variable conv2d(const Operand& x, const Operand& weight, const OptionalOperand& 
         "expected x (n, height, width, in) and weight (out, kernel, kernel, in); got {} and {}",
         x.shape(), weight.shape());
   const Index out = weight.shape()[0];
-  const Index k = weight.shape()[1] * weight.shape()[2] * weight.shape()[3];
   check(!bias.defined() || bias.shape() == Shape{out}, op, "expected a bias of shape {}; got {}",
         Shape{out}, bias.shape());
   const Sliding all =
       sliding(op, x, {weight.shape()[1], weight.shape()[2]}, window.stride, window.padding);
-  const Index pixels = all.out_height * all.out_width;
-
-  const Index image = all.height * all.width * all.channels;
-  const auto part = [all](Index count) {
-    Sliding s = all;
-    s.n = count;
-    return s;
-  };
   Tensor y({all.n, all.out_height, all.out_width, out});
-  for_groups(all, [&](Index first, Index count) {
-    Tensor windows({count * pixels, k});
-    kernels::image_windows(part(count), x.data() + first * image, windows.data());
-    kernels::linear(count * pixels, out, k, windows.data(), weight.data(), bias.data(),
-                    y.data() + first * pixels * out);
+  for_groups(all, [&](const ImageGroup& group) {
+    Tensor windows({group.rows(), group.window()});
+    kernels::image_windows(group.part, x.data() + group.x_offset(), windows.data());
+    kernels::linear(rows_of(windows), matrix_of(weight.value()), bias.data(),
+                    kernels::dense(y.data() + group.y_offset(out), group.rows(), out));
   });
   return record(op, y, {x, weight, bias},
-                [=, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx, Gradient dw,
-                                                       Gradient db) {
-                  if (db) kernels::sum_rows(all.n * pixels, out, dy.data(), db.data(), db.mode());
-                  if (all.n == 0) {  // no group of images writes them
-                    if (dw && dw.mode() == Mode::assign) std::fill_n(dw.data(), w.size(), Real{0});
-                    if (dx) dx.tensor();
-                    return;
-                  }
-                  for_groups(all, [&](Index first, Index count) {
-                    const Real* d = dy.data() + first * pixels * out;
-                    Tensor windows({count * pixels, k});
-                    if (dw) {  // dW = dy^T windows
-                      kernels::image_windows(part(count), x.data() + first * image, windows.data());
-                      kernels::gemm(true, false, out, k, count * pixels, d, out, windows.data(), k,
-                                    dw.data(), k, first == 0 ? dw.mode() : Mode::accumulate);
-                    }
-                    if (dx) {  // dx = the windows' gradients dy W, added up where they overlap
-                      kernels::gemm(false, false, count * pixels, k, out, d, out, w.data(), k,
-                                    windows.data(), k, Mode::assign);
-                      kernels::fold_image_windows(part(count), windows.data(),
-                                                  dx.data() + first * image, dx.mode());
-                    }
-                  });
+                [all, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx, Gradient dw,
+                                                         Gradient db) {
+                  conv2d_backward(all, x, w, dy, dx, dw, db);
                 });
 }
 
@@ -118,7 +134,7 @@ Variable max_pool2d(const Operand& x, Extent2d size, Extent2d stride) {
   Ids which(y.shape());
   kernels::max_pool(s, x.data(), y.data(), which.data());
   return record("max_pool2d", y, {x}, [s, which](const Tensor& dy, Gradient dx) {
-    kernels::max_pool_backward(s, which.data(), dy.data(), dx.data(), dx.mode());
+    kernels::max_pool_backward(s, which.data(), dy.data(), output_of(dx));
   });
 }
 
@@ -127,7 +143,7 @@ Variable mean_pool2d(const Operand& x, Extent2d size, Extent2d stride) {
   Tensor y({s.n, s.out_height, s.out_width, s.channels});
   kernels::mean_pool(s, x.data(), y.data());
   return record("mean_pool2d", y, {x}, [s](const Tensor& dy, Gradient dx) {
-    kernels::mean_pool_backward(s, dy.data(), dx.data(), dx.mode());
+    kernels::mean_pool_backward(s, dy.data(), output_of(dx));
   });
 }
 

@@ -5,9 +5,13 @@
 
 namespace heed {
 
-Variable linear_attention(const Operand& q, const Operand& k, const Operand& v, const Pairing& p,
-                          std::vector<Tensor>* weights) {
-  const char* op = "linear_attention";
+namespace {
+
+using detail::rows_of;
+
+constexpr const char* op = "linear_attention";
+
+void check_inputs(const Operand& q, const Operand& k, const Operand& v, const Pairing& p) {
   const Index d = q.columns();
   check(q.rank() == 2 && k.rank() == 2 && v.shape() == k.shape() && k.columns() == d, op,
         "expected q (n, d), k (m, d) and v (m, d); got {}, {} and {}", q.shape(), k.shape(),
@@ -21,52 +25,56 @@ Variable linear_attention(const Operand& q, const Operand& k, const Operand& v, 
             p.queries.count() == p.keys.count(),
         op, "expected spans over {} and {} rows, of as many sequences; got {} and {}, of {} and {}",
         q.rows(), k.rows(), p.queries.rows(), p.keys.rows(), p.queries.count(), p.keys.count());
-  const auto shape_of = [d](const Pairing& pairing) {
-    const auto& queries = pairing.queries;
-    const auto& keys = pairing.keys;
-    kernels::AttentionShape s{queries.count(),
-                              pairing.heads,
-                              pairing.heads,
-                              d / pairing.heads,
-                              nullptr,
-                              nullptr,
-                              nullptr,
-                              nullptr,
-                              queries.longest(),
-                              keys.longest(),
-                              pairing.causal,
-                              0,
-                              nullptr,
-                              1,
-                              {}};
-    if (s.sequences == 0) return s;
-    s.query_begins = queries.begins().data();
-    s.query_lengths = queries.lengths().data();
-    s.key_begins = keys.begins().data();
-    s.key_lengths = keys.lengths().data();
-    return s;
+}
+
+/// Of queries with d columns. Borrows from p.
+kernels::AttentionShape shape_of(const Pairing& p, Index d) {
+  return {
+      .sequences = p.queries.count(),
+      .heads = p.heads,
+      .kv_heads = p.heads,
+      .width = d / p.heads,
+      .query_begins = p.queries.begins().data(),
+      .query_lengths = p.queries.lengths().data(),
+      .key_begins = p.keys.begins().data(),
+      .key_lengths = p.keys.lengths().data(),
+      .longest_query = p.queries.longest(),
+      .longest_key = p.keys.longest(),
+      .causal = p.causal,
+      .window = 0,
+      .slopes = nullptr,
+      .scale = 1,
+      .dropout = {},
   };
+}
+
+}  // namespace
+
+Variable linear_attention(const Operand& q, const Operand& k, const Operand& v, const Pairing& p,
+                          std::vector<Tensor>* weights) {
+  check_inputs(q, k, v, p);
+  const Index d = q.columns();
   Tensor y(q.shape());
   Tensor shares({q.rows(), p.heads});
   detail::zero_rest(y, p.queries);
   std::vector<Real*> room;
   if (weights) room = detail::room_for(*weights, p.heads, p.queries, p.keys);
-  const kernels::AttentionShape shape = shape_of(p);
+  const kernels::AttentionShape shape = shape_of(p, d);
   Tensor scratch = detail::workspace(kernels::linear_attention_workspace(shape));
-  kernels::linear_attention(shape, detail::rows_of(q.value()), detail::rows_of(k.value()),
-                            detail::rows_of(v.value()), {y.data(), d}, shares.data(),
-                            weights ? room.data() : nullptr, scratch.data());
-  return record(op, y, {q, k, v},
-                [shape_of, p, y, shares, q = q.value(), k = k.value(), v = v.value()](
-                    const Tensor& dy, Gradient dq, Gradient dk, Gradient dv) {
-                  const kernels::AttentionShape s = shape_of(p);
-                  Tensor space = detail::workspace(kernels::linear_attention_workspace(s));
-                  kernels::linear_attention_backward(
-                      s, detail::rows_of(q), detail::rows_of(k), detail::rows_of(v),
-                      detail::rows_of(y), shares.data(), detail::rows_of(dy),
-                      detail::rows_of(dq, p.queries), detail::rows_of(dk, p.keys),
-                      detail::rows_of(dv, p.keys), space.data());
-                });
+  kernels::linear_attention(shape, {rows_of(q.value()), rows_of(k.value()), rows_of(v.value())},
+                            {y.data(), d}, shares.data(), weights ? room.data() : nullptr,
+                            scratch.data());
+  return record(
+      op, y, {q, k, v},
+      [p, d, y, shares, q = q.value(), k = k.value(), v = v.value()](const Tensor& dy, Gradient dq,
+                                                                     Gradient dk, Gradient dv) {
+        const kernels::AttentionShape s = shape_of(p, d);
+        Tensor space = detail::workspace(kernels::linear_attention_workspace(s));
+        kernels::linear_attention_backward(
+            s, {rows_of(q), rows_of(k), rows_of(v)}, {rows_of(y), shares.data()}, rows_of(dy),
+            {.q = rows_of(dq, p.queries), .k = rows_of(dk, p.keys), .v = rows_of(dv, p.keys)},
+            space.data());
+      });
 }
 
 }  // namespace heed

@@ -4,33 +4,35 @@
 #include "framework/kernels/recurrence.h"
 #include "framework/kernels/rows.h"
 #include "framework/ops.h"
+#include "framework/ops/views.h"
 
 namespace heed {
 
 namespace {
 
+using detail::columns_of;
+using detail::output_of;
+using detail::rows_of;
 using kernels::Cell;
 
 /// Sequences longest first, and the shape that borrows them.
-struct Plan {
+struct SequenceOrder {
   Spans spans;
   std::vector<Index> numbers;
   std::vector<Index> begins;
   std::vector<Index> lengths;
-  kernels::RecurrenceShape options;
+  kernels::RecurrenceShape options;  // borrows nothing
 
-  Plan(const char* op, Cell cell, const Spans& s, bool reverse, Real p, RandomKey key, Index rows,
-       Index hidden)
-      : spans(s) {
+  SequenceOrder(const char* op, const Spans& s, Index rows, const kernels::RecurrenceShape& o)
+      : spans(s), options(o) {
     check(spans.rows() == rows, op, "expected spans over the {} rows of x; got {}", rows,
           spans.rows());
-    check(p >= 0 && p < 1, op, "expected a dropout probability within [0, 1); got {}", p);
     numbers = time_order(spans).sequences;
     for (Index i : numbers) {
       begins.push_back(spans.begin(i));
       lengths.push_back(spans.length(i));
     }
-    options = {cell, hidden, spans.count(), nullptr, nullptr, nullptr, reverse, {p, key}};
+    options.sequences = spans.count();
   }
   kernels::RecurrenceShape shape() const {  // of this copy's own vectors
     kernels::RecurrenceShape s = options;
@@ -40,157 +42,261 @@ struct Plan {
     return s;
   }
   bool padded() const { return spans.tokens() != spans.rows(); }
-  Tensor rows(Index columns) const {  // padding rows belong to no sequence: nobody writes them
-    return padded() ? Tensor::zeros({spans.rows(), columns}) : Tensor({spans.rows(), columns});
-  }
+  /// Zeros where there are rows of no sequence, which no kernel writes.
+  Tensor room(const Shape& shape) const { return padded() ? Tensor::zeros(shape) : Tensor(shape); }
+  Tensor rows(Index columns) const { return room({spans.rows(), columns}); }
 };
+
+kernels::Dropout checked_dropout(const char* op, Real p, RandomKey key) {
+  check(p >= 0 && p < 1, op, "expected a dropout probability within [0, 1); got {}", p);
+  return {p, key};
+}
 
 Tensor workspace(Index numbers) { return Tensor({threads(), (numbers + 15) / 16 * 16}); }
 
-struct Norms {
-  OptionalOperand gain;
-  OptionalOperand cell_gain;
-  OptionalOperand cell_bias;
+/// What a recurrence reads. Cells lack some of it.
+struct RecurrentOperands {
+  const Operand& x;
+  const Operand& weight;
+  const OptionalOperand& bias;
+  const OptionalOperand& gain;
+  const OptionalOperand& cell_gain;
+  const OptionalOperand& cell_bias;
+  const OptionalOperand& h0;
+  const OptionalOperand& c0;
+
+  Index hidden() const { return weight.columns(); }
+  bool need_gradient() const {
+    for (const Operand* operand : std::initializer_list<const Operand*>{
+             &x, &weight, &bias, &h0, &c0, &gain, &cell_gain, &cell_bias})
+      if (Tape::needs_gradient(*operand)) return true;
+    return false;
+  }
+
+  void check_weight(const char* op, Index gates) const {
+    check(weight.rank() == 2 && weight.shape() == Shape{gates * hidden(), hidden()} &&
+              x.rank() == 2 && x.columns() == weight.shape()[0],
+          op, "expected x (rows, {0}) and weight ({0}, h); got {1} and {2}",
+          gates == 1 ? std::string("h") : fmt::format("{}h", gates), x.shape(), weight.shape());
+  }
+  /// `count`: how many sequences there are.
+  void check_rest(const char* op, Cell cell, Index count) const {
+    const Index h = hidden();
+    const Index columns = kernels::gates_of(cell) * h;
+    const auto expect = [&](const char* name, const Operand& v, const Shape& shape) {
+      check(!v.defined() || v.shape() == shape, op, "expected {} of shape {}; got {}", name, shape,
+            v.shape());
+    };
+    expect("bias", bias, {columns});
+    expect("h0", h0, {count, h});
+    expect("c0", c0, {count, h});
+    check(cell != Cell::norm_lstm || (gain.defined() && cell_gain.defined() && cell_bias.defined()),
+          op, "expected gain, cell_gain and cell_bias; got some undefined");
+    expect("gain", gain, {columns});
+    expect("cell_gain", cell_gain, {h});
+    expect("cell_bias", cell_bias, {h});
+  }
 };
 
-Variable recur(const char* op, Cell cell, const Operand& x, const Operand& weight,
-               const OptionalOperand& bias, const Norms& norms, const OptionalOperand& h0,
-               const OptionalOperand& c0, const Recurrence& o) {
-  const Index gates = kernels::gates_of(cell);
-  check(weight.rank() == 2 && weight.shape() == Shape{gates * weight.columns(), weight.columns()} &&
-            x.rank() == 2 && x.columns() == weight.shape()[0],
-        op, "expected x (rows, {0}) and weight ({0}, h); got {1} and {2}",
-        gates == 1 ? std::string("h") : fmt::format("{}h", gates), x.shape(), weight.shape());
-  const Index h = weight.columns();
-  const Index rows = x.rows();
-  const Index columns = gates * h;
-  const Plan plan(op, cell, o.spans, o.reverse, o.dropout, o.key, rows, h);
-  const bool cells = cell == Cell::lstm || cell == Cell::norm_lstm;
-  const auto expect = [&](const char* name, const Operand& v, const Shape& shape) {
-    check(!v.defined() || v.shape() == shape, op, "expected {} of shape {}; got {}", name, shape,
-          v.shape());
-  };
-  const Index count = plan.spans.count();
-  expect("bias", bias, {columns});
-  expect("h0", h0, {count, h});
-  expect("c0", c0, {count, h});
-  check(cell != Cell::norm_lstm ||
-            (norms.gain.defined() && norms.cell_gain.defined() && norms.cell_bias.defined()),
-        op, "expected gain, cell_gain and cell_bias; got some undefined");
-  expect("gain", norms.gain, {columns});
-  expect("cell_gain", norms.cell_gain, {h});
-  expect("cell_bias", norms.cell_bias, {h});
+bool has_cells(Cell cell) { return cell == Cell::lstm || cell == Cell::norm_lstm; }
 
-  const bool gradient =
-      Tape::needs_gradient(x) || Tape::needs_gradient(weight) || Tape::needs_gradient(bias) ||
-      Tape::needs_gradient(h0) || Tape::needs_gradient(c0) || Tape::needs_gradient(norms.gain) ||
-      Tape::needs_gradient(norms.cell_gain) || Tape::needs_gradient(norms.cell_bias);
-  const Index kept_columns = kernels::kept_of(cell, h);
-  const Tensor added = bias.defined() ? bias.value() : Tensor::zeros({columns});
-  Tensor y =
-      plan.padded() ? Tensor::zeros({cells ? 2 : 1, rows, h}) : Tensor({cells ? 2 : 1, rows, h});
-  Tensor kept = gradient && kept_columns > 0 ? plan.rows(kept_columns) : Tensor();
-  kernels::RecurrenceValues values{.x = x.data(),
-                                   .bias = added.data(),
-                                   .gain = norms.gain.data(),
-                                   .cell_gain = norms.cell_gain.data(),
-                                   .cell_bias = norms.cell_bias.data(),
-                                   .h0 = h0.data(),
-                                   .c0 = c0.data(),
-                                   .y = y.data(),
-                                   .cells = y.data() + (cells ? rows * h : 0),
-                                   .kept = kept.defined() ? kept.data() : nullptr};
-  {
-    Tensor packed({kernels::packed_size(h, columns)});
+/// What backward keeps of a recurrence.
+struct RecurrentTensors {
+  SequenceOrder order;
+  Cell cell;
+  Tensor weight;
+  Tensor gain;
+  Tensor cell_gain;
+  Tensor cell_bias;
+  Tensor h0;
+  Tensor c0;
+  Tensor y;     // (1, rows, h), or (2, rows, h) with the cells
+  Tensor kept;  // (rows, kept_of(cell, h)), where there is a backward that reads it
 
-    Tensor scratch = workspace(kernels::recurrence_workspace(plan.shape()));
-    kernels::pack(h, columns, weight.data(), 1, h, packed.data());
-    values.weight = packed.data();
-    kernels::recurrence(plan.shape(), values, scratch.data());
+  RecurrentTensors(SequenceOrder sequences, Cell c, const RecurrentOperands& operands)
+      : order(std::move(sequences)),
+        cell(c),
+        weight(operands.weight.value()),
+        gain(operands.gain.value()),
+        cell_gain(operands.cell_gain.value()),
+        cell_bias(operands.cell_bias.value()),
+        h0(operands.h0.value()),
+        c0(operands.c0.value()),
+        y(order.room({has_cells(c) ? 2 : 1, operands.x.rows(), operands.hidden()})) {
+    const Index columns = kernels::kept_of(c, hidden());
+    if (columns > 0 && operands.need_gradient()) kept = order.rows(columns);
   }
-  if (!cells) y = y.reshape({rows, h});
-  return record(
-      op, y, {x, weight, bias, norms.gain, norms.cell_gain, norms.cell_bias, h0, c0},
-      [=, weight = weight.value(), gain = norms.gain.value(), cell_gain = norms.cell_gain.value(),
-       cell_bias = norms.cell_bias.value(), h0 = h0.value(), c0 = c0.value()](
-          const Tensor& dy, Gradient dx, Gradient dweight, Gradient dbias, Gradient dgain,
-          Gradient dcell_gain, Gradient dcell_bias, Gradient dh0, Gradient dc0) {
-        const kernels::RecurrenceShape shape = plan.shape();
-        // the product's gradient is not that of x
-        const bool own = cell == Cell::gru || cell == Cell::norm_lstm;
-        Tensor gates_gradient = plan.rows(columns);
+  Index hidden() const { return weight.columns(); }
+  Index columns() const { return weight.shape()[0]; }  // of all gates
+  Index rows() const { return order.spans.rows(); }
+  Index cells_offset() const { return has_cells(cell) ? rows() * hidden() : 0; }
+};
 
-        Tensor product_gradient = own ? plan.rows(columns) : gates_gradient;
-        Tensor norm_gradient = cell == Cell::norm_lstm ? plan.rows(h) : Tensor();
-        Tensor first = dh0 ? Tensor({count, h}) : Tensor();
+/// Fills t.y and t.kept.
+void forward(RecurrentTensors& t, const Tensor& x, const Tensor& bias) {
+  const Index h = t.hidden();
+  Tensor panels({kernels::packed_size(h, t.columns())});
+  Tensor scratch = workspace(kernels::recurrence_workspace(t.order.shape()));
+  kernels::pack_panels(transposed(rows_of(std::as_const(t.weight))), panels.data());
+  kernels::recurrence(t.order.shape(),
+                      {.x = x.data(),
+                       .weight = panels.data(),
+                       .bias = bias.data(),
+                       .gain = std::as_const(t.gain).data(),
+                       .cell_gain = std::as_const(t.cell_gain).data(),
+                       .cell_bias = std::as_const(t.cell_bias).data(),
+                       .h0 = std::as_const(t.h0).data(),
+                       .c0 = std::as_const(t.c0).data(),
+                       .y = t.y.data(),
+                       .cells = t.y.data() + t.cells_offset(),
+                       .kept = t.kept.defined() ? t.kept.data() : nullptr},
+                      scratch.data());
+}
 
-        Tensor first_cell = dc0 ? Tensor({count, h}) : Tensor();
-        Tensor scratch = workspace(kernels::recurrence_workspace(shape));
-        // its inputs' data may have moved on: point at what this closure keeps
-        kernels::RecurrenceValues v = values;
-        v.gain = gain.data();
-        v.cell_gain = cell_gain.data();
-        v.cell_bias = cell_bias.data();
-        v.h0 = h0.data();
-        v.c0 = c0.data();
-        v.x = v.bias = nullptr;  // not kept, not read
-        {
-          Tensor packed({kernels::packed_size(columns, h)});
-          kernels::pack(columns, h, weight.data(), h, 1, packed.data());
-          v.weight = packed.data();
-          kernels::recurrence_backward(
-              shape, v,
-              {dy.data(), dy.data() + (cells ? rows * h : 0), gates_gradient.data(),
-               product_gradient.data(), norm_gradient.data(), first.data(), first_cell.data()},
-              scratch.data());
-        }
-        if (dweight) {  // dU = sum over rows of du^T h_{t-1}
-          Tensor inputs = plan.rows(h);
-          kernels::recurrence_inputs(shape, h0.data(), y.data(), inputs.data(), scratch.data());
-          kernels::gemm(true, false, columns, h, rows, product_gradient.data(), columns,
-                        inputs.data(), h, dweight.data(), h, dweight.mode());
-        }
-        if (dbias)
-          kernels::sum_rows(rows, columns, product_gradient.data(), dbias.data(), dbias.mode());
-        if (dgain)
-          kernels::sum_products(rows, columns, gates_gradient.data(), columns, kept.data() + 4 * h,
-                                kept_columns, dgain.data(), dgain.mode());
-        if (dcell_gain)
-          kernels::sum_products(rows, h, norm_gradient.data(), h, kept.data() + 8 * h, kept_columns,
-                                dcell_gain.data(), dcell_gain.mode());
-        if (dcell_bias)
-          kernels::sum_rows(rows, h, norm_gradient.data(), dcell_bias.data(), dcell_bias.mode());
-        if (dx) dx.pass(gates_gradient);
-        if (dh0) dh0.pass(first);
-        if (dc0) dc0.pass(first_cell);
-      });
+/// The gradients of a recurrence's operands, in their order on the tape.
+struct RecurrentGradients {
+  Gradient x;
+  Gradient weight;
+  Gradient bias;
+  Gradient gain;
+  Gradient cell_gain;
+  Gradient cell_bias;
+  Gradient h0;
+  Gradient c0;
+};
+
+/// The gradients that the recurrence itself gives: those of the parameters follow from them.
+struct StepGradients {
+  Tensor gates;    // (rows, G h)
+  Tensor product;  // (rows, G h): of U h_{t-1}; the same tensor where the two are equal
+  Tensor norm;     // (rows, h): of the normalised cells; of a normed LSTM alone
+  // (sequences, h), where they are wanted
+  Tensor h0;
+  Tensor c0;
+
+  StepGradients(const RecurrentTensors& t, bool wants_h0, bool wants_c0)
+      : gates(t.order.rows(t.columns())) {
+    const bool own = t.cell == Cell::gru || t.cell == Cell::norm_lstm;
+    product = own ? t.order.rows(t.columns()) : gates;
+    if (t.cell == Cell::norm_lstm) norm = t.order.rows(t.hidden());
+    const Shape states{t.order.spans.count(), t.hidden()};
+    if (wants_h0) h0 = Tensor(states);
+    if (wants_c0) c0 = Tensor(states);
+  }
+};
+
+void backward_steps(const RecurrentTensors& t, const Tensor& dy, StepGradients& to,
+                    Tensor& scratch) {
+  // The kernel only reads y, cells and kept here.
+  Tensor y = t.y;
+  Tensor kept = t.kept;
+  Tensor panels({kernels::packed_size(t.columns(), t.hidden())});
+  kernels::pack_panels(rows_of(t.weight), panels.data());
+  kernels::recurrence_backward(t.order.shape(),
+                               {.weight = panels.data(),
+                                .gain = t.gain.data(),
+                                .cell_gain = t.cell_gain.data(),
+                                .cell_bias = t.cell_bias.data(),
+                                .h0 = t.h0.data(),
+                                .c0 = t.c0.data(),
+                                .y = y.data(),
+                                .cells = y.data() + t.cells_offset(),
+                                .kept = kept.data()},
+                               {.dy = dy.data(),
+                                .dcells = dy.data() + t.cells_offset(),
+                                .dx = to.gates.data(),
+                                .du = to.product.data(),
+                                .dcell_norm = to.norm.data(),
+                                .dh0 = to.h0.data(),
+                                .dc0 = to.c0.data()},
+                               scratch.data());
+}
+
+void backward(const RecurrentTensors& t, const Tensor& dy, const RecurrentGradients& to) {
+  const Index h = t.hidden();
+  Tensor scratch = workspace(kernels::recurrence_workspace(t.order.shape()));
+  StepGradients steps(t, static_cast<bool>(to.h0), static_cast<bool>(to.c0));
+  backward_steps(t, dy, steps, scratch);
+  if (to.weight) {  // dU = sum over rows of du^T h_{t-1}
+    Tensor inputs = t.order.rows(h);
+    kernels::recurrence_inputs(t.order.shape(), t.h0.data(), t.y.data(), inputs.data(),
+                               scratch.data());
+    kernels::gemm(transposed(rows_of(steps.product)), rows_of(inputs), rows_of(to.weight),
+                  to.weight.mode());
+  }
+  if (to.bias) kernels::sum_rows(rows_of(steps.product), output_of(to.bias));
+  // Of the kept rows, columns [4 h, 8 h) hold the normalised product, [8 h, 9 h) the normalised
+  // cell.
+  if (to.gain)
+    kernels::sum_products(rows_of(steps.gates), columns_of(t.kept, 4 * h, 4 * h),
+                          output_of(to.gain));
+  if (to.cell_gain)
+    kernels::sum_products(rows_of(steps.norm), columns_of(t.kept, 8 * h, h),
+                          output_of(to.cell_gain));
+  if (to.cell_bias) kernels::sum_rows(rows_of(steps.norm), output_of(to.cell_bias));
+  if (to.x) to.x.pass(steps.gates);
+  if (to.h0) to.h0.pass(steps.h0);
+  if (to.c0) to.c0.pass(steps.c0);
+}
+
+Variable recur(const char* op, Cell cell, const RecurrentOperands& operands, const Recurrence& o) {
+  const Index gates = kernels::gates_of(cell);
+  operands.check_weight(op, gates);
+  const Index h = operands.hidden();
+  const Index rows = operands.x.rows();
+  const kernels::Dropout dropout = checked_dropout(op, o.dropout, o.key);
+  SequenceOrder order(op, o.spans, rows,
+                      {.cell = cell, .hidden = h, .reverse = o.reverse, .dropout = dropout});
+  operands.check_rest(op, cell, order.spans.count());
+  RecurrentTensors tensors(std::move(order), cell, operands);
+  const Tensor bias = operands.bias.defined() ? operands.bias.value() : Tensor::zeros({gates * h});
+  forward(tensors, operands.x.value(), bias);
+  const Tensor y = has_cells(cell) ? tensors.y : tensors.y.reshape({rows, h});
+  return record(op, y,
+                {operands.x, operands.weight, operands.bias, operands.gain, operands.cell_gain,
+                 operands.cell_bias, operands.h0, operands.c0},
+                [tensors = std::as_const(tensors)](
+                    const Tensor& dy, Gradient dx, Gradient dweight, Gradient dbias, Gradient dgain,
+                    Gradient dcell_gain, Gradient dcell_bias, Gradient dh0, Gradient dc0) {
+                  backward(tensors, dy,
+                           {.x = dx,
+                            .weight = dweight,
+                            .bias = dbias,
+                            .gain = dgain,
+                            .cell_gain = dcell_gain,
+                            .cell_bias = dcell_bias,
+                            .h0 = dh0,
+                            .c0 = dc0});
+                });
 }
 
 OptionalOperand none(const Operand& x) { return {Variable(), x.where()}; }
-Norms no_norms(const Operand& x) { return {none(x), none(x), none(x)}; }
 
 }  // namespace
 
 Variable elman(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                const OptionalOperand& h0, const Recurrence& options) {
-  return recur("elman", Cell::elman, x, weight, bias, no_norms(x), h0, none(x), options);
+  const OptionalOperand no = none(x);
+  return recur("elman", Cell::elman, {x, weight, bias, no, no, no, h0, no}, options);
 }
 
 Variable lstm(const Operand& x, const Operand& weight, const OptionalOperand& bias,
               const OptionalOperand& h0, const OptionalOperand& c0, const Recurrence& options) {
-  return recur("lstm", Cell::lstm, x, weight, bias, no_norms(x), h0, c0, options);
+  const OptionalOperand no = none(x);
+  return recur("lstm", Cell::lstm, {x, weight, bias, no, no, no, h0, c0}, options);
 }
 
 Variable norm_lstm(const Operand& x, const Operand& weight, const Operand& gain,
                    const Operand& cell_gain, const Operand& cell_bias, const OptionalOperand& h0,
                    const OptionalOperand& c0, const Recurrence& options) {
-  return recur("norm_lstm", Cell::norm_lstm, x, weight, none(x), {gain, cell_gain, cell_bias}, h0,
-               c0, options);
+  return recur("norm_lstm", Cell::norm_lstm,
+               {x, weight, none(x), gain, cell_gain, cell_bias, h0, c0}, options);
 }
 
 Variable gru(const Operand& x, const Operand& weight, const OptionalOperand& bias,
              const OptionalOperand& h0, const Recurrence& options) {
-  return recur("gru", Cell::gru, x, weight, bias, no_norms(x), h0, none(x), options);
+  const OptionalOperand no = none(x);
+  return recur("gru", Cell::gru, {x, weight, bias, no, no, no, h0, no}, options);
 }
 
 Variable lstm_cell(const Operand& gates, const Operand& c) {
@@ -200,14 +306,26 @@ Variable lstm_cell(const Operand& gates, const Operand& c) {
   const Index h = c.columns();
   Tensor y({2, n, h});
   Tensor kept(gates.shape());
-  kernels::lstm_cell(n, h, gates.data(), c.data(), y.data(), y.data() + n * h, kept.data());
+  kernels::lstm_cell({.n = n,
+                      .hidden = h,
+                      .gates = gates.data(),
+                      .c = c.data(),
+                      .y = y.data(),
+                      .cells = y.data() + n * h,
+                      .kept = kept.data()});
   return record("lstm_cell", y, {gates, c},
-                [=, c = c.value()](const Tensor& dy, Gradient dgates, Gradient dc) {
+                [n, h, y, kept, c = c.value()](const Tensor& dy, Gradient dgates, Gradient dc) {
                   Tensor to_gates(kept.shape());
                   Tensor to_c(c.shape());
-                  kernels::lstm_cell_backward(n, h, kept.data(), c.data(), y.data() + n * h,
-                                              dy.data(), dy.data() + n * h, to_gates.data(),
-                                              to_c.data());
+                  kernels::lstm_cell_backward({.n = n,
+                                               .hidden = h,
+                                               .c = c.data(),
+                                               .cells = y.data() + n * h,
+                                               .kept = kept.data(),
+                                               .dy = dy.data(),
+                                               .dcells = dy.data() + n * h,
+                                               .dgates = to_gates.data(),
+                                               .dc = to_c.data()});
                   if (dgates) dgates.pass(to_gates);
                   if (dc) dc.pass(to_c);
                 });
@@ -222,36 +340,61 @@ Variable gru_cell(const Operand& x, const Operand& u, const Operand& state) {
   const Index h = state.columns();
   Tensor y({n, h});
   Tensor kept({n, 4 * h});
-  kernels::gru_cell(n, h, x.data(), u.data(), state.data(), y.data(), kept.data());
-  return record(
-      "gru_cell", y, {x, u, state},
-      [=, state = state.value()](const Tensor& dy, Gradient dx, Gradient du, Gradient dstate) {
-        Tensor to_x({n, 3 * h});
-        Tensor to_u({n, 3 * h});
-        Tensor to_state({n, h});
-        kernels::gru_cell_backward(n, h, kept.data(), state.data(), dy.data(), to_x.data(),
-                                   to_u.data(), to_state.data());
-        if (dx) dx.pass(to_x);
-        if (du) du.pass(to_u);
-        if (dstate) dstate.pass(to_state);
-      });
+  kernels::gru_cell({.n = n,
+                     .hidden = h,
+                     .x = x.data(),
+                     .u = u.data(),
+                     .state = state.data(),
+                     .y = y.data(),
+                     .kept = kept.data()});
+  return record("gru_cell", y, {x, u, state},
+                [n, h, kept, state = state.value()](const Tensor& dy, Gradient dx, Gradient du,
+                                                    Gradient dstate) {
+                  Tensor to_x({n, 3 * h});
+                  Tensor to_u({n, 3 * h});
+                  Tensor to_state({n, h});
+                  kernels::gru_cell_backward({.n = n,
+                                              .hidden = h,
+                                              .state = state.data(),
+                                              .kept = kept.data(),
+                                              .dy = dy.data(),
+                                              .dx = to_x.data(),
+                                              .du = to_u.data(),
+                                              .dstate = to_state.data()});
+                  if (dx) dx.pass(to_x);
+                  if (du) du.pass(to_u);
+                  if (dstate) dstate.pass(to_state);
+                });
 }
 
 Variable sequence_dropout(const Operand& x, const Spans& spans, Real p, RandomKey key) {
   check(x.rank() == 2, "sequence_dropout", "expected x (rows, d); got {}", x.shape());
-  const Plan plan("sequence_dropout", Cell::elman, spans, false, p, key, x.rows(), x.columns());
-  if (p == 0 && !plan.padded()) return x;
-  Tensor y = plan.rows(x.columns());
-  Tensor scratch = workspace(x.columns() + kernels::dropout_block);
-  kernels::sequence_dropout(plan.shape(), x.data(), y.data(), Mode::assign, scratch.data());
-  return record("sequence_dropout", y, {x}, [plan](const Tensor& dy, Gradient dx) {
-    Tensor gradient = plan.rows(dy.columns());
-
-    Tensor work = workspace(dy.columns() + kernels::dropout_block);
-    kernels::sequence_dropout(plan.shape(), dy.data(), gradient.data(), Mode::assign, work.data());
-    dx.pass(gradient);
-  });
+  const char* op = "sequence_dropout";
+  const kernels::Dropout dropout = checked_dropout(op, p, key);
+  const SequenceOrder order(op, spans, x.rows(),
+                            {.cell = Cell::elman, .hidden = x.columns(), .dropout = dropout});
+  if (p == 0 && !order.padded()) return x;
+  const auto apply = [order](const Tensor& from) {
+    Tensor to = order.rows(from.columns());
+    Tensor scratch = workspace(from.columns() + kernels::dropout_block);
+    kernels::sequence_dropout(order.shape(), from.data(), {to.data()}, scratch.data());
+    return to;
+  };
+  // The gradient is dropped out by the same mask.
+  return record(op, apply(x.value()), {x},
+                [apply](const Tensor& dy, Gradient dx) { dx.pass(apply(dy)); });
 }
+
+namespace {
+
+/// The last state of sequence i: a row of the states, or for an empty sequence of the initial ones,
+/// which stand behind them.
+Index last_row(const Spans& spans, Index i, bool reverse) {
+  if (spans.length(i) == 0) return spans.rows() + i;
+  return spans.begin(i) + (reverse ? 0 : spans.length(i) - 1);
+}
+
+}  // namespace
 
 Variable final_states(const Operand& states, const Spans& spans, bool reverse,
                       const OptionalOperand& initial) {
@@ -267,9 +410,7 @@ Variable final_states(const Operand& states, const Spans& spans, bool reverse,
   bool empty = false;
   for (Index i = 0; i < count; ++i) {
     empty = empty || spans.length(i) == 0;
-    rows[i] = static_cast<Id>(spans.length(i) == 0
-                                  ? spans.rows() + i
-                                  : spans.begin(i) + (reverse ? 0 : spans.length(i) - 1));
+    rows[i] = static_cast<Id>(last_row(spans, i, reverse));
   }
   if (!empty) return gather(states, rows);
   const Operand before = initial.defined() ? Operand(initial) : Operand(Tensor::zeros({count, h}));

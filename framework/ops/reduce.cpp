@@ -2,18 +2,22 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "framework/kernels/elementwise.h"
 #include "framework/ops.h"
 #include "framework/ops/detail.h"
+#include "framework/ops/views.h"
 
 namespace heed {
+
+using detail::output_of;
 
 namespace detail {
 
 void sum_into(const Tensor& x, const AxisSet& reduced, double scale, Real* out, Mode mode) {
-  // One pass for each run of reduced axes, from the last; axes of extent 1 part no runs.
+  // One pass for each run of reduced axes, from the last. Axes of extent 1 do not separate runs.
   struct Axis {
     Index extent;
     bool reduced;
@@ -42,9 +46,10 @@ void sum_into(const Tensor& x, const AxisSet& reduced, double scale, Real* out, 
     Index outer = 1;
     for (int k = 0; k < i; ++k)
       outer *= axes[k].extent;
-    if (--runs == 0) return kernels::sum(outer, axes[i].extent, inner, scale, from, out, mode);
+    const kernels::MiddleAxis middle{outer, axes[i].extent, inner};
+    if (--runs == 0) return kernels::sum(middle, scale, from, {out, mode});
     Tensor sums({outer, inner});
-    kernels::sum(outer, axes[i].extent, inner, 1, from, sums.data(), Mode::assign);
+    kernels::sum(middle, 1, from, {sums.data()});
     to = std::move(sums);
     from = std::as_const(to).data();
   }
@@ -96,28 +101,23 @@ struct Reduction {
   }
 };
 
-/// An (outer, n, inner) view in which n is all that is reduced; `single` is false when the reduced
-/// axes do not lie together.
-struct Middle {
-  Index outer = 1;
-  Index n = 1;
-  Index inner = 1;
-  bool single = true;
-
-  Middle(const Shape& x, const Reduction& reduction) {
-    bool seen = false;
-    for (int i = 0; i < x.rank(); ++i) {
-      if (x[i] == 1) continue;
-      if (reduction.reduced[i]) {
-        single = single && inner == 1;
-        n *= x[i];
-        seen = true;
-      } else {
-        (seen ? inner : outer) *= x[i];
-      }
+/// x as (outer, n, inner), where n is all that is reduced. None where the reduced axes do not lie
+/// together.
+std::optional<kernels::MiddleAxis> middle_axis(const Shape& x, const Reduction& reduction) {
+  kernels::MiddleAxis middle;
+  bool seen = false;  // a reduced axis
+  for (int i = 0; i < x.rank(); ++i) {
+    if (x[i] == 1) continue;
+    if (reduction.reduced[i]) {
+      if (middle.inner != 1) return std::nullopt;
+      middle.n *= x[i];
+      seen = true;
+    } else {
+      (seen ? middle.inner : middle.outer) *= x[i];
     }
   }
-};
+  return middle;
+}
 
 /// x with its reduced axes moved to the end and made one, the others kept in order.
 Variable gathered(const Operand& x, const Reduction& reduction) {
@@ -159,53 +159,50 @@ Variable mean(const Operand& x, const Axes& axes, bool keep) {
 Variable max(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("max", x.shape(), axes, keep);
   check(reduction.count > 0, "max", "expected something along the reduced axes; got {}", x.shape());
-  const Middle m(x.shape(), reduction);
-  if (!m.single)
+  const auto middle = middle_axis(x.shape(), reduction);
+  if (!middle)
     return reshape({max({gathered(x, reduction), x.where()}, {1}), x.where()}, reduction.shape);
   Tensor y(reduction.shape);
   Ids position(reduction.shape);
-  kernels::max(m.outer, m.n, m.inner, x.data(), y.data(), position.data());
+  kernels::max(*middle, x.data(), y.data(), position.data());
   // dy to the largest, 0 to the rest
-  return record("max", y, {x}, [m, position](const Tensor& dy, Gradient dx) {
-    kernels::max_backward(m.outer, m.n, m.inner, position.data(), dy.data(), dx.data(), dx.mode());
+  return record("max", y, {x}, [axis = *middle, position](const Tensor& dy, Gradient dx) {
+    kernels::max_backward(axis, position.data(), dy.data(), output_of(dx));
   });
 }
 
 Variable variance(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("variance", x.shape(), axes, keep);
-  const Middle m(x.shape(), reduction);
-  if (!m.single)
+  const auto middle = middle_axis(x.shape(), reduction);
+  if (!middle)
     return reshape({variance({gathered(x, reduction), x.where()}, {1}), x.where()},
                    reduction.shape);
   const double share = 1 / static_cast<double>(reduction.count);
   Tensor average(reduction.kept);
   Tensor rest(reduction.kept);  // what rounding left of the mean
   Tensor y(reduction.shape);
-  kernels::sum(m.outer, m.n, m.inner, share, x.data(), average.data(), Mode::assign);
-  kernels::deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), rest.data());
-  kernels::squared_deviations(m.outer, m.n, m.inner, share, x.data(), average.data(), rest.data(),
-                              y.data());
+  kernels::sum(*middle, share, x.data(), {average.data()});
+  kernels::deviations(*middle, share, x.data(), average.data(), rest.data());
+  kernels::squared_deviations(*middle, share, x.data(), average.data(), rest.data(), y.data());
   // dx = dy 2/n (x - mean)
   return record(
       "variance", y, {x}, [x = x.value(), average, rest, share](const Tensor& dy, Gradient dx) {
         const Shape& kept = average.shape();
         kernels::variance_backward(detail::layout(x.shape(), {x.shape(), kept, kept, kept}),
                                    static_cast<Real>(2 * share), x.data(), average.data(),
-                                   rest.data(), dy.data(), dx.data(), dx.mode());
+                                   rest.data(), dy.data(), output_of(dx));
       });
 }
 
 Variable cumsum(const Operand& x, int axis) {
   const int i = x.shape().axis(axis, "cumsum");
-  const Index outer = detail::product(x.shape(), 0, i);
-  const Index n = x.shape()[i];
-
-  const Index inner = detail::product(x.shape(), i + 1, x.rank());
+  const kernels::MiddleAxis middle{detail::product(x.shape(), 0, i), x.shape()[i],
+                                   detail::product(x.shape(), i + 1, x.rank())};
   Tensor y(x.shape());
-  kernels::cumsum(outer, n, inner, false, x.data(), y.data(), Mode::assign);
+  kernels::cumsum(middle, false, x.data(), {y.data()});
   // dx = the same sum from the other end
-  return record("cumsum", y, {x}, [outer, n, inner](const Tensor& dy, Gradient dx) {
-    kernels::cumsum(outer, n, inner, true, dy.data(), dx.data(), dx.mode());
+  return record("cumsum", y, {x}, [middle](const Tensor& dy, Gradient dx) {
+    kernels::cumsum(middle, true, dy.data(), output_of(dx));
   });
 }
 

@@ -4,11 +4,15 @@
 #include <cmath>
 
 #include "framework/ops.h"
+#include "framework/ops/views.h"
 
 namespace heed {
 
-Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
-  const char* op = "rotary";
+namespace {
+
+constexpr const char* op = "rotary";
+
+void check_arguments(const Operand& x, const Spans& spans, const Rotary& o) {
   check(x.rank() == 2 && o.heads >= 1 && x.columns() % (2 * o.heads) == 0, op,
         "expected a width that {} heads share in pairs; got {}", o.heads, x.shape());
   check(o.base > 0 && std::isfinite(o.base), op, "expected a base above 0; got {}", o.base);
@@ -20,39 +24,74 @@ Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
   check(o.end_of.count() == 0 || o.end_of.count() == spans.count(), op,
         "expected as many sequences to be at the end of as there are; got {} and {}",
         o.end_of.count(), spans.count());
-  const auto first_of = [&](Index i) {
-    return o.offset + (o.end_of.count() > 0 ? o.end_of.length(i) - spans.length(i) : 0);
-  };
-  // positions
+}
+
+/// The positions of the rows of sequences.
+struct Positions {
+  // all lie within [low, high)
   Index low = 0;
   Index high = 0;
-  for (Index i = 0; i < spans.count(); ++i) {
-    if (spans.length(i) == 0) continue;
-    if (low == high) {
-      low = first_of(i);
-      high = low + 1;
+  Ids in_table;  // (rows): position - low; -1 for rows of no sequence
+
+  Positions(const Spans& spans, const Rotary& o) : in_table(Ids::full({spans.rows()}, -1)) {
+    const auto first_of = [&](Index i) {
+      return o.offset + (o.end_of.count() > 0 ? o.end_of.length(i) - spans.length(i) : 0);
+    };
+    for (Index i = 0; i < spans.count(); ++i) {
+      if (spans.length(i) == 0) continue;
+      if (low == high) {
+        low = first_of(i);
+        high = low + 1;
+      }
+      low = std::min(low, first_of(i));
+      high = std::max(high, first_of(i) + spans.length(i));
     }
-    low = std::min(low, first_of(i));
-    high = std::max(high, first_of(i) + spans.length(i));
+    for (Index i = 0; i < spans.count(); ++i)
+      for (Index t = 0; t < spans.length(i); ++t)
+        in_table[spans.begin(i) + t] = static_cast<Id>(first_of(i) + t - low);
   }
-  Ids positions = Ids::full({x.rows()}, -1);  // rows of the table
-  for (Index i = 0; i < spans.count(); ++i)
-    for (Index t = 0; t < spans.length(i); ++t)
-      positions[spans.begin(i) + t] = static_cast<Id>(first_of(i) + t - low);
+};
+
+/// What both passes read.
+struct RotaryTables {
+  Index heads;
+  Index width;  // of a head
+  Ids positions;
+  Tensor cosines;
+  Tensor sines;
+
+  kernels::RotaryRows rows() const {
+    return {.rows = positions.size(),
+            .heads = heads,
+            .width = width,
+            .positions = positions.data(),
+            .cosines = cosines.data(),
+            .sines = sines.data()};
+  }
+};
+
+}  // namespace
+
+Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
+  check_arguments(x, spans, o);
+  const Positions positions(spans, o);
+  const Index count = positions.high - positions.low;
   const Index width = x.columns() / o.heads;
-  Tensor cosines({high - low, width / 2});
-  Tensor sines({high - low, width / 2});
-  Tensor y(x.shape());
-  kernels::rotary_table(low, high - low, width, static_cast<double>(o.base), cosines.data(),
+  Tensor cosines({count, width / 2});
+  Tensor sines({count, width / 2});
+  kernels::rotary_table(positions.low, count, width, static_cast<double>(o.base), cosines.data(),
                         sines.data());
-  kernels::rotary(x.rows(), o.heads, width, false, positions.data(), cosines.data(), sines.data(),
-                  x.data(), y.data(), Mode::assign);
-  // turned back
-  return record(op, y, {x},
-                [heads = o.heads, width, positions, cosines, sines](const Tensor& dy, Gradient dx) {
-                  kernels::rotary(dy.rows(), heads, width, true, positions.data(), cosines.data(),
-                                  sines.data(), dy.data(), dx.data(), dx.mode());
-                });
+  const RotaryTables tables{.heads = o.heads,
+                            .width = width,
+                            .positions = positions.in_table,
+                            .cosines = cosines,
+                            .sines = sines};
+  Tensor y(x.shape());
+  kernels::rotary(tables.rows(), false, x.data(), {y.data()});
+  // dx = dy turned back
+  return record(op, y, {x}, [tables](const Tensor& dy, Gradient dx) {
+    kernels::rotary(tables.rows(), true, dy.data(), detail::output_of(dx));
+  });
 }
 
 }  // namespace heed

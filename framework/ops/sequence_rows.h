@@ -4,6 +4,7 @@
 
 #include "framework/kernels/attention.h"
 #include "framework/kernels/parallel.h"
+#include "framework/ops/views.h"
 #include "framework/sequences.h"
 #include "framework/tape.h"
 
@@ -11,7 +12,7 @@
 
 namespace heed::detail {
 
-/// Rows of no sequence are written by nobody.
+/// Zeros x where it has rows of no sequence, which no kernel writes.
 inline void zero_rest(Tensor& x, const Spans& spans) {
   if (spans.tokens() != spans.rows()) std::fill_n(x.data(), x.size(), Real{0});
 }
@@ -19,16 +20,11 @@ inline void zero_rest(const Gradient& dx, const Spans& spans) {
   if (dx && dx.mode() == Mode::assign) zero_rest(dx.tensor(), spans);
 }
 
-inline kernels::Rows rows_of(const Tensor& x) { return {x.data(), x.columns()}; }
-/// Columns from `offset` on of a gradient `stride` wide; null where it is not wanted.
-inline kernels::MutableRows rows_of(const Gradient& dx, Index offset, Index stride,
-                                    const Spans& spans) {
-  if (!dx) return {nullptr, 0};
+/// The rows of a gradient from column `offset` on. Null where it is not wanted.
+inline kernels::OutputRows rows_of(const Gradient& dx, const Spans& spans, Index offset = 0) {
+  if (!dx) return {};
   zero_rest(dx, spans);
-  return {dx.data() + offset, stride, dx.mode()};
-}
-inline kernels::MutableRows rows_of(const Gradient& dx, const Spans& spans) {
-  return rows_of(dx, 0, dx ? dx.shape().columns() : 0, spans);
+  return {dx.data() + offset, dx.shape().columns(), dx.mode()};
 }
 
 /// Scratch memory for each thread.

@@ -35,7 +35,6 @@ Variable slice(const Operand& x, int axis, Index begin, Index end) {
   const int i = x.shape().axis(axis, "slice");
   const Index n = x.shape()[i];
   const Index inner = product(x.shape(), i + 1, x.rank());
-
   const Index outer = product(x.shape(), 0, i);
   check(0 <= begin && begin <= end && end <= n, "slice",
         "expected a range within [0, {}) on axis {} of {}; got [{}, {})", n, i, x.shape(), begin,
@@ -47,15 +46,14 @@ Variable slice(const Operand& x, int axis, Index begin, Index end) {
     y = x.value().reshape({n * inner}).slice(begin * inner, end * inner).reshape(shape);
   } else {
     y = Tensor(shape);
-    kernels::copy_blocks(outer, length, x.data() + begin * inner, n * inner, y.data(), length,
-                         Mode::assign);
+    kernels::copy_rows({x.data() + begin * inner, outer, length, n * inner}, {y.data(), length});
   }
   // dx = dy within the range, 0 elsewhere
   return record("slice", y, {x}, [=](const Tensor& dy, Gradient dx) {
     if (dx.mode() == Mode::assign && length != n * inner)
       kernels::fill(outer * n * inner, 0, dx.data());
-    kernels::copy_blocks(outer, length, dy.data(), length, dx.data() + begin * inner, n * inner,
-                         dx.mode());
+    kernels::copy_rows(kernels::dense(dy.data(), outer, length),
+                       {dx.data() + begin * inner, n * inner, dx.mode()});
   });
 }
 
@@ -77,7 +75,7 @@ Variable concat(std::span<const Operand> xs, int axis) {
   const Index stride = total * inner;
   Real* to = y.data();
   for (std::size_t k = 0; k < xs.size(); ++k) {
-    kernels::copy_blocks(outer, lengths[k], xs[k].data(), lengths[k], to, stride, Mode::assign);
+    kernels::copy_rows(kernels::dense(xs[k].data(), outer, lengths[k]), {to, stride});
     to += lengths[k];
   }
   return record(
@@ -89,8 +87,8 @@ Variable concat(std::span<const Operand> xs, int axis) {
           if (dxs[k] && outer == 1)
             dxs[k].pass(dy.reshape({stride}).slice(begin, begin + length));
           else if (dxs[k])
-            kernels::copy_blocks(outer, length, dy.data() + begin, stride, dxs[k].data(), length,
-                                 dxs[k].mode());
+            kernels::copy_rows({dy.data() + begin, outer, length, stride},
+                               {dxs[k].data(), length, dxs[k].mode()});
           begin += length;
         }
       });
@@ -146,8 +144,8 @@ Variable stack(const std::vector<Variable>& xs, int axis, Operand::Where where) 
 
 namespace {
 
-/// Axis i of the output is axis order[i] of a contiguous input; neighbours that stay neighbours are
-/// merged.
+/// Axis i of the output is axis order[i] of a contiguous input. Axes that stay neighbours, in
+/// order, are merged.
 kernels::Permutation permutation(const Shape& x, const Axes& order) {
   std::array<Index, Shape::max_rank> strides{};
   Index step = 1;

@@ -85,9 +85,11 @@ Tensor attend(const Tensor& q, const State& state) {
   std::vector<kernels::KeyList> keys;
   for (Index i : state.sentence)
     keys.push_back({nullptr, state.memory_spans.begin(i), state.memory_spans.length(i)});
-  const Index d = q.columns();
   Tensor y(q.shape());
-  kernels::attend_rows(q.rows(), 1, d, 1, q.data(), d, state.memory.data(), keys.data(), y.data());
+  kernels::attend_rows({.queries = kernels::dense(q.data(), q.rows(), q.columns()),
+                        .cache = state.memory.data(),
+                        .keys = keys.data()},
+                       y.data());
   return y;
 }
 

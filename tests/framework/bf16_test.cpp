@@ -95,6 +95,16 @@ const std::vector<Size> sizes = {
     {1000, 257, 31}, {200, 2700, 70}, {1029, 48, 1100}, {1, 800, 800}, {800, 1, 800},
     {800, 800, 1},   {0, 50, 50},     {50, 0, 50},      {600, 600, 0}};
 
+kernels::ConstMatrix dense(const std::vector<Real>& x, Index rows, Index columns) {
+  return kernels::dense(x.data(), rows, columns);
+}
+/// x as (rows, columns), stored with leading dimension `ld`, transposed or not.
+kernels::ConstMatrix operand(bool transposed, Index rows, Index columns, const std::vector<Real>& x,
+                             Index ld) {
+  if (transposed) return {x.data(), rows, columns, 1, ld};
+  return {x.data(), rows, columns, ld, 1};
+}
+
 class Bf16Products : public testing::TestWithParam<Size> {};
 
 // Against sums in double of the rounded operands. Products of rounded operands are exact in float
@@ -116,7 +126,8 @@ TEST_P(Bf16Products, IsTheSumOfRoundedProducts) {
         const std::vector<Real> b = numbers((tb ? n : k) * ldb, 2);
         const std::vector<Real> before = numbers(m * n, 3);
         std::vector<Real> c = before;
-        kernels::gemm(ta, tb, m, n, k, a.data(), lda, b.data(), ldb, c.data(), n, mode);
+        kernels::gemm(operand(ta, m, k, a, lda), operand(tb, k, n, b, ldb),
+                      kernels::dense(c.data(), m, n), mode);
         for (Index i = 0; i < m; i += std::max<Index>(1, m / 60))
           for (Index j = 0; j < n; ++j) {
             double sum = mode == Mode::accumulate ? before[i * n + j] : 0;
@@ -150,10 +161,12 @@ TEST_P(Bf16Products, HasTheSameBitsOnAnyNumberOfThreads) {
     const Threads threads(count);
     std::vector<std::vector<Real>> now = {std::vector<Real>(static_cast<std::size_t>(m * n)),
                                           numbers(m * k, 5), numbers(n * k, 6)};
-    kernels::linear(m, n, k, x.data(), w.data(), bias.data(), now[0].data());
-    kernels::gemm(false, false, m, k, n, dy.data(), n, w.data(), k, now[1].data(), k,
-                  Mode::accumulate);
-    kernels::gemm(true, false, n, k, m, dy.data(), n, x.data(), k, now[2].data(), k, Mode::assign);
+    const kernels::ConstMatrix d = kernels::dense(dy.data(), m, n);
+    const kernels::ConstMatrix in = kernels::dense(x.data(), m, k);
+    const kernels::ConstMatrix weight = kernels::dense(w.data(), n, k);
+    kernels::linear(in, weight, bias.data(), kernels::dense(now[0].data(), m, n));
+    kernels::gemm(d, weight, kernels::dense(now[1].data(), m, k), Mode::accumulate);
+    kernels::gemm(transposed(d), in, kernels::dense(now[2].data(), n, k), Mode::assign);
     if (first.empty()) first = now;
     EXPECT_EQ(now, first) << count << " threads";
   }
@@ -171,8 +184,11 @@ TEST_P(Bf16Products, RowsDoNotDependOnTheOthers) {
   const std::vector<Real> bias = numbers(n, 3);
   std::vector<Real> whole(static_cast<std::size_t>(m * n));
   std::vector<Real> part(whole);
-  kernels::linear(m, n, k, x.data(), w.data(), bias.data(), whole.data());
-  kernels::linear(m - 7, n, k, x.data() + 7 * k, w.data(), bias.data(), part.data());
+  const kernels::ConstMatrix in = kernels::dense(x.data(), m, k);
+  const kernels::ConstMatrix weight = kernels::dense(w.data(), n, k);
+  kernels::linear(in, weight, bias.data(), kernels::dense(whole.data(), m, n));
+  kernels::linear(in.block(7, 0, m - 7, k), weight, bias.data(),
+                  kernels::dense(part.data(), m - 7, n));
   for (Index i = 0; i < (m - 7) * n; ++i)
     ASSERT_EQ(part[i], whole[7 * n + i]) << i;
 }
@@ -201,7 +217,7 @@ TEST(Bf16, RoundsToTheNearestTiesToEven) {
     std::vector<Real> a(m * k);
     for (Index r = 0; r < m; ++r)
       a[r * k + (r % k)] = given[i];
-    kernels::linear(m, n, k, a.data(), identity.data(), nullptr, c.data());
+    kernels::linear(dense(a, m, k), dense(identity, n, k), nullptr, kernels::dense(c.data(), m, n));
     for (Index r = 0; r < m; ++r) {
       if (std::isinf(expected[i]))
         EXPECT_TRUE(!std::isfinite(c[r * n + r % k])) << i;
@@ -211,7 +227,7 @@ TEST(Bf16, RoundsToTheNearestTiesToEven) {
   }
   std::vector<Real> a(m * k);
   a[5 * k + 3] = std::numeric_limits<Real>::quiet_NaN();
-  kernels::linear(m, n, k, a.data(), identity.data(), nullptr, c.data());
+  kernels::linear(dense(a, m, k), dense(identity, n, k), nullptr, kernels::dense(c.data(), m, n));
   EXPECT_TRUE(std::isnan(c[5 * n + 3])) << "what is not finite must be seen";
 }
 
@@ -264,9 +280,10 @@ TEST(Bf16, CompilesForFewShapes) {
   std::vector<Real> dx(most * k);
   std::vector<Real> dw(n * k);
   const auto step = [&](Index m) {
-    kernels::linear(m, n, k, x.data(), w.data(), nullptr, y.data());
-    kernels::gemm(false, false, m, k, n, dy.data(), n, w.data(), k, dx.data(), k, Mode::assign);
-    kernels::gemm(true, false, n, k, m, dy.data(), n, x.data(), k, dw.data(), k, Mode::assign);
+    const kernels::ConstMatrix d = dense(dy, m, n);
+    kernels::linear(dense(x, m, k), dense(w, n, k), nullptr, kernels::dense(y.data(), m, n));
+    kernels::gemm(d, dense(w, n, k), kernels::dense(dx.data(), m, k), Mode::assign);
+    kernels::gemm(transposed(d), dense(x, m, k), kernels::dense(dw.data(), n, k), Mode::assign);
   };
   const std::uint64_t before = kernels::onednn::made();
   for (Index m = 1; m <= most; ++m)

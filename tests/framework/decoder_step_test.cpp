@@ -49,11 +49,12 @@ TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
     const auto b = random_numbers(row.out, 3);
     const auto before = random_numbers(row.m * ldy, 4);
     std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(row.in, row.out)));
-    kernels::pack(row.in, row.out, w.data(), 1, row.in, packed.data());
+    kernels::pack_panels(transposed(kernels::dense(w.data(), row.out, row.in)), packed.data());
     const kernels::StepLinear linear{packed.data(), row.bias ? b.data() : nullptr, row.in, row.out};
     for (const Index grain : {0, 1, 1000}) {
       std::vector<Real> y = before;
-      kernels::step_linear(row.m, linear, x.data(), ldx, row.relu, y.data(), ldy, row.mode, grain);
+      kernels::step_linear(linear, {x.data(), row.m, row.in, ldx}, {y.data(), row.m, row.out, ldy},
+                           {.relu = row.relu, .mode = row.mode, .grain = grain});
       for (Index i = 0; i < row.m; ++i) {
         for (Index j = 0; j < row.out; ++j) {
           double expected = row.bias ? static_cast<double>(b[j]) : 0;
@@ -69,8 +70,8 @@ TEST(StepLinear, IsTheProductWithWhatIsFusedIntoIt) {
           ASSERT_EQ(y[i * ldy + j], before[i * ldy + j]) << "beyond the row";
         // A row alone has the same bits.
         std::vector<Real> alone(before.begin() + i * ldy, before.begin() + (i + 1) * ldy);
-        kernels::step_linear(1, linear, x.data() + i * ldx, ldx, row.relu, alone.data(), ldy,
-                             row.mode);
+        kernels::step_linear(linear, {x.data() + i * ldx, 1, row.in, ldx},
+                             {alone.data(), 1, row.out, ldy}, {.relu = row.relu, .mode = row.mode});
         for (Index j = 0; j < row.out; ++j)
           ASSERT_EQ(alone[j], y[i * ldy + j]) << "row " << i;
       }
@@ -95,8 +96,13 @@ TEST(AttendRows, IsSoftmaxTimesValues) {
       const Real scale = Real(3) / std::sqrt(static_cast<Real>(width));
       for (const bool serial : {false, true}) {
         std::vector<Real> y(static_cast<std::size_t>(rows * d), Real(7));
-        kernels::attend_rows(rows, heads, width, scale, q.data(), q_stride, kv.data(), keys,
-                             y.data(), serial);
+        kernels::attend_rows({.heads = heads,
+                              .scale = scale,
+                              .queries = {q.data(), rows, d, q_stride},
+                              .cache = kv.data(),
+                              .keys = keys,
+                              .serial = serial},
+                             y.data());
         for (Index r = 0; r < rows; ++r)
           for (Index h = 0; h < heads; ++h) {
             std::vector<double> e;

@@ -37,6 +37,13 @@ const std::vector<Size> sizes = {
 };
 constexpr Real guard = 77;
 
+/// x as (rows, columns), stored with leading dimension `ld`, transposed or not.
+kernels::ConstMatrix operand(bool transposed, Index rows, Index columns, const std::vector<Real>& x,
+                             Index ld) {
+  if (transposed) return {x.data(), rows, columns, 1, ld};
+  return {x.data(), rows, columns, ld, 1};
+}
+
 class Products : public testing::TestWithParam<Size> {};
 
 TEST_P(Products, AreTheSums) {
@@ -54,7 +61,8 @@ TEST_P(Products, AreTheSums) {
         for (Index i = 0; i < m; ++i)
           for (Index j = n; j < ldc; ++j)
             c[i * ldc + j] = guard;
-        kernels::gemm(ta, tb, m, n, k, a.data(), lda, b.data(), ldb, c.data(), ldc, mode);
+        kernels::gemm(operand(ta, m, k, a, lda), operand(tb, k, n, b, ldb), {c.data(), m, n, ldc},
+                      mode);
         double worst = 0;
         for (Index i = 0; i < m; i += std::max<Index>(1, m / 60))
           for (Index j = 0; j < n; ++j) {
@@ -79,8 +87,10 @@ TEST_P(Products, StartFromTheBias) {
   const std::vector<Real> bias = numbers(n, 3);
   std::vector<Real> with(static_cast<std::size_t>(m * n), guard);
   std::vector<Real> without = with;
-  kernels::linear(m, n, k, x.data(), w.data(), bias.data(), with.data());
-  kernels::linear(m, n, k, x.data(), w.data(), nullptr, without.data());
+  const kernels::ConstMatrix rows = kernels::dense(x.data(), m, k);
+  const kernels::ConstMatrix weight = kernels::dense(w.data(), n, k);
+  kernels::linear(rows, weight, bias.data(), kernels::dense(with.data(), m, n));
+  kernels::linear(rows, weight, nullptr, kernels::dense(without.data(), m, n));
   for (Index i = 0; i < m; ++i)
     for (Index j = 0; j < n; ++j)
       ASSERT_NEAR(with[i * n + j], without[i * n + j] + bias[j],
@@ -96,17 +106,19 @@ TEST_P(Products, RowsDoNotDependOnTheOthers) {
   std::vector<Real> packed(static_cast<std::size_t>(kernels::packed_size(k, n)));
   std::vector<Real> whole(static_cast<std::size_t>(m * n));
   std::vector<Real> single(static_cast<std::size_t>(n));
-  kernels::pack(k, n, b.data(), n, 1, packed.data());
-  kernels::packed_gemm(m, n, k, a.data(), k, 1, packed.data(), nullptr, whole.data(), n,
+  const kernels::ConstMatrix left = kernels::dense(a.data(), m, k);
+  const kernels::ConstMatrix right = kernels::dense(b.data(), k, n);
+  kernels::pack_panels(right, packed.data());
+  kernels::packed_gemm(left, packed.data(), nullptr, kernels::dense(whole.data(), m, n),
                        Mode::assign);
   for (Index i = 0; i < m; ++i) {
-    kernels::packed_product(1, n, k, a.data() + i * k, k, packed.data(), nullptr, single.data(), n,
-                            Mode::assign);
+    kernels::packed_gemm_serial(left.block(i, 0, 1, k), packed.data(), nullptr,
+                                kernels::dense(single.data(), 1, n), Mode::assign);
     ASSERT_TRUE(std::equal(single.begin(), single.end(), whole.begin() + i * n)) << "row " << i;
   }
   std::vector<Real> by_the_way(whole.size());
-  kernels::panel_gemm(m, n, k, a.data(), k, 1, b.data(), n, 1, nullptr, by_the_way.data(), n,
-                      Mode::assign);
+  kernels::packing_gemm(left, right, nullptr, kernels::dense(by_the_way.data(), m, n),
+                        Mode::assign);
   EXPECT_EQ(by_the_way, whole);
 }
 
@@ -119,12 +131,14 @@ TEST_P(Products, OfAPackedRightOperandAreTheSame) {
     const Index ldb = transpose ? k : n;
     std::vector<Real> once = before;
     std::vector<Real> again = before;
-    kernels::gemm(false, transpose, m, n, k, a.data(), k, b.data(), std::max<Index>(ldb, 1),
-                  once.data(), n, Mode::accumulate);
-    const kernels::RightOperand right(m, transpose, k, n, b.data(), std::max<Index>(ldb, 1));
+    const kernels::ConstMatrix left = kernels::dense(a.data(), m, k);
+    const kernels::ConstMatrix other = operand(transpose, k, n, b, std::max<Index>(ldb, 1));
+    kernels::gemm(left, other, kernels::dense(once.data(), m, n), Mode::accumulate);
+    const kernels::RightOperand right(m, other);
+    const kernels::Matrix c = kernels::dense(again.data(), m, n);
     const Index half = m / 2;
-    right.multiply(half, a.data(), k, nullptr, again.data(), n, Mode::accumulate);
-    right.multiply(m - half, a.data() + half * k, k, nullptr, again.data() + half * n, n,
+    right.multiply(left.block(0, 0, half, k), nullptr, c.block(0, 0, half, n), Mode::accumulate);
+    right.multiply(left.block(half, 0, m - half, k), nullptr, c.block(half, 0, m - half, n),
                    Mode::accumulate);
     for (Index i = 0; i < m * n; ++i)
       ASSERT_NEAR(once[i], again[i], 1e-5 * std::sqrt(static_cast<double>(k) + 1))

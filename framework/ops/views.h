@@ -1,0 +1,39 @@
+#pragma once
+
+#include "framework/kernels/matrix.h"
+#include "framework/tape.h"
+
+// How ops hand tensors to kernels.
+
+namespace heed::detail {
+
+/// All axes but the last as rows.
+inline kernels::ConstMatrix rows_of(const Tensor& x) {
+  return kernels::dense(x.data(), x.rows(), x.columns());
+}
+inline kernels::Matrix rows_of(Tensor& x) {
+  return kernels::dense(x.data(), x.rows(), x.columns());
+}
+inline kernels::Matrix rows_of(const Gradient& dx) {
+  return kernels::dense(dx.data(), dx.shape().rows(), dx.shape().columns());
+}
+/// Columns [begin, begin + count) of the rows.
+inline kernels::ConstMatrix columns_of(const Tensor& x, Index begin, Index count) {
+  return rows_of(x).block(0, begin, x.rows(), count);
+}
+/// The first axis as rows, all others as columns.
+inline kernels::ConstMatrix matrix_of(const Tensor& x) {
+  const Index rows = x.shape()[0];
+  return kernels::dense(x.data(), rows, rows > 0 ? x.size() / rows : 0);
+}
+inline kernels::Matrix matrix_of(const Gradient& dx) {
+  const Index rows = dx.shape()[0];
+  return kernels::dense(dx.data(), rows, rows > 0 ? dx.shape().size() / rows : 0);
+}
+
+/// Null where the gradient is not wanted.
+inline kernels::Output output_of(const Gradient& dx) {
+  return {dx ? dx.data() : nullptr, dx.mode()};
+}
+
+}  // namespace heed::detail
