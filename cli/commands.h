@@ -1,6 +1,8 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 namespace heed::cli {
 
@@ -16,37 +18,5 @@ void add_generate(CLI::App& app);
 void add_verify_resume(CLI::App& app);
 void add_export(CLI::App& app);
 void add_import(CLI::App& app);
-
-/// Thrown by a command that was interrupted, after it has saved. The exit status is 130.
-struct Interrupted {};
-
-/// True after the user has pressed Ctrl-C (SIGINT) or the system has asked the program to end
-/// (SIGTERM, SIGHUP). A second signal ends the program at once.
-bool interrupted();
-/// Throws Interrupted where interrupted().
-void stop_if_interrupted();
-/// True once after each SIGUSR1: training then saves and goes on.
-bool save_requested();
-/// Ignores SIGPIPE: the command goes on where nobody reads its output any more.
-void outlive_the_reader();
-void handle_signals();
-
-/// Call at the start of the program. Where standard input, output or error is closed, the next file
-/// that is opened would get its descriptor, and all that is printed would go into that file. This
-/// occupies such descriptors; reading and writing them still fail.
-void open_standard_descriptors();
-
-/// While an object of this class exists, a signal ends the program at once, with exit status 130.
-/// For work that leaves nothing behind, such as reading data. Standard output must be flushed
-/// before. Only one object may exist at a time.
-class InterruptAtOnce {
- public:
-  /// `message`: printed to stderr when a signal comes. Throws Interrupted where one has come
-  /// before.
-  explicit InterruptAtOnce(const std::string& message = "");
-  ~InterruptAtOnce();
-  InterruptAtOnce(const InterruptAtOnce&) = delete;
-  InterruptAtOnce& operator=(const InterruptAtOnce&) = delete;
-};
 
 }  // namespace heed::cli

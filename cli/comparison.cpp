@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/values.h"
+#include "cli/number_text.h"
 #include "datasets/metrics/exact.h"
 #include "framework/error.h"
 

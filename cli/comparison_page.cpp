@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/number_text.h"
 #include "cli/plots/chart.h"
 #include "cli/plots/page.h"
-#include "cli/values.h"
 #include "framework/error.h"
 
 namespace heed::cli {

@@ -5,11 +5,11 @@
 
 #include <fmt/ranges.h>
 
-#include "cli/commands.h"
 #include "cli/data_warnings.h"
 #include "cli/model.h"
 #include "cli/progress.h"
 #include "cli/run.h"
+#include "cli/signals.h"
 #include "datasets/batching.h"
 #include "datasets/text_file.h"
 #include "datasets/text_windows.h"

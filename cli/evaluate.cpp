@@ -9,9 +9,10 @@
 
 #include "cli/commands.h"
 #include "cli/corpus.h"
+#include "cli/option_values.h"
 #include "cli/quality.h"
 #include "cli/run.h"
-#include "cli/values.h"
+#include "cli/signals.h"
 #include "datasets/batching.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"

@@ -9,7 +9,9 @@
 
 #include "cli/commands.h"
 #include "cli/model.h"
+#include "cli/option_values.h"
 #include "cli/run.h"
+#include "cli/signals.h"
 #include "framework/checkpoint.h"
 #include "framework/files.h"
 #include "framework/safetensors.h"

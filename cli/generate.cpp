@@ -1,7 +1,8 @@
 #include <filesystem>
 
 #include "cli/commands.h"
-#include "cli/values.h"
+#include "cli/option_values.h"
+#include "cli/signals.h"
 #include "datasets/toy/toy.h"
 #include "framework/error.h"
 #include "framework/files.h"

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/option_values.h"
 #include "cli/run.h"
 #include "framework/checkpoint.h"
 #include "optim/run_folder.h"

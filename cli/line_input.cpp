@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "cli/commands.h"
+#include "cli/signals.h"
 #include "datasets/foreign_text.h"
 #include "datasets/text_file.h"
 #include "datasets/utf8.h"

@@ -7,7 +7,8 @@
 
 #include "cli/commands.h"
 #include "cli/messages.h"
-#include "cli/values.h"
+#include "cli/option_values.h"
+#include "cli/signals.h"
 #include "datasets/nearest.h"
 #include "framework/error.h"
 #include "framework/version.h"

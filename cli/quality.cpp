@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include "cli/commands.h"
-
+#include "cli/signals.h"
 namespace heed::cli {
 
 TestSet read_test_set(const PairSource& pairs) {

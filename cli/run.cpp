@@ -5,8 +5,8 @@
 
 #include <fmt/ranges.h>
 
-#include "cli/commands.h"
 #include "cli/model.h"
+#include "cli/signals.h"
 #include "framework/checkpoint.h"
 #include "framework/memory.h"
 #include "optim/run_folder.h"

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "cli/values.h"
+#include "cli/option_values.h"
+#include "cli/signals.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
 #include "datasets/metrics/rouge.h"

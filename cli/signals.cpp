@@ -1,12 +1,11 @@
+#include "cli/signals.h"
+
 #include <atomic>
 #include <csignal>
 #include <string>
 
 #include <fcntl.h>
 #include <unistd.h>
-
-#include "cli/commands.h"
-
 namespace heed::cli {
 
 namespace {

@@ -5,13 +5,14 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/option_values.h"
 #include "cli/plots/text.h"
 #include "cli/progress.h"
 #include "cli/reuse.h"
 #include "cli/run.h"
 #include "cli/setting_warnings.h"
+#include "cli/signals.h"
 #include "cli/training.h"
-#include "cli/values.h"
 #include "cli/verify_resume.h"
 #include "framework/kernels/parallel.h"
 #include "optim/run_folder.h"

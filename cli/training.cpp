@@ -6,10 +6,10 @@
 
 #include <fmt/ranges.h>
 
-#include "cli/commands.h"
 #include "cli/model.h"
 #include "cli/run.h"
 #include "cli/setting_warnings.h"
+#include "cli/signals.h"
 #include "framework/error.h"
 #include "framework/files.h"
 #include "framework/memory.h"

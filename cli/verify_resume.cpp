@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/commands.h"
 #include "cli/messages.h"
+#include "cli/signals.h"
 #include "cli/training.h"
 #include "framework/checkpoint.h"
 #include "framework/files.h"

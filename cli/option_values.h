@@ -9,28 +9,14 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
+#include "cli/number_text.h"
 #include "framework/kernels/parallel.h"
 #include "framework/types.h"
 
-// Values of options, and numbers in text.
+// What CLI11 checks of the values of options.
 
 namespace heed::cli {
-
-/// `value` with this number of digits after the point; never "-0.00".
-std::string fixed(double value, int digits);
-/// The same with a sign, for differences: "+0.25", "-0.25", "+0.00".
-std::string signed_fixed(double value, int digits);
-
-/// "expected a whole number from 1 to 9; got 0".
-std::string wrong_number(const std::string& expected, const std::string& given);
-
-/// "a whole number above 0", "a number from 0 to 1". An empty `most` means that there is none.
-std::string range_text(const std::string& kind, const std::string& least, const std::string& most);
-
-/// The text without its leading plus sign, which from_chars() does not read.
-std::string_view without_plus(std::string_view text);
 
 /// Checks that an option's value is a whole number from `least` to `most`. Use it with transform(),
 /// not with check(): it passes on plain decimal digits, because CLI11 reads "010" as eight.
