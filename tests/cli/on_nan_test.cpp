@@ -101,7 +101,7 @@ TEST(OnNanCommand, ADivergingRunEndsWithALineThatSaysSo) {
       EXPECT_EQ(ran.code, stopped ? 1 : 0) << model << ": " << ran.err;
       EXPECT_TRUE(diverges || stopped) << model << ": " << ran.err;
       if (stopped) {
-        EXPECT_TRUE(has(ran.err, " layer ") && has(ran.err, "lower optim.lr"))
+        EXPECT_TRUE(has(ran.err, " layer ") && has(ran.err, "lower the learning rate"))
             << model << ": " << ran.err;
       }
     }
