@@ -62,9 +62,9 @@ TEST(OnNanCommand, NamesTheLineOfTheFileOrSkips) {
   EXPECT_EQ(stopped.code, 1) << stopped.err;
   const std::vector<std::string> lines = lines_of(stopped.err);
   const std::string error = lines.empty() ? "" : lines.back();
-  EXPECT_TRUE(
-      has(error, "heed: error: step ") &&
-      has(error, "in layer source_embedding, " + where + "; lower the learning rate, or look at these"))
+  EXPECT_TRUE(has(error, "heed: error: step ") &&
+              has(error, "in layer source_embedding, " + where +
+                             "; lower the learning rate, or look at these"))
       << error;
   EXPECT_TRUE(has(error, "(on_nan = skip passes over such steps)")) << error;
 
