@@ -353,7 +353,7 @@ TEST(Command, RefusesOtherSettingsForARunThatIsThere) {
                "bad input");
 }
 
-// What works
+// Commands that succeed
 
 TEST(Command, TrainsOnABuiltInCorpus) {
   const TemporaryFolder folder;
@@ -391,7 +391,7 @@ TEST(Command, TrainsOnABuiltInCorpus) {
   EXPECT_EQ(files.at("runs/first/log.txt"), ran.err);
 }
 
-TEST(Command, TrainsTheSameBitsAgainAndOnFromTheMiddle) {
+TEST(Command, RepeatsAndResumesToTheSameWeights) {
   const TemporaryFolder folder;
   train_run(folder, 10);
   const std::string whole = read_file(folder.path("run/checkpoints/last.heed"));
@@ -429,14 +429,14 @@ TEST(Command, TrainsTheSameBitsAgainAndOnFromTheMiddle) {
   EXPECT_NE(read_file(folder.path("half/config.toml")).find("\nsteps = 10 "), std::string::npos);
   EXPECT_TRUE(lines_of(read_file(folder.path("half/log.txt"))).size() >
               lines_of(resumed.err).size())
-      << "the log goes on";
+      << "the log is continued";
   // Resuming a finished run changes nothing.
   const Ran done = run(folder, {"train", "--resume", "--threads", "1", "--out", "half"});
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_EQ(weights("half"), weights("constant"));
 }
 
-TEST(Command, TranslatesALineInALineOut) {
+TEST(Command, TranslatesLineByLine) {
   const TemporaryFolder folder;
   train_run(folder, 100, {"--set", "optim.lr=0.01"});
   const Args translate = {"translate", "--run", "run", "--threads", "1"};
@@ -478,7 +478,7 @@ TEST(Command, TranslatesALineInALineOut) {
   EXPECT_EQ(many.code, 0) << many.err;
   EXPECT_EQ(many.out, expected);
   EXPECT_GT(std::set<std::string>(alone.begin(), alone.end()).size(), 1u)
-      << "else their order would not show";
+      << "equal outputs would not show their order";
 }
 
 TEST(Command, ListsTheNBest) {
@@ -617,7 +617,7 @@ TEST(Command, TrainsALanguageModel) {
                {"lm: a language model; it has nothing to summarize"}, "summarize");
 }
 
-TEST(Command, TrainsOnWhatPeopleHaveAndSaysWhatItLeavesOut) {
+TEST(Command, TrainsOnMessyDataAndReportsWhatItLeavesOut) {
   const TemporaryFolder folder;
   std::string text = "\xEF\xBB\xBF";
   for (int i = 0; i < 60; ++i)
@@ -653,8 +653,7 @@ TEST(Command, GeneratesAlignedFiles) {
   };
   const std::string a = generate("toy:copy", "a", {"--seed", "5"});
   EXPECT_EQ(a, generate("toy:copy", "b", {"--seed", "5"})) << "same seed, same bytes";
-  EXPECT_EQ(a, generate("copy", "b", {"--seed", "5", "--force"}))
-      << "over what is there, when asked";
+  EXPECT_EQ(a, generate("copy", "b", {"--seed", "5", "--force"})) << "replaces files with --force";
   EXPECT_NE(a, generate("toy:copy", "c", {"--seed", "6"}));
   EXPECT_NE(a, generate("toy:copy", "d", {"--seed", "5", "--split", "test"}));
   const auto sources = lines_of(read_file(folder.path("a.src")));
@@ -669,7 +668,7 @@ TEST(Command, GeneratesAlignedFiles) {
     EXPECT_EQ(std::string(words[i].rbegin(), words[i].rend()), reversed[i]);
 }
 
-// Around the edges
+// Interruptions, pipes and help
 
 TEST(Command, SavesWhenInterruptedAndGoesOn) {
   const TemporaryFolder folder;
@@ -696,7 +695,7 @@ TEST(Command, SavesWhenInterruptedAndGoesOn) {
   }
 }
 
-TEST(Command, IsQuietWhenNobodyReadsOnAndLoudWhenTheDiskIsFull) {
+TEST(Command, IsSilentWithoutAReaderAndReportsAFullDisk) {
   const TemporaryFolder folder;
   train_run(folder, 4);
   // The reader of the pipe has ended before anything is written.

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What a comparison computes ---------------------------------------------------------------------
+// What a comparison computes
 
 TEST(Comparison, SpreadOverSeeds) {
   struct Row {
@@ -244,7 +244,7 @@ TEST(ComparisonSettings, WarnsOfAssignmentsWithoutEffect) {
   }
 }
 
-// The program ------------------------------------------------------------------------------------
+// The program
 
 const Args small = {"--set", "model.d=64",       "--set", "model.layers=1",
                     "--set", "model.heads=2",    "--set", "data.batch_tokens=64",
@@ -296,7 +296,7 @@ TEST(Compare, TrainsEveryModelWithEverySeedAndReports) {
     const std::string where = "comparison/" + r["folder"].get<std::string>();
     EXPECT_EQ(lines_of(read_file(folder.path(where + "/test.hyp"))).size(),
               json["test"]["lines"].get<std::size_t>());
-    // Each is a whole run, and says of itself what the comparison says of it.
+    // Each is a run like any other.
     const Ran evaluated =
         run(folder, {"evaluate", "--run", where, "--data", "train.src", "train.tgt", "--json"});
     EXPECT_EQ(evaluated.code, 0) << evaluated.err;
@@ -335,7 +335,7 @@ TEST(Compare, EveryModelReadsTheSameEpochs) {
       << ran.err;
 }
 
-TEST(Compare, GoesOnWhereItWasInterrupted) {
+TEST(Compare, ResumesWhereItWasInterrupted) {
   const TemporaryFolder folder;
   write_pairs(folder);
   const Args args = compare_args(
@@ -363,7 +363,7 @@ TEST(Compare, GoesOnWhereItWasInterrupted) {
               read_file(folder.path(fmt::format("comparison/runs/{}-seed1/test.hyp", name))));
 }
 
-TEST(Compare, SaysInOneLineWhatIsWrong) {
+TEST(Compare, ReportsErrorsInOneLine) {
   const TemporaryFolder folder;
   write_pairs(folder);
   std::filesystem::create_directory(folder.path("full"));
@@ -410,7 +410,7 @@ TEST(Compare, SaysInOneLineWhatIsWrong) {
   }
 }
 
-TEST(Compare, GoesOnWithTheDataItBeganWithWhereverTheyAre) {
+TEST(Compare, ResumesWithTheSameDataInOtherFiles) {
   const TemporaryFolder folder;
   ASSERT_EQ(run(folder, {"generate", "toy:copy", "--lines", "60", "--out", "a"}).code, 0);
   ASSERT_EQ(

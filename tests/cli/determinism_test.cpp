@@ -146,7 +146,7 @@ INSTANTIATE_TEST_SUITE_P(Determinism, Families,
                            return name;
                          });
 
-// Where it is started ----------------------------------------------------------------------------
+// The current folder
 
 /// The current folder of the programs that run() starts: `folder`/`name`.
 Ran run_in(const TemporaryFolder& folder, const std::string& name, const Args& args,
@@ -248,7 +248,7 @@ TEST(Determinism, AComparisonIsResumedFromAnotherFolder) {
   EXPECT_EQ(settings_in(after), settings_in(before));
 }
 
-// What the environment says ----------------------------------------------------------------------
+// The environment
 
 const Args small = {"--threads", "1",
                     "--steps",   "6",

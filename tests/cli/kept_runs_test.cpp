@@ -93,7 +93,7 @@ class KeptRuns : public testing::TestWithParam<Kept> {
   TemporaryFolder folder;
 };
 
-TEST_P(KeptRuns, GiveWhatTheyGave) {
+TEST_P(KeptRuns, GiveTheSameOutputs) {
   const Kept& kept = GetParam();
   const std::string expected = read_file(kept_path(std::string(kept.name) + ".expected"));
   if (std::string(kept.command) == "evaluate") {

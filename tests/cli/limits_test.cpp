@@ -4,7 +4,7 @@
 
 #include "tests/cli/program.h"
 
-// Numbers out of range, closed descriptors, no more threads: one line each, and never an abort.
+// Numbers out of range, closed descriptors and too few threads give one line of error each.
 
 namespace heed {
 namespace {
@@ -78,7 +78,7 @@ void expect_range(const TemporaryFolder& folder, const Option& option, const std
                                  option.name, range, got, option.command[0]));
 }
 
-TEST(Limits, AWholeNumberOutOfRangeIsToldItsRange) {
+TEST(Limits, AnErrorNamesTheRangeOfAWholeNumber) {
   const TemporaryFolder folder;
   for (const Option& option : options()) {
     for (const std::string& value : option.wrong)
@@ -91,7 +91,7 @@ TEST(Limits, AWholeNumberOutOfRangeIsToldItsRange) {
   expect_range(folder, one, "1.5", one.range, "1.5");
 }
 
-TEST(Limits, ANumberTooLargeToBeReadIsToldTheLargest) {
+TEST(Limits, AnErrorNamesTheLargestNumber) {
   const TemporaryFolder folder;
   const char* const huge = "99999999999999999999";
   const Option steps{{"train"}, "--steps", "", {}};
@@ -102,7 +102,7 @@ TEST(Limits, ANumberTooLargeToBeReadIsToldTheLargest) {
   expect_range(folder, beam, huge, "a whole number from 1 to 1000", huge);
 }
 
-TEST(Limits, ANumberOutOfRangeIsToldItsRange) {
+TEST(Limits, AnErrorNamesTheRangeOfANumber) {
   const TemporaryFolder folder;
   const std::vector<Option> rows = {
       {{"translate"}, "--length-penalty", "a number from 0 to 100", {"-0.5", "100.5"}},
@@ -120,7 +120,7 @@ TEST(Limits, ANumberOutOfRangeIsToldItsRange) {
   }
 }
 
-TEST(Limits, ANumberIsReadAsPeopleReadIt) {
+TEST(Limits, LeadingZerosAndPlusSignsAreRead) {
   const TemporaryFolder folder;
   for (const auto& [lines, count] :
        std::map<std::string, std::size_t>{{"010", 10}, {"+5", 5}, {"8", 8}}) {
@@ -182,7 +182,7 @@ TEST(Limits, AClosedStandardOutputIsAnError) {
     EXPECT_TRUE(line.starts_with("{")) << line;
 }
 
-TEST(Limits, NothingThatIsPrintedLandsInAFile) {
+TEST(Limits, ClosedDescriptorsDoNotChangeFiles) {
   const TemporaryFolder folder;
   train_tiny(folder);
   const auto written = [&](const std::string& redirected) {
@@ -251,7 +251,7 @@ Ran with_few_threads(const TemporaryFolder& folder, rlim_t most, Args args) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status), "", read_file(err)};
 }
 
-TEST(Limits, WithoutMoreThreadsThereIsOneLine) {
+TEST(Limits, TooFewThreadsAreAnError) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the leak checker needs a thread of its own when the program ends";
 #endif
@@ -283,7 +283,7 @@ TEST(Limits, WithoutMoreThreadsThereIsOneLine) {
 
 // Files
 
-TEST(Limits, WhatIsThereIsNotReplacedUnasked) {
+TEST(Limits, FilesAreReplacedOnlyWithForce) {
   const TemporaryFolder folder;
   for (const char* name : {"a.src", "b.tgt"})
     folder.write(name, "mine\n");

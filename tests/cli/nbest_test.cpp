@@ -154,7 +154,7 @@ TEST_F(NBest, BeginsWithTheTranslationAndFallsFromThere) {
     EXPECT_EQ(drawn[i].at(0).text, first[i]);
 }
 
-TEST_F(NBest, GivesFewerWhereThereAreNoMore) {
+TEST_F(NBest, GivesFewerWhereThereAreNoMoreTexts) {
   const auto greedy =
       lists_of(translated({"--sample", "--temperature", "0", "--nbest", "4"}, words()));
   for (const auto& list : greedy)

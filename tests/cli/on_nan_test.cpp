@@ -79,7 +79,7 @@ TEST(OnNanCommand, NamesTheLineOfTheFileOrSkips) {
   EXPECT_TRUE(has(read_file(folder.path("stop/metrics.jsonl")), "\"skipped\":"));
 }
 
-TEST(OnNanCommand, ADivergingRunEndsWithALineThatSaysSo) {
+TEST(OnNanCommand, ReportsADivergingRun) {
   const TemporaryFolder folder;
   std::string text;
   for (int i = 0; i < 400; ++i) {

@@ -127,7 +127,7 @@ TEST(OpenedRun, SaysEverySettingThatDiffers) {
   replace_line(folder.path("e/config.toml"), "seed", "seed = 2");
   expect_refused(run(folder, {"translate", "--run", "e"}, "red\n"),
                  {"model.heads = 4 (was 2), train.seed = 2 (was 1); set them back"}, "two");
-  // What looks at a run shows what the checkpoint holds, and says so.
+  // `heed inspect` shows what the checkpoint holds, with a warning.
   const Ran shown = run(folder, {"inspect", "e"});
   EXPECT_EQ(shown.code, 0);
   EXPECT_NE(shown.err.find("heed: warning: e/config.toml: is not what this run was trained with: "
@@ -136,7 +136,7 @@ TEST(OpenedRun, SaysEverySettingThatDiffers) {
       << shown.err;
   EXPECT_NE(shown.out.find("model.heads = 2 "), std::string::npos) << shown.out;
   EXPECT_EQ(run(folder, {"inspect", "e/checkpoints/last.heed"}).err, "")
-      << "a file alone is what it is";
+      << "a checkpoint file without its run";
 }
 
 /// Changes the JSON of a tokenizer's file.
@@ -199,7 +199,7 @@ TEST(OpenedRun, HasTheTokenizersOfItsCheckpoint) {
   }
 }
 
-TEST(OpenedRun, OfAnOlderHeedIsTakenAsItIs) {
+TEST(OpenedRun, OfAnOlderVersionIsNotChecked) {
   const TemporaryFolder folder;
   pairs_run(folder, "e");
   for (const char* name : {"e/checkpoints/best.heed", "e/checkpoints/last.heed"}) {
@@ -250,7 +250,7 @@ TEST(OpenedRun, OfALanguageModelIsEvaluatedOnItsOwnText) {
     folder.write("lm.txt", other);
     expect_refused(evaluate({"held"}), {changed, "--data FILE.txt"}, "held out");
     EXPECT_EQ(evaluate({"held", "--data", "v.txt"}).code, 0);
-    EXPECT_EQ(evaluate({"valid"}).out, before) << "another file is what it is judged by";
+    EXPECT_EQ(evaluate({"valid"}).out, before) << "it is evaluated on another file";
   }
   folder.write("lm.txt", text);
   folder.write("v.txt", times(9, "the cat sings"));
@@ -299,7 +299,7 @@ TEST(OpenedRun, CountsTheCharactersOfItsOwnValidationPart) {
   const Ran trained =
       train_text(folder, "run", {"--set", "data.tokenizer=words", "--set", "model.context=8"});
   ASSERT_EQ(trained.code, 0) << trained.err;
-  // Of 60 times 8 tokens, the newline one of them, the last tenth is 6 lines.
+  // There are 60 lines of 8 tokens, of which one is the newline. The last tenth is 6 lines.
   const nlohmann::json report =
       nlohmann::json::parse(run(folder, {"evaluate", "--run", "run", "--json"}).out);
   EXPECT_EQ(report["tokens"].get<int>(), 6 * 8 - 1);
@@ -364,7 +364,7 @@ TEST(OpenedRun, TrainsToThePerplexityItIsValidatedBy) {
     }
 }
 
-TEST(OpenedRun, IsInspectedAsAPersonAsks) {
+TEST(OpenedRun, ShowsASummaryWhenInspected) {
   const TemporaryFolder folder;
   pairs_run(folder, "run");
   const Ran ran = run(folder, {"inspect", "run"});

@@ -69,7 +69,7 @@ TEST(PrecisionCommand, ABf16RunIsKeptAsOneAndResumed) {
   EXPECT_EQ(verified.code, 0) << verified.err;
 }
 
-TEST(PrecisionCommand, SaysWhereItCannotBe) {
+TEST(PrecisionCommand, ReportsAMachineWithoutBf16) {
   std::string why = precision_obstacle(Precision::bf16);
   if (why.empty())
     why = "needs a oneDNN that has a fast kernel for this processor (is ONEDNN_MAX_CPU_ISA set?)";

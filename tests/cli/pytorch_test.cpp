@@ -10,14 +10,14 @@
 namespace heed {
 namespace {
 
-/// Runs a program of `folder` through the shell: its status, and what it printed, errors too.
+/// Runs a command in `folder` in a shell. Returns its status and its output, with errors.
 Ran shell(const TemporaryFolder& folder, const std::string& command) {
   const int status =
       std::system(fmt::format("cd '{}' && {} >.shell 2>&1", folder.path(""), command).c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128, read_file(folder.path(".shell")), ""};
 }
 
-/// A Python that has PyTorch, or "".
+/// The name of a Python with PyTorch, or "".
 std::string python() {
   const char* named = std::getenv("HEED_PYTHON");
   for (const std::string& candidate : named ? Args{named} : Args{"python3", "/usr/bin/python3"})

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A corpus of some 14 batches of data.batch_tokens = 64.
+/// Writes a corpus of about 14 batches with data.batch_tokens = 64.
 void write_corpus(const TemporaryFolder& folder, int lines = 90) {
   Random random(11);
   std::string source;

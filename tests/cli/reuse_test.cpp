@@ -173,12 +173,12 @@ TEST_F(Reuse, FindsTheRowsOfTokensThatBothVocabulariesHold) {
       }
     }
     EXPECT_GE(by_token, model == "transformer" ? 1 : 3) << model;
-    // 4 marks, e to h
+    // 4 special tokens, and the letters e to h
     EXPECT_NE(ran.err.find("by token: embedding.weight, 8 of 12 rows; the others stay fresh\n"),
               std::string::npos)
         << ran.err;
   }
-  // A checkpoint that stands alone does not say what its rows were for.
+  // A checkpoint without its run does not say which token each row is for.
   std::filesystem::copy_file(folder.path("a/checkpoints/best.heed"), folder.path("alone.heed"));
   const Ran alone =
       done(train("new", "transformer", "alone", unmoved + Args{"--init", "alone.heed"}));
@@ -212,7 +212,7 @@ TEST_F(Reuse, LeavesFrozenParametersAsTheyWere) {
   const auto before = weights("a", "best");
   const auto after = weights("whole");
   const std::set<std::string> frozen = chosen(after, {"encoder*", "embedding*"});
-  EXPECT_EQ(same(before, after), frozen) << "these alone are as they were after 20 steps";
+  EXPECT_EQ(same(before, after), frozen) << "only these are unchanged after 20 steps";
   EXPECT_EQ(same(before, weights("whole", "best")), frozen) << "in averaged weights too";
   Index total = 0;
   Index still = 0;

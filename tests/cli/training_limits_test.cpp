@@ -283,7 +283,7 @@ TEST(Limits, TheModelMayBeASettingAlone) {
   EXPECT_TRUE(line_of(ran.err, "model ").starts_with("model     rnn, ")) << ran.err;
 }
 
-TEST(Limits, OnResumeOneReplacesThoseOfItsKind) {
+TEST(Limits, OnResumeALimitReplacesTheOneOfItsKind) {
   const TemporaryFolder folder;
   write_pairs(folder);
   struct Row {
@@ -322,7 +322,7 @@ TEST(Limits, OnResumeOneReplacesThoseOfItsKind) {
   }
 }
 
-TEST(Limits, ARunThatIsOverSaysWhyAndWhatToGive) {
+TEST(Limits, AFinishedRunSaysWhyAndWhatToGive) {
   const TemporaryFolder folder;
   write_pairs(folder);
   ASSERT_EQ(run(folder, train({"--epochs", "2", "--out", "run"})).code, 0);
@@ -347,7 +347,7 @@ TEST(Limits, ARunThatIsOverSaysWhyAndWhatToGive) {
       << again.err;
 }
 
-TEST(Limits, ARunOfAnEarlierHeedGoesOnAsItWasCounted) {
+TEST(Limits, ARunOfAnEarlierVersionKeepsItsCountOfEpochs) {
   const TemporaryFolder folder;
   write_pairs(folder);
   const Args settings = {"optim.accumulate=4", "train.save_every=2", "data.batch_tokens=100"};
@@ -373,7 +373,7 @@ TEST(Limits, ARunOfAnEarlierHeedGoesOnAsItWasCounted) {
       << longer.err;
 }
 
-// What the model cannot take
+// Pairs that the model cannot place
 
 /// Pairs with sources of nine and ten tokens: after those of write_pairs() ("long"), and alone
 /// ("only").
@@ -602,7 +602,8 @@ TEST(SettingWarnings, AreShown) {
                 "train.patience = 2 never stops a training without validation; give --valid",
                 "optim.warmup = 9 is longer than the training (3 steps): the peak learning rate is "
                 "never reached"}));
-  // The settings of a run, every one of them, are no wish for those that have no effect.
+  // A run's config.toml names every setting. Those with default values were not chosen, and give no
+  // warning.
   const Ran same = run(
       folder, {"train", "--config", "run/config.toml", "--set", "optim.warmup=1", "--set",
                "train.patience=0", "--set", "model.kernel=3", "--out", "again", "--threads", "1"});
@@ -665,9 +666,9 @@ TEST(SettingWarnings, EvaluateNamesOptionsWithoutEffect) {
   }
 }
 
-// Inner errors by the names of settings
+// Errors of the library, named by settings
 
-TEST(Settings, NameTheOneThatAnInnerErrorIsAbout) {
+TEST(Settings, AreNamedInErrorsOfTheLibrary) {
   struct Row {
     const char* where;
     const char* argument;
@@ -690,7 +691,7 @@ TEST(Settings, NameTheOneThatAnInnerErrorIsAbout) {
   }
 }
 
-TEST(Settings, InnerErrorsOfARunNameThem) {
+TEST(Settings, AreNamedInErrorsOfARun) {
   const TemporaryFolder folder;
   write_pairs(folder);
   struct Row {

@@ -5,7 +5,7 @@
 
 #include "tests/cli/program.h"
 
-// `heed translate` and `heed summarize` as people use them: in pipes, at a prompt, with bad input.
+// `heed translate` and `heed summarize` in pipes, at a prompt, and with bad input.
 
 namespace heed {
 namespace {
@@ -79,7 +79,7 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
-TEST_F(Translate, GivesALineForALine) {
+TEST_F(Translate, PrintsALineForEachLine) {
   const std::string one = good({}, "a b c\n");
   const std::string three = good({}, "c d\n");
   ASSERT_EQ(lines_of(one).size(), 1u);
@@ -88,13 +88,13 @@ TEST_F(Translate, GivesALineForALine) {
                             "a b c\n\nc d\n",
                             "a b c\n \t \nc d\n"})
     EXPECT_EQ(good({}, input), one + "\n" + three) << input;
-  EXPECT_EQ(lines_of(good({}, "one\n\nthree\n")).size(), 3u) << "of unknown words alone";
+  EXPECT_EQ(lines_of(good({}, "one\n\nthree\n")).size(), 3u) << "lines of unknown words only";
   EXPECT_EQ(good({}, ""), "");
   EXPECT_EQ(good({}, "\n"), "\n");
   EXPECT_EQ(good({"--nbest", "2"}, "\n"), "\n")
-      << "no best of a blank line: the blank line after them alone";
+      << "a blank line has no outputs, only the blank line after them";
   EXPECT_EQ(run(folder(), {"summarize", "--run", "run"}, "a b c\n\nc d\n").out, one + "\n" + three)
-      << "documents are lines too";
+      << "a document is a line";
 }
 
 TEST_F(Translate, AnswersEachLineAsItComesAndStopsWhenInterrupted) {
@@ -120,7 +120,7 @@ TEST_F(Translate, AnswersEachLineAsItComesAndStopsWhenInterrupted) {
   EXPECT_EQ(read_file(folder().path("err")), "");
 }
 
-TEST_F(Translate, GivesWhatCameBeforeABadLine) {
+TEST_F(Translate, PrintsTheLinesBeforeABadOne) {
   const std::string answer = good({}, "a b c\n");
   struct Row {
     std::string input;
@@ -148,7 +148,7 @@ TEST_F(Translate, GivesWhatCameBeforeABadLine) {
   }
 }
 
-TEST_F(Translate, SaysWhatIsNoTextInLines) {
+TEST_F(Translate, RefusesInputThatIsNoText) {
   using namespace std::string_literals;
   const std::pair<std::string, std::string> rows[]{
       {"\x1F\x8B\x08\0\0\0\0\0\0\x03..."s, "packed by gzip; unpack it (gzip -d)"},
@@ -203,7 +203,7 @@ TEST_F(Translate, NeitherCrashesNorStallsOnALongLine) {
             "is any longer line\n");
 }
 
-TEST_F(Translate, SamplesTheSameWhateverStandsBesideALine) {
+TEST_F(Translate, SamplesOfALineDoNotDependOnOtherLines) {
   const Args sample = {"--sample", "--temperature", "2", "--max-length", "9"};
   const std::string input = "a b c\nd e\nf g h a\n";
   const std::string out = good(sample, input);
@@ -228,7 +228,7 @@ TEST_F(Translate, SamplesTheSameWhateverStandsBesideALine) {
   EXPECT_EQ(good({"--sample", "--temperature", "0"}, input), good({"--beam", "1"}, input));
 }
 
-TEST_F(Translate, KeepsToWhatIsAskedOfItsOutputs) {
+TEST_F(Translate, ObeysTheLimitsOnItsOutputs) {
   const std::string input = "a b c d e f\nd e\nb b b b\n";
   for (const char* name : {"run", "conv", "rnn"})
     for (const Args& way : {Args{}, Args{"--sample", "--temperature", "3"}}) {

@@ -93,7 +93,7 @@ code() {{ "$@" >out.txt 2>err.txt; echo $? >code.txt; }}
   TemporaryFolder folder_;
 };
 
-TEST_F(Full, DiskIsToldAndGoesOnWhenThereIsRoom) {
+TEST_F(Full, ReportsAFullDiskAndResumes) {
   const std::string inner = R"sh(
 mount -t tmpfs -o size=900k tmpfs disk || exit 77
 code start --steps 60 --set train.keep=1000 --out disk/run
@@ -117,7 +117,7 @@ umount disk
   expect_same("run");
 }
 
-TEST_F(Full, SizeLimitOfFilesIsTold) {
+TEST_F(Full, ReportsALimitOnTheSizeOfFiles) {
   ASSERT_EQ(script("s.sh", R"sh(
 start --steps 8 --out whole && start --steps 4 --out run || exit 1
 size=$(stat -c %s run/checkpoints/last.heed)
@@ -133,7 +133,7 @@ heed inspect run >inspected.txt && heed train --resume --steps 8 --out run)sh"),
   expect_same("run");
 }
 
-TEST_F(Full, MetricsStopTheRunAndLogDoesNot) {
+TEST_F(Full, StopsWithoutMetricsButNotWithoutALog) {
   // Both files are longer than the limit allows, and checkpoints are not.
   ASSERT_EQ(script("s.sh", R"sh(
 start --steps 8 --out whole && start --steps 4 --out run || exit 1
@@ -167,7 +167,7 @@ prlimit --fsize=$((size + size / 2)) \
   EXPECT_EQ(said.find(line), said.rfind(line)) << "once";
 }
 
-TEST_F(Full, FolderThatIsGoneIsTold) {
+TEST_F(Full, ReportsAFolderThatIsGone) {
   ASSERT_EQ(script("s.sh", R"sh(
 code start --steps 1000000 --out run &
 while [ ! -e run/checkpoints/last.heed ] && kill -0 $!; do sleep 0.05; done
@@ -184,7 +184,7 @@ wait
   EXPECT_EQ(error().find("is saved"), std::string::npos) << error();
 }
 
-TEST_F(Full, FolderThatBecameReadOnlyIsTold) {
+TEST_F(Full, ReportsAReadOnlyFolder) {
   const int code = script("s.sh", R"sh(
 start --steps 400 --out whole || exit 1
 cp "$heed" program && chmod 755 . program

@@ -209,7 +209,7 @@ TEST_F(Save, IsWholeWhereverItIsKilled) {
   std::cout << calls << " kills\n";
 }
 
-TEST_F(Save, IsTrueWhateverFails) {
+TEST_F(Save, ReportsTheTruthWhateverFails) {
   const struct {
     const char* name;
     std::set<long> calls;
