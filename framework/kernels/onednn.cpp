@@ -29,7 +29,7 @@ bool find(void* from, const char* name, Function*& f) {
   return (f = reinterpret_cast<Function*>(dlsym(from, name))) != nullptr;
 }
 
-/// What is called of the library.
+/// The functions of the library that are called.
 struct Library {
   decltype(&dnnl_engine_create) engine_create;
   decltype(&dnnl_stream_create) stream_create;
@@ -79,8 +79,8 @@ Library dnnl;
 dnnl_engine_t engine = nullptr;
 std::atomic<std::uint64_t> primitives_made = 0;
 
-/// oneDNN computes on the thread that calls it. The setting is the calling thread's own, and may
-/// matter to other code that runs on it.
+/// Makes oneDNN compute on the thread that calls it, as long as this lives. The setting belongs to
+/// the calling thread and may matter to other code that runs on it: it is put back at the end.
 class OneThread {
  public:
   OneThread() : before_(dnnl.get_threads ? dnnl.get_threads() : 1) {
@@ -102,7 +102,7 @@ void expect(dnnl_status_t status, const char* what) {
         fmt::format("[bf16] oneDNN could not {} (status {})", what, static_cast<int>(status)));
 }
 
-/// A handle that is given back.
+/// A handle that is destroyed at the end of its scope.
 template <class T, auto member>
 struct Handle {
   T handle = nullptr;
@@ -125,30 +125,14 @@ struct Product {
   bool fast = false;  // not oneDNN's reference loops
 
   Product(Index m, Index n, Index k, Mode mode) {
-    const dnnl_dims_t a_dims = {m, k};
-    const dnnl_dims_t b_dims = {k, n};
-    const dnnl_dims_t c_dims = {m, n};
-    dnnl_memory_desc_t a_desc;
-    dnnl_memory_desc_t b_desc;
-    dnnl_memory_desc_t c_desc;
-    expect(dnnl.memory_desc_init_by_tag(&a_desc, 2, a_dims, dnnl_bf16, dnnl_ab),
-           "describe an operand");
-    expect(dnnl.memory_desc_init_by_tag(&b_desc, 2, b_dims, dnnl_bf16, dnnl_BA16a64b2a),
-           "describe an operand");
-    expect(dnnl.memory_desc_init_by_tag(&c_desc, 2, c_dims, dnnl_f32, dnnl_ab),
-           "describe a product");
+    const dnnl_memory_desc_t a_desc = describe(m, k, dnnl_bf16, dnnl_ab, "describe an operand");
+    const dnnl_memory_desc_t b_desc =
+        describe(k, n, dnnl_bf16, dnnl_BA16a64b2a, "describe an operand");
+    const dnnl_memory_desc_t c_desc = describe(m, n, dnnl_f32, dnnl_ab, "describe a product");
     dnnl_matmul_desc_t desc;
     expect(dnnl.matmul_desc_init(&desc, &a_desc, &b_desc, nullptr, &c_desc), "describe a product");
     Handle<dnnl_primitive_attr_t, &Library::primitive_attr_destroy> options;
-    expect(dnnl.primitive_attr_create(&options.handle), "set options");
-    expect(dnnl.primitive_attr_set_scratchpad_mode(options.handle, dnnl_scratchpad_mode_user),
-           "set options");
-    Handle<dnnl_post_ops_t, &Library::post_ops_destroy> then;
-    if (mode == Mode::accumulate) {
-      expect(dnnl.post_ops_create(&then.handle), "set options");
-      expect(dnnl.post_ops_append_sum(then.handle, 1), "set options");
-      expect(dnnl.primitive_attr_set_post_ops(options.handle, then.handle), "set options");
-    }
+    set_options(options.handle, mode);
     Handle<dnnl_primitive_desc_t, &Library::primitive_desc_destroy> chosen;
     expect(dnnl.primitive_desc_create(&chosen.handle, &desc, options.handle, engine, nullptr),
            "choose a kernel");
@@ -167,9 +151,29 @@ struct Product {
            "allocate memory");
     ++primitives_made;
   }
+
+ private:
+  static dnnl_memory_desc_t describe(Index rows, Index columns, dnnl_data_type_t type,
+                                     dnnl_format_tag_t layout, const char* what) {
+    const dnnl_dims_t dims = {rows, columns};
+    dnnl_memory_desc_t result;
+    expect(dnnl.memory_desc_init_by_tag(&result, 2, dims, type, layout), what);
+    return result;
+  }
+  /// Scratch memory is ours; the product is added to c where `mode` says so.
+  static void set_options(dnnl_primitive_attr_t& options, Mode mode) {
+    const char* what = "set options";
+    expect(dnnl.primitive_attr_create(&options), what);
+    expect(dnnl.primitive_attr_set_scratchpad_mode(options, dnnl_scratchpad_mode_user), what);
+    if (mode == Mode::assign) return;
+    Handle<dnnl_post_ops_t, &Library::post_ops_destroy> then;
+    expect(dnnl.post_ops_create(&then.handle), what);
+    expect(dnnl.post_ops_append_sum(then.handle, 1), what);
+    expect(dnnl.primitive_attr_set_post_ops(options, then.handle), what);
+  }
 };
 
-/// What one thread has made so far. oneDNN itself keeps the code, for all threads.
+/// The products that one thread has made so far. oneDNN keeps their code for all threads.
 struct Products {
   Handle<dnnl_stream_t, &Library::stream_destroy> stream;
   std::map<std::tuple<Index, Index, Index, Mode>, std::unique_ptr<Product>> known;

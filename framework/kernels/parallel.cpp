@@ -30,10 +30,10 @@ struct Workers {
   int threads;
   tbb::global_control limit;
   tbb::task_arena arena;
-  std::vector<char> places;  // one of each worker: addresses for the thread sanitizer, never read
+  std::vector<char> places;  // one for each worker: addresses for the thread sanitizer, never read
 };
 
-/// How many of `wanted` threads the system starts beside this one, all of them alive at once.
+/// How many of `wanted` threads the system starts besides this one, all of them alive at once.
 int startable(int wanted) {
   std::vector<std::thread> started;
   std::latch end(1);
@@ -49,19 +49,19 @@ int startable(int wanted) {
   return static_cast<int>(started.size());
 }
 
-/// Of `wanted` threads, this one among them, those that there can be, with one to spare. oneTBB
-/// must not try in vain: it starts some of its threads from others, where nobody catches the
+/// How many of `wanted` threads, including this one, the system allows, with one to spare. oneTBB
+/// must never ask for more: it starts some of its threads from others, where nobody catches the
 /// exception.
 int available(int wanted) {
-  static int found = 1;  // the most so far
+  static int found = 1;  // the most that were ever started
   if (wanted > found) found = std::max(found, startable(wanted));
   return std::min(wanted, found);
 }
 
 int one_a_core() { return available(std::min(tbb::info::default_concurrency(), most_threads)); }
 
-// Never destroyed: at exit the threads would end, with what each of them keeps, beside the
-// destructors of the libraries that they use.
+// Never destroyed: else the threads, with what each of them keeps, would end at exit while the
+// libraries that they use run their destructors.
 std::unique_ptr<Workers>& instance() {
   static auto& pointer = *new std::unique_ptr<Workers>;
   return pointer;
@@ -73,7 +73,7 @@ bool make_default() {
 }
 
 Workers& workers() {
-  [[maybe_unused]] static const bool made = make_default();  // once, whichever thread comes first
+  [[maybe_unused]] static const bool made = make_default();  // once, on the first thread that asks
   return *instance();
 }
 
@@ -88,7 +88,7 @@ void set_threads(int threads) {
         most_threads, threads);
   const int count = threads > 0 ? threads : one_a_core();
   if (available(count) < count) throw OutOfThreads(count);
-  instance().reset();  // first: of two limits that live together oneTBB keeps the lower
+  instance().reset();  // first: while two limits exist oneTBB keeps the lower one
   instance() = std::make_unique<Workers>(count);
 }
 int threads() { return workers().threads; }
@@ -106,16 +106,17 @@ std::uint64_t pieces_cut() { return cut_so_far; }
 void parallel_for_workers(Index count, Index grain, FunctionRef<void(Index, Index, int)> body) {
   const Index pieces = (count + grain - 1) / grain;
   if (pieces > 1) cut_so_far += static_cast<std::uint64_t>(pieces);
-  // One piece asks for no workers: a process that saves or reads alone starts no thread.
+  // One piece needs no workers: a process that only saves or reads starts no thread.
   if (pieces <= 1 || workers().threads == 1) {
     for (Index i = 0; i < pieces; ++i)
       body(i * grain, std::min(count, (i + 1) * grain), 0);
     return;
   }
   Workers& pool = workers();
-  // oneTBB is not instrumented: tell the thread sanitizer that pieces begin after the fork and end
-  // before the join, and that of pieces with one worker's number each ends before the next begins,
-  // though other threads of the user's may have taken that place in the arena.
+  // oneTBB is not instrumented. Tell the thread sanitizer that
+  // - pieces begin after the fork and end before the join;
+  // - of pieces with the same worker's number each ends before the next begins, even where another
+  //   thread of the user's has taken that place in the arena.
   [[maybe_unused]] char fork = 0;
   char join = 0;
   __tsan_release(&fork);

@@ -75,7 +75,7 @@ Variable operator-(const Operand& x) {
 
 namespace {
 
-/// Sends dy to da and db, according to a < b.
+/// Backward that gives dy to da or to db, according to a < b.
 auto to_the_chosen(const Operand& a, const Operand& b, bool a_where_less) {
   return [a = a.value(), b = b.value(), a_where_less](const Tensor& dy, Gradient da, Gradient db) {
     const auto where = [&](bool less) {
@@ -100,7 +100,7 @@ Variable maximum(const Operand& a, const Operand& b) {
 Variable minimum(const Operand& a, const Operand& b) {
   Tensor y(broadcast(a.shape(), b.shape(), "minimum"));
   kernels::minimum(layout(y.shape(), {a.shape(), b.shape()}), a.data(), b.data(), y.data());
-  return record("minimum", y, {b, a}, to_the_chosen(b, a, true));  // b where b < a: a tie is a's
+  return record("minimum", y, {b, a}, to_the_chosen(b, a, true));  // b where b < a; a tie goes to a
 }
 
 Variable where(const Tensor& condition, const Operand& a, const Operand& b) {

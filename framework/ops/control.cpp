@@ -8,7 +8,7 @@ namespace heed {
 
 namespace {
 
-/// Of the elements' bits, in their order (Fowler, Noll and Vo's hash, an element at a time).
+/// A hash of the elements' bits, in order (Fowler, Noll and Vo's, an element at a time).
 std::uint64_t checksum(const Tensor& x) {
   using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
   std::uint64_t hash = 14695981039346656037u;
@@ -24,7 +24,7 @@ std::vector<Tensor> values_of(std::span<const Operand> inputs) {
   return values;
 }
 
-/// Puts step_random() at another place, and back at the end, whatever ends it.
+/// Sets step_random() to another place, and back at the end of its scope.
 class StepRandom {
  public:
   explicit StepRandom(const Random& place) : after_(std::exchange(step_random(), place)) {}
@@ -49,14 +49,14 @@ Variable recompute(const std::function<Variable(std::span<const Variable>)>& fn,
     check(y.defined(), "recompute", "expected fn to give a value; got an undefined one");
   }
   if (!Tape::recording()) return y;
-  // fn may use parameters that are not among its inputs: one more input that wants a gradient makes
-  // sure of a place on the tape.
+  // fn may use parameters that are not among its inputs. One more input, which wants a gradient,
+  // makes sure that the op is recorded.
   static const Parameter always{Tensor::zeros({})};
   std::vector<Operand> operands(inputs.begin(), inputs.end());
   operands.push_back(operands.empty() ? Operand(always)
                                       : Operand(always, operands.front().where()));
-  // const, so that the closure's copy is copied again when the tape takes it: a vector that moves
-  // does not move its tensors, and the tape would not note them.
+  // const, so that the closure's copy is copied again when the tape takes it. A vector that is
+  // moved does not move its tensors, and the tape would not notice them.
   const std::vector<Tensor> kept = values_of(inputs);
   const std::uint64_t sum = checksum(y);
   return record("recompute", y, operands,

@@ -6,7 +6,7 @@
 #include "framework/kernels/elementwise.h"
 #include "framework/ops.h"
 
-// What several ops need and users do not.
+// Helpers of several ops.
 
 namespace heed::detail {
 
@@ -52,15 +52,15 @@ kernels::Layout<N> layout(const Shape& out, const Shape (&shapes)[N]) {
   return result;
 }
 
-/// out = or += scale times the sum of x over `reduced`.
+/// out = or += scale times the sum of x over the `reduced` axes.
 void sum_into(const Tensor& x, const AxisSet& reduced, double scale, Real* out, Mode mode);
 
 /// Gives dx the gradient of an input that was broadcast to g: scale g, summed over the axes along
 /// which it repeated.
 void give(const Gradient& dx, const Tensor& g, Real scale = 1);
 
-/// The same where g is still to be computed, as write(data, mode): straight into dx where nothing
-/// repeats.
+/// The same where g is still to be computed, by write(data, mode). It writes straight into dx where
+/// nothing repeats.
 template <class Write>
 void give_computed(const Gradient& dx, const Shape& shape, Write write) {
   if (!dx) return;
