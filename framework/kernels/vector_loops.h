@@ -1,7 +1,7 @@
 #pragma once
 
-// For kernels' .cpp files only: loops over a row of numbers, a vector at a time. They are the only
-// place that knows about the tail, the last numbers that fill no whole vector:
+// For kernels' .cpp files only: loops over a row of numbers, a vector at a time. They deal with the
+// tail, the last numbers that fill no whole vector:
 //
 //   for_each_vector   f(lanes) for each vector of the row
 //   transform_serial  out = f(in...) for each number, on this thread
