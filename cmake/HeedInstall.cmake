@@ -12,7 +12,15 @@ endif()
 
 install(DIRECTORY framework layers optim datasets DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed
         FILES_MATCHING PATTERN "*.h"
-        PATTERN simd.h EXCLUDE PATTERN tile.h EXCLUDE PATTERN panel.h EXCLUDE PATTERN tile_copy.h EXCLUDE PATTERN vector_loops.h EXCLUDE PATTERN gelu.h EXCLUDE PATTERN transpose.h EXCLUDE PATTERN recurrent_cells.h EXCLUDE)  # those need Eigen and are for kernels alone
+        # These need Eigen and are for kernels alone.
+        PATTERN simd.h EXCLUDE
+        PATTERN vector_loops.h EXCLUDE
+        PATTERN tile.h EXCLUDE
+        PATTERN tile_copy.h EXCLUDE
+        PATTERN panel.h EXCLUDE
+        PATTERN transpose.h EXCLUDE
+        PATTERN gelu.h EXCLUDE
+        PATTERN recurrent_cells.h EXCLUDE)
 install(FILES heed.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed)
 # A user's project may have folders of these names too, which must not answer for Heed's.
 install(CODE "set(HEED_HEADERS \"${CMAKE_INSTALL_INCLUDEDIR}/heed\")")
