@@ -92,7 +92,8 @@ std::string why_ended(EndedBy ended, const Settings& s, Index step) {
       return fmt::format(
           "{} did not improve it; give more patience (--set train.patience=N; 0: without end)",
           counted(s.train.patience, "validation"));
-    case EndedBy::nothing: break;
+    case EndedBy::nothing:
+      break;
   }
   return "";
 }

@@ -25,16 +25,24 @@ Path partial_of(const Path& path) { return path.string() + ".partial"; }
 
 const char* advice(int error) {
   switch (error) {
-    case ENOSPC: return "; free some space";
-    case EDQUOT: return "; the quota is used up: free some space";
-    case EFBIG: return "; raise the limit on the size of files (ulimit -f)";
-    case ENOENT: return "; there is no such folder";
+    case ENOSPC:
+      return "; free some space";
+    case EDQUOT:
+      return "; the quota is used up: free some space";
+    case EFBIG:
+      return "; raise the limit on the size of files (ulimit -f)";
+    case ENOENT:
+      return "; there is no such folder";
     case EACCES:
     case EPERM:
-    case EROFS: return "; may its folder be written to?";
-    case EIO: return "; the disk may be failing";
-    case ENAMETOOLONG: return "; a name has 255 bytes at most, a whole path 4095";
-    default: return "";
+    case EROFS:
+      return "; may its folder be written to?";
+    case EIO:
+      return "; the disk may be failing";
+    case ENAMETOOLONG:
+      return "; a name has 255 bytes at most, a whole path 4095";
+    default:
+      return "";
   }
 }
 

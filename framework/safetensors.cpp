@@ -144,7 +144,8 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
         if (metadata.size() == most_names)
           return give_up("it has more than {} entries in {}", most_names, metadata_key);
         break;
-      default: return begin_field(x);
+      default:
+        return begin_field(x);
     }
     key_ = std::move(x);
     return true;
@@ -218,8 +219,10 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool unexpected(const std::string& what) {
     switch (place_) {
-      case Place::nowhere: return give_up("expected the header to be an object; got {}", what);
-      case Place::root: return give_up("expected an object for {}; got {}", shown(key_), what);
+      case Place::nowhere:
+        return give_up("expected the header to be an object; got {}", what);
+      case Place::root:
+        return give_up("expected an object for {}; got {}", shown(key_), what);
       case Place::metadata:
         return give_up("expected a string for {} in {}; got {}", shown(key_), metadata_key, what);
       case Place::tensor:

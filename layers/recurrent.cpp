@@ -32,9 +32,12 @@ namespace {
 
 Index gates_of(CellKind kind) {
   switch (kind) {
-    case CellKind::elman: return 1;
-    case CellKind::gru: return 3;
-    default: return 4;  // both LSTMs
+    case CellKind::elman:
+      return 1;
+    case CellKind::gru:
+      return 3;
+    default:
+      return 4;  // both LSTMs
   }
 }
 
@@ -109,8 +112,10 @@ CellState RecurrentLayer::step(const Variable& gates, const CellState& state,
                                const Variable& mask) const {
   const Variable h = mask.defined() ? state.h * mask : state.h;
   switch (kind) {
-    case CellKind::elman: return {tanh(gates + linear(h, weight, bias)), {}};
-    case CellKind::gru: return {gru_cell(gates, linear(h, weight, bias), state.h), {}};
+    case CellKind::elman:
+      return {tanh(gates + linear(h, weight, bias)), {}};
+    case CellKind::gru:
+      return {gru_cell(gates, linear(h, weight, bias), state.h), {}};
     case CellKind::lstm: {
       const Variable h_and_c = lstm_cell(gates + linear(h, weight, bias), state.c);
       return {part(h_and_c, 0), part(h_and_c, 1)};

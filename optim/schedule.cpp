@@ -13,10 +13,12 @@ double Schedule::factor(Index step, double progress) const {
   if (step < warmup) return static_cast<double>(step) / static_cast<double>(warmup);
   progress = std::clamp(progress, 0.0, 1.0);
   switch (kind) {
-    case Kind::constant: return 1;
+    case Kind::constant:
+      return 1;
     case Kind::inverse_sqrt:
       return std::sqrt(static_cast<double>(std::max<Index>(warmup, 1)) / static_cast<double>(step));
-    case Kind::linear: return 1 + (final - 1) * progress;
+    case Kind::linear:
+      return 1 + (final - 1) * progress;
     case Kind::cosine:
       return final + (1 - final) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
   }

@@ -48,11 +48,15 @@ Kind kind_by_category(char32_t code, unicode::Category category) {
   if (code == zero_width_joiner || code == zero_width_non_joiner) return Kind::hyphen;
   switch (category) {
     case unicode::Category::letter:
-    case unicode::Category::number: return Kind::letter;
+    case unicode::Category::number:
+      return Kind::letter;
     // Most code points that Unicode adds later are letters.
-    case unicode::Category::other: return Kind::letter;
-    case unicode::Category::mark: return Kind::accent;
-    default: return Kind::mark;
+    case unicode::Category::other:
+      return Kind::letter;
+    case unicode::Category::mark:
+      return Kind::accent;
+    default:
+      return Kind::mark;
   }
 }
 

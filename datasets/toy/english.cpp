@@ -32,12 +32,18 @@ class Writer {
 
   void phrase(const Phrase& p, bool subject) {
     switch (p.form) {
-      case Form::gap: return;
-      case Form::name: return say(p.name);
-      case Form::nobody: return say("nobody");
-      case Form::nothing: return say("nothing");
-      case Form::pronoun: return pronoun(p, subject);
-      case Form::noun: break;
+      case Form::gap:
+        return;
+      case Form::name:
+        return say(p.name);
+      case Form::nobody:
+        return say("nobody");
+      case Form::nothing:
+        return say("nothing");
+      case Form::pronoun:
+        return pronoun(p, subject);
+      case Form::noun:
+        break;
     }
     const bool plural = p.person == Person::ils;
     const Adjective* first = p.before;
@@ -93,9 +99,14 @@ class Writer {
 
   void relative(const Phrase& head, const Clause& c) {
     switch (c.link) {
-      case Clause::Link::subject: say(head.human ? "who" : "that"); break;
-      case Clause::Link::place: say("where"); break;
-      default: say(head.human ? "whom" : "that");
+      case Clause::Link::subject:
+        say(head.human ? "who" : "that");
+        break;
+      case Clause::Link::place:
+        say("where");
+        break;
+      default:
+        say(head.human ? "whom" : "that");
     }
     clause(c);
   }
@@ -222,10 +233,17 @@ class Writer {
     static constexpr string_view quarters[] = {"", "a quarter past", "half past", "a quarter to"};
     const auto& numbers = dictionary().numbers_english;
     switch (t.kind) {
-      case Time::Kind::word: return say(time_words()[static_cast<std::size_t>(t.a)].english);
-      case Time::Kind::day: say("on"); return say(weekdays[t.a].english);
-      case Time::Kind::every_day: say("every"); return say(weekdays[t.a].english);
-      case Time::Kind::month: say("in"); return say(months[t.a].english);
+      case Time::Kind::word:
+        return say(time_words()[static_cast<std::size_t>(t.a)].english);
+      case Time::Kind::day:
+        say("on");
+        return say(weekdays[t.a].english);
+      case Time::Kind::every_day:
+        say("every");
+        return say(weekdays[t.a].english);
+      case Time::Kind::month:
+        say("in");
+        return say(months[t.a].english);
       case Time::Kind::date:
         say("on");
         if (t.a == 1) say("the first of");
@@ -240,6 +258,7 @@ class Writer {
     }
   }
 
+ private:
   bool bare_ = false;  // the determiner has been written already: "there are no lamps"
 };
 
@@ -257,7 +276,9 @@ string_view end_mark(const Sentence& s) {
 
 void main_clause(Writer& w, const Sentence& s) {
   switch (s.kind) {
-    case Sentence::Kind::statement: w.clause(s.main); break;
+    case Sentence::Kind::statement:
+      w.clause(s.main);
+      break;
     case Sentence::Kind::question:
       if (!s.fronted) w.say(opener(s.question));
       if (s.fronted) w.phrase(*s.fronted, false);

@@ -50,12 +50,18 @@ class Writer {
 
   void phrase(const Phrase& p) {
     switch (p.form) {
-      case Form::gap: return;
-      case Form::name: return say(p.name);
-      case Form::nobody: return say("personne");
-      case Form::nothing: return say("rien");
-      case Form::pronoun: return say(pronoun(p));
-      case Form::noun: break;
+      case Form::gap:
+        return;
+      case Form::name:
+        return say(p.name);
+      case Form::nobody:
+        return say("personne");
+      case Form::nothing:
+        return say("rien");
+      case Form::pronoun:
+        return say(pronoun(p));
+      case Form::noun:
+        break;
     }
     const bool plural = p.person == Person::ils;
     const Gender gender = p.gender;
@@ -84,43 +90,81 @@ class Writer {
 
   void determiner(const Phrase& p, string_view next) {
     const bool plural = p.person == Person::ils;
-    const bool vowel = elides(next);
-    const Gender gender = p.gender;
-    const string_view number =
-        p.count ? string_view(dictionary().numbers_french[static_cast<int>(gender)][p.count]) : "";
-    const auto one_of = [&](const Determined& d) { say(d.of(gender, plural, vowel)); };
-    switch (p.determiner) {
-      case Determiner::the: article(gender, plural); break;
-      case Determiner::a: one_of(a); break;
-      case Determiner::some:
-        if (!plural) {
-          say("de");
-          article(gender, false);
-        } else {
-          say(p.before ? "de" : "des");  // de beaux jardins
-        }
-        break;
-      case Determiner::any: say("de"); break;
-      case Determiner::this_: one_of(this_); break;
-      case Determiner::my: one_of(my); break;
-      case Determiner::your: one_of(your); break;
-      case Determiner::our: one_of(our); break;
-      case Determiner::his:
-      case Determiner::her: one_of(his); break;
-      case Determiner::their: one_of(their); break;
-      case Determiner::many: say({"beaucoup", "de"}); break;
-      case Determiner::several: say("plusieurs"); break;
-      case Determiner::every: say("chaque"); break;
-      case Determiner::all:
-        say(gender == Gender::feminine ? "toutes" : "tous");
-        article(gender, true);
-        break;
-      case Determiner::no: one_of(no); break;
-      case Determiner::what: one_of(what); break;
-      case Determiner::how_many: say({"combien", "de"}); break;
-      case Determiner::number: break;
+    const int gender = static_cast<int>(p.gender);
+    if (const Determined* const forms = inflected(p.determiner)) {
+      say(forms->of(p.gender, plural, elides(next)));
+    } else {
+      other_determiner(p, plural);
     }
-    if (!number.empty()) say(number);
+    if (p.count) say(dictionary().numbers_french[gender][p.count]);
+  }
+
+  /// The forms of a determiner that agrees with the noun and the sound after it; null: it does not.
+  static const Determined* inflected(Determiner determiner) {
+    switch (determiner) {
+      case Determiner::a:
+        return &a;
+      case Determiner::this_:
+        return &this_;
+      case Determiner::my:
+        return &my;
+      case Determiner::your:
+        return &your;
+      case Determiner::our:
+        return &our;
+      case Determiner::his:
+      case Determiner::her:
+        return &his;
+      case Determiner::their:
+        return &their;
+      case Determiner::no:
+        return &no;
+      case Determiner::what:
+        return &what;
+      default:
+        return nullptr;
+    }
+  }
+
+  void other_determiner(const Phrase& p, bool plural) {
+    switch (p.determiner) {
+      case Determiner::the:
+        article(p.gender, plural);
+        break;
+      case Determiner::some:
+        some(p, plural);
+        break;
+      case Determiner::any:
+        say("de");
+        break;
+      case Determiner::many:
+        say({"beaucoup", "de"});
+        break;
+      case Determiner::several:
+        say("plusieurs");
+        break;
+      case Determiner::every:
+        say("chaque");
+        break;
+      case Determiner::all:
+        say(p.gender == Gender::feminine ? "toutes" : "tous");
+        article(p.gender, true);
+        break;
+      case Determiner::how_many:
+        say({"combien", "de"});
+        break;
+      default:
+        break;
+    }
+  }
+
+  void some(const Phrase& p, bool plural) {
+    if (!plural) {
+      say("de");
+      article(p.gender, false);
+      return;
+    }
+    say(p.before ? "de" : "des");  // de beaux jardins
   }
 
   static string_view pronoun(const Phrase& p) {
@@ -131,9 +175,14 @@ class Writer {
 
   void relative(const Clause& c) {
     switch (c.link) {
-      case Clause::Link::subject: say("qui"); break;
-      case Clause::Link::place: say("où"); break;
-      default: say("que");
+      case Clause::Link::subject:
+        say("qui");
+        break;
+      case Clause::Link::place:
+        say("où");
+        break;
+      default:
+        say("que");
     }
     clause(c);
   }
@@ -210,10 +259,14 @@ class Writer {
     const Dictionary& d = dictionary();
     if (is_composed(c)) return c.verb->has(trait::etre) ? d.etre.french : d.avoir.french;
     switch (c.modal) {
-      case Modal::want: return d.vouloir.french;
-      case Modal::can: return d.pouvoir.french;
-      case Modal::must: return d.devoir.french;
-      case Modal::none: break;
+      case Modal::want:
+        return d.vouloir.french;
+      case Modal::can:
+        return d.pouvoir.french;
+      case Modal::must:
+        return d.devoir.french;
+      case Modal::none:
+        break;
     }
     if (c.core == Core::existence || c.core == Core::age) return d.avoir.french;
     return c.verb ? c.verb->french : d.etre.french;
@@ -280,13 +333,27 @@ class Writer {
         say(locations[static_cast<int>(within ? Location::in : where)]);
         break;
       }
-      case Preposition::near: say({"près", "de"}); break;
-      case Preposition::in_front_of: say("devant"); break;
-      case Preposition::behind: say("derrière"); break;
-      case Preposition::under: say("sous"); break;
-      case Preposition::next_to: say({"à", "côté", "de"}); break;
-      case Preposition::to: say("à"); break;
-      case Preposition::from: say("de"); break;
+      case Preposition::near:
+        say({"près", "de"});
+        break;
+      case Preposition::in_front_of:
+        say("devant");
+        break;
+      case Preposition::behind:
+        say("derrière");
+        break;
+      case Preposition::under:
+        say("sous");
+        break;
+      case Preposition::next_to:
+        say({"à", "côté", "de"});
+        break;
+      case Preposition::to:
+        say("à");
+        break;
+      case Preposition::from:
+        say("de");
+        break;
     }
     phrase(p.phrase);
   }
@@ -294,15 +361,20 @@ class Writer {
   void time(const Time& t) {
     const Dictionary& d = dictionary();
     switch (t.kind) {
-      case Time::Kind::word: return say(time_words()[static_cast<std::size_t>(t.a)].french);
-      case Time::Kind::day: return say(weekdays[t.a].french);
-      case Time::Kind::every_day: return say({"chaque", weekdays[t.a].french});
-      case Time::Kind::month: return say({"en", months[t.a].french});
+      case Time::Kind::word:
+        return say(time_words()[static_cast<std::size_t>(t.a)].french);
+      case Time::Kind::day:
+        return say(weekdays[t.a].french);
+      case Time::Kind::every_day:
+        return say({"chaque", weekdays[t.a].french});
+      case Time::Kind::month:
+        return say({"en", months[t.a].french});
       case Time::Kind::date:
         say("le");
         say(t.a == 1 ? string_view("premier") : string_view(d.digits[t.a]));
         return say(months[t.b].french);
-      case Time::Kind::hour: return hour(t.a, t.b);
+      case Time::Kind::hour:
+        return hour(t.a, t.b);
     }
   }
 
@@ -317,11 +389,16 @@ class Writer {
 void connective(Writer& w, Sentence::Connective connective) {
   using Connective = Sentence::Connective;
   switch (connective) {
-    case Connective::and_: return w.say("et");
-    case Connective::but: return w.say({",", "mais"});
-    case Connective::because: return w.say({"parce", "que"});
-    case Connective::when: return w.say("quand");
-    case Connective::while_: return w.say({"pendant", "que"});
+    case Connective::and_:
+      return w.say("et");
+    case Connective::but:
+      return w.say({",", "mais"});
+    case Connective::because:
+      return w.say({"parce", "que"});
+    case Connective::when:
+      return w.say("quand");
+    case Connective::while_:
+      return w.say({"pendant", "que"});
   }
 }
 
@@ -354,8 +431,12 @@ string french(const Sentence& s) {
     w.say(",");
   }
   switch (s.kind) {
-    case Sentence::Kind::statement: w.clause(s.main); break;
-    case Sentence::Kind::question: question(w, s); break;
+    case Sentence::Kind::statement:
+      w.clause(s.main);
+      break;
+    case Sentence::Kind::question:
+      question(w, s);
+      break;
     case Sentence::Kind::imperative:
       w.verb_group(s.main);
       w.rest(s.main);

@@ -298,11 +298,16 @@ class Grammar {
 
   static Determiner possessive(const Phrase& owner) {
     switch (owner.person) {
-      case Person::je: return Determiner::my;
-      case Person::nous: return Determiner::our;
-      case Person::vous: return Determiner::your;
-      case Person::ils: return Determiner::their;
-      default: return owner.gender == Gender::feminine ? Determiner::her : Determiner::his;
+      case Person::je:
+        return Determiner::my;
+      case Person::nous:
+        return Determiner::our;
+      case Person::vous:
+        return Determiner::your;
+      case Person::ils:
+        return Determiner::their;
+      default:
+        return owner.gender == Gender::feminine ? Determiner::her : Determiner::his;
     }
   }
 
@@ -767,13 +772,21 @@ class Grammar {
         pick_of({Tense::present, Tense::present, Tense::past, Tense::past, Tense::future});
     switch (s.question) {
       case Question::yes_no:
-      case Question::why: plain_question(s, tense); break;
-      case Question::who: who_question(s.main, tense); break;
+      case Question::why:
+        plain_question(s, tense);
+        break;
+      case Question::who:
+        who_question(s.main, tense);
+        break;
       case Question::where:
-      case Question::when: where_question(s.main, tense); break;
+      case Question::when:
+        where_question(s.main, tense);
+        break;
       case Question::whom:
       case Question::what:
-      case Question::how_many: fronted_question(s, tense); break;
+      case Question::how_many:
+        fronted_question(s, tense);
+        break;
     }
     avoid_habitual(s.main);
     return s;

@@ -293,20 +293,28 @@ Index recurrence_workspace(const RecurrenceShape& shape) { return GroupSpace::si
 
 void recurrence(const RecurrenceShape& s, const RecurrenceValues& v, Real* workspace) {
   switch (s.cell) {
-    case Cell::elman: return forward<Cell::elman>(s, v, workspace);
-    case Cell::lstm: return forward<Cell::lstm>(s, v, workspace);
-    case Cell::norm_lstm: return forward<Cell::norm_lstm>(s, v, workspace);
-    case Cell::gru: return forward<Cell::gru>(s, v, workspace);
+    case Cell::elman:
+      return forward<Cell::elman>(s, v, workspace);
+    case Cell::lstm:
+      return forward<Cell::lstm>(s, v, workspace);
+    case Cell::norm_lstm:
+      return forward<Cell::norm_lstm>(s, v, workspace);
+    case Cell::gru:
+      return forward<Cell::gru>(s, v, workspace);
   }
 }
 
 void recurrence_backward(const RecurrenceShape& s, const RecurrenceValues& v,
                          const RecurrenceGradients& g, Real* workspace) {
   switch (s.cell) {
-    case Cell::elman: return backward<Cell::elman>(s, v, g, workspace);
-    case Cell::lstm: return backward<Cell::lstm>(s, v, g, workspace);
-    case Cell::norm_lstm: return backward<Cell::norm_lstm>(s, v, g, workspace);
-    case Cell::gru: return backward<Cell::gru>(s, v, g, workspace);
+    case Cell::elman:
+      return backward<Cell::elman>(s, v, g, workspace);
+    case Cell::lstm:
+      return backward<Cell::lstm>(s, v, g, workspace);
+    case Cell::norm_lstm:
+      return backward<Cell::norm_lstm>(s, v, g, workspace);
+    case Cell::gru:
+      return backward<Cell::gru>(s, v, g, workspace);
   }
 }
 

@@ -10,10 +10,13 @@ enum class Cell : std::uint8_t { elman, lstm, norm_lstm, gru };
 
 constexpr Index gates_of(Cell cell) {
   switch (cell) {
-    case Cell::elman: return 1;
-    case Cell::gru: return 3;
+    case Cell::elman:
+      return 1;
+    case Cell::gru:
+      return 3;
     case Cell::lstm:
-    case Cell::norm_lstm: break;
+    case Cell::norm_lstm:
+      break;
   }
   return 4;
 }
@@ -23,10 +26,13 @@ constexpr Index gates_of(Cell cell) {
 /// - normed LSTM: the activated gates, both normalised vectors and their scales.
 constexpr Index kept_of(Cell cell, Index hidden) {
   switch (cell) {
-    case Cell::elman: return 0;
-    case Cell::norm_lstm: return 9 * hidden + 2;
+    case Cell::elman:
+      return 0;
+    case Cell::norm_lstm:
+      return 9 * hidden + 2;
     case Cell::lstm:
-    case Cell::gru: break;
+    case Cell::gru:
+      break;
   }
   return 4 * hidden;
 }

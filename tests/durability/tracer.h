@@ -121,26 +121,34 @@ class Tracer {
         change(registers_.orig_rax, no_call);
         ::kill(process_, SIGKILL);
         break;
-      case Interference::fail: change(registers_.orig_rax, no_call); break;
+      case Interference::fail:
+        change(registers_.orig_rax, no_call);
+        break;
       case Interference::shorten:
         size_ = registers_.rdx;
         change(registers_.rdx, size_ > 1 ? size_ / 2 : size_);
         break;
       case Interference::kill_after:
-      case Interference::none: break;
+      case Interference::none:
+        break;
     }
   }
 
   void leave() {
     interfering_ = false;
     switch (interference_.what) {
-      case Interference::kill_after: ::kill(process_, SIGKILL); break;
+      case Interference::kill_after:
+        ::kill(process_, SIGKILL);
+        break;
       case Interference::fail:
         change(registers_.rax, static_cast<unsigned long long>(-interference_.error));
         break;
-      case Interference::shorten: change(registers_.rdx, size_); break;
+      case Interference::shorten:
+        change(registers_.rdx, size_);
+        break;
       case Interference::kill_before:
-      case Interference::none: break;
+      case Interference::none:
+        break;
     }
   }
 

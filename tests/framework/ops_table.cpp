@@ -398,8 +398,10 @@ double draw_element(const Input& input, std::size_t i, Index k, Random& random) 
       const auto place = static_cast<double>(k - input.shape.size() / 2);
       return (place + 0.4 * static_cast<double>(i)) / 8;
     }
-    case Input::away_from_zero: return random.chance(0.5) ? u : -u;
-    default: return u;
+    case Input::away_from_zero:
+      return random.chance(0.5) ? u : -u;
+    default:
+      return u;
   }
 }
 

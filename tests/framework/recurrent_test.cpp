@@ -57,11 +57,14 @@ struct Inputs {
 
 Variable fused(Kind kind, const Inputs& in, const Recurrence& o) {
   switch (kind) {
-    case Kind::elman: return elman(in.x, in.weight, in.bias, in.h0, o);
-    case Kind::lstm: return lstm(in.x, in.weight, in.bias, in.h0, in.c0, o);
+    case Kind::elman:
+      return elman(in.x, in.weight, in.bias, in.h0, o);
+    case Kind::lstm:
+      return lstm(in.x, in.weight, in.bias, in.h0, in.c0, o);
     case Kind::norm_lstm:
       return norm_lstm(in.x, in.weight, in.gain, in.cell_gain, in.cell_bias, in.h0, in.c0, o);
-    default: return gru(in.x, in.weight, in.bias, in.h0, o);
+    default:
+      return gru(in.x, in.weight, in.bias, in.h0, o);
   }
 }
 
