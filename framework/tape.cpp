@@ -17,6 +17,7 @@ Parameter::Copying::Copying(Weights weights)
     : weights_(weights), enclosing_(std::exchange(current_, this)) {}
 Parameter::Copying::~Copying() { current_ = enclosing_; }
 
+// NOLINTNEXTLINE(bugprone-copy-constructor-init): a copy has a state of its own
 Parameter::Parameter(const Parameter& other) : ParameterRef() {
   if (!other.defined()) return;
   const auto copy = [&] {

@@ -122,7 +122,8 @@ std::vector<std::size_t> lcs_positions(Words a, Words b) {
   std::size_t j = b.size();
   for (std::size_t begin = kept.size() * block; begin > 0 && j > 0;) {
     begin -= block;
-    recent.assign(1, std::move(kept[begin / block]));
+    recent.clear();
+    recent.push_back(std::move(kept[begin / block]));
     const std::size_t end = std::min(begin + block, a.size());
     for (std::size_t i = begin; i < end; ++i) {
       recent.push_back(recent.back());

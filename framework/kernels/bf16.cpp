@@ -25,7 +25,9 @@ bool uses_bf16() { return in_use.load(std::memory_order_acquire); }
 
 // g++ 12 gives false warnings for intrinsics (GCC bug 105593).
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 // This code is compiled for these instructions whatever the rest of Heed is compiled for. It runs

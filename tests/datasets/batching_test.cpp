@@ -424,7 +424,7 @@ TEST(AllBatches, EveryLineOnceShortestFirst) {
 
 // Sampling of segmentations, for kinds of tokenizers with subwords. Its parameter is the kind.
 class SubwordSampling : public testing::TestWithParam<const char*> {
- protected:
+ public:
   static constexpr Index line_count = 60;
   static constexpr Index epoch_count = 3;
   using Sources = std::map<std::pair<Index, Index>, std::vector<Id>>;  // by epoch and line
