@@ -86,7 +86,7 @@ double distance(const std::map<std::string, Tensor>& a, const std::map<std::stri
 }
 
 class KeptRuns : public testing::TestWithParam<Kept> {
- protected:
+ public:
   KeptRuns() {
     fs::copy(kept_path(GetParam().name), folder.path("run"), fs::copy_options::recursive);
   }

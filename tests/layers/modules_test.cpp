@@ -109,6 +109,7 @@ TEST(Copies, OfTiedWeightsAreTiedAgainOrRefused) {
   const std::vector<std::vector<Real>> before = values(model);
   Tied cloned = clone(model);
   Tied twin = share(model);
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the copy must fail
   EXPECT_NE(message([&] { const Tied copy = model; }), "") << "it would be tied no more";
   EXPECT_TRUE(cloned.output.weight == cloned.embedding.weight);
   EXPECT_EQ(shared(cloned, model), std::vector<bool>(2, false));
@@ -133,8 +134,8 @@ TEST(Copies, ThatTrainAndAreGoneAreSaid) {
     tape.backward(sum(square(forward(Variable(ones({2, 3}))))));
   };
   const auto by_value = [&](Variable x) {
-    for (auto layer : layers)
-      x = tanh(layer(x));  // trains copies
+    for (auto layer : layers)  // NOLINT(performance-for-range-copy): it trains copies
+      x = tanh(layer(x));
     return x;
   };
   const auto by_reference = [&](Variable x) {
