@@ -21,14 +21,20 @@ inline kernels::Matrix rows_of(const Gradient& dx) {
 inline kernels::ConstMatrix columns_of(const Tensor& x, Index begin, Index count) {
   return rows_of(x).block(0, begin, x.rows(), count);
 }
+/// The product of all extents but the first, which a tensor without rows has too: buffers are sized
+/// by it.
+inline Index columns_after_first(const Shape& shape) {
+  Index columns = 1;
+  for (int axis = 1; axis < shape.rank(); ++axis)
+    columns *= shape[axis];
+  return columns;
+}
 /// The first axis as rows, all others as columns.
 inline kernels::ConstMatrix matrix_of(const Tensor& x) {
-  const Index rows = x.shape()[0];
-  return kernels::dense(x.data(), rows, rows > 0 ? x.size() / rows : 0);
+  return kernels::dense(x.data(), x.shape()[0], columns_after_first(x.shape()));
 }
 inline kernels::Matrix matrix_of(const Gradient& dx) {
-  const Index rows = dx.shape()[0];
-  return kernels::dense(dx.data(), rows, rows > 0 ? dx.shape().size() / rows : 0);
+  return kernels::dense(dx.data(), dx.shape()[0], columns_after_first(dx.shape()));
 }
 
 /// Null where the gradient is not wanted.
