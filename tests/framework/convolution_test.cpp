@@ -21,6 +21,17 @@ Tensor random_tensor(const Shape& shape, std::uint64_t seed) {
   return x;
 }
 
+TEST(Convolutions, WithoutOutputsGiveZeroGradients) {
+  // Freed memory that holds ones: a kernel that reads past its buffer finds them.
+  for (Index size : {8, 16, 64, 256})
+    Tensor::full({size}, 1);
+  const Parameter x(random_tensor({6, 2}, 1));
+  const Parameter weight(Tensor({0, 3, 2}));  // (out, kernel, in)
+  Tape tape;
+  tape.backward(sum(conv1d(x, weight, Variable(), {packed({4, 2})})));
+  EXPECT_EQ(x.gradient().to_vector(), std::vector<Real>(12, 0));
+}
+
 struct Layout {
   const char* what;
   Window window;

@@ -3,20 +3,12 @@
 #include "layers/norm.h"
 #include "optim/optimizer.h"
 #include "tests/layers/decoding.h"
+#include "tests/message_of.h"
 
 // What copies of modules share, what modules may hold, and their mode (training or evaluation).
 
 namespace heed {
 namespace {
-
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 /// For each i, whether the i-th parameters of two modules are one.
 std::vector<bool> shared(AnyModule a, AnyModule b) {
@@ -110,7 +102,7 @@ TEST(Copies, OfTiedWeightsAreTiedAgainOrRefused) {
   Tied cloned = clone(model);
   Tied twin = share(model);
   // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the copy must fail
-  EXPECT_NE(message([&] { const Tied copy = model; }), "") << "it would be tied no more";
+  EXPECT_NE(message_of([&] { const Tied copy = model; }), "") << "it would be tied no more";
   EXPECT_TRUE(cloned.output.weight == cloned.embedding.weight);
   EXPECT_EQ(shared(cloned, model), std::vector<bool>(2, false));
   EXPECT_EQ(shared(twin, model), std::vector<bool>(2, true));
@@ -143,11 +135,11 @@ TEST(Copies, ThatTrainAndAreGoneAreSaid) {
       x = tanh(layer(x));
     return x;
   };
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               train(by_value);
             }).find("is gone, and with it what it would learn: take layers by reference"),
             std::string::npos);
-  EXPECT_EQ(message([&] { train(by_reference); }), "");
+  EXPECT_EQ(message_of([&] { train(by_reference); }), "");
   EXPECT_TRUE(layers[0].weight.gradient().defined());
 }
 
@@ -282,7 +274,7 @@ TEST(Evaluating, RestoresEachModeThatItFound) {
 TEST(Dropout, IsAProbability) {
   for (const Real p :
        {Real(-1), Real(-0.001), Real(1), Real(2), std::numeric_limits<Real>::quiet_NaN()})
-    EXPECT_NE(message([&] { Dropout{p}; }), "") << p;
+    EXPECT_NE(message_of([&] { Dropout{p}; }), "") << p;
   EXPECT_FALSE(Dropout(0).drops());
   EXPECT_TRUE(Dropout(Real(0.5)).drops());
 }
@@ -354,8 +346,8 @@ TEST(SinusoidalPositions, AreSinesOfAnyPositionAndOfNoneBelowZero) {
   const LearnedPositions learned(8, 4, random);
   for (const Index offset : {Index{-1}, Index{-1000000000}, std::numeric_limits<Index>::min(),
                              std::numeric_limits<Index>::max()}) {
-    EXPECT_NE(message([&] { positions(Spans::packed({3}), offset); }), "") << offset;
-    EXPECT_NE(message([&] { learned(Spans::packed({3}), offset); }), "") << offset;
+    EXPECT_NE(message_of([&] { positions(Spans::packed({3}), offset); }), "") << offset;
+    EXPECT_NE(message_of([&] { learned(Spans::packed({3}), offset); }), "") << offset;
   }
 }
 
