@@ -55,8 +55,9 @@ function(heed_compiles_fast target)
 endfunction()
 
 # Reading these headers takes 0.7 s a file; reading them precompiled takes 0.1 s. scripts/lint
-# compiles without, so that a file that lacks what they bring is found. Headers whose functions are templates
-# that every file would compile again (CLI11, nlohmann/json) cost more precompiled than read.
+# compiles without, so that a file that lacks what they bring is found. Headers whose functions are
+# templates that every file would compile again (CLI11, nlohmann/json) cost more precompiled than
+# read.
 set(HEED_PRECOMPILED
     <algorithm> <array> <charconv> <chrono> <cmath> <cstdint> <cstring> <filesystem> <fstream>
     <functional> <iostream> <limits> <map> <memory> <mutex> <numeric> <optional> <set> <span>
