@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "framework/error.h"
-#include "layers/seq2seq/convolutional.h"
-#include "layers/seq2seq/language_model.h"
-#include "layers/seq2seq/recurrent_seq2seq.h"
-#include "layers/seq2seq/transformer.h"
+#include "models/convolutional.h"
+#include "models/language_model.h"
+#include "models/recurrent_seq2seq.h"
+#include "models/transformer.h"
 #include "optim/clip.h"
 
 namespace heed::bench {

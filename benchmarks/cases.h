@@ -9,7 +9,7 @@
 
 #include "framework/checkpoint.h"
 #include "framework/tape.h"
-#include "layers/seq2seq/model.h"
+#include "models/model.h"
 #include "optim/optimizer.h"
 
 namespace heed::bench {

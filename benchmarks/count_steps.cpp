@@ -7,7 +7,7 @@
 
 #include "benchmarks/cases.h"
 #include "framework/error.h"
-#include "framework/kernels/parallel.h"
+#include "framework/threads.h"
 
 /// Callgrind counts only in this function, which it finds by its name.
 extern "C" [[gnu::noinline]] void heed_counted_steps(heed::bench::TrainingStep& step,

@@ -6,9 +6,9 @@
 #include <CLI/CLI.hpp>
 
 #include "benchmarks/cases.h"
-#include "framework/kernels/parallel.h"
+#include "framework/threads.h"
 #include "framework/version.h"
-#include "layers/seq2seq/decode.h"
+#include "models/decode/decode.h"
 
 namespace {
 

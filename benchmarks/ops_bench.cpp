@@ -16,8 +16,8 @@
 #include <benchmark/benchmark.h>
 
 #include "framework/error.h"
-#include "framework/kernels/parallel.h"
 #include "framework/module.h"
+#include "framework/threads.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "tests/framework/compositions.h"

@@ -4,8 +4,8 @@
 #include <map>
 #include <ostream>
 
-#include "framework/kernels/parallel.h"
 #include "framework/ops.h"
+#include "framework/threads.h"
 
 namespace heed::bench {
 

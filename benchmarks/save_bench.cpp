@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "benchmarks/cases.h"
-#include "framework/kernels/parallel.h"
+#include "framework/run_folder.h"
+#include "framework/threads.h"
 #include "framework/version.h"
-#include "optim/run_folder.h"
 
 namespace {
 

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "benchmarks/cases.h"
-#include "datasets/batching.h"
+#include "datasets/text/batching.h"
 #include "framework/error.h"
-#include "framework/kernels/parallel.h"
+#include "framework/threads.h"
 #include "framework/version.h"
 
 namespace {

@@ -10,8 +10,8 @@
 
 #include "benchmarks/cases.h"
 #include "benchmarks/profile.h"
-#include "framework/kernels/parallel.h"
 #include "framework/precision.h"
+#include "framework/threads.h"
 #include "framework/version.h"
 
 namespace {

@@ -19,10 +19,10 @@
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "cli/training.h"
-#include "datasets/text_file.h"
+#include "datasets/text/text_file.h"
 #include "framework/files.h"
-#include "framework/kernels/parallel.h"
 #include "framework/memory.h"
+#include "framework/threads.h"
 
 namespace heed::cli {
 

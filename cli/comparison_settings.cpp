@@ -11,8 +11,8 @@
 #include "cli/corpus.h"
 #include "cli/model.h"
 #include "cli/setting_warnings.h"
-#include "datasets/nearest.h"
 #include "framework/error.h"
+#include "framework/nearest.h"
 
 namespace heed::cli {
 

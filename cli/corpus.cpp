@@ -10,9 +10,9 @@
 #include "cli/progress.h"
 #include "cli/run.h"
 #include "cli/signals.h"
-#include "datasets/batching.h"
-#include "datasets/text_file.h"
-#include "datasets/text_windows.h"
+#include "datasets/text/batching.h"
+#include "datasets/text/text_file.h"
+#include "datasets/text/text_windows.h"
 #include "framework/error.h"
 
 namespace heed::cli {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cli/settings.h"
-#include "datasets/pairs.h"
-#include "datasets/tokenizer.h"
+#include "datasets/text/pairs.h"
+#include "datasets/text/tokenizer.h"
 #include "framework/sequences.h"
 
 namespace heed::cli {

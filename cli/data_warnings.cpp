@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "datasets/unicode.h"
-#include "datasets/utf8.h"
+#include "datasets/text/unicode.h"
+#include "datasets/text/utf8.h"
 
 namespace heed::cli {
 

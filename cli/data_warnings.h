@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cli/settings.h"
-#include "datasets/batching.h"
-#include "datasets/tokenizer.h"
+#include "datasets/text/batching.h"
+#include "datasets/text/tokenizer.h"
 
 // Warnings about data before a model is trained on them. Each function returns one line, or ""
 // where there is nothing to warn of.

@@ -13,16 +13,16 @@
 #include "cli/quality.h"
 #include "cli/run.h"
 #include "cli/signals.h"
-#include "datasets/batching.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
 #include "datasets/metrics/exact.h"
 #include "datasets/metrics/perplexity.h"
 #include "datasets/metrics/rouge.h"
-#include "datasets/text_file.h"
-#include "datasets/text_windows.h"
-#include "datasets/utf8.h"
-#include "framework/kernels/parallel.h"
+#include "datasets/text/batching.h"
+#include "datasets/text/text_file.h"
+#include "datasets/text/text_windows.h"
+#include "datasets/text/utf8.h"
+#include "framework/threads.h"
 
 namespace heed::cli {
 

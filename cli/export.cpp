@@ -14,9 +14,9 @@
 #include "cli/signals.h"
 #include "framework/checkpoint.h"
 #include "framework/files.h"
+#include "framework/run_folder.h"
 #include "framework/safetensors.h"
 #include "framework/version.h"
-#include "optim/run_folder.h"
 
 namespace heed::cli {
 

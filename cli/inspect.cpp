@@ -12,7 +12,7 @@
 #include "cli/option_values.h"
 #include "cli/run.h"
 #include "framework/checkpoint.h"
-#include "optim/run_folder.h"
+#include "framework/run_folder.h"
 
 namespace heed::cli {
 

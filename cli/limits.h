@@ -4,7 +4,7 @@
 
 #include "cli/corpus.h"
 #include "cli/settings.h"
-#include "optim/trainer.h"
+#include "training/trainer.h"
 
 namespace heed::cli {
 

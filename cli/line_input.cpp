@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "cli/signals.h"
-#include "datasets/foreign_text.h"
-#include "datasets/text_file.h"
-#include "datasets/utf8.h"
+#include "datasets/text/foreign_text.h"
+#include "datasets/text/text_file.h"
+#include "datasets/text/utf8.h"
 #include "framework/error.h"
 
 namespace heed::cli {

@@ -9,8 +9,8 @@
 #include "cli/messages.h"
 #include "cli/option_values.h"
 #include "cli/signals.h"
-#include "datasets/nearest.h"
 #include "framework/error.h"
+#include "framework/nearest.h"
 #include "framework/version.h"
 
 /// Replaces OpenBLAS's own function. When OpenBLAS is loaded it starts a thread for each processor

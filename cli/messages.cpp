@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "framework/kernels/parallel.h"
+#include "framework/threads.h"
 
 namespace heed::cli {
 

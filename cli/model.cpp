@@ -1,9 +1,9 @@
 #include "cli/model.h"
 
-#include "layers/seq2seq/convolutional.h"
-#include "layers/seq2seq/language_model.h"
-#include "layers/seq2seq/recurrent_seq2seq.h"
-#include "layers/seq2seq/transformer.h"
+#include "models/convolutional.h"
+#include "models/language_model.h"
+#include "models/recurrent_seq2seq.h"
+#include "models/transformer.h"
 
 namespace heed::cli {
 

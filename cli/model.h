@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "cli/settings.h"
-#include "datasets/tokenizer.h"
-#include "layers/seq2seq/model.h"
+#include "datasets/text/tokenizer.h"
+#include "models/model.h"
 #include "optim/optimizer.h"
 
 namespace heed::cli {

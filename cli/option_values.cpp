@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "datasets/nearest.h"
+#include "framework/nearest.h"
 
 namespace heed::cli {
 

@@ -11,7 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/number_text.h"
-#include "framework/kernels/parallel.h"
+#include "framework/threads.h"
 #include "framework/types.h"
 
 // What CLI11 checks of the values of options.

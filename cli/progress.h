@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "framework/files.h"
-#include "optim/trainer.h"
+#include "training/trainer.h"
 
 namespace heed::cli {
 

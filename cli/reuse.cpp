@@ -10,13 +10,14 @@
 #include <fmt/ranges.h>
 
 #include "cli/run.h"
-#include "datasets/nearest.h"
 #include "framework/checkpoint.h"
-#include "framework/reuse.h"
+#include "framework/freezing.h"
+#include "framework/nearest.h"
+#include "framework/partial_loading.h"
+#include "framework/run_folder.h"
 #include "framework/safetensors.h"
 #include "framework/sequences.h"
-#include "optim/not_finite.h"
-#include "optim/run_folder.h"
+#include "training/not_finite.h"
 
 namespace heed::cli {
 
@@ -137,11 +138,11 @@ Names heads_of(const Names& names) {
 }
 
 /// Throws Error where a pattern of `option` is empty or matches no parameter.
-NamePatterns checked(const char* option, const Names& given, Seq2Seq& model) {
+ParameterPatterns checked(const char* option, const Names& given, Seq2Seq& model) {
   for (const std::string& pattern : given)
     if (pattern.empty() || pattern == "!")
       fail("{}: an empty pattern; give one such as 'encoder.*' or '!*.bias'", option);
-  NamePatterns patterns(given);
+  ParameterPatterns patterns(given);
   const Names without = unmatched(model, patterns);
   if (without.empty()) return patterns;
   const Names names = names_of(model);
@@ -332,7 +333,7 @@ std::string initial_source(const std::string& from) {
 }
 
 Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2Seq& model) {
-  const NamePatterns chosen = checked("--init-only", settings.train.init_only, model);
+  const ParameterPatterns chosen = checked("--init-only", settings.train.init_only, model);
   const Source source = open_source(settings.train.init);
   std::vector<RowMap> maps;
   if (source.has_tokenizers()) maps = rows_by_token(source.tokenizers, tokenizers, model);
@@ -352,7 +353,7 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2S
 Notes freeze_chosen(const Settings& settings, Seq2Seq& model) {
   Notes notes;
   if (settings.train.freeze.empty()) return notes;
-  const NamePatterns chosen = checked("--freeze", settings.train.freeze, model);
+  const ParameterPatterns chosen = checked("--freeze", settings.train.freeze, model);
   const std::vector<ParameterNames> every = parameter_names(model);
   Names frozen;
   Index numbers = 0;

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "cli/settings.h"
-#include "datasets/tokenizer.h"
-#include "layers/seq2seq/model.h"
+#include "datasets/text/tokenizer.h"
+#include "models/model.h"
 
 namespace heed::cli {
 

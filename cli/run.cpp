@@ -9,7 +9,7 @@
 #include "cli/signals.h"
 #include "framework/checkpoint.h"
 #include "framework/memory.h"
-#include "optim/run_folder.h"
+#include "framework/run_folder.h"
 
 namespace heed::cli {
 

@@ -6,10 +6,10 @@
 #include <string>
 
 #include "cli/settings.h"
-#include "datasets/pairs.h"
-#include "datasets/tokenizer.h"
-#include "layers/seq2seq/decode.h"
-#include "layers/seq2seq/model.h"
+#include "datasets/text/pairs.h"
+#include "datasets/text/tokenizer.h"
+#include "models/decode/decode.h"
+#include "models/model.h"
 
 namespace heed::cli {
 

@@ -16,7 +16,7 @@
 #include "datasets/metrics/rouge.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
-#include "datasets/text_file.h"
+#include "datasets/text/text_file.h"
 #include "framework/error.h"
 
 namespace heed::cli {

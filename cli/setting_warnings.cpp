@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/model.h"
-#include "datasets/tokenizer.h"
-#include "optim/run_folder.h"
+#include "datasets/text/tokenizer.h"
+#include "framework/run_folder.h"
 
 namespace heed::cli {
 

@@ -11,12 +11,12 @@
 
 #include <toml++/toml.h>
 
-#include "datasets/nearest.h"
-#include "datasets/tokenizer.h"
-#include "datasets/tokenizers/sentencepiece.h"
-#include "datasets/utf8.h"
+#include "datasets/text/tokenizer.h"
+#include "datasets/text/tokenizers/sentencepiece.h"
+#include "datasets/text/utf8.h"
 #include "framework/error.h"
 #include "framework/files.h"
+#include "framework/nearest.h"
 #include "layers/attention/family.h"
 #include "layers/recurrent.h"
 

@@ -14,8 +14,8 @@
 #include "cli/signals.h"
 #include "cli/training.h"
 #include "cli/verify_resume.h"
-#include "framework/kernels/parallel.h"
-#include "optim/run_folder.h"
+#include "framework/run_folder.h"
+#include "framework/threads.h"
 
 namespace heed::cli {
 

@@ -13,7 +13,7 @@
 #include "framework/error.h"
 #include "framework/files.h"
 #include "framework/memory.h"
-#include "optim/run_folder.h"
+#include "framework/run_folder.h"
 
 namespace heed::cli {
 

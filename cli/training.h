@@ -9,8 +9,8 @@
 #include "cli/reuse.h"
 #include "cli/settings.h"
 #include "framework/precision.h"
-#include "layers/seq2seq/model.h"
-#include "optim/trainer.h"
+#include "models/model.h"
+#include "training/trainer.h"
 
 namespace heed::cli {
 

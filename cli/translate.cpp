@@ -10,9 +10,9 @@
 #include "cli/option_values.h"
 #include "cli/run.h"
 #include "cli/signals.h"
-#include "datasets/text_file.h"
-#include "datasets/utf8.h"
-#include "framework/kernels/parallel.h"
+#include "datasets/text/text_file.h"
+#include "datasets/text/utf8.h"
+#include "framework/threads.h"
 
 namespace heed::cli {
 

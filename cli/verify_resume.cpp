@@ -19,7 +19,7 @@
 #include "cli/training.h"
 #include "framework/checkpoint.h"
 #include "framework/files.h"
-#include "framework/kernels/parallel.h"
+#include "framework/threads.h"
 
 namespace heed::cli {
 

@@ -3,27 +3,23 @@
 include(CMakePackageConfigHelpers)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Heed)
-install(TARGETS heed_settings heed_framework heed_layers heed_optim heed_datasets heed_all
-        EXPORT HeedTargets)
+list(TRANSFORM HEED_FOLDERS PREPEND heed_ OUTPUT_VARIABLE libraries)
+install(TARGETS heed_settings ${libraries} heed_all EXPORT HeedTargets)
 install(EXPORT HeedTargets NAMESPACE Heed:: DESTINATION ${package})
 if(TARGET heed)
   install(TARGETS heed)
 endif()
 
-install(DIRECTORY framework layers optim datasets DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed
+# Headers in folders of these names are internal; every other header is installed.
+install(DIRECTORY ${HEED_FOLDERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed
         FILES_MATCHING PATTERN "*.h"
-        # These need Eigen and are for kernels alone.
-        PATTERN simd.h EXCLUDE
-        PATTERN vector_loops.h EXCLUDE
-        PATTERN tile.h EXCLUDE
-        PATTERN tile_copy.h EXCLUDE
-        PATTERN panel.h EXCLUDE
-        PATTERN transpose.h EXCLUDE
-        PATTERN gelu.h EXCLUDE
-        PATTERN recurrent_cells.h EXCLUDE)
+        PATTERN internal EXCLUDE
+        PATTERN kernels EXCLUDE
+        PATTERN ops EXCLUDE)
 install(FILES heed.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heed)
 # A user's project may have folders of these names too, which must not answer for Heed's.
 install(CODE "set(HEED_HEADERS \"${CMAKE_INSTALL_INCLUDEDIR}/heed\")")
+install(CODE "set(HEED_FOLDERS \"${HEED_FOLDERS}\")")
 install(SCRIPT cmake/relative_includes.cmake)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

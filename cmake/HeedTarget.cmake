@@ -9,11 +9,16 @@
 
 add_library(heed_settings INTERFACE)
 target_compile_features(heed_settings INTERFACE cxx_std_20)
-# Installed, <heed/heed.h>, <heed.h> and "framework/ops.h" are all found.
+# <heed/heed.h> and <heed/framework/ops.h> are found in the build tree as they are when installed.
+set(HEED_BUILD_INCLUDES ${PROJECT_BINARY_DIR}/include)
+file(MAKE_DIRECTORY ${HEED_BUILD_INCLUDES}/heed)
+foreach(name heed.h ${HEED_FOLDERS})
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${name} ${HEED_BUILD_INCLUDES}/heed/${name} SYMBOLIC)
+endforeach()
 target_include_directories(heed_settings INTERFACE
                            $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
-                           $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
-                           $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/heed>)
+                           $<BUILD_INTERFACE:${HEED_BUILD_INCLUDES}>
+                           $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 if(HEED_DOUBLE)
   target_compile_definitions(heed_settings INTERFACE HEED_DOUBLE)
 endif()

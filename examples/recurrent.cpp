@@ -5,11 +5,11 @@
 
 #include <fmt/core.h>
 
-#include "datasets/batching.h"
+#include "datasets/corpora/toy.h"
 #include "datasets/metrics/exact.h"
-#include "datasets/toy/toy.h"
-#include "layers/seq2seq/decode.h"
-#include "layers/seq2seq/recurrent_seq2seq.h"
+#include "datasets/text/batching.h"
+#include "models/decode/decode.h"
+#include "models/recurrent_seq2seq.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"

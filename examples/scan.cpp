@@ -5,17 +5,17 @@
 // two on two cores. The other splits are not checked. Measured: simple 99.95 %, add_jump 1.05 %;
 // length is not measured yet.
 
-#include "datasets/toy/scan.h"
+#include "datasets/corpora/scan.h"
 
 #include <algorithm>
 #include <string>
 
 #include <fmt/core.h>
 
-#include "datasets/batching.h"
 #include "datasets/metrics/exact.h"
-#include "layers/seq2seq/convolutional.h"
-#include "layers/seq2seq/decode.h"
+#include "datasets/text/batching.h"
+#include "models/convolutional.h"
+#include "models/decode/decode.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"

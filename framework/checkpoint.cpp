@@ -16,7 +16,7 @@
 
 #include "framework/error.h"
 #include "framework/files.h"
-#include "framework/listing.h"
+#include "framework/internal/first_three.h"
 #include "framework/memory.h"
 
 namespace heed {

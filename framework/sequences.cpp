@@ -109,20 +109,4 @@ Index Batch::weight() const {
   return ignored ? all - std::count(ids.begin(), ids.end(), *ignored) : all;
 }
 
-std::string BatchStream::describe(std::span<const Index> lines) const {
-  std::vector<Index> numbers(lines.begin(), lines.end());
-  for (Index& number : numbers)
-    ++number;  // messages count lines from 1
-  return listed("line", numbers);
-}
-
-std::string listed(std::string_view noun, std::span<const Index> numbers) {
-  constexpr std::size_t most = 10;
-  const auto shown = numbers.first(std::min(numbers.size(), most));
-  const char* plural = numbers.size() == 1 ? "" : "s";
-  const std::string text = fmt::format("{}{} {}", noun, plural, fmt::join(shown, ", "));
-  if (numbers.size() <= most) return text;
-  return fmt::format("{} and {} more", text, numbers.size() - most);
-}
-
 }  // namespace heed

@@ -127,11 +127,8 @@ class BatchStream {
   /// The number of complete passes over the data so far; 0 if the data have no end.
   virtual Index epochs() const { return 0; }
   /// The lines of a batch in words, counted from 1: "lines 3, 17 of train.src".
-  virtual std::string describe(std::span<const Index> lines) const;
+  virtual std::string describe(std::span<const Index> lines) const = 0;
 };
-
-/// "line 3", "lines 3, 17", or "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 27 more".
-std::string listed(std::string_view noun, std::span<const Index> numbers);
 
 // The ids with which every vocabulary begins.
 inline constexpr Id pad_id = 0;

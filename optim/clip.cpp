@@ -9,7 +9,7 @@ namespace heed {
 
 Real clip_gradients(AnyModule model, double max_norm) {
   check(max_norm > 0, "clip_gradients", "expected a norm above 0; got {}", max_norm);
-  std::vector<kernels::UpdateSlot> slots;
+  std::vector<UpdateSlot> slots;
   Index begin = 0;
   for (const auto& [name, parameter] : parameters(model))
     if (parameter.gradient().defined()) {

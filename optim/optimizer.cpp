@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "framework/kernels/update.h"
+
 namespace heed {
 
 namespace {
@@ -16,8 +18,7 @@ kernels::AdamConstants constants(double beta1, double beta2, double epsilon) {
 }
 
 /// Corrects for both moments being zero at first (Kingma and Ba 2015, section 3), in double.
-void correct_bias(kernels::UpdateSlot& slot, std::int64_t step, double lr, double beta1,
-                  double beta2) {
+void correct_bias(UpdateSlot& slot, std::int64_t step, double lr, double beta1, double beta2) {
   const auto t = static_cast<double>(step);
   slot.rate = static_cast<Real>(lr / (1 - std::pow(beta1, t)));
   slot.root = static_cast<Real>(1 / std::sqrt(1 - std::pow(beta2, t)));
@@ -124,12 +125,12 @@ Sgd::Sgd(AnyModule model, const SgdOptions& options)
                  "of at least 0");
 }
 
-void Sgd::prepare(kernels::UpdateSlot& slot, const Shape&, std::int64_t, double lr) const {
+void Sgd::prepare(UpdateSlot& slot, const Shape&, std::int64_t, double lr) const {
   slot.rate = static_cast<Real>(lr);
   slot.penalty = static_cast<Real>(options_.weight_decay);
 }
 
-void Sgd::update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) {
+void Sgd::update(std::span<const UpdateSlot> slots, Real gradient_scale) {
   kernels::sgd(slots, gradient_scale, static_cast<Real>(options_.momentum),
                options_.momentum == 0 ? nullptr : moment(0));
 }
@@ -140,12 +141,12 @@ Adam::Adam(AnyModule model, const AdamOptions& options)
              options.weight_decay);
 }
 
-void Adam::prepare(kernels::UpdateSlot& slot, const Shape&, std::int64_t step, double lr) const {
+void Adam::prepare(UpdateSlot& slot, const Shape&, std::int64_t step, double lr) const {
   correct_bias(slot, step, lr, options_.beta1, options_.beta2);
   slot.penalty = static_cast<Real>(options_.weight_decay);
 }
 
-void Adam::update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) {
+void Adam::update(std::span<const UpdateSlot> slots, Real gradient_scale) {
   kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon),
                 moment(0), moment(1));
 }
@@ -156,14 +157,13 @@ AdamW::AdamW(AnyModule model, const AdamWOptions& options)
              options.weight_decay);
 }
 
-void AdamW::prepare(kernels::UpdateSlot& slot, const Shape& shape, std::int64_t step,
-                    double lr) const {
+void AdamW::prepare(UpdateSlot& slot, const Shape& shape, std::int64_t step, double lr) const {
   correct_bias(slot, step, lr, options_.beta1, options_.beta2);
   const bool decays = options_.decay_vectors || shape.rank() > 1;
   slot.keep = decays ? static_cast<Real>(1 - lr * options_.weight_decay) : Real{1};
 }
 
-void AdamW::update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) {
+void AdamW::update(std::span<const UpdateSlot> slots, Real gradient_scale) {
   kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon),
                 moment(0), moment(1));
 }

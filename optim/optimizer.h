@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "framework/checkpoint.h"
-#include "framework/kernels/update.h"
 #include "framework/module.h"
+#include "framework/update_slot.h"
 
 namespace heed {
 
@@ -57,9 +57,9 @@ class Optimizer {
   /// `moments`: the names of the numbers that are kept for each number of the model.
   Optimizer(AnyModule model, double lr, std::vector<std::string> moments);
   /// Sets what the kernel reads of one parameter, at its `step`-th step, counted from 1.
-  virtual void prepare(kernels::UpdateSlot& slot, const Shape& shape, std::int64_t step,
+  virtual void prepare(UpdateSlot& slot, const Shape& shape, std::int64_t step,
                        double lr) const = 0;
-  virtual void update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) = 0;
+  virtual void update(std::span<const UpdateSlot> slots, Real gradient_scale) = 0;
   Real* moment(std::size_t i) { return moments_[i].tensor.data(); }
 
  private:
@@ -68,7 +68,7 @@ class Optimizer {
   double lr_;
   std::vector<NamedParameter> parameters_;
   std::vector<std::int64_t> steps_;
-  std::vector<kernels::UpdateSlot> slots_;
+  std::vector<UpdateSlot> slots_;
   std::vector<NamedTensor> moments_;  // a moment each, of all parameters, one after the other
   std::vector<double> partials_;
 };
@@ -88,9 +88,8 @@ class Sgd : public Optimizer {
   explicit Sgd(AnyModule model, const SgdOptions& options = {});
 
  private:
-  void prepare(kernels::UpdateSlot& slot, const Shape& shape, std::int64_t step,
-               double lr) const override;
-  void update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) override;
+  void prepare(UpdateSlot& slot, const Shape& shape, std::int64_t step, double lr) const override;
+  void update(std::span<const UpdateSlot> slots, Real gradient_scale) override;
   SgdOptions options_;
 };
 
@@ -112,9 +111,8 @@ class Adam : public Optimizer {
   explicit Adam(AnyModule model, const AdamOptions& options = {});
 
  private:
-  void prepare(kernels::UpdateSlot& slot, const Shape& shape, std::int64_t step,
-               double lr) const override;
-  void update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) override;
+  void prepare(UpdateSlot& slot, const Shape& shape, std::int64_t step, double lr) const override;
+  void update(std::span<const UpdateSlot> slots, Real gradient_scale) override;
   AdamOptions options_;
 };
 
@@ -136,9 +134,8 @@ class AdamW : public Optimizer {
   explicit AdamW(AnyModule model, const AdamWOptions& options = {});
 
  private:
-  void prepare(kernels::UpdateSlot& slot, const Shape& shape, std::int64_t step,
-               double lr) const override;
-  void update(std::span<const kernels::UpdateSlot> slots, Real gradient_scale) override;
+  void prepare(UpdateSlot& slot, const Shape& shape, std::int64_t step, double lr) const override;
+  void update(std::span<const UpdateSlot> slots, Real gradient_scale) override;
   AdamWOptions options_;
 };
 

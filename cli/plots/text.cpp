@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "datasets/utf8.h"
+#include "datasets/text/utf8.h"
 
 namespace heed::plots {
 

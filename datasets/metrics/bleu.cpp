@@ -7,13 +7,13 @@
 
 #include <fmt/format.h>
 
-#include "datasets/metrics/lines.h"
+#include "datasets/metrics/internal/lines.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
-#include "datasets/nearest.h"
-#include "datasets/utf8.h"
-#include "datasets/vocabulary.h"
+#include "datasets/text/utf8.h"
+#include "datasets/text/vocabulary.h"
 #include "framework/error.h"
+#include "framework/nearest.h"
 
 namespace heed {
 

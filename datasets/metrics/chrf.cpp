@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
-#include "datasets/metrics/lines.h"
+#include "datasets/metrics/internal/lines.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
-#include "datasets/utf8.h"
+#include "datasets/text/utf8.h"
 #include "framework/error.h"
 
 namespace heed {

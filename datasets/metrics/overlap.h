@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "datasets/vocabulary.h"
+#include "datasets/text/vocabulary.h"
 #include "framework/types.h"
 
 namespace heed {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "datasets/utf8.h"
+#include "datasets/text/utf8.h"
 
 namespace heed {
 

@@ -5,7 +5,7 @@
 #include <numbers>
 #include <string_view>
 
-#include "datasets/tokenizer.h"
+#include "datasets/text/tokenizer.h"
 #include "framework/types.h"
 
 namespace heed {

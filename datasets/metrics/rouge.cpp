@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
-#include "datasets/metrics/lcs.h"
-#include "datasets/metrics/lines.h"
+#include "datasets/metrics/internal/lcs.h"
+#include "datasets/metrics/internal/lines.h"
+#include "datasets/metrics/internal/porter.h"
 #include "datasets/metrics/overlap.h"
-#include "datasets/metrics/porter.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
 #include "framework/error.h"

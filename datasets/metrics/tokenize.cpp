@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
-#include "datasets/nearest.h"
-#include "datasets/unicode.h"
-#include "datasets/utf8.h"
+#include "datasets/text/unicode.h"
+#include "datasets/text/utf8.h"
 #include "framework/error.h"
+#include "framework/nearest.h"
 
 namespace heed {
 

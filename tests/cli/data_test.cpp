@@ -5,7 +5,7 @@
 
 #include <sys/stat.h>
 
-#include "datasets/pairs.h"
+#include "datasets/text/pairs.h"
 #include "framework/checkpoint.h"
 #include "framework/random.h"
 #include "tests/cli/program.h"

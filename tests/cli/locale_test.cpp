@@ -12,11 +12,11 @@
 #include "cli/settings.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
-#include "datasets/tokenizer.h"
+#include "datasets/text/tokenizer.h"
 #include "framework/checkpoint.h"
-#include "optim/metrics_log.h"
 #include "tests/cli/plots.h"
 #include "tests/cli/program.h"
+#include "training/metrics_log.h"
 
 // A program that uses Heed as a library may have set a locale that writes 1.234,5 for 1234.5.
 // Files, and what is read from them, must not change.

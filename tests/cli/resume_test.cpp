@@ -7,7 +7,7 @@
 #include "cli/training.h"
 #include "framework/checkpoint.h"
 #include "framework/random.h"
-#include "optim/run_folder.h"
+#include "framework/run_folder.h"
 #include "tests/cli/program.h"
 
 namespace heed {

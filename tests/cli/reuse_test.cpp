@@ -1,9 +1,8 @@
-#include "framework/reuse.h"
-
 #include <set>
 
 #include "cli/run.h"
 #include "framework/checkpoint.h"
+#include "framework/partial_loading.h"
 #include "framework/safetensors.h"
 #include "tests/cli/program.h"
 
@@ -77,7 +76,7 @@ struct Reuse : testing::Test {
   static std::set<std::string> chosen(const std::vector<NamedTensor>& all, const Args& patterns) {
     std::set<std::string> names;
     for (const NamedTensor& x : all)
-      if (NamePatterns(patterns).chooses(x.name)) names.insert(x.name);
+      if (ParameterPatterns(patterns).chooses(x.name)) names.insert(x.name);
     return names;
   }
 };

@@ -1,4 +1,4 @@
-#include "datasets/batching.h"
+#include "datasets/text/batching.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "datasets/input_file.h"
+#include "datasets/text/internal/input_file.h"
 
 #include <cstdlib>
 #include <limits>
@@ -6,11 +6,11 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include "datasets/line_reader.h"
-#include "datasets/pairs.h"
-#include "datasets/text_file.h"
-#include "tests/datasets/gzip.h"
+#include "datasets/text/internal/line_reader.h"
+#include "datasets/text/pairs.h"
+#include "datasets/text/text_file.h"
 #include "tests/datasets/temporary.h"
+#include "tests/datasets/gzip.h"
 
 namespace heed {
 

@@ -1,4 +1,4 @@
-#include "datasets/pairs.h"
+#include "datasets/text/pairs.h"
 
 #include <algorithm>
 #include <set>
@@ -7,11 +7,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "datasets/line_reader.h"
-#include "datasets/toy/toy.h"
+#include "datasets/corpora/toy.h"
+#include "datasets/text/internal/line_reader.h"
 #include "framework/random.h"
-#include "tests/datasets/gzip.h"
 #include "tests/datasets/temporary.h"
+#include "tests/datasets/gzip.h"
 
 namespace heed {
 namespace {

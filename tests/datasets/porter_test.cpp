@@ -1,4 +1,4 @@
-#include "datasets/metrics/porter.h"
+#include "datasets/metrics/internal/porter.h"
 
 #include <string>
 

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "datasets/metrics/lcs.h"
+#include "datasets/metrics/internal/lcs.h"
 #include "datasets/metrics/perplexity.h"
 #include "datasets/metrics/version.h"
 #include "tests/datasets/temporary.h"

@@ -1,4 +1,4 @@
-#include "datasets/toy/scan.h"
+#include "datasets/corpora/scan.h"
 
 #include <algorithm>
 #include <map>

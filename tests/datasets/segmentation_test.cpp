@@ -1,4 +1,4 @@
-#include "datasets/tokenizers/segmentation.h"
+#include "datasets/text/tokenizers/segmentation.h"
 
 #include <cmath>
 #include <map>

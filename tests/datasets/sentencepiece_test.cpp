@@ -1,12 +1,12 @@
-#include "datasets/tokenizers/sentencepiece.h"
+#include "datasets/text/tokenizers/sentencepiece.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sentencepiece_processor.h>
 
-#include "datasets/text_file.h"
-#include "datasets/tokenizers/training_text.h"
-#include "datasets/utf8.h"
+#include "datasets/text/text_file.h"
+#include "datasets/text/tokenizers/internal/training_text.h"
+#include "datasets/text/utf8.h"
 #include "tests/datasets/temporary.h"
 
 namespace heed {

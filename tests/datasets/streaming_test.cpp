@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "datasets/batching.h"
-#include "datasets/pairs.h"
+#include "datasets/text/batching.h"
+#include "datasets/text/pairs.h"
 #include "framework/random.h"
 #include "tests/datasets/temporary.h"
 

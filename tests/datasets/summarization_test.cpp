@@ -1,4 +1,4 @@
-#include "datasets/toy/summarization.h"
+#include "datasets/corpora/internal/summarization.h"
 
 #include <algorithm>
 #include <map>
@@ -8,8 +8,8 @@
 
 #include <gtest/gtest.h>
 
-#include "datasets/tokenizers/words.h"
-#include "datasets/toy/toy.h"
+#include "datasets/corpora/toy.h"
+#include "datasets/text/tokenizers/words.h"
 #include "tests/datasets/news_reader.h"
 
 namespace heed::toy {

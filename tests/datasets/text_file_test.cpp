@@ -1,9 +1,9 @@
-#include "datasets/text_file.h"
+#include "datasets/text/text_file.h"
 
 #include <gtest/gtest.h>
 
-#include "datasets/nearest.h"
-#include "datasets/utf8.h"
+#include "datasets/text/utf8.h"
+#include "framework/nearest.h"
 #include "tests/datasets/temporary.h"
 
 namespace heed {

@@ -1,4 +1,4 @@
-#include "datasets/text_windows.h"
+#include "datasets/text/text_windows.h"
 
 #include <numeric>
 

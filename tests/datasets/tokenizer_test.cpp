@@ -1,12 +1,12 @@
-#include "datasets/tokenizer.h"
+#include "datasets/text/tokenizer.h"
 
 #include <set>
 
 #include <gtest/gtest.h>
 
-#include "datasets/text_file.h"
-#include "datasets/unicode.h"
-#include "datasets/utf8.h"
+#include "datasets/text/text_file.h"
+#include "datasets/text/unicode.h"
+#include "datasets/text/utf8.h"
 #include "framework/sequences.h"
 #include "tests/datasets/temporary.h"
 

@@ -1,4 +1,4 @@
-#include "datasets/toy/toy.h"
+#include "datasets/corpora/toy.h"
 
 #include <algorithm>
 #include <map>
@@ -9,8 +9,8 @@
 
 #include <gtest/gtest.h>
 
-#include "datasets/toy/dates.h"
-#include "datasets/toy/morphology.h"
+#include "datasets/corpora/internal/dates.h"
+#include "datasets/corpora/internal/morphology.h"
 #include "framework/error.h"
 
 namespace heed::toy {

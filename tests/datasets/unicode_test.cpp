@@ -1,4 +1,4 @@
-#include "datasets/unicode.h"
+#include "datasets/text/unicode.h"
 
 #include <string>
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "framework/checkpoint.h"
-#include "optim/run_folder.h"
+#include "framework/run_folder.h"
 #include "tests/datasets/temporary.h"
 
 namespace heed {

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "framework/checkpoint.h"
+#include "framework/run_folder.h"
 #include "optim/optimizer.h"
-#include "optim/run_folder.h"
-#include "optim/trainer.h"
-#include "optim/training_state.h"
 #include "tests/datasets/temporary.h"
+#include "training/internal/training_state.h"
+#include "training/trainer.h"
 
 namespace heed {
 namespace {

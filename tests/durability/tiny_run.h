@@ -4,9 +4,10 @@
 #include <string>
 
 #include "framework/ops.h"
+#include "framework/run_folder.h"
 #include "optim/optimizer.h"
-#include "optim/run_folder.h"
-#include "optim/trainer.h"
+#include "training/trainer.h"
+#include "tests/lines_text.h"
 
 // A run whose steps take almost no time, and whose checkpoints need several writes each.
 
@@ -35,6 +36,7 @@ struct TinyModel {
 
 /// Batch n depends on n alone.
 struct TinyData : BatchStream {
+  std::string describe(std::span<const Index> lines) const override { return lines_text(lines); }
   std::int64_t number = 0;
   Batch next() override {
     std::vector<std::vector<Id>> lines(1);

@@ -5,11 +5,11 @@
 
 #include "framework/ops.h"
 #include "layers/positions.h"
-#include "layers/seq2seq/convolutional.h"
-#include "layers/seq2seq/decode.h"
-#include "layers/seq2seq/language_model.h"
-#include "layers/seq2seq/recurrent_seq2seq.h"
-#include "layers/seq2seq/transformer.h"
+#include "models/convolutional.h"
+#include "models/decode/decode.h"
+#include "models/language_model.h"
+#include "models/recurrent_seq2seq.h"
+#include "models/transformer.h"
 #include "tests/framework/threads.h"
 
 // Many threads of a user call Heed at the same time. Each gets the same bits as when it is alone.

@@ -12,7 +12,7 @@
 #include "framework/random.h"
 
 // The kernels of a step of decoding against plain loops in double precision.
-// tests/layers/decode_test.cpp compares whole steps.
+// tests/models/decode_test.cpp compares whole steps.
 
 namespace heed {
 namespace {

@@ -11,9 +11,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "datasets/batching.h"
-#include "datasets/pairs.h"
-#include "datasets/text_file.h"
+#include "datasets/text/batching.h"
+#include "datasets/text/pairs.h"
+#include "datasets/text/text_file.h"
 #include "framework/error.h"
 
 /// Functions that the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput. Bad

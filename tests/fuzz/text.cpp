@@ -1,6 +1,6 @@
 // The text of a language model: read, tokenized, joined again, and batched.
-#include "datasets/text_windows.h"
-#include "datasets/unicode.h"
+#include "datasets/text/text_windows.h"
+#include "datasets/text/unicode.h"
 #include "tests/fuzz/input.h"
 
 namespace {

@@ -2,7 +2,7 @@
 // the second case the tokenizer file has the right length and hash.
 #include <xxhash.h>
 
-#include "datasets/tokenizer.h"
+#include "datasets/text/tokenizer.h"
 #include "tests/fuzz/input.h"
 
 namespace {

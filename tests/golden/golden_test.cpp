@@ -20,7 +20,7 @@
 #include "framework/ops.h"
 #include "layers/attention/family.h"
 #include "optim/optimizer.h"
-#include "tests/layers/tiny.h"
+#include "tests/models/tiny.h"
 
 namespace heed {
 namespace {

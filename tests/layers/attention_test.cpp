@@ -2,8 +2,8 @@
 
 #include "layers/attention/transformer_attention.h"
 #include "layers/positions.h"
-#include "tests/layers/tiny.h"
 #include "tests/message_of.h"
+#include "tests/models/tiny.h"
 
 namespace heed {
 namespace {

@@ -2,8 +2,8 @@
 #include "layers/linear.h"
 #include "layers/norm.h"
 #include "optim/optimizer.h"
-#include "tests/layers/decoding.h"
 #include "tests/message_of.h"
+#include "tests/models/decoding.h"
 
 // What copies of modules share, what modules may hold, and their mode (training or evaluation).
 

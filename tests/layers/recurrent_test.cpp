@@ -1,7 +1,7 @@
 #include "layers/recurrent.h"
 
-#include "tests/layers/tiny.h"
 #include "tests/message_of.h"
+#include "tests/models/tiny.h"
 
 namespace heed {
 namespace {

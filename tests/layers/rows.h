@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/layers/tiny.h"
+#include "tests/models/tiny.h"
 
 // Rows of doubles, in which tests write the definition of a layer as plain loops.
 

@@ -1,0 +1,146 @@
+#include "datasets/corpora/toy.h"
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/ranges.h>
+
+#include "datasets/corpora/internal/dates.h"
+#include "datasets/corpora/internal/grammar.h"
+#include "datasets/corpora/internal/summarization.h"
+#include "framework/error.h"
+#include "framework/random.h"
+
+namespace heed::toy {
+namespace {
+
+std::uint64_t hash(std::string_view text) {
+  std::uint64_t h = text.size();
+  for (const char c : text)
+    h = mix(h, static_cast<unsigned char>(c));
+  return h;
+}
+
+Split split_of(std::string_view source) {
+  const std::uint64_t part = hash(source) % 16;
+  if (part == 0) return Split::valid;
+  if (part == 1) return Split::test;
+  return Split::train;
+}
+
+// Letters, each of which is a word.
+struct Letters {
+  explicit Letters(Random& random) : text(7 + 2 * random.below(13), ' ') {
+    for (std::size_t i = 0; i < text.size(); i += 2)
+      text[i] = static_cast<char>('a' + random.below(26));
+  }
+  std::string source() const { return text; }
+  std::string text;
+};
+struct Copy : Letters {
+  using Letters::Letters;
+  std::string target() const { return text; }
+};
+struct Reverse : Letters {
+  using Letters::Letters;
+  std::string target() const { return {text.rbegin(), text.rend()}; }
+};
+struct Sort : Letters {
+  using Letters::Letters;
+  std::string target() const {
+    std::array<int, 26> counts{};
+    for (std::size_t i = 0; i < text.size(); i += 2)
+      ++counts[static_cast<std::size_t>(text[i] - 'a')];
+    std::string sorted(text.size(), ' ');
+    std::size_t at = 0;
+    for (std::size_t letter = 0; letter < 26; ++letter)
+      for (int n = 0; n < counts[letter]; ++n) {
+        sorted[at] = static_cast<char>('a' + letter);
+        at += 2;
+      }
+    return sorted;
+  }
+};
+
+struct Translation {
+  explicit Translation(Random& random) : sentence(draw_sentence(random)) {}
+  std::string source() const { return english(sentence); }
+  std::string target() const { return french(sentence); }
+  Sentence sentence;
+};
+
+// Draws an example. Those that hold words reserved for some splits need to know the split.
+template <class Example>
+Example draw(Random& random, Split split) {
+  if constexpr (std::is_constructible_v<Example, Random&, Split>)
+    return Example(random, split);
+  else
+    return Example(random);
+}
+
+bool fits(const Translation&, std::string_view source) {
+  const auto words = 1 + std::count(source.begin(), source.end(), ' ');
+  return words >= 3 && words <= 30;
+}
+template <class Example>
+bool fits(const Example&, std::string_view) {
+  return true;
+}
+
+template <class Example>
+class Corpus final : public PairSource {
+ public:
+  Corpus(std::string name, Split split, std::uint64_t seed)
+      : name_(std::move(name)), split_(split), seed_(mix(seed, hash(name_))) {}
+  Index size() const override { return -1; }
+  std::string name() const override { return "toy:" + name_; }
+  Pair at(Index i) const override {
+    Random random(seed_, static_cast<std::uint64_t>(i));
+    for (;;) {
+      const Example example = draw<Example>(random, split_);
+      std::string source = example.source();
+      if (split_of(source) == split_ && fits(example, source))
+        return {std::move(source), example.target()};
+    }
+  }
+
+ private:
+  std::string name_;
+  Split split_;
+  std::uint64_t seed_;
+};
+
+template <class Example>
+std::unique_ptr<PairSource> corpus(const std::string& name, Split split, std::uint64_t seed) {
+  return std::make_unique<Corpus<Example>>(name, split, seed);
+}
+
+struct Row {
+  const char* name;
+  std::unique_ptr<PairSource> (*open)(const std::string&, Split, std::uint64_t);
+};
+constexpr Row rows[] = {{"translation", corpus<Translation>},
+                        {"summarization", corpus<Report>},
+                        {"dates", corpus<Date>},
+                        {"reverse", corpus<Reverse>},
+                        {"copy", corpus<Copy>},
+                        {"sort", corpus<Sort>}};
+
+}  // namespace
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const Row& row : rows)
+    all.emplace_back(row.name);
+  return all;
+}
+
+std::unique_ptr<PairSource> open(const std::string& name, Split split, std::uint64_t seed) {
+  for (const Row& row : rows)
+    if (name == row.name) return row.open(name, split, seed);
+  fail("toy:{}: no such built-in corpus; there are toy:{}", name, fmt::join(names(), ", toy:"));
+}
+
+}  // namespace heed::toy

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "datasets/text/tokenizer.h"
+#include "datasets/text/tokenizers/segmentation.h"
+
+namespace heed {
+
+/// Subwords (Kudo and Richardson 2018, "SentencePiece"): kinds "unigram" (Kudo 2018) and "bpe"
+/// (Sennrich et al. 2016). The library SentencePiece trains the model. Segmentation splits the text
+/// and can also draw a segmentation from a seed.
+///
+/// - A space becomes U+2581 '▁' at the start of the next piece. Every line of a text has one before
+///   its first character.
+/// - A character that is no piece becomes its UTF-8 bytes, the pieces <0x00> ... <0xFF>. So do \n
+///   and U+2581 itself.
+/// - Nothing is unknown, and decode(encode(text)) == text for all text without NUL.
+/// - Bytes that are not UTF-8 decode to U+FFFD.
+class SentencePiece final : public Tokenizer {
+ public:
+  /// `model` holds the bytes of a model file, as train() returns them. Throws Error when they are
+  /// not such a model.
+  SentencePiece(std::string kind, std::string model, int version = newest_version);
+  /// Trains a model and returns the bytes of its file. The same text gives the same bytes on every
+  /// machine.
+  ///
+  /// options.max_size is the number of ids: from smallest_size to largest_size, or 0 for 8000 or
+  /// about half the number of distinct words, whichever is less. A text with too few distinct words
+  /// gets fewer ids. options.min_count is not used.
+  ///
+  /// Throws Error when
+  /// - max_size is out of range;
+  /// - there is no text.
+  static std::string train(const std::string& kind, const VocabularyOptions& options,
+                           const std::function<void(const TakeLine&)>& feed);
+  static constexpr Index smallest_size = 300;
+  static constexpr Index largest_size = 1'000'000;
+
+  std::string kind() const override { return kind_; }
+  std::vector<std::string> tokens(std::string_view text) const override;
+  std::string join(std::span<const std::string> pieces) const override;
+  const Vocabulary& vocabulary() const override { return vocabulary_; }
+  std::vector<Id> sample(std::string_view text, double strength, Random& random) const override;
+  std::string model() const override { return model_; }
+
+ private:
+  std::vector<Id> known(std::string_view text) const override;
+
+  std::string kind_;
+  std::string model_;
+  Vocabulary vocabulary_;
+  std::unique_ptr<Segmentation> segmentation_;
+};
+
+}  // namespace heed

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <optional>
+
+#include "layers/convolution.h"
+#include "layers/embedding.h"
+#include "layers/positions.h"
+#include "models/model.h"
+
+namespace heed {
+
+struct ConvS2SOptions {
+  Index vocabulary = 0;
+  Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
+  Index d = 256;
+  int layers = 4;          // of the encoder, and as many of the decoder
+  Index kernel = 3;        // rows that a convolution reads; odd
+  Index positions = 1024;  // longest source and longest output
+  Real dropout = Real(0.1);
+  bool weight_norm = true;  // of every convolution and linear layer (Salimans and Kingma 2016)
+  bool tied = false;        // the output layer is the embedding, without a norm of its weight
+
+  bool operator==(const ConvS2SOptions&) const = default;
+};
+
+/// The convolutional encoder-decoder of Gehring et al. 2017 (section 3): gated convolutions with
+/// residual connections, centred in the encoder and causal in the decoder, and attention to the
+/// source in every decoder layer. With s = sqrt(1/2), which keeps variances:
+///
+///     embeddings      e = E[x] + P
+///                     e' = E[y] + P
+///     encoder layer   x <- s (glu(conv(dropout(x))) + x), from x = e
+///     decoder layer   z = glu(conv(dropout(y))), from y = e'
+///                     a = softmax(s (query(z) + e') x^T) s (x + e)
+///                     y <- s (s (back(a) + z) + y)
+///     output          logits = output(y)
+///
+/// One embedding (where both sides share a vocabulary) and one table of positions serve both sides.
+/// It computes on packed rows, so padding costs nothing. The constructor throws Error when an
+/// option is out of its range.
+class ConvS2S : public Seq2Seq {
+ public:
+  ConvS2S(const ConvS2SOptions& options, Random& random);
+  ConvS2S(const ConvS2S& other);
+  ConvS2S(ConvS2S&&) noexcept = default;
+  ConvS2S& operator=(const ConvS2S& other);
+  ConvS2S& operator=(ConvS2S&&) noexcept = default;
+
+  void visit(Visitor& visitor) override;
+  Index vocabulary() const override { return options_.vocabulary; }
+  VocabularyParameters vocabulary_parameters() const override;
+  Index longest() const override { return options_.positions; }
+  Variable loss(const Batch& batch, const CrossEntropy& options) const override;
+  Variable logits(const Batch& batch,
+                  std::vector<AttentionMap>* attention = nullptr) const override;
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override;
+  Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
+
+  struct Memory {
+    Variable keys;    // x, (source rows, d)
+    Variable values;  // s (x + e), (source rows, d)
+  };
+  Memory encode(const Sequences& source) const;
+  /// The decoder's output, (target rows, d). `attention`, where given, gets a map of each layer.
+  Variable decode(const Sequences& target, const Memory& memory, const Spans& memory_spans,
+                  std::vector<AttentionMap>* attention = nullptr) const;
+
+ private:
+  struct DecoderLayer {
+    GatedConv conv;
+    NormedLinear query;
+    NormedLinear back;
+    DecoderLayer(const ConvS2SOptions& o, Random& random);
+    void visit(Visitor& v) {
+      v("conv", conv);
+      v("query", query);
+      v("back", back);
+    }
+  };
+
+  ConvS2S(const ConvS2S& other, Random blank);
+
+  ConvS2SOptions options_;
+  Embedding embedding_;
+  std::optional<Embedding> source_embedding_;
+  LearnedPositions positions_;
+  Dropout dropout_;
+  std::vector<GatedConv> encoder_;
+  std::vector<DecoderLayer> decoder_;
+  NormedLinear output_;
+};
+
+}  // namespace heed

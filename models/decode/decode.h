@@ -1,0 +1,127 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include "models/model.h"
+
+namespace heed {
+
+/// docs/decoding.md has the equations.
+struct DecodeOptions {
+  int beam = 5;                     // 1: greedy search
+  Real length_penalty = Real(0.6);  // alpha of Wu et al. 2016, equation 14; 0: none
+  // hypotheses returned for each source: at most beam, or the number of samples drawn
+  int nbest = 1;
+  Index min_length = 0;  // tokens before </s> is allowed
+  Index max_length = 0;  // most tokens without </s>; 0: twice the source's + 20
+  // where max_length is 0, the most tokens nevertheless; 0: no such limit
+  Index usual_length = 0;
+  Index no_repeat_ngram = 0;  // no n-gram of this size occurs twice in an output; 0: it may
+  // beta of Wu et al. 2016, equation 14; 0: none. Needs a model that attends to its source.
+  double coverage_penalty = 0;
+
+  bool sample = false;     // draw each token from the model's distribution instead of searching
+  double temperature = 1;  // p^(1 / temperature), normalised; 0: always the likeliest token
+  Index top_k = 0;         // draw from the k likeliest tokens; 0: from all
+  // then from the fewest of these that together have this probability (Holtzman et al. 2020); 1:
+  // from all of these
+  double top_p = 1;
+  std::uint64_t seed = 1;
+};
+
+struct Hypothesis {
+  std::vector<Id> ids;         // without <s> and </s>
+  double log_probability = 0;  // in nats, of ids and of </s> where the output ended
+  // Of a search: log probability / ((5 + length) / 6)^alpha + coverage penalty. The length counts
+  // </s> where the output ended. Of a sample: the log probability.
+  double score = 0;
+  bool ended = false;  // by </s>; false: it was cut
+};
+
+/// The best outputs for each source, best first. Each step computes one position of the outputs for
+/// all sources together. The result for a source does not depend on the others. Never drops
+/// activations, whatever mode the model is in. Any number of threads may decode with one model.
+///
+/// Beam search keeps, at each step, the `beam` best of all continuations of a source's outputs.
+/// Those that end are finished. The search for a source stops when no unfinished output can beat
+/// the best `nbest` finished ones. With a coverage penalty it goes on until `beam` have finished
+/// and no unfinished output can beat these. The attention over all finished outputs is then
+/// computed in one forced pass, and they are ranked with it.
+///
+/// Sampling draws `nbest` outputs for each source and returns them in the order drawn. A draw is a
+/// function of the seed, the number of the source, the sample and the position. It does not depend
+/// on the other sources. `numbers` gives the number of each source; without them it is the place in
+/// `sources`.
+///
+/// The source of a language model is the text that its output continues. It needs at least one
+/// token; the model sees the last `context` tokens. Nothing is put between text and output, because
+/// nothing stood between them in training. A model that was trained on lines after <s> needs bos_id
+/// as the first token of the text.
+///
+/// Where blocked n-grams and min_length rule out every token, an output ends as if cut. Such
+/// outputs are returned only where there are not `nbest` others. There is at least one hypothesis
+/// for each source; there may be fewer than nbest.
+///
+/// Where max_length is 0, an output ends at the latest where the positions of the model end.
+/// Throws Error when
+/// - an option is out of range;
+/// - max_length or min_length exceeds the positions of the model (ConvS2S has a limited number,
+///   every other model decodes any length);
+/// - the text of a language model is empty.
+std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model,
+                                            std::span<const std::vector<Id>> sources,
+                                            const DecodeOptions& options,
+                                            std::span<const std::uint64_t> numbers = {});
+
+/// decode() for a list of sources, and for one source.
+inline std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model,
+                                                   std::initializer_list<std::vector<Id>> sources,
+                                                   const DecodeOptions& options) {
+  return decode(model, std::span(sources.begin(), sources.size()), options);
+}
+template <std::same_as<std::vector<Id>> Source>
+std::vector<Hypothesis> decode(const Seq2Seq& model, const Source& source,
+                               const DecodeOptions& options) {
+  return decode(model, std::span<const std::vector<Id>>(&source, 1), options).front();
+}
+
+/// decode() for many batches with one model. What it needs of the weights is prepared once, so they
+/// may not change while it is used.
+class Decoder {
+ public:
+  explicit Decoder(const Seq2Seq& model) : model_(model), prepared_(model.prepare()) {}
+  std::vector<std::vector<Hypothesis>> operator()(
+      std::span<const std::vector<Id>> sources, const DecodeOptions& options,
+      std::span<const std::uint64_t> numbers = {}) const;
+  const Seq2Seq& model() const { return model_; }
+
+ private:
+  const Seq2Seq& model_;
+  std::shared_ptr<const Prepared> prepared_;
+};
+
+struct TargetScore {
+  double log_probability = 0;  // sum over tokens of log p(token | those before, source), in nats
+  Index tokens = 0;            // with </s>, where `ended`
+};
+
+/// The log probability of targets[i] after sources[i], by teacher forcing. Targets hold neither <s>
+/// nor </s>; sources are as for decode(). A result does not depend on the other targets.
+///
+/// `ended`: whether </s> follows each target. By default it does for a model that reads sources,
+/// and does not for a language model, which sees no </s> in training (TextWindows).
+///
+/// Throws Error when
+/// - there is not a target for each source;
+/// - the text of a language model is empty;
+/// - an id is not in the vocabulary.
+std::vector<TargetScore> score_targets(const Seq2Seq& model,
+                                       std::span<const std::vector<Id>> sources,
+                                       std::span<const std::vector<Id>> targets,
+                                       std::optional<bool> ended = std::nullopt);
+
+}  // namespace heed

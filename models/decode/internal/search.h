@@ -1,0 +1,67 @@
+#pragma once
+
+#include "models/decode/decode.h"
+
+// The parts of decode().
+
+namespace heed {
+
+/// The arguments of decode(), checked.
+struct Decoding {
+  const Seq2Seq& model;
+  std::span<const std::vector<Id>> sources;
+  const DecodeOptions& options;
+  std::vector<Index> most;  // tokens of an output for each source
+  std::shared_ptr<const Prepared> prepared;
+};
+
+/// The state with one row for each source, and the token that its first step feeds: <s>, or for a
+/// language model the last token of the text. (In training a language model sees no <s>.)
+struct Beginning {
+  std::unique_ptr<DecoderState> state;
+  std::vector<Id> tokens;
+};
+Beginning begin(const Decoding& decoding);
+/// Throws Error when the model is a language model and a text is empty.
+void check_texts(const char* op, const Seq2Seq& model, std::span<const std::vector<Id>> sources);
+std::vector<std::vector<Hypothesis>> beam_search(const Decoding& decoding);
+std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& decoding,
+                                                  std::span<const std::uint64_t> numbers);
+
+/// False for Seq2Seq::never_copied and for what rule_out() marks, also after a log sum was
+/// subtracted.
+constexpr bool usable(Real logit) { return logit > Real(-1e20); }
+
+/// Sets to -infinity the logits of tokens that may not follow `ids`:
+/// - <pad> and <s>;
+/// - </s> before min_length;
+/// - a token that would complete an n-gram that `ids` already holds.
+void rule_out(std::span<const Id> ids, const DecodeOptions& options, std::span<Real> logits);
+
+/// log P / ((5 + length) / 6)^alpha.
+double penalised(double log_probability, std::size_t length, Real alpha);
+
+/// A given output, for a pass with teacher forcing.
+struct Forced {
+  std::span<const Id> source;  // for a language model: the text before
+  std::span<const Id> target;  // without <s> and </s>
+  bool ended;                  // </s> follows it
+};
+/// sum_i log min(1, sum_j p_ij) of each output (Wu et al. 2016, equation 14), with p_ij the
+/// attention of target token j to source token i: the mean over the heads of the last layer that
+/// attends. A sum over j below 1e-6 counts as 1e-6. Throws Error when the model does not attend to
+/// a source.
+std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outputs);
+
+/// A token and its logit; `weight` is proportional to its probability.
+struct Choice {
+  Id id;
+  Real logit;
+  double weight;
+};
+/// The tokens that sampling may draw: the usable logits, after temperature, top_k and top_p.
+std::vector<Choice> choices(std::span<const Real> logits, const DecodeOptions& options);
+/// The first choice at which the sum of the weights so far exceeds u times their total, 0 <= u < 1.
+Id draw(std::span<const Choice> choices, double u);
+
+}  // namespace heed

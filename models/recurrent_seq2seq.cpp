@@ -1,0 +1,498 @@
+#include "models/recurrent_seq2seq.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "layers/attention/family.h"
+#include "models/internal/checks.h"
+
+namespace heed {
+
+namespace {
+
+RecurrentSeq2SeqOptions resolved(RecurrentSeq2SeqOptions o) {
+  check_argument(o.vocabulary >= first_free_id, "rnn", "vocabulary", o.vocabulary,
+                 "of at least {}, the marks among them", first_free_id);
+  check_argument(o.layers >= 1, "rnn", "layers", o.layers, "of at least 1");
+  if (o.hidden == 0) o.hidden = o.d;
+  if (o.encoder_hidden == 0) {
+    check_argument(!o.bidirectional || o.hidden % 2 == 0, "rnn", "hidden", o.hidden,
+                   "of an even number, for two directions");
+    o.encoder_hidden = o.bidirectional ? o.hidden / 2 : o.hidden;
+  }
+  return o;
+}
+
+Index memory_width(const RecurrentSeq2SeqOptions& o) {
+  return o.encoder_hidden * (o.bidirectional ? 2 : 1);
+}
+
+Spans ones(Index n) {
+  const std::vector<Index> lengths(static_cast<std::size_t>(n), 1);
+  return Spans::packed(lengths);
+}
+
+Variable first_rows(const Variable& x, Index n) {
+  return !x.defined() || x.rows() == n ? x : slice(x, 0, 0, n);
+}
+
+}  // namespace
+
+RecurrentSeq2Seq::Feeding RecurrentSeq2Seq::feeding_of(const std::string& attention) {
+  if (attention.empty()) return Feeding::nothing;
+  return attention == "additive" ? Feeding::context : Feeding::attentional;
+}
+
+RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random& random)
+    : options_(resolved(given)),
+      feeding_(feeding_of(given.attention)),
+      embedding_(options_.vocabulary, options_.d, random),
+      dropout_(options_.dropout),
+      encoder_({.cell = options_.cell,
+                .in = options_.d,
+                .hidden = options_.encoder_hidden,
+                .layers = options_.layers,
+                .bidirectional = options_.bidirectional,
+                .dropout = options_.dropout,
+                .recurrent_dropout = options_.recurrent_dropout},
+               random) {
+  const RecurrentSeq2SeqOptions& o = options_;
+  if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
+  make_decoder(random);
+  if (feeding_ != Feeding::nothing) make_decoder_attention(random);
+  check_copying();
+  Index features = o.hidden;
+  if (feeding_ == Feeding::context) features += attention_->width() + o.d;
+  if (o.copy) gate_.emplace(features, 1, random);
+  output_ = o.tied && features == o.d ? embedding_.weight.share()
+                                      : Parameter(xavier_uniform({o.vocabulary, features}, random));
+  output_bias_ = Parameter(zeros({o.vocabulary}));
+}
+
+void RecurrentSeq2Seq::make_decoder(Random& random) {
+  const RecurrentSeq2SeqOptions& o = options_;
+  const Index memory = memory_width(o);
+  check(o.bridge || memory == o.hidden, "rnn",
+        "expected an encoder as wide as the decoder, to start without a bridge; got {} and {}",
+        memory, o.hidden);
+  for (int i = 0; i < o.layers; ++i) {
+    if (o.bridge) bridge_.emplace_back(memory, o.hidden, random);
+    decoder_.emplace_back(o.cell, i == 0 ? o.d : o.hidden, o.hidden, o.recurrent_dropout, random);
+  }
+}
+
+void RecurrentSeq2Seq::make_decoder_attention(Random& random) {
+  const RecurrentSeq2SeqOptions& o = options_;
+  attention_ = make_attention(o.attention,
+                              {.query = o.hidden,
+                               .memory = memory_width(o),
+                               .coverage = o.coverage > 0,
+                               .heads = o.heads,
+                               .dropout = o.dropout},
+                              random);
+  const Index context = attention_->width();
+  const Index gates = decoder_[0].input.weight.shape()[0];
+  feed_.emplace(feeding_ == Feeding::context ? context : o.hidden, gates, random, false);
+  if (feeding_ == Feeding::attentional)
+    combine_.emplace(context + o.hidden, o.hidden, random, false);
+}
+
+void RecurrentSeq2Seq::check_copying() const {
+  const RecurrentSeq2SeqOptions& o = options_;
+  check(!o.copy || (attention_ && attention_->points()), "rnn",
+        "expected attention that points (additive, dot, general, concat), to copy with; got '{}'",
+        o.attention);
+  check(o.coverage == 0 || attention_, "rnn", "expected attention, for coverage of it");
+  check(!o.copy || o.source_vocabulary == 0, "rnn",
+        "expected one vocabulary for both sides, so that words can be copied");
+}
+
+RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2Seq& other, Random blank)
+    : RecurrentSeq2Seq(other.options_, blank) {
+  copy_parameters(const_cast<RecurrentSeq2Seq&>(other), *this);  // visits, and changes nothing
+}
+
+RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2Seq& other)
+    : RecurrentSeq2Seq(other, Random::blank()) {}
+
+RecurrentSeq2Seq& RecurrentSeq2Seq::operator=(const RecurrentSeq2Seq& other) {
+  if (!(options_ == other.options_)) return *this = RecurrentSeq2Seq(other);
+  copy_parameters(const_cast<RecurrentSeq2Seq&>(other), *this);
+  return *this;
+}
+
+void RecurrentSeq2Seq::visit(Visitor& v) {
+  v("embedding", embedding_);
+  if (source_embedding_) v("source_embedding", *source_embedding_);
+  v("dropout", dropout_);
+  v("encoder", encoder_);
+  v("bridge", bridge_);
+  v("decoder", decoder_);
+  if (attention_) v("decoder.attention", *attention_);
+  if (feed_) v("decoder.feed", *feed_);
+  if (combine_) v("decoder.combine", *combine_);
+  if (gate_) v("gate", *gate_);
+  v("output", output_);
+  v("output_bias", output_bias_);
+}
+
+VocabularyParameters RecurrentSeq2Seq::vocabulary_parameters() const {
+  VocabularyParameters result{{}, {embedding_.weight, output_, output_bias_}};
+  if (source_embedding_) result.source = {source_embedding_->weight};
+  return result;
+}
+
+Variable RecurrentSeq2Seq::embed(const Embedding& table, const Ids& ids) const {
+  return dropout_(table(ids, std::sqrt(static_cast<Real>(options_.d))));
+}
+
+RecurrentSeq2Seq::Encoded RecurrentSeq2Seq::encode(const Sequences& source) const {
+  detail::check_sequences("read", source);
+  const Recurrent::Output encoded = encoder_(
+      embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids)), source.spans);
+  Encoded result{{}, source.spans, {}};
+  if (attention_) result.memory = attention_->remember(encoded.y, source.spans);
+  result.states = first_states(encoded);
+  return result;
+}
+
+std::vector<CellState> RecurrentSeq2Seq::first_states(const Recurrent::Output& encoded) const {
+  // h or c of a layer of the encoder, of both directions side by side
+  const auto last = [&](std::size_t layer, Variable CellState::*part) -> Variable {
+    const Variable& forward = encoded.forward[layer].*part;
+    if (!options_.bidirectional) return forward;
+    return concat({forward, encoded.backward[layer].*part}, 1);
+  };
+  std::vector<CellState> states;
+  for (std::size_t i = 0; i < decoder_.size(); ++i) {
+    CellState state{last(i, &CellState::h), {}};
+    const bool has_cells = decoder_[i].has_cells();
+    if (options_.bridge) {
+      state.h = tanh(bridge_[i](state.h));
+      if (has_cells) state.c = Tensor::zeros({state.h.rows(), options_.hidden});
+    } else if (has_cells) {
+      state.c = last(i, &CellState::c);
+    }
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+Variable RecurrentSeq2Seq::decode_without_attention(const Variable& y, const Spans& spans,
+                                                    const Encoded& source) const {
+  Variable h = y;
+  for (std::size_t i = 0; i < decoder_.size(); ++i)
+    h = decoder_[i](i > 0 ? dropout_(h) : h, spans, source.states[i]).y;
+  return h;
+}
+
+void RecurrentSeq2Seq::step_layers(const Variable& sums, StepState& state,
+                                   std::span<const Tensor> masks) const {
+  for (std::size_t i = 0; i < decoder_.size(); ++i) {
+    const Variable gates =
+        i == 0 ? decoder_[0].normed(sums) : decoder_[i].gates(dropout_(state.states[i - 1].h));
+    const Variable mask = masks.empty() ? Variable() : first_rows(masks[i], sums.rows());
+    state.states[i] = decoder_[i].step(gates, state.states[i], mask);
+  }
+}
+
+Variable RecurrentSeq2Seq::decode_step(const Variable& input_sums, StepState& state,
+                                       const Encoded& source, const Spans& keys,
+                                       std::span<const Tensor> masks,
+                                       const AttendOptions& asked) const {
+  const Index n = input_sums.rows();
+  AttendOptions attend = asked;
+  Variable weights;
+  attend.covered = state.covered;
+  if (options_.coverage > 0 && !attend.flat_weights) attend.flat_weights = &weights;
+  Variable sums = input_sums;
+  Variable context;
+  if (feeding_ == Feeding::context) {
+    context = attention_->attend(state.states.back().h, ones(n), source.memory, keys, attend);
+    sums = sums + (*feed_)(context);
+  } else if (state.attentional.defined()) {  // before the first step there is none
+    sums = sums + (*feed_)(state.attentional);
+  }
+  step_layers(sums, state, masks);
+  const Variable& h = state.states.back().h;
+  if (feeding_ == Feeding::nothing) return h;
+  if (feeding_ == Feeding::attentional) {
+    context = attention_->attend(h, ones(n), source.memory, keys, attend);
+    state.attentional = tanh((*combine_)(concat({context, h}, 1)));
+  }
+  if (options_.coverage > 0) {
+    const Variable& latest = *attend.flat_weights;
+    state.covered = state.covered.defined() ? state.covered + latest : latest;
+  }
+  return feeding_ == Feeding::context ? concat({h, context}, 1) : state.attentional;
+}
+
+RecurrentSeq2Seq::StepState RecurrentSeq2Seq::start_targets(const Encoded& source,
+                                                            std::span<const Index> sequences,
+                                                            std::vector<Tensor>& masks) const {
+  const auto count = static_cast<Index>(sequences.size());
+  StepState state;
+  for (std::size_t i = 0; i < decoder_.size(); ++i) {
+    state.states.push_back(source.states[i].select(sequences));
+    const Dropout& drop = decoder_[i].dropout;
+    if (!drop.drops()) continue;
+    const Tensor full = Tensor::full({count, options_.hidden}, 1);
+    masks.push_back(sequence_dropout(full, ones(count), drop.p, step_random().next_key()).value());
+  }
+  return state;
+}
+
+RecurrentSeq2Seq::Decoded RecurrentSeq2Seq::decode_targets(const Variable& y,
+                                                           const TimeOrder& order,
+                                                           const Encoded& source,
+                                                           std::vector<Tensor>* weights) const {
+  const Spans keys = source.spans.select(order.sequences);
+  const std::span<const Index> all = order.sequences;
+  std::vector<Tensor> masks;
+  StepState state = start_targets(source, all, masks);
+  const Variable input_sums = decoder_[0].input(y);
+  TargetSteps steps;
+  std::vector<Tensor> step_weights;
+  Index begin = 0;
+  for (const Index n : order.counts) {
+    const Spans active =
+        n == keys.count() ? keys : source.spans.select(all.first(static_cast<std::size_t>(n)));
+    keep_first(state, n, active.tokens());
+    const Variable covered = state.covered;
+    Variable latest;
+    steps.features.emplace_back(
+        decode_step(slice(input_sums, 0, begin, begin + n), state, source, active, masks,
+                    {.weights = weights ? &step_weights : nullptr,
+                     .flat_weights = attention_->points() ? &latest : nullptr}));
+    if (weights) weights->insert(weights->end(), step_weights.begin(), step_weights.end());
+    if (options_.copy) {
+      steps.weights.emplace_back(latest);
+      steps.sources.insert(steps.sources.end(), all.begin(), all.begin() + n);
+    }
+    if (options_.coverage > 0 && covered.defined())
+      steps.coverage_losses.emplace_back(sum(minimum(latest, covered)));
+    begin += n;
+  }
+  return joined(steps, source.spans);
+}
+
+void RecurrentSeq2Seq::keep_first(StepState& state, Index n, Index source_tokens) {
+  for (CellState& layer : state.states)
+    layer = {first_rows(layer.h, n), first_rows(layer.c, n)};
+  state.attentional = first_rows(state.attentional, n);
+  if (state.covered.defined()) state.covered = slice(state.covered, 0, 0, source_tokens);
+}
+
+RecurrentSeq2Seq::Decoded RecurrentSeq2Seq::joined(const TargetSteps& steps,
+                                                   const Spans& sources) const {
+  Decoded decoded;
+  const Index width = output_.shape()[1] - (feeding_ == Feeding::context ? options_.d : 0);
+  decoded.features =
+      steps.features.empty() ? Variable(Tensor({0, width})) : concat(steps.features, 0);
+  decoded.coverage_loss = Variable(Tensor::zeros({}));
+  for (const Operand& loss : steps.coverage_losses)
+    decoded.coverage_loss = decoded.coverage_loss + loss;
+  if (!options_.copy) return decoded;
+  decoded.weights = steps.weights.empty() ? Variable(Tensor({0})) : concat(steps.weights, 0);
+  decoded.pairing = {.queries = ones(static_cast<Index>(steps.sources.size())),
+                     .keys = sources.select(steps.sources)};
+  return decoded;
+}
+
+Variable RecurrentSeq2Seq::copy_gate(const Variable& readout) const {
+  return reshape((*gate_)(readout), {readout.rows()});
+}
+
+Variable RecurrentSeq2Seq::readout_input(const Variable& features, const Variable& y) const {
+  return feeding_ == Feeding::context ? concat({features, y}, 1) : features;
+}
+
+Variable RecurrentSeq2Seq::answer_loss(const Decoded& decoded, const Variable& readout,
+                                       const Ids& source, const Ids& gold,
+                                       const CrossEntropy& options) const {
+  if (!options_.copy) return linear_cross_entropy(readout, output_, output_bias_, gold, options);
+  const Variable copied = copy_probability(decoded.weights, source, gold, decoded.pairing);
+  return copy_cross_entropy(readout, output_, output_bias_, copy_gate(readout), copied, gold,
+                            options);
+}
+
+namespace {
+
+Ids in_time_order(const Ids& ids, const TimeOrder& order) {
+  Ids result(order.rows.shape());
+  for (Index i = 0; i < result.size(); ++i)
+    result[i] = ids[order.rows[i]];
+  return result;
+}
+
+/// What the sum of the losses of these gold ids is divided by.
+Real divisor_of(const Ids& gold, const CrossEntropy& options) {
+  if (options.divisor) return *options.divisor;
+  const std::span<const Id> ids = gold.span();
+  const auto counted =
+      std::count_if(ids.begin(), ids.end(), [&](Id id) { return options.ignore != id; });
+  return static_cast<Real>(std::max<std::ptrdiff_t>(counted, 1));
+}
+
+/// The map of each sequence, (heads, target, source), from the weights of each token in the order
+/// of time, (heads, 1, source).
+std::vector<Tensor> maps_of(const std::vector<Tensor>& steps, const TimeOrder& order,
+                            const Spans& targets, const Spans& sources) {
+  const Index heads = steps.empty() ? 1 : steps[0].shape()[0];
+  std::vector<Tensor> maps;
+  for (Index s = 0; s < targets.count(); ++s)
+    maps.push_back(Tensor({heads, targets.length(s), sources.length(s)}));
+  std::size_t next = 0;
+  for (std::size_t t = 0; t < order.counts.size(); ++t) {
+    for (Index i = 0; i < order.counts[t]; ++i) {
+      const Tensor& step = steps[next];
+      ++next;
+      const Index s = order.sequences[i];
+      const Index length = sources.length(s);
+      for (Index head = 0; head < heads; ++head) {
+        const Index row = head * targets.length(s) + static_cast<Index>(t);
+        std::copy_n(step.data() + head * length, length, maps[s].data() + row * length);
+      }
+    }
+  }
+  return maps;
+}
+
+}  // namespace
+
+Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options) const {
+  detail::check_sequences("loss", batch.target);
+  check(batch.gold.size() == batch.target.ids.size(), "loss",
+        "expected a gold id for each of {}; got {}", batch.target.ids.size(), batch.gold.size());
+  const Encoded source = encode(batch.source);
+  if (feeding_ == Feeding::nothing) {
+    const Variable h =
+        decode_without_attention(embed(embedding_, batch.target.ids), batch.target.spans, source);
+    return linear_cross_entropy(h, output_, output_bias_, batch.gold, options);
+  }
+  const TimeOrder order = time_order(batch.target.spans);
+  const Ids ids = in_time_order(batch.target.ids, order);
+  const Ids gold = in_time_order(batch.gold, order);
+  const Variable y = embed(embedding_, known(ids));
+  const Decoded decoded = decode_targets(y, order, source, nullptr);
+  const Variable loss =
+      answer_loss(decoded, readout_input(decoded.features, y), batch.source.ids, gold, options);
+  // In evaluation the loss is that of the answers alone.
+  if (options_.coverage == 0 || !dropout_.active) return loss;
+  return loss + decoded.coverage_loss * (options_.coverage / divisor_of(gold, options));
+}
+
+Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
+  detail::check_sequences("logits", batch.target);
+  const Encoded source = encode(batch.source);
+  if (attention) attention->clear();
+  const Spans& spans = batch.target.spans;
+  if (feeding_ == Feeding::nothing) {
+    const Variable h = decode_without_attention(embed(embedding_, batch.target.ids), spans, source);
+    return linear(h, output_, output_bias_);
+  }
+  const TimeOrder order = time_order(spans);
+  const Variable y = embed(embedding_, known(in_time_order(batch.target.ids, order)));
+  std::vector<Tensor> steps;
+  const Decoded decoded = decode_targets(y, order, source, attention ? &steps : nullptr);
+  const Variable readout = readout_input(decoded.features, y);
+  if (attention)
+    attention->push_back({"decoder.attention", maps_of(steps, order, spans, source.spans)});
+  if (!options_.copy)
+    return linear(scatter_add(readout, order.rows, spans.rows()), output_, output_bias_);
+  const Tensor p =
+      copy_log_probabilities(linear(readout, output_, output_bias_).value(),
+                             copy_gate(readout).value(), decoded.weights.value(), decoded.pairing,
+                             batch.source.ids, copy_columns(options_.vocabulary, batch.source.ids));
+  return scatter_add(p, order.rows, spans.rows());
+}
+
+namespace {
+
+struct State : DecoderState {
+  Index rows() const override { return static_cast<Index>(sentence.size()); }
+  void select(std::span<const Index> chosen) override {
+    detail::check_selected("select", chosen, rows());
+    for (CellState& state : states)
+      state = state.select(chosen);
+    if (attentional.defined()) attentional = CellState{attentional, {}}.select(chosen).h;
+    if (covered.defined()) covered = selected_coverage(chosen);
+    std::vector<Index> sentences;
+    for (Index row : chosen)
+      sentences.push_back(sentence[row]);
+    sentence = std::move(sentences);
+  }
+
+  Memory memory;
+  Spans spans;  // of the sources
+  std::vector<CellState> states;
+  Variable attentional;
+  Tensor covered;               // of each row, as long as its source, one row after the other
+  std::vector<Index> sentence;  // of each row: which source
+  // Of a model that copies:
+  Ids tokens;  // of the sources
+  Index columns = 0;
+
+ private:
+  Tensor selected_coverage(std::span<const Index> chosen) const {
+    std::vector<Index> begins{0};  // of each row's part
+    for (Index source : sentence)
+      begins.push_back(begins.back() + spans.length(source));
+    Index size = 0;
+    for (Index row : chosen)
+      size += spans.length(sentence[row]);
+    Tensor next({size});
+    Real* to = next.data();
+    for (Index row : chosen)
+      to = std::copy(covered.data() + begins[row], covered.data() + begins[row + 1], to);
+    return next;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<DecoderState> RecurrentSeq2Seq::start(const Sequences& source) const {
+  const Tape::Pause pause;
+  const NoDropout evaluate;
+  Encoded encoded = encode(source);
+  auto state = std::make_unique<State>();
+  state->memory = encoded.memory;
+  state->spans = encoded.spans;
+  state->states = std::move(encoded.states);
+  state->sentence.resize(static_cast<std::size_t>(source.spans.count()));
+  std::iota(state->sentence.begin(), state->sentence.end(), Index{0});
+  if (options_.copy) {
+    state->tokens = source.ids;
+    state->columns = copy_columns(options_.vocabulary, source.ids);
+  }
+  return state;
+}
+
+Tensor RecurrentSeq2Seq::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
+  const Tape::Pause pause;
+  const NoDropout evaluate;
+  auto& state = dynamic_cast<State&>(decoder_state);
+  const Index rows = state.rows();
+  detail::check_tokens(tokens, rows);
+  if (rows == 0) return Tensor({0, options_.vocabulary});
+  const Variable y = embed(embedding_, known(Ids({rows}, tokens)));
+  StepState next{std::move(state.states), std::move(state.attentional), {}};
+  if (state.covered.defined()) next.covered = Variable(state.covered);
+  const Encoded source{state.memory, state.spans, {}};
+  const Spans keys = state.spans.select(state.sentence);
+  Variable weights;
+  const Variable features = decode_step(decoder_[0].input(y), next, source, keys, {},
+                                        {.flat_weights = options_.copy ? &weights : nullptr});
+  state.states = std::move(next.states);
+  state.attentional = std::move(next.attentional);
+  if (next.covered.defined()) state.covered = next.covered.value();
+  const Variable readout = readout_input(features, y);
+  const Variable scores = linear(readout, output_, output_bias_);
+  if (!options_.copy) return scores.value();
+  return copy_log_probabilities(scores.value(), copy_gate(readout).value(), weights.value(),
+                                {.queries = ones(rows), .keys = keys}, state.tokens, state.columns);
+}
+
+}  // namespace heed

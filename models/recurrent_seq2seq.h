@@ -1,0 +1,171 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "layers/attention/attention_layer.h"
+#include "layers/embedding.h"
+#include "layers/recurrent.h"
+#include "models/model.h"
+#include "models/pointer.h"
+
+namespace heed {
+
+struct RecurrentSeq2SeqOptions {
+  Index vocabulary = 0;
+  Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
+  Index d = 256;                // width of the embeddings
+  Index hidden = 0;             // width of the decoder; 0: d
+  int layers = 1;               // of the encoder, and as many of the decoder
+  CellKind cell = CellKind::lstm;
+  std::string attention = {};  // one of attention_names(); empty: none
+  int heads = 4;               // of an attention with heads
+  bool bidirectional = true;   // the encoder
+  // width of each direction of the encoder; 0: such that its output is as wide as `hidden`
+  Index encoder_hidden = 0;
+  // true: h_0 = tanh(W [last forward; last backward] + b) and c_0 = 0
+  // false: the decoder starts from the encoder's final states
+  bool bridge = true;
+  Real dropout = Real(0.1);    // on embeddings and between layers
+  Real recurrent_dropout = 0;  // on h_{t-1}, one mask a sequence
+  bool copy = false;           // a pointer-generator: copies words that the vocabulary lacks
+  // weight of the coverage loss (See et al. 2017, equation 13); 0: no coverage
+  Real coverage = 0;
+  // the output layer is the embedding matrix, where the features it reads have width d
+  bool tied = true;
+
+  bool operator==(const RecurrentSeq2SeqOptions&) const = default;
+};
+
+/// Recurrent encoder and decoder. One embedding serves source and target where they share a
+/// vocabulary. y_t: the embedding of the t-th token; h_t: the decoder's top state; c_t: the
+/// context, what attention gives.
+///
+/// | attention | query | inputs of the cell | logits from | source |
+/// |---|---|---|---|---|
+/// | none | | y_t | h_t | Sutskever et al. 2014 |
+/// | additive | h_{t-1} | y_t, c_t | [h_t; c_t; y_t] | Bahdanau et al. 2015 |
+/// | any other | h_t | y_t, a_{t-1} | a_t = tanh(W [c_t; h_t]) | Luong et al. 2015 |
+///
+/// The last row follows sections 3 and 3.3 of its paper.
+///
+/// With `copy`, an attention that points (additive, dot, general, concat) makes a pointer-generator
+/// (See et al. 2017, section 2.2). Its weights are the distribution that words are copied from. Its
+/// gate reads what the output layer reads.
+///
+/// `coverage` (section 2.3) needs additive attention. Coverage c_i is the sum of the weights of
+/// source token i over the steps before. The score reads it, and in training each step adds
+/// coverage * sum_i min(a_i, c_i) to the loss.
+///
+/// The constructor throws Error when
+/// - the vocabulary has fewer than 4 ids, there is no layer, or `hidden` is odd and two directions
+///   are to share it;
+/// - there is no bridge and encoder and decoder differ in width;
+/// - make_attention() refuses the attention;
+/// - `copy` is set without an attention that points, or with two vocabularies;
+/// - `coverage` is set without additive attention.
+class RecurrentSeq2Seq : public Seq2Seq {
+ public:
+  RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& options, Random& random);
+  RecurrentSeq2Seq(const RecurrentSeq2Seq& other);
+  RecurrentSeq2Seq(RecurrentSeq2Seq&&) noexcept = default;
+  RecurrentSeq2Seq& operator=(const RecurrentSeq2Seq& other);
+  RecurrentSeq2Seq& operator=(RecurrentSeq2Seq&&) noexcept = default;
+
+  void visit(Visitor& visitor) override;
+  Index vocabulary() const override { return options_.vocabulary; }
+  VocabularyParameters vocabulary_parameters() const override;
+  bool copies() const override { return options_.copy; }
+  Variable loss(const Batch& batch, const CrossEntropy& options) const override;
+  Variable logits(const Batch& batch,
+                  std::vector<AttentionMap>* attention = nullptr) const override;
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override;
+  Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
+
+ private:
+  /// Which vector is an input of the cell besides y_t.
+  enum class Feeding { nothing, context, attentional };
+  static Feeding feeding_of(const std::string& attention);
+
+  /// What the encoder gives to the decoder.
+  struct Encoded {
+    Memory memory;
+    Spans spans;                    // of the sources
+    std::vector<CellState> states;  // the decoder's first, one a layer
+  };
+  /// What the decoder remembers of n outputs from step to step.
+  struct StepState {
+    std::vector<CellState> states;  // one a layer
+    Variable attentional;           // a_{t-1} (n, hidden), where it is an input
+    Variable covered;  // with coverage: the sum of the weights so far, (pairing.size())
+  };
+  /// What each step over whole targets gave.
+  struct TargetSteps {
+    std::vector<Operand> features;
+    std::vector<Operand> weights;  // of attention that points
+    std::vector<Operand> coverage_losses;
+    std::vector<Index> sources;  // of each token
+  };
+  /// What a decoder that attends gives for whole targets, in the order of time.
+  struct Decoded {
+    Variable features;       // (target tokens, ...)
+    Variable weights;        // of attention that points, (pairing.size())
+    Variable coverage_loss;  // summed
+    Pairing pairing;         // each target token by itself, and its source
+  };
+  RecurrentSeq2Seq(const RecurrentSeq2Seq& other, Random blank);
+  void make_decoder(Random& random);
+  void make_decoder_attention(Random& random);
+  void check_copying() const;
+
+  Encoded encode(const Sequences& source) const;
+  std::vector<CellState> first_states(const Recurrent::Output& encoded) const;
+  Variable embed(const Embedding& table, const Ids& ids) const;
+  /// The top states of a decoder without attention, over whole targets: (target rows, hidden).
+  Variable decode_without_attention(const Variable& y, const Spans& spans,
+                                    const Encoded& source) const;
+  /// The next position of n outputs. Reads what y_t adds to the sums of the gates, (n, gates
+  /// hidden). Returns what the output layer reads, without y_t.
+  Variable decode_step(const Variable& input_sums, StepState& state, const Encoded& source,
+                       const Spans& keys, std::span<const Tensor> masks,
+                       const AttendOptions& attend) const;
+  void step_layers(const Variable& sums, StepState& state, std::span<const Tensor> masks) const;
+  /// The state before the first step over whole targets. `masks` gets those of the recurrent
+  /// dropout, one a layer: (sequences, hidden); none where nothing drops.
+  StepState start_targets(const Encoded& source, std::span<const Index> sequences,
+                          std::vector<Tensor>& masks) const;
+  /// decode_step() over whole targets. `weights`, where given, gets for each token (heads, 1,
+  /// source).
+  Decoded decode_targets(const Variable& y, const TimeOrder& order, const Encoded& source,
+                         std::vector<Tensor>* weights) const;
+  /// Keeps the first n outputs, whose sources have that many tokens.
+  static void keep_first(StepState& state, Index n, Index source_tokens);
+  Decoded joined(const TargetSteps& steps, const Spans& sources) const;
+  /// The gate of copying for each row of what the output layer reads, (n).
+  Variable copy_gate(const Variable& readout) const;
+  /// The ids that embeddings read.
+  Ids known(const Ids& ids) const {
+    return options_.copy ? known_ids(ids, options_.vocabulary) : ids;
+  }
+  Variable readout_input(const Variable& features, const Variable& y) const;
+  Variable answer_loss(const Decoded& decoded, const Variable& readout, const Ids& source,
+                       const Ids& gold, const CrossEntropy& options) const;
+
+  RecurrentSeq2SeqOptions options_;
+  Feeding feeding_;
+  Embedding embedding_;
+  std::optional<Embedding> source_embedding_;
+  Dropout dropout_;
+  Recurrent encoder_;
+  std::vector<Linear> bridge_;  // one for each layer of the decoder
+  std::vector<RecurrentLayer> decoder_;
+  std::unique_ptr<AttentionLayer> attention_;
+  std::optional<Linear> feed_;     // of c_t or a_{t-1}, to the sums of the gates
+  std::optional<Linear> combine_;  // W of a_t
+  std::optional<Linear> gate_;     // of copying
+  Parameter output_;
+  Parameter output_bias_;
+};
+
+}  // namespace heed

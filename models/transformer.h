@@ -1,0 +1,83 @@
+#pragma once
+
+#include <optional>
+
+#include "layers/embedding.h"
+#include "layers/positions.h"
+#include "layers/transformer_layers.h"
+#include "models/model.h"
+#include "models/pointer.h"
+
+namespace heed {
+
+struct TransformerOptions {
+  Index vocabulary = 0;
+  Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
+  Index d = 256;
+  int layers = 3;  // of the encoder, and as many of the decoder
+  int heads = 4;
+  Index ff = 0;  // width of the feed-forward layers; 0: 4 d
+  Real dropout = Real(0.1);
+  NormPlace norm = NormPlace::pre;
+  bool copy = false;  // a pointer-generator: copies words that the vocabulary lacks
+};
+
+/// The encoder-decoder of Vaswani et al. 2017.
+/// - Positions are sinusoidal.
+/// - One matrix is source embedding (where both sides share a vocabulary), target embedding and
+///   output layer (section 3.4).
+/// - A norm ends both stacks.
+/// - It computes on packed rows, so padding costs nothing.
+/// - With `copy`, a pointer-generator (See et al. 2017, section 2.2) reads the decoder's output;
+///   models/pointer.h has its equations.
+///
+/// The constructor throws Error when
+/// - the vocabulary has fewer than 4 ids, there is no layer, or ff is negative;
+/// - d is odd, or the heads cannot share it evenly;
+/// - `copy` is set with two vocabularies.
+class Transformer : public Seq2Seq {
+ public:
+  Transformer(const TransformerOptions& options, Random& random);
+
+  void visit(Visitor& visitor) override;
+  Index vocabulary() const override { return options_.vocabulary; }
+  VocabularyParameters vocabulary_parameters() const override;
+  bool copies() const override { return options_.copy; }
+  Variable loss(const Batch& batch, const CrossEntropy& options) const override;
+  Variable logits(const Batch& batch,
+                  std::vector<AttentionMap>* attention = nullptr) const override;
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override {
+    return start_prepared(source, prepare());
+  }
+  std::shared_ptr<const Prepared> prepare() const override;
+  std::unique_ptr<DecoderState> start_prepared(
+      const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const override;
+  Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
+
+  /// The encoder's output, (source rows, d).
+  Variable encode(const Sequences& source) const;
+  /// The decoder's output, (target rows, d). `attention`, where given, gets a map of each layer.
+  Variable decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
+                  std::vector<AttentionMap>* attention = nullptr) const;
+
+ private:
+  /// The ids that embeddings read.
+  Ids known(const Ids& ids) const {
+    return options_.copy ? known_ids(ids, options_.vocabulary) : ids;
+  }
+  Variable embed(const Embedding& table, const Ids& ids, const Spans& spans,
+                 Index offset = 0) const;
+
+  TransformerOptions options_;
+  Embedding embedding_;
+  std::optional<Embedding> source_embedding_;
+  SinusoidalPositions positions_;
+  Dropout dropout_;
+  std::vector<EncoderLayer> encoder_;
+  std::vector<DecoderLayer> decoder_;
+  LayerNorm encoder_norm_;
+  LayerNorm decoder_norm_;
+  std::optional<Pointer> pointer_;
+};
+
+}  // namespace heed

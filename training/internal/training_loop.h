@@ -1,0 +1,132 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/files.h"
+#include "framework/run_folder.h"
+#include "optim/averaging.h"
+#include "training/internal/training_state.h"
+#include "training/metrics_log.h"
+#include "training/not_finite.h"
+#include "training/trainer.h"
+
+// What the Trainer is made of. training_loop.cpp opens a run and does what is due between steps,
+// training_step.cpp computes a step, training_checkpoints.cpp saves and restores.
+
+namespace heed {
+
+using Clock = std::chrono::steady_clock;
+
+inline double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+inline constexpr Index skips_explained = 3;  // of all; the others are only counted
+
+inline void warn(const Observers& observers, const std::string& text) {
+  if (observers.on_warning && !text.empty()) observers.on_warning(text);
+}
+
+/// What the passes of one step read and gave.
+struct StepValues {
+  Index step = 0;
+  Index gold = 0;            // gold tokens of all batches
+  Index tokens = 0;          // of source and target
+  std::size_t computed = 0;  // batches, up to the first whose loss is not finite
+  double loss = 0;           // what is optimised, a gold token
+  double nats = 0;           // the plain cross entropy, summed
+  double gradient_norm = 0;  // computed where the loss is finite
+
+  bool finite_loss() const;
+  bool finite() const;
+};
+
+struct Trainer::Loop {
+  AnyModule model;
+  Optimizer& optimizer;
+  const TrainerOptions& options;
+
+  Loop(AnyModule m, Optimizer& o, const TrainerOptions& settings);
+
+  TrainingState state;
+  std::vector<std::int64_t> position;  // of the data, at state.step
+  Index epochs_read = 0;               // at state.step
+  WeightAverage average;
+  std::optional<Snapshot> best;  // where there is no folder
+  std::optional<RunFolder> folder;
+  std::optional<FolderLock> lock;
+  std::optional<MetricsLog> metrics;
+  bool started = false;        // by this object, or by the run that it resumes
+  Index saved_step = -1;       // of the newest checkpoint that can be resumed from; -1: none
+  bool saved = false;          // that checkpoint holds the present state
+  bool resumed_older = false;  // from a checkpoint that is not the newest, as was asked
+  bool best_is_due = false;    // the present weights are the best, and are not yet kept
+
+  // Of one call of run():
+  Clock::time_point start{};
+  Index first_step = 0;
+  double lr = 0;
+  double last_row_loss = 0;
+  // since the last row of metrics, for columns that only people read
+  Index speed_tokens = 0;
+  double speed_seconds = 0;
+  std::vector<Batch> batches;  // of the step
+
+  double seconds() const { return state.seconds + seconds_since(start); }
+  bool patience_is_over() const;
+  EndedBy ended_by() const;
+  bool finished() const { return ended_by() != EndedBy::nothing; }
+  /// The step at which training is expected to end; 0: only the time is limited.
+  Index last_step() const {
+    return options.expected_steps > 0 ? options.expected_steps : options.steps;
+  }
+  bool due(Index every) const { return every > 0 && state.step > 0 && state.step % every == 0; }
+
+  // The run
+  void claim();
+  void open(BatchStream& data);
+  void open_folder();
+  /// Trains until it is finished, or until should_stop says so: then true.
+  bool run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluation,
+           const Observers& observers);
+  TrainResult result() const;
+
+  // A step
+  double learning_rate(Index step);
+  void train_step(BatchStream& data, const LossFunction& loss, const Observers& observers);
+  StepValues read_batches(BatchStream& data);
+  void compute_gradients(StepValues& values, const LossFunction& loss);
+  /// For a step that is not finite: returns where it is to be skipped, and throws otherwise.
+  void stop_or_skip(const StepValues& values, const BatchStream& data, const LossFunction& loss,
+                    const Observers& observers);
+  void record(const StepValues& values, const BatchStream& data);
+  void report(double gradient_norm, const Observers& observers) const;
+
+  // Between steps
+  void finish_step(const EvaluateFunction& evaluation, const Observers& observers);
+  void finish_row(const Observers& observers);
+  void write_row();
+  void evaluate(const EvaluateFunction& evaluation, const Observers& observers);
+  EvaluationReport evaluation_report(const EvaluateFunction& evaluation);
+  void keep_best();
+
+  // Checkpoints
+  Checkpoint checkpoint() const;
+  /// Throws Error where a save
+  /// - would go to another run's folder;
+  /// - would keep weights that are not finite, which nothing can be done with.
+  void check_savable() const;
+  /// Whether the checkpoint of this step stands under its own name too. An error or a signal saves
+  /// as last alone.
+  bool has_step() const;
+  void save_step();
+  void save_last();
+  /// After an error: saves what was trained before it. Returns what to add to the message.
+  std::string rescue() noexcept;
+  void restore(const Checkpoint& checkpoint);
+};
+
+}  // namespace heed

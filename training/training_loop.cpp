@@ -1,0 +1,194 @@
+#include "training/internal/training_loop.h"
+
+#include <cmath>
+#include <map>
+
+#include <fmt/format.h>
+
+// A run: opening it, and what is due between its steps.
+
+namespace heed {
+
+Trainer::Loop::Loop(AnyModule m, Optimizer& o, const TrainerOptions& settings)
+    : model(m), optimizer(o), options(settings), average(m, settings.average) {
+  state.seed = static_cast<std::int64_t>(options.seed);
+  if (!options.folder.empty()) folder.emplace(options.folder);
+}
+
+bool Trainer::Loop::patience_is_over() const {
+  return options.patience > 0 && state.since_best >= options.patience;
+}
+
+EndedBy Trainer::Loop::ended_by() const {
+  if (options.steps > 0 && state.step >= options.steps) return EndedBy::steps;
+  if (options.epochs > 0 && epochs_read >= options.epochs) return EndedBy::epochs;
+  if (options.seconds > 0 && seconds() >= options.seconds) return EndedBy::seconds;
+  return patience_is_over() ? EndedBy::patience : EndedBy::nothing;
+}
+
+void Trainer::Loop::claim() {
+  if (!folder || lock) return;
+  folder->create();
+  lock.emplace(options.folder);
+  folder->remove_partial();
+}
+
+void Trainer::Loop::open(BatchStream& data) {
+  start = Clock::now();
+  first_step = state.step;
+  optimizer.clear_gradients();
+  claim();
+  if (!started && folder && folder->newest())
+    fail("{}: holds a run already; resume it, or choose another folder", options.folder);
+  if (started)
+    data.seek(position);
+  else
+    position = data.position();
+  epochs_read = data.epochs();
+  started = true;
+  if (folder) open_folder();
+  // for a row that is still to be written
+  if (state.step > 0) lr = learning_rate(state.step);
+}
+
+void Trainer::Loop::open_folder() {
+  if (saved_step >= 0) {
+    // Of a run resumed from an older checkpoint this becomes the last one, before the rows of
+    // metrics after it are cut off.
+    save_last();
+    if (resumed_older) folder->set_aside(state.step);
+    folder->prune(state.step, options.keep);
+  }
+  const Index row_begin = state.step - state.row.steps - state.row.skipped;
+  metrics.emplace(folder->metrics(), row_begin, state.evaluated_step);
+  if (state.seconds == 0) state.seconds = metrics->seconds();
+}
+
+bool Trainer::Loop::run(BatchStream& data, const LossFunction& loss,
+                        const EvaluateFunction& evaluation, const Observers& observers) {
+  const auto asked = [](const std::function<bool()>& question) { return question && question(); };
+  open(data);
+  finish_step(evaluation, observers);
+  while (!finished()) {
+    if (asked(observers.should_stop)) {
+      save_last();
+      return true;
+    }
+    if (asked(observers.should_save)) save_last();
+    train_step(data, loss, observers);
+    finish_step(evaluation, observers);
+  }
+  // The time may have run out while evaluating or saving.
+  finish_step(evaluation, observers);
+  return false;
+}
+
+TrainResult Trainer::Loop::result() const {
+  TrainResult result{.step = state.step,
+                     .trained = state.step - first_step,
+                     .ended_by = ended_by(),
+                     .loss = last_row_loss,
+                     .seconds = seconds(),
+                     .best = {},
+                     .best_step = state.best_step,
+                     .interrupted = false,
+                     .stopped_early = patience_is_over(),
+                     .skipped = state.skipped.total};
+  if (state.best_step > 0) result.best = Evaluation{state.best_loss, state.best_score, {}};
+  return result;
+}
+
+/// Does what is due after the last step and is not done yet. After a resume that may be any part of
+/// it.
+void Trainer::Loop::finish_step(const EvaluateFunction& evaluation, const Observers& observers) {
+  if (due(options.log_every) || finished()) finish_row(observers);
+  if (evaluation && state.evaluated_step != state.step && (due(options.eval_every) || finished()))
+    evaluate(evaluation, observers);
+  if (!evaluation && options.average > 1 && finished()) best_is_due = true;
+  // Everything is saved before the best weights: those can be computed again from the checkpoint of
+  // their step.
+  if ((due(options.save_every) || finished()) && !(saved && has_step())) save_step();
+  if (best_is_due) {
+    save_last();
+    keep_best();
+  }
+}
+
+void Trainer::Loop::finish_row(const Observers& observers) {
+  const RowSums& row = state.row;
+  if (row.skipped > 0 && state.skipped.total > skips_explained)
+    warn(observers,
+         fmt::format("step {}: {} of the last {} steps were not finite and skipped, {} in all",
+                     state.step, row.skipped, row.skipped + row.steps, state.skipped.total));
+  write_row();
+}
+
+void Trainer::Loop::write_row() {
+  const RowSums& row = state.row;
+  if (row.empty()) return;
+  last_row_loss = row.mean(row.nats);
+  std::map<std::string, double> skipped;
+  if (row.skipped > 0) skipped["skipped"] = static_cast<double>(row.skipped);
+  const double tokens_per_s =
+      speed_seconds > 0 ? static_cast<double>(speed_tokens) / speed_seconds : std::nan("");
+  if (metrics)
+    metrics->write(state.step, "train",
+                   {{"loss", last_row_loss},
+                    {"perplexity", std::exp(last_row_loss)},
+                    {"objective", row.mean(row.objective)},
+                    {"lr", lr},
+                    {"gradient_norm", row.gradient_norm / static_cast<double>(row.steps)},
+                    {"tokens_per_s", tokens_per_s},
+                    {"seconds", seconds()}},
+                   skipped);
+  state.row = {};
+  speed_tokens = 0;
+  speed_seconds = 0;
+  saved = false;
+}
+
+EvaluationReport Trainer::Loop::evaluation_report(const EvaluateFunction& evaluation) {
+  EvaluationReport report{.step = state.step, .evaluation = {}, .best = false, .seconds = 0};
+  Snapshot mean;
+  if (options.average > 1) mean = average.mean(state.step);
+  {
+    const Tape::Pause pause;
+    const Evaluating evaluating(model);
+    const Swapped swapped(model, mean.weights);
+    report.evaluation = evaluation();
+  }
+  const double loss = report.evaluation.loss;
+  report.best = std::isfinite(loss) && loss < state.best_loss;
+  report.seconds = seconds();
+  return report;
+}
+
+void Trainer::Loop::evaluate(const EvaluateFunction& evaluation, const Observers& observers) {
+  const EvaluationReport report = evaluation_report(evaluation);
+  const Evaluation& found = report.evaluation;
+  if (metrics)
+    metrics->write(state.step, "valid",
+                   {{"loss", found.loss},
+                    {"perplexity", std::exp(found.loss)},
+                    {"score", found.score},
+                    {"seconds", report.seconds}},
+                   found.metrics);
+  if (report.best) {
+    state.best_loss = found.loss;
+    state.best_score = found.score;
+    state.best_step = state.step;
+    state.since_best = 0;
+    best_is_due = true;
+  } else {
+    ++state.since_best;
+  }
+  state.evaluated_step = state.step;
+  saved = false;
+  if (!std::isfinite(found.loss))
+    warn(observers,
+         fmt::format("step {}: the validation loss is {}; the best checkpoint stays as it is",
+                     state.step, found.loss));
+  if (observers.on_evaluation) observers.on_evaluation(report);
+}
+
+}  // namespace heed

@@ -1,0 +1,167 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "framework/ops.h"
+#include "optim/clip.h"
+#include "training/internal/training_loop.h"
+#include "training/watch.h"
+
+// One step of training: batches, gradients, update, and what is said about it.
+
+namespace heed {
+
+namespace {
+
+constexpr Index most_skipped = 50;  // in a row
+
+}  // namespace
+
+bool StepValues::finite_loss() const { return std::isfinite(loss); }
+bool StepValues::finite() const { return finite_loss() && std::isfinite(gradient_norm); }
+
+double Trainer::Loop::learning_rate(Index step) {
+  double done = 0;
+  if (last_step() > 0) done = options.schedule.progress(step, last_step());
+  if (options.seconds > 0 && step > options.schedule.warmup) {
+    const double now = seconds();
+    if (state.warmup_seconds < 0) state.warmup_seconds = options.schedule.warmup == 0 ? 0 : now;
+    done = std::max(done, (now - state.warmup_seconds) /
+                              std::max(options.seconds - state.warmup_seconds, 1e-9));
+  }
+  return optimizer.lr() * options.schedule.factor(step, done);
+}
+
+void Trainer::Loop::train_step(BatchStream& data, const LossFunction& loss,
+                               const Observers& observers) {
+  const Clock::time_point step_start = Clock::now();
+  // The average takes the saved weights only now. It forgets its oldest weights, and the best of
+  // the step before may still need those, here or after a resume.
+  if (due(options.save_every) && average.newest() < state.step) average.add(state.step);
+  StepValues values = read_batches(data);
+  compute_gradients(values, loss);
+  if (!values.finite()) stop_or_skip(values, data, loss, observers);
+
+  lr = learning_rate(values.step);
+  if (values.finite())
+    optimizer.step(lr, options.clip > 0 ? clip_factor(values.gradient_norm, options.clip) : 1);
+  optimizer.clear_gradients();
+  record(values, data);
+  speed_seconds += seconds_since(step_start);
+
+  // Observers come last, when the step is whole: they may throw.
+  std::string warning;
+  if (values.finite())
+    warning = watch(state.watched, values.step, values.loss, values.gradient_norm, options.clip,
+                    options.schedule.warmup);
+  report(values.gradient_norm, observers);
+  warn(observers, warning);
+}
+
+StepValues Trainer::Loop::read_batches(BatchStream& data) {
+  StepValues values{.step = state.step + 1};
+  batches.clear();
+  for (Index i = 0; i < options.accumulate; ++i) {
+    batches.push_back(data.next());
+    values.gold += batches.back().weight();
+    values.tokens += batches.back().tokens();
+  }
+  if (values.gold == 0)
+    fail("step {}: no batch has a gold token; there is nothing to learn from", values.step);
+  return values;
+}
+
+void Trainer::Loop::compute_gradients(StepValues& values, const LossFunction& loss) {
+  // dropout is a function of (seed, step, position)
+  step_random() = Random(options.seed, static_cast<std::uint64_t>(values.step));
+  for (const Batch& batch : batches) {
+    ++values.computed;
+    if (batch.weight() == 0) continue;
+    Tape tape;
+    const Loss part = loss(batch, static_cast<Real>(values.gold));
+    const double optimised = part.optimised.item();
+    values.loss += optimised;
+    values.nats += part.nats.value_or(optimised * static_cast<double>(values.gold));
+    if (!values.finite_loss()) return;
+    tape.backward(part.optimised);
+  }
+  values.gradient_norm = optimizer.gradient_norm();
+}
+
+void Trainer::Loop::stop_or_skip(const StepValues& values, const BatchStream& data,
+                                 const LossFunction& loss, const Observers& observers) {
+  optimizer.clear_gradients();
+  const bool weights_are_lost = !bad_parameter(model).empty();
+  if (weights_are_lost) saved = true;  // the last checkpoint is worth more than these weights
+  const NotFiniteStep failed{
+      .step = values.step,
+      .seed = options.seed,
+      .divisor = static_cast<Real>(values.gold),
+      .batches = {batches.data(), values.computed},
+      .gradient = values.finite_loss(),
+      .value = values.finite_loss() ? values.gradient_norm : values.loss,
+      .skips = options.on_nan == OnNan::skip && !weights_are_lost,
+  };
+  if (!failed.skips) throw Error(explain(failed, model, loss, data));
+  if (state.skipped.in_a_row + 1 >= most_skipped)
+    fail(
+        "{} steps in a row were not finite, so the weights no longer give finite numbers; begin a "
+        "new run with a lower learning rate. The last: {}",
+        most_skipped, explain(failed, model, loss, data));
+  if (state.skipped.total < skips_explained) warn(observers, explain(failed, model, loss, data));
+}
+
+void Trainer::Loop::record(const StepValues& values, const BatchStream& data) {
+  state.step = values.step;
+  position = data.position();
+  epochs_read = data.epochs();
+  saved = false;
+  speed_tokens += values.tokens;
+  state.row.tokens += values.tokens;
+  if (values.finite()) {
+    state.row.add({.gold = values.gold,
+                   .loss = values.loss,
+                   .nats = values.nats,
+                   .gradient_norm = values.gradient_norm});
+    state.skipped.reset_run();
+  } else {
+    state.row.add_skipped();
+    state.skipped.add();
+  }
+}
+
+void Trainer::Loop::report(double gradient_norm, const Observers& observers) const {
+  if (!observers.on_step) return;
+  const double loss = state.row.mean(state.row.nats);
+  // Training may go on after the step that was expected to be the last.
+  const Index last = last_step() > 0 ? std::max(last_step(), state.step) : 0;
+  StepReport report{.step = state.step,
+                    .steps = last,
+                    .done = 0,
+                    .loss = loss,
+                    .perplexity = std::exp(loss),
+                    .lr = lr,
+                    .gradient_norm = gradient_norm,
+                    .tokens_per_s = static_cast<double>(speed_tokens) / speed_seconds,
+                    .seconds = seconds(),
+                    .seconds_left = 0,
+                    .skipped = state.skipped.total,
+                    .objective = state.row.mean(state.row.objective)};
+  double left = std::numeric_limits<double>::infinity();
+  if (last > 0) {
+    report.done = static_cast<double>(state.step) / static_cast<double>(last);
+    left = seconds_since(start) / static_cast<double>(state.step - first_step) *
+           static_cast<double>(last - state.step);
+  }
+  if (options.seconds > 0) {
+    report.done = std::max(report.done, report.seconds / options.seconds);
+    left = std::min(left, options.seconds - report.seconds);
+  }
+  report.done = std::min(report.done, 1.0);
+  report.seconds_left = std::max(left, 0.0);
+  observers.on_step(report);
+}
+
+}  // namespace heed
