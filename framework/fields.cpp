@@ -62,6 +62,11 @@ std::string quoted(const std::string& given) {
   return looks_like_a_number(given) ? given : "'" + given + "'";
 }
 
+std::string reason_text(const std::string& wanted, const std::string& got,
+                        const std::string& hint) {
+  return fmt::format("expected {}; got {}{}", wanted, quoted(shortened(got)), hint);
+}
+
 /// The value in `text`, of the type of `like`; none where it is of another type.
 std::optional<FieldValue> read_as(const FieldValue& like, std::string_view text) {
   if (std::holds_alternative<std::string>(like)) return std::string(text);
@@ -78,11 +83,12 @@ std::optional<FieldValue> read_as(const FieldValue& like, std::string_view text)
 
 Range whole_numbers(const char* kind, Index least, Index most, std::function<bool(Index)> also) {
   const bool open = most == std::numeric_limits<Index>::max();
-  std::string text = range_text(kind, std::to_string(least), open ? "" : std::to_string(most));
-  return {std::move(text), [=](const FieldValue& value) {
-            const Index* number = std::get_if<Index>(&value);
-            return number && *number >= least && *number <= most && also(*number);
-          }};
+  const std::string high = open ? "" : std::to_string(most);
+  const auto holds = [=](const FieldValue& value) {
+    const Index* number = std::get_if<Index>(&value);
+    return number && *number >= least && *number <= most && also(*number);
+  };
+  return {range_text(kind, std::to_string(least), high), holds, fmt::format("{}..{}", least, high)};
 }
 
 }  // namespace
@@ -110,10 +116,12 @@ Range odd(Index least, Index most) {
 
 Range between(double least, double most) {
   const std::string high = std::isfinite(most) ? fmt::format("{}", most) : "";
-  return {range_text("a number", fmt::format("{}", least), high), [=](const FieldValue& value) {
-            const double* x = std::get_if<double>(&value);
-            return x && std::isfinite(*x) && *x >= least && *x <= most;
-          }};
+  const auto holds = [=](const FieldValue& value) {
+    const double* x = std::get_if<double>(&value);
+    return x && std::isfinite(*x) && *x >= least && *x <= most;
+  };
+  const std::string low = fmt::format("{}", least);
+  return {range_text("a number", low, high), holds, fmt::format("{}..{}", low, high)};
 }
 
 Range one_of(std::vector<std::string> names) {
@@ -132,10 +140,11 @@ Range any_value() {
 
 FieldError::FieldError(std::string field, std::string wanted, std::string got,
                        const std::string& hint)
-    : Error(fmt::format("{}: expected {}; got {}{}", field, wanted, quoted(shortened(got)), hint)),
+    : Error(fmt::format("{}: {}", field, reason_text(wanted, got, hint))),
       key(std::move(field)),
       expected(std::move(wanted)),
-      given(std::move(got)) {}
+      given(std::move(got)),
+      reason(reason_text(expected, given, hint)) {}
 
 Field& Field::resume(Resume resume) {
   resume_ = resume;
@@ -158,8 +167,10 @@ Field& Field::selects() {
   return *this;
 }
 
-Field& Field::option(std::string name) {
+Field& Field::option(std::string name, int least, int most) {
   option_ = std::move(name);
+  least_values_ = least;
+  most_values_ = most;
   return *this;
 }
 
@@ -185,9 +196,8 @@ void Field::set(const FieldValue& value) const {
 }
 
 FieldValue Field::parse(std::string_view text) const {
-  const FieldValue like = read_();
-  const std::optional<FieldValue> value = read_as(like, text);
-  const std::string wanted = range_.text().empty() ? type_text(like) : range_.text();
+  const std::optional<FieldValue> value = read_as(initial_, text);
+  const std::string wanted = range_.text().empty() ? type_text(initial_) : range_.text();
   if (!value) throw FieldError(key_, wanted, std::string(text));
   if (!range_.holds(*value))
     throw FieldError(key_, wanted, std::string(text), did_you_mean(text, range_.names()));

@@ -41,16 +41,19 @@ std::string to_text(const FieldValue& value);
 class Range {
  public:
   using Holds = std::function<bool(const FieldValue&)>;
-  /// `text` follows "expected": "a whole number from 1 to 9".
-  Range(std::string text, Holds holds) : text_(std::move(text)), holds_(std::move(holds)) {}
+  /// `text` follows "expected": "a whole number from 1 to 9". `brief`: "1..9".
+  Range(std::string text, Holds holds, std::string brief = {})
+      : text_(std::move(text)), brief_(std::move(brief)), holds_(std::move(holds)) {}
   bool holds(const FieldValue& value) const { return holds_(value); }
   const std::string& text() const { return text_; }
+  const std::string& brief() const { return brief_; }
   /// The names of one_of(); empty for the other ranges.
   const std::vector<std::string>& names() const { return names_; }
 
  private:
   friend Range one_of(std::vector<std::string> names);
   std::string text_;
+  std::string brief_;
   Holds holds_;
   std::vector<std::string> names_;
 };
@@ -77,6 +80,7 @@ struct FieldError : Error {
   std::string key;
   std::string expected;  // "a whole number from 1 to 9"
   std::string given;
+  std::string reason;  // the message without its beginning, "KEY: "
 
   /// "KEY: expected EXPECTED; got GIVEN". `hint` follows: "; did you mean adam?".
   FieldError(std::string field, std::string wanted, std::string got, const std::string& hint = {});
@@ -92,9 +96,11 @@ class Field {
         read_(std::move(read)),
         write_(std::move(write)),
         range_(std::move(range)),
-        help_(std::move(help)) {}
+        help_(std::move(help)),
+        initial_(read_()) {}
 
-  // While options are listed -----------------------------------------------------------------------
+  // While options are listed
+  // -----------------------------------------------------------------------
   Field& resume(Resume resume);
   /// The value that a configuration without this field stands for: how Heed acted before there was
   /// the field. Without it that is the default.
@@ -103,12 +109,14 @@ class Field {
   Field& without_effect_if(bool condition, std::string because);
   /// The value decides which other fields there are, so it is read before them.
   Field& selects();
-  /// The option of the command that stands for this field: "steps" for --steps.
-  Field& option(std::string name);
+  /// The option of the command that stands for this field: "steps" for --steps. A list takes
+  /// `least` to `most` values; 0: any number.
+  Field& option(std::string name, int least = 1, int most = 1);
   /// Is called after each new value.
   Field& then(std::function<void()> changed);
 
-  // Afterwards ---------------------------------------------------------------------------------------
+  // Afterwards
+  // ---------------------------------------------------------------------------------------
   const std::string& key() const { return key_; }  // with its sections: "model.d"
   const std::string& help() const { return help_; }
   const Range& range() const { return range_; }
@@ -117,12 +125,17 @@ class Field {
   /// The field that keeps this one from having an effect; "" where it has one.
   const std::string& without_effect_because() const { return because_; }
   bool is_selecting() const { return selects_; }
-  const std::string& option() const { return option_; }
+  const std::string& option() const { return option_; }  // "": none
+  int least_values() const { return least_values_; }
+  int most_values() const { return most_values_; }
+  /// The value when the field was listed.
+  const FieldValue& initial() const { return initial_; }
 
   FieldValue value() const { return read_(); }
   /// Throws FieldError where the value is of another type or outside the range.
   void set(const FieldValue& value) const;
-  /// The value in `text`, as in key=value. A list is separated by commas. Throws FieldError.
+  /// The value in `text`, as in key=value. A list is separated by commas. Throws FieldError. Does
+  /// not need the options.
   FieldValue parse(std::string_view text) const;
   /// Throws FieldError where the present value is outside the range.
   void check() const;
@@ -137,6 +150,9 @@ class Field {
   std::string option_;
   std::function<void()> changed_;
   FieldValue absent_;
+  FieldValue initial_;
+  int least_values_ = 1;
+  int most_values_ = 1;
   Resume resume_ = Resume::fixed;
   bool has_absent_ = false;
   bool selects_ = false;
