@@ -114,8 +114,9 @@ class Writer {
 };
 
 struct MemoryBuffer : std::streambuf {
-  explicit MemoryBuffer(std::span<char> bytes) {
-    setg(bytes.data(), bytes.data(), bytes.data() + bytes.size());
+  explicit MemoryBuffer(std::string_view bytes) {
+    char* const begin = const_cast<char*>(bytes.data());  // a streambuf that only reads
+    setg(begin, begin, begin + bytes.size());
   }
   std::uint64_t left() const { return static_cast<std::uint64_t>(egptr() - gptr()); }
 };
@@ -124,7 +125,7 @@ struct MemoryBuffer : std::streambuf {
 /// count with the bytes that are left.
 class Reader {
  public:
-  explicit Reader(std::span<char> bytes) : buffer_(bytes), in_(&buffer_), archive_(in_) {}
+  explicit Reader(std::string_view bytes) : buffer_(bytes), in_(&buffer_), archive_(in_) {}
   std::uint64_t left() const { return buffer_.left(); }
   void operator()(std::int64_t& x) { archive_(x); }
   void operator()(double& x) { archive_(x); }
@@ -227,55 +228,66 @@ struct Header {
 
 constexpr const char* use_another = "; use another checkpoint";
 
-/// Reads the rest of a header of format 2 or newer, and checks its hash and its version.
-void read_new_header(FileReader& file, const Path& path, std::uint64_t file_version,
-                     std::span<char, header_bytes> bytes) {
-  if (file.size() < header_bytes)
-    fail("{}: truncated: {} bytes are left{}", path.string(), file.size(), use_another);
-  file.read(bytes.data() + first_header_bytes, header_bytes - first_header_bytes);
-  const std::uint64_t hash = get_number(bytes.data() + first_header_bytes);
-  if (XXH3_64bits(bytes.data(), first_header_bytes) != hash)
-    fail("{}: damaged: the checksum of its header does not match{}", path.string(), use_another);
+/// Checks what only headers of format 2 or newer have: their hash, and a version that is known.
+void check_new_header(std::string_view first, const std::string& name, std::uint64_t file_version) {
+  if (first.size() < header_bytes)
+    fail("{}: truncated: {} bytes are left{}", name, first.size(), use_another);
+  const std::uint64_t hash = get_number(first.data() + first_header_bytes);
+  if (XXH3_64bits(first.data(), first_header_bytes) != hash)
+    fail("{}: damaged: the checksum of its header does not match{}", name, use_another);
   if (file_version > version)
-    fail("{}: is of format {}, and this Heed reads formats 1 to {}; use a newer Heed",
-         path.string(), file_version, version);
-  if (file_version == 0)
-    fail("{}: is of format 0, which there never was{}", path.string(), use_another);
+    fail("{}: is of format {}, and this Heed reads formats 1 to {}; use a newer Heed", name,
+         file_version, version);
+  if (file_version == 0) fail("{}: is of format 0, which there never was{}", name, use_another);
 }
 
-/// Compares the length of the payload with the bytes that the file has after its header.
-void check_length(const Header& header, std::uint64_t file_size, const Path& path) {
-  const std::uint64_t left = file_size - header.bytes();
+/// Compares the length of the payload with the bytes that follow the header.
+void check_length(const Header& header, std::uint64_t size, const std::string& name) {
+  const std::uint64_t left = size - header.bytes();
   if (left < header.length)
-    fail("{}: truncated: {} of {} bytes are left{}", path.string(), left, header.length,
-         use_another);
+    fail("{}: truncated: {} of {} bytes are left{}", name, left, header.length, use_another);
   if (left > header.length)
-    fail("{}: extended: {} bytes follow its end{}", path.string(), left - header.length,
-         use_another);
+    fail("{}: extended: {} bytes follow its end{}", name, left - header.length, use_another);
 }
 
-/// Reads and checks the header. A header of format 1 has no hash, so if it is damaged, another
-/// check reports the error.
-Header read_header(FileReader& file, const Path& path) {
-  std::array<char, header_bytes> bytes{};
-  const std::uint64_t size = file.size();
-  file.read(bytes.data(), std::min<std::size_t>(size, first_header_bytes));
-  const std::string_view first(bytes.data(), std::min<std::size_t>(size, magic.size()));
-  if (first != magic.substr(0, size)) fail("{}: is not a Heed checkpoint", path.string());
+/// Reads and checks the header of a checkpoint of `size` bytes, from its first header_bytes, or
+/// from all of them if there are fewer. A header of format 1 has no hash, so if it is damaged,
+/// another check reports the error.
+Header read_header(std::string_view first, std::uint64_t size, const std::string& name) {
+  if (first.substr(0, magic.size()) != magic.substr(0, first.size()))
+    fail("{}: is not a Heed checkpoint", name);
   if (size < first_header_bytes)
-    fail("{}: truncated: {} bytes are left{}", path.string(), size, use_another);
-  const Header header{.version = get_number(bytes.data() + 8),
-                      .length = get_number(bytes.data() + 16),
-                      .hash = get_number(bytes.data() + 24)};
+    fail("{}: truncated: {} bytes are left{}", name, size, use_another);
+  const Header header{.version = get_number(first.data() + 8),
+                      .length = get_number(first.data() + 16),
+                      .hash = get_number(first.data() + 24)};
   const std::uint64_t swapped = __builtin_bswap64(header.version);
   if (swapped > 0 && swapped <= 255)
     fail(
         "{}: its numbers have their bytes in the other order (big-endian); Heed writes them "
         "little-endian{}",
-        path.string(), use_another);
-  if (header.version != 1) read_new_header(file, path, header.version, bytes);
-  check_length(header, size, path);
+        name, use_another);
+  if (header.version != 1) check_new_header(first, name, header.version);
+  check_length(header, size, name);
   return header;
+}
+
+Checkpoint read_payload(const Header& header, std::string_view payload, const std::string& name) {
+  if (XXH3_64bits(payload.data(), payload.size()) != header.hash)
+    fail("{}: damaged: its checksum does not match{}", name, use_another);
+  try {
+    Checkpoint checkpoint;
+    Reader reader(payload);
+    fields(reader, checkpoint);
+    if (reader.left() != 0) fail("{} bytes are left over", reader.left());
+    return checkpoint;
+  } catch (const cereal::Exception&) {
+    fail("{}: malformed: it ends within an item{}", name, use_another);
+  } catch (const OutOfMemory&) {
+    throw;
+  } catch (const Error& error) {
+    fail("{}: malformed: {}{}", name, error.what(), use_another);
+  }
 }
 
 template <class T>
@@ -321,24 +333,21 @@ void save(const Checkpoint& checkpoint, const Path& path) {
 
 Checkpoint load(const Path& path) {
   FileReader file(path);
-  const Header header = read_header(file, path);
+  std::array<char, header_bytes> first{};
+  const std::size_t taken = std::min<std::size_t>(file.size(), first.size());
+  file.read(first.data(), taken);
+  const Header header = read_header({first.data(), taken}, file.size(), path.string());
   const auto payload = std::make_unique_for_overwrite<char[]>(header.length);
-  file.read(payload.get(), header.length);
-  if (XXH3_64bits(payload.get(), header.length) != header.hash)
-    fail("{}: damaged: its checksum does not match; use another checkpoint", path.string());
-  try {
-    Checkpoint checkpoint;
-    Reader reader(std::span<char>(payload.get(), header.length));
-    fields(reader, checkpoint);
-    if (reader.left() != 0) fail("{} bytes are left over", reader.left());
-    return checkpoint;
-  } catch (const cereal::Exception&) {
-    fail("{}: malformed: it ends within an item; use another checkpoint", path.string());
-  } catch (const OutOfMemory&) {
-    throw;
-  } catch (const Error& error) {
-    fail("{}: malformed: {}; use another checkpoint", path.string(), error.what());
-  }
+  // Format 1 has a shorter header: the payload begins in `first`.
+  const std::string_view begin(first.data() + header.bytes(), taken - header.bytes());
+  std::copy(begin.begin(), begin.end(), payload.get());
+  file.read(payload.get() + begin.size(), header.length - begin.size());
+  return read_payload(header, {payload.get(), header.length}, path.string());
+}
+
+Checkpoint load_bytes(std::string_view bytes, const std::string& name) {
+  const Header header = read_header(bytes.substr(0, header_bytes), bytes.size(), name);
+  return read_payload(header, bytes.substr(header.bytes()), name);
 }
 
 std::vector<NamedTensor> named_tensors(AnyModule module) {

@@ -57,6 +57,9 @@ void save(const Checkpoint& checkpoint, const std::filesystem::path& path);
 /// - it is truncated, extended or damaged;
 /// - its format is newer than this version of Heed.
 Checkpoint load(const std::filesystem::path& path);
+/// The same from the bytes of such a file. They may be released afterwards. `name` stands in
+/// messages where load() has the name of the file.
+Checkpoint load_bytes(std::string_view bytes, const std::string& name);
 
 /// The value of every parameter with its name. The tensors share the elements of the parameters, so
 /// save them before training changes them.

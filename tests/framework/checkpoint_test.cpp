@@ -1,6 +1,7 @@
 #include "framework/checkpoint.h"
 
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <sstream>
 
@@ -58,6 +59,19 @@ std::string sealed_first(const std::string& payload) {
   return header(1, payload.size(), hash(payload)).substr(0, 32) + payload;
 }
 
+/// The two ways to read a checkpoint: from a file of these bytes, and from the bytes alone.
+struct Reading {
+  const char* name;
+  std::function<Checkpoint(const TemporaryFolder&, const std::string& file, const std::string&)>
+      load;
+};
+const Reading readings[] = {
+    {"file", [](const TemporaryFolder& folder, const std::string& file,
+                const std::string& bytes) { return load(folder.write(file, bytes)); }},
+    {"memory", [](const TemporaryFolder&, const std::string& file,
+                  const std::string& bytes) { return load_bytes(bytes, file); }},
+};
+
 struct Pairing {
   Parameter a{Tensor({2}, {1, 2})};
   Parameter b{Tensor({1, 2}, {3, 4})};
@@ -83,10 +97,25 @@ TEST(Checkpoint, ReturnsWhatWasPut) {
   EXPECT_FALSE(std::filesystem::exists(folder.path("c.heed.partial")));
 }
 
+TEST(Checkpoint, OwnsWhatItReadFromMemory) {
+  const TemporaryFolder folder;
+  save(sample(), folder.path("c.heed"));
+  const std::string whole = bytes_of(folder.path("c.heed"));
+  for (const std::string& bytes : {whole, sealed_first(whole.substr(40))}) {
+    for (const std::size_t offset : {0, 1, 3}) {  // the bytes may lie at any address
+      std::string padded = std::string(offset, 'x') + bytes;
+      const Checkpoint found = load_bytes(std::string_view(padded).substr(offset), "c");
+      std::fill(padded.begin(), padded.end(), '\xFF');
+      EXPECT_EQ(difference(found, sample()), "") << offset;
+    }
+  }
+}
+
 TEST(Checkpoint, ReturnsNothingAndMuch) {
   const TemporaryFolder folder;
   save({}, folder.path("empty.heed"));
   EXPECT_EQ(difference(load(folder.path("empty.heed")), {}), "");
+  EXPECT_EQ(difference(load_bytes(bytes_of(folder.path("empty.heed")), "empty"), {}), "");
   Checkpoint large;
   for (int i = 0; i < 5; ++i) {
     Tensor x({1000, 91});
@@ -97,6 +126,7 @@ TEST(Checkpoint, ReturnsNothingAndMuch) {
   large.text["long"] = std::string(200000, 'x');
   save(large, folder.path("large.heed"));
   EXPECT_EQ(difference(load(folder.path("large.heed")), large), "");
+  EXPECT_EQ(difference(load_bytes(bytes_of(folder.path("large.heed")), "large"), large), "");
 }
 
 TEST(Checkpoint, IsLittleEndianWithFixedWidths) {
@@ -128,9 +158,37 @@ TEST(Checkpoint, ConvertsTheOtherPrecision) {
   for (const std::string& bytes :
        {with(32, std::string(reinterpret_cast<const char*>(floats), sizeof floats)),
         with(64, std::string(reinterpret_cast<const char*>(doubles), sizeof doubles))}) {
-    const Checkpoint c = load(folder.write("c.heed", bytes));
-    ASSERT_NE(c.find("x"), nullptr);
-    EXPECT_EQ(c.find("x")->to_vector(), (std::vector<Real>{Real(0.5), Real(-3)}));
+    for (const Reading& reading : readings) {
+      const Checkpoint c = reading.load(folder, "c.heed", bytes);
+      ASSERT_NE(c.find("x"), nullptr) << reading.name;
+      EXPECT_EQ(c.find("x")->to_vector(), (std::vector<Real>{Real(0.5), Real(-3)}));
+    }
+  }
+}
+
+/// Reads every truncation, extension and flipped bit of a whole checkpoint.
+void expect_damage_is_noticed(const Reading& reading, const std::string& whole,
+                              bool sealed_header) {
+  const TemporaryFolder folder;
+  const auto message = [&](const std::string& bytes) {
+    return folder.message([&] { reading.load(folder, "damaged.heed", bytes); });
+  };
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_NE(message(whole.substr(0, length)).find("damaged.heed: truncated: "), std::string::npos)
+        << reading.name << length;
+    EXPECT_EQ(message(whole + whole.substr(0, length + 1)),
+              fmt::format("damaged.heed: extended: {} bytes follow its end; use another checkpoint",
+                          length + 1))
+        << reading.name;
+  }
+  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+    std::string changed = whole;
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << (bit % 8)));
+    const std::string text = message(changed);
+    EXPECT_EQ(text.rfind("damaged.heed: ", 0), 0u) << reading.name << bit << ": " << text;
+    EXPECT_EQ(text.find('\n'), std::string::npos);
+    EXPECT_TRUE(!sealed_header || bit < 64 || text.find(": damaged: ") != std::string::npos)
+        << reading.name << bit << ": " << text;
   }
 }
 
@@ -142,30 +200,10 @@ TEST(Checkpoint, NoticesEveryTruncationAndEveryBit) {
   save(small, folder.path("whole.heed"));
   const std::string second = bytes_of(folder.path("whole.heed"));
   const std::string first = sealed_first(second.substr(40));
-  EXPECT_EQ(difference(load(folder.write("first.heed", first)), small), "");
-  const std::string damaged = folder.path("damaged.heed");
-  for (const std::string& whole : {second, first}) {
-    for (std::size_t length = 0; length < whole.size(); ++length) {
-      folder.write("damaged.heed", whole.substr(0, length));
-      EXPECT_NE(folder.message([&] { load(damaged); }).find("damaged.heed: truncated: "),
-                std::string::npos)
-          << length;
-      folder.write("damaged.heed", whole + whole.substr(0, length + 1));
-      EXPECT_EQ(
-          folder.message([&] { load(damaged); }),
-          fmt::format("damaged.heed: extended: {} bytes follow its end; use another checkpoint",
-                      length + 1));
-    }
-    for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
-      std::string changed = whole;
-      changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << (bit % 8)));
-      folder.write("damaged.heed", changed);
-      const std::string message = folder.message([&] { load(damaged); });
-      EXPECT_EQ(message.rfind("damaged.heed: ", 0), 0u) << bit << ": " << message;
-      EXPECT_EQ(message.find('\n'), std::string::npos);
-      EXPECT_TRUE(whole == first || bit < 64 || message.find(": damaged: ") != std::string::npos)
-          << bit << ": " << message;
-    }
+  for (const Reading& reading : readings) {
+    EXPECT_EQ(difference(reading.load(folder, "first.heed", first), small), "") << reading.name;
+    expect_damage_is_noticed(reading, second, true);
+    expect_damage_is_noticed(reading, first, false);
   }
 }
 
@@ -176,10 +214,11 @@ struct WrongFile {
 
 void expect_messages(const std::vector<WrongFile>& rows) {
   const TemporaryFolder folder;
-  for (const WrongFile& row : rows) {
-    const std::string path = folder.write("c.heed", row.bytes);
-    EXPECT_EQ(folder.message([&] { load(path); }), "c.heed: " + row.message);
-  }
+  for (const WrongFile& row : rows)
+    for (const Reading& reading : readings)
+      EXPECT_EQ(folder.message([&] { reading.load(folder, "c.heed", row.bytes); }),
+                "c.heed: " + row.message)
+          << reading.name;
 }
 
 TEST(Checkpoint, SaysWhatIsWrongWithAFile) {
