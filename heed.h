@@ -13,6 +13,7 @@
 #include "datasets/text/text_file.h"
 #include "datasets/text/text_windows.h"
 #include "datasets/text/tokenizer.h"
+#include "datasets/text/tokenizer_kinds.h"
 #include "datasets/text/vocabulary.h"
 #include "framework/checkpoint.h"
 #include "framework/error.h"

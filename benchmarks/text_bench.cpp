@@ -11,6 +11,7 @@
 
 #include "benchmarks/cases.h"
 #include "datasets/text/batching.h"
+#include "datasets/text/tokenizer_kinds.h"
 #include "framework/error.h"
 #include "framework/threads.h"
 #include "framework/version.h"
@@ -116,12 +117,12 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Compares the time for reading, tokenizing and batching text with the time of the training "
       "step that uses it.");
-  std::vector<std::string> chosen = tokenizer_kinds();
+  std::vector<std::string> chosen = tokenizer_kinds().names();
   int thread_count = 2;
   double seconds = 6;
   app.add_option("--tokenizer", chosen, "tokenizers, separated by commas")
       ->delimiter(',')
-      ->check(CLI::IsMember(tokenizer_kinds()));
+      ->check(CLI::IsMember(tokenizer_kinds().names()));
   app.add_option("--threads", thread_count, "threads to compute on")->capture_default_str();
   app.add_option("--seconds", seconds, "how long to measure each training step")
       ->capture_default_str();

@@ -11,7 +11,7 @@
 
 #include <toml++/toml.h>
 
-#include "datasets/text/tokenizer.h"
+#include "datasets/text/tokenizer_kinds.h"
 #include "datasets/text/tokenizers/sentencepiece.h"
 #include "datasets/text/utf8.h"
 #include "framework/error.h"
@@ -554,7 +554,7 @@ void check_texts(Settings& s) {
 
 void check_names(const Settings& s) {
   one_of("model.name", s.model.name, model_names());
-  one_of("data.tokenizer", s.data.tokenizer, tokenizer_kinds());
+  one_of("data.tokenizer", s.data.tokenizer, tokenizer_kinds().names());
   one_of("data.long", s.data.long_pairs, {"drop", "cut"});
   one_of("data.blank", s.data.blank, {"skip", "error"});
   one_of("model.norm", s.model.norm, {"pre", "post"});

@@ -11,12 +11,9 @@
 #include <xxhash.h>
 
 #include "datasets/text/text_file.h"
-#include "datasets/text/tokenizers/characters.h"
-#include "datasets/text/tokenizers/sentencepiece.h"
-#include "datasets/text/tokenizers/words.h"
+#include "datasets/text/tokenizer_kinds.h"
 #include "framework/error.h"
 #include "framework/files.h"
-#include "framework/nearest.h"
 #include "framework/sequences.h"
 
 namespace heed {
@@ -24,19 +21,7 @@ namespace heed {
 namespace {
 
 constexpr const char* format_name = "heed tokenizer";
-// The most distinct pieces that are counted at a time, about 40 MB. Beyond that, the pieces that
-// are the rarest so far are removed, as in lossy counting (Manku and Motwani 2002). This bounds the
-// memory for any corpus; the counts of frequent pieces stay exact.
-constexpr std::size_t most_counted = std::size_t{1} << 19;
 constexpr const char* copy_again = "copy it again from the run that wrote it";
-
-std::unique_ptr<Tokenizer> make(const std::string& kind, Vocabulary vocabulary,
-                                int version = Tokenizer::newest_version) {
-  if (kind == "words") return std::make_unique<Words>(std::move(vocabulary), version);
-  if (kind == "characters") return std::make_unique<Characters>(std::move(vocabulary), version);
-  fail("unknown tokenizer '{}': expected {}{}", kind, fmt::join(tokenizer_kinds(), ", "),
-       did_you_mean(kind, tokenizer_kinds()));
-}
 
 std::string hash_of(std::string_view bytes) {
   return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size()));
@@ -73,20 +58,18 @@ int read_version(const nlohmann::json& json, const std::string& path) {
   return static_cast<int>(number);
 }
 
-// The model file beside a tokenizer file. `expected` holds its length and hash.
-std::string read_model(const std::string& path, const nlohmann::json& expected) {
-  std::string model = read_bytes(path);
+// Compares a model with its length and hash in the tokenizer's file. `path` is that of the model.
+void check_model(std::string_view model, const nlohmann::json& expected, const std::string& path) {
   if (whole(expected.at("bytes")) != static_cast<Index>(model.size()) ||
       expected.at("xxh3").get<std::string>() != hash_of(model))
     fail("{}: is damaged, or belongs to another tokenizer; {}", path, copy_again);
-  return model;
 }
 
-nlohmann::json parse(const std::string& text, const std::string& path) {
+nlohmann::json parse(std::string_view text, const std::string& path) {
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    const std::string_view before = std::string_view(text).substr(0, error.byte);
+    const std::string_view before = text.substr(0, error.byte);
     fail("{}:{}: is damaged or not a tokenizer (not valid JSON); {}", path,
          1 + std::ranges::count(before, '\n'), copy_again);
   } catch (const nlohmann::json::exception&) {  // a number such as 1e999
@@ -94,33 +77,53 @@ nlohmann::json parse(const std::string& text, const std::string& path) {
   }
 }
 
+const TokenizerKind& known_kind(const std::string& name, const std::string& path) {
+  if (const TokenizerKind* kind = tokenizer_kinds().find(name)) return *kind;
+  fail(
+      "{}: is a tokenizer of the kind '{}', which this program lacks: it has {}; use the "
+      "program that wrote it",
+      path, name, fmt::join(tokenizer_kinds().names(), ", "));
+}
+
 // Throws Error, without the name of the file, when the contents contradict each other.
-std::unique_ptr<Tokenizer> tokenizer_of(const nlohmann::json& json, const std::string& kind,
-                                        const std::string& model, int version) {
-  std::unique_ptr<Tokenizer> tokenizer;
-  if (has_subwords(kind))
-    tokenizer = std::make_unique<SentencePiece>(kind, model, version);
-  else
-    tokenizer = make(kind, Vocabulary(json.at("tokens").get<std::vector<std::string>>()), version);
+std::shared_ptr<const Tokenizer> tokenizer_of(const TokenizerKind& kind, SavedTokenizer saved,
+                                              const nlohmann::json& json) {
+  if (!kind.has_model) saved.tokens = json.at("tokens").get<std::vector<std::string>>();
+  std::shared_ptr<const Tokenizer> tokenizer = kind.open(std::move(saved));
   if (const Index size = whole(json.at("size")); size != tokenizer->size())
     fail("it says {} entries and holds {}", size, tokenizer->size());
   return tokenizer;
 }
 
-// Removes the rarest pieces until half as many as most_counted are left.
-void remove_rarest(StringMap<Index>& counts) {
-  for (Index rare = 1; counts.size() > most_counted / 2; ++rare)
-    std::erase_if(counts, [rare](const auto& entry) { return entry.second <= rare; });
+using ReadModel = std::function<std::string(const std::string& path)>;
+
+// The tokenizer of a file's text. Kinds with a model read it from `read_model`.
+std::shared_ptr<const Tokenizer> load_from(std::string_view text, const std::string& path,
+                                           const ReadModel& read_model) {
+  const nlohmann::json json = parse(text, path);
+  if (!json.is_object() || json.value("format", nlohmann::json()) != format_name)
+    fail("{}: is not a tokenizer of Heed; name the tokenizer file of a run", path);
+  SavedTokenizer saved{.version = read_version(json, path)};
+  try {
+    const TokenizerKind& kind = known_kind(json.at("kind").get<std::string>(), path);
+    if (kind.has_model) {
+      const nlohmann::json& expected = json.at("model");
+      saved.model = read_model(model_path(path));
+      check_model(saved.model, expected, model_path(path));
+    }
+    try {
+      return tokenizer_of(kind, std::move(saved), json);
+    } catch (const Error& error) {
+      fail("{}: is a damaged tokenizer ({}); {}", path, error.what(), copy_again);
+    }
+  } catch (const nlohmann::json::exception&) {
+    fail(
+        "{}: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type); {}",
+        path, copy_again);
+  }
 }
 
 }  // namespace
-
-const std::vector<std::string>& tokenizer_kinds() {
-  static const std::vector<std::string> kinds{"words", "characters", "unigram", "bpe"};
-  return kinds;
-}
-
-bool has_subwords(const std::string& kind) { return kind == "unigram" || kind == "bpe"; }
 
 std::vector<Id> Tokenizer::known(std::string_view text) const {
   std::vector<Id> ids;
@@ -205,39 +208,27 @@ void Tokenizer::save(const std::string& path) const {
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& path) {
-  const nlohmann::json json = parse(read_text(path), path);
-  if (!json.is_object() || json.value("format", nlohmann::json()) != format_name)
-    fail("{}: is not a tokenizer of Heed; name the tokenizer file of a run", path);
-  const int version = read_version(json, path);
-  try {
-    const auto kind = json.at("kind").get<std::string>();
-    const std::string model =
-        has_subwords(kind) ? read_model(model_path(path), json.at("model")) : "";
-    try {
-      return tokenizer_of(json, kind, model, version);
-    } catch (const Error& error) {
-      fail("{}: is a damaged tokenizer ({}); {}", path, error.what(), copy_again);
-    }
-  } catch (const nlohmann::json::exception&) {
-    fail(
-        "{}: is a damaged tokenizer (kind, size, model or tokens missing or of the wrong type); {}",
-        path, copy_again);
-  }
+  return load_from(read_text(path), path, read_bytes);
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::load_bytes(std::string_view json,
+                                                       std::string_view model,
+                                                       const std::string& name) {
+  return load_from(json, name, [&](const std::string& path) {
+    if (model.empty()) fail("{}: has no bytes; it belongs to {}: pass both", path, name);
+    return std::string(model);
+  });
 }
 
 std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind,
                                                  const VocabularyOptions& options,
-                                                 const std::function<void(const TakeLine&)>& feed) {
-  if (has_subwords(kind))
-    return std::make_shared<SentencePiece>(kind, SentencePiece::train(kind, options, feed));
-  const std::unique_ptr<Tokenizer> splitter = make(kind, Vocabulary());
-  StringMap<Index> counts;
-  feed([&](std::string_view line) {
-    for (std::string& piece : splitter->tokens(line))
-      ++counts[std::move(piece)];
-    if (counts.size() > most_counted) remove_rarest(counts);
-  });
-  return make(kind, Vocabulary(counts, options));
+                                                 const FeedLines& feed) {
+  return tokenizer_kinds().at(kind).train(options, feed);
+}
+
+bool has_subwords(const std::string& kind) {
+  const TokenizerKind* row = tokenizer_kinds().find(kind);
+  return row && row->subwords;
 }
 
 }  // namespace heed

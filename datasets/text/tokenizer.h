@@ -60,6 +60,10 @@ class Tokenizer {
   void save(const std::string& path) const;
   /// Throws Error, `FILE: ...`, when a file is missing, damaged or not a tokenizer.
   static std::shared_ptr<const Tokenizer> load(const std::string& path);
+  /// The same from memory: the text of NAME.json, and the bytes of NAME.model, empty for kinds
+  /// without a model. `name` stands in messages where load() has the path.
+  static std::shared_ptr<const Tokenizer> load_bytes(std::string_view json, std::string_view model,
+                                                     const std::string& name);
 
  private:
   virtual std::vector<Id> known(std::string_view text) const;  // encode() without `extra`
@@ -80,18 +84,17 @@ struct Tokenizers {
   bool joint() const { return source == target; }
 };
 
-/// The kinds that train_tokenizer accepts: "words", "characters", "unigram", "bpe".
-const std::vector<std::string>& tokenizer_kinds();
-/// Whether a kind splits text into subwords: "unigram", "bpe". Only these have more than one
-/// segmentation of a text.
-bool has_subwords(const std::string& kind);
-
 using TakeLine = std::function<void(std::string_view line)>;
+/// Passes every line of a text to its argument.
+using FeedLines = std::function<void(const TakeLine& take)>;
 
-/// Trains a tokenizer. `feed` is called once and must pass every line of the training text to its
-/// argument. Throws Error when the kind is unknown.
+/// Trains a tokenizer of a kind of tokenizer_kinds() (tokenizer_kinds.h): "words", "characters",
+/// "unigram", "bpe". `feed` is called once. Throws Error when the kind is unknown, or as its row
+/// says.
 std::shared_ptr<const Tokenizer> train_tokenizer(const std::string& kind,
                                                  const VocabularyOptions& options,
-                                                 const std::function<void(const TakeLine&)>& feed);
+                                                 const FeedLines& feed);
+/// Whether a kind splits text into subwords: "unigram", "bpe". False for an unknown kind.
+bool has_subwords(const std::string& kind);
 
 }  // namespace heed

@@ -12,7 +12,7 @@
 #include "cli/settings.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
-#include "datasets/text/tokenizer.h"
+#include "datasets/text/tokenizer_kinds.h"
 #include "framework/checkpoint.h"
 #include "tests/cli/plots.h"
 #include "tests/cli/program.h"
@@ -92,7 +92,7 @@ void add_logs(const TemporaryFolder& folder, Texts& all) {
 }
 
 void add_tokenizers(const TemporaryFolder& folder, Texts& all) {
-  for (const std::string& kind : tokenizer_kinds()) {
+  for (const std::string& kind : tokenizer_kinds().names()) {
     const auto tokenizer = train_tokenizer(
         kind, {.min_count = 1, .max_size = has_subwords(kind) ? 1100 : 0},
         [](const TakeLine& take) {

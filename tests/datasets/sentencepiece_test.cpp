@@ -5,6 +5,7 @@
 #include <sentencepiece_processor.h>
 
 #include "datasets/text/text_file.h"
+#include "datasets/text/tokenizer_kinds.h"
 #include "datasets/text/tokenizers/internal/training_text.h"
 #include "datasets/text/utf8.h"
 #include "tests/datasets/temporary.h"
@@ -205,9 +206,9 @@ TEST(SentencePiece, TakesAnyTextOrSaysWhyNot) {
             folder.message([&] { model = train(kind, lines, {.max_size = size})->model(); });
         EXPECT_EQ(message, blank ? no_text_message(kind) : "no error");
         if (blank) continue;
-        const SentencePiece tokenizer(kind, model);
-        EXPECT_LE(tokenizer.size(), size == 0 ? 8000 : size);
-        EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+        const auto tokenizer = tokenizer_kinds().at(kind).open({.model = model});
+        EXPECT_LE(tokenizer->size(), size == 0 ? 8000 : size);
+        EXPECT_EQ(tokenizer->decode(tokenizer->encode(text)), text);
       }
 }
 
@@ -315,10 +316,14 @@ TEST(SentencePiece, RefusesDamagedFilesWithTheRightHash) {
     changed[nlohmann::json::json_pointer(where)] = value;
     folder.write("f.json", changed.dump());
     EXPECT_EQ(folder.message(load), message) << where;
+    EXPECT_EQ(folder.message(
+                  [&] { Tokenizer::load_bytes(changed.dump(), tokenizer->model(), "f.json"); }),
+              message)
+        << where;
   }
-  EXPECT_EQ(folder.message([] { SentencePiece("bpe", "hello"); }),
+  EXPECT_EQ(folder.message([] { SentencePiece(bpe_subwords, "hello"); }),
             "its model is not one of SentencePiece");
-  EXPECT_EQ(folder.message([] { SentencePiece("bpe", ""); }),
+  EXPECT_EQ(folder.message([] { SentencePiece(bpe_subwords, ""); }),
             "its model is not one of SentencePiece");
 }
 

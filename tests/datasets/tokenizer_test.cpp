@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "datasets/text/text_file.h"
+#include "datasets/text/tokenizer_kinds.h"
 #include "datasets/text/unicode.h"
 #include "datasets/text/utf8.h"
 #include "framework/sequences.h"
@@ -295,9 +296,9 @@ TEST(Tokenizer, ShowsTheUnknown) {
   EXPECT_THROW(words->decode(std::vector<Id>{999}), Error);
   EXPECT_THROW(words->encode("\xFF"), Error);
   const TemporaryFolder folder;
-  EXPECT_EQ(
-      folder.message([] { train("word", {}); }),
-      "unknown tokenizer 'word': expected words, characters, unigram, bpe; did you mean words?");
+  EXPECT_EQ(folder.message([] { train("word", {}); }),
+            fmt::format("[tokenizer] expected a name of {}; did you mean words?; got 'word'",
+                        fmt::join(tokenizer_kinds().names(), ", ")));
 }
 
 TEST(Tokenizer, CountsAndLimits) {
@@ -341,13 +342,15 @@ TEST(Tokenizer, RefusesDamagedFiles) {
       {begin + R"("kind": "words", "size": 6, "tokens": ["a", "a"]})",
        "f: is a damaged tokenizer ([vocabulary] expected distinct tokens; got 'a' twice)" + again},
       {begin + R"("kind": "pieces", "size": 5, "tokens": ["a"]})",
-       "f: is a damaged tokenizer (unknown tokenizer 'pieces': expected words, characters, "
-       "unigram, bpe)" +
-           again},
+       fmt::format("f: is a tokenizer of the kind 'pieces', which this program lacks: it has {}; "
+                   "use the program that wrote it",
+                   fmt::join(tokenizer_kinds().names(), ", "))},
   };
   const TemporaryFolder folder;
-  for (const auto& [bytes, message] : rows)
+  for (const auto& [bytes, message] : rows) {
     EXPECT_EQ(folder.message([&] { Tokenizer::load(folder.write("f", bytes)); }), message) << bytes;
+    EXPECT_EQ(folder.message([&] { Tokenizer::load_bytes(bytes, "", "f"); }), message) << bytes;
+  }
   EXPECT_EQ(folder.message([&] { Tokenizer::load(folder.path("none")); }),
             "none: no such file; check the name");
 }
@@ -395,7 +398,7 @@ TEST(Tokenizer, AFingerprintIsOfAllThatDecidesItsIds) {
     text.push_back(fmt::format("word{} is not word{}", i * 7 % 90, i * 11 % 70));
   Pieces more = text;
   more.push_back("anöther");
-  for (const std::string& kind : tokenizer_kinds())
+  for (const std::string& kind : tokenizer_kinds().names())
     for (const Pieces& lines : {text, more}) {
       const auto tokenizer = train(kind, lines);
       EXPECT_TRUE(prints.insert(tokenizer->fingerprint()).second) << kind << lines.size();

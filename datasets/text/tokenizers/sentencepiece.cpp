@@ -116,18 +116,17 @@ bool is_valid_piece(const sentencepiece::SentencePieceProcessor& processor, int 
   return piece.rfind(space) == std::string::npos || piece.rfind(space) == 0;
 }
 
-// The size of the vocabulary to train. Merges can make a piece of each word at most. A unigram
-// model uses parts of words too.
-Index vocabulary_size(const std::string& kind, Index asked, Index wanted, Index alphabet,
+// The size of the vocabulary to train.
+Index vocabulary_size(const SubwordKind& kind, Index asked, Index wanted, Index alphabet,
                       Index words) {
-  const Index useful = kind == "bpe" ? words : 2 * words;
+  const Index useful = kind.pieces_per_word * words;
   const Index deserved = std::min(useful, std::max<Index>(1000, words / 2));
   return std::min(wanted, first_piece_id + alphabet + (asked > 0 ? useful : deserved));
 }
 
-std::unordered_map<std::string, std::string> trainer_settings(const std::string& kind, Index size) {
+std::unordered_map<std::string, std::string> trainer_settings(const SubwordKind& kind, Index size) {
   return {
-      {"model_type", kind},
+      {"model_type", kind.name},
       {"vocab_size", std::to_string(size)},
       {"hard_vocab_limit", "false"},
       {"byte_fallback", "true"},
@@ -150,8 +149,8 @@ std::unordered_map<std::string, std::string> trainer_settings(const std::string&
 
 }  // namespace
 
-SentencePiece::SentencePiece(std::string kind, std::string model, int version)
-    : Tokenizer(version), kind_(std::move(kind)), model_(std::move(model)) {
+SentencePiece::SentencePiece(const SubwordKind& kind, std::string model, int version)
+    : Tokenizer(version), kind_(kind), model_(std::move(model)) {
   sentencepiece::SentencePieceProcessor processor;
   if (!processor.LoadFromSerializedProto(model_).ok())
     fail("its model is not one of SentencePiece");
@@ -169,19 +168,19 @@ SentencePiece::SentencePiece(std::string kind, std::string model, int version)
     fail(
         "its model is one of SentencePiece but not of Heed: other marks, or pieces that hold a "
         "space within");
-  segmentation_ = kind_ == "unigram" ? unigram_segmentation(pieces) : merge_segmentation(pieces);
+  segmentation_ = kind_.segmentation(pieces);
 }
 
-std::string SentencePiece::train(const std::string& kind, const VocabularyOptions& options,
-                                 const std::function<void(const TakeLine&)>& feed) {
+std::string SentencePiece::train(const SubwordKind& kind, const VocabularyOptions& options,
+                                 const FeedLines& feed) {
   const Index asked = options.max_size;
-  check(asked == 0 || (asked >= smallest_size && asked <= largest_size), kind.c_str(),
+  check(asked == 0 || (asked >= smallest_size && asked <= largest_size), kind.name,
         "expected a vocabulary of 0 (as the text deserves) or {} to {}: {} marks, 256 bytes, and "
         "pieces; got {}",
         smallest_size, largest_size, first_free_id, asked);
   TrainingText text;
   feed([&](std::string_view line) { text.take(line); });
-  check(!text.parts().empty(), kind.c_str(),
+  check(!text.parts().empty(), kind.name,
         "expected a text to learn pieces from; got none, or blanks alone");
   const Index words = text.distinct_words();
   const Index wanted = asked > 0 ? asked : default_size;
@@ -192,7 +191,7 @@ std::string SentencePiece::train(const std::string& kind, const VocabularyOption
   const auto status =
       sentencepiece::SentencePieceTrainer::Train(trainer_settings(kind, size), &parts, &model);
   if (!status.ok())
-    fail("{}: SentencePiece cannot learn from this text ({}); try data.tokenizer=words", kind,
+    fail("{}: SentencePiece cannot learn from this text ({}); try the tokenizer words", kind.name,
          status.error_message());
   return model;
 }

@@ -5,6 +5,17 @@
 
 namespace heed {
 
+/// What tells the kinds of subwords apart.
+struct SubwordKind {
+  const char* name;  // also the library's name of its model
+  // The most pieces that are of use for each distinct word of the training text. Merges can make a
+  // piece of each word; a unigram model uses parts of words too.
+  Index pieces_per_word;
+  std::unique_ptr<Segmentation> (*segmentation)(const std::vector<ScoredPiece>&);
+};
+inline constexpr SubwordKind unigram_subwords{"unigram", 2, unigram_segmentation};
+inline constexpr SubwordKind bpe_subwords{"bpe", 1, merge_segmentation};
+
 /// Subwords (Kudo and Richardson 2018, "SentencePiece"): kinds "unigram" (Kudo 2018) and "bpe"
 /// (Sennrich et al. 2016). The library SentencePiece trains the model. Segmentation splits the text
 /// and can also draw a segmentation from a seed.
@@ -19,7 +30,7 @@ class SentencePiece final : public Tokenizer {
  public:
   /// `model` holds the bytes of a model file, as train() returns them. Throws Error when they are
   /// not such a model.
-  SentencePiece(std::string kind, std::string model, int version = newest_version);
+  SentencePiece(const SubwordKind& kind, std::string model, int version = newest_version);
   /// Trains a model and returns the bytes of its file. The same text gives the same bytes on every
   /// machine.
   ///
@@ -30,12 +41,12 @@ class SentencePiece final : public Tokenizer {
   /// Throws Error when
   /// - max_size is out of range;
   /// - there is no text.
-  static std::string train(const std::string& kind, const VocabularyOptions& options,
-                           const std::function<void(const TakeLine&)>& feed);
+  static std::string train(const SubwordKind& kind, const VocabularyOptions& options,
+                           const FeedLines& feed);
   static constexpr Index smallest_size = 300;
   static constexpr Index largest_size = 1'000'000;
 
-  std::string kind() const override { return kind_; }
+  std::string kind() const override { return kind_.name; }
   std::vector<std::string> tokens(std::string_view text) const override;
   std::string join(std::span<const std::string> pieces) const override;
   const Vocabulary& vocabulary() const override { return vocabulary_; }
@@ -45,7 +56,7 @@ class SentencePiece final : public Tokenizer {
  private:
   std::vector<Id> known(std::string_view text) const override;
 
-  std::string kind_;
+  SubwordKind kind_;
   std::string model_;
   Vocabulary vocabulary_;
   std::unique_ptr<Segmentation> segmentation_;
