@@ -2,7 +2,7 @@
 
 // All of Heed. Sources of the project include single headers instead, which compile faster.
 
-#include "datasets/corpora/toy.h"
+#include "datasets/corpora/corpora.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
 #include "datasets/metrics/exact.h"

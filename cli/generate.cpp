@@ -3,7 +3,7 @@
 #include "cli/commands.h"
 #include "cli/option_values.h"
 #include "cli/signals.h"
-#include "datasets/corpora/toy.h"
+#include "datasets/corpora/corpora.h"
 #include "framework/error.h"
 #include "framework/files.h"
 

@@ -5,7 +5,7 @@
 
 #include <fmt/core.h>
 
-#include "datasets/corpora/toy.h"
+#include "datasets/corpora/corpora.h"
 #include "datasets/metrics/exact.h"
 #include "datasets/text/batching.h"
 #include "models/decode/decode.h"

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
-#include "datasets/corpora/toy.h"
+#include "datasets/corpora/corpora.h"
 #include "datasets/text/internal/file_pairs.h"
 #include "framework/error.h"
 #include "framework/nearest.h"
@@ -21,15 +21,6 @@ namespace {
 constexpr std::string_view toy_prefix = "toy:";
 constexpr const char* accepted =
     "expected two line-aligned files, one .tsv, one .jsonl or toy:NAME";
-
-std::unique_ptr<PairSource> open_toy(const std::string& data, Split split, std::uint64_t seed) {
-  const std::string name = data.substr(toy_prefix.size());
-  const std::vector<std::string> names = toy::names();
-  if (std::find(names.begin(), names.end(), name) == names.end())
-    fail("unknown corpus '{}': expected toy:{}{}", data, fmt::join(names, ", toy:"),
-         did_you_mean(name, names));
-  return toy::open(name, split, seed);
-}
 
 // The extension of a name without .gz: ".tsv" for train.tsv.gz.
 std::string extension(const std::string& name) {
@@ -159,7 +150,7 @@ std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data,
   const std::string& path = data[0];
   if (path.starts_with(toy_prefix)) {
     check_no_fields(data, fields);
-    return open_toy(path, split, seed);
+    return toy::open(path.substr(toy_prefix.size()), split, seed);
   }
   const std::string end = extension(path);
   if (end == ".tsv") return std::make_unique<FilePairs>(data, tsv_format(fields), options);

@@ -96,7 +96,7 @@ struct ReadOptions {
 /// - two line-aligned text files;
 /// - FILE.tsv with two columns;
 /// - FILE.jsonl with the keys source and target, or document and summary;
-/// - toy:NAME, a built-in corpus (datasets/corpora/toy.h).
+/// - toy:NAME, a built-in corpus (datasets/corpora/corpora.h).
 ///
 /// Files may be compressed by gzip (FILE.tsv.gz) and larger than memory (FilePairs). White space at
 /// the ends of a side is removed. Line ends within a side of a .jsonl become spaces.

@@ -7,11 +7,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "datasets/corpora/toy.h"
+#include "datasets/corpora/corpora.h"
 #include "datasets/text/internal/line_reader.h"
 #include "framework/random.h"
-#include "tests/datasets/temporary.h"
 #include "tests/datasets/gzip.h"
+#include "tests/datasets/temporary.h"
 
 namespace heed {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "datasets/corpora/toy.h"
+#include "datasets/corpora/corpora.h"
 #include "datasets/text/tokenizers/words.h"
 #include "tests/datasets/news_reader.h"
 

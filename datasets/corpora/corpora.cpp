@@ -1,4 +1,4 @@
-#include "datasets/corpora/toy.h"
+#include "datasets/corpora/corpora.h"
 
 #include <algorithm>
 #include <array>
@@ -11,6 +11,7 @@
 #include "datasets/corpora/internal/grammar.h"
 #include "datasets/corpora/internal/summarization.h"
 #include "framework/error.h"
+#include "framework/nearest.h"
 #include "framework/random.h"
 
 namespace heed::toy {
@@ -113,34 +114,47 @@ class Corpus final : public PairSource {
 };
 
 template <class Example>
-std::unique_ptr<PairSource> corpus(const std::string& name, Split split, std::uint64_t seed) {
-  return std::make_unique<Corpus<Example>>(name, split, seed);
+CorpusKind endless(const char* name, const char* help, bool unseen_words = false) {
+  return {
+      .name = name,
+      .help = help,
+      .unseen_words = unseen_words,
+      .open =
+          [name](Split split, std::uint64_t seed) {
+            return std::make_unique<Corpus<Example>>(name, split, seed);
+          },
+  };
 }
 
-struct Row {
-  const char* name;
-  std::unique_ptr<PairSource> (*open)(const std::string&, Split, std::uint64_t);
-};
-constexpr Row rows[] = {{"translation", corpus<Translation>},
-                        {"summarization", corpus<Report>},
-                        {"dates", corpus<Date>},
-                        {"reverse", corpus<Reverse>},
-                        {"copy", corpus<Copy>},
-                        {"sort", corpus<Sort>}};
+Registry<CorpusKind> all_corpora() {
+  const bool unseen_words = true;
+  return {"corpus",
+          {endless<Translation>("translation", "English sentences of 3 to 30 words in French"),
+           endless<Report>("summarization", "news reports of 60 to 150 words and their headlines",
+                           unseen_words),
+           endless<Date>("dates", "dates in common styles and in ISO 8601, each digit a word"),
+           endless<Reverse>("reverse", "4 to 16 letters in reverse order"),
+           endless<Copy>("copy", "4 to 16 letters and the same again"),
+           endless<Sort>("sort", "4 to 16 letters in the order of the alphabet")}};
+}
 
 }  // namespace
 
-std::vector<std::string> names() {
-  std::vector<std::string> all;
-  for (const Row& row : rows)
-    all.emplace_back(row.name);
-  return all;
-}
+std::vector<std::string> names() { return corpora().names(); }
 
 std::unique_ptr<PairSource> open(const std::string& name, Split split, std::uint64_t seed) {
-  for (const Row& row : rows)
-    if (name == row.name) return row.open(name, split, seed);
-  fail("toy:{}: no such built-in corpus; there are toy:{}", name, fmt::join(names(), ", toy:"));
+  if (const CorpusKind* corpus = corpora().find(name)) return corpus->open(split, seed);
+  fail("unknown corpus 'toy:{}': expected toy:{}{}", name, fmt::join(names(), ", toy:"),
+       did_you_mean(name, names()));
 }
 
 }  // namespace heed::toy
+
+namespace heed {
+
+Registry<CorpusKind>& corpora() {
+  static Registry<CorpusKind> corpora = toy::all_corpora();
+  return corpora;
+}
+
+}  // namespace heed

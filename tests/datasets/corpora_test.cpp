@@ -1,4 +1,4 @@
-#include "datasets/corpora/toy.h"
+#include "datasets/corpora/corpora.h"
 
 #include <algorithm>
 #include <map>
@@ -12,6 +12,7 @@
 #include "datasets/corpora/internal/dates.h"
 #include "datasets/corpora/internal/morphology.h"
 #include "framework/error.h"
+#include "tests/message_of.h"
 
 namespace heed::toy {
 namespace {
@@ -70,13 +71,44 @@ TEST_P(EveryCorpus, SplitsShareNoSource) {
 }
 
 TEST(Toy, UnknownNamesListTheKnown) {
-  try {
-    open("translations", Split::train, 1);
-    FAIL();
-  } catch (const Error& error) {
-    for (const string& name : names())
-      EXPECT_NE(string(error.what()).find(name), string::npos);
+  EXPECT_EQ(message_of([] { open("translations", Split::train, 1); }),
+            fmt::format("unknown corpus 'toy:translations': expected toy:{}; did you mean "
+                        "translation?",
+                        fmt::join(names(), ", toy:")));
+}
+
+TEST(Corpora, HaveARowEach) {
+  std::set<string> helps;
+  for (const char* name : {"translation", "summarization", "dates", "reverse", "copy", "sort"}) {
+    const CorpusKind& row = corpora().at(name);
+    EXPECT_EQ(row.unseen_words, row.name == "summarization");
+    EXPECT_TRUE(!row.help.empty() && helps.insert(row.help).second) << name;
+    EXPECT_EQ(row.open(Split::valid, 3)->at(5), open(name, Split::valid, 3)->at(5));
   }
+}
+
+/// What a test adds: one pair, which holds what it was opened with.
+std::unique_ptr<PairSource> echo(Split split, std::uint64_t seed) {
+  const char* const name = split == Split::train ? "train" : "held out";
+  return std::make_unique<MemoryPairs>(std::vector<Pair>{{name, std::to_string(seed)}}, "toy:echo");
+}
+
+TEST(Corpora, TakeOneOfAProgram) {
+  const std::vector<string> data = {"toy:echo"};
+  if (!corpora().find("echo")) {  // the first time, where tests are repeated
+    EXPECT_THROW(open_pairs(data, {}, Split::train, 1), Error);
+    corpora().add({.name = "echo", .help = "what it was opened with", .open = echo});
+  }
+  EXPECT_EQ(names().back(), "echo");
+  const auto train = open_pairs(data, {}, Split::train, 7);
+  EXPECT_EQ(train->name(), "toy:echo");
+  EXPECT_EQ(train->size(), 1);
+  EXPECT_EQ(train->at(0), (Pair{"train", "7"}));
+  EXPECT_EQ(open_pairs(data, {}, Split::test, 8)->at(0), (Pair{"held out", "8"}));
+  EXPECT_EQ(message_of([&] {
+              open_pairs(data, {"1", "2"}, Split::train, 1);
+            }),
+            "--fields belongs to a .tsv or a .jsonl; got 'toy:echo'");
 }
 
 TEST(Toy, LettersAreCopiedReversedAndSorted) {
