@@ -6,6 +6,7 @@
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
 #include "datasets/metrics/exact.h"
+#include "datasets/metrics/metrics.h"
 #include "datasets/metrics/perplexity.h"
 #include "datasets/metrics/rouge.h"
 #include "datasets/text/batching.h"

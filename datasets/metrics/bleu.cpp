@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "datasets/metrics/internal/lines.h"
+#include "datasets/metrics/metrics.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
 #include "datasets/text/utf8.h"
 #include "datasets/text/vocabulary.h"
 #include "framework/error.h"
+#include "framework/fields.h"
 #include "framework/nearest.h"
 
 namespace heed {
@@ -132,6 +135,25 @@ void check_options(const BleuOptions& options) {
 
 }  // namespace
 
+void BleuOptions::list(Fields& f) {
+  f("tokenize", tokenize, one_of(bleu_tokenizers()),
+    fmt::format("how to split words: {}", fmt::join(bleu_tokenizers(), ", ")))
+      .option("tokenize");
+  f("smooth", smooth, one_of(smoothings),
+    fmt::format("smoothing of orders without matches: {}", fmt::join(smoothings, ", ")))
+      .option("smooth");
+  // A field has a value, so it cannot refer to smooth_value itself. The closure owns what it does
+  // refer to.
+  const auto value = std::make_shared<double>(::heed::smooth_value(*this));
+  f("smooth_value", *value, between(0.0), "value of floor (default 0.1) or add-k (default 1)")
+      .option("smooth-value")
+      .without_effect_if(smooth != "floor" && smooth != "add-k", "smooth")
+      .then([this, value] { smooth_value = *value; });
+  f("lowercase", lowercase, any_value(), "ignore the case of letters").option("lowercase");
+  f("effective_order", effective_order, any_value(),
+    "ignore orders longer than the hypothesis, as for single lines");
+}
+
 std::string BleuScore::signature() const {
   std::string smooth = options.smooth;
   if (smooth == "floor" || smooth == "add-k")
@@ -189,6 +211,14 @@ BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::stri
                         BleuOptions options) {
   options.effective_order = true;
   return corpus_bleu(std::span(&hypothesis, 1), columns(references), options);
+}
+
+MetricScore metric_score(const BleuScore& s) {
+  return {.figures = {{"score", s.score}},
+          .signature = s.signature(),
+          .text = fmt::format(
+              "BLEU {:.4f}   precisions {:.1f}, brevity penalty {:.3f}, {} words for {}\n", s.score,
+              fmt::join(s.precisions, "/"), s.bp, s.sys_len, s.ref_len)};
 }
 
 }  // namespace heed

@@ -10,12 +10,17 @@
 
 namespace heed {
 
+class Fields;        // framework/fields.h
+struct MetricScore;  // metrics.h
+
 struct BleuOptions {
   std::string tokenize = "13a";          // one of bleu_tokenizers()
   std::string smooth = "exp";            // "exp", "floor", "add-k", "none" (Chen and Cherry 2014)
   std::optional<double> smooth_value{};  // for floor (default 0.1) and add-k (default 1)
   bool lowercase = false;
   bool effective_order = false;  // ignore orders longer than the hypothesis; sentence_bleu sets it
+
+  void list(Fields& f);
 };
 
 /// The counts of one or more lines from which BLEU is computed. The score of a corpus depends on
@@ -68,5 +73,8 @@ BleuScore bleu_score(const BleuCounts& counts, Index references = 1,
 /// One line against its references, with effective order.
 BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::string> references,
                         BleuOptions options = {});
+
+/// The figure "score".
+MetricScore metric_score(const BleuScore& score);
 
 }  // namespace heed

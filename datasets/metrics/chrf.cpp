@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 
 #include "datasets/metrics/internal/lines.h"
+#include "datasets/metrics/metrics.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
 #include "datasets/text/utf8.h"
 #include "framework/error.h"
+#include "framework/fields.h"
 
 namespace heed {
 
@@ -90,6 +92,15 @@ double f_score(const ChrfCounts& counts) {
 
 }  // namespace
 
+void ChrfOptions::list(Fields& f) {
+  const auto holds = [](const FieldValue& value) {
+    return value == FieldValue(Index{0}) || value == FieldValue(Index{2});
+  };
+  f("word_order", word_order, Range("0 (chrF) or 2 (chrF++)", holds, "0|2"), "2 for chrF++")
+      .option("word-order");
+  f("lowercase", lowercase, any_value(), "ignore the case of letters").option("lowercase");
+}
+
 ChrfCounts& ChrfCounts::operator+=(const ChrfCounts& other) {
   for (std::size_t n = 0; n < orders.size(); ++n) {
     orders[n].hypothesis += other.orders[n].hypothesis;
@@ -145,6 +156,13 @@ ChrfScore corpus_chrf(std::span<const std::string> hypotheses,
 ChrfScore sentence_chrf(const std::string& hypothesis, std::span<const std::string> references,
                         const ChrfOptions& options) {
   return corpus_chrf(std::span(&hypothesis, 1), columns(references), options);
+}
+
+MetricScore metric_score(const ChrfScore& s) {
+  const char* const name = s.options.word_order == 2 ? "chrF2++" : "chrF2";
+  return {.figures = {{"score", s.score}},
+          .signature = s.signature(),
+          .text = fmt::format("{} {:.4f}\n", name, s.score)};
 }
 
 }  // namespace heed

@@ -10,9 +10,14 @@
 
 namespace heed {
 
+class Fields;        // framework/fields.h
+struct MetricScore;  // metrics.h
+
 struct ChrfOptions {
   int word_order = 0;  // 0: chrF (Popović 2015), 2: chrF++ (Popović 2017)
   bool lowercase = false;
+
+  void list(Fields& f);
 };
 
 /// The counts of one or more lines from which chrF is computed: n-grams of 1 to 6 characters,
@@ -59,5 +64,8 @@ ChrfScore chrf_score(const ChrfCounts& counts, Index references = 1,
 /// One line against its references.
 ChrfScore sentence_chrf(const std::string& hypothesis, std::span<const std::string> references,
                         const ChrfOptions& options = {});
+
+/// The figure "score".
+MetricScore metric_score(const ChrfScore& score);
 
 }  // namespace heed

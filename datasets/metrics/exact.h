@@ -2,11 +2,14 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "framework/error.h"
 #include "framework/types.h"
 
 namespace heed {
+
+struct MetricScore;  // metrics.h
 
 /// The share of lines, 0 to 1, that equal their reference byte for byte.
 ///
@@ -23,5 +26,14 @@ inline double exact_match(std::span<const std::string> hypotheses,
     equal += hypotheses[i] == references[i];
   return static_cast<double>(equal) / static_cast<double>(hypotheses.size());
 }
+
+/// The same with several references: a line counts where it equals one of them. The figure is
+/// "score". references[r][i] is the r-th reference of hypotheses[i].
+///
+/// Throws Error when
+/// - there are no lines or no references;
+/// - the numbers of lines differ.
+MetricScore exact_score(std::span<const std::string> hypotheses,
+                        std::span<const std::vector<std::string>> references);
 
 }  // namespace heed

@@ -7,10 +7,12 @@
 #include "datasets/metrics/internal/lcs.h"
 #include "datasets/metrics/internal/lines.h"
 #include "datasets/metrics/internal/porter.h"
+#include "datasets/metrics/metrics.h"
 #include "datasets/metrics/overlap.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
 #include "framework/error.h"
+#include "framework/fields.h"
 
 namespace heed {
 
@@ -21,6 +23,7 @@ using Sentence = std::vector<std::uint32_t>;
 constexpr PrecisionRecall RougeScore::*parts[] = {&RougeScore::rouge1, &RougeScore::rouge2,
                                                   &RougeScore::rouge3, &RougeScore::rougeL,
                                                   &RougeScore::rougeLsum};
+constexpr const char* part_names[] = {"rouge1", "rouge2", "rouge3", "rougeL", "rougeLsum"};
 
 struct Text {
   Sentence words;                   // of the whole text
@@ -100,6 +103,11 @@ bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); 
 
 }  // namespace
 
+void RougeOptions::list(Fields& f) {
+  f("stem", stem, any_value(), "compare stems (Porter) of words longer than three letters")
+      .option("stem");
+}
+
 std::vector<std::string> rouge_words(std::string_view text, const RougeOptions& options) {
   // All of Unicode is put into lower case, since the Kelvin sign becomes a k, for instance.
   const std::string lower = lowercase(text);
@@ -165,6 +173,22 @@ RougeScore mean_rouge(std::span<const std::string> hypotheses,
     scores.push_back(rouge(hypotheses[i], line, options));
   }
   return mean(scores);
+}
+
+MetricScore metric_score(const RougeScore& score, Index references, const RougeOptions& options) {
+  MetricScore result;
+  result.signature = rouge_signature(references, options);
+  result.text = fmt::format("{:<10} {:>9} {:>9} {:>9}\n", "", "precision", "recall", "F");
+  for (std::size_t i = 0; i < std::size(parts); ++i) {
+    const PrecisionRecall& part = score.*parts[i];
+    const std::string name = part_names[i];
+    result.figures.push_back({name + ".precision", part.precision});
+    result.figures.push_back({name + ".recall", part.recall});
+    result.figures.push_back({name + ".fmeasure", part.fmeasure});
+    result.text += fmt::format("{:<10} {:9.4f} {:9.4f} {:9.4f}\n", name, part.precision,
+                               part.recall, part.fmeasure);
+  }
+  return result;
 }
 
 }  // namespace heed

@@ -9,8 +9,13 @@
 
 namespace heed {
 
+class Fields;        // framework/fields.h
+struct MetricScore;  // metrics.h
+
 struct RougeOptions {
   bool stem = false;  // replace words of more than three letters by their stems (porter.h)
+
+  void list(Fields& f);
 };
 
 /// All from 0 to 1.
@@ -52,6 +57,9 @@ RougeScore mean(std::span<const RougeScore> scores);
 
 /// "nrefs:1|stem:no|version:heed-0.1.0". rouge_score itself defines no signature.
 std::string rouge_signature(Index references, const RougeOptions& options);
+
+/// The figures "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", ...
+MetricScore metric_score(const RougeScore& score, Index references, const RougeOptions& options);
 
 /// The words that ROUGE counts.
 std::vector<std::string> rouge_words(std::string_view text, const RougeOptions& options = {});
