@@ -25,7 +25,7 @@ CLI::Option* add_list(CLI::App* command, const Field& field, GivenOptions& given
 }
 
 CLI::Option* add_flag(CLI::App* command, const Field& field, GivenOptions& given) {
-  const auto take = [&given, key = field.key()](std::int64_t) { given[key] = true; };
+  const auto take = [&given, key = field.key()](std::int64_t count) { given[key] = count > 0; };
   return command->add_flag_function("--" + field.option(), take, field.help());
 }
 
@@ -53,6 +53,10 @@ std::map<std::string, CLI::Option*> add_field_options(CLI::App* command, const F
   std::map<std::string, CLI::Option*> options;
   for (const Field& field : fields.all()) {
     if (field.option().empty()) continue;
+    if (CLI::Option* there = command->get_option_no_throw("--" + field.option())) {
+      options[field.key()] = there;
+      continue;
+    }
     const bool list = std::holds_alternative<Lists>(field.initial());
     const bool flag = std::holds_alternative<bool>(field.initial());
     auto* add = add_value;
