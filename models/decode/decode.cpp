@@ -11,25 +11,6 @@ namespace heed {
 
 namespace {
 
-void check_options(const DecodeOptions& o) {
-  check(o.beam >= 1 && o.nbest >= 1 && (o.sample || o.nbest <= o.beam), "decode",
-        "expected 1 <= nbest <= beam; got {} and {}", o.nbest, o.beam);
-  check(o.min_length >= 0 && o.max_length >= 0 && o.usual_length >= 0 && o.no_repeat_ngram >= 0,
-        "decode", "expected lengths of at least 0; got {}, {}, {} and n-grams of {}", o.min_length,
-        o.max_length, o.usual_length, o.no_repeat_ngram);
-  check(o.max_length == 0 || o.min_length <= o.max_length, "decode",
-        "expected min_length of at most max_length; got {} and {}", o.min_length, o.max_length);
-  check(o.coverage_penalty >= 0 && std::isfinite(o.coverage_penalty), "decode",
-        "expected a coverage penalty of at least 0; got {}", o.coverage_penalty);
-  if (!o.sample) return;
-  check(o.coverage_penalty == 0, "decode",
-        "expected no coverage penalty: samples are not ranked; got {}", o.coverage_penalty);
-  check(o.temperature >= 0 && std::isfinite(o.temperature) && o.top_k >= 0 && o.top_p >= 0 &&
-            o.top_p <= 1,
-        "decode", "expected temperature >= 0, top_k >= 0 and 0 <= top_p <= 1; got {}, {} and {}",
-        o.temperature, o.top_k, o.top_p);
-}
-
 /// The most tokens of an output for a source of that many tokens.
 Index most_tokens(const Seq2Seq& model, Index source, const DecodeOptions& o) {
   Index most = o.max_length;
@@ -80,6 +61,7 @@ void rule_out(std::span<const Id> ids, const DecodeOptions& o, std::span<Real> l
   constexpr Real never = -std::numeric_limits<Real>::infinity();
   logits[pad_id] = never;
   logits[bos_id] = never;
+  if (o.forbid_unk) logits[unk_id] = never;
   if (static_cast<Index>(ids.size()) < o.min_length) logits[eos_id] = never;
   // the tokens of an n-gram before its last
   const auto before = static_cast<std::size_t>(o.no_repeat_ngram - 1);
@@ -94,7 +76,6 @@ std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model,
                                             std::span<const std::vector<Id>> sources,
                                             const DecodeOptions& options,
                                             std::span<const std::uint64_t> numbers) {
-  check_options(options);
   return Decoder(model)(sources, options, numbers);
 }
 

@@ -3,14 +3,17 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "framework/fields.h"
 #include "models/model.h"
 
 namespace heed {
 
-/// docs/decoding.md has the equations.
+/// docs/decoding.md has the equations. The lists have the ranges.
 struct DecodeOptions {
   int beam = 5;                     // 1: greedy search
   Real length_penalty = Real(0.6);  // alpha of Wu et al. 2016, equation 14; 0: none
@@ -23,6 +26,7 @@ struct DecodeOptions {
   Index no_repeat_ngram = 0;  // no n-gram of this size occurs twice in an output; 0: it may
   // beta of Wu et al. 2016, equation 14; 0: none. Needs a model that attends to its source.
   double coverage_penalty = 0;
+  bool forbid_unk = false;  // no output holds <unk>
 
   bool sample = false;     // draw each token from the model's distribution instead of searching
   double temperature = 1;  // p^(1 / temperature), normalised; 0: always the likeliest token
@@ -30,7 +34,17 @@ struct DecodeOptions {
   // then from the fewest of these that together have this probability (Holtzman et al. 2020); 1:
   // from all of these
   double top_p = 1;
-  std::uint64_t seed = 1;
+  std::uint64_t seed = 1;  // at most 2^63 - 1
+
+  /// What a run keeps in its configuration: of the search, and what outputs may hold.
+  void list(Fields& f);
+  /// temperature, top_k, top_p and seed. They have no effect without `sample`.
+  void list_sampling(Fields& f);
+  /// Throws FieldError where options that are each in their range contradict each other:
+  /// - min_length exceeds a max_length that is not 0;
+  /// - nbest is below 1, or exceeds the beam of a search;
+  /// - there is a coverage penalty for samples, which are not ranked.
+  void check() const;
 };
 
 struct Hypothesis {
@@ -62,13 +76,19 @@ struct Hypothesis {
 /// nothing stood between them in training. A model that was trained on lines after <s> needs bos_id
 /// as the first token of the text.
 ///
-/// Where blocked n-grams and min_length rule out every token, an output ends as if cut. Such
-/// outputs are returned only where there are not `nbest` others. There is at least one hypothesis
-/// for each source; there may be fewer than nbest.
+/// Tokens are ruled out by min_length, no_repeat_ngram and forbid_unk. The next likeliest take
+/// their place. A search does not normalise the probabilities of the others again: scores stay
+/// those of the model. A sample is drawn from the others with their probabilities normalised; its
+/// log probability too stays that of the model. forbid_unk rules out unk_id alone: a model that
+/// copies may still say the words of its source that the vocabulary lacks.
+///
+/// Where every token is ruled out, an output ends as if cut. Such outputs are returned only where
+/// there are not `nbest` others. There is at least one hypothesis for each source; there may be
+/// fewer than nbest.
 ///
 /// Where max_length is 0, an output ends at the latest where the positions of the model end.
 /// Throws Error when
-/// - an option is out of range;
+/// - an option is out of the range that its list has, or check() refuses the options;
 /// - max_length or min_length exceeds the positions of the model (ConvS2S has a limited number,
 ///   every other model decodes any length);
 /// - the text of a language model is empty.
@@ -90,7 +110,7 @@ std::vector<Hypothesis> decode(const Seq2Seq& model, const Source& source,
 }
 
 /// decode() for many batches with one model. What it needs of the weights is prepared once, so they
-/// may not change while it is used.
+/// may not change while it is used. Any number of threads may use one.
 class Decoder {
  public:
   explicit Decoder(const Seq2Seq& model) : model_(model), prepared_(model.prepare()) {}
@@ -98,6 +118,7 @@ class Decoder {
       std::span<const std::vector<Id>> sources, const DecodeOptions& options,
       std::span<const std::uint64_t> numbers = {}) const;
   const Seq2Seq& model() const { return model_; }
+  const std::shared_ptr<const Prepared>& prepared() const { return prepared_; }
 
  private:
   const Seq2Seq& model_;

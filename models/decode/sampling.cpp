@@ -13,22 +13,22 @@ namespace {
 
 constexpr std::size_t first_sorted = 64;  // of the likeliest tokens, before more are needed
 
-bool likelier(const Choice& a, const Choice& b) {
+bool likelier(const TokenChoice& a, const TokenChoice& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-void keep_top_k(std::vector<Choice>& all, std::size_t k) {
+void keep_top_k(std::vector<TokenChoice>& all, std::size_t k) {
   if (k == 0 || k >= all.size()) return;
   std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(k), all.end(), likelier);
   all.resize(k);
 }
 
 /// Keeps the likeliest choices that together hold the share p. Sorts only as many as are needed.
-void keep_top_p(std::vector<Choice>& all, double p) {
+void keep_top_p(std::vector<TokenChoice>& all, double p) {
   if (p >= 1) return;
   double total = 0;
   double held = 0;
-  for (const Choice& c : all)
+  for (const TokenChoice& c : all)
     total += c.weight;
   std::size_t sorted = 0;
   std::size_t kept = 0;
@@ -65,21 +65,16 @@ struct Samples {
   }
 };
 
-/// Draws the next token of each sample; pad_id where every token is ruled out. Replaces the logits
-/// of what is ruled out.
-std::vector<Id> draw_tokens(const Samples& samples, Tensor& logits, Index position,
-                            const DecodeOptions& o) {
+/// Draws the next token of each sample, as draw_next().
+std::vector<Id> draw_tokens(const Samples& samples, Tensor& logits, const DecodeOptions& o) {
   const Index m = logits.shape()[0];
   const Index n = logits.shape()[1];
-  std::vector<Id> drawn(samples.live.size(), pad_id);
+  std::vector<Id> drawn(samples.live.size());
   kernels::parallel_for(m, kernels::grain_of(16 * n), [&](Index begin, Index end) {
     for (Index r = begin; r < end; ++r) {
       const Sample& sample = samples.live[r];
       const std::span<Real> row(logits.data() + r * n, static_cast<std::size_t>(n));
-      rule_out(sample.output->ids, o, row);
-      Random random(sample.key.seed, sample.key.stream);
-      random.seek(static_cast<std::uint64_t>(2 * position));  // uniform() takes two words
-      if (const auto from = choices(row, o); !from.empty()) drawn[r] = draw(from, random.uniform());
+      drawn[r] = draw_next(sample.output->ids, sample.key, o, row);
     }
   });
   return drawn;
@@ -106,8 +101,8 @@ Samples extended(const Samples& samples, std::span<const Id> drawn, const Tensor
 
 }  // namespace
 
-std::vector<Choice> choices(std::span<const Real> logits, const DecodeOptions& o) {
-  std::vector<Choice> all;
+std::vector<TokenChoice> choices(std::span<const Real> logits, const DecodeOptions& o) {
+  std::vector<TokenChoice> all;
   Real best = -std::numeric_limits<Real>::infinity();
   for (std::size_t j = 0; j < logits.size(); ++j)
     if (usable(logits[j])) {
@@ -118,24 +113,33 @@ std::vector<Choice> choices(std::span<const Real> logits, const DecodeOptions& o
   const bool greedy = !std::isfinite(1 / o.temperature);
   keep_top_k(all, greedy ? 1 : static_cast<std::size_t>(o.top_k));
   const double sharper = greedy ? 1 : 1 / o.temperature;
-  for (Choice& c : all)
+  for (TokenChoice& c : all)
     c.weight = std::exp(static_cast<double>(c.logit - best) * sharper);
   keep_top_p(all, o.top_p);
   return all;
 }
 
-Id draw(std::span<const Choice> choices, double u) {
+Id draw(std::span<const TokenChoice> choices, double u) {
   double total = 0;
   double passed = 0;
-  for (const Choice& c : choices)
+  for (const TokenChoice& c : choices)
     total += c.weight;
   Id last = choices.front().id;
-  for (const Choice& c : choices) {
+  for (const TokenChoice& c : choices) {
     if (c.weight > 0) last = c.id;  // by rounding the sum may stay below the total
     passed += c.weight;
     if (passed > u * total) break;
   }
   return last;
+}
+
+Id draw_next(std::span<const Id> ids, RandomKey key, const DecodeOptions& o,
+             std::span<Real> logits) {
+  rule_out(ids, o, logits);
+  Random random(key.seed, key.stream);
+  random.seek(2 * ids.size());  // uniform() takes two words
+  const std::vector<TokenChoice> from = choices(logits, o);
+  return from.empty() ? pad_id : draw(from, random.uniform());
 }
 
 std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d,
@@ -148,15 +152,15 @@ std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d,
   for (std::size_t i = 0; i < results.size(); ++i) {
     const std::uint64_t number = numbers.empty() ? i : numbers[i];
     for (std::size_t s = 0; s < results[i].size(); ++s)
-      samples.add({&results[i][s], d.most[i], {o.seed, mix(number, s)}}, i, first[i]);
+      samples.add({&results[i][s], d.most[i], sample_key(o.seed, number, s)}, i, first[i]);
   }
   state->select(samples.rows);
-  for (Index position = 0; !samples.live.empty(); ++position) {
+  while (!samples.live.empty()) {
     Tensor logits = d.model.step(*state, samples.tokens);
     Tensor log_sums({logits.shape()[0]});
     // before tokens are ruled out: each keeps the probability that the model gives it
     kernels::log_sum_exp(logits.shape()[0], logits.shape()[1], logits.data(), log_sums.data());
-    const std::vector<Id> drawn = draw_tokens(samples, logits, position, o);
+    const std::vector<Id> drawn = draw_tokens(samples, logits, o);
     samples = extended(samples, drawn, logits, log_sums);
     state->select(samples.rows);
   }

@@ -1,5 +1,7 @@
+#include <map>
 #include <numeric>
 
+#include "tests/message_of.h"
 #include "tests/models/decoding.h"
 
 // Each option of decode(), for every family, against all possible outputs.
@@ -69,6 +71,7 @@ struct Row {
   Index max_length;
   Index ngram;
   double coverage;
+  bool forbid_unk = false;
 };
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
@@ -85,14 +88,18 @@ const std::vector<Row>& rows() {
       {Real(0.6), 1, 4, 0, 0.5},
       {Real(0.6), 0, 4, 2, 0.4},
       {0, 4, 4, 1, 0.3},
+      {Real(0.6), 0, 4, 0, 0, true},
+      {1, 2, 4, 2, 0, true},
+      {0, 3, 4, 1, 0, true},  // there are two words
+      {Real(0.6), 0, 3, 0, 0.5, true},
   };
   return all;
 }
 
 std::string name_of(const Family& family, std::uint64_t seed, const Row& r) {
-  return fmt::format("{}, seed {}, penalty {}, {} to {} words, n-grams of {}, coverage {}",
+  return fmt::format("{}, seed {}, penalty {}, {} to {} words, n-grams of {}, coverage {}{}",
                      family.name, seed, r.length_penalty, r.min_length, r.max_length, r.ngram,
-                     r.coverage);
+                     r.coverage, r.forbid_unk ? ", no <unk>" : "");
 }
 
 TEST(DecodeOptions, GiveTheBestOfAllOutputsThatTheyAllow) {
@@ -110,7 +117,8 @@ TEST(DecodeOptions, GiveTheBestOfAllOutputsThatTheyAllow) {
                                 .min_length = r.min_length,
                                 .max_length = r.max_length,
                                 .no_repeat_ngram = r.ngram,
-                                .coverage_penalty = r.coverage};
+                                .coverage_penalty = r.coverage,
+                                .forbid_unk = r.forbid_unk};
           const auto found = decode(*model, sources, o);
           ASSERT_EQ(found.size(), sources.size());
           for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -140,7 +148,8 @@ TEST(DecodeOptions, OfASourceDoNotDependOnTheOthers) {
                               .min_length = r.min_length,
                               .max_length = r.max_length,
                               .no_repeat_ngram = r.ngram,
-                              .coverage_penalty = r.coverage};
+                              .coverage_penalty = r.coverage,
+                              .forbid_unk = r.forbid_unk};
         const auto together = decode(*model, sources, o);
         for (std::size_t i = 0; i < sources.size(); ++i)
           expect_same(together[i], decode(*model, Lines{sources[i]}, o)[0],
@@ -179,6 +188,113 @@ TEST(NoRepeatNgram, HoldsForEveryModelAndEverySearch) {
           }
         }
     }
+}
+
+bool says_unk(const Hypothesis& h) {
+  return std::find(h.ids.begin(), h.ids.end(), unk_id) != h.ids.end();
+}
+
+TEST(ForbidUnk, LeavesTheBestOfTheOutputsThatDoNotSayIt) {
+  int changed = 0;
+  for (const Family& family : families())
+    for (std::uint64_t seed : {1, 2, 3}) {
+      const auto model = family.make(seed);
+      for (const auto& source : random_lines({3, 1, 4}, seed + 40, small_vocabulary)) {
+        DecodeOptions o{.beam = 121, .max_length = 4};
+        std::vector<Hypothesis> all = enumerate(*model, source, o);
+        if (says_unk(all.front())) ++changed;
+        std::erase_if(all, says_unk);
+        o.forbid_unk = true;
+        expect_same(decode_one(*model, source, o), std::span(all).first(1),
+                    fmt::format("{}, seed {}", family.name, seed));
+      }
+    }
+  EXPECT_GE(changed, 10) << "<unk> was among the best";
+}
+
+/// After every word the same probabilities: 0.5 for <unk>, 0.3 for 4, and 0.2 for </s>; with
+/// `copies` 0.25 for <unk>, and as much for the first id beyond the vocabulary.
+class SayingUnk : public Seq2Seq {
+ public:
+  struct State : DecoderState {
+    Index count = 0;
+    Index rows() const override { return count; }
+    void select(std::span<const Index> rows) override { count = static_cast<Index>(rows.size()); }
+  };
+  explicit SayingUnk(bool copies) : copies_(copies) {}
+  void visit(Visitor&) override {}
+  Index vocabulary() const override { return small_vocabulary; }
+  bool copies() const override { return copies_; }
+  Variable loss(const Batch&, const CrossEntropy&) const override { return {}; }
+  Variable logits(const Batch&, std::vector<AttentionMap>*) const override { return {}; }
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override {
+    auto state = std::make_unique<State>();
+    state->count = source.spans.count();
+    return state;
+  }
+  Tensor step(DecoderState& state, std::span<const Id>) const override {
+    const Index n = small_vocabulary + (copies_ ? 1 : 0);
+    Tensor logits = Tensor::full({state.rows(), n}, never_copied);
+    for (Index r = 0; r < state.rows(); ++r) {
+      Real* const row = logits.data() + r * n;
+      row[unk_id] = static_cast<Real>(std::log(copies_ ? 0.25 : 0.5));
+      row[4] = static_cast<Real>(std::log(0.3));
+      row[eos_id] = static_cast<Real>(std::log(0.2));
+      if (copies_) row[small_vocabulary] = static_cast<Real>(std::log(0.25));
+    }
+    return logits;
+  }
+
+ private:
+  bool copies_;
+};
+
+TEST(ForbidUnk, TakesTheNextTokenInEveryWayOfDecoding) {
+  constexpr int draws = 4000;
+  for (const bool copies : {false, true})
+    for (const int beam : {1, 2}) {
+      const SayingUnk model(copies);
+      const auto best = decode_one(model, {5},
+                                   {.beam = beam,
+                                    .length_penalty = 0,
+                                    .min_length = 2,
+                                    .max_length = 2,
+                                    .forbid_unk = true});
+      EXPECT_EQ(best[0].ids, (std::vector<Id>{4, 4}));
+      EXPECT_NEAR(best[0].log_probability, 2 * std::log(0.3), 1e-5) << "that of the model";
+      std::map<Id, int> counts;
+      for (const Hypothesis& h : decode_one(model, {5},
+                                            {.nbest = draws,
+                                            .min_length = 1,
+                                            .max_length = 1,
+                                            .forbid_unk = true,
+                                            .sample = true,
+                                            .seed = 7}))
+        ++counts[h.ids.at(0)];
+      const double word = copies ? 0.3 / 0.55 : 1;
+      const double deviation = std::sqrt(word * (1 - word) * draws);
+      EXPECT_NEAR(counts[4], word * draws, 4 * deviation);
+      EXPECT_EQ(counts[4] + counts[small_vocabulary], draws)
+          << "the words of the source stay allowed";
+    }
+}
+
+TEST(ForbidUnk, EndsAnOutputWhereNothingElseMayFollow) {
+  struct OnlyUnk : SayingUnk {
+    OnlyUnk() : SayingUnk(false) {}
+    Tensor step(DecoderState& state, std::span<const Id>) const override {
+      Tensor logits = Tensor::full({state.rows(), small_vocabulary}, never_copied);
+      for (Index r = 0; r < state.rows(); ++r)
+        logits[r * small_vocabulary + unk_id] = 0;
+      return logits;
+    }
+  };
+  for (const bool sample : {false, true}) {
+    const auto found = decode_one(OnlyUnk(), {5}, {.forbid_unk = true, .sample = sample});
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_TRUE(found[0].ids.empty());
+    EXPECT_FALSE(found[0].ended);
+  }
 }
 
 /// A model whose rows can copy words of their own source. The distribution does not depend on the
@@ -298,16 +414,25 @@ TEST(DecodeOptions, AreCheckedAndSayWhatIsWrong) {
     }
   };
   for (const Bad& bad : std::vector<Bad>{
-           {{.min_length = -1}, "expected lengths of at least 0"},
-           {{.no_repeat_ngram = -2}, "n-grams of -2"},
-           {{.coverage_penalty = -1}, "expected a coverage penalty of at least 0; got -1"},
-           {{.coverage_penalty = NAN}, "expected a coverage penalty"},
-           {{.coverage_penalty = 1, .sample = true}, "samples are not ranked"},
-           {{.sample = true, .temperature = -1}, "expected temperature >= 0"},
-           {{.sample = true, .temperature = INFINITY}, "expected temperature >= 0"},
-           {{.sample = true, .top_k = -1}, "top_k >= 0"},
-           {{.sample = true, .top_p = 1.5}, "0 <= top_p <= 1"},
-           {{.sample = true, .top_p = NAN}, "0 <= top_p <= 1"},
+           {{.beam = 1001}, "[decode] beam: expected a whole number from 1 to 1000; got 1001"},
+           {{.length_penalty = NAN}, "[decode] length_penalty: expected a number from 0 to 100"},
+           {{.min_length = -1}, "min_length: expected a whole number from 0 to 1048576; got -1"},
+           {{.max_length = -1}, "max_length: expected a whole number from 0 to 1048576; got -1"},
+           {{.usual_length = -1}, "usual_length: expected a whole number of at least 0; got -1"},
+           {{.no_repeat_ngram = -2}, "no_repeat_ngram: expected a whole number from 0 to 1048576"},
+           {{.coverage_penalty = -1}, "coverage_penalty: expected a number from 0 to 100; got -1"},
+           {{.coverage_penalty = NAN}, "coverage_penalty: expected a number from 0 to 100"},
+           {{.coverage_penalty = 1, .sample = true},
+            "coverage_penalty: expected 0, because samples are not ranked; got 1"},
+           {{.nbest = 0, .sample = true}, "nbest: expected a whole number above 0; got 0"},
+           {{.sample = true, .temperature = -1}, "temperature: expected a number from 0 to 1000"},
+           {{.sample = true, .temperature = INFINITY}, "temperature: expected a number from 0 to"},
+           {{.sample = true, .top_k = -1}, "top_k: expected a whole number of at least 0; got -1"},
+           {{.sample = true, .top_p = 1.5}, "top_p: expected a number from 0 to 1; got 1.5"},
+           {{.sample = true, .top_p = NAN}, "top_p: expected a number from 0 to 1"},
+           {{.sample = true, .seed = ~std::uint64_t{0}},
+            "seed: expected a whole number from 0 to 9223372036854775807; got "
+            "18446744073709551615"},
        })
     expect(*transformer, bad.options, bad.message);
   expect(*recurrent, {.coverage_penalty = 1},
@@ -316,6 +441,37 @@ TEST(DecodeOptions, AreCheckedAndSayWhatIsWrong) {
          "[coverage] expected a model that attends to its source; this one has none");
   const std::vector<std::uint64_t> two = {1, 2};
   EXPECT_THROW(decode(*transformer, sources, {}, two), Error);
+}
+
+TEST(DecodeOptions, AreListedAsAConfigurationKeepsThem) {
+  DecodeOptions o;
+  const Fields kept = fields_of(o);
+  EXPECT_EQ(kept.keys(),
+            (std::vector<std::string>{"beam", "length_penalty", "min_length", "max_length",
+                                      "no_repeat_ngram", "coverage_penalty", "forbid_unk"}));
+  Fields sampling;
+  o.list_sampling(sampling);
+  EXPECT_EQ(sampling.keys(), (std::vector<std::string>{"temperature", "top_k", "top_p", "seed"}));
+  for (const Fields* list : std::initializer_list<const Fields*>{&kept, &sampling})
+    for (const Field& field : list->all()) {
+      std::string option = field.key();
+      std::replace(option.begin(), option.end(), '_', '-');
+      EXPECT_EQ(field.option(), option);
+      EXPECT_EQ(field.resume(), Resume::free) << option;
+      EXPECT_NO_THROW(field.check()) << option << ": a default";
+      field.set(field.parse(to_text(field.value())));
+    }
+  kept.find("length_penalty")->set(kept.find("length_penalty")->parse("0.25"));
+  kept.find("forbid_unk")->set(true);
+  sampling.find("seed")->set(sampling.find("seed")->parse("9223372036854775807"));
+  EXPECT_EQ(o.length_penalty, Real(0.25));
+  EXPECT_TRUE(o.forbid_unk);
+  EXPECT_EQ(o.seed, 9223372036854775807u);
+  EXPECT_EQ(message_of([&] { sampling.find("seed")->parse("9223372036854775808"); }),
+            "seed: expected a whole number from 0 to 9223372036854775807; got 9223372036854775808");
+  EXPECT_EQ(message_of([] { DecodeOptions{.min_length = 3, .max_length = 2}.check(); }),
+            "min_length: expected at most max_length, 2; got 3");
+  EXPECT_NO_THROW((DecodeOptions{.min_length = 3, .max_length = 0}.check()));
 }
 
 TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {

@@ -65,9 +65,9 @@ TEST(Choices, AreTheLikeliestByCountAndByShare) {
         {.sample = true, .temperature = row.temperature, .top_k = row.top_k, .top_p = row.top_p});
     double total = 0;
     std::map<Id, double> got;
-    for (const Choice& c : chosen)
+    for (const TokenChoice& c : chosen)
       total += c.weight;
-    for (const Choice& c : chosen)
+    for (const TokenChoice& c : chosen)
       if (c.weight > 0) got[c.id] = c.weight / total;
     const std::string what = fmt::format("of {} logits, temperature {}, k {}, p {}",
                                          row.logits.size(), row.temperature, row.top_k, row.top_p);
@@ -96,7 +96,7 @@ TEST(Choices, OfAHugeVocabularyAreThoseOfSortingIt) {
       expected.push_back(order[i]);
       held += std::exp(log_p[static_cast<std::size_t>(order[i])]);
     }
-    for (const Choice& c : choices(logits, {.sample = true, .top_p = p}))
+    for (const TokenChoice& c : choices(logits, {.sample = true, .top_p = p}))
       got.push_back(c.id);
     // the sum is rounded
     EXPECT_NEAR(static_cast<double>(got.size()), static_cast<double>(expected.size()), 1) << p;
@@ -108,7 +108,7 @@ TEST(Choices, OfAHugeVocabularyAreThoseOfSortingIt) {
 }
 
 TEST(Draw, TakesEachChoiceForItsShareOfTheWay) {
-  const std::vector<Choice> from = {{7, 0, 1}, {3, 0, 0}, {5, 0, 2}, {9, 0, 1}, {2, 0, 0}};
+  const std::vector<TokenChoice> from = {{7, 0, 1}, {3, 0, 0}, {5, 0, 2}, {9, 0, 1}, {2, 0, 0}};
   for (const auto& [u, id] : std::vector<std::pair<double, Id>>{
            {0, 7}, {0.249, 7}, {0.25, 5}, {0.5, 5}, {0.749, 5}, {0.75, 9}, {1 - 1e-16, 9}, {1, 9}})
     EXPECT_EQ(draw(from, u), id) << u;
@@ -137,7 +137,8 @@ Probabilities next_probabilities(const Seq2Seq& model, const std::vector<Id>& so
     if (id != eos_id) longer.push_back(id);
     const bool ruled_out = id == eos_id ? static_cast<Index>(ids.size()) < o.min_length
                                         : repeats(longer, o.no_repeat_ngram);
-    if (!ruled_out)
+    const bool forbidden = id == unk_id && o.forbid_unk;
+    if (!ruled_out && !forbidden)
       next.push_back({std::exp(log_p[static_cast<std::size_t>(id)] / o.temperature), id});
   }
   std::sort(next.rbegin(), next.rend());
@@ -233,6 +234,8 @@ TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
       {.max_length = 2, .temperature = 1.5, .top_k = 3, .top_p = 0.9},
       {.min_length = 1, .max_length = 3, .no_repeat_ngram = 1},
       {.min_length = 5, .max_length = 6, .no_repeat_ngram = 1, .temperature = 3},
+      {.max_length = 2, .forbid_unk = true},
+      {.max_length = 2, .forbid_unk = true, .temperature = 1.5, .top_k = 2, .top_p = 0.9},
   };
   for (const auto& model : models_to_sample()) {
     for (DecodeOptions o : rows) {
@@ -246,9 +249,10 @@ TEST(Sampling, DrawsOutputsAsOftenAsTheyAreLikely) {
         if (h.ended) key.push_back(eos_id);
         ++counts[key];
       }
-      expect_frequencies(exact(*model, source, o), counts, count,
-                         fmt::format("{} to {} words, temperature {}, k {}, p {}", o.min_length,
-                                     o.max_length, o.temperature, o.top_k, o.top_p));
+      expect_frequencies(
+          exact(*model, source, o), counts, count,
+          fmt::format("{} to {} words, temperature {}, k {}, p {}{}", o.min_length, o.max_length,
+                      o.temperature, o.top_k, o.top_p, o.forbid_unk ? ", no <unk>" : ""));
     }
   }
 }
@@ -312,6 +316,28 @@ TEST(Sampling, DependsOnTheSeedTheSourceTheSampleAndThePositionAlone) {
   EXPECT_EQ(std::set<std::vector<Id>>(samples.begin(), samples.end()).size(), 8u);
   EXPECT_GT(std::set<Id>(samples[0].begin(), samples[0].end()).size(), 3u)
       << "positions draw numbers of their own";
+}
+
+TEST(Sampling, TakesTheNextNumberOfItsStreamForEachToken) {
+  const Transformer model = opinionated(3, tiny_vocabulary);
+  const std::vector<Id> source = {5, 9, 7};
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const DecodeOptions o{
+        .nbest = 3, .max_length = 12, .sample = true, .temperature = 1.5, .seed = seed};
+    const auto found = decode_one(model, source, o, 40);
+    for (std::size_t sample = 0; sample < found.size(); ++sample) {
+      Random random(seed, mix(40, sample));
+      std::vector<Id> expected;
+      while (expected.size() < 12) {
+        std::vector<Real> logits = full_logits(model, source, output_so_far(model, expected));
+        logits[pad_id] = logits[bos_id] = -INFINITY;
+        const Id id = draw(choices(logits, o), random.uniform());
+        if (id == eos_id) break;
+        expected.push_back(id);
+      }
+      EXPECT_EQ(found[sample].ids, expected) << "seed " << seed << ", sample " << sample;
+    }
+  }
 }
 
 TEST(Sampling, WithoutTemperatureIsGreedySearch) {

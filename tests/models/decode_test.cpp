@@ -167,7 +167,7 @@ TEST(Decode, EndsWhereThePositionsEndAndPromisesNoMore) {
       {convolutional, 7, 0, 0, refused + "0 and 7"},
       {lm, 50, 50, 50, ""},
       {transformer, 50, 50, 50, ""},
-      {transformer, 5, 4, 0, "[decode] expected min_length of at most max_length; got 5 and 4"},
+      {transformer, 5, 4, 0, "[decode] min_length: expected at most max_length, 4; got 5"},
   };
   for (const auto& row : rows)
     for (const bool sample : {false, true}) {
@@ -245,6 +245,7 @@ std::vector<Hypothesis> continuations(const Seq2Seq& model, const std::vector<Id
     const std::vector<double> p = log_probabilities(full_logits(model, source, prefix));
     for (Id id = eos_id; id < model.vocabulary(); ++id) {
       if (id == eos_id && !may_end) continue;
+      if (id == unk_id && o.forbid_unk) continue;
       Hypothesis longer = h;
       longer.ids.push_back(id);
       longer.log_probability += p[static_cast<std::size_t>(id)];
@@ -295,8 +296,15 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
 TEST(BeamSearch, KeepsTheBestPrefixesOfEachStep) {
   for (std::uint64_t seed : {4, 5})
     for (int beam : {2, 3, 5})
-      for (const auto& [alpha, ngram] : std::vector<std::pair<Real, Index>>{
-               {0, 0}, {Real(0.6), 0}, {Real(1.5), 0}, {Real(0.6), 1}, {Real(1.5), 1}, {1, 2}}) {
+      for (const auto& [alpha, ngram, forbid_unk] :
+           std::vector<std::tuple<Real, Index, bool>>{{0, 0, false},
+                                                      {Real(0.6), 0, false},
+                                                      {Real(1.5), 0, false},
+                                                      {Real(0.6), 1, false},
+                                                      {Real(1.5), 1, false},
+                                                      {1, 2, false},
+                                                      {Real(0.6), 0, true},
+                                                      {1, 2, true}}) {
         const Transformer model = opinionated(seed, 12);
         const Lines sources = random_lines({3, 1, 5}, seed + 50, 12);
         const DecodeOptions o{.beam = beam,
@@ -304,13 +312,14 @@ TEST(BeamSearch, KeepsTheBestPrefixesOfEachStep) {
                               .nbest = 1,
                               .min_length = 0,
                               .max_length = 6,
-                              .no_repeat_ngram = ngram};
+                              .no_repeat_ngram = ngram,
+                              .forbid_unk = forbid_unk};
         const auto found = decode(model, sources, o);
         for (std::size_t i = 0; i < sources.size(); ++i) {
           // Ending the search early may not change the best, only what follows it.
           expect_same(found[i], plain_search(model, sources[i], o),
-                      fmt::format("seed {}, beam {}, penalty {}, n-grams of {}, source {}", seed,
-                                  beam, alpha, ngram, i));
+                      fmt::format("seed {}, beam {}, penalty {}, n-grams of {}, source {}{}", seed,
+                                  beam, alpha, ngram, i, forbid_unk ? ", no <unk>" : ""));
         }
       }
 }
@@ -377,16 +386,21 @@ TEST(GreedySearch, SaysTheLikeliestWordAtEachStep) {
   for (std::uint64_t seed : {1, 2, 3, 4}) {
     const Transformer model = opinionated(seed, tiny_vocabulary);
     const Lines sources = random_lines({3, 1, 6, 2}, seed + 60);
-    for (Index min_length : {0, 4}) {
-      const auto found =
-          decode(model, sources,
-                 {.beam = 1, .length_penalty = 0, .min_length = min_length, .max_length = 8});
+    for (const auto& [min_length, forbid_unk] :
+         std::vector<std::pair<Index, bool>>{{0, false}, {4, false}, {4, true}}) {
+      const auto found = decode(model, sources,
+                                {.beam = 1,
+                                 .length_penalty = 0,
+                                 .min_length = min_length,
+                                 .max_length = 8,
+                                 .forbid_unk = forbid_unk});
       for (std::size_t i = 0; i < sources.size(); ++i) {
         Hypothesis expected;
         std::vector<Id> prefix = {bos_id};
         while (expected.ids.size() < 8) {
           std::vector<double> p = log_probabilities(full_logits(model, sources[i], prefix));
           p[pad_id] = p[bos_id] = -INFINITY;
+          if (forbid_unk) p[unk_id] = -INFINITY;
           if (static_cast<Index>(expected.ids.size()) < min_length) p[eos_id] = -INFINITY;
           const Id best = static_cast<Id>(std::max_element(p.begin(), p.end()) - p.begin());
           expected.log_probability += p[static_cast<std::size_t>(best)];
@@ -481,17 +495,17 @@ TEST(Decode, RefusesBeamsThatAreNone) {
   struct Row {
     int beam;
     int nbest;
+    const char* message;
   };
-  for (const Row& row : {Row{0, 1}, Row{-1, 1}, Row{3, 0}, Row{3, 4}}) {
-    try {
-      decode(model, random_lines({2}, 1), {.beam = row.beam, .nbest = row.nbest});
-      ADD_FAILURE() << row.beam << ", " << row.nbest;
-    } catch (const Error& error) {
-      EXPECT_EQ(
-          std::string(error.what()),
-          fmt::format("[decode] expected 1 <= nbest <= beam; got {} and {}", row.nbest, row.beam));
-    }
-  }
+  for (const Row& row :
+       {Row{0, 1, "[decode] beam: expected a whole number from 1 to 1000; got 0"},
+        Row{-1, 1, "[decode] beam: expected a whole number from 1 to 1000; got -1"},
+        Row{3, 0, "[decode] nbest: expected a whole number above 0; got 0"},
+        Row{3, 4, "[decode] nbest: expected at most beam, 3; got 4"}})
+    EXPECT_EQ(message_of([&] {
+                decode(model, random_lines({2}, 1), {.beam = row.beam, .nbest = row.nbest});
+              }),
+              row.message);
 }
 
 }  // namespace

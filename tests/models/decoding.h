@@ -113,7 +113,7 @@ inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector
       const bool may_end = static_cast<Index>(h.ids.size()) >= o.min_length;
       if (may_end) all.push_back({h.ids, h.log_probability + p[eos_id], 0, true});
       bool goes_on = false;
-      for (Id id = unk_id; id < model.vocabulary(); ++id) {
+      for (Id id = o.forbid_unk ? unk_id + 1 : unk_id; id < model.vocabulary(); ++id) {
         Hypothesis longer = h;
         longer.ids.push_back(id);
         longer.log_probability += p[static_cast<std::size_t>(id)];

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "framework/random.h"
 #include "models/decode/decode.h"
 
 // The parts of decode().
@@ -22,6 +23,8 @@ struct Beginning {
   std::vector<Id> tokens;
 };
 Beginning begin(const Decoding& decoding);
+/// Throws Error when an option is out of its range, or options contradict each other.
+void check_options(const DecodeOptions& options);
 /// Throws Error when the model is a language model and a text is empty.
 void check_texts(const char* op, const Seq2Seq& model, std::span<const std::vector<Id>> sources);
 std::vector<std::vector<Hypothesis>> beam_search(const Decoding& decoding);
@@ -35,7 +38,8 @@ constexpr bool usable(Real logit) { return logit > Real(-1e20); }
 /// Sets to -infinity the logits of tokens that may not follow `ids`:
 /// - <pad> and <s>;
 /// - </s> before min_length;
-/// - a token that would complete an n-gram that `ids` already holds.
+/// - a token that would complete an n-gram that `ids` already holds;
+/// - <unk> with forbid_unk.
 void rule_out(std::span<const Id> ids, const DecodeOptions& options, std::span<Real> logits);
 
 /// log P / ((5 + length) / 6)^alpha.
@@ -54,14 +58,23 @@ struct Forced {
 std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outputs);
 
 /// A token and its logit; `weight` is proportional to its probability.
-struct Choice {
+struct TokenChoice {
   Id id;
   Real logit;
   double weight;
 };
 /// The tokens that sampling may draw: the usable logits, after temperature, top_k and top_p.
-std::vector<Choice> choices(std::span<const Real> logits, const DecodeOptions& options);
+std::vector<TokenChoice> choices(std::span<const Real> logits, const DecodeOptions& options);
 /// The first choice at which the sum of the weights so far exceeds u times their total, 0 <= u < 1.
-Id draw(std::span<const Choice> choices, double u);
+Id draw(std::span<const TokenChoice> choices, double u);
+
+/// The random numbers of a sample of the source of that number.
+inline RandomKey sample_key(std::uint64_t seed, std::uint64_t number, std::uint64_t sample) {
+  return {seed, mix(number, sample)};
+}
+/// Draws the token that follows `ids` in the sample of this key; pad_id where every token is ruled
+/// out. Replaces the logits of what is ruled out.
+Id draw_next(std::span<const Id> ids, RandomKey key, const DecodeOptions& options,
+             std::span<Real> logits);
 
 }  // namespace heed
