@@ -8,10 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/corpus.h"
 #include "cli/option_values.h"
-#include "cli/quality.h"
-#include "cli/run.h"
 #include "cli/signals.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
@@ -22,6 +19,9 @@
 #include "datasets/text/text_file.h"
 #include "datasets/text/text_windows.h"
 #include "datasets/text/utf8.h"
+#include "experiments/corpus.h"
+#include "experiments/inference/run.h"
+#include "experiments/inference/test_set.h"
 #include "framework/threads.h"
 
 namespace heed::cli {

@@ -10,7 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/option_values.h"
-#include "cli/run.h"
+#include "experiments/inference/run.h"
 #include "framework/checkpoint.h"
 #include "framework/run_folder.h"
 

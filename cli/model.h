@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "cli/settings.h"
 #include "datasets/text/tokenizer.h"
+#include "experiments/settings.h"
 #include "models/model.h"
 #include "optim/optimizer.h"
 

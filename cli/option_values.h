@@ -10,7 +10,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/number_text.h"
+#include "experiments/report/number_text.h"
 #include "framework/threads.h"
 #include "framework/types.h"
 

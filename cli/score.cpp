@@ -7,9 +7,9 @@
 #include "cli/commands.h"
 #include "cli/field_options.h"
 #include "cli/option_values.h"
-#include "cli/scored_lines.h"
 #include "cli/signals.h"
 #include "datasets/metrics/metrics.h"
+#include "experiments/scored_lines.h"
 
 namespace heed::cli {
 

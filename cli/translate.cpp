@@ -3,15 +3,15 @@
 
 #include <unistd.h>
 
-#include "cli/attend.h"
 #include "cli/commands.h"
-#include "cli/line_input.h"
-#include "cli/nbest.h"
 #include "cli/option_values.h"
-#include "cli/run.h"
 #include "cli/signals.h"
 #include "datasets/text/text_file.h"
 #include "datasets/text/utf8.h"
+#include "experiments/inference/attention.h"
+#include "experiments/inference/line_input.h"
+#include "experiments/inference/nbest.h"
+#include "experiments/inference/run.h"
 #include "framework/threads.h"
 
 namespace heed::cli {

@@ -16,7 +16,7 @@
 
 #include "cli/messages.h"
 #include "cli/signals.h"
-#include "cli/training.h"
+#include "experiments/training.h"
 #include "framework/checkpoint.h"
 #include "framework/files.h"
 #include "framework/threads.h"

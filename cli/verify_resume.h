@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cli/settings.h"
+#include "experiments/settings.h"
 
 namespace heed::cli {
 

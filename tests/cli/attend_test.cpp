@@ -1,12 +1,11 @@
-#include "cli/attend.h"
-
 #include <csignal>
 #include <cstdio>
 #include <stdexcept>
 
 #include <nlohmann/json.hpp>
 
-#include "cli/run.h"
+#include "experiments/inference/attention.h"
+#include "experiments/inference/run.h"
 #include "tests/cli/program.h"
 
 namespace heed::cli {

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/comparison.h"
-#include "cli/comparison_settings.h"
+#include "experiments/comparison/result.h"
+#include "experiments/comparison/settings.h"
 #include "framework/error.h"
 #include "tests/cli/program.h"
 

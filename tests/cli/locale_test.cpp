@@ -4,15 +4,15 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/comparison.h"
-#include "cli/comparison_settings.h"
-#include "cli/plots/chart.h"
-#include "cli/plots/page.h"
-#include "cli/progress.h"
-#include "cli/settings.h"
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
 #include "datasets/text/tokenizer_kinds.h"
+#include "experiments/comparison/result.h"
+#include "experiments/comparison/settings.h"
+#include "experiments/live_progress.h"
+#include "experiments/report/chart.h"
+#include "experiments/report/page.h"
+#include "experiments/settings.h"
 #include "framework/checkpoint.h"
 #include "tests/cli/plots.h"
 #include "tests/cli/program.h"

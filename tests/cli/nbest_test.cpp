@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/number_text.h"
+#include "experiments/report/number_text.h"
 #include "tests/cli/program.h"
 
 // The output of --nbest, and how numbers are printed.

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/plots/chart.h"
-#include "cli/plots/page.h"
+#include "experiments/report/chart.h"
+#include "experiments/report/page.h"
 #include "tests/cli/plots.h"
 #include "tests/cli/program.h"
 

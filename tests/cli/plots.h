@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/plots/attention.h"
+#include "experiments/report/attention.h"
 
 namespace heed {
 

@@ -5,11 +5,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/plots/chart.h"
-#include "cli/plots/colours.h"
-#include "cli/plots/heat_map.h"
-#include "cli/plots/page.h"
-#include "cli/plots/text.h"
+#include "experiments/report/chart.h"
+#include "experiments/report/colours.h"
+#include "experiments/report/heat_map.h"
+#include "experiments/report/page.h"
+#include "experiments/report/text.h"
 #include "tests/cli/program.h"
 
 namespace heed::plots {

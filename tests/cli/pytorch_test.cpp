@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "cli/run.h"
+#include "experiments/inference/run.h"
 #include "framework/safetensors.h"
 #include "tests/cli/program.h"
 

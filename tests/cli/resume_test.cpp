@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/training.h"
+#include "experiments/training.h"
 #include "framework/checkpoint.h"
 #include "framework/random.h"
 #include "framework/run_folder.h"

@@ -1,6 +1,6 @@
 #include <set>
 
-#include "cli/run.h"
+#include "experiments/inference/run.h"
 #include "framework/checkpoint.h"
 #include "framework/partial_loading.h"
 #include "framework/safetensors.h"

@@ -1,4 +1,4 @@
-#include "cli/settings.h"
+#include "experiments/settings.h"
 
 #include <cstdint>
 #include <limits>

@@ -1,7 +1,7 @@
 // The limits of a training, how epochs are counted, and warnings about settings without effect.
 
-#include "cli/limits.h"
-#include "cli/setting_warnings.h"
+#include "experiments/limits.h"
+#include "experiments/setting_warnings.h"
 #include "framework/checkpoint.h"
 #include "tests/cli/program.h"
 

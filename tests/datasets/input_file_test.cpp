@@ -9,8 +9,8 @@
 #include "datasets/text/internal/line_reader.h"
 #include "datasets/text/pairs.h"
 #include "datasets/text/text_file.h"
-#include "tests/datasets/temporary.h"
 #include "tests/datasets/gzip.h"
+#include "tests/datasets/temporary.h"
 
 namespace heed {
 

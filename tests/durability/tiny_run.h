@@ -6,8 +6,8 @@
 #include "framework/ops.h"
 #include "framework/run_folder.h"
 #include "optim/optimizer.h"
-#include "training/trainer.h"
 #include "tests/lines_text.h"
+#include "training/trainer.h"
 
 // A run whose steps take almost no time, and whose checkpoints need several writes each.
 

@@ -1,6 +1,6 @@
 // A file of settings, and after a byte 0x1E an assignment for --set. Settings that are accepted are
 // written and must read the same.
-#include "cli/settings.h"
+#include "experiments/settings.h"
 
 #include "tests/fuzz/input.h"
 

@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "framework/freezing.h"
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
-#include "framework/freezing.h"
 #include "framework/partial_loading.h"
 #include "tests/message_of.h"
 #include "tests/models/tiny.h"

@@ -12,8 +12,8 @@
 #include "datasets/text/batching.h"
 #include "datasets/text/text_windows.h"
 #include "tests/datasets/temporary.h"
-#include "tests/models/tiny.h"
 #include "tests/lines_text.h"
+#include "tests/models/tiny.h"
 
 namespace heed {
 namespace {

@@ -12,8 +12,8 @@
 #include "framework/ops.h"
 #include "framework/run_folder.h"
 #include "tests/datasets/temporary.h"
-#include "training/trainer.h"
 #include "tests/lines_text.h"
+#include "training/trainer.h"
 
 namespace heed {
 namespace {

@@ -14,9 +14,9 @@
 #include "framework/ops.h"
 #include "framework/run_folder.h"
 #include "tests/datasets/temporary.h"
+#include "tests/lines_text.h"
 #include "tests/message_of.h"
 #include "training/metrics_log.h"
-#include "tests/lines_text.h"
 
 namespace heed {
 namespace {

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "datasets/text/pairs.h"
+#include "datasets/text/tokenizer.h"
+#include "experiments/settings.h"
+#include "framework/sequences.h"
+
+namespace heed::cli {
+
+/// The training and validation data of a run, ready for the Trainer.
+struct Corpus {
+  Tokenizers tokenizers;
+  // both null for a language model
+  std::unique_ptr<PairSource> train_pairs;
+  std::unique_ptr<PairSource> valid_pairs;
+  std::unique_ptr<BatchStream> train;
+  std::vector<Batch> valid;
+  std::string description;  // one line for the user
+  // The number of batches in train.epochs; counted only where there is such a limit. An estimate
+  // where the epochs differ.
+  Index epoch_batches = 0;
+  bool epochs_are_alike = true;  // then epoch_batches is exact
+  /// Fingerprints of what a resumed run must find unchanged: "data.train", "data.valid" and
+  /// "tokenizer" ("SOURCE TARGET" where there are two).
+  std::map<std::string, std::string> fingerprints;
+  std::vector<std::string> warnings;  // of a new run only
+};
+
+/// Opens data.train and data.valid. `tokenizers`: those of a resumed run; where they are empty, the
+/// tokenizers are trained. A live line shows what takes long.
+Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers);
+
+/// Opens pairs to validate or evaluate on. `data`: as the user gave it. Of an endless corpus, only
+/// the first `lines` pairs of `split` are taken.
+std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data,
+                                                  const std::vector<std::string>& fields,
+                                                  Index lines, Split split,
+                                                  const ReadOptions& options = {});
+
+}  // namespace heed::cli

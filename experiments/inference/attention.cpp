@@ -1,0 +1,92 @@
+#include "experiments/inference/attention.h"
+
+#include <algorithm>
+
+namespace heed::cli {
+
+namespace {
+
+constexpr std::size_t forced_batch = 16;  // the logits of all its rows are in memory at once
+
+std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector<Id>& ids,
+                                   const std::vector<std::string>& extra) {
+  std::vector<std::string> tokens;
+  for (Id id : ids)
+    tokens.push_back(tokenizer.token(id, extra));
+  return tokens;
+}
+
+/// Sequences for a pass with teacher forcing.
+struct ForcedSequences {
+  std::vector<std::vector<Id>> sources;
+  std::vector<std::vector<Id>> targets;
+  std::vector<std::vector<Id>> golds;
+
+  /// Adds a line and its hypothesis. Writes their tokens to `line`.
+  void add(const Seq2Seq& model, const Tokenizers& tokenizers, const Translation& best,
+           plots::AttendedLine& line) {
+    std::vector<std::string> extra;
+    std::vector<Id> source = encode_source(model, tokenizers, line.source_text, extra);
+    std::vector<Id> gold = best.ids;
+    std::vector<Id> target = {bos_id};
+    target.insert(target.end(), gold.begin(), gold.end());
+    if (best.ended)
+      gold.push_back(eos_id);
+    else
+      target.pop_back();  // the output was cut: nothing was predicted after its last token
+    line.source = tokens_of(*tokenizers.source, source, extra);
+    line.target = tokens_of(*tokenizers.target, gold, extra);
+    sources.push_back(std::move(source));
+    targets.push_back(std::move(target));
+    golds.push_back(std::move(gold));
+  }
+
+  Batch batch() const {
+    return {.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}};
+  }
+};
+
+void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence,
+              plots::AttendedLine& line) {
+  for (const AttentionMap& map : maps) {
+    const Tensor& weights = map.weights[sequence];
+    plots::AttentionLayerMap& to = line.layers.emplace_back(plots::AttentionLayerMap{
+        map.layer, weights.shape()[0], weights.shape()[1], weights.shape()[2], {}});
+    for (Real weight : weights.span())
+      to.weights.push_back(static_cast<float>(weight));
+  }
+}
+
+}  // namespace
+
+bool attends(const Seq2Seq& model) {
+  std::vector<AttentionMap> maps;
+  model.logits(ForcedSequences{{{eos_id}}, {{bos_id}}, {{eos_id}}}.batch(), &maps);
+  return !maps.empty();
+}
+
+std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers,
+                                        std::span<const std::string> lines,
+                                        std::span<const std::vector<Translation>> results) {
+  std::vector<plots::AttendedLine> attended(lines.size());
+  std::vector<std::size_t> order;  // of the lines with a hypothesis
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    attended[i].source_text = lines[i];
+    if (results[i].empty()) continue;
+    attended[i].target_text = results[i][0].text;
+    order.push_back(i);
+  }
+  for (std::size_t begin = 0; begin < order.size(); begin += forced_batch) {
+    const std::size_t end = std::min(order.size(), begin + forced_batch);
+    ForcedSequences forced;
+    for (std::size_t i = begin; i < end; ++i)
+      forced.add(model, tokenizers, results[order[i]][0], attended[order[i]]);
+    std::vector<AttentionMap> maps;
+    model.logits(forced.batch(), &maps);
+    for (std::size_t i = begin; i < end; ++i)
+      add_maps(maps, i - begin, attended[order[i]]);
+  }
+  return attended;
+}
+
+}  // namespace heed::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "experiments/inference/run.h"
+#include "experiments/report/attention.h"
+
+namespace heed::cli {
+
+/// Whether the model attends to its source.
+bool attends(const Seq2Seq& model);
+
+/// The attention weights for each line's best hypothesis, from one forward pass over it (teacher
+/// forcing). Row i of a map holds the weights with which token i of the target was predicted; the
+/// last target token is </s>. A line without a hypothesis has neither tokens nor maps. The caller
+/// switches the model to evaluation.
+std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers,
+                                        std::span<const std::string> lines,
+                                        std::span<const std::vector<Translation>> results);
+
+}  // namespace heed::cli

@@ -1,0 +1,51 @@
+#include "experiments/scored_lines.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/signals.h"
+#include "datasets/text/text_file.h"
+#include "framework/error.h"
+
+namespace heed::cli {
+
+namespace {
+
+std::string file_of(const std::string& name) { return name == "-" ? "/dev/stdin" : name; }
+
+/// Throws Error where standard input is closed. It can then only be written: see
+/// open_standard_descriptors().
+void check_standard_input() {
+  const int access = fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE;
+  if (access == O_WRONLY) fail("standard input: cannot be read");
+}
+
+std::vector<std::string> read(const std::string& name) {
+  if (name == "-") check_standard_input();
+  try {
+    return read_lines(file_of(name));
+  } catch (const Error&) {
+    stop_if_interrupted();  // a signal may have interrupted the wait for input
+    throw;
+  }
+}
+
+}  // namespace
+
+ScoredLines read_scored_lines(const std::string& hypotheses,
+                              const std::vector<std::string>& references) {
+  ScoredLines lines{read(hypotheses), {}};
+  const std::size_t expected = lines.hypotheses.size();
+  for (const std::string& name : references) {
+    lines.references.push_back(read(name));
+    const std::size_t got = lines.references.back().size();
+    if (got != expected)
+      fail(
+          "{}: has {} {} and {} has {}; each line is scored against its reference, so give as many",
+          file_of(hypotheses), expected, expected == 1 ? "line" : "lines", file_of(name), got);
+  }
+  stop_if_interrupted();
+  return lines;
+}
+
+}  // namespace heed::cli
