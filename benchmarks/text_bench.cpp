@@ -55,13 +55,14 @@ struct Epoch {
 };
 
 Epoch read_epoch(const std::string& kind, const PairSource& corpus) {
-  const Tokenizers tokenizers(train_tokenizer(kind, {.max_size = 8000}, [&](const TakeLine& take) {
-    for (Index i = 0; i < corpus.size(); ++i) {
-      const Pair pair = corpus.at(i);
-      take(pair.source);
-      take(pair.target);
-    }
-  }));
+  const Tokenizers tokenizers(
+      train_tokenizer(kind, {.vocab_size = 8000}, [&](const TakeLine& take) {
+        for (Index i = 0; i < corpus.size(); ++i) {
+          const Pair pair = corpus.at(i);
+          take(pair.source);
+          take(pair.target);
+        }
+      }));
   PairBatches batches(corpus, tokenizers, {.batch_tokens = batch_tokens});
   Epoch epoch;
   const auto start = std::chrono::steady_clock::now();

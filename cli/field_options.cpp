@@ -1,5 +1,7 @@
 #include "cli/field_options.h"
 
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 
 namespace heed::cli {
@@ -30,29 +32,26 @@ CLI::Option* add_flag(CLI::App* command, const Field& field, GivenOptions& given
 }
 
 CLI::Option* add_value(CLI::App* command, const Field& field, GivenOptions& given) {
-  const auto parses = [field](std::string& text) -> std::string {
-    try {
-      field.parse(text);
-      return "";
-    } catch (const FieldError& error) {
-      return error.reason;
-    }
-  };
   const auto take = [&given, field](const std::string& text) {
     given[field.key()] = field.parse(text);
   };
   return command->add_option_function<std::string>("--" + field.option(), take, field.help())
-      ->check(CLI::Validator(parses, "", "field"))
+      ->check(checked(field.range(), field.initial()))
       ->type_name(type_name(field));
 }
 
 }  // namespace
 
-std::map<std::string, CLI::Option*> add_field_options(CLI::App* command, const Fields& fields,
-                                                      GivenOptions& given) {
+std::map<std::string, CLI::Option*> add_field_options(
+    CLI::App* command, const Fields& fields, GivenOptions& given,
+    std::initializer_list<std::string_view> sections) {
   std::map<std::string, CLI::Option*> options;
-  for (const Field& field : fields.all()) {
-    if (field.option().empty()) continue;
+  for (const Field& listed : fields) {
+    const auto begins = [&](std::string_view section) { return listed.key().starts_with(section); };
+    const bool wanted =
+        sections.size() == 0 || std::any_of(sections.begin(), sections.end(), begins);
+    if (listed.option().empty() || !wanted) continue;
+    const Field field = listed.as_option();
     if (CLI::Option* there = command->get_option_no_throw("--" + field.option())) {
       options[field.key()] = there;
       continue;
@@ -65,6 +64,25 @@ std::map<std::string, CLI::Option*> add_field_options(CLI::App* command, const F
     options[field.key()] = add(command, field, given);
   }
   return options;
+}
+
+void set_fields(const Fields& fields, const GivenOptions& given) {
+  for (const auto& [key, value] : given)
+    if (const Field* field = fields.find(key)) field->set(value);
+}
+
+CLI::Validator checked(const Range& range, const FieldValue& like) {
+  const Field field(
+      "", [like] { return like; }, [](const FieldValue&) {}, range, "");
+  const auto check = [field](std::string& text) -> std::string {
+    try {
+      text = to_text(field.parse(text));
+      return "";
+    } catch (const FieldError& error) {
+      return error.reason;
+    }
+  };
+  return CLI::Validator(check, "", "checked");
 }
 
 }  // namespace heed::cli

@@ -1,85 +1,92 @@
-#include <filesystem>
+#include <iostream>
+#include <utility>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
-#include "cli/option_values.h"
+#include "cli/field_options.h"
+#include "cli/shared_options.h"
 #include "cli/signals.h"
-#include "datasets/corpora/corpora.h"
-#include "framework/error.h"
-#include "framework/files.h"
+#include "experiments/corpus_files.h"
+#include "experiments/inference/text_generation.h"
+#include "experiments/trained_run.h"
+#include "framework/threads.h"
 
 namespace heed::cli {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 struct Options {
+  std::string run;
+  std::string checkpoint;
+  std::string prompt;
+  GivenOptions given;  // of GenerateOptions
+  int threads = 0;
+  bool sample = false;
   std::string corpus;
-  std::string out;
-  std::string split = "train";
-  Index lines = 1000;
-  std::uint64_t seed = 1;
-  bool force = false;
+  GivenOptions given_for_corpus;
 };
 
-Split split_of(const std::string& name) {
-  if (name == "train") return Split::train;
-  return name == "valid" ? Split::valid : Split::test;
+[[noreturn]] void wrong_usage(const char* message) {
+  throw CLI::ParseError(message, CLI::ExitCodes::RequiredError);
 }
 
-/// Throws Error where the file exists, without --force. The user has typed only a prefix of its
-/// name, and may not expect that it is replaced.
-void check_free(const Options& o, const std::string& path) {
-  std::error_code unknown;
-  const fs::file_status found = fs::symlink_status(path, unknown);
-  if (fs::is_directory(found)) fail("{}: is a folder; give another --out", path);
-  if (fs::exists(found) && !o.force)
-    fail("{}: exists already; give another --out, or --force to replace it", path);
+/// `heed generate toy:NAME`, as the command was called before `heed corpus`.
+void write_corpus_as_before(const Options& o) {
+  if (!o.given_for_corpus.contains("out")) wrong_usage("--out is required");
+  CorpusFiles files{.corpus = o.corpus, .out = {}};
+  const Fields fields = fields_of(files);
+  set_fields(fields, o.given_for_corpus);
+  set_fields(fields, o.given);  // --seed serves both
+  write_corpus(files, interrupted);
+  std::cerr << fmt::format("heed: note: built-in corpora are written by `heed corpus {}` now\n",
+                           o.corpus);
 }
 
 void run_generate(const Options& o) {
-  if (o.out.ends_with('/')) fail("{}: is a folder; give with --out how the files begin too", o.out);
-  const std::string name = o.corpus.starts_with("toy:") ? o.corpus.substr(4) : o.corpus;
-  const auto pairs = toy::open(name, split_of(o.split), o.seed);
-  const std::string source_path = o.out + ".src";
-  const std::string target_path = o.out + ".tgt";
-  check_free(o, source_path);
-  check_free(o, target_path);
-  FileWriter sources(source_path);
-  FileWriter targets(target_path);
-  for (Index i = 0; i < o.lines; ++i) {
-    stop_if_interrupted();
-    const Pair pair = pairs->at(i);
-    sources.write(pair.source + '\n');
-    targets.write(pair.target + '\n');
-  }
-  sources.commit();
-  targets.commit();
+  if (!o.corpus.empty()) return write_corpus_as_before(o);
+  if (!o.given_for_corpus.empty()) wrong_usage("toy:NAME is missing: see `heed corpus`");
+  if (o.run.empty()) wrong_usage("--run is required");
+  set_threads(o.threads);
+  const Run run = [&] {
+    const InterruptAtOnce nothing_printed;
+    return open_trained_run(o.run, o.checkpoint);
+  }();
+  GenerateOptions options;
+  set_fields(fields_of(options), o.given);
+  if (run.model->reads_source())
+    fail("{}: {} is no language model; see `heed translate`", o.run, run.settings.model.name);
+  options.should_stop = [] { return interrupted() || !std::cout; };
+  std::string before = o.prompt;  // printed once something follows
+  generate_text(run, o.prompt, options, [&before](std::string_view piece) {
+    std::cout << std::exchange(before, "") << piece << std::flush;
+  });
+  std::cout << before << '\n' << std::flush;
+  stop_if_interrupted();
 }
 
 }  // namespace
 
 void add_generate(CLI::App& app) {
-  auto* command =
-      app.add_subcommand("generate", "Write a built-in corpus as PREFIX.src and PREFIX.tgt");
+  auto* command = app.add_subcommand("generate", "Continue a text with a trained language model");
   auto o = std::make_shared<Options>();
-  command
-      ->add_option(
-          "corpus", o->corpus,
-          "toy:translation, toy:summarization, toy:dates, toy:reverse, toy:copy or toy:sort")
-      ->required();
-  command->add_option("--lines", o->lines, "number of lines")
-      ->transform(whole(1))
-      ->capture_default_str();
-  command->add_option("--seed", o->seed, "seed of the lines")
-      ->transform(whole<std::uint64_t>(0))
-      ->capture_default_str();
-  command->add_option("--split", o->split, "train, valid or test; they share no source")
-      ->check(one_of({"train", "valid", "test"}))
-      ->capture_default_str();
-  command->add_option("--out", o->out, "PREFIX of the two files")->required();
-  command->add_flag("--force", o->force, "replace files of these names");
-  command->footer("Example:\n  heed generate toy:translation --lines 10 --split test --out sample");
+  add_run_options(command, o->run, o->checkpoint);
+  command->get_option("--run")->required(false);
+  command->add_option("--prompt", o->prompt, "the text to continue (default: the end of a line)");
+  GenerateOptions options;
+  add_field_options(command, fields_of(options), o->given);
+  command->add_flag("--sample", o->sample,
+                    "draw each token at random by its probability, as it is always done");
+  add_threads(command, o->threads);
+  command->add_option("corpus", o->corpus,
+                      "toy:NAME: what `heed corpus` does, under its former name");
+  CorpusFiles files;
+  for (const auto& [key, option] :
+       add_field_options(command, fields_of(files), o->given_for_corpus))
+    if (key != "seed") option->group("With toy:NAME, as `heed corpus`");
+  command->footer(
+      "Examples:\n  heed generate --run runs/shakespeare --prompt 'ROMEO:' --tokens 400\n"
+      "  heed generate --run runs/shakespeare --temperature 0.8 --top-k 10 --seed 3");
   command->callback([o] { run_generate(*o); });
 }
 

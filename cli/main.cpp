@@ -7,10 +7,10 @@
 
 #include "cli/commands.h"
 #include "cli/messages.h"
-#include "cli/option_values.h"
+#include "cli/shared_options.h"
 #include "cli/signals.h"
+#include "cli/usage.h"
 #include "framework/error.h"
-#include "framework/nearest.h"
 #include "framework/version.h"
 
 /// Replaces OpenBLAS's own function. When OpenBLAS is loaded it starts a thread for each processor
@@ -22,71 +22,10 @@ namespace heed::cli {
 
 namespace {
 
-/// Names the nearest command for an unknown one. CLI11 would only say that a subcommand is
-/// required.
-void check_subcommand(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
-    throw CLI::ParseError(
-        fmt::format("'{}' is no command{}", argv[1], did_you_mean(argv[1], names)),
-        CLI::ExitCodes::InvalidError);
-}
-
-/// CLI11's counts, "At Most 1 required but received 2", in plain words.
-std::string explain_count(const CLI::ArgumentMismatch& error, const CLI::App& app) {
-  const std::string what = error.what();
-  const std::string name = what.substr(0, what.find(':'));
-  const CLI::Option* option = app.get_option_no_throw(name);
-  if (!option) return what;
-  const int least = option->get_items_expected_min();
-  const int most = option->get_items_expected_max();
-  std::string counts = most == 1 ? "a value" : fmt::format("{} values", most);
-  if (least < most) counts = fmt::format("{} to {} values", least, most);
-  if (most >= CLI::detail::expected_max_vector_size) counts = "a value or more";
-  const std::string received = "received ";
-  const auto at = what.rfind(received);
-  if (at == std::string::npos) return fmt::format("{}: takes {}", name, counts);
-  return fmt::format("{}: takes {}; got {}", name, counts, what.substr(at + received.size()));
-}
-
-std::vector<std::string> option_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames())
-      names.push_back("--" + name);
-  return names;
-}
-
-/// The message of a CLI11 error, with the nearest option for a misspelt one.
-std::string explain(const CLI::ParseError& error, const CLI::App& app) {
-  if (const auto* mismatch = dynamic_cast<const CLI::ArgumentMismatch*>(&error))
-    return explain_count(*mismatch, app);
-  const std::vector<std::string> left = app.remaining();
-  const bool missing = dynamic_cast<const CLI::RequiredError*>(&error);  // or misspelt
-  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error);
-  if (!unknown && !(missing && !left.empty())) return error.what();
-  for (const std::string& word : left)
-    if (word.starts_with("-"))
-      return fmt::format("unknown option {}{}", word, did_you_mean(word, option_names(app)));
-  return fmt::format("unexpected argument '{}'", left.empty() ? "" : left.front());
-}
-
 /// Adds the subcommands in the order of the help.
 void add_commands(CLI::App& app) {
-  add_train(app);
-  add_translate(app);
-  add_summarize(app);
-  add_evaluate(app);
-  add_score(app);
-  add_compare(app);
-  add_inspect(app);
-  add_generate(app);
-  add_verify_resume(app);
-  add_export(app);
-  add_import(app);
+  for (const AddCommand add : commands())
+    add(app);
 }
 
 /// Makes an empty value an error for all options of all commands. Patterns and settings have error
@@ -95,7 +34,8 @@ void refuse_empty_values(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
     for (CLI::Option* option : command->get_options()) {
       const std::string name = option->get_name();
-      const bool itself = name == "--init-only" || name == "--freeze" || name == "--set";
+      const bool itself =
+          name == "--init-only" || name == "--freeze" || name == "--set" || name == "--prompt";
       if (option->get_items_expected_max() > 0 && !itself) option->check(not_empty);
     }
 }
@@ -167,7 +107,7 @@ int main(int argc, char** argv) {
     const std::string what = cli::explain(error, chosen ? *chosen : app);
     cli::print_error(fmt::format("{}; see `heed {}--help`", what, name));
     return 2;
-  } catch (const cli::Interrupted&) {
+  } catch (const Interrupted&) {
     return 130;
   } catch (const std::exception& error) {
     cli::print_error(cli::message_of(error));

@@ -1,6 +1,7 @@
 #include "cli/messages.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <new>
 #include <stdexcept>
@@ -8,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "datasets/text/pairs.h"
+#include "experiments/training.h"
 #include "framework/threads.h"
 
 namespace heed::cli {
@@ -39,6 +42,25 @@ std::string file_message(const std::filesystem::filesystem_error& error) {
 
 }  // namespace
 
+std::string in_option_words(std::string text) {
+  const Settings settings;
+  const auto is_name = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
+  };
+  for (const Field& field : settings.fields()) {
+    const std::string& key = field.key();
+    if (field.option().empty() || key.starts_with("decode.")) continue;
+    const std::size_t advice = std::min(text.find("; "), text.find("? "));
+    for (auto at = text.find(key, advice); at != std::string::npos; at = text.find(key, at + 1)) {
+      const std::string rest = text.substr(at + key.size());
+      if (rest.starts_with(" = ") || (!rest.empty() && is_name(rest.front()))) continue;
+      if (at > 0 && text[at - 1] == '\'') continue;  // a name that was meant
+      text.replace(at, key.size(), "--" + field.option());
+    }
+  }
+  return text;
+}
+
 std::string one_line(std::string text) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
   std::replace_if(text.begin(), text.end(), is_control, ' ');
@@ -53,6 +75,16 @@ std::string one_line(std::string text) {
 
 std::string message_of(const std::exception& error) {
   const std::string what = error.what();
+  if (const auto* fixed = dynamic_cast<const CannotChange*>(&error))
+    return fmt::format(
+        "--resume goes on with the run as it is: {} cannot change; start a new run with another "
+        "--out",
+        fixed->key);
+  const auto* unknown = dynamic_cast<const UnknownSetting*>(&error);
+  if (unknown && unknown->nearest.empty())
+    return what + "; `heed train --help-settings` lists them";
+  if (dynamic_cast<const FieldsError*>(&error))
+    return what + " (--fields SOURCE TARGET names them)";
   if (const auto* threads = dynamic_cast<const OutOfThreads*>(&error))
     return fmt::format("cannot start {} threads; give --threads fewer", threads->wanted);
   const bool of_tbb = typeid(error) == typeid(std::runtime_error);
@@ -62,7 +94,7 @@ std::string message_of(const std::exception& error) {
     return "out of memory; use a smaller batch or model";
   if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
     return file_message(*file);
-  return what;
+  return in_option_words(what);
 }
 
 }  // namespace heed::cli

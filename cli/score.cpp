@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/field_options.h"
-#include "cli/option_values.h"
+#include "cli/shared_options.h"
 #include "cli/signals.h"
 #include "datasets/metrics/metrics.h"
 #include "experiments/scored_lines.h"
@@ -76,7 +77,7 @@ std::string metrics_with(const std::string& key) {
   std::vector<std::string> names;
   for (const Metric& metric : metrics().rows()) {
     AnyOptions options = metric.options;
-    if (fields_of(options).find(key)) names.push_back(metric.name);
+    if (fields_of(options).has(key)) names.push_back(metric.name);
   }
   return fmt::format("{}", fmt::join(names, ", "));
 }
@@ -114,7 +115,7 @@ void run_score(const Options& o) {
   const AnyOptions with = chosen_options(o, metric);
   if ((o.hyp == "-") + std::count(o.refs.begin(), o.refs.end(), "-") > 1)
     throw CLI::ValidationError("-", "standard input can be read only once");
-  const ScoredLines lines = read_scored_lines(o.hyp, o.refs);
+  const ScoredLines lines = read_scored_lines(o.hyp, o.refs, interrupted);
   if (o.sentence_level)
     print_lines(metric, with, lines, o.json);
   else
@@ -129,7 +130,7 @@ void add_score(CLI::App& app) {
   auto o = std::make_shared<Options>();
   command->add_option("--metric", o->metric, fmt::format("{}", fmt::join(metrics().names(), ", ")))
       ->required()
-      ->check(one_of(metrics().names()));
+      ->check(checked(one_of(metrics().names()), std::string()));
   command->add_option("--hyp", o->hyp, "FILE with the lines to score; -: standard input")
       ->required();
   command

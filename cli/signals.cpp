@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <iostream>
 #include <string>
 
 #include <fcntl.h>
@@ -43,6 +44,8 @@ bool save_requested() {
   saves = 0;
   return requested;
 }
+
+Terminal standard_error() { return {.out = &std::cerr, .descriptor = STDERR_FILENO}; }
 
 void outlive_the_reader() { std::signal(SIGPIPE, SIG_IGN); }
 

@@ -2,10 +2,10 @@
 
 #include <string>
 
-namespace heed::cli {
+#include "experiments/inference/interrupted.h"
+#include "experiments/live_progress.h"
 
-/// Thrown by a command that was interrupted, after it has saved. The exit status is 130.
-struct Interrupted {};
+namespace heed::cli {
 
 /// True after the user has pressed Ctrl-C (SIGINT) or the system has asked the program to end
 /// (SIGTERM, SIGHUP). A second signal ends the program at once.
@@ -14,6 +14,9 @@ bool interrupted();
 void stop_if_interrupted();
 /// True once after each SIGUSR1: training then saves and goes on.
 bool save_requested();
+/// Where progress is shown.
+Terminal standard_error();
+
 /// Ignores SIGPIPE: the command goes on where nobody reads its output any more.
 void outlive_the_reader();
 void handle_signals();

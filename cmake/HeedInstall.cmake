@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Heed)
 list(TRANSFORM HEED_FOLDERS PREPEND heed_ OUTPUT_VARIABLE libraries)
-install(TARGETS heed_settings ${libraries} heed_all EXPORT HeedTargets)
+install(TARGETS heed_settings ${libraries} heed_inference heed_all EXPORT HeedTargets)
 install(EXPORT HeedTargets NAMESPACE Heed:: DESTINATION ${package})
 if(TARGET heed)
   install(TARGETS heed)

@@ -19,7 +19,7 @@ using namespace heed;
 void train(RecurrentSeq2Seq& model, PairBatches& batches) {
   constexpr Index steps = 500;
   Adam adam(model, {.lr = 5e-3});
-  const Schedule schedule{.kind = Schedule::Kind::cosine, .warmup = 50};
+  const Schedule schedule{.kind = "cosine", .warmup = 50};
   for (Index step = 1; step <= steps; ++step) {
     const Batch batch = batches.next();
     Tape tape;

@@ -19,7 +19,7 @@ using namespace heed;
 void train(Transformer& model, PairBatches& batches) {
   constexpr Index steps = 2000;
   Adam adam(model, {.lr = 2e-3});
-  const Schedule schedule{.kind = Schedule::Kind::cosine, .warmup = 200};
+  const Schedule schedule{.kind = "cosine", .warmup = 200};
   for (Index step = 1; step <= steps; ++step) {
     const Batch batch = batches.next();
     Tape tape;

@@ -35,7 +35,7 @@ toy::ScanSplit open_scan(const std::string& split) {
 void train(ConvS2S& model, PairBatches& batches) {
   constexpr Index steps = 4000;
   Adam adam(model, {.lr = 3e-3});
-  const Schedule schedule{.kind = Schedule::Kind::cosine, .warmup = 100};
+  const Schedule schedule{.kind = "cosine", .warmup = 100};
   for (Index step = 1; step <= steps; ++step) {
     const Batch batch = batches.next();
     Tape tape;

@@ -5,17 +5,14 @@
 
 #include <fmt/ranges.h>
 
-#include "cli/model.h"
-#include "cli/signals.h"
 #include "datasets/text/batching.h"
 #include "datasets/text/text_file.h"
 #include "datasets/text/text_windows.h"
 #include "experiments/data_warnings.h"
-#include "experiments/inference/run.h"
-#include "experiments/live_progress.h"
+#include "experiments/inference/tokenizer_files.h"
 #include "framework/error.h"
 
-namespace heed::cli {
+namespace heed {
 
 namespace {
 
@@ -29,14 +26,14 @@ constexpr const char* counting_words = "reading the text for the vocabulary";
 constexpr const char* learning_subwords = "learning subwords";
 
 VocabularyOptions vocabulary_options(const Settings& s) {
-  return {.min_count = s.data.min_count, .max_size = s.data.vocab_size};
+  return {.min_count = s.data.min_count, .vocab_size = s.data.vocab_size};
 }
 
 /// Trains the tokenizers of a new run. `overlap` is shown every pair that is read.
 class PairTokenizers {
  public:
-  PairTokenizers(const Settings& settings, const PairSource& pairs, Overlap& overlap,
-                 PreparationDisplay& preparing)
+  PairTokenizers(const Settings& settings, const PairSource& pairs, ValidationOverlap& overlap,
+                 const PreparationObserver& preparing)
       : settings_(settings), pairs_(pairs), overlap_(overlap), preparing_(preparing) {}
 
   Tokenizers train() {
@@ -55,7 +52,7 @@ class PairTokenizers {
   void read_pairs(bool sources, bool targets, const TakeLine& take) {
     const Index lines = pairs_.size() < 0 ? toy_vocabulary_lines : pairs_.size();
     for (Index i = 0; i < lines; ++i) {
-      stop_if_interrupted();
+      stop_if(preparing_.should_stop);
       if (i % 4096 == 0) preparing_.done(static_cast<double>(i) / static_cast<double>(lines));
       const Pair pair = pairs_.at(i);
       if (sources) {
@@ -69,27 +66,27 @@ class PairTokenizers {
 
   const Settings& settings_;
   const PairSource& pairs_;
-  Overlap& overlap_;
-  PreparationDisplay& preparing_;
+  ValidationOverlap& overlap_;
+  const PreparationObserver& preparing_;
 };
 
 /// Whether the model can place only sides shorter than data.max_length allows.
 bool model_is_stricter(const Settings& s) {
-  const Index longest = longest_side(s);
+  const Index longest = s.model.longest_side();
   return longest > 0 && (s.data.max_length == 0 || longest < s.data.max_length);
 }
 
 BatchOptions batch_options(const Settings& s) {
-  const Index max_length = model_is_stricter(s) ? longest_side(s) : s.data.max_length;
+  const Index max_length = model_is_stricter(s) ? s.model.longest_side() : s.data.max_length;
   return {.batch_tokens = s.data.batch_tokens,
           .max_length = max_length,
           .cut = s.data.long_pairs == "cut",
           .seed = static_cast<std::uint64_t>(s.train.seed),
-          .widen = s.model.copy,
+          .widen = s.value_or("model.copy", false),
           .subword_sampling = s.data.subword_sampling};
 }
 
-ReadOptions read_options(const Settings& s, PreparationDisplay& preparing) {
+ReadOptions read_options(const Settings& s, const PreparationObserver& preparing) {
   preparing.begin(fmt::format("reading {}", fmt::join(s.data.train, " ")));
   return {.blank_is_error = s.data.blank == "error",
           .progress = [&preparing](double part) { preparing.done(part); }};
@@ -126,7 +123,7 @@ std::string beyond_model(const BatchCounts& counts, const PairSource& pairs, con
     text = fmt::format(
         ", {}{} longer than model.positions = {} allows, </s> among them (line {} is the first), "
         "and {}",
-        count, some, s.model.positions, pairs.line(counts.first_long),
+        count, some, setting_text(s, "model.positions"), pairs.line(counts.first_long),
         counts.cut > 0 ? "cut" : "dropped");
   if (counts.over_budget > 0)
     text +=
@@ -169,8 +166,8 @@ bool open_valid_pairs(const Settings& s, const ReadOptions& reading, Corpus& cor
 
 /// Trains the tokenizers of a new run, and warns where validation pairs are training pairs too.
 void train_tokenizers(const Settings& s, bool held_out, Corpus& corpus,
-                      PreparationDisplay& preparing) {
-  Overlap overlap;
+                      const PreparationObserver& preparing) {
+  ValidationOverlap overlap;
   if (corpus.valid_pairs) overlap.validate_on(*corpus.valid_pairs);
   corpus.tokenizers = PairTokenizers(s, *corpus.train_pairs, overlap, preparing).train();
   add_warning(corpus, overlap.warning(held_out));
@@ -180,11 +177,12 @@ void train_tokenizers(const Settings& s, bool held_out, Corpus& corpus,
 /// first window. Where there is a limit of epochs, counts their batches. `window` gets the batches
 /// of the first window.
 BatchCounts count_batches(const Settings& s, PairBatches& batches, Corpus& corpus,
-                          std::vector<Batch>& window, PreparationDisplay& preparing) {
+                          std::vector<Batch>& window, const PreparationObserver& preparing) {
   BatchCounts counts;
   const PairSource& pairs = *corpus.train_pairs;
   if (s.train.epochs > 0) {
-    if (pairs.size() < 0) fail("{} has no end, so no epochs; give --steps or --time", pairs.name());
+    if (pairs.size() < 0)
+      fail("{} has no end, so no epochs; give train.steps or train.time", pairs.name());
     preparing.begin("counting the batches of an epoch");
     corpus.epoch_batches = s.train.epochs * batches.count_epoch(&counts);
     corpus.epochs_are_alike = batches.epochs_are_alike();
@@ -217,13 +215,13 @@ std::string open_valid_batches(const Settings& s, bool held_out, Corpus& corpus)
   BatchCounts counts;
   corpus.valid = all_batches(*corpus.valid_pairs, corpus.tokenizers, batch_options(s), &counts);
   return fmt::format("; validation: {}{}{}", count_text(*corpus.valid_pairs),
-                     held_out ? " (held out; choose your own with --valid)" : "",
+                     held_out ? " (held out; choose your own with data.valid)" : "",
                      too_long(counts, *corpus.valid_pairs, s));
 }
 
-Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
+Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers,
+                        const PreparationObserver& preparing) {
   Corpus corpus;
-  PreparationDisplay preparing;
   const ReadOptions reading = read_options(s, preparing);
   corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
   const bool held_out = open_valid_pairs(s, reading, corpus);
@@ -251,7 +249,7 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers) {
 
 /// Trains the tokenizer of a new run on a text.
 void train_tokenizer_on(const std::string& text, const Settings& s, Corpus& corpus,
-                        PreparationDisplay& preparing) {
+                        const PreparationObserver& preparing) {
   preparing.begin(has_subwords(s.data.tokenizer) ? learning_subwords : counting_words);
   const auto read = [&](const TakeLine& take) { take(text); };
   corpus.tokenizers = train_tokenizer(s.data.tokenizer, vocabulary_options(s), read);
@@ -265,30 +263,32 @@ Index count_batches(const Settings& s, const TextWindows& windows) {
   return s.train.epochs * std::max<Index>(1, tokens / s.data.batch_tokens);
 }
 
-Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers) {
+Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers,
+                        const PreparationObserver& preparing) {
   if (s.data.train.size() != 1 || is_toy(s.data.train) || s.data.valid.size() > 1)
-    fail("--model lm trains on one text file: --train FILE.txt [--valid FILE.txt]");
+    fail("a language model trains on one text file, and is validated on one or on a part of it");
   Corpus corpus;
   corpus.tokenizers = tokenizers;
-  PreparationDisplay preparing;
   preparing.begin(fmt::format("reading {}", s.data.train[0]));
   const std::string text = read_text(s.data.train[0]);  // once: it may come through a pipe
   const std::string valid = s.data.valid.empty() ? "" : read_text(s.data.valid[0]);
   const bool is_new = !tokenizers.source;
   if (is_new) {
     train_tokenizer_on(text, s, corpus, preparing);
-    Overlap overlap;
+    ValidationOverlap overlap;
     overlap.validate_on(valid);
     overlap.train_on(text);
     add_warning(corpus, overlap.warning(false));
   }
   preparing.begin("cutting the text into tokens");
-  TextWindows windows =
-      TextWindows::of_texts(text, valid, *corpus.tokenizers.target,
-                            {.context = s.model.context,
-                             .batch = std::max<Index>(1, s.data.batch_tokens / s.model.context),
-                             .valid_fraction = s.data.valid_fraction,
-                             .seed = static_cast<std::uint64_t>(s.train.seed)});
+  const auto context = s.value_or("model.context", Index{64});
+  TextWindows windows = naming_settings(s, "model", [&] {
+    return TextWindows::of_texts(text, valid, *corpus.tokenizers.target,
+                                 {.context = context,
+                                  .batch = std::max<Index>(1, s.data.batch_tokens / context),
+                                  .valid_fraction = s.data.valid_fraction,
+                                  .seed = static_cast<std::uint64_t>(s.train.seed)});
+  });
   if (is_new) {
     add_warning(corpus, uncut_warning(text, s));
     add_warning(corpus, unknown_warning(windows.train(), s, corpus.tokenizers));
@@ -317,17 +317,18 @@ std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>
   return pairs->size() >= 0 ? std::move(pairs) : first_pairs(*pairs, lines);
 }
 
-Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers) {
-  const auto open = [&] {
-    return settings.model.name == "lm" ? open_text_corpus(settings, tokenizers)
-                                       : open_pair_corpus(settings, tokenizers);
-  };
+Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers,
+                   const PreparationObserver& observer) {
+  const bool pairs = settings.model.family().reads_source;
   try {
-    return naming_settings(open);
+    return naming_settings(settings, "data", [&] {
+      return pairs ? open_pair_corpus(settings, tokenizers, observer)
+                   : open_text_corpus(settings, tokenizers, observer);
+    });
   } catch (const NothingLeft& error) {
     const char* remedy = model_is_stricter(settings) ? "model.positions" : "data.max_length";
     fail("{}; raise {} or data.batch_tokens", error.what(), remedy);
   }
 }
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -7,10 +7,11 @@
 
 #include "datasets/text/pairs.h"
 #include "datasets/text/tokenizer.h"
+#include "experiments/observers.h"
 #include "experiments/settings.h"
 #include "framework/sequences.h"
 
-namespace heed::cli {
+namespace heed {
 
 /// The training and validation data of a run, ready for the Trainer.
 struct Corpus {
@@ -32,8 +33,10 @@ struct Corpus {
 };
 
 /// Opens data.train and data.valid. `tokenizers`: those of a resumed run; where they are empty, the
-/// tokenizers are trained. A live line shows what takes long.
-Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers);
+/// tokenizers are trained. `observer` is told what takes long; throws Interrupted where it asks for
+/// the end.
+Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers,
+                   const PreparationObserver& observer = {});
 
 /// Opens pairs to validate or evaluate on. `data`: as the user gave it. Of an endless corpus, only
 /// the first `lines` pairs of `split` are taken.
@@ -42,4 +45,4 @@ std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>
                                                   Index lines, Split split,
                                                   const ReadOptions& options = {});
 
-}  // namespace heed::cli
+}  // namespace heed

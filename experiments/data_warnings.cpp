@@ -5,10 +5,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "datasets/text/tokenizer_kinds.h"
 #include "datasets/text/unicode.h"
 #include "datasets/text/utf8.h"
 
-namespace heed::cli {
+namespace heed {
 
 namespace {
 
@@ -74,6 +75,8 @@ struct Unspaced {
   }
 };
 
+bool cuts_by_blanks(const Settings& s) { return tokenizer_kinds().at(s.data.tokenizer).by_blanks; }
+
 std::string explain_unspaced(const std::vector<std::string>& shares) {
   if (shares.empty()) return "";
   return fmt::format(
@@ -91,7 +94,7 @@ std::string explain(const std::vector<std::string>& shares, const Settings& s,
     remedies.push_back(fmt::format("raise data.vocab_size ({})", s.data.vocab_size));
   if (s.data.min_count > 1 && !has_subwords(s.data.tokenizer))
     remedies.push_back(fmt::format("lower data.min_count ({})", s.data.min_count));
-  if (s.data.tokenizer == "words" && !s.model.copy)
+  if (cuts_by_blanks(s) && !s.value_or("model.copy", false))
     remedies.push_back("learn subwords (data.tokenizer=unigram)");
   return fmt::format("{} are unknown, and all one to the model (<unk>){}{}",
                      fmt::join(shares, " and "), remedies.empty() ? "" : ": ",
@@ -100,36 +103,36 @@ std::string explain(const std::vector<std::string>& shares, const Settings& s,
 
 }  // namespace
 
-void Overlap::validate_on(std::uint64_t hash) {
+void ValidationOverlap::validate_on(std::uint64_t hash) {
   ++entries_[hash].times;
   ++size_;
 }
 
-void Overlap::train_on(std::uint64_t hash) {
+void ValidationOverlap::train_on(std::uint64_t hash) {
   if (const auto entry = entries_.find(hash); entry != entries_.end()) entry->second.trained = true;
 }
 
-void Overlap::validate_on(const PairSource& pairs) {
+void ValidationOverlap::validate_on(const PairSource& pairs) {
   for (Index i = 0; i < pairs.size(); ++i) {
     const Pair pair = pairs.at(i);
     validate_on(hash_of(pair.source, pair.target));
   }
 }
 
-void Overlap::validate_on(std::string_view text) {
+void ValidationOverlap::validate_on(std::string_view text) {
   lines_ = true;
   for_each_line(text, [&](std::uint64_t hash) { validate_on(hash); });
 }
 
-void Overlap::train_on(const Pair& pair) {
+void ValidationOverlap::train_on(const Pair& pair) {
   if (!entries_.empty()) train_on(hash_of(pair.source, pair.target));
 }
 
-void Overlap::train_on(std::string_view text) {
+void ValidationOverlap::train_on(std::string_view text) {
   if (!entries_.empty()) for_each_line(text, [&](std::uint64_t hash) { train_on(hash); });
 }
 
-std::string Overlap::warning(bool held_out) const {
+std::string ValidationOverlap::warning(bool held_out) const {
   Index shared = 0;
   for (const auto& [hash, entry] : entries_)
     shared += entry.trained ? entry.times : 0;
@@ -138,7 +141,7 @@ std::string Overlap::warning(bool held_out) const {
   if (lines_) what = fmt::format("validation lines of {} characters and more", shortest_line);
   const char* remedy =
       held_out
-          ? "take repeated pairs out of the data, or give a validation set of its own (--valid)"
+          ? "take repeated pairs out of the data, or give a validation set of its own (data.valid)"
           : "take them out of one of the two";
   return fmt::format(
       "{} of the {} {} stand in the training data too, so the validation loss flatters; {}", shared,
@@ -168,7 +171,7 @@ std::string unknown_warning(std::span<const Id> text, const Settings& settings,
 }
 
 std::string uncut_warning(const PairSource& pairs, const Settings& settings) {
-  if (settings.data.tokenizer != "words") return "";
+  if (!cuts_by_blanks(settings)) return "";
   if (pairs.size() < 0) return "";  // a built-in corpus
   Unspaced source;
   Unspaced target;
@@ -185,7 +188,7 @@ std::string uncut_warning(const PairSource& pairs, const Settings& settings) {
 }
 
 std::string uncut_warning(std::string_view text, const Settings& settings) {
-  if (settings.data.tokenizer != "words") return "";
+  if (!cuts_by_blanks(settings)) return "";
   std::size_t end = std::min(text.size(), Unspaced::most_bytes);
   const auto continues = [&](std::size_t at) {  // within a code point
     return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
@@ -198,4 +201,4 @@ std::string uncut_warning(std::string_view text, const Settings& settings) {
   return explain_unspaced({share.text("text")});
 }
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -11,11 +11,11 @@
 
 // Warnings about data before a model is trained on them. Each function returns one line, or ""
 // where there is nothing to warn of.
-namespace heed::cli {
+namespace heed {
 
 /// Finds how much of the validation data is training data too, by 64-bit hashes of pairs or lines.
 /// Call validate_on() first, then train_on() with all training data.
-class Overlap {
+class ValidationOverlap {
  public:
   void validate_on(const PairSource& pairs);
   // Only lines of 20 characters or more count: shorter ones recur by chance.
@@ -50,4 +50,4 @@ std::string unknown_warning(std::span<const Id> text, const Settings& settings,
 std::string uncut_warning(const PairSource& pairs, const Settings& settings);
 std::string uncut_warning(std::string_view text, const Settings& settings);
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "experiments/inference/run.h"
+#include "experiments/inference/tokenizer_files.h"
 #include "framework/checkpoint.h"
 #include "framework/freezing.h"
 #include "framework/nearest.h"
@@ -19,7 +20,7 @@
 #include "framework/sequences.h"
 #include "training/not_finite.h"
 
-namespace heed::cli {
+namespace heed {
 
 namespace fs = std::filesystem;
 
@@ -28,7 +29,7 @@ namespace {
 using Names = std::vector<std::string>;
 
 constexpr const char* takes =
-    "--init takes a run's folder, a .heed checkpoint or a .safetensors file";
+    "train.init takes a run's folder, a .heed checkpoint or a .safetensors file";
 
 Names names_of(Seq2Seq& model) {
   Names names;
@@ -155,7 +156,7 @@ ParameterPatterns checked(const char* option, const Names& given, Seq2Seq& model
                     : fmt::format("did you mean '{}{}'?", mark, near));
 }
 
-/// The weights that --init names.
+/// The weights that train.init names.
 struct Source {
   fs::path path;                     // of the file
   std::vector<NamedTensor> tensors;  // by the names of the model's parameters
@@ -169,10 +170,6 @@ fs::path best_or_newest(const fs::path& run) {
   return fs::exists(folder.best()) ? folder.best() : folder.newest().value_or(fs::path());
 }
 
-bool holds_tokenizers(const fs::path& folder) {
-  return fs::exists(folder / "tokenizer.json") || fs::exists(folder / "tokenizer.source.json");
-}
-
 Source open_source(const std::string& from) {
   Source source;
   source.path = initial_source(from);
@@ -181,7 +178,7 @@ Source open_source(const std::string& from) {
     run = source.path;
     source.path = best_or_newest(run);
   } else if (source.path.parent_path().filename() == "checkpoints" &&
-             holds_tokenizers(source.path.parent_path().parent_path())) {
+             has_tokenizers(source.path.parent_path().parent_path())) {
     run = source.path.parent_path().parent_path();
   }
   if (!run.empty()) source.tokenizers = load_tokenizers(run);
@@ -219,7 +216,7 @@ std::vector<RowMap> rows_by_token(const Tokenizers& theirs, const Tokenizers& ou
   return maps;
 }
 
-/// Throws Error that lists what does not fit. `given`: the patterns of --init-only.
+/// Throws Error that lists what does not fit. `given`: the patterns of train.init_only.
 [[noreturn]] void refuse(const Source& source, const LoadingPlan& plan, const Names& given) {
   Names bad = plan.missing;
   Names chosen;
@@ -230,8 +227,8 @@ std::vector<RowMap> rows_by_token(const Tokenizers& theirs, const Tokenizers& ou
     chosen.push_back(item.name);
   std::string remedy = "it has nothing for this model";
   if (!plan.loaded.empty()) {
-    remedy = given.empty() ? "leave them out with --init-only"
-                           : "leave them out by adding to --init-only:";
+    remedy = given.empty() ? "leave them out with train.init_only ="
+                           : "leave them out by adding to train.init_only:";
     for (const std::string& pattern : covering(bad, chosen))
       remedy += fmt::format(" '!{}'", pattern);
   }
@@ -308,7 +305,7 @@ Notes loading_notes(const Source& source, const LoadingPlan& plan, Seq2Seq& mode
   notes.logged = notes.shown;
   note(notes, "loaded", loaded, all, "");
   note_rows(notes, plan);
-  note(notes, "fresh", plan.unselected, all, " (left out by --init-only)");
+  note(notes, "fresh", plan.unselected, all, " (left out by train.init_only)");
   note(notes, "not used", printable(plan.extra), printable(names_of(source.tensors)),
        " (this model has no such parameters)");
   if (!source.has_tokenizers())
@@ -325,27 +322,24 @@ std::string initial_source(const std::string& from) {
   if (!fs::is_directory(path)) return path.string();
   read_run_settings(path.string());  // says what is wrong where it is not a run
   if (best_or_newest(path).empty())
-    fail(
-        "{}: no checkpoint yet; train on with `heed train --resume --out {}`, or give another "
-        "--init",
-        from, from);
+    fail("{}: no checkpoint yet; resume its training first, or give another train.init", from);
   return path.string();
 }
 
 Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2Seq& model) {
-  const ParameterPatterns chosen = checked("--init-only", settings.train.init_only, model);
+  const ParameterPatterns chosen = checked("train.init_only", settings.train.init_only, model);
   const Source source = open_source(settings.train.init);
   std::vector<RowMap> maps;
   if (source.has_tokenizers()) maps = rows_by_token(source.tokenizers, tokenizers, model);
   const LoadingPlan plan = plan_loading(source.tensors, model, chosen, maps);
   if (plan.loaded.empty() && plan.missing.empty() && plan.mismatched.empty())
-    fail("--init-only chooses nothing; leave out --init to start afresh");
+    fail("train.init_only chooses nothing; leave out train.init to start afresh");
   if (!plan.fits()) refuse(source, plan, settings.train.init_only);
   apply(plan);
   if (const std::string name = bad_parameter(model); !name.empty())
     fail(
-        "{}: its weights of {} are not finite; give another --init, or leave them out with "
-        "--init-only '!{}'",
+        "{}: its weights of {} are not finite; give another train.init, or leave them out with "
+        "train.init_only = '!{}'",
         source.path.string(), name, name);
   return loading_notes(source, plan, model);
 }
@@ -353,7 +347,7 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2S
 Notes freeze_chosen(const Settings& settings, Seq2Seq& model) {
   Notes notes;
   if (settings.train.freeze.empty()) return notes;
-  const ParameterPatterns chosen = checked("--freeze", settings.train.freeze, model);
+  const ParameterPatterns chosen = checked("train.freeze", settings.train.freeze, model);
   const std::vector<ParameterNames> every = parameter_names(model);
   Names frozen;
   Index numbers = 0;
@@ -363,9 +357,9 @@ Notes freeze_chosen(const Settings& settings, Seq2Seq& model) {
     numbers += parameter.value().size();
   }
   if (frozen.size() == every.size())
-    fail("--freeze leaves nothing to train; leave something out, such as with '!decoder*'");
+    fail("train.freeze leaves nothing to train; leave something out, such as with '!decoder*'");
   if (frozen.empty())
-    fail("--freeze chooses nothing: its exclusions leave nothing of its patterns");
+    fail("train.freeze chooses nothing: its exclusions leave nothing of its patterns");
   freeze(model, chosen);
   const std::string counts =
       fmt::format("frozen    {} of {} parameters, {} of {} numbers: ", frozen.size(), every.size(),
@@ -382,4 +376,4 @@ std::string parameters_text(Seq2Seq& model) {
   return fmt::format("{} parameters, {} frozen", total, total - trained);
 }
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -7,7 +7,7 @@
 #include "experiments/settings.h"
 #include "models/model.h"
 
-namespace heed::cli {
+namespace heed {
 
 /// What was done: a few lines to show to the user, and lines for the log that list every name.
 struct Notes {
@@ -15,7 +15,7 @@ struct Notes {
   std::vector<std::string> logged;
 };
 
-/// Returns the absolute path of what --init names. Throws Error unless it is a run's folder, a
+/// Returns the absolute path of what train.init names. Throws Error unless it is a run's folder, a
 /// checkpoint or a .safetensors file.
 std::string initial_source(const std::string& from);
 
@@ -34,4 +34,4 @@ Notes freeze_chosen(const Settings& settings, Seq2Seq& model);
 /// "1675264 parameters, 400000 frozen"
 std::string parameters_text(Seq2Seq& model);
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -5,9 +5,9 @@
 
 #include <fmt/ranges.h>
 
-#include "experiments/live_progress.h"
+#include "experiments/progress.h"
 
-namespace heed::cli {
+namespace heed {
 
 namespace {
 
@@ -64,33 +64,25 @@ std::string Limits::text(Index done) const {
   return fmt::format("{} or {}, whichever comes first", fmt::join(all, ", "), last);
 }
 
-bool same_limits(const Settings& a, const Settings& b) {
-  return a.train.steps == b.train.steps && a.train.epochs == b.train.epochs &&
-         a.train.time == b.train.time && a.train.exact_epochs == b.train.exact_epochs;
-}
-
 std::string why_ended(EndedBy ended, const Settings& s, Index step) {
   switch (ended) {
     case EndedBy::steps:
       return fmt::format(
-          "step {} is reached; give more steps (--steps N, or --set train.steps=0 for no limit of "
-          "steps)",
+          "step {} is reached; give more steps (train.steps = N, or 0 for no limit of steps)",
           step);
     case EndedBy::epochs: {
       const std::string epochs =
           s.train.epochs == 1 ? "one epoch is" : fmt::format("{} epochs are", s.train.epochs);
       return fmt::format(
-          "its {} read; give more epochs (--epochs N, or --set train.epochs=0 for no limit of "
-          "epochs)",
-          epochs);
+          "its {} read; give more epochs (train.epochs = N, or 0 for no limit of epochs)", epochs);
     }
     case EndedBy::seconds:
       return fmt::format(
-          "its time, {}, is over; give more (--time T, or --set train.time= for no limit of time)",
+          "its time, {}, is over; give more (train.time = T, or nothing for no limit of time)",
           s.train.time);
     case EndedBy::patience:
       return fmt::format(
-          "{} did not improve it; give more patience (--set train.patience=N; 0: without end)",
+          "{} did not improve it; give more patience (train.patience = N; 0: without end)",
           counted(s.train.patience, "validation"));
     case EndedBy::nothing:
       break;
@@ -98,4 +90,4 @@ std::string why_ended(EndedBy ended, const Settings& s, Index step) {
   return "";
 }
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -6,7 +6,7 @@
 #include "experiments/settings.h"
 #include "training/trainer.h"
 
-namespace heed::cli {
+namespace heed {
 
 /// The limits of a training. The first that is reached ends it. 0: there is no limit of this kind.
 struct Limits {
@@ -28,11 +28,8 @@ struct Limits {
 /// The only place that turns epochs into steps, by the number of their batches in `corpus`.
 Limits limits_of(const Settings& settings, const Corpus& corpus);
 
-/// Whether both have the same limits.
-bool same_limits(const Settings& a, const Settings& b);
-
 /// Why a run cannot train another step, and what to do: "its 2 epochs are read; give more epochs
-/// (--epochs N, ...)".
+/// (train.epochs = N, ...)".
 std::string why_ended(EndedBy ended, const Settings& settings, Index step);
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -2,22 +2,27 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <iosfwd>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "framework/files.h"
-#include "training/trainer.h"
+#include "experiments/observers.h"
+#include "experiments/progress.h"
 
-namespace heed::cli {
+namespace heed {
 
-/// One line on stderr that is redrawn in place: a bar and a text. Shows nothing where stderr is not
-/// a terminal.
+/// Where progress is shown: a stream, and the file descriptor that it writes to.
+struct Terminal {
+  std::ostream* out;
+  int descriptor;
+};
+
+/// One line of a terminal that is redrawn in place: a bar and a text. Shows nothing where the
+/// stream does not go to a terminal. One thread uses an object.
 class LiveLine {
  public:
-  LiveLine();
+  explicit LiveLine(Terminal terminal);
   ~LiveLine() { clear(); }
   LiveLine(const LiveLine&) = delete;
   LiveLine& operator=(const LiveLine&) = delete;
@@ -29,52 +34,45 @@ class LiveLine {
   void clear();
 
  private:
+  Terminal to_;
   bool terminal_;
   bool live_ = false;
   double shown_ = -1;
 };
 
-/// Shows the progress of a training on stderr: a live line on a terminal, else a line every
-/// `log_every` steps. Lines also go to a log file. Where that file cannot be written, training goes
-/// on without it.
-class ProgressDisplay {
+/// Shows a training: its lines, and its steps as a live line on a terminal, else as a
+/// line every `log_every` steps.
+class TrainingDisplay {
  public:
-  enum class Shown { on_stderr, in_log };  // in_log: the caller itself writes to stderr
-  ProgressDisplay(const std::string& log_path, Index log_every, Shown shown = Shown::on_stderr);
-
-  void step(const StepReport& report);
-  /// "step 400  validation loss 1.2345  ppl 3.437  (best)"
-  void evaluation(const EvaluationReport& report);
-  /// Prints a line above the live line.
-  void line(const std::string& text);
-  /// Prints `shown` and writes `logged`, which may say more, to the log.
-  void lines(const std::vector<std::string>& shown, const std::vector<std::string>& logged);
+  TrainingDisplay(Terminal terminal, Index log_every)
+      : to_(terminal), log_every_(log_every), live_(terminal) {}
+  /// They refer to this display.
+  TrainingObservers observers();
+  void clear() { live_.clear(); }
 
  private:
-  void log(const std::string& text);
-
-  std::string log_path_;
-  std::optional<FileAppender> log_;
-  bool without_log_ = false;  // the log cannot be written; the user has been told
+  Terminal to_;
   Index log_every_;
-  Shown shown_;
   LiveLine live_;
 };
 
 /// A live line for the preparation before training: what is being done, and for how long. It
-/// appears once a task takes longer than a second, and only where stderr is a terminal.
+/// appears once a task takes longer than a second, and only on a terminal. Its thread redraws the
+/// line.
 class PreparationDisplay {
  public:
-  PreparationDisplay();
+  explicit PreparationDisplay(Terminal terminal);
   ~PreparationDisplay();
   PreparationDisplay(const PreparationDisplay&) = delete;
   PreparationDisplay& operator=(const PreparationDisplay&) = delete;
 
-  void begin(std::string task);
-  void done(double part);  // of the task, in [0, 1]
+  /// It refers to this display.
+  PreparationObserver observer(ShouldStop should_stop = {});
 
  private:
-  void show();  // runs in thread_ until stop_
+  void begin(std::string task);
+  void done(double part);  // of the task, in [0, 1]
+  void show();             // runs in thread_ until stop_
 
   LiveLine live_;
   std::mutex mutex_;
@@ -86,7 +84,4 @@ class PreparationDisplay {
   std::thread thread_;
 };
 
-std::string step_text(const StepReport& report);  // "step 12/1600  loss 3.2  ppl 24.5  9000 tok/s"
-std::string duration_text(double seconds);        // "42 s", "3 min 05 s", "2 h 10 min"
-
-}  // namespace heed::cli
+}  // namespace heed

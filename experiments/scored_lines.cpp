@@ -3,29 +3,28 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "cli/signals.h"
 #include "datasets/text/text_file.h"
 #include "framework/error.h"
 
-namespace heed::cli {
+namespace heed {
 
 namespace {
 
 std::string file_of(const std::string& name) { return name == "-" ? "/dev/stdin" : name; }
 
-/// Throws Error where standard input is closed. It can then only be written: see
-/// open_standard_descriptors().
+/// Throws Error where standard input is closed. Its descriptor then may only be
+/// written to.
 void check_standard_input() {
   const int access = fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE;
   if (access == O_WRONLY) fail("standard input: cannot be read");
 }
 
-std::vector<std::string> read(const std::string& name) {
+std::vector<std::string> read(const std::string& name, const ShouldStop& should_stop) {
   if (name == "-") check_standard_input();
   try {
     return read_lines(file_of(name));
   } catch (const Error&) {
-    stop_if_interrupted();  // a signal may have interrupted the wait for input
+    stop_if(should_stop);  // a signal may have interrupted the wait for input
     throw;
   }
 }
@@ -33,19 +32,20 @@ std::vector<std::string> read(const std::string& name) {
 }  // namespace
 
 ScoredLines read_scored_lines(const std::string& hypotheses,
-                              const std::vector<std::string>& references) {
-  ScoredLines lines{read(hypotheses), {}};
+                              const std::vector<std::string>& references,
+                              const ShouldStop& should_stop) {
+  ScoredLines lines{read(hypotheses, should_stop), {}};
   const std::size_t expected = lines.hypotheses.size();
   for (const std::string& name : references) {
-    lines.references.push_back(read(name));
+    lines.references.push_back(read(name, should_stop));
     const std::size_t got = lines.references.back().size();
     if (got != expected)
       fail(
           "{}: has {} {} and {} has {}; each line is scored against its reference, so give as many",
           file_of(hypotheses), expected, expected == 1 ? "line" : "lines", file_of(name), got);
   }
-  stop_if_interrupted();
+  stop_if(should_stop);
   return lines;
 }
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -3,7 +3,9 @@
 #include <string>
 #include <vector>
 
-namespace heed::cli {
+#include "experiments/inference/interrupted.h"
+
+namespace heed {
 
 /// Lines to score and their references.
 struct ScoredLines {
@@ -24,8 +26,9 @@ struct ScoredLines {
 /// Throws
 /// - Error as read_lines() does;
 /// - Error where the numbers of lines differ, or where standard input is closed;
-/// - Interrupted.
+/// - Interrupted where it should stop.
 ScoredLines read_scored_lines(const std::string& hypotheses,
-                              const std::vector<std::string>& references);
+                              const std::vector<std::string>& references,
+                              const ShouldStop& should_stop = {});
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -7,11 +7,11 @@
 #include "experiments/settings.h"
 
 // Warnings about settings before a model is trained with them, one line each.
-namespace heed::cli {
+namespace heed {
 
-/// Warns of given settings that have no effect because of other settings, such as model.kernel of a
-/// Transformer.
-std::vector<std::string> unused_settings(Settings& settings, const GivenKeys& given);
+/// Warns of given settings that have no effect because of other settings, such as data.min_count of
+/// subwords.
+std::vector<std::string> unused_settings(const Settings& settings);
 
 /// The length of a training.
 struct TrainingLength {
@@ -29,4 +29,4 @@ std::vector<std::string> unreached_settings(const Settings& settings, TrainingLe
 std::string rate_jump(const Settings& settings, const TrainerOptions& options, Index step,
                       double seconds);
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -2,77 +2,32 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
+#include <cmath>
 
 #include <fmt/ranges.h>
 
-#include "cli/model.h"
-#include "cli/signals.h"
+#include "experiments/evaluation.h"
 #include "experiments/inference/run.h"
+#include "experiments/inference/tokenizer_files.h"
+#include "experiments/inference/toml.h"
+#include "experiments/internal/run_log.h"
+#include "experiments/internal/same_data.h"
+#include "experiments/made_by.h"
+#include "experiments/report/text.h"
 #include "experiments/setting_warnings.h"
-#include "framework/error.h"
 #include "framework/files.h"
 #include "framework/memory.h"
 #include "framework/run_folder.h"
+#include "framework/threads.h"
 
-namespace heed::cli {
+namespace heed {
 
 namespace fs = std::filesystem;
 
 namespace {
 
-/// The run has other data or settings. Another of its checkpoints would not help.
-struct OtherData : Error {
-  using Error::Error;
-};
-
 CrossEntropy loss_options(const Settings& s, const Batch& batch) {
   return {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = batch.ignored};
-}
-
-/// Throws Error where `now` are other data than `before`, by name or by fingerprint. `key`: the
-/// setting. `fingerprint`: of the data that the checkpoint was trained with; null where it does not
-/// say, and the names must then agree.
-void check_same_data(const std::string& key, const std::vector<std::string>& now,
-                     const std::vector<std::string>& before, const std::string& now_fingerprint,
-                     const std::string* fingerprint) {
-  const bool same_name = before == now;
-  if (fingerprint ? *fingerprint == now_fingerprint : same_name) return;
-  if (!fingerprint)
-    fail(
-        "--resume goes on with the run as it is, and its checkpoint does not say what it was "
-        "trained on: {} cannot change",
-        key);
-  const std::string names = fmt::format("{}", fmt::join(now, " and "));
-  const std::string option = key.substr(std::string("data.").size());
-  if (!same_name)
-    fail(
-        "{}: not the text of {}, which this run began with; give the same by --{} PATH, or start "
-        "a new run with another --out",
-        names, fmt::join(before, " and "), option);
-  const bool one = now.size() == 1;
-  fail(
-      "{}: {} changed since this run began; give the data it was trained on (--{} PATH if {} "
-      "moved), or start a new run with another --out",
-      names, one ? "has" : "have", option, one ? "it has" : "they have");
-}
-
-/// Throws Error unless data and tokenizers are those that the checkpoint was trained with, whatever
-/// their files are called now. `text`: what the checkpoint says of them.
-void check_same_corpus(const std::map<std::string, std::string>& text, const Settings& s,
-                       const Corpus& corpus, const std::string& folder) {
-  Settings before = read_run_settings(folder);
-  before.data.train = absolute_data(before.data.train);
-  before.data.valid = absolute_data(before.data.valid);
-  for (const auto& [key, fingerprint] : corpus.fingerprints) {
-    if (key == "tokenizer") continue;
-    const auto then = text.find(key);
-    const bool train = key == "data.train" || s.data.valid.empty();
-    check_same_data(key, train ? s.data.train : s.data.valid,
-                    train ? before.data.train : before.data.valid, fingerprint,
-                    then == text.end() ? nullptr : &then->second);
-  }
-  check_same_tokenizers(folder, corpus.tokenizers, text);
 }
 
 /// The checkpoint that resuming tried: the one named, or the last. "" where there is no such one.
@@ -83,18 +38,14 @@ fs::path tried_checkpoint(const RunFolder& folder, const std::string& name) {
   return exists ? folder.named(name) : fs::path();
 }
 
-TrainerOptions trainer_options(Settings& s, const Limits& limits, const Corpus& corpus,
+TrainerOptions trainer_options(const Settings& s, const Limits& limits, const Corpus& corpus,
                                const std::string& folder) {
   TrainerOptions o;
   o.steps = limits.steps;
   o.epochs = limits.epochs;
   o.seconds = limits.seconds;
   o.expected_steps = limits.last_step();
-  // zero_at_last as in all runs so far: the last step has the rate optim.final_lr.
-  o.schedule = {.kind = schedule_kind(s.optim.schedule),
-                .warmup = s.optim.warmup,
-                .final = s.optim.final_lr,
-                .zero_at_last = true};
+  o.schedule = s.optim.schedule;
   o.clip = s.optim.clip;
   o.accumulate = s.optim.accumulate;
   o.log_every = s.train.log_every;
@@ -107,24 +58,139 @@ TrainerOptions trainer_options(Settings& s, const Limits& limits, const Corpus& 
   o.on_nan = s.train.on_nan == "skip" ? OnNan::skip : OnNan::stop;
   o.folder = folder;
   o.text = corpus.fingerprints;
-  o.text["config"] = to_toml(s);
-  o.accept = [&s, &corpus, folder](const auto& text) {
-    try {
-      check_same_settings(folder, s, text);
-      check_same_corpus(text, s, corpus, folder);
-    } catch (const Error& error) {
-      throw OtherData(error.what());
-    }
-  };
+  o.text["config"] = to_toml(s.fields());
+  o.accept = [&s, &corpus, folder](const auto& text) { check_same_run(text, s, corpus, folder); };
   return o;
 }
 
+void make_data_absolute(Settings& s) {
+  s.data.train = absolute_data(s.data.train);
+  s.data.valid = absolute_data(s.data.valid);
+}
+
+/// Whether the data of this setting are given again, and so may have moved. That they are the same
+/// is checked when they have been read.
+bool may_have_moved(const std::string& key, const Settings& asked, const Settings& saved) {
+  if (key == "data.train") return asked.is_chosen(key);
+  return key == "data.valid" && asked.is_chosen(key) && !saved.data.valid.empty();
+}
+
+/// Throws CannotChange where a setting that a resumed run must keep is another.
+void check_unchanged(const Settings& saved, const Settings& asked) {
+  const Fields before = saved.fields();
+  for (const Field& field : asked.fields()) {
+    const std::string& key = field.key();
+    if (field.resume() != Resume::fixed || may_have_moved(key, asked, saved)) continue;
+    const Field* then = before.find(key);
+    if (!then || then->value() != field.value()) throw CannotChange(key);
+  }
+}
+
+/// The settings of a run that is resumed with other ones.
+Settings resumed_settings(const Settings& given, const fs::path& folder) {
+  Settings saved = read_run_settings(folder.string());
+  make_data_absolute(saved);
+  Settings asked = given;
+  if (!asked.train.init.empty())
+    asked.train.init = fs::absolute(asked.train.init).lexically_normal().string();
+  make_data_absolute(asked);
+  check_unchanged(saved, asked);
+  // In runs that an earlier Heed began, train.steps did not count beside train.epochs, so it must
+  // not become a limit unasked.
+  if (!same_limits(saved, asked) && !saved.train.exact_epochs) {
+    if (saved.train.epochs > 0 && !asked.is_chosen("train.steps")) asked.train.steps = 0;
+    asked.train.exact_epochs = true;
+  }
+  const bool data_given = asked.is_chosen("data.train") || asked.is_chosen("data.valid");
+  if (data_given && RunFolder(folder).names().empty())
+    fail(
+        "{}: no checkpoint yet, by which data given again could be known; leave out data.train and "
+        "data.valid",
+        folder.string());
+  return asked;
+}
+
+Settings new_settings(Settings settings) {
+  if (settings.data.train.empty())
+    fail("nothing to train on; give data.train, such as a built-in corpus, toy:translation");
+  if (!settings.train.init.empty()) settings.train.init = initial_source(settings.train.init);
+  return settings;
+}
+
+Settings settled(const Settings& given, const fs::path& folder, bool resume) {
+  check_run_folder(folder, resume);
+  Settings settings = resume ? resumed_settings(given, folder) : new_settings(given);
+  settings.check();
+  return settings;
+}
+
+std::string vocabulary_text(const Settings& s, const Tokenizers& tokenizers) {
+  const Index source = tokenizers.source->size();
+  const Index target = tokenizers.target->size();
+  const std::string sizes =
+      tokenizers.joint() ? fmt::format("{}", source) : fmt::format("{} and {}", source, target);
+  std::string text =
+      fmt::format("tokens    {} in the vocabulary ({})", sizes, tokenizers.source->kind());
+  if (has_subwords(s.data.tokenizer) && std::max(source, target) < s.data.vocab_size)
+    text += fmt::format("; the text has too few words for data.vocab_size = {}", s.data.vocab_size);
+  return text;
+}
+
+std::string plan_text(const Limits& limits, Index step, const Cost& cost) {
+  const Index left = std::max<Index>(0, limits.last_step() - step);
+  double seconds = static_cast<double>(left) * cost.seconds_per_step;
+  if (limits.seconds > 0 && (limits.last_step() == 0 || limits.seconds < seconds))
+    seconds = limits.seconds;
+  constexpr std::size_t program_mb = 30;
+  return fmt::format("plan      {}; about {} and {} MB on {} thread{}", limits.text(step),
+                     duration_text(seconds), (cost.bytes >> 20) + program_mb, threads(),
+                     threads() == 1 ? "" : "s");
+}
+
+/// Translates one validation pair after each validation, so that people see what the model has
+/// learnt. Takes the pairs in turn.
+class SampleTranslations {
+ public:
+  SampleTranslations(const Settings& settings, const Corpus& corpus, Seq2Seq& model)
+      : corpus_(corpus), model_(model), options_(decode_options(settings)) {
+    options_.beam = 1;
+    options_.coverage_penalty = 0;
+  }
+
+  /// Shows the source, the reference (=) and the output (>).
+  void show_next(RunLog& log) {
+    if (!corpus_.valid_pairs) return;
+    const Pair pair = corpus_.valid_pairs->at(shown_++ % corpus_.valid_pairs->size());
+    const Evaluating evaluating(model_);
+    const auto best = translate(Decoder(model_), corpus_.tokenizers,
+                                std::vector<std::string>{pair.source}, options_);
+    constexpr int widest = 600;  // columns: documents are shortened, sentences are not
+    const std::string output = best[0].empty() ? "" : best[0][0].text;
+    log.line(fmt::format("    {}\n  = {}\n  > {}", report::shortened(pair.source, widest),
+                         report::shortened(pair.target, widest),
+                         report::shortened(output, widest)));
+  }
+
+ private:
+  const Corpus& corpus_;
+  Seq2Seq& model_;
+  DecodeOptions options_;
+  Index shown_ = 0;
+};
+
 }  // namespace
+
+CannotChange::CannotChange(std::string setting)
+    : Error(fmt::format(
+          "{} cannot change: a run that is resumed goes on as it is; start a new run in another "
+          "folder",
+          setting)),
+      key(std::move(setting)) {}
 
 void check_precision(const std::string& name) {
   if (name != "bf16") return;
   if (const std::string why = precision_obstacle(Precision::bf16); !why.empty())
-    fail("--precision bf16 {}; use fp32", why);
+    fail("train.precision = bf16 {}; use fp32", why);
 }
 
 InPrecision::InPrecision(const std::string& name) {
@@ -133,18 +199,21 @@ InPrecision::InPrecision(const std::string& name) {
 }
 InPrecision::~InPrecision() { set_precision(before_); }
 
-Training::Training(Settings s, std::string where, bool resume, const Tokenizers& tokenizers)
-    : settings(std::move(s)),
+Training::Training(Settings s, const fs::path& where, TrainingOptions options)
+    : settings(settled(s, where, options.resume)),
       precision(settings.train.precision),
-      folder(std::move(where)),
-      corpus(open_corpus(settings, resume ? load_tokenizers(folder) : tokenizers)),
-      resume_(resume) {
-  settings.data.train = absolute_data(settings.data.train);
-  settings.data.valid = absolute_data(settings.data.valid);
+      folder(where.string()),
+      corpus(open_corpus(settings, options.resume ? load_tokenizers(where) : options.tokenizers,
+                         options.preparing)),
+      given_(std::move(options)),
+      new_limits_(given_.resume && !same_limits(read_run_settings(folder), settings)) {
+  make_data_absolute(settings);
   Random random(static_cast<std::uint64_t>(settings.train.seed));
   model = make_model(settings, corpus.tokenizers, random);
-  frozen = freeze_chosen(settings, *model);
-  optimizer_ = make_optimizer(settings, *model);
+  frozen_ = freeze_chosen(settings, *model);
+  optimizer_ = naming_settings(settings, "optim", [&] {
+    return optimizers().at(settings.optim.name).make(*model, settings.optim.options);
+  });
 }
 
 Cost Training::probe() {
@@ -165,30 +234,36 @@ Cost Training::probe() {
   corpus.train->seek(position);
   // The optimizer keeps two moments for each parameter.
   const auto moments = static_cast<std::size_t>(2 * parameter_count(*model)) * sizeof(Real);
-  return {.seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
-          .bytes = memory::statistics().peak + moments};
+  cost_ = Cost{.seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
+               .bytes = memory::statistics().peak + moments};
+  return *cost_;
 }
 
-void Training::open(const std::string& checkpoint) {
+void Training::open() {
   limits_ = limits_of(settings, corpus);
   options_ = trainer_options(settings, limits_, corpus, folder);
-  naming_settings([&] { trainer_.emplace(*model, *optimizer_, options_); });
-  if (resume_) trainer_->claim();
+  naming_settings(settings, "train", [&] { trainer_.emplace(*model, *optimizer_, options_); });
+  if (given_.resume) trainer_->claim();
   try {
-    resumed_ = resume_ && trainer_->resume(checkpoint);
+    resumed_ = given_.resume && trainer_->resume(given_.checkpoint);
   } catch (const OtherData&) {
     throw;
   } catch (const OutOfMemory&) {
     throw;
   } catch (const Error& error) {
-    const fs::path tried = tried_checkpoint(RunFolder(folder), checkpoint);
+    const fs::path tried = tried_checkpoint(RunFolder(folder), given_.checkpoint);
     fail("{}{}", error.what(), other_checkpoints(folder, tried));
   }
   if (!resumed_ && !settings.train.init.empty())
-    initial = load_initial(settings, corpus.tokenizers, *model);
+    initial_ = load_initial(settings, corpus.tokenizers, *model);
 }
 
-std::vector<std::string> Training::warnings(const Cost& cost, bool new_limits) const {
+std::string Training::why_ended() {
+  if (!resumed_) return "";
+  return heed::why_ended(trainer_->ended_by(*corpus.train), settings, step());
+}
+
+std::vector<std::string> Training::warnings(const Cost& cost) const {
   TrainingLength length{.steps = limits_.last_step()};
   if (limits_.seconds > 0) {
     const auto steps = static_cast<Index>(std::min(limits_.seconds / cost.seconds_per_step, 1e15));
@@ -196,23 +271,60 @@ std::vector<std::string> Training::warnings(const Cost& cost, bool new_limits) c
       length = {.steps = std::max<Index>(1, steps), .about = true};
   }
   std::vector<std::string> all = unreached_settings(settings, length, !corpus.valid.empty());
-  if (resumed_ && new_limits) {
+  if (resumed_ && new_limits_) {
     std::string jump = rate_jump(settings, options_, step(), trainer_->seconds());
     if (!jump.empty()) all.push_back(std::move(jump));
   }
   return all;
 }
 
-void Training::create() {
-  trainer_->claim();
-  if (!resume_ && fs::exists(config_path(folder)))
-    fail("{}: another training has made its run here; give another --out", folder);
-  if (!resume_) save_tokenizers(corpus.tokenizers, folder);
-  // Last: a folder with a config.toml is a run.
-  replace_file(config_path(folder), to_toml(settings));
+Notes Training::description(const Cost& cost) {
+  Notes notes;
+  const auto add = [&](const std::vector<std::string>& lines) {
+    notes.shown.insert(notes.shown.end(), lines.begin(), lines.end());
+    notes.logged.insert(notes.logged.end(), lines.begin(), lines.end());
+  };
+  const auto warn = [&](const std::vector<std::string>& warnings) {
+    for (const std::string& warning : warnings)
+      add({"warning: " + warning});
+  };
+  add({fmt::format("data      {}", corpus.description),
+       vocabulary_text(settings, corpus.tokenizers),
+       fmt::format("model     {}, {}", settings.model.name, parameters_text(*model))});
+  for (const Notes* part : {&initial_, &frozen_}) {
+    notes.shown.insert(notes.shown.end(), part->shown.begin(), part->shown.end());
+    notes.logged.insert(notes.logged.end(), part->logged.begin(), part->logged.end());
+  }
+  add({plan_text(limits_, step(), cost)});
+  if (settings.train.precision != "fp32")
+    add({fmt::format("precision {}", settings.train.precision)});
+  warn(corpus.warnings);
+  warn(unused_settings(settings));
+  if (why_ended().empty()) warn(warnings(cost));
+  const char* how = given_.resume ? ", begun again: it had no checkpoint" : "";
+  add({fmt::format("run       {}{}", folder, resumed_ ? ", resumed" : how)});
+  return notes;
 }
 
-TrainResult Training::run(const Observers& observers) {
+void Training::create() {
+  trainer_->claim();
+  if (!given_.resume && fs::exists(config_path(folder)))
+    fail("{}: another training has made its run here; give another folder", folder);
+  if (!given_.resume) save_tokenizers(corpus.tokenizers, folder);
+  // Last: a folder with a config.toml is a run.
+  replace_file(config_path(folder), made_by_comment() + to_toml(settings.fields()));
+  created_ = true;
+}
+
+EvaluateFunction Training::evaluation(const ShouldStop& should_stop) {
+  if (corpus.valid.empty()) return {};
+  return [this, should_stop] {
+    const TotalLoss total = total_loss(*model, corpus.valid, should_stop);
+    return Evaluation{.loss = total.per_token(), .score = 0, .metrics = {}};
+  };
+}
+
+TrainResult Training::train(const TrainingObservers& observers) {
   const LossFunction loss = [this](const Batch& batch, Real divisor) {
     double nats = 0;
     CrossEntropy options = loss_options(settings, batch);
@@ -221,16 +333,66 @@ TrainResult Training::run(const Observers& observers) {
     const Variable optimised = model->loss(batch, options);
     return Loss(optimised, nats);
   };
-  EvaluateFunction evaluate;
-  if (!corpus.valid.empty())
-    evaluate = [this] {
-      return Evaluation{
-          .loss = total_loss(*model, corpus.valid).per_token(), .score = 0, .metrics = {}};
-    };
-  Observers all = observers;
-  all.should_stop = [] { return interrupted(); };
-  if (!all.should_save) all.should_save = [] { return save_requested(); };
-  return trainer_->run(*corpus.train, loss, evaluate, all);
+  try {
+    return trainer_->run(*corpus.train, loss, evaluation(observers.should_stop), observers);
+  } catch (const Interrupted&) {  // within a validation, which the resumed run begins again
+    if (!saved()) fail("{}: stopped at step {}, which could not be saved", folder, step());
+    TrainResult result;
+    result.step = step();
+    result.interrupted = true;
+    return result;
+  }
 }
 
-}  // namespace heed::cli
+TrainResult Training::run(const TrainingObservers& given) {
+  if (!trainer_) open();
+  const Cost cost = cost_ ? *cost_ : probe();
+  if (!created_) create();
+  RunLog log((fs::path(folder) / "log.txt").string(), given);
+  const Notes start = description(cost);
+  for (const std::string& text : start.shown)
+    log.show(text);
+  for (const std::string& text : start.logged)
+    log.log(text);
+  SampleTranslations samples(settings, corpus, *model);
+  TrainingObservers observers = given;
+  observers.on_step = [&](const StepReport& report) {
+    if (report.step % settings.train.log_every == 0) log.log(progress_text(report));
+    if (given.on_step) given.on_step(report);
+  };
+  observers.on_warning = [&](const std::string& text) {
+    log.line("warning: " + text);
+    if (given.on_warning) given.on_warning(text);
+  };
+  observers.on_evaluation = [&](const EvaluationReport& report) {
+    log.line(evaluation_text(report));
+    samples.show_next(log);
+    if (given.on_evaluation) given.on_evaluation(report);
+  };
+  const TrainResult result = train(observers);
+  if (result.interrupted) {
+    log.log(fmt::format("stopped at step {} and saved", result.step));
+    return result;
+  }
+  std::string end = summary_text(result);
+  if (resumed_ && result.trained == 0)
+    end +=
+        "; nothing was left to train: " + heed::why_ended(result.ended_by, settings, result.step);
+  log.line(end);
+  return result;
+}
+
+std::string summary_text(const TrainResult& result) {
+  std::string text =
+      fmt::format("done: {} steps in {}", result.step, duration_text(result.seconds));
+  if (result.best)
+    text += fmt::format("; best validation loss {:.4f} (ppl {:.3f}) at step {}", result.best->loss,
+                        std::exp(result.best->loss), result.best_step);
+  if (result.skipped > 0)
+    text += fmt::format("; {} step{} skipped, not finite", result.skipped,
+                        result.skipped == 1 ? "" : "s");
+  if (result.stopped_early && result.trained > 0) text += "; stopped early, it no longer improved";
+  return text;
+}
+
+}  // namespace heed

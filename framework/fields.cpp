@@ -81,6 +81,13 @@ std::optional<FieldValue> read_as(const FieldValue& like, std::string_view text)
   return std::nullopt;
 }
 
+/// Whether the text is a whole number that is larger than any Index.
+bool is_too_large(std::string_view text) {
+  const std::string_view digits = text.substr(text.starts_with('+') ? 1 : 0);
+  const bool whole = !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+  return whole && !parsed<Index>(text);
+}
+
 Range whole_numbers(const char* kind, Index least, Index most, std::function<bool(Index)> also) {
   const bool open = most == std::numeric_limits<Index>::max();
   const std::string high = open ? "" : std::to_string(most);
@@ -174,6 +181,29 @@ Field& Field::option(std::string name, int least, int most) {
   return *this;
 }
 
+Field& Field::option_range(Range range) {
+  option_range_ = {std::move(range)};
+  return *this;
+}
+
+Field& Field::option_help(std::string help) {
+  option_help_ = std::move(help);
+  return *this;
+}
+
+void Field::add_names_to_help() {
+  const std::vector<std::string>& names = range_.names();
+  if (names.empty() || help_.find(names.back()) != std::string::npos) return;
+  help_ += fmt::format(": {}", fmt::join(names, ", "));
+}
+
+Field Field::as_option() const {
+  Field field = *this;
+  if (!option_help_.empty()) field.help_ = option_help_;
+  if (!option_range_.empty()) field.range_ = option_range_.front();
+  return field;
+}
+
 Field& Field::then(std::function<void()> changed) {
   changed_ = std::move(changed);
   return *this;
@@ -197,7 +227,12 @@ void Field::set(const FieldValue& value) const {
 
 FieldValue Field::parse(std::string_view text) const {
   const std::optional<FieldValue> value = read_as(initial_, text);
-  const std::string wanted = range_.text().empty() ? type_text(initial_) : range_.text();
+  std::string wanted = range_.text().empty() ? type_text(initial_) : range_.text();
+  const bool open = range_.brief().ends_with("..");
+  if (open && std::holds_alternative<Index>(initial_) && is_too_large(text))
+    wanted = fmt::format("a whole number from {} to {}",
+                         range_.brief().substr(0, range_.brief().size() - 2),
+                         std::numeric_limits<Index>::max());
   if (!value) throw FieldError(key_, wanted, std::string(text));
   if (!range_.holds(*value))
     throw FieldError(key_, wanted, std::string(text), did_you_mean(text, range_.names()));
@@ -209,10 +244,17 @@ void Field::check() const {
   if (!range_.holds(value)) throw FieldError(key_, range_.text(), to_text(value));
 }
 
-const Field* Fields::find(std::string_view key) const {
+const Field* Fields::find(std::string_view key) const& {
   for (const Field& field : fields_)
     if (field.key() == key) return &field;
   return nullptr;
+}
+
+std::vector<Field*> Fields::under(std::string_view prefix) {
+  std::vector<Field*> found;
+  for (Field& field : fields_)
+    if (field.key().starts_with(prefix)) found.push_back(&field);
+  return found;
 }
 
 std::vector<std::string> Fields::keys() const {

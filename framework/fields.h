@@ -97,7 +97,9 @@ class Field {
         write_(std::move(write)),
         range_(std::move(range)),
         help_(std::move(help)),
-        initial_(read_()) {}
+        initial_(read_()) {
+    add_names_to_help();
+  }
 
   // While options are listed
   // -----------------------------------------------------------------------
@@ -112,13 +114,17 @@ class Field {
   /// The option of the command that stands for this field: "steps" for --steps. A list takes
   /// `least` to `most` values; 0: any number.
   Field& option(std::string name, int least = 1, int most = 1);
+  /// The range of the option, where it is smaller than that of the field.
+  Field& option_range(Range range);
+  /// The help of the option, where it differs.
+  Field& option_help(std::string help);
   /// Is called after each new value.
   Field& then(std::function<void()> changed);
 
   // Afterwards
   // ---------------------------------------------------------------------------------------
-  const std::string& key() const { return key_; }  // with its sections: "model.d"
-  const std::string& help() const { return help_; }
+  const std::string& key() const { return key_; }    // with its sections: "model.d"
+  const std::string& help() const { return help_; }  // with the names of one_of()
   const Range& range() const { return range_; }
   Resume resume() const { return resume_; }
   const FieldValue* absent() const { return has_absent_ ? &absent_ : nullptr; }
@@ -126,6 +132,8 @@ class Field {
   const std::string& without_effect_because() const { return because_; }
   bool is_selecting() const { return selects_; }
   const std::string& option() const { return option_; }  // "": none
+  /// The field as its option takes it.
+  Field as_option() const;
   int least_values() const { return least_values_; }
   int most_values() const { return most_values_; }
   /// The value when the field was listed.
@@ -141,6 +149,8 @@ class Field {
   void check() const;
 
  private:
+  void add_names_to_help();
+
   std::string key_;
   Read read_;
   Write write_;
@@ -148,11 +158,13 @@ class Field {
   std::string help_;
   std::string because_;
   std::string option_;
+  std::string option_help_;
   std::function<void()> changed_;
   FieldValue absent_;
   FieldValue initial_;
   int least_values_ = 1;
   int most_values_ = 1;
+  std::vector<Range> option_range_;  // one, or none
   Resume resume_ = Resume::fixed;
   bool has_absent_ = false;
   bool selects_ = false;
@@ -184,9 +196,14 @@ class Fields {
     prefix_ = outer;
   }
 
-  const std::deque<Field>& all() const { return fields_; }
-  /// Null where there is no such field.
-  const Field* find(std::string_view key) const;
+  auto begin() const { return fields_.begin(); }
+  auto end() const { return fields_.end(); }
+  /// The fields whose keys begin with `prefix`, to add to what was listed.
+  std::vector<Field*> under(std::string_view prefix);
+  /// Null where there is no such field. The list must outlive the field.
+  const Field* find(std::string_view key) const&;
+  const Field* find(std::string_view key) const&& = delete;
+  bool has(std::string_view key) const { return std::as_const(*this).find(key) != nullptr; }
   std::vector<std::string> keys() const;
 
  private:
@@ -216,10 +233,18 @@ class AnyOptions {
     requires(ListsFields<Options> && !std::same_as<Options, AnyOptions>)
   AnyOptions(Options options)  // NOLINT: meant to convert
       : options_(std::move(options)),
-        list_([](std::any& any, Fields& f) { std::any_cast<Options&>(any).list(f); }) {}
+        list_([](std::any& any, Fields& f) { std::any_cast<Options&>(any).list(f); }),
+        check_([](const std::any& any) {
+          if constexpr (requires(const Options& o) { o.check(); })
+            std::any_cast<const Options&>(any).check();
+        }) {}
 
   void list(Fields& f) {
     if (list_) list_(options_, f);
+  }
+  /// Calls the options' own check(), where they have one.
+  void check() const {
+    if (check_) check_(options_);
   }
   /// Throws std::bad_any_cast where the options are of another type.
   template <class Options>
@@ -234,6 +259,7 @@ class AnyOptions {
  private:
   std::any options_;
   void (*list_)(std::any&, Fields&) = nullptr;
+  void (*check_)(const std::any&) = nullptr;
 };
 
 // Implementation ---------------------------------------------------------------------------------

@@ -248,7 +248,29 @@ Pool& pool() {
 
 }  // namespace
 
-void* allocate(std::size_t bytes) { return pool().allocate(bytes); }
+namespace {
+
+struct Left {
+  bool limited = false;
+  std::size_t bytes = 0;
+};
+thread_local Left left;
+
+void take_from_limit(std::size_t bytes) {
+  if (bytes > left.bytes) throw LimitReached("[memory] more than the limit of this work allows");
+  left.bytes -= bytes;
+}
+
+}  // namespace
+
+Limit::Limit(std::size_t bytes) { left = {.limited = true, .bytes = bytes}; }
+Limit::~Limit() { left = {}; }
+
+void* allocate(std::size_t bytes) {
+  if (left.limited) [[unlikely]]
+    take_from_limit(bytes);
+  return pool().allocate(bytes);
+}
 void release(void* block) noexcept { pool().release(block); }
 Statistics statistics() { return pool().statistics(); }
 void reset_peak() { pool().reset_peak(); }

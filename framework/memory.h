@@ -22,6 +22,21 @@ namespace heed::memory {
 void* allocate(std::size_t bytes);
 void release(void* block) noexcept;
 
+/// Thrown by allocate() where a Limit is used up.
+struct LimitReached : Error {
+  using Error::Error;
+};
+
+/// While an object exists, its thread may allocate this many bytes in all, released ones included:
+/// for work of which nobody knows how much it takes. Only one object may exist in a thread.
+class Limit {
+ public:
+  explicit Limit(std::size_t bytes);
+  ~Limit();
+  Limit(const Limit&) = delete;
+  Limit& operator=(const Limit&) = delete;
+};
+
 struct Statistics {
   std::size_t live = 0;             // bytes in use, rounded up to whole units of the allocator
   std::size_t peak = 0;             // the maximum of `live` since reset_peak()

@@ -47,9 +47,10 @@ class Registry {
   const Row& at(std::string_view name) const {
     if (const Row* row = find(name)) return *row;
     const std::vector<std::string> all = names();
-    const std::string range = fmt::format("of {}{}", fmt::join(all, ", "), did_you_mean(name, all));
-    throw ArgumentError(fmt::format("[{}] expected a name {}; got '{}'", what_, range, name), what_,
-                        "name", std::string(name), range);
+    const std::string range = fmt::format("of {}", fmt::join(all, ", "));
+    throw ArgumentError(fmt::format("[{}] expected a name {}; got '{}'{}", what_, range, name,
+                                    did_you_mean(name, all)),
+                        what_, "name", std::string(name), range);
   }
 
   std::vector<std::string> names() const {

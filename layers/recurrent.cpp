@@ -3,22 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include <fmt/ranges.h>
-
 namespace heed {
 
-const std::vector<std::string>& cell_names() {
-  // in the order of CellKind
-  static const std::vector<std::string> names = {"elman", "lstm", "norm_lstm", "gru"};
-  return names;
-}
-
-CellKind cell_kind(std::string_view name) {
-  const auto& names = cell_names();
-  const auto found = std::find(names.begin(), names.end(), name);
-  check(found != names.end(), "recurrent", "expected a cell of {}; got {}", fmt::join(names, ", "),
-        name);
-  return static_cast<CellKind>(found - names.begin());
+const std::vector<Choice<CellKind>>& cells() {
+  static const std::vector<Choice<CellKind>> table = {{"elman", CellKind::elman},
+                                                      {"lstm", CellKind::lstm},
+                                                      {"norm_lstm", CellKind::norm_lstm},
+                                                      {"gru", CellKind::gru}};
+  return table;
 }
 
 CellState CellState::select(std::span<const Index> rows) const {

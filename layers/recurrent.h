@@ -1,19 +1,17 @@
 #pragma once
 
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
+#include "framework/fields.h"
 #include "layers/dropout.h"
 #include "layers/linear.h"
 
 namespace heed {
 
 enum class CellKind { elman, lstm, norm_lstm, gru };
-/// Throws Error for an unknown name; the message lists cell_names().
-CellKind cell_kind(std::string_view name);
-const std::vector<std::string>& cell_names();
+/// Their names.
+const std::vector<Choice<CellKind>>& cells();
 
 /// The state of a recurrent layer for n sequences. Undefined means zeros where a whole sequence
 /// follows; step() needs it defined.

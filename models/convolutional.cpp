@@ -7,6 +7,7 @@
 #include "framework/kernels/attend_rows.h"
 #include "framework/kernels/parallel.h"
 #include "models/internal/checks.h"
+#include "models/internal/common_fields.h"
 
 namespace heed {
 
@@ -99,6 +100,17 @@ ConvS2S::DecoderLayer::DecoderLayer(const ConvS2SOptions& o, Random& random)
     : conv(conv_options(o, true), random),
       query(o.d, o.d, random, o.weight_norm),
       back(o.d, o.d, random, o.weight_norm) {}
+
+void ConvS2SOptions::list(Fields& f) {
+  detail::list_width(f, d);
+  detail::list_layers(f, layers, "layers of the encoder, and of the decoder");
+  f("kernel", kernel, odd(1, 1001), "width of a convolution in tokens; odd");
+  f("positions", positions, between(Index{2}, detail::largest_width),
+    "largest number of tokens of a source or an output, </s> among them");
+  detail::list_dropout(f, dropout);
+  f("weight_norm", weight_norm, any_value(), "normalise the weights");
+  detail::list_tied(f, tied);
+}
 
 ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
     : options_(checked(o)),

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "framework/fields.h"
 #include "layers/convolution.h"
 #include "layers/embedding.h"
 #include "layers/positions.h"
@@ -12,8 +13,8 @@ namespace heed {
 struct ConvS2SOptions {
   Index vocabulary = 0;
   Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
-  Index d = 256;
-  int layers = 4;          // of the encoder, and as many of the decoder
+  Index d = 128;
+  int layers = 3;          // of the encoder, and as many of the decoder
   Index kernel = 3;        // rows that a convolution reads; odd
   Index positions = 1024;  // longest source and longest output
   Real dropout = Real(0.1);
@@ -21,6 +22,7 @@ struct ConvS2SOptions {
   bool tied = false;        // the output layer is the embedding, without a norm of its weight
 
   bool operator==(const ConvS2SOptions&) const = default;
+  void list(Fields& f);
 };
 
 /// The convolutional encoder-decoder of Gehring et al. 2017 (section 3): gated convolutions with

@@ -4,6 +4,7 @@
 
 #include "models/decode/internal/step_decoder.h"
 #include "models/internal/checks.h"
+#include "models/internal/common_fields.h"
 
 namespace heed {
 
@@ -62,6 +63,19 @@ Text last_tokens(const Sequences& source, Index i, Index context) {
 }
 
 }  // namespace
+
+void LanguageModelOptions::list(Fields& f) {
+  detail::list_width(f, d);
+  detail::list_layers(f, layers, "layers");
+  detail::list_heads(f, heads);
+  detail::list_feed_forward(f, ff);
+  f("context", context, between(Index{1}, detail::largest_width), "tokens that it sees at once");
+  detail::list_dropout(f, dropout);
+}
+
+void LanguageModelOptions::check() const {
+  check_argument(heads >= 1 && d % heads == 0, "lm", "heads", heads, "of a divisor of d = {}", d);
+}
 
 LanguageModel::LanguageModel(const LanguageModelOptions& o, Random& random)
     : options_(o),

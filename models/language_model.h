@@ -1,5 +1,6 @@
 #pragma once
 
+#include "framework/fields.h"
 #include "layers/embedding.h"
 #include "layers/positions.h"
 #include "layers/transformer_layers.h"
@@ -17,6 +18,9 @@ struct LanguageModelOptions {
   Index ff = 0;        // width of the feed-forward layers; 0: 4 d
   Index context = 64;  // tokens that the model sees at once
   Real dropout = 0;
+
+  void list(Fields& f);
+  void check() const;  // what several fields must satisfy together
 };
 
 /// A decoder-only Transformer like GPT-2 (Radford et al. 2019): learned positions, pre-norm, GELU,

@@ -5,8 +5,9 @@
 #include <numeric>
 #include <utility>
 
-#include "layers/attention/family.h"
+#include "layers/attention/attentions.h"
 #include "models/internal/checks.h"
+#include "models/internal/common_fields.h"
 
 namespace heed {
 
@@ -39,6 +40,24 @@ Variable first_rows(const Variable& x, Index n) {
 }
 
 }  // namespace
+
+void RecurrentSeq2SeqOptions::list(Fields& f) {
+  const AttentionKind* kind = attentions().find(attention);
+  detail::list_width(f, d);
+  detail::list_layers(f, layers, "layers of the encoder, and of the decoder");
+  f("hidden", hidden, even(0, detail::largest_width), "width of recurrent states; 0: d");
+  f("cell", cell, cells(), "the recurrent cell").absent(std::string("lstm"));
+  if (kind && kind->has_heads) detail::list_heads(f, heads);
+  f("bidirectional", bidirectional, any_value(), "the encoder reads the source in both directions");
+  detail::list_dropout(f, dropout);
+  f("recurrent_dropout", recurrent_dropout, between(0.0, 0.99),
+    "probability of dropping an entry of a recurrent state, one mask per sequence");
+  detail::list_tied(f, tied);
+  if (kind && kind->points) detail::list_copy(f, copy);
+  if (kind && kind->covers)
+    f("coverage", coverage, between(0.0, 100.0),
+      "weight of the loss for attending to the same token again; 0: none (paper: 1)");
+}
 
 RecurrentSeq2Seq::Feeding RecurrentSeq2Seq::feeding_of(const std::string& attention) {
   if (attention.empty()) return Feeding::nothing;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "framework/fields.h"
 #include "layers/attention/attention_layer.h"
 #include "layers/embedding.h"
 #include "layers/recurrent.h"
@@ -15,11 +16,11 @@ namespace heed {
 struct RecurrentSeq2SeqOptions {
   Index vocabulary = 0;
   Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
-  Index d = 256;                // width of the embeddings
+  Index d = 128;                // width of the embeddings
   Index hidden = 0;             // width of the decoder; 0: d
   int layers = 1;               // of the encoder, and as many of the decoder
   CellKind cell = CellKind::lstm;
-  std::string attention = {};  // one of attention_names(); empty: none
+  std::string attention = {};  // one of attentions(); empty: none
   int heads = 4;               // of an attention with heads
   bool bidirectional = true;   // the encoder
   // width of each direction of the encoder; 0: such that its output is as wide as `hidden`
@@ -36,6 +37,8 @@ struct RecurrentSeq2SeqOptions {
   bool tied = true;
 
   bool operator==(const RecurrentSeq2SeqOptions&) const = default;
+  /// Lists what the attention allows: heads, copying, coverage.
+  void list(Fields& f);
 };
 
 /// Recurrent encoder and decoder. One embedding serves source and target where they share a

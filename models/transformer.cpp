@@ -5,6 +5,7 @@
 
 #include "models/decode/internal/step_decoder.h"
 #include "models/internal/checks.h"
+#include "models/internal/common_fields.h"
 
 namespace heed {
 
@@ -61,6 +62,23 @@ struct State : DecoderState {
 };
 
 }  // namespace
+
+void TransformerOptions::list(Fields& f) {
+  detail::list_width(f, d);
+  detail::list_layers(f, layers, "layers of the encoder, and of the decoder");
+  detail::list_heads(f, heads);
+  detail::list_feed_forward(f, ff);
+  detail::list_dropout(f, dropout);
+  f("norm", norm, {{"pre", NormPlace::pre}, {"post", NormPlace::post}},
+    "pre (before each sublayer) or post (after it, as in the paper)");
+  detail::list_copy(f, copy);
+}
+
+void TransformerOptions::check() const {
+  check_argument(d % 2 == 0, "transformer", "d", d, "of an even number");
+  check_argument(heads >= 1 && d % heads == 0, "transformer", "heads", heads,
+                 "of a divisor of d = {}", d);
+}
 
 Transformer::Transformer(const TransformerOptions& o, Random& random)
     : options_(o),

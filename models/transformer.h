@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "framework/fields.h"
 #include "layers/embedding.h"
 #include "layers/positions.h"
 #include "layers/transformer_layers.h"
@@ -13,13 +14,16 @@ namespace heed {
 struct TransformerOptions {
   Index vocabulary = 0;
   Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
-  Index d = 256;
+  Index d = 128;
   int layers = 3;  // of the encoder, and as many of the decoder
   int heads = 4;
   Index ff = 0;  // width of the feed-forward layers; 0: 4 d
   Real dropout = Real(0.1);
   NormPlace norm = NormPlace::pre;
   bool copy = false;  // a pointer-generator: copies words that the vocabulary lacks
+
+  void list(Fields& f);
+  void check() const;  // what several fields must satisfy together
 };
 
 /// The encoder-decoder of Vaswani et al. 2017.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "framework/checkpoint.h"
+#include "framework/fields.h"
 #include "framework/module.h"
 #include "framework/update_slot.h"
 
@@ -77,6 +78,8 @@ struct SgdOptions {
   double lr = 0.1;
   double momentum = 0;
   double weight_decay = 0;  // of an L2 penalty on every parameter
+
+  void list(Fields& f);
 };
 
 /// Stochastic gradient descent with heavy-ball momentum (Polyak 1964), in PyTorch's form:
@@ -99,6 +102,8 @@ struct AdamOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0;  // of an L2 penalty on every parameter
+
+  void list(Fields& f);
 };
 
 /// Adam (Kingma and Ba 2015, algorithm 1). At a parameter's t-th step:
@@ -124,6 +129,8 @@ struct AdamWOptions {
   double weight_decay = 0.01;
   /// Decays biases and gains of norms as well: parameters of one axis or none.
   bool decay_vectors = false;
+
+  void list(Fields& f);
 };
 
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2): before each step

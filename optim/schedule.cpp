@@ -8,21 +8,30 @@
 
 namespace heed {
 
+namespace {
+
+double constant(const Schedule& /*schedule*/, Index /*step*/, double /*x*/) { return 1; }
+
+double inverse_sqrt(const Schedule& schedule, Index step, double /*x*/) {
+  const auto warmup = static_cast<double>(std::max<Index>(schedule.warmup, 1));
+  return std::sqrt(warmup / static_cast<double>(step));
+}
+
+double linear_decay(const Schedule& schedule, Index /*step*/, double x) {
+  return 1 + (schedule.final - 1) * x;
+}
+
+double cosine(const Schedule& schedule, Index /*step*/, double x) {
+  return schedule.final + (1 - schedule.final) * 0.5 * (1 + std::cos(std::numbers::pi * x));
+}
+
+}  // namespace
+
 double Schedule::factor(Index step, double progress) const {
   check(step >= 1, "schedule", "steps are counted from 1; got {}", step);
   if (step < warmup) return static_cast<double>(step) / static_cast<double>(warmup);
   progress = std::clamp(progress, 0.0, 1.0);
-  switch (kind) {
-    case Kind::constant:
-      return 1;
-    case Kind::inverse_sqrt:
-      return std::sqrt(static_cast<double>(std::max<Index>(warmup, 1)) / static_cast<double>(step));
-    case Kind::linear:
-      return 1 + (final - 1) * progress;
-    case Kind::cosine:
-      return final + (1 - final) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
-  }
-  return 1;
+  return schedules().at(kind).factor(*this, step, progress);
 }
 
 double Schedule::progress(Index step, Index steps) const {
@@ -33,12 +42,24 @@ double Schedule::progress(Index step, Index steps) const {
                   static_cast<double>(step - warmup) / static_cast<double>(steps - warmup + after));
 }
 
-Schedule::Kind schedule_kind(std::string_view name) {
-  if (name == "constant") return Schedule::Kind::constant;
-  if (name == "inverse_sqrt") return Schedule::Kind::inverse_sqrt;
-  if (name == "linear") return Schedule::Kind::linear;
-  if (name == "cosine") return Schedule::Kind::cosine;
-  fail("[schedule] expected constant, inverse_sqrt, linear or cosine; got {}", name);
+void Schedule::list(Fields& f) {
+  const ScheduleKind* row = schedules().find(kind);
+  f("schedule", kind, one_of(schedules().names()), "how the rate falls after the warm-up")
+      .selects();
+  f("warmup", warmup, between(Index{0}, Index{1} << 40),
+    "steps until the learning rate reaches its peak");
+  f("final_lr", final, between(0.0, 1.0),
+    "learning rate at the end of cosine and linear, as a share of the peak")
+      .without_effect_if(row && !row->reads_final, "optim.schedule");
+}
+
+Registry<ScheduleKind>& schedules() {
+  static Registry<ScheduleKind> table(
+      "schedule", {{.name = "cosine", .reads_final = true, .factor = cosine},
+                   {.name = "linear", .reads_final = true, .factor = linear_decay},
+                   {.name = "inverse_sqrt", .factor = inverse_sqrt},
+                   {.name = "constant", .falls = false, .factor = constant}});
+  return table;
 }
 
 }  // namespace heed

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <cstdint>
-#include <string_view>
+#include <string>
 
+#include "framework/fields.h"
+#include "framework/registry.h"
 #include "framework/types.h"
 
 namespace heed {
@@ -17,9 +18,8 @@ namespace heed {
 /// | linear | 1 + (f - 1) x | |
 /// | cosine | f + (1 - f) (1 + cos(pi x)) / 2 | Loshchilov and Hutter 2017 |
 struct Schedule {
-  enum class Kind : std::uint8_t { constant, inverse_sqrt, linear, cosine };
-  Kind kind = Kind::constant;
-  Index warmup = 0;  // steps
+  std::string kind = "constant";  // one of schedules()
+  Index warmup = 0;               // steps
   /// The factor that linear and cosine end at. It is reached at the last step; 0 is reached one
   /// step after it, so that the last step still changes the weights.
   double final = 0;
@@ -27,15 +27,24 @@ struct Schedule {
 
   /// What the optimizer's learning rate is multiplied by at `step`, counted from 1. `progress`:
   /// the part of the training after the warm-up that is done, clamped to [0, 1]; constant and
-  /// inverse_sqrt do not read it. Throws Error when step is below 1.
+  /// inverse_sqrt do not read it. Throws Error when step is below 1, or there is no such kind.
   double factor(Index step, double progress) const;
   /// factor() of a training that ends after `steps`.
   double factor_of(Index step, Index steps) const { return factor(step, progress(step, steps)); }
   /// The progress at `step` of a training that ends after `steps`.
   double progress(Index step, Index steps) const;
+
+  void list(Fields& f);
 };
 
-/// "constant", "inverse_sqrt", "linear" or "cosine"; throws Error for another.
-Schedule::Kind schedule_kind(std::string_view name);
+/// A row of the table of schedules.
+struct ScheduleKind {
+  std::string name;
+  bool reads_final = false;  // whether it ends at Schedule::final
+  bool falls = true;         // whether the factor changes after the warm-up
+  /// The factor after the warm-up, at `step` and progress x in [0, 1].
+  double (*factor)(const Schedule& schedule, Index step, double x) = nullptr;
+};
+Registry<ScheduleKind>& schedules();
 
 }  // namespace heed

@@ -11,6 +11,7 @@ namespace {
 void check_options(const TrainerOptions& o) {
   check(o.steps >= 0 && o.seconds >= 0, "trainer",
         "expected steps and seconds of at least 0; got {} and {}", o.steps, o.seconds);
+  schedules().at(o.schedule.kind);  // throws where there is none
   check_argument(o.epochs >= 0, "trainer", "epochs", o.epochs, "of at least 0");
   check(o.steps > 0 || o.epochs > 0 || o.seconds > 0, "trainer",
         "expected a limit; set steps, epochs or seconds");

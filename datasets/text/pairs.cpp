@@ -16,6 +16,12 @@
 
 namespace heed {
 
+const std::vector<Choice<Split>>& splits() {
+  static const std::vector<Choice<Split>> table = {
+      {"train", Split::train}, {"valid", Split::valid}, {"test", Split::test}};
+  return table;
+}
+
 namespace {
 
 constexpr std::string_view toy_prefix = "toy:";
@@ -68,7 +74,8 @@ class Rest final : public PairSource {
 
 void check_no_fields(const std::vector<std::string>& data, const std::vector<std::string>& fields) {
   if (!fields.empty())
-    fail("--fields belongs to a .tsv or a .jsonl; got '{}'", fmt::join(data, " "));
+    throw FieldsError(
+        fmt::format("fields belong to a .tsv or a .jsonl; got '{}'", fmt::join(data, " ")));
 }
 
 void check_aligned_files(const std::vector<std::string>& data,
@@ -142,7 +149,8 @@ std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data,
                                        std::uint64_t seed, const ReadOptions& options) {
   if (data.empty() || data.size() > 2) fail("{}; got {} names", accepted, data.size());
   if (!fields.empty() && fields.size() != 2)
-    fail("--fields takes two, the source and the target; got {}", fields.size());
+    throw FieldsError(
+        fmt::format("expected two fields, the source and the target; got {}", fields.size()));
   if (data.size() == 2) {
     check_aligned_files(data, fields);
     return std::make_unique<FilePairs>(data, aligned_format(), options);
@@ -155,8 +163,7 @@ std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data,
   const std::string end = extension(path);
   if (end == ".tsv") return std::make_unique<FilePairs>(data, tsv_format(fields), options);
   if (end == ".jsonl") return std::make_unique<FilePairs>(data, jsonl_format(fields), options);
-  if (end == ".txt")
-    fail("{}: a single .txt is for a language model (--model lm); {}", path, accepted);
+  if (end == ".txt") fail("{}: a single .txt is for a language model; {}", path, accepted);
   fail("{}: cannot tell what is in it; {}{}", path, accepted,
        end.empty() ? "" : did_you_mean(end, {".tsv", ".jsonl"}));
 }

@@ -8,11 +8,20 @@
 #include <utility>
 #include <vector>
 
+#include "framework/error.h"
+#include "framework/fields.h"
 #include "framework/types.h"
 
 namespace heed {
 
 enum class Split { train, valid, test };
+/// Their names.
+const std::vector<Choice<Split>>& splits();
+
+/// The fields that name source and target are wrong, missing, or do not belong to these data.
+struct FieldsError : Error {
+  using Error::Error;
+};
 
 /// An input and its output: a sentence and its translation, or a document and its summary.
 struct Pair {

@@ -24,10 +24,11 @@ void remove_rarest(StringMap<Index>& counts) {
 
 // A kind whose vocabulary holds the frequent pieces.
 template <class Kind>
-TokenizerKind counted(const char* name, const char* help) {
+TokenizerKind counted(const char* name, const char* help, bool by_blanks) {
   return {
       .name = name,
       .help = help,
+      .by_blanks = by_blanks,
       .train =
           [](const VocabularyOptions& options, const FeedLines& feed) {
             return std::make_shared<Kind>(count_pieces(Kind(Vocabulary()), options, feed));
@@ -64,8 +65,8 @@ TokenizerKind subwords(const SubwordKind& kind, const char* help, double largest
 Registry<TokenizerKind>& tokenizer_kinds() {
   static Registry<TokenizerKind> kinds(
       "tokenizer",
-      {counted<Words>("words", "a word or a mark"),
-       counted<Characters>("characters", "a code point of Unicode"),
+      {counted<Words>("words", "a word or a mark", true),
+       counted<Characters>("characters", "a code point of Unicode", false),
        subwords(unigram_subwords, "a subword of a unigram language model (Kudo 2018)", 1.0),
        subwords(bpe_subwords, "a subword of byte pair encoding (Sennrich et al. 2016)", 0.9)});
   return kinds;

@@ -27,9 +27,11 @@ struct TokenizerKind {
   std::string help;  // a line that says what a token is
   // Whether it splits text into subwords: a word may be several pieces, and nothing is unknown.
   bool subwords = false;
+  // Whether words between blanks are whole tokens: scripts without blanks need another kind.
+  bool by_blanks = false;
   // Whether its files hold Tokenizer::model() and not a list of tokens.
   bool has_model = false;
-  // What `train` accepts as VocabularyOptions::max_size besides 0.
+  // What `train` accepts as VocabularyOptions::vocab_size besides 0.
   Index smallest_size = first_free_id;
   Index largest_size = std::numeric_limits<Index>::max();
   // The largest `strength` of Tokenizer::sample(); 0 where a text has only one segmentation.

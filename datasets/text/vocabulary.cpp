@@ -21,8 +21,8 @@ Vocabulary::Vocabulary(const std::vector<std::string>& tokens) {
 
 Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& options)
     : Vocabulary() {
-  check_argument(options.max_size == 0 || options.max_size >= first_free_id, "vocabulary",
-                 "max_size", options.max_size,
+  check_argument(options.vocab_size == 0 || options.vocab_size >= first_free_id, "vocabulary",
+                 "vocab_size", options.vocab_size,
                  "of 0 (no limit) or at least {}, the marks that it counts", first_free_id);
   std::vector<std::pair<std::string_view, Index>> entries;
   for (const auto& [token, count] : counts)
@@ -33,7 +33,7 @@ Vocabulary::Vocabulary(const StringMap<Index>& counts, const VocabularyOptions& 
     return a.first < b.first;  // string_view compares bytes as unsigned
   });
   for (const auto& [token, count] : entries) {
-    if (options.max_size > 0 && size() >= options.max_size) break;
+    if (options.vocab_size > 0 && size() >= options.vocab_size) break;
     add(std::string(token));
   }
 }

@@ -21,8 +21,8 @@ template <class Value>
 using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
 struct VocabularyOptions {
-  Index min_count = 1;  // rarer tokens are left out
-  Index max_size = 0;   // the most entries, the four marks included; 0: no limit
+  Index min_count = 1;   // rarer tokens are left out
+  Index vocab_size = 0;  // the most entries, the four marks included; 0: no limit
 };
 
 /// Tokens and their ids. Ids 0 to 3 are the marks <pad> <s> </s> <unk> (framework/sequences.h).

@@ -7,18 +7,19 @@
 #include "experiments/report/chart.h"
 #include "experiments/report/number_text.h"
 #include "experiments/report/page.h"
-#include "framework/error.h"
 
-namespace heed::cli {
+namespace heed {
 
 namespace {
 
-plots::LineChart learning_curves(const std::vector<Curve>& curves, const char* x_label,
-                                 std::vector<double> Curve::*xs) {
-  plots::LineChart chart{.title = fmt::format("Validation loss by {}", x_label),
-                         .x_label = x_label,
-                         .y_label = "nats a token",
-                         .log_y = true};
+using report::signed_fixed;
+
+report::LineChart learning_curves(const std::vector<Curve>& curves, const char* x_label,
+                                  std::vector<double> Curve::*xs) {
+  report::LineChart chart{.title = fmt::format("Validation loss by {}", x_label),
+                          .x_label = x_label,
+                          .y_label = "nats a token",
+                          .log_y = true};
   for (const Curve& c : curves)
     chart.series.push_back({.name = fmt::format("{} seed {}", c.model, c.seed),
                             .model = c.model,
@@ -27,13 +28,13 @@ plots::LineChart learning_curves(const std::vector<Curve>& curves, const char* x
   return chart;
 }
 
-plots::BarChart by_length(const ComparisonResult& c) {
-  plots::BarChart chart{
+report::BarChart by_length(const Comparison& c) {
+  report::BarChart chart{
       .title = "Test BLEU by length of the source", .x_label = "words", .y_label = "BLEU"};
   for (const LengthBucket& b : c.buckets)
     chart.categories.push_back(b.text());
   for (const ModelSummary& m : c.models) {
-    plots::BarSeries series{.model = m.model};
+    report::BarSeries series{.model = m.model};
     for (const Spread& s : m.by_length) {
       series.values.push_back(s.mean);
       series.errors.push_back(s.deviation.value_or(0));
@@ -43,10 +44,10 @@ plots::BarChart by_length(const ComparisonResult& c) {
   return chart;
 }
 
-plots::Table models_table(const std::vector<ModelSummary>& models) {
-  plots::Table table{.caption = "Mean ± standard deviation over seeds",
-                     .header = {"model", "parameters", "width", "steps", "tokens/s", "seconds",
-                                "peak MB", "valid ppl", "test BLEU", "exact %"}};
+report::Table models_table(const std::vector<ModelSummary>& models) {
+  report::Table table{.caption = "Mean ± standard deviation over seeds",
+                      .header = {"model", "parameters", "width", "steps", "tokens/s", "seconds",
+                                 "peak MB", "valid ppl", "test BLEU", "exact %"}};
   for (const ModelSummary& m : models)
     table.rows.push_back(
         {m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
@@ -56,8 +57,8 @@ plots::Table models_table(const std::vector<ModelSummary>& models) {
   return table;
 }
 
-plots::Table pairs_table(const std::vector<ModelPair>& pairs) {
-  plots::Table table{
+report::Table pairs_table(const std::vector<ModelPair>& pairs) {
+  report::Table table{
       .caption = "Paired bootstrap (Koehn 2004): 1,000 test sets drawn with replacement",
       .header = {"better", "worse", "BLEU", "95 % of test sets", "better on", "verdict"}};
   for (const ModelPair& p : pairs) {
@@ -86,19 +87,19 @@ Curve read_curve(const std::filesystem::path& run, const std::string& model, Ind
 }
 
 void write_comparison_page(const std::string& path, const std::string& title,
-                           const ComparisonResult& result, const std::vector<Curve>& curves,
+                           const Comparison& comparison, const std::vector<Curve>& curves,
                            const std::vector<std::string>& notes) {
-  plots::Page page(title);
-  page.table(models_table(result.models));
-  page.figure(plots::line_chart(learning_curves(curves, "step", &Curve::steps)),
+  report::Page page(title);
+  page.table(models_table(comparison.models));
+  page.figure(report::line_chart(learning_curves(curves, "step", &Curve::steps)),
               "Thin lines: one run each. Thick lines: the mean of a model's runs.");
-  page.figure(plots::line_chart(learning_curves(curves, "second", &Curve::seconds)),
+  page.figure(report::line_chart(learning_curves(curves, "second", &Curve::seconds)),
               "The same by time of training.");
-  page.figure(plots::bar_chart(by_length(result)),
+  page.figure(report::bar_chart(by_length(comparison)),
               "Mean over seeds; the bars are a standard deviation.");
-  if (!result.pairs.empty()) page.table(pairs_table(result.pairs));
+  if (!comparison.pairs.empty()) page.table(pairs_table(comparison.pairs));
   page.notes(notes);
   page.write(path);
 }
 
-}  // namespace heed::cli
+}  // namespace heed

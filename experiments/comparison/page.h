@@ -5,7 +5,7 @@
 
 #include "experiments/comparison/result.h"
 
-namespace heed::cli {
+namespace heed {
 
 /// The learning curve of a run: its validation loss, read from metrics.jsonl. The three lists are
 /// equally long.
@@ -21,7 +21,7 @@ Curve read_curve(const std::filesystem::path& run, const std::string& model, Ind
 /// Writes an HTML page with the tables, the learning curves by step and by second, and the quality
 /// by length of the source.
 void write_comparison_page(const std::string& path, const std::string& title,
-                           const ComparisonResult& result, const std::vector<Curve>& curves,
+                           const Comparison& comparison, const std::vector<Curve>& curves,
                            const std::vector<std::string>& notes);
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -5,17 +5,12 @@
 #include <numeric>
 #include <sstream>
 
-#include <nlohmann/json.hpp>
-
 #include "datasets/metrics/exact.h"
-#include "experiments/report/number_text.h"
 #include "framework/error.h"
 
-namespace heed::cli {
+namespace heed {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int resamples = 1000;
 constexpr std::uint64_t bootstrap_seed = 2004;
@@ -39,34 +34,11 @@ double bleu_of(std::span<const BleuCounts> lines, const std::vector<std::size_t>
   return bleu_score(sum, 1, bleu_options).score;
 }
 
-Json to_json(const Spread& s) {
-  return {{"mean", s.mean}, {"deviation", s.deviation ? Json(*s.deviation) : Json(nullptr)}};
-}
-
-using Row = std::vector<std::string>;
-
-/// Width on a terminal: the number of code points.
-std::size_t width(const std::string& text) {
-  const auto begins_character = [](char c) { return (c & 0xc0) != 0x80; };
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_character));
-}
-
-/// Columns are as wide as their widest cell. The first is aligned left, the others right.
-std::string table(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], width(row[i]));
-  std::string out;
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - width(row[i]), ' ');
-      line += i == 0 ? row[i] + space : "  " + space + row[i];
-    }
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return out;
+/// The counts of each line of the test set.
+std::vector<BleuCounts> line_counts(const TestSet& test,
+                                    const std::vector<std::string>& hypotheses) {
+  const std::vector<std::vector<std::string>> references{test.references};
+  return bleu_counts(hypotheses, references);
 }
 
 /// The figures of one model's runs.
@@ -82,10 +54,10 @@ class ModelScores {
     tokens_per_s_.push_back(run.tokens_per_s);
     seconds_.push_back(run.seconds);
     peak_mb_.push_back(run.peak_mb);
-    perplexity_.push_back(std::exp(run.valid_loss));
-    exact_.push_back(exact_match(run.hypotheses, test.references));
-    const std::vector<std::vector<std::string>> references{test.references};
-    add_bleu(bleu_counts(run.hypotheses, references), buckets);
+    perplexity_.push_back(run.valid_perplexity());
+    exact_.push_back(run.score.exact);
+    bleu_.push_back(run.score.bleu);
+    add_lines(line_counts(test, run.hypotheses), buckets);
   }
 
   Index runs() const { return std::ssize(bleu_); }
@@ -112,11 +84,7 @@ class ModelScores {
 
  private:
   /// `lines`: the counts of each line of the test set.
-  void add_bleu(const std::vector<BleuCounts>& lines, const std::vector<LengthBucket>& buckets) {
-    BleuCounts sum;
-    for (const BleuCounts& line : lines)
-      sum += line;
-    bleu_.push_back(bleu_score(sum, 1, bleu_options).score);
+  void add_lines(const std::vector<BleuCounts>& lines, const std::vector<LengthBucket>& buckets) {
     for (std::size_t b = 0; b < buckets.size(); ++b)
       by_length_[b].push_back(bleu_of(lines, buckets[b].lines));
     const std::vector<double> scores =
@@ -157,99 +125,9 @@ std::vector<ModelPair> ranked_pairs(const std::vector<ModelSummary>& models,
   return pairs;
 }
 
-Json to_json(const ModelSummary& m) {
-  Json by_length = Json::array();
-  for (const Spread& s : m.by_length)
-    by_length.push_back(to_json(s));
-  return {{"model", m.model},
-          {"d", m.d},
-          {"parameters", m.parameters},
-          {"steps", to_json(m.steps)},
-          {"tokens_per_s", to_json(m.tokens_per_s)},
-          {"seconds", to_json(m.seconds)},
-          {"peak_mb", to_json(m.peak_mb)},
-          {"valid_perplexity", to_json(m.perplexity)},
-          {"test_bleu", to_json(m.bleu)},
-          {"test_exact", to_json(m.exact)},
-          {"bleu_by_length", by_length}};
-}
-
-Json to_json(const ModelPair& p) {
-  return {{"better", p.better},
-          {"worse", p.worse},
-          {"bleu", p.difference.mean},
-          {"low", p.difference.low},
-          {"high", p.difference.high},
-          {"wins", p.difference.wins},
-          {"significant", p.difference.significant()}};
-}
-
-std::string models_table(const std::vector<ModelSummary>& models) {
-  std::vector<Row> rows{{"model", "parameters", "d", "steps", "tokens/s", "seconds", "peak MB",
-                         "valid ppl", "test BLEU", "exact %"}};
-  for (const ModelSummary& m : models)
-    rows.push_back({m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
-                    fmt::format("{:.0f}", m.steps.mean), fmt::format("{:.0f}", m.tokens_per_s.mean),
-                    fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
-                    to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
-  return table(rows);
-}
-
-std::string length_table(const ComparisonResult& result) {
-  std::vector<Row> rows{{"BLEU by source words"}, {"lines"}};
-  for (const LengthBucket& b : result.buckets) {
-    rows[0].push_back(b.text());
-    rows[1].push_back(fmt::format("{}", b.lines.size()));
-  }
-  for (const ModelSummary& m : result.models) {
-    rows.push_back({m.model});
-    for (const Spread& s : m.by_length)
-      rows.back().push_back(to_text(s, 1));
-  }
-  return table(rows);
-}
-
-std::string pairs_table(const std::vector<ModelPair>& pairs) {
-  std::vector<Row> rows{{"better", "worse", "BLEU", "95 % of test sets", "better on", ""}};
-  for (const ModelPair& p : pairs) {
-    const PairedDifference& d = p.difference;
-    rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
-                    fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
-                    fmt::format("{:.1f} %", 100 * d.wins),
-                    d.significant() ? "significant" : "may be chance"});
-  }
-  return table(rows);
-}
-
 }  // namespace
 
-Json to_json(const RunResult& r) {
-  return {{"model", r.model},
-          {"seed", r.seed},
-          {"d", r.d},
-          {"parameters", r.parameters},
-          {"steps", r.steps},
-          {"best_step", r.best_step},
-          {"seconds", r.seconds},
-          {"tokens_per_s", r.tokens_per_s},
-          {"peak_mb", r.peak_mb},
-          {"valid_loss", r.valid_loss},
-          {"valid_perplexity", std::exp(r.valid_loss)}};
-}
-
-RunResult result_from_json(const Json& j) {
-  return {.model = j.at("model"),
-          .seed = j.at("seed"),
-          .d = j.at("d"),
-          .parameters = j.at("parameters"),
-          .steps = j.at("steps"),
-          .best_step = j.at("best_step"),
-          .seconds = j.at("seconds"),
-          .tokens_per_s = j.at("tokens_per_s"),
-          .peak_mb = j.at("peak_mb"),
-          .valid_loss = j.at("valid_loss"),
-          .hypotheses = {}};
-}
+double RunResult::valid_perplexity() const { return std::exp(valid_loss); }
 
 Spread spread_of(const std::vector<double>& values) {
   Spread s;
@@ -295,43 +173,34 @@ std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources
   return buckets;
 }
 
-ComparisonResult compare(const ComparisonSettings& comparison, const TestSet& test,
-                         const std::vector<RunResult>& results) {
-  ComparisonResult result;
+TestScore score_on(const TestSet& test, const std::vector<std::string>& hypotheses) {
+  BleuCounts sum;
+  for (const BleuCounts& line : line_counts(test, hypotheses))
+    sum += line;
+  return {.bleu = bleu_score(sum, 1, bleu_options).score,
+          .exact = exact_match(hypotheses, test.references)};
+}
+
+Comparison summarise(const ComparisonSettings& settings, const TestSet& test,
+                     std::vector<RunResult> runs) {
+  Comparison result;
   result.buckets = length_buckets(test.sources);
   result.signature = bleu_score({}, 1, bleu_options).signature();
+  for (RunResult& run : runs)
+    run.score = score_on(test, run.hypotheses);
   std::vector<std::vector<double>> resampled;  // of each model
-  for (const std::string& name : comparison.models) {
-    ModelScores scores(result.buckets.size(), comparison.seeds);
-    for (const RunResult& run : results)
+  for (const std::string& name : settings.models) {
+    ModelScores scores(result.buckets.size(), settings.seeds);
+    for (const RunResult& run : runs)
       if (run.model == name) scores.add(run, test, result.buckets);
-    check(scores.runs() == comparison.seeds, "compare", "expected {} runs of {}; got {}",
-          comparison.seeds, name, scores.runs());
+    check(scores.runs() == settings.seeds, "compare", "expected {} runs of {}; got {}",
+          settings.seeds, name, scores.runs());
     result.models.push_back(scores.summary(name));
     resampled.push_back(scores.resampled());
   }
   result.pairs = ranked_pairs(result.models, resampled);
+  result.runs = std::move(runs);
   return result;
 }
 
-Json to_json(const ComparisonResult& result) {
-  Json json{{"bleu_signature", result.signature},
-            {"models", Json::array()},
-            {"length_buckets", Json::array()},
-            {"differences", Json::array()}};
-  for (const ModelSummary& m : result.models)
-    json["models"].push_back(to_json(m));
-  for (const LengthBucket& b : result.buckets)
-    json["length_buckets"].push_back({{"low", b.low}, {"high", b.high}, {"lines", b.lines.size()}});
-  for (const ModelPair& p : result.pairs)
-    json["differences"].push_back(to_json(p));
-  return json;
-}
-
-std::string to_text(const ComparisonResult& result) {
-  std::string text = models_table(result.models) + "\n" + length_table(result);
-  if (!result.pairs.empty()) text += "\n" + pairs_table(result.pairs);
-  return text;
-}
-
-}  // namespace heed::cli
+}  // namespace heed

@@ -2,16 +2,20 @@
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "datasets/metrics/bootstrap.h"
 #include "experiments/comparison/settings.h"
 #include "experiments/inference/test_set.h"
 
-namespace heed::cli {
+namespace heed {
+
+/// What a run's outputs for the test set are worth.
+struct TestScore {
+  double bleu = 0;   // 0 to 100, with effective order
+  double exact = 0;  // share of lines without a mistake, 0 to 1
+};
+TestScore score_on(const TestSet& test, const std::vector<std::string>& hypotheses);
 
 /// The result of one run: one model trained with one seed.
 struct RunResult {
@@ -25,10 +29,12 @@ struct RunResult {
   double tokens_per_s = 0;              // of training
   double peak_mb = 0;                   // the most memory that tensors took at once, in MiB
   double valid_loss = 0;                // nats per token
-  std::vector<std::string> hypotheses;  // outputs for the test set; kept in a file of their own
+  std::vector<std::string> hypotheses;  // outputs for the test set
+  TestScore score = {};                 // of the outputs
+  std::string folder = {};              // of the run, within that of the comparison
+
+  double valid_perplexity() const;
 };
-nlohmann::ordered_json to_json(const RunResult& result);
-RunResult result_from_json(const nlohmann::ordered_json& json);
 
 /// Mean and sample standard deviation (divisor n - 1) over the seeds.
 struct Spread {
@@ -70,19 +76,24 @@ struct ModelPair {
   PairedDifference difference;
 };
 
-struct ComparisonResult {
+/// What a comparison found.
+struct Comparison {
   std::vector<ModelSummary> models;  // in the order of ComparisonSettings::models
   std::vector<LengthBucket> buckets;
   std::vector<ModelPair> pairs;  // best first
   std::string signature;         // of BLEU
+  std::vector<RunResult> runs;   // in the order in which they were trained
 };
 
-/// Summarises `results`, which must hold every run of the comparison.
-ComparisonResult compare(const ComparisonSettings& comparison, const TestSet& test,
-                         const std::vector<RunResult>& results);
+/// Summarises `runs`, which must hold every run of the comparison, and scores their outputs. Throws
+/// Error where a run is missing.
+Comparison summarise(const ComparisonSettings& settings, const TestSet& test,
+                     std::vector<RunResult> runs);
 
-nlohmann::ordered_json to_json(const ComparisonResult& result);
 /// Three tables: the models, quality by length, and which differences are significant.
-std::string to_text(const ComparisonResult& result);
+std::string to_text(const Comparison& comparison);
+/// A row for each run with all its figures, below a row of their names. Cells are quoted where RFC
+/// 4180 asks for it; lines end in \n.
+std::string to_csv(const Comparison& comparison);
 
-}  // namespace heed::cli
+}  // namespace heed

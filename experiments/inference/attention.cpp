@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace heed::cli {
+namespace heed {
 
 namespace {
 
@@ -24,7 +24,7 @@ struct ForcedSequences {
 
   /// Adds a line and its hypothesis. Writes their tokens to `line`.
   void add(const Seq2Seq& model, const Tokenizers& tokenizers, const Translation& best,
-           plots::AttendedLine& line) {
+           AttendedLine& line) {
     std::vector<std::string> extra;
     std::vector<Id> source = encode_source(model, tokenizers, line.source_text, extra);
     std::vector<Id> gold = best.ids;
@@ -46,11 +46,10 @@ struct ForcedSequences {
   }
 };
 
-void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence,
-              plots::AttendedLine& line) {
+void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence, AttendedLine& line) {
   for (const AttentionMap& map : maps) {
     const Tensor& weights = map.weights[sequence];
-    plots::AttentionLayerMap& to = line.layers.emplace_back(plots::AttentionLayerMap{
+    AttentionLayerMap& to = line.layers.emplace_back(AttentionLayerMap{
         map.layer, weights.shape()[0], weights.shape()[1], weights.shape()[2], {}});
     for (Real weight : weights.span())
       to.weights.push_back(static_cast<float>(weight));
@@ -65,10 +64,10 @@ bool attends(const Seq2Seq& model) {
   return !maps.empty();
 }
 
-std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers,
-                                        std::span<const std::string> lines,
-                                        std::span<const std::vector<Translation>> results) {
-  std::vector<plots::AttendedLine> attended(lines.size());
+std::vector<AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers,
+                                 std::span<const std::string> lines,
+                                 std::span<const std::vector<Translation>> results) {
+  std::vector<AttendedLine> attended(lines.size());
   std::vector<std::size_t> order;  // of the lines with a hypothesis
   for (std::size_t i = 0; i < lines.size(); ++i) {
     attended[i].source_text = lines[i];
@@ -89,4 +88,4 @@ std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& 
   return attended;
 }
 
-}  // namespace heed::cli
+}  // namespace heed

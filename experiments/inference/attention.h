@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "experiments/inference/run.h"
-#include "experiments/report/attention.h"
+#include "experiments/inference/attended_line.h"
+#include "experiments/inference/translation.h"
 
-namespace heed::cli {
+namespace heed {
 
 /// Whether the model attends to its source.
 bool attends(const Seq2Seq& model);
@@ -16,8 +16,8 @@ bool attends(const Seq2Seq& model);
 /// forcing). Row i of a map holds the weights with which token i of the target was predicted; the
 /// last target token is </s>. A line without a hypothesis has neither tokens nor maps. The caller
 /// switches the model to evaluation.
-std::vector<plots::AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers,
-                                        std::span<const std::string> lines,
-                                        std::span<const std::vector<Translation>> results);
+std::vector<AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers,
+                                 std::span<const std::string> lines,
+                                 std::span<const std::vector<Translation>> results);
 
-}  // namespace heed::cli
+}  // namespace heed

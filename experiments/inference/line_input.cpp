@@ -7,22 +7,17 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "cli/signals.h"
 #include "datasets/text/foreign_text.h"
 #include "datasets/text/text_file.h"
 #include "datasets/text/utf8.h"
 #include "framework/error.h"
 
-namespace heed::cli {
+namespace heed {
 
-namespace {
-
-bool ready() {
-  pollfd descriptor{STDIN_FILENO, POLLIN, 0};
-  return poll(&descriptor, 1, 0) > 0;
+bool LineInput::is_ready() const {
+  pollfd waiting{descriptor_, POLLIN, 0};
+  return poll(&waiting, 1, 0) > 0;
 }
-
-}  // namespace
 
 std::vector<std::string> LineInput::lines() {
   std::vector<std::string> result;
@@ -48,7 +43,7 @@ bool LineInput::next(std::string& line, bool wait) {
   while (end == std::string::npos && !ended_) {
     scanned_ = buffer_.size() - begin_;
     if (scanned_ > longest) break;
-    if (!wait && !ready()) return false;
+    if (!wait && !is_ready()) return false;
     fill();
     end = buffer_.find('\n', begin_ + scanned_);
   }
@@ -57,18 +52,18 @@ bool LineInput::next(std::string& line, bool wait) {
   const bool last = end == std::string::npos;
   const std::size_t size = (last ? buffer_.size() : end) - begin_;
   const std::string_view first_line = std::string_view(buffer_).substr(0, size + 1);
-  if (number_ == 0) check_start(first_line, "standard input");
+  if (number_ == 0) check_start(first_line, name_);
   ++number_;
   if (size > longest) {
     ended_ = true;
     begin_ = buffer_.size();
-    fail("standard input:{}: longer than {} KiB; break the line up", number_, longest >> 10);
+    fail("{}:{}: longer than {} KiB; break the line up", name_, number_, longest >> 10);
   }
   line.assign(buffer_, begin_, size);
   begin_ = last ? buffer_.size() : end + 1;
   if (number_ == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
   if (line.ends_with('\r')) line.pop_back();
-  check_line(line, "standard input", number_);
+  check_line(line, name_, number_);
   line = std::string(utf8::trim(line));  // as the lines of corpora are
   return true;
 }
@@ -76,17 +71,17 @@ bool LineInput::next(std::string& line, bool wait) {
 void LineInput::fill() {
   buffer_.erase(0, std::exchange(begin_, 0));
   char chunk[1 << 16];
-  const ssize_t got = read(STDIN_FILENO, chunk, sizeof chunk);
-  stop_if_interrupted();
+  const ssize_t got = read(descriptor_, chunk, sizeof chunk);
+  stop_if(should_stop_);
   if (got < 0 && errno == EINTR) return;
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    pollfd descriptor{STDIN_FILENO, POLLIN, 0};
-    poll(&descriptor, 1, -1);
+    pollfd waiting{descriptor_, POLLIN, 0};
+    poll(&waiting, 1, -1);
     return;
   }
-  if (got < 0) fail("standard input: cannot be read: {}", std::strerror(errno));
+  if (got < 0) fail("{}: cannot be read: {}", name_, std::strerror(errno));
   if (got == 0) ended_ = true;
   buffer_.append(chunk, static_cast<std::size_t>(got));
 }
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace heed::cli {
+namespace heed {
 
 namespace {
 
@@ -70,4 +70,4 @@ std::vector<Outputs> translate_nbest(const Decoder& decoder, const Tokenizers& t
   return results;
 }
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "experiments/inference/run.h"
+#include "experiments/inference/translation.h"
 
-namespace heed::cli {
+namespace heed {
 
 /// Translates lines as translate() does, and returns up to options.nbest outputs of each line whose
 /// texts differ. Subwords can spell one text in several ways; of equal texts the output with the
@@ -20,4 +20,4 @@ std::vector<std::vector<Translation>> translate_nbest(const Decoder& decoder,
                                                       const DecodeOptions& options,
                                                       std::uint64_t first);
 
-}  // namespace heed::cli
+}  // namespace heed

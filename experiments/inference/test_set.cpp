@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include "cli/signals.h"
-namespace heed::cli {
+namespace heed {
 
 TestSet read_test_set(const PairSource& pairs) {
   TestSet test{pairs.name(), {}, {}};
@@ -16,14 +15,14 @@ TestSet read_test_set(const PairSource& pairs) {
   return test;
 }
 
-std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizers& tokenizers,
-                                           const TestSet& test, const DecodeOptions& options) {
-  constexpr std::size_t group = 256;  // the user may interrupt between groups
+std::vector<std::string> best_translations(const Decoder& decoder, const Tokenizers& tokenizers,
+                                           const TestSet& test, const DecodeOptions& options,
+                                           const ShouldStop& should_stop) {
+  constexpr std::size_t group = 256;  // it may stop between groups
   const std::span<const std::string> sources = test.sources;
   std::vector<std::string> hypotheses;
-  const Decoder decoder(model);
   for (std::size_t i = 0; i < sources.size(); i += group) {
-    stop_if_interrupted();
+    stop_if(should_stop);
     for (const auto& best : translate(
              decoder, tokenizers, sources.subspan(i, std::min(group, sources.size() - i)), options))
       hypotheses.push_back(best.empty() ? "" : best[0].text);
@@ -31,4 +30,4 @@ std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizer
   return hypotheses;
 }
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -3,9 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "experiments/inference/run.h"
+#include "datasets/text/pairs.h"
+#include "experiments/inference/interrupted.h"
+#include "experiments/inference/translation.h"
 
-namespace heed::cli {
+namespace heed {
 
 /// Sources with their references.
 struct TestSet {
@@ -15,8 +17,9 @@ struct TestSet {
 };
 TestSet read_test_set(const PairSource& pairs);
 
-/// The best translation of each source.
-std::vector<std::string> best_translations(const Seq2Seq& model, const Tokenizers& tokenizers,
-                                           const TestSet& test, const DecodeOptions& options);
+/// The best translation of each source. Throws Interrupted where it should stop.
+std::vector<std::string> best_translations(const Decoder& decoder, const Tokenizers& tokenizers,
+                                           const TestSet& test, const DecodeOptions& options,
+                                           const ShouldStop& should_stop = {});
 
-}  // namespace heed::cli
+}  // namespace heed

@@ -15,7 +15,7 @@
 #include "experiments/report/text.h"
 #include "framework/error.h"
 
-namespace heed::plots {
+namespace heed::report {
 
 namespace {
 
@@ -443,4 +443,4 @@ void AttentionWriter::close() {
   if (!file_) fail("{}: cannot write; is the disk full?", path_);
 }
 
-}  // namespace heed::plots
+}  // namespace heed::report

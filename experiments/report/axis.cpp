@@ -6,7 +6,7 @@
 
 #include "experiments/report/chart.h"
 
-namespace heed::plots {
+namespace heed::report {
 
 namespace {
 
@@ -128,4 +128,4 @@ Series mean_of(const std::vector<const Series*>& series) {
   return mean;
 }
 
-}  // namespace heed::plots
+}  // namespace heed::report

@@ -8,7 +8,7 @@
 #include "experiments/report/svg.h"
 #include "experiments/report/text.h"
 
-namespace heed::plots {
+namespace heed::report {
 
 namespace {
 
@@ -416,4 +416,4 @@ class BarDrawing {
 std::string line_chart(const LineChart& chart) { return LineDrawing(chart).draw(); }
 std::string bar_chart(const BarChart& chart) { return BarDrawing(chart).draw(); }
 
-}  // namespace heed::plots
+}  // namespace heed::report

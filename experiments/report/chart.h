@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace heed::plots {
+namespace heed::report {
 
 /// Points joined by a line, such as the losses of a run. A point that is not finite, or not above 0
 /// on a logarithmic axis, leaves a gap.
@@ -61,4 +61,4 @@ std::vector<Tick> log_ticks(double low, double high);
 /// range of all. Values between the points of a series are interpolated linearly.
 Series mean_of(const std::vector<const Series*>& series);
 
-}  // namespace heed::plots
+}  // namespace heed::report

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-namespace heed::plots {
+namespace heed::report {
 
 // The colours of series are based on the palette of Okabe and Ito (2008), without its yellow and
 // black.
@@ -96,4 +96,4 @@ std::string chart_rules(const Theme& theme) {
   return css + '\n';
 }
 
-}  // namespace heed::plots
+}  // namespace heed::report

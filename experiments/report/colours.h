@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace heed::plots {
+namespace heed::report {
 
 /// The colours of a picture. Pictures name classes, never colours, so that one page can show them
 /// in a light and in a dark theme.
@@ -35,4 +35,4 @@ std::string weight_rules(const Theme& theme);
 /// CSS rules for every class of series that a chart uses.
 std::string chart_rules(const Theme& theme);
 
-}  // namespace heed::plots
+}  // namespace heed::report

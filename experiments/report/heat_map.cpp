@@ -7,7 +7,7 @@
 #include "experiments/report/colours.h"
 #include "experiments/report/text.h"
 
-namespace heed::plots {
+namespace heed::report {
 
 namespace {
 
@@ -278,4 +278,4 @@ bool has_nan(std::span<const float> weights) {
                      [](float weight) { return !std::isfinite(weight); });
 }
 
-}  // namespace heed::plots
+}  // namespace heed::report

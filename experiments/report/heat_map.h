@@ -7,7 +7,7 @@
 #include "experiments/report/svg.h"
 #include "framework/types.h"
 
-namespace heed::plots {
+namespace heed::report {
 
 /// The attention weights of one sentence pair, drawn as cells: a row for each target token, a
 /// column for each source token.
@@ -44,4 +44,4 @@ int fitting_cell(Index rows, Index columns, double extent, int least, int most);
 double top_of(std::span<const float> weights);
 bool has_nan(std::span<const float> weights);
 
-}  // namespace heed::plots
+}  // namespace heed::report

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace heed::cli {
+namespace heed::report {
 
 namespace {
 
@@ -44,4 +44,4 @@ std::string_view without_plus(std::string_view text) {
   return plus ? text.substr(1) : text;
 }
 
-}  // namespace heed::cli
+}  // namespace heed::report

@@ -5,7 +5,7 @@
 
 // Numbers in text.
 
-namespace heed::cli {
+namespace heed::report {
 
 /// `value` with this number of digits after the point; never "-0.00".
 std::string fixed(double value, int digits);
@@ -21,4 +21,4 @@ std::string range_text(const std::string& kind, const std::string& least, const 
 /// The text without its leading plus sign, which from_chars() does not read.
 std::string_view without_plus(std::string_view text);
 
-}  // namespace heed::cli
+}  // namespace heed::report

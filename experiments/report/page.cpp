@@ -11,7 +11,7 @@
 #include "experiments/report/text.h"
 #include "framework/error.h"
 
-namespace heed::plots {
+namespace heed::report {
 
 namespace {
 
@@ -134,4 +134,4 @@ void Page::write(const std::string& path) const {
   if (!file) fail("{}: cannot write; is the disk full?", path);
 }
 
-}  // namespace heed::plots
+}  // namespace heed::report

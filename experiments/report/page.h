@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace heed::plots {
+namespace heed::report {
 
 /// A table for a page. A column whose cells are all numbers is aligned to the right.
 struct Table {
@@ -37,4 +37,4 @@ class Page {
   std::string text_;
 };
 
-}  // namespace heed::plots
+}  // namespace heed::report

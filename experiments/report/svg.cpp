@@ -5,7 +5,7 @@
 
 #include "experiments/report/text.h"
 
-namespace heed::plots {
+namespace heed::report {
 
 std::string length(double pixels) {
   if (!std::isfinite(pixels)) return "0";
@@ -82,4 +82,4 @@ std::string Svg::element(std::string_view about, std::string_view attributes) co
          "\n" + shapes_ + "</svg>\n";
 }
 
-}  // namespace heed::plots
+}  // namespace heed::report

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-namespace heed::plots {
+namespace heed::report {
 
 /// A drawing: shapes in the order in which they are added. Lengths are in pixels. Text is escaped
 /// here and must not be escaped before. `attributes` are inserted into the tag unchanged:
@@ -40,4 +40,4 @@ class Svg {
 /// A length for SVG: at most two decimals; "0" for a value that is not finite.
 std::string length(double pixels);
 
-}  // namespace heed::plots
+}  // namespace heed::report

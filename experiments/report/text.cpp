@@ -7,7 +7,7 @@
 
 #include "datasets/text/utf8.h"
 
-namespace heed::plots {
+namespace heed::report {
 
 namespace {
 
@@ -144,4 +144,4 @@ bool is_special(std::string_view token) {
   return std::find(marks.begin(), marks.end(), token) != marks.end();
 }
 
-}  // namespace heed::plots
+}  // namespace heed::report

@@ -6,7 +6,7 @@
 // Makes text safe for pictures and pages. Tokens come from any data: they may hold markup, control
 // characters or parts of a character.
 
-namespace heed::plots {
+namespace heed::report {
 
 /// The text as well-formed UTF-8, which JSON requires: each malformed byte becomes U+FFFD.
 std::string well_formed(std::string_view text);
@@ -39,4 +39,4 @@ std::string shortened(std::string_view text, int most);
 /// Whether the token is a mark of the vocabulary: <s>, </s>, <pad> or <unk>.
 bool is_special(std::string_view token);
 
-}  // namespace heed::plots
+}  // namespace heed::report

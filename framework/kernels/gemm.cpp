@@ -195,4 +195,6 @@ void linear(const ConstMatrix& x, const ConstMatrix& w, const Real* bias, const 
   product(x, transposed(w), bias, y, Mode::assign);
 }
 
+std::string blas_name() { return openblas_get_config(); }
+
 }  // namespace heed::kernels

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "framework/kernels/matrix.h"
 #include "framework/kernels/scratch.h"
@@ -37,5 +38,8 @@ class RightOperand {
   ConstMatrix b_;
   std::optional<Scratch> packed_;
 };
+
+/// The BLAS that computes, with its version and the processor that it has chosen.
+std::string blas_name();
 
 }  // namespace heed::kernels

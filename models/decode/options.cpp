@@ -29,9 +29,13 @@ void DecodeOptions::list(Fields& f) {
          "alpha; larger values favour longer outputs");
   search("min_length", min_length, between(Index{0}, most_tokens), "min-length",
          "smallest number of tokens of an output");
-  search("max_length", max_length, between(Index{0}, most_tokens), "max-length",
-         "largest number of tokens of an output; 0: twice the source + 20, at most data.max_length "
-         "(1024 where that is 0)");
+  f("max_length", max_length, between(Index{0}, most_tokens),
+    "largest number of tokens of an output; 0: twice the source + 20, at most as many as in "
+    "training, or 1024")
+      .resume(Resume::free)
+      .option("max-length")
+      .option_help("largest number of tokens of an output")
+      .option_range(between(Index{1}, most_tokens));
   search("no_repeat_ngram", no_repeat_ngram, between(Index{0}, most_tokens), "no-repeat-ngram",
          "no sequence of N tokens occurs twice in an output; 0: it may");
   search("coverage_penalty", coverage_penalty, between(0.0, 100.0), "coverage-penalty",

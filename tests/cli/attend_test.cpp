@@ -8,7 +8,7 @@
 #include "experiments/inference/run.h"
 #include "tests/cli/program.h"
 
-namespace heed::cli {
+namespace heed {
 namespace {
 
 /// Trains a run of two layers with two heads each until its attention is not uniform any more.
@@ -59,7 +59,7 @@ struct Expected {
   std::vector<AttentionMap> maps;
 };
 
-Expected expected_for(const cli::Run& run, std::vector<Id> source) {
+Expected expected_for(const Run& run, std::vector<Id> source) {
   source.push_back(eos_id);
   const std::vector<std::vector<Id>> sources = {source};
   const auto best = decode(*run.model, sources, decode_options(run.settings));
@@ -115,7 +115,7 @@ TEST(Attend, WritesTheMapsOfTheModel) {
   const auto outputs = lines_of(ran.out);
   const auto lines = lines_of(read_file(folder.path("a.jsonl")));
   ASSERT_EQ(lines.size(), sources.size());
-  const cli::Run opened = open_run(folder.path("run"));
+  const heed::Run opened = open_run(folder.path("run"));
   double largest = 0;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const nlohmann::json json = nlohmann::json::parse(lines[i], nullptr, false);
@@ -235,4 +235,4 @@ TEST(Attend, KnowsWhichModelsAttend) {
 }
 
 }  // namespace
-}  // namespace heed::cli
+}  // namespace heed

@@ -107,6 +107,7 @@ TEST(Command, RefusesWrongUsage) {
           {{"evaluate", "--run", "r", "--split", "dev"}, 2, {"--split"}},
           {{"inspect"}, 2, {"what"}},
           {{"generate", "toy:copy"}, 2, {"--out"}},
+          {{"corpus", "toy:copy"}, 2, {"--out"}},
           {{"generate", "toy:copy", "--out", "x", "--lines", "0"}, 2, {"--lines"}},
           {{"generate", "toy:copy", "--out", "x", "--seed", "-1"}, 2, {"--seed"}},
       });
@@ -162,8 +163,8 @@ TEST(Command, RefusesBadData) {
            {"cut.tsv.gz: ends in the middle of its gzip data, after 3 bytes"}},
           {train_on({"gap.tsv"}, {"--set", "data.blank=error"}),
            1,
-           {"gap.tsv:2: the line is blank", "data.blank=skip"}},
-          {train_on({"one.txt"}), 1, {"one.txt", "--model lm"}},
+           {"gap.tsv:2: the line is blank", "have such lines skipped"}},
+          {train_on({"one.txt"}), 1, {"one.txt", "for a language model"}},
           {train_on({"toy:coppy"}), 1, {"unknown corpus 'toy:coppy'", "did you mean copy?"}},
           {train_on({"toy:copy"}, {"--epochs", "1"}), 1, {"no epochs"}},
       });
@@ -173,43 +174,44 @@ TEST(Command, RefusesBadSettings) {
   const TemporaryFolder folder;
   write_bad_files(folder);
   expect_all_bad(
-      folder, {
-                  {train_on(good, {"--valid", "nowhere.tsv"}), 1, {"nowhere.tsv: no such file"}},
-                  {train_on(good, {"--set", "model.layer=2"}),
-                   1,
-                   {"unknown setting 'model.layer'", "did you mean 'model.layers'?"}},
-                  {train_on(good, {"--set", "model.d=wide"}),
-                   1,
-                   {"model.d takes a whole number; got 'wide'"}},
-                  {train_on(good, {"--set", "model.d=18", "--set", "model.heads=4"}),
-                   1,
-                   {"model.heads divides model.d"}},
-                  {train_on(good, {"--set", "data.blank=drop"}),
-                   1,
-                   {"data.blank is one of skip, error; got 'drop'"}},
-                  {train_on(good, {"--set", "data.long=ct"}),
-                   1,
-                   {"data.long is one of drop, cut; got 'ct'", "did you mean cut?"}},
-                  {train_on(good, {"--set", "optim.name=adm"}),
-                   1,
-                   {"optim.name is one of adam, adamw, sgd; got 'adm'", "did you mean adam?"}},
-                  {train_on(good, {"--set", "train.average=3", "--set", "train.save_every=0"}),
-                   1,
-                   {"average"}},
-                  {train_on(good, {"--set", "data.max_length=1"}), 1, {"max_length"}},
-                  {train_on(good, {"--set", "a\nb=1"}), 1, {"unknown setting"}},
-                  {train_on(good, {"--config", "bad.toml"}),
-                   1,
-                   {"bad.toml:2: unknown setting 'model.layer'", "did you mean 'model.layers'?"}},
-                  {train_on(good, {"--config", "type.toml"}),
-                   1,
-                   {"type.toml:2: model.d takes a whole number; got 'wide'"}},
-                  {train_on(good, {"--config", "broken.toml"}), 1, {"broken.toml:1: "}},
-                  {train_on(good, {"--config", "nowhere.toml"}), 1, {"nowhere.toml: no such file"}},
-                  {train_on(good, {"--config", "folder"}), 1, {"folder: is a folder"}},
-                  {train_on(good, {"--time", "soon"}), 1, {"expected a time", "got 'soon'"}},
-                  {train_on(good, {"--resume"}), 1, {"run: no run to resume here"}},
-              });
+      folder,
+      {
+          {train_on(good, {"--valid", "nowhere.tsv"}), 1, {"nowhere.tsv: no such file"}},
+          {train_on(good, {"--set", "model.layer=2"}),
+           1,
+           {"unknown setting 'model.layer'", "did you mean 'model.layers'?"}},
+          {train_on(good, {"--set", "model.d=wide"}),
+           1,
+           {"model.d: expected an even number from 2 to 1048576; got 'wide'"}},
+          {train_on(good, {"--set", "model.d=18", "--set", "model.heads=4"}),
+           1,
+           {"model.heads: expected a divisor of d = 18; got 4"}},
+          {train_on(good, {"--set", "data.blank=drop"}),
+           1,
+           {"data.blank: expected one of skip, error; got 'drop'"}},
+          {train_on(good, {"--set", "data.long=ct"}),
+           1,
+           {"data.long: expected one of drop, cut; got 'ct'", "did you mean cut?"}},
+          {train_on(good, {"--set", "optim.name=adm"}),
+           1,
+           {"optim.name: expected one of adam, adamw, sgd; got 'adm'", "did you mean adam?"}},
+          {train_on(good, {"--set", "train.average=3", "--set", "train.save_every=0"}),
+           1,
+           {"average"}},
+          {train_on(good, {"--set", "data.max_length=1"}), 1, {"max_length"}},
+          {train_on(good, {"--set", "a\nb=1"}), 1, {"unknown setting"}},
+          {train_on(good, {"--config", "bad.toml"}),
+           1,
+           {"bad.toml:2: unknown setting 'model.layer'", "did you mean 'model.layers'?"}},
+          {train_on(good, {"--config", "type.toml"}),
+           1,
+           {"type.toml:2: model.d: expected an even number from 2 to 1048576; got 'wide'"}},
+          {train_on(good, {"--config", "broken.toml"}), 1, {"broken.toml:1: "}},
+          {train_on(good, {"--config", "nowhere.toml"}), 1, {"nowhere.toml: no such file"}},
+          {train_on(good, {"--config", "folder"}), 1, {"folder: is a folder"}},
+          {train_on(good, {"--time", "soon"}), 2, {"expected a time", "got 'soon'"}},
+          {train_on(good, {"--resume"}), 1, {"run: no run to resume here"}},
+      });
 }
 
 TEST(Command, RefusesAnIncompleteRequest) {
@@ -219,13 +221,13 @@ TEST(Command, RefusesAnIncompleteRequest) {
       folder,
       {
           {{"train", "--train", "train.src", "train.tgt", "--model", "transfomer", "--out", "run"},
-           1,
+           2,
            {"got 'transfomer'", "did you mean transformer?"}},
           {{"train", "--train", "train.src", "train.tgt", "--out", "run"}, 1, {"which model?"}},
           {{"train", "--model", "transformer", "--out", "run"}, 1, {"nothing to train on"}},
           {{"train", "--model", "transformer", "--train", "train.src", "train.tgt"},
            1,
-           {"--out FOLDER"}},
+           {"--out says where"}},
           {train_pairs + Args{"--steps", "2", "--out", "one.txt"}, 1, {"one.txt: is a file"}},
           {train_pairs + Args{"--steps", "2", "--out", "one.txt/run"}, 1, {"one.txt/run"}},
           {train_pairs + Args{"--steps", "2", "--out", "."}, 1, {".: is not empty"}},
@@ -233,7 +235,7 @@ TEST(Command, RefusesAnIncompleteRequest) {
                 "--steps", "2"} +
                tiny,
            1,
-           {"--model lm trains on one text file"}},
+           {"a language model trains on one text file"}},
           {Args{"train", "--train", "few.txt", "--model", "lm", "--out", "run", "--steps", "2"} +
                tiny,
            1,
@@ -346,7 +348,7 @@ TEST(Command, RefusesOtherSettingsForARunThatIsThere) {
            1,
            {"toy:copy: not the text of", "train.src"}},
           {{"train", "--resume", "--out", "run", "--model", "lm"}, 1, {"model.name cannot change"}},
-          {{"evaluate", "--run", "run"}, 1, {"--data"}},
+          {{"evaluate", "--run", "run"}, 1, {"nothing to evaluate on"}},
           {{"evaluate", "--run", "run", "--data", "nowhere.tsv"}, 1, {"nowhere.tsv: no such file"}},
       });
   expect_error(run(folder, translate("run"), "\xff\n"), 1, {"standard input:1: malformed UTF-8"},
@@ -646,7 +648,7 @@ TEST(Command, TrainsOnMessyDataAndReportsWhatItLeavesOut) {
 TEST(Command, GeneratesAlignedFiles) {
   const TemporaryFolder folder;
   const auto generate = [&](const std::string& corpus, const std::string& out, const Args& more) {
-    const Ran ran = run(folder, Args{"generate", corpus, "--lines", "50", "--out", out} + more);
+    const Ran ran = run(folder, Args{"corpus", corpus, "--lines", "50", "--out", out} + more);
     EXPECT_EQ(ran.code, 0) << ran.err;
     EXPECT_EQ(ran.out + ran.err, "");
     return read_file(folder.path(out + ".src")) + "|" + read_file(folder.path(out + ".tgt"));
@@ -660,6 +662,11 @@ TEST(Command, GeneratesAlignedFiles) {
   const auto targets = lines_of(read_file(folder.path("a.tgt")));
   EXPECT_EQ(sources.size(), 50u);
   EXPECT_EQ(sources, targets) << "a copy";
+  const Ran before =
+      run(folder, {"generate", "toy:copy", "--lines", "50", "--seed", "5", "--out", "g"});
+  EXPECT_EQ(before.code, 0) << before.err;
+  EXPECT_EQ(before.err, "heed: note: built-in corpora are written by `heed corpus toy:copy` now\n");
+  EXPECT_EQ(a, read_file(folder.path("g.src")) + "|" + read_file(folder.path("g.tgt")));
   generate("toy:reverse", "r", {});
   const auto words = lines_of(read_file(folder.path("r.src")));
   const auto reversed = lines_of(read_file(folder.path("r.tgt")));

@@ -41,11 +41,10 @@ const Args settings = {"--steps", "12",
                        "--set",   "decode.max_length=12"};
 
 void write_data(const TemporaryFolder& folder) {
-  const Ran pairs =
-      run(folder, {"generate", "toy:translation", "--lines", "600", "--out", "train"});
+  const Ran pairs = run(folder, {"corpus", "toy:translation", "--lines", "600", "--out", "train"});
   ASSERT_EQ(pairs.code, 0) << pairs.err;
-  ASSERT_EQ(run(folder, {"generate", "toy:translation", "--lines", "40", "--split", "test", "--out",
-                         "test"})
+  ASSERT_EQ(run(folder,
+                {"corpus", "toy:translation", "--lines", "40", "--split", "test", "--out", "test"})
                 .code,
             0);
   folder.write("text.txt", read_file(folder.path("train.src")));

@@ -115,14 +115,15 @@ TEST(Export, RefusesToReplaceOrToResume) {
   ASSERT_EQ(run(folder, {"import", "words.safetensors", "--out", "there"}).code, 0);
   const Ran twice = run(folder, {"import", "words.safetensors", "--out", "there"});
   EXPECT_EQ(twice.code, 1);
-  EXPECT_EQ(twice.err, "heed: error: there: holds something already; give --out a new folder\n");
+  EXPECT_EQ(twice.err, "heed: error: there: holds something already; give a new folder\n");
   const Ran resumed = run(folder, {"train", "--resume", "--out", "there"});
   EXPECT_EQ(resumed.code, 1);
   EXPECT_EQ(resumed.err,
             "heed: error: there: was imported, and holds weights without what else a training "
-            "needs to go on; begin a new run with them: --init there --out another\n");
+            "needs to go on; begin a new run in another folder with train.init = there (--init "
+            "begins with its weights)\n");
   EXPECT_EQ(run(folder, {"export", "--run", "words", "--out", "there"}).err,
-            "heed: error: there: is a folder; give --out a file\n");
+            "heed: error: there: is a folder; expected a file\n");
 }
 
 TEST(Export, TakesANamedCheckpoint) {
@@ -183,14 +184,14 @@ const std::vector<ChangedRow> changed_rows = {
      "shape: decoder_norm.gain is (4, 4) and should be (16,); not expected: encoder_norm.offset"},
     {"no tensors", [](Safetensors& s) { s.tensors.clear(); }, "missing: embedding.weight, "},
     {"no metadata", [](Safetensors& s) { s.metadata.clear(); },
-     "m: its metadata holds no config.toml; was it saved elsewhere? name with --like a run"},
+     "m: its metadata holds no config.toml; was it saved elsewhere? name a run"},
     {"no tokenizer", [](Safetensors& s) { s.metadata.erase(tokenizer); }, "m/tokenizer.json: "},
     {"no TOML", [](Safetensors& s) { s.metadata[config] = "\n{{{"; }, "m/config.toml:2: "},
     {"NULs", [](Safetensors& s) { s.metadata[config] = std::string("a\0b", 3); }, "m/config.toml"},
     {"an unknown setting", [](Safetensors& s) { replace(s, config, "heads = ", "haeds = "); },
      "m/config.toml:"},
     {"a setting out of range", [](Safetensors& s) { replace(s, config, "d = 16", "d = 17"); },
-     "m: model."},
+     ": model.d: expected an even number from 2 to 1048576; got 17"},
     {"another width", [](Safetensors& s) { replace(s, config, "d = 16", "d = 18"); },
      "of another shape: embedding.weight is ("},
     {"a giant",
@@ -198,7 +199,7 @@ const std::vector<ChangedRow> changed_rows = {
        replace(s, config, "d = 16", "d = 1048576");
        replace(s, config, "layers = 1", "layers = 1000");
      },
-     "m: its configuration describes a model of more than "},
+     "m: its configuration describes a model of more parameters than the "},
     {"a tokenizer that lies",
      [](Safetensors& s) { replace(s, tokenizer, "\"size\": ", "\"size\": 1"); },
      "m/tokenizer.json: is a damaged tokenizer (it says "},
@@ -259,9 +260,8 @@ TEST(Import, TakesTheConfigurationOfAnotherRun) {
   EXPECT_NE(unlike.err.find("heed: error: m: does not fit the model of other: missing: "),
             std::string::npos)
       << unlike.err;
-  EXPECT_EQ(
-      run(folder, {"import", "m", "--out", "new", "--like", "nowhere"}).err,
-      "heed: error: nowhere: no such folder; give the folder that `heed train --out` wrote\n");
+  EXPECT_EQ(run(folder, {"import", "m", "--out", "new", "--like", "nowhere"}).err,
+            "heed: error: nowhere: no such folder; expected the folder of a run\n");
 }
 
 TEST(Import, WarnsOfWeightsThatAreNotFinite) {
@@ -339,14 +339,14 @@ TEST(Import, ReplacesNothing) {
   const std::string inside = folder.path("run/config.toml");
   const std::string before = read_file(inside);
   EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "run/config.toml"}).err,
-            "heed: error: run/config.toml: lies within the run; give --out a file elsewhere\n");
+            "heed: error: run/config.toml: lies within the run; give a file elsewhere\n");
   std::filesystem::create_symlink("/dev/null", folder.path("link"));
   EXPECT_EQ(run(folder, {"export", "--run", "run", "--out", "link"}).err,
-            "heed: error: link: is no plain file, and would be replaced by one; give --out another "
+            "heed: error: link: is no plain file, and would be replaced by one; give another "
             "name\n");
   EXPECT_EQ(read_file(inside), before);
   EXPECT_EQ(run(folder, {"import", "good.safetensors", "--out", "good.safetensors"}).err,
-            "heed: error: good.safetensors: holds something already; give --out a new folder\n");
+            "heed: error: good.safetensors: holds something already; give a new folder\n");
 }
 
 }  // namespace

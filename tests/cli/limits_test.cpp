@@ -35,6 +35,7 @@ struct Option {
 
 const char* const above_0 = "a whole number above 0";
 const char* const at_least_0 = "a whole number of at least 0";
+const char* const seed_range = "a whole number from 0 to 9223372036854775807";
 const char* const thread_range = "a whole number from 0 to 1024";
 
 const std::vector<Option>& options() {
@@ -52,15 +53,15 @@ const std::vector<Option>& options() {
       {{"evaluate"}, "--lines", above_0, {"0"}},
       {{"evaluate"}, "--beam", "a whole number from 1 to 1000", {"0", "1001"}},
       {{"evaluate"}, "--threads", thread_range, {"-1"}},
-      {{"generate", "toy:copy"}, "--lines", above_0, {"0", "-3"}},
-      {{"generate", "toy:copy"}, "--seed", at_least_0, {"-1"}},
+      {{"corpus", "toy:copy"}, "--lines", above_0, {"0", "-3"}},
+      {{"corpus", "toy:copy"}, "--seed", at_least_0, {"-1"}},
       {{"translate"}, "--beam", "a whole number from 1 to 1000", {"0", "1001"}},
       {{"translate"}, "--nbest", "a whole number from 1 to 1000", {"0", "1001"}},
       {{"translate"}, "--min-length", "a whole number from 0 to 1048576", {"-1", "1048577"}},
       {{"translate"}, "--max-length", "a whole number from 1 to 1048576", {"0", "1048577"}},
       {{"translate"}, "--no-repeat-ngram", "a whole number from 0 to 1048576", {"-1"}},
       {{"translate"}, "--top-k", at_least_0, {"-1"}},
-      {{"translate"}, "--seed", at_least_0, {"-1"}},
+      {{"translate"}, "--seed", seed_range, {"-1"}},
       {{"translate"}, "--threads", thread_range, {"-1"}},
       {{"verify-resume"}, "--steps", above_0, {"0"}},
       {{"verify-resume"}, "--seed", at_least_0, {"-1"}},
@@ -98,7 +99,7 @@ TEST(Limits, AnErrorNamesTheLargestNumber) {
   const Option seed{{"translate"}, "--seed", "", {}};
   const Option beam{{"translate"}, "--beam", "", {}};
   expect_range(folder, steps, huge, "a whole number from 1 to 9223372036854775807", huge);
-  expect_range(folder, seed, huge, "a whole number from 0 to 18446744073709551615", huge);
+  expect_range(folder, seed, huge, seed_range, huge);
   expect_range(folder, beam, huge, "a whole number from 1 to 1000", huge);
 }
 
@@ -124,8 +125,7 @@ TEST(Limits, LeadingZerosAndPlusSignsAreRead) {
   const TemporaryFolder folder;
   for (const auto& [lines, count] :
        std::map<std::string, std::size_t>{{"010", 10}, {"+5", 5}, {"8", 8}}) {
-    const Ran ran =
-        run(folder, {"generate", "toy:copy", "--lines", lines, "--out", "x", "--force"});
+    const Ran ran = run(folder, {"corpus", "toy:copy", "--lines", lines, "--out", "x", "--force"});
     EXPECT_EQ(ran.code, 0) << ran.err;
     EXPECT_EQ(lines_of(read_file(folder.path("x.src"))).size(), count) << lines;
   }
@@ -195,7 +195,7 @@ TEST(Limits, ClosedDescriptorsDoNotChangeFiles) {
     EXPECT_EQ(in_shell(folder, train, redirected).code, 0) << redirected;
     EXPECT_EQ(in_shell(folder, "export --run out --out x.safetensors", redirected).code, 0)
         << redirected;
-    EXPECT_EQ(in_shell(folder, "generate toy:copy --lines 3 --out g --force", redirected).code, 0)
+    EXPECT_EQ(in_shell(folder, "corpus toy:copy --lines 3 --out g --force", redirected).code, 0)
         << redirected;
     return read_file(folder.path("x.safetensors")) + read_file(folder.path("out/config.toml")) +
            read_file(folder.path("out/tokenizer.json")) + read_file(folder.path("g.src")) +
@@ -289,17 +289,17 @@ TEST(Limits, FilesAreReplacedOnlyWithForce) {
     folder.write(name, "mine\n");
   for (const auto& [out, file] :
        std::map<std::string, std::string>{{"a", "a.src"}, {"b", "b.tgt"}}) {
-    const Ran ran = run(folder, {"generate", "toy:copy", "--lines", "3", "--out", out});
+    const Ran ran = run(folder, {"corpus", "toy:copy", "--lines", "3", "--out", out});
     EXPECT_EQ(ran.code, 1);
-    EXPECT_EQ(ran.err,
-              fmt::format(
-                  "heed: error: {}: exists already; give another --out, or --force to replace it\n",
-                  file));
+    EXPECT_EQ(
+        ran.err,
+        fmt::format("heed: error: {}: exists already; give another name, or force to replace it\n",
+                    file));
     EXPECT_EQ(read_file(folder.path(file)), "mine\n");
   }
   EXPECT_FALSE(std::filesystem::exists(folder.path("b.src")))
       << "neither is written where one is there";
-  EXPECT_EQ(run(folder, {"generate", "toy:copy", "--lines", "3", "--out", "a", "--force"}).code, 0);
+  EXPECT_EQ(run(folder, {"corpus", "toy:copy", "--lines", "3", "--out", "a", "--force"}).code, 0);
   EXPECT_EQ(lines_of(read_file(folder.path("a.src"))).size(), 3u);
 }
 
@@ -314,7 +314,7 @@ std::vector<Args> commands_with(const std::string& name) {
       train + Args{"--out", "new", "--init", name},
       compare + Args{"--out", name},
       Args{"train", "--train", name, name, "--model", "rnn", "--steps", "1", "--out", "new"},
-      Args{"generate", "toy:copy", "--out", name},
+      Args{"corpus", "toy:copy", "--out", name},
       Args{"export", "--run", "run", "--out", name},
       Args{"export", "--run", name, "--out", "x"},
       Args{"import", name, "--out", "new"},

@@ -197,8 +197,8 @@ TEST(Numbers, HaveNoNegativeZero) {
         Row{0.004, 2, "0.00", "+0.00"}, Row{-0.006, 2, "-0.01", "-0.01"},
         Row{-4e-7, 6, "0.000000", "+0.000000"}, Row{-12.5, 1, "-12.5", "-12.5"},
         Row{10, 0, "10", "+10"}, Row{-0.3, 0, "0", "+0"}}) {
-    EXPECT_EQ(cli::fixed(row.value, row.digits), row.fixed) << row.value;
-    EXPECT_EQ(cli::signed_fixed(row.value, row.digits), row.with_sign) << row.value;
+    EXPECT_EQ(report::fixed(row.value, row.digits), row.fixed) << row.value;
+    EXPECT_EQ(report::signed_fixed(row.value, row.digits), row.with_sign) << row.value;
   }
 }
 

@@ -118,7 +118,8 @@ TEST(OnNanCommand, RefusesAnythingElse) {
   EXPECT_TRUE(has(option.err, "--on-nan")) << option.err;
   const Ran setting = run(folder, train + Args{"--set", "train.on_nan=skp"});
   EXPECT_EQ(setting.code, 1) << setting.err;
-  EXPECT_TRUE(has(setting.err, "train.on_nan is one of stop, skip; got 'skp'; did you mean skip?"))
+  EXPECT_TRUE(
+      has(setting.err, "train.on_nan: expected one of stop, skip; got 'skp'; did you mean skip?"))
       << setting.err;
 }
 

@@ -248,7 +248,8 @@ TEST(OpenedRun, OfALanguageModelIsEvaluatedOnItsOwnText) {
   const char* changed = "lm.txt: has changed since this run began";
   for (const std::string& other : {text + "more\n", text.substr(2), std::string("x")}) {
     folder.write("lm.txt", other);
-    expect_refused(evaluate({"held"}), {changed, "--data FILE.txt"}, "held out");
+    expect_refused(evaluate({"held"}), {changed, "or name another text to evaluate on"},
+                   "held out");
     EXPECT_EQ(evaluate({"held", "--data", "v.txt"}).code, 0);
     EXPECT_EQ(evaluate({"valid"}).out, before) << "it is evaluated on another file";
   }

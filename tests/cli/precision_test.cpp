@@ -79,12 +79,13 @@ TEST(PrecisionCommand, ReportsAMachineWithoutBf16) {
   const Ran ran = run(folder, train + Args{"--steps", "2", "--out", "run", "--precision", "bf16"});
   older.reset();
   EXPECT_EQ(ran.code, 1) << ran.err;
-  EXPECT_EQ(ran.err, "heed: error: --precision bf16 " + why + "; use fp32\n");
+  EXPECT_EQ(ran.err, "heed: error: train.precision = bf16 " + why + "; use fp32\n");
   EXPECT_FALSE(std::filesystem::exists(folder.path("run")));
   const Ran setting =
       run(folder, train + Args{"--steps", "2", "--out", "run", "--set", "train.precision=bf61"});
   EXPECT_EQ(setting.code, 1) << setting.err;
-  EXPECT_TRUE(has(setting.err, "train.precision is one of fp32, bf16; got 'bf61'")) << setting.err;
+  EXPECT_TRUE(has(setting.err, "train.precision: expected one of fp32, bf16; got 'bf61'"))
+      << setting.err;
 }
 
 }  // namespace

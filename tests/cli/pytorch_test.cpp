@@ -31,7 +31,7 @@ const std::vector<std::vector<Id>> sources{{4, 9, 6, 2}, {7, 2}, {5, 5, 8, 4, 10
 const std::vector<std::vector<Id>> targets{{1, 5, 9}, {1, 6, 4, 4, 8, 3}, {1}};
 
 Tensor logits_of(const std::string& folder) {
-  const cli::Run run = cli::open_run(folder);
+  const Run run = open_run(folder);
   return run.model
       ->logits({.source = pack(sources), .target = pack(targets), .gold = {}, .lines = {}})
       .value();

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "experiments/inference/toml.h"
 #include "experiments/training.h"
 #include "framework/checkpoint.h"
 #include "framework/random.h"
@@ -36,37 +37,36 @@ void write_corpus(const TemporaryFolder& folder, int lines = 90) {
   folder.write("train.tgt", target);
 }
 
-cli::Settings settings_for(const TemporaryFolder& folder, const std::string& model,
-                           const std::vector<std::string>& assignments = {}) {
-  cli::Settings s = cli::default_settings(model);
+Settings settings_for(const TemporaryFolder& folder, const std::string& model,
+                      const std::vector<std::string>& assignments = {}) {
+  Settings s = default_settings(model);
   s.data.train = {folder.path("train.src"), folder.path("train.tgt")};
   s.data.batch_tokens = 64;
   s.data.min_count = 1;
-  s.model.d = 8;
-  s.model.heads = 2;
-  s.model.layers = 1;
-  s.model.ff = 16;
-  s.model.positions = 64;
+  const std::pair<const char*, Index> sizes[] = {
+      {"d", 8}, {"heads", 2}, {"layers", 1}, {"ff", 16}, {"positions", 64}};
+  for (const auto& [name, size] : sizes)
+    if (s.has(std::string("model.") + name)) s.assign(std::string("model.") + name, size);
   s.optim.accumulate = 3;
-  s.optim.warmup = 5;
+  s.optim.schedule.warmup = 5;
   s.train.steps = 40;
   s.train.eval_every = 9;
   s.train.save_every = 8;
   s.train.average = 2;
   s.train.log_every = 7;
   s.train.keep = 2;
-  for (const std::string& assignment : assignments)
-    cli::set(s, assignment);
-  check_settings(s);
+  for (const std::string& assignment : assignments) {
+    const auto equals = assignment.find('=');
+    s.set(assignment.substr(0, equals), assignment.substr(equals + 1));
+  }
+  s.check();
   return s;
 }
 
-void train(const cli::Settings& settings, const std::string& folder, bool resume,
-           const Observers& observers = {}) {
-  cli::Training training(settings, folder, resume);
-  training.open();
-  training.create();
-  training.run(observers);
+void train(const Settings& settings, const std::string& folder, bool resume,
+           const TrainingObservers& observers = {}) {
+  const Settings begun = resume ? read_run_settings(folder) : settings;
+  Training(begun, folder, {.resume = resume}).run(observers);
 }
 
 /// The files of a run without what the clock says: all but the log, and metrics.jsonl without
@@ -113,7 +113,7 @@ TEST(Resume, IsExactAfterEveryStepInEveryFamily) {
   for (const auto& row : rows) {
     const TemporaryFolder folder;
     write_corpus(folder);
-    const cli::Settings settings = settings_for(folder, row.model, row.assignments);
+    const Settings settings = settings_for(folder, row.model, row.assignments);
     const std::string whole = folder.path("whole");
     train(settings, whole, false);
     const auto expected = timeless(whole);
@@ -121,7 +121,7 @@ TEST(Resume, IsExactAfterEveryStepInEveryFamily) {
     // The same, saved before each step. A copy is what a kill within the next step leaves.
     const std::string each = folder.path("each");
     Index killed = 0;
-    Observers observers;
+    TrainingObservers observers;
     observers.should_save = [] { return true; };
     observers.on_step = [&](const StepReport& report) {
       ASSERT_EQ(load(RunFolder(each).last()).number("step"), report.step - 1);
@@ -152,10 +152,10 @@ constexpr int wanted = 100;
 TEST(Resume, IsExactAfterAHundredKills) {
   const TemporaryFolder folder;
   write_corpus(folder);
-  cli::Settings settings = settings_for(
+  Settings settings = settings_for(
       folder, "rnn+dot",
       {"train.steps=400", "train.save_every=20", "train.eval_every=30", "optim.accumulate=1"});
-  folder.write("settings.toml", to_toml(settings));
+  folder.write("settings.toml", to_toml(settings.fields()));
   const auto start = [&](const std::string& out) {
     return Args{"train", "--config", "settings.toml", "--threads", "1", "--out", out};
   };
@@ -261,8 +261,8 @@ TEST(Resume, RefusesTheSecondOfTwoAtOnceAndSavesWhenAsked) {
 /// Trains "run", which keeps all its checkpoints.
 void train_and_keep(const TemporaryFolder& folder) {
   write_corpus(folder);
-  cli::Settings s = settings_for(folder, "transformer", {"train.keep=5"});
-  folder.write("settings.toml", to_toml(s));
+  Settings s = settings_for(folder, "transformer", {"train.keep=5"});
+  folder.write("settings.toml", to_toml(s.fields()));
   ASSERT_EQ(run(folder, {"train", "--config", "settings.toml", "--out", "run"}).code, 0);
 }
 
@@ -286,7 +286,7 @@ TEST(Resume, NamesADamagedCheckpointAndTakesAnOlderOneWhenAsked) {
   EXPECT_EQ(refused.err,
             "heed: error: run/checkpoints/last.heed: damaged: its checksum does not match; use "
             "another checkpoint; there is best, " +
-                first_steps + " (--checkpoint NAME)\n");
+                first_steps + "\n");
   const struct {
     const char* name;
     const char* message;
@@ -318,7 +318,7 @@ TEST(Resume, NamesTheOtherCheckpointsWhereTheBestIsDamaged) {
   EXPECT_EQ(translated.err,
             "heed: error: run/checkpoints/best.heed: damaged: its checksum does not match; use "
             "another checkpoint; there is last, " +
-                first_steps + ", step-000040 (--checkpoint NAME)\n");
+                first_steps + ", step-000040\n");
   for (const char* name : {"last", "step-000032"}) {
     EXPECT_EQ(run(folder, {"translate", "--run", "run", "--checkpoint", name}, "a b\n").code, 0)
         << name;
@@ -340,7 +340,8 @@ TEST(Resume, BeginsAgainWhereATrainingWasKilledBeforeItsRunWasMade) {
   folder.write("run/config.toml.partial", "");
   EXPECT_EQ(run(folder, args).code, 0);
   fs::remove(folder.path("run/config.toml"));
-  EXPECT_EQ(run(folder, args).err, "heed: error: run: is not empty; give --out a new folder\n")
+  EXPECT_EQ(run(folder, args).err,
+            "heed: error: run: is not empty; give a new folder (--out names another)\n")
       << "it holds checkpoints";
 }
 

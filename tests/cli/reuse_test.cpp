@@ -1,6 +1,7 @@
 #include <set>
 
-#include "experiments/inference/run.h"
+#include "experiments/inference/tokenizer_files.h"
+#include "experiments/settings.h"
 #include "framework/checkpoint.h"
 #include "framework/partial_loading.h"
 #include "framework/safetensors.h"
@@ -120,12 +121,13 @@ TEST_F(Reuse, LoadsWhatIsChosenFromEveryKindOfSource) {
                                        expected.size(), found.size())),
               std::string::npos)
         << ran.err;
-    EXPECT_EQ(ran.err.find("(left out by --init-only)") != std::string::npos, !row.patterns.empty())
+    EXPECT_EQ(ran.err.find("(left out by train.init_only)") != std::string::npos,
+              !row.patterns.empty())
         << ran.err;
     const std::string log = read_file(folder.path(out + "/log.txt"));
     for (const auto& [name, tensor] : found)
       EXPECT_NE(log.find(name), std::string::npos) << out << ": the log names " << name;
-    const cli::Settings settings = cli::read_run_settings(folder.path(out));
+    const Settings settings = read_run_settings(folder.path(out));
     EXPECT_EQ(settings.train.init, folder.path(row.from[0]));
     EXPECT_EQ(settings.train.init_only, row.patterns);
   }
@@ -146,8 +148,8 @@ TEST_F(Reuse, FindsTheRowsOfTokensThatBothVocabulariesHold) {
     done(train("old", model, a, Args{"--steps", "2", "--seed", "2"} + whole));
     done(train("new", model, fresh, unmoved + whole));
     const Ran ran = done(train("new", model, b, unmoved + whole + Args{"--init", a}));
-    const Vocabulary theirs = cli::load_tokenizers(folder.path(a)).target->vocabulary();
-    const Vocabulary ours = cli::load_tokenizers(folder.path(b)).target->vocabulary();
+    const Vocabulary theirs = load_tokenizers(folder.path(a)).target->vocabulary();
+    const Vocabulary ours = load_tokenizers(folder.path(b)).target->vocabulary();
     EXPECT_EQ(ours.size(), theirs.size()) << "the shapes alone would not tell them apart";
     const auto from = weights(a, "best");
     const auto to = weights(b);
@@ -312,28 +314,29 @@ TEST_F(Reuse, RefusesSourcesAndPatternsThatAreNone) {
           {from({"--init", "nowhere"}),
            {"nowhere: no such file or folder", "a run's folder, a .heed checkpoint"}},
           {from({"--init", "empty"}), {"not a run: it holds no config.toml"}},
-          {from({"--init", "bare"}), {"bare: no checkpoint yet", "another --init"}},
+          {from({"--init", "bare"}), {"bare: no checkpoint yet", "give another --init"}},
           {from({"--init", "old.src"}), {"old.src", "is not a Heed checkpoint"}},
           {from({"--init", "cut.heed"}), {"cut.heed: truncated"}},
           {from({"--init", "other.heed"}), {"other.heed: holds no parameters of a model"}},
           {from({"--init-only", "encoder*"}),
-           {"--init-only chooses what --init loads; give --init too"}},
+           {"train.init_only chooses what train.init loads; give --init too"}},
           {from({"--set", "train.init_only=encoder*"}), {"give --init too"}},
           {from({"--init", "a", "--init-only", "encodr.*"}),
-           {"--init-only encodr.*: no parameter of this model matches; did you mean 'encoder.*'?"}},
+           {"train.init_only encodr.*: no parameter of this model matches; did you mean "
+            "'encoder.*'?"}},
           {from({"--init", "a", "--init-only", "encoder*", "!embeding*"}),
-           {"--init-only !embeding*", "did you mean '!embedding.*'?"}},
+           {"train.init_only !embeding*", "did you mean '!embedding.*'?"}},
           {from({"--init", "a", "--init-only", "frobnicate"}),
-           {"--init-only frobnicate",
+           {"train.init_only frobnicate",
             "the names begin with embedding, encoder, encoder_norm, decoder, decoder_norm"}},
           {from({"--init", "a", "--init-only", "encoder*", "--init-only", "!*"}),
-           {"--init-only chooses nothing"}},
-          {from({"--init", "a", "--init-only", ""}), {"--init-only: an empty pattern"}},
-          {from({"--freeze", "*"}), {"--freeze leaves nothing to train"}},
-          {from({"--freeze", "!"}), {"--freeze: an empty pattern"}},
-          {from({"--freeze", "encoder*", "!encoder*"}), {"--freeze chooses nothing"}},
+           {"train.init_only chooses nothing"}},
+          {from({"--init", "a", "--init-only", ""}), {"train.init_only: an empty pattern"}},
+          {from({"--freeze", "*"}), {"train.freeze leaves nothing to train"}},
+          {from({"--freeze", "!"}), {"train.freeze: an empty pattern"}},
+          {from({"--freeze", "encoder*", "!encoder*"}), {"train.freeze chooses nothing"}},
           {from({"--freeze", "*.wieght"}),
-           {"--freeze *.wieght: no parameter of this model matches; did you mean '*.weight'?"}},
+           {"train.freeze *.wieght: no parameter of this model matches; did you mean '*.weight'?"}},
       });
 }
 
@@ -351,11 +354,11 @@ TEST_F(Reuse, RefusesWeightsThatDoNotFit) {
             " more; it has nothing for this model\n"}},
           {from({"--init", "rnn"}),
            {"rnn/checkpoints/best.heed: does not fit the model: missing: encoder.0.",
-            " more; leave them out with --init-only",
+            " more; leave them out with train.init_only =",
             " '!encoder.*' '!encoder_norm.*' '!decoder.*' '!decoder_norm.*'"}},
           {from({"--init", "a", "--set", "model.layers=2"}),
            {"missing: encoder.1.attention",
-            " more; leave them out with --init-only '!encoder.1.*' '!decoder.1.*'\n"}},
+            " more; leave them out with train.init_only = '!encoder.1.*' '!decoder.1.*'\n"}},
           {from({"--init", "a", "--set", "model.ff=8", "--init-only", "encoder*"}),
            {"of another shape: encoder.0.feed_forward.up.weight is (64, 16) and should be (8, 16), "
             "encoder.0.feed_forward.up.bias is (64,) and should be (8,), "
@@ -370,14 +373,14 @@ TEST_F(Reuse, RefusesToChangeWhatARunBeganWith) {
   expect_refused(
       folder, {
                   {resume({"--init", "wide"}),
-                   {"--resume goes on with the run as it is: train.init cannot change"}},
+                   {"train.init cannot change; start a new run with another --out"}},
                   {resume({"--init-only", "encoder*"}), {"train.init_only cannot change"}},
                   {resume({"--freeze", "encoder*"}), {"train.freeze cannot change"}},
                   {resume({"--set", "train.freeze=encoder*"}), {"train.freeze cannot change"}},
                   {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps",
                     "1", "--out", "comparison", "--set", "rnn:train.init=a"},
                    {"--set rnn:train.init=a: the models of a comparison start afresh",
-                    "heed train --init"}},
+                    "weights are reused in single trainings alone"}},
                   {{"compare", "--train", "old.src", "old.tgt", "--models", "rnn,conv", "--steps",
                     "1", "--out", "comparison", "--set", "train.freeze=encoder*"},
                    {"--set train.freeze=encoder*: the models of a comparison start afresh"}},

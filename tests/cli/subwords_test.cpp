@@ -145,14 +145,15 @@ TEST(Subwords, RefusesWhatHasNoMeaning) {
   write_corpus(folder);
   const std::pair<Args, std::string> rows[]{
       {{"data.subword_sampling=0.1"},
-       "data.subword_sampling needs data.tokenizer unigram or bpe; got words, which cuts a text in "
+       "data.subword_sampling needs data.tokenizer = unigram or bpe; got words, which cuts a text "
+       "in "
        "one way"},
       {{"data.tokenizer=bpe", "data.subword_sampling=0.95"},
-       "data.subword_sampling lies within 0 and 0.9; got 0.95"},
+       "data.subword_sampling: expected a number from 0 to 0.9; got 0.95"},
       {{"data.tokenizer=bpe", "data.vocab_size=100"},
-       "data.vocab_size of subwords lies within 300 and 1000000; got 100"},
+       "data.vocab_size: expected a whole number from 300 to 1000000 for subwords, or 0; got 100"},
       {{"data.tokenizer=sentencepiece"},
-       "data.tokenizer is one of words, characters, unigram, bpe; got 'sentencepiece'"},
+       "data.tokenizer: expected one of words, characters, unigram, bpe; got 'sentencepiece'"},
   };
   for (const auto& [settings, message] : rows) {
     const Ran ran = run(folder, with(settings) + Args{"--steps", "2", "--out", "run"});
@@ -190,7 +191,8 @@ TEST(Subwords, LanguageModels) {
   EXPECT_EQ(
       run(folder, lm + Args{"--set", "data.tokenizer=bpe", "--set", "data.subword_sampling=0.1"})
           .err,
-      "heed: error: data.subword_sampling and data.joint_vocabulary are for pairs; --model lm "
+      "heed: error: data.subword_sampling and data.joint_vocabulary are for pairs; a language "
+      "model "
       "reads one text\n");
   const Ran ran = run(folder, lm + Args{"--set", "data.tokenizer=unigram"});
   EXPECT_EQ(ran.code, 0) << ran.err;

@@ -1,14 +1,13 @@
 // The limits of a training, how epochs are counted, and warnings about settings without effect.
 
 #include "experiments/limits.h"
+#include "experiments/requested_settings.h"
 #include "experiments/setting_warnings.h"
 #include "framework/checkpoint.h"
 #include "tests/cli/program.h"
 
 namespace heed {
 namespace {
-
-using cli::Limits;
 
 const Args tiny = {"--threads", "1"};
 const Args sizes = {"model.d=16",           "model.layers=1", "model.heads=2",
@@ -118,12 +117,12 @@ TEST(Limits, FollowFromWhatIsCounted) {
                         {0, 10, 4, 50, false, 20},
                         {5, 10, 4, 50, false, 20},
                         {99, 0, 4, 0, false, 99}}) {
-    cli::Settings s = cli::new_run_settings("transformer");
+    Settings s = default_settings("transformer");
     s.train.steps = row.steps;
     s.train.epochs = row.epochs;
     s.train.exact_epochs = row.exact;
     s.optim.accumulate = row.accumulate;
-    cli::Corpus corpus;
+    Corpus corpus;
     corpus.epoch_batches = row.batches;
     EXPECT_EQ(limits_of(s, corpus).last_step(), row.last_step)
         << row.epochs << " epochs, " << row.accumulate;
@@ -258,13 +257,13 @@ TEST(Limits, ThatContradictEachOtherAreRefused) {
        "train.time: expected a time such as 90s, 10m or 1.5h; got 'soon'"},
       {{"--steps", "3"},
        {"train.steps=4"},
-       "--steps asks for 3, and --set train.steps for 4; give one of them"},
+       "train.steps is given twice, as 3 and as 4; give one of them"},
       {{"--steps", "3"},
        {"model.name=rnn"},
-       "--model asks for 'transformer', and --set model.name for 'rnn'; give one of them"},
+       "model.name is given twice, as 'transformer' and as 'rnn'; give one of them"},
       {{"--seed", "3"},
        {"train.seed=4"},
-       "--seed asks for 3, and --set train.seed for 4; give one of them"},
+       "train.seed is given twice, as 3 and as 4; give one of them"},
       {{}, {"train.steps=0"}, "nothing ends the training; give --steps, --epochs or --time"}};
   for (const auto& row : bad) {
     const Ran ran = run(folder, train(row.more + Args{"--out", "bad"}, row.settings));
@@ -328,8 +327,7 @@ TEST(Limits, AFinishedRunSaysWhyAndWhatToGive) {
   ASSERT_EQ(run(folder, train({"--epochs", "2", "--out", "run"})).code, 0);
   const Args resume = Args{"train", "--resume", "--out", "run"} + tiny;
   const std::string over =
-      "its 2 epochs are read; give more epochs (--epochs N, or --set train.epochs=0 for no limit "
-      "of epochs)";
+      "its 2 epochs are read; give more epochs (train.epochs = N, or 0 for no limit of epochs)";
   const auto before = contents(folder);
   const Ran refused = run(folder, resume + Args{"--set", "train.steps=30"});
   EXPECT_EQ(refused.code, 1);
@@ -339,12 +337,26 @@ TEST(Limits, AFinishedRunSaysWhyAndWhatToGive) {
   const Ran fewer = run(folder, resume + Args{"--epochs", "1"});
   EXPECT_EQ(fewer.err,
             "heed: error: run: done, with nothing left to train: its one epoch is read; give more "
-            "epochs (--epochs N, or --set train.epochs=0 for no limit of epochs)\n");
+            "epochs (train.epochs = N, or 0 for no limit of epochs)\n");
   const Ran again = run(folder, resume);  // nothing was asked for that cannot be had
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_NE(again.err.find("done: 2 steps in "), std::string::npos) << again.err;
   EXPECT_NE(again.err.find("; nothing was left to train: " + over + "\n"), std::string::npos)
       << again.err;
+}
+
+TEST(Limits, AnotherLimitOfAResumedRunLeavesTheOthers) {
+  const TemporaryFolder folder;
+  write_pairs(folder);
+  ASSERT_EQ(run(folder, train({"--steps", "4", "--out", "run"})).code, 0);
+  const std::string before = read_file(folder.path("run/config.toml"));
+  for (const Args& more : {Args{"--time", "1h"}, Args{"--epochs", "900"}}) {
+    const Ran ran = run(folder, Args{"train", "--resume", "--out", "run"} + more + tiny);
+    EXPECT_EQ(ran.code, 1);
+    EXPECT_NE(ran.err.find("nothing left to train: step 4 is reached"), std::string::npos)
+        << ran.err;
+    EXPECT_EQ(read_file(folder.path("run/config.toml")), before);
+  }
 }
 
 TEST(Limits, ARunOfAnEarlierVersionKeepsItsCountOfEpochs) {
@@ -523,21 +535,26 @@ const std::vector<UnusedRow> unused_rows = {
      {"data.valid=a", "data.valid_fraction=0.1"},
      "data.valid_fraction = 0.1 has no effect with data.valid = ['a']"}};
 
+/// Sets "key=value" as the command does.
+void assign(Settings& settings, const std::string& assignment) {
+  const RequestedSettings requested{.config = {}, .assignments = {assignment}, .values = {}};
+  apply(requested, settings);
+}
+
 TEST(SettingWarnings, NameWhatHasNoEffect) {
   for (const UnusedRow& row : unused_rows) {
-    cli::Settings s = cli::new_run_settings(row.model);
-    cli::GivenKeys given;
+    Settings s = default_settings(row.model);
     for (const std::string& assignment : row.set)
-      given.insert(cli::set(s, assignment));
+      assign(s, assignment);
     const std::vector<std::string> expected =
         *row.warning == 0 ? std::vector<std::string>{} : std::vector<std::string>{row.warning};
-    EXPECT_EQ(unused_settings(s, given), expected) << row.model << " " << row.set.back();
+    EXPECT_EQ(unused_settings(s), expected) << row.model << " " << row.set.back();
   }
 }
 
 struct UnreachedRow {
   std::vector<std::string> set;
-  cli::TrainingLength length;
+  TrainingLength length;
   bool validates;
   std::vector<std::string> warnings;
 };
@@ -563,7 +580,7 @@ const std::vector<UnreachedRow> unreached_rows = {
     {{"train.patience=1"},
      {.steps = 1600},
      false,
-     {"train.patience = 1 never stops a training without validation; give --valid"}},
+     {"train.patience = 1 never stops a training without validation; give data.valid"}},
     {{"train.patience=1"}, {.steps = 1600}, true, {}},
     {{"train.patience=1", "train.eval_every=0"},
      {.steps = 1600},
@@ -583,9 +600,9 @@ const std::vector<UnreachedRow> unreached_rows = {
 
 TEST(SettingWarnings, NameWhatTheLengthOfTheTrainingLeavesOut) {
   for (const UnreachedRow& row : unreached_rows) {
-    cli::Settings s = cli::new_run_settings("transformer");
+    Settings s = default_settings("transformer");
     for (const std::string& assignment : row.set)
-      cli::set(s, assignment);
+      assign(s, assignment);
     EXPECT_EQ(unreached_settings(s, row.length, row.validates), row.warnings);
   }
 }
@@ -670,23 +687,23 @@ TEST(SettingWarnings, EvaluateNamesOptionsWithoutEffect) {
 
 TEST(Settings, AreNamedInErrorsOfTheLibrary) {
   struct Row {
-    const char* where;
+    const char* section;
     const char* argument;
     const char* message;
   };
+  const Settings settings = default_settings("conv");
   for (const Row& row :
-       std::vector<Row>{{"adam", "beta1", "optim.beta1: expected above 3; got 2"},
-                        {"vocabulary", "max_size", "data.vocab_size: expected above 3; got 2"},
-                        {"batches", "max_length", "data.max_length: expected above 3; got 2"},
+       std::vector<Row>{{"optim", "beta1", "optim.beta1: expected above 3; got 2"},
+                        {"data", "max_length", "data.max_length: expected above 3; got 2"},
                         {"decode", "max_length", "decode.max_length: expected above 3; got 2"},
-                        {"trainer", "average", "train.average: expected above 3; got 2"},
-                        {"conv", "positions", "model.positions: expected above 3; got 2"},
-                        {"schedule", "final", "optim.final_lr: expected above 3; got 2"},
-                        {"clip", "max_norm", "[clip] expected max_norm above 3; got 2"}}) {
+                        {"train", "average", "train.average: expected above 3; got 2"},
+                        {"model", "positions", "model.positions: expected above 3; got 2"},
+                        {"model", "heads", "[part] expected heads above 3; got 2"},
+                        {"train", "max_norm", "[part] expected max_norm above 3; got 2"}}) {
     try {
-      check_argument(false, row.where, row.argument, 2, "above {}", 3);
+      check_argument(false, "part", row.argument, 2, "above {}", 3);
     } catch (const ArgumentError& error) {
-      EXPECT_STREQ(cli::named_by_setting(error).what(), row.message);
+      EXPECT_STREQ(named_by_setting(settings, row.section, error).what(), row.message);
     }
   }
 }
@@ -711,7 +728,7 @@ TEST(Settings, AreNamedInErrorsOfARun) {
             "model.heads: expected a number that shares a width of 6 evenly; got 4"},
            {"conv",
             {"model.positions=1"},
-            "model.positions = 1 has no place for a token before </s>; give at least 2"}}) {
+            "model.positions: expected a whole number from 2 to 1048576; got 1"}}) {
     const Ran ran = run(folder, train({"--steps", "1", "--out", "run"}, row.settings, row.model));
     EXPECT_EQ(ran.code, 1);
     EXPECT_EQ(ran.err, fmt::format("heed: error: {}\n", row.message));

@@ -401,9 +401,12 @@ TEST_F(Translate, RefusesOptionsThatContradictEachOther) {
 
 TEST_F(Translate, RefusesDecodeSettingsThatMakeNoSense) {
   for (const auto& [set, part] : std::vector<std::pair<std::string, std::string>>{
-           {"decode.min_length=-1", "decode.min_length lies within 0"},
-           {"decode.no_repeat_ngram=-1", "decode.no_repeat_ngram lies within 0"},
-           {"decode.coverage_penalty=-1", "decode.coverage_penalty lies within 0"}}) {
+           {"decode.min_length=-1",
+            "decode.min_length: expected a whole number from 0 to 1048576; got -1"},
+           {"decode.no_repeat_ngram=-1",
+            "decode.no_repeat_ngram: expected a whole number from 0 to 1048576; got -1"},
+           {"decode.coverage_penalty=-1",
+            "decode.coverage_penalty: expected a number from 0 to 100; got -1"}}) {
     const Ran ran = run(folder(), {"train", "--train", "train.src", "train.tgt", "--model",
                                    "transformer", "--out", "no", "--set", set});
     EXPECT_EQ(ran.code, 1);
@@ -412,7 +415,7 @@ TEST_F(Translate, RefusesDecodeSettingsThatMakeNoSense) {
   const Ran lengths = run(
       folder(), {"train", "--train", "train.src", "train.tgt", "--model", "transformer", "--out",
                  "no", "--set", "decode.min_length=9", "--set", "decode.max_length=8"});
-  EXPECT_NE(lengths.err.find("decode.min_length is at most decode.max_length; got 9 and 8"),
+  EXPECT_NE(lengths.err.find("decode.min_length: expected at most max_length, 8; got 9"),
             std::string::npos)
       << lengths.err;
   const Ran blind = run(folder(), {"train", "--train", "train.src", "train.tgt", "--model", "rnn",

@@ -108,7 +108,7 @@ TEST(Corpora, TakeOneOfAProgram) {
   EXPECT_EQ(message_of([&] {
               open_pairs(data, {"1", "2"}, Split::train, 1);
             }),
-            "--fields belongs to a .tsv or a .jsonl; got 'toy:echo'");
+            "fields belong to a .tsv or a .jsonl; got 'toy:echo'");
 }
 
 TEST(Toy, LettersAreCopiedReversedAndSorted) {

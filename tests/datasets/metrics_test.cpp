@@ -150,7 +150,7 @@ TEST(Metrics, EveryRowIsWhole) {
     EXPECT_TRUE(line.text.ends_with("\n")) << metric.name;
     AnyOptions options = metric.options;
     const Fields fields = fields_of(options);
-    for (const Field& field : fields.all()) {
+    for (const Field& field : fields) {
       EXPECT_EQ(message_of([&] { field.check(); }), "") << metric.name << " " << field.key();
       EXPECT_NE(field.help(), "") << metric.name << " " << field.key();
     }

@@ -132,29 +132,29 @@ const Bad bad_data[]{
      "files"},
     {{{"a.de", "x\n"}, {"a.en", "x\n"}},
      {"1", "2"},
-     "--fields belongs to a .tsv or a .jsonl; got 'a.de a.en'"},
+     "fields belong to a .tsv or a .jsonl; got 'a.de a.en'"},
     {{{"a.tsv", "x\ty\n"}, {"b.tsv", "x\ty\n"}},
      {},
      "a.tsv: holds both sides, so it stands alone; got 'a.tsv b.tsv'"},
-    {{{"a.txt", "x\n"}}, {}, "a.txt: a single .txt is for a language model (--model lm); " + kinds},
+    {{{"a.txt", "x\n"}}, {}, "a.txt: a single .txt is for a language model; " + kinds},
     {{{"a.csv", "x\n"}}, {}, "a.csv: cannot tell what is in it; " + kinds + "; did you mean .tsv?"},
     {{{"corpus", "x\n"}}, {}, "corpus: cannot tell what is in it; " + kinds},
     {{{"a.tsv", "a\tb\na\tb\tc\n"}},
      {},
-     "a.tsv:2: expected 2 tab-separated columns, got 3; choose two, as --fields 1 2"},
+     "a.tsv:2: expected 2 tab-separated columns, got 3; choose two fields, such as 1 and 2"},
     {{{"a.tsv", "a b\n"}},
      {},
      "a.tsv:1: expected 2 tab-separated columns, got 1; put a tab between source and target"},
     {{{"a.tsv", "a\tb\tc\na\tb\n"}},
      {"1", "3"},
-     "a.tsv:2: has 2 columns, --fields 1 3 asks for column 3; correct the line or the fields"},
+     "a.tsv:2: has 2 columns, and fields 1 and 3 ask for column 3; correct the line or the fields"},
     {{{"a.tsv", "a\tb\n"}},
      {"0", "1"},
-     "--fields of a .tsv are column numbers, as --fields 1 2; got '0'"},
+     "fields of a .tsv are column numbers, such as 1 and 2; got '0'"},
     {{{"a.tsv", "a\tb\n"}},
      {"source", "target"},
-     "--fields of a .tsv are column numbers, as --fields 1 2; got 'source'"},
-    {{{"a.tsv", "a\tb\n"}}, {"1"}, "--fields takes two, the source and the target; got 1"},
+     "fields of a .tsv are column numbers, such as 1 and 2; got 'source'"},
+    {{{"a.tsv", "a\tb\n"}}, {"1"}, "expected two fields, the source and the target; got 1"},
     {{{"a.jsonl", "{\"source\": \"x\", \"target\": \"y\"}\n{\"source\": \"x\n"}},
      {},
      "a.jsonl:2: is not valid JSON at byte 13" + form},
@@ -182,18 +182,18 @@ const Bad bad_data[]{
      "a.jsonl:1: \"target\" is of type boolean; make it a string"},
     {{{"a.jsonl", R"({})"}},
      {},
-     "a.jsonl:1: has no \"source\"; add it, or name the two fields by --fields SOURCE TARGET"},
+     "a.jsonl:1: has no \"source\"; add it, or name the two fields to read"},
     {{{"a.jsonl", R"("text")"}}, {}, "a.jsonl:1: is not a JSON object" + form},
     {{{"a.jsonl", "[1, 2]\n"}}, {}, "a.jsonl:1: is not a JSON object" + form},
     {{{"a.jsonl", R"({"source": "x"})"}},
      {},
-     "a.jsonl:1: has no \"target\"; add it, or name the two fields by --fields SOURCE TARGET"},
+     "a.jsonl:1: has no \"target\"; add it, or name the two fields to read"},
     {{{"a.jsonl", R"({"source": "x", "targets": "y"})"}},
      {},
      "a.jsonl:1: has no \"target\"; did you mean targets?"},
     {{{"a.jsonl", R"({"document": "x"})"}},
      {},
-     "a.jsonl:1: has no \"summary\"; add it, or name the two fields by --fields SOURCE TARGET"},
+     "a.jsonl:1: has no \"summary\"; add it, or name the two fields to read"},
     {{{"a.jsonl", R"({"source": "x", "target": 3})"}},
      {},
      "a.jsonl:1: \"target\" is of type number; make it a string"},
@@ -231,9 +231,7 @@ const Bad bad_data[]{
     {{{"a.csv.gz", "x,y\n"}},
      {},
      "a.csv.gz: cannot tell what is in it; " + kinds + "; did you mean .tsv?"},
-    {{{"a.txt.gz", "x\n"}},
-     {},
-     "a.txt.gz: a single .txt is for a language model (--model lm); " + kinds},
+    {{{"a.txt.gz", "x\n"}}, {}, "a.txt.gz: a single .txt is for a language model; " + kinds},
     {{{"a.tsv.gz", "x\ty\n"}, {"b.tsv.gz", "x\ty\n"}},
      {},
      "a.tsv.gz: holds both sides, so it stands alone; got 'a.tsv.gz b.tsv.gz'"},
@@ -257,7 +255,7 @@ TEST(Pairs, SaysWhatIsWrongWhere) {
   EXPECT_TRUE(toy("toy:revers", {}).starts_with("unknown corpus 'toy:revers': expected toy:"))
       << toy("toy:revers", {});
   EXPECT_TRUE(toy("toy:revers", {}).ends_with("; did you mean reverse?")) << toy("toy:revers", {});
-  EXPECT_EQ(toy("toy:copy", {"1", "2"}), "--fields belongs to a .tsv or a .jsonl; got 'toy:copy'");
+  EXPECT_EQ(toy("toy:copy", {"1", "2"}), "fields belong to a .tsv or a .jsonl; got 'toy:copy'");
 }
 
 TEST(Pairs, TheFirstOfAnySource) {
@@ -276,8 +274,7 @@ struct Blank {
 };
 
 TEST(Pairs, BlankSidesAreAnErrorWhereAsked) {
-  const std::string advice =
-      " is blank; write it, or have such lines skipped (--set data.blank=skip)";
+  const std::string advice = " is blank; write it, or have such lines skipped";
   const Blank rows[]{
       {{{"a.de", "x\n\n"}, {"a.en", "x\ny\n"}}, "a.de:2: the line" + advice},
       {{{"a.de", "x\nx\n"}, {"a.en", "y\n \t\u00A0\n"}}, "a.en:2: the line" + advice},

@@ -203,7 +203,7 @@ TEST(SentencePiece, TakesAnyTextOrSaysWhyNot) {
         const Pieces lines(size == 0 ? 1 : 3, text);
         std::string model;
         const std::string message =
-            folder.message([&] { model = train(kind, lines, {.max_size = size})->model(); });
+            folder.message([&] { model = train(kind, lines, {.vocab_size = size})->model(); });
         EXPECT_EQ(message, blank ? no_text_message(kind) : "no error");
         if (blank) continue;
         const auto tokenizer = tokenizer_kinds().at(kind).open({.model = model});
@@ -217,12 +217,13 @@ TEST(SentencePiece, LimitsTheSizeOfTheVocabulary) {
   for (const std::string& kind : kinds) {
     EXPECT_EQ(folder.message([&] { train(kind, {}); }), no_text_message(kind));
     for (const Index size : {Index{1}, Index{299}, Index{1} << 40})
-      EXPECT_EQ(folder.message([&] { train(kind, corpus(), {.max_size = size}); }),
+      EXPECT_EQ(folder.message([&] { train(kind, corpus(), {.vocab_size = size}); }),
                 fmt::format("[{}] expected a vocabulary of 0 (as the text deserves) or 300 to "
                             "1000000: 4 marks, 256 bytes, and pieces; got {}",
                             kind, size));
-    EXPECT_EQ(train(kind, corpus(), {.max_size = 320})->size(), 320);
-    EXPECT_LT(train(kind, corpus(), {.max_size = 100'000})->size(), 500);  // 29 words give no more
+    EXPECT_EQ(train(kind, corpus(), {.vocab_size = 320})->size(), 320);
+    EXPECT_LT(train(kind, corpus(), {.vocab_size = 100'000})->size(),
+              500);  // 29 words give no more
   }
 }
 

@@ -52,7 +52,7 @@ TEST(TokenizerKinds, HaveARowEach) {
     EXPECT_FALSE(kind.help.empty());
     EXPECT_EQ(kind.smallest_size, row.smallest) << row.name;
     EXPECT_EQ(kind.largest_size, row.largest) << row.name;
-    const auto with = [&](Index size) { train(row.name, lines(), {.max_size = size}); };
+    const auto with = [&](Index size) { train(row.name, lines(), {.vocab_size = size}); };
     EXPECT_NO_THROW(with(kind.smallest_size)) << row.name;
     EXPECT_THROW(with(kind.smallest_size - 1), Error) << row.name;
     EXPECT_NO_THROW(with(kind.largest_size)) << row.name;

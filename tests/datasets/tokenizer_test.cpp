@@ -30,8 +30,8 @@ TEST(Vocabulary, OrdersByCountThenBytes) {
   const std::tuple<VocabularyOptions, Pieces> rows[]{
       {{}, {"z", "a", "b", "é", "rare"}},
       {{.min_count = 2}, {"z", "a", "b", "é"}},
-      {{.max_size = 6}, {"z", "a"}},
-      {{.max_size = 4}, {}},
+      {{.vocab_size = 6}, {"z", "a"}},
+      {{.vocab_size = 4}, {}},
       {{.min_count = 10}, {}},
   };
   for (const auto& [options, expected] : rows) {
@@ -44,8 +44,8 @@ TEST(Vocabulary, OrdersByCountThenBytes) {
     EXPECT_EQ(vocabulary.id("unheard"), unk_id);
   }
   const TemporaryFolder folder;
-  EXPECT_EQ(folder.message([&] { Vocabulary(counts, {.max_size = 3}); }),
-            "[vocabulary] expected max_size of 0 (no limit) or at least 4, the marks that it "
+  EXPECT_EQ(folder.message([&] { Vocabulary(counts, {.vocab_size = 3}); }),
+            "[vocabulary] expected vocab_size of 0 (no limit) or at least 4, the marks that it "
             "counts; got 3");
   EXPECT_EQ(folder.message([] {
     (void)Vocabulary(Pieces{"a", "a"});
@@ -297,7 +297,7 @@ TEST(Tokenizer, ShowsTheUnknown) {
   EXPECT_THROW(words->encode("\xFF"), Error);
   const TemporaryFolder folder;
   EXPECT_EQ(folder.message([] { train("word", {}); }),
-            fmt::format("[tokenizer] expected a name of {}; did you mean words?; got 'word'",
+            fmt::format("[tokenizer] expected a name of {}; got 'word'; did you mean words?",
                         fmt::join(tokenizer_kinds().names(), ", ")));
 }
 

@@ -63,7 +63,7 @@ struct TinyRun {
   TinyRun(const std::string& folder, Index steps)
       : trainer(model, optimizer,
                 {.steps = steps,
-                 .schedule = {.kind = Schedule::Kind::constant},
+                 .schedule = {.kind = "constant"},
                  .log_every = 1,
                  .eval_every = 1,
                  .save_every = 1,

@@ -1,5 +1,4 @@
 #include <atomic>
-#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -71,21 +70,6 @@ std::vector<Product> products() {
                      t});
   }
   return all;
-}
-
-/// Runs f(0) ... f(count - 1), each on a thread of its own. All begin together.
-void at_once(int count, const std::function<void(int)>& f) {
-  std::atomic<int> missing{count};
-  std::vector<std::thread> threads;
-  for (int i = 0; i < count; ++i)
-    threads.emplace_back([&, i] {
-      --missing;
-      while (missing.load() > 0)
-        std::this_thread::yield();
-      f(i);
-    });
-  for (std::thread& thread : threads)
-    thread.join();
 }
 
 TEST(Concurrent, TenThousandProductsOnEachOfEightThreadsEqualTheSerialOnes) {

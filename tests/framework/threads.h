@@ -1,8 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -24,6 +28,21 @@ struct Threads {
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
 };
+
+/// Runs f(0) ... f(count - 1), each on a thread of its own. All begin together.
+inline void at_once(int count, const std::function<void(int)>& f) {
+  std::atomic<int> missing{count};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i)
+    threads.emplace_back([&, i] {
+      --missing;
+      while (missing.load() > 0)
+        std::this_thread::yield();
+      f(i);
+    });
+  for (std::thread& thread : threads)
+    thread.join();
+}
 
 inline Tensor uniform_tensor(const Shape& shape, std::uint64_t seed) {
   Random random(seed, 3);

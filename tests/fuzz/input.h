@@ -74,7 +74,7 @@ inline void read_pairs(const std::vector<std::string>& data,
     for (Index i = pairs->size() - 1; i >= 0; i -= 1 + pairs->size() / 100)
       require(pairs->at(i) == all[static_cast<std::size_t>(i)]);
     const std::shared_ptr<const Tokenizer> words =
-        train_tokenizer("words", {.max_size = 100},
+        train_tokenizer("words", {.vocab_size = 100},
                         [&](const TakeLine& take) { take(all[0].source), take(all[0].target); });
     PairBatches batches(*pairs, words,
                         {.batch_tokens = 4096, .max_length = 1000, .cut = true, .window = 128});

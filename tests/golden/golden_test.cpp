@@ -18,7 +18,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/ops.h"
-#include "layers/attention/family.h"
+#include "layers/attention/attentions.h"
 #include "optim/optimizer.h"
 #include "tests/models/tiny.h"
 
@@ -73,7 +73,7 @@ std::vector<Family> families() {
   for (const TinyRecurrent& row : tiny_recurrents()) {
     all.push_back(recurrent(row.name, row.options));
   }
-  for (const std::string_view attention : attention_names()) {
+  for (const std::string& attention : attentions().names()) {
     all.push_back(recurrent(fmt::format("gru attending, {}", attention),
                             {.cell = CellKind::gru, .attention = std::string(attention)}));
   }

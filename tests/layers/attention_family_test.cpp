@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
 
-#include "layers/attention/family.h"
+#include "layers/attention/attentions.h"
 #include "tests/layers/rows.h"
 #include "tests/message_of.h"
 
@@ -366,7 +366,7 @@ TEST(AttentionFamily, HasADefinitionForEveryMember) {
   std::vector<std::string> defined;
   for (const Member& member : members())
     defined.push_back(member.name);
-  std::vector<std::string> made(attention_names().begin(), attention_names().end());
+  std::vector<std::string> made = attentions().names();
   std::sort(defined.begin(), defined.end());
   std::sort(made.begin(), made.end());
   EXPECT_EQ(made, defined);
@@ -607,7 +607,7 @@ TEST(AttentionFamily, SaysWhatItExpected) {
             "[attention] expected heads of a number that shares a width of 8 evenly; got 3");
   EXPECT_TRUE(message_of([&] {
                 make_attention("adittive", {}, random);
-              }).starts_with("[attention] expected one of additive, dot, general, concat"));
+              }).starts_with("[attention] expected a name of additive, dot, general, concat"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "layers/attention/family.h"
+#include "layers/attention/attentions.h"
 #include "layers/linear.h"
 #include "layers/norm.h"
 #include "optim/optimizer.h"

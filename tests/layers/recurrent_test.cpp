@@ -22,15 +22,12 @@ struct Stack {
 
 std::vector<Stack> stacks() {
   std::vector<Stack> all;
-  for (const std::string& cell : cell_names())
+  for (const auto& [cell, kind] : cells())
     for (int layers : {1, 2})
       for (bool both : {false, true})
-        all.push_back({fmt::format("{}, {} layers{}", cell, layers, both ? ", both ways" : ""),
-                       {.cell = cell_kind(cell),
-                        .in = 6,
-                        .hidden = 5,
-                        .layers = layers,
-                        .bidirectional = both}});
+        all.push_back(
+            {fmt::format("{}, {} layers{}", cell, layers, both ? ", both ways" : ""),
+             {.cell = kind, .in = 6, .hidden = 5, .layers = layers, .bidirectional = both}});
   return all;
 }
 
@@ -116,9 +113,9 @@ TEST(Recurrent, PaddingChangesNothing) {
 }
 
 TEST(Recurrent, ReadsBackwardsWhatIsReversed) {
-  for (const std::string& cell : cell_names()) {
+  for (const auto& [cell, kind] : cells()) {
     Random random(1);
-    RecurrentLayer layer(cell_kind(cell), 6, 5, 0, random);
+    RecurrentLayer layer(kind, 6, 5, 0, random);
     randomize(layer);
     const Tensor x = random_tensor({7, 6}, 2);
     Tensor turned({7, 6});
@@ -159,7 +156,7 @@ TEST(Recurrent, StepByStepIsTheWholeSequence) {
 TEST(Recurrent, CountsItsParametersAsPyTorchDoes) {
   // A layer and direction: gates (in + hidden + 2) hidden, the 2 being both biases.
   struct Row {
-    const char* cell;
+    CellKind cell;
     Index in;
     Index hidden;
     int layers;
@@ -167,17 +164,17 @@ TEST(Recurrent, CountsItsParametersAsPyTorchDoes) {
     Index expected;
   };
   for (const Row& r :
-       {Row{"lstm", 256, 256, 1, true, 2 * 4 * 256 * (256 + 256 + 2)},
-        Row{"gru", 10, 20, 2, false, 3 * 20 * (10 + 20 + 2) + 3 * 20 * (20 + 20 + 2)},
-        Row{"elman", 7, 3, 1, false, 3 * (7 + 3 + 2)},
-        Row{"lstm", 6, 5, 2, true, 2 * 4 * 5 * (6 + 5 + 2) + 2 * 4 * 5 * (10 + 5 + 2)},
-        Row{"norm_lstm", 6, 5, 1, false, 4 * 5 * (6 + 5 + 3) + 2 * 5}}) {
-    Recurrent stack = make({.cell = cell_kind(r.cell),
+       {Row{CellKind::lstm, 256, 256, 1, true, 2 * 4 * 256 * (256 + 256 + 2)},
+        Row{CellKind::gru, 10, 20, 2, false, 3 * 20 * (10 + 20 + 2) + 3 * 20 * (20 + 20 + 2)},
+        Row{CellKind::elman, 7, 3, 1, false, 3 * (7 + 3 + 2)},
+        Row{CellKind::lstm, 6, 5, 2, true, 2 * 4 * 5 * (6 + 5 + 2) + 2 * 4 * 5 * (10 + 5 + 2)},
+        Row{CellKind::norm_lstm, 6, 5, 1, false, 4 * 5 * (6 + 5 + 3) + 2 * 5}}) {
+    Recurrent stack = make({.cell = r.cell,
                             .in = r.in,
                             .hidden = r.hidden,
                             .layers = r.layers,
                             .bidirectional = r.both});
-    EXPECT_EQ(parameter_count(stack), r.expected) << r.cell;
+    EXPECT_EQ(parameter_count(stack), r.expected) << "cell " << static_cast<int>(r.cell);
   }
 }
 
@@ -192,14 +189,14 @@ TEST(Recurrent, ForgetsLittleAtFirst) {
 }
 
 TEST(Recurrent, DropsOutInTrainingAlone) {
-  for (const std::string& cell : cell_names()) {
-    Recurrent stack = make({.cell = cell_kind(cell),
+  for (const auto& [cell, kind] : cells()) {
+    Recurrent stack = make({.cell = kind,
                             .in = 6,
                             .hidden = 5,
                             .layers = 2,
                             .dropout = Real(0.3),
                             .recurrent_dropout = Real(0.3)});
-    const Recurrent plain = make({.cell = cell_kind(cell), .in = 6, .hidden = 5, .layers = 2});
+    const Recurrent plain = make({.cell = kind, .in = 6, .hidden = 5, .layers = 2});
     const Spans spans = Spans::packed(lengths);
     const Tensor x = random_tensor({spans.rows(), 6}, 1);
     const auto at = [&](std::uint64_t step) {
@@ -214,8 +211,6 @@ TEST(Recurrent, DropsOutInTrainingAlone) {
 }
 
 TEST(Recurrent, SaysWhatDoesNotFit) {
-  EXPECT_EQ(message_of([] { cell_kind("lsmt"); }),
-            "[recurrent] expected a cell of elman, lstm, norm_lstm, gru; got lsmt");
   EXPECT_EQ(message_of([] { make({.in = 3, .hidden = 0}); }),
             "[recurrent] expected an input and a hidden width of at least 1; got 3 and 0");
   EXPECT_EQ(message_of([] { make({.in = 3, .layers = 0}); }),

@@ -453,7 +453,7 @@ TEST(DecodeOptions, AreListedAsAConfigurationKeepsThem) {
   o.list_sampling(sampling);
   EXPECT_EQ(sampling.keys(), (std::vector<std::string>{"temperature", "top_k", "top_p", "seed"}));
   for (const Fields* list : std::initializer_list<const Fields*>{&kept, &sampling})
-    for (const Field& field : list->all()) {
+    for (const Field& field : *list) {
       std::string option = field.key();
       std::replace(option.begin(), option.end(), '_', '-');
       EXPECT_EQ(field.option(), option);

@@ -1,6 +1,6 @@
 #include <map>
 
-#include "layers/attention/family.h"
+#include "layers/attention/attentions.h"
 #include "tests/layers/rows.h"
 #include "tests/message_of.h"
 
@@ -168,7 +168,7 @@ TEST(RecurrentSeq2Seq, AdditiveFollowsItsPaper) {
 }
 
 TEST(RecurrentSeq2Seq, TakesEveryAttentionThereIs) {
-  for (std::string_view name : attention_names()) {
+  for (const std::string& name : attentions().names()) {
     const RecurrentSeq2Seq model = tiny_recurrent({"", {.attention = std::string(name)}});
     const Tensor logits =
         model.logits(make_batch(random_lines({5, 1}, 1), random_lines({2, 6}, 2))).value();

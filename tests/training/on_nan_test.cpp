@@ -116,7 +116,7 @@ TrainerOptions options(Index steps, OnNan on_nan = OnNan::skip, Index accumulate
   o.seed = 3;
   o.folder = folder;
   o.clip = 0.5;
-  o.schedule = {.kind = Schedule::Kind::cosine, .warmup = 3, .final = 0.1};
+  o.schedule = {.kind = "cosine", .warmup = 3, .final = 0.1};
   return o;
 }
 
@@ -147,7 +147,7 @@ struct ByHand {
   ByHand(Index steps, Index accumulate, const std::set<std::int64_t>& bad) {
     Numbered data;
     data.bad = bad;
-    const Schedule schedule{.kind = Schedule::Kind::cosine, .warmup = 3, .final = 0.1};
+    const Schedule schedule{.kind = "cosine", .warmup = 3, .final = 0.1};
     for (Index step = 1; step <= steps; ++step) {
       bool skipped = false;
       std::vector<Batch> batches;

@@ -92,7 +92,7 @@ void FilePairs::fail_blank(const RecordFormat::Record& pair, Index line) const {
   const bool both = pair.source.empty() && pair.target.empty();
   const char* blank = pair.source.empty() ? "the source" : "the target";
   if (both || files_.size() == 2) blank = "the line";
-  fail("{}:{}: {} is blank; write it, or have such lines skipped (--set data.blank=skip)",
+  fail("{}:{}: {} is blank; write it, or have such lines skipped",
        files_[pair.source.empty() ? 0 : files_.size() - 1].path(), line, blank);
 }
 

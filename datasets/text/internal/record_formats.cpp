@@ -22,7 +22,8 @@ std::size_t column_number(const std::string& field) {
   std::size_t number = 0;
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), number);
   if (error != std::errc() || end != field.data() + field.size() || number == 0)
-    fail("--fields of a .tsv are column numbers, as --fields 1 2; got '{}'", field);
+    throw FieldsError(
+        fmt::format("fields of a .tsv are column numbers, such as 1 and 2; got '{}'", field));
   return number;
 }
 
@@ -51,13 +52,15 @@ struct Tsv final : RecordFormat {
       rest.remove_prefix(tab + 1);
     }
     if (!any_count && columns != 2)
-      fail("{}:{}: expected 2 tab-separated columns, got {}; {}", file, line, columns,
-           columns > 2 ? "choose two, as --fields 1 2" : "put a tab between source and target");
+      throw FieldsError(fmt::format("{}:{}: expected 2 tab-separated columns, got {}; {}", file,
+                                    line, columns,
+                                    columns > 2 ? "choose two fields, such as 1 and 2"
+                                                : "put a tab between source and target"));
     if (const std::size_t last = std::max(source, target); columns < last)
-      fail(
-          "{}:{}: has {} columns, --fields {} {} asks for column {}; correct the line or the "
+      throw FieldsError(fmt::format(
+          "{}:{}: has {} columns, and fields {} and {} ask for column {}; correct the line or the "
           "fields",
-          file, line, columns, source, target, last);
+          file, line, columns, source, target, last));
     return record;
   }
 };
@@ -111,8 +114,9 @@ struct Jsonl final : RecordFormat {
     for (const JsonFields::Field& other : found.fields)
       if (other.times > 0) keys.push_back(other.key);
     const std::string near = did_you_mean(field.key, keys);
-    fail("{}:{}: has no \"{}\"{}", file, line, field.key,
-         near.empty() ? "; add it, or name the two fields by --fields SOURCE TARGET" : near);
+    throw FieldsError(
+        fmt::format("{}:{}: has no \"{}\"{}", file, line, field.key,
+                    near.empty() ? "; add it, or name the two fields to read" : near));
   }
 };
 

@@ -173,7 +173,7 @@ SentencePiece::SentencePiece(const SubwordKind& kind, std::string model, int ver
 
 std::string SentencePiece::train(const SubwordKind& kind, const VocabularyOptions& options,
                                  const FeedLines& feed) {
-  const Index asked = options.max_size;
+  const Index asked = options.vocab_size;
   check(asked == 0 || (asked >= smallest_size && asked <= largest_size), kind.name,
         "expected a vocabulary of 0 (as the text deserves) or {} to {}: {} marks, 256 bytes, and "
         "pieces; got {}",

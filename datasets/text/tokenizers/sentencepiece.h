@@ -34,12 +34,12 @@ class SentencePiece final : public Tokenizer {
   /// Trains a model and returns the bytes of its file. The same text gives the same bytes on every
   /// machine.
   ///
-  /// options.max_size is the number of ids: from smallest_size to largest_size, or 0 for 8000 or
+  /// options.vocab_size is the number of ids: from smallest_size to largest_size, or 0 for 8000 or
   /// about half the number of distinct words, whichever is less. A text with too few distinct words
   /// gets fewer ids. options.min_count is not used.
   ///
   /// Throws Error when
-  /// - max_size is out of range;
+  /// - vocab_size is out of range;
   /// - there is no text.
   static std::string train(const SubwordKind& kind, const VocabularyOptions& options,
                            const FeedLines& feed);

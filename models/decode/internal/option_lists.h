@@ -52,7 +52,7 @@ inline void check_seed(std::uint64_t seed) {
 }
 
 inline void check_ranges(const Fields& fields) {
-  for (const Field& field : fields.all())
+  for (const Field& field : fields)
     field.check();
 }
 

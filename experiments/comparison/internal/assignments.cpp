@@ -1,0 +1,149 @@
+#include "experiments/comparison/internal/assignments.h"
+
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
+#include "experiments/setting_warnings.h"
+#include "experiments/training.h"
+
+namespace heed {
+
+namespace {
+
+/// Sets the value. An error names the assignment.
+void apply(const ModelAssignment& a, const std::string& text, Settings& settings) {
+  try {
+    settings.set(a.key, a.value);
+  } catch (const FieldError& error) {
+    fail_comparison("set {}: {}", text, error.reason);
+  } catch (const Error& error) {
+    fail_comparison("set {}: {}", text, error.what());
+  }
+}
+
+/// Applies those that are meant for the model. One for all models passes over a model that lacks
+/// the setting. What decides which other settings there are comes first.
+void apply_assignments(const std::vector<std::string>& texts, Settings& settings) {
+  const auto selects = [&](const std::string& text) {
+    const Fields all = settings.fields();
+    const Field* field = all.find(split_assignment(text).key);
+    return field && field->is_selecting();
+  };
+  std::vector<std::string> ordered = texts;
+  std::stable_partition(ordered.begin(), ordered.end(), selects);
+  for (const std::string& text : ordered) {
+    const ModelAssignment a = split_assignment(text);
+    const bool has_it = !a.model.empty() || settings.has(a.key);
+    if (a.is_meant_for(settings.model.name) && has_it) apply(a, text, settings);
+  }
+}
+
+/// Throws ComparisonError where no model has the setting of an assignment.
+void check_known(const ComparisonSettings& comparison, const std::vector<Settings>& models) {
+  for (const std::string& text : comparison.assignments) {
+    const ModelAssignment a = split_assignment(text);
+    const auto has_it = [&](const Settings& s) { return s.has(a.key); };
+    if (std::ranges::any_of(models, has_it)) continue;
+    Settings first = models.front();
+    apply(a, text, first);  // throws: there is no such setting
+  }
+}
+
+/// Whether an assignment gives this setting to the model.
+bool is_assigned(const ComparisonSettings& comparison, const std::string& model,
+                 const std::string& key) {
+  const auto assigns = [&](const std::string& text) {
+    const ModelAssignment a = split_assignment(text);
+    return a.is_meant_for(model) && a.key == key;
+  };
+  return std::ranges::any_of(comparison.assignments, assigns);
+}
+
+Settings settings_of_model(const ComparisonSettings& comparison, const std::string& model) {
+  Settings s = default_settings(model, comparison.data);
+  s.train.exact_epochs = comparison.exact_epochs;
+  apply_assignments(comparison.assignments, s);
+  s.data.train = comparison.data;
+  s.data.valid = comparison.valid;
+  s.data.fields = comparison.fields;
+  if (!comparison.time.empty() || comparison.steps > 0 || comparison.epochs > 0) {
+    s.train.time = comparison.time;
+    s.train.steps = comparison.steps;
+    s.train.epochs = comparison.epochs;
+  }
+  // 0: chosen when the budget is known in steps
+  if (!is_assigned(comparison, model, "train.eval_every")) s.train.eval_every = 0;
+  return s;
+}
+
+/// What keeps the given setting from having an effect; "" where it has one, or there is none.
+std::string why_unused(const Settings& settings, const std::string& key) {
+  for (const std::string& warning : unused_settings(settings))
+    if (warning.starts_with(key + " = ")) return warning;
+  return "";
+}
+
+}  // namespace
+
+ModelAssignment split_assignment(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos)
+    fail_comparison("set takes key=value or MODEL:key=value; got '{}'", text.substr(0, 100));
+  const auto colon = text.find(':');
+  const bool for_one = colon < equals;
+  const std::size_t begin = for_one ? colon + 1 : 0;
+  return {.model = for_one ? text.substr(0, colon) : "",
+          .key = text.substr(begin, equals - begin),
+          .value = text.substr(equals + 1)};
+}
+
+std::vector<Settings> settings_of_models(const ComparisonSettings& comparison) {
+  std::vector<Settings> models;
+  for (const std::string& model : comparison.models)
+    models.push_back(settings_of_model(comparison, model));
+  check_known(comparison, models);
+  for (const Settings& settings : models) {
+    settings.check();
+    check_precision(settings.train.precision);
+  }
+  return models;
+}
+
+std::vector<std::string> unused_assignments(const ComparisonSettings& comparison,
+                                            const std::vector<Settings>& models) {
+  std::vector<std::string> warnings;
+  for (const std::string& text : comparison.assignments) {
+    const ModelAssignment a = split_assignment(text);
+    std::vector<std::string> unused;
+    bool has_effect = false;
+    for (const Settings& s : models) {
+      if (!a.is_meant_for(s.model.name) || !s.has(a.key)) continue;
+      unused.push_back(why_unused(s, a.key));
+      has_effect = has_effect || unused.back().empty();
+    }
+    // The models may say the same, word for word.
+    unused.erase(std::unique(unused.begin(), unused.end()), unused.end());
+    if (!has_effect) warnings.push_back(fmt::format("set {}: {}", text, fmt::join(unused, "; ")));
+  }
+  return warnings;
+}
+
+void check_alike(const std::vector<Settings>& models) {
+  const Settings& first = models.front();
+  const Fields expected = first.fields();
+  for (const Settings& other : models) {
+    for (const Field& field : other.fields()) {
+      const std::string& key = field.key();
+      const bool shared = key.starts_with("data.") || key.starts_with("decode.");
+      const Field* in_first = expected.find(key);
+      if (shared && in_first && in_first->value() != field.value())
+        fail_comparison(
+            "set: {} differs between {} and {}: the models of a comparison read the same batches "
+            "and decode alike",
+            key, first.model.name, other.model.name);
+    }
+  }
+}
+
+}  // namespace heed

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/comparison/settings.h"
+#include "experiments/settings.h"
+
+namespace heed {
+
+/// "MODEL:key=value", or "key=value" for all models: `model` is "" then.
+struct ModelAssignment {
+  std::string model;
+  std::string key;
+  std::string value;
+
+  bool is_meant_for(const std::string& name) const { return model.empty() || model == name; }
+};
+/// A colon after the equals sign belongs to the value. Throws ComparisonError where there is no
+/// equals sign.
+ModelAssignment split_assignment(const std::string& text);
+
+/// The settings of each model's runs. Their seeds and widths are set later. Throws ComparisonError
+/// where an assignment to all models belongs to none of them, or one to a model does not fit it.
+std::vector<Settings> settings_of_models(const ComparisonSettings& comparison);
+
+/// A warning for each assignment that has no effect on any model it is given to.
+std::vector<std::string> unused_assignments(const ComparisonSettings& comparison,
+                                            const std::vector<Settings>& models);
+
+/// Throws ComparisonError where the models would not read the same batches or would decode
+/// differently.
+void check_alike(const std::vector<Settings>& models);
+
+}  // namespace heed

@@ -1,0 +1,136 @@
+#include "experiments/comparison/internal/matching.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/ranges.h>
+
+namespace heed {
+
+namespace {
+
+// The widths of models without heads are multiples of it too, as they always were.
+constexpr Index usual_heads = 4;
+
+constexpr double tolerance = 0.05;  // a share of the wanted parameters
+
+/// Chooses the width of one model. A width is a multiple of `unit`: the heads share it evenly, and
+/// it is even.
+class WidthSearch {
+ public:
+  WidthSearch(Settings& settings, Index wanted, const std::function<Index(const Settings&)>& count)
+      : settings_(settings),
+        wanted_(wanted),
+        count_(count),
+        unit_(std::lcm<Index>(settings.value_or("model.heads", usual_heads), 2)) {}
+
+  /// Sets the width whose number of parameters is nearest to the wanted one. Returns a warning
+  /// where it misses by more than the tolerance, else "".
+  std::string choose() {
+    const auto [low, high] = bracket();
+    const Index best = gap(low) <= gap(high) ? low : high;
+    const Index parameters = parameters_at(best);
+    if (gap(best) <= tolerance) return "";
+    const double ratio = static_cast<double>(parameters) / static_cast<double>(wanted_);
+    return fmt::format(
+        "{} has {} parameters, {:+.1f} % of the {} wanted: model.d = {} is the nearest of its "
+        "widths",
+        settings_.model.name, parameters, 100 * (ratio - 1), wanted_, best * unit_);
+  }
+
+ private:
+  struct Bracket {
+    Index low;
+    Index high;
+  };
+
+  /// The neighbouring widths, in units, between which the wanted number lies. The search goes up or
+  /// down from the default width in small steps: the number grows with the width, and a huge model
+  /// is never built.
+  Bracket bracket() {
+    Index low = std::max<Index>(1, settings_.value_or("model.d", Index{0}) / unit_);
+    Index high = low;
+    while (low > 1 && parameters_at(low) > wanted_) {
+      high = low;
+      low = std::max<Index>(1, low * 3 / 4);
+    }
+    while (parameters_at(high) < wanted_) {
+      low = high;
+      high += std::max<Index>(1, high / 4);
+    }
+    while (high - low > 1) {
+      const Index middle = (low + high) / 2;
+      if (parameters_at(middle) <= wanted_)
+        low = middle;
+      else
+        high = middle;
+    }
+    return {low, high};
+  }
+
+  /// Sets the width.
+  Index parameters_at(Index units) {
+    settings_.assign_default("model.d", units * unit_);
+    return count_(settings_);
+  }
+
+  double gap(Index units) {
+    const double difference = std::abs(static_cast<double>(parameters_at(units) - wanted_));
+    return difference / static_cast<double>(wanted_);
+  }
+
+  Settings& settings_;
+  Index wanted_;
+  const std::function<Index(const Settings&)>& count_;
+  Index unit_;
+};
+
+}  // namespace
+
+Index matched_count(const std::string& match) {
+  Index number = 0;
+  const char* const end = match.data() + match.size();
+  const auto [stopped, error] = std::from_chars(match.data(), end, number);
+  const bool valid = error == std::errc() && stopped == end;
+  return valid && number > 0 && number <= most_matched_parameters ? number : 0;
+}
+
+std::vector<std::string> match_lengths(std::vector<Settings>& models) {
+  const Settings* strictest = nullptr;
+  for (const Settings& s : models) {
+    const Index longest = s.model.longest_side();
+    if (longest > 0 && (!strictest || longest < strictest->model.longest_side())) strictest = &s;
+  }
+  if (!strictest) return {};
+  const Index longest = strictest->model.longest_side();
+  const Index allowed = models.front().data.max_length;  // the same for all
+  if (allowed > 0 && allowed <= longest) return {};
+  const std::string text =
+      fmt::format("data.max_length = {} for all models: {} takes no more with model.positions = {}",
+                  longest, strictest->model.name, setting_text(*strictest, "model.positions"));
+  for (Settings& s : models)
+    s.data.max_length = longest;
+  return {text};
+}
+
+std::vector<std::string> match_parameters(const ComparisonSettings& comparison,
+                                          std::vector<Settings>& models,
+                                          const std::function<Index(const Settings&)>& count) {
+  if (comparison.match == "none" || models.empty()) return {};
+  Index wanted = 0;
+  if (comparison.match == "largest") {
+    for (const Settings& s : models)
+      wanted = std::max(wanted, count(s));
+  } else {
+    wanted = matched_count(comparison.match);
+  }
+  std::vector<std::string> misses;
+  for (Settings& s : models)
+    if (count(s) != wanted) misses.push_back(WidthSearch(s, wanted, count).choose());
+  std::erase(misses, "");
+  return misses;
+}
+
+}  // namespace heed

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "experiments/comparison/settings.h"
+#include "experiments/settings.h"
+
+namespace heed {
+
+// A model of this size is built to be counted, so there is a limit.
+inline constexpr Index most_matched_parameters = 500'000'000;
+/// The number of parameters in ComparisonSettings::match; 0 where it is no such number.
+Index matched_count(const std::string& match);
+
+/// Lowers data.max_length of all models to the longest side that every model takes, so that all
+/// learn from the same batches. Returns a note where that changed anything.
+std::vector<std::string> match_lengths(std::vector<Settings>& models);
+
+/// Chooses model.d of every model so that its number of parameters is nearest to the wanted one.
+/// `count` returns the number of parameters of a model with these settings. Returns a warning for
+/// each model that misses the wanted number by more than 5 %.
+std::vector<std::string> match_parameters(const ComparisonSettings& comparison,
+                                          std::vector<Settings>& models,
+                                          const std::function<Index(const Settings&)>& count);
+
+}  // namespace heed

@@ -1,0 +1,148 @@
+#include "experiments/comparison/internal/plan.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "experiments/comparison/internal/assignments.h"
+#include "experiments/comparison/internal/matching.h"
+#include "experiments/comparison/internal/settings_file.h"
+#include "experiments/corpus.h"
+#include "experiments/inference/run.h"
+#include "experiments/inference/tokenizer_files.h"
+#include "experiments/progress.h"
+
+namespace heed {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A run of the comparison that was begun before, of one of these models; "" where there is none.
+fs::path begun_run(const ComparisonSettings& settings, const std::vector<std::string>& models,
+                   const fs::path& folder) {
+  for (Index seed = 1; seed <= settings.seeds; ++seed)
+    for (const std::string& model : models) {
+      fs::path run = run_folder(folder, model, seed);
+      if (fs::exists(config_path(run))) return run;
+    }
+  return {};
+}
+
+Tokenizers kept_tokenizers(const ComparisonSettings& settings, const fs::path& folder) {
+  const fs::path run = begun_run(settings, settings.models, folder);
+  return run.empty() ? Tokenizers() : load_tokenizers(run);
+}
+
+/// Adds the warnings that follow from the settings alone.
+void add_setting_warnings(ComparisonPlan& plan) {
+  const ComparisonSettings& settings = plan.settings;
+  plan.warnings = unused_assignments(settings, plan.models);
+  const std::vector<std::string>& test = settings.test.empty() ? settings.data : settings.test;
+  if (settings.lines != ComparisonSettings().lines && !is_toy(test))
+    plan.warnings.push_back(fmt::format(
+        "lines = {} has no effect: the test set is no built-in corpus", settings.lines));
+  for (std::string& note : match_lengths(plan.models))
+    plan.warnings.push_back(std::move(note));
+}
+
+/// `test`, else the test lines of a built-in corpus, else the validation set.
+TestSet choose_test_set(const ComparisonSettings& settings, const Corpus& corpus) {
+  if (!settings.test.empty() || is_toy(settings.data)) {
+    const auto& data = settings.test.empty() ? settings.data : settings.test;
+    return read_test_set(
+        *open_evaluation_pairs(data, settings.fields, settings.lines, Split::test));
+  }
+  TestSet test = read_test_set(*corpus.valid_pairs);
+  test.name += " (the validation set; no test set was given)";
+  return test;
+}
+
+std::string fingerprint_of(const TestSet& test) {
+  std::uint64_t hash = 0;
+  for (std::size_t i = 0; i < test.sources.size(); ++i)
+    hash = hash_of(test.sources[i], test.references[i], hash);
+  return fmt::format("{:016x}", hash);
+}
+
+/// Gives each model the width of its runs. Another version of Heed may choose another one.
+void keep_widths(ComparisonPlan& plan, const fs::path& folder) {
+  for (Settings& s : plan.models) {
+    const fs::path run = begun_run(plan.settings, {s.model.name}, folder);
+    if (!run.empty()) s.assign_default("model.d", read_run_settings(run.string()).value("model.d"));
+  }
+}
+
+/// ", 3 longer than model.positions = 10 of conv allows, </s> among them, and cut": how many test
+/// lines a model cannot place whole; "" where there are none.
+std::string cut_sources(const ComparisonPlan& plan) {
+  std::string text;
+  for (const Settings& s : plan.models) {
+    const Index longest = s.model.longest_side();
+    if (longest == 0) continue;
+    const auto is_cut = [&](const std::string& line) {
+      return std::ssize(plan.tokenizers.source->encode(line)) > longest;
+    };
+    const auto count = std::ranges::count_if(plan.test.sources, is_cut);
+    if (count == 0) continue;
+    text +=
+        fmt::format(", {} longer than model.positions = {} of {} allows, </s> among them, and cut",
+                    count, setting_text(s, "model.positions"), s.model.name);
+  }
+  return text;
+}
+
+}  // namespace
+
+fs::path run_folder(const fs::path& folder, const std::string& model, Index seed) {
+  return folder / "runs" / fmt::format("{}-seed{}", model, seed);
+}
+
+ComparisonPlan make_plan(ComparisonSettings settings, const fs::path& folder,
+                         const PreparationObserver& preparing) {
+  check_comparison(settings);
+  make_data_absolute(settings);
+  ComparisonPlan plan;
+  plan.settings = std::move(settings);
+  plan.models = settings_of_models(plan.settings);
+  check_alike(plan.models);
+  add_setting_warnings(plan);
+
+  const Corpus corpus =
+      open_corpus(plan.models.front(), kept_tokenizers(plan.settings, folder), preparing);
+  plan.tokenizers = corpus.tokenizers;
+  plan.data = corpus.description;
+  plan.warnings.insert(plan.warnings.end(), corpus.warnings.begin(), corpus.warnings.end());
+  if (corpus.valid.empty())
+    fail_comparison("valid: nothing to validate on, which chooses each model's best weights");
+  plan.misses = match_parameters(plan.settings, plan.models, [&](const Settings& s) {
+    stop_if(preparing.should_stop);
+    Random random = Random::blank();
+    return parameter_count(*make_model(s, corpus.tokenizers, random));
+  });
+  keep_widths(plan, folder);
+  plan.test = choose_test_set(plan.settings, corpus);
+  if (plan.test.sources.empty()) fail_comparison("test: no lines to test on in {}", plan.test.name);
+  plan.contents = corpus.fingerprints;
+  plan.contents["data.test"] = fingerprint_of(plan.test);
+  return plan;
+}
+
+double seconds_per_run(const ComparisonSettings& settings) {
+  return settings.time.empty() ? 0 : parse_duration(settings.time);
+}
+
+std::vector<std::string> plan_lines(const ComparisonPlan& plan) {
+  const Index seeds = plan.settings.seeds;
+  const double seconds = seconds_per_run(plan.settings);
+  const double all = seconds * static_cast<double>(plan.runs());
+  std::string budget;
+  if (seconds > 0)
+    budget = fmt::format(", {} a run: about {}", duration_text(seconds), duration_text(all));
+  return {fmt::format("data      {}", plan.data),
+          fmt::format("models    {}, {} seed{} each{}", plan.models.size(), seeds,
+                      seeds == 1 ? "" : "s", budget),
+          fmt::format("test      {}: {} lines{}", plan.test.name, plan.test.sources.size(),
+                      cut_sources(plan))};
+}
+
+}  // namespace heed

@@ -1,0 +1,88 @@
+#include "experiments/comparison/internal/report.h"
+
+#include <fmt/ranges.h>
+
+#include "experiments/comparison/internal/result_json.h"
+#include "experiments/comparison/internal/settings_file.h"
+#include "experiments/comparison/page.h"
+#include "framework/build_info.h"
+#include "framework/files.h"
+#include "framework/threads.h"
+
+namespace heed {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string matching_note(const ComparisonPlan& plan) {
+  if (plan.settings.match == "none") return "Counts of parameters were not matched.";
+  std::string note =
+      "Widths were chosen so that every count of parameters is within 5 % of the wanted one";
+  if (!plan.misses.empty()) note += fmt::format(", but: {}", fmt::join(plan.misses, "; "));
+  return note + ".";
+}
+
+std::string budget_text(const ComparisonSettings& settings) {
+  if (!settings.time.empty()) return settings.time;
+  if (settings.steps > 0) return fmt::format("{} steps", settings.steps);
+  if (settings.epochs > 0) return fmt::format("{} epochs", settings.epochs);
+  return "the models' own";
+}
+
+std::vector<std::string> notes_of(const ComparisonPlan& plan, const Comparison& comparison) {
+  return {fmt::format("Each run trained for: {}, on {} thread{}.", budget_text(plan.settings),
+                      threads(), threads() == 1 ? "" : "s"),
+          fmt::format("Test set: {}, {} lines. BLEU: {}.", plan.test.name, plan.test.sources.size(),
+                      comparison.signature),
+          "All models: the same vocabulary, the same batches in the same order, the same seeds; "
+          "the checkpoint with the lowest validation loss.",
+          matching_note(plan)};
+}
+
+Json made_with() {
+  const BuildInfo info = build_info();
+  return {{"version", info.version},
+          {"compiler", info.compiler},
+          {"processor", info.processor},
+          {"blas", info.blas}};
+}
+
+Json report_json(const ComparisonPlan& plan, const Comparison& comparison) {
+  Json json{{settings_name, to_json(plan.settings)},
+            {"test", {{"name", plan.test.name}, {"lines", plan.test.sources.size()}}}};
+  json.update(to_json(comparison));
+  json["runs"] = Json::array();
+  for (const RunResult& run : comparison.runs) {
+    json["runs"].push_back(to_json(run));
+    json["runs"].back()["folder"] = run.folder;
+  }
+  json["made_with"] = made_with();
+  return json;
+}
+
+void write_page(const ComparisonPlan& plan, const Comparison& comparison, const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const std::string& name : plan.settings.data)
+    names.push_back(fs::path(name).filename().string());
+  std::vector<Curve> curves;
+  for (const RunResult& run : comparison.runs)
+    curves.push_back(read_curve(folder / run.folder, run.model, run.seed));
+  write_comparison_page((folder / "comparison.html").string(),
+                        fmt::format("Comparison on {}", fmt::join(names, ", ")), comparison, curves,
+                        notes_of(plan, comparison));
+}
+
+}  // namespace
+
+void write_report(const ComparisonPlan& plan, const Comparison& comparison,
+                  const fs::path& folder) {
+  replace_file(folder / "comparison.json", report_json(plan, comparison).dump(2) + "\n");
+  replace_file(folder / "comparison.csv", to_csv(comparison));
+  write_page(plan, comparison, folder);
+  replace_file(folder / "comparison.txt", to_text(comparison));
+}
+
+}  // namespace heed

@@ -1,0 +1,144 @@
+#include "experiments/comparison/internal/trial.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "datasets/text/text_file.h"
+#include "experiments/comparison/internal/json_file.h"
+#include "experiments/comparison/internal/result_json.h"
+#include "experiments/inference/run.h"
+#include "experiments/training.h"
+#include "framework/files.h"
+#include "framework/memory.h"
+
+namespace heed {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+fs::path result_path(const fs::path& run) { return run / "result.json"; }
+fs::path hypotheses_path(const fs::path& run) { return run / "test.hyp"; }
+
+void write_lines(const fs::path& path, const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines)
+    text += line + "\n";
+  replace_file(path, text);
+}
+
+/// The settings of a run that was begun before are those of its folder; its data may have moved.
+Settings begun_settings(const Settings& s, const fs::path& folder) {
+  Settings begun = read_run_settings(folder.string());
+  if (begun.data.train != s.data.train) begun.assign("data.train", s.data.train);
+  if (begun.data.valid != s.data.valid) begun.assign("data.valid", s.data.valid);
+  return begun;
+}
+
+/// Steps between validations: about ten in a run, or one an epoch.
+Index choose_eval_every(const Training& training, const Cost& cost) {
+  const Settings& s = training.settings;
+  if (s.train.eval_every > 0) return s.train.eval_every;
+  const Index last = limits_of(s, training.corpus).last_step();
+  if (s.train.epochs > 0) return std::max<Index>(1, last / s.train.epochs);
+  const double steps = s.train.steps > 0 ? static_cast<double>(s.train.steps)
+                                         : parse_duration(s.train.time) / cost.seconds_per_step;
+  return std::max<Index>(1, std::llround(steps / 10));
+}
+
+double mean_tokens_per_s(const fs::path& run) {
+  std::ifstream in(run / "metrics.jsonl");
+  std::vector<double> rates;
+  for (std::string line; std::getline(in, line);) {
+    const Json row = Json::parse(line, nullptr, false);
+    if (!row.is_object() || row.value("split", "") != "train") continue;
+    if (row["tokens_per_s"].is_number()) rates.push_back(row["tokens_per_s"]);
+  }
+  return spread_of(rates).mean;
+}
+
+RunResult result_of(const Training& training, const TrainResult& trained) {
+  return {.model = training.settings.model.name,
+          .seed = training.settings.train.seed,
+          .d = training.settings.value_or("model.d", Index{0}),
+          .parameters = parameter_count(*training.model),
+          .steps = trained.step,
+          .best_step = trained.best_step,
+          .seconds = trained.seconds,
+          .tokens_per_s = mean_tokens_per_s(training.folder),
+          .peak_mb = static_cast<double>(memory::statistics().peak) / (1 << 20),
+          .valid_loss = trained.best ? trained.best->loss : trained.loss,
+          .hypotheses = {}};
+}
+
+/// The outputs of the best weights, computed in fp32 as everything that reads the run does.
+std::vector<std::string> test_outputs(Training& training, const TestSet& test,
+                                      const ShouldStop& should_stop) {
+  training.load_best();
+  const Evaluating evaluating(*training.model);
+  const InPrecision fp32("fp32");
+  return best_translations(Decoder(*training.model), training.corpus.tokenizers, test,
+                           decode_options(training.settings), should_stop);
+}
+
+TrainingOptions training_options(const fs::path& folder, const ComparisonPlan& plan,
+                                 const ShouldStop& should_stop) {
+  TrainingOptions options;
+  options.resume = fs::exists(config_path(folder));
+  options.tokenizers = plan.tokenizers;
+  options.preparing.should_stop = should_stop;
+  return options;
+}
+
+/// Opens the training and makes its folder a run.
+void begin(Training& training, const TrialObservers& observers) {
+  const Cost cost = training.probe();
+  TrainSettings& intervals = training.settings.train;
+  intervals.eval_every = choose_eval_every(training, cost);
+  intervals.save_every = std::min(intervals.save_every, intervals.eval_every);
+  training.open();
+  stop_if(observers.should_stop);
+  observers.on_written();
+  training.create();
+  for (const std::string& text : training.warnings(cost))
+    observers.on_warning(text);
+}
+
+}  // namespace
+
+std::optional<RunResult> read_result(const fs::path& run, std::size_t lines) {
+  if (!fs::exists(result_path(run)) || !fs::exists(hypotheses_path(run))) return std::nullopt;
+  try {
+    RunResult result = result_from_json(read_json(result_path(run)));
+    result.hypotheses = read_lines(hypotheses_path(run).string());
+    if (result.hypotheses.size() != lines) return std::nullopt;
+    return result;
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
+
+RunResult run_trial(const Settings& settings, const fs::path& folder, const ComparisonPlan& plan,
+                    const TrialObservers& observers) {
+  observers.on_begin();
+  const TrainingOptions options = training_options(folder, plan, observers.should_stop);
+  Training training(options.resume ? begun_settings(settings, folder) : settings, folder, options);
+  begin(training, observers);
+  TrainingObservers told;
+  told.on_step = observers.on_step;
+  told.should_stop = observers.should_stop;
+  memory::reset_peak();
+  const TrainResult trained = training.run(told);
+  if (trained.interrupted) throw Interrupted();
+  RunResult result = result_of(training, trained);
+  result.hypotheses = test_outputs(training, plan.test, observers.should_stop);
+  write_lines(hypotheses_path(folder), result.hypotheses);
+  // Last: a run with a result is finished.
+  replace_file(result_path(folder), to_json(result).dump(2) + "\n");
+  return result;
+}
+
+}  // namespace heed

@@ -1,0 +1,120 @@
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
+#include "experiments/comparison/result.h"
+#include "experiments/report/number_text.h"
+
+namespace heed {
+
+namespace {
+
+using report::signed_fixed;
+
+using Row = std::vector<std::string>;
+
+/// Width on a terminal: the number of code points.
+std::size_t width(const std::string& text) {
+  const auto begins_character = [](char c) { return (c & 0xc0) != 0x80; };
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_character));
+}
+
+/// Columns are as wide as their widest cell. The first is aligned left, the others right.
+std::string table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], width(row[i]));
+  std::string out;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - width(row[i]), ' ');
+      line += i == 0 ? row[i] + space : "  " + space + row[i];
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
+
+std::string models_table(const std::vector<ModelSummary>& models) {
+  std::vector<Row> rows{{"model", "parameters", "d", "steps", "tokens/s", "seconds", "peak MB",
+                         "valid ppl", "test BLEU", "exact %"}};
+  for (const ModelSummary& m : models)
+    rows.push_back({m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
+                    fmt::format("{:.0f}", m.steps.mean), fmt::format("{:.0f}", m.tokens_per_s.mean),
+                    fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
+                    to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
+  return table(rows);
+}
+
+std::string length_table(const Comparison& result) {
+  std::vector<Row> rows{{"BLEU by source words"}, {"lines"}};
+  for (const LengthBucket& b : result.buckets) {
+    rows[0].push_back(b.text());
+    rows[1].push_back(fmt::format("{}", b.lines.size()));
+  }
+  for (const ModelSummary& m : result.models) {
+    rows.push_back({m.model});
+    for (const Spread& s : m.by_length)
+      rows.back().push_back(to_text(s, 1));
+  }
+  return table(rows);
+}
+
+std::string pairs_table(const std::vector<ModelPair>& pairs) {
+  std::vector<Row> rows{{"better", "worse", "BLEU", "95 % of test sets", "better on", ""}};
+  for (const ModelPair& p : pairs) {
+    const PairedDifference& d = p.difference;
+    rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
+                    fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
+                    fmt::format("{:.1f} %", 100 * d.wins),
+                    d.significant() ? "significant" : "may be chance"});
+  }
+  return table(rows);
+}
+
+/// Quotes a cell that holds a comma, a quote or a line break.
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string csv_line(const Row& row) {
+  Row cells;
+  for (const std::string& cell : row)
+    cells.push_back(csv_cell(cell));
+  return fmt::format("{}\n", fmt::join(cells, ","));
+}
+
+std::string text_of(Index number) { return fmt::format("{}", number); }
+/// The shortest text that reads back as this number.
+std::string text_of(double number) { return fmt::format("{}", number); }
+
+}  // namespace
+
+std::string to_text(const Comparison& comparison) {
+  std::string text = models_table(comparison.models) + "\n" + length_table(comparison);
+  if (!comparison.pairs.empty()) text += "\n" + pairs_table(comparison.pairs);
+  return text;
+}
+
+std::string to_csv(const Comparison& comparison) {
+  std::string csv =
+      csv_line({"model", "seed", "d", "parameters", "steps", "best_step", "seconds", "tokens_per_s",
+                "peak_mb", "valid_loss", "valid_perplexity", "test_bleu", "test_exact", "folder"});
+  for (const RunResult& r : comparison.runs)
+    csv +=
+        csv_line({r.model, text_of(r.seed), text_of(r.d), text_of(r.parameters), text_of(r.steps),
+                  text_of(r.best_step), text_of(r.seconds), text_of(r.tokens_per_s),
+                  text_of(r.peak_mb), text_of(r.valid_loss), text_of(r.valid_perplexity()),
+                  text_of(r.score.bleu), text_of(r.score.exact), r.folder});
+  return csv;
+}
+
+}  // namespace heed

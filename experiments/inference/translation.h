@@ -1,0 +1,61 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "datasets/text/tokenizer.h"
+#include "experiments/inference/run_settings.h"
+#include "models/decode/decode.h"
+
+namespace heed {
+
+/// The options that a run's settings give. Where decode.max_length sets no limit, an output has at
+/// most data.max_length tokens, as in training; where that sets none either, 1,024, so that a long
+/// line does not take too long.
+DecodeOptions decode_options(const RunSettings& settings);
+
+/// Options as somebody asks for them, by the names of DecodeOptions' fields.
+struct RequestedDecoding {
+  std::map<std::string, FieldValue> values;
+  std::optional<int> nbest = {};
+  bool sample = false;
+};
+/// The options of a run, replaced by those that are asked for. Where one that is asked for
+/// contradicts one of the run, the one of the run is adjusted. Throws FieldError where a value is
+/// out of its range.
+DecodeOptions decode_options(const RunSettings& settings, const RequestedDecoding& requested);
+
+/// A line that is longer than the model reads.
+struct LongLine {
+  std::size_t line = 0;    // from 0
+  std::size_t tokens = 0;  // </s> among them
+};
+/// The first of the lines that encode_source() would cut.
+std::optional<LongLine> first_long_line(const Seq2Seq& model, const Tokenizers& tokenizers,
+                                        std::span<const std::string> lines);
+
+/// The largest number of tokens of a source, with </s>: what the model can place, at most 16,384.
+/// The cost of attention grows with the square of this number.
+std::size_t longest_source(const Seq2Seq& model);
+/// The source as the model reads it: with </s>, cut to longest_source() tokens. Empty for a blank
+/// line. Where the model copies, `extra` gets the unknown words.
+std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers,
+                              const std::string& line, std::vector<std::string>& extra);
+
+/// An output with its text.
+struct Translation : Hypothesis {
+  std::string text;
+};
+/// Translates lines. Returns the outputs of each, best first; none for a blank line. Lines of
+/// similar length are decoded in one batch. `first`: the number of the first line, on which the
+/// random numbers of samples depend. Any number of threads may translate with one decoder.
+std::vector<std::vector<Translation>> translate(const Decoder& decoder,
+                                                const Tokenizers& tokenizers,
+                                                std::span<const std::string> lines,
+                                                const DecodeOptions& options,
+                                                std::uint64_t first = 0);
+
+}  // namespace heed

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "experiments/inference/run.h"
+
+namespace heed {
+
+/// open_run() of a run with the configuration of its training. Throws Error where settings of the
+/// optimizer or of the training are not those that the checkpoint was trained with, too.
+Run open_trained_run(const std::string& folder, const std::string& checkpoint = {});
+
+}  // namespace heed

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framework/fields.h"
+#include "framework/registry.h"
+#include "models/model.h"
+
+namespace heed {
+
+/// The sizes of a model's embeddings.
+struct VocabularySizes {
+  Index target = 0;
+  Index source = 0;  // 0: both sides have one vocabulary
+};
+
+/// Values of settings, by their keys: {"optim.lr", 6e-3}.
+using Assignments = std::vector<std::pair<std::string, FieldValue>>;
+
+/// A row of the table of model families. To add a family is to write it and its row.
+struct ModelFamily {
+  std::string name;
+  std::string help;
+  std::string paper;
+  /// The options with which a training begins. They list at least `d` and `dropout`.
+  AnyOptions options;
+  bool reads_source = true;  // false: a language model, which reads one text
+  bool attends = true;       // to its source
+  /// Defaults of settings that do not belong to the model, where they differ from the usual ones.
+  Assignments defaults = {};
+  std::function<std::unique_ptr<Seq2Seq>(const AnyOptions&, VocabularySizes, Random&)> make;
+  /// The largest number of tokens of a side, without </s>, that the model can place; 0: any number.
+  std::function<Index(const AnyOptions&)> longest_side = [](const AnyOptions&) { return Index{0}; };
+};
+
+/// The families that can be chosen by name: transformer, conv, lm, rnn and, for each attention that
+/// does not depend on distances, rnn+ATTENTION.
+Registry<ModelFamily>& model_families();
+
+}  // namespace heed

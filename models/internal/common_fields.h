@@ -1,0 +1,42 @@
+#pragma once
+
+#include "framework/fields.h"
+
+// The fields that several families of models have, each with one range and one help.
+
+namespace heed::detail {
+
+inline constexpr Index largest_width = Index{1} << 20;
+
+inline void list_width(Fields& f, Index& d) {
+  f("d", d, even(2, largest_width), "width of the model");
+}
+
+inline void list_layers(Fields& f, int& layers, const char* help) {
+  f("layers", layers, between(Index{1}, Index{1000}), help);
+}
+
+inline void list_heads(Fields& f, int& heads) {
+  f("heads", heads, between(Index{1}, largest_width), "attention heads");
+}
+
+inline void list_feed_forward(Fields& f, Index& ff) {
+  f("ff", ff, between(Index{0}, largest_width), "width inside the feed-forward layers; 0: 4 d");
+}
+
+inline void list_dropout(Fields& f, Real& dropout) {
+  f("dropout", dropout, between(0.0, 0.99),
+    "probability of dropping an activation (built-in corpora: 0)");
+}
+
+inline void list_tied(Fields& f, bool& tied) {
+  f("tied", tied, any_value(),
+    "the output layer shares the weights of the embedding, where their widths agree")
+      .absent(false);
+}
+
+inline void list_copy(Fields& f, bool& copy) {
+  f("copy", copy, any_value(), "words may be copied from the source (pointer-generator)");
+}
+
+}  // namespace heed::detail

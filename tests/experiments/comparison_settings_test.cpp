@@ -1,0 +1,222 @@
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "experiments/comparison/internal/assignments.h"
+#include "experiments/comparison/internal/matching.h"
+#include "experiments/comparison/internal/settings_file.h"
+
+namespace heed {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+ComparisonSettings of_models(std::vector<std::string> models,
+                             std::vector<std::string> assignments = {}) {
+  return {.models = std::move(models), .data = {"toy:copy"}, .assignments = std::move(assignments)};
+}
+
+Index width(const Settings& s) { return s.value_or("model.d", Index{0}); }
+
+TEST(ComparisonSettings, AreReadBackFromTheirFile) {
+  const ComparisonSettings settings{.models = {"rnn", "conv"},
+                                    .data = {"a", "b"},
+                                    .assignments = {"model.d=4"},
+                                    .match = "none",
+                                    .time = "9s",
+                                    .seeds = 4};
+  const Json json = to_json(settings);
+  EXPECT_EQ(json["train"], (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(json["set"], std::vector<std::string>{"model.d=4"});
+  EXPECT_EQ(to_json(comparison_settings_from_json(json)), json);
+  Json older = json;
+  older.erase("exact_epochs");
+  EXPECT_FALSE(comparison_settings_from_json(older).exact_epochs);
+  older.erase("seeds");
+  EXPECT_THROW(comparison_settings_from_json(older), Json::exception);
+}
+
+TEST(ComparisonSettings, MistakesAreNamedByTheirField) {
+  struct Row {
+    ComparisonSettings settings;
+    std::string message;
+  };
+  const auto with = [](auto change) {
+    ComparisonSettings settings = of_models({"rnn", "conv"});
+    change(settings);
+    return settings;
+  };
+  for (const Row& row : std::vector<Row>{
+           {{.models = {"rnn"}},
+            "train: nothing to train on; give files or a built-in corpus such as toy:translation"},
+           {of_models({"rnn", "rnn"}), "models: rnn is named twice"},
+           {of_models({"lm"}),
+            "models: lm is a language model: it translates nothing, and cannot be compared"},
+           {with([](auto& s) { s.match = "half"; }),
+            "match: expected largest, none or a number of parameters, at most 500000000; got "
+            "'half'"},
+           {with([](auto& s) { s.seeds = 0; }),
+            "seeds: expected a whole number from 1 to 1000; got 0"},
+           {with([](auto& s) { s.time = "soon"; }),
+            "time: expected a time such as 90s, 10m or 1.5h; got 'soon'"},
+           {with([](auto& s) {
+              s.time = "9s";
+              s.steps = 3;
+            }),
+            "time, steps and epochs exclude each other; give one of them"},
+           {of_models({"rnn", "conv"}, {"con:model.d=4"}),
+            "set con:model.d=4: con is not among the models; did you mean conv?"},
+           {of_models({"rnn"}, {"rnn:train.steps=3"}),
+            "steps decides train.steps, which is the same for all models: give it instead of "
+            "'rnn:train.steps=3'"},
+           {of_models({"rnn"}, {"model.d"}),
+            "set takes key=value or MODEL:key=value; got 'model.d'"}}) {
+    try {
+      check_comparison(row.settings);
+      ADD_FAILURE() << row.message;
+    } catch (const ComparisonError& error) {
+      EXPECT_EQ(error.what(), row.message);
+    }
+  }
+}
+
+TEST(ComparisonSettings, AssignmentsGoToTheModelsThatHaveTheSetting) {
+  struct Row {
+    std::vector<std::string> assignments;
+    std::string key;
+    std::string transformer;  // the value that it then has; "": it lacks the setting
+    std::string conv;
+  };
+  for (const Row& row : std::vector<Row>{
+           {{"model.kernel=5"}, "model.kernel", "", "5"},
+           {{"model.heads=2"}, "model.heads", "2", ""},
+           {{"model.d=48"}, "model.d", "48", "48"},
+           {{"conv:model.d=48"}, "model.d", "128", "48"},
+           {{"optim.momentum=0.5", "optim.name=sgd"}, "optim.momentum", "0.5", "0.5"}}) {
+    const auto models = settings_of_models(of_models({"transformer", "conv"}, row.assignments));
+    const auto text = [&](const Settings& s) {
+      return s.has(row.key) ? to_text(s.value(row.key)) : "";
+    };
+    EXPECT_EQ(text(models[0]), row.transformer) << row.key;
+    EXPECT_EQ(text(models[1]), row.conv) << row.key;
+  }
+}
+
+TEST(ComparisonSettings, AssignmentsThatNoModelTakesAreErrors) {
+  struct Row {
+    std::string assignment;
+    std::string message;  // its beginning
+  };
+  for (const Row& row : std::vector<Row>{
+           {"transformer:model.kernel=5",
+            "set transformer:model.kernel=5: transformer has no setting model.kernel: it is for "
+            "conv"},
+           {"model.cell=lstm",
+            "set model.cell=lstm: transformer has no setting model.cell: it is for rnn"},
+           {"model.e=3", "set model.e=3: unknown setting 'model.e'; did you mean 'model."},
+           {"model.d=some",
+            "set model.d=some: expected an even number from 2 to 1048576; got 'some'"}}) {
+    try {
+      settings_of_models(of_models({"transformer", "conv"}, {row.assignment}));
+      ADD_FAILURE() << row.message;
+    } catch (const ComparisonError& error) {
+      EXPECT_EQ(std::string(error.what()).substr(0, row.message.size()), row.message);
+    }
+  }
+}
+
+TEST(ComparisonSettings, WarnsOfAssignmentsWithoutEffect) {
+  struct Row {
+    std::vector<std::string> assignments;
+    std::vector<std::string> said;
+  };
+  for (const Row& row :
+       std::vector<Row>{{{"model.kernel=5"}, {}},
+                        {{"data.min_count=3"}, {}},
+                        {{"data.tokenizer=bpe", "data.min_count=3"},
+                         {"set data.min_count=3: data.min_count = 3 has no effect with "
+                          "data.tokenizer = 'bpe'"}},
+                        {{"conv:data.valid_fraction=0.2"},
+                         {"set conv:data.valid_fraction=0.2: data.valid_fraction = 0.2 has no "
+                          "effect with data.train = ['toy:copy']"}}}) {
+    const ComparisonSettings settings = of_models({"transformer", "conv"}, row.assignments);
+    EXPECT_EQ(unused_assignments(settings, settings_of_models(settings)), row.said);
+  }
+}
+
+TEST(ComparisonSettings, ModelsMustReadTheSameBatches) {
+  for (const char* key : {"data.min_count", "decode.beam"}) {
+    const std::string assignment = fmt::format("conv:{}=7", key);
+    const auto models = settings_of_models(of_models({"rnn", "conv"}, {assignment}));
+    try {
+      check_alike(models);
+      ADD_FAILURE() << key;
+    } catch (const ComparisonError& error) {
+      EXPECT_NE(std::string(error.what()).find(fmt::format("{} differs between rnn and conv", key)),
+                std::string::npos)
+          << error.what();
+    }
+  }
+}
+
+TEST(ComparisonSettings, MatchesCountsOfParameters) {
+  ComparisonSettings settings = of_models({"transformer", "rnn"}, {"model.d=128", "model.heads=4"});
+  const auto count = [](const Settings& s) {
+    return s.model.name == "rnn" ? 50 * width(s) : width(s) * width(s) + 7;
+  };
+  struct Row {
+    std::string match;
+    Index first;
+    Index second;
+  };
+  // The larger model has 16,391 parameters with its width of 128. 50 d is nearest to that at d =
+  // 328 (16,400). Widths are multiples of four heads, or of two.
+  for (const Row& row : std::vector<Row>{
+           {"none", 128, 128}, {"largest", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
+    settings.match = row.match;
+    std::vector<Settings> models = settings_of_models(settings);
+    match_parameters(settings, models, count);
+    EXPECT_EQ(width(models[0]), row.first) << row.match;
+    EXPECT_EQ(width(models[1]), row.second) << row.match;
+  }
+  settings.match = "290";
+  std::vector<Settings> models = settings_of_models(of_models({"transformer"}, {"model.heads=4"}));
+  const auto linear = [](const Settings& s) { return 50 * width(s); };  // 200 or 400
+  EXPECT_EQ(match_parameters(settings, models, linear),
+            std::vector<std::string>{"transformer has 200 parameters, -31.0 % of the 290 wanted: "
+                                     "model.d = 4 is the nearest of its widths"});
+  EXPECT_EQ(width(models[0]), 4);
+}
+
+TEST(ComparisonSettings, LowersTheLengthToWhatEveryModelTakes) {
+  struct Row {
+    Index max_length;
+    std::string positions;
+    Index expected;
+    std::vector<std::string> said;
+  };
+  for (const Row& row : std::vector<Row>{
+           {512, "1024", 512, {}},
+           {0,
+            "1024",
+            1023,
+            {"data.max_length = 1023 for all models: conv takes no more with model.positions = "
+             "1024"}},
+           {10,
+            "10",
+            9,
+            {"data.max_length = 9 for all models: conv takes no more with model.positions = 10"}},
+           {9, "10", 9, {}}}) {
+    std::vector<Settings> models{default_settings("transformer"), default_settings("conv")};
+    models[1].set("model.positions", row.positions);
+    for (Settings& s : models)
+      s.data.max_length = row.max_length;
+    EXPECT_EQ(match_lengths(models), row.said);
+    for (const Settings& s : models)
+      EXPECT_EQ(s.data.max_length, row.expected);
+  }
+  std::vector<Settings> others{default_settings("transformer"), default_settings("rnn")};
+  EXPECT_TRUE(match_lengths(others).empty());
+}
+
+}  // namespace
+}  // namespace heed

@@ -1,0 +1,387 @@
+#include "experiments/settings.h"
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "experiments/inference/toml.h"
+#include "tests/datasets/temporary.h"
+
+namespace heed {
+namespace {
+
+// Values that are awkward to write: `n` makes each its own, `round` (0, 1 or 2) chooses among them.
+
+struct Awkward {
+  Index n;
+  int round;
+
+  FieldValue operator()(Index) const {
+    return round == 2 ? std::numeric_limits<Index>::max() - n : n;
+  }
+  FieldValue operator()(double) const {
+    const auto x = static_cast<double>(n);
+    const double values[] = {x, 1 / (3.0 + x), 1e300 / x};
+    return values[round];
+  }
+  FieldValue operator()(bool) const { return (n + round) % 2 == 0; }
+  FieldValue operator()(const std::string&) const {
+    const std::string values[] = {fmt::format("s{}", n), fmt::format("a \"b\" \\ '{}' = # é\t", n),
+                                  ""};
+    return values[round];
+  }
+  FieldValue operator()(const std::vector<std::string>&) const {
+    const std::vector<std::string> values[] = {
+        {fmt::format("x{}", n)}, {"a b", "c, \"d\"", fmt::format("ü{}\\", n)}, {}};
+    return values[round];
+  }
+};
+
+TEST(Settings, EveryTypeOfValueComesBackFromItsText) {
+  for (const int round : {0, 1, 2}) {
+    for (const FieldValue& like :
+         {FieldValue(Index{0}), FieldValue(0.0), FieldValue(false), FieldValue(std::string()),
+          FieldValue(std::vector<std::string>())}) {
+      const FieldValue written = std::visit(Awkward{1000 * round + 1, round}, like);
+      const auto read = read_toml("[all]\nx = " + toml_text(written) + " # help\n", "c.toml");
+      ASSERT_EQ(read.size(), 1u);
+      EXPECT_EQ(read[0].key, "all.x");
+      EXPECT_EQ(read[0].line, 2);
+      EXPECT_TRUE(read[0].value == written) << to_text(written);
+    }
+  }
+}
+
+TEST(Settings, AllComeBackFromTheirFile) {
+  const TemporaryFolder folder;
+  for (const std::string& model : model_families().names()) {
+    Settings written = default_settings(model, {"a.src", "b \"c\".tgt"});
+    for (const Field& field : written.fields())
+      if (const Index* number = std::get_if<Index>(&field.initial()))
+        if (field.range().holds(*number + 2)) field.set(*number + 2);
+    Settings read;
+    read.read_run(to_toml(written.fields()), "config.toml");
+    EXPECT_EQ(to_toml(written.fields()), to_toml(read.fields())) << model;
+  }
+}
+
+TEST(Settings, AreListedOnceEachAndInSections) {
+  for (const std::string& model : model_families().names()) {
+    const Settings s = default_settings(model);
+    std::set<std::string> keys;
+    std::set<std::string> sections;
+    std::string section;
+    for (const Field& field : s.fields()) {
+      const std::string& key = field.key();
+      EXPECT_TRUE(keys.insert(key).second) << key;
+      EXPECT_GT(field.help().size(), 4u) << key;
+      EXPECT_EQ(field.help().find('\n'), std::string::npos) << key << ": a comment of one line";
+      EXPECT_TRUE(field.range().holds(field.value())) << key;
+      const std::string head = key.substr(0, key.find('.'));
+      if (head != section) {
+        EXPECT_TRUE(sections.insert(head).second) << key << ": a section is in two places";
+      }
+      section = head;
+    }
+  }
+}
+
+/// A field that no list names would be lost in a run's folder. Counting by hand is the only other
+/// way to know them.
+TEST(Settings, NamesEveryFieldOfATransformer) {
+  const std::vector<std::string> expected = {"data.train",
+                                             "data.valid",
+                                             "data.fields",
+                                             "data.tokenizer",
+                                             "data.min_count",
+                                             "data.vocab_size",
+                                             "data.joint_vocabulary",
+                                             "data.subword_sampling",
+                                             "data.batch_tokens",
+                                             "data.max_length",
+                                             "data.long",
+                                             "data.blank",
+                                             "data.valid_fraction",
+                                             "model.name",
+                                             "model.d",
+                                             "model.layers",
+                                             "model.heads",
+                                             "model.ff",
+                                             "model.dropout",
+                                             "model.norm",
+                                             "model.copy",
+                                             "decode.beam",
+                                             "decode.length_penalty",
+                                             "decode.min_length",
+                                             "decode.max_length",
+                                             "decode.no_repeat_ngram",
+                                             "decode.coverage_penalty",
+                                             "decode.forbid_unk",
+                                             "optim.name",
+                                             "optim.lr",
+                                             "optim.weight_decay",
+                                             "optim.beta1",
+                                             "optim.beta2",
+                                             "optim.epsilon",
+                                             "optim.schedule",
+                                             "optim.warmup",
+                                             "optim.final_lr",
+                                             "optim.clip",
+                                             "optim.accumulate",
+                                             "train.steps",
+                                             "train.epochs",
+                                             "train.time",
+                                             "train.exact_epochs",
+                                             "train.eval_every",
+                                             "train.save_every",
+                                             "train.keep",
+                                             "train.patience",
+                                             "train.average",
+                                             "train.log_every",
+                                             "train.seed",
+                                             "train.label_smoothing",
+                                             "train.init",
+                                             "train.init_only",
+                                             "train.freeze",
+                                             "train.on_nan",
+                                             "train.precision"};
+  const Settings settings = default_settings("transformer");
+  EXPECT_EQ(settings.fields().keys(), expected);
+}
+
+/// Sets "key=value".
+void assign(Settings& settings, const std::string& assignment) {
+  const auto equals = assignment.find('=');
+  settings.set(assignment.substr(0, equals), assignment.substr(equals + 1));
+}
+
+TEST(Settings, AreSetByTheirKey) {
+  Settings s = default_settings("transformer");
+  for (const char* assignment :
+       {"model.d=64", "optim.lr=1e-4", "optim.name=sgd", "data.train=a.src,b c.tgt",
+        "train.time=", "data.fields=", "decode.beam=007"})
+    assign(s, assignment);
+  EXPECT_EQ(s.value_or("model.d", Index{0}), 64);
+  EXPECT_EQ(s.value_or("optim.lr", 0.0), 1e-4);
+  EXPECT_EQ(s.optim.name, "sgd");
+  EXPECT_EQ(s.data.train, (std::vector<std::string>{"a.src", "b c.tgt"}));
+  EXPECT_EQ(s.train.time, "");
+  EXPECT_TRUE(s.data.fields.empty());
+  EXPECT_EQ(s.decode.beam, 7);
+}
+
+TEST(Settings, SayWhatIsWrongWithAnAssignment) {
+  const TemporaryFolder folder;
+  struct Row {
+    const char* assignment;
+    const char* message;
+  };
+  for (const Row& row :
+       {Row{"model.layer=3", "unknown setting 'model.layer'; did you mean 'model.layers'?"},
+        Row{"optim.learning_rate=1", "unknown setting 'optim.learning_rate'"},
+        Row{"=3", "unknown setting ''"},
+        Row{"model.copy=yes", "model.copy: expected true or false; got 'yes'"},
+        Row{"model.d=wide", "model.d: expected an even number from 2 to 1048576; got 'wide'"},
+        Row{"model.d=3.5", "model.d: expected an even number from 2 to 1048576; got 3.5"},
+        Row{"model.d=", "model.d: expected an even number from 2 to 1048576; got ''"},
+        Row{"model.d= 3", "model.d: expected an even number from 2 to 1048576; got ' 3'"},
+        Row{"model.d=99999999999999999999",
+            "model.d: expected an even number from 2 to 1048576; got 99999999999999999999"},
+        Row{"optim.lr=fast", "optim.lr: expected a number from 0 to 1000; got 'fast'"},
+        Row{"optim.lr=1e-3x", "optim.lr: expected a number from 0 to 1000; got '1e-3x'"}}) {
+    Settings s = default_settings("transformer");
+    EXPECT_EQ(folder.message([&] { assign(s, row.assignment); }), row.message) << row.assignment;
+  }
+}
+
+TEST(Settings, SayWhichLineOfAFileIsWrong) {
+  const TemporaryFolder folder;
+  struct Row {
+    const char* text;
+    const char* message;
+  };
+  for (const Row& row :
+       {Row{"[model]\nlayer = 3\n",
+            "c.toml:2: unknown setting 'model.layer'; did you mean 'model.layers'?"},
+        Row{"steps = 3\n", "c.toml:1: unknown setting 'steps'"},
+        Row{"[model]\n\nd = \"wide\"\n",
+            "c.toml:3: model.d: expected an even number from 2 to 1048576; got 'wide'"},
+        Row{"[model]\nd = \"16\"\n", "c.toml:2: model.d takes no quotes; write d = 16"},
+        Row{"optim.lr = '1e-3'\n", "c.toml:1: optim.lr takes no quotes; write lr = 1e-3"},
+        Row{"[model]\ncopy = 'true'\n", "c.toml:2: model.copy takes no quotes; write copy = true"},
+        Row{"[data]\ntrain = ['16']\n", "no error"},
+        Row{"[model]\nd = 3.5\n",
+            "c.toml:2: model.d: expected an even number from 2 to 1048576; got 3.5"},
+        Row{"[model]\ncopy = 1\n", "c.toml:2: model.copy: expected true or false; got 1"},
+        Row{"[model]\ncopy = true\n", "no error"},
+        Row{"[model]\nd = true\n",
+            "c.toml:2: model.d: expected an even number from 2 to 1048576; got 'true'"},
+        Row{"model.dropout = \"much\"\n",
+            "c.toml:1: model.dropout: expected a number from 0 to 0.99; got 'much'"},
+        Row{"model.norm = 3\n", "c.toml:1: model.norm: expected one of pre, post; got 3"},
+        Row{"data.train = \"a.tsv\"\n",
+            "c.toml:1: data.train: expected a list of texts; got 'a.tsv'"},
+        Row{"[data]\ntrain = [1]\n",
+            "c.toml:2: data.train is neither a number, a text in quotes, true or false, nor a list "
+            "of texts"},
+        Row{"[model]\nd = 8\nd = 9\n", "c.toml:3: "},  // what follows is the parser's
+        Row{"[model\nd = 8\n", "c.toml:1: "}, Row{"[model]\nd = \n", "c.toml:2: "},
+        Row{"model.dropout = 0\noptim.lr = 1e-3", "no error"}}) {
+    Settings s = default_settings("transformer");
+    const std::string path = folder.write("c.toml", row.text);
+    const std::string expected = row.message;
+    const std::string message = folder.message([&] { s.read(path); });
+    EXPECT_EQ(message.substr(0, expected.ends_with(": ") ? expected.size() : std::string::npos),
+              expected)
+        << row.text;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  }
+  Settings s = default_settings("transformer");
+  EXPECT_EQ(folder.message([&] { s.read(folder.path("none.toml")); }),
+            "none.toml: no such file; check the name");
+  std::filesystem::create_directory(folder.path("folder"));
+  EXPECT_EQ(folder.message([&] { s.read(folder.path("folder")); }),
+            "folder: is a folder; name a file of settings");
+}
+
+const char* const out_of_range[] = {"model.name=gpt",
+                                    "model.norm=middle",
+                                    "data.tokenizer=bytes",
+                                    "optim.name=adams",
+                                    "optim.schedule=flat",
+                                    "model.d=0",
+                                    "model.d=17",
+                                    "model.layers=0",
+                                    "model.heads=0",
+                                    "model.heads=3",
+                                    "model.ff=-1",
+                                    "model.dropout=1",
+                                    "model.dropout=nan",
+                                    "model.dropout=-0.1",
+                                    "optim.lr=-1",
+                                    "optim.lr=inf",
+                                    "optim.clip=-1",
+                                    "optim.warmup=-1",
+                                    "optim.accumulate=0",
+                                    "optim.beta1=1.5",
+                                    "train.steps=-1",
+                                    "train.keep=0",
+                                    "train.log_every=0",
+                                    "train.average=0",
+                                    "train.seed=-1",
+                                    "train.label_smoothing=1",
+                                    "train.time=soon",
+                                    "decode.beam=0",
+                                    "decode.beam=1001",
+                                    "decode.length_penalty=-1",
+                                    "decode.max_length=-1",
+                                    "data.batch_tokens=0",
+                                    "data.min_count=0",
+                                    "data.valid_fraction=0.6",
+                                    "data.subword_sampling=-0.1",
+                                    "data.subword_sampling=1.5",
+                                    "data.subword_sampling=0.1",
+                                    "data.max_length=-1",
+                                    "train.steps=0"};
+
+TEST(Settings, HaveRanges) {
+  const TemporaryFolder folder;
+  for (const char* bad : out_of_range) {
+    Settings s = default_settings("transformer");
+    const std::string message = folder.message([&] {
+      assign(s, bad);
+      s.check();
+    });
+    const std::string key = std::string(bad).substr(0, std::string(bad).find('='));
+    EXPECT_NE(message, "no error") << bad;
+    if (std::string(bad) != "train.steps=0") {
+      EXPECT_NE(message.find(key), std::string::npos) << bad << ": " << message;
+    }
+  }
+}
+
+TEST(Settings, DefaultsOfEveryModelAreWithinTheRanges) {
+  const TemporaryFolder folder;
+  for (const std::string& model : model_families().names()) {
+    Settings s = default_settings(model);
+    EXPECT_EQ(folder.message([&] { s.check(); }), "no error") << model;
+    EXPECT_EQ(s.model.name, model);
+  }
+  EXPECT_EQ(folder.message([] { default_settings("transfomer"); }).substr(0, 29),
+            "model.name: expected one of t");
+  EXPECT_NE(
+      folder.message([] { default_settings("transfomer"); }).find("did you mean transformer?"),
+      std::string::npos);
+}
+
+bool copies(const Settings& s) { return s.value_or("model.copy", false); }
+double dropout_of(const Settings& s) { return s.value_or("model.dropout", -1.0); }
+
+TEST(Settings, AllowCopyingInModelsThatCanCopy) {
+  const TemporaryFolder folder;
+  struct Row {
+    const char* model;
+    std::vector<std::string> set;
+    const char* message;
+  };
+  for (const Row& row :
+       {Row{"transformer", {"model.copy=true"}, "no error"},
+        Row{"rnn+additive", {"model.copy=true", "model.coverage=1"}, "no error"},
+        Row{"rnn+additive", {"model.coverage=0.5"}, "no error"},
+        Row{"rnn",
+            {"model.copy=true"},
+            "rnn has no setting model.copy: it is for transformer, rnn+additive, rnn+dot, "
+            "rnn+general, rnn+concat"},
+        Row{"conv",
+            {"model.copy=true"},
+            "conv has no setting model.copy: it is for transformer, rnn+additive, rnn+dot, "
+            "rnn+general, rnn+concat"},
+        Row{"rnn+dot",
+            {"model.coverage=1"},
+            "rnn+dot has no setting model.coverage: it is for rnn+additive"},
+        Row{"transformer",
+            {"model.copy=true", "data.joint_vocabulary=false"},
+            "model.copy needs data.joint_vocabulary = true: a word that is copied has one id on "
+            "both sides"}}) {
+    Settings s = default_settings(row.model);
+    const std::string message = folder.message([&] {
+      for (const std::string& assignment : row.set)
+        assign(s, assignment);
+      s.check();
+    });
+    EXPECT_EQ(message, row.message);
+  }
+  EXPECT_TRUE(copies(default_settings("transformer", {"toy:summarization"})));
+  EXPECT_FALSE(copies(default_settings("conv", {"toy:summarization"}))) << "it cannot";
+  EXPECT_FALSE(copies(default_settings("transformer", {"toy:translation"})));
+  EXPECT_EQ(dropout_of(default_settings("transformer", {"toy:dates"})), 0);
+  EXPECT_GT(dropout_of(default_settings("transformer", {"a.src", "a.tgt"})), 0);
+}
+
+TEST(Settings, ReadDurations) {
+  const TemporaryFolder folder;
+  struct Row {
+    const char* text;
+    double seconds;  // 0: an error
+  };
+  for (const Row& row :
+       {Row{"90", 90},    Row{"90s", 90},    Row{"10m", 600}, Row{"1.5h", 5400}, Row{".5m", 30},
+        Row{"1e2s", 100}, Row{"0.01", 0.01}, Row{"", 0},      Row{"0", 0},       Row{"-3m", 0},
+        Row{"m", 0},      Row{"10 m", 0},    Row{"10min", 0}, Row{"1h30m", 0},   Row{"inf", 0},
+        Row{"nan", 0},    Row{"+5", 0},      Row{"5d", 0},    Row{" 5", 0},      Row{"1e999", 0},
+        Row{"1e308h", 0}}) {
+    double seconds = 0;
+    const std::string message = folder.message([&] { seconds = parse_duration(row.text); });
+    EXPECT_EQ(message,
+              row.seconds > 0
+                  ? "no error"
+                  : fmt::format("expected a time such as 90s, 10m or 1.5h; got '{}'", row.text));
+    EXPECT_NEAR(seconds, row.seconds, 1e-9) << row.text;
+  }
+}
+
+}  // namespace
+}  // namespace heed
