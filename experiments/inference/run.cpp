@@ -119,8 +119,10 @@ Run open_run(const std::string& folder, const std::string& checkpoint, const Che
     if (!checkpoint.empty()) path = checkpoints.named(checkpoint);
     found = load(path);
   });
-  if (check) check(config, toml, found.text);
-  check_same_settings(config, settings, found.text);
+  if (check)
+    check(config, toml, found.text);
+  else
+    check_same_settings(config, settings, found.text);
   check_same_tokenizers(folder, tokenizers, found.text);
   Run run = make_run(std::move(settings), std::move(tokenizers));
   run.checkpoint = path;

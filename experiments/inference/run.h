@@ -69,7 +69,7 @@ std::unique_ptr<Seq2Seq> make_model(const RunSettings& settings, const Tokenizer
                                     Random& random);
 
 /// Throws Error where the text of a configuration, the file `where`, is not what a checkpoint with
-/// these texts was trained with.
+/// these texts was trained with. It stands for check_same_settings().
 using CheckConfig = std::function<void(const std::string& where, const std::string& config,
                                        const std::map<std::string, std::string>& text)>;
 

@@ -307,19 +307,23 @@ void RunSettings::take(const std::string& text, const std::string& name, Unknown
       give(field, field.value(), field.value() != before);
   };
   // First what decides which other settings there are, until it decides nothing more.
-  const auto applied = [&](const TomlEntry& entry) {
-    const Fields all = fields();
+  const auto is_selecting = [](const Fields& all, const TomlEntry& entry) {
     const Field* found = all.find(entry.key);
-    if (!found || !found->is_selecting()) return false;
-    apply(*found, entry);
-    return true;
+    return found && found->is_selecting();
   };
-  while (std::erase_if(entries, applied) > 0) {}
+  while (true) {
+    const Fields now = fields();
+    const auto entry = std::find_if(entries.begin(), entries.end(),
+                                    [&](const TomlEntry& e) { return is_selecting(now, e); });
+    if (entry == entries.end()) break;
+    apply(*now.find(entry->key), *entry);
+    entries.erase(entry);
+  }
+  const Fields all = fields();
   if (of_run)
-    for (const Field& field : fields())
+    for (const Field& field : all)
       if (field.absent()) field.set(*field.absent());
   for (const TomlEntry& entry : entries) {
-    const Fields all = fields();
     if (const Field* found = all.find(entry.key)) {
       apply(*found, entry);
       continue;
