@@ -56,7 +56,7 @@ TEST(Tokenize, ShowsHowLinesAreCut) {
   EXPECT_EQ(ids, "3\n") << "an unknown word is <unk>";
 }
 
-TEST(Translate, LeavesOutTheUnknownWordWhereAskedTo) {
+TEST(UnknownWords, AreLeftOutWhereAskedTo) {
   const TemporaryFolder folder;
   // Names that are seen twice, once on each side, are unknown: the model learns to write <unk>.
   std::string source;
