@@ -94,6 +94,10 @@ Variable mean(const Operand& x, const Axes& axes = {}, bool keep = false);
 Variable max(const Operand& x, const Axes& axes = {}, bool keep = false);
 /// mean((x - mean(x))^2): the sum is divided by n, not by n - 1.
 Variable variance(const Operand& x, const Axes& axes = {}, bool keep = false);
+/// The place of the largest element along the last axis: the first of equals, or the first NaN
+/// where there is one. It has no gradient. Throws Error where there is no element. Shapes: x (...,
+/// n) -> (...).
+Ids argmax(const Operand& x);
 /// y_i = x_0 + ... + x_i along `axis`, of the shape of x
 Variable cumsum(const Operand& x, int axis);
 
@@ -172,6 +176,17 @@ Variable embedding(const Ids& ids, const Operand& table, Real scale = 1);
 /// Shapes: x (n, m), ids (n) -> (n).
 Variable pick(const Operand& x, const Ids& ids);
 
+// Rows of sequences ------------------------------------------------------------------------------
+// One row for each sequence. A sequence without rows gives zeros.
+// Shapes: x (spans.rows(), d) -> (spans.count(), d).
+
+/// The mean of the rows, summed in double.
+Variable mean_rows(const Operand& x, const Spans& spans);
+/// The largest number of each column. Where several are equal, the gradient goes to the first row.
+Variable max_rows(const Operand& x, const Spans& spans);
+Variable first_rows(const Operand& x, const Spans& spans);
+Variable last_rows(const Operand& x, const Spans& spans);
+
 // Normalisation and regularisation ---------------------------------------------------------------
 
 /// exp(x_i) / sum_j exp(x_j) over the last axis
@@ -248,6 +263,24 @@ Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids
 Variable copy_cross_entropy(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                             const Operand& gate, const Operand& copied, const Ids& gold,
                             const CrossEntropy& options = {});
+
+/// How many rows a classifier gets right. Those of several batches add up.
+struct Accuracy {
+  Index correct = 0;
+  Index counted = 0;
+
+  /// Within [0, 1]; NaN where nothing was counted.
+  double share() const { return static_cast<double>(correct) / static_cast<double>(counted); }
+  Accuracy& operator+=(const Accuracy& other) {
+    correct += other.correct;
+    counted += other.counted;
+    return *this;
+  }
+};
+/// Counts the rows whose argmax() is the gold id. A row that holds a NaN is wrong. Rows whose gold
+/// id is `ignore` do not count.
+/// Shapes: logits (n, classes), gold (n).
+Accuracy accuracy(const Operand& logits, const Ids& gold, std::optional<Id> ignore = std::nullopt);
 
 // Attention --------------------------------------------------------------------------------------
 // The position of query i among the keys of its sequence is p_i = i + (number of keys - number of
@@ -499,6 +532,12 @@ Variable conv2d(const Operand& x, const Operand& weight, const OptionalOperand& 
 Variable max_pool2d(const Operand& x, Extent2d size, Extent2d stride = {0, 0});
 /// The same with the mean of each window.
 Variable mean_pool2d(const Operand& x, Extent2d size, Extent2d stride = {0, 0});
+/// Cuts images into squares of `size` by `size` pixels, p = size, and gives a row for each: row by
+/// row of squares, and within a square row by row of pixels. Throws Error where p does not divide
+/// the height and the width.
+/// Shapes: x (n, height, width, d) -> (n (height / p) (width / p), p p d).
+/// Source: Dosovitskiy et al. 2021, section 3.1.
+Variable patches(const Operand& x, Index size);
 
 // Control ----------------------------------------------------------------------------------------
 

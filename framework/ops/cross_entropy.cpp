@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "framework/kernels/gemm.h"
@@ -96,6 +97,20 @@ Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntrop
     if (dy.item() != 1) kernels::scale(work.size(), dy.item(), work.data());
     dx.pass(std::move(work));
   });
+}
+
+Accuracy accuracy(const Operand& logits, const Ids& gold, std::optional<Id> ignore) {
+  check(logits.rank() == 2, "accuracy", "expected logits (n, classes); got {}", logits.shape());
+  const Index classes = logits.columns();
+  Accuracy result;
+  result.counted = counted_rows("accuracy", logits.rows(), classes, gold, {.ignore = ignore});
+  if (result.counted == 0) return result;
+  const Ids best = argmax(logits);
+  for (Index i = 0; i < gold.size(); ++i) {
+    const bool number = !std::isnan(logits.data()[i * classes + std::as_const(best)[i]]);
+    result.correct += ignore != gold[i] && best[i] == gold[i] && number;
+  }
+  return result;
 }
 
 namespace {

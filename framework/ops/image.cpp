@@ -147,4 +147,22 @@ Variable mean_pool2d(const Operand& x, Extent2d size, Extent2d stride) {
   });
 }
 
+Variable patches(const Operand& x, Index size) {
+  check(x.rank() == 4, "patches", "expected x (n, height, width, d); got {}", x.shape());
+  check(size >= 1, "patches", "expected patches of at least 1 pixel; got {}", size);
+  const Index n = x.shape()[0];
+  const Index height = x.shape()[1];
+  const Index width = x.shape()[2];
+  const Index d = x.shape()[3];
+  const bool divides = height % size == 0 && width % size == 0;
+  check(divides && height > 0 && width > 0, "patches",
+        "expected images that patches of {} x {} pixels divide; got {}", size, size, x.shape());
+  const Index down = height / size;
+  const Index across = width / size;
+  const auto at = x.where();
+  const Variable cut = reshape({x, at}, {n, down, size, across, size, d});
+  const Variable squares = permute({cut, at}, {0, 1, 3, 2, 4, 5});
+  return reshape({squares, at}, Shape{n * down * across, size * size * d});
+}
+
 }  // namespace heed

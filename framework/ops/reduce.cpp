@@ -171,6 +171,17 @@ Variable max(const Operand& x, const Axes& axes, bool keep) {
   });
 }
 
+Ids argmax(const Operand& x) {
+  check(x.rank() >= 1, "argmax", "expected at least one axis; got a scalar");
+  const Index n = x.shape()[x.rank() - 1];
+  check(n > 0, "argmax", "expected something along the last axis; got {}", x.shape());
+  const Shape shape = x.shape().without(x.rank() - 1);
+  Tensor largest(shape);
+  Ids position(shape);
+  kernels::max({.outer = shape.size(), .n = n}, x.data(), largest.data(), position.data());
+  return position;
+}
+
 Variable variance(const Operand& x, const Axes& axes, bool keep) {
   const Reduction reduction("variance", x.shape(), axes, keep);
   const auto middle = middle_axis(x.shape(), reduction);

@@ -76,7 +76,8 @@ const std::set<std::string> plain = {
     "abs",          "power",       "clamp",       "sin",       "cos",          "tanh",
     "relu",         "sum",         "mean",        "max",       "cumsum",       "matmul",
     "reshape",      "slice",       "concat",      "stack",     "permute",      "transpose",
-    "broadcast_to", "gather",      "scatter_add", "pick",      "final_states", "recompute"};
+    "broadcast_to", "gather",      "scatter_add", "pick",      "final_states", "recompute",
+    "first_rows",   "last_rows",   "patches"};
 
 std::vector<std::string> lines_of(const char* path) {
   std::ifstream in(path);

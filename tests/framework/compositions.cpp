@@ -6,7 +6,8 @@ namespace {
 
 std::vector<Composition> all(bool small) {
   std::vector<Composition> table;
-  for (auto add : {add_row_compositions, add_attention_compositions, add_sequence_compositions})
+  for (auto add : {add_row_compositions, add_attention_compositions, add_sequence_compositions,
+                   add_pooling_compositions})
     add(table, small);
   return table;
 }

@@ -47,8 +47,10 @@ std::vector<Tensor> draw(const Composition& c, std::uint64_t seed);
 // Each has a file of its own and adds small shapes, or those of the benchmarks' cases.
 // - rows: norms, softmax, losses, dropout, elementwise functions
 // - sequences: recurrences and convolutions
+// - pooling: rows of sequences pooled to one
 void add_row_compositions(std::vector<Composition>& table, bool small);
 void add_attention_compositions(std::vector<Composition>& table, bool small);
 void add_sequence_compositions(std::vector<Composition>& table, bool small);
+void add_pooling_compositions(std::vector<Composition>& table, bool small);
 
 }  // namespace heed::test

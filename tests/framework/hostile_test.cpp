@@ -400,6 +400,10 @@ void add_spans(std::vector<Call>& calls) {
     calls.push_back({"final_states", [=] {
                        return final_states(x, spans, true, parameter({2, 4}));
                      }});
+    calls.push_back({"mean_rows", [=] { return mean_rows(x, spans); }});
+    calls.push_back({"max_rows", [=] { return max_rows(x, spans); }});
+    calls.push_back({"first_rows", [=] { return first_rows(x, spans); }});
+    calls.push_back({"last_rows", [=] { return last_rows(x, spans); }});
     add_convolutions(calls, spans);
     add_rotary(calls, spans);
   }
@@ -411,6 +415,9 @@ void add_images(std::vector<Call>& calls) {
     calls.push_back({"max_pool2d", [=] { return max_pool2d(x, {i, 1}); }});
     calls.push_back({"max_pool2d", [=] { return max_pool2d(x, {1, 2}, {1, i}); }});
     calls.push_back({"mean_pool2d", [=] { return mean_pool2d(x, {2, i}); }});
+    calls.push_back({"patches", [=] { return patches(x, i); }});
+    calls.push_back({"patches", [=] { return patches(parameter({2, 0, 0, 3}), i); }});
+    calls.push_back({"patches", [=] { return patches(parameter({0, 5, 5, 0}), i); }});
     calls.push_back({"mean_pool2d", [=] { return mean_pool2d(x, {2, 2}, {i, i}); }});
     calls.push_back({"conv2d", [=] {
                        return conv2d(x, parameter({3, 2, 2, 2}), Variable(), {.stride = {i, 1}});

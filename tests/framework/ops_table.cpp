@@ -377,10 +377,10 @@ void add_control(std::vector<OpRow>& t) {
 const std::vector<OpRow>& op_table() {
   static const std::vector<OpRow> table = [] {
     std::vector<OpRow> t;
-    for (auto add :
-         {add_broadcasting, add_arithmetic, add_unary, add_reductions, add_products, add_shapes,
-          add_rows, add_normalisation, add_feed_forward, add_losses, add_copying_losses,
-          add_attention, add_attention_family, add_recurrence, add_convolution, add_control})
+    for (auto add : {add_broadcasting, add_arithmetic, add_unary, add_reductions, add_products,
+                     add_shapes, add_rows, add_normalisation, add_feed_forward, add_losses,
+                     add_copying_losses, add_attention, add_attention_family, add_recurrence,
+                     add_convolution, add_pooling, add_control})
       add(t);
     return t;
   }();

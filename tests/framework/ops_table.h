@@ -25,6 +25,9 @@ struct Input {
   Input(Kind k, Shape s, double l = 0.3, double h = 1.5) : kind(k), shape(s), low(l), high(h) {}
 };
 
+/// The elements that a row must give, in order, by plain loops in double.
+using Reference = std::function<std::vector<double>(std::span<const Tensor> inputs)>;
+
 /// A row of the table of ops: an op on inputs of certain shapes.
 struct OpRow {
   // The name of the op in framework/ops.h, then what is special about this row.
@@ -33,6 +36,7 @@ struct OpRow {
   std::vector<Input> inputs;
   Compute compute;
   double tolerance_factor = 1;
+  Reference reference = nullptr;
 };
 
 const std::vector<OpRow>& op_table();
@@ -43,6 +47,7 @@ std::vector<Tensor> draw(const OpRow& row, std::uint64_t seed);
 void add_attention_family(std::vector<OpRow>& table);  // attention_rows.cpp
 void add_recurrence(std::vector<OpRow>& table);        // recurrent_rows.cpp
 void add_convolution(std::vector<OpRow>& table);       // ops_table_convolution.cpp
+void add_pooling(std::vector<OpRow>& table);           // pooling_rows.cpp
 
 // Helpers for rows -------------------------------------------------------------------------------
 inline Input positive(Shape shape) { return {shape, 0.5, 2}; }

@@ -27,6 +27,19 @@ TEST_P(Gradients, MatchDifferences) {
   }
 }
 
+TEST_P(Gradients, BelongToTheValuesOfTheReference) {
+  const OpRow& row = op_table()[GetParam()];
+  if (!row.reference) return;
+  const std::vector<Tensor> inputs = draw(row, 6);
+  const Variable y = row.compute(std::vector<Variable>(inputs.begin(), inputs.end()));
+  const std::vector<double> expected = row.reference(inputs);
+  ASSERT_EQ(static_cast<std::size_t>(y.size()), expected.size()) << row.op << ", " << row.what;
+  const double tolerance = sizeof(Real) == 8 ? 1e-12 : 1e-6;
+  for (Index i = 0; i < y.size(); ++i)
+    ASSERT_NEAR(static_cast<double>(y.data()[i]), expected[static_cast<std::size_t>(i)], tolerance)
+        << row.op << ", " << row.what << ", element " << i;
+}
+
 /// An input that has no part in the result has a gradient of zeros. Only the gradient of an input
 /// that was not used is undefined.
 TEST_P(Gradients, AreDefined) {

@@ -382,6 +382,19 @@ void add_images(std::vector<Row>& t) {
                 OP(conv2d(x[0], x[1], x[2], {.stride = {1, 1}, .padding = {1, 0}}))}});
   t.push_back({{"max_pool2d", "", {images}, OP(max_pool2d(x[0], {3, 2}, {1, 2}))}});
   t.push_back({{"mean_pool2d", "", {images}, OP(mean_pool2d(x[0], {3, 2}, {1, 2}))}});
+  t.push_back({{"patches", "", {any({5, 40, 32, 17})}, OP(patches(x[0], 4))}});
+}
+
+void add_pooling(std::vector<Row>& t) {
+  const Spans spans = mixed(60, 40);
+  const Input x = any({spans.rows(), 75});
+  t.push_back({{"mean_rows", "", {x}, [=](Xs v) { return mean_rows(v[0], spans); }}});
+  t.push_back({{"max_rows", "", {x}, [=](Xs v) { return max_rows(v[0], spans); }}});
+  const Input many = any({spans.rows(), 800});
+  t.push_back(
+      {{"first_rows", "", {many}, [=](Xs v) { return first_rows(v[0], spans); }}, true, false});
+  t.push_back(
+      {{"last_rows", "", {many}, [=](Xs v) { return last_rows(v[0], spans); }}, true, false});
 }
 
 void add_sequences(std::vector<Row>& t) {
@@ -390,6 +403,7 @@ void add_sequences(std::vector<Row>& t) {
   add_cells(t);
   add_convolutions(t);
   add_images(t);
+  add_pooling(t);
 }
 
 const std::vector<Row>& rows() {

@@ -87,6 +87,26 @@ const double big = sizeof(Real) == 8 ? 1000 : 100;
 
 #define CALL(...) []() -> Variable { return __VA_ARGS__; }
 
+Tensor numbers(const Ids& ids) {
+  Tensor x(ids.shape());
+  for (Index i = 0; i < x.size(); ++i)
+    x[i] = static_cast<Real>(ids[i]);
+  return x;
+}
+/// (correct, counted)
+Tensor numbers(const Accuracy& a) {
+  return vector({static_cast<double>(a.correct), static_cast<double>(a.counted)});
+}
+
+/// The cross entropies of rows whose gold is class 0, of two equal classes, and their nats.
+using Nats = double*;
+Variable nats_of(const std::function<Variable(Nats)>& loss) {
+  double nats = 0;
+  const Variable y = loss(&nats);
+  return vector({static_cast<double>(y.item()), nats});
+}
+const Tensor two_equal({2, 2}, {0, 0, 0, 0});
+
 const Tensor matrix = tensor({2, 3}, {1, 2, 3, 4, 5, 6});
 const Tensor triple = vector({-2, 0, 3});
 
@@ -140,6 +160,12 @@ const std::vector<ValueRow> by_hand{
      {nan, -inf}},
     {"max of columns with NaN", CALL(max(tensor({2, 3}, {1, nan, 3, nan, -inf, -inf}), {0})), {3},
      {nan, nan, 3}},
+    {"argmax", CALL(numbers(argmax(matrix))), {2}, {2, 2}},
+    {"argmax of equals", CALL(numbers(argmax(vector({1, 3, 3})))), {}, {1}},
+    {"argmax of -infinity", CALL(numbers(argmax(vector({-inf, -inf})))), {}, {0}},
+    {"argmax with NaN", CALL(numbers(argmax(tensor({2, 3}, {inf, nan, nan, nan, 1, inf})))), {2},
+     {1, 0}},
+    {"argmax of no rows", CALL(numbers(argmax(Tensor({0, 3})))), {0}, {}},
     {"variance", CALL(variance(matrix)), {}, {35.0 / 12}},
     {"variance of one", CALL(variance(vector({7}))), {}, {0}},
     {"variance far from 0", CALL(variance(vector({10001, 10002, 10003}))), {}, {2.0 / 3}},
@@ -165,6 +191,29 @@ const std::vector<ValueRow> by_hand{
     {"embedding", CALL(embedding(Ids({1, 2}, {1, 1}), matrix, 2)), {1, 2, 3},
      {8, 10, 12, 8, 10, 12}},
     {"pick", CALL(pick(matrix, ids({2, 0}))), {2}, {3, 4}},
+    // Rows of sequences: of 3 rows the last one is padding, then a sequence without rows.
+    {"mean_rows", CALL(mean_rows(tensor({6, 2}, {1, 2, 3, 5, 9, 9, 9, 9, 9, 9, 9, 9}),
+                                 Spans::padded({2, 0}, 3))),
+     {2, 2}, {2, 3.5, 0, 0}},
+    {"max_rows", CALL(max_rows(tensor({6, 2}, {-1, -2, -3, -1, 9, 9, 9, 9, 9, 9, 9, 9}),
+                               Spans::padded({2, 0}, 3))),
+     {2, 2}, {-1, -1, 0, 0}},
+    {"max_rows with NaN", CALL(max_rows(tensor({3, 2}, {1, nan, nan, 2, 3, 4}),
+                                        Spans::packed({2, 1}))),
+     {2, 2}, {nan, nan, 3, 4}},
+    {"first_rows", CALL(first_rows(tensor({4, 1}, {1, 2, 9, 4}), Spans::padded({2, 1}, 2))),
+     {2, 1}, {1, 9}},
+    {"first_rows of none", CALL(first_rows(tensor({1, 1}, {7}), Spans::packed({0, 1, 0}))),
+     {3, 1}, {0, 7, 0}},
+    {"last_rows", CALL(last_rows(tensor({4, 1}, {1, 2, 9, 4}), Spans::padded({2, 1}, 2))),
+     {2, 1}, {2, 9}},
+    {"last_rows of none", CALL(last_rows(tensor({1, 1}, {7}), Spans::packed({0, 1, 0}))),
+     {3, 1}, {0, 7, 0}},
+    // An image of 2 x 4 pixels of one number, in squares of 2 x 2.
+    {"patches", CALL(patches(tensor({1, 2, 4, 1}, {1, 2, 3, 4, 5, 6, 7, 8}), 2)), {2, 4},
+     {1, 2, 5, 6, 3, 4, 7, 8}},
+    {"patches of one pixel", CALL(patches(tensor({1, 1, 2, 2}, {1, 2, 3, 4}), 1)), {2, 2},
+     {1, 2, 3, 4}},
     // Normalisation and dropout.
     {"softmax", CALL(softmax(vector({0, std::log(3.0)}))), {2}, {0.25, 0.75}},
     {"softmax, masked", CALL(softmax(vector({0, -inf, 0}))), {3}, {0.5, 0, 0.5}},
@@ -189,6 +238,25 @@ const std::vector<ValueRow> by_hand{
      CALL(cross_entropy(tensor({1, 2}, {0, std::log(3.0)}), ids({1}),
                         {.label_smoothing = Real(0.2)})),
      {}, {0.9 * std::log(4.0 / 3) + 0.1 * std::log(4.0)}},
+    // Id 0 is a class like every other one.
+    {"cross_entropy of class 0",
+     CALL(nats_of([](Nats n) { return cross_entropy(two_equal, ids({0, 0}), {.nats = n}); })), {2},
+     {std::log(2.0), 2 * std::log(2.0)}},
+    {"linear_cross_entropy of class 0",
+     CALL(nats_of([](Nats n) {
+       return linear_cross_entropy(two_equal, two_equal, ids({0, 0}), {.nats = n});
+     })), {2}, {std::log(2.0), 2 * std::log(2.0)}},
+    {"copy_cross_entropy of class 0",  // -log(0.5 0.5 + 0.5 0.25)
+     CALL(nats_of([](Nats n) {
+       return copy_cross_entropy(two_equal, two_equal, Variable(), vector({0, 0}),
+                                 vector({0.25, 0.25}), ids({0, 0}), {.nats = n});
+     })), {2}, {-std::log(0.375), -2 * std::log(0.375)}},
+    {"accuracy", CALL(numbers(accuracy(matrix, ids({2, 1})))), {2}, {1, 2}},
+    {"accuracy of class 0", CALL(numbers(accuracy(two_equal, ids({0, 1})))), {2}, {1, 2}},
+    {"accuracy, ignoring", CALL(numbers(accuracy(matrix, ids({2, 0}), 0))), {2}, {1, 1}},
+    {"accuracy, all ignored", CALL(numbers(accuracy(Tensor({1, 0}), ids({7}), 7))), {2}, {0, 0}},
+    {"accuracy with NaN", CALL(numbers(accuracy(tensor({2, 2}, {nan, 1, 1, nan}), ids({0, 0})))),
+     {2}, {0, 2}},
     {"cross_entropy of large", CALL(cross_entropy(tensor({1, 2}, {1e4, 0}), ids({1}))), {}, {1e4}},
 };
 // clang-format on
@@ -551,6 +619,27 @@ const std::vector<BadRow> bad_calls{
      "[feed_forward] expected b2 of shape (4,); got (3,)"},
     {CALL(feed_forward(v3, a23, Variable(), Tensor({4, 2}), Variable(), Activation::gelu, 2)),
      "[feed_forward] expected a probability within [0, 1]; got 2"},
+    {CALL(numbers(argmax(Tensor::full({}, 1)))),
+     "[argmax] expected at least one axis; got a scalar"},
+    {CALL(numbers(argmax(Tensor({2, 0})))),
+     "[argmax] expected something along the last axis; got (2, 0)"},
+    {CALL(numbers(accuracy(v3, ids({0})))), "[accuracy] expected logits (n, classes); got (3,)"},
+    {CALL(numbers(accuracy(a23, ids({0, 3})))), "[accuracy] expected gold ids within [0, 3); got 3"},
+    {CALL(numbers(accuracy(a23, ids({0})))),
+     "[accuracy] expected a gold id for each of 2 rows; got (1,)"},
+    {CALL(mean_rows(a23, Spans::packed({1}))),
+     "[mean_rows] expected x (rows, d) with spans over its rows; got (2, 3) and spans over 1 rows"},
+    {CALL(max_rows(v3, Spans::packed({3}))),
+     "[max_rows] expected x (rows, d) with spans over its rows; got (3,) and spans over 3 rows"},
+    {CALL(first_rows(a23, {})),
+     "[first_rows] expected x (rows, d) with spans over its rows; got (2, 3) and spans over 0 "
+     "rows"},
+    {CALL(last_rows(a23, {})),
+     "[last_rows] expected x (rows, d) with spans over its rows; got (2, 3) and spans over 0 rows"},
+    {CALL(patches(a23, 2)), "[patches] expected x (n, height, width, d); got (2, 3)"},
+    {CALL(patches(Tensor({1, 4, 6, 3}), 4)),
+     "[patches] expected images that patches of 4 x 4 pixels divide; got (1, 4, 6, 3)"},
+    {CALL(patches(Tensor({1, 4, 6, 3}), 0)), "[patches] expected patches of at least 1 pixel; got 0"},
     {CALL(softmax(Tensor::full({}, 1))), "[softmax] expected at least one axis; got a scalar"},
 };
 // clang-format on
