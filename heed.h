@@ -121,6 +121,7 @@
 #include "layers/embedding.h"
 #include "layers/linear.h"
 #include "layers/norm.h"
+#include "layers/pooling.h"
 #include "layers/positions.h"
 #include "layers/recurrent.h"
 #include "layers/transformer_layers.h"
