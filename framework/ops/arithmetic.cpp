@@ -1,11 +1,13 @@
 #include "framework/kernels/elementwise.h"
 #include "framework/ops.h"
 #include "framework/ops/detail.h"
+#include "framework/ops/views.h"
 
 namespace heed {
 
 using detail::give;
 using detail::give_computed;
+using detail::kept_for;
 using detail::layout;
 
 Variable operator+(const Operand& a, const Operand& b) {
@@ -31,17 +33,18 @@ Variable operator*(const Operand& a, const Operand& b) {
   kernels::multiply(layout(y.shape(), {a.shape(), b.shape()}), a.data(), b.data(), y.data(),
                     Mode::assign);
   // da = dy b, db = dy a
-  return record("*", y, {a, b},
-                [a = a.value(), b = b.value()](const Tensor& dy, Gradient da, Gradient db) {
-                  const auto times = [&dy](const Tensor& other) {
-                    return [&](Real* out, Mode mode) {
-                      kernels::multiply(layout(dy.shape(), {dy.shape(), other.shape()}), dy.data(),
-                                        other.data(), out, mode);
-                    };
-                  };
-                  give_computed(da, dy.shape(), times(b));
-                  give_computed(db, dy.shape(), times(a));
-                });
+  return record(
+      "*", y, {a, b},
+      [a = kept_for(b, a), b = kept_for(a, b)](const Tensor& dy, Gradient da, Gradient db) {
+        const auto times = [&dy](const Tensor& other) {
+          return [&](Real* out, Mode mode) {
+            kernels::multiply(layout(dy.shape(), {dy.shape(), other.shape()}), dy.data(),
+                              other.data(), out, mode);
+          };
+        };
+        give_computed(da, dy.shape(), times(b));
+        give_computed(db, dy.shape(), times(a));
+      });
 }
 
 Variable operator/(const Operand& a, const Operand& b) {

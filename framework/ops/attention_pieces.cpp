@@ -7,6 +7,7 @@ namespace heed {
 
 namespace {
 
+using detail::kept_for;
 using detail::output_of;
 using detail::rows_of;
 using detail::zero_rest;
@@ -109,8 +110,8 @@ Variable dot_scores(const Operand& q, const Operand& k, const Pairing& pairing) 
   // dq_i = sum_j ds_ij k_j, dk_j = sum_i ds_ij q_i
   return record(
       "dot_scores", s, {q, k},
-      [layout = std::move(layout), q = q.value(), k = k.value()](const Tensor& ds, Gradient dq,
-                                                                 Gradient dk) {
+      [layout = std::move(layout), q = kept_for(k, q), k = kept_for(q, k)](
+          const Tensor& ds, Gradient dq, Gradient dk) {
         const kernels::ScoresShape shape = layout.shape();
         if (dq)
           kernels::sum_keys(shape, ds.data(), rows_of(k), rows_of(dq, layout.pairing.queries));
@@ -130,8 +131,8 @@ Variable weighted_values(const Operand& weights, const Operand& values, const Pa
                     {y.data(), y.columns()});
   // dw_ij = dy_i . v_j, dv_j = sum_i w_ij dy_i
   return record("weighted_values", y, {weights, values},
-                [layout = std::move(layout), w = weights.value(), v = values.value()](
-                    const Tensor& dy, Gradient dw, Gradient dv) {
+                [layout = std::move(layout), w = kept_for(values, weights),
+                 v = kept_for(weights, values)](const Tensor& dy, Gradient dw, Gradient dv) {
                   const kernels::ScoresShape shape = layout.shape();
                   if (dw) kernels::dot_scores(shape, rows_of(dy), rows_of(v), output_of(dw));
                   if (dv)
@@ -261,8 +262,8 @@ Variable weighted_queries(const Operand& weights, const Operand& queries, const 
                        {y.data(), y.columns()});
   // dw_ij = q_i . dy_j, dq_i = sum_j w_ij dy_j
   return record("weighted_queries", y, {weights, queries},
-                [layout = std::move(layout), w = weights.value(), q = queries.value()](
-                    const Tensor& dy, Gradient dw, Gradient dq) {
+                [layout = std::move(layout), w = kept_for(queries, weights),
+                 q = kept_for(weights, queries)](const Tensor& dy, Gradient dw, Gradient dq) {
                   const kernels::ScoresShape shape = layout.shape();
                   if (dw) kernels::dot_scores(shape, rows_of(q), rows_of(dy), output_of(dw));
                   if (dq)

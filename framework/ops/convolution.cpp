@@ -10,6 +10,7 @@
 
 namespace heed {
 
+using detail::kept_for;
 using detail::matrix_of;
 using detail::output_of;
 using detail::rows_of;
@@ -94,8 +95,8 @@ Variable conv1d(const Operand& x, const Operand& weight, const OptionalOperand& 
   kernels::linear(rows_of(windows), matrix_of(weight.value()), bias.data(), rows_of(y));
   if (taps.padded()) taps.zero_padding(y);
   return record(op, y, {x, weight, bias},
-                [taps, x = x.value(), w = weight.value()](const Tensor& dy_rows, Gradient dx,
-                                                          Gradient dw, Gradient db) {
+                [taps, x = kept_for(weight, x), w = weight.value()](
+                    const Tensor& dy_rows, Gradient dx, Gradient dw, Gradient db) {
                   const Tensor dy = taps.of_sequences(dy_rows);
                   if (db) kernels::sum_rows(rows_of(dy), output_of(db));
                   if (dw) {  // dW = dy^T windows
@@ -120,8 +121,8 @@ Variable depthwise_conv1d(const Operand& x, const Operand& weight, const Optiona
   Tensor y({rows, d});
   kernels::depthwise(taps.taps, d, x.data(), weight.data(), bias.data(), y.data());
   return record(op, y, {x, weight, bias},
-                [taps, d, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx,
-                                                             Gradient dw, Gradient db) {
+                [taps, d, x = kept_for(weight, x), w = weight.value()](
+                    const Tensor& dy, Gradient dx, Gradient dw, Gradient db) {
                   if (dx)
                     kernels::depthwise_backward_x(taps.taps, d, w.data(), dy.data(), output_of(dx));
                   if (dw)

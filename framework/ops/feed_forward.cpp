@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "framework/kernels/gemm.h"
+#include "framework/kernels/move.h"
 #include "framework/kernels/rows.h"
 #include "framework/ops.h"
 #include "framework/ops/views.h"
@@ -11,6 +12,7 @@ namespace heed {
 
 namespace {
 
+using detail::kept_for;
 using detail::output_of;
 using detail::rows_of;
 
@@ -86,18 +88,25 @@ struct FeedForward {
   /// `kept` may be overwritten: nobody reads it again.
   void backward(Tensor& kept, const Tensor& dy, Gradient dx, Gradient dw1, Gradient db1,
                 Gradient dw2, Gradient db2) const {
+    if (db2) kernels::sum_rows(rows_of(dy), output_of(db2));
+    const bool wants_hidden = dx || dw1 || db1;
+    if (!wants_hidden && !dw2) return;
+    const Index rows = kept.shape()[0];  // x may be released
     Tensor dhidden({block, hidden()});
-    const kernels::RightOperand to_hidden(rows(), rows_of(w2));
-    const kernels::RightOperand to_input(dx ? rows() : 0, rows_of(w1));
+    const kernels::RightOperand to_hidden(wants_hidden ? rows : 0, rows_of(w2));
+    const kernels::RightOperand to_input(dx ? rows : 0, rows_of(w1));
     // Once even without rows, for gradients that are assigned.
-    for (Index i = 0; i < std::max<Index>(rows(), 1); i += block) {
-      const Index count = std::min(block, rows() - i);
+    for (Index i = 0; i < std::max<Index>(rows, 1); i += block) {
+      const Index count = std::min(block, rows - i);
       const Index first = i * hidden();
       const auto mode = [i](const Gradient& g) { return i == 0 ? g.mode() : Mode::accumulate; };
       const kernels::ConstMatrix d = block_of(dy, i, count);
       const kernels::Matrix h = kernels::dense(kept.data() + first, count, hidden());
       const kernels::Matrix dz = kernels::dense(dhidden.data(), count, hidden());
-      to_hidden.multiply(d, nullptr, dz, Mode::assign);  // dh = dy W2
+      if (wants_hidden)
+        to_hidden.multiply(d, nullptr, dz, Mode::assign);  // dh = dy W2
+      else
+        kernels::fill(count * hidden(), 0, dz.data);
       if (is_relu)
         kernels::relu_hidden_backward(count * hidden(), mask, h.data, dz.data);
       else  // h takes the place of z
@@ -107,9 +116,8 @@ struct FeedForward {
       if (dw1) kernels::gemm(transposed(dz), block_of(x, i, count), rows_of(dw1), mode(dw1));
       if (db1) kernels::sum_rows(dz, {db1.data(), mode(db1)});
       if (dx)
-        to_input.multiply(dz, nullptr, rows_of(dx).block(i, 0, count, x.columns()), dx.mode());
+        to_input.multiply(dz, nullptr, rows_of(dx).block(i, 0, count, w1.columns()), dx.mode());
     }
-    if (db2) kernels::sum_rows(rows_of(dy), output_of(db2));
   }
 };
 
@@ -125,15 +133,16 @@ Variable feed_forward(const Operand& x, const Operand& w1, const OptionalOperand
   bool keeps = false;
   for (const Variable* input : std::initializer_list<const Variable*>{&x, &w1, &b1, &w2, &b2})
     keeps = keeps || Tape::needs_gradient(*input);
-  const FeedForward layer{.x = x.value(),
-                          .w1 = w1.value(),
-                          .w2 = w2.value(),
-                          .is_relu = is_relu,
-                          .mask = {p, key},
-                          .block = block_rows(x.rows())};
+  FeedForward layer{.x = x.value(),
+                    .w1 = w1.value(),
+                    .w2 = w2.value(),
+                    .is_relu = is_relu,
+                    .mask = {p, key},
+                    .block = block_rows(x.rows())};
   Tensor y(x.shape().with(x.rank() - 1, w2.shape()[0]));
   Tensor kept({keeps ? layer.rows() : layer.block, layer.hidden()});
   layer.forward(b1.data(), b2.data(), keeps, kept, y);
+  layer.x = kept_for(w1, x);
   return record(
       "feed_forward", y, {x, w1, b1, w2, b2},
       [layer, kept](const Tensor& dy, Gradient dx, Gradient dw1, Gradient db1, Gradient dw2,

@@ -11,6 +11,7 @@ namespace heed {
 
 namespace {
 
+using detail::kept_for;
 using detail::matrix_of;
 using detail::output_of;
 using detail::rows_of;
@@ -122,8 +123,8 @@ Variable conv2d(const Operand& x, const Operand& weight, const OptionalOperand& 
                     kernels::dense(y.data() + group.y_offset(out), group.rows(), out));
   });
   return record(op, y, {x, weight, bias},
-                [all, x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx, Gradient dw,
-                                                         Gradient db) {
+                [all, x = kept_for(weight, x), w = weight.value()](const Tensor& dy, Gradient dx,
+                                                                   Gradient dw, Gradient db) {
                   conv2d_backward(all, x, w, dy, dx, dw, db);
                 });
 }

@@ -5,6 +5,7 @@
 
 namespace heed {
 
+using detail::kept_for;
 using detail::output_of;
 using detail::rows_of;
 
@@ -17,14 +18,14 @@ Variable linear(const Operand& x, const Operand& weight, const OptionalOperand& 
   Tensor y(x.shape().with(x.rank() - 1, n));
   kernels::linear(rows_of(x.value()), rows_of(weight.value()), bias.data(), rows_of(y));
   // dx = dy W, dW = dy^T x, db = sum of dy's rows
-  return record(
-      "linear", y, {x, weight, bias},
-      [x = x.value(), w = weight.value()](const Tensor& dy, Gradient dx, Gradient dw, Gradient db) {
-        const kernels::ConstMatrix d = rows_of(dy);
-        if (dx) kernels::gemm(d, rows_of(w), rows_of(dx), dx.mode());
-        if (dw) kernels::gemm(transposed(d), rows_of(x), rows_of(dw), dw.mode());
-        if (db) kernels::sum_rows(d, output_of(db));
-      });
+  return record("linear", y, {x, weight, bias},
+                [x = kept_for(weight, x), w = weight.value()](const Tensor& dy, Gradient dx,
+                                                              Gradient dw, Gradient db) {
+                  const kernels::ConstMatrix d = rows_of(dy);
+                  if (dx) kernels::gemm(d, rows_of(w), rows_of(dx), dx.mode());
+                  if (dw) kernels::gemm(transposed(d), rows_of(x), rows_of(dw), dw.mode());
+                  if (db) kernels::sum_rows(d, output_of(db));
+                });
 }
 
 Variable linear(const Operand& x, const Operand& weight) {

@@ -5,6 +5,7 @@
 #include "framework/kernels/parallel.h"
 #include "framework/ops.h"
 #include "framework/ops/detail.h"
+#include "framework/ops/views.h"
 
 namespace heed {
 
@@ -140,7 +141,8 @@ Variable matmul(const Operand& a, const Operand& b, Transpose transpose) {
   multiply(leading, x, w, y.data(), out.strides, Mode::assign);
   // da = dy op(b)^T, or where a was transposed op(b) dy^T; db = op(a)^T dy, or dy^T op(a)
   return record("matmul", y, {a, b},
-                [=, a = a.value(), b = b.value()](const Tensor& dy, Gradient da, Gradient db) {
+                [=, a = detail::kept_for(b, a), b = detail::kept_for(a, b)](
+                    const Tensor& dy, Gradient da, Gradient db) {
                   const Matrices g = out.of(dy);
                   const Matrices gt = g.as_transposed();
                   if (da && !transpose.a)

@@ -37,6 +37,12 @@ inline kernels::Matrix matrix_of(const Gradient& dx) {
   return kernels::dense(dx.data(), dx.shape()[0], columns_after_first(dx.shape()));
 }
 
+/// x, for a backward function that reads it for the gradient of `other` alone. Undefined where
+/// `other` gets no gradient, as a frozen weight: x may then be released.
+inline Tensor kept_for(const Variable& other, const Variable& x) {
+  return Tape::needs_gradient(other) ? x.value() : Tensor();
+}
+
 /// Null where the gradient is not wanted.
 inline kernels::Output output_of(const Gradient& dx) {
   return {dx ? dx.data() : nullptr, dx.mode()};
