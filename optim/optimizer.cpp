@@ -1,6 +1,8 @@
 #include "optim/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "framework/kernels/update.h"
 
@@ -54,24 +56,49 @@ void check_distinct(const std::vector<NamedParameter>& parameters) {
 Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moments)
     : lr_(lr), parameters_(heed::parameters(model)) {
   check_distinct(parameters_);
-  Index begin = 0;
-  for (const auto& [name, parameter] : parameters_) {
-    parameter.mark_optimized();
-    slots_.push_back({.begin = begin, .size = parameter.value().size()});
-    begin += slots_.back().size;
-  }
   steps_.assign(parameters_.size(), 0);
+  slot_of_.assign(parameters_.size(), no_slot);
+  Index begin = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const ParameterRef& parameter = parameters_[i].parameter;
+    parameter.mark_optimized();
+    sizes_.push_back(parameter.value().size());
+    // Of frozen parameters too: how a norm is rounded does not depend on what is frozen.
+    norm_slots_.push_back({.begin = begin, .size = sizes_.back()});
+    begin += sizes_.back();
+    if (parameter.trainable()) add_slot(i);
+  }
+  const Index kept = slots_.empty() ? 0 : slots_.back().begin + slots_.back().size;
   for (std::string& name : moments)
-    moments_.push_back({std::move(name), Tensor::zeros({begin})});
-  partials_.resize(static_cast<std::size_t>(kernels::update_pieces(slots_)));
+    moments_.push_back({std::move(name), Tensor::zeros({kept})});
+  partials_.resize(static_cast<std::size_t>(kernels::update_pieces(norm_slots_)));
+}
+
+void Optimizer::add_slot(std::size_t parameter) {
+  const Index begin = slots_.empty() ? 0 : slots_.back().begin + slots_.back().size;
+  slot_of_[parameter] = slots_.size();
+  parameter_of_.push_back(parameter);
+  slots_.push_back({.begin = begin, .size = sizes_[parameter]});
+}
+
+/// For a parameter that was frozen when the optimizer was made.
+void Optimizer::add_moments(std::size_t parameter) {
+  add_slot(parameter);
+  const Index begin = slots_.back().begin;
+  for (NamedTensor& moment : moments_) {
+    Tensor longer = Tensor::zeros({begin + sizes_[parameter]});
+    std::copy_n(std::as_const(moment.tensor).data(), begin, longer.data());
+    moment.tensor = std::move(longer);
+  }
+  steps_[parameter] = 0;  // its moments begin at zero
 }
 
 void Optimizer::point_slots() {
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto& [name, parameter] = parameters_[i];
     const Tensor& value = parameter.value();
-    check(value.size() == slots_[i].size, "optimizer",
-          "{} has changed its size from {} to {}; make a new optimizer", name, slots_[i].size,
+    check(value.size() == sizes_[i], "optimizer",
+          "{} has changed its size from {} to {}; make a new optimizer", name, sizes_[i],
           value.size());
     Tensor& gradient = parameter.gradient();
     check(
@@ -79,7 +106,9 @@ void Optimizer::point_slots() {
         "{} of shape {} has a gradient of shape {}; clear the gradients where a value is replaced",
         name, value.shape(), gradient.shape());
     const bool wanted = parameter.trainable() && gradient.defined();
-    slots_[i].gradient = wanted ? gradient.data() : nullptr;
+    if (wanted && slot_of_[i] == no_slot) add_moments(i);
+    norm_slots_[i].gradient = wanted ? gradient.data() : nullptr;
+    if (slot_of_[i] != no_slot) slots_[slot_of_[i]].gradient = norm_slots_[i].gradient;
   }
 }
 
@@ -88,9 +117,10 @@ void Optimizer::step(double lr, double gradient_scale) {
   point_slots();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (!slots_[i].gradient) continue;
-    const ParameterRef& parameter = parameters_[i].parameter;
+    const std::size_t number = parameter_of_[i];
+    const ParameterRef& parameter = parameters_[number].parameter;
     slots_[i].value = parameter.value().data();
-    prepare(slots_[i], parameter.shape(), ++steps_[i], lr);
+    prepare(slots_[i], parameter.shape(), ++steps_[number], lr);
   }
   update(slots_, static_cast<Real>(gradient_scale));
 }
@@ -102,17 +132,22 @@ void Optimizer::clear_gradients() {
 
 double Optimizer::gradient_norm() {
   point_slots();
-  return std::sqrt(kernels::sum_of_squares(slots_, partials_.data()));
+  return std::sqrt(kernels::sum_of_squares(norm_slots_, partials_.data()));
 }
 
 std::vector<NamedTensor> Optimizer::state() const {
+  Index largest = 0;  // of the parameters without moments, which share their zeros
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (slot_of_[i] == no_slot) largest = std::max(largest, sizes_[i]);
+  const Tensor zeros = Tensor::zeros({moments_.empty() ? 0 : largest});
   std::vector<NamedTensor> result;
   for (const auto& [moment, tensor] : moments_)
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      const Index begin = slots_[i].begin;
-      const Shape& shape = parameters_[i].parameter.shape();
-      result.push_back({moment + "." + parameters_[i].name,
-                        tensor.slice(begin, begin + slots_[i].size).reshape(shape)});
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      const bool kept = slot_of_[i] != no_slot;
+      const Index begin = kept ? slots_[slot_of_[i]].begin : 0;
+      const Tensor part = (kept ? tensor : zeros).slice(begin, begin + sizes_[i]);
+      result.push_back(
+          {moment + "." + parameters_[i].name, part.reshape(parameters_[i].parameter.shape())});
     }
   return result;
 }

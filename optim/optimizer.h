@@ -21,7 +21,8 @@ namespace heed {
 ///     adam.clear_gradients();   // or gradients add up
 ///
 /// A step leaves a parameter that is frozen, or that has no gradient, as it is; such a step does
-/// not count for that parameter.
+/// not count for that parameter. A parameter that is frozen when the optimizer is made gets no
+/// moments until it is trained.
 ///
 /// The constructors throw Error when
 /// - a number of the options is out of its range;
@@ -48,7 +49,9 @@ class Optimizer {
   double gradient_norm();
   double lr() const { return lr_; }
 
-  /// The moments of each parameter, as tensors that share their elements with the optimizer.
+  /// The moments of each parameter, as tensors that share their elements with the optimizer. Those
+  /// of a parameter that is frozen are zeros of which the optimizer keeps nothing: what is written
+  /// there is lost.
   std::vector<NamedTensor> state() const;
   /// How many steps each parameter has taken, in the order of parameters().
   std::span<std::int64_t> steps() { return steps_; }
@@ -64,13 +67,21 @@ class Optimizer {
   Real* moment(std::size_t i) { return moments_[i].tensor.data(); }
 
  private:
+  static constexpr std::size_t no_slot = static_cast<std::size_t>(-1);
+
+  void add_slot(std::size_t parameter);
+  void add_moments(std::size_t parameter);
   void point_slots();  // sets the addresses of the present gradients
 
   double lr_;
   std::vector<NamedParameter> parameters_;
+  std::vector<Index> sizes_;  // of each parameter
   std::vector<std::int64_t> steps_;
-  std::vector<UpdateSlot> slots_;
-  std::vector<NamedTensor> moments_;  // a moment each, of all parameters, one after the other
+  std::vector<UpdateSlot> slots_;          // of the parameters that have moments
+  std::vector<std::size_t> slot_of_;       // of each parameter, or no_slot
+  std::vector<std::size_t> parameter_of_;  // of each slot
+  std::vector<NamedTensor> moments_;       // a moment each, of all slots, one after the other
+  std::vector<UpdateSlot> norm_slots_;     // of all parameters, for gradient_norm()
   std::vector<double> partials_;
 };
 

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "framework/checkpoint.h"
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
 #include "framework/ops.h"
@@ -223,6 +224,127 @@ TEST(Optimizer, LeavesFrozenParametersAsTheyAre) {
     model.frozen.trainable() = false;
     const auto optimizer = make(model);
     expect_frozen_stays(model, *optimizer);
+  }
+}
+
+struct LargeAndSmall {
+  Parameter large;
+  Parameter small;
+  LargeAndSmall() : large(Tensor::full({1 << 20}, 1)), small(Tensor::full({4}, 1)) {}
+  void visit(Visitor& v) {
+    v("large", large);
+    v("small", small);
+  }
+};
+
+TEST(Optimizer, KeepsNothingForFrozenParameters) {
+  const std::function<std::unique_ptr<Optimizer>(LargeAndSmall&)> makers[] = {
+      [](LargeAndSmall& m) { return std::make_unique<Sgd>(m, SgdOptions{.momentum = 0.9}); },
+      [](LargeAndSmall& m) { return std::make_unique<Adam>(m, AdamOptions{}); },
+      [](LargeAndSmall& m) { return std::make_unique<AdamW>(m, AdamWOptions{}); }};
+  for (const auto& make : makers) {
+    for (const bool frozen : {false, true}) {
+      LargeAndSmall model;
+      model.large.trainable() = !frozen;
+      const std::size_t before = memory::statistics().live;
+      const auto optimizer = make(model);
+      for (int step = 0; step < 3; ++step) {
+        model.small.gradient() = Tensor::full({4}, 1);
+        optimizer->step();
+      }
+      const std::size_t kept = memory::statistics().live - before;
+      const std::size_t large = (std::size_t{1} << 20) * sizeof(Real);
+      EXPECT_EQ(kept >= large, !frozen) << kept << " bytes";
+      // Checkpoints list what they listed when moments of frozen parameters were kept.
+      for (const auto& [name, moment] : optimizer->state())
+        EXPECT_EQ(moment.shape(), name.ends_with("large") ? Shape({1 << 20}) : Shape({4})) << name;
+    }
+  }
+}
+
+/// A norm is a sum in pieces. What is frozen must not move the pieces of the rest.
+TEST(Optimizer, RoundsNormsTheSameWhateverIsFrozen) {
+  Several frozen_before;
+  Several frozen_after;
+  frozen_before.items[2].trainable() = false;
+  Adam first(frozen_before, {});
+  Adam second(frozen_after, {});
+  frozen_after.items[2].trainable() = false;
+  for (Several* model : {&frozen_before, &frozen_after}) {
+    model->draw_gradients(4);
+    model->items[2].clear_gradient();
+  }
+  EXPECT_EQ(first.gradient_norm(), second.gradient_norm());
+  for (Adam* adam : {&first, &second})
+    adam->step();
+  for (std::size_t i = 0; i < frozen_before.items.size(); ++i)
+    EXPECT_EQ(frozen_before.items[i].value().to_vector(), frozen_after.items[i].value().to_vector())
+        << i;
+}
+
+/// A run of an earlier version: it kept moments of frozen parameters, and saved them.
+TEST(Optimizer, ResumesFromMomentsOfFrozenParameters) {
+  const auto train = [](FrozenAndOther& model, Optimizer& optimizer, int steps) {
+    for (int step = 0; step < steps; ++step) {
+      model.other.gradient() = Tensor({3}, {1, Real(-0.5), static_cast<Real>(step)});
+      optimizer.step();
+    }
+  };
+  FrozenAndOther whole;
+  whole.frozen.trainable() = false;
+  Adam uninterrupted(whole, {.lr = 0.1});
+  FrozenAndOther interrupted;  // not frozen when its optimizer is made: moments for all
+  Adam earlier(interrupted, {.lr = 0.1});
+  interrupted.frozen.trainable() = false;
+  train(whole, uninterrupted, 3);
+  train(interrupted, earlier, 3);
+  Checkpoint checkpoint;
+  std::vector<NamedTensor> moments = earlier.state();
+  ASSERT_EQ(moments[0].name, "adam.m.frozen");
+  moments[0].tensor[1] = 7;  // whatever they are
+  put(checkpoint, "optimizer.", moments);
+
+  interrupted.frozen.trainable() = false;
+  Adam resumed(interrupted, {.lr = 0.1});
+  std::vector<NamedTensor> targets = resumed.state();
+  take(checkpoint, "optimizer.", targets);
+  std::copy(earlier.steps().begin(), earlier.steps().end(), resumed.steps().begin());
+  train(whole, uninterrupted, 4);
+  train(interrupted, resumed, 4);
+  EXPECT_EQ(interrupted.other.value().to_vector(), whole.other.value().to_vector());
+  EXPECT_EQ(interrupted.frozen.value().to_vector(), whole.frozen.value().to_vector());
+  for (const auto& [name, moment] : resumed.state())
+    if (name.ends_with("frozen")) {
+      EXPECT_EQ(moment.to_vector(), std::vector<Real>(3)) << name;
+    }
+}
+
+/// One that was frozen at first begins like any other when it is trained.
+TEST(Optimizer, TrainsWhatIsNoLongerFrozen) {
+  FrozenAndOther model;
+  model.frozen.trainable() = false;
+  Adam adam(model, {.lr = 0.1});
+  FrozenAndOther expected;
+  Adam of_all(expected, {.lr = 0.1});
+  for (int step = 0; step < 6; ++step) {
+    const bool frozen = step < 3;
+    model.frozen.trainable() = !frozen;
+    const Tensor g({3}, {1, Real(-0.5), static_cast<Real>(step)});
+    for (FrozenAndOther* m : {&model, &expected}) {
+      m->other.gradient() = g.clone();
+      m->frozen.gradient() = frozen ? Tensor() : g.clone();
+    }
+    adam.step();
+    of_all.step();
+  }
+  EXPECT_EQ(model.other.value().to_vector(), expected.other.value().to_vector());
+  EXPECT_EQ(model.frozen.value().to_vector(), expected.frozen.value().to_vector());
+  const std::vector<NamedTensor> got = adam.state();
+  const std::vector<NamedTensor> want = of_all.state();
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].name, want[i].name);
+    EXPECT_EQ(got[i].tensor.to_vector(), want[i].tensor.to_vector()) << got[i].name;
   }
 }
 
