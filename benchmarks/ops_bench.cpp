@@ -20,7 +20,7 @@
 #include "framework/threads.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
-#include "tests/framework/compositions.h"
+#include "tests/framework/ops_table/table.h"
 
 namespace {
 
@@ -28,8 +28,8 @@ using namespace heed;
 
 /// Keeps the latest inputs, because Google Benchmark calls a benchmark several times until it has
 /// run for long enough.
-const std::vector<Tensor>& inputs_of(const test::Composition& c) {
-  static const test::Composition* drawn = nullptr;
+const std::vector<Tensor>& inputs_of(const test::OpRow& c) {
+  static const test::OpRow* drawn = nullptr;
   static std::vector<Tensor> inputs;
   if (drawn != &c) {
     inputs = test::draw(c, 1);
@@ -38,7 +38,7 @@ const std::vector<Tensor>& inputs_of(const test::Composition& c) {
   return inputs;
 }
 
-void forward(benchmark::State& state, const test::Composition& c, const test::Compute& f) {
+void forward(benchmark::State& state, const test::OpRow& c, const test::Compute& f) {
   const std::vector<Tensor>& inputs = inputs_of(c);
   const std::vector<Variable> xs(inputs.begin(), inputs.end());
   f(xs);  // the first call requests memory from the system
@@ -46,7 +46,7 @@ void forward(benchmark::State& state, const test::Composition& c, const test::Co
     benchmark::DoNotOptimize(f(xs).data());
 }
 
-void both(benchmark::State& state, const test::Composition& c, const test::Compute& f) {
+void both(benchmark::State& state, const test::OpRow& c, const test::Compute& f) {
   const std::vector<Tensor>& inputs = inputs_of(c);
   const std::vector<Parameter> parameters(inputs.begin(), inputs.end());
   const std::vector<Variable> xs(parameters.begin(), parameters.end());
@@ -137,12 +137,12 @@ void add(const std::string& name, F f) {
 }
 
 void register_fused() {
-  for (const test::Composition& c : test::case_compositions()) {
-    const std::string name = fmt::format("{}/{} {}", c.op, c.what, to_string(c.inputs[0]));
+  for (const test::OpRow& c : test::timed_rows()) {
+    const std::string name = fmt::format("{}/{} {}", c.op, c.what, to_string(c.inputs[0].shape));
     add(name + "/forward/before", [&c](benchmark::State& s) { forward(s, c, c.composed); });
-    add(name + "/forward/after", [&c](benchmark::State& s) { forward(s, c, c.fused); });
+    add(name + "/forward/after", [&c](benchmark::State& s) { forward(s, c, c.compute); });
     add(name + "/both/before", [&c](benchmark::State& s) { both(s, c, c.composed); });
-    add(name + "/both/after", [&c](benchmark::State& s) { both(s, c, c.fused); });
+    add(name + "/both/after", [&c](benchmark::State& s) { both(s, c, c.compute); });
   }
   add("clip + Adam/small/both/before", plain_update);
   add("clip + Adam/small/both/after", fused_update);

@@ -345,7 +345,8 @@ std::vector<Tensor> split(const Tensor& scores, const Pairing& pairing);
 /// s_ij = q_i . k_j for each head.
 /// Shapes: q (n, heads w), k (m, kv_heads w) -> (pairing.size()).
 Variable dot_scores(const Operand& q, const Operand& k, const Pairing& pairing);
-/// s_ij = sum_c v_c tanh(q_ic + k_jc), for one head. No n x m x d tensor is kept.
+/// s_ij = sum_c v_c tanh(q_ic + k_jc), for one head. No n x m x d tensor is kept. The scores of
+/// hidden keys are 0: they cost nothing.
 /// Shapes: q (n, d), k (m, d), v (d) -> (pairing.size()). Source: Bahdanau et al. 2015.
 Variable additive_scores(const Operand& q, const Operand& k, const Operand& v,
                          const Pairing& pairing);

@@ -168,11 +168,11 @@ TEST(Places, AnOpIsDefinedInOneFileAndHasARow) {
   for (const Source& source : sources_of("framework/ops"))
     for (const std::string& name : ops_in(source.code))
       defined[name].insert(source.path);
-  const std::vector<Source> tables = sources_of("tests/framework");
+  const std::vector<Source> tables = sources_of("tests/framework/ops_table");
   for (const std::string& op : declared) {
     EXPECT_EQ(defined[op].size(), 1u)
         << op << ": " << fmt::format("{}", fmt::join(defined[op], ", "));
-    EXPECT_FALSE(places_of(op, tables).empty()) << op << " has no row in tests/framework";
+    EXPECT_FALSE(places_of(op, tables).empty()) << op << " has no row in tests/framework/ops_table";
   }
 }
 

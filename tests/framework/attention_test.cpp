@@ -5,8 +5,7 @@
 #include "framework/kernels/parallel.h"  // set_threads
 #include "framework/module.h"
 #include "framework/ops.h"
-#include "tests/framework/ops_table.h"
-#include "tests/message_of.h"
+#include "tests/framework/ops_table/table.h"
 
 // Fused attention against its composition from plain ops: values and every gradient, with lengths
 // past the edges of tiles.
@@ -257,38 +256,6 @@ TEST(AttentionFamilyOps, ThreadsChangeNoBit) {
   const auto alone = run(1);
   for (int count : {2, 5})
     EXPECT_EQ(alone, run(count)) << count << " threads";
-}
-
-TEST(FusedAttention, SaysWhatItExpected) {
-  const Parameter q = random_rows(3, 8, 1);
-  const Parameter k = random_rows(3, 4, 2);
-  const Spans s = packed({3});
-  EXPECT_EQ(message_of([&] { attention(q, k, k, {.heads = 4, .queries = s, .keys = s}); }),
-            "[attention] expected q (n, d), k (m, 8) and v (m, 8); got (3, 8), (3, 4) and (3, 4)");
-  EXPECT_EQ(
-      message_of([&] { attention(q, k, k, {.heads = 4, .kv_heads = 3, .queries = s, .keys = s}); }),
-      "[attention] expected heads of queries that those of keys divide; got 4 and 3");
-  EXPECT_EQ(message_of([&] {
-              attention(q, k, k,
-                        {.heads = 4, .kv_heads = 2, .queries = s, .keys = s, .window = -1});
-            }),
-            "[attention] expected a window of at least 1, or 0 for none; got -1");
-  EXPECT_EQ(message_of([&] {
-              attention(q, q, q,
-                        {.heads = 4, .queries = s, .keys = s, .slopes = Tensor::zeros({3})});
-            }),
-            "[attention] expected a slope for each of 4 heads; got (3,)");
-  EXPECT_EQ(message_of([&] { dot_scores(q, k, {.queries = s, .keys = s}); }),
-            "[dot_scores] expected keys 8 wide; got (3, 4)");
-  EXPECT_EQ(message_of([&] { scores_softmax(q, {.queries = s, .keys = s}); }),
-            "[scores_softmax] expected a number for each of 9 pairs; got (3, 8)");
-  EXPECT_EQ(message_of([&] { rotary(q, s, {.heads = 8}); }),
-            "[rotary] expected a width that 8 heads share in pairs; got (3, 8)");
-  EXPECT_EQ(message_of([&] {
-              linear_attention(q, q, q, {.heads = 2, .queries = s, .keys = s, .window = 2});
-            }),
-            "[linear_attention] expected as many heads of keys as of queries, and no window; got 0 "
-            "and 2");
 }
 
 }  // namespace

@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/framework/ops_table.h"
-#include "tests/message_of.h"
+#include "tests/framework/ops_table/table.h"
 
-// Convolutions against plain loops over their definitions, in double.
+// What convolutions promise beside their values: nothing is read past sequences, padding and
+// groups.
 
 namespace heed::test {
 namespace {
@@ -32,29 +32,6 @@ TEST(Convolutions, WithoutOutputsGiveZeroGradients) {
   EXPECT_EQ(x.gradient().to_vector(), std::vector<Real>(12, 0));
 }
 
-struct Layout {
-  const char* what;
-  Window window;
-  Index kernel;
-};
-std::vector<Layout> layouts() {
-  std::vector<Layout> all;
-  for (Index kernel : {1, 2, 3, 5, 8})
-    for (Index dilation : {1, 3})
-      for (bool causal : {false, true}) {
-        all.push_back({"packed", {packed({5, 1, 9, 0, 3}), causal, dilation}, kernel});
-        all.push_back({"padded", {padded({5, 1, 9, 0, 3}, 11), causal, dilation}, kernel});
-      }
-  return all;
-}
-
-/// Row t of a sequence of n rows: the row that its tap j reads, or -1 where that is outside.
-Index tapped(const Layout& l, Index t, Index n, Index j) {
-  const Index s =
-      t + (j - (l.window.causal ? l.kernel - 1 : (l.kernel - 1) / 2)) * l.window.dilation;
-  return s < 0 || s >= n ? -1 : s;
-}
-
 /// Rows of sequences hold small numbers. Padding holds huge ones, so that a result shows it where
 /// an op reads padding.
 Tensor rows_of(const Spans& spans, Index d, std::uint64_t seed) {
@@ -64,59 +41,6 @@ Tensor rows_of(const Spans& spans, Index d, std::uint64_t seed) {
     std::copy_n(x.data() + spans.begin(i) * d, spans.length(i) * d,
                 result.data() + spans.begin(i) * d);
   return result;
-}
-
-TEST(Conv1d, IsItsDefinition) {
-  for (const Layout& l : layouts()) {
-    const Spans& spans = l.window.spans;
-    const Index in = 6;
-    const Index out = 7;
-    const Tensor x = rows_of(spans, in, 1);
-    const Tensor w = random_tensor({out, l.kernel, in}, 2);
-    const Tensor b = random_tensor({out}, 3);
-    const Tensor y = conv1d(x, w, b, l.window).value();
-    std::vector<double> expected(static_cast<std::size_t>(spans.rows() * out), 0);
-    for (Index i = 0; i < spans.count(); ++i)
-      for (Index t = 0; t < spans.length(i); ++t)
-        for (Index o = 0; o < out; ++o) {
-          double sum = static_cast<double>(b[o]);
-          for (Index j = 0; j < l.kernel; ++j)
-            if (const Index s = tapped(l, t, spans.length(i), j); s >= 0)
-              for (Index c = 0; c < in; ++c)
-                sum += static_cast<double>(w[(o * l.kernel + j) * in + c]) *
-                       static_cast<double>(x[(spans.begin(i) + s) * in + c]);
-          expected[static_cast<std::size_t>((spans.begin(i) + t) * out + o)] = sum;
-        }
-    for (Index i = 0; i < y.size(); ++i)
-      ASSERT_NEAR(static_cast<double>(y[i]), expected[static_cast<std::size_t>(i)], near * 10)
-          << l.what << ", kernel " << l.kernel << ", dilation " << l.window.dilation << ", causal "
-          << l.window.causal << ", element " << i;
-  }
-}
-
-TEST(DepthwiseConv1d, IsItsDefinition) {
-  for (const Layout& l : layouts()) {
-    const Spans& spans = l.window.spans;
-    const Index d = 19;
-    const Tensor x = rows_of(spans, d, 1);
-    const Tensor w = random_tensor({l.kernel, d}, 2);
-    const Tensor b = random_tensor({d}, 3);
-    const Tensor y = depthwise_conv1d(x, w, b, l.window).value();
-    std::vector<double> expected(static_cast<std::size_t>(spans.rows() * d), 0);
-    for (Index i = 0; i < spans.count(); ++i)
-      for (Index t = 0; t < spans.length(i); ++t)
-        for (Index c = 0; c < d; ++c) {
-          double sum = static_cast<double>(b[c]);
-          for (Index j = 0; j < l.kernel; ++j)
-            if (const Index s = tapped(l, t, spans.length(i), j); s >= 0)
-              sum += static_cast<double>(w[j * d + c]) *
-                     static_cast<double>(x[(spans.begin(i) + s) * d + c]);
-          expected[static_cast<std::size_t>((spans.begin(i) + t) * d + c)] = sum;
-        }
-    for (Index i = 0; i < y.size(); ++i)
-      ASSERT_NEAR(static_cast<double>(y[i]), expected[static_cast<std::size_t>(i)], near * 10)
-          << l.what << ", " << i;
-  }
 }
 
 /// The gradient of sum(y * r) towards each of xs, where r is random.
@@ -242,61 +166,6 @@ TEST(WeightNorm, OfZerosIsZerosWithoutNaN) {
       EXPECT_EQ(v, 0);
 }
 
-/// Output (n, oy, ox, o) of conv2d.
-double conv2d_element(const Tensor& x, const Tensor& w, const Tensor& b, const Window2d& window,
-                      Index n, Index oy, Index ox, Index o) {
-  const Shape& xs = x.shape();
-  const Shape& ws = w.shape();
-  double sum = static_cast<double>(b[o]);
-  for (Index i = 0; i < ws[1]; ++i)
-    for (Index j = 0; j < ws[2]; ++j) {
-      const Index y = oy * window.stride[0] - window.padding[0] + i;
-      const Index z = ox * window.stride[1] - window.padding[1] + j;
-      if (y < 0 || y >= xs[1] || z < 0 || z >= xs[2]) continue;
-      const Index weight = ((o * ws[1] + i) * ws[2] + j) * ws[3];
-      const Index pixel = ((n * xs[1] + y) * xs[2] + z) * xs[3];
-      for (Index c = 0; c < xs[3]; ++c)
-        sum += static_cast<double>(w[weight + c]) * static_cast<double>(x[pixel + c]);
-    }
-  return sum;
-}
-
-struct Conv2dRow {
-  Shape x;
-  Shape w;
-  Window2d window;
-};
-const Conv2dRow conv2d_rows[] = {
-    {{3, 6, 7, 5}, {4, 3, 3, 5}, {}},
-    {{2, 5, 6, 3}, {4, 3, 2, 3}, {.stride = {2, 3}, .padding = {2, 1}}},
-    {{1, 2, 3, 2}, {3, 5, 5, 2}, {.padding = {2, 2}}},
-    {{2, 9, 9, 1}, {2, 2, 2, 1}, {.stride = {4, 3}}},
-    {{40, 28, 28, 8}, {2, 3, 3, 8}, {.padding = {1, 1}}},  // in more than one group
-};
-
-TEST(Conv2d, IsItsDefinition) {
-  for (const Conv2dRow& r : conv2d_rows) {
-    const Tensor x = random_tensor(r.x, 1);
-    const Tensor w = random_tensor(r.w, 2);
-    const Tensor b = random_tensor({r.w[0]}, 3);
-    const Tensor y = conv2d(x, w, b, r.window).value();
-    const auto [stride_y, stride_x] = r.window.stride;
-    const auto [padding_y, padding_x] = r.window.padding;
-    const Index height = (r.x[1] + 2 * padding_y - r.w[1]) / stride_y + 1;
-    const Index width = (r.x[2] + 2 * padding_x - r.w[2]) / stride_x + 1;
-    ASSERT_EQ(to_string(y.shape()), to_string(Shape{r.x[0], height, width, r.w[0]}));
-    Index at = 0;
-    for (Index n = 0; n < r.x[0]; ++n)
-      for (Index oy = 0; oy < height; ++oy)
-        for (Index ox = 0; ox < width; ++ox)
-          for (Index o = 0; o < r.w[0]; ++o) {
-            const double expected = conv2d_element(x, w, b, r.window, n, oy, ox, o);
-            ASSERT_NEAR(static_cast<double>(y[at]), expected, near * 10) << at;
-            ++at;
-          }
-  }
-}
-
 // A batch that is computed in more than one group gives the sum of what its groups give.
 TEST(Conv2d, GroupsOfImagesAddUp) {
   const Tensor x = random_tensor({40, 28, 28, 8}, 1);
@@ -328,51 +197,6 @@ TEST(Pool2d, TakesTheLargestAndTheMean) {
   // the first of the two eights
   EXPECT_EQ(p.gradient().to_vector(),
             (std::vector<Real>{0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}));
-}
-
-#define CALL(...) [] { __VA_ARGS__; }
-
-Tensor z(std::initializer_list<Index> shape) { return Tensor::zeros(Shape(shape)); }
-
-struct BadRow {
-  std::function<void()> act;
-  const char* message;
-};
-
-// clang-format off
-const std::vector<BadRow> bad_calls{
-    {CALL(conv1d(z({3, 4}), z({5, 3, 2}), Variable(), {packed({3})})),
-     "[conv1d] expected x (rows, in) and weight (out, kernel, in); got (3, 4) and (5, 3, 2)"},
-    {CALL(conv1d(z({3, 4}), z({5, 3, 4}), z({4}), {packed({3})})),
-     "[conv1d] expected a bias of shape (5,); got (4,)"},
-    {CALL(conv1d(z({3, 4}), z({5, 3, 4}), Variable(), {packed({2})})),
-     "[conv1d] expected spans over the 3 rows of x; got 2"},
-    {CALL(conv1d(z({3, 4}), z({5, 3, 4}), Variable(), {packed({3}), false, 0})),
-     "[conv1d] expected a kernel and a dilation of at least 1; got 3 and 0"},
-    {CALL(conv1d(z({3, 4}), z({5, 0, 4}), Variable(), {packed({3})})),
-     "[conv1d] expected a kernel and a dilation of at least 1; got 0 and 1"},
-    {CALL(depthwise_conv1d(z({3, 4}), z({3, 5}), Variable(), {packed({3})})),
-     "[depthwise_conv1d] expected x (rows, d) and weight (kernel, d); got (3, 4) and (3, 5)"},
-    {CALL(glu(z({3, 5}))), "[glu] expected an even last axis; got (3, 5)"},
-    {CALL(weight_norm(z({3, 5}), z({5}))),
-     "[weight_norm] expected a g for each of the first axis of v; got (3, 5) and (5,)"},
-    {CALL(conv2d(z({1, 4, 4, 2}), z({2, 5, 3, 2}), Variable())),
-     "[conv2d] expected images that hold a window of 5 x 3; got (1, 4, 4, 2)"},
-    {CALL(conv2d(z({1, 4, 4, 2}), z({2, 9, 3, 2}), Variable(), {.padding = {1, 1}})),
-     "[conv2d] expected images that hold a window of 9 x 3; got (1, 4, 4, 2) with padding 1 x 1"},
-    {CALL(conv2d(z({1, 4, 4, 2}), z({2, 3, 3, 2}), Variable(), {.stride = {0, 1}})),
-     "[conv2d] expected windows and strides of at least 1 and padding of at least 0; got 3 x 3, "
-     "0 x 1 and 0 x 0"},
-    {CALL(max_pool2d(z({4, 4}), {2, 2})),
-     "[max_pool2d] expected x (n, height, width, d); got (4, 4)"},
-    {CALL(mean_pool2d(z({1, 2, 2, 1}), {3, 1})),
-     "[mean_pool2d] expected images that hold a window of 3 x 1; got (1, 2, 2, 1)"},
-};
-// clang-format on
-
-TEST(Convolutions, SayWhatDoesNotFit) {
-  for (const BadRow& row : bad_calls)
-    EXPECT_EQ(message_of(row.act), row.message);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include "framework/module.h"
 #include "framework/ops.h"
-#include "tests/framework/ops_table.h"
+#include "tests/framework/ops_table/table.h"
 
 namespace heed::test {
 namespace {

@@ -8,7 +8,7 @@
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
 #include "framework/module.h"
-#include "tests/framework/ops_table.h"
+#include "tests/framework/ops_table/table.h"
 
 namespace heed::test {
 namespace {

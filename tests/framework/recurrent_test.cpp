@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/kernels/parallel.h"
-#include "tests/framework/ops_table.h"
-#include "tests/message_of.h"
+#include "tests/framework/ops_table/table.h"
 
 namespace heed::test {
 namespace {
@@ -188,60 +187,6 @@ TEST(Recurrence, EqualsItsComposition) {
         }
 }
 
-double logistic(double z) { return 1 / (1 + std::exp(-z)); }
-
-/// One step of unit j in double; updates its cell. x(g, j) and u(g, j) are what the input and the
-/// state add to gate g.
-template <class X, class U>
-double next_state(Kind kind, const X& x, const U& u, Index j, double state, double& cell) {
-  const auto gate = [&](Index g) { return logistic(x(g, j) + u(g, j)); };
-  if (kind == Kind::elman) return std::tanh(x(0, j) + u(0, j));
-  if (kind == Kind::lstm) {
-    cell = gate(1) * cell + gate(0) * std::tanh(x(2, j) + u(2, j));
-    return gate(3) * std::tanh(cell);
-  }
-  const double r = gate(0);
-  const double z = gate(1);
-  return (1 - z) * std::tanh(x(2, j) + r * u(2, j)) + z * state;
-}
-
-/// The equations in double, number by number.
-TEST(Recurrence, FollowsItsEquations) {
-  const Index h = 7;
-  const Index n = 6;
-  for (Kind kind : {Kind::elman, Kind::lstm, Kind::gru}) {
-    const Inputs in(kind, n, 1, h, 9);
-    const Tensor y = fused(kind, in, {.spans = packed({n})}).value();
-    std::vector<double> state(h);
-    std::vector<double> cell(h);
-    for (Index j = 0; j < h; ++j) {
-      state[j] = in.h0.value()[j];
-      cell[j] = in.c0.value()[j];
-    }
-    for (Index t = 0; t < n; ++t) {
-      const auto x = [&](Index g, Index j) {
-        return static_cast<double>(in.x.value()[t * gates_of(kind) * h + g * h + j]);
-      };
-      const auto u = [&](Index g, Index j) {
-        double total = in.bias.value()[g * h + j];
-        for (Index k = 0; k < h; ++k)
-          total += static_cast<double>(in.weight.value()[(g * h + j) * h + k]) * state[k];
-        return total;
-      };
-      std::vector<double> next(h);
-      for (Index j = 0; j < h; ++j)
-        next[j] = next_state(kind, x, u, j, state[j], cell[j]);
-      state = next;
-      for (Index j = 0; j < h; ++j) {
-        EXPECT_NEAR(static_cast<double>(y[t * h + j]), state[j], 1e-5) << t << ", " << j;
-        if (kind == Kind::lstm) {
-          EXPECT_NEAR(static_cast<double>(y[(n + t) * h + j]), cell[j], 1e-5) << t << ", " << j;
-        }
-      }
-    }
-  }
-}
-
 TEST(Recurrence, GivesASequenceTheSameBitsInAnyCompany) {
   const std::vector<Index> lengths = {1, 7, 3, 4, 4, 0, 9, 2, 6, 5, 8, 1, 2, 3, 2};
   const Spans spans = Spans::packed(lengths);
@@ -315,42 +260,6 @@ TEST(SequenceDropout, HasOneMaskForAllRowsOfASequence) {
     equal += y[j] == y[3 * d + j];
   EXPECT_NEAR(static_cast<double>(zeros) / (8 * d), 0.25, 0.06);
   EXPECT_NEAR(static_cast<double>(equal) / d, 0.625, 0.12) << "of two independent masks";
-}
-
-#define CALL(...) [] { __VA_ARGS__; }
-
-Tensor zeros_of(std::initializer_list<Index> shape) { return Tensor::zeros(Shape(shape)); }
-const Variable none;
-
-struct BadRow {
-  std::function<void()> act;
-  const char* message;
-};
-
-// clang-format off
-const std::vector<BadRow> bad_calls{
-    {CALL(lstm(zeros_of({3, 8}), zeros_of({12, 3}), none, none, none, {.spans = packed({3})})),
-     "[lstm] expected x (rows, 4h) and weight (4h, h); got (3, 8) and (12, 3)"},
-    {CALL(gru(zeros_of({3, 6}), zeros_of({6, 2}), none, none, {.spans = packed({2})})),
-     "[gru] expected spans over the 3 rows of x; got 2"},
-    {CALL(elman(zeros_of({3, 2}), zeros_of({2, 2}), zeros_of({3}), none, {.spans = packed({3})})),
-     "[elman] expected bias of shape (2,); got (3,)"},
-    {CALL(elman(zeros_of({3, 2}), zeros_of({2, 2}), none, zeros_of({2, 2}),
-                {.spans = packed({3})})),
-     "[elman] expected h0 of shape (1, 2); got (2, 2)"},
-    {CALL(elman(zeros_of({3, 2}), zeros_of({2, 2}), none, none,
-                {.spans = packed({3}), .dropout = 1})),
-     "[elman] expected a dropout probability within [0, 1); got 1"},
-    {CALL(lstm_cell(zeros_of({3, 8}), zeros_of({3, 3}))),
-     "[lstm_cell] expected gates (n, 4h) and c (n, h); got (3, 8) and (3, 3)"},
-    {CALL(gru_cell(zeros_of({3, 6}), zeros_of({3, 6}), zeros_of({2, 2}))),
-     "[gru_cell] expected x and u (n, 3h) and a state (n, h); got (3, 6), (3, 6) and (2, 2)"},
-};
-// clang-format on
-
-TEST(Recurrence, SaysWhatDoesNotFit) {
-  for (const BadRow& row : bad_calls)
-    EXPECT_EQ(message_of(row.act), row.message);
 }
 
 }  // namespace

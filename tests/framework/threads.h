@@ -19,7 +19,7 @@
 namespace heed::test {
 
 // The first is the one that the others are compared with.
-inline constexpr int thread_counts[] = {1, 2, 3, 8};
+inline constexpr int thread_counts[] = {1, 2, 5, 8};
 
 /// Sets the number of Heed's threads while it lives. Then the number is that of the start again.
 struct Threads {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tests/framework/ops_table.h"
+#include "tests/framework/ops_table/references.h"
 
 namespace heed::test {
 
@@ -45,15 +45,32 @@ void add_scores(std::vector<OpRow>& t, const Pairing& p, const std::string& what
   const Input rest = from_one_to_one(n, heads);
   const Input table = from_one_to_one(n, heads * 5);
   const Input reaches = between(0.6, 0.9, {heads});  // off the kinks of the masks
-  t.push_back({"scores_softmax", what, {scores}, [=](Xs x) { return scores_softmax(x[0], p); }});
-  t.push_back({"scores_softmax", what + ", rest", {scores, rest}, [=](Xs x) {
-                 return scores_softmax(x[0], x[1], p);
-               }});
+  t.push_back({"scores_softmax",
+               what,
+               {scores},
+               [=](Xs x) { return scores_softmax(x[0], p); },
+               1,
+               scores_softmax_of(p)});
+  t.push_back({"scores_softmax",
+               what + ", rest",
+               {scores, rest},
+               [=](Xs x) { return scores_softmax(x[0], x[1], p); },
+               1,
+               scores_softmax_of(p)});
   const auto span = [=](Xs x) { return span_softmax(x[0], x[1], Real(2.5), p); };
-  t.push_back({"span_softmax", what, {scores, reaches}, span, 3});
-  t.push_back({"by_distance", what, {table}, [=](Xs x) { return by_distance(x[0], 2, p); }});
-  t.push_back(
-      {"sum_by_distance", what, {scores}, [=](Xs x) { return sum_by_distance(x[0], 2, p); }});
+  t.push_back({"span_softmax", what, {scores, reaches}, span, 3, span_softmax_of(2.5, p)});
+  t.push_back({"by_distance",
+               what,
+               {table},
+               [=](Xs x) { return by_distance(x[0], 2, p); },
+               1,
+               by_distance_of(2, p)});
+  t.push_back({"sum_by_distance",
+               what,
+               {scores},
+               [=](Xs x) { return sum_by_distance(x[0], 2, p); },
+               1,
+               sum_by_distance_of(2, p)});
 }
 
 /// 0, 1 ... count - 1, each modulo `period`.
@@ -73,18 +90,22 @@ void add_one_head(std::vector<OpRow>& t, const Pairing& p, const std::string& wh
   const Input keys = from_one_to_one(m, w);
   const auto plain = [=](Xs x) { return additive_scores(x[0], x[1], x[2], p); };
   const auto coverage = [=](Xs x) { return additive_scores(x[0], x[1], x[2], x[3], x[4], p); };
-  t.push_back({"additive_scores", what, {queries, keys, {w}}, plain, 3});
+  t.push_back({"additive_scores", what, {queries, keys, {w}}, plain, 3, additive_scores_of(p)});
   t.push_back({"additive_scores",
                what + ", with coverage",
                {queries, keys, {w}, scores, {w}},
                coverage,
-               3});
+               3,
+               additive_scores_of(p)});
   // Some wanted tokens stand twice in a source, some not at all.
   const Ids tokens = repeating(m, 3);
   const Ids wanted = repeating(n, 4);
-  t.push_back({"copy_probability", what, {scores}, [=](Xs x) {
-                 return copy_probability(x[0], tokens, wanted, p);
-               }});
+  t.push_back({"copy_probability",
+               what,
+               {scores},
+               [=](Xs x) { return copy_probability(x[0], tokens, wanted, p); },
+               1,
+               copy_probability_of(tokens, wanted, p)});
 }
 
 /// Products, with as many heads of keys as of queries and with fewer.
@@ -95,14 +116,24 @@ void add_shared_heads(std::vector<OpRow>& t, Pairing p, const std::string& what,
     p.kv_heads = kv_heads;
     const std::string shared = fmt::format("{}, {} of keys", what, kv_heads);
     const Input keys = from_one_to_one(p.keys.rows(), kv_heads * w);
-    t.push_back(
-        {"dot_scores", shared, {queries, keys}, [=](Xs x) { return dot_scores(x[0], x[1], p); }});
-    t.push_back({"weighted_values", shared, {scores, keys}, [=](Xs x) {
-                   return weighted_values(x[0], x[1], p);
-                 }});
-    t.push_back({"weighted_queries", shared, {scores, queries}, [=](Xs x) {
-                   return weighted_queries(x[0], x[1], p);
-                 }});
+    t.push_back({"dot_scores",
+                 shared,
+                 {queries, keys},
+                 [=](Xs x) { return dot_scores(x[0], x[1], p); },
+                 1,
+                 dot_scores_of(p)});
+    t.push_back({"weighted_values",
+                 shared,
+                 {scores, keys},
+                 [=](Xs x) { return weighted_values(x[0], x[1], p); },
+                 1,
+                 weighted_values_of(p)});
+    t.push_back({"weighted_queries",
+                 shared,
+                 {scores, queries},
+                 [=](Xs x) { return weighted_queries(x[0], x[1], p); },
+                 1,
+                 weighted_queries_of(p)});
   }
 }
 
@@ -118,7 +149,8 @@ void add_attention_pieces(std::vector<OpRow>& t) {
     }
   const Pairing large{.queries = packed({40}), .keys = packed({30})};
   const auto scores = [=](Xs x) { return dot_scores(x[0], x[1], large); };
-  t.push_back({"dot_scores", "past a BLAS call", {{40, 80}, {30, 80}}, scores, 3});
+  t.push_back(
+      {"dot_scores", "past a BLAS call", {{40, 80}, {30, 80}}, scores, 3, dot_scores_of(large)});
 }
 
 struct Variant {
@@ -171,15 +203,23 @@ void add_attention_variants(std::vector<OpRow>& t) {
     const std::string what = v.what;
     const Input queries = from_one_to_one(n, d);
     const Input keys = from_one_to_one(m, e);
+    // The definition of dropout has other tests.
+    const Reference reference = o.dropout > 0 ? nullptr : attention_of(o);
     const auto separate = [=](Xs x) { return attention(x[0], x[1], x[2], o); };
     const auto joined_kv = [=](Xs x) { return attention(x[0], x[1], o); };
-    t.push_back({"attention", what, {queries, keys, keys}, separate, 2});
-    t.push_back({"attention", what + ", kv", {queries, from_one_to_one(m, 2 * e)}, joined_kv, 2});
+    t.push_back({"attention", what, {queries, keys, keys}, separate, 2, reference});
+    t.push_back({"attention",
+                 what + ", kv",
+                 {queries, from_one_to_one(m, 2 * e)},
+                 joined_kv,
+                 2,
+                 reference});
     if (n != m) continue;
     Attention same = o;
     same.keys = same.queries;
     const auto joined_qkv = [=](Xs x) { return attention(x[0], same); };
-    t.push_back({"attention", what + ", qkv", {from_one_to_one(n, d + 2 * e)}, joined_qkv, 2});
+    t.push_back(
+        {"attention", what + ", qkv", {from_one_to_one(n, d + 2 * e)}, joined_qkv, 2, reference});
   }
 }
 
@@ -188,7 +228,7 @@ void add_linear_attention(std::vector<OpRow>& t) {
     const Input queries{Input::away_from_zero, {p.queries.rows(), d}};
     const Input keys{Input::away_from_zero, {p.keys.rows(), d}};
     const auto run = [=](Xs x) { return linear_attention(x[0], x[1], x[2], p); };
-    t.push_back({"linear_attention", what, {queries, keys, keys}, run, 2});
+    t.push_back({"linear_attention", what, {queries, keys, keys}, run, 2, linear_attention_of(p)});
   };
   for (const Case& c : cases())
     for (int heads : {1, 2}) {
@@ -209,17 +249,98 @@ void add_rotary(std::vector<OpRow>& t) {
     for (Index d : {2, 12, 36}) {
       const Rotary options{.heads = d > 2 ? 2 : 1, .base = 100, .offset = 3};
       const std::string what = fmt::format("{} rows, {} columns", spans.rows(), d);
-      t.push_back({"rotary", what, {{spans.rows(), d}}, [=](Xs x) {
-                     return rotary(x[0], spans, options);
-                   }});
+      t.push_back({"rotary",
+                   what,
+                   {{spans.rows(), d}},
+                   [=](Xs x) { return rotary(x[0], spans, options); },
+                   1,
+                   rotary_of(spans, options)});
     }
   const auto at_end = OP(rotary(x[0], packed({2, 3}), {.base = 10, .end_of = packed({6, 2})}));
-  t.push_back({"rotary", "at the end", {{5, 4}}, at_end});
+  t.push_back({"rotary",
+               "at the end",
+               {{5, 4}},
+               at_end,
+               1,
+               rotary_of(packed({2, 3}), {.base = 10, .end_of = packed({6, 2})})});
+}
+
+struct AttentionCase {
+  const char* what;
+  Attention options;
+  Index d = 8;
+};
+
+std::vector<AttentionCase> attention_cases() {
+  const Spans two = packed({3, 4});
+  const Spans with_empty = packed({2, 0, 3});
+  const Spans long_one = packed({5, 4});
+  // clang-format off
+  return {
+    {"one head", {.heads = 1, .queries = packed({4}), .keys = packed({4})}},
+    {"two heads, packed", {.heads = 2, .queries = two, .keys = two}},
+    {"causal", {.heads = 2, .queries = two, .keys = two, .causal = true}},
+    {"padded", {.heads = 2, .queries = padded({3, 1}, 4), .keys = padded({3, 1}, 4)}},
+    {"padded, causal",
+     {.heads = 4, .queries = padded({3, 4}, 4), .keys = padded({3, 4}, 4), .causal = true}},
+    {"cross", {.heads = 2, .queries = two, .keys = long_one}},
+    {"cross, padded keys", {.heads = 2, .queries = two, .keys = padded({2, 3}, 4)}},
+    {"cross, causal", {.heads = 2, .queries = two, .keys = long_one, .causal = true}},
+    {"cross, causal, more queries than keys",
+     {.heads = 2, .queries = long_one, .keys = two, .causal = true}},
+    {"an empty sequence", {.heads = 2, .queries = with_empty, .keys = with_empty}},
+    {"no keys for a query", {.heads = 2, .queries = packed({2, 1, 3}), .keys = with_empty}},
+    {"scaled", {.heads = 1, .queries = two, .keys = two, .scale = Real(0.7)}, 6},
+    {"odd head width", {.heads = 3, .queries = two, .keys = two}, 15},
+    {"dropout", {.heads = 2, .queries = two, .keys = two, .dropout = Real(0.3), .key = {5, 9}}},
+    {"dropout, causal",
+     {.heads = 2, .queries = two, .keys = two, .causal = true, .dropout = Real(0.3),
+      .key = {5, 9}}},
+  };
+  // clang-format on
+}
+
+void add_attention(std::vector<OpRow>& t) {
+  const auto from_one_to_one = [](Index rows, Index columns) {
+    return Input{{rows, columns}, -1, 1};
+  };
+  for (const AttentionCase& c : attention_cases()) {
+    const Attention o = c.options;
+    const Index n = o.queries.rows();
+    const Index m = o.keys.rows();
+    const std::string what = c.what;
+    const Reference reference = o.dropout > 0 ? nullptr : attention_of(o);
+    const Input queries = from_one_to_one(n, c.d);
+    const Input keys = from_one_to_one(m, c.d);
+    const Input joined = from_one_to_one(m, 2 * c.d);
+    t.push_back({"attention",
+                 what,
+                 {queries, keys, keys},
+                 [=](Xs x) { return attention(x[0], x[1], x[2], o); },
+                 1,
+                 reference});
+    t.push_back({"attention",
+                 what + ", kv",
+                 {queries, joined},
+                 [=](Xs x) { return attention(x[0], x[1], o); },
+                 1,
+                 reference});
+    if (n != m) continue;
+    Attention same = o;
+    same.keys = same.queries;
+    t.push_back({"attention",
+                 what + ", qkv",
+                 {from_one_to_one(n, 3 * c.d)},
+                 [=](Xs x) { return attention(x[0], same); },
+                 1,
+                 reference});
+  }
 }
 
 }  // namespace
 
 void add_attention_family(std::vector<OpRow>& t) {
+  add_attention(t);
   add_attention_pieces(t);
   add_attention_variants(t);
   add_linear_attention(t);

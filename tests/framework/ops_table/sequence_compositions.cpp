@@ -1,4 +1,4 @@
-#include "tests/framework/compositions.h"
+#include "tests/framework/ops_table/compositions.h"
 
 // Recurrences step by step and convolutions tap by tap, from plain ops.
 

@@ -1,6 +1,7 @@
 #include <algorithm>
+#include <limits>
 
-#include "tests/framework/ops_table.h"
+#include "tests/framework/ops_table/table.h"
 
 // Rows of sequences pooled to one row a sequence, and images cut into patches.
 
@@ -112,18 +113,82 @@ std::vector<double> naive_patches(const Tensor& x, Index p) {
   return y;
 }
 
+void add_divided_pooling(std::vector<OpRow>& t) {
+  const auto row = [&](const char* op, const Input& input, Compute f, bool cuts_backward = true) {
+    t.push_back({.op = op,
+                 .what = "divided",
+                 .inputs = {input},
+                 .compute = std::move(f),
+                 .size = Size::divided,
+                 .cuts_backward = cuts_backward});
+  };
+  const Spans spans = mixed(60, 40);
+  const Input some = any({spans.rows(), 75});
+  const Input many = any({spans.rows(), 800});
+  row("mean_rows", some, [=](Xs v) { return mean_rows(v[0], spans); });
+  row("max_rows", some, [=](Xs v) { return max_rows(v[0], spans); });
+  row(
+      "first_rows", many, [=](Xs v) { return first_rows(v[0], spans); }, false);
+  row(
+      "last_rows", many, [=](Xs v) { return last_rows(v[0], spans); }, false);
+  row("patches", any({5, 40, 32, 17}), OP(patches(x[0], 4)));
+}
+
+void add_hostile_pooling(std::vector<HostileCall>& calls) {
+  const Variable x = parameter({3, 4});
+  for (const Spans& spans : spans_for(3)) {
+    calls.push_back({"mean_rows", [=] { return mean_rows(x, spans); }});
+    calls.push_back({"max_rows", [=] { return max_rows(x, spans); }});
+    calls.push_back({"first_rows", [=] { return first_rows(x, spans); }});
+    calls.push_back({"last_rows", [=] { return last_rows(x, spans); }});
+  }
+  const Variable images = parameter({2, 3, 4, 2});
+  constexpr Index lowest = std::numeric_limits<Index>::min();
+  for (const Index i : {lowest, Index{-1}, Index{0}, Index{1}, Index{5}, Index{1} << 40}) {
+    calls.push_back({"patches", [=] { return patches(images, i); }});
+    calls.push_back({"patches", [=] { return patches(parameter({2, 0, 0, 3}), i); }});
+    calls.push_back({"patches", [=] { return patches(parameter({0, 5, 5, 0}), i); }});
+  }
+}
+
+// clang-format off
+std::vector<HostileCall> refused_pooling() {
+  return {
+    {"mean_rows", CALL(mean_rows(Tensor({2, 3}), packed({1}))),
+     "[mean_rows] expected x (rows, d) with spans over its rows; got (2, 3) and spans over 1 rows"},
+    {"max_rows", CALL(max_rows(Tensor({3}), packed({3}))),
+     "[max_rows] expected x (rows, d) with spans over its rows; got (3,) and spans over 3 rows"},
+    {"first_rows", CALL(first_rows(Tensor({2, 3}), {})),
+     "[first_rows] expected x (rows, d) with spans over its rows; got (2, 3) and spans over 0 "
+     "rows"},
+    {"last_rows", CALL(last_rows(Tensor({2, 3}), {})),
+     "[last_rows] expected x (rows, d) with spans over its rows; got (2, 3) and spans over 0 rows"},
+    {"patches", CALL(patches(Tensor({2, 3}), 2)),
+     "[patches] expected x (n, height, width, d); got (2, 3)"},
+    {"patches", CALL(patches(Tensor({1, 4, 6, 3}), 4)),
+     "[patches] expected images that patches of 4 x 4 pixels divide; got (1, 4, 6, 3)"},
+    {"patches", CALL(patches(Tensor({1, 4, 6, 3}), 0)),
+     "[patches] expected patches of at least 1 pixel; got 0"},
+  };
+}
+// clang-format on
+
 }  // namespace
 
-void add_pooling(std::vector<OpRow>& t) {
+void add_pooling(OpTable& table) {
   for (const PooledCase& c : pooled_cases())
-    add_pooled(t, c);
+    add_pooled(table.rows, c);
   for (const PatchCase& c : patch_cases())
-    t.push_back({"patches",
-                 c.what,
-                 {{Input::uniform, c.images}},
-                 [=](Xs x) { return patches(x[0], c.size); },
-                 1,
-                 [=](std::span<const Tensor> x) { return naive_patches(x[0], c.size); }});
+    table.rows.push_back({"patches",
+                          c.what,
+                          {any(c.images)},
+                          [=](Xs x) { return patches(x[0], c.size); },
+                          1,
+                          [=](std::span<const Tensor> x) { return naive_patches(x[0], c.size); }});
+  add_divided_pooling(table.rows);
+  add_hostile_pooling(table.calls);
+  for (HostileCall& call : refused_pooling())
+    table.calls.push_back(std::move(call));
 }
 
 }  // namespace heed::test

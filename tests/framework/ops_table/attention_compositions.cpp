@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/framework/compositions.h"
+#include "tests/framework/ops_table/compositions.h"
 
 // Attention, whole and in pieces, from plain ops: batched products over (sequences, heads) that
 // keep every score. The sequences of a batch have equal lengths here.

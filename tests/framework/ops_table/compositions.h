@@ -4,14 +4,12 @@
 #include <utility>
 #include <vector>
 
-#include "framework/ops.h"
-#include "framework/random.h"
-#include "tests/framework/compute.h"
+#include "tests/framework/ops_table/table.h"
 
 namespace heed::test {
 
-/// A fused op and its composition from plain ops, on inputs of certain shapes. Tests compare the
-/// two and benchmarks/ops_bench times them.
+/// How the files of compositions write a row: a fused op and its composition from plain ops, on
+/// inputs of certain shapes.
 struct Composition {
   // The name of the op in framework/ops.h, then what is special about these shapes.
   std::string op;
@@ -36,15 +34,15 @@ inline Composition drawn(double low, double high, Composition c) {
   return c;
 }
 
-/// Every fused op on small shapes that are difficult: one row, no rows, widths that are no multiple
-/// of a vector, empty sequences.
-const std::vector<Composition>& small_compositions();
-/// The same ops on the shapes of benchmarks/README.md's cases.
-const std::vector<Composition>& case_compositions();
+/// Every fused op, as rows of the table:
+/// - large: on shapes that are difficult: one row, no rows, widths that are no multiple of a
+/// vector,
+///   empty sequences;
+/// - timed: on the shapes of benchmarks/README.md's cases.
+std::vector<OpRow> composed_rows(Size size);
 
-std::vector<Tensor> draw(const Composition& c, std::uint64_t seed);
-
-// Each has a file of its own and adds small shapes, or those of the benchmarks' cases.
+// Each has a file of its own and adds small shapes that are difficult, or those of the benchmarks'
+// cases.
 // - rows: norms, softmax, losses, dropout, elementwise functions
 // - sequences: recurrences and convolutions
 // - pooling: rows of sequences pooled to one

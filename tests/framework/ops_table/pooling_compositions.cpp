@@ -1,4 +1,4 @@
-#include "tests/framework/compositions.h"
+#include "tests/framework/ops_table/compositions.h"
 
 // Rows of sequences pooled to one, from plain ops.
 

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "tests/framework/compositions.h"
+#include "tests/framework/ops_table/compositions.h"
 
 // Fused ops on rows, from plain ones: norms, softmaxes, losses, dropout, elementwise functions,
 // products with a bias.
