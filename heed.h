@@ -115,7 +115,6 @@
 #include "layers/attention/multi_head.h"
 #include "layers/attention/scored.h"
 #include "layers/attention/sentinel.h"
-#include "layers/attention/transformer_attention.h"
 #include "layers/convolution.h"
 #include "layers/dropout.h"
 #include "layers/embedding.h"

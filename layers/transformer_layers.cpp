@@ -22,8 +22,9 @@ EncoderLayer::EncoderLayer(const LayerOptions& o, Random& random)
 
 Variable EncoderLayer::operator()(const Operand& x, const Spans& spans, bool causal,
                                   std::vector<Tensor>* weights) const {
-  const Variable h =
-      around_attention(x, [&](const Operand& z) { return attention(z, spans, causal, weights); });
+  const Variable h = around_attention(x, [&](const Operand& z) {
+    return attention(z, spans, {.causal = causal, .weights = weights});
+  });
   return around_feed_forward(h, feed_forward);
 }
 
@@ -38,9 +39,11 @@ DecoderLayer::DecoderLayer(const LayerOptions& o, Random& random)
 Variable DecoderLayer::operator()(const Operand& x, const Spans& spans, const Variable& memory,
                                   const Spans& memory_spans, std::vector<Tensor>* weights) const {
   const Variable h =
-      around_attention(x, [&](const Operand& z) { return attention(z, spans, true); });
-  const Variable c = around_cross(
-      h, [&](const Operand& z) { return cross(z, spans, memory, memory_spans, weights); });
+      around_attention(x, [&](const Operand& z) { return attention(z, spans, {.causal = true}); });
+  const Variable c = around_cross(h, [&](const Operand& z) {
+    const Memory remembered = cross.remember(memory, memory_spans);
+    return cross.attend(z, spans, remembered, memory_spans, {.weights = weights});
+  });
   return around_feed_forward(c, feed_forward);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "layers/attention/transformer_attention.h"
+#include "layers/attention/multi_head.h"
 #include "layers/norm.h"
 
 namespace heed {

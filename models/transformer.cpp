@@ -25,7 +25,7 @@ struct PackedTransformer : Prepared {
                     const Tensor& output)
       : encoder(encoder_layers, encoder_norm), decoder(layers, norm, output) {
     for (const DecoderLayer& layer : layers)
-      memory.emplace_back(layer.cross.memory);
+      memory.emplace_back(*layer.cross.memory);
   }
   PackedEncoder encoder;
   std::vector<PackedLinear> memory;

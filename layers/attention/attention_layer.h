@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "framework/module.h"
@@ -8,10 +9,36 @@
 namespace heed {
 
 /// A memory's keys and values, (rows, ...) each in the form that its layer reads. They are computed
-/// once for any number of queries.
+/// once for any number of queries. Where one product gives both, `keys` holds them side by side and
+/// `values` is undefined.
 struct Memory {
   Variable keys;
   Variable values;
+};
+
+/// Which products of an attention with heads are computed as one. The weights of fused products
+/// stand in one matrix, so that rows are read once.
+enum class Fused : std::uint8_t {
+  none,    // parameters query, key, value
+  memory,  // query, memory: keys and values
+  all,     // input: queries, keys and values, where the memory is as wide as the queries
+};
+
+/// The options of all attentions; each reads those that it needs.
+struct AttentionOptions {
+  Index query = 256;      // width of the queries
+  Index memory = 256;     // width of the memory
+  Index hidden = 0;       // additive, concat: width inside the score; 0: as wide as the queries
+  bool coverage = false;  // additive: the score reads the sum of earlier weights
+  int heads = 4;          // of all below
+  int kv_heads = 0;       // grouped_query; 0: half of heads, 1 where heads is odd
+  Real dropout = 0;       // on the weights
+  Fused fused = Fused::none;
+  Index window = 16;    // local: a query sees the keys less than `window` from its place
+  Index reach = 16;     // relative: larger distances count as this one
+  Real base = 10000;    // rotary
+  Index longest = 512;  // adaptive_span: the longest span, in keys
+  Real ramp = 32;       // adaptive_span: keys over which a head's weights fade to 0
 };
 
 struct AttendOptions {
@@ -45,9 +72,9 @@ class AttentionLayer {
   /// Whether it has a single distribution over the memory, so that a model can copy words by it.
   virtual bool points() const { return false; }
 
-  /// Self-attention.
-  Variable operator()(const Operand& x, const Spans& spans,
-                      const AttendOptions& options = {}) const {
+  /// Self-attention: attend() to remember(x).
+  virtual Variable operator()(const Operand& x, const Spans& spans,
+                              const AttendOptions& options = {}) const {
     return attend(x, spans, remember(x, spans), spans, options);
   }
 };

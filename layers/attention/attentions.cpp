@@ -16,10 +16,12 @@ std::unique_ptr<AttentionLayer> built(Args&&... args) {
   return std::make_unique<Layer>(std::forward<Args>(args)...);
 }
 
-int kv_heads(const O& o) {
-  if (o.kv_heads > 0) return o.kv_heads;
-  return o.heads % 2 == 0 ? o.heads / 2 : 1;
+/// A layer that reads its options itself.
+template <class Layer>
+std::unique_ptr<AttentionLayer> from_options(const O& o, Random& r) {
+  return std::make_unique<Layer>(o, r);
 }
+
 Index hidden(const O& o) { return o.hidden > 0 ? o.hidden : o.query; }
 
 /// With one distribution over the memory.
@@ -54,31 +56,19 @@ std::vector<AttentionKind> with_heads() {
   return {{.name = "multi_head",
            .paper = "Vaswani et al. 2017",
            .has_heads = true,
-           .make =
-               [](const O& o, Random& r) {
-                 return built<MultiHeadAttention>(o.query, o.memory, o.heads, o.dropout, r);
-               }},
+           .make = from_options<MultiHeadAttention>},
           {.name = "multi_query",
            .paper = "Shazeer 2019",
            .has_heads = true,
-           .make =
-               [](const O& o, Random& r) {
-                 return built<MultiQueryAttention>(o.query, o.memory, o.heads, o.dropout, r);
-               }},
+           .make = from_options<MultiQueryAttention>},
           {.name = "grouped_query",
            .paper = "Ainslie et al. 2023",
            .has_heads = true,
-           .make =
-               [](const O& o, Random& r) {
-                 return built<GroupedQueryAttention>(o.query, o.memory, o.heads, kv_heads(o),
-                                                     o.dropout, r);
-               }},
+           .make = from_options<GroupedQueryAttention>},
           {.name = "linear",
            .paper = "Katharopoulos et al. 2020",
            .has_heads = true,
-           .make = [](const O& o, Random& r) {
-             return built<LinearAttention>(o.query, o.memory, o.heads, r);
-           }}};
+           .make = from_options<LinearAttention>}};
 }
 
 /// With heads that see distances between queries and keys.
@@ -87,42 +77,27 @@ std::vector<AttentionKind> by_distance() {
            .paper = "Beltagy et al. 2020",
            .has_heads = true,
            .by_distance = true,
-           .make =
-               [](const O& o, Random& r) {
-                 return built<LocalAttention>(o.query, o.memory, o.heads, o.window, o.dropout, r);
-               }},
+           .make = from_options<LocalAttention>},
           {.name = "relative",
            .paper = "Shaw et al. 2018",
            .has_heads = true,
            .by_distance = true,
-           .make =
-               [](const O& o, Random& r) {
-                 return built<RelativeAttention>(o.query, o.memory, o.heads, o.reach, o.dropout, r);
-               }},
+           .make = from_options<RelativeAttention>},
           {.name = "alibi",
            .paper = "Press et al. 2022",
            .has_heads = true,
            .by_distance = true,
-           .make =
-               [](const O& o, Random& r) {
-                 return built<AlibiAttention>(o.query, o.memory, o.heads, o.dropout, r);
-               }},
+           .make = from_options<AlibiAttention>},
           {.name = "rotary",
            .paper = "Su et al. 2021",
            .has_heads = true,
            .by_distance = true,
-           .make =
-               [](const O& o, Random& r) {
-                 return built<RotaryAttention>(o.query, o.memory, o.heads, o.base, o.dropout, r);
-               }},
+           .make = from_options<RotaryAttention>},
           {.name = "adaptive_span",
            .paper = "Sukhbaatar et al. 2019",
            .has_heads = true,
            .by_distance = true,
-           .make = [](const O& o, Random& r) {
-             return built<AdaptiveSpanAttention>(o.query, o.memory, o.heads, o.longest, o.ramp,
-                                                 o.dropout, r);
-           }}};
+           .make = from_options<AdaptiveSpanAttention>}};
 }
 
 }  // namespace

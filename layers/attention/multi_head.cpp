@@ -6,38 +6,87 @@ namespace heed {
 
 namespace {
 
-/// Columns of keys and values.
-Index kv_width(Index d, int heads, int kv_heads) {
-  check_argument(heads >= 1 && d % heads == 0, "attention", "heads", heads,
-                 "of a number that shares a width of {} evenly", d);
-  check(kv_heads >= 1 && heads % kv_heads == 0, "attention",
-        "expected heads of queries that those of keys divide; got {} and {}", heads, kv_heads);
-  return d / heads * kv_heads;
+/// Columns of keys, and of values.
+Index kv_width(const AttentionOptions& o, int kv_heads) {
+  check_argument(o.heads >= 1 && o.query % o.heads == 0, "attention", "heads", o.heads,
+                 "of a number that shares a width of {} evenly", o.query);
+  check(kv_heads >= 1 && o.heads % kv_heads == 0, "attention",
+        "expected heads of queries that those of keys divide; got {} and {}", o.heads, kv_heads);
+  return o.query / o.heads * kv_heads;
+}
+
+/// A layer of the products that are not fused into another one.
+std::optional<Linear> product(bool needed, Index in, Index out, Random& random) {
+  if (!needed) return std::nullopt;
+  return Linear(in, out, random);
+}
+
+/// Rows [begin, end) of a layer's product alone.
+Variable part(const Linear& layer, Index begin, Index end, const Operand& x) {
+  return linear(x, slice(layer.weight, 0, begin, end), slice(layer.bias, 0, begin, end));
+}
+
+int groups(const AttentionOptions& o) {
+  if (o.kv_heads > 0) return o.kv_heads;
+  return o.heads % 2 == 0 ? o.heads / 2 : 1;
+}
+
+AttentionOptions without_dropout(AttentionOptions o) {
+  o.dropout = 0;
+  return o;
 }
 
 }  // namespace
 
-MultiHeadAttention::MultiHeadAttention(Index d, Index memory, int h, int kv, Real p, Random& random)
-    : heads(h),
+// Weights are drawn in the order of the members.
+MultiHeadAttention::MultiHeadAttention(const AttentionOptions& o, int kv, Random& random)
+    : heads(o.heads),
       kv_heads(kv),
-      query(d, d, random),
-      key(memory, kv_width(d, h, kv), random),
-      value(memory, kv_width(d, h, kv), random),
-      output(d, d, random),
-      dropout(p) {}
+      input(product(o.fused == Fused::all, o.query, o.query + 2 * kv_width(o, kv), random)),
+      query(product(o.fused != Fused::all, o.query, o.query, random)),
+      key(product(o.fused == Fused::none, o.memory, kv_width(o, kv), random)),
+      value(product(o.fused == Fused::none, o.memory, kv_width(o, kv), random)),
+      memory(product(o.fused == Fused::memory, o.memory, 2 * kv_width(o, kv), random)),
+      output(o.query, o.query, random),
+      dropout(o.dropout) {
+  check(o.fused != Fused::all || o.memory == o.query, "attention",
+        "expected a memory as wide as the queries for one product of both; got {} and {}", o.memory,
+        o.query);
+}
 
 void MultiHeadAttention::visit(Visitor& v) {
+  v("input", input);
   v("query", query);
   v("key", key);
   v("value", value);
+  v("memory", memory);
   v("output", output);
   v("dropout", dropout);
 }
 
+Memory MultiHeadAttention::remember(const Variable& rows, const Spans&) const {
+  if (input) return {part(*input, width(), input->weight.shape()[0], rows), {}};
+  if (memory) return {(*memory)(rows), {}};
+  return {(*key)(rows), (*value)(rows)};
+}
+
 Variable MultiHeadAttention::attend(const Variable& queries, const Spans& query_spans,
-                                    const Memory& memory, const Spans& keys,
+                                    const Memory& remembered, const Spans& keys,
                                     const AttendOptions& options) const {
-  return output(combine(query(queries), query_spans, memory, keys, options));
+  const Variable q = input ? part(*input, 0, width(), queries) : (*query)(queries);
+  return output(combine({q, remembered}, query_spans, keys, options));
+}
+
+Projected MultiHeadAttention::project(const Operand& x, const Spans& spans) const {
+  if (input) return {(*input)(x), {}};
+  // The memory comes first: a gradient of x is summed in the order of its uses.
+  const Memory remembered = remember(x, spans);
+  return {(*query)(x), remembered};
+}
+
+Variable MultiHeadAttention::operator()(const Operand& x, const Spans& spans,
+                                        const AttendOptions& options) const {
+  return output(combine(project(x, spans), spans, spans, options));
 }
 
 Pairing MultiHeadAttention::pairing(const Spans& queries, const Spans& keys,
@@ -64,13 +113,29 @@ Attention MultiHeadAttention::fused(const Spans& queries, const Spans& keys,
   return o;
 }
 
-Variable MultiHeadAttention::combine(const Variable& q, const Spans& queries, const Memory& memory,
-                                     const Spans& keys, const AttendOptions& options) const {
-  return weigh(q, memory.keys, memory.values, fused(queries, keys, options));
+Variable MultiHeadAttention::combine(const Projected& x, const Spans& queries, const Spans& keys,
+                                     const AttendOptions& options) const {
+  return weigh(x, fused(queries, keys, options));
 }
 
-Variable MultiHeadAttention::weigh(const Variable& q, const Variable& k, const Variable& v,
-                                   const Attention& o) const {
+Projected MultiHeadAttention::separate(const Projected& x) const {
+  const Index d = width();
+  const Index e = head_width() * kv_heads;
+  const auto columns = [](const Variable& y, Index begin, Index n) {
+    return slice(y, 1, begin, begin + n);
+  };
+  if (x.memory.values.defined()) return x;
+  if (x.memory.keys.defined())
+    return {x.queries, {columns(x.memory.keys, 0, e), columns(x.memory.keys, e, e)}};
+  return {columns(x.queries, 0, d), {columns(x.queries, d, e), columns(x.queries, d + e, e)}};
+}
+
+Variable MultiHeadAttention::weigh(const Projected& x, const Attention& o) const {
+  const Variable& q = x.queries;
+  const Variable& k = x.memory.keys;
+  const Variable& v = x.memory.values;
+  if (!k.defined()) return attention(q, o);
+  if (!v.defined()) return attention(q, k, o);
   if (o.queries.longest() != 1 || o.slopes.defined()) return attention(q, k, v, o);
   // A decoder step has one query a sequence. Packing keys into tiles would cost several times as
   // much as their use.
@@ -86,9 +151,12 @@ Variable MultiHeadAttention::weigh(const Variable& q, const Variable& k, const V
   return weighted_values(o.dropout > 0 ? heed::dropout(weights, o.dropout, o.key) : weights, v, p);
 }
 
-LocalAttention::LocalAttention(Index d, Index memory, int h, Index w, Real p, Random& random)
-    : MultiHeadAttention(d, memory, h, p, random), window(w) {
-  check(w >= 1, "attention", "expected a window of at least 1; got {}", w);
+GroupedQueryAttention::GroupedQueryAttention(const AttentionOptions& o, Random& random)
+    : MultiHeadAttention(o, groups(o), random) {}
+
+LocalAttention::LocalAttention(const AttentionOptions& o, Random& random)
+    : MultiHeadAttention(o, random), window(o.window) {
+  check(window >= 1, "attention", "expected a window of at least 1; got {}", window);
 }
 
 Attention LocalAttention::fused(const Spans& queries, const Spans& keys,
@@ -98,11 +166,11 @@ Attention LocalAttention::fused(const Spans& queries, const Spans& keys,
   return o;
 }
 
-AlibiAttention::AlibiAttention(Index d, Index memory, int h, Real p, Random& random)
-    : MultiHeadAttention(d, memory, h, p, random), slopes({h}) {
-  for (Index i = 0; i < h; ++i)
-    slopes[i] =
-        static_cast<Real>(std::exp2(-8.0 * static_cast<double>(i + 1) / static_cast<double>(h)));
+AlibiAttention::AlibiAttention(const AttentionOptions& o, Random& random)
+    : MultiHeadAttention(o, random), slopes({o.heads}) {
+  const auto count = static_cast<double>(o.heads);
+  for (Index i = 0; i < o.heads; ++i)
+    slopes[i] = static_cast<Real>(std::exp2(-8.0 * static_cast<double>(i + 1) / count));
 }
 
 Attention AlibiAttention::fused(const Spans& queries, const Spans& keys,
@@ -112,24 +180,29 @@ Attention AlibiAttention::fused(const Spans& queries, const Spans& keys,
   return o;
 }
 
-RotaryAttention::RotaryAttention(Index d, Index memory, int h, Real b, Real p, Random& random)
-    : MultiHeadAttention(d, memory, h, p, random), base(b) {
-  check(d % (2 * h) == 0 && b > 0, "attention",
-        "expected a width that {} heads share in pairs, and a base above 0; got {} and {}", h, d,
-        b);
+RotaryAttention::RotaryAttention(const AttentionOptions& o, Random& random)
+    : MultiHeadAttention(o, random), base(o.base) {
+  check(o.query % (2 * o.heads) == 0 && base > 0, "attention",
+        "expected a width that {} heads share in pairs, and a base above 0; got {} and {}", o.heads,
+        o.query, base);
 }
 
-Variable RotaryAttention::combine(const Variable& q, const Spans& queries, const Memory& memory,
-                                  const Spans& keys, const AttendOptions& options) const {
-  const Variable rotated = rotary(q, queries, {.heads = heads, .base = base, .end_of = keys});
-  return weigh(rotated, rotary(memory.keys, keys, {.heads = heads, .base = base}), memory.values,
-               fused(queries, keys, options));
+Variable RotaryAttention::combine(const Projected& x, const Spans& queries, const Spans& keys,
+                                  const AttendOptions& options) const {
+  const Projected p = separate(x);
+  const Variable q = rotary(p.queries, queries, {.heads = heads, .base = base, .end_of = keys});
+  const Variable k = rotary(p.memory.keys, keys, {.heads = heads, .base = base});
+  return weigh({q, {k, p.memory.values}}, fused(queries, keys, options));
 }
 
-Variable LinearAttention::combine(const Variable& q, const Spans& queries, const Memory& memory,
-                                  const Spans& keys, const AttendOptions& options) const {
-  return linear_attention(q, memory.keys, memory.values, pairing(queries, keys, options),
-                          options.weights);
+LinearAttention::LinearAttention(const AttentionOptions& o, Random& random)
+    : MultiHeadAttention(without_dropout(o), random) {}
+
+Variable LinearAttention::combine(const Projected& x, const Spans& queries, const Spans& keys,
+                                  const AttendOptions& options) const {
+  const Projected p = separate(x);
+  return linear_attention(p.queries, p.memory.keys, p.memory.values,
+                          pairing(queries, keys, options), options.weights);
 }
 
 namespace {
@@ -143,11 +216,11 @@ Variable dropped(const Variable& weights, const Pairing& pairing, const Dropout&
 
 }  // namespace
 
-RelativeAttention::RelativeAttention(Index d, Index memory, int h, Index r, Real p, Random& random)
-    : MultiHeadAttention(d, memory, h, p, random), reach(r) {
-  check(r >= 0, "attention", "expected a reach of at least 0; got {}", r);
-  key_distances = Parameter(xavier_uniform({2 * r + 1, d / h}, random));
-  value_distances = Parameter(xavier_uniform({2 * r + 1, d / h}, random));
+RelativeAttention::RelativeAttention(const AttentionOptions& o, Random& random)
+    : MultiHeadAttention(o, random), reach(o.reach) {
+  check(reach >= 0, "attention", "expected a reach of at least 0; got {}", reach);
+  key_distances = Parameter(xavier_uniform({2 * reach + 1, head_width()}, random));
+  value_distances = Parameter(xavier_uniform({2 * reach + 1, head_width()}, random));
 }
 
 void RelativeAttention::visit(Visitor& v) {
@@ -156,8 +229,9 @@ void RelativeAttention::visit(Visitor& v) {
   v("value_distances", value_distances);
 }
 
-Variable RelativeAttention::combine(const Variable& q, const Spans& queries, const Memory& memory,
+Variable RelativeAttention::combine(const Projected& projected, const Spans& queries,
                                     const Spans& keys, const AttendOptions& options) const {
+  const auto [q, kv] = separate(projected);
   const Pairing p = pairing(queries, keys, options);
   const Index n = q.rows();
   const Index w = head_width();
@@ -165,22 +239,21 @@ Variable RelativeAttention::combine(const Variable& q, const Spans& queries, con
   const Variable x = q * (1 / std::sqrt(static_cast<Real>(w)));
   // q_i a^K_r: (n heads, entries)
   const Variable by_entry = linear(reshape(x, Shape{n * heads, w}), key_distances);
-  const Variable scores = dot_scores(x, memory.keys, p) +
+  const Variable scores = dot_scores(x, kv.keys, p) +
                           by_distance(reshape(by_entry, Shape{n, heads * entries}), reach, p);
   const Variable weights = dropped(scores_softmax(scores, p), p, dropout, options);
   const Variable shares = reshape(sum_by_distance(weights, reach, p), Shape{n * heads, entries});
-  return weighted_values(weights, memory.values, p) +
+  return weighted_values(weights, kv.values, p) +
          reshape(matmul(shares, value_distances), Shape{n, heads * w});
 }
 
-AdaptiveSpanAttention::AdaptiveSpanAttention(Index d, Index memory, int h, Index l, Real r, Real p,
-                                             Random& random)
-    : MultiHeadAttention(d, memory, h, p, random),
-      longest(l),
-      ramp(r),
-      span(Parameter(zeros({h}))) {
-  check(l >= 1 && r > 0, "attention",
-        "expected spans of at least 1 and a ramp above 0; got {} and {}", l, r);
+AdaptiveSpanAttention::AdaptiveSpanAttention(const AttentionOptions& o, Random& random)
+    : MultiHeadAttention(o, random),
+      longest(o.longest),
+      ramp(o.ramp),
+      span(Parameter(zeros({o.heads}))) {
+  check(longest >= 1 && ramp > 0, "attention",
+        "expected spans of at least 1 and a ramp above 0; got {} and {}", longest, ramp);
 }
 
 void AdaptiveSpanAttention::visit(Visitor& v) {
@@ -192,16 +265,16 @@ Variable AdaptiveSpanAttention::penalty() const {
   return mean(clamp(span, 0, 1)) * static_cast<Real>(longest);
 }
 
-Variable AdaptiveSpanAttention::combine(const Variable& q, const Spans& queries,
-                                        const Memory& memory, const Spans& keys,
-                                        const AttendOptions& options) const {
+Variable AdaptiveSpanAttention::combine(const Projected& projected, const Spans& queries,
+                                        const Spans& keys, const AttendOptions& options) const {
+  const auto [q, kv] = separate(projected);
   const Pairing p = pairing(queries, keys, options);
   const Variable x = q * (1 / std::sqrt(static_cast<Real>(head_width())));
   // The value is clamped and the gradient is not, so that a span below 0 can grow again.
   const Variable clamped = span + (clamp(span, 0, 1) - span).detach();
   const Variable weights =
-      span_softmax(dot_scores(x, memory.keys, p), clamped * static_cast<Real>(longest), ramp, p);
-  return weighted_values(dropped(weights, p, dropout, options), memory.values, p);
+      span_softmax(dot_scores(x, kv.keys, p), clamped * static_cast<Real>(longest), ramp, p);
+  return weighted_values(dropped(weights, p, dropout, options), kv.values, p);
 }
 
 }  // namespace heed

@@ -1,64 +1,98 @@
 #pragma once
 
+#include <optional>
+
 #include "layers/attention/attention_layer.h"
 #include "layers/dropout.h"
 #include "layers/linear.h"
 
 namespace heed {
 
+/// Queries, keys and values as the products of an attention with heads give them. What one product
+/// gave stays one matrix, which the fused op reads as it is.
+struct Projected {
+  Variable queries;  // Q (rows, d); of Fused::all: [Q, K, V] (rows, d + 2 e)
+  Memory memory;  // K and V, each (memory rows, e); of Fused::memory: [K, V]; of Fused::all: none
+};
+
 /// Scaled dot-product attention with several heads (Vaswani et al. 2017, section 3.2):
 ///   Q = q W_q^T + b_q, K = m W_k^T + b_k, V = m W_v^T + b_v
 ///   head_h = softmax(Q_h K_h^T / sqrt(d / heads)) V_h
 ///   y = concat(heads) W_o^T + b_o
-/// q, y (rows, d), memory m (memory rows, memory). It is computed by the fused op. The classes
-/// below change what a head computes. Constructors throw Error when
+/// q, y (rows, d), memory m (memory rows, memory), W_q, W_o (d, d), W_k, W_v (e, memory) with
+/// e = d kv_heads / heads. AttentionOptions::fused says which weights stand in one matrix. The
+/// classes below change what a head computes. Constructors read d = `query`, `memory`, `heads`,
+/// `dropout`, `fused`, and what their class names; they throw Error when
 /// - the heads cannot share d evenly;
-/// - kv_heads does not divide heads.
+/// - kv_heads does not divide heads;
+/// - all products are fused and the memory is not as wide as the queries.
 struct MultiHeadAttention : AttentionLayer {
   int heads;
-  int kv_heads;     // of keys and values
-  Linear query;     // W_q (d, d)
-  Linear key;       // W_k (kv_heads d / heads, memory)
-  Linear value;     // W_v (kv_heads d / heads, memory)
-  Linear output;    // W_o (d, d)
-  Dropout dropout;  // on the weights
+  int kv_heads;                  // of keys and values
+  std::optional<Linear> input;   // [W_q; W_k; W_v]
+  std::optional<Linear> query;   // W_q
+  std::optional<Linear> key;     // W_k
+  std::optional<Linear> value;   // W_v
+  std::optional<Linear> memory;  // [W_k; W_v]
+  Linear output;                 // W_o
+  Dropout dropout;               // on the weights
 
-  MultiHeadAttention(Index d, Index memory, int h, Real p, Random& random)
-      : MultiHeadAttention(d, memory, h, h, p, random) {}
+  MultiHeadAttention(const AttentionOptions& o, Random& random)
+      : MultiHeadAttention(o, o.heads, random) {}
   void visit(Visitor& v) override;
   Index width() const override { return output.weight.shape()[0]; }
-  Memory remember(const Variable& memory, const Spans&) const override {
-    return {key(memory), value(memory)};
-  }
-  Variable attend(const Variable& queries, const Spans& query_spans, const Memory& memory,
+  Memory remember(const Variable& rows, const Spans& spans) const override;
+  Variable attend(const Variable& queries, const Spans& query_spans, const Memory& remembered,
                   const Spans& keys, const AttendOptions& options = {}) const override;
+  /// Where all products are fused, they are one.
+  Variable operator()(const Operand& x, const Spans& spans,
+                      const AttendOptions& options = {}) const override;
+
+  /// Queries, keys and values of self-attention.
+  Projected project(const Operand& x, const Spans& spans) const;
+  /// concat(heads), (query rows, d): what `output` reads.
+  virtual Variable combine(const Projected& x, const Spans& queries, const Spans& keys,
+                           const AttendOptions& options = {}) const;
 
  protected:
-  MultiHeadAttention(Index d, Index memory, int heads, int kv_heads, Real dropout, Random& random);
+  MultiHeadAttention(const AttentionOptions& o, int kv_heads, Random& random);
   Index head_width() const { return width() / heads; }
   Pairing pairing(const Spans& queries, const Spans& keys, const AttendOptions& options) const;
   /// The arguments of the fused op.
   virtual Attention fused(const Spans& queries, const Spans& keys,
                           const AttendOptions& options) const;
-  /// concat(heads) of projected queries, keys and values.
-  Variable weigh(const Variable& q, const Variable& k, const Variable& v,
-                 const Attention& options) const;
-  /// concat(heads) of projected queries, (rows, d), and a memory.
-  virtual Variable combine(const Variable& q, const Spans& queries, const Memory& memory,
-                           const Spans& keys, const AttendOptions& options) const;
+  /// concat(heads) by the softmax of scaled products.
+  Variable weigh(const Projected& x, const Attention& options) const;
+  /// Queries, keys and values as three matrices.
+  Projected separate(const Projected& x) const;
 };
 
-/// Groups of neighbouring heads share keys and values (Ainslie et al. 2023). There are kv_heads
+/// The attention of a Transformer to its own positions (Vaswani et al. 2017, section 3.2.3): one
+/// product gives queries, keys and values.
+struct SelfAttention : MultiHeadAttention {
+  SelfAttention(Index d, int h, Real p, Random& random)
+      : MultiHeadAttention({.query = d, .memory = d, .heads = h, .dropout = p, .fused = Fused::all},
+                           random) {}
+};
+
+/// The attention of a Transformer's decoder to the encoder's output (Vaswani et al. 2017, section
+/// 3.2.3): one product gives keys and values.
+struct CrossAttention : MultiHeadAttention {
+  CrossAttention(Index d, int h, Real p, Random& random)
+      : MultiHeadAttention(
+            {.query = d, .memory = d, .heads = h, .dropout = p, .fused = Fused::memory}, random) {}
+};
+
+/// Groups of neighbouring heads share keys and values (Ainslie et al. 2023). There are `kv_heads`
 /// groups, so that K and V are kv_heads d / heads wide.
 struct GroupedQueryAttention : MultiHeadAttention {
-  GroupedQueryAttention(Index d, Index memory, int h, int kv, Real p, Random& random)
-      : MultiHeadAttention(d, memory, h, kv, p, random) {}
+  GroupedQueryAttention(const AttentionOptions& o, Random& random);
 };
 
 /// All heads share one head of keys and values (Shazeer 2019).
 struct MultiQueryAttention : MultiHeadAttention {
-  MultiQueryAttention(Index d, Index memory, int h, Real p, Random& random)
-      : MultiHeadAttention(d, memory, h, 1, p, random) {}
+  MultiQueryAttention(const AttentionOptions& o, Random& random)
+      : MultiHeadAttention(o, 1, random) {}
 };
 
 /// A query sees the keys whose distance from its place is less than `window`, so that the cost is
@@ -68,7 +102,7 @@ struct MultiQueryAttention : MultiHeadAttention {
 struct LocalAttention : MultiHeadAttention {
   Index window;
 
-  LocalAttention(Index d, Index memory, int heads, Index window, Real dropout, Random& random);
+  LocalAttention(const AttentionOptions& o, Random& random);
 
  protected:
   Attention fused(const Spans& queries, const Spans& keys,
@@ -80,7 +114,7 @@ struct LocalAttention : MultiHeadAttention {
 struct AlibiAttention : MultiHeadAttention {
   Tensor slopes;  // (heads)
 
-  AlibiAttention(Index d, Index memory, int heads, Real dropout, Random& random);
+  AlibiAttention(const AttentionOptions& o, Random& random);
 
  protected:
   Attention fused(const Spans& queries, const Spans& keys,
@@ -94,23 +128,20 @@ struct AlibiAttention : MultiHeadAttention {
 struct RotaryAttention : MultiHeadAttention {
   Real base;
 
-  RotaryAttention(Index d, Index memory, int heads, Real base, Real dropout, Random& random);
+  RotaryAttention(const AttentionOptions& o, Random& random);
 
- protected:
-  Variable combine(const Variable& q, const Spans& queries, const Memory& memory, const Spans& keys,
-                   const AttendOptions& options) const override;
+  Variable combine(const Projected& x, const Spans& queries, const Spans& keys,
+                   const AttendOptions& options = {}) const override;
 };
 
 /// weight_ij = f(q_i) . f(k_j) / sum_j f(q_i) . f(k_j), f(x) = elu(x) + 1 (Katharopoulos et al.
 /// 2020), instead of the softmax. All queries share the sums over the keys, so that the cost is
-/// linear. No dropout.
+/// linear. No dropout, whatever the options say.
 struct LinearAttention : MultiHeadAttention {
-  LinearAttention(Index d, Index memory, int h, Random& random)
-      : MultiHeadAttention(d, memory, h, 0, random) {}
+  LinearAttention(const AttentionOptions& o, Random& random);
 
- protected:
-  Variable combine(const Variable& q, const Spans& queries, const Memory& memory, const Spans& keys,
-                   const AttendOptions& options) const override;
+  Variable combine(const Projected& x, const Spans& queries, const Spans& keys,
+                   const AttendOptions& options = {}) const override;
 };
 
 /// Relative positions (Shaw et al. 2018), with w = d / heads:
@@ -123,12 +154,11 @@ struct RelativeAttention : MultiHeadAttention {
   Parameter key_distances;    // a^K (2 reach + 1, w)
   Parameter value_distances;  // a^V (2 reach + 1, w)
 
-  RelativeAttention(Index d, Index memory, int heads, Index reach, Real dropout, Random& random);
+  RelativeAttention(const AttentionOptions& o, Random& random);
   void visit(Visitor& v) override;
 
- protected:
-  Variable combine(const Variable& q, const Spans& queries, const Memory& memory, const Spans& keys,
-                   const AttendOptions& options) const override;
+  Variable combine(const Projected& x, const Spans& queries, const Spans& keys,
+                   const AttendOptions& options = {}) const override;
 };
 
 /// Each head learns its span, how far from its place a query sees (Sukhbaatar et al. 2019):
@@ -141,15 +171,13 @@ struct AdaptiveSpanAttention : MultiHeadAttention {
   Real ramp;
   Parameter span;  // (heads), in units of `longest`
 
-  AdaptiveSpanAttention(Index d, Index memory, int heads, Index longest, Real ramp, Real dropout,
-                        Random& random);
+  AdaptiveSpanAttention(const AttentionOptions& o, Random& random);
   void visit(Visitor& v) override;
   /// The mean of the spans z.
   Variable penalty() const;
 
- protected:
-  Variable combine(const Variable& q, const Spans& queries, const Memory& memory, const Spans& keys,
-                   const AttendOptions& options) const override;
+  Variable combine(const Projected& x, const Spans& queries, const Spans& keys,
+                   const AttendOptions& options = {}) const override;
 };
 
 }  // namespace heed

@@ -13,13 +13,33 @@ namespace {
 
 // Definitions ------------------------------------------------------------------------------------
 
-/// The parameters of a layer by name.
+/// The parameters of a layer by name. Those of fused products stand under the names of the products
+/// that they join.
 struct Numbers {
   std::map<std::string, Rows> values;
 
   explicit Numbers(AttentionLayer& layer) {
     for (const auto& [name, p] : parameters(layer))
       values[name] = rows_of(p.value());
+    for (const std::string field : {".weight", ".bias"}) {
+      if (values.contains("input" + field)) cut("input" + field, field, 8);
+      if (values.contains("memory" + field)) cut("memory" + field, field, 0);
+    }
+  }
+  /// A weight (rows, ..) or bias (1, rows) of queries, keys and values. The queries have the first
+  /// rows; keys and values share the rest.
+  void cut(const std::string& fused, const std::string& field, Index of_queries) {
+    const Rows& all = values[fused];
+    const bool bias = field == ".bias";
+    const Index end = static_cast<Index>(bias ? all[0].size() : all.size());
+    const Index middle = (of_queries + end) / 2;
+    const auto part = [&](Index from, Index to) {
+      if (bias) return Rows{{all[0].begin() + from, all[0].begin() + to}};
+      return Rows{all.begin() + from, all.begin() + to};
+    };
+    if (of_queries > 0) values["query" + field] = part(0, of_queries);
+    values["key" + field] = part(of_queries, middle);
+    values["value" + field] = part(middle, end);
   }
   const Rows& operator[](const std::string& name) const { return values.at(name); }
   Row linear(const std::string& name, const Row& x) const {
@@ -244,9 +264,15 @@ struct Member {
   std::function<Definition(const Numbers& p, const Rows& queries, const Rows& memory)> define;
   bool any_memory = true;         // a memory may be wider than queries
   bool distance_matters = false;  // between a query and a key
+  Fused fused = Fused::none;
+
+  std::string text() const {
+    if (fused == Fused::none) return name;
+    return name + (fused == Fused::all ? ", all fused" : ", memory fused");
+  }
 };
 
-const std::vector<Member>& members() {
+const std::vector<Member>& table() {
   static const std::vector<Member> all = {
       {"additive", tanh_scored},
       {"concat", tanh_scored},
@@ -265,6 +291,23 @@ const std::vector<Member>& members() {
   return all;
 }
 
+/// The rows of the table, and once more with each way to fuse the products of heads.
+const std::vector<Member>& members() {
+  static const std::vector<Member> all = [] {
+    std::vector<Member> result = table();
+    for (const Member& member : table()) {
+      if (!attentions().at(member.name).has_heads) continue;
+      for (const Fused fused : {Fused::memory, Fused::all}) {
+        Member& copy = result.emplace_back(member);
+        copy.fused = fused;
+        copy.any_memory = fused == Fused::memory;
+      }
+    }
+    return result;
+  }();
+  return all;
+}
+
 // Cases ------------------------------------------------------------------------------------------
 
 constexpr Index query_width = 8;
@@ -275,6 +318,7 @@ AttentionOptions options_for(const Member& member, bool self) {
           .hidden = 5,
           .heads = 4,
           .kv_heads = 2,
+          .fused = member.fused,
           .window = 3,
           .reach = 2,
           .longest = 8,
@@ -355,7 +399,7 @@ void for_each_case(F f) {
   for (const Member& member : members())
     for (const Layout& layout : layouts())
       for (bool causal : {false, true})
-        f(member, fmt::format("{}, {}{}", member.name, layout.name, causal ? ", causal" : ""),
+        f(member, fmt::format("{}, {}{}", member.text(), layout.name, causal ? ", causal" : ""),
           spans_of(layout.queries, layout.query_width), spans_of(layout.keys, layout.key_width),
           causal);
 }
@@ -364,7 +408,7 @@ void for_each_case(F f) {
 
 TEST(AttentionFamily, HasADefinitionForEveryMember) {
   std::vector<std::string> defined;
-  for (const Member& member : members())
+  for (const Member& member : table())
     defined.push_back(member.name);
   std::vector<std::string> made = attentions().names();
   std::sort(defined.begin(), defined.end());
@@ -505,7 +549,7 @@ TEST(AttentionFamily, QueriesOneAtATimeGiveWhatAllGive) {
         expect_close(
             y.slice(r, r + 1),
             all.slice(rows[static_cast<std::size_t>(r)], rows[static_cast<std::size_t>(r)] + 1),
-            fmt::format("{}: step {}", member.name, t));
+            fmt::format("{}: step {}", member.text(), t));
     }
   }
 }
@@ -527,13 +571,15 @@ TEST(AttentionFamily, GrowingKeysGiveWhatCausalSelfAttentionGives) {
         const Spans so_far = Spans::packed(std::vector<Index>{t + 1});
         const Variable row = slice(x, 0, begin + t, begin + t + 1);
         const Memory latest = layer->remember(row, one);
-        grown = t == 0 ? latest
-                       : Memory{concat({grown.keys, latest.keys}, 0),
-                                concat({grown.values, latest.values}, 0)};
+        const auto append = [t](Variable& to, const Variable& more) {
+          if (more.defined()) to = t == 0 ? more : concat({to, more}, 0);
+        };
+        append(grown.keys, latest.keys);
+        append(grown.values, latest.values);
         std::vector<Tensor> weights;
         const Variable y = layer->attend(row, one, grown, so_far, {true, &weights});
         expect_close(y.value(), all.slice(begin + t, begin + t + 1),
-                     fmt::format("{}: sequence {}, position {}", member.name, s, t));
+                     fmt::format("{}: sequence {}, position {}", member.text(), s, t));
       }
     }
   }
@@ -557,7 +603,7 @@ TEST(AttentionFamily, RowsOfABeamShareAMemory) {
               ->attend(q.value().slice(r, r + 1), Spans::packed(std::vector<Index>{1}), memory,
                        keys.select(own))
               .value();
-      expect_close(y.slice(r, r + 1), alone, fmt::format("{}: row {}", member.name, r));
+      expect_close(y.slice(r, r + 1), alone, fmt::format("{}: row {}", member.text(), r));
     }
   }
 }
@@ -579,11 +625,11 @@ TEST(AttentionFamily, ASelectionLeavesTheRestOfTheMemoryAlone) {
       for (Index c = 0; c < options.memory; ++c) {
         const double g = static_cast<double>(m.gradient()[row * options.memory + c]);
         if (row >= 5 && row < 8) {
-          EXPECT_EQ(g, 0) << member.name << ": row " << row;
+          EXPECT_EQ(g, 0) << member.text() << ": row " << row;
         }
         moved += std::abs(g);
       }
-    EXPECT_GT(moved, 0) << member.name;
+    EXPECT_GT(moved, 0) << member.text();
   }
 }
 

@@ -1,6 +1,6 @@
 #include <limits>
 
-#include "layers/attention/transformer_attention.h"
+#include "layers/attention/multi_head.h"
 #include "layers/positions.h"
 #include "tests/message_of.h"
 #include "tests/models/tiny.h"
@@ -162,10 +162,11 @@ TEST(SelfAttention, EqualsItsDefinition) {
         SelfParts parts{layer, x};
         std::vector<Tensor> weights;
         Composed expected;
-        const Gradients got =
-            gradients(parts, [&] { return projected(layer(x, spans, causal, &weights), spans); });
+        const Gradients got = gradients(parts, [&] {
+          return projected(layer(x, spans, {.causal = causal, .weights = &weights}), spans);
+        });
         const Gradients wanted = gradients(parts, [&] {
-          const Variable qkv = plain_linear(x, layer.input);
+          const Variable qkv = plain_linear(x, *layer.input);
           expected = compose(slice(qkv, 1, 0, 8), slice(qkv, 1, 8, 16), slice(qkv, 1, 16, 24),
                              heads, spans, spans, causal);
           return projected(plain_linear(expected.y, layer.output), spans);
@@ -201,11 +202,14 @@ TEST(CrossAttention, EqualsItsDefinition) {
       CrossParts parts{layer, x, memory};
       std::vector<Tensor> weights;
       Composed expected;
-      const Gradients got = gradients(
-          parts, [&] { return projected(layer(x, spans, memory, memory_spans, &weights), spans); });
+      const Gradients got = gradients(parts, [&] {
+        const Memory remembered = layer.remember(memory, memory_spans);
+        return projected(layer.attend(x, spans, remembered, memory_spans, {.weights = &weights}),
+                         spans);
+      });
       const Gradients wanted = gradients(parts, [&] {
-        const Variable kv = plain_linear(memory, layer.memory);
-        expected = compose(plain_linear(x, layer.query), slice(kv, 1, 0, 8), slice(kv, 1, 8, 16),
+        const Variable kv = plain_linear(memory, *layer.memory);
+        expected = compose(plain_linear(x, *layer.query), slice(kv, 1, 0, 8), slice(kv, 1, 8, 16),
                            heads, spans, memory_spans, false);
         return projected(plain_linear(expected.y, layer.output), spans);
       });
@@ -213,6 +217,43 @@ TEST(CrossAttention, EqualsItsDefinition) {
       if (std::find(layout.keys.begin(), layout.keys.end(), 0) == layout.keys.end())
         expect_same_weights(weights, expected.weights, what);
     }
+}
+
+// Checkpoints hold these names, and a seed gives these weights.
+TEST(FusedAttention, HasOneMatrixForProductsOfTheSameRows) {
+  struct Row {
+    Fused fused;
+    std::vector<std::pair<std::string, Shape>> weights;  // in the order in which they are drawn
+  };
+  const std::vector<Row> rows = {
+      {Fused::none, {{"query", {8, 8}}, {"key", {4, 8}}, {"value", {4, 8}}, {"output", {8, 8}}}},
+      {Fused::memory, {{"query", {8, 8}}, {"memory", {8, 8}}, {"output", {8, 8}}}},
+      {Fused::all, {{"input", {16, 8}}, {"output", {8, 8}}}}};
+  for (const Row& row : rows) {
+    Random random(1);
+    Random again(1);
+    GroupedQueryAttention layer(
+        {.query = 8, .memory = 8, .heads = 4, .kv_heads = 2, .fused = row.fused}, random);
+    const std::vector<NamedParameter> all = parameters(layer);
+    ASSERT_EQ(all.size(), 2 * row.weights.size());
+    for (std::size_t i = 0; i < row.weights.size(); ++i) {
+      const auto& [name, shape] = row.weights[i];
+      EXPECT_EQ(all[2 * i].name, name + ".weight");
+      EXPECT_EQ(all[2 * i + 1].name, name + ".bias");
+      EXPECT_EQ(all[2 * i].parameter.value().to_vector(), xavier_uniform(shape, again).to_vector())
+          << name;
+    }
+  }
+}
+
+TEST(FusedAttention, NeedsAMemoryAsWideAsTheQueries) {
+  Random random(1);
+  EXPECT_EQ(message_of([&] {
+              MultiHeadAttention({.query = 8, .memory = 12, .heads = 2, .fused = Fused::all},
+                                 random);
+            }),
+            "[attention] expected a memory as wide as the queries for one product of both; got 12 "
+            "and 8");
 }
 
 TEST(Attention, LooksAtNothingWhereThereIsNothing) {

@@ -1,3 +1,4 @@
+#include "layers/attention/attentions.h"
 #include "layers/attention/co_attention.h"
 #include "layers/attention/multi_head.h"
 #include "layers/attention/sentinel.h"
@@ -282,7 +283,7 @@ TEST(SentinelAttention, GradientsMatchDifferences) {
 
 TEST(AdaptiveSpan, PenaltyIsTheMeanSpanWithinBounds) {
   Random random(1);
-  AdaptiveSpanAttention layer(8, 8, 4, 10, 2, 0, random);
+  AdaptiveSpanAttention layer({.query = 8, .memory = 8, .longest = 10, .ramp = 2}, random);
   layer.span.value() = Tensor({4}, {Real(-0.5), Real(0.25), Real(0.75), Real(1.5)});
   EXPECT_NEAR(static_cast<double>(layer.penalty().item()), 10 * (0 + 0.25 + 0.75 + 1) / 4, close);
   const Gradients g = gradients(layer, [&] { return layer.penalty(); });
@@ -293,7 +294,7 @@ TEST(AdaptiveSpan, PenaltyIsTheMeanSpanWithinBounds) {
 
 TEST(AdaptiveSpan, ASpanBelowZeroCanGrowAgain) {
   Random random(1);
-  AdaptiveSpanAttention layer(8, 8, 4, 10, 3, 0, random);
+  AdaptiveSpanAttention layer({.query = 8, .memory = 8, .longest = 10, .ramp = 3}, random);
   randomize(layer);
   layer.span.value() = Tensor::full({4}, Real(-0.1));
   const Parameter x(random_tensor({6, 8}, 2));
@@ -340,12 +341,9 @@ TEST(HeadsAttention, DropsWeightsInTrainingAlone) {
   const Spans spans = Spans::packed(std::vector<Index>{30, 20});
   const Parameter x(random_tensor({50, 8}, 2));
   Random random(1);
-  for (AttentionLayer* layer : std::initializer_list<AttentionLayer*>{
-           new MultiHeadAttention(8, 8, 2, Real(0.5), random),
-           new RelativeAttention(8, 8, 2, 3, Real(0.5), random),
-           new AdaptiveSpanAttention(8, 8, 2, 9, 3, Real(0.5), random),
-           new RotaryAttention(8, 8, 2, 100, Real(0.5), random)}) {
-    const std::unique_ptr<AttentionLayer> owner(layer);
+  for (const char* name : {"multi_head", "relative", "adaptive_span", "rotary"}) {
+    const auto layer =
+        make_attention(name, {.query = 8, .memory = 8, .heads = 2, .dropout = Real(0.5)}, random);
     step_random() = Random(4);
     const Tensor dropped = (*layer)(x, spans).value();
     step_random() = Random(4);

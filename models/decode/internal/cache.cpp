@@ -55,11 +55,11 @@ void KeyValueCache::extend() {
 Variable KeyValueCache::prompt(std::size_t layer, const SelfAttention& attention, const Variable& x,
                                const Spans& spans) {
   const Index d = x.columns();
-  const Variable qkv = attention.input(x);  // (rows, 3 d)
+  const Projected projected = attention.project(x, spans);
+  const Tensor& qkv = projected.queries.value();  // (rows, 3 d)
   for (Index r = 0; r < x.rows(); ++r)
-    std::copy_n(qkv.value().data() + r * 3 * d + d, 2 * d, data(layer, d) + (latest_ + r) * 2 * d);
-  return attention.output(heed::attention(
-      qkv, {.heads = attention.heads, .queries = spans, .keys = spans, .causal = true}));
+    std::copy_n(qkv.data() + r * 3 * d + d, 2 * d, data(layer, d) + (latest_ + r) * 2 * d);
+  return attention.output(attention.combine(projected, spans, spans, {.causal = true}));
 }
 
 Real* KeyValueCache::data(std::size_t layer, Index d) {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "framework/kernels/attend_rows.h"
-#include "layers/attention/transformer_attention.h"
+#include "layers/attention/multi_head.h"
 
 namespace heed {
 

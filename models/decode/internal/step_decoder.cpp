@@ -34,11 +34,11 @@ template <class Layers>
 void StepWeights::pack_all(const Layers& layers, const LayerNorm& norm, const Tensor& output) {
   for (const auto& layer : layers) {
     kernels::StepLayer& to = layers_.emplace_back();
-    to.input = pack(PackedLinear(layer.attention.input));
+    to.input = pack(PackedLinear(*layer.attention.input));
     to.output = pack(PackedLinear(layer.attention.output));
     to.attention_norm = keep(layer.around_attention.norm);
     if constexpr (requires { layer.cross; }) {
-      to.query = pack(PackedLinear(layer.cross.query));
+      to.query = pack(PackedLinear(*layer.cross.query));
       to.cross_output = pack(PackedLinear(layer.cross.output));
       to.cross_norm = keep(layer.around_cross.norm);
     }
@@ -70,7 +70,7 @@ StepWeights::StepWeights(const std::vector<EncoderLayer>& layers, const LayerNor
 PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm)
     : norm_(share(norm)) {
   for (const EncoderLayer& layer : layers) {
-    layers_.push_back({share(layer), PackedLinear(layer.attention.input),
+    layers_.push_back({share(layer), PackedLinear(*layer.attention.input),
                        PackedLinear(layer.attention.output), PackedLinear(layer.feed_forward.up),
                        PackedLinear(layer.feed_forward.down)});
     // Only the copy: the model itself may be training.
