@@ -99,6 +99,7 @@
 #include "framework/precision.h"
 #include "framework/random.h"
 #include "framework/registry.h"
+#include "framework/residual.h"
 #include "framework/run_folder.h"
 #include "framework/safetensors.h"
 #include "framework/sequences.h"

@@ -2,6 +2,13 @@
 
 namespace heed {
 
+namespace {
+
+/// A sublayer by itself.
+constexpr auto plain = [](const FeedForward& f, const Operand& z) { return f(z); };
+
+}  // namespace
+
 FeedForward::FeedForward(const LayerOptions& o, Random& random)
     : up(o.d, o.ff, random),
       down(o.ff, o.d, random),
@@ -22,10 +29,12 @@ EncoderLayer::EncoderLayer(const LayerOptions& o, Random& random)
 
 Variable EncoderLayer::operator()(const Operand& x, const Spans& spans, bool causal,
                                   std::vector<Tensor>* weights) const {
-  const Variable h = around_attention(x, [&](const Operand& z) {
-    return attention(z, spans, {.causal = causal, .weights = weights});
-  });
-  return around_feed_forward(h, feed_forward);
+  return through(
+      *this, x,
+      [&](const SelfAttention& self, const Operand& z) {
+        return self(z, spans, {.causal = causal, .weights = weights});
+      },
+      plain);
 }
 
 DecoderLayer::DecoderLayer(const LayerOptions& o, Random& random)
@@ -38,13 +47,14 @@ DecoderLayer::DecoderLayer(const LayerOptions& o, Random& random)
 
 Variable DecoderLayer::operator()(const Operand& x, const Spans& spans, const Variable& memory,
                                   const Spans& memory_spans, std::vector<Tensor>* weights) const {
-  const Variable h =
-      around_attention(x, [&](const Operand& z) { return attention(z, spans, {.causal = true}); });
-  const Variable c = around_cross(h, [&](const Operand& z) {
-    const Memory remembered = cross.remember(memory, memory_spans);
-    return cross.attend(z, spans, remembered, memory_spans, {.weights = weights});
-  });
-  return around_feed_forward(c, feed_forward);
+  return through(
+      *this, x,
+      [&](const SelfAttention& self, const Operand& z) { return self(z, spans, {.causal = true}); },
+      [&](const CrossAttention& to_memory, const Operand& z) {
+        const Memory remembered = to_memory.remember(memory, memory_spans);
+        return to_memory.attend(z, spans, remembered, memory_spans, {.weights = weights});
+      },
+      plain);
 }
 
 }  // namespace heed

@@ -1,15 +1,10 @@
 #pragma once
 
+#include "framework/residual.h"
 #include "layers/attention/multi_head.h"
 #include "layers/norm.h"
 
 namespace heed {
-
-/// Where a residual connection has its norm.
-enum class NormPlace {
-  pre,   // x + f(norm(x)) (Xiong et al. 2020)
-  post,  // norm(x + f(x)) (Vaswani et al. 2017)
-};
 
 /// The options of a Transformer's layers.
 struct LayerOptions {
@@ -47,14 +42,31 @@ struct Residual {
   explicit Residual(const LayerOptions& o) : norm(o.d), dropout(o.dropout), place(o.norm) {}
   template <class F>
   Variable operator()(const Operand& x, const F& f) const {
-    return place == NormPlace::pre ? dropout.residual(x, f(norm(x)))
-                                   : norm(dropout.residual(x, f(x)));
+    return residual(place, x, norm, [&](const Variable& input, const auto& z) {
+      return dropout.residual(input, f(z));
+    });
   }
   void visit(Visitor& v) {
     v("norm", norm);
     v("dropout", dropout);
   }
 };
+
+/// x through the sublayers of a Transformer's layer, in order. Of `fs` the one that takes a
+/// sublayer computes it: f(sublayer, z), (rows, d) -> (rows, d). Training, packed layers and
+/// prompts read a layer by this function, so that its structure stands in sublayers() alone.
+template <class Layer, class... F>
+Variable through(const Layer& layer, const Operand& x, const F&... fs) {
+  struct Chosen : F... {
+    using F::operator()...;
+  };
+  const Chosen f{fs...};
+  Operand y = x;
+  layer.sublayers([&](const Residual& around, const auto& sublayer) {
+    y = Operand(around(y, [&](const Operand& z) { return f(sublayer, z); }), x.where());
+  });
+  return y;
+}
 
 /// Self-attention, then feed-forward (Vaswani et al. 2017, section 3.1): a layer of an encoder, or
 /// with `causal` of a decoder-only model. x, y (rows, d). `weights`, where given, gets each
@@ -68,6 +80,12 @@ struct EncoderLayer {
   EncoderLayer(const LayerOptions& o, Random& random);
   Variable operator()(const Operand& x, const Spans& spans, bool causal = false,
                       std::vector<Tensor>* weights = nullptr) const;
+  /// Calls f(residual, sublayer) for each sublayer, in order.
+  template <class F>
+  void sublayers(const F& f) const {
+    f(around_attention, attention);
+    f(around_feed_forward, feed_forward);
+  }
   void visit(Visitor& v) {
     v("attention", attention);
     v("feed_forward", feed_forward);
@@ -90,6 +108,13 @@ struct DecoderLayer {
   DecoderLayer(const LayerOptions& o, Random& random);
   Variable operator()(const Operand& x, const Spans& spans, const Variable& memory,
                       const Spans& memory_spans, std::vector<Tensor>* weights = nullptr) const;
+  /// Calls f(residual, sublayer) for each sublayer, in order.
+  template <class F>
+  void sublayers(const F& f) const {
+    f(around_attention, attention);
+    f(around_cross, cross);
+    f(around_feed_forward, feed_forward);
+  }
   void visit(Visitor& v) {
     v("attention", attention);
     v("cross", cross);

@@ -147,15 +147,7 @@ std::unique_ptr<DecoderState> LanguageModel::start_prepared(
 
 void LanguageModel::fill_cache(StepDecoder& decoder, const Sequences& texts) const {
   if (texts.spans.rows() == 0) return;
-  Variable x = embedding_(texts.ids) + positions_(texts.spans);
-  decoder.cache.extend(texts.spans);
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const EncoderLayer& layer = layers_[i];
-    x = layer.around_attention(x, [&](const Variable& z) {
-      return decoder.cache.prompt(i, layer.attention, z, texts.spans);
-    });
-    x = layer.around_feed_forward(x, layer.feed_forward);
-  }
+  decoder.prompt(layers_, embedding_(texts.ids) + positions_(texts.spans), texts.spans);
 }
 
 Tensor LanguageModel::logits_after(std::span<const std::vector<Id>> texts) const {

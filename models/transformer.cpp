@@ -23,12 +23,8 @@ struct PackedTransformer : Prepared {
   PackedTransformer(const std::vector<EncoderLayer>& encoder_layers, const LayerNorm& encoder_norm,
                     const std::vector<DecoderLayer>& layers, const LayerNorm& norm,
                     const Tensor& output)
-      : encoder(encoder_layers, encoder_norm), decoder(layers, norm, output) {
-    for (const DecoderLayer& layer : layers)
-      memory.emplace_back(*layer.cross.memory);
-  }
+      : encoder(encoder_layers, encoder_norm), decoder(layers, norm, output) {}
   PackedEncoder encoder;
-  std::vector<PackedLinear> memory;
   StepWeights decoder;
 };
 
@@ -186,8 +182,7 @@ std::unique_ptr<DecoderState> Transformer::start_prepared(
   const Variable x =
       embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
   const Variable memory(packed->encoder(x.value(), source.spans));
-  for (const PackedLinear& layer : packed->memory)
-    state->memory.push_back(layer(memory.value()));
+  state->memory = packed->decoder.remember(memory.value());
   if (pointer_) {
     state->tokens = source.ids;
     state->columns = copy_columns(options_.vocabulary, source.ids);

@@ -12,22 +12,27 @@ namespace heed::kernels {
 
 namespace {
 
-// Where there are more rows than a block may have, blocks of rows go through all layers as one task
-// each.
+// Where there are more rows than a block may have, blocks of rows go through all sublayers as one
+// task each.
 constexpr Index fewest_rows = 32;
 constexpr Index most_rows = 64;
 constexpr Index enough_blocks = 8;
 constexpr Index row_group = 256;  // rows of which one task of a product computes a panel
 constexpr Real epsilon = Real(1e-5);
 
-Index widest(const DecoderStep& model) { return std::max(3 * model.d, model.ff); }
-Index scratch_of_row(const DecoderStep& model) { return widest(model) + model.d; }
+/// Columns of the widest thing between the products of a sublayer.
+Index widest(const DecoderStep& model) {
+  Index columns = 0;
+  for (Index i = 0; i < model.sublayer_count; ++i)
+    columns = std::max(columns, model.sublayers[i].in.out);
+  return columns;
+}
 
-/// Some rows on their way through all layers.
+/// Some rows on their way through all sublayers.
 struct StepBlock {
   const DecoderStep& model;
   Matrix x;             // (m, d)
-  Real* wide;           // (m, widest): scratch
+  Matrix wide;          // (m, widest): scratch
   Matrix narrow;        // (m, d): scratch
   Index first;          // the cache row of the first one
   const KeyList* past;  // (m)
@@ -36,7 +41,7 @@ struct StepBlock {
 
   bool serial() const { return grain > 0; }
   /// The first `columns` of the wide scratch.
-  Matrix wide_part(Index columns) const { return {wide, x.rows, columns, widest(model)}; }
+  Matrix wide_part(Index columns) const { return wide.block(0, 0, x.rows, columns); }
 
   void norm(const StepNorm& n, const Matrix& to) const {
     const Index at_once = serial() ? 1 : x.rows;  // one row is not shared out
@@ -52,64 +57,72 @@ struct StepBlock {
   void add_linear(const StepLinear& w, const ConstMatrix& in) const {
     step_linear(w, in, x, {.mode = Mode::accumulate, .grain = grain});
   }
-  void attend(const Matrix& queries, const Real* cache, const KeyList* keys) const {
-    const Real width = static_cast<Real>(model.d / model.heads);
-    attend_rows({.heads = model.heads,
+  /// narrow = concat(heads)
+  void attend(const StepSublayer& s, const Real* cache, const KeyList* keys) const {
+    const Real width = static_cast<Real>(model.d / s.heads);
+    attend_rows({.heads = s.heads,
                  .scale = 1 / std::sqrt(width),
-                 .queries = queries,
+                 .queries = wide_part(model.d),
                  .cache = cache,
                  .keys = keys,
                  .serial = serial()},
                 narrow.data);
   }
-  /// x becomes x + f(norm(x)) or norm(x + f(x)). f(in) itself adds to x.
-  template <class F>
-  void around(const StepNorm& n, F f) const {
-    if (model.norm_first) norm(n, narrow);
-    f(model.norm_first ? narrow : x);
-    if (!model.norm_first) norm(n, x);
+
+  void add_self_attention(const StepSublayer& s, const Matrix& z) const {
+    const Index d = model.d;
+    const Matrix qkv = wide_part(3 * d);
+    linear(s.in, z, qkv);
+    for (Index r = 0; r < x.rows; ++r)
+      std::copy_n(qkv.row(r) + d, 2 * d, s.cache + (first + r) * 2 * d);
+    attend(s, s.cache, past);
+    add_linear(s.out, narrow);
+  }
+  void add_cross_attention(const StepSublayer& s, const Matrix& z) const {
+    linear(s.in, z, wide_part(model.d));
+    attend(s, s.memory, source);
+    add_linear(s.out, narrow);
+  }
+  void add_feed_forward(const StepSublayer& s, const Matrix& z) const {
+    const Matrix hidden = wide_part(s.in.out);
+    linear(s.in, z, hidden, !s.gelu);
+    if (s.gelu)
+      for (Index r = 0; r < x.rows; ++r)
+        transform_serial(
+            hidden.columns, hidden.row(r), Mode::assign, [](Vec v) { return Gelu(v).value(); },
+            hidden.row(r));
+    add_linear(s.out, hidden);
+  }
+  /// x += f(z)
+  void add(const StepSublayer& s, const Matrix& z) const {
+    switch (s.kind) {
+      case StepKind::self_attention:
+        return add_self_attention(s, z);
+      case StepKind::cross_attention:
+        return add_cross_attention(s, z);
+      case StepKind::feed_forward:
+        return add_feed_forward(s, z);
+    }
   }
 
-  void self_attention(const StepLayer& layer) const {
-    const Index d = model.d;
-    around(layer.attention_norm, [&](const Matrix& in) {
-      const Matrix qkv = wide_part(3 * d);
-      linear(layer.input, in, qkv);
-      for (Index r = 0; r < x.rows; ++r)
-        std::copy_n(qkv.row(r) + d, 2 * d, layer.cache + (first + r) * 2 * d);
-      attend(wide_part(d), layer.cache, past);
-      add_linear(layer.output, narrow);
-    });
-  }
-  void cross_attention(const StepLayer& layer) const {
-    around(layer.cross_norm, [&](const Matrix& in) {
-      const Matrix queries = wide_part(model.d);
-      linear(layer.query, in, queries);
-      attend(queries, layer.memory, source);
-      add_linear(layer.cross_output, narrow);
-    });
-  }
-  void feed_forward(const StepLayer& layer) const {
-    around(layer.feed_forward_norm, [&](const Matrix& in) {
-      const Matrix hidden = wide_part(model.ff);
-      linear(layer.up, in, hidden, !model.gelu);
-      if (model.gelu)
-        for (Index r = 0; r < x.rows; ++r)
-          transform_serial(
-              model.ff, hidden.row(r), Mode::assign, [](Vec v) { return Gelu(v).value(); },
-              hidden.row(r));
-      add_linear(layer.down, hidden);
-    });
+  /// x becomes x + f(norm(x)) or norm(x + f(x)).
+  void run(const StepSublayer& s) const {
+    const Matrix normed = s.place == NormPlace::pre ? narrow : x;
+    const auto norm_x = [&](const Matrix&) {
+      norm(s.norm, normed);
+      return normed;
+    };
+    const auto add_to_x = [&](const Matrix&, const Matrix& z) {
+      add(s, z);
+      return x;
+    };
+    residual(s.place, x, norm_x, add_to_x);
   }
 
   /// logits (m, vocabulary)
   void run(Real* logits) const {
-    for (Index i = 0; i < model.layer_count; ++i) {
-      const StepLayer& layer = model.layers[i];
-      self_attention(layer);
-      if (layer.query.packed) cross_attention(layer);
-      feed_forward(layer);
-    }
+    for (Index i = 0; i < model.sublayer_count; ++i)
+      run(model.sublayers[i]);
     norm(model.norm, x);
     linear(model.scores, x, dense(logits, x.rows, model.scores.out));
   }
@@ -145,7 +158,7 @@ void step_linear(const StepLinear& w, const ConstMatrix& x, const Matrix& y,
 }
 
 Index decoder_step_scratch(const DecoderStep& model, Index rows) {
-  return rows * scratch_of_row(model);
+  return rows * (widest(model) + model.d);
 }
 
 void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch,
@@ -154,12 +167,13 @@ void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real*
   // Each block reads all the weights: there are no more than keep threads busy.
   const Index blocks = std::max(std::min(parts(fewest_rows), enough_blocks), parts(most_rows));
   if (blocks == 0) return;
+  const Index columns = widest(model);
   const auto run = [&](Index begin, Index m, Index grain) {
-    Real* const space = scratch + begin * scratch_of_row(model);
+    Real* const space = scratch + begin * (columns + model.d);
     const StepBlock block{.model = model,
                           .x = dense(x + begin * model.d, m, model.d),
-                          .wide = space,
-                          .narrow = dense(space + m * widest(model), m, model.d),
+                          .wide = dense(space, m, columns),
+                          .narrow = dense(space + m * columns, m, model.d),
                           .first = rows.first + begin,
                           .past = rows.past + begin,
                           .source = rows.source + begin,
@@ -172,7 +186,7 @@ void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real*
       const Index begin = rows.count * b / blocks;
       const Index end = rows.count * (b + 1) / blocks;
       // More panels than any product has: one piece.
-      run(begin, end - begin, packed_columns(model.scores.out + widest(model)));
+      run(begin, end - begin, packed_columns(model.scores.out + columns));
     }
   });
 }

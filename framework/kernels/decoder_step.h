@@ -1,11 +1,14 @@
 #pragma once
 
+#include <cstdint>
+
 #include "framework/kernels/attend_rows.h"
+#include "framework/residual.h"
 
 namespace heed::kernels {
 
-// One position of a Transformer's decoder for every row of a batch, all of its layers in one call:
-// docs/kernels.md, "A step of decoding".
+// One position of a Transformer's decoder for every row of a batch, all of its sublayers in one
+// call: docs/kernels.md, "A step of decoding".
 
 /// y = x W^T + b, with W (out, in).
 struct StepLinear {
@@ -20,38 +23,37 @@ struct StepNorm {
   const Real* bias = nullptr;
 };
 
-/// d: width of the model; ff: hidden width of its feed-forward blocks.
-struct StepLayer {
-  // self-attention
-  StepLinear input;   // d -> 3 d: queries, keys, values
-  StepLinear output;  // d -> d
-  StepNorm attention_norm;
-  Real* cache = nullptr;  // (.., 2 d): keys and values so far; this step's rows are written
-  // attention to the source; query.packed null: the layer has none
-  StepLinear query;         // d -> d
-  StepLinear cross_output;  // d -> d
-  StepNorm cross_norm;
-  const Real* memory = nullptr;  // (.., 2 d): keys and values of the source
-  // feed-forward
-  StepLinear up;    // d -> ff
-  StepLinear down;  // ff -> d
-  StepNorm feed_forward_norm;
+enum class StepKind : std::uint8_t { self_attention, cross_attention, feed_forward };
+
+/// A sublayer of the decoder with the residual connection around it (framework/residual.h).
+///   attention:    f(z) = W_out concat(heads) + b_out
+///   feed-forward: f(z) = W_out activation(W_in z + b_in) + b_out
+/// W_in z + b_in are queries, keys and values (3 d) of self-attention, queries (d) of
+/// cross-attention, the hidden numbers of feed-forward.
+struct StepSublayer {
+  StepKind kind = StepKind::feed_forward;
+  StepLinear in = {};
+  StepLinear out = {};
+  Index heads = 1;    // of attention
+  bool gelu = false;  // feed-forward: the activation, else relu
+  NormPlace place = NormPlace::pre;
+  StepNorm norm = {};
+  // (.., 2 d) keys and values: those so far of self-attention, to which those of this step are
+  // written, and those of the source for cross-attention.
+  Real* cache = nullptr;
+  const Real* memory = nullptr;
 };
 
 struct DecoderStep {
-  const StepLayer* layers = nullptr;
-  Index layer_count = 0;
-  Index d = 0;
-  Index heads = 0;
-  Index ff = 0;
-  bool norm_first = false;  // x + f(norm(x)), else norm(x + f(x))
-  bool gelu = false;        // the activation, else relu
-  StepNorm norm;            // after the last layer
-  StepLinear scores;        // d -> vocabulary
+  const StepSublayer* sublayers = nullptr;
+  Index sublayer_count = 0;
+  Index d = 0;        // width of the model
+  StepNorm norm;      // after the last sublayer
+  StepLinear scores;  // d -> vocabulary
 };
 
-/// The rows of a step. The keys and values of row r go to row first + r of every layer's cache, and
-/// are among past[r].
+/// The rows of a step. The keys and values of row r go to row first + r of every cache, and are
+/// among past[r].
 struct StepRows {
   Index count = 0;
   Index first = 0;

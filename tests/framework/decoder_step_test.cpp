@@ -1,8 +1,12 @@
 #include "framework/kernels/decoder_step.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numbers>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -127,6 +131,224 @@ TEST(AttendRows, IsSoftmaxTimesValues) {
                   << heads << " heads of " << width << ", " << longest << " keys, row " << r;
             }
           }
+      }
+    }
+}
+
+// Whole steps ------------------------------------------------------------------------------------
+
+using Numbers = std::vector<double>;
+
+/// y = x W^T + b, and its packed form.
+struct Product {
+  std::vector<Real> w;
+  std::vector<Real> b;
+  std::vector<Real> packed;
+  Index in;
+
+  Product(Index columns, Index out, std::uint64_t seed)
+      : w(random_numbers(columns * out, seed)),
+        b(random_numbers(out, seed + 1)),
+        packed(static_cast<std::size_t>(kernels::packed_size(columns, out))),
+        in(columns) {
+    kernels::pack_panels(transposed(kernels::dense(w.data(), out, in)), packed.data());
+  }
+  Index out() const { return static_cast<Index>(b.size()); }
+  kernels::StepLinear view() const { return {packed.data(), b.data(), in, out()}; }
+  Numbers operator()(const Numbers& x) const {
+    Numbers y;
+    for (Index j = 0; j < out(); ++j) {
+      y.push_back(static_cast<double>(b[j]));
+      for (Index c = 0; c < in; ++c)
+        y.back() += x[c] * static_cast<double>(w[j * in + c]);
+    }
+    return y;
+  }
+};
+
+struct Norm {
+  std::vector<Real> gain;
+  std::vector<Real> bias;
+
+  Norm(Index d, std::uint64_t seed)
+      : gain(random_numbers(d, seed)), bias(random_numbers(d, seed + 1)) {}
+  kernels::StepNorm view() const { return {gain.data(), bias.data()}; }
+  Numbers operator()(const Numbers& x) const {
+    const double n = static_cast<double>(x.size());
+    double mean = 0;
+    double variance = 0;
+    for (double v : x)
+      mean += v / n;
+    for (double v : x)
+      variance += (v - mean) * (v - mean) / n;
+    Numbers y;
+    for (std::size_t c = 0; c < x.size(); ++c)
+      y.push_back((x[c] - mean) / std::sqrt(variance + 1e-5) * static_cast<double>(gain[c]) +
+                  static_cast<double>(bias[c]));
+    return y;
+  }
+};
+
+/// concat(heads) of q over keys and values [k, v] that lie one after the other.
+Numbers attend(const Numbers& q, const std::vector<Numbers>& keys_values, Index heads) {
+  const Index d = static_cast<Index>(q.size());
+  const Index width = d / heads;
+  Numbers y(q.size(), 0);
+  for (Index h = 0; h < heads; ++h) {
+    Numbers e;
+    double total = 0;
+    for (const Numbers& kv : keys_values) {
+      double score = 0;
+      for (Index c = h * width; c < (h + 1) * width; ++c)
+        score += q[c] * kv[c];
+      e.push_back(std::exp(score / std::sqrt(static_cast<double>(width))));
+      total += e.back();
+    }
+    for (std::size_t j = 0; j < e.size(); ++j)
+      for (Index c = h * width; c < (h + 1) * width; ++c)
+        y[c] += e[j] / total * keys_values[j][d + c];
+  }
+  return y;
+}
+
+constexpr Index width_of_model = 12;
+constexpr Index rows_of_source = 3;
+
+/// A sublayer with its weights, and what f is by definition.
+struct Sublayer {
+  kernels::StepKind kind;
+  NormPlace place;
+  Index heads;
+  bool gelu;
+  Product in;
+  Product out;
+  Norm norm;
+  std::vector<Real> cache;   // room for each row's keys and values, behind one row of older ones
+  std::vector<Real> source;  // keys and values
+
+  Sublayer(kernels::StepKind k, NormPlace p, Index h, bool g, Index hidden, std::uint64_t seed)
+      : kind(k),
+        place(p),
+        heads(h),
+        gelu(g),
+        in(width_of_model, hidden, seed),
+        out(k == kernels::StepKind::feed_forward ? hidden : width_of_model, width_of_model,
+            seed + 10),
+        norm(width_of_model, seed + 20),
+        cache(random_numbers(2 * width_of_model, seed + 30)),
+        source(random_numbers(rows_of_source * 2 * width_of_model, seed + 40)) {}
+
+  kernels::StepSublayer view(Index rows) {
+    cache.resize(static_cast<std::size_t>((1 + rows) * 2 * width_of_model));
+    return {.kind = kind,
+            .in = in.view(),
+            .out = out.view(),
+            .heads = heads,
+            .gelu = gelu,
+            .place = place,
+            .norm = norm.view(),
+            .cache = cache.data(),
+            .memory = source.data()};
+  }
+  static Numbers row_of(const std::vector<Real>& numbers, Index i) {
+    const auto begin = numbers.begin() + i * 2 * width_of_model;
+    return {begin, begin + 2 * width_of_model};
+  }
+  Numbers f(const Numbers& z) const {
+    Numbers middle = in(z);
+    if (kind == kernels::StepKind::self_attention) {
+      const Numbers query(middle.begin(), middle.begin() + width_of_model);
+      const Numbers own(middle.begin() + width_of_model, middle.end());
+      return out(attend(query, {row_of(cache, 0), own}, heads));
+    }
+    if (kind == kernels::StepKind::cross_attention)
+      return out(attend(middle, {row_of(source, 1), row_of(source, 2)}, heads));
+    const auto gelu_of = [](double v) {
+      return v / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v)));
+    };
+    for (double& v : middle)
+      v = gelu ? gelu_of(v) : std::max(v, 0.0);
+    return out(middle);
+  }
+  Numbers operator()(const Numbers& x) const {
+    const auto plus = [&](Numbers a, const Numbers& b) {
+      std::transform(a.begin(), a.end(), b.begin(), a.begin(), std::plus<>());
+      return a;
+    };
+    return place == NormPlace::pre ? plus(x, f(norm(x))) : norm(plus(x, f(x)));
+  }
+};
+
+std::vector<Sublayer> some_sublayers(const std::string& kinds) {
+  std::vector<Sublayer> result;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const NormPlace place = std::islower(kinds[i]) ? NormPlace::pre : NormPlace::post;
+    const std::uint64_t seed = 100 * (i + 1);
+    const int kind = std::tolower(kinds[i]);
+    using enum kernels::StepKind;
+    if (kind == 's') result.emplace_back(self_attention, place, 3, false, 36, seed);
+    if (kind == 'c') result.emplace_back(cross_attention, place, 2, false, 12, seed);
+    if (kind == 'f') result.emplace_back(feed_forward, place, 1, i % 2 == 1, 50, seed);
+  }
+  return result;
+}
+
+/// One step of `rows` rows, each of which sees an older position besides its own.
+struct Step {
+  std::vector<Sublayer> sublayers;
+  Norm last{width_of_model, 1};
+  Product scores{width_of_model, 9, 3};
+  std::vector<Real> x;
+  std::vector<Real> logits;
+
+  Step(const std::string& kinds, Index rows)
+      : sublayers(some_sublayers(kinds)),
+        x(random_numbers(rows * width_of_model, 7)),
+        logits(static_cast<std::size_t>(rows * 9)) {}
+
+  void run(Index rows) {
+    std::vector<kernels::StepSublayer> views;
+    for (Sublayer& s : sublayers)
+      views.push_back(s.view(rows));
+    const kernels::DecoderStep model{.sublayers = views.data(),
+                                     .sublayer_count = static_cast<Index>(views.size()),
+                                     .d = width_of_model,
+                                     .norm = last.view(),
+                                     .scores = scores.view()};
+    std::vector<Id> seen;
+    for (Index r = 0; r < rows; ++r)
+      seen.insert(seen.end(), {0, static_cast<Id>(1 + r)});
+    std::vector<kernels::KeyList> past;
+    for (Index r = 0; r < rows; ++r)
+      past.push_back({seen.data() + 2 * r, 0, 2});
+    const std::vector<kernels::KeyList> source(static_cast<std::size_t>(rows),
+                                               {nullptr, 1, rows_of_source - 1});
+    std::vector<Real> scratch(static_cast<std::size_t>(kernels::decoder_step_scratch(model, rows)));
+    kernels::decoder_step(model, {rows, 1, past.data(), source.data()}, x.data(), scratch.data(),
+                          logits.data());
+  }
+};
+
+// s, c, f: self-attention, cross-attention, feed-forward with the norm before; large: after the
+// sum.
+TEST(DecoderStep, IsItsSublayersInOrder) {
+  for (const std::string kinds :
+       {"", "s", "S", "c", "C", "f", "F", "ff", "scf", "SCF", "sfsf", "FcS", "fScFsC"})
+    for (const Index rows : {1, 7, 70}) {
+      Step step(kinds, rows);
+      const std::vector<Real> before = step.x;
+      step.run(rows);
+      for (Index r = 0; r < rows; ++r) {
+        const auto begin = before.begin() + r * width_of_model;
+        Numbers expected(begin, begin + width_of_model);
+        for (const Sublayer& s : step.sublayers)
+          expected = s(expected);
+        expected = step.last(expected);
+        for (Index c = 0; c < width_of_model; ++c)
+          ASSERT_NEAR(step.x[r * width_of_model + c], expected[c], 1e-4) << kinds << ", row " << r;
+        expected = step.scores(expected);
+        for (Index c = 0; c < 9; ++c)
+          ASSERT_NEAR(step.logits[r * 9 + c], expected[c], 1e-4) << kinds << ", row " << r;
       }
     }
 }

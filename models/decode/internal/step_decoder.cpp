@@ -1,5 +1,8 @@
 #include "models/decode/internal/step_decoder.h"
 
+#include <algorithm>
+#include <type_traits>
+
 #include "framework/kernels/packed.h"
 
 namespace heed {
@@ -30,32 +33,63 @@ kernels::StepNorm StepWeights::keep(const LayerNorm& norm) {
   return {norm.gain.value().data(), norm.bias.value().data()};
 }
 
+namespace {
+
+/// The two products of a sublayer: what reads its rows, and what gives its result.
+struct Products {
+  const Linear& in;
+  const Linear& out;
+};
+Products products_of(const SelfAttention& attention) {
+  return {*attention.input, attention.output};
+}
+Products products_of(const CrossAttention& attention) {
+  return {*attention.query, attention.output};
+}
+Products products_of(const FeedForward& layer) { return {layer.up, layer.down}; }
+
+kernels::StepSublayer step_of(const SelfAttention& attention) {
+  return {.kind = kernels::StepKind::self_attention, .heads = attention.heads};
+}
+kernels::StepSublayer step_of(const CrossAttention& attention) {
+  return {.kind = kernels::StepKind::cross_attention, .heads = attention.heads};
+}
+kernels::StepSublayer step_of(const FeedForward& layer) {
+  return {.kind = kernels::StepKind::feed_forward, .gelu = layer.activation == Activation::gelu};
+}
+
+std::size_t self_attentions(const std::vector<kernels::StepSublayer>& sublayers) {
+  return static_cast<std::size_t>(std::count_if(
+      sublayers.begin(), sublayers.end(),
+      [](const kernels::StepSublayer& s) { return s.kind == kernels::StepKind::self_attention; }));
+}
+
+}  // namespace
+
 template <class Layers>
 void StepWeights::pack_all(const Layers& layers, const LayerNorm& norm, const Tensor& output) {
-  for (const auto& layer : layers) {
-    kernels::StepLayer& to = layers_.emplace_back();
-    to.input = pack(PackedLinear(*layer.attention.input));
-    to.output = pack(PackedLinear(layer.attention.output));
-    to.attention_norm = keep(layer.around_attention.norm);
-    if constexpr (requires { layer.cross; }) {
-      to.query = pack(PackedLinear(*layer.cross.query));
-      to.cross_output = pack(PackedLinear(layer.cross.output));
-      to.cross_norm = keep(layer.around_cross.norm);
-    }
-    to.up = pack(PackedLinear(layer.feed_forward.up));
-    to.down = pack(PackedLinear(layer.feed_forward.down));
-    to.feed_forward_norm = keep(layer.around_feed_forward.norm);
-  }
-  const auto& first = layers.front();
-  model_ = {.layers = nullptr,
-            .layer_count = static_cast<Index>(layers.size()),
+  for (const auto& layer : layers)
+    layer.sublayers([this]<class Sublayer>(const Residual& around, const Sublayer& sublayer) {
+      const Products products = products_of(sublayer);
+      kernels::StepSublayer& to = sublayers_.emplace_back(step_of(sublayer));
+      to.in = pack(PackedLinear(products.in));
+      to.out = pack(PackedLinear(products.out));
+      to.place = around.place;
+      to.norm = keep(around.norm);
+      if constexpr (std::is_same_v<Sublayer, CrossAttention>)
+        memory_.emplace_back(*sublayer.memory);
+    });
+  model_ = {.sublayer_count = static_cast<Index>(sublayers_.size()),
             .d = output.columns(),
-            .heads = first.attention.heads,
-            .ff = layers_.front().up.out,
-            .norm_first = first.around_attention.place == NormPlace::pre,
-            .gelu = first.feed_forward.activation == Activation::gelu,
             .norm = keep(norm),
             .scores = pack(PackedLinear(output))};
+}
+
+std::vector<Tensor> StepWeights::remember(const Tensor& encoded) const {
+  std::vector<Tensor> result;
+  for (const PackedLinear& layer : memory_)
+    result.push_back(layer(encoded));
+  return result;
 }
 
 StepWeights::StepWeights(const std::vector<DecoderLayer>& layers, const LayerNorm& norm,
@@ -69,49 +103,74 @@ StepWeights::StepWeights(const std::vector<EncoderLayer>& layers, const LayerNor
 
 PackedEncoder::PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm)
     : norm_(share(norm)) {
-  for (const EncoderLayer& layer : layers) {
-    layers_.push_back({share(layer), PackedLinear(*layer.attention.input),
-                       PackedLinear(layer.attention.output), PackedLinear(layer.feed_forward.up),
-                       PackedLinear(layer.feed_forward.down)});
+  for (const EncoderLayer& plain : layers) {
+    Layer& layer = layers_.emplace_back(share(plain));
     // Only the copy: the model itself may be training.
-    set_training(layers_.back().plain, false);
+    set_training(layer.plain, false);
+    plain.sublayers([&layer](const Residual&, const auto& sublayer) {
+      const Products products = products_of(sublayer);
+      layer.packed.push_back({PackedLinear(products.in), PackedLinear(products.out)});
+    });
   }
 }
 
 Tensor PackedEncoder::operator()(const Tensor& x, const Spans& spans) const {
   Variable y(x);
   for (const Layer& layer : layers_) {
-    y = layer.plain.around_attention(y, [&](const Variable& z) {
-      const Variable qkv(layer.input(z.value()));
-      return Variable(layer.output(
-          attention(qkv, {.heads = layer.plain.attention.heads, .queries = spans, .keys = spans})
-              .value()));
-    });
-    y = layer.plain.around_feed_forward(y, [&](const Variable& z) {
-      if (layer.plain.feed_forward.activation == Activation::relu)
-        return Variable(layer.down(layer.up(z.value(), true)));
-      return Variable(layer.down(gelu(Variable(layer.up(z.value()))).value()));
-    });
+    auto packed = layer.packed.begin();
+    y = through(
+        layer.plain, y,
+        [&](const SelfAttention& attention, const Operand& z) {
+          const PackedProducts& products = *packed++;
+          const Projected projected{products.in(z.value()), {}};
+          const Variable heads = attention.combine(projected, spans, spans);
+          return Variable(products.out(heads.value()));
+        },
+        [&](const FeedForward& plain, const Operand& z) {
+          const PackedProducts& products = *packed++;
+          const bool relu = plain.activation == Activation::relu;
+          const Tensor hidden = products.in(z.value(), relu);
+          return Variable(products.out(relu ? hidden : gelu(hidden).value()));
+        });
   }
   return norm_(y).value();
 }
 
 StepDecoder::StepDecoder(const StepWeights& weights, Index rows)
-    : cache(weights.layers_.size(), rows), layers_(weights.layers_), model_(weights.model_) {}
+    : cache(self_attentions(weights.sublayers_), rows),
+      sublayers_(weights.sublayers_),
+      model_(weights.model_) {}
+
+Variable StepDecoder::prompt(const std::vector<EncoderLayer>& layers, const Variable& x,
+                             const Spans& spans) {
+  cache.extend(spans);
+  std::size_t caches = 0;
+  Variable y = x;
+  for (const EncoderLayer& layer : layers)
+    y = through(
+        layer, y,
+        [&](const SelfAttention& attention, const Operand& z) {
+          return cache.prompt(caches++, attention, z, spans);
+        },
+        [](const FeedForward& plain, const Operand& z) { return plain(z); });
+  return y;
+}
 
 Tensor StepDecoder::step(Tensor& x, std::span<const Tensor> memory, const Spans& memory_spans,
                          std::span<const Index> sentence) {
   const Index rows = x.rows();
   cache.extend();
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    layers_[i].cache = cache.data(i, model_.d);
-    layers_[i].memory = memory.empty() ? nullptr : memory[i].data();
+  std::size_t caches = 0;
+  std::size_t memories = 0;
+  for (kernels::StepSublayer& s : sublayers_) {
+    if (s.kind == kernels::StepKind::self_attention) s.cache = cache.data(caches++, model_.d);
+    if (s.kind == kernels::StepKind::cross_attention) s.memory = memory[memories++].data();
   }
   const std::vector<kernels::KeyList> past = cache.keys();
   std::vector<kernels::KeyList> source;
   for (Index i : sentence)
     source.push_back({nullptr, memory_spans.begin(i), memory_spans.length(i)});
-  model_.layers = layers_.data();
+  model_.sublayers = sublayers_.data();
   Tensor logits({rows, model_.scores.out});
   Tensor scratch({kernels::decoder_step_scratch(model_, rows)});
   kernels::decoder_step(model_, {rows, cache.latest(), past.data(), source.data()}, x.data(),

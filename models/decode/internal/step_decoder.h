@@ -38,6 +38,10 @@ class StepWeights {
   StepWeights(const StepWeights&) = delete;
   StepWeights& operator=(const StepWeights&) = delete;
 
+  /// Keys and values that each cross-attention reads, (source rows, 2 d), of the encoder's output
+  /// (source rows, d).
+  std::vector<Tensor> remember(const Tensor& encoded) const;
+
  private:
   friend class StepDecoder;
   template <class Layers>
@@ -46,8 +50,9 @@ class StepWeights {
   kernels::StepNorm keep(const LayerNorm& norm);
 
   std::vector<PackedLinear> packed_;
+  std::vector<PackedLinear> memory_;  // of each cross-attention
   std::vector<Tensor> kept_;
-  std::vector<kernels::StepLayer> layers_;
+  std::vector<kernels::StepSublayer> sublayers_;
   kernels::DecoderStep model_;
 };
 
@@ -59,12 +64,13 @@ class PackedEncoder {
   Tensor operator()(const Tensor& x, const Spans& spans) const;  // (rows, d) -> (rows, d)
 
  private:
+  struct PackedProducts {
+    PackedLinear in;
+    PackedLinear out;
+  };
   struct Layer {
-    EncoderLayer plain;  // for norms and structure; shares the model's parameters
-    PackedLinear input;
-    PackedLinear output;
-    PackedLinear up;
-    PackedLinear down;
+    EncoderLayer plain;                       // all but the products; shares the parameters
+    std::vector<PackedProducts> packed = {};  // of each sublayer, in order
   };
   std::vector<Layer> layers_;
   LayerNorm norm_;
@@ -75,16 +81,20 @@ class StepDecoder {
  public:
   StepDecoder(const StepWeights& weights, Index rows);
 
+  /// x through the layers of a decoder-only model, for the first positions of every row: their keys
+  /// and values are kept. x (spans.rows(), d). No step may have come before.
+  Variable prompt(const std::vector<EncoderLayer>& layers, const Variable& x, const Spans& spans);
+
   /// Computes one more position. x (rows, d): embeddings, which are replaced by the output of the
-  /// last norm. memory[layer] (source rows, 2 d): keys and values of the sources; row r sees those
-  /// of source sentence[r]. Returns logits (rows, vocabulary).
+  /// last norm. memory: what StepWeights::remember() gave; row r sees the keys of source
+  /// sentence[r]. Returns logits (rows, vocabulary).
   Tensor step(Tensor& x, std::span<const Tensor> memory = {}, const Spans& memory_spans = {},
               std::span<const Index> sentence = {});
 
   KeyValueCache cache;
 
  private:
-  std::vector<kernels::StepLayer> layers_;
+  std::vector<kernels::StepSublayer> sublayers_;
   kernels::DecoderStep model_;
 };
 
