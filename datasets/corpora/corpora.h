@@ -18,6 +18,8 @@ struct CorpusKind {
   // Whether most sources hold names or numbers that training has never shown, so that a model needs
   // to copy them.
   bool unseen_words = false;
+  // Whether its pairs are texts and labels: the target is the name of a class.
+  bool labelled = false;
   // Opens it. PairSource::name() must be "toy:" and the name of the row. Splits should share no
   // source, whatever the seeds.
   std::function<std::unique_ptr<PairSource>(Split split, std::uint64_t seed)> open;

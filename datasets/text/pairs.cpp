@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "datasets/corpora/corpora.h"
+#include "datasets/text/internal/data_names.h"
 #include "datasets/text/internal/file_pairs.h"
 #include "framework/error.h"
 #include "framework/nearest.h"
@@ -24,16 +25,8 @@ const std::vector<Choice<Split>>& splits() {
 
 namespace {
 
-constexpr std::string_view toy_prefix = "toy:";
 constexpr const char* accepted =
     "expected two line-aligned files, one .tsv, one .jsonl or toy:NAME";
-
-// The extension of a name without .gz: ".tsv" for train.tsv.gz.
-std::string extension(const std::string& name) {
-  std::filesystem::path path(name);
-  if (path.extension() == ".gz") path.replace_extension();
-  return path.extension().string();
-}
 
 // All pairs of a source except those held out, whose numbers are given in ascending order.
 class Rest final : public PairSource {
@@ -92,6 +85,16 @@ void check_aligned_files(const std::vector<std::string>& data,
   if (data[0] == data[1] && std::filesystem::exists(data[0], ignored) &&
       !std::filesystem::is_regular_file(data[0], ignored))
     fail("{}: is no plain file, so it can be read only once; name a file for each side", data[0]);
+}
+
+void check_labelled_corpus(const std::string& path) {
+  const CorpusKind* corpus = corpora().find(path.substr(toy_prefix.size()));
+  if (!corpus || corpus->labelled) return;
+  std::vector<std::string> labelled;
+  for (const CorpusKind& kind : corpora().rows())
+    if (kind.labelled) labelled.push_back("toy:" + kind.name);
+  fail("{}: its pairs have no labels; expected {}, or files of texts and labels", path,
+       fmt::join(labelled, ", "));
 }
 
 }  // namespace
@@ -158,11 +161,14 @@ std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data,
   const std::string& path = data[0];
   if (path.starts_with(toy_prefix)) {
     check_no_fields(data, fields);
+    if (options.labelled) check_labelled_corpus(path);
     return toy::open(path.substr(toy_prefix.size()), split, seed);
   }
   const std::string end = extension(path);
-  if (end == ".tsv") return std::make_unique<FilePairs>(data, tsv_format(fields), options);
-  if (end == ".jsonl") return std::make_unique<FilePairs>(data, jsonl_format(fields), options);
+  if (end == ".tsv")
+    return std::make_unique<FilePairs>(data, tsv_format(fields, options.labelled), options);
+  if (end == ".jsonl")
+    return std::make_unique<FilePairs>(data, jsonl_format(fields, options.labelled), options);
   if (end == ".txt") fail("{}: a single .txt is for a language model; {}", path, accepted);
   fail("{}: cannot tell what is in it; {}{}", path, accepted,
        end.empty() ? "" : did_you_mean(end, {".tsv", ".jsonl"}));

@@ -97,6 +97,9 @@ std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(
 struct ReadOptions {
   // Whether a line with a blank side is an error. If not, such lines are skipped and counted.
   bool blank_is_error = false;
+  // Whether the data are texts and labels: the target of a pair is the name of its class
+  // (labelled.h).
+  bool labelled = false;
   // Called now and then while a file is opened, with the share of it that has been read, 0 to 1.
   std::function<void(double)> progress = {};
 };
@@ -110,8 +113,15 @@ struct ReadOptions {
 /// Files may be compressed by gzip (FILE.tsv.gz) and larger than memory (FilePairs). White space at
 /// the ends of a side is removed. Line ends within a side of a .jsonl become spaces.
 ///
-/// `fields` is empty, or names the source and the target: column numbers of a .tsv, from 1, or keys
-/// of a .jsonl. Only built-in corpora use `split` and `seed`.
+/// `fields` is empty, or names the source and the target: columns of a .tsv, or keys of a .jsonl. A
+/// column is named by its number, from 1, or by its name in the first line of the file, which is a
+/// header then. Only built-in corpora use `split` and `seed`.
+///
+/// With `options.labelled` the source is a text and the target its label (labelled.h):
+/// - two line-aligned files are texts and labels;
+/// - a .tsv has two columns, text and label; or a header that names `label`;
+/// - a .jsonl has the key label, whose value may be a number or a boolean, and one of text_names();
+/// - toy:NAME must be a labelled corpus.
 ///
 /// Throws Error with a message of one line that says what is wrong, where, and what to do.
 std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data,

@@ -150,10 +150,11 @@ const Bad bad_data[]{
      "a.tsv:2: has 2 columns, and fields 1 and 3 ask for column 3; correct the line or the fields"},
     {{{"a.tsv", "a\tb\n"}},
      {"0", "1"},
-     "fields of a .tsv are column numbers, such as 1 and 2; got '0'"},
+     "fields of a .tsv are column numbers, such as 1 and 2, or names in its first line; got '0'"},
     {{{"a.tsv", "a\tb\n"}},
      {"source", "target"},
-     "fields of a .tsv are column numbers, such as 1 and 2; got 'source'"},
+     "a.tsv:1: has no column 'source'; fields of a .tsv are column numbers, such as 1 and 2, or "
+     "names in its first line"},
     {{{"a.tsv", "a\tb\n"}}, {"1"}, "expected two fields, the source and the target; got 1"},
     {{{"a.jsonl", "{\"source\": \"x\", \"target\": \"y\"}\n{\"source\": \"x\n"}},
      {},

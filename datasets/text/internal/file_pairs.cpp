@@ -23,6 +23,7 @@ FilePairs::FilePairs(const std::vector<std::string>& paths, std::unique_ptr<Reco
                      const ReadOptions& options)
     : name_(fmt::format("{}", fmt::join(paths, " "))),
       blank_is_error_(options.blank_is_error),
+      labelled_(options.labelled),
       cursor_(std::make_unique<Cursor>()) {
   files_.reserve(paths.size());  // the readers keep references, so the files must not move
   for (const std::string& path : paths)
@@ -62,6 +63,7 @@ bool FilePairs::next(RecordFormat::Record& pair) const {
   Cursor& c = *cursor_;
   while (next_lines()) {
     const Index line = c.readers[0].number();
+    if (line == 1 && c.format->is_header(c.lines, files_[0].path())) continue;
     const auto [source, target] = c.format->read(c.lines, files_[0].path(), line);
     pair = {utf8::trim(source), utf8::trim(target)};
     if (!pair.source.empty() && !pair.target.empty()) return true;
@@ -90,7 +92,9 @@ void FilePairs::fail_unequal() const {
 
 void FilePairs::fail_blank(const RecordFormat::Record& pair, Index line) const {
   const bool both = pair.source.empty() && pair.target.empty();
-  const char* blank = pair.source.empty() ? "the source" : "the target";
+  const char* target = labelled_ ? "the label" : "the target";
+  const char* source = labelled_ ? "the text" : "the source";
+  const char* blank = pair.source.empty() ? source : target;
   if (both || files_.size() == 2) blank = "the line";
   fail("{}:{}: {} is blank; write it, or have such lines skipped",
        files_[pair.source.empty() ? 0 : files_.size() - 1].path(), line, blank);

@@ -15,6 +15,13 @@ namespace heed {
 class RecordFormat {
  public:
   virtual ~RecordFormat() = default;
+  /// Whether the first lines of the files are a header and no record. Called for the first record
+  /// of the files whenever it comes.
+  virtual bool is_header(std::span<const std::string_view> lines, const std::string& file) {
+    static_cast<void>(lines);
+    static_cast<void>(file);
+    return false;
+  }
   struct Record {
     // Empty when the side is blank. Valid until the next read().
     std::string_view source;
@@ -27,12 +34,18 @@ class RecordFormat {
 
 /// Two files, one for each side.
 std::unique_ptr<RecordFormat> aligned_format();
-/// One file with tab-separated columns. `fields` holds the numbers of the source and target column.
-/// Without them a line must have exactly two columns.
-std::unique_ptr<RecordFormat> tsv_format(const std::vector<std::string>& fields);
+/// One file with tab-separated columns.
+///
+/// `fields` holds the columns of source and target: their numbers, or names in the first line,
+/// which is a header then. Without them
+/// - a line must have exactly two columns;
+/// - if the data are `labelled`, a first line with a column that is named `label` is a header
+///   (labelled.h). The text is the column of one of text_names(), or the only other one.
+std::unique_ptr<RecordFormat> tsv_format(const std::vector<std::string>& fields, bool labelled);
 /// One file with a JSON object a line. `fields` holds the keys of source and target. Without them
-/// the keys are source and target, or document and summary.
-std::unique_ptr<RecordFormat> jsonl_format(const std::vector<std::string>& fields);
+/// the keys are source and target, or document and summary; or, if the data are `labelled`, one of
+/// text_names(), and label. A label may be a number or a boolean.
+std::unique_ptr<RecordFormat> jsonl_format(const std::vector<std::string>& fields, bool labelled);
 
 /// Pairs that stay in their files, which may be larger than memory.
 ///
@@ -72,6 +85,7 @@ class FilePairs final : public PairSource {
 
   std::string name_;
   bool blank_is_error_;
+  bool labelled_;
   std::vector<InputFile> files_;
   std::vector<Block> blocks_;
   Index size_ = 0;

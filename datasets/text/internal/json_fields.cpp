@@ -17,15 +17,14 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
   explicit Finder(JsonFields& found) : found_(found) {}
 
   bool null() override { return value("null"); }
-  bool boolean(bool) override { return value("boolean"); }
-  bool number_integer(number_integer_t) override { return value("number"); }
-  bool number_unsigned(number_unsigned_t) override { return value("number"); }
-  bool number_float(number_float_t, const string_t&) override { return value("number"); }
-  bool binary(binary_t&) override { return value("binary"); }
-  bool string(string_t& text) override {
-    if (field_ && depth_ == 1) field_->text = text;
-    return value("string");
+  bool boolean(bool yes) override { return scalar("boolean", yes ? "true" : "false"); }
+  bool number_integer(number_integer_t n) override { return scalar("number", std::to_string(n)); }
+  bool number_unsigned(number_unsigned_t n) override { return scalar("number", std::to_string(n)); }
+  bool number_float(number_float_t, const string_t& text) override {
+    return scalar("number", text);  // as it is written
   }
+  bool binary(binary_t&) override { return value("binary"); }
+  bool string(string_t& text) override { return scalar("string", text); }
   bool start_object(std::size_t) override {
     if (depth_ == 0) found_.is_object = true;
     return open("object");
@@ -57,6 +56,10 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
   bool close() {
     --depth_;
     return true;
+  }
+  bool scalar(const char* type, const std::string& text) {
+    if (field_ && depth_ == 1) field_->text = text;
+    return value(type);
   }
   bool value(const char* type) {
     if (depth_ == 1 && field_) {

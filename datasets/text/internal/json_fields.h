@@ -14,7 +14,7 @@ struct JsonFields {
     std::string key;
     int times = 0;              // how often the key occurs
     const char* type = "null";  // of the last value: string, number, object, array, boolean, null
-    std::string text = "";      // the last value that is a string
+    std::string text = "";      // the last value that is a string, a number or a boolean
   };
   std::vector<Field> fields;        // one for each key to look for
   std::vector<std::string> others;  // other keys of the object, at most a hundred
