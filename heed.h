@@ -24,6 +24,7 @@
 #include "datasets/text/batching.h"
 #include "datasets/text/foreign_text.h"
 #include "datasets/text/labelled.h"
+#include "datasets/text/labels.h"
 #include "datasets/text/pairs.h"
 #include "datasets/text/text_file.h"
 #include "datasets/text/text_windows.h"
