@@ -91,22 +91,16 @@ TimeOrder time_order(const Spans& spans, bool reverse) {
   return order;
 }
 
-Sequences pack(std::span<const std::vector<Id>> lines) {
+Sequences pack(std::span<const std::vector<Id>> sequences) {
   std::vector<Index> lengths;
-  for (const auto& line : lines)
-    lengths.push_back(static_cast<Index>(line.size()));
+  for (const auto& sequence : sequences)
+    lengths.push_back(static_cast<Index>(sequence.size()));
   Sequences result{{}, Spans::packed(lengths)};
   result.ids = Ids({result.spans.rows()});
   Id* out = result.ids.data();
-  for (const auto& line : lines)
-    out = std::copy(line.begin(), line.end(), out);
+  for (const auto& sequence : sequences)
+    out = std::copy(sequence.begin(), sequence.end(), out);
   return result;
-}
-
-Index Batch::weight() const {
-  const auto ids = gold.span();
-  const auto all = static_cast<Index>(ids.size());
-  return ignored ? all - std::count(ids.begin(), ids.end(), *ignored) : all;
 }
 
 }  // namespace heed

@@ -2,10 +2,7 @@
 
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "framework/error.h"
@@ -34,8 +31,8 @@ class Spans {
   static Spans padded(std::initializer_list<Index> lengths, Index width) {
     return padded(std::span(lengths.begin(), lengths.size()), width);
   }
-  /// The chosen sequences, in that order, over the same rows: for example the keys of the sentences
-  /// whose beams still run. Do not compute gradients where a sequence is chosen twice: two
+  /// The chosen sequences, in that order, over the same rows: for example the keys of those
+  /// that are not yet decoded. Do not compute gradients where a sequence is chosen twice: two
   /// gradients would be written to the same rows.
   Spans select(std::span<const Index> sequences) const;
   Spans select(std::initializer_list<Index> sequences) const {
@@ -86,56 +83,16 @@ struct TimeOrder {
 /// With `reverse`, each sequence runs from its last row to its first.
 TimeOrder time_order(const Spans& spans, bool reverse = false);
 
-/// The token ids of several sequences: `ids` has shape (spans.rows()).
+/// The ids of several sequences: `ids` has shape (spans.rows()).
 struct Sequences {
   Ids ids;
   Spans spans;
 };
 
-/// Puts the ids of all lines one after the other, without padding.
-Sequences pack(std::span<const std::vector<Id>> lines);
-inline Sequences pack(std::initializer_list<std::vector<Id>> lines) {
-  return pack(std::span(lines.begin(), lines.size()));
+/// Puts the ids of all sequences one after the other, without padding.
+Sequences pack(std::span<const std::vector<Id>> sequences);
+inline Sequences pack(std::initializer_list<std::vector<Id>> sequences) {
+  return pack(std::span(sequences.begin(), sequences.size()));
 }
-
-/// The data of one training step. A language model leaves `source` empty.
-struct Batch {
-  /// Without special tokens, or with </s> at the end, depending on the tokenizer.
-  Sequences source;
-  /// What the decoder reads: <s> y1 ... yn.
-  Sequences target;
-  /// What the model has to predict, an id for each row of `target`: y1 ... yn </s>, or classes.
-  Ids gold;
-  /// The numbers of these lines in the data set, from 0.
-  std::vector<Index> lines;
-  /// Rows with this gold id do not count in the loss. It is not set by default, because 0 may be a
-  /// class. Batches of text set it to `ignored_id`.
-  std::optional<Id> ignored = std::nullopt;
-  /// The number of gold ids that count: the divisor of the summed loss.
-  Index weight() const;
-  Index tokens() const { return source.spans.tokens() + target.spans.tokens(); }
-};
-
-/// A stream of batches without end. Its position can be saved and restored, so that training
-/// resumes where it stopped.
-class BatchStream {
- public:
-  virtual ~BatchStream() = default;
-  virtual Batch next() = 0;
-  virtual std::vector<std::int64_t> position() const = 0;
-  virtual void seek(std::span<const std::int64_t> position) = 0;
-  /// The number of complete passes over the data so far; 0 if the data have no end.
-  virtual Index epochs() const { return 0; }
-  /// The lines of a batch in words, counted from 1: "lines 3, 17 of train.src".
-  virtual std::string describe(std::span<const Index> lines) const = 0;
-};
-
-// The ids with which every vocabulary begins.
-inline constexpr Id pad_id = 0;
-inline constexpr Id bos_id = 1;
-inline constexpr Id eos_id = 2;
-inline constexpr Id unk_id = 3;
-inline constexpr Id first_free_id = 4;
-inline constexpr Id ignored_id = pad_id;  // in text: rows with this gold id do not count in a loss
 
 }  // namespace heed

@@ -23,8 +23,8 @@ struct Found {
   std::string op;
   std::string layer;  // "": none of the model's
   double value;
-  bool gradient;      // in the backward pass
-  std::size_t batch;  // which of the step's
+  bool gradient;     // in the backward pass
+  std::size_t draw;  // which of the step's
 };
 
 /// The layer of the first parameter that the op used and the model names. recompute() has
@@ -39,56 +39,44 @@ std::string layer_of(const NotFinite& error, AnyModule model) {
   return "";
 }
 
-/// The first op of the step that gives a number that is not finite.
-std::optional<Found> find(const NotFiniteStep& step, std::span<const Batch> batches,
-                          AnyModule model, const LossFunction& loss) {
+using Draws = std::span<const std::shared_ptr<const Draw>>;
+
+/// The first op of the step that gives a number that is not finite. `first`: the place of draws[0]
+/// among the draws of the step.
+std::optional<Found> find(const NotFiniteStep& step, Draws draws, std::size_t first,
+                          AnyModule model, const Objective& objective) {
   clear_gradients(model);
-  step_random() = Random(step.seed, static_cast<std::uint64_t>(step.step));
   std::optional<Found> found;
-  for (std::size_t i = 0; i < batches.size() && !found; ++i) {
-    if (batches[i].weight() == 0) continue;
+  for (std::size_t i = 0; i < draws.size() && !found; ++i) {
+    if (step.order == DrawOrder::tree || i == 0)
+      step_random() = draw_random(step.seed, step.step, first + i);
+    if (draws[i]->weight == 0) continue;
     try {
       Tape tape({.check_finite = true});
-      tape.backward(loss(batches[i], step.divisor).optimised);
+      tape.backward(objective.loss(*draws[i], step.divisor).optimised);
     } catch (const NotFinite& error) {
       found = Found{error.op, layer_of(error, model), error.value, error.gradient, i};
     }
+    if (step.order == DrawOrder::tree) clear_gradients(model);
   }
   clear_gradients(model);
   return found;
 }
 
-Sequences sequence(const Sequences& all, Index i) {
-  const Id* begin = all.ids.data() + all.spans.begin(i);
-  const std::vector<Id> line(begin, begin + all.spans.length(i));
-  return pack({&line, 1});
-}
-
-/// Line i of a batch as a batch.
-Batch line_of(const Batch& batch, Index i) {
-  Batch one{.source = {},
-            .target = sequence(batch.target, i),
-            .gold = sequence({batch.gold, batch.target.spans}, i).ids,
-            .lines = {batch.lines[i]},
-            .ignored = batch.ignored};
-  if (batch.source.spans.count() > 0) one.source = sequence(batch.source, i);
-  return one;
-}
-
-/// The lines of the batch that give such a number by themselves. Empty where the batch does not
-/// have one sequence a line.
-std::vector<Index> lines_that_give_it(const NotFiniteStep& step, const Batch& batch,
-                                      AnyModule model, const LossFunction& loss) {
-  const auto count = static_cast<Index>(batch.lines.size());
-  std::vector<Index> lines;
-  if (batch.target.spans.count() != count ||
-      (batch.source.spans.count() != 0 && batch.source.spans.count() != count))
-    return lines;
-  for (Index i = 0; i < count; ++i) {
-    const Batch one = line_of(batch, i);
-    if (one.weight() > 0 && find(step, {&one, 1}, model, loss)) lines.push_back(batch.lines[i]);
+/// The items of a draw that give such a number by themselves. Empty where they cannot be taken out.
+std::vector<Index> items_that_give_it(const NotFiniteStep& step, std::size_t place, AnyModule model,
+                                      const Objective& objective) {
+  const Draw& draw = *step.draws[place];
+  // With the random numbers of the whole draw, where it has some of its own.
+  const std::size_t first = step.order == DrawOrder::tree ? place : 0;
+  std::vector<Index> items;
+  for (Index i = 0; i < std::ssize(draw.items); ++i) {
+    const std::shared_ptr<const Draw> one = objective.only(draw, i);
+    if (!one) return {};
+    if (one->weight > 0 && find(step, {&one, 1}, first, model, objective))
+      items.push_back(draw.items[static_cast<std::size_t>(i)]);
   }
-  return lines;
+  return items;
 }
 
 /// "step 8: the loss is nan"
@@ -97,10 +85,10 @@ std::string what_is_wrong(const NotFiniteStep& step) {
   return fmt::format("step {}: the {} is {}", step.step, what, shown(step.value));
 }
 
-std::string what_to_do(const NotFiniteStep& step, bool look_at_lines) {
+std::string what_to_do(const NotFiniteStep& step, bool look_at_items) {
   if (step.skips) return "; skipped";
   return fmt::format("; lower the learning rate{} (on_nan = skip passes over such steps)",
-                     look_at_lines ? ", or look at these" : "");
+                     look_at_items ? ", or look at these" : "");
 }
 
 /// "[linear] inf in layer decoder.output"
@@ -111,13 +99,13 @@ std::string where_it_is(const Found& found) {
   return text + (found.gradient ? " of layer " : " in layer ") + found.layer;
 }
 
-/// Where computing the step once more finds nothing: the loss function does not depend on its
-/// arguments alone. Names all lines that may be the cause.
-std::string without_an_op(const NotFiniteStep& step, const BatchStream& data) {
-  std::vector<Index> lines;
-  for (const Batch& batch : step.gradient ? step.batches : step.batches.last(1))
-    lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
-  return fmt::format("{} on {}{}", what_is_wrong(step), data.describe(lines),
+/// Where computing the step once more finds nothing: the loss does not depend on its arguments
+/// alone. Names all items that may be the cause.
+std::string without_an_op(const NotFiniteStep& step, const Objective& objective) {
+  std::vector<Index> items;
+  for (const auto& draw : step.gradient ? step.draws : step.draws.last(1))
+    items.insert(items.end(), draw->items.begin(), draw->items.end());
+  return fmt::format("{} on {}{}", what_is_wrong(step), objective.describe(items),
                      what_to_do(step, true));
 }
 
@@ -130,23 +118,22 @@ std::string bad_parameter(AnyModule model) {
   return "";
 }
 
-std::string explain(const NotFiniteStep& step, AnyModule model, const LossFunction& loss,
-                    const BatchStream& data) {
+std::string explain(const NotFiniteStep& step, AnyModule model, const Objective& objective) {
   if (const std::string name = bad_parameter(model); !name.empty())
     return fmt::format(
         "{}: the weights of layer {} ({}) are not finite since an earlier step; begin a new run "
         "with a lower learning rate",
         what_is_wrong(step), layer_of(name), name);
-  const std::optional<Found> found = find(step, step.batches, model, loss);
-  if (!found) return without_an_op(step, data);
+  const std::optional<Found> found = find(step, step.draws, 0, model, objective);
+  if (!found) return without_an_op(step, objective);
 
-  const Batch& batch = step.batches[found->batch];
-  const std::vector<Index> alone = lines_that_give_it(step, batch, model, loss);
-  const bool several = batch.lines.size() > 1;
-  const bool each = several && alone.size() == batch.lines.size();
+  const std::vector<Index>& items = step.draws[found->draw]->items;
+  const std::vector<Index> alone = items_that_give_it(step, found->draw, model, objective);
+  const bool several = items.size() > 1;
+  const bool each = several && alone.size() == items.size();
   const bool together = several && alone.empty();
   return fmt::format("{}: {}, on {}{}{}{}", what_is_wrong(step), where_it_is(*found),
-                     each ? "each of " : "", data.describe(alone.empty() ? batch.lines : alone),
+                     each ? "each of " : "", objective.describe(alone.empty() ? items : alone),
                      together ? " together" : "", what_to_do(step, !each));
 }
 

@@ -66,20 +66,19 @@ double Trainer::seconds() const { return loop_->state.seconds; }
 bool Trainer::saved() const { return loop_->saved; }
 void Trainer::claim() { loop_->claim(); }
 
-EndedBy Trainer::ended_by(BatchStream& data) {
+EndedBy Trainer::ended_by(Objective& objective) {
   Loop& loop = *loop_;
   loop.start = Clock::now();
-  if (loop.started) data.seek(loop.position);
-  loop.epochs_read = data.epochs();
+  if (loop.started) objective.seek(loop.position);
+  loop.epochs_read = objective.epochs();
   return loop.ended_by();
 }
 
-TrainResult Trainer::run(BatchStream& data, const LossFunction& loss,
-                         const EvaluateFunction& evaluate, const Observers& observers) {
+TrainResult Trainer::run(Objective& objective, const Observers& observers) {
   Loop& loop = *loop_;
   bool interrupted = false;
   try {
-    interrupted = loop.run(data, loss, evaluate, observers);
+    interrupted = loop.run(objective, observers);
   } catch (const Error& error) {
     throw Error(error.what() + loop.rescue());
   } catch (...) {
@@ -88,7 +87,7 @@ TrainResult Trainer::run(BatchStream& data, const LossFunction& loss,
   }
   TrainResult result = loop.result();
   result.interrupted = interrupted;
-  loop.batches.clear();
+  loop.draws.clear();
   loop.state.seconds = loop.seconds();
   loop.start = Clock::now();
   return result;

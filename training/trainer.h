@@ -5,13 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "framework/checkpoint.h"
-#include "framework/sequences.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "training/objective.h"
 
 namespace heed {
 
@@ -23,7 +22,7 @@ enum class OnNan {
 
 struct TrainerOptions {
   Index steps = 0;   // the last step; 0: no limit
-  Index epochs = 0;  // passes over the data, as BatchStream::epochs() counts them; 0: no limit
+  Index epochs = 0;  // passes over the data, as Objective::epochs() counts them; 0: no limit
   /// The step at which steps and epochs are expected to end the training. The schedule follows it,
   /// and so does the time that is shown as left. 0: `steps`.
   Index expected_steps = 0;
@@ -31,7 +30,7 @@ struct TrainerOptions {
 
   Schedule schedule = {};  // of the optimizer's learning rate
   double clip = 1;         // largest norm of the gradients; 0: no limit
-  Index accumulate = 1;    // batches a step
+  Index accumulate = 1;    // draws a step
 
   Index log_every = 20;  // steps to a row of metrics.jsonl
   Index eval_every = 0;  // steps; 0: at the end only
@@ -53,37 +52,17 @@ struct TrainerOptions {
   std::function<void(const std::map<std::string, std::string>& text)> accept = {};
 };
 
-/// The loss of a batch.
-struct Loss {
-  Variable optimised;          // with smoothing and penalties, divided by the divisor
-  std::optional<double> nats;  // the plain cross entropy of its gold, summed: metrics show it
-
-  /// Without nats, metrics show what is optimised.
-  Loss(Variable loss, std::optional<double> plain = std::nullopt)  // NOLINT: meant to convert
-      : optimised(std::move(loss)), nats(plain) {}
-};
-/// Returns the sum of the losses of a batch's gold tokens, divided by `divisor`. The divisor counts
-/// the gold tokens of all batches of the step: it is the sum of their Batch::weight().
-using LossFunction = std::function<Loss(const Batch& batch, Real divisor)>;
-
-struct Evaluation {
-  double loss = 0;                             // nats a token; lower is better
-  double score = 0;                            // for people to read: BLEU, ROUGE ...
-  std::map<std::string, double> metrics = {};  // further columns of the row in metrics.jsonl
-};
-using EvaluateFunction = std::function<Evaluation()>;
-
 struct StepReport {
   Index step = 0;
   Index steps = 0;  // the step expected to be the last; 0: only the time is limited
   double done = 0;  // fraction of the budget, 0 to 1
   /// Means over the steps since the last row of metrics, without those that were skipped; NaN where
-  /// none is left. `loss` is in nats a gold token.
+  /// none is left. `loss` is the plain loss, Loss::nats, by the weight.
   double loss = 0;
   double perplexity = 0;
   double lr = 0;
   double gradient_norm = 0;  // of this step
-  double tokens_per_s = 0;   // of source and target
+  double tokens_per_s = 0;   // Draw::tokens
   double seconds = 0;
   double seconds_left = 0;
   Index skipped = 0;     // steps so far that were not finite
@@ -112,7 +91,7 @@ struct TrainResult {
   Index step = 0;
   Index trained = 0;  // steps of this run alone
   EndedBy ended_by = EndedBy::nothing;
-  double loss = 0;     // of the last row of metrics: the plain cross entropy, nats a gold token
+  double loss = 0;     // of the last row of metrics: the plain loss
   double seconds = 0;  // with those of the runs that this one resumed
   std::optional<Evaluation> best;
   Index best_step = 0;
@@ -155,22 +134,21 @@ class Trainer {
   /// and run() do so too. Throws Error when another process has it.
   void claim();
 
-  /// Trains until a limit, the patience or should_stop ends it. Batches without a gold token add
-  /// nothing to their step.
+  /// Trains until a limit, the patience or should_stop ends it. Draws of weight 0 add nothing to
+  /// their step.
   ///
   /// Throws Error when
   /// - the folder belongs to another process, or holds a run that was not resumed;
-  /// - a loss or gradient is not finite (see OnNan): the message names step, op, layer and lines,
+  /// - a loss or gradient is not finite (see OnNan): the message names step, op, layer and items,
   ///   and the model has not changed;
-  /// - no batch of a step has a gold token.
+  /// - every draw of a step has weight 0.
   /// Whatever ends it, what was trained before is saved where that can still be done, and the
   /// message says which step can be resumed from.
-  TrainResult run(BatchStream& data, const LossFunction& loss,
-                  const EvaluateFunction& evaluate = {}, const Observers& observers = {});
+  TrainResult run(Objective& objective, const Observers& observers = {});
 
-  /// What has already ended a training that was resumed; run() would train no step. Moves `data` to
-  /// the position of the checkpoint.
-  EndedBy ended_by(BatchStream& data);
+  /// What has already ended a training that was resumed; run() would train no step. Moves the
+  /// objective to the position of the checkpoint.
+  EndedBy ended_by(Objective& objective);
   Index step() const;      // of the last step trained
   double seconds() const;  // trained so far; of a resumed run only where a time limits it
   bool saved() const;      // whether a checkpoint holds all of it

@@ -11,6 +11,13 @@
 
 namespace heed {
 
+namespace {
+
+/// The entry of a checkpoint that says that several draws a step follow DrawOrder::tree.
+constexpr const char* draws_by_tree = "draws_by_tree";
+
+}  // namespace
+
 void Trainer::Loop::keep_best() {
   Snapshot mean;
   if (options.average > 1) mean = average.mean(state.step);
@@ -40,6 +47,7 @@ Checkpoint Trainer::Loop::checkpoint() const {
   TrainingState now = state;
   now.seconds = seconds();
   put_training_state(result, now, options.seconds > 0);
+  if (options.accumulate > 1 && order == DrawOrder::tree) result.numbers[draws_by_tree] = 1;
   result.lists["data"] = position;
   result.lists["optimizer.steps"] = {optimizer.steps().begin(), optimizer.steps().end()};
   put(result, "model.", model);
@@ -85,7 +93,7 @@ void Trainer::Loop::save_last() {
 std::string Trainer::Loop::rescue() noexcept {
   try {
     optimizer.clear_gradients();
-    batches.clear();
+    draws.clear();
     if (!folder) return "";
     try {
       if (state.step > first_step) save_last();
@@ -148,6 +156,9 @@ void Trainer::Loop::restore(const Checkpoint& checkpoint) {
   std::vector<std::int64_t> data_position = checkpoint.list("data");
   take(checkpoint, "", targets);
 
+  // Earlier versions had no other order, and did not name it.
+  const bool by_tree = options.accumulate == 1 || checkpoint.numbers.contains(draws_by_tree);
+  order = by_tree ? DrawOrder::tree : DrawOrder::running;
   std::copy(steps.begin(), steps.end(), optimizer.steps().begin());
   average.set_snapshots(std::move(snapshots));
   state = restored;

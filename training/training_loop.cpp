@@ -10,7 +10,7 @@
 namespace heed {
 
 Trainer::Loop::Loop(AnyModule m, Optimizer& o, const TrainerOptions& settings)
-    : model(m), optimizer(o), options(settings), average(m, settings.average) {
+    : model(m), optimizer(o), options(settings), average(m, settings.average), tree(m) {
   state.seed = static_cast<std::int64_t>(options.seed);
   if (!options.folder.empty()) folder.emplace(options.folder);
 }
@@ -21,7 +21,8 @@ bool Trainer::Loop::patience_is_over() const {
 
 EndedBy Trainer::Loop::ended_by() const {
   if (options.steps > 0 && state.step >= options.steps) return EndedBy::steps;
-  if (options.epochs > 0 && epochs_read >= options.epochs) return EndedBy::epochs;
+  if (options.epochs > 0 && epochs_read >= static_cast<double>(options.epochs))
+    return EndedBy::epochs;
   if (options.seconds > 0 && seconds() >= options.seconds) return EndedBy::seconds;
   return patience_is_over() ? EndedBy::patience : EndedBy::nothing;
 }
@@ -33,7 +34,7 @@ void Trainer::Loop::claim() {
   folder->remove_partial();
 }
 
-void Trainer::Loop::open(BatchStream& data) {
+void Trainer::Loop::open(Objective& objective) {
   start = Clock::now();
   first_step = state.step;
   optimizer.clear_gradients();
@@ -41,10 +42,10 @@ void Trainer::Loop::open(BatchStream& data) {
   if (!started && folder && folder->newest())
     fail("{}: holds a run already; resume it, or choose another folder", options.folder);
   if (started)
-    data.seek(position);
+    objective.seek(position);
   else
-    position = data.position();
-  epochs_read = data.epochs();
+    position = objective.position();
+  epochs_read = objective.epochs();
   started = true;
   if (folder) open_folder();
   // for a row that is still to be written
@@ -64,22 +65,21 @@ void Trainer::Loop::open_folder() {
   if (state.seconds == 0) state.seconds = metrics->seconds();
 }
 
-bool Trainer::Loop::run(BatchStream& data, const LossFunction& loss,
-                        const EvaluateFunction& evaluation, const Observers& observers) {
+bool Trainer::Loop::run(Objective& objective, const Observers& observers) {
   const auto asked = [](const std::function<bool()>& question) { return question && question(); };
-  open(data);
-  finish_step(evaluation, observers);
+  open(objective);
+  finish_step(objective, observers);
   while (!finished()) {
     if (asked(observers.should_stop)) {
       save_last();
       return true;
     }
     if (asked(observers.should_save)) save_last();
-    train_step(data, loss, observers);
-    finish_step(evaluation, observers);
+    train_step(objective, observers);
+    finish_step(objective, observers);
   }
   // The time may have run out while evaluating or saving.
-  finish_step(evaluation, observers);
+  finish_step(objective, observers);
   return false;
 }
 
@@ -100,11 +100,12 @@ TrainResult Trainer::Loop::result() const {
 
 /// Does what is due after the last step and is not done yet. After a resume that may be any part of
 /// it.
-void Trainer::Loop::finish_step(const EvaluateFunction& evaluation, const Observers& observers) {
+void Trainer::Loop::finish_step(Objective& objective, const Observers& observers) {
   if (due(options.log_every) || finished()) finish_row(observers);
-  if (evaluation && state.evaluated_step != state.step && (due(options.eval_every) || finished()))
-    evaluate(evaluation, observers);
-  if (!evaluation && options.average > 1 && finished()) best_is_due = true;
+  const bool evaluates = objective.evaluates();
+  if (evaluates && state.evaluated_step != state.step && (due(options.eval_every) || finished()))
+    evaluate(objective, observers);
+  if (!evaluates && options.average > 1 && finished()) best_is_due = true;
   // Everything is saved before the best weights: those can be computed again from the checkpoint of
   // their step.
   if ((due(options.save_every) || finished()) && !(saved && has_step())) save_step();
@@ -147,7 +148,7 @@ void Trainer::Loop::write_row() {
   saved = false;
 }
 
-EvaluationReport Trainer::Loop::evaluation_report(const EvaluateFunction& evaluation) {
+EvaluationReport Trainer::Loop::evaluation_report(Objective& objective) {
   EvaluationReport report{.step = state.step, .evaluation = {}, .best = false, .seconds = 0};
   Snapshot mean;
   if (options.average > 1) mean = average.mean(state.step);
@@ -155,7 +156,10 @@ EvaluationReport Trainer::Loop::evaluation_report(const EvaluateFunction& evalua
     const Tape::Pause pause;
     const Evaluating evaluating(model);
     const Swapped swapped(model, mean.weights);
-    report.evaluation = evaluation();
+    std::optional<Evaluation> found = objective.evaluate();
+    check(found.has_value(), "trainer",
+          "expected an evaluation of an objective that evaluates(); got none");
+    report.evaluation = *std::move(found);
   }
   const double loss = report.evaluation.loss;
   report.best = std::isfinite(loss) && loss < state.best_loss;
@@ -163,8 +167,8 @@ EvaluationReport Trainer::Loop::evaluation_report(const EvaluateFunction& evalua
   return report;
 }
 
-void Trainer::Loop::evaluate(const EvaluateFunction& evaluation, const Observers& observers) {
-  const EvaluationReport report = evaluation_report(evaluation);
+void Trainer::Loop::evaluate(Objective& objective, const Observers& observers) {
+  const EvaluationReport report = evaluation_report(objective);
   const Evaluation& found = report.evaluation;
   if (metrics)
     metrics->write(state.step, "valid",

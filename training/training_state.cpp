@@ -8,8 +8,8 @@ namespace heed {
 
 void RowSums::add(const Step& step) {
   ++steps;
-  gold += step.gold;
-  objective += step.loss * static_cast<double>(step.gold);
+  weight += step.weight;
+  objective += step.loss * static_cast<double>(step.weight);
   nats += step.nats;
   gradient_norm += step.gradient_norm;
 }
@@ -30,7 +30,7 @@ void visit(S& s, Always always, Later later, Optional optional) {
   always("best_loss", s.best_loss);
   always("best_score", s.best_score);
   always("row_steps", s.row.steps);
-  always("row_gold", s.row.gold);
+  always("row_gold", s.row.weight);
   always("row_tokens", s.row.tokens);
   always("row_loss", s.row.objective);
   always("row_norm", s.row.gradient_norm);
@@ -67,7 +67,7 @@ void check_counts(const TrainingState& s) {
       s.best_step,
       s.since_best,
       s.row.steps,
-      s.row.gold,
+      s.row.weight,
       s.row.tokens,
       s.skipped.total,
       s.skipped.in_a_row,

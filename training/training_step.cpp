@@ -9,7 +9,7 @@
 #include "training/internal/training_loop.h"
 #include "training/watch.h"
 
-// One step of training: batches, gradients, update, and what is said about it.
+// One step of training: draws, gradients, update, and what is said about it.
 
 namespace heed {
 
@@ -34,21 +34,20 @@ double Trainer::Loop::learning_rate(Index step) {
   return optimizer.lr() * options.schedule.factor(step, done);
 }
 
-void Trainer::Loop::train_step(BatchStream& data, const LossFunction& loss,
-                               const Observers& observers) {
+void Trainer::Loop::train_step(Objective& objective, const Observers& observers) {
   const Clock::time_point step_start = Clock::now();
   // The average takes the saved weights only now. It forgets its oldest weights, and the best of
   // the step before may still need those, here or after a resume.
   if (due(options.save_every) && average.newest() < state.step) average.add(state.step);
-  StepValues values = read_batches(data);
-  compute_gradients(values, loss);
-  if (!values.finite()) stop_or_skip(values, data, loss, observers);
+  StepValues values = draw_all(objective);
+  compute_gradients(values, objective);
+  if (!values.finite()) stop_or_skip(values, objective, observers);
 
   lr = learning_rate(values.step);
   if (values.finite())
     optimizer.step(lr, options.clip > 0 ? clip_factor(values.gradient_norm, options.clip) : 1);
   optimizer.clear_gradients();
-  record(values, data);
+  record(values, objective);
   speed_seconds += seconds_since(step_start);
 
   // Observers come last, when the step is whole: they may throw.
@@ -60,68 +59,77 @@ void Trainer::Loop::train_step(BatchStream& data, const LossFunction& loss,
   warn(observers, warning);
 }
 
-StepValues Trainer::Loop::read_batches(BatchStream& data) {
+StepValues Trainer::Loop::draw_all(Objective& objective) {
   StepValues values{.step = state.step + 1};
-  batches.clear();
+  draws.clear();
   for (Index i = 0; i < options.accumulate; ++i) {
-    batches.push_back(data.next());
-    values.gold += batches.back().weight();
-    values.tokens += batches.back().tokens();
+    draws.push_back(objective.draw());
+    values.weight += draws.back()->weight;
+    values.tokens += draws.back()->tokens;
   }
-  if (values.gold == 0)
-    fail("step {}: no batch has a gold token; there is nothing to learn from", values.step);
+  if (values.weight == 0)
+    fail("step {}: every draw has weight 0; there is nothing to learn from", values.step);
   return values;
 }
 
-void Trainer::Loop::compute_gradients(StepValues& values, const LossFunction& loss) {
-  // dropout is a function of (seed, step, position)
-  step_random() = Random(options.seed, static_cast<std::uint64_t>(values.step));
-  for (const Batch& batch : batches) {
+void Trainer::Loop::compute_gradients(StepValues& values, const Objective& objective) {
+  const bool by_tree = draws.size() > 1 && order == DrawOrder::tree;
+  tree.clear();
+  for (const std::shared_ptr<const Draw>& draw : draws) {
+    if (by_tree || values.computed == 0)
+      step_random() = draw_random(options.seed, values.step, values.computed);
     ++values.computed;
-    if (batch.weight() == 0) continue;
-    Tape tape;
-    const Loss part = loss(batch, static_cast<Real>(values.gold));
-    const double optimised = part.optimised.item();
-    values.loss += optimised;
-    values.nats += part.nats.value_or(optimised * static_cast<double>(values.gold));
+    if (draw->weight > 0) compute_gradients(values, *draw, objective);
     if (!values.finite_loss()) return;
-    tape.backward(part.optimised);
+    if (by_tree) tree.add();
   }
+  if (by_tree) tree.give();
   values.gradient_norm = optimizer.gradient_norm();
 }
 
-void Trainer::Loop::stop_or_skip(const StepValues& values, const BatchStream& data,
-                                 const LossFunction& loss, const Observers& observers) {
+void Trainer::Loop::compute_gradients(StepValues& values, const Draw& draw,
+                                      const Objective& objective) {
+  Tape tape;
+  const Loss part = objective.loss(draw, static_cast<Real>(values.weight));
+  values.loss += part.optimised.item();
+  values.nats += part.nats;
+  if (values.finite_loss()) tape.backward(part.optimised);
+}
+
+void Trainer::Loop::stop_or_skip(const StepValues& values, const Objective& objective,
+                                 const Observers& observers) {
   optimizer.clear_gradients();
+  tree.clear();  // or its gradients would stay while the step is computed again
   const bool weights_are_lost = !bad_parameter(model).empty();
   if (weights_are_lost) saved = true;  // the last checkpoint is worth more than these weights
   const NotFiniteStep failed{
       .step = values.step,
       .seed = options.seed,
-      .divisor = static_cast<Real>(values.gold),
-      .batches = {batches.data(), values.computed},
+      .divisor = static_cast<Real>(values.weight),
+      .draws = {draws.data(), values.computed},
+      .order = order,
       .gradient = values.finite_loss(),
       .value = values.finite_loss() ? values.gradient_norm : values.loss,
       .skips = options.on_nan == OnNan::skip && !weights_are_lost,
   };
-  if (!failed.skips) throw Error(explain(failed, model, loss, data));
+  if (!failed.skips) throw Error(explain(failed, model, objective));
   if (state.skipped.in_a_row + 1 >= most_skipped)
     fail(
         "{} steps in a row were not finite, so the weights no longer give finite numbers; begin a "
         "new run with a lower learning rate. The last: {}",
-        most_skipped, explain(failed, model, loss, data));
-  if (state.skipped.total < skips_explained) warn(observers, explain(failed, model, loss, data));
+        most_skipped, explain(failed, model, objective));
+  if (state.skipped.total < skips_explained) warn(observers, explain(failed, model, objective));
 }
 
-void Trainer::Loop::record(const StepValues& values, const BatchStream& data) {
+void Trainer::Loop::record(const StepValues& values, const Objective& objective) {
   state.step = values.step;
-  position = data.position();
-  epochs_read = data.epochs();
+  position = objective.position();
+  epochs_read = objective.epochs();
   saved = false;
   speed_tokens += values.tokens;
   state.row.tokens += values.tokens;
   if (values.finite()) {
-    state.row.add({.gold = values.gold,
+    state.row.add({.weight = values.weight,
                    .loss = values.loss,
                    .nats = values.nats,
                    .gradient_norm = values.gradient_norm});

@@ -9,11 +9,13 @@
 
 #include <gtest/gtest.h>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/batching.h"
 #include "datasets/text/text_windows.h"
 #include "tests/datasets/temporary.h"
 #include "tests/lines_text.h"
 #include "tests/models/tiny.h"
+#include "tests/training/function_objective.h"
 
 namespace heed {
 namespace {
@@ -31,7 +33,7 @@ struct NoData : BatchStream {
 /// The model of a family with its loss, whatever its type.
 struct Family {
   const char* name;
-  std::shared_ptr<Seq2Seq> model;
+  std::shared_ptr<BatchModel> model;
   LossFunction loss() const {
     return [m = model](const Batch& batch, Real divisor) {
       return m->loss(batch, {.ignore = ignored_id, .divisor = divisor});
@@ -45,22 +47,19 @@ struct Family {
   }
 };
 std::vector<Family> families(Real dropout = Real(0.1)) {
-  return {
-      {"transformer", std::make_shared<Transformer>(tiny_transformer(NormPlace::pre, dropout))},
-      {"conv", std::make_shared<ConvS2S>(tiny_convolutional(false, dropout))},
-      {"rnn", std::make_shared<RecurrentSeq2Seq>(tiny_recurrent(tiny_recurrents()[0], dropout))},
-      {"rnn+additive",
-       std::make_shared<RecurrentSeq2Seq>(tiny_recurrent(tiny_recurrents()[6], dropout))},
-      {"rnn+dot",
-       std::make_shared<RecurrentSeq2Seq>(tiny_recurrent(tiny_recurrents()[8], dropout))},
-      {"lm", std::make_shared<LanguageModel>(tiny_language_model(dropout))}};
+  return {{"transformer", of_batches(tiny_transformer(NormPlace::pre, dropout))},
+          {"conv", of_batches(tiny_convolutional(false, dropout))},
+          {"rnn", of_batches(tiny_recurrent(tiny_recurrents()[0], dropout))},
+          {"rnn+additive", of_batches(tiny_recurrent(tiny_recurrents()[6], dropout))},
+          {"rnn+dot", of_batches(tiny_recurrent(tiny_recurrents()[8], dropout))},
+          {"lm", of_batches(tiny_language_model(dropout))}};
 }
 
 constexpr Id marked = tiny_vocabulary - 1;
 
 /// Four lines, which people call 10, 20, 30 and 40. Only the sources and targets of the lines named
 /// hold `marked`.
-Batch batch_for(const Seq2Seq& model, const std::vector<std::size_t>& with_mark,
+Batch batch_for(const BatchModel& model, const std::vector<std::size_t>& with_mark,
                 Widths widths = {}) {
   Lines sources = random_lines({3, 5, 2, 4}, 11, marked);
   Lines targets = random_lines({4, 2, 3, 5}, 12, marked);
@@ -73,12 +72,18 @@ Batch batch_for(const Seq2Seq& model, const std::vector<std::size_t>& with_mark,
   return batch;
 }
 
+std::string explained(const NotFiniteStep& step, AnyModule model, const LossFunction& loss) {
+  NoData data;
+  return explain(step, model, FunctionObjective(data, loss));
+}
+
 std::string explained(const Family& family, std::span<const Batch> batches,
                       const NotFiniteStep& step = {.step = 8, .seed = 5, .divisor = 16}) {
+  const auto draws = draws_of(batches);
   NotFiniteStep s = step;
-  s.batches = batches;
+  s.draws = draws;
   s.value = std::numeric_limits<double>::infinity();
-  return explain(s, *family.model, family.loss(), NoData());
+  return explained(s, *family.model, family.loss());
 }
 
 TEST(NotFinite, HealthyStepsOfEveryFamilyPass) {
@@ -177,9 +182,9 @@ TEST(NotFinite, NamesTheLinesThatGiveItAlone) {
                             (batch.source.spans.count() == 0 || marks(batch.source.ids) > 0);
           return both ? value + log(Tensor::zeros({})) : value;
         };
+        const auto draws = draws_of(batches);
         const std::string message =
-            explain({.step = 8, .seed = 5, .divisor = 16, .batches = batches}, *family.model, loss,
-                    NoData());
+            explained({.step = 8, .seed = 5, .divisor = 16, .draws = draws}, *family.model, loss);
         EXPECT_NE(message.find(row.lines), std::string::npos) << family.name << ": " << message;
         EXPECT_NEAR(alone, whole, 1e-5 * whole)
             << family.name << ": a batch gives what its lines give";
@@ -235,6 +240,7 @@ struct StepRow {
   LossOf loss;
   Real divisor;
   const char* expected;  // the beginning, after what is wrong with the step
+  DrawOrder order = DrawOrder::tree;
 };
 
 const LossOf same = sum_of([](const Variable& x) { return x; });
@@ -246,13 +252,15 @@ const LossOf recomputed_root = sum_of([](const Variable& x) {
 
 void expect_message(const StepRow& row) {
   Numbers model;
+  const auto draws = draws_of(row.batches);
   const NotFiniteStep step{.step = 3,
                            .seed = 1,
                            .divisor = row.divisor,
-                           .batches = row.batches,
+                           .draws = draws,
+                           .order = row.order,
                            .gradient = true,
                            .value = std::numeric_limits<double>::infinity()};
-  const std::string message = explain(step, model, row.loss(model), NoData());
+  const std::string message = explained(step, model, row.loss(model));
   const std::string begin = "step 3: the norm of the gradients is inf: ";
   EXPECT_TRUE(message.starts_with(begin + row.expected)) << row.name << ": " << message;
   EXPECT_FALSE(model.table.gradient().defined()) << row.name;
@@ -318,7 +326,8 @@ TEST(NotFinite, FollowsGradientsAndTheDivisor) {
        {numbers({{0}}, 0), numbers({{0}}, 1)},
        same,
        Real(1.6) / huge,
-       "[embedding] inf in the gradient of layer table, on line 2; lower"},
+       "[embedding] inf in the gradient of layer table, on line 2; lower",
+       DrawOrder::running},
   };
   for (const StepRow& row : rows)
     expect_message(row);
@@ -336,8 +345,9 @@ TEST(NotFinite, DropoutIsThatOfTheStep) {
   for (Index step = 1; step <= 12; ++step) {
     step_random() = Random(5, static_cast<std::uint64_t>(step));
     const bool bad = !std::isfinite(loss(batch, 1).optimised.item());
-    const std::string message = explain(
-        {.step = step, .seed = 5, .divisor = 1, .batches = {&batch, 1}}, model, loss, NoData());
+    const auto draws = draws_of({&batch, 1});
+    const std::string message =
+        explained({.step = step, .seed = 5, .divisor = 1, .draws = draws}, model, loss);
     EXPECT_EQ(message.find("[dropout]") != std::string::npos, bad) << message;
     seen += bad ? 'b' : 'g';
   }

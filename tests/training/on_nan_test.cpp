@@ -9,10 +9,14 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "datasets/text/batch.h"
 #include "framework/ops.h"
 #include "framework/run_folder.h"
 #include "tests/datasets/temporary.h"
 #include "tests/lines_text.h"
+#include "tests/training/draws_by_hand.h"
+#include "tests/training/function_objective.h"
+#include "training/draw_order.h"
 #include "training/trainer.h"
 
 namespace heed {
@@ -94,6 +98,12 @@ struct Training {
       : model(seed), optimizer(model, {.lr = 0.05}), fault(f), trainer(model, optimizer, o) {
     data.bad = std::move(bad);
   }
+  TrainResult run(const EvaluateFunction& evaluate, const Observers& observers) {
+    FunctionObjective objective(
+        data, [this](const Batch& b, Real divisor) { return loss_of(model, b, divisor, fault); },
+        evaluate);
+    return trainer.run(objective, observers);
+  }
   TrainResult run(Index stop_at = -1, const EvaluateFunction& evaluate = {}) {
     Observers observers;
     observers.on_step = [this](const StepReport& r) { reports.push_back(r); };
@@ -101,9 +111,7 @@ struct Training {
     observers.should_stop = [this, stop_at] {
       return reports.empty() ? stop_at == 0 : reports.back().step == stop_at;
     };
-    return trainer.run(
-        data, [this](const Batch& b, Real divisor) { return loss_of(model, b, divisor, fault); },
-        evaluate, observers);
+    return run(evaluate, observers);
   }
 };
 
@@ -160,14 +168,17 @@ struct ByHand {
       losses.push_back(std::nan(""));
       gold_counts.push_back(static_cast<double>(gold));
       if (skipped) continue;
-      step_random() = Random(3, static_cast<std::uint64_t>(step));
       losses.back() = 0;
-      for (const Batch& batch : batches) {
+      DrawGradients sum;
+      for (std::size_t i = 0; i < batches.size(); ++i) {
+        step_random() = draw_random(3, step, i);
         Tape tape;
-        const Variable loss = loss_of(model, batch, static_cast<Real>(gold), Fault::loss);
+        const Variable loss = loss_of(model, batches[i], static_cast<Real>(gold), Fault::loss);
         losses.back() += loss.item();
         tape.backward(loss);
+        sum = i == 0 ? take_gradients(model) : sum_of(sum, take_gradients(model));
       }
+      give_gradients(model, sum);
       const double norm = optimizer.gradient_norm();
       optimizer.step(0.05 * schedule.factor(step, schedule.progress(step, steps)),
                      norm > 0.5 ? 0.5 / norm : 1);
@@ -396,10 +407,7 @@ TEST(OnNan, WeightsThatAreNotFiniteStopAndAreNotSaved) {
       observers.on_step = [&](const StepReport& r) {
         if (r.step == 5) run.model.weight.value()[7] = std::numeric_limits<Real>::quiet_NaN();
       };
-      run.trainer.run(
-          run.data,
-          [&](const Batch& b, Real divisor) { return loss_of(run.model, b, divisor, Fault::loss); },
-          {}, observers);
+      run.run(EvaluateFunction(), observers);
     });
     EXPECT_EQ(message.rfind("step 6: the loss is nan: the weights of layer output (output.weight) "
                             "are not finite since an earlier step; begin a new run with a lower "
@@ -494,7 +502,8 @@ TEST(OnNan, ADivergingRunIsWarnedOfOnceAcrossAResume) {
         return loss_of(model, b, divisor, Fault::loss) * 0 +
                (b.lines[0] < 1000 ? Real(2) : Real(40));
       };
-      trainer.run(data, loss, {}, observers);
+      FunctionObjective objective(data, loss);
+      trainer.run(objective, observers);
       return warnings;
     };
     std::vector<std::string> warnings;

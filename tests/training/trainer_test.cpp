@@ -10,12 +10,16 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "datasets/text/batch.h"
 #include "framework/memory.h"
 #include "framework/ops.h"
 #include "framework/run_folder.h"
 #include "tests/datasets/temporary.h"
 #include "tests/lines_text.h"
 #include "tests/message_of.h"
+#include "tests/training/draws_by_hand.h"
+#include "tests/training/function_objective.h"
+#include "training/draw_order.h"
 #include "training/metrics_log.h"
 
 namespace heed {
@@ -77,7 +81,7 @@ struct Numbered : BatchStream {
   }
   std::vector<std::int64_t> position() const override { return {number}; }
   void seek(std::span<const std::int64_t> position) override { number = position[0]; }
-  Index epochs() const override { return number / 5; }
+  double epochs() const override { return static_cast<double>(number / 5); }
 };
 
 struct Training {
@@ -118,8 +122,13 @@ struct Training {
               return !reports.empty() ? reports.back().step == stop_at : stop_at == 0;
             }};
   }
-  TrainResult run(std::int64_t stop_at = -1) {
-    return trainer.run(data, loss(), evaluate(), observers(stop_at));
+  TrainResult run(std::int64_t stop_at = -1) { return run(evaluate(), observers(stop_at)); }
+  TrainResult run(const EvaluateFunction& by, const Observers& observers) {
+    return run(loss(), by, observers);
+  }
+  TrainResult run(const LossFunction& of, const EvaluateFunction& by, const Observers& observers) {
+    FunctionObjective objective(data, of, by);
+    return trainer.run(objective, observers);
   }
 };
 
@@ -243,8 +252,7 @@ TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
     Observers observers;
     observers.on_step = [&](const StepReport&) { leave("step"); };
     observers.on_evaluation = [&](const EvaluationReport&) { leave("evaluation"); };
-    uninterrupted.trainer.run(uninterrupted.data, uninterrupted.loss(), uninterrupted.evaluate(),
-                              observers);
+    uninterrupted.run(uninterrupted.evaluate(), observers);
     EXPECT_GE(killed.size(), 13u);
     for (const std::string& left : killed) {
       TrainerOptions again = setting.options;
@@ -290,7 +298,8 @@ void train_until_failure(Training& training, FailsIn where, Index step) {
     steps = report.step;
     fail_when(where == FailsIn::step && steps == step);
   };
-  training.trainer.run(data, loss, evaluate, observers);
+  FunctionObjective objective(data, loss, evaluate);
+  training.trainer.run(objective, observers);
 }
 
 /// A run that fails is saved, and goes on as `whole` from where it failed.
@@ -342,9 +351,7 @@ TEST(Trainer, WritesNothingIntoAFolderThatTookItsPlace) {
     std::filesystem::rename(folder.path("run"), folder.path("away"));
     std::filesystem::create_directories(RunFolder(o.folder).checkpoints());
   };
-  EXPECT_EQ(folder.message([&] {
-    training.trainer.run(training.data, training.loss(), training.evaluate(), observers);
-  }),
+  EXPECT_EQ(folder.message([&] { training.run(training.evaluate(), observers); }),
             folder.path("run").substr(folder.path("").size()) +
                 ": the folder was moved or removed; nothing more is written");
   EXPECT_TRUE(std::filesystem::is_empty(RunFolder(o.folder).checkpoints()));
@@ -421,11 +428,14 @@ TEST(Trainer, FollowsTheLoopWrittenByHand) {
                       [](Id id) { return id != 0; }) +
         std::count_if(batches[1].gold.span().begin(), batches[1].gold.span().end(),
                       [](Id id) { return id != 0; }));
-    step_random() = Random(3, static_cast<std::uint64_t>(step));
-    for (const Batch& batch : batches) {
+    DrawGradients sum;
+    for (std::size_t i = 0; i < 2; ++i) {
+      step_random() = draw_random(3, step, i);
       Tape tape;
-      tape.backward(model.loss(batch, gold));
+      tape.backward(model.loss(batches[i], gold));
+      sum = i == 0 ? take_gradients(model) : sum_of(sum, take_gradients(model));
     }
+    give_gradients(model, sum);
     const double norm = adam.gradient_norm();
     EXPECT_NEAR(run.reports[step - 1].gradient_norm, norm, 1e-9);
     adam.step(0.05 * std::min(1.0, static_cast<double>(step) / 3), 0.1 / norm);
@@ -503,7 +513,7 @@ TEST(Trainer, WritesTheMeansOfARow) {
     losses.push_back(loss.item());
     return loss;
   };
-  run.trainer.run(run.data, noting, {}, run.observers());
+  run.run(noting, {}, run.observers());
   Numbered data;
   double loss = 0;
   double norm = 0;
@@ -573,8 +583,11 @@ TEST(Trainer, CountsTheGoldThatItsBatchDoesNotIgnore) {
       const Variable logits = matmul(zeros, model.weight, {.b = true});
       return cross_entropy(logits, batch.gold, {.ignore = batch.ignored, .divisor = divisor});
     };
-    const std::string message = message_of([&] { trainer.run(data, loss, {}, observers); });
-    const bool nothing = message.find("no batch has a gold token") != std::string::npos;
+    const std::string message = message_of([&] {
+      FunctionObjective objective(data, loss);
+      trainer.run(objective, observers);
+    });
+    const bool nothing = message.find("every draw has weight 0") != std::string::npos;
     EXPECT_EQ(nothing, row.divisor == 0) << row.name;
     for (const double found : losses)
       EXPECT_NEAR(found, std::log(8.0), 1e-5) << row.name;
@@ -587,7 +600,7 @@ LossFunction with_penalty(Toy& model) {
   return [&model](const Batch& batch, Real divisor) {
     const Variable plain = model.loss(batch, divisor);
     const double nats = static_cast<double>(plain.item()) * static_cast<double>(divisor);
-    return Loss(plain * 2 + static_cast<Real>(batch.weight()) / divisor, nats);
+    return BatchLoss(plain * 2 + static_cast<Real>(batch.weight()) / divisor, nats);
   };
 }
 
@@ -599,7 +612,7 @@ TEST(Trainer, ShowsThePlainLossAndWhatIsOptimisedBesideIt) {
     o.accumulate = accumulate;
     Training run(o);
     const LossFunction loss_function = with_penalty(run.model);
-    const TrainResult result = run.trainer.run(run.data, loss_function, {}, run.observers());
+    const TrainResult result = run.run(loss_function, {}, run.observers());
     const auto rows = rows_of(o.folder);
     ASSERT_EQ(rows.size(), 2u);
     for (const auto& row : rows) {
@@ -693,7 +706,7 @@ TEST(Trainer, StopsWhenPatienceIsOver) {
     o.eval_every = 2;
     o.patience = row.patience;
     Training run(o);
-    const TrainResult result = run.trainer.run(run.data, run.loss(), scripted(row.losses), {});
+    const TrainResult result = run.run(scripted(row.losses), {});
     EXPECT_EQ(result.step, row.step);
     EXPECT_EQ(result.best_step, row.best_step);
     EXPECT_EQ(result.best.has_value(), row.best_step > 0);
@@ -707,7 +720,7 @@ TEST(Trainer, LoadsTheBestWeightsFromMemory) {
   o.eval_every = 2;
   Training run(o);
   Training shorter(options(4));
-  run.trainer.run(run.data, run.loss(), scripted({3, 1, 2}), {});
+  run.run(scripted({3, 1, 2}), {});
   shorter.run();
   EXPECT_NE(run.model.weight.value().to_vector(), shorter.model.weight.value().to_vector());
   ASSERT_TRUE(run.trainer.load_best());
@@ -728,8 +741,7 @@ TEST(Trainer, EvaluatesTheAverage) {
   observers.on_step = [&](const StepReport&) {
     raw.push_back(run.model.weight.value().to_vector());
   };
-  run.trainer.run(
-      run.data, run.loss(),
+  run.run(
       [&] {
         EXPECT_FALSE(run.model.training);
         seen.push_back(run.model.weight.value().to_vector());
@@ -761,7 +773,7 @@ TEST(Trainer, AveragesWithoutEvaluation) {
   std::vector<std::vector<Real>> raw;
   Observers observers;
   observers.on_step = [&](const StepReport&) { raw.push_back(run.model.bias.value().to_vector()); };
-  run.trainer.run(run.data, run.loss(), {}, observers);
+  run.run(EvaluateFunction(), observers);
   ASSERT_TRUE(run.trainer.load_best());
   const std::vector<Real> mean = run.model.bias.value().to_vector();
   for (std::size_t i = 0; i < mean.size(); ++i)
@@ -798,7 +810,7 @@ TEST(Trainer, AsksTheSystemForNoMemory) {
     requests.push_back(memory::statistics().system_requests);
     live.push_back(memory::statistics().live);
   };
-  run.trainer.run(run.data, run.loss(), {}, observers);
+  run.run(EvaluateFunction(), observers);
   EXPECT_EQ(requests[5], requests.back());
   EXPECT_LT(live.back(), live[5] + 4096) << "batches differ in size, and nothing piles up";
 }
@@ -868,7 +880,7 @@ TEST(Trainer, RefusesAStepWithoutGold) {
   Training empty(options(3));
   empty.data.without_gold = {1};
   EXPECT_EQ(message_of([&] { empty.run(); }),
-            "step 2: no batch has a gold token; there is nothing to learn from");
+            "step 2: every draw has weight 0; there is nothing to learn from");
 }
 
 TEST(Trainer, RefusesARunThatItCannotResume) {
@@ -919,8 +931,7 @@ TEST(Trainer, StopsBeforeALossThatIsNotFinite) {
     const Variable l = run.model.loss(batch, divisor);
     return ++calls == 4 ? l * std::numeric_limits<Real>::quiet_NaN() : l;
   };
-  const std::string message =
-      folder.message([&] { run.trainer.run(run.data, loss, {}, observers); });
+  const std::string message = folder.message([&] { run.run(loss, {}, observers); });
   EXPECT_EQ(message.rfind("step 2: the loss is nan on lines 31, 32", 0), 0u) << message;
   EXPECT_EQ(run.model.weight.value().to_vector(), before);
   EXPECT_FALSE(run.model.weight.gradient().defined());
@@ -931,7 +942,7 @@ TEST(Trainer, StopsBeforeALossThatIsNotFinite) {
   const LossFunction infinite = [&](const Batch& batch, Real divisor) {
     return steep.model.loss(batch, divisor) + sum(sqrt(steep.model.bias));  // d sqrt(x) / dx at 0
   };
-  const std::string norm = folder.message([&] { steep.trainer.run(steep.data, infinite); });
+  const std::string norm = folder.message([&] { steep.run(infinite, {}, {}); });
   EXPECT_EQ(norm.rfind("step 1: the norm of the gradients is inf: [sqrt] inf in the gradient of "
                        "layer bias, on each of lines 1, 2",
                        0),

@@ -8,6 +8,8 @@
 #include "framework/files.h"
 #include "framework/run_folder.h"
 #include "optim/averaging.h"
+#include "training/draw_order.h"
+#include "training/internal/gradient_tree.h"
 #include "training/internal/training_state.h"
 #include "training/metrics_log.h"
 #include "training/not_finite.h"
@@ -33,11 +35,11 @@ inline void warn(const Observers& observers, const std::string& text) {
 /// What the passes of one step read and gave.
 struct StepValues {
   Index step = 0;
-  Index gold = 0;            // gold tokens of all batches
-  Index tokens = 0;          // of source and target
-  std::size_t computed = 0;  // batches, up to the first whose loss is not finite
-  double loss = 0;           // what is optimised, a gold token
-  double nats = 0;           // the plain cross entropy, summed
+  Index weight = 0;          // of all draws
+  Index tokens = 0;          // of all draws
+  std::size_t computed = 0;  // draws, up to the first whose loss is not finite
+  double loss = 0;           // what is optimised, divided by the weight
+  double nats = 0;           // the plain loss, summed
   double gradient_norm = 0;  // computed where the loss is finite
 
   bool finite_loss() const;
@@ -53,12 +55,14 @@ struct Trainer::Loop {
 
   TrainingState state;
   std::vector<std::int64_t> position;  // of the data, at state.step
-  Index epochs_read = 0;               // at state.step
+  double epochs_read = 0;              // at state.step
   WeightAverage average;
+  GradientTree tree;
   std::optional<Snapshot> best;  // where there is no folder
   std::optional<RunFolder> folder;
   std::optional<FolderLock> lock;
   std::optional<MetricsLog> metrics;
+  DrawOrder order = DrawOrder::tree;
   bool started = false;        // by this object, or by the run that it resumes
   Index saved_step = -1;       // of the newest checkpoint that can be resumed from; -1: none
   bool saved = false;          // that checkpoint holds the present state
@@ -73,7 +77,7 @@ struct Trainer::Loop {
   // since the last row of metrics, for columns that only people read
   Index speed_tokens = 0;
   double speed_seconds = 0;
-  std::vector<Batch> batches;  // of the step
+  std::vector<std::shared_ptr<const Draw>> draws;  // of the step
 
   double seconds() const { return state.seconds + seconds_since(start); }
   bool patience_is_over() const;
@@ -87,30 +91,30 @@ struct Trainer::Loop {
 
   // The run
   void claim();
-  void open(BatchStream& data);
+  void open(Objective& objective);
   void open_folder();
   /// Trains until it is finished, or until should_stop says so: then true.
-  bool run(BatchStream& data, const LossFunction& loss, const EvaluateFunction& evaluation,
-           const Observers& observers);
+  bool run(Objective& objective, const Observers& observers);
   TrainResult result() const;
 
   // A step
   double learning_rate(Index step);
-  void train_step(BatchStream& data, const LossFunction& loss, const Observers& observers);
-  StepValues read_batches(BatchStream& data);
-  void compute_gradients(StepValues& values, const LossFunction& loss);
+  void train_step(Objective& objective, const Observers& observers);
+  StepValues draw_all(Objective& objective);
+  void compute_gradients(StepValues& values, const Objective& objective);
+  void compute_gradients(StepValues& values, const Draw& draw, const Objective& objective);
   /// For a step that is not finite: returns where it is to be skipped, and throws otherwise.
-  void stop_or_skip(const StepValues& values, const BatchStream& data, const LossFunction& loss,
+  void stop_or_skip(const StepValues& values, const Objective& objective,
                     const Observers& observers);
-  void record(const StepValues& values, const BatchStream& data);
+  void record(const StepValues& values, const Objective& objective);
   void report(double gradient_norm, const Observers& observers) const;
 
   // Between steps
-  void finish_step(const EvaluateFunction& evaluation, const Observers& observers);
+  void finish_step(Objective& objective, const Observers& observers);
   void finish_row(const Observers& observers);
   void write_row();
-  void evaluate(const EvaluateFunction& evaluation, const Observers& observers);
-  EvaluationReport evaluation_report(const EvaluateFunction& evaluation);
+  void evaluate(Objective& objective, const Observers& observers);
+  EvaluationReport evaluation_report(Objective& objective);
   void keep_best();
 
   // Checkpoints

@@ -12,15 +12,15 @@ namespace heed {
 struct RowSums {
   std::int64_t steps = 0;    // that changed the model
   std::int64_t skipped = 0;  // that were not finite
-  std::int64_t gold = 0;     // gold tokens of `steps`
-  std::int64_t tokens = 0;   // of source and target, of all steps
-  double objective = 0;      // what was optimised, times the gold tokens
-  double nats = 0;           // the plain cross entropy
+  std::int64_t weight = 0;   // of the draws of `steps`
+  std::int64_t tokens = 0;   // of the draws of all steps
+  double objective = 0;      // what was optimised, times the weight
+  double nats = 0;           // the plain loss
   double gradient_norm = 0;
 
   struct Step {
-    std::int64_t gold = 0;
-    double loss = 0;  // what was optimised, a gold token
+    std::int64_t weight = 0;
+    double loss = 0;  // what was optimised, divided by the weight
     double nats = 0;
     double gradient_norm = 0;
   };
@@ -28,8 +28,8 @@ struct RowSums {
   void add_skipped() { ++skipped; }
   bool empty() const { return steps == 0 && skipped == 0; }
 
-  /// A sum divided by the gold tokens; NaN where every step was skipped.
-  double mean(double sum) const { return sum / static_cast<double>(gold); }
+  /// A sum divided by the weight; NaN where every step was skipped.
+  double mean(double sum) const { return sum / static_cast<double>(weight); }
 };
 
 /// Steps that were skipped because a loss or a gradient was not finite.
