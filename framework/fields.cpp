@@ -164,6 +164,11 @@ Field& Field::absent(FieldValue value) {
   return *this;
 }
 
+Field& Field::used_by(std::string part) {
+  used_by_ = std::move(part);
+  return *this;
+}
+
 Field& Field::without_effect_if(bool condition, std::string because) {
   if (condition && because_.empty()) because_ = std::move(because);
   return *this;

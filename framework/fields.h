@@ -111,6 +111,10 @@ class Field {
   Field& without_effect_if(bool condition, std::string because);
   /// The value decides which other fields there are, so it is read before them.
   Field& selects();
+  /// The part of a whole that alone reads the value: "decoder". Where there is no such part, the
+  /// value has no effect.
+  Field& used_by(std::string part);
+  const std::string& used_by() const { return used_by_; }  // "": all of it
   /// The option of the command that stands for this field: "steps" for --steps. A list takes
   /// `least` to `most` values; 0: any number.
   Field& option(std::string name, int least = 1, int most = 1);
@@ -157,6 +161,7 @@ class Field {
   Range range_;
   std::string help_;
   std::string because_;
+  std::string used_by_;
   std::string option_;
   std::string option_help_;
   std::function<void()> changed_;

@@ -379,11 +379,11 @@ Variable weighted_values(const Operand& weights, const Operand& values, const Pa
 /// y_j = sum_i w_ij q_i, over the heads that share key j.
 /// Shapes: weights (pairing.size()), queries q (n, heads w) -> (m, kv_heads w).
 Variable weighted_queries(const Operand& weights, const Operand& queries, const Pairing& pairing);
-/// The probability that a pointer gives the gold token: y_i = sum_j w_ij [tokens_j = gold_i], for
+/// The probability that a pointer gives the gold id: y_i = sum_j w_ij [ids_j = gold_i], for
 /// one head.
-/// Shapes: weights (pairing.size()), tokens (m), gold (n) -> (n).
+/// Shapes: weights (pairing.size()), ids (m), gold (n) -> (n).
 /// Source: See et al. 2017, equation 9.
-Variable copy_probability(const Operand& weights, const Ids& tokens, const Ids& gold,
+Variable copy_probability(const Operand& weights, const Ids& ids, const Ids& gold,
                           const Pairing& pairing);
 /// s_ij = table[i, h, r] with r = clamp(j - p_i, -reach, reach) + reach, for head h. Used for
 /// relative positions (Shaw et al. 2018).

@@ -56,7 +56,7 @@ struct LoadingPlan {
 
 /// Compares the tensors of `source` with the parameters of `model` that the patterns choose.
 /// `rows` is for parameters whose rows have another order in the source, such as embeddings of
-/// another vocabulary. Throws Error when a row number is outside the source.
+/// other classes. Throws Error when a row number is outside the source.
 LoadingPlan plan_loading(std::span<const NamedTensor> source, AnyModule model,
                          const ParameterPatterns& chosen = ParameterPatterns(),
                          std::span<const RowMap> rows = {});

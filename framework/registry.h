@@ -13,7 +13,7 @@
 
 namespace heed {
 
-/// A table of named things that can be chosen by name: models, attentions, optimizers, tokenizers.
+/// A table of named things that can be chosen by name: models, attentions, optimizers, metrics.
 /// A row has a member `name`. Each table is a function that fills it at its first call:
 ///
 ///     Registry<OptimizerKind>& optimizers();

@@ -10,7 +10,7 @@ using Real = double;  // preset `double`: the same sources, to check gradients
 using Real = float;
 #endif
 
-using Id = std::int32_t;     // number of a token, class or row
+using Id = std::int32_t;     // number of a class, item or row
 using Index = std::int64_t;  // extents, offsets, counts
 
 /// Whether a kernel replaces the values of its output or adds to them.

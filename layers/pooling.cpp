@@ -58,6 +58,7 @@ Registry<PoolingKind>& poolings() {
        {.name = "last",
         .help = "the last row, as of a recurrent network",
         .paper = "Sutskever et al. 2014",
+        .is_last = true,
         .make = plain<last_rows>},
        {.name = "attention",
         .help = "a mean that a learned query weights",

@@ -53,6 +53,7 @@ struct PoolingKind {
   std::string help;
   std::string paper;         // empty where there is none
   bool has_weights = false;  // it gives each row a weight
+  bool is_last = false;      // where the rows have a final state, that stands for them
   std::unique_ptr<Pooling> (*make)(const PoolingOptions&, Random&) = nullptr;
 };
 

@@ -106,6 +106,7 @@ class Recurrent {
   /// when there is not a state for each layer, or when the layers read in two directions.
   Variable step(const Variable& x, std::vector<CellState>& states) const;
 
+  Index width_in() const { return forward_.front().input.weight.shape()[1]; }
   Index width() const { return forward_.back().hidden() * (backward_.empty() ? 1 : 2); }
   std::size_t layers() const { return forward_.size(); }
   /// States of zeros for n sequences.

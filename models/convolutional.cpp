@@ -1,13 +1,11 @@
 #include "models/convolutional.h"
 
-#include <cmath>
 #include <numbers>
-#include <numeric>
 
 #include "framework/kernels/attend_rows.h"
-#include "framework/kernels/parallel.h"
 #include "models/internal/checks.h"
 #include "models/internal/common_fields.h"
+#include "models/internal/row_state.h"
 
 namespace heed {
 
@@ -16,14 +14,18 @@ namespace {
 // Halves the variance of a sum of two terms.
 constexpr Real sqrt_half = static_cast<Real>(1 / std::numbers::sqrt2);
 
-const ConvS2SOptions& checked(const ConvS2SOptions& o) {
-  check_argument(o.vocabulary >= first_free_id, "conv", "vocabulary", o.vocabulary,
-                 "of at least {}, the marks among them", first_free_id);
+/// What an encoder alone needs too.
+void check_layers(const ConvS2SOptions& o) {
   check_argument(o.d > 0, "conv", "d", o.d, "above 0");
   check_argument(o.layers >= 1, "conv", "layers", o.layers, "of at least 1");
   check_argument(o.kernel >= 1 && o.kernel % 2 == 1, "conv", "kernel", o.kernel, "above 0 and odd");
   check_argument(o.positions >= 1, "conv", "positions", o.positions, "of at least 1");
   check_argument(o.dropout >= 0 && o.dropout < 1, "conv", "dropout", o.dropout, "within [0, 1)");
+}
+
+const ConvS2SOptions& checked(const ConvS2SOptions& o) {
+  check_argument(o.vocabulary >= 1, "conv", "vocabulary", o.vocabulary, "of at least 1");
+  check_layers(o);
   return o;
 }
 
@@ -36,39 +38,6 @@ Conv1dOptions conv_options(const ConvS2SOptions& o, bool causal) {
           .dropout = o.dropout};
 }
 
-/// What step() reads of a layer: its weights, normalised once, and the last inputs of its
-/// convolution.
-struct LayerState {
-  Tensor conv;    // (2 d, kernel d)
-  Tensor query;   // (d, d)
-  Tensor back;    // (d, d)
-  Tensor recent;  // (rows, kernel, d), the latest last
-};
-
-struct State : DecoderState {
-  Index rows() const override { return static_cast<Index>(sentence.size()); }
-  void select(std::span<const Index> chosen) override {
-    detail::check_selected("select", chosen, rows());
-    std::vector<Index> sentences;
-    Ids ids({static_cast<Index>(chosen.size())});
-    for (std::size_t i = 0; i < chosen.size(); ++i) {
-      sentences.push_back(sentence[chosen[i]]);
-      ids[static_cast<Index>(i)] = static_cast<Id>(chosen[i]);
-    }
-    const Tape::Pause pause;
-    for (LayerState& layer : layers)
-      layer.recent = gather(layer.recent, ids).value();
-    sentence = std::move(sentences);
-  }
-
-  std::vector<LayerState> layers;
-  Tensor output;  // weight of the output layer
-  Tensor memory;  // keys and values of the sources, (source rows, 2 d)
-  Spans memory_spans;
-  std::vector<Index> sentence;  // of each row: which source
-  Index position = 0;
-};
-
 /// Drops the oldest row of each window and appends x (rows, d).
 void push(Tensor& recent, const Tensor& x) {
   const Index rows = x.rows();
@@ -79,19 +48,6 @@ void push(Tensor& recent, const Tensor& x) {
     std::copy(window + d, window + k * d, window);
     std::copy_n(x.data() + r * d, d, window + (k - 1) * d);
   }
-}
-
-/// Attention of q (rows, d) to the source of each row, with one head and scale 1.
-Tensor attend(const Tensor& q, const State& state) {
-  std::vector<kernels::KeyList> keys;
-  for (Index i : state.sentence)
-    keys.push_back({nullptr, state.memory_spans.begin(i), state.memory_spans.length(i)});
-  Tensor y(q.shape());
-  kernels::attend_rows({.queries = kernels::dense(q.data(), q.rows(), q.columns()),
-                        .cache = state.memory.data(),
-                        .keys = keys.data()},
-                       y.data());
-  return y;
 }
 
 }  // namespace
@@ -117,6 +73,7 @@ ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
       embedding_(o.vocabulary, o.d, random),
       positions_(o.positions, o.d, random),
       dropout_(o.dropout),
+      encoder_(conv_options(o, false), 0, random),
       output_(o.d, o.vocabulary, random, o.weight_norm && !o.tied) {
   for (const Parameter* table : {&embedding_.weight, &positions_.weight})
     table->value() = normal(table->shape(), random, Real(0.1));  // section 3.5
@@ -126,8 +83,8 @@ ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
     source_embedding_->weight.value() =
         normal(source_embedding_->weight.shape(), random, Real(0.1));
   }
-  for (int i = 0; i < o.layers; ++i)
-    encoder_.emplace_back(conv_options(o, false), random);
+  // Layers are drawn last: what a seed gives depends on the order.
+  encoder_ = ConvStack(conv_options(o, false), o.layers, random);
   for (int i = 0; i < o.layers; ++i)
     decoder_.emplace_back(o, random);
 }
@@ -149,7 +106,7 @@ void ConvS2S::visit(Visitor& v) {
   if (source_embedding_) v("source_embedding", *source_embedding_);
   v("positions", positions_);
   v("dropout", dropout_);
-  v("encoder", encoder_);
+  encoder_.visit(v);
   v("decoder", decoder_);
   v("output", output_);
 }
@@ -161,17 +118,14 @@ VocabularyParameters ConvS2S::vocabulary_parameters() const {
   return result;
 }
 
-ConvS2S::Memory ConvS2S::encode(const Sequences& source) const {
+Encoded ConvS2S::encode(const Sequences& source) const {
   detail::check_sequences("encode", source);
   const Variable e = dropout_((source_embedding_ ? *source_embedding_ : embedding_)(source.ids) +
                               positions_(source.spans));
-  Variable x = e;
-  for (const GatedConv& conv : encoder_)
-    x = add_scaled(conv(dropout_(x), source.spans), x, sqrt_half);
-  return {x, add_scaled(x, e, sqrt_half)};
+  return encoder_(e, source.spans);
 }
 
-Variable ConvS2S::decode(const Sequences& target, const Memory& memory, const Spans& memory_spans,
+Variable ConvS2S::decode(const Sequences& target, const Encoded& source,
                          std::vector<AttentionMap>* attention) const {
   detail::check_sequences("decode", target);
   if (attention) attention->resize(decoder_.size());
@@ -182,9 +136,9 @@ Variable ConvS2S::decode(const Sequences& target, const Memory& memory, const Sp
     if (attention) (*attention)[i].layer = fmt::format("decoder.{}.attention", i);
     const Variable z = layer.conv(dropout_(y), target.spans);
     const Variable a =
-        heed::attention(add_scaled(layer.query(z), e, sqrt_half), memory.keys, memory.values,
+        heed::attention(add_scaled(layer.query(z), e, sqrt_half), source.keys, source.values,
                         {.queries = target.spans,
-                         .keys = memory_spans,
+                         .keys = source.spans,
                          .scale = 1,
                          .weights = attention ? &(*attention)[i].weights : nullptr});
     y = add_scaled(add_scaled(layer.back(a), z, sqrt_half), y, sqrt_half);
@@ -192,56 +146,128 @@ Variable ConvS2S::decode(const Sequences& target, const Memory& memory, const Sp
   return y;
 }
 
-Variable ConvS2S::loss(const Batch& batch, const CrossEntropy& options) const {
-  return linear_cross_entropy(decode(batch.target, encode(batch.source), batch.source.spans),
-                              output_.weight(), output_.bias, batch.gold, options);
+Variable ConvS2S::loss(const Sequences& sources, const Sequences& targets, const Ids& gold,
+                       const CrossEntropy& options) const {
+  return linear_cross_entropy(decode(targets, encode(sources)), output_.weight(), output_.bias,
+                              gold, options);
 }
 
-Variable ConvS2S::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
-  return output_(decode(batch.target, encode(batch.source), batch.source.spans, attention));
+Variable ConvS2S::logits(const Sequences& sources, const Sequences& targets,
+                         std::vector<AttentionMap>* attention) const {
+  return output_(decode(targets, encode(sources), attention));
 }
 
-std::unique_ptr<DecoderState> ConvS2S::start(const Sequences& source) const {
+/// The model with its weights normalised once.
+class ConvS2S::Packed final : public Decoder {
+ public:
+  explicit Packed(const ConvS2S& model) : model_(model) {
+    const Tape::Pause pause;
+    const Index d = model.options_.d;
+    const Index k = model.options_.kernel;
+    for (const DecoderLayer& layer : model.decoder_)
+      layers_.push_back({layer.conv.conv.weight().value().reshape({2 * d, k * d}),
+                         layer.query.weight().value(), layer.back.weight().value()});
+    output_ = model.output_.weight().value();
+  }
+  Index vocabulary() const override { return model_.vocabulary(); }
+  Index longest_output(Index /*source*/) const override { return model_.longest(); }
+  Index longest_source() const override { return model_.longest(); }
+  std::unique_ptr<DecoderState> start(const Sequences& sources) const override {
+    const Tape::Pause pause;
+    const NoDropout evaluate;
+    return start(model_.encode(sources));
+  }
+  std::unique_ptr<DecoderState> start(const Encoded& encoded) const override;
+  Variable logits(const Sequences& sources, const Sequences& targets,
+                  std::vector<AttentionMap>* attention) const override {
+    const NoDropout evaluate;
+    return model_.logits(sources, targets, attention);
+  }
+
+ private:
+  struct State;
+  struct Layer {
+    Tensor conv;   // (2 d, kernel d)
+    Tensor query;  // (d, d)
+    Tensor back;   // (d, d)
+  };
+  const ConvS2S& model_;
+  std::vector<Layer> layers_;
+  Tensor output_;  // (vocabulary, d)
+};
+
+struct ConvS2S::Packed::State final : RowState {
+  State(const Packed& packed, const Encoded& encoded);
+  Tensor step(std::span<const Id> tokens) override;
+
+ private:
+  /// Attention of q (rows, d) to the source of each row, with one head and scale 1.
+  Tensor attend(const Tensor& q) const;
+
+  const Packed& packed_;
+  Tensor memory_;  // keys and values of the sources, (source rows, 2 d)
+  Spans memory_spans_;
+  std::vector<Tensor> recent_;  // the last inputs of each layer, (rows, kernel, d), the latest last
+  Index position_ = 0;
+};
+
+std::unique_ptr<DecoderState> ConvS2S::Packed::start(const Encoded& encoded) const {
+  return std::make_unique<State>(*this, encoded);
+}
+
+ConvS2S::Packed::State::State(const Packed& packed, const Encoded& encoded)
+    : RowState(encoded.spans.count()), packed_(packed), memory_spans_(encoded.spans) {
+  const Tape::Pause pause;
+  detail::check_encoded(encoded, packed.model_.options_.d);
+  memory_ = concat({encoded.keys, encoded.values}, 1).value();
+  const ConvS2SOptions& o = packed.model_.options_;
+  for (std::size_t i = 0; i < packed.layers_.size(); ++i)
+    recent_.push_back(Tensor::zeros({rows(), o.kernel, o.d}));
+  for (Tensor& layer : recent_)
+    follow(layer);
+}
+
+Tensor ConvS2S::Packed::State::attend(const Tensor& q) const {
+  std::vector<kernels::KeyList> keys;
+  for (const Index i : source())
+    keys.push_back({nullptr, memory_spans_.begin(i), memory_spans_.length(i)});
+  Tensor y(q.shape());
+  kernels::attend_rows({.queries = kernels::dense(q.data(), q.rows(), q.columns()),
+                        .cache = memory_.data(),
+                        .keys = keys.data()},
+                       y.data());
+  return y;
+}
+
+Tensor ConvS2S::Packed::State::step(std::span<const Id> tokens) {
   const Tape::Pause pause;
   const NoDropout evaluate;
-  auto state = std::make_unique<State>();
-  const Memory memory = encode(source);
-  state->memory = concat({memory.keys, memory.values}, 1).value();
-  state->memory_spans = source.spans;
-  state->sentence.resize(static_cast<std::size_t>(source.spans.count()));
-  std::iota(state->sentence.begin(), state->sentence.end(), Index{0});
-  state->output = output_.weight().value();
-  const Index d = options_.d;
-  const Index k = options_.kernel;
-  for (const DecoderLayer& layer : decoder_)
-    state->layers.push_back({layer.conv.conv.weight().value().reshape({2 * d, k * d}),
-                             layer.query.weight().value(), layer.back.weight().value(),
-                             Tensor::zeros({state->rows(), k, d})});
-  return state;
-}
-
-Tensor ConvS2S::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
-  const Tape::Pause pause;
-  const NoDropout evaluate;
-  auto& state = dynamic_cast<State&>(decoder_state);
-  const Index rows = state.rows();
-  detail::check_tokens(tokens, rows);
-  if (rows == 0) return Tensor({0, options_.vocabulary});
+  const ConvS2S& model = packed_.model_;
+  detail::check_tokens(tokens, rows());
+  if (rows() == 0) return Tensor({0, model.options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
   const Variable e =
-      embedding_(Ids({rows}, tokens)) + positions_(Spans::packed(ones), state.position++);
+      model.embedding_(Ids({rows()}, tokens)) + model.positions_(Spans::packed(ones), position_++);
   Variable y = e;
-  for (std::size_t i = 0; i < decoder_.size(); ++i) {
-    const DecoderLayer& layer = decoder_[i];
-    LayerState& own = state.layers[i];
-    push(own.recent, y.value());
-    const Variable z =
-        glu(linear(own.recent.reshape({rows, own.conv.columns()}), own.conv, layer.conv.conv.bias));
+  for (std::size_t i = 0; i < model.decoder_.size(); ++i) {
+    const DecoderLayer& layer = model.decoder_[i];
+    const Layer& packed = packed_.layers_[i];
+    Tensor& recent = recent_[i];
+    push(recent, y.value());
+    const Variable z = glu(
+        linear(recent.reshape({rows(), packed.conv.columns()}), packed.conv, layer.conv.conv.bias));
     const Tensor a =
-        attend(add_scaled(linear(z, own.query, layer.query.bias), e, sqrt_half).value(), state);
-    y = add_scaled(add_scaled(linear(a, own.back, layer.back.bias), z, sqrt_half), y, sqrt_half);
+        attend(add_scaled(linear(z, packed.query, layer.query.bias), e, sqrt_half).value());
+    y = add_scaled(add_scaled(linear(a, packed.back, layer.back.bias), z, sqrt_half), y, sqrt_half);
   }
-  return linear(y, state.output, output_.bias).value();
+  return linear(y, packed_.output_, model.output_.bias).value();
+}
+
+std::unique_ptr<const Decoder> ConvS2S::decoder() const { return std::make_unique<Packed>(*this); }
+
+std::unique_ptr<Encoder> make_encoder(const ConvS2SOptions& o, Random& random) {
+  check_layers(o);
+  return std::make_unique<ConvEncoder>(conv_options(o, false), o.layers, o.positions, random);
 }
 
 }  // namespace heed

@@ -6,7 +6,8 @@
 #include "layers/convolution.h"
 #include "layers/embedding.h"
 #include "layers/positions.h"
-#include "models/model.h"
+#include "models/encoders.h"
+#include "models/seq2seq.h"
 
 namespace heed {
 
@@ -52,22 +53,20 @@ class ConvS2S : public Seq2Seq {
   Index vocabulary() const override { return options_.vocabulary; }
   VocabularyParameters vocabulary_parameters() const override;
   Index longest() const override { return options_.positions; }
-  Variable loss(const Batch& batch, const CrossEntropy& options) const override;
-  Variable logits(const Batch& batch,
+  Variable loss(const Sequences& sources, const Sequences& targets, const Ids& gold,
+                const CrossEntropy& options) const override;
+  Variable logits(const Sequences& sources, const Sequences& targets,
                   std::vector<AttentionMap>* attention = nullptr) const override;
-  std::unique_ptr<DecoderState> start(const Sequences& source) const override;
-  Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
+  std::unique_ptr<const Decoder> decoder() const override;
 
-  struct Memory {
-    Variable keys;    // x, (source rows, d)
-    Variable values;  // s (x + e), (source rows, d)
-  };
-  Memory encode(const Sequences& source) const;
+  /// Keys x and values s (x + e) of the source.
+  Encoded encode(const Sequences& source) const;
   /// The decoder's output, (target rows, d). `attention`, where given, gets a map of each layer.
-  Variable decode(const Sequences& target, const Memory& memory, const Spans& memory_spans,
+  Variable decode(const Sequences& target, const Encoded& source,
                   std::vector<AttentionMap>* attention = nullptr) const;
 
  private:
+  class Packed;
   struct DecoderLayer {
     GatedConv conv;
     NormedLinear query;
@@ -87,9 +86,13 @@ class ConvS2S : public Seq2Seq {
   std::optional<Embedding> source_embedding_;
   LearnedPositions positions_;
   Dropout dropout_;
-  std::vector<GatedConv> encoder_;
+  ConvStack encoder_;
   std::vector<DecoderLayer> decoder_;
   NormedLinear output_;
 };
+
+/// The encoder of such a model alone: it reads rows, and no vocabulary. Throws Error where an
+/// option that it reads is out of its range.
+std::unique_ptr<Encoder> make_encoder(const ConvS2SOptions& options, Random& random);
 
 }  // namespace heed

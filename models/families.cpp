@@ -24,25 +24,31 @@ ModelFamily transformer() {
           .help = "a Transformer",
           .paper = "Vaswani et al. 2017",
           .options = TransformerOptions{},
-          .make = make<Transformer, TransformerOptions>};
+          .make = make<Transformer, TransformerOptions>,
+          .make_encoder = [](const AnyOptions& o, Random& random) {
+            return make_encoder(o.as<TransformerOptions>(), random);
+          }};
 }
 
 ModelFamily convolutional() {
-  return {.name = "conv",
-          .help = "ConvS2S, a convolutional model with attention",
-          .paper = "Gehring et al. 2017",
-          .options = ConvS2SOptions{},
-          // Weight normalisation bears a higher rate: at the 2e-3 of the others it learns far
-          // slower.
-          .defaults = {{"optim.lr", 6e-3}},
-          .make = make<ConvS2S, ConvS2SOptions>,
-          .longest_side = [](const AnyOptions& o) { return o.as<ConvS2SOptions>().positions - 1; }};
+  return {
+      .name = "conv",
+      .help = "ConvS2S, a convolutional model with attention",
+      .paper = "Gehring et al. 2017",
+      .options = ConvS2SOptions{},
+      // Weight normalisation bears a higher rate: at the 2e-3 of the others it learns far
+      // slower.
+      .defaults = {{"optim.lr", 6e-3}},
+      .make = make<ConvS2S, ConvS2SOptions>,
+      .make_encoder = [](const AnyOptions& o,
+                         Random& random) { return make_encoder(o.as<ConvS2SOptions>(), random); },
+      .longest_side = [](const AnyOptions& o) { return o.as<ConvS2SOptions>().positions - 1; }};
 }
 
-std::unique_ptr<Seq2Seq> make_language_model(const AnyOptions& any, VocabularySizes sizes,
-                                             Random& random) {
+std::unique_ptr<LanguageModel> make_language_model(const AnyOptions& any, Index vocabulary,
+                                                   Random& random) {
   auto options = any.as<LanguageModelOptions>();
-  options.vocabulary = sizes.target;
+  options.vocabulary = vocabulary;
   return std::make_unique<LanguageModel>(options, random);
 }
 
@@ -51,7 +57,6 @@ ModelFamily language_model() {
           .help = "a language model, a decoder-only Transformer",
           .paper = "Radford et al. 2019",
           .options = LanguageModelOptions{},
-          .reads_source = false,
           .attends = false,
           .defaults = {{"data.tokenizer", "characters"},
                        {"data.min_count", Index{1}},
@@ -68,7 +73,7 @@ ModelFamily language_model() {
                        {"train.eval_every", Index{500}},
                        {"train.save_every", Index{500}},
                        {"train.label_smoothing", 0.0}},
-          .make = make_language_model};
+          .make_language_model = make_language_model};
 }
 
 /// `attention`: null for a model without.
@@ -85,7 +90,13 @@ ModelFamily recurrent(const AttentionKind* attention) {
           .attends = attention != nullptr,
           // With few steps 1e-2 learns fastest; with more, half of it does better.
           .defaults = {{"optim.lr", 5e-3}, {"optim.warmup", Index{50}}},
-          .make = make<RecurrentSeq2Seq, RecurrentSeq2SeqOptions>};
+          .make = make<RecurrentSeq2Seq, RecurrentSeq2SeqOptions>,
+          .make_encoder =
+              [](const AnyOptions& o, Random& random) {
+                return make_encoder(o.as<RecurrentSeq2SeqOptions>(), random);
+              },
+          // Attention over the rows takes the place of attention from a decoder.
+          .pool = attention ? "attention" : "last"};
 }
 
 std::vector<ModelFamily> built_in() {

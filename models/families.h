@@ -8,7 +8,9 @@
 
 #include "framework/fields.h"
 #include "framework/registry.h"
-#include "models/model.h"
+#include "models/encoders.h"
+#include "models/language_model.h"
+#include "models/seq2seq.h"
 
 namespace heed {
 
@@ -28,11 +30,16 @@ struct ModelFamily {
   std::string paper;
   /// The options with which a training begins. They list at least `d` and `dropout`.
   AnyOptions options;
-  bool reads_source = true;  // false: a language model, which reads one text
-  bool attends = true;       // to its source
+  bool attends = true;  // from one sequence to the other
   /// Defaults of settings that do not belong to the model, where they differ from the usual ones.
   Assignments defaults = {};
-  std::function<std::unique_ptr<Seq2Seq>(const AnyOptions&, VocabularySizes, Random&)> make;
+  // What it makes. A function that is missing: the family makes no such model.
+  std::function<std::unique_ptr<Seq2Seq>(const AnyOptions&, VocabularySizes, Random&)> make = {};
+  std::function<std::unique_ptr<LanguageModel>(const AnyOptions&, Index vocabulary, Random&)>
+      make_language_model = {};
+  std::function<std::unique_ptr<Encoder>(const AnyOptions&, Random&)> make_encoder = {};
+  /// How one row is made of a sequence that its encoder has read: a row of poolings().
+  std::string pool = "mean";
   /// The largest number of tokens of a side, without </s>, that the model can place; 0: any number.
   std::function<Index(const AnyOptions&)> longest_side = [](const AnyOptions&) { return Index{0}; };
 };

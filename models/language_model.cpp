@@ -5,6 +5,7 @@
 #include "models/decode/internal/step_decoder.h"
 #include "models/internal/checks.h"
 #include "models/internal/common_fields.h"
+#include "models/internal/row_state.h"
 
 namespace heed {
 
@@ -19,12 +20,6 @@ LayerOptions layer_options(const LanguageModelOptions& o) {
           .activation = Activation::gelu};
 }
 
-struct PackedModel : Prepared {
-  PackedModel(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output)
-      : decoder(layers, norm, output) {}
-  StepWeights decoder;
-};
-
 /// The last tokens that a row has read, as many as the context holds.
 struct Text {
   std::vector<Id> ids;
@@ -36,22 +31,6 @@ struct Text {
     ids.erase(ids.begin());
     longer = true;
   }
-};
-
-struct State : DecoderState {
-  State(const std::shared_ptr<const PackedModel>& weights, Index rows)
-      : packed(weights), decoder(weights->decoder, rows) {}
-  Index rows() const override { return decoder.cache.rows(); }
-  void select(std::span<const Index> rows) override {
-    decoder.cache.select(rows);
-    std::vector<Text> chosen;
-    for (Index row : rows)
-      chosen.push_back(texts[static_cast<std::size_t>(row)]);
-    texts = std::move(chosen);
-  }
-  std::shared_ptr<const PackedModel> packed;
-  StepDecoder decoder;
-  std::vector<Text> texts;  // of each row
 };
 
 constexpr Index most_window_rows = Index{1} << 14;  // tokens that the layers read at once
@@ -83,8 +62,7 @@ LanguageModel::LanguageModel(const LanguageModelOptions& o, Random& random)
       positions_(o.context, o.d, random),
       dropout_(o.dropout),
       norm_(o.d) {
-  check_argument(o.vocabulary >= first_free_id, "lm", "vocabulary", o.vocabulary,
-                 "of at least {}, the marks among them", first_free_id);
+  check_argument(o.vocabulary >= 1, "lm", "vocabulary", o.vocabulary, "of at least 1");
   check_argument(o.layers >= 1, "lm", "layers", o.layers, "of at least 1");
   check_argument(o.context >= 1, "lm", "context", o.context, "of at least 1");
   check_argument(o.ff >= 0, "lm", "ff", o.ff, "of at least 1, or 0 for 4 d");
@@ -115,39 +93,13 @@ Variable LanguageModel::body(const Sequences& text, std::vector<AttentionMap>* a
   return norm_(x);
 }
 
-Variable LanguageModel::loss(const Batch& batch, const CrossEntropy& options) const {
-  return linear_cross_entropy(body(batch.target), embedding_.weight, batch.gold, options);
+Variable LanguageModel::loss(const Sequences& texts, const Ids& gold,
+                             const CrossEntropy& options) const {
+  return linear_cross_entropy(body(texts), embedding_.weight, gold, options);
 }
 
-Variable LanguageModel::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
-  return linear(body(batch.target, attention), embedding_.weight);
-}
-
-std::shared_ptr<const Prepared> LanguageModel::prepare() const {
-  return std::make_shared<PackedModel>(layers_, norm_, embedding_.weight.value());
-}
-
-std::unique_ptr<DecoderState> LanguageModel::start_prepared(
-    const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
-  const auto packed = std::dynamic_pointer_cast<const PackedModel>(prepared);
-  check(packed != nullptr, "start_prepared", "expected what a language model prepared");
-  const Tape::Pause pause;
-  const NoDropout evaluate;
-  detail::check_sequences("start", source);
-  auto state = std::make_unique<State>(packed, source.spans.count());
-  std::vector<std::vector<Id>> cached;  // nothing of a text that fills the context
-  for (Index i = 0; i < source.spans.count(); ++i) {
-    const Text& text = state->texts.emplace_back(last_tokens(source, i, options_.context));
-    const bool fits = source.spans.length(i) < options_.context;
-    cached.push_back(fits ? text.ids : std::vector<Id>());
-  }
-  fill_cache(state->decoder, pack(cached));
-  return state;
-}
-
-void LanguageModel::fill_cache(StepDecoder& decoder, const Sequences& texts) const {
-  if (texts.spans.rows() == 0) return;
-  decoder.prompt(layers_, embedding_(texts.ids) + positions_(texts.spans), texts.spans);
+Variable LanguageModel::logits(const Sequences& texts, std::vector<AttentionMap>* attention) const {
+  return linear(body(texts, attention), embedding_.weight);
 }
 
 Tensor LanguageModel::logits_after(std::span<const std::vector<Id>> texts) const {
@@ -168,34 +120,101 @@ Tensor LanguageModel::logits_after(std::span<const std::vector<Id>> texts) const
   return logits;
 }
 
-Tensor LanguageModel::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
+/// The model with its weights packed for decoding.
+class LanguageModel::Packed final : public Decoder {
+ public:
+  explicit Packed(const LanguageModel& model)
+      : model_(model), weights_(model.layers_, model.norm_, model.embedding_.weight.value()) {}
+  Index vocabulary() const override { return model_.vocabulary(); }
+  bool continues() const override { return true; }
+  std::unique_ptr<DecoderState> start(const Sequences& texts) const override;
+  Variable logits(const Sequences& /*sources*/, const Sequences& targets,
+                  std::vector<AttentionMap>* attention) const override {
+    const NoDropout evaluate;
+    return model_.logits(targets, attention);
+  }
+
+ private:
+  struct State;
+  const LanguageModel& model_;
+  StepWeights weights_;
+};
+
+struct LanguageModel::Packed::State final : RowState {
+  State(const Packed& packed, const Sequences& texts);
+  Tensor step(std::span<const Id> tokens) override;
+
+ private:
+  /// Keeps keys and values of the texts, which are no longer than the context.
+  void read(const Sequences& texts);
+
+  const LanguageModel& model_;
+  StepDecoder decoder_;
+  std::vector<Text> texts_;  // of each row
+};
+
+std::unique_ptr<DecoderState> LanguageModel::Packed::start(const Sequences& texts) const {
+  detail::check_sequences("start", texts);
+  return std::make_unique<State>(*this, texts);
+}
+
+LanguageModel::Packed::State::State(const Packed& packed, const Sequences& texts)
+    : RowState(texts.spans.count()),
+      model_(packed.model_),
+      decoder_(packed.weights_, texts.spans.count()) {
   const Tape::Pause pause;
   const NoDropout evaluate;
-  auto& state = dynamic_cast<State&>(decoder_state);
-  const Index rows = state.rows();
-  detail::check_tokens(tokens, rows);
-  if (rows == 0) return Tensor({0, options_.vocabulary});
+  const Index context = model_.options_.context;
+  std::vector<std::vector<Id>> cached;  // nothing of a text that fills the context
+  for (Index i = 0; i < rows(); ++i) {
+    const Text& text = texts_.emplace_back(last_tokens(texts, i, context));
+    const bool fits = texts.spans.length(i) < context;
+    cached.push_back(fits ? text.ids : std::vector<Id>());
+  }
+  read(pack(cached));
+  follow([this](std::span<const Index> chosen) { decoder_.cache.select(chosen); });
+  follow(texts_);
+}
+
+void LanguageModel::Packed::State::read(const Sequences& texts) {
+  if (texts.spans.rows() == 0) return;
+  const Variable x = model_.embedding_(texts.ids) + model_.positions_(texts.spans);
+  decoder_.prompt(model_.layers_, x, texts.spans);
+}
+
+Tensor LanguageModel::Packed::State::step(std::span<const Id> tokens) {
+  const Tape::Pause pause;
+  const NoDropout evaluate;
+  const LanguageModelOptions& o = model_.options_;
+  detail::check_tokens(tokens, rows());
+  if (rows() == 0) return Tensor({0, o.vocabulary});
   std::vector<std::vector<Id>> windows;  // of the rows that have read more than the context
   std::vector<Index> whose;
-  for (Index r = 0; r < rows; ++r) {
-    Text& text = state.texts[static_cast<std::size_t>(r)];
-    text.add(tokens[static_cast<std::size_t>(r)], options_.context);
+  for (Index r = 0; r < rows(); ++r) {
+    Text& text = texts_[static_cast<std::size_t>(r)];
+    text.add(tokens[static_cast<std::size_t>(r)], o.context);
     if (!text.longer) continue;
     windows.push_back(text.ids);
     whose.push_back(r);
   }
-  if (static_cast<Index>(whose.size()) == rows) return logits_after(windows);
+  if (std::ssize(whose) == rows()) return model_.logits_after(windows);
   // A row that has read more than the context takes part too; its result is not used.
-  Ids positions({rows});
-  for (Index r = 0; r < rows; ++r)
-    positions[r] = static_cast<Id>(std::min(state.decoder.cache.position(r), options_.context - 1));
-  Tensor x = (embedding_(Ids({rows}, tokens)) + embedding(positions, positions_.weight)).value();
-  Tensor logits = state.decoder.step(x);
-  const Tensor computed = logits_after(windows);
+  Ids positions({rows()});
+  for (Index r = 0; r < rows(); ++r)
+    positions[r] = static_cast<Id>(std::min(decoder_.cache.position(r), o.context - 1));
+  Tensor x =
+      (model_.embedding_(Ids({rows()}, tokens)) + embedding(positions, model_.positions_.weight))
+          .value();
+  Tensor logits = decoder_.step(x);
+  const Tensor computed = model_.logits_after(windows);
   for (std::size_t i = 0; i < whose.size(); ++i)
-    std::copy_n(computed.data() + static_cast<Index>(i) * options_.vocabulary, options_.vocabulary,
-                logits.data() + whose[i] * options_.vocabulary);
+    std::copy_n(computed.data() + static_cast<Index>(i) * o.vocabulary, o.vocabulary,
+                logits.data() + whose[i] * o.vocabulary);
   return logits;
+}
+
+std::unique_ptr<const Decoder> LanguageModel::decoder() const {
+  return std::make_unique<Packed>(*this);
 }
 
 }  // namespace heed

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "models/model.h"
+#include "models/seq2seq.h"
 
 namespace heed {
 
@@ -51,10 +51,10 @@ Index copy_columns(Index vocabulary, const Ids& tokens) {
   return columns;
 }
 
-Ids known_ids(const Ids& ids, Index vocabulary) {
+Ids known_ids(const Ids& ids, Index vocabulary, Id unknown) {
   Ids known = ids.clone();
   for (Id& id : known.span())
-    if (id >= vocabulary) id = unk_id;
+    if (id >= vocabulary) id = unknown;
   return known;
 }
 

@@ -38,7 +38,7 @@ Tensor copy_log_probabilities(const Tensor& logits, const Tensor& gate, const Te
                               const Pairing& pairing, const Ids& tokens, Index columns);
 /// The number of columns for the vocabulary and every unknown word of these sources.
 Index copy_columns(Index vocabulary, const Ids& tokens);
-/// The ids that embeddings read: those from `vocabulary` on become <unk>.
-Ids known_ids(const Ids& ids, Index vocabulary);
+/// The ids that embeddings read: those from `vocabulary` on become `unknown`.
+Ids known_ids(const Ids& ids, Index vocabulary, Id unknown);
 
 }  // namespace heed

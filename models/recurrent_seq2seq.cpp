@@ -2,20 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "layers/attention/attentions.h"
 #include "models/internal/checks.h"
 #include "models/internal/common_fields.h"
+#include "models/internal/row_state.h"
 
 namespace heed {
 
 namespace {
 
+/// The options with the widths that 0 stands for.
 RecurrentSeq2SeqOptions resolved(RecurrentSeq2SeqOptions o) {
-  check_argument(o.vocabulary >= first_free_id, "rnn", "vocabulary", o.vocabulary,
-                 "of at least {}, the marks among them", first_free_id);
   check_argument(o.layers >= 1, "rnn", "layers", o.layers, "of at least 1");
   if (o.hidden == 0) o.hidden = o.d;
   if (o.encoder_hidden == 0) {
@@ -24,6 +23,21 @@ RecurrentSeq2SeqOptions resolved(RecurrentSeq2SeqOptions o) {
     o.encoder_hidden = o.bidirectional ? o.hidden / 2 : o.hidden;
   }
   return o;
+}
+
+const RecurrentSeq2SeqOptions& checked(const RecurrentSeq2SeqOptions& o) {
+  check_argument(o.vocabulary >= 1, "rnn", "vocabulary", o.vocabulary, "of at least 1");
+  return o;
+}
+
+RecurrentOptions encoder_options(const RecurrentSeq2SeqOptions& o) {
+  return {.cell = o.cell,
+          .in = o.d,
+          .hidden = o.encoder_hidden,
+          .layers = o.layers,
+          .bidirectional = o.bidirectional,
+          .dropout = o.dropout,
+          .recurrent_dropout = o.recurrent_dropout};
 }
 
 Index memory_width(const RecurrentSeq2SeqOptions& o) {
@@ -56,7 +70,8 @@ void RecurrentSeq2SeqOptions::list(Fields& f) {
   if (kind && kind->points) detail::list_copy(f, copy);
   if (kind && kind->covers)
     f("coverage", coverage, between(0.0, 100.0),
-      "weight of the loss for attending to the same token again; 0: none (paper: 1)");
+      "weight of the loss for attending to the same token again; 0: none (paper: 1)")
+        .used_by(detail::decoder_part);
 }
 
 RecurrentSeq2Seq::Feeding RecurrentSeq2Seq::feeding_of(const std::string& attention) {
@@ -65,18 +80,11 @@ RecurrentSeq2Seq::Feeding RecurrentSeq2Seq::feeding_of(const std::string& attent
 }
 
 RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random& random)
-    : options_(resolved(given)),
+    : options_(resolved(checked(given))),
       feeding_(feeding_of(given.attention)),
       embedding_(options_.vocabulary, options_.d, random),
       dropout_(options_.dropout),
-      encoder_({.cell = options_.cell,
-                .in = options_.d,
-                .hidden = options_.encoder_hidden,
-                .layers = options_.layers,
-                .bidirectional = options_.bidirectional,
-                .dropout = options_.dropout,
-                .recurrent_dropout = options_.recurrent_dropout},
-               random) {
+      encoder_(encoder_options(options_), random) {
   const RecurrentSeq2SeqOptions& o = options_;
   if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
   make_decoder(random);
@@ -146,7 +154,7 @@ void RecurrentSeq2Seq::visit(Visitor& v) {
   v("embedding", embedding_);
   if (source_embedding_) v("source_embedding", *source_embedding_);
   v("dropout", dropout_);
-  v("encoder", encoder_);
+  encoder_.visit(v);
   v("bridge", bridge_);
   v("decoder", decoder_);
   if (attention_) v("decoder.attention", *attention_);
@@ -163,36 +171,38 @@ VocabularyParameters RecurrentSeq2Seq::vocabulary_parameters() const {
   return result;
 }
 
-Variable RecurrentSeq2Seq::embed(const Embedding& table, const Ids& ids) const {
-  return dropout_(table(ids, std::sqrt(static_cast<Real>(options_.d))));
+Variable RecurrentSeq2Seq::rows_of(const Embedding& table, const Ids& ids) const {
+  return table(ids, std::sqrt(static_cast<Real>(options_.d)));
 }
 
-RecurrentSeq2Seq::Encoded RecurrentSeq2Seq::encode(const Sequences& source) const {
-  detail::check_sequences("read", source);
-  const Recurrent::Output encoded = encoder_(
-      embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids)), source.spans);
-  Encoded result{{}, source.spans, {}};
-  if (attention_) result.memory = attention_->remember(encoded.y, source.spans);
-  result.states = first_states(encoded);
-  return result;
+Encoded RecurrentSeq2Seq::encode(const Sequences& source) const {
+  detail::check_sequences("encode", source);
+  const Embedding& table = source_embedding_ ? *source_embedding_ : embedding_;
+  Encoded encoded = encoder_(rows_of(table, known(source.ids)), source.spans);
+  encoded.ids = source.ids;
+  return encoded;
 }
 
-std::vector<CellState> RecurrentSeq2Seq::first_states(const Recurrent::Output& encoded) const {
-  // h or c of a layer of the encoder, of both directions side by side
-  const auto last = [&](std::size_t layer, Variable CellState::*part) -> Variable {
-    const Variable& forward = encoded.forward[layer].*part;
-    if (!options_.bidirectional) return forward;
-    return concat({forward, encoded.backward[layer].*part}, 1);
-  };
+RecurrentSeq2Seq::Source RecurrentSeq2Seq::prepared(const Encoded& encoded) const {
+  Source source{{}, encoded.spans, {}};
+  if (attention_) source.memory = attention_->remember(encoded.values, encoded.spans);
+  source.states = first_states(encoded);
+  return source;
+}
+
+std::vector<CellState> RecurrentSeq2Seq::first_states(const Encoded& encoded) const {
+  check(encoded.states.size() == decoder_.size(), "rnn",
+        "expected a final state of the encoder for each of {} layers; got {}", decoder_.size(),
+        encoded.states.size());
   std::vector<CellState> states;
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
-    CellState state{last(i, &CellState::h), {}};
+    CellState state{encoded.states[i].h, {}};
     const bool has_cells = decoder_[i].has_cells();
     if (options_.bridge) {
       state.h = tanh(bridge_[i](state.h));
       if (has_cells) state.c = Tensor::zeros({state.h.rows(), options_.hidden});
     } else if (has_cells) {
-      state.c = last(i, &CellState::c);
+      state.c = encoded.states[i].c;
     }
     states.push_back(std::move(state));
   }
@@ -200,7 +210,7 @@ std::vector<CellState> RecurrentSeq2Seq::first_states(const Recurrent::Output& e
 }
 
 Variable RecurrentSeq2Seq::decode_without_attention(const Variable& y, const Spans& spans,
-                                                    const Encoded& source) const {
+                                                    const Source& source) const {
   Variable h = y;
   for (std::size_t i = 0; i < decoder_.size(); ++i)
     h = decoder_[i](i > 0 ? dropout_(h) : h, spans, source.states[i]).y;
@@ -218,7 +228,7 @@ void RecurrentSeq2Seq::step_layers(const Variable& sums, StepState& state,
 }
 
 Variable RecurrentSeq2Seq::decode_step(const Variable& input_sums, StepState& state,
-                                       const Encoded& source, const Spans& keys,
+                                       const Source& source, const Spans& keys,
                                        std::span<const Tensor> masks,
                                        const AttendOptions& asked) const {
   const Index n = input_sums.rows();
@@ -248,7 +258,7 @@ Variable RecurrentSeq2Seq::decode_step(const Variable& input_sums, StepState& st
   return feeding_ == Feeding::context ? concat({h, context}, 1) : state.attentional;
 }
 
-RecurrentSeq2Seq::StepState RecurrentSeq2Seq::start_targets(const Encoded& source,
+RecurrentSeq2Seq::StepState RecurrentSeq2Seq::start_targets(const Source& source,
                                                             std::span<const Index> sequences,
                                                             std::vector<Tensor>& masks) const {
   const auto count = static_cast<Index>(sequences.size());
@@ -265,7 +275,7 @@ RecurrentSeq2Seq::StepState RecurrentSeq2Seq::start_targets(const Encoded& sourc
 
 RecurrentSeq2Seq::Decoded RecurrentSeq2Seq::decode_targets(const Variable& y,
                                                            const TimeOrder& order,
-                                                           const Encoded& source,
+                                                           const Source& source,
                                                            std::vector<Tensor>* weights) const {
   const Spans keys = source.spans.select(order.sequences);
   const std::span<const Index> all = order.sequences;
@@ -381,39 +391,39 @@ std::vector<Tensor> maps_of(const std::vector<Tensor>& steps, const TimeOrder& o
 
 }  // namespace
 
-Variable RecurrentSeq2Seq::loss(const Batch& batch, const CrossEntropy& options) const {
-  detail::check_sequences("loss", batch.target);
-  check(batch.gold.size() == batch.target.ids.size(), "loss",
-        "expected a gold id for each of {}; got {}", batch.target.ids.size(), batch.gold.size());
-  const Encoded source = encode(batch.source);
+Variable RecurrentSeq2Seq::loss(const Sequences& sources, const Sequences& targets,
+                                const Ids& all_gold, const CrossEntropy& options) const {
+  detail::check_sequences("loss", targets);
+  check(all_gold.size() == targets.ids.size(), "loss", "expected a gold id for each of {}; got {}",
+        targets.ids.size(), all_gold.size());
+  const Source source = prepared(encode(sources));
   if (feeding_ == Feeding::nothing) {
-    const Variable h =
-        decode_without_attention(embed(embedding_, batch.target.ids), batch.target.spans, source);
-    return linear_cross_entropy(h, output_, output_bias_, batch.gold, options);
+    const Variable h = decode_without_attention(embed(targets.ids), targets.spans, source);
+    return linear_cross_entropy(h, output_, output_bias_, all_gold, options);
   }
-  const TimeOrder order = time_order(batch.target.spans);
-  const Ids ids = in_time_order(batch.target.ids, order);
-  const Ids gold = in_time_order(batch.gold, order);
-  const Variable y = embed(embedding_, known(ids));
+  const TimeOrder order = time_order(targets.spans);
+  const Ids ids = in_time_order(targets.ids, order);
+  const Ids gold = in_time_order(all_gold, order);
+  const Variable y = embed(known(ids));
   const Decoded decoded = decode_targets(y, order, source, nullptr);
   const Variable loss =
-      answer_loss(decoded, readout_input(decoded.features, y), batch.source.ids, gold, options);
+      answer_loss(decoded, readout_input(decoded.features, y), sources.ids, gold, options);
   // In evaluation the loss is that of the answers alone.
   if (options_.coverage == 0 || !dropout_.active) return loss;
   return loss + decoded.coverage_loss * (options_.coverage / divisor_of(gold, options));
 }
 
-Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
-  detail::check_sequences("logits", batch.target);
-  const Encoded source = encode(batch.source);
+Variable RecurrentSeq2Seq::logits(const Sequences& sources, const Sequences& targets,
+                                  std::vector<AttentionMap>* attention) const {
+  detail::check_sequences("logits", targets);
+  const Source source = prepared(encode(sources));
   if (attention) attention->clear();
-  const Spans& spans = batch.target.spans;
-  if (feeding_ == Feeding::nothing) {
-    const Variable h = decode_without_attention(embed(embedding_, batch.target.ids), spans, source);
-    return linear(h, output_, output_bias_);
-  }
+  const Spans& spans = targets.spans;
+  if (feeding_ == Feeding::nothing)
+    return linear(decode_without_attention(embed(targets.ids), spans, source), output_,
+                  output_bias_);
   const TimeOrder order = time_order(spans);
-  const Variable y = embed(embedding_, known(in_time_order(batch.target.ids, order)));
+  const Variable y = embed(known(in_time_order(targets.ids, order)));
   std::vector<Tensor> steps;
   const Decoded decoded = decode_targets(y, order, source, attention ? &steps : nullptr);
   const Variable readout = readout_input(decoded.features, y);
@@ -424,94 +434,116 @@ Variable RecurrentSeq2Seq::logits(const Batch& batch, std::vector<AttentionMap>*
   const Tensor p =
       copy_log_probabilities(linear(readout, output_, output_bias_).value(),
                              copy_gate(readout).value(), decoded.weights.value(), decoded.pairing,
-                             batch.source.ids, copy_columns(options_.vocabulary, batch.source.ids));
+                             sources.ids, copy_columns(options_.vocabulary, sources.ids));
   return scatter_add(p, order.rows, spans.rows());
 }
 
-namespace {
-
-struct State : DecoderState {
-  Index rows() const override { return static_cast<Index>(sentence.size()); }
-  void select(std::span<const Index> chosen) override {
-    detail::check_selected("select", chosen, rows());
-    for (CellState& state : states)
-      state = state.select(chosen);
-    if (attentional.defined()) attentional = CellState{attentional, {}}.select(chosen).h;
-    if (covered.defined()) covered = selected_coverage(chosen);
-    std::vector<Index> sentences;
-    for (Index row : chosen)
-      sentences.push_back(sentence[row]);
-    sentence = std::move(sentences);
+/// Decodes by the model's own step: it has nothing to pack.
+class RecurrentSeq2Seq::Steps final : public Decoder {
+ public:
+  explicit Steps(const RecurrentSeq2Seq& model) : model_(model) {}
+  Index vocabulary() const override { return model_.vocabulary(); }
+  bool copies() const override { return model_.copies(); }
+  std::unique_ptr<DecoderState> start(const Sequences& sources) const override {
+    const Tape::Pause pause;
+    const NoDropout evaluate;
+    return start(model_.encode(sources));
   }
-
-  Memory memory;
-  Spans spans;  // of the sources
-  std::vector<CellState> states;
-  Variable attentional;
-  Tensor covered;               // of each row, as long as its source, one row after the other
-  std::vector<Index> sentence;  // of each row: which source
-  // Of a model that copies:
-  Ids tokens;  // of the sources
-  Index columns = 0;
+  std::unique_ptr<DecoderState> start(const Encoded& encoded) const override;
+  Variable logits(const Sequences& sources, const Sequences& targets,
+                  std::vector<AttentionMap>* attention) const override {
+    const NoDropout evaluate;
+    return model_.logits(sources, targets, attention);
+  }
 
  private:
-  Tensor selected_coverage(std::span<const Index> chosen) const {
-    std::vector<Index> begins{0};  // of each row's part
-    for (Index source : sentence)
-      begins.push_back(begins.back() + spans.length(source));
-    Index size = 0;
-    for (Index row : chosen)
-      size += spans.length(sentence[row]);
-    Tensor next({size});
-    Real* to = next.data();
-    for (Index row : chosen)
-      to = std::copy(covered.data() + begins[row], covered.data() + begins[row + 1], to);
-    return next;
-  }
+  struct State;
+  const RecurrentSeq2Seq& model_;
 };
 
-}  // namespace
+struct RecurrentSeq2Seq::Steps::State final : RowState {
+  State(const RecurrentSeq2Seq& model, const Encoded& encoded);
+  Tensor step(std::span<const Id> tokens) override;
 
-std::unique_ptr<DecoderState> RecurrentSeq2Seq::start(const Sequences& source) const {
-  const Tape::Pause pause;
-  const NoDropout evaluate;
-  Encoded encoded = encode(source);
-  auto state = std::make_unique<State>();
-  state->memory = encoded.memory;
-  state->spans = encoded.spans;
-  state->states = std::move(encoded.states);
-  state->sentence.resize(static_cast<std::size_t>(source.spans.count()));
-  std::iota(state->sentence.begin(), state->sentence.end(), Index{0});
-  if (options_.copy) {
-    state->tokens = source.ids;
-    state->columns = copy_columns(options_.vocabulary, source.ids);
-  }
-  return state;
+ private:
+  void follow_rows();
+  Tensor selected_coverage(std::span<const Index> chosen) const;
+
+  const RecurrentSeq2Seq& model_;
+  Source source_;
+  StepState now_;
+  // Of a model that copies:
+  Ids tokens_;  // of the sources
+  Index columns_ = 0;
+};
+
+std::unique_ptr<DecoderState> RecurrentSeq2Seq::Steps::start(const Encoded& encoded) const {
+  return std::make_unique<State>(model_, encoded);
 }
 
-Tensor RecurrentSeq2Seq::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
+RecurrentSeq2Seq::Steps::State::State(const RecurrentSeq2Seq& model, const Encoded& encoded)
+    : RowState(encoded.spans.count()), model_(model) {
   const Tape::Pause pause;
   const NoDropout evaluate;
-  auto& state = dynamic_cast<State&>(decoder_state);
-  const Index rows = state.rows();
-  detail::check_tokens(tokens, rows);
-  if (rows == 0) return Tensor({0, options_.vocabulary});
-  const Variable y = embed(embedding_, known(Ids({rows}, tokens)));
-  StepState next{std::move(state.states), std::move(state.attentional), {}};
-  if (state.covered.defined()) next.covered = Variable(state.covered);
-  const Encoded source{state.memory, state.spans, {}};
-  const Spans keys = state.spans.select(state.sentence);
+  detail::check_encoded(encoded, model.encoder_.width());
+  source_ = model.prepared(encoded);
+  now_.states = std::move(source_.states);
+  follow_rows();
+  if (!model.options_.copy) return;
+  detail::check_copied(encoded);
+  tokens_ = encoded.ids;
+  columns_ = copy_columns(model.options_.vocabulary, tokens_);
+}
+
+void RecurrentSeq2Seq::Steps::State::follow_rows() {
+  follow([this](std::span<const Index> chosen) {
+    const Tape::Pause pause;
+    for (CellState& state : now_.states)
+      state = state.select(chosen);
+    now_.attentional = CellState{now_.attentional, {}}.select(chosen).h;
+    if (now_.covered.defined()) now_.covered = selected_coverage(chosen);
+  });
+}
+
+/// Coverage of each row, as long as its source, one row after the other.
+Tensor RecurrentSeq2Seq::Steps::State::selected_coverage(std::span<const Index> chosen) const {
+  std::vector<Index> begins{0};  // of each row's part
+  for (const Index i : source())
+    begins.push_back(begins.back() + source_.spans.length(i));
+  Index size = 0;
+  for (const Index row : chosen)
+    size += begins[row + 1] - begins[row];
+  Tensor next({size});
+  Real* to = next.data();
+  for (const Index row : chosen)
+    to = std::copy(now_.covered.data() + begins[row], now_.covered.data() + begins[row + 1], to);
+  return next;
+}
+
+Tensor RecurrentSeq2Seq::Steps::State::step(std::span<const Id> tokens) {
+  const Tape::Pause pause;
+  const NoDropout evaluate;
+  detail::check_tokens(tokens, rows());
+  if (rows() == 0) return Tensor({0, model_.options_.vocabulary});
+  const Variable y = model_.embed(model_.known(Ids({rows()}, tokens)));
+  const Spans keys = source_.spans.select(source());
   Variable weights;
-  const Variable features = decode_step(decoder_[0].input(y), next, source, keys, {},
-                                        {.flat_weights = options_.copy ? &weights : nullptr});
-  state.states = std::move(next.states);
-  state.attentional = std::move(next.attentional);
-  if (next.covered.defined()) state.covered = next.covered.value();
-  const Variable readout = readout_input(features, y);
-  const Variable scores = linear(readout, output_, output_bias_);
-  if (!options_.copy) return scores.value();
-  return copy_log_probabilities(scores.value(), copy_gate(readout).value(), weights.value(),
-                                {.queries = ones(rows), .keys = keys}, state.tokens, state.columns);
+  const Variable features =
+      model_.decode_step(model_.decoder_[0].input(y), now_, source_, keys, {},
+                         {.flat_weights = model_.options_.copy ? &weights : nullptr});
+  const Variable readout = model_.readout_input(features, y);
+  const Variable scores = linear(readout, model_.output_, model_.output_bias_);
+  if (!model_.options_.copy) return scores.value();
+  return copy_log_probabilities(scores.value(), model_.copy_gate(readout).value(), weights.value(),
+                                {.queries = ones(rows()), .keys = keys}, tokens_, columns_);
+}
+
+std::unique_ptr<const Decoder> RecurrentSeq2Seq::decoder() const {
+  return std::make_unique<Steps>(*this);
+}
+
+std::unique_ptr<Encoder> make_encoder(const RecurrentSeq2SeqOptions& o, Random& random) {
+  return std::make_unique<RecurrentEncoder>(encoder_options(resolved(o)), random);
 }
 
 }  // namespace heed

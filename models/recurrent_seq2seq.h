@@ -8,8 +8,10 @@
 #include "layers/attention/attention_layer.h"
 #include "layers/embedding.h"
 #include "layers/recurrent.h"
-#include "models/model.h"
+#include "models/encoders.h"
 #include "models/pointer.h"
+#include "models/seq2seq.h"
+#include "models/special_ids.h"
 
 namespace heed {
 
@@ -28,9 +30,10 @@ struct RecurrentSeq2SeqOptions {
   // true: h_0 = tanh(W [last forward; last backward] + b) and c_0 = 0
   // false: the decoder starts from the encoder's final states
   bool bridge = true;
-  Real dropout = Real(0.1);    // on embeddings and between layers
-  Real recurrent_dropout = 0;  // on h_{t-1}, one mask a sequence
-  bool copy = false;           // a pointer-generator: copies words that the vocabulary lacks
+  Real dropout = Real(0.1);       // on embeddings and between layers
+  Real recurrent_dropout = 0;     // on h_{t-1}, one mask a sequence
+  bool copy = false;              // a pointer-generator: copies words that the vocabulary lacks
+  Id unknown = SpecialIds{}.unk;  // what the embedding reads of such a word
   // weight of the coverage loss (See et al. 2017, equation 13); 0: no coverage
   Real coverage = 0;
   // the output layer is the embedding matrix, where the features it reads have width d
@@ -62,7 +65,7 @@ struct RecurrentSeq2SeqOptions {
 /// coverage * sum_i min(a_i, c_i) to the loss.
 ///
 /// The constructor throws Error when
-/// - the vocabulary has fewer than 4 ids, there is no layer, or `hidden` is odd and two directions
+/// - the vocabulary is empty, there is no layer, or `hidden` is odd and two directions
 ///   are to share it;
 /// - there is no bridge and encoder and decoder differ in width;
 /// - make_attention() refuses the attention;
@@ -80,21 +83,24 @@ class RecurrentSeq2Seq : public Seq2Seq {
   Index vocabulary() const override { return options_.vocabulary; }
   VocabularyParameters vocabulary_parameters() const override;
   bool copies() const override { return options_.copy; }
-  Variable loss(const Batch& batch, const CrossEntropy& options) const override;
-  Variable logits(const Batch& batch,
+  Variable loss(const Sequences& sources, const Sequences& targets, const Ids& gold,
+                const CrossEntropy& options) const override;
+  Variable logits(const Sequences& sources, const Sequences& targets,
                   std::vector<AttentionMap>* attention = nullptr) const override;
-  std::unique_ptr<DecoderState> start(const Sequences& source) const override;
-  Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
+  std::unique_ptr<const Decoder> decoder() const override;
+
+  Encoded encode(const Sequences& source) const;
 
  private:
+  class Steps;
   /// Which vector is an input of the cell besides y_t.
   enum class Feeding { nothing, context, attentional };
   static Feeding feeding_of(const std::string& attention);
 
-  /// What the encoder gives to the decoder.
-  struct Encoded {
+  /// What the decoder makes of the encoder's output.
+  struct Source {
     Memory memory;
-    Spans spans;                    // of the sources
+    Spans spans;
     std::vector<CellState> states;  // the decoder's first, one a layer
   };
   /// What the decoder remembers of n outputs from step to step.
@@ -122,25 +128,28 @@ class RecurrentSeq2Seq : public Seq2Seq {
   void make_decoder_attention(Random& random);
   void check_copying() const;
 
-  Encoded encode(const Sequences& source) const;
-  std::vector<CellState> first_states(const Recurrent::Output& encoded) const;
-  Variable embed(const Embedding& table, const Ids& ids) const;
+  Source prepared(const Encoded& encoded) const;
+  std::vector<CellState> first_states(const Encoded& encoded) const;
+  /// The embeddings of ids, scaled, (ids, d).
+  Variable rows_of(const Embedding& table, const Ids& ids) const;
+  /// The same of the target, as the decoder reads them.
+  Variable embed(const Ids& ids) const { return dropout_(rows_of(embedding_, ids)); }
   /// The top states of a decoder without attention, over whole targets: (target rows, hidden).
   Variable decode_without_attention(const Variable& y, const Spans& spans,
-                                    const Encoded& source) const;
+                                    const Source& source) const;
   /// The next position of n outputs. Reads what y_t adds to the sums of the gates, (n, gates
   /// hidden). Returns what the output layer reads, without y_t.
-  Variable decode_step(const Variable& input_sums, StepState& state, const Encoded& source,
+  Variable decode_step(const Variable& input_sums, StepState& state, const Source& source,
                        const Spans& keys, std::span<const Tensor> masks,
                        const AttendOptions& attend) const;
   void step_layers(const Variable& sums, StepState& state, std::span<const Tensor> masks) const;
   /// The state before the first step over whole targets. `masks` gets those of the recurrent
   /// dropout, one a layer: (sequences, hidden); none where nothing drops.
-  StepState start_targets(const Encoded& source, std::span<const Index> sequences,
+  StepState start_targets(const Source& source, std::span<const Index> sequences,
                           std::vector<Tensor>& masks) const;
   /// decode_step() over whole targets. `weights`, where given, gets for each token (heads, 1,
   /// source).
-  Decoded decode_targets(const Variable& y, const TimeOrder& order, const Encoded& source,
+  Decoded decode_targets(const Variable& y, const TimeOrder& order, const Source& source,
                          std::vector<Tensor>* weights) const;
   /// Keeps the first n outputs, whose sources have that many tokens.
   static void keep_first(StepState& state, Index n, Index source_tokens);
@@ -149,7 +158,7 @@ class RecurrentSeq2Seq : public Seq2Seq {
   Variable copy_gate(const Variable& readout) const;
   /// The ids that embeddings read.
   Ids known(const Ids& ids) const {
-    return options_.copy ? known_ids(ids, options_.vocabulary) : ids;
+    return options_.copy ? known_ids(ids, options_.vocabulary, options_.unknown) : ids;
   }
   Variable readout_input(const Variable& features, const Variable& y) const;
   Variable answer_loss(const Decoded& decoded, const Variable& readout, const Ids& source,
@@ -160,7 +169,7 @@ class RecurrentSeq2Seq : public Seq2Seq {
   Embedding embedding_;
   std::optional<Embedding> source_embedding_;
   Dropout dropout_;
-  Recurrent encoder_;
+  RecurrentEncoder encoder_;
   std::vector<Linear> bridge_;  // one for each layer of the decoder
   std::vector<RecurrentLayer> decoder_;
   std::unique_ptr<AttentionLayer> attention_;
@@ -170,5 +179,9 @@ class RecurrentSeq2Seq : public Seq2Seq {
   Parameter output_;
   Parameter output_bias_;
 };
+
+/// The encoder of such a model alone: it reads rows, and no vocabulary. Throws Error where an
+/// option that it reads is out of its range.
+std::unique_ptr<Encoder> make_encoder(const RecurrentSeq2SeqOptions& options, Random& random);
 
 }  // namespace heed

@@ -1,11 +1,11 @@
 #include "models/transformer.h"
 
 #include <cmath>
-#include <numeric>
 
 #include "models/decode/internal/step_decoder.h"
 #include "models/internal/checks.h"
 #include "models/internal/common_fields.h"
+#include "models/internal/row_state.h"
 
 namespace heed {
 
@@ -19,43 +19,24 @@ LayerOptions layer_options(const TransformerOptions& o) {
           .norm = o.norm};
 }
 
-struct PackedTransformer : Prepared {
-  PackedTransformer(const std::vector<EncoderLayer>& encoder_layers, const LayerNorm& encoder_norm,
-                    const std::vector<DecoderLayer>& layers, const LayerNorm& norm,
-                    const Tensor& output)
-      : encoder(encoder_layers, encoder_norm), decoder(layers, norm, output) {}
-  PackedEncoder encoder;
-  StepWeights decoder;
-};
+/// What an encoder alone needs too.
+void check_layers(const TransformerOptions& o) {
+  check_argument(o.layers >= 1, "transformer", "layers", o.layers, "of at least 1");
+  check_argument(o.ff >= 0, "transformer", "ff", o.ff, "of at least 1, or 0 for 4 d");
+}
 
-struct State : DecoderState {
-  State(const std::shared_ptr<const PackedTransformer>& weights, Spans spans)
-      : packed(weights),
-        decoder(weights->decoder, spans.count()),
-        memory_spans(std::move(spans)),
-        sentence(memory_spans.count()) {
-    std::iota(sentence.begin(), sentence.end(), Index{0});
-  }
-  Index rows() const override { return static_cast<Index>(sentence.size()); }
-  void select(std::span<const Index> chosen) override {
-    decoder.cache.select(chosen);
-    std::vector<Index> sentences;
-    for (Index row : chosen)
-      sentences.push_back(sentence[row]);
-    sentence = std::move(sentences);
-  }
+const TransformerOptions& checked(const TransformerOptions& o) {
+  check_argument(o.vocabulary >= 1, "transformer", "vocabulary", o.vocabulary, "of at least 1");
+  check_layers(o);
+  check(!o.copy || o.source_vocabulary == 0, "transformer",
+        "expected one vocabulary for both sides, so that words can be copied");
+  return o;
+}
 
-  std::shared_ptr<const PackedTransformer> packed;
-  StepDecoder decoder;
-  std::vector<Tensor> memory;  // keys and values of each layer, (source rows, 2 d)
-  Spans memory_spans;
-  std::vector<Index> sentence;  // of each row: which source
-  // Of a model that copies:
-  Ids tokens;           // of the sources
-  Tensor pointed;       // what the pointer points to, (source rows, d)
-  Tensor pointer_keys;  // (source rows, d)
-  Index columns = 0;
-};
+std::optional<Embedding> source_table(const TransformerOptions& o, Random& random) {
+  if (o.source_vocabulary == 0) return std::nullopt;
+  return Embedding(o.source_vocabulary, o.d, random);
+}
 
 }  // namespace
 
@@ -77,23 +58,14 @@ void TransformerOptions::check() const {
 }
 
 Transformer::Transformer(const TransformerOptions& o, Random& random)
-    : options_(o),
+    : options_(checked(o)),
       embedding_(o.vocabulary, o.d, random),
-      positions_(o.d),
+      source_embedding_(source_table(o, random)),
       dropout_(o.dropout),
-      encoder_norm_(o.d),
+      encoder_(layer_options(o), o.layers, random),
       decoder_norm_(o.d) {
-  check_argument(o.vocabulary >= first_free_id, "transformer", "vocabulary", o.vocabulary,
-                 "of at least {}, the marks among them", first_free_id);
-  check_argument(o.layers >= 1, "transformer", "layers", o.layers, "of at least 1");
-  check_argument(o.ff >= 0, "transformer", "ff", o.ff, "of at least 1, or 0 for 4 d");
-  if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
-  for (int i = 0; i < o.layers; ++i)
-    encoder_.emplace_back(layer_options(o), random);
   for (int i = 0; i < o.layers; ++i)
     decoder_.emplace_back(layer_options(o), random);
-  check(!o.copy || o.source_vocabulary == 0, "transformer",
-        "expected one vocabulary for both sides, so that words can be copied");
   if (o.copy) pointer_.emplace(o.d, random);
 }
 
@@ -101,8 +73,7 @@ void Transformer::visit(Visitor& v) {
   v("embedding", embedding_);
   if (source_embedding_) v("source_embedding", *source_embedding_);
   v("dropout", dropout_);
-  v("encoder", encoder_);
-  v("encoder_norm", encoder_norm_);
+  encoder_.visit(v);
   v("decoder", decoder_);
   v("decoder_norm", decoder_norm_);
   if (pointer_) v("decoder.pointer", *pointer_);
@@ -114,102 +85,157 @@ VocabularyParameters Transformer::vocabulary_parameters() const {
   return result;
 }
 
-Variable Transformer::embed(const Embedding& table, const Ids& ids, const Spans& spans,
-                            Index offset) const {
-  return dropout_(table(ids, std::sqrt(static_cast<Real>(options_.d))) + positions_(spans, offset));
+Variable Transformer::embed(const Embedding& table, const Ids& ids) const {
+  return table(known(ids), std::sqrt(static_cast<Real>(options_.d)));
 }
 
-Variable Transformer::encode(const Sequences& source) const {
+Variable Transformer::embed_target(const Ids& ids, const Spans& spans, Index offset) const {
+  return dropout_(embed(embedding_, ids) + encoder_.positions(spans, offset));
+}
+
+Encoded Transformer::encode(const Sequences& source) const {
   detail::check_sequences("encode", source);
-  Variable x =
-      embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
-  for (const EncoderLayer& layer : encoder_)
-    x = layer(x, source.spans);
-  return encoder_norm_(x);
+  Encoded encoded = encoder_(embed(source_embedding(), source.ids), source.spans);
+  encoded.ids = source.ids;
+  return encoded;
 }
 
-Variable Transformer::decode(const Sequences& target, const Variable& memory,
-                             const Spans& memory_spans,
+Variable Transformer::decode(const Sequences& target, const Encoded& source,
                              std::vector<AttentionMap>* attention) const {
   detail::check_sequences("decode", target);
   if (attention) attention->resize(decoder_.size());
-  Variable y = embed(embedding_, known(target.ids), target.spans);
+  Variable y = embed_target(target.ids, target.spans);
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
     if (attention) (*attention)[i].layer = fmt::format("decoder.{}.cross", i);
-    y = decoder_[i](y, target.spans, memory, memory_spans,
+    y = decoder_[i](y, target.spans, source.values, source.spans,
                     attention ? &(*attention)[i].weights : nullptr);
   }
   return decoder_norm_(y);
 }
 
-Variable Transformer::loss(const Batch& batch, const CrossEntropy& options) const {
-  const Variable memory = encode(batch.source);
-  const Variable y = decode(batch.target, memory, batch.source.spans);
-  if (!pointer_) return linear_cross_entropy(y, embedding_.weight, batch.gold, options);
-  const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};
-  const Pointer::Output pointer = (*pointer_)(y, pointer_->key(memory), memory, pairing);
-  const Variable copied = copy_probability(pointer.weights, batch.source.ids, batch.gold, pairing);
-  return copy_cross_entropy(y, embedding_.weight, Variable(), pointer.gate, copied, batch.gold,
-                            options);
+Variable Transformer::loss(const Sequences& sources, const Sequences& targets, const Ids& gold,
+                           const CrossEntropy& options) const {
+  const Encoded source = encode(sources);
+  const Variable y = decode(targets, source);
+  if (!pointer_) return linear_cross_entropy(y, embedding_.weight, gold, options);
+  const Pairing pairing{.queries = targets.spans, .keys = source.spans};
+  const Pointer::Output pointer =
+      (*pointer_)(y, pointer_->key(source.values), source.values, pairing);
+  const Variable copied = copy_probability(pointer.weights, source.ids, gold, pairing);
+  return copy_cross_entropy(y, embedding_.weight, Variable(), pointer.gate, copied, gold, options);
 }
 
-Variable Transformer::logits(const Batch& batch, std::vector<AttentionMap>* attention) const {
-  const Variable memory = encode(batch.source);
-  const Variable y = decode(batch.target, memory, batch.source.spans, attention);
+Variable Transformer::logits(const Sequences& sources, const Sequences& targets,
+                             std::vector<AttentionMap>* attention) const {
+  const Encoded source = encode(sources);
+  const Variable y = decode(targets, source, attention);
   const Variable scores = linear(y, embedding_.weight);
   if (!pointer_) return scores;
-  const Pairing pairing{.queries = batch.target.spans, .keys = batch.source.spans};
-  const Pointer::Output pointer = (*pointer_)(y, pointer_->key(memory), memory, pairing);
+  const Pairing pairing{.queries = targets.spans, .keys = source.spans};
+  const Pointer::Output pointer =
+      (*pointer_)(y, pointer_->key(source.values), source.values, pairing);
   if (attention) attention->push_back({"decoder.pointer", split(pointer.weights.value(), pairing)});
   return Variable(copy_log_probabilities(scores.value(), pointer.gate.value(),
-                                         pointer.weights.value(), pairing, batch.source.ids,
-                                         copy_columns(options_.vocabulary, batch.source.ids)));
+                                         pointer.weights.value(), pairing, source.ids,
+                                         copy_columns(options_.vocabulary, source.ids)));
 }
 
-std::shared_ptr<const Prepared> Transformer::prepare() const {
-  return std::make_shared<PackedTransformer>(encoder_, encoder_norm_, decoder_, decoder_norm_,
-                                             embedding_.weight.value());
-}
-
-std::unique_ptr<DecoderState> Transformer::start_prepared(
-    const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const {
-  const Tape::Pause pause;
-  const NoDropout evaluate;
-  const auto packed = std::dynamic_pointer_cast<const PackedTransformer>(prepared);
-  check(packed != nullptr, "start_prepared", "expected what a Transformer prepared");
-  detail::check_sequences("start", source);
-  auto state = std::make_unique<State>(packed, source.spans);
-  const Variable x =
-      embed(source_embedding_ ? *source_embedding_ : embedding_, known(source.ids), source.spans);
-  const Variable memory(packed->encoder(x.value(), source.spans));
-  state->memory = packed->decoder.remember(memory.value());
-  if (pointer_) {
-    state->tokens = source.ids;
-    state->columns = copy_columns(options_.vocabulary, source.ids);
-    state->pointed = memory.value();
-    state->pointer_keys = pointer_->key(memory).value();
+/// The model with its weights packed for decoding.
+class Transformer::Packed final : public Decoder {
+ public:
+  explicit Packed(const Transformer& model)
+      : model_(model),
+        encoder_(model.encoder_.layers, model.encoder_.norm),
+        decoder_(model.decoder_, model.decoder_norm_, model.embedding_.weight.value()) {}
+  Index vocabulary() const override { return model_.vocabulary(); }
+  bool copies() const override { return model_.copies(); }
+  std::unique_ptr<DecoderState> start(const Sequences& sources) const override;
+  std::unique_ptr<DecoderState> start(const Encoded& encoded) const override;
+  Variable logits(const Sequences& sources, const Sequences& targets,
+                  std::vector<AttentionMap>* attention) const override {
+    const NoDropout evaluate;
+    return model_.logits(sources, targets, attention);
   }
-  return state;
+
+ private:
+  struct State;
+  const Transformer& model_;
+  PackedEncoder encoder_;
+  StepWeights decoder_;
+};
+
+struct Transformer::Packed::State final : RowState {
+  State(const Packed& packed, const Encoded& encoded);
+  Tensor step(std::span<const Id> tokens) override;
+
+ private:
+  const Transformer& model_;
+  StepDecoder decoder_;
+  std::vector<Tensor> memory_;  // keys and values of each layer, (source rows, 2 d)
+  Spans memory_spans_;
+  // Of a model that copies:
+  Ids tokens_;           // of the sources
+  Tensor pointed_;       // what the pointer points to, (source rows, d)
+  Tensor pointer_keys_;  // (source rows, d)
+  Index columns_ = 0;
+};
+
+std::unique_ptr<DecoderState> Transformer::Packed::start(const Sequences& sources) const {
+  const Tape::Pause pause;
+  detail::check_sequences("start", sources);
+  const Variable x = model_.embed(model_.source_embedding(), sources.ids) +
+                     model_.encoder_.positions(sources.spans);
+  const Variable memory(encoder_(x.value(), sources.spans));
+  return start(
+      Encoded{.keys = memory, .values = memory, .spans = sources.spans, .ids = sources.ids});
 }
 
-Tensor Transformer::step(DecoderState& decoder_state, std::span<const Id> tokens) const {
+std::unique_ptr<DecoderState> Transformer::Packed::start(const Encoded& encoded) const {
+  // Packed products read as many columns as they have, whatever there is.
+  detail::check_encoded(encoded, model_.options_.d);
+  if (copies()) detail::check_copied(encoded);
+  return std::make_unique<State>(*this, encoded);
+}
+
+Transformer::Packed::State::State(const Packed& packed, const Encoded& encoded)
+    : RowState(encoded.spans.count()),
+      model_(packed.model_),
+      decoder_(packed.decoder_, encoded.spans.count()),
+      memory_(packed.decoder_.remember(encoded.values.value())),
+      memory_spans_(encoded.spans) {
+  const Tape::Pause pause;
+  follow([this](std::span<const Index> rows) { decoder_.cache.select(rows); });
+  if (!model_.pointer_) return;
+  tokens_ = encoded.ids;
+  columns_ = copy_columns(model_.options_.vocabulary, tokens_);
+  pointed_ = encoded.values.value();
+  pointer_keys_ = model_.pointer_->key(encoded.values).value();
+}
+
+Tensor Transformer::Packed::State::step(std::span<const Id> tokens) {
   const Tape::Pause pause;
   const NoDropout evaluate;
-  auto& state = dynamic_cast<State&>(decoder_state);
-  const Index rows = state.rows();
-  detail::check_tokens(tokens, rows);
-  if (rows == 0) return Tensor({0, options_.vocabulary});
+  detail::check_tokens(tokens, rows());
+  if (rows() == 0) return Tensor({0, model_.options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
   const Spans spans = Spans::packed(ones);
-  Tensor y =
-      embed(embedding_, known(Ids({rows}, tokens)), spans, state.decoder.cache.position(0)).value();
-  const Tensor scores = state.decoder.step(y, state.memory, state.memory_spans, state.sentence);
-  if (!pointer_) return scores;
-  const Pairing pairing{.queries = spans, .keys = state.memory_spans.select(state.sentence)};
+  Tensor y = model_.embed_target(Ids({rows()}, tokens), spans, decoder_.cache.position(0)).value();
+  const Tensor scores = decoder_.step(y, memory_, memory_spans_, source());
+  if (!model_.pointer_) return scores;
+  const Pairing pairing{.queries = spans, .keys = memory_spans_.select(source())};
   const Pointer::Output pointer =
-      (*pointer_)(Variable(y), Variable(state.pointer_keys), Variable(state.pointed), pairing);
+      (*model_.pointer_)(Variable(y), Variable(pointer_keys_), Variable(pointed_), pairing);
   return copy_log_probabilities(scores, pointer.gate.value(), pointer.weights.value(), pairing,
-                                state.tokens, state.columns);
+                                tokens_, columns_);
+}
+
+std::unique_ptr<const Decoder> Transformer::decoder() const {
+  return std::make_unique<Packed>(*this);
+}
+
+std::unique_ptr<Encoder> make_encoder(const TransformerOptions& o, Random& random) {
+  check_layers(o);
+  return std::make_unique<TransformerEncoder>(layer_options(o), o.layers, random);
 }
 
 }  // namespace heed

@@ -6,8 +6,10 @@
 #include "layers/embedding.h"
 #include "layers/positions.h"
 #include "layers/transformer_layers.h"
-#include "models/model.h"
+#include "models/encoders.h"
 #include "models/pointer.h"
+#include "models/seq2seq.h"
+#include "models/special_ids.h"
 
 namespace heed {
 
@@ -20,7 +22,8 @@ struct TransformerOptions {
   Index ff = 0;  // width of the feed-forward layers; 0: 4 d
   Real dropout = Real(0.1);
   NormPlace norm = NormPlace::pre;
-  bool copy = false;  // a pointer-generator: copies words that the vocabulary lacks
+  bool copy = false;              // a pointer-generator: copies words that the vocabulary lacks
+  Id unknown = SpecialIds{}.unk;  // what the embedding reads of such a word
 
   void list(Fields& f);
   void check() const;  // what several fields must satisfy together
@@ -36,7 +39,7 @@ struct TransformerOptions {
 ///   models/pointer.h has its equations.
 ///
 /// The constructor throws Error when
-/// - the vocabulary has fewer than 4 ids, there is no layer, or ff is negative;
+/// - the vocabulary is empty, there is no layer, or ff is negative;
 /// - d is odd, or the heads cannot share it evenly;
 /// - `copy` is set with two vocabularies.
 class Transformer : public Seq2Seq {
@@ -47,41 +50,44 @@ class Transformer : public Seq2Seq {
   Index vocabulary() const override { return options_.vocabulary; }
   VocabularyParameters vocabulary_parameters() const override;
   bool copies() const override { return options_.copy; }
-  Variable loss(const Batch& batch, const CrossEntropy& options) const override;
-  Variable logits(const Batch& batch,
+  Variable loss(const Sequences& sources, const Sequences& targets, const Ids& gold,
+                const CrossEntropy& options) const override;
+  Variable logits(const Sequences& sources, const Sequences& targets,
                   std::vector<AttentionMap>* attention = nullptr) const override;
-  std::unique_ptr<DecoderState> start(const Sequences& source) const override {
-    return start_prepared(source, prepare());
-  }
-  std::shared_ptr<const Prepared> prepare() const override;
-  std::unique_ptr<DecoderState> start_prepared(
-      const Sequences& source, const std::shared_ptr<const Prepared>& prepared) const override;
-  Tensor step(DecoderState& state, std::span<const Id> tokens) const override;
+  std::unique_ptr<const Decoder> decoder() const override;
 
-  /// The encoder's output, (source rows, d).
-  Variable encode(const Sequences& source) const;
+  /// The encoder's output.
+  Encoded encode(const Sequences& source) const;
   /// The decoder's output, (target rows, d). `attention`, where given, gets a map of each layer.
-  Variable decode(const Sequences& target, const Variable& memory, const Spans& memory_spans,
+  Variable decode(const Sequences& target, const Encoded& source,
                   std::vector<AttentionMap>* attention = nullptr) const;
 
  private:
+  class Packed;
+
   /// The ids that embeddings read.
   Ids known(const Ids& ids) const {
-    return options_.copy ? known_ids(ids, options_.vocabulary) : ids;
+    return options_.copy ? known_ids(ids, options_.vocabulary, options_.unknown) : ids;
   }
-  Variable embed(const Embedding& table, const Ids& ids, const Spans& spans,
-                 Index offset = 0) const;
+  const Embedding& source_embedding() const {
+    return source_embedding_ ? *source_embedding_ : embedding_;
+  }
+  /// The embeddings of a text, scaled, (rows, d).
+  Variable embed(const Embedding& table, const Ids& ids) const;
+  Variable embed_target(const Ids& ids, const Spans& spans, Index offset = 0) const;
 
   TransformerOptions options_;
   Embedding embedding_;
   std::optional<Embedding> source_embedding_;
-  SinusoidalPositions positions_;
   Dropout dropout_;
-  std::vector<EncoderLayer> encoder_;
+  TransformerEncoder encoder_;
   std::vector<DecoderLayer> decoder_;
-  LayerNorm encoder_norm_;
   LayerNorm decoder_norm_;
   std::optional<Pointer> pointer_;
 };
+
+/// The encoder of such a model alone: it reads rows, and no vocabulary. Throws Error where an
+/// option that it reads is out of its range.
+std::unique_ptr<Encoder> make_encoder(const TransformerOptions& options, Random& random);
 
 }  // namespace heed

@@ -119,7 +119,7 @@ struct StepBlock {
     residual(s.place, x, norm_x, add_to_x);
   }
 
-  /// logits (m, vocabulary)
+  /// logits (m, classes)
   void run(Real* logits) const {
     for (Index i = 0; i < model.sublayer_count; ++i)
       run(model.sublayers[i]);

@@ -49,7 +49,7 @@ struct DecoderStep {
   Index sublayer_count = 0;
   Index d = 0;        // width of the model
   StepNorm norm;      // after the last sublayer
-  StepLinear scores;  // d -> vocabulary
+  StepLinear scores;  // d -> classes
 };
 
 /// The rows of a step. The keys and values of row r go to row first + r of every cache, and are
@@ -64,7 +64,7 @@ struct StepRows {
 /// How many numbers of scratch a step takes.
 Index decoder_step_scratch(const DecoderStep& model, Index rows);
 
-/// x (rows, d) holds embeddings and becomes what the last norm gives. logits (rows, vocabulary). A
+/// x (rows, d) holds embeddings and becomes what the last norm gives. logits (rows, classes). A
 /// row's results depend on its own keys alone, to the bit.
 void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real* scratch,
                   Real* logits);

@@ -264,7 +264,7 @@ namespace {
 
 double softplus(double t) { return std::max(t, 0.0) + std::log1p(std::exp(-std::abs(t))); }
 
-/// log p of a word that neither way gives at all: keeps its loss and its gradients finite.
+/// log p of a class that neither way gives at all: keeps its loss and its gradients finite.
 constexpr double least_log = -69;
 
 /// p = g P[gold] + (1 - g) c of one row. What one of the terms makes certain must not underflow in

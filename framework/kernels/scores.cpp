@@ -82,11 +82,11 @@ void sum_queries(const ScoresShape& shape, const Real* s, const ConstMatrix& q,
   });
 }
 
-void sum_matches(const ScoresShape& shape, const Id* tokens, const Id* wanted, const Real* s,
+void sum_matches(const ScoresShape& shape, const Id* ids, const Id* wanted, const Real* s,
                  Real* y) {
   for_blocks(shape, 1, 1, [=](const ScoreBlock& t, Index) {
     for (Index i = 0; i < t.queries; ++i) {
-      const Id* token = tokens + t.key_begin;
+      const Id* key = ids + t.key_begin;
       const Id want = wanted[t.query_begin + i];
       const Real* row = s + t.begin + i * t.keys;
       // Separate sums, which the compiler may put into one vector.
@@ -94,28 +94,28 @@ void sum_matches(const ScoresShape& shape, const Id* tokens, const Id* wanted, c
       Index j = 0;
       for (; j + Vec::width <= t.keys; j += Vec::width)
         for (Index c = 0; c < Vec::width; ++c)
-          sums[c] += token[j + c] == want ? row[j + c] : 0;
+          sums[c] += key[j + c] == want ? row[j + c] : 0;
       for (; j < t.keys; ++j)
-        sums[0] += token[j] == want ? row[j] : 0;
+        sums[0] += key[j] == want ? row[j] : 0;
       y[t.query_begin + i] = sum(Vec::load(sums));
     }
   });
 }
 
-void sum_matches_backward(const ScoresShape& shape, const Id* tokens, const Id* wanted,
-                          const Real* dy, Output ds) {
+void sum_matches_backward(const ScoresShape& shape, const Id* ids, const Id* wanted, const Real* dy,
+                          Output ds) {
   for_blocks(shape, 1, 1, [=](const ScoreBlock& t, Index) {
     for (Index i = 0; i < t.queries; ++i) {
-      const Id* token = tokens + t.key_begin;
+      const Id* key = ids + t.key_begin;
       const Id want = wanted[t.query_begin + i];
       const Real share = dy[t.query_begin + i];
       Real* row = ds.data + t.begin + i * t.keys;
       if (ds.mode == Mode::assign)
         for (Index j = 0; j < t.keys; ++j)
-          row[j] = token[j] == want ? share : 0;
+          row[j] = key[j] == want ? share : 0;
       else
         for (Index j = 0; j < t.keys; ++j)
-          row[j] += token[j] == want ? share : 0;
+          row[j] += key[j] == want ? share : 0;
     }
   });
 }

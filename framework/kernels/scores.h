@@ -65,12 +65,11 @@ Index additive_blocks(Index d);
 void additive_scores_backward(const ScoresShape& shape, const AdditiveInputs& in, const Real* ds,
                               const AdditiveGradients& to);
 
-/// y_i = sum_j s_ij [tokens_j = wanted_i] for the rows of queries; one head
-void sum_matches(const ScoresShape& shape, const Id* tokens, const Id* wanted, const Real* s,
-                 Real* y);
-/// ds_ij = or += dy_i [tokens_j = wanted_i]
-void sum_matches_backward(const ScoresShape& shape, const Id* tokens, const Id* wanted,
-                          const Real* dy, Output ds);
+/// y_i = sum_j s_ij [ids_j = wanted_i] for the rows of queries; one head
+void sum_matches(const ScoresShape& shape, const Id* ids, const Id* wanted, const Real* s, Real* y);
+/// ds_ij = or += dy_i [ids_j = wanted_i]
+void sum_matches_backward(const ScoresShape& shape, const Id* ids, const Id* wanted, const Real* dy,
+                          Output ds);
 
 /// y_i = softmax of s_i over the keys that query i sees, 0 elsewhere
 void scores_softmax(const ScoresShape& shape, const Real* s, Real* y);

@@ -231,22 +231,22 @@ Variable additive_scores(const Operand& q, const Operand& k, const Operand& v,
   return additive_scores(q, k, v, none, none, pairing);
 }
 
-Variable copy_probability(const Operand& weights, const Ids& tokens, const Ids& wanted,
+Variable copy_probability(const Operand& weights, const Ids& ids, const Ids& wanted,
                           const Pairing& pairing) {
   const char* op = "copy_probability";
   ScoreLayout layout(op, pairing);
   check(pairing.heads == 1, op, "expected one head; got {}", pairing.heads);
   layout.check_scores(op, weights);
-  check(tokens.shape() == Shape{pairing.keys.rows()} &&
-            wanted.shape() == Shape{pairing.queries.rows()},
-        op, "expected a token for each of {} keys and {} queries; got {} and {}",
-        pairing.keys.rows(), pairing.queries.rows(), tokens.shape(), wanted.shape());
+  check(
+      ids.shape() == Shape{pairing.keys.rows()} && wanted.shape() == Shape{pairing.queries.rows()},
+      op, "expected an id for each of {} keys and {} queries; got {} and {}", pairing.keys.rows(),
+      pairing.queries.rows(), ids.shape(), wanted.shape());
   Tensor y = Tensor::zeros({pairing.queries.rows()});
-  kernels::sum_matches(layout.shape(), tokens.data(), wanted.data(), weights.data(), y.data());
-  // dw_ij = dy_i [token_j = wanted_i]
+  kernels::sum_matches(layout.shape(), ids.data(), wanted.data(), weights.data(), y.data());
+  // dw_ij = dy_i [ids_j = wanted_i]
   return record(op, y, {weights},
-                [layout = std::move(layout), tokens, wanted](const Tensor& dy, Gradient dw) {
-                  kernels::sum_matches_backward(layout.shape(), tokens.data(), wanted.data(),
+                [layout = std::move(layout), ids, wanted](const Tensor& dy, Gradient dw) {
+                  kernels::sum_matches_backward(layout.shape(), ids.data(), wanted.data(),
                                                 dy.data(), output_of(dw));
                 });
 }

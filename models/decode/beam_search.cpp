@@ -91,7 +91,7 @@ void extend(Search& search, std::span<const Candidate> candidates, Index first_r
   std::vector<Hypothesis> next;
   for (const Candidate& c : candidates.first(kept)) {
     const Hypothesis& parent = search.live[c.parent];
-    if (c.token == eos_id) {
+    if (c.token == o.special.eos) {
       const double score = penalised(c.log_probability, parent.ids.size() + 1, o.length_penalty);
       search.finished.push_back({parent.ids, c.log_probability, score, true});
       continue;
@@ -144,7 +144,7 @@ void add_coverage(const Decoding& d, std::vector<Search>& searches) {
     for (const auto* list : {&searches[i].finished, &searches[i].stuck})
       for (const Hypothesis& h : *list)
         outputs.push_back({d.sources[i], h.ids, h.ended});
-  const std::vector<double> covered = coverage(d.model, outputs);
+  const std::vector<double> covered = coverage(*d.decoder, outputs, d.options.special);
   auto next = covered.begin();
   for (Search& search : searches)
     for (auto* list : {&search.finished, &search.stuck})
@@ -153,11 +153,12 @@ void add_coverage(const Decoding& d, std::vector<Search>& searches) {
 }
 
 /// Steps until every search is done.
-void search_all(const Decoding& d, std::vector<Search>& searches) {
-  auto [state, tokens] = begin(d);
+void search_all(Decoding& d, std::vector<Search>& searches) {
+  DecoderState& state = *d.start.state;
+  std::vector<Id>& tokens = d.start.tokens;
   std::vector<Index> rows;
   while (!tokens.empty()) {
-    Tensor logits = d.model.step(*state, tokens);
+    Tensor logits = state.step(tokens);
     const NextTokens next = next_tokens(logits, searches, d.options);
     rows.clear();
     Index first = 0;
@@ -169,7 +170,7 @@ void search_all(const Decoding& d, std::vector<Search>& searches) {
       advance(search, candidates, first, d.options, rows);
       first += live;
     }
-    state->select(rows);
+    state.select(rows);
     tokens.clear();
     for (const Search& search : searches)
       for (const Hypothesis& h : search.live)
@@ -188,11 +189,11 @@ std::vector<Hypothesis> best_of(Search& search, std::size_t nbest) {
 
 }  // namespace
 
-std::vector<std::vector<Hypothesis>> beam_search(const Decoding& d) {
-  std::vector<Search> searches(d.sources.size());
+std::vector<std::vector<Hypothesis>> beam_search(Decoding& d) {
+  std::vector<Search> searches(d.start.tokens.size());
   for (std::size_t i = 0; i < searches.size(); ++i) {
     searches[i].live.emplace_back();
-    searches[i].max_length = d.most[i];
+    searches[i].max_length = d.start.longest[i];
   }
   search_all(d, searches);
   const auto nbest = static_cast<std::size_t>(d.options.nbest);

@@ -12,14 +12,14 @@ namespace heed {
 namespace {
 
 /// The most tokens of an output for a source of that many tokens.
-Index most_tokens(const Seq2Seq& model, Index source, const DecodeOptions& o) {
+Index most_tokens(const Decoder& decoder, Index source, const DecodeOptions& o) {
   Index most = o.max_length;
   if (most == 0) {
     most = 2 * source + 20;
     if (o.usual_length > 0) most = std::min(most, o.usual_length);
     most = std::max(most, o.min_length);
   }
-  const Index placed = model.longest_output(source);
+  const Index placed = decoder.longest_output(source);
   if (placed == 0) return most;
   check(
       o.max_length <= placed && o.min_length <= placed, "decode",
@@ -30,8 +30,8 @@ Index most_tokens(const Seq2Seq& model, Index source, const DecodeOptions& o) {
 
 }  // namespace
 
-void check_texts(const char* op, const Seq2Seq& model, std::span<const std::vector<Id>> sources) {
-  if (model.reads_source()) return;
+void check_texts(const char* op, const Decoder& decoder, std::span<const std::vector<Id>> sources) {
+  if (!decoder.continues()) return;
   for (std::size_t i = 0; i < sources.size(); ++i)
     check(
         !sources[i].empty(), op,
@@ -39,17 +39,17 @@ void check_texts(const char* op, const Seq2Seq& model, std::span<const std::vect
         i);
 }
 
-Beginning begin(const Decoding& d) {
-  if (d.model.reads_source())
-    return {d.model.start_prepared(pack(d.sources), d.prepared),
-            std::vector<Id>(d.sources.size(), bos_id)};
+DecodingStart begin(const Decoder& decoder, std::span<const std::vector<Id>> sources,
+                    const SpecialIds& special) {
+  if (!decoder.continues())
+    return {decoder.start(pack(sources)), std::vector<Id>(sources.size(), special.bos), {}};
   std::vector<std::vector<Id>> before;
   std::vector<Id> last;
-  for (const std::vector<Id>& text : d.sources) {
+  for (const std::vector<Id>& text : sources) {
     before.emplace_back(text.begin(), text.end() - 1);
     last.push_back(text.back());
   }
-  return {d.model.start_prepared(pack(before), d.prepared), std::move(last)};
+  return {decoder.start(pack(before)), std::move(last), {}};
 }
 
 double penalised(double log_probability, std::size_t length, Real alpha) {
@@ -57,12 +57,22 @@ double penalised(double log_probability, std::size_t length, Real alpha) {
          std::pow((5.0 + static_cast<double>(length)) / 6.0, static_cast<double>(alpha));
 }
 
+namespace {
+
+constexpr Real never = -std::numeric_limits<Real>::infinity();
+
+/// An id that the vocabulary lacks cannot be an output.
+void rule_out(Id id, std::span<Real> logits) {
+  if (id >= 0 && id < std::ssize(logits)) logits[static_cast<std::size_t>(id)] = never;
+}
+
+}  // namespace
+
 void rule_out(std::span<const Id> ids, const DecodeOptions& o, std::span<Real> logits) {
-  constexpr Real never = -std::numeric_limits<Real>::infinity();
-  logits[pad_id] = never;
-  logits[bos_id] = never;
-  if (o.forbid_unk) logits[unk_id] = never;
-  if (static_cast<Index>(ids.size()) < o.min_length) logits[eos_id] = never;
+  rule_out(o.special.pad, logits);
+  rule_out(o.special.bos, logits);
+  if (o.forbid_unk) rule_out(o.special.unk, logits);
+  if (static_cast<Index>(ids.size()) < o.min_length) rule_out(o.special.eos, logits);
   // the tokens of an n-gram before its last
   const auto before = static_cast<std::size_t>(o.no_repeat_ngram - 1);
   if (o.no_repeat_ngram == 0 || ids.size() < before) return;
@@ -72,26 +82,51 @@ void rule_out(std::span<const Id> ids, const DecodeOptions& o, std::span<Real> l
       logits[static_cast<std::size_t>(ids[i + before])] = never;
 }
 
-std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model,
-                                            std::span<const std::vector<Id>> sources,
-                                            const DecodeOptions& options,
-                                            std::span<const std::uint64_t> numbers) {
-  return Decoder(model)(sources, options, numbers);
+namespace {
+
+void check_numbers(std::span<const std::uint64_t> numbers, std::size_t sources) {
+  check(numbers.empty() || numbers.size() == sources, "decode",
+        "expected a number for each of {} sources; got {}", sources, numbers.size());
 }
 
-std::vector<std::vector<Hypothesis>> Decoder::operator()(
-    std::span<const std::vector<Id>> sources, const DecodeOptions& o,
-    std::span<const std::uint64_t> numbers) const {
-  check_options(o);
-  check(numbers.empty() || numbers.size() == sources.size(), "decode",
-        "expected a number for each of {} sources; got {}", sources.size(), numbers.size());
-  check_texts("decode", model_, sources);
-  if (sources.empty()) return {};
+std::vector<std::vector<Hypothesis>> run(Decoding& decoding,
+                                         std::span<const std::uint64_t> numbers) {
   const NoDropout evaluate;
-  Decoding decoding{model_, sources, o, {}, prepared_};
+  return decoding.options.sample ? draw_samples(decoding, numbers) : beam_search(decoding);
+}
+
+}  // namespace
+
+std::vector<std::vector<Hypothesis>> decode(const Decoder& decoder,
+                                            std::span<const std::vector<Id>> sources,
+                                            const DecodeOptions& o,
+                                            std::span<const std::uint64_t> numbers) {
+  check_options(o);
+  check_numbers(numbers, sources.size());
+  check_texts("decode", decoder, sources);
+  if (sources.empty()) return {};
+  std::vector<Index> longest;
   for (const auto& source : sources)
-    decoding.most.push_back(most_tokens(model_, static_cast<Index>(source.size()), o));
-  return o.sample ? draw_samples(decoding, numbers) : beam_search(decoding);
+    longest.push_back(most_tokens(decoder, std::ssize(source), o));
+  Decoding decoding{begin(decoder, sources, o.special), &decoder, sources, o};
+  decoding.start.longest = std::move(longest);
+  return run(decoding, numbers);
+}
+
+std::vector<std::vector<Hypothesis>> decode(DecodingStart start, const DecodeOptions& o,
+                                            std::span<const std::uint64_t> numbers) {
+  check_options(o);
+  check(start.state != nullptr, "decode", "expected a state to begin from; got none");
+  const auto rows = static_cast<std::size_t>(start.state->rows());
+  check(start.tokens.size() == rows && start.longest.size() == rows, "decode",
+        "expected a token and a longest output for each of {} rows; got {} and {}", rows,
+        start.tokens.size(), start.longest.size());
+  check(o.coverage_penalty == 0, "decode",
+        "expected sources to attend to again, for a coverage penalty; got a state alone");
+  check_numbers(numbers, rows);
+  if (rows == 0) return {};
+  Decoding decoding{std::move(start), nullptr, {}, o};
+  return run(decoding, numbers);
 }
 
 }  // namespace heed

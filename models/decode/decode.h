@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "framework/fields.h"
-#include "models/model.h"
+#include "models/decoder.h"
+#include "models/special_ids.h"
 
 namespace heed {
 
@@ -27,6 +28,7 @@ struct DecodeOptions {
   // beta of Wu et al. 2016, equation 14; 0: none. Needs a model that attends to its source.
   double coverage_penalty = 0;
   bool forbid_unk = false;  // no output holds <unk>
+  SpecialIds special = {};  // of the vocabulary that the outputs are written in
 
   bool sample = false;     // draw each token from the model's distribution instead of searching
   double temperature = 1;  // p^(1 / temperature), normalised; 0: always the likeliest token
@@ -73,13 +75,13 @@ struct Hypothesis {
 ///
 /// The source of a language model is the text that its output continues. It needs at least one
 /// token; the model sees the last `context` tokens. Nothing is put between text and output, because
-/// nothing stood between them in training. A model that was trained on lines after <s> needs bos_id
-/// as the first token of the text.
+/// nothing stood between them in training. A model that was trained on lines after <s> needs <s> as
+/// the first token of the text.
 ///
 /// Tokens are ruled out by min_length, no_repeat_ngram and forbid_unk. The next likeliest take
 /// their place. A search does not normalise the probabilities of the others again: scores stay
 /// those of the model. A sample is drawn from the others with their probabilities normalised; its
-/// log probability too stays that of the model. forbid_unk rules out unk_id alone: a model that
+/// log probability too stays that of the model. forbid_unk rules out <unk> alone: a model that
 /// copies may still say the words of its source that the vocabulary lacks.
 ///
 /// Where every token is ruled out, an output ends as if cut. Such outputs are returned only where
@@ -92,38 +94,42 @@ struct Hypothesis {
 /// - max_length or min_length exceeds the positions of the model (ConvS2S has a limited number,
 ///   every other model decodes any length);
 /// - the text of a language model is empty.
-std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model,
+std::vector<std::vector<Hypothesis>> decode(const Decoder& decoder,
                                             std::span<const std::vector<Id>> sources,
                                             const DecodeOptions& options,
                                             std::span<const std::uint64_t> numbers = {});
 
-/// decode() for a list of sources, and for one source.
-inline std::vector<std::vector<Hypothesis>> decode(const Seq2Seq& model,
-                                                   std::initializer_list<std::vector<Id>> sources,
-                                                   const DecodeOptions& options) {
-  return decode(model, std::span(sources.begin(), sources.size()), options);
+/// decode() once with a model, whose decoder is made for this call.
+inline std::vector<std::vector<Hypothesis>> decode(const Model& model,
+                                                   std::span<const std::vector<Id>> sources,
+                                                   const DecodeOptions& options,
+                                                   std::span<const std::uint64_t> numbers = {}) {
+  return decode(*model.decoder(), sources, options, numbers);
 }
-template <std::same_as<std::vector<Id>> Source>
-std::vector<Hypothesis> decode(const Seq2Seq& model, const Source& source,
+/// decode() with a decoder or a model, for a list of sources, and for one source.
+template <class From>
+std::vector<std::vector<Hypothesis>> decode(const From& from,
+                                            std::initializer_list<std::vector<Id>> sources,
+                                            const DecodeOptions& options) {
+  return decode(from, std::span(sources.begin(), sources.size()), options);
+}
+template <class From, std::same_as<std::vector<Id>> Source>
+std::vector<Hypothesis> decode(const From& from, const Source& source,
                                const DecodeOptions& options) {
-  return decode(model, std::span<const std::vector<Id>>(&source, 1), options).front();
+  return decode(from, std::span<const std::vector<Id>>(&source, 1), options).front();
 }
 
-/// decode() for many batches with one model. What it needs of the weights is prepared once, so they
-/// may not change while it is used. Any number of threads may use one.
-class Decoder {
- public:
-  explicit Decoder(const Seq2Seq& model) : model_(model), prepared_(model.prepare()) {}
-  std::vector<std::vector<Hypothesis>> operator()(
-      std::span<const std::vector<Id>> sources, const DecodeOptions& options,
-      std::span<const std::uint64_t> numbers = {}) const;
-  const Seq2Seq& model() const { return model_; }
-  const std::shared_ptr<const Prepared>& prepared() const { return prepared_; }
-
- private:
-  const Seq2Seq& model_;
-  std::shared_ptr<const Prepared> prepared_;
+/// Where outputs begin, whatever was read before.
+struct DecodingStart {
+  std::unique_ptr<DecoderState> state;  // one row for each output that is wanted
+  std::vector<Id> tokens;               // of each row: the first that step() is given
+  std::vector<Index> longest;           // of each row: most tokens of the output
 };
+/// decode() from any start; the decoder of its state must still live. Throws Error where tokens or
+/// longest are not as many as the rows, and where there is a coverage penalty: it needs sources to
+/// attend to again.
+std::vector<std::vector<Hypothesis>> decode(DecodingStart start, const DecodeOptions& options,
+                                            std::span<const std::uint64_t> numbers = {});
 
 struct TargetScore {
   double log_probability = 0;  // sum over tokens of log p(token | those before, source), in nats
@@ -133,16 +139,24 @@ struct TargetScore {
 /// The log probability of targets[i] after sources[i], by teacher forcing. Targets hold neither <s>
 /// nor </s>; sources are as for decode(). A result does not depend on the other targets.
 ///
-/// `ended`: whether </s> follows each target. By default it does for a model that reads sources,
-/// and does not for a language model, which sees no </s> in training (TextWindows).
+/// `ended`: whether </s> follows each target. By default it does where outputs answer a source, and
+/// does not where they continue a text: a language model sees no </s> in training.
 ///
 /// Throws Error when
 /// - there is not a target for each source;
 /// - the text of a language model is empty;
 /// - an id is not in the vocabulary.
-std::vector<TargetScore> score_targets(const Seq2Seq& model,
+std::vector<TargetScore> score_targets(const Decoder& decoder,
                                        std::span<const std::vector<Id>> sources,
                                        std::span<const std::vector<Id>> targets,
-                                       std::optional<bool> ended = std::nullopt);
+                                       std::optional<bool> ended = std::nullopt,
+                                       const SpecialIds& special = {});
+inline std::vector<TargetScore> score_targets(const Model& model,
+                                              std::span<const std::vector<Id>> sources,
+                                              std::span<const std::vector<Id>> targets,
+                                              std::optional<bool> ended = std::nullopt,
+                                              const SpecialIds& special = {}) {
+  return score_targets(*model.decoder(), sources, targets, ended, special);
+}
 
 }  // namespace heed

@@ -22,17 +22,19 @@ constexpr double least_coverage = 1e-6;
 
 std::size_t rows_of(const Forced& f) { return f.target.size() + (f.ended ? 1 : 0); }
 
+constexpr Id given = -1;  // in place of the gold id of a token that is given, not predicted
+
 /// What a forced pass over one output reads, and the token that it must answer after each.
 struct Line {
   std::vector<Id> read;
   std::vector<Id> gold;
 };
-Line forced_line(const Seq2Seq& model, const Forced& f) {
+Line forced_line(const Decoder& decoder, const Forced& f, const SpecialIds& special) {
   std::vector<Id> said(f.target.begin(), f.target.end());
-  if (f.ended) said.push_back(eos_id);
-  Line line{{bos_id}, {}};
-  if (!model.reads_source()) line.read.assign(f.source.begin(), f.source.end());
-  line.gold.assign(line.read.size() - 1, ignored_id);
+  if (f.ended) said.push_back(special.eos);
+  Line line{{special.bos}, {}};
+  if (decoder.continues()) line.read.assign(f.source.begin(), f.source.end());
+  line.gold.assign(line.read.size() - 1, given);
   line.gold.insert(line.gold.end(), said.begin(), said.end());
   line.read.insert(line.read.end(), said.begin(), said.end());
   line.read.pop_back();  // nothing follows the last token
@@ -68,43 +70,58 @@ std::vector<std::size_t> by_length(std::span<const Forced> outputs) {
   return order;
 }
 
-/// A batch of the first outputs of `order`, as many as one pass takes; moves `order` past them.
-Batch next_batch(const Seq2Seq& model, std::span<const Forced> outputs,
-                 std::span<const std::size_t>& order) {
-  std::vector<std::vector<Id>> sources;
-  std::vector<std::vector<Id>> targets;
-  std::vector<std::vector<Id>> golds;
-  PassSize size;
-  while (targets.size() < std::min(order.size(), most_outputs)) {
-    const Forced& f = outputs[order[targets.size()]];
-    Line line = forced_line(model, f);
-    size.add(static_cast<Index>(line.read.size()), static_cast<Index>(f.source.size()));
-    if (!targets.empty() && size.too_large(model.vocabulary())) break;
-    sources.emplace_back(f.source.begin(), f.source.end());
-    targets.push_back(std::move(line.read));
-    golds.push_back(std::move(line.gold));
-  }
-  order = order.subspan(targets.size());
-  return {.source = model.reads_source() ? pack(sources) : Sequences{},
-          .target = pack(targets),
-          .gold = pack(golds).ids,
-          .lines = {}};
-}
+/// What one pass reads and answers.
+struct Pass {
+  Sequences sources;  // none where outputs continue a text
+  Sequences targets;
+  Ids gold;
+};
 
-/// Calls `take` with the outputs in batches, those of similar length together, and with which
-/// outputs each batch holds.
-void for_each_batch(const Seq2Seq& model, std::span<const Forced> outputs,
-                    const std::function<void(const Batch&, std::span<const std::size_t>)>& take) {
-  const Tape::Pause pause;
-  const NoDropout evaluate;
-  const std::vector<std::size_t> order = by_length(outputs);
-  std::span<const std::size_t> left(order);
-  while (!left.empty()) {
-    const std::span<const std::size_t> before = left;
-    const Batch batch = next_batch(model, outputs, left);
-    take(batch, before.first(before.size() - left.size()));
+/// Forced passes over outputs, those of similar length together.
+class ForcedPasses {
+ public:
+  ForcedPasses(const Decoder& decoder, std::span<const Forced> outputs, const SpecialIds& special)
+      : decoder_(decoder), outputs_(outputs), special_(special) {}
+
+  /// Calls `take` with each pass, and with which outputs it holds.
+  void for_each(const std::function<void(const Pass&, std::span<const std::size_t>)>& take) const {
+    const Tape::Pause pause;
+    const NoDropout evaluate;
+    const std::vector<std::size_t> order = by_length(outputs_);
+    std::span<const std::size_t> left(order);
+    while (!left.empty()) {
+      const std::span<const std::size_t> before = left;
+      const Pass pass = next(left);
+      take(pass, before.first(before.size() - left.size()));
+    }
   }
-}
+
+ private:
+  /// The first outputs of `order`, as many as one pass takes; moves `order` past them.
+  Pass next(std::span<const std::size_t>& order) const {
+    std::vector<std::vector<Id>> sources;
+    std::vector<std::vector<Id>> targets;
+    std::vector<std::vector<Id>> golds;
+    PassSize size;
+    while (targets.size() < std::min(order.size(), most_outputs)) {
+      const Forced& f = outputs_[order[targets.size()]];
+      Line line = forced_line(decoder_, f, special_);
+      size.add(std::ssize(line.read), std::ssize(f.source));
+      if (!targets.empty() && size.too_large(decoder_.vocabulary())) break;
+      sources.emplace_back(f.source.begin(), f.source.end());
+      targets.push_back(std::move(line.read));
+      golds.push_back(std::move(line.gold));
+    }
+    order = order.subspan(targets.size());
+    return {.sources = decoder_.continues() ? Sequences{} : pack(sources),
+            .targets = pack(targets),
+            .gold = pack(golds).ids};
+  }
+
+  const Decoder& decoder_;
+  std::span<const Forced> outputs_;
+  const SpecialIds& special_;
+};
 
 /// sum_i log min(1, sum_j p_ij) of weights (heads, targets, sources), with the mean over the heads.
 double log_coverage(const Tensor& weights) {
@@ -123,8 +140,9 @@ double log_coverage(const Tensor& weights) {
 
 }  // namespace
 
-std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outputs) {
-  check(model.reads_source(), "coverage",
+std::vector<double> coverage(const Decoder& decoder, std::span<const Forced> outputs,
+                             const SpecialIds& special) {
+  check(!decoder.continues(), "coverage",
         "expected a model that attends to its source; this one has none");
   std::vector<double> result(outputs.size());
   std::vector<Forced> said;  // an output without tokens attends to nothing
@@ -135,9 +153,10 @@ std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outpu
     said.push_back(outputs[i]);
     which.push_back(i);
   }
-  for_each_batch(model, said, [&](const Batch& batch, std::span<const std::size_t> members) {
+  const ForcedPasses passes(decoder, said, special);
+  passes.for_each([&](const Pass& pass, std::span<const std::size_t> members) {
     std::vector<AttentionMap> maps;
-    model.logits(batch, &maps);
+    decoder.logits(pass.sources, pass.targets, &maps);
     check(!maps.empty(), "coverage",
           "expected a model that attends to its source; this one does not");
     for (std::size_t s = 0; s < members.size(); ++s)
@@ -146,35 +165,47 @@ std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outpu
   return result;
 }
 
-std::vector<TargetScore> score_targets(const Seq2Seq& model,
+namespace {
+
+/// The score of one output. Its last `rows` rows answer its tokens.
+TargetScore score_of(const Pass& pass, Index sequence, Index rows, const Tensor& logits,
+                     const Tensor& sums) {
+  const Spans& spans = pass.targets.spans;
+  const Index n = logits.columns();
+  const Index end = spans.begin(sequence) + spans.length(sequence);
+  TargetScore score;
+  for (Index row = end - rows; row < end; ++row) {
+    const Id gold = pass.gold[row];
+    check(gold >= 0 && gold < n, "score_targets", "expected ids below {}; got {}", n, gold);
+    score.log_probability += static_cast<double>(logits[row * n + gold] - sums[row]);
+    ++score.tokens;
+  }
+  return score;
+}
+
+}  // namespace
+
+std::vector<TargetScore> score_targets(const Decoder& decoder,
                                        std::span<const std::vector<Id>> sources,
                                        std::span<const std::vector<Id>> targets,
-                                       std::optional<bool> ended) {
+                                       std::optional<bool> ended, const SpecialIds& special) {
   check(sources.size() == targets.size(), "score_targets",
         "expected a target for each of {} sources; got {}", sources.size(), targets.size());
-  check_texts("score_targets", model, sources);
+  check_texts("score_targets", decoder, sources);
   std::vector<Forced> outputs;
   for (std::size_t i = 0; i < sources.size(); ++i)
-    outputs.push_back({sources[i], targets[i], ended.value_or(model.reads_source())});
+    outputs.push_back({sources[i], targets[i], ended.value_or(!decoder.continues())});
   std::vector<TargetScore> scores(sources.size());
-  for_each_batch(model, outputs, [&](const Batch& batch, std::span<const std::size_t> members) {
-    const Tensor logits = model.logits(batch).value();
-    const Index m = logits.rows();
-    const Index n = logits.columns();
-    Tensor sums({m});
-    kernels::log_sum_exp(m, n, logits.data(), sums.data());
-    const Spans& spans = batch.target.spans;
-    for (std::size_t s = 0; s < members.size(); ++s) {
-      TargetScore& score = scores[members[s]];
-      const auto i = static_cast<Index>(s);
-      const auto first = spans.length(i) - static_cast<Index>(rows_of(outputs[members[s]]));
-      for (Index row = spans.begin(i) + first; row < spans.begin(i) + spans.length(i); ++row) {
-        const Id gold = batch.gold[row];
-        check(gold >= 0 && gold < n, "score_targets", "expected ids below {}; got {}", n, gold);
-        score.log_probability += static_cast<double>(logits[row * n + gold] - sums[row]);
-        ++score.tokens;
-      }
-    }
+  const ForcedPasses passes(decoder, outputs, special);
+  passes.for_each([&](const Pass& pass, std::span<const std::size_t> members) {
+    const Tensor logits = decoder.logits(pass.sources, pass.targets).value();
+    Tensor sums({logits.rows()});
+    kernels::log_sum_exp(logits.rows(), logits.columns(), logits.data(), sums.data());
+    for (std::size_t s = 0; s < members.size(); ++s)
+      scores[members[s]] =
+          score_of(pass, static_cast<Index>(s),
+                   std::ssize(outputs[members[s]].target) + (outputs[members[s]].ended ? 1 : 0),
+                   logits, sums);
   });
   return scores;
 }

@@ -21,6 +21,7 @@ void check_options(GenerateOptions o) {
 
 DecodeOptions draw_options(const GenerateOptions& o) {
   return {.forbid_unk = o.forbid_unk,
+          .special = o.special,
           .sample = true,
           .temperature = o.temperature,
           .top_k = o.top_k,
@@ -28,8 +29,8 @@ DecodeOptions draw_options(const GenerateOptions& o) {
           .seed = o.seed};
 }
 
-Index most_tokens(const Seq2Seq& model, std::span<const Id> prompt, const GenerateOptions& o) {
-  const Index placed = model.longest_output(static_cast<Index>(prompt.size()));
+Index most_tokens(const Decoder& decoder, std::span<const Id> prompt, const GenerateOptions& o) {
+  const Index placed = decoder.longest_output(static_cast<Index>(prompt.size()));
   return placed == 0 ? o.count : std::min(placed, o.count);
 }
 
@@ -39,16 +40,16 @@ class Text {
  public:
   Text(const Decoder& decoder, std::span<const std::vector<Id>> source,
        const DecodeOptions& options)
-      : model_(decoder.model()), options_(options), key_(sample_key(options.seed, 0, 0)) {
+      : options_(options), key_(sample_key(options.seed, 0, 0)) {
     const NoDropout evaluate;
-    next_ = begin({model_, source, options, {}, decoder.prepared()});
+    next_ = begin(decoder, source, options.special);
   }
   /// Draws one more token; false where the text ends instead.
   bool grow() {
     const NoDropout evaluate;
-    Tensor logits = model_.step(*next_.state, next_.tokens);
+    Tensor logits = next_.state->step(next_.tokens);
     const Id drawn = draw_next(ids_, key_, options_, logits.span());
-    if (drawn == pad_id || drawn == eos_id) return false;
+    if (drawn == options_.special.pad || drawn == options_.special.eos) return false;
     ids_.push_back(drawn);
     next_.tokens = {drawn};
     return true;
@@ -56,10 +57,9 @@ class Text {
   const std::vector<Id>& ids() const { return ids_; }
 
  private:
-  const Seq2Seq& model_;
   const DecodeOptions& options_;
   RandomKey key_;
-  Beginning next_;  // the state, and the token that the next step feeds
+  DecodingStart next_;  // the state, and the token that the next step feeds
   std::vector<Id> ids_;
 };
 
@@ -73,19 +73,14 @@ void GenerateOptions::list(Fields& f) {
   list_forbid_unk_of(*this, f);
 }
 
-std::vector<Id> generate(const Seq2Seq& model, std::span<const Id> prompt,
-                         const GenerateOptions& options) {
-  return generate(Decoder(model), prompt, options);
-}
-
 std::vector<Id> generate(const Decoder& decoder, std::span<const Id> prompt,
                          const GenerateOptions& o) {
   check_options(o);
   const std::vector<std::vector<Id>> source = {{prompt.begin(), prompt.end()}};
-  check_texts("generate", decoder.model(), source);
+  check_texts("generate", decoder, source);
   const DecodeOptions options = draw_options(o);
   Text text(decoder, source, options);
-  for (Index left = most_tokens(decoder.model(), prompt, o); left > 0; --left) {
+  for (Index left = most_tokens(decoder, prompt, o); left > 0; --left) {
     if (o.should_stop && o.should_stop()) break;
     if (!text.grow()) break;
     if (o.on_token) o.on_token(text.ids().back());

@@ -16,6 +16,7 @@ struct GenerateOptions {
   double top_p = 1;
   std::uint64_t seed = 1;
   bool forbid_unk = false;
+  SpecialIds special = {};
 
   std::function<void(Id)> on_token = {};   // gets each token as soon as it is drawn
   std::function<bool()> should_stop = {};  // is asked before each token; true ends the text
@@ -49,10 +50,11 @@ struct GenerateOptions {
 /// Throws Error when
 /// - an option is out of the range that its list has;
 /// - the prompt of a language model is empty.
-std::vector<Id> generate(const Seq2Seq& model, std::span<const Id> prompt,
-                         const GenerateOptions& options);
-/// The same for many prompts with one model, whose weights are prepared once.
 std::vector<Id> generate(const Decoder& decoder, std::span<const Id> prompt,
                          const GenerateOptions& options);
+inline std::vector<Id> generate(const Model& model, std::span<const Id> prompt,
+                                const GenerateOptions& options) {
+  return generate(*model.decoder(), prompt, options);
+}
 
 }  // namespace heed

@@ -82,16 +82,16 @@ std::vector<Id> draw_tokens(const Samples& samples, Tensor& logits, const Decode
 
 /// Adds its drawn token to each sample. Returns those that go on.
 Samples extended(const Samples& samples, std::span<const Id> drawn, const Tensor& logits,
-                 const Tensor& log_sums) {
+                 const Tensor& log_sums, const SpecialIds& special) {
   const Index n = logits.shape()[1];
   Samples next;
   for (std::size_t r = 0; r < drawn.size(); ++r) {
     const Sample& sample = samples.live[r];
     Hypothesis& h = *sample.output;
     const auto row = static_cast<Index>(r);
-    if (drawn[r] == pad_id) continue;
+    if (drawn[r] == special.pad) continue;
     h.log_probability += static_cast<double>(logits[row * n + drawn[r]] - log_sums[row]);
-    h.ended = drawn[r] == eos_id;
+    h.ended = drawn[r] == special.eos;
     if (h.ended) continue;
     h.ids.push_back(drawn[r]);
     if (static_cast<Index>(h.ids.size()) < sample.max_length) next.add(sample, r, drawn[r]);
@@ -139,30 +139,31 @@ Id draw_next(std::span<const Id> ids, RandomKey key, const DecodeOptions& o,
   Random random(key.seed, key.stream);
   random.seek(2 * ids.size());  // uniform() takes two words
   const std::vector<TokenChoice> from = choices(logits, o);
-  return from.empty() ? pad_id : draw(from, random.uniform());
+  return from.empty() ? o.special.pad : draw(from, random.uniform());
 }
 
-std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& d,
+std::vector<std::vector<Hypothesis>> draw_samples(Decoding& d,
                                                   std::span<const std::uint64_t> numbers) {
   const DecodeOptions& o = d.options;
   std::vector<std::vector<Hypothesis>> results(
-      d.sources.size(), std::vector<Hypothesis>(static_cast<std::size_t>(o.nbest)));
-  const auto [state, first] = begin(d);
+      d.start.tokens.size(), std::vector<Hypothesis>(static_cast<std::size_t>(o.nbest)));
+  DecoderState& state = *d.start.state;
   Samples samples;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const std::uint64_t number = numbers.empty() ? i : numbers[i];
     for (std::size_t s = 0; s < results[i].size(); ++s)
-      samples.add({&results[i][s], d.most[i], sample_key(o.seed, number, s)}, i, first[i]);
+      samples.add({&results[i][s], d.start.longest[i], sample_key(o.seed, number, s)}, i,
+                  d.start.tokens[i]);
   }
-  state->select(samples.rows);
+  state.select(samples.rows);
   while (!samples.live.empty()) {
-    Tensor logits = d.model.step(*state, samples.tokens);
+    Tensor logits = state.step(samples.tokens);
     Tensor log_sums({logits.shape()[0]});
     // before tokens are ruled out: each keeps the probability that the model gives it
     kernels::log_sum_exp(logits.shape()[0], logits.shape()[1], logits.data(), log_sums.data());
     const std::vector<Id> drawn = draw_tokens(samples, logits, o);
-    samples = extended(samples, drawn, logits, log_sums);
-    state->select(samples.rows);
+    samples = extended(samples, drawn, logits, log_sums, o.special);
+    state.select(samples.rows);
   }
   for (auto& outputs : results)
     for (Hypothesis& h : outputs)

@@ -4,6 +4,7 @@
 
 #include "framework/error.h"
 #include "framework/sequences.h"
+#include "models/encoded.h"
 
 // What every model checks of its arguments.
 
@@ -14,6 +15,30 @@ inline void check_sequences(const char* op, const Sequences& sequences) {
   const Index rows = sequences.spans.rows();
   check(sequences.ids.size() == rows, op, "expected an id for each of {} rows; got {}", rows,
         sequences.ids.size());
+}
+
+/// Throws Error unless keys and values have a row of `width` numbers for each row of the spans, and
+/// each state one for each sequence.
+inline void check_encoded(const Encoded& encoded, Index width) {
+  const Index rows = encoded.spans.rows();
+  for (const Variable& x : {encoded.keys, encoded.values}) {
+    check(x.defined(), "start", "expected keys and values of {} rows; got none", rows);
+    check(x.rank() == 2 && x.extent(0) == rows && x.extent(1) == width, "start",
+          "expected keys and values of shape ({}, {}); got {}", rows, width, to_string(x.shape()));
+  }
+  for (const CellState& state : encoded.states)
+    check(state.h.defined() && state.h.rows() == encoded.spans.count(), "start",
+          "expected a final state for each of {} sequences", encoded.spans.count());
+}
+
+/// Throws Error unless there is an id that can be copied for each row.
+inline void check_copied(const Encoded& encoded) {
+  const Index rows = encoded.spans.rows();
+  check(encoded.ids.size() == rows, "start",
+        "expected the ids that were read, to copy from; got {} for {} rows", encoded.ids.size(),
+        rows);
+  for (const Id id : encoded.ids.span())
+    check(id >= 0, "start", "expected ids of at least 0; got {}", id);
 }
 
 /// Throws Error unless there is a token for each of the decoder's rows.

@@ -7,6 +7,7 @@
 namespace heed::detail {
 
 inline constexpr Index largest_width = Index{1} << 20;
+inline constexpr const char* decoder_part = "decoder";  // alone reads some of them
 
 inline void list_width(Fields& f, Index& d) {
   f("d", d, even(2, largest_width), "width of the model");
@@ -32,11 +33,13 @@ inline void list_dropout(Fields& f, Real& dropout) {
 inline void list_tied(Fields& f, bool& tied) {
   f("tied", tied, any_value(),
     "the output layer shares the weights of the embedding, where their widths agree")
+      .used_by(decoder_part)
       .absent(false);
 }
 
 inline void list_copy(Fields& f, bool& copy) {
-  f("copy", copy, any_value(), "words may be copied from the source (pointer-generator)");
+  f("copy", copy, any_value(), "words may be copied from the source (pointer-generator)")
+      .used_by(decoder_part);
 }
 
 }  // namespace heed::detail

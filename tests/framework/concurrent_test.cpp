@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "datasets/text/batch.h"
 #include "framework/ops.h"
 #include "layers/positions.h"
 #include "models/convolutional.h"
@@ -10,6 +11,7 @@
 #include "models/recurrent_seq2seq.h"
 #include "models/transformer.h"
 #include "tests/framework/threads.h"
+#include "tests/models/batch_model.h"
 
 // Many threads of a user call Heed at the same time. Each gets the same bits as when it is alone.
 
@@ -137,8 +139,8 @@ std::vector<Tensor> train(const Options& options, std::uint64_t seed) {
     clear_gradients(model);
     for (std::uint64_t part : {0, 1}) {  // accumulated
       Tape tape;
-      const Variable loss = model.loss(batch_of(seed + 10 * step + part),
-                                       {.label_smoothing = Real(0.1), .ignore = ignored_id});
+      const Variable loss = loss_of(model, batch_of(seed + 10 * step + part),
+                                    {.label_smoothing = Real(0.1), .ignore = ignored_id});
       results.push_back(loss.value());
       tape.backward(loss);
     }
@@ -208,7 +210,7 @@ void add(std::span<const std::vector<Hypothesis>> found, Answers& answers) {
 
 /// What thread `user` computes with a model: searches, samples, scores and a loss, on its own
 /// lines.
-Answers ask(const Seq2Seq& model, int user) {
+Answers ask(const BatchModel& model, int user) {
   Random random(static_cast<std::uint64_t>(user), 12);
   std::vector<std::vector<Id>> sources;
   std::vector<std::vector<Id>> targets;
@@ -233,42 +235,42 @@ Answers ask(const Seq2Seq& model, int user) {
   return answers;
 }
 
-std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> families() {
+std::vector<std::pair<std::string, std::unique_ptr<BatchModel>>> families() {
   Random random(3);
   const Real dropout = Real(0.2);  // decoding does not apply it
   const Index v = 24;
   const Index d = 16;
-  std::vector<std::pair<std::string, std::unique_ptr<Seq2Seq>>> all;
+  std::vector<std::pair<std::string, std::unique_ptr<BatchModel>>> all;
   all.emplace_back(
       "transformer",
-      std::make_unique<Transformer>(
+      of_batches<Transformer>(
           TransformerOptions{
               .vocabulary = v, .d = d, .layers = 2, .heads = 2, .dropout = dropout, .copy = true},
           random));
   all.emplace_back(
       "conv",
-      std::make_unique<ConvS2S>(
+      of_batches<ConvS2S>(
           ConvS2SOptions{.vocabulary = v, .d = d, .layers = 2, .positions = 16, .dropout = dropout},
           random));
   all.emplace_back(
-      "rnn", std::make_unique<RecurrentSeq2Seq>(
+      "rnn", of_batches<RecurrentSeq2Seq>(
                  RecurrentSeq2SeqOptions{.vocabulary = v, .d = d, .dropout = dropout}, random));
-  all.emplace_back("rnn+additive", std::make_unique<RecurrentSeq2Seq>(
-                                       RecurrentSeq2SeqOptions{.vocabulary = v,
-                                                               .d = d,
-                                                               .cell = CellKind::gru,
-                                                               .attention = "additive",
-                                                               .dropout = dropout,
-                                                               .copy = true},
-                                       random));
+  all.emplace_back("rnn+additive",
+                   of_batches<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = v,
+                                                                        .d = d,
+                                                                        .cell = CellKind::gru,
+                                                                        .attention = "additive",
+                                                                        .dropout = dropout,
+                                                                        .copy = true},
+                                                random));
   all.emplace_back("rnn+multi_head",
-                   std::make_unique<RecurrentSeq2Seq>(
+                   of_batches<RecurrentSeq2Seq>(
                        RecurrentSeq2SeqOptions{
                            .vocabulary = v, .d = d, .attention = "multi_head", .dropout = dropout},
                        random));
   all.emplace_back(
       "lm",
-      std::make_unique<LanguageModel>(
+      of_batches<LanguageModel>(
           LanguageModelOptions{
               .vocabulary = v, .d = d, .layers = 2, .heads = 2, .context = 15, .dropout = dropout},
           random));

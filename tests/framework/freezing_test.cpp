@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "framework/kernels/packed.h"
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
 #include "framework/module.h"
@@ -81,7 +82,12 @@ TEST(Frozen, ParametersCostNoProductAndNoInput) {
   for (const FrozenRow& row : frozen_rows()) {
     const Costs trained = costs_of(row, false);
     const Costs frozen = costs_of(row, true);
-    EXPECT_LT(frozen.pieces, trained.pieces) << row.op << ": the gradient is computed";
+    EXPECT_LE(frozen.pieces, trained.pieces) << row.op << ": the gradient is computed";
+    // A product of this size is one piece for OpenBLAS, which is not counted; Heed's own kernel
+    // cuts it.
+    if (kernels::packed_beats_blas) {
+      EXPECT_LT(frozen.pieces, trained.pieces) << row.op << ": the gradient is computed";
+    }
     const std::size_t x = static_cast<std::size_t>(row.inputs[0].size()) * sizeof(Real);
     if (row.releases_x)
       EXPECT_LE(frozen.kept + x, trained.kept) << row.op << ": x is kept";

@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "datasets/text/batch.h"
 #include "framework/ops.h"
 #include "layers/attention/attentions.h"
 #include "optim/optimizer.h"
@@ -38,37 +39,29 @@ const std::string losses_path = HEED_SOURCE_DIR "/tests/golden/losses.txt";
 
 struct Family {
   std::string name;
-  std::function<std::unique_ptr<Seq2Seq>()> make;
+  std::function<std::unique_ptr<BatchModel>()> make;
 };
 
 Family recurrent(const std::string& name, const RecurrentSeq2SeqOptions& options) {
   return {name, [name, options] {
-            return std::make_unique<RecurrentSeq2Seq>(
-                tiny_recurrent({name.c_str(), options}, dropout_share));
+            return of_batches(tiny_recurrent({name.c_str(), options}, dropout_share));
           }};
 }
 
 std::vector<Family> families() {
   std::vector<Family> all = {
       {"transformer, pre-norm",
-       [] {
-         return std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, dropout_share));
-       }},
+       [] { return of_batches(tiny_transformer(NormPlace::pre, dropout_share)); }},
       {"transformer, post-norm",
-       [] {
-         return std::make_unique<Transformer>(tiny_transformer(NormPlace::post, dropout_share));
-       }},
+       [] { return of_batches(tiny_transformer(NormPlace::post, dropout_share)); }},
       {"transformer, copying",
        [] {
-         return std::make_unique<Transformer>(
-             tiny_transformer(NormPlace::pre, dropout_share, tiny_vocabulary, true));
+         return of_batches(tiny_transformer(NormPlace::pre, dropout_share, tiny_vocabulary, true));
        }},
-      {"convolutional, plain",
-       [] { return std::make_unique<ConvS2S>(tiny_convolutional(true, dropout_share)); }},
+      {"convolutional, plain", [] { return of_batches(tiny_convolutional(true, dropout_share)); }},
       {"convolutional, weight norm, tied",
-       [] { return std::make_unique<ConvS2S>(tiny_convolutional(false, dropout_share, 5)); }},
-      {"language model",
-       [] { return std::make_unique<LanguageModel>(tiny_language_model(dropout_share)); }},
+       [] { return of_batches(tiny_convolutional(false, dropout_share, 5)); }},
+      {"language model", [] { return of_batches(tiny_language_model(dropout_share)); }},
   };
   for (const TinyRecurrent& row : tiny_recurrents()) {
     all.push_back(recurrent(row.name, row.options));
@@ -81,7 +74,7 @@ std::vector<Family> families() {
 }
 
 std::vector<double> losses_of(const Family& family) {
-  const std::unique_ptr<Seq2Seq> model = family.make();
+  const std::unique_ptr<BatchModel> model = family.make();
   Adam adam(*model, {.lr = 0.01});
   std::vector<double> losses;
   for (int step = 0; step < steps; ++step) {

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <limits>
 
+#include "datasets/text/batch.h"
 #include "models/decode/decode.h"
 #include "optim/optimizer.h"
 #include "tests/message_of.h"
@@ -160,13 +161,13 @@ TEST(Coverage, CostsWhatIsLookedAtTwice) {
     const Index answers = batch.target.spans.tokens();
     double nats = 0;
     const CrossEntropy mean{.ignore = ignored_id, .nats = &nats};
-    const double training = model.loss(batch, mean).item();
+    const double training = loss_of(model, batch, mean).item();
     const double plain = nats / static_cast<double>(answers);
     set_training(model, false);
-    const double evaluation = model.loss(batch, mean).item();
+    const double evaluation = loss_of(model, batch, mean).item();
     EXPECT_NEAR(plain, evaluation, 1e-5) << row.name << ": what is shown is without it";
     std::vector<AttentionMap> maps;
-    model.logits(batch, &maps);
+    logits_of(model, batch, &maps);
     double repeated = 0;
     for (const Tensor& weights : maps.front().weights) {  // (1, steps, words)
       const Index steps = weights.shape()[1];
@@ -193,7 +194,7 @@ TEST(Copying, LossIsThatOfItsDistribution) {
     const auto model = copier.make();
     set_training(*model, false);
     const Batch batch = make_batch(sources, targets);
-    const Tensor y = model->logits(batch).value();
+    const Tensor y = logits_of(*model, batch).value();
     ASSERT_EQ(to_string(y.shape()), fmt::format("({}, {})", batch.target.spans.rows(), v + 2))
         << copier.name;
     double loss = 0;
@@ -204,7 +205,7 @@ TEST(Copying, LossIsThatOfItsDistribution) {
       EXPECT_NEAR(sum, 1, 1e-5) << copier.name;
       loss -= static_cast<double>(y[row * (v + 2) + batch.gold[row]]);
     }
-    EXPECT_NEAR(model->loss(batch, {.divisor = 1}).item(), loss, 1e-4) << copier.name;
+    EXPECT_NEAR(loss_of(*model, batch, {.divisor = 1}).item(), loss, 1e-4) << copier.name;
     const auto at = [&](Index sentence, Index c) {
       return y[batch.target.spans.begin(sentence) * (v + 2) + c];
     };
@@ -220,24 +221,25 @@ TEST(Copying, UnknownWordsOfOthersChangeNothing) {
     const auto model = copier.make();
     const CrossEntropy summed{.label_smoothing = Real(0.1), .divisor = 1};
     const Batch together = make_batch(sources, targets);
-    const Gradients got = gradients(*model, [&] { return model->loss(together, summed); });
+    const Gradients got = gradients(*model, [&] { return loss_of(*model, together, summed); });
     Gradients expected;
     for (std::size_t i = 0; i < sources.size(); ++i)
       add(expected, gradients(*model, [&] {
-            return model->loss(make_batch({sources[i]}, {targets[i]}), summed);
+            return loss_of(*model, make_batch({sources[i]}, {targets[i]}), summed);
           }));
     expect_close(got, expected, copier.name);
     // Step by step, the second and the third alone.
-    const auto state = model->start(pack(sources));
+    const auto decoder = model->decoder();
+    const auto state = decoder->start(pack(sources));
     const std::vector<Index> chosen = {2, 0};
     const std::vector<Id> first(3, bos_id);
     const std::vector<Id> second = {9, v + 1};
-    model->step(*state, first);
+    state->step(first);
     state->select(chosen);
-    const Tensor stepped = model->step(*state, second);
+    const Tensor stepped = state->step(second);
     for (std::size_t r = 0; r < chosen.size(); ++r) {
       const Batch whole = make_batch({sources[static_cast<std::size_t>(chosen[r])]}, {{second[r]}});
-      const Tensor y = model->logits(whole).value();
+      const Tensor y = logits_of(*model, whole).value();
       const Index columns = y.columns();
       EXPECT_LE(difference(stepped.slice(static_cast<Index>(r), static_cast<Index>(r) + 1)
                                .span()
@@ -315,7 +317,7 @@ TEST(Copying, LearnsToCopyWordsItHasNeverSeen) {
     for (int step = 0; step < 300; ++step) {
       const CopyingTask task = first_words(random);
       Tape tape;
-      tape.backward(model->loss(make_batch(task.sources, task.targets), {}));
+      tape.backward(loss_of(*model, make_batch(task.sources, task.targets), {}));
       adam.step();
       adam.clear_gradients();
     }
@@ -348,7 +350,7 @@ TEST(Copying, NeedsOneVocabularyAndAttentionThatPoints) {
             }),
             "[attention] expected additive attention for coverage; got dot");
   const Transformer plain = tiny_transformer();
-  EXPECT_NE(message_of([&] { plain.start(pack(Lines{{v}})); }), "")
+  EXPECT_NE(message_of([&] { plain.decoder()->start(pack(Lines{{v}})); }), "")
       << "a model that does not copy knows no such id";
 }
 

@@ -1,3 +1,4 @@
+#include "datasets/text/batch.h"
 #include "layers/dropout.h"
 #include "models/decode/generate.h"
 #include "tests/message_of.h"
@@ -6,30 +7,38 @@
 namespace heed {
 namespace {
 
-/// Counts what a model is asked for.
-class Counted : public Seq2Seq {
+/// Counts what a decoder is asked for.
+class Counted : public Decoder {
  public:
-  explicit Counted(const Seq2Seq& model) : model_(model) {}
-  void visit(Visitor&) override {}
-  Index vocabulary() const override { return model_.vocabulary(); }
-  bool reads_source() const override { return model_.reads_source(); }
-  Index longest_output(Index source) const override { return model_.longest_output(source); }
-  Variable loss(const Batch&, const CrossEntropy&) const override { return {}; }
-  Variable logits(const Batch&, std::vector<AttentionMap>*) const override { return {}; }
+  explicit Counted(const Model& model) : decoder_(model.decoder()) {}
+  Index vocabulary() const override { return decoder_->vocabulary(); }
+  bool continues() const override { return decoder_->continues(); }
+  Index longest_output(Index source) const override { return decoder_->longest_output(source); }
+  Variable logits(const Sequences&, const Sequences&, std::vector<AttentionMap>*) const override {
+    return {};
+  }
   std::unique_ptr<DecoderState> start(const Sequences& source) const override {
     ++starts;
-    return model_.start(source);
-  }
-  Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
-    EXPECT_EQ(tokens.size(), 1u);
-    ++steps;
-    return model_.step(state, tokens);
+    return std::make_unique<State>(decoder_->start(source), steps);
   }
   mutable int starts = 0;
   mutable int steps = 0;
 
  private:
-  const Seq2Seq& model_;
+  struct State : DecoderState {
+    State(std::unique_ptr<DecoderState> state, int& steps)
+        : inner(std::move(state)), count(steps) {}
+    Index rows() const override { return inner->rows(); }
+    void select(std::span<const Index> rows) override { inner->select(rows); }
+    Tensor step(std::span<const Id> tokens) override {
+      EXPECT_EQ(tokens.size(), 1u);
+      ++count;
+      return inner->step(tokens);
+    }
+    std::unique_ptr<DecoderState> inner;
+    int& count;
+  };
+  std::unique_ptr<const Decoder> decoder_;
 };
 
 /// A language model that is far from uniform, and never ends a text by itself.
@@ -78,8 +87,8 @@ std::string name_of(const Way& way) {
 constexpr Index sample_length = 25;
 
 /// What decode() draws, as the only sample of its only source.
-std::vector<Id> sample_of(const Seq2Seq& model, const std::vector<Id>& prompt, const Way& way) {
-  return decode(model, prompt,
+std::vector<Id> sample_of(const Decoder& decoder, const std::vector<Id>& prompt, const Way& way) {
+  return decode(decoder, Lines{prompt},
                 {.nbest = 1,
                  .max_length = sample_length,
                  .forbid_unk = way.forbid_unk,
@@ -87,7 +96,7 @@ std::vector<Id> sample_of(const Seq2Seq& model, const std::vector<Id>& prompt, c
                  .temperature = way.temperature,
                  .top_k = way.top_k,
                  .top_p = way.top_p,
-                 .seed = way.seed})[0]
+                 .seed = way.seed})[0][0]
       .ids;
 }
 
@@ -97,21 +106,22 @@ TEST(Generate, GivesTheTokensOfASample) {
   const Transformer transformer = opinionated(3, tiny_vocabulary);
   const ConvS2S convolutional = tiny_convolutional();
   const Transformer copying = tiny_transformer(NormPlace::pre, 0, tiny_vocabulary, true);
-  const std::vector<std::pair<const char*, const Seq2Seq*>> models = {
+  const std::vector<std::pair<const char*, const Model*>> models = {
       {"language model", &lm},
       {"language model that ends", &ending},
       {"transformer", &transformer},
       {"convolutional", &convolutional},
       {"copying", &copying}};
-  for (const auto& [name, model] : models)
+  for (const auto& [name, model] : models) {
+    const auto decoder = model->decoder();
     for (const std::vector<Id>& prompt : random_lines({1, 4, 15}, 12))
       for (const Way& way : ways()) {
         std::vector<Id> heard;
         GenerateOptions o = options_of(way, sample_length);
         o.on_token = [&](Id id) { heard.push_back(id); };
-        const std::vector<Id> got = generate(*model, prompt, o);
+        const std::vector<Id> got = generate(*decoder, prompt, o);
         const std::string what = fmt::format("{}, {}, {}", name, prompt.size(), name_of(way));
-        EXPECT_EQ(got, sample_of(*model, prompt, way)) << what;
+        EXPECT_EQ(got, sample_of(*decoder, prompt, way)) << what;
         EXPECT_EQ(heard, got) << what;
         if (model == &lm) {
           EXPECT_EQ(static_cast<Index>(got.size()), sample_length) << what;
@@ -120,6 +130,7 @@ TEST(Generate, GivesTheTokensOfASample) {
           EXPECT_EQ(std::count(got.begin(), got.end(), unk_id), 0) << what;
         }
       }
+  }
 }
 
 TEST(Generate, WithoutTemperatureSaysTheLikeliestTokenAfterTheLastOfItsContext) {
@@ -176,9 +187,9 @@ TEST(Generate, LeavesTheCallerItsDropout) {
 
 TEST(Generate, WithADecoderPreparesOnce) {
   const LanguageModel lm = opinionated_language_model(6);
-  const Decoder decoder(lm);
+  const auto decoder = lm.decoder();
   for (const std::vector<Id>& prompt : random_lines({2, 9}, 6))
-    EXPECT_EQ(generate(decoder, prompt, {.count = 12}), generate(lm, prompt, {.count = 12}));
+    EXPECT_EQ(generate(*decoder, prompt, {.count = 12}), generate(lm, prompt, {.count = 12}));
 }
 
 TEST(Generate, EndsWhereThePositionsEnd) {

@@ -1,6 +1,7 @@
 #include <map>
 #include <numeric>
 
+#include "datasets/text/batch.h"
 #include "tests/message_of.h"
 #include "tests/models/decoding.h"
 
@@ -12,19 +13,19 @@ namespace {
 struct Family {
   const char* name;
   bool attends;  // to its source
-  std::function<std::unique_ptr<Seq2Seq>(std::uint64_t seed)> make;
+  std::function<std::unique_ptr<BatchModel>(std::uint64_t seed)> make;
 };
 
 template <class Model>
-std::unique_ptr<Seq2Seq> opinionated_model(Model model, std::uint64_t seed) {
+std::unique_ptr<BatchModel> opinionated_model(Model model, std::uint64_t seed) {
   randomize(model, seed);
   for (const auto& [name, p] : parameters(model))
     for (Real& x : p.value().span())
       x *= Real(name == "embedding.weight" ? 3 : 1.5);
-  return std::make_unique<Model>(std::move(model));
+  return of_batches(std::move(model));
 }
 
-std::unique_ptr<Seq2Seq> recurrent_model(const std::string& attention, std::uint64_t seed) {
+std::unique_ptr<BatchModel> recurrent_model(const std::string& attention, std::uint64_t seed) {
   Random random(5);
   return opinionated_model(
       RecurrentSeq2Seq(
@@ -34,8 +35,7 @@ std::unique_ptr<Seq2Seq> recurrent_model(const std::string& attention, std::uint
 
 const std::vector<Family>& families() {
   static const std::vector<Family> all = {
-      {"transformer", true,
-       [](std::uint64_t seed) { return std::make_unique<Transformer>(opinionated(seed)); }},
+      {"transformer", true, [](std::uint64_t seed) { return of_batches(opinionated(seed)); }},
       {"convolutional", true,
        [](std::uint64_t seed) {
          Random random(5);
@@ -214,28 +214,23 @@ TEST(ForbidUnk, LeavesTheBestOfTheOutputsThatDoNotSayIt) {
 
 /// After every word the same probabilities: 0.5 for <unk>, 0.3 for 4, and 0.2 for </s>; with
 /// `copies` 0.25 for <unk>, and as much for the first id beyond the vocabulary.
-class SayingUnk : public Seq2Seq {
+class SayingUnk : public Decoder {
  public:
-  struct State : DecoderState {
-    Index count = 0;
-    Index rows() const override { return count; }
-    void select(std::span<const Index> rows) override { count = static_cast<Index>(rows.size()); }
-  };
   explicit SayingUnk(bool copies) : copies_(copies) {}
-  void visit(Visitor&) override {}
   Index vocabulary() const override { return small_vocabulary; }
   bool copies() const override { return copies_; }
-  Variable loss(const Batch&, const CrossEntropy&) const override { return {}; }
-  Variable logits(const Batch&, std::vector<AttentionMap>*) const override { return {}; }
-  std::unique_ptr<DecoderState> start(const Sequences& source) const override {
-    auto state = std::make_unique<State>();
-    state->count = source.spans.count();
-    return state;
+  Variable logits(const Sequences&, const Sequences&, std::vector<AttentionMap>*) const override {
+    return {};
   }
-  Tensor step(DecoderState& state, std::span<const Id>) const override {
+  std::unique_ptr<DecoderState> start(const Sequences& source) const override {
+    return std::make_unique<State>(*this, source.spans.count());
+  }
+
+ protected:
+  virtual Tensor step(Index rows) const {
     const Index n = small_vocabulary + (copies_ ? 1 : 0);
-    Tensor logits = Tensor::full({state.rows(), n}, never_copied);
-    for (Index r = 0; r < state.rows(); ++r) {
+    Tensor logits = Tensor::full({rows, n}, Seq2Seq::never_copied);
+    for (Index r = 0; r < rows; ++r) {
       Real* const row = logits.data() + r * n;
       row[unk_id] = static_cast<Real>(std::log(copies_ ? 0.25 : 0.5));
       row[4] = static_cast<Real>(std::log(0.3));
@@ -246,6 +241,14 @@ class SayingUnk : public Seq2Seq {
   }
 
  private:
+  struct State : DecoderState {
+    State(const SayingUnk& d, Index n) : decoder(d), count(n) {}
+    Index rows() const override { return count; }
+    void select(std::span<const Index> rows) override { count = std::ssize(rows); }
+    Tensor step(std::span<const Id>) override { return decoder.step(count); }
+    const SayingUnk& decoder;
+    Index count;
+  };
   bool copies_;
 };
 
@@ -282,9 +285,9 @@ TEST(ForbidUnk, TakesTheNextTokenInEveryWayOfDecoding) {
 TEST(ForbidUnk, EndsAnOutputWhereNothingElseMayFollow) {
   struct OnlyUnk : SayingUnk {
     OnlyUnk() : SayingUnk(false) {}
-    Tensor step(DecoderState& state, std::span<const Id>) const override {
-      Tensor logits = Tensor::full({state.rows(), small_vocabulary}, never_copied);
-      for (Index r = 0; r < state.rows(); ++r)
+    Tensor step(Index rows) const override {
+      Tensor logits = Tensor::full({rows, small_vocabulary}, Seq2Seq::never_copied);
+      for (Index r = 0; r < rows; ++r)
         logits[r * small_vocabulary + unk_id] = 0;
       return logits;
     }
@@ -297,11 +300,13 @@ TEST(ForbidUnk, EndsAnOutputWhereNothingElseMayFollow) {
   }
 }
 
-/// A model whose rows can copy words of their own source. The distribution does not depend on the
+/// A decoder whose rows can copy words of their own source. The distribution does not depend on the
 /// words before.
-class CopyingModel : public Seq2Seq {
+class CopyingDecoder : public Decoder {
  public:
   struct State : DecoderState {
+    explicit State(const CopyingDecoder& d) : decoder(d) {}
+    const CopyingDecoder& decoder;
     std::vector<Index> own;  // words that the row's source has beyond the vocabulary
     Index rows() const override { return static_cast<Index>(own.size()); }
     void select(std::span<const Index> rows) override {
@@ -310,21 +315,21 @@ class CopyingModel : public Seq2Seq {
         chosen.push_back(own[row]);
       own = chosen;
     }
+    Tensor step(std::span<const Id> tokens) override { return decoder.step(own, tokens); }
   };
-  void visit(Visitor&) override {}
   Index vocabulary() const override { return small_vocabulary; }
-  Variable loss(const Batch&, const CrossEntropy&) const override { return {}; }
-  Variable logits(const Batch&, std::vector<AttentionMap>*) const override { return {}; }
+  Variable logits(const Sequences&, const Sequences&, std::vector<AttentionMap>*) const override {
+    return {};
+  }
   std::unique_ptr<DecoderState> start(const Sequences& source) const override {
-    auto state = std::make_unique<State>();
+    auto state = std::make_unique<State>(*this);
     for (Index i = 0; i < source.spans.count(); ++i)
       state->own.push_back(source.spans.length(i));
     return state;
   }
   /// As many columns as the row with most words needs. The row's own words and </s> are equally
   /// likely; all else is impossible.
-  Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
-    const auto& own = dynamic_cast<State&>(state).own;
+  virtual Tensor step(const std::vector<Index>& own, std::span<const Id> tokens) const {
     const Index n = small_vocabulary + *std::max_element(own.begin(), own.end());
     Tensor logits = Tensor::full({static_cast<Index>(tokens.size()), n}, Real(-1e30));
     for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -343,7 +348,7 @@ class CopyingModel : public Seq2Seq {
 TEST(Decode, SaysWordsThatOnlyTheSourceHas) {
   for (const bool sample : {false, true})
     for (Index n : {0, 1}) {
-      const CopyingModel model;
+      const CopyingDecoder model;
       // The first source has one word of its own, the second four, the third none: it can only end.
       const auto found = decode(model, Lines{{5}, {4, 4, 4, 4}, {}},
                                 {.beam = 7,
@@ -374,10 +379,9 @@ TEST(Decode, SaysWordsThatOnlyTheSourceHas) {
 }
 
 TEST(Decode, EndsWithAModelOfNoNumbers) {
-  struct Broken : CopyingModel {
-    Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
-      return Tensor::full({state.rows(), static_cast<Index>(small_vocabulary + 0 * tokens.size())},
-                          value);
+  struct Broken : CopyingDecoder {
+    Tensor step(const std::vector<Index>& own, std::span<const Id>) const override {
+      return Tensor::full({std::ssize(own), small_vocabulary}, value);
     }
     Real value = 0;
   };
@@ -404,7 +408,7 @@ TEST(DecodeOptions, AreCheckedAndSayWhatIsWrong) {
 
   const auto lm = families()[5].make(1);
   const Lines sources = {{4, 5}};
-  const auto expect = [&](const Seq2Seq& model, const DecodeOptions& o,
+  const auto expect = [&](const BatchModel& model, const DecodeOptions& o,
                           const std::string& message) {
     try {
       decode(model, sources, o);
@@ -475,7 +479,7 @@ TEST(DecodeOptions, AreListedAsAConfigurationKeepsThem) {
 }
 
 TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {
-  const CopyingModel model;
+  const CopyingDecoder model;
   const auto longest = [&](const DecodeOptions& o) {
     std::size_t most = 0;
     for (const Hypothesis& h : decode_one(model, std::vector<Id>(30, 5), o))
@@ -501,12 +505,12 @@ TEST(Decode, StopsWhereOutputsUsuallyDoUnlessToldOtherwise) {
 // Given targets ----------------------------------------------------------------------------------
 
 /// The log probability of each token of `gold` after those before it.
-std::vector<double> token_log_probabilities(const Seq2Seq& model, const std::vector<Id>& source,
+std::vector<double> token_log_probabilities(const DecoderOf& decoder, const std::vector<Id>& source,
                                             const std::vector<Id>& gold) {
   std::vector<double> result;
-  std::vector<Id> prefix = output_so_far(model, {});
+  std::vector<Id> prefix = output_so_far(decoder, {});
   for (Id id : gold) {
-    const auto log_p = log_probabilities(full_logits(model, source, prefix));
+    const auto log_p = log_probabilities(full_logits(decoder, source, prefix));
     result.push_back(log_p[static_cast<std::size_t>(id)]);
     prefix.push_back(id);
   }

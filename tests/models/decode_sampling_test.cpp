@@ -1,6 +1,7 @@
 #include <map>
 #include <numeric>
 
+#include "datasets/text/special_ids.h"
 #include "framework/random.h"
 #include "models/decode/internal/search.h"
 #include "tests/models/decoding.h"
@@ -127,12 +128,12 @@ void normalise(Probabilities& next) {
 }
 
 /// What sampling may draw after `ids`, by its definition.
-Probabilities next_probabilities(const Seq2Seq& model, const std::vector<Id>& source,
+Probabilities next_probabilities(const DecoderOf& decoder, const std::vector<Id>& source,
                                  const std::vector<Id>& ids, const DecodeOptions& o) {
   const std::vector<double> log_p =
-      log_probabilities(full_logits(model, source, output_so_far(model, ids)));
+      log_probabilities(full_logits(decoder, source, output_so_far(decoder, ids)));
   Probabilities next;
-  for (Id id = eos_id; id < model.vocabulary(); ++id) {
+  for (Id id = eos_id; id < decoder->vocabulary(); ++id) {
     std::vector<Id> longer = ids;
     if (id != eos_id) longer.push_back(id);
     const bool ruled_out = id == eos_id ? static_cast<Index>(ids.size()) < o.min_length
@@ -157,14 +158,14 @@ Probabilities next_probabilities(const Seq2Seq& model, const std::vector<Id>& so
 
 /// The probability of every output under sampling with `o`. An output that ended has </s>, so that
 /// it differs from the same output cut.
-std::map<std::vector<Id>, double> exact(const Seq2Seq& model, const std::vector<Id>& source,
+std::map<std::vector<Id>, double> exact(const DecoderOf& decoder, const std::vector<Id>& source,
                                         const DecodeOptions& o) {
   std::map<std::vector<Id>, double> all;
   std::vector<std::pair<std::vector<Id>, double>> open = {{{}, 1}};
   while (!open.empty()) {
     const auto [ids, probability] = open.back();
     open.pop_back();
-    const Probabilities next = next_probabilities(model, source, ids, o);
+    const Probabilities next = next_probabilities(decoder, source, ids, o);
     if (next.empty()) all[ids] += probability;
     for (const auto& [p, id] : next) {
       std::vector<Id> longer = ids;
@@ -212,14 +213,14 @@ void expect_frequencies(const std::map<std::vector<Id>, double>& expected,
     EXPECT_TRUE(expected.contains(ids)) << what << ": an impossible output";
 }
 
-std::vector<std::unique_ptr<Seq2Seq>> models_to_sample() {
-  std::vector<std::unique_ptr<Seq2Seq>> models;
-  models.push_back(std::make_unique<Transformer>(opinionated(2)));
+std::vector<std::unique_ptr<BatchModel>> models_to_sample() {
+  std::vector<std::unique_ptr<BatchModel>> models;
+  models.push_back(of_batches(opinionated(2)));
   Random random(4);
   LanguageModel lm({.vocabulary = small_vocabulary, .d = 16, .layers = 1, .heads = 2, .context = 8},
                    random);
   randomize(lm, 3);
-  models.push_back(std::make_unique<LanguageModel>(std::move(lm)));
+  models.push_back(of_batches(std::move(lm)));
   return models;
 }
 

@@ -1,3 +1,4 @@
+#include "datasets/text/batch.h"
 #include "tests/message_of.h"
 #include "tests/models/decoding.h"
 
@@ -8,10 +9,10 @@ namespace {
 
 /// Decodes step by step, selecting rows in between, and compares each row's logits with the whole
 /// forward pass over what it has read.
-void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
+void expect_cache_exact(const DecoderOf& decoder, const Lines& sources,
                         const std::vector<std::vector<Index>>& selections,
                         const std::string& what) {
-  const auto state = model.start(pack(sources));
+  const auto state = decoder->start(pack(sources));
   Lines sentences = sources;
   Lines prefixes(sources.size());
   ASSERT_EQ(state->rows(), static_cast<Index>(sources.size())) << what;
@@ -22,15 +23,16 @@ void expect_cache_exact(const Seq2Seq& model, const Lines& sources,
       prefix.push_back(t == 0 ? bos_id
                               : first_free_id +
                                     static_cast<Id>(random.below(static_cast<std::uint64_t>(
-                                        model.vocabulary() - first_free_id))));
+                                        decoder->vocabulary() - first_free_id))));
       tokens.push_back(prefix.back());
     }
-    const Tensor logits = model.step(*state, tokens);
-    ASSERT_EQ(to_string(logits.shape()), fmt::format("({}, {})", tokens.size(), model.vocabulary()))
+    const Tensor logits = state->step(tokens);
+    ASSERT_EQ(to_string(logits.shape()),
+              fmt::format("({}, {})", tokens.size(), decoder->vocabulary()))
         << what << ", step " << t;
     for (std::size_t r = 0; r < prefixes.size(); ++r)
       EXPECT_LE(difference(logits.slice(static_cast<Index>(r), static_cast<Index>(r) + 1).span(),
-                           full_logits(model, sentences[r], prefixes[r])),
+                           full_logits(decoder, sentences[r], prefixes[r])),
                 10 * close)
           << what << ", step " << t << ", row " << r;
     state->select(selections[t]);
@@ -154,7 +156,7 @@ TEST(Decode, EndsWhereThePositionsEndAndPromisesNoMore) {
   const std::string refused =
       "[decode] expected max_length and min_length of at most 6, the positions of the model; got ";
   const struct {
-    const Seq2Seq& model;
+    const Model& model;
     Index min_length;
     Index max_length;
     std::size_t longest;
@@ -176,7 +178,7 @@ TEST(Decode, EndsWhereThePositionsEndAndPromisesNoMore) {
           .beam = 2, .min_length = row.min_length, .max_length = row.max_length, .sample = sample};
       std::size_t longest = 0;
       const std::string message = message_of([&] {
-        for (const auto& best : decode(row.model, sources, o))
+        for (const auto& best : decode(*row.model.decoder(), sources, o))
           for (const Hypothesis& h : best)
             longest = std::max(longest, h.ids.size());
       });
@@ -190,12 +192,12 @@ TEST(Cache, NeedsATokenForEachRow) {
   const Transformer transformer = tiny_transformer();
   const LanguageModel lm = tiny_language_model();
   const ConvS2S convolutional = tiny_convolutional();
-  for (const Seq2Seq* model :
-       {static_cast<const Seq2Seq*>(&transformer), static_cast<const Seq2Seq*>(&lm),
-        static_cast<const Seq2Seq*>(&convolutional)}) {
-    const auto state = model->start(pack(Lines{{5, 6}, {7}}));
+  for (const Model* model :
+       std::initializer_list<const Model*>{&transformer, &lm, &convolutional}) {
+    const auto decoder = model->decoder();
+    const auto state = decoder->start(pack(Lines{{5, 6}, {7}}));
     const std::vector<Id> one = {bos_id};
-    EXPECT_EQ(message_of([&] { model->step(*state, one); }),
+    EXPECT_EQ(message_of([&] { state->step(one); }),
               "[step] expected a token for each of 2 rows; got 1");
   }
 }
@@ -235,15 +237,15 @@ TEST(BeamSearch, FindsTheBestOfAllOutputsWithABeamAsWideAsTheyAre) {
 }
 
 /// Every continuation of the live hypotheses by one token, which may be </s>.
-std::vector<Hypothesis> continuations(const Seq2Seq& model, const std::vector<Id>& source,
+std::vector<Hypothesis> continuations(const DecoderOf& decoder, const std::vector<Id>& source,
                                       const std::vector<Hypothesis>& live, const DecodeOptions& o) {
   std::vector<Hypothesis> all;
   for (const Hypothesis& h : live) {
     const bool may_end = static_cast<Index>(h.ids.size()) >= o.min_length;
     std::vector<Id> prefix = h.ids;
     prefix.insert(prefix.begin(), bos_id);
-    const std::vector<double> p = log_probabilities(full_logits(model, source, prefix));
-    for (Id id = eos_id; id < model.vocabulary(); ++id) {
+    const std::vector<double> p = log_probabilities(full_logits(decoder, source, prefix));
+    for (Id id = eos_id; id < decoder->vocabulary(); ++id) {
       if (id == eos_id && !may_end) continue;
       if (id == unk_id && o.forbid_unk) continue;
       Hypothesis longer = h;
@@ -258,7 +260,7 @@ std::vector<Hypothesis> continuations(const Seq2Seq& model, const std::vector<Id
 /// Beam search of one source by its definition and without a cache. Of all continuations of the
 /// prefixes the `beam` best are kept. Those that end are finished; the others go on until none is
 /// left or the length is reached.
-std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>& source,
+std::vector<Hypothesis> plain_search(const DecoderOf& decoder, const std::vector<Id>& source,
                                      const DecodeOptions& o) {
   const auto by_probability = [](const Hypothesis& a, const Hypothesis& b) {
     return a.log_probability > b.log_probability;
@@ -270,7 +272,7 @@ std::vector<Hypothesis> plain_search(const Seq2Seq& model, const std::vector<Id>
   std::vector<Hypothesis> live = {{}};
   std::vector<Hypothesis> finished;
   for (Index length = 0; length < o.max_length; ++length) {
-    std::vector<Hypothesis> all = continuations(model, source, live, o);
+    std::vector<Hypothesis> all = continuations(decoder, source, live, o);
     std::sort(all.begin(), all.end(), by_probability);
     all.resize(std::min(all.size(), static_cast<std::size_t>(o.beam)));
     live.clear();
@@ -326,7 +328,7 @@ TEST(BeamSearch, KeepsTheBestPrefixesOfEachStep) {
 
 /// Gives 4 5 </s> with a probability of nearly 1. The other tokens after <s> are improbable, and
 /// the output ends after them.
-class SureModel : public Seq2Seq {
+class SureDecoder : public Decoder {
  public:
   struct State : DecoderState {
     std::vector<Index> lengths;
@@ -337,25 +339,24 @@ class SureModel : public Seq2Seq {
         chosen.push_back(lengths[row]);
       lengths = chosen;
     }
+    Tensor step(std::span<const Id> tokens) override {
+      Tensor logits = Tensor::full({static_cast<Index>(tokens.size()), 20}, 0);
+      for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const Index length = lengths[i]++;
+        const bool on_path = length == 0 || (length < 8 && tokens[i] == 4);
+        logits[static_cast<Index>(i) * 20 + (on_path && length < 7 ? 4 : eos_id)] = 12;
+      }
+      return logits;
+    }
   };
-  void visit(Visitor&) override {}
   Index vocabulary() const override { return 20; }
-  Variable loss(const Batch&, const CrossEntropy&) const override { return {}; }
-  Variable logits(const Batch&, std::vector<AttentionMap>*) const override { return {}; }
+  Variable logits(const Sequences&, const Sequences&, std::vector<AttentionMap>*) const override {
+    return {};
+  }
   std::unique_ptr<DecoderState> start(const Sequences& source) const override {
     auto state = std::make_unique<State>();
     state->lengths.assign(static_cast<std::size_t>(source.spans.count()), 0);
     return state;
-  }
-  Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
-    auto& lengths = dynamic_cast<State&>(state).lengths;
-    Tensor logits = Tensor::full({static_cast<Index>(tokens.size()), 20}, 0);
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      const Index length = lengths[i]++;
-      const bool on_path = length == 0 || (length < 8 && tokens[i] == 4);
-      logits[static_cast<Index>(i) * 20 + (on_path && length < 7 ? 4 : eos_id)] = 12;
-    }
-    return logits;
   }
 };
 
@@ -378,7 +379,7 @@ TEST(BeamSearch, ReordersTheStatesOfRecurrentModels) {
 TEST(BeamSearch, DoesNotEndWithPoorOutputsBecauseTheyEndedFirst) {
   // Seven times 4, then </s>, each with probability 1 / (1 + 19 exp -12) > 0.9998. After any other
   // token an output ends, so that five poor outputs have ended long before the good one.
-  const auto found = decode(SureModel(), Lines{{4}}, {.beam = 5, .length_penalty = Real(0.6)});
+  const auto found = decode(SureDecoder(), Lines{{4}}, {.beam = 5, .length_penalty = Real(0.6)});
   EXPECT_EQ(found[0][0].ids, std::vector<Id>(7, 4));
 }
 

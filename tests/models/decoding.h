@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include "datasets/text/batch.h"
 #include "models/decode/decode.h"
 #include "tests/models/tiny.h"
 
@@ -11,24 +12,36 @@
 
 namespace heed {
 
+/// A decoder, or that of a model.
+class DecoderOf {
+ public:
+  DecoderOf(const Decoder& decoder) : decoder_(decoder) {}  // NOLINT: meant to convert
+  DecoderOf(const Model& model)                             // NOLINT: meant to convert
+      : made_(model.decoder()), decoder_(*made_) {}
+  const Decoder& operator*() const { return decoder_; }
+  const Decoder* operator->() const { return &decoder_; }
+
+ private:
+  std::unique_ptr<const Decoder> made_;
+  const Decoder& decoder_;
+};
+
 /// Logits after `prefix` (see output_so_far), from the whole forward pass over it alone:
 /// (vocabulary).
-inline std::vector<Real> full_logits(const Seq2Seq& model, const std::vector<Id>& source,
+inline std::vector<Real> full_logits(const DecoderOf& decoder, const std::vector<Id>& source,
                                      const std::vector<Id>& prefix) {
-  Batch batch;
-  if (model.reads_source()) batch.source = pack(Lines{source});
   Lines input = {prefix};
   // the text so far
-  if (!model.reads_source()) input[0].insert(input[0].begin(), source.begin(), source.end());
-  batch.target = pack(input);
-  const Tensor logits = model.logits(batch).value();
+  if (decoder->continues()) input[0].insert(input[0].begin(), source.begin(), source.end());
+  const Sequences sources = decoder->continues() ? Sequences{} : pack(Lines{source});
+  const Tensor logits = decoder->logits(sources, pack(input)).value();
   return logits.slice(logits.rows() - 1, logits.rows()).to_vector();
 }
 
-/// What the model reads of its output: <s> and the ids. A language model reads no <s>; it goes on
+/// What a decoder reads of its output: <s> and the ids. A language model reads no <s>; it goes on
 /// from its text.
-inline std::vector<Id> output_so_far(const Seq2Seq& model, std::vector<Id> ids) {
-  if (model.reads_source()) ids.insert(ids.begin(), bos_id);
+inline std::vector<Id> output_so_far(const DecoderOf& decoder, std::vector<Id> ids) {
+  if (!decoder->continues()) ids.insert(ids.begin(), bos_id);
   return ids;
 }
 
@@ -70,7 +83,7 @@ inline bool repeats(const std::vector<Id>& ids, Index n) {
 }
 
 /// sum_i log min(1, sum_j p_ij) of one output, from the maps of a pass over it alone.
-inline double direct_coverage(const Seq2Seq& model, const std::vector<Id>& source,
+inline double direct_coverage(const DecoderOf& decoder, const std::vector<Id>& source,
                               const Hypothesis& h) {
   const auto n = static_cast<Index>(source.size());
   const auto m = static_cast<Index>(h.ids.size()) + (h.ended ? 1 : 0);
@@ -79,9 +92,7 @@ inline double direct_coverage(const Seq2Seq& model, const std::vector<Id>& sourc
     std::vector<Id> target = h.ids;
     target.insert(target.begin(), bos_id);
     target.resize(static_cast<std::size_t>(m));
-    model.logits(
-        {.source = pack(Lines{source}), .target = pack(Lines{target}), .gold = {}, .lines = {}},
-        &maps);
+    decoder->logits(pack(Lines{source}), pack(Lines{target}), &maps);
   }
   double sum = 0;
   for (Index i = 0; i < n; ++i) {
@@ -100,7 +111,7 @@ inline double direct_coverage(const Seq2Seq& model, const std::vector<Id>& sourc
 /// Every possible output, best first. An output of max_length words is cut there; all others end
 /// with
 /// </s>. Last come those that were stuck: no token might follow, and they were too short to end.
-inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector<Id>& source,
+inline std::vector<Hypothesis> enumerate(const DecoderOf& decoder, const std::vector<Id>& source,
                                          const DecodeOptions& o) {
   std::vector<Hypothesis> all;
   std::vector<Hypothesis> stuck;
@@ -109,11 +120,11 @@ inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector
     std::vector<Hypothesis> next;
     for (const Hypothesis& h : open) {
       const std::vector<double> p =
-          log_probabilities(full_logits(model, source, output_so_far(model, h.ids)));
+          log_probabilities(full_logits(decoder, source, output_so_far(decoder, h.ids)));
       const bool may_end = static_cast<Index>(h.ids.size()) >= o.min_length;
       if (may_end) all.push_back({h.ids, h.log_probability + p[eos_id], 0, true});
       bool goes_on = false;
-      for (Id id = o.forbid_unk ? unk_id + 1 : unk_id; id < model.vocabulary(); ++id) {
+      for (Id id = o.forbid_unk ? unk_id + 1 : unk_id; id < decoder->vocabulary(); ++id) {
         Hypothesis longer = h;
         longer.ids.push_back(id);
         longer.log_probability += p[static_cast<std::size_t>(id)];
@@ -129,7 +140,8 @@ inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector
     for (Hypothesis& h : *list) {
       h.score = score_of(h.log_probability, h.ids.size() + (h.ended ? 1 : 0),
                          static_cast<double>(o.length_penalty));
-      if (o.coverage_penalty > 0) h.score += o.coverage_penalty * direct_coverage(model, source, h);
+      if (o.coverage_penalty > 0)
+        h.score += o.coverage_penalty * direct_coverage(decoder, source, h);
     }
     std::sort(list->begin(), list->end(),
               [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
@@ -138,9 +150,9 @@ inline std::vector<Hypothesis> enumerate(const Seq2Seq& model, const std::vector
   return all;
 }
 
-inline std::vector<Hypothesis> decode_one(const Seq2Seq& model, const std::vector<Id>& source,
+inline std::vector<Hypothesis> decode_one(const DecoderOf& decoder, const std::vector<Id>& source,
                                           const DecodeOptions& o, std::uint64_t number = 0) {
-  return decode(model, Lines{source}, o, std::span(&number, 1)).front();
+  return decode(*decoder, Lines{source}, o, std::span(&number, 1)).front();
 }
 
 inline void expect_same(const std::vector<Hypothesis>& got, std::span<const Hypothesis> expected,

@@ -12,57 +12,57 @@
 #include "models/language_model.h"
 #include "models/recurrent_seq2seq.h"
 #include "models/transformer.h"
+#include "tests/models/batch_model.h"
 
 namespace heed {
 namespace {
 
 struct Family {
   const char* name;
-  bool reads_source;
-  std::function<std::unique_ptr<Seq2Seq>(Random&)> make;
+  std::function<std::unique_ptr<BatchModel>(Random&)> make;
 };
 
 template <class Model, class Options>
-std::unique_ptr<Seq2Seq> made(const Options& options, Random& random) {
-  return std::make_unique<Model>(options, random);
+std::unique_ptr<BatchModel> made(const Options& options, Random& random) {
+  return of_batches<Model>(options, random);
 }
 
 const std::vector<Family> families = {
-    {"transformer", true,
+    {"transformer",
      [](Random& r) {
        return made<Transformer>(
            TransformerOptions{.vocabulary = 20, .d = 8, .layers = 1, .heads = 2}, r);
      }},
-    {"lm", false,
+    {"lm",
      [](Random& r) {
        return made<LanguageModel>(
            LanguageModelOptions{.vocabulary = 20, .d = 8, .layers = 1, .heads = 2, .context = 9},
            r);
      }},
-    {"rnn", true,
+    {"rnn",
      [](Random& r) {
        return made<RecurrentSeq2Seq>(RecurrentSeq2SeqOptions{.vocabulary = 20, .d = 8}, r);
      }},
-    {"rnn+additive", true,
+    {"rnn+additive",
      [](Random& r) {
        return made<RecurrentSeq2Seq>(
            RecurrentSeq2SeqOptions{.vocabulary = 20, .d = 8, .attention = "additive"}, r);
      }},
-    {"conv", true,
+    {"conv",
      [](Random& r) {
        return made<ConvS2S>(ConvS2SOptions{.vocabulary = 20, .d = 8, .layers = 1, .positions = 20},
                             r);
      }},
 };
 
-TEST(HostileModels, VocabulariesWithoutTheMarksAreRefused) {
+TEST(HostileModels, EmptyVocabulariesAreRefused) {
   Random random(1);
   EXPECT_THROW(
-      LanguageModel({.vocabulary = 2, .d = 8, .layers = 1, .heads = 2, .context = 4}, random),
+      LanguageModel({.vocabulary = 0, .d = 8, .layers = 1, .heads = 2, .context = 4}, random),
       Error);
-  EXPECT_THROW(Transformer({.vocabulary = 3, .d = 8, .layers = 1, .heads = 2}, random), Error);
-  EXPECT_THROW(RecurrentSeq2Seq({.vocabulary = 3, .d = 8}, random), Error);
-  EXPECT_THROW(ConvS2S({.vocabulary = 3, .d = 8, .layers = 1}, random), Error);
+  EXPECT_THROW(Transformer({.vocabulary = 0, .d = 8, .layers = 1, .heads = 2}, random), Error);
+  EXPECT_THROW(RecurrentSeq2Seq({.vocabulary = 0, .d = 8}, random), Error);
+  EXPECT_THROW(ConvS2S({.vocabulary = 0, .d = 8, .layers = 1}, random), Error);
   EXPECT_THROW(
       LanguageModel({.vocabulary = 9, .d = 8, .layers = 1, .heads = 2, .context = 0}, random),
       Error);
@@ -80,12 +80,12 @@ TEST(HostileModels, IdsThatDoNotFitTheirSpansAreRefused) {
     const auto model = family.make(random);
     for (const Ids& ids : wrong_ids) {
       const Sequences wrong{ids, spans};
-      const Sequences source = family.reads_source ? right : Sequences{};
-      EXPECT_THROW(model->start(wrong), Error) << family.name;
+      const Sequences source = model->reads_source() ? right : Sequences{};
+      EXPECT_THROW(model->decoder()->start(wrong), Error) << family.name;
       EXPECT_THROW(model->loss({source, wrong, right.ids, {}}, {}), Error) << family.name;
       EXPECT_THROW(model->loss({source, right, ids, {}}, {}), Error) << family.name << ", gold";
       EXPECT_THROW(model->logits({source, wrong, right.ids, {}}), Error) << family.name;
-      if (family.reads_source) {
+      if (model->reads_source()) {
         EXPECT_THROW(model->logits({wrong, right, right.ids, {}}), Error) << family.name;
       }
     }
@@ -97,7 +97,8 @@ TEST(HostileModels, RowsThatAreNotThereAreRefused) {
   for (const Family& family : families) {
     Random random(1);
     const auto model = family.make(random);
-    const auto state = model->start(pack(lines));
+    const auto decoder = model->decoder();
+    const auto state = decoder->start(pack(lines));
     for (const Index row : {Index{-1}, Index{2}, Index{1} << 40}) {
       const std::vector<Index> rows{0, row};
       EXPECT_THROW(state->select(rows), Error) << family.name << ", row " << row;

@@ -1,3 +1,4 @@
+#include "datasets/text/special_ids.h"
 #include "datasets/text/text_windows.h"
 #include "optim/optimizer.h"
 #include "tests/models/decoding.h"
@@ -33,7 +34,7 @@ LanguageModel trained_on_periods() {
   Adam adam(model, {.lr = 1e-2});
   for (int step = 0; step < 150; ++step) {
     Tape tape;
-    tape.backward(model.loss(windows.next(), {}));
+    tape.backward(loss_of(model, windows.next(), {}));
     adam.step();
     adam.clear_gradients();
   }
@@ -60,11 +61,12 @@ const std::vector<DecodingRow>& decoding_rows() {
 
 /// The likeliest tokens, by start() and step().
 std::vector<Id> by_steps(const LanguageModel& model, const std::vector<Id>& text, Index count) {
-  const auto state = model.start(pack({std::vector<Id>(text.begin(), text.end() - 1)}));
+  const auto decoder = model.decoder();
+  const auto state = decoder->start(pack({std::vector<Id>(text.begin(), text.end() - 1)}));
   std::vector<Id> out;
   Id latest = text.back();
   for (Index i = 0; i < count; ++i) {
-    const Tensor logits = model.step(*state, std::span(&latest, 1));
+    const Tensor logits = state->step(std::span(&latest, 1));
     latest = static_cast<Id>(std::max_element(logits.data(), logits.data() + logits.size()) -
                              logits.data());
     out.push_back(latest);
@@ -115,6 +117,7 @@ TEST(LanguageModel, ScoresTheTextItWasTrainedOn) {
 TEST(LanguageModel, SeesTheLastTokensOfItsContext) {
   constexpr Index context = 9;
   const LanguageModel model = tiny_language_model(0, context);
+  const auto decoder = model.decoder();
   const std::vector<std::vector<Index>> selections = {{0, 1, 2, 3}, {3, 2, 1, 0}, {0, 0, 2, 3},
                                                       {1, 3, 0},    {2, 1, 0, 0}, {0, 1, 2, 3}};
   for (const std::vector<Index>& lengths : {std::vector<Index>{0, 4, 8, 9},
@@ -124,7 +127,7 @@ TEST(LanguageModel, SeesTheLastTokensOfItsContext) {
                                             {20, 21, 22, 23},
                                             {0, 0, 0, 0}}) {
     Lines texts = random_lines(lengths, 41);
-    const auto state = model.start(pack(texts));
+    const auto state = decoder->start(pack(texts));
     Random random(17);
     for (const std::vector<Index>& chosen : selections) {
       std::vector<Id> tokens;
@@ -132,7 +135,7 @@ TEST(LanguageModel, SeesTheLastTokensOfItsContext) {
         text.push_back(first_free_id + static_cast<Id>(random.below(20)));
         tokens.push_back(text.back());
       }
-      const Tensor logits = model.step(*state, tokens);
+      const Tensor logits = state->step(tokens);
       for (std::size_t r = 0; r < texts.size(); ++r) {
         const auto seen =
             std::min<std::ptrdiff_t>(context, static_cast<std::ptrdiff_t>(texts[r].size()));
@@ -166,7 +169,7 @@ TEST(LanguageModel, NeedsATextToGoOnFrom) {
       "a language model goes on from a text: expected at least one token; got none in source 1";
   EXPECT_EQ(message([&] { decode(model, texts, {}); }), "[decode] " + wanted);
   EXPECT_EQ(message([&] { decode(model, texts, {.sample = true}); }), "[decode] " + wanted);
-  EXPECT_EQ(message([&] { Decoder{model}(texts, {}); }), "[decode] " + wanted);
+  EXPECT_EQ(message([&] { decode(*model.decoder(), texts, {}); }), "[decode] " + wanted);
   EXPECT_EQ(message([&] { score_targets(model, texts, texts); }), "[score_targets] " + wanted);
   EXPECT_EQ(decode(tiny_transformer(), texts, {}).size(), 2u)
       << "an empty source is one to a model that reads sources";

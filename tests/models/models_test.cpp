@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "datasets/text/batch.h"
 #include "framework/freezing.h"
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
@@ -13,7 +14,7 @@ namespace {
 // What every model promises. Family says what differs between the models.
 struct Family {
   std::string name;
-  std::function<std::unique_ptr<Seq2Seq>(Real dropout)> make;
+  std::function<std::unique_ptr<BatchModel>(Real dropout)> make;
   bool reads_source;
   bool attends = true;
 };
@@ -22,31 +23,24 @@ const std::vector<Family>& families() {
   static const std::vector<Family> all = [] {
     std::vector<Family> some = {
         {"transformer, pre-norm",
-         [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::pre, p)); },
-         true},
+         [](Real p) { return of_batches(tiny_transformer(NormPlace::pre, p)); }, true},
         {"transformer, post-norm",
-         [](Real p) { return std::make_unique<Transformer>(tiny_transformer(NormPlace::post, p)); },
-         true},
+         [](Real p) { return of_batches(tiny_transformer(NormPlace::post, p)); }, true},
         {"transformer, copying",
          [](Real p) {
-           return std::make_unique<Transformer>(
-               tiny_transformer(NormPlace::pre, p, tiny_vocabulary, true));
+           return of_batches(tiny_transformer(NormPlace::pre, p, tiny_vocabulary, true));
          },
          true},
-        {"convolutional",
-         [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p)); }, true},
+        {"convolutional", [](Real p) { return of_batches(tiny_convolutional(true, p)); }, true},
         {"convolutional, normalised and tied",
-         [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(false, p)); }, true},
+         [](Real p) { return of_batches(tiny_convolutional(false, p)); }, true},
         {"convolutional, kernel of 5",
-         [](Real p) { return std::make_unique<ConvS2S>(tiny_convolutional(true, p, 5)); }, true},
-        {"language model",
-         [](Real p) { return std::make_unique<LanguageModel>(tiny_language_model(p)); }, false},
+         [](Real p) { return of_batches(tiny_convolutional(true, p, 5)); }, true},
+        {"language model", [](Real p) { return of_batches(tiny_language_model(p)); }, false},
     };
     for (const TinyRecurrent& row : tiny_recurrents())
-      some.push_back(
-          {row.name,
-           [row](Real p) { return std::make_unique<RecurrentSeq2Seq>(tiny_recurrent(row, p)); },
-           true, !row.options.attention.empty()});
+      some.push_back({row.name, [row](Real p) { return of_batches(tiny_recurrent(row, p)); }, true,
+                      !row.options.attention.empty()});
     return some;
   }();
   return all;
@@ -151,7 +145,7 @@ TEST(Models, ASourceOfNothingIsNoNaN) {
   for (const Family& family : families()) {
     if (!family.reads_source) continue;
     const auto made = family.make(0);
-    Seq2Seq& model = *made;
+    const BatchModel& model = *made;
     const Lines targets = random_lines({2, 3}, 1);
     const Lines sources = random_lines({0, 4}, 2);
     const Batch batch = make_batch(sources, targets);
@@ -162,9 +156,9 @@ TEST(Models, ASourceOfNothingIsNoNaN) {
       ASSERT_TRUE(std::isfinite(x));
     expect_close(rows_of(logits, batch.target.spans, 1), model.logits(other).value(),
                  family.name + ": its neighbour");
-    const Gradients got = gradients(model, [&] { return model.loss(batch, summed); });
-    Gradients sum = gradients(model, [&] { return model.loss(other, summed); });
-    add(sum, gradients(model,
+    const Gradients got = gradients(*made, [&] { return model.loss(batch, summed); });
+    Gradients sum = gradients(*made, [&] { return model.loss(other, summed); });
+    add(sum, gradients(*made,
                        [&] { return model.loss(make_batch({sources[0]}, {targets[0]}), summed); }));
     expect_close(got, sum, family.name);
   }
@@ -388,28 +382,28 @@ TEST(Models, SeeNothingOfWhatComesLater) {
 TEST(Models, RefuseSizesThatDoNotFit) {
   Random random(1);
   EXPECT_EQ(message_of([&] { Transformer({.vocabulary = 0, .d = 8}, random); }),
-            "[transformer] expected vocabulary of at least 4, the marks among them; got 0");
+            "[transformer] expected vocabulary of at least 1; got 0");
   EXPECT_EQ(message_of([&] { Transformer({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
             "[transformer] expected layers of at least 1; got 0");
   EXPECT_EQ(message_of([&] { LanguageModel({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
             "[lm] expected layers of at least 1; got 0");
   EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 0, .d = 8}, random); }),
-            "[conv] expected vocabulary of at least 4, the marks among them; got 0");
+            "[conv] expected vocabulary of at least 1; got 0");
   EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 9, .d = 8, .kernel = 4}, random); }),
             "[conv] expected kernel above 0 and odd; got 4");
   EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 9, .d = 8, .positions = 0}, random); }),
             "[conv] expected positions of at least 1; got 0");
   const auto convolutional = tiny_convolutional(true, 0, 3, 4);
   EXPECT_EQ(message_of([&] {
-              convolutional.logits(make_batch(random_lines({5}, 1), random_lines({3}, 1)));
+              logits_of(convolutional, make_batch(random_lines({5}, 1), random_lines({3}, 1)));
             }),
             "[positions] expected positions of at most 4; got 5");
   EXPECT_EQ(message_of([&] {
-              convolutional.logits(make_batch(random_lines({4}, 1), random_lines({4}, 1)));
+              logits_of(convolutional, make_batch(random_lines({4}, 1), random_lines({4}, 1)));
             }),
             "[positions] expected positions of at most 4; got 5");
   const auto model = tiny_language_model(0, 4);
-  EXPECT_EQ(message_of([&] { model.logits(make_batch({}, random_lines({4}, 1))); }),
+  EXPECT_EQ(message_of([&] { logits_of(model, make_batch({}, random_lines({4}, 1))); }),
             "[positions] expected positions of at most 4; got 5");
 }
 

@@ -8,12 +8,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "datasets/text/batch.h"
 #include "framework/module.h"
 #include "framework/ops.h"
 #include "models/convolutional.h"
 #include "models/language_model.h"
 #include "models/recurrent_seq2seq.h"
 #include "models/transformer.h"
+#include "tests/models/batch_model.h"
 
 // Small models, which tests can also compute in a second way, and batches for them.
 

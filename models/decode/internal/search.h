@@ -9,26 +9,22 @@ namespace heed {
 
 /// The arguments of decode(), checked.
 struct Decoding {
-  const Seq2Seq& model;
+  DecodingStart start;
+  const Decoder* decoder;  // with `sources`, for coverage; null: only the start is known
   std::span<const std::vector<Id>> sources;
   const DecodeOptions& options;
-  std::vector<Index> most;  // tokens of an output for each source
-  std::shared_ptr<const Prepared> prepared;
 };
 
-/// The state with one row for each source, and the token that its first step feeds: <s>, or for a
-/// language model the last token of the text. (In training a language model sees no <s>.)
-struct Beginning {
-  std::unique_ptr<DecoderState> state;
-  std::vector<Id> tokens;
-};
-Beginning begin(const Decoding& decoding);
+/// The state with one row for each source, and the token that its first step feeds: <s>, or the
+/// last token of a text that is continued. (In training a language model sees no <s>.)
+DecodingStart begin(const Decoder& decoder, std::span<const std::vector<Id>> sources,
+                    const SpecialIds& special);
 /// Throws Error when an option is out of its range, or options contradict each other.
 void check_options(const DecodeOptions& options);
-/// Throws Error when the model is a language model and a text is empty.
-void check_texts(const char* op, const Seq2Seq& model, std::span<const std::vector<Id>> sources);
-std::vector<std::vector<Hypothesis>> beam_search(const Decoding& decoding);
-std::vector<std::vector<Hypothesis>> draw_samples(const Decoding& decoding,
+/// Throws Error when outputs continue texts and a text is empty.
+void check_texts(const char* op, const Decoder& decoder, std::span<const std::vector<Id>> sources);
+std::vector<std::vector<Hypothesis>> beam_search(Decoding& decoding);
+std::vector<std::vector<Hypothesis>> draw_samples(Decoding& decoding,
                                                   std::span<const std::uint64_t> numbers);
 
 /// False for Seq2Seq::never_copied and for what rule_out() marks, also after a log sum was
@@ -47,7 +43,7 @@ double penalised(double log_probability, std::size_t length, Real alpha);
 
 /// A given output, for a pass with teacher forcing.
 struct Forced {
-  std::span<const Id> source;  // for a language model: the text before
+  std::span<const Id> source;  // or the text before
   std::span<const Id> target;  // without <s> and </s>
   bool ended;                  // </s> follows it
 };
@@ -55,7 +51,8 @@ struct Forced {
 /// attention of target token j to source token i: the mean over the heads of the last layer that
 /// attends. A sum over j below 1e-6 counts as 1e-6. Throws Error when the model does not attend to
 /// a source.
-std::vector<double> coverage(const Seq2Seq& model, std::span<const Forced> outputs);
+std::vector<double> coverage(const Decoder& decoder, std::span<const Forced> outputs,
+                             const SpecialIds& special);
 
 /// A token and its logit; `weight` is proportional to its probability.
 struct TokenChoice {
@@ -72,7 +69,7 @@ Id draw(std::span<const TokenChoice> choices, double u);
 inline RandomKey sample_key(std::uint64_t seed, std::uint64_t number, std::uint64_t sample) {
   return {seed, mix(number, sample)};
 }
-/// Draws the token that follows `ids` in the sample of this key; pad_id where every token is ruled
+/// Draws the token that follows `ids` in the sample of this key; <pad> where every token is ruled
 /// out. Replaces the logits of what is ruled out.
 Id draw_next(std::span<const Id> ids, RandomKey key, const DecodeOptions& options,
              std::span<Real> logits);

@@ -157,7 +157,7 @@ Variable StepDecoder::prompt(const std::vector<EncoderLayer>& layers, const Vari
 }
 
 Tensor StepDecoder::step(Tensor& x, std::span<const Tensor> memory, const Spans& memory_spans,
-                         std::span<const Index> sentence) {
+                         std::span<const Index> sources) {
   const Index rows = x.rows();
   cache.extend();
   std::size_t caches = 0;
@@ -168,7 +168,7 @@ Tensor StepDecoder::step(Tensor& x, std::span<const Tensor> memory, const Spans&
   }
   const std::vector<kernels::KeyList> past = cache.keys();
   std::vector<kernels::KeyList> source;
-  for (Index i : sentence)
+  for (const Index i : sources)
     source.push_back({nullptr, memory_spans.begin(i), memory_spans.length(i)});
   model_.sublayers = sublayers_.data();
   Tensor logits({rows, model_.scores.out});

@@ -86,10 +86,10 @@ class StepDecoder {
   Variable prompt(const std::vector<EncoderLayer>& layers, const Variable& x, const Spans& spans);
 
   /// Computes one more position. x (rows, d): embeddings, which are replaced by the output of the
-  /// last norm. memory: what StepWeights::remember() gave; row r sees the keys of source
-  /// sentence[r]. Returns logits (rows, vocabulary).
+  /// last norm. memory: what StepWeights::remember() gave; row r sees the keys of sequence
+  /// sources[r]. Returns logits (rows, vocabulary).
   Tensor step(Tensor& x, std::span<const Tensor> memory = {}, const Spans& memory_spans = {},
-              std::span<const Index> sentence = {});
+              std::span<const Index> sources = {});
 
   KeyValueCache cache;
 

@@ -35,8 +35,7 @@ double dropout_factor(Real p, RandomKey key, Index i);
 double logistic(double x);
 double tanh_gelu(double x);
 
-// Attention
-// ----------------------------------------------------------------------------------------
+// Attention --------------------------------------------------------------------------------------
 Reference attention_of(const Attention& options);  // without dropout; q, k and v may be joined
 Reference dot_scores_of(const Pairing& p);
 Reference additive_scores_of(const Pairing& p);  // three inputs, or five with coverage
@@ -50,9 +49,8 @@ Reference sum_by_distance_of(Index reach, const Pairing& p);
 Reference linear_attention_of(const Pairing& p);
 Reference rotary_of(const Spans& spans, const Rotary& options);
 
-// Recurrences
-// -------------------------------------------------------------------------------------- Without
-// dropout. Of the inputs, those past the weight may be missing.
+// Recurrences ------------------------------------------------------------------------------------
+// Without dropout. Of the inputs, those past the weight may be missing.
 Reference elman_of(const Recurrence& options);      // x, weight, bias, h0
 Reference lstm_of(const Recurrence& options);       // x, weight, bias, h0, c0
 Reference norm_lstm_of(const Recurrence& options);  // x, weight, gain, cell gain and bias, h0, c0

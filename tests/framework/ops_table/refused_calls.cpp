@@ -176,7 +176,7 @@ const std::vector<HostileCall> attention_calls{
     {"copy_probability",
      CALL(copy_probability(Tensor({9}), ids({0, 1}), ids({0, 1, 2}),
            {.queries = three, .keys = three})),
-     "[copy_probability] expected a token for each of 3 keys and 3 queries; got (2,) and (3,)"},
+     "[copy_probability] expected an id for each of 3 keys and 3 queries; got (2,) and (3,)"},
     {"by_distance", CALL(by_distance(q, 2, {.queries = three, .keys = three})),
      "[by_distance] expected a table (3, 1 heads * 5); got (3, 8)"},
     {"by_distance", CALL(by_distance(q, -1, {.queries = three, .keys = three})),

@@ -42,8 +42,7 @@ using Reference = std::function<Expected(std::span<const Tensor> inputs)>;
 
 /// Which tests read a row.
 /// - small: values, gradients against differences, frozen inputs, hostile operands
-/// - large: values alone, such as those of infinities, of many elements or of an op without
-/// gradient
+/// - large: values alone: of infinities, of many elements, or of an op without gradient
 /// - divided: the same bits on any number of threads; the work is cut into several pieces
 /// - timed: none; benchmarks/ops_bench times it
 enum class Size { small, large, divided, timed };
