@@ -9,6 +9,7 @@
 
 #include "datasets/corpora/internal/dates.h"
 #include "datasets/corpora/internal/grammar.h"
+#include "datasets/corpora/internal/reviews.h"
 #include "datasets/corpora/internal/summarization.h"
 #include "framework/error.h"
 #include "framework/nearest.h"
@@ -114,11 +115,10 @@ class Corpus final : public PairSource {
 };
 
 template <class Example>
-CorpusKind endless(const char* name, const char* help, bool unseen_words = false) {
+CorpusKind endless(const char* name, const char* help) {
   return {
       .name = name,
       .help = help,
-      .unseen_words = unseen_words,
       .open =
           [name](Split split, std::uint64_t seed) {
             return std::make_unique<Corpus<Example>>(name, split, seed);
@@ -126,16 +126,25 @@ CorpusKind endless(const char* name, const char* help, bool unseen_words = false
   };
 }
 
+CorpusKind with_unseen_words(CorpusKind kind) {
+  kind.unseen_words = true;
+  return kind;
+}
+CorpusKind labelled(CorpusKind kind) {
+  kind.labelled = true;
+  return kind;
+}
+
 Registry<CorpusKind> all_corpora() {
-  const bool unseen_words = true;
   return {"corpus",
           {endless<Translation>("translation", "English sentences of 3 to 30 words in French"),
-           endless<Report>("summarization", "news reports of 60 to 150 words and their headlines",
-                           unseen_words),
+           with_unseen_words(endless<Report>(
+               "summarization", "news reports of 60 to 150 words and their headlines")),
            endless<Date>("dates", "dates in common styles and in ISO 8601, each digit a word"),
            endless<Reverse>("reverse", "4 to 16 letters in reverse order"),
            endless<Copy>("copy", "4 to 16 letters and the same again"),
-           endless<Sort>("sort", "4 to 16 letters in the order of the alphabet")}};
+           endless<Sort>("sort", "4 to 16 letters in the order of the alphabet"),
+           labelled(endless<Review>("reviews", "reviews of films, each negative or positive"))}};
 }
 
 }  // namespace

@@ -35,7 +35,11 @@ struct CorpusKind {
 /// - translation: an English sentence of 3 to 30 words and its French translation, from a grammar;
 /// - summarization: a report of 60 to 150 words and the headline of its most important event. An
 ///   eighth of the made-up names, and of the numbers from 20 on, occur in valid and test only
-///   (summarization.h).
+///   (summarization.h);
+/// - reviews: a review of a film in 8 to 40 words, and its label, negative or positive. Which of
+/// its
+///   two opinions counts, and whether it is negated, depends on the order of the words, as
+///   internal/reviews.h says (labelled).
 Registry<CorpusKind>& corpora();
 
 namespace toy {

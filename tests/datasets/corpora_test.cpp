@@ -79,9 +79,11 @@ TEST(Toy, UnknownNamesListTheKnown) {
 
 TEST(Corpora, HaveARowEach) {
   std::set<string> helps;
-  for (const char* name : {"translation", "summarization", "dates", "reverse", "copy", "sort"}) {
+  for (const char* name :
+       {"translation", "summarization", "dates", "reverse", "copy", "sort", "reviews"}) {
     const CorpusKind& row = corpora().at(name);
     EXPECT_EQ(row.unseen_words, row.name == "summarization");
+    EXPECT_EQ(row.labelled, row.name == "reviews");
     EXPECT_TRUE(!row.help.empty() && helps.insert(row.help).second) << name;
     EXPECT_EQ(row.open(Split::valid, 3)->at(5), open(name, Split::valid, 3)->at(5));
   }
