@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "datasets/metrics/internal/lines.h"
+#include "datasets/metrics/item_counts.h"
 #include "datasets/metrics/metrics.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
@@ -23,6 +24,7 @@ namespace heed {
 namespace {
 
 constexpr int orders = BleuCounts::orders;
+constexpr std::size_t row_width = 2 + 2 * orders;  // of bleu_items()
 using Counts = std::array<StringMap<Index>, orders>;
 
 const std::vector<std::string> smoothings{"exp", "floor", "add-k", "none"};
@@ -211,6 +213,34 @@ BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::stri
                         BleuOptions options) {
   options.effective_order = true;
   return corpus_bleu(std::span(&hypothesis, 1), columns(references), options);
+}
+
+ItemCounts bleu_items(std::span<const BleuCounts> lines, Index references) {
+  ItemCounts items(row_width, references);
+  for (const BleuCounts& line : lines) {
+    std::array<double, row_width> row{};
+    row[0] = static_cast<double>(line.sys_len);
+    row[1] = static_cast<double>(line.ref_len);
+    for (std::size_t n = 0; n < orders; ++n) {
+      row[2 + n] = static_cast<double>(line.matches[n]);
+      row[2 + orders + n] = static_cast<double>(line.totals[n]);
+    }
+    items.add(row);
+  }
+  return items;
+}
+
+BleuScore bleu_of_sum(std::span<const double> sum, Index references, const BleuOptions& options) {
+  check(sum.size() == row_width, "bleu", "expected a row of {} counts; got {}", row_width,
+        sum.size());
+  BleuCounts counts;
+  counts.sys_len = static_cast<Index>(sum[0]);
+  counts.ref_len = static_cast<Index>(sum[1]);
+  for (std::size_t n = 0; n < orders; ++n) {
+    counts.matches[n] = static_cast<Index>(sum[2 + n]);
+    counts.totals[n] = static_cast<Index>(sum[2 + orders + n]);
+  }
+  return bleu_score(counts, references, options);
 }
 
 MetricScore metric_score(const BleuScore& s) {

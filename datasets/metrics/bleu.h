@@ -11,6 +11,7 @@
 namespace heed {
 
 class Fields;        // framework/fields.h
+class ItemCounts;    // item_counts.h
 struct MetricScore;  // metrics.h
 
 struct BleuOptions {
@@ -76,5 +77,11 @@ BleuScore sentence_bleu(const std::string& hypothesis, std::span<const std::stri
 
 /// The figure "score".
 MetricScore metric_score(const BleuScore& score);
+
+/// The counts of each line as rows (sys_len, ref_len, 4 matches, 4 totals), and the score of a sum
+/// of such rows. Throws Error as corpus_bleu().
+ItemCounts bleu_items(std::span<const BleuCounts> lines, Index references = 1);
+BleuScore bleu_of_sum(std::span<const double> sum, Index references = 1,
+                      const BleuOptions& options = {});
 
 }  // namespace heed

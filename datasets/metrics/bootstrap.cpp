@@ -8,22 +8,30 @@
 
 namespace heed {
 
-std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int samples,
-                                   std::uint64_t seed, const BleuOptions& options) {
-  check(!lines.empty() && samples > 0, "bootstrap", "expected lines and samples; got {} and {}",
-        lines.size(), samples);
+std::vector<double> bootstrap(const Metric& metric, const ItemCounts& items, int samples,
+                              std::uint64_t seed, const AnyOptions& options) {
+  check(metric.of_sum != nullptr, "bootstrap",
+        "expected a metric with counts of each item; {} has none", metric.name);
+  check(items.size() > 0 && samples > 0, "bootstrap", "expected lines and samples; got {} and {}",
+        items.size(), samples);
   std::vector<double> scores;
+  std::vector<std::size_t> drawn(items.size());
   for (int i = 0; i < samples; ++i) {
     Random random(seed, static_cast<std::uint64_t>(i));
-    BleuCounts sum;
-    for (std::size_t j = 0; j < lines.size(); ++j)
-      sum += lines[random.below(lines.size())];
-    scores.push_back(bleu_score(sum, 1, options).score);
+    for (std::size_t& item : drawn)
+      item = random.below(items.size());
+    scores.push_back(metric.main_of_sum(items.sum(drawn), items, options));
   }
   return scores;
 }
 
-PairedDifference paired_difference(std::span<const double> a, std::span<const double> b) {
+std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int samples,
+                                   std::uint64_t seed, const BleuOptions& options) {
+  return bootstrap(metrics().at("bleu"), bleu_items(lines), samples, seed, options);
+}
+
+PairedDifference paired_difference(std::span<const double> a, std::span<const double> b,
+                                   bool higher_is_better) {
   check(!a.empty() && a.size() == b.size(), "bootstrap",
         "expected as many scores of either system; got {} and {}", a.size(), b.size());
   PairedDifference result;
@@ -32,7 +40,7 @@ PairedDifference paired_difference(std::span<const double> a, std::span<const do
     const double difference = a[i] - b[i];
     differences.push_back(difference);
     result.mean += difference;
-    if (difference > 0) result.wins += 1;
+    if (higher_is_better ? difference > 0 : difference < 0) result.wins += 1;
     if (difference == 0) result.wins += 0.5;
   }
   const auto n = static_cast<double>(a.size());

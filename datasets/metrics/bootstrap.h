@@ -5,17 +5,23 @@
 #include <vector>
 
 #include "datasets/metrics/bleu.h"
+#include "datasets/metrics/metrics.h"
 
 namespace heed {
 
-/// The BLEU of `samples` resampled test sets (Koehn 2004, "Statistical significance tests for
-/// machine translation evaluation", section 4). Each has as many lines as the original, drawn with
-/// replacement.
+/// The scores of `samples` resampled test sets (Koehn 2004, "Statistical significance tests for
+/// machine translation evaluation", section 4). Each has as many items as the original, drawn with
+/// replacement. The score is the first main figure of the metric.
 ///
-/// The lines of set i depend on the number of lines, the seed and i alone. So the scores i of two
-/// systems are of the same lines and can be compared.
+/// The items of set i depend on the number of items, the seed and i alone. So the scores i of two
+/// systems are of the same items and can be compared, whatever the metric.
 ///
-/// Throws Error when there are no lines or no samples.
+/// `items` are those of metric.counts. Throws Error when there are no items or no samples, or when
+/// the metric has no counts.
+std::vector<double> bootstrap(const Metric& metric, const ItemCounts& items, int samples,
+                              std::uint64_t seed, const AnyOptions& options);
+
+/// The same of BLEU, for lines of one reference.
 std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int samples,
                                    std::uint64_t seed, const BleuOptions& options = {});
 
@@ -25,11 +31,13 @@ struct PairedDifference {
   // The middle 95 % of the differences lie in [low, high].
   double low = 0;
   double high = 0;
-  double wins = 0;  // the share of sets on which a is better, 0 to 1; a tie counts half
+  // The share of sets on which a is better, 0 to 1; a tie counts half.
+  double wins = 0;
   /// Whether [low, high] excludes 0: the same system is better on all of the middle 95 %.
   bool significant() const { return low > 0 || high < 0; }
 };
 /// Throws Error when there are no scores, or not as many of one system as of the other.
-PairedDifference paired_difference(std::span<const double> a, std::span<const double> b);
+PairedDifference paired_difference(std::span<const double> a, std::span<const double> b,
+                                   bool higher_is_better = true);
 
 }  // namespace heed

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "datasets/metrics/internal/lines.h"
+#include "datasets/metrics/item_counts.h"
 #include "datasets/metrics/metrics.h"
 #include "datasets/metrics/tokenize.h"
 #include "datasets/metrics/version.h"
@@ -15,6 +16,9 @@
 namespace heed {
 
 namespace {
+
+// of chrf_items()
+constexpr std::size_t row_width = 3 * (ChrfCounts::char_orders + ChrfCounts::word_orders);
 
 bool is_punctuation(char32_t c) {
   return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
@@ -156,6 +160,29 @@ ChrfScore corpus_chrf(std::span<const std::string> hypotheses,
 ChrfScore sentence_chrf(const std::string& hypothesis, std::span<const std::string> references,
                         const ChrfOptions& options) {
   return corpus_chrf(std::span(&hypothesis, 1), columns(references), options);
+}
+
+ItemCounts chrf_items(std::span<const ChrfCounts> lines, Index references) {
+  ItemCounts items(row_width, references);
+  for (const ChrfCounts& line : lines) {
+    std::vector<double> row;
+    for (const Overlap& order : line.orders)
+      for (const Index count : {order.hypothesis, order.reference, order.matches})
+        row.push_back(static_cast<double>(count));
+    items.add(row);
+  }
+  return items;
+}
+
+ChrfScore chrf_of_sum(std::span<const double> sum, Index references, const ChrfOptions& options) {
+  check(sum.size() == row_width, "chrf", "expected a row of {} counts; got {}", row_width,
+        sum.size());
+  ChrfCounts counts;
+  for (std::size_t n = 0; n < counts.orders.size(); ++n)
+    counts.orders[n] = {.hypothesis = static_cast<Index>(sum[3 * n]),
+                        .reference = static_cast<Index>(sum[3 * n + 1]),
+                        .matches = static_cast<Index>(sum[3 * n + 2])};
+  return chrf_score(counts, references, options);
 }
 
 MetricScore metric_score(const ChrfScore& s) {

@@ -11,6 +11,7 @@
 namespace heed {
 
 class Fields;        // framework/fields.h
+class ItemCounts;    // item_counts.h
 struct MetricScore;  // metrics.h
 
 struct ChrfOptions {
@@ -67,5 +68,11 @@ ChrfScore sentence_chrf(const std::string& hypothesis, std::span<const std::stri
 
 /// The figure "score".
 MetricScore metric_score(const ChrfScore& score);
+
+/// The counts of each line as rows (hypothesis, reference and matches of each order), and the score
+/// of a sum of such rows.
+ItemCounts chrf_items(std::span<const ChrfCounts> lines, Index references = 1);
+ChrfScore chrf_of_sum(std::span<const double> sum, Index references = 1,
+                      const ChrfOptions& options = {});
 
 }  // namespace heed

@@ -9,6 +9,7 @@
 
 namespace heed {
 
+class ItemCounts;    // item_counts.h
 struct MetricScore;  // metrics.h
 
 /// The share of lines, 0 to 1, that equal their reference byte for byte.
@@ -35,5 +36,10 @@ inline double exact_match(std::span<const std::string> hypotheses,
 /// - the numbers of lines differ.
 MetricScore exact_score(std::span<const std::string> hypotheses,
                         std::span<const std::vector<std::string>> references);
+
+/// Each line as a row (1 where it equals a reference, 1), and the score of a sum of such rows.
+ItemCounts exact_items(std::span<const std::string> hypotheses,
+                       std::span<const std::vector<std::string>> references);
+MetricScore exact_of_sum(std::span<const double> sum, Index references = 1);
 
 }  // namespace heed

@@ -2,6 +2,7 @@
 
 #include "datasets/metrics/bleu.h"
 #include "datasets/metrics/chrf.h"
+#include "datasets/metrics/classification.h"
 #include "datasets/metrics/exact.h"
 #include "datasets/metrics/internal/lines.h"
 #include "datasets/metrics/rouge.h"
@@ -14,42 +15,113 @@ namespace {
 
 using Lines = std::span<const std::string>;
 using References = std::span<const std::vector<std::string>>;
+using Sum = std::span<const double>;
 
-std::vector<Metric> rows() {
+Index count(References references) { return std::ssize(references); }
+
+Metric bleu_row() {
+  return by_counts({
+      .name = "bleu",
+      .help = "BLEU, 0 to 100: n-grams of words, as sacrebleu counts them",
+      .options = BleuOptions{},
+      .line =
+          [](const std::string& hypothesis, Lines references, const AnyOptions& o) {
+            return metric_score(sentence_bleu(hypothesis, references, o.as<BleuOptions>()));
+          },
+      .counts =
+          [](Lines hypotheses, References references, const AnyOptions& o) {
+            return bleu_items(bleu_counts(hypotheses, references, o.as<BleuOptions>()),
+                              count(references));
+          },
+      .of_sum =
+          [](Sum sum, const ItemCounts& of, const AnyOptions& o) {
+            return metric_score(bleu_of_sum(sum, of.references(), o.as<BleuOptions>()));
+          },
+  });
+}
+
+Metric chrf_row() {
+  return by_counts({
+      .name = "chrf",
+      .help = "chrF or chrF++, 0 to 100: n-grams of characters, as sacrebleu counts them",
+      .options = ChrfOptions{},
+      .counts =
+          [](Lines hypotheses, References references, const AnyOptions& o) {
+            return chrf_items(chrf_counts(hypotheses, references, o.as<ChrfOptions>()),
+                              count(references));
+          },
+      .of_sum =
+          [](Sum sum, const ItemCounts& of, const AnyOptions& o) {
+            return metric_score(chrf_of_sum(sum, of.references(), o.as<ChrfOptions>()));
+          },
+  });
+}
+
+Metric rouge_row() {
+  return by_counts({
+      .name = "rouge",
+      .help = "ROUGE-1, 2, 3, L and Lsum, 0 to 1: means over lines, for summaries",
+      .options = RougeOptions{},
+      .main = {"rouge1.fmeasure", "rouge2.fmeasure", "rouge3.fmeasure", "rougeL.fmeasure",
+               "rougeLsum.fmeasure"},
+      .counts =
+          [](Lines hypotheses, References references, const AnyOptions& o) {
+            return rouge_items(rouge_lines(hypotheses, references, o.as<RougeOptions>()),
+                               count(references));
+          },
+      .of_sum =
+          [](Sum sum, const ItemCounts& of, const AnyOptions& o) {
+            return metric_score(rouge_of_sum(sum), of.references(), o.as<RougeOptions>());
+          },
+  });
+}
+
+Metric exact_row() {
+  return by_counts({
+      .name = "exact",
+      .help = "the share of lines that equal a reference, 0 to 1",
+      .in_percent = true,
+      .counts = [](Lines hypotheses, References references,
+                   const AnyOptions&) { return exact_items(hypotheses, references); },
+      .of_sum = [](Sum sum, const ItemCounts& of,
+                   const AnyOptions&) { return exact_of_sum(sum, of.references()); },
+  });
+}
+
+Metric accuracy_row() {
+  return by_counts({
+      .name = "accuracy",
+      .help = "the share of labels that are right, 0 to 1",
+      .scored = Scored::labels,
+      .in_percent = true,
+      .counts = [](Lines predicted, References gold,
+                   const AnyOptions&) { return accuracy_counts(predicted, gold); },
+      .of_sum = [](Sum sum, const ItemCounts& of,
+                   const AnyOptions&) { return accuracy_score(sum, of); },
+  });
+}
+
+Metric macro_f1_row() {
+  return by_counts({
+      .name = "macro_f1",
+      .help = "F1 of labels, 0 to 1: the mean over classes, as scikit-learn computes it",
+      .scored = Scored::labels,
+      .in_percent = true,
+      .counts = [](Lines predicted, References gold,
+                   const AnyOptions&) { return macro_f1_counts(predicted, gold); },
+      .of_sum = [](Sum sum, const ItemCounts& of,
+                   const AnyOptions&) { return macro_f1_score(sum, of); },
+  });
+}
+
+Metric confusion_row() {
   return {
-      {.name = "bleu",
-       .help = "BLEU, 0 to 100: n-grams of words, as sacrebleu counts them",
-       .options = BleuOptions{},
-       .corpus =
-           [](Lines hypotheses, References references, const AnyOptions& o) {
-             return metric_score(corpus_bleu(hypotheses, references, o.as<BleuOptions>()));
-           },
-       .line =
-           [](const std::string& hypothesis, Lines references, const AnyOptions& o) {
-             return metric_score(sentence_bleu(hypothesis, references, o.as<BleuOptions>()));
-           }},
-      {.name = "chrf",
-       .help = "chrF or chrF++, 0 to 100: n-grams of characters, as sacrebleu counts them",
-       .options = ChrfOptions{},
-       .corpus =
-           [](Lines hypotheses, References references, const AnyOptions& o) {
-             return metric_score(corpus_chrf(hypotheses, references, o.as<ChrfOptions>()));
-           }},
-      {.name = "rouge",
-       .help = "ROUGE-1, 2, 3, L and Lsum, 0 to 1: means over lines, for summaries",
-       .options = RougeOptions{},
-       .main = {"rouge1.fmeasure", "rouge2.fmeasure", "rouge3.fmeasure", "rougeL.fmeasure",
-                "rougeLsum.fmeasure"},
-       .corpus =
-           [](Lines hypotheses, References references, const AnyOptions& o) {
-             const auto& options = o.as<RougeOptions>();
-             return metric_score(mean_rouge(hypotheses, references, options),
-                                 static_cast<Index>(references.size()), options);
-           }},
-      {.name = "exact",
-       .help = "the share of lines that equal a reference, 0 to 1",
-       .corpus = [](Lines hypotheses, References references,
-                    const AnyOptions&) { return exact_score(hypotheses, references); }},
+      .name = "confusion",
+      .help = "how many labels of each class were taken for each",
+      .scored = Scored::labels,
+      .main = {"right"},
+      .corpus = [](Lines predicted, References gold,
+                   const AnyOptions&) { return confusion_score(predicted, gold); },
   };
 }
 
@@ -76,7 +148,8 @@ void check_effect(const Fields& fields, const MetricOptions& values) {
 }  // namespace
 
 Registry<Metric>& metrics() {
-  static Registry<Metric> table("metric", rows());
+  static Registry<Metric> table("metric", {bleu_row(), chrf_row(), rouge_row(), exact_row(),
+                                           accuracy_row(), macro_f1_row(), confusion_row()});
   return table;
 }
 
@@ -95,6 +168,33 @@ MetricScore Metric::score_line(const std::string& hypothesis,
                                const AnyOptions& with) const {
   if (line) return line(hypothesis, references, with);
   return corpus(std::span(&hypothesis, 1), columns(references), with);
+}
+
+std::vector<double> Metric::item_scores(Lines hypotheses, References references,
+                                        const AnyOptions& with) const {
+  check_aligned(name.c_str(), hypotheses, references);
+  std::vector<double> scores;
+  std::vector<std::string> of_item(references.size());
+  for (std::size_t i = 0; i < hypotheses.size(); ++i) {
+    for (std::size_t r = 0; r < references.size(); ++r)
+      of_item[r] = references[r][i];
+    scores.push_back(score_line(hypotheses[i], of_item, with).at(main.at(0)));
+  }
+  return scores;
+}
+
+double Metric::main_of_sum(std::span<const double> sum, const ItemCounts& of,
+                           const AnyOptions& with) const {
+  return of_sum(sum, of, with).at(main.at(0));
+}
+
+Metric by_counts(Metric metric) {
+  metric.corpus = [counts = metric.counts, of_sum = metric.of_sum](
+                      Lines hypotheses, References references, const AnyOptions& options) {
+    const ItemCounts items = counts(hypotheses, references, options);
+    return of_sum(items.sum(), items, options);
+  };
+  return metric;
 }
 
 AnyOptions metric_options(const Metric& metric, const MetricOptions& values) {

@@ -2,16 +2,19 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "datasets/metrics/classification.h"
+#include "datasets/metrics/item_counts.h"
 #include "framework/fields.h"
 #include "framework/registry.h"
 
-// All metrics of lines of text, by name. To add one is to write it and its row in metrics.cpp, or,
-// in a program, metrics().add({.name = "...", ...}).
+// All metrics of lines of text and of labels, by name. To add one is to write it and its row in
+// metrics.cpp, or, in a program, metrics().add({.name = "...", ...}).
 
 namespace heed {
 
@@ -26,6 +29,7 @@ struct MetricScore {
   std::vector<Figure> figures;  // in the order in which they are printed
   std::string signature;        // how it was computed: options, number of references, version
   std::string text;             // for people: whole lines, each with its end
+  std::optional<Confusion> confusion = std::nullopt;  // of the metric of this name
 
   /// The value of a figure. Throws Error that lists all names where there is none of that name.
   double at(std::string_view name) const;
@@ -33,6 +37,9 @@ struct MetricScore {
 
 /// The values of options by the names of their fields: {{"tokenize", "char"}, {"lowercase", true}}.
 using MetricOptions = std::map<std::string, FieldValue>;
+
+/// What a metric scores: lines of text, or the names of classes, one a line.
+enum class Scored { texts, labels };
 
 /// A row of metrics(). Any number of threads may use one at the same time.
 struct Metric {
@@ -44,21 +51,45 @@ struct Metric {
   using Line = std::function<MetricScore(
       const std::string& hypothesis, std::span<const std::string> references, const AnyOptions&)>;
 
+  /// What the score of any items of a test set can be computed from.
+  using Counts = std::function<ItemCounts(std::span<const std::string> hypotheses,
+                                          std::span<const std::vector<std::string>> references,
+                                          const AnyOptions& options)>;
+  /// The score of items whose rows have this sum. `of`: where the rows are from.
+  using OfSum = std::function<MetricScore(std::span<const double> sum, const ItemCounts& of,
+                                          const AnyOptions& options)>;
+
   std::string name;
-  std::string help;      // one line
+  std::string help;  // one line
+  Scored scored = Scored::texts;
   AnyOptions options{};  // the defaults; their type is the one that the functions take
   bool higher_is_better = true;
+  bool in_percent = false;  // its main figures are shares, which people read in per cent
   /// The figures that tell most. Systems are compared by the first one.
   std::vector<std::string> main = {"score"};
-  Corpus corpus;
+  Corpus corpus{};
   /// The score of one line. Without it a line is scored as a corpus of one line.
   Line line{};
+  /// Without them there is no bootstrap() of the metric.
+  Counts counts{};
+  OfSum of_sum{};
 
   MetricScore score_line(const std::string& hypothesis, std::span<const std::string> references,
                          const AnyOptions& with) const;
+  /// The first main figure of each line alone.
+  std::vector<double> item_scores(std::span<const std::string> hypotheses,
+                                  std::span<const std::vector<std::string>> references,
+                                  const AnyOptions& with) const;
+  /// The first main figure of a sum of rows of `of`.
+  double main_of_sum(std::span<const double> sum, const ItemCounts& of,
+                     const AnyOptions& with) const;
 };
 
-/// bleu, chrf, rouge, exact, and what a program adds.
+/// A row whose corpus is scored by its counts and of_sum, so that it and bootstrap() agree.
+Metric by_counts(Metric metric);
+
+/// Of texts bleu, chrf, rouge and exact; of labels accuracy, macro_f1 and confusion; and what a
+/// program adds.
 Registry<Metric>& metrics();
 
 /// The options of a metric: its defaults, with these values.

@@ -7,6 +7,7 @@
 #include "datasets/metrics/internal/lcs.h"
 #include "datasets/metrics/internal/lines.h"
 #include "datasets/metrics/internal/porter.h"
+#include "datasets/metrics/item_counts.h"
 #include "datasets/metrics/metrics.h"
 #include "datasets/metrics/overlap.h"
 #include "datasets/metrics/tokenize.h"
@@ -24,6 +25,9 @@ constexpr PrecisionRecall RougeScore::*parts[] = {&RougeScore::rouge1, &RougeSco
                                                   &RougeScore::rouge3, &RougeScore::rougeL,
                                                   &RougeScore::rougeLsum};
 constexpr const char* part_names[] = {"rouge1", "rouge2", "rouge3", "rougeL", "rougeLsum"};
+
+// of rouge_items()
+constexpr std::size_t row_width = 3 * std::size(parts) + 1;
 
 struct Text {
   Sentence words;                   // of the whole text
@@ -143,27 +147,37 @@ RougeScore rouge(const std::string& hypothesis, std::span<const std::string> ref
   return best;
 }
 
-RougeScore mean(std::span<const RougeScore> scores) {
-  check(!scores.empty(), "rouge", "expected at least one line; got none");
-  RougeScore result;
-  for (const auto part : parts) {
-    PrecisionRecall& sum = result.*part;
-    for (const RougeScore& score : scores) {
-      sum.precision += (score.*part).precision;
-      sum.recall += (score.*part).recall;
-      sum.fmeasure += (score.*part).fmeasure;
-    }
-    const auto n = static_cast<double>(scores.size());
-    sum.precision /= n;
-    sum.recall /= n;
-    sum.fmeasure /= n;
+ItemCounts rouge_items(std::span<const RougeScore> lines, Index references) {
+  ItemCounts items(row_width, references);
+  for (const RougeScore& line : lines) {
+    std::vector<double> row;
+    for (const auto part : parts)
+      row.insert(row.end(), {(line.*part).precision, (line.*part).recall, (line.*part).fmeasure});
+    row.push_back(1);
+    items.add(row);
   }
+  return items;
+}
+
+RougeScore rouge_of_sum(std::span<const double> sum) {
+  check(sum.size() == row_width, "rouge", "expected a row of {} sums; got {}", row_width,
+        sum.size());
+  const double n = sum.back();
+  RougeScore result;
+  for (std::size_t i = 0; i < std::size(parts); ++i)
+    result.*parts[i] = {
+        .precision = sum[3 * i] / n, .recall = sum[3 * i + 1] / n, .fmeasure = sum[3 * i + 2] / n};
   return result;
 }
 
-RougeScore mean_rouge(std::span<const std::string> hypotheses,
-                      std::span<const std::vector<std::string>> references,
-                      const RougeOptions& options) {
+RougeScore mean(std::span<const RougeScore> scores) {
+  check(!scores.empty(), "rouge", "expected at least one line; got none");
+  return rouge_of_sum(rouge_items(scores).sum());
+}
+
+std::vector<RougeScore> rouge_lines(std::span<const std::string> hypotheses,
+                                    std::span<const std::vector<std::string>> references,
+                                    const RougeOptions& options) {
   check_aligned("rouge", hypotheses, references);
   std::vector<RougeScore> scores;
   std::vector<std::string> line(references.size());
@@ -172,7 +186,13 @@ RougeScore mean_rouge(std::span<const std::string> hypotheses,
       line[r] = references[r][i];
     scores.push_back(rouge(hypotheses[i], line, options));
   }
-  return mean(scores);
+  return scores;
+}
+
+RougeScore mean_rouge(std::span<const std::string> hypotheses,
+                      std::span<const std::vector<std::string>> references,
+                      const RougeOptions& options) {
+  return mean(rouge_lines(hypotheses, references, options));
 }
 
 MetricScore metric_score(const RougeScore& score, Index references, const RougeOptions& options) {

@@ -10,6 +10,7 @@
 namespace heed {
 
 class Fields;        // framework/fields.h
+class ItemCounts;    // item_counts.h
 struct MetricScore;  // metrics.h
 
 struct RougeOptions {
@@ -54,6 +55,15 @@ RougeScore mean_rouge(std::span<const std::string> hypotheses,
                       std::span<const std::vector<std::string>> references,
                       const RougeOptions& options = {});
 RougeScore mean(std::span<const RougeScore> scores);
+
+/// The score of each line as rows (precision, recall and F of each part, and 1), and the mean from
+/// a sum of such rows.
+ItemCounts rouge_items(std::span<const RougeScore> lines, Index references = 1);
+RougeScore rouge_of_sum(std::span<const double> sum);
+/// The score of each line. Throws Error as mean_rouge().
+std::vector<RougeScore> rouge_lines(std::span<const std::string> hypotheses,
+                                    std::span<const std::vector<std::string>> references,
+                                    const RougeOptions& options = {});
 
 /// "nrefs:1|stem:no|version:heed-0.1.0". rouge_score itself defines no signature.
 std::string rouge_signature(Index references, const RougeOptions& options);

@@ -1,11 +1,13 @@
 #include "datasets/metrics/bootstrap.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
 
 #include "framework/error.h"
 #include "framework/random.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
@@ -59,6 +61,68 @@ TEST(Bootstrap, SameSeedSameSetsForEverySystem) {
   EXPECT_NE(x, bootstrap_bleu(a, 400, 4));
 }
 
+// By the definition: draws of (seed, set), and the score of the lines drawn. To the last digit, so
+// that published intervals stay.
+TEST(Bootstrap, DrawsLinesBySeedAndSet) {
+  const auto a = lines({8, 7, 6, 8, 5, 8, 0, 3});
+  const std::vector<double> scores = bootstrap_bleu(a, 50, 2004, {.effective_order = true});
+  for (std::uint64_t set = 0; set < 50; ++set) {
+    Random random(2004, set);
+    BleuCounts sum;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      sum += a[random.below(a.size())];
+    EXPECT_EQ(scores[set], bleu_score(sum, 1, {.effective_order = true}).score);
+  }
+}
+
+// Every metric with counts: the score of a resampled set is that of its lines.
+TEST(Bootstrap, ScoresWhatAMetricScores) {
+  const std::vector<std::string> hypotheses{"a b c d", "a b", "b", "x y z", "a"};
+  const std::vector<std::vector<std::string>> references{{"a b c d", "a c", "a", "x y w z", "a"}};
+  int checked = 0;
+  for (const Metric& metric : metrics().rows()) {
+    if (!metric.counts) continue;
+    const ItemCounts items = metric.counts(hypotheses, references, metric.options);
+    ASSERT_EQ(items.size(), hypotheses.size()) << metric.name;
+    EXPECT_EQ(metric.of_sum(items.sum(), items, metric.options).text,
+              metric.corpus(hypotheses, references, metric.options).text);
+    const std::vector<double> scores = bootstrap(metric, items, 20, 9, metric.options);
+    for (std::uint64_t set = 0; set < scores.size(); ++set) {
+      Random random(9, set);
+      std::vector<std::string> out;
+      std::vector<std::vector<std::string>> ref(1);
+      for (std::size_t i = 0; i < hypotheses.size(); ++i) {
+        const std::size_t line = random.below(hypotheses.size());
+        out.push_back(hypotheses[line]);
+        ref[0].push_back(references[0][line]);
+      }
+      EXPECT_EQ(scores[set], metric.corpus(out, ref, metric.options).at(metric.main[0]))
+          << metric.name;
+    }
+    ++checked;
+  }
+  EXPECT_GE(checked, 6);
+}
+
+// The share of right labels of n drawn ones: the mean is that of the set, the variance p (1 - p) /
+// n.
+TEST(Bootstrap, AccuracyIsBinomial) {
+  const std::vector<std::string> gold(100, "a");
+  std::vector<std::string> predicted(100, "a");
+  std::fill_n(predicted.begin(), 20, "b");
+  const Metric& accuracy = metrics().at("accuracy");
+  const ItemCounts items =
+      accuracy.counts(predicted, std::vector<std::vector<std::string>>{gold}, accuracy.options);
+  double mean = 0;
+  double square = 0;
+  for (const double score : bootstrap(accuracy, items, 2000, 1, accuracy.options)) {
+    mean += score / 2000;
+    square += (score - 0.8) * (score - 0.8) / 2000;
+  }
+  EXPECT_NEAR(mean, 0.8, 0.004);
+  EXPECT_NEAR(std::sqrt(square), 0.04, 0.003);
+}
+
 TEST(Bootstrap, NamesClearDifferencesAlone) {
   Random random(5);
   std::vector<int> good;
@@ -92,11 +156,17 @@ TEST(Bootstrap, HandMadeDifferences) {
   EXPECT_DOUBLE_EQ(d.wins, 2.5 / 4);
   EXPECT_DOUBLE_EQ(d.low, -1);
   EXPECT_DOUBLE_EQ(d.high, 2);
+  const PairedDifference lower = paired_difference(a, b, false);
+  EXPECT_DOUBLE_EQ(lower.mean, 0.5);
+  EXPECT_DOUBLE_EQ(lower.wins, 1.5 / 4) << "where lower is better";
 }
 
 TEST(Bootstrap, Misuse) {
   EXPECT_THROW(bootstrap_bleu({}, 10, 1), Error);
   EXPECT_THROW(bootstrap_bleu(lines({1}), 0, 1), Error);
+  EXPECT_EQ(
+      message_of([] { bootstrap(metrics().at("confusion"), bleu_items(lines({1})), 10, 1, {}); }),
+      "[bootstrap] expected a metric with counts of each item; confusion has none");
   EXPECT_THROW(paired_difference(std::vector<double>{1}, std::vector<double>{}), Error);
 }
 

@@ -142,11 +142,15 @@ TEST(Metrics, RefuseLinesThatDoNotFit) {
 TEST(Metrics, EveryRowIsWhole) {
   for (const Metric& metric : metrics().rows()) {
     EXPECT_NE(metric.help, "") << metric.name;
-    const MetricScore line = metric.score_line("a b", Lines{"a b", "c"}, metric.options);
+    const bool labels = metric.scored == Scored::labels;
+    const Lines references = labels ? Lines{"a b"} : Lines{"a b", "c"};
+    const MetricScore line = metric.score_line("a b", references, metric.options);
     ASSERT_FALSE(metric.main.empty()) << metric.name;
     for (const std::string& name : metric.main)
       EXPECT_GT(line.at(name), -1) << metric.name;
-    EXPECT_NE(line.signature.find("nrefs:2"), std::string::npos) << line.signature;
+    const std::string number = fmt::format("nrefs:{}", references.size());
+    EXPECT_NE(line.signature.find(number), std::string::npos) << line.signature;
+    EXPECT_EQ(metric.counts == nullptr, metric.of_sum == nullptr) << metric.name;
     EXPECT_TRUE(line.text.ends_with("\n")) << metric.name;
     AnyOptions options = metric.options;
     const Fields fields = fields_of(options);
@@ -154,6 +158,37 @@ TEST(Metrics, EveryRowIsWhole) {
       EXPECT_EQ(message_of([&] { field.check(); }), "") << metric.name << " " << field.key();
       EXPECT_NE(field.help(), "") << metric.name << " " << field.key();
     }
+  }
+}
+
+TEST(Metrics, SayWhatTheyScore) {
+  for (const char* name : {"bleu", "chrf", "rouge", "exact"})
+    EXPECT_EQ(metrics().at(name).scored, Scored::texts) << name;
+  for (const char* name : {"accuracy", "macro_f1", "confusion"})
+    EXPECT_EQ(metrics().at(name).scored, Scored::labels) << name;
+}
+
+TEST(Metrics, ScoreEachItem) {
+  const Lines outputs{"a b c x", "a b"};
+  const std::vector<Lines> references{{"a b c d", "a b"}, {"y", "c"}};
+  struct Row {
+    const char* metric;
+    std::vector<double> scores;
+  };
+  // BLEU of a line has effective order.
+  for (const Row& row :
+       {Row{"bleu", {three_of_four, 100}}, Row{"rouge", {0.75, 1}}, Row{"exact", {0, 1}}}) {
+    const Metric& metric = metrics().at(row.metric);
+    const std::vector<double> found = metric.item_scores(outputs, references, metric.options);
+    ASSERT_EQ(found.size(), row.scores.size()) << row.metric;
+    for (std::size_t i = 0; i < found.size(); ++i)
+      EXPECT_NEAR(found[i], row.scores[i], 1e-9) << row.metric << " " << i;
+  }
+  for (const char* name : {"accuracy", "macro_f1"}) {
+    const Metric& metric = metrics().at(name);
+    EXPECT_EQ(metric.item_scores(Lines{"a", "b"}, std::vector<Lines>{{"a", "c"}}, metric.options),
+              (std::vector<double>{1, 0}))
+        << name;
   }
 }
 
