@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/internal/listed.h"
+#include "datasets/text/labels.h"
 #include "framework/error.h"
 #include "framework/random.h"
 
@@ -23,8 +26,12 @@ constexpr Index most_dropped_windows = 16;
 struct Line {
   Index number;
   std::vector<Id> source;
-  std::vector<Id> target;
-  Index rows() const { return static_cast<Index>(source.size() + target.size()) + 2; }
+  std::vector<Id> target;        // of a labelled text: empty
+  std::optional<Id> label = {};  // its class
+  Index rows() const {
+    const Index of_source = std::ssize(source) + 1;
+    return label ? of_source : of_source + std::ssize(target) + 1;
+  }
 };
 
 // `epoch` is that for which a segmentation is drawn. Evaluation passes -1 and always gets the best
@@ -32,15 +39,22 @@ struct Line {
 Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, const BatchOptions& options,
               Index epoch, Index number) {
   const Pair pair = pairs.at(number);
+  std::optional<Id> label;
+  if (tokenizers.labels) label = class_of(pairs, number, pair.target, *tokenizers.labels);
   if (options.subword_sampling > 0 && epoch >= 0) {
     constexpr std::uint64_t salt = 0x5ab;  // keeps these draws apart from those that shuffle
     const std::uint64_t seed = mix(mix(mix(options.seed, salt), static_cast<std::uint64_t>(epoch)),
                                    static_cast<std::uint64_t>(number));
-    Random source(seed, 0);
-    Random target(seed, 1);
-    return {number, tokenizers.source->sample(pair.source, options.subword_sampling, source),
-            tokenizers.target->sample(pair.target, options.subword_sampling, target)};
+    const auto sample = [&](const Tokenizer& tokenizer, const std::string& text,
+                            std::uint64_t side) {
+      Random random(seed, side);
+      return tokenizer.sample(text, options.subword_sampling, random);
+    };
+    Line line{number, sample(*tokenizers.source, pair.source, 0), {}, label};
+    if (!label) line.target = sample(*tokenizers.target, pair.target, 1);
+    return line;
   }
+  if (label) return {number, tokenizers.source->encode(pair.source), {}, label};
   if (!options.widen)
     return {number, tokenizers.source->encode(pair.source), tokenizers.target->encode(pair.target)};
   std::vector<std::string> extra;
@@ -115,32 +129,54 @@ std::vector<std::pair<Index, Index>> sort_and_cut(std::vector<Line>& lines, Inde
   return cuts;
 }
 
+using Side = std::vector<Id> Line::*;
+
+// Of each line its tokens of this side, and one mark more.
+Spans spans_of(std::span<const Line> lines, Side side) {
+  std::vector<Index> lengths;
+  for (const Line& line : lines)
+    lengths.push_back(std::ssize(line.*side) + 1);
+  return Spans::packed(lengths);
+}
+
+// The tokens of a side, then </s>, line after line.
+Ids ended(std::span<const Line> lines, Side side, const Spans& spans) {
+  Ids ids({spans.rows()});
+  Id* end = ids.data();
+  for (const Line& line : lines) {
+    end = std::copy((line.*side).begin(), (line.*side).end(), end);
+    *end++ = eos_id;
+  }
+  return ids;
+}
+
+// <s>, then the tokens of the target, line after line.
+Ids begun(std::span<const Line> lines, const Spans& spans) {
+  Ids ids({spans.rows()});
+  Id* end = ids.data();
+  for (const Line& line : lines) {
+    *end++ = bos_id;
+    end = std::copy(line.target.begin(), line.target.end(), end);
+  }
+  return ids;
+}
+
+// Either all lines have a label or none has.
 Batch make_batch(std::span<const Line> lines) {
-  std::vector<Index> source_lengths;
-  std::vector<Index> target_lengths;
   Batch batch;
-  batch.ignored = ignored_id;
-  for (const Line& line : lines) {
-    source_lengths.push_back(static_cast<Index>(line.source.size()) + 1);
-    target_lengths.push_back(static_cast<Index>(line.target.size()) + 1);
+  for (const Line& line : lines)
     batch.lines.push_back(line.number);
+  batch.source.spans = spans_of(lines, &Line::source);
+  batch.source.ids = ended(lines, &Line::source, batch.source.spans);
+  if (lines.front().label) {
+    batch.gold = Ids({std::ssize(lines)});
+    std::ranges::transform(lines, batch.gold.data(), [](const Line& line) { return *line.label; });
+    return batch;
   }
-  batch.source.spans = Spans::packed(source_lengths);
-  batch.target.spans = Spans::packed(target_lengths);
-  batch.source.ids = Ids({batch.source.spans.rows()});
-  batch.target.ids = Ids({batch.target.spans.rows()});
-  batch.gold = Ids({batch.target.spans.rows()});
-  Id* source = batch.source.ids.data();
-  Id* target = batch.target.ids.data();
-  Id* gold = batch.gold.data();
-  for (const Line& line : lines) {
-    source = std::copy(line.source.begin(), line.source.end(), source);
-    *source++ = eos_id;
-    *target++ = bos_id;
-    target = std::copy(line.target.begin(), line.target.end(), target);
-    gold = std::copy(line.target.begin(), line.target.end(), gold);
-    *gold++ = eos_id;
-  }
+  batch.target.spans = spans_of(lines, &Line::target);
+  batch.target.ids = begun(lines, batch.target.spans);
+  batch.gold = ended(lines, &Line::target, batch.target.spans);
+  batch.ignored = ignored_id;
   return batch;
 }
 
@@ -149,6 +185,8 @@ void check_options(const PairSource& pairs, const Tokenizers& tokenizers,
   check(tokenizers.source && tokenizers.target, "batches", "expected tokenizers for both sides");
   check(tokenizers.joint() || !options.widen, "batches",
         "expected one vocabulary for both sides, so that words can be copied; got two");
+  check(!tokenizers.labels || !options.widen, "batches",
+        "expected no unknown words of labelled texts, as labels copy none; got widen");
   check_argument(options.batch_tokens >= 1, "batches", "batch_tokens", options.batch_tokens,
                  "of at least 1");
   check_argument(options.max_length >= 0, "batches", "max_length", options.max_length,

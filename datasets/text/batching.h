@@ -5,15 +5,16 @@
 #include <span>
 #include <vector>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/pairs.h"
 #include "datasets/text/tokenizer.h"
 #include "framework/error.h"
-#include "framework/sequences.h"
 
 namespace heed {
 
 struct BatchOptions {
-  // The budget: the most rows of source and target together, <s> and </s> included.
+  // The budget: the most rows of source and target together, <s> and </s> included. A label is no
+  // row.
   Index batch_tokens = 4096;
   // The most tokens of a side, <s> and </s> not counted. 0: no limit. A pair with a longer side is
   // dropped, or cut if `cut` is set.
@@ -61,6 +62,9 @@ struct BatchCounts {
 ///
 /// Layout of a batch, packed:
 /// - source = tokens </s>, target = <s> tokens, gold = tokens </s>;
+/// - if the tokenizers have labels, so that the target of a pair is the name of its class: source =
+///   tokens </s>, no target, gold = the id of the class, one for each text. All of them count, 0
+///   too;
 /// - `lines` holds the numbers of the pairs, for PairSource::at.
 class PairBatches final : public BatchStream {
  public:
@@ -71,7 +75,7 @@ class PairBatches final : public BatchStream {
   ~PairBatches() override;
 
   /// Throws NothingLeft when every pair is dropped: of a whole epoch, or of 16 windows in a row of
-  /// an endless corpus.
+  /// an endless corpus. Throws UnknownLabel (labels.h), `FILE:LINE: ...`.
   Batch next() override;
   /// The position of the batch that next() returns: {epoch, window, batch in the window}.
   std::vector<std::int64_t> position() const override {
@@ -80,7 +84,7 @@ class PairBatches final : public BatchStream {
   void seek(std::span<const std::int64_t> position) override;
   std::string describe(std::span<const Index> lines) const override;
   Index epoch() const { return position_.epoch; }
-  Index epochs() const override { return position_.epoch; }
+  double epochs() const override { return static_cast<double>(position_.epoch); }
   /// The counts of this epoch so far. They grow by a window at a time.
   const BatchCounts& counts() const { return counts_; }
   /// The number of batches in an epoch. Reads and tokenizes every pair once, and fills `counts`.
@@ -130,7 +134,7 @@ BatchCounts count_pairs(const PairSource& pairs, const Tokenizers& tokenizers,
 /// - A pair that alone exceeds the budget is a batch of its own.
 /// - A pair with a side over max_length is dropped or cut, and counted.
 ///
-/// Throws Error when
+/// Throws UnknownLabel (labels.h), `FILE:LINE: ...`; and Error when
 /// - the corpus is endless;
 /// - every pair is dropped.
 std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokenizers,

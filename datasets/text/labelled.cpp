@@ -38,7 +38,7 @@ class Beginning {
     }
   }
 
-  // Whole lines, and the last one if the file ends with it.
+  // Whole lines, and the last one if the file ends with it; none from the first malformed one on.
   std::vector<std::string> lines() const {
     std::string_view rest = text_;
     constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
@@ -47,7 +47,9 @@ class Beginning {
     while (!rest.empty() && lines.size() < most_lines) {
       const std::size_t end = rest.find('\n');
       if (end == std::string_view::npos && enough()) break;
-      lines.emplace_back(utf8::trim(rest.substr(0, end)).empty() ? "" : rest.substr(0, end));
+      const std::string_view line = rest.substr(0, end);
+      if (utf8::find_invalid(line) != std::string_view::npos) break;
+      lines.emplace_back(utf8::trim(line).empty() ? "" : line);
       rest.remove_prefix(std::min(end, rest.size() - 1) + 1);
     }
     return lines;
@@ -122,9 +124,8 @@ bool json_names_label(const std::vector<std::string>& lines) {
   found.fields.push_back({.key = std::string(label_name)});
   read_json_fields(*first, found);
   const auto has = [&](std::size_t i) { return found.fields[i].times > 0; };
-  const std::string_view type = found.fields.back().type;
   return found.error == 0 && found.is_object && has(4) && !(has(0) && has(1)) &&
-         !(has(2) && has(3)) && (type == "string" || type == "number" || type == "boolean");
+         !(has(2) && has(3));
 }
 
 }  // namespace

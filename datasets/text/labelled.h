@@ -22,14 +22,15 @@ const std::vector<std::string>& text_names();
 ///   - a column of text_names(), or three columns or more; or
 ///   - another column, and the labels below repeat. So a dictionary that begins with the
 ///     translation of the word label is none;
-/// - a .jsonl whose first object has the key `label`, with a string, number or boolean, and neither
-///   source and target nor document and summary, which are pairs.
+/// - a .jsonl whose first object has the key `label`, whatever its value, and neither source and
+///   target nor document and summary, which are pairs.
 ///
 /// With `fields` the data are labelled if the second one is `label`, or the number of a column that
 /// the first line calls so.
 ///
-/// Reads the beginning of a file. False where that cannot be read, or not a second time, as of a
-/// pipe: open_pairs then says what is wrong.
+/// Reads the beginning of a file, up to the first line of malformed UTF-8. False where that cannot
+/// be read: open_pairs then says what is wrong. False too where it cannot be read a second time, as
+/// of a pipe: open_pairs takes that for pairs unless ReadOptions::labelled is set.
 bool names_label(const std::vector<std::string>& data, const std::vector<std::string>& fields = {});
 
 }  // namespace heed

@@ -27,12 +27,45 @@ std::string grouped(Index n) {
   return digits;
 }
 
-void check_name(const std::string& name) {
-  if (name.empty()) fail("[labels] expected names; got a blank one");
-  if (utf8::trim(name) != name)
-    fail("[labels] expected names without blanks around; got '{}'", name);
-  if (name.find_first_of("\t\n\r") != std::string::npos)
-    fail("[labels] expected names without tabs and ends of lines; got '{}'", name);
+// What a name lacks, as in "expected a label of 1 to 200 bytes"; "" if it is good.
+std::string lacking(const std::string& name) {
+  if (name.empty() || name.size() > Labels::most_bytes)
+    return fmt::format("of 1 to {} bytes", Labels::most_bytes);
+  if (utf8::trim(name) != name) return "without blanks around";
+  if (name.find_first_of("\t\n\r") != std::string::npos) return "without tabs and ends of lines";
+  return "";
+}
+
+// A name in quotes, without its control characters. Of a long one, the beginning and the length.
+std::string in_quotes(std::string_view name) {
+  constexpr std::size_t most_shown = 60;
+  std::size_t end = name.size();
+  if (name.size() > Labels::most_bytes) {
+    const auto within_character = [&](std::size_t at) { return (name[at] & '\xC0') == '\x80'; };
+    for (end = most_shown; end > 0 && within_character(end);)
+      --end;
+  }
+  std::string text;
+  for (const char c : name.substr(0, end)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\t')
+      text += "\\t";
+    else if (byte < 0x20 || byte == 0x7F)
+      text += fmt::format("\\x{:02X}", byte);
+    else
+      text += c;
+  }
+  if (end == name.size()) return fmt::format("'{}'", text);
+  return fmt::format("'{}...' of {} bytes", text, name.size());
+}
+
+// "FILE:LINE" of a target.
+std::string place_of(const PairSource& pairs, Index i) {
+  return fmt::format("{}:{}", pairs.target_file(), pairs.line(i));
+}
+
+Index pairs_to_read(const PairSource& pairs) {
+  return pairs.size() < 0 ? pairs_of_endless : pairs.size();
 }
 
 }  // namespace
@@ -41,7 +74,8 @@ Labels::Labels(std::vector<std::string> names) : names_(std::move(names)) {
   std::ranges::sort(names_);
   names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
   for (const std::string& name : names_)
-    check_name(name);
+    if (const std::string lacks = lacking(name); !lacks.empty())
+      fail("[labels] expected names {}; got {}", lacks, in_quotes(name));
   if (size() < 2 || size() > most)
     fail("[labels] expected from 2 to {} names; got {}{}", most, size(),
          size() == 1 ? fmt::format(", '{}'", names_[0]) : "");
@@ -49,10 +83,14 @@ Labels::Labels(std::vector<std::string> names) : names_(std::move(names)) {
 
 Labels Labels::of(const PairSource& pairs) {
   std::set<std::string> names;
-  const Index end = pairs.size() < 0 ? pairs_of_endless : pairs.size();
+  const Index end = pairs_to_read(pairs);
   Index read = 0;
-  while (read < end && static_cast<Index>(names.size()) <= most)
-    names.insert(pairs.at(read++).target);
+  for (; read < end && static_cast<Index>(names.size()) <= most; ++read) {
+    const auto [name, is_new] = names.insert(pairs.at(read).target);
+    if (!is_new) continue;
+    if (const std::string lacks = lacking(*name); !lacks.empty())
+      fail("{}: expected a label {}; got {}", place_of(pairs, read), lacks, in_quotes(*name));
+  }
   const auto found = static_cast<Index>(names.size());
   if (found > most || (found > surely_labels && 2 * found > read))
     fail("{}: has {} labels in {} lines; is this column a label?", pairs.name(), grouped(found),
@@ -61,11 +99,7 @@ Labels Labels::of(const PairSource& pairs) {
     fail("{}: has {} in {} lines, and a classifier needs two labels or more", pairs.name(),
          found == 0 ? "no label" : fmt::format("the label '{}' alone", *names.begin()),
          grouped(read));
-  try {
-    return Labels({names.begin(), names.end()});
-  } catch (const Error& error) {
-    fail("{}: {}", pairs.name(), error.what());
-  }
+  return Labels({names.begin(), names.end()});
 }
 
 const std::string& Labels::name(Id id) const {
@@ -83,10 +117,11 @@ Id Labels::id_of(std::string_view name) const {
   if (const std::optional<Id> id = find(name)) return *id;
   constexpr std::size_t most_listed = 10;
   const std::size_t listed = std::min(names_.size(), most_listed);
-  fail("unknown label '{}': expected {}{}{}", name,
-       fmt::join(names_.begin(), names_.begin() + static_cast<std::ptrdiff_t>(listed), ", "),
-       listed < names_.size() ? fmt::format(" or {} others", names_.size() - listed) : "",
-       did_you_mean(name, names_));
+  throw UnknownLabel(fmt::format(
+      "unknown label {}: expected {}{}{}", in_quotes(name),
+      fmt::join(names_.begin(), names_.begin() + static_cast<std::ptrdiff_t>(listed), ", "),
+      listed < names_.size() ? fmt::format(" or {} others", names_.size() - listed) : "",
+      name.size() <= most_bytes ? did_you_mean(name, names_) : ""));
 }
 
 std::uint64_t Labels::fingerprint() const {
@@ -102,9 +137,12 @@ void Labels::save(const std::filesystem::path& path) const {
 
 Labels Labels::load(const std::filesystem::path& path) {
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
-  const std::string text = read_file(path, most_bytes);
+  return of_text(read_file(path, most_bytes), path.string());
+}
+
+Labels Labels::of_text(std::string_view text, const std::string& name) {
   const auto damaged = [&](const std::string& why) {
-    fail("{}: is damaged ({}); take it from the run it belongs to", path.string(), why);
+    fail("{}: is damaged ({}); take it from the run it belongs to", name, why);
   };
   std::vector<std::string> names;
   for (std::string_view rest = text; !rest.empty();) {
@@ -122,6 +160,20 @@ Labels Labels::load(const std::filesystem::path& path) {
     damaged(error.what());
     throw;
   }
+}
+
+Id class_of(const PairSource& pairs, Index i, std::string_view name, const Labels& labels) {
+  try {
+    return labels.id_of(name);
+  } catch (const UnknownLabel& error) {
+    throw UnknownLabel(fmt::format("{}: {}", place_of(pairs, i), error.what()));
+  }
+}
+
+void check_labels(const PairSource& pairs, const Labels& labels) {
+  const Index end = pairs_to_read(pairs);
+  for (Index i = 0; i < end; ++i)
+    class_of(pairs, i, pairs.at(i).target, labels);
 }
 
 }  // namespace heed

@@ -41,6 +41,7 @@ class Rest final : public PairSource {
   std::string name() const override { return all_->name(); }
   Index skipped() const override { return all_->skipped(); }
   Index line(Index i) const override { return all_->line(number(i)); }
+  std::string target_file() const override { return all_->target_file(); }
   Index block() const override { return all_->block(); }
   // Combines the hash of all pairs with the choice of those held out, so that the remaining pairs
   // need not be read again.
@@ -63,6 +64,31 @@ class Rest final : public PairSource {
 
   std::shared_ptr<const PairSource> all_;
   std::vector<Index> before_;  // for each pair held out: the number of remaining pairs before it
+};
+
+// Some pairs of a source, in memory.
+class Picked final : public PairSource {
+ public:
+  Picked(const PairSource& all, Index skipped)
+      : name_(all.name()), target_file_(all.target_file()), skipped_(skipped) {}
+  // Pair i of `all`.
+  void add(const PairSource& all, Index i) {
+    pairs_.push_back(all.at(i));
+    lines_.push_back(all.line(i));
+  }
+  Index size() const override { return std::ssize(pairs_); }
+  Pair at(Index i) const override { return pairs_.at(static_cast<std::size_t>(i)); }
+  std::string name() const override { return name_; }
+  Index skipped() const override { return skipped_; }
+  Index line(Index i) const override { return lines_.at(static_cast<std::size_t>(i)); }
+  std::string target_file() const override { return target_file_; }
+
+ private:
+  std::vector<Pair> pairs_;
+  std::vector<Index> lines_;
+  std::string name_;
+  std::string target_file_;
+  Index skipped_;
 };
 
 void check_no_fields(const std::vector<std::string>& data, const std::vector<std::string>& fields) {
@@ -121,11 +147,11 @@ std::uint64_t PairSource::fingerprint() const {
 }
 
 std::unique_ptr<PairSource> first_pairs(const PairSource& source, Index n) {
-  std::vector<Pair> pairs;
+  auto first = std::make_unique<Picked>(source, source.skipped());
   const Index end = source.size() < 0 ? n : std::min(n, source.size());
   for (Index i = 0; i < end; ++i)
-    pairs.push_back(source.at(i));
-  return std::make_unique<MemoryPairs>(std::move(pairs), source.name(), source.skipped());
+    first->add(source, i);
+  return first;
 }
 
 std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(
@@ -140,11 +166,11 @@ std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(
     if (!chosen.insert(static_cast<Index>(random.below(static_cast<std::uint64_t>(i) + 1))).second)
       chosen.insert(i);
   const std::shared_ptr<const PairSource> all = std::move(source);
-  std::vector<Pair> held;
+  auto held = std::make_unique<Picked>(*all, /*skipped=*/0);
   for (const Index i : chosen)
-    held.push_back(all->at(i));
+    held->add(*all, i);
   return {std::make_unique<Rest>(all, std::vector<Index>(chosen.begin(), chosen.end())),
-          std::make_unique<MemoryPairs>(std::move(held), all->name())};
+          std::move(held)};
 }
 
 std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data,

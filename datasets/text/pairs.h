@@ -43,6 +43,7 @@ class PairSource {
   virtual std::string name() const = 0;                // as the user gave it
   virtual Index skipped() const { return 0; }          // lines left out because a side was blank
   virtual Index line(Index i) const { return i + 1; }  // the line of pair i in its file, from 1
+  virtual std::string target_file() const { return name(); }  // the one that holds the targets
   /// The number of pairs in a block. Block k holds the pairs [k block(), (k + 1) block()), which
   /// are cheap to read in order. Random orders are orders of whole blocks.
   virtual Index block() const { return 1; }
@@ -84,13 +85,13 @@ class MemoryPairs final : public PairSource {
   Index skipped_;
 };
 
-/// The first `n` pairs, or all if there are fewer, read into memory now. Validation on an endless
-/// corpus uses them.
+/// The first `n` pairs, or all if there are fewer, read into memory now. They keep their lines.
+/// Validation on an endless corpus uses them.
 std::unique_ptr<PairSource> first_pairs(const PairSource& source, Index n);
 
 /// Splits a finite source at random into the pairs that stay and `n` pairs that are held out, which
-/// are read into memory now. The choice depends on the size of the source, n and the seed alone.
-/// Returns {pairs that stay, pairs held out}.
+/// are read into memory now and keep their lines. The choice depends on the size of the source, n
+/// and the seed alone. Returns {pairs that stay, pairs held out}.
 std::pair<std::unique_ptr<PairSource>, std::unique_ptr<PairSource>> hold_out(
     std::unique_ptr<PairSource> source, Index n, std::uint64_t seed);
 
@@ -121,6 +122,7 @@ struct ReadOptions {
 /// - two line-aligned files are texts and labels;
 /// - a .tsv has two columns, text and label; or a header that names `label`;
 /// - a .jsonl has the key label, whose value may be a number or a boolean, and one of text_names();
+///   or source and target, of which the target is the label. Equal numbers are one label: 1.0 is 1;
 /// - toy:NAME must be a labelled corpus.
 ///
 /// Throws Error with a message of one line that says what is wrong, where, and what to do.

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/internal/listed.h"
 #include "datasets/text/text_file.h"
 #include "framework/error.h"

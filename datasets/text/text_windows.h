@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/tokenizer.h"
-#include "framework/sequences.h"
 
 namespace heed {
 
@@ -45,8 +45,8 @@ class TextWindows final : public BatchStream {
   void seek(std::span<const std::int64_t> position) override;
   /// An epoch is over when the windows have predicted as many tokens as the text has, wherever
   /// they lay.
-  Index epochs() const override {
-    return step_ * tokens_per_batch() / static_cast<Index>(train_.size());
+  double epochs() const override {
+    return static_cast<double>(step_ * tokens_per_batch()) / static_cast<double>(train_.size());
   }
   /// The number of batches after which epochs() is `epochs`.
   Index batches_in(Index epochs) const;

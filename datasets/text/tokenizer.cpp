@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <xxhash.h>
 
+#include "datasets/text/special_ids.h"
 #include "datasets/text/text_file.h"
 #include "datasets/text/tokenizer_kinds.h"
 #include "framework/error.h"

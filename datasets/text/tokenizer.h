@@ -8,11 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "datasets/text/special_ids.h"
 #include "datasets/text/vocabulary.h"
 #include "framework/random.h"
 #include "framework/types.h"
 
 namespace heed {
+
+class Labels;
 
 /// Converts text to ids and ids to text, without <s> and </s>. Throws Error when a text is not
 /// well-formed UTF-8.
@@ -71,10 +74,12 @@ class Tokenizer {
   int version_;
 };
 
-/// The tokenizers of sources and targets: one for both (a joint vocabulary), or one for each.
+/// The tokenizers of sources and targets: one for both (a joint vocabulary), or one for each. Of
+/// labelled texts, `target` is `source`, and `labels` are the classes.
 struct Tokenizers {
   std::shared_ptr<const Tokenizer> source;
   std::shared_ptr<const Tokenizer> target;
+  std::shared_ptr<const Labels> labels = nullptr;
 
   Tokenizers() = default;
   Tokenizers(std::shared_ptr<const Tokenizer> both)

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/text/special_ids.h"
 #include "datasets/text/tokenizer.h"
 #include "datasets/text/vocabulary.h"
 #include "framework/registry.h"

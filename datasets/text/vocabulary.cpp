@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "datasets/text/special_ids.h"
 #include "framework/error.h"
 #include "framework/sequences.h"
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "datasets/text/special_ids.h"
 #include "framework/types.h"
 
 namespace heed {
@@ -25,7 +26,7 @@ struct VocabularyOptions {
   Index vocab_size = 0;  // the most entries, the four marks included; 0: no limit
 };
 
-/// Tokens and their ids. Ids 0 to 3 are the marks <pad> <s> </s> <unk> (framework/sequences.h).
+/// Tokens and their ids. Ids 0 to 3 are the marks <pad> <s> </s> <unk> (special_ids.h).
 class Vocabulary {
  public:
   Vocabulary() : Vocabulary(std::vector<std::string>{}) {}

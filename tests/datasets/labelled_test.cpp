@@ -61,10 +61,32 @@ const Good good_data[]{
      "\n"
      R"({"label": "", "document": "d"})",
      {},
-     {{"a b", "1"}, {"c", "true"}, {"d", "-0.50"}},
+     {{"a b", "1"}, {"c", "true"}, {"d", "-0.5"}},
      1,
      2},
     {"a.jsonl", R"({"says": "fine", "stars": 5})", {"says", "stars"}, {{"fine", "5"}}},
+    // equal numbers are one label
+    {"a.jsonl",
+     R"({"text": "a", "label": 1.0})"
+     "\n"
+     R"({"text": "b", "label": 10e-1})"
+     "\n"
+     R"({"text": "c", "label": -0.0})"
+     "\n"
+     R"({"text": "d", "label": 1.5e0})"
+     "\n"
+     R"({"text": "e", "label": "1.0"})",
+     {},
+     {{"a", "1"}, {"b", "1"}, {"c", "0"}, {"d", "1.5"}, {"e", "1.0"}}},
+    // pairs whose targets are labels
+    {"a.jsonl",
+     R"({"source": "a", "target": "yes"})"
+     "\n"
+     R"({"source": "b", "target": 1})"
+     "\n"
+     R"({"source": "c", "target": "d", "label": "no"})",
+     {},
+     {{"a", "yes"}, {"b", "1"}, {"c", "no"}}},
 };
 
 TEST(Labelled, ReadsEveryForm) {
@@ -160,7 +182,7 @@ const Bad bad_data[]{
     {"a.tsv",
      "text\tlabel\na\tb\nc\n",
      {},
-     "a.tsv:3: has 1 columns, and the header has 2; correct "
+     "a.tsv:3: has 1 column, and the header has 2; correct "
      "it"},
     {"a.tsv",
      "text\tlabel\na\tb\tc\n",
@@ -172,6 +194,19 @@ const Bad bad_data[]{
      {"texts", "label"},
      "a.tsv:1: has no column 'texts'; did you "
      "mean text?"},
+    {"a.tsv",
+     "text\tlabel\na\tb\n",
+     {"3", "2"},
+     "a.tsv:1: has 2 columns, and fields 3 and 2 ask for column 3; correct the line or the fields"},
+    {"a.tsv",
+     "text\nfine\n",
+     {"text", "2"},
+     "a.tsv:1: has 1 column, and fields text and 2 ask for column 2; correct the line or the "
+     "fields"},
+    {"a.tsv",
+     "text\tx\n\x91\ty\n",
+     {},
+     "a.tsv:2: malformed UTF-8 at byte 1 of the line (0x91); save the file as UTF-8"},
     {"a.jsonl",
      R"({"label": 1, "title": "a", "body": "b"})",
      {},
@@ -261,15 +296,23 @@ const Says says[]{
     {"a.jsonl", R"({"label": true, "source": "a"})", true},
     {"a.jsonl", R"({"label": "a", "source": "b", "target": "c"})", false},
     {"a.jsonl", R"({"label": "a", "document": "b", "summary": "c"})", false},
-    {"a.jsonl", R"({"label": null, "text": "b"})", false},
+    {"a.jsonl", R"({"label": null, "text": "b"})", true},
+    {"a.jsonl", R"({"label": ["a"], "text": "b"})", true},
+    {"a.jsonl", R"({"label": null, "source": "b", "target": "c"})", false},
     {"a.jsonl", R"({"text": {"label": 1}})", false},
     {"a.jsonl", R"({"Label": "a", "text": "b"})", false},
     {"a.jsonl", "not JSON", false},
     {"a.jsonl", "", false},
+    // malformed UTF-8 ends what is read of the beginning
+    {"a.tsv", "\x91\tone\n", false},
+    {"a.tsv", "text\tlabel\n\x91\tyes\n", true},
+    {"a.tsv", "comment\tlabel\nfine\tyes\n\x91\tno\nbest\tyes\n", false},
+    {"a.jsonl", "\x91\n", false},
     // fields say which column is read
     {"a.tsv", "text\tlabel\n", true, {"text", "label"}},
     {"a.tsv", "x\ttext\tlabel\n", true, {"2", "3"}},
     {"a.tsv", "x\ttext\tlabel\n", false, {"1", "2"}},
+    {"a.tsv", "x\t\x91\tlabel\n", false, {"2", "3"}},
     {"a.jsonl", R"({"a": 1, "label": 2})", true, {"a", "label"}},
     {"a.jsonl", R"({"a": 1, "label": 2})", false, {"label", "a"}},
 };
@@ -322,6 +365,9 @@ TEST(Labelled, HeldOutAndFirstPairsAreLabelledToo) {
   EXPECT_EQ(first_pairs(*open("a.tsv"), 3)->at(2), (Pair{"text 2", "0"}));
   const auto [rest, held] = hold_out(open("a.tsv"), 10, 1);
   EXPECT_EQ(rest->size() + held->size(), 100);
+  for (Index i = 0; i < held->size(); ++i)
+    EXPECT_EQ(held->at(i).source, fmt::format("text {}", held->line(i) - 2));
+  EXPECT_EQ(first_pairs(*open("a.tsv"), 3)->line(2), 4);
 }
 
 }  // namespace

@@ -30,6 +30,13 @@ class Endless final : public PairSource {
   Index n_;
 };
 
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i)
+    all += text;
+  return all;
+}
+
 Names numbers(Index n) {
   Names names;
   for (Index i = 0; i < n; ++i)
@@ -72,18 +79,12 @@ struct Bad {
   std::string message;
 };
 
-TEST(Labels, SayWhatIsWrong) {
+TEST(Labels, OfPairsSayWhatIsWrong) {
   const TemporaryFolder folder;
-  const Labels two({"negative", "positive"});
   const auto of = [](const Names& labels) { return [labels] { Labels::of(*labelled(labels)); }; };
-  const auto load = [&](const std::string& bytes) {
-    return [&folder, bytes] { Labels::load(folder.write("labels.txt", bytes)); };
-  };
   Names halves = numbers(2655);
   for (const std::string& name : numbers(2654))
     halves.push_back(name);
-  const std::string damaged = "labels.txt: is damaged (";
-  const std::string again = "); take it from the run it belongs to";
   const Bad rows[]{
       {of({"a", "a", "a"}),
        "data.tsv: has the label 'a' alone in 3 lines, and a classifier needs two labels or more"},
@@ -93,7 +94,33 @@ TEST(Labels, SayWhatIsWrong) {
       {[] { Labels::of(Endless(10'001)); },
        "toy:endless: has 10,001 labels in 10,001 lines; is this column a label?"},
       {of({"a", "b\tc"}),
-       "data.tsv: [labels] expected names without tabs and ends of lines; got 'b\tc'"},
+       "data.tsv:2: expected a label without tabs and ends of lines; got 'b\\tc'"},
+      {of({"a", "b\rc"}),
+       "data.tsv:2: expected a label without tabs and ends of lines; got 'b\\x0Dc'"},
+      {of({"a", "a", std::string(201, 'x')}),
+       "data.tsv:3: expected a label of 1 to 200 bytes; got '" + std::string(60, 'x') +
+           "...' of 201 bytes"},
+      // é has two bytes
+      {of({"x" + repeated("é", 100)}), "data.tsv:1: expected a label of 1 to 200 bytes; got 'x" +
+                                           repeated("é", 29) + "...' of 201 bytes"},
+      {of({"a", ""}), "data.tsv:2: expected a label of 1 to 200 bytes; got ''"},
+  };
+  for (const Bad& row : rows)
+    EXPECT_EQ(folder.message(row.act), row.message);
+  EXPECT_EQ(Labels::of(*labelled({std::string(200, 'x'), "y"})).size(), 2);
+  Names most = numbers(20);
+  EXPECT_EQ(Labels::of(*labelled(most)).size(), 20) << "few labels may be labels of few lines";
+}
+
+TEST(Labels, SayWhatIsWrong) {
+  const TemporaryFolder folder;
+  const Labels two({"negative", "positive"});
+  const auto load = [&](const std::string& bytes) {
+    return [&folder, bytes] { Labels::load(folder.write("labels.txt", bytes)); };
+  };
+  const std::string damaged = "labels.txt: is damaged (";
+  const std::string again = "); take it from the run it belongs to";
+  const Bad rows[]{
       {[] {
          Labels({"a", " b"});
        },
@@ -101,7 +128,7 @@ TEST(Labels, SayWhatIsWrong) {
       {[] {
          Labels({"a", ""});
        },
-       "[labels] expected names; got a blank one"},
+       "[labels] expected names of 1 to 200 bytes; got ''"},
       {[] {
          Labels({"a", "a"});
        },
@@ -112,20 +139,52 @@ TEST(Labels, SayWhatIsWrong) {
        "unknown label 'positiv': expected negative, positive; did you mean positive?"},
       {[] { Labels(numbers(12)).id_of("x"); },
        "unknown label 'x': expected 0, 1, 10, 11, 2, 3, 4, 5, 6, 7 or 2 others"},
+      {[&] { two.id_of("x\ty"); }, "unknown label 'x\\ty': expected negative, positive"},
       {[&] { two.name(2); }, "[labels] expected a class in [0, 2); got 2"},
       {[&] { two.name(-1); }, "[labels] expected a class in [0, 2); got -1"},
       {load("a\nb"), damaged + "its last line has no end" + again},
       {load("b\na\n"), damaged + "its names are not in order" + again},
       {load("a\na\n"), damaged + "its names are not in order" + again},
       {load("a\n"), damaged + "[labels] expected from 2 to 10000 names; got 1, 'a'" + again},
-      {load("\na\n"), damaged + "[labels] expected names; got a blank one" + again},
+      {load("\na\n"), damaged + "[labels] expected names of 1 to 200 bytes; got ''" + again},
       {load(""), damaged + "[labels] expected from 2 to 10000 names; got 0" + again},
   };
   for (const Bad& row : rows)
     EXPECT_EQ(folder.message(row.act), row.message);
-  Names most = numbers(20);
-  EXPECT_EQ(Labels::of(*labelled(most)).size(), 20) << "few labels may be labels of few lines";
   EXPECT_NE(folder.message([&] { Labels::load(folder.path("none.txt")); }), "no error");
+}
+
+// Line k + 2 of the file holds text k, with label k % 2, or `odd` at one of them.
+std::string labelled_file(Index count, Index at, const std::string& odd) {
+  std::string bytes = "text\tlabel\n";
+  for (Index k = 0; k < count; ++k)
+    bytes += fmt::format("text {}\t{}\n", k, k == at ? odd : std::to_string(k % 2));
+  return bytes;
+}
+
+TEST(Labels, OfPairsAreCheckedByLine) {
+  const TemporaryFolder folder;
+  const Labels labels({"0", "1"});
+  const std::string bytes = labelled_file(100, 70, "2");
+  const std::string unknown = ": unknown label '2': expected 0, 1";
+  const auto open = [&](const std::vector<std::string>& data) {
+    return open_pairs(data, {}, Split::train, 1, {.labelled = true});
+  };
+  const auto found = [&](const PairSource& pairs) {
+    return folder.message([&] { check_labels(pairs, labels); });
+  };
+  const std::string tsv = folder.write("a.tsv", bytes);
+  EXPECT_EQ(found(*open({tsv})), "a.tsv:72" + unknown);
+  EXPECT_THROW(check_labels(*open({tsv}), labels), UnknownLabel);
+  EXPECT_EQ(found(*open({folder.write("texts", "a\n\nb\n"), folder.write("labels", "1\n\n2\n")})),
+            "labels:3" + unknown);
+  EXPECT_EQ(found(*open({folder.write("b.tsv", labelled_file(100, -1, ""))})), "no error");
+  EXPECT_EQ(found(*first_pairs(*open({tsv}), 71)), "a.tsv:72" + unknown);
+  EXPECT_EQ(found(*first_pairs(*open({tsv}), 70)), "no error");
+  EXPECT_EQ(found(*hold_out(open({tsv}), 100, 1).second), "a.tsv:72" + unknown);
+  EXPECT_EQ(found(*hold_out(open({tsv}), 0, 1).first), "a.tsv:72" + unknown);
+  EXPECT_EQ(found(Endless(3)), "toy:endless:3" + unknown) << "of an endless corpus, some";
+  EXPECT_EQ(found(Endless(2)), "no error");
 }
 
 }  // namespace

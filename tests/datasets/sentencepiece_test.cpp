@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sentencepiece_processor.h>
 
+#include "datasets/text/special_ids.h"
 #include "datasets/text/text_file.h"
 #include "datasets/text/tokenizer_kinds.h"
 #include "datasets/text/tokenizers/internal/training_text.h"

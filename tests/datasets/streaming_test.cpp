@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/batching.h"
 #include "datasets/text/pairs.h"
 #include "framework/random.h"

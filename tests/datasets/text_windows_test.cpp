@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "datasets/text/batch.h"
 #include "tests/datasets/temporary.h"
 
 namespace heed {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "datasets/text/special_ids.h"
 #include "datasets/text/text_file.h"
 #include "datasets/text/tokenizer_kinds.h"
 #include "datasets/text/unicode.h"

@@ -136,7 +136,8 @@ Pair FilePairs::at(Index i) const {
 }
 
 Index FilePairs::line(Index i) const {
-  at(i);
+  const bool read_last = cursor_->number == i + 1;
+  if (!read_last) at(i);
   return cursor_->readers[0].number();
 }
 

@@ -44,7 +44,7 @@ std::unique_ptr<RecordFormat> aligned_format();
 std::unique_ptr<RecordFormat> tsv_format(const std::vector<std::string>& fields, bool labelled);
 /// One file with a JSON object a line. `fields` holds the keys of source and target. Without them
 /// the keys are source and target, or document and summary; or, if the data are `labelled`, one of
-/// text_names(), and label. A label may be a number or a boolean.
+/// text_names(), and label, or source and target. A label may be a number or a boolean.
 std::unique_ptr<RecordFormat> jsonl_format(const std::vector<std::string>& fields, bool labelled);
 
 /// Pairs that stay in their files, which may be larger than memory.
@@ -64,6 +64,7 @@ class FilePairs final : public PairSource {
   std::string name() const override { return name_; }
   Index skipped() const override { return skipped_; }
   Index line(Index i) const override;
+  std::string target_file() const override { return files_.back().path(); }
   Index block() const override { return block_pairs; }
   std::uint64_t fingerprint() const override { return fingerprint_; }
   void will_need(Index first, Index count) const override;

@@ -1,7 +1,9 @@
 #include "datasets/text/internal/json_fields.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace heed {
@@ -20,8 +22,11 @@ class Finder final : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool yes) override { return scalar("boolean", yes ? "true" : "false"); }
   bool number_integer(number_integer_t n) override { return scalar("number", std::to_string(n)); }
   bool number_unsigned(number_unsigned_t n) override { return scalar("number", std::to_string(n)); }
-  bool number_float(number_float_t, const string_t& text) override {
-    return scalar("number", text);  // as it is written
+  bool number_float(number_float_t n, const string_t&) override {
+    constexpr double exact = 1e15;  // whole numbers below are the same number as an integer
+    if (std::abs(n) < exact && n == std::trunc(n))
+      return number_integer(static_cast<number_integer_t>(n));
+    return scalar("number", fmt::format("{}", n));
   }
   bool binary(binary_t&) override { return value("binary"); }
   bool string(string_t& text) override { return scalar("string", text); }

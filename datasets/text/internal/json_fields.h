@@ -14,7 +14,9 @@ struct JsonFields {
     std::string key;
     int times = 0;              // how often the key occurs
     const char* type = "null";  // of the last value: string, number, object, array, boolean, null
-    std::string text = "";      // the last value that is a string, a number or a boolean
+    // The last value that is a string, a number or a boolean. Equal numbers have one text: 1.0
+    // has that of 1.
+    std::string text = "";
   };
   std::vector<Field> fields;        // one for each key to look for
   std::vector<std::string> others;  // other keys of the object, at most a hundred

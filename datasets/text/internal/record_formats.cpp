@@ -55,8 +55,8 @@ struct Tsv final : RecordFormat {
     const std::size_t last = std::max(at.source, at.target);
     if (at.of_header > 0) {
       if (columns > at.of_header || columns < last)
-        throw FieldsError(fmt::format("{}:{}: has {} columns, and the header has {}; correct it",
-                                      file, line, columns, at.of_header));
+        throw FieldsError(fmt::format("{}:{}: has {}, and the header has {}; correct it", file,
+                                      line, counted_columns(columns), at.of_header));
     } else if (fields.empty() && columns != 2) {
       const char* between =
           labelled ? "put a tab between text and label" : "put a tab between source and target";
@@ -64,16 +64,14 @@ struct Tsv final : RecordFormat {
                                     line, columns,
                                     columns > 2 ? "choose two fields, such as 1 and 2" : between));
     } else if (columns < last) {
-      throw FieldsError(fmt::format(
-          "{}:{}: has {} columns, and fields {} and {} ask for column {}; correct the line or the "
-          "fields",
-          file, line, columns, at.source, at.target, last));
+      fail_few_columns(file, line, columns, fields, last);
     }
   }
 };
 
 struct Jsonl final : RecordFormat {
   std::vector<std::string> names;  // of source and target, then the other names of these
+  std::size_t texts = 0;           // how many of them name the text of labelled data
   bool labelled;
   bool named;  // by fields
   JsonFields found;
@@ -82,7 +80,9 @@ struct Jsonl final : RecordFormat {
       : names(fields), labelled(labelled_data), named(!fields.empty()) {
     if (!named && labelled) {
       names = text_names();
+      texts = names.size();
       names.emplace_back(label_name);
+      names.emplace_back("target");
     } else if (!named) {
       names = {"source", "target", "document", "summary"};
     }
@@ -110,7 +110,14 @@ struct Jsonl final : RecordFormat {
 
   // The names, by number, of source and target in this object.
   std::pair<std::size_t, std::size_t> keys(const std::string& file, Index line) {
-    if (labelled && !named) return {text_key(file, line), names.size() - 1};
+    if (labelled && !named) {
+      const std::size_t of_text = text_key(file, line);
+      const std::size_t label = texts;
+      const std::size_t target = texts + 1;
+      const bool is_pair =
+          names[of_text] == "source" && field(label).times == 0 && field(target).times > 0;
+      return {of_text, is_pair ? target : label};
+    }
     const bool other_names = names.size() == 4 && field(0).times + field(1).times == 0 &&
                              field(2).times + field(3).times > 0;
     return other_names ? std::pair<std::size_t, std::size_t>{2, 3}
@@ -119,7 +126,7 @@ struct Jsonl final : RecordFormat {
 
   std::size_t text_key(const std::string& file, Index line) {
     std::vector<std::size_t> present;
-    for (std::size_t i = 0; i + 1 < names.size(); ++i)
+    for (std::size_t i = 0; i < texts; ++i)
       if (field(i).times > 0) present.push_back(i);
     if (present.size() == 1) return present[0];
     std::vector<std::string> keys = found.others;

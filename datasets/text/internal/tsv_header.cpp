@@ -69,7 +69,10 @@ TsvColumns read_fields(const std::vector<std::string_view>& columns,
   result.target = target ? *target : only_column(columns, fields[1], file);
   const bool names_target = labelled && result.target <= columns.size() &&
                             same_name(columns[result.target - 1], label_name);
-  if (!source || !target || names_target) result.of_header = columns.size();
+  if (source && target && !names_target) return result;
+  result.of_header = columns.size();
+  const std::size_t last = std::max(result.source, result.target);
+  if (last > columns.size()) fail_few_columns(file, 1, columns.size(), fields, last);
   return result;
 }
 
@@ -104,6 +107,18 @@ std::optional<std::size_t> column_number(const std::string& field) {
                     "line; got '{}'",
                     field));
   return std::nullopt;
+}
+
+std::string counted_columns(std::size_t count) {
+  return fmt::format("{} column{}", count, count == 1 ? "" : "s");
+}
+
+void fail_few_columns(const std::string& file, Index line, std::size_t columns,
+                      const std::vector<std::string>& fields, std::size_t asked) {
+  throw FieldsError(
+      fmt::format("{}:{}: has {}, and fields {} and {} ask for column {}; correct the line or the "
+                  "fields",
+                  file, line, counted_columns(columns), fields[0], fields[1], asked));
 }
 
 TsvColumns read_tsv_header(std::string_view line, const std::vector<std::string>& fields,

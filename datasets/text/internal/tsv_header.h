@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/types.h"
+
 namespace heed {
 
 /// The columns of a line, between tabs, without white space at their ends.
@@ -18,6 +20,13 @@ std::vector<std::size_t> columns_named(const std::vector<std::string_view>& colu
 /// The number that a field of a .tsv is; none if it is a name. Throws FieldsError for 0.
 std::optional<std::size_t> column_number(const std::string& field);
 
+/// "1 column", "2 columns".
+std::string counted_columns(std::size_t count);
+
+/// Throws FieldsError, `FILE:LINE: ...`, for a line of fewer columns than `fields` ask for.
+[[noreturn]] void fail_few_columns(const std::string& file, Index line, std::size_t columns,
+                                   const std::vector<std::string>& fields, std::size_t asked);
+
 /// The columns, from 1, of a .tsv of pairs or of texts and labels.
 struct TsvColumns {
   std::size_t source = 1;
@@ -26,7 +35,9 @@ struct TsvColumns {
 };
 
 /// Finds them in the first line of a file: see tsv_format. Throws FieldsError, `FILE:1: ...`, where
-/// the line lacks a column that it must name, or names two alike.
+/// the line
+/// - lacks a column that it must name, or names two alike;
+/// - is a header with fewer columns than `fields` ask for.
 TsvColumns read_tsv_header(std::string_view line, const std::vector<std::string>& fields,
                            bool labelled, const std::string& file);
 

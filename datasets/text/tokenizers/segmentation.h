@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "datasets/text/special_ids.h"
 #include "datasets/text/vocabulary.h"
 #include "framework/random.h"
 #include "framework/sequences.h"

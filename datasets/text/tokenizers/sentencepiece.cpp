@@ -7,6 +7,7 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
+#include "datasets/text/special_ids.h"
 #include "datasets/text/tokenizers/internal/training_text.h"
 #include "datasets/text/utf8.h"
 #include "framework/error.h"
