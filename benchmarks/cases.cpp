@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "datasets/text/batch.h"
 #include "framework/error.h"
 #include "models/convolutional.h"
 #include "models/language_model.h"
@@ -19,26 +20,34 @@ constexpr Real smoothing = Real(0.1);
 
 using MakeModel = decltype(Case::make_model);
 
+/// A model M with its loss.
+template <class M, class Options>
+CaseModel make(const Options& options, Random& random) {
+  auto model = std::make_unique<M>(options, random);
+  BatchLoss loss = batch_loss(*model);
+  return {std::move(model), std::move(loss)};
+}
+
 MakeModel transformer(Index d, int heads, Index ff, int layers) {
   return [=](Random& random, const Case& c) {
-    return std::make_unique<Transformer>(TransformerOptions{.vocabulary = c.vocabulary,
-                                                            .d = d,
-                                                            .layers = layers,
-                                                            .heads = heads,
-                                                            .ff = ff,
-                                                            .norm = NormPlace::post},
-                                         random);
+    return make<Transformer>(TransformerOptions{.vocabulary = c.vocabulary,
+                                                .d = d,
+                                                .layers = layers,
+                                                .heads = heads,
+                                                .ff = ff,
+                                                .norm = NormPlace::post},
+                             random);
   };
 }
 
 MakeModel language_model(Index d, int heads, int layers) {
   return [=](Random& random, const Case& c) {
-    return std::make_unique<LanguageModel>(LanguageModelOptions{.vocabulary = c.vocabulary,
-                                                                .d = d,
-                                                                .layers = layers,
-                                                                .heads = heads,
-                                                                .context = c.size.target},
-                                           random);
+    return make<LanguageModel>(LanguageModelOptions{.vocabulary = c.vocabulary,
+                                                    .d = d,
+                                                    .layers = layers,
+                                                    .heads = heads,
+                                                    .context = c.size.target},
+                               random);
   };
 }
 
@@ -46,7 +55,7 @@ MakeModel language_model(Index d, int heads, int layers) {
 /// (Bahdanau et al. 2015).
 MakeModel recurrent(Index d) {
   return [=](Random& random, const Case& c) {
-    return std::make_unique<RecurrentSeq2Seq>(
+    return make<RecurrentSeq2Seq>(
         RecurrentSeq2SeqOptions{
             .vocabulary = c.vocabulary, .d = d, .attention = "additive", .encoder_hidden = d},
         random);
@@ -55,7 +64,7 @@ MakeModel recurrent(Index d) {
 
 MakeModel convolutional(Index d, int layers) {
   return [=](Random& random, const Case& c) {
-    return std::make_unique<ConvS2S>(
+    return make<ConvS2S>(
         ConvS2SOptions{.vocabulary = c.vocabulary, .d = d, .layers = layers, .weight_norm = false},
         random);
   };
@@ -126,8 +135,8 @@ const Case& find_case(std::string_view name) { return named(cases(), name); }
 const Case& find_counted_case(std::string_view name) { return named(counted_cases(), name); }
 
 TrainingStep::TrainingStep(const Case& which, Random& random)
-    : model_(which.model(random)),
-      adam_(*model_, {.lr = Real(3e-4)}),
+    : of_(which.model(random)),
+      adam_(*of_.model, {.lr = Real(3e-4)}),
       label_smoothing_(which.label_smoothing) {
   step_random() = Random(1);  // dropout
 }
@@ -139,10 +148,10 @@ Real TrainingStep::operator()(const Batch& batch, TapeOptions options,
   const double cleared = seconds_since(start);
   Tape tape(options);
   const Variable loss =
-      model_->loss(batch, {.label_smoothing = label_smoothing_, .ignore = ignored_id});
+      of_.loss(batch, {.label_smoothing = label_smoothing_, .ignore = ignored_id});
   tape.backward(loss);
   const auto computed = std::chrono::steady_clock::now();
-  clip_gradients(*model_, 1);
+  clip_gradients(*of_.model, 1);
   adam_.step();
   update_ms_ = (cleared + seconds_since(computed)) * 1e3;
   if (look) look(tape);
@@ -157,7 +166,7 @@ Checkpoint TrainingStep::checkpoint() const {
 
 Checkpoint TrainingStep::weights() const {
   Checkpoint result;
-  put(result, "model.", *model_);
+  put(result, "model.", *of_.model);
   return result;
 }
 

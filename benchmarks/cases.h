@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "datasets/text/batch.h"
+#include "experiments/text_objective.h"
 #include "framework/checkpoint.h"
 #include "framework/tape.h"
 #include "models/model.h"
@@ -24,15 +26,21 @@ struct BatchSize {
   Index positions() const { return count * (source + target); }
 };
 
+/// A model, and its loss.
+struct CaseModel {
+  std::unique_ptr<Model> model;
+  BatchLoss loss;
+};
+
 /// A training step of fixed size: a model and a batch, as the table in README.md says.
 struct Case {
   std::string name;
   BatchSize size;
   Index vocabulary;
   Real label_smoothing;
-  std::function<std::unique_ptr<Seq2Seq>(Random&, const Case&)> make_model;
+  std::function<CaseModel(Random&, const Case&)> make_model;
 
-  std::unique_ptr<Seq2Seq> model(Random& random) const { return make_model(random, *this); }
+  CaseModel model(Random& random) const { return make_model(random, *this); }
   Batch batch(Random& random) const;
 };
 
@@ -52,12 +60,12 @@ class TrainingStep {
                   const std::function<void(const Tape&)>& look = {});
   /// The time that the last step took besides forward and backward.
   double update_ms() const { return update_ms_; }
-  Index parameters() const { return parameter_count(*model_); }
+  Index parameters() const { return parameter_count(*of_.model); }
   Checkpoint checkpoint() const;  // weights and moments
   Checkpoint weights() const;
 
  private:
-  std::unique_ptr<Seq2Seq> model_;
+  CaseModel of_;
   Adam adam_;
   Real label_smoothing_;
   double update_ms_ = 0;

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "benchmarks/cases.h"
+#include "datasets/text/batch.h"
 #include "framework/error.h"
 #include "framework/threads.h"
 

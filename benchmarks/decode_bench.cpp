@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "benchmarks/cases.h"
+#include "datasets/text/special_ids.h"
 #include "framework/threads.h"
 #include "framework/version.h"
 #include "models/decode/decode.h"
@@ -37,13 +38,13 @@ std::vector<std::vector<Id>> random_sources(std::size_t count, Index vocabulary,
 
 void measure(const DecodingCase& which, double seconds) {
   Random random(0);
-  const auto model = bench::find_case("small").model(random);
+  const auto model = bench::find_case("small").model(random).model;
   const Evaluating evaluating(*model);
-  const auto sources = random_sources(which.sentences, model->vocabulary(), random);
-  const Decoder decoder(*model);
+  const auto decoder = model->decoder();
+  const auto sources = random_sources(which.sentences, decoder->vocabulary(), random);
   const auto run = [&] {
     const auto outputs =
-        decoder(sources, {.beam = which.beam, .min_length = length, .max_length = length});
+        decode(*decoder, sources, {.beam = which.beam, .min_length = length, .max_length = length});
     for (const auto& output : outputs)
       check(output.front().ids.size() == length, "decode_bench", "expected {} tokens out; got {}",
             length, output.front().ids.size());

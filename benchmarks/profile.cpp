@@ -4,6 +4,7 @@
 #include <map>
 #include <ostream>
 
+#include "datasets/text/batch.h"
 #include "framework/ops.h"
 #include "framework/threads.h"
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "benchmarks/cases.h"
+#include "datasets/text/batch.h"
 
 namespace heed::bench {
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "benchmarks/cases.h"
+#include "datasets/text/batch.h"
 #include "framework/run_folder.h"
 #include "framework/threads.h"
 #include "framework/version.h"

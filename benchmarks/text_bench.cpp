@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "benchmarks/cases.h"
+#include "datasets/text/batch.h"
 #include "datasets/text/batching.h"
 #include "datasets/text/tokenizer_kinds.h"
 #include "framework/error.h"

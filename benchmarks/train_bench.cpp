@@ -10,6 +10,7 @@
 
 #include "benchmarks/cases.h"
 #include "benchmarks/profile.h"
+#include "datasets/text/batch.h"
 #include "framework/precision.h"
 #include "framework/threads.h"
 #include "framework/version.h"

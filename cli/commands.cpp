@@ -7,6 +7,7 @@ namespace heed::cli {
 void add_train(CLI::App& app);
 void add_translate(CLI::App& app);
 void add_summarize(CLI::App& app);
+void add_predict(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_score(CLI::App& app);
@@ -19,10 +20,10 @@ void add_export(CLI::App& app);
 void add_import(CLI::App& app);
 
 std::span<const AddCommand> commands() {
-  static constexpr AddCommand all[] = {add_train,    add_translate, add_summarize,     add_generate,
-                                       add_evaluate, add_score,     add_compare,       add_inspect,
-                                       add_tokenize, add_corpus,    add_verify_resume, add_export,
-                                       add_import};
+  static constexpr AddCommand all[] = {
+      add_train,    add_translate,     add_summarize, add_predict, add_generate,
+      add_evaluate, add_score,         add_compare,   add_inspect, add_tokenize,
+      add_corpus,   add_verify_resume, add_export,    add_import};
   return all;
 }
 

@@ -131,8 +131,8 @@ void add_settings(CLI::App* command, GivenOptions& given) {
 }  // namespace
 
 void add_compare(CLI::App& app) {
-  const char* help = "Train several models alike, and say which is better and by how much";
-  auto* command = app.add_subcommand("compare", help);
+  auto* command = app.add_subcommand(
+      "compare", "Train several models alike, and say which is better and by how much");
   auto o = std::make_shared<Options>();
   add_settings(command, o->given);
   command->add_option("--out", o->out, "folder to keep the comparison in");
@@ -140,10 +140,10 @@ void add_compare(CLI::App& app) {
                     "continue the comparison in --out; finished runs are not repeated");
   add_threads(command, o->threads);
   command->footer(
-      "Examples:\n  heed compare --train toy:translation --models "
-      "rnn,rnn+additive,conv,transformer --seeds 3 --time 90s --out comparison\n"
-      "  heed compare --train train.de train.en --valid valid.de valid.en --test test.de test.en "
-      "--models conv,transformer --epochs 10 --out comparison");
+      "Examples:\n  heed compare --train toy:translation --models rnn,rnn+additive,transformer "
+      "--time 90s --out comparison\n  heed compare --train train.de train.en --valid valid.de "
+      "valid.en --test test.de test.en --models conv,transformer --epochs 10 --out comparison\n"
+      "  heed compare --train toy:reviews --models rnn,conv,transformer --time 30s --out labels");
   command->callback([o] { run_compare(*o); });
 }
 

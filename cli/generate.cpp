@@ -9,7 +9,6 @@
 #include "cli/signals.h"
 #include "experiments/corpus_files.h"
 #include "experiments/inference/text_generation.h"
-#include "experiments/trained_run.h"
 #include "framework/threads.h"
 
 namespace heed::cli {
@@ -48,14 +47,9 @@ void run_generate(const Options& o) {
   if (!o.given_for_corpus.empty()) wrong_usage("toy:NAME is missing: see `heed corpus`");
   if (o.run.empty()) wrong_usage("--run is required");
   set_threads(o.threads);
-  const Run run = [&] {
-    const InterruptAtOnce nothing_printed;
-    return open_trained_run(o.run, o.checkpoint);
-  }();
+  const Run run = open_task_run(o.run, o.checkpoint, "lm", "continue");
   GenerateOptions options;
   set_fields(fields_of(options), o.given);
-  if (run.model->reads_source())
-    fail("{}: {} is no language model; see `heed translate`", o.run, run.settings.model.name);
   options.should_stop = [] { return interrupted() || !std::cout; };
   std::string before = o.prompt;  // printed once something follows
   generate_text(run, o.prompt, options, [&before](std::string_view piece) {

@@ -89,8 +89,8 @@ int main(int argc, char** argv) {
   std::set_terminate(cli::on_terminate);
   cli::handle_signals();
   CLI::App app(
-      "Heed trains small attention models on an ordinary CPU, and translates with them.\n\nA first "
-      "run, two minutes or so:\n"
+      "Heed trains small attention models on an ordinary CPU, and uses them: they "
+      "translate, summarize, label and continue texts.\n\nA first run, two minutes or so:\n"
       "  heed train --train toy:translation --model transformer --out runs/first\n"
       "  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n");
   app.set_version_flag("--version", std::string("heed ") + version());

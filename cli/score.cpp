@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/field_options.h"
@@ -16,8 +15,6 @@ namespace heed::cli {
 
 namespace {
 
-using Report = nlohmann::ordered_json;
-
 struct Options {
   std::string metric;
   std::string hyp;
@@ -28,31 +25,12 @@ struct Options {
   bool json = false;
 };
 
-/// Parts, "rouge1.recall", become objects. A single score is given with its signature.
-Report json_of(const Metric& metric, const MetricScore& score) {
-  Report report = {{"metric", metric.name}};
-  for (const auto& [name, value] : score.figures) {
-    std::string pointer = "/" + name;
-    std::replace(pointer.begin(), pointer.end(), '.', '/');
-    report[Report::json_pointer(pointer)] = value;
-  }
-  if (report.contains("score")) report["signature"] = score.signature;
-  return report;
-}
-
-std::string line_of(const Metric& metric, const MetricScore& score) {
-  std::vector<std::string> values;
-  for (const std::string& name : metric.main)
-    values.push_back(fmt::format("{:.4f}", score.at(name)));
-  return fmt::format("{}\n", fmt::join(values, "\t"));
-}
-
 void print_corpus(const Metric& metric, const AnyOptions& with, const ScoredLines& lines,
                   bool json) {
   const MetricScore score = metric.corpus(lines.hypotheses, lines.references, with);
   stop_if_interrupted();
   if (json)
-    std::cout << json_of(metric, score).dump() << '\n';
+    std::cout << to_json(metric, score) << '\n';
   else
     std::cout << score.text << "signature " << score.signature << '\n';
 }
@@ -63,9 +41,9 @@ void print_lines(const Metric& metric, const AnyOptions& with, const ScoredLines
     stop_if_interrupted();
     const MetricScore score = metric.score_line(lines.hypotheses[i], lines.references_of(i), with);
     if (json) {
-      std::cout << (i == 0 ? "[\n" : ",\n") << json_of(metric, score).dump();
+      std::cout << (i == 0 ? "[\n" : ",\n") << to_json(metric, score);
     } else {
-      std::cout << line_of(metric, score);
+      std::cout << main_figures(metric, score) << '\n';
       if (i == 0) std::cerr << "signature " << score.signature << '\n';
     }
   }
@@ -125,8 +103,9 @@ void run_score(const Options& o) {
 }  // namespace
 
 void add_score(CLI::App& app) {
-  auto* command =
-      app.add_subcommand("score", "Compute BLEU, chrF or ROUGE of lines, given their references");
+  auto* command = app.add_subcommand(
+      "score",
+      "Compute BLEU, chrF or ROUGE of lines, or accuracy and F1 of labels, given their references");
   auto o = std::make_shared<Options>();
   command->add_option("--metric", o->metric, fmt::format("{}", fmt::join(metrics().names(), ", ")))
       ->required()

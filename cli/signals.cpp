@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+
+#include "framework/error.h"
 namespace heed::cli {
 
 namespace {
@@ -37,6 +39,12 @@ bool interrupted() { return signals > 0; }
 
 void stop_if_interrupted() {
   if (interrupted()) throw Interrupted();
+}
+
+void flush_output() {
+  std::cout.flush();
+  if (!std::cout) fail("standard output: cannot write");
+  stop_if_interrupted();
 }
 
 bool save_requested() {

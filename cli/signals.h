@@ -12,6 +12,8 @@ namespace heed::cli {
 bool interrupted();
 /// Throws Interrupted where interrupted().
 void stop_if_interrupted();
+/// Flushes standard output. Throws Error where it cannot be written, and Interrupted.
+void flush_output();
 /// True once after each SIGUSR1: training then saves and goes on.
 bool save_requested();
 /// Where progress is shown.

@@ -43,9 +43,7 @@ void run_tokenize(const Options& o) {
   for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
     for (const std::string& line : lines)
       print(o, tokenizer, line);
-    std::cout.flush();
-    if (!std::cout) fail("standard output: cannot write");
-    stop_if_interrupted();
+    flush_output();
   }
 }
 

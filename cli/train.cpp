@@ -1,6 +1,5 @@
 #include <iostream>
 #include <optional>
-#include <set>
 
 #include <CLI/CLI.hpp>
 
@@ -30,14 +29,7 @@ void print_settings(const RequestedSettings& requested) {
   const auto model = requested.values.find("model.name");
   std::vector<std::string> names = model_families().names();
   if (model != requested.values.end()) names = {to_text(model->second)};
-  std::set<std::string> listed;
-  for (const std::string& name : names) {
-    const Settings settings = default_settings(name);
-    for (const Field& field : settings.fields())
-      if (listed.insert(field.key()).second)
-        std::cout << fmt::format("{:<24} {}{}\n", field.key(), field.help(),
-                                 name == names.front() ? "" : " (" + name + ")");
-  }
+  std::cout << settings_help(names);
 }
 
 /// What to do about a folder, in the words of the options.
@@ -108,6 +100,7 @@ constexpr const char* examples =
     "  heed train --train toy:translation --model transformer --out runs/first\n"
     "  heed train --train train.de train.en --valid valid.de valid.en --model transformer "
     "--epochs 20 --out runs/de-en\n"
+    "  heed train --train reviews.tsv --model rnn --epochs 10 --out runs/reviews\n"
     "  heed train --train corpus.txt --model lm --steps 2000 --out runs/lm\n"
     "  heed train --train other.de other.en --model transformer --init runs/de-en --freeze "
     "'encoder*' --out runs/other\n"

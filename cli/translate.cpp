@@ -11,7 +11,6 @@
 #include "cli/translated_lines.h"
 #include "experiments/inference/attention.h"
 #include "experiments/report/attention.h"
-#include "experiments/trained_run.h"
 #include "framework/threads.h"
 
 namespace heed::cli {
@@ -43,12 +42,7 @@ void run_decoder(const TranslateOptions& o, const char* verb) {
   check_usage(o);
   set_threads(o.threads);
   if (!o.attention.empty()) report::AttentionWriter::check_path(o.attention);
-  const Run run = [&] {
-    const InterruptAtOnce nothing_printed;
-    return open_trained_run(o.run, o.checkpoint);
-  }();
-  if (!run.model->reads_source())
-    fail("{}: a language model; it has nothing to {}; see `heed generate`", o.run, verb);
+  const Run run = open_task_run(o.run, o.checkpoint, "translate", verb);
   LineInput input(STDIN_FILENO, "standard input", interrupted);
   if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
     std::cerr << fmt::format("heed: type what to {}, a line each; Ctrl-D ends\n", verb);

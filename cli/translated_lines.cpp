@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "cli/cut_warning.h"
 #include "cli/signals.h"
 #include "datasets/text/text_file.h"
 #include "experiments/inference/attention.h"
@@ -20,7 +21,7 @@ constexpr int score_digits = 6;
 /// Throws Error where an option asks for more tokens than the model can place. The lengths of a
 /// run's settings are silently cut to that, as they were in training.
 void check_lengths(const TranslateOptions& o, const Run& run) {
-  const Index most = run.model->longest_output(0);
+  const Index most = run.decoder().longest_output(0);
   for (const char* key : {"max_length", "min_length"}) {
     const auto found = o.given.find(key);
     if (most == 0 || found == o.given.end() || std::get<Index>(found->second) <= most) continue;
@@ -33,34 +34,13 @@ void check_lengths(const TranslateOptions& o, const Run& run) {
 /// Throws Error where an option needs a model that attends to its source.
 void check_attention(const TranslateOptions& o, const Run& run, const DecodeOptions& options) {
   const bool needed = !o.attention.empty() || o.replace_unk || options.coverage_penalty > 0;
-  if (!needed || attends(*run.model)) return;
+  if (!needed || attends(run.decoder())) return;
   std::string why = "--coverage-penalty has nothing to weigh";
   if (o.replace_unk) why = "--replace-unk has no word to take";
   if (!o.attention.empty()) why = "there is nothing for --attention to show";
   fail("{}: model.name = {} does not attend to its source; {}", o.run, run.settings.model.name,
        why);
 }
-
-/// Warns of the first source that is too long for the model.
-class CutWarning {
- public:
-  explicit CutWarning(const Run& run) : run_(run) {}
-  /// `first`: the number of the first line, from 0.
-  void check(std::span<const std::string> lines, std::size_t first) {
-    if (warned_) return;
-    const auto found = first_long_line(*run_.model, run_.tokenizers, lines);
-    if (!found) return;
-    warned_ = true;
-    std::cerr << fmt::format(
-        "heed: warning: standard input:{}: has {} tokens, </s> among them; cut to {}, as is any "
-        "longer line\n",
-        first + found->line + 1, found->tokens, longest_source(*run_.model));
-  }
-
- private:
-  const Run& run_;
-  bool warned_ = false;
-};
 
 void print(const TranslateOptions& o, const std::vector<Translation>& outputs) {
   if (!o.nbest) {
@@ -73,13 +53,6 @@ void print(const TranslateOptions& o, const std::vector<Translation>& outputs) {
   std::cout << '\n';
 }
 
-/// Throws where standard output cannot be written, or a signal has come.
-void flush() {
-  std::cout.flush();
-  if (!std::cout) fail("standard output: cannot write");
-  stop_if_interrupted();
-}
-
 }  // namespace
 
 void translate_lines(const TranslateOptions& o, const Run& run, LineInput& input) {
@@ -89,14 +62,14 @@ void translate_lines(const TranslateOptions& o, const Run& run, LineInput& input
   check_attention(o, run, options);
   std::optional<report::AttentionWriter> attention;
   if (!o.attention.empty()) attention.emplace(o.attention);
-  CutWarning warning(run);
+  CutWarning warning(run.tokenizers, run.decoder().longest_source());
   std::size_t done = 0;
   for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
     warning.check(lines, done);
     const auto results = [&] {
       const InterruptAtOnce earlier_lines_are_flushed;
       auto found = translate_nbest(run.decoder(), run.tokenizers, lines, options, done);
-      if (o.replace_unk) replace_unknown(*run.model, run.tokenizers, lines, found);
+      if (o.replace_unk) replace_unknown(run.decoder(), run.tokenizers, lines, found);
       return found;
     }();
     for (const auto& outputs : results)
@@ -104,17 +77,17 @@ void translate_lines(const TranslateOptions& o, const Run& run, LineInput& input
     done += lines.size();
     if (attention) {
       std::cout.flush();
-      for (const auto& line : attend(*run.model, run.tokenizers, lines, results))
+      for (const auto& line : attend(run.decoder(), run.tokenizers, lines, results))
         attention->add(line);
     }
-    flush();
+    flush_output();
   }
   if (attention) attention->close();
 }
 
 void score_lines(const TranslateOptions& o, const Run& run, LineInput& input) {
   const std::vector<std::string> targets = read_lines(o.score);
-  CutWarning warning(run);
+  CutWarning warning(run.tokenizers, run.decoder().longest_source());
   std::size_t done = 0;
   for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
     warning.check(lines, done);
@@ -127,7 +100,7 @@ void score_lines(const TranslateOptions& o, const Run& run, LineInput& input) {
     for (const TargetScore& score : found.scores)
       std::cout << fmt::format("{}\t{}\n", report::fixed(score.log_probability, score_digits),
                                score.tokens);
-    flush();
+    flush_output();
     if (!found.problem.empty())
       fail("{}:{}: {}", o.score, done + found.scores.size() + 1, found.problem);
     if (count < lines.size())

@@ -1,5 +1,6 @@
 #include "experiments/verify_resume.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -19,14 +20,9 @@ struct Options {
 
 /// Prints how each file compares. Throws Error where one differs.
 void print_comparison(const std::vector<RunFileDifference>& files) {
-  std::size_t differing = 0;
-  for (const RunFileDifference& file : files) {
-    if (!file.difference.empty()) ++differing;
-    std::cout << fmt::format(
-        "compare  {:<32} {:>12} bytes  {}\n",
-        file.name == "metrics.jsonl" ? "metrics.jsonl, but for times" : file.name, file.bytes,
-        file.difference.empty() ? "the same" : "DIFFER: " + file.difference);
-  }
+  std::cout << to_text(files);
+  const auto differs = [](const RunFileDifference& file) { return !file.difference.empty(); };
+  const auto differing = std::ranges::count_if(files, differs);
   if (differing > 0)
     fail("resuming is not exact on these settings: {} of {} files differ", differing, files.size());
 }

@@ -5,11 +5,14 @@
 
 #include <fmt/ranges.h>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/batching.h"
+#include "datasets/text/labels.h"
 #include "datasets/text/text_file.h"
 #include "datasets/text/text_windows.h"
 #include "experiments/data_warnings.h"
 #include "experiments/inference/tokenizer_files.h"
+#include "experiments/task_works.h"
 #include "framework/error.h"
 
 namespace heed {
@@ -37,6 +40,7 @@ class PairTokenizers {
       : settings_(settings), pairs_(pairs), overlap_(overlap), preparing_(preparing) {}
 
   Tokenizers train() {
+    if (settings_.task.row().labelled) return train_on(true, false);
     if (settings_.data.joint_vocabulary) return train_on(true, true);
     auto source = train_on(true, false);
     return {std::move(source), train_on(false, true)};
@@ -82,13 +86,14 @@ BatchOptions batch_options(const Settings& s) {
           .max_length = max_length,
           .cut = s.data.long_pairs == "cut",
           .seed = static_cast<std::uint64_t>(s.train.seed),
-          .widen = s.value_or("model.copy", false),
+          .widen = s.task.row().decodes && s.value_or("model.copy", false),
           .subword_sampling = s.data.subword_sampling};
 }
 
 ReadOptions read_options(const Settings& s, const PreparationObserver& preparing) {
   preparing.begin(fmt::format("reading {}", fmt::join(s.data.train, " ")));
   return {.blank_is_error = s.data.blank == "error",
+          .labelled = s.task.row().labelled,
           .progress = [&preparing](double part) { preparing.done(part); }};
 }
 
@@ -169,7 +174,9 @@ void train_tokenizers(const Settings& s, bool held_out, Corpus& corpus,
                       const PreparationObserver& preparing) {
   ValidationOverlap overlap;
   if (corpus.valid_pairs) overlap.validate_on(*corpus.valid_pairs);
+  const auto labels = corpus.tokenizers.labels;
   corpus.tokenizers = PairTokenizers(s, *corpus.train_pairs, overlap, preparing).train();
+  corpus.tokenizers.labels = labels;
   add_warning(corpus, overlap.warning(held_out));
 }
 
@@ -198,13 +205,14 @@ BatchCounts count_batches(const Settings& s, PairBatches& batches, Corpus& corpu
   return counts;
 }
 
-std::string count_text(const PairSource& pairs) {
-  return pairs.size() < 0 ? "endless" : fmt::format("{} pairs", pairs.size());
+std::string count_text(const PairSource& pairs, const Settings& s) {
+  const char* what = s.task.row().labelled ? "texts" : "pairs";
+  return pairs.size() < 0 ? "endless" : fmt::format("{} {}", pairs.size(), what);
 }
 
 /// Describes the training pairs: "train.de train.en: 5000 pairs, 3 with a blank side skipped".
 std::string train_text(const PairSource& pairs, const BatchCounts& counts, const Settings& s) {
-  std::string text = fmt::format("{}: {}", pairs.name(), count_text(pairs));
+  std::string text = fmt::format("{}: {}", pairs.name(), count_text(pairs, s));
   if (pairs.skipped() > 0) text += fmt::format(", {} with a blank side skipped", pairs.skipped());
   return text + too_long(counts, pairs, s);
 }
@@ -214,19 +222,24 @@ std::string open_valid_batches(const Settings& s, bool held_out, Corpus& corpus)
   if (!corpus.valid_pairs) return "; no validation";
   BatchCounts counts;
   corpus.valid = all_batches(*corpus.valid_pairs, corpus.tokenizers, batch_options(s), &counts);
-  return fmt::format("; validation: {}{}{}", count_text(*corpus.valid_pairs),
+  return fmt::format("; validation: {}{}{}", count_text(*corpus.valid_pairs, s),
                      held_out ? " (held out; choose your own with data.valid)" : "",
                      too_long(counts, *corpus.valid_pairs, s));
 }
+
+}  // namespace
 
 Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers,
                         const PreparationObserver& preparing) {
   Corpus corpus;
   const ReadOptions reading = read_options(s, preparing);
   corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
-  const bool held_out = open_valid_pairs(s, reading, corpus);
   const bool is_new = !tokenizers.source;
   corpus.tokenizers = tokenizers;
+  // Before pairs are held out: a rare class may be among those alone.
+  if (s.task.row().labelled && !tokenizers.labels)
+    corpus.tokenizers.labels = std::make_shared<const Labels>(Labels::of(*corpus.train_pairs));
+  const bool held_out = open_valid_pairs(s, reading, corpus);
   if (is_new) train_tokenizers(s, held_out, corpus, preparing);
 
   auto batches =
@@ -247,6 +260,8 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers,
   return corpus;
 }
 
+namespace {
+
 /// Trains the tokenizer of a new run on a text.
 void train_tokenizer_on(const std::string& text, const Settings& s, Corpus& corpus,
                         const PreparationObserver& preparing) {
@@ -262,6 +277,8 @@ Index count_batches(const Settings& s, const TextWindows& windows) {
   const auto tokens = static_cast<Index>(windows.train().size());
   return s.train.epochs * std::max<Index>(1, tokens / s.data.batch_tokens);
 }
+
+}  // namespace
 
 Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers,
                         const PreparationObserver& preparing) {
@@ -304,8 +321,6 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers,
   return corpus;
 }
 
-}  // namespace
-
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data,
                                                   const std::vector<std::string>& fields,
                                                   Index lines, Split split,
@@ -319,12 +334,10 @@ std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>
 
 Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers,
                    const PreparationObserver& observer) {
-  const bool pairs = settings.model.family().reads_source;
+  const TaskWork& work = task_works().at(settings.task.name);
   try {
-    return naming_settings(settings, "data", [&] {
-      return pairs ? open_pair_corpus(settings, tokenizers, observer)
-                   : open_text_corpus(settings, tokenizers, observer);
-    });
+    return naming_settings(settings, "data",
+                           [&] { return work.open(settings, tokenizers, observer); });
   } catch (const NothingLeft& error) {
     const char* remedy = model_is_stricter(settings) ? "model.positions" : "data.max_length";
     fail("{}; raise {} or data.batch_tokens", error.what(), remedy);

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/pairs.h"
 #include "datasets/text/tokenizer.h"
 #include "experiments/observers.h"
 #include "experiments/settings.h"
-#include "framework/sequences.h"
 
 namespace heed {
 
@@ -32,11 +32,16 @@ struct Corpus {
   std::vector<std::string> warnings;  // of a new run only
 };
 
-/// Opens data.train and data.valid. `tokenizers`: those of a resumed run; where they are empty, the
-/// tokenizers are trained. `observer` is told what takes long; throws Interrupted where it asks for
-/// the end.
+/// Opens data.train and data.valid, for the task of the settings. `tokenizers`: those of a resumed
+/// run; where they are empty, the tokenizers are trained. `observer` is told what takes long;
+/// throws Interrupted where it asks for the end.
 Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers,
                    const PreparationObserver& observer = {});
+/// What open_corpus() does for pairs, labelled or not, and for one running text.
+Corpus open_pair_corpus(const Settings& settings, const Tokenizers& tokenizers,
+                        const PreparationObserver& observer);
+Corpus open_text_corpus(const Settings& settings, const Tokenizers& tokenizers,
+                        const PreparationObserver& observer);
 
 /// Opens pairs to validate or evaluate on. `data`: as the user gave it. Of an endless corpus, only
 /// the first `lines` pairs of `split` are taken.

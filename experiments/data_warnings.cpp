@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/tokenizer_kinds.h"
 #include "datasets/text/unicode.h"
 #include "datasets/text/utf8.h"
@@ -154,7 +155,7 @@ std::string unknown_warning(const std::vector<Batch>& batches, const Settings& s
   Share target;
   for (const Batch& batch : batches) {
     source.add(batch.source.ids.span());
-    target.add(batch.gold.span());
+    if (!settings.task.row().labelled) target.add(batch.gold.span());  // else a class
   }
   std::vector<std::string> shares;
   if (source.large()) shares.push_back(source.text("source "));
@@ -179,7 +180,7 @@ std::string uncut_warning(const PairSource& pairs, const Settings& settings) {
   for (Index i = 0; i < size; ++i) {
     const Pair pair = pairs.at(i);
     source.add(pair.source);
-    target.add(pair.target);
+    if (!settings.task.row().labelled) target.add(pair.target);
   }
   std::vector<std::string> shares;
   if (source.large()) shares.push_back(source.text("source"));

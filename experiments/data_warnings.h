@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "datasets/text/batch.h"
 #include "datasets/text/batching.h"
 #include "datasets/text/tokenizer.h"
 #include "experiments/settings.h"

@@ -1,24 +1,16 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "datasets/metrics/classification.h"
+#include "datasets/text/batch.h"
 #include "datasets/text/pairs.h"
 #include "experiments/inference/interrupted.h"
 #include "experiments/inference/run.h"
-#include "framework/sequences.h"
 
 namespace heed {
-
-struct TotalLoss {
-  double sum = 0;  // nats
-  Index tokens = 0;
-  double per_token() const { return sum / static_cast<double>(tokens > 0 ? tokens : 1); }
-};
-/// The cross entropy of all gold tokens. The caller switches the model to evaluation. Throws
-/// Interrupted where it should stop.
-TotalLoss total_loss(const Seq2Seq& model, const std::vector<Batch>& batches,
-                     const ShouldStop& should_stop = {});
 
 /// What to evaluate a run on.
 struct EvaluationData {
@@ -34,11 +26,16 @@ struct EvaluationData {
 /// A figure or a text, by its name.
 struct EvaluationFigure {
   std::string name;
-  FieldValue value;
+  FieldValue value;         // of a confusion matrix: its text, whole lines
+  bool in_percent = false;  // a share; to_text() gives it in per cent
+  std::optional<Confusion> confusion = {};
 };
 
-/// Loss, perplexities, and for a model of pairs BLEU with its signature, chrF, ROUGE and exact
-/// matches of its outputs:
+/// The loss, and what the metrics of the task say of the model's outputs:
+///
+/// - translate: perplexities, BLEU with its signature, chrF, ROUGE and exact matches;
+/// - classify: accuracy, macro F1, and the confusion matrix;
+/// - lm: perplexities.
 ///
 ///     const Run run = open_run("runs/en-fr");
 ///     for (const EvaluationFigure& figure : evaluate(run, {{"toy:translation"}}))
@@ -48,5 +45,11 @@ struct EvaluationFigure {
 /// should stop.
 std::vector<EvaluationFigure> evaluate(const Run& run, const EvaluationData& on,
                                        const ShouldStop& should_stop = {});
+
+/// For people: a line for each figure, and the confusion matrix.
+std::string to_text(const std::vector<EvaluationFigure>& figures);
+/// A JSON object on one line, with all digits. A confusion matrix is a list of
+/// {"gold": label, "predicted": label, "count": n} for each n above 0.
+std::string to_json(const std::vector<EvaluationFigure>& figures);
 
 }  // namespace heed

@@ -27,7 +27,14 @@ namespace {
 // The metadata of a safetensors file hold the files of a run under "heed." and their names. Files
 // that are not text (.model) are in hexadecimal digits.
 constexpr const char* config_name = "config.toml";
-constexpr std::array tokenizer_names{"tokenizer", "tokenizer.source", "tokenizer.target"};
+constexpr std::array own_names{config_name,
+                               "tokenizer.json",
+                               "tokenizer.model",
+                               "tokenizer.source.json",
+                               "tokenizer.source.model",
+                               "tokenizer.target.json",
+                               "tokenizer.target.model",
+                               "labels.txt"};
 constexpr std::uint64_t most_bytes = 100'000'000;  // of one file: more than a header can hold
 using Files = std::map<std::string, std::string>;
 
@@ -52,12 +59,12 @@ std::string from_hex(std::string_view text, const std::string& key) {
   return bytes;
 }
 
-/// The configuration and the tokenizers of a run. The keys are the names of their files.
+/// The configuration, the tokenizers and the labels of a run. The keys are the names of their
+/// files.
 Files files_of(const fs::path& folder) {
-  Files files{{config_name, read_file(config_path(folder), most_bytes)}};
-  for (const std::string name : tokenizer_names)
-    for (const std::string& file : {name + ".json", name + ".model"})
-      if (fs::exists(folder / file)) files[file] = read_file(folder / file, most_bytes);
+  Files files;
+  for (const std::string file : own_names)
+    if (fs::exists(folder / file)) files[file] = read_file(folder / file, most_bytes);
   return files;
 }
 
@@ -75,13 +82,11 @@ Files files_of(const std::map<std::string, std::string>& metadata) {
         "tokenizers it has",
         config_name);
   Files files;
-  for (const std::string name : tokenizer_names)
-    for (const std::string& file : {name + ".json", name + ".model", std::string(config_name)}) {
-      const auto found = metadata.find("heed." + file);
-      if (found != metadata.end())
-        files[file] =
-            file.ends_with(".model") ? from_hex(found->second, found->first) : found->second;
-    }
+  for (const std::string file : own_names) {
+    const auto found = metadata.find("heed." + file);
+    if (found == metadata.end()) continue;
+    files[file] = file.ends_with(".model") ? from_hex(found->second, found->first) : found->second;
+  }
   return files;
 }
 
@@ -132,7 +137,7 @@ class Unfinished {
  private:
   static bool is_left_by_import(const fs::path& path) {
     const std::string name = path.filename().string();
-    return name.starts_with("tokenizer.") || name == "checkpoints" || name == config_name ||
+    return std::ranges::find(own_names, name) != own_names.end() || name == "checkpoints" ||
            name == imported_path("").string() || path.extension() == ".partial";
   }
 
@@ -170,7 +175,7 @@ void note_values(const std::string& file, const Safetensors& found, Imported& im
 }
 
 /// Loads the weights into the model. An error says whose model they do not fit.
-void take_weights(const Checkpoint& checkpoint, Seq2Seq& model, const std::string& whose) {
+void take_weights(const Checkpoint& checkpoint, Model& model, const std::string& whose) {
   try {
     take(checkpoint, "model.", model);
   } catch (const Error& error) {
@@ -183,9 +188,8 @@ void take_weights(const Checkpoint& checkpoint, Seq2Seq& model, const std::strin
 
 /// The model of the settings. Throws Error where it is much larger than the tensors, before it
 /// takes much memory.
-std::unique_ptr<Seq2Seq> make_fitting_model(const RunSettings& settings,
-                                            const Tokenizers& tokenizers,
-                                            const std::vector<NamedTensor>& tensors) {
+std::unique_ptr<Model> make_fitting_model(const RunSettings& settings, const Tokenizers& tokenizers,
+                                          const std::vector<NamedTensor>& tensors) {
   std::size_t held = 0;
   for (const NamedTensor& x : tensors)
     held += static_cast<std::size_t>(x.tensor.size());
@@ -212,7 +216,7 @@ Checkpoint import_into(const std::string& folder, const Safetensors& found,
   const Tokenizers tokenizers = load_tokenizers(folder);
   Checkpoint weights;
   put(weights, "model.", found.tensors);
-  const std::unique_ptr<Seq2Seq> model = make_fitting_model(settings, tokenizers, found.tensors);
+  const std::unique_ptr<Model> model = make_fitting_model(settings, tokenizers, found.tensors);
   take_weights(weights, *model, like.empty() ? "its configuration" : like);
   Checkpoint checkpoint{
       .tensors = {},

@@ -9,6 +9,8 @@
 
 #include <fmt/ranges.h>
 
+#include "datasets/text/labels.h"
+#include "datasets/text/special_ids.h"
 #include "experiments/inference/run.h"
 #include "experiments/inference/tokenizer_files.h"
 #include "framework/checkpoint.h"
@@ -31,7 +33,7 @@ using Names = std::vector<std::string>;
 constexpr const char* takes =
     "train.init takes a run's folder, a .heed checkpoint or a .safetensors file";
 
-Names names_of(Seq2Seq& model) {
+Names names_of(Model& model) {
   Names names;
   for (const auto& item : parameter_names(model))
     names.push_back(item.names.front());
@@ -139,7 +141,7 @@ Names heads_of(const Names& names) {
 }
 
 /// Throws Error where a pattern of `option` is empty or matches no parameter.
-ParameterPatterns checked(const char* option, const Names& given, Seq2Seq& model) {
+ParameterPatterns checked(const char* option, const Names& given, Model& model) {
   for (const std::string& pattern : given)
     if (pattern.empty() || pattern == "!")
       fail("{}: an empty pattern; give one such as 'encoder.*' or '!*.bias'", option);
@@ -197,7 +199,7 @@ Source open_source(const std::string& from) {
 /// For each parameter with a row for each token: which row of the source belongs to each of its
 /// rows. Empty where the vocabularies are the same.
 std::vector<RowMap> rows_by_token(const Tokenizers& theirs, const Tokenizers& ours,
-                                  const Seq2Seq& model) {
+                                  const Model& model) {
   std::vector<RowMap> maps;
   const auto add = [&](const Vocabulary& from, const Vocabulary& to,
                        const std::vector<ParameterRef>& parameters) {
@@ -235,6 +237,17 @@ std::vector<RowMap> rows_by_token(const Tokenizers& theirs, const Tokenizers& ou
   fail("{}: does not fit the model: {}; {}", source.path.string(), plan.problems(), remedy);
 }
 
+/// Throws Error where a head for other classes is to be loaded: a row of it stands for a class.
+void check_classes(const Source& source, const Tokenizers& tokenizers, const LoadingPlan& plan) {
+  const Labels* from = source.tokenizers.labels.get();
+  const Labels* to = tokenizers.labels.get();
+  if (!from || !to || *from == *to) return;
+  for (const auto& item : plan.loaded)
+    if (head_of(item.name) == "head")
+      fail("{}: its labels are others; leave out what gives them with train.init_only = '!head.*'",
+           source.path.string());
+}
+
 /// Adds a line about `names` of `all`; none where there are no names.
 void note(Notes& notes, const std::string& what, const Names& names, const Names& all,
           const std::string& why) {
@@ -250,7 +263,7 @@ Names names_of(const std::vector<NamedTensor>& tensors) {
   return names;
 }
 
-Index number_count(Seq2Seq& model) {
+Index number_count(Model& model) {
   Index count = 0;
   for (const auto& [name, parameter] : parameters(model))
     count += parameter.value().size();
@@ -258,7 +271,7 @@ Index number_count(Seq2Seq& model) {
 }
 
 /// "init      runs/de-en/checkpoints/best.heed: 12 of 36 parameters, 9000 of 30000 numbers"
-std::string loaded_text(const Source& source, const LoadingPlan& plan, Seq2Seq& model) {
+std::string loaded_text(const Source& source, const LoadingPlan& plan, Model& model) {
   Index numbers = 0;
   for (const auto& item : plan.loaded)
     numbers += item.numbers();
@@ -283,7 +296,7 @@ void note_rows(Notes& notes, const LoadingPlan& plan) {
 }
 
 /// The loaded parameters with a row for each token.
-Names loaded_by_row(const LoadingPlan& plan, const Seq2Seq& model) {
+Names loaded_by_row(const LoadingPlan& plan, const Model& model) {
   const VocabularyParameters words = model.vocabulary_parameters();
   const auto has = [](const std::vector<ParameterRef>& all, const ParameterRef& parameter) {
     return std::find(all.begin(), all.end(), parameter) != all.end();
@@ -295,7 +308,7 @@ Names loaded_by_row(const LoadingPlan& plan, const Seq2Seq& model) {
 }
 
 /// What was loaded, what was not, and what had to be assumed.
-Notes loading_notes(const Source& source, const LoadingPlan& plan, Seq2Seq& model) {
+Notes loading_notes(const Source& source, const LoadingPlan& plan, Model& model) {
   const Names all = names_of(model);
   Names loaded;
   for (const auto& item : plan.loaded)
@@ -326,7 +339,7 @@ std::string initial_source(const std::string& from) {
   return path.string();
 }
 
-Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2Seq& model) {
+Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Model& model) {
   const ParameterPatterns chosen = checked("train.init_only", settings.train.init_only, model);
   const Source source = open_source(settings.train.init);
   std::vector<RowMap> maps;
@@ -335,6 +348,7 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2S
   if (plan.loaded.empty() && plan.missing.empty() && plan.mismatched.empty())
     fail("train.init_only chooses nothing; leave out train.init to start afresh");
   if (!plan.fits()) refuse(source, plan, settings.train.init_only);
+  check_classes(source, tokenizers, plan);
   apply(plan);
   if (const std::string name = bad_parameter(model); !name.empty())
     fail(
@@ -344,7 +358,7 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2S
   return loading_notes(source, plan, model);
 }
 
-Notes freeze_chosen(const Settings& settings, Seq2Seq& model) {
+Notes freeze_chosen(const Settings& settings, Model& model) {
   Notes notes;
   if (settings.train.freeze.empty()) return notes;
   const ParameterPatterns chosen = checked("train.freeze", settings.train.freeze, model);
@@ -369,7 +383,7 @@ Notes freeze_chosen(const Settings& settings, Seq2Seq& model) {
   return notes;
 }
 
-std::string parameters_text(Seq2Seq& model) {
+std::string parameters_text(Model& model) {
   const Index total = number_count(model);
   const Index trained = parameter_count(model);
   if (trained == total) return fmt::format("{} parameters", total);

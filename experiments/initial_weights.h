@@ -25,13 +25,13 @@ std::string initial_source(const std::string& from);
 ///
 /// Throws Error, before anything is changed, where parameters are missing or have another shape.
 /// The message lists them all, with the patterns that leave them out.
-Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Seq2Seq& model);
+Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Model& model);
 
 /// Freezes the parameters that train.freeze chooses. Throws Error where a pattern matches nothing,
 /// or nothing is left to train.
-Notes freeze_chosen(const Settings& settings, Seq2Seq& model);
+Notes freeze_chosen(const Settings& settings, Model& model);
 
 /// "1675264 parameters, 400000 frozen"
-std::string parameters_text(Seq2Seq& model);
+std::string parameters_text(Model& model);
 
 }  // namespace heed

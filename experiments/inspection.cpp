@@ -2,8 +2,11 @@
 
 #include <cmath>
 
+#include <nlohmann/json.hpp>
+
 #include "experiments/inference/run.h"
 #include "experiments/inference/tokenizer_files.h"
+#include "experiments/inference/toml.h"
 #include "experiments/settings.h"
 #include "framework/run_folder.h"
 
@@ -35,7 +38,7 @@ void add_settings(const std::string& toml, CheckpointSummary& summary) {
   Settings usual;
   try {
     settings = settings_of_checkpoint(toml, summary.path.string());
-    usual = default_settings(settings.model.name, settings.data.train);
+    usual = default_settings(settings.model.name, settings.data.train, settings.task.name);
   } catch (const Error&) {  // another program wrote it
     return;
   }
@@ -43,6 +46,7 @@ void add_settings(const std::string& toml, CheckpointSummary& summary) {
   // Not a choice of the user: it says whether an earlier version began the run.
   usual.train.exact_epochs = settings.train.exact_epochs;
   summary.model = settings.model.name;
+  summary.task = settings.task.name;
   const Fields was = usual.fields();
   for (const Field& field : settings.fields()) {
     const Field* before = was.find(field.key());
@@ -79,6 +83,48 @@ std::string other_parts(const std::string& folder, const Settings& settings,
   }
 }
 
+std::string row(const std::string& name, const std::string& value) {
+  return fmt::format("{:<20} {}\n", name, value);
+}
+
+std::string best_loss_text(const CheckpointSummary& summary) {
+  const std::string where = summary.best_step ? fmt::format(", step {}", *summary.best_step) : "";
+  return fmt::format("{:.4f} (ppl {:.3f}{})", *summary.best_loss, std::exp(*summary.best_loss),
+                     where);
+}
+
+std::string settings_text(const CheckpointSummary& summary) {
+  if (summary.model.empty()) return "";
+  std::string text = summary.chosen.empty() ? "\nevery setting is the default one\n"
+                                            : "\nsettings that are not the default ones\n";
+  for (const ChosenSetting& setting : summary.chosen)
+    text += fmt::format("{:<52} default {}\n", setting.key + " = " + toml_text(setting.value),
+                        toml_text(setting.usual));
+  return text;
+}
+
+std::string parameters_text(const CheckpointSummary& summary) {
+  std::string text = fmt::format("\n{:<52} {:<16} {:>12}\n", "parameter", "shape", "norm");
+  for (const ParameterSummary& parameter : summary.parameters)
+    text += fmt::format("{:<52} {:<16} {:>12.4f}{}\n", parameter.name, to_string(parameter.shape),
+                        parameter.norm, parameter.frozen ? "  frozen" : "");
+  return text + fmt::format("{:<52} {:<16}\n", "total", summary.parameter_count);
+}
+
+/// The state of the training, and every setting.
+std::string internals_text(const Checkpoint& checkpoint) {
+  std::string text = "\n";
+  for (const auto& [name, value] : checkpoint.numbers)
+    text += row(name, fmt::format("{}", value));
+  for (const auto& [name, value] : checkpoint.reals)
+    text += row(name, fmt::format("{:.6g}", value));
+  for (const auto& [name, value] : checkpoint.text)
+    if (name != "config") text += row(name, value);
+  const auto config = checkpoint.text.find("config");
+  if (config != checkpoint.text.end()) text += "\n" + config->second;
+  return text;
+}
+
 }  // namespace
 
 CheckpointSummary inspect(const std::string& what) {
@@ -104,6 +150,36 @@ CheckpointSummary inspect(const std::string& what) {
   if (const auto config = find(checkpoint.text, "config")) add_settings(*config, summary);
   add_parameters(summary);
   return summary;
+}
+
+std::string to_text(const CheckpointSummary& summary, bool all) {
+  std::string text = fmt::format("{}, {} bytes\n", summary.path.string(),
+                                 std::filesystem::file_size(summary.path));
+  if (!summary.model.empty()) text += row("model", summary.model) + row("task", summary.task);
+  if (summary.step) text += row("step", fmt::format("{}", *summary.step));
+  if (summary.best_loss) text += row("best loss", best_loss_text(summary));
+  text += row("parameters", fmt::format("{}", summary.parameter_count));
+  text += settings_text(summary) + parameters_text(summary);
+  if (all) text += internals_text(summary.checkpoint);
+  return text;
+}
+
+std::string to_json(const CheckpointSummary& summary) {
+  nlohmann::ordered_json json{{"checkpoint", summary.path.string()}};
+  if (!summary.model.empty()) {
+    json["model"] = summary.model;
+    json["task"] = summary.task;
+  }
+  if (summary.step) json["step"] = *summary.step;
+  if (summary.best_loss) {
+    json["best_loss"] = *summary.best_loss;
+    json["best_step"] = summary.best_step.value_or(0);
+  }
+  json["parameters"] = summary.parameter_count;
+  json["settings"] = nlohmann::ordered_json::object();
+  for (const ChosenSetting& setting : summary.chosen)
+    std::visit([&](const auto& value) { json["settings"][setting.key] = value; }, setting.value);
+  return json.dump() + "\n";
 }
 
 }  // namespace heed

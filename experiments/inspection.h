@@ -32,6 +32,7 @@ struct CheckpointSummary {
   std::optional<double> best_loss;
   Index parameter_count = 0;
   std::string model;  // "": the checkpoint holds no settings of a training
+  std::string task;
   std::vector<ChosenSetting> chosen;
   std::vector<ParameterSummary> parameters;
   std::string warning;  // where settings or tokenizers of the run are not the checkpoint's
@@ -40,5 +41,11 @@ struct CheckpointSummary {
 
 /// Reads a checkpoint, or the newest one of a run's folder. Throws Error where there is none.
 CheckpointSummary inspect(const std::string& run_or_checkpoint);
+
+/// For people: step, best loss, settings and a table of the parameters. With `all`, also the state
+/// of the training and every setting.
+std::string to_text(const CheckpointSummary& summary, bool all = false);
+/// A JSON object on one line, without the parameters.
+std::string to_json(const CheckpointSummary& summary);
 
 }  // namespace heed

@@ -1,6 +1,7 @@
 #include "experiments/requested_settings.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/ranges.h>
 
@@ -57,8 +58,10 @@ Settings first_settings(const RequestedSettings& requested) {
 
 void apply(const RequestedSettings& requested, Settings& settings) {
   // What decides which other settings there are comes first.
-  const auto model = requested.values.find("model.name");
-  if (model != requested.values.end()) settings.assign(model->first, model->second);
+  for (const char* key : {"model.name", "task.name"}) {
+    const auto chosen = requested.values.find(key);
+    if (chosen != requested.values.end()) settings.assign(chosen->first, chosen->second);
+  }
   std::vector<Assignment> assignments;
   for (const std::string& text : requested.assignments)
     assignments.push_back(split(text));
@@ -85,7 +88,8 @@ Settings new_settings(const RequestedSettings& requested, std::string& warning) 
   const Settings first = first_settings(requested);
   if (!first.is_given("model.name"))
     fail("which model? give model.name: {}", fmt::join(model_families().names(), ", "));
-  Settings settings = default_settings(first.model.name, first.data.train);
+  const std::string task = first.is_given("task.name") ? first.task.name : "";
+  Settings settings = default_settings(first.model.name, first.data.train, task);
   if (!requested.config.empty()) {
     settings.read(requested.config);
     if (settings.model.name != first.model.name)
@@ -101,6 +105,26 @@ Settings resumed_settings(const RequestedSettings& requested, const std::string&
   if (!requested.config.empty()) settings.read(requested.config);
   apply(requested, settings);
   return settings;
+}
+
+std::string settings_help(const std::vector<std::string>& models) {
+  std::string text;
+  std::set<std::string> listed;
+  const auto add = [&](const std::string& model, const std::string& task, std::string owner) {
+    if (!owner.empty()) owner = " (" + owner + ")";
+    const Settings settings = default_settings(model, {}, task);
+    for (const Field& field : settings.fields())
+      if (listed.insert(field.key()).second)
+        text += fmt::format("{:<24} {}{}\n", field.key(), field.help(), owner);
+  };
+  for (const std::string& model : models) {
+    const ModelFamily& family = model_families().at(model);
+    const std::string usual = usual_task(family).name;
+    add(model, usual, model == models.front() ? "" : model);
+    for (const Task& task : tasks().rows())
+      if (task.name != usual && task.takes(family)) add(model, task.name, task.name);
+  }
+  return text;
 }
 
 }  // namespace heed

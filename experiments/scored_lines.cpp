@@ -1,9 +1,14 @@
 #include "experiments/scored_lines.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "datasets/text/text_file.h"
+#include "experiments/internal/confusion_json.h"
 #include "framework/error.h"
 
 namespace heed {
@@ -46,6 +51,25 @@ ScoredLines read_scored_lines(const std::string& hypotheses,
   }
   stop_if(should_stop);
   return lines;
+}
+
+std::string to_json(const Metric& metric, const MetricScore& score) {
+  nlohmann::ordered_json json = {{"metric", metric.name}};
+  for (const auto& [name, value] : score.figures) {
+    std::string pointer = "/" + name;
+    std::replace(pointer.begin(), pointer.end(), '.', '/');
+    json[nlohmann::ordered_json::json_pointer(pointer)] = value;
+  }
+  if (json.contains("score")) json["signature"] = score.signature;
+  if (score.confusion) json["cells"] = confusion_json(*score.confusion);
+  return json.dump();
+}
+
+std::string main_figures(const Metric& metric, const MetricScore& score) {
+  std::vector<std::string> values;
+  for (const std::string& name : metric.main)
+    values.push_back(fmt::format("{:.4f}", score.at(name)));
+  return fmt::format("{}", fmt::join(values, "\t"));
 }
 
 }  // namespace heed

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/metrics/metrics.h"
 #include "experiments/inference/interrupted.h"
 
 namespace heed {
@@ -30,5 +31,12 @@ struct ScoredLines {
 ScoredLines read_scored_lines(const std::string& hypotheses,
                               const std::vector<std::string>& references,
                               const ShouldStop& should_stop = {});
+
+/// A JSON object on one line, with all digits. Parts, "rouge1.recall", become objects. A single
+/// score is given with its signature; a confusion matrix as "cells", a list of
+/// {"gold": label, "predicted": label, "count": n} for each n above 0.
+std::string to_json(const Metric& metric, const MetricScore& score);
+/// The main figures with four digits, tabs between them.
+std::string main_figures(const Metric& metric, const MetricScore& score);
 
 }  // namespace heed

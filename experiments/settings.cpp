@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "datasets/corpora/corpora.h"
+#include "datasets/text/labelled.h"
 #include "experiments/inference/run.h"
 #include "framework/nearest.h"
 
@@ -110,6 +111,14 @@ const CorpusKind* corpus_of(const std::vector<std::string>& data) {
   return is_toy(data) ? corpora().find(data[0].substr(prefix)) : nullptr;
 }
 
+/// The task that the data ask for: where they name labels, the one that learns labels.
+std::string data_task(const std::vector<std::string>& data, const std::string& usual) {
+  if (tasks().at(usual).labelled || data.empty() || !names_label(data)) return usual;
+  for (const Task& task : tasks().rows())
+    if (task.labelled) return task.name;
+  return usual;
+}
+
 }  // namespace
 
 void OptimSettings::list(Fields& f) {
@@ -172,13 +181,21 @@ void Settings::check() const {
     fail("nothing ends the training; give train.steps, train.epochs or train.time");
 }
 
-Settings default_settings(const std::string& model, const std::vector<std::string>& data) {
+Settings default_settings(const std::string& model, const std::vector<std::string>& data,
+                          const std::string& task) {
   Settings s;
   s.assign_default("model.name", model);
+  const std::string usual = usual_task(s.model.family()).name;
+  s.assign_default("task.name", task.empty() ? data_task(data, usual) : task);
+  if (!task.empty() && s.task.name != task) {  // the family is not for it: check() says so
+    s.task.choose(task);
+    s.check();
+  }
   apply(s.model.family().defaults, s);
+  apply(s.task.row().defaults, s);
   const CorpusKind* corpus = corpus_of(data);
   if (is_toy(data)) apply({{"model.dropout", 0.0}, {"train.label_smoothing", 0.0}}, s);
-  if (corpus && corpus->unseen_words) {
+  if (corpus && corpus->unseen_words && s.task.row().decodes) {
     apply({{"data.min_count", Index{20}},
            {"model.copy", true},
            {"model.coverage", 1.0},

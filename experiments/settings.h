@@ -62,10 +62,12 @@ class Settings : public RunSettings {
   void on_given(std::string_view key) override;
 };
 
-/// The defaults for a model of this family that is trained on `data`. Throws FieldError where there
-/// is no such family. What is known of the data changes some: built-in corpora have no end, so they
-/// cannot be learnt by heart and need neither dropout nor label smoothing.
-Settings default_settings(const std::string& model, const std::vector<std::string>& data = {});
+/// The defaults for a model of this family that is trained on `data` for this task ("": what data
+/// that name labels ask for, else the usual one of the family). Throws FieldError where there is no
+/// such family or task. What is known of the data changes some: built-in corpora have no end, so
+/// they cannot be learnt by heart and need neither dropout nor label smoothing.
+Settings default_settings(const std::string& model, const std::vector<std::string>& data = {},
+                          const std::string& task = {});
 
 /// The settings of a run. Throws Error where the folder is not a run.
 Settings read_run_settings(const std::string& folder);

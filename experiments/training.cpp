@@ -6,7 +6,7 @@
 
 #include <fmt/ranges.h>
 
-#include "experiments/evaluation.h"
+#include "datasets/text/labels.h"
 #include "experiments/inference/run.h"
 #include "experiments/inference/tokenizer_files.h"
 #include "experiments/inference/toml.h"
@@ -15,6 +15,7 @@
 #include "experiments/made_by.h"
 #include "experiments/report/text.h"
 #include "experiments/setting_warnings.h"
+#include "experiments/task_works.h"
 #include "framework/files.h"
 #include "framework/memory.h"
 #include "framework/run_folder.h"
@@ -25,10 +26,6 @@ namespace heed {
 namespace fs = std::filesystem;
 
 namespace {
-
-CrossEntropy loss_options(const Settings& s, const Batch& batch) {
-  return {.label_smoothing = static_cast<Real>(s.train.label_smoothing), .ignore = batch.ignored};
-}
 
 /// The checkpoint that resuming tried: the one named, or the last. "" where there is no such one.
 fs::path tried_checkpoint(const RunFolder& folder, const std::string& name) {
@@ -124,6 +121,37 @@ Settings settled(const Settings& given, const fs::path& folder, bool resume) {
   return settings;
 }
 
+/// The tokenizers of a run that is resumed. Labels are checked before any data are read by them: of
+/// others, data would seem wrong.
+Tokenizers tokenizers_of_run(const Settings& settings, const fs::path& folder) {
+  Tokenizers tokenizers = load_tokenizers(folder);
+  check_has_labels(folder.string(), settings, tokenizers);
+  const auto newest = RunFolder(folder).newest();
+  if (tokenizers.labels && newest)
+    check_same_tokenizers(folder.string(), tokenizers, load(*newest).text);
+  return tokenizers;
+}
+
+/// open_corpus(). In a resumed run a label that it does not know means that the data are others.
+Corpus open_training_corpus(const Settings& settings, const fs::path& folder,
+                            const TrainingOptions& options) {
+  if (!options.resume) return open_corpus(settings, options.tokenizers, options.preparing);
+  try {
+    return open_corpus(settings, tokenizers_of_run(settings, folder), options.preparing);
+  } catch (const UnknownLabel& error) {
+    fail("{}; the data have changed since this run began: give what it began with", error.what());
+  }
+}
+
+/// "labels    2 classes: negative, positive"
+std::string labels_text(const Labels& labels) {
+  constexpr std::ptrdiff_t most = 10;
+  const std::vector<std::string>& names = labels.names();
+  const auto end = names.begin() + std::min(most, std::ssize(names));
+  return fmt::format("labels    {} classes: {}{}", names.size(),
+                     fmt::join(names.begin(), end, ", "), end == names.end() ? "" : ", ...");
+}
+
 std::string vocabulary_text(const Settings& s, const Tokenizers& tokenizers) {
   const Index source = tokenizers.source->size();
   const Index target = tokenizers.target->size();
@@ -147,34 +175,24 @@ std::string plan_text(const Limits& limits, Index step, const Cost& cost) {
                      threads() == 1 ? "" : "s");
 }
 
-/// Translates one validation pair after each validation, so that people see what the model has
-/// learnt. Takes the pairs in turn.
-class SampleTranslations {
+/// Shows after each validation what the model gives for one item, so that people see what it has
+/// learnt. Takes the items in turn.
+class Samples {
  public:
-  SampleTranslations(const Settings& settings, const Corpus& corpus, Seq2Seq& model)
-      : corpus_(corpus), model_(model), options_(decode_options(settings)) {
-    options_.beam = 1;
-    options_.coverage_penalty = 0;
-  }
+  Samples(const Settings& settings, const Corpus& corpus, Model& model)
+      : settings_(settings), corpus_(corpus), model_(model) {}
 
-  /// Shows the source, the reference (=) and the output (>).
   void show_next(RunLog& log) {
-    if (!corpus_.valid_pairs) return;
-    const Pair pair = corpus_.valid_pairs->at(shown_++ % corpus_.valid_pairs->size());
     const Evaluating evaluating(model_);
-    const auto best = translate(Decoder(model_), corpus_.tokenizers,
-                                std::vector<std::string>{pair.source}, options_);
-    constexpr int widest = 600;  // columns: documents are shortened, sentences are not
-    const std::string output = best[0].empty() ? "" : best[0][0].text;
-    log.line(fmt::format("    {}\n  = {}\n  > {}", report::shortened(pair.source, widest),
-                         report::shortened(pair.target, widest),
-                         report::shortened(output, widest)));
+    const std::string text =
+        task_works().at(settings_.task.name).sample(settings_, model_, corpus_, shown_++);
+    if (!text.empty()) log.line(text);
   }
 
  private:
+  const Settings& settings_;
   const Corpus& corpus_;
-  Seq2Seq& model_;
-  DecodeOptions options_;
+  Model& model_;
   Index shown_ = 0;
 };
 
@@ -203,35 +221,37 @@ Training::Training(Settings s, const fs::path& where, TrainingOptions options)
     : settings(settled(s, where, options.resume)),
       precision(settings.train.precision),
       folder(where.string()),
-      corpus(open_corpus(settings, options.resume ? load_tokenizers(where) : options.tokenizers,
-                         options.preparing)),
+      corpus(open_training_corpus(settings, where, options)),
       given_(std::move(options)),
       new_limits_(given_.resume && !same_limits(read_run_settings(folder), settings)) {
   make_data_absolute(settings);
   Random random(static_cast<std::uint64_t>(settings.train.seed));
   model = make_model(settings, corpus.tokenizers, random);
   frozen_ = freeze_chosen(settings, *model);
+  objective_ = task_works().at(settings.task.name).objective(settings, *model, corpus, [this] {
+    return asks_to_stop();
+  });
   optimizer_ = naming_settings(settings, "optim", [&] {
     return optimizers().at(settings.optim.name).make(*model, settings.optim.options);
   });
 }
 
 Cost Training::probe() {
-  const auto position = corpus.train->position();
+  const auto position = objective_->position();
   memory::reset_peak();
   constexpr int warm_up = 1;
   constexpr int steps = 3;
   auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < warm_up + steps; ++i) {
     if (i == warm_up) begin = std::chrono::steady_clock::now();
-    const Batch batch = corpus.train->next();
+    const std::shared_ptr<const Draw> draw = objective_->draw();
     Tape tape;
-    tape.backward(model->loss(batch, loss_options(settings, batch)));
+    tape.backward(objective_->loss(*draw, static_cast<Real>(draw->weight)).optimised);
     clear_gradients(*model);
   }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  corpus.train->seek(position);
+  objective_->seek(position);
   // The optimizer keeps two moments for each parameter.
   const auto moments = static_cast<std::size_t>(2 * parameter_count(*model)) * sizeof(Real);
   cost_ = Cost{.seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
@@ -260,7 +280,7 @@ void Training::open() {
 
 std::string Training::why_ended() {
   if (!resumed_) return "";
-  return heed::why_ended(trainer_->ended_by(*corpus.train), settings, step());
+  return heed::why_ended(trainer_->ended_by(*objective_), settings, step());
 }
 
 std::vector<std::string> Training::warnings(const Cost& cost) const {
@@ -289,8 +309,9 @@ Notes Training::description(const Cost& cost) {
       add({"warning: " + warning});
   };
   add({fmt::format("data      {}", corpus.description),
-       vocabulary_text(settings, corpus.tokenizers),
-       fmt::format("model     {}, {}", settings.model.name, parameters_text(*model))});
+       vocabulary_text(settings, corpus.tokenizers)});
+  if (corpus.tokenizers.labels) add({labels_text(*corpus.tokenizers.labels)});
+  add({fmt::format("model     {}, {}", settings.model.name, parameters_text(*model))});
   for (const Notes* part : {&initial_, &frozen_}) {
     notes.shown.insert(notes.shown.end(), part->shown.begin(), part->shown.end());
     notes.logged.insert(notes.logged.end(), part->logged.begin(), part->logged.end());
@@ -316,25 +337,10 @@ void Training::create() {
   created_ = true;
 }
 
-EvaluateFunction Training::evaluation(const ShouldStop& should_stop) {
-  if (corpus.valid.empty()) return {};
-  return [this, should_stop] {
-    const TotalLoss total = total_loss(*model, corpus.valid, should_stop);
-    return Evaluation{.loss = total.per_token(), .score = 0, .metrics = {}};
-  };
-}
-
 TrainResult Training::train(const TrainingObservers& observers) {
-  const LossFunction loss = [this](const Batch& batch, Real divisor) {
-    double nats = 0;
-    CrossEntropy options = loss_options(settings, batch);
-    options.divisor = divisor;
-    options.nats = &nats;
-    const Variable optimised = model->loss(batch, options);
-    return Loss(optimised, nats);
-  };
+  should_stop_ = observers.should_stop;
   try {
-    return trainer_->run(*corpus.train, loss, evaluation(observers.should_stop), observers);
+    return trainer_->run(*objective_, observers);
   } catch (const Interrupted&) {  // within a validation, which the resumed run begins again
     if (!saved()) fail("{}: stopped at step {}, which could not be saved", folder, step());
     TrainResult result;
@@ -354,7 +360,7 @@ TrainResult Training::run(const TrainingObservers& given) {
     log.show(text);
   for (const std::string& text : start.logged)
     log.log(text);
-  SampleTranslations samples(settings, corpus, *model);
+  Samples samples(settings, corpus, *model);
   TrainingObservers observers = given;
   observers.on_step = [&](const StepReport& report) {
     if (report.step % settings.train.log_every == 0) log.log(progress_text(report));

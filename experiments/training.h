@@ -109,7 +109,7 @@ class Training {
   const InPrecision precision;
   const std::string folder;
   Corpus corpus;
-  std::unique_ptr<Seq2Seq> model;
+  std::unique_ptr<Model> model;
   bool resumed() const { return resumed_; }
   /// Whether a resumed run was given other limits.
   bool has_new_limits() const { return new_limits_; }
@@ -119,7 +119,7 @@ class Training {
 
  private:
   TrainResult train(const TrainingObservers& observers);
-  EvaluateFunction evaluation(const ShouldStop& should_stop);
+  bool asks_to_stop() const { return should_stop_ && should_stop_(); }
 
   TrainingOptions given_;
   bool new_limits_;
@@ -128,6 +128,8 @@ class Training {
   std::optional<Cost> cost_;
   Notes initial_;  // the weights that open() loaded from elsewhere
   Notes frozen_;   // the parameters that are not trained
+  std::unique_ptr<Objective> objective_;
+  ShouldStop should_stop_;  // of run()
   std::unique_ptr<Optimizer> optimizer_;
   Limits limits_;
   TrainerOptions options_;

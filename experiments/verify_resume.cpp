@@ -146,4 +146,14 @@ std::vector<RunFileDifference> verify_resume(const Settings& settings,
   return compare_runs(folder / "whole", folder / "parts");
 }
 
+std::string to_text(const std::vector<RunFileDifference>& files) {
+  std::string text;
+  for (const RunFileDifference& file : files)
+    text += fmt::format("compare  {:<32} {:>12} bytes  {}\n",
+                        file.name == "metrics.jsonl" ? "metrics.jsonl, but for times" : file.name,
+                        file.bytes,
+                        file.difference.empty() ? "the same" : "DIFFER: " + file.difference);
+  return text;
+}
+
 }  // namespace heed

@@ -24,5 +24,7 @@ struct VerifyResumeOptions {
 /// Throws Error where a training fails, and Interrupted where it should stop.
 std::vector<RunFileDifference> verify_resume(const Settings& settings,
                                              const VerifyResumeOptions& options = {});
+/// A line for each file.
+std::string to_text(const std::vector<RunFileDifference>& files);
 
 }  // namespace heed

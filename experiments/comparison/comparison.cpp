@@ -63,7 +63,7 @@ class TrialLoop {
     results_.push_back(was_done ? std::move(*kept) : train(trial, folder));
     RunResult& result = results_.back();
     result.folder = fs::relative(folder, folder_).string();
-    result.score = score_on(plan_.test, result.hypotheses);
+    result.scores = score_on(plan_.test, result.hypotheses, plan_.figures());
     tell(observers_.on_result, result_text(trial, result) + (was_done ? " (done before)" : ""));
   }
 
@@ -96,10 +96,11 @@ class TrialLoop {
     return told;
   }
 
-  static std::string result_text(const ComparisonTrial& trial, const RunResult& r) {
-    return fmt::format("{}: {} steps in {}, {:.0f} tok/s; validation loss {:.4f}; test BLEU {:.2f}",
+  std::string result_text(const ComparisonTrial& trial, const RunResult& r) const {
+    const ComparedFigure& first = plan_.figures().front();
+    return fmt::format("{}: {} steps in {}, {:.0f} tok/s; validation loss {:.4f}; test {}",
                        trial.title(), r.steps, duration_text(r.seconds), r.tokens_per_s,
-                       r.valid_loss, r.score.bleu);
+                       r.valid_loss, first.text(r.scores[0]));
   }
 
   const ComparisonPlan& plan_;
@@ -161,8 +162,8 @@ Comparison compare(const ComparisonSettings& given, const fs::path& folder,
   check_folder(folder, options.resume);
   tell_plan(plan, options.observers);
   save_comparison_settings(plan.settings, plan.contents, folder);
-  const Comparison comparison =
-      summarise(plan.settings, plan.test, TrialLoop(plan, folder, options.observers).run());
+  const Comparison comparison = summarise(plan.settings, plan.test, plan.figures(),
+                                          TrialLoop(plan, folder, options.observers).run());
   write_report(plan, comparison, folder);
   return comparison;
 }

@@ -4,21 +4,19 @@
 
 #include <nlohmann/json.hpp>
 
+#include "experiments/comparison/internal/figure_texts.h"
 #include "experiments/report/chart.h"
-#include "experiments/report/number_text.h"
 #include "experiments/report/page.h"
 
 namespace heed {
 
 namespace {
 
-using report::signed_fixed;
-
 report::LineChart learning_curves(const std::vector<Curve>& curves, const char* x_label,
                                   std::vector<double> Curve::*xs) {
   report::LineChart chart{.title = fmt::format("Validation loss by {}", x_label),
                           .x_label = x_label,
-                          .y_label = "nats a token",
+                          .y_label = "cross entropy in nats",
                           .log_y = true};
   for (const Curve& c : curves)
     chart.series.push_back({.name = fmt::format("{} seed {}", c.model, c.seed),
@@ -29,44 +27,49 @@ report::LineChart learning_curves(const std::vector<Curve>& curves, const char* 
 }
 
 report::BarChart by_length(const Comparison& c) {
-  report::BarChart chart{
-      .title = "Test BLEU by length of the source", .x_label = "words", .y_label = "BLEU"};
+  const ComparedFigure& figure = c.figures[0];
+  report::BarChart chart{.title = fmt::format("Test {} by length of the source", figure.title),
+                         .x_label = "words",
+                         .y_label = figure.title};
   for (const LengthBucket& b : c.buckets)
     chart.categories.push_back(b.text());
   for (const ModelSummary& m : c.models) {
     report::BarSeries series{.model = m.model};
     for (const Spread& s : m.by_length) {
-      series.values.push_back(s.mean);
-      series.errors.push_back(s.deviation.value_or(0));
+      series.values.push_back(figure.factor * s.mean);
+      series.errors.push_back(figure.factor * s.deviation.value_or(0));
     }
     chart.series.push_back(std::move(series));
   }
   return chart;
 }
 
-report::Table models_table(const std::vector<ModelSummary>& models) {
+report::Table models_table(const Comparison& comparison) {
   report::Table table{.caption = "Mean ± standard deviation over seeds",
                       .header = {"model", "parameters", "width", "steps", "tokens/s", "seconds",
-                                 "peak MB", "valid ppl", "test BLEU", "exact %"}};
-  for (const ModelSummary& m : models)
-    table.rows.push_back(
-        {m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
-         fmt::format("{:.0f}", m.steps.mean), fmt::format("{:.0f}", m.tokens_per_s.mean),
-         fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
-         to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
+                                 "peak MB", "valid ppl"}};
+  for (const std::string& title : figure_titles(comparison))
+    table.header.push_back(title);
+  for (const ModelSummary& m : comparison.models) {
+    table.rows.push_back({m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
+                          fmt::format("{:.0f}", m.steps.mean),
+                          fmt::format("{:.0f}", m.tokens_per_s.mean),
+                          fmt::format("{:.0f}", m.seconds.mean),
+                          fmt::format("{:.0f}", m.peak_mb.mean), to_text(m.perplexity, 3)});
+    for (const std::string& text : figure_texts(comparison, m))
+      table.rows.back().push_back(text);
+  }
   return table;
 }
 
-report::Table pairs_table(const std::vector<ModelPair>& pairs) {
+report::Table pairs_table(const Comparison& comparison) {
   report::Table table{
       .caption = "Paired bootstrap (Koehn 2004): 1,000 test sets drawn with replacement",
-      .header = {"better", "worse", "BLEU", "95 % of test sets", "better on", "verdict"}};
-  for (const ModelPair& p : pairs) {
-    const PairedDifference& d = p.difference;
-    table.rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
-                          fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
-                          fmt::format("{:.1f} %", 100 * d.wins),
-                          d.significant() ? "significant" : "may be chance"});
+      .header = {"better", "worse", comparison.figures[0].title, "95 % of test sets", "better on",
+                 "verdict"}};
+  for (const ModelPair& pair : comparison.pairs) {
+    const PairText text = pair_text(comparison, pair);
+    table.rows.push_back({pair.better, pair.worse, text.mean, text.range, text.wins, text.verdict});
   }
   return table;
 }
@@ -90,14 +93,14 @@ void write_comparison_page(const std::string& path, const std::string& title,
                            const Comparison& comparison, const std::vector<Curve>& curves,
                            const std::vector<std::string>& notes) {
   report::Page page(title);
-  page.table(models_table(comparison.models));
+  page.table(models_table(comparison));
   page.figure(report::line_chart(learning_curves(curves, "step", &Curve::steps)),
               "Thin lines: one run each. Thick lines: the mean of a model's runs.");
   page.figure(report::line_chart(learning_curves(curves, "second", &Curve::seconds)),
               "The same by time of training.");
   page.figure(report::bar_chart(by_length(comparison)),
               "Mean over seeds; the bars are a standard deviation.");
-  if (!comparison.pairs.empty()) page.table(pairs_table(comparison.pairs));
+  if (!comparison.pairs.empty()) page.table(pairs_table(comparison));
   page.notes(notes);
   page.write(path);
 }

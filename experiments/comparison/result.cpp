@@ -5,7 +5,7 @@
 #include <numeric>
 #include <sstream>
 
-#include "datasets/metrics/exact.h"
+#include "datasets/metrics/bootstrap.h"
 #include "framework/error.h"
 
 namespace heed {
@@ -15,10 +15,6 @@ namespace {
 constexpr int resamples = 1000;
 constexpr std::uint64_t bootstrap_seed = 2004;
 
-/// Effective order: a bucket of short lines may hold no output of four words. BLEU is then computed
-/// from the n-gram orders that exist.
-const BleuOptions bleu_options{.effective_order = true};
-
 Index words(const std::string& text) {
   std::istringstream stream(text);
   Index count = 0;
@@ -27,25 +23,44 @@ Index words(const std::string& text) {
   return count;
 }
 
-double bleu_of(std::span<const BleuCounts> lines, const std::vector<std::size_t>& chosen) {
-  BleuCounts sum;
-  for (std::size_t i : chosen)
-    sum += lines[i];
-  return bleu_score(sum, 1, bleu_options).score;
-}
+/// A figure with its metric and options, ready to score.
+class Judge {
+ public:
+  explicit Judge(const ComparedFigure& figure)
+      : metric_(metrics().at(figure.metric)), options_(metric_options(metric_, figure.options)) {}
 
-/// The counts of each line of the test set.
-std::vector<BleuCounts> line_counts(const TestSet& test,
-                                    const std::vector<std::string>& hypotheses) {
-  const std::vector<std::vector<std::string>> references{test.references};
-  return bleu_counts(hypotheses, references);
-}
+  ItemCounts counts(const TestSet& test, const std::vector<std::string>& hypotheses) const {
+    const std::vector<std::vector<std::string>> references{test.references};
+    return metric_.counts(hypotheses, references, options_);
+  }
+  double of(const ItemCounts& items) const {
+    return metric_.main_of_sum(items.sum(), items, options_);
+  }
+  double of(const ItemCounts& items, const std::vector<std::size_t>& chosen) const {
+    return metric_.main_of_sum(items.sum(chosen), items, options_);
+  }
+  std::vector<double> resampled(const ItemCounts& items) const {
+    return bootstrap(metric_, items, resamples, bootstrap_seed, options_);
+  }
+  std::string signature(const ItemCounts& items) const {
+    return metric_.of_sum(items.sum(), items, options_).signature;
+  }
+  bool higher_is_better() const { return metric_.higher_is_better; }
+
+ private:
+  const Metric& metric_;
+  AnyOptions options_;
+};
 
 /// The figures of one model's runs.
 class ModelScores {
  public:
-  ModelScores(std::size_t buckets, Index seeds)
-      : seeds_(seeds), by_length_(buckets), resampled_(resamples) {}
+  ModelScores(const Judge& judge, std::size_t figures, std::size_t buckets, Index seeds)
+      : judge_(judge),
+        seeds_(seeds),
+        scores_(figures),
+        by_length_(buckets),
+        resampled_(resamples) {}
 
   void add(const RunResult& run, const TestSet& test, const std::vector<LengthBucket>& buckets) {
     d_ = run.d;
@@ -55,14 +70,14 @@ class ModelScores {
     seconds_.push_back(run.seconds);
     peak_mb_.push_back(run.peak_mb);
     perplexity_.push_back(run.valid_perplexity());
-    exact_.push_back(run.score.exact);
-    bleu_.push_back(run.score.bleu);
-    add_lines(line_counts(test, run.hypotheses), buckets);
+    for (std::size_t i = 0; i < scores_.size(); ++i)
+      scores_[i].push_back(run.scores[i]);
+    add_items(judge_.counts(test, run.hypotheses), buckets);
   }
 
-  Index runs() const { return std::ssize(bleu_); }
+  Index runs() const { return std::ssize(steps_); }
 
-  /// BLEU on each resampled test set, the mean over the seeds.
+  /// The first figure on each resampled test set, the mean over the seeds.
   const std::vector<double>& resampled() const { return resampled_; }
 
   ModelSummary summary(const std::string& model) const {
@@ -74,25 +89,25 @@ class ModelScores {
                          .seconds = spread_of(seconds_),
                          .peak_mb = spread_of(peak_mb_),
                          .perplexity = spread_of(perplexity_),
-                         .bleu = spread_of(bleu_),
-                         .exact = spread_of(exact_),
+                         .scores = {},
                          .by_length = {}};
+    for (const std::vector<double>& values : scores_)
+      summary.scores.push_back(spread_of(values));
     for (const std::vector<double>& scores : by_length_)
       summary.by_length.push_back(spread_of(scores));
     return summary;
   }
 
  private:
-  /// `lines`: the counts of each line of the test set.
-  void add_lines(const std::vector<BleuCounts>& lines, const std::vector<LengthBucket>& buckets) {
+  void add_items(const ItemCounts& items, const std::vector<LengthBucket>& buckets) {
     for (std::size_t b = 0; b < buckets.size(); ++b)
-      by_length_[b].push_back(bleu_of(lines, buckets[b].lines));
-    const std::vector<double> scores =
-        bootstrap_bleu(lines, resamples, bootstrap_seed, bleu_options);
+      by_length_[b].push_back(judge_.of(items, buckets[b].lines));
+    const std::vector<double> scores = judge_.resampled(items);
     for (std::size_t i = 0; i < scores.size(); ++i)
       resampled_[i] += scores[i] / static_cast<double>(seeds_);
   }
 
+  const Judge& judge_;
   Index seeds_;
   Index d_ = 0;
   Index parameters_ = 0;
@@ -102,30 +117,38 @@ class ModelScores {
   std::vector<double> seconds_;
   std::vector<double> peak_mb_;
   std::vector<double> perplexity_;
-  std::vector<double> bleu_;
-  std::vector<double> exact_;
+  std::vector<std::vector<double>> scores_;     // of each figure
   std::vector<std::vector<double>> by_length_;  // of each bucket
   std::vector<double> resampled_;
 };
 
-/// Every two models, the one with the better mean BLEU first. `resampled`: the scores of each model
-/// on the resampled test sets.
+/// Every two models, the better one first. `resampled`: the scores of each model on the resampled
+/// test sets.
 std::vector<ModelPair> ranked_pairs(const std::vector<ModelSummary>& models,
-                                    const std::vector<std::vector<double>>& resampled) {
+                                    const std::vector<std::vector<double>>& resampled,
+                                    bool higher_is_better) {
   std::vector<std::size_t> order(models.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
+  const double sign = higher_is_better ? 1 : -1;
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return models[a].bleu.mean > models[b].bleu.mean;
+    return sign * models[a].scores[0].mean > sign * models[b].scores[0].mean;
   });
   std::vector<ModelPair> pairs;
   for (std::size_t i = 0; i < order.size(); ++i)
     for (std::size_t j = i + 1; j < order.size(); ++j)
-      pairs.push_back({models[order[i]].model, models[order[j]].model,
-                       paired_difference(resampled[order[i]], resampled[order[j]])});
+      pairs.push_back(
+          {models[order[i]].model, models[order[j]].model,
+           paired_difference(resampled[order[i]], resampled[order[j]], higher_is_better)});
   return pairs;
 }
 
 }  // namespace
+
+std::string ComparedFigure::text(double value) const {
+  const std::string number = fmt::format("{:.{}f}", factor * value, digits);
+  const std::string unit = title.ends_with(" %") ? " %" : "";
+  return title.substr(0, title.size() - unit.size()) + " " + number + unit;
+}
 
 double RunResult::valid_perplexity() const { return std::exp(valid_loss); }
 
@@ -173,24 +196,28 @@ std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources
   return buckets;
 }
 
-TestScore score_on(const TestSet& test, const std::vector<std::string>& hypotheses) {
-  BleuCounts sum;
-  for (const BleuCounts& line : line_counts(test, hypotheses))
-    sum += line;
-  return {.bleu = bleu_score(sum, 1, bleu_options).score,
-          .exact = exact_match(hypotheses, test.references)};
+std::vector<double> score_on(const TestSet& test, const std::vector<std::string>& hypotheses,
+                             const std::vector<ComparedFigure>& figures) {
+  std::vector<double> scores;
+  for (const ComparedFigure& figure : figures) {
+    const Judge judge(figure);
+    scores.push_back(judge.of(judge.counts(test, hypotheses)));
+  }
+  return scores;
 }
 
 Comparison summarise(const ComparisonSettings& settings, const TestSet& test,
-                     std::vector<RunResult> runs) {
+                     const std::vector<ComparedFigure>& figures, std::vector<RunResult> runs) {
   Comparison result;
+  result.figures = figures;
   result.buckets = length_buckets(test.sources);
-  result.signature = bleu_score({}, 1, bleu_options).signature();
+  const Judge judge(figures.at(0));
+  result.signature = judge.signature(judge.counts(test, test.references));
   for (RunResult& run : runs)
-    run.score = score_on(test, run.hypotheses);
+    run.scores = score_on(test, run.hypotheses, figures);
   std::vector<std::vector<double>> resampled;  // of each model
   for (const std::string& name : settings.models) {
-    ModelScores scores(result.buckets.size(), settings.seeds);
+    ModelScores scores(judge, figures.size(), result.buckets.size(), settings.seeds);
     for (const RunResult& run : runs)
       if (run.model == name) scores.add(run, test, result.buckets);
     check(scores.runs() == settings.seeds, "compare", "expected {} runs of {}; got {}",
@@ -198,7 +225,7 @@ Comparison summarise(const ComparisonSettings& settings, const TestSet& test,
     result.models.push_back(scores.summary(name));
     resampled.push_back(scores.resampled());
   }
-  result.pairs = ranked_pairs(result.models, resampled);
+  result.pairs = ranked_pairs(result.models, resampled, judge.higher_is_better());
   result.runs = std::move(runs);
   return result;
 }

@@ -10,12 +10,21 @@
 
 namespace heed {
 
-/// What a run's outputs for the test set are worth.
-struct TestScore {
-  double bleu = 0;   // 0 to 100, with effective order
-  double exact = 0;  // share of lines without a mistake, 0 to 1
+/// How runs are judged: by the first main figure of a row of metrics().
+struct ComparedFigure {
+  std::string metric;
+  MetricOptions options = {};
+  std::string title = {};  // of a column: "BLEU"
+  int digits = 2;
+  double factor = 1;  // tables hold the figure times this
+
+  /// "BLEU 98.76", "accuracy 87.50 %"
+  std::string text(double value) const;
 };
-TestScore score_on(const TestSet& test, const std::vector<std::string>& hypotheses);
+
+/// The figures of outputs for a test set, in the order of `figures`.
+std::vector<double> score_on(const TestSet& test, const std::vector<std::string>& hypotheses,
+                             const std::vector<ComparedFigure>& figures);
 
 /// The result of one run: one model trained with one seed.
 struct RunResult {
@@ -30,7 +39,7 @@ struct RunResult {
   double peak_mb = 0;                   // the most memory that tensors took at once, in MiB
   double valid_loss = 0;                // nats per token
   std::vector<std::string> hypotheses;  // outputs for the test set
-  TestScore score = {};                 // of the outputs
+  std::vector<double> scores = {};      // of the outputs, by Comparison::figures
   std::string folder = {};              // of the run, within that of the comparison
 
   double valid_perplexity() const;
@@ -64,31 +73,31 @@ struct ModelSummary {
   Spread seconds;
   Spread peak_mb;
   Spread perplexity;
-  Spread bleu;
-  Spread exact;                   // share of lines without a mistake, 0 to 1
-  std::vector<Spread> by_length;  // BLEU in each bucket
+  std::vector<Spread> scores;     // by Comparison::figures
+  std::vector<Spread> by_length;  // the first figure in each bucket
 };
 
 struct ModelPair {
   std::string better;
   std::string worse;
-  // Of BLEU: the mean over the seeds on each resampled test set.
+  // Of the first figure: the mean over the seeds on each resampled test set.
   PairedDifference difference;
 };
 
 /// What a comparison found.
 struct Comparison {
-  std::vector<ModelSummary> models;  // in the order of ComparisonSettings::models
+  std::vector<ComparedFigure> figures;  // models are ranked by the first
+  std::vector<ModelSummary> models;     // in the order of ComparisonSettings::models
   std::vector<LengthBucket> buckets;
   std::vector<ModelPair> pairs;  // best first
-  std::string signature;         // of BLEU
+  std::string signature;         // of the first figure
   std::vector<RunResult> runs;   // in the order in which they were trained
 };
 
 /// Summarises `runs`, which must hold every run of the comparison, and scores their outputs. Throws
 /// Error where a run is missing.
 Comparison summarise(const ComparisonSettings& settings, const TestSet& test,
-                     std::vector<RunResult> runs);
+                     const std::vector<ComparedFigure>& figures, std::vector<RunResult> runs);
 
 /// Three tables: the models, quality by length, and which differences are significant.
 std::string to_text(const Comparison& comparison);

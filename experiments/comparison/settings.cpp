@@ -9,6 +9,7 @@
 #include "experiments/comparison/internal/matching.h"
 #include "experiments/comparison/internal/settings_file.h"
 #include "experiments/settings.h"
+#include "experiments/task_works.h"
 #include "framework/nearest.h"
 
 namespace heed {
@@ -17,9 +18,9 @@ namespace {
 
 /// Settings that the comparison itself decides, with the field that sets them.
 constexpr std::pair<const char*, const char*> decided[] = {
-    {"model.name", "models"},   {"train.seed", "seeds"},  {"train.steps", "steps"},
-    {"train.epochs", "epochs"}, {"train.time", "time"},   {"data.train", "train"},
-    {"data.valid", "valid"},    {"data.fields", "fields"}};
+    {"model.name", "models"},   {"train.seed", "seeds"},   {"train.steps", "steps"},
+    {"train.epochs", "epochs"}, {"train.time", "time"},    {"data.train", "train"},
+    {"data.valid", "valid"},    {"data.fields", "fields"}, {"task.name", "task"}};
 
 Range duration() {
   const auto holds = [](const FieldValue& value) {
@@ -43,9 +44,28 @@ Range matching() {
   return {text, holds};
 }
 
+/// The tasks whose models can be compared, and "".
+Range compared_tasks() {
+  std::vector<std::string> names;
+  for (const TaskWork& work : task_works().rows())
+    if (!work.compared.empty()) names.push_back(work.name);
+  const std::string text = fmt::format("one of {}", fmt::join(names, ", "));
+  return {text, [names](const FieldValue& value) {
+            const auto& name = std::get<std::string>(value);
+            return name.empty() || std::ranges::find(names, name) != names.end();
+          }};
+}
+
 void list_data(Fields& f, ComparisonSettings& s) {
-  f("train", s.data, any_value(), "DATA: two line-aligned files, one .tsv or .jsonl, or toy:NAME")
+  f("train", s.data, any_value(),
+    "DATA: two line-aligned files, one .tsv or .jsonl, or toy:NAME; one with a column or key "
+    "`label` holds labelled texts")
       .option("train", 1, 2);
+  f("task", s.task, compared_tasks(),
+    "what the models are to give: translate or classify (default: classify where the data name "
+    "labels, else translate)")
+      .absent("translate")
+      .option("task");
   f("valid", s.valid, any_value(),
     "DATA to validate on (default: some of the training data is held out)")
       .option("valid", 1, 2);
@@ -95,9 +115,10 @@ void check_models(const std::vector<std::string>& models) {
       fail_comparison("models: expected some of {}; got '{}'{}",
                       fmt::join(model_families().names(), ", "), *model,
                       did_you_mean(*model, model_families().names()));
-    if (!family->reads_source)
-      fail_comparison(
-          "models: {} is a language model: it translates nothing, and cannot be compared", *model);
+    const Task& task = usual_task(*family);
+    if (task_works().at(task.name).compared.empty())
+      fail_comparison("models: {} is for the task {}, whose models cannot be compared", *model,
+                      task.name);
     if (std::find(models.begin(), model, *model) != model)
       fail_comparison("models: {} is named twice", *model);
   }

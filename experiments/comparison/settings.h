@@ -14,6 +14,7 @@ namespace heed {
 struct ComparisonSettings {
   std::vector<std::string> models = {};       // rows of model_families()
   std::vector<std::string> data = {};         // to train on
+  std::string task = {};                      // "": what the data ask for, as default_settings()
   std::vector<std::string> valid = {};        // empty: some of the training data is held out
   std::vector<std::string> test = {};         // empty: a built-in corpus' test lines, else `valid`
   std::vector<std::string> fields = {};       // source and target: keys of a .jsonl, or columns

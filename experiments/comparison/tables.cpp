@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "experiments/comparison/internal/figure_texts.h"
 #include "experiments/comparison/result.h"
 #include "experiments/report/number_text.h"
 
@@ -37,19 +38,25 @@ std::string table(const std::vector<Row>& rows) {
   return out;
 }
 
-std::string models_table(const std::vector<ModelSummary>& models) {
-  std::vector<Row> rows{{"model", "parameters", "d", "steps", "tokens/s", "seconds", "peak MB",
-                         "valid ppl", "test BLEU", "exact %"}};
-  for (const ModelSummary& m : models)
+std::string models_table(const Comparison& result) {
+  std::vector<Row> rows{
+      {"model", "parameters", "d", "steps", "tokens/s", "seconds", "peak MB", "valid ppl"}};
+  for (const std::string& title : figure_titles(result))
+    rows[0].push_back(title);
+  for (const ModelSummary& m : result.models) {
     rows.push_back({m.model, fmt::format("{}", m.parameters), fmt::format("{}", m.d),
                     fmt::format("{:.0f}", m.steps.mean), fmt::format("{:.0f}", m.tokens_per_s.mean),
                     fmt::format("{:.0f}", m.seconds.mean), fmt::format("{:.0f}", m.peak_mb.mean),
-                    to_text(m.perplexity, 3), to_text(m.bleu, 2), to_text(m.exact, 1, 100)});
+                    to_text(m.perplexity, 3)});
+    for (const std::string& text : figure_texts(result, m))
+      rows.back().push_back(text);
+  }
   return table(rows);
 }
 
 std::string length_table(const Comparison& result) {
-  std::vector<Row> rows{{"BLEU by source words"}, {"lines"}};
+  const ComparedFigure& figure = result.figures[0];
+  std::vector<Row> rows{{figure.title + " by source words"}, {"lines"}};
   for (const LengthBucket& b : result.buckets) {
     rows[0].push_back(b.text());
     rows[1].push_back(fmt::format("{}", b.lines.size()));
@@ -57,19 +64,17 @@ std::string length_table(const Comparison& result) {
   for (const ModelSummary& m : result.models) {
     rows.push_back({m.model});
     for (const Spread& s : m.by_length)
-      rows.back().push_back(to_text(s, 1));
+      rows.back().push_back(to_text(s, 1, figure.factor));
   }
   return table(rows);
 }
 
-std::string pairs_table(const std::vector<ModelPair>& pairs) {
-  std::vector<Row> rows{{"better", "worse", "BLEU", "95 % of test sets", "better on", ""}};
-  for (const ModelPair& p : pairs) {
-    const PairedDifference& d = p.difference;
-    rows.push_back({p.better, p.worse, signed_fixed(d.mean, 2),
-                    fmt::format("{} to {}", signed_fixed(d.low, 2), signed_fixed(d.high, 2)),
-                    fmt::format("{:.1f} %", 100 * d.wins),
-                    d.significant() ? "significant" : "may be chance"});
+std::string pairs_table(const Comparison& result) {
+  std::vector<Row> rows{
+      {"better", "worse", result.figures[0].title, "95 % of test sets", "better on", ""}};
+  for (const ModelPair& pair : result.pairs) {
+    const PairText text = pair_text(result, pair);
+    rows.push_back({pair.better, pair.worse, text.mean, text.range, text.wins, text.verdict});
   }
   return table(rows);
 }
@@ -92,28 +97,76 @@ std::string csv_line(const Row& row) {
   return fmt::format("{}\n", fmt::join(cells, ","));
 }
 
+/// "test_bleu" and the like: the names of the figures of a run.
+Row figure_names(const Comparison& comparison) {
+  Row names;
+  for (const ComparedFigure& figure : comparison.figures)
+    names.push_back("test_" + figure.metric);
+  return names;
+}
+
 std::string text_of(Index number) { return fmt::format("{}", number); }
 /// The shortest text that reads back as this number.
 std::string text_of(double number) { return fmt::format("{}", number); }
 
 }  // namespace
 
+std::vector<std::string> figure_titles(const Comparison& comparison) {
+  std::vector<std::string> titles;
+  for (const ComparedFigure& figure : comparison.figures)
+    titles.push_back(titles.empty() ? "test " + figure.title : figure.title);
+  return titles;
+}
+
+std::vector<std::string> figure_texts(const Comparison& comparison, const ModelSummary& model) {
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < comparison.figures.size(); ++i) {
+    const ComparedFigure& figure = comparison.figures[i];
+    texts.push_back(to_text(model.scores[i], figure.digits, figure.factor));
+  }
+  return texts;
+}
+
+PairText pair_text(const Comparison& comparison, const ModelPair& pair) {
+  const ComparedFigure& figure = comparison.figures[0];
+  const auto shown = [&](double value) { return signed_fixed(figure.factor * value, 2); };
+  const PairedDifference& d = pair.difference;
+  return {.mean = shown(d.mean),
+          .range = fmt::format("{} to {}", shown(d.low), shown(d.high)),
+          .wins = fmt::format("{:.1f} %", 100 * d.wins),
+          .verdict = d.significant() ? "significant" : "may be chance"};
+}
+
 std::string to_text(const Comparison& comparison) {
-  std::string text = models_table(comparison.models) + "\n" + length_table(comparison);
-  if (!comparison.pairs.empty()) text += "\n" + pairs_table(comparison.pairs);
+  std::string text = models_table(comparison) + "\n" + length_table(comparison);
+  if (!comparison.pairs.empty()) text += "\n" + pairs_table(comparison);
   return text;
 }
 
 std::string to_csv(const Comparison& comparison) {
-  std::string csv =
-      csv_line({"model", "seed", "d", "parameters", "steps", "best_step", "seconds", "tokens_per_s",
-                "peak_mb", "valid_loss", "valid_perplexity", "test_bleu", "test_exact", "folder"});
-  for (const RunResult& r : comparison.runs)
-    csv +=
-        csv_line({r.model, text_of(r.seed), text_of(r.d), text_of(r.parameters), text_of(r.steps),
-                  text_of(r.best_step), text_of(r.seconds), text_of(r.tokens_per_s),
-                  text_of(r.peak_mb), text_of(r.valid_loss), text_of(r.valid_perplexity()),
-                  text_of(r.score.bleu), text_of(r.score.exact), r.folder});
+  Row names{"model",   "seed",         "d",       "parameters", "steps",           "best_step",
+            "seconds", "tokens_per_s", "peak_mb", "valid_loss", "valid_perplexity"};
+  for (const std::string& name : figure_names(comparison))
+    names.push_back(name);
+  names.emplace_back("folder");
+  std::string csv = csv_line(names);
+  for (const RunResult& r : comparison.runs) {
+    Row row{r.model,
+            text_of(r.seed),
+            text_of(r.d),
+            text_of(r.parameters),
+            text_of(r.steps),
+            text_of(r.best_step),
+            text_of(r.seconds),
+            text_of(r.tokens_per_s),
+            text_of(r.peak_mb),
+            text_of(r.valid_loss),
+            text_of(r.valid_perplexity())};
+    for (const double score : r.scores)
+      row.push_back(text_of(score));
+    row.push_back(r.folder);
+    csv += csv_line(row);
+  }
   return csv;
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "datasets/text/special_ids.h"
+#include "framework/sequences.h"
+
 namespace heed {
 
 namespace {
@@ -20,13 +23,12 @@ std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector
 struct ForcedSequences {
   std::vector<std::vector<Id>> sources;
   std::vector<std::vector<Id>> targets;
-  std::vector<std::vector<Id>> golds;
 
   /// Adds a line and its hypothesis. Writes their tokens to `line`.
-  void add(const Seq2Seq& model, const Tokenizers& tokenizers, const Translation& best,
+  void add(const Decoder& decoder, const Tokenizers& tokenizers, const Translation& best,
            AttendedLine& line) {
     std::vector<std::string> extra;
-    std::vector<Id> source = encode_source(model, tokenizers, line.source_text, extra);
+    std::vector<Id> source = encode_source(decoder, tokenizers, line.source_text, extra);
     std::vector<Id> gold = best.ids;
     std::vector<Id> target = {bos_id};
     target.insert(target.end(), gold.begin(), gold.end());
@@ -38,11 +40,6 @@ struct ForcedSequences {
     line.target = tokens_of(*tokenizers.target, gold, extra);
     sources.push_back(std::move(source));
     targets.push_back(std::move(target));
-    golds.push_back(std::move(gold));
-  }
-
-  Batch batch() const {
-    return {.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}};
   }
 };
 
@@ -58,13 +55,13 @@ void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence, Atten
 
 }  // namespace
 
-bool attends(const Seq2Seq& model) {
+bool attends(const Decoder& decoder) {
   std::vector<AttentionMap> maps;
-  model.logits(ForcedSequences{{{eos_id}}, {{bos_id}}, {{eos_id}}}.batch(), &maps);
+  decoder.logits(pack({{eos_id}}), pack({{bos_id}}), &maps);
   return !maps.empty();
 }
 
-std::vector<AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers,
+std::vector<AttendedLine> attend(const Decoder& decoder, const Tokenizers& tokenizers,
                                  std::span<const std::string> lines,
                                  std::span<const std::vector<Translation>> results) {
   std::vector<AttendedLine> attended(lines.size());
@@ -79,9 +76,9 @@ std::vector<AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokeniz
     const std::size_t end = std::min(order.size(), begin + forced_batch);
     ForcedSequences forced;
     for (std::size_t i = begin; i < end; ++i)
-      forced.add(model, tokenizers, results[order[i]][0], attended[order[i]]);
+      forced.add(decoder, tokenizers, results[order[i]][0], attended[order[i]]);
     std::vector<AttentionMap> maps;
-    model.logits(forced.batch(), &maps);
+    decoder.logits(pack(forced.sources), pack(forced.targets), &maps);
     for (std::size_t i = begin; i < end; ++i)
       add_maps(maps, i - begin, attended[order[i]]);
   }

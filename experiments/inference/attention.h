@@ -10,13 +10,13 @@
 namespace heed {
 
 /// Whether the model attends to its source.
-bool attends(const Seq2Seq& model);
+bool attends(const Decoder& decoder);
 
 /// The attention weights for each line's best hypothesis, from one forward pass over it (teacher
 /// forcing). Row i of a map holds the weights with which token i of the target was predicted; the
 /// last target token is </s>. A line without a hypothesis has neither tokens nor maps. The caller
 /// switches the model to evaluation.
-std::vector<AttendedLine> attend(const Seq2Seq& model, const Tokenizers& tokenizers,
+std::vector<AttendedLine> attend(const Decoder& decoder, const Tokenizers& tokenizers,
                                  std::span<const std::string> lines,
                                  std::span<const std::vector<Translation>> results);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "datasets/text/special_ids.h"
 #include "experiments/inference/attention.h"
 #include "framework/sequences.h"
 
@@ -47,15 +48,16 @@ std::vector<std::string> source_pieces(const AttendedLine& line, const Tokenizer
 
 }  // namespace
 
-void replace_unknown(const Seq2Seq& model, const Tokenizers& tokenizers,
+void replace_unknown(const Decoder& decoder, const Tokenizers& tokenizers,
                      std::span<const std::string> lines,
                      std::vector<std::vector<Translation>>& results) {
-  if (!attends(model)) fail("the model does not attend to its source: no word of it can be taken");
+  if (!attends(decoder))
+    fail("the model does not attend to its source: no word of it can be taken");
   for (std::size_t i = 0; i < results.size(); ++i)
     for (Translation& output : results[i]) {
       if (!has_unknown(output)) continue;
       const std::vector<std::vector<Translation>> one = {{output}};
-      const AttendedLine line = attend(model, tokenizers, lines.subspan(i, 1), one).front();
+      const AttendedLine line = attend(decoder, tokenizers, lines.subspan(i, 1), one).front();
       output.text =
           text_with(line, source_pieces(line, *tokenizers.source), output, *tokenizers.target);
     }

@@ -13,7 +13,7 @@ namespace heed {
 /// layers and heads that attend to the source. Names and numbers are so carried over. Ids and
 /// scores stay. `results`: of translate() for these lines. Throws Error where the model does not
 /// attend to its source.
-void replace_unknown(const Seq2Seq& model, const Tokenizers& tokenizers,
+void replace_unknown(const Decoder& decoder, const Tokenizers& tokenizers,
                      std::span<const std::string> lines,
                      std::vector<std::vector<Translation>>& results);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <optional>
 
 #include <fmt/ranges.h>
 
@@ -16,9 +15,9 @@ namespace heed {
 
 namespace fs = std::filesystem;
 
-struct Run::Prepared {
+struct Run::Packed {
   std::once_flag once;
-  std::optional<Decoder> decoder;
+  std::unique_ptr<const Decoder> decoder;
 };
 
 namespace {
@@ -57,6 +56,12 @@ void refuse_differences(const std::string& where, const std::vector<std::string>
        where, fmt::join(differences, ", "), each, each);
 }
 
+void check_has_labels(const std::string& where, const RunSettings& settings,
+                      const Tokenizers& tokenizers) {
+  if (settings.task.row().labelled && !tokenizers.labels)
+    fail("{}: labels.txt is missing; copy it again from where the run comes from", where);
+}
+
 void check_same_tokenizers(const std::string& where, const Tokenizers& tokenizers,
                            const std::map<std::string, std::string>& text) {
   const auto then = text.find("tokenizer");
@@ -74,13 +79,10 @@ std::string other_checkpoints(const std::string& folder, const fs::path& not_thi
   return names.empty() ? "" : fmt::format("; there is {}", fmt::join(names, ", "));
 }
 
-std::unique_ptr<Seq2Seq> make_model(const RunSettings& settings, const Tokenizers& tokenizers,
-                                    Random& random) {
-  const VocabularySizes sizes{.target = tokenizers.target->size(),
-                              .source = tokenizers.joint() ? 0 : tokenizers.source->size()};
-  return naming_settings(settings, "model", [&] {
-    return settings.model.family().make(settings.model.options, sizes, random);
-  });
+std::unique_ptr<Model> make_model(const RunSettings& settings, const Tokenizers& tokenizers,
+                                  Random& random) {
+  return naming_settings(settings, "model",
+                         [&] { return settings.task.row().make(settings, tokenizers, random); });
 }
 
 Run make_run(RunSettings settings, Tokenizers tokenizers) {
@@ -89,7 +91,7 @@ Run make_run(RunSettings settings, Tokenizers tokenizers) {
   run.tokenizers = std::move(tokenizers);
   Random random = Random::blank();
   run.model = make_model(run.settings, run.tokenizers, random);
-  run.prepared_ = std::make_shared<Run::Prepared>();
+  run.packed_ = std::make_shared<Run::Packed>();
   return run;
 }
 
@@ -119,6 +121,7 @@ Run open_run(const std::string& folder, const std::string& checkpoint, const Che
     if (!checkpoint.empty()) path = checkpoints.named(checkpoint);
     found = load(path);
   });
+  check_has_labels(folder, settings, tokenizers);
   if (check)
     check(config, toml, found.text);
   else
@@ -142,7 +145,10 @@ Run open_run(const RunFiles& files, const std::string& checkpoint) {
     const std::string* bytes = files.find(file);
     if (!bytes) continue;
     const Checkpoint found = load_bytes(*bytes, file);
-    Run run = make_run(settings_of(*config, config_name), load_tokenizers(files));
+    RunSettings settings = settings_of(*config, config_name);
+    Tokenizers tokenizers = load_tokenizers(files);
+    check_has_labels("the run", settings, tokenizers);
+    Run run = make_run(std::move(settings), std::move(tokenizers));
     run.checkpoint = file;
     run.text = found.text;
     check_same_settings(config_name, run.settings, run.text);
@@ -155,13 +161,15 @@ Run open_run(const RunFiles& files, const std::string& checkpoint) {
 }
 
 const Decoder& Run::decoder() const {
-  std::call_once(prepared_->once, [this] { prepared_->decoder.emplace(*model); });
-  return *prepared_->decoder;
+  if (!settings.task.row().decodes)
+    fail("{} gives labels, and writes no text; see `predict`", settings.task.name);
+  std::call_once(packed_->once, [this] { packed_->decoder = model->decoder(); });
+  return *packed_->decoder;
 }
 
 std::vector<Translation> Run::translate(std::span<const std::string> lines,
                                         const DecodeOptions& options) const {
-  if (!model->reads_source())
+  if (decoder().continues())
     fail("{} is a language model: it continues texts, and translates nothing", settings.model.name);
   std::vector<Translation> best;
   for (auto& outputs : heed::translate(decoder(), tokenizers, lines, options))
@@ -174,10 +182,10 @@ Translation Run::translate(const std::string& line, const DecodeOptions& options
 }
 
 AttendedLine Run::attention(const std::string& line) const {
-  if (!attends(*model)) fail("{} does not attend to its source", settings.model.name);
+  if (!attends(decoder())) fail("{} does not attend to its source", settings.model.name);
   const std::span<const std::string> lines(&line, 1);
   const auto outputs = heed::translate(decoder(), tokenizers, lines, decode_options());
-  return std::move(attend(*model, tokenizers, lines, outputs).front());
+  return std::move(attend(decoder(), tokenizers, lines, outputs).front());
 }
 
 }  // namespace heed

@@ -32,7 +32,7 @@ class Run {
  public:
   RunSettings settings;
   Tokenizers tokenizers;
-  std::unique_ptr<Seq2Seq> model;           // switched to evaluation
+  std::unique_ptr<Model> model;             // switched to evaluation
   std::filesystem::path checkpoint;         // the file; its name among the files where in memory
   std::map<std::string, std::string> text;  // of the checkpoint: what it was trained with
 
@@ -54,19 +54,20 @@ class Run {
   /// where the model does not attend to its source.
   AttendedLine attention(const std::string& line) const;
 
-  /// The model with its weights prepared for decoding. Prepared at the first call.
+  /// The decoder of the model, with its weights packed at the first call. Throws Error where the
+  /// model writes no tokens: it gives labels, see predict().
   const Decoder& decoder() const;
 
  private:
-  struct Prepared;
-  std::shared_ptr<Prepared> prepared_;
+  struct Packed;
+  std::shared_ptr<Packed> packed_;
   friend Run make_run(RunSettings settings, Tokenizers tokenizers);
 };
 
 /// A model with these settings and first weights. Throws FieldError where an option is out of
 /// range.
-std::unique_ptr<Seq2Seq> make_model(const RunSettings& settings, const Tokenizers& tokenizers,
-                                    Random& random);
+std::unique_ptr<Model> make_model(const RunSettings& settings, const Tokenizers& tokenizers,
+                                  Random& random);
 
 /// Throws Error where the text of a configuration, the file `where`, is not what a checkpoint with
 /// these texts was trained with. It stands for check_same_settings().
@@ -100,6 +101,9 @@ std::string read_config(const std::string& folder);
 template <class Settings>
 void check_same_settings(const std::string& where, const Settings& settings,
                          const std::map<std::string, std::string>& text);
+/// Throws Error where the task needs labels and there are none.
+void check_has_labels(const std::string& where, const RunSettings& settings,
+                      const Tokenizers& tokenizers);
 void check_same_tokenizers(const std::string& where, const Tokenizers& tokenizers,
                            const std::map<std::string, std::string>& text);
 /// Throws Error that says which settings differ.

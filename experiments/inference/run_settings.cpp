@@ -80,6 +80,16 @@ void check_tokenizer(const DataSettings& d, bool pairs) {
         "one text");
 }
 
+/// Throws Error where no such model is made for the task.
+void check_task(const RunSettings& s) {
+  if (s.task.row().takes(s.model.family())) return;
+  std::vector<std::string> others;
+  for (const ModelFamily& family : model_families().rows())
+    if (s.task.row().takes(family)) others.push_back(family.name);
+  fail("model.name = {} is not for task.name = {}; choose one of {}", s.model.name, s.task.name,
+       fmt::join(others, ", "));
+}
+
 /// Throws FieldError where options of decoding contradict each other.
 void check_decoding(const DecodeOptions& options) {
   try {
@@ -136,13 +146,17 @@ bool is_toy(const std::vector<std::string>& data) {
   return data.size() == 1 && data[0].starts_with("toy:");
 }
 
-void DataSettings::list(Fields& f, const ModelFamily& family, const AnyOptions& model) {
-  const bool lm = !family.reads_source;
+void DataSettings::list(Fields& f, const Task& task, const ModelFamily& family,
+                        const AnyOptions& model) {
+  const bool lm = !task.reads_pairs;
   const bool subwords = has_subwords(tokenizer);
   f("train", train, any_value(),
-    "what to train on: two files, one .tsv, .jsonl or (for a language model) .txt, or toy:NAME")
+    "what to train on: two files, one .tsv, .jsonl or (for a language model) .txt, or toy:NAME; "
+    "one with a column or key `label` holds labelled texts")
       .option("train", 1, 2)
-      .option_help("DATA: two line-aligned files, one .tsv, .jsonl or (for lm) .txt, or toy:NAME");
+      .option_help(
+          "DATA: two line-aligned files, one .tsv, .jsonl or (for lm) .txt, or toy:NAME; one with "
+          "a column or key `label` holds labelled texts");
   f("valid", valid, any_value(), "what to validate on; empty: a part of data.train is held out")
       .option("valid", 1, 2)
       .option_help("DATA to validate on (default: some of the training data is held out)");
@@ -159,7 +173,8 @@ void DataSettings::list(Fields& f, const ModelFamily& family, const AnyOptions& 
   f("vocab_size", vocab_size, between(Index{0}, large),
     "largest number of tokens in the vocabulary; 0: no limit (subwords: 8000, or fewer where the "
     "text is small)");
-  f("joint_vocabulary", joint_vocabulary, any_value(), "one vocabulary for sources and targets");
+  f("joint_vocabulary", joint_vocabulary, any_value(), "one vocabulary for sources and targets")
+      .without_effect_if(task.labelled, "task.name");
   f("subword_sampling", subword_sampling, between(0.0, 1.0),
     "cuts each line anew in each epoch; 0: off; unigram: alpha, where smaller values vary more; "
     "bpe: dropout of merges");
@@ -190,18 +205,56 @@ void ModelSettings::list(Fields& f) {
   options.list(f);
 }
 
+namespace {
+
+/// "translate (a text to a text: translation, summaries), classify (a text to a label)"
+std::string tasks_help() {
+  std::vector<std::string> rows;
+  for (const Task& task : tasks().rows())
+    rows.push_back(fmt::format("{} ({})", task.name, task.help));
+  return fmt::format("{}", fmt::join(rows, ", "));
+}
+
+}  // namespace
+
+void TaskSettings::list(Fields& f, const ModelFamily& family) {
+  f("name", name, one_of(tasks().names()), fmt::format("what the model gives: {}", tasks_help()))
+      .option("task")
+      .absent(usual_task(family).name)
+      .selects()
+      .then([this] { options = row().options; });
+  options.list(f);
+}
+
 void RunSettings::list(Fields& f) {
   struct Data {
-    DataSettings& data;
-    const ModelSettings& model;
-    void list(Fields& all) const { data.list(all, model.family(), model.options); }
+    RunSettings& all;
+    void list(Fields& f) const {
+      all.data.list(f, all.task.row(), all.model.family(), all.model.options);
+    }
   };
-  const Data with_model{data, model};
+  struct TaskOf {
+    RunSettings& all;
+    void list(Fields& f) const { all.task.list(f, all.model.family()); }
+  };
+  const Data with_model{*this};
+  const TaskOf of_model{*this};
   f.section("data", with_model);
   f.section("model", model);
+  f.section("task", of_model);
   f.section("decode", decode);
-  for (Field* field : f.under("decode."))
-    field->without_effect_if(!model.family().reads_source, "model.name");
+  const Task& row = task.row();
+  for (Field* field : f.under("model."))
+    field->without_effect_if(!row.decodes && field->used_by() == "decoder", "task.name");
+  for (Field* field : f.under("decode.")) {
+    field->without_effect_if(!row.reads_pairs, "model.name");
+    field->without_effect_if(!row.decodes, "task.name");
+  }
+}
+
+void RunSettings::settle_task() {
+  if (!is_given("task.name") && !task.row().takes(model.family()))
+    task.choose(usual_task(model.family()).name);
 }
 
 Fields RunSettings::fields() const& {
@@ -226,6 +279,7 @@ void RunSettings::refuse(std::string_view key) const {
 }
 
 RunSettings::Owners RunSettings::owners(std::string_view key) const {
+  if (key.starts_with("task.")) return owners_among(tasks(), "task.", key);
   return owners_among(model_families(), "model.", key);
 }
 
@@ -235,7 +289,8 @@ void RunSettings::leave_out(const std::string& key, const FieldValue& value,
 }
 
 bool RunSettings::has_section(std::string_view key) const {
-  return key.starts_with("data.") || key.starts_with("model.") || key.starts_with("decode.");
+  return key.starts_with("data.") || key.starts_with("model.") || key.starts_with("task.") ||
+         key.starts_with("decode.");
 }
 
 void RunSettings::set(std::string_view key, std::string_view text) {
@@ -251,6 +306,7 @@ void RunSettings::give(const Field& field, const FieldValue& value, bool chosen)
   given_[field.key()] = {field.value(), chosen};
   on_given(field.key());
   if (!field.is_selecting()) return;
+  settle_task();
   // Other fields may have come, with their own defaults. What was set before stays as it was.
   for (const auto& [key, value_before] : defaults_)
     if (!given_.contains(key)) take_again(key, value_before);
@@ -267,6 +323,7 @@ void RunSettings::take_again(const std::string& key, const FieldValue& value) {
 void RunSettings::assign_default(std::string_view key, const FieldValue& value) {
   field(key).set(value);
   defaults_[std::string(key)] = value;
+  settle_task();
 }
 
 FieldValue RunSettings::value(std::string_view key) const { return field(key).value(); }
@@ -322,7 +379,7 @@ void RunSettings::take(const std::string& text, const std::string& name, Unknown
   const Fields all = fields();
   if (of_run)
     for (const Field& field : all)
-      if (field.absent()) field.set(*field.absent());
+      if (field.absent() && !given_.contains(field.key())) field.set(*field.absent());
   for (const TomlEntry& entry : entries) {
     if (const Field* found = all.find(entry.key)) {
       apply(*found, entry);
@@ -348,10 +405,11 @@ void RunSettings::check() const {
     field.check();
     check_kept(field);
   }
-  check_tokenizer(data, model.family().reads_source);
+  check_task(*this);
+  check_tokenizer(data, task.row().reads_pairs);
   naming_settings(*this, "model", [&] { model.options.check(); });
   check_decoding(decode);
-  if (value_or("model.copy", false) && !data.joint_vocabulary)
+  if (task.row().decodes && value_or("model.copy", false) && !data.joint_vocabulary)
     fail(
         "model.copy needs data.joint_vocabulary = true: a word that is copied has one id on both "
         "sides");

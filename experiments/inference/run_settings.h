@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/inference/tasks.h"
 #include "framework/fields.h"
 #include "models/decode/decode.h"
 #include "models/families.h"
@@ -27,8 +28,8 @@ struct DataSettings {
   std::string blank = "skip";
   double valid_fraction = 0.05;
 
-  /// `family`: of the model that is trained on them.
-  void list(Fields& f, const ModelFamily& family, const AnyOptions& model);
+  /// `task`, `family`, `model`: of what is trained on them.
+  void list(Fields& f, const Task& task, const ModelFamily& family, const AnyOptions& model);
 };
 
 /// The family of a model, and the options of that family.
@@ -40,6 +41,20 @@ struct ModelSettings {
   /// The largest number of tokens of a side, without </s>, that the model can place; 0: any number.
   Index longest_side() const { return family().longest_side(options); }
   void list(Fields& f);
+};
+
+/// What a model is to give, and the task's own options.
+struct TaskSettings {
+  std::string name = "translate";
+  AnyOptions options = tasks().at("translate").options;
+
+  const Task& row() const { return tasks().at(name); }
+  void choose(const std::string& task) {
+    name = task;
+    options = row().options;
+  }
+  /// `family`: of the model.
+  void list(Fields& f, const ModelFamily& family);
 };
 
 /// There is no setting of this name.
@@ -77,6 +92,7 @@ class RunSettings {
  public:
   DataSettings data;
   ModelSettings model;
+  TaskSettings task;
   DecodeOptions decode;
 
   RunSettings() = default;
@@ -161,6 +177,8 @@ class RunSettings {
   void give(const Field& field, const FieldValue& value, bool chosen);
 
   void take_again(const std::string& key, const FieldValue& value);
+  /// Where nobody chose a task, one that takes the family of the model.
+  void settle_task();
 
   std::map<std::string, FieldValue, std::less<>> defaults_;
   std::map<std::string, Given, std::less<>> given_;

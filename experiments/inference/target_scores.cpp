@@ -1,5 +1,6 @@
 #include "experiments/inference/target_scores.h"
 
+#include "datasets/text/special_ids.h"
 #include "datasets/text/utf8.h"
 #include "framework/sequences.h"
 
@@ -15,7 +16,7 @@ TargetScores target_scores(const Run& run, std::span<const std::string> lines,
   const auto longest = static_cast<std::size_t>(run.model->longest());  // 0: any length
   for (std::size_t i = 0; i < lines.size(); ++i) {
     std::vector<std::string> extra;
-    std::vector<Id> source = encode_source(*run.model, run.tokenizers, lines[i], extra);
+    std::vector<Id> source = encode_source(run.decoder(), run.tokenizers, lines[i], extra);
     std::vector<Id> target = run.tokenizers.target->encode(utf8::trim(targets[i]), extra);
     if (source.empty()) source.push_back(eos_id);
     if (longest > 0 && target.size() + 1 > longest) {
@@ -26,7 +27,7 @@ TargetScores target_scores(const Run& run, std::span<const std::string> lines,
     sources.push_back(std::move(source));
     golds.push_back(std::move(target));
   }
-  result.scores = score_targets(*run.model, sources, golds);
+  result.scores = score_targets(run.decoder(), sources, golds, std::nullopt, special_ids());
   return result;
 }
 

@@ -55,7 +55,7 @@ std::vector<Id> prompt_ids(const Tokenizer& tokenizer, const std::string& prompt
 
 std::string generate_text(const Run& run, const std::string& prompt, const GenerateOptions& options,
                           const std::function<void(std::string_view)>& on_text) {
-  if (run.model->reads_source())
+  if (!run.decoder().continues())
     fail("{} is no language model: it translates lines, and continues no text",
          run.settings.model.name);
   const Tokenizer& tokenizer = *run.tokenizers.target;
@@ -63,6 +63,7 @@ std::string generate_text(const Run& run, const std::string& prompt, const Gener
   TextStream stream(tokenizer, before);
   std::string text;
   GenerateOptions with = options;
+  with.special = special_ids();
   with.on_token = [&](Id id) {
     const std::string piece = stream.add(id);
     text += piece;

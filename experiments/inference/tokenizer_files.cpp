@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "datasets/text/labels.h"
 #include "framework/error.h"
 
 namespace heed {
@@ -13,9 +14,11 @@ namespace {
 constexpr const char* joint_name = "tokenizer.json";
 constexpr const char* source_name = "tokenizer.source.json";
 constexpr const char* target_name = "tokenizer.target.json";
+constexpr const char* labels_name = "labels.txt";
 
 /// The files of tokenizers that have another fingerprint.
 std::vector<std::string> other_files(const Tokenizers& tokenizers, const std::string& fingerprint) {
+  if (tokenizers.labels) return {joint_name, labels_name};
   if (tokenizers.joint()) return {joint_name};
   const std::string now = fingerprint_of(tokenizers);
   const auto source = [](const std::string& both) { return both.substr(0, both.find(' ')); };
@@ -38,17 +41,27 @@ std::shared_ptr<const Tokenizer> load_from(const RunFiles& files, const std::str
 Tokenizers load_tokenizers(const fs::path& folder) {
   const fs::path source = folder / source_name;
   const fs::path target = folder / target_name;
-  if (!fs::exists(source) && !fs::exists(target))
-    return Tokenizer::load((folder / joint_name).string());
+  if (!fs::exists(source) && !fs::exists(target)) {
+    Tokenizers both = Tokenizer::load((folder / joint_name).string());
+    if (fs::exists(folder / labels_name))
+      both.labels = std::make_shared<const Labels>(Labels::load(folder / labels_name));
+    return both;
+  }
   return {Tokenizer::load(source.string()), Tokenizer::load(target.string())};
 }
 
 Tokenizers load_tokenizers(const RunFiles& files) {
-  if (!files.find(source_name) && !files.find(target_name)) return load_from(files, joint_name);
+  if (!files.find(source_name) && !files.find(target_name)) {
+    Tokenizers both = load_from(files, joint_name);
+    if (const std::string* labels = files.find(labels_name))
+      both.labels = std::make_shared<const Labels>(Labels::of_text(*labels, labels_name));
+    return both;
+  }
   return {load_from(files, source_name), load_from(files, target_name)};
 }
 
 void save_tokenizers(const Tokenizers& tokenizers, const fs::path& folder) {
+  if (tokenizers.labels) tokenizers.labels->save(folder / labels_name);
   if (tokenizers.joint()) return tokenizers.source->save((folder / joint_name).string());
   tokenizers.source->save((folder / source_name).string());
   tokenizers.target->save((folder / target_name).string());
@@ -61,6 +74,7 @@ bool has_tokenizers(const fs::path& folder) {
 std::string fingerprint_of(const Tokenizers& tokenizers) {
   const auto hex = [](std::uint64_t hash) { return fmt::format("{:016x}", hash); };
   const std::string source = hex(tokenizers.source->fingerprint());
+  if (tokenizers.labels) return source + " labels " + hex(tokenizers.labels->fingerprint());
   return tokenizers.joint() ? source : source + " " + hex(tokenizers.target->fingerprint());
 }
 

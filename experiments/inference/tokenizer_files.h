@@ -9,14 +9,15 @@
 namespace heed {
 
 /// The tokenizers of a run: tokenizer.json, or tokenizer.source.json and tokenizer.target.json,
-/// each with its .model where it cuts into subwords.
+/// each with its .model where it cuts into subwords; and labels.txt of a run that gives labels.
 Tokenizers load_tokenizers(const std::filesystem::path& folder);
 Tokenizers load_tokenizers(const RunFiles& files);
 void save_tokenizers(const Tokenizers& tokenizers, const std::filesystem::path& folder);
 /// Whether the folder holds tokenizers.
 bool has_tokenizers(const std::filesystem::path& folder);
 
-/// A hash of the tokenizer; "SOURCE TARGET" where there are two.
+/// A hash of the tokenizer; "SOURCE TARGET" where there are two; "TOKENIZER labels LABELS" with
+/// labels.
 std::string fingerprint_of(const Tokenizers& tokenizers);
 /// Throws Error where the tokenizers are not those with this fingerprint. `where`: the run.
 void check_same_tokenizers(const std::string& where, const Tokenizers& tokenizers,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "datasets/text/special_ids.h"
 #include "framework/sequences.h"
 
 namespace heed {
@@ -14,8 +15,8 @@ constexpr std::size_t most_tokens = 16384;
 constexpr std::size_t most_rows = 1024;
 
 /// The options with lengths that the model can place. A run's own may be longer.
-DecodeOptions fitting_options(DecodeOptions options, const Seq2Seq& model) {
-  const Index most = model.longest_output(0);
+DecodeOptions fitting_options(DecodeOptions options, const Decoder& decoder) {
+  const Index most = decoder.longest_output(0);
   if (most == 0) return options;
   options.min_length = std::min(options.min_length, most);
   options.max_length = std::min(options.max_length, most);
@@ -58,8 +59,11 @@ std::string text_of(const Tokenizers& tokenizers, const Hypothesis& hypothesis,
 
 }  // namespace
 
+SpecialIds special_ids() { return {.pad = pad_id, .bos = bos_id, .eos = eos_id, .unk = unk_id}; }
+
 DecodeOptions decode_options(const RunSettings& settings) {
   DecodeOptions options = settings.decode;
+  options.special = special_ids();
   options.usual_length = settings.data.max_length > 0 ? settings.data.max_length : 1024;
   return options;
 }
@@ -83,9 +87,9 @@ DecodeOptions decode_options(const RunSettings& settings, const RequestedDecodin
   return options;
 }
 
-std::optional<LongLine> first_long_line(const Seq2Seq& model, const Tokenizers& tokenizers,
+std::optional<LongLine> first_long_line(Index placed, const Tokenizers& tokenizers,
                                         std::span<const std::string> lines) {
-  const std::size_t longest = longest_source(model);
+  const std::size_t longest = longest_source(placed);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (lines[i].size() + 2 <= longest) continue;  // a token has at least one byte
     const std::size_t tokens = tokenizers.source->tokens(lines[i]).size() + 1;
@@ -94,16 +98,16 @@ std::optional<LongLine> first_long_line(const Seq2Seq& model, const Tokenizers& 
   return std::nullopt;
 }
 
-std::size_t longest_source(const Seq2Seq& model) {
+std::size_t longest_source(Index placed) {
   constexpr std::size_t most = 16384;
-  return model.longest() > 0 ? std::min(most, static_cast<std::size_t>(model.longest())) : most;
+  return placed > 0 ? std::min(most, static_cast<std::size_t>(placed)) : most;
 }
 
-std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers,
+std::vector<Id> encode_source(const Decoder& decoder, const Tokenizers& tokenizers,
                               const std::string& line, std::vector<std::string>& extra) {
-  std::vector<Id> ids = model.copies() ? tokenizers.source->encode_widening(line, extra)
-                                       : tokenizers.source->encode(line);
-  ids.resize(std::min(ids.size(), longest_source(model) - 1));
+  std::vector<Id> ids = decoder.copies() ? tokenizers.source->encode_widening(line, extra)
+                                         : tokenizers.source->encode(line);
+  ids.resize(std::min(ids.size(), longest_source(decoder) - 1));
   if (!ids.empty()) ids.push_back(eos_id);
   return ids;
 }
@@ -112,12 +116,11 @@ std::vector<std::vector<Translation>> translate(const Decoder& decoder,
                                                 const Tokenizers& tokenizers,
                                                 std::span<const std::string> lines,
                                                 const DecodeOptions& options, std::uint64_t first) {
-  const Seq2Seq& model = decoder.model();
-  const DecodeOptions fitting = fitting_options(options, model);
+  const DecodeOptions fitting = fitting_options(options, decoder);
   std::vector<std::vector<Id>> sources;
   std::vector<std::vector<std::string>> extras(lines.size());
   for (std::size_t i = 0; i < lines.size(); ++i)
-    sources.push_back(encode_source(model, tokenizers, lines[i], extras[i]));
+    sources.push_back(encode_source(decoder, tokenizers, lines[i], extras[i]));
   const std::vector<std::size_t> order = order_by_length(sources);
   const auto rows = static_cast<std::size_t>(options.sample ? options.nbest : options.beam);
 
@@ -130,7 +133,7 @@ std::vector<std::vector<Translation>> translate(const Decoder& decoder,
       batch.push_back(std::move(sources[order[i]]));
       numbers.push_back(first + order[i]);
     }
-    auto decoded = decoder(batch, fitting, numbers);
+    auto decoded = decode(decoder, batch, fitting, numbers);
     for (std::size_t i = begin; i < end; ++i)
       for (Hypothesis& hypothesis : decoded[i - begin]) {
         std::string text = text_of(tokenizers, hypothesis, extras[order[i]]);

@@ -12,6 +12,9 @@
 
 namespace heed {
 
+/// The special ids of the tokenizers' vocabularies.
+SpecialIds special_ids();
+
 /// The options that a run's settings give. Where decode.max_length sets no limit, an output has at
 /// most data.max_length tokens, as in training; where that sets none either, 1,024, so that a long
 /// line does not take too long.
@@ -33,16 +36,19 @@ struct LongLine {
   std::size_t line = 0;    // from 0
   std::size_t tokens = 0;  // </s> among them
 };
-/// The first of the lines that encode_source() would cut.
-std::optional<LongLine> first_long_line(const Seq2Seq& model, const Tokenizers& tokenizers,
+/// The first of the lines that have more tokens than longest_source(placed), and so are cut.
+std::optional<LongLine> first_long_line(Index placed, const Tokenizers& tokenizers,
                                         std::span<const std::string> lines);
 
-/// The largest number of tokens of a source, with </s>: what the model can place, at most 16,384.
-/// The cost of attention grows with the square of this number.
-std::size_t longest_source(const Seq2Seq& model);
+/// The largest number of tokens of a source, with </s>: what the model can place (0: any number),
+/// at most 16,384. The cost of attention grows with the square of this number.
+std::size_t longest_source(Index placed);
+inline std::size_t longest_source(const Decoder& decoder) {
+  return longest_source(decoder.longest_source());
+}
 /// The source as the model reads it: with </s>, cut to longest_source() tokens. Empty for a blank
 /// line. Where the model copies, `extra` gets the unknown words.
-std::vector<Id> encode_source(const Seq2Seq& model, const Tokenizers& tokenizers,
+std::vector<Id> encode_source(const Decoder& decoder, const Tokenizers& tokenizers,
                               const std::string& line, std::vector<std::string>& extra);
 
 /// An output with its text.

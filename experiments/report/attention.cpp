@@ -345,13 +345,14 @@ AttentionWriter::AttentionWriter(const std::string& path)
 }
 
 void AttentionWriter::begin_html() {
-  file_ << page_begin("What the model attended to", html_rules())
-        << "<p>A row is a token that the model wrote, a column a token of the source; the stronger "
-           "the colour, the more the model looked at that source token while it wrote. Each row "
-           "sums to 1. Rest the pointer on a cell for its weight.</p>\n"
-           "<input type=\"checkbox\" id=\"hide-special\">"
-           "<label for=\"hide-special\"> Hide special tokens: "
-           "&lt;s&gt; &lt;/s&gt; &lt;unk&gt; &lt;pad&gt;</label>\n";
+  file_
+      << page_begin("What the model attended to", html_rules())
+      << "<p>A row is a token that the model wrote, or the label that it gave; a column is a token "
+         "of the source. The stronger the colour, the more the model looked at that source token. "
+         "Each row sums to 1. Rest the pointer on a cell for its weight.</p>\n"
+         "<input type=\"checkbox\" id=\"hide-special\">"
+         "<label for=\"hide-special\"> Hide special tokens: "
+         "&lt;s&gt; &lt;/s&gt; &lt;unk&gt; &lt;pad&gt;</label>\n";
 }
 
 void AttentionWriter::begin_svg() {

@@ -4,8 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "datasets/text/special_ids.h"
 #include "experiments/inference/attention.h"
 #include "experiments/inference/run.h"
+#include "models/seq2seq.h"
 #include "tests/cli/program.h"
 
 namespace heed {
@@ -68,14 +70,11 @@ Expected expected_for(const Run& run, std::vector<Id> source) {
   target.insert(target.end(), gold.begin(), gold.end());
   gold.push_back(eos_id);
   const std::vector<std::vector<Id>> targets = {target};
-  const std::vector<std::vector<Id>> golds = {gold};
   Expected expected{.source = tokens_of(*run.tokenizers.source, source),
                     .target = tokens_of(*run.tokenizers.source, gold),
                     .text = run.tokenizers.target->decode(best[0][0].ids),
                     .maps = {}};
-  run.model->logits(
-      Batch{.source = pack(sources), .target = pack(targets), .gold = pack(golds).ids, .lines = {}},
-      &expected.maps);
+  model_as<Seq2Seq>(*run.model).logits(pack(sources), pack(targets), &expected.maps);
   return expected;
 }
 
@@ -215,23 +214,22 @@ TEST(Attend, WorksForEveryFamilyThatAttends) {
   }
 }
 
-/// A model whose outputs do not depend on the source.
-struct Blind final : Seq2Seq {
-  void visit(Visitor&) override {}
+/// Writes outputs that do not depend on the source.
+struct Blind final : Decoder {
+  using Decoder::start;
   Index vocabulary() const override { return 4; }
-  Variable loss(const Batch&, const CrossEntropy&) const override { fail("not asked for"); }
-  Variable logits(const Batch& batch, std::vector<AttentionMap>*) const override {
-    return Variable(Tensor(Shape{batch.target.spans.rows(), 4}));
-  }
   std::unique_ptr<DecoderState> start(const Sequences&) const override { fail("not asked for"); }
-  Tensor step(DecoderState&, std::span<const Id>) const override { fail("not asked for"); }
+  Variable logits(const Sequences&, const Sequences& targets,
+                  std::vector<AttentionMap>*) const override {
+    return Variable(Tensor(Shape{targets.spans.rows(), 4}));
+  }
 };
 
 TEST(Attend, KnowsWhichModelsAttend) {
   EXPECT_FALSE(attends(Blind()));
   const TemporaryFolder folder;
   train(folder);
-  EXPECT_TRUE(attends(*open_run(folder.path("run")).model));
+  EXPECT_TRUE(attends(open_run(folder.path("run")).decoder()));
 }
 
 }  // namespace

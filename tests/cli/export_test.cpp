@@ -320,6 +320,7 @@ TEST(Import, RemovesOnlyWhatAKilledImportLeft) {
   export_run(folder);
   std::filesystem::create_directories(folder.path("new.partial/checkpoints"));
   folder.write("new.partial/tokenizer.json", "cut short");
+  folder.write("new.partial/labels.txt", "cut short");
   folder.write("new.partial/letters.txt", "mine");
   EXPECT_EQ(
       run(folder, {"import", "good.safetensors", "--out", "new"}).err,

@@ -31,7 +31,8 @@ TEST(Generate, SaysWhatIsWrongAndPrintsNothing) {
   for (const BadRow& row : std::vector<BadRow>{
            {{"--run", kept("rnn"), "--prompt", "x"},
             1,
-            kept("rnn") + ": rnn is no language model; see `heed translate`\n"},
+            kept("rnn") +
+                ": a model from text to text; it has nothing to continue; see `heed translate`\n"},
            {{"--run", kept("lm-words"), "--prompt", "   "},
             1,
             "the prompt '   ' has no tokens; give another\n"},

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -113,6 +114,23 @@ TEST(Score, PrintsRougeAsJson) {
     EXPECT_EQ(rouge["rouge2"]["recall"].get<double>(), stem ? 0.5 : 0.0);
     EXPECT_EQ(rouge["rouge3"]["fmeasure"].get<double>(), 0);
   }
+}
+
+/// Names of labels are values, never keys: they may hold dots, be numbers or be empty.
+TEST(Score, PrintsConfusionAsJson) {
+  const TemporaryFolder folder;
+  folder.write("gold", "U.S.\nmetric\n0\n1.0\n0\n");
+  folder.write("predicted", "U.S.\n0\n0\n\n0\n");
+  const Json found =
+      score(folder, {"--metric", "confusion", "--hyp", "predicted", "--ref", "gold"});
+  EXPECT_EQ(keys(found), (Args{"cells", "metric", "right"}));
+  EXPECT_EQ(found["right"], 3);
+  std::vector<std::string> cells;
+  for (const Json& cell : found["cells"])
+    cells.push_back(fmt::format("{}>{}:{}", cell["gold"].get<std::string>(),
+                                cell["predicted"].get<std::string>(), cell["count"].get<int>()));
+  std::ranges::sort(cells);
+  EXPECT_EQ(cells, (std::vector<std::string>{"0>0:2", "1.0>:1", "U.S.>U.S.:1", "metric>0:1"}));
 }
 
 TEST(Score, PrintsALineEach) {

@@ -3,10 +3,12 @@
 #include <cmath>
 #include <string>
 
+#include "datasets/text/batch.h"
 #include "framework/ops.h"
 #include "framework/run_folder.h"
 #include "optim/optimizer.h"
 #include "tests/lines_text.h"
+#include "tests/training/function_objective.h"
 #include "training/trainer.h"
 
 // A run whose steps take almost no time, and whose checkpoints need several writes each.
@@ -72,12 +74,13 @@ struct TinyRun {
                  .text = {{"config", "tiny"}}}) {}
   /// Each evaluation is better than the one before.
   TrainResult run() {
-    return trainer.run(
+    FunctionObjective objective(
         data, [this](const Batch& batch, Real divisor) { return model.loss(batch, divisor); },
         [this] {
           return Evaluation{
               .loss = 1 / static_cast<double>(data.number), .score = 0, .metrics = {}};
         });
+    return trainer.run(objective);
   }
 };
 

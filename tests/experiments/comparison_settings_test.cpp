@@ -49,8 +49,7 @@ TEST(ComparisonSettings, MistakesAreNamedByTheirField) {
            {{.models = {"rnn"}},
             "train: nothing to train on; give files or a built-in corpus such as toy:translation"},
            {of_models({"rnn", "rnn"}), "models: rnn is named twice"},
-           {of_models({"lm"}),
-            "models: lm is a language model: it translates nothing, and cannot be compared"},
+           {of_models({"lm"}), "models: lm is for the task lm, whose models cannot be compared"},
            {with([](auto& s) { s.match = "half"; }),
             "match: expected largest, none or a number of parameters, at most 500000000; got "
             "'half'"},

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "datasets/text/special_ids.h"
 #include "experiments/inference/attention.h"
 #include "experiments/inference/replace_unknown.h"
 #include "experiments/inference/run.h"
@@ -82,11 +83,11 @@ TEST(ReplaceUnknown, TakesTheWordThatIsAttendedToMost) {
     results[1][0].ids = known;
     results[1][0].text = "as it was";
     const AttendedLine line =
-        attend(*run.model, run.tokenizers, std::span(lines).first(1), {{results[0]}}).front();
+        attend(run.decoder(), run.tokenizers, std::span(lines).first(1), {{results[0]}}).front();
     const std::vector<std::string> read = {"the", "cat", "sees", "the", "bird"};
     const std::vector<std::string> pieces = {words.token(known[0]), read[attended(line, 1)],
                                              read[attended(line, 2)]};
-    replace_unknown(*run.model, run.tokenizers, lines, results);
+    replace_unknown(run.decoder(), run.tokenizers, lines, results);
     EXPECT_EQ(results[0][0].text, words.join(pieces)) << name;
     EXPECT_EQ(results[0][0].text.find("<unk>"), std::string::npos) << name;
     EXPECT_EQ(results[1][0].text, "as it was") << name << ": it has no <unk>";
@@ -99,14 +100,14 @@ TEST(ReplaceUnknown, CarriesOverWordsThatTheVocabularyLacks) {
   std::vector<std::vector<Translation>> results(1);
   results[0].resize(1);
   results[0][0].ids = {unk_id};
-  replace_unknown(*run.model, run.tokenizers, lines, results);
+  replace_unknown(run.decoder(), run.tokenizers, lines, results);
   EXPECT_EQ(results[0][0].text, "zzzq");
 }
 
 TEST(ReplaceUnknown, NeedsAttention) {
   const heed::Run run = open_run(kept("rnn"));
   std::vector<std::vector<Translation>> none;
-  EXPECT_EQ(message_of([&] { replace_unknown(*run.model, run.tokenizers, {}, none); }),
+  EXPECT_EQ(message_of([&] { replace_unknown(run.decoder(), run.tokenizers, {}, none); }),
             "the model does not attend to its source: no word of it can be taken");
 }
 
@@ -126,7 +127,7 @@ TEST(GenerateText, HandsOverWhatItReturns) {
     const Tokenizer& tokenizer = *run.tokenizers.target;
     std::vector<Id> ids = tokenizer.encode("the cat");
     const std::size_t before = tokenizer.decode(ids).size();
-    for (const Id id : generate(*run.model, tokenizer.encode("the cat"), options))
+    for (const Id id : generate(run.decoder(), tokenizer.encode("the cat"), options))
       ids.push_back(id);
     EXPECT_EQ(tokenizer.decode(ids).substr(before), text) << name;
   }

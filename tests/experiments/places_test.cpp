@@ -14,6 +14,7 @@
 #include "datasets/metrics/metrics.h"
 #include "datasets/text/tokenizer_kinds.h"
 #include "experiments/settings.h"
+#include "experiments/task_works.h"
 #include "layers/attention/attentions.h"
 
 namespace heed {
@@ -24,6 +25,7 @@ namespace fs = std::filesystem;
 struct Source {
   std::string path;  // within the project
   std::string code;  // without comments
+  std::string text;  // with them
 };
 
 /// Removes comments. A // in a string is none.
@@ -60,7 +62,8 @@ std::vector<Source> sources_of(const std::string& folder) {
   for (const fs::path& path : paths) {
     std::ostringstream text;
     text << std::ifstream(path).rdbuf();
-    sources.push_back({fs::relative(path, root).string(), without_comments(text.str())});
+    sources.push_back(
+        {fs::relative(path, root).string(), without_comments(text.str()), text.str()});
   }
   return sources;
 }
@@ -77,10 +80,10 @@ std::vector<Source> sources_of(const Folders& folders, const std::string& but = 
 }
 
 /// Whether what stands before a name in quotes says that it is a choice: the default of an option
-/// (`= "adam"`), of another setting (`{"optim.name", "adam"}`), or a row taken by its name
-/// (`at("adam")`). A choice needs no change when something is added.
+/// (`= "adam"`, `.absent("adam")`), of another setting (`{"optim.name", "adam"}`), or a row taken
+/// by its name (`at("adam")`). A choice needs no change when something is added.
 bool is_choice(std::string_view before) {
-  static const std::regex choice(R"((^|[^=!<>])= ?$|\bat\($|\{"\w+\.\w+", $)");
+  static const std::regex choice(R"((^|[^=!<>])= ?$|\b(at|absent)\($|\{"\w+\.\w+", $)");
   const std::size_t line = before.rfind('\n') + 1;
   const std::string rest(before.substr(line));
   return std::regex_search(rest, choice) && !rest.ends_with(".name = ");
@@ -90,7 +93,7 @@ bool is_choice(std::string_view before) {
 std::set<std::string> places_of(const std::string& name, const std::vector<Source>& sources) {
   const std::string quoted = '"' + name + '"';
   std::set<std::string> places;
-  for (const auto& [path, code] : sources)
+  for (const auto& [path, code, text] : sources)
     for (std::size_t at = code.find(quoted); at != std::string::npos;
          at = code.find(quoted, at + 1))
       if (!is_choice(std::string_view(code).substr(0, at)))
@@ -101,8 +104,13 @@ std::set<std::string> places_of(const std::string& name, const std::vector<Sourc
 /// Places that know a name although nothing should. Each is a debt, and a line less when it is
 /// paid.
 const std::map<std::string, std::set<std::string>> known = {
-    {"bleu", {"experiments/comparison/internal/result_json"}},  // a key of comparison.json
-    {"exact", {"cli/evaluate"}}};                               // is shown in per cent
+    // The command that uses a model of the task, and where others say which one that is.
+    {"translate", {"cli/translate", "cli/shared_options"}},
+    {"classify", {"cli/predict", "cli/shared_options"}},
+    // The same, and the family and the task of one name.
+    {"lm",
+     {"cli/generate", "cli/shared_options", "models/families", "models/language_model",
+      "experiments/inference/tasks", "experiments/task_works"}}};
 
 /// Expects every name of a table in at most `most` files of these folders.
 template <class Row>
@@ -132,6 +140,9 @@ TEST(Places, ANameStandsInItsFileAndItsRow) {
                     {"datasets/text", "models", "training", "experiments", "cli"}, paid);
   expect_few_places(corpora(), 2, {"datasets", "training", "experiments", "cli"}, paid);
   expect_few_places(metrics(), 2, {"datasets", "training", "experiments", "cli"}, paid);
+  expect_few_places(tasks(), 2,
+                    {"framework", "layers", "models", "optim", "training", "experiments", "cli"},
+                    paid);
   EXPECT_TRUE(paid.empty()) << "no longer there, so take it from the list: "
                             << fmt::format("{}", fmt::join(paid, ", "));
 }
@@ -143,11 +154,42 @@ TEST(Places, AChoiceOfANameIsNone) {
   };
   for (const Row& row :
        {Row{R"(std::string name = "adam";)", 0}, Row{R"({"optim.name", "adam"},)", 0},
-        Row{R"(optimizers().at("adam").options)", 0}, Row{R"({{.name = "adam",)", 1},
-        Row{R"(if (name == "adam") return;)", 1}, Row{R"(if (name != "adam") return;)", 1},
-        Row{R"(check_adam("adam", lr);)", 1}})
-    EXPECT_EQ(places_of("adam", {{"optim/x.cpp", row.code}}).size(), row.places) << row.code;
+        Row{R"(optimizers().at("adam").options)", 0}, Row{R"(.absent("adam"))", 0},
+        Row{R"({{.name = "adam",)", 1}, Row{R"(if (name == "adam") return;)", 1},
+        Row{R"(if (name != "adam") return;)", 1}, Row{R"(check_adam("adam", lr);)", 1}})
+    EXPECT_EQ(places_of("adam", {{"optim/x.cpp", row.code, ""}}).size(), row.places) << row.code;
   EXPECT_EQ(without_comments("a \"// b\" // \"c\"\nd"), "a \"// b\" \nd");
+}
+
+/// The places, "FILE:LINE", where a source holds one of these, in comments too.
+std::set<std::string> mentions_of(const std::regex& what, const std::vector<Source>& sources) {
+  std::set<std::string> places;
+  for (const Source& source : sources) {
+    std::istringstream lines(source.text);
+    Index number = 0;
+    for (std::string line; std::getline(lines, line);)
+      if (++number; std::regex_search(line, what))
+        places.insert(fmt::format("{}:{}: {}", source.path, number, line));
+  }
+  return places;
+}
+
+TEST(Places, TheEngineKnowsNoTextAndNoTask) {
+  const std::vector<Source> engine = sources_of(Folders{"framework", "training", "optim"});
+  ASSERT_GT(engine.size(), 100u);
+  const std::pair<const char*, const char*> words[] = {
+      {"special ids",
+       R"(\b(pad|bos|eos|unk)_id\b|\b(bos|eos|unk)\b|</?s>|<(unk|pad)>|\bSpecialIds\b)"},
+      {"ids of tokens", R"(\b[Tt]oken\b|\btoken ids\b|[Tt]okeniz|[Vv]ocabular)"},
+      {"batches of lines", R"(\bBatch\b|\bBatchStream\b|\bbatch\.(source|target|gold|lines)\b)"},
+      {"text", R"(\b[Ss]entence|\b[Cc]orp(us|ora)|\blines? \d+ of|\bon lines\b|lines of text)"},
+      {"tasks", R"(\b[Tt]ranslat|\b[Cc]lassify|[Ll]anguage.?[Mm]odel)"}};
+  for (const auto& [name, pattern] : words)
+    EXPECT_EQ(fmt::format("{}", fmt::join(mentions_of(std::regex(pattern), engine), "\n")), "")
+        << name;
+  const std::regex any(words[1].second);
+  EXPECT_EQ(mentions_of(any, {{"x.h", "", "a\n// the token's id\n"}}),
+            std::set<std::string>{"x.h:2: // the token's id"});
 }
 
 /// The functions that return a Variable and are declared or defined in a source.
@@ -196,6 +238,9 @@ TEST(Places, ASubcommandIsAFileAndARow) {
 /// The folders that may list the settings of a section.
 std::vector<Source> lists_of(const std::string& section) {
   if (section == "data") return sources_of("experiments/inference/run_settings.cpp");
+  if (section == "task")
+    return sources_of(
+        Folders{"experiments/inference/run_settings.cpp", "experiments/inference/tasks.cpp"});
   if (section == "model")
     return sources_of({"models", "experiments/inference/run_settings.cpp"}, "models/decode/");
   if (section == "decode") return sources_of("models/decode");
@@ -213,17 +258,25 @@ TEST(Places, ASettingIsOneLine) {
       const std::vector<std::string> all = settings.fields().keys();
       keys.insert(all.begin(), all.end());
     }
+  for (const std::string& task : tasks().names()) {
+    Settings settings = default_settings("transformer");
+    settings.task.choose(task);
+    const std::vector<std::string> all = settings.fields().keys();
+    keys.insert(all.begin(), all.end());
+  }
+  // Two kinds of optimizers say what their decay of weights means. A model and a task are chosen
+  // by their names, in one file.
+  const std::set<std::string> twice = {"optim.weight_decay", "model.name", "task.name"};
   EXPECT_GT(keys.size(), 60u);
   for (const std::string& key : keys) {
     const std::string section = key.substr(0, key.find('.'));
     if (!lists.contains(section)) lists[section] = lists_of(section);
     const std::regex line("\\b(f|search)\\(\"" + key.substr(section.size() + 1) + "\",\\s");
     std::ptrdiff_t count = 0;
-    for (const auto& [path, code] : lists[section])
+    for (const auto& [path, code, text] : lists[section])
       count += std::distance(std::sregex_iterator(code.begin(), code.end(), line),
                              std::sregex_iterator());
-    // Two kinds of optimizers say what their decay of weights means.
-    EXPECT_EQ(count, key == "optim.weight_decay" ? 2 : 1) << key;
+    EXPECT_EQ(count, twice.contains(key) ? 2 : 1) << key;
   }
 }
 

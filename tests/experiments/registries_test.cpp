@@ -9,6 +9,7 @@
 #include "datasets/text/tokenizer_kinds.h"
 #include "experiments/inference/run.h"
 #include "experiments/inference/toml.h"
+#include "experiments/task_works.h"
 #include "experiments/training.h"
 #include "layers/attention/attentions.h"
 #include "layers/attention/scored.h"
@@ -38,7 +39,8 @@ bool lists(AnyOptions options, const char* name) { return fields_of(options).has
 TEST(Registries, EveryRowIsComplete) {
   expect_names(model_families(), 12);
   for (const ModelFamily& row : model_families().rows()) {
-    EXPECT_TRUE(row.make && row.longest_side && !row.help.empty()) << row.name;
+    EXPECT_TRUE(row.make || row.make_language_model) << row.name;
+    EXPECT_TRUE(row.longest_side && !row.help.empty()) << row.name;
     EXPECT_TRUE(lists(row.options, "d") && lists(row.options, "dropout")) << row.name;
   }
   expect_names(attentions(), 13);
@@ -59,6 +61,16 @@ TEST(Registries, EveryRowIsComplete) {
   expect_names(metrics(), 4);
   for (const Metric& row : metrics().rows())
     EXPECT_TRUE(row.corpus && !row.help.empty() && !row.main.empty()) << row.name;
+  expect_names(tasks(), 3);
+  EXPECT_EQ(task_works().names(), tasks().names());
+  for (const Task& row : tasks().rows()) {
+    EXPECT_TRUE(row.takes && row.make && !row.help.empty()) << row.name;
+    const TaskWork& work = task_works().at(row.name);
+    EXPECT_TRUE(work.open && work.objective && work.sample && work.evaluate) << row.name;
+    EXPECT_EQ(work.compared.empty(), work.answers == nullptr) << row.name;
+    for (const ComparedFigure& figure : work.compared)
+      EXPECT_TRUE(metrics().at(figure.metric).counts && !figure.title.empty()) << figure.metric;
+  }
 }
 
 // Rows of a program's own ------------------------------------------------------------------------

@@ -60,8 +60,17 @@ bool is_assigned(const ComparisonSettings& comparison, const std::string& model,
   return std::ranges::any_of(comparison.assignments, assigns);
 }
 
+Settings usual_settings(const ComparisonSettings& comparison, const std::string& model) {
+  try {
+    return default_settings(model, comparison.data, comparison.task);
+  } catch (const FieldError& error) {
+    if (error.key != "task.name") throw;
+    fail_comparison("task {}: {} is not made for it; {}", comparison.task, model, error.reason);
+  }
+}
+
 Settings settings_of_model(const ComparisonSettings& comparison, const std::string& model) {
-  Settings s = default_settings(model, comparison.data);
+  Settings s = usual_settings(comparison, model);
   s.train.exact_epochs = comparison.exact_epochs;
   apply_assignments(comparison.assignments, s);
   s.data.train = comparison.data;
@@ -133,6 +142,9 @@ void check_alike(const std::vector<Settings>& models) {
   const Settings& first = models.front();
   const Fields expected = first.fields();
   for (const Settings& other : models) {
+    if (other.task.name != first.task.name)
+      fail_comparison("models: {} and {} are for different tasks, {} and {}; compare those of one",
+                      first.model.name, other.model.name, first.task.name, other.task.name);
     for (const Field& field : other.fields()) {
       const std::string& key = field.key();
       const bool shared = key.starts_with("data.") || key.starts_with("decode.");

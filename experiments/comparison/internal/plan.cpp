@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "datasets/text/labels.h"
 #include "experiments/comparison/internal/assignments.h"
 #include "experiments/comparison/internal/matching.h"
 #include "experiments/comparison/internal/settings_file.h"
@@ -46,11 +47,15 @@ void add_setting_warnings(ComparisonPlan& plan) {
 }
 
 /// `test`, else the test lines of a built-in corpus, else the validation set.
-TestSet choose_test_set(const ComparisonSettings& settings, const Corpus& corpus) {
+TestSet choose_test_set(const ComparisonPlan& plan, const Corpus& corpus) {
+  const ComparisonSettings& settings = plan.settings;
   if (!settings.test.empty() || is_toy(settings.data)) {
     const auto& data = settings.test.empty() ? settings.data : settings.test;
-    return read_test_set(
-        *open_evaluation_pairs(data, settings.fields, settings.lines, Split::test));
+    const bool labelled = plan.models.front().task.row().labelled;
+    const auto pairs = open_evaluation_pairs(data, settings.fields, settings.lines, Split::test,
+                                             {.labelled = labelled});
+    if (labelled) check_labels(*pairs, *corpus.tokenizers.labels);
+    return read_test_set(*pairs);
   }
   TestSet test = read_test_set(*corpus.valid_pairs);
   test.name += " (the validation set; no test set was given)";
@@ -105,6 +110,7 @@ ComparisonPlan make_plan(ComparisonSettings settings, const fs::path& folder,
   plan.settings = std::move(settings);
   plan.models = settings_of_models(plan.settings);
   check_alike(plan.models);
+  plan.settings.task = plan.work().name;  // a resumed comparison does not guess it from the data
   add_setting_warnings(plan);
 
   const Corpus corpus =
@@ -120,7 +126,7 @@ ComparisonPlan make_plan(ComparisonSettings settings, const fs::path& folder,
     return parameter_count(*make_model(s, corpus.tokenizers, random));
   });
   keep_widths(plan, folder);
-  plan.test = choose_test_set(plan.settings, corpus);
+  plan.test = choose_test_set(plan, corpus);
   if (plan.test.sources.empty()) fail_comparison("test: no lines to test on in {}", plan.test.name);
   plan.contents = corpus.fingerprints;
   plan.contents["data.test"] = fingerprint_of(plan.test);

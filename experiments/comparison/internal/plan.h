@@ -10,6 +10,7 @@
 #include "experiments/inference/test_set.h"
 #include "experiments/observers.h"
 #include "experiments/settings.h"
+#include "experiments/task_works.h"
 
 namespace heed {
 
@@ -28,6 +29,8 @@ struct ComparisonPlan {
   std::vector<std::string> misses;  // models that miss the wanted number of parameters
   std::string data;                 // describes the training data in one line
 
+  const TaskWork& work() const { return task_works().at(models.front().task.name); }
+  const std::vector<ComparedFigure>& figures() const { return work().compared; }
   std::size_t runs() const { return models.size() * static_cast<std::size_t>(settings.seeds); }
 };
 

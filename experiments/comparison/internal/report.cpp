@@ -35,8 +35,8 @@ std::string budget_text(const ComparisonSettings& settings) {
 std::vector<std::string> notes_of(const ComparisonPlan& plan, const Comparison& comparison) {
   return {fmt::format("Each run trained for: {}, on {} thread{}.", budget_text(plan.settings),
                       threads(), threads() == 1 ? "" : "s"),
-          fmt::format("Test set: {}, {} lines. BLEU: {}.", plan.test.name, plan.test.sources.size(),
-                      comparison.signature),
+          fmt::format("Test set: {}, {} lines. {}: {}.", plan.test.name, plan.test.sources.size(),
+                      comparison.figures[0].title, comparison.signature),
           "All models: the same vocabulary, the same batches in the same order, the same seeds; "
           "the checkpoint with the lowest validation loss.",
           matching_note(plan)};

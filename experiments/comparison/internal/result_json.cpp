@@ -10,27 +10,28 @@ Json to_json(const Spread& s) {
   return {{"mean", s.mean}, {"deviation", s.deviation ? Json(*s.deviation) : Json(nullptr)}};
 }
 
-Json to_json(const ModelSummary& m) {
+Json to_json(const ModelSummary& m, const std::vector<ComparedFigure>& figures) {
   Json by_length = Json::array();
   for (const Spread& s : m.by_length)
     by_length.push_back(to_json(s));
-  return {{"model", m.model},
-          {"d", m.d},
-          {"parameters", m.parameters},
-          {"steps", to_json(m.steps)},
-          {"tokens_per_s", to_json(m.tokens_per_s)},
-          {"seconds", to_json(m.seconds)},
-          {"peak_mb", to_json(m.peak_mb)},
-          {"valid_perplexity", to_json(m.perplexity)},
-          {"test_bleu", to_json(m.bleu)},
-          {"test_exact", to_json(m.exact)},
-          {"bleu_by_length", by_length}};
+  Json json{{"model", m.model},
+            {"d", m.d},
+            {"parameters", m.parameters},
+            {"steps", to_json(m.steps)},
+            {"tokens_per_s", to_json(m.tokens_per_s)},
+            {"seconds", to_json(m.seconds)},
+            {"peak_mb", to_json(m.peak_mb)},
+            {"valid_perplexity", to_json(m.perplexity)}};
+  for (std::size_t i = 0; i < figures.size(); ++i)
+    json["test_" + figures[i].metric] = to_json(m.scores[i]);
+  json[figures[0].metric + "_by_length"] = by_length;
+  return json;
 }
 
-Json to_json(const ModelPair& p) {
+Json to_json(const ModelPair& p, const std::string& metric) {
   return {{"better", p.better},
           {"worse", p.worse},
-          {"bleu", p.difference.mean},
+          {metric, p.difference.mean},
           {"low", p.difference.low},
           {"high", p.difference.high},
           {"wins", p.difference.wins},
@@ -68,16 +69,17 @@ RunResult result_from_json(const Json& j) {
 }
 
 Json to_json(const Comparison& result) {
-  Json json{{"bleu_signature", result.signature},
+  const std::string& metric = result.figures[0].metric;
+  Json json{{metric + "_signature", result.signature},
             {"models", Json::array()},
             {"length_buckets", Json::array()},
             {"differences", Json::array()}};
   for (const ModelSummary& m : result.models)
-    json["models"].push_back(to_json(m));
+    json["models"].push_back(to_json(m, result.figures));
   for (const LengthBucket& b : result.buckets)
     json["length_buckets"].push_back({{"low", b.low}, {"high", b.high}, {"lines", b.lines.size()}});
   for (const ModelPair& p : result.pairs)
-    json["differences"].push_back(to_json(p));
+    json["differences"].push_back(to_json(p, metric));
   return json;
 }
 

@@ -84,6 +84,8 @@ ComparisonSettings resumed_comparison(ComparisonSettings given, const fs::path& 
   for (const Field& field : fields_of(kept)) {
     const Field& other = *asked.find(field.key());
     if (field.resume() == Resume::free || field.value() == other.value()) continue;
+    const bool is_left_open = field.key() == "task" && given.task.empty();
+    if (is_left_open) continue;
     if (!may_have_moved(field, other))
       fail_comparison(
           "{} cannot change: a comparison that is resumed goes on as it is; start a new one in "

@@ -8,6 +8,7 @@
 #include "experiments/comparison/internal/json_file.h"
 #include "experiments/comparison/internal/result_json.h"
 #include "experiments/inference/run.h"
+#include "experiments/task_works.h"
 #include "experiments/training.h"
 #include "framework/files.h"
 #include "framework/memory.h"
@@ -80,8 +81,9 @@ std::vector<std::string> test_outputs(Training& training, const TestSet& test,
   training.load_best();
   const Evaluating evaluating(*training.model);
   const InPrecision fp32("fp32");
-  return best_translations(Decoder(*training.model), training.corpus.tokenizers, test,
-                           decode_options(training.settings), should_stop);
+  const TaskWork& work = task_works().at(training.settings.task.name);
+  return work.answers(training.settings, *training.model, training.corpus.tokenizers, test,
+                      should_stop);
 }
 
 TrainingOptions training_options(const fs::path& folder, const ComparisonPlan& plan,

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/comparison/result.h"
+
+// The cells that comparison.txt and comparison.html have in common.
+
+namespace heed {
+
+/// The titles of the columns: "test BLEU", "exact %".
+std::vector<std::string> figure_titles(const Comparison& comparison);
+/// The cells of a model: "95.38 ± 1.12".
+std::vector<std::string> figure_texts(const Comparison& comparison, const ModelSummary& model);
+
+/// How two models differ in the first figure.
+struct PairText {
+  std::string mean;     // "+1.20"
+  std::string range;    // "+0.80 to +1.60"
+  std::string wins;     // "97.5 %"
+  std::string verdict;  // "significant" or "may be chance"
+};
+PairText pair_text(const Comparison& comparison, const ModelPair& pair);
+
+}  // namespace heed

@@ -1,0 +1,133 @@
+#include "experiments/inference/prediction.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "datasets/text/labels.h"
+#include "datasets/text/special_ids.h"
+#include "experiments/inference/translation.h"
+#include "framework/sequences.h"
+
+namespace heed {
+
+namespace {
+
+// A batch ends at this number of texts, or of their tokens.
+constexpr std::size_t most_texts = 64;
+constexpr std::size_t most_tokens = 16384;
+
+/// Texts that are read together: their places among all, and their tokens with </s>.
+struct TextBatch {
+  std::vector<std::size_t> places;
+  std::vector<std::vector<Id>> ids;
+  std::size_t tokens = 0;
+
+  bool fits(std::size_t more) const {
+    return ids.empty() || (ids.size() < most_texts && tokens + more <= most_tokens);
+  }
+  void add(std::size_t place, std::vector<Id> text) {
+    places.push_back(place);
+    tokens += text.size();
+    ids.push_back(std::move(text));
+  }
+};
+
+/// The tokens of a text with </s>, at most `longest`; none of a blank one.
+std::vector<Id> encode_text(const Tokenizers& tokenizers, const std::string& text,
+                            std::size_t longest) {
+  std::vector<Id> ids = tokenizers.source->encode(text);
+  ids.resize(std::min(ids.size(), longest - 1));
+  if (!ids.empty()) ids.push_back(eos_id);
+  return ids;
+}
+
+/// The probabilities of a row of logits, sorted.
+std::vector<Prediction> ranked(std::span<const Real> logits, const Labels& labels) {
+  const Real highest = *std::ranges::max_element(logits);
+  std::vector<Prediction> all;
+  double sum = 0;
+  for (std::size_t c = 0; c < logits.size(); ++c) {
+    const double odds = std::exp(static_cast<double>(logits[c]) - static_cast<double>(highest));
+    all.push_back({labels.name(static_cast<Id>(c)), odds});
+    sum += odds;
+  }
+  for (Prediction& p : all)
+    p.probability /= sum;
+  std::ranges::stable_sort(all, std::ranges::greater(), &Prediction::probability);
+  return all;
+}
+
+/// The weights by which a text's tokens were pooled.
+void attend(const std::vector<AttentionMap>& maps, std::size_t sequence,
+            const Tokenizers& tokenizers, const std::vector<Id>& ids, const std::string& label,
+            AttendedLine& line) {
+  line.target_text = label;
+  line.target = {label};
+  for (const Id id : ids)
+    line.source.push_back(tokenizers.source->token(id, {}));
+  for (const AttentionMap& map : maps) {
+    const Tensor& weights = map.weights[sequence];
+    AttentionLayerMap& layer = line.layers.emplace_back(AttentionLayerMap{
+        map.layer, weights.shape()[0], weights.shape()[1], weights.shape()[2], {}});
+    for (const Real weight : weights.span())
+      layer.weights.push_back(static_cast<float>(weight));
+  }
+}
+
+}  // namespace
+
+std::vector<std::vector<Prediction>> predict(const Classifier& model, const Tokenizers& tokenizers,
+                                             std::span<const std::string> texts,
+                                             std::vector<AttendedLine>* attended) {
+  std::vector<std::vector<Prediction>> results(texts.size());
+  if (attended) attended->assign(texts.size(), {});
+  const auto predict_batch = [&](const TextBatch& batch) {
+    std::vector<AttentionMap> maps;
+    const Tensor logits = model.logits(pack(batch.ids), attended ? &maps : nullptr).value();
+    const auto classes = static_cast<std::size_t>(model.classes());
+    for (std::size_t i = 0; i < batch.ids.size(); ++i) {
+      const std::size_t place = batch.places[i];
+      results[place] = ranked(logits.span().subspan(i * classes, classes), *tokenizers.labels);
+      if (attended)
+        attend(maps, i, tokenizers, batch.ids[i], results[place][0].label, (*attended)[place]);
+    }
+  };
+  TextBatch batch;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (attended) (*attended)[i].source_text = texts[i];
+    std::vector<Id> ids = encode_text(tokenizers, texts[i], longest_source(model.longest()));
+    if (ids.empty()) continue;
+    if (!batch.fits(ids.size())) predict_batch(std::exchange(batch, {}));
+    batch.add(i, std::move(ids));
+  }
+  if (!batch.ids.empty()) predict_batch(batch);
+  return results;
+}
+
+std::string to_lines(const std::vector<Prediction>& classes, std::optional<Index> nbest) {
+  if (!nbest && classes.empty()) return "\n";
+  std::string lines;
+  const auto count = std::min(classes.size(), static_cast<std::size_t>(nbest.value_or(1)));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (nbest) lines += fmt::format("{}\t", i + 1);
+    lines += fmt::format("{}\t{:.6f}\n", classes[i].label, classes[i].probability);
+  }
+  return nbest ? lines + "\n" : lines;
+}
+
+std::vector<std::string> best_labels(const Classifier& model, const Tokenizers& tokenizers,
+                                     std::span<const std::string> texts,
+                                     const ShouldStop& should_stop) {
+  constexpr std::size_t group = 1024;  // it may stop between groups
+  std::vector<std::string> labels;
+  for (std::size_t i = 0; i < texts.size(); i += group) {
+    stop_if(should_stop);
+    const auto some = texts.subspan(i, std::min(group, texts.size() - i));
+    for (const std::vector<Prediction>& found : predict(model, tokenizers, some))
+      labels.push_back(found.empty() ? "" : found[0].label);
+  }
+  return labels;
+}
+
+}  // namespace heed

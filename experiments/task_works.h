@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/comparison/result.h"
+#include "experiments/corpus.h"
+#include "experiments/evaluation.h"
+#include "experiments/inference/test_set.h"
+#include "experiments/observers.h"
+#include "experiments/settings.h"
+#include "models/model.h"
+#include "training/objective.h"
+
+namespace heed {
+
+/// A row of the table of what training and testing do for a task, under the name of its row in
+/// tasks().
+struct TaskWork {
+  std::string name;
+  /// Opens the data of a training; as open_corpus().
+  std::function<Corpus(const Settings&, const Tokenizers&, const PreparationObserver&)> open;
+  /// What the Trainer trains. It refers to the model and to the corpus.
+  std::function<std::unique_ptr<Objective>(const Settings&, Model&, Corpus&, const ShouldStop&)>
+      objective;
+  /// Lines that show what the model gives for validation item `number`; "" where there is none.
+  std::function<std::string(const Settings&, const Model&, const Corpus&, Index number)> sample;
+  /// The figures of a run on a test set.
+  std::function<std::vector<EvaluationFigure>(const Run&, const EvaluationData&, const ShouldStop&)>
+      evaluate;
+  /// What the model gives for each source of a test set, in its lines.
+  std::function<std::vector<std::string>(const Settings&, const Model&, const Tokenizers&,
+                                         const TestSet&, const ShouldStop&)>
+      answers = {};
+  /// How runs are judged: the first figure decides which is better, so its metric has counts.
+  /// Empty: they cannot be compared.
+  std::vector<ComparedFigure> compared = {};
+};
+
+/// Of translate, classify and lm, and what a program adds.
+Registry<TaskWork>& task_works();
+
+}  // namespace heed

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "datasets/text/batch.h"
+#include "experiments/inference/interrupted.h"
+#include "models/classifier.h"
+#include "models/language_model.h"
+#include "models/seq2seq.h"
+#include "training/objective.h"
+
+namespace heed {
+
+/// The cross entropy of a batch by a model.
+using BatchLoss = std::function<Variable(const Batch& batch, const CrossEntropy& options)>;
+/// The loss of such a model. It refers to the model.
+BatchLoss batch_loss(const Seq2Seq& model);
+/// The same of a language model, which reads the targets alone.
+BatchLoss batch_loss(const LanguageModel& model);
+/// The same of a model that reads the sources alone and gives each a class.
+BatchLoss batch_loss(const Classifier& model);
+
+struct TotalLoss {
+  double sum = 0;    // nats
+  Index tokens = 0;  // gold ids
+  double per_token() const { return sum / static_cast<double>(tokens > 0 ? tokens : 1); }
+};
+/// The cross entropy of all gold ids. The caller switches the model to evaluation. Throws
+/// Interrupted where it should stop.
+TotalLoss total_loss(const BatchLoss& loss, std::span<const Batch> batches,
+                     const ShouldStop& should_stop = {});
+
+struct TextObjectiveOptions {
+  Real label_smoothing = 0;
+  ShouldStop should_stop = {};  // is asked during a validation
+};
+
+/// The loss of a model, batches to learn from and batches to validate on: what the Trainer trains.
+/// It keeps references to the model and to both.
+class TextObjective final : public Objective {
+ public:
+  TextObjective(BatchLoss loss, BatchStream& train, std::span<const Batch> valid,
+                TextObjectiveOptions options = {});
+
+  std::shared_ptr<const Draw> draw() override;
+  std::shared_ptr<const Draw> only(const Draw& draw, Index item) const override;
+  Loss loss(const Draw& draw, Real divisor) const override;
+  /// The mean cross entropy of a gold id of the validation data. Throws Interrupted.
+  std::optional<Evaluation> evaluate() override;
+  bool evaluates() const override { return !valid_.empty(); }
+  double epochs() const override { return train_.epochs(); }
+  std::vector<std::int64_t> position() const override { return train_.position(); }
+  void seek(std::span<const std::int64_t> position) override { train_.seek(position); }
+  std::string describe(std::span<const Index> items) const override {
+    return train_.describe(items);
+  }
+
+ private:
+  BatchLoss loss_;
+  BatchStream& train_;
+  std::span<const Batch> valid_;
+  TextObjectiveOptions options_;
+};
+
+}  // namespace heed
