@@ -7,6 +7,7 @@
 
 #include "datasets/corpora/corpora.h"
 #include "datasets/metrics/exact.h"
+#include "datasets/text/batch.h"
 #include "datasets/text/batching.h"
 #include "models/decode/decode.h"
 #include "models/transformer.h"
@@ -23,7 +24,8 @@ void train(Transformer& model, PairBatches& batches) {
   for (Index step = 1; step <= steps; ++step) {
     const Batch batch = batches.next();
     Tape tape;
-    const Variable loss = model.loss(batch, {.label_smoothing = Real(0.1), .ignore = ignored_id});
+    const Variable loss = model.loss(batch.source, batch.target, batch.gold,
+                                     {.label_smoothing = Real(0.1), .ignore = ignored_id});
     tape.backward(loss);
     const Real norm = clip_gradients(model, 1);
     adam.step(adam.lr() * schedule.factor_of(step, steps));

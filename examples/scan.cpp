@@ -13,6 +13,7 @@
 #include <fmt/core.h>
 
 #include "datasets/metrics/exact.h"
+#include "datasets/text/batch.h"
 #include "datasets/text/batching.h"
 #include "models/convolutional.h"
 #include "models/decode/decode.h"
@@ -39,7 +40,8 @@ void train(ConvS2S& model, PairBatches& batches) {
   for (Index step = 1; step <= steps; ++step) {
     const Batch batch = batches.next();
     Tape tape;
-    const Variable loss = model.loss(batch, {.ignore = ignored_id});
+    const Variable loss =
+        model.loss(batch.source, batch.target, batch.gold, {.ignore = ignored_id});
     tape.backward(loss);
     clip_gradients(model, 1);
     adam.step(adam.lr() * schedule.factor_of(step, steps));

@@ -7,9 +7,10 @@
 int main() {
   const heed::Run run = heed::open_run("runs/copy");
   std::map<std::string, heed::FieldValue> figures;
-  for (const auto& [name, value] : heed::evaluate(run, {.data = {"toy:copy"}, .lines = 50})) {
-    std::cout << name << ' ' << heed::to_text(value) << '\n';
-    figures[name] = value;
+  for (const heed::EvaluationFigure& figure :
+       heed::evaluate(run, {.data = {"toy:copy"}, .lines = 50})) {
+    std::cout << figure.name << ' ' << heed::to_text(figure.value) << '\n';
+    figures[figure.name] = figure.value;
   }
   const double bleu = std::get<double>(figures.at("bleu"));
   const bool has_all = figures.contains("chrf") && figures.contains("rouge1");

@@ -22,7 +22,8 @@ int main() {
   for (int step = 1; step <= 20; ++step) {
     const Batch batch = batches.next();
     Tape tape;
-    const Variable loss = model.loss(batch, {.ignore = ignored_id});
+    const Variable loss =
+        model.loss(batch.source, batch.target, batch.gold, {.ignore = ignored_id});
     tape.backward(loss);
     adam.step();
     adam.clear_gradients();

@@ -22,17 +22,44 @@ class Tempered : public Transformer {
   Tempered(const TemperedOptions& o, Index vocabulary, Random& random)
       : Transformer({.vocabulary = vocabulary, .d = o.d, .layers = 1}, random),
         scale_(static_cast<Real>(1 / o.temperature)) {}
-  Variable logits(const Batch& batch, std::vector<AttentionMap>* attention) const override {
-    return Transformer::logits(batch, attention) * scale_;
+  Variable logits(const Sequences& sources, const Sequences& targets,
+                  std::vector<AttentionMap>* attention) const override {
+    return Transformer::logits(sources, targets, attention) * scale_;
   }
-  Variable loss(const Batch& batch, const CrossEntropy& options) const override {
-    return cross_entropy(logits(batch, nullptr), batch.gold, options);
+  Variable loss(const Sequences& sources, const Sequences& targets, const Ids& gold,
+                const CrossEntropy& options) const override {
+    return cross_entropy(logits(sources, targets, nullptr), gold, options);
   }
-  Tensor step(DecoderState& state, std::span<const Id> tokens) const override {
-    return (Operand(Transformer::step(state, tokens)) * scale_).value();
+  std::unique_ptr<const Decoder> decoder() const override {
+    return std::make_unique<Scaled>(*this, Transformer::decoder());
   }
 
  private:
+  /// The decoder of a Transformer, with its logits scaled.
+  struct Scaled : Decoder {
+    struct State : DecoderState {
+      std::unique_ptr<DecoderState> inner;
+      Real scale;
+      State(std::unique_ptr<DecoderState> state, Real by) : inner(std::move(state)), scale(by) {}
+      Index rows() const override { return inner->rows(); }
+      void select(std::span<const Index> rows) override { inner->select(rows); }
+      Tensor step(std::span<const Id> tokens) override {
+        return (Operand(inner->step(tokens)) * scale).value();
+      }
+    };
+    const Tempered& model;
+    std::unique_ptr<const Decoder> inner;
+    Scaled(const Tempered& m, std::unique_ptr<const Decoder> decoder)
+        : model(m), inner(std::move(decoder)) {}
+    Index vocabulary() const override { return model.vocabulary(); }
+    std::unique_ptr<DecoderState> start(const Sequences& sources) const override {
+      return std::make_unique<State>(inner->start(sources), model.scale_);
+    }
+    Variable logits(const Sequences& sources, const Sequences& targets,
+                    std::vector<AttentionMap>* attention) const override {
+      return model.logits(sources, targets, attention);
+    }
+  };
   Real scale_;
 };
 
