@@ -25,11 +25,6 @@ std::vector<double> bootstrap(const Metric& metric, const ItemCounts& items, int
   return scores;
 }
 
-std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int samples,
-                                   std::uint64_t seed, const BleuOptions& options) {
-  return bootstrap(metrics().at("bleu"), bleu_items(lines), samples, seed, options);
-}
-
 PairedDifference paired_difference(std::span<const double> a, std::span<const double> b,
                                    bool higher_is_better) {
   check(!a.empty() && a.size() == b.size(), "bootstrap",

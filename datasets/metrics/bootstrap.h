@@ -4,7 +4,6 @@
 #include <span>
 #include <vector>
 
-#include "datasets/metrics/bleu.h"
 #include "datasets/metrics/metrics.h"
 
 namespace heed {
@@ -20,10 +19,6 @@ namespace heed {
 /// the metric has no counts.
 std::vector<double> bootstrap(const Metric& metric, const ItemCounts& items, int samples,
                               std::uint64_t seed, const AnyOptions& options);
-
-/// The same of BLEU, for lines of one reference.
-std::vector<double> bootstrap_bleu(std::span<const BleuCounts> lines, int samples,
-                                   std::uint64_t seed, const BleuOptions& options = {});
 
 /// The difference of two systems' scores, a - b, over the same resampled test sets.
 struct PairedDifference {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "datasets/metrics/bleu.h"
 #include "framework/error.h"
 #include "framework/random.h"
 #include "tests/message_of.h"
@@ -24,6 +25,11 @@ std::vector<BleuCounts> lines(const std::vector<int>& right, int words = 8) {
     counts.push_back(line);
   }
   return counts;
+}
+
+std::vector<double> bootstrap_bleu(std::span<const BleuCounts> counts, int samples,
+                                   std::uint64_t seed, const BleuOptions& options = {}) {
+  return bootstrap(metrics().at("bleu"), bleu_items(counts), samples, seed, options);
 }
 
 TEST(Bootstrap, OneLineIsItsOwnScore) {
