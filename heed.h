@@ -48,6 +48,8 @@
 #include "experiments/corpus.h"
 #include "experiments/corpus_files.h"
 #include "experiments/data_warnings.h"
+#include "experiments/defaults/chosen_defaults.h"
+#include "experiments/defaults/data_facts.h"
 #include "experiments/evaluation.h"
 #include "experiments/exporting.h"
 #include "experiments/inference/attended_line.h"

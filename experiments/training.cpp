@@ -107,16 +107,19 @@ Settings resumed_settings(const Settings& given, const fs::path& folder) {
   return asked;
 }
 
-Settings new_settings(Settings settings) {
+Settings new_settings(Settings settings, std::vector<ChosenDefaults>& chosen) {
   if (settings.data.train.empty())
     fail("nothing to train on; give data.train, such as a built-in corpus, toy:translation");
+  settings.check();
+  chosen = choose_defaults(settings, survey(settings));
   if (!settings.train.init.empty()) settings.train.init = initial_source(settings.train.init);
   return settings;
 }
 
-Settings settled(const Settings& given, const fs::path& folder, bool resume) {
+Settings settled(const Settings& given, const fs::path& folder, bool resume,
+                 std::vector<ChosenDefaults>& chosen) {
   check_run_folder(folder, resume);
-  Settings settings = resume ? resumed_settings(given, folder) : new_settings(given);
+  Settings settings = resume ? resumed_settings(given, folder) : new_settings(given, chosen);
   settings.check();
   return settings;
 }
@@ -218,7 +221,7 @@ InPrecision::InPrecision(const std::string& name) {
 InPrecision::~InPrecision() { set_precision(before_); }
 
 Training::Training(Settings s, const fs::path& where, TrainingOptions options)
-    : settings(settled(s, where, options.resume)),
+    : settings(settled(s, where, options.resume, chosen)),
       precision(settings.train.precision),
       folder(where.string()),
       corpus(open_training_corpus(settings, where, options)),
@@ -316,6 +319,8 @@ Notes Training::description(const Cost& cost) {
     notes.shown.insert(notes.shown.end(), part->shown.begin(), part->shown.end());
     notes.logged.insert(notes.logged.end(), part->logged.begin(), part->logged.end());
   }
+  for (const ChosenDefaults& together : chosen)
+    add({to_text(together)});
   add({plan_text(limits_, step(), cost)});
   if (settings.train.precision != "fp32")
     add({fmt::format("precision {}", settings.train.precision)});

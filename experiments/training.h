@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/corpus.h"
+#include "experiments/defaults/chosen_defaults.h"
 #include "experiments/initial_weights.h"
 #include "experiments/limits.h"
 #include "experiments/observers.h"
@@ -104,6 +105,8 @@ class Training {
   /// After open(): warnings about settings without the effect that a user would expect.
   std::vector<std::string> warnings(const Cost& cost) const;
 
+  /// What a new training set that nobody gave, by what its data are like.
+  std::vector<ChosenDefaults> chosen;
   // May be changed until open(), except the settings of the data.
   Settings settings;
   const InPrecision precision;

@@ -1,0 +1,189 @@
+#include "experiments/defaults/chosen_defaults.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/ranges.h>
+
+namespace heed {
+
+namespace {
+
+constexpr double most_tokens = 30e6;  // that a training reads
+constexpr double most_passes = 60;
+constexpr double usual_predicted = 1000;  // tokens in a step
+constexpr Index pairs_for_subwords = 3000;
+
+Index rounded(double value, Index multiple, Index least, Index most) {
+  const auto nearest = static_cast<Index>(std::lround(value / static_cast<double>(multiple)));
+  return std::clamp(nearest * multiple, least, most);
+}
+
+/// No more is known of a learning rate.
+double two_digits(double value) { return std::stod(fmt::format("{:.1e}", value)); }
+
+/// Collects what is chosen, and applies it to a copy of the settings, on which later choices
+/// depend.
+class Choices {
+ public:
+  Choices(const Settings& settings, const DataFacts& facts)
+      : settings_(settings),
+        usual_(default_settings(settings.model.name, settings.data.train, settings.task.name)),
+        facts_(facts) {}
+
+  std::vector<ChosenDefaults> all() {
+    const Task& task = settings_.task.row();
+    if (!facts_.known) return {};
+    if (!task.reads_pairs) {
+      choose_for_running_text();
+    } else if (task.decodes) {
+      choose_for_pairs();
+    } else {
+      choose_for_labels();
+    }
+    return std::move(all_);
+  }
+
+ private:
+  bool is_free(const std::string& key) const {
+    return settings_.has(key) && !settings_.is_given(key) && usual_.has(key) &&
+           settings_.value(key) == usual_.value(key);
+  }
+
+  /// Sets what nobody gave. Values of one reason stand together.
+  void choose(const Assignments& wanted, const std::string& why) {
+    for (const auto& [key, value] : wanted) {
+      if (!is_free(key) || settings_.value(key) == value) continue;
+      settings_.assign_default(key, value);
+      if (all_.empty() || all_.back().why != why) all_.push_back({.values = {}, .why = why});
+      all_.back().values.emplace_back(key, value);
+    }
+  }
+
+  /// Tokens of a mean item, the marks that begin and end a side included.
+  double tokens_of_item() const { return source_tokens() + target_tokens(); }
+  double source_tokens() const { return cut(facts_.source_tokens(settings_.data.tokenizer)) + 1; }
+  double target_tokens() const { return cut(facts_.target_tokens(settings_.data.tokenizer)) + 1; }
+  double cut(double tokens) const {
+    const auto most = static_cast<double>(settings_.data.max_length);
+    return most > 0 ? std::min(tokens, most) : tokens;
+  }
+
+  void choose_for_pairs() {
+    if (facts_.summaries()) {
+      choose({{"model.copy", true},
+              {"model.coverage", 1.0},
+              {"data.long", std::string("cut")},
+              {"decode.no_repeat_ngram", Index{3}}},
+             "the targets are summaries, which name things of their sources");
+    }
+    const bool enough = facts_.items >= pairs_for_subwords || facts_.summaries();
+    if (enough) choose_subwords();
+    choose_batch(tokens_of_item() / target_tokens());
+    choose_length(static_cast<double>(facts_.items) * tokens_of_item());
+    choose_rate(static_cast<double>(settings_.data.batch_tokens) * target_tokens() /
+                tokens_of_item());
+  }
+
+  void choose_for_labels() { choose_length(static_cast<double>(facts_.items) * source_tokens()); }
+
+  void choose_for_running_text() { choose_length(facts_.source_tokens(settings_.data.tokenizer)); }
+
+  void choose_subwords() {
+    const std::string why = fmt::format("{:.0f} words of text", facts_.words());
+    choose({{"data.tokenizer", std::string("bpe")}}, why);
+    if (has_subwords(settings_.data.tokenizer))
+      choose({{"data.vocab_size", vocabulary_size(facts_.words())}}, why);
+  }
+
+  void choose_batch(double read_for_one) {
+    const Index tokens = batch_tokens(read_for_one - 1, 1);
+    choose({{"data.batch_tokens", tokens}},
+           fmt::format("{:.1f} tokens are read for one to predict", read_for_one));
+  }
+
+  /// Passes over `tokens` in a training with the limits that are given.
+  double passes(double tokens) const {
+    const TrainSettings& t = settings_.train;
+    const auto batch = static_cast<double>(settings_.data.batch_tokens);
+    const double by_steps = static_cast<double>(t.steps) * batch / tokens;
+    if (t.epochs > 0 && t.steps > 0) return std::min(static_cast<double>(t.epochs), by_steps);
+    if (t.epochs > 0) return static_cast<double>(t.epochs);
+    if (t.steps > 0) return by_steps;
+    return static_cast<double>(training_steps(tokens, batch)) * batch / tokens;  // limited by time
+  }
+
+  void choose_length(double tokens) {
+    const Index steps = training_steps(tokens, static_cast<double>(settings_.data.batch_tokens));
+    const Index interval = rounded(static_cast<double>(steps) / 25, 50, 50, 1000);
+    const std::string size = fmt::format("about {:.0f} tokens of text", tokens);
+    choose({{"train.steps", steps}}, size);
+    choose({{"train.eval_every", interval},
+            {"train.save_every", interval},
+            {"train.patience", Index{10}}},
+           "so that ten validations in vain end it");
+    choose({{"model.dropout", dropout(passes(tokens))}},
+           fmt::format("the data are read about {:.0f} times", passes(tokens)));
+  }
+
+  void choose_rate(double predicted) {
+    const double rate = learning_rate(settings_.model.family().rate,
+                                      settings_.value_or("model.d", Index{128}), predicted);
+    choose({{"optim.lr", rate}}, fmt::format("a step predicts about {:.0f} tokens", predicted));
+  }
+
+  Settings settings_;
+  const Settings usual_;
+  const DataFacts& facts_;
+  std::vector<ChosenDefaults> all_;
+};
+
+}  // namespace
+
+Index vocabulary_size(double words) {
+  constexpr double usual_words = 725e3;  // of 29,000 captions in two languages
+  return rounded(8000 * std::sqrt(words / usual_words), 500, 1000, 16000);
+}
+
+Index batch_tokens(double source_tokens, double target_tokens) {
+  const double read_for_one = (source_tokens + target_tokens) / target_tokens;
+  return rounded(usual_predicted * read_for_one, 1024, 2048, 16384);
+}
+
+Index training_steps(double tokens, double tokens_of_batch) {
+  const double read = std::min(most_tokens, most_passes * tokens);
+  return rounded(read / tokens_of_batch, 100, 200, Index{1} << 30);
+}
+
+double dropout(double passes) {
+  const double doublings = std::log2(std::clamp(passes, 2.0, 16.0)) - 1;  // 0 to 3
+  constexpr double hundredth = 100;
+  return std::round(hundredth * (0.1 + 0.2 * doublings / 3)) / hundredth;
+}
+
+double learning_rate(double rate, Index d, double predicted) {
+  const double width = std::sqrt(128 / static_cast<double>(d));
+  const double noise = std::clamp(std::sqrt(predicted / usual_predicted), 0.25, 2.0);
+  return two_digits(rate * width * noise);
+}
+
+std::vector<ChosenDefaults> chosen_defaults(const Settings& settings, const DataFacts& facts) {
+  return Choices(settings, facts).all();
+}
+
+std::vector<ChosenDefaults> choose_defaults(Settings& settings, const DataFacts& facts) {
+  std::vector<ChosenDefaults> all = chosen_defaults(settings, facts);
+  for (const ChosenDefaults& chosen : all)
+    for (const auto& [key, value] : chosen.values)
+      settings.assign_default(key, value);
+  return all;
+}
+
+std::string to_text(const ChosenDefaults& chosen) {
+  std::vector<std::string> values;
+  for (const auto& [key, value] : chosen.values)
+    values.push_back(fmt::format("{} = {}", key, to_text(value)));
+  return fmt::format("defaults  {}: {}", fmt::join(values, ", "), chosen.why);
+}
+
+}  // namespace heed

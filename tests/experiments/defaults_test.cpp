@@ -1,0 +1,164 @@
+#include <gtest/gtest.h>
+
+#include "experiments/defaults/chosen_defaults.h"
+#include "experiments/training.h"
+#include "tests/datasets/temporary.h"
+
+namespace heed {
+namespace {
+
+TEST(Defaults, FunctionsHaveKnownPoints) {
+  struct Row {
+    const char* what;
+    double value;
+    double expected;
+  };
+  const Row rows[] = {
+      {"vocabulary of 725,000 words", static_cast<double>(vocabulary_size(725e3)), 8000},
+      {"vocabulary of a quarter", static_cast<double>(vocabulary_size(725e3 / 4)), 4000},
+      {"vocabulary of a small text", static_cast<double>(vocabulary_size(100)), 1000},
+      {"vocabulary of a large text", static_cast<double>(vocabulary_size(1e9)), 16000},
+      {"batch of translations", static_cast<double>(batch_tokens(15, 15)), 2048},
+      // 1000 (98 + 14) / 14 = 8000, and 8192 is the nearest multiple of 1024
+      {"batch of summaries", static_cast<double>(batch_tokens(98, 14)), 8192},
+      {"batch of headlines", static_cast<double>(batch_tokens(500, 5)), 16384},
+      // 30 million tokens at 2048 a step: 14,648
+      {"steps of a large text", static_cast<double>(training_steps(1e9, 2048)), 14600},
+      // 60 passes over 100,000 tokens: 6 million, 2,930 steps
+      {"steps of a small text", static_cast<double>(training_steps(1e5, 2048)), 2900},
+      {"steps of a tiny text", static_cast<double>(training_steps(100, 2048)), 200},
+      {"dropout of one pass", dropout(1), 0.1},
+      {"dropout of two passes", dropout(2), 0.1},
+      {"dropout of sixteen", dropout(16), 0.3},
+      {"dropout of a thousand", dropout(1000), 0.3},
+      {"the rate as it stands", learning_rate(2e-3, 128, 1000), 2e-3},
+      {"the rate of four times the width", learning_rate(2e-3, 512, 1000), 1e-3},
+      {"the rate of a quarter to predict", learning_rate(2e-3, 128, 250), 1e-3},
+      {"the rate of hardly any to predict", learning_rate(2e-3, 128, 1), 5e-4},
+      {"the rate of very many to predict", learning_rate(2e-3, 128, 1e9), 4e-3},
+      {"a rate has two digits", learning_rate(2e-3, 128, 500), 1.4e-3}};
+  for (const Row& row : rows)
+    EXPECT_DOUBLE_EQ(row.value, row.expected) << row.what;
+}
+
+TEST(Defaults, FunctionsAreMonotone) {
+  for (double x = 1; x < 1e10; x *= 1.3) {
+    const double more = 1.3 * x;
+    EXPECT_LE(vocabulary_size(x), vocabulary_size(more)) << x;
+    EXPECT_LE(batch_tokens(x, 10), batch_tokens(more, 10)) << x;
+    EXPECT_GE(batch_tokens(100, x), batch_tokens(100, more)) << x;
+    EXPECT_LE(training_steps(x, 2048), training_steps(more, 2048)) << x;
+    EXPECT_LE(dropout(x), dropout(more)) << x;
+    EXPECT_LE(learning_rate(2e-3, 128, x), learning_rate(2e-3, 128, more)) << x;
+  }
+  for (Index d = 2; d < 5000; d *= 2)
+    EXPECT_GT(learning_rate(2e-3, d, 1000), learning_rate(2e-3, 2 * d, 1000)) << d;
+}
+
+/// So many pairs, each with so many words a side.
+DataFacts facts(Index items, double source_words, double target_words) {
+  return {.known = true,
+          .items = items,
+          .source_words = source_words,
+          .target_words = target_words,
+          .source_characters = 6 * source_words,
+          .target_characters = 6 * target_words};
+}
+
+/// The settings of a model on files, with what is chosen for such data.
+Settings chosen(const std::string& model, const DataFacts& of, const Assignments& given = {}) {
+  Settings settings = default_settings(model, {"a.txt", "b.txt"});
+  for (const auto& [key, value] : given)
+    settings.assign(key, value);
+  choose_defaults(settings, of);
+  settings.check();
+  return settings;
+}
+
+TEST(Defaults, TranslationGetsSubwordsOnceThereIsEnough) {
+  EXPECT_EQ(chosen("transformer", facts(2999, 12, 12)).data.tokenizer, "words");
+  const Settings s = chosen("transformer", facts(29000, 12.5, 12.5));
+  EXPECT_EQ(s.data.tokenizer, "bpe");
+  EXPECT_EQ(s.data.vocab_size, 8000);  // of 725,000 words
+  EXPECT_EQ(s.data.batch_tokens, 2048);
+  EXPECT_FALSE(s.value_or("model.copy", true));
+}
+
+TEST(Defaults, SummariesGetACopyingModelSubwordsAndLargerBatches) {
+  for (const char* model : {"transformer", "rnn+additive"}) {
+    const Settings s = chosen(model, facts(1000, 200, 20));
+    EXPECT_EQ(s.data.tokenizer, "bpe") << model;
+    EXPECT_TRUE(s.value_or("model.copy", false)) << model;
+    // 251 + 26 tokens with </s>, 26 of them predicted: 10,654 read for a thousand, 10 x 1024
+    EXPECT_EQ(s.data.batch_tokens, 10240) << model;
+    EXPECT_EQ(s.data.long_pairs, "cut") << model;
+  }
+  const Settings plain = chosen("rnn", facts(1000, 200, 20));
+  EXPECT_FALSE(plain.has("model.copy"));  // it attends to nothing that it could copy from
+}
+
+TEST(Defaults, FollowWhatIsGiven) {
+  const DataFacts summaries = facts(15000, 75, 4);
+  const Settings usual = chosen("rnn+additive", summaries);
+  const Settings small = chosen("rnn+additive", summaries, {{"data.batch_tokens", Index{2048}}});
+  EXPECT_EQ(small.data.batch_tokens, 2048);
+  EXPECT_LT(std::get<double>(small.value("optim.lr")), std::get<double>(usual.value("optim.lr")));
+  const Settings words =
+      chosen("rnn+additive", summaries, {{"data.tokenizer", std::string("words")}});
+  EXPECT_EQ(words.data.tokenizer, "words");
+  EXPECT_EQ(words.data.vocab_size, 0);
+  const Settings rate = chosen("rnn+additive", summaries, {{"optim.lr", 5e-3}});
+  EXPECT_EQ(rate.value("optim.lr"), FieldValue(5e-3));
+  const Settings brief = chosen("transformer", facts(29000, 12, 12), {{"train.steps", Index{50}}});
+  EXPECT_EQ(brief.train.steps, 50);
+  EXPECT_EQ(brief.value("model.dropout"), FieldValue(0.1));  // less than one pass
+  const Settings timed =
+      chosen("transformer", facts(29000, 12, 12), {{"train.time", std::string("5m")}});
+  EXPECT_EQ(timed.train.steps, 0);
+}
+
+TEST(Defaults, AValueWrittenByAProgramStays) {
+  Settings settings = default_settings("transformer", {"a.txt", "b.txt"});
+  settings.data.batch_tokens = 512;
+  settings.train.steps = 7;
+  choose_defaults(settings, facts(29000, 12, 12));
+  EXPECT_EQ(settings.data.batch_tokens, 512);
+  EXPECT_EQ(settings.train.steps, 7);
+}
+
+TEST(Defaults, AreThoseOfBeforeWhereNothingIsKnown) {
+  Settings settings = default_settings("transformer", {"toy:translation"});
+  const Settings before = settings;
+  EXPECT_FALSE(survey(settings).known);
+  EXPECT_TRUE(choose_defaults(settings, survey(settings)).empty());
+  for (const Field& field : before.fields())
+    EXPECT_EQ(settings.value(field.key()), field.value()) << field.key();
+}
+
+TEST(Defaults, SurveyCountsWordsAndCharacters) {
+  const TemporaryFolder folder;
+  const std::string a = folder.write("a.txt", "one two  three\nfour\n");
+  const std::string b = folder.write("b.txt", "é\nzwei drei\n");
+  const Settings pairs = default_settings("transformer", {a, b});
+  const DataFacts found = survey(pairs);
+  EXPECT_TRUE(found.known);
+  EXPECT_EQ(found.items, 2);
+  EXPECT_DOUBLE_EQ(found.source_words, 2);       // 3 and 1
+  EXPECT_DOUBLE_EQ(found.target_words, 1.5);     // 1 and 2
+  EXPECT_DOUBLE_EQ(found.source_characters, 9);  // 14 and 4
+  EXPECT_DOUBLE_EQ(found.target_characters, 5);  // 1 and 9
+  const DataFacts text = survey(default_settings("lm", {a}));
+  EXPECT_DOUBLE_EQ(text.source_characters, 20);  // line ends are characters
+  EXPECT_FALSE(survey(default_settings("transformer", {folder.path("no.tsv")})).known);
+}
+
+TEST(Defaults, AreToldInTheLinesOfATraining) {
+  const ChosenDefaults together{
+      .values = {{"data.tokenizer", std::string("bpe")}, {"data.vocab_size", Index{8000}}},
+      .why = "725000 words of text"};
+  EXPECT_EQ(to_text(together),
+            "defaults  data.tokenizer = bpe, data.vocab_size = 8000: 725000 words of text");
+}
+
+}  // namespace
+}  // namespace heed
