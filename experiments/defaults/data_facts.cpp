@@ -5,6 +5,7 @@
 
 #include "datasets/text/pairs.h"
 #include "datasets/text/text_file.h"
+#include "datasets/text/tokenizer_kinds.h"
 
 namespace heed {
 
@@ -65,8 +66,8 @@ DataFacts facts_of_pairs(const PairSource& pairs, bool labelled) {
 double tokens(double words, double characters, const std::string& tokenizer) {
   constexpr double subwords_of_a_word = 1.25;
   constexpr double characters_of_a_subword = 5;
-  if (tokenizer == "characters") return characters;
-  if (!has_subwords(tokenizer)) return words;
+  const TokenizerKind& kind = tokenizer_kinds().at(tokenizer);
+  if (!kind.subwords) return kind.by_blanks ? words : characters;
   return std::max(subwords_of_a_word * words, characters / characters_of_a_subword);
 }
 
