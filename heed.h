@@ -144,6 +144,7 @@
 #include "models/decoder.h"
 #include "models/encoded.h"
 #include "models/encoders.h"
+#include "models/ensemble.h"
 #include "models/families.h"
 #include "models/language_model.h"
 #include "models/model.h"
