@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "experiments/inference/run.h"
 #include "experiments/requested_settings.h"
@@ -15,6 +16,8 @@ namespace heed::cli {
 
 /// --run, which is required, and --checkpoint.
 void add_run_options(CLI::App* command, std::string& run, std::string& checkpoint);
+/// The same with --run for one run or several, whose models decode together.
+void add_run_options(CLI::App* command, std::vector<std::string>& runs, std::string& checkpoint);
 /// --threads
 void add_threads(CLI::App* command, int& threads);
 
@@ -26,6 +29,9 @@ void add_setting_options(CLI::App* command, RequestedSettings& requested);
 /// does.
 Run open_task_run(const std::string& folder, const std::string& checkpoint, const std::string& task,
                   const char* verb);
+/// The same of one run or, as open_ensemble(), of several.
+Run open_task_runs(const std::vector<std::string>& folders, const std::string& checkpoint,
+                   const std::string& task, const char* verb);
 
 /// An error where the value is empty, as from a shell variable that is not set; else "".
 std::string not_empty(const std::string& value);

@@ -42,7 +42,7 @@ void run_decoder(const TranslateOptions& o, const char* verb) {
   check_usage(o);
   set_threads(o.threads);
   if (!o.attention.empty()) report::AttentionWriter::check_path(o.attention);
-  const Run run = open_task_run(o.run, o.checkpoint, "translate", verb);
+  const Run run = open_task_runs(o.runs, o.checkpoint, "translate", verb);
   LineInput input(STDIN_FILENO, "standard input", interrupted);
   if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
     std::cerr << fmt::format("heed: type what to {}, a line each; Ctrl-D ends\n", verb);
@@ -89,7 +89,7 @@ void relate(const CliOptions& decoding, const CliOptions& drawing,
 CLI::App* add_decoder(CLI::App& app, const char* verb, const char* description) {
   auto* command = app.add_subcommand(verb, description);
   auto o = std::make_shared<TranslateOptions>();
-  add_run_options(command, o->run, o->checkpoint);
+  add_run_options(command, o->runs, o->checkpoint);
   DecodeOptions decode;
   Fields sampling;
   decode.list_sampling(sampling);
@@ -123,6 +123,7 @@ void add_translate(CLI::App& app) {
       ->footer(
           "Examples:\n  echo 'The old sailor hides the keys.' | heed translate --run runs/first\n"
           "  heed translate --run runs/de-en --beam 8 < test.de > test.hyp\n"
+          "  heed translate --run runs/a --run runs/b < test.de > test.hyp\n"
           "  heed translate --run runs/de-en --sample --top-p 0.9 --nbest 5 < test.de\n"
           "  heed translate --run runs/de-en --score test.hyp < test.de\n"
           "  echo 'The old sailor hides the keys.' | heed translate --run runs/first --attention "

@@ -2,6 +2,8 @@
 
 #include <iostream>
 
+#include <fmt/ranges.h>
+
 #include "cli/cut_warning.h"
 #include "cli/signals.h"
 #include "datasets/text/text_file.h"
@@ -38,7 +40,9 @@ void check_attention(const TranslateOptions& o, const Run& run, const DecodeOpti
   std::string why = "--coverage-penalty has nothing to weigh";
   if (o.replace_unk) why = "--replace-unk has no word to take";
   if (!o.attention.empty()) why = "there is nothing for --attention to show";
-  fail("{}: model.name = {} does not attend to its source; {}", o.run, run.settings.model.name,
+  if (o.runs.size() > 1)
+    fail("{}: not all of these models attend to their source; {}", fmt::join(o.runs, " and "), why);
+  fail("{}: model.name = {} does not attend to its source; {}", o.runs[0], run.settings.model.name,
        why);
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/field_options.h"
 #include "experiments/inference/line_input.h"
@@ -10,7 +11,7 @@
 namespace heed::cli {
 
 struct TranslateOptions {
-  std::string run;
+  std::vector<std::string> runs;  // several: their models decode together
   std::string checkpoint;
   std::string attention;
   std::string score;

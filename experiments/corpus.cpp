@@ -90,7 +90,7 @@ BatchOptions batch_options(const Settings& s) {
           .subword_sampling = s.data.subword_sampling};
 }
 
-ReadOptions read_options(const Settings& s, const PreparationObserver& preparing) {
+ReadOptions read_options(const RunSettings& s, const PreparationObserver& preparing) {
   preparing.begin(fmt::format("reading {}", fmt::join(s.data.train, " ")));
   return {.blank_is_error = s.data.blank == "error",
           .labelled = s.task.row().labelled,
@@ -152,7 +152,7 @@ std::string too_long(const BatchCounts& counts, const PairSource& pairs, const S
 
 /// Opens the validation pairs: data.valid, or those of a built-in corpus, or pairs held out from
 /// the training pairs. There may be none. Returns whether pairs were held out.
-bool open_valid_pairs(const Settings& s, const ReadOptions& reading, Corpus& corpus) {
+bool open_valid_pairs(const RunSettings& s, const ReadOptions& reading, Corpus& corpus) {
   if (!s.data.valid.empty() || is_toy(s.data.train)) {
     const auto& data = s.data.valid.empty() ? s.data.train : s.data.valid;
     corpus.valid_pairs =
@@ -330,6 +330,16 @@ std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>
   std::unique_ptr<PairSource> pairs = open_pairs(
       data, takes_fields ? fields : std::vector<std::string>{}, split, toy_seed, options);
   return pairs->size() >= 0 ? std::move(pairs) : first_pairs(*pairs, lines);
+}
+
+std::unique_ptr<PairSource> open_validation_pairs(const RunSettings& s) {
+  const PreparationObserver nobody;
+  const ReadOptions reading = read_options(s, nobody);
+  Corpus corpus;
+  if (s.data.valid.empty() && !is_toy(s.data.train))
+    corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
+  open_valid_pairs(s, reading, corpus);
+  return std::move(corpus.valid_pairs);
 }
 
 Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers,

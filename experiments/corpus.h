@@ -43,6 +43,10 @@ Corpus open_pair_corpus(const Settings& settings, const Tokenizers& tokenizers,
 Corpus open_text_corpus(const Settings& settings, const Tokenizers& tokenizers,
                         const PreparationObserver& observer);
 
+/// The pairs that a run with these settings is validated on: data.valid, the validation part of a
+/// built-in corpus, or what is held out of data.train. Null where there are none.
+std::unique_ptr<PairSource> open_validation_pairs(const RunSettings& settings);
+
 /// Opens pairs to validate or evaluate on. `data`: as the user gave it. Of an endless corpus, only
 /// the first `lines` pairs of `split` are taken.
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data,

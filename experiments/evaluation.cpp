@@ -20,6 +20,10 @@ void EvaluationData::list(Fields& f) {
     "beam width; 1: greedy (default: the run's decode.beam)")
       .option("beam")
       .option_range(between(Index{1}, Index{1000}));
+  f("length_penalty", length_penalty, between(-1.0, 100.0),
+    "larger values favour longer outputs (default: the run's decode.length_penalty)")
+      .option("length-penalty")
+      .option_range(between(0.0, 100.0));
 }
 
 std::vector<EvaluationFigure> evaluate(const Run& run, const EvaluationData& on,

@@ -19,6 +19,7 @@ struct EvaluationData {
   Index lines = 1000;                    // of a built-in corpus
   Split split = Split::test;             // of a built-in corpus
   int beam = 0;                          // 0: the run's
+  double length_penalty = -1;            // -1: the run's
 
   void list(Fields& f);
 };

@@ -10,6 +10,7 @@
 #include "experiments/inference/toml.h"
 #include "framework/memory.h"
 #include "framework/run_folder.h"
+#include "models/ensemble.h"
 
 namespace heed {
 
@@ -167,6 +168,11 @@ const Decoder& Run::decoder() const {
   return *packed_->decoder;
 }
 
+void Run::replace_model(std::unique_ptr<Model> other) {
+  packed_ = std::make_shared<Packed>();
+  model = std::move(other);
+}
+
 std::vector<Translation> Run::translate(std::span<const std::string> lines,
                                         const DecodeOptions& options) const {
   if (decoder().continues())
@@ -182,7 +188,11 @@ Translation Run::translate(const std::string& line, const DecodeOptions& options
 }
 
 AttendedLine Run::attention(const std::string& line) const {
-  if (!attends(decoder())) fail("{} does not attend to its source", settings.model.name);
+  if (!attends(decoder())) {
+    if (dynamic_cast<const Ensemble*>(model.get()))
+      fail("not all of these models attend to their source");
+    fail("{} does not attend to its source", settings.model.name);
+  }
   const std::span<const std::string> lines(&line, 1);
   const auto outputs = heed::translate(decoder(), tokenizers, lines, decode_options());
   return std::move(attend(decoder(), tokenizers, lines, outputs).front());

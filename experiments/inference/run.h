@@ -58,6 +58,9 @@ class Run {
   /// model writes no tokens: it gives labels, see predict().
   const Decoder& decoder() const;
 
+  /// Gives the run another model, of the same vocabularies.
+  void replace_model(std::unique_ptr<Model> other);
+
  private:
   struct Packed;
   std::shared_ptr<Packed> packed_;

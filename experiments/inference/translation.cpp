@@ -1,6 +1,7 @@
 #include "experiments/inference/translation.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "datasets/text/special_ids.h"
 #include "framework/sequences.h"
@@ -112,19 +113,24 @@ std::vector<Id> encode_source(const Decoder& decoder, const Tokenizers& tokenize
   return ids;
 }
 
-std::vector<std::vector<Translation>> translate(const Decoder& decoder,
-                                                const Tokenizers& tokenizers,
-                                                std::span<const std::string> lines,
-                                                const DecodeOptions& options, std::uint64_t first) {
-  const DecodeOptions fitting = fitting_options(options, decoder);
+namespace {
+
+using Outputs = std::vector<std::vector<Hypothesis>>;
+/// Decodes a batch of sources of these numbers, in one or several ways.
+using DecodeBatch = std::function<std::vector<Outputs>(std::span<const std::vector<Id>> sources,
+                                                       std::span<const std::uint64_t> numbers)>;
+
+/// The outputs of each way for each line. `rows`: rows of the search for each source.
+std::vector<Translations> translate_batches(const Decoder& decoder, const Tokenizers& tokenizers,
+                                            std::span<const std::string> lines, std::size_t rows,
+                                            std::uint64_t first, std::size_t ways,
+                                            const DecodeBatch& decode_batch) {
   std::vector<std::vector<Id>> sources;
   std::vector<std::vector<std::string>> extras(lines.size());
   for (std::size_t i = 0; i < lines.size(); ++i)
     sources.push_back(encode_source(decoder, tokenizers, lines[i], extras[i]));
   const std::vector<std::size_t> order = order_by_length(sources);
-  const auto rows = static_cast<std::size_t>(options.sample ? options.nbest : options.beam);
-
-  std::vector<std::vector<Translation>> results(lines.size());
+  std::vector<Translations> results(ways, Translations(lines.size()));
   for (std::size_t begin = 0; begin < order.size();) {
     const std::size_t end = end_of_batch(sources, order, begin, rows);
     std::vector<std::vector<Id>> batch;
@@ -133,15 +139,47 @@ std::vector<std::vector<Translation>> translate(const Decoder& decoder,
       batch.push_back(std::move(sources[order[i]]));
       numbers.push_back(first + order[i]);
     }
-    auto decoded = decode(decoder, batch, fitting, numbers);
-    for (std::size_t i = begin; i < end; ++i)
-      for (Hypothesis& hypothesis : decoded[i - begin]) {
-        std::string text = text_of(tokenizers, hypothesis, extras[order[i]]);
-        results[order[i]].push_back({std::move(hypothesis), std::move(text)});
-      }
+    std::vector<Outputs> decoded = decode_batch(batch, numbers);
+    for (std::size_t way = 0; way < ways; ++way)
+      for (std::size_t i = begin; i < end; ++i)
+        for (Hypothesis& hypothesis : decoded[way][i - begin]) {
+          std::string text = text_of(tokenizers, hypothesis, extras[order[i]]);
+          results[way][order[i]].push_back({std::move(hypothesis), std::move(text)});
+        }
     begin = end;
   }
   return results;
+}
+
+}  // namespace
+
+Translations translate(const Decoder& decoder, const Tokenizers& tokenizers,
+                       std::span<const std::string> lines, const DecodeOptions& options,
+                       std::uint64_t first) {
+  const DecodeOptions fitting = fitting_options(options, decoder);
+  const auto rows = static_cast<std::size_t>(options.sample ? options.nbest : options.beam);
+  const auto decode_batch = [&](std::span<const std::vector<Id>> sources,
+                                std::span<const std::uint64_t> numbers) {
+    std::vector<Outputs> one;
+    one.push_back(decode(decoder, sources, fitting, numbers));
+    return one;
+  };
+  return std::move(
+      translate_batches(decoder, tokenizers, lines, rows, first, 1, decode_batch).front());
+}
+
+std::vector<Translations> translate_with_penalties(const Decoder& decoder,
+                                                   const Tokenizers& tokenizers,
+                                                   std::span<const std::string> lines,
+                                                   const DecodeOptions& options,
+                                                   std::span<const Real> length_penalties) {
+  const DecodeOptions fitting = fitting_options(options, decoder);
+  const auto decode_batch = [&](std::span<const std::vector<Id>> sources,
+                                std::span<const std::uint64_t>) {
+    return decode_with_penalties(decoder, sources, fitting, length_penalties);
+  };
+  return translate_batches(decoder, tokenizers, lines, static_cast<std::size_t>(options.beam), 0,
+                           length_penalties.size(), decode_batch);
 }
 
 }  // namespace heed

@@ -55,13 +55,20 @@ std::vector<Id> encode_source(const Decoder& decoder, const Tokenizers& tokenize
 struct Translation : Hypothesis {
   std::string text;
 };
+/// The outputs of each line, best first; none for a blank one.
+using Translations = std::vector<std::vector<Translation>>;
 /// Translates lines. Returns the outputs of each, best first; none for a blank line. Lines of
 /// similar length are decoded in one batch. `first`: the number of the first line, on which the
 /// random numbers of samples depend. Any number of threads may translate with one decoder.
-std::vector<std::vector<Translation>> translate(const Decoder& decoder,
-                                                const Tokenizers& tokenizers,
-                                                std::span<const std::string> lines,
-                                                const DecodeOptions& options,
-                                                std::uint64_t first = 0);
+Translations translate(const Decoder& decoder, const Tokenizers& tokenizers,
+                       std::span<const std::string> lines, const DecodeOptions& options,
+                       std::uint64_t first = 0);
+/// translate() under each of several length penalties, at the cost of the slowest
+/// (decode_with_penalties()).
+std::vector<Translations> translate_with_penalties(const Decoder& decoder,
+                                                   const Tokenizers& tokenizers,
+                                                   std::span<const std::string> lines,
+                                                   const DecodeOptions& options,
+                                                   std::span<const Real> length_penalties);
 
 }  // namespace heed

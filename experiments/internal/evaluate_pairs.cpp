@@ -72,6 +72,7 @@ std::vector<EvaluationFigure> evaluate_pairs(const Run& run, const EvaluationDat
   add_perplexities(figures, loss, predicted_characters(test, *run.tokenizers.target, longest));
   DecodeOptions options = run.decode_options();
   if (on.beam > 0) options.beam = on.beam;
+  if (on.length_penalty >= 0) options.length_penalty = static_cast<Real>(on.length_penalty);
   add_scores(figures, run, test, options, should_stop);
   return figures;
 }

@@ -92,10 +92,39 @@ void check_numbers(std::span<const std::uint64_t> numbers, std::size_t sources) 
 std::vector<std::vector<Hypothesis>> run(Decoding& decoding,
                                          std::span<const std::uint64_t> numbers) {
   const NoDropout evaluate;
-  return decoding.options.sample ? draw_samples(decoding, numbers) : beam_search(decoding);
+  if (decoding.options.sample) return draw_samples(decoding, numbers);
+  return std::move(beam_search(decoding, std::span(&decoding.options.length_penalty, 1)).front());
+}
+
+/// The beginning of decode() for sources, of which there is at least one.
+Decoding begin_sources(const Decoder& decoder, std::span<const std::vector<Id>> sources,
+                       const DecodeOptions& o) {
+  std::vector<Index> longest;
+  for (const auto& source : sources)
+    longest.push_back(most_tokens(decoder, std::ssize(source), o));
+  Decoding decoding{begin(decoder, sources, o.special), &decoder, sources, o};
+  decoding.start.longest = std::move(longest);
+  return decoding;
 }
 
 }  // namespace
+
+std::vector<std::vector<std::vector<Hypothesis>>> decode_with_penalties(
+    const Decoder& decoder, std::span<const std::vector<Id>> sources, const DecodeOptions& o,
+    std::span<const Real> length_penalties) {
+  check(!o.sample, "decode", "expected a search, which length penalties rank; got samples");
+  for (const Real penalty : length_penalties) {
+    DecodeOptions with = o;
+    with.length_penalty = penalty;
+    check_options(with);
+  }
+  check_texts("decode", decoder, sources);
+  if (sources.empty() || length_penalties.empty())
+    return std::vector<std::vector<std::vector<Hypothesis>>>(length_penalties.size());
+  const NoDropout evaluate;
+  Decoding decoding = begin_sources(decoder, sources, o);
+  return beam_search(decoding, length_penalties);
+}
 
 std::vector<std::vector<Hypothesis>> decode(const Decoder& decoder,
                                             std::span<const std::vector<Id>> sources,
@@ -105,11 +134,7 @@ std::vector<std::vector<Hypothesis>> decode(const Decoder& decoder,
   check_numbers(numbers, sources.size());
   check_texts("decode", decoder, sources);
   if (sources.empty()) return {};
-  std::vector<Index> longest;
-  for (const auto& source : sources)
-    longest.push_back(most_tokens(decoder, std::ssize(source), o));
-  Decoding decoding{begin(decoder, sources, o.special), &decoder, sources, o};
-  decoding.start.longest = std::move(longest);
+  Decoding decoding = begin_sources(decoder, sources, o);
   return run(decoding, numbers);
 }
 

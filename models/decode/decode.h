@@ -119,6 +119,19 @@ std::vector<Hypothesis> decode(const From& from, const Source& source,
   return decode(from, std::span<const std::vector<Id>>(&source, 1), options).front();
 }
 
+/// decode() by beam search under each of several length penalties, at the cost of the slowest:
+/// result[p][i] has the outputs for sources[i] with length_penalties[p] in the place of
+/// options.length_penalty.
+///
+/// A penalty ranks finished outputs, and so decides when a search stops. Which outputs are extended
+/// does not depend on it. One search therefore gives, under each penalty, what it has found by the
+/// time at which it would have stopped under that one alone.
+///
+/// Throws Error as decode() does, and for options that draw samples.
+std::vector<std::vector<std::vector<Hypothesis>>> decode_with_penalties(
+    const Decoder& decoder, std::span<const std::vector<Id>> sources, const DecodeOptions& options,
+    std::span<const Real> length_penalties);
+
 /// Where outputs begin, whatever was read before.
 struct DecodingStart {
   std::unique_ptr<DecoderState> state;  // one row for each output that is wanted

@@ -23,7 +23,9 @@ DecodingStart begin(const Decoder& decoder, std::span<const std::vector<Id>> sou
 void check_options(const DecodeOptions& options);
 /// Throws Error when outputs continue texts and a text is empty.
 void check_texts(const char* op, const Decoder& decoder, std::span<const std::vector<Id>> sources);
-std::vector<std::vector<Hypothesis>> beam_search(Decoding& decoding);
+/// The outputs for each source, under each length penalty in the place of that of the options.
+std::vector<std::vector<std::vector<Hypothesis>>> beam_search(
+    Decoding& decoding, std::span<const Real> length_penalties);
 std::vector<std::vector<Hypothesis>> draw_samples(Decoding& decoding,
                                                   std::span<const std::uint64_t> numbers);
 
