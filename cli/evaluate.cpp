@@ -71,10 +71,12 @@ void run_tune(const Options& o) {
   options.data = on.data;
   options.fields = on.fields;
   options.lines = on.lines;
-  const Run run = open_task_runs(o.runs, o.checkpoint, "translate", "tune");
   std::optional<DecodingKeeper> keeper;
-  if (o.runs.size() == 1) keeper.emplace(o.runs[0]);
   std::optional<InterruptAtOnce> nothing_kept(std::in_place);
+  const Run run = open_trained_runs(o.runs, o.checkpoint);
+  nothing_kept.reset();
+  if (o.runs.size() == 1) keeper.emplace(o.runs[0]);
+  nothing_kept.emplace();
   const TunedDecoding tuned = tune_decoding(run, options, {.on_line = [](const std::string& text) {
                                               std::cerr << "heed: " << text << '\n';
                                             }});

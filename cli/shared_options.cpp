@@ -32,8 +32,7 @@ void add_run_options(CLI::App* command, std::vector<std::string>& runs, std::str
                    "folder that `heed train --out` wrote; may be repeated: the models decode "
                    "together, each token with the mean of its probabilities")
       ->required()
-      ->expected(1)
-      ->take_all()
+      ->allow_extra_args(false)  // one folder after each --run
       ->type_name("TEXT");
   add_checkpoint(command, checkpoint);
 }

@@ -24,11 +24,11 @@ namespace {
 double score_by(const std::string& metric, const std::vector<std::string>& outputs,
                 const TestSet& set) {
   const MetricScore found = score(metric, outputs, {set.references});
-  if (metric != "rouge") return found.at("score");
+  const std::vector<std::string>& figures = metrics().at(metric).overall;
   double sum = 0;
-  for (const char* part : {"rouge1.fmeasure", "rouge2.fmeasure", "rougeL.fmeasure"})
-    sum += 100 * found.at(part);  // a share
-  return sum / 3;
+  for (const std::string& figure : figures)
+    sum += found.at(figure);
+  return sum / static_cast<double>(figures.size());
 }
 
 double length_ratio(const std::vector<std::string>& outputs, const TestSet& set) {
@@ -46,8 +46,8 @@ void check_options(const Run& run, const TuneDecodingOptions& options) {
   check(!options.beams.empty() && !options.length_penalties.empty(), "tune_decoding",
         "expected at least one beam and one length penalty; got {} and {}", options.beams.size(),
         options.length_penalties.size());
-  const Range metrics = one_of(tuning_metrics());
-  if (!metrics.holds(options.metric)) throw FieldError("metric", metrics.text(), options.metric);
+  const Range known = one_of(tuning_metrics());
+  if (!known.holds(options.metric)) throw FieldError("metric", known.text(), options.metric);
 }
 
 /// The pairs to decode: those that are named, or those of the run.
@@ -137,13 +137,18 @@ class Costs {
 
 }  // namespace
 
-std::vector<std::string> tuning_metrics() { return {"bleu", "chrf", "rouge"}; }
+std::vector<std::string> tuning_metrics() {
+  std::vector<std::string> names;
+  for (const Metric& metric : metrics().rows())
+    if (metric.scored == Scored::texts && !metric.overall.empty()) names.push_back(metric.name);
+  return names;
+}
 
 DecodingTrial best_trial(std::span<const DecodingTrial> trials, double present_penalty) {
   check(!trials.empty(), "best_trial", "expected at least one trial; got none");
   const auto worth = [&](const DecodingTrial& t) {
-    // Rounded, so that 0.4 and 0.8 are equally far from 0.6.
-    const double distance = std::round(1e9 * std::abs(t.length_penalty - present_penalty));
+    // Rounded, so that 0.4 and 0.8 are equally far from 0.6, which a setting holds as a float.
+    const double distance = std::round(1e6 * std::abs(t.length_penalty - present_penalty));
     return std::tuple(-t.score, t.beam, distance, t.length_penalty);
   };
   return *std::min_element(trials.begin(), trials.end(),
@@ -180,7 +185,6 @@ TunedDecoding tune_decoding(const Run& run, const TuneDecodingOptions& options,
     }
     costs.done(b + 1);
   }
-  // As a setting holds it: 0.6 may be rounded to a number nearby.
   const auto present = static_cast<double>(run.settings.decode.length_penalty);
   tuned.best = best_trial(tuned.trials, present);
   return tuned;
@@ -190,9 +194,9 @@ std::string to_text(const TunedDecoding& tuned) {
   std::string text =
       fmt::format("{:>5} {:>8} {:>8} {:>7}\n", "beam", "penalty", tuned.metric, "length");
   for (const DecodingTrial& t : tuned.trials)
-    text += fmt::format("{:>5} {:>8} {:>8.2f} {:>7.3f}\n", t.beam, t.length_penalty, t.score,
+    text += fmt::format("{:>5} {:>8} {:>8.4f} {:>7.3f}\n", t.beam, t.length_penalty, t.score,
                         t.length_ratio);
-  return text + fmt::format("best: beam {}, length penalty {}, {} {:.2f}\n", tuned.best.beam,
+  return text + fmt::format("best: beam {}, length penalty {}, {} {:.4f}\n", tuned.best.beam,
                             tuned.best.length_penalty, tuned.metric, tuned.best.score);
 }
 

@@ -23,14 +23,15 @@ struct TuneDecodingOptions {
   std::vector<double> length_penalties = {0, 0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6, 1.8, 2};
 };
 
-/// bleu, chrf and rouge: the mean of the F-measures of ROUGE-1, ROUGE-2 and ROUGE-L.
+/// The metrics with an overall figure: bleu, chrf, and rouge, which is the mean of the F-measures
+/// of ROUGE-1, ROUGE-2 and ROUGE-L.
 std::vector<std::string> tuning_metrics();
 
 /// One way of decoding, and how good its outputs were.
 struct DecodingTrial {
   Index beam = 0;
   double length_penalty = 0;
-  double score = 0;         // 0 to 100
+  double score = 0;         // Metric::overall
   double length_ratio = 0;  // tokens of the outputs to those of the references, as BLEU counts them
 };
 

@@ -24,6 +24,7 @@ Metric bleu_row() {
       .name = "bleu",
       .help = "BLEU, 0 to 100: n-grams of words, as sacrebleu counts them",
       .options = BleuOptions{},
+      .overall = {"score"},
       .line =
           [](const std::string& hypothesis, Lines references, const AnyOptions& o) {
             return metric_score(sentence_bleu(hypothesis, references, o.as<BleuOptions>()));
@@ -45,6 +46,7 @@ Metric chrf_row() {
       .name = "chrf",
       .help = "chrF or chrF++, 0 to 100: n-grams of characters, as sacrebleu counts them",
       .options = ChrfOptions{},
+      .overall = {"score"},
       .counts =
           [](Lines hypotheses, References references, const AnyOptions& o) {
             return chrf_items(chrf_counts(hypotheses, references, o.as<ChrfOptions>()),
@@ -64,6 +66,7 @@ Metric rouge_row() {
       .options = RougeOptions{},
       .main = {"rouge1.fmeasure", "rouge2.fmeasure", "rouge3.fmeasure", "rougeL.fmeasure",
                "rougeLsum.fmeasure"},
+      .overall = {"rouge1.fmeasure", "rouge2.fmeasure", "rougeL.fmeasure"},
       .counts =
           [](Lines hypotheses, References references, const AnyOptions& o) {
             return rouge_items(rouge_lines(hypotheses, references, o.as<RougeOptions>()),

@@ -67,6 +67,9 @@ struct Metric {
   bool in_percent = false;  // its main figures are shares, which people read in per cent
   /// The figures that tell most. Systems are compared by the first one.
   std::vector<std::string> main = {"score"};
+  /// The figures whose mean says in one number how good outputs are, the higher the better. Ways of
+  /// decoding are chosen by it. Empty: not by this metric.
+  std::vector<std::string> overall = {};
   Corpus corpus{};
   /// The score of one line. Without it a line is scored as a corpus of one line.
   Line line{};

@@ -30,6 +30,7 @@ TEST(BestTrial, IsTheBestAndOfEqualOnesTheCheapestAndNearest) {
       {"the smaller beam", {{5, 0.6, 30}, {2, 2, 30}, {4, 0.6, 30}}, 0.6, 2, 2},
       {"the nearest penalty", {{2, 0, 30}, {2, 1, 30}, {2, 2, 30}}, 1.2, 2, 1},
       {"equally near", {{2, 0.8, 30}, {2, 0.4, 30}}, 0.6, 2, 0.4},
+      {"equally near a float", {{2, 0.8, 30}, {2, 0.4, 30}}, double{0.6F}, 2, 0.4},
       {"the present one", {{1, 0, 7}, {1, 0.6, 7}, {1, 0.8, 7}}, 0.6, 1, 0.6},
       {"nothing right", {{5, 1, 0}, {1, 2, 0}}, 0.6, 1, 2},
   };
@@ -153,7 +154,7 @@ TEST(TuneDecoding, ScoresWhatEachPairOfOptionsGives) {
         expected = found.at("score");
       else
         for (const char* part : {"rouge1.fmeasure", "rouge2.fmeasure", "rougeL.fmeasure"})
-          expected += 100 * found.at(part) / 3;
+          expected += found.at(part) / 3;
       EXPECT_NEAR(trial.score, expected, 1e-9) << metric << ", beam " << trial.beam;
       double words = 0;
       double of_references = 0;
