@@ -170,6 +170,11 @@ def recurrent_layer(kind, w, name, x):
 # The models: (source ids, target ids) to logits --------------------------------------------------
 
 
+def depth(model, side):
+    """The layers of the encoder or of the decoder; 0, or none, stands for those of both."""
+    return model.get(f"{side}_layers", 0) or model["layers"]
+
+
 def transformer(w, model, source, target):
     """Vaswani et al. 2017; the embedding is the output layer too."""
     table, heads, pre = w["embedding.weight"], model["heads"], model["norm"] == "pre"
@@ -178,10 +183,10 @@ def transformer(w, model, source, target):
         return table[ids] * math.sqrt(model["d"]) + sinusoids(len(ids), model["d"])
 
     x, y = embed(w.get("source_embedding.weight", table), source), embed(table, target)
-    for i in range(model["layers"]):
+    for i in range(depth(model, "encoder")):
         x = transformer_layer(w, f"encoder.{i}", x, heads, pre, F.relu)
     memory = layer_norm(w, "encoder_norm", x)
-    for i in range(model["layers"]):
+    for i in range(depth(model, "decoder")):
         y = transformer_layer(w, f"decoder.{i}", y, heads, pre, F.relu, causal=True, memory=memory)
     return layer_norm(w, "decoder_norm", y) @ table.T
 
@@ -200,11 +205,11 @@ def convolutional(w, model, source, target):
     sqrt_half, table = math.sqrt(0.5), w["embedding.weight"]
     embed = lambda table, ids: table[ids] + w["positions.weight"][: len(ids)]
     e = x = embed(w.get("source_embedding.weight", table), source)
-    for i in range(model["layers"]):
+    for i in range(depth(model, "encoder")):
         x = (gated_convolution(w, f"encoder.{i}", x, causal=False) + x) * sqrt_half
     keys, values = x, (x + e) * sqrt_half
     e = y = embed(table, target)
-    for i in range(model["layers"]):
+    for i in range(depth(model, "decoder")):
         z = gated_convolution(w, f"decoder.{i}.conv", y, causal=True)
         query = (normed_linear(w, f"decoder.{i}.query", z) + e) * sqrt_half
         context = attend(query, keys, values, scale=1)
@@ -235,14 +240,18 @@ def recurrent(w, model, source, target):
 
     # The encoder; its last states give the decoder's first.
     x, states = embed(w.get("source_embedding.weight", table), source), []
-    for i in range(model["layers"]):
+    ends_of_layers = []
+    for i in range(depth(model, "encoder")):
         outputs = [recurrent_layer(kind, w, f"encoder.forward.{i}", x)]
         ends = [outputs[0][-1]]
         if model["bidirectional"]:
             outputs.append(recurrent_layer(kind, w, f"encoder.backward.{i}", x.flip(0)).flip(0))
             ends.append(outputs[1][0])
         x = torch.cat(outputs, -1)
-        h = torch.tanh(linear(w, f"bridge.{i}", torch.cat(ends)))
+        ends_of_layers.append(torch.cat(ends))
+    for i in range(depth(model, "decoder")):
+        same = depth(model, "encoder") == depth(model, "decoder")
+        h = torch.tanh(linear(w, f"bridge.{i}", ends_of_layers[i if same else -1]))
         states.append((h, torch.zeros_like(h)))
 
     look = lambda query: scores(attention, w, "decoder.attention", query, x).softmax(-1) @ x
@@ -254,7 +263,7 @@ def recurrent(w, model, source, target):
             fed = context
         if fed is not None:
             share = share + linear(w, "decoder.feed", fed)
-        for i in range(model["layers"]):
+        for i in range(depth(model, "decoder")):
             if i > 0:
                 share = linear(w, f"decoder.{i}.input", states[i - 1][0])
             if kind == "norm_lstm":

@@ -17,7 +17,7 @@ constexpr Real sqrt_half = static_cast<Real>(1 / std::numbers::sqrt2);
 /// What an encoder alone needs too.
 void check_layers(const ConvS2SOptions& o) {
   check_argument(o.d > 0, "conv", "d", o.d, "above 0");
-  check_argument(o.layers >= 1, "conv", "layers", o.layers, "of at least 1");
+  detail::check_depths("conv", o);
   check_argument(o.kernel >= 1 && o.kernel % 2 == 1, "conv", "kernel", o.kernel, "above 0 and odd");
   check_argument(o.positions >= 1, "conv", "positions", o.positions, "of at least 1");
   check_argument(o.dropout >= 0 && o.dropout < 1, "conv", "dropout", o.dropout, "within [0, 1)");
@@ -59,7 +59,7 @@ ConvS2S::DecoderLayer::DecoderLayer(const ConvS2SOptions& o, Random& random)
 
 void ConvS2SOptions::list(Fields& f) {
   detail::list_width(f, d);
-  detail::list_layers(f, layers, "layers of the encoder, and of the decoder");
+  detail::list_depths(f, *this);
   f("kernel", kernel, odd(1, 1001), "width of a convolution in tokens; odd");
   f("positions", positions, between(Index{2}, detail::largest_width),
     "largest number of tokens of a source or an output, </s> among them");
@@ -84,8 +84,8 @@ ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
         normal(source_embedding_->weight.shape(), random, Real(0.1));
   }
   // Layers are drawn last: what a seed gives depends on the order.
-  encoder_ = ConvStack(conv_options(o, false), o.layers, random);
-  for (int i = 0; i < o.layers; ++i)
+  encoder_ = ConvStack(conv_options(o, false), o.encoder_depth(), random);
+  for (int i = 0; i < o.decoder_depth(); ++i)
     decoder_.emplace_back(o, random);
 }
 
@@ -267,7 +267,8 @@ std::unique_ptr<const Decoder> ConvS2S::decoder() const { return std::make_uniqu
 
 std::unique_ptr<Encoder> make_encoder(const ConvS2SOptions& o, Random& random) {
   check_layers(o);
-  return std::make_unique<ConvEncoder>(conv_options(o, false), o.layers, o.positions, random);
+  return std::make_unique<ConvEncoder>(conv_options(o, false), o.encoder_depth(), o.positions,
+                                       random);
 }
 
 }  // namespace heed

@@ -16,6 +16,8 @@ struct ConvS2SOptions {
   Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
   Index d = 128;
   int layers = 3;          // of the encoder, and as many of the decoder
+  int encoder_layers = 0;  // 0: as many as `layers`
+  int decoder_layers = 0;  // the same
   Index kernel = 3;        // rows that a convolution reads; odd
   Index positions = 1024;  // longest source and longest output
   Real dropout = Real(0.1);
@@ -24,6 +26,8 @@ struct ConvS2SOptions {
 
   bool operator==(const ConvS2SOptions&) const = default;
   void list(Fields& f);
+  int encoder_depth() const { return encoder_layers > 0 ? encoder_layers : layers; }
+  int decoder_depth() const { return decoder_layers > 0 ? decoder_layers : layers; }
 };
 
 /// The convolutional encoder-decoder of Gehring et al. 2017 (section 3): gated convolutions with

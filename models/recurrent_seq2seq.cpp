@@ -15,7 +15,7 @@ namespace {
 
 /// The options with the widths that 0 stands for.
 RecurrentSeq2SeqOptions resolved(RecurrentSeq2SeqOptions o) {
-  check_argument(o.layers >= 1, "rnn", "layers", o.layers, "of at least 1");
+  detail::check_depths("rnn", o);
   if (o.hidden == 0) o.hidden = o.d;
   if (o.encoder_hidden == 0) {
     check_argument(!o.bidirectional || o.hidden % 2 == 0, "rnn", "hidden", o.hidden,
@@ -34,7 +34,7 @@ RecurrentOptions encoder_options(const RecurrentSeq2SeqOptions& o) {
   return {.cell = o.cell,
           .in = o.d,
           .hidden = o.encoder_hidden,
-          .layers = o.layers,
+          .layers = o.encoder_depth(),
           .bidirectional = o.bidirectional,
           .dropout = o.dropout,
           .recurrent_dropout = o.recurrent_dropout};
@@ -58,7 +58,7 @@ Variable first_rows(const Variable& x, Index n) {
 void RecurrentSeq2SeqOptions::list(Fields& f) {
   const AttentionKind* kind = attentions().find(attention);
   detail::list_width(f, d);
-  detail::list_layers(f, layers, "layers of the encoder, and of the decoder");
+  detail::list_depths(f, *this);
   f("hidden", hidden, even(0, detail::largest_width), "width of recurrent states; 0: d");
   f("cell", cell, cells(), "the recurrent cell").absent(std::string("lstm"));
   if (kind && kind->has_heads) detail::list_heads(f, heads);
@@ -104,7 +104,11 @@ void RecurrentSeq2Seq::make_decoder(Random& random) {
   check(o.bridge || memory == o.hidden, "rnn",
         "expected an encoder as wide as the decoder, to start without a bridge; got {} and {}",
         memory, o.hidden);
-  for (int i = 0; i < o.layers; ++i) {
+  check(o.bridge || o.encoder_depth() == o.decoder_depth(), "rnn",
+        "expected as many layers of the encoder as of the decoder, which starts from their states "
+        "without a bridge; got {} and {}",
+        o.encoder_depth(), o.decoder_depth());
+  for (int i = 0; i < o.decoder_depth(); ++i) {
     if (o.bridge) bridge_.emplace_back(memory, o.hidden, random);
     decoder_.emplace_back(o.cell, i == 0 ? o.d : o.hidden, o.hidden, o.recurrent_dropout, random);
   }
@@ -191,18 +195,21 @@ RecurrentSeq2Seq::Source RecurrentSeq2Seq::prepared(const Encoded& encoded) cons
 }
 
 std::vector<CellState> RecurrentSeq2Seq::first_states(const Encoded& encoded) const {
-  check(encoded.states.size() == decoder_.size(), "rnn",
-        "expected a final state of the encoder for each of {} layers; got {}", decoder_.size(),
+  const auto depth = static_cast<std::size_t>(options_.encoder_depth());
+  check(encoded.states.size() == depth, "rnn",
+        "expected a final state of the encoder for each of {} layers; got {}", depth,
         encoded.states.size());
+  const bool same_depth = depth == decoder_.size();
   std::vector<CellState> states;
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
-    CellState state{encoded.states[i].h, {}};
+    const CellState& from = encoded.states[same_depth ? i : depth - 1];
+    CellState state{from.h, {}};
     const bool has_cells = decoder_[i].has_cells();
     if (options_.bridge) {
       state.h = tanh(bridge_[i](state.h));
       if (has_cells) state.c = Tensor::zeros({state.h.rows(), options_.hidden});
     } else if (has_cells) {
-      state.c = encoded.states[i].c;
+      state.c = from.c;
     }
     states.push_back(std::move(state));
   }

@@ -21,14 +21,17 @@ struct RecurrentSeq2SeqOptions {
   Index d = 128;                // width of the embeddings
   Index hidden = 0;             // width of the decoder; 0: d
   int layers = 1;               // of the encoder, and as many of the decoder
+  int encoder_layers = 0;       // 0: as many as `layers`
+  int decoder_layers = 0;       // the same
   CellKind cell = CellKind::lstm;
   std::string attention = {};  // one of attentions(); empty: none
   int heads = 4;               // of an attention with heads
   bool bidirectional = true;   // the encoder
   // width of each direction of the encoder; 0: such that its output is as wide as `hidden`
   Index encoder_hidden = 0;
-  // true: h_0 = tanh(W [last forward; last backward] + b) and c_0 = 0
-  // false: the decoder starts from the encoder's final states
+  // true: h_0 = tanh(W [last forward; last backward] + b) and c_0 = 0, of the encoder's layer that
+  // is as high; where the depths differ, of its top layer for each layer of the decoder false: the
+  // decoder starts from the encoder's final states
   bool bridge = true;
   Real dropout = Real(0.1);       // on embeddings and between layers
   Real recurrent_dropout = 0;     // on h_{t-1}, one mask a sequence
@@ -42,6 +45,8 @@ struct RecurrentSeq2SeqOptions {
   bool operator==(const RecurrentSeq2SeqOptions&) const = default;
   /// Lists what the attention allows: heads, copying, coverage.
   void list(Fields& f);
+  int encoder_depth() const { return encoder_layers > 0 ? encoder_layers : layers; }
+  int decoder_depth() const { return decoder_layers > 0 ? decoder_layers : layers; }
 };
 
 /// Recurrent encoder and decoder. One embedding serves source and target where they share a
@@ -67,7 +72,7 @@ struct RecurrentSeq2SeqOptions {
 /// The constructor throws Error when
 /// - the vocabulary is empty, there is no layer, or `hidden` is odd and two directions
 ///   are to share it;
-/// - there is no bridge and encoder and decoder differ in width;
+/// - there is no bridge and encoder and decoder differ in width or depth;
 /// - make_attention() refuses the attention;
 /// - `copy` is set without an attention that points, or with two vocabularies;
 /// - `coverage` is set without additive attention.

@@ -21,7 +21,7 @@ LayerOptions layer_options(const TransformerOptions& o) {
 
 /// What an encoder alone needs too.
 void check_layers(const TransformerOptions& o) {
-  check_argument(o.layers >= 1, "transformer", "layers", o.layers, "of at least 1");
+  detail::check_depths("transformer", o);
   check_argument(o.ff >= 0, "transformer", "ff", o.ff, "of at least 1, or 0 for 4 d");
 }
 
@@ -42,7 +42,7 @@ std::optional<Embedding> source_table(const TransformerOptions& o, Random& rando
 
 void TransformerOptions::list(Fields& f) {
   detail::list_width(f, d);
-  detail::list_layers(f, layers, "layers of the encoder, and of the decoder");
+  detail::list_depths(f, *this);
   detail::list_heads(f, heads);
   detail::list_feed_forward(f, ff);
   detail::list_dropout(f, dropout);
@@ -62,9 +62,9 @@ Transformer::Transformer(const TransformerOptions& o, Random& random)
       embedding_(o.vocabulary, o.d, random),
       source_embedding_(source_table(o, random)),
       dropout_(o.dropout),
-      encoder_(layer_options(o), o.layers, random),
+      encoder_(layer_options(o), o.encoder_depth(), random),
       decoder_norm_(o.d) {
-  for (int i = 0; i < o.layers; ++i)
+  for (int i = 0; i < o.decoder_depth(); ++i)
     decoder_.emplace_back(layer_options(o), random);
   if (o.copy) pointer_.emplace(o.d, random);
 }
@@ -235,7 +235,7 @@ std::unique_ptr<const Decoder> Transformer::decoder() const {
 
 std::unique_ptr<Encoder> make_encoder(const TransformerOptions& o, Random& random) {
   check_layers(o);
-  return std::make_unique<TransformerEncoder>(layer_options(o), o.layers, random);
+  return std::make_unique<TransformerEncoder>(layer_options(o), o.encoder_depth(), random);
 }
 
 }  // namespace heed

@@ -17,7 +17,9 @@ struct TransformerOptions {
   Index vocabulary = 0;
   Index source_vocabulary = 0;  // 0: one vocabulary and one embedding for both sides
   Index d = 128;
-  int layers = 3;  // of the encoder, and as many of the decoder
+  int layers = 3;          // of the encoder, and as many of the decoder
+  int encoder_layers = 0;  // 0: as many as `layers`
+  int decoder_layers = 0;  // the same
   int heads = 4;
   Index ff = 0;  // width of the feed-forward layers; 0: 4 d
   Real dropout = Real(0.1);
@@ -26,6 +28,8 @@ struct TransformerOptions {
   Id unknown = SpecialIds{}.unk;  // what the embedding reads of such a word
 
   void list(Fields& f);
+  int encoder_depth() const { return encoder_layers > 0 ? encoder_layers : layers; }
+  int decoder_depth() const { return decoder_layers > 0 ? decoder_layers : layers; }
   void check() const;  // what several fields must satisfy together
 };
 

@@ -10,6 +10,14 @@
 
 namespace heed::detail {
 
+/// Throws Error unless the encoder and the decoder have at least one layer.
+template <class Options>
+void check_depths(const char* op, const Options& o) {
+  check_argument(o.layers >= 1, op, "layers", o.layers, "of at least 1");
+  check_argument(o.encoder_layers >= 0, op, "encoder_layers", o.encoder_layers, "of at least 0");
+  check_argument(o.decoder_layers >= 0, op, "decoder_layers", o.decoder_layers, "of at least 0");
+}
+
 /// Throws Error unless there is an id for each row.
 inline void check_sequences(const char* op, const Sequences& sequences) {
   const Index rows = sequences.spans.rows();

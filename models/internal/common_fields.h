@@ -17,6 +17,18 @@ inline void list_layers(Fields& f, int& layers, const char* help) {
   f("layers", layers, between(Index{1}, Index{1000}), help);
 }
 
+/// The depths of an encoder-decoder.
+template <class Options>
+void list_depths(Fields& f, Options& o) {
+  list_layers(f, o.layers, "layers of the encoder, and of the decoder");
+  const Range range = between(Index{0}, Index{1000});
+  f("encoder_layers", o.encoder_layers, range, "layers of the encoder; 0: as many as layers")
+      .absent(Index{0});
+  f("decoder_layers", o.decoder_layers, range, "layers of the decoder; 0: as many as layers")
+      .absent(Index{0})
+      .used_by(decoder_part);
+}
+
 inline void list_heads(Fields& f, int& heads) {
   f("heads", heads, between(Index{1}, largest_width), "attention heads");
 }

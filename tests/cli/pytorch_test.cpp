@@ -51,7 +51,9 @@ struct ModelRow {
 const std::vector<ModelRow> rows = {
     {"transformer", {"model.norm=pre"}},
     {"transformer", {"model.norm=post", "data.joint_vocabulary=false", "model.ff=24"}},
+    {"transformer", {"model.encoder_layers=3", "model.decoder_layers=1"}},
     {"conv", {}},
+    {"conv", {"model.encoder_layers=1", "model.decoder_layers=3"}},
     {"conv",
      {"model.weight_norm=false", "model.tied=true", "model.kernel=5",
       "data.joint_vocabulary=false"}},
@@ -59,6 +61,7 @@ const std::vector<ModelRow> rows = {
     {"rnn", {"model.cell=lstm", "model.bidirectional=false", "model.tied=false"}},
     {"rnn+additive", {"model.cell=gru"}},
     {"rnn+additive", {"model.cell=lstm", "model.hidden=12", "data.joint_vocabulary=false"}},
+    {"rnn+additive", {"model.cell=gru", "model.encoder_layers=3", "model.decoder_layers=1"}},
     {"rnn+dot", {"model.cell=norm_lstm"}},
     {"rnn+general", {"model.cell=elman"}},
     {"rnn+concat", {"model.cell=lstm"}},

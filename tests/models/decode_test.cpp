@@ -79,6 +79,37 @@ TEST(Cache, GivesWhatTheWholeForwardPassGives) {
   }
 }
 
+TEST(Cache, OfModelsWhoseSidesDifferInDepth) {
+  for (const auto& [encoder, decoder] : {std::pair(3, 1), std::pair(1, 3), std::pair(2, 0)}) {
+    Random random(3);
+    Transformer transformer({.vocabulary = tiny_vocabulary,
+                             .d = 16,
+                             .layers = 1,
+                             .encoder_layers = encoder,
+                             .decoder_layers = decoder,
+                             .heads = 4,
+                             .dropout = 0,
+                             .copy = encoder == 3},
+                            random);
+    ConvS2S convolutional({.vocabulary = tiny_vocabulary,
+                           .d = 16,
+                           .layers = 1,
+                           .encoder_layers = encoder,
+                           .decoder_layers = decoder,
+                           .positions = 48,
+                           .dropout = 0},
+                          random);
+    randomize(transformer);
+    randomize(convolutional);
+    const std::string depths = fmt::format("{} and {} layers, ", encoder, decoder);
+    for (const StepPlan& plan : step_plans()) {
+      const Lines lines = random_lines(plan.lengths, 31);
+      expect_cache_exact(transformer, lines, plan.selections, depths + plan.name);
+      expect_cache_exact(convolutional, lines, plan.selections, "conv, " + depths + plan.name);
+    }
+  }
+}
+
 // More rows than the layers compute as one block, then few again, and more keys than one block.
 TEST(Cache, OfManyRowsAndOfLongSources) {
   std::vector<Index> lengths;

@@ -281,6 +281,86 @@ TEST(Models, TransformersCountTheirParameters) {
   }
 }
 
+struct Depths {
+  int layers;
+  int encoder;  // 0: `layers`
+  int decoder;
+};
+
+/// Gated convolutions of width 16 to 32 over 3 rows in either side, and in the decoder two linear
+/// layers.
+constexpr Index convolutional_layers(Index encoder, Index decoder) {
+  return (encoder + decoder) * (32 * 3 * 16 + 32) + decoder * 2 * (16 * 16 + 16);
+}
+
+/// A gru of width 16: each layer of an encoder of one direction and of the decoder has 3 gates that
+/// read 16 inputs and 16 states, with two biases. Each layer of the decoder has a bridge.
+constexpr Index recurrent_layers(Index encoder, Index decoder) {
+  return (encoder + decoder) * (3 * 16 * 32 + 2 * 3 * 16) + decoder * (16 * 16 + 16);
+}
+
+TEST(Models, MayHaveEncodersAndDecodersOfOtherDepths) {
+  for (const Depths& r :
+       {Depths{2, 0, 0}, Depths{2, 5, 0}, Depths{2, 0, 1}, Depths{1, 4, 2}, Depths{3, 3, 3}}) {
+    const Index encoder = r.encoder > 0 ? r.encoder : r.layers;
+    const Index decoder = r.decoder > 0 ? r.decoder : r.layers;
+    Random random(1);
+    Transformer transformer({.vocabulary = 50,
+                             .d = 16,
+                             .layers = r.layers,
+                             .encoder_layers = r.encoder,
+                             .decoder_layers = r.decoder,
+                             .heads = 2,
+                             .ff = 24},
+                            random);
+    const Index attention = attention_parameters(16);
+    const Index shared = feed_forward_parameters(16, 24) + 2 * norm_parameters(16);
+    EXPECT_EQ(parameter_count(transformer),
+              50 * 16 + encoder * (attention + shared) +
+                  decoder * (2 * attention + shared + norm_parameters(16)) +
+                  2 * norm_parameters(16));
+    ConvS2S convolutional({.vocabulary = 50,
+                           .d = 16,
+                           .layers = r.layers,
+                           .encoder_layers = r.encoder,
+                           .decoder_layers = r.decoder,
+                           .positions = 40,
+                           .weight_norm = false},
+                          random);
+    EXPECT_EQ(parameter_count(convolutional),
+              50 * 16 + 40 * 16 + convolutional_layers(encoder, decoder) + 16 * 50 + 50);
+    RecurrentSeq2Seq recurrent({.vocabulary = 50,
+                                .d = 16,
+                                .layers = r.layers,
+                                .encoder_layers = r.encoder,
+                                .decoder_layers = r.decoder,
+                                .cell = CellKind::gru,
+                                .bidirectional = false},
+                               random);
+    EXPECT_EQ(parameter_count(recurrent), 50 * 16 + recurrent_layers(encoder, decoder) + 50);
+  }
+}
+
+// Where the depths differ, every layer of the decoder starts from the encoder's top layer: what the
+// layers below ended with changes nothing by itself.
+TEST(Models, RecurrentDecodersOfAnotherDepthStartFromTheTop) {
+  for (const int decoder : {1, 2, 3}) {
+    Random random(1);
+    const RecurrentSeq2Seq model(
+        {.vocabulary = 30, .d = 16, .layers = 2, .decoder_layers = decoder, .cell = CellKind::gru},
+        random);
+    Encoded source = model.encode(pack(Lines{{5, 6, 7}}));
+    const auto first = [&] {
+      const Id token = bos_id;
+      return model.decoder()->start(source)->step({&token, 1});
+    };
+    const Tensor before = first();
+    source.states[0].h = Variable(Tensor::full(source.states[0].h.shape(), Real(0.9)));
+    const double moved = difference(first().span(), before.span());
+    EXPECT_EQ(moved > 0, decoder == 2) << decoder;
+  }
+}
+
 TEST(Models, LanguageModelsCountTheirParameters) {
   // The cases of benchmarks/, by hand:
   // - chargpt: 8,320 + 8,192 (positions) + 4 x 198,272 + 256
@@ -385,6 +465,15 @@ TEST(Models, RefuseSizesThatDoNotFit) {
             "[transformer] expected vocabulary of at least 1; got 0");
   EXPECT_EQ(message_of([&] { Transformer({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
             "[transformer] expected layers of at least 1; got 0");
+  EXPECT_EQ(message_of([&] { Transformer({.vocabulary = 9, .encoder_layers = -1}, random); }),
+            "[transformer] expected encoder_layers of at least 0; got -1");
+  EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 9, .decoder_layers = -1}, random); }),
+            "[conv] expected decoder_layers of at least 0; got -1");
+  EXPECT_EQ(message_of([&] {
+              RecurrentSeq2Seq({.vocabulary = 9, .decoder_layers = 2, .bridge = false}, random);
+            }),
+            "[rnn] expected as many layers of the encoder as of the decoder, which starts from "
+            "their states without a bridge; got 1 and 2");
   EXPECT_EQ(message_of([&] { LanguageModel({.vocabulary = 9, .d = 8, .layers = 0}, random); }),
             "[lm] expected layers of at least 1; got 0");
   EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 0, .d = 8}, random); }),
