@@ -263,6 +263,17 @@ Variable linear_cross_entropy(const Operand& x, const Operand& weight, const Ids
 Variable copy_cross_entropy(const Operand& x, const Operand& weight, const OptionalOperand& bias,
                             const Operand& gate, const Operand& copied, const Ids& gold,
                             const CrossEntropy& options = {});
+/// The symmetric Kullback-Leibler divergence of two distributions, p = softmax(a) and q =
+/// softmax(b): the sum over the rows that count of
+///
+///     1/2 (KL(p || q) + KL(q || p)) = 1/2 sum_c (p_c - q_c) (log p_c - log q_c)
+///
+/// divided by the divisor. The gold decides with `ignore` which rows count; label smoothing and
+/// `nats` have no part in it.
+/// Shapes: a (n, classes), b (n, classes), gold (n) -> ().
+/// Source: Jeffreys 1946; as a loss, Liang et al. 2021, equation 2.
+Variable symmetric_kl(const Operand& a, const Operand& b, const Ids& gold,
+                      const CrossEntropy& options = {});
 
 /// How many rows a classifier gets right. Those of several batches add up.
 struct Accuracy {

@@ -262,6 +262,66 @@ void cross_entropy(const CrossEntropyInputs& in, const LossRows& to) {
 
 namespace {
 
+/// log sum e^x
+Vec log_sum_exp(Index n, const Real* x) {
+  const Vec top = largest(n, x);
+  const Real total = sum_of(n, [x, top](auto lanes) { return exp(lanes.load(x) - top); });
+  return top + Vec(std::log(total));
+}
+
+void symmetric_kl_row(const DivergenceInputs& in, Index i, const DivergenceRows& to) {
+  const Index n = in.a.columns;
+  Real* const da = to.da ? to.da + i * n : nullptr;
+  Real* const db = to.db ? to.db + i * n : nullptr;
+  to.loss[i] = 0;
+  if (in.ignore == in.gold[i]) {
+    if (da) std::fill_n(da, n, Real{0});
+    if (db) std::fill_n(db, n, Real{0});
+    return;
+  }
+  const Real* const a = in.a.row(i);
+  const Real* const b = in.b.row(i);
+  const Vec log_a = log_sum_exp(n, a);
+  const Vec log_b = log_sum_exp(n, b);
+  const auto log_p = [=](Vec x) { return x - log_a; };
+  const auto log_q = [=](Vec x) { return x - log_b; };
+  const Vec mean_p = sum_of(n, [=](auto lanes) {
+    const Vec p = log_p(lanes.load(a));
+    return exp(p) * (p - log_q(lanes.load(b)));
+  });
+  const Vec mean_q = sum_of(n, [=](auto lanes) {
+    const Vec q = log_q(lanes.load(b));
+    return exp(q) * (log_p(lanes.load(a)) - q);
+  });
+  const Real both = sum_of(n, [=](auto lanes) {
+    const Vec p = log_p(lanes.load(a));
+    const Vec q = log_q(lanes.load(b));
+    return (exp(p) - exp(q)) * (p - q);
+  });
+  to.loss[i] = static_cast<double>(both) / 2;
+  const Vec half = to.factor / 2;
+  const auto gradient = [half](Vec log_own, Vec log_other, Vec mean) {
+    const Vec own = exp(log_own);
+    return half * (own * (log_own - log_other - mean) + own - exp(log_other));
+  };
+  if (da)
+    transform_serial(
+        n, da, Mode::assign, [=](Vec x, Vec y) { return gradient(log_p(x), log_q(y), mean_p); }, a,
+        b);
+  if (db)
+    transform_serial(
+        n, db, Mode::assign,
+        [=](Vec x, Vec y) { return gradient(log_q(y), log_p(x), Vec(0) - mean_q); }, a, b);
+}
+
+}  // namespace
+
+void symmetric_kl(const DivergenceInputs& in, const DivergenceRows& to) {
+  parallel_for_each(in.a.rows, 40 * in.a.columns, [=](Index i) { symmetric_kl_row(in, i, to); });
+}
+
+namespace {
+
 double softplus(double t) { return std::max(t, 0.0) + std::log1p(std::exp(-std::abs(t))); }
 
 /// log p of a class that neither way gives at all: keeps its loss and its gradients finite.

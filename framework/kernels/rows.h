@@ -81,6 +81,24 @@ void cross_entropy(const CrossEntropyInputs& in, const LossRows& to);
 /// too. There is no `ignore`.
 void copy_cross_entropy(const CrossEntropyInputs& in, Real* gate, Real* copied, const LossRows& to);
 
+struct DivergenceInputs {
+  ConstMatrix a;             // (m, n): logits
+  ConstMatrix b;             // (m, n): logits
+  const Id* gold = nullptr;  // (m)
+  std::optional<Id> ignore;  // rows with this gold have loss and gradient 0
+};
+struct DivergenceRows {
+  double* loss = nullptr;  // (m)
+  Real* da = nullptr;      // (m, n): gradients, times `factor`; null: not wanted
+  Real* db = nullptr;
+  Real factor = 1;
+};
+/// With p = softmax(a), q = softmax(b) and D = log p - log q:
+/// loss[i] = 1/2 sum (p - q) D
+/// da = 1/2 (p (D - sum p D) + p - q)
+/// db = 1/2 (q (sum q D - D) + q - p)
+void symmetric_kl(const DivergenceInputs& in, const DivergenceRows& to);
+
 /// y *= a
 void scale(Index n, Real a, Real* y);
 

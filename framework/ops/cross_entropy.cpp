@@ -99,6 +99,40 @@ Variable cross_entropy(const Operand& logits, const Ids& gold, const CrossEntrop
   });
 }
 
+Variable symmetric_kl(const Operand& a, const Operand& b, const Ids& gold,
+                      const CrossEntropy& options) {
+  check(a.rank() == 2 && a.shape() == b.shape(), "symmetric_kl",
+        "expected two logits (n, classes) of one shape; got {} and {}", a.shape(), b.shape());
+  const Index m = a.rows();
+  const Index counted = counted_rows("symmetric_kl", m, a.columns(), gold, options);
+  const Real share = share_of("symmetric_kl", options, counted);
+  // Gradients are computed in this pass, while the probabilities are in cache.
+  Tensor da = Tape::needs_gradient(a) ? Tensor(a.shape()) : Tensor();
+  Tensor db = Tape::needs_gradient(b) ? Tensor(b.shape()) : Tensor();
+  std::vector<double> losses(static_cast<std::size_t>(m));
+  kernels::symmetric_kl({.a = detail::rows_of(a.value()),
+                         .b = detail::rows_of(b.value()),
+                         .gold = gold.data(),
+                         .ignore = options.ignore},
+                        {.loss = losses.data(),
+                         .da = da.defined() ? da.data() : nullptr,
+                         .db = db.defined() ? db.data() : nullptr,
+                         .factor = share});
+  double total = 0;
+  for (const double loss : losses)
+    total += loss;
+  Tensor y = Tensor::full({}, static_cast<Real>(total * share));
+  return record("symmetric_kl", y, {a, b},
+                [da, db](const Tensor& dy, Gradient to_a, Gradient to_b) mutable {
+                  const auto give = [factor = dy.item()](Tensor& part, Gradient& to) {
+                    if (factor != 1) kernels::scale(part.size(), factor, part.data());
+                    to.pass(std::move(part));
+                  };
+                  if (to_a) give(da, to_a);
+                  if (to_b) give(db, to_b);
+                });
+}
+
 Accuracy accuracy(const Operand& logits, const Ids& gold, std::optional<Id> ignore) {
   check(logits.rank() == 2, "accuracy", "expected logits (n, classes); got {}", logits.shape());
   const Index classes = logits.columns();

@@ -182,6 +182,10 @@ const std::vector<ValueRow> by_hand{
        return copy_cross_entropy(two_equal, two_equal, Variable(), vector({0, 0}),
                                  vector({0.25, 0.25}), ids({0, 0}), {.nats = n});
      })), {2}, {-std::log(0.375), -2 * std::log(0.375)}},
+    // p = (1/4, 3/4) and q = (1/2, 1/2): 1/2 (1/4) (log 1/2 - log 3/2) (-1) = log(3) / 8
+    {"symmetric_kl", "",
+     CALL(symmetric_kl(tensor({1, 2}, {0, std::log(3.0)}), tensor({1, 2}, {5, 5}), ids({0}))), {},
+     {std::log(3.0) / 8}},
     {"accuracy", "", CALL(numbers(accuracy(matrix, ids({2, 1})))), {2}, {1, 2}},
     {"accuracy", "of class 0", CALL(numbers(accuracy(two_equal, ids({0, 1})))), {2}, {1, 2}},
     {"accuracy", "ignoring", CALL(numbers(accuracy(matrix, ids({2, 0}), 0))), {2}, {1, 1}},

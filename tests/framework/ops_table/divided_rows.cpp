@@ -198,6 +198,9 @@ void add_losses(std::vector<Divided>& t) {
     t.push_back({{"cross_entropy", "", {any({150, 1003})}, [o](Xs x) {
                     return cross_entropy(x[0], many_ids(150, 1003), o);
                   }}});
+    t.push_back({{"symmetric_kl", "", {any({150, 1003}), any({150, 1003})}, [o](Xs x) {
+                    return symmetric_kl(x[0], x[1], many_ids(150, 1003), o);
+                  }}});
     t.push_back(
         {{"linear_cross_entropy", "", {any({300, 64}), any({1003, 64}), any({1003})}, [o](Xs x) {
             return linear_cross_entropy(x[0], x[1], x[2], many_ids(300, 1003), o);

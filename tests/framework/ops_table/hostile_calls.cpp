@@ -138,6 +138,7 @@ void add_ids(std::vector<HostileCall>& calls) {
     calls.push_back({"embedding", [=] { return embedding(bad, x); }});
     calls.push_back({"pick", [=] { return pick(x, bad); }});
     calls.push_back({"cross_entropy", [=] { return cross_entropy(x, bad); }});
+    calls.push_back({"symmetric_kl", [=] { return symmetric_kl(x, x, bad); }});
     calls.push_back({"linear_cross_entropy", [=] {
                        return linear_cross_entropy(x, parameter({5, 4}), bad);
                      }});
@@ -166,6 +167,9 @@ void add_ids(std::vector<HostileCall>& calls) {
          }});
   }
   calls.push_back({"cross_entropy", [=] { return cross_entropy(parameter({0, 0}), Ids({0})); }});
+  calls.push_back({"symmetric_kl", [=] {
+                     return symmetric_kl(parameter({0, 0}), parameter({0, 0}), Ids({0}));
+                   }});
   calls.push_back({"cross_entropy", [=] { return cross_entropy(parameter({2, 0}), ids({0, 0})); }});
 }
 

@@ -146,6 +146,52 @@ void add_losses(std::vector<OpRow>& t) {
   t.push_back({"cross_entropy", "all ignored", {{2, 3}}, ignored});
 }
 
+/// sum_i 1/2 sum_c (p_c - q_c) (log p_c - log q_c) / divisor over the rows whose gold counts.
+Reference symmetric_kl_of(const Ids& gold, const CrossEntropy& o) {
+  return [=](Inputs x) {
+    const Index n = x[0].shape()[1];
+    const Numbers a = numbers_of(x[0]);
+    const Numbers b = numbers_of(x[1]);
+    double total = 0;
+    double counted = 0;
+    for (Index i = 0; i < gold.size(); ++i) {
+      if (o.ignore == gold[i]) continue;
+      ++counted;
+      const Numbers p = softmax_of({a.begin() + i * n, a.begin() + (i + 1) * n});
+      const Numbers q = softmax_of({b.begin() + i * n, b.begin() + (i + 1) * n});
+      for (std::size_t c = 0; c < p.size(); ++c)
+        total += (p[c] * std::log(p[c] / q[c]) + q[c] * std::log(q[c] / p[c])) / 2;
+    }
+    const double divisor = o.divisor ? static_cast<double>(*o.divisor) : std::max(counted, 1.0);
+    return Expected({total / divisor}, Shape{});
+  };
+}
+
+void add_divergences(std::vector<OpRow>& t) {
+  struct Row {
+    const char* what;
+    Index classes;
+    Ids gold;
+    CrossEntropy options = {};
+  };
+  for (const Row& r : std::vector<Row>{{"plain", 5, ids({2, 0, 3, 2})},
+                                       {"one class", 1, ids({0, 0})},
+                                       {"wide", 37, ids({2, 36, 3})},
+                                       {"ignoring", 5, ids({2, 0, 3, 2}), {.ignore = 2}},
+                                       {"divided", 5, ids({1, 0}), {.divisor = 7}},
+                                       {"all ignored", 3, ids({1, 1}), {.ignore = 1}},
+                                       {"no rows", 4, Ids({0})}}) {
+    const Input logits = any({r.gold.size(), r.classes});
+    t.push_back({"symmetric_kl",
+                 r.what,
+                 {logits, logits},
+                 [=](Xs x) { return symmetric_kl(x[0], x[1], r.gold, r.options); },
+                 1,
+                 symmetric_kl_of(r.gold, r.options)});
+  }
+  t.push_back({"symmetric_kl", "itself", {any({2, 5})}, OP(symmetric_kl(x[0], x[0], ids({1, 4})))});
+}
+
 void add_copying_losses(std::vector<OpRow>& t) {
   const auto probability = [](Shape shape) { return Input{shape, 0.1, 0.9}; };
   for (const LossCase& c :
@@ -172,6 +218,7 @@ void add_norms_and_losses(std::vector<OpRow>& t) {
   add_normalisation(t);
   add_feed_forward(t);
   add_losses(t);
+  add_divergences(t);
   add_copying_losses(t);
 }
 

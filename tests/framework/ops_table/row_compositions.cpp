@@ -86,6 +86,19 @@ void add_softmaxes(std::vector<Composition>& t, const std::vector<Rows>& rows) {
   }
 }
 
+void add_divergences(std::vector<Composition>& t, const std::vector<Rows>& rows) {
+  for (const auto& [what, m, n] : rows)
+    t.push_back({"symmetric_kl",
+                 what,
+                 {{m, n}, {m, n}},
+                 [gold = some_ids(m, n)](Xs x) { return symmetric_kl(x[0], x[1], gold); },
+                 [](Xs x) {
+                   const Variable p = composed_log_softmax(x[0]);
+                   const Variable q = composed_log_softmax(x[1]);
+                   return mean(sum((exp(p) - exp(q)) * (p - q), {1})) * Real(0.5);
+                 }});
+}
+
 struct Classes {
   const char* what;
   Index rows;
@@ -248,6 +261,7 @@ void add_row_compositions(std::vector<Composition>& t, bool small) {
     add_functions(t, rows);
     add_softmaxes(
         t, {{"one element", 1, 1}, {"odd width", 7, 19}, {"wide", 3, 1000}, {"many rows", 200, 5}});
+    add_divergences(t, {{"odd width", 7, 19}, {"wide", 3, 1000}, {"many rows", 200, 5}});
     add_output_layers(
         t, {{"one row", 1, 4, 5}, {"odd widths", 7, 19, 33}, {"several blocks", 700, 8, 5000}});
     add_products(t, {{"one row", 1, 3, 5},
@@ -262,6 +276,7 @@ void add_row_compositions(std::vector<Composition>& t, bool small) {
     add_dropouts(t, {{"tiny", 960, 512}, {"summ", 4800, 1024}});
     add_functions(t, {{"conv", 960, 256}, {"gptlong", 4096, 1024}});
     add_softmaxes(t, {{"tiny", 960, 8000}});
+    add_divergences(t, {{"tiny", 960, 8000}});
     add_output_layers(
         t, {{"tiny", 960, 128, 8000}, {"base", 768, 512, 8000}, {"gptlong", 4096, 256, 65}});
     add_products(t, {{"tiny", 960, 128, 512},
