@@ -29,20 +29,24 @@ void WeightAverage::add(std::int64_t step) {
   copy(named_tensors(model_), snapshots_.back().weights);
 }
 
-Snapshot WeightAverage::mean(std::int64_t step) const {
+std::int64_t WeightAverage::available(std::int64_t step) const {
+  return 1 + std::count_if(snapshots_.begin(), snapshots_.end(),
+                           [step](const Snapshot& snapshot) { return snapshot.step < step; });
+}
+
+Snapshot WeightAverage::mean(std::int64_t step, std::int64_t weights) const {
+  // Snapshots are in the order of their steps.
+  const auto end = snapshots_.begin() + (available(step) - 1);
+  const auto begin = end - (weights - 1);
   const std::vector<NamedTensor> now = named_tensors(model_);
   Snapshot mean = blank_snapshot(model_);
   mean.step = step;
   for (std::size_t i = 0; i < now.size(); ++i)
     for (Index j = 0; j < now[i].tensor.size(); ++j) {
       double sum = now[i].tensor[j];
-      int count = 1;
-      for (const Snapshot& snapshot : snapshots_)
-        if (snapshot.step < step) {
-          sum += snapshot.weights[i].tensor[j];
-          ++count;
-        }
-      mean.weights[i].tensor[j] = static_cast<Real>(sum / count);
+      for (auto snapshot = begin; snapshot != end; ++snapshot)
+        sum += snapshot->weights[i].tensor[j];
+      mean.weights[i].tensor[j] = static_cast<Real>(sum / static_cast<double>(weights));
     }
   return mean;
 }

@@ -29,7 +29,11 @@ class WeightAverage {
   /// Copies the present weights, those of `step`.
   void add(std::int64_t step);
   /// The mean of the present weights, those of `step`, and of the snapshots of steps before it.
-  Snapshot mean(std::int64_t step) const;
+  Snapshot mean(std::int64_t step) const { return mean(step, available(step)); }
+  /// The same of the newest `weights` of these alone, the present ones among them.
+  Snapshot mean(std::int64_t step, std::int64_t weights) const;
+  /// How many weights mean(step) is of.
+  std::int64_t available(std::int64_t step) const;
 
   const std::vector<Snapshot>& snapshots() const { return snapshots_; }  // oldest first
   std::int64_t newest() const { return snapshots_.empty() ? 0 : snapshots_.back().step; }

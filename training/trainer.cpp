@@ -26,6 +26,12 @@ void check_options(const TrainerOptions& o) {
   check_argument(o.average >= 1, "trainer", "average", o.average, "of at least 1");
   check_argument(o.average == 1 || o.save_every > 0, "trainer", "save_every", o.save_every,
                  "above 0: average = {} takes the weights that it saves", o.average);
+  check(o.average_at_end >= 0 && o.average_at_end != 1, "trainer",
+        "expected average_at_end of at least 2, or 0 for none; got {}", o.average_at_end);
+  check(o.average_at_end == 0 || o.average == 1, "trainer",
+        "expected one of average and average_at_end; got {} and {}", o.average, o.average_at_end);
+  check_argument(o.average_at_end == 0 || o.save_every > 0, "trainer", "save_every", o.save_every,
+                 "above 0: average_at_end = {} takes the weights that it saves", o.average_at_end);
 }
 
 }  // namespace

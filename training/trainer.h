@@ -43,6 +43,12 @@ struct TrainerOptions {
   /// checkpoint.
   int average = 1;
 
+  /// At the end, also evaluates the means of the newest 2, 3, ... average_at_end weights, those of
+  /// the end and the last that save_every saved. The one with the lowest loss becomes the best,
+  /// where it is lower than that of every evaluation before. They are held as for `average`. 0:
+  /// off.
+  int average_at_end = 0;
+
   OnNan on_nan = OnNan::stop;
   std::uint64_t seed = 1;
   std::string folder = {};                       // of the run; "": keep nothing on disk
@@ -76,9 +82,24 @@ struct EvaluationReport {
   double seconds = 0;
 };
 
+/// What TrainerOptions::average_at_end found.
+struct AverageReport {
+  struct Try {
+    Index weights = 0;  // how many the mean is of
+    Evaluation evaluation;
+  };
+  Index step = 0;
+  std::vector<Try> tries = {};
+  Index chosen = 1;  // the mean of so many is the best; 1: single weights are
+  Index best_step = 0;
+  double best_loss = 0;   // of the best
+  double alone_loss = 0;  // the lowest of single weights
+};
+
 struct Observers {
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const EvaluationReport&)> on_evaluation = {};
+  std::function<void(const AverageReport&)> on_average = {};
   std::function<void(const std::string&)> on_warning = {};  // a line for people; training goes on
   std::function<bool()> should_stop = {};  // before each step: true saves and returns
   std::function<bool()> should_save = {};  // before each step: true saves and goes on

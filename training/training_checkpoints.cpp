@@ -19,10 +19,9 @@ constexpr const char* draws_by_tree = "draws_by_tree";
 }  // namespace
 
 void Trainer::Loop::keep_best() {
-  Snapshot mean;
-  if (options.average > 1) mean = average.mean(state.step);
+  const std::int64_t count = options.average > 1 ? average.available(state.step) : state.best_mean;
   const std::vector<NamedTensor> weights =
-      options.average > 1 ? std::move(mean.weights) : named_tensors(model);
+      count > 1 ? average.mean(state.step, count).weights : named_tensors(model);
   best_is_due = false;
   if (!folder) {
     if (!best) best = blank_snapshot(model);

@@ -1,5 +1,6 @@
 #include "training/internal/training_loop.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -10,7 +11,11 @@
 namespace heed {
 
 Trainer::Loop::Loop(AnyModule m, Optimizer& o, const TrainerOptions& settings)
-    : model(m), optimizer(o), options(settings), average(m, settings.average), tree(m) {
+    : model(m),
+      optimizer(o),
+      options(settings),
+      average(m, std::max(settings.average, settings.average_at_end)),
+      tree(m) {
   state.seed = static_cast<std::int64_t>(options.seed);
   if (!options.folder.empty()) folder.emplace(options.folder);
 }
@@ -105,6 +110,8 @@ void Trainer::Loop::finish_step(Objective& objective, const Observers& observers
   const bool evaluates = objective.evaluates();
   if (evaluates && state.evaluated_step != state.step && (due(options.eval_every) || finished()))
     evaluate(objective, observers);
+  if (evaluates && options.average_at_end > 0 && finished() && state.averaged_step != state.step)
+    choose_mean(objective, observers);
   if (!evaluates && options.average > 1 && finished()) best_is_due = true;
   // Everything is saved before the best weights: those can be computed again from the checkpoint of
   // their step.
@@ -148,19 +155,22 @@ void Trainer::Loop::write_row() {
   saved = false;
 }
 
+Evaluation Trainer::Loop::evaluate_mean(Objective& objective, std::int64_t weights) {
+  Snapshot mean;
+  if (weights > 1) mean = average.mean(state.step, weights);
+  const Tape::Pause pause;
+  const Evaluating evaluating(model);
+  const Swapped swapped(model, mean.weights);
+  std::optional<Evaluation> found = objective.evaluate();
+  check(found.has_value(), "trainer",
+        "expected an evaluation of an objective that evaluates(); got none");
+  return *std::move(found);
+}
+
 EvaluationReport Trainer::Loop::evaluation_report(Objective& objective) {
   EvaluationReport report{.step = state.step, .evaluation = {}, .best = false, .seconds = 0};
-  Snapshot mean;
-  if (options.average > 1) mean = average.mean(state.step);
-  {
-    const Tape::Pause pause;
-    const Evaluating evaluating(model);
-    const Swapped swapped(model, mean.weights);
-    std::optional<Evaluation> found = objective.evaluate();
-    check(found.has_value(), "trainer",
-          "expected an evaluation of an objective that evaluates(); got none");
-    report.evaluation = *std::move(found);
-  }
+  const std::int64_t weights = options.average > 1 ? average.available(state.step) : 1;
+  report.evaluation = evaluate_mean(objective, weights);
   const double loss = report.evaluation.loss;
   report.best = std::isfinite(loss) && loss < state.best_loss;
   report.seconds = seconds();
@@ -181,6 +191,7 @@ void Trainer::Loop::evaluate(Objective& objective, const Observers& observers) {
     state.best_loss = found.loss;
     state.best_score = found.score;
     state.best_step = state.step;
+    state.best_mean = 1;
     state.since_best = 0;
     best_is_due = true;
   } else {
@@ -193,6 +204,39 @@ void Trainer::Loop::evaluate(Objective& objective, const Observers& observers) {
          fmt::format("step {}: the validation loss is {}; the best checkpoint stays as it is",
                      state.step, found.loss));
   if (observers.on_evaluation) observers.on_evaluation(report);
+}
+
+/// Evaluates the means of the newest 2, 3, ... weights. Nothing changes before all are known: an
+/// interrupted try is made again by the resumed run, and metrics hold each once.
+void Trainer::Loop::choose_mean(Objective& objective, const Observers& observers) {
+  AverageReport report{.step = state.step, .alone_loss = state.best_loss};
+  const std::int64_t most =
+      std::min<std::int64_t>(options.average_at_end, average.available(state.step));
+  for (std::int64_t weights = 2; weights <= most; ++weights)
+    report.tries.push_back({weights, evaluate_mean(objective, weights)});
+  for (const auto& [weights, found] : report.tries) {
+    if (metrics)
+      metrics->write(state.step, "average",
+                     {{"weights", static_cast<double>(weights)},
+                      {"loss", found.loss},
+                      {"perplexity", std::exp(found.loss)},
+                      {"score", found.score},
+                      {"seconds", seconds()}},
+                     found.metrics);
+    if (!(std::isfinite(found.loss) && found.loss < state.best_loss)) continue;
+    // Patience is not begun anew: it may be what ended the training.
+    state.best_loss = found.loss;
+    state.best_score = found.score;
+    state.best_step = state.step;
+    state.best_mean = weights;
+    report.chosen = weights;
+    best_is_due = true;
+  }
+  state.averaged_step = state.step;
+  saved = false;
+  report.best_step = state.best_step;
+  report.best_loss = state.best_loss;
+  if (observers.on_average && !report.tries.empty()) observers.on_average(report);
 }
 
 }  // namespace heed

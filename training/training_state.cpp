@@ -38,6 +38,8 @@ void visit(S& s, Always always, Later later, Optional optional) {
   later("skipped_in_a_row", s.skipped.in_a_row);
   later("row_skipped", s.row.skipped);
   later("row_nats", s.row.nats);
+  later("best_mean", s.best_mean);
+  later("averaged_step", s.averaged_step);
   Watched::visit(s.watched, later);
   optional("seconds", s.seconds);
   optional("warmup_seconds", s.warmup_seconds);
@@ -66,6 +68,8 @@ void check_counts(const TrainingState& s) {
       s.evaluated_step,
       s.best_step,
       s.since_best,
+      s.best_mean,
+      s.averaged_step,
       s.row.steps,
       s.row.weight,
       s.row.tokens,

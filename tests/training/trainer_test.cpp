@@ -197,6 +197,11 @@ std::vector<Setting> settings() {
   p.keep = 0;
   p.save_every = 5;
   p.schedule = {.kind = "cosine", .warmup = 3, .final = 0.1};
+  rows.push_back({"averaged at the end", options(11)});
+  rows.back().options.eval_every = 4;
+  rows.back().options.save_every = 2;
+  rows.back().options.log_every = 3;
+  rows.back().options.average_at_end = 4;
   rows.push_back({"linear", options(12)});
   rows.back().options.schedule = {.kind = "linear"};
   return rows;
@@ -252,6 +257,7 @@ TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
     Observers observers;
     observers.on_step = [&](const StepReport&) { leave("step"); };
     observers.on_evaluation = [&](const EvaluationReport&) { leave("evaluation"); };
+    observers.on_average = [&](const AverageReport&) { leave("average"); };
     uninterrupted.run(uninterrupted.evaluate(), observers);
     EXPECT_GE(killed.size(), 13u);
     for (const std::string& left : killed) {
@@ -764,6 +770,134 @@ TEST(Trainer, EvaluatesTheAverage) {
   EXPECT_EQ(run.model.weight.value().to_vector(), seen.back());
 }
 
+/// Numbers by the order in which they are asked for.
+struct Answers {
+  std::vector<double> losses;
+  std::size_t next = 0;
+  Evaluation operator()() { return {losses.at(next++), 0, {}}; }
+};
+
+struct AtEnd {
+  const char* what;
+  Index save_every;
+  int most;
+  std::vector<double> losses;  // at the steps 4, 8 and 9, and of the means of 2, 3, ...
+  Index chosen;
+  std::vector<Index> steps;  // whose mean is the best
+};
+
+const std::vector<AtEnd>& at_end_rows() {
+  static const std::vector<AtEnd> rows = {
+      {"the mean of three", 2, 4, {5, 4, 3, 2.5, 2, 2.2}, 3, {6, 8, 9}},
+      {"the first of equal ones", 2, 3, {5, 4, 3, 2, 2}, 2, {8, 9}},
+      {"the last alone", 2, 3, {5, 4, 3, 3, 3.1}, 1, {9}},
+      {"an earlier one alone", 2, 3, {5, 2, 3, 2.5, 2}, 1, {8}},
+      {"no more than were saved", 4, 9, {5, 4, 3, 2.5, 2}, 3, {4, 8, 9}},
+      {"a save at the end", 3, 3, {5, 4, 3, 2.5, 2}, 3, {3, 6, 9}},
+      {"nothing was saved before", 9, 3, {5, 4, 3}, 1, {9}},
+      {"a loss that is no number", 2, 3, {5, 4, 3, std::nan(""), 2}, 3, {6, 8, 9}}};
+  return rows;
+}
+
+TEST(Trainer, ChoosesAMeanAtTheEnd) {
+  const TemporaryFolder folder;
+  for (const AtEnd& row : at_end_rows()) {
+    TrainerOptions o = options(9, folder.path(row.what));
+    o.save_every = row.save_every;
+    o.eval_every = 4;
+    o.average_at_end = row.most;
+    Training run(o);
+    std::vector<std::vector<Real>> raw{{}};
+    std::vector<AverageReport> reports;
+    Observers observers;
+    observers.on_step = [&](const StepReport&) {
+      raw.push_back(run.model.weight.value().to_vector());
+    };
+    observers.on_average = [&](const AverageReport& report) { reports.push_back(report); };
+    const TrainResult result = run.run(Answers{row.losses}, observers);
+    EXPECT_EQ(run.model.weight.value().to_vector(), raw.back()) << row.what;
+    ASSERT_TRUE(run.trainer.load_best());
+    for (std::size_t j = 0; j < raw[1].size(); ++j) {
+      double mean = 0;
+      for (const Index step : row.steps)
+        mean += static_cast<double>(raw[step][j]) / static_cast<double>(row.steps.size());
+      EXPECT_NEAR(run.model.weight.value()[static_cast<Index>(j)], mean, 1e-6) << row.what;
+    }
+    const std::size_t tries = row.losses.size() - 3;
+    ASSERT_EQ(reports.size(), tries > 0 ? 1u : 0u) << row.what;
+    EXPECT_EQ(result.best_step, row.steps.back()) << row.what;
+    std::vector<double> weights;
+    for (const nlohmann::json& metrics : rows_of(o.folder))
+      if (metrics["split"] == "average") weights.push_back(metrics["weights"]);
+    ASSERT_EQ(weights.size(), tries) << row.what;
+    if (tries == 0) continue;
+    EXPECT_EQ(reports[0].chosen, row.chosen) << row.what;
+    EXPECT_EQ(reports[0].tries.size(), tries) << row.what;
+    EXPECT_EQ(reports[0].best_loss, result.best->loss) << row.what;
+    EXPECT_EQ(weights.front(), 2) << row.what;
+  }
+}
+
+// A try that is interrupted, or a kill in it, is made again: once in the metrics, to the same
+// bytes.
+TEST(Trainer, MakesItsMeansAgainWhereTheyWereInterrupted) {
+  const TemporaryFolder folder;
+  TrainerOptions whole = options(9, folder.path("whole"));
+  whole.save_every = 2;
+  whole.eval_every = 4;
+  whole.average_at_end = 4;
+  Training(whole).run();
+  for (int fails = 3; fails < 6; ++fails) {  // evaluations at 4, 8 and 9, then three means
+    TrainerOptions o = whole;
+    o.folder = folder.path(fmt::format("failed-{}", fails));
+    Training first(o);
+    int evaluations = 0;
+    EXPECT_EQ(message_of([&] {
+                first.run(
+                    [&] {
+                      if (evaluations++ == fails) throw Error(failure);
+                      return first.evaluate()();
+                    },
+                    {});
+              }),
+              fmt::format("{}; step 9 is saved, and can be resumed from", failure));
+    std::filesystem::copy(o.folder, o.folder + "-again", std::filesystem::copy_options::recursive);
+    o.folder += "-again";
+    Training second(o, 99);
+    ASSERT_TRUE(second.trainer.resume());
+    second.run();
+    EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(o.folder)) << fails;
+    EXPECT_EQ(timeless_rows(whole.folder), timeless_rows(o.folder)) << fails;
+  }
+  // A run that has ended makes none.
+  Training ended(whole, 99);
+  ASSERT_TRUE(ended.trainer.resume());
+  ended.run([]() -> Evaluation { throw Error("evaluated"); }, {});
+}
+
+TEST(Trainer, AveragesNothingWhereItIsStopped) {
+  TrainerOptions o = options(9);
+  o.save_every = 2;
+  o.average_at_end = 4;
+  Training run(o);
+  Observers observers = run.observers(6);
+  observers.on_average = [](const AverageReport&) { FAIL(); };
+  EXPECT_TRUE(run.run(run.evaluate(), observers).interrupted);
+}
+
+TEST(Trainer, EndsByPatienceThoughAMeanIsBetter) {
+  TrainerOptions o = options(20);
+  o.save_every = 1;
+  o.eval_every = 1;
+  o.patience = 2;
+  o.average_at_end = 2;
+  Training run(o);
+  const TrainResult result = run.run(Answers{{1, 2, 3, 0.5}}, {});
+  EXPECT_EQ(result.step, 3);
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_EQ(result.best->loss, 0.5);
+}
+
 TEST(Trainer, AveragesWithoutEvaluation) {
   const TemporaryFolder folder;
   TrainerOptions o = options(4, folder.path("run"));
@@ -866,6 +1000,17 @@ TEST(Trainer, RefusesOptionsOutOfRange) {
       {[](TrainerOptions& o) { o.average = 3; },
        "[trainer] expected save_every above 0: average = 3 takes the weights that it saves; got "
        "0"},
+      {[](TrainerOptions& o) { o.average_at_end = 3; },
+       "[trainer] expected save_every above 0: average_at_end = 3 takes the weights that it saves; "
+       "got 0"},
+      {[](TrainerOptions& o) { o.average_at_end = 1; },
+       "[trainer] expected average_at_end of at least 2, or 0 for none; got 1"},
+      {[](TrainerOptions& o) {
+         o.save_every = 1;
+         o.average = 2;
+         o.average_at_end = 3;
+       },
+       "[trainer] expected one of average and average_at_end; got 2 and 3"},
       {[](TrainerOptions& o) { o.steps = -1; },
        "[trainer] expected steps and seconds of at least 0; got -1 and 0"},
   };

@@ -115,6 +115,9 @@ struct Trainer::Loop {
   void write_row();
   void evaluate(Objective& objective, const Observers& observers);
   EvaluationReport evaluation_report(Objective& objective);
+  /// The evaluation of the mean of the newest `weights`; of one, of the present ones.
+  Evaluation evaluate_mean(Objective& objective, std::int64_t weights);
+  void choose_mean(Objective& objective, const Observers& observers);
   void keep_best();
 
   // Checkpoints

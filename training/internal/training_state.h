@@ -54,7 +54,9 @@ struct TrainingState {
   std::int64_t step = 0;  // of the last step trained
   std::int64_t evaluated_step = 0;
   std::int64_t best_step = 0;
-  std::int64_t since_best = 0;  // evaluations
+  std::int64_t since_best = 0;     // evaluations
+  std::int64_t best_mean = 1;      // the best weights are the mean of so many (average_at_end)
+  std::int64_t averaged_step = 0;  // at which the means were last evaluated
   double best_loss = std::numeric_limits<double>::infinity();
   double best_score = 0;
   RowSums row = {};
