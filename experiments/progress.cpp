@@ -33,6 +33,22 @@ std::string evaluation_text(const EvaluationReport& r) {
                      r.best ? "  (best)" : "");
 }
 
+std::string average_text(const AverageReport& r) {
+  if (r.chosen > 1)
+    return fmt::format(
+        "best: the mean of the last {} checkpoints, validation loss {:.4f} ({:.4f} "
+        "alone)",
+        r.chosen, r.best_loss, r.alone_loss);
+  const auto lower = [](const AverageReport::Try& a, const AverageReport::Try& b) {
+    return a.evaluation.loss < b.evaluation.loss;
+  };
+  const auto mean = std::min_element(r.tries.begin(), r.tries.end(), lower);
+  if (mean == r.tries.end()) return "";
+  return fmt::format(
+      "best: step {} alone, validation loss {:.4f} ({:.4f} as the mean of the last {} checkpoints)",
+      r.best_step, r.best_loss, mean->evaluation.loss, mean->weights);
+}
+
 TrainingObservers progress_to(std::ostream& out, Index every) {
   TrainingObservers observers;
   observers.on_line = [&out](const std::string& line) { out << line << '\n' << std::flush; };

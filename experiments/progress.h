@@ -13,6 +13,8 @@ std::string step_text(const StepReport& report);  // "step 12/1600  loss 3.2  pp
 std::string progress_text(const StepReport& report);
 /// "step 400  validation loss 1.2345  ppl 3.437  (best)"
 std::string evaluation_text(const EvaluationReport& report);
+/// "best: the mean of the last 4 checkpoints, validation loss 1.2340 (1.2500 alone)"
+std::string average_text(const AverageReport& report);
 
 /// What a training tells beside the numbers of Observers.
 struct TrainingObservers : Observers {

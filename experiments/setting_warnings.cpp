@@ -60,6 +60,35 @@ std::string average_warning(const Settings& s, TrainingLength length) {
       s.train.average, s.train.save_every, steps_text(length));
 }
 
+std::string average_at_end_warning(const Settings& s, TrainingLength length, bool validates) {
+  const Index asked = s.train.average_at_end;
+  if (asked == 0) return "";
+  if (!validates)
+    return fmt::format(
+        "train.average_at_end = {} chooses nothing without validation; give data.valid", asked);
+  if (length.steps == 0 || s.train.save_every == 0) return "";
+  const Index weights = (length.steps - 1) / s.train.save_every + 1;  // those of the end among them
+  if (weights >= asked) return "";
+  const std::string why =
+      fmt::format("(train.save_every = {}, {})", s.train.save_every, steps_text(length));
+  if (weights == 1)
+    return fmt::format(
+        "train.average_at_end = {} has nothing to average: no weights are saved before the end {}",
+        asked, why);
+  return fmt::format("train.average_at_end = {} averages {} weights at most: no more are saved {}",
+                     asked, weights, why);
+}
+
+std::string r_drop_warning(const Settings& s) {
+  if (s.train.r_drop == 0) return "";
+  for (const char* key : {"model.dropout", "model.recurrent_dropout"})
+    if (s.value_or(key, 0.0) > 0) return "";
+  return fmt::format(
+      "train.r_drop = {} has no effect, and a step costs two: without dropout both passes are the "
+      "same; give model.dropout",
+      s.train.r_drop);
+}
+
 std::string window_warning(const Settings& s) {
   const auto context = s.value_or("model.context", Index{0});
   if (s.data.batch_tokens >= context) return "";
@@ -102,7 +131,10 @@ std::vector<std::string> unused_settings(const Settings& s) {
 std::vector<std::string> unreached_settings(const Settings& s, TrainingLength length,
                                             bool validates) {
   std::vector<std::string> warnings{patience_warning(s, length, validates),
-                                    warmup_warning(s, length), average_warning(s, length),
+                                    warmup_warning(s, length),
+                                    average_warning(s, length),
+                                    average_at_end_warning(s, length, validates),
+                                    r_drop_warning(s),
                                     window_warning(s)};
   std::erase(warnings, "");
   return warnings;

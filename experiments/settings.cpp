@@ -40,6 +40,16 @@ Range duration() {
   return {"a time such as 90s, 10m or 1.5h", holds};
 }
 
+/// Of something that is several or none.
+Range none_or_several() {
+  constexpr Index most = 100;
+  const auto holds = [](const FieldValue& value) {
+    const auto* n = std::get_if<Index>(&value);
+    return n && (*n == 0 || (2 <= *n && *n <= most));
+  };
+  return {fmt::format("0 or a whole number from 2 to {}", most), holds};
+}
+
 void list_limits(Fields& f, TrainSettings& t) {
   f("steps", t.steps, between(Index{0}, large), "stop after this number of steps; 0: no limit")
       .resume(Resume::limit)
@@ -78,6 +88,10 @@ void list_intervals(Fields& f, TrainSettings& t) {
       .resume(Resume::free);
   f("average", t.average, between(Index{1}, Index{100}),
     "validate and keep as best the mean of the weights of the last N checkpoints");
+  f("average_at_end", t.average_at_end, none_or_several(),
+    "at the end, validate also the means of the last 2, 3, ... N checkpoints, and keep the best of "
+    "all; 0: off")
+      .absent(Index{0});
   f("log_every", t.log_every, between(Index{1}, large), "steps between lines of the log")
       .resume(Resume::free);
 }
@@ -88,6 +102,9 @@ void list_start(Fields& f, TrainSettings& t) {
       .option("seed");
   f("label_smoothing", t.label_smoothing, between(0.0, 0.99),
     "share of the target probability that is spread over all words (built-in corpora: 0)");
+  f("r_drop", t.r_drop, between(0.0, 100.0),
+    "weight of the divergence of two passes with dropout (R-Drop); 0: one pass (paper: 1 to 5)")
+      .absent(0.0);
   f("init", t.init, any_value(),
     "begin with the weights of this run, .heed or .safetensors file; empty: random weights")
       .option("init");
@@ -103,6 +120,19 @@ void list_start(Fields& f, TrainSettings& t) {
 void apply(const Assignments& defaults, Settings& settings) {
   for (const auto& [key, value] : defaults)
     if (settings.has(key)) settings.assign_default(key, value);
+}
+
+/// Throws Error where the loss of the model is not that of its logits alone, which R-Drop compares.
+void check_r_drop(const Settings& s) {
+  if (s.train.r_drop == 0 || !s.task.row().decodes) return;
+  if (s.value_or("model.copy", false))
+    fail(
+        "train.r_drop = {} compares the logits of two passes, and a model that copies has others "
+        "for each source; give model.copy = false or train.r_drop = 0",
+        s.train.r_drop);
+  if (s.value_or("model.coverage", 0.0) > 0)
+    fail("train.r_drop = {} knows no loss of coverage; give model.coverage = 0 or train.r_drop = 0",
+         s.train.r_drop);
 }
 
 /// The row of a built-in corpus; null for files.
@@ -177,6 +207,12 @@ void Settings::check() const {
   RunSettings::check();
   if (train.init.empty() && !train.init_only.empty())
     fail("train.init_only chooses what train.init loads; give train.init too");
+  check_r_drop(*this);
+  if (train.average > 1 && train.average_at_end > 0)
+    fail(
+        "train.average = {} validates means all along, and train.average_at_end = {} at the end "
+        "alone; give one of them",
+        train.average, train.average_at_end);
   if (train.steps == 0 && train.epochs == 0 && train.time.empty())
     fail("nothing ends the training; give train.steps, train.epochs or train.time");
 }

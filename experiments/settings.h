@@ -34,9 +34,11 @@ struct TrainSettings {
   Index keep = 3;
   Index patience = 0;
   Index average = 1;
+  Index average_at_end = 0;
   Index log_every = 50;
   Index seed = 1;
   double label_smoothing = 0.1;
+  double r_drop = 0;
   std::string init;
   std::vector<std::string> init_only;
   std::vector<std::string> freeze;

@@ -17,10 +17,13 @@ namespace {
 template <class M>
 std::unique_ptr<Objective> text_objective(const Settings& s, const Model& model, Corpus& corpus,
                                           const ShouldStop& should_stop) {
-  return std::make_unique<TextObjective>(
-      batch_loss(model_as<M>(model)), *corpus.train, corpus.valid,
-      TextObjectiveOptions{.label_smoothing = static_cast<Real>(s.train.label_smoothing),
-                           .should_stop = should_stop});
+  const M& typed = model_as<M>(model);
+  TextObjectiveOptions options{.label_smoothing = static_cast<Real>(s.train.label_smoothing),
+                               .should_stop = should_stop};
+  if (s.train.r_drop > 0)
+    options.train_loss = r_drop_loss(batch_logits(typed), static_cast<Real>(s.train.r_drop));
+  return std::make_unique<TextObjective>(batch_loss(typed), *corpus.train, corpus.valid,
+                                         std::move(options));
 }
 
 /// Three lines: a source, its reference (=) and what the model gives for it (>).

@@ -59,6 +59,35 @@ BatchLoss batch_loss(const Classifier& model) {
   };
 }
 
+BatchLogits batch_logits(const Seq2Seq& model) {
+  return [&model](const Batch& batch) { return model.logits(batch.source, batch.target); };
+}
+
+BatchLogits batch_logits(const LanguageModel& model) {
+  return [&model](const Batch& batch) { return model.logits(batch.target); };
+}
+
+BatchLogits batch_logits(const Classifier& model) {
+  return [&model](const Batch& batch) { return model.logits(batch.source); };
+}
+
+BatchLoss r_drop_loss(BatchLogits logits, Real alpha) {
+  return [logits = std::move(logits), alpha](const Batch& batch, const CrossEntropy& options) {
+    double first_nats = 0;
+    double second_nats = 0;
+    CrossEntropy first = options;
+    CrossEntropy second = options;
+    first.nats = &first_nats;
+    second.nats = &second_nats;
+    const Variable a = logits(batch);
+    const Variable b = logits(batch);
+    const Variable loss =
+        cross_entropy(a, batch.gold, first) + cross_entropy(b, batch.gold, second);
+    if (options.nats) *options.nats = (first_nats + second_nats) / 2;
+    return (loss + symmetric_kl(a, b, batch.gold, options) * alpha) * Real(0.5);
+  };
+}
+
 TotalLoss total_loss(const BatchLoss& loss, std::span<const Batch> batches,
                      const ShouldStop& should_stop) {
   TotalLoss total;
@@ -87,10 +116,10 @@ std::shared_ptr<const Draw> TextObjective::only(const Draw& draw, Index item) co
 Loss TextObjective::loss(const Draw& draw, Real divisor) const {
   const Batch& batch = static_cast<const BatchDraw&>(draw).batch;
   double nats = 0;
-  const Variable optimised = loss_(batch, {.label_smoothing = options_.label_smoothing,
-                                           .ignore = batch.ignored,
-                                           .divisor = divisor,
-                                           .nats = &nats});
+  const Variable optimised = train_loss()(batch, {.label_smoothing = options_.label_smoothing,
+                                                  .ignore = batch.ignored,
+                                                  .divisor = divisor,
+                                                  .nats = &nats});
   return {optimised, nats};
 }
 

@@ -25,6 +25,22 @@ BatchLoss batch_loss(const LanguageModel& model);
 /// The same of a model that reads the sources alone and gives each a class.
 BatchLoss batch_loss(const Classifier& model);
 
+/// The logits of a batch by a model: a row for each gold id.
+using BatchLogits = std::function<Variable(const Batch& batch)>;
+BatchLogits batch_logits(const Seq2Seq& model);
+BatchLogits batch_logits(const LanguageModel& model);
+BatchLogits batch_logits(const Classifier& model);
+
+/// The loss of R-Drop (Liang et al. 2021, section 2.2). Two passes over the batch, each with
+/// dropout of its own, give P1 and P2. With their cross entropies CE1 and CE2,
+///
+///     1/2 (CE1 + CE2) + alpha/2 * 1/2 (KL(P1 || P2) + KL(P2 || P1))
+///
+/// summed over the gold ids that count and divided by the divisor. It is half of the paper's
+/// equation 4, so that the learning rate means what it means without R-Drop. `nats` is the mean of
+/// the plain cross entropies of both passes.
+BatchLoss r_drop_loss(BatchLogits logits, Real alpha);
+
 struct TotalLoss {
   double sum = 0;    // nats
   Index tokens = 0;  // gold ids
@@ -37,6 +53,7 @@ TotalLoss total_loss(const BatchLoss& loss, std::span<const Batch> batches,
 
 struct TextObjectiveOptions {
   Real label_smoothing = 0;
+  BatchLoss train_loss = {};    // what is optimised, where it is not the loss of validation
   ShouldStop should_stop = {};  // is asked during a validation
 };
 
@@ -61,6 +78,8 @@ class TextObjective final : public Objective {
   }
 
  private:
+  const BatchLoss& train_loss() const { return options_.train_loss ? options_.train_loss : loss_; }
+
   BatchLoss loss_;
   BatchStream& train_;
   std::span<const Batch> valid_;

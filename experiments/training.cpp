@@ -51,6 +51,7 @@ TrainerOptions trainer_options(const Settings& s, const Limits& limits, const Co
   o.keep = static_cast<int>(s.train.keep);
   o.patience = static_cast<int>(s.train.patience);
   o.average = static_cast<int>(s.train.average);
+  o.average_at_end = static_cast<int>(s.train.average_at_end);
   o.seed = static_cast<std::uint64_t>(s.train.seed);
   o.on_nan = s.train.on_nan == "skip" ? OnNan::skip : OnNan::stop;
   o.folder = folder;
@@ -379,6 +380,10 @@ TrainResult Training::run(const TrainingObservers& given) {
     log.line(evaluation_text(report));
     samples.show_next(log);
     if (given.on_evaluation) given.on_evaluation(report);
+  };
+  observers.on_average = [&](const AverageReport& report) {
+    log.line(average_text(report));
+    if (given.on_average) given.on_average(report);
   };
   const TrainResult result = train(observers);
   if (result.interrupted) {

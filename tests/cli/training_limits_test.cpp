@@ -498,6 +498,14 @@ const std::vector<UnusedRow> unused_rows = {
      {"model.kernel=5"},
      "model.kernel = 5 has no effect with model.name = 'transformer'"},
     {"transformer", {"model.heads=2"}, ""},
+    {"transformer", {"model.encoder_layers=2", "model.decoder_layers=1"}, ""},
+    {"conv", {"task.name=classify", "model.encoder_layers=2"}, ""},
+    {"conv",
+     {"task.name=classify", "model.decoder_layers=2"},
+     "model.decoder_layers = 2 has no effect with task.name = 'classify'"},
+    {"lm",
+     {"model.encoder_layers=2"},
+     "model.encoder_layers = 2 has no effect with model.name = 'lm'"},
     {"conv", {"model.heads=2"}, "model.heads = 2 has no effect with model.name = 'conv'"},
     {"rnn+dot", {"model.heads=2"}, "model.heads = 2 has no effect with model.name = 'rnn+dot'"},
     {"rnn+multi_head", {"model.heads=2"}, ""},
@@ -596,7 +604,28 @@ const std::vector<UnreachedRow> unreached_rows = {
      {.steps = 1600},
      true,
      {"train.average = 3 has nothing to average: no weights are saved before the end "
-      "(train.save_every = 1600, 1600 steps)"}}};
+      "(train.save_every = 1600, 1600 steps)"}},
+    {{"train.average_at_end=4"}, {.steps = 1600}, true, {}},
+    {{"train.average_at_end=5"},
+     {.steps = 1600},
+     true,
+     {"train.average_at_end = 5 averages 4 weights at most: no more are saved (train.save_every = "
+      "400, 1600 steps)"}},
+    {{"train.average_at_end=2", "train.save_every=1600"},
+     {.steps = 1600},
+     true,
+     {"train.average_at_end = 2 has nothing to average: no weights are saved before the end "
+      "(train.save_every = 1600, 1600 steps)"}},
+    {{"train.average_at_end=2"},
+     {.steps = 1600},
+     false,
+     {"train.average_at_end = 2 chooses nothing without validation; give data.valid"}},
+    {{"train.r_drop=1"}, {.steps = 1600}, true, {}},
+    {{"train.r_drop=1", "model.dropout=0"},
+     {.steps = 1600},
+     true,
+     {"train.r_drop = 1 has no effect, and a step costs two: without dropout both passes are the "
+      "same; give model.dropout"}}};
 
 TEST(SettingWarnings, NameWhatTheLengthOfTheTrainingLeavesOut) {
   for (const UnreachedRow& row : unreached_rows) {

@@ -105,6 +105,8 @@ const std::vector<std::string> fields_of_a_transformer = {"data.train",
                                                           "model.name",
                                                           "model.d",
                                                           "model.layers",
+                                                          "model.encoder_layers",
+                                                          "model.decoder_layers",
                                                           "model.heads",
                                                           "model.ff",
                                                           "model.dropout",
@@ -138,9 +140,11 @@ const std::vector<std::string> fields_of_a_transformer = {"data.train",
                                                           "train.keep",
                                                           "train.patience",
                                                           "train.average",
+                                                          "train.average_at_end",
                                                           "train.log_every",
                                                           "train.seed",
                                                           "train.label_smoothing",
+                                                          "train.r_drop",
                                                           "train.init",
                                                           "train.init_only",
                                                           "train.freeze",
@@ -257,6 +261,8 @@ const char* const out_of_range[] = {"model.name=gpt",
                                     "model.d=0",
                                     "model.d=17",
                                     "model.layers=0",
+                                    "model.encoder_layers=-1",
+                                    "model.decoder_layers=1001",
                                     "model.heads=0",
                                     "model.heads=3",
                                     "model.ff=-1",
@@ -273,6 +279,10 @@ const char* const out_of_range[] = {"model.name=gpt",
                                     "train.keep=0",
                                     "train.log_every=0",
                                     "train.average=0",
+                                    "train.average_at_end=1",
+                                    "train.average_at_end=101",
+                                    "train.r_drop=-1",
+                                    "train.r_drop=101",
                                     "train.seed=-1",
                                     "train.label_smoothing=1",
                                     "train.time=soon",
@@ -289,6 +299,20 @@ const char* const out_of_range[] = {"model.name=gpt",
                                     "data.max_length=-1",
                                     "train.steps=0"};
 
+/// An old configuration lacks what came later: it means what was done before.
+TEST(Settings, ThatAConfigurationLacksAreThoseFromBefore) {
+  const std::map<std::string, FieldValue> later = {{"model.encoder_layers", Index{0}},
+                                                   {"model.decoder_layers", Index{0}},
+                                                   {"train.average_at_end", Index{0}},
+                                                   {"train.r_drop", 0.0}};
+  for (const char* model : {"transformer", "conv", "rnn+additive"}) {
+    Settings read;
+    read.read_run(fmt::format("[model]\nname = '{}'\nlayers = 2\n", model), "config.toml");
+    for (const auto& [key, value] : later)
+      EXPECT_TRUE(read.value(key) == value) << model << " " << key;
+  }
+}
+
 TEST(Settings, HaveRanges) {
   const TemporaryFolder folder;
   for (const char* bad : out_of_range) {
@@ -302,6 +326,37 @@ TEST(Settings, HaveRanges) {
     if (std::string(bad) != "train.steps=0") {
       EXPECT_NE(message.find(key), std::string::npos) << bad << ": " << message;
     }
+  }
+}
+
+TEST(Settings, SayWhichOfThemContradictEachOther) {
+  const TemporaryFolder folder;
+  struct Row {
+    const char* model;
+    std::vector<std::string> set;
+    const char* message;
+  };
+  for (const Row& row :
+       {Row{"transformer",
+            {"train.average=3", "train.average_at_end=4"},
+            "train.average = 3 validates means all along, and train.average_at_end = 4 at the end "
+            "alone; give one of them"},
+        Row{"transformer",
+            {"train.r_drop=1", "model.copy=true"},
+            "train.r_drop = 1 compares the logits of two passes, and a model that copies has "
+            "others for each source; give model.copy = false or train.r_drop = 0"},
+        Row{"rnn+additive",
+            {"train.r_drop=2", "model.coverage=1"},
+            "train.r_drop = 2 knows no loss of coverage; give model.coverage = 0 or train.r_drop = "
+            "0"},
+        Row{"transformer", {"train.r_drop=1", "train.average_at_end=4"}, "no error"},
+        Row{"rnn+additive",
+            {"train.r_drop=2", "task.name=classify", "model.coverage=1"},
+            "no error"}}) {
+    Settings s = default_settings(row.model);
+    for (const std::string& assignment : row.set)
+      assign(s, assignment);
+    EXPECT_EQ(folder.message([&] { s.check(); }), row.message);
   }
 }
 
