@@ -45,7 +45,7 @@ std::string average_text(const AverageReport& r) {
   const auto mean = std::min_element(r.tries.begin(), r.tries.end(), lower);
   if (mean == r.tries.end()) return "";
   return fmt::format(
-      "best: step {} alone, validation loss {:.4f} ({:.4f} as the mean of the last {} checkpoints)",
+      "best: step {}, validation loss {:.4f} ({:.4f} as the mean of the last {} checkpoints)",
       r.best_step, r.best_loss, mean->evaluation.loss, mean->weights);
 }
 

@@ -93,7 +93,7 @@ struct AverageReport {
   Index chosen = 1;  // the mean of so many is the best; 1: single weights are
   Index best_step = 0;
   double best_loss = 0;   // of the best
-  double alone_loss = 0;  // the lowest of single weights
+  double alone_loss = 0;  // the lowest before: of single weights, but for means at an earlier end
 };
 
 struct Observers {
