@@ -1,14 +1,11 @@
 #include <iostream>
-#include <optional>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
-#include "cli/messages.h"
+#include "cli/run_training.h"
 #include "cli/shared_options.h"
 #include "cli/signals.h"
-#include "experiments/live_progress.h"
-#include "experiments/training.h"
 #include "framework/threads.h"
 
 namespace heed::cli {
@@ -32,39 +29,10 @@ void print_settings(const RequestedSettings& requested) {
   std::cout << settings_help(names);
 }
 
-/// What to do about a folder, in the words of the options.
-const char* advice(RunFolderError::Why why) {
-  using Why = RunFolderError::Why;
-  if (why == Why::none) return "--out says where to keep the run";
-  if (why == Why::holds_run) return "--resume goes on with it, --out names another";
-  if (why == Why::no_run) return "without --resume one is started";
-  return why == Why::imported ? "--init begins with its weights" : "--out names another";
-}
-
 void check_options(const Options& o) {
-  try {
-    check_run_folder(o.out, o.resume);
-  } catch (const RunFolderError& error) {
-    fail("{} ({})", error.what(), advice(error.why));
-  }
+  check_out(o.out, o.resume);
   if (!o.resume && !o.checkpoint.empty())
     fail("--checkpoint {}: says from where to go on; add --resume", o.checkpoint);
-}
-
-void run_training(Training& training, const std::string& out) {
-  TrainingDisplay display(standard_error(), training.settings.train.log_every);
-  TrainingObservers observers = display.observers();
-  observers.on_line = [show = observers.on_line](const std::string& line) {
-    show(in_option_words(line));
-  };
-  observers.should_stop = interrupted;
-  observers.should_save = save_requested;
-  const TrainResult result = training.run(observers);
-  if (!result.interrupted) return;
-  display.clear();
-  std::cerr << fmt::format(
-      "stopped at step {} and saved; go on with: heed train --resume --out {}\n", result.step, out);
-  throw Interrupted();
 }
 
 void train(const Options& o) {
@@ -76,23 +44,7 @@ void train(const Options& o) {
   if (!warning.empty()) std::cerr << "warning: " << warning << '\n';
   outlive_the_reader();
   set_threads(o.threads);
-
-  std::optional<InterruptAtOnce> nothing_written(std::in_place);
-  std::optional<PreparationDisplay> preparing(std::in_place, standard_error());
-  Training training(settings, o.out,
-                    {.resume = o.resume,
-                     .checkpoint = o.checkpoint,
-                     .tokenizers = {},
-                     .preparing = preparing->observer(interrupted)});
-  training.open();
-  const std::string over = training.why_ended();
-  if (!over.empty() && training.has_new_limits())
-    fail("{}: done, with nothing left to train: {}", o.out, over);
-  training.probe();
-  preparing.reset();
-  nothing_written.reset();
-  stop_if_interrupted();
-  run_training(training, o.out);
+  run_training(settings, o.out, {.resume = o.resume, .checkpoint = o.checkpoint});
 }
 
 constexpr const char* examples =
