@@ -50,6 +50,7 @@
 #include "experiments/data_warnings.h"
 #include "experiments/defaults/chosen_defaults.h"
 #include "experiments/defaults/data_facts.h"
+#include "experiments/distillation.h"
 #include "experiments/evaluation.h"
 #include "experiments/exporting.h"
 #include "experiments/inference/attended_line.h"

@@ -5,6 +5,7 @@ namespace heed::cli {
 // To add a subcommand is to write its file, and its name here twice.
 
 void add_train(CLI::App& app);
+void add_distill(CLI::App& app);
 void add_translate(CLI::App& app);
 void add_summarize(CLI::App& app);
 void add_predict(CLI::App& app);
@@ -21,9 +22,9 @@ void add_import(CLI::App& app);
 
 std::span<const AddCommand> commands() {
   static constexpr AddCommand all[] = {
-      add_train,    add_translate,     add_summarize, add_predict, add_generate,
-      add_evaluate, add_score,         add_compare,   add_inspect, add_tokenize,
-      add_corpus,   add_verify_resume, add_export,    add_import};
+      add_train,    add_distill,  add_translate,     add_summarize, add_predict,
+      add_generate, add_evaluate, add_score,         add_compare,   add_inspect,
+      add_tokenize, add_corpus,   add_verify_resume, add_export,    add_import};
   return all;
 }
 

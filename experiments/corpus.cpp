@@ -20,7 +20,6 @@ namespace heed {
 namespace {
 
 constexpr Index toy_vocabulary_lines = 20000;
-constexpr Index toy_valid_lines = 500;
 // A built-in corpus is the same for every seed of training.
 constexpr std::uint64_t toy_seed = 1;
 constexpr Index most_held_out = 1000;
@@ -228,6 +227,14 @@ std::string open_valid_batches(const Settings& s, bool held_out, Corpus& corpus)
 }
 
 }  // namespace
+
+PairParts open_pair_parts(const Settings& s, const PreparationObserver& preparing) {
+  Corpus corpus;
+  const ReadOptions reading = read_options(s, preparing);
+  corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
+  open_valid_pairs(s, reading, corpus);
+  return {std::move(corpus.train_pairs), std::move(corpus.valid_pairs)};
+}
 
 Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers,
                         const PreparationObserver& preparing) {

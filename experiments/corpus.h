@@ -46,6 +46,17 @@ Corpus open_text_corpus(const Settings& settings, const Tokenizers& tokenizers,
 /// The pairs that a run with these settings is validated on: data.valid, the validation part of a
 /// built-in corpus, or what is held out of data.train. Null where there are none.
 std::unique_ptr<PairSource> open_validation_pairs(const RunSettings& settings);
+/// The pairs that a run reads.
+struct PairParts {
+  std::unique_ptr<PairSource> train;
+  std::unique_ptr<PairSource> valid;  // null: none
+};
+/// Opens the pairs of data.train and data.valid, as open_pair_corpus() does: without data.valid, a
+/// part is held out.
+PairParts open_pair_parts(const Settings& settings, const PreparationObserver& observer = {});
+
+/// The number of pairs of an endless corpus that a run is validated on.
+inline constexpr Index toy_valid_lines = 500;
 
 /// Opens pairs to validate or evaluate on. `data`: as the user gave it. Of an endless corpus, only
 /// the first `lines` pairs of `split` are taken.

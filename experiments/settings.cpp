@@ -5,6 +5,7 @@
 
 #include "datasets/corpora/corpora.h"
 #include "datasets/text/labelled.h"
+#include "experiments/distillation.h"
 #include "experiments/inference/run.h"
 #include "framework/nearest.h"
 
@@ -245,6 +246,19 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
   return s;
 }
 
+namespace {
+
+/// Data that a distillation wrote into a run's folder move with the folder.
+void find_in_folder(std::vector<std::string>& data, const std::filesystem::path& folder) {
+  for (std::string& name : data) {
+    const std::filesystem::path moved = folder / std::filesystem::path(name).filename();
+    const bool is_own = moved == distilled_path(folder) || moved == distilled_valid_path(folder);
+    if (is_own && std::filesystem::exists(moved)) name = absolute_data({moved.string()}).front();
+  }
+}
+
+}  // namespace
+
 Settings read_run_settings(const std::string& folder) {
   Settings settings;
   const std::string path = config_path(folder).string();
@@ -254,6 +268,8 @@ Settings read_run_settings(const std::string& folder) {
         "{}: names no data.train, so no training wrote it; copy it again from where the run comes "
         "from",
         path);
+  find_in_folder(settings.data.train, folder);
+  find_in_folder(settings.data.valid, folder);
   settings.check();
   return settings;
 }
