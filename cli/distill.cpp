@@ -90,9 +90,8 @@ void distill(const Options& o) {
     const Settings settings = distillation.settings(o.requested, warning);
     if (!warning.empty()) std::cerr << "warning: " << warning << '\n';
     run_training(settings, o.out, {.tokenizers = distillation.tokenizers()});
-  } catch (const FieldError& error) {
-    if (error.key.find('.') != std::string::npos) throw;  // a setting
-    fail("--{}", error.what());                           // the message begins with the field
+  } catch (const DistillationError& error) {
+    fail("--{}", error.what());  // the message begins with the field
   }
 }
 

@@ -234,14 +234,16 @@ class Writer {
   DistilledLines done_;
 };
 
-/// Throws FieldError where options contradict each other.
+/// Throws DistillationError where options contradict each other.
 void check_options(const DistillationOptions& o) {
   if (o.lines < 0) throw FieldError("lines", "at least 0", fmt::format("{}", o.lines));
   if (!o.back) return;
-  if (o.sources.empty()) throw FieldError("sources", "a file of lines to translate back", "none");
+  if (o.sources.empty())
+    throw DistillationError("sources: missing; back-translation needs a file of lines");
   if (o.train.empty())
-    throw FieldError("train", "the pairs to which back-translated ones are added", "none");
-  if (o.mix) throw FieldError("mix", "nothing with back: the pairs are read anyway", "mix");
+    throw DistillationError(
+        "train: missing; name the pairs to which the translated ones are added");
+  if (o.mix) throw DistillationError("mix: with back, the pairs are read anyway; leave it out");
 }
 
 void check_teacher(const std::string& name, const Run& teacher) {

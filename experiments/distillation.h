@@ -31,6 +31,11 @@ struct DistillationOptions {
   void list(Fields& f);
 };
 
+/// An option is missing, or contradicts another. The message begins with its name.
+struct DistillationError : Error {
+  using Error::Error;
+};
+
 /// What became of the lines.
 struct DistilledLines {
   Index pairs = 0;       // as they were given, beside what the teacher wrote
@@ -69,8 +74,7 @@ struct DistillationObservers {
 class Distillation {
  public:
   /// `checkpoint`: of the teacher, as for open_run(). `folder`: of the student's run. Throws Error
-  /// where the teacher gives no texts for texts, and FieldError where options contradict each
-  /// other.
+  /// where the teacher gives no texts for texts, and DistillationError.
   Distillation(const std::string& teacher, const std::string& checkpoint,
                DistillationOptions options, std::filesystem::path folder);
 
