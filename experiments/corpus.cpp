@@ -28,7 +28,9 @@ constexpr const char* counting_words = "reading the text for the vocabulary";
 constexpr const char* learning_subwords = "learning subwords";
 
 VocabularyOptions vocabulary_options(const Settings& s) {
-  return {.min_count = s.data.min_count, .vocab_size = s.data.vocab_size};
+  return {.min_count = s.data.min_count,
+          .vocab_size = s.data.vocab_size,
+          .mark_case = s.data.letter_case == "mark"};
 }
 
 /// Trains the tokenizers of a new run. `overlap` is shown every pair that is read.

@@ -400,8 +400,8 @@ Settings Distillation::settings(const RequestedSettings& requested, std::string&
   asked.values["data.valid"] = fs::exists(valid) ? absolute_data({valid.string()}) : Names();
   asked.values["data.fields"] = written ? Names() : teacher_settings_.data.fields;
   Settings s = new_settings(asked, warning);
-  for (const char* key :
-       {"data.tokenizer", "data.min_count", "data.vocab_size", "data.joint_vocabulary"}) {
+  for (const char* key : {"data.tokenizer", "data.min_count", "data.vocab_size", "data.case",
+                          "data.joint_vocabulary"}) {
     const FieldValue of_teacher = teacher_.settings.value(key);
     if (s.is_chosen(key) && s.value(key) != of_teacher)
       fail("{} = {}: a student has the teacher's tokenizers, and so {}", key, setting_text(s, key),

@@ -59,6 +59,15 @@ int read_version(const nlohmann::json& json, const std::string& path) {
   return static_cast<int>(number);
 }
 
+// Whether words are in lower case; not if the file does not say.
+bool read_mark_case(const nlohmann::json& json, const std::string& path) {
+  const auto found = json.find("case");
+  if (found == json.end() || *found == "keep") return false;
+  if (*found != "mark")
+    fail("{}: is a tokenizer of another version of Heed; its case is neither keep nor mark", path);
+  return true;
+}
+
 // Compares a model with its length and hash in the tokenizer's file. `path` is that of the model.
 void check_model(std::string_view model, const nlohmann::json& expected, const std::string& path) {
   if (whole(expected.at("bytes")) != static_cast<Index>(model.size()) ||
@@ -89,6 +98,7 @@ const TokenizerKind& known_kind(const std::string& name, const std::string& path
 // Throws Error, without the name of the file, when the contents contradict each other.
 std::shared_ptr<const Tokenizer> tokenizer_of(const TokenizerKind& kind, SavedTokenizer saved,
                                               const nlohmann::json& json) {
+  if (saved.mark_case && !kind.can_mark_case) fail("{} does not mark case", kind.name);
   if (!kind.has_model) saved.tokens = json.at("tokens").get<std::vector<std::string>>();
   std::shared_ptr<const Tokenizer> tokenizer = kind.open(std::move(saved));
   if (const Index size = whole(json.at("size")); size != tokenizer->size())
@@ -105,6 +115,7 @@ std::shared_ptr<const Tokenizer> load_from(std::string_view text, const std::str
   if (!json.is_object() || json.value("format", nlohmann::json()) != format_name)
     fail("{}: is not a tokenizer of Heed; name the tokenizer file of a run", path);
   SavedTokenizer saved{.version = read_version(json, path)};
+  saved.mark_case = read_mark_case(json, path);
   try {
     const TokenizerKind& kind = known_kind(json.at("kind").get<std::string>(), path);
     if (kind.has_model) {
@@ -196,6 +207,7 @@ std::uint64_t Tokenizer::fingerprint() const {
 void Tokenizer::save(const std::string& path) const {
   nlohmann::ordered_json json{
       {"format", format_name}, {"version", version()}, {"kind", kind()}, {"size", size()}};
+  if (marks_case()) json["case"] = "mark";
   if (const std::string bytes = model(); !bytes.empty()) {
     replace_file(model_path(path), bytes);
     json["model"] = {{"file", std::filesystem::path(model_path(path)).filename().string()},

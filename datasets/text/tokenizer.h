@@ -56,6 +56,8 @@ class Tokenizer {
   /// The bytes of SentencePiece's model file, which other programs can read; empty for the other
   /// kinds.
   virtual std::string model() const { return {}; }
+  /// Whether words are in lower case, with a token before those that were in capitals.
+  virtual bool marks_case() const { return false; }
   /// A hash of everything that determines how text becomes ids.
   std::uint64_t fingerprint() const;
   /// Writes a UTF-8 JSON file, NAME.json, and beside it NAME.model if there is a model. NAME.json

@@ -46,16 +46,20 @@ TokenizerKind subwords(const SubwordKind& kind, const char* help, double largest
       .help = help,
       .subwords = true,
       .has_model = true,
+      .can_mark_case = true,
       .smallest_size = SentencePiece::smallest_size,
       .largest_size = SentencePiece::largest_size,
       .largest_strength = largest_strength,
       .train =
           [&kind](const VocabularyOptions& options, const FeedLines& feed) {
-            return std::make_shared<SentencePiece>(kind, SentencePiece::train(kind, options, feed));
+            return std::make_shared<SentencePiece>(kind, SentencePiece::train(kind, options, feed),
+                                                   SentencePiece::newest_version,
+                                                   options.mark_case);
           },
       .open =
           [&kind](SavedTokenizer saved) {
-            return std::make_shared<SentencePiece>(kind, std::move(saved.model), saved.version);
+            return std::make_shared<SentencePiece>(kind, std::move(saved.model), saved.version,
+                                                   saved.mark_case);
           },
   };
 }

@@ -20,6 +20,7 @@ struct SavedTokenizer {
   int version = Tokenizer::newest_version;
   std::vector<std::string> tokens = {};  // by id, without the four marks; of kinds without a model
   std::string model = {};                // as Tokenizer::model() gave it; of kinds with one
+  bool mark_case = false;                // Tokenizer::marks_case()
 };
 
 /// A row of tokenizer_kinds().
@@ -32,6 +33,8 @@ struct TokenizerKind {
   bool by_blanks = false;
   // Whether its files hold Tokenizer::model() and not a list of tokens.
   bool has_model = false;
+  // Whether `train` takes VocabularyOptions::mark_case.
+  bool can_mark_case = false;
   // What `train` accepts as VocabularyOptions::vocab_size besides 0.
   Index smallest_size = first_free_id;
   Index largest_size = std::numeric_limits<Index>::max();

@@ -40,6 +40,8 @@ bool is_space(char32_t code);
 
 /// The simple lower case of one code point, or the code point itself if it has none.
 char32_t to_lower(char32_t code);
+/// The simple upper case, likewise.
+char32_t to_upper(char32_t code);
 
 /// Whether a grapheme cluster (UAX #29) ends between two neighbours. Set `state` to 0 at the start
 /// of a cluster and pass it unchanged to each next call within the cluster.

@@ -22,8 +22,9 @@ template <class Value>
 using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
 struct VocabularyOptions {
-  Index min_count = 1;   // rarer tokens are left out
-  Index vocab_size = 0;  // the most entries, the four marks included; 0: no limit
+  Index min_count = 1;     // rarer tokens are left out
+  Index vocab_size = 0;    // the most entries, the four marks included; 0: no limit
+  bool mark_case = false;  // subwords: words in lower case, with a token before those in capitals
 };
 
 /// Tokens and their ids. Ids 0 to 3 are the marks <pad> <s> </s> <unk> (special_ids.h).

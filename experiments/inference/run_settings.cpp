@@ -65,8 +65,19 @@ std::string sampling_kinds() {
   return fmt::format("{}", fmt::join(names, " or "));
 }
 
+/// The kinds of tokenizers that can mark case: "unigram or bpe".
+std::string case_marking_kinds() {
+  std::vector<std::string> names;
+  for (const TokenizerKind& kind : tokenizer_kinds().rows())
+    if (kind.can_mark_case) names.push_back(kind.name);
+  return fmt::format("{}", fmt::join(names, " or "));
+}
+
 void check_tokenizer(const DataSettings& d, bool pairs) {
   if (has_subwords(d.tokenizer) && d.vocab_size != 0) check_size(d);
+  if (d.letter_case == "mark" && !tokenizer_kinds().at(d.tokenizer).can_mark_case)
+    fail("data.case = mark needs data.tokenizer = {}; got {}, which keeps the case",
+         case_marking_kinds(), d.tokenizer);
   const double strongest = tokenizer_kinds().at(d.tokenizer).largest_strength;
   if (d.subword_sampling > 0 && strongest <= 0)
     fail("data.subword_sampling needs data.tokenizer = {}; got {}, which cuts a text in one way",
@@ -178,6 +189,10 @@ void DataSettings::list(Fields& f, const Task& task, const ModelFamily& family,
   f("subword_sampling", subword_sampling, between(0.0, 1.0),
     "cuts each line anew in each epoch; 0: off; unigram: alpha, where smaller values vary more; "
     "bpe: dropout of merges");
+  f("case", letter_case, one_of({"keep", "mark"}),
+    "subwords: keep capitals, or mark: words in lower case, with a token before those that had a "
+    "capital at their head or capitals alone")
+      .absent("keep");
   f("batch_tokens", batch_tokens, between(Index{1}, large),
     "number of tokens of source and target in a batch");
   f("max_length", max_length, between(Index{0}, large),

@@ -22,6 +22,7 @@ struct DataSettings {
   Index vocab_size = 0;
   bool joint_vocabulary = true;
   double subword_sampling = 0;
+  std::string letter_case = "keep";
   Index batch_tokens = 2048;
   Index max_length = 512;
   std::string long_pairs = "drop";

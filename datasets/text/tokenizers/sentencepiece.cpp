@@ -8,6 +8,7 @@
 #include <sentencepiece_trainer.h>
 
 #include "datasets/text/special_ids.h"
+#include "datasets/text/tokenizers/internal/letter_case.h"
 #include "datasets/text/tokenizers/internal/training_text.h"
 #include "datasets/text/utf8.h"
 #include "framework/error.h"
@@ -38,35 +39,44 @@ class Parts final : public sentencepiece::SentenceIterator {
 // Calls segment(word) for each word, which begins with U+2581 for the space before it. Calls
 // literal(bytes) for the characters that become bytes.
 template <class Segment, class Literal>
-void split(std::string_view text, Segment&& segment, Literal&& literal) {
-  std::string word;
-  bool line_begins = true;
-  const auto flush = [&] {
-    if (!word.empty()) {
-      segment(std::string_view(word));
-      word.clear();
-    }
-  };
-  utf8::for_each(text, [&](char32_t code, std::string_view bytes) {
+class Splitter {
+ public:
+  Splitter(Segment segment, Literal literal) : segment_(segment), literal_(literal) {}
+
+  void take(char32_t code, std::string_view bytes, bool is_literal) {
     if (code == '\n') {
       flush();
-      literal(bytes);
-      line_begins = true;
+      literal_(bytes);
+      line_begins_ = true;
       return;
     }
-    if (std::exchange(line_begins, false)) word = space;
+    if (std::exchange(line_begins_, false)) word_ = space;
     if (code == ' ') {
       flush();
-      word = space;
-    } else if (code == space_code) {
+      word_ = space;
+    } else if (is_literal) {
       flush();
-      literal(bytes);
+      literal_(bytes);
     } else {
-      word += bytes;
+      word_ += bytes;
     }
-  });
-  flush();
-}
+  }
+  // Ends the word, unless that is a space alone, which belongs to what follows.
+  void flush_before_mark() {
+    if (word_ != space) flush();
+  }
+  void flush() {
+    if (word_.empty()) return;
+    segment_(std::string_view(word_));
+    word_.clear();
+  }
+
+ private:
+  Segment segment_;
+  Literal literal_;
+  std::string word_;
+  bool line_begins_ = true;
+};
 
 void append_bytes(std::string_view text, std::vector<Id>& ids) {
   for (const char c : text)
@@ -150,8 +160,9 @@ std::unordered_map<std::string, std::string> trainer_settings(const SubwordKind&
 
 }  // namespace
 
-SentencePiece::SentencePiece(const SubwordKind& kind, std::string model, int version)
-    : Tokenizer(version), kind_(kind), model_(std::move(model)) {
+SentencePiece::SentencePiece(const SubwordKind& kind, std::string model, int version,
+                             bool mark_case)
+    : Tokenizer(version), kind_(kind), model_(std::move(model)), mark_case_(mark_case) {
   sentencepiece::SentencePieceProcessor processor;
   if (!processor.LoadFromSerializedProto(model_).ok())
     fail("its model is not one of SentencePiece");
@@ -164,6 +175,9 @@ SentencePiece::SentencePiece(const SubwordKind& kind, std::string model, int ver
     valid = is_valid_piece(processor, id);
     if (id >= first_piece_id) pieces.push_back({piece, processor.GetScore(id)});
   }
+  if (mark_case_)
+    for (const std::string_view mark : {capital_mark, all_capitals_mark})
+      names.emplace_back(mark);
   vocabulary_ = Vocabulary(names);
   if (!valid || vocabulary_.id(space) == unk_id)
     fail(
@@ -180,11 +194,14 @@ std::string SentencePiece::train(const SubwordKind& kind, const VocabularyOption
         "pieces; got {}",
         smallest_size, largest_size, first_free_id, asked);
   TrainingText text;
-  feed([&](std::string_view line) { text.take(line); });
+  feed([&](std::string_view line) {
+    options.mark_case ? text.take(lower_case_words(line)) : text.take(line);
+  });
   check(!text.parts().empty(), kind.name,
         "expected a text to learn pieces from; got none, or blanks alone");
   const Index words = text.distinct_words();
-  const Index wanted = asked > 0 ? asked : default_size;
+  constexpr Index case_marks = 2;
+  const Index wanted = (asked > 0 ? asked : default_size) - (options.mark_case ? case_marks : 0);
   const Index alphabet = text.choose_alphabet((wanted - first_piece_id) / 2) + 1;  // and U+2581
   const Index size = vocabulary_size(kind, asked, wanted, alphabet, words);
   Parts parts(text.parts());
@@ -197,22 +214,42 @@ std::string SentencePiece::train(const SubwordKind& kind, const VocabularyOption
   return model;
 }
 
-std::vector<Id> SentencePiece::known(std::string_view text) const {
+template <class Segment>
+std::vector<Id> SentencePiece::cut(std::string_view text, Segment&& segment) const {
   std::vector<Id> ids;
   ids.reserve(text.size() / 2);
-  split(
-      text, [&](std::string_view word) { segmentation_->best(word, ids); },
-      [&](std::string_view bytes) { append_bytes(bytes, ids); });
+  Splitter splitter([&](std::string_view word) { segment(word, ids); },
+                    [&](std::string_view bytes) { append_bytes(bytes, ids); });
+  const auto take = [&](char32_t code, std::string_view bytes) {
+    splitter.take(code, bytes, code == space_code || (mark_case_ && is_case_mark(code)));
+  };
+  if (!mark_case_) {
+    utf8::for_each(text, take);
+    splitter.flush();
+    return ids;
+  }
+  const auto all_capitals_id = static_cast<Id>(size() - 1);
+  for (const CasedPart& part : cased_parts(text)) {
+    if (part.written != WordCase::as_is) {
+      splitter.flush_before_mark();
+      ids.push_back(part.written == WordCase::capital ? all_capitals_id - 1 : all_capitals_id);
+    }
+    utf8::for_each(part.text, take);
+  }
+  splitter.flush();
   return ids;
+}
+
+std::vector<Id> SentencePiece::known(std::string_view text) const {
+  return cut(text,
+             [&](std::string_view word, std::vector<Id>& ids) { segmentation_->best(word, ids); });
 }
 
 std::vector<Id> SentencePiece::sample(std::string_view text, double strength,
                                       Random& random) const {
-  std::vector<Id> ids;
-  split(
-      text, [&](std::string_view word) { segmentation_->sample(word, strength, random, ids); },
-      [&](std::string_view bytes) { append_bytes(bytes, ids); });
-  return ids;
+  return cut(text, [&](std::string_view word, std::vector<Id>& ids) {
+    segmentation_->sample(word, strength, random, ids);
+  });
 }
 
 std::vector<std::string> SentencePiece::tokens(std::string_view text) const {
@@ -224,24 +261,35 @@ std::vector<std::string> SentencePiece::tokens(std::string_view text) const {
 
 std::string SentencePiece::join(std::span<const std::string> pieces) const {
   std::string text;
+  std::string part;  // since the last mark
+  WordCase written = WordCase::as_is;
   bool line_begins = true;
+  const auto end_part = [&] {
+    text += restore_case(written, well_formed(std::exchange(part, {})));
+  };
   for (std::string_view piece : pieces) {
+    if (mark_case_ && (piece == capital_mark || piece == all_capitals_mark)) {
+      end_part();
+      written = piece == capital_mark ? WordCase::capital : WordCase::all_capitals;
+      continue;
+    }
     if (const int byte = byte_of(piece); byte >= 0) {
       if (byte == 0)
-        text += replacement;  // a text must not hold NUL
+        part += replacement;  // a text must not hold NUL
       else
-        text += static_cast<char>(byte);
+        part += static_cast<char>(byte);
       line_begins = byte == '\n';
       continue;
     }
     if (piece.starts_with(space)) {
       piece.remove_prefix(space.size());
-      if (!line_begins) text += ' ';
+      if (!line_begins) part += ' ';
     }
-    text += piece;
+    part += piece;
     line_begins = false;
   }
-  return well_formed(text);
+  end_part();
+  return text;
 }
 
 }  // namespace heed

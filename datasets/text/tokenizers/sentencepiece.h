@@ -26,17 +26,22 @@ inline constexpr SubwordKind bpe_subwords{"bpe", 1, merge_segmentation};
 ///   and U+2581 itself.
 /// - Nothing is unknown, and decode(encode(text)) == text for all text without NUL.
 /// - Bytes that are not UTF-8 decode to U+FFFD.
+/// - Where case is marked, words of capitals and words with one are in lower case, and '⇪' or '⇧'
+///   stands before them, before the space too. These two are the last ids of the vocabulary, are
+///   no part of the model, and are never part of a piece. In a text they become bytes.
 class SentencePiece final : public Tokenizer {
  public:
   /// `model` holds the bytes of a model file, as train() returns them. Throws Error when they are
   /// not such a model.
-  SentencePiece(const SubwordKind& kind, std::string model, int version = newest_version);
+  SentencePiece(const SubwordKind& kind, std::string model, int version = newest_version,
+                bool mark_case = false);
   /// Trains a model and returns the bytes of its file. The same text gives the same bytes on every
   /// machine.
   ///
   /// options.vocab_size is the number of ids: from smallest_size to largest_size, or 0 for 8000 or
   /// about half the number of distinct words, whichever is less. A text with too few distinct words
-  /// gets fewer ids. options.min_count is not used.
+  /// gets fewer ids. options.min_count is not used. With options.mark_case, the model is of the
+  /// text in lower case, and two ids fewer.
   ///
   /// Throws Error when
   /// - vocab_size is out of range;
@@ -52,12 +57,16 @@ class SentencePiece final : public Tokenizer {
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   std::vector<Id> sample(std::string_view text, double strength, Random& random) const override;
   std::string model() const override { return model_; }
+  bool marks_case() const override { return mark_case_; }
 
  private:
   std::vector<Id> known(std::string_view text) const override;
+  template <class Segment>
+  std::vector<Id> cut(std::string_view text, Segment&& segment) const;
 
   SubwordKind kind_;
   std::string model_;
+  bool mark_case_;
   Vocabulary vocabulary_;
   std::unique_ptr<Segmentation> segmentation_;
 };
