@@ -52,6 +52,10 @@ const SubwordRow subword_rows[]{
      {"data.tokenizer=bpe", "data.vocab_size=9000"},
      {"tokenizer.json", "tokenizer.model"},
      "; the text has too few words for data.vocab_size = 9000"},
+    {"marked",
+     {"data.tokenizer=bpe", "data.case=mark", "data.subword_sampling=0.1"},
+     {"tokenizer.json", "tokenizer.model"},
+     " in the vocabulary (bpe)\n"},
     {"separate",
      {"data.tokenizer=unigram", "data.joint_vocabulary=false", "data.subword_sampling=0.2"},
      {"tokenizer.source.json", "tokenizer.source.model", "tokenizer.target.json",
@@ -148,6 +152,9 @@ TEST(Subwords, RefusesWhatHasNoMeaning) {
        "data.subword_sampling needs data.tokenizer = unigram or bpe; got words, which cuts a text "
        "in "
        "one way"},
+      {{"data.case=mark"},
+       "data.case = mark needs data.tokenizer = unigram or bpe; got words, which keeps the case"},
+      {{"data.tokenizer=bpe", "data.case=lower"}, "data.case: expected one of keep, mark; got 'lower'"},
       {{"data.tokenizer=bpe", "data.subword_sampling=0.95"},
        "data.subword_sampling: expected a number from 0 to 0.9; got 0.95"},
       {{"data.tokenizer=bpe", "data.vocab_size=100"},
