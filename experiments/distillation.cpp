@@ -354,7 +354,7 @@ std::map<std::string, std::string> Distillation::identity(const PairSource& line
       {"(lines)", lines.name()},
       {"teacher", hex(hash_of(read_file(teacher_.checkpoint, ~std::uint64_t{0}), ""))},
       {"lines to translate", fingerprint(&lines)},
-      {"most lines", fmt::format("{}", options_.lines)},
+      {"lines", fmt::format("{}", options_.lines)},
       {"pairs", reads_pairs() ? fingerprint(data.pairs.get()) : "none"},
       {"validation", fingerprint(data.valid.get())},
       {"back", options_.back ? "true" : "false"}};

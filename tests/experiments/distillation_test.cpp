@@ -318,7 +318,7 @@ TEST_F(Distilling, SaysWhatIsWrong) {
   const Row rows[] = {
       {{}, "lm", "lm: its task is lm; a teacher is a model from text to text"},
       {fewer, "teacher",
-       "student: holds pairs of another distillation (most lines is 10, and was 0); give what it "
+       "student: holds pairs of another distillation (lines is 10, and was 0); give what it "
        "began with, or another folder"},
       {back, "teacher", "sources: missing; back-translation needs a file of lines"},
       {back_alone, "teacher",
