@@ -96,6 +96,7 @@
 #include "experiments/text_objective.h"
 #include "experiments/trained_run.h"
 #include "experiments/training.h"
+#include "experiments/training_advice.h"
 #include "experiments/tune_decode.h"
 #include "experiments/verify_resume.h"
 #include "framework/build_info.h"

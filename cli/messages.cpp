@@ -58,6 +58,9 @@ std::string in_option_words(std::string text) {
       text.replace(at, key.size(), "--" + field.option());
     }
   }
+  constexpr std::string_view tune = "or tune ";
+  if (const auto at = text.find(tune); at != std::string::npos)
+    text.replace(at, tune.size(), "or --tune ");
   return text;
 }
 

@@ -1,5 +1,8 @@
 #include "experiments/text_objective.h"
 
+#include <cmath>
+#include <map>
+
 namespace heed {
 
 namespace {
@@ -127,6 +130,24 @@ std::optional<Evaluation> TextObjective::evaluate() {
   return Evaluation{.loss = total_loss(loss_, valid_, options_.should_stop).per_token(),
                     .score = 0,
                     .metrics = {}};
+}
+
+std::optional<double> TextObjective::baseline() const {
+  std::map<Id, Index> counts;
+  Index all = 0;
+  for (const Batch& batch : valid_)
+    for (const Id id : batch.gold.span()) {
+      if (batch.ignored == id) continue;
+      ++counts[id];
+      ++all;
+    }
+  if (all == 0) return std::nullopt;
+  double entropy = static_cast<double>(counts.size() - 1) / (2 * static_cast<double>(all));
+  for (const auto& [id, count] : counts) {
+    const double part = static_cast<double>(count) / static_cast<double>(all);
+    entropy -= part * std::log(part);
+  }
+  return entropy;
 }
 
 }  // namespace heed

@@ -70,6 +70,10 @@ class TextObjective final : public Objective {
   /// The mean cross entropy of a gold id of the validation data. Throws Interrupted.
   std::optional<Evaluation> evaluate() override;
   bool evaluates() const override { return !valid_.empty(); }
+  /// The entropy of the gold ids of the validation data; nothing without them. With the correction
+  /// for a finite sample of Miller (1955): -sum_i p_i log p_i + (k - 1) / 2n nats, for k ids with
+  /// frequencies p_i among n. Few data have each id less often than it will be met.
+  std::optional<double> baseline() const override;
   double epochs() const override { return train_.epochs(); }
   std::vector<std::int64_t> position() const override { return train_.position(); }
   void seek(std::span<const std::int64_t> position) override { train_.seek(position); }

@@ -16,6 +16,7 @@
 #include "experiments/report/text.h"
 #include "experiments/setting_warnings.h"
 #include "experiments/task_works.h"
+#include "experiments/training_advice.h"
 #include "framework/files.h"
 #include "framework/memory.h"
 #include "framework/run_folder.h"
@@ -57,6 +58,7 @@ TrainerOptions trainer_options(const Settings& s, const Limits& limits, const Co
   o.folder = folder;
   o.text = corpus.fingerprints;
   o.text["config"] = to_toml(s.fields());
+  o.explain = [&s](const TrainingWarning& warning) { return training_advice(warning, s); };
   o.accept = [&s, &corpus, folder](const auto& text) { check_same_run(text, s, corpus, folder); };
   return o;
 }

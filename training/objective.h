@@ -66,6 +66,9 @@ class Objective {
   virtual std::optional<Evaluation> evaluate() = 0;
   /// Whether evaluate() gives anything.
   virtual bool evaluates() const { return true; }
+  /// The mean loss, by the weight, of the best prediction that reads no input. Nothing where that
+  /// is not known.
+  virtual std::optional<double> baseline() const { return std::nullopt; }
   /// Passes over the data so far; 0 where they have no end.
   virtual double epochs() const = 0;
   /// Where the next draw begins. seek() takes what position() gave, in another process too. Throws

@@ -11,6 +11,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "training/objective.h"
+#include "training/watch.h"
 
 namespace heed {
 
@@ -56,6 +57,8 @@ struct TrainerOptions {
   /// Is called with the text of a checkpoint before resume() takes it up. It throws Error, naming a
   /// file, where the checkpoint belongs to other data.
   std::function<void(const std::map<std::string, std::string>& text)> accept = {};
+  /// Makes the line of a warning about how the training goes; not given: to_text().
+  std::function<std::string(const TrainingWarning&)> explain = {};
 };
 
 struct StepReport {

@@ -32,6 +32,13 @@ EndedBy Trainer::Loop::ended_by() const {
   return patience_is_over() ? EndedBy::patience : EndedBy::nothing;
 }
 
+WatchLimits Trainer::Loop::watch_limits() const {
+  return {.clip = options.clip,
+          .warmup = options.schedule.warmup,
+          .lr = optimizer.lr(),
+          .baseline = baseline};
+}
+
 void Trainer::Loop::claim() {
   if (!folder || lock) return;
   folder->create();
@@ -51,6 +58,7 @@ void Trainer::Loop::open(Objective& objective) {
   else
     position = objective.position();
   epochs_read = objective.epochs();
+  baseline = objective.baseline();
   started = true;
   if (folder) open_folder();
   // for a row that is still to be written
@@ -199,11 +207,19 @@ void Trainer::Loop::evaluate(Objective& objective, const Observers& observers) {
   }
   state.evaluated_step = state.step;
   saved = false;
+  const std::optional<TrainingWarning> warning = watch(state.watched,
+                                                       {.step = state.step,
+                                                        .loss = found.loss,
+                                                        .best = state.best_loss,
+                                                        .best_step = state.best_step,
+                                                        .lr = lr},
+                                                       watch_limits());
   if (!std::isfinite(found.loss))
     warn(observers,
          fmt::format("step {}: the validation loss is {}; the best checkpoint stays as it is",
                      state.step, found.loss));
   if (observers.on_evaluation) observers.on_evaluation(report);
+  if (warning) warn(observers, text_of(*warning));
 }
 
 /// Evaluates the means of the newest 2, 3, ... weights. Nothing changes before all are known: an

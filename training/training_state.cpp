@@ -78,7 +78,9 @@ void check_counts(const TrainingState& s) {
       s.row.skipped,
       s.watched.block_steps,
       s.watched.high_blocks,
-      s.watched.clipped,
+      s.watched.window_steps,
+      s.watched.clip_steps,
+      s.watched.stale,
   };
   for (const std::int64_t count : counts) {
     if (count < 0) fail("the checkpoint counts to {}; it was not written by training", count);

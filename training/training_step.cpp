@@ -51,12 +51,19 @@ void Trainer::Loop::train_step(Objective& objective, const Observers& observers)
   speed_seconds += seconds_since(step_start);
 
   // Observers come last, when the step is whole: they may throw.
-  std::string warning;
+  std::vector<TrainingWarning> warnings;
   if (values.finite())
-    warning = watch(state.watched, values.step, values.loss, values.gradient_norm, options.clip,
-                    options.schedule.warmup);
+    warnings = watch(state.watched,
+                     {.step = values.step,
+                      .loss = values.loss,
+                      .nats = values.nats,
+                      .weight = values.weight,
+                      .norm = values.gradient_norm,
+                      .epochs = epochs_read},
+                     watch_limits());
   report(values.gradient_norm, observers);
-  warn(observers, warning);
+  for (const TrainingWarning& warning : warnings)
+    warn(observers, text_of(warning));
 }
 
 StepValues Trainer::Loop::draw_all(Objective& objective) {

@@ -510,9 +510,10 @@ TEST(OnNan, ADivergingRunIsWarnedOfOnceAcrossAResume) {
     if (cut > 0) warnings = run_to(cut);
     for (std::string& text : run_to(-1))
       warnings.push_back(std::move(text));
-    EXPECT_EQ(warnings, (std::vector<std::string>{"the loss rose from 2 (step 1) to 40 (step 160): "
-                                                  "training diverges; lower the learning "
-                                                  "rate or raise the warm-up"}))
+    EXPECT_EQ(warnings, (std::vector<std::string>{
+                            "the loss rose from 2 (step 1) to 40 (step 160): "
+                            "training diverges; lower the learning rate, such as to 0.33, "
+                            "or raise the warm-up"}))
         << cut;
   }
 }

@@ -1,7 +1,8 @@
-// What watch() warns of: divergence, and clipping at every step.
+// What watch() warns of, on numbers made by hand.
 
 #include "training/watch.h"
 
+#include <cmath>
 #include <functional>
 
 #include <gtest/gtest.h>
@@ -11,25 +12,85 @@
 namespace heed {
 namespace {
 
+using Kind = TrainingWarning::Kind;
 using Curve = std::function<double(Index step)>;
 
 struct Said {
   Index step;
   std::string text;
+  Kind kind = Kind::diverges;
 };
-std::vector<Said> said(Index steps, const Curve& loss, const Curve& norm, double clip = 1,
-                       Index warmup = 100) {
+
+/// A training by its numbers. A step has 120 gold ids.
+struct Course {
+  Index steps = 600;
+  Curve loss = [](Index step) { return 1 + 8.0 / static_cast<double>(step); };
+  Curve norm = [](Index) { return 0.5; };
+  WatchLimits limits = {.clip = 1, .warmup = 100, .lr = 0.005};
+  Index epoch = 0;  // steps; 0: no end
+  Index eval_every = 0;
+  Curve valid = {};
+  Curve factor = [](Index) { return 1; };  // of the learning rate
+};
+
+/// Writes the state to numbers and reads it back, as a checkpoint does.
+void save_and_load(Watched& watched) {
+  std::vector<double> kept;
+  Watched::visit(watched, [&](const char*, auto& x) { kept.push_back(static_cast<double>(x)); });
+  watched = {};
+  std::size_t i = 0;
+  Watched::visit(watched, [&](const char*, auto& x) {
+    x = static_cast<std::decay_t<decltype(x)>>(kept[i++]);
+  });
+}
+
+/// `cut`: the step after which the training is resumed.
+std::vector<Said> said(const Course& c, Index cut = 0) {
   Watched watched;
   std::vector<Said> all;
-  for (Index step = 1; step <= steps; ++step)
-    if (std::string text = watch(watched, step, loss(step), norm(step), clip, warmup);
-        !text.empty())
-      all.push_back({step, text});
+  double best = Watched::infinity;
+  Index best_step = 0;
+  for (Index step = 1; step <= c.steps; ++step) {
+    const double loss = c.loss(step);
+    const double epochs =
+        c.epoch > 0 ? static_cast<double>(step) / static_cast<double>(c.epoch) : 0;
+    for (const TrainingWarning& warning : watch(watched,
+                                                {.step = step,
+                                                .loss = loss,
+                                                .nats = 120 * loss,
+                                                .weight = 120,
+                                                .norm = c.norm(step),
+                                                .epochs = epochs},
+                                                c.limits))
+      all.push_back({step, to_text(warning), warning.kind});
+    if (step == cut) save_and_load(watched);
+    if (c.eval_every == 0 || step % c.eval_every != 0) continue;
+    const double valid = c.valid(step);
+    if (valid < best) {
+      best = valid;
+      best_step = step;
+    }
+    const auto warning = watch(watched,
+                               WatchedValidation{.step = step,
+                                                 .loss = valid,
+                                                 .best = best,
+                                                 .best_step = best_step,
+                                                 .lr = c.limits.lr * c.factor(step)},
+                               c.limits);
+    if (warning) all.push_back({step, to_text(*warning), warning->kind});
+  }
   return all;
 }
 
-const Curve falling = [](Index step) { return 1 + 8.0 / static_cast<double>(step); };
-const Curve small = [](Index) { return 0.5; };
+void expect_said(const std::vector<Said>& all, Kind kind, const std::vector<Index>& steps,
+                 const std::string& name) {
+  std::vector<Index> found;
+  for (const Said& one : all) {
+    EXPECT_EQ(one.kind, kind) << name << ": " << one.text;
+    found.push_back(one.step);
+  }
+  EXPECT_EQ(found, steps) << name;
+}
 
 TEST(Watch, Divergence) {
   Random random(3);
@@ -38,7 +99,7 @@ TEST(Watch, Divergence) {
     Curve loss;
     Index first;  // step at which it is said; 0: never
   } rows[] = {
-      {"falling", falling, 0},
+      {"falling", Course().loss, 0},
       {"noise of half its size",
        [&](Index step) { return step == 1 ? 3 : 2 + random.uniform(-1, 1); }, 0},
       {"twice, but not one above", [](Index step) { return step <= 100 ? 0.3 : 0.9; }, 0},
@@ -52,71 +113,229 @@ TEST(Watch, Divergence) {
       {"nothing learnt", [](Index) { return 7.5; }, 0},
   };
   for (const auto& row : rows) {
-    const std::vector<Said> all = said(600, row.loss, small);
+    const std::vector<Said> all = said({.loss = row.loss});
     ASSERT_EQ(all.size(), row.first > 0 ? 1u : 0u) << row.name;
     if (row.first > 0) {
       EXPECT_EQ(all[0].step, row.first) << row.name << ": " << all[0].text;
     }
   }
-  EXPECT_EQ(said(200, rows[5].loss, small)[0].text,
+  EXPECT_EQ(said({.steps = 200, .loss = rows[5].loss})[0].text,
             "the loss rose from 2 (step 1) to 4.1 (step 160): training diverges; lower the "
-            "learning rate or raise the warm-up");
+            "learning rate, such as to 0.0017, or raise the warm-up");
 }
 
 TEST(Watch, Clipping) {
+  const auto always = [](Index) { return 8.5; };
   const struct {
     const char* name;
     Curve norm;
     double clip;
     Index warmup;
-    Index steps;
-    Index first;
+    std::vector<Index> steps;
   } rows[] = {
-      {"always", [](Index) { return 8.5; }, 1, 100, 2000, 600},
-      {"always, no warm-up", [](Index) { return 8.5; }, 1, 0, 2000, 500},
-      {"at the limit", [](Index) { return 1.0; }, 1, 0, 2000, 0},
-      {"no limit", [](Index) { return 8.5; }, 0, 0, 2000, 0},
-      {"one in 400 is not", [](Index step) { return step % 400 == 0 ? 0.5 : 8; }, 1, 0, 4000, 0},
-      {"from step 300 on", [](Index step) { return step <= 300 ? 0.5 : 8; }, 1, 0, 4000, 800},
-      {"from step 2000 on", [](Index step) { return step <= 2000 ? 0.5 : 8; }, 1, 0, 5000, 3999},
-      {"in the warm-up alone", [](Index step) { return step <= 900 ? 8 : 0.5; }, 1, 900, 4000, 0},
+      {"always", always, 1, 100, {200}},
+      {"always, no warm-up", always, 1, 0, {100}},
+      {"at the limit", [](Index) { return 1.0; }, 1, 0, {}},
+      {"no limit", always, 0, 0, {}},
+      {"a little above", [](Index) { return 2.9; }, 1, 0, {}},
+      {"five in a hundred are not",
+       [](Index step) { return step % 20 == 0 ? 0.5 : 8; },
+       1,
+       0,
+       {100}},
+      {"six are not", [](Index step) { return step % 16 == 0 ? 0.5 : 8; }, 1, 0, {}},
+      {"half of them far above", [](Index step) { return step % 2 == 0 ? 2 : 8; }, 1, 0, {}},
+      {"more than half", [](Index step) { return step % 3 == 0 ? 2 : 8; }, 1, 0, {100}},
+      {"from step 300 on", [](Index step) { return step <= 300 ? 0.5 : 8; }, 1, 0, {400}},
+      {"in the warm-up alone", [](Index step) { return step <= 900 ? 8 : 0.5; }, 1, 900, {}},
+      {"again after it stopped",
+       [](Index step) { return step > 300 && step <= 400 ? 0.5 : 8; },
+       1,
+       0,
+       {100, 500}},
+      {"on and off", [](Index step) { return step > 300 && step <= 345 ? 0.5 : 8; }, 1, 0, {100}},
   };
-  for (const auto& row : rows) {
-    const std::vector<Said> all = said(row.steps, falling, row.norm, row.clip, row.warmup);
-    ASSERT_EQ(all.size(), row.first > 0 ? 1u : 0u) << row.name;
-    if (row.first > 0) {
-      EXPECT_EQ(all[0].step, row.first) << row.name;
-    }
-  }
-  EXPECT_EQ(said(700, falling, rows[0].norm)[0].text,
-            "the gradient's norm was above the limit of 1 in each of the last 500 steps (mean "
-            "8.5), so the learning rate is in effect smaller than it says; raise the limit or "
-            "lower the learning rate");
+  for (const auto& row : rows)
+    expect_said(said({.steps = 2000,
+                      .norm = row.norm,
+                      .limits = {.clip = row.clip, .warmup = row.warmup, .lr = 0.005}}),
+                Kind::always_clipped, row.steps, row.name);
+  EXPECT_EQ(said({.norm = always})[0].text,
+            "100 of the last 100 gradients were clipped (step 200): their norm is typically 8.5, "
+            "the limit 1; lower the learning rate, such as to 0.0017, or raise the limit to 17");
+}
+
+TEST(Watch, LearnsNothing) {
+  const auto at = [](double loss) { return [loss](Index) { return loss; }; };
+  const struct {
+    const char* name;
+    Curve loss;
+    Index warmup;
+    Index epoch;
+    std::optional<double> baseline;
+    std::vector<Index> steps;
+  } rows[] = {
+      {"as by frequency", at(6.61), 50, 0, 6.7, {200}},
+      {"after the warm-up, twice", at(6.61), 400, 0, 6.7, {800}},
+      {"after an epoch", at(6.61), 0, 60, 6.7, {100}},
+      {"an epoch within the warm-up", at(6.61), 150, 60, 6.7, {200}},
+      {"an epoch that is long", at(6.61), 150, 5000, 6.7, {300}},
+      {"just learnt", at(0.949 * 6.7), 50, 0, 6.7, {}},
+      {"just not", at(0.951 * 6.7), 50, 0, 6.7, {200}},
+      {"learnt late", [](Index step) { return step <= 150 ? 6.7 : 5; }, 50, 0, 6.7, {}},
+      {"lost again", [](Index step) { return step <= 500 ? 5 : 6.7; }, 50, 0, 6.7, {600}},
+      {"lost, learnt and lost",
+       [](Index step) { return step > 500 && step <= 700 ? 5 : 6.7; },
+       50,
+       0,
+       6.7,
+       {200, 800}},
+      {"about the mark",
+       [](Index step) { return step % 200 < 100 ? 6.7 : 6.1; },
+       50,
+       0,
+       6.7,
+       {300}},
+      {"unknown", at(6.61), 50, 0, {}, {}},
+      {"nothing to guess", at(0), 50, 0, 0, {}},
+  };
+  for (const auto& row : rows)
+    expect_said(said({.steps = 1000,
+                      .loss = row.loss,
+                      .limits = {.warmup = row.warmup, .lr = 0.005, .baseline = row.baseline},
+                      .epoch = row.epoch}),
+                Kind::learns_nothing, row.steps, row.name);
+  EXPECT_EQ(said({.loss = at(6.61), .limits = {.lr = 0.005, .baseline = 6.7}})[0].text,
+            "the model has learnt nothing of its inputs: the training loss of the last 100 steps, "
+            "6.61 (step 200), is that of guessing by frequency, 6.7; try another learning rate, "
+            "such as 0.0017, or larger batches");
+}
+
+TEST(Watch, DoesNotImprove) {
+  // The perplexity of a training that stays where it is, between 313 and 369.
+  const auto wobble = [](Index step) {
+    if (step <= 300) return step < 300 ? 7 : std::log(313.0);
+    return std::log(341 + 28 * std::sin(static_cast<double>(step)));
+  };
+  const auto n = [](Index step) { return static_cast<double>(step) / 100; };
+  const struct {
+    const char* name;
+    Curve train;
+    Curve valid;
+    Kind kind;
+    std::vector<Index> steps;
+  } rows[] = {
+      {"wobbles", [](Index) { return 5.8; }, wobble, Kind::does_not_improve, {1300}},
+      {"falls",
+       [](Index) { return 5.8; },
+       [&](Index s) { return 5 + 5 / n(s); },
+       Kind::does_not_improve,
+       {}},
+      {"falls by 0.1 % each",
+       [](Index) { return 5.8; },
+       [&](Index s) { return 5 * std::pow(0.999, n(s)); },
+       Kind::does_not_improve,
+       {}},
+      {"falls by 0.04 % each",
+       [](Index) { return 5.8; },
+       [&](Index s) { return 5 * std::pow(0.9996, n(s)); },
+       Kind::does_not_improve,
+       {1100, 2400}},
+      {"improves every tenth time",
+       [](Index) { return 5.8; },
+       [&](Index s) { return s % 1000 == 0 ? 5 - 0.05 * n(s) : 5.5; },
+       Kind::does_not_improve,
+       {}},
+      {"the same, once improved",
+       [](Index) { return 5.8; },
+       [&](Index s) { return s <= 2000 ? 5 : 4.0; },
+       Kind::does_not_improve,
+       {1100, 3100}},
+      {"nothing left to gain",
+       [](Index) { return 0.001; },
+       [](Index) { return 0.002; },
+       Kind::does_not_improve,
+       {}},
+      {"overfits",
+       [&](Index s) { return 5 - 0.05 * n(s); },
+       [&](Index s) { return s <= 500 ? 5 - 0.1 * n(s) : 4.5 + 0.01 * n(s); },
+       Kind::overfits,
+       {1500}},
+      {"worse, and training too",
+       [](Index) { return 5.0; },
+       [&](Index s) { return s <= 500 ? 5 - 0.1 * n(s) : 4.5 + 0.01 * n(s); },
+       Kind::does_not_improve,
+       {1500}},
+      {"training falls, validation stays",
+       [&](Index s) { return 5 - 0.05 * n(s); },
+       [&](Index) { return 4.5; },
+       Kind::does_not_improve,
+       {1100}},
+      {"not finite in between",
+       [](Index) { return 5.0; },
+       [&](Index s) { return s % 200 == 0 ? std::nan("") : 4.5; },
+       Kind::does_not_improve,
+       {2100}},
+      {"nine validations",
+       [](Index) { return 5.0; },
+       [](Index s) { return s % 1000 == 0 ? 1e9 / static_cast<double>(s) : 1e9; },
+       Kind::does_not_improve,
+       {}},
+  };
+  for (const auto& row : rows)
+    expect_said(said({.steps = 3500,
+                      .loss = row.train,
+                      .limits = {.lr = 0.005},
+                      .eval_every = 100,
+                      .valid = row.valid}),
+                row.kind, row.steps, row.name);
+}
+
+TEST(Watch, SaysWhatWasBestAndWhatToDo) {
+  Course course{.steps = 1200,
+                .loss = [](Index) { return 5.0; },
+                .limits = {.lr = 0.005},
+                .eval_every = 100,
+                .valid = [](Index step) { return step == 300 ? 5.746 : 5.75; }};
+  const std::string fact =
+      "the validation loss has not improved by 0.5 % in 10 validations: the best was 5.746 (step "
+      "300), the last 5.75 (step 1100); ";
+  EXPECT_EQ(said(course)[0].text,
+            fact + "lower the learning rate, such as to 0.0017; the best weights are kept");
+  course.factor = [](Index step) { return step < 1000 ? 1 : 0.4; };
+  EXPECT_EQ(said(course)[0].text,
+            fact + "end here, or train a larger model; the best weights are kept");
+  course.loss = [](Index step) { return step <= 100 ? 5 : 4.0; };
+  course.valid = [](Index step) { return step == 100 ? 5.5 : 5.75; };
+  EXPECT_EQ(said(course)[0].text,
+            "the model overfits: since step 100 the training loss fell from 5 to 4, and the "
+            "validation loss rose from 5.5 to 5.75, the mean of 10 validations; the best was 5.5 "
+            "(step 100); end here, where the best weights are kept, or use more dropout, a smaller "
+            "model or more data");
+}
+
+TEST(Watch, ALowerRateIsAThirdInTwoDigits) {
+  const struct {
+    double lr;
+    double lower;
+  } rows[] = {{0.005, 0.0017}, {0.003, 0.001}, {1, 0.33}, {30, 10}, {2e-4, 6.7e-5}, {0, 0}};
+  for (const auto& row : rows)
+    EXPECT_DOUBLE_EQ((TrainingWarning{.lr = row.lr}).lower_lr(), row.lower);
 }
 
 TEST(Watch, SaysTheSameFromWhatWasKept) {
-  const Curve loss = [](Index step) { return step <= 111 ? 2 : 9.0; };
-  const Curve norm = [](Index) { return 3.0; };
-  const std::vector<Said> whole = said(700, loss, norm);
-  ASSERT_EQ(whole.size(), 2u);
-  for (Index cut : {7, 119, 150, 180, 300, 599, 650}) {
-    Watched watched;
-    std::vector<Said> all;
-    for (Index step = 1; step <= 700; ++step) {
-      if (std::string text = watch(watched, step, loss(step), norm(step), 1, 100); !text.empty())
-        all.push_back({step, text});
-      if (step != cut) continue;
-      std::vector<double> kept;
-      Watched::visit(watched,
-                     [&](const char*, auto& x) { kept.push_back(static_cast<double>(x)); });
-      watched = {};
-      std::size_t i = 0;
-      Watched::visit(watched, [&](const char*, auto& x) {
-        x = static_cast<std::decay_t<decltype(x)>>(kept[i++]);
-      });
-    }
-    ASSERT_EQ(all.size(), 2u);
-    for (std::size_t i = 0; i < 2; ++i) {
+  const Course course{.steps = 1500,
+                      .loss = [](Index step) { return step <= 111 ? 2 : 9.0; },
+                      .norm = [](Index) { return 5.0; },
+                      .limits = {.clip = 1, .warmup = 100, .lr = 0.005, .baseline = 9},
+                      .eval_every = 100,
+                      .valid = [](Index) { return 9.0; }};
+  const std::vector<Said> whole = said(course);
+  ASSERT_EQ(whole.size(), 4u);
+  for (Index cut : {7, 119, 150, 180, 199, 200, 250, 300, 599, 1050, 1100, 1101}) {
+    const std::vector<Said> all = said(course, cut);
+    ASSERT_EQ(all.size(), whole.size()) << cut;
+    for (std::size_t i = 0; i < all.size(); ++i) {
       EXPECT_EQ(all[i].step, whole[i].step);
       EXPECT_EQ(all[i].text, whole[i].text);
     }

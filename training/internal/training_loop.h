@@ -14,6 +14,7 @@
 #include "training/metrics_log.h"
 #include "training/not_finite.h"
 #include "training/trainer.h"
+#include "training/watch.h"
 
 // What the Trainer is made of. training_loop.cpp opens a run and does what is due between steps,
 // training_step.cpp computes a step, training_checkpoints.cpp saves and restores.
@@ -73,6 +74,7 @@ struct Trainer::Loop {
   Clock::time_point start{};
   Index first_step = 0;
   double lr = 0;
+  std::optional<double> baseline;  // Objective::baseline()
   double last_row_loss = 0;
   // since the last row of metrics, for columns that only people read
   Index speed_tokens = 0;
@@ -99,6 +101,10 @@ struct Trainer::Loop {
 
   // A step
   double learning_rate(Index step);
+  WatchLimits watch_limits() const;
+  std::string text_of(const TrainingWarning& warning) const {
+    return options.explain ? options.explain(warning) : to_text(warning);
+  }
   void train_step(Objective& objective, const Observers& observers);
   StepValues draw_all(Objective& objective);
   void compute_gradients(StepValues& values, const Objective& objective);

@@ -1,0 +1,112 @@
+// What a run is told to do about a training that does not learn, and by what it is judged.
+
+#include "experiments/training_advice.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "datasets/text/special_ids.h"
+#include "experiments/text_objective.h"
+
+namespace heed {
+namespace {
+
+using Kind = TrainingWarning::Kind;
+
+TEST(TrainingAdvice, NamesTheSettingsAndTheirValues) {
+  Settings adam;
+  adam.set("model.dropout", "0.1");
+  adam.set("data.batch_tokens", "256");
+  Settings sgd = adam;
+  sgd.set("optim.name", "sgd");
+  Settings patient = adam;
+  patient.set("train.patience", "20");
+  const struct {
+    Settings settings;
+    TrainingWarning warning;
+    const char* advice;
+  } rows[] = {
+      {adam,
+       {.kind = Kind::diverges},
+       "lower to optim.lr = 0.001 (now 0.003), or raise optim.warmup "
+       "(now 200)"},
+      {adam,
+       {.kind = Kind::learns_nothing, .step_weight = 120.4},
+       "try optim.lr = 0.001 (now 0.003), a larger data.batch_tokens (now 256: 120 gold tokens a "
+       "step), or tune optim.lr in a new run"},
+      {adam,
+       {.kind = Kind::learns_nothing, .step_weight = 500},
+       "try optim.lr = 0.001 (now 0.003), or tune optim.lr in a new run"},
+      {adam,
+       {.kind = Kind::always_clipped, .norm = 6},
+       "lower to optim.lr = 0.001 (now 0.003), or raise optim.clip, such as to 12, so that it "
+       "bounds the rare steps alone"},
+      {sgd,
+       {.kind = Kind::always_clipped, .norm = 6},
+       "without clipping, optim.lr = 0.0005 (now 0.003) would change the weights as much: use "
+       "that, "
+       "or raise optim.clip, such as to 12, so that it bounds the rare steps alone"},
+      {adam,
+       {.kind = Kind::does_not_improve},
+       "lower to optim.lr = 0.001 (now 0.003), or let train.patience end it; the best weights are "
+       "kept"},
+      {patient,
+       {.kind = Kind::does_not_improve},
+       "lower to optim.lr = 0.001 (now 0.003); the best weights are kept"},
+      {adam,
+       {.kind = Kind::does_not_improve, .late = true},
+       "its learning rate has fallen already: end here, or let train.patience end it; the best "
+       "weights are kept"},
+      {adam,
+       {.kind = Kind::overfits},
+       "raise model.dropout (now 0.1), train a smaller model or on more data, or end here; the "
+       "best "
+       "weights are kept"},
+  };
+  for (const auto& row : rows) {
+    TrainingWarning warning = row.warning;
+    warning.fact = "what happened";
+    warning.lr = 0.003;
+    EXPECT_EQ(training_advice(warning, row.settings), std::string("what happened; ") + row.advice);
+  }
+}
+
+/// Nothing is drawn from it.
+struct NoBatches : BatchStream {
+  Batch next() override { return {}; }
+  std::vector<std::int64_t> position() const override { return {}; }
+  void seek(std::span<const std::int64_t>) override {}
+  std::string describe(std::span<const Index>) const override { return ""; }
+};
+
+TEST(TextObjective, BaselineIsTheEntropyOfTheGoldIds) {
+  const auto batch = [](const std::vector<Id>& gold) {
+    Batch made;
+    made.gold = Ids({std::ssize(gold)}, gold);
+    made.ignored = 9;
+    return made;
+  };
+  const struct {
+    std::vector<Batch> valid;
+    std::optional<double> entropy;
+  } rows[] = {
+      {{}, std::nullopt},
+      {{batch({9, 9})}, std::nullopt},
+      {{batch({3, 3})}, 0.0},
+      {{batch({3, 4}), batch({5, 9, 6})}, std::log(4.0) + 3.0 / 8},
+      {{batch({3, 3}), batch({3, 0, 9})},
+       0.75 * std::log(4 / 3.0) + 0.25 * std::log(4.0) + 1.0 / 8},
+  };
+  NoBatches none;
+  for (const auto& row : rows) {
+    const auto found = TextObjective({}, none, row.valid).baseline();
+    ASSERT_EQ(found.has_value(), row.entropy.has_value());
+    if (found) {
+      EXPECT_NEAR(*found, *row.entropy, 1e-12);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace heed
