@@ -98,6 +98,7 @@
 #include "experiments/training.h"
 #include "experiments/training_advice.h"
 #include "experiments/tune_decode.h"
+#include "experiments/tuning.h"
 #include "experiments/verify_resume.h"
 #include "framework/build_info.h"
 #include "framework/check_gradients.h"

@@ -16,6 +16,7 @@ struct Options {
   RequestedSettings requested;
   std::string out;
   std::string checkpoint;
+  std::string tune;
   int threads = 0;
   bool resume = false;
   bool list_settings = false;
@@ -35,6 +36,15 @@ void check_options(const Options& o) {
     fail("--checkpoint {}: says from where to go on; add --resume", o.checkpoint);
 }
 
+/// The request of --tune. A setting that is tuned is not given.
+std::optional<TuningRequest> tuning_of(const Options& o) {
+  if (o.tune.empty()) return {};
+  TuningRequest request = parse_tuning(o.tune);
+  if (gives(o.requested, request.key))
+    fail("--tune {}: {} is given too; leave out one of them", o.tune, request.key);
+  return request;
+}
+
 void train(const Options& o) {
   if (o.list_settings) return print_settings(o.requested);
   check_options(o);
@@ -44,7 +54,13 @@ void train(const Options& o) {
   if (!warning.empty()) std::cerr << "warning: " << warning << '\n';
   outlive_the_reader();
   set_threads(o.threads);
-  run_training(settings, o.out, {.resume = o.resume, .checkpoint = o.checkpoint});
+  run_training(settings, o.out,
+               {.resume = o.resume,
+                .checkpoint = o.checkpoint,
+                .tokenizers = {},
+                .preparing = {},
+                .tune = tuning_of(o),
+                .on_tuning = print_line});
 }
 
 constexpr const char* examples =
@@ -72,6 +88,7 @@ void add_train(CLI::App& app) {
   command->add_option(
       "--checkpoint", o->checkpoint,
       "with --resume: continue from last or one such as step-000400 (default: the newest)");
+  add_tune(command, o->tune)->excludes("--resume");
   command->add_flag("--help-settings", o->list_settings,
                     "list every setting of --model that --set and --config take");
   command->footer(examples);

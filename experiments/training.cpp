@@ -231,6 +231,12 @@ Training::Training(Settings s, const fs::path& where, TrainingOptions options)
       given_(std::move(options)),
       new_limits_(given_.resume && !same_limits(read_run_settings(folder), settings)) {
   make_data_absolute(settings);
+  if (given_.resume && given_.tune)
+    fail("{}: a run that is resumed goes on with what it has; it is not tuned", folder);
+  make();
+}
+
+void Training::make() {
   Random random(static_cast<std::uint64_t>(settings.train.seed));
   model = make_model(settings, corpus.tokenizers, random);
   frozen_ = freeze_chosen(settings, *model);
@@ -242,30 +248,48 @@ Training::Training(Settings s, const fs::path& where, TrainingOptions options)
   });
 }
 
-Cost Training::probe() {
-  const auto position = objective_->position();
+void Training::tune() {
+  TuningObservers observers;
+  observers.on_line = given_.on_tuning;
+  observers.on_progress = [this](const std::string& what, double done) {
+    given_.preparing.begin("tuning " + what);
+    given_.preparing.done(done);
+  };
+  observers.should_stop = given_.preparing.should_stop;
+  tuning_ = heed::tune(settings, corpus, *given_.tune, observers);
+  settings.set(tuning_->key, tuning_->value());
+  make();
+}
+
+Cost measure_cost(Objective& objective, Model& model, Index accumulate) {
+  const auto position = objective.position();
   memory::reset_peak();
   constexpr int warm_up = 1;
   constexpr int steps = 3;
   auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < warm_up + steps; ++i) {
     if (i == warm_up) begin = std::chrono::steady_clock::now();
-    const std::shared_ptr<const Draw> draw = objective_->draw();
+    const std::shared_ptr<const Draw> draw = objective.draw();
     Tape tape;
-    tape.backward(objective_->loss(*draw, static_cast<Real>(draw->weight)).optimised);
-    clear_gradients(*model);
+    tape.backward(objective.loss(*draw, static_cast<Real>(draw->weight)).optimised);
+    clear_gradients(model);
   }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  objective_->seek(position);
+  objective.seek(position);
   // The optimizer keeps two moments for each parameter.
-  const auto moments = static_cast<std::size_t>(2 * parameter_count(*model)) * sizeof(Real);
-  cost_ = Cost{.seconds_per_step = seconds / steps * static_cast<double>(settings.optim.accumulate),
-               .bytes = memory::statistics().peak + moments};
+  const auto moments = static_cast<std::size_t>(2 * parameter_count(model)) * sizeof(Real);
+  return {.seconds_per_step = seconds / steps * static_cast<double>(accumulate),
+          .bytes = memory::statistics().peak + moments};
+}
+
+Cost Training::probe() {
+  cost_ = measure_cost(*objective_, *model, settings.optim.accumulate);
   return *cost_;
 }
 
 void Training::open() {
+  if (given_.tune) tune();
   limits_ = limits_of(settings, corpus);
   options_ = trainer_options(settings, limits_, corpus, folder);
   naming_settings(settings, "train", [&] { trainer_.emplace(*model, *optimizer_, options_); });
@@ -324,6 +348,7 @@ Notes Training::description(const Cost& cost) {
   }
   for (const ChosenDefaults& together : chosen)
     add({to_text(together)});
+  if (tuning_) add({to_text(*tuning_)});
   add({plan_text(limits_, step(), cost)});
   if (settings.train.precision != "fp32")
     add({fmt::format("precision {}", settings.train.precision)});
@@ -340,6 +365,7 @@ void Training::create() {
   if (!given_.resume && fs::exists(config_path(folder)))
     fail("{}: another training has made its run here; give another folder", folder);
   if (!given_.resume) save_tokenizers(corpus.tokenizers, folder);
+  if (tuning_) replace_file(fs::path(folder) / "tuning.json", to_json(*tuning_));
   // Last: a folder with a config.toml is a run.
   replace_file(config_path(folder), made_by_comment() + to_toml(settings.fields()));
   created_ = true;

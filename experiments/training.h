@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "experiments/progress.h"
 #include "experiments/run_folder_check.h"
 #include "experiments/settings.h"
+#include "experiments/tuning.h"
 #include "framework/precision.h"
 #include "models/model.h"
 #include "training/trainer.h"
@@ -25,6 +27,8 @@ struct Cost {
   double seconds_per_step = 0;
   std::size_t bytes = 0;
 };
+/// Measures it by computing a few. `accumulate`: draws a step. Changes nothing.
+Cost measure_cost(Objective& objective, Model& model, Index accumulate);
 
 /// A setting that a run keeps when it is resumed was to be changed.
 struct CannotChange : Error {
@@ -53,6 +57,10 @@ struct TrainingOptions {
   std::string checkpoint = {};  // from "last" or one such as "step-000400"; "": the newest
   Tokenizers tokenizers = {};   // of a new run; empty: they are trained
   PreparationObserver preparing = {};
+  /// Of a new run: open() tunes this setting first, and the training takes what was best. Its lines
+  /// go to `on_tuning` as they come, and to the description.
+  std::optional<TuningRequest> tune = {};
+  std::function<void(const std::string& line)> on_tuning = {};
 };
 
 /// One training, from its settings to its folder:
@@ -85,7 +93,8 @@ class Training {
   /// Measures the cost of a step by computing a few. Changes nothing.
   Cost probe();
   /// Loads what training starts from: of a resumed run its checkpoint, of a new run the weights of
-  /// train.init. Throws Error for whatever can be refused before anything is written.
+  /// train.init. A new run is tuned first where TrainingOptions asks for that; it stays in
+  /// tuning.json. Throws Error for whatever can be refused before anything is written.
   void open();
   /// After open(): why a resumed run cannot train another step, and what to do; "" where it can.
   std::string why_ended();
@@ -122,6 +131,8 @@ class Training {
 
  private:
   TrainResult train(const TrainingObservers& observers);
+  void make();  // model, objective and optimizer
+  void tune();
   bool asks_to_stop() const { return should_stop_ && should_stop_(); }
 
   TrainingOptions given_;
@@ -131,6 +142,7 @@ class Training {
   std::optional<Cost> cost_;
   Notes initial_;  // the weights that open() loaded from elsewhere
   Notes frozen_;   // the parameters that are not trained
+  std::optional<Tuning> tuning_;
   std::unique_ptr<Objective> objective_;
   ShouldStop should_stop_;  // of run()
   std::unique_ptr<Optimizer> optimizer_;

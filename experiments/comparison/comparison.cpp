@@ -8,6 +8,7 @@
 #include "experiments/comparison/internal/report.h"
 #include "experiments/comparison/internal/settings_file.h"
 #include "experiments/comparison/internal/trial.h"
+#include "experiments/comparison/internal/tuning.h"
 #include "experiments/progress.h"
 #include "framework/files.h"
 
@@ -154,7 +155,7 @@ Comparison compare(const ComparisonSettings& given, const fs::path& folder,
   const ComparisonSettings settings = options.resume ? resumed_comparison(given, folder) : given;
   std::optional<FolderLock> lock;
   if (options.resume) lock.emplace(folder);
-  const ComparisonPlan plan = make_plan(settings, folder, preparing(options.observers));
+  ComparisonPlan plan = make_plan(settings, folder, preparing(options.observers));
   if (options.resume) check_contents(plan.contents, folder);
   make_folder(folder);
   if (!lock) lock.emplace(folder);
@@ -162,8 +163,12 @@ Comparison compare(const ComparisonSettings& given, const fs::path& folder,
   check_folder(folder, options.resume);
   tell_plan(plan, options.observers);
   save_comparison_settings(plan.settings, plan.contents, folder);
-  const Comparison comparison = summarise(plan.settings, plan.test, plan.figures(),
-                                          TrialLoop(plan, folder, options.observers).run());
+  const std::vector<ModelTuning> tunings = tune_models(
+      plan, folder, [&](const std::string& line) { tell(options.observers.on_plan, line); },
+      options.observers.should_stop);
+  Comparison comparison = summarise(plan.settings, plan.test, plan.figures(),
+                                    TrialLoop(plan, folder, options.observers).run());
+  comparison.tunings = tunings;
   write_report(plan, comparison, folder);
   return comparison;
 }

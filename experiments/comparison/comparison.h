@@ -54,6 +54,7 @@ struct ComparisonOptions {
 /// | file | holds |
 /// |---|---|
 /// | duel.json | the settings, and fingerprints of the data |
+/// | tuning/MODEL.json | what the model tried and chose, with ComparisonSettings::tune |
 /// | runs/MODEL-seedN | a run; in it result.json with its figures, test.hyp with its outputs |
 /// | comparison.json | every figure, and what made it: version, compiler, processor, BLAS |
 /// | comparison.csv | the figures of each run, as to_csv() |

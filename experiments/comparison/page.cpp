@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/comparison/internal/figure_texts.h"
+#include "experiments/comparison/internal/tuning.h"
 #include "experiments/report/chart.h"
 #include "experiments/report/page.h"
 
@@ -74,6 +75,13 @@ report::Table pairs_table(const Comparison& comparison) {
   return table;
 }
 
+report::Table tuning_table(const Comparison& comparison) {
+  auto rows = tuning_rows(comparison.tunings);
+  report::Table table{.caption = tuning_note(comparison.tunings), .header = rows.front()};
+  table.rows.assign(rows.begin() + 1, rows.end());
+  return table;
+}
+
 }  // namespace
 
 Curve read_curve(const std::filesystem::path& run, const std::string& model, Index seed) {
@@ -101,6 +109,7 @@ void write_comparison_page(const std::string& path, const std::string& title,
   page.figure(report::bar_chart(by_length(comparison)),
               "Mean over seeds; the bars are a standard deviation.");
   if (!comparison.pairs.empty()) page.table(pairs_table(comparison));
+  if (!comparison.tunings.empty()) page.table(tuning_table(comparison));
   page.notes(notes);
   page.write(path);
 }

@@ -7,6 +7,7 @@
 #include "datasets/metrics/bootstrap.h"
 #include "experiments/comparison/settings.h"
 #include "experiments/inference/test_set.h"
+#include "experiments/tuning.h"
 
 namespace heed {
 
@@ -84,14 +85,21 @@ struct ModelPair {
   PairedDifference difference;
 };
 
+/// What a model chose before its runs.
+struct ModelTuning {
+  std::string model;
+  Tuning tuning;
+};
+
 /// What a comparison found.
 struct Comparison {
   std::vector<ComparedFigure> figures;  // models are ranked by the first
   std::vector<ModelSummary> models;     // in the order of ComparisonSettings::models
   std::vector<LengthBucket> buckets;
-  std::vector<ModelPair> pairs;  // best first
-  std::string signature;         // of the first figure
-  std::vector<RunResult> runs;   // in the order in which they were trained
+  std::vector<ModelPair> pairs;           // best first
+  std::string signature;                  // of the first figure
+  std::vector<RunResult> runs;            // in the order in which they were trained
+  std::vector<ModelTuning> tunings = {};  // in the order of the models; empty: nothing was tuned
 };
 
 /// Summarises `runs`, which must hold every run of the comparison, and scores their outputs. Throws

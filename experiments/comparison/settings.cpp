@@ -10,6 +10,7 @@
 #include "experiments/comparison/internal/settings_file.h"
 #include "experiments/settings.h"
 #include "experiments/task_works.h"
+#include "experiments/tuning.h"
 #include "framework/nearest.h"
 
 namespace heed {
@@ -89,6 +90,12 @@ void list_models(Fields& f, ComparisonSettings& s) {
   f("set", s.assignments, any_value(),
     "a setting of all models that have it, key=value, or of one, MODEL:key=value; may be repeated")
       .option("set", 1, 1);
+  f("tune", s.tune, any_value(),
+    "first let each model try several values of a setting, KEY=a,b,c, in short trainings of its "
+    "first seed, and take the one with the lowest validation loss; optim.lr alone tries 1/4 to 4 "
+    "times its default")
+      .absent("")
+      .option("tune");
 }
 
 void list_budget(Fields& f, ComparisonSettings& s) {
@@ -140,6 +147,25 @@ void check_assignment(const std::string& text, const std::vector<std::string>& m
         text);
 }
 
+/// The widths are the comparison's, and decide how many parameters a model has.
+void check_tuning(const ComparisonSettings& settings) {
+  if (settings.tune.empty()) return;
+  try {
+    const std::string key = parse_tuning(settings.tune).key;
+    if (!key.starts_with("optim.") && key != "model.dropout" && key != "train.label_smoothing")
+      fail_comparison(
+          "tune {}: a comparison tunes a number of optim, model.dropout or train.label_smoothing",
+          settings.tune);
+    for (const std::string& text : settings.assignments)
+      if (split_assignment(text).key == key)
+        fail_comparison("tune {}: set {} gives it too; leave out one of them", settings.tune, text);
+  } catch (const ComparisonError&) {
+    throw;
+  } catch (const Error& error) {
+    fail_comparison("tune: {}", error.what());
+  }
+}
+
 }  // namespace
 
 void ComparisonSettings::list(Fields& f) {
@@ -163,6 +189,7 @@ void check_comparison(const ComparisonSettings& settings) {
   check_models(settings.models);
   for (const std::string& text : settings.assignments)
     check_assignment(text, settings.models);
+  check_tuning(settings);
   if (!settings.time.empty() + (settings.steps > 0) + (settings.epochs > 0) > 1)
     fail_comparison("time, steps and epochs exclude each other; give one of them");
 }

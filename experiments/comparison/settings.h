@@ -26,6 +26,8 @@ struct ComparisonSettings {
   std::string time = {};  // "90s", "10m", "1.5h"
   Index steps = 0;
   Index epochs = 0;
+  // A setting that each model tunes before its runs, as parse_tuning() reads it; "": none.
+  std::string tune = {};
   Index seeds = 3;           // each model is trained with the seeds 1 to `seeds`
   Index lines = 1000;        // lines of a built-in corpus to test on
   bool exact_epochs = true;  // false in comparisons that an earlier Heed began: train.exact_epochs

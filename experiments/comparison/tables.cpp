@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "experiments/comparison/internal/figure_texts.h"
+#include "experiments/comparison/internal/tuning.h"
 #include "experiments/comparison/result.h"
 #include "experiments/report/number_text.h"
 
@@ -140,6 +141,8 @@ PairText pair_text(const Comparison& comparison, const ModelPair& pair) {
 std::string to_text(const Comparison& comparison) {
   std::string text = models_table(comparison) + "\n" + length_table(comparison);
   if (!comparison.pairs.empty()) text += "\n" + pairs_table(comparison);
+  if (!comparison.tunings.empty())
+    text += "\n" + table(tuning_rows(comparison.tunings)) + tuning_note(comparison.tunings) + "\n";
   return text;
 }
 

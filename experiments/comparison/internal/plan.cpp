@@ -144,11 +144,18 @@ std::vector<std::string> plan_lines(const ComparisonPlan& plan) {
   std::string budget;
   if (seconds > 0)
     budget = fmt::format(", {} a run: about {}", duration_text(seconds), duration_text(all));
-  return {fmt::format("data      {}", plan.data),
-          fmt::format("models    {}, {} seed{} each{}", plan.models.size(), seeds,
-                      seeds == 1 ? "" : "s", budget),
-          fmt::format("test      {}: {} lines{}", plan.test.name, plan.test.sources.size(),
-                      cut_sources(plan))};
+  std::vector<std::string> lines{fmt::format("data      {}", plan.data),
+                                 fmt::format("models    {}, {} seed{} each{}", plan.models.size(),
+                                             seeds, seeds == 1 ? "" : "s", budget),
+                                 fmt::format("test      {}: {} lines{}", plan.test.name,
+                                             plan.test.sources.size(), cut_sources(plan))};
+  if (!plan.settings.tune.empty()) {
+    const double tuning = seconds / 2 * static_cast<double>(plan.models.size());
+    lines.push_back(fmt::format("tune      {}, by each model, in half the length of a run{}",
+                                plan.settings.tune,
+                                seconds > 0 ? ": about " + duration_text(tuning) : ""));
+  }
+  return lines;
 }
 
 }  // namespace heed

@@ -80,6 +80,11 @@ Json to_json(const Comparison& result) {
     json["length_buckets"].push_back({{"low", b.low}, {"high", b.high}, {"lines", b.lines.size()}});
   for (const ModelPair& p : result.pairs)
     json["differences"].push_back(to_json(p, metric));
+  for (const auto& [model, tuning] : result.tunings) {
+    Json row{{"model", model}};
+    row.update(Json::parse(to_json(tuning)));
+    json["tuning"].push_back(row);
+  }
   return json;
 }
 
