@@ -348,7 +348,7 @@ Notes Training::description(const Cost& cost) {
   }
   for (const ChosenDefaults& together : chosen)
     add({to_text(together)});
-  if (tuning_) add({to_text(*tuning_)});
+  if (tuning_) notes.logged.push_back(to_text(*tuning_));  // shown as it came
   add({plan_text(limits_, step(), cost)});
   if (settings.train.precision != "fp32")
     add({fmt::format("precision {}", settings.train.precision)});

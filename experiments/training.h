@@ -58,7 +58,7 @@ struct TrainingOptions {
   Tokenizers tokenizers = {};   // of a new run; empty: they are trained
   PreparationObserver preparing = {};
   /// Of a new run: open() tunes this setting first, and the training takes what was best. Its lines
-  /// go to `on_tuning` as they come, and to the description.
+  /// go to `on_tuning` as they come; log.txt gets the last.
   std::optional<TuningRequest> tune = {};
   std::function<void(const std::string& line)> on_tuning = {};
 };

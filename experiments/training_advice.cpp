@@ -27,7 +27,7 @@ std::string always_clipped(const TrainingWarning& w, const Settings& s) {
   const std::string raise =
       fmt::format("raise optim.clip, such as to {:.2g}, so that it bounds the rare steps alone",
                   enough_clip * w.norm);
-  if (s.optim.name == "sgd")
+  if (optimizers().at(s.optim.name).follows_scale)
     return fmt::format(
         "without clipping, optim.lr = {:.2g} (now {:.3g}) would change the weights as much: use "
         "that, or {}",

@@ -33,8 +33,6 @@ struct ModelFamily {
   bool attends = true;  // from one sequence to the other
   /// Defaults of settings that do not belong to the model, where they differ from the usual ones.
   Assignments defaults = {};
-  /// optim.lr for a text of one's own at width 128, where a step predicts a thousand tokens.
-  double rate = 2e-3;
   // What it makes. A function that is missing: the family makes no such model.
   std::function<std::unique_ptr<Seq2Seq>(const AnyOptions&, VocabularySizes, Random&)> make = {};
   std::function<std::unique_ptr<LanguageModel>(const AnyOptions&, Index vocabulary, Random&)>

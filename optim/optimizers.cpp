@@ -49,7 +49,8 @@ Registry<OptimizerKind>& optimizers() {
        {.name = "sgd",
         .paper = "Polyak 1964",
         .options = SgdOptions{.lr = 2e-3, .momentum = 0.9},
-        .make = make<Sgd, SgdOptions>}});
+        .make = make<Sgd, SgdOptions>,
+        .follows_scale = true}});
   return table;
 }
 

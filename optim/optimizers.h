@@ -16,6 +16,8 @@ struct OptimizerKind {
   /// The options with which a training begins. They list at least `lr`.
   AnyOptions options;
   std::function<std::unique_ptr<Optimizer>(AnyModule, const AnyOptions&)> make;
+  /// Whether a step is proportional to the gradients: half of them count as half the rate.
+  bool follows_scale = false;
 };
 Registry<OptimizerKind>& optimizers();
 

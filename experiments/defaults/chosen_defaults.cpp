@@ -127,7 +127,7 @@ class Choices {
   }
 
   void choose_rate(double predicted) {
-    const double rate = learning_rate(settings_.model.family().rate,
+    const double rate = learning_rate(usual_.value_or("optim.lr", 0.0),
                                       settings_.value_or("model.d", Index{128}), predicted);
     choose({{"optim.lr", rate}}, fmt::format("a step predicts about {:.0f} tokens", predicted));
   }

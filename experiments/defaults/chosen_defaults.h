@@ -46,7 +46,7 @@ Index training_steps(double tokens, double tokens_of_batch);
 /// from 16 on.
 double dropout(double passes);
 
-/// The peak learning rate of a family (ModelFamily::rate) for another width and another number of
+/// The peak learning rate of a family for another width and another number of
 /// tokens to predict in a step: rate sqrt(128 / d) sqrt(predicted / 1000). The last factor is
 /// between 1/4 and 2. Adam's steps should shrink as the gradients' noise grows (Malladi et al.
 /// 2022, the square root rule).

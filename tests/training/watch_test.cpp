@@ -211,13 +211,44 @@ TEST(Watch, LearnsNothing) {
             "such as 0.0017, or larger batches");
 }
 
+/// What is said of a training of 35 validations, the n-th at step 100 n.
+std::vector<Said> said_of(const Curve& train, const Curve& valid) {
+  return said(
+      {.steps = 3500, .loss = train, .limits = {.lr = 0.005}, .eval_every = 100, .valid = valid});
+}
+double n(Index step) { return static_cast<double>(step) / 100; }
+
 TEST(Watch, DoesNotImprove) {
   // The perplexity of a training that stays where it is, between 313 and 369.
   const auto wobble = [](Index step) {
     if (step <= 300) return step < 300 ? 7 : std::log(313.0);
     return std::log(341 + 28 * std::sin(static_cast<double>(step)));
   };
-  const auto n = [](Index step) { return static_cast<double>(step) / 100; };
+  const struct {
+    const char* name;
+    Curve valid;
+    std::vector<Index> steps;
+  } rows[] = {
+      {"wobbles", wobble, {1300}},
+      {"falls", [](Index s) { return 5 + 5 / n(s); }, {}},
+      {"falls by 0.1 % each", [](Index s) { return 5 * std::pow(0.999, n(s)); }, {}},
+      {"falls by 0.04 % each", [](Index s) { return 5 * std::pow(0.9996, n(s)); }, {1100, 2400}},
+      {"improves every tenth time",
+       [](Index s) { return s % 1000 == 0 ? 5 - 0.05 * n(s) : 5.5; },
+       {}},
+      {"the same, once improved", [](Index s) { return s <= 2000 ? 5 : 4.0; }, {1100, 3100}},
+      {"nothing left to gain", [](Index) { return 0.002; }, {}},
+      {"not finite in between", [](Index s) { return s % 200 == 0 ? std::nan("") : 4.5; }, {2100}},
+  };
+  for (const auto& row : rows)
+    expect_said(said_of([](Index) { return 5.8; }, row.valid), Kind::does_not_improve, row.steps,
+                row.name);
+}
+
+TEST(Watch, Overfits) {
+  const Curve falls = [](Index s) { return 5 - 0.05 * n(s); };
+  const Curve stays = [](Index) { return 4.5; };
+  const Curve turns = [](Index s) { return s <= 500 ? 5 - 0.1 * n(s) : 4.5 + 0.01 * n(s); };
   const struct {
     const char* name;
     Curve train;
@@ -225,70 +256,12 @@ TEST(Watch, DoesNotImprove) {
     Kind kind;
     std::vector<Index> steps;
   } rows[] = {
-      {"wobbles", [](Index) { return 5.8; }, wobble, Kind::does_not_improve, {1300}},
-      {"falls",
-       [](Index) { return 5.8; },
-       [&](Index s) { return 5 + 5 / n(s); },
-       Kind::does_not_improve,
-       {}},
-      {"falls by 0.1 % each",
-       [](Index) { return 5.8; },
-       [&](Index s) { return 5 * std::pow(0.999, n(s)); },
-       Kind::does_not_improve,
-       {}},
-      {"falls by 0.04 % each",
-       [](Index) { return 5.8; },
-       [&](Index s) { return 5 * std::pow(0.9996, n(s)); },
-       Kind::does_not_improve,
-       {1100, 2400}},
-      {"improves every tenth time",
-       [](Index) { return 5.8; },
-       [&](Index s) { return s % 1000 == 0 ? 5 - 0.05 * n(s) : 5.5; },
-       Kind::does_not_improve,
-       {}},
-      {"the same, once improved",
-       [](Index) { return 5.8; },
-       [&](Index s) { return s <= 2000 ? 5 : 4.0; },
-       Kind::does_not_improve,
-       {1100, 3100}},
-      {"nothing left to gain",
-       [](Index) { return 0.001; },
-       [](Index) { return 0.002; },
-       Kind::does_not_improve,
-       {}},
-      {"overfits",
-       [&](Index s) { return 5 - 0.05 * n(s); },
-       [&](Index s) { return s <= 500 ? 5 - 0.1 * n(s) : 4.5 + 0.01 * n(s); },
-       Kind::overfits,
-       {1500}},
-      {"worse, and training too",
-       [](Index) { return 5.0; },
-       [&](Index s) { return s <= 500 ? 5 - 0.1 * n(s) : 4.5 + 0.01 * n(s); },
-       Kind::does_not_improve,
-       {1500}},
-      {"training falls, validation stays",
-       [&](Index s) { return 5 - 0.05 * n(s); },
-       [&](Index) { return 4.5; },
-       Kind::does_not_improve,
-       {1100}},
-      {"not finite in between",
-       [](Index) { return 5.0; },
-       [&](Index s) { return s % 200 == 0 ? std::nan("") : 4.5; },
-       Kind::does_not_improve,
-       {2100}},
-      {"nine validations",
-       [](Index) { return 5.0; },
-       [](Index s) { return s % 1000 == 0 ? 1e9 / static_cast<double>(s) : 1e9; },
-       Kind::does_not_improve,
-       {}},
+      {"training falls, validation rises", falls, turns, Kind::overfits, {1500}},
+      {"neither falls", stays, turns, Kind::does_not_improve, {1500}},
+      {"training falls, validation stays", falls, stays, Kind::does_not_improve, {1100}},
   };
   for (const auto& row : rows)
-    expect_said(said({.steps = 3500,
-                      .loss = row.train,
-                      .limits = {.lr = 0.005},
-                      .eval_every = 100,
-                      .valid = row.valid}),
-                row.kind, row.steps, row.name);
+    expect_said(said_of(row.train, row.valid), row.kind, row.steps, row.name);
 }
 
 TEST(Watch, SaysWhatWasBestAndWhatToDo) {
