@@ -110,6 +110,10 @@ void list_budget(Fields& f, ComparisonSettings& s) {
     "false in comparisons of earlier versions: train.exact_epochs of their runs")
       .resume(Resume::free)
       .absent(false);
+  f("defaults_by_data", s.defaults_by_data, any_value(),
+    "choose what nobody gave by what the data are like; false in comparisons of earlier versions")
+      .resume(Resume::free)
+      .absent(false);
 }
 
 void check_models(const std::vector<std::string>& models) {

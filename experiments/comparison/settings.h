@@ -31,6 +31,7 @@ struct ComparisonSettings {
   Index seeds = 3;           // each model is trained with the seeds 1 to `seeds`
   Index lines = 1000;        // lines of a built-in corpus to test on
   bool exact_epochs = true;  // false in comparisons that an earlier Heed began: train.exact_epochs
+  bool defaults_by_data = true;  // choose_defaults(); false in comparisons from before it
 
   void list(Fields& f);
 };

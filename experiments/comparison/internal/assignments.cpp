@@ -4,6 +4,7 @@
 
 #include <fmt/ranges.h>
 
+#include "experiments/defaults/chosen_defaults.h"
 #include "experiments/setting_warnings.h"
 #include "experiments/training.h"
 
@@ -69,7 +70,8 @@ Settings usual_settings(const ComparisonSettings& comparison, const std::string&
   }
 }
 
-Settings settings_of_model(const ComparisonSettings& comparison, const std::string& model) {
+/// The settings of a model, without what follows from the data.
+Settings given_settings(const ComparisonSettings& comparison, const std::string& model) {
   Settings s = usual_settings(comparison, model);
   s.train.exact_epochs = comparison.exact_epochs;
   apply_assignments(comparison.assignments, s);
@@ -78,7 +80,7 @@ Settings settings_of_model(const ComparisonSettings& comparison, const std::stri
   s.data.fields = comparison.fields;
   if (!comparison.time.empty() || comparison.steps > 0 || comparison.epochs > 0) {
     s.train.time = comparison.time;
-    s.train.steps = comparison.steps;
+    s.assign("train.steps", comparison.steps);  // given: no default replaces it
     s.train.epochs = comparison.epochs;
   }
   // 0: chosen when the budget is known in steps
@@ -110,11 +112,13 @@ ModelAssignment split_assignment(const std::string& text) {
 std::vector<Settings> settings_of_models(const ComparisonSettings& comparison) {
   std::vector<Settings> models;
   for (const std::string& model : comparison.models)
-    models.push_back(settings_of_model(comparison, model));
+    models.push_back(given_settings(comparison, model));
   check_known(comparison, models);
-  for (const Settings& settings : models) {
+  const DataFacts facts = comparison.defaults_by_data ? survey(models.front()) : DataFacts{};
+  for (Settings& settings : models) {
     settings.check();
     check_precision(settings.train.precision);
+    choose_defaults(settings, facts);
   }
   return models;
 }
