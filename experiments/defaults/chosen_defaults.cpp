@@ -90,6 +90,7 @@ class Choices {
   void choose_for_running_text() { choose_length(facts_.source_tokens(settings_.data.tokenizer)); }
 
   void choose_subwords() {
+    if (settings_.is_given("data.min_count")) return;  // which is for whole words
     const std::string why = fmt::format("{:.0f} words of text", facts_.words());
     choose({{"data.tokenizer", std::string("bpe")}}, why);
     if (has_subwords(settings_.data.tokenizer))
@@ -102,28 +103,37 @@ class Choices {
            fmt::format("{:.1f} tokens are read for one to predict", read_for_one));
   }
 
-  /// Passes over `tokens` in a training with the limits that are given.
-  double passes(double tokens) const {
+  /// The steps of a training over `tokens` with the limits that are given.
+  double steps(double tokens) const {
     const TrainSettings& t = settings_.train;
     const auto batch = static_cast<double>(settings_.data.batch_tokens);
-    const double by_steps = static_cast<double>(t.steps) * batch / tokens;
-    if (t.epochs > 0 && t.steps > 0) return std::min(static_cast<double>(t.epochs), by_steps);
-    if (t.epochs > 0) return static_cast<double>(t.epochs);
+    const auto by_steps = static_cast<double>(t.steps);
+    const double by_epochs = static_cast<double>(t.epochs) * tokens / batch;
+    if (t.epochs > 0 && t.steps > 0) return std::min(by_steps, by_epochs);
+    if (t.epochs > 0) return by_epochs;
     if (t.steps > 0) return by_steps;
-    return static_cast<double>(training_steps(tokens, batch)) * batch / tokens;  // limited by time
+    return static_cast<double>(training_steps(tokens, batch));  // limited by time
   }
 
   void choose_length(double tokens) {
-    const Index steps = training_steps(tokens, static_cast<double>(settings_.data.batch_tokens));
-    const Index interval = rounded(static_cast<double>(steps) / 25, 50, 50, 1000);
-    const std::string size = fmt::format("about {:.0f} tokens of text", tokens);
-    choose({{"train.steps", steps}}, size);
+    const auto batch = static_cast<double>(settings_.data.batch_tokens);
+    choose({{"train.steps", training_steps(tokens, batch)}},
+           fmt::format("about {:.0f} tokens of text", tokens));
+    const double passes = steps(tokens) * batch / tokens;
+    choose({{"model.dropout", dropout(passes)}},
+           fmt::format("the data are read {:.1f} times", passes));
+    choose_validations(steps(tokens));
+  }
+
+  void choose_validations(double steps) {
+    const bool validates = !settings_.data.valid.empty() || settings_.data.valid_fraction > 0;
+    constexpr Index patience = 10;
+    const Index interval = rounded(steps / 25, 50, 50, 1000);
+    if (!validates || steps < static_cast<double>(2 * patience * interval)) return;
     choose({{"train.eval_every", interval},
             {"train.save_every", interval},
-            {"train.patience", Index{10}}},
-           "so that ten validations in vain end it");
-    choose({{"model.dropout", dropout(passes(tokens))}},
-           fmt::format("the data are read about {:.0f} times", passes(tokens)));
+            {"train.patience", patience}},
+           fmt::format("{} validations in vain end the training", patience));
   }
 
   void choose_rate(double predicted) {
@@ -162,8 +172,8 @@ double dropout(double passes) {
 }
 
 double learning_rate(double rate, Index d, double predicted) {
-  const double width = std::sqrt(128 / static_cast<double>(d));
-  const double noise = std::clamp(std::sqrt(predicted / usual_predicted), 0.25, 2.0);
+  const double width = std::sqrt(std::min(1.0, 128 / static_cast<double>(d)));
+  const double noise = std::clamp(std::sqrt(predicted / usual_predicted), 0.25, 1.5);
   return two_digits(rate * width * noise);
 }
 

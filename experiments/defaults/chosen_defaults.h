@@ -46,10 +46,9 @@ Index training_steps(double tokens, double tokens_of_batch);
 /// from 16 on.
 double dropout(double passes);
 
-/// The peak learning rate of a family for another width and another number of
-/// tokens to predict in a step: rate sqrt(128 / d) sqrt(predicted / 1000). The last factor is
-/// between 1/4 and 2. Adam's steps should shrink as the gradients' noise grows (Malladi et al.
-/// 2022, the square root rule).
+/// The peak learning rate of a family for a width and a number of tokens to predict in a step:
+/// rate sqrt(min(1, 128 / d)) sqrt(predicted / 1000), where the last factor is between 1/4 and 3/2.
+/// The noisier a gradient, the smaller a step it bears (Malladi et al. 2022, the square root rule).
 double learning_rate(double rate, Index d, double predicted);
 
 }  // namespace heed

@@ -25,6 +25,12 @@ Index count_words(std::string_view text) {
   return words;
 }
 
+/// In scripts without blanks a "word" is a line: there, a word is taken for two characters.
+double corrected_words(double words, double characters) {
+  constexpr double longest_word = 12;
+  return characters > longest_word * words ? characters / 2 : words;
+}
+
 /// Code points of UTF-8.
 Index count_characters(std::string_view text) {
   return std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; });
@@ -60,6 +66,8 @@ DataFacts facts_of_pairs(const PairSource& pairs, bool labelled) {
   for (double* sum : {&facts.source_words, &facts.target_words, &facts.source_characters,
                       &facts.target_characters})
     *sum /= static_cast<double>(sampled);
+  facts.source_words = corrected_words(facts.source_words, facts.source_characters);
+  facts.target_words = corrected_words(facts.target_words, facts.target_characters);
   return facts;
 }
 
@@ -75,7 +83,8 @@ double tokens(double words, double characters, const std::string& tokenizer) {
 
 bool DataFacts::summaries() const {
   constexpr double ratio = 3;
-  return known && target_words > 0 && source_words >= ratio * target_words;
+  return known && target_words > 0 && source_words >= ratio * target_words &&
+         source_characters >= ratio * target_characters;
 }
 
 double DataFacts::source_tokens(const std::string& tokenizer) const {

@@ -15,7 +15,8 @@ struct DataFacts {
   double target_characters = 0;
 
   double words() const { return static_cast<double>(items) * (source_words + target_words); }
-  /// Whether the targets are summaries: at most a third as long as what they are made from.
+  /// Whether the targets are summaries: at most a third as long as their sources, in words and in
+  /// characters.
   bool summaries() const;
   /// The tokens of a mean side under a tokenizer, an estimate: subwords are taken for 1.25 a word,
   /// or one for 5 characters where spaces are rare.

@@ -35,7 +35,8 @@ TEST(Defaults, FunctionsHaveKnownPoints) {
       {"the rate of four times the width", learning_rate(2e-3, 512, 1000), 1e-3},
       {"the rate of a quarter to predict", learning_rate(2e-3, 128, 250), 1e-3},
       {"the rate of hardly any to predict", learning_rate(2e-3, 128, 1), 5e-4},
-      {"the rate of very many to predict", learning_rate(2e-3, 128, 1e9), 4e-3},
+      {"the rate of very many to predict", learning_rate(2e-3, 128, 1e9), 3e-3},
+      {"the rate of a narrow model", learning_rate(2e-3, 16, 1000), 2e-3},
       {"a rate has two digits", learning_rate(2e-3, 128, 500), 1.4e-3}};
   for (const Row& row : rows)
     EXPECT_DOUBLE_EQ(row.value, row.expected) << row.what;
@@ -51,7 +52,7 @@ TEST(Defaults, FunctionsAreMonotone) {
     EXPECT_LE(dropout(x), dropout(more)) << x;
     EXPECT_LE(learning_rate(2e-3, 128, x), learning_rate(2e-3, 128, more)) << x;
   }
-  for (Index d = 2; d < 5000; d *= 2)
+  for (Index d = 128; d < 5000; d *= 2)
     EXPECT_GT(learning_rate(2e-3, d, 1000), learning_rate(2e-3, 2 * d, 1000)) << d;
 }
 
@@ -97,6 +98,37 @@ TEST(Defaults, SummariesGetACopyingModelSubwordsAndLargerBatches) {
   EXPECT_FALSE(plain.has("model.copy"));  // it attends to nothing that it could copy from
 }
 
+TEST(Defaults, ATranslationIsNoSummary) {
+  struct Row {
+    const char* what;
+    double source_words, source_characters, target_words, target_characters;
+    bool expected;
+  };
+  const Row rows[] = {{"a summary", 200, 1200, 20, 120, true},
+                      {"a third", 60, 360, 20, 120, true},
+                      {"half", 40, 240, 20, 120, false},
+                      {"long words", 60, 360, 20, 200, false},
+                      {"no targets", 60, 360, 0, 0, false}};
+  for (const Row& row : rows) {
+    const DataFacts facts{.known = true,
+                          .items = 10,
+                          .source_words = row.source_words,
+                          .target_words = row.target_words,
+                          .source_characters = row.source_characters,
+                          .target_characters = row.target_characters};
+    EXPECT_EQ(facts.summaries(), row.expected) << row.what;
+  }
+  // A line without blanks is not one word: 24 characters are 12 words.
+  const TemporaryFolder folder;
+  const std::string source =
+      folder.write("en", "She gave him the book that he had asked her for.\n");
+  const std::string target =
+      folder.write("zh", "她把他向她要的那本书给了他然后就离开了那个地方吧\n");
+  const DataFacts chinese = survey(default_settings("transformer", {source, target}));
+  EXPECT_DOUBLE_EQ(chinese.target_words, 12);
+  EXPECT_FALSE(chinese.summaries());
+}
+
 TEST(Defaults, FollowWhatIsGiven) {
   const DataFacts summaries = facts(15000, 75, 4);
   const Settings usual = chosen("rnn+additive", summaries);
@@ -107,11 +139,15 @@ TEST(Defaults, FollowWhatIsGiven) {
       chosen("rnn+additive", summaries, {{"data.tokenizer", std::string("words")}});
   EXPECT_EQ(words.data.tokenizer, "words");
   EXPECT_EQ(words.data.vocab_size, 0);
+  const Settings rare = chosen("rnn+additive", summaries, {{"data.min_count", Index{5}}});
+  EXPECT_EQ(rare.data.tokenizer, "words");  // subwords would leave it without effect
   const Settings rate = chosen("rnn+additive", summaries, {{"optim.lr", 5e-3}});
   EXPECT_EQ(rate.value("optim.lr"), FieldValue(5e-3));
   const Settings brief = chosen("transformer", facts(29000, 12, 12), {{"train.steps", Index{50}}});
   EXPECT_EQ(brief.train.steps, 50);
   EXPECT_EQ(brief.value("model.dropout"), FieldValue(0.1));  // less than one pass
+  EXPECT_EQ(brief.train.eval_every, default_settings("transformer").train.eval_every);
+  EXPECT_EQ(brief.train.patience, 0);  // ten validations never come
   const Settings timed =
       chosen("transformer", facts(29000, 12, 12), {{"train.time", std::string("5m")}});
   EXPECT_EQ(timed.train.steps, 0);

@@ -46,12 +46,18 @@ struct Family {
     return Tensor::zeros({1});
   }
 };
+std::shared_ptr<BatchModel> recurrent(const std::string& name, Real dropout) {
+  const auto& all = tiny_recurrents();
+  const auto row = std::ranges::find(all, name, &TinyRecurrent::name);
+  return of_batches(tiny_recurrent(*row, dropout));
+}
+
 std::vector<Family> families(Real dropout = Real(0.1)) {
   return {{"transformer", of_batches(tiny_transformer(NormPlace::pre, dropout))},
           {"conv", of_batches(tiny_convolutional(false, dropout))},
-          {"rnn", of_batches(tiny_recurrent(tiny_recurrents()[0], dropout))},
-          {"rnn+additive", of_batches(tiny_recurrent(tiny_recurrents()[6], dropout))},
-          {"rnn+dot", of_batches(tiny_recurrent(tiny_recurrents()[8], dropout))},
+          {"rnn", recurrent("lstm", dropout)},
+          {"rnn+additive", recurrent("gru, additive", dropout)},
+          {"rnn+dot", recurrent("lstm, dot", dropout)},
           {"lm", of_batches(tiny_language_model(dropout))}};
 }
 
