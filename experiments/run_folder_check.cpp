@@ -14,8 +14,8 @@ namespace {
 bool is_left_by_start(const fs::directory_entry& entry) {
   const std::string name = entry.path().filename().string();
   if (name == "checkpoints") return fs::is_empty(entry.path());
-  const bool made_before = name.starts_with("tokenizer.") || name.starts_with("distilled.") ||
-                           name == "tuning.json";
+  const bool made_before =
+      name.starts_with("tokenizer.") || name.starts_with("distilled.") || name == "tuning.json";
   return made_before || entry.path().extension() == ".partial";
 }
 

@@ -29,9 +29,10 @@ struct RecurrentSeq2SeqOptions {
   bool bidirectional = true;   // the encoder
   // width of each direction of the encoder; 0: such that its output is as wide as `hidden`
   Index encoder_hidden = 0;
-  // true: h_0 = tanh(W [last forward; last backward] + b) and c_0 = 0, of the encoder's layer that
-  // is as high; where the depths differ, of its top layer for each layer of the decoder false: the
-  // decoder starts from the encoder's final states
+  // true: h_0 = tanh(W [last forward; last backward] + b) and c_0 = 0. A layer of the decoder takes
+  // the states of the encoder's layer of the same height; where the depths differ, those of its top
+  // layer
+  // false: the decoder starts from the encoder's final states
   bool bridge = true;
   Real dropout = Real(0.1);       // on embeddings and between layers
   Real recurrent_dropout = 0;     // on h_{t-1}, one mask a sequence
