@@ -1,7 +1,6 @@
 #include "experiments/comparison/internal/tuning.h"
 
 #include <cmath>
-#include <optional>
 
 #include <fmt/ranges.h>
 
@@ -15,37 +14,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The data of all models, opened when the first is tuned. They differ in the length of their
-/// training alone, which decides what is counted of an epoch.
-class SharedCorpus {
- public:
-  SharedCorpus(const Tokenizers& tokenizers, ShouldStop should_stop) : tokenizers_(tokenizers) {
-    preparing_.should_stop = std::move(should_stop);
-  }
-  Corpus& of(const Settings& settings) {
-    if (!corpus_ || epochs_ != settings.train.epochs) {
-      corpus_ = open_corpus(settings, tokenizers_, preparing_);
-      epochs_ = settings.train.epochs;
-    }
-    return *corpus_;
-  }
-
- private:
-  const Tokenizers& tokenizers_;
-  PreparationObserver preparing_;
-  std::optional<Corpus> corpus_;
-  Index epochs_ = 0;
-};
-
 fs::path tuning_path(const fs::path& folder, const std::string& model) {
   return folder / "tuning" / (model + ".json");
 }
 
-Tuning tuning_of(Settings settings, SharedCorpus& corpus, const TuningRequest& request,
+/// Tunes one model. Its corpus is its own, as in its runs: a model that copies reads other ids.
+Tuning tuning_of(Settings settings, const Tokenizers& tokenizers, const TuningRequest& request,
                  const TuningObservers& observers) {
   settings.train.seed = 1;
   try {
-    return tune(settings, corpus.of(settings), request, observers);
+    Corpus corpus = open_corpus(settings, tokenizers, {.should_stop = observers.should_stop});
+    return tune(settings, corpus, request, observers);
   } catch (const Error& error) {
     fail("tuning {}: {}", settings.model.name, error.what());
   }
@@ -59,7 +38,6 @@ std::vector<ModelTuning> tune_models(ComparisonPlan& plan, const fs::path& folde
   std::vector<ModelTuning> all;
   if (plan.settings.tune.empty()) return all;
   const TuningRequest request = parse_tuning(plan.settings.tune);
-  SharedCorpus corpus(plan.tokenizers, should_stop);
   for (Settings& settings : plan.models) {
     const std::string& model = settings.model.name;
     if (!settings.has(request.key)) continue;
@@ -68,7 +46,8 @@ std::vector<ModelTuning> tune_models(ComparisonPlan& plan, const fs::path& folde
     observers.should_stop = should_stop;
     const fs::path path = tuning_path(folder, model);
     const bool was_done = fs::exists(path);
-    Tuning tuning = was_done ? read_tuning(path) : tuning_of(settings, corpus, request, observers);
+    Tuning tuning =
+        was_done ? read_tuning(path) : tuning_of(settings, plan.tokenizers, request, observers);
     if (was_done) on_line(to_text(tuning) + " (" + model + ", done before)");
     if (!was_done) {
       fs::create_directories(path.parent_path());
