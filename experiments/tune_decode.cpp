@@ -100,8 +100,8 @@ std::vector<std::vector<std::string>> best_outputs(const Run& run, const TestSet
 class Costs {
  public:
   Costs(const std::vector<Index>& beams, std::size_t penalties, const TestSet& set,
-        const TuningObserver& observer)
-      : beams_(beams), observer_(observer), begin_(Clock::now()) {
+        const TuneDecodingObservers& observers)
+      : beams_(beams), observers_(observers), begin_(Clock::now()) {
     say(
         fmt::format("tuning on {} lines of {}: {} decodings (beam {}) give all {} pairs of a beam "
                     "and a length penalty",
@@ -127,11 +127,11 @@ class Costs {
     return static_cast<double>(std::accumulate(middle, beams_.end(), Index{0})) / done;
   }
   void say(const std::string& text) const {
-    if (observer_.on_line) observer_.on_line(text);
+    if (observers_.on_line) observers_.on_line(text);
   }
 
   const std::vector<Index>& beams_;
-  const TuningObserver& observer_;
+  const TuneDecodingObservers& observers_;
   Clock::time_point begin_;
 };
 
@@ -144,19 +144,20 @@ std::vector<std::string> tuning_metrics() {
   return names;
 }
 
-DecodingTrial best_trial(std::span<const DecodingTrial> trials, double present_penalty) {
-  check(!trials.empty(), "best_trial", "expected at least one trial; got none");
-  const auto worth = [&](const DecodingTrial& t) {
+DecodingCandidate best_candidate(std::span<const DecodingCandidate> candidates,
+                                 double present_penalty) {
+  check(!candidates.empty(), "best_candidate", "expected at least one candidate; got none");
+  const auto worth = [&](const DecodingCandidate& t) {
     // Rounded, so that 0.4 and 0.8 are equally far from 0.6, which a setting holds as a float.
     const double distance = std::round(1e6 * std::abs(t.length_penalty - present_penalty));
     return std::tuple(-t.score, t.beam, distance, t.length_penalty);
   };
-  return *std::min_element(trials.begin(), trials.end(),
+  return *std::min_element(candidates.begin(), candidates.end(),
                            [&](const auto& a, const auto& b) { return worth(a) < worth(b); });
 }
 
 TunedDecoding tune_decoding(const Run& run, const TuneDecodingOptions& options,
-                            const TuningObserver& observer) {
+                            const TuneDecodingObservers& observers) {
   check_options(run, options);
   const TestSet set = read_test_set(*open_data(run, options));
   const std::vector<Index> beams = sorted(options.beams);
@@ -165,35 +166,35 @@ TunedDecoding tune_decoding(const Run& run, const TuneDecodingOptions& options,
   TunedDecoding tuned{.data = set.name,
                       .lines = std::ssize(set.sources),
                       .metric = options.metric,
-                      .trials = {},
+                      .candidates = {},
                       .best = {}};
-  const Costs costs(beams, penalties.size(), set, observer);
+  const Costs costs(beams, penalties.size(), set, observers);
   for (std::size_t b = 0; b < beams.size(); ++b) {
     DecodeOptions decoding = run.decode_options();
     decoding.beam = static_cast<int>(beams[b]);
-    const auto outputs = best_outputs(run, set, decoding, as_real, observer.should_stop);
+    const auto outputs = best_outputs(run, set, decoding, as_real, observers.should_stop);
     for (std::size_t p = 0; p < penalties.size(); ++p) {
-      stop_if(observer.should_stop);
+      stop_if(observers.should_stop);
       const bool as_before = p > 0 && outputs[p] == outputs[p - 1];
-      DecodingTrial trial = as_before
-                                ? tuned.trials.back()
-                                : DecodingTrial{.score = score_by(options.metric, outputs[p], set),
-                                                .length_ratio = length_ratio(outputs[p], set)};
-      trial.beam = beams[b];
-      trial.length_penalty = penalties[p];
-      tuned.trials.push_back(trial);
+      DecodingCandidate candidate =
+          as_before ? tuned.candidates.back()
+                    : DecodingCandidate{.score = score_by(options.metric, outputs[p], set),
+                                        .length_ratio = length_ratio(outputs[p], set)};
+      candidate.beam = beams[b];
+      candidate.length_penalty = penalties[p];
+      tuned.candidates.push_back(candidate);
     }
     costs.done(b + 1);
   }
   const auto present = static_cast<double>(run.settings.decode.length_penalty);
-  tuned.best = best_trial(tuned.trials, present);
+  tuned.best = best_candidate(tuned.candidates, present);
   return tuned;
 }
 
 std::string to_text(const TunedDecoding& tuned) {
   std::string text =
       fmt::format("{:>5} {:>8} {:>8} {:>7}\n", "beam", "penalty", tuned.metric, "length");
-  for (const DecodingTrial& t : tuned.trials)
+  for (const DecodingCandidate& t : tuned.candidates)
     text += fmt::format("{:>5} {:>8} {:>8.4f} {:>7.3f}\n", t.beam, t.length_penalty, t.score,
                         t.length_ratio);
   return text + fmt::format("best: beam {}, length penalty {}, {} {:.4f}\n", tuned.best.beam,
@@ -201,7 +202,7 @@ std::string to_text(const TunedDecoding& tuned) {
 }
 
 std::string to_json(const TunedDecoding& tuned, bool kept) {
-  const auto of = [](const DecodingTrial& t) {
+  const auto of = [](const DecodingCandidate& t) {
     return nlohmann::ordered_json{{"beam", t.beam},
                                   {"length_penalty", t.length_penalty},
                                   {"score", t.score},
@@ -210,9 +211,9 @@ std::string to_json(const TunedDecoding& tuned, bool kept) {
   nlohmann::ordered_json json = {
       {"data", tuned.data},     {"lines", tuned.lines},
       {"metric", tuned.metric}, {"best", of(tuned.best)},
-      {"kept", kept},           {"trials", nlohmann::ordered_json::array()}};
-  for (const DecodingTrial& trial : tuned.trials)
-    json["trials"].push_back(of(trial));
+      {"kept", kept},           {"candidates", nlohmann::ordered_json::array()}};
+  for (const DecodingCandidate& candidate : tuned.candidates)
+    json["candidates"].push_back(of(candidate));
   return json.dump() + "\n";
 }
 

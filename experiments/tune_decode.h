@@ -28,7 +28,7 @@ struct TuneDecodingOptions {
 std::vector<std::string> tuning_metrics();
 
 /// One way of decoding, and how good its outputs were.
-struct DecodingTrial {
+struct DecodingCandidate {
   Index beam = 0;
   double length_penalty = 0;
   double score = 0;         // Metric::overall
@@ -39,15 +39,16 @@ struct TunedDecoding {
   std::string data;  // its name
   Index lines = 0;
   std::string metric;
-  std::vector<DecodingTrial> trials;  // by beam, then by penalty, as they were asked for
-  DecodingTrial best;
+  std::vector<DecodingCandidate> candidates;  // by beam, then by penalty
+  DecodingCandidate best;
 };
 
-/// The trial with the best score; of equal ones that with the smaller beam, and then that whose
+/// The candidate with the best score; of equal ones that with the smaller beam, and then that whose
 /// penalty is nearest to the present one. Throws Error where there is none.
-DecodingTrial best_trial(std::span<const DecodingTrial> trials, double present_penalty);
+DecodingCandidate best_candidate(std::span<const DecodingCandidate> candidates,
+                                 double present_penalty);
 
-struct TuningObserver {
+struct TuneDecodingObservers {
   std::function<void(const std::string&)> on_line = {};  // what it costs, and how far it is
   ShouldStop should_stop = {};
 };
@@ -64,9 +65,9 @@ struct TuningObserver {
 /// - an option is out of its range.
 /// Throws Interrupted where it should stop.
 TunedDecoding tune_decoding(const Run& run, const TuneDecodingOptions& options = {},
-                            const TuningObserver& observer = {});
+                            const TuneDecodingObservers& observers = {});
 
-/// A table of all trials, and the choice.
+/// A table of all candidates, and the choice.
 std::string to_text(const TunedDecoding& tuned);
 /// A JSON object on one line, with all digits. `kept`: whether a run keeps the choice.
 std::string to_json(const TunedDecoding& tuned, bool kept);

@@ -150,7 +150,7 @@ TEST(TuneDecode, KeepsItsChoiceAndTranslateUsesIt) {
       t.tune(t.data + Args{"--beams", "3,1", "--length-penalties", "0.5,1.5", "--json"});
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto found = nlohmann::json::parse(ran.out);
-  EXPECT_EQ(found["trials"].size(), 4u);
+  EXPECT_EQ(found["candidates"].size(), 4u);
   EXPECT_EQ(found["kept"], true);
   EXPECT_EQ(found["metric"], "bleu");
   EXPECT_EQ(found["lines"], 30);

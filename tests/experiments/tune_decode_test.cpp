@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 TEST(BestTrial, IsTheBestAndOfEqualOnesTheCheapestAndNearest) {
   const struct {
     const char* name;
-    std::vector<DecodingTrial> trials;
+    std::vector<DecodingCandidate> candidates;
     double present;
     Index beam;
     double penalty;
@@ -35,12 +35,12 @@ TEST(BestTrial, IsTheBestAndOfEqualOnesTheCheapestAndNearest) {
       {"nothing right", {{5, 1, 0}, {1, 2, 0}}, 0.6, 1, 2},
   };
   for (const auto& row : rows) {
-    const DecodingTrial best = best_trial(row.trials, row.present);
+    const DecodingCandidate best = best_candidate(row.candidates, row.present);
     EXPECT_EQ(best.beam, row.beam) << row.name;
     EXPECT_EQ(best.length_penalty, row.penalty) << row.name;
   }
-  EXPECT_EQ(message_of([] { best_trial({}, 0); }),
-            "[best_trial] expected at least one trial; got none");
+  EXPECT_EQ(message_of([] { best_candidate({}, 0); }),
+            "[best_candidate] expected at least one candidate; got none");
 }
 
 TEST(ChangedToml, ChangesTheValuesAlone) {
@@ -135,16 +135,16 @@ TEST(TuneDecoding, ScoresWhatEachPairOfOptionsGives) {
     std::vector<std::string> told;
     const TunedDecoding tuned =
         tune_decoding(run, options, {.on_line = [&](const std::string& t) { told.push_back(t); }});
-    ASSERT_EQ(tuned.trials.size(), 6u) << "each pair once";
+    ASSERT_EQ(tuned.candidates.size(), 6u) << "each pair once";
     EXPECT_EQ(tuned.lines, 40);
     double highest = -1;
     for (std::size_t i = 0; i < 6; ++i) {
-      const DecodingTrial& trial = tuned.trials[i];
-      EXPECT_EQ(trial.beam, i < 3 ? 1 : 3);
-      EXPECT_EQ(trial.length_penalty, (std::vector<double>{0, 0.6, 2})[i % 3]);
+      const DecodingCandidate& candidate = tuned.candidates[i];
+      EXPECT_EQ(candidate.beam, i < 3 ? 1 : 3);
+      EXPECT_EQ(candidate.length_penalty, (std::vector<double>{0, 0.6, 2})[i % 3]);
       DecodeOptions decoding = run.decode_options();
-      decoding.beam = static_cast<int>(trial.beam);
-      decoding.length_penalty = static_cast<Real>(trial.length_penalty);
+      decoding.beam = static_cast<int>(candidate.beam);
+      decoding.length_penalty = static_cast<Real>(candidate.length_penalty);
       std::vector<std::string> outputs;
       for (const Translation& output : run.translate(sources, decoding))
         outputs.push_back(output.text);
@@ -155,7 +155,7 @@ TEST(TuneDecoding, ScoresWhatEachPairOfOptionsGives) {
       else
         for (const char* part : {"rouge1.fmeasure", "rouge2.fmeasure", "rougeL.fmeasure"})
           expected += found.at(part) / 3;
-      EXPECT_NEAR(trial.score, expected, 1e-9) << metric << ", beam " << trial.beam;
+      EXPECT_NEAR(candidate.score, expected, 1e-9) << metric << ", beam " << candidate.beam;
       double words = 0;
       double of_references = 0;
       for (std::size_t line = 0; line < outputs.size(); ++line) {
@@ -167,8 +167,8 @@ TEST(TuneDecoding, ScoresWhatEachPairOfOptionsGives) {
         words += count(outputs[line]);
         of_references += count(references[line]);
       }
-      EXPECT_DOUBLE_EQ(trial.length_ratio, words / of_references);
-      highest = std::max(highest, trial.score);
+      EXPECT_DOUBLE_EQ(candidate.length_ratio, words / of_references);
+      highest = std::max(highest, candidate.score);
     }
     EXPECT_EQ(tuned.best.score, highest);
     ASSERT_EQ(told.size(), 3u) << "the cost before, and each decoding";
