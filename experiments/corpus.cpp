@@ -151,10 +151,15 @@ std::string too_long(const BatchCounts& counts, const PairSource& pairs, const S
   return text;
 }
 
+/// Whether the validation pairs are others than those of data.train.
+bool has_own_validation(const RunSettings& s) {
+  return !s.data.valid.empty() || is_toy(s.data.train);
+}
+
 /// Opens the validation pairs: data.valid, or those of a built-in corpus, or pairs held out from
 /// the training pairs. There may be none. Returns whether pairs were held out.
 bool open_valid_pairs(const RunSettings& s, const ReadOptions& reading, Corpus& corpus) {
-  if (!s.data.valid.empty() || is_toy(s.data.train)) {
+  if (has_own_validation(s)) {
     const auto& data = s.data.valid.empty() ? s.data.train : s.data.valid;
     corpus.valid_pairs =
         open_evaluation_pairs(data, s.data.fields, toy_valid_lines, Split::valid, reading);
@@ -230,9 +235,10 @@ std::string open_valid_batches(const Settings& s, bool held_out, Corpus& corpus)
 
 }  // namespace
 
-PairParts open_pair_parts(const Settings& s, const PreparationObserver& preparing) {
+PairParts open_pair_parts(const RunSettings& s) {
+  const PreparationObserver nobody;
+  const ReadOptions reading = read_options(s, nobody);
   Corpus corpus;
-  const ReadOptions reading = read_options(s, preparing);
   corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
   open_valid_pairs(s, reading, corpus);
   return {std::move(corpus.train_pairs), std::move(corpus.valid_pairs)};
@@ -342,12 +348,10 @@ std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>
 }
 
 std::unique_ptr<PairSource> open_validation_pairs(const RunSettings& s) {
+  if (!has_own_validation(s)) return open_pair_parts(s).valid;
   const PreparationObserver nobody;
-  const ReadOptions reading = read_options(s, nobody);
-  Corpus corpus;
-  if (s.data.valid.empty() && !is_toy(s.data.train))
-    corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
-  open_valid_pairs(s, reading, corpus);
+  Corpus corpus;  // whose training pairs need not be read, nor be there
+  open_valid_pairs(s, read_options(s, nobody), corpus);
   return std::move(corpus.valid_pairs);
 }
 

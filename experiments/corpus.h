@@ -43,17 +43,16 @@ Corpus open_pair_corpus(const Settings& settings, const Tokenizers& tokenizers,
 Corpus open_text_corpus(const Settings& settings, const Tokenizers& tokenizers,
                         const PreparationObserver& observer);
 
-/// The pairs that a run with these settings is validated on: data.valid, the validation part of a
-/// built-in corpus, or what is held out of data.train. Null where there are none.
-std::unique_ptr<PairSource> open_validation_pairs(const RunSettings& settings);
 /// The pairs that a run reads.
 struct PairParts {
   std::unique_ptr<PairSource> train;
   std::unique_ptr<PairSource> valid;  // null: none
 };
-/// Opens the pairs of data.train and data.valid, as open_pair_corpus() does: without data.valid, a
-/// part is held out.
-PairParts open_pair_parts(const Settings& settings, const PreparationObserver& observer = {});
+/// Opens the pairs that a run with these settings is trained and validated on. The latter are
+/// data.valid, the validation part of a built-in corpus, or what is held out of data.train.
+PairParts open_pair_parts(const RunSettings& settings);
+/// The second of these alone. Reads data.train only where they are held out of it.
+std::unique_ptr<PairSource> open_validation_pairs(const RunSettings& settings);
 
 /// The number of pairs of an endless corpus that a run is validated on.
 inline constexpr Index toy_valid_lines = 500;
