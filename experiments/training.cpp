@@ -38,14 +38,7 @@ fs::path tried_checkpoint(const RunFolder& folder, const std::string& name) {
 
 TrainerOptions trainer_options(const Settings& s, const Limits& limits, const Corpus& corpus,
                                const std::string& folder) {
-  TrainerOptions o;
-  o.steps = limits.steps;
-  o.epochs = limits.epochs;
-  o.seconds = limits.seconds;
-  o.expected_steps = limits.last_step();
-  o.schedule = s.optim.schedule;
-  o.clip = s.optim.clip;
-  o.accumulate = s.optim.accumulate;
+  TrainerOptions o = step_options(s, limits);
   o.log_every = s.train.log_every;
   o.eval_every = s.train.eval_every;
   o.save_every = s.train.save_every;
@@ -53,7 +46,6 @@ TrainerOptions trainer_options(const Settings& s, const Limits& limits, const Co
   o.patience = static_cast<int>(s.train.patience);
   o.average = static_cast<int>(s.train.average);
   o.average_at_end = static_cast<int>(s.train.average_at_end);
-  o.seed = static_cast<std::uint64_t>(s.train.seed);
   o.on_nan = s.train.on_nan == "skip" ? OnNan::skip : OnNan::stop;
   o.folder = folder;
   o.text = corpus.fingerprints;
@@ -259,6 +251,19 @@ void Training::tune() {
   tuning_ = heed::tune(settings, corpus, *given_.tune, observers);
   settings.set(tuning_->key, tuning_->value());
   make();
+}
+
+TrainerOptions step_options(const Settings& s, const Limits& limits) {
+  TrainerOptions o;
+  o.steps = limits.steps;
+  o.epochs = limits.epochs;
+  o.seconds = limits.seconds;
+  o.expected_steps = limits.last_step();
+  o.schedule = s.optim.schedule;
+  o.clip = s.optim.clip;
+  o.accumulate = s.optim.accumulate;
+  o.seed = static_cast<std::uint64_t>(s.train.seed);
+  return o;
 }
 
 Cost measure_cost(Objective& objective, Model& model, Index accumulate) {

@@ -30,6 +30,10 @@ struct Cost {
 /// Measures it by computing a few. `accumulate`: draws a step. Changes nothing.
 Cost measure_cost(Objective& objective, Model& model, Index accumulate);
 
+/// What decides how each step goes, and when training ends. Nothing is kept, nor evaluated before
+/// the end.
+TrainerOptions step_options(const Settings& settings, const Limits& limits);
+
 /// A setting that a run keeps when it is resumed was to be changed.
 struct CannotChange : Error {
   std::string key;

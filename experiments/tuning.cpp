@@ -85,7 +85,7 @@ class ShortTraining {
   /// Trains to the end of the limits. `told` gets the part that is done.
   TuningCandidate run(const Limits& limits, std::string value,
                       const std::function<void(double)>& told) {
-    Trainer trainer(*model_, *optimizer_, options(limits));
+    Trainer trainer(*model_, *optimizer_, step_options(settings_, limits));
     Observers observers;
     observers.on_step = [&](const StepReport& report) { told(report.done); };
     observers.should_stop = should_stop_;
@@ -105,18 +105,6 @@ class ShortTraining {
   }
 
  private:
-  TrainerOptions options(const Limits& limits) const {
-    TrainerOptions o;
-    o.steps = limits.steps;
-    o.seconds = limits.seconds;
-    o.expected_steps = limits.last_step();
-    o.schedule = settings_.optim.schedule;
-    o.clip = settings_.optim.clip;
-    o.accumulate = settings_.optim.accumulate;
-    o.seed = static_cast<std::uint64_t>(settings_.train.seed);
-    return o;
-  }
-
   Settings settings_;
   ShouldStop should_stop_;
   std::unique_ptr<Model> model_;
