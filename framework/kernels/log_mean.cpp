@@ -1,8 +1,8 @@
 #include "framework/kernels/log_mean.h"
 
 #include <algorithm>
-#include <vector>
 
+#include "framework/kernels/scratch.h"
 #include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
@@ -10,11 +10,11 @@ namespace heed::kernels {
 void log_mean(Index rows, Index columns, std::span<const Distributions> of, Real least, Real* y) {
   const auto count = static_cast<Index>(of.size());
   parallel_for(rows, grain_of(20 * count * columns), [=](Index begin, Index end) {
-    std::vector<Real> sums(static_cast<std::size_t>(columns));
+    const Scratch sums(columns);  // (columns)
     for (Index r = begin; r < end; ++r) {
       Real* top = y + r * columns;  // the largest term, and then the result
       std::fill_n(top, columns, least);
-      std::fill(sums.begin(), sums.end(), Real(0));
+      std::fill_n(sums.data(), columns, Real(0));
       for (const Distributions& d : of) {
         const Vec log_sum = d.log_sums[r];
         transform_serial(
