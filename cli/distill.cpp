@@ -41,40 +41,11 @@ DistillationOptions options_of(const Options& o) {
   return options;
 }
 
-/// A teacher at work, on stderr: a live line on a terminal, else a line every tenth.
-class Display {
- public:
-  DistillationObservers observers() {
-    DistillationObservers told;
-    told.on_line = [this](const std::string& line) {
-      live_.clear();
-      std::cerr << line << '\n';
-    };
-    told.on_progress = [this](Index done, Index lines, double left) { show(done, lines, left); };
-    return told;
-  }
-
- private:
-  void show(Index done, Index lines, double left) {
-    const std::string text =
-        fmt::format("translated {}/{} lines, {} left", done, lines, duration_text(left));
-    const double part = static_cast<double>(done) / static_cast<double>(lines);
-    live_.show(text, part, ++shown_);
-    if (live_.terminal() || part < next_) return;
-    std::cerr << text << '\n';
-    next_ = part + 0.1;
-  }
-
-  LiveLine live_{standard_error()};
-  double shown_ = 0;
-  double next_ = 0.1;
-};
-
 /// Writes the pairs. A signal ends the program at once: what is written so far stays.
 void write_pairs(Distillation& distillation, const std::string& out) {
   const InterruptAtOnce goes_on(
       fmt::format("stopped; the same command goes on with the translations in {}", out));
-  Display display;
+  DistillationDisplay display(standard_error());
   distillation.write(display.observers());
 }
 

@@ -74,7 +74,7 @@ void run_tune(const Options& o) {
   std::optional<DecodingKeeper> keeper;
   std::optional<InterruptAtOnce> nothing_kept(std::in_place);
   const Run run = open_trained_runs(o.runs, o.checkpoint);
-  nothing_kept.reset();
+  nothing_kept.reset();  // the keeper tries to write: no signal may leave its file behind
   if (o.runs.size() == 1) keeper.emplace(o.runs[0]);
   nothing_kept.emplace();
   const TunedDecoding tuned = tune_decoding(run, options, {.on_line = [](const std::string& text) {
@@ -94,9 +94,7 @@ void run_tune(const Options& o) {
                              config_path(o.runs[0]).string());
   else
     std::cout << fmt::format(
-        "not kept, as there are several runs; give --beam {} "
-        "--length-penalty {}\n",
-        beam, penalty);
+        "not kept, as there are several runs; give --beam {} --length-penalty {}\n", beam, penalty);
 }
 
 /// The options of tuning; `others` are those of evaluating that it excludes.

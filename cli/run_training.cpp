@@ -50,6 +50,7 @@ void run_training(const Settings& settings, const std::string& out, TrainingOpti
   std::optional<InterruptAtOnce> nothing_written(std::in_place);
   std::optional<PreparationDisplay> preparing(std::in_place, standard_error());
   options.preparing = preparing->observer(interrupted);
+  options.on_tuning = [&](const std::string& line) { preparing->print(line); };
   Training training(settings, out, std::move(options));
   training.open();
   const std::string over = training.why_ended();

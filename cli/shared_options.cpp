@@ -1,10 +1,8 @@
 #include "cli/shared_options.h"
 
-#include <iostream>
 #include <map>
 
 #include <CLI/CLI.hpp>
-#include <unistd.h>
 
 #include "cli/field_options.h"
 #include "cli/signals.h"
@@ -46,21 +44,6 @@ void add_threads(CLI::App* command, int& threads) {
                    "number of threads (0: one per core); it does not change the results")
       ->transform(checked(range))
       ->type_name("INT:" + range.brief());
-}
-
-CLI::Option* add_tune(CLI::App* command, std::string& tune) {
-  return command
-      ->add_option("--tune", tune,
-                   "first try several values of a setting, KEY=a,b,c, in short trainings, and take "
-                   "the one with the lowest validation loss; optim.lr alone tries 1/4 to 4 times "
-                   "its default")
-      ->check(not_empty)
-      ->type_name("KEY[=a,b,c]");
-}
-
-void print_line(const std::string& line) {
-  const char* clear = isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "";
-  std::cerr << clear << line << '\n';
 }
 
 void add_setting_options(CLI::App* command, RequestedSettings& requested) {

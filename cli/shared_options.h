@@ -8,8 +8,7 @@
 
 namespace CLI {
 class App;
-class Option;
-}  // namespace CLI
+}
 
 // Options that several subcommands have.
 
@@ -21,11 +20,6 @@ void add_run_options(CLI::App* command, std::string& run, std::string& checkpoin
 void add_run_options(CLI::App* command, std::vector<std::string>& runs, std::string& checkpoint);
 /// --threads
 void add_threads(CLI::App* command, int& threads);
-
-/// --tune
-CLI::Option* add_tune(CLI::App* command, std::string& tune);
-/// Prints a line on stderr, in place of a live line that may stand there.
-void print_line(const std::string& line);
 
 /// --config, --set, and an option for each setting that has one.
 void add_setting_options(CLI::App* command, RequestedSettings& requested);

@@ -59,8 +59,7 @@ void train(const Options& o) {
                 .checkpoint = o.checkpoint,
                 .tokenizers = {},
                 .preparing = {},
-                .tune = tuning_of(o),
-                .on_tuning = print_line});
+                .tune = tuning_of(o)});
 }
 
 constexpr const char* examples =
@@ -88,7 +87,14 @@ void add_train(CLI::App& app) {
   command->add_option(
       "--checkpoint", o->checkpoint,
       "with --resume: continue from last or one such as step-000400 (default: the newest)");
-  add_tune(command, o->tune)->excludes("--resume");
+  command
+      ->add_option("--tune", o->tune,
+                   "first try several values of a setting, KEY=a,b,c, in short trainings, and take "
+                   "the one with the lowest validation loss; optim.lr alone tries 1/4 to 4 times "
+                   "its default")
+      ->check(not_empty)
+      ->excludes("--resume")
+      ->type_name("KEY[=a,b,c]");
   command->add_flag("--help-settings", o->list_settings,
                     "list every setting of --model that --set and --config take");
   command->footer(examples);

@@ -49,7 +49,7 @@ void LiveLine::show(const std::string& text, double done, double now) {
   live_ = true;
 }
 
-PreparationDisplay::PreparationDisplay(Terminal terminal) : live_(terminal) {
+PreparationDisplay::PreparationDisplay(Terminal terminal) : to_(terminal), live_(terminal) {
   if (!live_.terminal()) return;
   try {
     thread_ = std::thread([this] { show(); });
@@ -80,6 +80,12 @@ void PreparationDisplay::done(double part) {
   done_ = part;
 }
 
+void PreparationDisplay::print(const std::string& line) {
+  const std::lock_guard lock(mutex_);
+  live_.clear();
+  *to_.out << line << '\n';
+}
+
 void PreparationDisplay::show() {
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, std::chrono::milliseconds(500), [this] { return stop_; })) {
@@ -96,6 +102,27 @@ PreparationObserver PreparationDisplay::observer(ShouldStop should_stop) {
   return {.on_task = [this](const std::string& task) { begin(task); },
           .on_progress = [this](double part) { done(part); },
           .should_stop = std::move(should_stop)};
+}
+
+DistillationObservers DistillationDisplay::observers() {
+  DistillationObservers observers;
+  observers.on_line = [this](const std::string& line) {
+    live_.clear();
+    *to_.out << line << '\n';
+  };
+  observers.on_progress = [this](Index done, Index lines, double left) { show(done, lines, left); };
+  return observers;
+}
+
+void DistillationDisplay::show(Index done, Index lines, double left) {
+  const std::string text =
+      fmt::format("translated {}/{} lines, {} left", done, lines, duration_text(left));
+  const double part = static_cast<double>(done) / static_cast<double>(lines);
+  const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
+  live_.show(text, part, now.count());
+  if (live_.terminal() || part < next_) return;
+  *to_.out << text << '\n';
+  next_ = part + 0.1;
 }
 
 TrainingObservers TrainingDisplay::observers() {

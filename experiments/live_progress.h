@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "experiments/distillation.h"
 #include "experiments/observers.h"
 #include "experiments/progress.h"
 
@@ -56,6 +57,22 @@ class TrainingDisplay {
   LiveLine live_;
 };
 
+/// Shows a teacher that translates: its lines, and how far it is as a live line on a terminal, else
+/// as a line every tenth.
+class DistillationDisplay {
+ public:
+  explicit DistillationDisplay(Terminal terminal) : to_(terminal), live_(terminal) {}
+  /// They refer to this display.
+  DistillationObservers observers();
+
+ private:
+  void show(Index done, Index lines, double left);
+
+  Terminal to_;
+  LiveLine live_;
+  double next_ = 0.1;  // the part at which the next line is due, where there is no terminal
+};
+
 /// A live line for the preparation before training: what is being done, and for how long. It
 /// appears once a task takes longer than a second, and only on a terminal. Its thread redraws the
 /// line.
@@ -68,12 +85,15 @@ class PreparationDisplay {
 
   /// It refers to this display.
   PreparationObserver observer(ShouldStop should_stop = {});
+  /// Prints a line in place of the live one. Any thread may call it.
+  void print(const std::string& line);
 
  private:
   void begin(std::string task);
   void done(double part);  // of the task, in [0, 1]
   void show();             // runs in thread_ until stop_
 
+  Terminal to_;
   LiveLine live_;
   std::mutex mutex_;
   std::condition_variable changed_;
