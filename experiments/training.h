@@ -61,6 +61,7 @@ struct TrainingOptions {
   std::string checkpoint = {};  // from "last" or one such as "step-000400"; "": the newest
   Tokenizers tokenizers = {};   // of a new run; empty: they are trained
   PreparationObserver preparing = {};
+  bool defaults_by_data = true;  // of a new run: choose_defaults()
   /// Of a new run: open() tunes this setting first, and the training takes what was best. Its lines
   /// go to `on_tuning` as they come; log.txt gets the last.
   std::optional<TuningRequest> tune = {};

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "experiments/comparison/comparison.h"
 #include "experiments/defaults/chosen_defaults.h"
 #include "experiments/training.h"
 #include "tests/datasets/temporary.h"
@@ -194,6 +195,27 @@ TEST(Defaults, AreToldInTheLinesOfATraining) {
       .why = "725000 words of text"};
   EXPECT_EQ(to_text(together),
             "defaults  data.tokenizer = bpe, data.vocab_size = 8000: 725000 words of text");
+}
+
+TEST(Defaults, AComparisonFromBeforeThemKeepsItsOwn) {
+  const TemporaryFolder folder;
+  std::string pairs;
+  for (int i = 0; i < 40; ++i)
+    pairs += fmt::format("a b c {0}\td e f {0}\n", i);
+  ComparisonSettings settings;
+  settings.models = {"conv"};
+  settings.data = {folder.write("pairs.tsv", pairs)};
+  settings.assignments = {"model.d=8"};
+  settings.match = "none";
+  settings.steps = 16;  // of 2048 tokens, 360 of which are one pass
+  settings.seeds = 1;
+  for (const bool by_data : {false, true}) {
+    settings.defaults_by_data = by_data;
+    const std::string where = folder.path(by_data ? "by-data" : "before");
+    compare(settings, where);
+    const Settings run = read_run_settings(where + "/runs/conv-seed1");
+    EXPECT_NEAR(run.value_or("model.dropout", 0.0), by_data ? 0.3 : 0.1, 1e-6);
+  }
 }
 
 }  // namespace

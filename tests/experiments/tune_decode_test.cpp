@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST(BestTrial, IsTheBestAndOfEqualOnesTheCheapestAndNearest) {
+TEST(BestCandidate, IsTheBestAndOfEqualOnesTheCheapestAndNearest) {
   const struct {
     const char* name;
     std::vector<DecodingCandidate> candidates;

@@ -92,6 +92,7 @@ TrainingOptions training_options(const fs::path& folder, const ComparisonPlan& p
   options.resume = fs::exists(config_path(folder));
   options.tokenizers = plan.tokenizers;
   options.preparing.should_stop = should_stop;
+  options.defaults_by_data = false;  // the plan has chosen them, or is from before them
   return options;
 }
 
