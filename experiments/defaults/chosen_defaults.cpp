@@ -1,9 +1,13 @@
 #include "experiments/defaults/chosen_defaults.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <filesystem>
 
 #include <fmt/ranges.h>
+
+#include "experiments/inference/run.h"
 
 namespace heed {
 
@@ -20,7 +24,11 @@ Index rounded(double value, Index multiple, Index least, Index most) {
 }
 
 /// No more is known of a learning rate.
-double two_digits(double value) { return std::stod(fmt::format("{:.1e}", value)); }
+double two_digits(double value) {
+  const std::string text = fmt::format("{:.1e}", value);
+  std::from_chars(text.data(), text.data() + text.size(), value);  // in any locale
+  return value;
+}
 
 /// Collects what is chosen, and applies it to a copy of the settings, on which later choices
 /// depend.
@@ -34,6 +42,7 @@ class Choices {
   std::vector<ChosenDefaults> all() {
     const Task& task = settings_.task.row();
     if (!facts_.known) return {};
+    if (begins_with_weights()) choose_as_before();
     if (!task.reads_pairs) {
       choose_for_running_text();
     } else if (task.decodes) {
@@ -60,6 +69,29 @@ class Choices {
     }
   }
 
+  bool begins_with_weights() const { return !settings_.train.init.empty(); }
+
+  /// First weights know tokens and parameters. What the run that they are from says of these is
+  /// taken, so that they fit; of weights in a file nothing is known, and nothing is chosen.
+  void choose_as_before() {
+    const std::string& from = settings_.train.init;
+    if (!std::filesystem::is_regular_file(config_path(from))) return;
+    try {
+      const Settings before = read_run_settings(from);
+      Assignments wanted;
+      for (const char* key : {"data.tokenizer", "data.case", "model.copy", "model.coverage"})
+        if (before.has(key)) wanted.emplace_back(key, before.value(key));
+      choose(wanted, fmt::format("as in {}, whose weights it begins with", from));
+    } catch (const Error&) {
+      return;  // loading the weights says what is wrong
+    }
+  }
+
+  /// Whether nothing that is given rules out copying.
+  bool may_copy() const {
+    return !begins_with_weights() && settings_.data.joint_vocabulary && settings_.train.r_drop == 0;
+  }
+
   /// Tokens of a mean item, the marks that begin and end a side included.
   double tokens_of_item() const { return source_tokens() + target_tokens(); }
   double source_tokens() const { return cut(facts_.source_tokens(settings_.data.tokenizer)) + 1; }
@@ -71,11 +103,11 @@ class Choices {
 
   void choose_for_pairs() {
     if (facts_.summaries()) {
-      choose({{"model.copy", true},
-              {"model.coverage", 1.0},
-              {"data.long", std::string("cut")},
-              {"decode.no_repeat_ngram", Index{3}}},
-             "the targets are summaries, which name things of their sources");
+      Assignments wanted;
+      if (may_copy()) wanted = {{"model.copy", true}, {"model.coverage", 1.0}};
+      wanted.emplace_back("data.long", std::string("cut"));
+      wanted.emplace_back("decode.no_repeat_ngram", Index{3});
+      choose(wanted, "the targets are summaries, which name things of their sources");
     }
     const bool enough = facts_.items >= pairs_for_subwords || facts_.summaries();
     if (enough) choose_subwords();
@@ -92,7 +124,7 @@ class Choices {
   void choose_subwords() {
     if (settings_.is_given("data.min_count")) return;  // which is for whole words
     const std::string why = fmt::format("{:.0f} words of text", facts_.words());
-    choose({{"data.tokenizer", std::string("bpe")}}, why);
+    if (!begins_with_weights()) choose({{"data.tokenizer", std::string("bpe")}}, why);
     if (has_subwords(settings_.data.tokenizer))
       choose({{"data.vocab_size", vocabulary_size(facts_.words())}}, why);
   }
@@ -120,12 +152,21 @@ class Choices {
     choose({{"train.steps", training_steps(tokens, batch)}},
            fmt::format("about {:.0f} tokens of text", tokens));
     const double passes = steps(tokens) * batch / tokens;
+    const char* unless = is_timed() ? ", unless train.time ends it before" : "";
     choose({{"model.dropout", dropout(passes)}},
-           fmt::format("the data are read {:.1f} times", passes));
+           fmt::format("the data are read {:.1f} times{}", passes, unless));
     choose_validations(steps(tokens));
   }
 
+  /// Whether a time alone ends the training: its steps are an estimate.
+  bool is_timed() const {
+    const TrainSettings& t = settings_.train;
+    return !t.time.empty() && t.steps == 0 && t.epochs == 0;
+  }
+
+  /// The patience counts validations: where somebody chose when these are, it is theirs to choose.
   void choose_validations(double steps) {
+    if (!is_free("train.eval_every") || is_timed()) return;
     const bool validates = !settings_.data.valid.empty() || settings_.data.valid_fraction > 0;
     constexpr Index patience = 10;
     const Index interval = rounded(steps / 25, 50, 50, 1000);

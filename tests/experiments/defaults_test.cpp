@@ -2,6 +2,7 @@
 
 #include "experiments/comparison/comparison.h"
 #include "experiments/defaults/chosen_defaults.h"
+#include "experiments/inference/toml.h"
 #include "experiments/training.h"
 #include "tests/datasets/temporary.h"
 
@@ -152,6 +153,54 @@ TEST(Defaults, FollowWhatIsGiven) {
   const Settings timed =
       chosen("transformer", facts(29000, 12, 12), {{"train.time", std::string("5m")}});
   EXPECT_EQ(timed.train.steps, 0);
+  EXPECT_EQ(timed.train.patience, 0);  // nobody knows how many validations there will be
+  const Settings often =
+      chosen("transformer", facts(29000, 12, 12), {{"train.eval_every", Index{20}}});
+  EXPECT_EQ(often.train.patience, 0);  // it would end after 200 steps
+}
+
+TEST(Defaults, DoNotContradictWhatIsGiven) {
+  const Assignments rows[] = {{{"train.r_drop", 1.0}},
+                              {{"data.joint_vocabulary", false}},
+                              {{"train.init", std::string("weights.safetensors")}}};
+  for (const Assignments& given : rows)
+    for (const char* model : {"transformer", "rnn+additive"}) {
+      const Settings s = chosen(model, facts(1000, 200, 20), given);  // checks them
+      EXPECT_FALSE(s.value_or("model.copy", true)) << given[0].first;
+      EXPECT_EQ(s.data.long_pairs, "cut") << given[0].first;
+    }
+}
+
+TEST(Defaults, FitTheRunWhoseWeightsATrainingBeginsWith) {
+  const struct {
+    Assignments run;  // settings that the run has
+    DataFacts of;     // the new data
+    const char* tokenizer;
+    bool copy;
+  } rows[] = {
+      {{{"data.tokenizer", std::string("bpe")}}, facts(100, 12, 12), "bpe", false},
+      {{{"data.tokenizer", std::string("words")}}, facts(29000, 12, 12), "words", false},
+      {{{"model.copy", true}}, facts(29000, 12, 12), "words", true},
+      {{}, facts(1000, 200, 20), "words", false},
+  };
+  for (const auto& row : rows) {
+    const TemporaryFolder folder;
+    Settings run = default_settings("transformer", {"old.txt", "new.txt"});
+    for (const auto& [key, value] : row.run)
+      run.assign(key, value);
+    folder.write("config.toml", to_toml(run.fields()));
+    const Settings s = chosen("transformer", row.of, {{"train.init", folder.path("")}});
+    EXPECT_EQ(s.data.tokenizer, row.tokenizer);
+    EXPECT_EQ(s.value_or("model.copy", false), row.copy);
+  }
+}
+
+TEST(Defaults, SayWhatOnlyATimeDecides) {
+  Settings settings = default_settings("transformer", {"a.txt", "b.txt"});
+  settings.set("train.time", "5m");
+  const std::vector<ChosenDefaults> all = chosen_defaults(settings, facts(1000, 12, 12));
+  ASSERT_FALSE(all.empty());
+  EXPECT_NE(all.back().why.find("times, unless train.time ends it before"), std::string::npos);
 }
 
 TEST(Defaults, AValueWrittenByAProgramStays) {
