@@ -157,6 +157,7 @@ Comparison compare(const ComparisonSettings& given, const fs::path& folder,
   if (options.resume) lock.emplace(folder);
   ComparisonPlan plan = make_plan(settings, folder, preparing(options.observers));
   if (options.resume) check_contents(plan.contents, folder);
+  check_tuning(plan);
   make_folder(folder);
   if (!lock) lock.emplace(folder);
   // Again: another process may have begun a comparison here meanwhile.

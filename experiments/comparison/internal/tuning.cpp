@@ -1,5 +1,6 @@
 #include "experiments/comparison/internal/tuning.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/ranges.h>
@@ -30,7 +31,31 @@ Tuning tuning_of(Settings settings, const Tokenizers& tokenizers, const TuningRe
   }
 }
 
+/// Whether steps alone end a training: how many is known before the data are read.
+bool is_counted(const TrainSettings& train) {
+  return train.steps > 0 && train.epochs == 0 && train.time.empty();
+}
+
 }  // namespace
+
+void check_tuning(const ComparisonPlan& plan) {
+  const std::string& tune = plan.settings.tune;
+  if (tune.empty()) return;
+  const TuningRequest request = parse_tuning(tune);
+  const auto has_it = [&](const Settings& settings) { return settings.has(request.key); };
+  try {
+    if (std::ranges::none_of(plan.models, has_it))
+      plan.models.front().value(request.key);  // throws
+    for (const Settings& settings : plan.models) {
+      if (!has_it(settings)) continue;
+      const std::size_t candidates = tuning_values(settings, request).size();
+      if (is_counted(settings.train))
+        short_training(settings, candidates, settings.train.steps, /*exact=*/true);
+    }
+  } catch (const Error& error) {
+    fail_comparison("tune {}: {}", tune, error.what());
+  }
+}
 
 std::vector<ModelTuning> tune_models(ComparisonPlan& plan, const fs::path& folder,
                                      const std::function<void(const std::string&)>& on_line,

@@ -10,6 +10,10 @@
 
 namespace heed {
 
+/// Throws ComparisonError where no model has the setting that is to be tuned, or one does not take
+/// a value, or the runs are too short: all that is known before a folder is made.
+void check_tuning(const ComparisonPlan& plan);
+
 /// Lets each model of the plan that has the setting tune it, and gives it the value that was best.
 /// What was found before is read from tuning/MODEL.json in the folder. `on_line` gets what will be
 /// done and what was found. Throws Interrupted where it should stop.
