@@ -187,6 +187,9 @@ void Training::tune() {
   observers.should_stop = given_.preparing.should_stop;
   tuning_ = heed::tune(settings, corpus, *given_.tune, observers);
   settings.set(tuning_->key, tuning_->value());
+  for (ChosenDefaults& together : chosen)
+    std::erase_if(together.values, [&](const auto& value) { return value.first == tuning_->key; });
+  std::erase_if(chosen, [](const ChosenDefaults& together) { return together.values.empty(); });
   make();
 }
 

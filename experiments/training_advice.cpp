@@ -13,8 +13,19 @@ std::string lower_rate(const TrainingWarning& w) {
   return fmt::format("optim.lr = {:.2g} (now {:.3g})", w.lower_lr(), w.lr);
 }
 
+/// The usual rate, where the present one is so far below it that a lower one cannot help; else 0.
+double usual_rate_far_above(const TrainingWarning& w, const Settings& s) {
+  constexpr double far = 10;
+  const Settings usual = default_settings(s.model.name, s.data.train, s.task.name);
+  const double rate = usual.value_or("optim.lr", 0.0);
+  return s.optim.name == usual.optim.name && far * w.lr <= rate ? rate : 0;
+}
+
 std::string nothing_learnt(const TrainingWarning& w, const Settings& s) {
-  std::string text = "try " + lower_rate(w);
+  const double usual = usual_rate_far_above(w, s);
+  std::string text =
+      "try " +
+      (usual > 0 ? fmt::format("optim.lr = {:.2g} (now {:.3g})", usual, w.lr) : lower_rate(w));
   if (w.step_weight < few_gold)
     text += fmt::format(", a larger data.batch_tokens (now {}: {:.0f} gold tokens a step)",
                         s.data.batch_tokens, w.step_weight);

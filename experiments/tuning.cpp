@@ -237,6 +237,11 @@ std::vector<std::string> tuning_values(const Settings& settings, const TuningReq
   return values;
 }
 
+bool Tuning::at_edge() const {
+  const bool zero = value().find_first_not_of("0.") == std::string::npos;
+  return chosen + 1 == candidates.size() || (chosen == 0 && !zero);
+}
+
 std::size_t best_candidate(const Tuning& tuning) {
   const auto loss = [](const TuningCandidate& c) {
     return std::isfinite(c.valid_loss) ? c.valid_loss : std::numeric_limits<double>::infinity();

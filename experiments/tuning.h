@@ -40,8 +40,9 @@ struct Tuning {
   double seconds = 0;  // it took
 
   const std::string& value() const { return candidates[chosen].value; }
-  /// Whether the chosen value is the smallest or the largest that was tried.
-  bool at_edge() const { return chosen == 0 || chosen + 1 == candidates.size(); }
+  /// Whether the chosen value is the smallest or the largest that was tried. 0 is no edge: no
+  /// setting that can be tuned has a smaller value.
+  bool at_edge() const;
 };
 /// "tune      optim.lr = 0.003: the lowest validation loss of 5, 2.3456, in 34 s"
 std::string to_text(const Tuning& tuning);

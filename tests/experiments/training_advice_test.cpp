@@ -72,6 +72,14 @@ TEST(TrainingAdvice, NamesTheSettingsAndTheirValues) {
   }
 }
 
+TEST(TrainingAdvice, RaisesARateThatIsFarTooLow) {
+  const Settings usual = default_settings("rnn");
+  const TrainingWarning warning{
+      .kind = Kind::learns_nothing, .fact = "nothing", .lr = 1e-6, .step_weight = 1000};
+  EXPECT_EQ(training_advice(warning, usual),
+            "nothing; try optim.lr = 0.005 (now 1e-06), or tune optim.lr in a new run");
+}
+
 /// Nothing is drawn from it.
 struct NoBatches : BatchStream {
   Batch next() override { return {}; }

@@ -133,6 +133,33 @@ TEST(Tuning, TakesTheLowestLoss) {
   EXPECT_EQ(to_text(first),
             "tune      optim.lr = 1: the lowest validation loss of 2, 2.0000, in 34 s; it is the "
             "smallest that was tried, so a smaller one may be better");
+  for (const char* zero : {"0", "0.0"}) {
+    first.candidates[0].value = zero;  // no smaller one is taken
+    EXPECT_EQ(to_text(first),
+              fmt::format("tune      optim.lr = {}: the lowest validation loss of 2, 2.0000, in "
+                          "34 s",
+                          zero));
+  }
+}
+
+TEST(Tuning, WhatIsTunedIsNoDefault) {
+  const TemporaryFolder folder;
+  std::string lines;
+  for (int i = 0; i < 40; ++i)
+    lines += fmt::format("a{} b{} c\n", i % 3, i % 5);
+  Settings settings = default_settings("rnn", {folder.write("a", lines), folder.write("b", lines)});
+  settings.set("model.d", "8");
+  settings.set("train.steps", "40");
+  Training training(settings, folder.path("run"),
+                    {.tune = TuningRequest{"model.dropout", {"0", "0.1"}}});
+  const auto is_told = [&] {
+    return std::ranges::any_of(training.chosen, [](const ChosenDefaults& together) {
+      return to_text(together).find("model.dropout") != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(is_told());  // the data are read many times
+  training.open();
+  EXPECT_FALSE(is_told());
 }
 
 TEST(Tuning, ShortTrainingsCostHalfOfTheTrainingTogether) {
@@ -351,6 +378,31 @@ TEST(Tuning, AComparisonRefusesWhatItDecides) {
     s.tune = row.tune;
     s.assignments = row.assignments;
     EXPECT_EQ(message_of([&] { check_comparison(s); }), row.problem);
+  }
+}
+
+TEST(Tuning, AComparisonMakesNoFolderForValuesThatItCannotTry) {
+  const struct {
+    const char* tune;
+    Index steps;
+    const char* problem;
+  } rows[] = {
+      {"optim.lr=0.1", 16, "tune optim.lr=0.1: optim.lr: give at least two values to try"},
+      {"optim.lr=0.1,x", 16,
+       "tune optim.lr=0.1,x: optim.lr: expected a number from 0 to 1000; got 'x'"},
+      {"optim.lrr=1,2", 16,
+       "tune optim.lrr=1,2: unknown setting 'optim.lrr'; did you mean 'optim.lr'?"},
+      {"optim.lr=1,2", 3,
+       "tune optim.lr=1,2: a training of 3 steps is too short to try 2 values: that takes at least "
+       "4 steps"},
+  };
+  for (const auto& row : rows) {
+    const TemporaryFolder folder;
+    ComparisonSettings s = two_models();
+    s.tune = row.tune;
+    s.steps = row.steps;
+    EXPECT_EQ(message_of([&] { compare(s, folder.path("comparison")); }), row.problem);
+    EXPECT_FALSE(std::filesystem::exists(folder.path("comparison"))) << row.tune;
   }
 }
 
