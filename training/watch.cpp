@@ -56,9 +56,10 @@ Warning divergence(Watched& w, Index step, double loss) {
                       w.lowest, w.lowest_step, *mean, step)};
 }
 
-/// Whether something should have been learnt by now.
+/// Whether something should have been learnt by now. A window with steps of the warm-up holds their
+/// losses, which say nothing.
 bool has_begun(const WatchedStep& s, const WatchLimits& limits) {
-  const bool read_all = s.epochs >= 1 && s.step > limits.warmup;
+  const bool read_all = s.epochs >= 1 && s.step - watch_window_steps >= limits.warmup;
   return read_all || s.step >= std::max<Index>(2 * watch_window_steps, 2 * limits.warmup);
 }
 

@@ -120,8 +120,8 @@ struct WatchedStep {
 /// - diverges: the mean loss of a block of 20 steps was twice the lowest, and 1 above it, three
 ///   times in a row. The lowest is that of the blocks, or the loss of the first step.
 /// - learns_nothing: the mean plain loss of a window of 100 steps is above 0.95 of the baseline,
-///   after max(200, 2 warmup) steps; or after an epoch, where the warm-up is over. Recovered: below
-///   0.9 of it.
+///   after max(200, 2 warmup) steps; or after an epoch, where the window begins after the warm-up.
+///   Recovered: below 0.9 of it.
 /// - always_clipped: of a window of 100 steps after the warm-up, at least 95 gradients had a norm
 ///   above the limit and more than half, so the median too, one above three times the limit.
 ///   Recovered: less than half are above the limit.
