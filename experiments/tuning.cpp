@@ -165,10 +165,9 @@ class Tuner {
     }
     Settings brief = short_training(settings_, values_.size(), steps, exact > 0);
     const Limits limits = limits_of(brief, corpus_);
-    const auto count = static_cast<double>(values_.size());
-    const double seconds = limits.seconds > 0
-                               ? count * limits.seconds
-                               : count * step * static_cast<double>(limits.last_step());
+    double each = step * static_cast<double>(limits.last_step());
+    if (limits.seconds > 0 && (exact == 0 || limits.seconds < each)) each = limits.seconds;
+    const double seconds = static_cast<double>(values_.size()) * each;
     tell(fmt::format("tune      {}: {} candidates x {}, about {}", key_, values_.size(),
                      limits.text(0), duration_text(seconds)));
     return brief;

@@ -142,6 +142,19 @@ TEST(Tuning, TakesTheLowestLoss) {
   }
 }
 
+TEST(Tuning, TellsTheCostByTheLimitThatComesFirst) {
+  Settings settings = tiny();
+  settings.set("train.steps", "20");
+  settings.set("train.time", "100h");  // 25 h for each candidate
+  Corpus corpus = open_corpus(settings, {});
+  std::string first;
+  tune(settings, corpus, {"optim.lr", {"0.01", "0.02"}}, {.on_line = [&](const std::string& line) {
+         if (first.empty()) first = line;
+       }});
+  EXPECT_NE(first.find("2 candidates x 5 steps or 25 h"), std::string::npos) << first;
+  EXPECT_EQ(first.substr(first.find("about ")).find('h'), std::string::npos) << first;
+}
+
 TEST(Tuning, WhatIsTunedIsNoDefault) {
   const TemporaryFolder folder;
   std::string lines;
