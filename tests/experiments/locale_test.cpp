@@ -10,6 +10,7 @@
 #include "datasets/text/tokenizer_kinds.h"
 #include "experiments/comparison/internal/settings_file.h"
 #include "experiments/comparison/result.h"
+#include "experiments/defaults/chosen_defaults.h"
 #include "experiments/inference/toml.h"
 #include "experiments/internal/run_log.h"
 #include "experiments/report/attention.h"
@@ -61,6 +62,7 @@ void add_settings(const TemporaryFolder& folder, Texts& all) {
   all["range"] = folder.message([&] { s.set("model.d", "1234567890"); });
   all["range of reals"] = folder.message([&] { s.set("decode.length_penalty", "1234.5"); });
   all["duration"] = fmt::format("{}", parse_duration("1.5h"));
+  all["chosen rate"] = fmt::format("{}", learning_rate(2e-3, 128, 500));
 }
 
 void add_comparison(Texts& all) {
