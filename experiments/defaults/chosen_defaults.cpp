@@ -109,8 +109,8 @@ class Choices {
       wanted.emplace_back("decode.no_repeat_ngram", Index{3});
       choose(wanted, "the targets are summaries, which name things of their sources");
     }
-    const bool enough = facts_.items >= pairs_for_subwords || facts_.summaries();
-    if (enough) choose_subwords();
+    const bool enough = facts_.items >= pairs_for_subwords;
+    if (enough || facts_.summaries() || !facts_.blanks) choose_subwords();
     choose_batch(tokens_of_item() / target_tokens());
     choose_length(static_cast<double>(facts_.items) * tokens_of_item());
     choose_rate(static_cast<double>(settings_.data.batch_tokens) * target_tokens() /

@@ -26,9 +26,11 @@ Index count_words(std::string_view text) {
 }
 
 /// In scripts without blanks a "word" is a line: there, a word is taken for two characters.
-double corrected_words(double words, double characters) {
+double correct_words(double words, double characters, DataFacts& facts) {
   constexpr double longest_word = 12;
-  return characters > longest_word * words ? characters / 2 : words;
+  if (characters <= longest_word * words) return words;
+  facts.blanks = false;
+  return characters / 2;
 }
 
 /// Code points of UTF-8.
@@ -66,8 +68,8 @@ DataFacts facts_of_pairs(const PairSource& pairs, bool labelled) {
   for (double* sum : {&facts.source_words, &facts.target_words, &facts.source_characters,
                       &facts.target_characters})
     *sum /= static_cast<double>(sampled);
-  facts.source_words = corrected_words(facts.source_words, facts.source_characters);
-  facts.target_words = corrected_words(facts.target_words, facts.target_characters);
+  facts.source_words = correct_words(facts.source_words, facts.source_characters, facts);
+  facts.target_words = correct_words(facts.target_words, facts.target_characters, facts);
   return facts;
 }
 

@@ -8,6 +8,7 @@ namespace heed {
 struct DataFacts {
   bool known = false;  // false: the data have no end, or cannot be read twice
   Index items = 0;     // pairs, or labelled texts; of one running text 1
+  bool blanks = true;  // whether blanks separate the words of both sides
   // Means of an item.
   double source_words = 0;
   double target_words = 0;  // of a label and of a running text 0

@@ -270,13 +270,13 @@ const std::vector<WarningRow> warning_rows = {
      {"data.min_count = 1 has no effect with data.tokenizer = 'unigram'"}},
     {{"a.src", "han.tgt"},
      {},
-     {},
+     {"data.tokenizer=words"},
      {"data.tokenizer=words cuts at blanks and marks alone, and 100 % of the letters of the "
       "target belong to scripts without blanks between words (Chinese, Japanese, Thai ...): "
       "learn subwords (data.tokenizer=unigram)"}},
     {{"thai.src", "han.tgt"},
      {},
-     {},
+     {"data.tokenizer=words"},
      {"50 % of the letters of the source and 100 % of the letters of the target belong"}},
     {{"a.src", "han.tgt"}, {}, {"data.tokenizer=characters"}, {}},
     {{"a.src", "hangul.tgt"}, {}, {}, {}},

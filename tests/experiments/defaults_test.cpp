@@ -129,6 +129,8 @@ TEST(Defaults, ATranslationIsNoSummary) {
   const DataFacts chinese = survey(default_settings("transformer", {source, target}));
   EXPECT_DOUBLE_EQ(chinese.target_words, 12);
   EXPECT_FALSE(chinese.summaries());
+  EXPECT_FALSE(chinese.blanks);
+  EXPECT_EQ(chosen("transformer", chinese).data.tokenizer, "bpe");  // of one pair
 }
 
 TEST(Defaults, FollowWhatIsGiven) {

@@ -88,6 +88,26 @@ Settings given_settings(const ComparisonSettings& comparison, const std::string&
   return s;
 }
 
+/// Sets the defaults that follow from the data. Returns a line for each reason; the models stand
+/// behind it where it is not that of all.
+std::vector<std::string> choose_for_all(std::vector<Settings>& models, const DataFacts& facts) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> lines;
+  for (Settings& settings : models) {
+    for (const ChosenDefaults& chosen : choose_defaults(settings, facts)) {
+      const std::string line = to_text(chosen);
+      const auto same = [&](const auto& other) { return other.first == line; };
+      auto found = std::ranges::find_if(lines, same);
+      if (found == lines.end()) found = lines.insert(lines.end(), {line, {}});
+      found->second.push_back(settings.model.name);
+    }
+  }
+  std::vector<std::string> texts;
+  for (const auto& [line, of] : lines)
+    texts.push_back(of.size() == models.size() ? line
+                                               : fmt::format("{} ({})", line, fmt::join(of, ", ")));
+  return texts;
+}
+
 /// What keeps the given setting from having an effect; "" where it has one, or there is none.
 std::string why_unused(const Settings& settings, const std::string& key) {
   for (const std::string& warning : unused_settings(settings))
@@ -109,7 +129,8 @@ ModelAssignment split_assignment(const std::string& text) {
           .value = text.substr(equals + 1)};
 }
 
-std::vector<Settings> settings_of_models(const ComparisonSettings& comparison) {
+std::vector<Settings> settings_of_models(const ComparisonSettings& comparison,
+                                         std::vector<std::string>* chosen) {
   std::vector<Settings> models;
   for (const std::string& model : comparison.models)
     models.push_back(given_settings(comparison, model));
@@ -118,8 +139,9 @@ std::vector<Settings> settings_of_models(const ComparisonSettings& comparison) {
   for (Settings& settings : models) {
     settings.check();
     check_precision(settings.train.precision);
-    choose_defaults(settings, facts);
   }
+  const std::vector<std::string> lines = choose_for_all(models, facts);
+  if (chosen) *chosen = lines;
   return models;
 }
 

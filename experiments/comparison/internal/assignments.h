@@ -20,9 +20,11 @@ struct ModelAssignment {
 /// equals sign.
 ModelAssignment split_assignment(const std::string& text);
 
-/// The settings of each model's runs. Their seeds and widths are set later. Throws ComparisonError
-/// where an assignment to all models belongs to none of them, or one to a model does not fit it.
-std::vector<Settings> settings_of_models(const ComparisonSettings& comparison);
+/// The settings of each model's runs. Their seeds and widths are set later. `chosen`, where given,
+/// gets lines about the defaults that follow from the data. Throws ComparisonError where an
+/// assignment to all models belongs to none of them, or one to a model does not fit it.
+std::vector<Settings> settings_of_models(const ComparisonSettings& comparison,
+                                         std::vector<std::string>* chosen = nullptr);
 
 /// A warning for each assignment that has no effect on any model it is given to.
 std::vector<std::string> unused_assignments(const ComparisonSettings& comparison,

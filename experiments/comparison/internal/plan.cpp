@@ -108,7 +108,7 @@ ComparisonPlan make_plan(ComparisonSettings settings, const fs::path& folder,
   make_data_absolute(settings);
   ComparisonPlan plan;
   plan.settings = std::move(settings);
-  plan.models = settings_of_models(plan.settings);
+  plan.models = settings_of_models(plan.settings, &plan.chosen);
   check_alike(plan.models);
   plan.settings.task = plan.work().name;  // a resumed comparison does not guess it from the data
   add_setting_warnings(plan);
@@ -149,6 +149,7 @@ std::vector<std::string> plan_lines(const ComparisonPlan& plan) {
                                              seeds, seeds == 1 ? "" : "s", budget),
                                  fmt::format("test      {}: {} lines{}", plan.test.name,
                                              plan.test.sources.size(), cut_sources(plan))};
+  lines.insert(lines.end(), plan.chosen.begin(), plan.chosen.end());
   if (!plan.settings.tune.empty()) {
     const double tuning = seconds / 2 * static_cast<double>(plan.models.size());
     lines.push_back(fmt::format("tune      {}, by each model, in half the length of a run{}",

@@ -26,6 +26,7 @@ struct ComparisonPlan {
   Tokenizers tokenizers;                        // the same for every run
   std::map<std::string, std::string> contents;  // fingerprints of the data and the tokenizers
   std::vector<std::string> warnings;
+  std::vector<std::string> chosen;  // lines about the defaults that follow from the data
   std::vector<std::string> misses;  // models that miss the wanted number of parameters
   std::string data;                 // describes the training data in one line
 
