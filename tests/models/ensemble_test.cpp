@@ -317,15 +317,15 @@ TEST(Ensemble, IsStable) {
       Tensor step(std::span<const Id>) override { return logits; }
       Tensor logits;
     };
-    explicit Fixed(std::vector<Real> z) : logits_({1, std::ssize(z)}, z) {}
-    Index vocabulary() const override { return logits_.columns(); }
+    explicit Fixed(std::vector<Real> z) : given_logits({1, std::ssize(z)}, z) {}
+    Index vocabulary() const override { return given_logits.columns(); }
     std::unique_ptr<DecoderState> start(const Sequences&) const override {
-      return std::make_unique<State>(logits_);
+      return std::make_unique<State>(given_logits);
     }
     Variable logits(const Sequences&, const Sequences&, std::vector<AttentionMap>*) const override {
-      return Variable(logits_);
+      return Variable(given_logits);
     }
-    Tensor logits_;
+    Tensor given_logits;
   };
   std::vector<std::unique_ptr<const Decoder>> decoders;
   decoders.push_back(std::make_unique<Fixed>(std::vector<Real>{1000, 700, 0}));
