@@ -202,6 +202,10 @@ void Settings::on_given(std::string_view key) {
   const bool epochs = key == "train.epochs" && train.epochs > 0;
   const bool time = key == "train.time" && !train.time.empty();
   if ((epochs || time) && !is_given("train.steps")) train.steps = 0;
+  const bool marks = key == "data.case" && data.letter_case == "mark";
+  const bool samples = key == "data.subword_sampling" && data.subword_sampling > 0;
+  if ((marks || samples) && !is_given("data.tokenizer") && !has_subwords(data.tokenizer))
+    data.tokenizer = "bpe";
 }
 
 void Settings::check() const {

@@ -60,7 +60,7 @@ class Settings : public RunSettings {
  protected:
   Owners owners(std::string_view key) const override;
   bool has_section(std::string_view key) const override;
-  /// A limit that is given replaces the default one.
+  /// A limit that is given replaces the default one, and what needs subwords chooses them.
   void on_given(std::string_view key) override;
 };
 

@@ -148,11 +148,10 @@ TEST(Subwords, RefusesWhatHasNoMeaning) {
   const TemporaryFolder folder;
   write_corpus(folder);
   const std::pair<Args, std::string> rows[]{
-      {{"data.subword_sampling=0.1"},
+      {{"data.tokenizer=words", "data.subword_sampling=0.1"},
        "data.subword_sampling needs data.tokenizer = unigram or bpe; got words, which cuts a text "
-       "in "
-       "one way"},
-      {{"data.case=mark"},
+       "in one way"},
+      {{"data.case=mark", "data.tokenizer=words"},
        "data.case = mark needs data.tokenizer = unigram or bpe; got words, which keeps the case"},
       {{"data.tokenizer=bpe", "data.case=lower"},
        "data.case: expected one of keep, mark; got 'lower'"},

@@ -9,6 +9,7 @@
 
 #include "experiments/inference/toml.h"
 #include "tests/datasets/temporary.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
@@ -180,6 +181,31 @@ TEST(Settings, AreSetByTheirKey) {
   EXPECT_EQ(s.decode.beam, 7);
 }
 
+TEST(Settings, ThatNeedSubwordsChooseThem) {
+  struct Row {
+    std::vector<std::pair<std::string, std::string>> given;
+    std::string tokenizer;
+    std::string message;  // of check()
+  };
+  for (const Row& row : std::vector<Row>{
+           {{{"data.case", "mark"}}, "bpe", ""},
+           {{{"data.case", "keep"}}, "words", ""},
+           {{{"data.subword_sampling", "0.1"}}, "bpe", ""},
+           {{{"data.subword_sampling", "0"}}, "words", ""},
+           {{{"data.case", "mark"}, {"data.tokenizer", "unigram"}}, "unigram", ""},
+           {{{"data.tokenizer", "unigram"}, {"data.case", "mark"}}, "unigram", ""},
+           {{{"data.tokenizer", "words"}, {"data.case", "mark"}},
+            "words",
+            "data.case = mark needs data.tokenizer = unigram or bpe; got words, which keeps the "
+            "case"}}) {
+    Settings s = default_settings("transformer");
+    for (const auto& [key, value] : row.given)
+      s.set(key, value);
+    EXPECT_EQ(s.data.tokenizer, row.tokenizer) << row.given.back().first;
+    EXPECT_EQ(message_of([&] { s.check(); }), row.message) << row.given.back().first;
+  }
+}
+
 TEST(Settings, SayWhatIsWrongWithAnAssignment) {
   const TemporaryFolder folder;
   struct Row {
@@ -296,7 +322,7 @@ const char* const out_of_range[] = {"model.name=gpt",
                                     "data.valid_fraction=0.6",
                                     "data.subword_sampling=-0.1",
                                     "data.subword_sampling=1.5",
-                                    "data.subword_sampling=0.1",
+                                    "data.subword_sampling=1.5",
                                     "data.max_length=-1",
                                     "train.steps=0"};
 
