@@ -42,12 +42,18 @@ Index batch_tokens(double source_tokens, double target_tokens);
 /// `tokens`, and at least 200 steps. A multiple of 100.
 Index training_steps(double tokens, double tokens_of_batch);
 
+/// Tokens in a batch of a running text of so many tokens: a 250th, a multiple of 256 from 768 to
+/// 4096.
+Index running_batch_tokens(double tokens);
+
 /// Dropout for so many passes over the data: 0.1 up to 2, then growing with their logarithm to 0.3
-/// from 16 on.
-double dropout(double passes);
+/// from 16 on. What is above 0.1 is for models that can learn the text by heart: none of it where
+/// there are no more parameters than tokens of text, all of it from 4 times as many on, and
+/// between these by the logarithm.
+double dropout(double passes, double parameters_per_token = 4);
 
 /// The peak learning rate of a family for a width and a number of tokens to predict in a step:
-/// rate sqrt(min(1, 128 / d)) sqrt(predicted / 1000), where the last factor is between 1/4 and 3/2.
+/// rate sqrt(min(1, 128 / d)) sqrt(predicted / 1000), where the last factor is between 1/4 and 2.
 /// The noisier a gradient, the smaller a step it bears (Malladi et al. 2022, the square root rule).
 double learning_rate(double rate, Index d, double predicted);
 

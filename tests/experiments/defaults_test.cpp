@@ -33,11 +33,17 @@ TEST(Defaults, FunctionsHaveKnownPoints) {
       {"dropout of two passes", dropout(2), 0.1},
       {"dropout of sixteen", dropout(16), 0.3},
       {"dropout of a thousand", dropout(1000), 0.3},
+      {"dropout of fewer parameters than tokens", dropout(1000, 0.8), 0.1},
+      {"dropout of twice as many", dropout(1000, 2), 0.2},
+      {"dropout of many in two passes", dropout(2, 10), 0.1},
+      {"a batch of a million characters", static_cast<double>(running_batch_tokens(1e6)), 4096},
+      {"a batch of a page", static_cast<double>(running_batch_tokens(3000)), 768},
+      {"a batch of a chapter", static_cast<double>(running_batch_tokens(5e5)), 2048},
       {"the rate as it stands", learning_rate(2e-3, 128, 1000), 2e-3},
       {"the rate of four times the width", learning_rate(2e-3, 512, 1000), 1e-3},
       {"the rate of a quarter to predict", learning_rate(2e-3, 128, 250), 1e-3},
       {"the rate of hardly any to predict", learning_rate(2e-3, 128, 1), 5e-4},
-      {"the rate of very many to predict", learning_rate(2e-3, 128, 1e9), 3e-3},
+      {"the rate of very many to predict", learning_rate(2e-3, 128, 1e9), 4e-3},
       {"the rate of a narrow model", learning_rate(2e-3, 16, 1000), 2e-3},
       {"a rate has two digits", learning_rate(2e-3, 128, 500), 1.4e-3}};
   for (const Row& row : rows)
@@ -52,6 +58,8 @@ TEST(Defaults, FunctionsAreMonotone) {
     EXPECT_GE(batch_tokens(100, x), batch_tokens(100, more)) << x;
     EXPECT_LE(training_steps(x, 2048), training_steps(more, 2048)) << x;
     EXPECT_LE(dropout(x), dropout(more)) << x;
+    EXPECT_LE(dropout(1000, x), dropout(1000, more)) << x;
+    EXPECT_LE(running_batch_tokens(x), running_batch_tokens(more)) << x;
     EXPECT_LE(learning_rate(2e-3, 128, x), learning_rate(2e-3, 128, more)) << x;
   }
   for (Index d = 128; d < 5000; d *= 2)
