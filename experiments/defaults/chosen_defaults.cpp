@@ -126,7 +126,11 @@ class Choices {
     const double tokens = facts_.source_tokens(settings_.data.tokenizer);
     choose({{"data.batch_tokens", running_batch_tokens(tokens)}},
            fmt::format("{:.0f} tokens of text", tokens));
-    choose_length(tokens, parameters_of_layers() / tokens);
+    choose_steps(tokens);
+    const double parameters = parameters_of_layers() / tokens;
+    choose_dropout(tokens, dropout(passes(tokens), parameters),
+                   fmt::format(", by {:.1f} parameters for each token", parameters));
+    choose_validations(steps(tokens));
     const auto batch = static_cast<double>(settings_.data.batch_tokens);
     choose_rate(batch, running_text_rate);
   }
@@ -163,15 +167,26 @@ class Choices {
     return static_cast<double>(training_steps(tokens, batch));  // limited by time
   }
 
-  void choose_length(double tokens, double parameters_per_token = 4) {
+  double passes(double tokens) const {
+    return steps(tokens) * static_cast<double>(settings_.data.batch_tokens) / tokens;
+  }
+
+  void choose_length(double tokens) {
+    choose_steps(tokens);
+    choose_dropout(tokens, dropout(passes(tokens)), "");
+    choose_validations(steps(tokens));
+  }
+
+  void choose_steps(double tokens) {
     const auto batch = static_cast<double>(settings_.data.batch_tokens);
     choose({{"train.steps", training_steps(tokens, batch)}},
            fmt::format("about {:.0f} tokens of text", tokens));
-    const double passes = steps(tokens) * batch / tokens;
+  }
+
+  void choose_dropout(double tokens, double probability, const std::string& by) {
     const char* unless = is_timed() ? ", unless train.time ends it before" : "";
-    choose({{"model.dropout", dropout(passes, parameters_per_token)}},
-           fmt::format("the data are read {:.1f} times{}", passes, unless));
-    choose_validations(steps(tokens));
+    choose({{"model.dropout", probability}},
+           fmt::format("the data are read {:.1f} times{}{}", passes(tokens), by, unless));
   }
 
   /// Whether a time alone ends the training: its steps are an estimate.

@@ -108,6 +108,31 @@ TEST(Defaults, SummariesGetACopyingModelSubwordsAndLargerBatches) {
   EXPECT_FALSE(plain.has("model.copy"));  // it attends to nothing that it could copy from
 }
 
+TEST(Defaults, RunningTextGetsABatchARateAndDropoutByItsLength) {
+  struct Row {
+    double characters;
+    Assignments given;
+    Index batch;
+    double rate;
+    double dropout;
+  };
+  const Row rows[] = {
+      // 786,432 parameters in the layers; 1e-3 x 2 x sqrt(4.096), at most 2
+      {1e6, {}, 4096, 4e-3, 0.1},
+      // 12,582,912 parameters: more than 4 for each token
+      {1e6, {{"model.d", Index{512}}}, 4096, 2e-3, 0.3},
+      // 1e-3 x 2 x sqrt(0.768); 60 passes, 26 parameters for each token
+      {3e4, {}, 768, 1.8e-3, 0.3},
+      {1e6, {{"data.batch_tokens", Index{1000}}, {"model.dropout", 0.2}}, 1000, 2e-3, 0.2}};
+  for (const Row& row : rows) {
+    const DataFacts text{.known = true, .items = 1, .source_characters = row.characters};
+    const Settings s = chosen("lm", text, row.given);
+    EXPECT_EQ(s.data.batch_tokens, row.batch) << row.characters;
+    EXPECT_DOUBLE_EQ(s.value_or("optim.lr", 0.0), row.rate) << row.characters;
+    EXPECT_NEAR(s.value_or("model.dropout", 0.0), row.dropout, 1e-6) << row.characters;
+  }
+}
+
 TEST(Defaults, ATranslationIsNoSummary) {
   struct Row {
     const char* what;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "experiments/requested_settings.h"
+#include "tests/message_of.h"
 #include "tests/text_files.h"
 
 namespace heed {
@@ -28,6 +29,7 @@ TEST(Recipes, AreSettingsOfAModelThatTheyName) {
     const RequestedSettings requested{.config = file.string(), .assignments = {}, .values = {}};
     const Settings settings = new_settings(requested, warning);
     EXPECT_EQ(warning, "") << file;
+    EXPECT_EQ(message_of([&] { settings.check(); }), "") << file;
     EXPECT_TRUE(settings.is_given("model.name")) << file;
     EXPECT_FALSE(settings.is_given("data.valid")) << file << ": data are the reader's";
   }

@@ -322,7 +322,6 @@ const char* const out_of_range[] = {"model.name=gpt",
                                     "data.valid_fraction=0.6",
                                     "data.subword_sampling=-0.1",
                                     "data.subword_sampling=1.5",
-                                    "data.subword_sampling=1.5",
                                     "data.max_length=-1",
                                     "train.steps=0"};
 
