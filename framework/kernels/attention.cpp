@@ -13,20 +13,19 @@ namespace {
 
 /// Scratch memory of forward.
 struct ForwardSpace {
-  Real* queries;  // (query tile, d), d = padded width
+  Real* queries;  // (query tile, padded width)
   Real* keys;     // panels (width, 64)
-  Real* values;   // (keys, d)
-  Real* out;      // (query tile, d)
+  Real* values;   // (keys, padded value width)
+  Real* out;      // (query tile, padded value width)
   Real* scores;   // a tile
   Real* mask;     // a tile
 
   ForwardSpace(const Task& t, Real* work) {
     const auto take = [&](Index n) { return std::exchange(work, work + n); };
-    const Index d = t.padded_width;
-    queries = take(query_tile * d);
+    queries = take(query_tile * t.padded_width);
     keys = take(t.width * panel * panels(t.keys));
-    values = take(t.padded_keys * d);
-    out = take(query_tile * d);
+    values = take(t.padded_keys * t.padded_value_width);
+    out = take(query_tile * t.padded_value_width);
     scores = take(tile_numbers);
     mask = take(tile_numbers);
   }
@@ -48,7 +47,7 @@ struct RunningSoftmax {
 void softmax_tile(const ScoreTile& tile, bool first_tile, const ForwardSpace& w,
                   RunningSoftmax& softmax) {
   const Task& t = tile.task();
-  const Index d = t.padded_width;
+  const Index d = t.padded_value_width;
   const Index wide = padded(tile.count);
   const bool drops = tile.queries.shape.dropout.active();
   const Index mask_ld = mask_tile_stride(t);
@@ -76,23 +75,20 @@ void softmax_tile(const ScoreTile& tile, bool first_tile, const ForwardSpace& w,
 /// w.out = the unnormalised results of a tile of queries. `by_element`: not by products of whole
 /// tiles (see for_seen).
 void attend(const QueryTile& q, bool by_element, const ForwardSpace& w, RunningSoftmax& softmax) {
-  const Index d = q.t.padded_width;
+  const Index d = q.t.padded_value_width;
   std::fill_n(w.out, q.rows * d, Real{0});
-  const Index first = q.first_key();
-  const Index last = q.last_key();
-  const Index first_tile = first / key_tile * key_tile;
-  for (Index j0 = first_tile; j0 < last; j0 += key_tile) {
-    const ScoreTile tile(q, j0, first, last);
-    key_products(tile, w.queries, w.keys, w.scores);
-    softmax_tile(tile, j0 == first_tile, w, softmax);
+  bool first_tile = true;
+  for_score_tiles(q, [&](const ScoreTile& tile) {
+    key_products(tile, q.t.width, w.queries, w.keys, w.scores);
+    softmax_tile(tile, std::exchange(first_tile, false), w, softmax);
     if (by_element) {
       for_seen(tile, w.scores, [&](Index i, Index key, Real weight) {
         add_scaled_row(d, weight, w.values + key * d, w.out + i * d);
       });
     } else {
-      query_sums(tile, w.scores, w.values, w.out);
+      query_sums(tile, d, w.scores, w.values, w.out);
     }
-  }
+  });
 }
 
 /// Writes the weights of a tile of queries, without dropout, to `weights` (heads, queries, keys).
@@ -100,7 +96,7 @@ void store_weights(const QueryTile& q, const ForwardSpace& w, const Real* log_su
   const Task& t = q.t;
   for (Index j0 = 0; j0 < t.keys; j0 += key_tile) {
     const ScoreTile tile = ScoreTile::whole(q, j0);
-    key_products(tile, w.queries, w.keys, w.scores);
+    key_products(tile, t.width, w.queries, w.keys, w.scores);
     for (Index i = 0; i < q.rows; ++i) {
       Real* s = w.scores + i * tile.stride;
       const Index count = finish_scores(tile, i, s);
@@ -110,22 +106,38 @@ void store_weights(const QueryTile& q, const ForwardSpace& w, const Real* log_su
   }
 }
 
+/// The keys in panels, rotated where that is asked for. The tile of queries is scratch memory.
+void copy_keys(const AttentionShape& shape, const Task& t, const ConstMatrix& keys,
+               const ForwardSpace& w) {
+  if (!shape.rotation.cosines) {
+    copy_to_panels(keys, w.keys);
+    return;
+  }
+  static_assert(query_tile == panel);
+  for (Index j = 0; j < t.keys; j += panel) {
+    const ConstMatrix rows = keys.block(j, 0, std::min(panel, t.keys - j), t.width);
+    copy_to_tile(rows, 1, w.queries);
+    rotate_tile(t, shape.rotation, j, rows.rows, false, w.queries);
+    copy_to_panels({w.queries, rows.rows, t.width, t.padded_width}, w.keys + j * t.width);
+  }
+}
+
 void forward(const AttentionShape& shape, const Task& t, const AttentionInputs& in,
              const OutputRows& y, Real* log_sums, Real* weights, Real* work) {
   const ForwardSpace w(t, work);
-  copy_to_panels(t.key_rows(in.k), w.keys);
-  copy_to_tile(t.key_rows(in.v), 1, w.values);
+  copy_keys(shape, t, t.key_rows(in.k, t.width), w);
+  copy_to_tile(t.key_rows(in.v, t.value_width), 1, w.values);
   const bool by_element =
-      shape.hides() && !all_finite(dense<const Real>(w.values, t.keys, t.padded_width));
+      shape.hides() && !all_finite(dense<const Real>(w.values, t.keys, t.padded_value_width));
   for (Index i0 = 0; i0 < t.queries; i0 += query_tile) {
     const QueryTile q(shape, t, i0);
-    copy_to_tile(t.query_rows(in.q, i0, q.rows), shape.scale, w.queries);
+    copy_queries(q, in.q, w.queries);
     RunningSoftmax softmax(q.rows);
     attend(q, by_element, w, softmax);
     const Real* const sums = softmax.sums;
     copy_from_tile(
-        w.out, q.rows, t.width, [=](Index i) { return sums[i] > 0 ? 1 / sums[i] : Real{0}; },
-        t.query_rows(y, i0));
+        w.out, q.rows, t.value_width, [=](Index i) { return sums[i] > 0 ? 1 / sums[i] : Real{0}; },
+        t.query_rows(y, i0, t.value_width));
     // Of a row that sees nothing: exp(s - infinity) is zero in backward too.
     for (Index i = 0; i < q.rows; ++i)
       log_sums[t.sum_index(i0 + i)] = sums[i] > 0 ? softmax.tops[i] + std::log(sums[i]) : infinity;
@@ -141,9 +153,10 @@ namespace heed::kernels {
 
 Index attention_workspace(const AttentionShape& s) {
   const Index d = padded(s.width);
+  const Index value_d = padded(s.value_width);
   const Index keys = padded(s.longest_key);
-  return 2 * tiles::query_tile * d + s.width * tiles::panel * tiles::panels(keys) + keys * d +
-         2 * tiles::tile_numbers;
+  return tiles::query_tile * (d + value_d) + s.width * tiles::panel * tiles::panels(keys) +
+         keys * value_d + 2 * tiles::tile_numbers;
 }
 
 void attention(const AttentionShape& shape, const AttentionInputs& in, const OutputRows& y,

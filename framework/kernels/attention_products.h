@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "framework/kernels/attention_tiles.h"
+#include "framework/kernels/rotate.h"
 #include "framework/kernels/tile_copy.h"
 
 namespace heed::kernels::tiles {
@@ -29,26 +30,26 @@ void query_groups(const ScoreTile& tile, F f) {
 /// out (rows, count) = left right^T: the products of queries (or gradients), left (rows, padded
 /// width), and keys (or values), right (panels). What lies beyond the keys that the last query of a
 /// group sees is left out.
-inline void key_products(const ScoreTile& tile, const Real* left, const Real* right, Real* out) {
-  const Task& t = tile.task();
+inline void key_products(const ScoreTile& tile, Index width, const Real* left, const Real* right,
+                         Real* out) {
+  const Index d = padded(width);
   query_groups(tile, [&](Index r, Index count) {
-    const ConstMatrix a{left + r * t.padded_width, count, t.width, t.padded_width};
+    const ConstMatrix a{left + r * d, count, width, d};
     const Index end = tile.begin + padded(tile.edge ? tile.seen(r + count - 1) : tile.count);
     for (Index j = tile.begin; j < end;) {
       const Index wide = std::min(end, (j / panel + 1) * panel) - j;
-      const Real* const columns = right + j / panel * panel * t.width + j % panel;
+      const Real* const columns = right + j / panel * panel * width + j % panel;
       Real* const to = out + r * tile.stride + j - tile.begin;
-      tile_product(a, {columns, t.width, wide, panel}, {to, count, wide, tile.stride},
-                   Mode::assign);
+      tile_product(a, {columns, width, wide, panel}, {to, count, wide, tile.stride}, Mode::assign);
       j += wide;
     }
   });
 }
 
-/// out (rows, padded width) += scores right: a tile of weights (or their gradients) times the
-/// values (or keys), right (keys, padded width).
-inline void query_sums(const ScoreTile& tile, const Real* scores, const Real* right, Real* out) {
-  const Index d = tile.task().padded_width;
+/// out (rows, d) += scores right: a tile of weights (or their gradients) times the values (or
+/// keys), right (keys, d). d is a padded width.
+inline void query_sums(const ScoreTile& tile, Index d, const Real* scores, const Real* right,
+                       Real* out) {
   query_groups(tile, [&](Index r, Index count) {
     const Index end = tile.edge ? tile.seen(r + count - 1) : tile.count;
     for (Index j = 0; j < end; j += panel) {
@@ -60,10 +61,9 @@ inline void query_sums(const ScoreTile& tile, const Real* scores, const Real* ri
   });
 }
 
-/// out (keys, padded width) += scores^T right, for right (rows, padded width): over the queries
-/// that see a group of keys.
-inline void key_sums(const ScoreTile& tile, const Real* scores, const Real* right, Real* out) {
-  const Index d = tile.task().padded_width;
+/// out (keys, d) += scores^T right, for right (rows, d): over the queries that see a group of keys.
+inline void key_sums(const ScoreTile& tile, Index d, const Real* scores, const Real* right,
+                     Real* out) {
   const Index ld = tile.stride;
   const Index step = tile.edge ? diagonal_rows : tile.count;
   Index first = 0;
@@ -89,15 +89,42 @@ inline bool all_finite(const ConstMatrix& x) {
 }
 
 /// f(i, j, score) for each query of a tile and each key of it that the query sees. The products of
-/// whole tiles multiply what is hidden by 0, which is not enough where it is not finite.
+/// whole tiles multiply what is hidden by 0, which is not enough where it is not finite. Where
+/// there is a bias, it may have hidden any key whose score is now 0.
 template <class F>
 void for_seen(const ScoreTile& tile, const Real* scores, F f) {
+  const bool biased = tile.queries.shape.bias.given();
+  const auto run = [&](Index i, Index begin, Index end) {
+    const Real* const row = scores + i * tile.stride;
+    for (Index j = std::max<Index>(begin - tile.begin, 0);
+         j < std::min(end - tile.begin, tile.count); ++j)
+      if (!biased || row[j] != 0) f(i, tile.begin + j, row[j]);
+  };
   for (Index i = 0; i < tile.rows(); ++i) {
     const Visible seen = tile.task().visible(tile.queries.shape, tile.queries.begin + i);
-    const Index end = std::min(seen.end - tile.begin, tile.count);
-    for (Index j = std::max<Index>(seen.begin - tile.begin, 0); j < end; ++j)
-      f(i, tile.begin + j, scores[i * tile.stride + j]);
+    run(i, 0, seen.sinks);
+    run(i, seen.begin, seen.end);
   }
+}
+
+/// Rotates `count` rows of a tile of queries or keys, in place. The first is at `place` among the
+/// keys.
+inline void rotate_tile(const Task& t, const Rotation& r, Index place, Index count, bool back,
+                        Real* tile) {
+  const Index half = r.head.width / 2;
+  for (Index i = 0; i < count; ++i) {
+    Real* const row = tile + i * t.padded_width;
+    const Index at = (place + i) * half;
+    rotate_columns(r.head, {r.cosines + at, r.sines + at, back}, row, row, Mode::assign);
+  }
+}
+
+/// The scaled rows of a tile's queries, rotated where that is asked for.
+inline void copy_queries(const QueryTile& q, const ConstMatrix& queries, Real* tile) {
+  const Task& t = q.t;
+  copy_to_tile(t.query_rows(queries, q.begin, q.rows, t.width), q.shape.scale, tile);
+  if (q.shape.rotation.cosines)
+    rotate_tile(t, q.shape.rotation, q.begin + t.keys - t.queries, q.rows, false, tile);
 }
 
 /// to += factor from

@@ -26,31 +26,79 @@ inline void subtract_slope(Real* s, Index width, Real slope, Real distance) {
         .store(s + j);
 }
 
-/// Applies to a row of scores what neither q nor k say of them: slopes, and -infinity before the
-/// window.
-[[gnu::noinline]] inline Index slope_and_hide(const AttentionShape& shape, const Task& t, Index i,
-                                              Index begin, Index columns, Real* s) {
+/// s = cap tanh(s / cap). `derivatives`, where not null, become those of it.
+inline void cap_scores(Index width, Real cap, Real* s, Real* derivatives) {
+  for (Index j = 0; j < width; j += Vec::width) {
+    const Vec y = tanh(Vec::load(s + j) / Vec(cap));
+    (Vec(cap) * y).store(s + j);
+    if (derivatives) (Vec(1) - y * y).store(derivatives + j);
+  }
+}
+
+/// Where the numbers of query i and the keys from j on lie in each kind of bias.
+struct BiasPlaces {
+  Index pairs;
+  Index shared;
+  Index keys;
+
+  BiasPlaces(const AttentionShape& shape, const Task& t, Index i, Index j)
+      : pairs(0),
+        shared(((shape.bias.shared_heads > 1 ? t.head : 0) * shape.longest_query + i) *
+                   shape.longest_key +
+               j),
+        keys(t.key_begin + j) {
+    if (shape.bias.pairs)
+      pairs = shape.bias.pair_begins[t.number / t.heads] + (t.head * t.queries + i) * t.keys + j;
+  }
+};
+
+/// s += bias. -infinity hides the key, even where s is no number.
+inline void add_bias(Index n, const Real* bias, Real* s) {
+  const Vec hidden = -infinity;
+  for_each_vector(n, [=](auto lanes) {
+    const Vec b = lanes.load(bias);
+    lanes.store(select(equal(b, hidden), hidden, lanes.load(s) + b), s);
+  });
+}
+inline void add_biases(const ScoreBias& bias, const BiasPlaces& at, Index n, Real* s) {
+  if (bias.pairs) add_bias(n, bias.pairs + at.pairs, s);
+  if (bias.shared) add_bias(n, bias.shared + at.shared, s);
+  if (bias.keys) add_bias(n, bias.keys + at.keys, s);
+}
+
+/// Applies to a row of scores what queries and keys do not say of them: the cap, slopes, biases,
+/// and -infinity between the sinks and the window. See finish_scores.
+[[gnu::noinline]] inline Index adjust_scores(const ScoreTile& tile, Index r, Real* s,
+                                             Real* cap_derivatives) {
+  const AttentionShape& shape = tile.queries.shape;
+  const Task& t = tile.task();
+  const Index i = tile.queries.begin + r;
   const Visible seen = t.visible(shape, i);
-  const Index count = std::clamp<Index>(seen.end - begin, 0, columns);
-  const Index hidden = std::clamp<Index>(seen.begin - begin, 0, count);
-  if (count == hidden) return 0;
+  Index count = std::clamp<Index>(seen.end - tile.begin, 0, tile.count);
+  const Index sinks = std::clamp<Index>(seen.sinks - tile.begin, 0, count);
+  const Index hidden = std::clamp<Index>(seen.begin - tile.begin, 0, count);
+  if (hidden == count) count = sinks;
+  if (count == 0) return 0;
+  if (shape.softcap > 0) cap_scores(padded(count), shape.softcap, s, cap_derivatives);
   if (shape.slopes)
     subtract_slope(s, padded(count), shape.slopes[t.head],
-                   static_cast<Real>(i + t.keys - t.queries - begin));
-  std::fill_n(s, hidden, -infinity);
+                   static_cast<Real>(i + t.keys - t.queries - tile.begin));
+  if (shape.bias.given()) add_biases(shape.bias, BiasPlaces(shape, t, i, tile.begin), count, s);
+  if (sinks < hidden && hidden < count) std::fill(s + sinks, s + hidden, -infinity);
   return count;
 }
 
 /// Turns the products of query r of the tile into scores. Returns how many of them may count, 0
-/// where the query sees none.
-[[gnu::always_inline]] inline Index finish_scores(const ScoreTile& tile, Index r, Real* s) {
+/// where the query sees none. `cap_derivatives`, where not null, become those of the scores by
+/// their products, where there is a cap.
+[[gnu::always_inline]] inline Index finish_scores(const ScoreTile& tile, Index r, Real* s,
+                                                  Real* cap_derivatives = nullptr) {
   const AttentionShape& shape = tile.queries.shape;
-  const Task& t = tile.task();
-  const Index i = tile.queries.begin + r;
-  if (shape.window > 0 || shape.slopes)
-    return slope_and_hide(shape, t, i, tile.begin, tile.count, s);
+  if (shape.adjusts()) return adjust_scores(tile, r, s, cap_derivatives);
   if (!shape.causal) return tile.count;
-  return std::clamp<Index>(i + 1 + t.keys - t.queries - tile.begin, 0, tile.count);
+  const Task& t = tile.task();
+  return std::clamp<Index>(tile.queries.begin + r + 1 + t.keys - t.queries - tile.begin, 0,
+                           tile.count);
 }
 
 /// s[j] for j < count becomes exp(s[j] - top); beyond it, up to the padded width, zero. Returns the

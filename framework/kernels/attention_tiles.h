@@ -44,8 +44,10 @@ struct Task {
   Index number;  // among sequences x heads
   Index query_begin;
   Index key_begin;
-  Index width;
+  Index width;  // of queries and keys
   Index padded_width;
+  Index value_width;
+  Index padded_value_width;
   Index padded_keys;
   Index heads;
 
@@ -59,30 +61,28 @@ struct Task {
         key_begin(s.key_begins[sequence]),
         width(s.width),
         padded_width(padded(s.width)),
+        value_width(s.value_width),
+        padded_value_width(padded(s.value_width)),
         padded_keys(padded(keys)),
         heads(s.heads) {}
-  Index query_offset(Index i, Index row_stride) const {
-    return (query_begin + i) * row_stride + head * width;
+  /// This head's part of the rows of queries [i, i + count), `columns` wide: width or value_width.
+  ConstMatrix query_rows(const ConstMatrix& m, Index i, Index count, Index columns) const {
+    return {m.row(query_begin + i) + head * columns, count, columns, m.row_stride};
   }
-  Index key_offset(Index row_stride) const { return key_begin * row_stride + kv_head * width; }
-  /// This head's part of the rows of queries [i, i + count).
-  ConstMatrix query_rows(const ConstMatrix& m, Index i, Index count) const {
-    return {m.data + query_offset(i, m.row_stride), count, width, m.row_stride};
-  }
-  OutputRows query_rows(const OutputRows& m, Index i) const {
-    return {m.data + query_offset(i, m.row_stride), m.row_stride, m.mode};
+  OutputRows query_rows(const OutputRows& m, Index i, Index columns) const {
+    return {m.row(query_begin + i) + head * columns, m.row_stride, m.mode};
   }
   /// This head's part of the rows of all keys.
-  ConstMatrix key_rows(const ConstMatrix& m) const {
-    return {m.data + key_offset(m.row_stride), keys, width, m.row_stride};
+  ConstMatrix key_rows(const ConstMatrix& m, Index columns) const {
+    return {m.row(key_begin) + kv_head * columns, keys, columns, m.row_stride};
   }
-  OutputRows key_rows(const OutputRows& m) const {
-    return {m.data + key_offset(m.row_stride), m.row_stride, m.mode};
+  OutputRows key_rows(const OutputRows& m, Index columns) const {
+    return {m.row(key_begin) + kv_head * columns, m.row_stride, m.mode};
   }
   /// Where log_sums (query rows, heads) holds that of query i.
   Index sum_index(Index i) const { return (query_begin + i) * heads + head; }
   Visible visible(const AttentionShape& s, Index i) const {
-    return {s.causal, s.window, queries, keys, i};
+    return {s.causal, s.window, queries, keys, i, s.sinks};
   }
 };
 
@@ -108,7 +108,8 @@ struct QueryTile {
 
   QueryTile(const AttentionShape& s, const Task& task, Index first)
       : shape(s), t(task), begin(first), rows(std::min(query_tile, task.queries - first)) {}
-  /// The keys that its queries see lie within [first_key(), last_key()).
+  /// The keys that its queries see lie within [0, sinks()) and [first_key(), last_key()).
+  Index sinks() const { return t.visible(shape, begin + rows - 1).sinks; }
   Index first_key() const { return t.visible(shape, begin).begin; }
   Index last_key() const { return t.visible(shape, begin + rows - 1).end; }
 };
@@ -147,6 +148,19 @@ struct ScoreTile {
   }
 };
 
+/// f(tile) for the tiles of scores that a tile of queries needs, from the first key to the last.
+template <class F>
+void for_score_tiles(const QueryTile& q, F f) {
+  const Index sinks = q.sinks();
+  const Index first = q.first_key();
+  const Index last = q.last_key();
+  Index j0 = 0;
+  for (; j0 < sinks && j0 + key_tile <= first; j0 += key_tile)
+    f(ScoreTile(q, j0, j0, sinks));
+  for (j0 = std::max(j0, first / key_tile * key_tile); j0 < last; j0 += key_tile)
+    f(ScoreTile(q, j0, j0 < sinks ? j0 : first, last));
+}
+
 /// The dropout mask of a tile, with rows mask_tile_stride() apart. It begins at the tile's first
 /// key, skipped or not.
 inline void mask_tile(const ScoreTile& tile, Real* mask) {
@@ -168,7 +182,8 @@ static_assert(query_tile * padded(1) % dropout_block == 0,
 
 /// Sequences and heads a piece: enough work for a thread.
 inline Index tasks_grain(const AttentionShape& s, Index heads) {
-  return grain_of(heads * (s.longest_query + 1) * (s.longest_key + 1) * (s.width + 8));
+  const Index width = (s.width + s.value_width + 1) / 2;
+  return grain_of(heads * (s.longest_query + 1) * (s.longest_key + 1) * (width + 8));
 }
 
 }  // namespace heed::kernels::tiles
