@@ -83,7 +83,8 @@ struct AttentionShape {
   /// Whether some queries do not see some keys.
   bool hides() const { return causal || window > 0 || bias.given(); }
   /// Whether scores are more than products of queries and keys up to where a query stops seeing.
-  bool adjusts() const { return window > 0 || slopes || softcap > 0 || bias.given(); }
+  bool adjusts() const { return window > 0 || slopes || caps_or_biases(); }
+  bool caps_or_biases() const { return softcap > 0 || bias.given(); }
 };
 
 struct AttentionInputs {

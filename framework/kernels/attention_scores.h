@@ -60,13 +60,20 @@ inline void add_bias(Index n, const Real* bias, Real* s) {
     lanes.store(select(equal(b, hidden), hidden, lanes.load(s) + b), s);
   });
 }
-inline void add_biases(const ScoreBias& bias, const BiasPlaces& at, Index n, Real* s) {
-  if (bias.pairs) add_bias(n, bias.pairs + at.pairs, s);
-  if (bias.shared) add_bias(n, bias.shared + at.shared, s);
-  if (bias.keys) add_bias(n, bias.keys + at.keys, s);
+/// Caps the first `count` scores of query r of a tile, and adds the biases.
+[[gnu::noinline]] inline void cap_and_bias(const ScoreTile& tile, Index r, Index count, Real* s,
+                                           Real* cap_derivatives) {
+  const AttentionShape& shape = tile.queries.shape;
+  if (shape.softcap > 0) cap_scores(padded(count), shape.softcap, s, cap_derivatives);
+  const ScoreBias& bias = shape.bias;
+  if (!bias.given()) return;
+  const BiasPlaces at(shape, tile.task(), tile.queries.begin + r, tile.begin);
+  if (bias.pairs) add_bias(count, bias.pairs + at.pairs, s);
+  if (bias.shared) add_bias(count, bias.shared + at.shared, s);
+  if (bias.keys) add_bias(count, bias.keys + at.keys, s);
 }
 
-/// Applies to a row of scores what queries and keys do not say of them: the cap, slopes, biases,
+/// Applies to a row of scores what queries and keys do not say of them: the cap, biases, slopes,
 /// and -infinity between the sinks and the window. See finish_scores.
 [[gnu::noinline]] inline Index adjust_scores(const ScoreTile& tile, Index r, Real* s,
                                              Real* cap_derivatives) {
@@ -79,11 +86,10 @@ inline void add_biases(const ScoreBias& bias, const BiasPlaces& at, Index n, Rea
   const Index hidden = std::clamp<Index>(seen.begin - tile.begin, 0, count);
   if (hidden == count) count = sinks;
   if (count == 0) return 0;
-  if (shape.softcap > 0) cap_scores(padded(count), shape.softcap, s, cap_derivatives);
+  if (tile.queries.caps_or_biases) cap_and_bias(tile, r, count, s, cap_derivatives);
   if (shape.slopes)
     subtract_slope(s, padded(count), shape.slopes[t.head],
                    static_cast<Real>(i + t.keys - t.queries - tile.begin));
-  if (shape.bias.given()) add_biases(shape.bias, BiasPlaces(shape, t, i, tile.begin), count, s);
   if (sinks < hidden && hidden < count) std::fill(s + sinks, s + hidden, -infinity);
   return count;
 }
@@ -94,7 +100,7 @@ inline void add_biases(const ScoreBias& bias, const BiasPlaces& at, Index n, Rea
 [[gnu::always_inline]] inline Index finish_scores(const ScoreTile& tile, Index r, Real* s,
                                                   Real* cap_derivatives = nullptr) {
   const AttentionShape& shape = tile.queries.shape;
-  if (shape.adjusts()) return adjust_scores(tile, r, s, cap_derivatives);
+  if (tile.queries.adjusts) return adjust_scores(tile, r, s, cap_derivatives);
   if (!shape.causal) return tile.count;
   const Task& t = tile.task();
   return std::clamp<Index>(tile.queries.begin + r + 1 + t.keys - t.queries - tile.begin, 0,

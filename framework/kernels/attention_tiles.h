@@ -105,11 +105,19 @@ struct QueryTile {
   const Task& t;
   Index begin;
   Index rows;
+  // As in the shape, for what asks them for each row.
+  bool adjusts;
+  bool caps_or_biases;
 
   QueryTile(const AttentionShape& s, const Task& task, Index first)
-      : shape(s), t(task), begin(first), rows(std::min(query_tile, task.queries - first)) {}
+      : shape(s),
+        t(task),
+        begin(first),
+        rows(std::min(query_tile, task.queries - first)),
+        adjusts(s.adjusts()),
+        caps_or_biases(s.caps_or_biases()) {}
   /// The keys that its queries see lie within [0, sinks()) and [first_key(), last_key()).
-  Index sinks() const { return t.visible(shape, begin + rows - 1).sinks; }
+  Index sinks() const { return shape.sinks > 0 ? t.visible(shape, begin + rows - 1).sinks : 0; }
   Index first_key() const { return t.visible(shape, begin).begin; }
   Index last_key() const { return t.visible(shape, begin + rows - 1).end; }
 };
