@@ -297,6 +297,29 @@ Accuracy accuracy(const Operand& logits, const Ids& gold, std::optional<Id> igno
 // The position of query i among the keys of its sequence is p_i = i + (number of keys - number of
 // queries): the last query stands at the last key.
 
+/// Numbers that attention() adds to its scores: the sum of those that are given. All may carry a
+/// gradient. -infinity hides the key from the query, whatever the score and the row of the key. So
+/// a mask is a bias of 0 and -infinity: masked_fill(Tensor::zeros(shape), hidden, -INFINITY).
+struct ScoreBias {
+  /// For each sequence a block (heads, queries, keys), one block after the other, as the scores of
+  /// dot_scores(). Shape: (Pairing::size()).
+  Variable pairs = {};
+  /// Query i and key j of every sequence get [h, i, j].
+  /// Shape: (heads or 1, queries.longest(), keys.longest()).
+  Variable shared = {};
+  /// A number for each key. Shape: (m).
+  Variable keys = {};
+};
+
+/// The columns of a head that are rotated, and how fast.
+struct Rotation {
+  Real base = 10000;  // above 0
+  /// The first columns of each head, an even number; 0: all. The others stay as they are.
+  Index width = 0;
+  /// Columns 2c and 2c + 1 are a pair, not c and c + width / 2.
+  bool interleaved = false;
+};
+
 /// Options of attention().
 struct Attention {
   int heads = 1;
@@ -311,9 +334,19 @@ struct Attention {
   /// Where positive, query i sees only the keys with |j - p_i| < window. The cost grows with the
   /// window, not with the length of the sequence.
   Index window = 0;
+  /// Query i sees the first `sinks` keys of its sequence from outside of the window too, where
+  /// `causal` lets it. Source: Xiao et al. 2024.
+  Index sinks = 0;
   /// Where given, (heads): a score loses slope |j - p_i|. Source: Press et al. 2022.
   Tensor slopes = {};
-  /// Multiplies the scores. Not given: 1 / sqrt(d / heads).
+  /// A bias or a mask of one's own.
+  ScoreBias bias = {};
+  /// Where above 0, the cap c of the products: they become c tanh(x / c), within (-c, c).
+  /// Source: Gemma Team 2024, section 2.
+  Real softcap = 0;
+  /// Where given, queries and keys are first rotated as by rotary(): query i at p_i, key j at j.
+  std::optional<Rotation> rotation = std::nullopt;
+  /// Multiplies the products. Not given: 1 / sqrt(w).
   std::optional<Real> scale = std::nullopt;
   /// The probability, within [0, 1), that a weight is dropped; `key` decides which.
   Real dropout = 0;
@@ -321,13 +354,18 @@ struct Attention {
   /// Where given, it gets the weights before dropout, (heads, queries, keys) for each sequence.
   std::vector<Tensor>* weights = nullptr;
 };
-/// softmax(q k^T scale + mask) v for each sequence and head. Head h of the queries has columns
-/// [h d/heads, (h + 1) d/heads). The kernel works in tiles with a running softmax (Dao et al. 2022)
-/// and keeps no queries x keys matrix.
-/// Shapes: q (n, d), k (m, e), v (m, e) -> (n, d), where e = d kv_heads / heads.
+/// For each sequence and head h, over the keys j that query i sees:
+///
+///     s_ij = cap(scale q_i . k_j) - slope_h |j - p_i| + bias_hij
+///     y_i = sum_j exp(s_ij) v_j / sum_j exp(s_ij)
+///
+/// y_i is 0 where query i sees no key, or all s_ij are -infinity. Head h has columns [h w, (h + 1)
+/// w) of q. Values may have another width u than queries and keys. The kernel works in tiles with a
+/// running softmax (Dao et al. 2022) and keeps no queries x keys matrix.
+/// Shapes: q (n, heads w), k (m, kv_heads w), v (m, kv_heads u) -> (n, heads u).
 /// Source: Vaswani et al. 2017, section 3.2.
 Variable attention(const Operand& q, const Operand& k, const Operand& v, const Attention& options);
-/// The same where one product gave keys and values: kv (m, 2e) is [k, v].
+/// The same where one product gave keys and values: kv (m, 2e) is [k, v], both e = kv_heads w wide.
 Variable attention(const Operand& q, const Operand& kv, const Attention& options);
 /// The same where one product gave all three: qkv (n, d + 2e) is [q, k, v].
 Variable attention(const Operand& qkv, const Attention& options);
@@ -421,10 +459,13 @@ struct Rotary {
   /// Where given, the rows of sequence i are the last ones of a sequence of end_of.length(i) rows,
   /// and their positions are counted from its beginning.
   Spans end_of = {};
+  // As in Rotation.
+  Index width = 0;
+  bool interleaved = false;
 };
 /// Rotates columns c and c + w/2 of each head, which is w columns wide, by the angle
 /// position base^(-2c/w). The product of a rotated query and a rotated key then depends on the
-/// distance of their positions alone.
+/// distance of their positions alone. Where `width` is given, it takes the place of w.
 /// Shapes: x (n, heads w) -> (n, heads w), w even. Source: Su et al. 2021.
 Variable rotary(const Operand& x, const Spans& spans, const Rotary& options);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "framework/kernels/vector_loops.h"
+#include "framework/kernels/rotate.h"
 
 namespace heed::kernels {
 
@@ -39,9 +39,9 @@ void rotary_table(Index first, Index count, Index width, double base, Real* cosi
 }
 
 void rotary(const RotaryRows& r, bool back, const Real* x, Output y) {
-  const Index half = r.width / 2;
+  const Index half = r.rotation.width / 2;
+  const Index rest = r.width - r.rotation.width;
   const Index d = r.heads * r.width;
-  const Vec sign = back ? Real{-1} : Real{1};
   parallel_for_each(r.rows, 4 * d, [=](Index i) {
     const Real* from = x + i * d;
     Real* to = y.data + i * d;
@@ -49,16 +49,11 @@ void rotary(const RotaryRows& r, bool back, const Real* x, Output y) {
       if (y.mode == Mode::assign) std::fill_n(to, d, Real{0});
       return;
     }
-    const Real* cosine = r.cosines + r.positions[i] * half;
-    const Real* sine = r.sines + r.positions[i] * half;
+    const Angles angles{r.cosines + r.positions[i] * half, r.sines + r.positions[i] * half, back};
     for (Index h = 0; h < r.heads; ++h, from += r.width, to += r.width) {
+      rotate_columns(r.rotation, angles, from, to, y.mode);
       transform_serial(
-          half, to, y.mode, [sign](Vec a, Vec b, Vec c, Vec s) { return a * c - sign * b * s; },
-          from, from + half, cosine, sine);
-      transform_serial(
-          half, to + half, y.mode,
-          [sign](Vec a, Vec b, Vec c, Vec s) { return sign * a * s + b * c; }, from, from + half,
-          cosine, sine);
+          rest, to + r.rotation.width, y.mode, [](Vec a) { return a; }, from + r.rotation.width);
     }
   });
 }

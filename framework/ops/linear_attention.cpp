@@ -34,6 +34,7 @@ kernels::AttentionShape shape_of(const Pairing& p, Index d) {
       .heads = p.heads,
       .kv_heads = p.heads,
       .width = d / p.heads,
+      .value_width = d / p.heads,
       .query_begins = p.queries.begins().data(),
       .query_lengths = p.queries.lengths().data(),
       .key_begins = p.keys.begins().data(),

@@ -1,9 +1,7 @@
-#include "framework/kernels/rotary.h"
-
 #include <algorithm>
-#include <cmath>
 
 #include "framework/ops.h"
+#include "framework/ops/rotation.h"
 #include "framework/ops/views.h"
 
 namespace heed {
@@ -13,9 +11,10 @@ namespace {
 constexpr const char* op = "rotary";
 
 void check_arguments(const Operand& x, const Spans& spans, const Rotary& o) {
-  check(x.rank() == 2 && o.heads >= 1 && x.columns() % (2 * o.heads) == 0, op,
-        "expected a width that {} heads share in pairs; got {}", o.heads, x.shape());
-  check(o.base > 0 && std::isfinite(o.base), op, "expected a base above 0; got {}", o.base);
+  const Index pair = o.width == 0 ? 2 : 1;
+  check(x.rank() == 2 && o.heads >= 1 && x.columns() % (pair * o.heads) == 0, op,
+        "expected a width that {} heads share{}; got {}", o.heads, pair == 2 ? " in pairs" : "",
+        x.shape());
   constexpr Index furthest = Index{1} << 31;
   check(-furthest <= o.offset && o.offset <= furthest, op, "expected an offset within +-{}; got {}",
         furthest, o.offset);
@@ -53,20 +52,21 @@ struct Positions {
 };
 
 /// What both passes read.
-struct RotaryTables {
+struct RotaryRows {
   Index heads;
   Index width;  // of a head
+  kernels::HeadRotation rotation;
   Ids positions;
-  Tensor cosines;
-  Tensor sines;
+  detail::RotationTable table;
 
   kernels::RotaryRows rows() const {
     return {.rows = positions.size(),
             .heads = heads,
             .width = width,
+            .rotation = rotation,
             .positions = positions.data(),
-            .cosines = cosines.data(),
-            .sines = sines.data()};
+            .cosines = table.cosines.data(),
+            .sines = table.sines.data()};
   }
 };
 
@@ -74,23 +74,21 @@ struct RotaryTables {
 
 Variable rotary(const Operand& x, const Spans& spans, const Rotary& o) {
   check_arguments(x, spans, o);
-  const Positions positions(spans, o);
-  const Index count = positions.high - positions.low;
   const Index width = x.columns() / o.heads;
-  Tensor cosines({count, width / 2});
-  Tensor sines({count, width / 2});
-  kernels::rotary_table(positions.low, count, width, static_cast<double>(o.base), cosines.data(),
-                        sines.data());
-  const RotaryTables tables{.heads = o.heads,
-                            .width = width,
-                            .positions = positions.in_table,
-                            .cosines = cosines,
-                            .sines = sines};
+  const kernels::HeadRotation rotation = detail::rotated_columns(
+      op, {.base = o.base, .width = o.width, .interleaved = o.interleaved}, width);
+  const Positions positions(spans, o);
+  const RotaryRows rows{
+      .heads = o.heads,
+      .width = width,
+      .rotation = rotation,
+      .positions = positions.in_table,
+      .table = detail::RotationTable(positions.low, positions.high, rotation.width, o.base)};
   Tensor y(x.shape());
-  kernels::rotary(tables.rows(), false, x.data(), {y.data()});
+  kernels::rotary(rows.rows(), false, x.data(), {y.data()});
   // dx = dy turned back
-  return record(op, y, {x}, [tables](const Tensor& dy, Gradient dx) {
-    kernels::rotary(tables.rows(), true, dy.data(), detail::output_of(dx));
+  return record(op, y, {x}, [rows](const Tensor& dy, Gradient dx) {
+    kernels::rotary(rows.rows(), true, dy.data(), detail::output_of(dx));
   });
 }
 

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "framework/kernels/parallel.h"  // set_threads
+#include "framework/memory.h"
 #include "framework/module.h"
 #include "framework/ops.h"
 #include "tests/framework/ops_table/table.h"
+#include "tests/framework/threads.h"
 
 // Fused attention against its composition from plain ops: values and every gradient, with lengths
 // past the edges of tiles.
@@ -143,6 +145,82 @@ TEST(FusedAttention, PiecesEqualTheFusedOp) {
                                 .scale = 1});
             });
     }
+}
+
+/// The weights of a sequence after the other, as the pieces of attention lay them out.
+Tensor joined(const std::vector<Tensor>& weights) {
+  std::vector<Real> all;
+  for (const Tensor& block : weights)
+    all.insert(all.end(), block.span().begin(), block.span().end());
+  return {{static_cast<Index>(all.size())}, std::span<const Real>(all)};
+}
+
+TEST(FusedAttention, WeightsOnRequestGiveTheValues) {
+  const Spans queries = packed({1, 65, 0, 130});
+  const Spans keys = packed({3, 129, 4, 140});
+  const Pairing p{.heads = 4, .kv_heads = 2, .queries = queries, .keys = keys};
+  const auto random = [](const Shape& shape, std::uint64_t seed) {
+    Random r(seed);
+    return uniform(shape, r, -1, 1);
+  };
+  const Tensor hidden = masked_fill(random({276}, 7), stripes({276}), -INFINITY).value();
+  struct Row {
+    const char* what;
+    std::function<void(Attention&)> change;
+  };
+  for (const Row& row :
+       {Row{"bias of pairs", [&](Attention& o) { o.bias.pairs = random({p.size()}, 4); }},
+        {"shared bias",
+         [&](Attention& o) {
+           o.bias.shared = random({1, 130, 140}, 5);
+         }},
+        {"mask of keys", [&](Attention& o) { o.bias.keys = hidden; }},
+        {"cap", [](Attention& o) { o.softcap = Real(0.5); }},
+        {"rotation", [](Attention& o) { o.rotation = Rotation{}; }},
+        {"sinks", [](Attention& o) {
+           o.window = 3;
+           o.sinks = 2;
+         }}})
+    for (const bool causal : {false, true}) {
+      std::vector<Tensor> weights;
+      Attention o{.heads = 4,
+                  .kv_heads = 2,
+                  .queries = queries,
+                  .keys = keys,
+                  .causal = causal,
+                  .weights = &weights};
+      row.change(o);
+      const Tensor v = random({276, 2 * 7}, 3);
+      const Tensor y = attention(random({196, 24}, 1), random({276, 12}, 2), v, o).value();
+      const Tensor expected = weighted_values(joined(weights), v, p).value();
+      for (Index i = 0; i < y.size(); ++i)
+        ASSERT_NEAR(y[i], expected[i], 1e-5) << row.what << ", causal " << causal;
+    }
+}
+
+/// No option keeps the scores: less than a sixteenth of them would fit.
+TEST(FusedAttention, KeepsNoScores) {
+  const Index n = 3000;
+  const Spans spans = packed({n});
+  const Parameter qkv = random_rows(n, 24, 1);
+  const Parameter bias(random_rows(n, 1, 2).value().reshape({n}));
+  const Threads one(1);
+  const std::size_t before = memory::statistics().live;
+  memory::reset_peak();
+  Tape tape;
+  const Variable y = attention(qkv, {.queries = spans,
+                                     .keys = spans,
+                                     .causal = true,
+                                     .window = 700,
+                                     .sinks = 300,
+                                     .bias = {.keys = bias},
+                                     .softcap = 5,
+                                     .rotation = Rotation{},
+                                     .dropout = Real(0.1),
+                                     .key = {1, 2}});
+  tape.backward(sum(square(y)));
+  EXPECT_LT(memory::statistics().peak - before,
+            static_cast<std::size_t>(n * n / 16) * sizeof(Real));
 }
 
 TEST(AdditiveScores, EqualTheirComposition) {

@@ -323,6 +323,91 @@ TEST(Extremes, FusedAttentionOverScoresThatAreAllMinusInfinity) {
   EXPECT_NEAR(v.gradient()[1], 0.5, 1e-6);
 }
 
+struct HidingBias {
+  const char* what;
+  ScoreBias bias;
+  bool second_sees;  // the second query both keys, or none
+};
+
+/// The first of two queries sees no key.
+void expect_unseen_keys(const HidingBias& row, Real cap) {
+  const Spans two = packed({2});
+  const Parameter q(Tensor({2, 2}, {1, 2, 3, 4}));
+  const Parameter k(Tensor({2, 2}, {1, 1, 1, 1}));
+  const Parameter v(Tensor({2, 1}, {3, 5}));
+  std::vector<Tensor> weights;
+  Tape tape;
+  const Variable y = attention(
+      q, k, v,
+      {.queries = two, .keys = two, .bias = row.bias, .softcap = cap, .weights = &weights});
+  tape.backward(y, Tensor({2, 1}, {100, 1}));
+  const std::string what = fmt::format("{}, cap {}", row.what, cap);
+  const Real half = row.second_sees ? Real(0.5) : Real(0);
+  EXPECT_EQ(y.data()[0], 0) << what;
+  EXPECT_NEAR(y.data()[1], 8 * half, 1e-6) << what;
+  for (const Index j : {0, 1}) {
+    EXPECT_EQ(weights[0][j], 0) << what;
+    EXPECT_NEAR(weights[0][2 + j], half, 1e-6) << what;
+    EXPECT_EQ(q.gradient()[j], 0) << what;
+    EXPECT_NEAR(v.gradient()[j], half, 1e-6) << what;
+  }
+  // w_1 (3 - 4) times the second query, the scale and the derivative of the cap
+  const double product = 7 / std::sqrt(2.);
+  const double tanh = cap > 0 ? std::tanh(product / static_cast<double>(cap)) : 0;
+  EXPECT_NEAR(k.gradient()[0], -half * 3 / std::sqrt(2.) * (1 - tanh * tanh), 1e-5) << what;
+}
+
+/// A query from which the biases hide all keys gets zeros, and gives no gradient: of any kind of
+/// bias, alone and together.
+TEST(Extremes, ABiasHidesAllKeysFromAQuery) {
+  const Tensor row({1, 2, 2}, {-infinity, -infinity, 0, 0});
+  const Tensor half({1, 2, 2}, {-infinity, 0, 0, 0});
+  const Tensor other_half({4}, {0, -infinity, 0, 0});
+  const Tensor all({2}, {-infinity, -infinity});
+  for (const HidingBias& r : {HidingBias{"pairs", {.pairs = row.reshape({4})}, true},
+                              {"shared", {.shared = row}, true},
+                              {"pairs and shared", {.pairs = other_half, .shared = half}, true},
+                              {"keys", {.keys = all}, false}})
+    for (const Real cap : {Real(0), Real(5)})
+      expect_unseen_keys(r, cap);
+}
+
+/// NaN in the row of a key that a bias hides stays there.
+TEST(Extremes, ABiasHidesNaN) {
+  for (const Index length : {2, 64, 130})
+    for (const Real cap : {Real(0), Real(5)}) {
+      const Index bad = length / 2;
+      Random random(7);
+      const Tensor x = normal({length, 8}, random, 1);
+      Tensor hidden = Tensor::zeros({length});
+      hidden[bad] = -infinity;
+      Tensor spoilt = x.clone();
+      spoilt[bad * 8 + 1] = nan;
+      spoilt[bad * 8 + 6] = infinity;
+      std::vector<std::vector<Real>> results[2];
+      for (const bool bads : {false, true}) {
+        const Parameter q(x);
+        const Parameter k(bads ? spoilt : x);
+        const Parameter v(bads ? spoilt : x);
+        const Parameter bias(hidden);
+        Tape tape;
+        const Variable y = attention(q, k, v,
+                                     {.heads = 2,
+                                      .queries = packed({length}),
+                                      .keys = packed({length}),
+                                      .bias = {.keys = bias},
+                                      .softcap = cap});
+        tape.backward(y, Tensor::full(y.shape(), 1));
+        results[bads] = {y.value().to_vector(), q.gradient().to_vector(), k.gradient().to_vector(),
+                         v.gradient().to_vector(), bias.gradient().to_vector()};
+      }
+      for (std::size_t t = 0; t < results[0].size(); ++t)
+        for (std::size_t i = 0; i < results[0][t].size(); ++i)
+          ASSERT_NEAR(results[0][t][i], results[1][t][i], 1e-4)
+              << length << ", cap " << cap << ", tensor " << t << ", element " << i;
+    }
+}
+
 TEST(Extremes, AttentionTakesTheScaleThatIsGiven) {
   Attention a;
   a.queries = a.keys = packed({3});

@@ -11,6 +11,7 @@ namespace {
 
 /// A query and a key of one head.
 struct Pair {
+  Index sequence;
   Index head;
   Index key_head;
   Index query;     // row
@@ -20,8 +21,8 @@ struct Pair {
   std::size_t at;  // among the scores
 };
 
-/// All pairs, in the order of the scores.
-std::vector<Pair> pairs_of(const Pairing& p) {
+/// All pairs, in the order of the scores. The first `sinks` keys are seen from outside a window.
+std::vector<Pair> pairs_of(const Pairing& p, Index sinks = 0) {
   std::vector<Pair> all;
   const int kv_heads = p.kv_heads > 0 ? p.kv_heads : p.heads;
   for (Index s = 0; s < p.queries.count(); ++s) {
@@ -32,9 +33,9 @@ std::vector<Pair> pairs_of(const Pairing& p) {
         for (Index j = 0; j < m; ++j) {
           const Index distance = j - (i + m - n);
           const bool late = p.causal && distance > 0;
-          const bool far = p.window > 0 && std::abs(distance) >= p.window;
-          all.push_back({h, h / (p.heads / kv_heads), p.queries.begin(s) + i, p.keys.begin(s) + j,
-                         distance, !late && !far, all.size()});
+          const bool far = p.window > 0 && std::abs(distance) >= p.window && j >= sinks;
+          all.push_back({s, h, h / (p.heads / kv_heads), p.queries.begin(s) + i,
+                         p.keys.begin(s) + j, distance, !late && !far, all.size()});
         }
   }
   return all;
@@ -74,9 +75,10 @@ Numbers shares(const Numbers& terms, const Pairing& p, const Numbers& rest = {})
   return y;
 }
 
-Numbers softmax_over_keys(const Numbers& scores, const Pairing& p, const Numbers& rest = {}) {
+Numbers softmax_over_keys(const Numbers& scores, const Pairing& p, const Numbers& rest = {},
+                          Index sinks = 0) {
   Numbers terms = scores;
-  for (const Pair& pair : pairs_of(p))
+  for (const Pair& pair : pairs_of(p, sinks))
     terms[pair.at] = pair.seen ? std::exp(scores[pair.at]) : 0;
   return shares(terms, p, rest);
 }
@@ -123,19 +125,57 @@ Pairing pairing_of(const Attention& o) {
 
 }  // namespace
 
-Reference attention_of(const Attention& o) {
-  return [o](Inputs x) {
+namespace {
+
+/// What a bias adds to the score of a pair.
+double bias_of(BiasKind kind, const Tensor& bias, const Pair& pair, const Attention& o) {
+  if (kind == BiasKind::pairs) return static_cast<double>(bias[static_cast<Index>(pair.at)]);
+  if (kind == BiasKind::keys) return static_cast<double>(bias[pair.key]);
+  const Shape& shape = bias.shape();
+  const Index head = shape[0] > 1 ? pair.head : 0;
+  const Index i = pair.query - o.queries.begin(pair.sequence);
+  const Index j = pair.key - o.keys.begin(pair.sequence);
+  return static_cast<double>(bias[(head * shape[1] + i) * shape[2] + j]);
+}
+
+/// q and k, rotated.
+std::vector<Tensor> rotated(const std::vector<Tensor>& qkv, const Attention& o) {
+  const auto turned = [&](const Tensor& x, const Spans& spans, int heads) {
+    const Rotary options{.heads = heads,
+                         .base = o.rotation->base,
+                         .end_of = o.keys,
+                         .width = o.rotation->width,
+                         .interleaved = o.rotation->interleaved};
+    const std::vector<Tensor> one{x};
+    return tensor(x.shape(), rotary_of(spans, options)(one).values);
+  };
+  const int kv_heads = o.kv_heads > 0 ? o.kv_heads : o.heads;
+  return {turned(qkv[0], o.queries, o.heads), turned(qkv[1], o.keys, kv_heads), qkv[2]};
+}
+
+}  // namespace
+
+Reference attention_of(const Attention& o, const std::vector<BiasKind>& biases) {
+  return [o, biases](Inputs x) {
     const Pairing p = pairing_of(o);
-    const std::vector<Tensor> qkv = separate(x, p);
+    const std::size_t tensors = x.size() - biases.size();
+    std::vector<Tensor> qkv = separate(x.first(tensors), p);
+    if (o.rotation) qkv = rotated(qkv, o);
     const double w = static_cast<double>(qkv[0].shape().columns()) / o.heads;
     const double scale = o.scale ? static_cast<double>(*o.scale) : 1 / std::sqrt(w);
+    const auto cap = static_cast<double>(o.softcap);
     Numbers scores = dot_products(qkv[0], qkv[1], p);
     for (const Pair& pair : pairs_of(p)) {
-      const double slope = o.slopes.defined() ? static_cast<double>(o.slopes[pair.head]) : 0;
-      scores[pair.at] =
-          scores[pair.at] * scale - slope * static_cast<double>(std::abs(pair.distance));
+      double& s = scores[pair.at];
+      s *= scale;
+      if (cap > 0) s = cap * std::tanh(s / cap);
+      if (o.slopes.defined())
+        s -=
+            static_cast<double>(o.slopes[pair.head]) * static_cast<double>(std::abs(pair.distance));
+      for (std::size_t b = 0; b < biases.size(); ++b)
+        s += bias_of(biases[b], x[tensors + b], pair, o);
     }
-    return weighted(softmax_over_keys(scores, p), qkv[2], p);
+    return weighted(softmax_over_keys(scores, p, {}, o.sinks), qkv[2], p);
   };
 }
 
@@ -260,23 +300,27 @@ Reference linear_attention_of(const Pairing& p) {
 Reference rotary_of(const Spans& spans, const Rotary& o) {
   return [=](Inputs x) {
     const Index w = x[0].shape().columns() / o.heads;
+    const Index r = o.width > 0 ? o.width : w;
     Numbers y(static_cast<std::size_t>(x[0].size()));
     for (Index s = 0; s < spans.count(); ++s)
       for (Index t = 0; t < spans.length(s); ++t) {
         const Index before = o.end_of.count() > 0 ? o.end_of.length(s) - spans.length(s) : 0;
         const auto position = static_cast<double>(o.offset + before + t);
-        for (Index i = 0; i < o.heads * (w / 2); ++i) {
-          const Index c = i % (w / 2);
-          const Index row = spans.begin(s) + t;
-          const Index first = i / (w / 2) * w + c;
+        const Index row = spans.begin(s) + t;
+        for (Index c = 0; c < o.heads * w; ++c)
+          y[static_cast<std::size_t>(row * o.heads * w + c)] = at(x[0], row, c);
+        for (Index i = 0; i < o.heads * (r / 2); ++i) {
+          const Index c = i % (r / 2);
+          const Index first = i / (r / 2) * w + (o.interleaved ? 2 * c : c);
+          const Index step = o.interleaved ? 1 : r / 2;
           const double angle =
               position * std::pow(static_cast<double>(o.base),
-                                  -2 * static_cast<double>(c) / static_cast<double>(w));
+                                  -2 * static_cast<double>(c) / static_cast<double>(r));
           const double a = at(x[0], row, first);
-          const double b = at(x[0], row, first + w / 2);
+          const double b = at(x[0], row, first + step);
           const Index place = row * x[0].shape().columns() + first;
           y[static_cast<std::size_t>(place)] = a * std::cos(angle) - b * std::sin(angle);
-          y[static_cast<std::size_t>(place + w / 2)] = a * std::sin(angle) + b * std::cos(angle);
+          y[static_cast<std::size_t>(place + step)] = a * std::sin(angle) + b * std::cos(angle);
         }
       }
     return y;

@@ -4,8 +4,9 @@ namespace heed::test {
 
 std::vector<OpRow> composed_rows(Size size) {
   std::vector<Composition> all;
-  for (auto add : {add_row_compositions, add_attention_compositions, add_sequence_compositions,
-                   add_pooling_compositions})
+  for (auto add :
+       {add_row_compositions, add_attention_compositions, add_attention_option_compositions,
+        add_sequence_compositions, add_pooling_compositions})
     add(all, size == Size::large);
   std::vector<OpRow> rows;
   for (Composition& c : all) {

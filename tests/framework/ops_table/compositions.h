@@ -43,11 +43,13 @@ std::vector<OpRow> composed_rows(Size size);
 
 // Each has a file of its own and adds small shapes that are difficult, or those of the benchmarks'
 // cases.
+// - attention options: attention() with each of its options
 // - rows: norms, softmax, losses, dropout, elementwise functions
 // - sequences: recurrences and convolutions
 // - pooling: rows of sequences pooled to one
 void add_row_compositions(std::vector<Composition>& table, bool small);
 void add_attention_compositions(std::vector<Composition>& table, bool small);
+void add_attention_option_compositions(std::vector<Composition>& table, bool small);
 void add_sequence_compositions(std::vector<Composition>& table, bool small);
 void add_pooling_compositions(std::vector<Composition>& table, bool small);
 

@@ -185,7 +185,15 @@ void add_attention(std::vector<HostileCall>& calls, const Spans& queries, const 
   o.causal = true;
   o.window = window;
   auto weights = std::make_shared<std::vector<Tensor>>();
+  Attention biased = o;
+  biased.sinks = 1;
+  biased.softcap = 2;
+  biased.rotation = Rotation{.width = 2};
+  biased.bias.pairs = parameter({15});
+  biased.bias.shared = parameter({1, 3, 5});
+  biased.bias.keys = parameter({5});
   calls.push_back({"attention", [=] { return attention(q, k, k, o); }});
+  calls.push_back({"attention", [=] { return attention(q, k, parameter({5, 12}), biased); }});
   calls.push_back({"attention", [=] { return attention(q, parameter({5, 8}), o); }});
   calls.push_back({"attention", [=] {
                      Attention kept = o;
@@ -239,7 +247,36 @@ void add_all_attention(std::vector<HostileCall>& calls, const Spans& queries, co
                                .window = window});
 }
 
+void add_attention_options(std::vector<HostileCall>& calls) {
+  const Variable q = parameter({3, 4});
+  Attention plain;
+  plain.heads = 2;
+  plain.queries = plain.keys = packed({3});
+  plain.window = 1;
+  const auto with = [&](auto change) {
+    Attention o = plain;
+    change(o);
+    calls.push_back({"attention", [=] { return attention(q, q, q, o); }});
+  };
+  for (const Index i : {lowest, Index{-1}, Index{0}, Index{3}, huge, -(lowest + 1)}) {
+    with([=](Attention& o) { o.sinks = i; });
+    with([=](Attention& o) { o.rotation = Rotation{.width = i}; });
+  }
+  for (const Real x : {Real(-1), Real(0), nan, infinity, -infinity}) {
+    with([=](Attention& o) { o.softcap = x; });
+    with([=](Attention& o) { o.rotation = Rotation{.base = x}; });
+    with([=](Attention& o) { o.bias.keys = filled({3}, x); });
+    with([=](Attention& o) { o.bias.shared = filled({2, 3, 3}, x); });
+  }
+  for (const Shape& shape : {Shape{}, Shape{0}, Shape{3}, Shape{18}, Shape{1, 3, 3}, Shape{3, 3}}) {
+    with([=](Attention& o) { o.bias.pairs = parameter(shape); });
+    with([=](Attention& o) { o.bias.shared = parameter(shape); });
+    with([=](Attention& o) { o.bias.keys = parameter(shape); });
+  }
+}
+
 void add_attention_family(std::vector<HostileCall>& calls) {
+  add_attention_options(calls);
   for (const Spans& queries : spans_for(3)) {
     for (const Spans& keys : spans_for(5))
       add_all_attention(calls, queries, keys, 1, 0, 0);
@@ -300,6 +337,9 @@ void add_rotary(std::vector<HostileCall>& calls, const Spans& spans) {
     calls.push_back({"rotary", [=] { return rotary(x, spans, {.heads = heads}); }});
   for (const Real base : {Real(-1), Real(0), nan, infinity}) {
     calls.push_back({"rotary", [=] { return rotary(x, spans, {.base = base}); }});
+  }
+  for (const Index width : {lowest, Index{-2}, Index{1}, Index{2}, Index{6}, huge}) {
+    calls.push_back({"rotary", [=] { return rotary(x, spans, {.heads = 2, .width = width}); }});
   }
 }
 

@@ -36,7 +36,10 @@ double logistic(double x);
 double tanh_gelu(double x);
 
 // Attention --------------------------------------------------------------------------------------
-Reference attention_of(const Attention& options);  // without dropout; q, k and v may be joined
+/// Which bias an input is.
+enum class BiasKind { pairs, shared, keys };
+/// Without dropout. q, k and v may be joined; then come the biases.
+Reference attention_of(const Attention& options, const std::vector<BiasKind>& biases = {});
 Reference dot_scores_of(const Pairing& p);
 Reference additive_scores_of(const Pairing& p);  // three inputs, or five with coverage
 Reference scores_softmax_of(const Pairing& p);   // one input, or two with a sentinel

@@ -9,8 +9,9 @@ namespace {
 
 OpTable make_table() {
   OpTable t;
-  for (auto add : {add_elementwise, add_plain, add_norms_and_losses, add_attention_family,
-                   add_recurrence, add_convolution, add_by_hand, add_divided})
+  for (auto add :
+       {add_elementwise, add_plain, add_norms_and_losses, add_attention_family,
+        add_attention_options, add_recurrence, add_convolution, add_by_hand, add_divided})
     add(t.rows);
   add_pooling(t);
   for (OpRow& row : composed_rows(Size::large))

@@ -88,6 +88,7 @@ void add_elementwise(std::vector<OpRow>& rows);
 void add_plain(std::vector<OpRow>& rows);
 void add_norms_and_losses(std::vector<OpRow>& rows);
 void add_attention_family(std::vector<OpRow>& rows);
+void add_attention_options(std::vector<OpRow>& rows);
 void add_recurrence(std::vector<OpRow>& rows);
 void add_convolution(std::vector<OpRow>& rows);
 void add_by_hand(std::vector<OpRow>& rows);
