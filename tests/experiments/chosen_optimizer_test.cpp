@@ -6,6 +6,7 @@
 
 #include "experiments/training.h"
 #include "framework/checkpoint.h"
+#include "framework/files.h"
 #include "framework/run_folder.h"
 #include "models/families.h"
 #include "tests/datasets/temporary.h"
@@ -51,7 +52,7 @@ TEST(ChosenOptimizer, SaysWhatMuonChanges) {
   const TemporaryFolder folder;
   Training training(Chosen({"optim.name=muon"}).settings, folder.path("run"));
   training.run();
-  std::string log = read_file(folder.path("run/log.txt"));
+  std::string log = read_file(folder.path("run/log.txt"), 1 << 20);
   EXPECT_NE(log.find("optimizer Muon for 9 matrices of hidden layers, "), std::string::npos) << log;
   const Checkpoint last = load(RunFolder(folder.path("run")).last());
   EXPECT_TRUE(last.find("optimizer.muon.m.encoder.0.attention.input.weight"));
