@@ -140,8 +140,10 @@ Names heads_of(const Names& names) {
   return heads;
 }
 
-/// Throws Error where a pattern of `option` is empty or matches no parameter.
-ParameterPatterns checked(const char* option, const Names& given, Model& model) {
+}  // namespace
+
+ParameterPatterns checked_patterns(const std::string& option, const std::vector<std::string>& given,
+                                   Model& model) {
   for (const std::string& pattern : given)
     if (pattern.empty() || pattern == "!")
       fail("{}: an empty pattern; give one such as 'encoder.*' or '!*.bias'", option);
@@ -157,6 +159,8 @@ ParameterPatterns checked(const char* option, const Names& given, Model& model) 
        near.empty() ? fmt::format("the names begin with {}", fmt::join(heads, ", "))
                     : fmt::format("did you mean '{}{}'?", mark, near));
 }
+
+namespace {
 
 /// The weights that train.init names.
 struct Source {
@@ -340,7 +344,8 @@ std::string initial_source(const std::string& from) {
 }
 
 Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Model& model) {
-  const ParameterPatterns chosen = checked("train.init_only", settings.train.init_only, model);
+  const ParameterPatterns chosen =
+      checked_patterns("train.init_only", settings.train.init_only, model);
   const Source source = open_source(settings.train.init);
   std::vector<RowMap> maps;
   if (source.has_tokenizers()) maps = rows_by_token(source.tokenizers, tokenizers, model);
@@ -361,7 +366,7 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Model
 Notes freeze_chosen(const Settings& settings, Model& model) {
   Notes notes;
   if (settings.train.freeze.empty()) return notes;
-  const ParameterPatterns chosen = checked("train.freeze", settings.train.freeze, model);
+  const ParameterPatterns chosen = checked_patterns("train.freeze", settings.train.freeze, model);
   const std::vector<ParameterNames> every = parameter_names(model);
   Names frozen;
   Index numbers = 0;

@@ -5,6 +5,7 @@
 
 #include "datasets/text/tokenizer.h"
 #include "experiments/settings.h"
+#include "framework/parameter_patterns.h"
 #include "models/model.h"
 
 namespace heed {
@@ -30,6 +31,11 @@ Notes load_initial(const Settings& settings, const Tokenizers& tokenizers, Model
 /// Freezes the parameters that train.freeze chooses. Throws Error where a pattern matches nothing,
 /// or nothing is left to train.
 Notes freeze_chosen(const Settings& settings, Model& model);
+
+/// The patterns of a setting. Throws Error that names the setting, where a pattern is empty or
+/// matches no parameter of the model: the message has the nearest one, or how the names begin.
+ParameterPatterns checked_patterns(const std::string& setting,
+                                   const std::vector<std::string>& given, Model& model);
 
 /// "1675264 parameters, 400000 frozen"
 std::string parameters_text(Model& model);

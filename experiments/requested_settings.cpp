@@ -110,12 +110,15 @@ Settings resumed_settings(const RequestedSettings& requested, const std::string&
 std::string settings_help(const std::vector<std::string>& models) {
   std::string text;
   std::set<std::string> listed;
-  const auto add = [&](const std::string& model, const std::string& task, std::string owner) {
+  const auto list = [&](const Settings& settings, std::string owner) {
     if (!owner.empty()) owner = " (" + owner + ")";
-    const Settings settings = default_settings(model, {}, task);
     for (const Field& field : settings.fields())
       if (listed.insert(field.key()).second)
         text += fmt::format("{:<24} {}{}\n", field.key(), field.help(), owner);
+  };
+  const auto add = [&](const std::string& model, const std::string& task,
+                       const std::string& owner) {
+    list(default_settings(model, {}, task), owner);
   };
   for (const std::string& model : models) {
     const ModelFamily& family = model_families().at(model);
@@ -123,6 +126,11 @@ std::string settings_help(const std::vector<std::string>& models) {
     add(model, usual, model == models.front() ? "" : model);
     for (const Task& task : tasks().rows())
       if (task.name != usual && task.takes(family)) add(model, task.name, task.name);
+  }
+  Settings settings = default_settings(models.front());
+  for (const std::string& optimizer : optimizers().names()) {
+    settings.set("optim.name", optimizer);
+    list(settings, optimizer);
   }
   return text;
 }

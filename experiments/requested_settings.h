@@ -25,8 +25,9 @@ void apply(const RequestedSettings& requested, Settings& settings);
 /// is asked for. `warning` gets a line where a value replaces the model of the file. Throws Error
 /// where a setting is given twice with different values, or no model is given.
 Settings new_settings(const RequestedSettings& requested, std::string& warning);
-/// A line for each setting of these models and of their tasks, with its help. The model or the task
-/// stands behind it where the first model lacks it in its usual task.
+/// A line for each setting of these models, of their tasks and of all optimizers, with its help.
+/// The model, the task or the optimizer stands behind it where the first model lacks it in its
+/// usual task, and with its usual optimizer.
 std::string settings_help(const std::vector<std::string>& models);
 /// The settings of a run that is resumed, with those that are given again.
 Settings resumed_settings(const RequestedSettings& requested, const std::string& folder);

@@ -8,6 +8,7 @@
 #include "experiments/distillation.h"
 #include "experiments/inference/run.h"
 #include "framework/nearest.h"
+#include "optim/rates.h"
 
 namespace heed {
 
@@ -31,6 +32,22 @@ double duration_of(const std::string& text) {
   const double factor = seconds_in(std::string_view(end, text.data() + text.size() - end));
   const double seconds = value * factor;
   return error == std::errc() && value > 0 && seconds < 1e9 ? seconds : 0;
+}
+
+/// Whether optim.rates can hold the value.
+Range rate_factor_texts() {
+  const auto holds = [](const FieldValue& value) {
+    const auto* texts = std::get_if<std::vector<std::string>>(&value);
+    if (!texts) return false;
+    try {
+      for (const std::string& text : *texts)
+        parse_rate_factor(text);
+    } catch (const Error&) {
+      return false;
+    }
+    return true;
+  };
+  return {"PATTERN=FACTOR, such as embedding*=0.1, with a factor from 0 to 1000000", holds};
 }
 
 Range duration() {
@@ -93,6 +110,10 @@ void list_intervals(Fields& f, TrainSettings& t) {
     "at the end, validate also the means of the last 2, 3, ... N checkpoints, and keep the best of "
     "all; 0: off")
       .absent(Index{0});
+  f("ema", t.ema, between(0.0, 0.999999),
+    "decay of a moving average of the weights, which is validated and kept as best, such as 0.999; "
+    "0: off")
+      .absent(0.0);
   f("log_every", t.log_every, between(Index{1}, large), "steps between lines of the log")
       .resume(Resume::free);
 }
@@ -136,6 +157,26 @@ void check_r_drop(const Settings& s) {
          s.train.r_drop);
 }
 
+/// Throws Error where the weights would be averaged in two ways.
+void check_averages(const Settings& s) {
+  const TrainSettings& t = s.train;
+  if (t.average > 1 && t.average_at_end > 0)
+    fail(
+        "train.average = {} validates means all along, and train.average_at_end = {} at the end "
+        "alone; give one of them",
+        t.average, t.average_at_end);
+  std::string other;
+  if (t.average > 1) other = fmt::format("train.average = {}", t.average);
+  if (t.average_at_end > 0) other = fmt::format("train.average_at_end = {}", t.average_at_end);
+  if (t.ema > 0 && !other.empty())
+    fail("train.ema = {} and {} are two averages of the weights to validate; give one of them",
+         t.ema, other);
+  const bool averages = optimizers().at(s.optim.name).averages;
+  if (averages && (t.ema > 0 || !other.empty()))
+    fail("optim.name = {} validates its own average of the weights; leave out {}", s.optim.name,
+         t.ema > 0 ? fmt::format("train.ema = {}", t.ema) : other);
+}
+
 /// The row of a built-in corpus; null for files.
 const CorpusKind* corpus_of(const std::vector<std::string>& data) {
   constexpr std::size_t prefix = 4;  // "toy:"
@@ -158,6 +199,10 @@ void OptimSettings::list(Fields& f) {
       .then([this] { options = optimizers().at(name).options; });
   options.list(f);
   schedule.list(f);
+  f("rates", rates, rate_factor_texts(),
+    "factors of the learning rate by patterns of parameters, such as embedding*=0.1; those that "
+    "match one parameter are multiplied")
+      .absent(std::vector<std::string>{});
   f("clip", clip, between(0.0, 1e9), "largest norm of the gradient; 0: no limit");
   f("accumulate", accumulate, between(Index{1}, medium),
     "number of batches whose gradients make one step");
@@ -206,6 +251,10 @@ void Settings::on_given(std::string_view key) {
   const bool samples = key == "data.subword_sampling" && data.subword_sampling > 0;
   if ((marks || samples) && !is_given("data.tokenizer") && !has_subwords(data.tokenizer))
     data.tokenizer = "bpe";
+  const bool names_optimizer = key == "optim.name" && !is_given("optim.schedule");
+  if (!names_optimizer) return;
+  const std::string& suitable = optimizers().at(optim.name).schedule;
+  if (!suitable.empty()) optim.schedule.kind = suitable;
 }
 
 void Settings::check() const {
@@ -213,11 +262,7 @@ void Settings::check() const {
   if (train.init.empty() && !train.init_only.empty())
     fail("train.init_only chooses what train.init loads; give train.init too");
   check_r_drop(*this);
-  if (train.average > 1 && train.average_at_end > 0)
-    fail(
-        "train.average = {} validates means all along, and train.average_at_end = {} at the end "
-        "alone; give one of them",
-        train.average, train.average_at_end);
+  check_averages(*this);
   if (train.steps == 0 && train.epochs == 0 && train.time.empty())
     fail("nothing ends the training; give train.steps, train.epochs or train.time");
 }

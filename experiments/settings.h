@@ -17,6 +17,7 @@ struct OptimSettings {
                        .warmup = 200,
                        .final = 0.02,
                        .zero_at_last = true};  // as in all runs so far
+  std::vector<std::string> rates;              // see parse_rate_factor()
   double clip = 1;
   Index accumulate = 1;
 
@@ -35,6 +36,7 @@ struct TrainSettings {
   Index patience = 0;
   Index average = 1;
   Index average_at_end = 0;
+  double ema = 0;
   Index log_every = 50;
   Index seed = 1;
   double label_smoothing = 0.1;
@@ -60,7 +62,8 @@ class Settings : public RunSettings {
  protected:
   Owners owners(std::string_view key) const override;
   bool has_section(std::string_view key) const override;
-  /// A limit that is given replaces the default one, and what needs subwords chooses them.
+  /// A limit that is given replaces the default one, what needs subwords chooses them, and an
+  /// optimizer brings the schedule that suits it.
   void on_given(std::string_view key) override;
 };
 

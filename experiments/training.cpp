@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "datasets/text/labels.h"
+#include "experiments/chosen_optimizer.h"
 #include "experiments/inference/run.h"
 #include "experiments/inference/tokenizer_files.h"
 #include "experiments/inference/toml.h"
@@ -47,6 +48,7 @@ TrainerOptions trainer_options(const Settings& s, const Limits& limits, const Co
   o.patience = static_cast<int>(s.train.patience);
   o.average = static_cast<int>(s.train.average);
   o.average_at_end = static_cast<int>(s.train.average_at_end);
+  o.ema = s.train.ema;
   o.on_nan = s.train.on_nan == "skip" ? OnNan::skip : OnNan::stop;
   o.folder = folder;
   o.text = corpus.fingerprints;
@@ -172,9 +174,7 @@ void Training::make() {
   objective_ = task_works().at(settings.task.name).objective(settings, *model, corpus, [this] {
     return asks_to_stop();
   });
-  optimizer_ = naming_settings(settings, "optim", [&] {
-    return optimizers().at(settings.optim.name).make(*model, settings.optim.options);
-  });
+  optimizer_ = make_optimizer(settings, *model);
 }
 
 void Training::tune() {
@@ -291,6 +291,7 @@ Notes Training::description(const Cost& cost) {
     notes.shown.insert(notes.shown.end(), part->shown.begin(), part->shown.end());
     notes.logged.insert(notes.logged.end(), part->logged.begin(), part->logged.end());
   }
+  if (const std::string how = optimizer_->summary(); !how.empty()) add({"optimizer " + how});
   for (const ChosenDefaults& together : chosen)
     add({to_text(together)});
   if (tuning_) notes.logged.push_back(to_text(*tuning_));  // shown as it came

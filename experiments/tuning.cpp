@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "experiments/chosen_optimizer.h"
 #include "experiments/initial_weights.h"
 #include "experiments/limits.h"
 #include "experiments/task_works.h"
@@ -75,9 +76,7 @@ class ShortTraining {
     if (!settings_.train.init.empty()) load_initial(settings_, corpus.tokenizers, *model_);
     objective_ =
         task_works().at(settings_.task.name).objective(settings_, *model_, corpus, should_stop_);
-    optimizer_ = naming_settings(settings_, "optim", [&] {
-      return optimizers().at(settings_.optim.name).make(*model_, settings_.optim.options);
-    });
+    optimizer_ = make_optimizer(settings_, *model_);
   }
 
   Cost cost() { return measure_cost(*objective_, *model_, settings_.optim.accumulate); }

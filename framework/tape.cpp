@@ -21,8 +21,10 @@ Parameter::Copying::~Copying() { current_ = enclosing_; }
 Parameter::Parameter(const Parameter& other) : ParameterRef() {
   if (!other.defined()) return;
   const auto copy = [&] {
-    return std::make_shared<State>(
-        State{.value = other.value().clone(), .gradient = {}, .trainable = other.trainable()});
+    return std::make_shared<State>(State{.value = other.value().clone(),
+                                         .gradient = {},
+                                         .trainable = other.trainable(),
+                                         .layout = other.layout()});
   };
   Copying* const copying = Copying::current_;
   if (!copying) {
@@ -50,6 +52,7 @@ Parameter& Parameter::operator=(const Parameter& other) {
   value() = other.value().clone();
   clear_gradient();
   trainable() = other.trainable();
+  layout() = other.layout();
   return *this;
 }
 

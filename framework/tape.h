@@ -21,6 +21,17 @@ namespace heed {
 
 class Tape;
 
+/// What the rows of a matrix are, for optimizers that change whole matrices. It changes nothing
+/// that is computed from them.
+struct ParameterLayout {
+  /// Each row belongs to an item of its own: an id, a position, a distance, a class, a tap, a
+  /// head. Not so in a hidden layer's matrix, whose rows are features.
+  bool table = false;
+  /// The rows of each matrix of a hidden layer, where several are stored one below the other so
+  /// that one product serves them. Empty: it is one matrix.
+  std::vector<Index> blocks = {};
+};
+
 /// A reference to a parameter: a tensor that training changes, with the gradient of the loss with
 /// respect to it. Copies refer to the same parameter. The gradient is undefined until a backward
 /// pass reaches the parameter. Later passes add to it.
@@ -33,6 +44,7 @@ class ParameterRef {
   Tensor& gradient() const { return state().gradient; }
   /// False for a frozen parameter, which gets no gradient.
   bool& trainable() const { return state().trainable; }
+  ParameterLayout& layout() const { return state().layout; }
   void clear_gradient() const { state().gradient = {}; }
   /// Notes that something trains the parameter. Optimizers do so when they are made.
   void mark_optimized() const { state().optimized = true; }
@@ -50,6 +62,7 @@ class ParameterRef {
     Tensor gradient;
     bool trainable = true;
     bool optimized = false;
+    ParameterLayout layout = {};
     int missed_steps = 0;  // optimizer steps in which it had a gradient that no optimizer uses
   };
   explicit ParameterRef(std::shared_ptr<State> state) : state_(std::move(state)) {}

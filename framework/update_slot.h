@@ -16,6 +16,7 @@ struct UpdateSlot {
   Real root = 1;             // for Adam: 1 / sqrt(1 - beta2^t)
   Real penalty = 0;          // times the value, is added to the gradient
   Real keep = 1;             // multiplies the value first: decoupled decay
+  Real share = 0;            // of what is new in an average
 };
 
 }  // namespace heed

@@ -51,7 +51,9 @@ DepthwiseConv1d::DepthwiseConv1d(const DepthwiseOptions& o, Random& random)
     : weight(normal({o.kernel, o.d}, random, 1 / std::sqrt(static_cast<Real>(o.kernel)))),
       bias(o.bias ? Parameter(zeros({o.d})) : Parameter()),
       causal(o.causal),
-      dilation(o.dilation) {}
+      dilation(o.dilation) {
+  weight.layout().table = true;
+}
 
 LightweightConv1d::LightweightConv1d(const LightweightOptions& o, Random& random)
     : weight(xavier_uniform({o.heads, o.kernel}, random)),
@@ -60,6 +62,7 @@ LightweightConv1d::LightweightConv1d(const LightweightOptions& o, Random& random
       dropout(o.dropout) {
   check(o.heads >= 1 && o.d % o.heads == 0, "lightweight_conv1d",
         "expected a width that {} heads share evenly; got {}", o.heads, o.d);
+  weight.layout().table = true;
 }
 
 Variable LightweightConv1d::operator()(const Operand& x, const Spans& spans) const {

@@ -16,7 +16,9 @@ struct Embedding {
   Parameter weight;
 
   Embedding(Index n, Index d, Random& random)
-      : weight(normal({n, d}, random, 1 / std::sqrt(static_cast<Real>(d)))) {}
+      : weight(normal({n, d}, random, 1 / std::sqrt(static_cast<Real>(d)))) {
+    weight.layout().table = true;
+  }
   Variable operator()(const Ids& ids, Real scale = 1) const {
     return embedding(ids, weight, scale);
   }

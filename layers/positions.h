@@ -42,7 +42,9 @@ struct LearnedPositions {
   Parameter weight;
 
   LearnedPositions(Index length, Index d, Random& random)
-      : weight(normal({length, d}, random, Real(0.02))) {}
+      : weight(normal({length, d}, random, Real(0.02))) {
+    weight.layout().table = true;
+  }
   /// The vector of each row, (rows, d). Throws Error when a position is not below `length`.
   Variable operator()(const Spans& spans, Index offset = 0) const;
   void visit(Visitor& v) { v("weight", weight); }

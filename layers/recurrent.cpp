@@ -55,6 +55,9 @@ RecurrentLayer::RecurrentLayer(CellKind cell, Index in, Index hidden, Real recur
   const Real bound = 1 / std::sqrt(static_cast<Real>(hidden));
   input.weight = Parameter(input_weight(gates, hidden, in, random));
   weight = Parameter(uniform({gates * hidden, hidden}, random, -bound, bound));
+  const std::vector<Index> blocks(static_cast<std::size_t>(gates), hidden);
+  input.weight.layout().blocks = blocks;
+  weight.layout().blocks = blocks;
   Parameter offset(zeros({gates * hidden}));
   if (has_cells()) std::fill_n(offset.value().data() + hidden, hidden, Real{1});
   if (kind == CellKind::norm_lstm) {

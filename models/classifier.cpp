@@ -12,6 +12,7 @@ LabelHead::LabelHead(const std::string& pooling, Index width, Index classes, Rea
       dropout(p),
       output(width, classes, random) {
   check_argument(classes >= 2, "label", "classes", classes, "of at least 2");
+  output.weight.layout().table = true;
 }
 
 Variable LabelHead::operator()(const Encoded& encoded, std::vector<AttentionMap>* attention) const {

@@ -78,6 +78,7 @@ ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
   for (const Parameter* table : {&embedding_.weight, &positions_.weight})
     table->value() = normal(table->shape(), random, Real(0.1));  // section 3.5
   if (o.tied) output_.weight.weight = embedding_.weight.share();
+  output_.weight.weight.layout().table = true;
   if (o.source_vocabulary > 0) {
     source_embedding_.emplace(o.source_vocabulary, o.d, random);
     source_embedding_->weight.value() =

@@ -95,6 +95,7 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random&
   if (o.copy) gate_.emplace(features, 1, random);
   output_ = o.tied && features == o.d ? embedding_.weight.share()
                                       : Parameter(xavier_uniform({o.vocabulary, features}, random));
+  output_.layout().table = true;
   output_bias_ = Parameter(zeros({o.vocabulary}));
 }
 

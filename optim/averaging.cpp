@@ -1,7 +1,10 @@
 #include "optim/averaging.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
+
+#include "framework/kernels/update.h"
 
 namespace heed {
 
@@ -55,6 +58,28 @@ void WeightAverage::set_snapshots(std::vector<Snapshot> snapshots) {
   const std::size_t wanted = std::min(snapshots.size(), count_ - 1);
   snapshots.erase(snapshots.begin(), snapshots.end() - static_cast<std::ptrdiff_t>(wanted));
   snapshots_ = std::move(snapshots);
+}
+
+MovingAverage::MovingAverage(AnyModule model, double decay)
+    : parameters_(parameters(model)), decay_(decay), weights_(blank_snapshot(model).weights) {
+  check_argument(0 <= decay && decay < 1, "moving_average", "decay", decay, "within [0, 1)");
+  Index begin = 0;
+  for (NamedTensor& weight : weights_) {
+    slots_.push_back({.begin = begin, .size = weight.tensor.size(), .value = weight.tensor.data()});
+    begin += weight.tensor.size();
+  }
+}
+
+void MovingAverage::add() {
+  ++steps_;
+  // The same as dividing by the sum of the factors, and stays exact where weights do not change.
+  const auto share =
+      static_cast<Real>((1 - decay_) / (1 - std::pow(decay_, static_cast<double>(steps_))));
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].gradient = parameters_[i].parameter.value().data();
+    slots_[i].share = steps_ == 1 ? Real{1} : share;
+  }
+  kernels::move_average(slots_);
 }
 
 void Swapped::swap() {

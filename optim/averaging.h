@@ -5,6 +5,7 @@
 
 #include "framework/checkpoint.h"
 #include "framework/module.h"
+#include "framework/update_slot.h"
 
 namespace heed {
 
@@ -44,6 +45,31 @@ class WeightAverage {
   AnyModule model_;
   std::size_t count_;
   std::vector<Snapshot> snapshots_;  // at most count_ - 1
+};
+
+/// The exponential moving average of the weights after each step (Kingma and Ba 2015, section 7.2).
+/// With the weights w_1, ..., w_t after steps 1 to t it is
+///   sum_i decay^(t - i) w_i / sum_i decay^(t - i)
+/// so that the first weights, those before step 1, have no part in it.
+class MovingAverage {
+ public:
+  /// Throws Error unless decay is within [0, 1).
+  MovingAverage(AnyModule model, double decay);
+
+  /// Takes in the present weights.
+  void add();
+  /// How many weights it is of. It has no elements before the first.
+  std::int64_t steps() const { return steps_; }
+  const std::vector<NamedTensor>& weights() const { return weights_; }
+  /// The weights now hold an average of so many.
+  void set_steps(std::int64_t steps) { steps_ = steps; }
+
+ private:
+  std::vector<NamedParameter> parameters_;
+  double decay_;
+  std::int64_t steps_ = 0;
+  std::vector<NamedTensor> weights_;
+  std::vector<UpdateSlot> slots_;
 };
 
 /// While it lives, the model has the given weights. With an empty list it keeps its own.

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "framework/kernels/update.h"
+#include "optim/internal/adam.h"
 
 namespace heed {
 
@@ -12,27 +15,6 @@ namespace {
 
 std::vector<std::string> one_if(bool condition, const char* name) {
   return condition ? std::vector<std::string>{name} : std::vector<std::string>{};
-}
-
-kernels::AdamConstants constants(double beta1, double beta2, double epsilon) {
-  return {static_cast<Real>(beta2), static_cast<Real>(1 - beta1), static_cast<Real>(1 - beta2),
-          static_cast<Real>(epsilon)};
-}
-
-/// Corrects for both moments being zero at first (Kingma and Ba 2015, section 3), in double.
-void correct_bias(UpdateSlot& slot, std::int64_t step, double lr, double beta1, double beta2) {
-  const auto t = static_cast<double>(step);
-  slot.rate = static_cast<Real>(lr / (1 - std::pow(beta1, t)));
-  slot.root = static_cast<Real>(1 / std::sqrt(1 - std::pow(beta2, t)));
-}
-
-void check_adam(const char* name, double lr, double beta1, double beta2, double epsilon,
-                double weight_decay) {
-  check_argument(lr >= 0, name, "lr", lr, "of at least 0");
-  check_argument(0 <= beta1 && beta1 < 1, name, "beta1", beta1, "within [0, 1)");
-  check_argument(0 <= beta2 && beta2 < 1, name, "beta2", beta2, "within [0, 1)");
-  check_argument(epsilon >= 0, name, "epsilon", epsilon, "of at least 0");
-  check_argument(weight_decay >= 0, name, "weight_decay", weight_decay, "of at least 0");
 }
 
 /// Parameters that share elements would move them twice a step. Two parameters of one name could be
@@ -54,9 +36,18 @@ void check_distinct(const std::vector<NamedParameter>& parameters) {
 }  // namespace
 
 Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moments)
+    : Optimizer(model, lr, std::vector<std::vector<std::string>>{std::move(moments)},
+                [](const ParameterNames&) { return std::size_t{0}; }) {}
+
+Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::vector<std::string>> moments,
+                     const GroupOf& group_of)
     : lr_(lr), parameters_(heed::parameters(model)) {
   check_distinct(parameters_);
   steps_.assign(parameters_.size(), 0);
+  rate_factors_.assign(parameters_.size(), 1);
+  groups_.resize(moments.size());
+  for (const ParameterNames& parameter : parameter_names(model))
+    group_of_.push_back(group_of(parameter));
   slot_of_.assign(parameters_.size(), no_slot);
   Index begin = 0;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -68,24 +59,31 @@ Optimizer::Optimizer(AnyModule model, double lr, std::vector<std::string> moment
     begin += sizes_.back();
     if (parameter.trainable()) add_slot(i);
   }
-  const Index kept = slots_.empty() ? 0 : slots_.back().begin + slots_.back().size;
-  for (std::string& name : moments)
-    moments_.push_back({std::move(name), Tensor::zeros({kept})});
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::string& name : moments[g])
+      groups_[g].moments.push_back({std::move(name), Tensor::zeros({groups_[g].size()})});
   partials_.resize(static_cast<std::size_t>(kernels::update_pieces(norm_slots_)));
 }
 
+void Optimizer::set_rate_factors(std::vector<double> factors) {
+  check(factors.size() == parameters_.size(), "optimizer",
+        "expected a factor for each of {} parameters; got {}", parameters_.size(), factors.size());
+  rate_factors_ = std::move(factors);
+}
+
 void Optimizer::add_slot(std::size_t parameter) {
-  const Index begin = slots_.empty() ? 0 : slots_.back().begin + slots_.back().size;
-  slot_of_[parameter] = slots_.size();
-  parameter_of_.push_back(parameter);
-  slots_.push_back({.begin = begin, .size = sizes_[parameter]});
+  Group& group = owner(parameter);
+  const Index begin = group.size();
+  slot_of_[parameter] = group.slots.size();
+  group.parameter_of.push_back(parameter);
+  group.slots.push_back({.begin = begin, .size = sizes_[parameter]});
 }
 
 /// For a parameter that was frozen when the optimizer was made.
 void Optimizer::add_moments(std::size_t parameter) {
   add_slot(parameter);
-  const Index begin = slots_.back().begin;
-  for (NamedTensor& moment : moments_) {
+  const Index begin = owner(parameter).slots.back().begin;
+  for (NamedTensor& moment : owner(parameter).moments) {
     Tensor longer = Tensor::zeros({begin + sizes_[parameter]});
     std::copy_n(std::as_const(moment.tensor).data(), begin, longer.data());
     moment.tensor = std::move(longer);
@@ -108,21 +106,33 @@ void Optimizer::point_slots() {
     const bool wanted = parameter.trainable() && gradient.defined();
     if (wanted && slot_of_[i] == no_slot) add_moments(i);
     norm_slots_[i].gradient = wanted ? gradient.data() : nullptr;
-    if (slot_of_[i] != no_slot) slots_[slot_of_[i]].gradient = norm_slots_[i].gradient;
+    if (slot_of_[i] != no_slot) owner(i).slots[slot_of_[i]].gradient = norm_slots_[i].gradient;
   }
 }
 
 void Optimizer::step(double lr, double gradient_scale) {
   Tape::check_optimized("optimizer");
   point_slots();
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (!slots_[i].gradient) continue;
-    const std::size_t number = parameter_of_[i];
-    const ParameterRef& parameter = parameters_[number].parameter;
-    slots_[i].value = parameter.value().data();
-    prepare(slots_[i], parameter.shape(), ++steps_[number], lr);
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    Group& group = groups_[g];
+    for (std::size_t i = 0; i < group.slots.size(); ++i) {
+      if (!group.slots[i].gradient) continue;
+      const std::size_t number = group.parameter_of[i];
+      group.slots[i].value = parameters_[number].parameter.value().data();
+      prepare_in_group(g, number, group.slots[i], ++steps_[number], lr * rate_factors_[number]);
+    }
+    update_group(g, group.slots, static_cast<Real>(gradient_scale));
   }
-  update(slots_, static_cast<Real>(gradient_scale));
+}
+
+void Optimizer::prepare_in_group(std::size_t /*group*/, std::size_t number, UpdateSlot& slot,
+                                 std::int64_t step, double lr) {
+  prepare(slot, parameters_[number].parameter.shape(), step, lr);
+}
+
+void Optimizer::update_group(std::size_t /*group*/, std::span<const UpdateSlot> slots,
+                             Real gradient_scale) {
+  update(slots, gradient_scale);
 }
 
 void Optimizer::clear_gradients() {
@@ -135,19 +145,34 @@ double Optimizer::gradient_norm() {
   return std::sqrt(kernels::sum_of_squares(norm_slots_, partials_.data()));
 }
 
+Tensor Optimizer::moment_of(std::size_t number, std::size_t i) const {
+  if (slot_of_[number] == no_slot) return {};
+  const Group& group = groups_[group_of_[number]];
+  const Index begin = group.slots[slot_of_[number]].begin;
+  return group.moments[i]
+      .tensor.slice(begin, begin + sizes_[number])
+      .reshape(parameters_[number].parameter.shape());
+}
+
 std::vector<NamedTensor> Optimizer::state() const {
   Index largest = 0;  // of the parameters without moments, which share their zeros
   for (std::size_t i = 0; i < parameters_.size(); ++i)
     if (slot_of_[i] == no_slot) largest = std::max(largest, sizes_[i]);
-  const Tensor zeros = Tensor::zeros({moments_.empty() ? 0 : largest});
+  Tensor zeros;
   std::vector<NamedTensor> result;
-  for (const auto& [moment, tensor] : moments_)
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      const bool kept = slot_of_[i] != no_slot;
-      const Index begin = kept ? slots_[slot_of_[i]].begin : 0;
-      const Tensor part = (kept ? tensor : zeros).slice(begin, begin + sizes_[i]);
-      result.push_back(
-          {moment + "." + parameters_[i].name, part.reshape(parameters_[i].parameter.shape())});
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::size_t m = 0; m < groups_[g].moments.size(); ++m) {
+      const std::string& name = groups_[g].moments[m].name;
+      for (std::size_t i = 0; i < parameters_.size() && !name.empty(); ++i) {
+        if (group_of_[i] != g) continue;
+        const auto& [of, parameter] = parameters_[i];
+        Tensor part = moment_of(i, m);
+        if (!part.defined()) {
+          if (!zeros.defined()) zeros = Tensor::zeros({largest});
+          part = zeros.slice(0, sizes_[i]).reshape(parameter.shape());
+        }
+        result.push_back({fmt::format("{}.{}", name, of), std::move(part)});
+      }
     }
   return result;
 }
@@ -182,8 +207,9 @@ void Adam::prepare(UpdateSlot& slot, const Shape&, std::int64_t step, double lr)
 }
 
 void Adam::update(std::span<const UpdateSlot> slots, Real gradient_scale) {
-  kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon),
-                moment(0), moment(1));
+  kernels::adam(slots, gradient_scale,
+                adam_constants(options_.beta1, options_.beta2, options_.epsilon), moment(0),
+                moment(1));
 }
 
 AdamW::AdamW(AnyModule model, const AdamWOptions& options)
@@ -199,8 +225,9 @@ void AdamW::prepare(UpdateSlot& slot, const Shape& shape, std::int64_t step, dou
 }
 
 void AdamW::update(std::span<const UpdateSlot> slots, Real gradient_scale) {
-  kernels::adam(slots, gradient_scale, constants(options_.beta1, options_.beta2, options_.epsilon),
-                moment(0), moment(1));
+  kernels::adam(slots, gradient_scale,
+                adam_constants(options_.beta1, options_.beta2, options_.epsilon), moment(0),
+                moment(1));
 }
 
 }  // namespace heed

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "framework/checkpoint.h"
 #include "framework/fields.h"
 #include "framework/module.h"
+#include "framework/parameter_patterns.h"
 #include "framework/update_slot.h"
 
 namespace heed {
@@ -44,6 +46,9 @@ class Optimizer {
   /// The same with another learning rate, and with gradients multiplied by `gradient_scale`. The
   /// gradients themselves do not change.
   void step(double lr, double gradient_scale = 1);
+  /// What multiplies the learning rate of each parameter, in the order of parameters(), in all
+  /// steps to come (see rate_factors()). Throws Error when there is another number of them.
+  void set_rate_factors(std::vector<double> factors);
   void clear_gradients();
   /// The L2 norm of all gradients together, computed in double.
   double gradient_norm();
@@ -57,18 +62,63 @@ class Optimizer {
   std::span<std::int64_t> steps() { return steps_; }
   std::span<const std::int64_t> steps() const { return steps_; }
 
+  /// What it does with which parameters, a line for people; "" where it treats all alike.
+  virtual std::string summary() const { return {}; }
+
+  /// The weights to validate, save and use, in the order of parameters(), where they are others
+  /// than those that learn, which the model has (see Swapped). They share their elements with the
+  /// optimizer. Empty: they are the model's.
+  virtual std::vector<NamedTensor> weights_to_use() const { return {}; }
+  /// A number of each parameter that goes on from step to step, in the order of parameters(); empty
+  /// for most optimizers.
+  virtual std::span<double> sums() { return {}; }
+  /// Makes the model's weights those that learn, where it has weights_to_use(). To be called when
+  /// these, state(), steps() and sums() have been restored.
+  virtual void restored() {}
+
  protected:
-  /// `moments`: the names of the numbers that are kept for each number of the model.
+  /// `moments`: the names of the numbers that are kept for each number of the model. One without a
+  /// name is not part of state().
   Optimizer(AnyModule model, double lr, std::vector<std::string> moments);
+  using GroupOf = std::function<std::size_t(const ParameterNames&)>;
+  /// For parameters that are updated in different ways: `moments` of each group. `group_of`: the
+  /// group of a parameter, counted from 0.
+  Optimizer(AnyModule model, double lr, std::vector<std::vector<std::string>> moments,
+            const GroupOf& group_of);
   /// Sets what the kernel reads of one parameter, at its `step`-th step, counted from 1.
   virtual void prepare(UpdateSlot& slot, const Shape& shape, std::int64_t step,
                        double lr) const = 0;
   virtual void update(std::span<const UpdateSlot> slots, Real gradient_scale) = 0;
-  Real* moment(std::size_t i) { return moments_[i].tensor.data(); }
+  /// The same for one of several groups. `number`: of the parameter, in the order of parameters().
+  virtual void prepare_in_group(std::size_t group, std::size_t number, UpdateSlot& slot,
+                                std::int64_t step, double lr);
+  virtual void update_group(std::size_t group, std::span<const UpdateSlot> slots,
+                            Real gradient_scale);
+  /// The numbers of moment i, of all slots of the group end to end.
+  Real* moment(std::size_t i, std::size_t group = 0) {
+    return groups_[group].moments[i].tensor.data();
+  }
+  /// A parameter and its group by its number, in the order of parameters().
+  const NamedParameter& parameter(std::size_t number) const { return parameters_[number]; }
+  std::size_t group_of(std::size_t number) const { return group_of_[number]; }
+  /// The number of the parameter of each slot of a group.
+  std::span<const std::size_t> numbers(std::size_t group = 0) const {
+    return groups_[group].parameter_of;
+  }
+  /// Moment i of a parameter, in its shape; undefined where it has none yet.
+  Tensor moment_of(std::size_t number, std::size_t i) const;
 
  private:
   static constexpr std::size_t no_slot = static_cast<std::size_t>(-1);
 
+  struct Group {
+    std::vector<UpdateSlot> slots;          // of the parameters that have moments
+    std::vector<std::size_t> parameter_of;  // of each slot
+    std::vector<NamedTensor> moments;       // a moment each, of all slots, one after the other
+    Index size() const { return slots.empty() ? 0 : slots.back().begin + slots.back().size; }
+  };
+
+  Group& owner(std::size_t parameter) { return groups_[group_of_[parameter]]; }
   void add_slot(std::size_t parameter);
   void add_moments(std::size_t parameter);
   void point_slots();  // sets the addresses of the present gradients
@@ -77,11 +127,11 @@ class Optimizer {
   std::vector<NamedParameter> parameters_;
   std::vector<Index> sizes_;  // of each parameter
   std::vector<std::int64_t> steps_;
-  std::vector<UpdateSlot> slots_;          // of the parameters that have moments
-  std::vector<std::size_t> slot_of_;       // of each parameter, or no_slot
-  std::vector<std::size_t> parameter_of_;  // of each slot
-  std::vector<NamedTensor> moments_;       // a moment each, of all slots, one after the other
-  std::vector<UpdateSlot> norm_slots_;     // of all parameters, for gradient_norm()
+  std::vector<double> rate_factors_;  // of each parameter
+  std::vector<Group> groups_;
+  std::vector<std::size_t> group_of_;   // of each parameter
+  std::vector<std::size_t> slot_of_;    // of each parameter, in its group, or no_slot
+  std::vector<UpdateSlot> norm_slots_;  // of all parameters, for gradient_norm()
   std::vector<double> partials_;
 };
 

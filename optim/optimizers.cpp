@@ -1,5 +1,8 @@
 #include "optim/optimizers.h"
 
+#include "optim/muon.h"
+#include "optim/schedule_free.h"
+
 namespace heed {
 
 namespace {
@@ -20,6 +23,10 @@ void list_adam(Fields& f, Options& o, const char* decay) {
   f("epsilon", o.epsilon, between(0.0, 1.0), "added to the denominator");
 }
 
+void list_momentum(Fields& f, double& momentum) {
+  f("momentum", momentum, between(0.0, 1.0), "momentum");
+}
+
 constexpr const char* penalty = "factor of an L2 penalty";
 constexpr const char* decoupled = "share of each weight that a step of rate 1 takes away";
 
@@ -28,12 +35,22 @@ constexpr const char* decoupled = "share of each weight that a step of rate 1 ta
 void SgdOptions::list(Fields& f) {
   list_rate(f, lr);
   f("weight_decay", weight_decay, between(0.0, 1e3), penalty);
-  f("momentum", momentum, between(0.0, 1.0), "momentum");
+  list_momentum(f, momentum);
 }
 
 void AdamOptions::list(Fields& f) { list_adam(f, *this, penalty); }
 
 void AdamWOptions::list(Fields& f) { list_adam(f, *this, decoupled); }
+
+void MuonOptions::list(Fields& f) {
+  list_adam(f, *this, decoupled);
+  list_momentum(f, momentum);
+  f("hidden", hidden, any_value(),
+    "patterns of the hidden layers' matrices that are orthogonalised, such as '!decoder*'; AdamW "
+    "trains the rest; empty: all of them");
+}
+
+void ScheduleFreeOptions::list(Fields& f) { list_adam(f, *this, decoupled); }
 
 Registry<OptimizerKind>& optimizers() {
   static Registry<OptimizerKind> table(
@@ -50,7 +67,17 @@ Registry<OptimizerKind>& optimizers() {
         .paper = "Polyak 1964",
         .options = SgdOptions{.lr = 2e-3, .momentum = 0.9},
         .make = make<Sgd, SgdOptions>,
-        .follows_scale = true}});
+        .follows_scale = true},
+       {.name = "muon",
+        .paper = "Jordan 2024; Liu et al. 2025",
+        .options = MuonOptions{},
+        .make = make<Muon, MuonOptions>},
+       {.name = "schedule_free",
+        .paper = "Defazio et al. 2024",
+        .options = ScheduleFreeOptions{},
+        .make = make<ScheduleFree, ScheduleFreeOptions>,
+        .averages = true,
+        .schedule = "constant"}});
   return table;
 }
 

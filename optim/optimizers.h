@@ -18,6 +18,10 @@ struct OptimizerKind {
   std::function<std::unique_ptr<Optimizer>(AnyModule, const AnyOptions&)> make;
   /// Whether a step is proportional to the gradients: half of them count as half the rate.
   bool follows_scale = false;
+  /// Whether it has Optimizer::weights_to_use(): an average, of which no other is made.
+  bool averages = false;
+  /// The schedule that suits it, one of schedules(); "": any.
+  std::string schedule = {};
 };
 Registry<OptimizerKind>& optimizers();
 

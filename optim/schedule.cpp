@@ -25,6 +25,13 @@ double cosine(const Schedule& schedule, Index /*step*/, double x) {
   return schedule.final + (1 - schedule.final) * 0.5 * (1 + std::cos(std::numbers::pi * x));
 }
 
+/// Warm-up, stable, decay.
+double stable_then_decay(const Schedule& schedule, Index /*step*/, double x) {
+  const double begin = 1 - schedule.decay_share;
+  if (x <= begin) return 1;
+  return 1 + (schedule.final - 1) * (x - begin) / schedule.decay_share;
+}
+
 }  // namespace
 
 double Schedule::factor(Index step, double progress) const {
@@ -49,16 +56,22 @@ void Schedule::list(Fields& f) {
   f("warmup", warmup, between(Index{0}, Index{1} << 40),
     "steps until the learning rate reaches its peak");
   f("final_lr", final, between(0.0, 1.0),
-    "learning rate at the end of cosine and linear, as a share of the peak")
+    "learning rate at the end of cosine, linear and wsd, as a share of the peak")
       .without_effect_if(row && !row->reads_final, "optim.schedule");
+  f("decay_share", decay_share, between(0.0, 1.0),
+    "share of the training after the warm-up in which wsd falls; before, it stays at the peak")
+      .absent(0.2)
+      .without_effect_if(row && !row->reads_decay_share, "optim.schedule");
 }
 
 Registry<ScheduleKind>& schedules() {
   static Registry<ScheduleKind> table(
-      "schedule", {{.name = "cosine", .reads_final = true, .factor = cosine},
-                   {.name = "linear", .reads_final = true, .factor = linear_decay},
-                   {.name = "inverse_sqrt", .factor = inverse_sqrt},
-                   {.name = "constant", .falls = false, .factor = constant}});
+      "schedule",
+      {{.name = "cosine", .reads_final = true, .factor = cosine},
+       {.name = "linear", .reads_final = true, .factor = linear_decay},
+       {.name = "wsd", .reads_final = true, .reads_decay_share = true, .factor = stable_then_decay},
+       {.name = "inverse_sqrt", .factor = inverse_sqrt},
+       {.name = "constant", .falls = false, .factor = constant}});
   return table;
 }
 

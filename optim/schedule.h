@@ -17,13 +17,16 @@ namespace heed {
 /// | inverse_sqrt | sqrt(max(warmup, 1) / step) | Vaswani et al. 2017, section 5.3, peak 1 |
 /// | linear | 1 + (f - 1) x | |
 /// | cosine | f + (1 - f) (1 + cos(pi x)) / 2 | Loshchilov and Hutter 2017 |
+/// | wsd | 1 up to x = 1 - `decay_share`, then linear to f | Hägele et al. 2024, section 3 |
 struct Schedule {
   std::string kind = "constant";  // one of schedules()
   Index warmup = 0;               // steps
-  /// The factor that linear and cosine end at. It is reached at the last step; 0 is reached one
-  /// step after it, so that the last step still changes the weights.
+  /// The factor that wsd, linear and cosine end at. It is reached at the last step; 0 is reached
+  /// one step after it, so that the last step still changes the weights.
   double final = 0;
   bool zero_at_last = false;  // reach a `final` of 0 at the last step
+  /// The share of the steps, or of the time, after the warm-up in which wsd falls.
+  double decay_share = 0.2;
 
   /// What the optimizer's learning rate is multiplied by at `step`, counted from 1. `progress`:
   /// the part of the training after the warm-up that is done, clamped to [0, 1]; constant and
@@ -41,7 +44,8 @@ struct Schedule {
 struct ScheduleKind {
   std::string name;
   bool reads_final = false;  // whether it ends at Schedule::final
-  bool falls = true;         // whether the factor changes after the warm-up
+  bool reads_decay_share = false;
+  bool falls = true;  // whether the factor changes after the warm-up
   /// The factor after the warm-up, at `step` and progress x in [0, 1].
   double (*factor)(const Schedule& schedule, Index step, double x) = nullptr;
 };

@@ -8,6 +8,26 @@ namespace heed {
 
 namespace {
 
+/// Of all ways to average the weights there is one at most.
+void check_averages(const TrainerOptions& o, const Optimizer& optimizer) {
+  check_argument(o.average >= 1, "trainer", "average", o.average, "of at least 1");
+  check_argument(o.average == 1 || o.save_every > 0, "trainer", "save_every", o.save_every,
+                 "above 0: average = {} takes the weights that it saves", o.average);
+  check(o.average_at_end >= 0 && o.average_at_end != 1, "trainer",
+        "expected average_at_end of at least 2, or 0 for none; got {}", o.average_at_end);
+  check(o.average_at_end == 0 || o.average == 1, "trainer",
+        "expected one of average and average_at_end; got {} and {}", o.average, o.average_at_end);
+  check_argument(o.average_at_end == 0 || o.save_every > 0, "trainer", "save_every", o.save_every,
+                 "above 0: average_at_end = {} takes the weights that it saves", o.average_at_end);
+  check_argument(0 <= o.ema && o.ema < 1, "trainer", "ema", o.ema, "within [0, 1)");
+  check(o.ema == 0 || (o.average == 1 && o.average_at_end == 0), "trainer",
+        "expected one of ema, average and average_at_end; got {}, {} and {}", o.ema, o.average,
+        o.average_at_end);
+  const bool averages = o.ema > 0 || o.average > 1 || o.average_at_end > 0;
+  check(!averages || optimizer.weights_to_use().empty(), "trainer",
+        "expected no ema, average or average_at_end with an optimizer that averages the weights");
+}
+
 void check_options(const TrainerOptions& o) {
   check(o.steps >= 0 && o.seconds >= 0, "trainer",
         "expected steps and seconds of at least 0; got {} and {}", o.steps, o.seconds);
@@ -23,15 +43,6 @@ void check_options(const TrainerOptions& o) {
         "expected eval_every, save_every, keep, patience, clip and warmup of at least 0; got {}, "
         "{}, {}, {}, {} and {}",
         o.eval_every, o.save_every, o.keep, o.patience, o.clip, o.schedule.warmup);
-  check_argument(o.average >= 1, "trainer", "average", o.average, "of at least 1");
-  check_argument(o.average == 1 || o.save_every > 0, "trainer", "save_every", o.save_every,
-                 "above 0: average = {} takes the weights that it saves", o.average);
-  check(o.average_at_end >= 0 && o.average_at_end != 1, "trainer",
-        "expected average_at_end of at least 2, or 0 for none; got {}", o.average_at_end);
-  check(o.average_at_end == 0 || o.average == 1, "trainer",
-        "expected one of average and average_at_end; got {} and {}", o.average, o.average_at_end);
-  check_argument(o.average_at_end == 0 || o.save_every > 0, "trainer", "save_every", o.save_every,
-                 "above 0: average_at_end = {} takes the weights that it saves", o.average_at_end);
 }
 
 }  // namespace
@@ -39,6 +50,7 @@ void check_options(const TrainerOptions& o) {
 Trainer::Trainer(AnyModule model, Optimizer& optimizer, TrainerOptions options)
     : model_(model), optimizer_(optimizer), options_(std::move(options)) {
   check_options(options_);
+  check_averages(options_, optimizer);
   loop_ = std::make_unique<Loop>(model_, optimizer_, options_);
 }
 

@@ -50,6 +50,10 @@ struct TrainerOptions {
   /// off.
   int average_at_end = 0;
 
+  /// Evaluates, and keeps as best, the exponential moving average of the weights (MovingAverage)
+  /// with this decay, such as 0.999. It is held in memory and in each checkpoint. 0: off.
+  double ema = 0;
+
   OnNan on_nan = OnNan::stop;
   std::uint64_t seed = 1;
   std::string folder = {};                       // of the run; "": keep nothing on disk
@@ -124,7 +128,8 @@ struct TrainResult {
   Index skipped = 0;           // steps that were not finite
 };
 
-/// The training loop. It keeps in the run's folder
+/// The training loop. Of an optimizer with weights_to_use() it evaluates, keeps and saves those,
+/// with what the optimizer needs to go on. It keeps in the run's folder
 ///
 /// | file | holds | written |
 /// |---|---|---|
@@ -138,7 +143,8 @@ struct TrainResult {
 /// resumed, unless a time limits it.
 class Trainer {
  public:
-  /// Keeps references to model and optimizer. Throws Error when an option is out of range.
+  /// Keeps references to model and optimizer. Throws Error when an option is out of range, or asks
+  /// for an average of the weights of an optimizer that makes one itself.
   Trainer(AnyModule model, Optimizer& optimizer, TrainerOptions options);
   ~Trainer();
   Trainer(const Trainer&) = delete;

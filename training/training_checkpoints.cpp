@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -15,13 +16,17 @@ namespace {
 
 /// The entry of a checkpoint that says that several draws a step follow DrawOrder::tree.
 constexpr const char* draws_by_tree = "draws_by_tree";
+/// The bits of Optimizer::sums(), where there are any.
+constexpr const char* optimizer_sums = "optimizer.sums";
+/// MovingAverage::steps().
+constexpr const char* ema_steps = "ema_steps";
 
 }  // namespace
 
 void Trainer::Loop::keep_best() {
   const std::int64_t count = options.average > 1 ? average.available(state.step) : state.best_mean;
-  const std::vector<NamedTensor> weights =
-      count > 1 ? average.mean(state.step, count).weights : named_tensors(model);
+  std::vector<NamedTensor> weights = weights_to_use(count);
+  if (weights.empty()) weights = named_tensors(model);
   best_is_due = false;
   if (!folder) {
     if (!best) best = blank_snapshot(model);
@@ -40,6 +45,27 @@ void Trainer::Loop::keep_best() {
   save(kept, folder->best());
 }
 
+namespace {
+
+void put_sums(Checkpoint& checkpoint, Optimizer& optimizer) {
+  if (optimizer.sums().empty()) return;
+  std::vector<std::int64_t>& bits = checkpoint.lists[optimizer_sums];
+  for (const double sum : optimizer.sums())
+    bits.push_back(std::bit_cast<std::int64_t>(sum));
+}
+
+std::vector<double> take_sums(const Checkpoint& checkpoint, Optimizer& optimizer) {
+  std::vector<double> sums;
+  if (optimizer.sums().empty()) return sums;
+  for (const std::int64_t bits : checkpoint.list(optimizer_sums))
+    sums.push_back(std::bit_cast<double>(bits));
+  if (sums.size() != optimizer.sums().size())
+    fail("the checkpoint is of another model or optimizer");
+  return sums;
+}
+
+}  // namespace
+
 Checkpoint Trainer::Loop::checkpoint() const {
   Checkpoint result;
   result.text = options.text;
@@ -49,8 +75,14 @@ Checkpoint Trainer::Loop::checkpoint() const {
   if (options.accumulate > 1 && order == DrawOrder::tree) result.numbers[draws_by_tree] = 1;
   result.lists["data"] = position;
   result.lists["optimizer.steps"] = {optimizer.steps().begin(), optimizer.steps().end()};
-  put(result, "model.", model);
+  put_sums(result, optimizer);
+  const std::vector<NamedTensor> used = optimizer.weights_to_use();
+  put(result, "model.", used.empty() ? named_tensors(model) : used);
   put(result, "optimizer.", optimizer.state());
+  if (ema) {
+    result.numbers[ema_steps] = ema->steps();
+    put(result, "ema.", ema->weights());
+  }
   std::vector<std::int64_t>& steps = result.lists["average.steps"];
   for (const Snapshot& snapshot : average.snapshots()) {
     put(result, fmt::format("average.{}.", steps.size()), snapshot.weights);
@@ -152,6 +184,9 @@ void Trainer::Loop::restore(const Checkpoint& checkpoint) {
   std::vector<Snapshot> snapshots = blank_snapshots(checkpoint, averaged, model);
   for (std::size_t i = 0; i < snapshots.size(); ++i)
     append(targets, fmt::format("average.{}.", i), snapshots[i].weights);
+  if (ema) append(targets, "ema.", ema->weights());
+  const std::int64_t steps_of_ema = ema ? checkpoint.number(ema_steps) : 0;
+  const std::vector<double> sums = take_sums(checkpoint, optimizer);
   std::vector<std::int64_t> data_position = checkpoint.list("data");
   take(checkpoint, "", targets);
 
@@ -159,6 +194,9 @@ void Trainer::Loop::restore(const Checkpoint& checkpoint) {
   const bool by_tree = options.accumulate == 1 || checkpoint.numbers.contains(draws_by_tree);
   order = by_tree ? DrawOrder::tree : DrawOrder::running;
   std::copy(steps.begin(), steps.end(), optimizer.steps().begin());
+  std::copy(sums.begin(), sums.end(), optimizer.sums().begin());
+  optimizer.restored();
+  if (ema) ema->set_steps(steps_of_ema);
   average.set_snapshots(std::move(snapshots));
   state = restored;
   position = std::move(data_position);

@@ -17,6 +17,7 @@ Trainer::Loop::Loop(AnyModule m, Optimizer& o, const TrainerOptions& settings)
       average(m, std::max(settings.average, settings.average_at_end)),
       tree(m) {
   state.seed = static_cast<std::int64_t>(options.seed);
+  if (options.ema > 0) ema.emplace(m, options.ema);
   if (!options.folder.empty()) folder.emplace(options.folder);
 }
 
@@ -120,7 +121,7 @@ void Trainer::Loop::finish_step(Objective& objective, const Observers& observers
     evaluate(objective, observers);
   if (evaluates && options.average_at_end > 0 && finished() && state.averaged_step != state.step)
     choose_mean(objective, observers);
-  if (!evaluates && options.average > 1 && finished()) best_is_due = true;
+  if (!evaluates && averages() && finished()) best_is_due = true;
   // Everything is saved before the best weights: those can be computed again from the checkpoint of
   // their step.
   if ((due(options.save_every) || finished()) && !(saved && has_step())) save_step();
@@ -163,12 +164,17 @@ void Trainer::Loop::write_row() {
   saved = false;
 }
 
+std::vector<NamedTensor> Trainer::Loop::weights_to_use(std::int64_t weights) const {
+  if (weights > 1) return average.mean(state.step, weights).weights;
+  if (ema && ema->steps() > 0) return ema->weights();
+  return optimizer.weights_to_use();
+}
+
 Evaluation Trainer::Loop::evaluate_mean(Objective& objective, std::int64_t weights) {
-  Snapshot mean;
-  if (weights > 1) mean = average.mean(state.step, weights);
+  std::vector<NamedTensor> used = weights_to_use(weights);
   const Tape::Pause pause;
   const Evaluating evaluating(model);
-  const Swapped swapped(model, mean.weights);
+  const Swapped swapped(model, used);
   std::optional<Evaluation> found = objective.evaluate();
   check(found.has_value(), "trainer",
         "expected an evaluation of an objective that evaluates(); got none");

@@ -44,8 +44,10 @@ void Trainer::Loop::train_step(Objective& objective, const Observers& observers)
   if (!values.finite()) stop_or_skip(values, objective, observers);
 
   lr = learning_rate(values.step);
-  if (values.finite())
+  if (values.finite()) {
     optimizer.step(lr, options.clip > 0 ? clip_factor(values.gradient_norm, options.clip) : 1);
+    if (ema) ema->add();
+  }
   optimizer.clear_gradients();
   record(values, objective);
   speed_seconds += seconds_since(step_start);

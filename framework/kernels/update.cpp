@@ -107,4 +107,53 @@ void adam(std::span<const UpdateSlot> slots, Real factor, const AdamConstants& c
   });
 }
 
+void schedule_free(std::span<const UpdateSlot> slots, Real factor,
+                   const ScheduleFreeConstants& constants, Real* z, Real* v, Real* x) {
+  walk(slots, [&](const UpdateSlot& slot, Index first, Index n, Index) {
+    Real* value = slot.value + first;
+    const Real* gradient = slot.gradient + first;
+    Real* fast = z + slot.begin + first;
+    Real* square = v + slot.begin + first;
+    Real* average = x + slot.begin + first;
+    const bool begins = slot.share == 1;
+    for_each_vector(n, [&](auto lanes) {
+      const Vec y = lanes.load(value);
+      const Vec g = Vec(factor) * lanes.load(gradient);
+      const Vec new_square = multiply_add(Vec(constants.beta2), lanes.load(square),
+                                          Vec(constants.one_minus_beta2) * g * g);
+      const Vec change = multiply_add(
+          Vec(slot.penalty), y, Vec(slot.rate) * g / (sqrt(new_square) + Vec(constants.epsilon)));
+      const Vec new_fast = (begins ? y : lanes.load(fast)) - change;
+      const Vec old = begins ? new_fast : lanes.load(average);
+      const Vec new_average = multiply_add(Vec(slot.share), new_fast - old, old);
+      lanes.store(new_square, square);
+      lanes.store(new_fast, fast);
+      lanes.store(new_average, average);
+      lanes.store(multiply_add(Vec(constants.beta1), new_average - new_fast, new_fast), value);
+    });
+  });
+}
+
+void interpolate(Index n, Real beta1, const Real* z, const Real* x, Real* value) {
+  for_each_vector(n, [&](auto lanes) {
+    const Vec fast = lanes.load(z);
+    lanes.store(multiply_add(Vec(beta1), lanes.load(x) - fast, fast), value);
+  });
+}
+
+void move_average(std::span<const UpdateSlot> slots) {
+  walk(slots, [&](const UpdateSlot& slot, Index first, Index n, Index) {
+    Real* average = slot.value + first;
+    const Real* present = slot.gradient + first;
+    if (slot.share == 1) {
+      std::copy_n(present, n, average);
+      return;
+    }
+    for_each_vector(n, [&](auto lanes) {
+      const Vec old = lanes.load(average);
+      lanes.store(multiply_add(Vec(slot.share), lanes.load(present) - old, old), average);
+    });
+  });
+}
+
 }  // namespace heed::kernels

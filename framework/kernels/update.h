@@ -30,4 +30,23 @@ struct AdamConstants {
 void adam(std::span<const UpdateSlot> slots, Real factor, const AdamConstants& constants, Real* m,
           Real* v);
 
+struct ScheduleFreeConstants {
+  Real beta1;
+  Real beta2;
+  Real one_minus_beta2;
+  Real epsilon;
+};
+/// g = factor gradient;  v = beta2 v + (1 - beta2) g^2;
+/// z -= rate g / (sqrt(v) + epsilon) + penalty value;  x += share (z - x);
+/// value = z + beta1 (x - z).
+/// At a share of 1, z begins as the value, and x as z.
+void schedule_free(std::span<const UpdateSlot> slots, Real factor,
+                   const ScheduleFreeConstants& constants, Real* z, Real* v, Real* x);
+/// The last line of these, for n numbers.
+void interpolate(Index n, Real beta1, const Real* z, const Real* x, Real* value);
+
+/// value += share (gradient - value): an average moves towards what stands in `gradient`. At a
+/// share of 1 it begins as that.
+void move_average(std::span<const UpdateSlot> slots);
+
 }  // namespace heed::kernels

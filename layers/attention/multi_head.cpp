@@ -52,6 +52,9 @@ MultiHeadAttention::MultiHeadAttention(const AttentionOptions& o, int kv, Random
   check(o.fused != Fused::all || o.memory == o.query, "attention",
         "expected a memory as wide as the queries for one product of both; got {} and {}", o.memory,
         o.query);
+  const Index kv_rows = kv_width(o, kv);
+  if (input) input->weight.layout().blocks = {o.query, kv_rows, kv_rows};
+  if (memory) memory->weight.layout().blocks = {kv_rows, kv_rows};
 }
 
 void MultiHeadAttention::visit(Visitor& v) {
@@ -221,6 +224,8 @@ RelativeAttention::RelativeAttention(const AttentionOptions& o, Random& random)
   check(reach >= 0, "attention", "expected a reach of at least 0; got {}", reach);
   key_distances = Parameter(xavier_uniform({2 * reach + 1, head_width()}, random));
   value_distances = Parameter(xavier_uniform({2 * reach + 1, head_width()}, random));
+  key_distances.layout().table = true;
+  value_distances.layout().table = true;
 }
 
 void RelativeAttention::visit(Visitor& v) {

@@ -775,7 +775,9 @@ TEST(Command, ExplainsItself) {
   }
   const Ran settings = run(folder, {"train", "--help-settings"});
   EXPECT_EQ(settings.code, 0);
-  for (const char* key : {"model.d", "optim.lr", "train.steps", "decode.beam"})
+  for (const char* key : {"model.d", "optim.lr", "train.steps", "decode.beam", "optim.decay_share",
+                          "optim.rates", "train.ema", "optim.momentum", "optim.hidden",
+                          "all of them (muon)", "muon, schedule_free", "cosine, linear, wsd"})
     EXPECT_NE(settings.out.find(key), std::string::npos) << key;
 }
 

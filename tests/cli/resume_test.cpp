@@ -109,7 +109,11 @@ TEST(Resume, IsExactAfterEveryStepInEveryFamily) {
       {"transformer", {"data.tokenizer=bpe", "data.subword_sampling=0.1"}},
       {"rnn+additive",
        {"model.recurrent_dropout=0.1", "model.dropout=0.1", "optim.schedule=linear"}},
-      {"conv", {"data.joint_vocabulary=false", "optim.name=adamw", "optim.weight_decay=0.1"}}};
+      {"conv", {"data.joint_vocabulary=false", "optim.name=adamw", "optim.weight_decay=0.1"}},
+      {"transformer",
+       {"optim.name=muon", "optim.schedule=wsd", "optim.rates=embedding*=0.5", "train.average=1",
+        "train.ema=0.9"}},
+      {"rnn+dot", {"optim.name=schedule_free", "train.average=1"}}};
   for (const auto& row : rows) {
     const TemporaryFolder folder;
     write_corpus(folder);

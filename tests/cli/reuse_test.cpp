@@ -337,6 +337,13 @@ TEST_F(Reuse, RefusesSourcesAndPatternsThatAreNone) {
           {from({"--freeze", "encoder*", "!encoder*"}), {"train.freeze chooses nothing"}},
           {from({"--freeze", "*.wieght"}),
            {"train.freeze *.wieght: no parameter of this model matches; did you mean '*.weight'?"}},
+          {from({"--set", "optim.rates=*=2,*.wieght=3"}),
+           {"optim.rates *.wieght: no parameter of this model matches; did you mean '*.weight'?"}},
+          {from({"--set", "optim.rates=*.weight"}),
+           {"optim.rates: expected PATTERN=FACTOR, such as embedding*=0.1"}},
+          {from({"--set", "optim.name=muon", "--set", "optim.hidden=!frobnicate"}),
+           {"optim.hidden !frobnicate: no parameter of this model matches",
+            "the names begin with embedding, encoder, encoder_norm, decoder, decoder_norm"}},
       });
 }
 

@@ -131,6 +131,8 @@ const std::vector<std::string> fields_of_a_transformer = {"data.train",
                                                           "optim.schedule",
                                                           "optim.warmup",
                                                           "optim.final_lr",
+                                                          "optim.decay_share",
+                                                          "optim.rates",
                                                           "optim.clip",
                                                           "optim.accumulate",
                                                           "train.steps",
@@ -143,6 +145,7 @@ const std::vector<std::string> fields_of_a_transformer = {"data.train",
                                                           "train.patience",
                                                           "train.average",
                                                           "train.average_at_end",
+                                                          "train.ema",
                                                           "train.log_every",
                                                           "train.seed",
                                                           "train.label_smoothing",
@@ -302,6 +305,11 @@ const char* const out_of_range[] = {"model.name=gpt",
                                     "optim.warmup=-1",
                                     "optim.accumulate=0",
                                     "optim.beta1=1.5",
+                                    "optim.decay_share=1.1",
+                                    "optim.rates=embedding*",
+                                    "optim.rates=*=2,*.bias=-1",
+                                    "train.ema=1",
+                                    "train.ema=-0.1",
                                     "train.steps=-1",
                                     "train.keep=0",
                                     "train.log_every=0",
@@ -329,7 +337,10 @@ const char* const out_of_range[] = {"model.name=gpt",
 TEST(Settings, ThatAConfigurationLacksAreThoseFromBefore) {
   const std::map<std::string, FieldValue> later = {{"model.encoder_layers", Index{0}},
                                                    {"model.decoder_layers", Index{0}},
+                                                   {"optim.decay_share", 0.2},
+                                                   {"optim.rates", std::vector<std::string>{}},
                                                    {"train.average_at_end", Index{0}},
+                                                   {"train.ema", 0.0},
                                                    {"train.r_drop", 0.0}};
   for (const char* model : {"transformer", "conv", "rnn+additive"}) {
     Settings read;
@@ -368,6 +379,23 @@ TEST(Settings, SayWhichOfThemContradictEachOther) {
             "train.average = 3 validates means all along, and train.average_at_end = 4 at the end "
             "alone; give one of them"},
         Row{"transformer",
+            {"train.average=3", "train.ema=0.99"},
+            "train.ema = 0.99 and train.average = 3 are two averages of the weights to validate; "
+            "give one of them"},
+        Row{"transformer",
+            {"train.average_at_end=3", "train.ema=0.99"},
+            "train.ema = 0.99 and train.average_at_end = 3 are two averages of the weights to "
+            "validate; give one of them"},
+        Row{"transformer",
+            {"optim.name=schedule_free", "train.ema=0.99"},
+            "optim.name = schedule_free validates its own average of the weights; leave out "
+            "train.ema = 0.99"},
+        Row{"transformer",
+            {"optim.name=schedule_free", "train.average=3"},
+            "optim.name = schedule_free validates its own average of the weights; leave out "
+            "train.average = 3"},
+        Row{"transformer", {"optim.name=muon", "train.ema=0.99"}, "no error"},
+        Row{"transformer",
             {"train.r_drop=1", "model.copy=true"},
             "train.r_drop = 1 compares the logits of two passes, and a model that copies has "
             "others for each source; give model.copy = false or train.r_drop = 0"},
@@ -383,6 +411,23 @@ TEST(Settings, SayWhichOfThemContradictEachOther) {
     for (const std::string& assignment : row.set)
       assign(s, assignment);
     EXPECT_EQ(folder.message([&] { s.check(); }), row.message);
+  }
+}
+
+/// An optimizer brings the schedule that suits it, unless one is given, before or after.
+TEST(Settings, AnOptimizerBringsItsSchedule) {
+  const struct {
+    std::vector<std::string> set;
+    const char* schedule;
+  } rows[] = {{{"optim.name=muon"}, "cosine"},
+              {{"optim.name=schedule_free"}, "constant"},
+              {{"optim.name=schedule_free", "optim.schedule=linear"}, "linear"},
+              {{"optim.schedule=cosine", "optim.name=schedule_free"}, "cosine"}};
+  for (const auto& row : rows) {
+    Settings s = default_settings("lm");
+    for (const std::string& assignment : row.set)
+      assign(s, assignment);
+    EXPECT_EQ(s.optim.schedule.kind, row.schedule) << row.set.back();
   }
 }
 

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <numeric>
 
 #include "datasets/text/batch.h"
 #include "framework/freezing.h"
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
 #include "framework/partial_loading.h"
+#include "models/classifier.h"
 #include "tests/message_of.h"
 #include "tests/models/tiny.h"
 
@@ -701,6 +703,32 @@ TEST(Models, ListTheParametersThatBelongToTheirVocabulary) {
     ASSERT_EQ(model->vocabulary_parameters().source.size(), 1u);
     EXPECT_EQ(model->vocabulary_parameters().source[0].shape()[0], 31);
   }
+}
+
+/// What Muon reads: which matrices are of hidden layers, and which are several in one.
+TEST(Models, SayWhatTheRowsOfTheirMatricesAre) {
+  Index stacked = 0;
+  for (const Family& family : families()) {
+    const auto model = family.make(0);
+    for (const auto& [name, parameter] : parameters(*model)) {
+      const Shape& shape = parameter.shape();
+      if (shape.rank() != 2) continue;
+      const bool table = shape[0] == tiny_vocabulary || name.starts_with("positions.") ||
+                         name.ends_with("_distances");
+      EXPECT_EQ(parameter.layout().table, table) << family.name << ": " << name;
+      const std::vector<Index>& blocks = parameter.layout().blocks;
+      if (blocks.empty()) continue;
+      EXPECT_EQ(std::accumulate(blocks.begin(), blocks.end(), Index{0}), shape[0])
+          << family.name << ": " << name;
+      ++stacked;
+    }
+  }
+  EXPECT_GT(stacked, 10);
+  Random random(1);
+  const LabelHead head("mean", 4, 3, 0, random);
+  EXPECT_TRUE(head.output.weight.layout().table);
+  const Linear copy = clone(head.output);
+  EXPECT_TRUE(copy.weight.layout().table) << "a copy has it too";
 }
 
 TEST(Models, LeaveNoBytesBehind) {

@@ -47,6 +47,19 @@ TEST(Schedule, Table) {
       {{.kind = "cosine", .warmup = 10, .zero_at_last = true}, 30, 30, 0},
       {{.kind = "cosine", .warmup = 10, .final = 0.1}, 20, 30, 0.55},
       {{.kind = "cosine", .warmup = 10, .final = 0.1}, 30, 30, 0.1},
+      {{.kind = "wsd", .warmup = 10, .zero_at_last = true}, 5, 110, 0.5},
+      {{.kind = "wsd", .warmup = 10, .zero_at_last = true}, 10, 110, 1},
+      {{.kind = "wsd", .warmup = 10, .zero_at_last = true}, 89, 110, 1},
+      {{.kind = "wsd", .warmup = 10, .zero_at_last = true}, 90, 110, 1},
+      {{.kind = "wsd", .warmup = 10, .zero_at_last = true}, 95, 110, 0.75},
+      {{.kind = "wsd", .warmup = 10, .zero_at_last = true}, 110, 110, 0},
+      {{.kind = "wsd", .warmup = 10, .zero_at_last = true}, 111, 110, 0},
+      {{.kind = "wsd"}, 99, 99, 0.05},  // the last step learns
+      {{.kind = "wsd", .warmup = 10, .final = 0.2, .decay_share = 0.5}, 60, 110, 1},
+      {{.kind = "wsd", .warmup = 10, .final = 0.2, .decay_share = 0.5}, 85, 110, 0.6},
+      {{.kind = "wsd", .warmup = 10, .final = 0.2, .decay_share = 0.5}, 110, 110, 0.2},
+      {{.kind = "wsd", .zero_at_last = true, .decay_share = 0}, 10, 10, 1},
+      {{.kind = "wsd", .zero_at_last = true, .decay_share = 1}, 5, 10, 0.5},
       {{.kind = "linear", .warmup = 10}, 10, 5, 1},  // ends within the warm-up
       {{.kind = "linear", .warmup = 10}, 3, 5, 0.3},
   };
@@ -65,7 +78,7 @@ TEST(Schedule, FollowsVaswaniUpToTheirFactor) {
 
 TEST(Schedule, HasNames) {
   EXPECT_EQ(schedules().names(),
-            (std::vector<std::string>{"cosine", "linear", "inverse_sqrt", "constant"}));
+            (std::vector<std::string>{"cosine", "linear", "wsd", "inverse_sqrt", "constant"}));
   EXPECT_THROW(Schedule{.kind = "step"}.factor(1, 0), Error);
   EXPECT_THROW(Schedule{}.factor(0, 0), Error);
 }

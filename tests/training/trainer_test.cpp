@@ -14,6 +14,8 @@
 #include "framework/memory.h"
 #include "framework/ops.h"
 #include "framework/run_folder.h"
+#include "optim/muon.h"
+#include "optim/schedule_free.h"
 #include "tests/datasets/temporary.h"
 #include "tests/lines_text.h"
 #include "tests/message_of.h"
@@ -84,6 +86,20 @@ struct Numbered : BatchStream {
   double epochs() const override { return static_cast<double>(number / 5); }
 };
 
+using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(Toy& model)>;
+
+std::unique_ptr<Optimizer> make_adam(Toy& model) {
+  return std::make_unique<Adam>(model, AdamOptions{.lr = 0.05});
+}
+std::unique_ptr<Optimizer> make_muon(Toy& model) {
+  return std::make_unique<Muon>(model,
+                                MuonOptions{.lr = 0.05, .weight_decay = 0.1, .hidden = {"weight"}});
+}
+std::unique_ptr<Optimizer> make_schedule_free(Toy& model) {
+  return std::make_unique<ScheduleFree>(model,
+                                        ScheduleFreeOptions{.lr = 0.05, .weight_decay = 0.1});
+}
+
 struct Training {
   Toy model;
   std::unique_ptr<Optimizer> optimizer;
@@ -92,10 +108,9 @@ struct Training {
   std::vector<StepReport> reports;
   std::vector<EvaluationReport> evaluations;
 
-  explicit Training(const TrainerOptions& options, std::uint64_t model_seed = 1)
-      : model(model_seed),
-        optimizer(std::make_unique<Adam>(model, AdamOptions{.lr = 0.05})),
-        trainer(model, *optimizer, options) {}
+  explicit Training(const TrainerOptions& options, std::uint64_t model_seed = 1,
+                    const MakeOptimizer& make = make_adam)
+      : model(model_seed), optimizer(make(model)), trainer(model, *optimizer, options) {}
 
   LossFunction loss() {
     return [this](const Batch& batch, Real divisor) { return model.loss(batch, divisor); };
@@ -174,6 +189,7 @@ TrainerOptions options(Index steps, std::string folder = "") {
 struct Setting {
   const char* name;
   TrainerOptions options;
+  MakeOptimizer make = make_adam;
 };
 std::vector<Setting> settings() {
   std::vector<Setting> rows;
@@ -204,6 +220,18 @@ std::vector<Setting> settings() {
   rows.back().options.average_at_end = 4;
   rows.push_back({"linear", options(12)});
   rows.back().options.schedule = {.kind = "linear"};
+  rows.push_back({"muon, wsd", options(12), make_muon});
+  rows.back().options.schedule = {.kind = "wsd", .warmup = 3};
+  rows.back().options.save_every = 5;
+  rows.push_back({"schedule-free", options(12), make_schedule_free});
+  rows.back().options.schedule = {.kind = "constant", .warmup = 3};
+  rows.back().options.eval_every = 3;
+  rows.back().options.save_every = 4;
+  rows.push_back({"moving average", options(12)});
+  rows.back().options.ema = 0.8;
+  rows.back().options.accumulate = 2;
+  rows.back().options.eval_every = 3;
+  rows.back().options.save_every = 4;
   return rows;
 }
 
@@ -213,16 +241,17 @@ TEST(Trainer, ResumesToTheBitAfterEveryStep) {
   for (const Setting& setting : settings()) {
     TrainerOptions whole = setting.options;
     whole.folder = folder.path("whole-" + std::to_string(++made));
-    Training uninterrupted(whole);
+    Training uninterrupted(whole, 1, setting.make);
     const TrainResult expected = uninterrupted.run();
     EXPECT_FALSE(expected.interrupted);
     for (Index k = 0; k < expected.step; ++k) {
       TrainerOptions parts = setting.options;
       parts.folder = folder.path("parts-" + std::to_string(made) + "-" + std::to_string(k));
-      const TrainResult first = Training(parts).run(k);
+      const TrainResult first = Training(parts, 1, setting.make).run(k);
       EXPECT_TRUE(first.interrupted);
       EXPECT_EQ(first.step, k);
-      Training second(parts, /*model_seed=*/99);  // what it starts with does not matter
+      Training second(parts, /*model_seed=*/99,
+                      setting.make);  // what it starts with does not matter
       ASSERT_TRUE(second.trainer.resume());
       const TrainResult result = second.run();
       EXPECT_EQ(result.step, expected.step);
@@ -253,7 +282,7 @@ TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
           << R"({"step": 1, "spl)";  // cut short
       std::ofstream(RunFolder(killed.back()).checkpoints() / "last.heed.partial") << "HEED";
     };
-    Training uninterrupted(whole);
+    Training uninterrupted(whole, 1, setting.make);
     Observers observers;
     observers.on_step = [&](const StepReport&) { leave("step"); };
     observers.on_evaluation = [&](const EvaluationReport&) { leave("evaluation"); };
@@ -263,7 +292,7 @@ TEST(Trainer, ResumesToTheBitAfterBeingKilled) {
     for (const std::string& left : killed) {
       TrainerOptions again = setting.options;
       again.folder = left;
-      Training second(again);
+      Training second(again, 1, setting.make);
       second.trainer.resume();  // nothing had been saved before the first checkpoint
       second.run();
       EXPECT_EQ(checkpoints_of(whole.folder), checkpoints_of(left)) << setting.name << ", " << left;
@@ -770,6 +799,76 @@ TEST(Trainer, EvaluatesTheAverage) {
   EXPECT_EQ(run.model.weight.value().to_vector(), seen.back());
 }
 
+/// The weights that each evaluation sees.
+std::vector<std::vector<Real>> seen_weights(Training& run, std::vector<std::vector<Real>>& raw) {
+  std::vector<std::vector<Real>> seen;
+  Observers observers;
+  observers.on_step = [&](const StepReport&) {
+    raw.push_back(run.model.weight.value().to_vector());
+  };
+  run.run(
+      [&] {
+        seen.push_back(run.model.weight.value().to_vector());
+        return Evaluation{10.0 - static_cast<double>(seen.size()), 0, {}};
+      },
+      observers);
+  return seen;
+}
+
+TEST(Trainer, EvaluatesTheMovingAverage) {
+  TrainerOptions o = options(9);
+  o.eval_every = 1;
+  o.ema = 0.5;
+  Training run(o);
+  std::vector<std::vector<Real>> raw;
+  const std::vector<std::vector<Real>> seen = seen_weights(run, raw);
+  ASSERT_EQ(seen.size(), 9u);
+  for (std::size_t t = 0; t < seen.size(); ++t)
+    for (std::size_t j = 0; j < raw[0].size(); ++j) {
+      double sum = 0;
+      double factors = 0;
+      for (std::size_t k = 0; k <= t; ++k) {
+        const double factor = std::pow(0.5, t - k);
+        sum += factor * static_cast<double>(raw[k][j]);
+        factors += factor;
+      }
+      EXPECT_NEAR(seen[t][j], sum / factors, 1e-6);
+    }
+  EXPECT_EQ(run.model.weight.value().to_vector(), raw.back())
+      << "training goes on with its own weights";
+  ASSERT_TRUE(run.trainer.load_best());
+  EXPECT_EQ(run.model.weight.value().to_vector(), seen.back());
+}
+
+TEST(Trainer, KeepsTheMovingAverageWithoutEvaluation) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(4, folder.path("run"));
+  o.ema = 0.5;
+  Training run(o);
+  run.run(EvaluateFunction(), {});
+  const Checkpoint last = last_of(o.folder);
+  EXPECT_EQ(last.number("ema_steps"), 4);
+  const std::vector<Real> raw = run.model.bias.value().to_vector();
+  EXPECT_EQ(last.find("model.bias")->to_vector(), raw);
+  ASSERT_TRUE(run.trainer.load_best());
+  EXPECT_EQ(run.model.bias.value().to_vector(), last.find("ema.bias")->to_vector());
+  EXPECT_NE(run.model.bias.value().to_vector(), raw);
+}
+
+TEST(Trainer, EvaluatesAndSavesTheAverageOfAnOptimizer) {
+  const TemporaryFolder folder;
+  TrainerOptions o = options(6, folder.path("run"));
+  o.eval_every = 1;
+  Training run(o, 1, make_schedule_free);
+  std::vector<std::vector<Real>> raw;
+  const std::vector<std::vector<Real>> seen = seen_weights(run, raw);
+  EXPECT_NE(seen.back(), raw.back());
+  EXPECT_EQ(run.optimizer->weights_to_use()[1].tensor.to_vector(), seen.back());
+  EXPECT_EQ(run.model.weight.value().to_vector(), raw.back()) << "it goes on learning at y";
+  EXPECT_EQ(last_of(o.folder).find("model.weight")->to_vector(), seen.back());
+  EXPECT_EQ(load(RunFolder(o.folder).best()).find("model.weight")->to_vector(), seen.back());
+}
+
 /// Numbers by the order in which they are asked for.
 struct Answers {
   std::vector<double> losses;
@@ -935,8 +1034,8 @@ TEST(Trainer, PassesOverBatchesWithoutGold) {
   EXPECT_TRUE(std::isfinite(run.reports.back().loss));
 }
 
-TEST(Trainer, AsksTheSystemForNoMemory) {
-  Training run(options(40));
+void expect_no_requests(TrainerOptions o, const MakeOptimizer& make) {
+  Training run(o, 1, make);
   std::vector<std::size_t> requests;
   std::vector<std::size_t> live;
   Observers observers;
@@ -947,6 +1046,26 @@ TEST(Trainer, AsksTheSystemForNoMemory) {
   run.run(EvaluateFunction(), observers);
   EXPECT_EQ(requests[5], requests.back());
   EXPECT_LT(live.back(), live[5] + 4096) << "batches differ in size, and nothing piles up";
+}
+
+TEST(Trainer, AsksTheSystemForNoMemory) {
+  TrainerOptions averaged = options(40);
+  averaged.ema = 0.9;
+  expect_no_requests(options(40), make_adam);
+  expect_no_requests(averaged, make_adam);
+  expect_no_requests(options(40), make_muon);
+  expect_no_requests(options(40), make_schedule_free);
+}
+
+TEST(Trainer, FollowsTheTimeIntoTheDecay) {
+  TrainerOptions o{.seconds = 0.3, .schedule = {.kind = "wsd", .warmup = 2, .decay_share = 0.5}};
+  Training run(o);
+  run.run();
+  EXPECT_LT(run.reports.back().lr, 0.05);
+  for (const StepReport& report : run.reports) {
+    if (report.step < 2 || report.seconds > 0.1) continue;
+    EXPECT_NEAR(report.lr, 0.05, 1e-9) << report.step;
+  }
 }
 
 TEST(Trainer, EndsByWhatWasRead) {
@@ -1011,6 +1130,13 @@ TEST(Trainer, RefusesOptionsOutOfRange) {
          o.average_at_end = 3;
        },
        "[trainer] expected one of average and average_at_end; got 2 and 3"},
+      {[](TrainerOptions& o) { o.ema = 1; }, "[trainer] expected ema within [0, 1); got 1"},
+      {[](TrainerOptions& o) {
+         o.save_every = 1;
+         o.average = 2;
+         o.ema = 0.9;
+       },
+       "[trainer] expected one of ema, average and average_at_end; got 0.9, 2 and 0"},
       {[](TrainerOptions& o) { o.steps = -1; },
        "[trainer] expected steps and seconds of at least 0; got -1 and 0"},
   };
@@ -1019,6 +1145,14 @@ TEST(Trainer, RefusesOptionsOutOfRange) {
     row.change(o);
     EXPECT_EQ(message_of([&] { Training(o).run(); }), row.message);
   }
+}
+
+TEST(Trainer, RefusesTwoAverages) {
+  TrainerOptions o = options(3);
+  o.ema = 0.9;
+  EXPECT_EQ(message_of([&] { Training(o, 1, make_schedule_free); }),
+            "[trainer] expected no ema, average or average_at_end with an optimizer that averages "
+            "the weights");
 }
 
 TEST(Trainer, RefusesAStepWithoutGold) {

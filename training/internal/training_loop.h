@@ -58,6 +58,7 @@ struct Trainer::Loop {
   std::vector<std::int64_t> position;  // of the data, at state.step
   double epochs_read = 0;              // at state.step
   WeightAverage average;
+  std::optional<MovingAverage> ema;
   GradientTree tree;
   std::optional<Snapshot> best;  // where there is no folder
   std::optional<RunFolder> folder;
@@ -121,7 +122,11 @@ struct Trainer::Loop {
   void write_row();
   void evaluate(Objective& objective, const Observers& observers);
   EvaluationReport evaluation_report(Objective& objective);
-  /// The evaluation of the mean of the newest `weights`; of one, of the present ones.
+  /// The weights that are validated and kept: the mean of the newest `weights`; of one, the moving
+  /// average, or what the optimizer says. Empty: the model's.
+  std::vector<NamedTensor> weights_to_use(std::int64_t weights) const;
+  bool averages() const { return options.average > 1 || ema; }
+  /// The evaluation of weights_to_use().
   Evaluation evaluate_mean(Objective& objective, std::int64_t weights);
   void choose_mean(Objective& objective, const Observers& observers);
   void keep_best();
