@@ -34,7 +34,7 @@ inline void list_heads(Fields& f, int& heads) {
 }
 
 inline void list_feed_forward(Fields& f, Index& ff) {
-  f("ff", ff, between(Index{0}, largest_width), "width inside the feed-forward layers; 0: 4 d");
+  f("ff", ff, between(Index{0}, largest_width), "width inside the feed-forward layers; 0: 4 d (swiglu: 8 d / 3)");
 }
 
 inline void list_dropout(Fields& f, Real& dropout) {
@@ -42,11 +42,12 @@ inline void list_dropout(Fields& f, Real& dropout) {
     "probability of dropping an activation (built-in corpora: 0)");
 }
 
-inline void list_tied(Fields& f, bool& tied) {
+/// `before`: what a configuration without it stands for.
+inline void list_tied(Fields& f, bool& tied, bool before) {
   f("tied", tied, any_value(),
     "the output layer shares the weights of the embedding, where their widths agree")
       .used_by(decoder_part)
-      .absent(false);
+      .absent(before);
 }
 
 inline void list_copy(Fields& f, bool& copy) {
