@@ -157,6 +157,7 @@ class LanguageModel::Packed final : public Decoder {
 struct LanguageModel::Packed::State final : RowState {
   State(const Packed& packed, const Sequences& texts);
   Tensor step(std::span<const Id> tokens) override;
+  Index state_size() const override { return decoder_.state_size(); }
 
  private:
   /// Keeps keys and values of the texts, which are no longer than the context.

@@ -197,6 +197,7 @@ class Transformer::Packed final : public Decoder {
 struct Transformer::Packed::State final : RowState {
   State(const Packed& packed, const Encoded& encoded);
   Tensor step(std::span<const Id> tokens) override;
+  Index state_size() const override;
 
  private:
   const Transformer& model_;
@@ -257,6 +258,13 @@ Tensor Transformer::Packed::State::step(std::span<const Id> tokens) {
       (*model_.pointer_)(Variable(y), Variable(pointer_keys_), Variable(pointed_), pairing);
   return copy_log_probabilities(scores, pointer.gate.value(), pointer.weights.value(), pairing,
                                 tokens_, columns_);
+}
+
+Index Transformer::Packed::State::state_size() const {
+  Index size = decoder_.state_size();
+  for (const StepMemory& memory : memory_)
+    size += memory.size();
+  return size;
 }
 
 std::unique_ptr<const Decoder> Transformer::decoder() const {

@@ -211,6 +211,11 @@ void DataSettings::list(Fields& f, const Task& task, const ModelFamily& family,
       .without_effect_if(!valid.empty(), "data.valid");
 }
 
+std::string ModelSettings::longest_key() const {
+  AnyOptions all = options;
+  return fields_of(all).has("max_positions") ? "model.max_positions" : "model.positions";
+}
+
 void ModelSettings::list(Fields& f) {
   f("name", name, one_of(model_families().names()),
     fmt::format("{} (lm: a language model)", fmt::join(model_families().names(), ", ")))
@@ -295,7 +300,29 @@ void RunSettings::refuse(std::string_view key) const {
 
 RunSettings::Owners RunSettings::owners(std::string_view key) const {
   if (key.starts_with("task.")) return owners_among(tasks(), "task.", key);
-  return owners_among(model_families(), "model.", key);
+  Owners families = owners_among(model_families(), "model.", key);
+  return families.names.empty() ? owners_within_model(key) : families;
+}
+
+RunSettings::Owners RunSettings::owners_within_model(std::string_view key) const {
+  Owners found;
+  if (!key.starts_with("model.")) return found;
+  for (const Field& chooser : fields()) {
+    if (!chooser.is_selecting() || !chooser.key().starts_with("model.")) continue;
+    if (chooser.key() == "model.name") continue;
+    for (const std::string& name : chooser.range().names()) {
+      RunSettings other(*this);
+      other.field(chooser.key()).set(name);
+      const Fields of_other = other.fields();
+      const Field* field = of_other.find(key);
+      if (!field) continue;
+      if (found.names.empty()) found.usual = field->value();
+      found.chooser = chooser.key();
+      found.names.push_back(name);
+    }
+    if (!found.names.empty()) return found;
+  }
+  return found;
 }
 
 void RunSettings::leave_out(const std::string& key, const FieldValue& value,
@@ -391,10 +418,8 @@ void RunSettings::take(const std::string& text, const std::string& name, Unknown
     apply(*now.find(entry->key), *entry);
     entries.erase(entry);
   }
+  if (of_run) set_absent();
   const Fields all = fields();
-  if (of_run)
-    for (const Field& field : all)
-      if (field.absent() && !given_.contains(field.key())) field.set(*field.absent());
   for (const TomlEntry& entry : entries) {
     if (const Field* found = all.find(entry.key)) {
       apply(*found, entry);
@@ -413,6 +438,21 @@ void RunSettings::take(const std::string& text, const std::string& name, Unknown
       throw UnknownSetting(fmt::format("{}:{}: ", name, entry.line), error);
     }
   }
+}
+
+void RunSettings::set_absent() {
+  const auto set_one = [this](bool selecting) {
+    for (const Field& field : fields()) {
+      const bool lacks = field.absent() && !given_.contains(field.key());
+      if (!lacks || field.is_selecting() != selecting || field.value() == *field.absent()) continue;
+      field.set(*field.absent());
+      return true;
+    }
+    return false;
+  };
+  // One at a time: what selects decides which other fields there are.
+  while (set_one(true)) {}
+  while (set_one(false)) {}
 }
 
 void RunSettings::check() const {

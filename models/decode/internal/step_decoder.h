@@ -13,6 +13,8 @@ namespace heed {
 struct StepMemory {
   Tensor rows;      // keys and values, (source rows, 2 e)
   LinearSums sums;  // of linear attention, instead of the rows
+
+  Index size() const { return (rows.defined() ? rows.size() : 0) + sums.size(); }
 };
 
 /// The weights of a Transformer's decoder, or of a decoder-only model, packed for single steps. The
