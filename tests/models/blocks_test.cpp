@@ -152,6 +152,26 @@ void expect_steps_of_full_pass(const BatchModel& model, const std::string& what)
   EXPECT_LE(worst_step(model, steps, true), tolerance) << what << ", in a beam";
 }
 
+/// The maps of attention, which a page shows: weights of each query, which sum to 1.
+void expect_maps(const BatchModel& model, const std::string& what) {
+  const Lines lines = random_lines({5, 2}, 3);
+  std::vector<AttentionMap> maps;
+  model.decoder()->logits(model.reads_source() ? pack(lines) : Sequences{}, pack(lines), &maps);
+  ASSERT_EQ(maps.size(), 2u) << what;
+  for (const AttentionMap& map : maps) {
+    ASSERT_EQ(map.weights.size(), 2u) << what;
+    for (const Tensor& weights : map.weights) {
+      const Index keys = weights.shape()[2];
+      for (Index query = 0; query < weights.size() / keys; ++query) {
+        double total = 0;
+        for (Index j = 0; j < keys; ++j)
+          total += static_cast<double>(weights[query * keys + j]);
+        ASSERT_NEAR(total, 1, tolerance) << what << ", " << map.layer;
+      }
+    }
+  }
+}
+
 TEST(Blocks, EveryAttentionDecodesWithEverySchemeOfPositions) {
   int refused = 0;
   for (const std::string family : {"transformer", "lm"})
@@ -171,6 +191,7 @@ TEST(Blocks, EveryAttentionDecodesWithEverySchemeOfPositions) {
         }
         train(*model, what);
         expect_steps_of_full_pass(*model, what);
+        expect_maps(*model, what);
         fmt::print("{} steps of the cache give the full pass\n", what);
       }
   // linear with rotary, alibi and relative

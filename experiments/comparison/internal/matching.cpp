@@ -24,7 +24,9 @@ class WidthSearch {
       : settings_(settings),
         wanted_(wanted),
         count_(count),
-        unit_(std::lcm<Index>(settings.value_or("model.heads", usual_heads), 2)) {}
+        unit_(std::lcm<Index>(settings.value_or("model.heads", usual_heads) *
+                                  (settings.has("model.base") ? 2 : 1),  // rotary turns pairs
+                              2)) {}
 
   /// Sets the width whose number of parameters is nearest to the wanted one. Returns a warning
   /// where it misses by more than the tolerance, else "".
