@@ -330,7 +330,7 @@ def scores(kind, w, name, query, memory):
 def recurrent(w, model, source, target):
     """Sutskever et al. 2014; with additive attention Bahdanau et al. 2015, else Luong et al."""
     kind, attention = model["cell"], model["name"].removeprefix("rnn").removeprefix("+")
-    if attention not in ("", "additive", "dot", "general", "concat") or model["coverage"] > 0:
+    if attention not in ("", "additive", "dot", "general", "concat") or model.get("coverage", 0) > 0:
         raise SystemExit(f"the attention of {model['name']} is not shown here")
     table = w["embedding.weight"]
     embed = lambda table, ids: table[ids] * math.sqrt(model["d"])
@@ -382,7 +382,7 @@ class Model:
     def __init__(self, path):
         self.weights, self.metadata = read_safetensors(path)
         self.settings = tomllib.loads(self.metadata["heed.config.toml"])["model"]
-        if self.settings["copy"]:
+        if self.settings.get("copy"):  # conv and lm have no such setting
             raise SystemExit("models that copy words are not shown here")
 
     def logits(self, source, target):

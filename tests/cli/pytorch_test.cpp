@@ -7,7 +7,6 @@
 
 #include "experiments/inference/run.h"
 #include "framework/safetensors.h"
-#include "models/seq2seq.h"
 #include "tests/cli/program.h"
 
 namespace heed {
@@ -35,7 +34,7 @@ const std::vector<std::vector<Id>> targets{{1, 5, 9}, {1, 6, 4, 4, 8, 3}, {1}};
 
 Tensor logits_of(const std::string& folder) {
   const Run run = open_run(folder);
-  return model_as<Seq2Seq>(*run.model).logits(pack(sources), pack(targets)).value();
+  return run.decoder().logits(pack(sources), pack(targets)).value();
 }
 
 Tensor row_of(const std::vector<Id>& ids) {
