@@ -330,7 +330,8 @@ def scores(kind, w, name, query, memory):
 def recurrent(w, model, source, target):
     """Sutskever et al. 2014; with additive attention Bahdanau et al. 2015, else Luong et al."""
     kind, attention = model["cell"], model["name"].removeprefix("rnn").removeprefix("+")
-    if attention not in ("", "additive", "dot", "general", "concat") or model.get("coverage", 0) > 0:
+    shown = attention in ("", "additive", "dot", "general", "concat")
+    if not shown or model.get("coverage", 0) > 0:
         raise SystemExit(f"the attention of {model['name']} is not shown here")
     table = w["embedding.weight"]
     embed = lambda table, ids: table[ids] * math.sqrt(model["d"])
