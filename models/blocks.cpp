@@ -79,7 +79,10 @@ void Blocks::list(Fields& f, const Blocks& before) {
       .absent(before.zero_init);
   f("tied_layers", tied_layers, any_value(), "all layers of a stack share their weights")
       .absent(before.tied_layers);
-  detail::list_tied(f, tied, before.tied);
+  // Not "tied": configurations of old runs hold that of other families too.
+  f("tied_output", tied, any_value(), "the output layer shares the weights of the embedding")
+      .absent(before.tied)
+      .used_by(detail::decoder_part);
   f("softcap", softcap, between(0.0, 1e6), "logits become softcap tanh(logits / softcap); 0: off")
       .absent(static_cast<double>(before.softcap))
       .used_by(detail::decoder_part);

@@ -65,7 +65,7 @@ void ConvS2SOptions::list(Fields& f) {
     "largest number of tokens of a source or an output, </s> among them");
   detail::list_dropout(f, dropout);
   f("weight_norm", weight_norm, any_value(), "normalise the weights");
-  detail::list_tied(f, tied, false);
+  detail::list_tied(f, tied);
 }
 
 ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)

@@ -66,7 +66,7 @@ void RecurrentSeq2SeqOptions::list(Fields& f) {
   detail::list_dropout(f, dropout);
   f("recurrent_dropout", recurrent_dropout, between(0.0, 0.99),
     "probability of dropping an entry of a recurrent state, one mask per sequence");
-  detail::list_tied(f, tied, false);
+  detail::list_tied(f, tied);
   if (kind && kind->points) detail::list_copy(f, copy);
   if (kind && kind->covers)
     f("coverage", coverage, between(0.0, 100.0),

@@ -123,6 +123,22 @@ bool is_quoted_value(const Field& field, const FieldValue& value) {
   }
 }
 
+/// Where a value is none of this setting, but one of that name of another family: the default
+/// there. Configurations of old runs hold the settings of all families. A number of positions is
+/// conv's; others have a scheme.
+std::optional<FieldValue> usual_of_another_family(const Field& field, const FieldValue& value) {
+  constexpr std::string_view section = "model.";
+  if (!field.key().starts_with(section) || field.range().holds(value)) return std::nullopt;
+  for (const ModelFamily& family : model_families().rows()) {
+    AnyOptions options = family.options;
+    const Fields fields = fields_of(options);
+    const Field* other = fields.find(std::string_view(field.key()).substr(section.size()));
+    if (other && other->initial().index() == value.index() && other->range().holds(value))
+      return other->value();
+  }
+  return std::nullopt;
+}
+
 /// Sets a value of a file. Its place stands before the message of an error.
 void set_from_file(const Field& field, const TomlEntry& entry, const std::string& name) {
   if (is_quoted_value(field, entry.value))
@@ -408,7 +424,7 @@ void RunSettings::take(const std::string& text, const std::string& name, Unknown
   // First what decides which other settings there are, until it decides nothing more.
   const auto is_selecting = [](const Fields& all, const TomlEntry& entry) {
     const Field* found = all.find(entry.key);
-    return found && found->is_selecting();
+    return found && found->is_selecting() && !usual_of_another_family(*found, entry.value);
   };
   while (true) {
     const Fields now = fields();
@@ -421,7 +437,12 @@ void RunSettings::take(const std::string& text, const std::string& name, Unknown
   if (of_run) set_absent();
   const Fields all = fields();
   for (const TomlEntry& entry : entries) {
-    if (const Field* found = all.find(entry.key)) {
+    const Field* found = all.find(entry.key);
+    if (found) {
+      if (const auto usual = usual_of_another_family(*found, entry.value)) {
+        if (!of_run && entry.value != *usual) leave_out(entry.key, entry.value, "model.name");
+        continue;
+      }
       apply(*found, entry);
       continue;
     }

@@ -43,12 +43,11 @@ inline void list_dropout(Fields& f, Real& dropout) {
     "probability of dropping an activation (built-in corpora: 0)");
 }
 
-/// `before`: what a configuration without it stands for.
-inline void list_tied(Fields& f, bool& tied, bool before) {
+inline void list_tied(Fields& f, bool& tied) {
   f("tied", tied, any_value(),
     "the output layer shares the weights of the embedding, where their widths agree")
       .used_by(decoder_part)
-      .absent(before);
+      .absent(false);
 }
 
 inline void list_copy(Fields& f, bool& copy) {

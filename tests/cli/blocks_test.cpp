@@ -22,7 +22,7 @@ const std::vector<BlocksRow> rows = {
       "model.tied_layers=true"}},
     {"transformer",
      {"model.attention=linear", "model.positions=learned", "model.max_positions=40",
-      "model.tied=false", "model.softcap=9"}},
+      "model.tied_output=false", "model.softcap=9"}},
     {"transformer",
      {"model.attention=adaptive_span", "model.longest=8", "model.ramp=2", "model.span_penalty=0.01",
       "model.positions=alibi", "model.zero_init=true"}},

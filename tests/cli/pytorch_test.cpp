@@ -69,7 +69,7 @@ const std::vector<ModelRow> rows = {
     {"lm", {"model.context=16"}},
     {"transformer",
      {"model.attention=grouped_query", "model.kv_heads=1", "model.positions=rotary",
-      "model.activation=swiglu", "model.norm_kind=rms", "model.qk_norm=true", "model.tied=false",
+      "model.activation=swiglu", "model.norm_kind=rms", "model.qk_norm=true", "model.tied_output=false",
       "model.softcap=4"}},
     {"transformer",
      {"model.attention=local", "model.window=2", "model.positions=alibi", "model.tied_layers=true",

@@ -120,7 +120,7 @@ const std::vector<std::string> fields_of_a_transformer = {"data.train",
                                                           "model.qk_norm",
                                                           "model.zero_init",
                                                           "model.tied_layers",
-                                                          "model.tied",
+                                                          "model.tied_output",
                                                           "model.softcap",
                                                           "model.copy",
                                                           "task.name",
@@ -335,15 +335,17 @@ TEST(Settings, OfBlocksThatAConfigurationLacksAreThoseFromBefore) {
         {"model.qk_norm", false},
         {"model.zero_init", false},
         {"model.tied_layers", false},
-        {"model.tied", true},
+        {"model.tied_output", true},
         {"model.softcap", 0.0}};
-    // Whatever the defaults are by then.
+    // Whatever the defaults are by then, and whatever the file holds of other families.
     Settings read = default_settings(model);
     read.assign_default("model.attention", std::string("local"));
     read.assign_default("model.positions", std::string("rotary"));
     read.assign_default("model.norm_kind", std::string("rms"));
-    read.assign_default("model.tied", false);
-    read.read_run(fmt::format("[model]\nname = '{}'\nlayers = 2\n", model), "config.toml");
+    read.assign_default("model.tied_output", false);
+    read.read_run(
+        fmt::format("[model]\nname = '{}'\nlayers = 2\npositions = 1024\ntied = false\n", model),
+        "config.toml");
     for (const auto& [key, value] : before)
       EXPECT_TRUE(read.value(key) == value) << model << " " << key;
     EXPECT_FALSE(read.has("model.window"));

@@ -208,7 +208,7 @@ TEST(Blocks, EveryBlockDecodes) {
       {{"qk_norm", true}},
       {{"qk_norm", true}, {"attention", std::string("linear")}},
       {{"softcap", 3.0}},
-      {{"tied", false}},
+      {{"tied_output", false}},
       {{"tied_layers", true}},
       {{"zero_init", true}},
       {{"attention", std::string("local")},
@@ -218,7 +218,7 @@ TEST(Blocks, EveryBlockDecodes) {
        {"activation", std::string("swiglu")},
        {"qk_norm", true},
        {"softcap", 15.0},
-       {"tied", false},
+       {"tied_output", false},
        {"tied_layers", true}},
   };
   for (const std::string family : {"transformer", "lm"})
@@ -315,7 +315,7 @@ TEST(Blocks, HaveTheirWeights) {
   EXPECT_EQ(weights_of({{"norm_kind", std::string("rms")}}), plain - 5 * d);
   EXPECT_EQ(weights_of({{"activation", std::string("swiglu")}}), plain + 2 * (d * ff + ff));
   EXPECT_EQ(weights_of({{"qk_norm", true}}), plain + 2 * 2 * 4);
-  EXPECT_EQ(weights_of({{"tied", false}}), plain + tiny_vocabulary * d);
+  EXPECT_EQ(weights_of({{"tied_output", false}}), plain + tiny_vocabulary * d);
   EXPECT_EQ(weights_of({{"tied_layers", true}}), plain - layer);
   EXPECT_EQ(weights_of({{"positions", std::string("none")}}), plain - 20 * d);
   EXPECT_EQ(weights_of({{"attention", std::string("multi_query")}}), plain - 2 * 2 * (d * 12 + 12));
