@@ -139,6 +139,24 @@ std::optional<FieldValue> usual_of_another_family(const Field& field, const Fiel
   return std::nullopt;
 }
 
+/// The families that have a setting of this name and take the value.
+std::vector<std::string> families_taking(std::string_view key, std::string_view text) {
+  constexpr std::string_view section = "model.";
+  std::vector<std::string> names;
+  if (!key.starts_with(section)) return names;
+  for (const ModelFamily& family : model_families().rows()) {
+    AnyOptions options = family.options;
+    const Fields fields = fields_of(options);
+    const Field* field = fields.find(key.substr(section.size()));
+    try {
+      if (field && field->range().holds(field->parse(text))) names.push_back(family.name);
+    } catch (const FieldError&) {
+      continue;
+    }
+  }
+  return names;
+}
+
 /// Sets a value of a file. Its place stands before the message of an error.
 void set_from_file(const Field& field, const TomlEntry& entry, const std::string& name) {
   if (is_quoted_value(field, entry.value))
@@ -352,7 +370,17 @@ bool RunSettings::has_section(std::string_view key) const {
 }
 
 void RunSettings::set(std::string_view key, std::string_view text) {
-  assign(key, field(key).parse(text));
+  const Field one = field(key);
+  FieldValue value;
+  try {
+    value = one.parse(text);
+  } catch (const FieldError&) {
+    // Of another family that has a setting of this name: one command line serves several models.
+    const std::vector<std::string> others = families_taking(key, text);
+    if (others.empty()) throw;
+    throw NotOfThisChoice(std::string(key), "model.name", model.name, others);
+  }
+  assign(key, value);
 }
 
 void RunSettings::assign(std::string_view key, const FieldValue& value) {

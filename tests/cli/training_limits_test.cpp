@@ -520,7 +520,7 @@ const std::vector<UnusedRow> unused_rows = {
     {"transformer",
      {"model.window=9"},
      "model.window = 9 has no effect with model.attention = 'multi_head'"},
-    {"transformer", {"model.window=9", "model.attention=local"}, ""},
+    {"transformer", {"model.attention=local", "model.window=9"}, ""},
     {"lm", {"model.base=9"}, "model.base = 9 has no effect with model.positions = 'learned'"},
     {"transformer",
      {"model.context=9"},

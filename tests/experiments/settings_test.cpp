@@ -400,6 +400,19 @@ TEST(Settings, OfAnAttentionAreThereForItAlone) {
   EXPECT_FALSE(lm.has("model.max_positions"));  // it has model.context
 }
 
+TEST(Settings, OfAnotherFamilyWithTheirNameAreSaidToBeOfIt) {
+  const TemporaryFolder folder;
+  Settings transformer = default_settings("transformer");
+  EXPECT_THROW(assign(transformer, "model.positions=12"), NotOfThisChoice);
+  EXPECT_EQ(folder.message([&] { assign(transformer, "model.positions=12"); }),
+            "transformer has no setting model.positions: it is for conv");
+  Settings conv = default_settings("conv");
+  EXPECT_THROW(assign(conv, "model.positions=rotary"), NotOfThisChoice);
+  EXPECT_TRUE(conv.value("model.positions") == FieldValue(Index{1024}));
+  transformer.read_text("[model]\npositions = 12\n", "f");
+  EXPECT_EQ(transformer.left_out().size(), 1u);
+}
+
 TEST(Settings, OfAnAttentionComeBackInAnyOrder) {
   Settings s = default_settings("lm");
   s.read_text("[model]\nwindow = 9\nbase = 500\npositions = 'rotary'\nattention = 'local'\n", "f");
