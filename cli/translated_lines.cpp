@@ -28,8 +28,8 @@ void check_lengths(const TranslateOptions& o, const Run& run) {
     const auto found = o.given.find(key);
     if (most == 0 || found == o.given.end() || std::get<Index>(found->second) <= most) continue;
     const std::string option = key == std::string("max_length") ? "--max-length" : "--min-length";
-    fail("{} {}: the model has {} positions (model.positions); ask for no more tokens", option,
-         to_text(found->second), most);
+    fail("{} {}: the model has {} positions ({}); ask for no more tokens", option,
+         to_text(found->second), most, run.settings.model.longest_key());
   }
 }
 

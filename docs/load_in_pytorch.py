@@ -64,7 +64,15 @@ def linear(w, name, x):
 
 
 def layer_norm(w, name, x):
-    return F.layer_norm(x, x.shape[-1:], w[name + ".gain"], w[name + ".bias"])
+    """Layer norm; where there is no bias, RMS norm."""
+    gain, bias = w[name + ".gain"], w.get(name + ".bias")
+    if bias is None:
+        return rms_norm(x, gain)
+    return F.layer_norm(x, x.shape[-1:], gain, bias)
+
+
+def rms_norm(x, gain):
+    return x * (x.square().mean(-1, keepdim=True) + 1e-5).rsqrt() * gain
 
 
 def attend(q, k, v, heads=1, causal=False, scale=None):
@@ -83,22 +91,86 @@ def residual(w, name, x, pre, f):
     return layer_norm(w, name + ".norm", x + f(x))
 
 
-def self_attention(w, name, x, heads, causal):
-    q, k, v = linear(w, name + ".input", x).chunk(3, -1)
-    return linear(w, name + ".output", attend(q, k, v, heads, causal))
+# Attention of a Transformer, with all its settings -----------------------------
 
 
-def cross_attention(w, name, x, memory, heads):
+def rotate(x, base):
+    """Turns columns c and c + width/2 of each head by position base^(-2c/width)."""
+    half = x.shape[-1] // 2
+    angles = torch.arange(x.shape[1])[:, None] * base ** (-torch.arange(half) / half)
+    a, b = x[..., :half], x[..., half:]
+    return torch.cat([a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()], -1)
+
+
+def attend_as_set(w, name, model, q, k, v, causal, cross):
+    """Of queries, keys and values whose heads stand side by side. No distances in `cross`."""
+    heads, kind = model["heads"], model.get("attention", "multi_head")
+    positions = "none" if cross else model.get("positions", "none")
+    width = q.shape[-1] // heads
+    # (heads, length, width); groups of neighbouring heads share keys and values
+    q = q.view(len(q), heads, width).transpose(0, 1)
+    k, v = (x.view(len(x), -1, width).transpose(0, 1) for x in (k, v))
+    if name + ".query_norm.gain" in w:
+        q = rms_norm(q, w[name + ".query_norm.gain"])
+        k = rms_norm(k, w[name + ".key_norm.gain"])
+    if positions == "rotary":
+        q, k = rotate(q, model["base"]), rotate(k, model["base"])
+    k, v = (x.repeat_interleave(heads // len(x), 0) for x in (k, v))
+    distance = torch.arange(k.shape[1]) - torch.arange(q.shape[1])[:, None]
+    seen = distance <= 0 if causal else torch.ones_like(distance).bool()
+    if kind == "linear":
+        f = lambda x: F.elu(x) + 1
+        mass = f(q) @ f(k).transpose(1, 2) * seen
+        return (mass / mass.sum(-1, keepdim=True) @ v).transpose(0, 1).flatten(1)
+    scores = q @ k.transpose(1, 2)
+    if positions == "relative":
+        entry = distance.clamp(-model["reach"], model["reach"]) + model["reach"]
+        scores = scores + (q[:, :, None] * w[name + ".key_distances"][entry]).sum(-1)
+    scores = scores * width**-0.5
+    if positions == "alibi":
+        slopes = 2 ** (-8 * (torch.arange(heads) + 1) / heads)
+        scores = scores - slopes[:, None, None] * distance.abs()
+    if kind == "local" and not cross:
+        seen = seen & (distance.abs() < (model["window"] or 16))
+    if kind == "adaptive_span" and not cross:
+        spans = w[name + ".span"].clamp(0, 1)[:, None, None] * model["longest"]
+        share = ((model["ramp"] + spans - distance.abs()) / model["ramp"]).clamp(0, 1)
+        scores = scores + share.log()
+    weights = scores.masked_fill(~seen, -math.inf).softmax(-1)
+    y = weights @ v
+    if positions == "relative":
+        y = y + (weights[..., None] * w[name + ".value_distances"][entry]).sum(2)
+    return y.transpose(0, 1).flatten(1)
+
+
+def self_attention(w, name, x, model, causal):
+    joined = linear(w, name + ".input", x)
+    d = x.shape[-1]
+    e = (joined.shape[-1] - d) // 2
+    q, k, v = joined.split([d, e, e], -1)
+    return linear(w, name + ".output", attend_as_set(w, name, model, q, k, v, causal, False))
+
+
+def cross_attention(w, name, x, memory, model):
     k, v = linear(w, name + ".memory", memory).chunk(2, -1)
-    return linear(w, name + ".output", attend(linear(w, name + ".query", x), k, v, heads))
+    q = linear(w, name + ".query", x)
+    return linear(w, name + ".output", attend_as_set(w, name, model, q, k, v, False, True))
 
 
-def transformer_layer(w, name, x, heads, pre, activation, causal=False, memory=None):
+ACTIVATIONS = {
+    "relu": F.relu,
+    "gelu": lambda x: F.gelu(x, approximate="tanh"),
+    "swiglu": lambda x: F.silu(x.chunk(2, -1)[0]) * x.chunk(2, -1)[1],
+    "relu_squared": lambda x: F.relu(x).square(),
+}
+
+
+def transformer_layer(w, name, x, model, pre, activation, causal=False, memory=None):
     def attention(z):
-        return self_attention(w, name + ".attention", z, heads, causal)
+        return self_attention(w, name + ".attention", z, model, causal)
 
     def cross(z):
-        return cross_attention(w, name + ".cross", z, memory, heads)
+        return cross_attention(w, name + ".cross", z, memory, model)
 
     def feed_forward(z):
         return linear(w, name + ".feed_forward.down",
@@ -108,6 +180,24 @@ def transformer_layer(w, name, x, heads, pre, activation, causal=False, memory=N
     if memory is not None:
         x = residual(w, name + ".around_cross", x, pre, cross)
     return residual(w, name + ".around_feed_forward", x, pre, feed_forward)
+
+
+def layer_name(model, stack, i):
+    """Layers that share their weights have those of the first."""
+    return f"{stack}.{0 if model.get('tied_layers') else i}"
+
+
+def placed(w, model, x, learned):
+    """Rows with what a scheme of positions adds to them; `learned` names the trained vectors."""
+    if model.get("positions") == "learned":
+        return x + w[learned + ".weight"][: len(x)]
+    return x + sinusoids(*x.shape) if model.get("positions") == "sinusoidal" else x
+
+
+def output_logits(w, model, y):
+    logits = y @ w.get("output.weight", w["embedding.weight"]).T
+    cap = model.get("softcap", 0)
+    return cap * torch.tanh(logits / cap) if cap > 0 else logits
 
 
 def sinusoids(length, d):
@@ -176,28 +266,35 @@ def depth(model, side):
 
 
 def transformer(w, model, source, target):
-    """Vaswani et al. 2017; the embedding is the output layer too."""
-    table, heads, pre = w["embedding.weight"], model["heads"], model["norm"] == "pre"
+    """Vaswani et al. 2017; the embedding may be the output layer too."""
+    # What a file from before these settings stands for.
+    model = {"positions": "sinusoidal", "activation": "relu"} | model
+    table, pre = w["embedding.weight"], model["norm"] == "pre"
+    activation = ACTIVATIONS[model["activation"]]
 
-    def embed(table, ids):
-        return table[ids] * math.sqrt(model["d"]) + sinusoids(len(ids), model["d"])
+    def embed(table, ids, side):
+        return placed(w, model, table[ids] * math.sqrt(model["d"]), side + "_positions")
 
-    x, y = embed(w.get("source_embedding.weight", table), source), embed(table, target)
+    x = embed(w.get("source_embedding.weight", table), source, "encoder")
+    y = embed(table, target, "decoder")
     for i in range(depth(model, "encoder")):
-        x = transformer_layer(w, f"encoder.{i}", x, heads, pre, F.relu)
+        x = transformer_layer(w, layer_name(model, "encoder", i), x, model, pre, activation)
     memory = layer_norm(w, "encoder_norm", x)
     for i in range(depth(model, "decoder")):
-        y = transformer_layer(w, f"decoder.{i}", y, heads, pre, F.relu, causal=True, memory=memory)
-    return layer_norm(w, "decoder_norm", y) @ table.T
+        y = transformer_layer(w, layer_name(model, "decoder", i), y, model, pre, activation,
+                              causal=True, memory=memory)
+    return output_logits(w, model, layer_norm(w, "decoder_norm", y))
 
 
 def language_model(w, model, source, target):
     """A decoder as GPT-2's; it reads the target alone."""
-    gelu = lambda x: F.gelu(x, approximate="tanh")
-    x = w["embedding.weight"][target] + w["positions.weight"][: len(target)]
+    model = {"positions": "learned", "activation": "gelu"} | model
+    scale = math.sqrt(model["d"]) if model["positions"] == "sinusoidal" else 1
+    x = placed(w, model, w["embedding.weight"][target] * scale, "positions")
     for i in range(model["layers"]):
-        x = transformer_layer(w, f"layers.{i}", x, model["heads"], True, gelu, causal=True)
-    return layer_norm(w, "norm", x) @ w["embedding.weight"].T
+        x = transformer_layer(w, layer_name(model, "layers", i), x, model, True,
+                              ACTIVATIONS[model["activation"]], causal=True)
+    return output_logits(w, model, layer_norm(w, "norm", x))
 
 
 def convolutional(w, model, source, target):
@@ -233,7 +330,8 @@ def scores(kind, w, name, query, memory):
 def recurrent(w, model, source, target):
     """Sutskever et al. 2014; with additive attention Bahdanau et al. 2015, else Luong et al."""
     kind, attention = model["cell"], model["name"].removeprefix("rnn").removeprefix("+")
-    if attention not in ("", "additive", "dot", "general", "concat") or model["coverage"] > 0:
+    shown = attention in ("", "additive", "dot", "general", "concat")
+    if not shown or model.get("coverage", 0) > 0:
         raise SystemExit(f"the attention of {model['name']} is not shown here")
     table = w["embedding.weight"]
     embed = lambda table, ids: table[ids] * math.sqrt(model["d"])
@@ -285,7 +383,7 @@ class Model:
     def __init__(self, path):
         self.weights, self.metadata = read_safetensors(path)
         self.settings = tomllib.loads(self.metadata["heed.config.toml"])["model"]
-        if self.settings["copy"]:
+        if self.settings.get("copy"):  # conv and lm have no such setting
             raise SystemExit("models that copy words are not shown here")
 
     def logits(self, source, target):

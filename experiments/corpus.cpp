@@ -127,10 +127,10 @@ std::string beyond_model(const BatchCounts& counts, const PairSource& pairs, con
   std::string text;
   if (count > 0)
     text = fmt::format(
-        ", {}{} longer than model.positions = {} allows, </s> among them (line {} is the first), "
+        ", {}{} longer than {} = {} allows, </s> among them (line {} is the first), "
         "and {}",
-        count, some, setting_text(s, "model.positions"), pairs.line(counts.first_long),
-        counts.cut > 0 ? "cut" : "dropped");
+        count, some, s.model.longest_key(), setting_text(s, s.model.longest_key()),
+        pairs.line(counts.first_long), counts.cut > 0 ? "cut" : "dropped");
   if (counts.over_budget > 0)
     text +=
         fmt::format(", {}{} too long (data.batch_tokens) and dropped", counts.over_budget, some);
@@ -362,7 +362,8 @@ Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers,
     return naming_settings(settings, "data",
                            [&] { return work.open(settings, tokenizers, observer); });
   } catch (const NothingLeft& error) {
-    const char* remedy = model_is_stricter(settings) ? "model.positions" : "data.max_length";
+    const std::string remedy =
+        model_is_stricter(settings) ? settings.model.longest_key() : "data.max_length";
     fail("{}; raise {} or data.batch_tokens", error.what(), remedy);
   }
 }

@@ -107,18 +107,35 @@ Settings resumed_settings(const RequestedSettings& requested, const std::string&
   return settings;
 }
 
+namespace {
+
+/// Whether a setting that selects others is neither the model nor the task.
+bool is_choice_within(const std::string& key) { return key != "model.name" && key != "task.name"; }
+
+}  // namespace
+
 std::string settings_help(const std::vector<std::string>& models) {
   std::string text;
   std::set<std::string> listed;
-  const auto list = [&](const Settings& settings, std::string owner) {
-    if (!owner.empty()) owner = " (" + owner + ")";
+  const auto add_fields = [&](const Settings& settings, const std::string& owner) {
+    const std::string whose = owner.empty() ? "" : " (" + owner + ")";
     for (const Field& field : settings.fields())
       if (listed.insert(field.key()).second)
-        text += fmt::format("{:<24} {}{}\n", field.key(), field.help(), owner);
+        text += fmt::format("{:<24} {}{}\n", field.key(), field.help(), whose);
   };
   const auto add = [&](const std::string& model, const std::string& task,
                        const std::string& owner) {
-    list(default_settings(model, {}, task), owner);
+    const Settings settings = default_settings(model, {}, task);
+    add_fields(settings, owner);
+    // Then what other choices of it bring.
+    for (const Field& field : settings.fields()) {
+      if (!field.is_selecting() || !is_choice_within(field.key())) continue;
+      for (const std::string& name : field.range().names()) {
+        Settings other = settings;
+        other.assign(field.key(), name);
+        add_fields(other, fmt::format("{} = {}", field.key(), name));
+      }
+    }
   };
   for (const std::string& model : models) {
     const ModelFamily& family = model_families().at(model);
@@ -126,11 +143,6 @@ std::string settings_help(const std::vector<std::string>& models) {
     add(model, usual, model == models.front() ? "" : model);
     for (const Task& task : tasks().rows())
       if (task.name != usual && task.takes(family)) add(model, task.name, task.name);
-  }
-  Settings settings = default_settings(models.front());
-  for (const std::string& optimizer : optimizers().names()) {
-    settings.set("optim.name", optimizer);
-    list(settings, optimizer);
   }
   return text;
 }

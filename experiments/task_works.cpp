@@ -19,6 +19,7 @@ std::unique_ptr<Objective> text_objective(const Settings& s, const Model& model,
                                           const ShouldStop& should_stop) {
   const M& typed = model_as<M>(model);
   TextObjectiveOptions options{.label_smoothing = static_cast<Real>(s.train.label_smoothing),
+                               .penalty = [&typed] { return typed.penalty(); },
                                .should_stop = should_stop};
   if (s.train.r_drop > 0)
     options.train_loss = r_drop_loss(batch_logits(typed), static_cast<Real>(s.train.r_drop));

@@ -119,10 +119,13 @@ std::shared_ptr<const Draw> TextObjective::only(const Draw& draw, Index item) co
 Loss TextObjective::loss(const Draw& draw, Real divisor) const {
   const Batch& batch = static_cast<const BatchDraw&>(draw).batch;
   double nats = 0;
-  const Variable optimised = train_loss()(batch, {.label_smoothing = options_.label_smoothing,
-                                                  .ignore = batch.ignored,
-                                                  .divisor = divisor,
-                                                  .nats = &nats});
+  Variable optimised = train_loss()(batch, {.label_smoothing = options_.label_smoothing,
+                                            .ignore = batch.ignored,
+                                            .divisor = divisor,
+                                            .nats = &nats});
+  const Variable penalty = options_.penalty ? options_.penalty() : Variable();
+  if (penalty.defined())
+    optimised = optimised + penalty * (static_cast<Real>(batch.weight()) / divisor);
   return {optimised, nats};
 }
 

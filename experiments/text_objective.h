@@ -53,7 +53,9 @@ TotalLoss total_loss(const BatchLoss& loss, std::span<const Batch> batches,
 
 struct TextObjectiveOptions {
   Real label_smoothing = 0;
-  BatchLoss train_loss = {};    // what is optimised, where it is not the loss of validation
+  BatchLoss train_loss = {};  // what is optimised, where it is not the loss of validation
+  /// What is added for each gold token, as Model::penalty() says.
+  std::function<Variable()> penalty = {};
   ShouldStop should_stop = {};  // is asked during a validation
 };
 

@@ -40,7 +40,8 @@ bool is_tunable(const Field& field) {
   const std::string& key = field.key();
   const bool number = std::holds_alternative<Index>(field.initial()) ||
                       std::holds_alternative<double>(field.initial());
-  if (!number || key == "model.positions" || key == "model.context" || key == "optim.accumulate")
+  if (!number || key == "model.positions" || key == "model.max_positions" ||
+      key == "model.context" || key == "optim.accumulate")
     return false;
   return key.starts_with("optim.") || key.starts_with("model.") || key == "train.label_smoothing";
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "framework/module.h"
 #include "framework/ops.h"
 
@@ -27,6 +29,25 @@ struct RmsNorm {
   explicit RmsNorm(Index d) : gain(ones({d})) {}
   Variable operator()(const Operand& x) const { return rms_norm(x, gain); }
   void visit(Visitor& v) { v("gain", gain); }
+};
+
+enum class NormKind : std::uint8_t { layer, rms };
+
+/// LayerNorm or RmsNorm, by its kind.  x, y (..., d)
+struct Norm {
+  Parameter gain;  // (d)
+  Parameter bias;  // (d); undefined: RmsNorm, which has none
+
+  explicit Norm(Index d, NormKind kind = NormKind::layer) : gain(ones({d})) {
+    if (kind == NormKind::layer) bias = Parameter(zeros({d}));
+  }
+  Variable operator()(const Operand& x) const {
+    return bias.defined() ? layer_norm(x, gain, bias) : rms_norm(x, gain);
+  }
+  void visit(Visitor& v) {
+    v("gain", gain);
+    v("bias", bias);
+  }
 };
 
 }  // namespace heed

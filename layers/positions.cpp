@@ -75,11 +75,77 @@ Tensor SinusoidalPositions::operator()(const Spans& spans, Index offset) const {
   return result;
 }
 
+Tensor SinusoidalPositions::at(const Ids& positions) const {
+  Index end = 0;
+  for (const Id position : positions.span())
+    end = std::max<Index>(end, position + 1);
+  const Tensor table = end <= most_kept ? table_->at_least(end, d_) : Tensor();
+  Tensor result({positions.size(), d_});
+  for (Index r = 0; r < positions.size(); ++r) {
+    const Tensor one = table.defined() ? Tensor() : sinusoids(positions[r], 1, d_);
+    const Real* from = table.defined() ? table.data() + positions[r] * d_ : one.data();
+    std::copy_n(from, d_, result.data() + r * d_);
+  }
+  return result;
+}
+
 Variable LearnedPositions::operator()(const Spans& spans, Index offset) const {
   check_offset(spans, offset);
   check_argument(spans.longest() + offset <= weight.shape()[0], "positions", "positions",
                  spans.longest() + offset, "of at most {}", weight.shape()[0]);
   return embedding(position_ids(spans, offset), weight);
+}
+
+Variable AddedPositions::operator()(const Variable& rows, const Spans& spans, Index offset) const {
+  if (sinusoids) return rows + (*sinusoids)(spans, offset);
+  if (learned) return rows + (*learned)(spans, offset);
+  return rows;
+}
+
+Variable AddedPositions::at(const Variable& rows, const Ids& positions) const {
+  if (sinusoids) return rows + sinusoids->at(positions);
+  if (learned) return rows + embedding(positions, learned->weight);
+  return rows;
+}
+
+AddedPositions make_positions(const PositionKind& kind, Index most, Index d, Random& random) {
+  AddedPositions made;
+  if (kind.added == Added::sinusoids) made.sinusoids.emplace(d);
+  if (kind.added == Added::learned) made.learned.emplace(most, d, random);
+  return made;
+}
+
+namespace {
+
+void list_rotary(Fields& f, AttentionOptions& o) {
+  f("base", o.base, between(1.0, 1e12), "rotary: larger turns more slowly with the distance");
+}
+
+void list_relative(Fields& f, AttentionOptions& o) {
+  f("reach", o.reach, between(Index{0}, Index{1} << 20),
+    "relative: larger distances count as this");
+}
+
+std::vector<PositionKind> built_in() {
+  return {{.name = "sinusoidal", .paper = "Vaswani et al. 2017", .added = Added::sinusoids},
+          {.name = "learned", .paper = "Gehring et al. 2017", .added = Added::learned},
+          {.name = "rotary",
+           .paper = "Su et al. 2021",
+           .distances = Distances::rotary,
+           .list = list_rotary},
+          {.name = "alibi", .paper = "Press et al. 2022", .distances = Distances::alibi},
+          {.name = "relative",
+           .paper = "Shaw et al. 2018",
+           .distances = Distances::relative,
+           .list = list_relative},
+          {.name = "none", .paper = "Kazemnejad et al. 2023"}};
+}
+
+}  // namespace
+
+Registry<PositionKind>& position_kinds() {
+  static Registry<PositionKind> table("positions", built_in());
+  return table;
 }
 
 }  // namespace heed

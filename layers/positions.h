@@ -1,10 +1,16 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 
+#include "framework/fields.h"
 #include "framework/module.h"
 #include "framework/ops.h"
+#include "framework/registry.h"
+#include "layers/attention/attention_layer.h"
 
 namespace heed {
 
@@ -20,6 +26,8 @@ class SinusoidalPositions {
   /// sequence has position `offset`; padding rows hold zeros. Throws Error when a position is
   /// negative or too large for an id.
   Tensor operator()(const Spans& spans, Index offset = 0) const;
+  /// The vectors of these positions, (positions, d).
+  Tensor at(const Ids& positions) const;
   void visit(Visitor&) {}  // no parameters
 
  private:
@@ -53,5 +61,39 @@ struct LearnedPositions {
 /// Each row's position within its sequence, plus `offset`: (rows). Padding rows have position 0.
 /// Throws Error when a position is negative or too large for an id.
 Ids position_ids(const Spans& spans, Index offset = 0);
+
+/// What is added to the rows of sequences so that their places differ: sinusoids, trained vectors,
+/// or nothing, where attention reads distances or nothing tells places apart.
+struct AddedPositions {
+  std::optional<SinusoidalPositions> sinusoids;
+  std::optional<LearnedPositions> learned;
+
+  /// rows + P.  rows (spans.rows(), d)
+  Variable operator()(const Variable& rows, const Spans& spans, Index offset = 0) const;
+  /// The same for rows of which each has a position of its own.
+  Variable at(const Variable& rows, const Ids& positions) const;
+  /// The number of positions; 0: any.
+  Index longest() const { return learned ? learned->weight.shape()[0] : 0; }
+  void visit(Visitor& v) {
+    if (learned) learned->visit(v);
+  }
+};
+
+/// What a scheme of positions adds to the rows that a model reads.
+enum class Added : std::uint8_t { nothing, sinusoids, learned };
+
+/// A row of the table of schemes by which a model tells positions apart.
+struct PositionKind {
+  std::string name;
+  std::string paper;
+  Added added = Added::nothing;
+  Distances distances = Distances::none;  // what attention makes of them
+  /// Lists the options of it that are settings of a model.
+  void (*list)(Fields&, AttentionOptions&) = nullptr;
+};
+Registry<PositionKind>& position_kinds();
+
+/// `most`: the number of positions, where they are learned.
+AddedPositions make_positions(const PositionKind& kind, Index most, Index d, Random& random);
 
 }  // namespace heed

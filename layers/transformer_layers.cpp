@@ -1,5 +1,7 @@
 #include "layers/transformer_layers.h"
 
+#include <algorithm>
+
 namespace heed {
 
 namespace {
@@ -7,25 +9,40 @@ namespace {
 /// A sublayer by itself.
 constexpr auto plain = [](const FeedForward& f, const Operand& z) { return f(z); };
 
-}  // namespace
-
-FeedForward::FeedForward(const LayerOptions& o, Random& random)
-    : up(o.d, o.ff, random),
-      down(o.ff, o.d, random),
-      dropout(o.dropout),
-      activation(o.activation) {}
-
-Variable FeedForward::operator()(const Operand& x) const {
-  const bool drops = dropout.drops();
-  return feed_forward(x, up.weight, up.bias, down.weight, down.bias, activation,
-                      drops ? dropout.p : 0, drops ? step_random().next_key() : RandomKey());
+AttentionOptions attention_of(const LayerOptions& o) {
+  AttentionOptions attention = o.attention;
+  attention.query = o.d;
+  attention.memory = o.d;
+  attention.heads = o.heads;
+  attention.dropout = o.dropout;
+  return attention;
 }
 
+FeedForward feed_forward_of(const LayerOptions& o, Random& random) {
+  return {o.d, o.ff, o.activation, o.dropout, random};
+}
+
+const Parameter& last_weight(const MultiHeadAttention& layer) { return layer.output.weight; }
+const Parameter& last_weight(const FeedForward& layer) { return layer.down.weight; }
+
+/// Zeroes the last product of each sublayer, after its weights were drawn: the same seed gives all
+/// others the same weights.
+template <class Layer>
+void begin_at_zero(Layer& layer) {
+  layer.sublayers([](const Residual&, const auto& sublayer) {
+    std::ranges::fill(last_weight(sublayer).value().span(), Real{0});
+  });
+}
+
+}  // namespace
+
 EncoderLayer::EncoderLayer(const LayerOptions& o, Random& random)
-    : attention(o.d, o.heads, o.dropout, random),
-      feed_forward(o, random),
+    : attention(attention_of(o), random),
+      feed_forward(feed_forward_of(o, random)),
       around_attention(o),
-      around_feed_forward(o) {}
+      around_feed_forward(o) {
+  if (o.zero_init) begin_at_zero(*this);
+}
 
 Variable EncoderLayer::operator()(const Operand& x, const Spans& spans, bool causal,
                                   std::vector<Tensor>* weights) const {
@@ -38,12 +55,14 @@ Variable EncoderLayer::operator()(const Operand& x, const Spans& spans, bool cau
 }
 
 DecoderLayer::DecoderLayer(const LayerOptions& o, Random& random)
-    : attention(o.d, o.heads, o.dropout, random),
-      cross(o.d, o.heads, o.dropout, random),
-      feed_forward(o, random),
+    : attention(attention_of(o), random),
+      cross(attention_of(o), random),
+      feed_forward(feed_forward_of(o, random)),
       around_attention(o),
       around_cross(o),
-      around_feed_forward(o) {}
+      around_feed_forward(o) {
+  if (o.zero_init) begin_at_zero(*this);
+}
 
 Variable DecoderLayer::operator()(const Operand& x, const Spans& spans, const Variable& memory,
                                   const Spans& memory_spans, std::vector<Tensor>* weights) const {

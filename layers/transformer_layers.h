@@ -2,6 +2,7 @@
 
 #include "framework/residual.h"
 #include "layers/attention/multi_head.h"
+#include "layers/feed_forward.h"
 #include "layers/norm.h"
 
 namespace heed {
@@ -13,33 +14,21 @@ struct LayerOptions {
   Index ff = 1024;  // width inside the feed-forward layer
   Real dropout = Real(0.1);
   NormPlace norm = NormPlace::post;
-  Activation activation = Activation::relu;
-};
-
-/// y = activation(x W1^T + b1) W2^T + b2 at every position (Vaswani et al. 2017, section 3.3).
-/// x, y (rows, d), W1 (ff, d), W2 (d, ff). Dropout acts after the activation.
-struct FeedForward {
-  Linear up;
-  Linear down;
-  Dropout dropout;
-  Activation activation;
-
-  FeedForward(const LayerOptions& o, Random& random);
-  Variable operator()(const Operand& x) const;
-  void visit(Visitor& v) {
-    v("up", up);
-    v("down", down);
-    v("dropout", dropout);
-  }
+  FeedForwardKind activation = FeedForwardKind::relu;
+  NormKind norm_kind = NormKind::layer;
+  bool zero_init = false;  // the last product of every sublayer begins at 0
+  /// Of every attention. Widths, heads and dropout are those above.
+  AttentionOptions attention = {};
 };
 
 /// A residual connection around f, with a norm before f or after the sum. x, y (rows, d)
 struct Residual {
-  LayerNorm norm;
+  Norm norm;
   Dropout dropout;
   NormPlace place;
 
-  explicit Residual(const LayerOptions& o) : norm(o.d), dropout(o.dropout), place(o.norm) {}
+  explicit Residual(const LayerOptions& o)
+      : norm(o.d, o.norm_kind), dropout(o.dropout), place(o.norm) {}
   template <class F>
   Variable operator()(const Operand& x, const F& f) const {
     return residual(place, x, norm, [&](const Variable& input, const auto& z) {
@@ -124,5 +113,31 @@ struct DecoderLayer {
     v("around_feed_forward", around_feed_forward);
   }
 };
+
+/// `count` layers of these options, or where they are tied that many with the weights of one (as in
+/// the encoder of Lan et al. 2020, section 3.1).
+template <class Layer>
+std::vector<Layer> stack_of(const LayerOptions& o, int count, bool tied, Random& random) {
+  std::vector<Layer> layers;
+  layers.reserve(static_cast<std::size_t>(count));  // to move a layer may copy its weights
+  for (int i = 0; i < count; ++i) {
+    if (tied && i > 0)
+      layers.push_back(share(layers.front()));
+    else
+      layers.emplace_back(o, random);
+  }
+  return layers;
+}
+
+/// The sum of the layers' SelfAttention::penalty(); undefined where they have none.
+template <class Layer>
+Variable penalty_of(const std::vector<Layer>& layers) {
+  Variable sum;
+  for (const Layer& layer : layers) {
+    const Variable one = layer.attention.penalty();
+    if (one.defined()) sum = sum.defined() ? sum + one : one;
+  }
+  return sum;
+}
 
 }  // namespace heed

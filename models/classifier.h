@@ -50,6 +50,7 @@ class Classifier : public Model {
   void visit(Visitor& visitor) override;
   VocabularyParameters vocabulary_parameters() const override { return {{}, {embedding_.weight}}; }
   Index longest() const override { return encoder_->longest(); }
+  Variable penalty() const override { return encoder_->penalty(); }
   Index classes() const { return head_.output.weight.shape()[0]; }
   /// Whether logits() gives weights: the rows are pooled by attention.
   bool attends() const { return head_.kind.has_weights; }

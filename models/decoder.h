@@ -18,6 +18,8 @@ class DecoderState {
   /// Replaces the rows by those named, in that order. This reorders a beam, repeats a row and drops
   /// finished ones. Throws Error when a row does not exist.
   virtual void select(std::span<const Index> rows) = 0;
+  /// How many numbers it keeps of what was read and written; 0: it does not say.
+  virtual Index state_size() const { return 0; }
   /// Feeds each row its latest token and returns the logits of the next one, (rows, vocabulary).
   /// Costs one position. Throws Error unless there is a token for each row.
   virtual Tensor step(std::span<const Id> tokens) = 0;

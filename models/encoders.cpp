@@ -4,14 +4,16 @@
 
 namespace heed {
 
-TransformerEncoder::TransformerEncoder(const LayerOptions& o, int count, Random& random)
-    : positions(o.d), dropout(o.dropout), norm(o.d) {
-  for (int i = 0; i < count; ++i)
-    layers.emplace_back(o, random);
-}
+TransformerEncoder::TransformerEncoder(const Blocks& b, const LayerOptions& sizes, int count,
+                                       Index most_positions, Random& random)
+    : blocks(b),
+      positions(make_positions(b.position_kind(), most_positions, sizes.d, random)),
+      dropout(sizes.dropout),
+      layers(stack_of<EncoderLayer>(b.layers(sizes), count, b.tied_layers, random)),
+      norm(sizes.d, b.norm) {}
 
 Encoded TransformerEncoder::operator()(const Variable& rows, const Spans& spans) const {
-  Variable x = dropout(rows + positions(spans));
+  Variable x = dropout(positions(rows, spans));
   for (const EncoderLayer& layer : layers)
     x = layer(x, spans);
   x = norm(x);

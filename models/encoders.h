@@ -6,6 +6,7 @@
 #include "layers/positions.h"
 #include "layers/recurrent.h"
 #include "layers/transformer_layers.h"
+#include "models/blocks.h"
 #include "models/encoded.h"
 
 namespace heed {
@@ -25,28 +26,36 @@ class Encoder {
   virtual Index width() const = 0;
   /// Most rows of a sequence; 0: any number.
   virtual Index longest() const { return 0; }
+  /// What is added to the loss of each thing that is asked; undefined: nothing.
+  virtual Variable penalty() const { return {}; }
   /// The standard deviation that the rows should have at first.
   virtual Real input_deviation() const { return 1; }
   /// rows (spans.rows(), width_in()). Throws Error where a sequence is too long.
   virtual Encoded operator()(const Variable& rows, const Spans& spans) const = 0;
 };
 
-/// The encoder of Vaswani et al. 2017 (section 3.1), with sinusoidal positions and a last norm:
+/// The encoder of Vaswani et al. 2017 (section 3.1), with a last norm:
 ///   x = dropout(rows + P), then the layers, then norm(x)
 struct TransformerEncoder final : Encoder {
-  SinusoidalPositions positions;
+  Blocks blocks;
+  AddedPositions positions;
   Dropout dropout;
   std::vector<EncoderLayer> layers;
-  LayerNorm norm;
+  Norm norm;
 
-  TransformerEncoder(const LayerOptions& options, int count, Random& random);
+  /// `most_positions`: where positions are learned.
+  TransformerEncoder(const Blocks& blocks, const LayerOptions& sizes, int count,
+                     Index most_positions, Random& random);
   void visit(Visitor& v) override {
+    v("encoder_positions", positions);
     v("encoder_dropout", dropout);
     v("encoder", layers);
     v("encoder_norm", norm);
   }
   Index width_in() const override { return norm.gain.shape()[0]; }
   Index width() const override { return width_in(); }
+  Index longest() const override { return positions.longest(); }
+  Variable penalty() const override { return blocks.penalty(layers); }
   Encoded operator()(const Variable& rows, const Spans& spans) const override;
 };
 

@@ -25,9 +25,15 @@ ModelFamily transformer() {
           .paper = "Vaswani et al. 2017",
           .options = TransformerOptions{},
           .make = make<Transformer, TransformerOptions>,
-          .make_encoder = [](const AnyOptions& o, Random& random) {
-            return make_encoder(o.as<TransformerOptions>(), random);
-          }};
+          .make_encoder =
+              [](const AnyOptions& o, Random& random) {
+                return make_encoder(o.as<TransformerOptions>(), random);
+              },
+          .longest_side =
+              [](const AnyOptions& any) {
+                const auto& o = any.as<TransformerOptions>();
+                return o.blocks.limits_positions() ? o.max_positions - 1 : Index{0};
+              }};
 }
 
 ModelFamily convolutional() {

@@ -2,8 +2,8 @@
 
 #include "framework/fields.h"
 #include "layers/embedding.h"
-#include "layers/positions.h"
 #include "layers/transformer_layers.h"
+#include "models/blocks.h"
 #include "models/decoder.h"
 
 namespace heed {
@@ -16,18 +16,21 @@ struct LanguageModelOptions {
   Index ff = 0;        // width of the feed-forward layers; 0: 4 d
   Index context = 64;  // tokens that the model sees at once
   Real dropout = 0;
+  Blocks blocks = {.positions = "learned", .activation = FeedForwardKind::gelu};
 
   void list(Fields& f);
   void check() const;  // what several fields must satisfy together
 };
 
-/// A decoder-only Transformer like GPT-2 (Radford et al. 2019): learned positions, pre-norm, GELU,
-/// and the embedding as output layer.
+/// A decoder-only Transformer like GPT-2 (Radford et al. 2019), with norms before the sublayers. As
+/// there, LanguageModelOptions::blocks choose learned positions, GELU, and the embedding as output
+/// layer, where they choose nothing else.
 ///
 /// The constructor throws Error when
 /// - the vocabulary is empty;
 /// - layers or context are below 1, or ff is negative;
-/// - the heads cannot share d evenly.
+/// - the heads cannot share d evenly;
+/// - attention and positions do not go together (Blocks::check).
 class LanguageModel : public Model {
  public:
   LanguageModel(const LanguageModelOptions& options, Random& random);
@@ -35,7 +38,9 @@ class LanguageModel : public Model {
   void visit(Visitor& visitor) override;
   Index vocabulary() const { return options_.vocabulary; }
   VocabularyParameters vocabulary_parameters() const override;
-  Index longest() const override { return options_.context; }
+  /// The context, where positions are learned; else any number.
+  Index longest() const override { return positions_.longest(); }
+  Variable penalty() const override { return options_.blocks.penalty(layers_); }
 
   /// Cross entropy of `gold`, an id for each row of the texts, given the tokens up to that row. Ids
   /// equal to options.ignore add nothing.
@@ -43,13 +48,17 @@ class LanguageModel : public Model {
   /// The logits of the same, (rows, vocabulary). `attention`, where given, gets a map of every
   /// layer.
   Variable logits(const Sequences& texts, std::vector<AttentionMap>* attention = nullptr) const;
-  /// A text may grow longer than the context. The model then sees its last `context` tokens, at
-  /// positions from 0 on, as in training. The position of every token changes at such a step, so
-  /// the cached keys and values are of no use and the step computes all tokens again.
+  /// Where positions are learned, a text may grow longer than the context. The model then sees its
+  /// last `context` tokens, at positions from 0 on, as in training. The position of every token
+  /// changes at such a step, so the cached keys and values are of no use and the step computes all
+  /// tokens again.
   std::unique_ptr<const Decoder> decoder() const override;
 
  private:
   class Packed;
+  /// The embeddings of a text. As in Embedding's comment, they are scaled where sinusoids are
+  /// added.
+  Variable embed(const Ids& ids) const;
   /// What the output layer reads, (rows, d).
   Variable body(const Sequences& text, std::vector<AttentionMap>* attention = nullptr) const;
   /// Logits after the last token of each text, (texts, vocabulary).
@@ -57,10 +66,11 @@ class LanguageModel : public Model {
 
   LanguageModelOptions options_;
   Embedding embedding_;
-  LearnedPositions positions_;
+  AddedPositions positions_;
   Dropout dropout_;
   std::vector<EncoderLayer> layers_;
-  LayerNorm norm_;
+  Norm norm_;
+  OutputLayer output_;
 };
 
 }  // namespace heed

@@ -35,6 +35,9 @@ class Model {
   virtual VocabularyParameters vocabulary_parameters() const { return {}; }
   /// The number of positions of a sequence that the model can tell apart; 0: any number.
   virtual Index longest() const { return 0; }
+  /// What is added to the loss of each gold token, beside the cross entropy that loss() gives: for
+  /// example the price of long spans of attention. Undefined: nothing.
+  virtual Variable penalty() const { return {}; }
   /// What writes outputs token by token; it refers to this model. Throws Error where the model
   /// writes none.
   virtual std::unique_ptr<const Decoder> decoder() const;

@@ -11,23 +11,29 @@ namespace heed {
 
 namespace {
 
-LayerOptions layer_options(const TransformerOptions& o) {
-  return {.d = o.d,
-          .heads = o.heads,
-          .ff = o.ff > 0 ? o.ff : 4 * o.d,
-          .dropout = o.dropout,
-          .norm = o.norm};
+LayerOptions sizes_of(const TransformerOptions& o) {
+  return {.d = o.d, .heads = o.heads, .ff = o.ff, .dropout = o.dropout, .norm = o.norm};
 }
 
 /// What an encoder alone needs too.
 void check_layers(const TransformerOptions& o) {
   detail::check_depths("transformer", o);
   check_argument(o.ff >= 0, "transformer", "ff", o.ff, "of at least 1, or 0 for 4 d");
+  check_argument(o.max_positions >= 1, "transformer", "max_positions", o.max_positions,
+                 "of at least 1");
+  o.blocks.check("transformer", o.d, o.heads);
+}
+
+/// A pointer mixes its own distribution with that of logits as they are.
+void check_copy(const TransformerOptions& o) {
+  check_argument(!o.copy || o.blocks.softcap == 0, "transformer", "softcap", o.blocks.softcap,
+                 "of 0 beside copy = true");
 }
 
 const TransformerOptions& checked(const TransformerOptions& o) {
   check_argument(o.vocabulary >= 1, "transformer", "vocabulary", o.vocabulary, "of at least 1");
   check_layers(o);
+  check_copy(o);
   check(!o.copy || o.source_vocabulary == 0, "transformer",
         "expected one vocabulary for both sides, so that words can be copied");
   return o;
@@ -48,13 +54,18 @@ void TransformerOptions::list(Fields& f) {
   detail::list_dropout(f, dropout);
   f("norm", norm, {{"pre", NormPlace::pre}, {"post", NormPlace::post}},
     "pre (before each sublayer) or post (after it, as in the paper)");
+  blocks.list(f, {});
+  if (blocks.positions == "learned")
+    f("max_positions", max_positions, between(Index{1}, detail::largest_width),
+      "learned positions: tokens of a source, and of an output, at most");
   detail::list_copy(f, copy);
 }
 
 void TransformerOptions::check() const {
-  check_argument(d % 2 == 0, "transformer", "d", d, "of an even number");
   check_argument(heads >= 1 && d % heads == 0, "transformer", "heads", heads,
                  "of a divisor of d = {}", d);
+  blocks.check("transformer", d, heads);
+  check_copy(*this);
 }
 
 Transformer::Transformer(const TransformerOptions& o, Random& random)
@@ -62,11 +73,17 @@ Transformer::Transformer(const TransformerOptions& o, Random& random)
       embedding_(o.vocabulary, o.d, random),
       source_embedding_(source_table(o, random)),
       dropout_(o.dropout),
-      encoder_(layer_options(o), o.encoder_depth(), random),
-      decoder_norm_(o.d) {
-  for (int i = 0; i < o.decoder_depth(); ++i)
-    decoder_.emplace_back(layer_options(o), random);
+      encoder_(o.blocks, sizes_of(o), o.encoder_depth(), o.max_positions, random),
+      decoder_(stack_of<DecoderLayer>(o.blocks.layers(sizes_of(o)), o.decoder_depth(),
+                                      o.blocks.tied_layers, random)),
+      decoder_norm_(o.d, o.blocks.norm) {
   if (o.copy) pointer_.emplace(o.d, random);
+  // Last: the same seed gives the rest the same weights, whatever is chosen of these.
+  if (o.blocks.limits_positions())
+    decoder_positions_ = make_positions(o.blocks.position_kind(), o.max_positions, o.d, random);
+  else
+    decoder_positions_ = encoder_.positions;  // has no weights
+  output_ = OutputLayer(o.blocks, o.vocabulary, o.d, random);
 }
 
 void Transformer::visit(Visitor& v) {
@@ -74,15 +91,24 @@ void Transformer::visit(Visitor& v) {
   if (source_embedding_) v("source_embedding", *source_embedding_);
   v("dropout", dropout_);
   encoder_.visit(v);
+  v("decoder_positions", decoder_positions_);
   v("decoder", decoder_);
   v("decoder_norm", decoder_norm_);
+  v("output", output_);
   if (pointer_) v("decoder.pointer", *pointer_);
 }
 
 VocabularyParameters Transformer::vocabulary_parameters() const {
   VocabularyParameters result{{}, {embedding_.weight}};
+  if (output_.weight.defined()) result.target.push_back(output_.weight);
   if (source_embedding_) result.source = {source_embedding_->weight};
   return result;
+}
+
+Variable Transformer::penalty() const {
+  const Variable of_encoder = encoder_.penalty();
+  const Variable of_decoder = options_.blocks.penalty(decoder_);
+  return of_encoder.defined() ? of_encoder + of_decoder : of_decoder;
 }
 
 Variable Transformer::embed(const Embedding& table, const Ids& ids) const {
@@ -90,7 +116,7 @@ Variable Transformer::embed(const Embedding& table, const Ids& ids) const {
 }
 
 Variable Transformer::embed_target(const Ids& ids, const Spans& spans, Index offset) const {
-  return dropout_(embed(embedding_, ids) + encoder_.positions(spans, offset));
+  return dropout_(decoder_positions_(embed(embedding_, ids), spans, offset));
 }
 
 Encoded Transformer::encode(const Sequences& source) const {
@@ -117,19 +143,20 @@ Variable Transformer::loss(const Sequences& sources, const Sequences& targets, c
                            const CrossEntropy& options) const {
   const Encoded source = encode(sources);
   const Variable y = decode(targets, source);
-  if (!pointer_) return linear_cross_entropy(y, embedding_.weight, gold, options);
+  if (!pointer_) return output_.loss(y, embedding_.weight, gold, options);
   const Pairing pairing{.queries = targets.spans, .keys = source.spans};
   const Pointer::Output pointer =
       (*pointer_)(y, pointer_->key(source.values), source.values, pairing);
   const Variable copied = copy_probability(pointer.weights, source.ids, gold, pairing);
-  return copy_cross_entropy(y, embedding_.weight, Variable(), pointer.gate, copied, gold, options);
+  return copy_cross_entropy(y, output_.matrix(embedding_.weight), Variable(), pointer.gate, copied,
+                            gold, options);
 }
 
 Variable Transformer::logits(const Sequences& sources, const Sequences& targets,
                              std::vector<AttentionMap>* attention) const {
   const Encoded source = encode(sources);
   const Variable y = decode(targets, source, attention);
-  const Variable scores = linear(y, embedding_.weight);
+  const Variable scores = output_.logits(y, embedding_.weight);
   if (!pointer_) return scores;
   const Pairing pairing{.queries = targets.spans, .keys = source.spans};
   const Pointer::Output pointer =
@@ -146,9 +173,12 @@ class Transformer::Packed final : public Decoder {
   explicit Packed(const Transformer& model)
       : model_(model),
         encoder_(model.encoder_.layers, model.encoder_.norm),
-        decoder_(model.decoder_, model.decoder_norm_, model.embedding_.weight.value()) {}
+        decoder_(model.decoder_, model.decoder_norm_,
+                 model.output_.matrix(model.embedding_.weight).value()) {}
   Index vocabulary() const override { return model_.vocabulary(); }
   bool copies() const override { return model_.copies(); }
+  Index longest_output(Index /*source*/) const override { return model_.longest(); }
+  Index longest_source() const override { return model_.longest(); }
   std::unique_ptr<DecoderState> start(const Sequences& sources) const override;
   std::unique_ptr<DecoderState> start(const Encoded& encoded) const override;
   Variable logits(const Sequences& sources, const Sequences& targets,
@@ -167,11 +197,12 @@ class Transformer::Packed final : public Decoder {
 struct Transformer::Packed::State final : RowState {
   State(const Packed& packed, const Encoded& encoded);
   Tensor step(std::span<const Id> tokens) override;
+  Index state_size() const override;
 
  private:
   const Transformer& model_;
   StepDecoder decoder_;
-  std::vector<Tensor> memory_;  // keys and values of each layer, (source rows, 2 d)
+  std::vector<StepMemory> memory_;  // of each layer
   Spans memory_spans_;
   // Of a model that copies:
   Ids tokens_;           // of the sources
@@ -183,8 +214,8 @@ struct Transformer::Packed::State final : RowState {
 std::unique_ptr<DecoderState> Transformer::Packed::start(const Sequences& sources) const {
   const Tape::Pause pause;
   detail::check_sequences("start", sources);
-  const Variable x = model_.embed(model_.source_embedding(), sources.ids) +
-                     model_.encoder_.positions(sources.spans);
+  const Variable x = model_.encoder_.positions(model_.embed(model_.source_embedding(), sources.ids),
+                                               sources.spans);
   const Variable memory(encoder_(x.value(), sources.spans));
   return start(
       Encoded{.keys = memory, .values = memory, .spans = sources.spans, .ids = sources.ids});
@@ -201,10 +232,10 @@ Transformer::Packed::State::State(const Packed& packed, const Encoded& encoded)
     : RowState(encoded.spans.count()),
       model_(packed.model_),
       decoder_(packed.decoder_, encoded.spans.count()),
-      memory_(packed.decoder_.remember(encoded.values.value())),
+      memory_(packed.decoder_.remember(encoded.values.value(), encoded.spans)),
       memory_spans_(encoded.spans) {
   const Tape::Pause pause;
-  follow([this](std::span<const Index> rows) { decoder_.cache.select(rows); });
+  follow([this](std::span<const Index> rows) { decoder_.select(rows); });
   if (!model_.pointer_) return;
   tokens_ = encoded.ids;
   columns_ = copy_columns(model_.options_.vocabulary, tokens_);
@@ -219,14 +250,21 @@ Tensor Transformer::Packed::State::step(std::span<const Id> tokens) {
   if (rows() == 0) return Tensor({0, model_.options_.vocabulary});
   const std::vector<Index> ones(tokens.size(), 1);
   const Spans spans = Spans::packed(ones);
-  Tensor y = model_.embed_target(Ids({rows()}, tokens), spans, decoder_.cache.position(0)).value();
+  Tensor y = model_.embed_target(Ids({rows()}, tokens), spans, decoder_.position(0)).value();
   const Tensor scores = decoder_.step(y, memory_, memory_spans_, source());
-  if (!model_.pointer_) return scores;
+  if (!model_.pointer_) return model_.output_.capped(Variable(scores)).value();
   const Pairing pairing{.queries = spans, .keys = memory_spans_.select(source())};
   const Pointer::Output pointer =
       (*model_.pointer_)(Variable(y), Variable(pointer_keys_), Variable(pointed_), pairing);
   return copy_log_probabilities(scores, pointer.gate.value(), pointer.weights.value(), pairing,
                                 tokens_, columns_);
+}
+
+Index Transformer::Packed::State::state_size() const {
+  Index size = decoder_.state_size();
+  for (const StepMemory& memory : memory_)
+    size += memory.size();
+  return size;
 }
 
 std::unique_ptr<const Decoder> Transformer::decoder() const {
@@ -235,7 +273,8 @@ std::unique_ptr<const Decoder> Transformer::decoder() const {
 
 std::unique_ptr<Encoder> make_encoder(const TransformerOptions& o, Random& random) {
   check_layers(o);
-  return std::make_unique<TransformerEncoder>(layer_options(o), o.encoder_depth(), random);
+  return std::make_unique<TransformerEncoder>(o.blocks, sizes_of(o), o.encoder_depth(),
+                                              o.max_positions, random);
 }
 
 }  // namespace heed

@@ -4,8 +4,8 @@
 
 #include "framework/fields.h"
 #include "layers/embedding.h"
-#include "layers/positions.h"
 #include "layers/transformer_layers.h"
+#include "models/blocks.h"
 #include "models/encoders.h"
 #include "models/pointer.h"
 #include "models/seq2seq.h"
@@ -24,6 +24,8 @@ struct TransformerOptions {
   Index ff = 0;  // width of the feed-forward layers; 0: 4 d
   Real dropout = Real(0.1);
   NormPlace norm = NormPlace::pre;
+  Index max_positions = 1024;  // of a source and of an output, where positions are learned
+  Blocks blocks = {};
   bool copy = false;              // a pointer-generator: copies words that the vocabulary lacks
   Id unknown = SpecialIds{}.unk;  // what the embedding reads of such a word
 
@@ -34,9 +36,10 @@ struct TransformerOptions {
 };
 
 /// The encoder-decoder of Vaswani et al. 2017.
-/// - Positions are sinusoidal.
-/// - One matrix is source embedding (where both sides share a vocabulary), target embedding and
-///   output layer (section 3.4).
+/// - TransformerOptions::blocks choose its attention, how it tells positions apart (as in the paper
+///   sinusoidal), and what its layers are made of.
+/// - One matrix is source embedding (where both sides share a vocabulary), target embedding and,
+///   where blocks.tied says so, output layer (section 3.4).
 /// - A norm ends both stacks.
 /// - It computes on packed rows, so padding costs nothing.
 /// - With `copy`, a pointer-generator (See et al. 2017, section 2.2) reads the decoder's output;
@@ -44,8 +47,9 @@ struct TransformerOptions {
 ///
 /// The constructor throws Error when
 /// - the vocabulary is empty, there is no layer, or ff is negative;
-/// - d is odd, or the heads cannot share it evenly;
-/// - `copy` is set with two vocabularies.
+/// - the heads cannot share d evenly, or d is odd and positions are sinusoidal;
+/// - attention and positions do not go together (Blocks::check);
+/// - `copy` is set with two vocabularies, or with softcap.
 class Transformer : public Seq2Seq {
  public:
   Transformer(const TransformerOptions& options, Random& random);
@@ -54,6 +58,8 @@ class Transformer : public Seq2Seq {
   Index vocabulary() const override { return options_.vocabulary; }
   VocabularyParameters vocabulary_parameters() const override;
   bool copies() const override { return options_.copy; }
+  Index longest() const override { return encoder_.longest(); }
+  Variable penalty() const override;
   Variable loss(const Sequences& sources, const Sequences& targets, const Ids& gold,
                 const CrossEntropy& options) const override;
   Variable logits(const Sequences& sources, const Sequences& targets,
@@ -86,7 +92,9 @@ class Transformer : public Seq2Seq {
   Dropout dropout_;
   TransformerEncoder encoder_;
   std::vector<DecoderLayer> decoder_;
-  LayerNorm decoder_norm_;
+  AddedPositions decoder_positions_;
+  Norm decoder_norm_;
+  OutputLayer output_;
   std::optional<Pointer> pointer_;
 };
 

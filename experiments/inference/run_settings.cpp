@@ -123,6 +123,40 @@ bool is_quoted_value(const Field& field, const FieldValue& value) {
   }
 }
 
+/// Where a value is none of this setting, but one of that name of another family: the default
+/// there. Configurations of old runs hold the settings of all families. A number of positions is
+/// conv's; others have a scheme.
+std::optional<FieldValue> usual_of_another_family(const Field& field, const FieldValue& value) {
+  constexpr std::string_view section = "model.";
+  if (!field.key().starts_with(section) || field.range().holds(value)) return std::nullopt;
+  for (const ModelFamily& family : model_families().rows()) {
+    AnyOptions options = family.options;
+    const Fields fields = fields_of(options);
+    const Field* other = fields.find(std::string_view(field.key()).substr(section.size()));
+    if (other && other->initial().index() == value.index() && other->range().holds(value))
+      return other->value();
+  }
+  return std::nullopt;
+}
+
+/// The families that have a setting of this name and take the value.
+std::vector<std::string> families_taking(std::string_view key, std::string_view text) {
+  constexpr std::string_view section = "model.";
+  std::vector<std::string> names;
+  if (!key.starts_with(section)) return names;
+  for (const ModelFamily& family : model_families().rows()) {
+    AnyOptions options = family.options;
+    const Fields fields = fields_of(options);
+    const Field* field = fields.find(key.substr(section.size()));
+    try {
+      if (field && field->range().holds(field->parse(text))) names.push_back(family.name);
+    } catch (const FieldError&) {
+      continue;
+    }
+  }
+  return names;
+}
+
 /// Sets a value of a file. Its place stands before the message of an error.
 void set_from_file(const Field& field, const TomlEntry& entry, const std::string& name) {
   if (is_quoted_value(field, entry.value))
@@ -211,6 +245,11 @@ void DataSettings::list(Fields& f, const Task& task, const ModelFamily& family,
       .without_effect_if(!valid.empty(), "data.valid");
 }
 
+std::string ModelSettings::longest_key() const {
+  AnyOptions all = options;
+  return fields_of(all).has("max_positions") ? "model.max_positions" : "model.positions";
+}
+
 void ModelSettings::list(Fields& f) {
   f("name", name, one_of(model_families().names()),
     fmt::format("{} (lm: a language model)", fmt::join(model_families().names(), ", ")))
@@ -295,7 +334,29 @@ void RunSettings::refuse(std::string_view key) const {
 
 RunSettings::Owners RunSettings::owners(std::string_view key) const {
   if (key.starts_with("task.")) return owners_among(tasks(), "task.", key);
-  return owners_among(model_families(), "model.", key);
+  Owners families = owners_among(model_families(), "model.", key);
+  return families.names.empty() ? owners_within_model(key) : families;
+}
+
+RunSettings::Owners RunSettings::owners_within_model(std::string_view key) const {
+  Owners found;
+  if (!key.starts_with("model.")) return found;
+  for (const Field& chooser : fields()) {
+    if (!chooser.is_selecting() || !chooser.key().starts_with("model.")) continue;
+    if (chooser.key() == "model.name") continue;
+    for (const std::string& name : chooser.range().names()) {
+      RunSettings other(*this);
+      other.field(chooser.key()).set(name);
+      const Fields of_other = other.fields();
+      const Field* field = of_other.find(key);
+      if (!field) continue;
+      if (found.names.empty()) found.usual = field->value();
+      found.chooser = chooser.key();
+      found.names.push_back(name);
+    }
+    if (!found.names.empty()) return found;
+  }
+  return found;
 }
 
 void RunSettings::leave_out(const std::string& key, const FieldValue& value,
@@ -309,7 +370,17 @@ bool RunSettings::has_section(std::string_view key) const {
 }
 
 void RunSettings::set(std::string_view key, std::string_view text) {
-  assign(key, field(key).parse(text));
+  const Field one = field(key);
+  FieldValue value;
+  try {
+    value = one.parse(text);
+  } catch (const FieldError&) {
+    // Of another family that has a setting of this name: one command line serves several models.
+    const std::vector<std::string> others = families_taking(key, text);
+    if (others.empty()) throw;
+    throw NotOfThisChoice(std::string(key), "model.name", model.name, others);
+  }
+  assign(key, value);
 }
 
 void RunSettings::assign(std::string_view key, const FieldValue& value) {
@@ -381,7 +452,7 @@ void RunSettings::take(const std::string& text, const std::string& name, Unknown
   // First what decides which other settings there are, until it decides nothing more.
   const auto is_selecting = [](const Fields& all, const TomlEntry& entry) {
     const Field* found = all.find(entry.key);
-    return found && found->is_selecting();
+    return found && found->is_selecting() && !usual_of_another_family(*found, entry.value);
   };
   while (true) {
     const Fields now = fields();
@@ -391,12 +462,15 @@ void RunSettings::take(const std::string& text, const std::string& name, Unknown
     apply(*now.find(entry->key), *entry);
     entries.erase(entry);
   }
+  if (of_run) set_absent();
   const Fields all = fields();
-  if (of_run)
-    for (const Field& field : all)
-      if (field.absent() && !given_.contains(field.key())) field.set(*field.absent());
   for (const TomlEntry& entry : entries) {
-    if (const Field* found = all.find(entry.key)) {
+    const Field* found = all.find(entry.key);
+    if (found) {
+      if (const auto usual = usual_of_another_family(*found, entry.value)) {
+        if (!of_run && entry.value != *usual) leave_out(entry.key, entry.value, "model.name");
+        continue;
+      }
       apply(*found, entry);
       continue;
     }
@@ -413,6 +487,21 @@ void RunSettings::take(const std::string& text, const std::string& name, Unknown
       throw UnknownSetting(fmt::format("{}:{}: ", name, entry.line), error);
     }
   }
+}
+
+void RunSettings::set_absent() {
+  const auto set_one = [this](bool selecting) {
+    for (const Field& field : fields()) {
+      const bool lacks = field.absent() && !given_.contains(field.key());
+      if (!lacks || field.is_selecting() != selecting || field.value() == *field.absent()) continue;
+      field.set(*field.absent());
+      return true;
+    }
+    return false;
+  };
+  // One at a time: what selects decides which other fields there are.
+  while (set_one(true)) {}
+  while (set_one(false)) {}
 }
 
 void RunSettings::check() const {

@@ -41,6 +41,8 @@ struct ModelSettings {
   const ModelFamily& family() const { return model_families().at(name); }
   /// The largest number of tokens of a side, without </s>, that the model can place; 0: any number.
   Index longest_side() const { return family().longest_side(options); }
+  /// The setting that says so, where there is a limit.
+  std::string longest_key() const;
   void list(Fields& f);
 };
 
@@ -174,6 +176,10 @@ class RunSettings {
   enum class Unknown { refuse, skip_of_others };
   Field field(std::string_view key) const;
   [[noreturn]] void refuse(std::string_view key) const;
+  /// Gives what the configuration of a run lacks the value that it stands for.
+  void set_absent();
+  /// Those among which a setting of the model itself chooses, such as its attention.
+  Owners owners_within_model(std::string_view key) const;
   void take(const std::string& text, const std::string& name, Unknown unknown);
   void give(const Field& field, const FieldValue& value, bool chosen);
 

@@ -24,6 +24,21 @@ enum class Fused : std::uint8_t {
   all,     // input: queries, keys and values, where the memory is as wide as the queries
 };
 
+/// How an attention with heads makes weights of queries and keys.
+enum class Weighing : std::uint8_t {
+  softmax,  // of the scores
+  linear,   // products of positive features, without a softmax
+  span,     // softmax within spans that are learned
+};
+
+/// What an attention with heads makes of the distance from a query's place to a key.
+enum class Distances : std::uint8_t {
+  none,
+  rotary,    // turns queries and keys
+  alibi,     // lowers scores
+  relative,  // adds trained vectors to keys and values
+};
+
 /// The options of all attentions; each reads those that it needs.
 struct AttentionOptions {
   Index query = 256;      // width of the queries
@@ -31,14 +46,17 @@ struct AttentionOptions {
   Index hidden = 0;       // additive, concat: width inside the score; 0: as wide as the queries
   bool coverage = false;  // additive: the score reads the sum of earlier weights
   int heads = 4;          // of all below
-  int kv_heads = 0;       // grouped_query; 0: half of heads, 1 where heads is odd
+  int kv_heads = 0;       // 0: as many as heads (grouped_query: half of them, 1 where they are odd)
   Real dropout = 0;       // on the weights
   Fused fused = Fused::none;
-  Index window = 16;    // local: a query sees the keys less than `window` from its place
-  Index reach = 16;     // relative: larger distances count as this one
-  Real base = 10000;    // rotary
-  Index longest = 512;  // adaptive_span: the longest span, in keys
-  Real ramp = 32;       // adaptive_span: keys over which a head's weights fade to 0
+  Weighing weighing = Weighing::softmax;
+  Distances distances = Distances::none;
+  bool qk_norm = false;  // normalise queries and keys
+  Index window = 0;   // a query sees the keys less than `window` from its place; 0: all (local: 16)
+  Index reach = 16;   // relative: larger distances count as this one
+  Real base = 10000;  // rotary
+  Index longest = 512;  // span: the longest one, in keys
+  Real ramp = 32;       // span: keys over which a head's weights fade to 0
 };
 
 struct AttendOptions {

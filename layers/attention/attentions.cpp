@@ -16,11 +16,7 @@ std::unique_ptr<AttentionLayer> built(Args&&... args) {
   return std::make_unique<Layer>(std::forward<Args>(args)...);
 }
 
-/// A layer that reads its options itself.
-template <class Layer>
-std::unique_ptr<AttentionLayer> from_options(const O& o, Random& r) {
-  return std::make_unique<Layer>(o, r);
-}
+constexpr Index default_window = 16;
 
 Index hidden(const O& o) { return o.hidden > 0 ? o.hidden : o.query; }
 
@@ -51,24 +47,99 @@ std::vector<AttentionKind> scored() {
        }}};
 }
 
+void list_kv_heads(Fields& f, AttentionOptions& o, const char* help) {
+  f("kv_heads", o.kv_heads, between(Index{0}, Index{1} << 20), help);
+}
+
+AttentionOptions grouped(AttentionOptions o) {
+  if (o.kv_heads == 0) o.kv_heads = o.heads % 2 == 0 ? o.heads / 2 : 1;
+  o.window = 0;
+  return o;
+}
+
+AttentionOptions local(AttentionOptions o) {
+  if (o.window == 0) o.window = default_window;
+  return o;
+}
+
+/// Without what other rows read.
+AttentionOptions plain(AttentionOptions o) {
+  o.kv_heads = 0;
+  o.window = 0;
+  return o;
+}
+
+template <Weighing weighing>
+AttentionOptions weighed(AttentionOptions o) {
+  o = plain(o);
+  o.weighing = weighing;
+  return o;
+}
+
+template <Distances distances>
+AttentionOptions by(AttentionOptions o) {
+  o = plain(o);
+  o.distances = distances;
+  return o;
+}
+
+/// MultiHeadAttention with the options that `choose` makes of those given.
+template <AttentionOptions (*choose)(AttentionOptions)>
+std::unique_ptr<AttentionLayer> multi_head(const O& o, Random& r) {
+  return built<MultiHeadAttention>(choose(o), r);
+}
+
+AttentionOptions shared_by_all(AttentionOptions o) {
+  o = plain(o);
+  o.kv_heads = 1;
+  return o;
+}
+
 /// With heads, blind to distances.
 std::vector<AttentionKind> with_heads() {
   return {{.name = "multi_head",
            .paper = "Vaswani et al. 2017",
            .has_heads = true,
-           .make = from_options<MultiHeadAttention>},
+           .of_layers = true,
+           .choose = plain,
+           .make = multi_head<plain>},
           {.name = "multi_query",
            .paper = "Shazeer 2019",
            .has_heads = true,
-           .make = from_options<MultiQueryAttention>},
+           .of_layers = true,
+           .choose = shared_by_all,
+           .make = multi_head<shared_by_all>},
           {.name = "grouped_query",
            .paper = "Ainslie et al. 2023",
            .has_heads = true,
-           .make = from_options<GroupedQueryAttention>},
+           .of_layers = true,
+           .list =
+               [](Fields& f, O& o) {
+                 list_kv_heads(f, o,
+                               "heads of keys and values, which groups of heads share; 0: half as "
+                               "many as heads (1 where heads is odd)");
+               },
+           .choose = grouped,
+           .make = multi_head<grouped>},
           {.name = "linear",
            .paper = "Katharopoulos et al. 2020",
            .has_heads = true,
-           .make = from_options<LinearAttention>}};
+           .of_layers = true,
+           .has_scores = false,
+           .choose = weighed<Weighing::linear>,
+           .make = multi_head<weighed<Weighing::linear>>}};
+}
+
+void list_local(Fields& f, O& o) {
+  f("window", o.window, between(Index{0}, Index{1} << 30),
+    fmt::format("a token sees those less than this many places away; 0: {}", default_window));
+  list_kv_heads(f, o, "heads of keys and values; 0: as many as heads");
+}
+
+void list_adaptive_span(Fields& f, O& o) {
+  f("longest", o.longest, between(Index{1}, Index{1} << 30),
+    "the longest span of a head, in tokens");
+  f("ramp", o.ramp, between(1.0, 1e6), "tokens over which a head's weights fade to 0 at its span");
 }
 
 /// With heads that see distances between queries and keys.
@@ -77,27 +148,33 @@ std::vector<AttentionKind> by_distance() {
            .paper = "Beltagy et al. 2020",
            .has_heads = true,
            .by_distance = true,
-           .make = from_options<LocalAttention>},
+           .of_layers = true,
+           .list = list_local,
+           .choose = local,
+           .make = multi_head<local>},
           {.name = "relative",
            .paper = "Shaw et al. 2018",
            .has_heads = true,
            .by_distance = true,
-           .make = from_options<RelativeAttention>},
+           .make = multi_head<by<Distances::relative>>},
           {.name = "alibi",
            .paper = "Press et al. 2022",
            .has_heads = true,
            .by_distance = true,
-           .make = from_options<AlibiAttention>},
+           .make = multi_head<by<Distances::alibi>>},
           {.name = "rotary",
            .paper = "Su et al. 2021",
            .has_heads = true,
            .by_distance = true,
-           .make = from_options<RotaryAttention>},
+           .make = multi_head<by<Distances::rotary>>},
           {.name = "adaptive_span",
            .paper = "Sukhbaatar et al. 2019",
            .has_heads = true,
            .by_distance = true,
-           .make = from_options<AdaptiveSpanAttention>}};
+           .of_layers = true,
+           .list = list_adaptive_span,
+           .choose = weighed<Weighing::span>,
+           .make = multi_head<weighed<Weighing::span>>}};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "framework/fields.h"
 #include "framework/registry.h"
 #include "layers/attention/attention_layer.h"
 
@@ -17,6 +18,12 @@ struct AttentionKind {
   bool has_heads = false;    // it reads AttentionOptions::heads
   bool covers = false;       // it reads AttentionOptions::coverage
   bool by_distance = false;  // the distance between query and key matters
+  bool of_layers = false;    // the layers of a Transformer can have it
+  bool has_scores = true;    // one of each query and key, which a scheme of positions can change
+  /// Lists the options of it that are settings of a model.
+  void (*list)(Fields&, AttentionOptions&) = nullptr;
+  /// The options of a MultiHeadAttention that is this one; null: it is none.
+  AttentionOptions (*choose)(AttentionOptions) = nullptr;
   std::unique_ptr<AttentionLayer> (*make)(const AttentionOptions&, Random&) = nullptr;
 };
 

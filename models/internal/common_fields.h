@@ -34,7 +34,8 @@ inline void list_heads(Fields& f, int& heads) {
 }
 
 inline void list_feed_forward(Fields& f, Index& ff) {
-  f("ff", ff, between(Index{0}, largest_width), "width inside the feed-forward layers; 0: 4 d");
+  f("ff", ff, between(Index{0}, largest_width),
+    "width inside the feed-forward layers; 0: 4 d (swiglu: 8 d / 3)");
 }
 
 inline void list_dropout(Fields& f, Real& dropout) {

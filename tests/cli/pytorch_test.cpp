@@ -3,9 +3,10 @@
 
 #include <cstdlib>
 
+#include <fmt/ranges.h>
+
 #include "experiments/inference/run.h"
 #include "framework/safetensors.h"
-#include "models/seq2seq.h"
 #include "tests/cli/program.h"
 
 namespace heed {
@@ -33,7 +34,7 @@ const std::vector<std::vector<Id>> targets{{1, 5, 9}, {1, 6, 4, 4, 8, 3}, {1}};
 
 Tensor logits_of(const std::string& folder) {
   const Run run = open_run(folder);
-  return model_as<Seq2Seq>(*run.model).logits(pack(sources), pack(targets)).value();
+  return run.decoder().logits(pack(sources), pack(targets)).value();
 }
 
 Tensor row_of(const std::vector<Id>& ids) {
@@ -45,7 +46,7 @@ Tensor row_of(const std::vector<Id>& ids) {
 struct ModelRow {
   std::string name;
   Args settings;
-  std::string label() const { return name + " " + (settings.empty() ? "" : settings[0]); }
+  std::string label() const { return fmt::format("{} {}", name, fmt::join(settings, " ")); }
 };
 
 const std::vector<ModelRow> rows = {
@@ -66,6 +67,21 @@ const std::vector<ModelRow> rows = {
     {"rnn+general", {"model.cell=elman"}},
     {"rnn+concat", {"model.cell=lstm"}},
     {"lm", {"model.context=16"}},
+    {"transformer",
+     {"model.attention=grouped_query", "model.kv_heads=1", "model.positions=rotary",
+      "model.activation=swiglu", "model.norm_kind=rms", "model.qk_norm=true",
+      "model.tied_output=false", "model.softcap=4"}},
+    {"transformer",
+     {"model.attention=local", "model.window=2", "model.positions=alibi", "model.tied_layers=true",
+      "model.activation=relu_squared"}},
+    {"transformer", {"model.attention=linear", "model.positions=learned"}},
+    {"transformer",
+     {"model.attention=adaptive_span", "model.longest=4", "model.ramp=2",
+      "model.positions=relative", "model.reach=2"}},
+    {"lm", {"model.context=16", "model.attention=multi_query", "model.positions=sinusoidal"}},
+    {"lm", {"model.context=16", "model.attention=linear", "model.positions=none"}},
+    {"lm",
+     {"model.context=16", "model.attention=local", "model.window=3", "model.positions=relative"}},
 };
 
 const char* const tiny_text =

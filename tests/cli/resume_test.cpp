@@ -43,10 +43,10 @@ Settings settings_for(const TemporaryFolder& folder, const std::string& model,
   s.data.train = {folder.path("train.src"), folder.path("train.tgt")};
   s.data.batch_tokens = 64;
   s.data.min_count = 1;
-  const std::pair<const char*, Index> sizes[] = {
-      {"d", 8}, {"heads", 2}, {"layers", 1}, {"ff", 16}, {"positions", 64}};
+  const std::pair<const char*, Index> sizes[] = {{"d", 8}, {"heads", 2}, {"layers", 1}, {"ff", 16}};
   for (const auto& [name, size] : sizes)
     if (s.has(std::string("model.") + name)) s.assign(std::string("model.") + name, size);
+  if (model == "conv") s.assign("model.positions", Index{64});
   s.optim.accumulate = 3;
   s.optim.schedule.warmup = 5;
   s.train.steps = 40;

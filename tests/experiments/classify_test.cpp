@@ -39,13 +39,13 @@ Settings small(const std::string& model, const std::string& data,
   settings.data.train = {data};
   for (const auto& [key, value] : {std::pair("model.d", "8"),
                                    {"model.layers", "1"},
-                                   {"model.positions", "12"},
                                    {"data.batch_tokens", "64"},
                                    {"train.steps", "6"},
                                    {"train.eval_every", "2"},
                                    {"train.save_every", "2"},
                                    {"optim.warmup", "2"}})
     if (settings.has(key)) settings.set(key, value);
+  if (model == "conv") settings.set("model.positions", "12");
   for (const std::string& assignment : assignments) {
     const auto equals = assignment.find('=');
     settings.set(assignment.substr(0, equals), assignment.substr(equals + 1));

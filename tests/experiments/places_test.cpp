@@ -265,8 +265,9 @@ TEST(Places, ASettingIsOneLine) {
     keys.insert(all.begin(), all.end());
   }
   // Two kinds of optimizers say what their decay of weights means. A model and a task are chosen
-  // by their names, in one file.
-  const std::set<std::string> twice = {"optim.weight_decay", "model.name", "task.name"};
+  // by their names, in one file. Positions are a scheme, and of conv, which has one, their number.
+  const std::set<std::string> twice = {"optim.weight_decay", "model.name", "task.name",
+                                       "model.positions"};
   EXPECT_GT(keys.size(), 60u);
   for (const std::string& key : keys) {
     const std::string section = key.substr(0, key.find('.'));

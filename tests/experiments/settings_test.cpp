@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "experiments/inference/toml.h"
+#include "experiments/requested_settings.h"
 #include "tests/datasets/temporary.h"
 #include "tests/message_of.h"
 
@@ -113,6 +114,15 @@ const std::vector<std::string> fields_of_a_transformer = {"data.train",
                                                           "model.ff",
                                                           "model.dropout",
                                                           "model.norm",
+                                                          "model.attention",
+                                                          "model.positions",
+                                                          "model.norm_kind",
+                                                          "model.activation",
+                                                          "model.qk_norm",
+                                                          "model.zero_init",
+                                                          "model.tied_layers",
+                                                          "model.tied_output",
+                                                          "model.softcap",
                                                           "model.copy",
                                                           "task.name",
                                                           "decode.beam",
@@ -348,6 +358,113 @@ TEST(Settings, ThatAConfigurationLacksAreThoseFromBefore) {
     for (const auto& [key, value] : later)
       EXPECT_TRUE(read.value(key) == value) << model << " " << key;
   }
+}
+
+TEST(Settings, OfBlocksThatAConfigurationLacksAreThoseFromBefore) {
+  for (const std::string model : {"transformer", "lm"}) {
+    const bool lm = model == "lm";
+    const std::map<std::string, FieldValue> before = {
+        {"model.attention", std::string("multi_head")},
+        {"model.positions", std::string(lm ? "learned" : "sinusoidal")},
+        {"model.norm_kind", std::string("layer")},
+        {"model.activation", std::string(lm ? "gelu" : "relu")},
+        {"model.qk_norm", false},
+        {"model.zero_init", false},
+        {"model.tied_layers", false},
+        {"model.tied_output", true},
+        {"model.softcap", 0.0}};
+    // Whatever the defaults are by then, and whatever the file holds of other families.
+    Settings read = default_settings(model);
+    read.assign_default("model.attention", std::string("local"));
+    read.assign_default("model.positions", std::string("rotary"));
+    read.assign_default("model.norm_kind", std::string("rms"));
+    read.assign_default("model.tied_output", false);
+    read.read_run(
+        fmt::format("[model]\nname = '{}'\nlayers = 2\npositions = 1024\ntied = false\n", model),
+        "config.toml");
+    for (const auto& [key, value] : before)
+      EXPECT_TRUE(read.value(key) == value) << model << " " << key;
+    EXPECT_FALSE(read.has("model.window"));
+    EXPECT_FALSE(read.has("model.base"));
+    const Settings now = default_settings(model);
+    for (const auto& [key, value] : before)
+      EXPECT_TRUE(now.value(key) == value) << model << " " << key;
+  }
+}
+
+TEST(Settings, OfAnAttentionAreThereForItAlone) {
+  Settings s = default_settings("transformer");
+  const struct {
+    const char* choice;
+    std::vector<std::string> keys;
+  } rows[] = {
+      {"model.attention=multi_head", {}},
+      {"model.attention=multi_query", {}},
+      {"model.attention=linear", {}},
+      {"model.attention=grouped_query", {"kv_heads"}},
+      {"model.attention=local", {"window", "kv_heads"}},
+      {"model.attention=adaptive_span", {"longest", "ramp", "span_penalty"}},
+      {"model.positions=sinusoidal", {}},
+      {"model.positions=learned", {"max_positions"}},
+      {"model.positions=rotary", {"base"}},
+      {"model.positions=alibi", {}},
+      {"model.positions=relative", {"reach"}},
+      {"model.positions=none", {}},
+  };
+  const std::string help = settings_help({"transformer", "lm"});
+  for (const auto& row : rows) {
+    assign(s, "model.attention=multi_head");
+    assign(s, "model.positions=sinusoidal");
+    const std::size_t without = s.fields().keys().size();
+    assign(s, row.choice);
+    EXPECT_EQ(s.fields().keys().size(), without + row.keys.size()) << row.choice;
+    for (const std::string& key : row.keys) {
+      EXPECT_TRUE(s.has("model." + key)) << row.choice;
+      EXPECT_NE(help.find("\nmodel." + key + " "), std::string::npos) << key;
+    }
+  }
+  assign(s, "model.attention=multi_head");
+  try {
+    assign(s, "model.window=9");
+    FAIL() << "multi_head has no window";
+  } catch (const NotOfThisChoice& error) {
+    EXPECT_EQ(std::string(error.what()), "multi_head has no setting model.window: it is for local");
+    EXPECT_EQ(error.chooser, "model.attention");
+  }
+  Settings lm = default_settings("lm");
+  assign(lm, "model.positions=learned");
+  EXPECT_FALSE(lm.has("model.max_positions"));  // it has model.context
+}
+
+TEST(Settings, OfAnotherFamilyWithTheirNameAreSaidToBeOfIt) {
+  const TemporaryFolder folder;
+  Settings transformer = default_settings("transformer");
+  EXPECT_THROW(assign(transformer, "model.positions=12"), NotOfThisChoice);
+  EXPECT_EQ(folder.message([&] { assign(transformer, "model.positions=12"); }),
+            "transformer has no setting model.positions: it is for conv");
+  Settings conv = default_settings("conv");
+  EXPECT_THROW(assign(conv, "model.positions=rotary"), NotOfThisChoice);
+  EXPECT_TRUE(conv.value("model.positions") == FieldValue(Index{1024}));
+  transformer.read_text("[model]\npositions = 12\n", "f");
+  EXPECT_EQ(transformer.left_out().size(), 1u);
+}
+
+TEST(Settings, OfAnAttentionComeBackInAnyOrder) {
+  Settings s = default_settings("lm");
+  s.read_text("[model]\nwindow = 9\nbase = 500\npositions = 'rotary'\nattention = 'local'\n", "f");
+  EXPECT_TRUE(s.value("model.window") == FieldValue(Index{9}));
+  EXPECT_TRUE(s.value("model.base") == FieldValue(500.0));
+  Settings read;
+  read.read_run(to_toml(s.fields()), "config.toml");
+  EXPECT_EQ(to_toml(s.fields()), to_toml(read.fields()));
+  const TemporaryFolder folder;
+  EXPECT_EQ(folder.message([&] { assign(s, "model.positions=rotery"); }),
+            "model.positions: expected one of sinusoidal, learned, rotary, alibi, relative, none; "
+            "got 'rotery'; did you mean rotary?");
+  assign(s, "model.attention=linear");
+  EXPECT_EQ(folder.message([&] { s.check(); }),
+            "model.positions: expected sinusoidal, learned, none beside attention = linear, which "
+            "has no score of a query and a key that a distance could change; got 'rotary'");
 }
 
 TEST(Settings, HaveRanges) {

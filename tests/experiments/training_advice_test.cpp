@@ -88,6 +88,33 @@ struct NoBatches : BatchStream {
   std::string describe(std::span<const Index>) const override { return ""; }
 };
 
+/// Three gold ids, one of which does not count.
+struct OneBatch : NoBatches {
+  Batch next() override {
+    Batch batch;
+    batch.gold = Ids({3}, {1, 9, 2});
+    batch.ignored = 9;
+    return batch;
+  }
+};
+
+TEST(TextObjective, AddsThePenaltyForEachGoldTokenToWhatIsOptimised) {
+  const BatchLoss loss = [](const Batch&, const CrossEntropy& options) {
+    *options.nats = 7;
+    return Variable(Tensor({}, {Real(0.5)}));
+  };
+  OneBatch batches;
+  const auto penalised = [&](std::function<Variable()> penalty) {
+    TextObjective objective(loss, batches, {}, {.penalty = std::move(penalty)});
+    return objective.loss(*objective.draw(), 8);
+  };
+  const Loss with = penalised([] { return Variable(Tensor({}, {Real(3)})); });
+  EXPECT_NEAR(static_cast<double>(with.optimised.item()), 0.5 + 3.0 * 2 / 8, 1e-6);
+  EXPECT_EQ(with.nats, 7);
+  const Loss without = penalised([] { return Variable(); });
+  EXPECT_EQ(without.optimised.item(), Real(0.5));
+}
+
 TEST(TextObjective, BaselineIsTheEntropyOfTheGoldIds) {
   const auto batch = [](const std::vector<Id>& gold) {
     Batch made;

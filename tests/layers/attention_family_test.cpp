@@ -317,7 +317,7 @@ AttentionOptions options_for(const Member& member, bool self) {
           .memory = self || !member.any_memory ? query_width : 12,
           .hidden = 5,
           .heads = 4,
-          .kv_heads = 2,
+          .kv_heads = member.name == "local" ? 0 : 2,
           .fused = member.fused,
           .window = 3,
           .reach = 2,

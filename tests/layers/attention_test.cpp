@@ -232,7 +232,7 @@ TEST(FusedAttention, HasOneMatrixForProductsOfTheSameRows) {
   for (const Row& row : rows) {
     Random random(1);
     Random again(1);
-    GroupedQueryAttention layer(
+    MultiHeadAttention layer(
         {.query = 8, .memory = 8, .heads = 4, .kv_heads = 2, .fused = row.fused}, random);
     const std::vector<NamedParameter> all = parameters(layer);
     ASSERT_EQ(all.size(), 2 * row.weights.size());

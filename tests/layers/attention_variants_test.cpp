@@ -283,7 +283,8 @@ TEST(SentinelAttention, GradientsMatchDifferences) {
 
 TEST(AdaptiveSpan, PenaltyIsTheMeanSpanWithinBounds) {
   Random random(1);
-  AdaptiveSpanAttention layer({.query = 8, .memory = 8, .longest = 10, .ramp = 2}, random);
+  MultiHeadAttention layer(
+      {.query = 8, .memory = 8, .weighing = Weighing::span, .longest = 10, .ramp = 2}, random);
   layer.span.value() = Tensor({4}, {Real(-0.5), Real(0.25), Real(0.75), Real(1.5)});
   EXPECT_NEAR(static_cast<double>(layer.penalty().item()), 10 * (0 + 0.25 + 0.75 + 1) / 4, close);
   const Gradients g = gradients(layer, [&] { return layer.penalty(); });
@@ -294,7 +295,8 @@ TEST(AdaptiveSpan, PenaltyIsTheMeanSpanWithinBounds) {
 
 TEST(AdaptiveSpan, ASpanBelowZeroCanGrowAgain) {
   Random random(1);
-  AdaptiveSpanAttention layer({.query = 8, .memory = 8, .longest = 10, .ramp = 3}, random);
+  MultiHeadAttention layer(
+      {.query = 8, .memory = 8, .weighing = Weighing::span, .longest = 10, .ramp = 3}, random);
   randomize(layer);
   layer.span.value() = Tensor::full({4}, Real(-0.1));
   const Parameter x(random_tensor({6, 8}, 2));

@@ -23,7 +23,7 @@ TEST(Where, IsTheLineThatCalledTheLayer) {
   const Linear linear(4, 4, random);
   const LayerNorm norm(4);
   const EncoderLayer encoder({.d = 4, .heads = 2, .ff = 8}, random);
-  const FeedForward feed_forward({.d = 4, .heads = 2, .ff = 8}, random);
+  const FeedForward feed_forward(4, 8, FeedForwardKind::relu, 0, random);
   const Conv1d convolution({.in = 4, .out = 3, .kernel = 1}, random);
   struct Row {
     const char* what;

@@ -50,6 +50,7 @@ class OfBatches final : public BatchModel {
     return model_.vocabulary_parameters();
   }
   Index longest() const override { return model_.longest(); }
+  Variable penalty() const override { return model_.penalty(); }
   std::unique_ptr<const Decoder> decoder() const override { return model_.decoder(); }
   Index vocabulary() const override { return model_.vocabulary(); }
   bool reads_source() const override { return std::is_base_of_v<Seq2Seq, M>; }

@@ -12,10 +12,13 @@ namespace heed {
 
 namespace {
 
-/// Sets the value. An error names the assignment.
+/// Sets the value. An error names the assignment. One for all models passes over a model that has
+/// another setting of that name.
 void apply(const ModelAssignment& a, const std::string& text, Settings& settings) {
   try {
     settings.set(a.key, a.value);
+  } catch (const NotOfThisChoice& error) {
+    if (!a.model.empty() || !settings.has(a.key)) fail_comparison("set {}: {}", text, error.what());
   } catch (const FieldError& error) {
     fail_comparison("set {}: {}", text, error.reason);
   } catch (const Error& error) {

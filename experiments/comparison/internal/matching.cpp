@@ -24,7 +24,9 @@ class WidthSearch {
       : settings_(settings),
         wanted_(wanted),
         count_(count),
-        unit_(std::lcm<Index>(settings.value_or("model.heads", usual_heads), 2)) {}
+        unit_(std::lcm<Index>(settings.value_or("model.heads", usual_heads) *
+                                  (settings.has("model.base") ? 2 : 1),  // rotary turns pairs
+                              2)) {}
 
   /// Sets the width whose number of parameters is nearest to the wanted one. Returns a warning
   /// where it misses by more than the tolerance, else "".
@@ -108,8 +110,9 @@ std::vector<std::string> match_lengths(std::vector<Settings>& models) {
   const Index allowed = models.front().data.max_length;  // the same for all
   if (allowed > 0 && allowed <= longest) return {};
   const std::string text =
-      fmt::format("data.max_length = {} for all models: {} takes no more with model.positions = {}",
-                  longest, strictest->model.name, setting_text(*strictest, "model.positions"));
+      fmt::format("data.max_length = {} for all models: {} takes no more with {} = {}", longest,
+                  strictest->model.name, strictest->model.longest_key(),
+                  setting_text(*strictest, strictest->model.longest_key()));
   for (Settings& s : models)
     s.data.max_length = longest;
   return {text};

@@ -90,8 +90,8 @@ std::string cut_sources(const ComparisonPlan& plan) {
     const auto count = std::ranges::count_if(plan.test.sources, is_cut);
     if (count == 0) continue;
     text +=
-        fmt::format(", {} longer than model.positions = {} of {} allows, </s> among them, and cut",
-                    count, setting_text(s, "model.positions"), s.model.name);
+        fmt::format(", {} longer than {} = {} of {} allows, </s> among them, and cut", count,
+                    s.model.longest_key(), setting_text(s, s.model.longest_key()), s.model.name);
   }
   return text;
 }

@@ -3,80 +3,63 @@
 #include <span>
 #include <vector>
 
-#include "framework/kernels/decoder_step.h"
-#include "layers/transformer_layers.h"
 #include "models/decode/internal/cache.h"
+#include "models/decode/internal/packed_layers.h"
+#include "models/decode/internal/step_attention.h"
 
 namespace heed {
 
-/// y = x W^T + b with W packed once, for many products with the same W.  x (rows, in), W (out, in),
-/// b (out), y (rows, out). It is a copy of W, so later changes of W do not reach it. Each row of y
-/// depends on its row of x alone, to the bit.
-class PackedLinear {
- public:
-  explicit PackedLinear(const Tensor& weight, const Tensor& bias = {});
-  explicit PackedLinear(const Linear& layer)
-      : PackedLinear(layer.weight.value(), layer.bias.defined() ? layer.bias.value() : Tensor()) {}
-  /// `relu`: max(0, y).
-  Tensor operator()(const Tensor& x, bool relu = false) const;
-  kernels::StepLinear view() const { return {packed_.data(), bias_.data(), in_, out_}; }
+/// What the cross attention of a layer reads.
+struct StepMemory {
+  Tensor rows;      // keys and values, (source rows, 2 e)
+  LinearSums sums;  // of linear attention, instead of the rows
 
- private:
-  Tensor packed_;
-  Tensor bias_;
-  Index in_;
-  Index out_;
+  Index size() const { return (rows.defined() ? rows.size() : 0) + sums.size(); }
 };
 
 /// The weights of a Transformer's decoder, or of a decoder-only model, packed for single steps. The
 /// weights of the model may not change while this is used.
+///
+/// A layer of plain attention, layer norm and relu or gelu is computed by one kernel
+/// (docs/kernels.md, "A step of decoding"). Otherwise each sublayer is computed by itself.
 class StepWeights {
  public:
   /// `norm` follows the last layer, and `output` (vocabulary, d) follows `norm`.
-  StepWeights(const std::vector<DecoderLayer>& layers, const LayerNorm& norm, const Tensor& output);
-  StepWeights(const std::vector<EncoderLayer>& layers, const LayerNorm& norm, const Tensor& output);
+  StepWeights(const std::vector<DecoderLayer>& layers, const Norm& norm, const Tensor& output);
+  StepWeights(const std::vector<EncoderLayer>& layers, const Norm& norm, const Tensor& output);
   StepWeights(const StepWeights&) = delete;
   StepWeights& operator=(const StepWeights&) = delete;
 
-  /// Keys and values that each cross-attention reads, (source rows, 2 d), of the encoder's output
-  /// (source rows, d).
-  std::vector<Tensor> remember(const Tensor& encoded) const;
+  /// What each cross-attention reads of the encoder's output (source rows, d).
+  std::vector<StepMemory> remember(const Tensor& encoded, const Spans& spans) const;
 
  private:
   friend class StepDecoder;
   template <class Layers>
-  void pack_all(const Layers& layers, const LayerNorm& norm, const Tensor& output);
+  void pack_all(const Layers& layers, const Norm& norm, const Tensor& output);
+  template <class Layers>
+  void pack_kernel(const Layers& layers);
   kernels::StepLinear pack(const PackedLinear& layer);
-  kernels::StepNorm keep(const LayerNorm& norm);
+  kernels::StepNorm keep(const Norm& norm);
 
-  std::vector<PackedLinear> packed_;
+  std::size_t self_attentions_ = 0;
+  Index sight_ = 0;                   // the longest of all layers; 0: all
   std::vector<PackedLinear> memory_;  // of each cross-attention
+  std::vector<CrossAttention> cross_;
+  // For the kernel:
+  bool in_kernel_ = false;
+  std::vector<PackedLinear> packed_;
   std::vector<Tensor> kept_;
   std::vector<kernels::StepSublayer> sublayers_;
   kernels::DecoderStep model_;
+  // Otherwise:
+  std::vector<PackedLayer<DecoderLayer>> decoder_layers_;
+  std::vector<PackedLayer<EncoderLayer>> layers_;  // of a decoder-only model
+  std::vector<Norm> norm_;                         // one
+  std::vector<PackedLinear> output_;               // one
 };
 
-/// A Transformer's encoder with packed weights, for decoding. Gives what its layers give in
-/// evaluation.
-class PackedEncoder {
- public:
-  PackedEncoder(const std::vector<EncoderLayer>& layers, const LayerNorm& norm);
-  Tensor operator()(const Tensor& x, const Spans& spans) const;  // (rows, d) -> (rows, d)
-
- private:
-  struct PackedProducts {
-    PackedLinear in;
-    PackedLinear out;
-  };
-  struct Layer {
-    EncoderLayer plain;                       // all but the products; shares the parameters
-    std::vector<PackedProducts> packed = {};  // of each sublayer, in order
-  };
-  std::vector<Layer> layers_;
-  LayerNorm norm_;
-};
-
-/// Computes one position of every row at a time (docs/kernels.md, "A step of decoding").
+/// Computes one position of every row at a time.
 class StepDecoder {
  public:
   StepDecoder(const StepWeights& weights, Index rows);
@@ -87,15 +70,31 @@ class StepDecoder {
 
   /// Computes one more position. x (rows, d): embeddings, which are replaced by the output of the
   /// last norm. memory: what StepWeights::remember() gave; row r sees the keys of sequence
-  /// sources[r]. Returns logits (rows, vocabulary).
-  Tensor step(Tensor& x, std::span<const Tensor> memory = {}, const Spans& memory_spans = {},
+  /// sources[r]. Returns products with the output layer, (rows, vocabulary).
+  Tensor step(Tensor& x, std::span<const StepMemory> memory = {}, const Spans& memory_spans = {},
               std::span<const Index> sources = {});
 
-  KeyValueCache cache;
+  /// Keeps the rows named, in that order.
+  void select(std::span<const Index> rows);
+  /// How many positions of a row have been decoded.
+  Index position(Index row) const { return cache_.position(row); }
+  /// Numbers that are kept of them.
+  Index state_size() const;
 
  private:
+  struct Source;
+  Tensor step_kernel(Tensor& x, std::span<const StepMemory> memory, const Source& source);
+  Tensor step_layers(Tensor& x, std::span<const StepMemory> memory, const Source& source);
+  void keep(std::size_t layer, const SelfAttention& attention, const Projected& placed,
+            const Spans& spans);
+  /// concat(heads) of one query a row; keeps its key and value.
+  Tensor attend(std::size_t layer, const SelfAttention& attention, const Tensor& products);
+
+  const StepWeights& weights_;
   std::vector<kernels::StepSublayer> sublayers_;
   kernels::DecoderStep model_;
+  KeyValueCache cache_;
+  std::vector<LinearSums> sums_;  // of each layer with linear attention
 };
 
 }  // namespace heed

@@ -1,0 +1,84 @@
+// What a model is made of, from the command: training, resuming to the byte, exporting, pictures.
+
+#include <fmt/ranges.h>
+
+#include "tests/cli/program.h"
+
+namespace heed {
+namespace {
+
+struct BlocksRow {
+  std::string model;
+  Args settings;
+  std::string label() const { return fmt::format("{} {}", model, fmt::join(settings, " ")); }
+};
+
+const std::vector<BlocksRow> rows = {
+    {"transformer",
+     {"model.attention=grouped_query", "model.positions=rotary", "model.activation=swiglu",
+      "model.norm_kind=rms", "model.qk_norm=true"}},
+    {"transformer",
+     {"model.attention=local", "model.window=3", "model.positions=relative", "model.reach=2",
+      "model.tied_layers=true"}},
+    {"transformer",
+     {"model.attention=linear", "model.positions=learned", "model.max_positions=40",
+      "model.tied_output=false", "model.softcap=9"}},
+    {"transformer",
+     {"model.attention=adaptive_span", "model.longest=8", "model.ramp=2", "model.span_penalty=0.01",
+      "model.positions=alibi", "model.zero_init=true"}},
+    {"lm",
+     {"model.context=12", "model.attention=local", "model.window=4", "model.positions=rotary",
+      "model.activation=relu_squared"}},
+    {"lm", {"model.context=12", "model.attention=linear", "model.positions=none"}},
+};
+
+/// The arguments of a training of a row, after the subcommand.
+Args training_of(const TemporaryFolder& folder, const BlocksRow& row) {
+  std::string pairs;
+  std::string text;
+  for (int i = 0; i < 40; ++i) {
+    const auto line = fmt::format("{} {} {}", "abcd"[i % 4], "efgh"[i / 2 % 4], "ijkl"[i * 3 % 4]);
+    pairs += line + "\t" + line + "\n";
+    text += line + "\n";
+  }
+  folder.write("train.tsv", pairs);
+  folder.write("train.txt", text);
+  Args args{"--model", row.model, "--train", row.model == "lm" ? "train.txt" : "train.tsv",
+            "--steps", "6"};
+  Args settings{"model.d=16",           "model.layers=2", "model.heads=2",
+                "data.batch_tokens=64", "optim.warmup=1", "data.min_count=1"};
+  for (const std::string& setting : settings + row.settings)
+    args = args + Args{"--set", setting};
+  return args;
+}
+
+TEST(Blocks, ResumingIsVerified) {
+  const TemporaryFolder folder;
+  for (const BlocksRow& row : rows) {
+    const Ran ran = run(folder, Args{"verify-resume"} + training_of(folder, row));
+    EXPECT_EQ(ran.code, 0) << row.label() << ran.err << ran.out;
+  }
+}
+
+TEST(Blocks, AreUsedExportedAndDrawn) {
+  const TemporaryFolder folder;
+  int number = 0;
+  for (const BlocksRow& row : rows) {
+    const std::string out = fmt::format("run{}", number++);
+    const Ran trained = run(folder, Args{"train"} + training_of(folder, row) + Args{"--out", out});
+    ASSERT_EQ(trained.code, 0) << row.label() << trained.err;
+    ASSERT_EQ(run(folder, {"export", "--run", out, "--out", out + ".safetensors"}).code, 0);
+    const std::string again = out + "-again";
+    ASSERT_EQ(run(folder, {"import", out + ".safetensors", "--out", again}).code, 0);
+    const Args use = row.model == "lm"
+                         ? Args{"generate", "--prompt", "a e", "--tokens", "30", "--run"}
+                         : Args{"translate", "--attention", "page.html", "--run"};
+    const Ran first = run(folder, use + Args{out}, "a e i\nb f\n");
+    const Ran second = run(folder, use + Args{again}, "a e i\nb f\n");
+    EXPECT_EQ(first.code, 0) << row.label() << first.err;
+    EXPECT_EQ(first.out, second.out) << row.label();
+  }
+}
+
+}  // namespace
+}  // namespace heed
