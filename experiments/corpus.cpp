@@ -5,6 +5,7 @@
 
 #include <fmt/ranges.h>
 
+#include "datasets/metrics/perplexity.h"
 #include "datasets/text/batch.h"
 #include "datasets/text/batching.h"
 #include "datasets/text/labels.h"
@@ -233,6 +234,12 @@ std::string open_valid_batches(const Settings& s, bool held_out, Corpus& corpus)
                      too_long(counts, *corpus.valid_pairs, s));
 }
 
+/// The end of a text, behind the tokens that are trained on.
+std::string held_out_text(const std::string& text, const TextWindows& windows,
+                          const Corpus& corpus) {
+  return text.substr(end_of_tokens(*corpus.tokenizers.target, text, std::ssize(windows.train())));
+}
+
 }  // namespace
 
 PairParts open_pair_parts(const RunSettings& s) {
@@ -329,6 +336,7 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers,
                          {"data.valid", s.data.valid.empty() ? "none" : hex(hash_of(valid, {}))},
                          {"tokenizer", fingerprint_of(corpus.tokenizers)}};
   corpus.valid = windows.valid_batches();
+  corpus.valid_text = s.data.valid.empty() ? held_out_text(text, windows, corpus) : valid;
   corpus.epoch_batches = count_batches(s, windows);
   corpus.description = fmt::format("{}: {} tokens; validation: {} tokens", s.data.train[0],
                                    windows.train().size(), windows.valid().size());

@@ -21,6 +21,7 @@ struct Corpus {
   std::unique_ptr<PairSource> valid_pairs;
   std::unique_ptr<BatchStream> train;
   std::vector<Batch> valid;
+  std::string valid_text;   // of a language model
   std::string description;  // one line for the user
   // The number of batches in train.epochs; counted only where there is such a limit. An estimate
   // where the epochs differ.

@@ -1,8 +1,10 @@
 #include "experiments/task_works.h"
 
+#include "datasets/text/text_file.h"
 #include "experiments/inference/prediction.h"
 #include "experiments/inference/translation.h"
 #include "experiments/internal/evaluations.h"
+#include "experiments/internal/text_parts.h"
 #include "experiments/report/text.h"
 #include "experiments/text_objective.h"
 #include "models/classifier.h"
@@ -96,12 +98,22 @@ TaskWork classify_work() {
                        {.metric = "macro_f1", .title = "macro F1 %", .factor = 100}}};
 }
 
+TestSet text_test_set(const std::vector<std::string>& data, const Corpus& corpus) {
+  const Tokenizer& tokenizer = *corpus.tokenizers.target;
+  if (data.empty()) return text_in_parts("the validation text", corpus.valid_text, tokenizer);
+  if (data.size() > 1) fail("a language model is tested on one text file");
+  return text_in_parts(data[0], read_text(data[0]), tokenizer);
+}
+
 TaskWork lm_work() {
   return {.name = "lm",
           .open = open_text_corpus,
           .objective = text_objective<LanguageModel>,
           .sample = [](const Settings&, const Model&, const Corpus&, Index) { return ""; },
-          .evaluate = evaluate_text};
+          .evaluate = evaluate_text,
+          .answers = nats_of_parts,
+          .test_set = text_test_set,
+          .compared = {{.metric = "bits_per_character", .title = "bits/char", .digits = 4}}};
 }
 
 }  // namespace

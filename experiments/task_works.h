@@ -34,6 +34,9 @@ struct TaskWork {
   std::function<std::vector<std::string>(const Settings&, const Model&, const Tokenizers&,
                                          const TestSet&, const ShouldStop&)>
       answers = {};
+  /// The test set of a comparison: `data`, or where there are none the validation data. Without it
+  /// a test set is pairs.
+  std::function<TestSet(const std::vector<std::string>& data, const Corpus&)> test_set = {};
   /// How runs are judged: the first figure decides which is better, so its metric has counts.
   /// Empty: they cannot be compared.
   std::vector<ComparedFigure> compared = {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "framework/error.h"
 #include "framework/random.h"
@@ -31,16 +32,21 @@ PairedDifference paired_difference(std::span<const double> a, std::span<const do
         "expected as many scores of either system; got {} and {}", a.size(), b.size());
   PairedDifference result;
   std::vector<double> differences;
+  double not_above = 0;
+  double not_below = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double difference = a[i] - b[i];
     differences.push_back(difference);
     result.mean += difference;
     if (higher_is_better ? difference > 0 : difference < 0) result.wins += 1;
     if (difference == 0) result.wins += 0.5;
+    not_above += difference <= 0;
+    not_below += difference >= 0;
   }
   const auto n = static_cast<double>(a.size());
   result.mean /= n;
   result.wins /= n;
+  result.p = std::min(1.0, 2 * (1 + std::min(not_above, not_below)) / (1 + n));
   std::sort(differences.begin(), differences.end());
   const auto at = [&](double share) {
     return differences[static_cast<std::size_t>(std::lround(share * (n - 1)))];
@@ -48,6 +54,20 @@ PairedDifference paired_difference(std::span<const double> a, std::span<const do
   result.low = at(0.025);
   result.high = at(0.975);
   return result;
+}
+
+std::vector<double> holm(std::span<const double> p) {
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::vector<double> adjusted(p.size());
+  double most = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    most = std::max(most, static_cast<double>(order.size() - i) * p[order[i]]);
+    adjusted[order[i]] = std::min(1.0, most);
+  }
+  return adjusted;
 }
 
 }  // namespace heed

@@ -5,6 +5,7 @@
 #include "datasets/metrics/classification.h"
 #include "datasets/metrics/exact.h"
 #include "datasets/metrics/internal/lines.h"
+#include "datasets/metrics/perplexity.h"
 #include "datasets/metrics/rouge.h"
 #include "framework/error.h"
 #include "framework/nearest.h"
@@ -128,6 +129,18 @@ Metric confusion_row() {
   };
 }
 
+Metric bits_row() {
+  return by_counts({
+      .name = "bits_per_character",
+      .help = "bits a character, of nats that a model needs for each line of the reference",
+      .scored = Scored::nats,
+      .higher_is_better = false,
+      .counts = [](Lines nats, References texts,
+                   const AnyOptions&) { return bits_items(nats, texts); },
+      .of_sum = [](Sum sum, const ItemCounts&, const AnyOptions&) { return bits_of_sum(sum); },
+  });
+}
+
 [[noreturn]] void refuse_option(const Metric& metric, const std::string& name,
                                 const std::vector<std::string>& all) {
   const std::string range =
@@ -151,8 +164,9 @@ void check_effect(const Fields& fields, const MetricOptions& values) {
 }  // namespace
 
 Registry<Metric>& metrics() {
-  static Registry<Metric> table("metric", {bleu_row(), chrf_row(), rouge_row(), exact_row(),
-                                           accuracy_row(), macro_f1_row(), confusion_row()});
+  static Registry<Metric> table(
+      "metric", {bleu_row(), chrf_row(), rouge_row(), exact_row(), accuracy_row(), macro_f1_row(),
+                 confusion_row(), bits_row()});
   return table;
 }
 

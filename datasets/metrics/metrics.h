@@ -38,8 +38,9 @@ struct MetricScore {
 /// The values of options by the names of their fields: {{"tokenize", "char"}, {"lowercase", true}}.
 using MetricOptions = std::map<std::string, FieldValue>;
 
-/// What a metric scores: lines of text, or the names of classes, one a line.
-enum class Scored { texts, labels };
+/// What a metric scores: lines of text, or the names of classes, one a line, or the nats that a
+/// model needs for the line of the reference.
+enum class Scored { texts, labels, nats };
 
 /// A row of metrics(). Any number of threads may use one at the same time.
 struct Metric {
@@ -91,8 +92,8 @@ struct Metric {
 /// A row whose corpus is scored by its counts and of_sum, so that it and bootstrap() agree.
 Metric by_counts(Metric metric);
 
-/// Of texts bleu, chrf, rouge and exact; of labels accuracy, macro_f1 and confusion; and what a
-/// program adds.
+/// Of texts bleu, chrf, rouge and exact; of labels accuracy, macro_f1 and confusion; of nats
+/// bits_per_character; and what a program adds.
 Registry<Metric>& metrics();
 
 /// The options of a metric: its defaults, with these values.

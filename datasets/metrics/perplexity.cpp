@@ -1,11 +1,17 @@
 #include "datasets/metrics/perplexity.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <iterator>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "datasets/metrics/internal/lines.h"
+#include "datasets/metrics/item_counts.h"
+#include "datasets/metrics/metrics.h"
+#include "datasets/metrics/version.h"
 #include "datasets/text/utf8.h"
 
 namespace heed {
@@ -37,6 +43,15 @@ std::size_t end_in_line(const Tokenizer& tokenizer, std::string_view line, Index
   return end;
 }
 
+double number_of_nats(const std::string& text) {
+  double nats = -1;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, nats);
+  check(error == std::errc() && stopped == end && std::isfinite(nats) && nats >= 0,
+        "bits_per_character", "expected a number of nats of at least 0; got '{}'", text);
+  return nats;
+}
+
 }  // namespace
 
 std::size_t end_of_tokens(const Tokenizer& tokenizer, std::string_view text, Index count) {
@@ -51,6 +66,27 @@ std::size_t end_of_tokens(const Tokenizer& tokenizer, std::string_view text, Ind
     begin = end;
   }
   return text.size();
+}
+
+ItemCounts bits_items(std::span<const std::string> nats,
+                      std::span<const std::vector<std::string>> texts) {
+  check_aligned("bits_per_character", nats, texts);
+  check(texts.size() == 1, "bits_per_character", "expected one text for each number; got {}",
+        texts.size());
+  ItemCounts items(2);
+  for (std::size_t i = 0; i < nats.size(); ++i) {
+    const auto characters = static_cast<double>(utf8::length(texts[0][i]));
+    items.add(std::array<double, 2>{number_of_nats(nats[i]), characters});
+  }
+  return items;
+}
+
+MetricScore bits_of_sum(std::span<const double> sum) {
+  const Perplexity p{.nats = sum[0], .tokens = 0, .characters = static_cast<Index>(sum[1])};
+  const double bits = p.bits_per_character();
+  return {.figures = {{"score", bits}},
+          .signature = fmt::format("nrefs:1|version:{}", metrics_version),
+          .text = fmt::format("bits per character {:.4f}   {} characters\n", bits, p.characters)};
 }
 
 }  // namespace heed

@@ -52,7 +52,7 @@ class TrialLoop {
   ComparisonTrial trial(std::size_t i) const {
     return {.number = i,
             .count = plan_.runs(),
-            .model = plan_.models[i % plan_.models.size()].model.name,
+            .model = plan_.models[i % plan_.models.size()].name,
             .seed = static_cast<Index>(i / plan_.models.size()) + 1};
   }
 
@@ -70,10 +70,10 @@ class TrialLoop {
 
   RunResult train(const ComparisonTrial& trial, const fs::path& folder) {
     const auto begin = Clock::now();
-    Settings settings = plan_.models[model_of(trial)];
+    Settings settings = plan_.models[model_of(trial)].settings;
     settings.train.seed = trial.seed;
     try {
-      RunResult result = run_trial(settings, folder, plan_, observers_of(trial));
+      RunResult result = run_trial(trial.model, settings, folder, plan_, observers_of(trial));
       estimate_.took(model_of(trial), std::chrono::duration<double>(Clock::now() - begin).count());
       return result;
     } catch (const Error& failure) {

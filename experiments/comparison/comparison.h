@@ -15,7 +15,7 @@ namespace heed {
 struct ComparisonTrial {
   std::size_t number = 0;  // from 0
   std::size_t count = 0;   // of all runs
-  std::string model;
+  std::string model;       // by its name in the comparison
   Index seed = 0;
   std::string title() const;  // "[1/6] rnn seed 1"
 };

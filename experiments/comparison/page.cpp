@@ -65,12 +65,15 @@ report::Table models_table(const Comparison& comparison) {
 
 report::Table pairs_table(const Comparison& comparison) {
   report::Table table{
-      .caption = "Paired bootstrap (Koehn 2004): 1,000 test sets drawn with replacement",
+      .caption = fmt::format("Paired bootstrap (Koehn 2004): {} test sets drawn with replacement. "
+                             "p is adjusted for the number of pairs (Holm 1979)",
+                             comparison.resamples),
       .header = {"better", "worse", comparison.figures[0].title, "95 % of test sets", "better on",
-                 "verdict"}};
+                 "verdict", "Holm p"}};
   for (const ModelPair& pair : comparison.pairs) {
     const PairText text = pair_text(comparison, pair);
-    table.rows.push_back({pair.better, pair.worse, text.mean, text.range, text.wins, text.verdict});
+    table.rows.push_back(
+        {pair.better, pair.worse, text.mean, text.range, text.wins, text.verdict, text.holm});
   }
   return table;
 }
@@ -106,8 +109,9 @@ void write_comparison_page(const std::string& path, const std::string& title,
               "Thin lines: one run each. Thick lines: the mean of a model's runs.");
   page.figure(report::line_chart(learning_curves(curves, "second", &Curve::seconds)),
               "The same by time of training.");
-  page.figure(report::bar_chart(by_length(comparison)),
-              "Mean over seeds; the bars are a standard deviation.");
+  if (!comparison.buckets.empty())
+    page.figure(report::bar_chart(by_length(comparison)),
+                "Mean over seeds; the bars are a standard deviation.");
   if (!comparison.pairs.empty()) page.table(pairs_table(comparison));
   if (!comparison.tunings.empty()) page.table(tuning_table(comparison));
   page.notes(notes);

@@ -6,13 +6,14 @@
 #include <sstream>
 
 #include "datasets/metrics/bootstrap.h"
+#include "experiments/comparison/internal/compared_model.h"
 #include "framework/error.h"
 
 namespace heed {
 
 namespace {
 
-constexpr int resamples = 1000;
+constexpr int fewest_resamples = 1000;
 constexpr std::uint64_t bootstrap_seed = 2004;
 
 Index words(const std::string& text) {
@@ -39,8 +40,8 @@ class Judge {
   double of(const ItemCounts& items, const std::vector<std::size_t>& chosen) const {
     return metric_.main_of_sum(items.sum(chosen), items, options_);
   }
-  std::vector<double> resampled(const ItemCounts& items) const {
-    return bootstrap(metric_, items, resamples, bootstrap_seed, options_);
+  std::vector<double> resampled(const ItemCounts& items, std::size_t samples) const {
+    return bootstrap(metric_, items, static_cast<int>(samples), bootstrap_seed, options_);
   }
   std::string signature(const ItemCounts& items) const {
     return metric_.of_sum(items.sum(), items, options_).signature;
@@ -55,12 +56,13 @@ class Judge {
 /// The figures of one model's runs.
 class ModelScores {
  public:
-  ModelScores(const Judge& judge, std::size_t figures, std::size_t buckets, Index seeds)
+  ModelScores(const Judge& judge, std::size_t figures, std::size_t buckets, Index seeds,
+              int resamples)
       : judge_(judge),
         seeds_(seeds),
         scores_(figures),
         by_length_(buckets),
-        resampled_(resamples) {}
+        resampled_(static_cast<std::size_t>(resamples)) {}
 
   void add(const RunResult& run, const TestSet& test, const std::vector<LengthBucket>& buckets) {
     d_ = run.d;
@@ -102,7 +104,7 @@ class ModelScores {
   void add_items(const ItemCounts& items, const std::vector<LengthBucket>& buckets) {
     for (std::size_t b = 0; b < buckets.size(); ++b)
       by_length_[b].push_back(judge_.of(items, buckets[b].lines));
-    const std::vector<double> scores = judge_.resampled(items);
+    const std::vector<double> scores = judge_.resampled(items, resampled_.size());
     for (std::size_t i = 0; i < scores.size(); ++i)
       resampled_[i] += scores[i] / static_cast<double>(seeds_);
   }
@@ -139,7 +141,21 @@ std::vector<ModelPair> ranked_pairs(const std::vector<ModelSummary>& models,
       pairs.push_back(
           {models[order[i]].model, models[order[j]].model,
            paired_difference(resampled[order[i]], resampled[order[j]], higher_is_better)});
+  std::vector<double> p;
+  for (const ModelPair& pair : pairs)
+    p.push_back(pair.difference.p);
+  const std::vector<double> adjusted = holm(p);
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    pairs[i].holm_p = adjusted[i];
   return pairs;
+}
+
+/// The smallest p of a test is 2 / (1 + sets). Adjusted for the number of pairs it must be able to
+/// fall far below 0.05.
+int resamples_for(std::size_t models) {
+  const auto pairs = static_cast<int>(models * (models - 1) / 2);
+  constexpr int sets_a_pair = 100;
+  return std::max(fewest_resamples, sets_a_pair * pairs);
 }
 
 }  // namespace
@@ -210,14 +226,16 @@ Comparison summarise(const ComparisonSettings& settings, const TestSet& test,
                      const std::vector<ComparedFigure>& figures, std::vector<RunResult> runs) {
   Comparison result;
   result.figures = figures;
-  result.buckets = length_buckets(test.sources);
+  if (test.has_lengths) result.buckets = length_buckets(test.sources);
   const Judge judge(figures.at(0));
   result.signature = judge.signature(judge.counts(test, test.references));
   for (RunResult& run : runs)
     run.scores = score_on(test, run.hypotheses, figures);
+  result.resamples = resamples_for(settings.models.size());
   std::vector<std::vector<double>> resampled;  // of each model
-  for (const std::string& name : settings.models) {
-    ModelScores scores(judge, figures.size(), result.buckets.size(), settings.seeds);
+  for (const std::string& name : names_of(settings.models)) {
+    ModelScores scores(judge, figures.size(), result.buckets.size(), settings.seeds,
+                       result.resamples);
     for (const RunResult& run : runs)
       if (run.model == name) scores.add(run, test, result.buckets);
     check(scores.runs() == settings.seeds, "compare", "expected {} runs of {}; got {}",

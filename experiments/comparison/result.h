@@ -29,7 +29,8 @@ std::vector<double> score_on(const TestSet& test, const std::vector<std::string>
 
 /// The result of one run: one model trained with one seed.
 struct RunResult {
-  std::string model;
+  std::string model;        // by its name in the comparison
+  std::string family = {};  // a row of model_families()
   Index seed = 0;
   Index d = 0;
   Index parameters = 0;
@@ -83,6 +84,10 @@ struct ModelPair {
   std::string worse;
   // Of the first figure: the mean over the seeds on each resampled test set.
   PairedDifference difference;
+  double holm_p = 1;  // difference.p, adjusted for the number of pairs
+
+  /// Whether it still excludes chance when all pairs of the comparison are looked at.
+  bool significant_after_holm() const { return holm_p < 0.05; }
 };
 
 /// What a model chose before its runs.
@@ -98,6 +103,7 @@ struct Comparison {
   std::vector<LengthBucket> buckets;
   std::vector<ModelPair> pairs;           // best first
   std::string signature;                  // of the first figure
+  int resamples = 0;                      // test sets of the bootstrap
   std::vector<RunResult> runs;            // in the order in which they were trained
   std::vector<ModelTuning> tunings = {};  // in the order of the models; empty: nothing was tuned
 };

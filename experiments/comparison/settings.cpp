@@ -1,11 +1,14 @@
 #include "experiments/comparison/settings.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cctype>
+#include <set>
+#include <string_view>
 
 #include <fmt/ranges.h>
 
 #include "experiments/comparison/internal/assignments.h"
+#include "experiments/comparison/internal/compared_model.h"
 #include "experiments/comparison/internal/matching.h"
 #include "experiments/comparison/internal/settings_file.h"
 #include "experiments/settings.h"
@@ -80,7 +83,9 @@ void list_data(Fields& f, ComparisonSettings& s) {
 }
 
 void list_models(Fields& f, ComparisonSettings& s) {
-  f("models", s.models, any_value(), "models, separated by commas").option("models", 1, 0);
+  f("models", s.models, any_value(),
+    "models, separated by commas; NAME=MODEL is one under a name of its own")
+      .option("models", 1, 0);
   f("seeds", s.seeds, between(Index{1}, Index{1000}), "runs of each model, with seeds from 1")
       .option("seeds");
   f("match", s.match, matching(),
@@ -88,7 +93,7 @@ void list_models(Fields& f, ComparisonSettings& s) {
     "of them), a number, or none (no matching)")
       .option("match");
   f("set", s.assignments, any_value(),
-    "a setting of all models that have it, key=value, or of one, MODEL:key=value; may be repeated")
+    "a setting of all models that have it, key=value, or of one, NAME:key=value; may be repeated")
       .option("set", 1, 1);
   f("tune", s.tune, any_value(),
     "first let each model try several values of a setting, KEY=a,b,c, in short trainings of its "
@@ -116,30 +121,56 @@ void list_budget(Fields& f, ComparisonSettings& s) {
       .absent(false);
 }
 
+/// A name stands in names of files, in tables and before the colon of an assignment.
+void check_name(const ModelName& model) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("+-_.").find(c) != std::string_view::npos;
+  };
+  constexpr std::size_t longest = 64;
+  const std::string& name = model.name;
+  if (name.empty() || name.size() > longest || name.front() == '.' ||
+      !std::ranges::all_of(name, allowed))
+    fail_comparison(
+        "models: '{}' is no name; expected 1 to {} letters, digits, +, -, _ and ., with no . at "
+        "its head",
+        name.substr(0, longest), longest);
+  if (name != model.family && model_families().find(name))
+    fail_comparison("models: {} is a model, and cannot be the name of {}", name, model.family);
+}
+
+void check_family(const std::string& name) {
+  const ModelFamily* family = model_families().find(name);
+  if (!family)
+    fail_comparison("models: expected some of {}; got '{}'{}",
+                    fmt::join(model_families().names(), ", "), name,
+                    did_you_mean(name, model_families().names()));
+  const Task& task = usual_task(*family);
+  if (task_works().at(task.name).compared.empty())
+    fail_comparison("models: {} is for the task {}, whose models cannot be compared", name,
+                    task.name);
+}
+
 void check_models(const std::vector<std::string>& models) {
   if (models.empty())
     fail_comparison("models: none are named; choose some of {}",
                     fmt::join(model_families().names(), ", "));
-  for (auto model = models.begin(); model != models.end(); ++model) {
-    const ModelFamily* family = model_families().find(*model);
-    if (!family)
-      fail_comparison("models: expected some of {}; got '{}'{}",
-                      fmt::join(model_families().names(), ", "), *model,
-                      did_you_mean(*model, model_families().names()));
-    const Task& task = usual_task(*family);
-    if (task_works().at(task.name).compared.empty())
-      fail_comparison("models: {} is for the task {}, whose models cannot be compared", *model,
-                      task.name);
-    if (std::find(models.begin(), model, *model) != model)
-      fail_comparison("models: {} is named twice", *model);
+  std::set<std::string> names;
+  for (const std::string& text : models) {
+    const ModelName model = split_model(text);
+    check_family(model.family);
+    check_name(model);
+    if (!names.insert(model.name).second)
+      fail_comparison("models: {0} is named twice; give each a name of its own, as in a={1},b={1}",
+                      model.name, model.family);
   }
 }
 
-void check_assignment(const std::string& text, const std::vector<std::string>& models) {
+void check_assignment(const std::string& text, const std::vector<std::string>& names) {
   const ModelAssignment a = split_assignment(text);
-  if (!a.model.empty() && std::ranges::find(models, a.model) == models.end())
+  if (!a.model.empty() && std::ranges::find(names, a.model) == names.end())
     fail_comparison("set {}: {} is not among the models{}", text, a.model,
-                    did_you_mean(a.model, models));
+                    did_you_mean(a.model, names));
   for (const auto& [key, field] : decided)
     if (a.key == key)
       fail_comparison("{} decides {}, which is the same for all models: give it instead of '{}'",
@@ -192,7 +223,7 @@ void check_comparison(const ComparisonSettings& settings) {
         "train: nothing to train on; give files or a built-in corpus such as toy:translation");
   check_models(settings.models);
   for (const std::string& text : settings.assignments)
-    check_assignment(text, settings.models);
+    check_assignment(text, names_of(settings.models));
   check_tuning(settings);
   if (!settings.time.empty() + (settings.steps > 0) + (settings.epochs > 0) > 1)
     fail_comparison("time, steps and epochs exclude each other; give one of them");

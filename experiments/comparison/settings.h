@@ -12,13 +12,13 @@ namespace heed {
 /// What a comparison trains, on what, and for how long. Data are named as in Settings: two files,
 /// one .tsv or .jsonl, or toy:NAME.
 struct ComparisonSettings {
-  std::vector<std::string> models = {};       // rows of model_families()
+  std::vector<std::string> models = {};       // rows of model_families(), or NAME=ROW
   std::vector<std::string> data = {};         // to train on
   std::string task = {};                      // "": what the data ask for, as default_settings()
   std::vector<std::string> valid = {};        // empty: some of the training data is held out
   std::vector<std::string> test = {};         // empty: a built-in corpus' test lines, else `valid`
   std::vector<std::string> fields = {};       // source and target: keys of a .jsonl, or columns
-  std::vector<std::string> assignments = {};  // key=value for all models, MODEL:key=value for one
+  std::vector<std::string> assignments = {};  // key=value for all models, NAME:key=value for one
   // The number of parameters that all models get: "largest" (that of the largest model), a number,
   // or "none" (the widths stay as they are set).
   std::string match = "largest";

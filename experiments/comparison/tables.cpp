@@ -72,10 +72,11 @@ std::string length_table(const Comparison& result) {
 
 std::string pairs_table(const Comparison& result) {
   std::vector<Row> rows{
-      {"better", "worse", result.figures[0].title, "95 % of test sets", "better on", ""}};
+      {"better", "worse", result.figures[0].title, "95 % of test sets", "better on", "", "Holm p"}};
   for (const ModelPair& pair : result.pairs) {
     const PairText text = pair_text(result, pair);
-    rows.push_back({pair.better, pair.worse, text.mean, text.range, text.wins, text.verdict});
+    rows.push_back(
+        {pair.better, pair.worse, text.mean, text.range, text.wins, text.verdict, text.holm});
   }
   return table(rows);
 }
@@ -135,11 +136,13 @@ PairText pair_text(const Comparison& comparison, const ModelPair& pair) {
   return {.mean = shown(d.mean),
           .range = fmt::format("{} to {}", shown(d.low), shown(d.high)),
           .wins = fmt::format("{:.1f} %", 100 * d.wins),
-          .verdict = d.significant() ? "significant" : "may be chance"};
+          .verdict = d.significant() ? "significant" : "may be chance",
+          .holm = fmt::format("{:.3f}", pair.holm_p)};
 }
 
 std::string to_text(const Comparison& comparison) {
-  std::string text = models_table(comparison) + "\n" + length_table(comparison);
+  std::string text = models_table(comparison);
+  if (!comparison.buckets.empty()) text += "\n" + length_table(comparison);
   if (!comparison.pairs.empty()) text += "\n" + pairs_table(comparison);
   if (!comparison.tunings.empty())
     text += "\n" + table(tuning_rows(comparison.tunings)) + tuning_note(comparison.tunings) + "\n";

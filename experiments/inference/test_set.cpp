@@ -6,7 +6,7 @@
 namespace heed {
 
 TestSet read_test_set(const PairSource& pairs) {
-  TestSet test{pairs.name(), {}, {}};
+  TestSet test{.name = pairs.name(), .sources = {}, .references = {}};
   for (Index i = 0; i < pairs.size(); ++i) {
     Pair pair = pairs.at(i);
     test.sources.push_back(std::move(pair.source));

@@ -14,6 +14,7 @@ struct TestSet {
   std::string name;
   std::vector<std::string> sources;
   std::vector<std::string> references;
+  bool has_lengths = true;  // false: the sources are parts of one text
 };
 TestSet read_test_set(const PairSource& pairs);
 

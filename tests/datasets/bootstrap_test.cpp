@@ -153,6 +153,40 @@ TEST(Bootstrap, NamesClearDifferencesAlone) {
   EXPECT_LE(alike.mean, alike.high);
 }
 
+TEST(Bootstrap, PValuesAreThoseOfTheirDefinition) {
+  struct Row {
+    std::vector<double> differences;
+    double p;
+  };
+  for (const Row& row : std::vector<Row>{{{1, 2, 3, 4}, 2.0 / 5},
+                                         {{-1, -2, -3, -4}, 2.0 / 5},
+                                         {{1, -2, 3, 4}, 4.0 / 5},
+                                         {{1, 0, 3, 4}, 4.0 / 5},
+                                         {{0, 0}, 1}}) {
+    const std::vector<double> zeros(row.differences.size());
+    EXPECT_DOUBLE_EQ(paired_difference(row.differences, zeros).p, row.p);
+    EXPECT_DOUBLE_EQ(paired_difference(zeros, row.differences).p, row.p);
+    EXPECT_DOUBLE_EQ(paired_difference(zeros, row.differences, false).p, row.p);
+  }
+}
+
+TEST(Bootstrap, HolmAdjustsForTheNumberOfTests) {
+  struct Row {
+    std::vector<double> p;
+    std::vector<double> adjusted;
+  };
+  // The second row is by hand: 4 x 0.005, 3 x 0.01, 2 x 0.03, and 0.06 of the one before.
+  for (const Row& row : std::vector<Row>{{{0.2}, {0.2}},
+                                         {{0.01, 0.04, 0.03, 0.005}, {0.03, 0.06, 0.06, 0.02}},
+                                         {{0.6, 0.7}, {1, 1}},
+                                         {{}, {}}}) {
+    const std::vector<double> adjusted = holm(row.p);
+    ASSERT_EQ(adjusted.size(), row.adjusted.size());
+    for (std::size_t i = 0; i < adjusted.size(); ++i)
+      EXPECT_DOUBLE_EQ(adjusted[i], row.adjusted[i]);
+  }
+}
+
 TEST(Bootstrap, HandMadeDifferences) {
   // 1, 0, -1, 2
   const std::vector<double> a{1, 2, 3, 4};

@@ -142,9 +142,10 @@ TEST(Metrics, RefuseLinesThatDoNotFit) {
 TEST(Metrics, EveryRowIsWhole) {
   for (const Metric& metric : metrics().rows()) {
     EXPECT_NE(metric.help, "") << metric.name;
-    const bool labels = metric.scored == Scored::labels;
-    const Lines references = labels ? Lines{"a b"} : Lines{"a b", "c"};
-    const MetricScore line = metric.score_line("a b", references, metric.options);
+    const bool texts = metric.scored == Scored::texts;
+    const Lines references = texts ? Lines{"a b", "c"} : Lines{"a b"};
+    const std::string scored = metric.scored == Scored::nats ? "1.5" : "a b";
+    const MetricScore line = metric.score_line(scored, references, metric.options);
     ASSERT_FALSE(metric.main.empty()) << metric.name;
     for (const std::string& name : metric.main)
       EXPECT_GT(line.at(name), -1) << metric.name;
@@ -166,6 +167,21 @@ TEST(Metrics, SayWhatTheyScore) {
     EXPECT_EQ(metrics().at(name).scored, Scored::texts) << name;
   for (const char* name : {"accuracy", "macro_f1", "confusion"})
     EXPECT_EQ(metrics().at(name).scored, Scored::labels) << name;
+  EXPECT_EQ(metrics().at("bits_per_character").scored, Scored::nats);
+}
+
+TEST(Metrics, BitsPerCharacterAreOfNatsAndTheirTexts) {
+  const double bit = std::log(2.0);
+  const Lines nats{fmt::format("{}", 3 * bit), fmt::format("{}", 9 * bit)};
+  // 3 and 3 characters: 12 bits of 6.
+  EXPECT_NEAR(score("bits_per_character", nats, {Lines{"abc", "d\né"}}).at("score"), 2, 1e-12);
+  for (const std::string bad : {"", "x", "-1", "1 2", "nan", "inf"})
+    EXPECT_EQ(message_of([&] { score("bits_per_character", Lines{bad}, {Lines{"a"}}); }),
+              "[bits_per_character] expected a number of nats of at least 0; got '" + bad + "'");
+  EXPECT_EQ(message_of([&] {
+              score("bits_per_character", Lines{"1"}, {Lines{"a"}, Lines{"b"}});
+            }),
+            "[bits_per_character] expected one text for each number; got 2");
 }
 
 TEST(Metrics, ScoreEachItem) {

@@ -84,12 +84,12 @@ TEST(Classify, AResumedComparisonKeepsItsTask) {
 TEST(Classify, AComparisonRefusesOtherTasks) {
   ComparisonSettings with_lm = comparison("toy:reviews");
   with_lm.models = {"rnn", "lm"};
+  const TemporaryFolder folder;
+  EXPECT_EQ(message_of([&] { compare(with_lm, folder.path("comparison")); }),
+            "task classify: lm is not made for it; expected lm; got 'classify'");
+  with_lm.task = "chat";
   EXPECT_EQ(message_of([&] { check_comparison(with_lm); }),
-            "models: lm is for the task lm, whose models cannot be compared");
-  ComparisonSettings of_lm = comparison("toy:reviews");
-  of_lm.task = "lm";
-  EXPECT_EQ(message_of([&] { check_comparison(of_lm); }),
-            "task: expected one of translate, classify; got 'lm'");
+            "task: expected one of translate, classify, lm; got 'chat'");
 }
 
 }  // namespace

@@ -48,8 +48,20 @@ TEST(ComparisonSettings, MistakesAreNamedByTheirField) {
   for (const Row& row : std::vector<Row>{
            {{.models = {"rnn"}},
             "train: nothing to train on; give files or a built-in corpus such as toy:translation"},
-           {of_models({"rnn", "rnn"}), "models: rnn is named twice"},
-           {of_models({"lm"}), "models: lm is for the task lm, whose models cannot be compared"},
+           {of_models({"rnn", "rnn"}),
+            "models: rnn is named twice; give each a name of its own, as in a=rnn,b=rnn"},
+           {of_models({"a=rnn", "a=conv"}),
+            "models: a is named twice; give each a name of its own, as in a=conv,b=conv"},
+           {of_models({"conv=rnn"}), "models: conv is a model, and cannot be the name of rnn"},
+           {of_models({"../a=rnn"}),
+            "models: '../a' is no name; expected 1 to 64 letters, digits, +, -, _ and ., with no . "
+            "at its head"},
+           {of_models({"=rnn"}),
+            "models: '' is no name; expected 1 to 64 letters, digits, +, -, _ and ., with no . at "
+            "its head"},
+           {of_models({"a=rrn"}), "models: expected some of"},
+           {of_models({"a=rnn", "b=rnn"}, {"rnn:model.d=4"}),
+            "set rnn:model.d=4: rnn is not among the models"},
            {with([](auto& s) { s.match = "half"; }),
             "match: expected largest, none or a number of parameters, at most 500000000; got "
             "'half'"},
@@ -68,14 +80,28 @@ TEST(ComparisonSettings, MistakesAreNamedByTheirField) {
             "steps decides train.steps, which is the same for all models: give it instead of "
             "'rnn:train.steps=3'"},
            {of_models({"rnn"}, {"model.d"}),
-            "set takes key=value or MODEL:key=value; got 'model.d'"}}) {
+            "set takes key=value or NAME:key=value; got 'model.d'"}}) {
     try {
       check_comparison(row.settings);
       ADD_FAILURE() << row.message;
     } catch (const ComparisonError& error) {
-      EXPECT_EQ(error.what(), row.message);
+      EXPECT_EQ(std::string(error.what()).substr(0, row.message.size()), row.message);
     }
   }
+}
+
+TEST(ComparisonSettings, VariantsOfOneModelHaveSettingsOfTheirOwn) {
+  const auto models = compared_models(of_models({"pre=transformer", "post=transformer", "conv"},
+                                                {"post:model.norm=post", "model.d=48"}));
+  ASSERT_EQ(models.size(), 3u);
+  EXPECT_EQ(models[0].name, "pre");
+  EXPECT_EQ(models[1].name, "post");
+  EXPECT_EQ(models[2].name, "conv");
+  EXPECT_EQ(models[1].settings.model.name, "transformer");
+  EXPECT_EQ(to_text(models[0].settings.value("model.norm")), "pre");
+  EXPECT_EQ(to_text(models[1].settings.value("model.norm")), "post");
+  for (const ComparedModel& model : models)
+    EXPECT_EQ(width(model.settings), 48) << model.name;
 }
 
 TEST(ComparisonSettings, AssignmentsGoToTheModelsThatHaveTheSetting) {
@@ -91,9 +117,9 @@ TEST(ComparisonSettings, AssignmentsGoToTheModelsThatHaveTheSetting) {
            {{"model.d=48"}, "model.d", "48", "48"},
            {{"conv:model.d=48"}, "model.d", "128", "48"},
            {{"optim.momentum=0.5", "optim.name=sgd"}, "optim.momentum", "0.5", "0.5"}}) {
-    const auto models = settings_of_models(of_models({"transformer", "conv"}, row.assignments));
-    const auto text = [&](const Settings& s) {
-      return s.has(row.key) ? to_text(s.value(row.key)) : "";
+    const auto models = compared_models(of_models({"transformer", "conv"}, row.assignments));
+    const auto text = [&](const ComparedModel& m) {
+      return m.settings.has(row.key) ? to_text(m.settings.value(row.key)) : "";
     };
     EXPECT_EQ(text(models[0]), row.transformer) << row.key;
     EXPECT_EQ(text(models[1]), row.conv) << row.key;
@@ -115,7 +141,7 @@ TEST(ComparisonSettings, AssignmentsThatNoModelTakesAreErrors) {
            {"model.d=some",
             "set model.d=some: expected an even number from 2 to 1048576; got 'some'"}}) {
     try {
-      settings_of_models(of_models({"transformer", "conv"}, {row.assignment}));
+      compared_models(of_models({"transformer", "conv"}, {row.assignment}));
       ADD_FAILURE() << row.message;
     } catch (const ComparisonError& error) {
       EXPECT_EQ(std::string(error.what()).substr(0, row.message.size()), row.message);
@@ -138,14 +164,14 @@ TEST(ComparisonSettings, WarnsOfAssignmentsWithoutEffect) {
                          {"set conv:data.valid_fraction=0.2: data.valid_fraction = 0.2 has no "
                           "effect with data.train = ['toy:copy']"}}}) {
     const ComparisonSettings settings = of_models({"transformer", "conv"}, row.assignments);
-    EXPECT_EQ(unused_assignments(settings, settings_of_models(settings)), row.said);
+    EXPECT_EQ(unused_assignments(settings, compared_models(settings)), row.said);
   }
 }
 
 TEST(ComparisonSettings, ModelsMustReadTheSameBatches) {
   for (const char* key : {"data.min_count", "decode.beam"}) {
     const std::string assignment = fmt::format("conv:{}=7", key);
-    const auto models = settings_of_models(of_models({"rnn", "conv"}, {assignment}));
+    const auto models = compared_models(of_models({"rnn", "conv"}, {assignment}));
     try {
       check_alike(models);
       ADD_FAILURE() << key;
@@ -172,18 +198,19 @@ TEST(ComparisonSettings, MatchesCountsOfParameters) {
   for (const Row& row : std::vector<Row>{
            {"none", 128, 128}, {"largest", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
     settings.match = row.match;
-    std::vector<Settings> models = settings_of_models(settings);
+    std::vector<ComparedModel> models = compared_models(settings);
     match_parameters(settings, models, count);
-    EXPECT_EQ(width(models[0]), row.first) << row.match;
-    EXPECT_EQ(width(models[1]), row.second) << row.match;
+    EXPECT_EQ(width(models[0].settings), row.first) << row.match;
+    EXPECT_EQ(width(models[1].settings), row.second) << row.match;
   }
   settings.match = "290";
-  std::vector<Settings> models = settings_of_models(of_models({"transformer"}, {"model.heads=4"}));
+  std::vector<ComparedModel> models =
+      compared_models(of_models({"transformer"}, {"model.heads=4"}));
   const auto linear = [](const Settings& s) { return 50 * width(s); };  // 200 or 400
   EXPECT_EQ(match_parameters(settings, models, linear),
             std::vector<std::string>{"transformer has 200 parameters, -31.0 % of the 290 wanted: "
                                      "model.d = 4 is the nearest of its widths"});
-  EXPECT_EQ(width(models[0]), 4);
+  EXPECT_EQ(width(models[0].settings), 4);
 }
 
 TEST(ComparisonSettings, LowersTheLengthToWhatEveryModelTakes) {
@@ -205,15 +232,17 @@ TEST(ComparisonSettings, LowersTheLengthToWhatEveryModelTakes) {
             9,
             {"data.max_length = 9 for all models: conv takes no more with model.positions = 10"}},
            {9, "10", 9, {}}}) {
-    std::vector<Settings> models{default_settings("transformer"), default_settings("conv")};
-    models[1].set("model.positions", row.positions);
-    for (Settings& s : models)
-      s.data.max_length = row.max_length;
+    std::vector<ComparedModel> models{{"transformer", default_settings("transformer")},
+                                      {"conv", default_settings("conv")}};
+    models[1].settings.set("model.positions", row.positions);
+    for (ComparedModel& m : models)
+      m.settings.data.max_length = row.max_length;
     EXPECT_EQ(match_lengths(models), row.said);
-    for (const Settings& s : models)
-      EXPECT_EQ(s.data.max_length, row.expected);
+    for (const ComparedModel& m : models)
+      EXPECT_EQ(m.settings.data.max_length, row.expected);
   }
-  std::vector<Settings> others{default_settings("transformer"), default_settings("rnn")};
+  std::vector<ComparedModel> others{{"transformer", default_settings("transformer")},
+                                    {"rnn", default_settings("rnn")}};
   EXPECT_TRUE(match_lengths(others).empty());
 }
 

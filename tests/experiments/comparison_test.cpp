@@ -238,6 +238,29 @@ TEST(Comparison, IsAFewLinesOfAProgram) {
                                      {"blas", built.blas}}));
 }
 
+TEST(Comparison, SetsAModelAgainstItsOwnVariant) {
+  const TemporaryFolder folder;
+  ComparisonSettings settings = small();
+  settings.models = {"rnn", "wide=rnn"};
+  settings.assignments.emplace_back("wide:model.d=24");
+  settings.seeds = 1;
+  settings.tune = "optim.lr=0.001,0.01";
+  const std::filesystem::path out = folder.path("comparison");
+  const Comparison comparison = compare(settings, out);
+  ASSERT_EQ(comparison.models.size(), 2u);
+  EXPECT_EQ(comparison.models[1].model, "wide");
+  EXPECT_EQ(comparison.models[0].d, 16);
+  EXPECT_EQ(comparison.models[1].d, 24);
+  EXPECT_EQ(comparison.runs[1].model, "wide");
+  EXPECT_EQ(comparison.runs[1].family, "rnn");
+  EXPECT_EQ(comparison.runs[1].folder, "runs/wide-seed1");
+  EXPECT_EQ(comparison.tunings[1].model, "wide");
+  EXPECT_TRUE(std::filesystem::exists(out / "tuning/wide.json"));
+  EXPECT_NE(to_text(comparison).find("\nwide "), std::string::npos);
+  const Comparison again = compare(read_comparison_settings(out), out, {.resume = true});
+  EXPECT_EQ(to_csv(again), to_csv(comparison));
+}
+
 TEST(Comparison, IsResumedAfterItShouldStop) {
   const TemporaryFolder folder;
   const Comparison whole = compare(small(), folder.path("whole"));

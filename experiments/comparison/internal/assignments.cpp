@@ -26,9 +26,10 @@ void apply(const ModelAssignment& a, const std::string& text, Settings& settings
   }
 }
 
-/// Applies those that are meant for the model. One for all models passes over a model that lacks
-/// the setting. What decides which other settings there are comes first.
-void apply_assignments(const std::vector<std::string>& texts, Settings& settings) {
+/// Applies those that are meant for the model of this name. One for all models passes over a model
+/// that lacks the setting. What decides which other settings there are comes first.
+void apply_assignments(const std::vector<std::string>& texts, const std::string& name,
+                       Settings& settings) {
   const auto selects = [&](const std::string& text) {
     const Fields all = settings.fields();
     const Field* field = all.find(split_assignment(text).key);
@@ -39,17 +40,17 @@ void apply_assignments(const std::vector<std::string>& texts, Settings& settings
   for (const std::string& text : ordered) {
     const ModelAssignment a = split_assignment(text);
     const bool has_it = !a.model.empty() || settings.has(a.key);
-    if (a.is_meant_for(settings.model.name) && has_it) apply(a, text, settings);
+    if (a.is_meant_for(name) && has_it) apply(a, text, settings);
   }
 }
 
 /// Throws ComparisonError where no model has the setting of an assignment.
-void check_known(const ComparisonSettings& comparison, const std::vector<Settings>& models) {
+void check_known(const ComparisonSettings& comparison, const std::vector<ComparedModel>& models) {
   for (const std::string& text : comparison.assignments) {
     const ModelAssignment a = split_assignment(text);
-    const auto has_it = [&](const Settings& s) { return s.has(a.key); };
+    const auto has_it = [&](const ComparedModel& m) { return m.settings.has(a.key); };
     if (std::ranges::any_of(models, has_it)) continue;
-    Settings first = models.front();
+    Settings first = models.front().settings;
     apply(a, text, first);  // throws: there is no such setting
   }
 }
@@ -64,20 +65,20 @@ bool is_assigned(const ComparisonSettings& comparison, const std::string& model,
   return std::ranges::any_of(comparison.assignments, assigns);
 }
 
-Settings usual_settings(const ComparisonSettings& comparison, const std::string& model) {
+Settings usual_settings(const ComparisonSettings& comparison, const std::string& family) {
   try {
-    return default_settings(model, comparison.data, comparison.task);
+    return default_settings(family, comparison.data, comparison.task);
   } catch (const FieldError& error) {
     if (error.key != "task.name") throw;
-    fail_comparison("task {}: {} is not made for it; {}", comparison.task, model, error.reason);
+    fail_comparison("task {}: {} is not made for it; {}", comparison.task, family, error.reason);
   }
 }
 
 /// The settings of a model, without what follows from the data.
-Settings given_settings(const ComparisonSettings& comparison, const std::string& model) {
-  Settings s = usual_settings(comparison, model);
+Settings given_settings(const ComparisonSettings& comparison, const ModelName& model) {
+  Settings s = usual_settings(comparison, model.family);
   s.train.exact_epochs = comparison.exact_epochs;
-  apply_assignments(comparison.assignments, s);
+  apply_assignments(comparison.assignments, model.name, s);
   s.data.train = comparison.data;
   s.data.valid = comparison.valid;
   s.data.fields = comparison.fields;
@@ -87,21 +88,22 @@ Settings given_settings(const ComparisonSettings& comparison, const std::string&
     s.train.epochs = comparison.epochs;
   }
   // 0: chosen when the budget is known in steps
-  if (!is_assigned(comparison, model, "train.eval_every")) s.train.eval_every = 0;
+  if (!is_assigned(comparison, model.name, "train.eval_every")) s.train.eval_every = 0;
   return s;
 }
 
 /// Sets the defaults that follow from the data. Returns a line for each reason; the models stand
 /// behind it where it is not that of all.
-std::vector<std::string> choose_for_all(std::vector<Settings>& models, const DataFacts& facts) {
+std::vector<std::string> choose_for_all(std::vector<ComparedModel>& models,
+                                        const DataFacts& facts) {
   std::vector<std::pair<std::string, std::vector<std::string>>> lines;
-  for (Settings& settings : models) {
+  for (auto& [name, settings] : models) {
     for (const ChosenDefaults& chosen : choose_defaults(settings, facts)) {
       const std::string line = to_text(chosen);
       const auto same = [&](const auto& other) { return other.first == line; };
       auto found = std::ranges::find_if(lines, same);
       if (found == lines.end()) found = lines.insert(lines.end(), {line, {}});
-      found->second.push_back(settings.model.name);
+      found->second.push_back(name);
     }
   }
   std::vector<std::string> texts;
@@ -123,7 +125,7 @@ std::string why_unused(const Settings& settings, const std::string& key) {
 ModelAssignment split_assignment(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos)
-    fail_comparison("set takes key=value or MODEL:key=value; got '{}'", text.substr(0, 100));
+    fail_comparison("set takes key=value or NAME:key=value; got '{}'", text.substr(0, 100));
   const auto colon = text.find(':');
   const bool for_one = colon < equals;
   const std::size_t begin = for_one ? colon + 1 : 0;
@@ -132,14 +134,17 @@ ModelAssignment split_assignment(const std::string& text) {
           .value = text.substr(equals + 1)};
 }
 
-std::vector<Settings> settings_of_models(const ComparisonSettings& comparison,
-                                         std::vector<std::string>* chosen) {
-  std::vector<Settings> models;
-  for (const std::string& model : comparison.models)
-    models.push_back(given_settings(comparison, model));
+std::vector<ComparedModel> compared_models(const ComparisonSettings& comparison,
+                                           std::vector<std::string>* chosen) {
+  std::vector<ComparedModel> models;
+  for (const std::string& text : comparison.models) {
+    const ModelName model = split_model(text);
+    models.push_back({model.name, given_settings(comparison, model)});
+  }
   check_known(comparison, models);
-  const DataFacts facts = comparison.defaults_by_data ? survey(models.front()) : DataFacts{};
-  for (Settings& settings : models) {
+  const DataFacts facts =
+      comparison.defaults_by_data ? survey(models.front().settings) : DataFacts{};
+  for (const auto& [name, settings] : models) {
     settings.check();
     check_precision(settings.train.precision);
   }
@@ -149,14 +154,14 @@ std::vector<Settings> settings_of_models(const ComparisonSettings& comparison,
 }
 
 std::vector<std::string> unused_assignments(const ComparisonSettings& comparison,
-                                            const std::vector<Settings>& models) {
+                                            const std::vector<ComparedModel>& models) {
   std::vector<std::string> warnings;
   for (const std::string& text : comparison.assignments) {
     const ModelAssignment a = split_assignment(text);
     std::vector<std::string> unused;
     bool has_effect = false;
-    for (const Settings& s : models) {
-      if (!a.is_meant_for(s.model.name) || !s.has(a.key)) continue;
+    for (const auto& [name, s] : models) {
+      if (!a.is_meant_for(name) || !s.has(a.key)) continue;
       unused.push_back(why_unused(s, a.key));
       has_effect = has_effect || unused.back().empty();
     }
@@ -167,13 +172,13 @@ std::vector<std::string> unused_assignments(const ComparisonSettings& comparison
   return warnings;
 }
 
-void check_alike(const std::vector<Settings>& models) {
-  const Settings& first = models.front();
+void check_alike(const std::vector<ComparedModel>& models) {
+  const auto& [first_name, first] = models.front();
   const Fields expected = first.fields();
-  for (const Settings& other : models) {
+  for (const auto& [name, other] : models) {
     if (other.task.name != first.task.name)
       fail_comparison("models: {} and {} are for different tasks, {} and {}; compare those of one",
-                      first.model.name, other.model.name, first.task.name, other.task.name);
+                      first_name, name, first.task.name, other.task.name);
     for (const Field& field : other.fields()) {
       const std::string& key = field.key();
       const bool shared = key.starts_with("data.") || key.starts_with("decode.");
@@ -182,7 +187,7 @@ void check_alike(const std::vector<Settings>& models) {
         fail_comparison(
             "set: {} differs between {} and {}: the models of a comparison read the same batches "
             "and decode alike",
-            key, first.model.name, other.model.name);
+            key, first_name, name);
     }
   }
 }

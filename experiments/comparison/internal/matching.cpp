@@ -20,12 +20,14 @@ constexpr double tolerance = 0.05;  // a share of the wanted parameters
 /// it is even.
 class WidthSearch {
  public:
-  WidthSearch(Settings& settings, Index wanted, const std::function<Index(const Settings&)>& count)
-      : settings_(settings),
+  WidthSearch(ComparedModel& model, Index wanted,
+              const std::function<Index(const Settings&)>& count)
+      : name_(model.name),
+        settings_(model.settings),
         wanted_(wanted),
         count_(count),
-        unit_(std::lcm<Index>(settings.value_or("model.heads", usual_heads) *
-                                  (settings.has("model.base") ? 2 : 1),  // rotary turns pairs
+        unit_(std::lcm<Index>(settings_.value_or("model.heads", usual_heads) *
+                                  (settings_.has("model.base") ? 2 : 1),  // rotary turns pairs
                               2)) {}
 
   /// Sets the width whose number of parameters is nearest to the wanted one. Returns a warning
@@ -39,7 +41,7 @@ class WidthSearch {
     return fmt::format(
         "{} has {} parameters, {:+.1f} % of the {} wanted: model.d = {} is the nearest of its "
         "widths",
-        settings_.model.name, parameters, 100 * (ratio - 1), wanted_, best * unit_);
+        name_, parameters, 100 * (ratio - 1), wanted_, best * unit_);
   }
 
  private:
@@ -83,6 +85,7 @@ class WidthSearch {
     return difference / static_cast<double>(wanted_);
   }
 
+  const std::string& name_;
   Settings& settings_;
   Index wanted_;
   const std::function<Index(const Settings&)>& count_;
@@ -99,39 +102,38 @@ Index matched_count(const std::string& match) {
   return valid && number > 0 && number <= most_matched_parameters ? number : 0;
 }
 
-std::vector<std::string> match_lengths(std::vector<Settings>& models) {
-  const Settings* strictest = nullptr;
-  for (const Settings& s : models) {
-    const Index longest = s.model.longest_side();
-    if (longest > 0 && (!strictest || longest < strictest->model.longest_side())) strictest = &s;
-  }
+std::vector<std::string> match_lengths(std::vector<ComparedModel>& models) {
+  const ComparedModel* strictest = nullptr;
+  const auto longest_of = [](const ComparedModel& m) { return m.settings.model.longest_side(); };
+  for (const ComparedModel& m : models)
+    if (longest_of(m) > 0 && (!strictest || longest_of(m) < longest_of(*strictest))) strictest = &m;
   if (!strictest) return {};
-  const Index longest = strictest->model.longest_side();
-  const Index allowed = models.front().data.max_length;  // the same for all
+  const Index longest = longest_of(*strictest);
+  const Index allowed = models.front().settings.data.max_length;  // the same for all
   if (allowed > 0 && allowed <= longest) return {};
   const std::string text =
       fmt::format("data.max_length = {} for all models: {} takes no more with {} = {}", longest,
-                  strictest->model.name, strictest->model.longest_key(),
-                  setting_text(*strictest, strictest->model.longest_key()));
-  for (Settings& s : models)
-    s.data.max_length = longest;
+                  strictest->name, strictest->settings.model.longest_key(),
+                  setting_text(strictest->settings, strictest->settings.model.longest_key()));
+  for (ComparedModel& m : models)
+    m.settings.data.max_length = longest;
   return {text};
 }
 
 std::vector<std::string> match_parameters(const ComparisonSettings& comparison,
-                                          std::vector<Settings>& models,
+                                          std::vector<ComparedModel>& models,
                                           const std::function<Index(const Settings&)>& count) {
   if (comparison.match == "none" || models.empty()) return {};
   Index wanted = 0;
   if (comparison.match == "largest") {
-    for (const Settings& s : models)
-      wanted = std::max(wanted, count(s));
+    for (const ComparedModel& m : models)
+      wanted = std::max(wanted, count(m.settings));
   } else {
     wanted = matched_count(comparison.match);
   }
   std::vector<std::string> misses;
-  for (Settings& s : models)
-    if (count(s) != wanted) misses.push_back(WidthSearch(s, wanted, count).choose());
+  for (ComparedModel& m : models)
+    if (count(m.settings) != wanted) misses.push_back(WidthSearch(m, wanted, count).choose());
   std::erase(misses, "");
   return misses;
 }

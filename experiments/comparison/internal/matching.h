@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "experiments/comparison/internal/compared_model.h"
 #include "experiments/comparison/settings.h"
-#include "experiments/settings.h"
 
 namespace heed {
 
@@ -16,13 +16,13 @@ Index matched_count(const std::string& match);
 
 /// Lowers data.max_length of all models to the longest side that every model takes, so that all
 /// learn from the same batches. Returns a note where that changed anything.
-std::vector<std::string> match_lengths(std::vector<Settings>& models);
+std::vector<std::string> match_lengths(std::vector<ComparedModel>& models);
 
 /// Chooses model.d of every model so that its number of parameters is nearest to the wanted one.
 /// `count` returns the number of parameters of a model with these settings. Returns a warning for
 /// each model that misses the wanted number by more than 5 %.
 std::vector<std::string> match_parameters(const ComparisonSettings& comparison,
-                                          std::vector<Settings>& models,
+                                          std::vector<ComparedModel>& models,
                                           const std::function<Index(const Settings&)>& count);
 
 }  // namespace heed

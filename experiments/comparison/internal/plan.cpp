@@ -30,7 +30,7 @@ fs::path begun_run(const ComparisonSettings& settings, const std::vector<std::st
 }
 
 Tokenizers kept_tokenizers(const ComparisonSettings& settings, const fs::path& folder) {
-  const fs::path run = begun_run(settings, settings.models, folder);
+  const fs::path run = begun_run(settings, names_of(settings.models), folder);
   return run.empty() ? Tokenizers() : load_tokenizers(run);
 }
 
@@ -49,9 +49,10 @@ void add_setting_warnings(ComparisonPlan& plan) {
 /// `test`, else the test lines of a built-in corpus, else the validation set.
 TestSet choose_test_set(const ComparisonPlan& plan, const Corpus& corpus) {
   const ComparisonSettings& settings = plan.settings;
+  if (plan.work().test_set) return plan.work().test_set(settings.test, corpus);
   if (!settings.test.empty() || is_toy(settings.data)) {
     const auto& data = settings.test.empty() ? settings.data : settings.test;
-    const bool labelled = plan.models.front().task.row().labelled;
+    const bool labelled = plan.models.front().settings.task.row().labelled;
     const auto pairs = open_evaluation_pairs(data, settings.fields, settings.lines, Split::test,
                                              {.labelled = labelled});
     if (labelled) check_labels(*pairs, *corpus.tokenizers.labels);
@@ -71,8 +72,8 @@ std::string fingerprint_of(const TestSet& test) {
 
 /// Gives each model the width of its runs. Another version of Heed may choose another one.
 void keep_widths(ComparisonPlan& plan, const fs::path& folder) {
-  for (Settings& s : plan.models) {
-    const fs::path run = begun_run(plan.settings, {s.model.name}, folder);
+  for (auto& [name, s] : plan.models) {
+    const fs::path run = begun_run(plan.settings, {name}, folder);
     if (!run.empty()) s.assign_default("model.d", read_run_settings(run.string()).value("model.d"));
   }
 }
@@ -81,7 +82,7 @@ void keep_widths(ComparisonPlan& plan, const fs::path& folder) {
 /// lines a model cannot place whole; "" where there are none.
 std::string cut_sources(const ComparisonPlan& plan) {
   std::string text;
-  for (const Settings& s : plan.models) {
+  for (const auto& [name, s] : plan.models) {
     const Index longest = s.model.longest_side();
     if (longest == 0) continue;
     const auto is_cut = [&](const std::string& line) {
@@ -89,9 +90,8 @@ std::string cut_sources(const ComparisonPlan& plan) {
     };
     const auto count = std::ranges::count_if(plan.test.sources, is_cut);
     if (count == 0) continue;
-    text +=
-        fmt::format(", {} longer than {} = {} of {} allows, </s> among them, and cut", count,
-                    s.model.longest_key(), setting_text(s, s.model.longest_key()), s.model.name);
+    text += fmt::format(", {} longer than {} = {} of {} allows, </s> among them, and cut", count,
+                        s.model.longest_key(), setting_text(s, s.model.longest_key()), name);
   }
   return text;
 }
@@ -108,13 +108,13 @@ ComparisonPlan make_plan(ComparisonSettings settings, const fs::path& folder,
   make_data_absolute(settings);
   ComparisonPlan plan;
   plan.settings = std::move(settings);
-  plan.models = settings_of_models(plan.settings, &plan.chosen);
+  plan.models = compared_models(plan.settings, &plan.chosen);
   check_alike(plan.models);
   plan.settings.task = plan.work().name;  // a resumed comparison does not guess it from the data
   add_setting_warnings(plan);
 
   const Corpus corpus =
-      open_corpus(plan.models.front(), kept_tokenizers(plan.settings, folder), preparing);
+      open_corpus(plan.models.front().settings, kept_tokenizers(plan.settings, folder), preparing);
   plan.tokenizers = corpus.tokenizers;
   plan.data = corpus.description;
   plan.warnings.insert(plan.warnings.end(), corpus.warnings.begin(), corpus.warnings.end());

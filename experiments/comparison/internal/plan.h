@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "datasets/text/tokenizer.h"
+#include "experiments/comparison/internal/compared_model.h"
 #include "experiments/comparison/settings.h"
 #include "experiments/inference/test_set.h"
 #include "experiments/observers.h"
-#include "experiments/settings.h"
 #include "experiments/task_works.h"
 
 namespace heed {
@@ -21,7 +21,7 @@ std::filesystem::path run_folder(const std::filesystem::path& folder, const std:
 /// All that the runs of a comparison have in common.
 struct ComparisonPlan {
   ComparisonSettings settings;
-  std::vector<Settings> models;  // of each model's runs; their seed is set later
+  std::vector<ComparedModel> models;
   TestSet test;
   Tokenizers tokenizers;                        // the same for every run
   std::map<std::string, std::string> contents;  // fingerprints of the data and the tokenizers
@@ -30,7 +30,7 @@ struct ComparisonPlan {
   std::vector<std::string> misses;  // models that miss the wanted number of parameters
   std::string data;                 // describes the training data in one line
 
-  const TaskWork& work() const { return task_works().at(models.front().task.name); }
+  const TaskWork& work() const { return task_works().at(models.front().settings.task.name); }
   const std::vector<ComparedFigure>& figures() const { return work().compared; }
   std::size_t runs() const { return models.size() * static_cast<std::size_t>(settings.seeds); }
 };

@@ -35,13 +35,17 @@ Json to_json(const ModelPair& p, const std::string& metric) {
           {"low", p.difference.low},
           {"high", p.difference.high},
           {"wins", p.difference.wins},
-          {"significant", p.difference.significant()}};
+          {"significant", p.difference.significant()},
+          {"p", p.difference.p},
+          {"holm_p", p.holm_p},
+          {"significant_after_holm", p.significant_after_holm()}};
 }
 
 }  // namespace
 
 Json to_json(const RunResult& r) {
   return {{"model", r.model},
+          {"family", r.family},
           {"seed", r.seed},
           {"d", r.d},
           {"parameters", r.parameters},
@@ -56,6 +60,7 @@ Json to_json(const RunResult& r) {
 
 RunResult result_from_json(const Json& j) {
   return {.model = j.at("model"),
+          .family = j.value("family", std::string(j.at("model"))),  // missing in earlier versions
           .seed = j.at("seed"),
           .d = j.at("d"),
           .parameters = j.at("parameters"),

@@ -61,8 +61,9 @@ double mean_tokens_per_s(const fs::path& run) {
   return spread_of(rates).mean;
 }
 
-RunResult result_of(const Training& training, const TrainResult& trained) {
-  return {.model = training.settings.model.name,
+RunResult result_of(const std::string& name, const Training& training, const TrainResult& trained) {
+  return {.model = name,
+          .family = training.settings.model.name,
           .seed = training.settings.train.seed,
           .d = training.settings.value_or("model.d", Index{0}),
           .parameters = parameter_count(*training.model),
@@ -124,8 +125,8 @@ std::optional<RunResult> read_result(const fs::path& run, std::size_t lines) {
   }
 }
 
-RunResult run_trial(const Settings& settings, const fs::path& folder, const ComparisonPlan& plan,
-                    const TrialObservers& observers) {
+RunResult run_trial(const std::string& name, const Settings& settings, const fs::path& folder,
+                    const ComparisonPlan& plan, const TrialObservers& observers) {
   observers.on_begin();
   const TrainingOptions options = training_options(folder, plan, observers.should_stop);
   Training training(options.resume ? begun_settings(settings, folder) : settings, folder, options);
@@ -136,7 +137,7 @@ RunResult run_trial(const Settings& settings, const fs::path& folder, const Comp
   memory::reset_peak();
   const TrainResult trained = training.run(told);
   if (trained.interrupted) throw Interrupted();
-  RunResult result = result_of(training, trained);
+  RunResult result = result_of(name, training, trained);
   result.hypotheses = test_outputs(training, plan.test, observers.should_stop);
   write_lines(hypotheses_path(folder), result.hypotheses);
   // Last: a run with a result is finished.

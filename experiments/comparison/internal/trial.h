@@ -24,9 +24,10 @@ struct TrialObservers {
 /// then it is tested again. `lines`: of the test set.
 std::optional<RunResult> read_result(const std::filesystem::path& run, std::size_t lines);
 
-/// Trains and tests one model with one seed, from where its folder is to its result. Throws
-/// Interrupted where it should stop.
-RunResult run_trial(const Settings& settings, const std::filesystem::path& folder,
-                    const ComparisonPlan& plan, const TrialObservers& observers);
+/// Trains and tests one model, named `name`, with one seed, from where its folder is to its result.
+/// Throws Interrupted where it should stop.
+RunResult run_trial(const std::string& name, const Settings& settings,
+                    const std::filesystem::path& folder, const ComparisonPlan& plan,
+                    const TrialObservers& observers);
 
 }  // namespace heed

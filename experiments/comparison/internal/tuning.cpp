@@ -19,15 +19,16 @@ fs::path tuning_path(const fs::path& folder, const std::string& model) {
   return folder / "tuning" / (model + ".json");
 }
 
-/// Tunes one model. Its corpus is its own, as in its runs: a model that copies reads other ids.
-Tuning tuning_of(Settings settings, const Tokenizers& tokenizers, const TuningRequest& request,
-                 const TuningObservers& observers) {
+/// Tunes one model, named `name`. Its corpus is its own, as in its runs: a model that copies reads
+/// other ids.
+Tuning tuning_of(const std::string& name, Settings settings, const Tokenizers& tokenizers,
+                 const TuningRequest& request, const TuningObservers& observers) {
   settings.train.seed = 1;
   try {
     Corpus corpus = open_corpus(settings, tokenizers, {.should_stop = observers.should_stop});
     return tune(settings, corpus, request, observers);
   } catch (const Error& error) {
-    fail("tuning {}: {}", settings.model.name, error.what());
+    fail("tuning {}: {}", name, error.what());
   }
 }
 
@@ -42,12 +43,13 @@ void check_tuning(const ComparisonPlan& plan) {
   const std::string& tune = plan.settings.tune;
   if (tune.empty()) return;
   const TuningRequest request = parse_tuning(tune);
-  const auto has_it = [&](const Settings& settings) { return settings.has(request.key); };
+  const auto has_it = [&](const ComparedModel& m) { return m.settings.has(request.key); };
   try {
     if (std::ranges::none_of(plan.models, has_it))
-      plan.models.front().value(request.key);  // throws
-    for (const Settings& settings : plan.models) {
-      if (!has_it(settings)) continue;
+      plan.models.front().settings.value(request.key);  // throws
+    for (const ComparedModel& model : plan.models) {
+      if (!has_it(model)) continue;
+      const Settings& settings = model.settings;
       const std::size_t candidates = tuning_values(settings, request).size();
       if (is_counted(settings.train))
         short_training(settings, candidates, settings.train.steps, /*exact=*/true);
@@ -63,16 +65,17 @@ std::vector<ModelTuning> tune_models(ComparisonPlan& plan, const fs::path& folde
   std::vector<ModelTuning> all;
   if (plan.settings.tune.empty()) return all;
   const TuningRequest request = parse_tuning(plan.settings.tune);
-  for (Settings& settings : plan.models) {
-    const std::string& model = settings.model.name;
+  for (auto& [model, settings] : plan.models) {
     if (!settings.has(request.key)) continue;
     TuningObservers observers;
-    observers.on_line = [&](const std::string& line) { on_line(line + " (" + model + ")"); };
+    observers.on_line = [&, name = model](const std::string& line) {
+      on_line(line + " (" + name + ")");
+    };
     observers.should_stop = should_stop;
     const fs::path path = tuning_path(folder, model);
     const bool was_done = fs::exists(path);
-    Tuning tuning =
-        was_done ? read_tuning(path) : tuning_of(settings, plan.tokenizers, request, observers);
+    Tuning tuning = was_done ? read_tuning(path)
+                             : tuning_of(model, settings, plan.tokenizers, request, observers);
     if (was_done) on_line(to_text(tuning) + " (" + model + ", done before)");
     if (!was_done) {
       fs::create_directories(path.parent_path());
