@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "framework/flops.h"
 #include "framework/kernels/attention_products.h"
 #include "framework/kernels/attention_scores.h"
 
@@ -159,8 +160,21 @@ Index attention_workspace(const AttentionShape& s) {
          keys * value_d + 2 * tiles::tile_numbers;
 }
 
+void count_products(const AttentionShape& shape, Index multiply_adds) {
+  Index pairs = 0;
+  for (Index b = 0; b < shape.sequences; ++b) {
+    const Index queries = shape.query_lengths[b];
+    for (Index i = 0; i < queries; ++i) {
+      const Visible seen(shape.causal, shape.window, queries, shape.key_lengths[b], i, shape.sinks);
+      pairs += seen.sinks + seen.end - seen.begin;
+    }
+  }
+  heed::detail::multiply_adds() += pairs * shape.heads * multiply_adds;
+}
+
 void attention(const AttentionShape& shape, const AttentionInputs& in, const OutputRows& y,
                Real* log_sums, Real* const* weights, Real* workspace) {
+  count_products(shape, shape.width + shape.value_width);
   const Index numbers = padded(attention_workspace(shape));
   parallel_for_workers(shape.sequences * shape.heads, tiles::tasks_grain(shape, 1),
                        [&](Index begin, Index end, int worker) {

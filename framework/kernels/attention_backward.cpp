@@ -300,6 +300,8 @@ Index bias_shares(const AttentionShape& s) {
 void attention_backward(const AttentionShape& shape, const AttentionInputs& in,
                         const AttentionResults& results, const ConstMatrix& dy,
                         const AttentionGradients& to, Real* workspace) {
+  // The scores once more, then the gradients of q, k, the weights and v.
+  count_products(shape, 3 * shape.width + 2 * shape.value_width);
   const Index numbers = padded(attention_backward_workspace(shape));
   const tiles::BackwardCall call{shape, in, results, dy, to};
   const Index shares = to.bias.shared ? tiles::shares_of_sequences(shape) : shape.sequences;

@@ -1,7 +1,9 @@
 #include "framework/kernels/linear_attention.h"
 
+#include <numeric>
 #include <utility>
 
+#include "framework/flops.h"
 #include "framework/kernels/parallel.h"
 #include "framework/kernels/tile_copy.h"
 
@@ -330,8 +332,20 @@ Index linear_attention_workspace(const AttentionShape& shape) {
   return Space::numbers(shape.width);
 }
 
+namespace {
+
+/// Of `products` with the state (width, width) of a head at each query.
+void count_state_products(const AttentionShape& shape, Index products) {
+  const Index rows =
+      std::accumulate(shape.query_lengths, shape.query_lengths + shape.sequences, Index{0});
+  heed::detail::multiply_adds() += products * rows * shape.heads * shape.width * shape.width;
+}
+
+}  // namespace
+
 void linear_attention(const AttentionShape& shape, const AttentionInputs& in, const OutputRows& y,
                       Real* shares, Real* const* weights, Real* workspace) {
+  count_state_products(shape, 2);  // a key and value come in, a query reads
   const Index numbers = padded(linear_attention_workspace(shape));
   parallel_for_workers(
       shape.sequences * shape.heads, tasks_grain(shape), [&](Index begin, Index end, int worker) {
@@ -344,6 +358,7 @@ void linear_attention(const AttentionShape& shape, const AttentionInputs& in, co
 void linear_attention_backward(const AttentionShape& shape, const AttentionInputs& in,
                                const AttentionResults& results, const ConstMatrix& dy,
                                const AttentionGradients& to, Real* workspace) {
+  count_state_products(shape, 5);  // both states once more, and three gradients
   const Index numbers = padded(linear_attention_workspace(shape));
   parallel_for_workers(
       shape.sequences * shape.heads, tasks_grain(shape), [&](Index begin, Index end, int worker) {

@@ -1,7 +1,9 @@
 #include "framework/kernels/recurrence.h"
 
+#include <numeric>
 #include <utility>
 
+#include "framework/flops.h"
 #include "framework/kernels/packed.h"
 #include "framework/kernels/recurrent_cells.h"
 
@@ -291,7 +293,18 @@ void backward(const RecurrenceShape& s, const RecurrenceValues& v, const Recurre
 
 Index recurrence_workspace(const RecurrenceShape& shape) { return GroupSpace::size(shape); }
 
+namespace {
+
+/// Of the products with the state, in either pass.
+void count_products(const RecurrenceShape& s) {
+  const Index steps = std::accumulate(s.lengths, s.lengths + s.sequences, Index{0});
+  heed::detail::multiply_adds() += steps * gates_of(s.cell) * s.hidden * s.hidden;
+}
+
+}  // namespace
+
 void recurrence(const RecurrenceShape& s, const RecurrenceValues& v, Real* workspace) {
+  count_products(s);
   switch (s.cell) {
     case Cell::elman:
       return forward<Cell::elman>(s, v, workspace);
@@ -306,6 +319,7 @@ void recurrence(const RecurrenceShape& s, const RecurrenceValues& v, Real* works
 
 void recurrence_backward(const RecurrenceShape& s, const RecurrenceValues& v,
                          const RecurrenceGradients& g, Real* workspace) {
+  count_products(s);
   switch (s.cell) {
     case Cell::elman:
       return backward<Cell::elman>(s, v, g, workspace);

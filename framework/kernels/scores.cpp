@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "framework/flops.h"
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/score_blocks.h"
 #include "framework/kernels/tile.h"
@@ -35,10 +36,16 @@ struct HeadRows {
   }
 };
 
+/// A product of `width` numbers for each score.
+void count_products(const ScoresShape& shape, Index width) {
+  heed::detail::multiply_adds() += shape.begins[shape.sequences] * width;
+}
+
 }  // namespace
 
 void dot_scores(const ScoresShape& shape, const ConstMatrix& q, const ConstMatrix& k, Output s) {
   const Index width = q.columns / shape.heads;
+  count_products(shape, width);
   const HeadRows rows{shape, width};
   for_blocks(shape, shape.heads, width, [&](const ScoreBlock& t, Index head) {
     const ConstMatrix a = rows.queries(q, t, head);
@@ -59,6 +66,7 @@ void dot_scores(const ScoresShape& shape, const ConstMatrix& q, const ConstMatri
 
 void sum_keys(const ScoresShape& shape, const Real* s, const ConstMatrix& k, const OutputRows& q) {
   const Index width = k.columns / shape.kv_heads;
+  count_products(shape, width);
   const HeadRows rows{shape, width};
   for_blocks(shape, shape.heads, width, [&](const ScoreBlock& t, Index head) {
     const ConstMatrix a = dense(s + t.begin + head * t.size(), t.queries, t.keys);
@@ -70,6 +78,7 @@ void sum_keys(const ScoresShape& shape, const Real* s, const ConstMatrix& k, con
 void sum_queries(const ScoresShape& shape, const Real* s, const ConstMatrix& q,
                  const OutputRows& k) {
   const Index width = q.columns / shape.heads;
+  count_products(shape, width);
   const HeadRows rows{shape, width};
   const Index group = shape.heads / shape.kv_heads;
   for_blocks(shape, shape.kv_heads, group * width, [&](const ScoreBlock& t, Index kv_head) {

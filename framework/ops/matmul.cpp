@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "framework/flops.h"
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/parallel.h"
 #include "framework/ops.h"
@@ -94,10 +95,9 @@ void multiply(const Shape& leading, const Matrices& a, const Matrices& b, Real* 
     if (terms == 0 && mode == Mode::assign)
       std::fill(out + begin * m * n, out + end * m * n, Real{0});
   };
-  if (large)
-    run(0, targets);
-  else
-    kernels::parallel_for(targets, kernels::grain_of(terms * m * n * k / 8), run);
+  if (large) return run(0, targets);  // kernels::gemm counts its operations
+  detail::multiply_adds() += targets * terms * m * n * k;
+  kernels::parallel_for(targets, kernels::grain_of(terms * m * n * k / 8), run);
 }
 
 Shape leading_of(const Shape& shape) { return Shape(std::span(shape.begin(), shape.rank() - 2)); }
