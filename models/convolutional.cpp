@@ -200,6 +200,12 @@ class ConvS2S::Packed final : public Decoder {
 struct ConvS2S::Packed::State final : RowState {
   State(const Packed& packed, const Encoded& encoded);
   Tensor step(std::span<const Id> tokens) override;
+  Index state_size() const override {
+    Index size = memory_.size();
+    for (const Tensor& layer : recent_)
+      size += layer.size();
+    return size;
+  }
 
  private:
   /// Attention of q (rows, d) to the source of each row, with one head and scale 1.

@@ -472,6 +472,7 @@ class RecurrentSeq2Seq::Steps final : public Decoder {
 struct RecurrentSeq2Seq::Steps::State final : RowState {
   State(const RecurrentSeq2Seq& model, const Encoded& encoded);
   Tensor step(std::span<const Id> tokens) override;
+  Index state_size() const override;
 
  private:
   void follow_rows();
@@ -511,6 +512,18 @@ void RecurrentSeq2Seq::Steps::State::follow_rows() {
     now_.attentional = CellState{now_.attentional, {}}.select(chosen).h;
     if (now_.covered.defined()) now_.covered = selected_coverage(chosen);
   });
+}
+
+Index RecurrentSeq2Seq::Steps::State::state_size() const {
+  const auto size_of = [](const Variable& x) { return x.defined() ? x.value().size() : 0; };
+  Index size = size_of(source_.memory.keys) + size_of(now_.attentional) + size_of(now_.covered);
+  // Where values are no others than the keys they are kept once.
+  if (source_.memory.values.defined() &&
+      source_.memory.values.value().data() != source_.memory.keys.value().data())
+    size += size_of(source_.memory.values);
+  for (const CellState& layer : now_.states)
+    size += size_of(layer.h) + size_of(layer.c);
+  return size;
 }
 
 /// Coverage of each row, as long as its source, one row after the other.

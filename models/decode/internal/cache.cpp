@@ -120,7 +120,7 @@ std::vector<kernels::KeyList> KeyValueCache::keys(Index sight) const {
 Index KeyValueCache::size() const {
   Index numbers = 0;
   for (const Tensor& layer : layers_)
-    if (layer.defined()) numbers += layer.size();
+    if (layer.defined()) numbers += used_ * layer.columns();
   return numbers;
 }
 

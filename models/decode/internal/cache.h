@@ -38,7 +38,7 @@ class KeyValueCache {
   /// The keys that each row attends to: all of its history, or the last `sight` of it. Valid until
   /// the rows change.
   std::vector<kernels::KeyList> keys(Index sight = 0) const;
-  /// Numbers that the layers hold.
+  /// Numbers that are kept of what was decoded; room for more is not counted.
   Index size() const;
 
  private:
