@@ -44,7 +44,8 @@ TEST(Classify, ModelsAreComparedByAccuracy) {
   EXPECT_EQ(found.figures[0].text(0.875), "accuracy 87.50 %");
   EXPECT_TRUE(to_csv(found).starts_with(
       "model,seed,d,parameters,steps,best_step,seconds,tokens_per_s,peak_mb,valid_loss,"
-      "valid_perplexity,test_accuracy,test_macro_f1,folder\n"));
+      "valid_perplexity,test_accuracy,test_macro_f1,outside_vocabulary,flops,"
+      "decoded_tokens_per_s,state_kib,folder\n"));
   for (const RunResult& result : found.runs) {
     ASSERT_EQ(result.hypotheses.size(), 40u);
     EXPECT_TRUE(result.scores[0] >= 0 && result.scores[0] <= 1);
@@ -56,9 +57,11 @@ TEST(Classify, ModelsAreComparedByAccuracy) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : json["models"][0].items())
     keys.push_back(key);
-  EXPECT_EQ(keys, (std::vector<std::string>{
-                      "model", "d", "parameters", "steps", "tokens_per_s", "seconds", "peak_mb",
-                      "valid_perplexity", "test_accuracy", "test_macro_f1", "accuracy_by_length"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"model", "d", "parameters", "outside_vocabulary",
+                                            "flops", "steps", "tokens_per_s", "seconds", "peak_mb",
+                                            "decoded_tokens_per_s", "state_kib", "valid_perplexity",
+                                            "test_accuracy", "test_macro_f1", "accuracy_by_length",
+                                            "accuracy_by_percentile", "accuracy_by_rarity"}));
   EXPECT_TRUE(json.contains("accuracy_signature"));
   EXPECT_TRUE(json["differences"][0].contains("accuracy"));
   EXPECT_EQ(json["duel"]["task"], "classify");
@@ -85,8 +88,11 @@ TEST(Classify, AComparisonRefusesOtherTasks) {
   ComparisonSettings with_lm = comparison("toy:reviews");
   with_lm.models = {"rnn", "lm"};
   const TemporaryFolder folder;
-  EXPECT_EQ(message_of([&] { compare(with_lm, folder.path("comparison")); }),
-            "task classify: lm is not made for it; expected lm; got 'classify'");
+  EXPECT_EQ(
+      message_of([&] { compare(with_lm, folder.path("comparison")); }),
+      "model.name = lm is not for task.name = classify; choose one of transformer, conv, rnn, "
+      "rnn+additive, rnn+dot, rnn+general, rnn+concat, rnn+multi_head, rnn+multi_query, "
+      "rnn+grouped_query, rnn+linear");
   with_lm.task = "chat";
   EXPECT_EQ(message_of([&] { check_comparison(with_lm); }),
             "task: expected one of translate, classify, lm; got 'chat'");
