@@ -66,6 +66,7 @@ TaskWork translate_work() {
                 return best_translations(*model.decoder(), tokenizers, test, decode_options(s),
                                          should_stop);
               },
+          .forced = forced_pairs,
           // Effective order: a few short lines may hold no output of four words.
           .compared = {{.metric = "bleu", .options = {{"effective_order", true}}, .title = "BLEU"},
                        {.metric = "exact", .title = "exact %", .digits = 1, .factor = 100}}};
@@ -112,6 +113,7 @@ TaskWork lm_work() {
           .sample = [](const Settings&, const Model&, const Corpus&, Index) { return ""; },
           .evaluate = evaluate_text,
           .answers = nats_of_parts,
+          .forced = forced_beginning,
           .test_set = text_test_set,
           .compared = {{.metric = "bits_per_character", .title = "bits/char", .digits = 4}}};
 }

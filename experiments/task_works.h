@@ -7,6 +7,7 @@
 
 #include "experiments/comparison/result.h"
 #include "experiments/corpus.h"
+#include "experiments/decoding_cost.h"
 #include "experiments/evaluation.h"
 #include "experiments/inference/test_set.h"
 #include "experiments/observers.h"
@@ -34,6 +35,9 @@ struct TaskWork {
   std::function<std::vector<std::string>(const Settings&, const Model&, const Tokenizers&,
                                          const TestSet&, const ShouldStop&)>
       answers = {};
+  /// What the cost of decoding is measured on, in a comparison. Without it nothing is decoded.
+  std::function<std::vector<ForcedText>(const Decoder&, const Tokenizers&, const TestSet&)> forced =
+      {};
   /// The test set of a comparison: `data`, or where there are none the validation data. Without it
   /// a test set is pairs.
   std::function<TestSet(const std::vector<std::string>& data, const Corpus&)> test_set = {};

@@ -20,6 +20,7 @@
 #include "experiments/task_works.h"
 #include "experiments/training_advice.h"
 #include "framework/files.h"
+#include "framework/flops.h"
 #include "framework/memory.h"
 #include "framework/run_folder.h"
 #include "framework/threads.h"
@@ -206,25 +207,41 @@ TrainerOptions step_options(const Settings& s, const Limits& limits) {
   return o;
 }
 
+namespace {
+
+/// A pass forward and backward over the next draw.
+void pass(Objective& objective, Model& model) {
+  const std::shared_ptr<const Draw> draw = objective.draw();
+  Tape tape;
+  tape.backward(objective.loss(*draw, static_cast<Real>(draw->weight)).optimised);
+  clear_gradients(model);
+}
+
+}  // namespace
+
+Index flops_of_draw(Objective& objective, Model& model) {
+  const auto position = objective.position();
+  const FlopCounter counter;
+  pass(objective, model);
+  objective.seek(position);
+  return counter.count();
+}
+
 Cost measure_cost(Objective& objective, Model& model, Index accumulate) {
   const auto position = objective.position();
   memory::reset_peak();
-  constexpr int warm_up = 1;
+  const Index flops = flops_of_draw(objective, model);  // warms up
   constexpr int steps = 3;
-  auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < warm_up + steps; ++i) {
-    if (i == warm_up) begin = std::chrono::steady_clock::now();
-    const std::shared_ptr<const Draw> draw = objective.draw();
-    Tape tape;
-    tape.backward(objective.loss(*draw, static_cast<Real>(draw->weight)).optimised);
-    clear_gradients(model);
-  }
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < steps; ++i)
+    pass(objective, model);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   objective.seek(position);
   // The optimizer keeps two moments for each parameter.
   const auto moments = static_cast<std::size_t>(2 * parameter_count(model)) * sizeof(Real);
   return {.seconds_per_step = seconds / steps * static_cast<double>(accumulate),
+          .flops = flops * accumulate,
           .bytes = memory::statistics().peak + moments};
 }
 

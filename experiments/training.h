@@ -25,9 +25,12 @@ namespace heed {
 /// What a step costs.
 struct Cost {
   double seconds_per_step = 0;
+  Index flops = 0;  // of a step, without the optimizer's update (FlopCounter)
   std::size_t bytes = 0;
 };
-/// Measures it by computing a few. `accumulate`: draws a step. Changes nothing.
+/// Of a pass forward and backward over the next draw. Changes nothing.
+Index flops_of_draw(Objective& objective, Model& model);
+/// Computes a few passes. `accumulate`: draws a step. Changes nothing.
 Cost measure_cost(Objective& objective, Model& model, Index accumulate);
 
 /// What decides how each step goes, and when training ends. Nothing is kept, nor evaluated before

@@ -167,7 +167,7 @@ Comparison compare(const ComparisonSettings& given, const fs::path& folder,
   const std::vector<ModelTuning> tunings = tune_models(
       plan, folder, [&](const std::string& line) { tell(options.observers.on_plan, line); },
       options.observers.should_stop);
-  Comparison comparison = summarise(plan.settings, plan.test, plan.figures(),
+  Comparison comparison = summarise(plan.settings, plan.test, plan.groupings, plan.figures(),
                                     TrialLoop(plan, folder, options.observers).run());
   comparison.tunings = tunings;
   write_report(plan, comparison, folder);

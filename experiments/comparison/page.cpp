@@ -27,16 +27,17 @@ report::LineChart learning_curves(const std::vector<Curve>& curves, const char* 
   return chart;
 }
 
-report::BarChart by_length(const Comparison& c) {
+report::BarChart by_groups(const Comparison& c, std::size_t number) {
   const ComparedFigure& figure = c.figures[0];
-  report::BarChart chart{.title = fmt::format("Test {} by length of the source", figure.title),
-                         .x_label = "words",
+  const Grouping& grouping = c.groupings[number];
+  report::BarChart chart{.title = fmt::format("Test {} {}", figure.title, grouping.title),
+                         .x_label = grouping.axis,
                          .y_label = figure.title};
-  for (const LengthBucket& b : c.buckets)
-    chart.categories.push_back(b.text());
+  for (const LineGroup& group : grouping.groups)
+    chart.categories.push_back(group.title);
   for (const ModelSummary& m : c.models) {
     report::BarSeries series{.model = m.model};
-    for (const Spread& s : m.by_length) {
+    for (const Spread& s : m.grouped[number]) {
       series.values.push_back(figure.factor * s.mean);
       series.errors.push_back(figure.factor * s.deviation.value_or(0));
     }
@@ -60,6 +61,17 @@ report::Table models_table(const Comparison& comparison) {
     for (const std::string& text : figure_texts(comparison, m))
       table.rows.back().push_back(text);
   }
+  return table;
+}
+
+report::Table costs_table(const Comparison& comparison) {
+  auto rows = cost_rows(comparison);
+  report::Table table{
+      .caption =
+          "What a model costs: parameters without a row for each token, floating-point "
+          "operations of the first step, writing one text at a time, and what is kept of it",
+      .header = rows.front()};
+  table.rows.assign(rows.begin() + 1, rows.end());
   return table;
 }
 
@@ -105,12 +117,13 @@ void write_comparison_page(const std::string& path, const std::string& title,
                            const std::vector<std::string>& notes) {
   report::Page page(title);
   page.table(models_table(comparison));
+  page.table(costs_table(comparison));
   page.figure(report::line_chart(learning_curves(curves, "step", &Curve::steps)),
               "Thin lines: one run each. Thick lines: the mean of a model's runs.");
   page.figure(report::line_chart(learning_curves(curves, "second", &Curve::seconds)),
               "The same by time of training.");
-  if (!comparison.buckets.empty())
-    page.figure(report::bar_chart(by_length(comparison)),
+  for (std::size_t i = 0; i < comparison.groupings.size(); ++i)
+    page.figure(report::bar_chart(by_groups(comparison, i)),
                 "Mean over seeds; the bars are a standard deviation.");
   if (!comparison.pairs.empty()) page.table(pairs_table(comparison));
   if (!comparison.tunings.empty()) page.table(tuning_table(comparison));

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <sstream>
 
 #include "datasets/metrics/bootstrap.h"
 #include "experiments/comparison/internal/compared_model.h"
@@ -15,14 +14,6 @@ namespace {
 
 constexpr int fewest_resamples = 1000;
 constexpr std::uint64_t bootstrap_seed = 2004;
-
-Index words(const std::string& text) {
-  std::istringstream stream(text);
-  Index count = 0;
-  for (std::string word; stream >> word;)
-    ++count;
-  return count;
-}
 
 /// A figure with its metric and options, ready to score.
 class Judge {
@@ -56,17 +47,24 @@ class Judge {
 /// The figures of one model's runs.
 class ModelScores {
  public:
-  ModelScores(const Judge& judge, std::size_t figures, std::size_t buckets, Index seeds,
-              int resamples)
+  ModelScores(const Judge& judge, std::size_t figures, const std::vector<Grouping>& groupings,
+              Index seeds, int resamples)
       : judge_(judge),
+        groupings_(groupings),
         seeds_(seeds),
         scores_(figures),
-        by_length_(buckets),
-        resampled_(static_cast<std::size_t>(resamples)) {}
+        resampled_(static_cast<std::size_t>(resamples)) {
+    for (const Grouping& grouping : groupings)
+      grouped_.emplace_back(grouping.groups.size());
+  }
 
-  void add(const RunResult& run, const TestSet& test, const std::vector<LengthBucket>& buckets) {
-    d_ = run.d;
-    parameters_ = run.parameters;
+  void add(const RunResult& run, const TestSet& test) {
+    summary_.d = run.d;
+    summary_.parameters = run.parameters;
+    summary_.outside_vocabulary = run.outside_vocabulary;
+    summary_.flops = run.flops;
+    summary_.state_kib = run.decoding.state_kib;
+    decoded_.push_back(run.decoding.tokens_per_s);
     steps_.push_back(static_cast<double>(run.steps));
     tokens_per_s_.push_back(run.tokens_per_s);
     seconds_.push_back(run.seconds);
@@ -74,7 +72,7 @@ class ModelScores {
     perplexity_.push_back(run.valid_perplexity());
     for (std::size_t i = 0; i < scores_.size(); ++i)
       scores_[i].push_back(run.scores[i]);
-    add_items(judge_.counts(test, run.hypotheses), buckets);
+    add_items(judge_.counts(test, run.hypotheses));
   }
 
   Index runs() const { return std::ssize(steps_); }
@@ -83,44 +81,47 @@ class ModelScores {
   const std::vector<double>& resampled() const { return resampled_; }
 
   ModelSummary summary(const std::string& model) const {
-    ModelSummary summary{.model = model,
-                         .d = d_,
-                         .parameters = parameters_,
-                         .steps = spread_of(steps_),
-                         .tokens_per_s = spread_of(tokens_per_s_),
-                         .seconds = spread_of(seconds_),
-                         .peak_mb = spread_of(peak_mb_),
-                         .perplexity = spread_of(perplexity_),
-                         .scores = {},
-                         .by_length = {}};
+    ModelSummary summary = summary_;
+    summary.model = model;
+    summary.steps = spread_of(steps_);
+    summary.tokens_per_s = spread_of(tokens_per_s_);
+    summary.seconds = spread_of(seconds_);
+    summary.peak_mb = spread_of(peak_mb_);
+    summary.decoded_tokens_per_s = spread_of(decoded_);
+    summary.perplexity = spread_of(perplexity_);
     for (const std::vector<double>& values : scores_)
       summary.scores.push_back(spread_of(values));
-    for (const std::vector<double>& scores : by_length_)
-      summary.by_length.push_back(spread_of(scores));
+    for (const auto& of_groups : grouped_) {
+      std::vector<Spread>& spreads = summary.grouped.emplace_back();
+      for (const std::vector<double>& scores : of_groups)
+        spreads.push_back(spread_of(scores));
+    }
     return summary;
   }
 
  private:
-  void add_items(const ItemCounts& items, const std::vector<LengthBucket>& buckets) {
-    for (std::size_t b = 0; b < buckets.size(); ++b)
-      by_length_[b].push_back(judge_.of(items, buckets[b].lines));
+  void add_items(const ItemCounts& items) {
+    for (std::size_t g = 0; g < groupings_.size(); ++g)
+      for (std::size_t i = 0; i < groupings_[g].groups.size(); ++i)
+        grouped_[g][i].push_back(judge_.of(items, groupings_[g].groups[i].lines));
     const std::vector<double> scores = judge_.resampled(items, resampled_.size());
     for (std::size_t i = 0; i < scores.size(); ++i)
       resampled_[i] += scores[i] / static_cast<double>(seeds_);
   }
 
   const Judge& judge_;
+  const std::vector<Grouping>& groupings_;
   Index seeds_;
-  Index d_ = 0;
-  Index parameters_ = 0;
+  ModelSummary summary_;  // what all runs of the model share
   // one entry for each run
   std::vector<double> steps_;
   std::vector<double> tokens_per_s_;
   std::vector<double> seconds_;
   std::vector<double> peak_mb_;
+  std::vector<double> decoded_;
   std::vector<double> perplexity_;
-  std::vector<std::vector<double>> scores_;     // of each figure
-  std::vector<std::vector<double>> by_length_;  // of each bucket
+  std::vector<std::vector<double>> scores_;                // of each figure
+  std::vector<std::vector<std::vector<double>>> grouped_;  // of each group of each grouping
   std::vector<double> resampled_;
 };
 
@@ -185,33 +186,6 @@ std::string to_text(const Spread& s, int digits, double factor) {
   return s.deviation ? fmt::format("{} ± {:.{}f}", mean, factor * *s.deviation, digits) : mean;
 }
 
-std::string LengthBucket::text() const {
-  return low == high ? fmt::format("{}", low) : fmt::format("{}-{}", low, high);
-}
-
-std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources) {
-  std::vector<std::pair<Index, std::size_t>> lengths;
-  for (std::size_t i = 0; i < sources.size(); ++i)
-    lengths.emplace_back(words(sources[i]), i);
-  std::sort(lengths.begin(), lengths.end());
-  constexpr std::size_t parts = 5;
-  std::vector<LengthBucket> buckets;
-  for (std::size_t begin = 0; begin < lengths.size();) {
-    // A bucket reaches to the end of the next fifth of the lines, and takes all lines that are as
-    // long as its last one.
-    const std::size_t fifth = std::min(parts, parts * begin / lengths.size() + 1);
-    std::size_t end = std::max(begin + 1, lengths.size() * fifth / parts);
-    while (end < lengths.size() && lengths[end].first == lengths[end - 1].first)
-      ++end;
-    LengthBucket bucket{lengths[begin].first, lengths[end - 1].first, {}};
-    for (std::size_t i = begin; i < end; ++i)
-      bucket.lines.push_back(lengths[i].second);
-    buckets.push_back(std::move(bucket));
-    begin = end;
-  }
-  return buckets;
-}
-
 std::vector<double> score_on(const TestSet& test, const std::vector<std::string>& hypotheses,
                              const std::vector<ComparedFigure>& figures) {
   std::vector<double> scores;
@@ -223,21 +197,22 @@ std::vector<double> score_on(const TestSet& test, const std::vector<std::string>
 }
 
 Comparison summarise(const ComparisonSettings& settings, const TestSet& test,
+                     const std::vector<Grouping>& groupings,
                      const std::vector<ComparedFigure>& figures, std::vector<RunResult> runs) {
   Comparison result;
   result.figures = figures;
-  if (test.has_lengths) result.buckets = length_buckets(test.sources);
+  result.groupings = groupings;
   const Judge judge(figures.at(0));
-  result.signature = judge.signature(judge.counts(test, test.references));
+  check(!runs.empty(), "compare", "expected runs; got none");
+  result.signature = judge.signature(judge.counts(test, runs.front().hypotheses));
   for (RunResult& run : runs)
     run.scores = score_on(test, run.hypotheses, figures);
   result.resamples = resamples_for(settings.models.size());
   std::vector<std::vector<double>> resampled;  // of each model
   for (const std::string& name : names_of(settings.models)) {
-    ModelScores scores(judge, figures.size(), result.buckets.size(), settings.seeds,
-                       result.resamples);
+    ModelScores scores(judge, figures.size(), groupings, settings.seeds, result.resamples);
     for (const RunResult& run : runs)
-      if (run.model == name) scores.add(run, test, result.buckets);
+      if (run.model == name) scores.add(run, test);
     check(scores.runs() == settings.seeds, "compare", "expected {} runs of {}; got {}",
           settings.seeds, name, scores.runs());
     result.models.push_back(scores.summary(name));

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "datasets/metrics/bootstrap.h"
+#include "experiments/comparison/line_groups.h"
 #include "experiments/comparison/settings.h"
+#include "experiments/decoding_cost.h"
 #include "experiments/inference/test_set.h"
 #include "experiments/tuning.h"
 
@@ -34,11 +36,14 @@ struct RunResult {
   Index seed = 0;
   Index d = 0;
   Index parameters = 0;
+  Index outside_vocabulary = 0;  // parameters without a row for each token; 0: not measured
+  Index flops = 0;               // of a step, without the optimizer's update; 0: not measured
   Index steps = 0;
   Index best_step = 0;
   double seconds = 0;                   // of training
   double tokens_per_s = 0;              // of training
   double peak_mb = 0;                   // the most memory that tensors took at once, in MiB
+  DecodingCost decoding = {};           // on this test set; 0: not measured
   double valid_loss = 0;                // nats per token
   std::vector<std::string> hypotheses;  // outputs for the test set
   std::vector<double> scores = {};      // of the outputs, by Comparison::figures
@@ -56,27 +61,21 @@ Spread spread_of(const std::vector<double>& values);
 /// "95.38 ± 1.12"; values are multiplied by `factor`.
 std::string to_text(const Spread& spread, int digits, double factor = 1);
 
-/// Test lines whose source has `low` to `high` words.
-struct LengthBucket {
-  Index low = 0;
-  Index high = 0;
-  std::vector<std::size_t> lines;
-  std::string text() const;  // "4-6"
-};
-/// About five ranges of length, with about the same number of lines each.
-std::vector<LengthBucket> length_buckets(const std::vector<std::string>& sources);
-
 struct ModelSummary {
   std::string model;
   Index d = 0;
   Index parameters = 0;
+  Index outside_vocabulary = 0;
+  Index flops = 0;
   Spread steps;
   Spread tokens_per_s;
   Spread seconds;
   Spread peak_mb;
+  Spread decoded_tokens_per_s;
+  double state_kib = 0;
   Spread perplexity;
-  std::vector<Spread> scores;     // by Comparison::figures
-  std::vector<Spread> by_length;  // the first figure in each bucket
+  std::vector<Spread> scores;                // by Comparison::figures
+  std::vector<std::vector<Spread>> grouped;  // the first figure, by Comparison::groupings
 };
 
 struct ModelPair {
@@ -98,9 +97,9 @@ struct ModelTuning {
 
 /// What a comparison found.
 struct Comparison {
-  std::vector<ComparedFigure> figures;  // models are ranked by the first
-  std::vector<ModelSummary> models;     // in the order of ComparisonSettings::models
-  std::vector<LengthBucket> buckets;
+  std::vector<ComparedFigure> figures;    // models are ranked by the first
+  std::vector<ModelSummary> models;       // in the order of ComparisonSettings::models
+  std::vector<Grouping> groupings;        // of the test lines
   std::vector<ModelPair> pairs;           // best first
   std::string signature;                  // of the first figure
   int resamples = 0;                      // test sets of the bootstrap
@@ -108,12 +107,14 @@ struct Comparison {
   std::vector<ModelTuning> tunings = {};  // in the order of the models; empty: nothing was tuned
 };
 
-/// Summarises `runs`, which must hold every run of the comparison, and scores their outputs. Throws
-/// Error where a run is missing.
+/// Summarises `runs`, which must hold every run of the comparison, and scores their outputs, those
+/// of each group of the test lines too. Throws Error where a run is missing.
 Comparison summarise(const ComparisonSettings& settings, const TestSet& test,
+                     const std::vector<Grouping>& groupings,
                      const std::vector<ComparedFigure>& figures, std::vector<RunResult> runs);
 
-/// Three tables: the models, quality by length, and which differences are significant.
+/// Tables: the models, their costs, quality by groups of lines, and which differences are
+/// significant.
 std::string to_text(const Comparison& comparison);
 /// A row for each run with all its figures, below a row of their names. Cells are quoted where RFC
 /// 4180 asks for it; lines end in \n.

@@ -39,11 +39,11 @@ Range duration() {
 }
 
 Range matching() {
-  const std::string text =
-      fmt::format("largest, none or a number of parameters, at most {}", most_matched_parameters);
+  const std::string text = fmt::format(
+      "parameters, work, none or a number of parameters, at most {}", most_matched_parameters);
   const auto holds = [](const FieldValue& value) {
     const auto& match = std::get<std::string>(value);
-    return match == "largest" || match == "none" || matched_count(match) > 0;
+    return match == "none" || matches_parameters(match) || matches_work(match);
   };
   return {text, holds};
 }
@@ -89,8 +89,8 @@ void list_models(Fields& f, ComparisonSettings& s) {
   f("seeds", s.seeds, between(Index{1}, Index{1000}), "runs of each model, with seeds from 1")
       .option("seeds");
   f("match", s.match, matching(),
-    "choose the widths so that all models have about as many parameters: largest (as the largest "
-    "of them), a number, or none (no matching)")
+    "choose the widths so that all models have about as many parameters as the largest of them "
+    "(parameters) or as a number, or as much work in a step (work); or leave them (none)")
       .option("match");
   f("set", s.assignments, any_value(),
     "a setting of all models that have it, key=value, or of one, NAME:key=value; may be repeated")

@@ -19,9 +19,10 @@ struct ComparisonSettings {
   std::vector<std::string> test = {};         // empty: a built-in corpus' test lines, else `valid`
   std::vector<std::string> fields = {};       // source and target: keys of a .jsonl, or columns
   std::vector<std::string> assignments = {};  // key=value for all models, NAME:key=value for one
-  // The number of parameters that all models get: "largest" (that of the largest model), a number,
-  // or "none" (the widths stay as they are set).
-  std::string match = "largest";
+  // What all models have alike: "parameters" (as many as the largest model; earlier versions say
+  // "largest"), a number of parameters, "work" (as many floating-point operations a step as the
+  // model with most), or "none" (the widths stay as they are set).
+  std::string match = "parameters";
   // The budget of each run: one of these three. None given: the models' own limits.
   std::string time = {};  // "90s", "10m", "1.5h"
   Index steps = 0;

@@ -55,16 +55,17 @@ std::string models_table(const Comparison& result) {
   return table(rows);
 }
 
-std::string length_table(const Comparison& result) {
+std::string group_table(const Comparison& result, std::size_t number) {
   const ComparedFigure& figure = result.figures[0];
-  std::vector<Row> rows{{figure.title + " by source words"}, {"lines"}};
-  for (const LengthBucket& b : result.buckets) {
-    rows[0].push_back(b.text());
-    rows[1].push_back(fmt::format("{}", b.lines.size()));
+  const Grouping& grouping = result.groupings[number];
+  std::vector<Row> rows{{figure.title + " " + grouping.title}, {"lines"}};
+  for (const LineGroup& group : grouping.groups) {
+    rows[0].push_back(group.title);
+    rows[1].push_back(fmt::format("{}", group.lines.size()));
   }
   for (const ModelSummary& m : result.models) {
     rows.push_back({m.model});
-    for (const Spread& s : m.by_length)
+    for (const Spread& s : m.grouped[number])
       rows.back().push_back(to_text(s, 1, figure.factor));
   }
   return table(rows);
@@ -120,6 +121,24 @@ std::vector<std::string> figure_titles(const Comparison& comparison) {
   return titles;
 }
 
+std::vector<Row> cost_rows(const Comparison& comparison) {
+  const auto or_dash = [](double value, const std::string& text) { return value > 0 ? text : "-"; };
+  const auto count = [&](Index value) {
+    return or_dash(static_cast<double>(value), text_of(value));
+  };
+  std::vector<Row> rows{
+      {"costs", "outside vocabulary", "Gflop a step", "decoded tokens/s", "state KiB"}};
+  for (const ModelSummary& m : comparison.models) {
+    const double gflop = static_cast<double>(m.flops) * 1e-9;
+    const double decoded = m.decoded_tokens_per_s.mean;
+    rows.push_back({m.model, count(m.outside_vocabulary),
+                    or_dash(gflop, fmt::format("{:.3g}", gflop)),
+                    or_dash(decoded, fmt::format("{:.0f}", decoded)),
+                    or_dash(m.state_kib, fmt::format("{:.1f}", m.state_kib))});
+  }
+  return rows;
+}
+
 std::vector<std::string> figure_texts(const Comparison& comparison, const ModelSummary& model) {
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < comparison.figures.size(); ++i) {
@@ -141,8 +160,9 @@ PairText pair_text(const Comparison& comparison, const ModelPair& pair) {
 }
 
 std::string to_text(const Comparison& comparison) {
-  std::string text = models_table(comparison);
-  if (!comparison.buckets.empty()) text += "\n" + length_table(comparison);
+  std::string text = models_table(comparison) + "\n" + table(cost_rows(comparison));
+  for (std::size_t i = 0; i < comparison.groupings.size(); ++i)
+    text += "\n" + group_table(comparison, i);
   if (!comparison.pairs.empty()) text += "\n" + pairs_table(comparison);
   if (!comparison.tunings.empty())
     text += "\n" + table(tuning_rows(comparison.tunings)) + tuning_note(comparison.tunings) + "\n";
@@ -154,7 +174,9 @@ std::string to_csv(const Comparison& comparison) {
             "seconds", "tokens_per_s", "peak_mb", "valid_loss", "valid_perplexity"};
   for (const std::string& name : figure_names(comparison))
     names.push_back(name);
-  names.emplace_back("folder");
+  for (const char* name :
+       {"outside_vocabulary", "flops", "decoded_tokens_per_s", "state_kib", "folder"})
+    names.emplace_back(name);
   std::string csv = csv_line(names);
   for (const RunResult& r : comparison.runs) {
     Row row{r.model,
@@ -170,7 +192,10 @@ std::string to_csv(const Comparison& comparison) {
             text_of(r.valid_perplexity())};
     for (const double score : r.scores)
       row.push_back(text_of(score));
-    row.push_back(r.folder);
+    for (const std::string& text :
+         {text_of(r.outside_vocabulary), text_of(r.flops), text_of(r.decoding.tokens_per_s),
+          text_of(r.decoding.state_kib), r.folder})
+      row.push_back(text);
     csv += csv_line(row);
   }
   return csv;

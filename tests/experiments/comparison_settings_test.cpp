@@ -63,8 +63,8 @@ TEST(ComparisonSettings, MistakesAreNamedByTheirField) {
            {of_models({"a=rnn", "b=rnn"}, {"rnn:model.d=4"}),
             "set rnn:model.d=4: rnn is not among the models"},
            {with([](auto& s) { s.match = "half"; }),
-            "match: expected largest, none or a number of parameters, at most 500000000; got "
-            "'half'"},
+            "match: expected parameters, work, none or a number of parameters, at most 500000000; "
+            "got 'half'"},
            {with([](auto& s) { s.seeds = 0; }),
             "seeds: expected a whole number from 1 to 1000; got 0"},
            {with([](auto& s) { s.time = "soon"; }),
@@ -183,7 +183,7 @@ TEST(ComparisonSettings, ModelsMustReadTheSameBatches) {
   }
 }
 
-TEST(ComparisonSettings, MatchesCountsOfParameters) {
+TEST(ComparisonSettings, MatchesSizes) {
   ComparisonSettings settings = of_models({"transformer", "rnn"}, {"model.d=128", "model.heads=4"});
   const auto count = [](const Settings& s) {
     return s.model.name == "rnn" ? 50 * width(s) : width(s) * width(s) + 7;
@@ -195,11 +195,15 @@ TEST(ComparisonSettings, MatchesCountsOfParameters) {
   };
   // The larger model has 16,391 parameters with its width of 128. 50 d is nearest to that at d =
   // 328 (16,400). Widths are multiples of four heads, or of two.
-  for (const Row& row : std::vector<Row>{
-           {"none", 128, 128}, {"largest", 128, 328}, {"10000", 100, 200}, {"1000", 32, 20}}) {
+  for (const Row& row : std::vector<Row>{{"none", 128, 128},
+                                         {"parameters", 128, 328},
+                                         {"largest", 128, 328},
+                                         {"work", 128, 328},
+                                         {"10000", 100, 200},
+                                         {"1000", 32, 20}}) {
     settings.match = row.match;
     std::vector<ComparedModel> models = compared_models(settings);
-    match_parameters(settings, models, count);
+    match_sizes(settings, models, count);
     EXPECT_EQ(width(models[0].settings), row.first) << row.match;
     EXPECT_EQ(width(models[1].settings), row.second) << row.match;
   }
@@ -207,10 +211,18 @@ TEST(ComparisonSettings, MatchesCountsOfParameters) {
   std::vector<ComparedModel> models =
       compared_models(of_models({"transformer"}, {"model.heads=4"}));
   const auto linear = [](const Settings& s) { return 50 * width(s); };  // 200 or 400
-  EXPECT_EQ(match_parameters(settings, models, linear),
+  EXPECT_EQ(match_sizes(settings, models, linear),
             std::vector<std::string>{"transformer has 200 parameters, -31.0 % of the 290 wanted: "
                                      "model.d = 4 is the nearest of its widths"});
   EXPECT_EQ(width(models[0].settings), 4);
+  settings.match = "work";
+  models = compared_models(of_models({"transformer", "rnn"}, {"model.d=4", "model.heads=2"}));
+  const auto steep = [](const Settings& s) {  // 1.2 or 4.8 Gflop, as against 3.1
+    return s.model.name == "rnn" ? width(s) * width(s) * 75'000'000 : Index{3'100'000'000};
+  };
+  EXPECT_EQ(match_sizes(settings, models, steep),
+            std::vector<std::string>{"rnn has 4.8 Gflop a step, +54.8 % of the 3.1 Gflop a step "
+                                     "wanted: model.d = 8 is the nearest of its widths"});
 }
 
 TEST(ComparisonSettings, LowersTheLengthToWhatEveryModelTakes) {

@@ -39,41 +39,6 @@ TEST(Comparison, SpreadOverSeeds) {
   }
 }
 
-TEST(Comparison, LengthBucketsHoldEveryLineOnce) {
-  struct Row {
-    std::vector<int> lengths;
-    std::vector<std::pair<Index, Index>> buckets;
-  };
-  for (const Row& row : std::vector<Row>{
-           {{3}, {{3, 3}}},
-           {{4, 4, 4, 4, 4, 4}, {{4, 4}}},
-           {{5, 4, 3, 2, 1}, {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 5}}},
-           {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 10}}},
-           {{2, 2, 2, 2, 2, 2, 2, 3, 4, 9}, {{2, 2}, {3, 3}, {4, 9}}},
-           {{0, 7}, {{0, 0}, {7, 7}}}}) {
-    std::vector<std::string> sources;
-    for (int n : row.lengths) {
-      std::string line;
-      for (int i = 0; i < n; ++i)
-        line += i > 0 ? "  w" : "w";
-      sources.push_back(line);
-    }
-    std::vector<std::pair<Index, Index>> found;
-    std::multiset<std::size_t> lines;
-    for (const LengthBucket& bucket : length_buckets(sources)) {
-      found.emplace_back(bucket.low, bucket.high);
-      for (std::size_t i : bucket.lines) {
-        lines.insert(i);
-        EXPECT_GE(row.lengths[i], bucket.low);
-        EXPECT_LE(row.lengths[i], bucket.high);
-      }
-    }
-    EXPECT_EQ(found, row.buckets);
-    EXPECT_EQ(lines.size(), sources.size());
-    EXPECT_EQ(std::set<std::size_t>(lines.begin(), lines.end()).size(), sources.size());
-  }
-}
-
 /// Two models, two seeds, four lines. `a` makes no mistake; `b` gets two of the four lines right.
 TEST(Comparison, SummarisesTheRuns) {
   const std::vector<ComparedFigure>& figures = task_works().at("translate").compared;
@@ -98,7 +63,7 @@ TEST(Comparison, SummarisesTheRuns) {
                          .peak_mb = 7,
                          .valid_loss = std::log(2.0 * static_cast<double>(seed)),
                          .hypotheses = *model == 'a' ? test.references : poor});
-  const Comparison c = summarise(comparison, test, figures, results);
+  const Comparison c = summarise(comparison, test, {by_length(test.sources)}, figures, results);
   ASSERT_EQ(c.models.size(), 2u);
   EXPECT_EQ(c.models[0].model, "b");
   EXPECT_DOUBLE_EQ(c.models[0].steps.mean, 15);
@@ -109,8 +74,8 @@ TEST(Comparison, SummarisesTheRuns) {
   EXPECT_EQ(*c.models[1].scores[0].deviation, 0);
   // b: 10 of 20 words, 8 of 16 pairs, 6 of 12, 4 of 8.
   EXPECT_NEAR(c.models[0].scores[0].mean, 50, 1e-9);
-  ASSERT_EQ(c.buckets.size(), 2u);
-  EXPECT_NEAR(c.models[0].by_length[0].mean, 50, 1e-9);
+  ASSERT_EQ(c.models[0].grouped[0].size(), 2u);
+  EXPECT_NEAR(c.models[0].grouped[0][0].mean, 50, 1e-9);
   ASSERT_EQ(c.pairs.size(), 1u);
   EXPECT_EQ(c.pairs[0].better, "a");
   EXPECT_EQ(c.pairs[0].worse, "b");
@@ -118,7 +83,7 @@ TEST(Comparison, SummarisesTheRuns) {
   const Json json = to_json(c);
   EXPECT_EQ(json["models"][1]["test_bleu"]["mean"].get<double>(), c.models[1].scores[0].mean);
   EXPECT_EQ(json["differences"][0]["significant"].get<bool>(), c.pairs[0].difference.significant());
-  EXPECT_THROW(summarise(comparison, test, figures, {results[0]}), Error);
+  EXPECT_THROW(summarise(comparison, test, {}, figures, {results[0]}), Error);
 }
 
 TEST(Comparison, ShortLinesAreScoredByTheOrdersThatExist) {
@@ -130,9 +95,9 @@ TEST(Comparison, ShortLinesAreScoredByTheOrdersThatExist) {
   RunResult right;
   right.model = "rnn";
   right.hypotheses = test.references;
-  const Comparison c = summarise(comparison, test, figures, {right});
+  const Comparison c = summarise(comparison, test, {by_length(test.sources)}, figures, {right});
   EXPECT_NEAR(c.models[0].scores[0].mean, 100, 1e-9);
-  for (const Spread& s : c.models[0].by_length)
+  for (const Spread& s : c.models[0].grouped[0])
     EXPECT_NEAR(s.mean, 100, 1e-9);
 }
 
@@ -141,11 +106,14 @@ TEST(Comparison, ResultsAreReadBackFromTheirFile) {
                     .seed = 3,
                     .d = 12,
                     .parameters = 99,
+                    .outside_vocabulary = 66,
+                    .flops = 1'000'000'000'000,
                     .steps = 7,
                     .best_step = 5,
                     .seconds = 1.5,
                     .tokens_per_s = 2.5,
                     .peak_mb = 3.25,
+                    .decoding = {.tokens_per_s = 900.5, .state_kib = 1.25},
                     .valid_loss = 0.125,
                     .hypotheses = {}};
   EXPECT_EQ(to_json(result_from_json(to_json(r))), to_json(r));
@@ -159,11 +127,14 @@ TEST(Comparison, ARowOfCsvHasEveryFigureOfARun) {
        .seed = 2,
        .d = 8,
        .parameters = 100,
+       .outside_vocabulary = 60,
+       .flops = 5,
        .steps = 20,
        .best_step = 10,
        .seconds = 1.5,
        .tokens_per_s = 0.1,
        .peak_mb = 7,
+       .decoding = {.tokens_per_s = 0.5, .state_kib = 2},
        .valid_loss = 0,
        .hypotheses = {},
        .scores = {12.5, 0.25},
@@ -171,9 +142,10 @@ TEST(Comparison, ARowOfCsvHasEveryFigureOfARun) {
       {.model = "a,\"b\"", .hypotheses = {}, .scores = {0, 0}, .folder = "two\nlines"}};
   EXPECT_EQ(to_csv(comparison),
             "model,seed,d,parameters,steps,best_step,seconds,tokens_per_s,peak_mb,valid_loss,"
-            "valid_perplexity,test_bleu,test_exact,folder\n"
-            "rnn,2,8,100,20,10,1.5,0.1,7,0,1,12.5,0.25,runs/rnn-seed2\n"
-            "\"a,\"\"b\"\"\",0,0,0,0,0,0,0,0,0,1,0,0,\"two\nlines\"\n");
+            "valid_perplexity,test_bleu,test_exact,outside_vocabulary,flops,decoded_tokens_per_s,"
+            "state_kib,folder\n"
+            "rnn,2,8,100,20,10,1.5,0.1,7,0,1,12.5,0.25,60,5,0.5,2,runs/rnn-seed2\n"
+            "\"a,\"\"b\"\"\",0,0,0,0,0,0,0,0,0,1,0,0,0,0,0,0,\"two\nlines\"\n");
 }
 
 // In a program
@@ -242,6 +214,7 @@ TEST(Comparison, SetsAModelAgainstItsOwnVariant) {
   const TemporaryFolder folder;
   ComparisonSettings settings = small();
   settings.models = {"rnn", "wide=rnn"};
+  std::erase(settings.assignments, "model.kernel=3");
   settings.assignments.emplace_back("wide:model.d=24");
   settings.seeds = 1;
   settings.tune = "optim.lr=0.001,0.01";

@@ -46,7 +46,7 @@ TEST(LmComparison, JudgesByBitsACharacterAsEvaluationDoes) {
     const std::filesystem::path out = folder.path(has_test ? "tested" : "validated");
     const Comparison comparison = compare(settings, out);
     EXPECT_EQ(comparison.figures[0].metric, "bits_per_character");
-    EXPECT_TRUE(comparison.buckets.empty());
+    EXPECT_TRUE(comparison.groupings.empty());
     EXPECT_EQ(to_text(comparison).find("by source words"), std::string::npos);
     ASSERT_EQ(comparison.runs.size(), 2u);
     for (const RunResult& result : comparison.runs) {

@@ -14,6 +14,9 @@ std::vector<std::string> figure_titles(const Comparison& comparison);
 /// The cells of a model: "95.38 ± 1.12".
 std::vector<std::string> figure_texts(const Comparison& comparison, const ModelSummary& model);
 
+/// What each model costs, below a row of titles.
+std::vector<std::vector<std::string>> cost_rows(const Comparison& comparison);
+
 /// How two models differ in the first figure.
 struct PairText {
   std::string mean;     // "+1.20"

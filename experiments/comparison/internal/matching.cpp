@@ -16,32 +16,41 @@ constexpr Index usual_heads = 4;
 
 constexpr double tolerance = 0.05;  // a share of the wanted parameters
 
+/// "20000 parameters", "1.25 Gflop a step"
+std::string size_text(const std::string& match, Index size) {
+  if (matches_work(match))
+    return fmt::format("{:.3g} Gflop a step", static_cast<double>(size) * 1e-9);
+  return fmt::format("{} parameters", size);
+}
+
 /// Chooses the width of one model. A width is a multiple of `unit`: the heads share it evenly, and
 /// it is even.
 class WidthSearch {
  public:
-  WidthSearch(ComparedModel& model, Index wanted,
-              const std::function<Index(const Settings&)>& count)
+  WidthSearch(ComparedModel& model, const std::string& match, Index wanted,
+              const std::function<Index(const Settings&)>& size_of)
       : name_(model.name),
         settings_(model.settings),
+        match_(match),
         wanted_(wanted),
-        count_(count),
+        size_of_(size_of),
         unit_(std::lcm<Index>(settings_.value_or("model.heads", usual_heads) *
                                   (settings_.has("model.base") ? 2 : 1),  // rotary turns pairs
                               2)) {}
 
-  /// Sets the width whose number of parameters is nearest to the wanted one. Returns a warning
-  /// where it misses by more than the tolerance, else "".
+  /// Sets the width whose size is nearest to the wanted one. Returns a warning where it misses by
+  /// more than the tolerance, else "".
   std::string choose() {
     const auto [low, high] = bracket();
     const Index best = gap(low) <= gap(high) ? low : high;
-    const Index parameters = parameters_at(best);
+    const Index size = size_at(best);
     if (gap(best) <= tolerance) return "";
-    const double ratio = static_cast<double>(parameters) / static_cast<double>(wanted_);
+    const double ratio = static_cast<double>(size) / static_cast<double>(wanted_);
+    const std::string wanted =
+        matches_work(match_) ? size_text(match_, wanted_) : fmt::format("{}", wanted_);
     return fmt::format(
-        "{} has {} parameters, {:+.1f} % of the {} wanted: model.d = {} is the nearest of its "
-        "widths",
-        name_, parameters, 100 * (ratio - 1), wanted_, best * unit_);
+        "{} has {}, {:+.1f} % of the {} wanted: model.d = {} is the nearest of its widths", name_,
+        size_text(match_, size), 100 * (ratio - 1), wanted, best * unit_);
   }
 
  private:
@@ -50,23 +59,23 @@ class WidthSearch {
     Index high;
   };
 
-  /// The neighbouring widths, in units, between which the wanted number lies. The search goes up or
-  /// down from the default width in small steps: the number grows with the width, and a huge model
-  /// is never built.
+  /// The neighbouring widths, in units, between which the wanted size lies. The search goes up or
+  /// down from the default width in small steps: the size grows with the width, and a huge model is
+  /// never built.
   Bracket bracket() {
     Index low = std::max<Index>(1, settings_.value_or("model.d", Index{0}) / unit_);
     Index high = low;
-    while (low > 1 && parameters_at(low) > wanted_) {
+    while (low > 1 && size_at(low) > wanted_) {
       high = low;
       low = std::max<Index>(1, low * 3 / 4);
     }
-    while (parameters_at(high) < wanted_) {
+    while (size_at(high) < wanted_) {
       low = high;
       high += std::max<Index>(1, high / 4);
     }
     while (high - low > 1) {
       const Index middle = (low + high) / 2;
-      if (parameters_at(middle) <= wanted_)
+      if (size_at(middle) <= wanted_)
         low = middle;
       else
         high = middle;
@@ -75,20 +84,21 @@ class WidthSearch {
   }
 
   /// Sets the width.
-  Index parameters_at(Index units) {
+  Index size_at(Index units) {
     settings_.assign_default("model.d", units * unit_);
-    return count_(settings_);
+    return size_of_(settings_);
   }
 
   double gap(Index units) {
-    const double difference = std::abs(static_cast<double>(parameters_at(units) - wanted_));
+    const double difference = std::abs(static_cast<double>(size_at(units) - wanted_));
     return difference / static_cast<double>(wanted_);
   }
 
   const std::string& name_;
   Settings& settings_;
+  const std::string& match_;
   Index wanted_;
-  const std::function<Index(const Settings&)>& count_;
+  const std::function<Index(const Settings&)>& size_of_;
   Index unit_;
 };
 
@@ -100,6 +110,12 @@ Index matched_count(const std::string& match) {
   const auto [stopped, error] = std::from_chars(match.data(), end, number);
   const bool valid = error == std::errc() && stopped == end;
   return valid && number > 0 && number <= most_matched_parameters ? number : 0;
+}
+
+bool matches_work(const std::string& match) { return match == "work"; }
+
+bool matches_parameters(const std::string& match) {
+  return match == "parameters" || match == "largest" || matched_count(match) > 0;
 }
 
 std::vector<std::string> match_lengths(std::vector<ComparedModel>& models) {
@@ -120,20 +136,19 @@ std::vector<std::string> match_lengths(std::vector<ComparedModel>& models) {
   return {text};
 }
 
-std::vector<std::string> match_parameters(const ComparisonSettings& comparison,
-                                          std::vector<ComparedModel>& models,
-                                          const std::function<Index(const Settings&)>& count) {
-  if (comparison.match == "none" || models.empty()) return {};
-  Index wanted = 0;
-  if (comparison.match == "largest") {
+std::vector<std::string> match_sizes(const ComparisonSettings& comparison,
+                                     std::vector<ComparedModel>& models,
+                                     const std::function<Index(const Settings&)>& size_of) {
+  const std::string& match = comparison.match;
+  if (!matches_parameters(match) && !matches_work(match)) return {};
+  Index wanted = matched_count(match);
+  if (wanted == 0)
     for (const ComparedModel& m : models)
-      wanted = std::max(wanted, count(m.settings));
-  } else {
-    wanted = matched_count(comparison.match);
-  }
+      wanted = std::max(wanted, size_of(m.settings));
   std::vector<std::string> misses;
   for (ComparedModel& m : models)
-    if (count(m.settings) != wanted) misses.push_back(WidthSearch(m, wanted, count).choose());
+    if (size_of(m.settings) != wanted)
+      misses.push_back(WidthSearch(m, match, wanted, size_of).choose());
   std::erase(misses, "");
   return misses;
 }

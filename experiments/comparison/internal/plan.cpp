@@ -7,6 +7,7 @@
 #include "experiments/comparison/internal/assignments.h"
 #include "experiments/comparison/internal/matching.h"
 #include "experiments/comparison/internal/settings_file.h"
+#include "experiments/comparison/internal/step_work.h"
 #include "experiments/corpus.h"
 #include "experiments/inference/run.h"
 #include "experiments/inference/tokenizer_files.h"
@@ -61,6 +62,12 @@ TestSet choose_test_set(const ComparisonPlan& plan, const Corpus& corpus) {
   TestSet test = read_test_set(*corpus.valid_pairs);
   test.name += " (the validation set; no test set was given)";
   return test;
+}
+
+std::vector<Grouping> groupings_of(const TestSet& test, const Corpus& corpus) {
+  if (!test.has_lengths || !corpus.train_pairs) return {};
+  const SeenSources seen(*corpus.train_pairs);
+  return {by_length(test.sources), seen.by_percentile(test.sources), seen.by_rarity(test.sources)};
 }
 
 std::string fingerprint_of(const TestSet& test) {
@@ -120,14 +127,17 @@ ComparisonPlan make_plan(ComparisonSettings settings, const fs::path& folder,
   plan.warnings.insert(plan.warnings.end(), corpus.warnings.begin(), corpus.warnings.end());
   if (corpus.valid.empty())
     fail_comparison("valid: nothing to validate on, which chooses each model's best weights");
-  plan.misses = match_parameters(plan.settings, plan.models, [&](const Settings& s) {
+  StepWork work(corpus.tokenizers, preparing);
+  plan.misses = match_sizes(plan.settings, plan.models, [&](const Settings& s) {
     stop_if(preparing.should_stop);
     Random random = Random::blank();
-    return parameter_count(*make_model(s, corpus.tokenizers, random));
+    const auto model = make_model(s, corpus.tokenizers, random);
+    return matches_work(plan.settings.match) ? work.of(s, *model) : parameter_count(*model);
   });
   keep_widths(plan, folder);
   plan.test = choose_test_set(plan, corpus);
   if (plan.test.sources.empty()) fail_comparison("test: no lines to test on in {}", plan.test.name);
+  plan.groupings = groupings_of(plan.test, corpus);
   plan.contents = corpus.fingerprints;
   plan.contents["data.test"] = fingerprint_of(plan.test);
   return plan;

@@ -23,6 +23,7 @@ struct ComparisonPlan {
   ComparisonSettings settings;
   std::vector<ComparedModel> models;
   TestSet test;
+  std::vector<Grouping> groupings;              // of its lines; none of one text
   Tokenizers tokenizers;                        // the same for every run
   std::map<std::string, std::string> contents;  // fingerprints of the data and the tokenizers
   std::vector<std::string> warnings;

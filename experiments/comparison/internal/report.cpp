@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "experiments/comparison/internal/matching.h"
 #include "experiments/comparison/internal/result_json.h"
 #include "experiments/comparison/internal/settings_file.h"
 #include "experiments/comparison/page.h"
@@ -20,7 +21,8 @@ using Json = nlohmann::ordered_json;
 std::string matching_note(const ComparisonPlan& plan) {
   if (plan.settings.match == "none") return "Counts of parameters were not matched.";
   std::string note =
-      "Widths were chosen so that every count of parameters is within 5 % of the wanted one";
+      fmt::format("Widths were chosen so that every {} is within 5 % of the wanted one",
+                  matches_work(plan.settings.match) ? "work of a step" : "count of parameters");
   if (!plan.misses.empty()) note += fmt::format(", but: {}", fmt::join(plan.misses, "; "));
   return note + ".";
 }

@@ -10,21 +10,31 @@ Json to_json(const Spread& s) {
   return {{"mean", s.mean}, {"deviation", s.deviation ? Json(*s.deviation) : Json(nullptr)}};
 }
 
-Json to_json(const ModelSummary& m, const std::vector<ComparedFigure>& figures) {
-  Json by_length = Json::array();
-  for (const Spread& s : m.by_length)
-    by_length.push_back(to_json(s));
+Json to_json(const std::vector<Spread>& spreads) {
+  Json json = Json::array();
+  for (const Spread& s : spreads)
+    json.push_back(to_json(s));
+  return json;
+}
+
+Json to_json(const ModelSummary& m, const Comparison& comparison) {
+  const std::vector<ComparedFigure>& figures = comparison.figures;
   Json json{{"model", m.model},
             {"d", m.d},
             {"parameters", m.parameters},
+            {"outside_vocabulary", m.outside_vocabulary},
+            {"flops", m.flops},
             {"steps", to_json(m.steps)},
             {"tokens_per_s", to_json(m.tokens_per_s)},
             {"seconds", to_json(m.seconds)},
             {"peak_mb", to_json(m.peak_mb)},
+            {"decoded_tokens_per_s", to_json(m.decoded_tokens_per_s)},
+            {"state_kib", m.state_kib},
             {"valid_perplexity", to_json(m.perplexity)}};
   for (std::size_t i = 0; i < figures.size(); ++i)
     json["test_" + figures[i].metric] = to_json(m.scores[i]);
-  json[figures[0].metric + "_by_length"] = by_length;
+  for (std::size_t i = 0; i < m.grouped.size(); ++i)
+    json[figures[0].metric + "_by_" + comparison.groupings[i].key] = to_json(m.grouped[i]);
   return json;
 }
 
@@ -49,11 +59,15 @@ Json to_json(const RunResult& r) {
           {"seed", r.seed},
           {"d", r.d},
           {"parameters", r.parameters},
+          {"outside_vocabulary", r.outside_vocabulary},
+          {"flops", r.flops},
           {"steps", r.steps},
           {"best_step", r.best_step},
           {"seconds", r.seconds},
           {"tokens_per_s", r.tokens_per_s},
           {"peak_mb", r.peak_mb},
+          {"decoded_tokens_per_s", r.decoding.tokens_per_s},
+          {"state_kib", r.decoding.state_kib},
           {"valid_loss", r.valid_loss},
           {"valid_perplexity", r.valid_perplexity()}};
 }
@@ -64,11 +78,15 @@ RunResult result_from_json(const Json& j) {
           .seed = j.at("seed"),
           .d = j.at("d"),
           .parameters = j.at("parameters"),
+          .outside_vocabulary = j.value("outside_vocabulary", Index{0}),
+          .flops = j.value("flops", Index{0}),
           .steps = j.at("steps"),
           .best_step = j.at("best_step"),
           .seconds = j.at("seconds"),
           .tokens_per_s = j.at("tokens_per_s"),
           .peak_mb = j.at("peak_mb"),
+          .decoding = {.tokens_per_s = j.value("decoded_tokens_per_s", 0.0),
+                       .state_kib = j.value("state_kib", 0.0)},
           .valid_loss = j.at("valid_loss"),
           .hypotheses = {}};
 }
@@ -77,12 +95,13 @@ Json to_json(const Comparison& result) {
   const std::string& metric = result.figures[0].metric;
   Json json{{metric + "_signature", result.signature},
             {"models", Json::array()},
-            {"length_buckets", Json::array()},
             {"differences", Json::array()}};
   for (const ModelSummary& m : result.models)
-    json["models"].push_back(to_json(m, result.figures));
-  for (const LengthBucket& b : result.buckets)
-    json["length_buckets"].push_back({{"low", b.low}, {"high", b.high}, {"lines", b.lines.size()}});
+    json["models"].push_back(to_json(m, result));
+  for (const Grouping& grouping : result.groupings)
+    for (const LineGroup& group : grouping.groups)
+      json[grouping.key + "_buckets"].push_back(
+          {{"low", group.low}, {"high", group.high}, {"lines", group.lines.size()}});
   for (const ModelPair& p : result.pairs)
     json["differences"].push_back(to_json(p, metric));
   for (const auto& [model, tuning] : result.tunings) {

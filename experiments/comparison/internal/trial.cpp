@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <set>
 
 #include "datasets/text/text_file.h"
 #include "experiments/comparison/internal/json_file.h"
@@ -61,12 +62,27 @@ double mean_tokens_per_s(const fs::path& run) {
   return spread_of(rates).mean;
 }
 
-RunResult result_of(const std::string& name, const Training& training, const TrainResult& trained) {
+/// The trainable parameters that do not have a row for each token.
+Index outside_vocabulary(const Model& model, Index all) {
+  const VocabularyParameters tables = model.vocabulary_parameters();
+  std::set<const Real*> seen;
+  for (const auto* side : {&tables.source, &tables.target})
+    for (const ParameterRef& table : *side)
+      if (table.trainable() && seen.insert(table.value().data()).second)
+        all -= table.value().size();
+  return all;
+}
+
+RunResult result_of(const std::string& name, const Training& training, const Cost& cost,
+                    const TrainResult& trained) {
+  const Index parameters = parameter_count(*training.model);
   return {.model = name,
           .family = training.settings.model.name,
           .seed = training.settings.train.seed,
           .d = training.settings.value_or("model.d", Index{0}),
-          .parameters = parameter_count(*training.model),
+          .parameters = parameters,
+          .outside_vocabulary = outside_vocabulary(*training.model, parameters),
+          .flops = cost.flops,
           .steps = trained.step,
           .best_step = trained.best_step,
           .seconds = trained.seconds,
@@ -76,15 +92,19 @@ RunResult result_of(const std::string& name, const Training& training, const Tra
           .hypotheses = {}};
 }
 
-/// The outputs of the best weights, computed in fp32 as everything that reads the run does.
-std::vector<std::string> test_outputs(Training& training, const TestSet& test,
-                                      const ShouldStop& should_stop) {
+/// Tests the best weights in fp32, as everything that reads the run does.
+void test_run(Training& training, const TestSet& test, const ShouldStop& should_stop,
+              RunResult& result) {
   training.load_best();
   const Evaluating evaluating(*training.model);
   const InPrecision fp32("fp32");
   const TaskWork& work = task_works().at(training.settings.task.name);
-  return work.answers(training.settings, *training.model, training.corpus.tokenizers, test,
-                      should_stop);
+  const Tokenizers& tokenizers = training.corpus.tokenizers;
+  result.hypotheses =
+      work.answers(training.settings, *training.model, tokenizers, test, should_stop);
+  if (!work.forced) return;
+  const auto decoder = training.model->decoder();
+  result.decoding = decoding_cost(*decoder, work.forced(*decoder, tokenizers, test), should_stop);
 }
 
 TrainingOptions training_options(const fs::path& folder, const ComparisonPlan& plan,
@@ -97,8 +117,8 @@ TrainingOptions training_options(const fs::path& folder, const ComparisonPlan& p
   return options;
 }
 
-/// Opens the training and makes its folder a run.
-void begin(Training& training, const TrialObservers& observers) {
+/// Opens the training and makes its folder a run. Returns what a step costs.
+Cost begin(Training& training, const TrialObservers& observers) {
   const Cost cost = training.probe();
   TrainSettings& intervals = training.settings.train;
   intervals.eval_every = choose_eval_every(training, cost);
@@ -109,6 +129,7 @@ void begin(Training& training, const TrialObservers& observers) {
   training.create();
   for (const std::string& text : training.warnings(cost))
     observers.on_warning(text);
+  return cost;
 }
 
 }  // namespace
@@ -130,15 +151,15 @@ RunResult run_trial(const std::string& name, const Settings& settings, const fs:
   observers.on_begin();
   const TrainingOptions options = training_options(folder, plan, observers.should_stop);
   Training training(options.resume ? begun_settings(settings, folder) : settings, folder, options);
-  begin(training, observers);
+  const Cost cost = begin(training, observers);
   TrainingObservers told;
   told.on_step = observers.on_step;
   told.should_stop = observers.should_stop;
   memory::reset_peak();
   const TrainResult trained = training.run(told);
   if (trained.interrupted) throw Interrupted();
-  RunResult result = result_of(name, training, trained);
-  result.hypotheses = test_outputs(training, plan.test, observers.should_stop);
+  RunResult result = result_of(name, training, cost, trained);
+  test_run(training, plan.test, observers.should_stop, result);
   write_lines(hypotheses_path(folder), result.hypotheses);
   // Last: a run with a result is finished.
   replace_file(result_path(folder), to_json(result).dump(2) + "\n");
