@@ -62,13 +62,16 @@ Grouping by_length(const std::vector<std::string>& sources) {
           .groups = fifths_of(lengths_of(sources))};
 }
 
-SeenSources::SeenSources(const PairSource& training) {
+SeenSources::SeenSources(const PairSource& training,
+                         const std::function<bool(const Pair&)>& trains) {
   constexpr Index most = 100'000;
   constexpr Index of_endless = 20'000;
   const Index size = training.size();
   const Index count = size < 0 ? of_endless : std::min(size, most);
-  for (Index i = 0; i < count; ++i)
-    add(training.at(size > most ? i * size / count : i).source);
+  for (Index i = 0; i < count; ++i) {
+    const Pair pair = training.at(size > most ? i * size / count : i);
+    if (!trains || trains(pair)) add(pair.source);
+  }
 }
 
 void SeenSources::add(std::string_view source) {

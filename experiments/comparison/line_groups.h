@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -39,8 +40,9 @@ class SeenSources {
  public:
   SeenSources() = default;
   /// Reads all pairs; of more than 100,000 so many, evenly spread; of an endless corpus the first
-  /// 20,000.
-  explicit SeenSources(const PairSource& training);
+  /// 20,000. Pairs that `trains` (if given) refuses are left out.
+  explicit SeenSources(const PairSource& training,
+                       const std::function<bool(const Pair&)>& trains = {});
   void add(std::string_view source);
 
   /// By the word that training has least often: by how many times it has that word.

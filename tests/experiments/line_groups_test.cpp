@@ -102,8 +102,11 @@ TEST(LineGroups, ReadPairsEvenlySpread) {
   std::vector<Pair> pairs(250'000, {"a", "b"});
   pairs[0].source = pairs[2].source = "first";
   pairs[1].source = "left out";
-  const SeenSources seen{MemoryPairs(pairs)};
-  EXPECT_EQ(text_of(seen.by_rarity({"first", "left", "a"})), "0: 1; 2: 0; 99998: 2");
+  const MemoryPairs training(pairs);
+  EXPECT_EQ(text_of(SeenSources(training).by_rarity({"first", "left", "a"})),
+            "0: 1; 2: 0; 99998: 2");
+  const SeenSources without(training, [](const Pair& pair) { return pair.source != "first"; });
+  EXPECT_EQ(text_of(without.by_rarity({"first"})), "0: 0");
 }
 
 }  // namespace

@@ -64,9 +64,24 @@ TestSet choose_test_set(const ComparisonPlan& plan, const Corpus& corpus) {
   return test;
 }
 
-std::vector<Grouping> groupings_of(const TestSet& test, const Corpus& corpus) {
+/// Whether a pair is short enough for the training, where longer ones are dropped.
+bool trains_on(const Pair& pair, const Settings& s, const Tokenizers& tokenizers) {
+  const Index longest = s.data.max_length;
+  if (longest == 0 || s.data.long_pairs == "cut") return true;
+  const auto fits = [&](const std::string& text, const Tokenizer& tokenizer) {
+    // A token has at least one byte.
+    return std::ssize(text) <= longest || std::ssize(tokenizer.encode(text)) <= longest;
+  };
+  return fits(pair.source, *tokenizers.source) &&
+         (!tokenizers.target || fits(pair.target, *tokenizers.target));
+}
+
+std::vector<Grouping> groupings_of(const TestSet& test, const Corpus& corpus,
+                                   const Settings& settings) {
   if (!test.has_lengths || !corpus.train_pairs) return {};
-  const SeenSources seen(*corpus.train_pairs);
+  const SeenSources seen(*corpus.train_pairs, [&](const Pair& pair) {
+    return trains_on(pair, settings, corpus.tokenizers);
+  });
   return {by_length(test.sources), seen.by_percentile(test.sources), seen.by_rarity(test.sources)};
 }
 
@@ -137,7 +152,7 @@ ComparisonPlan make_plan(ComparisonSettings settings, const fs::path& folder,
   keep_widths(plan, folder);
   plan.test = choose_test_set(plan, corpus);
   if (plan.test.sources.empty()) fail_comparison("test: no lines to test on in {}", plan.test.name);
-  plan.groupings = groupings_of(plan.test, corpus);
+  plan.groupings = groupings_of(plan.test, corpus, plan.models.front().settings);
   plan.contents = corpus.fingerprints;
   plan.contents["data.test"] = fingerprint_of(plan.test);
   return plan;
