@@ -69,7 +69,9 @@ TaskWork translate_work() {
           .forced = forced_pairs,
           // Effective order: a few short lines may hold no output of four words.
           .compared = {{.metric = "bleu", .options = {{"effective_order", true}}, .title = "BLEU"},
-                       {.metric = "exact", .title = "exact %", .digits = 1, .factor = 100}}};
+                       {.metric = "exact", .title = "exact %", .digits = 1, .factor = 100}},
+          .also_compared = {{.metric = "rouge", .title = "ROUGE-1", .factor = 100},
+                            {.metric = "chrf", .title = "chrF"}}};
 }
 
 std::string sample_prediction(const Settings&, const Model& model, const Corpus& corpus,

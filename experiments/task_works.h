@@ -44,6 +44,8 @@ struct TaskWork {
   /// How runs are judged: the first figure decides which is better, so its metric has counts.
   /// Empty: they cannot be compared.
   std::vector<ComparedFigure> compared = {};
+  /// Further figures that can decide, by ComparisonSettings::metric.
+  std::vector<ComparedFigure> also_compared = {};
 };
 
 /// Of translate, classify and lm, and what a program adds.

@@ -98,7 +98,7 @@ class TrialLoop {
   }
 
   std::string result_text(const ComparisonTrial& trial, const RunResult& r) const {
-    const ComparedFigure& first = plan_.figures().front();
+    const ComparedFigure first = plan_.figures().front();
     return fmt::format("{}: {} steps in {}, {:.0f} tok/s; validation loss {:.4f}; test {}",
                        trial.title(), r.steps, duration_text(r.seconds), r.tokens_per_s,
                        r.valid_loss, first.text(r.scores[0]));

@@ -103,6 +103,15 @@ void list_models(Fields& f, ComparisonSettings& s) {
       .option("tune");
 }
 
+void list_judgement(Fields& f, ComparisonSettings& s) {
+  f("metric", s.metric, any_value(),
+    "the metric by which models are ranked: bleu (the usual one of translate), rouge, chrf or "
+    "exact; "
+    "accuracy (classify) or macro_f1; bits_per_character (lm)")
+      .absent("")
+      .option("metric");
+}
+
 void list_budget(Fields& f, ComparisonSettings& s) {
   f("time", s.time, duration(), "train each run for this time: 90s, 10m, 1.5h").option("time");
   f("steps", s.steps, between(Index{0}), "or for N steps")
@@ -206,6 +215,7 @@ void check_tuning(const ComparisonSettings& settings) {
 void ComparisonSettings::list(Fields& f) {
   list_data(f, *this);
   list_models(f, *this);
+  list_judgement(f, *this);
   list_budget(f, *this);
 }
 

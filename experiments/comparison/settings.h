@@ -19,6 +19,7 @@ struct ComparisonSettings {
   std::vector<std::string> test = {};         // empty: a built-in corpus' test lines, else `valid`
   std::vector<std::string> fields = {};       // source and target: keys of a .jsonl, or columns
   std::vector<std::string> assignments = {};  // key=value for all models, NAME:key=value for one
+  std::string metric = {};  // which is better: a figure of the task; "": its first
   // What all models have alike: "parameters" (as many as the largest model; earlier versions say
   // "largest"), a number of parameters, "work" (as many floating-point operations a step as the
   // model with most), or "none" (the widths stay as they are set).

@@ -8,11 +8,13 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "datasets/metrics/metrics.h"
 #include "experiments/comparison/internal/result_json.h"
 #include "experiments/comparison/internal/settings_file.h"
 #include "experiments/task_works.h"
 #include "framework/build_info.h"
 #include "tests/datasets/temporary.h"
+#include "tests/message_of.h"
 
 namespace heed {
 namespace {
@@ -208,6 +210,29 @@ TEST(Comparison, IsAFewLinesOfAProgram) {
                                      {"compiler", built.compiler},
                                      {"processor", built.processor},
                                      {"blas", built.blas}}));
+}
+
+TEST(Comparison, RanksByTheMetricThatIsAskedFor) {
+  const TemporaryFolder folder;
+  ComparisonSettings settings = small();
+  settings.models = {"rnn"};
+  std::erase(settings.assignments, "model.kernel=3");
+  settings.seeds = 1;
+  settings.metric = "rouge";
+  const Comparison comparison = compare(settings, folder.path("rouge"));
+  ASSERT_EQ(comparison.figures.size(), 3u);
+  EXPECT_EQ(comparison.figures[0].title, "ROUGE-1");
+  EXPECT_EQ(comparison.figures[1].metric, "bleu");
+  const RunResult& run = comparison.runs[0];
+  const auto pairs = open_evaluation_pairs({"toy:copy"}, {}, settings.lines, Split::test);
+  const double rouge =
+      score("rouge", run.hypotheses, {read_test_set(*pairs).references}).at("rouge1.fmeasure");
+  EXPECT_DOUBLE_EQ(run.scores[0], rouge);
+  EXPECT_NE(to_text(comparison).find("ROUGE-1 by source words"), std::string::npos);
+  settings.metric = "bleuu";
+  EXPECT_EQ(message_of([&] { compare(settings, folder.path("none")); }),
+            "metric: expected one of bleu, exact, rouge, chrf for the task translate; got 'bleuu'; "
+            "did you mean bleu?");
 }
 
 TEST(Comparison, SetsAModelAgainstItsOwnVariant) {

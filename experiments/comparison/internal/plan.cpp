@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include <fmt/ranges.h>
+
 #include "datasets/text/labels.h"
 #include "experiments/comparison/internal/assignments.h"
 #include "experiments/comparison/internal/matching.h"
@@ -12,6 +14,7 @@
 #include "experiments/inference/run.h"
 #include "experiments/inference/tokenizer_files.h"
 #include "experiments/progress.h"
+#include "framework/nearest.h"
 
 namespace heed {
 
@@ -124,6 +127,24 @@ fs::path run_folder(const fs::path& folder, const std::string& model, Index seed
   return folder / "runs" / fmt::format("{}-seed{}", model, seed);
 }
 
+std::vector<ComparedFigure> ComparisonPlan::figures() const {
+  std::vector<ComparedFigure> all = work().compared;
+  if (settings.metric.empty()) return all;
+  all.insert(all.end(), work().also_compared.begin(), work().also_compared.end());
+  std::vector<std::string> names;
+  for (const ComparedFigure& figure : all)
+    names.push_back(figure.metric);
+  const auto found = std::ranges::find(names, settings.metric);
+  if (found == names.end())
+    fail_comparison("metric: expected one of {} for the task {}; got '{}'{}",
+                    fmt::join(names, ", "), work().name, settings.metric,
+                    did_you_mean(settings.metric, names));
+  std::vector<ComparedFigure> figures{all[static_cast<std::size_t>(found - names.begin())]};
+  for (const ComparedFigure& figure : work().compared)
+    if (figure.metric != settings.metric) figures.push_back(figure);
+  return figures;
+}
+
 ComparisonPlan make_plan(ComparisonSettings settings, const fs::path& folder,
                          const PreparationObserver& preparing) {
   check_comparison(settings);
@@ -132,6 +153,7 @@ ComparisonPlan make_plan(ComparisonSettings settings, const fs::path& folder,
   plan.settings = std::move(settings);
   plan.models = compared_models(plan.settings, &plan.chosen);
   check_alike(plan.models);
+  plan.figures();                         // refuses a metric that the task lacks
   plan.settings.task = plan.work().name;  // a resumed comparison does not guess it from the data
   add_setting_warnings(plan);
 

@@ -32,7 +32,8 @@ struct ComparisonPlan {
   std::string data;                 // describes the training data in one line
 
   const TaskWork& work() const { return task_works().at(models.front().settings.task.name); }
-  const std::vector<ComparedFigure>& figures() const { return work().compared; }
+  /// The figures of the task; that of settings.metric is the first.
+  std::vector<ComparedFigure> figures() const;
   std::size_t runs() const { return models.size() * static_cast<std::size_t>(settings.seeds); }
 };
 
