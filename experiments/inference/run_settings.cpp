@@ -394,10 +394,28 @@ void RunSettings::give(const Field& field, const FieldValue& value, bool chosen)
   if (!field.is_selecting()) return;
   settle_task();
   // Other fields may have come, with their own defaults. What was set before stays as it was.
+  choose_again_after(field.key());
   for (const auto& [key, value_before] : defaults_)
     if (!given_.contains(key)) take_again(key, value_before);
   for (const auto& [key, given] : given_)
     if (key != field.key()) take_again(key, given.value);
+}
+
+void RunSettings::choose_again_after(std::string key) {
+  while (true) {
+    const Fields all = fields();  // anew: each choice may bring others
+    bool behind = false;
+    const auto is_next = [&](const Field& field) {
+      if (field.key() == key) behind = true;
+      const bool given = field.is_selecting() && given_.contains(field.key());
+      return behind && field.key() != key && given &&
+             field.range().holds(given_.at(field.key()).value);
+    };
+    const auto next = std::find_if(all.begin(), all.end(), is_next);
+    if (next == all.end()) return;
+    next->set(given_.at(next->key()).value);
+    key = next->key();
+  }
 }
 
 void RunSettings::take_again(const std::string& key, const FieldValue& value) {

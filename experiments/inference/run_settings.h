@@ -184,6 +184,8 @@ class RunSettings {
   void give(const Field& field, const FieldValue& value, bool chosen);
 
   void take_again(const std::string& key, const FieldValue& value);
+  /// Sets again what was given and selects others, where it stands behind this setting.
+  void choose_again_after(std::string key);
   /// Where nobody chose a task, one that takes the family of the model.
   void settle_task();
 

@@ -22,10 +22,10 @@ const std::vector<BlocksRow> rows = {
       "model.tied_layers=true"}},
     {"transformer",
      {"model.attention=linear", "model.positions=learned", "model.max_positions=40",
-      "model.tied_output=false", "model.softcap=9"}},
+      "model.tied_output=false", "model.softcap=9.0"}},
     {"transformer",
-     {"model.attention=adaptive_span", "model.longest=8", "model.ramp=2", "model.span_penalty=0.01",
-      "model.positions=alibi", "model.zero_init=true"}},
+     {"model.attention=adaptive_span", "model.longest=8", "model.ramp=2.0",
+      "model.span_penalty=0.01", "model.positions=alibi", "model.zero_init=true"}},
     {"lm",
      {"model.context=12", "model.attention=local", "model.window=4", "model.positions=rotary",
       "model.activation=relu_squared"}},
@@ -60,6 +60,19 @@ TEST(Blocks, ResumingIsVerified) {
   }
 }
 
+/// The run has what was given.
+void expect_settings(const std::string& config, const BlocksRow& row) {
+  for (const std::string& given : row.settings) {
+    const auto equals = given.find('=');
+    const auto begin = given.find('.') + 1;
+    const std::string key = given.substr(begin, equals - begin);
+    const std::string value = given.substr(equals + 1);
+    const bool plain = config.find("\n" + key + " = " + value + " ") != std::string::npos;
+    const bool quoted = config.find("\n" + key + " = '" + value + "'") != std::string::npos;
+    EXPECT_TRUE(plain || quoted) << row.label() << given;
+  }
+}
+
 TEST(Blocks, AreUsedExportedAndDrawn) {
   const TemporaryFolder folder;
   int number = 0;
@@ -67,6 +80,7 @@ TEST(Blocks, AreUsedExportedAndDrawn) {
     const std::string out = fmt::format("run{}", number++);
     const Ran trained = run(folder, Args{"train"} + training_of(folder, row) + Args{"--out", out});
     ASSERT_EQ(trained.code, 0) << row.label() << trained.err;
+    expect_settings(read_file(folder.path(out + "/config.toml")), row);
     ASSERT_EQ(run(folder, {"export", "--run", out, "--out", out + ".safetensors"}).code, 0);
     const std::string again = out + "-again";
     ASSERT_EQ(run(folder, {"import", out + ".safetensors", "--out", again}).code, 0);
