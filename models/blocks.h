@@ -11,6 +11,9 @@ namespace heed {
 /// What the layers of a Transformer are made of, as far as it is a choice. Models with such layers
 /// have the same settings of it.
 struct Blocks {
+  /// Sets others: "classic", those of the papers of a family; "modern", what later models took up,
+  /// as far as it pays on small data (docs/comparing-attention.md).
+  std::string recipe = "classic";
   std::string attention = "multi_head";  // a row of attentions() that layers can have
   std::string positions = "sinusoidal";  // a row of position_kinds()
   AttentionOptions options = {};  // of both rows: window, kv_heads, longest, ramp, base, reach
@@ -28,7 +31,7 @@ struct Blocks {
   /// with the default of 512 for the longest span.
   static constexpr Real default_span_penalty = Real(3.2e-5);
 
-  /// `before`: what a configuration stands for that lacks these settings.
+  /// `before`: what a configuration stands for that lacks these settings, and the classic recipe.
   void list(Fields& f, const Blocks& before);
   /// Throws ArgumentError where the attention and the positions do not go together, or one does not
   /// fit the width `d` of `heads` heads.

@@ -1,5 +1,6 @@
 #include "experiments/settings.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -114,6 +115,7 @@ const std::vector<std::string> fields_of_a_transformer = {"data.train",
                                                           "model.ff",
                                                           "model.dropout",
                                                           "model.norm",
+                                                          "model.recipe",
                                                           "model.attention",
                                                           "model.positions",
                                                           "model.norm_kind",
@@ -465,6 +467,46 @@ TEST(Settings, OfAnAttentionComeBackInAnyOrder) {
   EXPECT_EQ(folder.message([&] { s.check(); }),
             "model.positions: expected sinusoidal, learned, none beside attention = linear, which "
             "has no score of a query and a key that a distance could change; got 'rotary'");
+}
+
+/// The command gives model.name once more, after what --set gives.
+TEST(Settings, OfAChoiceStayWhereTheChoicesBeforeItAreGivenAgain) {
+  struct Row {
+    std::vector<std::string> given;  // in every order of two
+    std::map<std::string, std::string> expected;
+  };
+  const std::vector<Row> rows{
+      {{"model.attention=local", "model.name=lm"},
+       {{"model.attention", "'local'"}, {"model.window", "0"}}},
+      {{"model.attention=grouped_query", "model.positions=alibi", "model.kv_heads=1",
+        "model.name=transformer"},
+       {{"model.attention", "'grouped_query'"},
+        {"model.positions", "'alibi'"},
+        {"model.kv_heads", "1"}}},
+      {{"model.recipe=modern", "model.name=lm"},
+       {{"model.positions", "'rotary'"}, {"model.qk_norm", "true"}}},
+      {{"model.recipe=modern", "model.positions=alibi", "model.qk_norm=false", "model.name=lm"},
+       {{"model.positions", "'alibi'"}, {"model.qk_norm", "false"}, {"model.zero_init", "true"}}},
+      {{"optim.name=muon", "optim.lr=0.5", "model.name=lm"},
+       {{"optim.name", "'muon'"}, {"optim.lr", "0.5"}}},
+  };
+  for (const Row& row : rows)
+    for (std::size_t last = 0; last < row.given.size(); ++last) {
+      Settings settings = default_settings("lm");
+      std::vector<std::string> order = row.given;
+      std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(last), order.end());
+      // What a choice brings can be given only after it.
+      std::stable_partition(order.begin(), order.end(), [](const std::string& text) {
+        return text.find("kv_heads") == std::string::npos;
+      });
+      order.push_back(row.given.back());
+      for (const std::string& text : order) {
+        const auto equals = text.find('=');
+        settings.set(text.substr(0, equals), text.substr(equals + 1));
+      }
+      for (const auto& [key, value] : row.expected)
+        EXPECT_EQ(setting_text(settings, key), value) << key << " with " << order[0] << " first";
+    }
 }
 
 TEST(Settings, HaveRanges) {
