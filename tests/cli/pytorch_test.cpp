@@ -8,6 +8,7 @@
 #include "experiments/inference/run.h"
 #include "framework/safetensors.h"
 #include "tests/cli/program.h"
+#include "tests/cli/trained_settings.h"
 
 namespace heed {
 namespace {
@@ -102,6 +103,7 @@ void train_and_export(const TemporaryFolder& folder, const ModelRow& row, const 
     args = args + Args{"--set", setting};
   const Ran trained = run(folder, args);
   ASSERT_EQ(trained.code, 0) << row.label() << trained.err;
+  expect_trained_with(folder.path(out), row.settings);
   const Ran exported = run(folder, {"export", "--run", out, "--out", out + ".safetensors"});
   ASSERT_EQ(exported.code, 0) << row.label() << exported.err;
 }

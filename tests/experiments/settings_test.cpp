@@ -438,6 +438,40 @@ TEST(Settings, OfAnAttentionAreThereForItAlone) {
   EXPECT_FALSE(lm.has("model.max_positions"));  // it has model.context
 }
 
+/// As the command gives them: the name of the model is among the values, and what selects other
+/// settings among the assignments, in any order.
+TEST(Settings, ThatSelectOthersStayWhereTheModelIsNamedToo) {
+  const struct {
+    const char* model;
+    std::vector<std::string> assignments;
+  } rows[] = {
+      {"transformer", {"model.attention=local"}},
+      {"transformer", {"model.attention=local", "model.window=9", "model.positions=rotary"}},
+      {"transformer", {"model.window=9", "model.attention=local"}},
+      {"lm", {"model.base=500", "model.positions=rotary", "model.attention=multi_query"}},
+      {"lm",
+       {"data.tokenizer=bpe", "optim.name=muon", "model.attention=linear", "model.positions=none"}},
+  };
+  for (const auto& row : rows) {
+    const RequestedSettings requested = {
+        .config = {},
+        .assignments = row.assignments,
+        .values = {{"model.name", FieldValue(std::string(row.model))}}};
+    std::string warning;
+    Settings settings = new_settings(requested, warning);
+    for (const bool again : {false, true}) {
+      for (const std::string& assignment : row.assignments) {
+        const std::size_t equals = assignment.find('=');
+        const std::string key = assignment.substr(0, equals);
+        ASSERT_TRUE(settings.has(key)) << row.model << " " << assignment;
+        EXPECT_EQ(to_text(settings.value(key)), assignment.substr(equals + 1)) << row.model;
+      }
+      EXPECT_TRUE(settings.left_out().empty()) << row.model;
+      if (!again) settings.assign("model.name", std::string(row.model));
+    }
+  }
+}
+
 TEST(Settings, OfAnotherFamilyWithTheirNameAreSaidToBeOfIt) {
   const TemporaryFolder folder;
   Settings transformer = default_settings("transformer");
