@@ -222,6 +222,17 @@ def gated_convolution(w, name, x, causal):
     return F.glu(F.conv1d(x, weight, w[name + ".bias"])[0].T, -1)
 
 
+def lightweight_convolution(w, name, x, causal):
+    """Wu et al. 2019: one normalised filter for all columns of a head, between two products."""
+    x = gated_convolution(w, name + ".input", x, causal)  # of one row
+    taps = w[name + ".light.weight"].softmax(-1)  # (heads, kernel)
+    (heads, kernel), d = taps.shape, x.shape[-1]
+    before = kernel - 1 if causal else (kernel - 1) // 2
+    weight = taps.repeat_interleave(d // heads, 0)[:, None]  # (d, 1, kernel)
+    x = F.pad(x.T[None], (before, kernel - 1 - before))
+    return normed_linear(w, name + ".output", F.conv1d(x, weight, groups=d)[0].T)
+
+
 def cell_step(kind, w, name, share, h, c):
     """One step of a recurrent layer. share is W x + b; the gates stand in PyTorch's order."""
     if kind == "norm_lstm":  # (Ba et al. 2016)
@@ -299,15 +310,17 @@ def language_model(w, model, source, target):
 
 def convolutional(w, model, source, target):
     """Gehring et al. 2017."""
+    light = model.get("convolution", "full") == "lightweight"
+    convolution = lightweight_convolution if light else gated_convolution
     sqrt_half, table = math.sqrt(0.5), w["embedding.weight"]
     embed = lambda table, ids: table[ids] + w["positions.weight"][: len(ids)]
     e = x = embed(w.get("source_embedding.weight", table), source)
     for i in range(depth(model, "encoder")):
-        x = (gated_convolution(w, f"encoder.{i}", x, causal=False) + x) * sqrt_half
+        x = (convolution(w, f"encoder.{i}", x, causal=False) + x) * sqrt_half
     keys, values = x, (x + e) * sqrt_half
     e = y = embed(table, target)
     for i in range(depth(model, "decoder")):
-        z = gated_convolution(w, f"decoder.{i}.conv", y, causal=True)
+        z = convolution(w, f"decoder.{i}.conv", y, causal=True)
         query = (normed_linear(w, f"decoder.{i}.query", z) + e) * sqrt_half
         context = attend(query, keys, values, scale=1)
         y = ((normed_linear(w, f"decoder.{i}.back", context) + z) * sqrt_half + y) * sqrt_half

@@ -65,14 +65,49 @@ LightweightConv1d::LightweightConv1d(const LightweightOptions& o, Random& random
   weight.layout().table = true;
 }
 
-Variable LightweightConv1d::operator()(const Operand& x, const Spans& spans) const {
+Variable LightweightConv1d::filters() const {
   const Index heads = weight.shape()[0];
   const Index kernel = weight.shape()[1];
   const Variable taps = dropout(softmax(weight));  // (heads, kernel)
-  const Variable filters = reshape(
-      broadcast_to(reshape(taps, {heads, 1, kernel}), {heads, d / heads, kernel}), {d, kernel});
-  return depthwise_conv1d(x, transpose(filters), Variable(), {spans, causal});
+  return transpose(reshape(
+      broadcast_to(reshape(taps, {heads, 1, kernel}), {heads, d / heads, kernel}), {d, kernel}));
 }
+
+Variable LightweightConv1d::operator()(const Operand& x, const Spans& spans) const {
+  return depthwise_conv1d(x, filters(), Variable(), {spans, causal});
+}
+
+namespace {
+
+/// Of one row, so that it is a linear layer with a GLU.
+Conv1dOptions input_of(Conv1dOptions o) {
+  check(o.in == o.out && o.dilation == 1 && o.bias, "conv",
+        "expected as many outputs as inputs, dilation 1 and a bias, for a lightweight layer");
+  o.kernel = 1;
+  o.causal = false;
+  return o;
+}
+
+std::variant<GatedConv, GatedLightweightConv> chosen_layer(const ConvLayerOptions& o,
+                                                           Random& random) {
+  if (o.kind == ConvKind::lightweight) return GatedLightweightConv(o, random);
+  return GatedConv(o.conv, random);
+}
+
+}  // namespace
+
+GatedLightweightConv::GatedLightweightConv(const ConvLayerOptions& o, Random& random)
+    : input(input_of(o.conv), random),
+      light({.d = o.conv.in,
+             .heads = o.heads,
+             .kernel = o.conv.kernel,
+             .causal = o.conv.causal,
+             .dropout = o.conv.dropout},
+            random),
+      output(o.conv.in, o.conv.in, random, o.conv.weight_norm,
+             std::sqrt(static_cast<Real>(o.conv.kernel))) {}
+
+ConvLayer::ConvLayer(const ConvLayerOptions& o, Random& random) : chosen(chosen_layer(o, random)) {}
 
 Conv2d::Conv2d(Index in, Index out, Extent2d kernel, Random& random, const Window2d& w)
     : weight(normal({out, kernel[0], kernel[1], in}, random,

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
+#include <variant>
 
 #include "framework/module.h"
 #include "framework/ops.h"
@@ -25,13 +27,13 @@ struct NormedWeight {
 };
 
 /// y = x W^T + b with a weight that may be normalised.  x (..., in), W (out, in), b (out), y (...,
-/// out). W is at first normally distributed with variance 1 / in.
+/// out). W is at first normally distributed with variance gain^2 / in.
 struct NormedLinear {
   NormedWeight weight;
   Parameter bias;
 
-  NormedLinear(Index in, Index out, Random& random, bool normalised)
-      : weight(normal({out, in}, random, 1 / std::sqrt(static_cast<Real>(in))), normalised),
+  NormedLinear(Index in, Index out, Random& random, bool normalised, Real gain = 1)
+      : weight(normal({out, in}, random, gain / std::sqrt(static_cast<Real>(in))), normalised),
         bias(zeros({out})) {}
   Variable operator()(const Operand& x) const { return linear(x, weight(), bias); }
   void visit(Visitor& v) {
@@ -135,9 +137,60 @@ struct LightweightConv1d {
 
   LightweightConv1d(const LightweightOptions& o, Random& random);
   Variable operator()(const Operand& x, const Spans& spans) const;
+  /// The filter of each column, normalised, (kernel, d).
+  Variable filters() const;
   void visit(Visitor& v) {
     v("weight", weight);
     v("dropout", dropout);
+  }
+};
+
+/// What mixes neighbouring rows in a layer of a convolutional model.
+enum class ConvKind : std::uint8_t {
+  full,         // GatedConv: every output reads every input of its window
+  lightweight,  // GatedLightweightConv: every output reads its own column
+};
+
+struct ConvLayerOptions {
+  Conv1dOptions conv = {};  // in = out; a lightweight layer has dilation 1 and a bias
+  ConvKind kind = ConvKind::full;
+  int heads = 1;  // of a lightweight one
+};
+
+/// y = W_o lightweight(glu(W_i x + b_i)) + b_o: the module of Wu et al. 2019 (section 3, figure
+/// 2b), without its norm and its residual connection.  x, y (rows, d), W_i (2 d, d), W_o (d, d)
+///
+/// Taps that are nearly equal at first give the mean of `kernel` rows, whose variance is that much
+/// smaller. W_o begins with `kernel` times the variance of other layers, which makes up for it. The
+/// taps are dropped with the probability Conv1dOptions::dropout (DropConnect, section 3). The
+/// constructor throws Error where the heads cannot share d evenly, or an option is not as
+/// ConvLayerOptions says.
+struct GatedLightweightConv {
+  GatedConv input;  // of one row
+  LightweightConv1d light;
+  NormedLinear output;
+
+  GatedLightweightConv(const ConvLayerOptions& o, Random& random);
+  Variable operator()(const Operand& x, const Spans& spans) const {
+    return output(light(input(x, spans), spans));
+  }
+  void visit(Visitor& v) {
+    v("input", input);
+    v("light", light);
+    v("output", output);
+  }
+};
+
+/// One of the kinds. Parameters have the names that they have without it.
+struct ConvLayer {
+  std::variant<GatedConv, GatedLightweightConv> chosen;
+
+  ConvLayer(const ConvLayerOptions& o, Random& random);
+  Variable operator()(const Operand& x, const Spans& spans) const {
+    return std::visit([&](const auto& layer) { return layer(x, spans); }, chosen);
+  }
+  void visit(Visitor& v) {
+    std::visit([&](auto& layer) { layer.visit(v); }, chosen);
   }
 };
 

@@ -1,5 +1,6 @@
 #include "models/convolutional.h"
 
+#include <algorithm>
 #include <numbers>
 
 #include "framework/kernels/attend_rows.h"
@@ -14,6 +15,21 @@ namespace {
 // Halves the variance of a sum of two terms.
 constexpr Real sqrt_half = static_cast<Real>(1 / std::numbers::sqrt2);
 
+void check_heads(const ConvS2SOptions& o) {
+  const bool divides = o.conv_heads > 0 && o.d % o.conv_heads == 0;
+  check_argument(o.conv_heads == 0 || divides, "conv", "conv_heads", o.conv_heads,
+                 "of 0 or a divisor of d = {}", o.d);
+}
+
+/// The heads of lightweight convolutions: without a number, the most that are at least 16 wide.
+int heads_of(const ConvS2SOptions& o) {
+  if (o.conv_heads > 0) return o.conv_heads;
+  Index heads = std::max<Index>(1, o.d / 16);
+  while (o.d % heads != 0)
+    --heads;
+  return static_cast<int>(heads);
+}
+
 /// What an encoder alone needs too.
 void check_layers(const ConvS2SOptions& o) {
   check_argument(o.d > 0, "conv", "d", o.d, "above 0");
@@ -21,6 +37,7 @@ void check_layers(const ConvS2SOptions& o) {
   check_argument(o.kernel >= 1 && o.kernel % 2 == 1, "conv", "kernel", o.kernel, "above 0 and odd");
   check_argument(o.positions >= 1, "conv", "positions", o.positions, "of at least 1");
   check_argument(o.dropout >= 0 && o.dropout < 1, "conv", "dropout", o.dropout, "within [0, 1)");
+  check_heads(o);
 }
 
 const ConvS2SOptions& checked(const ConvS2SOptions& o) {
@@ -29,13 +46,21 @@ const ConvS2SOptions& checked(const ConvS2SOptions& o) {
   return o;
 }
 
-Conv1dOptions conv_options(const ConvS2SOptions& o, bool causal) {
-  return {.in = o.d,
-          .out = o.d,
-          .kernel = o.kernel,
-          .causal = causal,
-          .weight_norm = o.weight_norm,
-          .dropout = o.dropout};
+ConvLayerOptions conv_options(const ConvS2SOptions& o, bool causal) {
+  return {.conv = {.in = o.d,
+                   .out = o.d,
+                   .kernel = o.kernel,
+                   .causal = causal,
+                   .weight_norm = o.weight_norm,
+                   .dropout = o.dropout},
+          .kind = o.convolution,
+          .heads = heads_of(o)};
+}
+
+/// The weight of a convolution as a product has it, (2 d, kernel d).
+Tensor product_of(const GatedConv& layer) {
+  const Tensor weight = layer.conv.weight().value();
+  return weight.reshape({weight.shape()[0], weight.size() / weight.shape()[0]});
 }
 
 /// Drops the oldest row of each window and appends x (rows, d).
@@ -50,6 +75,43 @@ void push(Tensor& recent, const Tensor& x) {
   }
 }
 
+/// A causal layer with its weights normalised once. It computes one row of each sequence from the
+/// rows before, which `recent` holds.
+class StepConv {
+ public:
+  explicit StepConv(const ConvLayer& layer) {
+    std::visit([this](const auto& kind) { keep(kind); }, layer.chosen);
+  }
+  /// y (rows, d); recent (rows, kernel, d), the latest last, gets one more row.
+  Variable operator()(const Variable& y, Tensor& recent) const {
+    if (!filters_.defined()) {
+      push(recent, y.value());
+      return glu(linear(recent.reshape({y.rows(), input_.columns()}), input_, input_bias_));
+    }
+    push(recent, glu(linear(y, input_, input_bias_)).value());
+    return linear(sum(Variable(recent) * filters_, 1), output_, output_bias_);
+  }
+
+ private:
+  void keep(const GatedConv& layer) {
+    input_ = product_of(layer);
+    input_bias_ = layer.conv.bias.value();
+  }
+  void keep(const GatedLightweightConv& layer) {
+    keep(layer.input);
+    filters_ = layer.light.filters().value();
+    output_ = layer.output.weight().value();
+    output_bias_ = layer.output.bias.value();
+  }
+
+  Tensor input_;
+  Tensor input_bias_;
+  // Of a lightweight layer:
+  Tensor filters_;  // (kernel, d)
+  Tensor output_;   // (d, d)
+  Tensor output_bias_;
+};
+
 }  // namespace
 
 ConvS2S::DecoderLayer::DecoderLayer(const ConvS2SOptions& o, Random& random)
@@ -61,12 +123,21 @@ void ConvS2SOptions::list(Fields& f) {
   detail::list_width(f, d);
   detail::list_depths(f, *this);
   f("kernel", kernel, odd(1, 1001), "width of a convolution in tokens; odd");
+  f("convolution", convolution, {{"full", ConvKind::full}, {"lightweight", ConvKind::lightweight}},
+    "full, or lightweight: one normalised filter for all columns of a head, between two products")
+      .selects()
+      .absent(std::string("full"));
+  if (convolution == ConvKind::lightweight)
+    f("conv_heads", conv_heads, between(Index{0}, detail::largest_width),
+      "heads of lightweight convolutions; 0: as many as are 16 wide or wider");
   f("positions", positions, between(Index{2}, detail::largest_width),
     "largest number of tokens of a source or an output, </s> among them");
   detail::list_dropout(f, dropout);
   f("weight_norm", weight_norm, any_value(), "normalise the weights");
   detail::list_tied(f, tied);
 }
+
+void ConvS2SOptions::check() const { check_heads(*this); }
 
 ConvS2S::ConvS2S(const ConvS2SOptions& o, Random& random)
     : options_(checked(o)),
@@ -163,11 +234,10 @@ class ConvS2S::Packed final : public Decoder {
  public:
   explicit Packed(const ConvS2S& model) : model_(model) {
     const Tape::Pause pause;
-    const Index d = model.options_.d;
-    const Index k = model.options_.kernel;
+    const NoDropout evaluate;
     for (const DecoderLayer& layer : model.decoder_)
-      layers_.push_back({layer.conv.conv.weight().value().reshape({2 * d, k * d}),
-                         layer.query.weight().value(), layer.back.weight().value()});
+      layers_.push_back(
+          {StepConv(layer.conv), layer.query.weight().value(), layer.back.weight().value()});
     output_ = model.output_.weight().value();
   }
   Index vocabulary() const override { return model_.vocabulary(); }
@@ -188,7 +258,7 @@ class ConvS2S::Packed final : public Decoder {
  private:
   struct State;
   struct Layer {
-    Tensor conv;   // (2 d, kernel d)
+    StepConv conv;
     Tensor query;  // (d, d)
     Tensor back;   // (d, d)
   };
@@ -214,7 +284,7 @@ struct ConvS2S::Packed::State final : RowState {
   const Packed& packed_;
   Tensor memory_;  // keys and values of the sources, (source rows, 2 d)
   Spans memory_spans_;
-  std::vector<Tensor> recent_;  // the last inputs of each layer, (rows, kernel, d), the latest last
+  std::vector<Tensor> recent_;  // what StepConv keeps of each layer, (rows, kernel, d)
   Index position_ = 0;
 };
 
@@ -259,10 +329,7 @@ Tensor ConvS2S::Packed::State::step(std::span<const Id> tokens) {
   for (std::size_t i = 0; i < model.decoder_.size(); ++i) {
     const DecoderLayer& layer = model.decoder_[i];
     const Layer& packed = packed_.layers_[i];
-    Tensor& recent = recent_[i];
-    push(recent, y.value());
-    const Variable z = glu(
-        linear(recent.reshape({rows(), packed.conv.columns()}), packed.conv, layer.conv.conv.bias));
+    const Variable z = packed.conv(y, recent_[i]);
     const Tensor a =
         attend(add_scaled(linear(z, packed.query, layer.query.bias), e, sqrt_half).value());
     y = add_scaled(add_scaled(linear(a, packed.back, layer.back.bias), z, sqrt_half), y, sqrt_half);

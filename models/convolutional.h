@@ -19,6 +19,8 @@ struct ConvS2SOptions {
   int encoder_layers = 0;  // 0: as many as `layers`
   int decoder_layers = 0;  // the same
   Index kernel = 3;        // rows that a convolution reads; odd
+  ConvKind convolution = ConvKind::full;
+  int conv_heads = 0;      // of lightweight convolutions; 0: as many as are 16 wide or wider
   Index positions = 1024;  // longest source and longest output
   Real dropout = Real(0.1);
   bool weight_norm = true;  // of every convolution and linear layer (Salimans and Kingma 2016)
@@ -26,6 +28,7 @@ struct ConvS2SOptions {
 
   bool operator==(const ConvS2SOptions&) const = default;
   void list(Fields& f);
+  void check() const;  // what several fields must satisfy together
   int encoder_depth() const { return encoder_layers > 0 ? encoder_layers : layers; }
   int decoder_depth() const { return decoder_layers > 0 ? decoder_layers : layers; }
 };
@@ -41,6 +44,9 @@ struct ConvS2SOptions {
 ///                     a = softmax(s (query(z) + e') x^T) s (x + e)
 ///                     y <- s (s (back(a) + z) + y)
 ///     output          logits = output(y)
+///
+/// With ConvKind::lightweight, what Wu et al. 2019 have between a norm and its residual connection
+/// stands in place of glu(conv()): GatedLightweightConv.
 ///
 /// One embedding (where both sides share a vocabulary) and one table of positions serve both sides.
 /// It computes on packed rows, so padding costs nothing. The constructor throws Error when an
@@ -72,7 +78,7 @@ class ConvS2S : public Seq2Seq {
  private:
   class Packed;
   struct DecoderLayer {
-    GatedConv conv;
+    ConvLayer conv;
     NormedLinear query;
     NormedLinear back;
     DecoderLayer(const ConvS2SOptions& o, Random& random);

@@ -41,7 +41,8 @@ Encoded RecurrentEncoder::operator()(const Variable& rows, const Spans& spans) c
   return encoded;
 }
 
-ConvStack::ConvStack(const Conv1dOptions& o, int count, Random& random) : dropout(o.dropout) {
+ConvStack::ConvStack(const ConvLayerOptions& o, int count, Random& random)
+    : dropout(o.conv.dropout) {
   for (int i = 0; i < count; ++i)
     layers.emplace_back(o, random);
 }
@@ -49,13 +50,13 @@ ConvStack::ConvStack(const Conv1dOptions& o, int count, Random& random) : dropou
 Encoded ConvStack::operator()(const Variable& e, const Spans& spans) const {
   constexpr Real sqrt_half = static_cast<Real>(1 / std::numbers::sqrt2);
   Variable x = e;
-  for (const GatedConv& conv : layers)
+  for (const ConvLayer& conv : layers)
     x = add_scaled(conv(dropout(x), spans), x, sqrt_half);
   return {.keys = x, .values = add_scaled(x, e, sqrt_half), .spans = spans};
 }
 
-ConvEncoder::ConvEncoder(const Conv1dOptions& o, int count, Index longest, Random& random)
-    : positions(longest, o.in, random), stack(o, count, random) {
+ConvEncoder::ConvEncoder(const ConvLayerOptions& o, int count, Index longest, Random& random)
+    : positions(longest, o.conv.in, random), stack(o, count, random) {
   positions.weight.value() = normal(positions.weight.shape(), random, input_deviation());
 }
 

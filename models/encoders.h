@@ -77,13 +77,13 @@ struct RecurrentEncoder final : Encoder {
 
 /// The gated convolutions of ConvS2S' encoder (Gehring et al. 2017, section 3.2), with
 /// s = sqrt(1/2), which keeps variances:
-///   x <- s (glu(conv(dropout(x))) + x), from x = e
+///   x <- s (conv(dropout(x)) + x), from x = e
 /// Keys are x and values s (x + e).
 struct ConvStack {
   Dropout dropout;
-  std::vector<GatedConv> layers;
+  std::vector<ConvLayer> layers;
 
-  ConvStack(const Conv1dOptions& options, int count, Random& random);
+  ConvStack(const ConvLayerOptions& options, int count, Random& random);
   void visit(Visitor& v) {
     v("encoder_dropout", dropout);
     v("encoder", layers);
@@ -96,7 +96,7 @@ struct ConvEncoder final : Encoder {
   LearnedPositions positions;
   ConvStack stack;
 
-  ConvEncoder(const Conv1dOptions& options, int count, Index longest, Random& random);
+  ConvEncoder(const ConvLayerOptions& options, int count, Index longest, Random& random);
   void visit(Visitor& v) override {
     v("positions", positions);
     stack.visit(v);

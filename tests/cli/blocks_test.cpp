@@ -30,6 +30,7 @@ const std::vector<BlocksRow> rows = {
      {"model.context=12", "model.attention=local", "model.window=4", "model.positions=rotary",
       "model.activation=relu_squared"}},
     {"lm", {"model.context=12", "model.attention=linear", "model.positions=none"}},
+    {"conv", {"model.convolution=lightweight", "model.conv_heads=2", "model.dropout=0.1"}},
 };
 
 /// The arguments of a training of a row, after the subcommand.

@@ -394,6 +394,28 @@ TEST(Settings, OfBlocksThatAConfigurationLacksAreThoseFromBefore) {
   }
 }
 
+TEST(Settings, OfConvolutionsThatAConfigurationLacksAreThoseFromBefore) {
+  Settings read = default_settings("conv");
+  read.assign_default("model.convolution", std::string("lightweight"));
+  EXPECT_TRUE(read.has("model.conv_heads"));
+  read.read_run("[model]\nname = 'conv'\nlayers = 2\nkernel = 5\n", "config.toml");
+  EXPECT_TRUE(read.value("model.convolution") == FieldValue(std::string("full")));
+  EXPECT_FALSE(read.has("model.conv_heads"));
+  Settings now = default_settings("conv");
+  EXPECT_TRUE(now.value("model.convolution") == FieldValue(std::string("full")));
+  EXPECT_NE(settings_help({"conv"}).find("\nmodel.conv_heads "), std::string::npos);
+  const TemporaryFolder folder;
+  EXPECT_EQ(folder.message([&] { assign(now, "model.conv_heads=4"); }),
+            "full has no setting model.conv_heads: it is for lightweight");
+  assign(now, "model.convolution=lightweight");
+  assign(now, "model.conv_heads=3");
+  EXPECT_EQ(folder.message([&] { now.check(); }),
+            "model.conv_heads: expected 0 or a divisor of d = 128; got 3");
+  EXPECT_EQ(folder.message([&] { assign(now, "model.convolution=lightwight"); }),
+            "model.convolution: expected one of full, lightweight; got 'lightwight'; did you mean "
+            "lightweight?");
+}
+
 TEST(Settings, OfAnAttentionAreThereForItAlone) {
   Settings s = default_settings("transformer");
   const struct {

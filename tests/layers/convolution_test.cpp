@@ -96,6 +96,52 @@ TEST(LightweightConv1d, AveragesEachHeadByItsOwnWeights) {
   }
 }
 
+/// The definition, a product at a time.
+TEST(GatedLightweightConv, IsALightweightConvolutionBetweenTwoProducts) {
+  const Index d = 6;
+  for (const bool causal : {false, true}) {
+    Random random(1);
+    GatedLightweightConv layer(
+        {.conv = {.in = d, .out = d, .kernel = 3, .causal = causal, .weight_norm = true},
+         .kind = ConvKind::lightweight,
+         .heads = 2},
+        random);
+    randomize(layer);
+    const Spans spans = packed({4, 0, 3});
+    const Tensor x = random_tensor({7, d}, 1);
+    const Conv1d& in = layer.input.conv;
+    const Variable both = linear(x, reshape(in.weight(), {2 * d, d}), in.bias);
+    const Variable gated = slice(both, 1, 0, d) * sigmoid(slice(both, 1, d, 2 * d));
+    const Variable light = layer.light(gated, spans);
+    EXPECT_EQ(layer.light.causal, causal);
+    expect_close(layer(x, spans).value(),
+                 linear(light, layer.output.weight(), layer.output.bias).value(), "two products");
+  }
+}
+
+/// Rows of variance 1 give rows of about that variance.
+TEST(GatedLightweightConv, BeginsWithTheVarianceThatKeepsActivations) {
+  const Index d = 128;
+  const Index rows = 600;
+  for (const Index kernel : {1, 3, 7}) {
+    for (const bool weight_norm : {false, true}) {
+      Random random(2);
+      const GatedLightweightConv layer(
+          {.conv = {.in = d, .out = d, .kernel = kernel, .weight_norm = weight_norm},
+           .kind = ConvKind::lightweight,
+           .heads = 8},
+          random);
+      const Tensor y = layer(normal({rows, d}, random, 1), packed({rows})).value();
+      double squares = 0;
+      for (const Real v : y.span())
+        squares += static_cast<double>(v) * static_cast<double>(v);
+      const double variance = squares / static_cast<double>(rows * d);
+      EXPECT_GT(variance, 0.7) << kernel;
+      EXPECT_LT(variance, 2) << kernel;  // taps that are not equal average less
+    }
+  }
+}
+
 struct Stack {  // every layer of the file
   Conv1d conv;
   DepthwiseConv1d depthwise;
@@ -146,6 +192,9 @@ TEST(Convolutions, RefuseSizesThatDoNotFit) {
             "kernel 3 and dilation 1");
   EXPECT_EQ(message_of([&] { LightweightConv1d({.d = 6, .heads = 4}, random); }),
             "[lightweight_conv1d] expected a width that 4 heads share evenly; got 6");
+  EXPECT_EQ(message_of([&] { GatedLightweightConv({.conv = {.in = 6, .out = 4}}, random); }),
+            "[conv] expected as many outputs as inputs, dilation 1 and a bias, for a lightweight "
+            "layer");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "models/blocks.h"
 
 #include "layers/attention/attentions.h"
+#include "models/convolutional.h"
 #include "models/families.h"
 #include "optim/optimizer.h"
 #include "tests/layers/rows.h"
@@ -21,6 +22,9 @@ const std::vector<Assignment> tiny_sizes = {
     {"context", Index{20}}, {"window", Index{3}},         {"longest", Index{6}}, {"ramp", 2.0},
     {"reach", Index{2}},    {"max_positions", Index{64}}, {"dropout", 0.1}};
 
+/// What decides which other options there are.
+const std::set<std::string> selecting = {"attention", "positions", "convolution"};
+
 AnyOptions options_with(const std::string& family, const std::vector<Assignment>& assignments) {
   AnyOptions options = model_families().at(family).options;
   const auto set = [&](const Assignment& a, bool must) {
@@ -30,7 +34,7 @@ AnyOptions options_with(const std::string& family, const std::vector<Assignment>
     EXPECT_TRUE(field || !must) << family << " has no option " << a.first;
   };
   for (const Assignment& a : assignments)
-    if (a.first == "attention" || a.first == "positions") set(a, true);
+    if (selecting.contains(a.first)) set(a, true);
   for (const Assignment& a : tiny_sizes)
     set(a, false);
   for (const Assignment& a : assignments)
@@ -47,6 +51,11 @@ std::unique_ptr<BatchModel> made(const std::string& family,
     auto& o = options.as<LanguageModelOptions>();
     o.vocabulary = tiny_vocabulary;
     return of_batches<LanguageModel>(o, random);
+  }
+  if (family == "conv") {
+    auto& o = options.as<ConvS2SOptions>();
+    o.vocabulary = tiny_vocabulary;
+    return of_batches<ConvS2S>(o, random);
   }
   auto& o = options.as<TransformerOptions>();
   o.vocabulary = tiny_vocabulary;
@@ -232,6 +241,24 @@ TEST(Blocks, EveryBlockDecodes) {
     }
 }
 
+TEST(Blocks, EveryConvolutionDecodes) {
+  const std::vector<std::vector<Assignment>> rows = {
+      {{"convolution", std::string("full")}},
+      {{"convolution", std::string("lightweight")}},
+      {{"convolution", std::string("lightweight")}, {"conv_heads", Index{4}}, {"kernel", Index{5}}},
+      {{"convolution", std::string("lightweight")}, {"weight_norm", false}, {"tied", true}},
+  };
+  for (const auto& assignments : rows) {
+    std::string what = "conv";
+    for (const auto& [key, value] : assignments)
+      what += fmt::format(" {}={}", key, to_text(value));
+    const auto model = made("conv", assignments);
+    train(*model, what);
+    expect_steps_of_full_pass(*model, what);
+    expect_maps(*model, what);
+  }
+}
+
 /// What a state keeps after `steps` steps of one row.
 Index size_after(const std::string& attention, int steps) {
   const auto model = made("lm", {{"attention", attention}, {"positions", std::string("none")}});
@@ -325,6 +352,14 @@ TEST(Blocks, HaveTheirWeights) {
             plain - 2 * (2 * d * ff + ff) + 2 * (3 * d * 43 + 2 * 43));
   EXPECT_EQ(weights_of({{"positions", std::string("learned")}}, "transformer"),
             weights_of({}, "transformer") + 2 * 64 * d);
+  // Of each of 2 + 2 layers: v, g and b of 2 d columns and 3 taps; or those of two products, and
+  // the taps of d / 16 = 1 head, or of 4.
+  const std::vector<Assignment> light = {{"convolution", std::string("lightweight")}};
+  const Index full = 2 * d * 3 * d + 2 * 2 * d;
+  const Index products = 2 * d * d + 2 * 2 * d + d * d + 2 * d;
+  EXPECT_EQ(weights_of(light, "conv"), weights_of({}, "conv") + 4 * (products + 3 - full));
+  EXPECT_EQ(weights_of({light[0], {"conv_heads", Index{4}}}, "conv"),
+            weights_of(light, "conv") + 4 * 3 * 3);
 }
 
 TEST(Blocks, BeginAtZeroAndLeaveOtherWeightsAlone) {

@@ -141,14 +141,17 @@ TEST(Cache, KeepsWhatIsPointedAt) {
 }
 
 TEST(Cache, KeepsWhatConvolutionsSee) {
-  for (const Index kernel : {1, 3, 5})
-    for (const bool plain : {true, false}) {
-      const ConvS2S model = tiny_convolutional(plain, 0, kernel);
-      for (const StepPlan& plan : step_plans())
-        expect_cache_exact(
-            model, random_lines(plan.lengths, 31), plan.selections,
-            fmt::format("kernel {}, {}, {}", kernel, plain ? "plain" : "normalised", plan.name));
-    }
+  for (const ConvKind kind : {ConvKind::full, ConvKind::lightweight})
+    for (const Index kernel : {1, 3, 5})
+      for (const bool plain : {true, false}) {
+        const ConvS2S model = tiny_convolutional(plain, 0, kernel, 48, kind);
+        const auto what =
+            fmt::format("{}, kernel {}, {}", kind == ConvKind::full ? "full" : "lightweight",
+                        kernel, plain ? "plain" : "normalised");
+        for (const StepPlan& plan : step_plans())
+          expect_cache_exact(model, random_lines(plan.lengths, 31), plan.selections,
+                             what + ", " + plan.name);
+      }
 }
 
 TEST(Cache, OfRecurrentModelsIsTheirState) {

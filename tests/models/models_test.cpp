@@ -38,6 +38,16 @@ const std::vector<Family>& families() {
          [](Real p) { return of_batches(tiny_convolutional(false, p)); }, true},
         {"convolutional, kernel of 5",
          [](Real p) { return of_batches(tiny_convolutional(true, p, 5)); }, true},
+        {"convolutional, lightweight",
+         [](Real p) {
+           return of_batches(tiny_convolutional(true, p, 3, 48, ConvKind::lightweight));
+         },
+         true},
+        {"convolutional, lightweight, normalised and tied",
+         [](Real p) {
+           return of_batches(tiny_convolutional(false, p, 5, 48, ConvKind::lightweight));
+         },
+         true},
         {"language model", [](Real p) { return of_batches(tiny_language_model(p)); }, false},
     };
     for (const TinyRecurrent& row : tiny_recurrents())
@@ -484,6 +494,8 @@ TEST(Models, RefuseSizesThatDoNotFit) {
             "[conv] expected kernel above 0 and odd; got 4");
   EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 9, .d = 8, .positions = 0}, random); }),
             "[conv] expected positions of at least 1; got 0");
+  EXPECT_EQ(message_of([&] { ConvS2S({.vocabulary = 9, .d = 8, .conv_heads = 3}, random); }),
+            "[conv] expected conv_heads of 0 or a divisor of d = 8; got 3");
   const auto convolutional = tiny_convolutional(true, 0, 3, 4);
   EXPECT_EQ(message_of([&] {
               logits_of(convolutional, make_batch(random_lines({5}, 1), random_lines({3}, 1)));
@@ -714,7 +726,8 @@ TEST(Models, SayWhatTheRowsOfTheirMatricesAre) {
       const Shape& shape = parameter.shape();
       if (shape.rank() != 2) continue;
       const bool table = shape[0] == tiny_vocabulary || name.starts_with("positions.") ||
-                         name.ends_with("_distances");
+                         name.ends_with("_distances") ||
+                         name.ends_with("light.weight");  // the taps of a head
       EXPECT_EQ(parameter.layout().table, table) << family.name << ": " << name;
       const std::vector<Index>& blocks = parameter.layout().blocks;
       if (blocks.empty()) continue;

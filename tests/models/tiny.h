@@ -73,12 +73,14 @@ inline LanguageModel tiny_language_model(Real dropout = 0, Index context = 24) {
 }
 
 inline ConvS2S tiny_convolutional(bool plain = true, Real dropout = 0, Index kernel = 3,
-                                  Index positions = 48) {
+                                  Index positions = 48, ConvKind kind = ConvKind::full) {
   Random random(5);
   ConvS2S model({.vocabulary = tiny_vocabulary,
                  .d = 16,
                  .layers = 2,
                  .kernel = kernel,
+                 .convolution = kind,
+                 .conv_heads = 4,
                  .positions = positions,
                  .dropout = dropout,
                  .weight_norm = !plain,

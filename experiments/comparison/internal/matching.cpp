@@ -36,7 +36,9 @@ class WidthSearch {
         size_of_(size_of),
         unit_(std::lcm<Index>(settings_.value_or("model.heads", usual_heads) *
                                   (settings_.has("model.base") ? 2 : 1),  // rotary turns pairs
-                              2)) {}
+                              2)) {
+    unit_ = std::lcm(unit_, std::max<Index>(1, settings_.value_or("model.conv_heads", Index{0})));
+  }
 
   /// Sets the width whose size is nearest to the wanted one. Returns a warning where it misses by
   /// more than the tolerance, else "".
