@@ -19,6 +19,8 @@ struct LayerOptions {
   bool zero_init = false;  // the last product of every sublayer begins at 0
   /// Of every attention. Widths, heads and dropout are those above.
   AttentionOptions attention = {};
+
+  bool operator==(const LayerOptions&) const = default;
 };
 
 /// A residual connection around f, with a norm before f or after the sum. x, y (rows, d)

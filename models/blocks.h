@@ -31,6 +31,7 @@ struct Blocks {
   /// with the default of 512 for the longest span.
   static constexpr Real default_span_penalty = Real(3.2e-5);
 
+  bool operator==(const Blocks&) const = default;
   /// `before`: what a configuration stands for that lacks these settings, and the classic recipe.
   void list(Fields& f, const Blocks& before);
   /// Throws ArgumentError where the attention and the positions do not go together, or one does not

@@ -4,13 +4,12 @@
 
 namespace heed {
 
-TransformerEncoder::TransformerEncoder(const Blocks& b, const LayerOptions& sizes, int count,
-                                       Index most_positions, Random& random)
-    : blocks(b),
-      positions(make_positions(b.position_kind(), most_positions, sizes.d, random)),
-      dropout(sizes.dropout),
-      layers(stack_of<EncoderLayer>(b.layers(sizes), count, b.tied_layers, random)),
-      norm(sizes.d, b.norm) {}
+TransformerEncoder::TransformerEncoder(const TransformerEncoderOptions& o, Random& random)
+    : blocks(o.blocks),
+      positions(make_positions(blocks.position_kind(), o.max_positions, o.sizes.d, random)),
+      dropout(o.sizes.dropout),
+      layers(stack_of<EncoderLayer>(blocks.layers(o.sizes), o.layers, blocks.tied_layers, random)),
+      norm(o.sizes.d, blocks.norm) {}
 
 Encoded TransformerEncoder::operator()(const Variable& rows, const Spans& spans) const {
   Variable x = dropout(positions(rows, spans));

@@ -34,6 +34,15 @@ class Encoder {
   virtual Encoded operator()(const Variable& rows, const Spans& spans) const = 0;
 };
 
+struct TransformerEncoderOptions {
+  Blocks blocks = {};
+  LayerOptions sizes = {};
+  int layers = 3;
+  Index max_positions = 1024;  // where positions are learned
+
+  bool operator==(const TransformerEncoderOptions&) const = default;
+};
+
 /// The encoder of Vaswani et al. 2017 (section 3.1), with a last norm:
 ///   x = dropout(rows + P), then the layers, then norm(x)
 struct TransformerEncoder final : Encoder {
@@ -43,9 +52,7 @@ struct TransformerEncoder final : Encoder {
   std::vector<EncoderLayer> layers;
   Norm norm;
 
-  /// `most_positions`: where positions are learned.
-  TransformerEncoder(const Blocks& blocks, const LayerOptions& sizes, int count,
-                     Index most_positions, Random& random);
+  TransformerEncoder(const TransformerEncoderOptions& options, Random& random);
   void visit(Visitor& v) override {
     v("encoder_positions", positions);
     v("encoder_dropout", dropout);

@@ -17,7 +17,7 @@ namespace {
 RecurrentSeq2SeqOptions resolved(RecurrentSeq2SeqOptions o) {
   detail::check_depths("rnn", o);
   if (o.hidden == 0) o.hidden = o.d;
-  if (o.encoder_hidden == 0) {
+  if (o.encoder_hidden == 0 && !o.transformer) {
     check_argument(!o.bidirectional || o.hidden % 2 == 0, "rnn", "hidden", o.hidden,
                    "of an even number, for two directions");
     o.encoder_hidden = o.bidirectional ? o.hidden / 2 : o.hidden;
@@ -40,8 +40,13 @@ RecurrentOptions encoder_options(const RecurrentSeq2SeqOptions& o) {
           .recurrent_dropout = o.recurrent_dropout};
 }
 
-Index memory_width(const RecurrentSeq2SeqOptions& o) {
-  return o.encoder_hidden * (o.bidirectional ? 2 : 1);
+std::unique_ptr<Encoder> encoder_of(const RecurrentSeq2SeqOptions& o, Random& random) {
+  if (!o.transformer) return std::make_unique<RecurrentEncoder>(encoder_options(o), random);
+  check(o.transformer->sizes.d == o.d, "rnn",
+        "expected an encoder as wide as the embeddings; got {} and {}", o.transformer->sizes.d,
+        o.d);
+  check(o.bridge, "rnn", "expected a bridge after an encoder that has no states to start from");
+  return std::make_unique<TransformerEncoder>(*o.transformer, random);
 }
 
 Spans ones(Index n) {
@@ -84,7 +89,7 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random&
       feeding_(feeding_of(given.attention)),
       embedding_(options_.vocabulary, options_.d, random),
       dropout_(options_.dropout),
-      encoder_(encoder_options(options_), random) {
+      encoder_(encoder_of(options_, random)) {
   const RecurrentSeq2SeqOptions& o = options_;
   if (o.source_vocabulary > 0) source_embedding_.emplace(o.source_vocabulary, o.d, random);
   make_decoder(random);
@@ -101,7 +106,7 @@ RecurrentSeq2Seq::RecurrentSeq2Seq(const RecurrentSeq2SeqOptions& given, Random&
 
 void RecurrentSeq2Seq::make_decoder(Random& random) {
   const RecurrentSeq2SeqOptions& o = options_;
-  const Index memory = memory_width(o);
+  const Index memory = encoder_->width();
   check(o.bridge || memory == o.hidden, "rnn",
         "expected an encoder as wide as the decoder, to start without a bridge; got {} and {}",
         memory, o.hidden);
@@ -119,7 +124,7 @@ void RecurrentSeq2Seq::make_decoder_attention(Random& random) {
   const RecurrentSeq2SeqOptions& o = options_;
   attention_ = make_attention(o.attention,
                               {.query = o.hidden,
-                               .memory = memory_width(o),
+                               .memory = encoder_->width(),
                                .coverage = o.coverage > 0,
                                .heads = o.heads,
                                .dropout = o.dropout},
@@ -159,7 +164,7 @@ void RecurrentSeq2Seq::visit(Visitor& v) {
   v("embedding", embedding_);
   if (source_embedding_) v("source_embedding", *source_embedding_);
   v("dropout", dropout_);
-  encoder_.visit(v);
+  encoder_->visit(v);
   v("bridge", bridge_);
   v("decoder", decoder_);
   if (attention_) v("decoder.attention", *attention_);
@@ -183,7 +188,7 @@ Variable RecurrentSeq2Seq::rows_of(const Embedding& table, const Ids& ids) const
 Encoded RecurrentSeq2Seq::encode(const Sequences& source) const {
   detail::check_sequences("encode", source);
   const Embedding& table = source_embedding_ ? *source_embedding_ : embedding_;
-  Encoded encoded = encoder_(rows_of(table, known(source.ids)), source.spans);
+  Encoded encoded = (*encoder_)(rows_of(table, known(source.ids)), source.spans);
   encoded.ids = source.ids;
   return encoded;
 }
@@ -195,15 +200,21 @@ RecurrentSeq2Seq::Source RecurrentSeq2Seq::prepared(const Encoded& encoded) cons
   return source;
 }
 
-std::vector<CellState> RecurrentSeq2Seq::first_states(const Encoded& encoded) const {
+std::vector<CellState> RecurrentSeq2Seq::final_states(const Encoded& encoded) const {
+  if (options_.transformer) return {{mean_rows(encoded.values, encoded.spans), {}}};
   const auto depth = static_cast<std::size_t>(options_.encoder_depth());
   check(encoded.states.size() == depth, "rnn",
         "expected a final state of the encoder for each of {} layers; got {}", depth,
         encoded.states.size());
-  const bool same_depth = depth == decoder_.size();
+  return encoded.states;
+}
+
+std::vector<CellState> RecurrentSeq2Seq::first_states(const Encoded& encoded) const {
+  const std::vector<CellState> finals = final_states(encoded);
+  const bool same_depth = finals.size() == decoder_.size();
   std::vector<CellState> states;
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
-    const CellState& from = encoded.states[same_depth ? i : depth - 1];
+    const CellState& from = same_depth ? finals[i] : finals.back();
     CellState state{from.h, {}};
     const bool has_cells = decoder_[i].has_cells();
     if (options_.bridge) {
@@ -452,6 +463,7 @@ class RecurrentSeq2Seq::Steps final : public Decoder {
   explicit Steps(const RecurrentSeq2Seq& model) : model_(model) {}
   Index vocabulary() const override { return model_.vocabulary(); }
   bool copies() const override { return model_.copies(); }
+  Index longest_source() const override { return model_.longest(); }
   std::unique_ptr<DecoderState> start(const Sequences& sources) const override {
     const Tape::Pause pause;
     const NoDropout evaluate;
@@ -494,7 +506,7 @@ RecurrentSeq2Seq::Steps::State::State(const RecurrentSeq2Seq& model, const Encod
     : RowState(encoded.spans.count()), model_(model) {
   const Tape::Pause pause;
   const NoDropout evaluate;
-  detail::check_encoded(encoded, model.encoder_.width());
+  detail::check_encoded(encoded, model.encoder_->width());
   source_ = model.prepared(encoded);
   now_.states = std::move(source_.states);
   follow_rows();

@@ -42,6 +42,8 @@ struct RecurrentSeq2SeqOptions {
   Real coverage = 0;
   // the output layer is the embedding matrix, where the features it reads have width d
   bool tied = true;
+  // What reads the source in place of a recurrent encoder. Not a setting of the family
+  std::optional<TransformerEncoderOptions> transformer = {};
 
   bool operator==(const RecurrentSeq2SeqOptions&) const = default;
   /// Lists what the attention allows: heads, copying, coverage.
@@ -70,9 +72,13 @@ struct RecurrentSeq2SeqOptions {
 /// source token i over the steps before. The score reads it, and in training each step adds
 /// coverage * sum_i min(a_i, c_i) to the loss.
 ///
+/// With `transformer` the encoder is that of a Transformer (as Chen et al. 2018 join the two). It
+/// has no final states: the mean of its rows takes their place (Sennrich et al. 2017, section 2).
+///
 /// The constructor throws Error when
 /// - the vocabulary is empty, there is no layer, or `hidden` is odd and two directions
 ///   are to share it;
+/// - `transformer` is not as wide as the embeddings, or there is no bridge after it;
 /// - there is no bridge and encoder and decoder differ in width or depth;
 /// - make_attention() refuses the attention;
 /// - `copy` is set without an attention that points, or with two vocabularies;
@@ -89,6 +95,8 @@ class RecurrentSeq2Seq : public Seq2Seq {
   Index vocabulary() const override { return options_.vocabulary; }
   VocabularyParameters vocabulary_parameters() const override;
   bool copies() const override { return options_.copy; }
+  Index longest() const override { return encoder_->longest(); }
+  Variable penalty() const override { return encoder_->penalty(); }
   Variable loss(const Sequences& sources, const Sequences& targets, const Ids& gold,
                 const CrossEntropy& options) const override;
   Variable logits(const Sequences& sources, const Sequences& targets,
@@ -136,6 +144,8 @@ class RecurrentSeq2Seq : public Seq2Seq {
 
   Source prepared(const Encoded& encoded) const;
   std::vector<CellState> first_states(const Encoded& encoded) const;
+  /// Of each layer of the encoder; of one without states one, the mean of its rows.
+  std::vector<CellState> final_states(const Encoded& encoded) const;
   /// The embeddings of ids, scaled, (ids, d).
   Variable rows_of(const Embedding& table, const Ids& ids) const;
   /// The same of the target, as the decoder reads them.
@@ -175,7 +185,7 @@ class RecurrentSeq2Seq : public Seq2Seq {
   Embedding embedding_;
   std::optional<Embedding> source_embedding_;
   Dropout dropout_;
-  RecurrentEncoder encoder_;
+  std::unique_ptr<Encoder> encoder_;
   std::vector<Linear> bridge_;  // one for each layer of the decoder
   std::vector<RecurrentLayer> decoder_;
   std::unique_ptr<AttentionLayer> attention_;

@@ -73,7 +73,7 @@ Transformer::Transformer(const TransformerOptions& o, Random& random)
       embedding_(o.vocabulary, o.d, random),
       source_embedding_(source_table(o, random)),
       dropout_(o.dropout),
-      encoder_(o.blocks, sizes_of(o), o.encoder_depth(), o.max_positions, random),
+      encoder_(encoder_options(o), random),
       decoder_(stack_of<DecoderLayer>(o.blocks.layers(sizes_of(o)), o.decoder_depth(),
                                       o.blocks.tied_layers, random)),
       decoder_norm_(o.d, o.blocks.norm) {
@@ -271,10 +271,16 @@ std::unique_ptr<const Decoder> Transformer::decoder() const {
   return std::make_unique<Packed>(*this);
 }
 
-std::unique_ptr<Encoder> make_encoder(const TransformerOptions& o, Random& random) {
+TransformerEncoderOptions encoder_options(const TransformerOptions& o) {
   check_layers(o);
-  return std::make_unique<TransformerEncoder>(o.blocks, sizes_of(o), o.encoder_depth(),
-                                              o.max_positions, random);
+  return {.blocks = o.blocks,
+          .sizes = sizes_of(o),
+          .layers = o.encoder_depth(),
+          .max_positions = o.max_positions};
+}
+
+std::unique_ptr<Encoder> make_encoder(const TransformerOptions& o, Random& random) {
+  return std::make_unique<TransformerEncoder>(encoder_options(o), random);
 }
 
 }  // namespace heed

@@ -98,6 +98,8 @@ class Transformer : public Seq2Seq {
   std::optional<Pointer> pointer_;
 };
 
+/// Those of the model that its encoder has. Throws Error where one of them is out of its range.
+TransformerEncoderOptions encoder_options(const TransformerOptions& options);
 /// The encoder of such a model alone: it reads rows, and no vocabulary. Throws Error where an
 /// option that it reads is out of its range.
 std::unique_ptr<Encoder> make_encoder(const TransformerOptions& options, Random& random);

@@ -57,6 +57,8 @@ struct AttentionOptions {
   Real base = 10000;  // rotary
   Index longest = 512;  // span: the longest one, in keys
   Real ramp = 32;       // span: keys over which a head's weights fade to 0
+
+  bool operator==(const AttentionOptions&) const = default;
 };
 
 struct AttendOptions {
