@@ -157,6 +157,7 @@
 #include "models/encoders.h"
 #include "models/ensemble.h"
 #include "models/families.h"
+#include "models/hybrid.h"
 #include "models/language_model.h"
 #include "models/model.h"
 #include "models/pointer.h"

@@ -287,10 +287,13 @@ def transformer(w, model, source, target):
         return placed(w, model, table[ids] * math.sqrt(model["d"]), side + "_positions")
 
     x = embed(w.get("source_embedding.weight", table), source, "encoder")
-    y = embed(table, target, "decoder")
     for i in range(depth(model, "encoder")):
         x = transformer_layer(w, layer_name(model, "encoder", i), x, model, pre, activation)
     memory = layer_norm(w, "encoder_norm", x)
+    if model.get("decoder") == "rnn":  # it has no states of an encoder to start from
+        ends = [memory.mean(0)] * depth(model, "decoder")
+        return recurrent_decoder(w, model, model["decoder_attention"], memory, ends, target)
+    y = embed(table, target, "decoder")
     for i in range(depth(model, "decoder")):
         y = transformer_layer(w, layer_name(model, "decoder", i), y, model, pre, activation,
                               causal=True, memory=memory)
@@ -329,6 +332,15 @@ def convolutional(w, model, source, target):
     return normed_linear(w, "output", y)
 
 
+def looking(kind, w, name, model, memory):
+    """What a recurrent decoder's attention gives for its state, a vector."""
+    if kind == "multi_head":
+        k, v = linear(w, name + ".key", memory), linear(w, name + ".value", memory)
+        q = lambda query: linear(w, name + ".query", query)[None]
+        return lambda query: linear(w, name + ".output", attend(q(query), k, v, model["heads"])[0])
+    return lambda query: scores(kind, w, name, query, memory).softmax(-1) @ memory
+
+
 def scores(kind, w, name, query, memory):
     """The score of each row of the memory for the decoder's state, a vector."""
     if kind == "dot":
@@ -343,15 +355,8 @@ def scores(kind, w, name, query, memory):
 def recurrent(w, model, source, target):
     """Sutskever et al. 2014; with additive attention Bahdanau et al. 2015, else Luong et al."""
     kind, attention = model["cell"], model["name"].removeprefix("rnn").removeprefix("+")
-    shown = attention in ("", "additive", "dot", "general", "concat")
-    if not shown or model.get("coverage", 0) > 0:
-        raise SystemExit(f"the attention of {model['name']} is not shown here")
-    table = w["embedding.weight"]
-    embed = lambda table, ids: table[ids] * math.sqrt(model["d"])
-
-    # The encoder; its last states give the decoder's first.
-    x, states = embed(w.get("source_embedding.weight", table), source), []
-    ends_of_layers = []
+    table = w.get("source_embedding.weight", w["embedding.weight"])
+    x, ends_of_layers = table[source] * math.sqrt(model["d"]), []
     for i in range(depth(model, "encoder")):
         outputs = [recurrent_layer(kind, w, f"encoder.forward.{i}", x)]
         ends = [outputs[0][-1]]
@@ -360,21 +365,32 @@ def recurrent(w, model, source, target):
             ends.append(outputs[1][0])
         x = torch.cat(outputs, -1)
         ends_of_layers.append(torch.cat(ends))
-    for i in range(depth(model, "decoder")):
-        same = depth(model, "encoder") == depth(model, "decoder")
-        h = torch.tanh(linear(w, f"bridge.{i}", ends_of_layers[i if same else -1]))
+    if depth(model, "encoder") != depth(model, "decoder"):
+        ends_of_layers = ends_of_layers[-1:] * depth(model, "decoder")
+    return recurrent_decoder(w, model, attention, x, ends_of_layers, target)
+
+
+def recurrent_decoder(w, model, attention, memory, ends, target):
+    """Reads the encoder's rows; `ends`, of each layer, give its first states."""
+    kind = model["cell"]
+    shown = attention in ("", "additive", "dot", "general", "concat", "multi_head")
+    if not shown or model.get("coverage", 0) > 0:
+        raise SystemExit(f"the attention of {model['name']} is not shown here")
+    table, states = w["embedding.weight"], []
+    for i, end in enumerate(ends):
+        h = torch.tanh(linear(w, f"bridge.{i}", end))
         states.append((h, torch.zeros_like(h)))
 
-    look = lambda query: scores(attention, w, "decoder.attention", query, x).softmax(-1) @ x
+    look = looking(attention, w, "decoder.attention", model, memory)
     readout, fed = [], None
-    for y in embed(table, target):
+    for y in table[target] * math.sqrt(model["d"]):
         share = linear(w, "decoder.0.input", y)
         if attention == "additive":
             context = look(states[-1][0])
             fed = context
         if fed is not None:
             share = share + linear(w, "decoder.feed", fed)
-        for i in range(depth(model, "decoder")):
+        for i in range(len(states)):
             if i > 0:
                 share = linear(w, f"decoder.{i}.input", states[i - 1][0])
             if kind == "norm_lstm":

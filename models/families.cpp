@@ -2,9 +2,8 @@
 
 #include "layers/attention/attentions.h"
 #include "models/convolutional.h"
+#include "models/hybrid.h"
 #include "models/language_model.h"
-#include "models/recurrent_seq2seq.h"
-#include "models/transformer.h"
 
 namespace heed {
 
@@ -19,12 +18,21 @@ std::unique_ptr<Seq2Seq> make(const AnyOptions& any, VocabularySizes sizes, Rand
   return std::make_unique<Model>(options, random);
 }
 
+/// With the decoder that is chosen.
+std::unique_ptr<Seq2Seq> make_transformer(const AnyOptions& any, VocabularySizes sizes,
+                                          Random& random) {
+  const auto& chosen = any.as<TransformerOptions>();
+  if (chosen.decoder == DecoderKind::rnn)
+    return make<RecurrentSeq2Seq, RecurrentSeq2SeqOptions>(hybrid_options(chosen), sizes, random);
+  return make<Transformer, TransformerOptions>(any, sizes, random);
+}
+
 ModelFamily transformer() {
   return {.name = "transformer",
           .help = "a Transformer",
           .paper = "Vaswani et al. 2017",
           .options = TransformerOptions{},
-          .make = make<Transformer, TransformerOptions>,
+          .make = make_transformer,
           .make_encoder =
               [](const AnyOptions& o, Random& random) {
                 return make_encoder(o.as<TransformerOptions>(), random);

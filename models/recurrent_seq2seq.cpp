@@ -65,7 +65,7 @@ void RecurrentSeq2SeqOptions::list(Fields& f) {
   detail::list_width(f, d);
   detail::list_depths(f, *this);
   f("hidden", hidden, even(0, detail::largest_width), "width of recurrent states; 0: d");
-  f("cell", cell, cells(), "the recurrent cell").absent(std::string("lstm"));
+  detail::list_cell(f, cell);
   if (kind && kind->has_heads) detail::list_heads(f, heads);
   f("bidirectional", bidirectional, any_value(), "the encoder reads the source in both directions");
   detail::list_dropout(f, dropout);

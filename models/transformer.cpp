@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "layers/attention/attentions.h"
 #include "models/decode/internal/step_decoder.h"
 #include "models/internal/checks.h"
 #include "models/internal/common_fields.h"
@@ -24,6 +25,15 @@ void check_layers(const TransformerOptions& o) {
   o.blocks.check("transformer", o.d, o.heads);
 }
 
+/// What a recurrent decoder lacks.
+void check_decoder(const TransformerOptions& o) {
+  const bool recurrent = o.decoder == DecoderKind::rnn;
+  check_argument(!recurrent || !o.copy, "transformer", "copy", o.copy,
+                 "of false beside decoder = rnn, which copies in the family rnn alone");
+  check_argument(!recurrent || o.blocks.softcap == 0, "transformer", "softcap", o.blocks.softcap,
+                 "of 0 beside decoder = rnn, which caps no logits");
+}
+
 /// A pointer mixes its own distribution with that of logits as they are.
 void check_copy(const TransformerOptions& o) {
   check_argument(!o.copy || o.blocks.softcap == 0, "transformer", "softcap", o.blocks.softcap,
@@ -34,9 +44,32 @@ const TransformerOptions& checked(const TransformerOptions& o) {
   check_argument(o.vocabulary >= 1, "transformer", "vocabulary", o.vocabulary, "of at least 1");
   check_layers(o);
   check_copy(o);
+  check(o.decoder == DecoderKind::transformer, "transformer",
+        "expected the decoder of a Transformer; RecurrentSeq2Seq has a recurrent one");
   check(!o.copy || o.source_vocabulary == 0, "transformer",
         "expected one vocabulary for both sides, so that words can be copied");
   return o;
+}
+
+/// The attentions that a recurrent decoder can have: none that counts distances.
+std::vector<std::string> decoder_attentions() {
+  std::vector<std::string> names;
+  for (const AttentionKind& kind : attentions().rows())
+    if (!kind.by_distance) names.push_back(kind.name);
+  return names;
+}
+
+void list_decoder(Fields& f, TransformerOptions& o) {
+  f("decoder", o.decoder, {{"transformer", DecoderKind::transformer}, {"rnn", DecoderKind::rnn}},
+    "transformer, or rnn: that of a recurrent model, which reads the Transformer's encoder")
+      .selects()
+      .absent(std::string("transformer"))
+      .used_by(detail::decoder_part);
+  if (o.decoder != DecoderKind::rnn) return;
+  detail::list_cell(f, o.cell).used_by(detail::decoder_part);
+  f("decoder_attention", o.decoder_attention, one_of(decoder_attentions()),
+    "of the recurrent decoder, to the encoder's output")
+      .used_by(detail::decoder_part);
 }
 
 std::optional<Embedding> source_table(const TransformerOptions& o, Random& random) {
@@ -59,6 +92,7 @@ void TransformerOptions::list(Fields& f) {
     f("max_positions", max_positions, between(Index{1}, detail::largest_width),
       "learned positions: tokens of a source, and of an output, at most");
   detail::list_copy(f, copy);
+  list_decoder(f, *this);
 }
 
 void TransformerOptions::check() const {
@@ -66,6 +100,7 @@ void TransformerOptions::check() const {
                  "of a divisor of d = {}", d);
   blocks.check("transformer", d, heads);
   check_copy(*this);
+  check_decoder(*this);
 }
 
 Transformer::Transformer(const TransformerOptions& o, Random& random)

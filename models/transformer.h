@@ -1,9 +1,13 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 
 #include "framework/fields.h"
 #include "layers/embedding.h"
+#include "layers/recurrent.h"
 #include "layers/transformer_layers.h"
 #include "models/blocks.h"
 #include "models/encoders.h"
@@ -12,6 +16,9 @@
 #include "models/special_ids.h"
 
 namespace heed {
+
+/// What writes the target.
+enum class DecoderKind : std::uint8_t { transformer, rnn };
 
 struct TransformerOptions {
   Index vocabulary = 0;
@@ -28,6 +35,9 @@ struct TransformerOptions {
   Blocks blocks = {};
   bool copy = false;              // a pointer-generator: copies words that the vocabulary lacks
   Id unknown = SpecialIds{}.unk;  // what the embedding reads of such a word
+  DecoderKind decoder = DecoderKind::transformer;
+  CellKind cell = CellKind::lstm;                // of a recurrent decoder
+  std::string decoder_attention = "multi_head";  // its own, to the encoder's output
 
   void list(Fields& f);
   int encoder_depth() const { return encoder_layers > 0 ? encoder_layers : layers; }
@@ -49,7 +59,8 @@ struct TransformerOptions {
 /// - the vocabulary is empty, there is no layer, or ff is negative;
 /// - the heads cannot share d evenly, or d is odd and positions are sinusoidal;
 /// - attention and positions do not go together (Blocks::check);
-/// - `copy` is set with two vocabularies, or with softcap.
+/// - `copy` is set with two vocabularies, or with softcap;
+/// - the decoder is to be recurrent: RecurrentSeq2Seq has that one.
 class Transformer : public Seq2Seq {
  public:
   Transformer(const TransformerOptions& options, Random& random);

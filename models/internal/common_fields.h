@@ -1,6 +1,9 @@
 #pragma once
 
+#include <string>
+
 #include "framework/fields.h"
+#include "layers/recurrent.h"
 
 // The fields that several families of models have, each with one range and one help.
 
@@ -41,6 +44,10 @@ inline void list_feed_forward(Fields& f, Index& ff) {
 inline void list_dropout(Fields& f, Real& dropout) {
   f("dropout", dropout, between(0.0, 0.99),
     "probability of dropping an activation (built-in corpora: 0)");
+}
+
+inline Field& list_cell(Fields& f, CellKind& cell) {
+  return f("cell", cell, cells(), "the recurrent cell").absent(std::string("lstm"));
 }
 
 inline void list_tied(Fields& f, bool& tied) {

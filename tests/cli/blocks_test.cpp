@@ -30,6 +30,10 @@ const std::vector<BlocksRow> rows = {
      {"model.context=12", "model.attention=local", "model.window=4", "model.positions=rotary",
       "model.activation=relu_squared"}},
     {"lm", {"model.context=12", "model.attention=linear", "model.positions=none"}},
+    {"transformer",
+     {"model.decoder=rnn", "model.cell=gru", "model.decoder_attention=additive",
+      "model.positions=rotary", "model.dropout=0.1"}},
+    {"transformer", {"model.decoder=rnn", "model.attention=adaptive_span"}},
     {"conv", {"model.convolution=lightweight", "model.conv_heads=2", "model.dropout=0.1"}},
 };
 

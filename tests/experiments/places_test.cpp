@@ -107,6 +107,8 @@ const std::map<std::string, std::set<std::string>> known = {
     // The command that uses a model of the task, and where others say which one that is.
     {"translate", {"cli/translate", "cli/shared_options"}},
     {"classify", {"cli/predict", "cli/shared_options"}},
+    // A Transformer's recurrent decoder is called as the family that has it.
+    {"rnn", {"models/transformer"}},
     // The same, and the family and the task of one name.
     {"lm",
      {"cli/generate", "cli/shared_options", "models/families", "models/language_model",

@@ -126,6 +126,7 @@ const std::vector<std::string> fields_of_a_transformer = {"data.train",
                                                           "model.tied_output",
                                                           "model.softcap",
                                                           "model.copy",
+                                                          "model.decoder",
                                                           "task.name",
                                                           "decode.beam",
                                                           "decode.length_penalty",
@@ -414,6 +415,30 @@ TEST(Settings, OfConvolutionsThatAConfigurationLacksAreThoseFromBefore) {
   EXPECT_EQ(folder.message([&] { assign(now, "model.convolution=lightwight"); }),
             "model.convolution: expected one of full, lightweight; got 'lightwight'; did you mean "
             "lightweight?");
+}
+
+TEST(Settings, OfADecoderThatAConfigurationLacksAreThoseFromBefore) {
+  Settings read = default_settings("transformer");
+  read.assign_default("model.decoder", std::string("rnn"));
+  EXPECT_TRUE(read.has("model.decoder_attention"));
+  // Configurations of old runs hold the settings of all families.
+  read.read_run("[model]\nname = 'transformer'\nlayers = 2\ncell = 'gru'\n", "config.toml");
+  EXPECT_TRUE(read.value("model.decoder") == FieldValue(std::string("transformer")));
+  EXPECT_FALSE(read.has("model.decoder_attention"));
+  EXPECT_FALSE(read.has("model.cell"));
+  Settings now = default_settings("transformer");
+  EXPECT_TRUE(now.value("model.decoder") == FieldValue(std::string("transformer")));
+  EXPECT_NE(settings_help({"transformer"}).find("\nmodel.decoder_attention "), std::string::npos);
+  const TemporaryFolder folder;
+  EXPECT_EQ(folder.message([&] { assign(now, "model.decoder_attention=dot"); }),
+            "transformer has no setting model.decoder_attention: it is for rnn");
+  assign(now, "model.decoder=rnn");
+  assign(now, "model.decoder_attention=dot");
+  EXPECT_EQ(folder.message([&] { now.check(); }), "no error");
+  assign(now, "model.copy=true");
+  EXPECT_EQ(folder.message([&] { now.check(); }),
+            "model.copy: expected false beside decoder = rnn, which copies in the family rnn "
+            "alone; got 'true'");
 }
 
 TEST(Settings, OfAnAttentionAreThereForItAlone) {

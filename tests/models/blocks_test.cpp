@@ -6,6 +6,7 @@
 #include "layers/attention/attentions.h"
 #include "models/convolutional.h"
 #include "models/families.h"
+#include "models/hybrid.h"
 #include "optim/optimizer.h"
 #include "tests/layers/rows.h"
 #include "tests/message_of.h"
@@ -23,7 +24,7 @@ const std::vector<Assignment> tiny_sizes = {
     {"reach", Index{2}},    {"max_positions", Index{64}}, {"dropout", 0.1}};
 
 /// What decides which other options there are.
-const std::set<std::string> selecting = {"attention", "positions", "convolution"};
+const std::set<std::string> selecting = {"attention", "positions", "convolution", "decoder"};
 
 AnyOptions options_with(const std::string& family, const std::vector<Assignment>& assignments) {
   AnyOptions options = model_families().at(family).options;
@@ -59,6 +60,7 @@ std::unique_ptr<BatchModel> made(const std::string& family,
   }
   auto& o = options.as<TransformerOptions>();
   o.vocabulary = tiny_vocabulary;
+  if (o.decoder == DecoderKind::rnn) return of_batches<RecurrentSeq2Seq>(hybrid_options(o), random);
   return of_batches<Transformer>(o, random);
 }
 
@@ -162,11 +164,11 @@ void expect_steps_of_full_pass(const BatchModel& model, const std::string& what)
 }
 
 /// The maps of attention, which a page shows: weights of each query, which sum to 1.
-void expect_maps(const BatchModel& model, const std::string& what) {
+void expect_maps(const BatchModel& model, const std::string& what, std::size_t layers = 2) {
   const Lines lines = random_lines({5, 2}, 3);
   std::vector<AttentionMap> maps;
   model.decoder()->logits(model.reads_source() ? pack(lines) : Sequences{}, pack(lines), &maps);
-  ASSERT_EQ(maps.size(), 2u) << what;
+  ASSERT_EQ(maps.size(), layers) << what;
   for (const AttentionMap& map : maps) {
     ASSERT_EQ(map.weights.size(), 2u) << what;
     for (const Tensor& weights : map.weights) {
@@ -259,6 +261,71 @@ TEST(Blocks, EveryConvolutionDecodes) {
   }
 }
 
+std::vector<std::string> recurrent_attentions() {
+  std::vector<std::string> names;
+  for (const AttentionKind& kind : attentions().rows())
+    if (!kind.by_distance) names.push_back(kind.name);
+  return names;
+}
+
+TEST(Blocks, EveryRecurrentDecoderDecodes) {
+  const Assignment rnn = {"decoder", std::string("rnn")};
+  std::vector<std::vector<Assignment>> rows;
+  for (const std::string& attention : recurrent_attentions())
+    rows.push_back({rnn, {"decoder_attention", attention}});
+  for (const auto& cell : cells())
+    rows.push_back({rnn, {"cell", std::string(cell.name)}});
+  for (const std::string& positions : position_kinds().names())
+    rows.push_back({rnn, {"positions", positions}, {"decoder_attention", std::string("additive")}});
+  for (const std::string& attention : layer_attentions())
+    rows.push_back({rnn, {"attention", attention}});
+  rows.push_back({rnn, {"encoder_layers", Index{3}}, {"decoder_layers", Index{1}}});
+  rows.push_back({rnn, {"tied_output", false}, {"norm", std::string("post")}});
+  for (const auto& assignments : rows) {
+    std::string what = "transformer";
+    for (const auto& [key, value] : assignments)
+      what += fmt::format(" {}={}", key, to_text(value));
+    const auto model = made("transformer", assignments);
+    train(*model, what);
+    expect_steps_of_full_pass(*model, what);
+    expect_maps(*model, what, 1);
+  }
+}
+
+TEST(Blocks, ARecurrentDecoderStartsFromTheMeanOfTheRows) {
+  // What is read beside attention is the mean alone. Without positions a Transformer's encoder
+  // gives the same rows in another order, and so the same mean and the same context.
+  const auto model = made("transformer", {{"decoder", std::string("rnn")},
+                                          {"decoder_attention", std::string("additive")},
+                                          {"positions", std::string("none")}});
+  randomize(*model);
+  set_training(*model, false);
+  const Lines target = random_lines({6}, 4);
+  const Tensor a = model->logits(make_batch({{5, 9, 7, 12}}, target)).value();
+  const Tensor b = model->logits(make_batch({{12, 7, 5, 9}}, target)).value();
+  const Tensor c = model->logits(make_batch({{12, 7, 5, 8}}, target)).value();
+  expect_close(b, a, "another order", tolerance);
+  EXPECT_GT(difference(c.span(), a.span()), 1e-4);
+}
+
+/// The encoder's weights have the names and, from one seed, the values that the Transformer's have.
+TEST(Blocks, ARecurrentDecoderLeavesTheEncoderAsItIs) {
+  const auto plain = made("transformer", {});
+  const auto hybrid = made("transformer", {{"decoder", std::string("rnn")}});
+  std::map<std::string, std::vector<Real>> expected;
+  for (const auto& [name, p] : parameters(*plain))
+    if (name.starts_with("encoder") || name.starts_with("embedding"))
+      expected[name] = p.value().to_vector();
+  std::size_t found = 0;
+  for (const auto& [name, p] : parameters(*hybrid)) {
+    if (!expected.contains(name)) continue;
+    EXPECT_EQ(p.value().to_vector(), expected[name]) << name;
+    ++found;
+  }
+  EXPECT_EQ(found, expected.size());
+  EXPECT_GT(found, 20u);
+}
+
 /// What a state keeps after `steps` steps of one row.
 Index size_after(const std::string& attention, int steps) {
   const auto model = made("lm", {{"attention", attention}, {"positions", std::string("none")}});
@@ -320,6 +387,11 @@ TEST(Blocks, SaysWhatDoesNotGoTogether) {
        "rotary; got 16"},
       {{{"copy", true}, {"softcap", 3.0}},
        "[transformer] expected softcap of 0 beside copy = true; got 3"},
+      {{{"decoder", std::string("rnn")}, {"copy", true}},
+       "[transformer] expected copy of false beside decoder = rnn, which copies in the family rnn "
+       "alone; got true"},
+      {{{"decoder", std::string("rnn")}, {"softcap", 3.0}},
+       "[transformer] expected softcap of 0 beside decoder = rnn, which caps no logits; got 3"},
   };
   for (const auto& row : rows)
     EXPECT_EQ(message_of([&] { made("transformer", row.assignments); }), row.message);
@@ -352,6 +424,13 @@ TEST(Blocks, HaveTheirWeights) {
             plain - 2 * (2 * d * ff + ff) + 2 * (3 * d * 43 + 2 * 43));
   EXPECT_EQ(weights_of({{"positions", std::string("learned")}}, "transformer"),
             weights_of({}, "transformer") + 2 * 64 * d);
+  // Of the decoder in place of the Transformer's, whose layers have two attentions and a norm more:
+  // two LSTMs with a bridge each, one attention, what feeds the attentional vector back, what makes
+  // it, and a bias of the output layer.
+  const Index lstm = 2 * 4 * d * d + 2 * 4 * d;
+  EXPECT_EQ(weights_of({{"decoder", std::string("rnn")}}, "transformer"),
+            weights_of({}, "transformer") - 2 * (layer + attention + 2 * d) - 2 * d +
+                2 * (lstm + d * d + d) + attention + 4 * d * d + 2 * d * d + tiny_vocabulary);
   // Of each of 2 + 2 layers: v, g and b of 2 d columns and 3 taps; or those of two products, and
   // the taps of d / 16 = 1 head, or of 4.
   const std::vector<Assignment> light = {{"convolution", std::string("lightweight")}};
