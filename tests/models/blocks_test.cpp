@@ -3,66 +3,16 @@
 
 #include "models/blocks.h"
 
-#include "layers/attention/attentions.h"
-#include "models/convolutional.h"
-#include "models/families.h"
-#include "models/hybrid.h"
+#include <map>
+
 #include "optim/optimizer.h"
 #include "tests/layers/rows.h"
 #include "tests/message_of.h"
 #include "tests/models/decoding.h"
+#include "tests/models/made_blocks.h"
 
 namespace heed {
 namespace {
-
-using Assignment = std::pair<std::string, FieldValue>;
-
-/// Small sizes, where a family or a row has them.
-const std::vector<Assignment> tiny_sizes = {
-    {"d", Index{16}},       {"layers", Index{2}},         {"heads", Index{4}},   {"ff", Index{24}},
-    {"context", Index{20}}, {"window", Index{3}},         {"longest", Index{6}}, {"ramp", 2.0},
-    {"reach", Index{2}},    {"max_positions", Index{64}}, {"dropout", 0.1}};
-
-/// What decides which other options there are.
-const std::set<std::string> selecting = {"attention", "positions", "convolution", "decoder"};
-
-AnyOptions options_with(const std::string& family, const std::vector<Assignment>& assignments) {
-  AnyOptions options = model_families().at(family).options;
-  const auto set = [&](const Assignment& a, bool must) {
-    const Fields fields = fields_of(options);
-    const Field* field = fields.find(a.first);
-    if (field) field->set(a.second);
-    EXPECT_TRUE(field || !must) << family << " has no option " << a.first;
-  };
-  for (const Assignment& a : assignments)
-    if (selecting.contains(a.first)) set(a, true);
-  for (const Assignment& a : tiny_sizes)
-    set(a, false);
-  for (const Assignment& a : assignments)
-    set(a, true);
-  return options;
-}
-
-std::unique_ptr<BatchModel> made(const std::string& family,
-                                 const std::vector<Assignment>& assignments) {
-  AnyOptions options = options_with(family, assignments);
-  options.check();
-  Random random(3);
-  if (family == "lm") {
-    auto& o = options.as<LanguageModelOptions>();
-    o.vocabulary = tiny_vocabulary;
-    return of_batches<LanguageModel>(o, random);
-  }
-  if (family == "conv") {
-    auto& o = options.as<ConvS2SOptions>();
-    o.vocabulary = tiny_vocabulary;
-    return of_batches<ConvS2S>(o, random);
-  }
-  auto& o = options.as<TransformerOptions>();
-  o.vocabulary = tiny_vocabulary;
-  if (o.decoder == DecoderKind::rnn) return of_batches<RecurrentSeq2Seq>(hybrid_options(o), random);
-  return of_batches<Transformer>(o, random);
-}
 
 /// Makes every parameter random; then a few steps of training. The loss must be finite, and every
 /// parameter get a gradient.
@@ -147,13 +97,6 @@ double worst_step(const BatchModel& model, int steps, bool in_a_beam) {
   return worst;
 }
 
-std::vector<std::string> layer_attentions() {
-  std::vector<std::string> names;
-  for (const AttentionKind& kind : attentions().rows())
-    if (kind.of_layers) names.push_back(kind.name);
-  return names;
-}
-
 constexpr double tolerance = 20 * close;
 
 void expect_steps_of_full_pass(const BatchModel& model, const std::string& what) {
@@ -234,9 +177,7 @@ TEST(Blocks, EveryBlockDecodes) {
   };
   for (const std::string family : {"transformer", "lm"})
     for (const auto& assignments : rows) {
-      std::string what = family;
-      for (const auto& [key, value] : assignments)
-        what += fmt::format(" {}={}", key, to_text(value));
+      const std::string what = label_of(family, assignments);
       const auto model = made(family, assignments);
       train(*model, what);
       expect_steps_of_full_pass(*model, what);
@@ -251,9 +192,7 @@ TEST(Blocks, EveryConvolutionDecodes) {
       {{"convolution", std::string("lightweight")}, {"weight_norm", false}, {"tied", true}},
   };
   for (const auto& assignments : rows) {
-    std::string what = "conv";
-    for (const auto& [key, value] : assignments)
-      what += fmt::format(" {}={}", key, to_text(value));
+    const std::string what = label_of("conv", assignments);
     const auto model = made("conv", assignments);
     train(*model, what);
     expect_steps_of_full_pass(*model, what);
@@ -282,9 +221,7 @@ TEST(Blocks, EveryRecurrentDecoderDecodes) {
   rows.push_back({rnn, {"encoder_layers", Index{3}}, {"decoder_layers", Index{1}}});
   rows.push_back({rnn, {"tied_output", false}, {"norm", std::string("post")}});
   for (const auto& assignments : rows) {
-    std::string what = "transformer";
-    for (const auto& [key, value] : assignments)
-      what += fmt::format(" {}={}", key, to_text(value));
+    const std::string what = label_of("transformer", assignments);
     const auto model = made("transformer", assignments);
     train(*model, what);
     expect_steps_of_full_pass(*model, what);
