@@ -64,16 +64,63 @@ DecoderLayer::DecoderLayer(const LayerOptions& o, Random& random)
   if (o.zero_init) begin_at_zero(*this);
 }
 
-Variable DecoderLayer::operator()(const Operand& x, const Spans& spans, const Variable& memory,
-                                  const Spans& memory_spans, std::vector<Tensor>* weights) const {
+namespace {
+
+/// A layer of a decoder, where remember(cross) gives what its cross-attention reads.
+template <class Remember>
+Variable through_decoder(const DecoderLayer& layer, const Operand& x, const Spans& spans,
+                         const Spans& memory_spans, const Remember& remember,
+                         std::vector<Tensor>* weights = nullptr) {
   return through(
-      *this, x,
+      layer, x,
       [&](const SelfAttention& self, const Operand& z) { return self(z, spans, {.causal = true}); },
-      [&](const CrossAttention& to_memory, const Operand& z) {
-        const Memory remembered = to_memory.remember(memory, memory_spans);
-        return to_memory.attend(z, spans, remembered, memory_spans, {.weights = weights});
+      [&](const CrossAttention& cross, const Operand& z) {
+        const Memory remembered = remember(cross);
+        return cross.attend(z, spans, remembered, memory_spans, {.weights = weights});
       },
       plain);
+}
+
+/// Whether backward reaches something in the layer, or through it one of the variables.
+template <class Layer>
+bool learns(const Layer& layer, std::initializer_list<Variable> reads) {
+  if (!Tape::recording()) return false;
+  if (std::ranges::any_of(reads, [](const Variable& x) { return Tape::needs_gradient(x); }))
+    return true;
+  // visits, and changes nothing
+  const auto all = parameters(const_cast<Layer&>(layer));
+  return std::ranges::any_of(all, [](const auto& p) { return p.parameter.trainable(); });
+}
+
+}  // namespace
+
+Variable DecoderLayer::operator()(const Operand& x, const Spans& spans, const Variable& memory,
+                                  const Spans& memory_spans, std::vector<Tensor>* weights) const {
+  const auto remember = [&](const CrossAttention& c) { return c.remember(memory, memory_spans); };
+  return through_decoder(*this, x, spans, memory_spans, remember, weights);
+}
+
+Variable recomputed(const EncoderLayer& layer, const Operand& x, const Spans& spans, bool causal) {
+  if (!learns(layer, {x})) return layer(x, spans, causal);
+  const Operand inputs[] = {x};
+  return recompute([&layer, spans, causal](
+                       std::span<const Variable> read) { return layer(read[0], spans, causal); },
+                   inputs);
+}
+
+Variable recomputed(const DecoderLayer& layer, const Operand& x, const Spans& spans,
+                    const Variable& memory, const Spans& memory_spans) {
+  if (!learns(layer, {x, memory})) return layer(x, spans, memory, memory_spans);
+  const Memory remembered = layer.cross.remember(memory, memory_spans);
+  std::vector<Operand> inputs = {x, {remembered.keys, x.where()}};
+  if (remembered.values.defined()) inputs.emplace_back(remembered.values, x.where());
+  return recompute(
+      [&layer, spans, memory_spans](std::span<const Variable> read) {
+        const Memory again{read[1], read.size() > 2 ? read[2] : Variable()};
+        const auto remember = [&](const CrossAttention&) { return again; };
+        return through_decoder(layer, read[0], spans, memory_spans, remember);
+      },
+      inputs);
 }
 
 }  // namespace heed

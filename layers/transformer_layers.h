@@ -116,6 +116,18 @@ struct DecoderLayer {
   }
 };
 
+/// The same as layer(...), but what the layer computes within is not kept for backward, which
+/// computes it again (Chen et al. 2016). Values and gradients have the same bits. The layer must
+/// stay as it is until backward has run. It is recomputed only where something in it learns, or
+/// something before it.
+///
+/// Of an EncoderLayer its input is kept. Of a DecoderLayer that, and the keys and values of the
+/// memory: all layers add to the memory's gradient, and sums in another order have other bits.
+Variable recomputed(const EncoderLayer& layer, const Operand& x, const Spans& spans,
+                    bool causal = false);
+Variable recomputed(const DecoderLayer& layer, const Operand& x, const Spans& spans,
+                    const Variable& memory, const Spans& memory_spans);
+
 /// `count` layers of these options, or where they are tied that many with the weights of one (as in
 /// the encoder of Lan et al. 2020, section 3.1).
 template <class Layer>

@@ -103,6 +103,11 @@ void Blocks::list(Fields& f, const Blocks& before) {
   f("softcap", softcap, between(0.0, 1e6), "logits become softcap tanh(logits / softcap); 0: off")
       .absent(static_cast<double>(before.softcap))
       .used_by(detail::decoder_part);
+  // It changes no bit of what is trained, so that a resumed run may have another.
+  f("recompute", recompute, any_value(),
+    "backward computes each layer again from its input: less memory, one more forward pass")
+      .absent(before.recompute)
+      .resume(Resume::free);
 }
 
 void Blocks::check(const char* op, Index d, int heads) const {

@@ -25,6 +25,7 @@ struct Blocks {
   bool tied_layers = false;  // all layers of a stack share their weights
   bool tied = true;          // the output layer is the embedding
   Real softcap = 0;          // c: logits become c tanh(logits / c); 0: they stay
+  bool recompute = false;    // backward computes the layers again, and keeps less
 
   /// Sukhbaatar et al. 2019 (section 3.1) add 2e-6 times the mean span of a layer's heads, with
   /// spans of at most 8,192: a head that sees all costs 0.016 nats a token. This costs the same

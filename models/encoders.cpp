@@ -14,7 +14,7 @@ TransformerEncoder::TransformerEncoder(const TransformerEncoderOptions& o, Rando
 Encoded TransformerEncoder::operator()(const Variable& rows, const Spans& spans) const {
   Variable x = dropout(positions(rows, spans));
   for (const EncoderLayer& layer : layers)
-    x = layer(x, spans);
+    x = blocks.recompute ? recomputed(layer, x, spans) : layer(x, spans);
   x = norm(x);
   return {.keys = x, .values = x, .spans = spans};
 }

@@ -99,6 +99,10 @@ Variable LanguageModel::body(const Sequences& text, std::vector<AttentionMap>* a
   if (attention) attention->resize(layers_.size());
   Variable x = dropout_(positions_(embed(text.ids), text.spans));
   for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (options_.blocks.recompute && !attention) {
+      x = recomputed(layers_[i], x, text.spans, true);
+      continue;
+    }
     if (attention) (*attention)[i].layer = fmt::format("layers.{}.attention", i);
     x = layers_[i](x, text.spans, true, attention ? &(*attention)[i].weights : nullptr);
   }

@@ -167,6 +167,10 @@ Variable Transformer::decode(const Sequences& target, const Encoded& source,
   if (attention) attention->resize(decoder_.size());
   Variable y = embed_target(target.ids, target.spans);
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
+    if (options_.blocks.recompute && !attention) {
+      y = recomputed(decoder_[i], y, target.spans, source.values, source.spans);
+      continue;
+    }
     if (attention) (*attention)[i].layer = fmt::format("decoder.{}.cross", i);
     y = decoder_[i](y, target.spans, source.values, source.spans,
                     attention ? &(*attention)[i].weights : nullptr);

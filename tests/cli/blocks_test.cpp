@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "framework/checkpoint.h"
 #include "tests/cli/program.h"
 
 namespace heed {
@@ -26,6 +27,8 @@ const std::vector<BlocksRow> rows = {
     {"transformer",
      {"model.attention=adaptive_span", "model.longest=8", "model.ramp=2.0",
       "model.span_penalty=0.01", "model.positions=alibi", "model.zero_init=true"}},
+    {"transformer", {"model.recompute=true", "model.dropout=0.2"}},
+    {"lm", {"model.context=12", "model.recompute=true", "model.dropout=0.2"}},
     {"lm",
      {"model.context=12", "model.attention=local", "model.window=4", "model.positions=rotary",
       "model.activation=relu_squared"}},
@@ -75,6 +78,28 @@ void expect_settings(const std::string& config, const BlocksRow& row) {
     const bool plain = config.find("\n" + key + " = " + value + " ") != std::string::npos;
     const bool quoted = config.find("\n" + key + " = '" + value + "'") != std::string::npos;
     EXPECT_TRUE(plain || quoted) << row.label() << given;
+  }
+}
+
+/// Weights, the optimizer's state and the place in the data, all but the settings.
+Checkpoint end_of(const TemporaryFolder& folder, const std::string& run) {
+  Checkpoint end = load(folder.path(run + "/checkpoints/last.heed"));
+  end.text.clear();
+  return end;
+}
+
+TEST(Blocks, RecomputingTrainsTheSameBits) {
+  const TemporaryFolder folder;
+  for (const std::string model : {"transformer", "lm"}) {
+    for (const std::string recompute : {"false", "true"}) {
+      const BlocksRow row{model, {"model.recompute=" + recompute, "model.dropout=0.2"}};
+      const Ran ran =
+          run(folder, Args{"train"} + training_of(folder, row) + Args{"--out", model + recompute});
+      ASSERT_EQ(ran.code, 0) << row.label() << ran.err;
+    }
+    const Checkpoint kept = end_of(folder, model + "false");
+    EXPECT_GT(kept.tensors.size(), 20u);
+    EXPECT_EQ(difference(kept, end_of(folder, model + "true")), "") << model;
   }
 }
 

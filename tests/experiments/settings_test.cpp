@@ -125,6 +125,7 @@ const std::vector<std::string> fields_of_a_transformer = {"data.train",
                                                           "model.tied_layers",
                                                           "model.tied_output",
                                                           "model.softcap",
+                                                          "model.recompute",
                                                           "model.copy",
                                                           "model.decoder",
                                                           "task.name",
@@ -375,7 +376,8 @@ TEST(Settings, OfBlocksThatAConfigurationLacksAreThoseFromBefore) {
         {"model.zero_init", false},
         {"model.tied_layers", false},
         {"model.tied_output", true},
-        {"model.softcap", 0.0}};
+        {"model.softcap", 0.0},
+        {"model.recompute", false}};
     // Whatever the defaults are by then, and whatever the file holds of other families.
     Settings read = default_settings(model);
     read.assign_default("model.attention", std::string("local"));
@@ -392,6 +394,17 @@ TEST(Settings, OfBlocksThatAConfigurationLacksAreThoseFromBefore) {
     const Settings now = default_settings(model);
     for (const auto& [key, value] : before)
       EXPECT_TRUE(now.value(key) == value) << model << " " << key;
+  }
+}
+
+TEST(Settings, ThatAResumedRunMayChangeAreThoseThatChangeNoBit) {
+  for (const std::string model : {"transformer", "lm"}) {
+    const Settings then = default_settings(model);
+    Settings now = default_settings(model);
+    assign(now, "model.recompute=true");
+    EXPECT_EQ(fixed_differences(now, then), std::vector<std::string>{}) << model;
+    assign(now, "model.softcap=3");
+    EXPECT_EQ(fixed_differences(now, then).size(), 1u) << model;
   }
 }
 
