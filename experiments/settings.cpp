@@ -251,8 +251,20 @@ void Settings::on_given(std::string_view key) {
   const bool samples = key == "data.subword_sampling" && data.subword_sampling > 0;
   if ((marks || samples) && !is_given("data.tokenizer") && !has_subwords(data.tokenizer))
     data.tokenizer = "bpe";
-  const bool names_optimizer = key == "optim.name" && !is_given("optim.schedule");
-  if (!names_optimizer) return;
+  if (key == "model.recipe" && !is_given("optim.name")) choose_optimizer_of_recipe();
+  if (key == "optim.name" && !is_given("optim.schedule")) choose_schedule_of_optimizer();
+}
+
+void Settings::choose_optimizer_of_recipe() {
+  std::string name = OptimSettings().name;
+  for (const auto& [key, value] : model.family().defaults)
+    if (key == "optim.name") name = std::get<std::string>(value);
+  if (value("model.recipe") == FieldValue("modern")) name = "muon";
+  const Fields all = fields();
+  all.find("optim.name")->set(name);
+}
+
+void Settings::choose_schedule_of_optimizer() {
   const std::string& suitable = optimizers().at(optim.name).schedule;
   if (!suitable.empty()) optim.schedule.kind = suitable;
 }

@@ -62,9 +62,13 @@ class Settings : public RunSettings {
  protected:
   Owners owners(std::string_view key) const override;
   bool has_section(std::string_view key) const override;
-  /// A limit that is given replaces the default one, what needs subwords chooses them, and an
-  /// optimizer brings the schedule that suits it.
+  /// A limit that is given replaces the default one, what needs subwords chooses them, the modern
+  /// recipe brings Muon, and an optimizer the schedule that suits it.
   void on_given(std::string_view key) override;
+
+ private:
+  void choose_optimizer_of_recipe();
+  void choose_schedule_of_optimizer();
 };
 
 /// The defaults for a model of this family that is trained on `data` for this task ("": what data

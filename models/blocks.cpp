@@ -63,26 +63,28 @@ void list_positions(Fields& f, Blocks& b, const Blocks& before) {
   if (kind && kind->list) kind->list(f, b.options);
 }
 
-/// These, with what the recipe chooses.
-Blocks by_recipe(const std::string& recipe, Blocks classic) {
-  classic.recipe = recipe;
-  if (recipe != "modern") return classic;
-  classic.positions = "rotary";
-  classic.norm = NormKind::rms;
-  classic.activation = FeedForwardKind::relu_squared;
-  classic.qk_norm = true;
-  classic.zero_init = true;
-  return classic;
+const std::vector<Choice<Recipe>> recipes = {{"classic", Recipe::classic},
+                                             {"modern", Recipe::modern}};
+
+/// The blocks of a family's paper, with what the recipe chooses instead.
+Blocks by_recipe(Recipe recipe, Blocks blocks) {
+  blocks.recipe = recipe;
+  if (recipe == Recipe::classic) return blocks;
+  blocks.positions = "rotary";
+  blocks.qk_norm = true;
+  blocks.zero_init = true;
+  return blocks;
 }
 
 }  // namespace
 
 void Blocks::list(Fields& f, const Blocks& before) {
-  f("recipe", recipe, one_of({"classic", "modern"}),
-    "sets what is not given: classic, as in the paper of the model; modern, what later models have")
+  f("recipe", recipe, recipes,
+    "sets what is not given: classic, as in the paper of the model; modern, what pays of later "
+    "ones")
       .selects()
       .then([this, before] { *this = by_recipe(recipe, before); })
-      .absent(before.recipe);
+      .absent(name_of(recipes, before.recipe));
   list_attention(f, *this, before);
   list_positions(f, *this, before);
   f("norm_kind", norm, norm_kinds, "layer, or rms (without mean and bias)")

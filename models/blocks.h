@@ -8,12 +8,14 @@
 
 namespace heed {
 
+/// Sets other blocks: those of the papers of a family, or what later models took up, as far as it
+/// pays on small data (docs/comparing-attention.md).
+enum class Recipe { classic, modern };
+
 /// What the layers of a Transformer are made of, as far as it is a choice. Models with such layers
 /// have the same settings of it.
 struct Blocks {
-  /// Sets others: "classic", those of the papers of a family; "modern", what later models took up,
-  /// as far as it pays on small data (docs/comparing-attention.md).
-  std::string recipe = "classic";
+  Recipe recipe = Recipe::classic;
   std::string attention = "multi_head";  // a row of attentions() that layers can have
   std::string positions = "sinusoidal";  // a row of position_kinds()
   AttentionOptions options = {};  // of both rows: window, kv_heads, longest, ramp, base, reach

@@ -578,7 +578,12 @@ TEST(Settings, OfAChoiceStayWhereTheChoicesBeforeItAreGivenAgain) {
         {"model.positions", "'alibi'"},
         {"model.kv_heads", "1"}}},
       {{"model.recipe=modern", "model.name=lm"},
-       {{"model.positions", "'rotary'"}, {"model.qk_norm", "true"}}},
+       {{"model.positions", "'rotary'"},
+        {"model.qk_norm", "true"},
+        {"optim.name", "'muon'"},
+        {"optim.weight_decay", "0.1"}}},
+      {{"model.recipe=modern", "optim.name=adam", "model.name=transformer"},
+       {{"model.positions", "'rotary'"}, {"optim.name", "'adam'"}}},
       {{"model.recipe=modern", "model.positions=alibi", "model.qk_norm=false", "model.name=lm"},
        {{"model.positions", "'alibi'"}, {"model.qk_norm", "false"}, {"model.zero_init", "true"}}},
       {{"optim.name=muon", "optim.lr=0.5", "model.name=lm"},
@@ -601,6 +606,17 @@ TEST(Settings, OfAChoiceStayWhereTheChoicesBeforeItAreGivenAgain) {
       for (const auto& [key, value] : row.expected)
         EXPECT_EQ(setting_text(settings, key), value) << key << " with " << order[0] << " first";
     }
+}
+
+TEST(Settings, OfTheModernRecipeGoWithIt) {
+  for (const std::string model : {"transformer", "lm"}) {
+    Settings settings = default_settings(model);
+    const std::string before = to_toml(settings.fields());
+    settings.set("model.recipe", "modern");
+    EXPECT_NE(to_toml(settings.fields()), before);
+    settings.set("model.recipe", "classic");
+    EXPECT_EQ(to_toml(settings.fields()), before) << model;
+  }
 }
 
 TEST(Settings, HaveRanges) {

@@ -21,8 +21,9 @@ using Json = nlohmann::ordered_json;
 std::string matching_note(const ComparisonPlan& plan) {
   if (plan.settings.match == "none") return "Counts of parameters were not matched.";
   std::string note =
-      fmt::format("Widths were chosen so that every {} is within 5 % of the wanted one",
-                  matches_work(plan.settings.match) ? "work of a step" : "count of parameters");
+      fmt::format("Widths were chosen so that {} is within 5 % of the wanted one",
+                  matches_work(plan.settings.match) ? "the work of every model's step"
+                                                    : "every count of parameters");
   if (!plan.misses.empty()) note += fmt::format(", but: {}", fmt::join(plan.misses, "; "));
   return note + ".";
 }
