@@ -109,8 +109,11 @@ Settings resumed_settings(const RequestedSettings& requested, const std::string&
 
 namespace {
 
-/// Whether a setting that selects others is neither the model nor the task.
-bool is_choice_within(const std::string& key) { return key != "model.name" && key != "task.name"; }
+/// Whether a setting that selects others is neither the model nor the task, nor a recipe, which
+/// selects through others.
+bool is_choice_within(const std::string& key) {
+  return key != "model.name" && key != "task.name" && key != "model.recipe";
+}
 
 }  // namespace
 

@@ -343,7 +343,8 @@ RunSettings::Owners RunSettings::owners_within_model(std::string_view key) const
   if (!key.starts_with("model.")) return found;
   for (const Field& chooser : fields()) {
     if (!chooser.is_selecting() || !chooser.key().starts_with("model.")) continue;
-    if (chooser.key() == "model.name") continue;
+    // A recipe chooses through others.
+    if (chooser.key() == "model.name" || chooser.key() == "model.recipe") continue;
     for (const std::string& name : chooser.range().names()) {
       RunSettings other(*this);
       other.field(chooser.key()).set(name);

@@ -89,7 +89,7 @@ TEST(Bootstrap, ScoresWhatAMetricScores) {
   int checked = 0;
   for (const Metric& metric : metrics().rows()) {
     if (!metric.counts) continue;
-    const auto& hypotheses = metric.name == "bits_per_character" ? nats : lines;
+    const auto& hypotheses = metric.scored == Scored::nats ? nats : lines;
     const ItemCounts items = metric.counts(hypotheses, references, metric.options);
     ASSERT_EQ(items.size(), hypotheses.size()) << metric.name;
     EXPECT_EQ(metric.of_sum(items.sum(), items, metric.options).text,

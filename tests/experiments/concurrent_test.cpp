@@ -150,15 +150,19 @@ TEST(Concurrent, TablesAndSettingsAreReadFromManyThreads) {
 /// The figures of every metric for lines that depend on `user`.
 std::vector<double> score_all(int user) {
   std::vector<std::string> outputs;
+  std::vector<std::string> nats;
   std::vector<std::string> references;
   for (int i = 0; i < 20; ++i) {
+    nats.push_back(fmt::format("{}", i * user));
     outputs.push_back(fmt::format("the cat number {} sat on mat {}", i, user));
     references.push_back(fmt::format("the cat number {} sat on the mat {}", i % 7, user));
   }
   std::vector<double> figures;
-  for (const std::string& metric : metrics().names())
-    for (const Figure& figure : score(metric, outputs, {references}).figures)
+  for (const Metric& metric : metrics().rows()) {
+    const auto& scored = metric.scored == Scored::nats ? nats : outputs;
+    for (const Figure& figure : score(metric.name, scored, {references}).figures)
       figures.push_back(figure.value);
+  }
   return figures;
 }
 
