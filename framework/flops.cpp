@@ -1,10 +1,11 @@
 #include "framework/flops.h"
 
-namespace heed::detail {
+#include "framework/kernels/multiply_adds.h"
 
-Index& multiply_adds() {
-  thread_local Index count = 0;
-  return count;
-}
+namespace heed {
 
-}  // namespace heed::detail
+FlopCounter::FlopCounter() : begin_(kernels::multiply_adds()) {}
+
+Index FlopCounter::count() const { return 2 * (kernels::multiply_adds() - begin_); }
+
+}  // namespace heed

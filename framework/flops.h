@@ -4,14 +4,6 @@
 
 namespace heed {
 
-namespace detail {
-
-/// Of this thread so far. Kernels add to it on the thread that calls them, before they hand out
-/// their work.
-Index& multiply_adds();
-
-}  // namespace detail
-
 /// Counts the floating-point operations that this thread asks for while it exists, by whatever
 /// threads they are computed:
 ///
@@ -23,10 +15,11 @@ Index& multiply_adds();
 /// depends on shapes alone: it is the same on every machine and on any number of threads.
 class FlopCounter {
  public:
-  Index count() const { return 2 * (detail::multiply_adds() - begin_); }
+  FlopCounter();
+  Index count() const;
 
  private:
-  Index begin_ = detail::multiply_adds();
+  Index begin_;
 };
 
 }  // namespace heed

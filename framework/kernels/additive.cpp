@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "framework/flops.h"
+#include "framework/kernels/multiply_adds.h"
 #include "framework/kernels/scores.h"
 #include "framework/kernels/vector_loops.h"
 
@@ -156,13 +156,13 @@ void backward(const ScoresShape& shape, const AdditiveInputs& in, const Real* ds
 Index additive_blocks(Index d) { return (d + column_block - 1) / column_block; }
 
 void additive_scores(const ScoresShape& shape, const AdditiveInputs& in, Real* s) {
-  heed::detail::multiply_adds() += shape.begins[shape.sequences] * in.d;
+  multiply_adds() += shape.begins[shape.sequences] * in.d;
   (in.cover.amounts ? scores<true> : scores<false>)(shape, in, s);
 }
 
 void additive_scores_backward(const ScoresShape& shape, const AdditiveInputs& in, const Real* ds,
                               const AdditiveGradients& to) {
-  heed::detail::multiply_adds() += 2 * shape.begins[shape.sequences] * in.d;
+  multiply_adds() += 2 * shape.begins[shape.sequences] * in.d;
   (in.cover.amounts ? backward<true> : backward<false>)(shape, in, ds, to);
 }
 

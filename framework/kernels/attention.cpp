@@ -4,9 +4,9 @@
 #include <cmath>
 #include <utility>
 
-#include "framework/flops.h"
 #include "framework/kernels/attention_products.h"
 #include "framework/kernels/attention_scores.h"
+#include "framework/kernels/multiply_adds.h"
 
 namespace heed::kernels::tiles {
 
@@ -160,7 +160,7 @@ Index attention_workspace(const AttentionShape& s) {
          keys * value_d + 2 * tiles::tile_numbers;
 }
 
-void count_products(const AttentionShape& shape, Index multiply_adds) {
+void count_products(const AttentionShape& shape, Index number) {
   Index pairs = 0;
   for (Index b = 0; b < shape.sequences; ++b) {
     const Index queries = shape.query_lengths[b];
@@ -169,7 +169,7 @@ void count_products(const AttentionShape& shape, Index multiply_adds) {
       pairs += seen.sinks + seen.end - seen.begin;
     }
   }
-  heed::detail::multiply_adds() += pairs * shape.heads * multiply_adds;
+  multiply_adds() += pairs * shape.heads * number;
 }
 
 void attention(const AttentionShape& shape, const AttentionInputs& in, const OutputRows& y,

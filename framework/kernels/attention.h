@@ -112,8 +112,9 @@ struct AttentionGradients {
   BiasGradients bias = {};
 };
 
-/// Of each pair of a query and a key that it sees: multiply-adds times this number and the heads.
-void count_products(const AttentionShape& shape, Index multiply_adds);
+/// Counts this number of multiply-adds for each head of each pair of a query and a key that it
+/// sees.
+void count_products(const AttentionShape& shape, Index number);
 
 /// Numbers of scratch memory each worker needs.
 Index attention_workspace(const AttentionShape& shape);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "framework/flops.h"
+#include "framework/kernels/multiply_adds.h"
 #include "framework/kernels/vector_loops.h"
 
 namespace heed::kernels {
@@ -60,7 +60,7 @@ void fold_windows(const Taps& t, Index n, const Real* windows, Output dx) {
 }
 
 void depthwise(const Taps& t, Index n, const Real* x, const Real* w, const Real* bias, Real* y) {
-  heed::detail::multiply_adds() += t.rows * t.kernel * n;
+  multiply_adds() += t.rows * t.kernel * n;
   parallel_for_each(t.rows, 2 * t.kernel * n, [&](Index r) {
     const auto [first, last] = taps_of(t, r);
     const bool biased = bias && t.begins[r] < t.ends[r];
@@ -75,7 +75,7 @@ void depthwise(const Taps& t, Index n, const Real* x, const Real* w, const Real*
 }
 
 void depthwise_backward_x(const Taps& t, Index n, const Real* w, const Real* dy, Output dx) {
-  heed::detail::multiply_adds() += t.rows * t.kernel * n;
+  multiply_adds() += t.rows * t.kernel * n;
   parallel_for_each(t.rows, 2 * t.kernel * n, [&](Index r) {
     const auto [first, last] = readers_of(t, r);
     write_row(n, dx.data + r * n, dx.mode, [&, first = first, last = last](auto lanes) {
@@ -89,7 +89,7 @@ void depthwise_backward_x(const Taps& t, Index n, const Real* w, const Real* dy,
 }
 
 void depthwise_backward_w(const Taps& t, Index n, const Real* x, const Real* dy, Output dw) {
-  heed::detail::multiply_adds() += t.rows * t.kernel * n;
+  multiply_adds() += t.rows * t.kernel * n;
   // Cut by taps and columns, so that each sum has one owner and one order.
   constexpr Index piece = 64;
   const Index pieces = (n + piece - 1) / piece;

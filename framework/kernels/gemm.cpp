@@ -5,8 +5,8 @@
 #include <cblas.h>
 #include <sys/mman.h>
 
-#include "framework/flops.h"
 #include "framework/kernels/bf16.h"
+#include "framework/kernels/multiply_adds.h"
 #include "framework/kernels/packed.h"
 #include "framework/kernels/parallel.h"
 #include "framework/memory.h"
@@ -160,7 +160,7 @@ void product(const ConstMatrix& a, const ConstMatrix& b, const Real* bias, const
   const Index n = c.columns;
   const Index k = a.columns;
   if (m == 0 || n == 0) return;
-  heed::detail::multiply_adds() += m * n * k;
+  multiply_adds() += m * n * k;
   if (uses_bf16() && bf16_is_worth(m, n, k, c.row_stride)) {
     bf16_gemm(a, b, bias, c, mode);
   } else if (own_kernel(m, n, k)) {
@@ -188,7 +188,7 @@ RightOperand::RightOperand(Index rows, const ConstMatrix& b) : b_(b) {
 void RightOperand::multiply(const ConstMatrix& a, const Real* bias, const Matrix& c,
                             Mode mode) const {
   if (!packed_) return product(a, b_, bias, c, mode);
-  heed::detail::multiply_adds() += c.rows * c.columns * a.columns;
+  multiply_adds() += c.rows * c.columns * a.columns;
   packed_gemm(a, packed_->data(), bias, c, mode);
 }
 

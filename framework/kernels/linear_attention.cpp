@@ -3,7 +3,7 @@
 #include <numeric>
 #include <utility>
 
-#include "framework/flops.h"
+#include "framework/kernels/multiply_adds.h"
 #include "framework/kernels/parallel.h"
 #include "framework/kernels/tile_copy.h"
 
@@ -338,7 +338,7 @@ namespace {
 void count_state_products(const AttentionShape& shape, Index products) {
   const Index rows =
       std::accumulate(shape.query_lengths, shape.query_lengths + shape.sequences, Index{0});
-  heed::detail::multiply_adds() += products * rows * shape.heads * shape.width * shape.width;
+  multiply_adds() += products * rows * shape.heads * shape.width * shape.width;
 }
 
 }  // namespace

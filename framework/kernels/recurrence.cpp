@@ -3,7 +3,7 @@
 #include <numeric>
 #include <utility>
 
-#include "framework/flops.h"
+#include "framework/kernels/multiply_adds.h"
 #include "framework/kernels/packed.h"
 #include "framework/kernels/recurrent_cells.h"
 
@@ -298,7 +298,7 @@ namespace {
 /// Of the products with the state, in either pass.
 void count_products(const RecurrenceShape& s) {
   const Index steps = std::accumulate(s.lengths, s.lengths + s.sequences, Index{0});
-  heed::detail::multiply_adds() += steps * gates_of(s.cell) * s.hidden * s.hidden;
+  multiply_adds() += steps * gates_of(s.cell) * s.hidden * s.hidden;
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "framework/flops.h"
 #include "framework/kernels/gemm.h"
+#include "framework/kernels/multiply_adds.h"
 #include "framework/kernels/score_blocks.h"
 #include "framework/kernels/tile.h"
 #include "framework/kernels/vector_loops.h"
@@ -38,7 +38,7 @@ struct HeadRows {
 
 /// A product of `width` numbers for each score.
 void count_products(const ScoresShape& shape, Index width) {
-  heed::detail::multiply_adds() += shape.begins[shape.sequences] * width;
+  multiply_adds() += shape.begins[shape.sequences] * width;
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
 
-#include "framework/flops.h"
 #include "framework/kernels/gemm.h"
+#include "framework/kernels/multiply_adds.h"
 #include "framework/kernels/parallel.h"
 #include "framework/ops.h"
 #include "framework/ops/detail.h"
@@ -96,7 +96,7 @@ void multiply(const Shape& leading, const Matrices& a, const Matrices& b, Real* 
       std::fill(out + begin * m * n, out + end * m * n, Real{0});
   };
   if (large) return run(0, targets);  // kernels::gemm counts its operations
-  detail::multiply_adds() += targets * terms * m * n * k;
+  kernels::multiply_adds() += targets * terms * m * n * k;
   kernels::parallel_for(targets, kernels::grain_of(terms * m * n * k / 8), run);
 }
 

@@ -26,10 +26,11 @@ struct Case {
   Index backward;  // of all gradients
 };
 
-std::vector<Case> cases() {
-  const Spans two = Spans::packed({3, 5});
+/// Three and five rows.
+Spans two_sequences() { return Spans::packed({3, 5}); }
+
+std::vector<Case> cases_of_products() {
   const Variable none;
-  const Pairing pairs{.heads = 2, .queries = two, .keys = two};
   return {
       {"linear, 8 rows from 6 to 10 columns",
        {{8, 6}, {10, 6}},
@@ -51,6 +52,18 @@ std::vector<Case> cases() {
        [=](const auto& p) { return feed_forward(p[0], p[1], none, p[2], none, Activation::relu); },
        8 * 6 * 20 + 8 * 20 * 7,
        2 * (8 * 6 * 20 + 8 * 20 * 7)},
+      {"what is done number by number",
+       {{8, 4}, {8, 4}},
+       [](const auto& p) { return softmax(p[0] * p[1] + relu(p[0])); },
+       0,
+       0},
+  };
+}
+
+std::vector<Case> cases_of_attention() {
+  const Spans two = two_sequences();
+  const Pairing pairs{.heads = 2, .queries = two, .keys = two};
+  return {
       {"attention: 3 x 3 and 5 x 5 pairs, 2 heads of 4; backward computes the scores again",
        {{8, 8}, {8, 8}, {8, 8}},
        [=](const auto& p) {
@@ -83,6 +96,13 @@ std::vector<Case> cases() {
        },
        34 * 6,
        2 * 34 * 6},
+  };
+}
+
+std::vector<Case> cases_of_sequences() {
+  const Spans two = two_sequences();
+  const Variable none;
+  return {
       {"gru: 3 gates of 6 at 8 steps, and the weight's gradient",
        {{8, 18}, {18, 6}},
        [=](const auto& p) { return gru(p[0], p[1], none, none, {.spans = two}); },
@@ -98,18 +118,16 @@ std::vector<Case> cases() {
        [=](const auto& p) { return depthwise_conv1d(p[0], p[1], none, {.spans = two}); },
        8 * 3 * 4,
        2 * 8 * 3 * 4},
-      {"what is done number by number",
-       {{8, 4}, {8, 4}},
-       [](const auto& p) { return softmax(p[0] * p[1] + relu(p[0])); },
-       0,
-       0},
   };
 }
 
 TEST(Flops, AreThoseOfTheShapes) {
   for (const int count : {1, 3}) {
     const test::Threads threads(count);
-    for (const Case& c : cases()) {
+    std::vector<Case> all = cases_of_products();
+    for (const auto& more : {cases_of_attention(), cases_of_sequences()})
+      all.insert(all.end(), more.begin(), more.end());
+    for (const Case& c : all) {
       std::vector<Parameter> inputs;
       for (const Shape& shape : c.inputs)
         inputs.push_back(drawn(shape));
