@@ -266,7 +266,7 @@ void Settings::choose_optimizer_of_recipe() {
 
 void Settings::choose_schedule_of_optimizer() {
   const std::string& suitable = optimizers().at(optim.name).schedule;
-  if (!suitable.empty()) optim.schedule.kind = suitable;
+  optim.schedule.kind = suitable.empty() ? OptimSettings().schedule.kind : suitable;
 }
 
 void Settings::check() const {

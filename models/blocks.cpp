@@ -117,14 +117,15 @@ void Blocks::check(const char* op, Index d, int heads) const {
   check_argument(kind.of_layers, op, "attention", attention, "of {}",
                  fmt::join(layer_attentions(), ", "));
   const PositionKind& scheme = position_kind();
+  const std::string_view by_recipe = recipe == Recipe::modern ? " (recipe = modern)" : "";
   const bool by_distance = scheme.distances != Distances::none;
   check_argument(kind.has_scores || !by_distance, op, "positions", positions,
                  "of {} beside attention = {}, which has no score of a query and a key that a "
-                 "distance could change",
-                 fmt::join(schemes_beside(kind), ", "), attention);
+                 "distance could change{}",
+                 fmt::join(schemes_beside(kind), ", "), attention, by_recipe);
   check_argument(scheme.added != Added::sinusoids || d % 2 == 0, op, "d", d, "of an even number");
   check_argument(scheme.distances != Distances::rotary || d % (2 * heads) == 0, op, "heads", heads,
-                 "of a number whose double divides d = {}, for positions = rotary", d);
+                 "of a number whose double divides d = {}, for positions = rotary{}", d, by_recipe);
   AttentionOptions o = options;
   o.heads = heads;
   const int shared = kind.choose ? kind.choose(o).kv_heads : 0;

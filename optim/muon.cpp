@@ -57,12 +57,15 @@ std::string Muon::summary() const {
   Index numbers = 0;
   Index all = 0;
   for (std::size_t i = 0; i < steps().size(); ++i) {
-    const Index size = parameter(i).parameter.value().size();
+    const ParameterRef& trained = parameter(i).parameter;
+    if (!trained.trainable()) continue;  // frozen
+    const Index size = trained.value().size();
     all += size;
     if (group_of(i) != matrices) continue;
     ++count;
     numbers += size;
   }
+  if (count == 0) return "Muon for no matrix of hidden layers; AdamW for all";
   return fmt::format("Muon for {} matrices of hidden layers, {} of {} numbers; AdamW for the rest",
                      count, numbers, all);
 }

@@ -61,10 +61,7 @@ class ModelScores {
   void add(const RunResult& run, const TestSet& test) {
     summary_.d = run.d;
     summary_.parameters = run.parameters;
-    summary_.outside_vocabulary = run.outside_vocabulary;
-    summary_.flops = run.flops;
-    summary_.state_kib = run.decoding.state_kib;
-    decoded_.push_back(run.decoding.tokens_per_s);
+    add_costs(run);
     steps_.push_back(static_cast<double>(run.steps));
     tokens_per_s_.push_back(run.tokens_per_s);
     seconds_.push_back(run.seconds);
@@ -100,6 +97,16 @@ class ModelScores {
   }
 
  private:
+  /// Runs of earlier versions lack them.
+  void add_costs(const RunResult& run) {
+    if (run.flops > 0 && summary_.flops == 0) {  // of the first seed, by which widths are matched
+      summary_.flops = run.flops;
+      summary_.outside_vocabulary = run.outside_vocabulary;
+      summary_.state_kib = run.decoding.state_kib;
+    }
+    if (run.decoding.tokens_per_s > 0) decoded_.push_back(run.decoding.tokens_per_s);
+  }
+
   void add_items(const ItemCounts& items) {
     for (std::size_t g = 0; g < groupings_.size(); ++g)
       for (std::size_t i = 0; i < groupings_[g].groups.size(); ++i)
@@ -219,6 +226,7 @@ Comparison summarise(const ComparisonSettings& settings, const TestSet& test,
     resampled.push_back(scores.resampled());
   }
   result.pairs = ranked_pairs(result.models, resampled, judge.higher_is_better());
+  result.lines = std::ssize(test.sources);
   result.runs = std::move(runs);
   return result;
 }

@@ -95,13 +95,19 @@ struct ModelTuning {
   Tuning tuning;
 };
 
+/// With fewer lines or parts of a text, drawing some with replacement says little about others.
+inline constexpr Index fewest_judged_lines = 20;
+
 /// What a comparison found.
 struct Comparison {
+  /// Whether the test set is large enough for a verdict.
+  bool decides() const { return lines >= fewest_judged_lines; }
   std::vector<ComparedFigure> figures;    // models are ranked by the first
   std::vector<ModelSummary> models;       // in the order of ComparisonSettings::models
   std::vector<Grouping> groupings;        // of the test lines
   std::vector<ModelPair> pairs;           // best first
   std::string signature;                  // of the first figure
+  Index lines = 0;                        // of the test set
   int resamples = 0;                      // test sets of the bootstrap
   std::vector<RunResult> runs;            // in the order in which they were trained
   std::vector<ModelTuning> tunings = {};  // in the order of the models; empty: nothing was tuned

@@ -62,12 +62,12 @@ Range compared_tasks() {
 
 void list_data(Fields& f, ComparisonSettings& s) {
   f("train", s.data, any_value(),
-    "DATA: two line-aligned files, one .tsv or .jsonl, or toy:NAME; one with a column or key "
-    "`label` holds labelled texts")
+    "DATA: two line-aligned files, one .tsv or .jsonl, one text for language models, or toy:NAME; "
+    "one with a column or key `label` holds labelled texts")
       .option("train", 1, 2);
   f("task", s.task, compared_tasks(),
-    "what the models are to give: translate or classify (default: classify where the data name "
-    "labels, else translate)")
+    "what the models are to give: translate, classify or lm (default: classify where the data name "
+    "labels, else what the first model is for)")
       .absent("translate")
       .option("task");
   f("valid", s.valid, any_value(),

@@ -152,10 +152,12 @@ PairText pair_text(const Comparison& comparison, const ModelPair& pair) {
   const ComparedFigure& figure = comparison.figures[0];
   const auto shown = [&](double value) { return signed_fixed(figure.factor * value, 2); };
   const PairedDifference& d = pair.difference;
+  std::string verdict = d.significant() ? "significant" : "may be chance";
+  if (!comparison.decides()) verdict = "too few lines";
   return {.mean = shown(d.mean),
           .range = fmt::format("{} to {}", shown(d.low), shown(d.high)),
           .wins = fmt::format("{:.1f} %", 100 * d.wins),
-          .verdict = d.significant() ? "significant" : "may be chance",
+          .verdict = verdict,
           .holm = fmt::format("{:.3f}", pair.holm_p)};
 }
 

@@ -80,7 +80,9 @@ TEST(ComparisonSettings, MistakesAreNamedByTheirField) {
             "steps decides train.steps, which is the same for all models: give it instead of "
             "'rnn:train.steps=3'"},
            {of_models({"rnn"}, {"model.d"}),
-            "set takes key=value or NAME:key=value; got 'model.d'"}}) {
+            "set takes key=value or NAME:key=value; got 'model.d'"},
+           {of_models({"rnn"}, {":model.d=4"}),
+            "set :model.d=4: no model is named before the colon"}}) {
     try {
       check_comparison(row.settings);
       ADD_FAILURE() << row.message;
@@ -116,6 +118,9 @@ TEST(ComparisonSettings, AssignmentsGoToTheModelsThatHaveTheSetting) {
            {{"model.heads=2"}, "model.heads", "2", ""},
            {{"model.d=48"}, "model.d", "48", "48"},
            {{"conv:model.d=48"}, "model.d", "128", "48"},
+           {{"conv:model.d=48", "model.d=32"}, "model.d", "32", "48"},
+           {{"model.d=32", "conv:model.d=48"}, "model.d", "32", "48"},
+           {{"conv:optim.name=sgd", "optim.name=adamw"}, "optim.momentum", "", "0.9"},
            {{"optim.momentum=0.5", "optim.name=sgd"}, "optim.momentum", "0.5", "0.5"}}) {
     const auto models = compared_models(of_models({"transformer", "conv"}, row.assignments));
     const auto text = [&](const ComparedModel& m) {

@@ -84,8 +84,53 @@ TEST(Comparison, SummarisesTheRuns) {
   EXPECT_GT(c.pairs[0].difference.mean, 0);
   const Json json = to_json(c);
   EXPECT_EQ(json["models"][1]["test_bleu"]["mean"].get<double>(), c.models[1].scores[0].mean);
-  EXPECT_EQ(json["differences"][0]["significant"].get<bool>(), c.pairs[0].difference.significant());
+  EXPECT_FALSE(json["differences"][0]["significant"].get<bool>()) << "four lines are too few";
+  EXPECT_NE(to_text(c).find("too few lines"), std::string::npos);
   EXPECT_THROW(summarise(comparison, test, {}, figures, {results[0]}), Error);
+}
+
+TEST(Comparison, AFewLinesDecideNothing) {
+  for (const Index lines : {1, 19, 20}) {
+    TestSet test{"alike", {}, {}};
+    ComparisonSettings comparison;
+    comparison.models = {"right", "wrong"};
+    comparison.seeds = 1;
+    std::vector<RunResult> runs(2);
+    runs[0].model = "right";
+    runs[1].model = "wrong";
+    for (Index i = 0; i < lines; ++i) {
+      test.sources.emplace_back("1");
+      test.references.emplace_back("a");
+      runs[0].hypotheses.emplace_back("a");
+      runs[1].hypotheses.emplace_back("b");
+    }
+    const Comparison c =
+        summarise(comparison, test, {}, task_works().at("translate").compared, runs);
+    EXPECT_TRUE(c.pairs[0].difference.significant());
+    const bool decides = lines == 20;
+    EXPECT_EQ(to_json(c)["differences"][0]["significant"].get<bool>(), decides) << lines;
+    EXPECT_EQ(to_text(c).find("too few lines") == std::string::npos, decides) << lines;
+  }
+}
+
+/// Those of earlier versions have none.
+TEST(Comparison, CostsAreThoseOfTheRunsThatHaveThem) {
+  const TestSet test{"one", {"1"}, {"a"}};
+  ComparisonSettings comparison;
+  comparison.models = {"rnn"};
+  comparison.seeds = 3;
+  std::vector<RunResult> runs(3);
+  for (Index i = 0; i < 3; ++i) {
+    runs[i].model = "rnn";
+    runs[i].hypotheses = test.references;
+    if (i > 0) runs[i].flops = 100 * i;
+    runs[i].decoding = {.tokens_per_s = static_cast<double>(10 * i), .state_kib = 2};
+  }
+  const ModelSummary rnn =
+      summarise(comparison, test, {}, task_works().at("translate").compared, runs).models[0];
+  EXPECT_EQ(rnn.flops, 100) << "of the first seed";
+  EXPECT_DOUBLE_EQ(rnn.decoded_tokens_per_s.mean, 15);
+  EXPECT_DOUBLE_EQ(rnn.state_kib, 2);
 }
 
 TEST(Comparison, ShortLinesAreScoredByTheOrdersThatExist) {

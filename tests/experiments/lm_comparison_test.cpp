@@ -1,5 +1,6 @@
 // Comparisons of language models.
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -44,7 +45,14 @@ TEST(LmComparison, JudgesByBitsACharacterAsEvaluationDoes) {
     ComparisonSettings settings = of_text(folder.write("clock.txt", clock_text(400)));
     if (has_test) settings.test = {test};
     const std::filesystem::path out = folder.path(has_test ? "tested" : "validated");
-    const Comparison comparison = compare(settings, out);
+    std::vector<std::string> warnings;
+    ComparisonOptions options;
+    options.observers.on_warning = [&](const std::string& line) { warnings.push_back(line); };
+    const Comparison comparison = compare(settings, out, options);
+    EXPECT_EQ(std::ranges::count(warnings,
+                                 "model.context is not the same for all: a step of each reads "
+                                 "other windows of the text"),
+              1);
     EXPECT_EQ(comparison.figures[0].metric, "bits_per_character");
     EXPECT_TRUE(comparison.groupings.empty());
     EXPECT_EQ(to_text(comparison).find("by source words"), std::string::npos);

@@ -691,7 +691,8 @@ TEST(Settings, AnOptimizerBringsItsSchedule) {
   } rows[] = {{{"optim.name=muon"}, "cosine"},
               {{"optim.name=schedule_free"}, "constant"},
               {{"optim.name=schedule_free", "optim.schedule=linear"}, "linear"},
-              {{"optim.schedule=cosine", "optim.name=schedule_free"}, "cosine"}};
+              {{"optim.schedule=cosine", "optim.name=schedule_free"}, "cosine"},
+              {{"optim.name=schedule_free", "optim.name=adam"}, "cosine"}};
   for (const auto& row : rows) {
     Settings s = default_settings("lm");
     for (const std::string& assignment : row.set)

@@ -259,6 +259,14 @@ TEST(Muon, KeepsOneNumberForEachOfAMatrix) {
   EXPECT_EQ(state_names(muon), names);
   EXPECT_EQ(muon.summary(),
             "Muon for 4 matrices of hidden layers, 1056 of 1174 numbers; AdamW for the rest");
+  model.wide.trainable() = false;
+  const Index wide = model.wide.value().size();
+  EXPECT_EQ(
+      muon.summary(),
+      fmt::format("Muon for 3 matrices of hidden layers, {} of {} numbers; AdamW for the rest",
+                  1056 - wide, 1174 - wide));
+  EXPECT_EQ(Muon(model, {.hidden = {"!*"}}).summary(),
+            "Muon for no matrix of hidden layers; AdamW for all");
 }
 
 TEST(Muon, TakesTheMatricesThatPatternsChoose) {

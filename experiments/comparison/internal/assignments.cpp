@@ -27,7 +27,8 @@ void apply(const ModelAssignment& a, const std::string& text, Settings& settings
 }
 
 /// Applies those that are meant for the model of this name. One for all models passes over a model
-/// that lacks the setting. What decides which other settings there are comes first.
+/// that lacks the setting. What decides which other settings there are comes first, and what is
+/// meant for all before what is meant for this one.
 void apply_assignments(const std::vector<std::string>& texts, const std::string& name,
                        Settings& settings) {
   const auto selects = [&](const std::string& text) {
@@ -36,6 +37,10 @@ void apply_assignments(const std::vector<std::string>& texts, const std::string&
     return field && field->is_selecting();
   };
   std::vector<std::string> ordered = texts;
+  const auto is_for_all = [](const std::string& text) {
+    return split_assignment(text).model.empty();
+  };
+  std::stable_partition(ordered.begin(), ordered.end(), is_for_all);
   std::stable_partition(ordered.begin(), ordered.end(), selects);
   for (const std::string& text : ordered) {
     const ModelAssignment a = split_assignment(text);
@@ -128,6 +133,7 @@ ModelAssignment split_assignment(const std::string& text) {
     fail_comparison("set takes key=value or NAME:key=value; got '{}'", text.substr(0, 100));
   const auto colon = text.find(':');
   const bool for_one = colon < equals;
+  if (colon == 0) fail_comparison("set {}: no model is named before the colon", text);
   const std::size_t begin = for_one ? colon + 1 : 0;
   return {.model = for_one ? text.substr(0, colon) : "",
           .key = text.substr(begin, equals - begin),
@@ -145,7 +151,11 @@ std::vector<ComparedModel> compared_models(const ComparisonSettings& comparison,
   const DataFacts facts =
       comparison.defaults_by_data ? survey(models.front().settings) : DataFacts{};
   for (const auto& [name, settings] : models) {
-    settings.check();
+    try {
+      settings.check();
+    } catch (const Error& error) {
+      fail("{}: {}", name, error.what());
+    }
     check_precision(settings.train.precision);
   }
   const std::vector<std::string> lines = choose_for_all(models, facts);

@@ -22,7 +22,7 @@ struct PairText {
   std::string mean;     // "+1.20"
   std::string range;    // "+0.80 to +1.60"
   std::string wins;     // "97.5 %"
-  std::string verdict;  // "significant" or "may be chance"
+  std::string verdict;  // "significant", "may be chance" or "too few lines"
   std::string holm;     // "0.004": p, adjusted for the number of pairs
 };
 PairText pair_text(const Comparison& comparison, const ModelPair& pair);

@@ -46,6 +46,9 @@ void add_setting_warnings(ComparisonPlan& plan) {
   if (settings.lines != ComparisonSettings().lines && !is_toy(test))
     plan.warnings.push_back(fmt::format(
         "lines = {} has no effect: the test set is no built-in corpus", settings.lines));
+  if (!plan.has_same_batches())
+    plan.warnings.emplace_back(
+        "model.context is not the same for all: a step of each reads other windows of the text");
   for (std::string& note : match_lengths(plan.models))
     plan.warnings.push_back(std::move(note));
 }
@@ -125,6 +128,14 @@ std::string cut_sources(const ComparisonPlan& plan) {
 
 fs::path run_folder(const fs::path& folder, const std::string& model, Index seed) {
   return folder / "runs" / fmt::format("{}-seed{}", model, seed);
+}
+
+bool ComparisonPlan::has_same_batches() const {
+  const auto context = [](const ComparedModel& m) {
+    return m.settings.value_or("model.context", Index{0});
+  };
+  return std::ranges::all_of(
+      models, [&](const ComparedModel& m) { return context(m) == context(models.front()); });
 }
 
 std::vector<ComparedFigure> ComparisonPlan::figures() const {

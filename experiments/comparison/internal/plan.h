@@ -34,6 +34,9 @@ struct ComparisonPlan {
   const TaskWork& work() const { return task_works().at(models.front().settings.task.name); }
   /// The figures of the task; that of settings.metric is the first.
   std::vector<ComparedFigure> figures() const;
+  /// Whether a step of every model reads the same: language models cut a text into windows of
+  /// their context.
+  bool has_same_batches() const;
   std::size_t runs() const { return models.size() * static_cast<std::size_t>(settings.seeds); }
 };
 

@@ -40,8 +40,9 @@ std::vector<std::string> notes_of(const ComparisonPlan& plan, const Comparison& 
                       threads(), threads() == 1 ? "" : "s"),
           fmt::format("Test set: {}, {} lines. {}: {}.", plan.test.name, plan.test.sources.size(),
                       comparison.figures[0].title, comparison.signature),
-          "All models: the same vocabulary, the same batches in the same order, the same seeds; "
-          "the checkpoint with the lowest validation loss.",
+          fmt::format("All models: the same vocabulary, {}the same seeds; the checkpoint with the "
+                      "lowest validation loss.",
+                      plan.has_same_batches() ? "the same batches in the same order, " : ""),
           matching_note(plan)};
 }
 

@@ -38,17 +38,17 @@ Json to_json(const ModelSummary& m, const Comparison& comparison) {
   return json;
 }
 
-Json to_json(const ModelPair& p, const std::string& metric) {
+Json to_json(const ModelPair& p, const std::string& metric, bool decides) {
   return {{"better", p.better},
           {"worse", p.worse},
           {metric, p.difference.mean},
           {"low", p.difference.low},
           {"high", p.difference.high},
           {"wins", p.difference.wins},
-          {"significant", p.difference.significant()},
+          {"significant", decides && p.difference.significant()},
           {"p", p.difference.p},
           {"holm_p", p.holm_p},
-          {"significant_after_holm", p.significant_after_holm()}};
+          {"significant_after_holm", decides && p.significant_after_holm()}};
 }
 
 }  // namespace
@@ -103,7 +103,7 @@ Json to_json(const Comparison& result) {
       json[grouping.key + "_buckets"].push_back(
           {{"low", group.low}, {"high", group.high}, {"lines", group.lines.size()}});
   for (const ModelPair& p : result.pairs)
-    json["differences"].push_back(to_json(p, metric));
+    json["differences"].push_back(to_json(p, metric, result.decides()));
   for (const auto& [model, tuning] : result.tunings) {
     Json row{{"model", model}};
     row.update(Json::parse(to_json(tuning)));
