@@ -9,7 +9,7 @@
 namespace heed {
 
 /// Sets other blocks: those of the papers of a family, or what later models took up, as far as it
-/// pays on small data (docs/comparing-attention.md).
+/// paid on a small text (docs/blocks.md).
 enum class Recipe { classic, modern };
 
 /// What the layers of a Transformer are made of, as far as it is a choice. Models with such layers

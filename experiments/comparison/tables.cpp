@@ -150,7 +150,8 @@ std::vector<std::string> figure_texts(const Comparison& comparison, const ModelS
 
 PairText pair_text(const Comparison& comparison, const ModelPair& pair) {
   const ComparedFigure& figure = comparison.figures[0];
-  const auto shown = [&](double value) { return signed_fixed(figure.factor * value, 2); };
+  const int digits = std::max(2, figure.digits);
+  const auto shown = [&](double value) { return signed_fixed(figure.factor * value, digits); };
   const PairedDifference& d = pair.difference;
   std::string verdict = d.significant() ? "significant" : "may be chance";
   if (!comparison.decides()) verdict = "too few lines";
