@@ -112,8 +112,23 @@ double last_rate(const std::filesystem::path& metrics, Index step) {
 
 }  // namespace
 
+namespace {
+
+/// Where all that a recipe sets was given otherwise, as by the configuration of another run.
+std::string recipe_warning(const Settings& s) {
+  if (s.value_or("model.recipe", std::string()) != "modern") return "";
+  const bool has_part = s.optim.name == "muon" || s.value_or("model.qk_norm", false) ||
+                        s.value_or("model.zero_init", false) ||
+                        s.value_or("model.positions", std::string()) == "rotary";
+  return has_part ? "" : "model.recipe = modern has no effect: all that it sets was given";
+}
+
+}  // namespace
+
 std::vector<std::string> unused_settings(const Settings& s) {
   std::vector<std::string> warnings;
+  if (std::string warning = recipe_warning(s); !warning.empty())
+    warnings.push_back(std::move(warning));
   for (const auto& [key, value, chooser] : s.left_out())
     warnings.push_back(fmt::format("{} = {} has no effect with {} = {}", key, toml_text(value),
                                    chooser, setting_text(s, chooser)));

@@ -544,6 +544,12 @@ const std::vector<UnusedRow> unused_rows = {
      {"data.long=cut", "data.max_length=0"},
      "data.long = 'cut' has no effect with data.max_length = 0"},
     {"conv", {"data.long=cut", "data.max_length=0"}, ""},
+    {"lm", {"model.recipe=modern"}, ""},
+    {"lm", {"model.recipe=modern", "optim.name=adamw", "model.positions=learned"}, ""},
+    {"lm",
+     {"model.recipe=modern", "optim.name=adamw", "model.positions=learned", "model.qk_norm=false",
+      "model.zero_init=false"},
+     "model.recipe = modern has no effect: all that it sets was given"},
     {"transformer",
      {"data.valid=a", "data.valid_fraction=0.1"},
      "data.valid_fraction = 0.1 has no effect with data.valid = ['a']"}};

@@ -123,7 +123,13 @@ TEST(Defaults, RunningTextGetsABatchARateAndDropoutByItsLength) {
       {1e6, {{"model.d", Index{512}}}, 4096, 2e-3, 0.3},
       // 1e-3 x 2 x sqrt(0.768); 60 passes, 26 parameters for each token
       {3e4, {}, 768, 1.8e-3, 0.3},
-      {1e6, {{"data.batch_tokens", Index{1000}}, {"model.dropout", 0.2}}, 1000, 2e-3, 0.2}};
+      {1e6, {{"data.batch_tokens", Index{1000}}, {"model.dropout", 0.2}}, 1000, 2e-3, 0.2},
+      // 1e-3 x 2 x 2.5 x sqrt(0.768)
+      {1e6,
+       {{"data.batch_tokens", Index{768}}, {"model.recipe", std::string("modern")}},
+       768,
+       4.4e-3,
+       0.1}};
   for (const Row& row : rows) {
     const DataFacts text{.known = true, .items = 1, .source_characters = row.characters};
     const Settings s = chosen("lm", text, row.given);
