@@ -10,6 +10,7 @@
 #include "datasets/corpora/internal/dates.h"
 #include "datasets/corpora/internal/grammar.h"
 #include "datasets/corpora/internal/reviews.h"
+#include "datasets/corpora/internal/shapes.h"
 #include "datasets/corpora/internal/summarization.h"
 #include "framework/error.h"
 #include "framework/nearest.h"
@@ -134,6 +135,10 @@ CorpusKind labelled(CorpusKind kind) {
   kind.labelled = true;
   return kind;
 }
+CorpusKind pictures(CorpusKind kind) {
+  kind.pictures = true;
+  return kind;
+}
 
 Registry<CorpusKind> all_corpora() {
   return {"corpus",
@@ -144,7 +149,8 @@ Registry<CorpusKind> all_corpora() {
            endless<Reverse>("reverse", "4 to 16 letters in reverse order"),
            endless<Copy>("copy", "4 to 16 letters and the same again"),
            endless<Sort>("sort", "4 to 16 letters in the order of the alphabet"),
-           labelled(endless<Review>("reviews", "reviews of films, each negative or positive"))}};
+           labelled(endless<Review>("reviews", "reviews of films, each negative or positive")),
+           pictures(labelled(endless<Shape>("shapes", "pictures of one of five shapes each")))}};
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ struct CorpusKind {
   bool unseen_words = false;
   // Whether its pairs are texts and labels: the target is the name of a class.
   bool labelled = false;
+  // Whether the sources are names of pictures, which PictureReader reads.
+  bool pictures = false;
   // Opens it. PairSource::name() must be "toy:" and the name of the row. Splits should share no
   // source, whatever the seeds.
   std::function<std::unique_ptr<PairSource>(Split split, std::uint64_t seed)> open;
@@ -40,6 +42,9 @@ struct CorpusKind {
 /// its
 ///   two opinions counts, and whether it is negated, depends on the order of the words, as
 ///   internal/reviews.h says (labelled).
+/// - shapes: a picture of 24 x 24 in colour, of one of five shapes, and its name (labelled,
+/// pictures;
+///   internal/shapes.h).
 Registry<CorpusKind>& corpora();
 
 namespace toy {

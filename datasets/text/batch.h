@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/reader.h"
 #include "datasets/text/special_ids.h"
 #include "framework/sequences.h"
 
@@ -19,16 +20,19 @@ struct Batch {
   /// What the decoder reads: <s> y1 ... yn.
   Sequences target;
   /// What the model has to predict: an id for each row of `target`, y1 ... yn </s>; or without a
-  /// target, a class for each sequence of `source`.
+  /// target, a class for each sequence of `source` or for each item.
   Ids gold;
   /// The numbers of these lines in the data set, from 0.
   std::vector<Index> lines;
   /// Rows with this gold id do not count in the loss. It is not set by default, because 0 may be a
   /// class. Batches of text set it to `ignored_id`.
   std::optional<Id> ignored = std::nullopt;
+  /// What stands in place of the sources where these are no texts: pictures.
+  Items items = {};
   /// The number of gold ids that count: the divisor of the summed loss.
   Index weight() const;
-  Index tokens() const { return source.spans.tokens() + target.spans.tokens(); }
+  /// Items count by their rows.
+  Index tokens() const { return source.spans.tokens() + target.spans.tokens() + items.rows(); }
 };
 
 /// A stream of batches without end. Its position can be saved and restored, so that training

@@ -28,11 +28,26 @@ struct Line {
   std::vector<Id> source;
   std::vector<Id> target;        // of a labelled text: empty
   std::optional<Id> label = {};  // its class
+  std::string item = {};         // what a reader reads in place of the source
+  std::uint64_t variation = 0;   // the seed by which the item is varied
+  Index item_rows = 0;
   Index rows() const {
+    if (item_rows > 0) return item_rows;
     const Index of_source = std::ssize(source) + 1;
     return label ? of_source : of_source + std::ssize(target) + 1;
   }
 };
+
+// A pair whose source a reader reads. What is varied depends on (seed, epoch, number) alone.
+Line item_of(const Pair& pair, const Reader& reader, const BatchOptions& options, Index epoch,
+             Index number, Id label) {
+  constexpr std::uint64_t salt = 0xa06;
+  Line line{.number = number, .source = {}, .target = {}, .label = label, .item = pair.source};
+  line.item_rows = reader.rows();
+  line.variation = mix(mix(mix(options.seed, salt), static_cast<std::uint64_t>(epoch)),
+                       static_cast<std::uint64_t>(number));
+  return line;
+}
 
 // `epoch` is that for which a segmentation is drawn. Evaluation passes -1 and always gets the best
 // segmentation.
@@ -41,6 +56,7 @@ Line tokenize(const PairSource& pairs, const Tokenizers& tokenizers, const Batch
   const Pair pair = pairs.at(number);
   std::optional<Id> label;
   if (tokenizers.labels) label = class_of(pairs, number, pair.target, *tokenizers.labels);
+  if (tokenizers.reader) return item_of(pair, *tokenizers.reader, options, epoch, number, *label);
   if (options.subword_sampling > 0 && epoch >= 0) {
     constexpr std::uint64_t salt = 0x5ab;  // keeps these draws apart from those that shuffle
     const std::uint64_t seed = mix(mix(mix(options.seed, salt), static_cast<std::uint64_t>(epoch)),
@@ -76,7 +92,7 @@ void cut(Line& line, std::size_t longest, Id vocabulary) {
 }
 
 // Tokenizes pairs, and drops or cuts those that are too long.
-struct Reader {
+struct PairReader {
   const PairSource& pairs;
   const Tokenizers& tokenizers;
   const BatchOptions& options;
@@ -161,16 +177,36 @@ Ids begun(std::span<const Line> lines, const Spans& spans) {
   return ids;
 }
 
-// Either all lines have a label or none has.
-Batch make_batch(std::span<const Line> lines) {
+// The classes of all lines.
+Ids labels_of(std::span<const Line> lines) {
+  Ids gold({std::ssize(lines)});
+  std::ranges::transform(lines, gold.data(), [](const Line& line) { return *line.label; });
+  return gold;
+}
+
+Batch make_item_batch(std::span<const Line> lines, std::shared_ptr<const Reader> reader,
+                      bool vary) {
+  Batch batch;
+  batch.items.reader = std::move(reader);
+  for (const Line& line : lines) {
+    batch.lines.push_back(line.number);
+    batch.items.names.push_back(line.item);
+    if (vary) batch.items.variations.push_back(line.variation);
+  }
+  batch.gold = labels_of(lines);
+  return batch;
+}
+
+// Either all lines have a label or none has. `vary`: items are varied, to learn from them.
+Batch make_batch(std::span<const Line> lines, const Tokenizers& tokenizers, bool vary) {
+  if (tokenizers.reader) return make_item_batch(lines, tokenizers.reader, vary);
   Batch batch;
   for (const Line& line : lines)
     batch.lines.push_back(line.number);
   batch.source.spans = spans_of(lines, &Line::source);
   batch.source.ids = ended(lines, &Line::source, batch.source.spans);
   if (lines.front().label) {
-    batch.gold = Ids({std::ssize(lines)});
-    std::ranges::transform(lines, batch.gold.data(), [](const Line& line) { return *line.label; });
+    batch.gold = labels_of(lines);
     return batch;
   }
   batch.target.spans = spans_of(lines, &Line::target);
@@ -182,7 +218,10 @@ Batch make_batch(std::span<const Line> lines) {
 
 void check_options(const PairSource& pairs, const Tokenizers& tokenizers,
                    const BatchOptions& options) {
-  check(tokenizers.source && tokenizers.target, "batches", "expected tokenizers for both sides");
+  if (tokenizers.reader)
+    check(tokenizers.labels != nullptr, "batches", "expected labels of what is read");
+  else
+    check(tokenizers.source && tokenizers.target, "batches", "expected tokenizers for both sides");
   check(tokenizers.joint() || !options.widen, "batches",
         "expected one vocabulary for both sides, so that words can be copied; got two");
   check(!tokenizers.labels || !options.widen, "batches",
@@ -231,7 +270,8 @@ Batch PairBatches::next() {
     advance();
   }
   const auto [begin, end] = window_->cuts[position_.batch];
-  Batch batch = make_batch(std::span(window_->lines).subspan(begin, end - begin));
+  Batch batch = make_batch(std::span(window_->lines).subspan(begin, end - begin), tokenizers_,
+                           /*vary=*/true);
   if (++position_.batch == static_cast<Index>(window_->cuts.size())) advance();
   return batch;
 }
@@ -291,8 +331,8 @@ void PairBatches::prepare() {
 }
 
 void PairBatches::read_window() {
-  const Reader reader{pairs_,          tokenizers_, options_, options_.batch_tokens,
-                      position_.epoch, counts_};
+  const PairReader reader{pairs_,          tokenizers_, options_, options_.batch_tokens,
+                          position_.epoch, counts_};
   if (pairs_.size() < 0) {
     reader.read(position_.window * options_.window, options_.window, window_->lines);
     return;
@@ -349,7 +389,7 @@ BatchCounts count_pairs(const PairSource& pairs, const Tokenizers& tokenizers,
   Index allowed = options.batch_tokens;
   if (options.max_length > 0) allowed = std::min(allowed, options.max_length + rows_of_marks);
   BatchCounts counts;
-  const Reader reader{pairs, tokenizers, options, options.batch_tokens, 0, counts};
+  const PairReader reader{pairs, tokenizers, options, options.batch_tokens, 0, counts};
   std::vector<Line> lines;
   for (Index i = 0; i < pairs.size(); ++i) {
     const Pair pair = pairs.at(i);
@@ -372,13 +412,14 @@ std::vector<Batch> all_batches(const PairSource& pairs, const Tokenizers& tokeni
   check(pairs.size() > 0, "batches", "expected a finite corpus; {} has no end", pairs.name());
   std::vector<Line> lines;
   BatchCounts counted;
-  const Reader reader{pairs, tokenizers, options, /*budget=*/0, /*epoch=*/-1, counted};
+  const PairReader reader{pairs, tokenizers, options, /*budget=*/0, /*epoch=*/-1, counted};
   reader.read(0, pairs.size(), lines);
   if (counts) *counts = counted;
   if (lines.empty()) fail_dropped(pairs, options);
   std::vector<Batch> batches;
   for (const auto& [begin, end] : sort_and_cut(lines, options.batch_tokens))
-    batches.push_back(make_batch(std::span<const Line>(lines).subspan(begin, end - begin)));
+    batches.push_back(make_batch(std::span<const Line>(lines).subspan(begin, end - begin),
+                                 tokenizers, /*vary=*/false));
   return batches;
 }
 

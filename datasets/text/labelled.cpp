@@ -28,8 +28,9 @@ bool tsv_names_label(const std::vector<std::string>& lines) {
   const std::vector<std::string_view> columns = tsv_columns(lines[0]);
   const std::vector<std::size_t> labels = columns_named(columns, label_name);
   if (labels.size() != 1 || columns.size() < 2) return false;
-  const bool names_text = std::ranges::any_of(
-      text_names(), [&](const std::string& name) { return !columns_named(columns, name).empty(); });
+  const auto has = [&](const std::string& name) { return !columns_named(columns, name).empty(); };
+  const bool names_text =
+      std::ranges::any_of(text_names(), has) || std::ranges::any_of(picture_names(), has);
   return names_text || columns.size() > 2 || repeat(lines, labels[0]);
 }
 
@@ -59,6 +60,11 @@ bool json_names_label(const std::vector<std::string>& lines) {
 const std::vector<std::string>& text_names() {
   static const std::vector<std::string> names = {"text", "source", "document", "sentence",
                                                  "review"};
+  return names;
+}
+
+const std::vector<std::string>& picture_names() {
+  static const std::vector<std::string> names = {"image", "picture", "file"};
   return names;
 }
 

@@ -15,11 +15,13 @@ inline constexpr std::string_view label_name = "label";
 
 /// The names of the column or key that holds the text: text, source, document, sentence, review.
 const std::vector<std::string>& text_names();
+/// The names of the column or key that holds the name of a picture's file: image, picture, file.
+const std::vector<std::string>& picture_names();
 
 /// Whether these data, as open_pairs takes them, say themselves that they are labelled:
 /// - toy:NAME, whose row of corpora() is labelled;
 /// - a .tsv, packed or not, whose first line has one column `label`, and
-///   - a column of text_names(), or three columns or more; or
+///   - a column of text_names() or picture_names(), or three columns or more; or
 ///   - another column, and the labels below repeat. So a dictionary that begins with the
 ///     translation of the word label is none;
 /// - a .jsonl whose first object has the key `label`, whatever its value, and neither source and

@@ -42,6 +42,7 @@ class Rest final : public PairSource {
   Index skipped() const override { return all_->skipped(); }
   Index line(Index i) const override { return all_->line(number(i)); }
   std::string target_file() const override { return all_->target_file(); }
+  std::string identity(Index i) const override { return all_->identity(number(i)); }
   Index block() const override { return all_->block(); }
   // Combines the hash of all pairs with the choice of those held out, so that the remaining pairs
   // need not be read again.
@@ -74,6 +75,7 @@ class Picked final : public PairSource {
   // Pair i of `all`.
   void add(const PairSource& all, Index i) {
     pairs_.push_back(all.at(i));
+    identities_.push_back(all.identity(i));
     lines_.push_back(all.line(i));
   }
   Index size() const override { return std::ssize(pairs_); }
@@ -82,9 +84,13 @@ class Picked final : public PairSource {
   Index skipped() const override { return skipped_; }
   Index line(Index i) const override { return lines_.at(static_cast<std::size_t>(i)); }
   std::string target_file() const override { return target_file_; }
+  std::string identity(Index i) const override {
+    return identities_.at(static_cast<std::size_t>(i));
+  }
 
  private:
   std::vector<Pair> pairs_;
+  std::vector<std::string> identities_;
   std::vector<Index> lines_;
   std::string name_;
   std::string target_file_;
@@ -140,8 +146,7 @@ std::uint64_t PairSource::fingerprint() const {
   if (size() < 0) all.add(name(), "");
   const Index end = size() < 0 ? pairs_of_endless : size();
   for (Index i = 0; i < end; ++i) {
-    const Pair pair = at(i);
-    all.add(pair.source, pair.target);
+    all.add(identity(i), at(i).target);
   }
   return all.of(size());
 }
@@ -195,6 +200,9 @@ std::unique_ptr<PairSource> open_pairs(const std::vector<std::string>& data,
     return std::make_unique<FilePairs>(data, tsv_format(fields, options.labelled), options);
   if (end == ".jsonl")
     return std::make_unique<FilePairs>(data, jsonl_format(fields, options.labelled), options);
+  std::error_code ignored;
+  if (end.empty() && !std::filesystem::exists(path, ignored))
+    fail("{}: no such file or folder; {}", path, accepted);
   if (end == ".txt") fail("{}: a single .txt is for a language model; {}", path, accepted);
   fail("{}: cannot tell what is in it; {}{}", path, accepted,
        end.empty() ? "" : did_you_mean(end, {".tsv", ".jsonl"}));

@@ -52,6 +52,9 @@ class PairSource {
     static_cast<void>(first);
     static_cast<void>(count);
   }
+  /// What stands for the source of pair i in fingerprints: the source, or where that names a file,
+  /// what does not depend on where the file is.
+  virtual std::string identity(Index i) const { return at(i).source; }
   /// A hash of all pairs in their order, which identifies the data of a run whatever files hold
   /// them. Reads all pairs unless that has been done before. The hash of an endless corpus covers
   /// its name and its first 256 pairs.

@@ -16,6 +16,7 @@
 namespace heed {
 
 class Labels;
+class Reader;
 
 /// Converts text to ids and ids to text, without <s> and </s>. Throws Error when a text is not
 /// well-formed UTF-8.
@@ -77,11 +78,13 @@ class Tokenizer {
 };
 
 /// The tokenizers of sources and targets: one for both (a joint vocabulary), or one for each. Of
-/// labelled texts, `target` is `source`, and `labels` are the classes.
+/// labelled texts, `target` is `source`, and `labels` are the classes. Where sources name what is
+/// no text, such as pictures, there is a reader and no tokenizer (reader.h).
 struct Tokenizers {
   std::shared_ptr<const Tokenizer> source;
   std::shared_ptr<const Tokenizer> target;
   std::shared_ptr<const Labels> labels = nullptr;
+  std::shared_ptr<const Reader> reader = nullptr;
 
   Tokenizers() = default;
   Tokenizers(std::shared_ptr<const Tokenizer> both)
