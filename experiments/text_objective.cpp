@@ -22,8 +22,26 @@ Sequences sequence(const Sequences& all, Index i) {
   return pack({&line, 1});
 }
 
+/// What a model reads that gives a class: the sources, or the items in their place.
+Input input_of(const Batch& batch) {
+  if (batch.items.empty()) return batch.source;
+  return batch.items.read();
+}
+
+/// Item i of a batch as a batch.
+Batch item_of(const Batch& batch, Index i) {
+  const auto at = static_cast<std::size_t>(i);
+  Batch one;
+  one.gold = Ids({1}, std::span(batch.gold.data() + i, 1));
+  one.lines = {batch.lines[at]};
+  one.items = {.reader = batch.items.reader, .names = {batch.items.names[at]}};
+  if (!batch.items.variations.empty()) one.items.variations = {batch.items.variations[at]};
+  return one;
+}
+
 /// Line i of a batch as a batch; nothing where the batch does not have one sequence a line.
 std::optional<Batch> line_of(const Batch& batch, Index i) {
+  if (!batch.items.empty()) return item_of(batch, i);
   const Index lines = std::ssize(batch.lines);
   const Index sources = batch.source.spans.count();
   const Index targets = batch.target.spans.count();
@@ -58,7 +76,7 @@ BatchLoss batch_loss(const LanguageModel& model) {
 
 BatchLoss batch_loss(const Classifier& model) {
   return [&model](const Batch& batch, const CrossEntropy& options) {
-    return model.loss(batch.source, batch.gold, options);
+    return model.loss(input_of(batch), batch.gold, options);
   };
 }
 
@@ -71,7 +89,7 @@ BatchLogits batch_logits(const LanguageModel& model) {
 }
 
 BatchLogits batch_logits(const Classifier& model) {
-  return [&model](const Batch& batch) { return model.logits(batch.source); };
+  return [&model](const Batch& batch) { return model.logits(input_of(batch)); };
 }
 
 BatchLoss r_drop_loss(BatchLogits logits, Real alpha) {

@@ -1,9 +1,5 @@
 #include "models/classifier.h"
 
-#include <cmath>
-
-#include "models/internal/checks.h"
-
 namespace heed {
 
 LabelHead::LabelHead(const std::string& pooling, Index width, Index classes, Real p, Random& random)
@@ -24,31 +20,28 @@ Variable LabelHead::operator()(const Encoded& encoded, std::vector<AttentionMap>
   return output(dropout(pooled));
 }
 
-Classifier::Classifier(const ClassifierOptions& o, std::unique_ptr<Encoder> encoder, Random& random)
-    : embedding_(o.vocabulary, encoder->width_in(), random),
+Classifier::Classifier(const ClassifierOptions& o, std::unique_ptr<FrontEnd> front_end,
+                       std::unique_ptr<Encoder> encoder, Random& random)
+    : front_end_(std::move(front_end)),
       encoder_(std::move(encoder)),
-      head_(o.pool, encoder_->width(), o.classes, o.dropout, random) {
-  check_argument(o.vocabulary >= 1, "classifier", "vocabulary", o.vocabulary, "of at least 1");
-}
+      head_(o.pool, encoder_->width(), o.classes, o.dropout, random) {}
 
 void Classifier::visit(Visitor& v) {
-  v("embedding", embedding_);
+  front_end_->visit(v);
   encoder_->visit(v);
   v("head", head_);
 }
 
-Variable Classifier::logits(const Sequences& texts, std::vector<AttentionMap>* attention) const {
-  detail::check_sequences("logits", texts);
-  const Real d = static_cast<Real>(encoder_->width_in());
-  const Variable rows = embedding_(texts.ids, std::sqrt(d) * encoder_->input_deviation());
-  return head_((*encoder_)(rows, texts.spans), attention);
+Variable Classifier::logits(const Input& input, std::vector<AttentionMap>* attention) const {
+  const Embedded embedded = (*front_end_)(input);
+  return head_((*encoder_)(embedded.rows, embedded.spans), attention);
 }
 
-Variable Classifier::loss(const Sequences& texts, const Ids& gold,
-                          const CrossEntropy& options) const {
-  check(gold.size() == texts.spans.count(), "loss", "expected a class for each of {} texts; got {}",
-        texts.spans.count(), gold.size());
-  return cross_entropy(logits(texts), gold, options);
+Variable Classifier::loss(const Input& input, const Ids& gold, const CrossEntropy& options) const {
+  const Index items = input.numbers.count() > 0 ? input.numbers.count() : input.texts.spans.count();
+  check(gold.size() == items, "loss", "expected a class for each of {} items; got {}", items,
+        gold.size());
+  return cross_entropy(logits(input), gold, options);
 }
 
 }  // namespace heed

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "layers/embedding.h"
 #include "layers/pooling.h"
 #include "models/encoders.h"
+#include "models/front_ends.h"
 #include "models/model.h"
 
 namespace heed {
@@ -33,36 +33,38 @@ struct LabelHead {
 };
 
 struct ClassifierOptions {
-  Index vocabulary = 0;
   Index classes = 0;
   std::string pool = "mean";  // a row of poolings()
   Real dropout = 0;
 };
 
-/// Texts to classes: an embedding, the encoder of any family, and a LabelHead. A class of id 0 is a
-/// class. The constructor throws Error when
-/// - the vocabulary is empty, or there are fewer than two classes;
+/// Texts or pictures to classes: a front end, the encoder of any family, and a LabelHead. A class
+/// of id 0 is a class. The constructor throws Error when
+/// - there are fewer than two classes;
 /// - there is no such pooling.
 class Classifier : public Model {
  public:
-  Classifier(const ClassifierOptions& options, std::unique_ptr<Encoder> encoder, Random& random);
+  Classifier(const ClassifierOptions& options, std::unique_ptr<FrontEnd> front_end,
+             std::unique_ptr<Encoder> encoder, Random& random);
 
   void visit(Visitor& visitor) override;
-  VocabularyParameters vocabulary_parameters() const override { return {{}, {embedding_.weight}}; }
+  VocabularyParameters vocabulary_parameters() const override {
+    return {{}, front_end_->vocabulary_parameters()};
+  }
   Index longest() const override { return encoder_->longest(); }
   Variable penalty() const override { return encoder_->penalty(); }
   Index classes() const { return head_.output.weight.shape()[0]; }
   /// Whether logits() gives weights: the rows are pooled by attention.
   bool attends() const { return head_.kind.has_weights; }
 
-  /// Cross entropy of `gold`, the class of each text.
-  Variable loss(const Sequences& texts, const Ids& gold, const CrossEntropy& options) const;
-  /// The logits of each text, (texts, classes). `attention`, where given, gets a map of the pooling
-  /// where that has weights: of each text (1, 1, length).
-  Variable logits(const Sequences& texts, std::vector<AttentionMap>* attention = nullptr) const;
+  /// Cross entropy of `gold`, the class of each item.
+  Variable loss(const Input& input, const Ids& gold, const CrossEntropy& options) const;
+  /// The logits of each item, (items, classes). `attention`, where given, gets a map of the pooling
+  /// where that has weights: of each item (1, 1, rows).
+  Variable logits(const Input& input, std::vector<AttentionMap>* attention = nullptr) const;
 
  private:
-  Embedding embedding_;
+  std::unique_ptr<FrontEnd> front_end_;
   std::unique_ptr<Encoder> encoder_;
   LabelHead head_;
 };

@@ -63,12 +63,11 @@ std::vector<Case> cases() {
   labelled.gold = Ids({4}, {2, 0, ignored_id, 1});
   labelled.ignored = ignored_id;
   const TransformerOptions encoder{.d = 16, .layers = 2, .heads = 4, .dropout = dropout};
-  all.push_back(make_case(
-      "classifier",
-      std::make_shared<Classifier>(
-          ClassifierOptions{.vocabulary = tiny_vocabulary, .classes = 3, .dropout = dropout},
-          make_encoder(encoder, random), random),
-      labelled));
+  all.push_back(make_case("classifier",
+                          std::make_shared<Classifier>(
+                              text_classifier(tiny_vocabulary, {.classes = 3, .dropout = dropout},
+                                              make_encoder(encoder, random), random)),
+                          labelled));
   return all;
 }
 

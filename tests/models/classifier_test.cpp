@@ -172,9 +172,9 @@ Classifier make_classifier(const Kind& kind, Real dropout = 0) {
   fields.find("dropout")->set(static_cast<double>(dropout));
   fields.find("layers")->set(Index{2});
   Random random(9);
-  Classifier model(
-      {.vocabulary = tiny_vocabulary, .classes = classes, .pool = kind.pool, .dropout = dropout},
-      family.make_encoder(options, random), random);
+  Classifier model =
+      text_classifier(tiny_vocabulary, {.classes = classes, .pool = kind.pool, .dropout = dropout},
+                      family.make_encoder(options, random), random);
   randomize(model);
   return model;
 }
@@ -308,24 +308,21 @@ TEST(Classifier, RefusesWhatDoesNotFit) {
   const auto encoder = [&] {
     return make_encoder(ConvS2SOptions{.d = 8, .layers = 1, .positions = 6}, random);
   };
-  const auto making = [&](const ClassifierOptions& o) {
-    return message_of([&] { Classifier(o, encoder(), random); });
+  const auto making = [&](Index vocabulary, const ClassifierOptions& o) {
+    return message_of([&] { text_classifier(vocabulary, o, encoder(), random); });
   };
-  EXPECT_EQ(making({.vocabulary = 9, .classes = 1}),
-            "[label] expected classes of at least 2; got 1");
-  EXPECT_EQ(making({.vocabulary = 0, .classes = 2}),
-            "[classifier] expected vocabulary of at least 1; got 0");
-  EXPECT_NE(making({.vocabulary = 9, .classes = 2, .pool = "none"}).find("none"),
-            std::string::npos);
-  const Classifier model({.vocabulary = 9, .classes = 2}, encoder(), random);
+  EXPECT_EQ(making(9, {.classes = 1}), "[label] expected classes of at least 2; got 1");
+  EXPECT_EQ(making(0, {.classes = 2}), "[text] expected vocabulary of at least 1; got 0");
+  EXPECT_NE(making(9, {.classes = 2, .pool = "none"}).find("none"), std::string::npos);
+  const Classifier model = text_classifier(9, {.classes = 2}, encoder(), random);
   const Sequences two = pack(Lines{{1, 2}, {3}});
   EXPECT_EQ(message_of([&] {
               model.loss(two, Ids({3}, {0, 1, 1}), {});
             }),
-            "[loss] expected a class for each of 2 texts; got 3");
+            "[loss] expected a class for each of 2 items; got 3");
   EXPECT_NE(message_of([&] { model.loss(two, Ids({2}, {0, 2}), {}); }), "") << "no such class";
   EXPECT_NE(message_of([&] { model.logits(pack(Lines{{9}})); }), "") << "no such token";
-  EXPECT_NE(message_of([&] { model.logits({Ids({1}, {1}), two.spans}); }), "");
+  EXPECT_NE(message_of([&] { model.logits(Sequences{Ids({1}, {1}), two.spans}); }), "");
   EXPECT_EQ(message_of([&] { model.logits(pack(random_lines({7}, 1, 9))); }),
             "[positions] expected positions of at most 6; got 7");
   EXPECT_EQ(model.longest(), 6);

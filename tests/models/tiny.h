@@ -11,6 +11,7 @@
 #include "datasets/text/batch.h"
 #include "framework/module.h"
 #include "framework/ops.h"
+#include "models/classifier.h"
 #include "models/convolutional.h"
 #include "models/language_model.h"
 #include "models/recurrent_seq2seq.h"
@@ -32,6 +33,14 @@ inline void randomize(AnyModule module, std::uint64_t seed = 7) {
     for (Real& x : p.value().span())
       x = static_cast<Real>(gain ? random.uniform(0.5, 1.5) : random.uniform(-0.3, 0.3));
   }
+}
+
+/// A classifier of texts.
+inline Classifier text_classifier(Index vocabulary, const ClassifierOptions& options,
+                                  std::unique_ptr<Encoder> encoder, Random& random) {
+  auto front_end = std::make_unique<TextFrontEnd>(vocabulary, encoder->width_in(),
+                                                  encoder->input_deviation(), random);
+  return {options, std::move(front_end), std::move(encoder), random};
 }
 
 inline Tensor random_tensor(const Shape& shape, std::uint64_t seed) {
