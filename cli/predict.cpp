@@ -51,6 +51,9 @@ void run_predict(const Options& o) {
   set_threads(o.threads);
   if (!o.attention.empty()) report::AttentionWriter::check_path(o.attention);
   const Run run = open_task_run(o.run, o.checkpoint, "classify", "label");
+  if (!o.attention.empty() && run.tokenizers.reader)
+    fail("{}: --attention shows the tokens of texts, and this model reads {}", o.run,
+         run.settings.source.row().items);
   if (!o.attention.empty() && !model_as<Classifier>(*run.model).attends())
     fail(
         "{}: a model with task.pool = {} pools without weights; train one with task.pool = "
@@ -64,9 +67,10 @@ void run_predict(const Options& o) {
 }  // namespace
 
 void add_predict(CLI::App& app) {
-  auto* command = app.add_subcommand(
-      "predict",
-      "Label standard input with a trained model, line by line: label, tab, probability");
+  auto* command = app.add_subcommand("predict",
+                                     "Label standard input with a trained model, line by line: "
+                                     "label, tab, probability. A line is a "
+                                     "text, or the name of a picture");
   auto o = std::make_shared<Options>();
   add_run_options(command, o->run, o->checkpoint);
   command
@@ -81,7 +85,8 @@ void add_predict(CLI::App& app) {
   add_threads(command, o->threads);
   command->footer(
       "Examples:\n  echo 'not at all good' | heed predict --run runs/reviews\n"
-      "  heed predict --run runs/reviews --nbest 2 --attention page.html < reviews.txt");
+      "  heed predict --run runs/reviews --nbest 2 --attention page.html < reviews.txt\n"
+      "  ls photos/*.png | heed predict --run runs/shapes");
   command->callback([o] { run_predict(*o); });
 }
 

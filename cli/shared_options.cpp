@@ -71,7 +71,7 @@ void check_task(const Run& run, const std::string& folder, const std::string& ta
   };
   static const std::map<std::string, Use> uses = {
       {"translate", {"a model from text to text", "heed translate"}},
-      {"classify", {"a model from text to label", "heed predict"}},
+      {"classify", {"a model that gives labels", "heed predict"}},
       {"lm", {"a language model", "heed generate"}}};
   const auto found = uses.find(of_run);
   if (found == uses.end()) fail("{}: its task is {}; it has nothing to {}", folder, of_run, verb);

@@ -152,6 +152,10 @@ std::string too_long(const BatchCounts& counts, const PairSource& pairs, const S
   return text;
 }
 
+std::unique_ptr<PairSource> open_train_pairs(const RunSettings& s, const ReadOptions& reading) {
+  return s.source.row().open(s.data.train, s.data.fields, Split::train, toy_seed, reading);
+}
+
 /// Whether the validation pairs are others than those of data.train.
 bool has_own_validation(const RunSettings& s) {
   return !s.data.valid.empty() || is_toy(s.data.train);
@@ -162,8 +166,8 @@ bool has_own_validation(const RunSettings& s) {
 bool open_valid_pairs(const RunSettings& s, const ReadOptions& reading, Corpus& corpus) {
   if (has_own_validation(s)) {
     const auto& data = s.data.valid.empty() ? s.data.train : s.data.valid;
-    corpus.valid_pairs =
-        open_evaluation_pairs(data, s.data.fields, toy_valid_lines, Split::valid, reading);
+    corpus.valid_pairs = open_evaluation_pairs(data, s.data.fields, toy_valid_lines, Split::valid,
+                                               reading, s.source.row());
     return false;
   }
   const auto pairs = static_cast<double>(corpus.train_pairs->size());
@@ -213,7 +217,7 @@ BatchCounts count_batches(const Settings& s, PairBatches& batches, Corpus& corpu
 }
 
 std::string count_text(const PairSource& pairs, const Settings& s) {
-  const char* what = s.task.row().labelled ? "texts" : "pairs";
+  const std::string what = s.task.row().labelled ? s.source.row().items : "pairs";
   return pairs.size() < 0 ? "endless" : fmt::format("{} {}", pairs.size(), what);
 }
 
@@ -246,7 +250,7 @@ PairParts open_pair_parts(const RunSettings& s) {
   const PreparationObserver nobody;
   const ReadOptions reading = read_options(s, nobody);
   Corpus corpus;
-  corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
+  corpus.train_pairs = open_train_pairs(s, reading);
   open_valid_pairs(s, reading, corpus);
   return {std::move(corpus.train_pairs), std::move(corpus.valid_pairs)};
 }
@@ -255,21 +259,23 @@ Corpus open_pair_corpus(const Settings& s, const Tokenizers& tokenizers,
                         const PreparationObserver& preparing) {
   Corpus corpus;
   const ReadOptions reading = read_options(s, preparing);
-  corpus.train_pairs = open_pairs(s.data.train, s.data.fields, Split::train, toy_seed, reading);
-  const bool is_new = !tokenizers.source;
+  corpus.train_pairs = open_train_pairs(s, reading);
+  const bool is_new = !tokenizers.source && !tokenizers.labels;
   corpus.tokenizers = tokenizers;
+  corpus.tokenizers.reader = s.source.reader();
   // Before pairs are held out: a rare class may be among those alone.
   if (s.task.row().labelled && !tokenizers.labels)
     corpus.tokenizers.labels = std::make_shared<const Labels>(Labels::of(*corpus.train_pairs));
   const bool held_out = open_valid_pairs(s, reading, corpus);
-  if (is_new) train_tokenizers(s, held_out, corpus, preparing);
+  const bool texts = !corpus.tokenizers.reader;
+  if (is_new && texts) train_tokenizers(s, held_out, corpus, preparing);
 
   auto batches =
       std::make_unique<PairBatches>(*corpus.train_pairs, corpus.tokenizers, batch_options(s));
   std::vector<Batch> window;
   const BatchCounts counts = count_batches(s, *batches, corpus, window, preparing);
   corpus.train = std::move(batches);
-  if (is_new) {
+  if (is_new && texts) {
     add_warning(corpus, uncut_warning(*corpus.train_pairs, s));
     add_warning(corpus, unknown_warning(window, s, corpus.tokenizers));
   }
@@ -347,10 +353,11 @@ Corpus open_text_corpus(const Settings& s, const Tokenizers& tokenizers,
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data,
                                                   const std::vector<std::string>& fields,
                                                   Index lines, Split split,
-                                                  const ReadOptions& options) {
+                                                  const ReadOptions& options,
+                                                  const SourceKind& source) {
   // The fields of the training data do not apply to two files or a built-in corpus.
   const bool takes_fields = data.size() == 1 && !is_toy(data);
-  std::unique_ptr<PairSource> pairs = open_pairs(
+  std::unique_ptr<PairSource> pairs = source.open(
       data, takes_fields ? fields : std::vector<std::string>{}, split, toy_seed, options);
   return pairs->size() >= 0 ? std::move(pairs) : first_pairs(*pairs, lines);
 }

@@ -59,10 +59,11 @@ std::unique_ptr<PairSource> open_validation_pairs(const RunSettings& settings);
 inline constexpr Index toy_valid_lines = 500;
 
 /// Opens pairs to validate or evaluate on. `data`: as the user gave it. Of an endless corpus, only
-/// the first `lines` pairs of `split` are taken.
+/// the first `lines` pairs of `split` are taken. `source`: what their sources are.
 std::unique_ptr<PairSource> open_evaluation_pairs(const std::vector<std::string>& data,
                                                   const std::vector<std::string>& fields,
                                                   Index lines, Split split,
-                                                  const ReadOptions& options = {});
+                                                  const ReadOptions& options = {},
+                                                  const SourceKind& source = sources().at("text"));
 
 }  // namespace heed

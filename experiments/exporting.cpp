@@ -214,6 +214,7 @@ Checkpoint import_into(const std::string& folder, const Safetensors& found,
   settings.read_run(read_config(folder), config_path(folder).string());
   settings.check();
   const Tokenizers tokenizers = load_tokenizers(folder);
+  check_complete(folder, settings, tokenizers);
   Checkpoint weights;
   put(weights, "model.", found.tensors);
   const std::unique_ptr<Model> model = make_fitting_model(settings, tokenizers, found.tensors);

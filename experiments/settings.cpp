@@ -185,7 +185,8 @@ const CorpusKind* corpus_of(const std::vector<std::string>& data) {
 
 /// The task that the data ask for: where they name labels, the one that learns labels.
 std::string data_task(const std::vector<std::string>& data, const std::string& usual) {
-  if (tasks().at(usual).labelled || data.empty() || !names_label(data)) return usual;
+  const bool labelled = names_label(data) || source_of(data).reader;
+  if (tasks().at(usual).labelled || data.empty() || !labelled) return usual;
   for (const Task& task : tasks().rows())
     if (task.labelled) return task.name;
   return usual;
@@ -285,6 +286,7 @@ Settings default_settings(const std::string& model, const std::vector<std::strin
   s.assign_default("model.name", model);
   const std::string usual = usual_task(s.model.family()).name;
   s.assign_default("task.name", task.empty() ? data_task(data, usual) : task);
+  s.assign_default("source.name", source_of(data).name);
   if (!task.empty() && s.task.name != task) {  // the family is not for it: check() says so
     s.task.choose(task);
     s.check();

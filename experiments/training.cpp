@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include "datasets/reader.h"
 #include "datasets/text/labels.h"
 #include "experiments/chosen_optimizer.h"
 #include "experiments/inference/run.h"
@@ -63,7 +64,7 @@ TrainerOptions trainer_options(const Settings& s, const Limits& limits, const Co
 /// others, data would seem wrong.
 Tokenizers tokenizers_of_run(const Settings& settings, const fs::path& folder) {
   Tokenizers tokenizers = load_tokenizers(folder);
-  check_has_labels(folder.string(), settings, tokenizers);
+  check_complete(folder.string(), settings, tokenizers);
   const auto newest = RunFolder(folder).newest();
   if (tokenizers.labels && newest)
     check_same_tokenizers(folder.string(), tokenizers, load(*newest).text);
@@ -91,6 +92,7 @@ std::string labels_text(const Labels& labels) {
 }
 
 std::string vocabulary_text(const Settings& s, const Tokenizers& tokenizers) {
+  if (tokenizers.reader) return fmt::format("source    {}", tokenizers.reader->description());
   const Index source = tokenizers.source->size();
   const Index target = tokenizers.target->size();
   const std::string sizes =

@@ -52,6 +52,8 @@ class Choices {
       choose_for_running_text();
     } else if (task.decodes) {
       choose_for_pairs();
+    } else if (facts_.picture) {
+      choose_for_pictures(*facts_.picture);
     } else {
       choose_for_labels();
     }
@@ -123,6 +125,20 @@ class Choices {
   }
 
   void choose_for_labels() { choose_length(static_cast<double>(facts_.items) * source_tokens()); }
+
+  void choose_for_pictures(const PictureSize& size) {
+    const Index patch = picture_patch(std::max(size.height, size.width));
+    choose({{"source.height", picture_side(size.height, patch)},
+            {"source.width", picture_side(size.width, patch)},
+            {"source.patch", patch},
+            {"source.colour", size.colour}},
+           fmt::format("the first picture has {} x {} pixels in {}", size.height, size.width,
+                       size.colour ? "colour" : "grey"));
+    if (facts_.items == 0) return;  // endless
+    const auto rows =
+        static_cast<double>(settings_.source.options.as<ImageOptions>().front_end().count());
+    choose_length(static_cast<double>(facts_.items) * rows);
+  }
 
   void choose_for_running_text() {
     const double tokens = facts_.source_tokens(settings_.data.tokenizer);
@@ -238,6 +254,12 @@ Index batch_tokens(double source_tokens, double target_tokens) {
 Index training_steps(double tokens, double tokens_of_batch) {
   const double read = std::min(most_tokens, most_passes * tokens);
   return rounded(read / tokens_of_batch, 100, 200, Index{1} << 30);
+}
+
+Index picture_patch(Index longer) { return longer <= 32 ? 4 : 8; }
+
+Index picture_side(Index side, Index patch) {
+  return rounded(static_cast<double>(side), patch, patch, 64);
 }
 
 Index running_batch_tokens(double tokens) { return rounded(tokens / 250, 256, 768, 4096); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "datasets/images/picture_reader.h"
 #include "datasets/text/pairs.h"
 #include "datasets/text/text_file.h"
 #include "datasets/text/tokenizer_kinds.h"
@@ -73,6 +74,17 @@ DataFacts facts_of_pairs(const PairSource& pairs, bool labelled) {
   return facts;
 }
 
+DataFacts facts_of_pictures(const Settings& settings) {
+  constexpr std::uint64_t unused_seed = 1;
+  const auto pairs = settings.source.row().open(settings.data.train, settings.data.fields,
+                                                Split::train, unused_seed, {.labelled = true});
+  if (pairs->size() == 0) return {};
+  const Picture first = PictureReader({}).original(pairs->at(0).source);
+  return {.known = true,
+          .items = std::max<Index>(pairs->size(), 0),
+          .picture = PictureSize{first.height, first.width, first.channels == 3}};
+}
+
 double tokens(double words, double characters, const std::string& tokenizer) {
   constexpr double subwords_of_a_word = 1.25;
   constexpr double characters_of_a_subword = 5;
@@ -100,8 +112,10 @@ double DataFacts::target_tokens(const std::string& tokenizer) const {
 DataFacts survey(const Settings& settings) {
   const std::vector<std::string>& data = settings.data.train;
   const Task& task = settings.task.row();
-  if (!can_be_read_again(data)) return {};
+  const bool pictures = settings.source.name == "image";
+  if (!pictures && !can_be_read_again(data)) return {};
   try {
+    if (pictures) return facts_of_pictures(settings);
     if (!task.reads_pairs) return facts_of_text(read_text(data[0]));
     constexpr std::uint64_t unused_seed = 1;
     const auto pairs = open_pairs(data, settings.data.fields, Split::train, unused_seed,

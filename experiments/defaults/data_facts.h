@@ -1,8 +1,16 @@
 #pragma once
 
+#include <optional>
+
 #include "experiments/settings.h"
 
 namespace heed {
+
+struct PictureSize {
+  Index height = 0;
+  Index width = 0;
+  bool colour = false;
+};
 
 /// What the raw text of data.train says before a training begins. Means are over its first pairs.
 struct DataFacts {
@@ -14,6 +22,8 @@ struct DataFacts {
   double target_words = 0;  // of a label and of a running text 0
   double source_characters = 0;
   double target_characters = 0;
+  /// Of pictures: the first one. Built-in corpora have it too.
+  std::optional<PictureSize> picture = {};
 
   double words() const { return static_cast<double>(items) * (source_words + target_words); }
   /// Whether the targets are summaries: at most a third as long as their sources, in words and in

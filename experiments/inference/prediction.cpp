@@ -4,8 +4,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "datasets/reader.h"
 #include "datasets/text/labels.h"
 #include "datasets/text/special_ids.h"
+#include "datasets/text/utf8.h"
 #include "experiments/inference/translation.h"
 #include "framework/sequences.h"
 
@@ -77,9 +79,36 @@ void attend(const std::vector<AttentionMap>& maps, std::size_t sequence,
 
 }  // namespace
 
+namespace {
+
+/// Of what a reader reads, such as pictures.
+std::vector<std::vector<Prediction>> predict_items(const Classifier& model,
+                                                   const Tokenizers& tokenizers,
+                                                   std::span<const std::string> names) {
+  std::vector<std::vector<Prediction>> results(names.size());
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (!utf8::trim(names[i]).empty()) places.push_back(i);
+  const auto classes = static_cast<std::size_t>(model.classes());
+  for (std::size_t first = 0; first < places.size(); first += most_texts) {
+    const std::span group =
+        std::span(places).subspan(first, std::min(most_texts, places.size() - first));
+    std::vector<std::string> some;
+    for (const std::size_t place : group)
+      some.push_back(names[place]);
+    const Tensor logits = model.logits(tokenizers.reader->read(some)).value();
+    for (std::size_t i = 0; i < group.size(); ++i)
+      results[group[i]] = ranked(logits.span().subspan(i * classes, classes), *tokenizers.labels);
+  }
+  return results;
+}
+
+}  // namespace
+
 std::vector<std::vector<Prediction>> predict(const Classifier& model, const Tokenizers& tokenizers,
                                              std::span<const std::string> texts,
                                              std::vector<AttendedLine>* attended) {
+  if (tokenizers.reader) return predict_items(model, tokenizers, texts);
   std::vector<std::vector<Prediction>> results(texts.size());
   if (attended) attended->assign(texts.size(), {});
   const auto predict_batch = [&](const TextBatch& batch) {

@@ -57,10 +57,12 @@ void refuse_differences(const std::string& where, const std::vector<std::string>
        where, fmt::join(differences, ", "), each, each);
 }
 
-void check_has_labels(const std::string& where, const RunSettings& settings,
-                      const Tokenizers& tokenizers) {
+void check_complete(const std::string& where, const RunSettings& settings,
+                    const Tokenizers& tokenizers) {
   if (settings.task.row().labelled && !tokenizers.labels)
     fail("{}: labels.txt is missing; copy it again from where the run comes from", where);
+  if (!settings.source.row().reader && !tokenizers.source)
+    fail("{}: tokenizer.json is missing; copy it again from where the run comes from", where);
 }
 
 void check_same_tokenizers(const std::string& where, const Tokenizers& tokenizers,
@@ -90,6 +92,7 @@ Run make_run(RunSettings settings, Tokenizers tokenizers) {
   Run run;
   run.settings = std::move(settings);
   run.tokenizers = std::move(tokenizers);
+  run.tokenizers.reader = run.settings.source.reader();
   Random random = Random::blank();
   run.model = make_model(run.settings, run.tokenizers, random);
   run.packed_ = std::make_shared<Run::Packed>();
@@ -122,7 +125,7 @@ Run open_run(const std::string& folder, const std::string& checkpoint, const Che
     if (!checkpoint.empty()) path = checkpoints.named(checkpoint);
     found = load(path);
   });
-  check_has_labels(folder, settings, tokenizers);
+  check_complete(folder, settings, tokenizers);
   if (check)
     check(config, toml, found.text);
   else
@@ -148,7 +151,7 @@ Run open_run(const RunFiles& files, const std::string& checkpoint) {
     const Checkpoint found = load_bytes(*bytes, file);
     RunSettings settings = settings_of(*config, config_name);
     Tokenizers tokenizers = load_tokenizers(files);
-    check_has_labels("the run", settings, tokenizers);
+    check_complete("the run", settings, tokenizers);
     Run run = make_run(std::move(settings), std::move(tokenizers));
     run.checkpoint = file;
     run.text = found.text;

@@ -104,9 +104,9 @@ std::string read_config(const std::string& folder);
 template <class Settings>
 void check_same_settings(const std::string& where, const Settings& settings,
                          const std::map<std::string, std::string>& text);
-/// Throws Error where the task needs labels and there are none.
-void check_has_labels(const std::string& where, const RunSettings& settings,
-                      const Tokenizers& tokenizers);
+/// Throws Error where the task needs labels and there are none, or the source a tokenizer.
+void check_complete(const std::string& where, const RunSettings& settings,
+                    const Tokenizers& tokenizers);
 void check_same_tokenizers(const std::string& where, const Tokenizers& tokenizers,
                            const std::map<std::string, std::string>& text);
 /// Throws Error that says which settings differ.

@@ -280,6 +280,31 @@ void TaskSettings::list(Fields& f, const ModelFamily& family) {
   options.list(f);
 }
 
+std::shared_ptr<const Reader> SourceSettings::reader() const {
+  return row().reader ? row().reader(options) : nullptr;
+}
+
+void SourceSettings::list(Fields& f) {
+  std::vector<std::string> rows;
+  for (const SourceKind& kind : sources().rows())
+    rows.push_back(fmt::format("{} ({})", kind.name, kind.help));
+  f("name", name, one_of(sources().names()),
+    fmt::format("what the model reads: {}", fmt::join(rows, ", ")))
+      .absent("text")
+      .selects()
+      .then([this] { options = row().options; });
+  options.list(f);
+}
+
+namespace {
+
+/// The settings of data.* that are about texts alone.
+constexpr std::string_view of_texts[] = {
+    "data.tokenizer", "data.min_count",  "data.vocab_size", "data.joint_vocabulary",
+    "data.case",      "data.max_length", "data.long",       "data.subword_sampling"};
+
+}  // namespace
+
 void RunSettings::list(Fields& f) {
   struct Data {
     RunSettings& all;
@@ -296,10 +321,14 @@ void RunSettings::list(Fields& f) {
   f.section("data", with_model);
   f.section("model", model);
   f.section("task", of_model);
+  f.section("source", source);
   f.section("decode", decode);
   const Task& row = task.row();
   for (Field* field : f.under("model."))
     field->without_effect_if(!row.decodes && field->used_by() == "decoder", "task.name");
+  for (Field* field : f.under("data."))
+    field->without_effect_if(source.row().reader && std::ranges::count(of_texts, field->key()) > 0,
+                             "source.name");
   for (Field* field : f.under("decode.")) {
     field->without_effect_if(!row.reads_pairs, "model.name");
     field->without_effect_if(!row.decodes, "task.name");
@@ -334,6 +363,7 @@ void RunSettings::refuse(std::string_view key) const {
 
 RunSettings::Owners RunSettings::owners(std::string_view key) const {
   if (key.starts_with("task.")) return owners_among(tasks(), "task.", key);
+  if (key.starts_with("source.")) return owners_among(sources(), "source.", key);
   Owners families = owners_among(model_families(), "model.", key);
   return families.names.empty() ? owners_within_model(key) : families;
 }
@@ -367,7 +397,7 @@ void RunSettings::leave_out(const std::string& key, const FieldValue& value,
 
 bool RunSettings::has_section(std::string_view key) const {
   return key.starts_with("data.") || key.starts_with("model.") || key.starts_with("task.") ||
-         key.starts_with("decode.");
+         key.starts_with("source.") || key.starts_with("decode.");
 }
 
 void RunSettings::set(std::string_view key, std::string_view text) {
@@ -529,8 +559,12 @@ void RunSettings::check() const {
     check_kept(field);
   }
   check_task(*this);
-  check_tokenizer(data, task.row().reads_pairs);
+  if (source.row().reader && !task.row().labelled)
+    fail("source.name = {} needs task.name = classify; got {}, which reads texts", source.name,
+         task.name);
+  if (!source.row().reader) check_tokenizer(data, task.row().reads_pairs);
   naming_settings(*this, "model", [&] { model.options.check(); });
+  naming_settings(*this, "source", [&] { source.options.check(); });
   check_decoding(decode);
   if (task.row().decodes && value_or("model.copy", false) && !data.joint_vocabulary)
     fail(

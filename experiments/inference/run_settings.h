@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/inference/sources.h"
 #include "experiments/inference/tasks.h"
 #include "framework/fields.h"
 #include "models/decode/decode.h"
@@ -60,6 +61,17 @@ struct TaskSettings {
   void list(Fields& f, const ModelFamily& family);
 };
 
+/// What the model reads, and the source's own options.
+struct SourceSettings {
+  std::string name = "text";
+  AnyOptions options = sources().at("text").options;
+
+  const SourceKind& row() const { return sources().at(name); }
+  /// Null for texts.
+  std::shared_ptr<const Reader> reader() const;
+  void list(Fields& f);
+};
+
 /// There is no setting of this name.
 struct UnknownSetting : Error {
   std::string nearest;  // "": none is like it
@@ -96,6 +108,7 @@ class RunSettings {
   DataSettings data;
   ModelSettings model;
   TaskSettings task;
+  SourceSettings source;
   DecodeOptions decode;
 
   RunSettings() = default;

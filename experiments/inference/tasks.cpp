@@ -39,17 +39,18 @@ std::unique_ptr<Model> make_classifier(const RunSettings& s, const Tokenizers& t
                                        Random& random) {
   const ModelFamily& family = s.model.family();
   const auto& own = s.task.options.as<ClassifyOptions>();
-  const ClassifierOptions options{.vocabulary = tokenizers.source->size(),
-                                  .classes = tokenizers.labels ? tokenizers.labels->size() : 0,
+  const ClassifierOptions options{.classes = tokenizers.labels ? tokenizers.labels->size() : 0,
                                   .pool = own.pool == "auto" ? family.pool : own.pool,
                                   .dropout = static_cast<Real>(s.value_or("model.dropout", 0.0))};
-  return std::make_unique<Classifier>(options, family.make_encoder(s.model.options, random),
-                                      random);
+  std::unique_ptr<Encoder> encoder = family.make_encoder(s.model.options, random);
+  std::unique_ptr<FrontEnd> front_end = s.source.row().front_end(
+      s.source.options, tokenizers, encoder->width_in(), encoder->input_deviation(), random);
+  return std::make_unique<Classifier>(options, std::move(front_end), std::move(encoder), random);
 }
 
 Task classify() {
   return {.name = "classify",
-          .help = "a text to a label",
+          .help = "a text or a picture to a label",
           .options = ClassifyOptions{},
           .defaults = {{"train.label_smoothing", 0.0}, {"data.long", std::string("cut")}},
           .labelled = true,

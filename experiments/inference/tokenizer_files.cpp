@@ -18,6 +18,7 @@ constexpr const char* labels_name = "labels.txt";
 
 /// The files of tokenizers that have another fingerprint.
 std::vector<std::string> other_files(const Tokenizers& tokenizers, const std::string& fingerprint) {
+  if (!tokenizers.source) return {labels_name};
   if (tokenizers.labels) return {joint_name, labels_name};
   if (tokenizers.joint()) return {joint_name};
   const std::string now = fingerprint_of(tokenizers);
@@ -42,9 +43,12 @@ Tokenizers load_tokenizers(const fs::path& folder) {
   const fs::path source = folder / source_name;
   const fs::path target = folder / target_name;
   if (!fs::exists(source) && !fs::exists(target)) {
-    Tokenizers both = Tokenizer::load((folder / joint_name).string());
+    Tokenizers both;
     if (fs::exists(folder / labels_name))
       both.labels = std::make_shared<const Labels>(Labels::load(folder / labels_name));
+    // A run that reads no texts has labels alone.
+    if (!both.labels || fs::exists(folder / joint_name))
+      both.source = both.target = Tokenizer::load((folder / joint_name).string());
     return both;
   }
   return {Tokenizer::load(source.string()), Tokenizer::load(target.string())};
@@ -52,9 +56,11 @@ Tokenizers load_tokenizers(const fs::path& folder) {
 
 Tokenizers load_tokenizers(const RunFiles& files) {
   if (!files.find(source_name) && !files.find(target_name)) {
-    Tokenizers both = load_from(files, joint_name);
+    Tokenizers both;
     if (const std::string* labels = files.find(labels_name))
       both.labels = std::make_shared<const Labels>(Labels::of_text(*labels, labels_name));
+    if (!both.labels || files.find(joint_name))
+      both.source = both.target = load_from(files, joint_name);
     return both;
   }
   return {load_from(files, source_name), load_from(files, target_name)};
@@ -62,6 +68,7 @@ Tokenizers load_tokenizers(const RunFiles& files) {
 
 void save_tokenizers(const Tokenizers& tokenizers, const fs::path& folder) {
   if (tokenizers.labels) tokenizers.labels->save(folder / labels_name);
+  if (!tokenizers.source) return;
   if (tokenizers.joint()) return tokenizers.source->save((folder / joint_name).string());
   tokenizers.source->save((folder / source_name).string());
   tokenizers.target->save((folder / target_name).string());
@@ -73,7 +80,7 @@ bool has_tokenizers(const fs::path& folder) {
 
 std::string fingerprint_of(const Tokenizers& tokenizers) {
   const auto hex = [](std::uint64_t hash) { return fmt::format("{:016x}", hash); };
-  const std::string source = hex(tokenizers.source->fingerprint());
+  const std::string source = tokenizers.source ? hex(tokenizers.source->fingerprint()) : "none";
   if (tokenizers.labels) return source + " labels " + hex(tokenizers.labels->fingerprint());
   return tokenizers.joint() ? source : source + " " + hex(tokenizers.target->fingerprint());
 }

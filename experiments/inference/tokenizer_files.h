@@ -9,7 +9,9 @@
 namespace heed {
 
 /// The tokenizers of a run: tokenizer.json, or tokenizer.source.json and tokenizer.target.json,
-/// each with its .model where it cuts into subwords; and labels.txt of a run that gives labels.
+/// each with its .model where it cuts into subwords; and labels.txt of a run that gives labels. A
+/// run that reads no texts has labels.txt alone. The reader is not among them: the settings make
+/// it.
 Tokenizers load_tokenizers(const std::filesystem::path& folder);
 Tokenizers load_tokenizers(const RunFiles& files);
 void save_tokenizers(const Tokenizers& tokenizers, const std::filesystem::path& folder);
@@ -17,7 +19,7 @@ void save_tokenizers(const Tokenizers& tokenizers, const std::filesystem::path& 
 bool has_tokenizers(const std::filesystem::path& folder);
 
 /// A hash of the tokenizer; "SOURCE TARGET" where there are two; "TOKENIZER labels LABELS" with
-/// labels.
+/// labels, where the tokenizer is "none" of a run that reads no texts.
 std::string fingerprint_of(const Tokenizers& tokenizers);
 /// Throws Error where the tokenizers are not those with this fingerprint. `where`: the run.
 void check_same_tokenizers(const std::string& where, const Tokenizers& tokenizers,

@@ -90,6 +90,7 @@ DecodeOptions decode_options(const RunSettings& settings, const RequestedDecodin
 
 std::optional<LongLine> first_long_line(Index placed, const Tokenizers& tokenizers,
                                         std::span<const std::string> lines) {
+  if (!tokenizers.source) return std::nullopt;  // the lines are no texts
   const std::size_t longest = longest_source(placed);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (lines[i].size() + 2 <= longest) continue;  // a token has at least one byte

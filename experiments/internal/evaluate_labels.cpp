@@ -30,12 +30,12 @@ void add_scores(Figures& figures, const std::vector<std::string>& predicted, con
 std::vector<EvaluationFigure> evaluate_labels(const Run& run, const EvaluationData& on,
                                               const ShouldStop& should_stop) {
   if (on.data.empty())
-    fail("nothing to evaluate on; give labelled texts, or a built-in corpus such as toy:reviews");
+    fail("nothing to evaluate on; give what is labelled, or a built-in corpus such as toy:reviews");
   const auto& model = model_as<Classifier>(*run.model);
   const DataSettings& of_run = run.settings.data;
   const auto pairs = open_evaluation_pairs(
       on.data, on.fields.empty() ? of_run.fields : on.fields, on.lines, on.split,
-      {.blank_is_error = of_run.blank == "error", .labelled = true});
+      {.blank_is_error = of_run.blank == "error", .labelled = true}, run.settings.source.row());
   const TestSet test = read_test_set(*pairs);
   const BatchOptions batches{.batch_tokens = of_run.batch_tokens,
                              .max_length = std::max<Index>(0, model.longest() - 1),
@@ -44,7 +44,8 @@ std::vector<EvaluationFigure> evaluate_labels(const Run& run, const EvaluationDa
       total_loss(batch_loss(model), all_batches(*pairs, run.tokenizers, batches), should_stop);
   const std::vector<std::string> predicted =
       best_labels(model, run.tokenizers, test.sources, should_stop);
-  Figures figures{{"lines", pairs->size()}};
+  Figures figures{
+      {run.tokenizers.reader ? run.settings.source.row().items : "lines", pairs->size()}};
   if (pairs->skipped() > 0) figures.push_back({"skipped", pairs->skipped()});
   figures.push_back({"loss", loss.per_token()});
   add_scores(figures, predicted, test);

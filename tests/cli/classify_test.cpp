@@ -230,7 +230,7 @@ TEST(ClassifyCommand, EveryModelHasItsCommand) {
     Args args;
     std::string message;
   };
-  const std::string gives_labels = "run: a model from text to label; it has nothing to ";
+  const std::string gives_labels = "run: a model that gives labels; it has nothing to ";
   const std::string gives_text = ": a model from text to text; it has nothing to ";
   for (const Row& row : std::vector<Row>{
            {{"translate", "--run", "run"}, gives_labels + "translate; see `heed predict`"},

@@ -60,8 +60,9 @@ TestSet choose_test_set(const ComparisonPlan& plan, const Corpus& corpus) {
   if (!settings.test.empty() || is_toy(settings.data)) {
     const auto& data = settings.test.empty() ? settings.data : settings.test;
     const bool labelled = plan.models.front().settings.task.row().labelled;
-    const auto pairs = open_evaluation_pairs(data, settings.fields, settings.lines, Split::test,
-                                             {.labelled = labelled});
+    const auto pairs =
+        open_evaluation_pairs(data, settings.fields, settings.lines, Split::test,
+                              {.labelled = labelled}, plan.models.front().settings.source.row());
     if (labelled) check_labels(*pairs, *corpus.tokenizers.labels);
     return read_test_set(*pairs);
   }
@@ -84,7 +85,7 @@ bool trains_on(const Pair& pair, const Settings& s, const Tokenizers& tokenizers
 
 std::vector<Grouping> groupings_of(const TestSet& test, const Corpus& corpus,
                                    const Settings& settings) {
-  if (!test.has_lengths || !corpus.train_pairs) return {};
+  if (!test.has_lengths || !corpus.train_pairs || corpus.tokenizers.reader) return {};
   const SeenSources seen(*corpus.train_pairs, [&](const Pair& pair) {
     return trains_on(pair, settings, corpus.tokenizers);
   });
@@ -112,7 +113,7 @@ std::string cut_sources(const ComparisonPlan& plan) {
   std::string text;
   for (const auto& [name, s] : plan.models) {
     const Index longest = s.model.longest_side();
-    if (longest == 0) continue;
+    if (longest == 0 || plan.tokenizers.reader) continue;
     const auto is_cut = [&](const std::string& line) {
       return std::ssize(plan.tokenizers.source->encode(line)) > longest;
     };
