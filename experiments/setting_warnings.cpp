@@ -116,11 +116,20 @@ namespace {
 
 /// Where all that a recipe sets was given otherwise, as by the configuration of another run.
 std::string recipe_warning(const Settings& s) {
-  if (s.value_or("model.recipe", std::string()) != "modern") return "";
-  const bool has_part = s.optim.name == "muon" || s.value_or("model.qk_norm", false) ||
-                        s.value_or("model.zero_init", false) ||
-                        s.value_or("model.positions", std::string()) == "rotary";
-  return has_part ? "" : "model.recipe = modern has no effect: all that it sets was given";
+  constexpr std::string_view key = "model.recipe";
+  if (!s.has(key) || !s.is_chosen(key)) return "";
+  const Fields all = s.fields();
+  for (const std::string& other : all.find(key)->range().names()) {
+    if (FieldValue(other) == s.value(key)) continue;
+    Settings changed = s;
+    changed.set(key, other);
+    for (const Field& field : changed.fields()) {
+      const Field* now = all.find(field.key());
+      if (field.key() != key && (!now || now->value() != field.value())) return "";
+    }
+  }
+  return fmt::format("{} = {} has no effect: all that it sets was given", key,
+                     to_text(s.value(key)));
 }
 
 }  // namespace

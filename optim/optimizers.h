@@ -22,6 +22,8 @@ struct OptimizerKind {
   bool averages = false;
   /// The schedule that suits it, one of schedules(); "": any.
   std::string schedule = {};
+  /// The rate that it bears on running text, in those of Adam.
+  double rate = 1;
 };
 Registry<OptimizerKind>& optimizers();
 

@@ -124,7 +124,7 @@ void check_labelled_corpus(const std::string& path) {
   if (!corpus || corpus->labelled) return;
   std::vector<std::string> labelled;
   for (const CorpusKind& kind : corpora().rows())
-    if (kind.labelled) labelled.push_back("toy:" + kind.name);
+    if (kind.labelled && !kind.pictures) labelled.push_back("toy:" + kind.name);
   fail("{}: its pairs have no labels; expected {}, or files of texts and labels", path,
        fmt::join(labelled, ", "));
 }

@@ -20,8 +20,6 @@ constexpr Index pairs_for_subwords = 3000;
 // The usual rate of lm is nanoGPT's. On a million characters (d 128, 4 layers, batches of 4,096)
 // four times as much learns far faster: twice by this factor, and twice by the size of the batch.
 constexpr double running_text_rate = 2;
-// Muon's update is as large as that of Adam, and of less noise: it bears a higher rate.
-constexpr double muon_rate = 2.5;
 
 Index rounded(double value, Index multiple, Index least, Index most) {
   const auto nearest = static_cast<Index>(std::lround(value / static_cast<double>(multiple)));
@@ -150,8 +148,7 @@ class Choices {
                    fmt::format(", by {:.1f} parameters for each token", parameters));
     choose_validations(steps(tokens));
     const auto batch = static_cast<double>(settings_.data.batch_tokens);
-    const bool muon = settings_.optim.name == "muon";
-    choose_rate(batch, running_text_rate * (muon ? muon_rate : 1));
+    choose_rate(batch, running_text_rate * optimizers().at(settings_.optim.name).rate);
   }
 
   /// Of a Transformer: 4 d^2 in the attention and 8 d^2 in the feed-forward of each layer.

@@ -30,7 +30,8 @@ void add_scores(Figures& figures, const std::vector<std::string>& predicted, con
 std::vector<EvaluationFigure> evaluate_labels(const Run& run, const EvaluationData& on,
                                               const ShouldStop& should_stop) {
   if (on.data.empty())
-    fail("nothing to evaluate on; give what is labelled, or a built-in corpus such as toy:reviews");
+    fail("nothing to evaluate on; give labelled {}, or a built-in corpus such as {}",
+         run.settings.source.row().items, run.tokenizers.reader ? "toy:shapes" : "toy:reviews");
   const auto& model = model_as<Classifier>(*run.model);
   const DataSettings& of_run = run.settings.data;
   const auto pairs = open_evaluation_pairs(
