@@ -377,6 +377,9 @@ Corpus open_corpus(const Settings& settings, const Tokenizers& tokenizers,
     return naming_settings(settings, "data",
                            [&] { return work.open(settings, tokenizers, observer); });
   } catch (const NothingLeft& error) {
+    if (const auto reader = settings.source.reader())
+      fail("each of the {} takes {} rows, and data.batch_tokens = {} allows fewer; raise it",
+           settings.source.row().items, reader->rows(), settings.data.batch_tokens);
     const std::string remedy =
         model_is_stricter(settings) ? settings.model.longest_key() : "data.max_length";
     fail("{}; raise {} or data.batch_tokens", error.what(), remedy);

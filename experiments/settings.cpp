@@ -253,6 +253,8 @@ void Settings::on_given(std::string_view key) {
   if ((marks || samples) && !is_given("data.tokenizer") && !has_subwords(data.tokenizer))
     data.tokenizer = "bpe";
   if (key == "model.recipe" && !is_given("optim.name")) choose_optimizer_of_recipe();
+  if (key == "data.fields" && !is_given("source.name"))
+    assign_default("source.name", source_of(data.train, data.fields).name);
   if (key == "optim.name" && !is_given("optim.schedule")) choose_schedule_of_optimizer();
 }
 

@@ -28,8 +28,8 @@ struct Picture {
 /// The most pixels of a picture that is read. A larger one is refused before memory is taken.
 inline constexpr Index most_pixels = Index{1} << 26;
 
-/// The picture in another size. A pixel is the mean of the area that it covers; where the picture
-/// grows, it is found between its neighbours (bilinear).
+/// The picture in another size. A pixel is a mean of those around its place, weighted by a triangle
+/// that reaches as far as a pixel of the coarser of both: bilinear where the picture grows.
 Picture resized(const Picture& picture, Index height, Index width);
 /// The picture in grey or in colour. Grey is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601).
 Picture with_channels(const Picture& picture, Index channels);

@@ -8,6 +8,8 @@
 
 // jpeglib.h needs FILE and size_t before it.
 #include <jpeglib.h>
+// These two need jpeglib.h before them.
+#include <jerror.h>
 #include <png.h>
 
 #include "framework/error.h"
@@ -28,28 +30,93 @@ bool starts_with(std::span<const std::uint8_t> bytes, std::span<const std::uint8
   return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin());
 }
 
-/// Over white: libpng's simplified interface composes with this background.
+/// The bytes that are read next.
+struct PngInput {
+  std::span<const std::uint8_t> rest;
+  char message[128] = {};
+};
+
+void read_png_bytes(png_structp png, png_bytep to, png_size_t count) {
+  auto& input = *static_cast<PngInput*>(png_get_io_ptr(png));
+  if (input.rest.size() < count) png_error(png, "the file ends within its data");
+  std::copy_n(input.rest.begin(), count, to);
+  input.rest = input.rest.subspan(count);
+}
+
+[[noreturn]] void leave_png(png_structp png, png_const_charp message) {
+  auto& input = *static_cast<PngInput*>(png_get_error_ptr(png));
+  std::snprintf(input.message, sizeof input.message, "%s", message);
+  std::longjmp(png_jmpbuf(png), 1);
+}
+
+void ignore_warning(png_structp, png_const_charp) {}
+
+/// Reads the head. What is read then has 8 bits a channel, as they are (no gamma), and an alpha.
+/// Nothing within may need a destructor: errors jump out of it. False: the input says why.
+bool read_png_head(png_structp png, png_infop info, PngInput& input, Picture& picture) {
+  if (setjmp(png_jmpbuf(png))) return false;  // NOLINT: libpng leaves no other way
+  png_set_read_fn(png, &input, read_png_bytes);
+  png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size() is stricter
+  png_read_info(png, info);
+  picture.height = static_cast<Index>(png_get_image_height(png, info));
+  picture.width = static_cast<Index>(png_get_image_width(png, info));
+  const bool palette = png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE;
+  const bool colour = (png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR) != 0;
+  picture.channels = colour || palette ? 3 : 1;
+  png_set_expand(png);
+  png_set_scale_16(png);
+  png_set_add_alpha(png, 0xff, PNG_FILLER_AFTER);
+  return true;
+}
+
+bool read_png_rows(png_structp png, png_infop info, png_bytepp rows) {
+  if (setjmp(png_jmpbuf(png))) return false;  // NOLINT: libpng leaves no other way
+  png_set_interlace_handling(png);
+  png_read_update_info(png, info);
+  png_read_image(png, rows);
+  return true;
+}
+
+/// Colour and alpha of each pixel, laid over white.
+std::vector<std::uint8_t> over_white(const std::vector<std::uint8_t>& pixels, Index channels) {
+  constexpr int full = 255;
+  std::vector<std::uint8_t> bytes;
+  const auto step = static_cast<std::size_t>(channels) + 1;
+  for (std::size_t at = 0; at < pixels.size(); at += step) {
+    const int alpha = pixels[at + step - 1];
+    for (std::size_t c = 0; c + 1 < step; ++c) {
+      const int mixed = pixels[at + c] * alpha + full * (full - alpha);
+      bytes.push_back(static_cast<std::uint8_t>((mixed + full / 2) / full));
+    }
+  }
+  return bytes;
+}
+
 Picture decode_png(std::span<const std::uint8_t> bytes, const std::string& name) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  const auto refuse = [&](const char* when) {
-    const std::string why = image.message;
-    png_image_free(&image);
-    fail("{}: {} ({})", name, when, why);
-  };
-  if (!png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()))
-    refuse("is a damaged PNG file");
-  const bool colour = (image.format & PNG_FORMAT_FLAG_COLOR) != 0;
-  if (image.height > most_pixels / std::max<png_uint_32>(image.width, 1)) png_image_free(&image);
-  check_size(static_cast<Index>(image.height), static_cast<Index>(image.width), name);
-  image.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  Picture picture{.height = static_cast<Index>(image.height),
-                  .width = static_cast<Index>(image.width),
-                  .channels = colour ? 3 : 1};
-  picture.bytes.resize(PNG_IMAGE_SIZE(image));
-  png_color white{255, 255, 255};
-  if (!png_image_finish_read(&image, &white, picture.bytes.data(), 0, nullptr))
-    refuse("is a damaged PNG file");
+  PngInput input{bytes};
+  png_structp png =
+      png_create_read_struct(PNG_LIBPNG_VER_STRING, &input, leave_png, ignore_warning);
+  check(png != nullptr, "png", "expected libpng {}; got another one", PNG_LIBPNG_VER_STRING);
+  png_infop info = png_create_info_struct(png);
+  struct Destroy {
+    png_structp& png;
+    png_infop& info;
+    ~Destroy() { png_destroy_read_struct(&png, &info, nullptr); }
+  } const destroy{png, info};
+  Picture picture;
+  std::vector<std::uint8_t> pixels;
+  bool read = read_png_head(png, info, input, picture);
+  if (read) {
+    check_size(picture.height, picture.width, name);
+    const auto line = static_cast<std::size_t>(picture.width * (picture.channels + 1));
+    pixels.resize(line * static_cast<std::size_t>(picture.height));
+    std::vector<png_bytep> rows;
+    for (std::size_t y = 0; y < static_cast<std::size_t>(picture.height); ++y)
+      rows.push_back(pixels.data() + y * line);
+    read = read_png_rows(png, info, rows.data());
+  }
+  if (!read) fail("{}: is a damaged PNG file ({})", name, input.message);
+  picture.bytes = over_white(pixels, picture.channels);
   return picture;
 }
 
@@ -66,9 +133,11 @@ struct JpegErrors {
   std::longjmp(errors->back, 1);
 }
 
-/// A warning says that data are corrupt and that something was made up in their place: an error.
+/// Warnings that say that something was made up in place of missing data are errors.
 void refuse_corrupt(j_common_ptr state, int level) {
-  if (level < 0) leave(state);
+  constexpr int made_up[] = {JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_ARITH_BAD_CODE,
+                             JWRN_JPEG_EOF, JWRN_MUST_RESYNC};
+  if (level < 0 && std::ranges::count(made_up, state->err->msg_code) > 0) leave(state);
 }
 
 /// Reads the head, and then the rows into `picture`. Nothing within may need a destructor: errors
@@ -94,8 +163,7 @@ bool read_jpeg_rows(jpeg_decompress_struct& state, JpegErrors& errors, Picture& 
     JSAMPROW row = picture.bytes.data() + state.output_scanline * row_bytes;
     jpeg_read_scanlines(&state, &row, 1);
   }
-  jpeg_finish_decompress(&state);
-  return true;
+  return true;  // what stands behind the picture does not matter
 }
 
 Picture decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name) {
@@ -111,6 +179,9 @@ Picture decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name
   Picture picture;
   bool read = read_jpeg(state, errors, bytes, picture);
   if (read) {
+    constexpr int of_cmyk = 4;
+    if (state.num_components == of_cmyk)
+      fail("{}: is a JPEG file in CMYK, for printing; save it in RGB", name);
     check_size(picture.height, picture.width, name);
     picture.bytes.resize(static_cast<std::size_t>(picture.height * picture.width) *
                          static_cast<std::size_t>(picture.channels));

@@ -15,7 +15,7 @@ struct PictureReaderOptions {
   Index rows = 1;  // that a picture takes in a batch
   // How pictures are varied before they are learnt from.
   Index shift = 0;      // moved by at most so many pixels in each direction
-  bool mirror = false;  // every other one is mirrored
+  bool mirror = false;  // half of them are mirrored
 };
 
 /// Pictures as numbers from -1 (black) to 1 (white), (n, height, width, channels). The name of one

@@ -84,7 +84,9 @@ class Choices {
     try {
       const Settings before = read_run_settings(from);
       Assignments wanted;
-      for (const char* key : {"data.tokenizer", "data.case", "model.copy", "model.coverage"})
+      for (const char* key :
+           {"data.tokenizer", "data.case", "model.copy", "model.coverage", "source.rows",
+            "source.patch", "source.height", "source.width", "source.colour"})
         if (before.has(key)) wanted.emplace_back(key, before.value(key));
       choose(wanted, fmt::format("as in {}, whose weights it begins with", from));
     } catch (const Error&) {
@@ -125,7 +127,15 @@ class Choices {
   void choose_for_labels() { choose_length(static_cast<double>(facts_.items) * source_tokens()); }
 
   void choose_for_pictures(const PictureSize& size) {
-    const Index patch = picture_patch(std::max(size.height, size.width));
+    const auto& given = settings_.source.options.as<ImageOptions>();
+    const Index longer = std::max(given.height > 0 ? given.height : size.height,
+                                  given.width > 0 ? given.width : size.width);
+    Index patch = given.patch;
+    if (is_free("source.patch")) {
+      patch = picture_patch(longer);
+      while (given.height % patch != 0 || given.width % patch != 0)
+        patch /= 2;
+    }
     choose({{"source.height", picture_side(size.height, patch)},
             {"source.width", picture_side(size.width, patch)},
             {"source.patch", patch},
@@ -256,7 +266,8 @@ Index training_steps(double tokens, double tokens_of_batch) {
 Index picture_patch(Index longer) { return longer <= 32 ? 4 : 8; }
 
 Index picture_side(Index side, Index patch) {
-  return rounded(static_cast<double>(side), patch, patch, 64);
+  constexpr Index most = 64;
+  return rounded(static_cast<double>(side), patch, patch, std::max(patch, most / patch * patch));
 }
 
 Index running_batch_tokens(double tokens) { return rounded(tokens / 250, 256, 768, 4096); }

@@ -45,7 +45,8 @@ Index training_steps(double tokens, double tokens_of_batch);
 /// Pixels of a side of a patch, for pictures whose longer side has so many: 4 up to 32, then 8. So
 /// there are at most 64 patches of the sizes that picture_side() gives.
 Index picture_patch(Index longer);
-/// Pixels to which a side is brought: the nearest multiple of the patch, at most 64.
+/// Pixels to which a side is brought: the nearest multiple of the patch, at most 64 where the patch
+/// is not larger.
 Index picture_side(Index side, Index patch);
 
 /// Tokens in a batch of a running text of so many tokens: a 250th, a multiple of 256 from 768 to

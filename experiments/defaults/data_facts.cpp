@@ -114,8 +114,8 @@ DataFacts survey(const Settings& settings) {
   const Task& task = settings.task.row();
   const bool pictures = settings.source.name == "image";
   if (!pictures && !can_be_read_again(data)) return {};
+  if (pictures) return facts_of_pictures(settings);  // what is wrong with them is said now
   try {
-    if (pictures) return facts_of_pictures(settings);
     if (!task.reads_pairs) return facts_of_text(read_text(data[0]));
     constexpr std::uint64_t unused_seed = 1;
     const auto pairs = open_pairs(data, settings.data.fields, Split::train, unused_seed,

@@ -37,6 +37,7 @@ struct DataFacts {
 
 /// Reads data.train as data.fields and task.name say. Facts are unknown of built-in corpora, of
 /// what can be read only once, such as a pipe, and of data with faults: opening them names these.
+/// Throws Error where pictures cannot be opened: without their size there is no model.
 DataFacts survey(const Settings& settings);
 
 }  // namespace heed

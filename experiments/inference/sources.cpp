@@ -1,5 +1,7 @@
 #include "experiments/inference/sources.h"
 
+#include <algorithm>
+
 #include "datasets/images/picture_pairs.h"
 #include "datasets/images/picture_reader.h"
 
@@ -56,18 +58,28 @@ PictureFrontEndOptions ImageOptions::front_end() const {
       .rows = rows, .height = height, .width = width, .channels = colour ? 3 : 1, .patch = patch};
 }
 
+void ImageOptions::check() const {
+  if (height == 0 || width == 0 || patch == 0) return;
+  front_end().check();
+  check_argument(shift < std::min(height, width), "pictures", "shift", shift,
+                 "below height = {} and width = {}", height, width);
+}
+
 void ImageOptions::list(Fields& f) {
   f("rows", rows, picture_rows,
     "how a picture becomes rows: squares of pixels (patches), the same after small convolutions, "
     "or whole lines of pixels");
-  f("patch", patch, between(Index{1}, largest_side),
-    "pixels of a side of a patch, or lines that are one row; it divides height and width");
-  f("height", height, between(Index{1}, largest_side), "pixels to which pictures are brought");
-  f("width", width, between(Index{1}, largest_side), "pixels to which pictures are brought");
+  f("patch", patch, between(Index{0}, largest_side),
+    "pixels of a side of a patch, or lines that are one row; it divides height and width; 0: by "
+    "their size");
+  f("height", height, between(Index{0}, largest_side),
+    "pixels to which pictures are brought; 0: as the data have them");
+  f("width", width, between(Index{0}, largest_side),
+    "pixels to which pictures are brought; 0: as the data have them");
   f("colour", colour, any_value(), "pictures are read in colour; false: in grey");
   f("shift", shift, between(Index{0}, largest_side),
     "training moves each picture by at most so many pixels in each direction");
-  f("mirror", mirror, any_value(), "training mirrors every other picture, left to right");
+  f("mirror", mirror, any_value(), "training mirrors half of the pictures, left to right");
 }
 
 Registry<SourceKind>& sources() {
@@ -75,8 +87,9 @@ Registry<SourceKind>& sources() {
   return table;
 }
 
-const SourceKind& source_of(const std::vector<std::string>& data) {
-  return sources().at(are_pictures(data) ? "image" : "text");
+const SourceKind& source_of(const std::vector<std::string>& data,
+                            const std::vector<std::string>& fields) {
+  return sources().at(are_pictures(data, fields) ? "image" : "text");
 }
 
 }  // namespace heed

@@ -39,21 +39,23 @@ struct SourceKind {
 Registry<SourceKind>& sources();
 
 /// The source that these data hold, as far as they say so themselves; else text.
-const SourceKind& source_of(const std::vector<std::string>& data);
+const SourceKind& source_of(const std::vector<std::string>& data,
+                            const std::vector<std::string>& fields = {});
 
 /// The settings of the source image.
 struct ImageOptions {
   PictureRows rows = PictureRows::patches;
-  Index patch = 4;
-  Index height = 28;
-  Index width = 28;
+  // 0: not known yet, it follows the data.
+  Index patch = 0;
+  Index height = 0;
+  Index width = 0;
   bool colour = false;
   Index shift = 0;
   bool mirror = false;
 
   PictureFrontEndOptions front_end() const;
   void list(Fields& f);
-  void check() const { front_end().check(); }
+  void check() const;
 };
 
 }  // namespace heed

@@ -71,11 +71,15 @@ TEST(PictureCommands, RefuseInOneLine) {
     std::string message;
   };
   for (const Row& row : std::vector<Row>{
-           {{"predict", "--run", "run"}, "none.png\n", 1, "heed: error: none.png: no such file\n"},
+           {{"predict", "--run", "run"},
+            "none.png\n",
+            1,
+            "heed: error: standard input:1: none.png: no such file\n"},
            {{"predict", "--run", "run"},
             "halves/above/3.png\n",
             1,
-            "heed: error: halves/above/3.png: is no picture that can be read; expected PNG or "
+            "heed: error: standard input:1: halves/above/3.png: is no picture that can be read; "
+            "expected PNG or "
             "JPEG\n"},
            {{"predict", "--run", "run", "--attention", "page.html"},
             "",
@@ -106,6 +110,11 @@ TEST(PictureCommands, RefuseInOneLine) {
     EXPECT_EQ(ran.err, row.message);
     EXPECT_EQ(ran.out, "");
   }
+  // What stands before a name that cannot be read is answered.
+  const Ran partly = run(folder, {"predict", "--run", "run"}, "halves/above/1.png\nnone.png\n");
+  EXPECT_EQ(partly.code, 1);
+  EXPECT_EQ(partly.err, "heed: error: standard input:2: none.png: no such file\n");
+  EXPECT_EQ(lines_of(partly.out).size(), 1u);
   const Ran broken = run(folder, Args{"train", "--model", "rnn", "--train", "halves", "--steps",
                                       "20", "--out", "other"} +
                                      small);

@@ -113,19 +113,71 @@ TEST(Pictures, AreReadFromPngAndJpeg) {
   }
 }
 
+std::string big_endian(std::uint32_t value) {
+  std::string bytes;
+  for (int i = 0; i < 4; ++i)
+    bytes += static_cast<char>(value >> (24 - 8 * i));
+  return bytes;
+}
+
+std::string chunk(const std::string& type, const std::string& data) {
+  const std::string body = type + data;
+  const auto sum =
+      crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
+  return big_endian(static_cast<std::uint32_t>(data.size())) + body +
+         big_endian(static_cast<std::uint32_t>(sum));
+}
+
+/// A PNG file of the specification's parts. `rows`: each with its filter, 0, before it.
+std::string png_by_hand(std::uint32_t width, std::uint32_t height, char depth, char type,
+                        char interlaced, const std::string& rows) {
+  uLongf size = compressBound(static_cast<uLong>(rows.size()));
+  std::string packed(size, '\0');
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size,
+           reinterpret_cast<const Bytef*>(rows.data()), static_cast<uLong>(rows.size()));
+  packed.resize(size);
+  const std::string head =
+      big_endian(width) + big_endian(height) + depth + type + std::string(2, '\0') + interlaced;
+  return "\x89PNG\r\n\x1A\n" + chunk("IHDR", head) + chunk("IDAT", packed) + chunk("IEND", "");
+}
+
+TEST(Pictures, OfEveryKindOfPngHaveTheNumbersOfTheFile) {
+  using std::string_literals::operator""s;
+  struct Row {
+    const char* what;
+    std::string png;
+    Picture picture;
+  };
+  const char grey_type = 0;
+  const char with_alpha = 4;
+  for (const Row& row : std::vector<Row>{
+           {"8 bits", png_by_hand(2, 1, 8, grey_type, 0, "\0\x20\x90"s), grey(1, 2, {0x20, 0x90})},
+           // 0x1020 / 257 = 16.06, 0x8fff / 257 = 143.4: no gamma, whatever the depth
+           {"16 bits", png_by_hand(2, 1, 16, grey_type, 0, "\0\x10\x20\x8f\xff"s),
+            grey(1, 2, {16, 143})},
+           {"1 bit", png_by_hand(3, 1, 1, grey_type, 0, "\0\xA0"s), grey(1, 3, {255, 0, 255})},
+           // The passes of Adam7 over 2 x 2: one pixel, the next, the second line.
+           {"16 bits in passes",
+            png_by_hand(2, 2, 16, grey_type, 1, "\0\x10\x10\0\x20\x20\0\x30\x30\x40\x40"s),
+            grey(2, 2, {0x10, 0x20, 0x30, 0x40})},
+           // 100 at 51 / 255 = 1/5 over white: 20 + 204
+           {"an alpha", png_by_hand(2, 1, 8, with_alpha, 0, "\0\x64\x33\x64\xff"s),
+            grey(1, 2, {224, 100})}})
+    EXPECT_EQ(decode_picture(span_of(row.png), row.what), row.picture) << row.what;
+}
+
+TEST(Pictures, OfJpegMayHaveMoreBehindThem) {
+  const std::string jpeg = jpeg_of(ramp(1));
+  const Picture read = decode_picture(span_of(jpeg), "a.jpg");
+  EXPECT_EQ(decode_picture(span_of(jpeg + "more"), "a.jpg"), read);
+  const std::string end = jpeg.substr(jpeg.size() - 2);
+  const std::string padded = jpeg.substr(0, jpeg.size() - 2) + std::string(30, '\0') + end;
+  EXPECT_EQ(decode_picture(span_of(padded), "a.jpg"), read);
+}
+
 /// A PNG file whose head says that it is so large.
 std::string png_of_size(std::uint32_t width, std::uint32_t height) {
-  std::string bytes = png_of(ramp(1));
-  constexpr std::size_t type = 12;  // "IHDR", then width and height, and the sum of all at 29
-  const auto put = [&](std::size_t at, std::uint32_t value) {
-    for (int i = 0; i < 4; ++i)
-      bytes[at + static_cast<std::size_t>(i)] = static_cast<char>(value >> (24 - 8 * i));
-  };
-  put(16, width);
-  put(20, height);
-  put(29, static_cast<std::uint32_t>(
-              crc32(0, reinterpret_cast<const Bytef*>(bytes.data() + type), 17)));
-  return bytes;
+  return png_by_hand(width, height, 8, 0, 0, "");
 }
 
 TEST(Pictures, OfDamagedFilesAreRefusedInOneLine) {
@@ -157,8 +209,7 @@ std::string idx(std::uint8_t type, const std::vector<std::uint32_t>& extents,
                 const std::string& bytes) {
   std::string file{'\0', '\0', static_cast<char>(type), static_cast<char>(extents.size())};
   for (const std::uint32_t extent : extents)
-    for (int i = 0; i < 4; ++i)
-      file += static_cast<char>(extent >> (24 - 8 * i));
+    file += big_endian(extent);
   return file + bytes;
 }
 
@@ -206,8 +257,10 @@ TEST(Pictures, OfDamagedIdxFilesAreRefusedInOneLine) {
             "p.idx: its head says 4294967295 x 4294967295 x 4294967295 numbers, and 1 bytes "
             "follow; copy it again from where it comes from"},
            {idx(8, {0, 1, 1}, ""), good, "p.idx: holds nothing"},
-           {good, good,
+           {good, idx(8, {1, 1, 1}, "a"),
             "p.idx: holds labels; give the file of pictures first, then that of labels"},
+           {idx(8, {1, 1, 1}, "a"), idx(8, {1, 1, 1}, "a"),
+            "l.idx: holds pictures; give the file of pictures first, then that of labels"},
            {idx(8, {2, 1, 1}, "ab"), good,
             "p.idx holds 2 pictures, and l.idx holds 1 labels; they belong to other files"}}) {
     const std::string pictures = folder.write("p.idx", row.pictures);
@@ -226,6 +279,7 @@ std::string write_pictures(const TemporaryFolder& folder, const std::string& nam
   folder.write(name + "/dark/b.png", png_of(grey(2, 2, {1, 2, 3, 4})));
   folder.write(name + "/dark/a.PNG", png_of(grey(2, 2, {0, 0, 0, 0})));
   folder.write(name + "/dark/notes.txt", "no picture");
+  folder.write(name + "/dark/.hidden.png", "no picture");
   folder.write(name + "/light/c.jpeg", jpeg_of(grey(2, 2, {255, 255, 255, 255})));
   return folder.path(name);
 }
@@ -251,6 +305,9 @@ TEST(Pictures, AreFoundInAFolderForEachLabel) {
   folder.write("moved/light/d.png", png_of(grey(1, 1, {9})));
   const auto more = open_pictures({folder.path("moved")}, {}, Split::train, 1);
   EXPECT_NE(more->fingerprint(), pairs->fingerprint());
+  std::filesystem::create_directories(folder.path("moved/third"));
+  EXPECT_EQ(folder.message([&] { open_pictures({folder.path("moved")}, {}, Split::train, 1); }),
+            "moved/third: holds no PNG or JPEG files; convert what it holds, or take it out");
 }
 
 TEST(Pictures, AreNamedInATable) {
@@ -275,6 +332,15 @@ TEST(Pictures, AreNamedInATable) {
                                          {"v.jsonl", R"({"text": "a", "label": "b"})"
                                                      "\n"}})
     EXPECT_FALSE(are_pictures({folder.write(row.name, row.text)})) << row.name;
+  // A table may name a text too: that is what is read, unless the fields name the picture.
+  const std::string both = folder.write("w.tsv", "text\tpicture\tlabel\na\tb\tc\n");
+  EXPECT_FALSE(are_pictures({both}));
+  EXPECT_TRUE(are_pictures({both}, {"picture", "label"}));
+  EXPECT_FALSE(are_pictures({folder.path("a.tsv")}, {"text", "label"}));
+  const std::string names = folder.write("names.src", "data/dark/b.png\n");
+  const std::string labels = folder.write("names.tgt", "dark\n");
+  EXPECT_EQ(open_pictures({names, labels}, {}, Split::train, 1, {.labelled = true})->at(0),
+            (Pair{folder.path("data/dark/b.png"), "dark"}));
   EXPECT_TRUE(are_pictures({"toy:shapes"}));
   EXPECT_FALSE(are_pictures({"toy:reviews"}));
   EXPECT_FALSE(are_pictures({folder.path("none")}));

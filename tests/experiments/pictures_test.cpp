@@ -91,6 +91,26 @@ TEST(PictureTask, IsThatOfDataThatArePictures) {
             "source.name = image needs task.name = classify; got translate, which reads texts");
   EXPECT_EQ(message_of([&] { small("rnn", {"toy:shapes"}, {"source.patch=5"}).check(); }),
             "source.patch: expected a divisor of height = 24; got 5");
+  // What is given goes before, in any part.
+  const auto with = [&](const std::vector<std::pair<std::string, std::string>>& given) {
+    Settings settings = default_settings("rnn", {data});
+    for (const auto& [key, value] : given)
+      settings.set(key, value);
+    settings.check();
+    choose_defaults(settings, survey(settings));
+    settings.check();
+    return fmt::format("{} {} {}", setting_text(settings, "source.height"),
+                       setting_text(settings, "source.width"),
+                       setting_text(settings, "source.patch"));
+  };
+  EXPECT_EQ(with({}), "12 16 4");  // 10 x 14
+  EXPECT_EQ(with({{"source.patch", "7"}}), "7 14 7");
+  EXPECT_EQ(with({{"source.height", "6"}}), "6 14 2");
+  EXPECT_EQ(with({{"source.height", "100"}, {"source.width", "36"}}), "100 36 4");
+  EXPECT_EQ(message_of([&] {
+              with({{"source.height", "6"}, {"source.width", "6"}, {"source.shift", "6"}});
+            }),
+            "source.shift: expected below height = 6 and width = 6; got 6");
 }
 
 TEST(PictureTask, FunctionsOfTheDefaults) {

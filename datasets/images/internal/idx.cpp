@@ -65,6 +65,9 @@ void IdxFile::read_extents() {
         "{}: its head says {} numbers, and {} bytes follow; copy it again from where it comes "
         "from",
         path(), fmt::join(extents_, " x "), bytes - head());
+  if (axes == 3 && needed > 0 && extents_[1] > most_pixels / extents_[2])
+    fail("{}: its pictures are {} x {} pixels; the largest picture that is read has {}", path(),
+         extents_[1], extents_[2], most_pixels);
   if (needed == 0) fail("{}: holds nothing", path());
 }
 
