@@ -26,37 +26,6 @@ struct Options {
   int threads = 0;
 };
 
-/// Prints the answers one by one, up to the line that cannot be read. `first`: its number from 0.
-void print_until_error(const Options& o, const Run& run, std::span<const std::string> lines,
-                       std::size_t first) {
-  const Classifier& model = model_as<Classifier>(*run.model);
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    try {
-      std::cout << to_lines(predict(model, run.tokenizers, lines.subspan(i, 1)).front(), o.nbest);
-    } catch (const Error& error) {
-      flush_output();
-      fail("standard input:{}: {}", first + i + 1, error.what());
-    }
-  }
-}
-
-void predict_items(const Options& o, const Run& run) {
-  LineInput input(STDIN_FILENO, "standard input", interrupted);
-  std::size_t done = 0;
-  for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
-    std::string answers;
-    try {
-      for (const auto& classes : predict(model_as<Classifier>(*run.model), run.tokenizers, lines))
-        answers += to_lines(classes, o.nbest);
-    } catch (const Error&) {
-      print_until_error(o, run, lines, done);
-    }
-    std::cout << answers;
-    done += lines.size();
-    flush_output();
-  }
-}
-
 void predict_lines(const Options& o, const Run& run) {
   const Classifier& model = model_as<Classifier>(*run.model);
   std::optional<report::AttentionWriter> attention;
@@ -67,9 +36,12 @@ void predict_lines(const Options& o, const Run& run) {
   for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {
     warning.check(lines, done);
     std::vector<AttendedLine> attended;
-    for (const auto& classes :
-         predict(model, run.tokenizers, lines, attention ? &attended : nullptr))
+    const PredictedLines found =
+        predict_readable(model, run.tokenizers, lines, attention ? &attended : nullptr);
+    for (const auto& classes : found.classes)
       std::cout << to_lines(classes, o.nbest);
+    if (!found.error.empty())
+      fail("standard input:{}: {}", done + found.classes.size() + 1, found.error);
     for (const AttendedLine& line : attended)
       attention->add(line);
     done += lines.size();
@@ -92,10 +64,7 @@ void run_predict(const Options& o) {
         o.run, setting_text(run.settings, "task.pool"));
   if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
     std::cerr << "heed: type what to label, a line each; Ctrl-D ends\n";
-  if (run.tokenizers.reader)
-    predict_items(o, run);
-  else
-    predict_lines(o, run);
+  predict_lines(o, run);
 }
 
 }  // namespace

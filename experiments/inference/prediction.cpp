@@ -134,6 +134,26 @@ std::vector<std::vector<Prediction>> predict(const Classifier& model, const Toke
   return results;
 }
 
+PredictedLines predict_readable(const Classifier& model, const Tokenizers& tokenizers,
+                                std::span<const std::string> texts,
+                                std::vector<AttendedLine>* attended) {
+  if (!tokenizers.reader) return {predict(model, tokenizers, texts, attended)};
+  try {
+    return {predict(model, tokenizers, texts)};
+  } catch (const Error&) {
+    PredictedLines found;
+    for (const std::string& text : texts) {  // one by one, to find which one it is
+      try {
+        found.classes.push_back(predict(model, tokenizers, {&text, 1}).front());
+      } catch (const Error& error) {
+        found.error = error.what();
+        return found;
+      }
+    }
+    return found;
+  }
+}
+
 std::string to_lines(const std::vector<Prediction>& classes, std::optional<Index> nbest) {
   if (!nbest && classes.empty()) return "\n";
   std::string lines;

@@ -29,6 +29,17 @@ std::vector<std::vector<Prediction>> predict(const Classifier& model, const Toke
                                              std::span<const std::string> texts,
                                              std::vector<AttendedLine>* attended = nullptr);
 
+/// The classes of the texts before the first that cannot be read, such as the name of a picture
+/// that is missing.
+struct PredictedLines {
+  std::vector<std::vector<Prediction>> classes;
+  std::string error = {};  // of the text behind them; "": all were read
+};
+/// predict() that keeps what stands before an error.
+PredictedLines predict_readable(const Classifier& model, const Tokenizers& tokenizers,
+                                std::span<const std::string> texts,
+                                std::vector<AttendedLine>* attended = nullptr);
+
 /// A line with the first class and its probability, a tab between; blank where there is none. With
 /// `nbest`, a line with rank, class and probability for each of so many, and a blank one.
 std::string to_lines(const std::vector<Prediction>& classes, std::optional<Index> nbest = {});

@@ -110,6 +110,13 @@ TEST(PictureCommands, RefuseInOneLine) {
     EXPECT_EQ(ran.err, row.message);
     EXPECT_EQ(ran.out, "");
   }
+}
+
+TEST(PictureCommands, TellWhichPictureIsWrong) {
+  const TemporaryFolder folder;
+  write_halves(folder);
+  ASSERT_EQ(train(folder, {"--train", "halves", "--steps", "2"}).code, 0);
+  folder.write("halves/above/3.png", "no picture");
   // What stands before a name that cannot be read is answered.
   const Ran partly = run(folder, {"predict", "--run", "run"}, "halves/above/1.png\nnone.png\n");
   EXPECT_EQ(partly.code, 1);
