@@ -367,7 +367,8 @@ TEST(Pictures, AreVariedForTrainingAlone) {
       const Batch batch = batches.next();
       EXPECT_EQ(batch.items.names.size(), 10u) << "360 rows of 36 a picture";
       EXPECT_EQ(batch.tokens(), 360);
-      const auto values = batch.items.read().values.span();
+      const Tensor read = batch.items.read().values;
+      const auto values = read.span();
       for (std::size_t k = 0; k < 10; ++k) {
         const auto one = values.subspan(k * 576, 576);
         by_line[batch.lines[k]] = {one.begin(), one.end()};
