@@ -72,8 +72,8 @@ void run_predict(const Options& o) {
 void add_predict(CLI::App& app) {
   auto* command = app.add_subcommand("predict",
                                      "Label standard input with a trained model, line by line: "
-                                     "label, tab, probability. A line is a "
-                                     "text, or the name of a picture");
+                                     "label, tab, probability. A line is a text, or "
+                                     "the name of a picture");
   auto o = std::make_shared<Options>();
   add_run_options(command, o->run, o->checkpoint);
   command

@@ -42,9 +42,8 @@ struct CorpusKind {
 /// its
 ///   two opinions counts, and whether it is negated, depends on the order of the words, as
 ///   internal/reviews.h says (labelled).
-/// - shapes: a picture of 24 x 24 in colour, of one of five shapes, and its name (labelled,
-/// pictures;
-///   internal/shapes.h).
+/// - shapes: a picture of one of five shapes, and the name of the shape, as internal/shapes.h says
+///   (labelled, pictures).
 Registry<CorpusKind>& corpora();
 
 namespace toy {

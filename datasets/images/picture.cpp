@@ -16,7 +16,7 @@ struct Weights {
 };
 
 /// Of pixel `at` of a line of `to` pixels that shows one of `from`. A triangle as wide as two
-/// pixels of the coarser line: the mean of an area where it shrinks, bilinear where it grows.
+/// pixels of the coarser line, so that it is bilinear where the line grows.
 Weights weights_of(Index at, Index to, Index from) {
   const double scale = static_cast<double>(from) / static_cast<double>(to);
   const double reach = std::max(1.0, scale);

@@ -140,10 +140,10 @@ void refuse_corrupt(j_common_ptr state, int level) {
   if (level < 0 && std::ranges::count(made_up, state->err->msg_code) > 0) leave(state);
 }
 
-/// Reads the head, and then the rows into `picture`. Nothing within may need a destructor: errors
-/// jump out of it. False: `errors.message` says why.
-bool read_jpeg(jpeg_decompress_struct& state, JpegErrors& errors,
-               std::span<const std::uint8_t> bytes, Picture& picture) {
+/// Reads the head. Nothing within may need a destructor: errors jump out of it. False:
+/// `errors.message` says why.
+bool read_jpeg_head(jpeg_decompress_struct& state, JpegErrors& errors,
+                    std::span<const std::uint8_t> bytes, Picture& picture) {
   if (setjmp(errors.back)) return false;  // NOLINT: libjpeg leaves no other way
   jpeg_create_decompress(&state);
   jpeg_mem_src(&state, bytes.data(), bytes.size());
@@ -177,7 +177,7 @@ Picture decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name
     ~Destroy() { jpeg_destroy_decompress(&state); }
   } const destroy{state};
   Picture picture;
-  bool read = read_jpeg(state, errors, bytes, picture);
+  bool read = read_jpeg_head(state, errors, bytes, picture);
   if (read) {
     constexpr int of_cmyk = 4;
     if (state.num_components == of_cmyk)

@@ -14,7 +14,6 @@
 #include "datasets/text/internal/tsv_header.h"
 #include "datasets/text/labelled.h"
 #include "framework/error.h"
-#include "framework/random.h"
 
 namespace heed {
 

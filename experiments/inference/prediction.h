@@ -20,7 +20,9 @@ struct Prediction {
 
 /// The classes of each text, the most probable first; of equally probable ones, the first by name.
 /// None for a blank text. Texts are cut to what the model can place. Of a model that reads pictures
-/// `texts` are their names. `attended`, where given, gets
+/// `texts` are their names.
+///
+/// `attended`, where given, gets
 /// for each text the weights with which its tokens were pooled; without layers where the pooling
 /// has none.
 ///
