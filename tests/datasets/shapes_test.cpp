@@ -95,7 +95,9 @@ TEST(Shapes, ANameSaysAllOfAPicture) {
   for (const char* bad :
        {"toy:shapes/", "toy:shapes/disc", "toy:shapes/blob-r4-y9-x12-3af0211c",
         "toy:shapes/disc-r4-y9-x12-3af0211c ", "toy:shapes/disc-r4-y9-x12-3af0211cc",
-        "toy:shapes/disc-r-4-y9-x12-3af0211c", "shapes/disc-r4-y9-x12-3af0211c"})
+        "toy:shapes/disc-r-4-y9-x12-3af0211c", "toy:shapes/disc-r8-y9-x12-3af0211c",
+        "toy:shapes/disc-r4-y3-x12-3af0211c", "toy:shapes/disc-r4-y9-x20-3af0211c",
+        "shapes/disc-r4-y9-x12-3af0211c"})
     EXPECT_EQ(message_of([&] { shape_of(bad); }), std::string(bad) +
                                                       ": names no picture; expected a name such as "
                                                       "toy:shapes/disc-r4-y9-x12-3af0211c");

@@ -53,6 +53,11 @@ std::string Shape::source() const {
   return fmt::format("{}{}-r{}-y{}-x{}-{:08x}", prefix, kinds[kind], radius, y, x, seed);
 }
 
+bool Shape::is_drawn() const {
+  const auto fits = [&](int centre) { return radius <= centre && centre < side - radius; };
+  return smallest <= radius && radius <= largest && fits(y) && fits(x);
+}
+
 bool is_shape_name(std::string_view name) { return name.starts_with(prefix); }
 
 Shape shape_of(const std::string& name) {
@@ -67,7 +72,7 @@ Shape shape_of(const std::string& name) {
   shape.kind = static_cast<std::size_t>(at - Shape::kinds.begin());
   shape.seed = seed;
   // Written again, it must be the name: else it held more, or less.
-  if (found != 5 || at == Shape::kinds.end() || shape.radius < 0 || shape.source() != name)
+  if (found != 5 || at == Shape::kinds.end() || !shape.is_drawn() || shape.source() != name)
     fail("{}: names no picture; expected a name such as toy:shapes/disc-r4-y9-x12-3af0211c", name);
   return shape;
 }

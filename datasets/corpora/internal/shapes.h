@@ -34,6 +34,9 @@ struct Shape {
   std::string source() const;
   std::string target() const { return std::string(kinds[kind]); }
 
+  /// Whether the corpus has shapes of this size in this place: whole, within the picture.
+  bool is_drawn() const;
+
   std::size_t kind = 0;
   int radius = smallest;
   int y = 0;  // of the centre
