@@ -11,6 +11,7 @@
 #include "datasets/corpora/internal/grammar.h"
 #include "datasets/corpora/internal/reviews.h"
 #include "datasets/corpora/internal/shapes.h"
+#include "datasets/corpora/internal/stories.h"
 #include "datasets/corpora/internal/summarization.h"
 #include "framework/error.h"
 #include "framework/nearest.h"
@@ -150,6 +151,8 @@ Registry<CorpusKind> all_corpora() {
            endless<Copy>("copy", "4 to 16 letters and the same again"),
            endless<Sort>("sort", "4 to 16 letters in the order of the alphabet"),
            labelled(endless<Review>("reviews", "reviews of films, each negative or positive")),
+           labelled(endless<StoryOf<1>>("babi1", "stories, and where a person of them is")),
+           labelled(endless<StoryOf<2>>("babi2", "stories, and where a thing of them is")),
            pictures(labelled(endless<Shape>("shapes", "pictures of one of five shapes each")))}};
 }
 

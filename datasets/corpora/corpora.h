@@ -38,10 +38,11 @@ struct CorpusKind {
 /// - summarization: a report of 60 to 150 words and the headline of its most important event. An
 ///   eighth of the made-up names, and of the numbers from 20 on, occur in valid and test only
 ///   (summarization.h);
-/// - reviews: a review of a film in 8 to 40 words, and its label, negative or positive. Which of
-/// its
-///   two opinions counts, and whether it is negated, depends on the order of the words, as
-///   internal/reviews.h says (labelled).
+/// - reviews: a review of a film in 5 to 40 words, and its label, negative or positive. The
+///   order of the words decides which of its two opinions counts, and whether it is negated, as
+///   internal/reviews.h says (labelled);
+/// - babi1, babi2: a story with a question, and the place that answers it. The answer follows from
+///   one sentence or from two, as internal/stories.h says (labelled);
 /// - shapes: a picture of one of five shapes, and the name of the shape, as internal/shapes.h says
 ///   (labelled, pictures).
 Registry<CorpusKind>& corpora();

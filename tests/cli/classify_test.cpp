@@ -112,7 +112,8 @@ TEST(ClassifyCommand, RefusesInOneLine) {
             "--help`"},
            {{"--task", "classify", "--train", "toy:copy"},
             1,
-            "toy:copy: its pairs have no labels; expected toy:reviews, or files of texts and "
+            "toy:copy: its pairs have no labels; expected toy:reviews, toy:babi1, toy:babi2, or "
+            "files of texts and "
             "labels"},
            {{"--task", "lm", "--train", "reviews.tsv"},
             1,

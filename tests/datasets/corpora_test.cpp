@@ -79,11 +79,13 @@ TEST(Toy, UnknownNamesListTheKnown) {
 
 TEST(Corpora, HaveARowEach) {
   std::set<string> helps;
-  for (const char* name :
-       {"translation", "summarization", "dates", "reverse", "copy", "sort", "reviews"}) {
+  const std::set<string> labelled = {"reviews", "babi1", "babi2", "shapes"};
+  for (const char* name : {"translation", "summarization", "dates", "reverse", "copy", "sort",
+                           "reviews", "babi1", "babi2", "shapes"}) {
     const CorpusKind& row = corpora().at(name);
     EXPECT_EQ(row.unseen_words, row.name == "summarization");
-    EXPECT_EQ(row.labelled, row.name == "reviews");
+    EXPECT_EQ(row.labelled, labelled.contains(row.name));
+    EXPECT_EQ(row.pictures, row.name == "shapes");
     EXPECT_TRUE(!row.help.empty() && helps.insert(row.help).second) << name;
     EXPECT_EQ(row.open(Split::valid, 3)->at(5), open(name, Split::valid, 3)->at(5));
   }
