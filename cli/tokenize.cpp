@@ -39,7 +39,7 @@ void run_tokenize(const Options& o) {
   read_config(o.run);  // says what is wrong where it is not a run
   const Tokenizers tokenizers = load_tokenizers(o.run);
   if (!tokenizers.source)
-    fail("{}: a model that reads no texts; it cuts nothing into tokens", o.run);
+    fail("{}: holds no tokenizer.json; a model that reads no texts has none", o.run);
   const Tokenizer& tokenizer = o.target ? *tokenizers.target : *tokenizers.source;
   LineInput input(STDIN_FILENO, "standard input", interrupted);
   for (auto lines = input.lines(); !lines.empty(); lines = input.lines()) {

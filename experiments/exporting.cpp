@@ -233,9 +233,8 @@ Checkpoint import_into(const std::string& folder, const Safetensors& found,
 /// the user knows, so the message names the file, or the run `like`.
 std::string import_message(std::string message, const std::string& folder, const std::string& file,
                            const std::string& like) {
-  const std::string prefix = folder + "/";
-  if (message.starts_with(prefix))
-    return (like.empty() ? file : like) + "/" + message.substr(prefix.size());
+  if (message.starts_with(folder + "/") || message.starts_with(folder + ": "))
+    return (like.empty() ? file : like) + message.substr(folder.size());
   if (!like.empty() && message.starts_with(like + ":")) return message;
   return file + ": " + message;
 }

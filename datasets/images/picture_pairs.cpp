@@ -64,6 +64,7 @@ class FolderPictures final : public PairSource {
     return {file.string(), file.parent_path().filename().string()};
   }
   std::string name() const override { return folder_; }
+  std::string place(Index i) const override { return at(i).source; }
   std::string identity(Index i) const override {
     const fs::path& file = files_.at(static_cast<std::size_t>(i));
     std::error_code ignored;
@@ -94,7 +95,7 @@ class IdxPictures final : public PairSource {
             fmt::format("{}", labels_.at(static_cast<std::size_t>(i)))};
   }
   std::string name() const override { return fmt::format("{} {}", pictures_.path(), label_file_); }
-  std::string target_file() const override { return label_file_; }
+  std::string place(Index i) const override { return fmt::format("{}#{}", label_file_, i); }
   std::string identity(Index i) const override {
     const Picture picture = pictures_.picture(i);
     return {picture.bytes.begin(), picture.bytes.end()};
@@ -121,7 +122,7 @@ class NamedPictures final : public PairSource {
   std::string name() const override { return names_->name(); }
   Index skipped() const override { return names_->skipped(); }
   Index line(Index i) const override { return names_->line(i); }
-  std::string target_file() const override { return names_->target_file(); }
+  std::string place(Index i) const override { return names_->place(i); }
   Index block() const override { return names_->block(); }
   void will_need(Index first, Index count) const override { names_->will_need(first, count); }
   std::string identity(Index i) const override { return names_->at(i).source; }

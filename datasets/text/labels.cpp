@@ -59,11 +59,6 @@ std::string in_quotes(std::string_view name) {
   return fmt::format("'{}...' of {} bytes", text, name.size());
 }
 
-// "FILE:LINE" of a target.
-std::string place_of(const PairSource& pairs, Index i) {
-  return fmt::format("{}:{}", pairs.target_file(), pairs.line(i));
-}
-
 Index pairs_to_read(const PairSource& pairs) {
   return pairs.size() < 0 ? pairs_of_endless : pairs.size();
 }
@@ -89,7 +84,7 @@ Labels Labels::of(const PairSource& pairs) {
     const auto [name, is_new] = names.insert(pairs.at(read).target);
     if (!is_new) continue;
     if (const std::string lacks = lacking(*name); !lacks.empty())
-      fail("{}: expected a label {}; got {}", place_of(pairs, read), lacks, in_quotes(*name));
+      fail("{}: expected a label {}; got {}", pairs.place(read), lacks, in_quotes(*name));
   }
   const auto found = static_cast<Index>(names.size());
   if (found > most || (found > surely_labels && 2 * found > read))
@@ -166,7 +161,7 @@ Id class_of(const PairSource& pairs, Index i, std::string_view name, const Label
   try {
     return labels.id_of(name);
   } catch (const UnknownLabel& error) {
-    throw UnknownLabel(fmt::format("{}: {}", place_of(pairs, i), error.what()));
+    throw UnknownLabel(fmt::format("{}: {}", pairs.place(i), error.what()));
   }
 }
 

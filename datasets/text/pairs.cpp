@@ -41,7 +41,7 @@ class Rest final : public PairSource {
   std::string name() const override { return all_->name(); }
   Index skipped() const override { return all_->skipped(); }
   Index line(Index i) const override { return all_->line(number(i)); }
-  std::string target_file() const override { return all_->target_file(); }
+  std::string place(Index i) const override { return all_->place(number(i)); }
   std::string identity(Index i) const override { return all_->identity(number(i)); }
   Index block() const override { return all_->block(); }
   // Combines the hash of all pairs with the choice of those held out, so that the remaining pairs
@@ -70,20 +70,20 @@ class Rest final : public PairSource {
 // Some pairs of a source, in memory.
 class Picked final : public PairSource {
  public:
-  Picked(const PairSource& all, Index skipped)
-      : name_(all.name()), target_file_(all.target_file()), skipped_(skipped) {}
+  Picked(const PairSource& all, Index skipped) : name_(all.name()), skipped_(skipped) {}
   // Pair i of `all`.
   void add(const PairSource& all, Index i) {
     pairs_.push_back(all.at(i));
     identities_.push_back(all.identity(i));
     lines_.push_back(all.line(i));
+    places_.push_back(all.place(i));
   }
   Index size() const override { return std::ssize(pairs_); }
   Pair at(Index i) const override { return pairs_.at(static_cast<std::size_t>(i)); }
   std::string name() const override { return name_; }
   Index skipped() const override { return skipped_; }
   Index line(Index i) const override { return lines_.at(static_cast<std::size_t>(i)); }
-  std::string target_file() const override { return target_file_; }
+  std::string place(Index i) const override { return places_.at(static_cast<std::size_t>(i)); }
   std::string identity(Index i) const override {
     return identities_.at(static_cast<std::size_t>(i));
   }
@@ -92,8 +92,8 @@ class Picked final : public PairSource {
   std::vector<Pair> pairs_;
   std::vector<std::string> identities_;
   std::vector<Index> lines_;
+  std::vector<std::string> places_;
   std::string name_;
-  std::string target_file_;
   Index skipped_;
 };
 

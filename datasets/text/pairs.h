@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "framework/error.h"
 #include "framework/fields.h"
 #include "framework/types.h"
@@ -43,7 +45,8 @@ class PairSource {
   virtual std::string name() const = 0;                // as the user gave it
   virtual Index skipped() const { return 0; }          // lines left out because a side was blank
   virtual Index line(Index i) const { return i + 1; }  // the line of pair i in its file, from 1
-  virtual std::string target_file() const { return name(); }  // the one that holds the targets
+  /// Where the target of pair i stands, for messages: "FILE:LINE", or the name of its file.
+  virtual std::string place(Index i) const { return fmt::format("{}:{}", name(), line(i)); }
   /// The number of pairs in a block. Block k holds the pairs [k block(), (k + 1) block()), which
   /// are cheap to read in order. Random orders are orders of whole blocks.
   virtual Index block() const { return 1; }

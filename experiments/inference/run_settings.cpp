@@ -201,7 +201,8 @@ void DataSettings::list(Fields& f, const Task& task, const ModelFamily& family,
       .option("train", 1, 2)
       .option_help(
           "DATA: two line-aligned files, one .tsv, .jsonl or (for lm) .txt, or toy:NAME; one with "
-          "a column or key `label` holds labelled texts");
+          "a column or key `label` holds labelled texts; a folder with one for each label, or two "
+          "idx files, hold pictures");
   f("valid", valid, any_value(), "what to validate on; empty: a part of data.train is held out")
       .option("valid", 1, 2)
       .option_help("DATA to validate on (default: some of the training data is held out)");

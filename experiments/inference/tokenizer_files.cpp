@@ -46,8 +46,7 @@ Tokenizers load_tokenizers(const fs::path& folder) {
     Tokenizers both;
     if (fs::exists(folder / labels_name))
       both.labels = std::make_shared<const Labels>(Labels::load(folder / labels_name));
-    // A run that reads no texts has labels alone.
-    if (!both.labels || fs::exists(folder / joint_name))
+    if (fs::exists(folder / joint_name))
       both.source = both.target = Tokenizer::load((folder / joint_name).string());
     return both;
   }
@@ -59,8 +58,7 @@ Tokenizers load_tokenizers(const RunFiles& files) {
     Tokenizers both;
     if (const std::string* labels = files.find(labels_name))
       both.labels = std::make_shared<const Labels>(Labels::of_text(*labels, labels_name));
-    if (!both.labels || files.find(joint_name))
-      both.source = both.target = load_from(files, joint_name);
+    if (files.find(joint_name)) both.source = both.target = load_from(files, joint_name);
     return both;
   }
   return {load_from(files, source_name), load_from(files, target_name)};

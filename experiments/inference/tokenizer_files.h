@@ -11,7 +11,7 @@ namespace heed {
 /// The tokenizers of a run: tokenizer.json, or tokenizer.source.json and tokenizer.target.json,
 /// each with its .model where it cuts into subwords; and labels.txt of a run that gives labels. A
 /// run that reads no texts has labels.txt alone. The reader is not among them: the settings make
-/// it.
+/// it. What is missing is undefined; check_complete() in run.h knows what a run needs.
 Tokenizers load_tokenizers(const std::filesystem::path& folder);
 Tokenizers load_tokenizers(const RunFiles& files);
 void save_tokenizers(const Tokenizers& tokenizers, const std::filesystem::path& folder);

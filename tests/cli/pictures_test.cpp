@@ -58,12 +58,20 @@ TEST(PictureCommands, TrainPredictAndEvaluate) {
   EXPECT_EQ(json["accuracy"], 1);
 }
 
-TEST(PictureCommands, RefuseInOneLine) {
-  const TemporaryFolder folder;
+/// The halves, a run on them, one without its labels, and a file that is no picture.
+void make_runs(const TemporaryFolder& folder) {
   write_halves(folder);
   ASSERT_EQ(train(folder, {"--train", "halves", "--steps", "2"}).code, 0);
   folder.write("halves/above/3.png", "no picture");
   std::filesystem::create_directories(folder.path("empty"));
+  std::filesystem::copy(folder.path("run"), folder.path("bare"),
+                        std::filesystem::copy_options::recursive);
+  std::filesystem::remove(folder.path("bare/labels.txt"));
+}
+
+TEST(PictureCommands, RefuseInOneLine) {
+  const TemporaryFolder folder;
+  make_runs(folder);
   struct Row {
     Args args;
     std::string input;
@@ -89,7 +97,12 @@ TEST(PictureCommands, RefuseInOneLine) {
            {{"tokenize", "--run", "run"},
             "a\n",
             1,
-            "heed: error: run: a model that reads no texts; it cuts nothing into tokens\n"},
+            "heed: error: run: holds no tokenizer.json; a model that reads no texts has none\n"},
+           {{"predict", "--run", "bare"},
+            "a\n",
+            1,
+            "heed: error: bare: labels.txt is missing; copy it again from where the run comes "
+            "from\n"},
            {{"translate", "--run", "run"},
             "a\n",
             1,
@@ -130,6 +143,18 @@ TEST(PictureCommands, TellWhichPictureIsWrong) {
                             "JPEG\n"),
             std::string::npos)
       << broken.err;
+}
+
+TEST(PictureCommands, NameThePictureWhoseLabelIsUnknown) {
+  const TemporaryFolder folder;
+  write_halves(folder);
+  std::filesystem::create_directories(folder.path("more/besides"));
+  std::filesystem::copy_file(folder.path("halves/above/3.png"), folder.path("more/besides/1.png"));
+  const Ran ran = train(folder, {"--train", "halves", "--valid", "more", "--steps", "2"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err,
+            "heed: error: more/besides/1.png: unknown label 'besides': expected above, "
+            "below\n");
 }
 
 TEST(PictureCommands, ResumeToTheSameBytes) {

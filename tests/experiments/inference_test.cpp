@@ -49,7 +49,8 @@ TEST(Run, SaysWhichOfItsFilesIsMissing) {
   };
   for (const Row& row : std::vector<Row>{
            {"config.toml", "config.toml: no such file among those of the run"},
-           {"tokenizer.json", "tokenizer.json: no such file among those of the run"}}) {
+           {"tokenizer.json",
+            "the run: tokenizer.json is missing; copy it again from where the run comes from"}}) {
     RunFiles files = whole;
     files.files.erase(row.without);
     EXPECT_EQ(message_of([&] { open_run(files); }), row.message);

@@ -64,7 +64,10 @@ class FilePairs final : public PairSource {
   std::string name() const override { return name_; }
   Index skipped() const override { return skipped_; }
   Index line(Index i) const override;
-  std::string target_file() const override { return files_.back().path(); }
+  /// The last file holds the targets.
+  std::string place(Index i) const override {
+    return fmt::format("{}:{}", files_.back().path(), line(i));
+  }
   Index block() const override { return block_pairs; }
   std::uint64_t fingerprint() const override { return fingerprint_; }
   void will_need(Index first, Index count) const override;
