@@ -93,6 +93,7 @@
 #include "experiments/report/heat_map.h"
 #include "experiments/report/number_text.h"
 #include "experiments/report/page.h"
+#include "experiments/report/picture_map.h"
 #include "experiments/report/svg.h"
 #include "experiments/report/text.h"
 #include "experiments/requested_settings.h"

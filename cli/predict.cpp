@@ -40,10 +40,10 @@ void predict_lines(const Options& o, const Run& run) {
         predict_readable(model, run.tokenizers, lines, attention ? &attended : nullptr);
     for (const auto& classes : found.classes)
       std::cout << to_lines(classes, o.nbest);
-    if (!found.error.empty())
-      fail("standard input:{}: {}", done + found.classes.size() + 1, found.error);
     for (const AttendedLine& line : attended)
       attention->add(line);
+    if (!found.error.empty())
+      fail("standard input:{}: {}", done + found.classes.size() + 1, found.error);
     done += lines.size();
     flush_output();
   }
@@ -54,9 +54,6 @@ void run_predict(const Options& o) {
   set_threads(o.threads);
   if (!o.attention.empty()) report::AttentionWriter::check_path(o.attention);
   const Run run = open_task_run(o.run, o.checkpoint, "classify", "label");
-  if (!o.attention.empty() && run.tokenizers.reader)
-    fail("{}: --attention shows the tokens of texts, and this model reads {}", o.run,
-         run.settings.source.row().items);
   if (!o.attention.empty() && !model_as<Classifier>(*run.model).attends())
     fail(
         "{}: a model with task.pool = {} pools without weights; train one with task.pool = "
@@ -83,8 +80,9 @@ void add_predict(CLI::App& app) {
       ->transform(checked(between(Index{1}, Index{10000})))
       ->type_name("INT:1..10000");
   command->add_option("--attention", o->attention,
-                      "file for the weights by which each line's tokens were pooled: .html (a "
-                      "page), .svg (pictures) or .jsonl (numbers); needs task.pool = attention");
+                      "file for the weights by which each line's tokens, or the parts of its "
+                      "picture, were pooled: .html (a page), .svg (pictures) or .jsonl (numbers); "
+                      "needs task.pool = attention");
   add_threads(command, o->threads);
   command->footer(
       "Examples:\n  echo 'not at all good' | heed predict --run runs/reviews\n"

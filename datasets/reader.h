@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "datasets/images/picture.h"
 #include "framework/numbers.h"
 
 namespace heed {
@@ -23,6 +25,9 @@ class Reader {
   /// it is learnt from. Throws Error, `NAME: ...`, where an item cannot be read.
   virtual Numbers read(std::span<const std::string> items,
                        std::span<const std::uint64_t> variations = {}) const = 0;
+  /// An item as the model sees it, for pictures of attention; nothing where it cannot be shown, and
+  /// its rows have numbers alone. Throws Error.
+  virtual std::optional<PictureGrid> shown(const std::string& /*item*/) const { return {}; }
 };
 
 /// What a batch holds of items that are read only when they are needed, so that memory stays

@@ -25,6 +25,17 @@ struct Picture {
   friend bool operator==(const Picture&, const Picture&) = default;
 };
 
+/// A picture and a grid of equal parts over it: one part for each row that a model reads of it, in
+/// the order of reading.
+struct PictureGrid {
+  Picture picture;
+  Index down = 1;  // parts, one below the other
+  Index across = 1;
+
+  Index part_height() const { return picture.height / down; }
+  Index part_width() const { return picture.width / across; }
+};
+
 /// The most pixels of a picture that is read. A larger one is refused before memory is taken.
 inline constexpr Index most_pixels = Index{1} << 26;
 

@@ -69,8 +69,7 @@ PictureReader::~PictureReader() = default;
 
 std::string PictureReader::description() const {
   return fmt::format("{} x {} pixels in {}, in {} row{}", options_.height, options_.width,
-                     options_.channels == 1 ? "grey" : "colour", options_.rows,
-                     options_.rows == 1 ? "" : "s");
+                     options_.channels == 1 ? "grey" : "colour", rows(), rows() == 1 ? "" : "s");
 }
 
 Picture PictureReader::original(const std::string& name) const { return files_->read(name); }
@@ -78,6 +77,10 @@ Picture PictureReader::original(const std::string& name) const { return files_->
 Picture PictureReader::picture(const std::string& name) const {
   const Picture found = with_channels(original(name), options_.channels);
   return resized(found, options_.height, options_.width);
+}
+
+std::optional<PictureGrid> PictureReader::shown(const std::string& item) const {
+  return PictureGrid{picture(item), options_.rows_down, options_.rows_across};
 }
 
 Picture PictureReader::varied(Picture picture, std::uint64_t variation) const {

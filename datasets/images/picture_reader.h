@@ -12,7 +12,9 @@ struct PictureReaderOptions {
   Index height = 28;  // every picture becomes as large
   Index width = 28;
   Index channels = 1;
-  Index rows = 1;  // that a picture takes in a batch
+  // The parts of which each is a row in a batch.
+  Index rows_down = 1;
+  Index rows_across = 1;
   // How pictures are varied before they are learnt from.
   Index shift = 0;      // moved by at most so many pixels in each direction
   bool mirror = false;  // half of them are mirrored
@@ -29,9 +31,10 @@ class PictureReader final : public Reader {
   ~PictureReader() override;
 
   std::string description() const override;
-  Index rows() const override { return options_.rows; }
+  Index rows() const override { return options_.rows_down * options_.rows_across; }
   Numbers read(std::span<const std::string> items,
                std::span<const std::uint64_t> variations = {}) const override;
+  std::optional<PictureGrid> shown(const std::string& item) const override;
   /// A picture as it is. Throws Error, `NAME: ...`.
   Picture original(const std::string& name) const;
   /// A picture as the model sees it, without variation.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "datasets/images/picture_file.h"
 #include "datasets/reader.h"
 #include "datasets/text/labels.h"
 #include "datasets/text/special_ids.h"
@@ -60,14 +61,11 @@ std::vector<Prediction> ranked(std::span<const Real> logits, const Labels& label
   return all;
 }
 
-/// The weights by which a text's tokens were pooled.
-void attend(const std::vector<AttentionMap>& maps, std::size_t sequence,
-            const Tokenizers& tokenizers, const std::vector<Id>& ids, const std::string& label,
+/// The weights by which the rows of an item were pooled.
+void attend(const std::vector<AttentionMap>& maps, std::size_t sequence, const std::string& label,
             AttendedLine& line) {
   line.target_text = label;
   line.target = {label};
-  for (const Id id : ids)
-    line.source.push_back(tokenizers.source->token(id, {}));
   for (const AttentionMap& map : maps) {
     const Tensor& weights = map.weights[sequence];
     AttentionLayerMap& layer = line.layers.emplace_back(AttentionLayerMap{
@@ -77,15 +75,40 @@ void attend(const std::vector<AttentionMap>& maps, std::size_t sequence,
   }
 }
 
-}  // namespace
+/// The pixels of each part, "4-7,0-3".
+std::vector<std::string> parts_of(const PictureGrid& grid) {
+  std::vector<std::string> parts;
+  const Index high = grid.part_height();
+  const Index wide = grid.part_width();
+  for (Index y = 0; y < grid.down * high; y += high)
+    for (Index x = 0; x < grid.across * wide; x += wide)
+      parts.push_back(fmt::format("{}-{},{}-{}", y, y + high - 1, x, x + wide - 1));
+  return parts;
+}
 
-namespace {
+void show(const Reader& reader, const std::string& name, AttendedLine& line) {
+  line.source_text = name;
+  const std::optional<PictureGrid> grid = reader.shown(name);
+  if (!grid) {
+    for (Index row = 1; row <= reader.rows(); ++row)
+      line.source.push_back(fmt::format("{}", row));
+    return;
+  }
+  line.source = parts_of(*grid);
+  line.picture = AttendedPicture{.png = png_of(grid->picture),
+                                 .height = grid->picture.height,
+                                 .width = grid->picture.width,
+                                 .down = grid->down,
+                                 .across = grid->across};
+}
 
 /// Of what a reader reads, such as pictures.
 std::vector<std::vector<Prediction>> predict_items(const Classifier& model,
                                                    const Tokenizers& tokenizers,
-                                                   std::span<const std::string> names) {
+                                                   std::span<const std::string> names,
+                                                   std::vector<AttendedLine>* attended) {
   std::vector<std::vector<Prediction>> results(names.size());
+  if (attended) attended->assign(names.size(), {});
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < names.size(); ++i)
     if (!utf8::trim(names[i]).empty()) places.push_back(i);
@@ -96,9 +119,16 @@ std::vector<std::vector<Prediction>> predict_items(const Classifier& model,
     std::vector<std::string> some;
     for (const std::size_t place : group)
       some.push_back(names[place]);
-    const Tensor logits = model.logits(tokenizers.reader->read(some)).value();
-    for (std::size_t i = 0; i < group.size(); ++i)
-      results[group[i]] = ranked(logits.span().subspan(i * classes, classes), *tokenizers.labels);
+    std::vector<AttentionMap> maps;
+    const Input input = tokenizers.reader->read(some);
+    const Tensor logits = model.logits(input, attended ? &maps : nullptr).value();
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      const std::size_t place = group[i];
+      results[place] = ranked(logits.span().subspan(i * classes, classes), *tokenizers.labels);
+      if (!attended) continue;
+      show(*tokenizers.reader, some[i], (*attended)[place]);
+      attend(maps, i, results[place][0].label, (*attended)[place]);
+    }
   }
   return results;
 }
@@ -108,7 +138,7 @@ std::vector<std::vector<Prediction>> predict_items(const Classifier& model,
 std::vector<std::vector<Prediction>> predict(const Classifier& model, const Tokenizers& tokenizers,
                                              std::span<const std::string> texts,
                                              std::vector<AttendedLine>* attended) {
-  if (tokenizers.reader) return predict_items(model, tokenizers, texts);
+  if (tokenizers.reader) return predict_items(model, tokenizers, texts, attended);
   std::vector<std::vector<Prediction>> results(texts.size());
   if (attended) attended->assign(texts.size(), {});
   const auto predict_batch = [&](const TextBatch& batch) {
@@ -118,8 +148,10 @@ std::vector<std::vector<Prediction>> predict(const Classifier& model, const Toke
     for (std::size_t i = 0; i < batch.ids.size(); ++i) {
       const std::size_t place = batch.places[i];
       results[place] = ranked(logits.span().subspan(i * classes, classes), *tokenizers.labels);
-      if (attended)
-        attend(maps, i, tokenizers, batch.ids[i], results[place][0].label, (*attended)[place]);
+      if (!attended) continue;
+      for (const Id id : batch.ids[i])
+        (*attended)[place].source.push_back(tokenizers.source->token(id, {}));
+      attend(maps, i, results[place][0].label, (*attended)[place]);
     }
   };
   TextBatch batch;
@@ -139,12 +171,16 @@ PredictedLines predict_readable(const Classifier& model, const Tokenizers& token
                                 std::vector<AttendedLine>* attended) {
   if (!tokenizers.reader) return {predict(model, tokenizers, texts, attended)};
   try {
-    return {predict(model, tokenizers, texts)};
+    return {predict(model, tokenizers, texts, attended)};
   } catch (const Error&) {
     PredictedLines found;
+    if (attended) attended->clear();
     for (const std::string& text : texts) {  // one by one, to find which one it is
       try {
-        found.classes.push_back(predict(model, tokenizers, {&text, 1}).front());
+        std::vector<AttendedLine> one;
+        found.classes.push_back(
+            predict(model, tokenizers, {&text, 1}, attended ? &one : nullptr).front());
+        if (attended) attended->push_back(std::move(one.front()));
       } catch (const Error& error) {
         found.error = error.what();
         return found;

@@ -22,9 +22,8 @@ struct Prediction {
 /// None for a blank text. Texts are cut to what the model can place. Of a model that reads pictures
 /// `texts` are their names.
 ///
-/// `attended`, where given, gets
-/// for each text the weights with which its tokens were pooled; without layers where the pooling
-/// has none.
+/// `attended`, where given, gets for each text or picture the weights with which its tokens or
+/// parts were pooled; without layers where the pooling has none.
 ///
 /// The caller switches the model to evaluation. Any number of threads may predict with one model.
 std::vector<std::vector<Prediction>> predict(const Classifier& model, const Tokenizers& tokenizers,

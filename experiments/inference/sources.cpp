@@ -29,12 +29,14 @@ SourceKind text() {
 std::shared_ptr<const Reader> picture_reader(const AnyOptions& options) {
   const auto& o = options.as<ImageOptions>();
   const PictureFrontEndOptions front_end = o.front_end();
-  return std::make_shared<const PictureReader>(PictureReaderOptions{.height = o.height,
-                                                                    .width = o.width,
-                                                                    .channels = front_end.channels,
-                                                                    .rows = front_end.count(),
-                                                                    .shift = o.shift,
-                                                                    .mirror = o.mirror});
+  return std::make_shared<const PictureReader>(
+      PictureReaderOptions{.height = o.height,
+                           .width = o.width,
+                           .channels = front_end.channels,
+                           .rows_down = front_end.rows_down(),
+                           .rows_across = front_end.rows_across(),
+                           .shift = o.shift,
+                           .mirror = o.mirror});
 }
 
 SourceKind image() {

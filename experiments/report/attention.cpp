@@ -12,6 +12,7 @@
 #include "experiments/report/colours.h"
 #include "experiments/report/heat_map.h"
 #include "experiments/report/page.h"
+#include "experiments/report/picture_map.h"
 #include "experiments/report/text.h"
 #include "framework/error.h"
 
@@ -77,6 +78,8 @@ std::string jsonl_of(const AttendedLine& line, Index number) {
 
 void check_line(const AttendedLine& line) {
   const auto columns = static_cast<Index>(line.source.size());
+  check(!line.picture || line.picture->down * line.picture->across == columns, "attention",
+        "expected a part of the picture for each of {} columns", columns);
   const auto rows = static_cast<Index>(line.target.size());
   for (const AttentionLayerMap& map : line.layers)
     check(map.heads > 0 && map.rows == rows && map.columns == columns &&
@@ -179,6 +182,22 @@ HeatMap head_map(const AttendedLine& line, const AttentionLayerMap& layer, Index
   return map;
 }
 
+/// The largest weight that is a number. Small weights of many parts then differ as clearly as those
+/// of few.
+double most_of(std::span<const float> weights) {
+  double most = 0;
+  for (const float weight : weights)
+    if (std::isfinite(weight)) most = std::max(most, static_cast<double>(weight));
+  return most;
+}
+
+std::string veil_caption(double most) {
+  return fmt::format(
+      "On the right, the veil over a part is the thinner the more weight it has; there is none "
+      "over the part with the most, {:.2g}.",
+      most);
+}
+
 // The drawing of one line for an .svg file. It grows downwards: all_.height is the bottom of what
 // has been added.
 class LineDrawing {
@@ -187,6 +206,7 @@ class LineDrawing {
       : line_(line), summary_(summary_of(line)), style_(head_style_of(line, false)) {}
 
   Svg draw() {
+    if (line_.picture) return draw_picture();
     const HeatMap map = top_map(line_, summary_);
     all_.height += add(heat_map(map), 0) + 14;
     all_.height += add(scale_bar(map.top, has_nan(summary_.weights)), 0) + 8;
@@ -206,6 +226,14 @@ class LineDrawing {
   }
 
  private:
+  Svg draw_picture() {
+    const double most = most_of(summary_.weights);
+    all_.height += add(picture_map(*line_.picture, summary_.weights, most), 0) + 8;
+    add_text(readable(line_.source_text) + ": " + readable(line_.target_text));
+    add_text("Here " + summary_.caption + ". " + veil_caption(most));
+    return all_;
+  }
+
   // Adds a part at the bottom and returns its height.
   double add(const Svg& part, double x) {
     all_.add(part, x, all_.height);
@@ -249,6 +277,15 @@ std::string cell_style(int cell) { return fmt::format("style=\"--cell:{}px\"", c
 
 std::string html_text(const std::string& text) { return escape(readable(text)); }
 
+std::string html_picture(const AttendedLine& line) {
+  const Summary summary = summary_of(line);
+  const double most = most_of(summary.weights);
+  const Svg picture = picture_map(*line.picture, summary.weights, most);
+  return "<figure>\n" + picture.element("The picture, and what was attended to in it") +
+         "<figcaption>" + html_text(summary.caption) + ". " + veil_caption(most) +
+         "</figcaption>\n</figure>\n";
+}
+
 std::string html_summary(const AttendedLine& line) {
   const Summary summary = summary_of(line);
   const HeatMap map = top_map(line, summary);
@@ -286,6 +323,7 @@ std::string html_of(const AttendedLine& line, Index number, bool titles) {
   if (!line.target_text.empty()) out += "<p dir=\"auto\">" + html_text(line.target_text) + "</p>\n";
   if (line.source.empty() || line.target.empty() || line.layers.empty())
     return out + "<p class=\"quiet\">Nothing was attended to.</p>\n</details>\n";
+  if (line.picture) return out + html_picture(line) + "</details>\n";
   out += html_summary(line);
   const HeadStyle style = head_style_of(line, titles);
   const bool one_head = line.layers.size() == 1 && line.layers[0].heads == 1;
@@ -347,9 +385,10 @@ AttentionWriter::AttentionWriter(const std::string& path)
 void AttentionWriter::begin_html() {
   file_
       << page_begin("What the model attended to", html_rules())
-      << "<p>A row is a token that the model wrote, or the label that it gave; a column is a token "
-         "of the source. The stronger the colour, the more the model looked at that source token. "
-         "Each row sums to 1. Rest the pointer on a cell for its weight.</p>\n"
+      << "<p>Of a text: a row is a token that the model wrote, or the label that it gave; a column "
+         "is a token of the source. The stronger the colour, the more the model looked at that "
+         "token. Each row sums to 1. Of a picture: what was looked at most has no veil, and all "
+         "parts sum to 1. Rest the pointer on a cell or a part for its weight.</p>\n"
          "<input type=\"checkbox\" id=\"hide-special\">"
          "<label for=\"hide-special\"> Hide special tokens: "
          "&lt;s&gt; &lt;/s&gt; &lt;unk&gt; &lt;pad&gt;</label>\n";

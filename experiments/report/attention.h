@@ -15,7 +15,8 @@ namespace heed::report {
 ///   a list for each target token, and in that a weight for each source token. Weights have enough
 ///   digits to restore the float; null is a weight that is not finite.
 /// - .html: a self-contained page, with a large picture for each line and a small one for each head
-///   of each layer. Lines after the third are folded; lines after 40 MiB are left out.
+///   of each layer; where a picture was read, that picture, and what was attended to in it. Lines
+///   after the third are folded; lines after 40 MiB are left out.
 /// - .svg: the pictures alone, one below the other, for the first 50 lines.
 ///
 /// The file is complete after every add(), so it stays valid if the program ends between two lines.

@@ -68,7 +68,7 @@ std::string page_begin(std::string_view title, std::string_view more_rules) {
       "<head>\n"
       "<meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" "
-      "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+      "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   text += "<title>" + escape(readable(title)) + "</title>\n<style>\n";
   text += shape_rules;

@@ -52,6 +52,12 @@ void Svg::path(std::string_view d, std::string_view attributes, std::string_view
   shape(fmt::format(R"(path d="{}")", d), attributes, title);
 }
 
+void Svg::image(double x, double y, double w, double h, std::string_view address) {
+  shape(fmt::format(R"(image x="{}" y="{}" width="{}" height="{}")", length(x), length(y),
+                    length(w), length(h)),
+        fmt::format(R"(href="{}" style="image-rendering:pixelated")", escape(address)), {});
+}
+
 void Svg::text(double x, double y, std::string_view text, std::string_view attributes,
                std::string_view title) {
   fmt::format_to(std::back_inserter(shapes_), R"(<text x="{}" y="{}"{}{}>)", length(x), length(y),

@@ -21,6 +21,8 @@ class Svg {
   void circle(double x, double y, double radius, std::string_view attributes,
               std::string_view title = {});
   void path(std::string_view d, std::string_view attributes, std::string_view title = {});
+  /// A picture, whose pixels stay squares where it is enlarged. `address`: "data:..." or a file.
+  void image(double x, double y, double w, double h, std::string_view address);
   void text(double x, double y, std::string_view text, std::string_view attributes = {},
             std::string_view title = {});
   void open(std::string_view attributes);          // <g>

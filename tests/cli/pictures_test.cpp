@@ -58,6 +58,34 @@ TEST(PictureCommands, TrainPredictAndEvaluate) {
   EXPECT_EQ(json["accuracy"], 1);
 }
 
+TEST(PictureCommands, ShowWhichPartsWerePooled) {
+  const TemporaryFolder folder;
+  write_halves(folder);
+  const Ran trained =
+      train(folder, {"--train", "halves", "--steps", "2", "--set", "task.pool=attention"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const std::string names = "halves/above/3.png\n\nnone.png\nhalves/below/3.png\n";
+  for (const char* file : {"a.jsonl", "a.html", "a.svg"}) {
+    const Ran ran = run(folder, {"predict", "--run", "run", "--attention", file}, names);
+    EXPECT_EQ(ran.code, 1);
+    EXPECT_EQ(ran.err, "heed: error: standard input:3: none.png: no such file\n");
+  }
+  // What stands before the name that cannot be read is drawn.
+  const std::vector<std::string> lines = lines_of(read_file(folder.path("a.jsonl")));
+  ASSERT_EQ(lines.size(), 2u);
+  const auto json = nlohmann::json::parse(lines[0]);
+  EXPECT_EQ(json["source"], (nlohmann::json{"0-3,0-3", "0-3,4-7", "4-7,0-3", "4-7,4-7"}));
+  double sum = 0;
+  for (const auto& weight : json["layers"][0]["heads"][0][0])
+    sum += weight.get<double>();
+  EXPECT_NEAR(sum, 1, 1e-5);
+  EXPECT_TRUE(nlohmann::json::parse(lines[1])["layers"].empty());
+  for (const char* file : {"a.html", "a.svg"})
+    EXPECT_NE(read_file(folder.path(file)).find("href=\"data:image/png;base64,iVBORw0KGgo"),
+              std::string::npos)
+        << file;
+}
+
 /// The halves, a run on them, one without its labels, and a file that is no picture.
 void make_runs(const TemporaryFolder& folder) {
   write_halves(folder);
@@ -89,11 +117,6 @@ TEST(PictureCommands, RefuseInOneLine) {
             "heed: error: standard input:1: halves/above/3.png: is no picture that can be read; "
             "expected PNG or "
             "JPEG\n"},
-           {{"predict", "--run", "run", "--attention", "page.html"},
-            "",
-            1,
-            "heed: error: run: --attention shows the tokens of texts, and this model reads "
-            "pictures\n"},
            {{"tokenize", "--run", "run"},
             "a\n",
             1,

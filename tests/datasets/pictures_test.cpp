@@ -354,8 +354,8 @@ TEST(Pictures, AreVariedForTrainingAlone) {
   const auto pairs = first_pairs(*open_pictures({"toy:shapes"}, {}, Split::train, 1), 50);
   Tokenizers reading;
   reading.labels = std::make_shared<const Labels>(Labels::of(*pairs));
-  reading.reader = std::make_shared<const PictureReader>(
-      PictureReaderOptions{.height = 24, .width = 24, .rows = 36, .shift = 3, .mirror = true});
+  reading.reader = std::make_shared<const PictureReader>(PictureReaderOptions{
+      .height = 24, .width = 24, .rows_down = 6, .rows_across = 6, .shift = 3, .mirror = true});
   const BatchOptions options{.batch_tokens = 360};
   const auto varied = [&](std::uint64_t seed, Index epoch) {
     BatchOptions of_seed = options;

@@ -222,6 +222,49 @@ TEST(Attention, PagesHoldEveryWeight) {
   }
 }
 
+/// A picture of 4 x 6 pixels in 2 x 3 parts. Its bytes are not looked at here.
+AttendedLine attended_picture(const std::string& bytes) {
+  AttendedLine line = attended({"a", "b", "c", "d", "e", "f"}, {"disc"}, 1, 1);
+  line.layers[0].weights = {0.5F,  0.25F, 0, 0.125F, std::numeric_limits<float>::quiet_NaN(),
+                            0.125F};
+  line.picture = AttendedPicture{.png = bytes, .height = 4, .width = 6, .down = 2, .across = 3};
+  return line;
+}
+
+TEST(Attention, PicturesAreVeiledWhereLittleWasLookedAt) {
+  // 240 / 6 = 40 pixels of the page for each of the picture; the second one begins at 240 + 16.
+  const std::vector<std::string> veils = {
+      "x=\"256\" y=\"0\" width=\"80\" height=\"80\" class=\"paper\" fill-opacity=\"0\"",
+      "x=\"336\" y=\"0\" width=\"80\" height=\"80\" class=\"paper\" fill-opacity=\"0.45\"",
+      "x=\"416\" y=\"0\" width=\"80\" height=\"80\" class=\"paper\" fill-opacity=\"0.9\"",
+      "x=\"256\" y=\"80\" width=\"80\" height=\"80\" class=\"paper\" fill-opacity=\"0.68\"",
+      "x=\"336\" y=\"80\" width=\"80\" height=\"80\" class=\"paper\" fill-opacity=\"1\"",
+      "x=\"416\" y=\"80\" width=\"80\" height=\"80\" class=\"paper\" fill-opacity=\"0.68\""};
+  for (const char* name : {"a.html", "a.svg"}) {
+    const std::string drawn = written(name, {attended_picture("PNG")});
+    EXPECT_EQ(markup_fault(drawn), "");
+    for (const std::string& veil : veils)
+      EXPECT_EQ(count(drawn, veil), 1u) << veil;
+    EXPECT_EQ(count(drawn, "<title>0.250000</title>"), 1u);
+    EXPECT_EQ(count(drawn, "the part with the most, 0.5."), 1u);
+  }
+  EXPECT_EQ(count(written("a.html", {attended_picture("PNG")}), "; img-src data:\""), 1u);
+  AttendedLine wrong = attended_picture("PNG");
+  wrong.picture->across = 2;
+  EXPECT_THROW(written("a.html", {wrong}), Error);
+}
+
+TEST(Attention, PicturesStandInThePage) {
+  // By hand (RFC 4648, section 4).
+  for (const auto& [bytes, text] : {std::pair<std::string, std::string>{"P", "UA=="},
+                                    {"PN", "UE4="},
+                                    {"PNG", "UE5H"},
+                                    {"\xff\xfe\xfd?", "//79Pw=="}})
+    EXPECT_EQ(count(written("a.svg", {attended_picture(bytes)}),
+                    "href=\"data:image/png;base64," + text + "\""),
+              2u);
+}
+
 TEST(Attention, IsWholeAfterEveryLine) {
   const TemporaryFolder folder;
   for (const char* name : {"a.html", "a.svg", "a.jsonl"}) {
