@@ -131,8 +131,8 @@ void Labels::save(const std::filesystem::path& path) const {
 }
 
 Labels Labels::load(const std::filesystem::path& path) {
-  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
-  return of_text(read_file(path, most_bytes), path.string());
+  constexpr std::uint64_t largest = std::uint64_t{1} << 30;
+  return of_text(read_file(path, largest), path.string());
 }
 
 Labels Labels::of_text(std::string_view text, const std::string& name) {

@@ -176,7 +176,7 @@ void decoder_step(const DecoderStep& model, const StepRows& rows, Real* x, Real*
                           .narrow = dense(space + m * columns, m, model.d),
                           .first = rows.first + begin,
                           .past = rows.past + begin,
-                          .source = rows.source + begin,
+                          .source = rows.source ? rows.source + begin : nullptr,
                           .grain = grain};
     block.run(logits + begin * model.scores.out);
   };

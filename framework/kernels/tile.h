@@ -73,14 +73,18 @@ inline void tile_columns(ConstMatrix a, const ConstMatrix& b, const Matrix& c, I
     out += rows * c.row_stride;
     left -= rows;
   };
-  for (; left >= tall; next(tall))
+  while (left >= tall) {
     tile_block<tall, vectors>(a, right, b.row_stride, out, c.row_stride, mode);
+    next(tall);
+  }
   if (left >= 4) {
     tile_block<4, vectors>(a, right, b.row_stride, out, c.row_stride, mode);
     next(4);
   }
-  for (; left >= 2; next(2))
+  while (left >= 2) {
     tile_block<2, vectors>(a, right, b.row_stride, out, c.row_stride, mode);
+    next(2);
+  }
   if (left >= 1) tile_block<1, vectors>(a, right, b.row_stride, out, c.row_stride, mode);
 }
 

@@ -59,7 +59,6 @@ Reference reduced(const Axes& axes, bool keep, double (*f)(const Numbers&)) {
   return [=](Inputs x) -> Expected {
     const Shape& shape = x[0].shape();
     Shape kept = shape;
-    Shape result;
     std::vector<Index> left;
     for (int axis = 0; axis < shape.rank(); ++axis) {
       const auto named = [&](int a) { return (a + shape.rank()) % shape.rank() == axis; };
