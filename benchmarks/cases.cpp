@@ -1,6 +1,7 @@
 #include "benchmarks/cases.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "datasets/text/batch.h"
 #include "framework/error.h"
@@ -24,8 +25,13 @@ using MakeModel = decltype(Case::make_model);
 template <class M, class Options>
 CaseModel make(const Options& options, Random& random) {
   auto model = std::make_unique<M>(options, random);
-  BatchLoss loss = batch_loss(*model);
-  return {std::move(model), std::move(loss)};
+  const auto loss = [m = model.get()](const Batch& batch, const CrossEntropy& settings) {
+    if constexpr (std::is_same_v<M, LanguageModel>)
+      return m->loss(batch.target, batch.gold, settings);
+    else
+      return m->loss(batch.source, batch.target, batch.gold, settings);
+  };
+  return {std::move(model), loss};
 }
 
 MakeModel transformer(Index d, int heads, Index ff, int layers) {

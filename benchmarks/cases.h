@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "datasets/text/batch.h"
-#include "experiments/text_objective.h"
 #include "framework/checkpoint.h"
 #include "framework/tape.h"
 #include "models/model.h"
@@ -29,7 +28,7 @@ struct BatchSize {
 /// A model, and its loss.
 struct CaseModel {
   std::unique_ptr<Model> model;
-  BatchLoss loss;
+  std::function<Variable(const Batch&, const CrossEntropy&)> loss;
 };
 
 /// A training step of fixed size: a model and a batch, as the table in README.md says.
