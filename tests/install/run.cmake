@@ -33,7 +33,7 @@ foreach(header ${headers})
 endforeach()
 
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/app -G Ninja
-    -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_BUILD_TYPE=Release)
+    -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0)
 run(${CMAKE_COMMAND} --build ${WORK}/app)
 run(${CMAKE_CTEST_COMMAND} --test-dir ${WORK}/app --output-on-failure --no-tests=error)
 
