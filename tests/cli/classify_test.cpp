@@ -113,8 +113,7 @@ TEST(ClassifyCommand, RefusesInOneLine) {
            {{"--task", "classify", "--train", "toy:copy"},
             1,
             "toy:copy: its pairs have no labels; expected toy:reviews, toy:babi1, toy:babi2, or "
-            "files of texts and "
-            "labels"},
+            "files of texts and labels"},
            {{"--task", "lm", "--train", "reviews.tsv"},
             1,
             "model.name = rnn is not for task.name = lm; choose one of lm"},
