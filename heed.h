@@ -88,6 +88,7 @@
 #include "experiments/observers.h"
 #include "experiments/progress.h"
 #include "experiments/report/attention.h"
+#include "experiments/report/attention_page.h"
 #include "experiments/report/chart.h"
 #include "experiments/report/colours.h"
 #include "experiments/report/heat_map.h"

@@ -266,11 +266,15 @@ int fitting_cell(Index rows, Index columns, double extent, int least, int most) 
   return std::clamp(static_cast<int>(std::lround(extent / cells)), least, most);
 }
 
-double top_of(std::span<const float> weights) {
+double largest_weight(std::span<const float> weights) {
   double most = 0;
   for (float weight : weights)
     if (std::isfinite(weight)) most = std::max(most, static_cast<double>(weight));
-  return std::clamp(std::ceil(most * 10 - 1e-6) / 10, 0.2, 1.0);
+  return most;
+}
+
+double top_of(std::span<const float> weights) {
+  return std::clamp(std::ceil(largest_weight(weights) * 10 - 1e-6) / 10, 0.2, 1.0);
 }
 
 bool has_nan(std::span<const float> weights) {

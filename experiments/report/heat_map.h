@@ -39,6 +39,8 @@ Svg scale_bar(double top, bool with_nan);
 /// about `extent` pixels.
 int fitting_cell(Index rows, Index columns, double extent, int least, int most);
 
+/// The largest weight that is a number; 0 where there is none.
+double largest_weight(std::span<const float> weights);
 /// The largest weight, rounded up to a tenth and limited to [0.2, 1]. The lower limit keeps weights
 /// that are all small and equal from looking strong.
 double top_of(std::span<const float> weights);
