@@ -6,6 +6,7 @@
 #include "experiments/internal/evaluations.h"
 #include "experiments/internal/text_parts.h"
 #include "experiments/report/text.h"
+#include "experiments/run_report/internal/sections.h"
 #include "experiments/text_objective.h"
 #include "models/classifier.h"
 #include "models/language_model.h"
@@ -60,6 +61,7 @@ TaskWork translate_work() {
           .objective = text_objective<Seq2Seq>,
           .sample = sample_translation,
           .evaluate = evaluate_pairs,
+          .report = add_translations,
           .answers =
               [](const Settings& s, const Model& model, const Tokenizers& tokenizers,
                  const TestSet& test, const ShouldStop& should_stop) {
@@ -90,7 +92,8 @@ TaskWork classify_work() {
           .open = open_pair_corpus,
           .objective = text_objective<Classifier>,
           .sample = sample_prediction,
-          .evaluate = evaluate_labels,
+          .evaluate = evaluate_labelled,
+          .report = add_labels,
           .answers =
               [](const Settings&, const Model& model, const Tokenizers& tokenizers,
                  const TestSet& test, const ShouldStop& should_stop) {
@@ -114,6 +117,7 @@ TaskWork lm_work() {
           .objective = text_objective<LanguageModel>,
           .sample = [](const Settings&, const Model&, const Corpus&, Index) { return ""; },
           .evaluate = evaluate_text,
+          .report = add_continued_text,
           .answers = nats_of_parts,
           .forced = forced_beginning,
           .test_set = text_test_set,

@@ -11,11 +11,16 @@
 #include "experiments/evaluation.h"
 #include "experiments/inference/test_set.h"
 #include "experiments/observers.h"
+#include "experiments/run_report/run_report.h"
 #include "experiments/settings.h"
 #include "models/model.h"
 #include "training/objective.h"
 
 namespace heed {
+
+namespace report {
+class Page;
+}
 
 /// A row of the table of what training and testing do for a task, under the name of its row in
 /// tasks().
@@ -31,6 +36,9 @@ struct TaskWork {
   /// The figures of a run on a test set.
   std::function<std::vector<EvaluationFigure>(const Run&, const EvaluationData&, const ShouldStop&)>
       evaluate;
+  /// Adds to the report of a run what the model gives: figures, outputs, attention.
+  std::function<void(report::Page&, const Run&, const ReportOptions&, const ShouldStop&)> report =
+      {};
   /// What the model gives for each source of a test set, in its lines.
   std::function<std::vector<std::string>(const Settings&, const Model&, const Tokenizers&,
                                          const TestSet&, const ShouldStop&)>

@@ -321,7 +321,8 @@ Notes Training::description(const Cost& cost) {
   warn(unused_settings(settings));
   if (why_ended().empty()) warn(warnings(cost));
   const char* how = given_.resume ? ", begun again: it had no checkpoint" : "";
-  add({fmt::format("run       {}{}", folder, resumed_ ? ", resumed" : how)});
+  const std::string resumed = fmt::format(", resumed at step {}", step());
+  add({fmt::format("run       {}{}", folder, resumed_ ? resumed : how)});
   return notes;
 }
 

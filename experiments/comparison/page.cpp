@@ -1,13 +1,10 @@
 #include "experiments/comparison/page.h"
 
-#include <fstream>
-
-#include <nlohmann/json.hpp>
-
 #include "experiments/comparison/internal/figure_texts.h"
 #include "experiments/comparison/internal/tuning.h"
 #include "experiments/report/chart.h"
 #include "experiments/report/page.h"
+#include "experiments/run_metrics.h"
 
 namespace heed {
 
@@ -100,16 +97,12 @@ report::Table tuning_table(const Comparison& comparison) {
 }  // namespace
 
 Curve read_curve(const std::filesystem::path& run, const std::string& model, Index seed) {
-  Curve curve{model, seed, {}, {}, {}};
-  std::ifstream in(run / "metrics.jsonl");
-  for (std::string line; std::getline(in, line);) {
-    const auto row = nlohmann::json::parse(line, nullptr, false);
-    if (!row.is_object() || row.value("split", "") != "valid" || !row["loss"].is_number()) continue;
-    curve.steps.push_back(row["step"]);
-    curve.seconds.push_back(row["seconds"]);
-    curve.loss.push_back(row["loss"]);
-  }
-  return curve;
+  const std::vector<MetricsRow> rows = read_metrics(run).valid;
+  return {.model = model,
+          .seed = seed,
+          .steps = column_of(rows, "step"),
+          .seconds = column_of(rows, "seconds"),
+          .loss = column_of(rows, "loss")};
 }
 
 void write_comparison_page(const std::string& path, const std::string& title,

@@ -1,47 +1,12 @@
 #include "experiments/inference/attention.h"
 
-#include <algorithm>
-
 #include "datasets/text/special_ids.h"
+#include "experiments/inference/internal/forced_lines.h"
 #include "framework/sequences.h"
 
 namespace heed {
 
 namespace {
-
-constexpr std::size_t forced_batch = 16;  // the logits of all its rows are in memory at once
-
-std::vector<std::string> tokens_of(const Tokenizer& tokenizer, const std::vector<Id>& ids,
-                                   const std::vector<std::string>& extra) {
-  std::vector<std::string> tokens;
-  for (Id id : ids)
-    tokens.push_back(tokenizer.token(id, extra));
-  return tokens;
-}
-
-/// Sequences for a pass with teacher forcing.
-struct ForcedSequences {
-  std::vector<std::vector<Id>> sources;
-  std::vector<std::vector<Id>> targets;
-
-  /// Adds a line and its hypothesis. Writes their tokens to `line`.
-  void add(const Decoder& decoder, const Tokenizers& tokenizers, const Translation& best,
-           AttendedLine& line) {
-    std::vector<std::string> extra;
-    std::vector<Id> source = encode_source(decoder, tokenizers, line.source_text, extra);
-    std::vector<Id> gold = best.ids;
-    std::vector<Id> target = {bos_id};
-    target.insert(target.end(), gold.begin(), gold.end());
-    if (best.ended)
-      gold.push_back(eos_id);
-    else
-      target.pop_back();  // the output was cut: nothing was predicted after its last token
-    line.source = tokens_of(*tokenizers.source, source, extra);
-    line.target = tokens_of(*tokenizers.target, gold, extra);
-    sources.push_back(std::move(source));
-    targets.push_back(std::move(target));
-  }
-};
 
 void add_maps(const std::vector<AttentionMap>& maps, std::size_t sequence, AttendedLine& line) {
   for (const AttentionMap& map : maps) {
@@ -65,24 +30,36 @@ std::vector<AttendedLine> attend(const Decoder& decoder, const Tokenizers& token
                                  std::span<const std::string> lines,
                                  std::span<const std::vector<Translation>> results) {
   std::vector<AttendedLine> attended(lines.size());
-  std::vector<std::size_t> order;  // of the lines with a hypothesis
   for (std::size_t i = 0; i < lines.size(); ++i) {
     attended[i].source_text = lines[i];
-    if (results[i].empty()) continue;
-    attended[i].target_text = results[i][0].text;
-    order.push_back(i);
+    if (!results[i].empty()) attended[i].target_text = results[i][0].text;
   }
-  for (std::size_t begin = 0; begin < order.size(); begin += forced_batch) {
-    const std::size_t end = std::min(order.size(), begin + forced_batch);
-    ForcedSequences forced;
-    for (std::size_t i = begin; i < end; ++i)
-      forced.add(decoder, tokenizers, results[order[i]][0], attended[order[i]]);
+  const auto attend_to = [&](std::span<const ForcedLine> batch) {
     std::vector<AttentionMap> maps;
-    decoder.logits(pack(forced.sources), pack(forced.targets), &maps);
-    for (std::size_t i = begin; i < end; ++i)
-      add_maps(maps, i - begin, attended[order[i]]);
-  }
+    decoder.logits(sources_of(batch), targets_of(batch), &maps);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      AttendedLine& line = attended[batch[i].number];
+      line.source = tokens_of(*tokenizers.source, batch[i].source, batch[i].extra);
+      line.target = tokens_of(*tokenizers.target, batch[i].gold, batch[i].extra);
+      add_maps(maps, i, line);
+    }
+  };
+  for_forced_batches(decoder, tokenizers, lines, results, attend_to);
   return attended;
+}
+
+AttendedLine attend_text(const Decoder& decoder, const Tokenizer& tokenizer,
+                         std::span<const Id> text) {
+  AttendedLine line;
+  if (text.size() < 2) return line;
+  const std::span<const Id> read = text.first(text.size() - 1);
+  line.source = tokens_of(tokenizer, read, {});
+  line.target = tokens_of(tokenizer, text.subspan(1), {});
+  line.source_text = tokenizer.decode(read);
+  std::vector<AttentionMap> maps;
+  decoder.logits({}, pack({std::vector<Id>(read.begin(), read.end())}), &maps);
+  add_maps(maps, 0, line);
+  return line;
 }
 
 }  // namespace heed

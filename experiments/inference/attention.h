@@ -20,4 +20,9 @@ std::vector<AttendedLine> attend(const Decoder& decoder, const Tokenizers& token
                                  std::span<const std::string> lines,
                                  std::span<const std::vector<Translation>> results);
 
+/// The weights with which a language model predicted each token of a text but the first: row i of a
+/// map is that of token i + 1, column j that of token j.
+AttendedLine attend_text(const Decoder& decoder, const Tokenizer& tokenizer,
+                         std::span<const Id> text);
+
 }  // namespace heed

@@ -27,30 +27,29 @@ void add_scores(Figures& figures, const std::vector<std::string>& predicted, con
 
 }  // namespace
 
-std::vector<EvaluationFigure> evaluate_labels(const Run& run, const EvaluationData& on,
-                                              const ShouldStop& should_stop) {
-  if (on.data.empty())
-    fail("nothing to evaluate on; give labelled {}, or a built-in corpus such as {}",
-         run.settings.source.row().items, run.tokenizers.reader ? "toy:shapes" : "toy:reviews");
+EvaluatedOutputs evaluate_labels(const Run& run, const PairSource& pairs,
+                                 const ShouldStop& should_stop) {
   const auto& model = model_as<Classifier>(*run.model);
-  const DataSettings& of_run = run.settings.data;
-  const auto pairs = open_evaluation_pairs(
-      on.data, on.fields.empty() ? of_run.fields : on.fields, on.lines, on.split,
-      {.blank_is_error = of_run.blank == "error", .labelled = true}, run.settings.source.row());
-  const TestSet test = read_test_set(*pairs);
-  const BatchOptions batches{.batch_tokens = of_run.batch_tokens,
+  const std::string items = run.tokenizers.reader ? run.settings.source.row().items : "lines";
+  EvaluatedOutputs found{.figures = {{items, pairs.size()}}, .test = read_test_set(pairs)};
+  const BatchOptions batches{.batch_tokens = run.settings.data.batch_tokens,
                              .max_length = std::max<Index>(0, model.longest() - 1),
                              .cut = true};
   const TotalLoss loss =
-      total_loss(batch_loss(model), all_batches(*pairs, run.tokenizers, batches), should_stop);
-  const std::vector<std::string> predicted =
-      best_labels(model, run.tokenizers, test.sources, should_stop);
-  Figures figures{
-      {run.tokenizers.reader ? run.settings.source.row().items : "lines", pairs->size()}};
-  if (pairs->skipped() > 0) figures.push_back({"skipped", pairs->skipped()});
-  figures.push_back({"loss", loss.per_token()});
-  add_scores(figures, predicted, test);
-  return figures;
+      total_loss(batch_loss(model), all_batches(pairs, run.tokenizers, batches), should_stop);
+  found.outputs = best_labels(model, run.tokenizers, found.test.sources, should_stop);
+  if (pairs.skipped() > 0) found.figures.push_back({"skipped", pairs.skipped()});
+  found.figures.push_back({"loss", loss.per_token()});
+  add_scores(found.figures, found.outputs, found.test);
+  return found;
+}
+
+std::vector<EvaluationFigure> evaluate_labelled(const Run& run, const EvaluationData& on,
+                                                const ShouldStop& should_stop) {
+  if (on.data.empty())
+    fail("nothing to evaluate on; give labelled {}, or a built-in corpus such as {}",
+         run.settings.source.row().items, run.tokenizers.reader ? "toy:shapes" : "toy:reviews");
+  return evaluate_labels(run, *open_pairs_for(run, on), should_stop).figures;
 }
 
 }  // namespace heed

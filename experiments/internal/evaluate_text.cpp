@@ -14,8 +14,6 @@ namespace {
 
 using Figures = std::vector<EvaluationFigure>;
 
-Index context_of(const Run& run) { return run.settings.value_or("model.context", Index{64}); }
-
 /// A text of which the tokens from `begin` on are evaluated.
 struct EvaluatedText {
   std::string text;
@@ -49,8 +47,10 @@ EvaluatedText validation_text(const Run& run, Index batch) {
 
 }  // namespace
 
-std::vector<EvaluationFigure> evaluate_text(const Run& run, const EvaluationData& on,
-                                            const ShouldStop& should_stop) {
+Index context_of(const Run& run) { return run.settings.value_or("model.context", Index{64}); }
+
+EvaluatedTokens evaluate_tokens(const Run& run, const EvaluationData& on,
+                                const ShouldStop& should_stop) {
   if (on.data.size() > 1) fail("a language model is evaluated on one text file");
   const Tokenizer& tokenizer = *run.tokenizers.target;
   const Index context = context_of(run);
@@ -65,9 +65,15 @@ std::vector<EvaluationFigure> evaluate_text(const Run& run, const EvaluationData
   // The first token is given; all tokens after it are predicted.
   const std::size_t given = end_of_tokens(tokenizer, chosen.text, chosen.begin + 1);
   const std::size_t characters = utf8::length(std::string_view(chosen.text).substr(given));
-  Figures figures{{"tokens", loss.tokens}};
-  add_perplexities(figures, loss, static_cast<Index>(characters));
-  return figures;
+  EvaluatedTokens found{.figures = {{"tokens", loss.tokens}},
+                        .tokens = {evaluated.begin(), evaluated.end()}};
+  add_perplexities(found.figures, loss, static_cast<Index>(characters));
+  return found;
+}
+
+std::vector<EvaluationFigure> evaluate_text(const Run& run, const EvaluationData& on,
+                                            const ShouldStop& should_stop) {
+  return evaluate_tokens(run, on, should_stop).figures;
 }
 
 }  // namespace heed

@@ -141,4 +141,23 @@ class BarDrawing {
 
 std::string bar_chart(const BarChart& chart) { return detail::BarDrawing(chart).draw(); }
 
+std::string histogram(const std::vector<Index>& counts, const std::string& about) {
+  constexpr double bar = 5;
+  constexpr double high = 24;
+  Svg svg;
+  svg.width = bar * static_cast<double>(counts.size());
+  svg.height = high + 1;
+  const Index most = counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
+  std::string path;
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    if (counts[i] > 0)
+      path += fmt::format(
+          "M{} {}h{}V{}h-{}z", length(bar * static_cast<double>(i)), length(high + 1),
+          length(bar - 1),
+          length(high * (1 - static_cast<double>(counts[i]) / static_cast<double>(most))),
+          length(bar - 1));
+  svg.path(path, "class=\"f0\"");
+  return svg.element(readable(about));
+}
+
 }  // namespace heed::report

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "framework/types.h"
+
 namespace heed::report {
 
 /// Points joined by a line, such as the losses of a run. A point that is not finite, or not above 0
@@ -15,6 +17,13 @@ struct Series {
   std::vector<double> ys = {};
 };
 
+/// What happened at a place of the x axis: a dashed line from top to bottom.
+struct Mark {
+  double x = 0;
+  std::string name = {};   // written beside it, where there is room
+  std::string title = {};  // its tooltip; empty: the name
+};
+
 struct LineChart {
   std::string title = {};
   std::string x_label = {};
@@ -22,6 +31,7 @@ struct LineChart {
   bool log_x = false;
   bool log_y = false;
   std::vector<Series> series = {};
+  std::vector<Mark> marks = {};  // those outside the x axis are left out
 };
 
 /// A value of one model for each category.
@@ -43,6 +53,9 @@ struct BarChart {
 /// their colours in the order in which they first appear.
 std::string line_chart(const LineChart& chart);
 std::string bar_chart(const BarChart& chart);
+
+/// A small picture of how often values occur: bars of these heights, without axes.
+std::string histogram(const std::vector<Index>& counts, const std::string& about);
 
 struct Tick {
   double value;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "experiments/report/chart.h"
@@ -36,6 +37,7 @@ class LineDrawing {
     y_ = axis_of(ys, chart_.log_y, false, height - bottom, top + 8);
     add_y_axis(svg_, y_, right);
     add_x_axis(right);
+    add_marks();
     std::vector<EndLabel> labels;
     for (std::size_t m = 0; m < models_.size(); ++m) {
       const EndLabel label = add_model(m);
@@ -70,6 +72,25 @@ class LineDrawing {
         svg_.text(at, height - bottom + 19, tick.label, "class=\"muted\" text-anchor=\"middle\"");
         free = at + half + 6;
       }
+    }
+  }
+
+  // The names stand in three rows, so that neighbours do not overlap. Where no row has room there
+  // is the tooltip alone.
+  void add_marks() {
+    std::array<double, 3> free{-1, -1, -1};
+    for (const Mark& mark : chart_.marks) {
+      if (!(mark.x >= x_.low && mark.x <= x_.high)) continue;
+      const double at = x_.at(mark.x);
+      const std::string name = shortened(readable(mark.name), 24);
+      svg_.path(fmt::format("M{0} {1}V{2}", length(at), length(top + 8), length(height - bottom)),
+                "class=\"axis\" stroke-dasharray=\"3 3\"",
+                readable(mark.title.empty() ? mark.name : mark.title));
+      const auto row = std::find_if(free.begin(), free.end(), [&](double x) { return x < at; });
+      if (row == free.end()) continue;
+      svg_.text(at + 4, top + 18 + 14 * static_cast<double>(row - free.begin()), name,
+                "class=\"muted\" style=\"font-size:11px\"");
+      *row = at + 12 + text_width(name) * 11;
     }
   }
 

@@ -19,6 +19,7 @@ std::string page_rules(const Theme& t) {
   return fmt::format(
              "body{{background:{0};color:{1}}}"
              ".quiet,figcaption,caption{{color:{2}}}"
+             ".token bdi{{color:{1}}}"
              "th,td,details.line{{border-color:{3}}}\n",
              t.paper, t.ink, t.muted, t.grid) +
          weight_rules(t) + chart_rules(t);
@@ -43,6 +44,19 @@ constexpr std::string_view shape_rules =
     "th,td{padding:5px 14px 5px 0;border-bottom:1px solid;text-align:left;vertical-align:top}"
     "th{font-weight:600}"
     ".number{text-align:right}\n";
+
+// The figure of the checked button is shown; there are at most six.
+constexpr std::string_view choice_rules =
+    ".choices>figure{display:none}"
+    ".choices>input{margin:0 4px 0 12px}"
+    ".choices>input:nth-of-type(1):checked~figure:nth-of-type(1),"
+    ".choices>input:nth-of-type(2):checked~figure:nth-of-type(2),"
+    ".choices>input:nth-of-type(3):checked~figure:nth-of-type(3),"
+    ".choices>input:nth-of-type(4):checked~figure:nth-of-type(4),"
+    ".choices>input:nth-of-type(5):checked~figure:nth-of-type(5),"
+    ".choices>input:nth-of-type(6):checked~figure:nth-of-type(6){display:block}\n"
+    "@media print{.choices>input,.choices>label{display:none}.choices>figure{display:block}"
+    "figure,.scroll{overflow:visible}svg{max-width:100%;height:auto}}\n";
 
 bool is_number(std::string_view cell) {
   const std::size_t digit = cell.find_first_of("0123456789");
@@ -81,7 +95,8 @@ std::string page_begin(std::string_view title, std::string_view more_rules) {
 
 std::string page_end() { return "</body>\n</html>\n"; }
 
-Page::Page(std::string_view title) : text_(page_begin(title)) {}
+Page::Page(std::string_view title, std::string_view more_rules)
+    : text_(page_begin(title, std::string(choice_rules) + std::string(more_rules))) {}
 
 void Page::heading(std::string_view text) { text_ += "<h2>" + escape(readable(text)) + "</h2>\n"; }
 void Page::paragraph(std::string_view text) { text_ += "<p>" + escape(readable(text)) + "</p>\n"; }
@@ -117,6 +132,20 @@ void Page::figure(std::string_view svg, std::string_view caption) {
   text_ += svg;
   if (!caption.empty()) text_ += "<figcaption>" + escape(readable(caption)) + "</figcaption>\n";
   text_ += "</figure>\n";
+}
+
+void Page::choices(const std::vector<FigureChoice>& figures, std::string_view caption) {
+  check(figures.size() <= 6, "choices", "expected at most 6 figures; got {}", figures.size());
+  ++choices_;
+  text_ += "<div class=\"choices\">\n";
+  for (std::size_t i = 0; i < figures.size(); ++i)
+    text_ += fmt::format(
+        "<input type=\"radio\" name=\"choice-{0}\" id=\"choice-{0}-{1}\"{2}>"
+        "<label for=\"choice-{0}-{1}\">{3}</label>\n",
+        choices_, i, i == 0 ? " checked" : "", escape(readable(figures[i].name)));
+  for (const FigureChoice& choice : figures)
+    figure(choice.svg, caption);
+  text_ += "</div>\n";
 }
 
 void Page::notes(const std::vector<std::string>& items) {

@@ -19,15 +19,25 @@ struct Table {
 std::string page_begin(std::string_view title, std::string_view more_rules = {});
 std::string page_end();
 
+/// One of several figures of a page of which a reader sees one at a time.
+struct FigureChoice {
+  std::string name;  // "by step"
+  std::string svg;
+};
+
 /// A page that is built element by element. Its title is the first heading. Text is escaped.
 class Page {
  public:
-  explicit Page(std::string_view title);
+  explicit Page(std::string_view title, std::string_view more_rules = {});
   void heading(std::string_view text);
   void paragraph(std::string_view text);
   void table(const Table& table);
   // `svg` is an <svg> element, as line_chart() and bar_chart() return.
   void figure(std::string_view svg, std::string_view caption = {});
+  /// Figures with a button for each; the first is shown. Needs no script.
+  void choices(const std::vector<FigureChoice>& figures, std::string_view caption = {});
+  /// An element that is written already, with its text escaped.
+  void element(std::string_view html) { text_ += html; }
   void notes(const std::vector<std::string>& items);
   std::string text() const { return text_ + page_end(); }
   /// Throws Error, `FILE: cannot write ...`, when the file cannot be written.
@@ -35,6 +45,7 @@ class Page {
 
  private:
   std::string text_;
+  int choices_ = 0;
 };
 
 }  // namespace heed::report

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <set>
 
 #include "datasets/text/text_file.h"
 #include "experiments/comparison/internal/json_file.h"
 #include "experiments/comparison/internal/result_json.h"
 #include "experiments/inference/run.h"
+#include "experiments/run_metrics.h"
 #include "experiments/task_works.h"
 #include "experiments/training.h"
 #include "framework/files.h"
@@ -52,13 +52,8 @@ Index choose_eval_every(const Training& training, const Cost& cost) {
 }
 
 double mean_tokens_per_s(const fs::path& run) {
-  std::ifstream in(run / "metrics.jsonl");
-  std::vector<double> rates;
-  for (std::string line; std::getline(in, line);) {
-    const Json row = Json::parse(line, nullptr, false);
-    if (!row.is_object() || row.value("split", "") != "train") continue;
-    if (row["tokens_per_s"].is_number()) rates.push_back(row["tokens_per_s"]);
-  }
+  std::vector<double> rates = column_of(read_metrics(run).train, "tokens_per_s");
+  std::erase_if(rates, [](double rate) { return std::isnan(rate); });
   return spread_of(rates).mean;
 }
 

@@ -1,0 +1,52 @@
+#include "experiments/report/token_text.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "experiments/report/colours.h"
+#include "experiments/report/text.h"
+
+namespace heed::report {
+
+namespace {
+
+constexpr double strongest = 5;  // nats
+constexpr int columns = 40;      // of a token in a tooltip
+
+/// The level of the scale for a probability.
+int level_of(double probability) {
+  const double nats = -std::log(std::clamp(probability, 1e-300, 1.0));
+  return static_cast<int>(std::lround(std::min(1.0, nats / strongest) * levels));
+}
+
+std::string title_of(const TokenConfidence& token) {
+  std::string text = fmt::format("{}: {:.4f}, rank {}", shortened(visible(token.token), columns),
+                                 token.probability, token.rank);
+  text += token.best.empty() ? "" : "; best:";
+  for (const TokenConfidence::Candidate& candidate : token.best)
+    text += fmt::format(" {} {:.4f}", shortened(visible(candidate.token), columns),
+                        candidate.probability);
+  return text;
+}
+
+}  // namespace
+
+std::string token_text(std::span<const TokenConfidence> tokens) {
+  std::string html;
+  for (const TokenConfidence& token : tokens) {
+    // A character or a space alone would be too narrow to point at, and a line break would vanish.
+    const std::string shown = token.token.empty() ? "·" : visible(token.token);
+    html += fmt::format("<span class=\"token w{}\" title=\"{}\"><bdi>{}</bdi></span> ",
+                        level_of(token.probability), escape(title_of(token)), escape(shown));
+  }
+  return html;
+}
+
+std::string token_rules() {
+  return ".token{display:inline-block;border-bottom:4px solid currentColor;margin:0 1px;"
+         "white-space:pre-wrap;overflow-wrap:anywhere}\n";
+}
+
+}  // namespace heed::report

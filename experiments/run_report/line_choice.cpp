@@ -1,0 +1,39 @@
+#include "experiments/run_report/internal/line_choice.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+
+#include "framework/random.h"
+
+namespace heed {
+
+std::vector<ChosenLine> choose_lines(const std::vector<double>& scores,
+                                     const std::vector<std::string>& lines, std::size_t each,
+                                     Index seed) {
+  std::vector<std::size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto sort_by = [&](double sign) {
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::tuple(sign * scores[a], lines[b].size(), a) <
+             std::tuple(sign * scores[b], lines[a].size(), b);
+    });
+  };
+  std::vector<ChosenLine> chosen;
+  const auto take = [&](const char* why) {
+    const std::size_t count = std::min(each, order.size());
+    for (std::size_t i = 0; i < count; ++i)
+      chosen.push_back({order[i], why});
+    order.erase(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+  };
+  sort_by(1);
+  take("worst");
+  sort_by(-1);
+  take("best");
+  std::sort(order.begin(), order.end());
+  Random(static_cast<std::uint64_t>(seed)).shuffle(order);
+  take("random");
+  return chosen;
+}
+
+}  // namespace heed
