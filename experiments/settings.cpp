@@ -116,6 +116,9 @@ void list_intervals(Fields& f, TrainSettings& t) {
       .absent(0.0);
   f("log_every", t.log_every, between(Index{1}, large), "steps between lines of the log")
       .resume(Resume::free);
+  f("report", t.report, any_value(), "leave report.html in the run, as `heed report` writes it")
+      .resume(Resume::free)
+      .absent(false);
 }
 
 void list_start(Fields& f, TrainSettings& t) {

@@ -38,6 +38,7 @@ struct TrainSettings {
   Index average_at_end = 0;
   double ema = 0;
   Index log_every = 50;
+  bool report = true;
   Index seed = 1;
   double label_smoothing = 0.1;
   double r_drop = 0;

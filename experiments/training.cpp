@@ -17,6 +17,7 @@
 #include "experiments/internal/training_settings.h"
 #include "experiments/made_by.h"
 #include "experiments/report/text.h"
+#include "experiments/run_report/run_report.h"
 #include "experiments/setting_warnings.h"
 #include "experiments/task_works.h"
 #include "experiments/training_advice.h"
@@ -382,6 +383,7 @@ TrainResult Training::run(const TrainingObservers& given) {
   const TrainResult result = train(observers);
   if (result.interrupted) {
     log.log(fmt::format("stopped at step {} and saved", result.step));
+    leave_report(false, log);
     return result;
   }
   std::string end = summary_text(result);
@@ -389,7 +391,21 @@ TrainResult Training::run(const TrainingObservers& given) {
     end +=
         "; nothing was left to train: " + heed::why_ended(result.ended_by, settings, result.step);
   log.line(end);
+  leave_report(true, log);
   return result;
+}
+
+void Training::leave_report(bool uses_model, RunLog& log) {
+  if (!settings.train.report) return;
+  constexpr Index lines = 100;  // of the validation data: it must not take long
+  try {
+    write_run_report(folder, (fs::path(folder) / "report.html").string(),
+                     {.lines = lines, .uses_model = uses_model}, should_stop_);
+  } catch (const Interrupted&) {
+    leave_report(false, log);
+  } catch (const Error& error) {
+    log.line(fmt::format("warning: no report: {}", error.what()));
+  }
 }
 
 std::string summary_text(const TrainResult& result) {

@@ -59,6 +59,8 @@ class InPrecision {
   Precision before_ = heed::precision();
 };
 
+class RunLog;
+
 struct TrainingOptions {
   bool resume = false;          // go on with the run in the folder
   std::string checkpoint = {};  // from "last" or one such as "step-000400"; "": the newest
@@ -140,6 +142,8 @@ class Training {
  private:
   TrainResult train(const TrainingObservers& observers);
   void make();  // model, objective and optimizer
+  /// report.html, or a warning why there is none. `uses_model`: not of a run that was interrupted.
+  void leave_report(bool uses_model, RunLog& log);
   void tune();
   bool asks_to_stop() const { return should_stop_ && should_stop_(); }
 

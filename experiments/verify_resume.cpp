@@ -115,7 +115,8 @@ class Trainings {
   void run(const fs::path& folder, bool resume, TrainingObservers observers) const {
     set_threads(options_.threads);
     observers.should_stop = options_.should_stop;
-    const Settings begun = resume ? read_run_settings(folder.string()) : settings_;
+    Settings begun = resume ? read_run_settings(folder.string()) : settings_;
+    begun.train.report = false;  // it says how long steps took
     if (Training(begun, folder, {.resume = resume}).run(observers).interrupted) throw Interrupted();
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "experiments/report/colours.h"
 #include "experiments/report/text.h"
 #include "framework/error.h"
+#include "framework/files.h"
 
 namespace heed::report {
 
@@ -156,6 +158,9 @@ void Page::notes(const std::vector<std::string>& items) {
 }
 
 void Page::write(const std::string& path) const {
+  // A pipe or a device cannot be replaced.
+  if (!std::filesystem::exists(path) || std::filesystem::is_regular_file(path))
+    return replace_file(path, text());
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   if (!file) fail("{}: cannot write: {}", path, std::strerror(errno));
   file << text();

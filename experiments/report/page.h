@@ -40,7 +40,8 @@ class Page {
   void element(std::string_view html) { text_ += html; }
   void notes(const std::vector<std::string>& items);
   std::string text() const { return text_ + page_end(); }
-  /// Throws Error, `FILE: cannot write ...`, when the file cannot be written.
+  /// Replaces the file as a whole. Throws Error, `FILE: cannot write ...`, when it cannot be
+  /// written.
   void write(const std::string& path) const;
 
  private:

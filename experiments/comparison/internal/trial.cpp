@@ -118,6 +118,7 @@ Cost begin(Training& training, const TrialObservers& observers) {
   TrainSettings& intervals = training.settings.train;
   intervals.eval_every = choose_eval_every(training, cost);
   intervals.save_every = std::min(intervals.save_every, intervals.eval_every);
+  intervals.report = false;  // the comparison has a page of its own
   training.open();
   stop_if(observers.should_stop);
   observers.on_written();
