@@ -1,9 +1,12 @@
+#include <optional>
+
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/field_options.h"
 #include "cli/shared_options.h"
 #include "cli/signals.h"
+#include "experiments/comparison/comparison.h"
 #include "experiments/run_report/run_report.h"
 #include "framework/threads.h"
 
@@ -18,12 +21,23 @@ struct Options {
   int threads = 0;
 };
 
-void run_report(const Options& o) {
+report::Page page_of(const Options& o) {
+  if (!holds_comparison(o.run)) {
+    ReportOptions options;
+    set_fields(fields_of(options), o.given);
+    return run_report(o.run, options);
+  }
+  if (!o.given.empty())
+    fail("{}: holds a comparison, whose page shows its test set: give --out alone", o.run);
+  return comparison_report(o.run);
+}
+
+void write_page(const Options& o) {
   set_threads(o.threads);
-  const InterruptAtOnce nothing_written;
-  ReportOptions options;
-  set_fields(fields_of(options), o.given);
-  write_run_report(o.run, o.out, options);
+  std::optional<InterruptAtOnce> nothing_written(std::in_place);
+  const report::Page page = page_of(o);
+  nothing_written.reset();
+  page.write(o.out);
 }
 
 }  // namespace
@@ -31,16 +45,19 @@ void run_report(const Options& o) {
 void add_report(CLI::App& app) {
   auto* command = app.add_subcommand(
       "report",
-      "Write a page on a run: its settings, curves, outputs, attention and weights, in one file "
-      "that opens anywhere");
+      "Write a page on a run: its settings, curves, outputs, attention and weights; or on a "
+      "comparison. One file, which opens anywhere");
   auto o = std::make_shared<Options>();
-  command->add_option("run", o->run, "folder of a run")->required();
+  command->add_option("run", o->run, "folder of a run or of a comparison")->required();
   command->add_option("--out", o->out, "file of the page, .html")->required();
   ReportOptions options;
   add_field_options(command, fields_of(options), o->given);
   add_threads(command, o->threads);
-  command->footer("Example:\n  heed report runs/first --out first.html");
-  command->callback([o] { run_report(*o); });
+  command->footer(
+      "Examples:\n  heed report runs/first --out first.html\n"
+      "  heed report runs/first --data test.en test.fr --out first.html\n"
+      "  heed report comparison --out comparison.html");
+  command->callback([o] { write_page(*o); });
 }
 
 }  // namespace heed::cli

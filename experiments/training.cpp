@@ -399,8 +399,8 @@ void Training::leave_report(bool uses_model, RunLog& log) {
   if (!settings.train.report) return;
   constexpr Index lines = 100;  // of the validation data: it must not take long
   try {
-    write_run_report(folder, (fs::path(folder) / "report.html").string(),
-                     {.lines = lines, .uses_model = uses_model}, should_stop_);
+    run_report(folder, {.lines = lines, .uses_model = uses_model}, should_stop_)
+        .write((fs::path(folder) / "report.html").string());
   } catch (const Interrupted&) {
     leave_report(false, log);
   } catch (const Error& error) {

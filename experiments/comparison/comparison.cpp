@@ -44,6 +44,16 @@ class TrialLoop {
     return std::move(results_);
   }
 
+  /// The number of runs that are not finished.
+  std::size_t left() const {
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < plan_.runs(); ++i) {
+      const ComparisonTrial next = trial(i);
+      left += !read_result(run_folder(folder_, next.model, next.seed), plan_.test.sources.size());
+    }
+    return left;
+  }
+
  private:
   std::size_t model_of(const ComparisonTrial& trial) const {
     return trial.number % plan_.models.size();
@@ -172,6 +182,23 @@ Comparison compare(const ComparisonSettings& given, const fs::path& folder,
   comparison.tunings = tunings;
   write_report(plan, comparison, folder);
   return comparison;
+}
+
+report::Page comparison_report(const fs::path& folder, const ShouldStop& should_stop) {
+  ComparisonPlan plan =
+      make_plan(read_comparison_settings(folder.string()), folder, {.should_stop = should_stop});
+  check_contents(plan.contents, folder);
+  const ComparisonObservers nobody;
+  TrialLoop trials(plan, folder, nobody);
+  if (const std::size_t left = trials.left(); left > 0)
+    fail("{}: {} of {} runs are not done; finish the comparison first", folder.string(), left,
+         plan.runs());
+  const std::vector<ModelTuning> tunings = tune_models(
+      plan, folder, [](const std::string&) {}, should_stop);
+  Comparison comparison =
+      summarise(plan.settings, plan.test, plan.groupings, plan.figures(), trials.run());
+  comparison.tunings = tunings;
+  return page_of(plan, comparison, folder);
 }
 
 }  // namespace heed

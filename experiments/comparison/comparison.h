@@ -7,6 +7,7 @@
 #include "experiments/comparison/result.h"
 #include "experiments/comparison/settings.h"
 #include "experiments/observers.h"
+#include "experiments/report/page.h"
 #include "training/trainer.h"
 
 namespace heed {
@@ -59,7 +60,7 @@ struct ComparisonOptions {
 /// | comparison.json | every figure, and what made it: version, compiler, processor, BLAS |
 /// | comparison.csv | the figures of each run, as to_csv() |
 /// | comparison.txt | to_text() |
-/// | comparison.html | learning curves and quality by length |
+/// | comparison.html | the tables, learning curves, quality by groups of lines, outputs |
 ///
 /// With `resume`, finished runs are only read, and others go on where they stopped. The settings
 /// must be those of read_comparison_settings(), but for the names of data that have moved.
@@ -75,5 +76,11 @@ struct ComparisonOptions {
 /// - Interrupted where should_stop asks for the end. What was trained is saved, and can be resumed.
 Comparison compare(const ComparisonSettings& settings, const std::filesystem::path& folder,
                    const ComparisonOptions& options = {});
+
+/// Writes the page of a finished comparison, as compare() writes comparison.html. Opens its data,
+/// and trains nothing. Throws Error where there is no comparison, where runs are not done, and
+/// where the data are gone or have changed.
+report::Page comparison_report(const std::filesystem::path& folder,
+                               const ShouldStop& should_stop = {});
 
 }  // namespace heed

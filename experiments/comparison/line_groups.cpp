@@ -11,14 +11,6 @@ namespace heed {
 
 namespace {
 
-std::vector<std::string> words_of(std::string_view text) {
-  std::istringstream stream{std::string(text)};
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;)
-    words.push_back(std::move(word));
-  return words;
-}
-
 std::vector<Index> lengths_of(const std::vector<std::string>& sources) {
   std::vector<Index> lengths;
   for (const std::string& source : sources)
@@ -31,6 +23,14 @@ std::string range_text(Index low, Index high) {
 }
 
 }  // namespace
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;)
+    words.push_back(std::move(word));
+  return words;
+}
 
 std::vector<LineGroup> fifths_of(const std::vector<Index>& numbers) {
   std::vector<std::pair<Index, std::size_t>> sorted;

@@ -12,6 +12,9 @@
 
 namespace heed {
 
+/// What stands between white space.
+std::vector<std::string> words_of(std::string_view text);
+
 /// Test lines for which a number is from `low` to `high`.
 struct LineGroup {
   Index low = 0;

@@ -1,5 +1,6 @@
 #include "experiments/comparison/page.h"
 
+#include "experiments/comparison/internal/compared_outputs.h"
 #include "experiments/comparison/internal/figure_texts.h"
 #include "experiments/comparison/internal/tuning.h"
 #include "experiments/report/chart.h"
@@ -105,23 +106,31 @@ Curve read_curve(const std::filesystem::path& run, const std::string& model, Ind
           .loss = column_of(rows, "loss")};
 }
 
-void write_comparison_page(const std::string& path, const std::string& title,
-                           const Comparison& comparison, const std::vector<Curve>& curves,
-                           const std::vector<std::string>& notes) {
+report::Page comparison_page(const std::string& title, const Comparison& comparison,
+                             const TestSet& test, const std::vector<Curve>& curves,
+                             const std::vector<std::string>& budget) {
   report::Page page(title);
+  page.notes(budget);
   page.table(models_table(comparison));
-  page.table(costs_table(comparison));
-  page.figure(report::line_chart(learning_curves(curves, "step", &Curve::steps)),
-              "Thin lines: one run each. Thick lines: the mean of a model's runs.");
-  page.figure(report::line_chart(learning_curves(curves, "second", &Curve::seconds)),
-              "The same by time of training.");
-  for (std::size_t i = 0; i < comparison.groupings.size(); ++i)
-    page.figure(report::bar_chart(by_groups(comparison, i)),
-                "Mean over seeds; the bars are a standard deviation.");
   if (!comparison.pairs.empty()) page.table(pairs_table(comparison));
+  page.heading("What they cost");
+  page.table(costs_table(comparison));
   if (!comparison.tunings.empty()) page.table(tuning_table(comparison));
-  page.notes(notes);
-  page.write(path);
+  page.heading("How they learnt");
+  page.choices(
+      {{"by step", report::line_chart(learning_curves(curves, "step", &Curve::steps))},
+       {"by second", report::line_chart(learning_curves(curves, "second", &Curve::seconds))}},
+      "Thin lines: one run each. Thick lines: the mean of a model's runs. Seconds are those "
+      "of training.");
+  std::vector<report::FigureChoice> groups;
+  for (std::size_t i = 0; i < comparison.groupings.size(); ++i)
+    groups.push_back({comparison.groupings[i].title, report::bar_chart(by_groups(comparison, i))});
+  if (!groups.empty()) {
+    page.heading("Where they are good");
+    page.choices(groups, "Mean over seeds; the bars are a standard deviation.");
+  }
+  add_compared_outputs(page, comparison, test);
+  return page;
 }
 
 }  // namespace heed

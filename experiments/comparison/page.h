@@ -4,6 +4,7 @@
 #include <string>
 
 #include "experiments/comparison/result.h"
+#include "experiments/report/page.h"
 
 namespace heed {
 
@@ -18,10 +19,10 @@ struct Curve {
 };
 Curve read_curve(const std::filesystem::path& run, const std::string& model, Index seed);
 
-/// Writes an HTML page with the tables, the learning curves by step and by second, and the quality
-/// by length of the source.
-void write_comparison_page(const std::string& path, const std::string& title,
-                           const Comparison& comparison, const std::vector<Curve>& curves,
-                           const std::vector<std::string>& notes);
+/// A page with the budget, the tables, the learning curves by step and by second, the quality by
+/// groups of lines, and outputs side by side. `budget`: what all runs had in common.
+report::Page comparison_page(const std::string& title, const Comparison& comparison,
+                             const TestSet& test, const std::vector<Curve>& curves,
+                             const std::vector<std::string>& budget);
 
 }  // namespace heed

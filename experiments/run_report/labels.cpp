@@ -1,10 +1,10 @@
 #include <algorithm>
 
 #include "experiments/inference/prediction.h"
+#include "experiments/line_choice.h"
 #include "experiments/report/attention_page.h"
 #include "experiments/report/heat_map.h"
 #include "experiments/report/text.h"
-#include "experiments/run_report/internal/line_choice.h"
 #include "experiments/run_report/internal/sections.h"
 #include "models/classifier.h"
 
@@ -57,7 +57,7 @@ std::string element_of(const ChosenLine& chosen, const TestSet& test,
       "<div class=\"scroll\"><table class=\"sides\">\n<tr><th>source</th><td "
       "dir=\"auto\">{2}</td></tr>\n<tr><th>label</th><td>{3}</td></tr>\n"
       "<tr><th>predicted</th><td>{4}</td></tr>\n</table></div>\n{5}</section>\n",
-      chosen.line + 1, chosen.why, text(test.sources[chosen.line]),
+      chosen.line + 1, chosen.reason(), text(test.sources[chosen.line]),
       text(test.references[chosen.line]), text(candidates_text(found)), pictures.of(attended));
 }
 

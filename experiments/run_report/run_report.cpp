@@ -165,8 +165,8 @@ void add_figures(report::Page& page, const std::vector<EvaluationFigure>& figure
   page.table(table);
 }
 
-void write_run_report(const std::string& folder, const std::string& path,
-                      const ReportOptions& options, const ShouldStop& should_stop) {
+report::Page run_report(const std::string& folder, const ReportOptions& options,
+                        const ShouldStop& should_stop) {
   const Settings settings = read_run_settings(folder);
   const RunMetrics metrics = read_metrics(folder);
   const std::vector<RunEvent> events = read_events(folder);
@@ -180,7 +180,7 @@ void write_run_report(const std::string& folder, const std::string& path,
   page.notes(
       {"Attention is not by itself an explanation: what a model looks at need not be why it "
        "answers."});
-  page.write(path);
+  return page;
 }
 
 }  // namespace heed

@@ -5,6 +5,7 @@
 
 #include "datasets/text/pairs.h"
 #include "experiments/inference/interrupted.h"
+#include "experiments/report/page.h"
 #include "framework/fields.h"
 
 namespace heed {
@@ -23,8 +24,11 @@ struct ReportOptions {
   void list(Fields& f);
 };
 
-/// Writes a page on a run that opens anywhere: one file, which loads nothing and runs no script. It
-/// has
+/// A page on a run, which opens anywhere: it loads nothing and runs no script.
+///
+///     run_report("runs/en-fr", {.data = {"test.en", "test.fr"}}).write("en-fr.html");
+///
+/// It has
 ///
 /// - what was trained: data, settings that are not the defaults, parameters, machine;
 /// - curves of the loss, the learning rate, the norm of the gradient and the speed, with marks
@@ -40,10 +44,9 @@ struct ReportOptions {
 /// gone, and a run without a checkpoint, leave their parts out and say so.
 ///
 /// Throws
-/// - Error where the folder is not a run, or the data that are asked for cannot be read, or the
-///   file cannot be written;
+/// - Error where the folder is not a run, or the data that are asked for cannot be read;
 /// - Interrupted where it should stop.
-void write_run_report(const std::string& folder, const std::string& path,
-                      const ReportOptions& options = {}, const ShouldStop& should_stop = {});
+report::Page run_report(const std::string& folder, const ReportOptions& options = {},
+                        const ShouldStop& should_stop = {});
 
 }  // namespace heed

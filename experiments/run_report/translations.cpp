@@ -6,11 +6,11 @@
 #include "experiments/inference/attention.h"
 #include "experiments/inference/confidence.h"
 #include "experiments/inference/nbest.h"
+#include "experiments/line_choice.h"
 #include "experiments/report/attention_page.h"
 #include "experiments/report/chart.h"
 #include "experiments/report/text.h"
 #include "experiments/report/token_text.h"
-#include "experiments/run_report/internal/line_choice.h"
 #include "experiments/run_report/internal/sections.h"
 #include "experiments/task_works.h"
 
@@ -56,7 +56,7 @@ std::string element_of(const ShownLine& line, const ComparedFigure& figure,
                        AttentionPictures& pictures) {
   std::string html =
       fmt::format("<section class=\"output\" id=\"output-{0}\">\n<h3>line {0}, {1}: {2}</h3>\n",
-                  line.chosen.line + 1, line.chosen.why, figure.text(line.score));
+                  line.chosen.line + 1, line.chosen.reason(), figure.text(line.score));
   html += "<div class=\"scroll\"><table class=\"sides\">\n";
   html += text_row("source", line.source) + text_row("reference", line.reference);
   for (std::size_t i = 0; i < line.found.size(); ++i)

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "experiments/comparison/internal/json_file.h"
 #include "experiments/comparison/internal/matching.h"
 #include "experiments/comparison/internal/result_json.h"
 #include "experiments/comparison/internal/settings_file.h"
@@ -35,15 +36,23 @@ std::string budget_text(const ComparisonSettings& settings) {
   return "the models' own";
 }
 
-std::vector<std::string> notes_of(const ComparisonPlan& plan, const Comparison& comparison) {
-  return {fmt::format("Each run trained for: {}, on {} thread{}.", budget_text(plan.settings),
-                      threads(), threads() == 1 ? "" : "s"),
-          fmt::format("Test set: {}, {} lines. {}: {}.", plan.test.name, plan.test.sources.size(),
-                      comparison.figures[0].title, comparison.signature),
-          fmt::format("All models: the same vocabulary, {}the same seeds; the checkpoint with the "
-                      "lowest validation loss.",
-                      plan.has_same_batches() ? "the same batches in the same order, " : ""),
-          matching_note(plan)};
+/// "on 2 threads"; "" where the comparison does not say, as those of earlier versions.
+std::string threads_text(const fs::path& folder) {
+  const Json kept = read_json(folder / "comparison.json");
+  const int count = kept.is_object() ? kept.value("threads", 0) : 0;
+  return count == 0 ? "" : fmt::format(", on {} thread{}", count, count == 1 ? "" : "s");
+}
+
+std::vector<std::string> notes_of(const ComparisonPlan& plan, const Comparison& comparison,
+                                  const fs::path& folder) {
+  return {
+      fmt::format("Each run trained for: {}{}.", budget_text(plan.settings), threads_text(folder)),
+      fmt::format("Test set: {}, {} lines. {}: {}.", plan.test.name, plan.test.sources.size(),
+                  comparison.figures[0].title, comparison.signature),
+      fmt::format("All models: the same vocabulary, {}the same seeds; the checkpoint with the "
+                  "lowest validation loss.",
+                  plan.has_same_batches() ? "the same batches in the same order, " : ""),
+      matching_note(plan)};
 }
 
 Json made_with() {
@@ -63,29 +72,30 @@ Json report_json(const ComparisonPlan& plan, const Comparison& comparison) {
     json["runs"].push_back(to_json(run));
     json["runs"].back()["folder"] = run.folder;
   }
+  json["threads"] = threads();
   json["made_with"] = made_with();
   return json;
 }
 
-void write_page(const ComparisonPlan& plan, const Comparison& comparison, const fs::path& folder) {
+}  // namespace
+
+report::Page page_of(const ComparisonPlan& plan, const Comparison& comparison,
+                     const fs::path& folder) {
   std::vector<std::string> names;
   for (const std::string& name : plan.settings.data)
     names.push_back(fs::path(name).filename().string());
   std::vector<Curve> curves;
   for (const RunResult& run : comparison.runs)
     curves.push_back(read_curve(folder / run.folder, run.model, run.seed));
-  write_comparison_page((folder / "comparison.html").string(),
-                        fmt::format("Comparison on {}", fmt::join(names, ", ")), comparison, curves,
-                        notes_of(plan, comparison));
+  return comparison_page(fmt::format("Comparison on {}", fmt::join(names, ", ")), comparison,
+                         plan.test, curves, notes_of(plan, comparison, folder));
 }
-
-}  // namespace
 
 void write_report(const ComparisonPlan& plan, const Comparison& comparison,
                   const fs::path& folder) {
   replace_file(folder / "comparison.json", report_json(plan, comparison).dump(2) + "\n");
   replace_file(folder / "comparison.csv", to_csv(comparison));
-  write_page(plan, comparison, folder);
+  page_of(plan, comparison, folder).write((folder / "comparison.html").string());
   replace_file(folder / "comparison.txt", to_text(comparison));
 }
 

@@ -1,4 +1,5 @@
-#include "experiments/run_report/internal/line_choice.h"
+
+#include "experiments/line_choice.h"
 
 #include <algorithm>
 #include <numeric>
@@ -7,6 +8,11 @@
 #include "framework/random.h"
 
 namespace heed {
+
+const char* ChosenLine::reason() const {
+  if (why == Why::worst) return "worst";
+  return why == Why::best ? "best" : "drawn at random";
+}
 
 std::vector<ChosenLine> choose_lines(const std::vector<double>& scores,
                                      const std::vector<std::string>& lines, std::size_t each,
@@ -20,19 +26,19 @@ std::vector<ChosenLine> choose_lines(const std::vector<double>& scores,
     });
   };
   std::vector<ChosenLine> chosen;
-  const auto take = [&](const char* why) {
+  const auto take = [&](ChosenLine::Why why) {
     const std::size_t count = std::min(each, order.size());
     for (std::size_t i = 0; i < count; ++i)
       chosen.push_back({order[i], why});
     order.erase(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
   };
   sort_by(1);
-  take("worst");
+  take(ChosenLine::Why::worst);
   sort_by(-1);
-  take("best");
+  take(ChosenLine::Why::best);
   std::sort(order.begin(), order.end());
   Random(static_cast<std::uint64_t>(seed)).shuffle(order);
-  take("random");
+  take(ChosenLine::Why::random);
   return chosen;
 }
 

@@ -9,8 +9,11 @@ namespace heed {
 
 /// A line of a test set that a report shows, and why.
 struct ChosenLine {
+  enum class Why { worst, best, random };
   std::size_t line = 0;  // from 0
-  std::string why;       // "worst", "best", "random"
+  Why why = Why::random;
+
+  const char* reason() const;  // "worst", "best", "drawn at random"
 };
 
 /// The `each` lines with the lowest scores, as many with the highest, and as many that are drawn at
