@@ -35,13 +35,32 @@ double veil_of(float weight, double most) {
   return thickest * (1 - std::clamp(static_cast<double>(weight) / most, 0.0, 1.0));
 }
 
+std::string address_of(const AttendedPicture& picture) {
+  return "data:image/png;base64," + base64(picture.png);
+}
+
+/// Pixels of the page for one of the picture.
+double scale_of(const AttendedPicture& picture) {
+  return extent / static_cast<double>(std::max(picture.height, picture.width));
+}
+
 }  // namespace
 
+Svg picture_alone(const AttendedPicture& picture) {
+  const double scale = scale_of(picture) / 2;
+  Svg svg;
+  svg.width = std::ceil(static_cast<double>(picture.width) * scale);
+  svg.height = std::ceil(static_cast<double>(picture.height) * scale);
+  svg.image(0, 0, static_cast<double>(picture.width) * scale,
+            static_cast<double>(picture.height) * scale, address_of(picture));
+  return svg;
+}
+
 Svg picture_map(const AttendedPicture& picture, std::span<const float> weights, double most) {
-  const double scale = extent / static_cast<double>(std::max(picture.height, picture.width));
+  const double scale = scale_of(picture);
   const double wide = static_cast<double>(picture.width) * scale;
   const double high = static_cast<double>(picture.height) * scale;
-  const std::string address = "data:image/png;base64," + base64(picture.png);
+  const std::string address = address_of(picture);
   Svg svg;
   svg.width = std::ceil(2 * wide + gap);
   svg.height = std::ceil(high);

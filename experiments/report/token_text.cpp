@@ -31,15 +31,20 @@ std::string title_of(const TokenConfidence& token) {
   return text;
 }
 
+/// A token that would take no room on the page gets a sign that does.
+std::string shown_text(const std::string& token) {
+  if (token == "\n") return "↵";
+  return token.empty() ? "·" : visible(token);
+}
+
 }  // namespace
 
 std::string token_text(std::span<const TokenConfidence> tokens) {
   std::string html;
   for (const TokenConfidence& token : tokens) {
-    // A character or a space alone would be too narrow to point at, and a line break would vanish.
-    const std::string shown = token.token.empty() ? "·" : visible(token.token);
-    html += fmt::format("<span class=\"token w{}\" title=\"{}\"><bdi>{}</bdi></span> ",
-                        level_of(token.probability), escape(title_of(token)), escape(shown));
+    html += fmt::format("<span class=\"token w{}\" title=\"{}\"><bdi>{}</bdi></span>{}",
+                        level_of(token.probability), escape(title_of(token)),
+                        escape(shown_text(token.token)), token.token == "\n" ? "<br>" : " ");
   }
   return html;
 }

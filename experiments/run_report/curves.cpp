@@ -170,9 +170,10 @@ void add_curves(report::Page& page, const RunMetrics& metrics,
 
 void add_events(report::Page& page, const std::vector<RunEvent>& events) {
   if (events.empty()) return;
-  report::Table table{.caption = "What happened, from log.txt", .header = {"step", "event", ""}};
+  report::Table table{.caption = "What happened, from log.txt", .header = {"step", "event"}};
   for (const RunEvent& event : events)
-    table.rows.push_back({fmt::format("{}", event.step), name_of(event), event.text});
+    table.rows.push_back({fmt::format("{}", event.step),
+                          name_of(event) + (event.text.empty() ? "" : ": ") + event.text});
   page.table(table);
 }
 

@@ -35,7 +35,10 @@ std::string map_of(const std::vector<LayerFigures>& layers, double HeadFigures::
 
 std::string AttentionPictures::of(const AttendedLine& line) {
   if (line.layers.empty() || line.target.empty()) return "";
-  const std::string element = report::attention_element(line, ++number_, false, false);
+  ++number_;
+  // A picture is small; of texts the first shows what there is to see.
+  const bool open = line.picture || number_ == 1;
+  const std::string element = report::attention_element(line, number_, open, false);
   left_out_ = left_out_ || bytes_ + element.size() > most_bytes;
   if (left_out_) return "";
   bytes_ += element.size();

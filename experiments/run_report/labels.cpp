@@ -4,6 +4,7 @@
 #include "experiments/line_choice.h"
 #include "experiments/report/attention_page.h"
 #include "experiments/report/heat_map.h"
+#include "experiments/report/picture_map.h"
 #include "experiments/report/text.h"
 #include "experiments/run_report/internal/sections.h"
 #include "models/classifier.h"
@@ -46,6 +47,12 @@ std::string candidates_text(const std::vector<Prediction>& found) {
   return text;
 }
 
+/// What was attended to, or where that is not known, the picture that was read.
+std::string picture_of(const AttendedLine& line, AttentionPictures& pictures) {
+  if (!line.picture || !line.layers.empty()) return pictures.of(line);
+  return report::picture_alone(*line.picture).element("the picture");
+}
+
 std::string element_of(const ChosenLine& chosen, const TestSet& test,
                        const std::vector<Prediction>& found, const AttendedLine& attended,
                        AttentionPictures& pictures) {
@@ -58,7 +65,8 @@ std::string element_of(const ChosenLine& chosen, const TestSet& test,
       "dir=\"auto\">{2}</td></tr>\n<tr><th>label</th><td>{3}</td></tr>\n"
       "<tr><th>predicted</th><td>{4}</td></tr>\n</table></div>\n{5}</section>\n",
       chosen.line + 1, chosen.reason(), text(test.sources[chosen.line]),
-      text(test.references[chosen.line]), text(candidates_text(found)), pictures.of(attended));
+      text(test.references[chosen.line]), text(candidates_text(found)),
+      picture_of(attended, pictures));
 }
 
 double probability_of(const std::vector<Prediction>& found, const std::string& label) {
@@ -90,7 +98,7 @@ void add_labels(report::Page& page, const Run& run, const ReportOptions& options
   for (const ChosenLine& line : chosen)
     shown.push_back(sources[line.line]);
   std::vector<AttendedLine> attended(shown.size());
-  const auto found = predict(model, run.tokenizers, shown, model.attends() ? &attended : nullptr);
+  const auto found = predict(model, run.tokenizers, shown, &attended);
   page.heading("Items");
   page.paragraph(
       fmt::format("Those whose true label was the least probable, those where it was the most, and "

@@ -45,7 +45,7 @@ report::Table summary_table(const std::string& folder, const Settings& settings,
                                {"task", settings.task.name},
                                {"model", settings.model.name}}};
   if (checkpoint) {
-    table.rows.push_back({"numbers in the model", fmt::format("{}", checkpoint->parameter_count)});
+    table.rows.push_back({"parameters", fmt::format("{}", checkpoint->parameter_count)});
     if (checkpoint->step) table.rows.push_back({"steps", fmt::format("{}", *checkpoint->step)});
     if (checkpoint->best_loss)
       table.rows.push_back(
