@@ -44,7 +44,7 @@ std::string token_text(std::span<const TokenConfidence> tokens) {
   for (const TokenConfidence& token : tokens) {
     html += fmt::format("<span class=\"token w{}\" title=\"{}\"><bdi>{}</bdi></span>{}",
                         level_of(token.probability), escape(title_of(token)),
-                        escape(shown_text(token.token)), token.token == "\n" ? "<br>" : " ");
+                        escape(shown_text(token.token)), token.token == "\n" ? "<br/>" : " ");
   }
   return html;
 }

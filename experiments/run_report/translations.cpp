@@ -46,7 +46,7 @@ std::string text_row(const char* name, const std::string& text) {
 std::string output_row(const std::string& name, const Translation& found,
                        const std::vector<TokenConfidence>& tokens) {
   return fmt::format(
-      "<tr><th>{}</th><td dir=\"auto\">{}<br><span class=\"quiet\">score {:.3f}, log probability "
+      "<tr><th>{}</th><td dir=\"auto\">{}<br/><span class=\"quiet\">score {:.3f}, log probability "
       "{:.3f}, {} tokens{}</span></td></tr>\n",
       name, report::token_text(tokens), found.score, found.log_probability, tokens.size(),
       found.ended ? "" : ", cut");

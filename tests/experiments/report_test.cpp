@@ -12,7 +12,9 @@
 #include "experiments/report/heat_map.h"
 #include "experiments/report/page.h"
 #include "experiments/report/text.h"
+#include "experiments/report/token_text.h"
 #include "tests/datasets/temporary.h"
+#include "tests/message_of.h"
 #include "tests/text_files.h"
 
 namespace heed::report {
@@ -493,6 +495,57 @@ TEST(Charts, DrawBarsAndPoints) {
             "");
 }
 
+TEST(Charts, MarkPlacesOfTheAxis) {
+  LineChart chart{.series = {{.name = "a", .model = "a", .xs = {0, 100}, .ys = {1, 2}}},
+                  .marks = {{50, "best"}, {50, "<resumed>", "at 50"}, {nan, "x"}, {200, "beyond"}}};
+  const std::string svg = line_chart(chart);
+  EXPECT_EQ(markup_fault(svg), "");
+  EXPECT_EQ(count(svg, "stroke-dasharray=\"3 3\""), 2u) << svg;
+  EXPECT_NE(svg.find("<title>best</title>"), std::string::npos);
+  EXPECT_NE(svg.find("<title>at 50</title>"), std::string::npos);
+  EXPECT_NE(svg.find("&lt;resumed&gt;"), std::string::npos);
+  EXPECT_EQ(svg.find("beyond"), std::string::npos);
+  for (int i = 0; i < 40; ++i)
+    chart.marks.push_back({50.0, "crowded"});
+  EXPECT_EQ(count(line_chart(chart), ">crowded</text>"), 1u) << "three rows, two of them taken";
+}
+
+TEST(Charts, DrawHistograms) {
+  const std::string svg = histogram({0, 4, 2}, "of w");
+  EXPECT_EQ(markup_fault(svg), "");
+  EXPECT_EQ(count(svg, "z"), 2u + count(histogram({}, "of w"), "z")) << svg;  // a closed bar each
+  EXPECT_EQ(markup_fault(histogram({}, "<")), "");
+}
+
+TEST(Pages, ShowOneOfSeveralFigures) {
+  Page page("t");
+  page.choices({{"by <step>", line_chart({.title = "a"})}, {"by second", line_chart({})}}, "c");
+  page.choices({{"other", line_chart({})}});
+  const std::string text = page.text();
+  EXPECT_EQ(markup_fault(text), "");
+  EXPECT_EQ(count(text, " checked"), 2u + count(Page("t").text(), " checked"));
+  EXPECT_NE(text.find("by &lt;step&gt;"), std::string::npos);
+  EXPECT_EQ(count(text, "<figure>"), 3u);
+  const std::vector<FigureChoice> many(7);
+  EXPECT_NE(message_of([&] { page.choices(many); }).find("at most 6"), std::string::npos);
+}
+
+TEST(Tokens, AreInertAndShowHowSureTheModelWas) {
+  const std::vector<TokenConfidence> tokens = {{"</script>", 1.0, 1, {{"<b>", 1.0}}},
+                                               {"\u202e", std::exp(-2.5), 2, {}},
+                                               {"\n", 0.0, 9, {}},
+                                               {"", 0.5, 1, {}}};
+  const std::string html = token_text(tokens);
+  EXPECT_EQ(markup_fault("<p>" + html + "</p>"), "");
+  EXPECT_NE(html.find("class=\"token w0\" title=\"&lt;/script&gt;: 1.0000, rank 1; best: &lt;b&gt; "
+                      "1.0000\""),
+            std::string::npos)
+      << html;
+  EXPECT_NE(html.find("token w24\" title=\"U+202E"), std::string::npos) << html;  // half of 5 nats
+  EXPECT_NE(html.find("token w48"), std::string::npos);
+  EXPECT_NE(html.find("↵"), std::string::npos);
+}
+
 TEST(Pages, AreWhole) {
   Page page("<Title> & more");
   page.heading("h <1>");
@@ -515,7 +568,7 @@ TEST(Pages, AreWhole) {
   page.write(folder.path("c.html"));
   EXPECT_EQ(read_file(folder.path("c.html")), text);
   EXPECT_TRUE(folder.message([&] { page.write(folder.path("no/c.html")); })
-                  .starts_with("no/c.html: cannot write"));
+                  .starts_with("no/c.html: cannot be written"));
 }
 
 }  // namespace
