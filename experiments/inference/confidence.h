@@ -4,21 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "experiments/inference/token_confidence.h"
 #include "experiments/inference/translation.h"
 
 namespace heed {
-
-/// A token of an output, and how sure the model was of it.
-struct TokenConfidence {
-  struct Candidate {
-    std::string token;
-    double probability = 0;
-  };
-  std::string token = {};
-  double probability = 0;            // p(token | source, the tokens before), 0 to 1
-  Index rank = 1;                    // 1: no token was more probable
-  std::vector<Candidate> best = {};  // the most probable tokens, the best first
-};
 
 /// For each line, the tokens of its best output with their probabilities, from one pass over it
 /// (teacher forcing), and the `most` best candidates of each. The last token is </s> where the

@@ -3,7 +3,7 @@
 #include <span>
 #include <string>
 
-#include "experiments/inference/confidence.h"
+#include "experiments/inference/token_confidence.h"
 
 namespace heed::report {
 

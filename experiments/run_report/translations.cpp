@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "datasets/metrics/metrics.h"
 #include "experiments/comparison/line_groups.h"
@@ -21,6 +23,7 @@ namespace {
 constexpr std::size_t each = 3;           // lines of each kind
 constexpr std::size_t fewest_lines = 20;  // of a test set, to say something of its groups
 constexpr int shown_columns = 2000;       // of a source or a reference
+constexpr std::array<const char*, 3> ranks{"output", "second best", "third best"};
 
 /// The figure by which lines are chosen: the one that decides comparisons of this task.
 const ComparedFigure& figure_of(const Run& run) {
@@ -60,42 +63,51 @@ std::string element_of(const ShownLine& line, const ComparedFigure& figure,
   html += "<div class=\"scroll\"><table class=\"sides\">\n";
   html += text_row("source", line.source) + text_row("reference", line.reference);
   for (std::size_t i = 0; i < line.found.size(); ++i)
-    html += output_row(i == 0   ? "output"
-                       : i == 1 ? "second best"
-                                : "third best",
-                       line.found[i], line.confidence[i]);
+    html += output_row(ranks.at(i), line.found[i], line.confidence[i]);
   if (line.found.empty()) html += text_row("output", "");
   return html + "</table></div>\n" + pictures.of(line.attended) + "</section>\n";
+}
+
+/// The lines that are shown, by their scores.
+std::vector<ShownLine> chosen_lines(const Run& run, const EvaluatedOutputs& evaluated, Index seed) {
+  const ComparedFigure& figure = figure_of(run);
+  const Metric& metric = metrics().at(figure.metric);
+  const TestSet& test = evaluated.test;
+  const std::vector<double> scores = metric.item_scores(
+      evaluated.outputs, std::span(&test.references, 1), metric_options(metric, figure.options));
+  std::vector<ShownLine> shown;
+  for (const ChosenLine& chosen : choose_lines(scores, test.sources, each, seed)) {
+    const std::size_t i = chosen.line;
+    shown.push_back({chosen, scores[i], test.sources[i], test.references[i]});
+  }
+  return shown;
+}
+
+/// Adds how sure the model was of the output of each line that has this rank.
+void add_confidences(const Run& run, const std::vector<std::string>& sources, std::size_t rank,
+                     std::vector<ShownLine>& shown) {
+  std::vector<std::vector<Translation>> ranked(shown.size());
+  for (std::size_t i = 0; i < shown.size(); ++i)
+    if (shown[i].found.size() > rank) ranked[i] = {shown[i].found[rank]};
+  const auto found = confidences(run.decoder(), run.tokenizers, sources, ranked);
+  for (std::size_t i = 0; i < shown.size(); ++i)
+    if (!ranked[i].empty()) shown[i].confidence.push_back(found[i]);
 }
 
 /// The lines with their best outputs and what there is to see of these.
 std::vector<ShownLine> look_at(const Run& run, const EvaluatedOutputs& evaluated,
                                const ReportOptions& options) {
-  const ComparedFigure& figure = figure_of(run);
-  const Metric& metric = metrics().at(figure.metric);
-  const std::vector<double> scores =
-      metric.item_scores(evaluated.outputs, std::span(&evaluated.test.references, 1),
-                         metric_options(metric, figure.options));
-  std::vector<ShownLine> shown;
+  std::vector<ShownLine> shown = chosen_lines(run, evaluated, options.seed);
   std::vector<std::string> sources;
-  for (ChosenLine& chosen : choose_lines(scores, evaluated.test.sources, each, options.seed)) {
-    const std::size_t i = chosen.line;
-    sources.push_back(evaluated.test.sources[i]);
-    shown.push_back({std::move(chosen), scores[i], sources.back(), evaluated.test.references[i]});
-  }
+  for (const ShownLine& line : shown)
+    sources.push_back(line.source);
   DecodeOptions decoding = run.decode_options();
-  decoding.nbest = std::min(3, decoding.beam);
+  decoding.nbest = std::min(static_cast<int>(ranks.size()), decoding.beam);
   const auto found = translate_nbest(run.decoder(), run.tokenizers, sources, decoding, 0);
   for (std::size_t i = 0; i < shown.size(); ++i)
     shown[i].found = found[i];
-  for (std::size_t rank = 0; rank < 3; ++rank) {
-    std::vector<std::vector<Translation>> ranked(sources.size());
-    for (std::size_t i = 0; i < sources.size(); ++i)
-      if (found[i].size() > rank) ranked[i] = {found[i][rank]};
-    const auto sure = confidences(run.decoder(), run.tokenizers, sources, ranked);
-    for (std::size_t i = 0; i < sources.size(); ++i)
-      if (found[i].size() > rank) shown[i].confidence.push_back(sure[i]);
-  }
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank)
+    add_confidences(run, sources, rank, shown);
   if (!attends(run.decoder())) return shown;
   const auto attended = attend(run.decoder(), run.tokenizers, sources, found);
   for (std::size_t i = 0; i < shown.size(); ++i)
@@ -103,10 +115,32 @@ std::vector<ShownLine> look_at(const Run& run, const EvaluatedOutputs& evaluated
   return shown;
 }
 
+/// A chart of the figure for each group of lines.
+std::string chart_of(const Grouping& grouping, const ComparedFigure& figure,
+                     const EvaluatedOutputs& evaluated) {
+  report::BarChart chart{.title = fmt::format("{} {}", figure.title, grouping.title),
+                         .x_label = grouping.axis,
+                         .y_label = figure.title,
+                         .series = {{.model = figure.title}},
+                         .bars = true};
+  for (const LineGroup& group : grouping.groups) {
+    std::vector<std::string> outputs;
+    std::vector<std::string> references;
+    for (const std::size_t line : group.lines) {
+      outputs.push_back(evaluated.outputs[line]);
+      references.push_back(evaluated.test.references[line]);
+    }
+    const MetricScore found = score(figure.metric, outputs, {references}, figure.options);
+    const double value = found.at(metrics().at(figure.metric).main.front());
+    chart.categories.push_back(fmt::format("{} (n = {})", group.title, group.lines.size()));
+    chart.series[0].values.push_back(figure.factor * value);
+  }
+  return report::bar_chart(chart);
+}
+
 /// How good outputs are by the length of the source, and by how rare its words are.
 void add_groups(report::Page& page, const Run& run, const EvaluatedOutputs& evaluated) {
   if (evaluated.outputs.size() < fewest_lines) return;
-  const ComparedFigure& figure = figure_of(run);
   std::vector<Grouping> groupings{by_length(evaluated.test.sources)};
   try {
     groupings.push_back(
@@ -115,26 +149,8 @@ void add_groups(report::Page& page, const Run& run, const EvaluatedOutputs& eval
     page.paragraph(fmt::format("Rarity of words is not known: {}.", error.what()));
   }
   std::vector<report::FigureChoice> charts;
-  for (const Grouping& grouping : groupings) {
-    report::BarChart chart{.title = fmt::format("{} {}", figure.title, grouping.title),
-                           .x_label = grouping.axis,
-                           .y_label = figure.title,
-                           .series = {{.model = figure.title}},
-                           .bars = true};
-    for (const LineGroup& group : grouping.groups) {
-      std::vector<std::string> outputs;
-      std::vector<std::string> references;
-      for (const std::size_t line : group.lines) {
-        outputs.push_back(evaluated.outputs[line]);
-        references.push_back(evaluated.test.references[line]);
-      }
-      const MetricScore found = score(figure.metric, outputs, {references}, figure.options);
-      chart.categories.push_back(fmt::format("{} (n = {})", group.title, group.lines.size()));
-      chart.series[0].values.push_back(figure.factor *
-                                       found.at(metrics().at(figure.metric).main.front()));
-    }
-    charts.push_back({grouping.title, report::bar_chart(chart)});
-  }
+  for (const Grouping& grouping : groupings)
+    charts.push_back({grouping.title, chart_of(grouping, figure_of(run), evaluated)});
   page.choices(charts);
 }
 

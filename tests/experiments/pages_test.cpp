@@ -6,6 +6,8 @@
 #include "experiments/report/attention.h"
 #include "experiments/report/chart.h"
 #include "experiments/report/page.h"
+#include "experiments/run_report/run_report.h"
+#include "experiments/training.h"
 #include "tests/datasets/temporary.h"
 #include "tests/experiments/report.h"
 #include "tests/text_files.h"
@@ -230,6 +232,30 @@ TEST(Browser, ShowsAComparison) {
   EXPECT_EQ(seen.fetched, std::vector<std::string>{});
   for (const char* text : {"<title>1: 3, 1.125</title>", "<title>conv, 1-5: 10.5 ± 1</title>",
                            "<td class=\"number\">1.5</td>"})
+    EXPECT_NE(seen.dom.find(text), std::string::npos) << text;
+}
+
+TEST(Browser, ShowsAReportWhoseTokensAreMarkup) {
+  NEEDS_BROWSER;
+  const TemporaryFolder folder;
+  std::string lines;
+  for (int i = 0; i < 60; ++i)
+    lines +=
+        fmt::format("</script> <img/src=x> word{} \u202e\t<b>title</b> &amp; w{}\n", i % 7, i % 5);
+  Settings settings = default_settings("transformer", {folder.write("a.tsv", lines)});
+  for (const char* key :
+       {"model.d=16", "model.layers=1", "train.steps=4", "data.tokenizer=words"}) {
+    const std::string text = key;
+    settings.set(text.substr(0, text.find('=')), text.substr(text.find('=') + 1));
+  }
+  Training(settings, folder.path("run")).run();
+  run_report(folder.path("run")).write(folder.path("report.html"));
+  const Seen seen = open_page(folder, "report.html");
+  EXPECT_EQ(seen.fetched, std::vector<std::string>{});
+  EXPECT_EQ(seen.dom.find("<img"), std::string::npos);
+  EXPECT_EQ(seen.dom.find("\u202e"), std::string::npos);
+  for (const char* text :
+       {"&lt;/script&gt;", "Loss by step", "id=\"output-", "Hide special tokens"})
     EXPECT_NE(seen.dom.find(text), std::string::npos) << text;
 }
 

@@ -40,7 +40,8 @@ std::string budget_text(const ComparisonSettings& settings) {
 std::string threads_text(const fs::path& folder) {
   const Json kept = read_json(folder / "comparison.json");
   const int count = kept.is_object() ? kept.value("threads", 0) : 0;
-  return count == 0 ? "" : fmt::format(", on {} thread{}", count, count == 1 ? "" : "s");
+  if (count == 0) return "";
+  return fmt::format(", on {} thread{}", count, count == 1 ? "" : "s");
 }
 
 std::vector<std::string> notes_of(const ComparisonPlan& plan, const Comparison& comparison,
