@@ -55,6 +55,7 @@ Settings settings_for(const TemporaryFolder& folder, const std::string& model,
   s.train.average = 2;
   s.train.log_every = 7;
   s.train.keep = 2;
+  s.train.report = false;  // it says how long steps took
   for (const std::string& assignment : assignments) {
     const auto equals = assignment.find('=');
     s.set(assignment.substr(0, equals), assignment.substr(equals + 1));
