@@ -11,6 +11,7 @@
 #include "experiments/inference/target_scores.h"
 #include "experiments/serve/internal/work_queue.h"
 #include "experiments/serve/server.h"
+#include "tests/experiments/browser.h"
 #include "tests/message_of.h"
 #include "tests/text_files.h"
 
@@ -275,6 +276,23 @@ TEST(Server, RefusesWhatItCannotAnswer) {
   EXPECT_NE(
       message_of([&] { Server(runs({"rnn"}), {.port = serving.port()}); }).find("cannot listen"),
       std::string::npos);
+}
+
+TEST(Server, ShowsAPage) {
+  NEEDS_BROWSER;
+  const heed::Run run = open_run(kept("transformer"));
+  const Serving serving(runs({"transformer", "rnn-additive"}));
+  const TemporaryFolder folder;
+  std::string line = some_lines()[0];
+  std::string address = fmt::format("http://127.0.0.1:{}/?line=", serving.port());
+  for (const char byte : line)
+    address += fmt::format("%{:02x}", static_cast<unsigned char>(byte));
+  const std::string dom = open_address(folder, "page", address).dom;
+  for (const char* part : {"<title>Heed: transformer, rnn", "second best", "1: transformer",
+                           "2: rnn", "class=\"token\"", "decoder.0.cross, head 1", "<rect "})
+    EXPECT_NE(dom.find(part), std::string::npos) << part << " in " << dom;
+  for (const std::string& token : run.tokenizers.source->tokens(line))
+    EXPECT_NE(dom.find("<bdi>" + token + "</bdi>"), std::string::npos) << token;
 }
 
 }  // namespace
