@@ -107,6 +107,8 @@
 #include "experiments/run_metrics.h"
 #include "experiments/run_report/run_report.h"
 #include "experiments/scored_lines.h"
+#include "experiments/serve/server.h"
+#include "experiments/serve/service.h"
 #include "experiments/setting_warnings.h"
 #include "experiments/settings.h"
 #include "experiments/task_works.h"

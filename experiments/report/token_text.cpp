@@ -34,7 +34,12 @@ std::string title_of(const TokenConfidence& token) {
 /// A token that would take no room on the page gets a sign that does.
 std::string shown_text(const std::string& token) {
   if (token == "\n") return "↵";
-  return token.empty() ? "·" : visible(token);
+  if (token.empty()) return "·";
+  std::string text = visible(token);
+  // The sign that joins tokens (U+FFED) is missing in many fonts.
+  for (const std::string_view joiner = "￭"; text.find(joiner) != std::string::npos;)
+    text.replace(text.find(joiner), joiner.size(), "▪");
+  return text;
 }
 
 }  // namespace

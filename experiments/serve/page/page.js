@@ -58,7 +58,8 @@ function surprise(probability) {
 /** A token in a form that can be seen. */
 function visible(token) {
   if (token === '') return '·';
-  return token.replace(/\n/g, '↵').replace(/^ | $/g, '␣')
+  // The sign that joins tokens (U+FFED) is missing in many fonts.
+  return token.replace(/\n/g, '↵').replace(/\uffed/g, '▪').replace(/^ | $/g, '␣')
     .replace(/[\u0000-\u001f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (mark) =>
       'U+' + mark.codePointAt(0).toString(16).toUpperCase().padStart(4, '0'));
 }
