@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <optional>
 
 #include <CLI/CLI.hpp>
@@ -32,7 +33,16 @@ report::Page page_of(const Options& o) {
   return comparison_report(o.run);
 }
 
+/// A page is never written over data, or over a part of a run.
+void check_out(const std::string& out) {
+  namespace fs = std::filesystem;
+  const bool is_page = out.ends_with(".html") || out.ends_with(".htm");
+  const bool is_device = fs::exists(out) && !fs::is_regular_file(out);
+  if (!is_page && !is_device) fail("{}: a report is a page; name the file .html", out);
+}
+
 void write_page(const Options& o) {
+  check_out(o.out);
   set_threads(o.threads);
   std::optional<InterruptAtOnce> nothing_written(std::in_place);
   const report::Page page = page_of(o);

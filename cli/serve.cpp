@@ -31,7 +31,9 @@ void run_serve(const Options& o) {
     runs.push_back(open_trained_run(folder, o.checkpoint));
   Server server(std::move(runs), {.host = o.host, .port = o.port});
   nothing_served.reset();
-  std::cerr << fmt::format("serving at http://{}:{}/; Ctrl-C ends it\n", o.host, server.port());
+  const bool is_ipv6 = o.host.find(':') != std::string::npos;
+  std::cerr << fmt::format("serving at http://{}:{}/; Ctrl-C ends it\n",
+                           is_ipv6 ? "[" + o.host + "]" : o.host, server.port());
   server.run(interrupted);
 }
 

@@ -15,8 +15,8 @@ const char* ChosenLine::reason() const {
 }
 
 std::vector<ChosenLine> choose_lines(const std::vector<double>& scores,
-                                     const std::vector<std::string>& lines, std::size_t each,
-                                     Index seed) {
+                                     const std::vector<std::string>& lines,
+                                     const LineCounts& counts, Index seed) {
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto sort_by = [&](double sign) {
@@ -26,19 +26,19 @@ std::vector<ChosenLine> choose_lines(const std::vector<double>& scores,
     });
   };
   std::vector<ChosenLine> chosen;
-  const auto take = [&](ChosenLine::Why why) {
-    const std::size_t count = std::min(each, order.size());
+  const auto take = [&](ChosenLine::Why why, std::size_t wanted) {
+    const std::size_t count = std::min(wanted, order.size());
     for (std::size_t i = 0; i < count; ++i)
       chosen.push_back({order[i], why});
     order.erase(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
   };
   sort_by(1);
-  take(ChosenLine::Why::worst);
+  take(ChosenLine::Why::worst, counts.worst);
   sort_by(-1);
-  take(ChosenLine::Why::best);
+  take(ChosenLine::Why::best, counts.best);
   std::sort(order.begin(), order.end());
   Random(static_cast<std::uint64_t>(seed)).shuffle(order);
-  take(ChosenLine::Why::random);
+  take(ChosenLine::Why::random, counts.random);
   return chosen;
 }
 

@@ -16,11 +16,18 @@ struct ChosenLine {
   const char* reason() const;  // "worst", "best", "drawn at random"
 };
 
-/// The `each` lines with the lowest scores, as many with the highest, and as many that are drawn at
-/// random, by the seed, from the others. Of equal scores the longer line comes first, since it
-/// tells more; of equally long ones the first.
+/// How many lines of each kind are wanted.
+struct LineCounts {
+  std::size_t worst = 0;
+  std::size_t best = 0;
+  std::size_t random = 0;
+};
+
+/// The lines with the lowest scores, those with the highest, and some that are drawn at random, by
+/// the seed, from the others. Of equal scores the longer line comes first, since it tells more; of
+/// equally long ones the first.
 std::vector<ChosenLine> choose_lines(const std::vector<double>& scores,
-                                     const std::vector<std::string>& lines, std::size_t each,
-                                     Index seed);
+                                     const std::vector<std::string>& lines,
+                                     const LineCounts& counts, Index seed);
 
 }  // namespace heed

@@ -155,6 +155,7 @@ void Trainer::Loop::write_row() {
                     {"objective", row.mean(row.objective)},
                     {"lr", lr},
                     {"gradient_norm", row.gradient_norm / static_cast<double>(row.steps)},
+                    {"tokens", static_cast<double>(row.tokens)},
                     {"tokens_per_s", tokens_per_s},
                     {"seconds", seconds()}},
                    skipped);

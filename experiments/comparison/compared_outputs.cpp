@@ -14,7 +14,7 @@ namespace heed {
 
 namespace {
 
-constexpr std::size_t shown_each = 4;  // lines of each kind
+constexpr LineCounts shown_lines{4, 0, 4};  // where models differ most, and at random
 constexpr Index drawn_seed = 1;
 constexpr int shown_columns = 600;
 
@@ -120,8 +120,10 @@ void add_compared_outputs(report::Page& page, const Comparison& comparison, cons
     scores.push_back(metric.item_scores(run->hypotheses, std::span(&test.references, 1),
                                         metric_options(metric, figure.options)));
   const auto chosen =
-      choose_lines(spreads(scores, test.sources.size()), test.sources, shown_each, drawn_seed);
+      choose_lines(spreads(scores, test.sources.size()), test.sources, shown_lines, drawn_seed);
   const auto show = [&](ChosenLine::Why why, const std::string& about) {
+    const auto is = [why](const ChosenLine& line) { return line.why == why; };
+    if (std::none_of(chosen.begin(), chosen.end(), is)) return;
     page.paragraph(about);
     for (const ChosenLine& line : chosen)
       if (line.why == why) page.table(line_table(line, test, runs, scores, figure));

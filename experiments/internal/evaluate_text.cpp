@@ -50,7 +50,7 @@ EvaluatedText validation_text(const Run& run, Index batch) {
 Index context_of(const Run& run) { return run.settings.value_or("model.context", Index{64}); }
 
 EvaluatedTokens evaluate_tokens(const Run& run, const EvaluationData& on,
-                                const ShouldStop& should_stop) {
+                                const ShouldStop& should_stop, Index most) {
   if (on.data.size() > 1) fail("a language model is evaluated on one text file");
   const Tokenizer& tokenizer = *run.tokenizers.target;
   const Index context = context_of(run);
@@ -58,13 +58,19 @@ EvaluatedTokens evaluate_tokens(const Run& run, const EvaluationData& on,
   const EvaluatedText chosen =
       on.data.empty() ? validation_text(run, batch) : EvaluatedText{read_text(on.data[0])};
   const std::vector<Id> ids = tokenizer.encode(chosen.text);
-  const auto evaluated = std::span(ids).subspan(static_cast<std::size_t>(chosen.begin));
+  const auto all = std::span(ids).subspan(static_cast<std::size_t>(chosen.begin));
+  const auto evaluated = all.first(static_cast<std::size_t>(std::min(std::ssize(all), most)));
   const TotalLoss loss = total_loss(batch_loss(model_as<LanguageModel>(*run.model)),
                                     consecutive_windows(evaluated, context, batch), should_stop);
   if (loss.tokens == 0) fail("nothing to evaluate: the text has fewer than two tokens");
   // The first token is given; all tokens after it are predicted.
   const std::size_t given = end_of_tokens(tokenizer, chosen.text, chosen.begin + 1);
-  const std::size_t characters = utf8::length(std::string_view(chosen.text).substr(given));
+  const std::size_t end =
+      evaluated.size() == all.size()
+          ? chosen.text.size()
+          : end_of_tokens(tokenizer, chosen.text, chosen.begin + std::ssize(evaluated));
+  const auto predicted = std::string_view(chosen.text).substr(given, end - given);
+  const std::size_t characters = utf8::length(predicted);
   EvaluatedTokens found{.figures = {{"tokens", loss.tokens}},
                         .tokens = {evaluated.begin(), evaluated.end()}};
   add_perplexities(found.figures, loss, static_cast<Index>(characters));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,8 +28,10 @@ struct EvaluatedTokens {
   std::vector<EvaluationFigure> figures;
   std::vector<Id> tokens = {};
 };
+/// `most`: tokens, of the beginning of the text.
 EvaluatedTokens evaluate_tokens(const Run& run, const EvaluationData& on,
-                                const ShouldStop& should_stop);
+                                const ShouldStop& should_stop,
+                                Index most = std::numeric_limits<Index>::max());
 /// The number of tokens that a language model saw at once in training.
 Index context_of(const Run& run);
 

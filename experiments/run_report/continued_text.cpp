@@ -12,6 +12,7 @@ namespace heed {
 
 namespace {
 
+constexpr Index most_tokens = 50'000;        // that are predicted, so that it does not take long
 constexpr std::size_t shown_tokens = 400;    // of the text
 constexpr std::size_t attended_tokens = 40;  // of the picture
 constexpr Index drawn_tokens = 200;
@@ -24,11 +25,14 @@ std::span<const Id> first_of(const std::vector<Id>& ids, std::size_t most) {
 
 void add_continued_text(report::Page& page, const Run& run, const ReportOptions& options,
                         const ShouldStop& should_stop) {
-  const EvaluatedTokens evaluated = evaluate_tokens(run, evaluation_data(options), should_stop);
+  const EvaluatedTokens evaluated =
+      evaluate_tokens(run, evaluation_data(options), should_stop, most_tokens);
   const Tokenizer& tokenizer = *run.tokenizers.target;
   page.heading("How well it predicts");
-  page.paragraph(options.data.empty() ? "On the text that the run was validated on."
-                                      : fmt::format("On {}.", options.data.front()));
+  page.paragraph(fmt::format(
+      "On {}: its first {} tokens at most.",
+      options.data.empty() ? "the text that the run was validated on" : options.data.front(),
+      most_tokens));
   add_figures(page, evaluated.figures);
 
   page.heading("What it expected");
@@ -54,9 +58,9 @@ void add_continued_text(report::Page& page, const Run& run, const ReportOptions&
       attend_text(run.decoder(), tokenizer, first_of(evaluated.tokens, attended_tokens + 1));
   if (line.layers.empty()) return;
   page.heading("Attention");
-  page.element(report::attention_introduction());
-  AttentionPictures pictures;
+  AttentionPictures pictures(page, true);
   page.element(pictures.of(line));
+  pictures.end();
   add_heads(page, {line});
 }
 

@@ -30,18 +30,17 @@ struct Axis {
   }
 };
 
-/// The tokens read up to each row.
-Values tokens_read(const std::vector<MetricsRow>& rows) {
-  Values read;
+/// The tokens read up to each row; no places where rows do not say, as those of earlier versions.
+Axis token_axis(const std::vector<MetricsRow>& rows) {
+  Axis axis{"token read"};
   double sum = 0;
-  double before = 0;
   for (const MetricsRow& row : rows) {
-    const double tokens = row.at("tokens_per_s") * (row.at("seconds") - before);
-    sum += std::isfinite(tokens) ? tokens : 0;
-    before = row.at("seconds");
-    read.push_back(sum);
+    sum += row.at("tokens");
+    if (!std::isfinite(sum)) return {"token read"};
+    axis.steps.push_back(static_cast<double>(row.step));
+    axis.places.push_back(sum);
   }
-  return read;
+  return axis;
 }
 
 /// The seconds of training at each row of either kind.
@@ -106,10 +105,10 @@ class Curves {
         steps_(column_of(metrics.train, "step")),
         marks_(marks_of(metrics, events)) {}
 
-  std::string losses(const Axis& axis) const {
+  std::string losses(const Axis& axis, const std::string& unit) const {
     report::LineChart chart{.title = "Loss by " + axis.name,
                             .x_label = axis.name,
-                            .y_label = "cross entropy in nats a token",
+                            .y_label = "cross entropy in nats " + unit,
                             .log_y = true};
     const auto add = [&](const char* name, const std::vector<MetricsRow>& rows) {
       report::Series series{.name = name, .model = name, .ys = column_of(rows, "loss")};
@@ -145,20 +144,20 @@ class Curves {
 
 }  // namespace
 
-void add_curves(report::Page& page, const RunMetrics& metrics,
-                const std::vector<RunEvent>& events) {
+void add_curves(report::Page& page, const RunMetrics& metrics, const std::vector<RunEvent>& events,
+                const std::string& unit) {
   page.heading("How it learnt");
   if (metrics.train.empty() && metrics.valid.empty()) {
     page.paragraph("No step is logged yet.");
     return;
   }
   const Curves curves(metrics, events);
-  const Axis by_step{"step", {1}, {1}};
+  const Axis by_step{"step", {1}, {1}};  // a step is where its number is
   const Axis by_second = second_axis(metrics);
-  const Axis by_token{"token read", column_of(metrics.train, "step"), tokens_read(metrics.train)};
-  page.choices({{"by step", curves.losses(by_step)},
-                {"by second", curves.losses(by_second)},
-                {"by token", curves.losses(by_token)}},
+  const Axis by_token = token_axis(metrics.train);
+  page.choices({{"by step", curves.losses(by_step, unit)},
+                {"by second", curves.losses(by_second, unit)},
+                {"by token", curves.losses(by_token, unit)}},
                "A dashed line marks where the validation loss was lowest, and where the run was "
                "stopped, resumed or warned of something. Seconds are those of training: a pause "
                "takes none.");

@@ -33,6 +33,14 @@ std::string map_of(const std::vector<LayerFigures>& layers, double HeadFigures::
 
 }  // namespace
 
+AttentionPictures::AttentionPictures(report::Page& page, bool any) : page_(page) {
+  if (any) page_.element(report::attention_introduction());
+}
+
+void AttentionPictures::end() {
+  if (left_out_) page_.paragraph("Attention that would make the page too large is left out.");
+}
+
 std::string AttentionPictures::of(const AttendedLine& line) {
   if (line.layers.empty() || line.target.empty()) return "";
   ++number_;

@@ -13,7 +13,7 @@ namespace heed {
 
 namespace {
 
-constexpr std::size_t each = 4;           // lines of each kind
+constexpr LineCounts shown_items{4, 4, 4};
 constexpr std::size_t most_classes = 40;  // of a drawn table of confusions
 constexpr std::size_t shown_classes = 3;  // of a line
 constexpr int shown_columns = 2000;
@@ -93,7 +93,7 @@ void add_labels(report::Page& page, const Run& run, const ReportOptions& options
   std::vector<double> scores;
   for (std::size_t i = 0; i < all.size(); ++i)
     scores.push_back(probability_of(all[i], evaluated.test.references[i]));
-  const std::vector<ChosenLine> chosen = choose_lines(scores, sources, each, options.seed);
+  const std::vector<ChosenLine> chosen = choose_lines(scores, sources, shown_items, options.seed);
   std::vector<std::string> shown;
   for (const ChosenLine& line : chosen)
     shown.push_back(sources[line.line]);
@@ -104,12 +104,10 @@ void add_labels(report::Page& page, const Run& run, const ReportOptions& options
       fmt::format("Those whose true label was the least probable, those where it was the most, and "
                   "some drawn at random (seed {}).",
                   options.seed));
-  if (model.attends()) page.element(report::attention_introduction());
-  AttentionPictures pictures;
+  AttentionPictures pictures(page, model.attends());
   for (std::size_t i = 0; i < chosen.size(); ++i)
     page.element(element_of(chosen[i], evaluated.test, found[i], attended[i], pictures));
-  if (pictures.left_out())
-    page.paragraph("Attention that would make the page too large is left out.");
+  pictures.end();
 }
 
 }  // namespace heed

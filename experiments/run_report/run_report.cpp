@@ -75,12 +75,16 @@ report::Table settings_table(const CheckpointSummary& checkpoint) {
   return table;
 }
 
-/// The newest checkpoint of the run; nothing where there is none yet.
-std::optional<CheckpointSummary> newest_checkpoint(const std::string& folder) {
+/// The newest checkpoint of a run, or why there is none.
+struct NewestCheckpoint {
+  std::optional<CheckpointSummary> summary = {};
+  std::string problem = {};
+};
+NewestCheckpoint newest_checkpoint(const std::string& folder) {
   try {
-    return inspect(folder);
-  } catch (const Error&) {
-    return {};
+    return {.summary = inspect(folder)};
+  } catch (const Error& error) {
+    return {.problem = error.what()};
   }
 }
 
@@ -95,22 +99,37 @@ std::string rules() {
          "pre{white-space:pre-wrap;overflow-wrap:anywhere}\n";
 }
 
-/// The parts that need the model. Where a part of the run or its data are gone, says so instead.
+/// What the task shows of outputs. Where data of the run are gone, says so instead.
+void add_outputs(report::Page& page, const Run& run, const ReportOptions& options,
+                 const ShouldStop& should_stop) {
+  const auto& work = task_works().at(run.settings.task.name);
+  if (!work.report) return;
+  try {
+    work.report(page, run, options, should_stop);
+  } catch (const Error& error) {
+    if (!options.data.empty()) throw;
+    page.heading("Outputs");
+    page.paragraph(fmt::format("There are no outputs here: {}.", error.what()));
+  }
+}
+
+/// The parts that need the model. Where it cannot be opened, says so instead.
 void add_model(report::Page& page, const std::string& folder, const ReportOptions& options,
                const ShouldStop& should_stop) {
-  const Run run = open_trained_run(folder);
-  const auto& work = task_works().at(run.settings.task.name);
-  if (work.report) {
-    try {
-      work.report(page, run, options, should_stop);
-    } catch (const Error& error) {
-      if (!options.data.empty()) throw;
-      page.heading("Outputs");
-      page.paragraph(fmt::format("There are no outputs here: {}.", error.what()));
-    }
+  std::optional<Run> run;
+  try {
+    run.emplace(open_trained_run(folder));
+  } catch (const Error& error) {
+    page.heading("Outputs");
+    page.paragraph(fmt::format("The model cannot be opened: {}.", error.what()));
+    return;
   }
+  add_outputs(page, *run, options, should_stop);
   stop_if(should_stop);
-  add_weights(page, *run.model);
+  add_weights(page, *run->model);
+  page.notes(
+      {"Attention is not by itself an explanation: what a model looks at need not be why it "
+       "answers."});
 }
 
 }  // namespace
@@ -170,16 +189,16 @@ report::Page run_report(const std::string& folder, const ReportOptions& options,
   const Settings settings = read_run_settings(folder);
   const RunMetrics metrics = read_metrics(folder);
   const std::vector<RunEvent> events = read_events(folder);
-  const auto checkpoint = newest_checkpoint(folder);
+  const NewestCheckpoint newest = newest_checkpoint(folder);
   report::Page page(fmt::format("{} on {}", settings.model.name, data_text(settings)), rules());
-  page.table(summary_table(folder, settings, checkpoint, metrics));
-  if (checkpoint && !checkpoint->chosen.empty()) page.table(settings_table(*checkpoint));
-  add_curves(page, metrics, events);
+  page.table(summary_table(folder, settings, newest.summary, metrics));
+  if (!newest.problem.empty())
+    page.paragraph(fmt::format("There is no checkpoint to look at: {}.", newest.problem));
+  if (newest.summary && !newest.summary->chosen.empty())
+    page.table(settings_table(*newest.summary));
+  add_curves(page, metrics, events, settings.task.row().labelled ? "an item" : "a token");
   add_events(page, events);
-  if (options.uses_model && checkpoint) add_model(page, folder, options, should_stop);
-  page.notes(
-      {"Attention is not by itself an explanation: what a model looks at need not be why it "
-       "answers."});
+  if (options.uses_model && newest.summary) add_model(page, folder, options, should_stop);
   return page;
 }
 

@@ -31,9 +31,8 @@ struct ReportOptions {
 /// It has
 ///
 /// - what was trained: data, settings that are not the defaults, parameters, machine;
-/// - curves of the loss, the learning rate, the norm of the gradient and the speed, with marks
-/// where
-///   the run was resumed, stopped and best;
+/// - curves of the loss, the learning rate, the norm of the gradient and the speed, with marks of
+///   where the run was resumed, stopped and best;
 /// - how good the outputs are, on the whole and by length and rarity of words;
 /// - best, worst and random outputs with how sure the model was of each token, the runner-up of the
 ///   search, and what was attended to;

@@ -20,7 +20,7 @@ namespace heed {
 
 namespace {
 
-constexpr std::size_t each = 3;           // lines of each kind
+constexpr LineCounts shown_lines{3, 3, 3};
 constexpr std::size_t fewest_lines = 20;  // of a test set, to say something of its groups
 constexpr int shown_columns = 2000;       // of a source or a reference
 constexpr std::array<const char*, 3> ranks{"output", "second best", "third best"};
@@ -76,7 +76,7 @@ std::vector<ShownLine> chosen_lines(const Run& run, const EvaluatedOutputs& eval
   const std::vector<double> scores = metric.item_scores(
       evaluated.outputs, std::span(&test.references, 1), metric_options(metric, figure.options));
   std::vector<ShownLine> shown;
-  for (const ChosenLine& chosen : choose_lines(scores, test.sources, each, seed)) {
+  for (const ChosenLine& chosen : choose_lines(scores, test.sources, shown_lines, seed)) {
     const std::size_t i = chosen.line;
     shown.push_back({chosen, scores[i], test.sources[i], test.references[i]});
   }
@@ -96,7 +96,7 @@ void add_confidences(const Run& run, const std::vector<std::string>& sources, st
 
 /// The lines with their best outputs and what there is to see of these.
 std::vector<ShownLine> look_at(const Run& run, const EvaluatedOutputs& evaluated,
-                               const ReportOptions& options) {
+                               const ReportOptions& options, const ShouldStop& should_stop) {
   std::vector<ShownLine> shown = chosen_lines(run, evaluated, options.seed);
   std::vector<std::string> sources;
   for (const ShownLine& line : shown)
@@ -106,8 +106,10 @@ std::vector<ShownLine> look_at(const Run& run, const EvaluatedOutputs& evaluated
   const auto found = translate_nbest(run.decoder(), run.tokenizers, sources, decoding, 0);
   for (std::size_t i = 0; i < shown.size(); ++i)
     shown[i].found = found[i];
-  for (std::size_t rank = 0; rank < ranks.size(); ++rank)
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+    stop_if(should_stop);
     add_confidences(run, sources, rank, shown);
+  }
   if (!attends(run.decoder())) return shown;
   const auto attended = attend(run.decoder(), run.tokenizers, sources, found);
   for (std::size_t i = 0; i < shown.size(); ++i)
@@ -173,15 +175,13 @@ void add_translations(report::Page& page, const Run& run, const ReportOptions& o
       "probability over a penalty for short outputs, so the second best lost by the difference "
       "of the scores.",
       options.seed));
-  page.element(report::attention_introduction());
-  AttentionPictures pictures;
   std::vector<AttendedLine> attended;
-  for (const ShownLine& line : look_at(run, evaluated, options)) {
+  AttentionPictures pictures(page, attends(run.decoder()));
+  for (const ShownLine& line : look_at(run, evaluated, options, should_stop)) {
     page.element(element_of(line, figure_of(run), pictures));
     attended.push_back(line.attended);
   }
-  if (pictures.left_out())
-    page.paragraph("Attention that would make the page too large is left out.");
+  pictures.end();
   add_heads(page, attended);
 }
 

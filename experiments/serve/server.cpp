@@ -1,12 +1,14 @@
 #include "experiments/serve/server.h"
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
 
+#include <arpa/inet.h>
 #include <httplib.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/socket.h>
@@ -20,10 +22,11 @@ namespace heed {
 
 namespace {
 
-constexpr std::size_t threads = 256;      // each waits for one answer
-constexpr std::size_t largest = 1 << 20;  // bytes of a request
-constexpr int backlog = 1024;             // connections that wait to be accepted
-constexpr auto question = std::chrono::milliseconds(50);
+// Each waits for one answer. More than ServiceLimits::waiting, so that pages are shown meanwhile.
+constexpr std::size_t threads = 256;
+constexpr std::size_t most_bytes = 1 << 20;  // of a request
+constexpr int backlog = 1024;                // connections that wait to be accepted
+constexpr auto poll_interval = std::chrono::milliseconds(20);
 
 constexpr const char* policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -38,11 +41,23 @@ void refuse(httplib::Response& response, int status, const std::string& message)
   response.set_content(error_json(message), "application/json");
 }
 
-/// The host of a Host header, without its port: "[::1]:8080" is "[::1]".
-std::string host_of(const std::string& header) {
+/// The host of a Host header in lower case, without its port and brackets: "[::1]:80" is "::1".
+std::string host_of(std::string header) {
   const std::size_t colon = header.rfind(':');
-  const bool in_brackets = header.rfind(']') != std::string::npos && header.rfind(']') > colon;
-  return colon == std::string::npos || in_brackets ? header : header.substr(0, colon);
+  const std::size_t bracket = header.rfind(']');
+  const bool has_port =
+      header.find(':') == colon || (bracket != std::string::npos && bracket < colon);
+  if (colon != std::string::npos && has_port) header.resize(colon);
+  std::erase_if(header, [](char c) { return c == '[' || c == ']'; });
+  for (char& c : header)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return header;
+}
+
+bool is_address(const std::string& host) {
+  in6_addr address{};
+  return inet_pton(AF_INET, host.c_str(), &address) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
 /// The socket of a request's connection, which the library does not tell: the one whose other end
@@ -53,10 +68,13 @@ int socket_of(const httplib::Request& request) {
     sockaddr_storage address{};
     socklen_t size = sizeof(address);
     if (getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) continue;
-    const int port = address.ss_family == AF_INET6
-                         ? ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port)
-                         : ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
-    if (port == request.remote_port) return socket;
+    char host[NI_MAXHOST];
+    char port[NI_MAXSERV];
+    constexpr int numbers = NI_NUMERICHOST | NI_NUMERICSERV;
+    if (getnameinfo(reinterpret_cast<sockaddr*>(&address), size, host, sizeof(host), port,
+                    sizeof(port), numbers) != 0)
+      continue;
+    if (request.remote_addr == host && std::to_string(request.remote_port) == port) return socket;
   }
   return -1;
 }
@@ -80,6 +98,7 @@ struct Server::Parts {
   std::string host;
   httplib::Server http;
   int port = 0;
+  std::atomic<bool> ends = false;  // requests that wait are given up
 
   Parts(std::vector<Run> runs, const ServerOptions& options)
       : service(std::move(runs), options.limits), host(options.host) {
@@ -88,7 +107,7 @@ struct Server::Parts {
     http.set_keep_alive_max_count(1);
     http.set_read_timeout(std::chrono::seconds(10));
     http.set_write_timeout(std::chrono::seconds(10));
-    http.set_payload_max_length(largest);
+    http.set_payload_max_length(most_bytes);
     http.set_pre_routing_handler(
         [this](const auto& request, auto& response) { return check(request, response); });
     add_routes();
@@ -108,19 +127,23 @@ struct Server::Parts {
     else
       port = http.bind_to_port(host, wanted) ? wanted : -1;
     if (port < 0)
-      fail("{}:{}: cannot listen{}; choose another port", host, wanted,
+      fail("{}, port {}: cannot listen{}; choose another port, or another host", host, wanted,
            errno == 0 ? std::string() : fmt::format(": {}", std::strerror(errno)));
     // The library lets five connections wait.
     ::listen(socket, backlog);
     http.set_socket_options([](int) {});
   }
 
-  /// Whether a request comes from this machine's own page, or from a program. Another site's page
-  /// names that site as Origin; one that has pointed its name to this machine, as Host.
+  /// Whether a request comes from this server's own page, or from a program. Another site's page
+  /// names that site as Origin; one that has pointed its name to this machine, as Host. That is why
+  /// a server for the whole network knows no name but localhost: it is asked by its address.
   bool is_own(const httplib::Request& request) const {
     const std::string header = request.get_header_value("Host");
     const std::string name = host_of(header);
-    if (name != host && name != "localhost" && name != "127.0.0.1" && name != "[::1]") return false;
+    const bool everywhere = host == "0.0.0.0" || host == "::";
+    const bool is_here = name == host_of(host) || name == "localhost" || name == "127.0.0.1" ||
+                         name == "::1" || (everywhere && is_address(name));
+    if (name.empty() || !is_here) return false;
     return !request.has_header("Origin") ||
            request.get_header_value("Origin") == "http://" + header;
   }
@@ -141,9 +164,17 @@ struct Server::Parts {
         response.set_content(file.content.data(), file.content.size(), file.type);
       });
     http.Get("/api/run",
-             [this](const auto& request, auto& response) { answer("run", request, response); });
-    http.Post(R"(/api/([a-z]+))", [this](const auto& request, auto& response) {
-      answer(request.matches[1], request, response);
+             [this](const auto& request, auto& response) { answer("run", "", request, response); });
+    // Read here: the library reads no more than 8 KiB of what `curl -d` sends without a type.
+    http.Post(R"(/api/([a-z]+))", [this](const auto& request, auto& response, const auto& read) {
+      std::string body;
+      const bool whole = read([&body](const char* part, std::size_t count) {
+        body.append(part, count);
+        return body.size() <= most_bytes;
+      });
+      if (body.size() > most_bytes) return refuse(response, 413, problem_text(request, 413));
+      if (!whole) return;  // an error, which the library reports
+      answer(request.matches[1], body, request, response);
     });
     http.set_error_handler([](const auto& request, auto& response) {
       if (!response.body.empty()) return;
@@ -160,13 +191,16 @@ struct Server::Parts {
     });
   }
 
-  void answer(const std::string& what, const httplib::Request& request,
+  void answer(const std::string& what, const std::string& body, const httplib::Request& request,
               httplib::Response& response) {
     const int socket = socket_of(request);
-    const ShouldStop abandoned = [socket] { return socket >= 0 && is_closed(socket); };
+    const ShouldStop abandoned = [this, socket] {
+      return ends || (socket >= 0 && is_closed(socket));
+    };
     try {
-      response.set_content(service.answer(what, request.body, abandoned), "application/json");
-    } catch (const Interrupted&) {  // nobody waits for an answer
+      response.set_content(service.answer(what, body, abandoned), "application/json");
+    } catch (const Interrupted&) {  // most often, nobody waits for an answer
+      refuse(response, 503, "the server ends");
     } catch (const QueueFull& error) {
       refuse(response, 503, error.what());
     } catch (const BadRequest& error) {
@@ -182,9 +216,17 @@ Server::~Server() = default;
 int Server::port() const { return parts_->port; }
 
 void Server::run(const ShouldStop& should_stop) {
-  std::thread answering([this] { parts_->http.listen_after_bind(); });
-  while (!should_stop())
-    std::this_thread::sleep_for(question);
+  std::atomic<bool> ended = false;
+  std::thread answering([this, &ended] {
+    parts_->http.listen_after_bind();
+    ended = true;
+  });
+  // The library forgets a stop that comes before it listens.
+  while (!parts_->http.is_running() && !ended)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (!should_stop() && !ended)
+    std::this_thread::sleep_for(poll_interval);
+  parts_->ends = true;
   parts_->http.stop();
   answering.join();
 }

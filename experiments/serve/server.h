@@ -32,8 +32,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   int port() const;
-  /// Answers until should_stop, which is asked several times a second. Requests that have begun are
-  /// still answered.
+  /// Answers until should_stop, which is asked several times a second. What is being computed then
+  /// is still answered; requests that wait are refused.
   void run(const ShouldStop& should_stop);
 
  private:

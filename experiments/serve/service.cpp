@@ -30,13 +30,24 @@ class Request {
  public:
   Request(const std::string& text, const ServiceLimits& limits)
       : json_(Json::parse(text.empty() ? "{}" : text, nullptr, false)), limits_(limits) {
+    if (json_.is_discarded()) throw BadRequest("expected JSON in UTF-8; got what is none");
     if (!json_.is_object()) throw BadRequest("expected a JSON object");
   }
 
-  std::string line(const char* key) const {
+  /// Throws BadRequest where a field is none of these: it would have no effect.
+  void check_fields(const std::vector<std::string>& known) const {
+    for (const auto& [key, value] : json_.items())
+      if (std::find(known.begin(), known.end(), key) == known.end())
+        throw BadRequest(fmt::format("there is no field '{}'{}", report::readable(key),
+                                     did_you_mean(key, known)));
+  }
+
+  std::string text(const char* key) const {
     if (!json_.contains(key) || !json_[key].is_string()) throw wanted(key, "a text");
     return checked(key, json_[key].get<std::string>());
   }
+
+  std::string line(const char* key) const { return as_line(text(key)); }
 
   std::vector<std::string> lines(const char* key) const {
     if (!json_.contains(key) || !json_[key].is_array()) throw wanted(key, "a list of texts");
@@ -46,7 +57,7 @@ class Request {
     std::vector<std::string> lines;
     for (const Json& line : json_[key]) {
       if (!line.is_string()) throw wanted(key, "a list of texts");
-      lines.push_back(checked(key, line.get<std::string>()));
+      lines.push_back(as_line(checked(key, line.get<std::string>())));
     }
     return lines;
   }
@@ -67,12 +78,16 @@ class Request {
     return BadRequest(fmt::format("{}: expected {}", key, what));
   }
 
-  /// A text is one line: line ends become spaces, as in a .jsonl.
+  /// Line ends become spaces, as in a .jsonl.
+  static std::string as_line(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+  }
+
   std::string checked(const char* key, std::string text) const {
     if (text.size() > limits_.bytes)
       throw BadRequest(fmt::format("{}: a text has {} bytes; at most {} are read", key, text.size(),
                                    limits_.bytes));
-    std::replace(text.begin(), text.end(), '\n', ' ');
     return text;
   }
 
@@ -112,13 +127,19 @@ Json tokens_json(const std::vector<std::string>& tokens) {
   return json;
 }
 
+/// The double with the shortest text that restores the float, as JSON prints it.
+double shortest(float weight) { return std::stod(fmt::format("{}", weight)); }
+
 Json to_json(const AttentionLayerMap& map) {
   Json heads = Json::array();
   const float* row = map.weights.data();
   for (Index head = 0; head < map.heads; ++head) {
     Json rows = Json::array();
     for (Index i = 0; i < map.rows; ++i) {
-      rows.push_back(std::vector<float>(row, row + map.columns));
+      Json weights = Json::array();
+      for (Index j = 0; j < map.columns; ++j)
+        weights.push_back(shortest(row[j]));
+      rows.push_back(std::move(weights));
       row += map.columns;
     }
     heads.push_back(std::move(rows));
@@ -154,7 +175,7 @@ struct Service::Parts {
   Json compute(const ShouldStop& abandoned, const std::function<Json()>& work) {
     auto found = std::make_shared<Json>();
     queue.run([found, work] { *found = work(); }, abandoned);
-    return *found;
+    return std::move(*found);
   }
 
   DecodeOptions options_of(const Request& request, const Run& run) const {
@@ -166,6 +187,17 @@ struct Service::Parts {
     return options;
   }
 
+  void check_decoding(const std::vector<std::string>& lines, const DecodeOptions& options) const {
+    std::size_t bytes = 0;
+    for (const std::string& line : lines)
+      bytes += line.size();
+    const auto beam = static_cast<std::size_t>(options.beam);
+    if (bytes * beam > limits.decoding)
+      throw BadRequest(fmt::format(
+          "{} bytes with a beam of {} take too long: their product may be {}; ask for less at once",
+          bytes, beam, limits.decoding));
+  }
+
   Json describe(const Request&, const ShouldStop&) const {
     Json all = Json::array();
     for (const Run& run : runs) {
@@ -173,7 +205,8 @@ struct Service::Parts {
                 {"task", run.settings.task.name},
                 {"parameters", parameter_count(*run.model)},
                 {"checkpoint", run.checkpoint.filename().string()},
-                {"attends", translates(run) && attends(run.decoder())}};
+                {"attends", translates(run) && attends(run.decoder())},
+                {"beam", translates(run) ? run.decode_options().beam : 0}};
       if (run.tokenizers.labels) json["labels"] = tokens_json(run.tokenizers.labels->names());
       all.push_back(std::move(json));
     }
@@ -183,9 +216,11 @@ struct Service::Parts {
   Json translate(const Request& request, const ShouldStop& abandoned) {
     const Run& run = run_of(request);
     need(translates(run), run, "does not translate");
+    const std::vector<std::string> lines = request.lines("lines");
+    const DecodeOptions options = options_of(request, run);
+    check_decoding(lines, options);
     Json results = Json::array();
-    for (const std::vector<Translation>& found :
-         queue.translate(run, request.lines("lines"), options_of(request, run), abandoned)) {
+    for (const std::vector<Translation>& found : queue.translate(run, lines, options, abandoned)) {
       Json outputs = Json::array();
       for (const Translation& output : found)
         outputs.push_back(to_json(output));
@@ -199,9 +234,11 @@ struct Service::Parts {
     const Run& run = run_of(request);
     need(translates(run), run, "does not translate");
     const std::vector<std::string> lines{request.line("line")};
+    check_decoding(lines, options_of(request, run));
     const auto found = queue.translate(run, lines, options_of(request, run), abandoned);
-    return compute(abandoned, [&run, lines, found] {
+    return compute(abandoned, [&run, lines, found, most = limits.weights] {
       Json outputs = Json::array();
+      std::size_t weights = 0;
       for (const Translation& output : found[0]) {
         const Translations alone{{output}};
         Json json = to_json(output);
@@ -210,6 +247,12 @@ struct Service::Parts {
         const AttendedLine line = attend(run.decoder(), run.tokenizers, lines, alone).front();
         json["source"] = tokens_json(line.source);
         json["target"] = tokens_json(line.target);
+        for (const AttentionLayerMap& map : line.layers)
+          weights += map.weights.size();
+        if (weights > most)
+          throw BadRequest(fmt::format(
+              "the answer has more than {} weights; ask for a shorter text, or fewer outputs",
+              most));
         json["layers"] = Json::array();
         for (const AttentionLayerMap& map : line.layers)
           json["layers"].push_back(to_json(map));
@@ -249,7 +292,8 @@ struct Service::Parts {
 
   Json predict(const Request& request, const ShouldStop& abandoned) {
     const Run& run = run_of(request);
-    need(run.settings.task.row().labelled && !run.tokenizers.reader, run, "gives texts no labels");
+    need(run.settings.task.row().labelled && !run.tokenizers.reader, run,
+         "gives no labels, or reads no texts");
     const std::vector<std::string> lines = request.lines("lines");
     return compute(abandoned, [&run, lines] {
       Json results = Json::array();
@@ -268,7 +312,7 @@ struct Service::Parts {
   Json generate(const Request& request, const ShouldStop& abandoned) {
     const Run& run = run_of(request);
     need(!run.settings.task.row().reads_pairs, run, "continues no text");
-    const std::string prompt = request.line("prompt");
+    const std::string prompt = request.text("prompt");
     GenerateOptions options{
         .count = request.number<Index>("tokens", 100, 1, limits.tokens),
         .temperature = request.number("temperature", 0.8, 0.0, 100.0),
@@ -282,14 +326,18 @@ struct Service::Parts {
   using Answer = std::function<Json(Parts&, const Request&, const ShouldStop&)>;
   struct Row {
     const char* name;
+    std::vector<std::string> fields;
     Answer answer;
   };
   static const std::vector<Row>& rows() {
     static const std::vector<Row> all{
-        {"run", &Parts::describe},        {"translate", &Parts::translate},
-        {"attention", &Parts::attention}, {"score", &Parts::score},
-        {"tokenize", &Parts::tokenize},   {"predict", &Parts::predict},
-        {"generate", &Parts::generate}};
+        {"run", {}, &Parts::describe},
+        {"translate", {"run", "lines", "beam", "nbest", "length_penalty"}, &Parts::translate},
+        {"attention", {"run", "line", "beam", "nbest", "length_penalty"}, &Parts::attention},
+        {"score", {"run", "lines", "targets"}, &Parts::score},
+        {"tokenize", {"run", "lines"}, &Parts::tokenize},
+        {"predict", {"run", "lines"}, &Parts::predict},
+        {"generate", {"run", "prompt", "tokens", "temperature", "seed"}, &Parts::generate}};
     return all;
   }
 };
@@ -311,9 +359,12 @@ std::vector<std::string> Service::requests() {
 
 std::string Service::answer(const std::string& what, const std::string& request,
                             const ShouldStop& abandoned) {
-  for (const Parts::Row& row : Parts::rows())
-    if (row.name == what)
-      return row.answer(*parts_, Request(request, parts_->limits), abandoned).dump();
+  for (const Parts::Row& row : Parts::rows()) {
+    if (row.name != what) continue;
+    const Request read(request, parts_->limits);
+    read.check_fields(row.fields);
+    return row.answer(*parts_, read, abandoned).dump();
+  }
   throw BadRequest(fmt::format("there is no request '{}'{}", what, did_you_mean(what, requests())));
 }
 

@@ -16,10 +16,12 @@ struct BadRequest : Error {
 
 /// What one request may ask for.
 struct ServiceLimits {
-  std::size_t lines = 256;     // of a request
-  std::size_t bytes = 20'000;  // of a line
-  std::size_t waiting = 1024;  // requests that wait
-  Index tokens = 1000;         // that a language model writes
+  std::size_t lines = 256;          // of a request
+  std::size_t bytes = 20'000;       // of a line
+  std::size_t decoding = 400'000;   // bytes of all lines times the beam
+  std::size_t weights = 1'000'000;  // of attention, in an answer
+  std::size_t waiting = 200;        // requests that wait
+  Index tokens = 1000;              // that a language model writes
 };
 
 /// Answers requests in JSON about runs, without a network: docs/serving.md lists them. Any number

@@ -12,6 +12,7 @@ namespace heed {
 namespace {
 
 constexpr std::size_t batch_lines = 64;
+constexpr std::size_t batch_cost = 400'000;        // as Job::cost() counts it
 constexpr std::chrono::milliseconds patience{50};  // between questions whether anybody waits still
 
 }  // namespace
@@ -24,6 +25,14 @@ struct WorkQueue::Job {
   std::vector<std::vector<Translation>> found = {};
   std::exception_ptr error = {};
   bool done = false;
+
+  /// The time of decoding grows about with the bytes that are read and the beam.
+  std::size_t cost() const {
+    std::size_t bytes = 0;
+    for (const std::string& line : lines)
+      bytes += line.size();
+    return bytes * static_cast<std::size_t>(options.beam);
+  }
 
   bool goes_with(const Job& other) const {
     const auto key = [](const Job& job) {
@@ -84,14 +93,17 @@ std::vector<std::shared_ptr<WorkQueue::Job>> WorkQueue::next(std::unique_lock<st
   added_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
   std::vector<std::shared_ptr<Job>> batch;
   std::size_t lines = 0;
+  std::size_t cost = 0;
   for (auto job = waiting_.begin(); job != waiting_.end();) {
     const bool fits = batch.empty() || (batch.front()->goes_with(**job) &&
-                                        lines + (*job)->lines.size() <= batch_lines);
+                                        lines + (*job)->lines.size() <= batch_lines &&
+                                        cost + (*job)->cost() <= batch_cost);
     if (!fits) {
       ++job;
       continue;
     }
     lines += (*job)->lines.size();
+    cost += (*job)->cost();
     batch.push_back(std::move(*job));
     job = waiting_.erase(job);
   }

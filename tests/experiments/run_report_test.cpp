@@ -101,7 +101,8 @@ TEST(LineChoice, TakesTheEndsAndSomeBetween) {
       lines.emplace_back(i + 1, 'x');
     std::vector<std::size_t> found[3];
     std::vector<std::size_t> all;
-    for (const ChosenLine& line : choose_lines(row.scores, lines, row.each, 7)) {
+    for (const ChosenLine& line :
+         choose_lines(row.scores, lines, {row.each, row.each, row.each}, 7)) {
       found[static_cast<int>(line.why)].push_back(line.line);
       all.push_back(line.line);
     }
@@ -119,7 +120,7 @@ TEST(LineChoice, DrawsByTheSeed) {
   const std::vector<std::string> lines(50, "x");
   const auto drawn = [&](Index seed) {
     std::vector<std::size_t> found;
-    for (const ChosenLine& line : choose_lines(scores, lines, 5, seed))
+    for (const ChosenLine& line : choose_lines(scores, lines, {5, 5, 5}, seed))
       if (line.why == ChosenLine::Why::random) found.push_back(line.line);
     return found;
   };
@@ -309,8 +310,13 @@ TEST(RunReport, GoesWithoutWhatIsGone) {
             std::string::npos);
   EXPECT_NE(run_report(run, {.data = {"toy:reverse"}, .lines = 5}).text().find("On toy:reverse: 5"),
             std::string::npos);
-  std::filesystem::remove_all(run + "/checkpoints");
-  EXPECT_NE(run_report(run).text().find("Loss by step"), std::string::npos);
+  for (const auto& [file, said] : std::vector<std::pair<std::string, std::string>>{
+           {"best", "The model cannot be opened"}, {"last", "There is no checkpoint to look at"}}) {
+    folder.write("run/checkpoints/" + file + ".heed", "not a checkpoint");
+    const std::string page = run_report(run).text();
+    EXPECT_NE(page.find(said), std::string::npos) << file;
+    EXPECT_NE(page.find("Loss by step"), std::string::npos) << file;
+  }
   EXPECT_NE(message_of([&] { run_report(folder.path("nothing")); }), "");
 }
 

@@ -85,7 +85,8 @@ TEST(Service, ShowsWhatAnOutputAttendedTo) {
 }
 
 TEST(Service, SaysWhatIsWrong) {
-  Service service(runs({"transformer", "lm-words"}), {.lines = 2, .bytes = 30});
+  Service service(runs({"transformer", "lm-words"}),
+                  {.lines = 2, .bytes = 30, .decoding = 200, .weights = 20});
   struct Row {
     std::string what;
     std::string request;
@@ -94,19 +95,25 @@ TEST(Service, SaysWhatIsWrong) {
   const std::vector<Row> rows = {
       {"translat", "{}", "did you mean translate"},
       {"translate", "[1]", "expected a JSON object"},
-      {"translate", "{", "expected a JSON object"},
+      {"translate", "{", "expected JSON in UTF-8"},
+      {"translate", "{\"lines\": [\"\xff\"]}", "expected JSON in UTF-8"},
+      {"translate", R"({"lines": ["a"], "bean": 2})",
+       "there is no field 'bean'; did you mean beam?"},
       {"translate", "{}", "lines: expected a list of texts"},
       {"translate", R"({"lines": "x"})", "lines: expected a list of texts"},
       {"translate", R"({"lines": [1]})", "lines: expected a list of texts"},
       {"translate", R"({"lines": ["a", "b", "c"]})", "at most 2 texts; got 3"},
       {"translate", R"({"lines": ["0123456789012345678901234567890"]})", "at most 30 are read"},
+      {"translate", R"({"lines": ["012345678901234567890123456789"], "beam": 7})",
+       "30 bytes with a beam of 7 take too long"},
+      {"attention", R"({"line": "red dog blue bird green", "beam": 2})", "more than 20 weights"},
       {"translate", R"({"lines": ["a"], "beam": 0})", "beam: expected a whole number from 1 to 64"},
       {"translate", R"({"lines": ["a"], "beam": 1.5})", "beam: expected a whole number"},
       {"translate", R"({"lines": ["a"], "beam": 2, "nbest": 3})", "nbest: expected"},
       {"translate", R"({"lines": ["a"], "run": 2})", "run: expected a whole number from 0 to 1"},
       {"translate", R"({"lines": ["a"], "run": 1})", "does not translate: its task is lm"},
       {"score", R"({"lines": ["a"], "targets": []})", "targets: expected 1 texts; got 0"},
-      {"predict", R"({"lines": ["a"]})", "gives texts no labels"},
+      {"predict", R"({"lines": ["a"]})", "gives no labels"},
       {"generate", R"({"prompt": "a"})", "continues no text"},
       {"generate", R"({"run": 1})", "prompt: expected a text"},
       {"generate", R"({"run": 1, "prompt": "a", "tokens": 100000})", "tokens: expected"},
@@ -186,8 +193,8 @@ TEST(WorkQueue, GivesEachItsOwnOutputs) {
 /// A server on a free port, as long as the object exists.
 class Serving {
  public:
-  explicit Serving(std::vector<heed::Run> of)
-      : server_(std::move(of), {.port = 0}),
+  explicit Serving(std::vector<heed::Run> of, const std::string& host = "127.0.0.1")
+      : server_(std::move(of), {.host = host, .port = 0}),
         thread_([this] { server_.run([this] { return stopped_.load(); }); }) {}
   ~Serving() {
     stopped_ = true;
@@ -239,6 +246,35 @@ TEST(Server, AnswersThisMachineAlone) {
   }
 }
 
+TEST(Server, OfTheWholeNetworkIsAskedByItsAddress) {
+  struct Row {
+    const char* host;
+    const char* asked;
+    int status;
+  };
+  const std::vector<Row> rows = {
+      {"127.0.0.1", "192.0.2.2", 403},
+      {"0.0.0.0", "192.0.2.2", 200},
+      {"0.0.0.0", "[2001:db8::2]", 200},
+      {"0.0.0.0", "LOCALHOST", 200},
+      {"0.0.0.0", "evil.example", 403},
+      {"0.0.0.0", "192.0.2.2.evil.example", 403},
+      {"0.0.0.0", "", 403},
+  };
+  for (const Row& row : rows) {
+    const Serving serving(runs({"transformer"}), row.host);
+    const std::string host = fmt::format("{}:{}", row.asked, serving.port());
+    const auto answer = serving.client().Get("/api/run", {{"Host", host}});
+    ASSERT_TRUE(answer) << row.host << " " << row.asked;
+    EXPECT_EQ(answer->status, row.status) << row.host << " " << row.asked;
+  }
+}
+
+TEST(Server, EndsWhenItIsToldToBeforeItHasBegun) {
+  for (int i = 0; i < 10; ++i)
+    Server(runs({"transformer"}), {.port = 0}).run([] { return true; });
+}
+
 TEST(Server, AnswersManyClientsAtOnce) {
   const heed::Run run = open_run(kept("transformer"));
   const Serving serving(runs({"transformer"}));
@@ -266,13 +302,17 @@ TEST(Server, RefusesWhatItCannotAnswer) {
   const Serving serving(runs({"transformer"}));
   httplib::Client client = serving.client();
   const std::string large(2u << 20, 'x');
-  const std::vector<std::pair<std::string, int>> rows = {{"{}", 400}, {large, 413}, {"", 400}};
-  for (const auto& [body, status] : rows) {
-    const auto answer = client.Post("/api/translate", body, "application/json");
-    ASSERT_TRUE(answer) << status;
-    EXPECT_EQ(answer->status, status);
-    EXPECT_TRUE(Json::parse(answer->body).contains("error"));
-  }
+  const Json long_line{{"lines", {std::string(15'000, 'x')}}};
+  const std::vector<std::pair<std::string, int>> rows = {
+      {"{}", 400}, {large, 413}, {"", 400}, {long_line.dump(), 200}};
+  // curl -d sends the second type.
+  for (const char* type : {"application/json", "application/x-www-form-urlencoded"})
+    for (const auto& [body, status] : rows) {
+      const auto answer = client.Post("/api/tokenize", body, type);
+      ASSERT_TRUE(answer) << type << " " << status;
+      EXPECT_EQ(answer->status, status) << type << " " << answer->body.substr(0, 200);
+      EXPECT_EQ(Json::parse(answer->body).contains("error"), status != 200);
+    }
   EXPECT_NE(
       message_of([&] { Server(runs({"rnn"}), {.port = serving.port()}); }).find("cannot listen"),
       std::string::npos);

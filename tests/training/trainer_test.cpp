@@ -526,8 +526,8 @@ TEST(Trainer, WritesMetrics) {
   for (const auto& row : rows)
     order += row["split"].get<std::string>() + " " + std::to_string(row["step"].get<int>()) + ", ";
   EXPECT_EQ(order, "train 3, valid 5, train 6, train 7, valid 7, ");
-  const std::vector<const char*> train = {"loss",          "perplexity",   "objective", "lr",
-                                          "gradient_norm", "tokens_per_s", "seconds"};
+  const std::vector<const char*> train = {"loss",          "perplexity", "objective",    "lr",
+                                          "gradient_norm", "tokens",     "tokens_per_s", "seconds"};
   const std::vector<const char*> valid = {"loss", "perplexity", "score", "seconds", "bleu"};
   for (const auto& row : rows)
     for (const char* column : row["split"] == "train" ? train : valid)

@@ -39,8 +39,9 @@ std::string budget_text(const ComparisonSettings& settings) {
 /// "on 2 threads"; "" where the comparison does not say, as those of earlier versions.
 std::string threads_text(const fs::path& folder) {
   const Json kept = read_json(folder / "comparison.json");
-  const int count = kept.is_object() ? kept.value("threads", 0) : 0;
-  if (count == 0) return "";
+  if (!kept.is_object() || !kept.contains("threads") || !kept["threads"].is_number_unsigned())
+    return "";
+  const auto count = kept["threads"].get<Index>();
   return fmt::format(", on {} thread{}", count, count == 1 ? "" : "s");
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "experiments/inference/attended_line.h"
@@ -14,8 +13,10 @@
 
 namespace heed {
 
-/// The loss by step, second and token, and the rate, norm and speed by step.
-void add_curves(report::Page& page, const RunMetrics& metrics, const std::vector<RunEvent>& events);
+/// The loss by step, second and token, and the rate, norm and speed by step. `unit`: of the loss,
+/// "a token".
+void add_curves(report::Page& page, const RunMetrics& metrics, const std::vector<RunEvent>& events,
+                const std::string& unit);
 /// What happened: warnings, stops, resumes, the end.
 void add_events(report::Page& page, const std::vector<RunEvent>& events);
 
@@ -37,14 +38,19 @@ std::string evaluated_text(const ReportOptions& options, const PairSource& pairs
 /// Options of an evaluation on the same.
 EvaluationData evaluation_data(const ReportOptions& options);
 
-/// Pictures of the attention for each line, folded, until they would make the page too large.
+/// Pictures of the attention for each line, folded, until they would make the page too large. Says
+/// how they are read before the first, and at the end what is left out.
 class AttentionPictures {
  public:
-  /// The element of a line, to be added to a page; "" where there is nothing to show.
+  /// `any`: whether there are any; else it says nothing.
+  AttentionPictures(report::Page& page, bool any);
+
+  /// The element of a line, to be added to the page; "" where there is nothing to show.
   std::string of(const AttendedLine& line);
-  bool left_out() const { return left_out_; }
+  void end();
 
  private:
+  report::Page& page_;
   std::size_t bytes_ = 0;
   Index number_ = 0;
   bool left_out_ = false;

@@ -22,7 +22,7 @@ struct QueueFull : Error {
 
 /// Computes what many threads ask of runs, on one thread and in the order in which it was asked.
 /// Translations that wait at the same time, by the same run and options, are decoded as one batch,
-/// which takes little longer than one of them and gives the same outputs.
+/// which takes less time than one after another and gives the same outputs.
 class WorkQueue {
  public:
   /// `most`: requests that may wait.

@@ -40,11 +40,12 @@ function drawn(tag, attributes, title) {
 
 /** Asks the server. Throws Error with its message where it refuses. */
 async function ask(what, request, signal) {
-  const answer = await fetch('/api/' + what, {
-    method: 'POST',
-    body: JSON.stringify(request),
-    signal,
-  });
+  let answer = null;
+  try {
+    answer = await fetch('/api/' + what, { method: 'POST', body: JSON.stringify(request), signal });
+  } catch (error) {
+    throw signal && signal.aborted ? error : new Error('the server does not answer');
+  }
   const json = await answer.json();
   if (!answer.ok) throw new Error(json.error);
   return json;
@@ -202,42 +203,54 @@ const answers = {
 };
 
 let served = [];
-let asking = null; // what ends the request under way
+let asking = null; // what ends the requests under way
+
+function problem(error) {
+  return element('p', { class: 'error', role: 'alert' }, error.message);
+}
+
+/** What a run answers, or why it does not. */
+async function answerOf(number, line, signal) {
+  const run = served[number];
+  const heading = served.length > 1 ? [element('h2', null, `${number + 1}: ${run.model}`)] : [];
+  try {
+    if (!answers[run.task]) throw new Error(`this page shows nothing of the task ${run.task}`);
+    return [...heading, ...await answers[run.task](line, number, signal)];
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return [...heading, problem(error)];
+  }
+}
 
 async function answerAll() {
   if (asking) asking.abort();
-  const line = byId('line').value.trim();
-  if (line === '') {
+  asking = new AbortController();
+  const { signal } = asking;
+  const line = byId('line').value;
+  byId('state').textContent = '';
+  if (line.trim() === '') {
     byId('answers').replaceChildren();
     return;
   }
-  asking = new AbortController();
-  const { signal } = asking;
   const begin = performance.now();
   byId('state').textContent = '…';
   try {
     const all = [];
-    for (let run = 0; run < served.length; ++run) {
-      const made = await answers[served[run].task](line, run, signal);
-      if (served.length > 1) all.push(element('h2', null, `${run + 1}: ${served[run].model}`));
-      all.push(...made);
-    }
+    for (let run = 0; run < served.length; ++run) all.push(...await answerOf(run, line, signal));
     byId('answers').replaceChildren(...all);
     byId('state').textContent = `${Math.round(performance.now() - begin)} ms`;
   } catch (error) {
-    if (signal.aborted) return;
-    byId('state').textContent = '';
-    const text = error instanceof TypeError ? 'the server does not answer' : error.message;
-    byId('answers').replaceChildren(element('p', { class: 'error', role: 'alert' }, text));
+    if (!signal.aborted) throw error;
   }
 }
 
 async function begin() {
-  const about = await (await fetch('/api/run')).json();
-  served = about.runs;
+  served = (await ask('run', {})).runs;
   byId('about').textContent = served.map((run) =>
     `${run.model} (${run.task}, ${run.parameters} parameters, ${run.checkpoint})`).join('; ');
   document.title = `Heed: ${served.map((run) => run.model).join(', ')}`;
+  const searching = served.find((run) => run.beam > 0);
+  if (searching) byId('beam').value = searching.beam;
   let timer = 0;
   byId('line').addEventListener('input', () => {
     clearTimeout(timer);
@@ -252,4 +265,4 @@ async function begin() {
   await answerAll();
 }
 
-begin();
+begin().catch((error) => byId('about').replaceChildren(problem(error)));
