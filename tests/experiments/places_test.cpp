@@ -105,7 +105,8 @@ std::set<std::string> places_of(const std::string& name, const std::vector<Sourc
 /// paid.
 const std::map<std::string, std::set<std::string>> known = {
     // The command that uses a model of the task, and where others say which one that is.
-    {"translate", {"cli/translate", "cli/shared_options"}},
+    // A request to the server has the name of the command.
+    {"translate", {"cli/translate", "cli/shared_options", "experiments/serve/service"}},
     {"classify", {"cli/predict", "cli/shared_options"}},
     // A Transformer's recurrent decoder is called as the family that has it.
     {"rnn", {"models/transformer"}},
