@@ -1,4 +1,3 @@
-
 #include "experiments/line_choice.h"
 
 #include <algorithm>

@@ -54,11 +54,16 @@ std::vector<std::vector<TokenConfidence>> confidences(
   const auto look = [&](std::span<const ForcedLine> batch) {
     const Tensor logits = decoder.logits(sources_of(batch), targets_of(batch)).value();
     Index row = 0;
-    for (const ForcedLine& line : batch)
-      for (const Id gold : line.gold)
-        found[line.number].push_back(confidence_of(row_of(logits, row++), gold, most, [&](Id id) {
-          return tokenizers.target->token(id, line.extra);
-        }));
+    for (const ForcedLine& line : batch) {
+      // Columns after these are unknown words of other sources.
+      const std::size_t own = static_cast<std::size_t>(decoder.vocabulary()) + line.extra.size();
+      const NameOf name_of = [&](Id id) { return tokenizers.target->token(id, line.extra); };
+      for (const Id gold : line.gold) {
+        const std::span<const Real> all = row_of(logits, row++);
+        found[line.number].push_back(
+            confidence_of(all.first(std::min(own, all.size())), gold, most, name_of));
+      }
+    }
   };
   for_forced_batches(decoder, tokenizers, lines, results, look);
   return found;

@@ -270,6 +270,8 @@ struct Service::Parts {
     if (lines.size() != targets.size())
       throw BadRequest(
           fmt::format("targets: expected {} texts; got {}", lines.size(), targets.size()));
+    check_decoding(lines, {.beam = 1});
+    check_decoding(targets, {.beam = 1});
     return compute(abandoned, [&run, lines, targets] {
       const TargetScores found = target_scores(run, lines, targets);
       if (!found.problem.empty())
@@ -295,6 +297,7 @@ struct Service::Parts {
     need(run.settings.task.row().labelled && !run.tokenizers.reader, run,
          "gives no labels, or reads no texts");
     const std::vector<std::string> lines = request.lines("lines");
+    check_decoding(lines, {.beam = 1});
     return compute(abandoned, [&run, lines] {
       Json results = Json::array();
       for (const std::vector<Prediction>& found :

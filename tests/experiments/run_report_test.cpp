@@ -185,6 +185,23 @@ TEST(Confidence, OfAnOutputSumsToItsLogProbability) {
   }
 }
 
+TEST(Confidence, NamesNoWordOfAnotherSource) {
+  const heed::Run run = open_run(kept("copy"));
+  // The first source has words that the vocabulary lacks; the second has none.
+  const std::vector<std::string> lines{"qwx zyv wvu", lines_of(read_file(kept("text.txt")))[0]};
+  const Translations results =
+      run.decoder().copies() ? translate(run.decoder(), run.tokenizers, lines, run.decode_options())
+                             : Translations();
+  ASSERT_EQ(results.size(), 2u);
+  const auto found = confidences(run.decoder(), run.tokenizers, lines, results, 1'000'000);
+  for (const TokenConfidence& token : found[1]) {
+    double sum = 0;
+    for (const TokenConfidence::Candidate& candidate : token.best)
+      sum += candidate.probability;
+    EXPECT_NEAR(sum, 1, 1e-4);
+  }
+}
+
 TEST(Confidence, OfATextIsItsLoss) {
   const TemporaryFolder folder;
   const heed::Run run = open_run(kept("lm-characters"));
